@@ -34,7 +34,7 @@ StoredOrigin: TypeAlias = Annotated[Origin, AfterValidator(_require_few_views)]
 
 
 class AdapterConfig(BaseModel):
-    """The facts beside an adapter's tensors. Labels keep their JSON type."""
+    """The facts about an adapter that its tensors do not hold. Labels keep their JSON type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -60,7 +60,7 @@ class AdapterConfig(BaseModel):
     class_names: list[str] | None = None
     """The names that were encoded as text; "" for a class that was given as a vector."""
     descriptions: list[list[str]] | None = None
-    """The descriptions of each class beside its name; `None` if no class has any."""
+    """The descriptions of each class; `None` if no class has any."""
     origin: StoredOrigin = Origin()
     """The encoder without the parts in its towers."""
     inside: InsideConfig | None = None
@@ -106,7 +106,7 @@ def read_config(adapter: Path, place: FileSource | None = None) -> tuple[Adapter
         place: The same, if it is open already.
 
     Returns:
-        The configuration, and the proof of the files beside it.
+        The configuration, and the proof of the other files.
 
     Raises:
         DataError: The file is damaged.

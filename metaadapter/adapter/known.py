@@ -114,8 +114,8 @@ def require_fraction(fraction: float, name: str) -> None:
 def _head(weights: AdapterWeights) -> KnownHead:
     if weights.known_head is None:
         raise UsageError(
-            "this adapter cannot tell what is unknown: it was made by an older version or by a "
-            "generator of your own; adapt again with the generator that ships"
+            "this adapter cannot tell what is unknown: an older version or a generator of your "
+            "own made it; adapt again with the generator that ships"
         )
     return weights.known_head
 

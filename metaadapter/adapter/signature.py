@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metaadapter.adapter.shapes import require_shapes
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import TensorFields
+from metaadapter.adapter.tensor_fields import TensorFields
 
 MOST_DIRECTIONS = 32
 

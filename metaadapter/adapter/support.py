@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeBatch
-from metaadapter.adapter.weights import AdapterWeights, TensorFields
+from metaadapter.adapter.tensor_fields import TensorFields
+from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import UsageError
 
 

@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from metaadapter.adapter.tensor_fields import TensorFields
 from metaadapter.errors import DataError, UsageError
-
-Fields = TypeVar("Fields", bound="TensorFields")
-
-
-@dataclass(frozen=True, slots=True)
-class TensorFields:
-    """A value whose fields are tensors, some of which may be `None`."""
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the tensors by field name, without fields that are `None`."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
-
-    def map(self: Fields, change: Callable[[Tensor], Tensor]) -> Fields:
-        """Return this value with `change` applied to every tensor."""
-        return replace(self, **{name: change(tensor) for name, tensor in self.tensors().items()})
-
-    def to(
-        self: Fields, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> Fields:
-        """Return this value on a device, its floating-point tensors in a precision."""
-        return self.map(
-            lambda tensor: tensor.to(
-                device=device, dtype=dtype if tensor.is_floating_point() else None
-            )
-        )
 
 
 class KnownHead(NamedTuple):

@@ -32,10 +32,10 @@ def log_lengths(support: CanonicalSupport) -> Float[Tensor, "T P"]:
 def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> CanonicalSupport:
     """Return the support with each block stretched so that its spread is proportional to e^weight.
 
-    The spread of the pictures stays 1 in all. A block whose pictures vary little gets its weight
-    all the same, unless its variation is rounding, so blocks of any encoder can be joined. Only
-    some blocks have texts: these texts are lengthened as their blocks get less of the spread, so
-    that they count as much as without the other blocks.
+    The total spread of the pictures stays 1. Even a block whose pictures vary little gets its
+    weight, unless its variation is rounding, so blocks of any encoder can be joined. Texts exist in
+    some blocks only. They are lengthened as their blocks get less of the spread, so that they count
+    as much as without the other blocks.
     """
     energy_TP = _energy(support)
     spread_TP = _relative_spread(support)
@@ -96,8 +96,8 @@ def _scalars(
     _, means, cross = cosines.classes_3TNN
     named = ClassPairs((part.text_mask_TN & part.image_mask_TN).to(dtype))
     pictured = ClassPairs(part.image_mask_TN.to(dtype))
-    own, rest = pictured.centred(means), pictured.centred(others_TNN)
-    both = (pictured.others(own.square()) * pictured.others(rest.square())).sqrt()
+    here, elsewhere = pictured.centred(means), pictured.centred(others_TNN)
+    both = (pictured.others(here.square()) * pictured.others(elsewhere.square())).sqrt()
     return {
         # Over the pictures of classes with several.
         "margin": 2 * _mean(own_TNK - rival_TNK, several_TNK),
@@ -107,7 +107,7 @@ def _scalars(
         "has_text": (part.text_TND != 0).any(-1).any(-1).to(dtype),
         "mean_spread": 3 * pictured.others(means.square()).sqrt(),
         # Whether classes that are similar in it are similar in the other blocks.
-        "likeness_correlation": pictured.others(own * rest) / (both + TINY),
+        "likeness_correlation": pictured.others(here * elsewhere) / (both + TINY),
         "log_mean_directions": participation_ratio(part.means_TND).clamp(min=1).log(),
     }
 

@@ -37,7 +37,7 @@ class Cosines:
         shape = *support.shot_mask_TNK.shape, text_TND.shape[1]
         rows_TXD = support.shots_TNKD.flatten(1, 2)
         length_TX1 = rows_TXD.norm(dim=-1, keepdim=True).clamp(min=1e-12)
-        # Beside a text, a picture is as long as its share in the blocks with texts.
+        # Against a text, a picture is as long as its share in the blocks with texts.
         seen_TND = text_TND / support.text_share_T.sqrt()[:, None, None]
         pairs = [(text_TND, text_TND), (mean_TND, mean_TND), (seen_TND, mean_TND)]
         texts_TN, means_TN = support.text_mask_TN, support.image_mask_TN

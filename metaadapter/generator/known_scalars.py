@@ -1,4 +1,4 @@
-"""How like their classes the labelled pictures are when left out, for the known head."""
+"""The input of the known head: how similar labelled pictures are to their classes, left out."""
 
 from __future__ import annotations
 

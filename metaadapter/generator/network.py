@@ -89,7 +89,7 @@ class Corrections:
     """
 
     log_scale_T: Float[Tensor, " T"]
-    """The logarithm of the factor on the inverse temperature; the other `log_` fields likewise."""
+    """The logarithm of the factor on the inverse temperature; `log_` means the same below."""
     log_noise_TNK: Float[Tensor, "T N K"]
     """On the noise of each shot: the sum of a part for the task, the class and the shot."""
     log_trust_TN: Float[Tensor, "T N"]

@@ -58,14 +58,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (OSError, SafetensorError) as error:
         raise DataError(
             f"cannot read the checkpoint {path}: {error}; give --resume a run folder that has one, "
-            "or start anew with --out ANOTHER_FOLDER"
+            "or start a new run with --out ANOTHER_FOLDER"
         ) from error
     try:
         values = parse_json(texts_of(content).get("metaadapter", "{}"))
         if values.get("schema") not in (SCHEMA, SCHEMA_WITHOUT_PROOF):
             raise IncompatibleArtifact(
                 f"{path} is not a training checkpoint of this version (expected schema "
-                f"{SCHEMA!r}); start anew with --out ANOTHER_FOLDER"
+                f"{SCHEMA!r}); start a new run with --out ANOTHER_FOLDER"
             )
         if PROOF in values or values["schema"] == SCHEMA:
             values, hashes = unsealed(values)
@@ -80,7 +80,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             raise
         raise DataError(
             f"the checkpoint {path} is damaged or was changed: {error}; restore it from a copy, or "
-            "start anew with --out ANOTHER_FOLDER"
+            "start a new run with --out ANOTHER_FOLDER"
         ) from error
     del values["schema"]
     return Checkpoint(groups, values)

@@ -1,4 +1,4 @@
-"""Gradient steps from the predicted adapter on its support, which training can see through."""
+"""Differentiable gradient steps from the predicted adapter on its support."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.workflow.gradient_steps import support_loss
 
 ANCHOR = 1.0
-"""How strongly the steps are pulled back to the predicted values."""
+"""The weight of the term that pulls the steps back to the predicted values."""
 
 
 def adapt_steps(

@@ -1,4 +1,4 @@
-"""The loss terms of pools: a pool should improve predictions, whichever pictures it has."""
+"""The loss terms of pools: a pool improves predictions, and its draw does not matter."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def _described_sources(data: TrainingData, config: TrainConfig) -> dict[str, lis
         if record is None:
             raise DataError(
                 f"start = {config.start!r}: there is no record of the data that this generator was "
-                "trained on, so nobody could tell what the new one has seen; restore training.json "
+                "trained on, so the data of the new one would be unknown; restore training.json "
                 "in its folder, or summary.json one folder above"
             )
         for part, earlier in record[1].get("data", {}).items():

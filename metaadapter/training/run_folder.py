@@ -17,7 +17,7 @@ from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import resolved_config
 
 CONFIG, RESOLVED, RUN_SCHEMA = "config.toml", "resolved.json", "metaadapter.training_run/2"
-REMEDY = "give --resume a folder that `metaadapter train` wrote, or start anew with --out"
+REMEDY = "give --resume a folder that `metaadapter train` wrote, or start a new run with --out"
 # The files of a run that was killed before it began.
 UNFINISHED = {f"{CONFIG}.new.tmp", f"{CONFIG}.new", f"{RESOLVED}.tmp"}
 
@@ -41,7 +41,7 @@ def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
 
 
 def write_config(folder: Path, config: TrainConfig, config_text: str | None) -> None:
-    """Write the configuration for `open_run`, and the text of a new run's TOML file beside it."""
+    """Write the configuration for `open_run`, and the text of a new run's TOML file."""
     document = {"schema": RUN_SCHEMA, "code": _code_identities(config), **config.plain()}
     with write_errors(f"the training run {folder}"):
         contents = {} if config_text is None else {CONFIG: config_text}

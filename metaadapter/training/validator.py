@@ -11,12 +11,21 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from episodes import EpisodeError, EpisodeRows, LabelIndex, TaskSource, gather, nested_draws
+from episodes import (
+    EpisodeBatch,
+    EpisodeError,
+    EpisodeRows,
+    Episodes,
+    LabelIndex,
+    TaskSource,
+    gather,
+    nested_draws,
+)
 from episodes.draws import draw_off_class
 from episodes.pools import PoolSpec, draw_pools
 from metaadapter.adapter.known import known_logits
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import classify
+from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.known_loss import known_loss
@@ -143,36 +152,50 @@ def _measure(
     rows: EpisodeRows,
     far: Float[Tensor, "O D"] | None,
 ) -> tuple[float, float]:
-    """Return the fraction of correct queries, and the mean over tasks of their loss.
+    """Return the fraction of correct queries, and the mean loss over tasks.
 
-    With `far` strangers, beside near ones of the same set: the mean of the fractions of known and
-    of unknown pictures on the right side of a probability of 1/2, and the loss of the known head.
+    With `far` strangers, in addition to near ones of the same set, they measure the known head.
     """
     n_correct, n_queries, losses = 0.0, 0, 0.0
     for chunk in rows.split(CHUNK_TASKS):
         episodes = gather(chunk, source)
-        batch = episodes.batch
-        support = Support.of_batch(batch, episodes.logit_scale, episodes.blocks)
+        support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
         if chunk.pool_TU.shape[1]:
             support = replace(
                 support, pool_TUD=episodes.pool_TUD, pool_mask_TU=episodes.pool_mask_TU
             )
         weights = generator.predict(support)
-        if far is not None:
-            episodes = episodes.with_off_class(far.expand(len(batch.text_TND), *far.shape))
-            is_known_TQ, is_unknown_TO = batch.query_labels_TQ >= 0, episodes.off_class_mask_TO
-            kept_TQ = (known_logits(batch.query_TQD, weights) >= 0) & is_known_TQ
-            rejected_TO = (known_logits(episodes.off_class_TOD, weights) < 0) & is_unknown_TO
-            n_known, n_unknown = int(is_known_TQ.sum()), int(is_unknown_TO.sum())
-            fractions = [kept_TQ.sum() / max(n_known, 1)]
-            if n_unknown:
-                fractions.append(rejected_TO.sum() / n_unknown)
-            n_correct += float(sum(fractions)) / len(fractions) * n_known
-            n_queries += n_known
-            losses += float(known_loss(weights, episodes).sum())
-            continue
-        logits_TQN = classify(batch.query_TQD, weights)
-        n_correct += int((logits_TQN.argmax(-1) == batch.query_labels_TQ).sum())
-        n_queries += int((batch.query_labels_TQ >= 0).sum())
-        losses += len(logits_TQN) * float(query_loss(logits_TQN, batch))
+        if far is None:
+            correct, loss = _classified(weights, episodes.batch)
+        else:
+            strangers = far.expand(support.n_tasks, *far.shape)
+            correct, loss = _separated(weights, episodes.with_off_class(strangers))
+        n_correct += correct
+        n_queries += int((episodes.batch.query_labels_TQ >= 0).sum())
+        losses += loss
     return n_correct / max(n_queries, 1), losses / len(rows.classes_TN)
+
+
+def _classified(weights: AdapterWeights, batch: EpisodeBatch) -> tuple[float, float]:
+    """Return the number of correct queries, and the sum over tasks of their loss."""
+    logits_TQN = classify(batch.query_TQD, weights)
+    n_correct = float((logits_TQN.argmax(-1) == batch.query_labels_TQ).sum())
+    return n_correct, len(logits_TQN) * float(query_loss(logits_TQN, batch))
+
+
+def _separated(weights: AdapterWeights, episodes: Episodes) -> tuple[float, float]:
+    """Return the number of known pictures times accuracy, and the sum of `known_loss` over tasks.
+
+    Accuracy is the mean of the fractions of known and of unknown pictures on the right side of a
+    probability of 1/2.
+    """
+    query_TQD, is_known_TQ = episodes.batch.query_TQD, episodes.batch.query_labels_TQ >= 0
+    is_unknown_TO = episodes.off_class_mask_TO
+    kept_TQ = (known_logits(query_TQD, weights) >= 0) & is_known_TQ
+    rejected_TO = (known_logits(episodes.off_class_TOD, weights) < 0) & is_unknown_TO
+    n_known, n_unknown = int(is_known_TQ.sum()), int(is_unknown_TO.sum())
+    fractions = [kept_TQ.sum() / max(n_known, 1)]
+    if n_unknown:
+        fractions.append(rejected_TO.sum() / n_unknown)
+    accuracy = float(sum(fractions)) / len(fractions)
+    return accuracy * n_known, float(known_loss(weights, episodes).sum())

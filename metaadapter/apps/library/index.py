@@ -19,7 +19,7 @@ from jaxtyping import Float16, Int64
 from torch import Tensor
 
 from metaadapter.adapter.skill import read_signature
-from metaadapter.adapter.weights import TensorFields
+from metaadapter.adapter.tensor_fields import TensorFields
 from metaadapter.apps.library.content import require_shared_features
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.fingerprint import Fingerprint
