@@ -306,7 +306,7 @@ def test_schema__of_an_adapter_with_parts__is_refused_by_versions_before_it(stor
         )
 
 
-def test_damage__to_the_parts__is_told_by_each_check(stored, tmp_path):
+def test_damage__to_the_parts__is_reported_by_each_check(stored, tmp_path):
     store_adapter(tmp_path / "folder", stored)
     store_adapter(tmp_path / "it.adapter", stored)
     weight = next(iter(stored.towers.values()))
@@ -348,7 +348,7 @@ def test_load__parts_that_are_no_numbers__are_refused(stored, tmp_path):
         load_adapter(tmp_path)
 
 
-def test_load__missing_parts__are_told(stored, tmp_path):
+def test_load__missing_parts__are_reported(stored, tmp_path):
     store_adapter(tmp_path, stored)
     Path(tmp_path, FILE).unlink()
 
@@ -436,7 +436,7 @@ def test_classifier__fitted_or_given_a_class_more__has_the_thresholds_of_the_tra
 
 
 def prompt_tensors(encoder):
-    """A prompt whose vectors have moved, and by which known names have moved."""
+    """A prompt whose vectors, and with them the features of names, have moved."""
     start = word_vectors(encoder.network, encoder.tokenize, "a photo of a", 2)
     draw = torch.Generator().manual_seed(0)
     context = start + torch.randn(start.shape, generator=draw)
@@ -492,7 +492,7 @@ def test_adapted_encoder__given_the_prompt_over_another_encoder__puts_the_parts_
     np.testing.assert_array_equal(found.encode_images(pictures), whole.encode_images(pictures))
 
 
-def test_card__of_a_prompt_that_nobody_told_the_steps_of__tells_of_none(clip, pictures, tmp_path):
+def test_card__of_a_prompt_without_recorded_steps__names_none(clip, pictures, tmp_path):
     prompted = PromptedEncoder(clip, prompt_tensors(clip))
     rows, labels = prompted.encode_images(pictures), ["fox", "lynx"]
 

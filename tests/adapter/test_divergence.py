@@ -28,7 +28,7 @@ def slow_divergence(target, logits, counts):
 
 @pytest.fixture
 def two_predictions():
-    """Logits of 2 tasks × 5 pictures × 4 classes, of which the second task lacks one."""
+    """Logits of 2 tasks × 5 pictures × 4 classes, one of them masked out in the second task."""
     draw = torch.Generator().manual_seed(1)
     left, right = 3 * torch.randn(2, 2, 5, 4, generator=draw, dtype=torch.float64)
     left[1, :, 2] = right[1, :, 2] = -torch.inf

@@ -1,4 +1,4 @@
-"""Thresholds and sets of the head that tells known pictures."""
+"""Thresholds and sets of the known head."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_fraction__out_of_range__is_refused(weights, fraction):
         prediction_sets(torch.ones(1, 3), weights, fraction)
 
 
-def test_adapter_without_the_head__is_told_to_adapt_again(rows):
+def test_adapter_without_the_head__asks_to_adapt_again(rows):
     bare = AdapterWeights.zero_shot(torch.zeros(3, 8), 4.0)
 
     with pytest.raises(UsageError, match=r"cannot tell what is unknown: .* adapt again"):

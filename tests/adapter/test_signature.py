@@ -28,7 +28,7 @@ def signature_of(rows, labels, texts):
 
 
 def covariance(signature):
-    """The within-class covariance that a signature tells, as one matrix."""
+    """The within-class covariance of a signature, as one matrix."""
     directions = signature.directions.double().numpy()
     along = directions.T @ np.diag(signature.variances.double().numpy()) @ directions
     across = np.eye(directions.shape[1]) - directions.T @ directions

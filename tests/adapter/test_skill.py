@@ -1,4 +1,4 @@
-"""Skill files: the adapter of a folder in one file, which is read wherever the folder is."""
+"""Skill files: an adapter in one file, which can be read in place of a folder."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_load_adapter__member_that_the_facts_do_not_prove__is_damaged(skill, nam
 
 
 @pytest.mark.parametrize("name", ["adapter_model", "support", "signature"])
-def test_load_adapter__member_that_is_missing__is_told(skill, name):
+def test_load_adapter__member_that_is_missing__is_reported(skill, name):
     skill.write_bytes(zip_bytes(without(skill, f"{name}.safetensors")))
 
     with pytest.raises(DataError, match=rf"cannot read .*wear\.adapter/{name}\.safetensors"):
@@ -280,7 +280,9 @@ def test_check_skill__undamaged__checks_every_member(skill):
 
 
 @given(data=st.data())
-def test_check_skill__any_change_of_its_bytes__is_told_or_changes_nothing(tmp_path_factory, data):
+def test_check_skill__any_change_of_its_bytes__is_reported_or_changes_nothing(
+    tmp_path_factory, data
+):
     content = skill_bytes(make())
     start = data.draw(st.integers(0, len(content)))
     end = data.draw(st.integers(start, min(len(content), start + 40)))

@@ -64,7 +64,7 @@ def task():
 
 
 def test_lengths__constant_in_a_block__does_not_weaken_it(task):
-    """What all pictures share takes of a block's spread, yet it counts as its length says."""
+    """An offset that all pictures share does not change the weight of a block."""
     constant = torch.tensor([9.0, -4.0, 7.0, 0.0, 3.0], dtype=torch.float64)
 
     def weighed(offset):

@@ -1,4 +1,4 @@
-"""What must not matter to a generator, with every learned output at work."""
+"""Changes that must not change predictions, with all learned outputs active."""
 
 from __future__ import annotations
 

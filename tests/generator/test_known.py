@@ -1,4 +1,4 @@
-"""The head that tells known pictures: against loops over pictures, and what must not matter."""
+"""The prediction of the known head: against loops over pictures, and its invariances."""
 
 from __future__ import annotations
 

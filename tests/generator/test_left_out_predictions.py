@@ -1,4 +1,4 @@
-"""What an adapter says of a labelled picture without it: as a regression that never saw it."""
+"""Predictions of left-out pictures, against regressions that never saw them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def generator():
 
 
 def draw(shots, *, blocks=(), seed=0):
-    """A task whose pictures lie around the means of their classes."""
+    """A task whose pictures scatter around the means of their classes."""
     random = torch.Generator().manual_seed(seed)
     means = torch.randn(N_WAY, WIDTH, generator=random)
     labels = torch.tensor([label for label, n in enumerate(shots) for _ in range(n)])

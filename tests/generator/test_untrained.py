@@ -195,7 +195,7 @@ def test_untrained__pictures_of_other_classes__say_the_same_of_all_classes_named
 
 
 @pytest.mark.parametrize("most_kernel_rows", [1000, 4], ids=["kernel", "linear"])
-def test_untrained__classes_named_alone__are_told_apart_by_their_texts(make_task, most_kernel_rows):
+def test_untrained__classes_named_alone__are_separated_by_their_texts(make_task, most_kernel_rows):
     task = make_task(1, 5, 3, 16)
     task.mask[:, 3:] = False
     support = task.support

@@ -1,4 +1,4 @@
-"""A generator and a loss of one's own, as `test_own_parts.py` names them."""
+"""A generator and a loss of a user, as `test_own_parts.py` names them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from metaadapter.generator.adapter_generator import AdapterGenerator
 
 
 class Blend(AdapterGenerator):
-    """Class vectors between the text and the mean picture: how far says a small network.
+    """Class vectors between the text and the mean picture, mixed by a small network.
 
     It looks at the number of shots, and at how alike text and mean picture are.
     """

@@ -83,12 +83,12 @@ def test_load_config__wrong_key_or_value__says_what_was_expected(load, override,
 
 
 @pytest.mark.parametrize("root", [r'"a\u0000b"', 5000 * "a"], ids=["null byte", "too long"])
-def test_load_config__root_that_no_path_can_be__is_told(load, root):
+def test_load_config__root_that_no_path_can_be__is_reported(load, root):
     with pytest.raises(DataError, match=r"cannot be a path: .*; correct the configuration"):
         load(f"data.root={root}")
 
 
-def test_load_config__several_faults__are_told_together(load):
+def test_load_config__several_faults__are_reported_together(load):
     with pytest.raises(DataError, match=r"(?s)optim\.lr: .*optim\.ema: "):
         load("optim.lr=0", "optim.ema=1")
 
@@ -104,7 +104,7 @@ def test_load_config__several_faults__are_told_together(load):
         ("seed.lr=1", r"seed is a value and has no 'lr'"),
     ],
 )
-def test_load_config__override_that_leads_nowhere__is_told(load, override, message):
+def test_load_config__override_that_leads_nowhere__is_reported(load, override, message):
     with pytest.raises(UsageError, match=message):
         load(override)
 

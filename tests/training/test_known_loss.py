@@ -1,4 +1,4 @@
-"""The loss of the head that tells known pictures, against loops over pictures."""
+"""The loss of the known head, against loops over pictures."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_foreign_strangers__of_the_only_source__are_none(sources):
     assert episodes.off_class_TOD.shape[1] == 3
 
 
-def test_validator__with_strangers__tells_a_head_that_knows_from_one_that_guesses(sources):
+def test_validator__with_strangers__ranks_a_good_head_above_one_that_guesses(sources):
     validator = Validator(
         {"classes": [sources[0]], "domains": []},
         ValidateConfig(tasks=5, shots=(1, 4)),

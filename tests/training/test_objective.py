@@ -301,7 +301,7 @@ def test_objective__terms_of_pools_alone__teach_nothing_but_what_a_pool_changes(
     assert reached == {f"pool.{name}" for name, _ in generator.pool.named_parameters()}
 
 
-def test_objective__known_alone__teaches_nothing_but_the_head_that_tells_them(generator, episodes):
+def test_objective__known_alone__trains_the_known_head_alone(generator, episodes):
     weights = LossWeights(query=0.0, known=1.0)
 
     terms = objective(generator, episodes, weights)

@@ -22,13 +22,13 @@ PARTS = Path(__file__).with_name("own_parts.py")
 
 @pytest.fixture
 def parts(tmp_path):
-    """The file of one's own, beside the configuration."""
+    """The user's file, in the folder of the configuration."""
     return Path(shutil.copy(PARTS, tmp_path / "own_parts.py"))
 
 
 @pytest.fixture
 def own(config_file, parts, tmp_path):
-    """Starts and stops a run of a generator and a loss of one's own."""
+    """Start and stop a run of the user's generator and loss."""
     text = config_file.read_text(encoding="utf-8")
     network = text[text.index("[network]") : text.index("[optim]")]
     text = 'generator = "own_parts.py:Blend"\n' + text.replace(
@@ -127,7 +127,7 @@ def test_train__generator_that_does_not_exist__is_named(own):
         own("run", "generator=own_parts.py:Missing")
 
 
-def test_train__fault_in_a_generator_of_one_s_own__is_told_as_its_own(own, parts):
+def test_train__fault_in_a_generator_of_one_s_own__is_reported_as_its_own(own, parts):
     text = parts.read_text(encoding="utf-8")
     parts.write_text(text.replace("support.means_TND", "support.no_such_part"), encoding="utf-8")
 

@@ -47,7 +47,7 @@ def test_train__run_folder__holds_all_that_is_needed_to_repeat_it(start, config_
 
 
 @pytest.mark.slow
-def test_train__told_to_stop__ends_at_the_step_and_goes_on_later(start):
+def test_train__asked_to_stop__ends_at_the_step_and_resumes_later(start):
     folder, config, stopped = start("stopped", **stop_at(5))
     state = load_checkpoint(folder / "checkpoint.safetensors").values
 
@@ -96,7 +96,7 @@ def test_train__folder_of_one_killed_before_it_began__is_begun_anew(start, tmp_p
     assert not list(folder.glob("*.tmp")) + list(folder.glob("*.new"))
 
 
-def test_train__killed_before_its_text_had_its_name__goes_on_with_the_text(start):
+def test_train__killed_before_its_text_had_its_name__resumes_with_the_text(start):
     folder, _, _ = start("run", "optim.steps=2", should_stop=lambda: True)
     text = (folder / "config.toml").read_bytes()
     (folder / "config.toml").rename(folder / "config.toml.new")
@@ -117,7 +117,7 @@ def test_train__folder_in_use__is_refused_and_left_alone(start, load):
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_train__folder_that_is_a_file__is_told(start, tmp_path):
+def test_train__folder_that_is_a_file__is_reported(start, tmp_path):
     (tmp_path / "run").write_text("mine")
 
     with pytest.raises(DataError, match=r"cannot write the training run .*run: .* --out"):
@@ -211,7 +211,7 @@ def test_train__resumed_on_other_data__names_the_source(
     assert (folder / "log.jsonl").read_bytes() == log
 
 
-def test_train__resumed_where_the_stores_lie_now__goes_on(stopped_on_stores, tmp_path):
+def test_train__resumed_where_the_stores_are_now__resumes(stopped_on_stores, tmp_path):
     folder, config = stopped_on_stores
     (tmp_path / "stores").rename(tmp_path / "moved")
     with pytest.raises(DataError, match="there is no feature store"):
@@ -255,7 +255,7 @@ def test_train__versions__are_those_installed_in_whatever_build(start, monkeypat
     assert summary.versions["python"] == ".".join(map(str, sys.version_info[:3]))
 
 
-def test_train__resumed_with_another_network__tells_which_version_goes_on(start):
+def test_train__resumed_with_another_network__names_the_version_that_resumes(start):
     folder, config, _ = start("run", **stop_at(2))
     path = folder / "checkpoint.safetensors"
     checkpoint = load_checkpoint(path)
@@ -278,7 +278,7 @@ def threads():
 
 
 @pytest.mark.slow
-def test_train__resumed_with_other_threads__has_those_it_began_with_and_says_so(start, threads):
+def test_train__resumed_with_other_threads__keeps_its_own_and_warns(start, threads):
     threads(2)
     folder, config, stopped = start("run", **stop_at(2))
     threads(1)

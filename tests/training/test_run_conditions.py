@@ -53,7 +53,7 @@ def test_conditions__other_data__are_named():
         ({"code": {"training code": "e5"}}, "with training code e5 where it had d4: "),
     ],
 )
-def test_conditions__another_device_or_program__is_told(change, message):
+def test_conditions__another_device_or_program__is_reported(change, message):
     with pytest.warns(UserWarning, match=message):
         require_same_conditions(BEFORE, BEFORE.model_copy(update=change))
 

@@ -77,7 +77,7 @@ def test_load_source__split_of_other_classes__names_one(load, make_store, tmp_pa
         load("a", classes=SplitPart(split=str(tmp_path / "split.json"), part="train"))
 
 
-def test_load_source__part_without_classes__is_told(load, make_store, tmp_path):
+def test_load_source__part_without_classes__is_reported(load, make_store, tmp_path):
     make_store("a", {"crane": 2})
     ClassSplit({"train": ("crane",), "rest": ()}).save(tmp_path / "split.json")
 

@@ -85,7 +85,7 @@ def test_train__from_a_generator__changes_what_it_makes_of_pools_and_nothing_els
     assert changed == {name for name in after if name.startswith("pool.")}
 
 
-def test_train__from_a_generator__records_what_that_was_trained_and_judged_on(
+def test_train__from_a_generator__records_what_that_was_trained_and_validated_on(
     first_run, write, tmp_path
 ):
     path = write(first_run / "best")
@@ -150,7 +150,7 @@ def test_load_config__start_beside_a_network__is_refused(first_run, write):
         load_config(path)
 
 
-def test_trainer__start_that_is_no_generator_of_this_network__is_told(write):
+def test_trainer__start_that_is_no_generator_of_this_network__is_reported(write):
     path = write("nowhere")
     config = load_config(path)
     data = load_training_data(config)

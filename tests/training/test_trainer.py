@@ -31,7 +31,7 @@ def make_trainer(load):
 
 @pytest.fixture
 def run(make_trainer):
-    """Train to the end: the trainer, what it told and what it saved."""
+    """Train to the end; returns the trainer, its moments and its saved states."""
 
     def whole(*overrides):
         trainer, told, saved = make_trainer(*overrides), [], []

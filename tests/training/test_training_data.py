@@ -9,7 +9,7 @@ from metaadapter.training.training_data import load_training_data
 
 @pytest.fixture
 def load(tmp_path, make_store):
-    """The data of a run: trains on store `a` (heron, stork) and judges by others."""
+    """The data of a run: trained on store `a` (heron, stork), validated on others."""
     make_store("a", {"heron": 3, "stork": 3})
     make_store("b", {"crane": 3, "owl": 3}, seed=1)
     make_store("sketches", {"heron": 3, "stork": 3}, seed=2)
@@ -105,7 +105,7 @@ def test_load_training_data__picture_of_a_reserved_store__is_refused(
         load(reserved=("copy",), **{place: {"some": "b"}})
 
 
-def test_load_training_data__reserved_store_that_is_not_there__is_told(load):
+def test_load_training_data__reserved_store_that_is_not_there__is_reported(load):
     with pytest.raises(DataError, match=r"there is no feature store .*forgs"):
         load(reserved=("forgs",))
 

@@ -26,7 +26,7 @@ def _one_thread():
 
 
 def kill_after(run: Path, step: int, *config: Path) -> None:
-    """Train, a new run from its configuration, and kill that as soon as it tells of the step."""
+    """Train, a new run from its configuration, and kill it as soon as it prints the step."""
     command = [sys.executable, str(PROGRAM), str(run), *map(str, config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:

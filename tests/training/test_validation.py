@@ -59,7 +59,7 @@ def test_validator__every_round__has_the_same_tasks(source):
     assert (first.accuracy, first.loss) == (second.accuracy, second.loss)
 
 
-def test_validator__set_with_few_pictures__is_judged_at_the_shots_it_can_give(source):
+def test_validator__set_with_few_pictures__is_validated_at_the_shots_it_can_give(source):
     config = ValidateConfig(tasks=2, shots=(1, 4, 16))
 
     validation = Validator({"classes": [source], "domains": []}, config, seed=0)(

@@ -1,4 +1,4 @@
-"""What `test_training_killed.py` starts and kills: RUN [CONFIG of a new one]. Prints each step."""
+"""The process that `test_training_killed.py` kills: RUN [CONFIG of a new run]. Prints each step."""
 
 from __future__ import annotations
 
