@@ -57,7 +57,7 @@ class Console:
     """
 
     def __init__(self, *, quiet: bool = False, json_output: bool = False) -> None:
-        self._quiet = quiet
+        self._quiet, self._json_output = quiet, json_output
         self.stdout = RichConsole()
         self.stderr = RichConsole(stderr=True)
         self.silent = quiet or json_output
@@ -101,6 +101,16 @@ class Console:
     def result(self, *lines: str) -> None:
         """Print lines of the result on stdout."""
         _print(self.stdout, lines)
+
+    def show_result(
+        self, command: str, document: Mapping[str, Any], *lines: str, notes: Sequence[str] = ()
+    ) -> None:
+        """Print the whole result: with --json the document, otherwise the lines and the notes."""
+        if self._json_output:
+            print_document(command, document)
+        else:
+            self.result(*lines)
+            self.note(*notes)
 
     def table(
         self,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.apps.cli.console import Console, quarantined_json
 from metaadapter.apps.cli.one_heap import share_one_heap
 from metaadapter.errors import DataError, UsageError
 
@@ -108,10 +108,8 @@ def encode(
     store, warnings = FeatureStore.open(out), _warnings(table, report)
     console.warn_of_pictures("these", warnings, report.quarantined)
     _warn_of_duplicates(report, console)
-    if json_output:
-        print_document("encode", _document(table, report, store, warnings))
-    else:
-        console.result(_summary(report, store))
+    document = _document(table, report, store, warnings)
+    console.show_result("encode", document, _summary(report, store))
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, print_document
+from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.library_identify import identify
 from metaadapter.apps.cli.library_predict import predict
 from metaadapter.apps.cli.library_show import list_entries, show
 from metaadapter.errors import UsageError
+
+if TYPE_CHECKING:
+    from metaadapter.apps.library.library import AdapterLibrary
 
 NewName = Annotated[
     str | None,
@@ -62,25 +65,24 @@ def add(
     was_there = name in opened
     opened.add(name, adapter, replace=replace)
     facts = opened.facts(name)
-    if json_output:
-        document = {
-            "library": str(library),
-            "name": name,
-            "adapter": str(adapter),
-            "replaced": was_there,
-            "classes": facts.classes,
-            "n_pictures": sum(facts.n_shots),
-            "encoder": facts.origin.encoder,
-            "n_bytes": opened.path(name).stat().st_size,
-            "n_entries": len(opened),
-        }
-        print_document("library-add", document)
-        return
-    console.result(
+    document = {
+        "library": str(library),
+        "name": name,
+        "adapter": str(adapter),
+        "replaced": was_there,
+        "classes": facts.classes,
+        "n_pictures": sum(facts.n_shots),
+        "encoder": facts.origin.encoder,
+        "n_bytes": opened.path(name).stat().st_size,
+        "n_entries": len(opened),
+    }
+    console.show_result(
+        "library-add",
+        document,
         f"{library}: {name} {'replaced' if was_there else 'added'}, {len(facts.classes)} classes "
-        f"from {sum(facts.n_shots)} pictures; the library has {_entries(len(opened))}"
+        f"from {sum(facts.n_shots)} pictures; the library has {_entries(opened)}",
+        notes=[f"next: metaadapter library list {quote(str(library))}"],
     )
-    console.note(f"next: metaadapter library list {quote(str(library))}")
 
 
 library.command("list")(list_entries)
@@ -100,11 +102,9 @@ def remove(
 
     opened = AdapterLibrary.open(library, create=False)
     opened.remove(name)
-    if json_output:
-        document = {"library": str(library), "name": name, "n_entries": len(opened)}
-        print_document("library-remove", document)
-        return
-    console.result(f"{library}: {name} removed; the library has {_entries(len(opened))}")
+    document = {"library": str(library), "name": name, "n_entries": len(opened)}
+    line = f"{library}: {name} removed; the library has {_entries(opened)}"
+    console.show_result("library-remove", document, line)
 
 
 @library.command()
@@ -120,13 +120,9 @@ def rename(
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.names import entry_name
 
-    opened = AdapterLibrary.open(library, create=False)
-    opened.rename(old, new)
-    new = entry_name(new)
-    if json_output:
-        print_document("library-rename", {"library": str(library), "old": old, "new": new})
-        return
-    console.result(f"{library}: {old} is now {new}")
+    AdapterLibrary.open(library, create=False).rename(old, new)
+    document = {"library": str(library), "old": old, "new": entry_name(new)}
+    console.show_result("library-rename", document, f"{library}: {old} is now {entry_name(new)}")
 
 
 @library.command()
@@ -148,25 +144,24 @@ def export(
     AdapterLibrary.open(library, create=False).export(name, file, features=features)
     written, n_bytes = load_adapter(file), file.stat().st_size
     has_features, keys = written.support is not None, written.weights.keys
-    if json_output:
-        document = {
-            "library": str(library),
-            "name": name,
-            "file": str(file),
-            "features": has_features,
-            "n_keys": 0 if keys is None else len(keys),
-            "n_bytes": n_bytes,
-        }
-        print_document("library-export", document)
-        return
-    with_or_without = "with its support" if has_features else "without its support"
-    console.result(f"{file}: {name}, {with_or_without}, {n_bytes:,} bytes")
+    document = {
+        "library": str(library),
+        "name": name,
+        "file": str(file),
+        "features": has_features,
+        "n_keys": 0 if keys is None else len(keys),
+        "n_bytes": n_bytes,
+    }
+    notes = [f"next: metaadapter predict {quote(str(file))} NEW_PICTURES"]
     if keys is not None and not has_features:
-        console.note(
+        warning = (
             f"the cache in its weights still has {len(keys)} features of pictures as keys: protect "
             "the file as you protect the pictures"
         )
-    console.note(f"next: metaadapter predict {quote(str(file))} NEW_PICTURES")
+        notes = [warning, *notes]
+    support = "with its support" if has_features else "without its support"
+    line = f"{file}: {name}, {support}, {n_bytes:,} bytes"
+    console.show_result("library-export", document, line, notes=notes)
 
 
 @library.command("import")
@@ -192,12 +187,10 @@ def import_files(
         skill_content(file)
     opened = AdapterLibrary.open(library)
     added = {opened.import_skill(file, name, replace=replace): file for file in files}
-    if json_output:
-        entries = [{"name": entry, "file": str(file)} for entry, file in added.items()]
-        document = {"library": str(library), "imported": entries, "n_entries": len(opened)}
-        print_document("library-import", document)
-        return
-    console.result(*(f"{library}: {entry} added from {file}" for entry, file in added.items()))
+    entries = [{"name": entry, "file": str(file)} for entry, file in added.items()]
+    document = {"library": str(library), "imported": entries, "n_entries": len(opened)}
+    lines = [f"{library}: {entry} added from {file}" for entry, file in added.items()]
+    console.show_result("library-import", document, *lines)
 
 
 library.command()(identify)
@@ -227,29 +220,27 @@ def merge(
     opened = AdapterLibrary.open(library, create=False)
     merged, new = opened.merge(names, new, replace=replace), entry_name(new)
     has_features, n_pictures = merged.support is not None, sum(merged.config.n_shots)
-    if json_output:
-        document = {
-            "library": str(library),
-            "name": new,
-            "merged": list(dict.fromkeys(names)),
-            "classes": merged.config.classes,
-            "n_pictures": n_pictures,
-            "has_features": has_features,
-            "n_entries": len(opened),
-        }
-        print_document("library-merge", document)
-        return
-    console.result(
-        f"{library}: {new} merged from {', '.join(names)}, {len(merged.config.classes)} classes "
-        f"from {n_pictures} pictures; the library has {_entries(len(opened))}"
+    document = {
+        "library": str(library),
+        "name": new,
+        "merged": list(dict.fromkeys(names)),
+        "classes": merged.config.classes,
+        "n_pictures": n_pictures,
+        "has_features": has_features,
+        "n_entries": len(opened),
+    }
+    without_features = (
+        "some entries lack the features of their pictures, so their signatures were used: the new "
+        "adapter may be less accurate than one of all pictures, and no class can be added to it"
     )
-    if not has_features:
-        console.note(
-            "some entries lack the features of their pictures, so their signatures were used: the "
-            "new adapter may be less accurate than one of all pictures, and no class can be added "
-            "to it"
-        )
+    console.show_result(
+        "library-merge",
+        document,
+        f"{library}: {new} merged from {', '.join(names)}, {len(merged.config.classes)} classes "
+        f"from {n_pictures} pictures; the library has {_entries(opened)}",
+        notes=[] if has_features else [without_features],
+    )
 
 
-def _entries(number: int) -> str:
-    return "1 entry" if number == 1 else f"{number} entries"
+def _entries(library: AdapterLibrary) -> str:
+    return "1 entry" if len(library) == 1 else f"{len(library)} entries"

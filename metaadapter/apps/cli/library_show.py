@@ -21,31 +21,29 @@ def list_entries(
 
     entries = list(AdapterLibrary.open(library, create=False).entries())
     damaged = [entry for entry in entries if entry.damaged]
+    rows = [
+        {
+            "name": entry.name,
+            "n_classes": len(entry.facts.classes) if entry.facts else None,
+            "n_pictures": entry.n_pictures if entry.facts else None,
+            "encoder": entry.encoder,
+            "has_features": entry.has_features,
+            "n_bytes": entry.n_bytes,
+            "damaged": entry.damaged or None,
+        }
+        for entry in entries
+    ]
     if json_output:
-        rows = [
-            {
-                "name": entry.name,
-                "n_classes": len(entry.facts.classes) if entry.facts else None,
-                "n_pictures": entry.n_pictures if entry.facts else None,
-                "encoder": entry.encoder,
-                "has_features": entry.has_features,
-                "n_bytes": entry.n_bytes,
-                "damaged": entry.damaged or None,
-            }
-            for entry in entries
-        ]
         print_document("library-list", {"library": str(library), "entries": rows})
     else:
         table = [
-            [
-                entry.name,
-                len(entry.facts.classes) if entry.facts else "",
-                entry.n_pictures if entry.facts else "",
-                (entry.encoder or "not recorded") if entry.facts else "",
-                entry.n_bytes,
-                "damaged" if entry.damaged else "",
+            [row["name"], "", "", "", row["n_bytes"], "damaged"]
+            if row["damaged"]
+            else [
+                *(row["name"], row["n_classes"], row["n_pictures"]),
+                *(row["encoder"] or "not recorded", row["n_bytes"], ""),
             ]
-            for entry in entries
+            for row in rows
         ]
         titles = ("name", "classes", "pictures", "encoder", "bytes", "")
         console.table(titles, table, right=("classes", "pictures", "bytes"))

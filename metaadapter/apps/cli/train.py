@@ -16,7 +16,7 @@ from rich.text import Text
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, print_document
+from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.signals import stop_at_first_signal
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import Interrupted, UsageError
@@ -90,10 +90,7 @@ def train(
     if summary.ending == "interrupted":
         reached = f"step {summary.step} of {summary.n_steps}"
         raise Interrupted(f"interrupted; {reached} is kept. {how_to_continue}")
-    if json_output:
-        print_document("train", summary.to_dict())
-    else:
-        console.result(*_summary_lines(summary))
+    console.show_result("train", summary.to_dict(), *_summary_lines(summary))
 
 
 def _open(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -19,7 +20,6 @@ from metaadapter.apps.export.checks import (
     picture_cases,
     require_same,
 )
-from metaadapter.apps.export.facts import exported_facts
 from metaadapter.apps.export.int8 import (
     Int8Loss,
     int8_loss,
@@ -34,6 +34,8 @@ from metaadapter.data.output_folder import write_errors
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
+
+SCHEMA = "metaadapter.exported/1"
 
 Count: TypeAlias = Callable[[int], object]
 """Receives the number of batches checked so far, of `ExportModel.n_cases`."""
@@ -82,15 +84,27 @@ class ExportModel:
         return "features" if self.pictures is None else "pictures"
 
     def facts(self, difference: float, *, int8: bool = False) -> dict[str, Any]:
-        """The metadata of a file."""
-        return exported_facts(
-            self.stored,
-            takes=self.takes,
-            outputs=self.module.outputs,
-            int8=int8,
-            n_checked=self.n_checked,
-            largest_difference=difference,
-        )
+        """The metadata of a file; docs/how-to/export.md explains each key."""
+        config, head = self.stored.config, self.stored.weights.known_head
+        origin = config.origin
+        return {
+            "schema": SCHEMA,
+            "library_version": version("metaadapter"),
+            "input": self.takes,
+            "outputs": list(self.module.outputs),
+            "classes": config.classes,
+            "reject_threshold": None if head is None else float(head.reject_threshold),
+            "width": config.width,
+            "encoder": origin.encoder,
+            "fingerprint": None if origin.fingerprint is None else asdict(origin.fingerprint),
+            "zoom": origin.zoom,
+            "blocks": origin.blocks,
+            "generator": config.generator,
+            "generator_id": config.generator_id,
+            "int8": int8,
+            "n_checked": self.n_checked,
+            "largest_difference": difference,
+        }
 
 
 class Exported(NamedTuple):

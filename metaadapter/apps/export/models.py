@@ -18,6 +18,8 @@ from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.looks import join_looks, n_looks
 
+METADATA_KEY = "metaadapter"
+"""The name of the facts in the metadata of a file."""
 OUTPUTS = ("probabilities", "known", "unfamiliar")
 """The outputs of an exported adapter for n rows, in this order.
 

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from metaadapter.apps.export.checks import Run
-from metaadapter.apps.export.facts import KEY
-from metaadapter.apps.export.models import FeatureModel, PictureModel
+from metaadapter.apps.export.models import METADATA_KEY, FeatureModel, PictureModel
 from metaadapter.apps.export.program import example_and_axes, exporting
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError, MissingPackage
@@ -75,7 +74,7 @@ def onnx_bytes(model: ModelProto, facts: Mapping[str, Any]) -> bytes:
         )
     for graph in _graphs(model.graph):
         _remove_code_places(graph)
-    set_model_props(model, {KEY: json_text(facts)})
+    set_model_props(model, {METADATA_KEY: json_text(facts)})
     content: bytes = model.SerializeToString()
     return content
 

@@ -13,14 +13,13 @@ from torch import Tensor
 from torch.export import Dim
 
 from metaadapter.apps.export.checks import Run
-from metaadapter.apps.export.facts import KEY
-from metaadapter.apps.export.models import FeatureModel, PictureModel
+from metaadapter.apps.export.models import METADATA_KEY, FeatureModel, PictureModel
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.silence import silence
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact
 
-FACTS_FILE = f"{KEY}.json"
+FACTS_FILE = f"{METADATA_KEY}.json"
 
 
 def example_and_axes(

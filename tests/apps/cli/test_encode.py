@@ -192,7 +192,7 @@ def test_encode__equal_pictures__are_pointed_out_with_their_labels(encode, with_
     assert "to keep one of each: --drop-duplicates" in message
     copies = [with_copies / name for name in ("heron/0-copy.png", "heron/1.png", "lynx/copy.png")]
     assert " = ".join(map(str, copies)) in message
-    contradiction = f"stands in 'heron' ({copies[0]}) and 'lynx' ({copies[2]}); remove it"
+    contradiction = f"is in 'heron' ({copies[0]}) and 'lynx' ({copies[2]}); remove it"
     assert contradiction in message
     assert contradiction in document["warnings"][0]
     assert (document["n_total"], document["n_dropped"]) == (11, 0)
