@@ -102,7 +102,7 @@ def test_adapt__wrong_describe__ends_with_2_before_anything_is_encoded(
     ("content", "told"),
     [
         (b"\xff\xfe", "it is not in UTF-8"),
-        (b"\x00\x01", "it holds a zero byte"),
+        (b"\x00\x01", "it has a zero byte"),
         (b"a" * 70_000, "more than 65536 bytes"),
     ],
 )
@@ -120,7 +120,7 @@ def test_encode__class_txt__is_told_not_to_be_kept(run, pictures, encoder, tmp_p
 
     told = run("encode", pictures, "--out", tmp_path / "store", "--encoder", encoder, "--json")
 
-    assert "sentences on 1 class(es) are not kept" in told.document["warnings"][0]
+    assert "does not keep the descriptions of 1 class(es)" in told.document["warnings"][0]
     described = run(
         *("adapt", tmp_path / "store", "--out", tmp_path / "adapter", "--json"),
         *("--describe", "heron=long legs"),

@@ -207,7 +207,7 @@ def test_library__adapter_with_parts__is_refused_and_no_library_made(
     done = run(*command, tmp_path / "library", skill)
 
     assert done.code == 2
-    assert "share the features of an encoder as it is: keep it beside the library" in done.err
+    assert "share the features of a plain encoder: keep it outside the library" in done.err
     assert not (tmp_path / "library").exists()
 
 
@@ -221,7 +221,7 @@ def test_library__file_with_parts_put_into_it_by_hand__is_left_out(
     done = run("library", "predict", library, unlabelled, "--json")
 
     assert done.code == 0, done.err
-    assert "parts of its own in the encoder's towers" in done.document["left_out"]["other"]
+    assert "weights inside the encoder's towers" in done.document["left_out"]["other"]
 
 
 def test_export__adapter_with_parts_alone__is_refused(run, inside, tmp_path):

@@ -200,7 +200,7 @@ def test_created_store__pictures_or_names__are_refused_with_what_to_do(
     for result, owner in ((predicted, f"the adapter {out}"), (named, f"the feature store {store}")):
         assert result.code == 2
         assert f"{owner} was made with the encoder 'own features', and unknown" in result.err
-        assert "give a feature store in place of pictures and names" in result.err
+        assert "give a feature store instead of pictures and names" in result.err
 
 
 def test_created_store__evaluate__measures_and_checks_by_the_hash_of_features(
