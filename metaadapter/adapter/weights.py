@@ -183,7 +183,12 @@ def probabilities(
         DataError: The weights are so large that the logits overflow.
     """
     exact = weights.to(dtype=torch.float64)
-    result = classify(normalize(features.double(), dim=-1), exact).softmax(-1)
+    return finite_softmax(classify(normalize(features.double(), dim=-1), exact))
+
+
+def finite_softmax(logits: Float[Tensor, "*T n N"]) -> Float[Tensor, "*T n N"]:
+    """Return the probabilities of logits; errors as for `probabilities`."""
+    result = logits.softmax(-1)
     if not result.isfinite().all():
         raise DataError(
             "the adapter gives no probabilities: its weights are so large that logits overflow; "

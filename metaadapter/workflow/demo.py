@@ -17,7 +17,7 @@ from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.labelled_pictures import draw_shots
 from metaadapter.workflow.labelled_support import text_features
-from metaadapter.workflow.predictions import Proportion
+from metaadapter.workflow.scores import Proportion
 
 METHODS = {1: "1 shot", 4: "4 shots"}
 PACKAGES = ("metaadapter", "torch", "open_clip_torch", "numpy", "scikit-learn")

@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_of
-from metaadapter.adapter.calibration import calibrated, with_calibrated_head
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.signature import TaskSignature
+from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.origin import Origin
-from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.adapter_classifier import AdapterClassifier, checked, loaded_encoder
-from metaadapter.workflow.fine_tuning import fine_tune_adapter
+from metaadapter.workflow.fitting import CUSTOM, Mode, fit_support
 from metaadapter.workflow.given_arrays import label_array, unchanged_on_error, unlabelled_rows
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_support import (
+    descriptions,
     is_described,
-    require_one_kind,
-    text_of_new_class,
+    text_names,
     unit_rows,
 )
-from metaadapter.workflow.one_shot import append_class, generator_that_predicted, predict_adapter
-from metaadapter.workflow.storing import CUSTOM, set_stored, stored_adapter
+from metaadapter.workflow.new_class import add_class, require_addable
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder
     from metaadapter.features.towers.config import InsideConfig, PromptConfig
 
-Mode = Literal["one_shot", "finetune"]
+
+def _part(path: str) -> Any:
+    """A fitted attribute that is part of the stored adapter."""
+    return property(attrgetter(f"stored_.{path}"))
 
 
 class MetaAdapterClassifier(AdapterClassifier):
@@ -66,25 +67,30 @@ class MetaAdapterClassifier(AdapterClassifier):
             generator decides how much each is to count. Those of `encoder` where it is given.
     """
 
-    support_: Support | None
+    stored_: StoredAdapter
+    """The adapter with all that `save` writes; the attributes below are parts of it."""
+    adapter_: AdapterWeights = _part("weights")
+    """The adapter's weights, float64."""
+    support_: Support | None = _part("support")
     """The features that the adapter was predicted from; `None` if it was loaded without them."""
-    signature_: TaskSignature | None
-    """What is left of them where they were not kept: class means and scatter; else `None`."""
-    generator_id_: str
+    signature_: TaskSignature | None = _part("signature")
+    """Class means and scatter, where only these were kept of the support; else `None`."""
+    generator_id_: str = _part("config.generator_id")
     """The identity of the generator that predicted the adapter."""
-    picture_hashes_: tuple[str, ...]
+    picture_hashes_: tuple[str, ...] = _part("picture_hashes")
     """The SHA-256 of the support's pictures, as far as they are known."""
-    origin_: Origin
+    origin_: Origin = _part("config.origin")
     """The encoder and views that the features come from, as far as they are known."""
-    blocks_: tuple[int, ...]
+    blocks_: tuple[int, ...] = _part("config.blocks")
     """The widths of the blocks that the features consist of; () for one."""
-    n_steps_: int
-    """The number of gradient steps of `fit`; 0 in mode `"one_shot"` and where none is borne out."""
-    inside_: InsideConfig | None
+    n_steps_: int = _part("config.n_steps")
+    """The number of gradient steps of `fit`; 0 in mode `"one_shot"`, and where left-out pictures
+    do not support any."""
+    inside_: InsideConfig | None = _part("config.inside")
     """The adapters in the blocks of the encoder's towers, where there are any; else `None`."""
-    prompt_: PromptConfig | None
+    prompt_: PromptConfig | None = _part("config.prompt")
     """The learned context of texts, where there is one; else `None`."""
-    towers_: Mapping[str, torch.Tensor]
+    towers_: Mapping[str, torch.Tensor] = _part("towers")
     """The tensors of both: of the adapter that was loaded, or of the `encoder` of `fit`."""
 
     def __init__(
@@ -136,27 +142,18 @@ class MetaAdapterClassifier(AdapterClassifier):
             if unlabelled is not None:
                 rows = unlabelled_rows(unlabelled, self.n_features_in_)
                 support = support.with_pool(unit_rows(rows))
-            generator, self.generator_id_ = shared_generator(self.generator)
-            if self.mode == "one_shot":
-                self.adapter_, self.n_steps_ = predict_adapter(generator, support), 0
-            else:
-                tuned = fine_tune_adapter(generator, support, self.fine_tuning)
-                self.adapter_, self.n_steps_ = tuned
-            self.support_, self.picture_hashes_ = replace(support, views_TNKVD=None), ()
-            self.signature_ = None
             base, parts = parts_of(encoder)
-            if parts.inside is not None and support.present_TNK.any():
-                self.adapter_ = calibrated(self.adapter_, parts.inside.calibration)
-            self.inside_, self.prompt_, self.towers_ = parts.inside, parts.prompt, parts.towers
-            self.blocks_ = support.blocks
-            self.origin_ = Origin()
-            if base is not None:
-                self.origin_ = Origin(
-                    encoder=base.name,
-                    fingerprint=base.fingerprint,
-                    zoom=getattr(base, "zoom", False),
-                    blocks=dict(getattr(base, "look_blocks", {})),
-                )
+            self.stored_ = fit_support(
+                support,
+                self.classes_.tolist(),
+                names=self.class_texts,
+                logit_scale=self.logit_scale_,
+                mode=self.mode,
+                generator=self.generator,
+                fine_tuning=self.fine_tuning,
+                origin=None if base is None else _origin_of(base),
+                parts=parts,
+            )
         return self
 
     def add_class(
@@ -181,54 +178,37 @@ class MetaAdapterClassifier(AdapterClassifier):
                 are given, or the adapter was saved without its support features.
             IncompatibleArtifact: Another generator predicted the adapter.
         """
-        support, generator = self.require_addable(label)
+        self.require_addable(label)
         if X is None and text is None:
             raise UsageError(f"class {label!r} needs pictures (X), a text, or both")
-        known = self.classes_.tolist()
         is_read = isinstance(text, str) or is_described(text)
         encoder = loaded_encoder(self.encoder) if is_read else None
         none = np.empty((0, self.n_features_in_))
         rows = unit_rows(none if X is None else checked(self, X, reset=False))
-        if len(rows) and isinstance(encoder, PromptedEncoder):
-            encoder = encoder.base  # a prompt is for classes without a picture
-        texts = {} if text is None else {label: text}
-        position = bisect_left(known, label)
-        vector = text_of_new_class(support, texts, label, rows, encoder)
-        classes = label_array([*known[:position], label, *known[position:]])
-        self.adapter_, self.support_ = append_class(
-            generator, self.adapter_, support, position, rows, vector
+        self._set_stored(
+            add_class(
+                self.stored_,
+                label,
+                rows,
+                text,
+                encoder=encoder,
+                generator=self.generator,
+                picture_hashes=picture_hashes,
+            )
         )
-        if self.inside_ is not None:
-            self.adapter_ = with_calibrated_head(self.adapter_, self.inside_.calibration)
-        self.class_texts = {**(self.class_texts or {}), **texts} or None
-        self.classes_ = np.asarray(classes)
-        self.n_shots_ = np.insert(self.n_shots_, position, len(rows))
-        self.picture_hashes_ = (*self.picture_hashes_, *picture_hashes)
+        if text is not None:
+            self.class_texts = {**(self.class_texts or {}), label: text}
         return self
 
     def require_addable(self, label: Any) -> tuple[Support, AdapterGenerator]:
         """The support and the generator for `add_class`, checked before pictures are encoded.
 
         Raises:
-            UsageError: `add_class` does not take the label.
+            UsageError: `add_class` does not accept the label.
             IncompatibleArtifact: Another generator predicted the adapter.
         """
         check_is_fitted(self)
-        known = self.classes_.tolist()
-        if label in known:
-            raise UsageError(f"class {label!r} is there already; classes: {known}")
-        require_one_kind([*known, label])
-        if self.support_ is None:
-            raise UsageError(
-                "this adapter was saved without its support features, so no class can be added; "
-                "fit it again from the pictures"
-            )
-        if self.generator == CUSTOM:
-            raise UsageError(
-                "the adapter was predicted by a generator of your own, which is code; if you trust "
-                "it, load the adapter with generator=… (--generator) that one to add a class"
-            )
-        return self.support_, generator_that_predicted(self.generator, self.generator_id_)
+        return require_addable(self.stored_, label, self.generator)
 
     def save(
         self,
@@ -248,10 +228,17 @@ class MetaAdapterClassifier(AdapterClassifier):
             class_names: label → name for the record, where `class_texts` holds vectors.
             picture_hashes: The SHA-256 of further pictures than in `picture_hashes_`.
         """
-        stored = stored_adapter(
-            self, origin=origin, class_names=class_names, picture_hashes=picture_hashes
-        )
-        store_adapter(Path(folder), stored)
+        check_is_fitted(self)
+        stored, changes = self.stored_, dict[str, Any]()
+        if origin is not None:
+            changes["origin"] = origin
+        if class_names:
+            classes = stored.config.classes
+            changes["class_names"] = text_names(class_names, classes)
+            changes["descriptions"] = descriptions(class_names, classes)
+        hashes = dict.fromkeys((*stored.picture_hashes, *(picture_hashes or ())))
+        config = stored.config.model_copy(update=changes)
+        store_adapter(Path(folder), replace(stored, config=config, picture_hashes=tuple(hashes)))
 
     @classmethod
     def load(
@@ -291,5 +278,21 @@ class MetaAdapterClassifier(AdapterClassifier):
             logit_scale=config.logit_scale,
             blocks=config.blocks,
         )
-        set_stored(classifier, stored)
+        classifier._set_stored(stored)
         return classifier
+
+    def _set_stored(self, stored: StoredAdapter) -> None:
+        self.stored_ = stored
+        self.classes_ = np.asarray(label_array(stored.config.classes))
+        self.n_features_in_ = stored.config.width
+        self.n_shots_ = np.array(stored.config.n_shots)
+        self.logit_scale_ = stored.config.logit_scale
+
+
+def _origin_of(encoder: Any) -> Origin:
+    return Origin(
+        encoder=encoder.name,
+        fingerprint=encoder.fingerprint,
+        zoom=getattr(encoder, "zoom", False),
+        blocks=dict(getattr(encoder, "look_blocks", {})),
+    )

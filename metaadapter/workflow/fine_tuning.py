@@ -1,7 +1,4 @@
-"""The gradient path: a predicted adapter, taken as many steps as its own support bears out.
-
-And what left-out pictures say of an adapter, refined or not.
-"""
+"""Fine-tuning: a predicted adapter, refined by as many steps as left-out pictures support."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.gradient_steps import (
     MOVED,
@@ -27,10 +24,6 @@ from metaadapter.workflow.gradient_steps import (
 CHECKED = (5, 10, 20, 40, 80)
 # The number of parts of a class's shots that are left out in turn.
 N_FOLDS = 4
-# The number of pictures each of which is left out of one task of a batch.
-TASKS_AT_ONCE = 32
-# So many unlabelled pictures a task take as much memory as a task without.
-POOL_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,65 +132,3 @@ def _at(path: Sequence[AdapterWeights], steps: Sequence[int], place_T: Tensor) -
         for name in MOVED
     }
     return FineTuned(replace(start, **chosen), place_T.new_tensor((0, *steps))[place_T])
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """What is predicted for pictures left out one by one, but for those alone in their class."""
-
-    pictures: Int[Tensor, " n"]
-    """The place of each among all pictures of the support, class by class."""
-    labels: Int[Tensor, " n"]
-    """The class of each."""
-    probabilities: Float[Tensor, "n N"]
-
-    @property
-    def predicted(self) -> Int[Tensor, " n"]:
-        """The most probable class of each."""
-        return self.probabilities.argmax(-1)
-
-    @property
-    def correct(self) -> Bool[Tensor, " n"]:
-        """Whether the most probable class is the picture's own."""
-        return self.predicted == self.labels
-
-
-def leave_one_out(
-    support: Support,
-    generator: AdapterGenerator,
-    *,
-    n_steps: int = 0,
-    shown_NKD: Float[Tensor, "N K D"] | None = None,
-    asked_NK: Bool[Tensor, "N K"] | None = None,
-) -> LeftOut:
-    """Classify each picture of one task by an adapter predicted from all the others.
-
-    Args:
-        support: The task.
-        generator: What predicts the adapters.
-        n_steps: Gradient steps that refine each.
-        shown_NKD: What is classified in the place of each picture, such as its features from a
-            less exact encoder; the picture itself by default.
-        asked_NK: The pictures that are left out, those alone in their class never; all by default.
-    """
-    support = support.to(device=generator.device)
-    settings = FineTune(n_steps=n_steps)
-    shown_NKD = support.support_TNKD[0] if shown_NKD is None else shown_NKD.to(support.text_TND)
-    (mask_NK,) = support.present_TNK
-    several_NK = mask_NK & (mask_NK.sum(1, keepdim=True) > 1)
-    asked_NK = several_NK if asked_NK is None else several_NK & asked_NK.to(mask_NK.device)
-    pictures = mask_NK.flatten().cumsum(0)[asked_NK.flatten()] - 1
-    labels, places = asked_NK.nonzero().unbind(1)
-    found = [support.text_TND.new_empty(0, support.n_way)]
-    # Each task has the unlabelled pictures of its own.
-    at_once = max(1, TASKS_AT_ONCE // (1 + support.n_pool // POOL_AT_ONCE))
-    for start in range(0, len(labels), at_once):
-        some = slice(start, start + at_once)
-        left_out = labels[some], places[some]
-        many = support.repeated(len(labels[some]))
-        kept_TNK = torch.ones_like(many.support_mask_TNK)
-        kept_TNK[range(many.n_tasks), *left_out] = False
-        weights = fine_tune(generator, many.kept(kept_TNK), settings).weights
-        logits_T1N = classify(shown_NKD[left_out][:, None], weights)
-        found.append(logits_T1N[:, 0].softmax(-1))
-    return LeftOut(pictures.cpu(), labels.cpu(), torch.cat(found).cpu())

@@ -1,4 +1,4 @@
-"""The labelled pictures that an adapter is predicted from, wherever they come from."""
+"""The labelled pictures that an adapter is predicted from: picture files or a feature store."""
 
 from __future__ import annotations
 
@@ -23,43 +23,43 @@ from metaadapter.features.store.feature_store import FeatureStore
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which pictures of a source are used, and how they are seen."""
+    """The pictures of a source that are used, and how they are encoded."""
 
     split: str | None = None
     shots: int | None = None
-    """Pictures of each class to draw; all by default."""
+    """The number of pictures of each class to draw; all by default."""
     views: int | None = None
-    """Views of each picture; those of the store, or one, by default."""
+    """The number of views of each picture; that of the store, or one, by default."""
     seed: int = 0
-    """Seed of the draw and of the views."""
+    """The seed of the draw and of the views."""
     zoom: bool | None = None
-    """Whether each picture is looked at twice; as in the store, or as the encoder does."""
+    """Whether each picture has a second look, the zoom; as in the store or encoder by default."""
     blocks: tuple[str, ...] | None = None
-    """The blocks of features of each look, by name; as in the store, or as the encoder does."""
+    """The names of the blocks of each look; as in the store or the encoder by default."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPictures:
-    """Labelled features, and where they come from."""
+    """Labelled pictures with their features, and where these come from."""
 
     pictures: EncodedPictures
     origin: Origin
     logit_scale: float | None
     encoder: ImageEncoder | None
-    """`None` where a store tells all that is needed of it."""
+    """`None` where a feature store has all that is needed of it."""
     stored_texts: Mapping[str, Float[np.ndarray, " dim"]] | None = None
-    """Text feature of each class, where it comes from a store and no encoder is loaded."""
+    """The text feature of each class, if a store has them and no encoder is loaded."""
     descriptions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Sentences on each class that stood with its pictures."""
+    """Sentences on each class that came with its pictures."""
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of pictures of each class, sorted by label."""
+        """Label → number of pictures, sorted by label."""
         return dict(sorted(Counter(self.pictures.labels).items()))
 
 
 def read_support(
-    source: Path,
+    source: Path | None,
     selection: Selection,
     load: Callable[..., ImageEncoder],
     *,
@@ -67,57 +67,57 @@ def read_support(
     reads_names: bool,
     check_labels: Callable[[tuple[str, ...]], object],
     cut: Callable[[ImageTable], ImageTable] | None = None,
-    progress: Callable[[Progress], None],
+    unlabelled: Path | None = None,
+    progress: Callable[[Progress], None] | None,
 ) -> LabelledPictures:
-    """Encode labelled pictures, or take them from a feature store.
+    """Encode labelled pictures, or read them from a feature store.
 
     Args:
-        source: a folder, manifest, CoOp split or feature store.
-        selection: which pictures are used, and how they are seen.
-        load: `load_encoder`, its options given.
-        encoder: name of the encoder; that of the store, or `tiny`, by default.
-        reads_names: names are given beside those in the store, so that its encoder is needed.
-        check_labels: raises if the labels are not what is needed, before pictures are encoded.
-        cut: says which part of each picture counts.
-        progress: called after each batch that is encoded.
+        source: A folder, manifest, CoOp split or feature store; `None` for no pictures at all.
+        selection: The pictures that are used, and how they are encoded.
+        load: `load_encoder` with its options.
+        encoder: The name of the encoder; that of the store, or `tiny`, by default.
+        reads_names: Whether a store's encoder is needed, for other names than those in the store.
+        check_labels: Raises if the labels do not fit other options, before pictures are encoded.
+        cut: Chooses the part of each picture that counts.
+        unlabelled: A source without labels. Without labelled pictures the encoder of a feature
+            store is the default.
+        progress: Called after each batch that is encoded.
 
     Raises:
-        UsageError: other views or looks are asked for than the store holds, or parts of pictures
-            are to be cut out of it.
-        DataError: fewer than two classes, or not one picture of some class can be read.
-        IncompatibleArtifact: the store was made by another encoder.
+        UsageError: A store holds other views or looks, or its pictures should be cut.
+        DataError: There are fewer than two classes, or no picture of a class can be read.
+        IncompatibleArtifact: The store was made by another encoder.
     """
+    if source is None:
+        check_labels(())
+        return _without_pictures(selection, load, encoder, unlabelled)
     if not is_store(source):
         table = read_images(source, split=selection.split)
         check_labels(table.classes)
         table = table if cut is None else cut(table)
-        chosen = load(encoder or "tiny", zoom=selection.zoom, blocks=selection.blocks)
-        return _encode(table, chosen, selection, progress)
+        loaded = load(encoder or "tiny", zoom=selection.zoom, blocks=selection.blocks)
+        return _encode(table, loaded, selection, progress)
     if cut is not None:
         raise UsageError(
             f"--detections needs pictures to cut boxes out of, but {source} is a feature store"
         )
-    store, loaded = FeatureStore.open(source), None
+    store, from_store = FeatureStore.open(source), None
     recipe = store.origin
-    look = partial(load, zoom=recipe.zoom, blocks=recipe.block_names)
+    load = partial(load, zoom=recipe.zoom, blocks=recipe.block_names)
     if encoder is not None:
-        loaded = look(encoder)
+        from_store = load(encoder)
     elif reads_names:
-        loaded = look(store.encoder, remembered_by=f"the feature store {source}")
-    return _take(store, loaded, selection)
+        from_store = load(store.encoder, remembered_by=f"the feature store {source}")
+    return _read_store(store, from_store, selection)
 
 
-def without_pictures(
+def _without_pictures(
     selection: Selection,
     load: Callable[..., ImageEncoder],
-    *,
     encoder: str | None,
     unlabelled: Path | None,
 ) -> LabelledPictures:
-    """What an adapter from names alone is made of: an encoder, and no picture.
-
-    The arguments are those of `read_support`; the encoder of a store `unlabelled` is the default.
-    """
     zoom, blocks, name, by = selection.zoom, selection.blocks, encoder or "tiny", None
     views = selection.views or 1
     if unlabelled is not None and is_store(unlabelled):
@@ -137,15 +137,15 @@ def _encode(
     table: ImageTable,
     encoder: ImageEncoder,
     selection: Selection,
-    progress: Callable[[Progress], None],
+    progress: Callable[[Progress], None] | None,
 ) -> LabelledPictures:
     drawn = draw_shots([row.label or "" for row in table.rows], selection.shots, selection.seed)
     rows = [table.rows[number] for number in drawn]
     views, seed = selection.views or 1, selection.seed
     pictures = encode_rows(rows, encoder, views=views, seed=seed, progress=progress)
-    if lost := sorted(set(table.classes) - set(pictures.labels)):
+    if unread := sorted(set(table.classes) - set(pictures.labels)):
         raise DataError(
-            f"no picture of class {', '.join(map(repr, lost))} can be read: "
+            f"no picture of class {', '.join(map(repr, unread))} can be read: "
             f"{'; '.join(map(str, pictures.quarantined[:3]))}; "
             "replace these pictures, or remove the class"
         )
@@ -159,7 +159,7 @@ def _encode(
 
 
 def _require_as_stored(selection: Selection, store: FeatureStore) -> None:
-    """Raise a `UsageError` if other views, looks or blocks are asked for than the store holds."""
+    """Raise a `UsageError` if the store holds other views, looks or blocks."""
     owner, n_views, recipe = f"the feature store {store.folder}", store.n_views, store.origin
     if selection.views not in (None, n_views):
         raise UsageError(
@@ -178,7 +178,7 @@ def _require_as_stored(selection: Selection, store: FeatureStore) -> None:
         )
 
 
-def _take(
+def _read_store(
     store: FeatureStore, encoder: ImageEncoder | None, selection: Selection
 ) -> LabelledPictures:
     _require_as_stored(selection, store)
@@ -202,10 +202,10 @@ def _take(
 
 
 def draw_shots(labels: Sequence[str], shots: int | None, seed: int) -> list[int]:
-    """Draw at most `shots` pictures of each class, all of them for `None`; their numbers, sorted.
+    """Draw at most `shots` pictures of each class, all for `None`; their numbers, sorted.
 
-    The draws are nested, so that accuracies can be compared: k shots are among k + 1, and those of
-    a class do not depend on which other classes there are.
+    The draws are nested, so that accuracies can be compared: k shots are among k + 1, and the draw
+    of a class does not depend on the other classes.
     """
     if shots is None:
         return list(range(len(labels)))

@@ -1,12 +1,10 @@
-"""The unlabelled pictures of a task: read, freed of labelled ones, and what they changed."""
+"""The unlabelled pictures of a task: how they are read, and how they change predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,135 +28,155 @@ from metaadapter.features.views import mean_of_views
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.fine_tuning import fine_tune_adapter
+from metaadapter.workflow.fitting import generator_that_predicted, predict_adapter
 from metaadapter.workflow.gradient_steps import FineTune
+from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.labelled_support import unit_rows
-from metaadapter.workflow.one_shot import (
-    generator_that_predicted,
-    predict_adapter,
-    without_copies,
-)
+from metaadapter.workflow.new_class import without_copies
 
-# More pictures change an adapter little, and take their room in its folder.
+# More pictures change an adapter little, and make its folder large.
 MOST_UNLABELLED = 4000
-# Beyond this fraction of a pool in one class, or like none of the classes, a user is told.
-MOST_OF_ALL, MOST_UNLIKE = 0.8, 0.5
+# Above this fraction of a pool in one class, or like none of the classes, a user is warned.
+MOST_IN_ONE_CLASS, MOST_UNLIKE = 0.8, 0.5
 
 
 def read_pool(
     source: Path,
-    origin: Origin,
+    labelled: LabelledPictures,
     load: Callable[..., ImageEncoder],
-    loaded: ImageEncoder | None,
-    *,
     seed: int,
-    progress: Callable[[Progress], None],
+    progress: Callable[[Progress], None] | None,
 ) -> EncodedPictures:
-    """Unlabelled pictures, or those of a feature store whatever their labels, seen as the others.
+    """The pool of a source: at most `MOST_UNLABELLED` pictures, and no copy; see `draw_new`.
+
+    Arguments and errors are those of `read_unlabelled`.
+    """
+    return as_pool(
+        read_unlabelled(source, labelled, load, seed, progress), labelled.pictures.sha256, seed
+    )
+
+
+def read_unlabelled(
+    source: Path,
+    labelled: LabelledPictures,
+    load: Callable[..., ImageEncoder],
+    seed: int,
+    progress: Callable[[Progress], None] | None,
+) -> EncodedPictures:
+    """Read unlabelled pictures, or a feature store whatever its labels, with the same looks.
 
     Args:
-        source: pictures, a folder with all folders in it, a manifest or a feature store.
-        origin: the encoder, views and looks of the labelled pictures.
-        load: `load_encoder`, its options given.
-        loaded: the encoder of the labelled pictures, where it was needed.
-        seed: draws `MOST_UNLABELLED` of more, before they are encoded; a warning tells.
-        progress: called after each batch that is encoded.
+        source: Pictures, a folder with all folders in it, a manifest or a feature store.
+        labelled: The labelled pictures, whose encoder, views and looks are used.
+        load: `load_encoder` with its options.
+        seed: The seed that draws `MOST_UNLABELLED` of more pictures before they are encoded; a
+            warning says so.
+        progress: Called after each batch that is encoded.
 
     Raises:
-        DataError: no picture can be read.
-        IncompatibleArtifact: a store was made by another encoder.
+        UsageError: The labelled features do not say which encoder made them.
+        DataError: No picture can be read.
+        IncompatibleArtifact: The store was made by another encoder.
     """
+    origin, encoder = labelled.origin, labelled.encoder
     if is_store(source):
-        store = FeatureStore.open(source)
-        if origin.fingerprint is not None:
-            store.fingerprint.require_match(origin.fingerprint, owner=f"the feature store {source}")
-        numbers, told = _drawn(store.n_pictures, seed)
-        stored = store.rows.pictures()
-        chosen = tuple(stored[number] for number in numbers)
-        features = mean_of_views(store.by_picture()[numbers])
-        if store.n_views != origin.n_views:
-            told = (
-                f"the feature store {source} averages {store.n_views} view(s) of a picture, and "
-                f"the adapter is made with {origin.n_views}",
-                *told,
-            )
-        return EncodedPictures(chosen, features, warnings=told)
+        return _read_store(FeatureStore.open(source), source, origin, seed)
     table = read_images(source, labelled=False, n_classes=1)
-    numbers, told = _drawn(len(table.rows), seed)
-    if loaded is None:
+    numbers, warnings = _drawn(len(table.rows), MOST_UNLABELLED, seed, "unlabelled")
+    if encoder is None:
         if origin.encoder is None:
             raise UsageError(
-                "the labelled features do not say by which encoder they were made; give the "
-                "unlabelled pictures as a feature store too"
+                "the labelled features do not say which encoder made them; give the unlabelled "
+                "pictures as a feature store too"
             )
-        look = partial(load, zoom=origin.zoom, blocks=origin.block_names)
-        loaded = look(origin.encoder, remembered_by="the feature store of labelled pictures")
+        encoder = load(
+            origin.encoder,
+            zoom=origin.zoom,
+            blocks=origin.block_names,
+            remembered_by="the feature store of labelled pictures",
+        )
     rows = [table.rows[number] for number in numbers]
-    pictures = encode_rows(rows, loaded, views=origin.n_views, seed=origin.seed, progress=progress)
+    pictures = encode_rows(rows, encoder, views=origin.n_views, seed=origin.seed, progress=progress)
     if not len(pictures):
         first = "; ".join(map(str, pictures.quarantined[:3]))
         raise DataError(f"none of the unlabelled pictures in {source} can be read: {first}")
-    return replace(pictures, warnings=table.warnings + pictures.warnings + told)
+    return replace(pictures, warnings=(*table.warnings, *pictures.warnings, *warnings))
 
 
-def as_pool(
-    pictures: EncodedPictures, labelled: tuple[str, ...], seed: int
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The rows that serve as a pool, and what is to be said of those that do not.
+def _read_store(store: FeatureStore, source: Path, origin: Origin, seed: int) -> EncodedPictures:
+    if origin.fingerprint is not None:
+        store.fingerprint.require_match(origin.fingerprint, owner=f"the feature store {source}")
+    numbers, warnings = _drawn(store.n_pictures, MOST_UNLABELLED, seed, "unlabelled")
+    pictures = store.rows.pictures()
+    features = mean_of_views(store.by_picture()[numbers])
+    if store.n_views != origin.n_views:
+        views = (
+            f"the feature store {source} averages {store.n_views} view(s) of a picture, and "
+            f"the adapter is made with {origin.n_views}"
+        )
+        warnings = (views, *warnings)
+    return EncodedPictures(tuple(pictures[n] for n in numbers), features, warnings=warnings)
 
-    Left out are copies of one another and of labelled pictures, known by their SHA-256, and what is
-    beyond `MOST_UNLABELLED`, drawn by `seed`.
+
+def as_pool(pictures: EncodedPictures, labelled: Sequence[str], seed: int) -> EncodedPictures:
+    """At most `MOST_UNLABELLED` pictures without copies; see `draw_new`."""
+    return draw_new(pictures, labelled, MOST_UNLABELLED, seed, "unlabelled")
+
+
+def draw_new(
+    pictures: EncodedPictures, labelled: Sequence[str], n_most: int, seed: int, kind: str
+) -> EncodedPictures:
+    """Draw pictures that are no copies of one another or of labelled ones; warnings say so.
+
+    Args:
+        pictures: The pictures; one without a SHA-256 is no copy.
+        labelled: The SHA-256 of the labelled pictures.
+        n_most: The most pictures to draw.
+        seed: The seed of the draw.
+        kind: What the warnings call the pictures.
     """
-    seen, kept = set(labelled), []
+    seen, new = set(labelled), []
     for number, sha256 in enumerate(pictures.sha256):
         if not sha256 or sha256 not in seen:
-            kept.append(number)
+            new.append(number)
             seen.add(sha256)
-    numbers, told = _drawn(len(kept), seed)
-    if copies := len(pictures) - len(kept):
-        copied = f"{copies} unlabelled picture(s) are copies, of labelled ones or one another"
-        told = (f"{copied}, and were left out", *told)
-    return pictures.features[[kept[number] for number in numbers]], told
+    places, warnings = _drawn(len(new), n_most, seed, kind)
+    if n_copies := len(pictures) - len(new):
+        copies = f"{n_copies} {kind} picture(s) are copies of labelled ones or of one another"
+        warnings = (f"{copies}, and were left out", *warnings)
+    drawn = pictures.select([new[place] for place in places])
+    return replace(drawn, warnings=(*pictures.warnings, *warnings))
 
 
-def _drawn(n: int, seed: int) -> tuple[list[int], tuple[str, ...]]:
-    """The numbers of as many pictures as serve, in their order; and what to say of the others."""
-    if n <= MOST_UNLABELLED:
+def _drawn(n: int, n_most: int, seed: int, kind: str) -> tuple[list[int], tuple[str, ...]]:
+    """The numbers of the drawn pictures, sorted, and a warning if not all are drawn."""
+    if n <= n_most:
         return list(range(n)), ()
-    drawn = np.random.default_rng(seed).permutation(n)[:MOST_UNLABELLED]
-    told = f"of {n} unlabelled pictures {MOST_UNLABELLED} are used, drawn by the seed {seed}"
-    return sorted(drawn.tolist()), (f"{told}: more would change little",)
+    drawn = np.random.default_rng(seed).permutation(n)[:n_most]
+    warning = f"of {n} {kind} pictures {n_most} are used, drawn by the seed {seed}"
+    return sorted(drawn.tolist()), (f"{warning}: more would change little",)
 
 
 @dataclass(frozen=True, slots=True)
 class PoolEffect:
-    """What unlabelled pictures changed about an adapter's answers on them."""
+    """How unlabelled pictures changed an adapter's predictions for them."""
 
     n: int
     """The number of unlabelled pictures."""
     changed: float
-    """The fraction of them whose most probable class is another than without them."""
+    """The fraction whose most probable class differs from the one predicted without the pool."""
     moved: float
     """The mean change of their probabilities: half the sum of the absolute differences."""
     shares: tuple[float, ...]
-    """The fraction of them that is predicted to be of each class."""
+    """The fraction that is predicted to be of each class."""
     unlike: float
     """The fraction that is less like any labelled picture than each labelled one is like another of
     another class; 0 where fewer than two classes have labelled pictures."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {
-            "n": self.n,
-            "changed": self.changed,
-            "moved": self.moved,
-            "shares": list(self.shares),
-            "unlike": self.unlike,
-        }
-
-    def told(self, classes: list[str]) -> list[str]:
-        """Sentences for a person."""
+    def lines(self, classes: list[str]) -> list[str]:
+        """Sentences for a person: the effect, then a warning if the pictures cannot help."""
         lines = [
-            f"{self.n} unlabelled picture(s): {self.changed:.0%} of them are predicted otherwise "
+            f"{self.n} unlabelled picture(s): {self.changed:.0%} of them are predicted differently "
             "than without them"
         ]
         first = int(np.argmax(self.shares))
@@ -167,16 +185,16 @@ class PoolEffect:
                 f"{self.unlike:.0%} of them seem to be of none of the classes, for they are less "
                 "like any labelled picture than your classes are like one another: they do not help"
             )
-        elif self.shares[first] > MOST_OF_ALL and len(classes) > 1 and self.n > 1:
+        elif self.shares[first] > MOST_IN_ONE_CLASS and len(classes) > 1 and self.n > 1:
             lines.append(
-                f"{self.shares[first]:.0%} of them seem to be {classes[first]}: of the other "
-                "classes they tell little"
+                f"{self.shares[first]:.0%} of them seem to be {classes[first]}: they say little "
+                "about the other classes"
             )
         return lines
 
 
 def pool_effect(stored: StoredAdapter) -> PoolEffect | None:
-    """What the unlabelled pictures of an adapter's support changed; `None` if it has none."""
+    """The effect of the unlabelled pictures of an adapter's support; `None` without any."""
     support = stored.support
     if support is None or support.pool_TUD is None:
         return None
@@ -204,12 +222,12 @@ def _unlike(support: Support, pool: Float[Tensor, "u D"]) -> float:
     return float(((pool @ labelled.T).amax(1) < to_others.min()).double().mean())
 
 
-def require_together(stored: StoredAdapter, adapter: Path) -> AdapterGenerator:
-    """The generator for `predict_together`, checked before pictures are encoded.
+def require_together(stored: StoredAdapter, adapter: Path | str) -> AdapterGenerator:
+    """The generator of `adapter` for `predict_together`, checked before pictures are encoded.
 
     Raises:
         UsageError: The adapter was saved without its support features, or its generator is code.
-        IncompatibleArtifact: Its generator is not the one that predicted it any more.
+        IncompatibleArtifact: Its generator has changed since.
     """
     config = stored.config
     if stored.support is None:
@@ -220,15 +238,17 @@ def require_together(stored: StoredAdapter, adapter: Path) -> AdapterGenerator:
     if config.generator == "custom" or is_user_code(config.generator):
         raise UsageError(
             f"the adapter {adapter} was predicted by a generator of your own, which is code and "
-            "never runs by itself; leave --together out, or use adapt --unlabelled"
+            "never runs unasked; leave --together out, or use adapt --unlabelled"
         )
     return generator_that_predicted(config.generator, config.generator_id)
 
 
-def predict_together(stored: StoredAdapter, rows: np.ndarray, adapter: Path) -> StoredAdapter:
-    """The adapter of the same pictures with these unlabelled rows beside those that it has.
+def predict_together(
+    stored: StoredAdapter, rows: Float[np.ndarray, "u D"], adapter: Path | str
+) -> StoredAdapter:
+    """Predict the adapter again with these rows of unlabelled pictures added to its pool.
 
-    Of more than `MOST_UNLABELLED` the new ones stay. The errors are those of `require_together`.
+    The new rows come first; of all, `MOST_UNLABELLED` stay. Errors as for `require_together`.
     """
     generator, config = require_together(stored, adapter), stored.config
     assert stored.support is not None

@@ -15,7 +15,7 @@ from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.data.table import ImageRow
 from metaadapter.workflow.prediction_rows import RowFormat
-from metaadapter.workflow.tally import Tally
+from metaadapter.workflow.scores import Tally
 
 SCHEMA = "metaadapter.predicting/1"
 

@@ -18,7 +18,7 @@ from metaadapter.errors import DataError, Interrupted
 from metaadapter.workflow.prediction_journal import Entry, PredictionJournal
 from metaadapter.workflow.prediction_rows import RowFormat
 from metaadapter.workflow.predictions import Prediction
-from metaadapter.workflow.tally import Tally
+from metaadapter.workflow.scores import Tally
 
 ROWS_AT_ONCE = 1024
 

@@ -1,9 +1,8 @@
-"""What an adapter predicts for pictures, and how much of it is correct."""
+"""From features to predictions: the best class, the runner-up, known or not, and sets."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,25 +10,26 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch.nn.functional import normalize
 
 from metaadapter.adapter.known import (
-    known_probabilities,
+    known_logits,
     known_threshold,
     prediction_sets,
     require_fraction,
 )
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.adapter.weights import probabilities
+from metaadapter.adapter.weights import AdapterWeights, classify, finite_softmax
 from metaadapter.data.crop import Box
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
 
 UNKNOWN = "unknown"
-"""The answer where a picture shows none of the classes."""
+"""The label of a picture that shows none of the classes."""
 
 
 class Prediction(NamedTuple):
-    """What is predicted for one picture, or for one box of it."""
+    """The prediction for one picture, or for one box of it."""
 
     path: str
     """The picture's path as it was given."""
@@ -46,25 +46,26 @@ class Prediction(NamedTuple):
     true_label: str = ""
     """The picture's own class; "" where it is not known."""
     known: float | None = None
-    """The probability that it shows one of the classes at all; `None` where that cannot be told."""
+    """The probability that the picture shows one of the classes; `None` if the adapter predicts
+    none."""
     unfamiliar: bool = False
     """Whether that probability is below the threshold."""
     set: tuple[str, ...] | None = None
-    """The classes that it may show, the most probable first, where sets were asked for."""
+    """The classes that the picture may show, the most probable first; `None` without a coverage."""
     box: Box | None = None
-    """The part of the picture that it is of; `None` for the whole."""
+    """The part of the picture that was classified; `None` for the whole."""
     detected: str | None = None
-    """What a detector takes the box for; `None` without a detector, or where it found nothing."""
+    """The detector's category of the box; `None` without a detector, or without a box."""
     confidence: float | None = None
-    """The detector's own."""
+    """The detector's confidence."""
     time: str | None = None
-    """When the picture was taken (ISO 8601), where that was asked for and the file tells."""
+    """When the picture was taken (ISO 8601), where times are read and the file has one."""
     series: str | None = None
-    """The name of the series that the picture belongs to, where series were asked for."""
+    """The name of the series of the picture, where series are formed."""
 
     @property
     def rejected(self) -> Prediction:
-        """This one, with the answer `UNKNOWN` and what was the answer as the runner-up."""
+        """This prediction with the label `UNKNOWN`, and its label as the runner-up."""
         return self._replace(
             label=UNKNOWN,
             probability=1 - (self.known or 0.0),
@@ -73,7 +74,7 @@ class Prediction(NamedTuple):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form; what detectors and cameras tell is in it where there is any."""
+        """The JSON form; the fields of camera traps are in it where they have a value."""
         return {
             key: value
             for key, value in self._asdict().items()
@@ -85,36 +86,35 @@ OF_FRAMES = ("box", "detected", "confidence", "time", "series")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shares:
-    """How probable each class is for some pictures, and that it is any of them at all."""
+class Probabilities:
+    """The probability of each class for some pictures, and of showing any of the classes."""
 
     classes_NC: Float[np.ndarray, "n C"]
     known_N: Float[np.ndarray, " n"] | None
-    """`None` where that cannot be told."""
+    """`None` if the adapter does not predict it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked beside the labels."""
+class PredictionOptions:
+    """What is predicted beside the labels."""
 
     reject: bool = False
-    """Answer `UNKNOWN` for what looks unfamiliar."""
+    """Label unfamiliar pictures `UNKNOWN`."""
     keep: float | None = None
-    """The fraction of pictures of the classes that are not to look unfamiliar; the adapter's own
-    by default."""
+    """The fraction of pictures of the classes that are familiar; the adapter's own by default."""
     coverage: float | None = None
-    """How often the own class is to be in the set; no sets by default."""
+    """The fraction of pictures whose class is in the set; no sets by default."""
 
-    def require(self, stored: StoredAdapter, owner: Path) -> None:
-        """Check that the adapter `owner` can answer.
+    def require(self, stored: StoredAdapter, owner: Path | str) -> None:
+        """Check that the adapter `owner` supports these options.
 
         Raises:
-            UsageError: It cannot tell what is unknown, a fraction is out of range, or a class of
-                its own has the name of what it would answer.
+            UsageError: It does not predict whether pictures are known, a fraction is out of range,
+                or one of its classes is named `UNKNOWN`.
         """
         if self.reject and UNKNOWN in map(str, stored.config.classes):
             raise UsageError(
-                f"the adapter {owner} has a class {UNKNOWN!r}, which --reject would answer too; "
+                f"the adapter {owner} has a class {UNKNOWN!r}, which is the label of --reject too; "
                 "adapt again with that folder as --background, or without it"
             )
         if stored.weights.known_head is None:
@@ -132,61 +132,101 @@ class Asked:
 def predict_pictures(
     stored: StoredAdapter,
     pictures: EncodedPictures,
-    asked: Asked | None = None,
-    reconsider: Callable[[Shares], Shares] = lambda shares: shares,
+    options: PredictionOptions | None = None,
+    reconsider: Callable[[Probabilities], Probabilities] = lambda probabilities: probabilities,
 ) -> list[Prediction]:
     """One prediction for each picture, in their order.
 
-    `reconsider` may change the probabilities, by what is known beside the pictures, before anything
-    is made of them.
+    `reconsider` may change the probabilities by what is known beside the pictures.
     """
-    asked = asked or Asked()
-    weights, features = stored.weights, torch.from_numpy(pictures.features)
-    can_tell = weights.known_head is not None
-    known = known_probabilities(features, weights).numpy() if can_tell else None
-    shares = reconsider(Shares(probabilities(features, weights).numpy(), known))
-    found = _answered(stored, pictures, shares.classes_NC)
-    if shares.known_N is None:
-        return found
-    least = float(known_threshold(weights, asked.keep))
-    found = [
-        each._replace(known=share, unfamiliar=share < least)
-        for each, share in zip(found, shares.known_N.tolist(), strict=True)
-    ]
-    if asked.coverage is not None:
-        rows = torch.from_numpy(shares.classes_NC).double().reshape(len(found), -1)
-        sets = prediction_sets(rows, weights, asked.coverage)
-        found = [
-            each._replace(set=_set_of(each, is_in)) for each, is_in in zip(found, sets, strict=True)
-        ]
-    return [each.rejected if asked.reject and each.unfamiliar else each for each in found]
-
-
-def _set_of(prediction: Prediction, is_in: torch.Tensor) -> tuple[str, ...]:
-    shares = prediction.probabilities
-    labels = [label for label, chosen in zip(shares, is_in.tolist(), strict=True) if chosen]
-    return tuple(sorted(labels, key=lambda label: -shares[label]))
-
-
-def _answered(
-    stored: StoredAdapter, pictures: EncodedPictures, rows: Float[np.ndarray, "n C"]
-) -> list[Prediction]:
+    probabilities = reconsider(predict_probabilities(pictures.features, stored.weights))
     classes = [str(label) for label in stored.config.classes]
-    support = set(stored.picture_hashes)
-    best_two = np.argsort(-rows, axis=1, kind="stable")[:, :2]
-    columns = (pictures.paths, pictures.labels, pictures.sha256, map(np.ndarray.tolist, rows))
+    support, rows_NC = set(stored.picture_hashes), probabilities.classes_NC
     return [
-        Prediction(
-            path,
-            *(classes[first], row[first]),
-            *(classes[second], row[second]),
-            in_support=sha256 in support,
+        prediction._replace(
+            path=picture.path,
+            in_support=picture.sha256 in support,
             probabilities=dict(zip(classes, row, strict=True)),
-            true_label=true_label,
+            true_label=picture.label,
         )
-        for path, true_label, sha256, row, (first, second) in zip(
-            *columns, best_two.tolist(), strict=True
+        for picture, row, prediction in zip(
+            pictures.pictures,
+            map(np.ndarray.tolist, rows_NC),
+            best_classes(classes, probabilities, stored.weights, options),
+            strict=True,
         )
+    ]
+
+
+def predict_probabilities(
+    features: Float[np.ndarray, "n D"], weights: AdapterWeights
+) -> Probabilities:
+    """The probabilities of rows of features, in float64."""
+    exact = weights.to(dtype=torch.float64)
+    rows_ND = normalize(torch.from_numpy(features).double(), dim=-1)
+    logits_NC = classify(rows_ND, exact)
+    known_N = None
+    if weights.known_head is not None:
+        known_N = known_logits(rows_ND, exact, logits_NC).sigmoid().numpy()
+    return Probabilities(finite_softmax(logits_NC).numpy(), known_N)
+
+
+def best_classes(
+    classes: Sequence[str],
+    probabilities: Probabilities,
+    weights: AdapterWeights,
+    options: PredictionOptions | None = None,
+) -> list[Prediction]:
+    """Predictions from probabilities, without the facts of their pictures.
+
+    Of equally probable classes the first in the adapter's order is the best.
+
+    Args:
+        classes: The label of each class, in the adapter's order.
+        probabilities: One row for each picture.
+        weights: The adapter, for its thresholds.
+        options: What is predicted beside the labels.
+    """
+    options = options or PredictionOptions()
+    rows_NC, known_N = probabilities.classes_NC, probabilities.known_N
+    best_N2 = np.argsort(-rows_NC, axis=1, kind="stable")[:, :2]
+    shares_N2 = np.take_along_axis(rows_NC, best_N2, axis=1)
+    predictions = [
+        Prediction("", classes[first], p_first, classes[second], p_second, False, {})
+        for (first, second), (p_first, p_second) in zip(
+            best_N2.tolist(), shares_N2.tolist(), strict=True
+        )
+    ]
+    if known_N is None:
+        return predictions
+    threshold = float(known_threshold(weights, options.keep))
+    predictions = [
+        prediction._replace(known=known, unfamiliar=known < threshold)
+        for prediction, known in zip(predictions, known_N.tolist(), strict=True)
+    ]
+    if options.coverage is not None:
+        sets = _sets(classes, rows_NC, weights, options.coverage)
+        predictions = [
+            prediction._replace(set=labels)
+            for prediction, labels in zip(predictions, sets, strict=True)
+        ]
+    return [
+        prediction.rejected if options.reject and prediction.unfamiliar else prediction
+        for prediction in predictions
+    ]
+
+
+def _sets(
+    classes: Sequence[str],
+    rows_NC: Float[np.ndarray, "n C"],
+    weights: AdapterWeights,
+    coverage: float,
+) -> list[tuple[str, ...]]:
+    rows = torch.from_numpy(rows_NC).double()
+    is_in_NC = prediction_sets(rows, weights, coverage).numpy()
+    return [
+        tuple(classes[number] for number in np.argsort(-row, kind="stable") if is_in[number])
+        for row, is_in in zip(rows_NC, is_in_NC, strict=True)
     ]
 
 
@@ -198,70 +238,7 @@ def ranked(
 ) -> list[Prediction]:
     """Sort by the probability of `label`, largest first, or by that of each predicted label."""
     if label is not None:
-        return sorted(predictions, key=lambda it: -it.probabilities.get(label, 0.0))
+        return sorted(predictions, key=lambda each: -each.probabilities.get(label, 0.0))
     if order is not None:
-        return sorted(predictions, key=lambda it: it.probability, reverse=order == "sure")
+        return sorted(predictions, key=lambda each: each.probability, reverse=order == "sure")
     return list(predictions)
-
-
-@dataclass(frozen=True, slots=True)
-class Proportion:
-    """How many of `n` are correct."""
-
-    n_correct: int
-    n: int
-
-    @property
-    def value(self) -> float:
-        """The fraction, from 0 to 1."""
-        return self.n_correct / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval."""
-        from scipy.stats import binomtest
-
-        low, high = binomtest(self.n_correct, self.n).proportion_ci(method="wilson")
-        return float(low), float(high)
-
-    def __str__(self) -> str:
-        low, high = self.interval
-        counts = f"{self.n_correct} of {self.n}"
-        return f"{self.value:.0%} ({counts}, 95 % interval {low:.0%} to {high:.0%})"
-
-    def to_dict(self) -> dict[str, float | int]:
-        """The JSON form."""
-        low, high = self.interval
-        counts = {"n_right": self.n_correct, "n": self.n}
-        return {"value": self.value, "low": low, "high": high, **counts}
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Accuracy, and the recall of each class that has pictures."""
-
-    accuracy: Proportion
-    recall: dict[str, Proportion]
-
-    @classmethod
-    def of_predictions(cls, predictions: Collection[Prediction]) -> Scores:
-        """Compare the predicted labels with the true ones."""
-        pictures = Counter(it.true_label for it in predictions)
-        correct = Counter(it.label for it in predictions if it.label == it.true_label)
-        return cls.of_counts(pictures, correct)
-
-    @classmethod
-    def of_counts(cls, pictures: Counter[str], correct: Counter[str]) -> Scores:
-        """The scores of so many pictures of each class, and so many correct predictions of them."""
-        recall = {label: Proportion(correct[label], n) for label, n in sorted(pictures.items())}
-        return cls(Proportion(correct.total(), pictures.total()), recall)
-
-    def told(self) -> list[str]:
-        """Lines for a person."""
-        recall = [f"  {label}: {proportion}" for label, proportion in self.recall.items()]
-        return [f"predicted correctly: {self.accuracy}", *recall]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        recall = {label: proportion.to_dict() for label, proportion in self.recall.items()}
-        return {"accuracy": self.accuracy.to_dict(), "recall": recall}

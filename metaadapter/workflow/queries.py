@@ -1,4 +1,4 @@
-"""The pictures that `metaadapter predict` is to classify, and the encoder that they need."""
+"""The pictures whose labels an adapter predicts, and the encoder that they need."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
 
-# An interrupted run loses this many pictures at most, and several batches still overlap in it.
+# An interrupted run loses at most this many pictures; several batches still overlap within it.
 PICTURES_AT_ONCE = 128
 
 
@@ -39,13 +39,13 @@ def load_adapter_encoder(
     device: str,
     precision: Precision,
 ) -> ImageEncoder:
-    """Load the encoder that an adapter's features come from, with its own parts in the towers.
+    """Load the encoder of an adapter's features, with the adapter's parts in its towers.
 
     Errors are those of `load_base_encoder` and `adapted_encoder`.
     """
     config = stored.config
     base = load_base_encoder(adapter, config.origin, config.width, override, device, precision)
-    return adapted_encoder(base, stored, merge=True)  # nobody else has the base
+    return adapted_encoder(base, stored, merge=True)  # nothing else uses the base
 
 
 def load_base_encoder(
@@ -56,19 +56,19 @@ def load_base_encoder(
     device: str,
     precision: Precision,
 ) -> ImageEncoder:
-    """Load the encoder that an adapter names, or that `override` names, and check that it is it.
+    """Load the encoder that an adapter or `override` names, and check that it is the adapter's.
 
     `origin` and `width` are those of the adapter's features.
 
     Raises:
-        UsageError: without `override`, the adapter names no encoder, or a file of code.
-        IncompatibleArtifact: it is another encoder.
+        UsageError: There is no `override`, and the adapter names no encoder or a file of code.
+        IncompatibleArtifact: It is another encoder.
     """
     owner = f"the adapter {adapter}"
     name = override or origin.encoder
     if name is None:
         raise UsageError(
-            f"{owner} was made from features and does not say by which encoder; name it with "
+            f"{owner} was made from features and does not name their encoder; name it with "
             "--encoder"
         )
     remembered_by = owner if override is None else None
@@ -76,7 +76,7 @@ def load_base_encoder(
         load_encoder, name, device=device, precision=precision, remembered_by=remembered_by
     )
     encoder = load(zoom=origin.zoom, blocks=origin.block_names)
-    # Features that came without an encoder do not say how it looked; their width tells.
+    # Features without an encoder do not say which looks they have; their width does.
     if origin.fingerprint is None and width != encoder.dim:
         others = (load(zoom=True, blocks=blocks) for blocks in (("joint",), None))
         encoder = next((other for other in others if other.dim == width), encoder)
@@ -86,12 +86,12 @@ def load_base_encoder(
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """What is asked about: pictures of feature stores, and pictures that are to be encoded."""
+    """The queries: pictures of feature stores, and pictures to encode."""
 
     stored: tuple[EncodedPictures, ...]
     rows: tuple[ImageRow, ...]
     warnings: tuple[str, ...]
-    """What was noticed when the rows were listed."""
+    """Sentences on the listed rows."""
 
 
 def list_queries(
@@ -99,32 +99,32 @@ def list_queries(
     config: AdapterConfig,
     *,
     labelled: bool = False,
-    further_labels: Sequence[str] = (),
+    other_labels: Sequence[str] = (),
     split: str | None = None,
 ) -> Queries:
-    """Look at all sources; no picture is encoded.
+    """List the pictures of all sources; no picture is encoded.
 
     Args:
-        sources: pictures, folders, manifests and feature stores.
-        config: facts of the adapter: its encoder, looks, views and seed.
-        labelled: read labels, which then every picture must have.
-        further_labels: labels that are allowed beside the classes.
-        split: the split to read of divided sources; all of them by default, unless labelled.
+        sources: Pictures, folders, manifests and feature stores.
+        config: The configuration of the adapter: its encoder, looks, views and seed.
+        labelled: Read labels, which every picture must have then.
+        other_labels: Labels that are allowed beside the classes.
+        split: The split to read of divided sources; all of them by default, unless labelled.
 
     Raises:
-        UsageError: a source is a store, and the adapter has parts in the encoder's towers.
-        DataError: a source is missing, or a label is no class of the adapter.
-        IncompatibleArtifact: a store was made by another encoder, or features have another width.
+        UsageError: A source is a store, and the adapter has parts in the encoder's towers.
+        DataError: A source is missing, or a label is no class of the adapter.
+        IncompatibleArtifact: A store was made by another encoder, or features have another width.
     """
     tables = [
         read_images(source, labelled=labelled, split=split, n_classes=1)
         for source in sources
         if not is_store(source)
     ]
-    stored = [_of_store(source, config, split) for source in sources if is_store(source)]
+    stored = [_read_store(source, config, split) for source in sources if is_store(source)]
     rows = [row for table in tables for row in table.rows]
     if labelled:
-        _require_labels(stored, rows, [*map(str, config.classes), *further_labels])
+        _require_labels(stored, rows, [*map(str, config.classes), *other_labels])
     warnings = tuple(warning for table in tables for warning in table.warnings)
     return Queries(tuple(stored), tuple(rows), warnings)
 
@@ -135,11 +135,11 @@ def read_queries(
     load: Callable[[], ImageEncoder],
     *,
     split: str | None = None,
-    progress: Callable[[Progress], None],
+    progress: Callable[[Progress], None] | None,
 ) -> Iterator[EncodedPictures]:
-    """Yield features as the adapter expects them, some pictures at a time: stores, then pictures.
+    """Yield features as the adapter expects them, part by part: stores, then pictures.
 
-    All sources are looked at before the first picture is encoded; arguments and errors are those of
+    All sources are listed before the first picture is encoded; arguments and errors are those of
     `list_queries` and `encode_queries`.
     """
     yield from encode_queries(list_queries(sources, config, split=split), config, load, progress)
@@ -149,19 +149,19 @@ def encode_queries(
     queries: Queries,
     config: AdapterConfig,
     load: Callable[[], ImageEncoder],
-    progress: Callable[[Progress], None],
+    progress: Callable[[Progress], None] | None,
 ) -> Iterator[EncodedPictures]:
-    """Yield features as the adapter expects them, some pictures at a time: stores, then pictures.
+    """Yield features as the adapter expects them, part by part: stores, then pictures.
 
     Args:
-        queries: what is asked about.
-        config: facts of the adapter.
-        load: gives the encoder, checked; called only if there are pictures to encode.
-        progress: called after each batch that is encoded.
+        queries: The pictures.
+        config: The configuration of the adapter.
+        load: Loads the encoder; called only if there are pictures to encode.
+        progress: Called after each batch that is encoded.
 
     Raises:
-        DataError: not one picture can be read.
-        IncompatibleArtifact: the encoder's features have another width.
+        DataError: No picture can be read.
+        IncompatibleArtifact: The encoder's features have another width.
     """
     yield from queries.stored
     if not queries.rows:
@@ -174,17 +174,17 @@ def encode_queries(
 
 
 def load_fitting(config: AdapterConfig, load: Callable[[], ImageEncoder]) -> ImageEncoder:
-    """Load an encoder, and check that its features are as wide as the adapter expects them."""
+    """Load an encoder, and check that its features have the adapter's width."""
     encoder = load()
     _require_width(encoder.dim, config, f"those of the encoder {encoder.name}")
     return encoder
 
 
-def _of_store(source: Path, config: AdapterConfig, split: str | None) -> EncodedPictures:
+def _read_store(source: Path, config: AdapterConfig, split: str | None) -> EncodedPictures:
     store = FeatureStore.open(source)
     if config.inside is not None:
         raise UsageError(
-            f"the feature store {source} holds features of the encoder {store.encoder} as it is, "
+            f"the feature store {source} holds features of the encoder {store.encoder} itself, "
             "and the adapter has parts of its own in the encoder's towers: give the pictures"
         )
     config.origin.require_encoder(store.fingerprint, owner="the adapter")
@@ -203,18 +203,18 @@ def _encode(
     rows: Sequence[ImageRow],
     encoder: ImageEncoder,
     config: AdapterConfig,
-    progress: Callable[[Progress], None],
+    progress: Callable[[Progress], None] | None,
 ) -> Iterator[EncodedPictures]:
     views, seed = config.origin.n_views, config.origin.seed
     unreadable: list[UnreadableImage] = []
     for start in range(0, len(rows), PICTURES_AT_ONCE):
 
-        def tell(moment: Progress, n_before: int = start) -> None:
-            if moment.stage == "encode":
+        def show(moment: Progress, n_before: int = start) -> None:
+            if progress is not None and moment.stage == "encode":
                 progress(replace(moment, done=n_before + moment.done, total=len(rows)))
 
         some = rows[start : start + PICTURES_AT_ONCE]
-        part = encode_rows(some, encoder, views=views, seed=seed, progress=tell)
+        part = encode_rows(some, encoder, views=views, seed=seed, progress=show)
         unreadable += part.quarantined
         yield part
     require_some(len(rows), unreadable)
@@ -223,7 +223,7 @@ def _encode(
 def _require_labels(
     stored: Sequence[EncodedPictures], rows: Sequence[ImageRow], classes: Sequence[str]
 ) -> None:
-    """Check that every picture has a label, and that all labels are classes of the adapter."""
+    """Check that every picture has a label that is a class of the adapter."""
     columns: list[tuple[Sequence[str], Sequence[object]]]
     columns = [(pictures.labels, pictures.paths) for pictures in stored]
     columns.append(([row.label or "" for row in rows], [row.path for row in rows]))
@@ -240,7 +240,7 @@ def _require_labels(
 
 
 def _require_width(width: int, config: AdapterConfig, owner: str) -> None:
-    """Check all that can be checked of an adapter made from features of an unnamed encoder."""
+    """Check the width, which is all that is known of features of an unnamed encoder."""
     if width != config.width:
         raise IncompatibleArtifact(
             f"the adapter was made from features {config.width} wide, {owner} are {width} wide: "

@@ -234,7 +234,8 @@ def test_add_class__to_an_adapter_without_a_cache__brings_its_own(data):
     old = data.y != "dog"
     classifier = MetaAdapterClassifier().fit(data.X[old], data.y[old])
     no_cache = dict.fromkeys(("keys", "values", "alpha", "beta"))
-    classifier.adapter_ = replace(classifier.adapter_, **no_cache)
+    weights = replace(classifier.adapter_, **no_cache)
+    classifier.stored_ = replace(classifier.stored_, weights=weights)
 
     classifier.add_class("dog", data.X[~old])
 
@@ -247,7 +248,7 @@ def test_add_class__to_an_adapter_without_a_cache__brings_its_own(data):
 def test_add_class__label_that_is_there__is_refused(data):
     classifier = MetaAdapterClassifier().fit(data.X, data.y)
 
-    with pytest.raises(UsageError, match="class 'bee' is there already"):
+    with pytest.raises(UsageError, match="class 'bee' exists already"):
         classifier.add_class("bee", data.X[:1])
 
 

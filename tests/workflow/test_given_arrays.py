@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,7 +54,8 @@ def test_rows__not_finite__are_named_by_their_number(fitted, value):
 
 def test_adapter__of_numbers_too_large__is_an_error_and_not_nan():
     classifier = MetaAdapterClassifier().fit(X, y)
-    classifier.adapter_ = classifier.adapter_.map(lambda tensor: tensor * 1e200)
+    huge = classifier.adapter_.map(lambda tensor: tensor * 1e200)
+    classifier.stored_ = replace(classifier.stored_, weights=huge)
 
     with pytest.raises(DataError, match="the adapter gives no probabilities"):
         classifier.predict(X)

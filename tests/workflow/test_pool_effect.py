@@ -41,7 +41,7 @@ def test_pool_effect__pictures_of_the_classes__are_like_them(effect_of):
     effect, _ = effect_of(around([0, 1, 2] * 5))
 
     assert effect.unlike == 0
-    assert len(effect.told(CLASSES)) == 1
+    assert len(effect.lines(CLASSES)) == 1
 
 
 def test_pool_effect__strangers__are_told_to_be_of_none_of_the_classes(effect_of):
@@ -55,11 +55,11 @@ def test_pool_effect__strangers__are_told_to_be_of_none_of_the_classes(effect_of
     pool = support.pool_TUD[0].numpy()
     unlike = np.mean([max(row @ shot for shot in shots) < min(to_others) for row in pool])
     assert 0.5 < unlike < 1
-    assert effect.unlike == effect.to_dict()["unlike"] == pytest.approx(unlike)
-    assert "none of the classes" in effect.told(CLASSES)[1]
+    assert effect.unlike == pytest.approx(unlike)
+    assert "none of the classes" in effect.lines(CLASSES)[1]
 
 
 def test_pool_effect__one_class_alone__is_told(effect_of):
     effect, _ = effect_of(around([1] * 20))
 
-    assert "seem to be lynx" in effect.told(CLASSES)[-1]
+    assert "seem to be lynx" in effect.lines(CLASSES)[-1]

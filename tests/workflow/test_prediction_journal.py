@@ -7,7 +7,7 @@ from metaadapter.errors import DataError
 from metaadapter.workflow.prediction_rows import RowFormat
 from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import Prediction
-from metaadapter.workflow.tally import Tally
+from metaadapter.workflow.scores import Tally
 
 SHARES = {"fox": 0.75, "lynx": 0.25}
 PARTS = {"first": ["1.png", "2.png"], "second": ["3.png"], "third": ["4.png", "5.png"]}

@@ -14,8 +14,8 @@ from metaadapter.features.encoded_pictures import is_store, read_store
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.workflow.classes import class_names, with_sentences
-from metaadapter.workflow.fit_adapter import support_of
+from metaadapter.workflow.class_names import ClassNames
+from metaadapter.workflow.fitting import support_of
 from metaadapter.workflow.labelled_pictures import LabelledPictures, Selection, read_support
 
 
@@ -56,8 +56,8 @@ def advise_on_pictures(
         progress=progress,
     )
     pictures = labelled.pictures
-    names = class_names(labelled.counts, texts=(), added=())
-    support, classes = support_of(labelled, with_sentences(names, labelled.descriptions, ()))
+    names = ClassNames().of(labelled.counts, labelled.descriptions)
+    support, classes = support_of(labelled, names)
     texts = dict(zip(classes, support.text_TND[0].numpy(), strict=True))
     known = {label: text for label, text in texts.items() if text.any()}
     advice = advise(pictures.features, pictures.labels, known, blocks=support.blocks)

@@ -15,7 +15,7 @@ from metaadapter.apps.advice.labels import doubtful_labels
 from metaadapter.apps.advice.left_out import Evidence
 from metaadapter.apps.advice.names import disagreeing_names
 from metaadapter.apps.advice.needs import needy_classes
-from metaadapter.workflow.classes import says_nothing
+from metaadapter.workflow.class_names import says_nothing
 
 # The most of a kind: more than can be followed at a time is noise.
 MOST_CHECKED, MOST_WORKED_ON = 5, 3

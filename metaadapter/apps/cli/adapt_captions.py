@@ -12,57 +12,49 @@ from metaadapter.apps.cli.console import Console, print_document, quarantined_js
 
 if TYPE_CHECKING:
     from metaadapter.features.device import Precision
+    from metaadapter.workflow.labelled_pictures import Selection
 
 
 def adapt_captions(
     manifest: Path,
     out: Path,
-    *,
-    encoder: str,
-    zoom: bool | None,
-    blocks: tuple[str, ...] | None,
+    selection: Selection,
+    encoder: str | None,
     device: str,
     precision: Precision,
     templates: str | None,
-    views: int,
-    seed: int,
-    split: str | None,
-    json_output: bool,
-    quiet: bool,
+    console: Console,
 ) -> None:
-    """Store the pairs of a manifest, and estimate their adapter from left-out pairs.
-
-    The arguments are the options of `metaadapter adapt`.
-    """
-    console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter.files import require_adapter_folder
+    """Fit the pairs of a manifest, store them, and show how well left-out pairs are ordered."""
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.looks import looks_in_words
     from metaadapter.features.prompts import resolve_templates
     from metaadapter.labs.ranking.pairs import estimate_pairs, read_pairs
     from metaadapter.labs.ranking.stored_pairs import store_pairs
 
-    require_adapter_folder(out)
-    # Unlike a name, a caption is already a sentence.
-    chosen = resolve_templates(templates or "{}")
     load = partial(
-        load_encoder, encoder, zoom=zoom, blocks=blocks, device=device, precision=precision
+        load_encoder,
+        encoder or "tiny",
+        zoom=selection.zoom,
+        blocks=selection.blocks,
+        device=device,
+        precision=precision,
     )
     with console.progress() as progress:
         stored, pictures = read_pairs(
             manifest,
             load,
-            templates=chosen,
-            views=views,
-            seed=seed,
-            split=split,
+            templates=resolve_templates(templates or "{}"),  # a caption is a whole sentence
+            views=selection.views or 1,
+            seed=selection.seed,
+            split=selection.split,
             progress=progress,
         )
     store_pairs(out, stored)
     console.warn_of_pictures("the", pictures.warnings, pictures.quarantined)
     estimate, n, origin = estimate_pairs(stored), len(stored.config.captions), stored.config.origin
     n_captions = len({*stored.config.captions})
-    if json_output:
+    if console.json_output:
         document = {
             "adapter": str(out),
             "n_pairs": n,

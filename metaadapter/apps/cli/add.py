@@ -1,18 +1,18 @@
-"""`metaadapter add`: one class more for an adapter that is there."""
+"""`metaadapter add`: one more class for an adapter."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from functools import cache, partial
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
-from metaadapter.errors import UsageError
+
+if TYPE_CHECKING:
+    from metaadapter.workflow.adding import Added
 
 
 def add(
@@ -34,8 +34,8 @@ def add(
         list[str] | None,
         Option(
             metavar="SENTENCE",
-            help="What it looks like, beside its name, trusted as far as its pictures bear it out. "
-            "Repeat.",
+            help="What it looks like, beside its name; it counts as far as its pictures support "
+            "it. Repeat.",
         ),
     ] = None,
     out: Annotated[
@@ -47,7 +47,7 @@ def add(
         str | None,
         Option(
             metavar="NAME",
-            help="The generator that predicted the adapter, if it was moved or is one of your own.",
+            help="The generator that predicted the adapter, if it was moved or is your own.",
         ),
     ] = None,
     device: options.Device = "auto",
@@ -60,69 +60,51 @@ def add(
     The vectors and biases of the other classes stay as they are. The adapter is replaced as a
     whole, or not at all.
     """
-    if not pictures and text is None:
-        raise UsageError(f"{label!r} needs pictures, --text NAME, or both")
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter.files import hold_adapter, load_adapter, require_adapter_folder
-    from metaadapter.features.encoded_pictures import EncodedPictures
-    from metaadapter.workflow.estimator import MetaAdapterClassifier
-    from metaadapter.workflow.queries import load_adapter_encoder, read_queries
+    from metaadapter.workflow.adding import add as add_class
 
-    if out is not None:
-        require_adapter_folder(out)  # better told now than after minutes of encoding
-    stored = load_adapter(adapter)
-    config = stored.config
-    folder = out or adapter
-    with nullcontext() if out else hold_adapter(adapter):  # two that add would lose one class
-        classifier = MetaAdapterClassifier.load(adapter, generator=generator)
-        support, _ = classifier.require_addable(label)
-        if text is None and support.text_TND.any():
-            text = label  # as `metaadapter adapt` takes the names of folders
-        load = cache(partial(load_adapter_encoder, adapter, stored, encoder, device, precision))
-        with console.progress() as progress:
-            parts = read_queries(pictures or (), config, load, progress=progress)
-            added = EncodedPictures.joined(parts, width=config.width)
-        if describe and text is None:
-            raise UsageError(
-                "the adapter was made without names, so --describe has nothing to stand beside; "
-                "give the name of the class with --text as well"
-            )
-        if text is not None:
-            classifier.set_params(encoder=load())
-        known = {*classifier.picture_hashes_}
-        named = zip(added.paths, added.sha256, strict=True)
-        repeated = [path for path, sha256 in named if sha256 in known]
-        classifier.add_class(
+    with console.progress() as progress:
+        added = add_class(
+            adapter,
             label,
-            added.features if len(added) else None,
-            text=[text, *describe] if text is not None and describe else text,
-            picture_hashes=added.sha256,
+            pictures or (),
+            name=text,
+            sentences=describe or (),
+            out=out,
+            encoder=encoder,
+            generator=generator,
+            device=device,
+            precision=precision,
+            progress=progress,
         )
-        classifier.save(folder)
+    _show_added(console, added, label, describe or [])
 
+
+def _show_added(console: Console, added: Added, label: str, sentences: list[str]) -> None:
+    place, pictures, config = added.place, added.pictures, added.adapter.config
     console.warn_of(
-        f"the adapter was predicted from {len(repeated)} of these very pictures already:", repeated
+        f"the adapter was predicted from {len(added.repeated)} of these very pictures already:",
+        added.repeated,
     )
-    console.warn_of_pictures("these", added.warnings, added.quarantined)
-    classes, n_shots = classifier.classes_.tolist(), classifier.n_shots_.tolist()
-    if json_output:
+    console.warn_of_pictures("these", pictures.warnings, pictures.quarantined)
+    if console.json_output:
         document = {
-            "adapter": str(folder),
+            "adapter": str(place),
             "label": label,
-            "name": text,
-            "descriptions": describe or [],
-            "n_pictures": len(added),
-            "counts": dict(zip(classes, n_shots, strict=True)),
-            "generator": str(classifier.generator),
-            "generator_id": classifier.generator_id_,
+            "name": added.name,
+            "descriptions": sentences,
+            "n_pictures": len(pictures),
+            "counts": added.counts,
+            "generator": added.generator,
+            "generator_id": config.generator_id,
             **config.origin.model_dump(),
-            "warnings": added.warnings,
-            "quarantined": quarantined_json(added.quarantined),
+            "warnings": pictures.warnings,
+            "quarantined": quarantined_json(pictures.quarantined),
         }
         print_document("add", document)
         return
     console.result(
-        f"{folder}: an adapter for {len(classes)} classes, {label} added from {len(added)} "
-        "pictures" + ("" if text is None else f" and its name, {text}")
+        f"{place}: an adapter for {len(config.classes)} classes, {label} added from "
+        f"{len(pictures)} pictures" + ("" if added.name is None else f" and its name, {added.name}")
     )
-    console.note(f"next: metaadapter predict {quote(str(folder))} NEW_PICTURES")
+    console.note(f"next: metaadapter predict {quote(str(place))} NEW_PICTURES")

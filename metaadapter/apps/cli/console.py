@@ -57,7 +57,7 @@ class Console:
     """
 
     def __init__(self, *, quiet: bool = False, json_output: bool = False) -> None:
-        self._quiet, self._json_output = quiet, json_output
+        self._quiet, self.json_output = quiet, json_output
         self.stdout = RichConsole()
         self.stderr = RichConsole(stderr=True)
         self.silent = quiet or json_output
@@ -106,7 +106,7 @@ class Console:
         self, command: str, document: Mapping[str, Any], *lines: str, notes: Sequence[str] = ()
     ) -> None:
         """Print the whole result: with --json the document, otherwise the lines and the notes."""
-        if self._json_output:
+        if self.json_output:
             print_document(command, document)
         else:
             self.result(*lines)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.apps.field.answers import FieldOptions
-    from metaadapter.apps.field.asking import Answered, Questions
+    from metaadapter.apps.field.frame_predictions import FieldOptions
+    from metaadapter.apps.field.frames import Frame
+    from metaadapter.apps.field.predicting import FieldRequest
+    from metaadapter.workflow.predicting import Predicted
 
 
 class FieldFiles:
@@ -54,7 +56,9 @@ class FieldFiles:
         files = (self._megadetector, self._timelapse, self._camtrap_dp, self._false_triggers)
         return any(file is not None for file in files)
 
-    def write(self, answered: Answered, questions: Questions) -> tuple[list[str], list[str]]:
+    def write(
+        self, predicted: Predicted, field_request: FieldRequest, frames: Sequence[Frame]
+    ) -> tuple[list[str], list[str]]:
         """Write the requested files.
 
         Returns:
@@ -62,22 +66,22 @@ class FieldFiles:
         """
         if not self:
             return [], []
-        from metaadapter.apps.field.answered_frames import common_folder
         from metaadapter.apps.field.camtrap_package import CamtrapPackage
         from metaadapter.apps.field.false_triggers import false_triggers, write_false_triggers
+        from metaadapter.apps.field.frame_names import common_folder
         from metaadapter.apps.field.megadetector_file import MegaDetectorFile
         from metaadapter.apps.field.timelapse_file import write_timelapse
         from metaadapter.data.output_folder import write_errors
 
-        options, predictions = questions.options, answered.predictions
-        folder = common_folder(questions.queries.rows)
+        options, predictions = field_request.options, predicted.predictions
+        folder = common_folder(field_request.request.queries.rows)
         written, missing = list[str](), list[str]()
         if (file := self._megadetector) is not None:
             writer = MegaDetectorFile(
-                self._classifier, self._labels, folder, options.detections, questions.folders
+                self._classifier, self._labels, folder, options.detections, field_request.folders
             )
             with write_errors(str(file), instead="choose another --megadetector"):
-                writer.write(file, predictions(), answered.tally.unreadable)
+                writer.write(file, predictions(), predicted.tally.unreadable)
             written.append(f"wrote the answers as MegaDetector JSON to {file}")
         if (file := self._timelapse) is not None:
             with write_errors(str(file), instead="choose another --timelapse"):
@@ -92,7 +96,6 @@ class FieldFiles:
                 f"to {folder}"
             )
         if (file := self._false_triggers) is not None:
-            frames = (frame for part in answered.parts for frame in part)
             triggers = false_triggers(frames, options.min_confidence)
             with write_errors(str(file), instead="choose another --false-triggers"):
                 write_false_triggers(file, triggers)

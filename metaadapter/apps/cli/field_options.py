@@ -11,7 +11,7 @@ from typer import Option
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from metaadapter.apps.field.answers import FieldOptions
+    from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.data.table import ImageTable
 
 DetectionsFile = Annotated[
@@ -90,16 +90,25 @@ FalseTriggers = Annotated[
 
 
 def read_cut(
-    detections: Path | None, min_confidence: float, support: Path
+    detections: Path | None, min_confidence: float, support: Path | None
 ) -> Callable[[ImageTable], ImageTable] | None:
     """The function that crops labelled pictures to boxes; None without detections."""
-    if detections is None:
+    if detections is None or support is None:
         return None
     from metaadapter.apps.field.detections import read_detections
     from metaadapter.apps.field.labelled_boxes import surest_boxes
 
     boxes = read_detections(detections)
     return lambda table: surest_boxes(table, boxes, min_confidence, support)
+
+
+def other_labels(detections: Path | None) -> tuple[str, ...]:
+    """Labels of frames that are no classes: that of an empty frame, with a detector."""
+    if detections is None:
+        return ()
+    from metaadapter.apps.field.species import EMPTY
+
+    return (EMPTY,)
 
 
 def read_field_options(
@@ -110,8 +119,8 @@ def read_field_options(
     classes: Sequence[str],
 ) -> FieldOptions:
     """Read the options of a command; errors are those of their readers."""
-    from metaadapter.apps.field.answers import FieldOptions
     from metaadapter.apps.field.detections import read_detections
+    from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.apps.field.species import Species, read_allowed, read_parents
 
     species = Species(

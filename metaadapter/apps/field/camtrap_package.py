@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TypeAlias
 
-from metaadapter.apps.field.answered_frames import by_frame, relative_name
 from metaadapter.apps.field.cameras import camera_folder
 from metaadapter.apps.field.camtrap_columns import COLUMNS
 from metaadapter.apps.field.camtrap_events import Event, clock, event_of, events_of
@@ -21,6 +20,7 @@ from metaadapter.apps.field.camtrap_metadata import (
     read_deployments,
     read_metadata,
 )
+from metaadapter.apps.field.frame_names import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.crop import Box

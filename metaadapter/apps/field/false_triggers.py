@@ -51,9 +51,9 @@ def false_triggers(frames: Iterable[Frame], min_confidence: float) -> list[False
     """
     cameras = defaultdict[Path, list[tuple[Path, Detection]]](list)
     for frame in frames:
-        if frame.said is not None:
+        if frame.detections is not None:
             cameras[camera_folder(frame.row.path)] += [
-                (frame.row.path, box) for box in frame.said.above(min_confidence)
+                (frame.row.path, box) for box in frame.detections.above(min_confidence)
             ]
     return [
         trigger

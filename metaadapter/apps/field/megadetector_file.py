@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from metaadapter.apps.field.answered_frames import by_frame, relative_name
 from metaadapter.apps.field.detections import ANIMAL, Detections, FrameDetections
+from metaadapter.apps.field.frame_names import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.crop import Box

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, UsageError
 from metaadapter.workflow.background import BACKGROUND
-from metaadapter.workflow.classes import require_label
+from metaadapter.workflow.class_names import require_label
 from metaadapter.workflow.predictions import Prediction
 
 EMPTY = "empty"

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path, PureWindowsPath
 from typing import IO
 
-from metaadapter.apps.field.answered_frames import by_frame, relative_name
+from metaadapter.apps.field.frame_names import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.plain_text import in_csv

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,9 +16,9 @@ from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.generator.pretrained import shared_generator
+from metaadapter.workflow.fitting import fit_support
 from metaadapter.workflow.labelled_support import require_one_kind
-from metaadapter.workflow.one_shot import SAME, predict_adapter
+from metaadapter.workflow.new_class import SAME
 
 
 def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
@@ -47,7 +49,7 @@ def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
     classes = sorted(set(labels))
     rows, numbers = list[Tensor](), list[Tensor]()
     texts = torch.zeros(len(classes), first.config.width)
-    named, told = dict[object, str](), dict[object, list[str]]()
+    names: dict[Any, Any] = {}
     for part in parts.values():
         place = torch.tensor([classes.index(label) for label in part.config.classes])
         own_rows, own_numbers, own_text = _rows(part)
@@ -57,10 +59,7 @@ def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
         numbers.append(own_numbers[is_fresh])
         is_new = own_text.any(-1) & ~texts[place].any(-1)
         texts[place[is_new]] = own_text[is_new]
-        for label, name in zip(part.config.classes, part.config.class_names or (), strict=False):
-            named.setdefault(label, name)
-        for label, those in zip(part.config.classes, part.config.descriptions or (), strict=False):
-            told.setdefault(label, those)
+        names = {**part.config.texts, **names}
     support = Support.of_rows(
         torch.cat(rows),
         torch.cat(numbers),
@@ -75,25 +74,19 @@ def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
             f"nothing was kept of the class {label!r}, neither its features nor a signature; merge "
             "the adapters that it is not in, or adapt it again from its pictures"
         )
-    generator, identity = shared_generator("default")
-    config = AdapterConfig(
-        classes=list(classes),
-        width=first.config.width,
-        n_shots=support.present_TNK[0].sum(-1).tolist(),
-        mode="one_shot",
-        generator="default",
-        generator_id=identity,
+    hashes = {sha256 for part in parts.values() for sha256 in part.picture_hashes}
+    merged = fit_support(
+        support,
+        classes,
+        names=names,
         logit_scale=first.config.logit_scale,
-        blocks=first.config.blocks,
-        class_names=[named.get(label, "") for label in classes] if any(named.values()) else None,
-        descriptions=[told.get(label, []) for label in classes] if any(told.values()) else None,
         origin=first.config.origin,
+        picture_hashes=sorted(hashes),
     )
-    weights = predict_adapter(generator, support)
-    hashes = {each for part in parts.values() for each in part.picture_hashes}
     if all(part.support is not None for part in parts.values()):
-        return StoredAdapter(weights, config, support, tuple(sorted(hashes)))
-    return StoredAdapter(weights, config, None, (), TaskSignature.of(support))
+        return merged
+    signature = TaskSignature.of(support)
+    return replace(merged, support=None, picture_hashes=(), signature=signature)
 
 
 def rows_of_signature(signature: TaskSignature) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"]]:

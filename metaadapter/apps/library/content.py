@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sklearn.utils.validation import check_is_fitted
+
 from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.files import load_adapter, read_card
 from metaadapter.adapter.skill import skill_bytes
 from metaadapter.errors import UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.storing import stored_adapter
 
 
 def skill_content(adapter: MetaAdapterClassifier | str | Path) -> bytes:
@@ -21,7 +22,8 @@ def skill_content(adapter: MetaAdapterClassifier | str | Path) -> bytes:
         IncompatibleArtifact: The path is not an adapter.
     """
     if isinstance(adapter, MetaAdapterClassifier):
-        stored = stored_adapter(adapter)
+        check_is_fitted(adapter)
+        stored = adapter.stored_
         require_shared_features(stored.config, "the classifier")
         return skill_bytes(stored)
     path = Path(adapter)

@@ -10,9 +10,9 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
-from metaadapter.apps.page.answers import Answer
 from metaadapter.apps.page.contents import Contents
 from metaadapter.data.plain_text import in_csv
+from metaadapter.workflow.predictions import Prediction
 
 UNSURE, NONE_OF_THESE = "unsure", "none of these"
 HEADER = (
@@ -30,7 +30,7 @@ class SortedPicture(NamedTuple):
     name: str
     answer: str
     """The name of the class, `UNSURE` or `NONE_OF_THESE`."""
-    prediction: Answer | None
+    prediction: Prediction | None
     """`None` for a labelled picture."""
 
     @property
@@ -40,7 +40,7 @@ class SortedPicture(NamedTuple):
 
 
 def sorted_pictures(
-    contents: Contents, predictions: Mapping[str, Answer], threshold: float
+    contents: Contents, predictions: Mapping[str, Prediction], threshold: float
 ) -> list[SortedPicture]:
     """Every picture with a label or a prediction, in the order of the classes, then of the tray.
 

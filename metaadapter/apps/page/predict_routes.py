@@ -13,7 +13,6 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.skill import skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page import forms
-from metaadapter.apps.page.answers import LabelledTask, fit
 from metaadapter.apps.page.contents import ClassEntry
 from metaadapter.apps.page.dependencies import (
     UPLOAD_SCHEMA,
@@ -22,6 +21,7 @@ from metaadapter.apps.page.dependencies import (
     UploadedForm,
     UploadFolder,
 )
+from metaadapter.apps.page.labelled_task import LabelledTask, fit
 from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.multipart import Form
 from metaadapter.apps.page.refusal import Refusal

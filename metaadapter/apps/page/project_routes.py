@@ -11,7 +11,6 @@ from fastapi import Path as PathPart
 from fastapi.responses import FileResponse, Response
 
 from metaadapter.apps.page import forms
-from metaadapter.apps.page.answers import Answer
 from metaadapter.apps.page.contents import (
     Contents,
     add_classes,
@@ -27,7 +26,9 @@ from metaadapter.apps.page.uploads import add_uploads, n_pictures
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
 from metaadapter.data.strict_json import json_text
+from metaadapter.workflow.predictions import Prediction
 
+PREDICTION_KEYS = ("probability", "runner_up", "runner_up_probability", "known", "unfamiliar")
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 ClassId = Annotated[str, PathPart(pattern=r"^[0-9a-f]{1,32}$")]
 PictureId = Annotated[str, PathPart(pattern=r"^[0-9a-f]{32}$")]
@@ -226,8 +227,11 @@ def open_project(state: AppState, project: forms.ProjectName) -> forms.ProjectLi
     return list_projects(state)
 
 
-def _json(predictions: Mapping[str, Answer]) -> dict[str, dict[str, Any]]:
+def _json(predictions: Mapping[str, Prediction]) -> dict[str, dict[str, Any]]:
     return {
-        picture: {"class": prediction.label, **dict(list(prediction._asdict().items())[1:])}
+        picture: {
+            "class": prediction.label,
+            **{key: getattr(prediction, key) for key in PREDICTION_KEYS},
+        }
         for picture, prediction in predictions.items()
     }

@@ -8,11 +8,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.page.answers import Answer, LabelledTask, answer_left_out, answer_rows, fit
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.forms import Cost, Costs
+from metaadapter.apps.page.labelled_task import (
+    LabelledTask,
+    fit,
+    predict_left_out,
+    predict_rows,
+)
 from metaadapter.apps.page.snapshot import Snapshot
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.workflow.predictions import Prediction
 
 # Unlabelled pictures help most where labelled ones are few, and more than some hundred add little
 # but time (docs/explanation/pool.md).
@@ -38,8 +44,8 @@ class Results:
     task: LabelledTask | None = None
     labelled: tuple[str, ...] = ()
     stored: StoredAdapter | None = None
-    answers: Mapping[str, Answer] = field(default_factory=dict)
-    left_out: Mapping[str, Answer] = field(default_factory=dict)
+    answers: Mapping[str, Prediction] = field(default_factory=dict)
+    left_out: Mapping[str, Prediction] = field(default_factory=dict)
     pool: tuple[str, ...] = ()
 
     def costs(self, contents: Contents) -> Costs:
@@ -71,7 +77,7 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
         labelled = tuple(snapshot.labelled)
         left_out = {
             labelled[number]: prediction
-            for number, prediction in answer_left_out(task, stored).items()
+            for number, prediction in predict_left_out(task, stored).items()
         }
         before = Results(snapshot.revision, task, labelled, stored, {}, left_out)
     assert before.stored is not None
@@ -79,7 +85,7 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
     new = [picture for picture in tray if picture not in before.answers]
     answers = dict(before.answers)
     if new:
-        answers |= zip(new, answer_rows(before.stored, task.ids, snapshot.rows(new)), strict=True)
+        answers |= zip(new, predict_rows(before.stored, task.ids, snapshot.rows(new)), strict=True)
     return replace(
         before,
         revision=snapshot.revision,
@@ -96,5 +102,5 @@ def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder
     if before.pool == tuple(pool):
         return None
     stored = fit(task, encoder, snapshot.rows(pool))
-    answers = dict(zip(tray, answer_rows(stored, task.ids, snapshot.rows(tray)), strict=True))
+    answers = dict(zip(tray, predict_rows(stored, task.ids, snapshot.rows(tray)), strict=True))
     return replace(before, stored=stored, answers=answers, pool=tuple(pool))

@@ -18,9 +18,9 @@ import numpy as np
 
 from metaadapter.apps.advice.advice import Advice
 from metaadapter.apps.page.advice import advice_on
-from metaadapter.apps.page.answers import LabelledTask, remembering_texts
 from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.forms import Work
+from metaadapter.apps.page.labelled_task import LabelledTask, remembering_texts
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, refuse_if_unsaved
 from metaadapter.apps.page.results import Results, updated, updated_with_pool

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float16, Float32
 
-from metaadapter.apps.page.answers import LabelledTask
 from metaadapter.apps.page.contents import ClassEntry, Contents, PictureEntry
+from metaadapter.apps.page.labelled_task import LabelledTask
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.features.views import mean_of_views
 

@@ -21,8 +21,8 @@ from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.looks import joint_columns, look_widths
 from metaadapter.features.views import unit_rows
 from metaadapter.generator.pretrained import shared_generator
+from metaadapter.workflow.fitting import predict_adapter
 from metaadapter.workflow.labelled_support import labelled_support
-from metaadapter.workflow.one_shot import predict_adapter
 
 OWN, POOLED, TOWER = "metaadapter", "metaadapter + pool", "fine-tuned tower"
 OURS = (OWN, POOLED)

@@ -14,7 +14,7 @@ from metaadapter.labs.ranking.captions import Captions, picture_key
 from metaadapter.labs.ranking.exact_search import Matches, search
 from metaadapter.labs.ranking.pair_adapter import PairAdapter
 from metaadapter.labs.ranking.pictures import RankedPictures
-from metaadapter.workflow.predictions import Proportion
+from metaadapter.workflow.scores import Proportion
 
 RECALL_AT = (1, 5, 10)
 Recall = dict[int, Proportion]

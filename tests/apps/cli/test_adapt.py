@@ -10,10 +10,10 @@ import torch
 from metaadapter.adapter.files import load_adapter
 from metaadapter.data.decode import content_hash
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.workflow import fine_tuning, fit_adapter
+from metaadapter.workflow import adapting, fine_tuning, left_out
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.gradient_steps import FineTune
-from metaadapter.workflow.predictions import Proportion
+from metaadapter.workflow.scores import Proportion
 
 KEYS = {
     "schema",
@@ -168,7 +168,7 @@ def test_adapt__finetune_of_many_pictures__tells_no_estimate_of_another_adapter(
     adapt, blurred, monkeypatch
 ):
     monkeypatch.setattr(fine_tuning, "_choose", always_step)
-    monkeypatch.setattr(fit_adapter, "MAX_PICTURES_REFINED", 8)
+    monkeypatch.setattr(left_out, "MAX_PICTURES_REFINED", 8)
 
     assert adapt(blurred, "--mode", "finetune", "--json").document["leave_one_out"] is None
     assert adapt(blurred, "--json").document["leave_one_out"]["n"] == 9
@@ -242,21 +242,21 @@ def test_adapt__added_class_that_takes_left_out_pictures_of_others__is_told(
 ):
     taken_by = [("lynx", "wolf"), ("heron", "wolf"), ("lynx", "heron")]
     mistakes = [
-        fit_adapter.LeftOutMistake(f"{number}.png", label, predicted, 0.5)
+        left_out.LeftOutMistake(f"{number}.png", label, predicted, 0.5)
         for number, (label, predicted) in enumerate(taken_by)
     ]
-    found = fit_adapter.LeftOutEstimate(Proportion(6, 9), tuple(mistakes))
-    monkeypatch.setattr(fit_adapter, "estimate", lambda *_: found)
+    found = left_out.LeftOutEstimate(Proportion(6, 9), tuple(mistakes))
+    monkeypatch.setattr(adapting, "estimate_accuracy", lambda *_: found)
     asked = labelled, "--add-class", "otter", "--add-class", "wolf=grey wolf"
 
     told = adapt(*asked).err
     warnings = adapt(*asked, "--json").document["warnings"]
 
-    sentence = "wolf, which has a name alone, takes 2 of the 9 left-out pictures"
-    assert told.count(f"warning: {sentence}, all of other classes: give it a few pictures") == 1
+    sentence = "2 of the 9 left-out pictures, all of other classes, are predicted as wolf"
+    assert told.count(f"warning: {sentence}, which has a name alone: give it a few pictures") == 1
     assert [each for each in warnings if each.startswith(sentence)]
-    assert "otter, which" not in told
-    assert not [each for each in warnings if each.startswith(("otter", "heron"))]
+    assert "as otter" not in told
+    assert not [each for each in warnings if "as otter" in each or "as heron" in each]
 
 
 def test_adapt__added_class_that_has_pictures__ends_with_2(adapt, labelled):
@@ -396,7 +396,7 @@ def test_adapt__few_pictures_beside_many__is_pointed_out(adapt, labelled, tmp_pa
     result = adapt(support)
 
     assert result.code == 0
-    assert "'heron' has 1 picture(s) beside 11 of 'lynx'" in result.err
+    assert "'heron' has 1 picture(s), and 'lynx' has 11" in result.err
 
 
 def test_adapt__names_that_say_nothing__are_pointed_out(adapt, labelled, tmp_path):

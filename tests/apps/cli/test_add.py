@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -149,7 +150,7 @@ def test_add__label_that_is_there__ends_with_2_before_pictures_are_encoded(
     result = run("add", own, "lynx", wolves)
 
     assert result.code == 2
-    assert "class 'lynx' is there already" in result.err
+    assert "class 'lynx' exists already" in result.err
 
 
 def test_add__neither_pictures_nor_a_name__ends_with_2(run, own):
@@ -161,7 +162,7 @@ def test_add__neither_pictures_nor_a_name__ends_with_2(run, own):
 
 def test_add__adapter_without_its_support__ends_with_2(run, own, wolves):
     classifier = MetaAdapterClassifier.load(own)
-    classifier.support_ = None
+    classifier.stored_ = replace(classifier.stored_, support=None)
     classifier.save(own)
 
     result = run("add", own, "wolf", wolves)

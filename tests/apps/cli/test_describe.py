@@ -86,7 +86,7 @@ def test_adapt__no_text__reads_no_sentence(adapted, pictures):
         (("--describe", "hern=long legs"), "--describe: there is no class 'hern'; did you mean"),
         (("--describe", "heron"), "--describe expects LABEL=SENTENCE, for example"),
         (("--describe", "heron="), "--describe expects LABEL=SENTENCE, for example"),
-        (("--describe", "heron=a", "--no-text"), "--no-text goes with none of"),
+        (("--describe", "heron=a", "--no-text"), "--no-text excludes"),
     ],
 )
 def test_adapt__wrong_describe__ends_with_2_before_anything_is_encoded(

@@ -20,7 +20,7 @@ from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.calibration import calibrated
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.weights import probabilities as probabilities_of
-from metaadapter.apps.cli.adapt_inside import inside_told
+from metaadapter.apps.cli.adapt_output import inside_lines
 from metaadapter.apps.cli.app import main
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.networks import shared_copy
@@ -32,7 +32,7 @@ from metaadapter.labs.tuning import inside as inside_module
 from metaadapter.labs.tuning import tuned_towers
 from metaadapter.labs.tuning.inside import Inside, TunedInside
 from metaadapter.labs.tuning.left_out_choice import LeftOutChoice
-from metaadapter.workflow.one_shot import predict_adapter
+from metaadapter.workflow.fitting import predict_adapter
 from metaadapter.workflow.pool import pool_effect
 
 ARCHITECTURE = {
@@ -341,7 +341,7 @@ def test_inside_told__equal_accuracy__log_losses_tell_why_the_parts_are_kept():
     )
     config = InsideConfig(kind="lora", towers=("image",), width=8, alpha=16.0, n_steps=3)
 
-    told = " ".join(inside_told(TunedInside({}, config, said, 100, 2.0)))
+    told = " ".join(inside_lines(TunedInside({}, config, said, 100, 2.0)))
 
     assert "at 50% of what was trained: LoRA of rank 8 in blocks of the image tower" in told
     assert "trained with 3 gradient steps" in told
@@ -352,7 +352,7 @@ def test_inside_told__equal_accuracy__log_losses_tell_why_the_parts_are_kept():
 def test_inside_told__tower_that_stays__says_what_left_out_pictures_said():
     said = LeftOutChoice(0.0, Calibration(), 8, {0.0: 1.0, 0.5: 1.0}, {0.0: 0.2, 0.5: 0.25})
 
-    (told,) = inside_told(TunedInside({}, None, said, 100, 2.0))
+    (told,) = inside_lines(TunedInside({}, None, said, 100, 2.0))
 
     assert "their log loss is 0.250 with them, 0.200 without; it stays as it is" in told
 
@@ -414,7 +414,7 @@ def test_adapt__inside_from_a_feature_store__is_refused(run, labelled, clip, tmp
     done = run("adapt", tmp_path / "s", "--out", tmp_path / "it", "--inside", "image")
 
     assert done.code == 2
-    assert "is a feature store, and --inside changes what the encoder sees" in done.err
+    assert "is a feature store, and --inside changes the features" in done.err
 
 
 def test_places__of_an_encoder__are_listed(run, clip):

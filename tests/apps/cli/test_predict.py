@@ -6,9 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from metaadapter.apps.field import answers, asking
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.encoding_loop import encode_pictures
+from metaadapter.workflow import predicting
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 KEYS = {
@@ -271,7 +270,7 @@ def interrupt_after(monkeypatch):
     """Ctrl-C while the pictures after the first so many are encoded, two at a time."""
 
     def arrange(n_pictures, error=KeyboardInterrupt):
-        encode, left = encode_pictures, [n_pictures]
+        encode, left = predicting.encode_rows, [n_pictures]
 
         def encode_some(pictures, *arguments, **options):
             if left[0] <= 0:
@@ -279,8 +278,8 @@ def interrupt_after(monkeypatch):
             left[0] -= len(pictures)
             return encode(pictures, *arguments, **options)
 
-        monkeypatch.setattr(asking, "PICTURES_AT_ONCE", 2)
-        monkeypatch.setattr(answers, "encode_pictures", encode_some)
+        monkeypatch.setattr(predicting, "PICTURES_AT_ONCE", 2)
+        monkeypatch.setattr(predicting, "encode_rows", encode_some)
 
     return arrange
 
@@ -344,7 +343,7 @@ def test_predict__same_command_after_an_interruption__goes_on_with_its_rows(
     assert "the same command goes on there" in stopped.err
     assert done.code == 0
     assert "4 of the predictions are of the interrupted run before" in done.err
-    monkeypatch.setattr(answers, "encode_pictures", encode_pictures)
+    monkeypatch.undo()
     run("predict", adapter, unlabelled, "--csv", whole)
     assert file.read_bytes() == whole.read_bytes()
     assert [each.name for each in tmp_path.iterdir() if "partial" in each.name] == []
@@ -398,7 +397,7 @@ def test_predict__csv_with_rank_and_top__is_the_list_in_its_order(
 
 def test_predict__some_at_a_time__agrees_with_all_at_once(run, adapter, unlabelled, monkeypatch):
     expected = run("predict", adapter, unlabelled, "--json").document["predictions"]
-    monkeypatch.setattr(asking, "PICTURES_AT_ONCE", 4)
+    monkeypatch.setattr(predicting, "PICTURES_AT_ONCE", 4)
 
     found = run("predict", adapter, unlabelled, "--json").document["predictions"]
 
@@ -414,7 +413,7 @@ def test_predict__several_unreadable_pictures_in_a_row__are_listed(
     broken = [source / f"a-{number}.jpg" for number in range(3)]
     for path in broken:
         path.write_bytes(b"no picture")
-    monkeypatch.setattr(asking, "PICTURES_AT_ONCE", 2)
+    monkeypatch.setattr(predicting, "PICTURES_AT_ONCE", 2)
 
     document = run("predict", adapter, source, "--json").document
 

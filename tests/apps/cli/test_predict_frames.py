@@ -112,7 +112,7 @@ def test_predict__detections__answers_for_each_box_and_tells_of_each_frame(ask, 
     reasons = [each["reason"] for each in done.document["quarantined"]]
     assert sorted(reasons) == [
         f"{trap / 'frames.json'} does not have it",
-        "the detector says: broken file",
+        "the detector reports: broken file",
     ]
 
 
@@ -185,13 +185,13 @@ def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path)
 def test_predict__interrupted_with_files_of_others__has_the_same_content_in_the_end(
     ask, tmp_path, monkeypatch
 ):
-    from metaadapter.apps.field import asking
+    from metaadapter.apps.field import predicting
 
-    monkeypatch.setattr(asking, "PICTURES_AT_ONCE", 2)
+    monkeypatch.setattr(predicting, "PICTURES_AT_ONCE", 2)
     files = ("--timelapse", tmp_path / "t.csv", "--csv", tmp_path / "a.csv")
     ask(*files)
     whole = (tmp_path / "t.csv").read_bytes(), (tmp_path / "a.csv").read_bytes()
-    answer, left = asking.answer_frames, [2]
+    answer, left = predicting.predict_frames, [2]
 
     def stop(*arguments):
         left[0] -= 1
@@ -200,7 +200,7 @@ def test_predict__interrupted_with_files_of_others__has_the_same_content_in_the_
         return answer(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(asking, "answer_frames", stop)
+        patch.setattr(predicting, "predict_frames", stop)
         assert ask(*files).code == 130
 
     done = ask(*files)
@@ -221,7 +221,7 @@ def test_predict__allowed_and_parents__change_the_answers(ask):
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        (("--false-triggers", "f.csv"), "give --detections too"),
+        (("--false-triggers", "f.csv"), "needs the boxes of --detections"),
         (("--parents", "lynx"), "their parent"),
         (("--allowed", "wolf"), "none of the adapter's classes"),
         (("--together", "--burst", 5), "--together"),

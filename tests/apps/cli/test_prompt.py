@@ -107,7 +107,7 @@ def test_adapt__prompt_that_is_not_borne_out__is_the_adapter_without(
     done = run("adapt", labelled, "--out", tmp_path / "same", "--prompt", 4, *more)
 
     assert done.code == 0, done.err
-    assert "do not bear out a learned prompt" in done.err
+    assert "do not support a learned prompt" in done.err
     for name in ("adapter_model.safetensors", "support.safetensors", "adapter_config.json"):
         assert (tmp_path / "same" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
     assert not (tmp_path / "same" / TOWERS).exists()

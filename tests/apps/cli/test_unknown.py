@@ -56,7 +56,7 @@ def test_predict__reject__answers_unknown_where_a_picture_is_unfamiliar_and_else
             assert after["runner_up_probability"] == before["probability"]
         else:
             assert after == before
-    assert "answered `unknown`" in result.err
+    assert "their label is `unknown`" in result.err
 
 
 def test_predict__the_fewer_are_to_be_kept__the_more_are_unfamiliar(
@@ -123,7 +123,7 @@ def test_predict__reject_with_a_class_called_unknown__is_refused(
     result = run("predict", tmp_path / "adapter", unlabelled, "--reject")
 
     assert result.code == 2
-    assert "has a class 'unknown', which --reject would answer too" in result.err
+    assert "has a class 'unknown', which is the label of --reject too" in result.err
 
 
 def test_adapter_that_cannot_tell__predicts_as_ever_and_refuses_to_reject(
@@ -137,7 +137,7 @@ def test_adapter_that_cannot_tell__predicts_as_ever_and_refuses_to_reject(
         )
     )
     without = replace(classifier.adapter_, **nothing)
-    classifier.adapter_ = without
+    classifier.stored_ = replace(classifier.stored_, weights=without)
     classifier.save(tmp_path / "older")
 
     plain = run("predict", tmp_path / "older", unlabelled, "--json")
@@ -178,7 +178,7 @@ def test_adapt__background_of_labelled_pictures__leaves_them_out(
     )
 
     assert result.document["counts"][BACKGROUND] == 4
-    assert "1 background picture(s) are copies, of labelled ones or one another" in result.err
+    assert "1 background picture(s) are copies of labelled ones or of one another" in result.err
 
 
 def test_adapt__more_background_than_serves__is_drawn_by_the_seed(run, labelled, encoder, tmp_path):

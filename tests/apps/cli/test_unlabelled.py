@@ -132,7 +132,7 @@ def test_adapt__names_alone__is_zero_shot_and_with_a_pool_learns_from_it(
     [
         ((), "give labelled pictures"),
         (("{labelled}", "--names", NAMES), "give labelled pictures"),
-        (("--names", NAMES, "--no-text"), "--names goes with none of"),
+        (("--names", NAMES, "--no-text"), "--names excludes"),
         (("--names", "heron,heron"), "--names has 'heron' more than once"),
         (("--names", "heron,lynx", "--describe", "fox=red"), "there is no class 'fox'"),
     ],
@@ -193,7 +193,9 @@ def test_predict__together__learns_from_the_pictures_and_leaves_the_adapter(
 
 
 def test_predict__together__says_that_answers_depend_on_one_another(run, adapter, unlabelled):
-    assert "answers depend on one another" in run("predict", adapter, unlabelled, "--together").err
+    assert (
+        "predictions depend on one another" in run("predict", adapter, unlabelled, "--together").err
+    )
 
 
 def test_predict__out_without_together__ends_with_2(run, adapter, unlabelled, tmp_path):
@@ -270,14 +272,14 @@ def test_adapt__names_beside_a_store_of_other_looks__ends_with_2(
 def test_adapt__large_pool__tells_the_estimate_without_it(
     run, labelled, unlabelled, encoder, tmp_path, monkeypatch
 ):
-    from metaadapter.workflow import fit_adapter
+    from metaadapter.workflow import left_out
 
-    monkeypatch.setattr(fit_adapter, "MAX_UNLABELLED_ROWS", 10)
+    monkeypatch.setattr(left_out, "MAX_UNLABELLED_ROWS", 10)
     more = ("--unlabelled", unlabelled, "--encoder", encoder)
 
     done = run("adapt", labelled, *more, "--out", tmp_path / "a")
 
-    assert "estimate without unlabelled ones: 100%" in done.err
+    assert "estimate without the unlabelled ones: 100%" in done.err
 
 
 def test_predict__together_with_an_adapter_that_has_a_pool__keeps_that_too(

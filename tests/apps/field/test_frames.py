@@ -7,9 +7,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.apps.field import frames as module
+from metaadapter.apps.field import series as module
 from metaadapter.apps.field.cameras import camera_folder
-from metaadapter.apps.field.frames import Frame, in_parts, in_series
+from metaadapter.apps.field.frames import Frame, in_parts
+from metaadapter.apps.field.series import in_series
 from metaadapter.data.table import ImageRow
 
 START = datetime(2025, 5, 4, 6)

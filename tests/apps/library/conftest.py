@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,10 @@ from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.origin import Origin
 
 WIDTH = 12
+
+
+def with_origin(stored, origin):
+    return replace(stored, config=stored.config.model_copy(update={"origin": origin}))
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +31,8 @@ def fitted():
         classifier.fit(rows, labels)
         if encoder is not None:
             fingerprint = Fingerprint.of_name(encoder, width)
-            classifier.origin_ = Origin(encoder=encoder, fingerprint=fingerprint)
+            origin = Origin(encoder=encoder, fingerprint=fingerprint)
+            classifier.stored_ = with_origin(classifier.stored_, origin)
         return classifier
 
     return make

@@ -284,7 +284,8 @@ def test_entries_of_the_same_encoder_elsewhere__take_part(animals, fitted):
     origin = classifier.origin_.model_copy(
         update={"fingerprint": replace(fingerprint, encoder="a folder", probe=probe)}
     )
-    classifier.origin_ = origin
+    config = classifier.stored_.config.model_copy(update={"origin": origin})
+    classifier.stored_ = replace(classifier.stored_, config=config)
     animals.add("dots", classifier)
 
     found = animals.identify(np.ones((1, WIDTH)), encoder=Encoder({}))

@@ -9,7 +9,6 @@ from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.library.compose import compose, rows_of_signature
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.workflow.storing import stored_adapter
 
 WIDTH = 12
 
@@ -147,7 +146,7 @@ def test_compose__nothing_kept_of_a_class__names_it(two):
 @pytest.mark.parametrize("n_shots", [1, 2, 5])
 def test_rows_of_signature__have_the_means_and_the_scatter_of_the_pictures(n_shots):
     fitted = default_fit(*pictures("heron", "owl", "tit", n_shots=n_shots, seed=3))
-    signature = TaskSignature.of(stored_adapter(fitted).support)
+    signature = TaskSignature.of(fitted.stored_.support)
 
     found, classes = rows_of_signature(signature)
 
@@ -165,7 +164,7 @@ def test_merge__pictures_that_two_share__count_once():
     both = default_fit(rows, labels, one[2] | other[2])
     part = default_fit(*one)
 
-    merged = compose({"both": stored_adapter(both), "part": stored_adapter(part)})
+    merged = compose({"both": both.stored_, "part": part.stored_})
 
     assert merged.config.n_shots == both.n_shots_.tolist()
     for name, tensor in both.adapter_.tensors().items():

@@ -258,7 +258,9 @@ def test_by_encoder__last_digits_of_a_fingerprint__make_no_other_encoder(library
     one, other = fitted(encoder="dots"), fitted(encoder="dots")
     fingerprint = other.origin_.fingerprint
     moved = replace(fingerprint, probe=(0.002, *fingerprint.probe[1:]))
-    other.origin_ = other.origin_.model_copy(update={"fingerprint": moved})
+    origin = other.origin_.model_copy(update={"fingerprint": moved})
+    config = other.stored_.config.model_copy(update={"origin": origin})
+    other.stored_ = replace(other.stored_, config=config)
     library.add("one", one)
     library.add("other", other)
 

@@ -9,7 +9,6 @@ import zipfile
 
 import pytest
 
-from metaadapter.apps.page.answers import Answer
 from metaadapter.apps.page.contents import Contents, Edit, add_classes, add_pictures
 from metaadapter.apps.page.downloads import (
     folder_name,
@@ -18,6 +17,7 @@ from metaadapter.apps.page.downloads import (
     sorted_pictures,
     zip_pieces,
 )
+from metaadapter.workflow.predictions import Prediction
 
 NAMES = {
     "1": "a.jpg",
@@ -39,13 +39,18 @@ def contents():
     return contents
 
 
+def predicted(label, probability, runner_up, runner_up_probability, known, *, unfamiliar):
+    row = (label, probability, runner_up, runner_up_probability)
+    return Prediction("", *row, False, {}, known=known, unfamiliar=unfamiliar)
+
+
 @pytest.fixture
 def pictures(contents):
     answers = {
-        "3": Answer("c", 0.9, "f", 0.1, 0.8, False),
-        "4": Answer("c", 0.4, "f", 0.3, 0.8, False),
-        "5": Answer("f", 0.95, "c", 0.05, 0.1, True),
-        "6": Answer("f", 0.95, "c", 0.05, None, False),
+        "3": predicted("c", 0.9, "f", 0.1, 0.8, unfamiliar=False),
+        "4": predicted("c", 0.4, "f", 0.3, 0.8, unfamiliar=False),
+        "5": predicted("f", 0.95, "c", 0.05, 0.1, unfamiliar=True),
+        "6": predicted("f", 0.95, "c", 0.05, None, unfamiliar=False),
     }
     return sorted_pictures(contents, answers, 0.5)
 

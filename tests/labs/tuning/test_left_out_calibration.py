@@ -11,7 +11,7 @@ from metaadapter.adapter.known import known_probabilities, known_threshold, pred
 from metaadapter.adapter.support import Support
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.labs.tuning.left_out_calibration import LeftOutPart, calibrate
-from metaadapter.workflow.one_shot import predict_adapter
+from metaadapter.workflow.fitting import predict_adapter
 
 N_WAY, N_SHOT = 5, 16
 

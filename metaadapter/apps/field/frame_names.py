@@ -1,4 +1,4 @@
-"""Answers frame by frame, for the files that other programs read."""
+"""The names of frames in the files of other programs, and the predictions of each frame."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from metaadapter.workflow.predictions import Prediction
 
 def by_frame(predictions: Iterable[Prediction]) -> Iterator[tuple[Path, list[Prediction]]]:
     """Each frame with its predictions, which follow one another."""
-    for path, of_frame in groupby(predictions, key=lambda each: each.path):
+    for path, of_frame in groupby(predictions, key=lambda prediction: prediction.path):
         yield Path(path), list(of_frame)
 
 
 def common_folder(rows: Sequence[ImageRow]) -> Path:
-    """The innermost folder that all pictures lie in, where a detector and Timelapse begin, too."""
+    """The innermost folder that contains all pictures: paths in a detector's file begin there."""
     parents = {row.path.absolute().parent for row in rows}
     try:
         return Path(os.path.commonpath(parents))
@@ -27,7 +27,7 @@ def common_folder(rows: Sequence[ImageRow]) -> Path:
 
 
 def relative_name(path: Path, folder: Path) -> str:
-    """A frame as it is called from a folder, with forward slashes; or its whole path."""
+    """The path of a frame from a folder, with forward slashes; else its absolute path."""
     whole = path.absolute()
     if whole.is_relative_to(folder):
         return whole.relative_to(folder).as_posix()

@@ -1,0 +1,213 @@
+"""The result of `metaadapter adapt`, as lines for a person or as a JSON document."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from metaadapter.apps.cli.console import MAX_LISTED, Console, print_document, quarantined_json
+
+if TYPE_CHECKING:
+    from metaadapter.labs.tuning.inside import TunedInside
+    from metaadapter.labs.tuning.soft_prompt import TunedPrompt
+    from metaadapter.labs.tuning.tuning_step import TuningStep
+    from metaadapter.workflow.adapting import Adapted
+
+
+def show_adapted(
+    console: Console, out: Path, adapted: Adapted, tuning: TuningStep | None, *, json_output: bool
+) -> None:
+    """Print the result, and warn of pictures.
+
+    Args:
+        console: The console of the command.
+        out: The place of the adapter.
+        adapted: The adapter and its pictures.
+        tuning: The training inside the encoder; `None` without any.
+        json_output: Print a JSON document.
+    """
+    from metaadapter.features.looks import looks_in_words
+
+    pictures, pool = adapted.labelled.pictures, adapted.unlabelled
+    if pool is not None:
+        console.warn_of_pictures("the unlabelled", pool.warnings, pool.quarantined)
+    console.warn_of_pictures("the labelled", adapted.warnings, pictures.quarantined)
+    if json_output:
+        print_document("adapt", adapted_document(out, adapted, tuning))
+        return
+    if not console.silent:  # estimates take a while
+        if tuning is not None:
+            console.note(*(inside_lines(tuning.inside) if tuning.inside else ()))
+            console.note(*(prompt_lines(tuning.prompt) if tuning.prompt else ()))
+        _note_estimate(console, adapted)
+        _note_pool(console, adapted)
+    origin, config = adapted.labelled.origin, adapted.adapter.config
+    n_unlabelled = None if pool is None else config.n_unlabelled
+    console.result(
+        f"{out}: an adapter for {len(config.classes)} classes, "
+        f"from {_sources(len(pictures), n_unlabelled)} "
+        f"(encoder {origin.encoder}, {origin.n_views} view(s)"
+        f"{looks_in_words(origin.zoom, origin.blocks)})"
+    )
+    console.note(f"next: metaadapter predict {quote(str(out))} NEW_PICTURES")
+
+
+def adapted_document(out: Path, adapted: Adapted, tuning: TuningStep | None) -> dict[str, Any]:
+    """The content of the JSON document."""
+    config, estimate, effect = adapted.adapter.config, adapted.estimate, adapted.pool_effect
+    bare = adapted.estimate_without_pool
+    pool_warnings = () if adapted.unlabelled is None else adapted.unlabelled.warnings
+    return {
+        "adapter": str(out),
+        "counts": adapted.counts,
+        "n_pictures": len(adapted.labelled.pictures),
+        **config.model_dump(include={"mode", "n_steps", "generator", "generator_id"}),
+        **adapted.labelled.origin.model_dump(),
+        "descriptions": {
+            label: text[1:]
+            for label, text in (adapted.texts or {}).items()
+            if isinstance(text, list)
+        },
+        "unlabelled": effect
+        and {**asdict(effect), "leave_one_out_without": bare and bare.accuracy.to_dict()},
+        "inside": tuning and tuning.inside and inside_document(tuning.inside),
+        "prompt": tuning and tuning.prompt and prompt_document(tuning.prompt),
+        "leave_one_out": estimate and estimate.accuracy.to_dict(),
+        "mistakes": [mistake._asdict() for mistake in estimate.mistakes] if estimate else [],
+        "warnings": (
+            *adapted.warnings,
+            *(estimate.warnings(config) if estimate else ()),
+            *pool_warnings,
+            *(effect.lines([*adapted.counts])[1:] if effect else ()),
+        ),
+        "quarantined": quarantined_json(adapted.quarantined),
+    }
+
+
+def _note_estimate(console: Console, adapted: Adapted) -> None:
+    config, counts, estimate = adapted.adapter.config, adapted.counts, adapted.estimate
+    shown = [f"{label} {n}" for label, n in counts.items()]
+    more = f", … ({len(shown)} in all)" if len(shown) > MAX_LISTED else ""
+    console.note(f"pictures of each class: {', '.join(shown[:MAX_LISTED])}{more}")
+    if config.mode == "finetune":
+        console.note(
+            f"gradient steps after the prediction: {config.n_steps or 'none'}, as many as left-out "
+            "pictures confirm"
+        )
+    if estimate is None:
+        return
+    made = "predicted and refined" if config.n_steps else "predicted"
+    console.note(
+        f"estimate from {'all' if config.n_unlabelled else 'the labelled'} pictures: "
+        f"{estimate.accuracy} of the labelled ones are predicted correctly by an adapter {made} "
+        "from all the others"
+    )
+    console.note_all("predicted wrongly when left out:", estimate.mistakes)
+    for warning in estimate.warnings(config):
+        console.warn(warning)
+
+
+def _note_pool(console: Console, adapted: Adapted) -> None:
+    effect, bare = adapted.pool_effect, adapted.estimate_without_pool
+    if bare is not None:
+        start = "… and" if adapted.estimate else "estimate"
+        console.note(f"{start} without the unlabelled ones: {bare.accuracy}")
+    if adapted.unlabelled is not None and not len(adapted.unlabelled):
+        console.note("no unlabelled picture is left to learn from")
+    console.note(*(effect.lines([*adapted.counts]) if effect else ()))
+
+
+def _sources(n_labelled: int, n_unlabelled: int | None) -> str:
+    labelled = f"{n_labelled} pictures" if n_labelled else "names alone"
+    if n_unlabelled is None:
+        return labelled
+    return f"{labelled} and {n_unlabelled} unlabelled {'ones' if n_labelled else 'pictures'}"
+
+
+def inside_document(tuned: TunedInside) -> dict[str, Any]:
+    """The JSON form of the training inside the towers."""
+    choice, left_out = tuned.left_out, None
+    if choice is not None:
+        left_out = {
+            "n": choice.n_pictures,
+            "strength": choice.strength,
+            "accuracy": choice.accuracies[choice.strength],
+            "log_loss": choice.log_losses[choice.strength],
+            "accuracy_without": choice.accuracies[0.0],
+            "log_loss_without": choice.log_losses[0.0],
+        }
+    return {
+        "adapters": None if tuned.config is None else tuned.config.model_dump(mode="json"),
+        "n_trained": tuned.n_trained,
+        "left_out": left_out,
+        "seconds": tuned.seconds,
+    }
+
+
+def inside_lines(tuned: TunedInside) -> list[str]:
+    """Lines for a person on the training inside the towers."""
+    choice, cost = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.1f} s)"
+    if choice is None:
+        if tuned.config is not None:
+            return [f"inside the encoder: {tuned.config} {cost}"]
+        return [
+            "no class has three pictures, so it cannot be measured whether training inside the "
+            "encoder helps: it stays as it is"
+        ]
+    without = choice.log_losses[0.0]
+    if tuned.config is None:
+        others = [loss for strength, loss in choice.log_losses.items() if strength]
+        return [
+            f"{choice.n_pictures} pictures that were left out of a training do not support "
+            f"adapters inside the encoder: their log loss is {min(others):.3f} with them, "
+            f"{without:.3f} without; it stays as it is {cost}"
+        ]
+    correct, correct_without = (choice.accuracies[key] for key in (choice.strength, 0.0))
+    return [
+        f"inside the encoder, at {choice.strength:.0%} of what was trained: {tuned.config} {cost}",
+        f"of {choice.n_pictures} pictures, each left out of a training on most of the others, "
+        f"{correct:.1%} are predicted correctly with such adapters, {correct_without:.1%} without; "
+        f"their log loss is {choice.log_losses[choice.strength]:.3f} with them, {without:.3f} "
+        "without (an estimate without --inside leaves out one picture at a time: the two do not "
+        "compare)",
+    ]
+
+
+def prompt_document(tuned: TunedPrompt) -> dict[str, Any]:
+    """The JSON form of the learned prompt."""
+    classes, left_out = tuned.left_out, None
+    if classes is not None:
+        left_out = {
+            "n": classes.n_pictures,
+            "accuracy": classes.accuracies[tuned.n_steps],
+            "log_loss": classes.log_losses[tuned.n_steps],
+            "accuracy_without": classes.accuracies[0],
+            "log_loss_without": classes.log_losses[0],
+        }
+    return {
+        "context": None if tuned.config is None else tuned.config.model_dump(mode="json"),
+        "n_trained": tuned.n_trained,
+        "left_out": left_out,
+        "seconds": tuned.seconds,
+    }
+
+
+def prompt_lines(tuned: TunedPrompt) -> list[str]:
+    """Lines for a person on the learned prompt."""
+    classes, cost = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.1f} s)"
+    if tuned.config is None:
+        return [
+            "classes that were left out, known by their names alone, do not support a learned "
+            f"prompt: names are read without one {cost}"
+        ]
+    lines = [f"learned prompt: {tuned.config} {cost}"]
+    if classes is not None:
+        lines.append(
+            f"estimate from {classes.n_pictures} pictures of classes that were left out, by their "
+            f"names alone: {classes.accuracies[tuned.n_steps]:.1%} are predicted correctly among "
+            f"these classes with a prompt, {classes.accuracies[0]:.1%} without; their log loss is "
+            f"{classes.log_losses[tuned.n_steps]:.3f} with it, {classes.log_losses[0]:.3f} without"
+        )
+    return lines

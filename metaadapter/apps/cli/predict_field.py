@@ -1,0 +1,84 @@
+"""The part of `metaadapter predict` for camera traps, when one of its options is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metaadapter.apps.cli.field_files import FieldFiles, require_pictures
+from metaadapter.apps.cli.field_options import read_field_options
+from metaadapter.apps.field.frames import Frame
+from metaadapter.apps.field.predicting import FieldRequest, predict_field
+from metaadapter.workflow.predictions import UNKNOWN
+
+if TYPE_CHECKING:
+    from metaadapter.features.encoding_loop import Progress
+    from metaadapter.workflow.predicting import Predicted, PredictionRequest
+    from metaadapter.workflow.prediction_rows import RowFormat
+    from metaadapter.workflow.prediction_table import PredictionTable
+
+FILES = ("megadetector", "timelapse", "camtrap_dp", "false_triggers")
+
+
+class FieldRun:
+    """One run of the command for camera traps.
+
+    Args:
+        request: The pictures and the adapter.
+        images: The sources of the pictures.
+        values: Parameter of the command → value.
+
+    Raises:
+        UsageError: An option needs pictures, and features are given.
+        DataError: A file cannot be read, or cannot be written to its place.
+    """
+
+    def __init__(
+        self, request: PredictionRequest, images: Sequence[Path], values: Mapping[str, Any]
+    ) -> None:
+        options = read_field_options(
+            values["detections"],
+            values["min_confidence"],
+            values["allowed"],
+            values["parents"],
+            request.classes,
+        )
+        self._files = FieldFiles(
+            *map(values.__getitem__, FILES),
+            classifier=f"metaadapter {request.adapter.name}",
+            labels=[*dict.fromkeys((*request.classes, *options.species.parents, UNKNOWN))],
+        )
+        burst = values["burst"]
+        if request.needs_all_at_once:
+            require_pictures(options, burst, self._files)
+        self._request = FieldRequest(
+            request,
+            options,
+            folders=[source for source in images if source.is_dir()],
+            burst=burst,
+            needs_times=self._files.needs_times or burst is not None,
+        )
+        self._frames: list[Frame] = []
+
+    @property
+    def digest_facts(self) -> tuple[object, ...]:
+        """Values that predictions depend on."""
+        return self._request.burst, self._request.options.identity
+
+    def rows(self, rows: RowFormat) -> RowFormat:
+        """The format of the table, with the columns of frames."""
+        boxes = self._request.options.detections is not None
+        return replace(rows, boxes=boxes, times=self._request.needs_times)
+
+    def predict(
+        self, table: PredictionTable | None, progress: Callable[[Progress], None]
+    ) -> Predicted:
+        """Predict for the frames; see `predict_field`."""
+        predicted, self._frames = predict_field(self._request, table=table, progress=progress)
+        return predicted
+
+    def write(self, predicted: Predicted) -> tuple[list[str], list[str]]:
+        """Write the files for other programs; see `FieldFiles.write`."""
+        return self._files.write(predicted, self._request, self._frames)

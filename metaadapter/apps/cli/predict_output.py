@@ -1,0 +1,220 @@
+"""The output of `metaadapter predict`: a list or a JSON document, notes and warnings."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.data.plain_text import in_csv, one_line
+from metaadapter.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from metaadapter.workflow.predicting import Predicted, PredictionRequest
+    from metaadapter.workflow.predictions import Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The predictions that are listed, and their order.
+
+    Attributes:
+        rank: The class whose most probable pictures come first.
+        sort: Surest or most doubtful pictures first.
+        top: The number of predictions to list; all by default.
+
+    Raises:
+        UsageError: Two orders are given.
+    """
+
+    rank: str | None
+    sort: Literal["sure", "doubtful"] | None
+    top: int | None
+
+    def __post_init__(self) -> None:
+        if self.rank is not None and self.sort is not None:
+            raise UsageError("--rank and --sort are two orders; give one of them")
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the list differs from all pictures in their order."""
+        return bool(self.rank or self.sort or self.top)
+
+    def require_class_among(self, classes: Sequence[str]) -> None:
+        """Raise a `UsageError` if the class to rank by does not exist."""
+        if self.rank is not None:
+            from metaadapter.workflow.class_names import require_label
+
+            require_label(self.rank, classes, option="--rank")
+
+    def of(self, predictions: Iterable[Prediction]) -> list[Prediction]:
+        """The predictions that are listed, in their order."""
+        from metaadapter.workflow.predictions import ranked
+
+        return ranked(predictions, label=self.rank, order=self.sort)[: self.top]
+
+
+class PredictOutput(NamedTuple):
+    """The predictions, those that are listed, and sentences on files for other programs."""
+
+    predicted: Predicted
+    listed: list[Prediction]
+    written: list[str]
+    missing: list[str]
+
+
+def show_predicted(
+    console: Console,
+    request: PredictionRequest,
+    output: PredictOutput,
+    csv_file: Path | None,
+    listing: Listing,
+    *,
+    csv_raw: bool,
+    labelled: bool,
+) -> None:
+    """Print the list or the JSON document, warnings and notes.
+
+    Args:
+        console: The console of the command.
+        request: The pictures and the adapter.
+        output: The result of the run.
+        csv_file: The table that was written, in place of the list.
+        listing: The order of the list.
+        csv_raw: Print names unchanged where there is no terminal.
+        labelled: Print scores.
+    """
+    predicted, tally = output.predicted, output.predicted.tally
+    warnings = [*tally.warnings]
+    if request.together:
+        console.note("these predictions depend on one another: other pictures may change them")
+        warnings += _pool_warnings(console, predicted)
+    _note_predicted(console, request, predicted, warnings)
+    if csv_file is not None:
+        n_written = len(output.listed) if listing.top else tally.n
+        console.note(f"wrote {n_written} predictions to {csv_file}")
+    console.note(*output.written)
+    console.warn_of("about what was written:", output.missing)
+    if console.json_output:
+        warnings += output.missing
+        print_document("predict", _document(request, output, warnings, labelled=labelled))
+    elif csv_file is None:
+        _list_predictions(output.listed, listing.rank, console, csv_raw=csv_raw)
+    if labelled:
+        Console().note(*tally.scores.lines())  # were requested, even with --quiet
+
+
+def _pool_warnings(console: Console, predicted: Predicted) -> list[str]:
+    """Warnings on the pool, which take a while, where somebody reads them."""
+    from metaadapter.workflow.pool import pool_effect
+
+    is_read = console.json_output or not console.silent
+    effect = pool_effect(predicted.adapter) if is_read else None
+    classes = [str(label) for label in predicted.adapter.config.classes]
+    return [*effect.lines(classes)[1:]] if effect else []
+
+
+def _note_predicted(
+    console: Console, request: PredictionRequest, predicted: Predicted, warnings: Sequence[str]
+) -> None:
+    tally = predicted.tally
+    console.warn_of(
+        f"the adapter was predicted from {len(tally.in_support)} of these very pictures, so their "
+        "labels show memory, not skill:",
+        tally.in_support,
+    )
+    console.warn_of_pictures("these", warnings, tally.unreadable)
+    if tally.n_unfamiliar:
+        label = "their label is `unknown`" if request.options.reject else "they may be unknown"
+        console.note(f"{tally.n_unfamiliar} of {tally.n} pictures look unfamiliar: {label}")
+    if predicted.n_resumed:
+        console.note(f"{predicted.n_resumed} of the predictions are of the interrupted run before")
+
+
+def _document(
+    request: PredictionRequest, output: PredictOutput, warnings: Sequence[str], *, labelled: bool
+) -> dict[str, Any]:
+    options, tally, origin = request.options, output.predicted.tally, request.stored.config.origin
+    return {
+        "adapter": str(request.adapter),
+        "encoder": origin.encoder,
+        "zoom": origin.zoom,
+        "blocks": origin.blocks,
+        "n_views": origin.n_views,
+        "together": request.together,
+        "reject": options.reject,
+        "keep": options.keep,
+        "sets": options.coverage,
+        "n_unfamiliar": tally.n_unfamiliar,
+        "classes": request.classes,
+        "n_pictures": tally.n,
+        "predictions": [prediction.to_dict() for prediction in output.listed],
+        "scores": tally.scores.to_dict() if labelled else None,
+        "warnings": [*warnings],
+        "quarantined": quarantined_json(tally.unreadable),
+    }
+
+
+def _list_predictions(
+    predictions: Sequence[Prediction], rank: str | None, console: Console, *, csv_raw: bool
+) -> None:
+    """Print predictions as a table on a terminal, tab-separated elsewhere."""
+    rows = [_cells(prediction, rank) for prediction in predictions]
+    if not console.stdout.is_terminal:
+        _write_tsv(rows, csv_raw=csv_raw)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("picture", "label", "probability", "runner-up", "probability"):
+        right = title == "probability"
+        table.add_column(title, justify="right" if right else "left", overflow="fold")
+    if rank is not None:
+        table.add_column(Text(one_line(f"P({rank})")), justify="right", overflow="fold")
+    if any(each.known is not None for each in predictions):
+        table.add_column("known", justify="right", overflow="fold")
+        table.add_column("", overflow="fold")
+    if any(it.set is not None for it in predictions):
+        table.add_column("may be", overflow="fold")
+    if any(it.box is not None for it in predictions):
+        table.add_column("box", overflow="fold")
+    for row, it in zip(rows, predictions, strict=True):
+        cells = [Text(one_line(cell)) for cell in row]
+        table.add_row(*cells, style="dim" if it.unfamiliar else None)
+    console.stdout.print(table)
+
+
+def _cells(prediction: Prediction, rank: str | None) -> list[str]:
+    cells = [
+        *(prediction.path, prediction.label, f"{prediction.probability:.4f}"),
+        *(prediction.runner_up, f"{prediction.runner_up_probability:.4f}"),
+    ]
+    if rank is not None:
+        cells.append(f"{prediction.probabilities.get(rank, 0):.4f}")
+    if prediction.known is not None:
+        cells += [f"{prediction.known:.4f}", "unfamiliar" if prediction.unfamiliar else ""]
+    if prediction.set is not None:
+        cells.append(", ".join(prediction.set))
+    if prediction.box is not None:
+        cells.append(" ".join(f"{side:.3f}" for side in prediction.box))
+    return cells
+
+
+def _write_tsv(rows: Iterable[Sequence[str]], *, csv_raw: bool) -> None:
+    # Where lines end with \n alone, a carriage return in a name would not be quoted.
+    plain, quoted = (
+        csv.writer(sys.stdout, "excel-tab", lineterminator="\n", quoting=quoting)
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+    )
+    if csv_raw and (reconfigure := getattr(sys.stdout, "reconfigure", None)):
+        # A file name of undecodable bytes is printed as the same bytes.
+        reconfigure(errors="surrogateescape")
+    for row in rows:
+        cells = row if csv_raw else [in_csv(one_line(cell)) for cell in row]
+        (quoted if "\r" in "".join(cells) else plain).writerow(cells)

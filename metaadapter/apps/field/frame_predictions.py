@@ -1,0 +1,198 @@
+"""Predictions for frames: one for each box of a detector, or one for each frame as a whole."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.apps.field.detections import Detection, Detections
+from metaadapter.apps.field.frames import Frame
+from metaadapter.apps.field.series import mean_in_series
+from metaadapter.apps.field.species import EMPTY, Species
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.features.encoding_loop import Progress, encode_pictures
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.store.duplicates import contradictions, equal_pictures
+from metaadapter.features.store.rows import StoredPicture
+from metaadapter.workflow.predictions import (
+    Prediction,
+    PredictionOptions,
+    Probabilities,
+    predict_pictures,
+)
+from metaadapter.workflow.scores import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOptions:
+    """What is known about frames beside their pixels."""
+
+    detections: Detections | None = None
+    min_confidence: float = 0.2
+    """Boxes of lower confidence are ignored."""
+    species: Species = field(default_factory=Species)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """A value that changes with everything that predictions depend on."""
+        boxes, species = self.detections, self.species
+        allowed = None if species.allowed is None else sorted(species.allowed)
+        confidence = None if boxes is None else self.min_confidence
+        return (boxes and boxes.sha256, confidence, allowed, sorted(species.parents.items()))
+
+
+def predict_frames(
+    frames: Sequence[Frame],
+    stored: StoredAdapter,
+    prediction_options: PredictionOptions,
+    options: FieldOptions,
+    encoder: ImageEncoder,
+    progress: Callable[[Progress], None],
+) -> tuple[list[Prediction], Tally]:
+    """Predictions for whole series of frames, in the order of the frames.
+
+    A frame has one prediction for each box, the most confident first. A box that is not classified
+    has the detector's category as its label; a frame without a box has the label `EMPTY`.
+    """
+    lost = {number: _undetected(frame, options) for number, frame in enumerate(frames)}
+    unreadable = {number: image for number, image in lost.items() if image is not None}
+    boxes = [
+        (number, detection)
+        for number, frame in enumerate(frames)
+        if number not in unreadable
+        for detection in _boxes(frame, options)
+    ]
+    read, pictures, failed = _encode(frames, boxes, stored, encoder, progress)
+    unreadable |= failed
+    by_number = defaultdict[int, list[Prediction]](list)
+    predictions = predict_species(
+        options.species,
+        stored,
+        pictures,
+        prediction_options,
+        series=[frames[number].series for number, _ in read],
+    )
+    for (number, detection), prediction in zip(read, predictions, strict=True):
+        by_number[number].append(_of_frame(prediction, frames[number], detection))
+    results = [
+        prediction
+        for number, frame in enumerate(frames)
+        if number not in unreadable
+        for prediction in (*by_number[number], *_by_detector(frame, options))
+    ]
+    warnings = contradictions(equal_pictures(pictures.pictures))
+    images = {str(image.path): image for image in unreadable.values()}
+    return results, Tally.of(results, warnings, images.values())
+
+
+def predict_species(
+    species: Species,
+    stored: StoredAdapter,
+    pictures: EncodedPictures,
+    options: PredictionOptions,
+    *,
+    series: Sequence[str | None] = (),
+) -> list[Prediction]:
+    """`predict_pictures` among the species that occur, with parents, and one result a series."""
+    classes = [str(label) for label in stored.config.classes]
+
+    def reconsider(probabilities: Probabilities) -> Probabilities:
+        rows_NC = species.among_allowed(probabilities.classes_NC, classes)
+        return mean_in_series(Probabilities(rows_NC, probabilities.known_N), series, classes)
+
+    predictions = predict_pictures(stored, pictures, options, reconsider)
+    return [species.rolled_up(prediction) for prediction in predictions]
+
+
+def _undetected(frame: Frame, options: FieldOptions) -> UnreadableImage | None:
+    """Why a frame has no detections, if there should be some."""
+    if options.detections is None:
+        return None
+    if frame.detections is None:
+        return UnreadableImage(frame.row.path, f"{options.detections.source} does not have it")
+    if frame.detections.failure:
+        reason = f"the detector reports: {frame.detections.failure}"
+        return UnreadableImage(frame.row.path, reason)
+    return None
+
+
+def _boxes(frame: Frame, options: FieldOptions) -> list[Detection | None]:
+    """The boxes of a frame that are classified; `None` for the whole frame."""
+    if options.detections is None or frame.detections is None:
+        return [None]
+    return [
+        detection
+        for detection in frame.detections.above(options.min_confidence)
+        if detection.category in options.detections.classified
+    ]
+
+
+def _encode(
+    frames: Sequence[Frame],
+    boxes: Sequence[tuple[int, Detection | None]],
+    stored: StoredAdapter,
+    encoder: ImageEncoder,
+    progress: Callable[[Progress], None],
+) -> tuple[list[tuple[int, Detection | None]], EncodedPictures, dict[int, UnreadableImage]]:
+    """Encode boxes, each with the number of its frame.
+
+    Returns:
+        The boxes that could be read, their features, and frame number → the unreadable image.
+    """
+    rows = [
+        frames[number].row if detection is None else replace(frames[number].row, box=detection.box)
+        for number, detection in boxes
+    ]
+    origin = stored.config.origin
+    features, contents = encode_pictures(
+        [row.picture for row in rows],
+        encoder,
+        views=origin.n_views,
+        seed=origin.seed,
+        progress=progress,
+    )
+    pictures = tuple(
+        StoredPicture(str(row.path), row.label or "", "", "", content)
+        for row, content in zip(rows, contents, strict=True)
+        if isinstance(content, str)
+    )
+    read = [box for box, content in zip(boxes, contents, strict=True) if isinstance(content, str)]
+    failed = {
+        number: content
+        for (number, _), content in zip(boxes, contents, strict=True)
+        if isinstance(content, UnreadableImage)
+    }
+    return read, EncodedPictures(pictures, features), failed
+
+
+def _by_detector(frame: Frame, options: FieldOptions) -> list[Prediction]:
+    """The detector's own labels: boxes that are not classified, or an empty frame."""
+    if options.detections is None or frame.detections is None:
+        return []
+    above = frame.detections.above(options.min_confidence)
+    if not above:
+        most = max((detection.confidence for detection in frame.detections.detections), default=0.0)
+        return [_of_frame(_detected(frame, EMPTY, 1 - most), frame, None)]
+    return [
+        _of_frame(_detected(frame, detection.category, detection.confidence), frame, detection)
+        for detection in above
+        if detection.category not in options.detections.classified
+    ]
+
+
+def _detected(frame: Frame, label: str, probability: float) -> Prediction:
+    path, true_label = str(frame.row.path), frame.row.label or ""
+    return Prediction(path, label, probability, "", 0.0, False, {}, true_label=true_label)
+
+
+def _of_frame(prediction: Prediction, frame: Frame, detection: Detection | None) -> Prediction:
+    return prediction._replace(
+        box=frame.row.box if detection is None else detection.box,
+        detected=detection and detection.category,
+        confidence=detection and detection.confidence,
+        time=None if frame.time is None else frame.time.isoformat(),
+        series=frame.series,
+    )

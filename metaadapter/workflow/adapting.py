@@ -1,0 +1,178 @@
+"""From a few labelled pictures to an adapter: all the work of `metaadapter adapt`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metaadapter.adapter.files import store_adapter
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.errors import UsageError
+from metaadapter.features.device import Precision
+from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.encoding_loop import Progress
+from metaadapter.workflow.background import with_background
+from metaadapter.workflow.class_names import ClassNames, Texts, class_warnings
+from metaadapter.workflow.fitting import Mode, fit_pictures
+from metaadapter.workflow.labelled_pictures import (
+    LabelledPictures,
+    Selection,
+    read_support,
+)
+from metaadapter.workflow.left_out import LeftOutEstimate, estimate_accuracy
+from metaadapter.workflow.pool import PoolEffect, pool_effect, read_pool
+
+if TYPE_CHECKING:
+    from metaadapter.data.table import ImageTable
+
+BY_LABEL = ClassNames()
+"""The label of each class is its name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """An adapter, the pictures that it was predicted from, and what they say about it.
+
+    The estimates are computed when they are first read.
+
+    Attributes:
+        adapter: The adapter, with all that is kept beside its weights.
+        labelled: The labelled pictures; those that could not be read are its `quarantined`.
+        texts: The names and sentences of the classes; `None` without names.
+        unlabelled: The unlabelled pictures, with their own warnings; `None` if none were given.
+    """
+
+    adapter: StoredAdapter
+    labelled: LabelledPictures
+    texts: Texts | None
+    unlabelled: EncodedPictures | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Label → number of labelled pictures, in the adapter's order."""
+        config = self.adapter.config
+        return dict(zip(map(str, config.classes), config.n_shots, strict=True))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences on the labelled pictures and the classes."""
+        pictures = self.labelled.pictures
+        return (*pictures.warnings, *class_warnings(self.labelled.counts, self.texts or {}))
+
+    @property
+    def quarantined(self) -> tuple[UnreadableImage, ...]:
+        """All pictures that could not be read."""
+        unlabelled = () if self.unlabelled is None else self.unlabelled.quarantined
+        return (*self.labelled.pictures.quarantined, *unlabelled)
+
+    @cached_property
+    def estimate(self) -> LeftOutEstimate | None:
+        """The accuracy on left-out pictures; see `estimate_accuracy`."""
+        return estimate_accuracy(self.labelled.pictures, self.adapter)
+
+    @cached_property
+    def pool_effect(self) -> PoolEffect | None:
+        """How the unlabelled pictures changed the predictions; `None` without any."""
+        return pool_effect(self.adapter)
+
+    @cached_property
+    def estimate_without_pool(self) -> LeftOutEstimate | None:
+        """The same estimate without the unlabelled pictures; `None` where there are none."""
+        support = self.adapter.support
+        if support is None or support.pool_TUD is None:
+            return None
+        bare = replace(self.adapter, support=support.with_pool(None))
+        return estimate_accuracy(self.labelled.pictures, bare)
+
+    def save(self, path: Path | str) -> None:
+        """Write the adapter to a folder, or to a skill file `NAME.adapter`."""
+        store_adapter(Path(path), self.adapter)
+
+
+def adapt(
+    support: Path | str | None = None,
+    *,
+    classes: Sequence[str] = (),
+    class_names: ClassNames | None = BY_LABEL,
+    selection: Selection | None = None,
+    unlabelled: Path | str | None = None,
+    background: Path | str | None = None,
+    encoder: str | None = None,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    templates: str | None = None,
+    mode: Mode = "one_shot",
+    generator: str = "default",
+    cut: Callable[[ImageTable], ImageTable] | None = None,
+    tune: Callable[[LabelledPictures, Texts | None], LabelledPictures] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Adapted:
+    """Read and encode labelled pictures, and predict their adapter.
+
+    Args:
+        support: A folder with one folder per class, a manifest, a CoOp split or a feature store;
+            `None` for classes known by their names alone.
+        classes: The names of these classes.
+        class_names: Names beside the labels, further classes, sentences; `None` to learn from the
+            pictures alone.
+        selection: The pictures that are used, and how they are encoded.
+        unlabelled: Pictures of the same kind without labels, which the generator reads as well.
+        background: Pictures of nothing of interest, which become a class without a name.
+        encoder: The name of the encoder; that of a feature store, or `tiny`, by default.
+        device: The device that encodes.
+        precision: The number format that the encoder computes in.
+        templates: The prompts that class names are put into.
+        mode: `"one_shot"` for the prediction, `"finetune"` to refine it by gradient steps.
+        generator: The generator, as for `MetaAdapterClassifier`.
+        cut: Chooses the part of each picture that counts.
+        tune: Trains parts of the encoder on the labelled pictures before the prediction.
+        progress: Called after each batch that is encoded.
+
+    Raises:
+        UsageError: Arguments contradict one another or the source.
+        DataError: A source is missing, a class has no readable picture, or there is one class only.
+        IncompatibleArtifact: A feature store was made by another encoder.
+    """
+    selection = selection or Selection()
+    load = partial(load_encoder, device=device, precision=precision, templates=templates)
+    pool = None if unlabelled is None else Path(unlabelled)
+    labelled = read_support(
+        None if support is None else Path(support),
+        selection,
+        load,
+        encoder=encoder,
+        reads_names=bool((class_names and class_names.are_given) or templates or tune),
+        check_labels=partial(_check_names, class_names, classes),
+        cut=cut,
+        unlabelled=pool,
+        progress=progress,
+    )
+    texts = None
+    if class_names is not None:
+        texts = class_names.of(classes or labelled.counts, labelled.descriptions)
+    if tune is not None:
+        labelled = tune(labelled, texts)
+    seed, names = selection.seed, texts or {}
+    if background is not None:  # after the names, for it has none
+        background = Path(background)
+        labelled = with_background(labelled, background, load, names, seed, progress)
+    pictures = None if pool is None else read_pool(pool, labelled, load, seed, progress)
+    rows = None if pictures is None else pictures.features
+    adapter = fit_pictures(labelled, texts, mode=mode, generator=generator, pool=rows)
+    return Adapted(adapter, labelled, texts, pictures)
+
+
+def _check_names(
+    class_names: ClassNames | None, classes: Sequence[str], labels: Sequence[str]
+) -> None:
+    """Check that names fit the labels of the pictures, or that there are two classes without."""
+    if labels and classes:
+        raise UsageError("give labelled pictures, or classes by their names alone, not both")
+    texts = {} if class_names is None else class_names.of(labels or classes)
+    if not labels and len(texts) < 2:
+        raise UsageError(f"--names {','.join(classes)}: a classifier needs at least two classes")

@@ -1,0 +1,129 @@
+"""One more class for a stored adapter: all the work of `metaadapter add`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from metaadapter.adapter.config import read_config
+from metaadapter.adapter.files import (
+    hold_adapter,
+    load_adapter,
+    require_adapter_folder,
+    store_adapter,
+)
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.user_code import is_user_code
+from metaadapter.errors import UsageError
+from metaadapter.features.device import Precision
+from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.features.encoding_loop import Progress
+from metaadapter.workflow.fitting import CUSTOM
+from metaadapter.workflow.labelled_support import unit_rows
+from metaadapter.workflow.new_class import add_class, require_addable
+from metaadapter.workflow.queries import load_adapter_encoder, read_queries
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """An adapter with one more class, and the pictures of that class.
+
+    Attributes:
+        adapter: The adapter.
+        place: The folder or skill file that it was written to.
+        pictures: The pictures of the new class; those that could not be read are `quarantined`.
+        name: The name of the class; `None` if it is known by pictures alone.
+        generator: The name of the generator.
+        repeated: The paths of pictures that the adapter was predicted from already.
+    """
+
+    adapter: StoredAdapter
+    place: Path
+    pictures: EncodedPictures
+    name: str | None
+    generator: str
+    repeated: list[str]
+
+    @property
+    def counts(self) -> dict[Any, int]:
+        """Label → number of pictures, in the adapter's order."""
+        config = self.adapter.config
+        return dict(zip(config.classes, config.n_shots, strict=True))
+
+
+def add(
+    adapter: Path | str,
+    label: str,
+    pictures: Sequence[Path | str] = (),
+    *,
+    name: str | None = None,
+    sentences: Sequence[str] = (),
+    out: Path | str | None = None,
+    encoder: str | None = None,
+    generator: str | None = None,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    progress: Callable[[Progress], None] | None = None,
+) -> Added:
+    """Add a class to an adapter; the vectors and biases of its other classes stay.
+
+    The adapter is replaced as a whole, or not at all.
+
+    Args:
+        adapter: The folder or skill file of the adapter.
+        label: The label of the new class.
+        pictures: Its pictures: files, and folders with all folders in them.
+        name: Its name; the label by default, if the adapter has names.
+        sentences: Sentences that describe it beside its name.
+        out: The place of the new adapter; that of the old one by default.
+        encoder: The adapter's encoder, if it was moved.
+        generator: The generator that predicted the adapter, if it was moved or is your own.
+        device: The device that encodes.
+        precision: The number format that the encoder computes in.
+        progress: Called after each batch that is encoded.
+
+    Raises:
+        UsageError: The class exists, has neither pictures nor a name, or cannot be added.
+        DataError: The adapter is damaged or cannot be written, or no picture can be read.
+        IncompatibleArtifact: The encoder or the generator is not the adapter's.
+    """
+    adapter, place = Path(adapter), Path(out or adapter)
+    if not pictures and name is None:
+        raise UsageError(f"{label!r} needs pictures, --text NAME, or both")
+    if out is not None:
+        require_adapter_folder(place)  # an error here costs less than one after encoding
+    read_config(adapter)  # a lock is no file for a folder of something else
+    with nullcontext() if out else hold_adapter(adapter):  # against a second `add` meanwhile
+        stored = load_adapter(adapter)
+        config = stored.config
+        if generator is None:  # a saved adapter never makes code run by itself
+            generator = CUSTOM if is_user_code(config.generator) else config.generator
+        support, _ = require_addable(stored, label, generator)
+        if name is None and support.text_TND.any():
+            name = label  # as `adapt` reads the names of folders
+        if sentences and name is None:
+            raise UsageError(
+                "the adapter was made without names, so --describe has no name to describe; "
+                "give the name of the class with --text as well"
+            )
+        load = cache(partial(load_adapter_encoder, adapter, stored, encoder, device, precision))
+        sources = [Path(picture) for picture in pictures]
+        parts = read_queries(sources, config, load, progress=progress)
+        added = EncodedPictures.joined(parts, width=config.width)
+        grown = add_class(
+            stored,
+            label,
+            unit_rows(added.features),
+            [name, *sentences] if name is not None and sentences else name,
+            encoder=None if name is None else load(),
+            generator=generator,
+            picture_hashes=added.sha256,
+        )
+        store_adapter(place, grown)
+    known = {*stored.picture_hashes}
+    repeated = [picture.path for picture in added.pictures if picture.sha256 in known]
+    return Added(grown, place, added, name, generator, repeated)

@@ -1,0 +1,202 @@
+"""From a support, or from labelled pictures, to an adapter with all that is kept beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from metaadapter.adapter.adapted_encoder import TowerParts, parts_of
+from metaadapter.adapter.calibration import calibrated
+from metaadapter.adapter.config import AdapterConfig
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.features.looks import look_widths
+from metaadapter.features.origin import Origin
+from metaadapter.features.towers.prompted_encoder import PromptedEncoder
+from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.generator.pretrained import shared_generator
+from metaadapter.workflow.fine_tuning import fine_tune_adapter
+from metaadapter.workflow.gradient_steps import FineTune
+from metaadapter.workflow.labelled_pictures import LabelledPictures
+from metaadapter.workflow.labelled_support import (
+    descriptions,
+    labelled_support,
+    text_names,
+    unit_rows,
+)
+
+Mode = Literal["one_shot", "finetune"]
+CUSTOM = "custom"
+"""Stands in a stored adapter for the name of a generator that is an object or code."""
+
+
+def predict_adapter(generator: AdapterGenerator, support: Support) -> AdapterWeights:
+    """The adapter of the one task of a support, without a task axis, float64 on the CPU.
+
+    Raises:
+        DataError: A weight is NaN or infinite, because the generator's own weights are too large.
+    """
+    try:
+        batch = generator.predict(support.to(device=generator.device).exact)
+    except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
+        raise _out_of_bounds(str(error)) from error
+    adapter = batch.task(0).to(device="cpu", dtype=torch.float64)
+    if not all(tensor.isfinite().all() for tensor in adapter.tensors().values()):
+        raise _out_of_bounds("a weight of the adapter would be NaN or infinite")
+    return adapter
+
+
+def fit_support(
+    support: Support,
+    classes: Sequence[Any],
+    *,
+    names: Mapping[Any, Any] | None,
+    logit_scale: float | None,
+    mode: Mode = "one_shot",
+    generator: str | Path | AdapterGenerator = "default",
+    fine_tuning: FineTune | None = None,
+    origin: Origin | None = None,
+    parts: TowerParts | None = None,
+    picture_hashes: Sequence[str] = (),
+) -> StoredAdapter:
+    """Predict the adapter of one task, and refine it in mode `"finetune"`.
+
+    Args:
+        support: The task.
+        classes: The label of each class, in the order of the support.
+        names: Label → name, or [name, sentence, …], which the adapter keeps; vectors are not kept.
+        logit_scale: The encoder's inverse temperature; `None` if it is not known.
+        mode: As for `MetaAdapterClassifier`.
+        generator: As for `MetaAdapterClassifier`.
+        fine_tuning: The settings of the gradient steps.
+        origin: Where the features come from.
+        parts: The trained parts in the towers of the encoder.
+        picture_hashes: The SHA-256 of the labelled pictures.
+    """
+    loaded, identity = shared_generator(generator)
+    parts = parts or TowerParts()
+    if mode == "finetune":
+        weights, n_steps = fine_tune_adapter(loaded, support, fine_tuning)
+    else:
+        weights, n_steps = predict_adapter(loaded, support), 0
+    if parts.inside is not None and support.present_TNK.any():
+        weights = calibrated(weights, parts.inside.calibration)
+    config = AdapterConfig(
+        classes=[*classes],
+        width=support.text_TND.shape[-1],
+        n_shots=support.present_TNK[0].sum(-1).tolist(),
+        n_unlabelled=support.n_pool,
+        mode=mode,
+        n_steps=n_steps,
+        generator=CUSTOM if isinstance(generator, AdapterGenerator) else str(generator),
+        generator_id=identity,
+        logit_scale=logit_scale,
+        blocks=support.blocks,
+        class_names=text_names(names, classes),
+        descriptions=descriptions(names, classes),
+        origin=origin or Origin(),
+        inside=parts.inside,
+        prompt=parts.prompt,
+    )
+    support, hashes = replace(support, views_TNKVD=None), tuple(picture_hashes)
+    return StoredAdapter(weights, config, support, hashes, towers=parts.towers)
+
+
+def fit_pictures(
+    labelled: LabelledPictures,
+    names: Mapping[str, str | list[str]] | None,
+    *,
+    mode: Mode = "one_shot",
+    generator: str = "default",
+    pool: Float[np.ndarray, "u D"] | None = None,
+) -> StoredAdapter:
+    """Predict the adapter of labelled pictures, with the features of unlabelled ones or without.
+
+    `names` maps labels to names, or to [name, sentence, …], of classes with pictures and without;
+    with `None` the adapter learns from the pictures alone. Trained parts of the encoder's towers
+    become part of the adapter.
+    """
+    support, classes = support_of(labelled, names)
+    if pool is not None:
+        support = support.with_pool(unit_rows(pool))
+    return fit_support(
+        support,
+        classes,
+        names=names,
+        logit_scale=labelled.logit_scale,
+        mode=mode,
+        generator=generator,
+        origin=labelled.origin,
+        parts=parts_of(labelled.encoder)[1],
+        picture_hashes=labelled.pictures.sha256,
+    )
+
+
+def support_of(
+    labelled: LabelledPictures, names: Mapping[str, str | list[str]] | None
+) -> tuple[Support, list[str]]:
+    """The support of labelled pictures, and the classes in its order; `names` as above.
+
+    A learned prompt reads the names of classes without a picture only: pictures say more about a
+    class than the prompt, which was learned from the same pictures.
+    """
+    if isinstance(labelled.encoder, PromptedEncoder):
+        plain, classes = support_of(replace(labelled, encoder=labelled.encoder.base), names)
+        prompted = _support(labelled, names, classes)
+        has_pictures_TN1 = plain.present_TNK.any(-1, keepdim=True)
+        text_TND = torch.where(has_pictures_TN1, plain.text_TND, prompted.text_TND)
+        return replace(plain, text_TND=text_TND), classes
+    classes = sorted({*labelled.pictures.labels, *(names or {})})
+    return _support(labelled, names, classes), classes
+
+
+def _support(
+    labelled: LabelledPictures, names: Mapping[str, str | list[str]] | None, classes: Sequence[str]
+) -> Support:
+    pictures, origin = labelled.pictures, labelled.origin
+    texts: Mapping[str, Any] | None = names
+    if names is not None and labelled.stored_texts is not None:
+        texts = {label: text for label, text in labelled.stored_texts.items() if label in names}
+    width = pictures.features.shape[1]
+    return labelled_support(
+        pictures.features,
+        pictures.labels,
+        classes,
+        texts,
+        labelled.encoder,
+        logit_scale=labelled.logit_scale,
+        blocks=look_widths(width, origin.zoom, tuple(origin.blocks.values())),
+    )
+
+
+def generator_that_predicted(
+    name: str | Path | AdapterGenerator, identity: str
+) -> AdapterGenerator:
+    """The generator of that name, if it still is the one that predicted an adapter.
+
+    Raises:
+        IncompatibleArtifact: Its identity has changed.
+    """
+    generator, current = shared_generator(name)
+    if current != identity:
+        shown = CUSTOM if isinstance(name, AdapterGenerator) else str(name)
+        raise IncompatibleArtifact(
+            f"the adapter was predicted by generator {identity}, and {shown!r} is now {current}; "
+            "load it with generator=… the one that predicted it, or fit again"
+        )
+    return generator
+
+
+def _out_of_bounds(reason: str) -> DataError:
+    return DataError(
+        f"the generator predicts no adapter that can be computed ({reason}): its weights or "
+        "constants are too large; use another generator"
+    )

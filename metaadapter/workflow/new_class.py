@@ -1,0 +1,209 @@
+"""One more class for an adapter; the vectors and biases of its other classes stay."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from metaadapter.adapter.calibration import with_calibrated_head
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, KnownHead
+from metaadapter.errors import UsageError
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.towers.prompted_encoder import PromptedEncoder
+from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.workflow.fitting import CUSTOM, generator_that_predicted, predict_adapter
+from metaadapter.workflow.given_arrays import label_array
+from metaadapter.workflow.labelled_support import (
+    descriptions,
+    require_one_kind,
+    text_names,
+    text_of_new_class,
+)
+
+SAME = 0.9999
+"""The cosine of a row with itself, rounded to half precision, is larger."""
+
+
+def require_addable(
+    stored: StoredAdapter, label: Any, generator: str | Path | AdapterGenerator
+) -> tuple[Support, AdapterGenerator]:
+    """The support of an adapter and its generator, checked before pictures are encoded.
+
+    Raises:
+        UsageError: The label exists or is of another kind, or the adapter has no support or an
+            unnamed generator.
+        IncompatibleArtifact: Another generator predicted the adapter.
+    """
+    classes = stored.config.classes
+    if label in classes:
+        raise UsageError(f"class {label!r} exists already; classes: {classes}")
+    require_one_kind([*classes, label])
+    if stored.support is None:
+        raise UsageError(
+            "this adapter was saved without its support features, so no class can be added; "
+            "fit it again from the pictures"
+        )
+    if generator == CUSTOM:
+        raise UsageError(
+            "the adapter was predicted by a generator of your own, which is code; if you trust "
+            "it, load the adapter with generator=… (--generator) that one to add a class"
+        )
+    return stored.support, generator_that_predicted(generator, stored.config.generator_id)
+
+
+def add_class(
+    stored: StoredAdapter,
+    label: Any,
+    rows: Float32[Tensor, "n D"],
+    text: Any,
+    *,
+    encoder: ImageEncoder | None,
+    generator: str | Path | AdapterGenerator,
+    picture_hashes: Sequence[str] = (),
+) -> StoredAdapter:
+    """The adapter with one more class.
+
+    Args:
+        stored: The adapter.
+        label: The label of the new class.
+        rows: Unit rows of its pictures; there may be none if it has a text.
+        text: Its name, [name, sentence, …] or vector; `None` for a class known by pictures alone.
+        encoder: The encoder that reads the name.
+        generator: The generator that predicted the adapter.
+        picture_hashes: The SHA-256 of its pictures.
+
+    Raises:
+        UsageError: As `require_addable`, or the text cannot be used.
+        IncompatibleArtifact: As `require_addable`.
+    """
+    support, loaded = require_addable(stored, label, generator)
+    config = stored.config
+    if len(rows) and isinstance(encoder, PromptedEncoder):
+        encoder = encoder.base  # a prompt is for classes without a picture
+    texts = {} if text is None else {label: text}
+    position = bisect_left(config.classes, label)
+    vector = text_of_new_class(support, texts, label, rows, encoder)
+    weights, support = append_class(loaded, stored.weights, support, position, rows, vector)
+    if config.inside is not None:
+        weights = with_calibrated_head(weights, config.inside.calibration)
+    classes = np.asarray(label_array(_inserted(config.classes, position, label))).tolist()
+    names = {**config.texts, **texts}
+    changes = {
+        "classes": classes,
+        "n_shots": _inserted(config.n_shots, position, len(rows)),
+        "n_unlabelled": support.n_pool,
+        "class_names": text_names(names, classes),
+        "descriptions": descriptions(names, classes),
+    }
+    return replace(
+        stored,
+        weights=weights,
+        config=config.model_copy(update=changes),
+        support=support,
+        picture_hashes=(*stored.picture_hashes, *picture_hashes),
+    )
+
+
+def without_copies(
+    pool: Float32[Tensor, "u D"], rows: Float32[Tensor, "n D"]
+) -> Float32[Tensor, "kept D"]:
+    """The unit rows of a pool that are none of these rows, up to the rounding of a saved pool."""
+    if not len(rows) or not len(pool):
+        return pool
+    return pool[(pool @ rows.to(pool).T).amax(-1) < SAME]
+
+
+def append_class(
+    generator: AdapterGenerator,
+    weights: AdapterWeights,
+    support: Support,
+    position: int,
+    rows: Float32[Tensor, "n D"],
+    text: Float32[Tensor, " D"],
+) -> tuple[AdapterWeights, Support]:
+    """Insert a class at `position`; the vectors and biases of the others stay as they are.
+
+    The generator predicts an adapter of all classes. The new class lies as far above the mean of
+    the others as it does there: softmax sees only such differences. Both adapters are fitted to
+    the same targets, so vectors are taken at the old temperature. An adapter from names alone has
+    the encoder's temperature, which measures no targets: there, differences of logits are kept.
+    The head that predicts whether a picture is known comes from the new prediction.
+
+    Args:
+        generator: The generator that predicted the adapter.
+        weights: The adapter, without a task axis.
+        support: The one task that it was predicted from.
+        position: The number of the new class.
+        rows: Unit rows of its pictures.
+        text: Its text, a unit row, or zeros without one.
+    """
+    old_rows, old_labels = support.labelled_rows()
+    larger = Support.of_rows(
+        torch.cat([old_rows, rows]),
+        torch.cat([old_labels + (old_labels >= position), torch.full((len(rows),), position)]),
+        _insert(support.text_TND[0], text, position),
+        blocks=support.blocks,
+    )
+    larger = replace(larger, logit_scale_T=support.logit_scale_T)
+    if support.pool_TUD is not None:
+        # The new pictures may be labelled ones of the pool.
+        larger = larger.with_pool(without_copies(support.pool_TUD[0], rows))
+    predicted = predict_adapter(generator, larger)
+    to_scale = weights.logit_scale / predicted.logit_scale
+    unit = to_scale.new_ones(()) if len(old_rows) else 1 / to_scale
+    new_bias = unit * to_scale * _above_others(predicted.class_bias, position)
+    new_vector = unit * _above_others(predicted.classes, position)
+    grown = replace(
+        weights,
+        classes=_insert(weights.classes, weights.classes.mean(0) + new_vector, position),
+        class_bias=_insert(weights.class_bias, weights.class_bias.mean(0) + new_bias, position),
+        **_grown_cache(weights, predicted, position, unit),
+        **{name: getattr(predicted, name) for name in KnownHead._fields},
+    )
+    return grown, larger
+
+
+def _above_others(rows: Tensor, position: int) -> Tensor:
+    """The row of a class less the mean of the other rows."""
+    return rows[position] - (rows.sum(0) - rows[position]) / (len(rows) - 1)
+
+
+def _grown_cache(
+    weights: AdapterWeights, predicted: AdapterWeights, position: int, unit: Tensor
+) -> dict[str, Tensor]:
+    """The cache of the larger adapter: its old entries, then those of the new prediction.
+
+    An old entry gives the new class the mean of what it gives the others. A new entry gives a value
+    to the new class alone.
+    """
+    if predicted.cache is None:
+        return {}
+    new_keys, new_values, _, new_beta = predicted.cache
+    nothing = new_keys[:0], new_values[:0, 1:], weights.logit_scale, new_beta[:0]
+    keys, values, alpha, beta = weights.cache or nothing
+    to_new_class = torch.zeros_like(new_values)
+    to_new_class[:, position] = unit * _above_others(new_values.mT, position)
+    return {
+        "keys": torch.cat([keys, new_keys]),
+        "values": torch.cat([_insert(values.mT, values.mean(1), position).mT, to_new_class]),
+        "alpha": alpha,
+        "beta": torch.cat([beta, new_beta]),
+    }
+
+
+def _insert(rows: Tensor, row: Tensor, position: int) -> Tensor:
+    return torch.cat([rows[:position], row[None], rows[position:]])
+
+
+def _inserted(items: Sequence[Any], position: int, item: Any) -> list[Any]:
+    return [*items[:position], item, *items[position:]]

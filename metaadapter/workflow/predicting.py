@@ -1,0 +1,307 @@
+"""From new pictures to predictions: all the work of `metaadapter predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from metaadapter.adapter.files import load_adapter
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.table import ImageRow
+from metaadapter.features.device import Precision
+from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, require_some
+from metaadapter.features.encoding_loop import Progress
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.workflow.pool import as_pool, predict_together, require_together
+from metaadapter.workflow.prediction_journal import part_digest
+from metaadapter.workflow.prediction_table import PredictionTable
+from metaadapter.workflow.predictions import (
+    UNKNOWN,
+    Prediction,
+    PredictionOptions,
+    predict_pictures,
+)
+from metaadapter.workflow.queries import (
+    PICTURES_AT_ONCE,
+    Queries,
+    encode_queries,
+    list_queries,
+    load_adapter_encoder,
+    load_fitting,
+)
+from metaadapter.workflow.scores import Scores, Tally
+
+Predictor: TypeAlias = Callable[[StoredAdapter, EncodedPictures], list[Prediction]]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRequest:
+    """Pictures and the adapter that predicts their labels, checked; no picture is encoded yet.
+
+    Attributes:
+        adapter: The path of the adapter, for messages.
+        stored: The adapter.
+        queries: The pictures.
+        options: What is predicted beside the labels.
+        load: Loads the adapter's encoder.
+        together: Whether the adapter first learns from all these pictures, as its pool.
+    """
+
+    adapter: Path
+    stored: StoredAdapter
+    queries: Queries
+    options: PredictionOptions
+    load: Callable[[], ImageEncoder]
+    together: bool = False
+
+    @property
+    def classes(self) -> list[str]:
+        """The labels as text, in the adapter's order."""
+        return [str(label) for label in self.stored.config.classes]
+
+    @property
+    def needs_all_at_once(self) -> bool:
+        """Whether predictions cannot be made part by part from picture files."""
+        return self.together or bool(self.queries.stored)
+
+
+@dataclass(slots=True)
+class Predicted:
+    """Predictions, and what was noticed about their pictures.
+
+    Attributes:
+        adapter: The adapter, with the pictures as its pool if it learned from them.
+        tally: Counts, warnings and unreadable pictures.
+        kept: The predictions, if no table holds them.
+        table: The table that holds them.
+        n_resumed: The number of predictions taken from an interrupted run.
+    """
+
+    adapter: StoredAdapter
+    tally: Tally = field(default_factory=Tally)
+    kept: list[Prediction] = field(default_factory=list)
+    table: PredictionTable | None = None
+    n_resumed: int = 0
+
+    def predictions(self) -> Iterator[Prediction]:
+        """The predictions one by one, in the order of the pictures."""
+        if self.table is None or self.kept:
+            yield from self.kept
+            return
+        in_support = frozenset(self.tally.in_support)
+        for prediction in self.table.predictions():
+            yield prediction._replace(in_support=prediction.path in in_support)
+
+    @property
+    def scores(self) -> Scores:
+        """Accuracy and recall, for pictures with labels."""
+        return self.tally.scores
+
+
+class Part(NamedTuple):
+    """Some pictures, and the function that predicts their labels."""
+
+    rows: Sequence[ImageRow]
+    predict: Callable[[ImageEncoder, Callable[[Progress], None]], tuple[list[Prediction], Tally]]
+
+
+def predict(
+    adapter: Path | str,
+    images: Sequence[Path | str],
+    *,
+    options: PredictionOptions | None = None,
+    labelled: bool = False,
+    together: bool = False,
+    split: str | None = None,
+    encoder: str | None = None,
+    device: str = "auto",
+    precision: Precision = "fp32",
+    progress: Callable[[Progress], None] | None = None,
+) -> Predicted:
+    """Encode pictures and predict their labels.
+
+    The arguments and errors are those of `request_predictions` and `run_request`.
+    """
+    request = request_predictions(
+        Path(adapter),
+        [Path(image) for image in images],
+        options or PredictionOptions(),
+        labelled=labelled,
+        together=together,
+        split=split,
+        encoder=encoder,
+        device=device,
+        precision=precision,
+    )
+    return run_request(request, progress=progress)
+
+
+def request_predictions(
+    adapter: Path,
+    images: Sequence[Path],
+    options: PredictionOptions,
+    *,
+    labelled: bool = False,
+    other_labels: Sequence[str] = (),
+    together: bool = False,
+    split: str | None = None,
+    encoder: str | None = None,
+    device: str = "auto",
+    precision: Precision = "fp32",
+) -> PredictionRequest:
+    """Read an adapter and list pictures.
+
+    Args:
+        adapter: The folder or skill file of the adapter.
+        images: Pictures, folders, manifests and feature stores.
+        options: What is predicted beside the labels.
+        labelled: Read the labels of the pictures, for scores.
+        other_labels: Labels that are no classes of the adapter and still allowed.
+        together: Let the adapter first learn from all these pictures, as its pool.
+        split: The split of divided sources; all splits by default.
+        encoder: The adapter's encoder, if it was moved.
+        device: The device that encodes.
+        precision: The number format that the encoder computes in.
+
+    Raises:
+        UsageError: The adapter does not support an option.
+        DataError: The adapter is damaged, a source is missing, or a label is no class.
+        IncompatibleArtifact: It is no adapter, or a feature store was made by another encoder.
+    """
+    stored = load_adapter(adapter)
+    if together:
+        require_together(stored, adapter)
+    options.require(stored, adapter)
+    labels = [*([UNKNOWN] if options.reject else []), *other_labels]
+    queries = list_queries(
+        images, stored.config, labelled=labelled, other_labels=labels, split=split
+    )
+    load = partial(load_adapter_encoder, adapter, stored, encoder, device, precision)
+    return PredictionRequest(adapter, stored, queries, options, load, together)
+
+
+def run_request(
+    request: PredictionRequest,
+    *,
+    table: PredictionTable | None = None,
+    predictor: Predictor | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Predicted:
+    """Encode the pictures of a request and predict their labels.
+
+    Args:
+        request: The pictures and the adapter.
+        table: Stores the predictions of each part, and those of an interrupted run.
+        predictor: Predicts from features; `predict_pictures` by default.
+        progress: Called after each batch that is encoded.
+
+    Raises:
+        DataError: No picture can be read.
+        IncompatibleArtifact: The encoder is not the adapter's.
+    """
+    predictor = predictor or partial(predict_pictures, options=request.options)
+    if request.needs_all_at_once:
+        return _run_at_once(request, predictor, table, progress)
+    rows = request.queries.rows
+    starts = range(0, len(rows), PICTURES_AT_ONCE)
+    some = [rows[start : start + PICTURES_AT_ONCE] for start in starts]
+    parts = [Part(rows, partial(_predict_rows, request, predictor, rows)) for rows in some]
+    return run_parts(request, parts, table=table, progress=progress)
+
+
+def run_parts(
+    request: PredictionRequest,
+    parts: Sequence[Part],
+    *,
+    warnings: Sequence[str] = (),
+    table: PredictionTable | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Predicted:
+    """Predict part by part, so that with a table no more than a part is in memory.
+
+    Args:
+        request: The adapter of the parts.
+        parts: The pictures, in their order.
+        warnings: What was noticed about them before.
+        table: As for `run_request`.
+        progress: As for `run_request`.
+    """
+    predicted = Predicted(request.stored, table=table)
+    predicted.tally.warnings += [*request.queries.warnings, *warnings]
+    encoder: ImageEncoder | None = None
+    n_pictures, n_before = sum(len(part.rows) for part in parts), 0
+    for part in parts:
+        digest = part_digest(part.rows) if table else ""
+        tally = table.take(digest) if table else None
+        if tally is not None:
+            predicted.n_resumed += tally.n
+        else:
+            encoder = encoder or load_fitting(request.stored.config, request.load)
+            show = partial(_show_part, progress, n_before, len(part.rows), n_pictures)
+            predictions, tally = part.predict(encoder, show)
+            if table:
+                table.add(predictions, digest, tally)
+            else:
+                predicted.kept += predictions
+        predicted.tally.add(tally)
+        n_before += len(part.rows)
+    if not predicted.tally.n:
+        require_some(n_pictures, predicted.tally.unreadable)
+    return predicted
+
+
+def _show_part(
+    progress: Callable[[Progress], None] | None,
+    n_before: int,
+    n: int,
+    n_pictures: int,
+    moment: Progress,
+) -> None:
+    """Report the progress within a part, which may encode several boxes of a picture."""
+    if progress is not None and moment.stage == "encode":
+        done = n_before + n * moment.done // max(moment.total, 1)
+        progress(replace(moment, done=done, total=n_pictures))
+
+
+def _predict_rows(
+    request: PredictionRequest,
+    predictor: Predictor,
+    rows: Sequence[ImageRow],
+    encoder: ImageEncoder,
+    progress: Callable[[Progress], None],
+) -> tuple[list[Prediction], Tally]:
+    origin = request.stored.config.origin
+    pictures = encode_rows(rows, encoder, views=origin.n_views, seed=origin.seed, progress=progress)
+    predictions = [
+        prediction._replace(box=row.box)
+        for prediction, row in zip(predictor(request.stored, pictures), pictures.rows, strict=True)
+    ]
+    unreadable = {str(image.path): image for image in pictures.quarantined}  # may have boxes
+    return predictions, Tally.of(predictions, pictures.warnings, unreadable.values())
+
+
+def _run_at_once(
+    request: PredictionRequest,
+    predictor: Predictor,
+    table: PredictionTable | None,
+    progress: Callable[[Progress], None] | None,
+) -> Predicted:
+    stored, predicted = request.stored, Predicted(request.stored)
+    parts = encode_queries(request.queries, stored.config, request.load, progress)
+    if request.together:
+        whole = EncodedPictures.joined(parts, width=stored.config.width)
+        unnoticed = replace(whole, warnings=())
+        pool = as_pool(unnoticed, stored.picture_hashes, stored.config.origin.seed)
+        stored, parts = predict_together(stored, pool.features, request.adapter), iter([whole])
+        predicted.adapter = stored
+        predicted.tally.warnings += pool.warnings
+    for pictures in parts:
+        predictions = predictor(stored, pictures)
+        predicted.tally.add(Tally.of(predictions, pictures.warnings, pictures.quarantined))
+        predicted.kept += predictions
+    if table is not None:
+        table.add(predicted.kept)
+    return predicted

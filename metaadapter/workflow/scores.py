@@ -1,0 +1,144 @@
+"""How many predictions are correct, counted as they come, without keeping them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from metaadapter.data.inputs import UnreadableImage
+
+if TYPE_CHECKING:
+    from metaadapter.workflow.predictions import Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Proportion:
+    """How many of `n` are correct."""
+
+    n_correct: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        """The fraction, from 0 to 1."""
+        return self.n_correct / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval."""
+        from scipy.stats import binomtest
+
+        low, high = binomtest(self.n_correct, self.n).proportion_ci(method="wilson")
+        return float(low), float(high)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        counts = f"{self.n_correct} of {self.n}"
+        return f"{self.value:.0%} ({counts}, 95 % interval {low:.0%} to {high:.0%})"
+
+    def to_dict(self) -> dict[str, float | int]:
+        """The JSON form."""
+        low, high = self.interval
+        counts = {"n_right": self.n_correct, "n": self.n}
+        return {"value": self.value, "low": low, "high": high, **counts}
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Accuracy, and the recall of each class that has pictures."""
+
+    accuracy: Proportion
+    recall: dict[str, Proportion]
+
+    @classmethod
+    def of_counts(cls, pictures: Counter[str], correct: Counter[str]) -> Scores:
+        """The scores from the number of pictures, and of correct predictions, of each class."""
+        recall = {label: Proportion(correct[label], n) for label, n in sorted(pictures.items())}
+        return cls(Proportion(correct.total(), pictures.total()), recall)
+
+    def lines(self) -> list[str]:
+        """Lines for a person."""
+        recall = [f"  {label}: {proportion}" for label, proportion in self.recall.items()]
+        return [f"predicted correctly: {self.accuracy}", *recall]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        recall = {label: proportion.to_dict() for label, proportion in self.recall.items()}
+        return {"accuracy": self.accuracy.to_dict(), "recall": recall}
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of predictions, and what was noticed about their pictures."""
+
+    n: int = 0
+    """The number of predictions."""
+    n_unfamiliar: int = 0
+    in_support: list[str] = field(default_factory=list)
+    """Paths of pictures that the adapter was predicted from."""
+    pictures: Counter[str] = field(default_factory=Counter)
+    """True label → the number of predictions for its pictures."""
+    correct: Counter[str] = field(default_factory=Counter)
+    """True label → the number of these predictions that are correct."""
+    warnings: list[str] = field(default_factory=list)
+    unreadable: list[UnreadableImage] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        predictions: Iterable[Prediction],
+        warnings: Iterable[str] = (),
+        unreadable: Iterable[UnreadableImage] = (),
+    ) -> Tally:
+        """Count some predictions."""
+        tally = cls(warnings=[*warnings], unreadable=[*unreadable])
+        for prediction in predictions:
+            true_label = prediction.true_label
+            tally.n += 1
+            tally.n_unfamiliar += prediction.unfamiliar
+            tally.in_support += [prediction.path] if prediction.in_support else []
+            tally.pictures[true_label] += 1
+            tally.correct[true_label] += prediction.label == true_label
+        return tally
+
+    def add(self, other: Tally) -> None:
+        """Add the counts of another tally."""
+        self.n += other.n
+        self.n_unfamiliar += other.n_unfamiliar
+        self.in_support += other.in_support
+        self.pictures.update(other.pictures)
+        self.correct.update(other.correct)
+        self.warnings += other.warnings
+        self.unreadable += other.unreadable
+
+    @property
+    def scores(self) -> Scores:
+        """The scores of labelled pictures."""
+        return Scores.of_counts(self.pictures, self.correct)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "n": self.n,
+            "n_unfamiliar": self.n_unfamiliar,
+            "in_support": self.in_support,
+            "pictures": self.pictures,
+            "correct": self.correct,
+            "warnings": self.warnings,
+            "unreadable": [[str(image.path), image.reason] for image in self.unreadable],
+        }
+
+    @classmethod
+    def of_dict(cls, values: Mapping[str, Any]) -> Tally:
+        """The inverse of `to_dict`; a `KeyError`, `TypeError` or `ValueError` for other values."""
+        return cls(
+            n=int(values["n"]),
+            n_unfamiliar=int(values["n_unfamiliar"]),
+            in_support=[*values["in_support"]],
+            pictures=Counter(values["pictures"]),
+            correct=Counter(values["correct"]),
+            warnings=[*values["warnings"]],
+            unreadable=[UnreadableImage(path, reason) for path, reason in values["unreadable"]],
+        )
