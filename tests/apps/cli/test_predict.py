@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.workflow import predicting
 from metaadapter.workflow.estimator import MetaAdapterClassifier
@@ -270,7 +271,7 @@ def interrupt_after(monkeypatch):
     """Ctrl-C while the pictures after the first so many are encoded, two at a time."""
 
     def arrange(n_pictures, error=KeyboardInterrupt):
-        encode, left = predicting.encode_rows, [n_pictures]
+        encode, left = encode_rows, [n_pictures]
 
         def encode_some(pictures, *arguments, **options):
             if left[0] <= 0:
@@ -343,7 +344,7 @@ def test_predict__same_command_after_an_interruption__goes_on_with_its_rows(
     assert "the same command goes on there" in stopped.err
     assert done.code == 0
     assert "4 of the predictions are of the interrupted run before" in done.err
-    monkeypatch.undo()
+    monkeypatch.setattr(predicting, "encode_rows", encode_rows)
     run("predict", adapter, unlabelled, "--csv", whole)
     assert file.read_bytes() == whole.read_bytes()
     assert [each.name for each in tmp_path.iterdir() if "partial" in each.name] == []

@@ -63,7 +63,7 @@ def test_adapt__captions_with_options_of_classes__are_told(run, pairs, tmp_path,
     done = run("adapt", pairs, "--captions", "--out", tmp_path / "a", *options)
 
     assert done.code == 2
-    assert f"--captions makes no classes, so {options[0]} cannot go with it" in done.err
+    assert f"--captions makes no classes, so it excludes {options[0]}" in done.err
 
 
 def test_adapt__captions_of_a_folder__asks_for_a_manifest(run, labelled, tmp_path):
