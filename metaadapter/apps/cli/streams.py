@@ -38,7 +38,7 @@ def lasting_streams() -> Iterator[Callable[[], OSError | None]]:
 
 
 def reader_left(error: OSError) -> bool:
-    """Whether a write fails because the reader has left, as `head` does."""
+    """True if a write fails because the reader has left, as `head` does."""
     # Windows reports a closed pipe as an invalid argument.
     windows = sys.platform == "win32" and error.errno == errno.EINVAL
     return isinstance(error, BrokenPipeError) or windows

@@ -123,7 +123,7 @@ class Exported(NamedTuple):
 
     @property
     def is_int8(self) -> bool:
-        """Whether the encoder is in 8 bits."""
+        """True if the encoder is in 8 bits."""
         return bool(self.facts["int8"])
 
 

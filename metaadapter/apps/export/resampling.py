@@ -89,7 +89,7 @@ def resized(
 
 @cache
 def resizes_down_first() -> bool:
-    """Whether the installed Pillow resizes the columns of some pictures before the rows.
+    """Return whether the installed Pillow resizes the columns of some pictures before the rows.
 
     Up to version 12 it never does. Version 13 does if the height shrinks, and by more than twice as
     many pixels as the width.

@@ -23,7 +23,7 @@ CLEAR_SHARE = 0.75
 
 
 def is_nothing(label: str) -> bool:
-    """Whether a class stands for frames without an animal: background, empty or blank."""
+    """True if a class means a frame without an animal: background, empty or blank."""
     return label.casefold() in NOTHING
 
 

@@ -60,7 +60,7 @@ class IndexedEntry:
         return slice(self.first, self.first + len(self.classes))
 
     def has_encoder_of(self, other: IndexedEntry) -> bool:
-        """Whether both have the same encoder, by name and width if a fingerprint is missing."""
+        """True if both have the same encoder, by name and width if a fingerprint is missing."""
         if self.fingerprint is not None and other.fingerprint is not None:
             return self.fingerprint.matches(other.fingerprint)
         mine = self.width, self.encoder, self.fingerprint

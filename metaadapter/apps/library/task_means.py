@@ -1,6 +1,6 @@
 """The probability that pictures, or class names, belong to each of many stored tasks.
 
-docs/explanation/libraries.md tells what was measured.
+docs/explanation/libraries.md reports the measurements.
 """
 
 from __future__ import annotations
