@@ -68,7 +68,7 @@ def test_relate__scalars__are_those_of_the_documentation_in_its_order(make_task,
     of_pool = computed[-3:]
     page = PAGE.read_text(encoding="utf-8")
     sections = page.split("\n## ")[1:]
-    documented = [re.findall(r"^\| `(\w+)`", section, re.MULTILINE) for section in sections]
+    documented = [re.findall(r"^- `(\w+)`", section, re.MULTILINE) for section in sections]
     assert documented == [classes[:N_OWN], classes[N_OWN:], shots, pairs, of_block, *of_pool]
     assert f"{sum(map(len, documented))} numbers below" in page
 

@@ -26,19 +26,19 @@ def section(heading):
     return PAGE.split(f"### {heading}\n")[1].split("\n### ")[0].split("\n## ")[0]
 
 
-def table(text):
-    """Key → names of its types, from the table of a section."""
-    rows = re.findall(r"^\| `(\w+)` \| ([\w ]+) \| .+ \|$", text, re.MULTILINE)
-    assert len(rows) == max(text.count("\n| ") - 1, 0)  # the head line is no key
+def listed_keys(text):
+    """Key → names of its types, from the list of a section."""
+    rows = re.findall(r"^- `(\w+)` \(([\w ]+)\): .+$", text, re.MULTILINE)
+    assert len(rows) == text.count("\n- ")
     return {key: kinds.split(" or ") for key, kinds in rows}
 
 
 def documented(schema):
-    """Key → names of its types: the common keys that the section lists, and its own table."""
-    text, common = section(f"`{schema}`"), table(section("Common keys"))
+    """Key → names of its types: the common keys that the section lists, and its own."""
+    text, common = section(f"`{schema}`"), listed_keys(section("Common keys"))
     listed = re.findall(r"Common keys: (.+?)\.\n", text, re.DOTALL)
     names = re.findall(r"`(\w+)`", listed[0]) if listed else []
-    return {"schema": ["text"], **{name: common[name] for name in names}, **table(text)}
+    return {"schema": ["text"], **{name: common[name] for name in names}, **listed_keys(text)}
 
 
 def agrees(document, schema):
