@@ -31,8 +31,10 @@ export async function showProjects(project, onError) {
     say("projects_title"),
     element("p", {}, say("project_now", { name: project.name })),
     element("p.muted.path", {}, say("project_folder", { folder: project.folder })),
-    projects.length ? element("h3", {}, say("projects_others")) : null,
-    element("ul.things", {}, ...projects.map((listed) => item(listed, project, open))),
+    projects.length > 1 ? element("h3", {}, say("projects_others")) : null,
+    projects.length > 1
+      ? element("ul.things", {}, ...projects.map((listed) => item(listed, project, open)))
+      : null,
     form,
   );
 }
