@@ -1,18 +1,18 @@
-"""How far an unfinished table of predictions is, so that the same command can go on with it."""
+"""The progress of an unfinished table of predictions, from which the same command continues."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 from metaadapter.adapter.stored import StoredAdapter, file_contents
-from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.journal import Journal
 from metaadapter.data.proof import sealed, unsealed
 from metaadapter.data.regular_files import is_regular, regular
-from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.data.table import ImageRow
 from metaadapter.workflow.prediction_rows import RowFormat
 from metaadapter.workflow.scores import Tally
@@ -31,31 +31,38 @@ class Entry(NamedTuple):
     """SHA-256 of its rows."""
     tally: Tally
 
-    def line(self) -> bytes:
-        """Its line in the journal."""
-        values = {**self._asdict(), "tally": self.tally.to_dict()}
-        return (json_text(sealed(values)) + "\n").encode()
+    def record(self) -> dict[str, Any]:
+        """The entry as a record of the journal."""
+        return sealed({**self._asdict(), "tally": self.tally.to_dict()})
+
+    @classmethod
+    def of_record(cls, record: Any) -> Entry:
+        """Read a record; any other value raises one of the errors of `data.journal.DAMAGE`."""
+        values, _ = unsealed(record)
+        return cls(**{**values, "tally": Tally.of_dict(values["tally"])})
 
 
 class PredictionJournal:
-    """Lines of JSON beside a table: what was asked, then one for each part that is answered.
+    """The parts of the pictures whose rows are in an unfinished table.
 
-    A part counts if its line is whole, as its SHA-256 tells, and its rows are in the table to the
-    byte. So nothing is lost or doubled wherever a run ends, and rows that somebody has changed are
-    asked again.
+    A part counts if its record is whole and its rows are in the table, byte for byte. So no row is
+    lost or written twice wherever a run ends, and rows that were edited are predicted again.
 
     Args:
         path: The journal.
-        question: `question_digest` of what is asked.
+        question: `question_digest` of what is asked; parts of another question do not count.
         table: The unfinished table.
     """
 
     def __init__(self, path: Path, question: str, table: Path) -> None:
-        self._path = path
-        self._head = (json_text({"schema": SCHEMA, "question": question}) + "\n").encode()
-        self._entries = [*self._of_before(table)]
+        self._file = Journal(path, {"schema": SCHEMA, "question": question})
+        self._entries: list[Entry] = []
         self._n_taken = 0
         self._is_open = True
+        if is_regular(table):
+            with regular(table).open("rb") as rows:
+                self._end = len(rows.readline())
+                self._file.read(partial(self._enter, rows))
 
     def take(self, part: str) -> Entry | None:
         """The entry of the next part, if an earlier run has answered it; none after a first gap."""
@@ -69,35 +76,23 @@ class PredictionJournal:
 
     def begin(self) -> None:
         """Keep the entries that were taken, and no other."""
-        kept = self._entries[: self._n_taken]
-        replace_file(self._path, self._head + b"".join(entry.line() for entry in kept))
+        self._file.replace(entry.record() for entry in self._entries[: self._n_taken])
 
     def add(self, entry: Entry) -> None:
-        """Tell of a part, whose rows are in the table."""
-        with self._path.open("ab") as file:
-            file.write(entry.line())
+        """Record a part, whose rows are in the table."""
+        self._file.append(entry.record())
 
     def remove(self) -> None:
-        """Delete it."""
-        self._path.unlink(missing_ok=True)
+        """Delete the journal."""
+        self._file.path.unlink(missing_ok=True)
 
-    def _of_before(self, table: Path) -> Iterator[Entry]:
-        if not (is_regular(self._path) and is_regular(table)):
-            return
-        head, *lines = regular(self._path).read_bytes().splitlines(keepends=True) or [b""]
-        if head != self._head:
-            return
-        with regular(table).open("rb") as rows:
-            start = len(rows.readline())
-            for line in lines:
-                entry = _entry(line)
-                if entry is None or entry.n_bytes < start:
-                    return
-                content = rows.read(entry.n_bytes - start)
-                if hashlib.sha256(content).hexdigest() != entry.rows:
-                    return
-                start = entry.n_bytes
-                yield entry
+    def _enter(self, rows: IO[bytes], record: Any) -> None:
+        entry = Entry.of_record(record)
+        content = rows.read(max(entry.n_bytes - self._end, 0))
+        if entry.n_bytes < self._end or hashlib.sha256(content).hexdigest() != entry.rows:
+            raise ValueError("the rows in the table are different")
+        self._end = entry.n_bytes
+        self._entries.append(entry)
 
 
 def part_digest(rows: Iterable[ImageRow]) -> str:
@@ -126,16 +121,3 @@ def question_digest(stored: StoredAdapter, rows: RowFormat, *facts: object) -> s
     for name, content in sorted(file_contents(stored).items()):
         digest.update(f"{name} {hashlib.sha256(content).hexdigest()}".encode())
     return digest.hexdigest()
-
-
-def _entry(line: bytes) -> Entry | None:
-    try:
-        values, _ = unsealed(parse_json(line))
-        return Entry(**{**values, "tally": Tally.of_dict(values["tally"])})
-    except (
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ):  # a line that was being written when the run ended
-        return None
