@@ -1,3 +1,13 @@
+from .adapting import Adapted as Adapted
+from .adapting import adapt as adapt
+from .adding import Added as Added
+from .adding import add as add
+from .class_names import ClassNames as ClassNames
 from .estimator import MetaAdapterClassifier as MetaAdapterClassifier
 from .fine_tuning import fine_tune as fine_tune
 from .gradient_steps import FineTune as FineTune
+from .labelled_pictures import Selection as Selection
+from .predicting import Predicted as Predicted
+from .predicting import predict as predict
+from .predictions import Prediction as Prediction
+from .predictions import PredictionOptions as PredictionOptions
