@@ -112,8 +112,8 @@ def test_adapted__by_nothing__has_the_features_to_the_bit_and_another_fingerprin
 
     same = clip.adapted(change, "new")
 
-    for expected, found in zip(answers(clip, pictures), answers(same, pictures), strict=True):
-        np.testing.assert_array_equal(expected, found)
+    for expected, result in zip(answers(clip, pictures), answers(same, pictures), strict=True):
+        np.testing.assert_array_equal(expected, result)
     assert not clip.fingerprint.matches(same.fingerprint)
     assert clip.fingerprint.probe == same.fingerprint.probe
     assert not clip.fingerprint.matches(clip.adapted(change, "other").fingerprint)
@@ -136,10 +136,10 @@ def test_adapted_encoders__of_two_adapters_over_one_base__answer_as_each_alone(
 
     for _ in range(2):
         for encoder, expected in zip(both, alone, strict=True):
-            for rows, found in zip(expected, answers(encoder, pictures), strict=True):
-                np.testing.assert_array_equal(rows, found)
-    for rows, found in zip(base, answers(clip, pictures), strict=True):
-        np.testing.assert_array_equal(rows, found)
+            for rows, result in zip(expected, answers(encoder, pictures), strict=True):
+                np.testing.assert_array_equal(rows, result)
+    for rows, result in zip(base, answers(clip, pictures), strict=True):
+        np.testing.assert_array_equal(rows, result)
     assert not np.allclose(alone[0][0], alone[1][0], atol=1e-2)
     assert not np.allclose(alone[0][0], base[0], atol=1e-2)
 
@@ -147,10 +147,10 @@ def test_adapted_encoders__of_two_adapters_over_one_base__answer_as_each_alone(
 def test_adapted_encoders__used_in_two_threads__do_not_see_each_other(clip, stored, pictures):
     encoders = [clip, adapted_encoder(clip, stored)]
     expected = [encoder.encode_images(pictures) for encoder in encoders]
-    found: list[list[np.ndarray]] = [[], []]
+    result: list[list[np.ndarray]] = [[], []]
 
     def ask(number):
-        found[number] = [encoders[number].encode_images(pictures) for _ in range(4)]
+        result[number] = [encoders[number].encode_images(pictures) for _ in range(4)]
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in (0, 1)]
     for thread in threads:
@@ -158,7 +158,7 @@ def test_adapted_encoders__used_in_two_threads__do_not_see_each_other(clip, stor
     for thread in threads:
         thread.join()
 
-    for rows, several in zip(expected, found, strict=True):
+    for rows, several in zip(expected, result, strict=True):
         assert len(several) == 4
         assert all(np.array_equal(rows, each) for each in several)
 
@@ -178,8 +178,8 @@ def test_adapted_encoder__of_lora_merged__answers_to_the_bit(clip, pictures):
     apart, merged = (adapted_encoder(clip, stored, merge=merge) for merge in (False, True))
 
     assert apart.fingerprint == merged.fingerprint
-    for expected, found in zip(answers(apart, pictures), answers(merged, pictures), strict=True):
-        np.testing.assert_array_equal(expected, found)
+    for expected, result in zip(answers(apart, pictures), answers(merged, pictures), strict=True):
+        np.testing.assert_array_equal(expected, result)
     assert not np.allclose(apart.encode_images(pictures), clip.encode_images(pictures), atol=1e-2)
     assert not any(isinstance(module, LowRank) for module in merged._network.modules())
 
@@ -394,8 +394,8 @@ def test_classifier__fitted_with_an_adapted_encoder__is_saved_with_its_parts(
     again = load_adapter(tmp_path)
     assert again.config.origin.fingerprint == clip.fingerprint
     assert again.config.inside == stored.config.inside
-    found = adapted_encoder(small_clip(), again).encode_images(pictures)
-    np.testing.assert_array_equal(rows, found)
+    result = adapted_encoder(small_clip(), again).encode_images(pictures)
+    np.testing.assert_array_equal(rows, result)
 
 
 def test_classifier__fitted_with_an_adapted_encoder__has_the_temperature_of_its_training(
@@ -427,12 +427,12 @@ def test_classifier__fitted_or_given_a_class_more__has_the_thresholds_of_the_tra
         yield fitted.adapter_
         yield fitted.add_class("b", rows[:1] + 0.1).adapter_
 
-    for usual, found in zip(heads(stored.config.inside), heads(of_training), strict=True):
+    for usual, result in zip(heads(stored.config.inside), heads(of_training), strict=True):
         shifted = usual.known_quantiles - 0.7
-        torch.testing.assert_close(found.known_quantiles, shifted)
-        torch.testing.assert_close(found.own_quantiles, 1.5 * usual.own_quantiles)
-        torch.testing.assert_close(found.reject_threshold, shifted[KEPT.index(0.95)].sigmoid())
-        torch.testing.assert_close(found.classes, usual.classes)
+        torch.testing.assert_close(result.known_quantiles, shifted)
+        torch.testing.assert_close(result.own_quantiles, 1.5 * usual.own_quantiles)
+        torch.testing.assert_close(result.reject_threshold, shifted[KEPT.index(0.95)].sigmoid())
+        torch.testing.assert_close(result.classes, usual.classes)
 
 
 def prompt_tensors(encoder):
@@ -462,7 +462,7 @@ def test_classifier__fitted_with_a_prompt__reads_new_names_as_before_when_it_was
     assert again.config.inside == (stored.config.inside if has_inside else None)
     loaded = MetaAdapterClassifier.load(tmp_path, encoder=small_clip())
     np.testing.assert_array_equal(loaded.encoder.encode_images(pictures), rows)
-    expected, found, without = (
+    expected, result, without = (
         each.add_class("owl", text="owl").predict_proba(rows)
         for each in (
             classifier,
@@ -470,7 +470,7 @@ def test_classifier__fitted_with_a_prompt__reads_new_names_as_before_when_it_was
             MetaAdapterClassifier.load(tmp_path).set_params(encoder=below),
         )
     )
-    np.testing.assert_array_equal(expected, found)
+    np.testing.assert_array_equal(expected, result)
     assert not np.allclose(expected, without, atol=1e-3)
 
 
@@ -485,11 +485,11 @@ def test_adapted_encoder__given_the_prompt_over_another_encoder__puts_the_parts_
     )
     whole = adapted_encoder(clip, both)
 
-    found = adapted_encoder(PromptedEncoder(clip, tensors), both)
+    result = adapted_encoder(PromptedEncoder(clip, tensors), both)
 
     assert adapted_encoder(whole, both) is whole
-    assert not np.allclose(found.encode_images(pictures), clip.encode_images(pictures), atol=1e-3)
-    np.testing.assert_array_equal(found.encode_images(pictures), whole.encode_images(pictures))
+    assert not np.allclose(result.encode_images(pictures), clip.encode_images(pictures), atol=1e-3)
+    np.testing.assert_array_equal(result.encode_images(pictures), whole.encode_images(pictures))
 
 
 def test_card__of_a_prompt_without_recorded_steps__names_none(clip, pictures, tmp_path):

@@ -46,60 +46,60 @@ def pooled(rows, labels):
 def test_signature__covariance__is_that_of_numpy(n_pictures, seed):
     rows, labels, texts = task(n_pictures, seed=seed)
 
-    found = signature_of(rows, labels, texts)
+    result = signature_of(rows, labels, texts)
 
     expected = pooled(rows, labels)
-    np.testing.assert_allclose(np.trace(covariance(found)), np.trace(expected), rtol=1e-5)
+    np.testing.assert_allclose(np.trace(covariance(result)), np.trace(expected), rtol=1e-5)
     if n_pictures - 2 >= WIDTH:
-        np.testing.assert_allclose(covariance(found), expected, atol=1e-6)
+        np.testing.assert_allclose(covariance(result), expected, atol=1e-6)
     for label in range(2):
         own = rows[labels == label]
-        np.testing.assert_allclose(found.means[label], own.mean(0), atol=1e-6)
-    assert found.counts.tolist() == [*np.bincount(labels), 0]
-    assert not found.means[2].any()
-    np.testing.assert_allclose(found.text, texts, atol=1e-7)
+        np.testing.assert_allclose(result.means[label], own.mean(0), atol=1e-6)
+    assert result.counts.tolist() == [*np.bincount(labels), 0]
+    assert not result.means[2].any()
+    np.testing.assert_allclose(result.text, texts, atol=1e-7)
 
 
 @pytest.mark.parametrize(("n_pictures", "width"), [(9, 7), (9, 50), (60, 50), (200, 50)])
 def test_signature__directions__are_orthonormal_and_at_most_32(n_pictures, width):
-    found = signature_of(*task(n_pictures, width=width))
+    result = signature_of(*task(n_pictures, width=width))
 
     n_kept = min(n_pictures - 2, 32, width)
-    product = found.directions.double() @ found.directions.double().T
+    product = result.directions.double() @ result.directions.double().T
     assert torch.allclose(product, torch.eye(n_kept, dtype=torch.float64), atol=1e-6)
-    assert (found.variances.diff() <= 0).all()
-    assert (found.variances >= 0).all()
+    assert (result.variances.diff() <= 0).all()
+    assert (result.variances >= 0).all()
 
 
 @pytest.mark.parametrize("n_pictures", [60, 200])
 def test_signature__more_scatter_than_directions__leaves_its_mean_as_noise(n_pictures):
     rows, labels, texts = task(n_pictures, width=50)
 
-    found = signature_of(rows, labels, texts)
+    result = signature_of(rows, labels, texts)
 
     spectrum = np.sort(np.linalg.eigvalsh(pooled(rows, labels)))[::-1]
-    np.testing.assert_allclose(found.variances, spectrum[:32], rtol=1e-4)
-    np.testing.assert_allclose(found.noise, spectrum[32:].mean(), rtol=1e-4)
+    np.testing.assert_allclose(result.variances, spectrum[:32], rtol=1e-4)
+    np.testing.assert_allclose(result.noise, spectrum[32:].mean(), rtol=1e-4)
 
 
 @pytest.mark.parametrize("n_pictures", [0, 1, 2])
 def test_signature__no_two_pictures_of_a_class__has_no_scatter(n_pictures):
     rows, _, texts = task(n_pictures + 2)
 
-    found = signature_of(rows[:n_pictures], np.arange(n_pictures), texts)
+    result = signature_of(rows[:n_pictures], np.arange(n_pictures), texts)
 
-    assert found.directions.shape == (0, WIDTH)
-    assert found.noise == 0
-    assert found.counts.sum() == n_pictures
+    assert result.directions.shape == (0, WIDTH)
+    assert result.noise == 0
+    assert result.counts.sum() == n_pictures
 
 
 def test_signature__equal_pictures__scatter_by_nothing():
     rows, labels, texts = task(1)
 
-    found = signature_of(rows.repeat(6, 0), labels.repeat(6), texts)
+    result = signature_of(rows.repeat(6, 0), labels.repeat(6), texts)
 
-    assert found.variances.tolist() == pytest.approx([0.0] * 5, abs=1e-12)
-    assert torch.allclose(found.directions @ found.directions.T, torch.eye(5), atol=1e-5)
+    assert result.variances.tolist() == pytest.approx([0.0] * 5, abs=1e-12)
+    assert torch.allclose(result.directions @ result.directions.T, torch.eye(5), atol=1e-5)
 
 
 @given(seed=st.integers(0, 1000))
@@ -134,7 +134,7 @@ def test_signature__unlabelled_pictures__play_no_part():
     rows, labels, texts = (torch.tensor(each) for each in task(9))
     support = Support.of_rows(rows, labels, texts)
 
-    found = TaskSignature.of(support.with_pool(rows.flip(0)))
+    result = TaskSignature.of(support.with_pool(rows.flip(0)))
 
     for name, tensor in TaskSignature.of(support).tensors().items():
-        assert torch.equal(found.tensors()[name], tensor)
+        assert torch.equal(result.tensors()[name], tensor)

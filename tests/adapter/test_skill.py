@@ -100,12 +100,12 @@ def test_skill__of_the_same_adapter__is_the_same_to_the_byte(skill, monkeypatch)
 
 
 def test_skill__signature__is_that_of_its_pictures(skill):
-    config, found = read_signature(skill)
+    config, result = read_signature(skill)
 
     assert config.classes == ["fox", "lynx"]
     expected = TaskSignature.of(make().support)
     for name, tensor in expected.tensors().items():
-        assert torch.equal(found.tensors()[name], tensor), name
+        assert torch.equal(result.tensors()[name], tensor), name
 
 
 def test_skill__without_features__still_has_the_signature_of_its_pictures(tmp_path, skill):
@@ -120,18 +120,18 @@ def test_skill__without_features__still_has_the_signature_of_its_pictures(tmp_pa
     for again in (bare, tmp_path / "again.adapter", tmp_path / "folder"):
         if again != bare:
             store_adapter(again, stored)
-        found = load_adapter(again).task_signature
+        result = load_adapter(again).task_signature
         for name, tensor in expected.tensors().items():
-            assert torch.equal(found.tensors()[name], tensor), name
+            assert torch.equal(result.tensors()[name], tensor), name
 
 
 def test_skill__of_which_no_feature_was_ever_kept__has_a_signature_of_nothing(tmp_path):
     store_adapter(tmp_path / "bare.adapter", make(with_support=False))
 
-    _, found = read_signature(tmp_path / "bare.adapter")
+    _, result = read_signature(tmp_path / "bare.adapter")
 
-    assert found.means.shape == (2, 8)
-    assert found.counts.tolist() == [0, 0]
+    assert result.means.shape == (2, 8)
+    assert result.counts.tolist() == [0, 0]
 
 
 def test_store_adapter__over_a_skill_file__keeps_the_authors_words_in_the_card(tmp_path, skill):
@@ -269,10 +269,10 @@ def test_read_signature__that_cannot_be__is_refused_by_its_name(skill, reseal, n
 
 
 def test_check_skill__undamaged__checks_every_member(skill):
-    found = dict(check_skill(skill))
+    result = dict(check_skill(skill))
 
-    assert set(found.values()) == {""}
-    assert [path.name for path in found][1:4] == [
+    assert set(result.values()) == {""}
+    assert [path.name for path in result][1:4] == [
         "adapter_model.safetensors",
         "support.safetensors",
         "signature.safetensors",

@@ -71,11 +71,11 @@ def test_labelled_rows__of_rows__are_the_same_rows_class_by_class(same_support, 
 
     support = Support.of_rows(rows, numbers, unit(draw, 4, 5), logit_scale=20.0)
 
-    found, classes = support.labelled_rows()
+    result, classes = support.labelled_rows()
     order = numbers.argsort(stable=True)
     assert torch.equal(classes, numbers[order])
-    assert torch.equal(found, rows[order])
-    again = Support.of_rows(found, classes, support.text_TND[0], logit_scale=20.0)
+    assert torch.equal(result, rows[order])
+    again = Support.of_rows(result, classes, support.text_TND[0], logit_scale=20.0)
     assert same_support(again, support)
 
 
@@ -129,16 +129,16 @@ def test_cross_entropy__of_any_logits__is_that_of_torch_over_the_classes_there(s
     draw = torch.Generator().manual_seed(seed)
     logits = torch.randn(2, 12, 4, generator=draw, dtype=torch.float64)
 
-    found = support.cross_entropy_T(logits)
+    result = support.cross_entropy_T(logits)
 
     for t, there_N in enumerate(support.class_mask_TN):
         asked_M = support.targets_TMN[t].any(-1)
         if not asked_M.any():
-            assert found[t] == 0
+            assert result[t] == 0
             continue
         labels = support.targets_TMN[t][asked_M][:, there_N].argmax(-1)
         expected = cross_entropy(logits[t][asked_M][:, there_N], labels)
-        torch.testing.assert_close(found[t], expected)
+        torch.testing.assert_close(result[t], expected)
 
 
 def test_head__class_that_is_not_there__is_ruled_out_and_the_scale_is_the_encoders():

@@ -106,7 +106,7 @@ def test_weighed_blocks__adapter__is_kernel_ridge_on_the_stretched_blocks(std):
     )
     support, constants = task.support, generator.config.closed_form
 
-    found = classify(task.query, generator.predict(support))
+    result = classify(task.query, generator.predict(support))
 
     canonical = canonicalise(support)
     canonical = reweigh(canonical, log_lengths(canonical))
@@ -141,7 +141,7 @@ def test_weighed_blocks__adapter__is_kernel_ridge_on_the_stretched_blocks(std):
         noise = constants.ridge * torch.eye(len(z), dtype=torch.float64)
         values = torch.linalg.solve(kernel(z, z) + noise, labels - z @ prior.T)
         by_hand = left_out.scale_T[number] * (query @ prior.T + kernel(query, z) @ values)
-        torch.testing.assert_close(found[number], by_hand.detach(), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(result[number], by_hand.detach(), rtol=1e-5, atol=1e-5)
 
 
 def test_rotation__inside_each_block__changes_nothing(task, trained_like):
@@ -156,10 +156,10 @@ def test_rotation__inside_each_block__changes_nothing(task, trained_like):
         support, support_TNKD=support.support_TNKD @ turn, text_TND=support.text_TND @ turn
     )
 
-    found = classify(task.query @ turn, trained_like.predict(turned))
+    result = classify(task.query @ turn, trained_like.predict(turned))
 
     torch.testing.assert_close(
-        found, classify(task.query, trained_like.predict(support)), rtol=1e-7, atol=1e-7
+        result, classify(task.query, trained_like.predict(support)), rtol=1e-7, atol=1e-7
     )
 
 
@@ -175,10 +175,10 @@ def test_order__of_the_blocks__changes_nothing(task, trained_like):
         blocks=tuple(task.widths[number] for number in order),
     )
 
-    found = classify(task.query[..., columns], trained_like.predict(moved))
+    result = classify(task.query[..., columns], trained_like.predict(moved))
 
     torch.testing.assert_close(
-        found, classify(task.query, trained_like.predict(support)), rtol=1e-7, atol=1e-7
+        result, classify(task.query, trained_like.predict(support)), rtol=1e-7, atol=1e-7
     )
 
 
@@ -191,10 +191,10 @@ def test_order__of_classes_and_shots__is_followed(task, trained_like):
         text_TND=support.text_TND[:, ways],
     )
 
-    found = classify(task.query, trained_like.predict(moved))
+    result = classify(task.query, trained_like.predict(moved))
 
     expected = classify(task.query, trained_like.predict(support))[..., ways]
-    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(result, expected, rtol=1e-7, atol=1e-7)
 
 
 def test_padding__of_classes_and_shots__changes_nothing(task, trained_like):
@@ -210,10 +210,10 @@ def test_padding__of_classes_and_shots__changes_nothing(task, trained_like):
         rows, text, mask, mask.any(-1), logit_scale=SCALE, blocks=support.blocks
     )
 
-    found = classify(task.query, trained_like.predict(padded))[..., :n_way]
+    result = classify(task.query, trained_like.predict(padded))[..., :n_way]
 
     expected = classify(task.query, trained_like.predict(support))
-    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(result, expected, rtol=1e-7, atol=1e-7)
 
 
 @pytest.mark.parametrize("widths", [(3, 3), (9, 2, 7), (4, 4, 4, 4, 4)])
@@ -254,14 +254,14 @@ def test_reweigh__any_weights__are_the_spreads_of_the_blocks(task):
 def test_evidence__of_all_blocks_at_once__is_that_of_each_alone(task):
     """The padded batch of blocks against supports that are cut to one block each."""
     canonical = canonicalise(task.support)
-    found = block_scalars(canonical)
+    result = block_scalars(canonical)
 
     for number, rows in enumerate(task.support.support_TNKD.split(task.widths, -1)):
         text = task.support.text_TND.split(task.widths, -1)[number]
         alone = block_scalars(canonicalise(Support.of_tasks(rows, text, blocks=rows.shape[-1:])))
         # The share of the spread and the likeness to the others tell of all blocks.
-        own = [position for position in range(found.shape[-1]) if position not in (0, 8)]
-        torch.testing.assert_close(found[:, number, own], alone[:, 0, own], rtol=1e-4, atol=1e-4)
+        own = [position for position in range(result.shape[-1]) if position not in (0, 8)]
+        torch.testing.assert_close(result[:, number, own], alone[:, 0, own], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("n_shot", [1, 2])

@@ -206,20 +206,20 @@ def test_weighted_quantiles__of_equal_weights__are_numpy_s():
     weights[1, 4:] = 0.0  # these do not count
     weights[2] = 0.0
 
-    found = weighted_quantiles(values, weights, fractions)
+    result = weighted_quantiles(values, weights, fractions)
 
-    np.testing.assert_allclose(found[0], np.quantile(values[0], fractions), atol=1e-12)
-    np.testing.assert_allclose(found[1], np.quantile(values[1, :4], fractions), atol=1e-12)
-    assert (found[2] == 0).all()
+    np.testing.assert_allclose(result[0], np.quantile(values[0], fractions), atol=1e-12)
+    np.testing.assert_allclose(result[1], np.quantile(values[1, :4], fractions), atol=1e-12)
+    assert (result[2] == 0).all()
 
 
 def test_weighted_quantiles__a_value_of_most_of_the_weight__is_most_of_them():
     values = torch.tensor([[3.0, 1.0, 2.0]])
-    found = weighted_quantiles(
+    result = weighted_quantiles(
         values, torch.tensor([[0.1, 0.1, 9.8]]), torch.tensor([0.0, 0.5, 1.0])
     )
 
-    assert found[0].tolist() == pytest.approx([1.0, 2.0, 3.0])
+    assert result[0].tolist() == pytest.approx([1.0, 2.0, 3.0])
 
 
 def test_left_out_pictures_of_a_class_with_many__count_as_those_of_one_with_few(

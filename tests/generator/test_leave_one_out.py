@@ -47,6 +47,6 @@ def test_scale__unequal_shots_in_single_precision__is_that_of_double(make_task):
         each.mask[0, 1:, 2:] = False
     single.pictures, single.text = single.pictures.float(), single.text.float()
 
-    expected, found = leave_one_out(task.regression), leave_one_out(single.regression)
+    expected, result = leave_one_out(task.regression), leave_one_out(single.regression)
 
-    torch.testing.assert_close(found.scale_T.double(), expected.scale_T, rtol=1e-3, atol=0)
+    torch.testing.assert_close(result.scale_T.double(), expected.scale_T, rtol=1e-3, atol=0)

@@ -38,7 +38,7 @@ def test_left_out_answers__are_those_of_the_regression_solved_without_each_pictu
     generator, blocks
 ):
     support = draw((3, 2, 4, 1), blocks=blocks)
-    found = generator.left_out(support)
+    result = generator.left_out(support)
 
     exact = support.exact
     with torch.no_grad():
@@ -51,7 +51,7 @@ def test_left_out_answers__are_those_of_the_regression_solved_without_each_pictu
     rows, _ = exact.labelled_rows()
     logits = classify(rows, weights.task(0))
     whole = torch.linalg.solve(kernel + noise.diag(), targets)
-    for place, log_p in enumerate(found.log_p):
+    for place, log_p in enumerate(result.log_p):
         others = [each for each in range(len(rows)) if each != place]
         part = kernel[others][:, others] + noise[others].diag()
         without = kernel[place, others] @ torch.linalg.solve(part, targets[others])
@@ -61,11 +61,11 @@ def test_left_out_answers__are_those_of_the_regression_solved_without_each_pictu
 
 
 def test_left_out_answers__say_which_pictures_are_alone_in_their_class(generator):
-    found = generator.left_out(draw((2, 1, 3, 1)))
+    result = generator.left_out(draw((2, 1, 3, 1)))
 
-    assert found.counts.tolist() == [True, True, False, True, True, True, False]
-    assert len(found.known) == len(found.log_p) == 7
-    assert ((found.known > 0) & (found.known < 1)).all()
+    assert result.counts.tolist() == [True, True, False, True, True, True, False]
+    assert len(result.known) == len(result.log_p) == 7
+    assert ((result.known > 0) & (result.known < 1)).all()
 
 
 def test_left_out_answers__too_many_pictures_for_a_kernel__are_none():
@@ -81,8 +81,8 @@ def test_left_out_answers__agree_with_adapters_predicted_without_each_picture(ge
     agree, differ, n = 0, 0.0, 0
     for seed in range(5):
         support = draw((4, 3, 5, 4), seed=seed)
-        found, refitted = generator.left_out(support), leave_one_out(support, generator)
-        probabilities = found.log_p.exp()[refitted.pictures]
+        result, refitted = generator.left_out(support), leave_one_out(support, generator)
+        probabilities = result.log_p.exp()[refitted.pictures]
         agree += int((probabilities.argmax(-1) == refitted.predicted).sum())
         differ += float((probabilities - refitted.probabilities).abs().sum() / 2)
         n += len(refitted.labels)

@@ -116,13 +116,13 @@ def by_loops(generator, task):
     targets = np.repeat(np.eye(N_WAY), n_shot, 0)
     residual = targets - np.array([prior(z) for z in rows])
     values = np.linalg.solve(gram + constants.ridge * np.eye(len(rows)), residual)
-    found = []
+    result = []
     for z, first in zip(z_query, first_query, strict=True):
         regression = kappa * (prior(z) + np.array([kernel(z, row) for row in rows]) @ values)
         mixture = 2 * first + 10 * np.array(means) @ (z - middle) / length
         by_regression = trust * n_shot / (n_shot + 1.5)
-        found.append(by_regression * regression + (1 - trust) * 0.4 * mixture)
-    return np.array(found), evenness
+        result.append(by_regression * regression + (1 - trust) * 0.4 * mixture)
+    return np.array(result), evenness
 
 
 @pytest.mark.parametrize(
@@ -133,11 +133,11 @@ def test_pool__of_any_evenness__gives_what_loops_give(closed_form, shares, least
     task = Pooled(shares=shares)
     expected, evenness = by_loops(closed_form, task)
 
-    found = classify(task.query, closed_form.predict(task.support))[0]
+    result = classify(task.query, closed_form.predict(task.support))[0]
 
     assert least <= evenness <= most
     torch.testing.assert_close(
-        found.softmax(-1), torch.from_numpy(expected).softmax(-1), rtol=1e-6, atol=1e-8
+        result.softmax(-1), torch.from_numpy(expected).softmax(-1), rtol=1e-6, atol=1e-8
     )
 
 
@@ -181,9 +181,9 @@ def test_pool__classes_shots_or_pictures_in_another_order__change_nothing(traine
     other = Pooled(n_shot=n_shot)
     other.shots = task.shots[:, classes][:, :, shots]
     other.text, other.pool = task.text[:, classes], task.pool[:, pictures]
-    found = classify(task.query, generator.predict(other.support))
+    result = classify(task.query, generator.predict(other.support))
 
-    torch.testing.assert_close(found, expected[..., classes])
+    torch.testing.assert_close(result, expected[..., classes])
 
 
 def test_pool__rotated_inside_blocks__changes_nothing(trained_like):
@@ -211,10 +211,10 @@ def test_pool__beside_names_alone__frees_answers_from_what_all_pictures_share(cl
     task.pool, task.query = (normalize(it + shared, dim=-1) for it in (task.pool, task.query))
 
     by_names = classify(task.query, closed_form.predict(task.bare)).argmax(-1)
-    found = classify(task.query, closed_form.predict(task.support)).argmax(-1)
+    result = classify(task.query, closed_form.predict(task.support)).argmax(-1)
 
     assert (by_names == torch.arange(N_WAY)).sum() < N_WAY
-    assert (found == torch.arange(N_WAY)).all()
+    assert (result == torch.arange(N_WAY)).all()
 
 
 def test_pool__beside_classes_that_lack_pictures_or_text__gives_finite_answers(closed_form):
@@ -225,10 +225,10 @@ def test_pool__beside_classes_that_lack_pictures_or_text__gives_finite_answers(c
     there = torch.tensor([[True, True, True, False]])
     support = replace(task.support, support_mask_TNK=mask, class_mask_TN=there)
 
-    found = classify(task.query, closed_form.predict(support))
+    result = classify(task.query, closed_form.predict(support))
 
-    assert found[..., :3].isfinite().all()
-    assert (found[..., 3] == -torch.inf).all()
+    assert result[..., :3].isfinite().all()
+    assert (result[..., 3] == -torch.inf).all()
 
 
 def test_pool__has_a_gradient_by_its_rows(trained_like):
@@ -253,7 +253,7 @@ def test_pool__beside_one_class_alone__gives_it_all(closed_form):
     task = Pooled()
     support = Support.of_tasks(task.shots[:, :1], task.text[:, :1], logit_scale=SCALE)
 
-    found = classify(task.query, closed_form.predict(support.with_pool(task.pool[0])))
+    result = classify(task.query, closed_form.predict(support.with_pool(task.pool[0])))
 
-    assert found.isfinite().all()
-    assert found.shape[-1] == 1
+    assert result.isfinite().all()
+    assert result.shape[-1] == 1

@@ -131,9 +131,9 @@ def test_pool_network__untrained__corrects_nothing(state):
     scalars = pool_scalars(state)
     network = PoolNetwork()
 
-    for found in (network.corrections_of_round(scalars), network.final_corrections(scalars)):
-        assert all(not each.any() for each in found)
-        assert all(each.dtype == torch.float64 for each in found)
+    for result in (network.corrections_of_round(scalars), network.final_corrections(scalars)):
+        assert all(not each.any() for each in result)
+        assert all(each.dtype == torch.float64 for each in result)
 
 
 def test_pool_scalars__of_more_pictures_than_training_has__are_those_of_as_many(state):

@@ -33,15 +33,15 @@ def test_relate__whatever_a_mask_leaves_out__is_zero(make_task):
     task.mask[0, 3] = False
     task.mask[1, 0, 1:] = False
 
-    found = relations_of(task)
+    result = relations_of(task)
 
-    assert not found.classes_TNC[0, 3].any()
-    assert not found.shots_TNKS[~task.mask].any()
-    assert not found.edges_TNNE[0, 3].any()
-    assert not found.edges_TNNE[0, :, 3].any()
-    assert found.classes_TNC.shape == (2, 4, N_CLASS_SCALARS)
-    assert found.shots_TNKS.shape == (2, 4, 3, N_SHOT_SCALARS)
-    assert found.edges_TNNE.shape == (2, 4, 4, N_PAIR_SCALARS)
+    assert not result.classes_TNC[0, 3].any()
+    assert not result.shots_TNKS[~task.mask].any()
+    assert not result.edges_TNNE[0, 3].any()
+    assert not result.edges_TNNE[0, :, 3].any()
+    assert result.classes_TNC.shape == (2, 4, N_CLASS_SCALARS)
+    assert result.shots_TNKS.shape == (2, 4, 3, N_SHOT_SCALARS)
+    assert result.edges_TNNE.shape == (2, 4, 4, N_PAIR_SCALARS)
 
 
 def test_relate__scalars__are_those_of_the_documentation_in_its_order(make_task, monkeypatch):

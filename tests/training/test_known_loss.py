@@ -112,11 +112,11 @@ def test_validator__with_strangers__ranks_a_good_head_above_one_that_guesses(sou
         seed=0,
         strangers=True,
     )
-    told, guessing = Generator(), Generator()
+    good, guessing = Generator(), Generator()
     with torch.no_grad():
         guessing.known.weights[-1].bias.copy_(torch.tensor([-8.0, 0.8, 0.95]))
 
-    one, other = validator(told, 0), validator(guessing, 0)
+    one, other = validator(good, 0), validator(guessing, 0)
 
     assert other.accuracy["classes"]["here"][4] == pytest.approx(0.5)  # all answered as known
     assert one.accuracy["classes"]["here"][4] > 0.6

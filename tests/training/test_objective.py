@@ -174,11 +174,11 @@ def slow_objective(generator, episodes):
         known = [u for u in range(n_pool) if own[u] >= 0]
         if known:
             theirs = [own[u] for u in known]
-            found, before = (
+            result, before = (
                 loss(answers(each, one.pool_TUD[:, known]), theirs, n_way)
                 for each in (pooled, predicted)
             )
-            relative += found / (before + 0.05)
+            relative += result / (before + 0.05)
         pool.append(relative / 2)
         if n_pool:
             halves = [answers(with_pool(range(start, n_pool, 2))) for start in (0, 1)]

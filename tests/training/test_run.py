@@ -308,17 +308,17 @@ def test_train__resumed_on_another_device__says_that_bits_differ(start):
 def test_train__resumed_without_a_device__takes_that_of_the_run(start, monkeypatch):
     folder, config, _ = start("run", **stop_at(2))
     pretend_that_it_was_on("cuda:7", folder)
-    asked = []
+    devices = []
 
     def note(name):
-        asked.append(name)
+        devices.append(name)
         return torch.device("cpu")
 
     monkeypatch.setattr(run_module, "training_device", note)
     with pytest.warns(UserWarning, match="continues with cpu"):
         train(folder, config)
 
-    assert asked == ["cuda:7"]
+    assert devices == ["cuda:7"]
 
 
 def test_train__full_disk_at_a_checkpoint__names_the_run(start, monkeypatch):

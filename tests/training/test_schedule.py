@@ -13,24 +13,24 @@ def rates(n_steps, lr=0.3):
     """The rate of each step and, as the last one, that after all of them."""
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=lr)
     schedule = make_schedule(optimizer, n_steps)
-    found = [optimizer.param_groups[0]["lr"]]
+    result = [optimizer.param_groups[0]["lr"]]
     for _ in range(n_steps):
         optimizer.step()
         schedule.step()
-        found.append(optimizer.param_groups[0]["lr"])
-    return found
+        result.append(optimizer.param_groups[0]["lr"])
+    return result
 
 
 @pytest.mark.parametrize(("n_steps", "warmup"), [(50, 10), (800, 100), (3, 1)])
 def test_schedule__rates__rise_along_a_line_and_fall_along_half_a_cosine(n_steps, warmup):
-    found = rates(n_steps)
+    result = rates(n_steps)
 
     rise = [0.3 * (step + 1) / warmup for step in range(warmup)]
     fall = [
         0.15 * (1 + math.cos(math.pi * step / (n_steps - warmup)))
         for step in range(n_steps - warmup + 1)
     ]
-    assert found == pytest.approx(rise + fall, abs=1e-12)
+    assert result == pytest.approx(rise + fall, abs=1e-12)
 
 
 # Older torch warns of how its own SequentialLR calls the scheduler that comes next.

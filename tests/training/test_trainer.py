@@ -34,21 +34,21 @@ def run(make_trainer):
     """Train to the end; returns the trainer, its moments and its saved states."""
 
     def whole(*overrides):
-        trainer, told, saved = make_trainer(*overrides), [], []
+        trainer, moments, saved = make_trainer(*overrides), [], []
         for moment in trainer.steps():
-            told.append(moment)
+            moments.append(moment)
             if trainer.is_due and trainer.step:
                 saved.append(trainer.state({}))
-        return trainer, told, saved
+        return trainer, moments, saved
 
     return whole
 
 
 @pytest.mark.slow
 def test_trainer__steps__lower_the_loss_and_raise_the_accuracy_on_unseen_classes(run):
-    trainer, told, _ = run(*LONGER, *POOR_TEXTS)
+    trainer, moments, _ = run(*LONGER, *POOR_TEXTS)
 
-    losses = [moment.terms["query"] for moment in told[1:]]
+    losses = [moment.terms["query"] for moment in moments[1:]]
 
     assert sum(losses[-10:]) < sum(losses[:10])
     assert trainer.best.step == 40
@@ -56,12 +56,12 @@ def test_trainer__steps__lower_the_loss_and_raise_the_accuracy_on_unseen_classes
 
 
 def test_trainer__moments__tell_of_each_step_and_of_the_validations(run):
-    _, told, saved = run()
+    _, moments, saved = run()
 
-    assert [moment.step for moment in told] == list(range(9))
-    assert [moment.step for moment in told if moment.validation] == [0, 4, 8]
+    assert [moment.step for moment in moments] == list(range(9))
+    assert [moment.step for moment in moments if moment.validation] == [0, 4, 8]
     assert [state.values["step"] for state in saved] == [4, 8]
-    assert all(math.isfinite(moment.terms["total"]) for moment in told[1:])
+    assert all(math.isfinite(moment.terms["total"]) for moment in moments[1:])
 
 
 def test_trainer__same_seed__same_weights_and_another_seed_others(run):
@@ -183,10 +183,10 @@ def test_trainer__without_validation_sets__keeps_the_last_average(make_trainer, 
 def test_trainer__steps_inside_the_objective__change_what_is_learned(run, order):
     plain, _, _ = run()
 
-    inner, told, _ = run("inner.steps=2", "inner.share=1.0", f"inner.order={order}")
+    inner, moments, _ = run("inner.steps=2", "inner.share=1.0", f"inner.order={order}")
 
     assert not torch.equal(weights(plain), weights(inner))
-    assert all(math.isfinite(moment.terms["query"]) for moment in told[1:])
+    assert all(math.isfinite(moment.terms["query"]) for moment in moments[1:])
 
 
 def test_means__term_of_some_draws__is_the_mean_over_those():
