@@ -1,4 +1,4 @@
-"""How long one adapter takes to predict: one task alone, and each of 64 together."""
+"""The time to predict an adapter: for one task alone, and for each of 64 together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.generator.pretrained import load_generator
 
 N_WAY, N_SHOT, N_TASKS, REPEATS = 10, 4, 64, 20
-# Those of the two looks of `tiny`.
+# The blocks of the two looks of `tiny`.
 BLOCKS = (512, 512)
 WIDTH = sum(BLOCKS)
 

@@ -1,4 +1,4 @@
-"""Pictures changed a little, as copies of one another are."""
+"""Pictures with small changes, as in near-duplicates."""
 
 from __future__ import annotations
 

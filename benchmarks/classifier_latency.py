@@ -1,4 +1,4 @@
-"""How long a user of `MetaAdapterClassifier` waits for a fit and predictions: 5 ways × 5 shots."""
+"""The time of a fit and predictions with `MetaAdapterClassifier`: 5 ways × 5 shots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ N_WAY, N_SHOT, N_QUERY, WIDTH, REPEATS = 5, 5, 75, 512, 50
 
 
 def measure() -> dict[str, float]:
-    """Median milliseconds on one thread after the first fit, which should be at most 8."""
+    """Median milliseconds on one thread after the first fit; the target is at most 8."""
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(N_WAY), N_SHOT)
     texts = rng.standard_normal((N_WAY, WIDTH))

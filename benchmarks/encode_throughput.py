@@ -1,9 +1,9 @@
-"""How much of the encoder's own speed is left when pictures come from files into a store.
+"""The speed of encoding files into a store, relative to the encoder alone.
 
 python -m benchmarks.encode_throughput [IMAGES] [--encoder NAME] [--json]
 
-Forward passes on ready tensors and whole encodes from files take turns, so that whatever else
-the machine does slows both. Every encode is of a new store; the files are warm.
+Forward passes on tensors in memory and encodes from files take turns, so that other load on the
+machine slows both. Every encode writes a new store; the files are in the disk cache.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def measure(
     workers: int | None = None,
     repeats: int = REPEATS,
 ) -> dict[str, float]:
-    """Median pictures per second, forward alone and whole encode, and the median of their ratio.
+    """Median pictures per second of the forward pass and the whole encode, and of their ratio.
 
-    The ratio is taken in each turn, of two measurements that follow one another.
+    Each ratio compares two consecutive measurements.
     """
     encoder = encoder or FrozenEncoder.load()
     table = read_images(images)

@@ -1,4 +1,4 @@
-"""Tasks a second: drawing and gathering many at once, against learn2learn's `Taskset`."""
+"""Tasks per second: many drawn and gathered at a time, compared with learn2learn's `Taskset`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch.nn.functional import normalize
 from episodes import EpisodeSampler, EpisodeSpec, TaskSource, gather, to_learn2learn
 
 N_CLASSES, N_PICTURES, WIDTH, N_QUERY, REPEATS = 100, 100, 512, 15, 5
-# Ways, shots, tasks drawn at once, and of these at once with features: as many rows as keep
-# torch busy, and no more features (some MB) than stay in the processor's cache.
+# Ways, shots, tasks drawn at a time, and tasks gathered with features at a time: enough rows to
+# keep torch busy, and no more features (some MB) than fit in the cache of the processor.
 SIZES = [(5, 5, 1024, 32), (20, 16, 256, 2)]
 N_SLOW_TASKS = 20
 
 
 def measure() -> dict[str, float]:
-    """Tasks a second on the same 10,000 features × 512, by the processor time of one thread.
+    """Tasks per second on the same 10,000 features × 512, in processor time of one thread.
 
-    `rows` is drawing row numbers alone; the other figures have the features too, and the ratios
-    are to learn2learn's. Each is the best of five repetitions, all sides taking turns. Without
-    learn2learn, ours alone.
+    `rows` draws row numbers alone; the other figures include the features, and the ratios compare
+    with learn2learn. Each is the best of five repetitions, with all sides in turn. Without
+    learn2learn only our figures are measured.
     """
     draw = torch.Generator().manual_seed(0)
     features_nD = normalize(torch.randn(N_CLASSES * N_PICTURES, WIDTH, generator=draw), dim=-1)
@@ -66,18 +66,18 @@ def _compare(
         )
     except ImportError:
         return _tasks_a_second(sides)
-    # A task set remembers what it has drawn: every run takes the next tasks.
+    # A task set caches its tasks, so every run takes new ones.
     numbers = iter(range(n_all))
     sides["learn2learn_tasks_s"] = (
         N_SLOW_TASKS,
         lambda: [taskset[next(numbers)] for _ in range(N_SLOW_TASKS)],
     )
-    found = _tasks_a_second(sides)
-    theirs = found["learn2learn_tasks_s"]
+    rates = _tasks_a_second(sides)
+    theirs = rates["learn2learn_tasks_s"]
     return {
-        **found,
-        "rows_ratio": found["rows_tasks_s"] / theirs,
-        "ratio": found["tasks_s"] / theirs,
+        **rates,
+        "rows_ratio": rates["rows_tasks_s"] / theirs,
+        "ratio": rates["tasks_s"] / theirs,
     }
 
 

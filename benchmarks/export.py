@@ -1,11 +1,10 @@
-"""Bytes, milliseconds a picture and accuracy of an adapter in each of the forms it is exported in.
+"""Bytes, milliseconds per picture and accuracy of each form of an exported adapter.
 
 python -m benchmarks.export PICTURES [--encoder NAME] [--shots N] [--limit N]
 
-An adapter is predicted from N pictures of each class, exported in each form, and asked about the
-others: by metaadapter with PyTorch, and by onnxruntime with the file. The time is the median of the
-processor time that one thread takes for one decoded picture; reading and decoding are no part of
-it.
+An adapter is predicted from N pictures of each class and exported in each form. Other pictures are
+then predicted with metaadapter and with each file. The time is the median processor time of one
+thread for one decoded picture, without reading and decoding.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ FORMS = {"ONNX": "float.onnx", "ONNX in 8 bits": "int8.onnx", "torch.export": "f
 
 
 class Measured(NamedTuple):
-    """Of one form: the size of its file, the time for a picture, the fraction that is right."""
+    """The size of the file of one form, its time per picture, and its accuracy."""
 
     n_bytes: int
     milliseconds: float
@@ -46,19 +45,19 @@ class Measured(NamedTuple):
 
 
 def measure(images: Path, encoder: str, n_shot: int, limit: int) -> dict[str, Measured]:
-    """Each form by its name; `limit` pictures that the adapter was not predicted from are asked."""
+    """Measure each form on at most `limit` pictures that are not in the support."""
     torch.set_num_threads(1)
     rows = read_images(images).rows
     labels = [str(row.label) for row in rows]
     support = set(draw_shots(labels, n_shot, 0))
     others = [row for number, row in enumerate(rows) if number not in support]
-    asked = [others[number * len(others) // limit] for number in range(min(limit, len(others)))]
+    queries = [others[number * len(others) // limit] for number in range(min(limit, len(others)))]
     with tempfile.TemporaryDirectory() as folder:
-        return _measured(Path(folder), images, encoder, n_shot, asked)
+        return _measured(Path(folder), images, encoder, n_shot, queries)
 
 
 def _measured(
-    folder: Path, images: Path, name: str, n_shot: int, asked: Sequence[ImageRow]
+    folder: Path, images: Path, name: str, n_shot: int, queries: Sequence[ImageRow]
 ) -> dict[str, Measured]:
     adapter, files = folder / "adapter", {form: folder / file for form, file in FORMS.items()}
     shots, pixels = ("--shots", str(n_shot)), ("--pixels", "--pictures", str(images), "-q")
@@ -78,24 +77,28 @@ def _measured(
     for form, file in files.items():
         read = program_run if form == "torch.export" else onnx_run
         runs[form] = read(file.read_bytes())
-    found = {}
+    measured = {}
     for form, run in runs.items():
-        seconds, right = [], 0
-        for row in asked:
+        seconds, n_correct = [], 0
+        for row in queries:
             batch = np.array(decode_image(row.path))[None]
             start = time.process_time()
             shares = run(batch)[0][0]
             seconds.append(time.process_time() - start)
-            right += classes[int(shares.argmax())] == row.label
+            n_correct += classes[int(shares.argmax())] == row.label
         file = files.get(form)
-        size = file.stat().st_size if file else sum(it.stat().st_size for it in adapter.iterdir())
-        found[form] = Measured(size, 1e3 * statistics.median(seconds[:N_TIMED]), right / len(asked))
-    return found
+        size = (
+            file.stat().st_size if file else sum(part.stat().st_size for part in adapter.iterdir())
+        )
+        measured[form] = Measured(
+            size, 1e3 * statistics.median(seconds[:N_TIMED]), n_correct / len(queries)
+        )
+    return measured
 
 
 def _run(*arguments: str) -> None:
     if program(arguments) != 0:
-        raise DataError(f"metaadapter {' '.join(arguments)} did not end well")
+        raise DataError(f"metaadapter {' '.join(arguments)} failed")
 
 
 def main() -> None:
@@ -104,12 +107,12 @@ def main() -> None:
     parser.add_argument("images", type=Path, help="folder with one folder for each class")
     parser.add_argument("--encoder", default="tiny", metavar="NAME")
     parser.add_argument("--shots", type=int, default=4, help="pictures of each class")
-    parser.add_argument("--limit", type=int, default=200, help="other pictures that are asked")
+    parser.add_argument("--limit", type=int, default=200, help="most other pictures to predict")
     options = parser.parse_args()
-    found = measure(options.images, options.encoder, options.shots, options.limit)
+    measured = measure(options.images, options.encoder, options.shots, options.limit)
     print("| encoder | form | bytes | ms a picture | accuracy |\n|---|---|---|---|---|")
-    for form, each in found.items():
-        figures = f"{each.n_bytes:,} | {each.milliseconds:.0f} | {each.accuracy:.1%}"
+    for form, row in measured.items():
+        figures = f"{row.n_bytes:,} | {row.milliseconds:.0f} | {row.accuracy:.1%}"
         print(f"| {options.encoder} | {form} | {figures} |")
 
 

@@ -1,4 +1,4 @@
-"""The largest task that is promised: 1,000 classes × 16 shots × 512, within 8 GiB."""
+"""The largest supported task: 1,000 classes × 16 shots × 512, within 8 GiB."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 N_WAY, N_SHOT, WIDTH = 1_000, 16, 512
 
-# In a process of its own, whose peak memory is this task's alone.
+# A separate process, so that its peak memory is that of this task.
 CODE = f"""
 import resource, time, torch
 from torch.nn.functional import normalize
@@ -26,7 +26,7 @@ print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 
 
 def measure() -> dict[str, float]:
-    """Seconds to predict the adapter, and the process's peak memory in GiB."""
+    """Seconds to predict the adapter, and the peak memory of the process in GiB."""
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     seconds, peak = map(float, done.stdout.split())
     return {"seconds": seconds, "peak_gib": peak}

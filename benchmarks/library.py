@@ -1,4 +1,4 @@
-"""A library of 1,000 adapters of 10 classes × 4 pictures × 3,008: questions to it, and changes."""
+"""Queries to and changes of a library with 1,000 adapters of 10 classes × 4 pictures × 3,008."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 
 N_ENTRIES, N_WAY, N_SHOT, WIDTH = 1000, 10, 4, 3008
 
-# Each in a process of its own: what an earlier one had in memory must not help.
+# Separate processes, so that nothing is in memory from an earlier step.
 CREATE = f"""
 import sys
 import torch
@@ -57,18 +57,18 @@ print(time.perf_counter() - start)
 
 
 def measure() -> dict[str, float]:
-    """Seconds of each, and the size of an entry in MiB."""
+    """Seconds of each step, and the size of an entry in MiB."""
     with tempfile.TemporaryDirectory() as folder:
         entry_mib = float(_run(CREATE, folder))
         first, up_to_date = (float(_run(OPEN, folder)) for _ in range(2))
-        listed = float(_run(LIST, folder))
+        list_seconds = float(_run(LIST, folder))
         added = float(_run(CHANGE, folder))
         after_a_change = float(_run(OPEN, folder))
     return {
         "first_index_seconds": first,
         "index_up_to_date_seconds": up_to_date,
         "index_after_a_change_seconds": after_a_change,
-        "list_seconds": listed,
+        "list_seconds": list_seconds,
         "add_seconds": added,
         "entry_mib": entry_mib,
     }

@@ -1,4 +1,4 @@
-"""Time per picture that a library routes, by how many adapters of 10 classes × 3,008 it holds."""
+"""The time to route a picture in libraries of 10 to 1,000 adapters of 10 classes × 3,008."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 
 N_WAY, N_SHOT, WIDTH = 10, 4, 3008
 SIZES = 10, 100, 1000
-# Pictures of a batch are of the first ten entries, whatever else there is.
+# The pictures of a batch belong to the first ten entries, in each library.
 N_ASKED, N_QUERIES, N_BATCHES = 10, 100, 30
 
 CREATE = f"""
@@ -32,7 +32,7 @@ for number in range({max(SIZES)}):
         libraries[{max(SIZES)}].add("entry", classifier, replace=True)
         stored = libraries[{max(SIZES)}].stored("entry")
         libraries[{max(SIZES)}].remove("entry")
-    # Of entries that no picture goes to, where their classes lie is all that counts.
+    # No picture goes to the other entries, so only the means of their classes matter.
     signature = replace(stored.task_signature, means=rows.view({N_SHOT}, {N_WAY}, -1).mean(0))
     content = skill_bytes(StoredAdapter(stored.weights, stored.config, None, (), signature))
     for size, library in libraries.items():
@@ -54,22 +54,22 @@ seconds = {{size: [] for size in {SIZES}}}
 for batch in range({N_BATCHES}):
     for size, library in zip({SIZES}, libraries, strict=True):
         start = time.perf_counter()
-        found = library.route(rows)
+        routed = library.route(rows)
         seconds[size].append(time.perf_counter() - start)
-        assert sorted(set(found.entries)) == [f"{{number:04d}}" for number in range({N_ASKED})]
+        assert sorted(set(routed.entries)) == [f"{{number:04d}}" for number in range({N_ASKED})]
 for batches in seconds.values():
     print(sorted(batches)[{N_BATCHES} // 2] / {N_QUERIES})
 """
 
 
 def measure() -> dict[str, float]:
-    """Milliseconds a picture: the median batch, index built and adapters in memory."""
+    """Milliseconds per picture of the median batch, with the index built and adapters in memory."""
     with tempfile.TemporaryDirectory() as folder:
         _run(CREATE, folder)
         seconds = [float(line) for line in _run(ROUTE, folder).split()]
     times = {
-        f"route_{size}_entries_milliseconds_a_picture": 1000 * each
-        for size, each in zip(SIZES, seconds, strict=True)
+        f"route_{size}_entries_milliseconds_a_picture": 1000 * median
+        for size, median in zip(SIZES, seconds, strict=True)
     }
     return {**times, "route_largest_to_smallest_ratio": seconds[-1] / seconds[0]}
 

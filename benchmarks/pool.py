@@ -1,4 +1,4 @@
-"""Unlabelled pictures: 10,000 beside 100 classes × 4 shots × 512; some of a million in a store."""
+"""A pool of 10,000 pictures with 100 classes × 4 shots × 512; a sample of a million rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 N_POOL, N_WAY, N_SHOT, WIDTH = 10_000, 100, 4, 512
 N_STORED, STORED_WIDTH = 1_000_000, 64
 
-# Each in a process of its own, whose peak memory is its own alone.
+# Separate processes, so that the peak memory is that of one task.
 PREDICT = f"""
 import resource, time, torch
 from torch.nn.functional import normalize
@@ -43,7 +43,7 @@ from metaadapter.features import Origin
 from metaadapter.workflow.pool import as_pool, read_pool
 start = time.perf_counter()
 pictures = read_pool(Path(sys.argv[1]), Origin(), None, None, seed=0, progress=lambda _: None)
-rows, told = as_pool(pictures, (), 0)
+rows, _ = as_pool(pictures, (), 0)
 seconds = time.perf_counter() - start
 assert len(rows) == 4000
 print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
@@ -51,7 +51,7 @@ print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 
 
 def measure() -> dict[str, float]:
-    """Seconds and the process's peak memory in GiB of both."""
+    """Seconds and the peak memory of the process in GiB, of both."""
     seconds, peak = map(float, _run(PREDICT).split())
     with tempfile.TemporaryDirectory() as folder:
         _run(CREATE, folder)

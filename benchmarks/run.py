@@ -1,4 +1,4 @@
-"""Runs the measured rows: a table for people, and build/bench.json for comparing.
+"""Run the benchmarks: print a table, and write build/bench.json for comparisons.
 
 python -m benchmarks.run [--only NAME …] [--out FILE]
 """
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from metaadapter import __version__
 
-# Each module has `measure() -> dict[str, float]`: figures by name, the name ending in the unit.
+# Each module has `measure() -> dict[str, float]`: name → figure; a name ends in the unit.
 ROWS = {
     "encode-throughput": "benchmarks.encode_throughput",
     "adapt-latency": "benchmarks.adapt_latency",
@@ -62,7 +62,7 @@ def as_table(figures: dict[str, dict[str, float]]) -> Table:
 
 
 def describe_machine() -> dict[str, str | int | None]:
-    """What a figure depends on besides the code."""
+    """The facts besides the code that figures depend on."""
     return {
         "metaadapter": __version__,
         "torch": torch.__version__,

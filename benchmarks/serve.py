@@ -1,4 +1,4 @@
-"""How long the page waits: a picture is added to a class, encoded, and all answers are new."""
+"""The time of the page to add a picture to a class, encode it, and predict again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from metaadapter.apps.page.session import Session
 from metaadapter.features.encoder_by_name import load_encoder
 
 N_WAY, N_SHOT, N_TRAY, REPEATS = 20, 20, 2000, 7
-# How far pictures lie from the mean of their class, in units of its length.
+# The distance of pictures from the mean of their class, relative to its length.
 SPREAD = 1.5
 
 

@@ -1,9 +1,9 @@
-"""How right the advice of `metaadapter doctor --advise` is, on pictures with known faults.
+"""The precision and recall of `metaadapter doctor --advise` on pictures with known faults.
 
     python -m benchmarks.advice STORE… [--seeds 20]
 
-Stores are those of `metaadapter encode`, made on this machine, their picture files still there.
-Each draw is of ten classes. Prints the tables of docs/explanation/advice.md.
+The stores are written by `metaadapter encode` on this machine, and their picture files must still
+exist. Each draw has ten classes. Prints the tables of docs/explanation/advice.md.
 """
 
 from __future__ import annotations
@@ -34,45 +34,51 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stores", type=Path, nargs="+")
     parser.add_argument("--seeds", type=int, default=20)
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    stores = {path.name: FeatureStore.open(path) for path in given.stores}
+    stores = {path.name: FeatureStore.open(path) for path in options.stores}
     sets = {name: read(store) for name, store in stores.items()}
-    cells = [(name, some, n_shot) for name, some in sets.items() for n_shot in SHOTS]
+    cells = [(name, pictures, n_shot) for name, pictures in sets.items() for n_shot in SHOTS]
     several = [cell for cell in cells if cell[2] > 1]
-    n = given.seeds
+    n = options.seeds
     table(
         "5 % of the labels wrong, at least one",
-        ["set", "shots", "precision", "recall", "points won by putting the first right"],
-        [[name, k, *measure_labels(some, k, n)] for name, some, k in several],
+        ["set", "shots", "precision", "recall", "points gained by correcting the first"],
+        [[name, k, *measure_labels(pictures, k, n)] for name, pictures, k in several],
     )
     table(
         "Two names swapped",
-        ["set", "shots", "precision", "recall", "points won by putting them right"],
-        [[name, k, *measure_names(some, k, n)] for name, some, k in cells],
+        ["set", "shots", "precision", "recall", "points gained by correcting them"],
+        [[name, k, *measure_names(pictures, k, n)] for name, pictures, k in cells],
     )
     table(
         "Unequal numbers of pictures, 1 to the shots",
-        ["set", "shots", "draws with advice", "points won by a picture of the first class", "any"],
-        [[name, k, *measure_needs(some, k, n)] for name, some, k in several],
+        [
+            "set",
+            "shots",
+            "draws with advice",
+            "points gained by a picture of the first class",
+            "of any class",
+        ],
+        [[name, k, *measure_needs(pictures, k, n)] for name, pictures, k in several],
     )
     table(
         "Pairs of classes, error between the two on other pictures, %",
-        ["set", "shots", "pairs told a draw", "error of those", "of all pairs"],
-        [[name, k, *measure_confusions(some, k, n)] for name, some, k in several],
+        ["set", "shots", "pairs reported per draw", "error of these", "of all pairs"],
+        [[name, k, *measure_confusions(pictures, k, n)] for name, pictures, k in several],
     )
     table(
-        "Pictures as they are: pieces of advice a draw",
+        "Unchanged pictures: pieces of advice per draw",
         ["set", "shots", *KINDS],
-        [[name, k, *measure_alarms(some, k, n)] for name, some, k in cells],
+        [[name, k, *measure_alarms(pictures, k, n)] for name, pictures, k in cells],
     )
     encoders = {store.encoder: FrozenEncoder.load(store.encoder) for store in stores.values()}
     table(
-        "Copies that are told of, among 8 pictures of each class",
+        "Detected copies, among 8 pictures of each class",
         ["set", *ALTERED],
         [
-            [name, *measure_copies(some, encoders[stores[name].encoder], 8).values()]
-            for name, some in sets.items()
+            [name, *measure_copies(pictures, encoders[stores[name].encoder], 8).values()]
+            for name, pictures in sets.items()
         ],
     )
 

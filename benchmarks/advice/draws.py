@@ -1,4 +1,4 @@
-"""Draws of labelled pictures from a store, and others of the same classes to measure by."""
+"""Draws of labelled pictures from a store, with other pictures of the same classes as queries."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ class Set(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """Labelled pictures, others of the same classes, and what each name says."""
+    """Labelled pictures, queries of the same classes, and the text features of the names."""
 
     features: np.ndarray
     labels: np.ndarray
     texts: dict[str, np.ndarray]
     queries: np.ndarray
     query_labels: np.ndarray
-    further: dict[str, np.ndarray]
-    """class → features of two pictures that are in neither."""
+    spare: dict[str, np.ndarray]
+    """Class → features of two more pictures."""
     blocks: tuple[int, ...]
 
     def advice(self) -> list[Advice]:
         return advise(self.features, self.labels.tolist(), self.texts, blocks=self.blocks)
 
     def confusion(self) -> np.ndarray:
-        """(q, N) log-probabilities of the queries by the generator that ships."""
+        """(q, N) log-probabilities of the queries by the shipped generator."""
         classes = sorted(self.texts)
         rows = torch.from_numpy(self.features)
         numbers = torch.from_numpy(np.searchsorted(classes, self.labels))
@@ -71,24 +71,24 @@ def read(store: FeatureStore) -> Set:
     )
 
 
-def draw(some: Set, shots: dict[str, int] | int, rng: np.random.Generator) -> Draw:
-    classes = rng.permutation(sorted(some.texts))[:N_WAY]
+def draw(pictures: Set, shots: dict[str, int] | int, rng: np.random.Generator) -> Draw:
+    classes = rng.permutation(sorted(pictures.texts))[:N_WAY]
     if isinstance(shots, dict):
         shots = dict(zip(classes, shots.values(), strict=False))
     rows: dict[str, list[int]] = defaultdict(list)
-    further = {}
+    spare = {}
     for label in classes:
-        own = rng.permutation(np.flatnonzero(some.labels == label))
+        of_class = rng.permutation(np.flatnonzero(pictures.labels == label))
         n_own = shots[label] if isinstance(shots, dict) else shots
-        rows["support"] += own[:n_own].tolist()
-        further[label] = some.features[own[n_own : n_own + 2]]
-        rows["queries"] += own[n_own + 2 :][:QUERIES].tolist()
+        rows["support"] += of_class[:n_own].tolist()
+        spare[label] = pictures.features[of_class[n_own : n_own + 2]]
+        rows["queries"] += of_class[n_own + 2 :][:QUERIES].tolist()
     return Draw(
-        some.features[rows["support"]],
-        some.labels[rows["support"]],
-        {label: some.texts[label] for label in classes},
-        some.features[rows["queries"]],
-        some.labels[rows["queries"]],
-        further,
-        some.blocks,
+        pictures.features[rows["support"]],
+        pictures.labels[rows["support"]],
+        {label: pictures.texts[label] for label in classes},
+        pictures.features[rows["queries"]],
+        pictures.labels[rows["queries"]],
+        spare,
+        pictures.blocks,
     )

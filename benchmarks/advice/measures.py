@@ -1,4 +1,4 @@
-"""How right each kind of advice is: one row of a table for a set and a number of pictures."""
+"""The measures of each kind of advice: a table row for a set and a number of pictures."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ WRONG_LABELS = 0.05
 N_ALTERED = 15
 
 
-def measure_labels(some: Set, n_shot: int, n_seeds: int) -> list[object]:
-    hits, n_told, n_wrong, gains = 0, 0, 0, []
+def measure_labels(pictures: Set, n_shot: int, n_seeds: int) -> list[object]:
+    hits, n_reported, n_wrong, gains = 0, 0, 0, []
     for seed in range(n_seeds):
         rng = np.random.default_rng([seed, n_shot])
-        right = draw(some, n_shot, rng)
+        correct = draw(pictures, n_shot, rng)
         several, wrong = with_wrong_labels(
-            right, max(1, round(WRONG_LABELS * len(right.labels))), rng
+            correct, max(1, round(WRONG_LABELS * len(correct.labels))), rng
         )
-        told = [each.pictures[0] for each in found(several.advice(), "label")]
-        hits, n_told = hits + len(wrong & {*told}), n_told + len(told)
+        reported = [advice.pictures[0] for advice in of_kind(several.advice(), "label")]
+        hits, n_reported = hits + len(wrong & {*reported}), n_reported + len(reported)
         n_wrong += min(len(wrong), 5)
-        for place in told[:1]:
+        for place in reported[:1]:
             labels = several.labels.copy()
-            labels[place] = right.labels[place]
+            labels[place] = correct.labels[place]
             if place in wrong:
                 gains.append(several._replace(labels=labels).accuracy() - several.accuracy())
-    return [hits / n_told if n_told else "–", hits / n_wrong, mean(gains)]
+    return [hits / n_reported if n_reported else "–", hits / n_wrong, mean(gains)]
 
 
-def measure_names(some: Set, n_shot: int, n_seeds: int) -> list[object]:
-    hits, n_told, gains = 0, 0, []
+def measure_names(pictures: Set, n_shot: int, n_seeds: int) -> list[object]:
+    hits, n_reported, gains = 0, 0, []
     for seed in range(n_seeds):
         rng = np.random.default_rng([seed, n_shot])
-        swapped, names = with_swapped_names(right := draw(some, n_shot, rng), rng)
-        told = found(swapped.advice(), "name")
-        good = [each for each in told if each.classes[0] in names]
-        hits, n_told = hits + bool(good), n_told + len(told)
+        swapped, names = with_swapped_names(correct := draw(pictures, n_shot, rng), rng)
+        reported = of_kind(swapped.advice(), "name")
+        good = [advice for advice in reported if advice.classes[0] in names]
+        hits, n_reported = hits + bool(good), n_reported + len(reported)
         if good:
-            gains.append(right.accuracy() - swapped.accuracy())
-    return [hits / n_told if n_told else "–", hits / n_seeds, mean(gains)]
+            gains.append(correct.accuracy() - swapped.accuracy())
+    return [hits / n_reported if n_reported else "–", hits / n_seeds, mean(gains)]
 
 
-def measure_confusions(some: Set, n_shot: int, n_seeds: int) -> list[object]:
-    """The held-out error between two classes: of pairs that are told of, and of all pairs."""
-    told_errors, all_errors = [], []
+def measure_confusions(pictures: Set, n_shot: int, n_seeds: int) -> list[object]:
+    """The held-out error between two classes, of reported pairs and of all pairs."""
+    reported_errors, all_errors = [], []
     for seed in range(n_seeds):
-        drawn = draw(some, n_shot, np.random.default_rng([seed, n_shot]))
+        drawn = draw(pictures, n_shot, np.random.default_rng([seed, n_shot]))
         classes = sorted(drawn.texts)
         log_p = drawn.confusion()
-        told = {each.classes for each in found(drawn.advice(), "confused")}
+        reported = {advice.classes for advice in of_kind(drawn.advice(), "confused")}
         for place, one in enumerate(classes):
             for other_place in range(place + 1, len(classes)):
                 other = classes[other_place]
@@ -65,22 +65,22 @@ def measure_confusions(some: Set, n_shot: int, n_seeds: int) -> list[object]:
                 wrong_one = (towards[drawn.query_labels == one] < 0).mean()
                 wrong_other = (towards[drawn.query_labels == other] > 0).mean()
                 all_errors.append(50 * (wrong_one + wrong_other))
-                if (one, other) in told:
-                    told_errors.append(all_errors[-1])
-    return [len(told_errors) / n_seeds, mean(told_errors), mean(all_errors)]
+                if (one, other) in reported:
+                    reported_errors.append(all_errors[-1])
+    return [len(reported_errors) / n_seeds, mean(reported_errors), mean(all_errors)]
 
 
-def measure_needs(some: Set, most: int, n_seeds: int) -> list[object]:
-    """What one picture more wins: of the first class that is told of, and of each."""
-    told_gains, all_gains, n_told = [], [], 0
+def measure_needs(pictures: Set, most: int, n_seeds: int) -> list[object]:
+    """The gain of one more picture, of the first reported class and of each class."""
+    reported_gains, all_gains, n_reported = [], [], 0
     for seed in range(n_seeds):
         rng = np.random.default_rng([seed, most])
         uneven = {str(place): int(rng.integers(1, most + 1)) for place in range(N_WAY)}
-        drawn = draw(some, uneven, rng)
+        drawn = draw(pictures, uneven, rng)
         before = drawn.accuracy()
-        told = found(drawn.advice(), "few_pictures")
-        n_told += bool(told)
-        for label, rows in drawn.further.items():
+        reported = of_kind(drawn.advice(), "few_pictures")
+        n_reported += bool(reported)
+        for label, rows in drawn.spare.items():
             gains = [
                 drawn._replace(
                     features=np.concatenate([drawn.features, row[None]]),
@@ -90,47 +90,47 @@ def measure_needs(some: Set, most: int, n_seeds: int) -> list[object]:
                 for row in rows
             ]
             all_gains += gains
-            if told and told[0].classes == (label,):
-                told_gains += gains
-    return [n_told / n_seeds, mean(told_gains), mean(all_gains)]
+            if reported and reported[0].classes == (label,):
+                reported_gains += gains
+    return [n_reported / n_seeds, mean(reported_gains), mean(all_gains)]
 
 
-def measure_copies(some: Set, encoder: FrozenEncoder, n_shot: int) -> dict[str, float]:
-    """The share of altered copies that are told of, each among ten classes of pictures."""
+def measure_copies(pictures: Set, encoder: FrozenEncoder, n_shot: int) -> dict[str, float]:
+    """The fraction of altered copies that are detected, each among ten classes of pictures."""
     rng = np.random.default_rng(0)
-    places = rng.permutation(len(some.labels))[:N_ALTERED]
-    pictures = [decode_image(Path(some.paths[place])) for place in places]
+    places = rng.permutation(len(pictures.labels))[:N_ALTERED]
+    originals = [decode_image(Path(pictures.paths[place])) for place in places]
     shares = {}
     for name, alter in ALTERED.items():
-        copies = encoder.encode_images([alter(picture) for picture in pictures])
+        copies = encoder.encode_images([alter(picture) for picture in originals])
         hits = 0
         for place, copy in zip(places, copies, strict=True):
-            label = some.labels[place]
-            drawn = draw(some, n_shot, rng)
-            texts = drawn.texts | {label: some.texts[label]}
-            features = np.concatenate([drawn.features, some.features[[place]], copy[None]])
+            label = pictures.labels[place]
+            drawn = draw(pictures, n_shot, rng)
+            texts = drawn.texts | {label: pictures.texts[label]}
+            features = np.concatenate([drawn.features, pictures.features[[place]], copy[None]])
             both = {len(features) - 2, len(features) - 1}
             labels = np.append(drawn.labels, [label, label])
-            told = found(
+            reported = of_kind(
                 drawn._replace(features=features, labels=labels, texts=texts).advice(),
                 "near_duplicate",
             )
-            hits += any(both <= {*each.pictures} for each in told)
+            hits += any(both <= {*advice.pictures} for advice in reported)
         shares[name] = hits / len(places)
     return shares
 
 
-def measure_alarms(some: Set, n_shot: int, n_seeds: int) -> list[object]:
-    """Pieces of advice a draw, of each kind, on pictures as they are."""
+def measure_alarms(pictures: Set, n_shot: int, n_seeds: int) -> list[object]:
+    """Pieces of advice per draw, of each kind, on unchanged pictures."""
     counts = dict.fromkeys(KINDS, 0)
     for seed in range(n_seeds):
-        for each in draw(some, n_shot, np.random.default_rng([seed, n_shot])).advice():
-            counts[each.kind] += 1
+        for advice in draw(pictures, n_shot, np.random.default_rng([seed, n_shot])).advice():
+            counts[advice.kind] += 1
     return [count / n_seeds for count in counts.values()]
 
 
-def found(advice: list[Advice], kind: str) -> list[Advice]:
-    return [each for each in advice if each.kind == kind]
+def of_kind(advice: list[Advice], kind: str) -> list[Advice]:
+    return [piece for piece in advice if piece.kind == kind]
 
 
 def mean(values: list[float]) -> float | str:

@@ -1,9 +1,9 @@
-"""Recall after a few pairs of a domain, both ways, for each way to use them.
+"""Recall in both directions after a few pairs of a domain, for each method.
 
     python -m benchmarks.ranking DOMAIN… [--pairs 4 16 64] [--draws 20] [--out FILE]
 
-DOMAIN is a feature store, whose class names are its captions, or a manifest. STORE@odd
-has every second name alone, STORE@new orders names that no pair has.
+DOMAIN is a feature store, whose class names are its captions, or a manifest. STORE@odd has
+only every second name; STORE@new ranks names that no pair has.
 docs/explanation/captions.md has the tables.
 """
 
@@ -38,13 +38,13 @@ def main() -> None:
     for source in options.domains:
         domain = read_domain(source)
         for n_pairs in options.pairs:
-            found = defaultdict(list)
+            recalls_of = defaultdict(list)
             for draw in draws(domain, n_pairs, options.draws):
                 for name in options.methods:
                     scores = METHODS[name](draw, domain.looks)
-                    found[name].append(recalls(scores, draw.caption_of))
-            base = np.array(found["frozen"]) if "frozen" in found else None
-            for name, values in found.items():
+                    recalls_of[name].append(recalls(scores, draw.caption_of))
+            base = np.array(recalls_of["frozen"]) if "frozen" in recalls_of else None
+            for name, values in recalls_of.items():
                 figures.append(_row(domain.name, n_pairs, name, np.array(values), base))
                 sys.stdout.write(_line(figures[-1]))
                 sys.stdout.flush()
@@ -53,12 +53,12 @@ def main() -> None:
 
 
 def recalls(scores: np.ndarray, caption_of: np.ndarray) -> list[float]:
-    """Recall at 1, 5 and 10 in %: captions of pictures, then pictures of captions that have any."""
-    own = scores[np.arange(len(caption_of)), caption_of]
-    place = (scores > own[:, None]).sum(1)
+    """Recall at 1, 5 and 10 in %: captions of pictures, then pictures of captions."""
+    correct = scores[np.arange(len(caption_of)), caption_of]
+    place = (scores > correct[:, None]).sum(1)
     order = np.argsort(-scores, axis=0, kind="stable")[: max(AT)]
-    asked = np.unique(caption_of)
-    hit = (caption_of[order] == np.arange(scores.shape[1]))[:, asked]
+    with_pictures = np.unique(caption_of)
+    hit = (caption_of[order] == np.arange(scores.shape[1]))[:, with_pictures]
     return [
         *(100 * float((place < k).mean()) for k in AT),
         *(100 * float(hit[:k].any(0).mean()) for k in AT),

@@ -1,4 +1,4 @@
-"""Draws of pairs and of what is ordered after them, from feature stores and manifests."""
+"""Draws of pairs and of candidates to rank, from feature stores and manifests."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.labs.ranking.captions import captions_of, encode_captions
 
 MOST_PICTURES, MOST_CAPTIONS = 600, 100
-# Which of the names in alphabetical order a domain has: a set can serve choices and the test.
+# The names that a domain has, in alphabetical order: one half for choices, one for the test.
 PARTS = {"even": 0, "odd": 1}
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Pictures, their captions, and which caption is whose."""
+    """Pictures, captions, and the caption of each picture."""
 
     name: str
     pictures: np.ndarray
@@ -29,12 +29,12 @@ class Domain:
     caption_of: np.ndarray
     looks: dict
     new_captions: bool
-    """The captions that are ordered are none of the pairs'."""
+    """The candidate captions are not those of the pairs."""
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Pairs, and the pictures and captions to be ordered."""
+    """Pairs, and the candidate pictures and captions."""
 
     pair_pictures: np.ndarray
     pair_captions: np.ndarray
@@ -46,8 +46,8 @@ class Draw:
 def read_domain(source: str) -> Domain:
     """Read STORE, STORE@even, STORE@odd, STORE@new, or a manifest with captions.
 
-    The names of a store's classes are its captions; with @new those of the pairs and those that are
-    ordered differ, as they do in manifests and where each class has one picture.
+    The captions of a store are the names of its classes. With @new, in manifests, and if each class
+    has one picture, the captions of the pairs are not candidates.
     """
     place, _, part = source.partition("@")
     if Path(place).is_file():
@@ -87,23 +87,23 @@ def _of_manifest(manifest: Path) -> Domain:
 
 
 def draws(domain: Domain, n_pairs: int, n_draws: int) -> Iterator[Draw]:
-    """Yield draws, each of its own random numbers; those of more pairs are others."""
+    """Yield draws, each with its own seed, which depends on the number of pairs."""
     for number in range(n_draws):
         rng = np.random.default_rng([n_pairs, number])
         captions = rng.permutation(len(domain.captions))
         half = len(captions) // 2
-        of_pairs, asked = captions, captions
+        of_pairs, candidates = captions, captions
         if domain.new_captions:
-            of_pairs, asked = captions[:half], captions[half:][:MOST_CAPTIONS]
+            of_pairs, candidates = captions[:half], captions[half:][:MOST_CAPTIONS]
         rows = rng.permutation(np.flatnonzero(np.isin(domain.caption_of, of_pairs)))
         pairs = rows[:n_pairs]
-        others = np.setdiff1d(np.flatnonzero(np.isin(domain.caption_of, asked)), pairs)
+        others = np.setdiff1d(np.flatnonzero(np.isin(domain.caption_of, candidates)), pairs)
         others = rng.permutation(others)[:MOST_PICTURES]
-        place = {caption: number for number, caption in enumerate(asked)}
+        place = {caption: number for number, caption in enumerate(candidates)}
         yield Draw(
             domain.pictures[pairs],
             domain.captions[domain.caption_of[pairs]],
             domain.pictures[others],
-            domain.captions[asked],
+            domain.captions[candidates],
             np.array([place[domain.caption_of[row]] for row in others]),
         )

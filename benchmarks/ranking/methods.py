@@ -1,4 +1,4 @@
-"""Ways to score pictures with captions after a few pairs: ours in steps, and trained peers."""
+"""Methods to score pictures with captions after a few pairs: parts of ours, and trained peers."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from benchmarks.ranking.domains import Draw
 from metaadapter.labs.ranking.candidates import level_candidates
 from metaadapter.labs.ranking.pair_adapter import PairAdapter, fit_pairs
 
-# What did best of a few on the domains for choices.
+# The best of a few on the domains for choices.
 STEPS, LEARNING_RATE, BOTTLENECK, RANK, RATIO = 100, 1e-3, 64, 16, 0.2
 TEMPERATURE = 28.0
 
 
 def frozen(draw: Draw, _: dict) -> np.ndarray:
-    """The encoder's own cosine."""
+    """The cosine of the encoder."""
     return draw.pictures @ draw.captions.T
 
 
 def centred(draw: Draw, looks: dict) -> np.ndarray:
-    """The means of pairs taken away, no more."""
+    """Subtract the means of the pairs, nothing else."""
     adapter = fit_pairs(draw.pair_pictures, draw.pair_captions, **looks)
     bare = PairAdapter(
         adapter.picture_mean,
@@ -36,14 +36,14 @@ def centred(draw: Draw, looks: dict) -> np.ndarray:
 
 
 def pairs(draw: Draw, looks: dict, *, hubs: bool = True) -> np.ndarray:
-    """What `metaadapter rank` does."""
+    """The method of `metaadapter rank`."""
     adapter = fit_pairs(draw.pair_pictures, draw.pair_captions, **looks)
     rows = adapter.picture_rows(draw.pictures, hubs=hubs)
     return rows @ adapter.caption_rows(draw.captions, hubs=hubs).T
 
 
 def together(draw: Draw, looks: dict, *, n_pairs: int | None = None) -> np.ndarray:
-    """What `metaadapter rank --together` does; without pairs where their number is 0."""
+    """The method of `metaadapter rank --together`; without pairs if `n_pairs` is 0."""
     adapter = fit_pairs(
         draw.pair_pictures[:n_pairs],
         draw.pair_captions[:n_pairs],
@@ -59,7 +59,7 @@ def together(draw: Draw, looks: dict, *, n_pairs: int | None = None) -> np.ndarr
 
 
 def trained(draw: Draw, _: dict, *, lora: bool) -> np.ndarray:
-    """A bottleneck on pictures (CLIP-Adapter), or low-rank maps of both, by contrast of pairs."""
+    """A contrastive bottleneck on pictures (CLIP-Adapter), or low-rank maps of both."""
     torch.manual_seed(0)
     x, t, pictures, captions = (
         torch.from_numpy(rows)

@@ -1,10 +1,10 @@
-"""How often a question about the colour of an object in a scene is answered, after a few pairs.
+"""The accuracy on questions about the colour of an object in a scene, after a few pairs.
 
     python -m benchmarks.ranking.scene_questions SCENES/test.jsonl [--questions 400]
 
-The scenes are those of `python -m tools.scenes.make`. A pair is a picture with the sentence of the
-right answer; the others are asked. Beside the whole picture stands the true box of the object: the
-most that finding it could give.
+`python -m tools.scenes.make` makes the scenes. A pair is a picture with the sentence of the correct
+answer; the other pictures are queries. The true box of the object is measured as well, as an upper
+bound for a method that finds it.
 """
 
 from __future__ import annotations
@@ -31,33 +31,35 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=400)
     options = parser.parse_args()
     encoder = FrozenEncoder.load("tiny")
-    asked = _colours(options.scenes)[: options.questions]
+    questions = _colours(options.scenes)[: options.questions]
     texts = [
-        encoder.encode_texts(answer_sentences(each["question"], each["answers"]), templates="{}")
-        for _, each, _ in asked
+        encoder.encode_texts(
+            answer_sentences(question["question"], question["answers"]), templates="{}"
+        )
+        for _, question, _ in questions
     ]
-    right = [each["right"] for _, each, _ in asked]
+    right = [question["right"] for _, question, _ in questions]
     pictures = {
-        "whole picture": [path for path, _, _ in asked],
-        "true box": [Crop(path, box) for path, _, box in asked],
+        "whole picture": [path for path, _, _ in questions],
+        "true box": [Crop(path, box) for path, _, box in questions],
     }
-    for name, each in pictures.items():
-        rows = encoder.encode_images(each)
+    for name, images in pictures.items():
+        rows = encoder.encode_images(images)
         cells = [_accuracy(encoder, rows, texts, right, n) for n in PAIRS]
-        sys.stdout.write(f"| {name}, {len(asked)} questions | {' | '.join(cells)} |\n")
+        sys.stdout.write(f"| {name}, {len(questions)} questions | {' | '.join(cells)} |\n")
 
 
 def _colours(scenes: Path) -> list[tuple[Path, dict, Box]]:
-    found = []
+    questions = []
     for line in scenes.read_text(encoding="utf-8").splitlines():
         scene = parse_json(line)
-        boxes = {f"the {each['name']}": each["box"] for each in scene["objects"]}
+        boxes = {f"the {part['name']}": part["box"] for part in scene["objects"]}
         for question in scene["questions"]:
             if question["kind"] == "colour":
                 left, top, right, bottom = boxes[question["phrase"]]
                 box = Box(left, top, right - left, bottom - top)
-                found.append((scenes.parent / scene["picture"], question, box))
-    return found
+                questions.append((scenes.parent / scene["picture"], question, box))
+    return questions
 
 
 def _accuracy(
@@ -67,20 +69,20 @@ def _accuracy(
     right: list[int],
     n_pairs: int,
 ) -> str:
-    own = np.stack([each[number] for each, number in zip(texts, right, strict=True)])
-    found = []
+    correct = np.stack([text[number] for text, number in zip(texts, right, strict=True)])
+    accuracies = []
     for number in range(N_DRAWS):
         order = np.random.default_rng(number).permutation(len(rows))
         pairs, others = order[:n_pairs], order[max(PAIRS) :]
         looks = {"zoom": encoder.zoom, "blocks": encoder.look_blocks}
-        adapter = fit_pairs(rows[pairs], own[pairs], **looks)
+        adapter = fit_pairs(rows[pairs], correct[pairs], **looks)
         answers = [
             int((adapter.picture_rows(rows[[n]]) @ adapter.caption_rows(texts[n]).T).argmax())
             for n in others
         ]
-        found.append(100 * np.mean([answers[i] == right[n] for i, n in enumerate(others)]))
-    error = 1.96 * np.std(found, ddof=1) / N_DRAWS**0.5
-    return f"{np.mean(found):.1f} ± {error:.1f}"
+        accuracies.append(100 * np.mean([answers[i] == right[n] for i, n in enumerate(others)]))
+    error = 1.96 * np.std(accuracies, ddof=1) / N_DRAWS**0.5
+    return f"{np.mean(accuracies):.1f} ± {error:.1f}"
 
 
 if __name__ == "__main__":
