@@ -1,1 +1,1 @@
-"""Advice on labelled pictures: what to look at first."""
+"""Advice on labelled pictures: what to check first."""

@@ -1,1 +1,1 @@
-"""Published few-shot methods over frozen features, and the scores that tell strangers."""
+"""Published few-shot methods over frozen features, and scores that recognize strangers."""

@@ -1,0 +1,1 @@
+"""Reports of evaluations as pages, Markdown and JSON."""

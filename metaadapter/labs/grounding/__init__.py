@@ -1,1 +1,1 @@
-"""Where in a picture."""
+"""The place of a phrase in a picture."""

@@ -1,1 +1,1 @@
-"""Captions for pictures and pictures for captions."""
+"""Captions in order for pictures, and pictures for captions."""

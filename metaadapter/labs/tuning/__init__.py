@@ -1,1 +1,1 @@
-"""Training inside an encoder's towers for one task, where left-out pictures bear it out."""
+"""Training inside an encoder's towers for one task, kept if it helps left-out pictures."""

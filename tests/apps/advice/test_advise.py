@@ -42,10 +42,10 @@ def test_advise__wrong_labels_put_right__says_nothing_more(clean):
 def test_advise__as_many_wrong_labels_as_right_ones__doubts_a_minority_of_the_class(clean):
     wrong = clean.labelled(_3="owl", _4="owl", _9="owl", _10="owl", _15="owl", _16="owl")
 
-    told = of_kind(wrong.advice(), "label")
+    advice = of_kind(wrong.advice(), "label")
 
-    assert 0 < len(told) <= (len(wrong.places("owl")) - 1) // 2
-    assert {each.pictures[0] for each in told} <= {3, 4, 9, 10, 15, 16}
+    assert 0 < len(advice) <= (len(wrong.places("owl")) - 1) // 2
+    assert {each.pictures[0] for each in advice} <= {3, 4, 9, 10, 15, 16}
 
 
 def test_advise__copy_in_another_class__is_told_once_and_harms_no_other_picture(clean):
@@ -177,10 +177,10 @@ def test_advise__many_wrong_labels__tells_the_most_doubtful_five(make_pictures):
     pictures = make_pictures(labels, n_shot=8)
     wrong = {f"_{8 * number}": labels[(number + 5) % 12] for number in range(12)}
 
-    told = of_kind(pictures.labelled(**wrong).advice(), "label")
+    advice = of_kind(pictures.labelled(**wrong).advice(), "label")
 
-    assert len(told) == 5
-    assert {f"_{each.pictures[0]}" for each in told} <= set(wrong)
+    assert len(advice) == 5
+    assert {f"_{each.pictures[0]}" for each in advice} <= set(wrong)
 
 
 @pytest.fixture(scope="module")
@@ -206,11 +206,11 @@ def test_advise__pictures_in_another_order__is_the_same(faulty):
 
     shuffled = faulty.kept(order)
 
-    told = [
+    advice = [
         (each.kind, each.sentence, {*order[list(each.pictures)].tolist()})
         for each in shuffled.advice()
     ]
-    assert told == [(each.kind, each.sentence, {*each.pictures}) for each in faulty.advice()]
+    assert advice == [(each.kind, each.sentence, {*each.pictures}) for each in faulty.advice()]
 
 
 def test_advise__classes_in_another_order__is_the_same(faulty):
@@ -221,11 +221,11 @@ def test_advise__classes_in_another_order__is_the_same(faulty):
 
     renamed = replace(faulty, texts=texts, labels=labels)
 
-    told = [
+    advice = [
         (each.kind, {back[label] for label in each.classes}, {*each.pictures})
         for each in renamed.advice()
     ]
-    assert told == [(each.kind, {*each.classes}, {*each.pictures}) for each in faulty.advice()]
+    assert advice == [(each.kind, {*each.classes}, {*each.pictures}) for each in faulty.advice()]
 
 
 def test_advise__features_rotated_and_longer__is_the_same(faulty):
@@ -273,9 +273,9 @@ def test_advise__too_many_pictures__says_how_many_are_taken():
 def test_advise__classes_of_nothing_but_copies__tells_each(clean):
     twice = clean.kept([place for first in range(0, 36, 6) for place in (first, first)])
 
-    told = of_kind(twice.advice(), "near_duplicate")
+    advice = of_kind(twice.advice(), "near_duplicate")
 
-    assert [each.pictures for each in told] == [(0, 1), (2, 3), (4, 5), (6, 7), (8, 9)]
+    assert [each.pictures for each in advice] == [(0, 1), (2, 3), (4, 5), (6, 7), (8, 9)]
 
 
 def test_advise__pictures_all_the_same__are_copies(clean):

@@ -27,10 +27,10 @@ def of_tiny(tmp_path_factory, labelled):
 
 
 def test_ground__each_picture__gets_a_line_with_its_box_and_score(run, adapter, unlabelled):
-    found = run("ground", adapter, unlabelled, "the red fox")
+    result = run("ground", adapter, unlabelled, "the red fox")
 
-    lines = [line.split("\t") for line in found.out.splitlines()]
-    assert found.code == 0
+    lines = [line.split("\t") for line in result.out.splitlines()]
+    assert result.code == 0
     assert [line[0] for line in lines] == [str(path) for path in sorted(unlabelled.iterdir())]
     for _, left, top, right, bottom, score in lines:
         assert 0 <= float(left) < float(right) <= 1
@@ -39,27 +39,27 @@ def test_ground__each_picture__gets_a_line_with_its_box_and_score(run, adapter, 
 
 
 def test_ground__another_encoder__answers_without_training_and_says_so(run, adapter, unlabelled):
-    found = run("ground", adapter, unlabelled / "lynx-0.png", "the red fox", "--json")
+    result = run("ground", adapter, unlabelled / "lynx-0.png", "the red fox", "--json")
 
-    assert found.document["trained"] is False
-    assert "was trained with the encoder tiny" in found.document["warnings"][0]
-    assert "without training" in found.err
+    assert result.document["trained"] is False
+    assert "was trained with the encoder tiny" in result.document["warnings"][0]
+    assert "without training" in result.err
 
 
 def test_ground__the_encoder_of_the_weights__answers_with_them(run, of_tiny, unlabelled):
-    found = run("ground", of_tiny, unlabelled / "lynx-0.png", "the red fox", "--json")
+    result = run("ground", of_tiny, unlabelled / "lynx-0.png", "the red fox", "--json")
 
-    assert found.document["trained"] is True
-    assert found.document["warnings"] == []
+    assert result.document["trained"] is True
+    assert result.document["warnings"] == []
 
 
 def test_ground__document__is_as_documented(run, adapter, unlabelled, tmp_path):
     out = tmp_path / "fox.png"
 
-    found = run("ground", adapter, unlabelled / "lynx-0.png", "fox", "--out", out, "--json")
+    result = run("ground", adapter, unlabelled / "lynx-0.png", "fox", "--out", out, "--json")
 
-    assert agrees(found.document, "metaadapter.ground/1")
-    assert found.document["found"][0]["heat_map"] == str(out)
+    assert agrees(result.document, "metaadapter.ground/1")
+    assert result.document["found"][0]["heat_map"] == str(out)
 
 
 def test_ground__out__is_the_picture_with_its_map(run, adapter, unlabelled, tmp_path):
@@ -95,21 +95,21 @@ def test_ground__boxes_of_a_list__are_left_aside_and_told(run, adapter, labelled
     lines = ["path,box_left,box_top,box_width,box_height", *(f"{picture},{box}" for box in boxes)]
     manifest.write_text("\n".join(lines))
 
-    found = run("ground", adapter, manifest, "fox", "--json").document
+    result = run("ground", adapter, manifest, "fox", "--json").document
 
-    assert found["found"] == run("ground", adapter, picture, "fox", "--json").document["found"]
-    assert any("boxes are ignored" in each for each in found["warnings"])
+    assert result["found"] == run("ground", adapter, picture, "fox", "--json").document["found"]
+    assert any("boxes are ignored" in each for each in result["warnings"])
 
 
 def test_ground__out_that_cannot_be_written__is_told(run, adapter, unlabelled, tmp_path):
     (tmp_path / "file").touch()
 
-    told = run(
+    result = run(
         "ground", adapter, unlabelled / "lynx-0.png", "fox", "-o", tmp_path / "file" / "x.png"
     )
 
-    assert told.code == 3
-    assert "cannot write the heat map" in told.err
+    assert result.code == 3
+    assert "cannot write the heat map" in result.err
 
 
 def test_ground__a_single_picture_and_a_folder__makes_a_file_in_it(
@@ -164,11 +164,11 @@ def test_ground__an_unreadable_picture__is_told_and_the_others_answered(
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
 
-    found = run("ground", adapter, unlabelled / "lynx-0.png", broken, "fox", "--json")
+    result = run("ground", adapter, unlabelled / "lynx-0.png", broken, "fox", "--json")
 
-    assert found.code == 0
-    assert len(found.document["found"]) == 1
-    assert found.document["quarantined"][0]["path"] == str(broken)
+    assert result.code == 0
+    assert len(result.document["found"]) == 1
+    assert result.document["quarantined"][0]["path"] == str(broken)
     alone = run("ground", adapter, broken, "fox")
     assert alone.code == 3
     assert "none of the 1 pictures could be read" in alone.err
@@ -217,9 +217,9 @@ def test_ground__adapter_with_a_learned_prompt__shows_its_pictures_too(
     assert not run("adapt", labelled, "--out", out, "--no-zoom", "--prompt", 2).code
     assert load_adapter(out).config.prompt is not None
 
-    found = run("ground", out, unlabelled / "lynx-0.png", "the red fox", "--json").document
+    result = run("ground", out, unlabelled / "lynx-0.png", "the red fox", "--json").document
 
-    assert found["examples"] == "red_fox"
+    assert result["examples"] == "red_fox"
 
 
 def test_ground__place_that_cannot_be_written__is_told(run, adapter, unlabelled, tmp_path):

@@ -145,7 +145,7 @@ def test_rank__lists_both_ways__are_ordered_by_the_scores_of_the_pairs(
     texts = tmp_path / "captions.txt"
     texts.write_text("a blue thing\na red thing\na sandy thing\n")
 
-    found = lines(run("rank", ranking, unlabelled, texts, "--top", 2))
+    result = lines(run("rank", ranking, unlabelled, texts, "--top", 2))
 
     loaded, stored = FrozenEncoder.load(str(encoder)), load_pairs(ranking)
     adapter = fit_pairs(stored.pictures, stored.captions)
@@ -156,9 +156,9 @@ def test_rank__lists_both_ways__are_ordered_by_the_scores_of_the_pairs(
         adapter.picture_rows(features)
         @ adapter.caption_rows(loaded.encode_texts(captions, templates="{}")).T
     )
-    assert len(found) == 2 * (6 + 3)
-    assert [row[1] for row in found] == ["picture"] * 12 + ["caption"] * 6
-    for path, kind, place, answer, score in found:
+    assert len(result) == 2 * (6 + 3)
+    assert [row[1] for row in result] == ["picture"] * 12 + ["caption"] * 6
+    for path, kind, place, answer, score in result:
         if kind == "picture":
             of_one = scores[paths.index(Path(path))]
             answers = captions
@@ -170,9 +170,9 @@ def test_rank__lists_both_ways__are_ordered_by_the_scores_of_the_pairs(
 
 
 def test_rank__a_single_caption__has_no_list_for_each_picture(run, ranking, unlabelled):
-    found = lines(run("rank", ranking, unlabelled, "--text", "a red thing", "--top", 3))
+    result = lines(run("rank", ranking, unlabelled, "--text", "a red thing", "--top", 3))
 
-    assert [(row[0], row[1]) for row in found] == [("a red thing", "caption")] * 3
+    assert [(row[0], row[1]) for row in result] == [("a red thing", "caption")] * 3
 
 
 def test_rank__manifest_with_captions__tells_recall_and_warns_of_pictures_of_the_pairs(

@@ -109,7 +109,7 @@ def query():
 
 @pytest.fixture(scope="module")
 def few_rounds():
-    """What holds for every peer holds for the slow one after few rounds as after many."""
+    """Few rounds of a slow peer: the properties of every peer do not depend on their number."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["metaadapter.bench.peers.em_dirichlet"], "N_ROUNDS", 3)
         yield

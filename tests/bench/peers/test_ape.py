@@ -42,7 +42,7 @@ def cached(support, rows, labels, x_length, x):
 
 
 def check(support, rows, labels, query, scale, length_of):
-    found = classify(query, PEERS["APE"](support))[0]
+    result = classify(query, PEERS["APE"](support))[0]
 
     text = support.text_TND[0]
     wanted = [
@@ -54,7 +54,7 @@ def check(support, rows, labels, query, scale, length_of):
         ]
         for x in query[0]
     ]
-    torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float64))
+    torch.testing.assert_close(result, torch.tensor(wanted, dtype=torch.float64))
 
 
 # With the last three, other channels are kept if similarity is a mean over all pairs of classes,

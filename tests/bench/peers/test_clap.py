@@ -38,10 +38,10 @@ def test_clap__written_out_for_one_task__agrees(make_support, pictures_of, scale
         for wanted in range(3)
     ]
 
-    found = classify(query, PEERS["CLAP"](support))[0]
+    result = classify(query, PEERS["CLAP"](support))[0]
 
     classes = trained(rows, labels, text, trust, scale)
-    torch.testing.assert_close(found, scale * query[0] @ normalize(classes, dim=1).T)
+    torch.testing.assert_close(result, scale * query[0] @ normalize(classes, dim=1).T)
 
 
 def test_clap__class_without_text__is_free_and_others_ignore_it(
@@ -54,10 +54,10 @@ def test_clap__class_without_text__is_free_and_others_ignore_it(
     p = (scale * rows @ support.text_TND[0, 1:].T).softmax(1)
     trust = [0.0, float(p[labels == 1, 0].mean()), float(p[labels == 2, 1].mean())]
 
-    found = classify(query, PEERS["CLAP"](support))[0]
+    result = classify(query, PEERS["CLAP"](support))[0]
 
     classes = trained(rows, labels, start, trust, scale)
-    torch.testing.assert_close(found, scale * query[0] @ normalize(classes, dim=1).T)
+    torch.testing.assert_close(result, scale * query[0] @ normalize(classes, dim=1).T)
 
 
 def test_clap__texts_that_pictures_agree_with__move_less_than_in_zs_lp(make_support):

@@ -51,7 +51,7 @@ def test_peer_classifier__shuffled_labelled_rows__equals_the_peer_and_classify(p
     X, y = pictures(texts, 3, rng)
     X_new = rng.normal(size=(5, 16))
 
-    found = PeerClassifier(peer, texts, logit_scale=SCALE).fit(X, y).predict_proba(X_new)
+    result = PeerClassifier(peer, texts, logit_scale=SCALE).fit(X, y).predict_proba(X_new)
 
     def unit(rows):
         return torch.nn.functional.normalize(torch.as_tensor(np.array(rows)), dim=-1)
@@ -62,7 +62,7 @@ def test_peer_classifier__shuffled_labelled_rows__equals_the_peer_and_classify(p
     weights = PEERS[peer](Support.of_tasks(shots, text, logit_scale=SCALE))
     wanted = classify(unit(X_new)[None], weights)[0].softmax(-1)
     # Another order of the pictures rounds otherwise.
-    np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(result, wanted, rtol=1e-6, atol=1e-8)
 
 
 @parametrize_with_checks(
@@ -79,10 +79,10 @@ def test_peer_classifier__names_with_an_encoder__equal_their_vectors_and_scale(t
     X, y = pictures(texts, 2, rng)
     named = PeerClassifier("CLAP", {name: f"a {name}" for name in NAMES}, encoder=Encoder(texts))
 
-    found = named.fit(X, y).predict_proba(X)
+    result = named.fit(X, y).predict_proba(X)
 
     by_vector = PeerClassifier("CLAP", texts, logit_scale=SCALE).fit(X, y)
-    np.testing.assert_array_equal(found, by_vector.predict_proba(X))
+    np.testing.assert_array_equal(result, by_vector.predict_proba(X))
 
 
 def test_peer_classifier__encoder_by_its_name__equals_it(texts, rng, monkeypatch):
@@ -92,10 +92,10 @@ def test_peer_classifier__encoder_by_its_name__equals_it(texts, rng, monkeypatch
         "metaadapter.features.encoder_by_name.load_encoder", {"mine": encoder}.__getitem__
     )
 
-    found = PeerClassifier("GDA", names, encoder="mine").fit(X, y).predict_proba(X)
+    result = PeerClassifier("GDA", names, encoder="mine").fit(X, y).predict_proba(X)
 
     expected = PeerClassifier("GDA", names, encoder=encoder).fit(X, y).predict_proba(X)
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_peer_classifier__class_with_a_name_and_no_picture__has_a_column(texts, rng):
@@ -112,9 +112,9 @@ def test_peer_classifier__class_with_a_name_and_no_picture__has_a_column(texts, 
 def test_peer_classifier__no_pictures_but_names__gives_probabilities(peer, texts):
     classifier = PeerClassifier(peer, texts, logit_scale=SCALE)
 
-    found = classifier.fit(np.empty((0, 16)), []).predict_proba(np.stack(list(texts.values())))
+    result = classifier.fit(np.empty((0, 16)), []).predict_proba(np.stack(list(texts.values())))
 
-    np.testing.assert_allclose(found.sum(1), 1)
+    np.testing.assert_allclose(result.sum(1), 1)
 
 
 def test_peer_classifier__in_a_grid_search__peers_are_values_of_a_parameter(texts, rng):

@@ -27,9 +27,9 @@ def test_clip_adapter__module_trained_on_one_task__agrees(make_support, pictures
         cross_entropy(logits(rows), labels).backward()
         optimizer.step()
 
-    found = classify(query, PEERS["CLIP-Adapter"](support))[0]
+    result = classify(query, PEERS["CLIP-Adapter"](support))[0]
 
-    torch.testing.assert_close(found, logits(query[0]).detach())
+    torch.testing.assert_close(result, logits(query[0]).detach())
 
 
 def test_clip_adapter__callers_random_state__is_left_alone(make_support):

@@ -27,9 +27,9 @@ def test_cross_modal_probe__one_task_by_itself__agrees(make_support, pictures_of
     text = support.text_TND[0]
     batches = [pictures_of(support), (text, torch.arange(3))]
 
-    found = classify(query, PEERS["cross-modal probe"](support))[0]
+    result = classify(query, PEERS["cross-modal probe"](support))[0]
 
-    torch.testing.assert_close(found, scale * query[0] @ trained(batches, text, scale).T)
+    torch.testing.assert_close(result, scale * query[0] @ trained(batches, text, scale).T)
 
 
 def test_cross_modal_probe__class_without_text__has_pictures_as_its_only_samples(
@@ -41,6 +41,6 @@ def test_cross_modal_probe__class_without_text__has_pictures_as_its_only_samples
     start = torch.cat([support.means_TND[0, :1], text[1:]])
     batches = [pictures_of(support), (text[1:], torch.tensor([1, 2]))]
 
-    found = classify(query, PEERS["cross-modal probe"](support))[0]
+    result = classify(query, PEERS["cross-modal probe"](support))[0]
 
-    torch.testing.assert_close(found, scale * query[0] @ trained(batches, start, scale).T)
+    torch.testing.assert_close(result, scale * query[0] @ trained(batches, start, scale).T)

@@ -25,8 +25,8 @@ def likeliest(mean_log, start):
         slope = digamma(alpha.sum()) - digamma(alpha) + mean_log
         return -value, -slope * alpha
 
-    found = minimize(loss, np.log(start), jac=True, method="BFGS", options={"gtol": 1e-9})
-    return np.exp(found.x)
+    result = minimize(loss, np.log(start), jac=True, method="BFGS", options={"gtol": 1e-9})
+    return np.exp(result.x)
 
 
 def em_dirichlet(pool, labelled, labels, n_way):
@@ -60,7 +60,7 @@ def test_em_dirichlet__fitted_by_scipy_and_written_out__agrees(
     def probabilities(pictures):
         return [softmax(0.3 * scale * text @ x) for x in pictures]
 
-    found = logits_of(POOL_PEERS["EM-Dirichlet"](support), query)[0]
+    result = logits_of(POOL_PEERS["EM-Dirichlet"](support), query)[0]
 
     pool = probabilities(support.pool_TUD[0].numpy())
     alphas, shares = em_dirichlet(pool, probabilities(rows), labels, 3)
@@ -68,7 +68,7 @@ def test_em_dirichlet__fitted_by_scipy_and_written_out__agrees(
         softmax(densities(x, alphas) + np.log(shares)) for x in probabilities(query[0].numpy())
     ]
     # Steps end where they hardly move, a little before the maximum.
-    torch.testing.assert_close(found.exp(), torch.from_numpy(np.stack(wanted)), atol=1e-3, rtol=0)
+    torch.testing.assert_close(result.exp(), torch.from_numpy(np.stack(wanted)), atol=1e-3, rtol=0)
 
 
 def test_em_dirichlet__no_pool__fits_the_pictures_with_even_shares(
@@ -78,18 +78,18 @@ def test_em_dirichlet__no_pool__fits_the_pictures_with_even_shares(
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
     text = support.text_TND[0].numpy()
 
-    found = logits_of(POOL_PEERS["EM-Dirichlet"](support), query)[0]
+    result = logits_of(POOL_PEERS["EM-Dirichlet"](support), query)[0]
 
     logs = np.log([softmax(0.3 * scale * text @ x) for x in rows])
     alphas = [likeliest(logs[labels == c].mean(0), np.ones(3)) for c in range(3)]
     wanted = [softmax(densities(softmax(0.3 * scale * text @ x), alphas)) for x in query[0].numpy()]
-    torch.testing.assert_close(found.exp(), torch.from_numpy(np.stack(wanted)), atol=1e-3, rtol=0)
+    torch.testing.assert_close(result.exp(), torch.from_numpy(np.stack(wanted)), atol=1e-3, rtol=0)
 
 
 def test_em_dirichlet__names_alone__are_the_softmax_at_its_temperature(make_support, scale, query):
     support = make_support((1, 1, 1))
     support.support_mask_TNK[:] = False
 
-    found = logits_of(POOL_PEERS["EM-Dirichlet"](support), query)
+    result = logits_of(POOL_PEERS["EM-Dirichlet"](support), query)
 
-    torch.testing.assert_close(found, (0.3 * scale * query @ support.text_TND.mT).log_softmax(-1))
+    torch.testing.assert_close(result, (0.3 * scale * query @ support.text_TND.mT).log_softmax(-1))

@@ -31,7 +31,7 @@ def test_gda__scikit_learns_discriminant__agrees(
     support = make_support(shots)
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
 
-    found = classify(query, PEERS["GDA"](support))[0]
+    result = classify(query, PEERS["GDA"](support))[0]
 
     residuals = np.concatenate([rows[labels == c] - rows[labels == c].mean(0) for c in range(3)])
     covariance = np.cov(residuals.T)
@@ -43,20 +43,20 @@ def test_gda__scikit_learns_discriminant__agrees(
     discriminant = torch.from_numpy(lda.decision_function(query[0].numpy()))
     wanted = scale * query[0] @ support.text_TND[0].T + alpha * discriminant
     # scikit-learn adds the logarithm of the prior, the same for all classes.
-    torch.testing.assert_close(found.softmax(-1), wanted.softmax(-1))
-    torch.testing.assert_close(found, wanted - alpha * np.log(1 / 3))
+    torch.testing.assert_close(result.softmax(-1), wanted.softmax(-1))
+    torch.testing.assert_close(result, wanted - alpha * np.log(1 / 3))
 
 
 def test_gda__one_shot__is_spherical_about_the_pictures(make_support, scale, query):
     support = make_support((1, 1, 1))
     pictures = support.support_TNKD[0, :, 0]
 
-    found = classify(query, PEERS["GDA"](support))[0]
+    result = classify(query, PEERS["GDA"](support))[0]
 
     precision = 12 / np.trace(np.cov(pictures.numpy().T))
     halved = 0.5 * pictures.square().sum(-1)
     discriminant = 3e-2 * precision * (query[0] @ pictures.T - halved)
-    torch.testing.assert_close(found, scale * query[0] @ support.text_TND[0].T + discriminant)
+    torch.testing.assert_close(result, scale * query[0] @ support.text_TND[0].T + discriminant)
 
 
 @pytest.mark.parametrize(

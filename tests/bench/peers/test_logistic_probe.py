@@ -29,11 +29,11 @@ def test_logistic_probe__penalised_likelihood_minimised_by_scipy__agrees(
 
     minimum = minimize(loss, np.zeros(39), jac=True, tol=1e-12, options={"maxiter": 10_000}).x
 
-    found = classify(query, PEERS["logistic probe"](support))[0]
+    result = classify(query, PEERS["logistic probe"](support))[0]
 
     wanted = query[0].numpy() @ minimum[:36].reshape(3, 12).T + minimum[36:]
     torch.testing.assert_close(
-        found.softmax(-1), torch.from_numpy(wanted).softmax(-1), rtol=1e-5, atol=1e-6
+        result.softmax(-1), torch.from_numpy(wanted).softmax(-1), rtol=1e-5, atol=1e-6
     )
 
 
@@ -49,10 +49,10 @@ def test_logistic_probe__two_classes__probability_is_the_sigmoid_of_one_vector(
 
     minimum = minimize(loss, np.zeros(13), tol=1e-12, options={"maxiter": 10_000}).x
 
-    found = classify(query, PEERS["logistic probe"](support))[0].softmax(-1)
+    result = classify(query, PEERS["logistic probe"](support))[0].softmax(-1)
 
     wanted = torch.sigmoid(torch.from_numpy(query[0].numpy() @ minimum[:12] + minimum[12]))
-    torch.testing.assert_close(found[:, 1], wanted, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(result[:, 1], wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("shots", [(3, 0, 2), (0, 2, 0), (3, 2, 0, 4)])
@@ -67,8 +67,8 @@ def test_logistic_probe__class_without_a_picture__is_never_the_answer(make_suppo
 
 def test_logistic_probe__texts__do_not_matter(make_support, query):
     support = make_support((3, 1, 2))
-    found = classify(query, PEERS["logistic probe"](support))
+    result = classify(query, PEERS["logistic probe"](support))
 
     support.text_TND.neg_()
 
-    assert torch.equal(classify(query, PEERS["logistic probe"](support)), found)
+    assert torch.equal(classify(query, PEERS["logistic probe"](support)), result)

@@ -32,7 +32,7 @@ def test_lp_plus_plus__autograd_on_one_task__agrees(make_support, pictures_of, s
         if i % 10 == 9:
             alpha.data -= text_step * alpha.grad
 
-    found = classify(query, PEERS["LP++"](support))[0]
+    result = classify(query, PEERS["LP++"](support))[0]
 
     wanted = query[0] @ classes.T + bias + alpha * (query[0] @ text.T)
-    torch.testing.assert_close(found, wanted.detach())
+    torch.testing.assert_close(result, wanted.detach())

@@ -62,9 +62,9 @@ def test_peer__learn2learn_on_one_task__agrees(
     for _ in range(N_STEPS):
         adapted.adapt(weight * cross_entropy(whole(rows), labels))
 
-    found = classify(query, peer(support))[0]
+    result = classify(query, peer(support))[0]
 
-    torch.testing.assert_close(found, whole(query[0]).detach(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(result, whole(query[0]).detach(), rtol=1e-6, atol=1e-6)
 
 
 def test_anil__visual_adapter__stays_what_was_learned(make_meta_peer, make_support):

@@ -35,14 +35,14 @@ def test_meta_adapter__loop_over_classes_and_tokens__agrees(
         support.text_TND[0, 1] = 0
     peer = make_meta_peer("Meta-Adapter")
 
-    found = classify(query, peer(support))[0]
+    result = classify(query, peer(support))[0]
 
     wanted = []
     for c, text in enumerate(support.text_TND[0]):
         pictures = support.support_TNKD[0, c][support.support_mask_TNK[0, c]]
         wanted.append(class_vector(text, pictures, Learned(peer)))
     classes_ND = torch.tensor(wanted, dtype=torch.float64)
-    torch.testing.assert_close(found, scale * query[0] @ classes_ND.T)
+    torch.testing.assert_close(result, scale * query[0] @ classes_ND.T)
 
 
 class Learned:
@@ -58,8 +58,8 @@ def test_meta_adapter__projections_of_zero__attend_to_all_alike(make_meta_peer, 
     for name in ("query_DD", "gate_D", "gate_bias"):
         peer.learned[name].zero_()
 
-    found = peer(support).classes[0]
+    result = peer(support).classes[0]
 
     text_ND, sums_ND = support.text_TND[0], support.shots_TNKD[0].sum(1)
     wanted = torch.nn.functional.normalize(text_ND + 0.5 * (text_ND + sums_ND) / 4, dim=-1)
-    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(result, wanted)

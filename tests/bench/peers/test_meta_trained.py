@@ -28,8 +28,8 @@ def test_meta_peer__saved_and_loaded__answers_in_half_precision(
 
     assert (loaded.name, loaded.width, loaded.encoders) == (name, 12, {"dots"})
     support = make_support((2, 1, 3))
-    found, wanted = (each(support).classes for each in (loaded, peer))
-    torch.testing.assert_close(found, wanted, rtol=0, atol=5e-3)
+    result, wanted = (each(support).classes for each in (loaded, peer))
+    torch.testing.assert_close(result, wanted, rtol=0, atol=5e-3)
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
         "model.safetensors",
         "peer.json",
@@ -121,9 +121,9 @@ def test_peer_classifier__features_of_the_width__are_classified(name):
     texts = {label: torch.randn(1024, generator=draw).numpy() for label in "ab"}
     X = [texts[label] + 0.1 for label in "abab"]
 
-    found = PeerClassifier(name, texts, logit_scale=17.0).fit(X, list("abab")).predict(X)
+    result = PeerClassifier(name, texts, logit_scale=17.0).fit(X, list("abab")).predict(X)
 
-    assert found.tolist() == list("abab")
+    assert result.tolist() == list("abab")
 
 
 @pytest.mark.parametrize(

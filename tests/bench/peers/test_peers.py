@@ -1,4 +1,4 @@
-"""What holds for every peer."""
+"""Properties of every peer."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def padded(tasks, n_way, n_shot):
 def test_peer__batch_of_unlike_tasks__equals_one_by_one(peer, make_support, query):
     tasks = [make_support((3, 1, 2), seed=1), make_support((2, 2), seed=2), make_support((0, 1))]
 
-    found = logits_of(peer(padded(tasks, n_way=4, n_shot=5)), query.expand(len(tasks), -1, -1))
+    result = logits_of(peer(padded(tasks, n_way=4, n_shot=5)), query.expand(len(tasks), -1, -1))
 
-    for task, together in zip(tasks, found, strict=True):
+    for task, together in zip(tasks, result, strict=True):
         alone = logits_of(peer(task), query)[0]
         n_way = alone.shape[1]
         torch.testing.assert_close(together[:, :n_way], alone)

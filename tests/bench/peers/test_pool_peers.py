@@ -1,4 +1,4 @@
-"""What holds for every peer that reads a pool, beside what holds for every peer."""
+"""Further properties of every peer that reads a pool."""
 
 from __future__ import annotations
 
@@ -61,20 +61,20 @@ def test_pool_peer__batch_of_unlike_pools__equals_one_by_one(peer, pooled, make_
         pool_mask_TU=torch.arange(9) < torch.tensor([[7], [4], [0]]),
     )
 
-    found = logits_of(peer(together), query.expand(3, -1, -1))
+    result = logits_of(peer(together), query.expand(3, -1, -1))
 
-    for row, task in zip(found, tasks, strict=True):
+    for row, task in zip(result, tasks, strict=True):
         torch.testing.assert_close(row, logits_of(peer(task), query)[0])
 
 
 @every_peer
 def test_pool_peer__new_pictures__do_not_depend_on_one_another(peer, pooled, query):
-    found = peer(pooled((3, 1, 2)))
+    result = peer(pooled((3, 1, 2)))
 
-    one_by_one = [logits_of(found, query[:, [q]]) for q in range(query.shape[1])]
+    one_by_one = [logits_of(result, query[:, [q]]) for q in range(query.shape[1])]
 
-    torch.testing.assert_close(logits_of(found, query), torch.cat(one_by_one, dim=1))
-    assert logits_of(found, query[:, :0]).shape == (1, 0, 3)
+    torch.testing.assert_close(logits_of(result, query), torch.cat(one_by_one, dim=1))
+    assert logits_of(result, query[:, :0]).shape == (1, 0, 3)
 
 
 @every_peer

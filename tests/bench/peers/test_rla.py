@@ -22,7 +22,7 @@ def test_rla__matrix_trained_on_one_task__agrees(make_support, pictures_of, scal
         (loss + anchor).backward()
         optimizer.step()
 
-    found = classify(query, PEERS["RLA"](support))[0]
+    result = classify(query, PEERS["RLA"](support))[0]
 
     wanted = scale * normalize(query[0] @ matrix.detach().T, dim=1) @ text.T
-    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(result, wanted)

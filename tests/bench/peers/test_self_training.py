@@ -31,7 +31,7 @@ def test_self_training__scikit_learns_own__agrees(make_support, pictures_of, sho
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
     query = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 6, width)))
 
-    found = logits_of(POOL_PEERS["self-training"](support.with_pool(pool)), query)[0]
+    result = logits_of(POOL_PEERS["self-training"](support.with_pool(pool)), query)[0]
 
     probe = LogisticRegression(C=10.0, solver="newton-cg", tol=1e-8, max_iter=1000)
     own = SelfTrainingClassifier(probe)
@@ -39,7 +39,7 @@ def test_self_training__scikit_learns_own__agrees(make_support, pictures_of, sho
     assert 0 < (own.transduction_[len(rows) :] >= 0).sum() < 14
     wanted = own.predict_proba(query[0].numpy())
     torch.testing.assert_close(
-        found[:, own.classes_].softmax(-1), torch.from_numpy(wanted), rtol=1e-5, atol=1e-6
+        result[:, own.classes_].softmax(-1), torch.from_numpy(wanted), rtol=1e-5, atol=1e-6
     )
 
 
@@ -47,6 +47,6 @@ def test_self_training__scikit_learns_own__agrees(make_support, pictures_of, sho
 def test_self_training__no_pool__is_the_logistic_probe(make_support, query, shots):
     support = make_support(shots)
 
-    found = classify(query, POOL_PEERS["self-training"](support))
+    result = classify(query, POOL_PEERS["self-training"](support))
 
-    torch.testing.assert_close(found, classify(query, PEERS["logistic probe"](support)))
+    torch.testing.assert_close(result, classify(query, PEERS["logistic probe"](support)))

@@ -67,7 +67,7 @@ def test_stat_a__written_out_picture_by_picture__agrees(make_support, add_pool, 
     if sum(shots):
         rows, labels = (tensor.numpy() for tensor in pictures_of(support))
 
-    found = logits_of(POOL_PEERS["StatA"](support), query)[0]
+    result = logits_of(POOL_PEERS["StatA"](support), query)[0]
 
     means, variances, power = stat_a(pool, rows, labels, text, SCALE)
     wanted = [
@@ -77,7 +77,7 @@ def test_stat_a__written_out_picture_by_picture__agrees(make_support, add_pool, 
         )
         for x in query[0].numpy()
     ]
-    torch.testing.assert_close(found, torch.from_numpy(np.stack(wanted)).log())
+    torch.testing.assert_close(result, torch.from_numpy(np.stack(wanted)).log())
 
 
 def test_stat_a__class_without_a_text__has_the_mean_of_the_others(make_support, add_pool, query):
@@ -85,6 +85,6 @@ def test_stat_a__class_without_a_text__has_the_mean_of_the_others(make_support, 
     support.text_TND[0, 2] = 0
     given.text_TND[0, 2] = given.text_TND[0, :2].mean(0)
 
-    found = logits_of(POOL_PEERS["StatA"](support), query)
+    result = logits_of(POOL_PEERS["StatA"](support), query)
 
-    torch.testing.assert_close(found, logits_of(POOL_PEERS["StatA"](given), query))
+    torch.testing.assert_close(result, logits_of(POOL_PEERS["StatA"](given), query))

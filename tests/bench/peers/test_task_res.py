@@ -19,10 +19,10 @@ def test_task_res__one_task_by_itself__agrees(make_support, pictures_of, scale, 
         cross_entropy(logits, labels).backward()
         optimizer.step()
 
-    found = classify(query, PEERS["TaskRes"](support))[0]
+    result = classify(query, PEERS["TaskRes"](support))[0]
 
     wanted = scale * query[0] @ normalize(text + 0.5 * residual.detach(), dim=1).T
-    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(result, wanted)
 
 
 def test_task_res__class_without_text__starts_at_its_mean_picture(make_support):

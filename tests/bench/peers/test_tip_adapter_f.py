@@ -28,9 +28,9 @@ def test_tip_adapter_f__one_task_by_itself__agrees(make_support, pictures_of, sc
         cross_entropy(logits(rows), labels).backward()
         optimizer.step()
 
-    found = classify(query, PEERS["Tip-Adapter-F"](support))[0]
+    result = classify(query, PEERS["Tip-Adapter-F"](support))[0]
 
-    torch.testing.assert_close(found, logits(query[0]).detach())
+    torch.testing.assert_close(result, logits(query[0]).detach())
 
 
 def test_tip_adapter_f__keys__moved_from_the_pictures(make_support):

@@ -18,10 +18,10 @@ def cosine(a, b):
 
 
 def check(weights, query, logit):
-    found = classify(query, weights)[0]
+    result = classify(query, weights)[0]
 
     wanted = [[logit(x, c) for c in range(weights.n_way)] for x in query[0]]
-    torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float64))
+    torch.testing.assert_close(result, torch.tensor(wanted, dtype=torch.float64))
 
 
 def test_zero_shot__formula__agrees(make_support, scale, query):
@@ -101,11 +101,11 @@ def test_proto_net__squared_distances__agree(make_support, pictures_of, scale, q
     rows, labels = pictures_of(support)
     means = [rows[labels == 0].mean(0), rows[labels == 1].mean(0), support.text_TND[0, 2]]
 
-    found = classify(query, PEERS["ProtoNet"](support))[0].softmax(-1)
+    result = classify(query, PEERS["ProtoNet"](support))[0].softmax(-1)
 
     wanted = [[math.exp(-scale / 2 * float((x - m) @ (x - m))) for m in means] for x in query[0]]
     wanted = torch.tensor(wanted, dtype=torch.float64)
-    torch.testing.assert_close(found, wanted / wanted.sum(1, keepdim=True))
+    torch.testing.assert_close(result, wanted / wanted.sum(1, keepdim=True))
 
 
 def test_proto_net__one_shot__equals_prototypes(make_support, query):

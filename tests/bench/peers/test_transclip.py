@@ -75,14 +75,14 @@ def test_transclip__written_out_picture_by_picture__agrees(
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
     text, pool = support.text_TND[0].numpy(), support.pool_TUD[0].numpy()
 
-    found = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
+    result = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
 
     means, variance, power = transclip(pool, rows, labels, text, SCALE, gamma)
     wanted = [
         softmax(power * SCALE * text @ x + [gaussian(x, mean, variance) for mean in means])
         for x in query[0].numpy()
     ]
-    torch.testing.assert_close(found, torch.from_numpy(np.stack(wanted)))
+    torch.testing.assert_close(result, torch.from_numpy(np.stack(wanted)))
 
 
 def test_transclip__no_labelled_picture__is_the_zero_shot_form(
@@ -92,14 +92,14 @@ def test_transclip__no_labelled_picture__is_the_zero_shot_form(
     support.support_mask_TNK[:] = False
     text, pool = support.text_TND[0].numpy(), support.pool_TUD[0].numpy()
 
-    found = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
+    result = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
 
     means, variance, _ = transclip(pool, [], [], text, scale, 0.0)
     wanted = [
         softmax(scale * text @ x + [gaussian(x, mean, variance) for mean in means])
         for x in query[0].numpy()
     ]
-    torch.testing.assert_close(found, torch.from_numpy(np.stack(wanted)))
+    torch.testing.assert_close(result, torch.from_numpy(np.stack(wanted)))
 
 
 def test_transclip__no_pool_at_one_shot__variances_stay_where_they_start(
@@ -108,14 +108,14 @@ def test_transclip__no_pool_at_one_shot__variances_stay_where_they_start(
     support = make_support((1, 1, 1))
     rows, text = pictures_of(support)[0].numpy(), support.text_TND[0].numpy()
 
-    found = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
+    result = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
 
     start = np.full(12, 1 / 12)
     wanted = [
         softmax(0.5 * scale * text @ x + [gaussian(x, row, start) for row in rows])
         for x in query[0].numpy()
     ]
-    torch.testing.assert_close(found, torch.from_numpy(np.stack(wanted)))
+    torch.testing.assert_close(result, torch.from_numpy(np.stack(wanted)))
 
 
 def test_transclip__no_pool_and_no_picture_of_a_class__its_gaussian_is_the_mean_of_the_others(

@@ -39,7 +39,7 @@ def test_zlap__a_spread_walked_step_by_step_for_each_new_picture__agrees(
     text, n_way = support.text_TND[0].numpy(), len(shots)
     points = [*support.pool_TUD[0].numpy(), *rows]
 
-    found = logits_of(POOL_PEERS["ZLaP"](support), query)[0]
+    result = logits_of(POOL_PEERS["ZLaP"](support), query)[0]
 
     walk, wanted = walk_of(text, points), []
     for x in query[0].numpy():
@@ -55,7 +55,7 @@ def test_zlap__a_spread_walked_step_by_step_for_each_new_picture__agrees(
         for label, score in zip(labels, reached[n_way + n_pool :], strict=True):
             scores[label] += score
         wanted.append(np.log(np.maximum(scores / scores.sum(), 1e-6)))
-    torch.testing.assert_close(found.exp(), torch.from_numpy(np.exp(wanted)), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(result.exp(), torch.from_numpy(np.exp(wanted)), atol=1e-5, rtol=1e-5)
 
 
 def test_zlap__neither_pictures_nor_pool__five_nearest_texts_share_by_the_fifth_power(
@@ -64,13 +64,13 @@ def test_zlap__neither_pictures_nor_pool__five_nearest_texts_share_by_the_fifth_
     support = make_support((1,) * 7)
     support.support_mask_TNK[:] = False
 
-    found = logits_of(POOL_PEERS["ZLaP"](support), query)[0]
+    result = logits_of(POOL_PEERS["ZLaP"](support), query)[0]
 
     cosines = (query @ support.text_TND.mT)[0].clamp(min=0)
     fifth = cosines.topk(5).values[:, -1:]
     shares = torch.where(cosines >= fifth, cosines**5, 0.0)
     wanted = shares / shares.sum(-1, keepdim=True)
-    torch.testing.assert_close(found.exp(), wanted, atol=1e-5, rtol=0)
+    torch.testing.assert_close(result.exp(), wanted, atol=1e-5, rtol=0)
 
 
 def test_zlap__class_without_picture_and_text__is_never_the_answer(make_support, add_pool, query):

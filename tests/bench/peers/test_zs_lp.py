@@ -22,6 +22,6 @@ def test_zs_lp__momentum_written_out_for_one_task__agrees(make_support, pictures
         learning_rate = 0.05 * (1 + math.cos(math.pi * step / 300))
         classes = (classes - learning_rate * speed).detach()
 
-    found = classify(query, PEERS["ZS-LP"](support))[0]
+    result = classify(query, PEERS["ZS-LP"](support))[0]
 
-    torch.testing.assert_close(found, scale * query[0] @ normalize(classes, dim=1).T)
+    torch.testing.assert_close(result, scale * query[0] @ normalize(classes, dim=1).T)

@@ -72,7 +72,7 @@ def finished(store_in, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def found(finished):
+def result(finished):
     from metaadapter.bench.report.evaluation_run import EvaluationRun
     from metaadapter.bench.report.findings import find
 

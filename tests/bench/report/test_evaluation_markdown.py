@@ -5,57 +5,57 @@ from dataclasses import replace
 from metaadapter.bench.report.evaluation_markdown import markdown, overview
 
 
-def test_overview__terminal__has_tables_ranks_and_boxes(found):
-    lines = overview(found)
+def test_overview__terminal__has_tables_ranks_and_boxes(result):
+    lines = overview(result)
 
     assert lines[0] == "Accuracy in %, mean over sets"
     assert "Gain of closed-form over each method, in points, mean over sets" in lines
     tables = [line for line in lines if line.startswith("| ")]
-    n_methods = len(found.methods)
+    n_methods = len(result.methods)
     # Accuracy, gains, log loss and calibration error.
     assert len(tables) == (1 + n_methods) + (1 + n_methods - 1) + 2 * (1 + n_methods)
     assert "Log loss, nats (small is good)" in lines
     assert "Calibration error, % (small is good)" in lines
     assert {len(line) for line in tables[: 1 + n_methods]} == {len(tables[0])}
-    assert sum(line.startswith("pass: ") for line in lines) == len(found.boxes)
+    assert sum(line.startswith("pass: ") for line in lines) == len(result.boxes)
 
 
-def renamed(found, name):
+def renamed(result, name):
     """The result with another name of the method GDA."""
-    methods = tuple(name if method == "GDA" else method for method in found.methods)
-    (part,) = found.parts
+    methods = tuple(name if method == "GDA" else method for method in result.methods)
+    (part,) = result.parts
     accuracy = {
         place: {(name if method == "GDA" else method): each for method, each in table.items()}
         for place, table in part.accuracy.items()
     }
-    costs = {(name if method == "GDA" else method): each for method, each in found.costs.items()}
+    costs = {(name if method == "GDA" else method): each for method, each in result.costs.items()}
     parts = (replace(part, accuracy=accuracy),)
-    return replace(found, methods=methods, parts=parts, costs=costs)
+    return replace(result, methods=methods, parts=parts, costs=costs)
 
 
-def test_markdown__names_with_marks_of_markdown__are_escaped(found):
-    lines = markdown(renamed(found, "a|<b>")).splitlines()
+def test_markdown__names_with_marks_of_markdown__are_escaped(result):
+    lines = markdown(renamed(result, "a|<b>")).splitlines()
 
     (line, _) = [line for line in lines if line.startswith("| a")]
     assert line.replace("\\|", "").count("|") == 5
     assert r"a\|\<b\>" in line
 
 
-def test_overview__names_that_steer_a_terminal__are_shown_as_python_writes_them(found):
-    lines = overview(renamed(found, "finetune@1\x1b[2J\nerror: none"))
+def test_overview__names_that_steer_a_terminal__are_shown_as_python_writes_them(result):
+    lines = overview(renamed(result, "finetune@1\x1b[2J\nerror: none"))
 
     assert all("\n" not in line and "\x1b" not in line for line in lines)
     assert [line for line in lines if line.startswith(r"| finetune@1\x1b[2J\nerror: none ")]
 
 
-def test_markdown__whole_report__has_every_section(found):
-    text = markdown(found)
+def test_markdown__whole_report__has_every_section(result):
+    text = markdown(result)
 
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert headings[0] == "# closed-form beside 6 other method(s)"
     assert "## Calibration error, % (small is good)" in headings
     assert "## farm: where closed-form errs" in headings
     assert headings[-1] == "## How it was measured"
-    assert found.headline in text
-    assert f"- `{found.command}`" in text
+    assert result.headline in text
+    assert f"- `{result.command}`" in text
     assert "- ant " in text.replace("n01440764", "!")

@@ -17,7 +17,7 @@ from metaadapter.bench.report.words import metric
 
 
 def result_of(make_store, folder, labels, *, spread=0.5, **changes):
-    """What is found on a small store of these classes."""
+    """The result on a small store of these classes."""
     store = make_store("pets", dict.fromkeys(labels, 6), spread=spread)
     settings = {"methods": ("prototypes", "zero-shot"), "shots": (1, 2), "seeds": 2} | changes
     evaluate(EvaluationConfig(stores=(str(store.folder),), **settings), folder / "run")
@@ -25,8 +25,8 @@ def result_of(make_store, folder, labels, *, spread=0.5, **changes):
 
 
 @pytest.fixture(scope="module")
-def html(found):
-    return page(found, {})
+def html(result):
+    return page(result, {})
 
 
 def test_page__any_result__needs_no_other_file_and_no_script(html, read_page):
@@ -45,11 +45,11 @@ def test_page__names_of_elements__are_used_once_and_referred_to_rightly(html, re
     assert referred <= set(names)
 
 
-def test_page__figures__take_their_colours_from_the_page_and_say_what_they_show(html, found):
+def test_page__figures__take_their_colours_from_the_page_and_say_what_they_show(html, result):
     drawn = re.findall(r"<svg viewBox.*?</svg>", html, flags=re.DOTALL)
 
     n_places, n_ranks, n_times = 3, 1, 3
-    n_reliability = 2 * (len(found.featured) + 1)
+    n_reliability = 2 * (len(result.featured) + 1)
     assert len(drawn) == n_places + n_ranks + n_times + n_reliability
     used = set(re.findall(r"(?:fill|stroke): (?!none|var)([^;\"]+)", "".join(drawn)))
     assert used == set()
@@ -58,28 +58,28 @@ def test_page__figures__take_their_colours_from_the_page_and_say_what_they_show(
     assert all("<title" in drawing for drawing in drawn)
 
 
-def test_page__numbers__are_those_of_the_result(html, found, read_page):
+def test_page__numbers__are_those_of_the_result(html, result, read_page):
     words = read_page(html).words
-    own = found.parts[0].accuracy["mean over sets"]["closed-form"]
+    own = result.parts[0].accuracy["mean over sets"]["closed-form"]
 
     cells = " ".join(f"{100 * own[n].mean:.1f} ± {100 * own[n].half:.1f}" for n in (1, 2, 4))
     assert f"closed-form {cells}" in words
-    assert found.headline in words
-    for box in found.boxes:
+    assert result.headline in words
+    for box in result.boxes:
         assert box.detail in words
-    assert found.command in words
+    assert result.command in words
 
 
 @pytest.mark.usefixtures("without_drawings")
-def test_page__class_left_out_and_method_far_below__are_named(found, read_page):
-    (one, *others) = found.sets
+def test_page__class_left_out_and_method_far_below__are_named(result, read_page):
+    (one, *others) = result.sets
     lacking = replace(one, facts={**one.facts, "left_out": {"owl": 2}})
-    (part,) = found.parts
+    (part,) = result.parts
     place = next(iter(part.accuracy))
-    low = {n_shot: Estimate(0.01, 0.0) for n_shot in found.shots}
+    low = {n_shot: Estimate(0.01, 0.0) for n_shot in result.shots}
     sunk = replace(part, accuracy={**part.accuracy, place: {**part.accuracy[place], "APE": low}})
 
-    words = read_page(page(replace(found, sets=(lacking, *others), parts=(sunk,)), {})).words
+    words = read_page(page(replace(result, sets=(lacking, *others), parts=(sunk,)), {})).words
 
     assert "classes left out, with too few pictures: owl (2)." in words
     assert "4, 1 left out" in words
@@ -93,11 +93,11 @@ def test_page__reference_without_a_figure__is_said_to_have_none(finished, read_p
     means = run.means[run.means["method"] != "closed-form"]
     nothing = run.differences.head(0)
 
-    found = find(replace(run, tables=tables, means=means, differences=nothing))
+    result = find(replace(run, tables=tables, means=means, differences=nothing))
 
-    words = read_page(page(found, {})).words
+    words = read_page(page(result, {})).words
     assert "No figure of closed-form could be scored." in words
-    assert "No figure of closed-form" in markdown(found)
+    assert "No figure of closed-form" in markdown(result)
 
 
 @pytest.mark.usefixtures("without_drawings")
@@ -111,8 +111,8 @@ def test_page__one_method__has_no_section_without_a_table(make_store, read_page,
     assert "names alone" not in words
 
 
-def test_page__ranks__are_told_by_set_and_over_all(html, found, read_page):
-    ranks = found.parts[0].ranks
+def test_page__ranks__are_told_by_set_and_over_all(html, result, read_page):
+    ranks = result.parts[0].ranks
     cells = [*(of_set["GDA"] for of_set in ranks.by_set.values()), ranks.mean["GDA"]]
 
     assert "GDA " + " ".join(f"{each:.1f}" for each in cells) in read_page(html).words
@@ -123,20 +123,20 @@ def test_page__names_with_markup__are_text(html, read_page):
     assert "<cow> & calf is predicted to be" in read_page(html).words
 
 
-def test_page__part_that_a_summary_makes_up__is_text(html, found, read_page):
-    (part,) = found.parts
+def test_page__part_that_a_summary_makes_up__is_text(html, result, read_page):
+    (part,) = result.parts
     made_up = (replace(part, part='"><script>'),)
 
-    reader = read_page(page(replace(found, parts=made_up), {}))
+    reader = read_page(page(replace(result, parts=made_up), {}))
 
     assert [tag for tag, _ in reader.elements] == [tag for tag, _ in read_page(html).elements]
     assert '"><script> classes' in reader.words
 
 
 @pytest.mark.usefixtures("without_drawings")
-def test_page__failed_box__is_told_in_words(found, read_page):
-    verdicts = dict.fromkeys(found.methods, "pass") | {"GDA": "fail", "APE": "unknown"}
-    failed = replace(found, boxes=(Box("classes unseen", "fail", "GDA saw all", verdicts),))
+def test_page__failed_box__is_told_in_words(result, read_page):
+    verdicts = dict.fromkeys(result.methods, "pass") | {"GDA": "fail", "APE": "unknown"}
+    failed = replace(result, boxes=(Box("classes unseen", "fail", "GDA saw all", verdicts),))
 
     words = read_page(page(failed, {})).words
 
@@ -147,26 +147,26 @@ def test_page__failed_box__is_told_in_words(found, read_page):
     assert "prototypes ✓ holds" not in words
 
 
-def test_page__probabilities__are_judged_beside_accuracy(html, found, read_page):
+def test_page__probabilities__are_judged_beside_accuracy(html, result, read_page):
     words = read_page(html).words
     accuracy = words.split("Accuracy against labelled pictures")[0]
 
     for name, title in (("nll", "Log loss, nats"), ("ece", "Calibration error, %")):
         cells = " ".join(
-            metric(found.quality[name]["closed-form"][n].mean, name) for n in (1, 2, 4)
+            metric(result.quality[name]["closed-form"][n].mean, name) for n in (1, 2, 4)
         )
         assert title in accuracy
         assert f"closed-form {cells}" in accuracy
 
 
 @pytest.mark.usefixtures("without_drawings")
-def test_page__confusion_matrix__has_the_percentages_of_each_row(found, read_page):
-    (one, *others) = found.sets
+def test_page__confusion_matrix__has_the_percentages_of_each_row(result, read_page):
+    (one, *others) = result.sets
     of_two = replace(
         one, classes=("bee", "dog"), counts=((6, 3), (0, 12)), n_true=(12, 12), n_classes=4
     )
 
-    words = read_page(page(replace(found, sets=(of_two, *others)), {})).words
+    words = read_page(page(replace(result, sets=(of_two, *others)), {})).words
 
     assert "The 2 most confused of 4 classes. bee dog others bee 50 25 25 dog 100" in words
 
@@ -176,10 +176,10 @@ def test_page__captions__may_wrap_so_that_no_table_is_wider_than_its_numbers(htm
 
 
 @pytest.mark.usefixtures("without_drawings")
-def test_page__pictures_that_are_known__are_shown_and_others_named(found, read_page):
-    shown, *others = found.sets[0].mistakes
+def test_page__pictures_that_are_known__are_shown_and_others_named(result, read_page):
+    shown, *others = result.sets[0].mistakes
 
-    reader = read_page(page(found, {shown["sha256"]: b"jpeg"}))
+    reader = read_page(page(result, {shown["sha256"]: b"jpeg"}))
 
     sources = [image["src"] for image in reader.all("img")]
     assert sources
@@ -218,13 +218,13 @@ def test_page__classes_of_one_readable_name__keep_their_labels(make_store, read_
     assert "n01440764" not in words
 
 
-def test_page__times_that_are_close__have_ticks_in_plain_numbers(found, html):
+def test_page__times_that_are_close__have_ticks_in_plain_numbers(result, html):
     near = {
-        method: dict.fromkeys(found.shots, 0.00015 + 0.0001 * place)
-        for place, method in enumerate(found.methods)
+        method: dict.fromkeys(result.shots, 0.00015 + 0.0001 * place)
+        for place, method in enumerate(result.methods)
     }
 
-    close = page(replace(found, seconds=near), {})
+    close = page(replace(result, seconds=near), {})
 
     assert "mathdefault" not in close
     assert "mathdefault" not in html
@@ -261,15 +261,15 @@ def test_page__of_tasks_with_pools__says_who_read_them(make_store, tmp_path, rea
         "pool": "balanced",
         "pool_size": 2,
     }
-    found = result_of(make_store, tmp_path, ("ant", "bee"), **changes)
+    result = result_of(make_store, tmp_path, ("ant", "bee"), **changes)
 
-    html = page(found, {})
-    told = "a pool of 2 unlabelled pictures a class (balanced)"
-    assert told in read_page(html).words
+    html = page(result, {})
+    note = "a pool of 2 unlabelled pictures a class (balanced)"
+    assert note in read_page(html).words
     assert "the method with the labelled pictures alone" in html
-    assert "a pool of 2 unlabelled pictures a class" in markdown(found)
+    assert "a pool of 2 unlabelled pictures a class" in markdown(result)
 
 
-def test_page__of_tasks_without_pools__says_nothing_of_them(html, found):
-    assert found.pool == ""
+def test_page__of_tasks_without_pools__says_nothing_of_them(html, result):
+    assert result.pool == ""
     assert "unlabelled" not in html

@@ -22,43 +22,43 @@ def rows(finished):
     return pd.read_csv(finished / "rows.csv")
 
 
-def test_find__accuracy__is_as_pandas_has_it(found, rows):
-    (part,) = found.parts
+def test_find__accuracy__is_as_pandas_has_it(result, rows):
+    (part,) = result.parts
     by_set = rows.groupby(["method", "n_shot", "store"]).accuracy.mean()
 
     assert list(part.accuracy) == [MEAN, "pets", "farm"]
-    for method in found.methods:
+    for method in result.methods:
         for n_shot in (1, 2, 4):
             expected = by_set[method, n_shot]
             assert part.accuracy[MEAN][method][n_shot].mean == pytest.approx(expected.mean())
             assert part.accuracy["farm"][method][n_shot].mean == pytest.approx(expected["farm"])
 
 
-def test_find__gain__is_the_reference_less_the_other_by_draw(found, rows):
+def test_find__gain__is_the_reference_less_the_other_by_draw(result, rows):
     wide = rows[rows.store == "pets"].pivot_table(
         index=["n_shot", "seed"], columns="method", values="accuracy"
     )
     difference = (wide["closed-form"] - wide["prototypes"]).loc[2]
 
-    gain = found.parts[0].gain["pets"]["prototypes"][2]
+    gain = result.parts[0].gain["pets"]["prototypes"][2]
 
     test = stats.ttest_1samp(difference, 0).confidence_interval()
     assert gain.mean == pytest.approx(difference.mean())
     assert gain.mean + gain.half == pytest.approx(test.high)
 
 
-def test_find__methods__stand_by_mean_rank_and_the_reference_is_featured_first(found, rows):
+def test_find__methods__stand_by_mean_rank_and_the_reference_is_featured_first(result, rows):
     accuracy = rows.groupby(["store", "n_shot", "method"]).accuracy.mean().unstack()
     ranks = accuracy.rank(axis=1, ascending=False).mean().sort_values()
 
-    assert [ranks[method] for method in found.methods] == ranks.tolist()
-    assert found.featured[0] == found.reference == "closed-form"
-    assert "zero-shot" not in found.featured
+    assert [ranks[method] for method in result.methods] == ranks.tolist()
+    assert result.featured[0] == result.reference == "closed-form"
+    assert "zero-shot" not in result.featured
 
 
-def test_find__reliability__counts_each_answer_once(found, rows):
+def test_find__reliability__counts_each_answer_once(result, rows):
     for method, n_shot in (("zero-shot", 1), ("closed-form", 4)):
-        bins = found.reliability[method][n_shot]
+        bins = result.reliability[method][n_shot]
         mine = rows[(rows.method == method) & (rows.n_shot == n_shot)]
 
         assert sum(each["n"] for each in bins) == mine.n_query.sum()
@@ -66,21 +66,21 @@ def test_find__reliability__counts_each_answer_once(found, rows):
         assert correct == pytest.approx((mine.accuracy * mine.n_query).sum())
 
 
-def test_find__costs_and_seconds__are_means_over_rows(found, rows):
+def test_find__costs_and_seconds__are_means_over_rows(result, rows):
     mine = rows[(rows.method == "GDA") & (rows.n_shot == 4)]
 
-    assert found.costs["GDA"]["fit_seconds"] == pytest.approx(mine.fit_seconds.mean())
-    assert found.costs["GDA"]["trained_parameters"] == 0
+    assert result.costs["GDA"]["fit_seconds"] == pytest.approx(mine.fit_seconds.mean())
+    assert result.costs["GDA"]["trained_parameters"] == 0
     expected = (mine.fit_seconds + mine.predict_seconds).mean()
-    assert found.seconds["GDA"][4] == pytest.approx(expected)
+    assert result.seconds["GDA"][4] == pytest.approx(expected)
 
 
-def test_find__quality__has_what_was_measured(found):
-    assert set(found.quality) == {"balanced_accuracy", "macro_f1", "nll", "brier", "ece"}
+def test_find__quality__has_what_was_measured(result):
+    assert set(result.quality) == {"balanced_accuracy", "macro_f1", "nll", "brier", "ece"}
 
 
-def test_find__headline__speaks_of_every_number_of_shots_and_of_the_strongest_peer_there(found):
-    (part,) = found.parts
+def test_find__headline__speaks_of_every_number_of_shots_and_of_the_strongest_peer_there(result):
+    (part,) = result.parts
     accuracy = part.accuracy[MEAN]
     own = [f"{100 * accuracy['closed-form'][n].mean:.1f}" for n in (1, 2, 4)]
 
@@ -92,30 +92,30 @@ def test_find__headline__speaks_of_every_number_of_shots_and_of_the_strongest_pe
         )
         gain = part.gain[MEAN][best][n_shot]
         shots = "shot" if n_shot == 1 else "shots"
-        assert f"{signed(gain)} ({n_shot} {shots}, {best})" in found.headline
+        assert f"{signed(gain)} ({n_shot} {shots}, {best})" in result.headline
         ahead += gain.mean > gain.half
         behind += -gain.mean > gain.half
-    assert found.headline.startswith(
+    assert result.headline.startswith(
         "With 1, 2 and 4 labelled pictures a class, closed-form is correct on "
         f"{own[0]}, {own[1]} and {own[2]} % of the pictures it has not seen."
     )
     assert f"at {ahead or 'none'} of 3 numbers of shots, and behind at {behind or 'none'}" in (
-        found.headline
+        result.headline
     )
 
 
 def test_find__headline__compares_with_a_peer_where_there_is_one(make_store, tmp_path):
     store = make_store("pets", {"ant": 5, "bee": 5}, spread=0.5)
-    told = {}
+    headlines = {}
     for methods in (("closed-form", "default", "APE"), ("closed-form", "default")):
         config = EvaluationConfig(stores=(str(store.folder),), methods=methods, shots=(1,), seeds=2)
         evaluate(config, tmp_path / str(len(methods)))
-        told[len(methods)] = find(EvaluationRun.read(tmp_path / str(len(methods)))).headline
+        headlines[len(methods)] = find(EvaluationRun.read(tmp_path / str(len(methods)))).headline
 
-    assert "Less the strongest peer with as many: " in told[3]
-    assert "(1 shot, APE) points" in told[3]
-    assert "Less the best of the others with as many: " in told[2]
-    assert "(1 shot, default) points" in told[2]
+    assert "Less the strongest peer with as many: " in headlines[3]
+    assert "(1 shot, APE) points" in headlines[3]
+    assert "Less the best of the others with as many: " in headlines[2]
+    assert "(1 shot, default) points" in headlines[2]
 
 
 def test_find__one_method_and_one_draw__has_neither_gains_nor_intervals(make_store, tmp_path):
@@ -125,12 +125,12 @@ def test_find__one_method_and_one_draw__has_neither_gains_nor_intervals(make_sto
     )
     evaluate(config, tmp_path / "run")
 
-    found = find(EvaluationRun.read(tmp_path / "run"))
+    result = find(EvaluationRun.read(tmp_path / "run"))
 
-    assert found.parts[0].gain == {"pets": {}}
-    assert math.isnan(found.parts[0].accuracy["pets"]["prototypes"][1].half)
-    assert found.headline.endswith("% of the pictures it has not seen.")
-    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["parts"][0]["ranks"] is None
+    assert result.parts[0].gain == {"pets": {}}
+    assert math.isnan(result.parts[0].accuracy["pets"]["prototypes"][1].half)
+    assert result.headline.endswith("% of the pictures it has not seen.")
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["parts"][0]["ranks"] is None
 
 
 def test_find__method_that_lacks_a_number_of_shots__is_no_stumbling_block(finished):
@@ -138,10 +138,10 @@ def test_find__method_that_lacks_a_number_of_shots__is_no_stumbling_block(finish
     lacks = "method == 'GDA' and n_shot == 4"
     means, less = (table.query(f"not ({lacks})") for table in (run.means, run.differences))
 
-    found = find(replace(run, means=means, differences=less))
+    result = find(replace(run, means=means, differences=less))
 
-    assert "the strongest peer" in found.headline
-    assert 4 not in found.parts[0].accuracy[MEAN]["GDA"]
+    assert "the strongest peer" in result.headline
+    assert 4 not in result.parts[0].accuracy[MEAN]["GDA"]
 
 
 def test_find__base_to_new__has_a_part_each(make_store, tmp_path):
@@ -155,17 +155,17 @@ def test_find__base_to_new__has_a_part_each(make_store, tmp_path):
     )
     evaluate(config, tmp_path / "run")
 
-    found = find(EvaluationRun.read(tmp_path / "run"))
+    result = find(EvaluationRun.read(tmp_path / "run"))
 
-    assert [part.part for part in found.parts] == ["base", "new", "harmonic"]
-    assert set(found.sets[0].classes) == {"a", "b"}
-    assert "of the pictures it has not seen, base classes." in found.headline
-    assert all(np.isfinite(part.accuracy["pets"]["zero-shot"][1].mean) for part in found.parts)
+    assert [part.part for part in result.parts] == ["base", "new", "harmonic"]
+    assert set(result.sets[0].classes) == {"a", "b"}
+    assert "of the pictures it has not seen, base classes." in result.headline
+    assert all(np.isfinite(part.accuracy["pets"]["zero-shot"][1].mean) for part in result.parts)
 
 
-def test_to_dict__is_json_without_nan(found):
-    document = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+def test_to_dict__is_json_without_nan(result):
+    document = json.loads(json.dumps(result.to_dict(), allow_nan=False))
 
     assert document["parts"][0]["accuracy"][MEAN]["GDA"]["4"]["mean"] == (
-        found.parts[0].accuracy[MEAN]["GDA"][4].mean
+        result.parts[0].accuracy[MEAN]["GDA"][4].mean
     )

@@ -24,7 +24,7 @@ TASKS = {"pets": 19, "farm": 23}
 def rows_of(draw_pool, *, tasks=TASKS, methods=METHODS, shots=(1, 4)):
     """Rows of tasks of five ways, whose pools and accuracies are drawn."""
     rng = np.random.default_rng(0)
-    found = []
+    result = []
     for store, n_tasks in tasks.items():
         for task in range(n_tasks):
             n_pool, evenness = draw_pool(rng)
@@ -33,8 +33,8 @@ def rows_of(draw_pool, *, tasks=TASKS, methods=METHODS, shots=(1, 4)):
                     row = {"method": method, "store": store, "part": "all", "n_shot": n_shot}
                     row |= {"seed": task % 2, "task": task // 2, "n_way": 5}
                     row |= {"n_pool": n_pool, "pool_evenness": evenness}
-                    found.append(row | {"accuracy": rng.random()})
-    return table({key: [row[key] for row in found] for key in found[0]})
+                    result.append(row | {"accuracy": rng.random()})
+    return table({key: [row[key] for row in result] for key in result[0]})
 
 
 def any_pool(rng):
@@ -56,11 +56,11 @@ def slowly(rows, value_of, n_bins=4):
     edges = sorted({float(np.quantile(values, k / n_bins)) for k in range(1, n_bins)})
     bins = []
     for low, high in zip([-np.inf, *edges], [*edges, np.inf], strict=True):
-        inside = {key: found for key, found in tasks.items() if low <= found[0] < high}
+        inside = {key: result for key, result in tasks.items() if low <= result[0] < high}
         of_set = {}
-        for key, found in inside.items():
-            of_set.setdefault(key[0], []).append(found)
-        of_set = {store: found for store, found in of_set.items() if len(found) > 1}
+        for key, result in inside.items():
+            of_set.setdefault(key[0], []).append(result)
+        of_set = {store: result for store, result in of_set.items() if len(result) > 1}
         if of_set:
             bins.append(of_set)
     return bins
@@ -77,17 +77,17 @@ def slowly(rows, value_of, n_bins=4):
 def test_gains__are_as_a_slow_loop_has_them(draw_pool, variable, value_of, n_bins):
     rows = rows_of(draw_pool)
 
-    (found,) = gains_of_rows(rows, [variable])
+    (result,) = gains_of_rows(rows, [variable])
 
     expected = slowly(rows, value_of)
-    assert (found.by, len(found.bins), len(expected)) == (variable, n_bins, n_bins)
-    assert found.methods == ("default", "closed-form")
-    for each, of_set in zip(found.bins, expected, strict=True):
+    assert (result.by, len(result.bins), len(expected)) == (variable, n_bins, n_bins)
+    assert result.methods == ("default", "closed-form")
+    for each, of_set in zip(result.bins, expected, strict=True):
         values = [value for tasks in of_set.values() for value, _ in tasks]
         assert (each.low, each.high) == (min(values), max(values))
         assert each.mean == pytest.approx(np.mean(values))
         assert (each.n_tasks, each.n_sets) == (len(values), len(of_set))
-        for method in found.methods:
+        for method in result.methods:
             for n_shot in (1, 4):
                 differences = [
                     [had[method, n_shot] - had[f"{method}@labelled", n_shot] for _, had in tasks]
@@ -100,12 +100,12 @@ def test_gains__are_as_a_slow_loop_has_them(draw_pool, variable, value_of, n_bin
 def test_gains__on_one_set__have_students_interval():
     rows = rows_of(any_pool, tasks={"pets": 20}, methods=METHODS[:2], shots=(1,))
 
-    (found,) = gains_of_rows(rows, ["size"])
+    (result,) = gains_of_rows(rows, ["size"])
 
     (of_set, *_) = slowly(rows, lambda row: row["n_pool"] / row["n_way"])
     gains = [had["default", 1] - had["default@labelled", 1] for _, had in of_set["pets"]]
     interval = stats.ttest_1samp(gains, 0).confidence_interval()
-    estimate = found.bins[0].gain["default"][1]
+    estimate = result.bins[0].gain["default"][1]
     assert estimate.mean + estimate.half == pytest.approx(interval.high)
 
 
@@ -139,7 +139,7 @@ def test_gains__of_rows_that_an_earlier_version_wrote__are_none():
 
 @pytest.fixture(scope="module")
 def report_of(store_in, tmp_path_factory):
-    """What is found on tasks of three of four classes; each is measured once."""
+    """The result on tasks of three of four classes; each is measured once."""
     counts = dict.fromkeys(("ant", "bee", "cow", "dog"), 30)
     store = store_in(tmp_path_factory.mktemp("stores"), "pets", counts, spread=1.5)
 
@@ -186,13 +186,13 @@ def test_report__of_pools__has_the_numbers_in_a_table_and_names_only_what_read_t
     report_of, read_page
 ):
     result = report_of(pool="balanced", pool_size=(1, 20))
-    (found,) = result.pool_gain
+    (gain,) = result.pool_gain
 
     rows = [line for line in markdown(result).splitlines() if line.startswith("| 1 to ")]
     words = read_page(page(result, {})).words
 
     assert len(rows) == 1
-    assert f"| {found.bins[0].n_tasks} | 1 |" in rows[0]
+    assert f"| {gain.bins[0].n_tasks} | 1 |" in rows[0]
     legend = words.split("Gain from the pool ")[1].split("Against unlabelled pictures")[0]
     assert legend.endswith("on the same tasks. closed-form ")
     assert "a pool of 1 to 20 unlabelled pictures a class (balanced)" in words

@@ -35,35 +35,35 @@ def run(store_in, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(run):
+def result(run):
     return find(EvaluationRun.read(run))
 
 
-def test_find__strangers__has_the_means_of_the_rows_and_their_intervals(run, found):
+def test_find__strangers__has_the_means_of_the_rows_and_their_intervals(run, result):
     rows = pd.read_csv(run / "rows.csv")
 
     for metric in ("unknown_auroc", "far_auroc", "kept", "set_size"):
-        for method, by_shots in found.quality[metric].items():
+        for method, by_shots in result.quality[metric].items():
             for n_shot, estimate in by_shots.items():
                 values = rows[(rows.method == method) & (rows.n_shot == n_shot)][metric]
                 assert estimate.mean == pytest.approx(values.mean())
                 half = stats.t.ppf(0.975, 1) * values.std() / 2**0.5
                 assert estimate.half == pytest.approx(half)
-    assert set(found.quality["far_auroc"]) == set(METHODS)
-    assert set(found.quality["kept"]) == {"closed-form"}
+    assert set(result.quality["far_auroc"]) == set(METHODS)
+    assert set(result.quality["kept"]) == {"closed-form"}
 
 
-def test_find__methods_with_the_same_answers__are_one_where_answers_are_told(found):
-    assert set(found.methods) == {"closed-form", "GDA@msp"}
-    assert set(found.parts[0].ranks.mean) == {"closed-form", "GDA@msp"}
-    assert set(found.parts[0].gain["pets"]) == {"GDA@msp"}
-    assert set(found.quality["nll"]) == {"closed-form", "GDA@msp"}
-    assert found.strangers.methods == METHODS
-    assert "Less the strongest peer" in found.headline
+def test_find__methods_with_the_same_answers__are_one_where_answers_are_told(result):
+    assert set(result.methods) == {"closed-form", "GDA@msp"}
+    assert set(result.parts[0].ranks.mean) == {"closed-form", "GDA@msp"}
+    assert set(result.parts[0].gain["pets"]) == {"GDA@msp"}
+    assert set(result.quality["nll"]) == {"closed-form", "GDA@msp"}
+    assert result.strangers.methods == METHODS
+    assert "Less the strongest peer" in result.headline
 
 
-def test_markdown__strangers__have_a_section_with_intervals_and_their_kinds(found):
-    text = markdown(found)
+def test_markdown__strangers__have_a_section_with_intervals_and_their_kinds(result):
+    text = markdown(result)
 
     section = text.split("## None of these\n")[1].split("\n## ")[0]
     assert "25 % of a task's classes" in section
@@ -77,16 +77,16 @@ def test_markdown__strangers__have_a_section_with_intervals_and_their_kinds(foun
     assert line.count(" ± ") == 2
 
 
-def test_overview__strangers__shows_a_terminal_the_areas_alone(found):
-    lines = overview(found)
+def test_overview__strangers__shows_a_terminal_the_areas_alone(result):
+    lines = overview(result)
 
     assert "AUROC of near strangers, %" in lines
     assert "AUROC of far strangers, %" in lines
     assert not [line for line in lines if "kept" in line]
 
 
-def test_page__strangers__have_a_section_that_names_each_score(found, read_page):
-    words = read_page(page(found, {})).words
+def test_page__strangers__have_a_section_that_names_each_score(result, read_page):
+    words = read_page(page(result, {})).words
 
     section = words.split("None of these")[1].split("Time and memory")[0]
     assert "closed-form@prototype" in section
@@ -95,12 +95,12 @@ def test_page__strangers__have_a_section_that_names_each_score(found, read_page)
     assert "…@mcm" not in words
 
 
-def test_page__strangers__have_a_figure_of_each_kind_with_every_method(found, read_page):
-    words = read_page(page(found, {})).words
+def test_page__strangers__have_a_figure_of_each_kind_with_every_method(result, read_page):
+    words = read_page(page(result, {})).words
 
     for kind in ("near", "far"):
-        told = words.split(f"AUROC of {kind} strangers, %: ")[1].split(" %", 8)[:8]
-        assert all(method in " ".join(told) for method in METHODS)
+        legend = words.split(f"AUROC of {kind} strangers, %: ")[1].split(" %", 8)[:8]
+        assert all(method in " ".join(legend) for method in METHODS)
 
 
 def test_find__run_without_strangers__has_no_such_section(request):
@@ -112,7 +112,7 @@ def test_find__run_without_strangers__has_no_such_section(request):
     )
     evaluate(config, folder / "run")
 
-    found = find(EvaluationRun.read(folder / "run"))
+    result = find(EvaluationRun.read(folder / "run"))
 
-    assert found.strangers is None
-    assert "None of these" not in markdown(found)
+    assert result.strangers is None
+    assert "None of these" not in markdown(result)

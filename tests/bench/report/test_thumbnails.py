@@ -21,9 +21,9 @@ def picture(path, size=(400, 200)):
 def test_thumbnails__picture_of_the_same_bytes__is_shown_small(tmp_path):
     digest = picture(tmp_path / "there" / "a.png")
 
-    found = thumbnails([mistake("a.png", digest)], [tmp_path / "elsewhere", tmp_path / "there"])
+    result = thumbnails([mistake("a.png", digest)], [tmp_path / "elsewhere", tmp_path / "there"])
 
-    with Image.open(io.BytesIO(found[digest])) as small:
+    with Image.open(io.BytesIO(result[digest])) as small:
         assert (small.format, small.size) == ("JPEG", (SIDE, SIDE // 2))
 
 
@@ -33,11 +33,11 @@ def test_thumbnails__two_pictures_of_one_path__are_told_apart(tmp_path):
         picture(tmp_path / "two" / "a.png", size=(90, 90)),
     ]
 
-    found = thumbnails(
+    result = thumbnails(
         [mistake("a.png", digest) for digest in digests], [tmp_path / "one", tmp_path / "two"]
     )
 
-    sizes = [Image.open(io.BytesIO(found[digest])).size for digest in digests]
+    sizes = [Image.open(io.BytesIO(result[digest])).size for digest in digests]
     assert sizes == [(SIDE, SIDE // 2), (90, 90)]
 
 

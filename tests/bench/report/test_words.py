@@ -53,6 +53,6 @@ def test_metric__each__is_as_its_name_announces():
     assert metric(0.0471, "ece") == "4.7"
     assert metric(1.234, "nll") == "1.23"
     assert (metric_name("top_5"), metric(0.87654, "top_5")) == ("top_5", "0.877")
-    assert {name for name, told in METRIC_NAMES.items() if "%" not in told} == {
+    assert {name for name, title in METRIC_NAMES.items() if "%" not in title} == {
         *("nll", "brier", "set_size")
     }

@@ -41,6 +41,6 @@ def test_attention_is_that_of_a_slow_loop():
     alike = torch.randn(2, 3, 4)
     mask = torch.tensor([[True, True, True, False], [True, False, True, True]])
 
-    found = attention(asking, asked, alike, mask)
+    result = attention(asking, asked, alike, mask)
 
-    torch.testing.assert_close(found, slowly(attention, asking, asked, alike, mask))
+    torch.testing.assert_close(result, slowly(attention, asking, asked, alike, mask))

@@ -48,18 +48,18 @@ def test_an_untrained_adapter_gives_the_frozen_map_to_the_bit(adapter):
     words = phrases()
     joint = pictures().joint_NHWD[OF_PICTURE]
 
-    found = adapter(pictures(), words, OF_PICTURE)
+    result = adapter(pictures(), words, OF_PICTURE)
 
-    assert torch.equal(found.heat_Thw, frozen_map(joint, words.vectors_TLD[:, 0], 17.0, (6, 6)))
+    assert torch.equal(result.heat_Thw, frozen_map(joint, words.vectors_TLD[:, 0], 17.0, (6, 6)))
 
 
 def test_the_frozen_map_is_the_cosine_of_each_place_and_the_phrase():
     tokens, words = pictures(), phrases()
     expected = torch.cosine_similarity(tokens.joint_NHWD[1, 2, 0], words.vectors_TLD[1, 0], dim=0)
 
-    found = frozen_map(tokens.joint_NHWD, words.vectors_TLD[:2, 0], 17.0, (3, 3))
+    result = frozen_map(tokens.joint_NHWD, words.vectors_TLD[:2, 0], 17.0, (3, 3))
 
-    torch.testing.assert_close(found[1, 2, 0], 17.0 * expected)
+    torch.testing.assert_close(result[1, 2, 0], 17.0 * expected)
 
 
 def test_places_that_a_shorter_task_leaves_empty_change_nothing(moved):
@@ -86,9 +86,9 @@ def test_each_task_is_answered_as_it_is_alone(moved):
     for task, number in enumerate(OF_PICTURE.tolist()):
         picture = PictureTokens(*(part[number : number + 1] for part in pictures()))
         alone = PhraseTokens(*(part[task : task + 1] for part in words))
-        found = moved(picture, alone, torch.zeros(1, dtype=torch.long))
-        torch.testing.assert_close(found.heat_Thw[0], together.heat_Thw[task])
-        torch.testing.assert_close(found.boxes_Thw4[0], together.boxes_Thw4[task])
+        result = moved(picture, alone, torch.zeros(1, dtype=torch.long))
+        torch.testing.assert_close(result.heat_Thw[0], together.heat_Thw[task])
+        torch.testing.assert_close(result.boxes_Thw4[0], together.boxes_Thw4[task])
 
 
 def test_an_example_changes_the_map(moved):
@@ -112,8 +112,8 @@ def test_boxes_are_around_their_places(moved):
 
 def test_every_weight_learns(moved):
     moved.requires_grad_(True)
-    found = moved(pictures(), phrases(5), OF_PICTURE)
-    (found.heat_Thw.square().sum() + found.boxes_Thw4.sum()).backward()
+    result = moved(pictures(), phrases(5), OF_PICTURE)
+    (result.heat_Thw.square().sum() + result.boxes_Thw4.sum()).backward()
 
     silent = [
         name

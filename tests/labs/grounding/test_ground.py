@@ -61,14 +61,14 @@ def test_a_box_narrower_than_a_pixel_is_drawn(size):
 def test_any_tower_of_open_clip_grounds_without_training(kind, grid):
     encoder = encoder_of(kind)
 
-    (found,) = ground(encoder, [picture()], "the red mug")
+    (result,) = ground(encoder, [picture()], "the red mug")
 
-    left, top, right, bottom = found.box
+    left, top, right, bottom = result.box
     assert 0 <= left < right <= 1
     assert 0 <= top < bottom <= 1
-    assert found.heat.shape == (4 * grid, 4 * grid)
-    assert found.heat.sum() == pytest.approx(1)
-    assert 0 < found.score <= 1
+    assert result.heat.shape == (4 * grid, 4 * grid)
+    assert result.heat.sum() == pytest.approx(1)
+    assert 0 < result.score <= 1
 
 
 def test_the_colours_of_places_are_those_of_their_pixels():
@@ -118,9 +118,9 @@ def test_the_box_of_an_adapter_is_the_mean_by_heat_of_those_within_the_hottest_p
     share = torch.tensor(1.0).sigmoid()
     expected = share * boxes[0, 1, 1] + (1 - share) * boxes[0, 1, 2]
 
-    found = GroundingMaps(heat, boxes).boxes_at_peak()
+    result = GroundingMaps(heat, boxes).boxes_at_peak()
 
-    torch.testing.assert_close(found, expected[None])
+    torch.testing.assert_close(result, expected[None])
 
 
 def test_examples_are_read_without_what_all_pictures_have_in_common():

@@ -81,11 +81,11 @@ def test_what_ships_is_small():
 def test_what_ships_serves_tiny_however_it_looks(tiny):
     draw = np.random.default_rng(0)
     picture = Image.fromarray(draw.integers(0, 256, (90, 120, 3), dtype=np.uint8))
-    found = []
+    result = []
     for encoder in (tiny, FrozenEncoder.load("tiny-128")):
-        found += ground(encoder, [picture], "the hat", shipped_for(encoder))
+        result += ground(encoder, [picture], "the hat", shipped_for(encoder))
 
-    np.testing.assert_allclose(found[0].box, found[1].box, atol=1e-4)
+    np.testing.assert_allclose(result[0].box, result[1].box, atol=1e-4)
 
 
 def test_what_ships_is_for_no_other_encoder():

@@ -27,10 +27,10 @@ def test_list_captions__text_file__is_read_line_by_line_each_caption_once(tmp_pa
 def test_list_captions__manifest__tells_whose_they_are(manifest, tmp_path):
     file = manifest("path,caption", "1.jpg,a cat", "1.jpg,an animal", "2.jpg,a cat")
 
-    found = list_captions(tmp_path, file, None)
+    result = list_captions(tmp_path, file, None)
 
-    assert found.texts == ("a cat", "an animal")
-    assert found.of_pictures == {
+    assert result.texts == ("a cat", "an animal")
+    assert result.of_pictures == {
         picture_key(tmp_path / "1.jpg", None): {"a cat", "an animal"},
         picture_key(tmp_path / "2.jpg", None): {"a cat"},
     }

@@ -33,20 +33,20 @@ def test_search__any_block_size__finds_what_sorting_all_products_finds(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("metaadapter.labs.ranking.exact_search.PRODUCTS_AT_ONCE", products_at_once)
-        found = search(questions, rows, k)
+        result = search(questions, rows, k)
 
     expected = sorted_whole(questions, rows, k)
-    np.testing.assert_array_equal(found.rows, expected)
+    np.testing.assert_array_equal(result.rows, expected)
     products = np.take_along_axis(questions @ rows.T, expected, 1)
-    np.testing.assert_array_equal(found.scores, products)
+    np.testing.assert_array_equal(result.scores, products)
 
 
 def test_search__fewer_rows_than_wanted__gives_all(domain):
     pairs = domain(n=3)
 
-    found = search(pairs.captions, pairs.pictures, 10)
+    result = search(pairs.captions, pairs.pictures, 10)
 
-    assert found.rows.shape == (3, 3)
+    assert result.rows.shape == (3, 3)
 
 
 def test_search__no_question__finds_nothing(domain):

@@ -24,7 +24,7 @@ def scores(adapter, pictures, captions, **options):
 
 
 def expected_pictures(pairs, captions):
-    """What scikit-learn's kernel ridge regression makes of centred captions."""
+    """The expected pictures of centred captions by scikit-learn's kernel ridge regression."""
     n = len(pairs.pair_captions) + MEAN_SHRINKAGE
     picture_mean, caption_mean = (
         each.sum(0) / n for each in (pairs.pair_pictures, pairs.pair_captions)
@@ -42,32 +42,32 @@ def expected_pictures(pairs, captions):
 def test_scores__without_a_pair__are_the_cosines_of_the_encoder(domain):
     pairs = domain(n_pairs=0)
 
-    found = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions)
+    result = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions)
 
-    np.testing.assert_allclose(found, pairs.pictures @ pairs.captions.T, atol=1e-6)
+    np.testing.assert_allclose(result, pairs.pictures @ pairs.captions.T, atol=1e-6)
 
 
 def test_scores__without_hubs__are_cosines_with_what_scikit_learn_expects(domain):
     pairs = domain()
 
-    found = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions, hubs=False)
+    result = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions, hubs=False)
 
     expected, picture_mean = expected_pictures(pairs, pairs.captions)
-    np.testing.assert_allclose(found, unit(pairs.pictures - picture_mean) @ expected.T, atol=1e-5)
+    np.testing.assert_allclose(result, unit(pairs.pictures - picture_mean) @ expected.T, atol=1e-5)
 
 
 def test_scores__hubs__are_levelled_by_the_highest_cosines_with_the_pairs(domain):
     pairs = domain(n_pairs=12)
     adapter = fit_pairs(*pairs[:2])
 
-    found = scores(adapter, pairs.pictures, pairs.captions)
+    result = scores(adapter, pairs.pictures, pairs.captions)
 
     plain = scores(adapter, pairs.pictures, pairs.captions, hubs=False)
     of_pictures = scores(adapter, pairs.pictures, pairs.pair_captions, hubs=False)
     of_captions = scores(adapter, pairs.pair_pictures, pairs.captions, hubs=False)
     highest = np.sort(of_pictures, axis=1)[:, -N_NEIGHBOURS:].mean(1)
     level = highest[:, None] + np.sort(of_captions, axis=0)[-N_NEIGHBOURS:].mean(0)
-    np.testing.assert_allclose(found, plain - HUB_WEIGHT * level, atol=1e-5)
+    np.testing.assert_allclose(result, plain - HUB_WEIGHT * level, atol=1e-5)
 
 
 def test_rows__of_two_looks_with_blocks__are_as_long_as_one_look_and_score_alike(domain):
@@ -92,8 +92,8 @@ def test_rows__of_two_looks_with_blocks__are_as_long_as_one_look_and_score_alike
 
     assert short.picture_rows(pictures).shape == (7, 6 + 5 + 2)
     whole = fit_pairs(pair_pictures, pair_captions)
-    found = scores(short, pictures, captions)
-    np.testing.assert_allclose(found, scores(whole, pictures, captions), atol=1e-6)
+    result = scores(short, pictures, captions)
+    np.testing.assert_allclose(result, scores(whole, pictures, captions), atol=1e-6)
 
 
 def test_fit_pairs__order_of_pairs__makes_no_difference(domain):
@@ -101,9 +101,9 @@ def test_fit_pairs__order_of_pairs__makes_no_difference(domain):
 
     turned = fit_pairs(pairs.pair_pictures[::-1], pairs.pair_captions[::-1])
 
-    found = scores(turned, pairs.pictures, pairs.captions)
+    result = scores(turned, pairs.pictures, pairs.captions)
     straight = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions)
-    np.testing.assert_allclose(found, straight, atol=1e-5)
+    np.testing.assert_allclose(result, straight, atol=1e-5)
 
 
 def test_fit_pairs__more_pictures_and_captions__count_for_the_means(domain):
@@ -124,10 +124,10 @@ def test_fit_pairs__new_pictures_and_captions_of_the_domain__find_one_another_mo
     gains = []
     for seed in range(10):
         pairs = domain(seed=seed)
-        found = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions)
+        result = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions)
         frozen = pairs.pictures @ pairs.captions.T
         own = np.arange(len(frozen))
-        gains.append((found.argmax(1) == own).mean() - (frozen.argmax(1) == own).mean())
+        gains.append((result.argmax(1) == own).mean() - (frozen.argmax(1) == own).mean())
 
     assert np.mean(gains) > 0.05
     assert min(gains) > -0.1
@@ -137,7 +137,7 @@ def test_left_out_cosines__are_those_of_fits_without_the_two_pairs(domain):
     pairs = domain(n_pairs=6)
     adapter = fit_pairs(*pairs[:2])
 
-    found = left_out_cosines(adapter)
+    result = left_out_cosines(adapter)
 
     for i in range(6):
         for j in range(6):
@@ -147,7 +147,7 @@ def test_left_out_cosines__are_those_of_fits_without_the_two_pairs(domain):
             ridge.fit(own, targets - own)
             expected = adapter.captions[[j]] + ridge.predict(adapter.captions[[j]])
             cosine = adapter.pictures[i] @ expected[0] / np.linalg.norm(expected)
-            assert found[i, j] == pytest.approx(cosine, abs=1e-5)
+            assert result[i, j] == pytest.approx(cosine, abs=1e-5)
 
 
 def test_fit_pairs__other_number_of_captions__is_told_with_both_shapes(domain):

@@ -30,9 +30,9 @@ def test_answer_sentences__question__is_read_with_its_answer(question, sentence)
 
 
 def test_answer_sentences__own_sentence__is_taken():
-    found = answer_sentences("Colour?", ["red", "blue"], "a {} car")
+    result = answer_sentences("Colour?", ["red", "blue"], "a {} car")
 
-    assert found == ("a red car", "a blue car")
+    assert result == ("a red car", "a blue car")
 
 
 @pytest.mark.parametrize("sentence", ["a car", "a {} {} car"])
@@ -48,7 +48,7 @@ def test_answer_sentences__answers_that_leave_no_choice__are_told(answers):
 
 
 def test_answer_probabilities__scores__are_shares_of_one():
-    found = answer_probabilities(np.array([[0.5, 0.4, 0.1]], np.float32), 10.0)
+    result = answer_probabilities(np.array([[0.5, 0.4, 0.1]], np.float32), 10.0)
 
     odds = np.exp([5, 4, 1])
-    np.testing.assert_allclose(found, [odds / odds.sum()], rtol=1e-5)
+    np.testing.assert_allclose(result, [odds / odds.sum()], rtol=1e-5)

@@ -32,12 +32,12 @@ def save_classifier(path):
 def test_store_pairs__read_again__are_the_same(stored, tmp_path, name):
     store_pairs(tmp_path / name, stored)
 
-    found = load_pairs(tmp_path / name)
+    result = load_pairs(tmp_path / name)
 
-    assert found.config == stored.config
-    assert found.picture_hashes == stored.picture_hashes
-    np.testing.assert_array_equal(found.pictures, stored.pictures)
-    np.testing.assert_array_equal(found.captions, stored.captions)
+    assert result.config == stored.config
+    assert result.picture_hashes == stored.picture_hashes
+    np.testing.assert_array_equal(result.pictures, stored.pictures)
+    np.testing.assert_array_equal(result.captions, stored.captions)
     assert is_caption_adapter(tmp_path / name)
 
 

@@ -63,10 +63,10 @@ def pictures():
     """Three classes of four noisy pictures each, and their labels."""
     rng = np.random.default_rng(0)
     colours = {"red": (200, 60, 60), "green": (60, 200, 60), "blue": (60, 60, 200)}
-    found, labels = [], []
+    result, labels = [], []
     for label, colour in colours.items():
         for _ in range(4):
             pixels = np.array(colour) + rng.normal(0, 60, (40, 48, 3))
-            found.append(np.clip(pixels, 0, 255).astype(np.uint8))
+            result.append(np.clip(pixels, 0, 255).astype(np.uint8))
             labels.append(label)
-    return found, labels
+    return result, labels

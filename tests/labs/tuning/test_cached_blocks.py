@@ -49,12 +49,12 @@ def test_cached_looks_have_the_features_that_the_whole_tower_gives(
     cache = cache_of(encoder, 1)
     cache.add(looks[:4])
     cache.add(looks[4:])
-    found = cache.features(torch.tensor([5, 0, 3]))
+    result = cache.features(torch.tensor([5, 0, 3]))
 
     # A second tower with the same adapters has seen the pixels, and nothing was kept of them.
     expected = adapted(encoder, 1)[0].encode_pixels(looks)[[5, 0, 3]]
     assert len(cache) == 6
-    torch.testing.assert_close(found.detach(), expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(result.detach(), expected, rtol=1e-5, atol=1e-6)
     assert not torch.allclose(expected, encoder.encode_pixels(looks)[[5, 0, 3]], atol=1e-3)
 
 
@@ -105,5 +105,5 @@ def test_gradients_reach_the_adapters_through_cached_looks(make_encoder, looks):
     whole = again.image_network()(looks)
     trained = [each for each in network.parameters() if each.requires_grad]
     expected = torch.autograd.grad((whole @ target).sum(), trained)
-    for found, wanted in zip(from_cache, expected, strict=True):
-        assert (found - wanted).norm() < 0.01 * wanted.norm()
+    for result, wanted in zip(from_cache, expected, strict=True):
+        assert (result - wanted).norm() < 0.01 * wanted.norm()

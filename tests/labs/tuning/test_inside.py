@@ -20,12 +20,20 @@ from metaadapter.labs.tuning.inside_steps import StepSettings
 def tuned(encoder, pictures, generator, settings=None, **options):
     images, labels = pictures
     return tune_inside(
-        encoder, images, labels, {it: it for it in labels}, settings, generator=generator, **options
+        encoder,
+        images,
+        labels,
+        {label: label for label in labels},
+        settings,
+        generator=generator,
+        **options,
     )
 
 
-def with_tensors(encoder, found):
-    return encoder.adapted(lambda it: restore_inside(it, found.config, found.tensors), "tuned")
+def with_tensors(encoder, result):
+    return encoder.adapted(
+        lambda network: restore_inside(network, result.config, result.tensors), "tuned"
+    )
 
 
 @pytest.mark.parametrize("kind", ["bottleneck", "lora"])
@@ -35,14 +43,14 @@ def test_training_moves_features_and_leaves_the_encoder_as_it_was(
 ):
     encoder = make_encoder(tower)
     before, digest = encoder.encode_images(pictures[0]), digest_weights(encoder._network)
-    found = tuned(encoder, pictures, generator, Inside(kind, size=4, n_steps=2))
-    assert found.n_steps == 2
-    assert found.left_out is None
-    assert found.config.towers == ("image",)
-    assert found.n_trained == sum(each.numel() for each in found.tensors.values())
+    result = tuned(encoder, pictures, generator, Inside(kind, size=4, n_steps=2))
+    assert result.n_steps == 2
+    assert result.left_out is None
+    assert result.config.towers == ("image",)
+    assert result.n_trained == sum(each.numel() for each in result.tensors.values())
     assert np.array_equal(encoder.encode_images(pictures[0]), before)
     assert digest_weights(encoder._network) == digest
-    assert not np.allclose(with_tensors(encoder, found).encode_images(pictures[0]), before)
+    assert not np.allclose(with_tensors(encoder, result).encode_images(pictures[0]), before)
 
 
 @pytest.mark.parametrize("kind", ["bottleneck", "lora"])
@@ -54,12 +62,12 @@ def test_tiny_keeps_every_bit_and_has_no_trace_of_what_was_trained_and_dropped(
     bits = {name: tensor.clone() for name, tensor in tiny._network.state_dict().items()}
     held = held_by_modules(tiny._network)
 
-    found = tuned(tiny, few, generator, Inside(kind, size=4, n_steps=2))
-    adapted = with_tensors(tiny, found)
+    result = tuned(tiny, few, generator, Inside(kind, size=4, n_steps=2))
+    adapted = with_tensors(tiny, result)
     moved = adapted.encode_images(few[0])
     del adapted
 
-    assert found.n_steps == 2
+    assert result.n_steps == 2
     assert not np.array_equal(moved, features)
     assert np.array_equal(tiny.encode_images(few[0]), features)
     state = tiny._network.state_dict()
@@ -69,7 +77,7 @@ def test_tiny_keeps_every_bit_and_has_no_trace_of_what_was_trained_and_dropped(
 
 
 def held_by_modules(network):
-    """What each module holds, by identity: hooks, parts, tensors, and a forward of its own."""
+    """The contents of each module, by identity: hooks, parts, tensors, and its own forward."""
     return {
         name: {
             key: {part: id(each) for part, each in value.items()}
@@ -96,24 +104,26 @@ def test_no_step_and_a_gain_that_is_not_borne_out_keep_the_tower(
     assert one_each.left_out is None
     assert learned_of_one_each.left_out is None
     assert harmful.left_out.strength == 0
-    for found in none, one_each, one_each_in_any_case, learned_of_one_each, harmful:
-        assert (found.tensors, found.config, found.n_steps) == ({}, None, 0)
+    for result in none, one_each, one_each_in_any_case, learned_of_one_each, harmful:
+        assert (result.tensors, result.config, result.n_steps) == ({}, None, 0)
 
 
 def test_left_out_pictures_are_asked_before_all_are_learned_from(
     make_encoder, pictures, generator, monkeypatch
 ):
     monkeypatch.setattr(inside, "EPOCHS", 10)
-    told = []
-    found = tuned(make_encoder("timm"), pictures, generator, Inside(size=4), progress=told.append)
-    assert found.left_out.n_pictures == 12  # each once
-    assert set(found.left_out.accuracies) == set(found.left_out.log_losses) == {0.0, 0.5, 1.0}
-    encoded = [it.done for it in told if it.stage == "encode"]
-    taken = [it.done for it in told if it.stage == "tune"]
+    reports = []
+    result = tuned(
+        make_encoder("timm"), pictures, generator, Inside(size=4), progress=reports.append
+    )
+    assert result.left_out.n_pictures == 12  # each once
+    assert set(result.left_out.accuracies) == set(result.left_out.log_losses) == {0.0, 0.5, 1.0}
+    encoded = [report.done for report in reports if report.stage == "encode"]
+    taken = [report.done for report in reports if report.stage == "tune"]
     assert encoded[-1] == 12
     # Three steps without each quarter of the pictures, told as if there were four.
     assert taken[:12] == [1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16]
-    assert taken[12:] == ([17, 18, 19, 20, 20] if found.left_out.strength else [20])
+    assert taken[12:] == ([17, 18, 19, 20, 20] if result.left_out.strength else [20])
 
 
 def test_the_same_seed_gives_the_same_adapters_whatever_the_order_of_classes(
@@ -151,10 +161,10 @@ def test_what_adapters_add_can_be_scaled_and_taken_back(make_encoder, kind):
     torch.testing.assert_close(tower.cache.features(asked), start)
 
 
-def hashes(found):
+def hashes(result):
     return {
-        name: hashlib.sha256(each.numpy().tobytes()).hexdigest()
-        for name, each in found.tensors.items()
+        name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest()
+        for name, tensor in result.tensors.items()
     }
 
 

@@ -40,7 +40,7 @@ def test_thresholds_are_lowered_to_what_left_out_pictures_reach():
     new = drawn(200, 0.4, 3).flatten(0, 1).double()
     labels = torch.arange(N_WAY).repeat_interleave(200)
 
-    found = calibrate([left_out(weights, 0.4)], 1.0)
+    result = calibrate([left_out(weights, 0.4)], 1.0)
 
     def kept(adapter):
         passed = known_probabilities(new, adapter) >= known_threshold(adapter)
@@ -48,7 +48,7 @@ def test_thresholds_are_lowered_to_what_left_out_pictures_reach():
         held = prediction_sets(shares, adapter, 0.95)[torch.arange(len(labels)), labels]
         return float(passed.double().mean()), float(held.double().mean())
 
-    (passed, held), (passed_before, held_before) = kept(calibrated(weights, found)), kept(weights)
+    (passed, held), (passed_before, held_before) = kept(calibrated(weights, result)), kept(weights)
     assert passed_before < 0.8
     assert passed > 0.88
     assert held_before < 0.9 < held
@@ -56,15 +56,15 @@ def test_thresholds_are_lowered_to_what_left_out_pictures_reach():
 
 def test_thresholds_that_pass_enough_stay():
     weights = adapter_of_typical_pictures()
-    found = calibrate([left_out(weights, 0.02)], 1.0)
-    assert (found.known_shift, found.own_scale) == (0.0, 1.0)
+    result = calibrate([left_out(weights, 0.02)], 1.0)
+    assert (result.known_shift, result.own_scale) == (0.0, 1.0)
 
 
 def test_shift_and_scale_are_those_of_quantiles_by_hand():
     weights = adapter_of_typical_pictures()
     parts = [left_out(weights, 0.2), left_out(weights.tempered(0.9), 0.25)]
 
-    found = calibrate(parts, 1.25)
+    result = calibrate(parts, 1.25)
 
     known, own = [], []
     for part in parts:
@@ -74,19 +74,19 @@ def test_shift_and_scale_are_those_of_quantiles_by_hand():
         shares = (part.logits / 1.25).softmax(-1).numpy()
         own.extend(np.log(shares[np.arange(len(part.labels)), part.labels]))
     levels = (0.5, 0.25, 0.1, 0.05)
-    told = weights.known_quantiles[:4].numpy()
+    predicted = weights.known_quantiles[:4].numpy()
     np.testing.assert_allclose(
-        found.known_shift, np.mean(np.quantile(known, levels) - told), rtol=1e-5
+        result.known_shift, np.mean(np.quantile(known, levels) - predicted), rtol=1e-5
     )
     expected = np.quantile(own, levels).sum() / weights.own_quantiles[:4].numpy().sum()
-    np.testing.assert_allclose(found.own_scale, max(1.0, expected), rtol=1e-5)
-    assert found.temperature == 1.25
+    np.testing.assert_allclose(result.own_scale, max(1.0, expected), rtol=1e-5)
+    assert result.temperature == 1.25
 
 
 def test_an_adapter_without_such_a_head_keeps_its_temperature_alone():
     names = ("likeness", "likeness_bias", "known")
     names += ("known_quantiles", "own_quantiles", "reject_threshold")
     weights = replace(adapter_of_typical_pictures(), **dict.fromkeys(names))
-    found = calibrate([left_out(weights, 0.2)], 1.5)
-    assert (found.temperature, found.known_shift, found.own_scale) == (1.5, 0.0, 1.0)
-    assert calibrated(weights, found).known_head is None
+    result = calibrate([left_out(weights, 0.2)], 1.5)
+    assert (result.temperature, result.known_shift, result.own_scale) == (1.5, 0.0, 1.0)
+    assert calibrated(weights, result).known_head is None

@@ -18,11 +18,11 @@ def said(*probabilities):
 
 
 def test_the_strength_with_the_least_log_loss_is_taken():
-    found = choose({0.0: said(*[0.5] * 4), 0.5: said(*[0.8] * 4), 1.0: said(*[0.7] * 4)}, LABELS)
-    assert found.strength == 0.5
-    assert found.n_pictures == 4
-    assert found.accuracies == {0.0: 1.0 / 2, 0.5: 1.0, 1.0: 1.0}
-    assert math.isclose(found.log_losses[0.5], -math.log(0.8), rel_tol=1e-6)
+    result = choose({0.0: said(*[0.5] * 4), 0.5: said(*[0.8] * 4), 1.0: said(*[0.7] * 4)}, LABELS)
+    assert result.strength == 0.5
+    assert result.n_pictures == 4
+    assert result.accuracies == {0.0: 1.0 / 2, 0.5: 1.0, 1.0: 1.0}
+    assert math.isclose(result.log_losses[0.5], -math.log(0.8), rel_tol=1e-6)
 
 
 def test_answers_that_are_too_sure_are_told_at_the_temperature_that_suits_them():
@@ -31,24 +31,24 @@ def test_answers_that_are_too_sure_are_told_at_the_temperature_that_suits_them()
     def log_loss(temperature):
         return float(torch.nn.functional.cross_entropy(too_sure / temperature, LABELS))
 
-    found = choose({0.0: said(*[0.1] * 4), 1.0: too_sure}, LABELS)
+    result = choose({0.0: said(*[0.1] * 4), 1.0: too_sure}, LABELS)
 
-    assert (found.strength, found.calibration.temperature) == (1.0, 2.0)
-    assert math.isclose(found.log_losses[1.0], log_loss(2.0), rel_tol=1e-5)
+    assert (result.strength, result.calibration.temperature) == (1.0, 2.0)
+    assert math.isclose(result.log_losses[1.0], log_loss(2.0), rel_tol=1e-5)
     assert log_loss(2.0) < log_loss(1.5) < log_loss(1.0)
 
 
 def test_the_tower_as_it_was_has_no_temperature():
     surer = said(*[0.999] * 4)
-    found = choose({0.0: surer, 1.0: said(*[0.5] * 4)}, LABELS)
-    assert (found.strength, found.calibration.temperature) == (0.0, 1.0)
+    result = choose({0.0: surer, 1.0: said(*[0.5] * 4)}, LABELS)
+    assert (result.strength, result.calibration.temperature) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("shares", [(0.6, 0.6, 0.6, 0.6), (0.99, 0.99, 0.99, 0.05)])
 def test_of_equal_strengths_the_smaller_is_taken_also_where_all_are_too_sure(shares):
     same = said(*shares)
-    found = choose({1.0: same, 0.5: same, 0.0: same}, LABELS)
-    assert (found.strength, found.calibration.temperature) == (0.0, 1.0)
+    result = choose({1.0: same, 0.5: same, 0.0: same}, LABELS)
+    assert (result.strength, result.calibration.temperature) == (0.0, 1.0)
 
 
 def test_numbers_that_are_not_finite_change_nothing():

@@ -25,12 +25,12 @@ def test_a_picture_is_told_by_what_is_predicted_from_other_folds(generator):
     rows, asked = (normalize(torch.randn(8, 6), dim=-1) for _ in range(2))
     fold = torch.tensor([0, 1, IN_NONE, 0, 1, IN_ALL, 0, 1])
     heads = LeftOutHeads.predict(generator, task(), rows, fold)
-    found = heads.logits(asked[[4, 6]], torch.tensor([4, 6]))
+    result = heads.logits(asked[[4, 6]], torch.tensor([4, 6]))
 
     for row, number, kept in [(0, 4, [0, 3, 5, 6]), (1, 6, [1, 4, 5, 7])]:
         alone = Support.of_rows(rows[kept], LABELS[kept], task().text_TND[0], logit_scale=10.0)
         expected = classify(asked[[number]].double(), generator.predict(alone.exact).task(0))
-        torch.testing.assert_close(found[row], expected[0].float(), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(result[row], expected[0].float(), rtol=1e-4, atol=1e-4)
 
 
 def test_what_is_said_of_a_row_can_be_differentiated(generator):

@@ -104,8 +104,8 @@ def test_learned__pictures_of_known_classes__are_told_with_more_certainty(
 def test_learned__more_closeness__keeps_texts_nearer(encoder, rows, labels, learned):
     held = tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=4, closeness=1000.0))
 
-    def moved(found):
-        return (found.tensors[CONTEXT] - found.tensors[START]).norm()
+    def moved(tuned):
+        return (tuned.tensors[CONTEXT] - tuned.tensors[START]).norm()
 
     assert moved(held) < 0.9 * moved(learned)
 
@@ -123,32 +123,32 @@ def test_encoder__after_learning__is_as_it_was(encoder, rows, labels):
 
 
 def test_learned__without_steps__is_nothing(encoder, rows, labels):
-    found = tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=0))
+    result = tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=0))
 
-    assert (found.tensors, found.config, found.n_steps) == ({}, None, 0)
+    assert (result.tensors, result.config, result.n_steps) == ({}, None, 0)
 
 
 def test_left_out__classes__decide(encoder, rows, labels):
-    told = []
+    reports = []
 
-    found = tune_prompt(encoder, rows, labels, NAMES, progress=told.append)
+    result = tune_prompt(encoder, rows, labels, NAMES, progress=reports.append)
 
-    left_out = found.left_out
+    left_out = result.left_out
     assert left_out.n_pictures == len(labels)
     gain = left_out.log_losses[0] - left_out.log_losses[10]
-    assert found.n_steps == (10 if gain > left_out.error else 0)
-    assert told[-1].done <= told[-1].total == 30
-    assert [each.done for each in told] == sorted(each.done for each in told)
+    assert result.n_steps == (10 if gain > left_out.error else 0)
+    assert reports[-1].done <= reports[-1].total == 30
+    assert [each.done for each in reports] == sorted(each.done for each in reports)
 
 
 def test_left_out__pictures_that_show_other_classes__keep_the_names(encoder, rows, labels):
     draw = torch.Generator().manual_seed(1)
     noise = normalize(torch.randn(rows.shape, generator=draw), dim=-1)
 
-    found = tune_prompt(encoder, noise, labels, NAMES)
+    result = tune_prompt(encoder, noise, labels, NAMES)
 
-    assert found.tensors == {}
-    assert found.left_out.log_losses[10] > found.left_out.log_losses[0] - found.left_out.error
+    assert result.tensors == {}
+    assert result.left_out.log_losses[10] > result.left_out.log_losses[0] - result.left_out.error
 
 
 def test_learned__two_classes__are_too_few(encoder, rows, labels):
@@ -170,10 +170,10 @@ def test_learned__on_a_model_of_open_clip__reads_names_anew(make_encoder, pictur
     order = sorted(set(names))
     labels = torch.tensor([order.index(name) for name in names])
 
-    found = tune_prompt(encoder, rows, labels, order, SoftPrompt(n_context=2, n_steps=3))
+    result = tune_prompt(encoder, rows, labels, order, SoftPrompt(n_context=2, n_steps=3))
 
-    assert found.tensors[CONTEXT].shape == (2, 16)
-    read = PromptedEncoder(encoder, found.tensors).encode_texts(["yellow"])
+    assert result.tensors[CONTEXT].shape == (2, 16)
+    read = PromptedEncoder(encoder, result.tensors).encode_texts(["yellow"])
     assert np.abs(read - encoder.encode_texts(["yellow"])).max() > 1e-4
 
 

@@ -27,10 +27,10 @@ def test_msp__all_other_classes_ruled_out__is_finite_and_surest(asked):
     logits_TQN = asked.logits_TQN.clone()
     logits_TQN[0, 0, 1:] = -torch.inf
 
-    found = msp(replace(asked, logits_TQN=logits_TQN))
+    result = msp(replace(asked, logits_TQN=logits_TQN))
 
-    assert found.isfinite().all()
-    assert found.argmax() == 0
+    assert result.isfinite().all()
+    assert result.argmax() == 0
 
 
 def test_energy__is_what_scipy_has(asked):

@@ -15,19 +15,19 @@ def classes_of(asked, task):
 
 
 def test_prototype__is_the_cosine_that_scikit_learn_has(asked):
-    found = prototype(asked)
+    result = prototype(asked)
 
     for task, rows in enumerate(asked.rows_TQD.numpy()):
         means = np.stack([shots.mean(0) for shots in classes_of(asked, task)])
         expected = cosine_similarity(rows, means).max(1)
-        assert found[task].numpy() == pytest.approx(expected)
+        assert result[task].numpy() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("counts", [(3, 1, 2, 4), (9, 8), (1, 1, 2)])
 def test_mahalanobis__is_as_an_inverted_covariance_has_it(make_asked, counts):
     asked = make_asked(counts)
 
-    found = mahalanobis(asked)
+    result = mahalanobis(asked)
 
     for task, rows in enumerate(asked.rows_TQD.numpy()):
         shots = classes_of(asked, task)
@@ -37,15 +37,15 @@ def test_mahalanobis__is_as_an_inverted_covariance_has_it(make_asked, counts):
         precision = trace * np.linalg.inv(scatter + trace * np.eye(rows.shape[1]))
         for number, row in enumerate(rows):
             distances = [(row - c.mean(0)) @ precision @ (row - c.mean(0)) for c in shots]
-            assert found[task, number] == pytest.approx(-min(distances))
+            assert result[task, number] == pytest.approx(-min(distances))
 
 
 def test_mahalanobis__one_picture_of_each_class__is_the_euclidean_distance(make_asked):
     asked = make_asked((1, 1, 1))
 
-    found = mahalanobis(asked)
+    result = mahalanobis(asked)
 
     for task, rows in enumerate(asked.rows_TQD.numpy()):
         means = np.concatenate(classes_of(asked, task))
         expected = -((rows[:, None] - means) ** 2).sum(-1).min(1)
-        assert found[task].numpy() == pytest.approx(expected)
+        assert result[task].numpy() == pytest.approx(expected)

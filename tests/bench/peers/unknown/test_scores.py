@@ -1,4 +1,4 @@
-"""What holds for every score of being known."""
+"""Properties of every score of strangers."""
 
 from __future__ import annotations
 
