@@ -147,10 +147,16 @@ class Added(Revised):
     refused: list[RefusedFile]
 
 
-class PicturePrediction(BaseModel):
+class PredictionForm(BaseModel):
+    """A response made from a `workflow.predictions.Prediction`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class PicturePrediction(PredictionForm):
     """The prediction for a picture of the project; classes are given by their ids."""
 
-    class_id: Annotated[str, Field(serialization_alias="class")]
+    class_id: Annotated[str, Field(validation_alias="label", serialization_alias="class")]
     probability: float
     runner_up: str | None
     runner_up_probability: float
@@ -201,7 +207,7 @@ class Work(Revised):
     error: str | None
 
 
-class Prediction(BaseModel):
+class Prediction(PredictionForm):
     """One prediction, with the keys of `metaadapter predict --json`."""
 
     path: str

@@ -46,10 +46,8 @@ async def predict(
         encoder = state.encoders.encoder(session.project.encoder, stored)
         pictures, refused = _encode(form, folder, encoder, state.limits)
         predictions = predict_pictures(stored, pictures)
-        return forms.Predictions(
-            predictions=[forms.Prediction(**each.to_dict()) for each in predictions],
-            refused=refused,
-        )
+        content = {"predictions": predictions, "refused": refused}
+        return forms.Predictions.model_validate(content)
 
     async with state.my_turn():
         return await run_in_threadpool(work)

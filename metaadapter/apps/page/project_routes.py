@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from secrets import token_hex
 from typing import Annotated, Any, Literal
 
@@ -25,10 +24,7 @@ from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.uploads import add_uploads, n_pictures
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
-from metaadapter.data.strict_json import json_text
-from metaadapter.workflow.predictions import Prediction
 
-PREDICTION_KEYS = ("probability", "runner_up", "runner_up_probability", "known", "unfamiliar")
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 ClassId = Annotated[str, PathPart(pattern=r"^[0-9a-f]{1,32}$")]
 PictureId = Annotated[str, PathPart(pattern=r"^[0-9a-f]{32}$")]
@@ -166,17 +162,16 @@ def read_picture(
         ) from error
 
 
-@routes.get("/answers", responses={200: {"model": forms.PicturePredictions}})
-def read_predictions(session: OpenSession, since: int = -1) -> Response:
+@routes.get("/answers", response_model_exclude_unset=True)
+def read_predictions(session: OpenSession, since: int = -1) -> forms.PicturePredictions:
     """The predictions, unless the client has those of this revision."""
     results = session.results
     content: dict[str, Any] = {"revision": results.revision, "ready": results.stored is not None}
     if results.revision <= since:
         content |= {"revision": since, "unchanged": True}
     else:
-        content["answers"] = _json(results.answers)
-        content["left_out"] = _json(results.left_out)
-    return Response(json_text(content), media_type="application/json")
+        content |= {"answers": results.answers, "left_out": results.left_out}
+    return forms.PicturePredictions.model_validate(content)
 
 
 @routes.get("/sure")
@@ -225,13 +220,3 @@ def open_project(state: AppState, project: forms.ProjectName) -> forms.ProjectLi
     """Open another project."""
     state.projects.open(project.name)
     return list_projects(state)
-
-
-def _json(predictions: Mapping[str, Prediction]) -> dict[str, dict[str, Any]]:
-    return {
-        picture: {
-            "class": prediction.label,
-            **{key: getattr(prediction, key) for key in PREDICTION_KEYS},
-        }
-        for picture, prediction in predictions.items()
-    }
