@@ -27,7 +27,7 @@ INSTALL, MAKE, SMALL, SHELL, PYTHON, PAGE, REAL_CLIP = (
         ("bash", "make demo"),
         ("sh", "apt install"),
         ("bash", "metaadapter doctor"),
-        ("python", "FrozenEncoder"),
+        ("python", "predict"),
         ("sh", "metaadapter serve"),
         ("bash", "--encoder"),
     )
