@@ -26,7 +26,7 @@ class EpisodeSpec:
     imbalance: float = 0.0
     """The shots of a class are those of the task times e^u, u uniform within ± this."""
     alike: bool = False
-    """Whether all tasks of one draw have the same ways and shots: without padding, so faster."""
+    """Give all tasks of one draw the same ways and shots: without padding, so faster."""
     hard_share: float = 0.0
     """The fraction of the tasks with similar classes, by their mean features."""
 

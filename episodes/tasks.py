@@ -93,7 +93,7 @@ class Episodes:
     other_views_TNKD: Float[Tensor, "T N K D"]
     """The pictures of the support through other views; the support itself without `has_views`."""
     has_views: bool
-    """Whether the source has more than one view of each picture."""
+    """True if the source has more than one view of each picture."""
     off_class_TOD: Float[Tensor, "T O D"]
     """Pictures of classes outside the task."""
     off_class_mask_TO: Bool[Tensor, "T O"]

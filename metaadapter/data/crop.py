@@ -22,7 +22,7 @@ class Box(NamedTuple):
 
     @property
     def is_within(self) -> bool:
-        """Whether this is a rectangle with an area, within the picture up to rounding."""
+        """True if this is a rectangle with an area, within the picture up to rounding."""
         sides = (self.left, self.top, self.left + self.width, self.top + self.height)
         return (
             all(map(math.isfinite, self))

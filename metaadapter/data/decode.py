@@ -108,7 +108,7 @@ def content_hash(image: ImageInput) -> str:
 
 
 def is_large(image: Image.Image) -> bool:
-    """Whether a lack of memory may be due to the picture, and not to the machine."""
+    """Return whether a lack of memory may be due to the picture, and not to the machine."""
     return image.width * image.height > LARGE_PIXELS
 
 

@@ -83,7 +83,7 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file has the name of a picture."""
+    """Return whether a file has the name of a picture."""
     return path.suffix.lower() in PICTURE_SUFFIXES
 
 
@@ -121,7 +121,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _are_splits(parents: Sequence[tuple[str, ...]]) -> bool:
-    """Whether all top folders have names of splits and hold class folders."""
+    """Return whether all top folders have names of splits and hold class folders."""
     tops = {names[0] for names in parents if names}
     holding_classes = {names[0] for names in parents if len(names) > 1}
     return bool(tops) and tops == holding_classes and {t.lower() for t in tops} <= SPLIT_NAMES

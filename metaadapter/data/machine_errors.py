@@ -54,7 +54,7 @@ def machine_error(error: BaseException) -> DataError | None:
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Whether the program lacks memory or open files, so that the file it reads may be fine."""
+    """Return whether the program lacks memory or open files, so that its input may be fine."""
     lacks_files = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
     return lacks_files or _is_memory(error)
 

@@ -53,7 +53,7 @@ class Record(NamedTuple):
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether a file has the name of a manifest."""
+    """Return whether a file has the name of a manifest."""
     return path.suffix.lower() in FORMATS
 
 

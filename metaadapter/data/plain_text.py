@@ -50,7 +50,7 @@ def from_csv(cell: Cell) -> Cell | str:
 
 
 def is_text(text: str) -> bool:
-    r"""Whether a text can be written as UTF-8; undecodable bytes of a file name count as text.
+    r"""Return whether UTF-8 can hold a text; undecodable bytes of a file name count as text.
 
     JSON can contain half a character, as in "\ud800", which no file can hold.
     """

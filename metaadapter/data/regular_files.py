@@ -34,7 +34,7 @@ def regular(path: Path) -> Path:
 
 
 def is_regular(path: Path) -> bool:
-    """Whether a path leads to a file on a disk."""
+    """Return whether a path leads to a file on a disk."""
     try:
         regular(path)
     except OSError:

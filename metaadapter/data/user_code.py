@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def is_user_code(name: str) -> bool:
-    """Whether a name is FILE.py:NAME or FILE.py:NAME@FOLDER."""
+    """Return whether a name is FILE.py:NAME or FILE.py:NAME@FOLDER."""
     return bool(user_code_and_folder(name)[0])
 
 

@@ -40,7 +40,7 @@ ON_CPU, ON_GPU, ELSEWHERE = 4, 64, 32
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run over pictures is; the caller shows it.
+    """The progress of a run over pictures, for the caller to show.
 
     Attributes:
         stage: "times" reads when the pictures were taken, "hash" compares them with the store,

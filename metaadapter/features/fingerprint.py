@@ -118,7 +118,7 @@ class Fingerprint:
         return self._difference(other) is None
 
     def _differs_in_zoom(self, other: Fingerprint) -> bool:
-        """Whether the encoders differ only in the zoom."""
+        """Return whether the encoders differ only in the zoom."""
         return self.digest == other.digest and 2 in (self.dim / other.dim, other.dim / self.dim)
 
     def _difference(self, other: Fingerprint) -> str | None:
@@ -172,7 +172,7 @@ def summarise(features: Float[np.ndarray, " dim"]) -> tuple[float, ...]:
 
 
 def uses_quick_gelu(model: nn.Module) -> bool:
-    """Whether any layer of the model is open_clip's QuickGELU."""
+    """Return whether any layer of the model is open_clip's QuickGELU."""
     from open_clip.transformer import QuickGELU
 
     return any(isinstance(module, QuickGELU) for module in model.modules())

@@ -1,4 +1,4 @@
-"""Where features come from: the encoder, its looks and blocks, and the views of each picture."""
+"""The origin of features: the encoder, its looks and blocks, and the views of each picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 
 
 class Origin(BaseModel):
-    """How features were made, and so which other features they may be used with."""
+    """The facts by which features are compared: equal origins give comparable features."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -25,7 +25,7 @@ class Origin(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
     """The seed of the random crops."""
     zoom: bool = False
-    """Whether the encoder also zooms into the middle of each picture."""
+    """True if the encoder also zooms into the middle of each picture."""
     blocks: dict[str, Annotated[int, Field(gt=0)]] = {}
     """Names and widths of the blocks of features of each look; empty for the joint one alone."""
 

@@ -18,14 +18,14 @@ def write(tmp_path):
     return write
 
 
-def test_load_own_code__function_with_a_helper_beside_it__can_be_called(write):
+def test_load_user_code__function_with_a_helper_beside_it__can_be_called(write):
     write("FACTOR = 3\n", name="helper_of_mine.py")
     file = write("import helper_of_mine\n\ndef times(x):\n    return helper_of_mine.FACTOR * x\n")
 
     assert load_user_code(f"{file}:times", kind="method")(2) == 6
 
 
-def test_load_own_code__named_as_a_module_of_python__takes_no_place_of_it(write):
+def test_load_user_code__named_as_a_module_of_python__takes_no_place_of_it(write):
     file = write("def f():\n    return 1\n", name="copy.py")
 
     load_user_code(f"{file}:f", kind="method")
@@ -37,7 +37,7 @@ def test_load_own_code__named_as_a_module_of_python__takes_no_place_of_it(write)
     assert result.returncode == 0
 
 
-def test_load_own_code__file_changed__is_run_again_and_otherwise_not(write):
+def test_load_user_code__file_changed__is_run_again_and_otherwise_not(write):
     file = write("class Mine:\n    size = 1\n")
     first = load_user_code(f"{file}:Mine", kind="method")
 
@@ -56,7 +56,7 @@ def test_load_own_code__file_changed__is_run_again_and_otherwise_not(write):
         ("import json\n\n1 / 0\n", "mine.py:x", r"ZeroDivisionError: .* \(mine\.py, line 3\)"),
     ],
 )
-def test_load_own_code__cannot_be_had__says_why_and_where(write, tmp_path, text, name, message):
+def test_load_user_code__cannot_be_had__says_why_and_where(write, tmp_path, text, name, message):
     write(text)
     modules = set(sys.modules)
 
@@ -75,6 +75,6 @@ def test_load_own_code__cannot_be_had__says_why_and_where(write, tmp_path, text,
         *((name, ("", "")) for name in ("b.py", "GDA", "a@b", "c.txt:f", "finetune@5")),
     ],
 )
-def test_own_code_and_folder__of_a_name__are_what_it_has(name, expected):
+def test_user_code_and_folder__of_a_name__are_what_it_has(name, expected):
     assert user_code_and_folder(name) == expected
     assert is_user_code(name) is bool(expected[0])

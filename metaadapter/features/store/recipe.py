@@ -16,7 +16,7 @@ from metaadapter.features.origin import Origin
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How the features of a store are made, so that features of two recipes never mix.
+    """The facts that decide the features of a store; features of two recipes never mix.
 
     Attributes:
         origin: The encoder, which is always recorded, and the views.
