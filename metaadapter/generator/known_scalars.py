@@ -45,8 +45,8 @@ def likeness(problem: Regression) -> Likeness:
     counts_TN = raw.present_TNK.sum(-1).to(rows_TXD.dtype)
     pictured_TN, means_TND = counts_TN > 0, normalize(raw.means_TND, dim=-1)
     cosines_TXN = rows_TXD @ means_TND.mT
-    known_TXN = own_TXN.any(-1, keepdim=True) & pictured_TN[:, None]
-    others_TXN = known_TXN & ~own_TXN
+    valid_TXN = own_TXN.any(-1, keepdim=True) & pictured_TN[:, None]
+    others_TXN = valid_TXN & ~own_TXN
     other_T, other_spread_T = _mean_and_spread(cosines_TXN.flatten(1), others_TXN.flatten(1))
     unit_T = (1 - other_T).clamp(min=LEAST_UNIT)
     scaled_TXN = (cosines_TXN - other_T[:, None, None]) / unit_T[:, None, None]

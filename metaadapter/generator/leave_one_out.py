@@ -8,15 +8,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.regression import Regression
 from metaadapter.generator.ridge import kernel_ridge, left_out_residuals
+from metaadapter.generator.temperature import posterior_scale, weakening
 
-# The inverse temperature has a log-normal prior around its base, and is sought on a grid of it.
-PRIOR_DEVIATION = 0.4
-FARTHEST, N_SCALES = 1.2, 25
-# So few that the predictions at all temperatures take less memory than a kernel.
-ROWS_AT_ONCE = 64
 # Single precision is enough here, but with less noise than this its factors would fail.
 LEAST_NOISE = 1e-3
 
@@ -56,33 +51,8 @@ def leave_one_out(problem: Regression) -> LeftOut:
     several_TN = (support.n_shot_TN > 1).to(dtype)
     counts_TM = (targets_TMN @ several_TN[..., None])[..., 0] > 0
     is_own_TMN = targets_TMN > 0
-    weakening_T = _weakening(support, problem.constants.weakening)
+    weakening_T = weakening(support, problem.constants.weakening)
     scores_TMN = weakening_T[:, None, None] * scores_TMN
-    scale_T = _posterior_scale(scores_TMN, is_own_TMN, counts_TM, base_T)
+    scale_T = posterior_scale(scores_TMN, is_own_TMN, counts_TM, base_T)
     log_p_TMN = (scale_T[:, None, None] * scores_TMN).log_softmax(-1)
     return LeftOut(log_p_TMN, is_own_TMN, counts_TM, scale_T, base_T)
-
-
-def _weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:
-    """Return (1 − 1/K)^power with K the mean shots of the classes with several pictures."""
-    several_TN = support.n_shot_TN > 1
-    total_T = (support.n_shot_TN * several_TN).sum(-1)
-    n_shot_T = (total_T / several_TN.sum(-1).clamp(min=1)).clamp(min=2)
-    return (1 - 1 / n_shot_T) ** power
-
-
-def _posterior_scale(
-    scores_TMN: Tensor, is_own_TMN: Tensor, counts_TM: Tensor, base_T: Tensor
-) -> Float[Tensor, " T"]:
-    """Return e to the posterior mean of the logarithm of the inverse temperature, over a grid."""
-    steps_S = torch.linspace(-FARTHEST, FARTHEST, N_SCALES, dtype=base_T.dtype).to(base_T)
-    scale_TS1 = (base_T[:, None] * steps_S.exp())[..., None]
-    log_sums = [
-        (scale_TS1[..., None] * chunk[:, None]).logsumexp(-1)
-        for chunk in torch.split(scores_TMN, ROWS_AT_ONCE, dim=1)
-    ]
-    own_TM = torch.where(is_own_TMN, scores_TMN, 0.0).sum(-1)
-    log_p_TSM = scale_TS1 * own_TM[:, None] - torch.cat(log_sums, -1)
-    likelihood_TS = torch.where(counts_TM[:, None], log_p_TSM, 0.0).sum(-1)
-    weights_TS = (likelihood_TS - 0.5 * (steps_S / PRIOR_DEVIATION) ** 2).softmax(-1)
-    return base_T * (weights_TS @ steps_S).exp()

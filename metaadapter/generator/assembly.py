@@ -1,0 +1,131 @@
+"""Assemble an adapter from a regression and the network's corrections."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.errors import UsageError
+from metaadapter.generator.canonical import CanonicalSupport, sum_blocks
+from metaadapter.generator.network import Corrections
+from metaadapter.generator.regression import Regression
+from metaadapter.generator.ridge import kernel_ridge, ridge_towards_prior
+
+# The published default of CLIP-Adapter.
+VISUAL_RATIO = 0.2
+
+
+def assemble(
+    problem: Regression, corrections: Corrections, scale_T: Float[Tensor, " T"]
+) -> AdapterWeights:
+    """Combine the support into an adapter.
+
+    In canonical coordinates z = s (x − c) the logits are κ (W z + Σ_m a_m k(z_m, z) + b). W holds
+    the texts times their trust plus the learned combinations; a, the kernel ridge towards the
+    texts, becomes the cache. In the encoder's coordinates W z is (W s) x − (W s) c, where s is the
+    same for all coordinates of a block. A task with too many pictures for a kernel has a linear
+    ridge in W and an empty cache. A task without a picture is zero-shot CLIP at the encoder's
+    temperature. `scale_T` is κ before its correction.
+    """
+    support = problem.support
+    prior_TND = problem.prior_TND(corrections.log_trust_TN)
+    noise_TX = problem.noise_TX(corrections.log_noise_TNK)
+    sharpness_T = problem.sharpness_T(corrections.log_sharpness_T)
+    pictured_T = support.image_mask_TN.any(-1)
+    pictured_T1 = pictured_T[:, None]
+    classes_TND = _class_vectors(problem, corrections, prior_TND, noise_TX)
+    classes_TND = torch.where(pictured_T1[..., None], classes_TND, support.text_TND)
+    scale_T = torch.where(
+        pictured_T,
+        scale_T * corrections.log_scale_T.exp(),
+        _encoder_scale_T(support.raw) * support.text_spread_T,
+    )
+    raw_TND = classes_TND * support.scale_TD[:, None]
+    at_centre_TN = (raw_TND * support.image_centre_TD[:, None]).sum(-1)
+    bias_TN = scale_T[:, None] * (corrections.bias_TN * pictured_T1 - at_centre_TN)
+    values_TMN, _ = kernel_ridge(
+        problem.distance_TMM,
+        problem.present_TM,
+        problem.residual_TMN(prior_TND),
+        problem.take(noise_TX),
+        sharpness_T,
+    )
+    weights = AdapterWeights(
+        classes=raw_TND,
+        class_bias=bias_TN.masked_fill(~support.raw.class_mask_TN, -torch.inf),
+        logit_scale=scale_T,
+        **_bottleneck(support, corrections),
+        **_cache(problem, values_TMN, sharpness_T, scale_T),
+    )
+    return weights.to(dtype=support.shots_TNKD.dtype)
+
+
+def _class_vectors(
+    problem: Regression, corrections: Corrections, prior_TND: Tensor, noise_TX: Tensor
+) -> Tensor:
+    """Return prior plus learned combinations; with a linear ridge in tasks without a kernel."""
+    support, constants, is_large_T = problem.support, problem.constants, problem.is_large_T
+    learned_TND = corrections.from_text_TNN.to(prior_TND) @ support.text_TND.to(
+        prior_TND
+    ) + corrections.from_means_TNN.to(prior_TND) @ support.means_TND.to(prior_TND)
+    if not is_large_T.any():
+        return prior_TND + learned_TND
+    ridge_TND = ridge_towards_prior(
+        support.shots_TNKD.flatten(1, 2).to(prior_TND),
+        support.raw.targets_TMN.to(prior_TND),
+        constants.linear_ridge / constants.ridge * noise_TX,
+        prior_TND,
+    )
+    # As in the kernel ridge, all classes with a name alone change by the same.
+    ridge_TND = ridge_TND - problem.above_other_names((ridge_TND - prior_TND).mT).mT
+    return torch.where(is_large_T[:, None, None], ridge_TND, prior_TND) + learned_TND
+
+
+def _bottleneck(support: CanonicalSupport, corrections: Corrections) -> dict[str, Tensor]:
+    """Return the visual bottleneck: its rows are combinations of texts and means."""
+    basis_TBD = torch.cat([support.text_TND, support.means_TND], 1)
+    scale_T1D = support.scale_TD[:, None]
+    down_TRD = normalize(corrections.down_TRB.to(basis_TBD.dtype) @ basis_TBD, dim=-1)
+    up_TRD = corrections.up_TRB.to(basis_TBD.dtype) @ basis_TBD
+    return {
+        "centre": support.image_centre_TD,
+        "down": down_TRD * scale_T1D,
+        "bias": corrections.down_bias_TR,
+        "up": (up_TRD / scale_T1D).mT.contiguous(),
+        "visual_ratio": VISUAL_RATIO * support.image_mask_TN.any(-1),
+    }
+
+
+def _cache(
+    problem: Regression, values_TMN: Tensor, sharpness_T: Tensor, scale_T: Tensor
+) -> dict[str, Tensor]:
+    """Return the kernel as a Tip-Adapter cache: 1 − cos is half the squared distance."""
+    support = problem.support
+    raw_TMD = problem.rows_of(support.raw.rows_TMD)
+    # If blocks have constant lengths, ‖z − z'‖² = 2 (C − ⟨x, s² x'⟩) with s the scale.
+    squared_T1D = support.scale_TD[:, None].square()
+    squares_TMP = sum_blocks(raw_TMD.square(), support.raw.blocks)
+    size_TM = (squares_TMP @ support.block_scale_TP.square()[..., None])[..., 0]
+    sharpness_T1 = sharpness_T[:, None]
+    return {
+        "keys": raw_TMD * (squared_T1D / size_TM[..., None].clamp(min=1e-12)),
+        "values": (values_TMN / sharpness_T1[..., None]).contiguous(),
+        "alpha": scale_T,
+        "beta": sharpness_T1 * size_TM * problem.present_TM,
+    }
+
+
+def _encoder_scale_T(support: Support) -> Tensor:
+    """Return the encoder's inverse temperature; 1 if it is unknown and no task needs it."""
+    if support.logit_scale_T is not None:
+        return support.logit_scale_T
+    if not support.present_TNK.any(dim=-1).any(dim=-1).all():
+        raise UsageError(
+            "a task without a single picture is classified by its texts alone, which needs the "
+            "encoder's temperature: pass logit_scale (FrozenEncoder.logit_scale)"
+        )
+    return support.text_TND.new_ones(support.n_tasks)
