@@ -1,4 +1,4 @@
-"""What is common to classifiers over an adapter: labelled rows in, probabilities out."""
+"""The base of classifiers over an adapter: labelled rows in, probabilities out."""
 
 from __future__ import annotations
 
@@ -17,15 +17,11 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.errors import UsageError
 from metaadapter.features.logit_scale import read_logit_scale
-from metaadapter.workflow.given_arrays import (
-    as_array,
-    label_array,
-    moderate_rows,
-    require_finite,
-    sorted_labels,
-)
+from metaadapter.workflow.given_arrays import label_array, require_finite, sorted_labels
 from metaadapter.workflow.labelled_support import (
+    as_array,
     labelled_support,
+    moderate_rows,
     require_shared_labels,
     unit_rows,
 )
@@ -35,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class AdapterClassifier(ClassifierMixin, BaseEstimator):
-    """A scikit-learn classifier whose `fit` ends in an adapter, however it comes to it."""
+    """A scikit-learn classifier whose `fit` makes an adapter, by whichever method."""
 
     class_texts: Mapping[Any, Any] | None
     encoder: ImageEncoder | str | None
@@ -57,18 +53,17 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
         """The most probable label of each row of X (n, D)."""
-        best = self.predict_proba(X).argmax(-1)  # before classes_: an unfitted one must say so
+        best = self.predict_proba(X).argmax(-1)  # first, for its error if it is not fitted
         labels: np.ndarray = self.classes_[best]
         return labels
 
     def predict_known_proba(self, X: Any) -> Float[np.ndarray, " n"]:
-        """The probability that each row of X (n, D) shows one of the classes at all.
+        """The probability that each row of X (n, D) is known: that it shows one of the classes.
 
-        Half of all pictures are taken to show none of them. `predict_proba` answers as if each
-        showed one.
+        It assumes that half of all pictures are unknown. `predict_proba` assumes that none is.
 
         Raises:
-            UsageError: The adapter cannot tell: another method than a generator made it.
+            UsageError: The adapter does not predict it: no generator made it.
         """
         return known_probabilities(self._rows(X), self.adapter_).numpy()
 
@@ -77,8 +72,8 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
 
         Args:
             X: Features of pictures.
-            keep: The fraction of pictures of the classes for which this is to be true, 0.5 … 0.99;
-                0.95 by default. The lower, the fewer others pass.
+            keep: The fraction of known pictures that are predicted to be known, 0.5 … 0.99; 0.95 by
+                default. The lower it is, the fewer unknown pictures pass.
 
         Raises:
             UsageError: As `predict_known_proba`, or `keep` is out of range.
@@ -88,10 +83,10 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         return known
 
     def predict_sets(self, X: Any, coverage: float = 0.9) -> Bool[np.ndarray, "n N"]:
-        """Which classes each row of X (n, D) may show: its own is among them as often as stated.
+        """The classes that each row of X (n, D) may show, which include its own at a coverage.
 
-        The most probable class is always among them, so that where fewer mistakes are made than
-        `coverage` allows (0.5 … 0.99), sets hold one class and cover more.
+        The most probable class is always in the set. So if fewer predictions are wrong than
+        `coverage` allows (0.5 … 0.99), sets hold one class and cover more than stated.
 
         Raises:
             UsageError: As `predict_known_proba`, or `coverage` is out of range.
@@ -114,10 +109,10 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         Sets `classes_`, `logit_scale_`, `n_features_in_` and `n_shots_`.
 
         Raises:
-            ValueError: The rows are not usable, or labels are of different kinds or of one class.
+            ValueError: The rows are not usable, or the labels are of two kinds or of one class.
         """
         X, y = checked(self, X, label_array(y), ensure_min_samples=0 if self.class_texts else 1)
-        if y.dtype.kind not in "biuUS":  # whose values can be nothing but labels; the check is slow
+        if y.dtype.kind not in "biuUS":  # those are labels, and the check is slow
             check_classification_targets(y)
         labels = y.tolist()
         named = require_shared_labels(self.class_texts, labels)
@@ -150,12 +145,12 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
 
 
 def checked(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
-    """What scikit-learn's `validate_data` gives for X (and y), with the number of a wrong row.
+    """scikit-learn's `validate_data` of X (and y), with an error that names a wrong row.
 
     Raises:
         ValueError: X or y is not usable.
     """
-    found = validate_data(
+    valid = validate_data(
         estimator,
         as_array(X),
         *y,
@@ -163,12 +158,12 @@ def checked(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
         ensure_all_finite=False,
         **options,
     )
-    require_finite(found[0] if y else found, "X")
-    return found
+    require_finite(valid[0] if y else valid, "X")
+    return valid
 
 
 def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
-    """The encoder that is given or named."""
+    """The encoder itself, or loaded by its name."""
     if encoder is None:
         return None
     if isinstance(encoder, str):
@@ -184,7 +179,7 @@ def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
 
 
 def _unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:
-    """The views of pictures whose features have this shape (n, D), scaled to length 1."""
+    """The views, scaled to length 1, of pictures whose features have this shape (n, D)."""
     views = check_array(
         as_array(views),
         dtype=(np.float64, np.float32),

@@ -78,7 +78,7 @@ class Adapted:
     @cached_property
     def pool_effect(self) -> PoolEffect | None:
         """How the unlabelled pictures changed the predictions; `None` without any."""
-        return pool_effect(self.adapter)
+        return None if self.unlabelled is None else pool_effect(self.adapter)
 
     @cached_property
     def estimate_without_pool(self) -> LeftOutEstimate | None:

@@ -52,19 +52,19 @@ class MetaAdapterClassifier(AdapterClassifier):
 
     Args:
         class_texts: label → vector of the encoder's text tower, or when `encoder` is given label →
-            name, which reads `"red_fox"` as "red fox", or label → [name, sentence, …], each
-            trusted as far as pictures bear it out; without it the classifier works from pictures.
-        mode: `"one_shot"` takes the generator's prediction as it is; `"finetune"` takes gradient
-            steps from there, as many as pictures left out of the support bear out.
+            name, which reads `"red_fox"` as "red fox", or label → [name, sentence, …], each weighed
+            by how well the pictures support it; without it the classifier uses pictures alone.
+        mode: `"one_shot"` keeps the generator's prediction; `"finetune"` takes gradient steps from
+            there, as many as pictures left out of the support confirm.
         generator: `"default"`, `"closed-form"`, a folder, FILE.py:CLASS or FILE.py:CLASS@FOLDER, or
             an `AdapterGenerator`.
-        encoder: The `FrozenEncoder` that the features come from, or its name. It reads names, tells
-            its temperature, and is written into a saved adapter.
+        encoder: The `FrozenEncoder` that the features come from, or its name. It reads names, has
+            the temperature, and is named in a saved adapter.
         logit_scale: The encoder's inverse temperature; read from `encoder` when `None`. A fit
             without any picture needs it; with pictures the generator estimates one.
-        fine_tuning: How the steps of mode `"finetune"` go.
+        fine_tuning: The settings of the steps of mode `"finetune"`.
         blocks: The widths of the blocks that the features consist of (`FeatureStore.blocks`): the
-            generator decides how much each is to count. Those of `encoder` where it is given.
+            generator weighs them. Those of `encoder` by default.
     """
 
     stored_: StoredAdapter
@@ -115,18 +115,18 @@ class MetaAdapterClassifier(AdapterClassifier):
     def fit(
         self, X: Any, y: Any, *, views: Any = None, unlabelled: Any = None
     ) -> MetaAdapterClassifier:
-        """Predict the adapter of a support set; a fit that fails leaves the estimator as it was.
+        """Predict the adapter of a support; a fit that fails leaves the estimator as it was.
 
-        With an encoder whose towers were trained it is as sure as that training bore out.
+        With an encoder whose towers were trained, its probabilities are calibrated for them.
 
         Args:
             X: (n, D) features of the labelled pictures; n may be 0 where `class_texts` names the
                 classes, which gives zero-shot CLIP.
             y: (n,) labels of the pictures.
-            views: (n, V, D) features of the views that each picture is the mean of, for the
-                gradient steps of mode `"finetune"`.
-            unlabelled: (u, D) features of pictures that nobody labelled, of these classes or of
-                others, which the generator learns from as well (docs/explanation/pool.md).
+            views: (n, V, D) features of the views whose mean each picture is, for the gradient
+                steps of mode `"finetune"`.
+            unlabelled: (u, D) features of unlabelled pictures, of these classes or of others, which
+                the generator reads as well (docs/explanation/pool.md).
 
         Raises:
             ValueError: An array is not usable, or there are fewer than two classes.
@@ -134,9 +134,9 @@ class MetaAdapterClassifier(AdapterClassifier):
         if self.mode not in get_args(Mode):
             raise UsageError(f"mode must be 'one_shot' or 'finetune', got {self.mode!r}")
         if self.fine_tuning is not None and self.mode != "finetune":
-            raise UsageError(f"fine_tuning goes with mode='finetune' alone, got {self.mode!r}")
+            raise UsageError(f"fine_tuning is for mode='finetune' only, got {self.mode!r}")
         if views is not None and self.mode != "finetune":
-            raise UsageError(f"views go with mode='finetune' alone, got {self.mode!r}")
+            raise UsageError(f"views are for mode='finetune' only, got {self.mode!r}")
         with unchanged_on_error(self):
             support, encoder = self._read(X, y, views)
             if unlabelled is not None:
@@ -167,15 +167,14 @@ class MetaAdapterClassifier(AdapterClassifier):
         """Add one class later; the vectors and biases of the others stay as they are.
 
         Args:
-            label: A label that is not there yet, of the same kind as the others.
+            label: A new label, of the same kind as the others.
             X: (n, D) features of its pictures, or `None` when it has a text alone.
-            text: The vector of its text; or when `encoder` is given its name, or a list of its name
-                and sentences.
-            picture_hashes: The SHA-256 of its pictures, to recognise them among queries.
+            text: The vector of its text; or its name or [name, sentence, …] for the `encoder`.
+            picture_hashes: The SHA-256 of its pictures, to recognize them among queries.
 
         Raises:
-            UsageError: The label is there already or of another kind, neither pictures nor a text
-                are given, or the adapter was saved without its support features.
+            UsageError: The label exists or is of another kind, neither pictures nor a text are
+                given, or the adapter was saved without its support features.
             IncompatibleArtifact: Another generator predicted the adapter.
         """
         self.require_addable(label)
@@ -222,11 +221,11 @@ class MetaAdapterClassifier(AdapterClassifier):
 
         Args:
             folder: A new or empty folder, a skill file (a new name that ends in `.adapter`), or an
-                adapter that is to be replaced.
+                adapter to replace.
             origin: The encoder and views of the features; by default those of `encoder`, or of the
                 adapter that was loaded.
-            class_names: label → name for the record, where `class_texts` holds vectors.
-            picture_hashes: The SHA-256 of further pictures than in `picture_hashes_`.
+            class_names: label → name to keep, where `class_texts` holds vectors.
+            picture_hashes: The SHA-256 of pictures, beside those in `picture_hashes_`.
         """
         check_is_fitted(self)
         stored, changes = self.stored_, dict[str, Any]()
@@ -254,10 +253,10 @@ class MetaAdapterClassifier(AdapterClassifier):
             folder: A folder or a skill file that `save` wrote.
             encoder: The encoder that the adapter was made with, or its name; for an adapter with
                 parts in its towers also the `adapted_encoder`.
-            generator: The generator that predicted it, where it is one of your own, to add classes.
+            generator: The generator that predicted it, if it is your own, to add classes.
 
         Raises:
-            DataError: It is damaged.
+            DataError: The adapter is damaged.
             IncompatibleArtifact: It is no adapter, or belongs to another encoder.
         """
         stored = load_adapter(Path(folder))

@@ -28,7 +28,7 @@ N_FOLDS = 4
 
 @dataclass(frozen=True, slots=True)
 class FineTuned:
-    """Refined adapters of T tasks, and how far each went."""
+    """Refined adapters of T tasks, and their numbers of steps."""
 
     weights: AdapterWeights
     n_steps_T: Int[Tensor, " T"]
@@ -40,17 +40,17 @@ def fine_tune(
 ) -> FineTuned:
     """Predict adapters of T tasks and refine them by gradient steps on their support.
 
-    How many steps is asked of the support alone: the shots of each class are divided into folds,
+    The support alone chooses the number of steps: the shots of each class are divided into folds,
     an adapter is predicted and refined without each fold, and the number of steps with the least
     cross-entropy on the left-out pictures is taken, if its gain is above one standard error of
     the gain (Breiman's rule). A task in which no class has two pictures keeps its prediction, and
-    so does one whose steps end in numbers that are not finite. The steps learn from each view of a
-    picture where views are given; the start is predicted from the pictures.
+    so does one whose steps end in numbers that are not finite. Where views are given, the steps
+    learn from each view of a picture; the start is predicted from the pictures.
 
     Args:
-        generator: What predicts the start.
+        generator: The generator that predicts the start.
         support: The tasks.
-        settings: How the steps go, and how many; the defaults of `FineTune` if `None`.
+        settings: The settings of the steps; the defaults of `FineTune` if `None`.
 
     Raises:
         UsageError: A temperature is needed and missing.
@@ -103,22 +103,22 @@ def _left_out_losses(
     return losses_STNK.flatten(2), (mask_TNK & several_TN1).flatten(1)
 
 
-def _choose(losses_STX: Tensor, asked_TX: Tensor) -> Int[Tensor, " T"]:
-    """Which number of steps each task takes, as a place in (0, *CHECKED)."""
-    n_T = asked_TX.sum(-1).clamp(min=1)
-    gains_STX = torch.where(asked_TX, losses_STX[:1] - losses_STX, 0.0)
+def _choose(losses_STX: Tensor, counts_TX: Tensor) -> Int[Tensor, " T"]:
+    """The number of steps of each task, as a place in (0, *CHECKED)."""
+    n_T = counts_TX.sum(-1).clamp(min=1)
+    gains_STX = torch.where(counts_TX, losses_STX[:1] - losses_STX, 0.0)
     gains_ST = (gains_STX.sum(-1) / n_T).nan_to_num(-torch.inf, posinf=-torch.inf)
     best_T = gains_ST.argmax(0)
     gain_T = gains_ST.amax(0)
-    own_TX = gains_STX.gather(0, best_T[None, :, None].expand(1, *asked_TX.shape))[0]
-    spread_T = torch.where(asked_TX, (own_TX - gain_T[:, None]).square(), 0.0).sum(-1)
+    best_TX = gains_STX.gather(0, best_T[None, :, None].expand(1, *counts_TX.shape))[0]
+    spread_T = torch.where(counts_TX, (best_TX - gain_T[:, None]).square(), 0.0).sum(-1)
     error_T = (spread_T / (n_T - 1).clamp(min=1) / n_T).sqrt()
     return torch.where((gain_T > error_T) & (n_T > 1), best_T, 0)
 
 
 def _at(path: Sequence[AdapterWeights], steps: Sequence[int], place_T: Tensor) -> FineTuned:
     """Each task's adapter at its place on the path, or its start if that is no longer finite."""
-    start, each_T = path[0], torch.arange(len(place_T), device=place_T.device)
+    start, tasks_T = path[0], torch.arange(len(place_T), device=place_T.device)
     finite_STN = torch.stack(
         [
             weights.classes.isfinite().all(-1)
@@ -126,9 +126,9 @@ def _at(path: Sequence[AdapterWeights], steps: Sequence[int], place_T: Tensor) -
             for weights in path
         ]
     )
-    place_T = torch.where(finite_STN[place_T, each_T].all(-1), place_T, 0)
+    place_T = torch.where(finite_STN[place_T, tasks_T].all(-1), place_T, 0)
     chosen = {
-        name: torch.stack([getattr(weights, name) for weights in path])[place_T, each_T]
+        name: torch.stack([getattr(weights, name) for weights in path])[place_T, tasks_T]
         for name in MOVED
     }
     return FineTuned(replace(start, **chosen), place_T.new_tensor((0, *steps))[place_T])

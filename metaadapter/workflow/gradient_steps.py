@@ -1,7 +1,4 @@
-"""Gradient steps on the support from a predicted adapter, anchored to where they start.
-
-What they lower is the cross-entropy of the support, and disagreement about it.
-"""
+"""Gradient steps on the support from a predicted adapter, anchored to the prediction."""
 
 from __future__ import annotations
 
@@ -21,17 +18,17 @@ from metaadapter.errors import UsageError
 MOVED = ("classes", "class_bias")
 """The tensors that steps change. The visual bottleneck too gains nothing:
 docs/explanation/gradient-steps.md."""
-# torch's own: what keeps Adam from stepping along gradients that are rounding alone.
+# The default of torch, which keeps Adam from stepping along gradients of mere rounding.
 EPSILON = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
 class FineTune:
-    """How a predicted adapter is refined by gradient steps on its support."""
+    """The settings of gradient steps that refine a predicted adapter on its support."""
 
     n_steps: int | None = None
     """The number of gradient steps; 0 is the prediction itself. `None` takes as many as pictures
-    left out of the support bear out: 0 to 80."""
+    left out of the support confirm: 0 to 80."""
     lr: float = 0.02
     """The learning rate of Adam, in units of the root mean square of what moves."""
     anchor: float = 1.0
@@ -66,17 +63,17 @@ def gradient_steps(
     Each changed tensor is θ₀ + u v with u the root mean square of θ₀, and the loss of a task is
     `support_objective` plus anchor · the sum over tensors of mean v²: an L2 anchor to the
     prediction (as ProLIP's Frobenius anchor to the pre-trained matrix), in units that are those of
-    the tensor. Tasks do not see one another: losses are summed, and Adam works element by element.
-    The adapter of a task without any picture stays. The number of steps is not read.
+    the tensor. Tasks are independent: losses are summed, and Adam works element by element. The
+    adapter of a task without any picture stays. `settings.n_steps` is ignored.
     """
     fixed = start.map(torch.Tensor.detach)
-    # What belongs to a class that is not there neither sets a unit nor counts in a mean.
-    there_TN1 = fixed.class_bias.isfinite()[..., None].to(fixed.classes.dtype)
-    n_there_T11 = there_TN1.sum(1, keepdim=True).clamp(min=1)
+    # A class that is masked out neither sets a unit nor counts in a mean.
+    present_TN1 = fixed.class_bias.isfinite()[..., None].to(fixed.classes.dtype)
+    n_present_T11 = present_TN1.sum(1, keepdim=True).clamp(min=1)
     starts = [fixed.classes, fixed.class_bias[..., None]]
-    parts = [there_TN1 / (n_there_T11 * each.shape[-1]) for each in starts]
-    units = [_unit(each, part) for each, part in zip(starts, parts, strict=True)]
-    offsets = [torch.zeros_like(each).requires_grad_() for each in starts]
+    parts = [present_TN1 / (n_present_T11 * tensor.shape[-1]) for tensor in starts]
+    units = [_unit(tensor, part) for tensor, part in zip(starts, parts, strict=True)]
+    offsets = [torch.zeros_like(tensor).requires_grad_() for tensor in starts]
     optimizer = torch.optim.Adam(offsets, lr=settings.lr, eps=EPSILON)
     anchor_T = settings.anchor / support.n_shot_T
     has_shots_T = support.present_TNK.flatten(1).any(-1)
@@ -120,7 +117,7 @@ def support_objective(
         settings: The weights of `views` and of `modalities`.
 
     Raises:
-        UsageError: The term of the modalities needs the temperature, and it is not known.
+        UsageError: `settings.modalities` needs the temperature, which is not known.
     """
     rows_TMD, views_TNKVD = support.support_TNKD.flatten(1, 2), support.views_TNKVD
     if views_TNKVD is None:
@@ -133,23 +130,23 @@ def support_objective(
     is_named_T1 = (support.text_TND.any(-1) | ~support.class_mask_TN).all(-1, keepdim=True)
 
     def loss_of(weights: AdapterWeights) -> Tensor:
-        seen_TXN = read_views(weights)
-        loss_T = -_mean(_own(seen_TXN).flatten(1), has_view_TX)
+        views_TXN = read_views(weights)
+        loss_T = -_mean(_own(views_TXN).flatten(1), has_view_TX)
         if read_pictures is not None:
             whole_TXN = read_pictures(weights).repeat_interleave(n_views, 1)
-            apart_TX = symmetric_divergences(seen_TXN, whole_TXN)
-            loss_T = loss_T + settings.views * _mean(apart_TX, has_view_TX)
+            divergence_TX = symmetric_divergences(views_TXN, whole_TXN)
+            loss_T = loss_T + settings.views * _mean(divergence_TX, has_view_TX)
         if read_text is not None:
             visual_TMN = classify(rows_TMD, weights.visual_alone(support.zero_shot()))
-            apart_TM = symmetric_divergences(read_text(weights.text_alone()), visual_TMN)
-            loss_T = loss_T + settings.modalities * _mean(apart_TM, mask_TM & is_named_T1)
+            divergence_TM = symmetric_divergences(read_text(weights.text_alone()), visual_TMN)
+            loss_T = loss_T + settings.modalities * _mean(divergence_TM, mask_TM & is_named_T1)
         return loss_T
 
     return loss_of
 
 
 def support_loss(weights: AdapterWeights, support: Support) -> Float[Tensor, " T"]:
-    """The mean cross-entropy of the shots that are there; 0 without any."""
+    """The mean cross-entropy of the labelled pictures; 0 without any."""
     own_TNK = own_log_probability(weights, support)
     return -_mean(own_TNK.flatten(1), support.present_TNK.flatten(1))
 
@@ -166,18 +163,18 @@ def _reader(start: AdapterWeights, rows_TXD: Tensor) -> Callable[[AdapterWeights
     from_cache = cache_logits(adapted_TXD, start)
 
     def read(weights: AdapterWeights) -> Tensor:
-        # Vectors on the left: the other way round, the batched product of their gradient takes
-        # torch eight times as long.
+        # Vectors on the left: on the right, torch takes eight times as long for the batched product
+        # of their gradient.
         logits_TXN = (weights.classes @ scaled_TXD.mT).mT
         return logits_TXN + weights.class_bias[:, None] + from_cache
 
     return read
 
 
-def _mean(each_TX: Tensor, counts_TX: Tensor) -> Float[Tensor, " T"]:
+def _mean(values_TX: Tensor, counts_TX: Tensor) -> Float[Tensor, " T"]:
     """The mean over the places that count; 0 without any."""
     # Where, not a product: the own class of a padded shot may be masked, and 0 · ∞ is no number.
-    return torch.where(counts_TX, each_TX, 0.0).sum(1) / counts_TX.sum(1).clamp(min=1)
+    return torch.where(counts_TX, values_TX, 0.0).sum(1) / counts_TX.sum(1).clamp(min=1)
 
 
 def _own(logits_TXN: Tensor) -> Tensor:

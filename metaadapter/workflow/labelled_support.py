@@ -1,4 +1,4 @@
-"""The support of a task from labelled rows and what a user says about the names of classes."""
+"""The support of a task from labelled features and the names of its classes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Float64
 
 from metaadapter.adapter.support import Support
 from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
-from metaadapter.workflow.given_arrays import as_array, moderate_rows
 from metaadapter.workflow.sentences import weigh_sentences
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder
+
+# Below it PyTorch does not scale a row to length 1; above, its sum of squares overflows.
+SMALL, LARGE = 1e-6, 1e100
 
 
 def labelled_support(
@@ -33,14 +35,21 @@ def labelled_support(
 ) -> Support:
     """The support in float32, its classes in the order of `classes`, with pictures or without.
 
-    Features may have any length, views are unit rows; `class_texts` is as for `text_features`, and
-    `blocks` are those of the encoder where it is given.
+    Args:
+        X: (n, D) features of any length.
+        labels: The label of each row.
+        classes: The distinct labels.
+        class_texts: As for `text_features`.
+        encoder: The encoder that reads names.
+        logit_scale: The encoder's inverse temperature, if it is known.
+        views: (n, V, D) unit rows of the views of each picture.
+        blocks: The widths of the blocks of features; those of the encoder by default.
 
     Raises:
         UsageError: A class has neither a picture nor a text, or a text cannot be used.
     """
-    place = {label: number for number, label in enumerate(classes)}
-    numbers = torch.tensor([place[label] for label in labels], dtype=torch.long)
+    number_of = {label: number for number, label in enumerate(classes)}
+    numbers = torch.tensor([number_of[label] for label in labels], dtype=torch.long)
     rows = unit_rows(X)
     n_shots = np.bincount(numbers, minlength=len(classes))
     texts = text_features(class_texts, classes, X.shape[1], encoder)
@@ -53,14 +62,14 @@ def labelled_support(
     unknown = np.flatnonzero((n_shots == 0) & ~texts.any(1))
     if len(unknown):
         raise UsageError(
-            f"nothing is known of the class {classes[unknown[0]]!r}: it has no picture, and "
-            "the encoder knows no texts; give it a picture, or leave it out"
+            f"the class {classes[unknown[0]]!r} has no picture, and the encoder reads no texts; "
+            "give it a picture, or leave it out"
         )
     blocks = tuple(blocks or getattr(encoder, "blocks", ()))
     if blocks and sum(blocks) != X.shape[1]:
         raise UsageError(
-            f"the blocks {blocks} should be {X.shape[1]} wide together, as the features are; they "
-            "are those of the encoder or the store that the features come from"
+            f"the widths of the blocks {blocks} must add up to {X.shape[1]}, the width of the "
+            "features; give those of the encoder or store that the features come from"
         )
     return Support.of_rows(
         rows,
@@ -70,6 +79,25 @@ def labelled_support(
         views=views,
         blocks=blocks,
     )
+
+
+def as_array(values: Any) -> Any:
+    """A tensor as an array, whatever its device and type; other values unchanged."""
+    if not isinstance(values, torch.Tensor):
+        return values
+    plain = values.detach().cpu()
+    return (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
+
+
+def moderate_rows(X: Any) -> Float64[np.ndarray, "*rows D"]:
+    """Rows of the same direction, whose lengths neither vanish nor overflow."""
+    rows = np.array(X, dtype=np.float64)
+    largest = np.maximum(rows.max(-1, initial=0.0), -rows.min(-1, initial=0.0))[..., None]
+    if ((largest == 0) | (largest > SMALL) & (largest < LARGE)).all():
+        return rows
+    # A power of two changes no digit.
+    moderate: np.ndarray = np.ldexp(rows, -np.frexp(largest)[1])
+    return moderate
 
 
 def unit_rows(X: Float[np.ndarray, "n *V D"]) -> Float32[torch.Tensor, "n *V D"]:
@@ -83,16 +111,15 @@ def text_features(
 ) -> Float32[np.ndarray, "N D"]:
     """The text features in the order of `classes`: unit rows, zeros where a class has no text.
 
-    Those of `class_texts` are vectors of the encoder's text tower, or names for the encoder to
-    read, made readable first ("red_fox" is read as "red fox"); of a list of a name and sentences it
-    is the name that counts here. Pictures have the same width.
+    Texts are vectors of the encoder's text tower, or names for the encoder to read, "red_fox" as
+    "red fox"; of a name with sentences only the name is read. `width` is that of the pictures.
 
     Raises:
-        UsageError: A name comes without an encoder, or a vector cannot be used.
+        UsageError: A name is given without an encoder, or a vector cannot be used.
     """
     rows = np.zeros((len(classes), width), dtype=np.float32)
     named = {label: _name(text) for label, text in (class_texts or {}).items()}
-    names = {label: readable_name(it) for label, it in named.items() if isinstance(it, str)}
+    names = {label: readable_name(text) for label, text in named.items() if isinstance(text, str)}
     if names and encoder is None:
         label, name = next(iter(names.items()))
         raise UsageError(
@@ -102,7 +129,7 @@ def text_features(
     if names:
         encoded = encoder.encode_texts(list(names.values()))
         rows_of_names = zip(names, encoded, strict=True)
-        # An encoder that knows no texts gives rows of zeros.
+        # An encoder without a text tower returns rows of zeros.
         named |= {label: row if row.any() else None for label, row in rows_of_names}
     for row, label in enumerate(classes):
         if named.get(label) is not None:
@@ -113,11 +140,13 @@ def text_features(
 def sentence_features(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable], encoder: Any
 ) -> dict[int, Float32[np.ndarray, "S D"]]:
-    """Class number → unit rows of the sentences that stand behind a name in `class_texts`."""
-    told = enumerate(descriptions(class_texts, classes) or [])
-    found = {number: [readable_name(it) for it in those] for number, those in told if those}
-    rows = {number: encoder.encode_texts(those) for number, those in found.items()}
-    return {number: those for number, those in rows.items() if those.any()}
+    """Class number → unit rows of the sentences that follow a name in `class_texts`."""
+    rows = {
+        number: encoder.encode_texts([readable_name(sentence) for sentence in sentences])
+        for number, sentences in enumerate(descriptions(class_texts, classes) or [])
+        if sentences
+    }
+    return {number: encoded for number, encoded in rows.items() if encoded.any()}
 
 
 def text_of_new_class(
@@ -127,7 +156,7 @@ def text_of_new_class(
     rows: Float32[torch.Tensor, "n D"],
     encoder: Any,
 ) -> Float32[torch.Tensor, " D"]:
-    """The text of a class that `support` has not yet, its sentences weighed beside all classes.
+    """The text of a class that is new to `support`, its sentences weighed among all classes.
 
     `rows` are unit rows of its pictures; `class_texts` and errors are as for `text_features`.
     """
@@ -159,16 +188,16 @@ def _name(text: Any) -> Any:
 def descriptions(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable]
 ) -> list[list[str]] | None:
-    """The sentences of each class behind its name; `None` if there are none at all."""
+    """The sentences of each class; `None` if no class has any."""
     texts = [(class_texts or {}).get(label) for label in classes]
-    found = [list(text)[1:] if text is not None and is_described(text) else [] for text in texts]
-    return found if any(found) else None
+    sentences = [[*text][1:] if text is not None and is_described(text) else [] for text in texts]
+    return sentences if any(sentences) else None
 
 
 def text_names(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable]
 ) -> list[str] | None:
-    """The name of each class as the encoder reads it, "" without one; `None` if none has one."""
+    """The name of each class as the encoder reads it, or ""; `None` if no class has one."""
     texts = [_name((class_texts or {}).get(label)) for label in classes]
     names = [readable_name(text) if isinstance(text, str) else "" for text in texts]
     return names if any(names) else None
@@ -180,21 +209,21 @@ def require_shared_labels(
     """The labels of `class_texts`.
 
     Raises:
-        UsageError: None is a label of y, where there are any: a slip of spelling or type; or some
-            are text and some are numbers.
+        UsageError: No label is one of y, which is a slip of spelling or type; or some labels are
+            text and some are numbers.
     """
     named = list(class_texts or {})
     if named and labels and not set(named) & set(labels):
         raise UsageError(
-            f"class_texts names {_some(named)}, the labels in y are {_some(sorted(set(labels)))}: "
-            "not one in common; its keys must be the labels as they stand in y"
+            f"class_texts names {_some(named)}, and the labels in y are "
+            f"{_some(sorted(set(labels)))}; its keys must be labels of y"
         )
     require_one_kind([*labels, *named])
     return named
 
 
 def require_one_kind(labels: Sequence[Any]) -> None:
-    """Raise a `UsageError` unless labels are all text or all numbers, and so have an order."""
+    """Raise a `UsageError` unless labels are all text or all numbers, and can be sorted."""
     texts = [label for label in labels if isinstance(label, str)]
     if texts and len(texts) < len(labels):
         other = next(label for label in labels if not isinstance(label, str))

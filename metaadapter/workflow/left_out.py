@@ -71,7 +71,6 @@ def leave_one_out(
         asked_NK: The pictures to leave out; all by default. A picture alone in its class stays.
     """
     support = support.to(device=generator.device)
-    settings = FineTune(n_steps=n_steps)
     shown_NKD = support.support_TNKD[0] if shown_NKD is None else shown_NKD.to(support.text_TND)
     (mask_NK,) = support.present_TNK
     several_NK = mask_NK & (mask_NK.sum(1, keepdim=True) > 1)
@@ -87,7 +86,11 @@ def leave_one_out(
         many = support.repeated(len(labels[some]))
         kept_TNK = torch.ones_like(many.support_mask_TNK)
         kept_TNK[range(many.n_tasks), *left_out] = False
-        weights = fine_tune(generator, many.kept(kept_TNK), settings).weights
+        kept = many.kept(kept_TNK)
+        if n_steps:
+            weights = fine_tune(generator, kept, FineTune(n_steps=n_steps)).weights
+        else:
+            weights = generator.predict(kept)
         logits_T1N = classify(shown_NKD[left_out][:, None], weights)
         probabilities.append(logits_T1N[:, 0].softmax(-1))
     return LeftOut(pictures.cpu(), labels.cpu(), torch.cat(probabilities).cpu())

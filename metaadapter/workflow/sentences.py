@@ -1,4 +1,4 @@
-"""Further sentences of a class beside its name, each trusted as far as pictures bear it out."""
+"""Sentences that describe a class, each weighed by how well the pictures support it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy.special import softmax
 
 # Weights of the differences in agreement between a sentence and the name: of the class itself, and
 # the mean over all classes that have sentences. Measured in docs/explanation/sentences.md.
-OWN, SHARED = 10.0, 20.0
-# What a sentence is behind the name before any picture is seen.
+OF_CLASS, OF_ALL = 10.0, 20.0
+# The head start of the name over a sentence, before any picture is seen.
 HEAD_START = 2.0
 
 
@@ -21,43 +21,44 @@ def weigh_sentences(
     rows: Float[np.ndarray, "n D"],
     numbers: Int[np.ndarray, " n"],
 ) -> Float[np.ndarray, "N D"]:
-    """The texts of classes that have sentences beside their names, unit rows.
+    """The texts of classes, as means of their names and sentences: unit rows.
 
-    A text agrees with its class by its cosine with the class's mean picture, less the mean cosine
-    with those of the other classes, all centred on the task. The text of a class is the mean over
-    its name, with weight 1, and its sentences, each with e to the power of: 10 times how much
-    better it agrees than the name, plus 20 times the mean of that over all classes with sentences,
-    less 2. For one sentence is weak evidence, and what those of all classes say together is strong.
+    The agreement of a text is its cosine with the mean picture of its class, less its mean cosine
+    with those of the other classes, all centred on the task. The gain of a sentence is its
+    agreement less that of the name. The text of a class is the weighted mean of its name, with
+    weight 1, and its sentences, each with weight exp(10 · gain + 20 · mean gain over all classes
+    with sentences − 2). One sentence is weak evidence; the sentences of all classes together are
+    strong evidence.
 
     Args:
-        names: The text of each class by its name, zeros where it has none.
-        sentences: Class number → unit rows of its further sentences.
+        names: The text of each class name, zeros for a class without one.
+        sentences: Class number → unit rows of its sentences.
         rows: Unit rows of the pictures.
         numbers: The class number of each picture.
     """
     texts = names.copy()
     agreement = _Agreement(names, rows, numbers)
     gains = {
-        number: agreement.of(number, those) - agreement.of(number, names[number][None])
-        for number, those in sentences.items()
+        number: agreement.of(number, texts_SD) - agreement.of(number, names[number][None])
+        for number, texts_SD in sentences.items()
     }
-    seen = [gain.mean() for number, gain in gains.items() if agreement.pictured[number]]
-    shared = float(np.mean(seen)) if seen else 0.0
-    for number, those in sentences.items():
-        logits = OWN * gains[number] + SHARED * shared - HEAD_START
+    measured = [gain.mean() for number, gain in gains.items() if agreement.pictured[number]]
+    shared = float(np.mean(measured)) if measured else 0.0
+    for number, texts_SD in sentences.items():
+        logits = OF_CLASS * gains[number] + OF_ALL * shared - HEAD_START
         weights = softmax(np.concatenate([[0.0], logits]))
-        mixed = weights @ np.concatenate([names[number][None], those])
+        mixed = weights @ np.concatenate([names[number][None], texts_SD])
         texts[number] = mixed / max(float(np.linalg.norm(mixed)), np.finfo(np.float32).tiny)
     return texts
 
 
 class _Agreement:
-    """How well texts agree with the pictures of a class; 0 for a class without a picture."""
+    """The agreement of texts with the pictures of a class; 0 for a class without a picture."""
 
     def __init__(self, names: np.ndarray, rows: np.ndarray, numbers: np.ndarray) -> None:
         n_shots = np.bincount(numbers, minlength=len(names))
         self.pictured = n_shots > 0
-        # Blocks of features without texts have no say.
+        # Blocks of features without texts do not count.
         totals = np.zeros(names.shape)
         np.add.at(totals, numbers, rows * names.any(0))
         means = totals[self.pictured] / n_shots[self.pictured, None]
@@ -70,8 +71,8 @@ class _Agreement:
             return np.zeros(len(texts))
         cosines = _unit(texts - self._centre) @ self._means.T
         n_others = max(1, int(self.pictured.sum()) - 1)
-        own: np.ndarray = cosines[:, number]
-        agreement: np.ndarray = own - (cosines.sum(1) - own) / n_others
+        with_class: np.ndarray = cosines[:, number]
+        agreement: np.ndarray = with_class - (cosines.sum(1) - with_class) / n_others
         return agreement
 
 

@@ -108,7 +108,7 @@ def test_fit__integer_labels__come_back_as_integers(data):
     [
         (
             {"class_texts": {"Ant": [1.0] * 32}},
-            "names 'Ant', the labels in y are 'ant'.*not one in common",
+            "names 'Ant', and the labels in y are 'ant'.*its keys must be labels of y",
         ),
         ({"class_texts": {"ant": [1.0] * 16}}, r"'ant' has shape \(16,\).*32 wide"),
         ({"class_texts": {"ant": [0.0] * 32}}, "'ant' is zero or not finite"),
@@ -183,7 +183,7 @@ def test_finetune__views__are_those_of_each_picture_whatever_their_order(data):
 @pytest.mark.parametrize(
     ("mode", "shape", "message"),
     [
-        ("one_shot", (12, 2, 32), "views go with mode='finetune' alone, got 'one_shot'"),
+        ("one_shot", (12, 2, 32), "views are for mode='finetune' only, got 'one_shot'"),
         ("finetune", (12, 32), r"shape \(12, views of a picture, 32\).* got \(12, 32\)"),
         ("finetune", (11, 2, 32), r"got \(11, 2, 32\)"),
     ],
@@ -194,7 +194,7 @@ def test_finetune__views_that_do_not_fit__are_refused(data, mode, shape, message
 
 
 def test_fine_tuning__without_its_mode__is_refused(data):
-    with pytest.raises(UsageError, match="fine_tuning goes with mode='finetune'"):
+    with pytest.raises(UsageError, match="fine_tuning is for mode='finetune'"):
         MetaAdapterClassifier(data.texts, fine_tuning=FineTune()).fit(data.X, data.y)
 
 

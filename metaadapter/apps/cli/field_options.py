@@ -102,10 +102,8 @@ def read_cut(
     return lambda table: surest_boxes(table, boxes, min_confidence, support)
 
 
-def other_labels(detections: Path | None) -> tuple[str, ...]:
-    """Labels of frames that are no classes: that of an empty frame, with a detector."""
-    if detections is None:
-        return ()
+def other_labels() -> tuple[str, ...]:
+    """The labels of frames that a detector adds to the classes: that of an empty frame."""
     from metaadapter.apps.field.species import EMPTY
 
     return (EMPTY,)

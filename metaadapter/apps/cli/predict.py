@@ -80,7 +80,7 @@ def predict(
         images,
         PredictionOptions(reject, keep, sets),
         labelled=labelled,
-        other_labels=field_options.other_labels(detections),
+        other_labels=field_options.other_labels() if detections else (),
         together=together,
         split=split,
         encoder=encoder,

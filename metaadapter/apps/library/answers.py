@@ -29,8 +29,7 @@ from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.prompts import readable_name
 from metaadapter.workflow.adapter_classifier import loaded_encoder
-from metaadapter.workflow.given_arrays import as_array
-from metaadapter.workflow.labelled_support import unit_rows
+from metaadapter.workflow.labelled_support import as_array, unit_rows
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder

@@ -110,7 +110,7 @@ def test_own_encoder__class_without_pictures_or_text__is_refused(run, labelled, 
     result = run("adapt", labelled, "--out", tmp_path / "adapter", *more)
 
     assert result.code == 2
-    assert "nothing is known of the class 'wolf': it has no picture" in result.err
+    assert "the class 'wolf' has no picture, and the encoder reads no texts" in result.err
 
 
 def test_own_encoder__same_weights_in_another_file__are_the_same_encoder(
