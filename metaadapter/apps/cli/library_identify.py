@@ -13,7 +13,7 @@ from metaadapter.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from metaadapter.apps.library.asked import AskedLibrary
+    from metaadapter.apps.library.queries import LibraryQueries
     from metaadapter.apps.library.route import Identified
 
 NONE = "none"
@@ -54,11 +54,11 @@ def identify(
     if together and names is not None:
         raise UsageError("--together needs pictures, and --names replaces them")
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.apps.library.asked import AskedLibrary
     from metaadapter.apps.library.library import AdapterLibrary
+    from metaadapter.apps.library.queries import LibraryQueries
     from metaadapter.features.encoded_pictures import EncodedPictures
 
-    queries = AskedLibrary(AdapterLibrary.open(library, create=False), encoder, device, precision)
+    queries = LibraryQueries(AdapterLibrary.open(library, create=False), encoder, device, precision)
     answers: list[_Answer] = []
     if names is not None:
         class_names = [name.strip() for name in names.split(",") if name.strip()]
@@ -93,7 +93,7 @@ def identify(
     console.table(titles, [answer.row(top) for answer in answers], right=("probability", "known"))
 
 
-def warn_of_queries(console: Console, queries: AskedLibrary) -> None:
+def warn_of_queries(console: Console, queries: LibraryQueries) -> None:
     """Warn of entries that were left out, and of pictures."""
     console.warn_of(
         f"entries left out of all answers: {len(queries.left_out)}",
@@ -102,7 +102,7 @@ def warn_of_queries(console: Console, queries: AskedLibrary) -> None:
     console.warn_of_pictures("these", queries.warnings, queries.unreadable)
 
 
-def query_warnings(queries: AskedLibrary) -> dict[str, Any]:
+def query_warnings(queries: LibraryQueries) -> dict[str, Any]:
     """The warnings of `warn_of_queries` for a JSON document."""
     return {
         "left_out": queries.left_out,

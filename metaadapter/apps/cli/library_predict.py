@@ -55,11 +55,11 @@ def predict(
     """
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.known import require_fraction
-    from metaadapter.apps.library.asked import AskedLibrary
     from metaadapter.apps.library.library import AdapterLibrary
+    from metaadapter.apps.library.queries import LibraryQueries
     from metaadapter.workflow.predictions import UNKNOWN
 
-    queries = AskedLibrary(AdapterLibrary.open(library, create=False), encoder, device, precision)
+    queries = LibraryQueries(AdapterLibrary.open(library, create=False), encoder, device, precision)
     if keep is not None:
         require_fraction(keep, "--keep")
     if reject:

@@ -15,7 +15,7 @@ from metaadapter.adapter.layout import SKILL_SUFFIX
 from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.skill import read_signature, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.library.answers import Answers
+from metaadapter.apps.library.cached_entries import CachedEntries
 from metaadapter.apps.library.compose import compose
 from metaadapter.apps.library.content import skill_content
 from metaadapter.apps.library.entry import Entry
@@ -58,7 +58,7 @@ class AdapterLibrary:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._answers = Answers(folder, self.stored)
+        self._cached = CachedEntries(folder, self.stored)
 
     @classmethod
     def open(cls, folder: str | Path, *, create: bool = True) -> AdapterLibrary:
@@ -219,7 +219,7 @@ class AdapterLibrary:
 
     def index(self) -> SignatureIndex:
         """The current signatures of all entries; only changed entries are read again."""
-        return self._answers.index()
+        return self._cached.index()
 
     def identify(
         self,
@@ -242,7 +242,7 @@ class AdapterLibrary:
         Raises:
             UsageError: No entry has such features, or there are no pictures to identify together.
         """
-        return self._answers.identify(X, encoder, together=together)
+        return self._cached.identify(X, encoder, together=together)
 
     def identify_names(
         self, names: Sequence[str], *, encoder: ImageEncoder | str
@@ -256,7 +256,7 @@ class AdapterLibrary:
         Raises:
             UsageError: No entry of this encoder has texts, or the encoder has no text tower.
         """
-        return self._answers.identify_names(names, encoder)
+        return self._cached.identify_names(names, encoder)
 
     def route(
         self,
@@ -278,7 +278,7 @@ class AdapterLibrary:
         Raises:
             UsageError: No entry has such features, or `k` or `keep` is out of range.
         """
-        return self._answers.route(X, encoder, k=k, keep=keep)
+        return self._cached.route(X, encoder, k=k, keep=keep)
 
     def predict(
         self, X: Any, *, encoder: ImageEncoder | Fingerprint | str | None = None, k: int = 1

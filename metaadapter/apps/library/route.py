@@ -1,4 +1,4 @@
-"""Answers of a library: each picture goes to the stored adapters that it most likely belongs to."""
+"""Predictions of a library: each picture goes to the entries that it most likely belongs to."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Label: TypeAlias = bool | int | float | str
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identified:
-    """Which stored task pictures are of: n questions, or one about all of them together.
+    """The entry that pictures belong to: one result for each, or one for all together.
 
     Attributes:
-        names: Of the E entries that were compared.
-        probabilities: (n, E), or (1, E) of all together: of each task, given that it is one of
-            them.
-        entries: The most probable entry of each question.
-        known: The probability that the pictures are of that entry's classes at all; of all
-            together the mean.
-        is_none: Whether they look unfamiliar to it; of all together, whether most of them do.
-        left_out: Name → why an entry of the library took no part.
+        names: The names of the E entries that were compared.
+        probabilities: (n, E), or (1, E) for all together: the probability of each entry, assuming
+            that it is one of them.
+        entries: The most probable entry of each result.
+        known: The probability that the pictures show one of that entry's classes; the mean for all
+            together.
+        is_none: Whether they are unfamiliar to it; for all together, whether most of them are.
+        left_out: Name → why an entry of the library was left out.
     """
 
     names: tuple[str, ...]
@@ -49,21 +49,23 @@ def identified(
     *,
     together: bool,
 ) -> Identified:
-    """Ask which task unit rows are of, and the adapter of the likeliest whether they are known.
+    """Identify the task of unit rows, and predict by its adapter whether they are known.
 
     Args:
         rows: Features of pictures.
         means: The tasks of the library.
         stored: Name → adapter.
-        together: All are of one task.
+        together: All pictures belong to one task.
     """
     shares_QE = means.jointly(rows)[None] if together else means.per_row(rows)
     best_Q = shares_QE.argmax(-1)
     known_n, least_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).double()
     entry_n = best_Q.expand(len(rows)) if together else best_Q
     for number in sorted(set(best_Q.tolist())):
-        is_own_n = entry_n == number
-        known_n[is_own_n], least_n[is_own_n] = _known(rows[is_own_n], stored(means.names[number]))
+        is_of_entry_n = entry_n == number
+        known_n[is_of_entry_n], least_n[is_of_entry_n] = _known(
+            rows[is_of_entry_n], stored(means.names[number])
+        )
     is_none_n = known_n < least_n
     if together:
         known_n, is_none_n = known_n.mean()[None], (is_none_n.double().mean() > 0.5)[None]
@@ -78,16 +80,16 @@ def identified(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Routed:
-    """What a library answers for n pictures, each by its own k entries.
+    """The predictions of a library for n pictures, each by its k likeliest entries.
 
     Attributes:
-        labels: The most probable label of each picture, as its entry has it: a text or a number.
-        entries: The entry that gives most of this label's probability.
-        probabilities: Of that label.
-        shares: Label → probability, of all labels of the entries that a picture was sent to.
-        known: The probability that the picture shows one of their classes at all.
+        labels: The most probable label of each picture, a text or a number.
+        entries: The entry that contributes most to this label's probability.
+        probabilities: The probability of that label.
+        shares: Label → probability, for all labels of the entries of a picture.
+        known: The probability that the picture shows one of their classes.
         unfamiliar: Whether that is below the threshold of its entry.
-        left_out: Name → why an entry of the library took no part.
+        left_out: Name → why an entry of the library was left out.
     """
 
     labels: np.ndarray
@@ -107,19 +109,19 @@ def route(
     k: int = 1,
     keep: float | None = None,
 ) -> Routed:
-    """Send each unit row to its k likeliest entries, and mix their answers.
+    """Send each unit row to its k likeliest entries, and mix their predictions.
 
     P(label | x) = Σ_e P(e | x) P(label | x, e) over the k entries, whose P(e | x) are scaled to sum
-    to 1; entries with the same label add to it. An adapter that cannot tell the unknown takes all
-    pictures for known.
+    to 1; entries with the same label add to it. For an adapter that does not predict known, all
+    pictures are known.
 
     Args:
         rows: Features of pictures.
         means: The tasks of the library.
         stored: Name → adapter; called once for each entry that a picture goes to.
         k: The number of entries for each picture.
-        keep: The fraction of known pictures that are not to look unfamiliar, 0.5 … 0.99; that of
-            each adapter by default.
+        keep: The fraction of known pictures that are familiar, 0.5 … 0.99; that of each adapter by
+            default.
     """
     shares_nK, entries_nK = means.per_row(rows).topk(min(k, len(means.names)), dim=-1)
     shares_nK = shares_nK / shares_nK.sum(-1, keepdim=True)
@@ -129,13 +131,13 @@ def route(
     for number in sorted(set(entries_nK.flatten().tolist())):
         numbers_m, weights_m = _sent_to(number, entries_nK, shares_nK)
         name = means.names[number]
-        adapter, own = stored(name), rows[numbers_m]
-        answers_mN = probabilities(own, adapter.weights) * weights_m[:, None]
-        known_m, least = _known(own, adapter, keep)
+        adapter, rows_m = stored(name), rows[numbers_m]
+        shares_mN = probabilities(rows_m, adapter.weights) * weights_m[:, None]
+        known_m, least = _known(rows_m, adapter, keep)
         known_n[numbers_m] += weights_m * known_m
         least_n[numbers_m] += weights_m * least
-        for row, answer in zip(numbers_m.tolist(), answers_mN.tolist(), strict=True):
-            for label, share in zip(adapter.config.classes, answer, strict=True):
+        for row, shares in zip(numbers_m.tolist(), shares_mN.tolist(), strict=True):
+            for label, share in zip(adapter.config.classes, shares, strict=True):
                 mixed[row][label] = mixed[row].get(label, 0.0) + share
                 most[row][label] = max(most[row].get(label, (0.0, name)), (share, name))
     best = [max(shares, key=shares.__getitem__) for shares in mixed]
@@ -154,10 +156,7 @@ def route(
 def _known(
     rows: Float[Tensor, "m D"], adapter: StoredAdapter, keep: float | None = None
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, ""]]:
-    """The probability that rows are of an adapter's classes, and the least that passes.
-
-    An adapter that cannot tell takes all for known.
-    """
+    """The probability that rows show one of an adapter's classes, and its threshold."""
     if adapter.weights.known_head is None:
         return torch.ones(len(rows)).double(), torch.zeros(()).double()
     threshold = known_threshold(adapter.weights, keep)
@@ -165,13 +164,13 @@ def _known(
 
 
 def _objects(items: Iterable[object]) -> np.ndarray:
-    """An array of labels or names as they are; numpy would make texts of numbers beside texts."""
+    """An array of labels or names; numpy itself would turn numbers beside texts into texts."""
     return np.array([*items, None], dtype=object)[:-1]
 
 
 def _sent_to(
     number: int, entries_nK: Int[Tensor, "n K"], shares_nK: Float[Tensor, "n K"]
 ) -> tuple[Int[Tensor, " m"], Float[Tensor, " m"]]:
-    """The pictures that go to an entry, and how much its answer counts for each."""
+    """The pictures that go to an entry, and the weight of the entry for each."""
     picture_m, place_m = (entries_nK == number).nonzero(as_tuple=True)
     return picture_m, shares_nK[picture_m, place_m].double()

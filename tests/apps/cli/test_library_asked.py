@@ -172,7 +172,7 @@ def test_predict__reject_with_a_class_of_that_name__ends_with_2(
     done = run("library", "predict", library, flowers, "--reject")
 
     assert done.code == 2
-    assert "the entry 'mine' has a class 'unknown', which --reject would answer too" in done.err
+    assert "the entry 'mine' has a class 'unknown', which is the label of --reject too" in done.err
 
 
 def test_predict__csv__is_a_table_whose_names_are_no_formulas(
@@ -218,7 +218,7 @@ def test_asked__library_without_entries__ends_with_2(run, tmp_path, flowers, com
     done = run("library", command, tmp_path / "empty", flowers)
 
     assert done.code == 2
-    assert "has no entry that can be asked; add one: metaadapter library add" in done.err
+    assert "has no entry that can be used; add one: metaadapter library add" in done.err
 
 
 @pytest.mark.parametrize("command", ["identify", "predict"])

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from metaadapter import AdapterLibrary, MetaAdapterClassifier
 from metaadapter.adapter.files import store_adapter
 from metaadapter.adapter.known import known_probabilities
-from metaadapter.apps.library import answers as answers_module
+from metaadapter.apps.library import cached_entries as answers_module
 from metaadapter.errors import UsageError
 from metaadapter.features.fingerprint import Fingerprint
 
@@ -159,7 +159,7 @@ def test_route__no_pictures__is_no_answers(animals):
     ] * 4
     assert animals.predict(np.empty((0, WIDTH))).shape == (0,)
     assert animals.identify(np.empty((0, WIDTH))).probabilities.shape == (0, 3)
-    with pytest.raises(UsageError, match="of no pictures at all nothing can be told together"):
+    with pytest.raises(UsageError, match="to identify pictures together, give at least one"):
         animals.identify(np.empty((0, WIDTH)), together=True)
 
 
@@ -340,12 +340,12 @@ def test_adapters__are_read_once_until_their_file_changes(animals, fitted, monke
 
 
 def test_adapters__many__are_not_all_kept(animals, monkeypatch):
-    monkeypatch.setattr(answers_module, "MOST_KEPT", 2)
+    monkeypatch.setattr(answers_module, "MOST_CACHED", 2)
 
     for name in ("animals", "birds", "wear"):
         assert set(animals.route(pictures_of(animals, name)).entries) == {name}
 
-    assert list(animals._answers._adapters) == ["birds", "wear"]
+    assert list(animals._cached._adapters) == ["birds", "wear"]
 
 
 def test_twenty_entries_more__change_no_earlier_file_and_no_earlier_answer(

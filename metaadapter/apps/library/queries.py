@@ -1,4 +1,4 @@
-"""A library that is asked about picture files: which encoder reads them, and what was noticed."""
+"""Picture files as queries for a library: their encoder, warnings and unreadable pictures."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from metaadapter.workflow.queries import load_base_encoder, read_queries
 
 
 @final
-class AskedLibrary:
-    """A library and the encoder of most of its entries, or of those that are of a given one.
+class LibraryQueries:
+    """A library, and the encoder of most of its entries or of those that use a given encoder.
 
     Args:
         library: The library.
-        override: The name of an encoder that some of its entries are of, perhaps at another place.
-        device: Where to encode.
+        override: The name of an encoder of some entries, perhaps at another place.
+        device: The device that encodes.
         precision: The number format to encode in.
 
     Attributes:
         library: The library.
-        config: Facts of one entry of the encoder.
-        warnings: What was noticed about pictures so far.
-        unreadable: Pictures that could not be read so far.
-        left_out: Name → why an entry took no part in the answers so far.
+        config: The configuration of one entry of the encoder.
+        warnings: Sentences on the pictures so far.
+        unreadable: The pictures so far that could not be read.
+        left_out: Name → why an entry was left out so far.
 
     Raises:
         UsageError: No entry can be used.
-        IncompatibleArtifact: No entry is of the encoder that is given.
+        IncompatibleArtifact: No entry uses the given encoder.
     """
 
     def __init__(
         self, library: AdapterLibrary, override: str | None, device: str, precision: Precision
     ) -> None:
-        self.library, self._given = library, (override, device, precision)
+        self.library, self._options = library, (override, device, precision)
         self.warnings: list[str] = []
         self.unreadable: list[UnreadableImage] = []
         self.left_out: dict[str, str] = {}
@@ -51,7 +51,7 @@ class AskedLibrary:
         firsts = [names[0] for names in library.index().by_encoder()]
         if not firsts:
             raise UsageError(
-                f"the library {library.folder} has no entry that can be asked; add one: "
+                f"the library {library.folder} has no entry that can be used; add one: "
                 "metaadapter library add LIBRARY ADAPTER"
             )
         self._entry = firsts[0] if override is None else self._entry_of(firsts)
@@ -81,28 +81,24 @@ class AskedLibrary:
             yield part
 
     def leave_out(self, left_out: Mapping[str, str]) -> None:
-        """Remember which entries took no part in an answer."""
+        """Remember the entries that were left out."""
         self.left_out.update(left_out)
 
     def require_no_class(self, label: str, *, option: str) -> None:
-        """Check that no entry has a class of a name that `option` would answer too.
-
-        Raises:
-            UsageError: One has.
-        """
+        """Raise a `UsageError` if an entry has a class with the label that `option` gives."""
         for entry in self.library.index().entries:
             if label in map(str, entry.classes):
                 raise UsageError(
-                    f"the entry {entry.name!r} has a class {label!r}, which {option} would answer "
-                    "too; adapt it again with that folder as --background, or without it"
+                    f"the entry {entry.name!r} has a class {label!r}, which is the label of "
+                    f"{option} too; adapt it again with that folder as --background, or without it"
                 )
 
     def _load(self, name: str, config: AdapterConfig) -> ImageEncoder:
         path = self.library.path(name)
-        return load_base_encoder(path, config.origin, config.width, *self._given)
+        return load_base_encoder(path, config.origin, config.width, *self._options)
 
     def _entry_of(self, firsts: Sequence[str]) -> str:
-        """The first entry, of one for each encoder, whose encoder is the given one."""
+        """The first entry that uses the given encoder, of one entry for each encoder."""
         errors = []
         for name in firsts:
             try:

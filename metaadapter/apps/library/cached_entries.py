@@ -1,4 +1,4 @@
-"""Questions about pictures to all entries of a library, and what is kept from one to the next."""
+"""The entries of a library as one classifier; indexes and adapters stay in memory."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ from metaadapter.workflow.labelled_support import as_array, unit_rows
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder
 
-# Adapters in memory between questions; of 20 classes of four pictures, 4 MB each.
-MOST_KEPT = 64
+# Adapters that stay in memory; those of 20 classes of four pictures take 4 MB each.
+MOST_CACHED = 64
 
-Answer = TypeVar("Answer", Identified, Routed)
+Result = TypeVar("Result", Identified, Routed)
 
 
 @final
-class Answers:
-    """What a library answers; its methods are those of `AdapterLibrary`, where they are told of.
+class CachedEntries:
+    """Identifies and routes pictures; `AdapterLibrary` documents its methods.
 
-    An entry that turns out to be damaged, or has gone, when its adapter is needed is left out, and
-    the question asked again of the others.
+    An entry whose adapter is missing or damaged when it is needed is left out, and the others are
+    used.
 
     Args:
-        folder: Of the library.
+        folder: The folder of the library.
         stored: Name → adapter; its errors are the reasons why an entry is left out.
     """
 
@@ -62,40 +62,40 @@ class Answers:
         self._unusable: dict[str, tuple[Stamp, str]] = {}
 
     def index(self) -> SignatureIndex:
-        """The signatures of all entries, as they are now."""
+        """The signatures of all current entries."""
         seen = folder_stamps(self._folder / ENTRIES)
         if self._index is not None and seen == self._seen:
             return self._index
         files = entry_files(self._folder)
         stamps = entry_stamps(files)
         cache = self._folder / INDEX_FILE
-        found = self._index or read_index(cache)
-        if found is None or found.stamps != stamps:
-            found = update_index(found or SignatureIndex((), {}), files, stamps)
-            write_index(cache, found)
-        self._index, self._seen, self._stamps = found, seen, found.stamps
-        return found
+        index = self._index or read_index(cache)
+        if index is None or index.stamps != stamps:
+            index = update_index(index or SignatureIndex((), {}), files, stamps)
+            write_index(cache, index)
+        self._index, self._seen, self._stamps = index, seen, index.stamps
+        return index
 
     def identify(
         self, X: Any, encoder: ImageEncoder | Fingerprint | str | None, *, together: bool
     ) -> Identified:
-        """Which entry's task pictures are of."""
-        rows, fingerprint = _given(X, encoder)
+        """The entry whose task the pictures belong to."""
+        rows, fingerprint = _rows(X, encoder)
         if together and not len(rows):
-            raise UsageError("of no pictures at all nothing can be told together; give some")
+            raise UsageError("to identify pictures together, give at least one")
 
-        def ask(means: TaskMeans, kept: Callable[[str], StoredAdapter]) -> Identified:
-            return identified(rows, means, kept, together=together)
+        def run(means: TaskMeans, adapter: Callable[[str], StoredAdapter]) -> Identified:
+            return identified(rows, means, adapter, together=together)
 
-        return self._of_usable(ask, rows.shape[1], fingerprint)
+        return self._run_with_usable(run, rows.shape[1], fingerprint)
 
     def identify_names(
         self, names: Sequence[str], encoder: ImageEncoder | str | None
     ) -> dict[str, float]:
-        """Which entry's task classes of these names are."""
+        """The entry whose task the names of classes belong to."""
         loaded = loaded_encoder(encoder)
         if loaded is None or not names:
-            raise UsageError("names of classes are needed, and the encoder that reads them")
+            raise UsageError("give names of classes, and the encoder that reads them")
         rows = unit_rows(loaded.encode_texts([readable_name(name) for name in names]))
         if not rows.any():
             raise UsageError("the encoder reads no names; identify pictures instead")
@@ -110,35 +110,35 @@ class Answers:
         k: int,
         keep: float | None,
     ) -> Routed:
-        """Answers of the k likeliest entries of each picture."""
+        """The predictions of the k likeliest entries of each picture."""
         if k < 1:
             raise UsageError(f"k must be at least 1, got {k}")
         if keep is not None and not KEPT[0] <= keep <= KEPT[-1]:
             raise UsageError(f"keep must be within {KEPT[0]} to {KEPT[-1]}, got {keep}")
-        rows, fingerprint = _given(X, encoder)
+        rows, fingerprint = _rows(X, encoder)
 
-        def ask(means: TaskMeans, kept: Callable[[str], StoredAdapter]) -> Routed:
-            return route(rows, means, kept, k=k, keep=keep)
+        def run(means: TaskMeans, adapter: Callable[[str], StoredAdapter]) -> Routed:
+            return route(rows, means, adapter, k=k, keep=keep)
 
-        return self._of_usable(ask, rows.shape[1], fingerprint)
+        return self._run_with_usable(run, rows.shape[1], fingerprint)
 
-    def _of_usable(
+    def _run_with_usable(
         self,
-        ask: Callable[[TaskMeans, Callable[[str], StoredAdapter]], Answer],
+        run: Callable[[TaskMeans, Callable[[str], StoredAdapter]], Result],
         width: int,
         fingerprint: Fingerprint | None,
-    ) -> Answer:
-        """The answer of the entries whose adapters can be read."""
+    ) -> Result:
+        """The result of the entries whose adapters can be read."""
         index = self.index()
         stamps = self._stamps
         while True:
             means, left_out = self._compared(index, stamps, width, fingerprint)
             try:
-                found = ask(means, lambda name: self._kept(name, stamps[name]))
+                result = run(means, lambda name: self._adapter(name, stamps[name]))
             except _Unusable as error:
                 self._unusable[error.name] = stamps[error.name], str(error)
                 continue
-            return replace(found, left_out=left_out)
+            return replace(result, left_out=left_out)
 
     def _compared(
         self,
@@ -147,30 +147,30 @@ class Answers:
         width: int,
         fingerprint: Fingerprint | None,
     ) -> tuple[TaskMeans, dict[str, str]]:
-        """The entries that features are compared with, and why others are left out."""
+        """The entries that features are compared with, and the reasons why others are left out."""
         unusable = {
             name: reason
             for name, (stamp, reason) in self._unusable.items()
             if stamps.get(name) == stamp
         }
-        asked = width, fingerprint, unusable
-        if self._means is None or self._means[0] is not index or self._means[1] != asked:
-            found = comparable_means(index, width, fingerprint, unusable=unusable)
-            self._means = index, asked, *found
+        key = width, fingerprint, unusable
+        if self._means is None or self._means[0] is not index or self._means[1] != key:
+            compared = comparable_means(index, width, fingerprint, unusable=unusable)
+            self._means = index, key, *compared
         return self._means[2:]
 
-    def _kept(self, name: str, stamp: Stamp) -> StoredAdapter:
-        """The adapter of an entry, which is kept between questions until its file changes."""
-        found = self._adapters.pop(name, None)
-        if found is None or found[0] != stamp:
+    def _adapter(self, name: str, stamp: Stamp) -> StoredAdapter:
+        """The adapter of an entry, from memory until its file changes."""
+        cached = self._adapters.pop(name, None)
+        if cached is None or cached[0] != stamp:
             try:
-                found = stamp, self._stored(name)
+                cached = stamp, self._stored(name)
             except MetaAdapterError as error:
                 raise _Unusable(name, str(error)) from error
-        self._adapters[name] = found  # the last one asked for is the last to go
-        while len(self._adapters) > MOST_KEPT:
+        self._adapters[name] = cached  # the least recently used adapter comes first
+        while len(self._adapters) > MOST_CACHED:
             self._adapters.pop(next(iter(self._adapters)))
-        return found[1]
+        return cached[1]
 
 
 class _Unusable(Exception):
@@ -181,12 +181,12 @@ class _Unusable(Exception):
         self.name = name
 
 
-def _given(
+def _rows(
     X: Any, encoder: ImageEncoder | Fingerprint | str | None
 ) -> tuple[Float32[Tensor, "n D"], Fingerprint | None]:
-    """Unit rows, and the encoder that they are said to come from."""
-    given = check_array(as_array(X), dtype=(np.float64, np.float32), ensure_min_samples=0)
-    rows = unit_rows(given)
+    """Unit rows, and the encoder that they come from, if it is given."""
+    array = check_array(as_array(X), dtype=(np.float64, np.float32), ensure_min_samples=0)
+    rows = unit_rows(array)
     if isinstance(encoder, Fingerprint):
         return rows, encoder
     loaded = loaded_encoder(encoder)
