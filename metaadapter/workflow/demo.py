@@ -1,4 +1,4 @@
-"""The demo's experiment: the same held-out pictures by class names alone, then with shots."""
+"""The experiment of the demo: held-out pictures by class names alone, then with labelled ones."""
 
 from __future__ import annotations
 
@@ -33,42 +33,42 @@ class LabelledPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What one method predicted for the held-out pictures, in their order."""
+class MethodResult:
+    """The predictions of one method for the held-out pictures, in their order."""
 
     method: str
     n_shot: int
-    """Labelled pictures of each class it was given."""
+    """The number of labelled pictures of each class."""
     labels: tuple[str, ...]
     """The most probable class of each picture."""
     probabilities: tuple[float, ...]
     """The probability of that class."""
     correct: tuple[bool, ...]
     adapter_seconds: float | None
-    """Time to read the names and predict the adapter; `None` without one."""
+    """The time to read the names and predict the adapter; `None` without an adapter."""
 
     @property
     def accuracy(self) -> Proportion:
-        """Fraction predicted correctly; its interval covers the draw of held-out pictures only."""
+        """The fraction predicted correctly; its interval covers the draw of held-out pictures."""
         return Proportion(sum(self.correct), len(self.correct))
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """The demo's methods side by side, and what is needed to run it again."""
+    """The results of all methods, and the facts to reproduce them."""
 
     classes: tuple[str, ...]
     support: tuple[LabelledPicture, ...]
-    """The labelled pictures that the adapter saw, first those that 1 shot saw."""
+    """The labelled pictures of the adapter; those of 1 shot come first."""
     held_out: tuple[LabelledPicture, ...]
-    answers: tuple[Answers, ...]
-    """Zero-shot first, then by growing number of shots."""
+    methods: tuple[MethodResult, ...]
+    """Zero-shot first, then by number of shots."""
     encoder: str
     fingerprint: str
     generator: str
     seed: int
     encode_seconds: float
-    """Time to encode all pictures."""
+    """The time to encode all pictures."""
     versions: Mapping[str, str]
 
 
@@ -77,8 +77,8 @@ def run_demo(
 ) -> tuple[DemoResult, MetaAdapterClassifier]:
     """Compare zero-shot with adapters predicted from 1 and 4 labelled pictures of each class.
 
-    There are at least five pictures of each class. The seed decides which are the labelled ones;
-    all others are held out. The classifier that comes back is the one with the most shots.
+    Each class has at least five pictures. The seed draws the labelled ones; all others are held
+    out. The returned classifier is the one with the most shots.
     """
     rows, classes = pictures.rows, pictures.classes
     labels = np.array([row.label for row in rows])
@@ -90,11 +90,11 @@ def run_demo(
     X = encoder.encode_images([row.path for row in rows])
     encode_seconds = time.perf_counter() - started
 
-    def answers(
+    def result_of(
         method: str, n_shot: int, shares: Float[np.ndarray, "n N"], seconds: float | None = None
-    ) -> Answers:
+    ) -> MethodResult:
         predicted = np.array(classes)[shares.argmax(1)]
-        return Answers(
+        return MethodResult(
             method,
             n_shot,
             labels=tuple(predicted.tolist()),
@@ -107,22 +107,22 @@ def run_demo(
     text = torch.from_numpy(text_features(names, classes, X.shape[1], encoder))
     zero_shot = AdapterWeights.zero_shot(text, encoder.logit_scale)
     shares = probabilities(torch.from_numpy(X[held_out]), zero_shot).numpy()
-    found = [answers("zero-shot", 0, shares)]
-    for n_shot, some in drawn.items():
+    methods = [result_of("zero-shot", 0, shares)]
+    for n_shot, numbers in drawn.items():
         classifier = MetaAdapterClassifier(names, encoder=encoder)
         started = time.perf_counter()
-        classifier.fit(X[some], labels[some])
+        classifier.fit(X[numbers], labels[numbers])
         seconds = time.perf_counter() - started
         shares = classifier.predict_proba(X[held_out])
-        found.append(answers(METHODS[n_shot], n_shot, shares, seconds))
+        methods.append(result_of(METHODS[n_shot], n_shot, shares, seconds))
 
     shown = [LabelledPicture(row.path.name, str(row.label), row.path.read_bytes()) for row in rows]
     result = DemoResult(
         classes=classes,
-        # Python's sort is stable: within the first shots, and within the others, the order stays.
+        # A stable sort: the order within the first shots, and within the others, stays.
         support=tuple(shown[i] for i in sorted(support, key=lambda i: i not in first)),
         held_out=tuple(shown[i] for i in held_out),
-        answers=tuple(found),
+        methods=tuple(methods),
         encoder=encoder.name,
         fingerprint=encoder.fingerprint.digest,
         generator=f"{classifier.generator} ({classifier.generator_id_})",

@@ -50,12 +50,12 @@ class PredictionJournal:
 
     Args:
         path: The journal.
-        question: `question_digest` of what is asked; parts of another question do not count.
+        request: `request_digest` of the run; parts of another request do not count.
         table: The unfinished table.
     """
 
-    def __init__(self, path: Path, question: str, table: Path) -> None:
-        self._file = Journal(path, {"schema": SCHEMA, "question": question})
+    def __init__(self, path: Path, request: str, table: Path) -> None:
+        self._file = Journal(path, {"schema": SCHEMA, "question": request})
         self._entries: list[Entry] = []
         self._n_taken = 0
         self._is_open = True
@@ -65,7 +65,7 @@ class PredictionJournal:
                 self._file.read(partial(self._enter, rows))
 
     def take(self, part: str) -> Entry | None:
-        """The entry of the next part, if an earlier run has answered it; none after a first gap."""
+        """The entry of the next part, if an earlier run predicted it; none after the first gap."""
         if self._is_open and self._n_taken < len(self._entries):
             entry = self._entries[self._n_taken]
             if entry.part == part:
@@ -75,7 +75,7 @@ class PredictionJournal:
         return None
 
     def begin(self) -> None:
-        """Keep the entries that were taken, and no other."""
+        """Keep only the entries that were taken."""
         self._file.replace(entry.record() for entry in self._entries[: self._n_taken])
 
     def add(self, entry: Entry) -> None:
@@ -96,25 +96,25 @@ class PredictionJournal:
 
 
 def part_digest(rows: Iterable[ImageRow]) -> str:
-    """Changes with any path, label, box, size or time of change of some pictures."""
+    """A digest of the path, label, box, size and modification time of some pictures."""
     digest = hashlib.sha256()
     for row in rows:
         try:
-            found = row.path.stat()
-            facts: tuple[int, ...] = found.st_size, found.st_mtime_ns
+            stat = row.path.stat()
+            facts: tuple[int, ...] = stat.st_size, stat.st_mtime_ns
         except (OSError, ValueError):
             facts = ()
         digest.update(repr((str(row.path), row.label, row.box, facts)).encode())
     return digest.hexdigest()
 
 
-def question_digest(stored: StoredAdapter, rows: RowFormat, *facts: object) -> str:
-    """Changes with anything that the rows of a table depend on.
+def request_digest(stored: StoredAdapter, rows: RowFormat, *facts: object) -> str:
+    """A digest of everything that the rows of a table depend on.
 
     Args:
         stored: The adapter.
         rows: The columns of the table.
-        facts: Whatever else was asked for; each has a `repr` that tells it from others.
+        facts: The other options; different values have a different `repr`.
     """
     parts = stored.config.inside, stored.config.prompt
     digest = hashlib.sha256(repr((version("metaadapter"), rows, facts, parts)).encode())

@@ -13,21 +13,21 @@ from metaadapter.data.plain_text import from_csv, in_csv
 from metaadapter.workflow.predictions import Prediction
 
 COLUMNS = (*Prediction._fields[:5], "known", "unfamiliar")  # from path to runner_up_probability
-# A manifest of pictures calls them so, too.
+# A manifest of pictures has the same columns.
 BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height", "detected", "confidence")
 BETWEEN = " | "
 
 
 @dataclass(frozen=True, slots=True)
 class RowFormat:
-    """Which columns a table has.
+    """The columns of a table.
 
     Attributes:
-        classes: Labels, one column of probabilities each.
-        raw: Names as they are, and not as `in_csv` writes them.
-        sets: A column `set` with the classes that a picture may show, joined by " | ".
-        boxes: Columns for the box of a detector.
-        times: Columns `time` and `series`.
+        classes: The labels, with a column of probabilities each.
+        raw: Write names unchanged, not with `in_csv`.
+        sets: Write a column `set` with the classes that a picture may show, joined by " | ".
+        boxes: Write columns for the box of a detector.
+        times: Write columns `time` and `series`.
     """
 
     classes: Sequence[str]
@@ -54,10 +54,10 @@ class RowFormat:
 
     def rows(self, predictions: Iterable[Prediction]) -> bytes:
         """One line for each prediction."""
-        return self._csv(self._cells(each) for each in predictions)
+        return self._csv(map(self._cells, predictions))
 
     def read(self, file: IO[bytes]) -> Iterator[Prediction]:
-        """The predictions of a whole table, but for true labels and `in_support`."""
+        """The predictions of a whole table, without true labels and `in_support`."""
         text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
         try:
             lines = csv.reader(text)
@@ -66,18 +66,23 @@ class RowFormat:
                 cells = line if self.raw else map(from_csv, line)
                 yield self._prediction(dict(zip(self.columns, cells, strict=True)))
         finally:
-            text.detach()  # whoever opened the file closes it
+            text.detach()  # the caller closes the file
 
-    def _cells(self, it: Prediction) -> list[object]:
-        cells = [*it[:5], "" if it.known is None else it.known, "yes" if it.unfamiliar else ""]
+    def _cells(self, prediction: Prediction) -> list[object]:
+        known, confidence = prediction.known, prediction.confidence
+        cells = [
+            *prediction[:5],
+            "" if known is None else known,
+            "yes" if prediction.unfamiliar else "",
+        ]
         if self.sets:
-            cells.append(BETWEEN.join(it.set or ()))
+            cells.append(BETWEEN.join(prediction.set or ()))
         if self.boxes:
-            cells += [*(it.box or ("",) * 4), it.detected or ""]
-            cells.append("" if it.confidence is None else it.confidence)
+            cells += [*(prediction.box or ("",) * 4), prediction.detected or ""]
+            cells.append("" if confidence is None else confidence)
         if self.times:
-            cells += [it.time or "", it.series or ""]
-        return [*cells, *(it.probabilities.get(label, "") for label in self.classes)]
+            cells += [prediction.time or "", prediction.series or ""]
+        return [*cells, *(prediction.probabilities.get(label, "") for label in self.classes)]
 
     def _prediction(self, cells: dict[str, str]) -> Prediction:
         shares = {label: cells[f"p_{label}"] for label in self.classes}
@@ -104,5 +109,5 @@ class RowFormat:
     def _csv(self, rows: Iterable[Sequence[object]]) -> bytes:
         text = io.StringIO(newline="")
         csv.writer(text).writerows(rows if self.raw else (map(in_csv, row) for row in rows))
-        # A file name of undecodable bytes comes back as the same bytes.
+        # A file name of undecodable bytes is written as the same bytes.
         return text.getvalue().encode(errors="surrogateescape")

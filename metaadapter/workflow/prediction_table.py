@@ -1,4 +1,4 @@
-"""The table of predictions, which grows on disk while pictures are classified."""
+"""The table of predictions, which grows on disk while labels are predicted."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ ROWS_AT_ONCE = 1024
 
 @final
 class PredictionTable:
-    """Rows of predictions in FILE.partial, which becomes FILE when all pictures are classified.
+    """Rows of predictions in FILE.partial, which becomes FILE after the last picture.
 
     A run that ends early, by Ctrl-C, a full disk or a crash, leaves the rows so far in
-    FILE.partial, in the order of the pictures; FILE itself is always whole. Given the same
-    question, the next run takes up the rows of the parts that were answered (`take`). One process
-    at a time writes to it.
+    FILE.partial, in the order of the pictures; FILE itself is always whole. The next run of the
+    same request keeps the rows of the parts that were predicted (`take`). One process at a time
+    writes to the table.
 
     Args:
         path: FILE.
-        rows: how a prediction is written as a row.
-        question: a digest of what is asked; without one no run goes on with the rows of another.
+        rows: The format of the rows.
+        request: The `request_digest` of the run; without one no run resumes another.
 
     Raises:
-        DataError: the file cannot be written, another process writes to it, or FILE.partial is a
+        DataError: The file cannot be written, another process writes to it, or FILE.partial is a
             link.
     """
 
-    def __init__(self, path: Path, rows: RowFormat, *, question: str | None = None) -> None:
+    def __init__(self, path: Path, rows: RowFormat, *, request: str | None = None) -> None:
         self._path = path
         self._partial = path.with_name(path.name + ".partial")
         self._format = rows
@@ -53,21 +53,21 @@ class PredictionTable:
         require_no_link(self._partial)
         require_no_link(journal)
         with self._explained(), ExitStack() as held:
-            # Rows that an earlier run has left stay until this one has some.
+            # The rows of an earlier run stay until this run has rows.
             self._partial.touch()
             held.enter_context(_only_writer(path, self._partial))
             self._file = regular(self._partial).open("ab")
             self._n_bytes = self._file.tell()
-            self._journal = question and PredictionJournal(journal, question, self._partial)
+            self._journal = request and PredictionJournal(journal, request, self._partial)
             self._held = held.pop_all()
 
     def __enter__(self) -> PredictionTable:
         return self
 
     def take(self, part: str) -> Tally | None:
-        """What was told of a part whose rows an earlier run has left; None if there are none.
+        """The tally of a part whose rows an earlier run left; `None` without such rows.
 
-        Parts come in their order; after the first that is not there no other is taken.
+        Call it for the parts in their order; after the first missing part no other is taken.
         """
         entry = self._journal.take(part) if self._journal and not self._has_begun else None
         if entry is None:
@@ -79,7 +79,7 @@ class PredictionTable:
     def add(
         self, predictions: Sequence[Prediction], part: str = "", tally: Tally | None = None
     ) -> None:
-        """Append the rows of a part, which are in the file when this returns."""
+        """Append the rows of a part; they are in the file when this returns."""
         with self._explained():
             self._begin()
             rows = self._format.rows(predictions)
@@ -92,14 +92,14 @@ class PredictionTable:
         self._n_rows += len(predictions)
 
     def predictions(self) -> Iterator[Prediction]:
-        """The predictions of all rows so far, read from the file one by one."""
+        """Read the predictions of all rows so far, one by one."""
         with self._explained():
             self._begin()
         with regular(self._partial).open("rb") as file:
             yield from self._format.read(file)
 
     def finish(self, ordered: Sequence[Prediction] | None = None) -> None:
-        """Make it FILE: the rows that were added, or `ordered` in their place."""
+        """Write FILE: the rows that were added, or `ordered` in their place."""
         with self._explained():
             self._begin()
             self._file.close()
@@ -122,26 +122,26 @@ class PredictionTable:
             with self._explained():
                 self._file.close()
             return
-        with suppress(OSError):  # `add` has told it
+        with suppress(OSError):  # `add` raised it already
             self._file.close()
         try:
-            # A failed write leaves a part of a row.
+            # A failed write may leave a part of a row.
             os.truncate(self._partial, self._n_bytes)
             if not self._n_bytes:
                 self._partial.unlink()
                 if self._journal:
                     self._journal.remove()
-        except OSError:  # somebody took it away; why the run ended is what matters
+        except OSError:  # the first error matters more than a file that is gone
             return
         if self._n_rows and issubclass(kind, KeyboardInterrupt):
-            goes_on = "; the same command goes on there" if self._journal else ""
+            resume = "; the same command resumes there" if self._journal else ""
             raise Interrupted(
                 f"interrupted; the predictions so far, for {self._n_rows} pictures, are in "
-                f"{self._partial}{goes_on}"
+                f"{self._partial}{resume}"
             ) from error
 
     def _begin(self) -> None:
-        """Cut off what is not taken of an earlier run, once."""
+        """Cut off the rows of an earlier run that were not taken, once."""
         if self._has_begun:
             return
         self._file.truncate(self._end_of_taken)
@@ -179,6 +179,6 @@ def _only_writer(table: Path, partial: Path) -> Iterator[None]:
     require_no_link(lock)
     with hold_lock(lock, f"the table {table}", instead="choose another --csv"):
         yield
-        # Nobody waits for it, so nobody is left with a lock that is gone. Windows keeps it.
+        # No process waits for the lock, so it can be deleted; on Windows it stays.
         with suppress(OSError):
             lock.unlink()

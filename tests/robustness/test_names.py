@@ -25,7 +25,7 @@ from metaadapter.data.plain_text import INVISIBLE, from_csv, one_line
 from metaadapter.data.proof import read_document, write_document
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.generator.pretrained import load_generator, save_generator
-from metaadapter.workflow.demo import Answers, DemoResult, LabelledPicture
+from metaadapter.workflow.demo import DemoResult, LabelledPicture, MethodResult
 
 pytestmark = pytest.mark.slow
 
@@ -230,7 +230,7 @@ def demo(names):
     pictures = tuple(LabelledPicture(name, name, b"jpeg") for name in names)
     shares, correct = (0.5,) * len(names), (True,) * len(names)
     answers = tuple(
-        Answers(names[shot], shot, tuple(names), shares, correct, 0.1) for shot in (0, 1)
+        MethodResult(names[shot], shot, tuple(names), shares, correct, 0.1) for shot in (0, 1)
     )
     of = (names[0], names[1], names[2], 0, 1.0, {names[3]: names[4]})
     return demo_page.page(DemoResult(tuple(names), pictures, pictures, answers, *of))

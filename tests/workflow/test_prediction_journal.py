@@ -17,10 +17,10 @@ def predictions(names):
     return [Prediction(name, "fox", 0.75, "lynx", 0.25, name == "3.png", SHARES) for name in names]
 
 
-def answer(file, *parts, question="asked", end=True):
+def answer(file, *parts, request="asked", end=True):
     """Answer parts that are not there yet; which ones were, and what was told of all."""
     total, taken = Tally(), []
-    with PredictionTable(file, RowFormat([*SHARES]), question=question) as table:
+    with PredictionTable(file, RowFormat([*SHARES]), request=request) as table:
         for part in parts:
             tally = table.take(part)
             if tally is None:
@@ -92,8 +92,8 @@ def test_table__other_question_or_other_parts__begins_anew(tmp_path):
     file = tmp_path / "a.csv"
     answer(file, *PARTS, end=False)
 
-    assert answer(file, *PARTS, question="another", end=False)[0] == []
-    assert answer(file, "second", "third", question="another")[0] == []
+    assert answer(file, *PARTS, request="another", end=False)[0] == []
+    assert answer(file, "second", "third", request="another")[0] == []
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
@@ -112,11 +112,11 @@ def test_table__predictions_read_back__are_those_that_were_added(tmp_path):
 
 def test_table__that_another_run_is_writing__is_left_to_it(tmp_path):
     file = tmp_path / "a.csv"
-    with PredictionTable(file, RowFormat([*SHARES]), question="asked") as table:
+    with PredictionTable(file, RowFormat([*SHARES]), request="asked") as table:
         table.add(predictions(PARTS["first"]), "first", Tally())
 
         with pytest.raises(DataError, match=r"another run is writing to the table .*a\.csv"):
-            PredictionTable(file, RowFormat([*SHARES]), question="asked")
+            PredictionTable(file, RowFormat([*SHARES]), request="asked")
         table.finish()
 
     assert len(file.read_text().splitlines()) == 1 + len(PARTS["first"])

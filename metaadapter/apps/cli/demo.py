@@ -1,4 +1,4 @@
-"""`metaadapter demo`: the whole story on the embedded encoder and pictures, without a network."""
+"""`metaadapter demo`: the product on the embedded encoder and pictures, without a network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def demo(
     out: Annotated[
-        Path, Option(help="Folder for the page and the adapter; made if missing.")
+        Path, Option(help="Folder for the page and the adapter; created if missing.")
     ] = Path("demo"),
     seed: options.Seed = 0,
     json_output: options.Json = False,
@@ -31,10 +31,10 @@ def demo(
         bool, Option("--open/--no-open", help="Show the page in the browser at the end.")
     ] = False,
 ) -> None:
-    """Tell the whole story on photographs that come along.
+    """Show the whole product on photographs that are part of the package.
 
-    Ten kinds of clothes, recognised by their names alone, then with one and with four labelled
-    photographs of each. Needs no network, writes a page to look at, and takes under a minute.
+    Ten kinds of clothes, recognized by their names alone, then with one and with four labelled
+    photographs of each. It needs no network, writes a page, and takes under a minute.
     """
     console = Console(quiet=quiet, json_output=json_output)
     page_file, adapter = out / "index.html", out / "adapter"
@@ -57,12 +57,12 @@ def demo(
     if json_output:
         methods = [
             {
-                "method": each.method,
-                "n_shot": each.n_shot,
-                "accuracy": each.accuracy.to_dict(),
-                "adapter_seconds": each.adapter_seconds,
+                "method": method.method,
+                "n_shot": method.n_shot,
+                "accuracy": method.accuracy.to_dict(),
+                "adapter_seconds": method.adapter_seconds,
             }
-            for each in result.answers
+            for method in result.methods
         ]
         document = {
             "seed": seed,
@@ -79,7 +79,7 @@ def demo(
         print_document("demo", document)
     else:
         console.stdout.print(_table(result))
-        console.note(*_farewell(result, page_file, adapter))
+        console.note(*_next_steps(result, page_file, adapter))
     if open_page:
         webbrowser.open(page_file.resolve().as_uri())
 
@@ -90,11 +90,11 @@ def _table(result: DemoResult) -> Table:
     table = Table("method", box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for column in ("shots", "correct", "accuracy", "95 % interval", "adapter in"):
         table.add_column(column, justify="right")
-    for each in result.answers:
-        accuracy, seconds = each.accuracy, each.adapter_seconds
+    for method in result.methods:
+        accuracy, seconds = method.accuracy, method.adapter_seconds
         table.add_row(
-            each.method,
-            str(each.n_shot),
+            method.method,
+            str(method.n_shot),
             f"{accuracy.n_correct} of {accuracy.n}",
             f"{accuracy.value:.1%}",
             "{:.1%} to {:.1%}".format(*accuracy.interval),
@@ -103,7 +103,7 @@ def _table(result: DemoResult) -> Table:
     return table
 
 
-def _farewell(result: DemoResult, page_file: Path, adapter: Path) -> list[str]:
+def _next_steps(result: DemoResult, page_file: Path, adapter: Path) -> list[str]:
     n_pictures = len(result.support) + len(result.held_out)
     rate = n_pictures / result.encode_seconds
     return [
@@ -113,7 +113,7 @@ def _farewell(result: DemoResult, page_file: Path, adapter: Path) -> list[str]:
         f"  page      {page_file}",
         f"  adapter   {adapter}   (4 shots)",
         "",
-        "Now yours: a folder that holds one folder of photographs for each class.",
+        "Your own classes: a folder with one folder of photographs for each class.",
         "  metaadapter adapt YOUR_FOLDER --out my-adapter",
         "  metaadapter predict my-adapter NEW_PHOTOGRAPHS",
         "Or try the demo's adapter on a photograph of clothes:",

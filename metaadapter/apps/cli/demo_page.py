@@ -1,25 +1,25 @@
-"""The demo's result as one HTML page that needs no other file, no script and no network."""
+"""The result of the demo as one HTML page, without other files, scripts or network."""
 
 from __future__ import annotations
 
 from metaadapter.bench.report.template import render
 from metaadapter.workflow.demo import DemoResult
 
-# (zero-shot is correct, the adapter is correct) → heading, explanation; what changed comes first.
+# (zero-shot is correct, the adapter is correct) → heading, explanation; changes come first.
 EFFECTS = {
     (False, True): ("Corrected by the adapter", "Wrong by the class names alone, correct now."),
     (True, False): ("Made wrong by the adapter", "Correct by the class names alone, wrong now."),
     (True, True): ("Correct before and after", "The class names alone were enough."),
-    (False, False): ("Wrong before and after", "Neither got these."),
+    (False, False): ("Wrong before and after", "Both are wrong."),
 }
 
 
 def page(result: DemoResult) -> str:
     """Render the page; the same result gives the same page."""
-    before, after = result.answers[0], result.answers[-1]
+    before, after = result.methods[0], result.methods[-1]
     effects = list(zip(before.correct, after.correct, strict=True))
     groups = [
-        (title, meaning, [i for i, seen in enumerate(effects) if seen == effect])
+        (title, meaning, [i for i, change in enumerate(effects) if change == effect])
         for effect, (title, meaning) in EFFECTS.items()
     ]
     return render(

@@ -110,7 +110,7 @@ def _open_table(
     precision: Precision,
 ) -> PredictionTable:
     """The table of --csv; the same request resumes where it was interrupted."""
-    from metaadapter.workflow.prediction_journal import question_digest
+    from metaadapter.workflow.prediction_journal import request_digest
     from metaadapter.workflow.prediction_rows import RowFormat
     from metaadapter.workflow.prediction_table import PredictionTable
 
@@ -119,8 +119,8 @@ def _open_table(
     digest = None
     if not request.needs_all_at_once:
         facts = () if field is None else field.digest_facts
-        digest = question_digest(request.stored, rows, request.options, precision, *facts)
-    return PredictionTable(csv_file, rows, question=digest)
+        digest = request_digest(request.stored, rows, request.options, precision, *facts)
+    return PredictionTable(csv_file, rows, request=digest)
 
 
 def _run(

@@ -341,7 +341,7 @@ def test_predict__same_command_after_an_interruption__goes_on_with_its_rows(
     done = run("predict", adapter, unlabelled, "--csv", file)
 
     assert stopped.code == 130
-    assert "the same command goes on there" in stopped.err
+    assert "the same command resumes there" in stopped.err
     assert done.code == 0
     assert "4 of the predictions are of the interrupted run before" in done.err
     monkeypatch.setattr(predicting, "encode_rows", encode_rows)

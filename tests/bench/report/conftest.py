@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.workflow.demo import Answers, DemoResult, LabelledPicture
+from metaadapter.workflow.demo import DemoResult, LabelledPicture, MethodResult
 
 TRUTH = ("fox", "fox", "lynx", "lynx")
 
 
 def answers(n_shot, labels):
-    return Answers(
+    return MethodResult(
         method="zero-shot" if n_shot == 0 else f"{n_shot} shots",
         n_shot=n_shot,
         labels=labels,

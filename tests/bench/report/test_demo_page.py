@@ -60,7 +60,7 @@ def test_page__changed_answers__come_first(make_result, read_page):
 
 def test_page__effect_that_no_picture_has__has_no_heading(make_result, read_page):
     result = make_result()
-    result = replace(result, answers=(result.answers[0], result.answers[0]))
+    result = replace(result, methods=(result.methods[0], result.methods[0]))
 
     words = read_page(page(result)).words
 
