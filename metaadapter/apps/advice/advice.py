@@ -9,7 +9,7 @@ Kind = Literal["label", "near_duplicate", "name", "confused", "few_pictures"]
 Picture = TypeVar("Picture")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Advice(Generic[Picture]):
     """What looks wrong or is missing, and what to do about it."""
 

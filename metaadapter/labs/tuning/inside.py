@@ -24,6 +24,7 @@ from metaadapter.labs.tuning.adapted_tower import AdaptedTower
 from metaadapter.labs.tuning.inside_steps import BATCH, StepSettings, take_steps
 from metaadapter.labs.tuning.left_out_choice import LeftOutChoice, choose_strength, left_out_parts
 from metaadapter.labs.tuning.picture_looks import cache_looks
+from metaadapter.labs.tuning.tuned import Tuned
 from metaadapter.labs.tuning.tuning_task import TuningTask
 from metaadapter.workflow.labelled_support import labelled_support
 
@@ -55,25 +56,7 @@ class Inside:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class TunedInside:
-    """What training gave: nothing to put into the tower where it was not borne out."""
-
-    tensors: dict[str, Tensor]
-    """As `inside_tensors` names them; empty where the tower stays as it is."""
-    config: InsideConfig | None
-    """What the adapter's configuration says of them; `None` without any."""
-    left_out: LeftOutChoice | None
-    """What left-out pictures said; `None` where none were asked, or no class has three."""
-    n_trained: int
-    """The count of trained numbers, kept or not."""
-    seconds: float
-    """The time that it took."""
-
-    @property
-    def n_steps(self) -> int:
-        """The number of gradient steps behind what is kept."""
-        return 0 if self.config is None else self.config.n_steps
+TunedInside = Tuned[InsideConfig, LeftOutChoice]
 
 
 def tune_inside(

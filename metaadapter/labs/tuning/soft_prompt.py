@@ -24,6 +24,7 @@ from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.towers.config import PromptConfig
 from metaadapter.features.towers.prompted_encoder import CONTEXT, SHIFT, START
 from metaadapter.features.towers.soft_prompt import PromptedTexts, word_vectors
+from metaadapter.labs.tuning.tuned import Tuned
 
 # The start of the vectors, as in CoOp.
 WORDS = "a photo of a"
@@ -74,25 +75,7 @@ class LeftOutClasses:
     """The standard error of the gain in log-probability from the steps."""
 
 
-@dataclass(frozen=True, slots=True)
-class TunedPrompt:
-    """What learning gave: no tensors where the hand-written texts stay."""
-
-    tensors: dict[str, Tensor]
-    """As `PromptedEncoder` takes them; empty where nothing was borne out."""
-    config: PromptConfig | None
-    """What the adapter's configuration says of them; `None` without any."""
-    left_out: LeftOutClasses | None
-    """What left-out classes said; `None` where none were asked."""
-    n_trained: int
-    """The count of trained numbers, kept or not."""
-    seconds: float
-    """The time that it took."""
-
-    @property
-    def n_steps(self) -> int:
-        """The number of gradient steps behind what is kept."""
-        return 0 if self.config is None else self.config.n_steps
+TunedPrompt = Tuned[PromptConfig, LeftOutClasses]
 
 
 def tune_prompt(

@@ -6,15 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import final
 
+import torch
+
+from metaadapter.adapter.adapted_encoder import with_towers
+from metaadapter.errors import UsageError
+from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoding_loop import Progress
+from metaadapter.features.prompts import readable_name
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
-from metaadapter.labs.tuning.inside import Inside, TunedInside
-from metaadapter.labs.tuning.soft_prompt import TunedPrompt
-from metaadapter.labs.tuning.tuned_prompt import learn_prompt
-from metaadapter.labs.tuning.tuned_towers import tune_towers
+from metaadapter.generator.pretrained import shared_generator
+from metaadapter.labs.tuning.inside import Inside, TunedInside, tune_inside
+from metaadapter.labs.tuning.soft_prompt import SoftPrompt, TunedPrompt, tune_prompt
 from metaadapter.workflow.class_names import Texts
 from metaadapter.workflow.labelled_pictures import LabelledPictures
+from metaadapter.workflow.labelled_support import unit_rows
 
 
 @final
@@ -23,7 +29,7 @@ class TuningStep:
     """Trains adapters inside the image tower, learns a prompt, or both; pass it as `tune`.
 
     Attributes:
-        settings: How adapters inside the tower are trained; `None` trains none.
+        settings: The settings of adapters inside the tower; `None` trains none.
         n_context: The number of learned vectors before each name; `None` learns no prompt.
         generator: The name of the generator.
         progress: Called after each picture that is prepared and each gradient step.
@@ -39,19 +45,70 @@ class TuningStep:
     prompt: TunedPrompt | None = None
 
     def __call__(self, labelled: LabelledPictures, texts: Texts | None) -> LabelledPictures:
-        """The labelled pictures with the tuned encoder, as far as left-out pictures support it."""
+        """Return the pictures with the tuned encoder, or as they are if it does not help.
+
+        Raises:
+            UsageError: The encoder is not a model of open_clip in float32, has no places for
+                adapters, or fewer than three classes have a name and pictures for a prompt.
+        """
         if self.settings is not None:
-            labelled, self.inside = tune_towers(
-                labelled, texts, self.settings, generator=self.generator, progress=self.progress
-            )
+            labelled = self._train_inside(labelled, texts, self.settings)
         if self.n_context is not None:
-            self.prompt = learn_prompt(
-                labelled, texts or {}, self.n_context, progress=self.progress
-            )
-            if self.prompt.tensors:
-                assert isinstance(labelled.encoder, FrozenEncoder)  # `learn_prompt` requires it
-                prompted = PromptedEncoder(
-                    labelled.encoder, self.prompt.tensors, self.prompt.config
-                )
-                labelled = replace(labelled, encoder=prompted)
+            labelled = self._learn_prompt(labelled, texts or {}, self.n_context)
         return labelled
+
+    def _train_inside(
+        self, labelled: LabelledPictures, texts: Texts | None, settings: Inside
+    ) -> LabelledPictures:
+        encoder, pictures, origin = labelled.encoder, labelled.pictures, labelled.origin
+        if not isinstance(encoder, FrozenEncoder):
+            raise _not_open_clip("--inside", origin.encoder)
+        generator, _ = shared_generator(self.generator)
+        self.inside = tuned = tune_inside(
+            encoder,
+            [row.picture for row in pictures.rows],
+            pictures.labels,
+            texts,
+            settings,
+            generator=generator,
+            seed=origin.seed,
+            progress=self.progress,
+        )
+        if tuned.config is None:
+            return labelled
+        adapted = with_towers(encoder, tuned.tensors, inside=tuned.config)
+        encoded = encode_rows(
+            pictures.rows, adapted, views=origin.n_views, seed=origin.seed, progress=self.progress
+        )
+        encoded = replace(encoded, quarantined=pictures.quarantined, warnings=pictures.warnings)
+        return replace(labelled, pictures=encoded, encoder=adapted)
+
+    def _learn_prompt(
+        self, labelled: LabelledPictures, texts: Texts, n_context: int
+    ) -> LabelledPictures:
+        """Learn from the classes that have a name and pictures."""
+        encoder, pictures = labelled.encoder, labelled.pictures
+        if not isinstance(encoder, FrozenEncoder):
+            raise _not_open_clip("--prompt", labelled.origin.encoder)
+        classes = sorted({*pictures.labels} & {*texts})
+        number = {label: n for n, label in enumerate(classes)}
+        places = [place for place, label in enumerate(pictures.labels) if label in number]
+        names = [texts[label] for label in classes]
+        self.prompt = tuned = tune_prompt(
+            encoder,
+            unit_rows(pictures.features[places]),
+            torch.tensor([number[pictures.labels[place]] for place in places]),
+            [readable_name(name if isinstance(name, str) else name[0]) for name in names],
+            SoftPrompt(n_context=n_context),
+            progress=self.progress,
+        )
+        if not tuned.tensors:
+            return labelled
+        return replace(labelled, encoder=PromptedEncoder(encoder, tuned.tensors, tuned.config))
+
+
+def _not_open_clip(option: str, encoder: str | None) -> UsageError:
+    return UsageError(
+        f"{option} trains a part of a model of open_clip, and the encoder {encoder} is of your "
+        f"own; leave {option} out, or name another encoder"
+    )

@@ -14,7 +14,7 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.apps.cli.app import main
 from metaadapter.labs.grounding import phrase_grounder
 from metaadapter.labs.grounding.heat_map_file import phrase_of
-from metaadapter.labs.tuning import tuned_prompt
+from metaadapter.labs.tuning import tuning_step
 from tests.apps.cli.test_documented_json import agrees
 
 
@@ -211,8 +211,8 @@ def test_ground__a_class_of_the_adapter__is_shown_by_its_own_pictures(run, of_ti
 def test_ground__adapter_with_a_learned_prompt__shows_its_pictures_too(
     run, labelled, unlabelled, tmp_path, monkeypatch
 ):
-    one_step = partial(tuned_prompt.SoftPrompt, n_steps=1)
-    monkeypatch.setattr(tuned_prompt, "SoftPrompt", one_step)
+    one_step = partial(tuning_step.SoftPrompt, n_steps=1)
+    monkeypatch.setattr(tuning_step, "SoftPrompt", one_step)
     out = tmp_path / "prompted"
     assert not run("adapt", labelled, "--out", out, "--no-zoom", "--prompt", 2).code
     assert load_adapter(out).config.prompt is not None

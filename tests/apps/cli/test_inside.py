@@ -29,7 +29,7 @@ from metaadapter.features.towers.inside import insert_inside, inside_tensors
 from metaadapter.features.towers.places import find_places
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.labs.tuning import inside as inside_module
-from metaadapter.labs.tuning import tuned_towers
+from metaadapter.labs.tuning import tuning_step
 from metaadapter.labs.tuning.inside import Inside, TunedInside
 from metaadapter.labs.tuning.left_out_choice import LeftOutChoice
 from metaadapter.workflow.fitting import predict_adapter
@@ -322,7 +322,7 @@ def test_adapt__inside_with_a_temperature__divides_the_logits(
         return shares[:, :1] - shares[:, 1:]
 
     usual = adapted("usual")
-    trained = tuned_towers.tune_inside
+    trained = tuning_step.tune_inside
 
     def too_sure(*args, **kwargs):
         tuned = trained(*args, **kwargs)
@@ -331,7 +331,7 @@ def test_adapt__inside_with_a_temperature__divides_the_logits(
             config=tuned.config.model_copy(update={"calibration": Calibration(temperature=1.6)}),
         )
 
-    monkeypatch.setattr(tuned_towers, "tune_inside", too_sure)
+    monkeypatch.setattr(tuning_step, "tune_inside", too_sure)
     np.testing.assert_allclose(usual, 1.6 * adapted("warm"), rtol=1e-3, atol=1e-4)
 
 

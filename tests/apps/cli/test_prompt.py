@@ -16,7 +16,7 @@ from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.labs.tuning import inside as inside_module
-from metaadapter.labs.tuning import tuned_prompt
+from metaadapter.labs.tuning import tuning_step
 from metaadapter.labs.tuning.inside import Inside
 
 TOWERS = "towers.safetensors"
@@ -27,8 +27,8 @@ def steps(monkeypatch):
     """Says how many steps `--prompt` takes, whatever left-out classes say."""
 
     def take(number):
-        settings = partial(tuned_prompt.SoftPrompt, n_steps=number)
-        monkeypatch.setattr(tuned_prompt, "SoftPrompt", settings)
+        settings = partial(tuning_step.SoftPrompt, n_steps=number)
+        monkeypatch.setattr(tuning_step, "SoftPrompt", settings)
 
     return take
 
