@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from metaadapter.adapter.known import KEPT
+from metaadapter.adapter.known import FRACTIONS
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.features.towers.config import Calibration
 
@@ -28,5 +28,5 @@ def with_calibrated_head(weights: AdapterWeights, calibration: Calibration) -> A
         weights,
         known_quantiles=known_quantiles,
         own_quantiles=head.own_quantiles * calibration.own_scale,
-        reject_threshold=known_quantiles[..., KEPT.index(0.95)].sigmoid(),
+        reject_threshold=known_quantiles[..., FRACTIONS.index(0.95)].sigmoid(),
     )

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.weights import AdapterWeights, KnownHead, classify
 from metaadapter.errors import UsageError
 
-KEPT = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
+FRACTIONS = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
 """The fractions of known pictures that exceed an adapter's quantiles, in their order."""
 
 
@@ -107,8 +107,8 @@ def prediction_sets(
 
 def require_fraction(fraction: float, name: str) -> None:
     """Raise `UsageError` if a fraction is beyond an adapter's quantiles; `name` is its option."""
-    if not KEPT[0] <= fraction <= KEPT[-1]:
-        raise UsageError(f"{name} must be within {KEPT[0]} to {KEPT[-1]}, got {fraction}")
+    if not FRACTIONS[0] <= fraction <= FRACTIONS[-1]:
+        raise UsageError(f"{name} must be within {FRACTIONS[0]} to {FRACTIONS[-1]}, got {fraction}")
 
 
 def _head(weights: AdapterWeights) -> KnownHead:
@@ -121,11 +121,11 @@ def _head(weights: AdapterWeights) -> KnownHead:
 
 
 def _quantile(quantiles: Float[Tensor, "*T G"], fraction: float, name: str) -> Float[Tensor, "*T"]:
-    """Interpolate between the fractions `KEPT` linearly in the logarithm of the odds."""
+    """Interpolate between the fractions `FRACTIONS` linearly in the logarithm of the odds."""
     require_fraction(fraction, name)
-    odds = torch.tensor(KEPT, dtype=torch.float64).logit()
+    odds = torch.tensor(FRACTIONS, dtype=torch.float64).logit()
     wanted = torch.tensor(fraction, dtype=torch.float64).logit()
-    upper = min(int((odds < wanted).sum()), len(KEPT) - 1)
+    upper = min(int((odds < wanted).sum()), len(FRACTIONS) - 1)
     lower = max(upper - 1, 0)
     if upper == lower:
         return quantiles[..., upper]

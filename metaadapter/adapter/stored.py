@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from metaadapter.adapter.config import TOWER_PARTS, AdapterConfig, warn_of_unknown
-from metaadapter.adapter.known import KEPT
+from metaadapter.adapter.known import FRACTIONS
 from metaadapter.adapter.layout import (
     CONFIG_FILE,
     REMEDY,
@@ -98,7 +98,7 @@ def adapter_of_files(
         tensors = load(contents[WEIGHTS_FILE])
         warn_of_unknown(path / WEIGHTS_FILE, sorted(set(tensors) - known))
         weights = AdapterWeights(**{name: t for name, t in tensors.items() if name in known})
-        sizes = {"N": len(config.classes), "D": config.width, "3": 3, "G": len(KEPT)}
+        sizes = {"N": len(config.classes), "D": config.width, "3": 3, "G": len(FRACTIONS)}
         require_shapes(AdapterWeights, weights.tensors(), **sizes)
         support, hashes = _support_of(contents.get(SUPPORT_FILE), config)
         towers = load(contents[TOWERS_FILE]) if TOWERS_FILE in contents else {}

@@ -65,7 +65,7 @@ class AdapterWeights(TensorFields):
     known: Float[Tensor, "*T 3"] | None = None
     """Weight of likeness, weight of doubt, and constant, in the logit of known."""
     known_quantiles: Float[Tensor, "*T G"] | None = None
-    """Logits of known that the fractions `KEPT` of known pictures exceed."""
+    """Logits of known that the fractions `FRACTIONS` of known pictures exceed."""
     own_quantiles: Float[Tensor, "*T G"] | None = None
     """Log-probabilities of the true class that the same fractions exceed."""
     reject_threshold: Float[Tensor, "*T"] | None = None

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from metaadapter.adapter.known import KEPT
+from metaadapter.adapter.known import FRACTIONS
 from metaadapter.generator.known_scalars import (
     N_KNOWN_SCALARS,
     class_balanced,
@@ -26,10 +26,10 @@ from metaadapter.generator.regression import Regression
 # Weight of likeness, weight of doubt, constant: a logistic regression over training tasks.
 BASE = 8.0, -0.8, -0.95
 # The quantiles with these weights, and those of the true class, in training tasks of one shot.
-BASE_KNOWN_QUANTILES = 0.44, -0.49, -1.14, -1.53, -2.01, -2.30
-BASE_OWN_QUANTILES = -0.5, -1.5, -2.6, -3.3, -4.2, -4.9
+USUAL_KNOWN = 0.44, -0.49, -1.14, -1.53, -2.01, -2.30
+USUAL_OWN = -0.5, -1.5, -2.6, -3.3, -4.2, -4.9
 WIDTH = 32
-N_LEFT_OUT = 2 * (len(KEPT) + 2)
+N_LEFT_OUT = 2 * (len(FRACTIONS) + 2)
 LEAST_SPREAD = 1e-2
 LARGEST = 20.0
 
@@ -49,7 +49,7 @@ class KnownNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.weights = _mlp(N_KNOWN_SCALARS, 3)
-        self.quantiles = _mlp(N_KNOWN_SCALARS + 3 + N_LEFT_OUT, 2 * len(KEPT))
+        self.quantiles = _mlp(N_KNOWN_SCALARS + 3 + N_LEFT_OUT, 2 * len(FRACTIONS))
 
     def forward(self, problem: Regression, left_out: LeftOut) -> dict[str, Tensor]:
         """Return fields of `AdapterWeights` by name, differentiable in this network alone."""
@@ -66,11 +66,11 @@ class KnownNetwork(nn.Module):
             own_TM = torch.where(left_out.is_own_TMN, p_TMN, 0.0).sum(-1).clamp(min=1e-9).log()
             weights_TM = class_balanced(left_out).to(dtype)
             share_T1 = like.several_share_T[:, None].to(dtype)
-            known_base, known_seen = _seen(known_TM, weights_TM, share_T1, BASE_KNOWN_QUANTILES)
-            own_base, own_seen = _seen(own_TM.to(dtype), weights_TM, share_T1, BASE_OWN_QUANTILES)
-        seen_TS = torch.cat([scalars_TS, known_T3.detach(), known_seen, own_seen], -1)
-        changes = self.quantiles(seen_TS.clamp(-LARGEST, LARGEST)).split(len(KEPT), -1)
-        spreads = known_seen[:, -1:], own_seen[:, -1:]
+            known_base, known_input = _summary(known_TM, weights_TM, share_T1, USUAL_KNOWN)
+            own_base, own_input = _summary(own_TM.to(dtype), weights_TM, share_T1, USUAL_OWN)
+        inputs_TS = torch.cat([scalars_TS, known_T3.detach(), known_input, own_input], -1)
+        changes = self.quantiles(inputs_TS.clamp(-LARGEST, LARGEST)).split(len(FRACTIONS), -1)
+        spreads = known_input[:, -1:], own_input[:, -1:]
         known_TG, own_TG = (
             # The more pictures are kept, the lower the quantile.
             (base + change * spread.clamp(min=LEAST_SPREAD)).cummin(-1).values
@@ -82,11 +82,11 @@ class KnownNetwork(nn.Module):
             "known": known_T3.to(out),
             "known_quantiles": known_TG.to(out),
             "own_quantiles": own_TG.clamp(max=0.0).to(out),
-            "reject_threshold": known_TG[:, KEPT.index(0.95)].sigmoid().to(out),
+            "reject_threshold": known_TG[:, FRACTIONS.index(0.95)].sigmoid().to(out),
         }
 
 
-def _seen(
+def _summary(
     values_TM: Float[Tensor, "T M"],
     weights_TM: Float[Tensor, "T M"],
     share_T1: Float[Tensor, "T 1"],
@@ -101,7 +101,7 @@ def _seen(
     mean_T1 = (values_TM * weights_TM).sum(-1, keepdim=True) / total_T1.clamp(min=1e-9)
     square_TM = (values_TM - mean_T1).square()
     spread_T1 = ((square_TM * weights_TM).sum(-1, keepdim=True) / total_T1.clamp(min=1e-9)).sqrt()
-    sample_TG = weighted_quantiles(values_TM, weights_TM, 1 - values_TM.new_tensor(KEPT))
+    sample_TG = weighted_quantiles(values_TM, weights_TM, 1 - values_TM.new_tensor(FRACTIONS))
     start_TG = torch.where(share_T1 > 0, share_T1 * sample_TG + (1 - share_T1) * usual_TG, usual_TG)
     spread_T1 = share_T1 * spread_T1 + (1 - share_T1)
     return start_TG, torch.cat([start_TG, share_T1 * mean_T1, spread_T1], -1)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from episodes import Episodes
-from metaadapter.adapter.known import KEPT, known_logits
+from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.weights import AdapterWeights, classify
 
 
@@ -57,7 +57,7 @@ def _pinball(
     quantiles_TG: Tensor | None,
 ) -> Float[Tensor, " T"]:
     assert quantiles_TG is not None  # known_logits has checked it
-    below_G = 1 - values_TQ.new_tensor(KEPT)
+    below_G = 1 - values_TQ.new_tensor(FRACTIONS)
     over_TQG = values_TQ[..., None] - quantiles_TG[:, None]
     pinball_TQG = torch.maximum(below_G * over_TQG, (below_G - 1) * over_TQG)
     pinball_TQ = (pinball_TQG / (below_G * (1 - below_G)).sqrt()).mean(-1)

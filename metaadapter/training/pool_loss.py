@@ -42,22 +42,22 @@ def pool_terms(
     rows_TXD = torch.cat([batch.query_TQD, episodes.pool_TUD], 1)
     parts = [batch.query_TQD.shape[1]]
     with torch.no_grad():
-        kept_TQN, kept_TUN = classify(rows_TXD, generator(support)).tensor_split(parts, 1)
+        without_TQN, without_TUN = classify(rows_TXD, generator(support)).tensor_split(parts, 1)
     logits_TQN, own_TUN = logits(mask_TU, rows_TXD).tensor_split(parts, 1)
     counts_TQ = (batch.query_labels_TQ >= 0) & mask_TU.any(-1, keepdim=True)
     terms = {}
     if "pool" in wanted:
         relative_2T = [
             query_losses(pooled, labels, batch.class_mask_TN)
-            / (query_losses(kept, labels, batch.class_mask_TN) + LEAST_LOSS)
-            for pooled, kept, labels in (
-                (logits_TQN, kept_TQN, batch.query_labels_TQ),
-                (own_TUN, kept_TUN, episodes.pool_labels_TU),
+            / (query_losses(without, labels, batch.class_mask_TN) + LEAST_LOSS)
+            for pooled, without, labels in (
+                (logits_TQN, without_TQN, batch.query_labels_TQ),
+                (own_TUN, without_TUN, episodes.pool_labels_TU),
             )
         ]
         terms["pool"] = torch.stack(relative_2T).mean()
     if "pool_kept" in wanted:
-        terms["pool_kept"] = symmetric_divergence(logits_TQN, kept_TQN, counts_TQ)
+        terms["pool_kept"] = symmetric_divergence(logits_TQN, without_TQN, counts_TQ)
     if "pool_halves" in wanted:
         is_even_U = torch.arange(mask_TU.shape[1], device=mask_TU.device) % 2 == 0
         one, other = (

@@ -33,7 +33,7 @@ from metaadapter.training.training_record import read_training_record
 from metaadapter.training.validation import Moment, Validation
 
 CHECKPOINT, LOG, SUMMARY, BEST = "checkpoint.safetensors", "log.jsonl", "summary.json", "best"
-KEPT = "The last saved state is kept; resume it with --resume"
+RESUMABLE = "The last saved state is kept; resume it with --resume"
 PACKAGES = ("metaadapter", "torch", "numpy", "safetensors", "pydantic")
 
 
@@ -128,7 +128,7 @@ def train(
             write_config(folder, config, config_text)
             seconds = _advance(folder, trainer, checkpoint, now, tell, should_stop)
             summary = _summary(folder, trainer, seconds, now, sources)
-            with write_errors(f"the training run {folder}", KEPT):
+            with write_errors(f"the training run {folder}", RESUMABLE):
                 write_document(folder / SUMMARY, {"schema": TRAINING_RECORD, **summary.to_dict()})
             return summary
 
@@ -153,7 +153,7 @@ def _advance(
     with open_after(folder / LOG, position) as log:
         for moment in trainer.steps():
             seconds = before + time.monotonic() - started
-            with write_errors(owner, KEPT):
+            with write_errors(owner, RESUMABLE):
                 log.write(moment.log_line(seconds))
                 log.flush()
             tell(moment)
@@ -166,7 +166,7 @@ def _advance(
                     "seconds": seconds,
                     "conditions": conditions.model_dump(),
                 }
-                with write_errors(owner, KEPT):
+                with write_errors(owner, RESUMABLE):
                     # The log first: a resumed run needs the lines before its checkpoint.
                     os.fsync(log.fileno())
                     trainer.state(about).save(folder / CHECKPOINT)
@@ -180,7 +180,7 @@ def _advance(
 
 def _save_best(folder: Path, trainer: Trainer) -> None:
     require_no_link(folder / BEST)
-    with write_errors(f"the generator {folder / BEST}", KEPT):
+    with write_errors(f"the generator {folder / BEST}", RESUMABLE):
         save_generator(trainer.best_generator(), folder / BEST)
 
 

@@ -118,13 +118,13 @@ def _require_not_in(source: LoadedSource, store: Path, role: str) -> None:
 
 def _require_other_classes(source: LoadedSource, held_out: LoadedSource) -> None:
     """Compare labels as the text tower reads them: "n07753592 banana" is "banana"."""
-    trained, kept = (
+    trained, validated = (
         {readable_name(label).casefold(): label for label in loaded.classes}
         for loaded in (source, held_out)
     )
-    shared = sorted(trained.keys() & kept.keys())
+    shared = sorted(trained.keys() & validated.keys())
     if shared:
-        pairs = [f"{trained[name]!r} (there {kept[name]!r})" for name in shared]
+        pairs = [f"{trained[name]!r} (there {validated[name]!r})" for name in shared]
         raise DataError(
             f"the source {source.tasks.name!r} has {len(shared)} class(es) of the evaluation set "
             f"{held_out.tasks.name!r}: {_first(pairs)}. Leave them out of training, for example "

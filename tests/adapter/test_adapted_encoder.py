@@ -16,7 +16,7 @@ from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.adapted_encoder import adapted_encoder, with_towers
 from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.files import load_adapter, store_adapter
-from metaadapter.adapter.known import KEPT
+from metaadapter.adapter.known import FRACTIONS
 from metaadapter.adapter.skill import check_skill
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import AdapterWeights
@@ -431,7 +431,8 @@ def test_classifier__fitted_or_given_a_class_more__has_the_thresholds_of_the_tra
         shifted = usual.known_quantiles - 0.7
         torch.testing.assert_close(result.known_quantiles, shifted)
         torch.testing.assert_close(result.own_quantiles, 1.5 * usual.own_quantiles)
-        torch.testing.assert_close(result.reject_threshold, shifted[KEPT.index(0.95)].sigmoid())
+        threshold = shifted[FRACTIONS.index(0.95)].sigmoid()
+        torch.testing.assert_close(result.reject_threshold, threshold)
         torch.testing.assert_close(result.classes, usual.classes)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from metaadapter.adapter.known import (
-    KEPT,
+    FRACTIONS,
     known_logits,
     known_probabilities,
     known_threshold,
@@ -89,7 +89,7 @@ def test_classes_that_are_masked_out__do_not_matter(weights, rows):
     torch.testing.assert_close(known_logits(rows, padded), known_logits(rows, weights))
 
 
-@pytest.mark.parametrize(("keep", "logit"), [*zip(KEPT, KNOWN.tolist(), strict=True)])
+@pytest.mark.parametrize(("keep", "logit"), [*zip(FRACTIONS, KNOWN.tolist(), strict=True)])
 def test_threshold__of_a_stated_fraction__is_its_quantile(weights, keep, logit):
     assert float(known_threshold(weights, keep)) == pytest.approx(1 / (1 + np.exp(-logit)))
 
@@ -132,7 +132,7 @@ def test_sets__of_as_many_pictures_as_their_quantiles_came_from__cover_what_is_s
     own = torch.from_numpy(np.array([draw.choice(5, p=row) for row in shares.numpy()]))
     own_log = shares[torch.arange(4000), own].log()
     fitted = replace(
-        weights, own_quantiles=torch.quantile(own_log, 1 - torch.tensor(KEPT).double())
+        weights, own_quantiles=torch.quantile(own_log, 1 - torch.tensor(FRACTIONS).double())
     )
 
     for coverage in (0.75, 0.9, 0.95):

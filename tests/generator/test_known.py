@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.known import KEPT, known_logits
+from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.generator.generator import Generator
-from metaadapter.generator.known_network import BASE, BASE_KNOWN_QUANTILES, BASE_OWN_QUANTILES
+from metaadapter.generator.known_network import BASE, USUAL_KNOWN, USUAL_OWN
 from metaadapter.generator.known_scalars import class_balanced, weighted_quantiles
 from metaadapter.generator.leave_one_out import leave_one_out
 
@@ -73,11 +73,11 @@ def test_untrained_head__is_that_of_loops_over_pictures(untrained, make_task, n_
     weights = untrained.predict(task.support).task(0)
 
     np.testing.assert_allclose(known_logits(task.query[0], weights), queries, atol=1e-5)
-    expected = BASE_KNOWN_QUANTILES
+    expected = USUAL_KNOWN
     if left_out:
-        expected = np.quantile(left_out, 1 - np.array(KEPT))
+        expected = np.quantile(left_out, 1 - np.array(FRACTIONS))
     np.testing.assert_allclose(weights.known_quantiles, expected, atol=1e-5)
-    threshold = 1 / (1 + np.exp(-float(weights.known_quantiles[KEPT.index(0.95)])))
+    threshold = 1 / (1 + np.exp(-float(weights.known_quantiles[FRACTIONS.index(0.95)])))
     assert float(weights.reject_threshold) == pytest.approx(threshold)
 
 
@@ -93,9 +93,9 @@ def test_own_quantiles__are_those_of_the_left_out_answers_and_usual_ones_at_one_
     )
 
     np.testing.assert_allclose(
-        several.own_quantiles, np.quantile(own, 1 - np.array(KEPT)), rtol=1e-5
+        several.own_quantiles, np.quantile(own, 1 - np.array(FRACTIONS)), rtol=1e-5
     )
-    np.testing.assert_allclose(single.own_quantiles, BASE_OWN_QUANTILES, rtol=1e-6)
+    np.testing.assert_allclose(single.own_quantiles, USUAL_OWN, rtol=1e-6)
 
 
 def test_head__rotated__is_the_same(trained_like, make_task):

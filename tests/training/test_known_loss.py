@@ -11,7 +11,7 @@ import torch
 from sklearn.metrics import mean_pinball_loss
 
 from episodes import EpisodeSpec, Mixture, synthetic_source
-from metaadapter.adapter.known import KEPT, known_logits
+from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.generator.generator import Generator
@@ -59,7 +59,7 @@ def test_known_loss__is_that_of_loops_over_pictures(episodes):
         entropy += np.mean([softplus(-(one - other)) for one in known for other in strange])
         log_own = classify(queries, own).log_softmax(-1)[range(len(labels)), labels].tolist()
         for values, quantiles in ((known, own.known_quantiles), (log_own, own.own_quantiles)):
-            below = 1 - np.array(KEPT)
+            below = 1 - np.array(FRACTIONS)
             pinball = [
                 mean_pinball_loss(values, [float(quantile)] * len(values), alpha=alpha)
                 / math.sqrt(alpha * (1 - alpha))

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 from sklearn.utils.validation import check_array
 from torch import Tensor
 
-from metaadapter.adapter.known import KEPT
+from metaadapter.adapter.known import require_fraction
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.library.folder import ENTRIES, entry_files
 from metaadapter.apps.library.index import (
@@ -113,8 +113,8 @@ class CachedEntries:
         """The predictions of the k likeliest entries of each picture."""
         if k < 1:
             raise UsageError(f"k must be at least 1, got {k}")
-        if keep is not None and not KEPT[0] <= keep <= KEPT[-1]:
-            raise UsageError(f"keep must be within {KEPT[0]} to {KEPT[-1]}, got {keep}")
+        if keep is not None:
+            require_fraction(keep, "keep")
         rows, fingerprint = _rows(X, encoder)
 
         def run(means: TaskMeans, adapter: Callable[[str], StoredAdapter]) -> Routed:

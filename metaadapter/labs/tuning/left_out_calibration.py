@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from metaadapter.adapter.known import KEPT, known_logits
+from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.features.towers.config import Calibration
 
 # About forty pictures give no quantile beyond 0.95.
-N_QUANTILES = KEPT.index(0.95) + 1
+N_QUANTILES = FRACTIONS.index(0.95) + 1
 
 
 class LeftOutPart(NamedTuple):
@@ -64,5 +64,5 @@ def calibrate(parts: Sequence[LeftOutPart], temperature: float) -> Calibration:
 
 
 def _quantiles(values: Float[Tensor, " n"]) -> Float[Tensor, " quantiles"]:
-    """The values that are exceeded by the fractions of `KEPT`."""
-    return torch.quantile(values, 1 - values.new_tensor(KEPT[:N_QUANTILES]))
+    """The values that are exceeded by the fractions of `FRACTIONS`."""
+    return torch.quantile(values, 1 - values.new_tensor(FRACTIONS[:N_QUANTILES]))
