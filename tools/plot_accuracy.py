@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = ("stages", "default")
-STYLES = {  # part and method of the table's row → label and style
+STYLES: dict[
+    tuple[str, str], tuple[str, dict[str, Any]]
+] = {  # part and method of the table's row → label and style
     DEFAULT: ("metaadapter", {"color": "#0a5aa8", "lw": 2.6, "marker": "o"}),
     ("stages", "logistic probe"): ("logistic probe", {"color": "#c2571a", "marker": "s"}),
     ("stages", "GDA"): ("GDA", {"color": "#3f7d4e", "marker": "^"}),
@@ -23,14 +26,12 @@ STYLES = {  # part and method of the table's row → label and style
 
 
 def main() -> None:
-    """Plot accuracy with its intervals, and the differences to the generator that ships."""
+    """Plot accuracy, and the differences to the generator that ships."""
     shots, rows = accuracy_table((ROOT / "docs" / "figures.md").read_text(encoding="utf-8"))
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4), layout="constrained")
     for row, (label, style) in STYLES.items():
-        means, halves = zip(*rows[row], strict=True)
-        best = [mean for mean, _ in rows[DEFAULT]]
-        left.errorbar(shots, means, halves, label=label, markersize=5, capsize=2, **style)
-        differences = [mean - default for mean, default in zip(means, best, strict=True)]
+        left.plot(shots, rows[row], label=label, markersize=5, **style)
+        differences = [mean - best for mean, best in zip(rows[row], rows[DEFAULT], strict=True)]
         right.plot(shots, differences, markersize=5, **style)
     left.set_ylabel("accuracy, %")
     right.set_ylabel("points, compared with metaadapter")
@@ -45,20 +46,20 @@ def main() -> None:
     figure.savefig(ROOT / "docs" / "img" / "accuracy.webp", dpi=130)
 
 
-def accuracy_table(
-    page: str,
-) -> tuple[list[int], dict[tuple[str, str], list[tuple[float, float]]]]:
-    """The numbers of shots, and (part, method) → mean and half interval at each of them."""
-    part, rows = "", {}
+def accuracy_table(page: str) -> tuple[list[int], dict[tuple[str, str], list[float]]]:
+    """The numbers of shots, and (part, method) → accuracy at each of them."""
+    part = ""
+    rows: dict[tuple[str, str], list[float]] = {}
     section = page.split("## Test sets")[1].split("\n\n")
     lines = next(text for text in section if text.startswith("| shots")).splitlines()
     for line in lines[2:]:
         method, *cells = [cell.strip() for cell in line.strip("|").split("|")]
         if not cells[0]:
             part = "stages" if "stages" in method else "joint"
-            continue
-        figures = [re.findall(r"[\d.]+", cell) for cell in cells]
-        rows[part, method.strip("*")] = [(float(mean), float(half)) for mean, half in figures]
+        else:
+            rows[part, method.strip("*")] = [
+                float(re.findall(r"[\d.]+", cell)[0]) for cell in cells
+            ]
     return [int(cell) for cell in lines[0].strip("|").split("|")[1:]], rows
 
 

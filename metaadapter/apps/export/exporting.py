@@ -84,7 +84,7 @@ class ExportModel:
         return "features" if self.pictures is None else "pictures"
 
     def facts(self, difference: float, *, int8: bool = False) -> dict[str, Any]:
-        """The metadata of a file; docs/how-to/export.md explains each key."""
+        """The metadata of a file; docs/reference/file-formats.md explains each key."""
         config, head = self.stored.config, self.stored.weights.known_head
         origin = config.origin
         return {

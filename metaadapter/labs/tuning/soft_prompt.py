@@ -28,7 +28,7 @@ from metaadapter.labs.tuning.tuned import Tuned
 
 # The start of the vectors, as in CoOp.
 WORDS = "a photo of a"
-# More steps fit the pictures better and new names worse: docs/explanation/prompts.md.
+# More steps fit the pictures better and new names worse: docs/laboratory-notes/prompts.md.
 N_STEPS = 10
 # Inverse temperatures; the one that suits the hand-written texts is used.
 SCALES = tuple(2.0**power for power in range(9))
