@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,7 @@ from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.plain_text import one_line
 
 MAX_CLASSES = 1000
+Kind = Literal["class", "picture"]
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
 
 
@@ -40,13 +41,16 @@ class PictureEntry(_Record):
     place: int
 
 
+Entry = ClassEntry | PictureEntry
+
+
 class Change(_Record):
     """One entry before and after an edit; `None` where it does not exist."""
 
-    kind: Literal["class", "picture"]
+    kind: Kind
     id: Id
-    before: ClassEntry | PictureEntry | None
-    after: ClassEntry | PictureEntry | None
+    before: Entry | None
+    after: Entry | None
 
 
 class Edit(_Record):
@@ -113,16 +117,25 @@ class Contents:
                 404, "no-such-picture", "This picture no longer exists. Load the page again."
             )
 
+    def entries(self, kind: Kind) -> dict[str, Any]:
+        """The entries of one kind by their ids."""
+        return self.classes if kind == "class" else self.pictures
+
+    def changes(self, kind: Kind, entries: Mapping[str, Entry | None]) -> tuple[Change, ...]:
+        """The changes that set entries by their ids, or remove them with `None`."""
+        before = self.entries(kind)
+        return tuple(
+            Change(kind=kind, id=key, before=before.get(key), after=entry)
+            for key, entry in entries.items()
+        )
+
     def _set(self, edit: Edit, *, reverse: bool) -> None:
         for change in edit.changes:
-            entries: dict[str, object] = getattr(
-                self, "classes" if change.kind == "class" else "pictures"
-            )
-            value = change.before if reverse else change.after
-            if value is None:
-                entries.pop(change.id, None)
+            entry = change.before if reverse else change.after
+            if entry is None:
+                self.entries(change.kind).pop(change.id, None)
             else:
-                entries[change.id] = value
+                self.entries(change.kind)[change.id] = entry
 
 
 def add_classes(
@@ -136,15 +149,11 @@ def add_classes(
     taken = {entry.name for entry in contents.classes.values()}
     if duplicate := next((name for name in names.values() if name in taken), None):
         raise _name_taken(duplicate)
-    first = 1 + max((entry.place for entry in contents.classes.values()), default=-1)
-    entries = (
-        ClassEntry(name=name, description=description, place=first + number)
-        for number, name in enumerate(names.values())
-    )
-    return tuple(
-        Change(kind="class", id=label, before=None, after=entry)
-        for label, entry in zip(names, entries, strict=True)
-    )
+    entries = {
+        label: ClassEntry(name=name, description=description, place=place)
+        for place, (label, name) in enumerate(names.items(), _next_place(contents.classes))
+    }
+    return contents.changes("class", entries)
 
 
 def change_class(
@@ -159,15 +168,14 @@ def change_class(
     after = before.model_copy(
         update={part: value for part, value in parts.items() if value is not None}
     )
-    return (Change(kind="class", id=label, before=before, after=after),)
+    return contents.changes("class", {label: after})
 
 
 def remove_class(contents: Contents, label: str) -> tuple[Change, ...]:
     """The changes that remove a class and move its pictures to the tray."""
-    before = contents.require_class(label)
-    pictures = dict.fromkeys(contents.pictures_of(label))
-    removal = Change(kind="class", id=label, before=before, after=None)
-    return (*move_pictures(contents, pictures), removal)
+    contents.require_class(label)
+    to_tray = move_pictures(contents, dict.fromkeys(contents.pictures_of(label)))
+    return (*to_tray, *contents.changes("class", {label: None}))
 
 
 def label_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple[Change, ...]:
@@ -180,40 +188,33 @@ def label_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tupl
 
 def move_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple[Change, ...]:
     """The same changes without checks: the same edit may add the classes."""
-    return tuple(
-        Change(
-            kind="picture",
-            id=picture,
-            before=(before := contents.pictures[picture]),
-            after=before.model_copy(update={"label": label}),
-        )
+    entries = {
+        picture: contents.pictures[picture].model_copy(update={"label": label})
         for picture, label in labels.items()
-    )
+    }
+    return contents.changes("picture", entries)
 
 
 def add_pictures(
     contents: Contents, names: Mapping[str, str], labels: Mapping[str, str | None]
 ) -> tuple[Change, ...]:
     """The changes that add pictures by their names, each to its class in `labels` or the tray."""
-    first = 1 + max((entry.place for entry in contents.pictures.values()), default=-1)
-    entries = (
-        PictureEntry(name=one_line(name), label=labels.get(picture), place=first + number)
-        for number, (picture, name) in enumerate(names.items())
-    )
-    return tuple(
-        Change(kind="picture", id=picture, before=None, after=entry)
-        for picture, entry in zip(names, entries, strict=True)
-    )
+    entries = {
+        picture: PictureEntry(name=one_line(name), label=labels.get(picture), place=place)
+        for place, (picture, name) in enumerate(names.items(), _next_place(contents.pictures))
+    }
+    return contents.changes("picture", entries)
 
 
 def remove_pictures(contents: Contents, pictures: Iterable[str]) -> tuple[Change, ...]:
     """The changes that remove pictures from the project."""
-    pictures = list(dict.fromkeys(pictures))
-    contents.require_pictures(pictures)
-    return tuple(
-        Change(kind="picture", id=picture, before=contents.pictures[picture], after=None)
-        for picture in pictures
-    )
+    removals = dict.fromkeys(pictures)
+    contents.require_pictures(removals)
+    return contents.changes("picture", removals)
+
+
+def _next_place(entries: Mapping[str, Entry]) -> int:
+    return 1 + max((entry.place for entry in entries.values()), default=-1)
 
 
 def _name_taken(name: str) -> Refusal:

@@ -105,13 +105,10 @@ class History:
         start = Contents(dict(contents.classes), dict(contents.pictures), list(done), [])
         for _ in done:
             start.undo()
-        begin = [
-            Change(kind="class", id=label, before=None, after=entry)
-            for label, entry in start.classes.items()
-        ] + [
-            Change(kind="picture", id=picture, before=None, after=entry)
-            for picture, entry in start.pictures.items()
-        ]
+        begin = (
+            *Contents().changes("class", start.classes),
+            *Contents().changes("picture", start.pictures),
+        )
         records: list[dict[str, Any]] = [
             {"begin": _dump(Edit.of("", begin))},
             *({"edit": _dump(edit)} for edit in (*done, *reversed(undone))),
