@@ -14,7 +14,6 @@ from metaadapter.apps.page.contents import ClassEntry
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
-from metaadapter.features.store.rows import StoredPicture
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.class_names import says_nothing
@@ -59,33 +58,6 @@ class LabelledTask:
     classes: Mapping[str, ClassEntry]
     labels: tuple[str, ...]
     pictures: EncodedPictures
-
-    @classmethod
-    def of_pictures(
-        cls,
-        classes: Mapping[str, ClassEntry],
-        labels: Sequence[str],
-        sha256: Sequence[str],
-        names: Sequence[str],
-        features: Float[np.ndarray, "n D"],
-    ) -> LabelledTask | None:
-        """The task of some pictures; `None` unless two classes have pictures.
-
-        A class without a picture is part of the task if its name is no placeholder.
-        """
-        pictured = set(labels)
-        if len(pictured) < 2:
-            return None
-        used = {
-            label: entry
-            for label, entry in classes.items()
-            if label in pictured or not says_nothing(entry.name)
-        }
-        pictures = tuple(
-            StoredPicture(name, classes[label].name, "", "", digest)
-            for name, label, digest in zip(names, labels, sha256, strict=True)
-        )
-        return cls(used, tuple(labels), EncodedPictures(pictures, features))
 
     def is_same(self, other: LabelledTask) -> bool:
         """Whether both have the same pictures with the same labels, and classes of one name."""

@@ -13,7 +13,6 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.skill import skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page import forms
-from metaadapter.apps.page.contents import ClassEntry
 from metaadapter.apps.page.dependencies import (
     UPLOAD_SCHEMA,
     AppState,
@@ -21,7 +20,6 @@ from metaadapter.apps.page.dependencies import (
     UploadedForm,
     UploadFolder,
 )
-from metaadapter.apps.page.labelled_task import LabelledTask, fit
 from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.multipart import Form
 from metaadapter.apps.page.refusal import Refusal
@@ -30,6 +28,10 @@ from metaadapter.apps.page.uploads import plain_name, uploaded_files
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.origin import Origin
+from metaadapter.workflow.class_names import says_nothing
+from metaadapter.workflow.fitting import fit_pictures
+from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.predictions import predict_pictures
 
 routes = APIRouter()
@@ -117,16 +119,24 @@ def _fit(
         raise Refusal(
             422, "invalid", f"Expected pictures named CLASS/FILE, but one is named {path!r}."
         )
-    classes = {
-        name: ClassEntry(name=name, place=place)
-        for place, name in enumerate(dict.fromkeys(folders))
-    }
-    task = LabelledTask.of_pictures(
-        classes, folders, pictures.sha256, pictures.paths, pictures.features
-    )
-    if task is None:
+    if len(set(folders)) < 2:
         unread = f" {len(refused)} files could not be read." if refused else ""
         raise Refusal(
             422, "invalid", f"Expected pictures of two classes or more, named CLASS/FILE.{unread}"
         )
-    return fit(task, encoder)
+    labelled = tuple(
+        picture._replace(label=folder)
+        for picture, folder in zip(pictures.pictures, folders, strict=True)
+    )
+    names: dict[str, str | list[str]] = {
+        folder: folder for folder in folders if not says_nothing(folder)
+    }
+    return fit_pictures(
+        LabelledPictures(
+            replace(pictures, pictures=labelled),
+            Origin.of(encoder),
+            encoder.logit_scale,
+            encoder,
+        ),
+        names or None,
+    )

@@ -11,7 +11,10 @@ from jaxtyping import Float16, Float32
 from metaadapter.apps.page.contents import ClassEntry, Contents, PictureEntry
 from metaadapter.apps.page.labelled_task import LabelledTask
 from metaadapter.apps.page.picture_folder import id_of
+from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.views import mean_of_views
+from metaadapter.workflow.class_names import says_nothing
 
 
 @dataclass(slots=True)
@@ -79,15 +82,24 @@ class Snapshot:
         return [picture for picture, entry in self.pictures.items() if entry.label is None]
 
     def task(self) -> LabelledTask | None:
-        """The labelled pictures to predict an adapter from; `None` unless two classes have one."""
+        """The labelled pictures to predict an adapter from; `None` unless two classes have one.
+
+        A class without a picture is part of the task if its name is no placeholder.
+        """
         labelled = self.labelled
-        if not labelled:
+        labels = tuple(self.pictures[picture].label or "" for picture in labelled)
+        pictured = set(labels)
+        if len(pictured) < 2:
             return None
-        entries = [self.pictures[picture] for picture in labelled]
-        return LabelledTask.of_pictures(
-            self.classes,
-            [entry.label or "" for entry in entries],
-            [self.sha256[picture] for picture in labelled],
-            [entry.name for entry in entries],
-            self.rows(labelled),
+        classes = {
+            label: entry
+            for label, entry in self.classes.items()
+            if label in pictured or not says_nothing(entry.name)
+        }
+        pictures = tuple(
+            StoredPicture(
+                self.pictures[picture].name, classes[label].name, "", "", self.sha256[picture]
+            )
+            for picture, label in zip(labelled, labels, strict=True)
         )
+        return LabelledTask(classes, labels, EncodedPictures(pictures, self.rows(labelled)))
