@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -61,12 +61,16 @@ class FrozenEncoder(ImageEncoder):
         mark: Identifies the change of an `adapted` encoder; "" for an unchanged one.
         base: The unchanged encoder of an `adapted` one; None for an unchanged one.
         parts: The parts of an adapter in the towers, to be saved with it; None without any.
+        network: The model of open_clip with both towers, frozen; it must not be changed.
+        tokenize: From n sentences to their token numbers (n, length).
     """
 
     logit_scale: float
     mark: str = ""
     base: FrozenEncoder | None = None
     parts: object = None
+    network: Any
+    tokenize: Callable[[list[str]], Tensor]
 
     def __init__(
         self,
@@ -99,12 +103,12 @@ class FrozenEncoder(ImageEncoder):
         self.logit_scale = temperature / joint_length(self._lengths)
         both = (model.network, model.second)
         digest = digest_weights(*(network for network in both if network is not None))
-        self._tokenize = model.tokenize
-        self._network = model.network.eval().requires_grad_(False)
+        self.tokenize = model.tokenize
+        self.network = model.network.eval().requires_grad_(False)
         probe = self.preprocess(probe_picture())[None]
-        if isinstance(getattr(self._network, "visual", None), nn.Module):
-            self._network.visual = fold_batch_norms(self._network.visual, probe)
-        networks = [self._network]
+        if isinstance(getattr(self.network, "visual", None), nn.Module):
+            self.network.visual = fold_batch_norms(self.network.visual, probe)
+        networks = [self.network]
         if model.second is not None:
             self._second = fold_batch_norms(model.second.requires_grad_(False), probe)
             networks.append(self._second)
@@ -183,22 +187,17 @@ class FrozenEncoder(ImageEncoder):
                 different marks never mix.
         """
         changed = copy.copy(self)
-        changed.base, changed.parts, changed._network = self, None, self.copied_network()
-        change(changed._network)
-        changed._network.eval().to(self.device)
+        changed.base, changed.parts, changed.network = self, None, self.copied_network()
+        change(changed.network)
+        changed.network.eval().to(self.device)
         digest = hashlib.sha256(f"{self.fingerprint.digest} {mark}".encode()).hexdigest()[:16]
         changed.mark, changed.weights = mark, f"{self.weights}, adapted inside"
         changed.fingerprint = changed._fingerprint(digest)
         return changed
 
-    @property
-    def tokenize(self) -> Callable[[list[str]], Tensor]:
-        """From n sentences to the numbers of their tokens, (n, length)."""
-        return self._tokenize
-
     def copied_network(self) -> nn.Module:
         """Make a `shared_copy` of the model of open_clip that may be changed."""
-        return shared_copy(self._network)
+        return shared_copy(self.network)
 
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]
@@ -211,14 +210,8 @@ class FrozenEncoder(ImageEncoder):
 
     def image_network(self) -> nn.Module:
         """The image towers and the calculation of blocks as one module, without the text tower."""
-        towers = [self._network.visual, *([self._second] if "second" in self._lengths else [])]
+        towers = [self.network.visual, *([self._second] if "second" in self._lengths else [])]
         return ImageNetwork(self._features, *towers)
-
-    @property
-    def network(self) -> nn.Module:
-        """The model of open_clip with both towers, frozen; it must not be changed."""
-        network: nn.Module = self._network
-        return network
 
     def encode_texts(
         self, names: Sequence[str], *, templates: str | Sequence[str] | None = None
@@ -244,21 +237,21 @@ class FrozenEncoder(ImageEncoder):
     def _fingerprint(self, digest: str) -> Fingerprint:
         picture = self.encode_looks(self.look(probe_picture())[None])[0]
         sentence = self.as_wide_as_pictures(self._encode_sentences([PROBE_SENTENCE]).numpy())[0]
-        is_quick = uses_quick_gelu(self._network)
+        is_quick = uses_quick_gelu(self.network)
         return Fingerprint.of(
             self.name, picture, sentence, weights=self.weights, digest=digest, quick_gelu=is_quick
         )
 
     def _encode_sentences(self, sentences: list[str]) -> Float32[Tensor, "n dim"]:
         with torch.inference_mode(), self._autocast():
-            features = self._network.encode_text(self._tokenize(sentences).to(self.device))
+            features = self.network.encode_text(self.tokenize(sentences).to(self.device))
         return normalize(features.float(), dim=-1).cpu()
 
     def _features(self, pixels: Tensor) -> Tensor:
         """Unit rows of single looks."""
         if self.look_blocks:
             return join_blocks(self._blocks(pixels), self._lengths)
-        return normalize(self._network.encode_image(pixels).float(), dim=-1)
+        return normalize(self.network.encode_image(pixels).float(), dim=-1)
 
     def _blocks(self, pixels: Tensor) -> dict[str, Tensor]:
         """The chosen blocks of pictures, whitened if the encoder's folder has a whitening."""
@@ -268,9 +261,9 @@ class FrozenEncoder(ImageEncoder):
     def _raw_blocks(self, pixels: Tensor) -> dict[str, Tensor]:
         """At least the chosen blocks, as the towers compute them."""
         if self._lengths.keys() <= {"joint", "second"}:
-            blocks = {"joint": self._network.encode_image(pixels)}
+            blocks = {"joint": self.network.encode_image(pixels)}
         else:
-            blocks = tower_blocks(self._network.visual, pixels)
+            blocks = tower_blocks(self.network.visual, pixels)
         if "second" in self._lengths:
             blocks["second"] = self._second(pixels)
         return blocks

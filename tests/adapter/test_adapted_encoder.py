@@ -73,7 +73,7 @@ def pictures():
 
 def stored_with(encoder, seed, kind="bottleneck"):
     """An adapter with parts in both towers that are no identity."""
-    network = shared_copy(encoder._network)
+    network = shared_copy(encoder.network)
     places = [place for place in find_places(network) if place.ends_stage]
     alpha = 4.0 if kind == "lora" else None
     inside = InsideConfig(kind=kind, towers=("image", "text"), width=4, alpha=alpha, n_steps=7)
@@ -166,10 +166,10 @@ def test_adapted_encoders__used_in_two_threads__do_not_see_each_other(clip, stor
 def test_adapted_encoder__holds_no_weight_of_the_base_twice(clip, stored):
     adapted = adapted_encoder(clip, stored)
 
-    base = {tensor.data_ptr() for tensor in clip._network.parameters()}
-    own = [each for each in adapted._network.parameters() if each.data_ptr() not in base]
+    base = {tensor.data_ptr() for tensor in clip.network.parameters()}
+    own = [each for each in adapted.network.parameters() if each.data_ptr() not in base]
     assert sum(each.numel() for each in own) == sum(each.numel() for each in stored.towers.values())
-    assert not any(isinstance(module, Bottleneck) for module in clip._network.modules())
+    assert not any(isinstance(module, Bottleneck) for module in clip.network.modules())
 
 
 def test_adapted_encoder__of_lora_merged__answers_to_the_bit(clip, pictures):
@@ -181,7 +181,7 @@ def test_adapted_encoder__of_lora_merged__answers_to_the_bit(clip, pictures):
     for expected, result in zip(answers(apart, pictures), answers(merged, pictures), strict=True):
         np.testing.assert_array_equal(expected, result)
     assert not np.allclose(apart.encode_images(pictures), clip.encode_images(pictures), atol=1e-2)
-    assert not any(isinstance(module, LowRank) for module in merged._network.modules())
+    assert not any(isinstance(module, LowRank) for module in merged.network.modules())
 
 
 def test_adapted_encoder__given_as_the_base__comes_back(clip, stored):
@@ -256,12 +256,12 @@ def bottleneck(place, width, hidden=2):
 def test_adapted_encoder__of_forged_parts__is_refused(clip, stored, kind, towers):
     inside = stored.config.inside.model_copy(update={"kind": kind, "alpha": 1.0})
     config = stored.config.model_copy(update={"inside": inside})
-    before = {name: each.clone() for name, each in clip._network.state_dict().items()}
+    before = {name: each.clone() for name, each in clip.network.state_dict().items()}
 
     with pytest.raises(IncompatibleArtifact, match=r"fit the encoder|lacks its down-projection"):
         adapted_encoder(clip, replace(stored, config=config, towers=towers))
 
-    now = clip._network.state_dict()
+    now = clip.network.state_dict()
     assert now.keys() == before.keys()
     assert all(torch.equal(each, before[name]) for name, each in now.items())
 

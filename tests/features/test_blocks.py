@@ -131,7 +131,7 @@ def test_stages__of_a_resnet__are_those_of_the_maps_that_hooks_see():
 
 
 def test_stages__of_tiny__are_those_of_the_maps_that_hooks_see(tiny_blocks):
-    tower = tiny_blocks._network.visual
+    tower = tiny_blocks.network.visual
     pixels = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(2))
     stages = [tower.trunk.blocks[number] for number in (1, 2, 4, 6)]
 

@@ -72,7 +72,7 @@ def test_architecture__features__are_unit_rows_of_open_clip(architecture, photos
 
     with torch.no_grad():
         pixels = torch.stack([encoder.preprocess(photo) for photo in photos[:2]])
-        expected = encoder._network.encode_image(pixels, normalize=True)
+        expected = encoder.network.encode_image(pixels, normalize=True)
     assert (rows.shape, rows.dtype) == ((2, width), np.float32)
     np.testing.assert_allclose(rows, expected, atol=FLOAT16)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
@@ -86,7 +86,7 @@ def test_architecture__texts__are_those_of_open_clips_zero_shot_classifier(archi
     rows = encoder.encode_texts(WORDS[:2], templates=templates)
 
     expected = open_clip.build_zero_shot_classifier(
-        encoder._network, encoder._tokenize, WORDS[:2], templates
+        encoder.network, encoder.tokenize, WORDS[:2], templates
     )
     np.testing.assert_allclose(rows, expected.T, atol=1e-5)
     assert rows.dtype == np.float32
@@ -100,8 +100,8 @@ def test_load__folder__knows_what_its_config_says(clip, clip_folder):
 
 
 def test_load__network__is_frozen(clip):
-    assert not clip._network.training
-    assert not any(weight.requires_grad for weight in clip._network.parameters())
+    assert not clip.network.training
+    assert not any(weight.requires_grad for weight in clip.network.parameters())
 
 
 @given(size=st.integers(1, 9))
@@ -305,7 +305,7 @@ def test_texts__templates__each_unit_then_mean_then_unit(clip):
     for word, row in zip(WORDS, rows, strict=True):
         sentences = [template.replace("{}", word) for template in templates]
         with torch.no_grad():
-            features = clip._network.encode_text(clip._tokenize(sentences)).double().numpy()
+            features = clip.network.encode_text(clip.tokenize(sentences)).double().numpy()
         mean = (features / np.linalg.norm(features, axis=1, keepdims=True)).mean(0)
         np.testing.assert_allclose(row, mean / np.linalg.norm(mean), atol=1e-6)
 

@@ -71,7 +71,7 @@ def made(plain, clip, tmp_path_factory):
     base, stored = load_encoder(str(clip), device="cpu"), load_adapter(plain)
     folder = tmp_path_factory.mktemp("inside")
     for kind, alpha in (("bottleneck", None), ("lora", 4.0)):
-        network = shared_copy(base._network)
+        network = shared_copy(base.network)
         config = InsideConfig(kind=kind, towers=("image", "text"), width=4, alpha=alpha)
         insert_inside(network, config, find_places(network))
         draw = torch.Generator().manual_seed(0)

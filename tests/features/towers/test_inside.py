@@ -42,12 +42,12 @@ def test_insert__before_training__gives_the_same_to_the_bit(make_network, answer
 
 
 def test_insert__in_tiny__before_training__gives_the_same_to_the_bit(tiny, answers, config):
-    copy = shared_copy(tiny._network)
+    copy = shared_copy(tiny.network)
 
     parameters = insert_inside(copy, config, find_places(copy))
 
     assert {parameter.dtype for parameter in parameters} == {torch.float32}
-    for expected, result in zip(answers(tiny._network), answers(copy), strict=True):
+    for expected, result in zip(answers(tiny.network), answers(copy), strict=True):
         assert torch.equal(expected, result)
 
 

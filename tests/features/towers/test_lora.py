@@ -50,7 +50,7 @@ def test_insert__in_timms_transformer__adds_to_queries_keys_and_values_apart(mak
 
 
 def test_insert__in_a_convolutional_tower__adds_to_convolutions_of_one_pixel(tiny):
-    inserted = insert_lora(shared_copy(tiny._network), find_places(tiny._network))
+    inserted = insert_lora(shared_copy(tiny.network), find_places(tiny.network))
 
     names = [name for name in inserted if name.startswith("visual.trunk.blocks.1.0.")]
     assert [name.rsplit(".", 2)[1] for name in names] == ["conv_pw", "conv_pwl"]

@@ -56,7 +56,7 @@ def test_find_places__of_texts__are_the_layers_of_the_transformer(make_network, 
 
 
 def test_find_places__of_tiny__are_behind_its_sixteen_blocks_in_seven_stages(tiny):
-    result = find_places(tiny._network)
+    result = find_places(tiny.network)
 
     image = in_tower(result, "image")
     assert [sum(place.ends_stage for place in image), len(image)] == [7, 16]

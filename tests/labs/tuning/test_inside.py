@@ -42,14 +42,14 @@ def test_training_moves_features_and_leaves_the_encoder_as_it_was(
     make_encoder, pictures, generator, tower, kind
 ):
     encoder = make_encoder(tower)
-    before, digest = encoder.encode_images(pictures[0]), digest_weights(encoder._network)
+    before, digest = encoder.encode_images(pictures[0]), digest_weights(encoder.network)
     result = tuned(encoder, pictures, generator, Inside(kind, size=4, n_steps=2))
     assert result.n_steps == 2
     assert result.left_out is None
     assert result.config.towers == ("image",)
     assert result.n_trained == sum(each.numel() for each in result.tensors.values())
     assert np.array_equal(encoder.encode_images(pictures[0]), before)
-    assert digest_weights(encoder._network) == digest
+    assert digest_weights(encoder.network) == digest
     assert not np.allclose(with_tensors(encoder, result).encode_images(pictures[0]), before)
 
 
@@ -59,8 +59,8 @@ def test_tiny_keeps_every_bit_and_has_no_trace_of_what_was_trained_and_dropped(
 ):
     few = tuple(each[:2] + each[4:6] for each in pictures)  # two of two classes
     features = tiny.encode_images(few[0])
-    bits = {name: tensor.clone() for name, tensor in tiny._network.state_dict().items()}
-    held = held_by_modules(tiny._network)
+    bits = {name: tensor.clone() for name, tensor in tiny.network.state_dict().items()}
+    held = held_by_modules(tiny.network)
 
     result = tuned(tiny, few, generator, Inside(kind, size=4, n_steps=2))
     adapted = with_tensors(tiny, result)
@@ -70,10 +70,10 @@ def test_tiny_keeps_every_bit_and_has_no_trace_of_what_was_trained_and_dropped(
     assert result.n_steps == 2
     assert not np.array_equal(moved, features)
     assert np.array_equal(tiny.encode_images(few[0]), features)
-    state = tiny._network.state_dict()
+    state = tiny.network.state_dict()
     assert state.keys() == bits.keys()
     assert all(torch.equal(tensor, bits[name]) for name, tensor in state.items())
-    assert held_by_modules(tiny._network) == held
+    assert held_by_modules(tiny.network) == held
 
 
 def held_by_modules(network):

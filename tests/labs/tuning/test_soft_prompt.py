@@ -112,13 +112,13 @@ def test_learned__more_closeness__keeps_texts_nearer(encoder, rows, labels, lear
 
 def test_encoder__after_learning__is_as_it_was(encoder, rows, labels):
     before = encoder.encode_texts(NAMES)
-    weights = {name: each.clone() for name, each in encoder._network.state_dict().items()}
+    weights = {name: each.clone() for name, each in encoder.network.state_dict().items()}
 
     tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=2))
 
     assert np.array_equal(encoder.encode_texts(NAMES), before)
     assert all(
-        torch.equal(each, weights[name]) for name, each in encoder._network.state_dict().items()
+        torch.equal(each, weights[name]) for name, each in encoder.network.state_dict().items()
     )
 
 
