@@ -77,7 +77,7 @@ class Adapted:
 
     @cached_property
     def pool_effect(self) -> PoolEffect | None:
-        """How the unlabelled pictures changed the predictions; `None` without any."""
+        """The effect of the unlabelled pictures on the predictions; `None` without any."""
         return None if self.unlabelled is None else pool_effect(self.adapter)
 
     @cached_property

@@ -147,8 +147,8 @@ def support_objective(
 
 def support_loss(weights: AdapterWeights, support: Support) -> Float[Tensor, " T"]:
     """The mean cross-entropy of the labelled pictures; 0 without any."""
-    own_TNK = own_log_probability(weights, support)
-    return -_mean(own_TNK.flatten(1), support.present_TNK.flatten(1))
+    log_p_TNK = own_log_probability(weights, support)
+    return -_mean(log_p_TNK.flatten(1), support.present_TNK.flatten(1))
 
 
 def own_log_probability(weights: AdapterWeights, support: Support) -> Float[Tensor, "T N K"]:

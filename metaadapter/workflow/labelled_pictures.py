@@ -73,7 +73,7 @@ def read_support(
     """Encode labelled pictures, or read them from a feature store.
 
     Args:
-        source: A folder, manifest, CoOp split or feature store; `None` for no pictures at all.
+        source: A folder, manifest, CoOp split or feature store; `None` for no pictures.
         selection: The pictures that are used, and how they are encoded.
         load: `load_encoder` with its options.
         encoder: The name of the encoder; that of the store, or `tiny`, by default.

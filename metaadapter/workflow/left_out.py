@@ -58,7 +58,7 @@ def leave_one_out(
     *,
     n_steps: int = 0,
     shown_NKD: Float[Tensor, "N K D"] | None = None,
-    asked_NK: Bool[Tensor, "N K"] | None = None,
+    left_out_NK: Bool[Tensor, "N K"] | None = None,
 ) -> LeftOut:
     """Classify each picture of one task by an adapter predicted from all the others.
 
@@ -68,15 +68,15 @@ def leave_one_out(
         n_steps: The number of gradient steps that refine each adapter.
         shown_NKD: Features that are classified in place of each picture, such as those of a less
             exact encoder; those of the picture by default.
-        asked_NK: The pictures to leave out; all by default. A picture alone in its class stays.
+        left_out_NK: The pictures to leave out; all by default. A picture alone in its class stays.
     """
     support = support.to(device=generator.device)
     shown_NKD = support.support_TNKD[0] if shown_NKD is None else shown_NKD.to(support.text_TND)
     (mask_NK,) = support.present_TNK
     several_NK = mask_NK & (mask_NK.sum(1, keepdim=True) > 1)
-    asked_NK = several_NK if asked_NK is None else several_NK & asked_NK.to(mask_NK.device)
-    pictures = mask_NK.flatten().cumsum(0)[asked_NK.flatten()] - 1
-    labels, places = asked_NK.nonzero().unbind(1)
+    left_out_NK = several_NK if left_out_NK is None else several_NK & left_out_NK.to(mask_NK.device)
+    pictures = mask_NK.flatten().cumsum(0)[left_out_NK.flatten()] - 1
+    labels, places = left_out_NK.nonzero().unbind(1)
     probabilities = [support.text_TND.new_empty(0, support.n_way)]
     # Each task of a batch holds the unlabelled pictures.
     at_once = max(1, TASKS_AT_ONCE // (1 + support.n_pool // POOL_AT_ONCE))

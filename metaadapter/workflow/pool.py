@@ -159,7 +159,7 @@ def _drawn(n: int, n_most: int, seed: int, kind: str) -> tuple[list[int], tuple[
 
 @dataclass(frozen=True, slots=True)
 class PoolEffect:
-    """How unlabelled pictures changed an adapter's predictions for them."""
+    """The effect of unlabelled pictures on an adapter's predictions for them."""
 
     n: int
     """The number of unlabelled pictures."""

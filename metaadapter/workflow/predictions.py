@@ -96,7 +96,7 @@ class Probabilities:
 
 @dataclass(frozen=True, slots=True)
 class PredictionOptions:
-    """What is predicted beside the labels."""
+    """Options of predictions: unknown pictures, and sets of classes."""
 
     reject: bool = False
     """Label unfamiliar pictures `UNKNOWN`."""
@@ -238,7 +238,9 @@ def ranked(
 ) -> list[Prediction]:
     """Sort by the probability of `label`, largest first, or by that of each predicted label."""
     if label is not None:
-        return sorted(predictions, key=lambda each: -each.probabilities.get(label, 0.0))
+        return sorted(predictions, key=lambda prediction: -prediction.probabilities.get(label, 0.0))
     if order is not None:
-        return sorted(predictions, key=lambda each: each.probability, reverse=order == "sure")
+        return sorted(
+            predictions, key=lambda prediction: prediction.probability, reverse=order == "sure"
+        )
     return list(predictions)

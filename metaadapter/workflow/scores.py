@@ -1,4 +1,4 @@
-"""How many predictions are correct, counted as they come, without keeping them."""
+"""Scores of predictions, counted part by part, without keeping the predictions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """How many of `n` are correct."""
+    """A number of correct predictions out of `n`."""
 
     n_correct: int
     n: int

@@ -59,7 +59,7 @@ def predict(
 
     The adapter names its encoder, which is loaded and checked. Without a terminal the list is
     tab-separated: path, label, probability, runner-up, its probability[, that of --rank], the
-    probability of showing one of the classes at all, `unfamiliar` or nothing[, the set of --sets].
+    probability of showing one of the classes, `unfamiliar` or nothing[, the set of --sets].
     """
     values = dict(locals())
     listing = Listing(rank, sort, top)

@@ -177,16 +177,16 @@ def _list_predictions(
         table.add_column(title, justify="right" if right else "left", overflow="fold")
     if rank is not None:
         table.add_column(Text(one_line(f"P({rank})")), justify="right", overflow="fold")
-    if any(each.known is not None for each in predictions):
+    if any(prediction.known is not None for prediction in predictions):
         table.add_column("known", justify="right", overflow="fold")
         table.add_column("", overflow="fold")
-    if any(it.set is not None for it in predictions):
+    if any(prediction.set is not None for prediction in predictions):
         table.add_column("may be", overflow="fold")
-    if any(it.box is not None for it in predictions):
+    if any(prediction.box is not None for prediction in predictions):
         table.add_column("box", overflow="fold")
-    for row, it in zip(rows, predictions, strict=True):
+    for row, prediction in zip(rows, predictions, strict=True):
         cells = [Text(one_line(cell)) for cell in row]
-        table.add_row(*cells, style="dim" if it.unfamiliar else None)
+        table.add_row(*cells, style="dim" if prediction.unfamiliar else None)
     console.stdout.print(table)
 
 

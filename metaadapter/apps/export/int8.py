@@ -153,7 +153,7 @@ def int8_loss(
 
     def left_out(shown: torch.Tensor | None) -> LeftOut:
         return leave_one_out(
-            support, generator, n_steps=config.n_steps, shown_NKD=shown, asked_NK=asked_NK
+            support, generator, n_steps=config.n_steps, shown_NKD=shown, left_out_NK=asked_NK
         )
 
     exact, rough = left_out(None), left_out(shown_NKD)

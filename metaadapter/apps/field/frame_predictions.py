@@ -28,7 +28,7 @@ from metaadapter.workflow.scores import Tally
 
 @dataclass(frozen=True, slots=True)
 class FieldOptions:
-    """What is known about frames beside their pixels."""
+    """Detections and species: facts about frames beside their pixels."""
 
     detections: Detections | None = None
     min_confidence: float = 0.2

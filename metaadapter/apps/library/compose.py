@@ -1,4 +1,4 @@
-"""Several adapters over one encoder as one adapter over all their classes, without the pictures."""
+"""Merge adapters of one encoder into one adapter of all their classes, without the pictures."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from metaadapter.workflow.new_class import SAME
 def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
     """Predict one adapter over the union of the classes of several.
 
-    Where their supports are stored, this is what the generator that ships predicts from all their
-    pictures together, whatever made theirs. Where one is not, `rows_of_signature` stand for its
-    pictures, and the new adapter has no support either. Classes of the same label become one.
-    Unlabelled pictures and gradient steps are not taken over.
+    The default generator predicts it from the supports of all adapters, whichever generator
+    predicted these. For an adapter without a support, `rows_of_signature` replace its pictures, and
+    the new adapter has no support either. Classes of the same label become one. Unlabelled pictures
+    and gradient steps are not used.
 
     Args:
-        parts: Name → adapter, two at least.
+        parts: Name → adapter, at least two.
 
     Raises:
-        UsageError: There are fewer than two, labels are partly texts and partly numbers, or nothing
-            of a class was kept.
-        IncompatibleArtifact: They are of different encoders, or see pictures differently.
+        UsageError: There are fewer than two adapters, labels are partly texts and partly numbers,
+            or a class has neither features nor a signature.
+        IncompatibleArtifact: The adapters use different encoders, views or blocks.
     """
     if len(parts) < 2:
         raise UsageError(
-            f"at least two different adapters are needed to merge, got {', '.join(parts) or 'none'}"
+            f"merging needs at least two different adapters, got {', '.join(parts) or 'none'}"
         )
     first_name, first = next(iter(parts.items()))
     for name, part in parts.items():
@@ -51,14 +51,14 @@ def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
     texts = torch.zeros(len(classes), first.config.width)
     names: dict[Any, Any] = {}
     for part in parts.values():
-        place = torch.tensor([classes.index(label) for label in part.config.classes])
-        own_rows, own_numbers, own_text = _rows(part)
-        own_numbers = place[own_numbers]
-        is_fresh = ~_are_there(own_rows, own_numbers, rows, numbers)
-        rows.append(own_rows[is_fresh])
-        numbers.append(own_numbers[is_fresh])
-        is_new = own_text.any(-1) & ~texts[place].any(-1)
-        texts[place[is_new]] = own_text[is_new]
+        number_of = torch.tensor([classes.index(label) for label in part.config.classes])
+        part_rows, part_numbers, part_texts = _rows(part)
+        part_numbers = number_of[part_numbers]
+        is_new = ~_are_copies(part_rows, part_numbers, rows, numbers)
+        rows.append(part_rows[is_new])
+        numbers.append(part_numbers[is_new])
+        has_new_text = part_texts.any(-1) & ~texts[number_of].any(-1)
+        texts[number_of[has_new_text]] = part_texts[has_new_text]
         names = {**part.config.texts, **names}
     support = Support.of_rows(
         torch.cat(rows),
@@ -71,8 +71,8 @@ def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
     if empty.any():
         label = classes[int(empty.nonzero()[0, 0])]
         raise UsageError(
-            f"nothing was kept of the class {label!r}, neither its features nor a signature; merge "
-            "the adapters that it is not in, or adapt it again from its pictures"
+            f"the class {label!r} has neither features nor a signature; merge adapters without "
+            "this class, or adapt it again from its pictures"
         )
     hashes = {sha256 for part in parts.values() for sha256 in part.picture_hashes}
     merged = fit_support(
@@ -90,14 +90,14 @@ def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
 
 
 def rows_of_signature(signature: TaskSignature) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"]]:
-    """Unit rows with about the class means of a task, and a scatter like that of its pictures.
+    """Unit rows with nearly the class means of a task, and a scatter like that of its pictures.
 
-    A class has as many as it had pictures: its mean moved along the directions of the scatter, by
-    random amounts of their variances that add up to nothing. Pictures are unit rows, so that the
-    length of their mean, m, tells how far they are from it: 1 − |m|² in the mean square. That is
-    what the rows get. The same signature gives the same rows.
+    A class has as many rows as it had pictures: its mean moved along the directions of the scatter,
+    by random amounts of their variances that sum to zero. Pictures are unit rows, so the length of
+    their mean m gives their mean squared distance from it, 1 − |m|²; the rows have the same. The
+    same signature gives the same rows.
 
-    docs/explanation/libraries.md tells what was measured.
+    docs/explanation/libraries.md has the measurements.
     """
     counts = signature.counts.long()
     labels = torch.arange(len(counts)).repeat_interleave(counts)
@@ -107,7 +107,7 @@ def rows_of_signature(signature: TaskSignature) -> tuple[Float[Tensor, "n D"], I
     amounts = amounts - _class_means(amounts, labels, counts)[labels]
     wanted = (1 - signature.means.square().sum(-1)).clamp(min=0)
     drawn = _class_means(amounts.square().sum(-1, keepdim=True), labels, counts)[:, 0]
-    # One picture is its own mean, and nothing was drawn for it.
+    # A class of one picture is its own mean, with nothing drawn.
     scales = torch.where(drawn > 0, wanted / drawn, 0.0).sqrt()
     moved = scales[labels, None] * amounts @ signature.directions
     return normalize(signature.means[labels] + moved, dim=-1), labels
@@ -128,29 +128,30 @@ def _rows(part: StoredAdapter) -> tuple[Tensor, Tensor, Tensor]:
     return *rows_of_signature(signature), signature.text
 
 
-def _are_there(
+def _are_copies(
     rows: Float[Tensor, "n D"],
     numbers: Int[Tensor, " n"],
-    before: Sequence[Tensor],
-    of: Sequence[Tensor],
+    earlier: Sequence[Tensor],
+    earlier_numbers: Sequence[Tensor],
 ) -> Bool[Tensor, " n"]:
-    """Whether rows are copies of earlier ones of the same class.
+    """Whether rows are copies of earlier rows of the same class.
 
-    A picture that two adapters share would be left out beside its copy, and seem well known.
+    A copy of a left-out picture would remain in the support, and make it look well known.
     """
-    if not before:
+    if not earlier:
         return torch.zeros(len(rows), dtype=torch.bool)
-    is_same = (rows @ torch.cat([*before]).mT >= SAME) & (numbers[:, None] == torch.cat([*of]))
+    same_class = numbers[:, None] == torch.cat([*earlier_numbers])
+    is_same = (rows @ torch.cat([*earlier]).mT >= SAME) & same_class
     return is_same.any(-1)
 
 
 def _require_alike(first_name: str, first: AdapterConfig, name: str, other: AdapterConfig) -> None:
-    owner = f"the adapter {name!r}, to be merged with {first_name!r},"
+    owner = f"the adapter {name!r}, merged with {first_name!r},"
     if first.origin.fingerprint is not None and other.origin.fingerprint is not None:
         first.origin.fingerprint.require_match(other.origin.fingerprint, owner=owner)
-    seen = [(config.width, config.blocks, config.origin.n_views) for config in (first, other)]
-    if seen[0] != seen[1]:
+    facts = [(config.width, config.blocks, config.origin.n_views) for config in (first, other)]
+    if facts[0] != facts[1]:
         raise IncompatibleArtifact(
-            f"{owner} sees pictures otherwise: width, blocks and views are {seen[1]}, and "
-            f"{seen[0]} in {first_name!r}; adapt both alike to merge them"
+            f"{owner} encodes pictures differently: width, blocks and views are {facts[1]}, and "
+            f"{facts[0]} in {first_name!r}; adapt both with the same options to merge them"
         )

@@ -139,7 +139,7 @@ def test_compose__nothing_kept_of_a_class__names_it(two):
     stored = two[0].stored("birds")
     lost = StoredAdapter(stored.weights, stored.config, None)
 
-    with pytest.raises(UsageError, match="nothing was kept of the class 'heron'"):
+    with pytest.raises(UsageError, match="the class 'heron' has neither features nor a signature"):
         compose({"beasts": two[0].stored("beasts"), "lost": lost})
 
 
