@@ -11,6 +11,14 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import load_generator
+from tests.small_pictures import (  # noqa: F401
+    adapter,
+    encoder,
+    labelled,
+    load_each_encoder_once,
+    other_encoder,
+    unlabelled,
+)
 
 
 @dataclass

@@ -31,7 +31,7 @@ from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.labs.tuning.inside import Inside
 from metaadapter.labs.tuning.soft_prompt import SoftPrompt, tune_prompt
-from tests.apps.cli.conftest import write_classes, write_encoder
+from tests.small_pictures import write_classes, write_encoder
 
 
 @pytest.fixture(scope="module")
