@@ -106,7 +106,7 @@ class Adviser:
     def _on_name(
         self, sentence: str, labels: tuple[str, ...], doubtful: Sequence[str]
     ) -> Advice[int]:
-        """With the pictures for which a class with a doubtful name is most probable."""
+        """Advice on names, with the pictures for which the doubtful class is most probable."""
         typical: list[int] = []
         for label in doubtful:
             number = self.classes.index(label)

@@ -83,9 +83,9 @@ class DrawConfig(BaseModel):
 def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
     """Rows with the most shots; `rows.first(k)` has the first k of each class's permutation.
 
-    Queries are in no support of the draw, and neither is in a pool. Pictures of held-out classes
-    are `off_class_TO`. For base-to-new the ways are the classes in order of their names, and new
-    ones have no support.
+    Queries are in no support of the draw, and no picture of either is in a pool. Pictures of
+    held-out classes are `off_class_TO`. For base-to-new the ways are the classes in order of their
+    names, and new ones have no support.
 
     Raises:
         DataError: Fewer than two classes have enough pictures; four for base-to-new.

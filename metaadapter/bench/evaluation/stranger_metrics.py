@@ -24,7 +24,7 @@ sets that it answers with, how many hold the class of a known picture, and how l
 
 
 def score_strangers(answers: np.ndarray, n_tasks: int) -> dict[str, Float[np.ndarray, " T"]]:
-    """By the names of `STRANGER_METRICS`, the figures of each task.
+    """Return the figures of each task by the names of `STRANGER_METRICS`.
 
     Args:
         answers: Those of `read_answers`. Beside its own columns they may have `known`, how surely a

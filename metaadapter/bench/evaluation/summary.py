@@ -55,7 +55,7 @@ class Ranks:
     """1 is best; ties share the mean of their ranks.
 
     A block is a set at a number of shots. Blocks of one set are not independent, so p and the
-    critical difference are a little kind.
+    critical difference are slightly optimistic.
     """
 
     by_set: dict[str, dict[str, float]]

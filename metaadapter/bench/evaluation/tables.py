@@ -47,7 +47,7 @@ CHUNK = 2**18
 def all_tables(
     results: Iterable[CellResult], sets: Mapping[str, EvaluationSet]
 ) -> dict[str, pd.DataFrame]:
-    """By the names of their files.
+    """Return the tables by the names of their files.
 
     - `rows`: the figures of each task; where base and new classes were judged, further rows have
       the harmonic mean of both accuracies.

@@ -37,7 +37,7 @@ TOWER_DRAWS = 3
 
 @dataclass(frozen=True, slots=True)
 class StudyConfig:
-    """What is asked for.
+    """The settings of a study.
 
     Attributes:
         shots: Labelled frames of each class.
@@ -65,7 +65,7 @@ def run_study(
     Args:
         table: Labelled frames.
         source: Where they are, for the report.
-        config: What is asked for.
+        config: The settings of the study.
         encoder: The encoder of all methods, and the tower that is fine-tuned.
         out: The folder of the study, which exists.
         progress: Called while times are read and frames are encoded.

@@ -46,7 +46,7 @@ class Learner(ABC, Generic[State]):
         """Scores of each class asked about: the largest is the answer."""
 
     def n_bytes(self, state: State) -> int:
-        """Bytes that are kept from task to task, texts apart, which all learners are given."""
+        """The bytes kept between tasks, without the texts, which all learners get."""
         return kept_bytes(state)
 
 
