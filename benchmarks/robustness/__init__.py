@@ -1,1 +1,1 @@
-"""Damage at random, to find silent wrong results: see docs/explanation/robustness.md."""
+"""Random damage that searches for silent wrong results; see docs/explanation/robustness.md."""

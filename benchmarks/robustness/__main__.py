@@ -1,4 +1,4 @@
-"""A campaign of random harm, and what the program makes of it.
+"""Run random trials that try to make the program fail or return wrong results.
 
 python -m benchmarks.robustness [--minutes 30] [--trials N] [--only NAME …] [--seed 0]
 """
@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-# Threads of a linear algebra library would not survive the forks.
+# The threads of a linear algebra library do not survive forks.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
@@ -46,54 +46,56 @@ SECTIONS: dict[str, type[Section]] = {
     "memory": MemoryLimits,
     "serve": Serve,
 }
-KINDS = {f"{name}:{kind}": (name, kind) for name, each in SECTIONS.items() for kind in each.KINDS}
+KINDS = {
+    f"{name}:{kind}": (name, kind) for name, section in SECTIONS.items() for kind in section.KINDS
+}
 
 
 def main() -> int:
-    """Run trials of all kinds, each for the same time; 1 if one of them failed."""
+    """Run trials of all kinds, for the same time each; return 1 if a trial failed."""
     options = _options()
     torch.set_num_threads(1)
     end = time.monotonic() + 60 * options.minutes
-    found: dict[str, list[Verdict]] = {
+    verdicts: dict[str, list[Verdict]] = {
         name: [] for name in KINDS if {name, KINDS[name][0]} & {*options.only}
     }
-    # Ctrl-C ends it early.
+    # Ctrl-C ends the run early.
     with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
-        for name, number in _turns(found, end, options.trials):
+        for name, number in _turns(verdicts, end, options.trials):
             section, kind = KINDS[name]
             rng = np.random.default_rng((options.seed, options.first + number))
             verdict = _verdict(_section(section, folder), kind, rng)
-            found[name].append(verdict)
+            verdicts[name].append(verdict)
             if verdict.failed:
-                again = _again(name, options.seed, options.first + number)
-                said = f"{verdict.what}: {verdict.outcome}: {verdict.detail}"
-                print(f"{again}\n  {said}", file=sys.stderr, flush=True)
+                command = _repeat(name, options.seed, options.first + number)
+                line = f"{verdict.what}: {verdict.outcome}: {verdict.detail}"
+                print(f"{command}\n  {line}", file=sys.stderr, flush=True)
 
-    Console().print(as_table(found))
+    Console().print(as_table(verdicts))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     failed = [
-        {"again": _again(name, options.seed, options.first + number), **verdict._asdict()}
-        for name in found
-        for number, verdict in enumerate(found[name])
+        {"again": _repeat(name, options.seed, options.first + number), **verdict._asdict()}
+        for name in verdicts
+        for number, verdict in enumerate(verdicts[name])
         if verdict.failed
     ]
-    trials = {name: Counter(each.outcome for each in found[name]) for name in found}
+    trials = {name: Counter(verdict.outcome for verdict in verdicts[name]) for name in verdicts}
     document = {"schema": "metaadapter.robustness/2", "trials": trials, "failed": failed}
     options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return 1 if failed else 0
 
 
 def _turns(
-    found: dict[str, list[Verdict]], end: float, n_trials: int | None
+    verdicts: dict[str, list[Verdict]], end: float, n_trials: int | None
 ) -> Iterator[tuple[str, int]]:
-    """Whose turn it is, and which trial of its it is: theirs who have had the least time."""
-    spent = dict.fromkeys(found, 0.0)
+    """Yield the kind with the least time so far, and the number of its next trial."""
+    spent = dict.fromkeys(verdicts, 0.0)
     while (begun := time.monotonic()) < end:
-        waiting = [name for name in found if len(found[name]) != n_trials]
+        waiting = [name for name in verdicts if len(verdicts[name]) != n_trials]
         if not waiting:
             return
         name = min(waiting, key=spent.__getitem__)
-        yield name, len(found[name])
+        yield name, len(verdicts[name])
         spent[name] += time.monotonic() - begun
 
 
@@ -110,17 +112,17 @@ def _verdict(section: Section, kind: str, rng: np.random.Generator) -> Verdict:
         return Verdict("crash", "", failed=True, detail=traceback.format_exc(limit=-4))
 
 
-def _again(name: str, seed: int, number: int) -> str:
-    """How to repeat a trial."""
+def _repeat(name: str, seed: int, number: int) -> str:
+    """The command that repeats a trial."""
     return (
         f"python -m benchmarks.robustness --only {name!r} --seed {seed} --first {number} --trials 1"
     )
 
 
-def as_table(found: dict[str, list[Verdict]]) -> Table:
-    """One line a kind of trials."""
+def as_table(by_kind: dict[str, list[Verdict]]) -> Table:
+    """One row for each kind of trials."""
     table = Table("section", "kind", "trials", "failed", "outcomes")
-    for name, verdicts in found.items():
+    for name, verdicts in by_kind.items():
         counts = Counter(verdict.outcome for verdict in verdicts)
         outcomes = ", ".join(f"{outcome}: {count}" for outcome, count in sorted(counts.items()))
         n_failed = sum(verdict.failed for verdict in verdicts)
@@ -132,7 +134,9 @@ def _options() -> argparse.Namespace:
     names = [*SECTIONS, *KINDS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.robustness", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--trials", type=int, help="of each kind; as many as there is time for")
+    parser.add_argument(
+        "--trials", type=int, help="trials of each kind; by default as many as time allows"
+    )
     parser.add_argument(
         "--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names)
     )

@@ -1,4 +1,4 @@
-"""One artifact of each kind, and what a user asks of it."""
+"""One artifact of each kind, and the commands that use it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ WIDTH = 16
 SKILL = "animals.adapter"
 LONGEST_SECONDS = 60
 EVALUATION = ("--methods=closed-form,zero-shot", "--shots=1,2", "--seeds=2", "--jobs=1", "--json")
-# What differs between two runs of one command: times, where its files lie, and how many cells of an
-# evaluation were measured anew.
+# Keys that differ between two runs of a command: times, places of files, and the number of cells
+# that were measured.
 VARYING = ("measured", "second", "time", "ms", "adapter", "folder", "out", "run", "page", "store")
-MEASURED_ANEW = ("_seconds", "_mib")
+MEASUREMENTS = ("_seconds", "_mib")
 TRAINING = f"""\
 [[data.sources]]
 name = "gaussians"
@@ -50,7 +50,7 @@ tasks = 4
 
 
 class Answer(NamedTuple):
-    """How a command ended and what it said."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -58,28 +58,28 @@ class Answer(NamedTuple):
 
 
 class Artifact(NamedTuple):
-    """How an artifact is made, and what is asked of it."""
+    """The functions that make an artifact, and that use it."""
 
     make: Callable[[Path, Path], object]
-    """Makes it in a new folder; the second folder is a feature store."""
+    """Makes it in a new folder, the first; the second folder is a feature store."""
     ask: Callable[[Path, Path, Path], Iterator[Answer]]
-    """Asks the artifact; the second folder is that store, the third a new one for output."""
+    """Uses the artifact; the second folder is the store, the third a new one for output."""
 
 
 def run(*arguments: object) -> Answer:
-    """The program, in this process; one that hangs is ended after a minute, as a fault."""
+    """Run the program in this process; if it hangs, it ends after a minute with an error."""
     out, err = io.StringIO(), io.StringIO()
     with (
-        _no_longer_than(LONGEST_SECONDS),
+        _time_limit(LONGEST_SECONDS),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
         code = main([str(argument) for argument in arguments])
-    return Answer(code, _without_varying(out.getvalue()), err.getvalue())
+    return Answer(code, _without_varying_keys(out.getvalue()), err.getvalue())
 
 
 def make_store(folder: Path, _store: Path | None = None) -> None:
-    """Three classes of six pictures in two views, which lie around their texts."""
+    """Create a store of three classes of six pictures in two views, centred on their texts."""
     rng = np.random.default_rng(0)
     texts = {name: rng.standard_normal(WIDTH) for name in CLASSES}
     labels = [name for name in CLASSES for _ in range(6)]
@@ -127,7 +127,7 @@ def _make_evaluation(folder: Path, store: Path) -> None:
 def _ask_evaluation(folder: Path, store: Path, out: Path) -> Iterator[Answer]:
     yield run("report", folder, "--out", out / "report", "--json")
     yield Answer(0, (out / "report" / "report.json").read_text())
-    # Given again it measures what the journal does not have, and writes the tables anew.
+    # The same command measures missing cells, and writes the tables again.
     yield run("evaluate", store, "--out", folder, *EVALUATION)
     yield from map(_figures, sorted(folder.glob("*.csv")))
 
@@ -151,19 +151,19 @@ def _content(file: Path) -> Answer:
 
 def _figures(file: Path) -> Answer:
     table = pd.read_csv(file, keep_default_na=False)
-    return Answer(0, f"{file.name} {without_measured_anew(table).to_csv()}")
+    return Answer(0, f"{file.name} {without_measurements(table).to_csv()}")
 
 
-def without_measured_anew(table: pd.DataFrame) -> pd.DataFrame:
-    """Leave out times and memory, which are other ones when a cell is measured again."""
-    table = table.loc[:, [not name.endswith(MEASURED_ANEW) for name in table.columns]]
+def without_measurements(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out times and memory, which differ when a cell is measured again."""
+    table = table.loc[:, [not name.endswith(MEASUREMENTS) for name in table.columns]]
     if "metric" in table.columns:
-        table = table[[not str(name).endswith(MEASURED_ANEW) for name in table["metric"]]]
+        table = table[[not str(name).endswith(MEASUREMENTS) for name in table["metric"]]]
     return table
 
 
 @contextlib.contextmanager
-def _no_longer_than(seconds: int) -> Iterator[None]:
+def _time_limit(seconds: int) -> Iterator[None]:
     def end(_number: int, _frame: object) -> None:
         raise TimeoutError(f"still running after {seconds} s")
 
@@ -176,7 +176,7 @@ def _no_longer_than(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _without_varying(out: str) -> str:
+def _without_varying_keys(out: str) -> str:
     try:
         return json.dumps(_kept(json.loads(out)), sort_keys=True)
     except ValueError:
@@ -191,12 +191,12 @@ def _kept(value: Any) -> Any:
             if not any(word in key for word in VARYING)
         }
     if isinstance(value, list):
-        return [_kept(inner) for inner in value if not _is_measured_anew(inner)]
+        return [_kept(inner) for inner in value if not _is_measurement(inner)]
     return value
 
 
-def _is_measured_anew(row: Any) -> bool:
-    return isinstance(row, dict) and str(row.get("metric")).endswith(MEASURED_ANEW)
+def _is_measurement(row: Any) -> bool:
+    return isinstance(row, dict) and str(row.get("metric")).endswith(MEASUREMENTS)
 
 
 ARTIFACTS = {

@@ -20,7 +20,7 @@ def damage(file: Path, rng: np.random.Generator, others: list[Path]) -> str:
         others: Files that may take its place.
 
     Returns:
-        What was done, for people.
+        A description of the damage.
     """
     before = file.read_bytes()
     for name in rng.permutation(list(KINDS)):
@@ -31,7 +31,7 @@ def damage(file: Path, rng: np.random.Generator, others: list[Path]) -> str:
     if others and rng.random() < 0.5:
         other = others[rng.integers(len(others))]
         file.write_bytes(other.read_bytes())
-        return f"{other.name} in the place of {file.name}"
+        return f"{file.name} replaced by {other.name}"
     file.unlink()
     return f"{file.name} removed"
 

@@ -1,4 +1,4 @@
-"""An artifact is damaged and asked as before: it answers as before, or says what is damaged."""
+"""An artifact is damaged and used: the results must not change, or an error names the file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from benchmarks.robustness.artifacts import ARTIFACTS, Answer, make_store
 from benchmarks.robustness.damage import damage
 from benchmarks.robustness.trial import Verdict
 
-UNCHANGED, TOLD = "unchanged", "told"
+UNCHANGED, REPORTED = "unchanged", "reported"
 
 
 class DamagedArtifacts:
-    """One artifact of each kind in a folder, to be copied and damaged."""
+    """One artifact of each kind in a folder, whose copies are damaged."""
 
     KINDS = tuple(ARTIFACTS)
 
@@ -42,7 +42,7 @@ class DamagedArtifacts:
         others = [other for other in files if other != file and other.suffix == file.suffix]
         what = damage(file, rng, others)
         outcome, detail = self._outcome(kind, file)
-        return Verdict(outcome, what, outcome not in (UNCHANGED, TOLD), detail)
+        return Verdict(outcome, what, outcome not in (UNCHANGED, REPORTED), detail)
 
     def _ask(self, kind: str) -> list[Answer]:
         """The answers of an undamaged copy."""
@@ -57,13 +57,13 @@ class DamagedArtifacts:
         return ARTIFACTS[kind].ask(trial / "artifact", self.store, trial / "out")
 
     def _outcome(self, kind: str, file: Path) -> tuple[str, str]:
-        for right, answer in zip(self.answers[kind], self._answers(kind), strict=True):
-            if answer.code == 0 and answer.out == right.out:
+        for expected, answer in zip(self.answers[kind], self._answers(kind), strict=True):
+            if answer.code == 0 and answer.out == expected.out:
                 continue
             if answer.code == 0:
-                return "another answer", f"{answer.out[:300]}\n  instead of {right.out[:300]}"
+                return "another answer", f"{answer.out[:300]}\n  instead of {expected.out[:300]}"
             if answer.code not in (2, 3, 4):
                 return "fault", answer.err[-400:]
             named = file.name in answer.err
-            return TOLD if named else "file not named", answer.err[-400:]
+            return REPORTED if named else "file not named", answer.err[-400:]
         return UNCHANGED, ""

@@ -1,7 +1,7 @@
-"""The program in a forked process, which may be killed, stopped or kept short.
+"""The program in a forked process, which may be killed, stopped or limited.
 
-A fork of a process that has imported all costs a tenth of a second, a new interpreter three. The
-process must compute with one thread, for threads do not survive a fork.
+A fork of a process with all imports takes a tenth of a second, a new interpreter three seconds. The
+process must use one thread, because threads do not survive a fork.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metaadapter import features
 from metaadapter.apps.cli.app import main
+from metaadapter.features.encoder import FrozenEncoder
 
 LONGEST_SECONDS = 60
-# Audit events of calls that change a folder; "open" is one of them if it is for writing.
+# Audit events of calls that change a folder; "open" for writing counts as well.
 CALLS = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"}
 WRITING = os.O_WRONLY | os.O_RDWR
 NUMBERS = itertools.count()
 
 
 class Ending(NamedTuple):
-    """How a process ended: by itself with a code, or by a signal."""
+    """The exit code of a process, or the signal that ended it."""
 
     code: int
     """Negative: the number of the signal that killed it."""
@@ -46,24 +46,24 @@ class Ending(NamedTuple):
 
 
 class Changes:
-    """Counts the calls with which a process changes files; one of them may be its last.
+    """Counts the calls with which a process changes files, and may send it a signal at one.
 
-    Begun in a forked process, it is seen by the other one.
+    The count is shared between processes.
     """
 
     def __init__(self, within: Path, at: int = 0, send: signal.Signals = signal.SIGKILL) -> None:
-        """Before its call number `at`, from 1, the process sends itself a signal."""
+        """Before call number `at`, from 1, the process sends itself a signal."""
         self._within, self._at, self._send = str(within), at, send
         self._shared = mmap.mmap(-1, 8)
 
     @property
     def number(self) -> int:
-        """How many calls there were."""
+        """The number of calls."""
         return int.from_bytes(self._shared[:8], "little")
 
     def begin(self) -> None:
-        """Count from now on, in this process, until it ends."""
-        sys.addaudithook(self._hear)
+        """Count the calls of this process until it ends."""
+        sys.addaudithook(self._count_event)
         fsync = os.fsync
 
         def counted(file: Any) -> None:
@@ -72,7 +72,7 @@ class Changes:
 
         os.fsync = counted
 
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def _count_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in CALLS:
             self._count()
         elif event == "open":
@@ -92,15 +92,15 @@ class Child:
     def __init__(
         self, arguments: list[object], scratch: Path, *prepare: Callable[[], object]
     ) -> None:
-        """Start it, `prepare` called in it first; what it says goes into `scratch`."""
+        """Start it, call `prepare` in it first, and write its output to `scratch`."""
         number = next(NUMBERS)
-        self._said = scratch / f"{number} out", scratch / f"{number} err"
+        self._output = scratch / f"{number} out", scratch / f"{number} err"
         self._started = time.monotonic()
         self._status: int | None = None
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():
-            # Threads of libraries, which wait for work, need not be in the other process.
+            # The other process does not need the idle threads of libraries.
             warnings.simplefilter("ignore", DeprecationWarning)
             self.pid = os.fork()
         if self.pid == 0:
@@ -111,9 +111,9 @@ class Child:
         try:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(LONGEST_SECONDS)
-            sys.stdout, sys.stderr = (path.open("w", encoding="utf-8") for path in self._said)
-            for each in prepare:
-                each()
+            sys.stdout, sys.stderr = (path.open("w", encoding="utf-8") for path in self._output)
+            for prepare_step in prepare:
+                prepare_step()
             code = main(arguments)
             sys.stdout.flush()
         except BaseException:
@@ -123,15 +123,15 @@ class Child:
             os._exit(code)
 
     def stopped(self) -> bool:
-        """Wait until it stops itself; false if it ended before."""
+        """Wait until it stops itself; false if it ends before."""
         return os.WIFSTOPPED(self._wait(os.WUNTRACED))
 
-    def go_on(self) -> None:
-        """Let a stopped process go on."""
+    def resume(self) -> None:
+        """Resume a stopped process."""
         os.kill(self.pid, signal.SIGCONT)
 
     def ended(self, kill_after: float | None = None) -> Ending:
-        """Wait until it has ended; one that takes longer than some seconds may be killed."""
+        """Wait for the end of the process, or kill it after some seconds."""
         if kill_after is not None:
             while self._status is None and time.monotonic() < self._started + kill_after:
                 time.sleep(0.001)
@@ -141,7 +141,7 @@ class Child:
         if self._status is None:
             self._wait()
         seconds = time.monotonic() - self._started
-        out, err = map(_taken, self._said)
+        out, err = map(_read_and_remove, self._output)
         return Ending(os.waitstatus_to_exitcode(self._status or 0), out, err, seconds)
 
     def _wait(self, options: int = 0) -> int:
@@ -161,19 +161,19 @@ def run_forked(
     return Child(arguments, scratch, *prepare).ended(kill_after)
 
 
-def _taken(file: Path) -> str:
-    if not file.exists():  # killed before it was made
+def _read_and_remove(file: Path) -> str:
+    if not file.exists():  # killed before it was written
         return ""
     text = file.read_text(encoding="utf-8", errors="replace")
     file.unlink()
     return text
 
 
-def encoder_at_hand() -> Callable[[], None]:
-    """Loads the encoder `tiny`; gives what lets a forked process find it loaded."""
-    encoder = features.load_encoder("tiny", device="cpu")
+def preloaded_encoder() -> Callable[[], None]:
+    """Load the encoder `tiny`, and return a function that makes a forked process use it."""
+    encoder = FrozenEncoder.load("tiny", device="cpu")
 
     def prepare() -> None:
-        features.load_encoder = lambda *_, **__: encoder
+        FrozenEncoder.load = lambda *_, **__: encoder
 
     return prepare

@@ -1,4 +1,4 @@
-"""The disk is full while a command writes: it says so, and what was there is there still."""
+"""The disk is full while a command writes: an error says so, and the old artifact stays."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ CONDITIONS = ("No space left on device", "File too large")
 
 
 class FullDisk:
-    """A command writes to a disk in memory that is too small, perhaps, and then large enough.
+    """A command writes to a disk in memory that may be too small, and then to a large one.
 
-    Where this process may mount none, a limit to the size of a file takes its place.
+    If this process may not mount disks, the size of files is limited instead.
     """
 
     KINDS = tuple(WRITERS)
@@ -48,22 +48,22 @@ class FullDisk:
 
     def _judge(self, work: Work, what: str, prepare: Callable[[], object]) -> Verdict:
         ending = work.run(prepare)
-        told = ending.code == 3 and any(words in ending.err for words in CONDITIONS)
-        if ending.code and not told:
+        is_reported = ending.code == 3 and any(words in ending.err for words in CONDITIONS)
+        if ending.code and not is_reported:
             return Verdict("fault", what, failed=True, detail=str(ending))
-        if fault := work.fault(*([work.old] if told else []), work.new):
+        if fault := work.fault(*([work.old] if is_reported else []), work.new):
             return Verdict("not whole", what, failed=True, detail=f"{ending.code}: {fault}")
         if self._has_disks:
             _resize(work.disk, AMPLE)
         if fault := work.fault_when_done():
-            return Verdict("does not go on", what, failed=True, detail=fault)
+            return Verdict("does not continue", what, failed=True, detail=fault)
         kind = "a small disk" if self._has_disks else "a limit to the size of files"
-        return Verdict(f"{'told of' if told else 'enough with'} {kind}", what)
+        return Verdict(f"{'error with' if is_reported else 'enough with'} {kind}", what)
 
 
 @contextmanager
 def _disk(place: Path) -> Iterator[None]:
-    """A disk in memory in this folder, if this process may mount one."""
+    """Mount a disk in memory at this folder, if this process may."""
     options = ["-t", "tmpfs", "-o", f"size={AMPLE}", "robustness", str(place)]
     mounted = subprocess.run(["mount", *options], check=False, capture_output=True).returncode == 0
     try:

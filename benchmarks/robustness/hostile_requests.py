@@ -1,4 +1,4 @@
-"""Requests that nobody means well with, drawn at random; each is to be refused, and told why."""
+"""Random hostile requests; each must be refused with a reason."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.robustness.served import Answer, Served, as_form
 
-# What is asked, and the answer; None where the server ended the connection without a word.
-Asked = tuple[str, Answer | None]
+# A description of the request, and the response; None if the server closed the connection.
+Outcome = tuple[str, Answer | None]
 JSON = {"Content-Type": "application/json"}
 PATHS = (
     "/project",
@@ -40,8 +40,8 @@ TRICKS = (
 )
 
 
-def foreign(served: Served, rng: np.random.Generator) -> Asked:
-    """From another page, for another host, or without the token."""
+def foreign(served: Served, rng: np.random.Generator) -> Outcome:
+    """Requests from another page, for another host, or without the token."""
     wrong = {
         "Host": str(
             rng.choice(["evil.example", "127.0.0.1", "localhost:1", "", "127.0.0.1:99999"])
@@ -57,8 +57,8 @@ def foreign(served: Served, rng: np.random.Generator) -> Asked:
     )
 
 
-def paths_and_methods(served: Served, rng: np.random.Generator) -> Asked:
-    """Places that are none, and methods that nobody needs."""
+def paths_and_methods(served: Served, rng: np.random.Generator) -> Outcome:
+    """Paths that do not exist, and unsupported methods."""
     if rng.random() < 0.5:
         path = str(rng.choice(TRICKS))
         return f"GET {path[:60]}", served.ask("GET", path)
@@ -66,7 +66,7 @@ def paths_and_methods(served: Served, rng: np.random.Generator) -> Asked:
     return f"{method} /project", served.ask(method, str(rng.choice(PATHS)))
 
 
-def documents(served: Served, rng: np.random.Generator) -> Asked:
+def documents(served: Served, rng: np.random.Generator) -> Outcome:
     """JSON that is deep, long, broken, or of other types."""
     bodies: list[Callable[[], bytes]] = [
         lambda: b"[" * int(rng.integers(1, 200_000)),
@@ -86,13 +86,13 @@ def documents(served: Served, rng: np.random.Generator) -> Asked:
         *(("POST", "/classes"), ("PATCH", "/classes/abc"), ("POST", "/labels")),
         *(("DELETE", "/pictures"), ("POST", "/projects/open")),
     ][int(rng.integers(5))]
-    if number in (3, 7) and path == "/labels":  # an empty one is an edit of nothing
+    if number in (3, 7) and path == "/labels":  # an empty document is a valid edit without changes
         path = "/classes"
     return f"{method} {path} body {number}", served.ask(method, path, bodies[number](), **JSON)
 
 
-def queries(served: Served, rng: np.random.Generator) -> Asked:
-    """Parameters out of all bounds."""
+def queries(served: Served, rng: np.random.Generator) -> Outcome:
+    """Parameters out of range."""
     path = str(
         rng.choice(
             [
@@ -105,8 +105,8 @@ def queries(served: Served, rng: np.random.Generator) -> Asked:
     return f"GET {path[:60]}", served.ask("GET", path)
 
 
-def forms(served: Served, rng: np.random.Generator) -> Asked:
-    """Forms that are cut off, have no names, too many parts, or say that they are longer."""
+def forms(served: Served, rng: np.random.Generator) -> Outcome:
+    """Forms that are cut off, or have no names, too many parts, or a wrong length."""
     body, content_type = as_form([(f"{n}.jpg", rng.bytes(50)) for n in range(3)])
     kind = int(rng.integers(6))
     if kind == 0:
@@ -123,15 +123,15 @@ def forms(served: Served, rng: np.random.Generator) -> Asked:
         body = body.replace(b"Content-Disposition", b"X" * int(rng.integers(1, 200_000)))
     else:
         length = str(10 ** int(rng.integers(11, 30)))
-        return "a length beyond all bounds", served.ask(
+        return "an excessive length", served.ask(
             "POST", "/pictures", body, **{"Content-Type": content_type, "Content-Length": length}
         )
     head = {"Content-Type": content_type}
     return f"a form of kind {kind}", served.ask("POST", "/pictures", body, **head)
 
 
-def files(served: Served, rng: np.random.Generator) -> Asked:
-    """Pictures and zip files that are none, lie, or would fill the memory or the disk."""
+def files(served: Served, rng: np.random.Generator) -> Outcome:
+    """Files that are no pictures or zips, have false sizes, or would fill memory or disk."""
     makers = (noise, cut_off, pixel_bomb, zip_bomb, many_in_a_zip, lying_zip, zip_in_zip)
     maker = makers[int(rng.integers(len(makers)))]
     name = str(
@@ -140,7 +140,7 @@ def files(served: Served, rng: np.random.Generator) -> Asked:
     path = str(rng.choice(["/pictures", "/predict", "/adapt"]))
     body, content_type = as_form([(name, maker(rng))])
     answer = served.ask("POST", path, body, **{"Content-Type": content_type})
-    return f"{path} {maker.__name__} called {name[:30]!r}", answer
+    return f"{path} {maker.__name__} named {name[:30]!r}", answer
 
 
 def noise(rng: np.random.Generator) -> bytes:
@@ -163,7 +163,7 @@ def cut_off(rng: np.random.Generator) -> bytes:
 
 
 def pixel_bomb(rng: np.random.Generator) -> bytes:
-    """A few bytes that say that they are a picture of billions of pixels."""
+    """A few bytes that claim to be a picture of billions of pixels."""
     side = int(rng.integers(20_000, 2**31 - 1))
     return _png(side, int(rng.choice([1, side])), b"\0" * 1000)
 
@@ -189,33 +189,33 @@ def zip_in_zip(rng: np.random.Generator) -> bytes:
     return content
 
 
-def half_open(served: Served, rng: np.random.Generator) -> Asked:
-    """A connection that stops in the middle of a head or of a body, and then waits or leaves."""
+def half_open(served: Served, rng: np.random.Generator) -> Outcome:
+    """A connection that stops in the middle of a head or a body, and then waits or closes."""
     head = f"POST /pictures HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n".encode()
     token = f"Authorization: Bearer {served.access.token}\r\n".encode()
     _, content_type = as_form([])
     body = f"Content-Type: {content_type}\r\nContent-Length: 999\r\n\r\n--as-curl".encode()
-    said = (
+    messages = (
         b"",
         head[: int(rng.integers(len(head)))],
         head + token,
         head + token + body,
         head + body,
     )
-    number = int(rng.integers(len(said)))
+    number = int(rng.integers(len(messages)))
     connection = served.connected()
-    connection.sendall(said[number])
+    connection.sendall(messages[number])
     if rng.random() < 0.9:
         connection.close()
-        return f"half open at {number}, left", None
+        return f"half open at {number}, closed", None
     with connection:
         return f"half open at {number}, waited for", _rest(connection)
 
 
-def raw(served: Served, rng: np.random.Generator) -> Asked:
-    """Bytes that are no request."""
+def raw(served: Served, rng: np.random.Generator) -> Outcome:
+    """Bytes that are not a request."""
     host = f"Host: 127.0.0.1:{served.port}\r\n".encode()
-    said = (
+    messages = (
         rng.bytes(int(rng.integers(1, 5000))) + b"\r\n\r\n",
         b"GET /project HTTP/9.9\r\n" + host + b"\r\n",
         b"GET /project HTTP/1.1\r\n" + host + b"X: " + b"y" * 200_000 + b"\r\n\r\n",
@@ -227,9 +227,9 @@ def raw(served: Served, rng: np.random.Generator) -> Asked:
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + rng.bytes(200) + b"\r\n\r\n",
     )
-    number = int(rng.integers(len(said)))
+    number = int(rng.integers(len(messages)))
     with served.connected() as connection:
-        connection.sendall(said[number])
+        connection.sendall(messages[number])
         return f"raw {number}", _rest(connection)
 
 
@@ -268,7 +268,7 @@ def _zip(members: list[tuple[str, bytes]]) -> bytes:
     return content.getvalue()
 
 
-HOSTILE: dict[str, Callable[[Served, np.random.Generator], Asked]] = {
+HOSTILE: dict[str, Callable[[Served, np.random.Generator], Outcome]] = {
     "foreign requests": foreign,
     "paths and methods": paths_and_methods,
     "documents": documents,

@@ -1,4 +1,4 @@
-"""Commands are killed while they write: the folder holds the old artifact or the new one."""
+"""Commands are killed while they write: the folder must hold the old artifact or the new one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_KILLS = 6
 
 
 class Kills:
-    """Each command is killed up to six times one after the other, and then given once more."""
+    """Each command is killed up to six times in a row, and then runs to its end."""
 
     KINDS = tuple(WRITERS)
 
@@ -28,7 +28,7 @@ class Kills:
         moments: list[str] = []
         n_kills, kept = 0, work.writer.kept(work.out)
         for _ in range(rng.integers(1, MOST_KILLS + 1)):
-            # Half of the kills come at a time, half at a call, of which most are near the end.
+            # Half of the kills come at a random time, half at a random call.
             if rng.random() < 0.5:
                 moment = float(rng.uniform(0, work.seconds))
                 ending, when = work.start().ended(kill_after=moment), f"after {moment:.3f} s"
@@ -39,7 +39,7 @@ class Kills:
             n_kills += ending.was_killed
             what = f"killed {', '.join(moments)}"
             if not ending.was_killed and ending.code and not work.writer.once:
-                return Verdict("did not go on", what, failed=True, detail=str(ending))
+                return Verdict("did not continue", what, failed=True, detail=str(ending))
             if fault := work.fault(work.old, work.new):
                 return Verdict("not whole", what, failed=True, detail=fault)
             before, kept = kept, work.writer.kept(work.out)

@@ -1,4 +1,4 @@
-"""`predict --csv` over many pictures, killed again and again: no row lost or doubled, memory flat.
+"""`predict --csv` over many pictures, killed many times: no row is lost or doubled, memory is flat.
 
 python -m benchmarks.robustness.long_run [--pictures 20000] [--kills 16] [--folder FOLDER]
 """
@@ -26,7 +26,7 @@ from PIL import Image
 COLOURS = {"heron": (40, 90, 200), "lynx": (200, 170, 90), "red fox": (220, 70, 20)}
 N_BROKEN = 10
 PICTURES_IN_A_FOLDER = 500
-# Where memory is looked at for the first time: by then the program is warm.
+# Memory is measured after this fraction of the pictures.
 WARM = 0.2
 MOST_MORE_MIB = 32.0
 
@@ -39,23 +39,23 @@ class LongRun(NamedTuple):
     n_lost: int
     n_doubled: int
     same: bool
-    """Whether the table is that of a run that nobody killed, to the byte."""
-    n_errors_told: int
+    """True if the bytes of the table equal those of the undisturbed run."""
+    n_errors_reported: int
     warm_mib: float
-    """Memory of the run that nobody killed after a fifth of the pictures."""
+    """The memory of the undisturbed run after a fifth of the pictures."""
     most_mib: float
-    """The most from there to its end."""
+    """The most memory after that."""
     seconds: float
 
     @property
     def failed(self) -> bool:
-        """Whether a row was lost or doubled, or memory grew."""
+        """True if a row was lost or doubled, or memory grew."""
         grew = self.most_mib - self.warm_mib > MOST_MORE_MIB
         return bool(self.n_lost or self.n_doubled or not self.same or grew)
 
 
 def draw_pictures(folder: Path, n: int) -> None:
-    """Many small pictures in folders of 500, each with bytes of its own; a few are broken."""
+    """Draw many small pictures with different bytes in folders of 500; a few are broken."""
     rng = np.random.default_rng(0)
     contents = []
     for colour in COLOURS.values():
@@ -68,18 +68,18 @@ def draw_pictures(folder: Path, n: int) -> None:
         place = folder / f"camera {number // PICTURES_IN_A_FOLDER:04d}"
         place.mkdir(exist_ok=True)
         broken = number % (n // N_BROKEN) == 0
-        # Behind the end of a JPEG there may stand anything.
+        # Bytes after the end of a JPEG are ignored.
         content = b"no picture" if broken else contents[number % len(contents)] + b"%d" % number
         (place / f"{number:06d}.jpg").write_bytes(content)
 
 
 def long_run(folder: Path, n_pictures: int, n_kills: int, command: Sequence[str]) -> LongRun:
-    """Predict all pictures twice, once without harm and once with kills, and compare.
+    """Predict all pictures twice, once undisturbed and once with kills, and compare.
 
     Args:
         folder: An empty folder.
-        n_pictures: How many there are.
-        n_kills: How often the second run is killed.
+        n_pictures: The number of pictures.
+        n_kills: The number of kills of the second run.
         command: `predict ADAPTER` with its options, as the arguments of a new process.
     """
     pictures, whole, killed = folder / "pictures", folder / "whole.csv", folder / "killed.csv"
@@ -92,7 +92,7 @@ def long_run(folder: Path, n_pictures: int, n_kills: int, command: Sequence[str]
         return False
 
     _predict([*command, str(pictures), "--csv", str(whole)], whole, watch)
-    rng, n_done, said = np.random.default_rng(0), 0, ""
+    rng, n_done, output = np.random.default_rng(0), 0, ""
     ends = sorted(rng.choice(np.arange(1, n_pictures), n_kills, replace=False).tolist())
     for end in [*ends, n_pictures + 1]:
 
@@ -103,20 +103,20 @@ def long_run(folder: Path, n_pictures: int, n_kills: int, command: Sequence[str]
             process.send_signal(signal.SIGKILL)
             return True
 
-        was_killed, said = _predict([*command, str(pictures), "--csv", str(killed)], killed, kill)
+        was_killed, output = _predict([*command, str(pictures), "--csv", str(killed)], killed, kill)
         n_done += was_killed
     with killed.open(newline="", encoding="utf-8") as file:
         rows = Counter(row["path"] for row in csv.DictReader(file))
     expected = n_pictures - len(range(0, n_pictures, n_pictures // N_BROKEN))
     warm = [mib for n, mib in memory.items() if n >= WARM * n_pictures]
-    told = re.search(r"unreadable: (\d+)", said)
+    unreadable = re.search(r"unreadable: (\d+)", output)
     return LongRun(
         n_pictures,
         n_done,
         expected - len(rows),
         sum(count - 1 for count in rows.values()),
         killed.read_bytes() == whole.read_bytes(),
-        int(told[1]) if told else 0,
+        int(unreadable[1]) if unreadable else 0,
         warm[0],
         max(warm),
         round(time.monotonic() - started, 1),
@@ -126,9 +126,15 @@ def long_run(folder: Path, n_pictures: int, n_kills: int, command: Sequence[str]
 def _predict(
     command: Sequence[str], table: Path, look: Callable[[subprocess.Popen[str], int], bool]
 ) -> tuple[bool, str]:
-    """Run a command, and look at it whenever rows were added; whether it was killed, what it said.
+    """Run a command, and call `look` whenever rows were added.
 
-    `look` is given the process and the number of rows, and tells whether it has ended it.
+    Args:
+        command: The command.
+        table: The file that it writes.
+        look: Receives the process and the number of rows; true if it has killed the process.
+
+    Returns:
+        Whether it was killed, and its output.
     """
     said = table.with_name("said")
     unfinished = table.with_name(f"{table.name}.partial")

@@ -1,4 +1,4 @@
-"""The small pictures, stores and artifacts that the commands of the campaign work on."""
+"""The small pictures, stores and artifacts of the trials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.robustness.artifacts import TRAINING, WIDTH, make_store, run
-from benchmarks.robustness.forked import encoder_at_hand
+from benchmarks.robustness.forked import preloaded_encoder
 from metaadapter import FeatureStore
 
 COLOURS = {"heron": 0, "lynx": 1, "red fox": 2}
@@ -27,7 +27,7 @@ class Materials:
         self.store, self.other_store = folder / "store", folder / "other store"
         self.owls, self.ravens = folder / "owls", folder / "ravens"
         self.config = folder / "training.toml"
-        self.prepare = encoder_at_hand()
+        self.prepare = preloaded_encoder()
         """Called in each forked process."""
         self._draw_pictures()
         self._make_stores()
@@ -83,7 +83,7 @@ class Materials:
 
 
 def must(*arguments: object) -> None:
-    """Run a command that has to end well."""
+    """Run a command that must succeed."""
     answer = run(*arguments)
     if answer.code:
         raise RuntimeError(f"{shlex.join(map(str, arguments))}: {answer.err}")

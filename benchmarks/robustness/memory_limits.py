@@ -1,4 +1,4 @@
-"""Memory is scarce while a command writes: it gives the right answer, or says what is lacking."""
+"""Memory is scarce while a command writes: the result must be correct, or an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIB = 1 << 20
 
 
 class MemoryLimits:
-    """A command runs with so and so much more address space than it has when it begins."""
+    """A command runs with a random amount of additional address space."""
 
     KINDS = tuple(WRITERS)
 
@@ -33,8 +33,8 @@ class MemoryLimits:
         if fault := work.fault(*([work.old] if ending.code else []), work.new):
             return Verdict("not whole", what, failed=True, detail=f"{ending.code}: {fault}")
         if fault := work.fault_when_done():
-            return Verdict("does not go on", what, failed=True, detail=fault)
-        return Verdict("told" if ending.code else "enough", what)
+            return Verdict("does not continue", what, failed=True, detail=fault)
+        return Verdict("error" if ending.code else "enough", what)
 
 
 def _limit(more: int) -> None:

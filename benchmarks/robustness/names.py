@@ -1,4 +1,4 @@
-"""Names of classes and files at random, through everything that is written."""
+"""Random names of classes and files, in everything that the program writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.robustness.forked import encoder_at_hand, run_forked
+from benchmarks.robustness.forked import preloaded_encoder, run_forked
 from benchmarks.robustness.trial import Verdict
 
 BLOCKS = (
@@ -30,13 +30,13 @@ EVALUATION = ("--methods=closed-form,zero-shot", "--shots=1", "--seeds=1", "--jo
 
 
 class Names:
-    """A folder with such names is encoded, adapted to, predicted, evaluated and reported."""
+    """Encode a folder with such names, adapt, predict, evaluate and report."""
 
     KINDS = ("folder",)
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "work"
-        self._prepare = encoder_at_hand()
+        self._prepare = preloaded_encoder()
         harmless = [f"name {number}" for number in range(N_CLASSES * (1 + N_PICTURES))]
         if fault := self._fault(harmless):
             raise RuntimeError(fault)
@@ -47,7 +47,7 @@ class Names:
         while len(names) < N_CLASSES * (1 + N_PICTURES):
             blocks = rng.choice(BLOCKS, rng.integers(1, 5))
             name = unicodedata.normalize("NFC", "".join(blocks).replace("/", "").lstrip("."))
-            is_new = name.strip() and name not in names  # an empty one is refused, rightly
+            is_new = name.strip() and name not in names  # an empty name is refused
             if is_new and len(name.encode(errors="replace")) < MOST_BYTES:
                 names.append(name)
         fault = self._fault(names)
@@ -56,7 +56,7 @@ class Names:
         return Verdict("another name" if fault else "as given", ascii(names), bool(fault), fault)
 
     def _fault(self, names: list[str]) -> str:
-        """List in words what does not hold with these names of classes and pictures."""
+        """Run all commands with these names, and return the fault; "" without one."""
         shutil.rmtree(self._folder, ignore_errors=True)
         labels, rest = set(names[:N_CLASSES]), iter(names[N_CLASSES:])
         pictures = self._folder / "pictures"
@@ -72,33 +72,33 @@ class Names:
         store, adapter, run, report = (
             self._folder / name for name in ("store", "adapter", "run", "report")
         )
-        encoded = self._say("encode", pictures, "--out", store)
-        adapted = self._say("adapt", store, "--out", adapter)
-        predicted = self._say("predict", adapter, pictures)
-        evaluated = self._say("evaluate", store, "--out", run, *EVALUATION)
-        told = self._say("report", run, "--out", report)
-        for each in (encoded, adapted, predicted, evaluated, told):
-            if isinstance(each, str):
-                return each
-        found = {
+        encoded = self._run("encode", pictures, "--out", store)
+        adapted = self._run("adapt", store, "--out", adapter)
+        predicted = self._run("predict", adapter, pictures)
+        evaluated = self._run("evaluate", store, "--out", run, *EVALUATION)
+        reported = self._run("report", run, "--out", report)
+        for document in (encoded, adapted, predicted, evaluated, reported):
+            if isinstance(document, str):
+                return document
+        comparisons = {
             "the classes of the store": (set(encoded["counts"]), labels),
             "the classes of the adapter": (set(adapted["counts"]), labels),
             "the classes of predictions": (set(predicted["classes"]), labels),
-            "the paths of predictions": ({it["path"] for it in predicted["predictions"]}, paths),
+            "the paths of predictions": ({row["path"] for row in predicted["predictions"]}, paths),
         }
-        for what, (got, expected) in found.items():
+        for what, (got, expected) in comparisons.items():
             if got != expected:
                 return f"{what}: {got ^ expected!a}"
         return ""
 
     def _elements_now(self) -> set[tuple[str, ...]]:
-        """The kinds of elements of the page, with the names of their attributes."""
+        """The tags of the page with the names of their attributes."""
         parser = _Elements()
         parser.feed((self._folder / "report" / "report.html").read_text(encoding="utf-8"))
-        return parser.found
+        return parser.elements
 
-    def _say(self, *arguments: object) -> Any:
-        """The JSON that a command says; its error as text."""
+    def _run(self, *arguments: object) -> Any:
+        """The JSON document of a command, or its error as text."""
         ending = run_forked([*arguments, "--json"], self._folder, self._prepare)
         return str(ending) if ending.code else json.loads(ending.out)
 
@@ -106,10 +106,10 @@ class Names:
 class _Elements(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: set[tuple[str, ...]] = set()
+        self.elements: set[tuple[str, ...]] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.add((tag, *sorted(name for name, _ in attrs)))
+        self.elements.add((tag, *sorted(name for name, _ in attrs)))
 
     def handle_comment(self, data: str) -> None:
-        self.found.add(("comment", data[:30]))
+        self.elements.add(("comment", data[:30]))

@@ -1,4 +1,4 @@
-"""Pictures as they should not be, each in a file of its own."""
+"""Odd pictures, one in each file."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _damaged(stem: Path, rng: Rng) -> None:
             damage(path, rng, [])
 
 
-def _of_another_ending(stem: Path, rng: Rng) -> None:
+def _with_wrong_suffix(stem: Path, rng: Rng) -> None:
     path = sound_picture(stem, rng)
     path.rename(path.with_suffix(str(rng.choice(list(FORMATS.values())))))
 
@@ -69,8 +69,8 @@ def _huge(stem: Path, rng: Rng) -> None:
     Image.new("RGB", (4, 4)).save(bmp, "BMP")
     large_bmp = bytearray(bmp.getvalue())
     large_bmp[18:26] = struct.pack("<ii", width, height - 2**31)
-    ending, data = [(".png", png), (".ppm", ppm), (".bmp", large_bmp)][rng.integers(3)]
-    stem.with_suffix(ending).write_bytes(data)
+    suffix, data = [(".png", png), (".ppm", ppm), (".bmp", large_bmp)][rng.integers(3)]
+    stem.with_suffix(suffix).write_bytes(data)
 
 
 def _animated(stem: Path, rng: Rng) -> None:
@@ -98,7 +98,7 @@ def _of_another_mode(stem: Path, rng: Rng) -> None:
 
 
 def _turned(stem: Path, rng: Rng) -> None:
-    """With an orientation, or other facts, that may be nonsense."""
+    """A picture with random orientation, or random bytes as EXIF."""
     exif = Image.Exif()
     exif[ORIENTATION] = int(rng.integers(0, 70_000)) % 2 ** int(rng.integers(1, 16))
     facts = exif.tobytes() if rng.random() < 0.6 else b"Exif\0\0" + rng.bytes(40)
@@ -126,7 +126,7 @@ def _no_file(stem: Path, rng: Rng) -> None:
 KINDS: dict[str, Callable[[Path, Rng], object]] = {
     "sound": sound_picture,
     "damaged": _damaged,
-    "of another ending": _of_another_ending,
+    "wrong suffix": _with_wrong_suffix,
     "noise": _noise,
     "huge": _huge,
     "animated": _animated,
@@ -136,4 +136,4 @@ KINDS: dict[str, Callable[[Path, Rng], object]] = {
     "narrow": _narrow,
     "no file": _no_file,
 }
-"""What a file is → writes it; the first argument is its path without an ending."""
+"""Description → the function that writes the file; its first argument is a path without suffix."""

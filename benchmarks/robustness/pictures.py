@@ -1,4 +1,4 @@
-"""Odd pictures among sound ones: each is encoded or named with a reason, and none is lost."""
+"""Odd pictures among good ones: each is encoded, or listed with a reason, and none is lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.robustness.forked import encoder_at_hand, run_forked
+from benchmarks.robustness.forked import preloaded_encoder, run_forked
 from benchmarks.robustness.odd_pictures import KINDS, sound_picture
 from benchmarks.robustness.trial import Verdict
 from metaadapter import FeatureStore
@@ -20,7 +20,7 @@ MOST_PICTURES = 6
 
 
 class Pictures:
-    """Folders of pictures, drawn anew for each trial, given to a command that reads pictures."""
+    """Commands that read pictures, on folders that are drawn for each trial."""
 
     KINDS = ("encode", "adapt", "predict")
 
@@ -29,7 +29,7 @@ class Pictures:
             folder / name for name in ("pictures", "out", "said")
         )
         self._scratch.mkdir()
-        self._prepare = encoder_at_hand()
+        self._prepare = preloaded_encoder()
         sound, self._adapter = folder / "sound", folder / "adapter"
         for label in CLASSES:
             (sound / label).mkdir(parents=True)
@@ -53,13 +53,13 @@ class Pictures:
         if ending.code:
             return Verdict("fault", what, failed=True, detail=str(ending))
         files = {str(path) for path in self._pictures.rglob("*") if not path.is_dir()}
-        said = json.loads(ending.out)
-        left_out = Counter(entry["path"] for entry in said["quarantined"])
-        read = self._read(kind, said, files - set(left_out))
+        document = json.loads(ending.out)
+        left_out = Counter(entry["path"] for entry in document["quarantined"])
+        read = self._read(kind, document, files - set(left_out))
         if read + left_out != Counter(files):
             odd = sorted(set(read + left_out) ^ files)
             return Verdict("lost or doubled", what, failed=True, detail=f"{odd}\n{ending.out}")
-        if not all(entry["reason"] for entry in said["quarantined"]):
+        if not all(entry["reason"] for entry in document["quarantined"]):
             return Verdict("no reason", what, failed=True, detail=ending.out)
         return Verdict("some left out" if left_out else "all read", what)
 
@@ -74,12 +74,12 @@ class Pictures:
                 drawn.append(f"{label}/{number} {name}")
         return ", ".join(drawn)
 
-    def _read(self, kind: str, said: dict[str, Any], others: set[str]) -> Counter[str]:
-        """The pictures that were read."""
+    def _read(self, kind: str, document: dict[str, Any], others: set[str]) -> Counter[str]:
+        """The pictures that the command has read."""
         if kind == "predict":
-            return Counter(entry["path"] for entry in said["predictions"])
+            return Counter(entry["path"] for entry in document["predictions"])
         if kind == "encode":
             rows = FeatureStore.open(self._out).rows
             return Counter(picture.path for picture in rows.pictures())
-        # An adapter knows no paths: of the others there must be so many.
-        return Counter(others) if said["n_pictures"] == len(others) else Counter()
+        # An adapter has no paths, so only the number is compared.
+        return Counter(others) if document["n_pictures"] == len(others) else Counter()

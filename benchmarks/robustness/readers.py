@@ -1,6 +1,6 @@
-"""What a reader has of the folder of each command that writes, in a form that can be compared.
+"""Readers of the folders of commands, whose contents can be compared.
 
-Each reader gives None if nothing is complete yet, and fails if something is broken.
+Each reader returns None if nothing is complete yet, and raises an error if something is broken.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.robustness.artifacts import run, without_measured_anew
+from benchmarks.robustness.artifacts import run, without_measurements
 from benchmarks.robustness.materials import Materials
 from metaadapter import AdapterLibrary, FeatureStore
 from metaadapter.adapter.files import load_adapter
@@ -29,21 +29,21 @@ from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.checkpoint import load_checkpoint
 
 Content: TypeAlias = dict[str, Any]
-# float16 steps of a unit feature, plus what another batch changes in the last digits of float32.
+# The float16 steps of a unit feature, plus the differences between batches in float32.
 TOLERANCE = 2e-3
 TIMES = ("seconds", "tasks_per_second")
 PAGES = ("report.html", "report.md", "report.json")
 
 
 def differing(got: Content | None, expected: Content | None, other: Content | None = None) -> str:
-    """The names of what is not as expected; each part may be as in the `other` content instead."""
+    """The names of the parts that are neither as expected nor as in the `other` content."""
     if got is None or expected is None:
-        return "" if got is expected else "what is there"
-    right = [expected] if other is None else [expected, other]
+        return "" if got is expected else "whether there is content"
+    allowed = [expected] if other is None else [expected, other]
     return ", ".join(
         name
         for name in sorted({*got, *expected})
-        if not any(_same(got.get(name), each.get(name)) for each in right)
+        if not any(_same(got.get(name), content.get(name)) for content in allowed)
     )
 
 
@@ -83,13 +83,13 @@ def read_adapter(folder: Path, materials: Materials) -> Content | None:
 
 
 def read_library(folder: Path, materials: Materials) -> Content | None:
-    """Every file to the byte, and of each entry what a reader of an adapter has."""
+    """The bytes of every file, and the content of each entry as an adapter."""
     if not (folder / "library.json").exists():
         return None
     library = AdapterLibrary.open(folder, create=False)
     if fault := library.index().damaged:
         raise RuntimeError(f"damaged entries: {fault}")
-    if not library.names:  # which it is between its mark and its first entry
+    if not library.names:  # the mark is written before the first entry
         return None
     content: Content = {"library.json": (folder / "library.json").read_bytes()}
     for name in library.names:
@@ -104,13 +104,13 @@ def read_evaluation(folder: Path, _materials: Materials) -> Content | None:
     try:
         EvaluationRun.read(folder)
     except DataError as error:
-        # One that was given more to measure has no report until it has ended; its tables stay.
+        # An evaluation that is being extended has no report, but its tables stay.
         if "is not finished" not in str(error):
             raise
     _, proof = read_document(folder / SUMMARY_FILE, SUMMARY_SCHEMA, "")
     assert proof is not None
     return {
-        name: without_measured_anew(pd.read_csv(proof.find(name), keep_default_na=False)).to_csv()
+        name: without_measurements(pd.read_csv(proof.find(name), keep_default_na=False)).to_csv()
         for name in proof.files
         if name.endswith(".csv")
     }
@@ -163,5 +163,5 @@ def _same(first: Any, second: Any) -> bool:
 
 
 def _bytes(tensors: Mapping[str, torch.Tensor]) -> dict[str, bytes]:
-    """NaN equals NaN, and −0 is not 0."""
+    """Bytes, in which NaN equals NaN and −0 differs from 0."""
     return {name: tensor.contiguous().numpy().tobytes() for name, tensor in tensors.items()}

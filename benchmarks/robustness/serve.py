@@ -24,14 +24,14 @@ from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.image_encoder import ImageEncoder
 
 KILLS = "kills during saves"
-# More than a server at rest has; all that one request may take, and what libraries keep of it.
+# The most that the memory of the server may grow, including the caches of libraries.
 MOST_GROWTH = 400 * 2**20
-# In which some edits can be made, and none be waiting.
+# Long enough for some edits.
 LONGEST_LIFE = 1.5
 
 
 class Serve:
-    """Hostile requests to one server, one after the other; and servers that are killed."""
+    """Hostile requests to one server in a row, and servers that are killed."""
 
     KINDS = (*HOSTILE, KILLS)
 
@@ -43,14 +43,14 @@ class Serve:
         self._killed = Killed(folder / "killed", self._encoder)
 
     def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
-        """One request, and whether the server is as before; or one life that ends by a kill."""
+        """Send one request and check that the server is unchanged, or kill one server."""
         if kind == KILLS:
             return self._killed.trial(rng)
         served = self._begun()
         try:
             what, answer = HOSTILE[kind](served, rng)
         except (OSError, HTTPException) as error:
-            # A server may answer and close before a long body is sent, which breaks the sending.
+            # A server may answer and close the connection before a long body is sent.
             what, answer = f"{kind}: the connection ended ({error!r})", None
         fault = _not_a_refusal(answer) or self._harm(served)
         outcome = "no answer" if answer is None else f"{answer.status}"
@@ -73,7 +73,7 @@ class Serve:
         return self._served
 
     def _harm(self, served: Served) -> str:
-        """Tell what a request has changed, if anything."""
+        """The harm of a request to the server; "" without harm."""
         try:
             now = _project(served)
         except (OSError, HTTPException) as error:
@@ -85,23 +85,23 @@ class Serve:
 
 
 def _project(served: Served) -> Any:
-    found = served.ask("GET", "/project").json
-    return {key: found[key] for key in ("name", "classes", "tray", "names", "saved")}
+    project = served.ask("GET", "/project").json
+    return {key: project[key] for key in ("name", "classes", "tray", "names", "saved")}
 
 
 def _not_a_refusal(answer: Answer | None) -> str:
-    """What is wrong with an answer to a hostile request, if anything is."""
+    """The fault of a response to a hostile request; "" if it is a proper refusal."""
     if answer is None:
         return ""
     if 400 <= answer.status < 500:
-        said = answer.body.decode(errors="replace")
-        if answer.status == 400 and said.startswith("Invalid HTTP request"):
+        text = answer.body.decode(errors="replace")
+        if answer.status == 400 and text.startswith("Invalid HTTP request"):
             return ""
         with contextlib.suppress(ValueError, TypeError, KeyError):
-            told = json.loads(said)
-            if told["error"].endswith((".", "?")) and told["kind"]:
+            document = json.loads(text)
+            if document["error"].endswith((".", "?")) and document["kind"]:
                 return ""
-        return "" if not said else f"no sentence: {answer.status} {said[:300]}"
+        return "" if not text else f"no sentence: {answer.status} {text[:300]}"
     with contextlib.suppress(ValueError, KeyError):
         if answer.status in (200, 202) and answer.json["refused"]:
             return (
@@ -111,7 +111,7 @@ def _not_a_refusal(answer: Answer | None) -> str:
 
 
 class Killed:
-    """Servers of one project, each killed while a client edits it as fast as it can."""
+    """Servers of one project, each killed while a client edits it as fast as possible."""
 
     def __init__(self, folder: Path, encoder: ImageEncoder) -> None:
         self._folder, self._encoder = folder, encoder
@@ -137,10 +137,13 @@ class Killed:
         return self._compared(shown[0] if shown else state, what)
 
     def _edit(self, served: Served, rng: np.random.Generator) -> int:
-        """One edit of a random kind; 1 if it was shown as saved."""
+        """Make one edit of a random kind; 1 if the server confirmed it."""
         state = _project(served)
-        pictures = [*state["tray"], *(each for one in state["classes"] for each in one["pictures"])]
-        labels = [one["id"] for one in state["classes"]]
+        pictures = [
+            *state["tray"],
+            *(picture for group in state["classes"] for picture in group["pictures"]),
+        ]
+        labels = [group["id"] for group in state["classes"]]
         kind = int(rng.integers(6)) if pictures and labels else int(rng.integers(2))
         if kind == 0:
             answer = served.tell("POST", "/classes", {"name": f"class {time.monotonic_ns()}"})
@@ -148,47 +151,47 @@ class Killed:
             new = [(f"{n}.png", a_picture(time.monotonic_ns())) for n in range(3)]
             answer = served.send(new)
         elif kind in (2, 3):
-            some = {str(each): str(rng.choice(labels)) for each in rng.choice(pictures, 3)}
-            answer = served.tell("POST", "/labels", {"labels": some})
+            new_labels = {str(name): str(rng.choice(labels)) for name in rng.choice(pictures, 3)}
+            answer = served.tell("POST", "/labels", {"labels": new_labels})
         elif kind == 4:
-            gone = str(rng.choice(pictures))
-            answer = served.tell("DELETE", "/pictures", {"pictures": [gone]})
+            removed = str(rng.choice(pictures))
+            answer = served.tell("DELETE", "/pictures", {"pictures": [removed]})
         else:
             answer = served.ask("POST", str(rng.choice(["/undo", "/redo"])))
         return int(answer.status < 300)
 
     def _compared(self, shown: Any, what: str) -> Verdict:
-        """Whether the disk has what was shown, and at most the edit more that was under way."""
+        """Check that the disk has the confirmed edits, and at most the unconfirmed one."""
         contents = read_contents(self._folder / HISTORY_FILE)
         served = Served(self._folder, self._encoder)
         try:
             served.wait()
-            found = _project(served)
-            again = None if found == shown else _without_the_last(served)
+            restored = _project(served)
+            earlier = [] if restored == shown else _without_the_last(served)
         finally:
             served.kill()
-        if shown not in (found, *(again or ())):
-            detail = f"shown: {shown}\nfound: {found}"[:3000]
+        if shown not in (restored, *earlier):
+            detail = f"shown: {shown}\nrestored: {restored}"[:3000]
             return Verdict("lost", what, failed=True, detail=detail)
         files = self._folder / "pictures"
         for picture in contents.pictures:
             if id_of(file_hash(files / picture)) != picture:
                 return Verdict("lost", what, failed=True, detail=f"the file of {picture}")
-        return Verdict("as shown" if found == shown else "one edit more", what)
+        return Verdict("as shown" if restored == shown else "one edit more", what)
 
 
 def _without_the_last(served: Served) -> list[Any]:
-    """The states that one edit under way can have come from: it, an undo or a redo taken back."""
+    """The states before the last edit, which may be an undo or a redo."""
     states = []
-    for back, forth in (("/undo", "/redo"), ("/redo", "/undo")):
-        if served.ask("POST", back).status == 200:
+    for reverse, repeat in (("/undo", "/redo"), ("/redo", "/undo")):
+        if served.ask("POST", reverse).status == 200:
             states.append(_project(served))
-            served.ask("POST", forth)
+            served.ask("POST", repeat)
     return states
 
 
 def a_picture(number: int) -> bytes:
-    """A small picture that no other number has."""
+    """A small picture, different for each number."""
     rng = np.random.default_rng(number)
     file = io.BytesIO()
     Image.fromarray(rng.integers(0, 256, (24, 24, 3), np.uint8)).save(file, "PNG")

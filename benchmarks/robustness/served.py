@@ -1,4 +1,4 @@
-"""The server of `metaadapter serve` in a forked process, and a client that asks it anything."""
+"""The server of `metaadapter serve` in a forked process, with a client for any request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BOUNDARY = "as-curl-has-it"
 
 
 class Answer(NamedTuple):
-    """The answer of the server to one request."""
+    """The response of the server to one request."""
 
     status: int
     body: bytes
@@ -47,7 +47,7 @@ class Served:
         self.access = Access.at(self.port)
         sys.stdout.flush()
         with warnings.catch_warnings():
-            # Threads of libraries, which wait for work, need not be in the other process.
+            # The other process does not need the idle threads of libraries.
             warnings.simplefilter("ignore", DeprecationWarning)
             self.pid = os.fork()
         if self.pid:
@@ -65,18 +65,18 @@ class Served:
             os._exit(code)
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
-        """One request with the token, on a connection of its own."""
+        """Send a request with the token on a new connection."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=SECONDS_TO_ANSWER)
-        given = {"Authorization": f"Bearer {self.access.token}", "Connection": "close"}
+        defaults = {"Authorization": f"Bearer {self.access.token}", "Connection": "close"}
         try:
-            connection.request(method, path, body, given | headers)
+            connection.request(method, path, body, defaults | headers)
             response = connection.getresponse()
             return Answer(response.status, response.read())
         finally:
             connection.close()
 
     def tell(self, method: str, path: str, value: object) -> Answer:
-        """One request with a JSON document."""
+        """Send a request with a JSON document."""
         head = {"Content-Type": "application/json"}
         return self.ask(method, path, json.dumps(value).encode(), **head)
 
@@ -90,7 +90,7 @@ class Served:
         return socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS_TO_ANSWER)
 
     def wait(self) -> None:
-        """Wait until it answers."""
+        """Wait until the server answers."""
         end = time.monotonic() + SECONDS_TO_ANSWER
         while time.monotonic() < end:
             with contextlib.suppress(OSError):
@@ -101,7 +101,7 @@ class Served:
 
     @property
     def memory(self) -> int:
-        """The bytes of memory that it has, as Linux tells."""
+        """The resident memory of the server in bytes, as Linux reports it."""
         (line,) = [
             line
             for line in Path(f"/proc/{self.pid}/status").read_text().splitlines()
@@ -110,7 +110,7 @@ class Served:
         return 1024 * int(line.split()[1])
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the server."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
@@ -118,7 +118,7 @@ class Served:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when the one that made it has ended, however that came."""
+    """End this process when its parent has ended."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""What a trial of the campaign is, and what each of its sections has to offer."""
+"""Trials, and the interface of their sections."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 
 
 class Verdict(NamedTuple):
-    """How one trial ended."""
+    """The result of one trial."""
 
     outcome: str
-    """A few words, to be counted."""
+    """A few words, which are counted."""
     what: str
-    """A description of what was done."""
+    """A description of the trial."""
     failed: bool = False
     detail: str = ""
-    """What was found, where the trial failed."""
+    """The reason if the trial failed."""
 
 
 class Section(Protocol):
-    """Trials that have one thing to show; made with a folder of its own to work in."""
+    """Trials of one property; created with its own folder."""
 
     KINDS: Sequence[str]
 
     def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
-        """One trial of a kind; all that is random in it is drawn from `rng`."""
+        """Run one trial of a kind, with all random draws from `rng`."""

@@ -1,4 +1,4 @@
-"""Two commands write to one folder at once: each has its turn, or is told of the other one."""
+"""Two commands write to one folder at the same time: one waits, or is refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from benchmarks.robustness.writers import (
     library_command,
 )
 
-# What the second one is to do, where it is not what the first one does.
+# The second command, if it differs from the first.
 SECOND = {
     "adapt": adapt_command("other_store"),
     "adapt over": adapt_command("other_store"),
@@ -36,15 +36,15 @@ REFUSALS = ("another run is writing", "is not empty")
 
 
 class Pair(NamedTuple):
-    """A folder, what the second writer does, and what then is right, by who wrote."""
+    """A folder, the second command, and the expected contents by which commands succeeded."""
 
     work: Work
     second: Command
-    right: dict[tuple[bool, bool], list[Content | None]]
+    expected: dict[tuple[bool, bool], list[Content | None]]
 
 
 class TwoWriters:
-    """The first writer is stopped at a random call; meanwhile the second one has all the time."""
+    """The first command is stopped at a random call while the second one runs."""
 
     KINDS = tuple(kind for kind, writer in WRITERS.items() if writer.is_whole)
 
@@ -64,33 +64,33 @@ class TwoWriters:
                     raise RuntimeError(str(ending))
             after[commands] = work.read()
         both = [after[first, second], after[second, first]]
-        right = {
+        expected = {
             (True, False): [after[first,]],
             (False, True): [after[second,]],
             (True, True): both,
         }
-        return Pair(work, second, right)
+        return Pair(work, second, expected)
 
     def trial(self, kind: str, rng: np.random.Generator) -> Verdict:
-        work, second, right = self._pair(kind)
+        work, second, expected = self._pair(kind)
         work.begin()
-        at = int(rng.integers(1, work.n_changes + 1))
-        what = f"the first one stopped at call {at}"
-        first = work.start(Changes(work.out, at, SIGSTOP).begin)
+        call = int(rng.integers(1, work.n_changes + 1))
+        what = f"the first one stopped at call {call}"
+        first = work.start(Changes(work.out, call, SIGSTOP).begin)
         has_stopped = first.stopped()
-        its_end = work.run(command=second)
+        second_ending = work.run(command=second)
         if has_stopped:
-            first.go_on()
-        endings = [first.ended(), its_end]
+            first.resume()
+        endings = [first.ended(), second_ending]
         for ending in endings:
             if ending.code and not _is_refused(ending):
                 return Verdict("fault", what, failed=True, detail=str(ending))
-        won = endings[0].code == 0, endings[1].code == 0
-        if won not in right:
-            return Verdict("nobody won", what, failed=True, detail=" ".join(map(str, endings)))
-        if fault := work.fault(*right[won]):
-            return Verdict("not whole", what, failed=True, detail=f"{won}: {fault}")
-        return Verdict("in turn" if all(won) else "one refused", what)
+        succeeded = endings[0].code == 0, endings[1].code == 0
+        if succeeded not in expected:
+            return Verdict("both failed", what, failed=True, detail=" ".join(map(str, endings)))
+        if fault := work.fault(*expected[succeeded]):
+            return Verdict("not whole", what, failed=True, detail=f"{succeeded}: {fault}")
+        return Verdict("in turn" if all(succeeded) else "one refused", what)
 
 
 def _is_refused(ending: Ending) -> bool:

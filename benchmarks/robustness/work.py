@@ -1,4 +1,4 @@
-"""The folder that a command writes to: as it was before, as it is after, and as it is now."""
+"""The folder of a command: its contents before, after, and now."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ TEMPORARY = (".new", ".tmp")
 
 
 class Work:
-    """The folder that a command writes to: as before, as after, and as it is now."""
+    """The folder of a command: its contents before, after, and now."""
 
     def __init__(self, folder: Path, materials: Materials, writer: Writer) -> None:
-        """Let the command run once as a model for the trials."""
+        """Run the command once, undisturbed, as the reference of the trials."""
         self.materials, self.writer = materials, writer
         self.disk, self._start, self.scratch = (folder / name for name in ("disk", "start", "said"))
-        for each in (folder, self.disk, self.scratch):
-            each.mkdir()
+        for new_folder in (folder, self.disk, self.scratch):
+            new_folder.mkdir()
         self.out = self.disk / "out"
         if writer.before:
             writer.before(materials, self.out)
@@ -45,49 +45,51 @@ class Work:
         self._names = self._names_now()
 
     def begin(self) -> None:
-        """Make the folder as it was before."""
+        """Restore the folder to its contents before the command."""
         shutil.rmtree(self.out, ignore_errors=True)
         if self._start.exists():
             shutil.copytree(self._start, self.out)
 
     def start(self, *prepare: Callable[[], object], command: Command | None = None) -> Child:
-        """Give the command, or another one, in a process of its own."""
+        """Start the command, or another one, in its own process."""
         arguments = (command or self.writer.command)(self.materials, self.out)
         return Child(arguments, self.scratch, self.materials.prepare, do_not_wait, *prepare)
 
     def run(self, *prepare: Callable[[], object], command: Command | None = None) -> Ending:
-        """Give the command, or another one, and wait for its end."""
+        """Run the command, or another one, to its end."""
         return self.start(*prepare, command=command).ended()
 
-    def fault(self, *right: Content | None) -> str:
-        """What is wrong with the folder if it should have one of these contents, if anything is."""
+    def fault(self, *expected: Content | None) -> str:
+        """The fault of the folder if it has none of the expected contents; "" without a fault."""
         try:
-            damaged = [f"{path.name}: {said}" for path, said in check_files(self.out) if said != ""]
-            found = self.read()
+            damaged = [
+                f"{path.name}: {fault}" for path, fault in check_files(self.out) if fault != ""
+            ]
+            content = self.read()
             self.writer.kept(self.out)
         except Exception as error:
             return f"cannot be read: {error!r}"
         if damaged:
-            return f"not proven: {damaged}"
+            return f"damaged: {damaged}"
         if self.writer.is_whole:
-            others = [differing(found, each) for each in right]
+            differences = [differing(content, whole) for whole in expected]
         else:
-            others = [differing(found, *right)]
-        return "" if "" in others else f"not as it should be: {' | '.join(others)}"
+            differences = [differing(content, *expected)]
+        return "" if "" in differences else f"not as expected: {' | '.join(differences)}"
 
     def fault_when_done(self) -> str:
-        """What is wrong with the folder after the command was given once more."""
+        """The fault of the folder after the command has run once more; "" without a fault."""
         was_done = not differing(self.read(), self.new)
         ending = self.run()
         if ending.code and not (self.writer.once and was_done and ending.code in (2, 3)):
-            return f"the same command does not go on: {ending}"
+            return f"the same command does not continue: {ending}"
         if fault := self.fault(self.new):
             return fault
-        left = self._names_now() ^ self._names
-        if self.writer.once:  # not written again, nothing was tidied up
-            left = {name for name in left if not name.endswith(TEMPORARY)}
-        if left:
-            return f"files that an unharmed run does not leave, or lacks: {sorted(left)}"
+        names = self._names_now() ^ self._names
+        if self.writer.once:  # the command did not write again, so it removed nothing
+            names = {name for name in names if not name.endswith(TEMPORARY)}
+        if names:
+            return f"too many files, or missing ones: {sorted(names)}"
         return ""
 
     def _names_now(self) -> set[str]:
@@ -102,15 +104,15 @@ class Work:
 
 
 def do_not_wait() -> None:
-    """In a process that is killed soon, a block of features must not wait for two seconds.
+    """Write blocks of features at once, and wait only briefly for the lock of another writer.
 
-    Nor must a writer wait long for another one, which is stopped.
+    Trials kill or stop a process within a second.
     """
     feature_cache.FILE_SECONDS = 0.0
     files.SECONDS_TO_WAIT = library_folder.SECONDS_TO_WAIT = 0.2
 
 
 def works(folder: Path) -> Callable[[str], Work]:
-    """The work of each kind of writer in a folder, made when it is first asked for."""
+    """The work of each kind of writer in a folder, created when it is first needed."""
     materials = Materials(folder / "materials")
     return cache(lambda kind: Work(folder / kind, materials, WRITERS[kind]))

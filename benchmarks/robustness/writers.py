@@ -1,4 +1,4 @@
-"""Every command that writes: what it begins with, how it is given, and who reads its folder."""
+"""All commands that write a folder: its state before, the command line, and the reader."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Writer(NamedTuple):
     """A command that writes to a folder."""
 
     command: Command
-    """The command line, which is also given again after a kill."""
+    """The command line, which runs again after a kill."""
     read: Callable[[Path, Materials], Content | None]
     before: Callable[[Materials, Path], object] | None = None
-    """Makes the folder as it is before; None if there is none."""
+    """Creates the folder before the command; None if there is none."""
     kept: Callable[[Path], set[Any]] = lambda _folder: set()
-    """Finished parts of the work, which no kill may take away."""
+    """The finished parts of the work, which a kill must not remove."""
     is_whole: bool = True
-    """A reader has all files of before, or all new ones."""
+    """A reader gets all old files, or all new ones."""
     once: bool = False
-    """Given again after it was done, the command says so."""
+    """The command refuses to run again when it is done."""
 
 
 def _encode(pictures: str) -> Command:
@@ -75,7 +75,7 @@ def add_command(label: str, store: str) -> Command:
 
 
 def library_command(verb: str, name: str, adapter: str = "") -> Command:
-    """`add` an adapter under a name, `replace` what has it, or `remove` it."""
+    """`add` or `replace` an entry with an adapter, or `remove` it."""
     if verb == "remove":
         return lambda _, out: ["library", "remove", out, name, "--quiet"]
     more = ["--replace"] if verb == "replace" else []
@@ -85,7 +85,7 @@ def library_command(verb: str, name: str, adapter: str = "") -> Command:
 
 
 def _library(materials: Materials, out: Path) -> None:
-    """Three entries, of which the index is up to date, as after a question to all of them."""
+    """Create a library of three entries with an up-to-date index."""
     for name, adapter in (("a", "adapter"), ("b", "other_adapter"), ("c", "adapter")):
         must(*library_command("add", name, adapter)(materials, out))
     AdapterLibrary.open(out).index()
