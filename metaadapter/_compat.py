@@ -20,11 +20,7 @@ version 2. In a checkout, `make test` installs it as needed. Elsewhere (a C comp
 
 
 def import_learn2learn() -> ModuleType:
-    """Import learn2learn, which takes about a second.
-
-    Raises:
-        MissingPackage: It is missing or does not load; the message says how to install it.
-    """
+    """Import learn2learn (about a second); `MissingPackage` says how to install it."""
     # learn2learn imports gym, which asks its users to move on: only learn2learn's authors can.
     with suppress(ImportError):
         import_module("gym_notices.notices").notices.clear()
@@ -32,11 +28,7 @@ def import_learn2learn() -> ModuleType:
 
 
 def import_higher() -> ModuleType:
-    """Import higher, with which the tests check gradients through an inner loop.
-
-    Raises:
-        MissingPackage: It is missing, or does not load beside the installed torch.
-    """
+    """Import higher, with which the tests check gradients; `MissingPackage` if it does not load."""
     return _import_or_explain("higher", "    pip install higher==0.2.1")
 
 

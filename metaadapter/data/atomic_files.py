@@ -14,14 +14,8 @@ Content: TypeAlias = bytes | str | Callable[[IO[bytes]], object]
 def replace_file(path: Path, content: Content) -> None:
     """Create or replace a file in one step, in a folder that exists.
 
-    A reader sees either the old file or the new one, also after a crash.
-
-    Args:
-        path: The file.
-        content: Bytes, text (written as UTF-8), or a function that writes into an open file.
-
-    Raises:
-        OSError: The file cannot be written, and is as before.
+    A reader sees either the old file or the new one, also after a crash or an `OSError`. The
+    content is bytes, text (written as UTF-8), or a function that writes into an open file.
     """
     unfinished = path.with_name(f"{path.name}.tmp")
     # A link to another file, or a pipe, may have this name.

@@ -49,10 +49,8 @@ class UnreadableImage(DataError):
 def as_picture(image: Any) -> Picture:
     """Reduce an `ImageInput` to a path, a crop, bytes or an open picture; nothing is decoded.
 
-    A file object is read whole, from its beginning if it can be rewound.
-
-    Raises:
-        UsageError: The input, or the shape or type of an array, is of another kind.
+    A file object is read whole, from its beginning if it can be rewound. Other inputs, and arrays
+    of another shape or type, are a `UsageError`.
     """
     if isinstance(image, Image.Image | Crop):
         return image

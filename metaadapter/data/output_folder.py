@@ -27,16 +27,10 @@ def require_own_or_empty(
     *,
     instead: str = "give --out an empty or new folder",
 ) -> None:
-    """Check that an existing folder may be written to: it is empty, or has results of this kind.
-
-    Args:
-        folder: The folder.
-        marks: Names of files that mark a folder of this kind, finished or not.
-        kind: The kind of results, such as "feature store".
-        instead: What the user can do instead, for the message.
+    """Check that an existing folder is empty, or has one of the files that mark such results.
 
     Raises:
-        DataError: The folder has other files and none of the marks.
+        DataError: It has other files alone; the message ends with what the user can do `instead`.
     """
     if any((folder / f"{name}{end}").exists() for name in marks for end in UNFINISHED):
         return
@@ -55,10 +49,8 @@ def write_errors(
 ) -> Iterator[None]:
     """Turn the `OSError` of a failed write (disk full, no permission) into a `DataError`.
 
-    Args:
-        owner: The results that are written, such as "the feature store birds/".
-        kept: A sentence on what is on disk nevertheless, and how to continue.
-        instead: What the user can do as a last resort.
+    The message names the owner, as in "the feature store birds/". `kept` is a sentence on what is
+    on disk and how to continue, and `instead` is the last resort.
     """
     try:
         yield
@@ -72,11 +64,7 @@ def write_errors(
 
 
 def require_no_link(path: Path) -> None:
-    """Check that a path is no link, so that writing to it changes nothing elsewhere.
-
-    Raises:
-        DataError: It is a link.
-    """
+    """Raise a `DataError` if a path is a link, so that writing to it changes nothing elsewhere."""
     if path.is_symlink():
         raise DataError(
             f"{path} is a link, and writing to it would change a file elsewhere; replace the link "
@@ -117,17 +105,11 @@ def hold_lock(
     """Hold a lock file while a block runs; on a drive that cannot lock, warn and continue.
 
     The system frees the lock when the process ends, also if it is killed. The file stays, since
-    removing it would let two later runs lock two files.
-
-    Args:
-        file: The lock file.
-        owner: The results that are written, such as "the feature store birds/".
-        reentrant: A thread that holds the lock may take it again.
-        wait: Seconds to wait for another process that holds the lock.
-        instead: What the user can do instead, for the message.
+    removing it would let two later runs lock two files. A thread may take a `reentrant` lock twice.
 
     Raises:
-        DataError: Another process holds the lock, or the file cannot be locked.
+        DataError: Another process holds the lock for more than `wait` seconds, or the file cannot
+            be locked. The message names the owner and what the user can do `instead`.
     """
     from filelock import FileLock, Timeout
 

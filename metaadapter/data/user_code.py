@@ -33,12 +33,9 @@ def load_user_code(name: str, *, kind: str) -> Any:
     The file is run, because the user has named it; no file on a disk makes code run by itself. Its
     folder is searched for modules as well, but last: a user's copy.py must not replace Python's.
 
-    Args:
-        name: FILE.py:NAME.
-        kind: The kind of code, such as "encoder", for messages.
-
     Raises:
-        UsageError: There is no such file or name, or the file cannot be run.
+        UsageError: There is no such file or name, or the file cannot be run; the message names the
+            `kind` of code, such as "encoder".
     """
     file, _, attribute = name.rpartition(":")
     path = Path(file)

@@ -50,11 +50,7 @@ def default_blocks(whitened: Collection[str], *, second: bool = False) -> tuple[
 
 
 def require_second(names: Collection[str], *, second: bool, encoder: str) -> None:
-    """Check that `second` is among the blocks if and only if the encoder has a second tower.
-
-    Raises:
-        UsageError: It is missing, or there is no such tower.
-    """
+    """Raise a `UsageError` unless `second` is a block exactly if the encoder has such a tower."""
     if second and "second" not in names:
         raise UsageError(
             f"the blocks {', '.join(names)} leave out the second image tower of the encoder "

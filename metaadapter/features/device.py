@@ -12,11 +12,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 def choose_device(device: str | None) -> torch.device:
-    """Choose a device by name; the fastest on this machine for None and "auto".
-
-    Raises:
-        UsageError: There is no such device.
-    """
+    """The device of a name, or a `UsageError`; for None and "auto" the fastest of this machine."""
     if device is None or device == "auto":
         return torch.device(_fastest())
     try:
@@ -45,11 +41,7 @@ def _fastest() -> str:
 
 
 def require_precision(precision: str, device: torch.device) -> None:
-    """Check that a precision exists and suits the device.
-
-    Raises:
-        UsageError: It does not.
-    """
+    """Raise a `UsageError` unless the precision exists and suits the device."""
     if precision not in get_args(Precision):
         raise UsageError(f"unknown precision {precision!r}; choose fp32, bf16 or fp16")
     if precision == "fp16" and device.type == "cpu":

@@ -114,11 +114,7 @@ def part_readable(
 
 
 def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> None:
-    """Check that at least one picture could be read.
-
-    Raises:
-        DataError: There are no pictures, or none could be read; the message names the first ones.
-    """
+    """Raise a `DataError` that names the first pictures unless at least one could be read."""
     if not n_pictures:
         raise DataError("there are no pictures to encode; name a folder or a list that has some")
     if len(quarantined) == n_pictures:
@@ -129,11 +125,7 @@ def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> Non
 
 
 def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictures:
-    """Read the pictures of a feature store, or of one of its splits.
-
-    Raises:
-        DataError: The store has no such split.
-    """
+    """Read the pictures of a store, or of one of its splits; `DataError` if there is no such."""
     pictures = store.rows.pictures()
     whole = EncodedPictures(tuple(pictures), store.mean_features()[0])
     if split is None or split == "all":

@@ -71,11 +71,7 @@ def mean_over_templates(
 
 
 def require_names(names: Sequence[str]) -> None:
-    """Check that names are a list of texts, none of them empty.
-
-    Raises:
-        UsageError: They are not.
-    """
+    """Raise a `UsageError` unless names are a list of texts, none of them empty."""
     if isinstance(names, str):
         raise UsageError(f"expected a list of class names, got the single name {names!r}")
     if not all(name.strip() for name in names):

@@ -40,11 +40,7 @@ class Whitening(NamedTuple):
         return cls(centre.float(), ((directions * root) @ directions.T).float())
 
     def require_width(self, width: int, *, owner: str) -> None:
-        """Check that the whitening fits blocks of this width of the encoder `owner`.
-
-        Raises:
-            IncompatibleArtifact: It is of another width.
-        """
+        """Raise `IncompatibleArtifact` unless the blocks of the encoder `owner` are this wide."""
         if len(self.centre) != width:
             raise IncompatibleArtifact(
                 f"{WHITENING_FILE} of the encoder {owner} is for a block {len(self.centre)} wide, "

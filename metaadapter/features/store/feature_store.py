@@ -150,25 +150,23 @@ class FeatureStore:
         features = _load(paths["features"], folder, np.float16)
         texts = _load(paths["texts"], folder, np.float32) if header.classes else None
         dim, n_rows, n_classes = header.recipe.dim, header.n_rows, len(header.classes)
+        names, n_views = (
+            {content: path.name for content, path in paths.items()},
+            header.recipe.n_views,
+        )
+        fault = ""
         if (*features.shape, len(rows)) != (n_rows, dim, n_rows):
-            raise _damaged(
-                folder,
-                f"store.json names {n_rows} rows of {dim} numbers, {paths['rows'].name} has "
-                f"{len(rows)} rows, and {paths['features'].name} is {features.shape}",
+            fault = (
+                f"{n_rows} rows of {dim} numbers, {names['rows']} has {len(rows)} rows, and "
+                f"{names['features']} is {features.shape}"
             )
-        if n_rows % header.recipe.n_views or not rows.has_views(header.recipe.n_views):
-            raise _damaged(
-                folder,
-                f"store.json names {header.recipe.n_views} views of each picture, and "
-                f"{paths['rows'].name} others",
-            )
+        elif n_rows % n_views or not rows.has_views(n_views):
+            fault = f"{n_views} views of each picture, and {names['rows']} others"
+        elif texts is not None and texts.shape != (n_classes, dim):
+            fault = f"{n_classes} classes and {dim} numbers, and {names['texts']} is {texts.shape}"
+        if fault:
+            raise _damaged(folder, f"store.json names {fault}")
         if texts is not None:
-            if texts.shape != (n_classes, dim):
-                raise _damaged(
-                    folder,
-                    f"store.json names {n_classes} classes and {dim} numbers, and "
-                    f"{paths['texts'].name} is {texts.shape}",
-                )
             texts = np.array(texts)
             _require_unit_rows(paths["texts"], texts, zeros=True)
         return cls(folder, header, proof, rows, texts, features)

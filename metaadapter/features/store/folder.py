@@ -19,8 +19,7 @@ REMEDY = "restore it from a copy, or run the same `metaadapter encode` with a ne
 def hold_folder(folder: Path) -> Iterator[None]:
     """Create the folder of a store if it is missing, and lock it until the block or process ends.
 
-    Raises:
-        DataError: Another process has locked it, or it has other files.
+    A folder that another process has locked, or that has other files, is a `DataError`.
     """
     with write_errors(f"the feature store {folder}", "Nothing was changed."):
         folder.mkdir(parents=True, exist_ok=True)

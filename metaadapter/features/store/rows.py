@@ -58,11 +58,7 @@ class StoreRows:
 
     @classmethod
     def read(cls, path: Path) -> StoreRows:
-        """Read a table of `write_rows`.
-
-        Raises:
-            DataError: The columns are different, or a line is broken.
-        """
+        """Read a table of `write_rows`; other columns or a broken line are a `DataError`."""
         try:
             with regular(path).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
                 lines = csv.reader(file)
