@@ -1,0 +1,233 @@
+"""Adapters of labelled pictures with unlabelled ones, of names alone, and predictions together."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from metaadapter.adapter.files import load_adapter, store_adapter
+from metaadapter.data.decode import content_hash
+from metaadapter.errors import DataError, UsageError
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.extraction import encode_to_store
+from metaadapter.workflow import pool
+from metaadapter.workflow.adapting import adapt
+from metaadapter.workflow.adding import add
+from metaadapter.workflow.class_names import ClassNames
+from metaadapter.workflow.estimator import MetaAdapterClassifier
+from metaadapter.workflow.labelled_pictures import Selection
+from metaadapter.workflow.predicting import predict
+
+NAMES = ["heron", "lynx", "red_fox"]
+
+
+@pytest.fixture
+def loaded(encoder):
+    return FrozenEncoder.load(str(encoder))
+
+
+@pytest.fixture
+def fitted(labelled, loaded):
+    """The classifier of the labelled pictures, with a pool or without."""
+    paths = sorted(labelled.glob("*/*.png"))
+    y = [path.parent.name for path in paths]
+
+    def fit(unlabelled=None):
+        classifier = MetaAdapterClassifier({label: label for label in y}, encoder=loaded)
+        return classifier.fit(loaded.encode_images(paths), y, unlabelled=unlabelled)
+
+    return fit
+
+
+def test_adapt__unlabelled_folder__agrees_with_the_classifier(
+    labelled, unlabelled, encoder, loaded, fitted
+):
+    adapted = adapt(labelled, unlabelled=unlabelled, encoder=str(encoder))
+
+    U = loaded.encode_images(sorted(unlabelled.iterdir()))
+    classifier, before = fitted(U), fitted()
+    np.testing.assert_allclose(
+        adapted.adapter.weights.classes, classifier.adapter_.classes, atol=1e-6
+    )
+    effect = adapted.pool_effect
+    assert effect.n == adapted.adapter.config.n_unlabelled == 6
+    assert effect.changed == pytest.approx((before.predict(U) != classifier.predict(U)).mean())
+    shares = [(classifier.predict(U) == label).mean() for label in classifier.classes_]
+    assert effect.shares == pytest.approx(shares)
+
+
+def test_adapt__unlabelled_feature_store__gives_the_adapter_of_its_pictures(
+    run_encode, labelled, unlabelled, encoder
+):
+    stores = {source: run_encode(source) for source in (labelled, unlabelled)}
+    sources = [
+        (labelled, unlabelled),
+        (labelled, stores[unlabelled]),
+        (stores[labelled], stores[unlabelled]),
+        (stores[labelled], unlabelled),
+    ]
+
+    first, *others = (
+        adapt(
+            support,
+            unlabelled=source,
+            encoder=str(encoder) if support == labelled else None,
+        ).adapter.weights
+        for support, source in sources
+    )
+
+    for other in others:
+        np.testing.assert_allclose(other.classes, first.classes, atol=1e-6)
+
+
+def test_adapt__copies_of_labelled_pictures__are_left_out_with_a_warning(
+    labelled, unlabelled, encoder, tmp_path
+):
+    folder = shutil.copytree(unlabelled, tmp_path / "new")
+    shutil.copy(labelled / "heron" / "0.png", folder / "seen before.png")
+    shutil.copy(folder / "lynx-0.png", folder / "twice.png")
+
+    adapted = adapt(labelled, unlabelled=folder, encoder=str(encoder))
+
+    assert any("2 unlabelled picture(s) are copies" in each for each in adapted.unlabelled.warnings)
+    assert adapted.adapter.config.n_unlabelled == 6
+
+
+def test_adapt__more_than_the_most_unlabelled__are_drawn_by_the_seed(
+    labelled, unlabelled, encoder, monkeypatch
+):
+    monkeypatch.setattr(pool, "MOST_UNLABELLED", 4)
+
+    adapted = [
+        adapt(
+            labelled,
+            unlabelled=unlabelled,
+            encoder=str(encoder),
+            selection=Selection(seed=seed),
+        )
+        for seed in (0, 0, 1)
+    ]
+
+    (warning, *_) = adapted[0].unlabelled.warnings
+    assert "of 6 unlabelled pictures 4 are used" in warning
+    rows = [each.adapter.support.pool_TUD[0].numpy() for each in adapted]
+    assert (rows[0] == rows[1]).all()
+    assert rows[2].shape == rows[0].shape
+    assert (rows[2] != rows[0]).any()
+
+
+def test_adapt__names_alone__is_zero_shot_and_with_a_pool_learns_from_it(
+    unlabelled, encoder, loaded
+):
+    alone = adapt(classes=NAMES, encoder=str(encoder)).adapter.weights
+    pooled = adapt(classes=NAMES, unlabelled=unlabelled, encoder=str(encoder)).adapter.weights
+
+    texts = loaded.encode_texts(["heron", "lynx", "red fox"])
+    rows = loaded.encode_images(sorted(unlabelled.iterdir()))
+    expected = loaded.logit_scale * rows @ texts.T
+    logits = rows @ (alone.logit_scale * alone.classes).numpy().T + alone.class_bias.numpy()
+    np.testing.assert_allclose(
+        logits - logits.mean(1, keepdims=True),
+        expected - expected.mean(1, keepdims=True),
+        atol=1e-4,
+    )
+    assert (pooled.classes - alone.classes).abs().max() > 1e-3
+
+
+def test_adapt__names_with_a_text__are_read_as_the_text(encoder):
+    names = ClassNames(texts={"fox": "small red animal"})
+
+    adapted = adapt(classes=["heron", "fox"], class_names=names, encoder=str(encoder))
+
+    assert adapted.adapter.config.class_names == ["small red animal", "heron"]
+
+
+def test_adapt__one_name__is_refused(encoder):
+    with pytest.raises(UsageError, match="at least two"):
+        adapt(classes=["heron"], encoder=str(encoder))
+
+
+def test_adapt__names_beside_pictures__are_refused(labelled, encoder):
+    with pytest.raises(UsageError, match="not both"):
+        adapt(labelled, classes=NAMES, encoder=str(encoder))
+
+
+def test_adapt__unlabelled_pictures_that_cannot_be_read__are_an_error(labelled, encoder, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+
+    with pytest.raises(DataError, match=r"broken\.png"):
+        adapt(labelled, unlabelled=tmp_path, encoder=str(encoder))
+
+
+def test_predict__together__learns_from_the_pictures_and_leaves_the_adapter(
+    adapter, unlabelled, loaded, fitted, tmp_path
+):
+    before = {path.name: content_hash(path) for path in adapter.iterdir() if path.name != ".lock"}
+
+    predicted = predict(adapter, [unlabelled], together=True)
+
+    U = loaded.encode_images(sorted(unlabelled.iterdir()))
+    expected = fitted(U).predict_proba(U)
+    rows = [list(each.probabilities.values()) for each in predicted.predictions()]
+    np.testing.assert_allclose(rows, expected, atol=1e-6)
+    assert {
+        path.name: content_hash(path) for path in adapter.iterdir() if path.name != ".lock"
+    } == before
+    store_adapter(tmp_path / "kept", predicted.adapter)
+    again = predict(tmp_path / "kept", [unlabelled]).predictions()
+    np.testing.assert_allclose([[*each.probabilities.values()] for each in again], rows, rtol=1e-9)
+
+
+def test_predict__together_with_an_adapter_that_has_a_pool__keeps_that_too(
+    labelled, unlabelled, encoder, tmp_path
+):
+    first, second = sorted(unlabelled.iterdir())[:3], sorted(unlabelled.iterdir())[2:]
+    for picture in first:
+        (tmp_path / "first").mkdir(exist_ok=True)
+        shutil.copy(picture, tmp_path / "first")
+    adapt(labelled, unlabelled=tmp_path / "first", encoder=str(encoder)).save(tmp_path / "a")
+    whole = adapt(labelled, unlabelled=unlabelled, encoder=str(encoder)).adapter
+
+    grown = predict(tmp_path / "a", second, together=True).adapter
+
+    # One of the pictures is in both halves.
+    assert grown.config.n_unlabelled == whole.config.n_unlabelled == 6
+    np.testing.assert_allclose(grown.weights.classes, whole.weights.classes, atol=1e-3)
+
+
+def test_predict__together_without_the_support__is_refused_before_pictures_are_read(
+    adapter, tmp_path
+):
+    bare = replace(load_adapter(adapter), support=None, picture_hashes=())
+    store_adapter(tmp_path / "bare", bare)
+
+    with pytest.raises(UsageError, match="saved without its support features"):
+        predict(tmp_path / "bare", [tmp_path / "nothing here"], together=True)
+
+
+def test_add__pictures_of_the_pool__leave_it(labelled, unlabelled, encoder, tmp_path):
+    adapt(labelled, unlabelled=unlabelled, encoder=str(encoder)).save(tmp_path / "a")
+    pictures = sorted(unlabelled.glob("heron-*.png"))
+
+    grown = add(tmp_path / "a", "blue heron", pictures).adapter
+
+    assert grown.config.n_unlabelled == grown.support.n_pool == 6 - len(pictures)
+
+
+@pytest.fixture
+def run_encode(loaded, tmp_path):
+    """Encodes a folder of pictures into a feature store."""
+
+    def encode(source):
+        from metaadapter.data.reader import read_images
+
+        is_labelled = any(path.is_dir() for path in source.iterdir())
+        table = read_images(source, labelled=is_labelled, n_classes=1)
+        store = tmp_path / f"store of {source.name}"
+        encode_to_store(table, loaded, store)
+        return store
+
+    return encode
