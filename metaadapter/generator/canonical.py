@@ -72,12 +72,12 @@ def canonicalise(support: Support) -> CanonicalSupport:
     text_mask_TN = support.class_mask_TN & (text_TND != 0).any(-1)
     present_TNK1 = shot_mask_TNK[..., None].to(text_TND.dtype)
     n_shot_TN = shot_mask_TNK.sum(-1).to(text_TND.dtype)
-    image_centre_TD = _masked_mean(support.means_TND, shot_mask_TNK.any(-1))
+    image_centre_TD = masked_mean(support.means_TND, shot_mask_TNK.any(-1))
     raw_TNKD = support.shots_TNKD
     shots_TNKD = (raw_TNKD - image_centre_TD[:, None, None]) * present_TNK1
     image_spread_T = _spread(shots_TNKD.flatten(1, 2), shot_mask_TNK.flatten(1))
     shots_TNKD = shots_TNKD / image_spread_T[:, None, None, None]
-    text_centre_TD = _masked_mean(text_TND, text_mask_TN)
+    text_centre_TD = masked_mean(text_TND, text_mask_TN)
     texts_TND = (text_TND - text_centre_TD[:, None]) * text_mask_TN[..., None]
     text_spread_T = _spread(texts_TND, text_mask_TN)
     return CanonicalSupport(
@@ -112,8 +112,10 @@ def _block_lengths(support: Support, rows_TNKD: Tensor) -> Float[Tensor, "T P"]:
     return (squares_TP / support.n_pictures_T[:, None]).sqrt()
 
 
-def _masked_mean(rows_TXD: Tensor, mask_TX: Tensor) -> Tensor:
-    """Return the (T, D) mean of the rows where the mask is true; 0 without any."""
+def masked_mean(
+    rows_TXD: Float[Tensor, "T X D"], mask_TX: Bool[Tensor, "T X"]
+) -> Float[Tensor, "T D"]:
+    """Return the mean of the rows under the mask; 0 without any."""
     weight_TX1 = mask_TX[..., None].to(rows_TXD.dtype)
     return (rows_TXD * weight_TX1).sum(1) / weight_TX1.sum(1).clamp(min=1)
 

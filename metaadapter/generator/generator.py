@@ -20,11 +20,9 @@ from metaadapter.generator.left_out_predictions import LeftOutPredictions, left_
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
 from metaadapter.generator.pool import with_pool
 from metaadapter.generator.pool_network import PoolNetwork
-from metaadapter.generator.pool_rounds import PoolForm
 from metaadapter.generator.regression import Regression, regression
 from metaadapter.generator.relations import Relations, relate
 
-POOL_FORM = PoolForm()
 # The sizes of a network that still fits a large machine.
 LARGEST = {"width": 8192, "n_layers": 128, "n_heads": 8192, "bottleneck": 8192}
 
@@ -94,7 +92,7 @@ class Generator(AdapterGenerator):
             return self._without_pool(support)[0]
         with torch.no_grad():
             weights, problem, corrections = self._without_pool(support)
-        return with_pool(problem, corrections, weights, self.pool, POOL_FORM)
+        return with_pool(problem, corrections, weights, self.pool)
 
     def left_out(self, support: Support) -> LeftOutPredictions:
         """Predict each labelled picture of one task without it; pools are ignored.

@@ -14,9 +14,21 @@ from torch import Tensor
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
-from metaadapter.generator.pool_rounds import PoolForm, PoolMeans, assign_pool
+from metaadapter.generator.pool_rounds import FIRST_POWER, PoolMeans, assign_pool, sharpness_of
 from metaadapter.generator.regression import Regression
 from metaadapter.generator.ridge import kernel_ridge
+
+REACH = 1.2
+"""The length of the class means in the prior of the regression."""
+EVEN = 0.875
+"""The evenness of the shares at which regression and mixture have equal weights. With uneven shares
+the class means mislead the regression."""
+EVEN_WIDTH = 0.03
+"""This much more evenness multiplies the odds of the regression by e."""
+REGRESSION_SHOTS = 1.5
+"""The regression's inverse temperature grows with the shots K as K / (K + this)."""
+MIXTURE_SCALE = 0.4
+"""The inverse temperature of the mixture of means and first probabilities."""
 
 
 def with_pool(
@@ -24,7 +36,6 @@ def with_pool(
     corrections: Corrections,
     weights: AdapterWeights,
     network: PoolNetwork,
-    form: PoolForm,
 ) -> AdapterWeights:
     """Return the adapters of tasks with their pools; a task without a pool keeps its adapter.
 
@@ -48,10 +59,8 @@ def with_pool(
         return weights
     pool_TUD = pool_TUD.masked_fill(~mask_TU[..., None], 0.0)
     first = _centred_on_pool(weights, pool_TUD, mask_TU, support.image_mask_TN.any(-1))
-    means, evenness_T, final = assign_pool(
-        problem, classify(pool_TUD, first), pool_TUD, network, form
-    )
-    changed = _changed(problem, corrections, first, means, evenness_T, final, form)
+    means, evenness_T, final = assign_pool(problem, classify(pool_TUD, first), pool_TUD, network)
+    changed = _changed(problem, corrections, first, means, evenness_T, final)
     has_pool_T = mask_TU.any(-1)
     merged = {
         name: torch.where(
@@ -84,21 +93,20 @@ def _changed(
     means: PoolMeans,
     evenness_T: Float[Tensor, " T"],
     final: FinalCorrections,
-    form: PoolForm,
 ) -> AdapterWeights:
     """Combine regression and mixture, weighted by the evenness of the shares, in one adapter."""
     support = problem.support
     has_kernel_T = support.image_mask_TN.any(-1) & ~problem.is_large_T
-    trust_T = ((evenness_T - form.even) / form.even_width + final.trust_T).sigmoid() * has_kernel_T
+    trust_T = ((evenness_T - EVEN) / EVEN_WIDTH + final.trust_T).sigmoid() * has_kernel_T
     n_shot_T = support.raw.n_shot_T.to(trust_T)
-    by_regression_T = trust_T * n_shot_T / (n_shot_T + form.regression_shots)
+    by_regression_T = trust_T * n_shot_T / (n_shot_T + REGRESSION_SHOTS)
     by_regression_T = by_regression_T * final.regression_T.exp()
-    by_mixture_T = (1 - trust_T) * form.mixture_scale * final.mixture_T.exp()
-    first_power_T = form.first_power * final.first_power_T.exp()
+    by_mixture_T = (1 - trust_T) * MIXTURE_SCALE * final.mixture_T.exp()
+    first_power_T = FIRST_POWER * final.first_power_T.exp()
     of_first_T = by_regression_T + by_mixture_T * first_power_T
-    reach_TN = form.reach * final.reach_TN.exp()
+    reach_TN = REACH * final.reach_TN.exp()
     along_TN = (by_regression_T * first.logit_scale)[:, None] * reach_TN
-    along_TN = along_TN + (by_mixture_T * form.sharpness_T(problem) / means.usual_length_T)[:, None]
+    along_TN = along_TN + (by_mixture_T * sharpness_of(problem) / means.usual_length_T)[:, None]
 
     raw_TND = means.mean_TND * support.scale_TD[:, None]
     at_centre_TN = (raw_TND @ support.image_centre_TD[..., None])[..., 0]

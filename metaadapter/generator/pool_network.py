@@ -76,8 +76,7 @@ class PoolNetwork(nn.Module):
         self.final_classes = zero_linear(NARROW, 2)
 
     def _read(self, scalars: PoolScalars) -> PoolScalars:
-        dtype = self.round_task.weight.dtype
-        return PoolScalars(*(part.to(dtype) for part in scalars))
+        return PoolScalars(*(part.to(self.round_task.weight.dtype) for part in scalars))
 
     def corrections_of_round(self, scalars: PoolScalars) -> RoundCorrections:
         """Predict the corrections of the next round."""

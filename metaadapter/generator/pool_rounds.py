@@ -13,37 +13,17 @@ from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
 from metaadapter.generator.pool_scalars import PoolState, evenness, pool_scalars
 from metaadapter.generator.regression import Regression
 
-
-@dataclass(frozen=True, slots=True)
-class PoolForm:
-    """The constants of the rounds and of their result, all chosen on validation sets."""
-
-    n_rounds: int = 8
-    sharpness: float = 10.0
-    """The inverse temperature of the cosine of a picture with the mean of a class."""
-    bare_sharpness: float = 5.0
-    """The same in a task of names alone, whose first predictions are less reliable."""
-    first_power: float = 2.0
-    """The power of the probability by the adapter without a pool."""
-    share_prior: float = 0.3
-    """The strength of the prior of equal shares: pictures of each class that are added to a pool,
-    over the mean number of its pictures of a class."""
-    reach: float = 1.2
-    """The length of the class means in the prior of the regression."""
-    even: float = 0.875
-    """The evenness of the shares at which regression and mixture have equal weights. With uneven
-    shares the class means mislead the regression."""
-    even_width: float = 0.03
-    """This much more evenness multiplies the odds of the regression by e."""
-    regression_shots: float = 1.5
-    """The regression's inverse temperature grows with the shots K as K / (K + this)."""
-    mixture_scale: float = 0.4
-    """The inverse temperature of the mixture of means and first probabilities."""
-
-    def sharpness_T(self, problem: Regression) -> Float[Tensor, " T"]:
-        """Return the inverse temperature of cosines in each task."""
-        pictured_T = problem.support.image_mask_TN.any(-1)
-        return torch.where(pictured_T, self.sharpness, self.bare_sharpness)
+# All constants of pools were chosen on validation sets.
+N_ROUNDS = 8
+SHARPNESS = 10.0
+"""The inverse temperature of the cosine of a picture with the mean of a class."""
+BARE_SHARPNESS = 5.0
+"""The same in a task of names alone, whose first predictions are less reliable."""
+FIRST_POWER = 2.0
+"""The power of the probability by the adapter without a pool."""
+SHARE_PRIOR = 0.3
+"""The strength of the prior of equal shares: pictures of each class that are added to a pool, over
+the mean number of its pictures of a class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +64,6 @@ def assign_pool(
     logits_TUN: Float[Tensor, "T U N"],
     pool_TUD: Float[Tensor, "T U D"],
     network: PoolNetwork,
-    form: PoolForm,
 ) -> tuple[PoolMeans, Float[Tensor, " T"], FinalCorrections]:
     """Return the class means after the last round, the evenness, and the final corrections."""
     rows = _rows(problem, pool_TUD)
@@ -96,12 +75,12 @@ def assign_pool(
     # 0 in place of −∞, which has no gradient: the shares rule out masked classes.
     log_first_TUN = logits_TUN.log_softmax(-1).masked_fill(~class_mask_TN[:, None], 0.0)
     nearest_TU = _nearest_shot(rows)
-    sharpness_T = form.sharpness_T(problem)
+    sharpness_T = sharpness_of(problem)
     share_TN = class_mask_TN / n_way_T1
     assigned_TUN = weighted_TUN = torch.zeros_like(first_TUN)
     labels_TXN = rows.labels_TXN
     change_T = torch.zeros_like(n_way_T1[:, 0])
-    for number in range(form.n_rounds + 1):
+    for number in range(N_ROUNDS + 1):
         means = _class_means(rows, torch.cat([labels_TXN, weighted_TUN], 1))
         state = _state(
             problem,
@@ -111,10 +90,10 @@ def assign_pool(
             nearest_TU,
             assigned_TUN,
             change_T,
-            number / form.n_rounds,
+            number / N_ROUNDS,
         )
         scalars = pool_scalars(state)
-        if number == form.n_rounds:
+        if number == N_ROUNDS:
             final = network.final_corrections(scalars)
             return means, evenness(assigned_TUN.sum(1), class_mask_TN), final
         change = network.corrections_of_round(scalars)
@@ -123,7 +102,7 @@ def assign_pool(
         log_share_TN = log_share_TN.masked_fill(~class_mask_TN, -torch.inf)
         scores_TUN = (
             (sharpness_T * change.sharpness_T.exp())[:, None, None] * state.cosine_TUN
-            + (form.first_power * change.first_power_T.exp())[:, None, None] * log_first_TUN
+            + (FIRST_POWER * change.first_power_T.exp())[:, None, None] * log_first_TUN
             + log_share_TN[:, None]
         )
         before_TUN = assigned_TUN
@@ -131,9 +110,15 @@ def assign_pool(
         change_T = (assigned_TUN - before_TUN).abs().sum((1, 2)) / n_pool_T1[:, 0] / 2
         weighted_TUN = assigned_TUN * change.weight_TU.exp()[..., None]
         labels_TXN = rows.labels_TXN * change.anchor_TN.exp()[:, None]
-        share_TN = assigned_TUN.sum(1) / n_pool_T1 + form.share_prior * class_mask_TN / n_way_T1
-        share_TN = share_TN / (1 + form.share_prior)
+        share_TN = assigned_TUN.sum(1) / n_pool_T1 + SHARE_PRIOR * class_mask_TN / n_way_T1
+        share_TN = share_TN / (1 + SHARE_PRIOR)
     raise AssertionError("the last round returns")
+
+
+def sharpness_of(problem: Regression) -> Float[Tensor, " T"]:
+    """Return the inverse temperature of cosines in each task."""
+    pictured_T = problem.support.image_mask_TN.any(-1)
+    return torch.where(pictured_T, SHARPNESS, BARE_SHARPNESS)
 
 
 def _rows(problem: Regression, pool_TUD: Float[Tensor, "T U D"]) -> _Rows:

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from metaadapter.generator.canonical import masked_mean
 from metaadapter.generator.pool_network import PoolScalars
 from metaadapter.generator.relations import stacked
 
@@ -55,8 +56,8 @@ def pool_scalars(state: PoolState) -> PoolScalars:
     n_pool_T = present_TU.sum(-1).to(state.cosine_TUN)
     n_way_T = class_mask_TN.sum(-1).clamp(min=1).to(n_pool_T)
     n_shot_T = state.shot_mask_TNK.sum((1, 2)) / n_way_T
-    mean_TP = _masked_mean(pictures, present_TU)
-    spread_TP = _masked_mean((pictures - mean_TP[:, None]).square(), present_TU).add(1e-6).sqrt()
+    mean_TP = masked_mean(pictures, present_TU)
+    spread_TP = masked_mean((pictures - mean_TP[:, None]).square(), present_TU).add(1e-6).sqrt()
     share_TN = _shares(state.assigned_TUN, present_TU)
     task = {
         "log_ways": n_way_T.log(),
@@ -74,7 +75,7 @@ def pool_scalars(state: PoolState) -> PoolScalars:
             stacked(task),
             mean_TP,
             spread_TP,
-            _masked_mean(classes, class_mask_TN),
+            masked_mean(classes, class_mask_TN),
         ],
         -1,
     )
@@ -154,8 +155,3 @@ def _two_largest(values_TUN: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, 
         values_TUN = nn.functional.pad(values_TUN, (0, 1), value=-1.0)
     largest = values_TUN.topk(2, -1)
     return largest.values.unbind(-1), largest.indices.unbind(-1)
-
-
-def _masked_mean(values_TXS: Tensor, mask_TX: Bool[Tensor, "T X"]) -> Float[Tensor, "T S"]:
-    weight_TX1 = mask_TX[..., None].to(values_TXS)
-    return (values_TXS * weight_TX1).sum(1) / weight_TX1.sum(1).clamp(min=1)
