@@ -6,7 +6,7 @@ of one pixel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, final
 
 import torch
@@ -14,7 +14,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.towers.places import Place
 
 HIDDEN = 64
@@ -79,42 +78,21 @@ def insert_bottlenecks(
     return inserted
 
 
-def bottleneck_tensors(network: nn.Module) -> dict[str, Tensor]:
-    """Return the weights of all bottlenecks in a network as "PLACE/down.weight" etc., detached."""
-    return {
-        f"{name.removesuffix(f'.{PART}')}/{part}": tensor.detach()
-        for name, module in network.named_modules()
-        if isinstance(module, Bottleneck)
-        for part, tensor in module.state_dict().items()
-    }
+def bottlenecks(network: nn.Module) -> Iterator[tuple[str, Bottleneck]]:
+    """Yield the name of each place with a bottleneck, and the bottleneck."""
+    for name, module in network.named_modules():
+        if isinstance(module, Bottleneck):
+            yield name.removesuffix(f".{PART}"), module
 
 
-def restore_bottlenecks(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put bottlenecks with weights of `bottleneck_tensors` into a network.
-
-    Raises:
-        IncompatibleArtifact: The network has no such place, or a weight has another shape.
-    """
-    places: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        place, _, part = name.rpartition("/")
-        places.setdefault(place, {})[part] = tensor
-    for place, parts in places.items():
-        down = parts.get("down.weight")
-        if down is None or down.ndim not in (2, 4):
-            raise IncompatibleArtifact(f"the bottleneck at {place} lacks its down-projection")
-        # On the meta device the weights, which are replaced, take no memory and no random numbers.
-        with torch.device("meta"):
-            bottleneck = Bottleneck(down.shape[1], down.shape[0], is_map=down.ndim == 4)
-        try:
-            weights = {part: tensor.float() for part, tensor in parts.items()}
-            bottleneck.load_state_dict(weights, assign=True)
-            _insert(network, place, bottleneck.requires_grad_(False))
-        except (AttributeError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise IncompatibleArtifact(
-                f"the bottleneck at {place} does not fit the encoder: {reason}"
-            ) from error
+def restore_bottleneck(network: nn.Module, place: str, weights: Mapping[str, Tensor]) -> None:
+    """Put a bottleneck with these weights at a place of a network; any error is one of misfit."""
+    down = weights["down.weight"]
+    # On the meta device the weights, which are replaced, take no memory and no random numbers.
+    with torch.device("meta"):
+        bottleneck = Bottleneck(down.shape[1], down.shape[0], is_map=down.ndim == 4)
+    bottleneck.load_state_dict(weights, assign=True)
+    _insert(network, place, bottleneck.requires_grad_(False))
 
 
 def _insert(network: nn.Module, place: str, bottleneck: Bottleneck) -> None:

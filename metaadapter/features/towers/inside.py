@@ -6,16 +6,19 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
+from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.towers.bottleneck import (
-    bottleneck_tensors,
+    bottlenecks,
     insert_bottlenecks,
-    restore_bottlenecks,
+    restore_bottleneck,
 )
 from metaadapter.features.towers.config import InsideConfig
-from metaadapter.features.towers.lora import ALPHA, insert_lora, lora_tensors, restore_lora
+from metaadapter.features.towers.lora import ALPHA, insert_lora, products, restore_product
 from metaadapter.features.towers.places import Place, tower_of
 
 PREFIX = "inside/"
+# The errors of weights that do not fit a network.
+MISFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, ValueError)
 
 
 def insert_inside(
@@ -50,8 +53,11 @@ def inside_tensors(network: nn.Module) -> dict[str, Tensor]:
     The names are inside/TOWER/PLACE/WEIGHT, as in
     "inside/image/visual.transformer.resblocks.0/down.weight".
     """
-    tensors = bottleneck_tensors(network) | lora_tensors(network)
-    return {f"{PREFIX}{tower_of(name)}/{name}": tensor for name, tensor in tensors.items()}
+    return {
+        f"{PREFIX}{tower_of(name)}/{name}/{part}": tensor.detach()
+        for name, module in (*bottlenecks(network), *products(network))
+        for part, tensor in module.state_dict().items()
+    }
 
 
 def restore_inside(network: nn.Module, config: InsideConfig, tensors: Mapping[str, Tensor]) -> None:
@@ -65,12 +71,22 @@ def restore_inside(network: nn.Module, config: InsideConfig, tensors: Mapping[st
     Raises:
         IncompatibleArtifact: The weights do not fit the network.
     """
-    weights = {
-        name.removeprefix(PREFIX).partition("/")[2]: tensor
-        for name, tensor in tensors.items()
-        if name.startswith(PREFIX)
-    }
-    if config.kind == "lora":
-        restore_lora(network, weights, alpha=config.alpha or ALPHA)
-    else:
-        restore_bottlenecks(network, weights)
+    weights: dict[str, dict[str, Tensor]] = {}
+    for full_name, tensor in tensors.items():
+        if full_name.startswith(PREFIX):
+            _, _, path = full_name.removeprefix(PREFIX).partition("/")
+            name, _, part = path.rpartition("/")
+            weights.setdefault(name, {})[part] = tensor.float()
+    for name, parts in weights.items():
+        try:
+            if config.kind == "lora":
+                restore_product(network, name, parts, config.alpha or ALPHA)
+            else:
+                restore_bottleneck(network, name, parts)
+        except MISFIT as error:
+            is_lora = config.kind == "lora"
+            owner = (
+                f"the product that LoRA adds to {name}" if is_lora else f"the bottleneck at {name}"
+            )
+            reason = " ".join(str(error).split())
+            raise IncompatibleArtifact(f"{owner} does not fit the encoder: {reason}") from error

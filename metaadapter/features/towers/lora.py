@@ -16,13 +16,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization, remove_parametrizations
 
-from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.towers.places import Place
 
 # The values of CLIP-LoRA.
 RANK, ALPHA = 2, 1.0
-# The errors that tensors of other shapes and names cause.
-UNUSABLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, ValueError)
 # The name under which torch keeps the parametrizations of a module.
 PARTS = "parametrizations"
 
@@ -91,41 +88,24 @@ def insert_lora(
     return inserted
 
 
-def lora_tensors(network: nn.Module) -> dict[str, Tensor]:
-    """Return all products in a network as "WEIGHT/down" and "WEIGHT/up", detached."""
-    return {
-        f"{name}/{part}": tensor.detach()
-        for name, module in _products(network)
-        for part, tensor in module.state_dict().items()
-    }
+def products(network: nn.Module) -> Iterator[tuple[str, LowRank]]:
+    """Yield the name of each weight with a product, and the product."""
+    for name, module in network.named_modules():
+        if isinstance(module, LowRank):
+            yield name.replace(f".{PARTS}.", ".").rpartition(".")[0], module
 
 
-def restore_lora(network: nn.Module, tensors: Mapping[str, Tensor], *, alpha: float) -> None:
-    """Add products of `lora_tensors` to the weights of a network.
-
-    Raises:
-        IncompatibleArtifact: The network has no such weight, or one of another shape.
-    """
-    weights: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        weight, _, part = name.rpartition("/")
-        weights.setdefault(weight, {})[part] = tensor
-    for name, parts in weights.items():
-        try:
-            down, up = parts["down"], parts["up"]
-            n_parts, rank, columns = down.shape
-            # On the meta device, since the declared shapes may exceed the memory.
-            with torch.device("meta"):
-                product = LowRank((n_parts * up.shape[1], columns), n_parts, rank, alpha)
-            product.load_state_dict(
-                {part: tensor.float() for part, tensor in parts.items()}, assign=True
-            )
-            _insert(network, name, product.requires_grad_(False))
-        except UNUSABLE as error:
-            reason = " ".join(str(error).split())
-            raise IncompatibleArtifact(
-                f"the product that LoRA adds to {name} does not fit the encoder: {reason}"
-            ) from error
+def restore_product(
+    network: nn.Module, name: str, weights: Mapping[str, Tensor], alpha: float
+) -> None:
+    """Add a product of these matrices to a weight of a network; any error is one of misfit."""
+    down, up = weights["down"], weights["up"]
+    n_parts, rank, columns = down.shape
+    # On the meta device, since the declared shapes may exceed the memory.
+    with torch.device("meta"):
+        product = LowRank((n_parts * up.shape[1], columns), n_parts, rank, alpha)
+    product.load_state_dict(weights, assign=True)
+    _insert(network, name, product.requires_grad_(False))
 
 
 def merge_lora(network: nn.Module) -> None:
@@ -133,7 +113,7 @@ def merge_lora(network: nn.Module) -> None:
 
     Weights that are shared with other networks are unchanged.
     """
-    for name, _ in list(_products(network)):
+    for name, _ in list(products(network)):
         owner, _, weight = name.rpartition(".")
         module = network.get_submodule(owner)
         merged = getattr(module, weight).detach()
@@ -160,9 +140,3 @@ def _insert(network: nn.Module, name: str, product: LowRank) -> None:
     module = network.get_submodule(owner)
     # torch computes the sum at once, and so checks the shapes.
     register_parametrization(module, weight, product.to(getattr(module, weight).device))
-
-
-def _products(network: nn.Module) -> Iterator[tuple[str, LowRank]]:
-    for name, module in network.named_modules():
-        if isinstance(module, LowRank):
-            yield name.replace(f".{PARTS}.", ".").rpartition(".")[0], module

@@ -78,7 +78,7 @@ def damaged(tensors, **changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"down_weight": None}, "resblocks.0 lacks its down-projection"),
+        ({"down_weight": None}, "resblocks.0 does not fit the encoder: 'down.weight' is missing"),
         ({"down_weight": torch.zeros(4, 9)}, "resblocks.0 does not fit the encoder: .*mismatch"),
         ({"up_bias": None}, "resblocks.0 does not fit the encoder: .*Missing"),
         ({"other": torch.zeros(1)}, "resblocks.0 does not fit the encoder: .*Unexpected"),
