@@ -84,9 +84,8 @@ def restore_inside(network: nn.Module, config: InsideConfig, tensors: Mapping[st
             else:
                 restore_bottleneck(network, name, parts)
         except MISFIT as error:
-            is_lora = config.kind == "lora"
-            owner = (
-                f"the product that LoRA adds to {name}" if is_lora else f"the bottleneck at {name}"
-            )
-            reason = " ".join(str(error).split())
-            raise IncompatibleArtifact(f"{owner} does not fit the encoder: {reason}") from error
+            owner = "product that LoRA adds to" if config.kind == "lora" else "bottleneck at"
+            reason = " ".join(str(error).split()) + " is missing" * isinstance(error, KeyError)
+            raise IncompatibleArtifact(
+                f"the {owner} {name} does not fit the encoder: {reason}"
+            ) from error
