@@ -21,21 +21,21 @@ from metaadapter.apps.page.project import read_facts
 def test_serve__until_a_signal__answers_at_the_printed_address_and_keeps_the_project(
     run, encoder, tmp_path, monkeypatch
 ):
-    asked = []
-    entrance = tmp_path / "animals" / "open.html"
+    seen = []
+    redirect = tmp_path / "animals" / "open.html"
 
     def browse(shown):
-        assert shown == entrance.as_uri()
-        assert entrance.stat().st_mode & 0o077 == 0  # other users cannot read the token
-        (address,) = re.findall('href="([^"]*)"', entrance.read_text())
-        asked.append(address)
+        assert shown == redirect.as_uri()
+        assert redirect.stat().st_mode & 0o077 == 0  # other users cannot read the token
+        (address,) = re.findall('href="([^"]*)"', redirect.read_text())
+        seen.append(address)
         threading.Thread(target=ask_and_end, args=(address,)).start()
 
     def ask_and_end(address):
         try:
             browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
             with browser.open(address, timeout=60) as page:
-                asked.append(page.read())
+                seen.append(page.read())
         finally:
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -44,10 +44,10 @@ def test_serve__until_a_signal__answers_at_the_printed_address_and_keeps_the_pro
 
     assert done.code == 0, done.err
     assert "everything is saved" in done.err
-    assert asked[0] == done.out.strip()
+    assert seen[0] == done.out.strip()
     assert done.out.startswith("http://127.0.0.1:")
-    assert b"<!doctype html>" in asked[1].lower()
-    assert not entrance.exists()
+    assert b"<!doctype html>" in seen[1].lower()
+    assert not redirect.exists()
     assert read_facts(tmp_path / "animals").encoder == str(encoder)
     assert run("doctor", "--verify", tmp_path / "animals").code == 0
 

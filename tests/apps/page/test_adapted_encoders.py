@@ -38,7 +38,7 @@ def n_built(monkeypatch):
     return lambda: len(built)
 
 
-def test_predict__asked_again__builds_no_encoder_and_sees_when_the_adapter_has_changed(
+def test_predict__repeated__builds_no_encoder_until_the_adapter_changes(
     clip, n_built, picture, tmp_path
 ):
     starlette = pytest.importorskip("starlette.testclient", reason="needs the extra serve")

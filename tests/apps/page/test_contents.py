@@ -81,6 +81,6 @@ def test_new_edit__after_undo__forgets_what_could_be_redone(contents):
         ),
     ],
 )
-def test_edit__of_what_is_not_there_or_taken__is_refused(contents, edit):
+def test_edit__of_missing_entries_or_with_a_taken_name__is_refused(contents, edit):
     with pytest.raises(Refusal, match=r"^(There is|This) .*\.|^A project has at most"):
         edit(contents)

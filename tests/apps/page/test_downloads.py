@@ -75,7 +75,7 @@ def test_table__reads_back_and_holds_no_formula(pictures, contents):
     assert rows[4]["unfamiliar"] == "yes"
 
 
-def test_script__moves_what_is_there_and_runs_nothing_of_a_name(pictures, tmp_path):
+def test_script__moves_existing_files_and_runs_no_name(pictures, tmp_path):
     (tmp_path / "in").mkdir()
     for name in list(NAMES.values())[:5]:
         (tmp_path / name).write_text(name)

@@ -27,7 +27,7 @@ def test_address__with_the_token__gives_a_cookie_that_opens_the_page(stranger):
     stranger.cookies.clear()
 
 
-def test_page__without_the_token__tells_a_person_what_to_do_in_plain_words(stranger):
+def test_page__without_the_token__says_what_to_do_in_plain_text(stranger):
     answer = stranger.get("/", headers={"accept": "text/html,*/*"})
 
     assert answer.status_code == 401
@@ -93,7 +93,7 @@ def test_body__longer_than_allowed__is_refused_by_its_head_or_as_it_comes(served
 @pytest.mark.parametrize(
     "body", ["[" * 40_000, '{"name": "\\ud800"}', '{"name": NaN}', "", "\x00", '{"name": 1e999}']
 )
-def test_json__that_nobody_means__is_refused(served, body):
+def test_json__that_is_malformed__is_refused(served, body):
     head = {"content-type": "application/json"}
 
     answer = served.client.post("/classes", content=body, headers=head)
@@ -102,9 +102,7 @@ def test_json__that_nobody_means__is_refused(served, body):
     assert answer.json()["error"].endswith(".")
 
 
-def test_body__that_calls_itself_a_form_where_none_is_taken__is_held_to_the_limit_of_json(
-    served, limits
-):
+def test_body__of_a_form_where_none_is_expected__has_the_limit_of_json(served, limits):
     head = {"content-type": "multipart/form-data; boundary=x"}
 
     answer = served.client.post("/labels", content=b"x" * (limits.json_bytes + 1), headers=head)

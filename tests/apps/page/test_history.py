@@ -42,7 +42,7 @@ def test_history__cut_off_anywhere_in_its_last_line__has_all_edits_before(path):
     assert entries(read_contents(path)) == after
 
 
-def test_history__taken_up_after_a_cut__goes_on_behind_the_last_whole_line(path):
+def test_history__reopened_after_a_cut__continues_after_the_last_whole_line(path):
     history = History(path)
     fill(history)
     with path.open("ab") as file:
@@ -54,7 +54,7 @@ def test_history__taken_up_after_a_cut__goes_on_behind_the_last_whole_line(path)
     assert read_contents(path).pictures["2"].label == "b"
 
 
-def test_undo_and_redo__are_kept_too(path):
+def test_undo_and_redo__are_saved_too(path):
     history = History(path)
     fill(history)
     assert history.undo() == "pictures"

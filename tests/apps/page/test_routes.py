@@ -150,7 +150,7 @@ def test_zip__of_pictures__is_unpacked_and_what_is_none_is_refused_by_name(
     assert "not a picture" in sent["refused"][0]["reason"]
 
 
-def test_picture__sent_twice__is_known_already_and_stays_where_it_is(project, picture):
+def test_picture__uploaded_twice__is_known_already_and_stays_where_it_is(project, picture):
     content = picture("red")
     first = project.upload(("red/a.png", content), into="folders")
 
@@ -162,7 +162,7 @@ def test_picture__sent_twice__is_known_already_and_stays_where_it_is(project, pi
 
 
 @pytest.mark.parametrize("into", ["a class", "folders"])
-def test_picture__of_the_tray__sent_into_a_class__goes_there(project, picture, into):
+def test_picture__of_the_tray__uploaded_into_a_class__goes_there(project, picture, into):
     content = picture("red")
     sent = project.upload(("a.png", content))
     if into == "a class":

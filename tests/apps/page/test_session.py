@@ -99,7 +99,7 @@ def test_label__given_to_a_picture_of_the_tray__changes_the_adapter(opened, fill
     assert loose in after.left_out
 
 
-def test_work__that_was_stopped__goes_on_with_the_next_edit(opened, fill):
+def test_work__that_was_stopped__continues_after_the_next_edit(opened, fill):
     with opened() as project:
         fill(project, shots=1, tray=1)
         session = Session(project)

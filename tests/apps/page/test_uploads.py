@@ -24,7 +24,7 @@ from metaadapter.apps.page.uploads import KeptPicture, plain_name
         ("/".join("x" * 30), "/".join("x" * 16)),
     ],
 )
-def test_name__as_a_client_gives_it__leads_nowhere_but_down(given, plain):
+def test_name__of_a_client__loses_drives_and_parent_folders(given, plain):
     assert plain_name(given) == plain
 
 

@@ -49,7 +49,7 @@ def words(modules):
     return modules.evaluate("import('/page/words.en.js').then(({words}) => words)")
 
 
-def test_words__are_there_for_all_that_the_page_says(words):
+def test_words__exist_for_every_key_of_the_page(words):
     whole, begun = used_words()
 
     assert len(whole) > 60  # the search finds them
@@ -57,7 +57,7 @@ def test_words__are_there_for_all_that_the_page_says(words):
     assert all(any(key.startswith(beginning) for key in words) for beginning in begun)
 
 
-def test_words__are_all_said_somewhere(words):
+def test_words__are_all_used(words):
     everything = HTML + "".join(text for name, text in SCRIPTS.items() if name != "words.en.js")
     _, begun = used_words()
 
@@ -88,7 +88,7 @@ def test_files__name_no_other_host():
     assert {name for name, text in files.items() if elsewhere.search(text)} == set()
 
 
-def test_page__needs_no_script_and_no_style_of_its_own_lines():
+def test_page__has_no_inline_script_or_style():
     assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", HTML) == []
 
 

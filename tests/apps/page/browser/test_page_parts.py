@@ -61,7 +61,7 @@ def call(modules):
         ("added", TRAY),
     ],
 )
-def test_ordered__has_what_is_asked_for_first_and_the_unanswered_last(call, order, expected):
+def test_ordered__puts_the_unanswered_last(call, order, expected):
     rank = {"map_of": [["a", 0], ["b", 1]]}
 
     assert call("order", "ordered", TRAY, order, ANSWERS, rank) == expected
@@ -127,7 +127,7 @@ def test_without__moves_on_to_the_next_picture_that_is_left(call, gone, current)
     assert set(after["selected"]) == {"a", "c"} - set(gone)
 
 
-def test_acted_on__is_what_is_marked_or_else_the_current_one(call):
+def test_acted_on__are_the_selected_pictures_or_else_the_current_one(call):
     assert call("selection", "actedOn", selection("c", "c", ["e", "a"]), ORDER) == ["a", "e"]
     assert call("selection", "actedOn", selection("c"), ORDER) == ["c"]
     assert call("selection", "actedOn", selection(), ORDER) == []
@@ -175,7 +175,7 @@ def test_count_passing__never_counts_what_is_none_of_the_classes(call):
         ([1, 1], ["p"], True, "next_correct"),
     ],
 )
-def test_next_step__is_the_one_thing_that_is_missing(call, pictures, tray, answered, key):
+def test_next_step__is_the_missing_thing(call, pictures, tray, answered, key):
     classes = [{"name": f"class {n}", "pictures": ["x"] * n} for n in pictures]
 
     assert call("next_step", "nextStep", {"classes": classes, "tray": tray}, answered)["key"] == key
