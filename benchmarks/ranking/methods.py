@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn.functional import log_softmax, normalize
 
 from benchmarks.ranking.domains import Draw
-from metaadapter.labs.ranking.candidates import level_candidates
 from metaadapter.labs.ranking.pair_adapter import PairAdapter, fit_pairs
+from metaadapter.labs.ranking.rankings import level_candidates
 
 # The best of a few on the domains for choices.
 STEPS, LEARNING_RATE, BOTTLENECK, RANK, RATIO = 100, 1e-3, 64, 16, 0.2

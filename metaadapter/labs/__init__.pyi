@@ -4,10 +4,10 @@ from .grounding.ground import Grounding as Grounding
 from .grounding.ground import ground as ground
 from .grounding.overlay import overlay as overlay
 from .grounding.pretrained import shipped_for as shipped_for
-from .ranking.candidates import level_candidates as level_candidates
 from .ranking.exact_search import search as search
 from .ranking.pair_adapter import PairAdapter as PairAdapter
 from .ranking.pair_adapter import fit_pairs as fit_pairs
+from .ranking.rankings import level_candidates as level_candidates
 from .ranking.stored_pairs import load_pairs as load_pairs
 from .ranking.stored_pairs import store_pairs as store_pairs
 from .tuning.inside import Inside as Inside

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.data.plain_text import in_csv
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from metaadapter.labs.ranking.rankings import Rankings, Recall
 
 Row: TypeAlias = tuple[str | int | float, ...]
-
-
-class _RankedList(NamedTuple):
-    """The best candidates for one picture or caption, with their scores."""
-
-    kind: str
-    query: str
-    candidates: list[tuple[str, float]]
+RankedList: TypeAlias = tuple[str, str, list[tuple[str, float]]]
+"""Kind and name of the picture or caption, and the best candidates with their scores."""
+# The entries of the JSON document that depend on the result, in their order.
+EMPTY: dict[str, Any] = {
+    "captions": [],
+    "of_pictures": [],
+    "of_captions": [],
+    "recall": None,
+    "question": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,9 @@ class RankedLists:
             "of_pictures": lists["picture"],
             "of_captions": lists["caption"],
             "recall": recall,
-            "question": None,
         }
 
-    def _lists(self) -> Iterator[_RankedList]:
+    def _lists(self) -> Iterator[RankedList]:
         if len(self.captions) > 1 or len(self.pictures) == 1:
             yield from self._of("picture", self.pictures, self.captions, self.rankings.of_pictures)
         if len(self.pictures) > 1:
@@ -88,10 +89,10 @@ class RankedLists:
 
     def _of(
         self, kind: str, queries: Sequence[str], candidates: Sequence[str], matches: Matches
-    ) -> Iterator[_RankedList]:
+    ) -> Iterator[RankedList]:
         for query, rows, scores in zip(queries, matches.rows, matches.scores, strict=True):
             best = zip(rows[: self.top].tolist(), scores[: self.top].tolist(), strict=True)
-            yield _RankedList(kind, query, [(candidates[row], score) for row, score in best])
+            yield kind, query, [(candidates[row], score) for row, score in best]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,6 @@ class QuestionAnswers:
         ]
         return {
             "captions": [*self.sentences],
-            "of_pictures": [],
-            "of_captions": [],
-            "recall": None,
             "question": {
                 "question": self.question,
                 "sentences": dict(zip(self.answers, self.sentences, strict=True)),
@@ -157,7 +155,7 @@ def show(
         _write(csv_file, result)
         console.note(f"wrote the table {csv_file}")
     if document is not None:
-        print_document("rank", {**document, **result.document()})
+        print_document("rank", {**document, **EMPTY, **result.document()})
         return
     if csv_file is None:
         console.table(result.titles, [*result.rows()], right=result.right)

@@ -9,13 +9,14 @@ import numpy as np
 from jaxtyping import Float32
 
 from metaadapter.features.encoding_loop import Progress
-from metaadapter.labs.ranking.candidates import level_candidates
 from metaadapter.labs.ranking.captions import Captions, picture_key
 from metaadapter.labs.ranking.exact_search import Matches, search
-from metaadapter.labs.ranking.pair_adapter import PairAdapter
+from metaadapter.labs.ranking.pair_adapter import N_NEIGHBOURS, PairAdapter
 from metaadapter.labs.ranking.pictures import RankedPictures
 from metaadapter.workflow.scores import Proportion
 
+# The weight of the mean of either side, as in CSLS (Conneau et al., 2018).
+WEIGHT = 0.5
 RECALL_AT = (1, 5, 10)
 Recall = dict[int, Proportion]
 """k → the fraction of queries with a correct candidate among the first k."""
@@ -64,6 +65,25 @@ def scoring_rows(
     if together:
         return level_candidates(picture_rows, caption_rows)
     return picture_rows, caption_rows
+
+
+def level_candidates(
+    picture_rows: Float32[np.ndarray, "n width"], caption_rows: Float32[np.ndarray, "m width"]
+) -> tuple[Float32[np.ndarray, "n width"], Float32[np.ndarray, "m width"]]:
+    """Lower the scores of hubs: candidates that are similar to many of the others.
+
+    Args:
+        picture_rows: Rows from `PairAdapter.picture_rows` with `hubs=False`.
+        caption_rows: Rows from `PairAdapter.caption_rows` with `hubs=False`.
+
+    Returns:
+        The rows of both. Their products are the scores less half the mean of the ten highest scores
+        of the picture, and less half that of the caption.
+    """
+    pictures, captions = picture_rows.copy(), caption_rows.copy()
+    pictures[:, -2] -= WEIGHT * search(picture_rows, caption_rows, N_NEIGHBOURS).scores.mean(1)
+    captions[:, -1] -= WEIGHT * search(caption_rows, picture_rows, N_NEIGHBOURS).scores.mean(1)
+    return pictures, captions
 
 
 def recall_of(

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaadapter.labs.ranking.candidates import level_candidates
 from metaadapter.labs.ranking.exact_search import search
+from metaadapter.labs.ranking.rankings import level_candidates
 
 
 def sorted_whole(questions, rows, k):
