@@ -258,7 +258,7 @@ def test_adapted_encoder__of_forged_parts__is_refused(clip, stored, kind, towers
     config = stored.config.model_copy(update={"inside": inside})
     before = {name: each.clone() for name, each in clip.network.state_dict().items()}
 
-    with pytest.raises(IncompatibleArtifact, match=r"fit the encoder|lacks its down-projection"):
+    with pytest.raises(IncompatibleArtifact, match=r"fit the encoder|'down.weight' is missing"):
         adapted_encoder(clip, replace(stored, config=config, towers=towers))
 
     now = clip.network.state_dict()
