@@ -68,7 +68,7 @@ def kept_pictures(folder: Path) -> set[Any]:
 
 
 def read_adapter(folder: Path, materials: Materials) -> Content | None:
-    if folder.is_dir() and not (folder / "adapter_config.json").exists():
+    if not folder.is_file() and not (folder / "adapter_config.json").exists():
         return None
     stored = load_adapter(folder)
     answer = run("predict", folder, materials.store, "--json")
