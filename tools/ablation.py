@@ -1,11 +1,11 @@
-"""What each part of the training adds: one short run a row, all measured on the same tasks.
+"""The effect of each part of the training: one short run per row, all on the same tasks.
 
     python -m tools.ablation configs/train/ablation --stores STORES --out RUNS
         [--only NAME…] [--tasks 50] [--seed 0] [--markdown FILE]
 
-Trains `base.toml` once for each row of `rows.toml`, changed as the row says. A row that was
-finished is not trained again and one that was interrupted goes on, so the command may be killed
-and given again, and rows may be divided among processes with `--only`. Then the gradient-free
+Trains `base.toml` once for each row of `rows.toml`, with the changes of the row. Finished rows are
+not trained again and interrupted ones continue, so the command may be killed and repeated, and
+rows may be divided among processes with `--only`. Then prints the gradient-free
 accuracy of each generator, and its difference from the base task by task, with Student's 95 %
 interval over the tasks. The base is the mean of all rows that change nothing but the seed. The
 interval does not cover the seed of a row's own training: the base rows tell how large that is.
@@ -51,7 +51,7 @@ class Row:
     name: str
     """Also the folder of the run."""
     asks: str
-    """What it is there to tell."""
+    """The question that the row answers."""
     overrides: tuple[str, ...] = ()
     """The changes, as `metaadapter train --set` takes them."""
     generator: str | None = None
@@ -59,13 +59,13 @@ class Row:
 
     @property
     def is_base(self) -> bool:
-        """Whether it differs from the base in nothing but the seed."""
+        """True if it differs from the base only by its seed."""
         seeds_only = all(override.startswith("seed=") for override in self.overrides)
         return self.generator is None and seeds_only
 
 
 def main() -> None:
-    """Train what is missing, measure it, print the tables."""
+    """Train and measure missing rows, and print the tables."""
     args = _arguments()
     torch.set_num_threads(1)
     rows = read_rows(args.configs / ROWS)
@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def read_rows(path: Path) -> tuple[Row, ...]:
-    """The rows of a file, at least one of them a base."""
+    """The rows of a file, of which at least one is a base."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))["rows"]
         rows = tuple(
@@ -114,7 +114,7 @@ def read_rows(path: Path) -> tuple[Row, ...]:
 
 
 def train_row(row: Row, configs: Path, stores: Path, run: Path, progress: Progress) -> None:
-    """Train a row to its end, from where it stands; nothing to do if it stands there."""
+    """Train a row to its end from its last step."""
     base = configs / BASE
     config = load_config(base, (f"data.root={json.dumps(str(stores.resolve()))}", *row.overrides))
     is_new = not (run / "resolved.json").exists()
@@ -138,10 +138,10 @@ def measure(
     n_tasks: int,
     seed: int,
 ) -> None:
-    """Write the generator's accuracy into the folder of its run, unless it is there."""
+    """Write the accuracy of the generator into the folder of its run, if it is missing."""
     if _read_accuracy(run, n_tasks, seed) is not None:
         return
-    accuracy = {each.name: accuracy_by_shots(generator, each) for each in evaluations}
+    accuracy = {test.name: accuracy_by_shots(generator, test) for test in evaluations}
     document = {"n_tasks": n_tasks, "seed": seed, "accuracy": accuracy}
     run.mkdir(parents=True, exist_ok=True)
     replace_file(run / MEASURED, json.dumps(document) + "\n")
@@ -150,23 +150,23 @@ def measure(
 def read_measured(
     rows: Sequence[Row], out: Path, n_tasks: int, seed: int
 ) -> dict[str, tuple[Row, Accuracy]]:
-    """What was measured so far, by the name of the row, in the order of the rows."""
-    found = {row.name: (row, _read_accuracy(out / row.name, n_tasks, seed)) for row in rows}
-    return {name: (row, each) for name, (row, each) in found.items() if each is not None}
+    """Row name → the row and its accuracy, for all measured rows in their order."""
+    accuracies = {row.name: (row, _read_accuracy(out / row.name, n_tasks, seed)) for row in rows}
+    return {name: (row, value) for name, (row, value) in accuracies.items() if value is not None}
 
 
 def markdown(
     measured: Mapping[str, tuple[Row, Accuracy]], evaluations: Sequence[Evaluation]
 ) -> str:
-    """One table of the unseen data sets, and one of support from another domain.
+    """A table of the unseen data sets, and a table of support from another domain.
 
     Args:
-        measured: Among them at least one base row.
-        evaluations: What they were measured on.
+        measured: The measured rows, including at least one base.
+        evaluations: The evaluations of these rows.
     """
     parts = []
     for title, is_shift in (("Unseen data sets", False), ("Support of another domain", True)):
-        names = [each.name for each in evaluations if each.is_shift is is_shift]
+        names = [test.name for test in evaluations if test.is_shift is is_shift]
         if names:
             parts.append(f"### {title}\n\n{_table(measured, names)}")
     return "\n\n".join(parts)
@@ -182,7 +182,7 @@ def differences(
 
 def _table(measured: Mapping[str, tuple[Row, Accuracy]], names: Sequence[str]) -> str:
     bases = [accuracy for row, accuracy in measured.values() if row.is_base]
-    base = {name: _mean_of([each[name] for each in bases]) for name in names}
+    base = {name: _mean_of([accuracy[name] for accuracy in bases]) for name in names}
     levels = [_mean_over_shots(base[name]) for name in names]
     shown = [*(Estimate.over_stores([level]) for level in levels), Estimate.over_stores(levels)]
     lines = [
@@ -191,8 +191,9 @@ def _table(measured: Mapping[str, tuple[Row, Accuracy]], names: Sequence[str]) -
         _line([f"Base, mean of {len(bases)} seeds, accuracy in %", *map(str, shown)]),
     ]
     for row, accuracy in measured.values():
-        each, mean = differences(accuracy, base, names)
-        lines.append(_line([row.asks, *(found.signed() for found in (*each, mean))]))
+        changes, mean = differences(accuracy, base, names)
+        cells = [change.signed() for change in (*changes, mean)]
+        lines.append(_line([row.asks, *cells]))
     return "\n".join(lines)
 
 
@@ -236,7 +237,7 @@ def _require_same(run: Path, config: TrainConfig) -> None:
     if different:
         raise UsageError(
             f"the run {run} was trained with another configuration: {'; '.join(different[:5])}. "
-            "Remove the folder to train the row anew, or give another --out"
+            "Remove the folder to train the row again, or give another --out"
         )
 
 

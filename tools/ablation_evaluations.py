@@ -1,4 +1,4 @@
-"""What each row of the ablation is measured on: unseen data sets, and support of another domain.
+"""The evaluations of the ablation: unseen data sets, and support of another domain.
 
 Letters: T tasks, N ways, K shots, Q queries a class, D feature width.
 """
@@ -58,7 +58,7 @@ class Evaluation:
 
     name: str
     is_shift: bool
-    """Whether support and queries are of different domains."""
+    """True if support and queries come from different domains."""
     source: TaskSource
     rows: EpisodeRows
     shots: tuple[int, ...]
@@ -71,9 +71,9 @@ def load_evaluations(
 
     Args:
         stores: Folder of the feature stores.
-        emoji_classes: Class split whose part "held-out" no row was trained on.
-        n_tasks: Tasks of an evaluation; four times as many of emoji.
-        seed: Another one gives other tasks.
+        emoji_classes: The class split whose part "held-out" is not in the training data of any row.
+        n_tasks: The number of tasks of an evaluation; four times as many for emoji.
+        seed: The seed of the tasks.
     """
     unseen = [_unseen(stores, name, n_tasks, seed) for name in UNSEEN]
     pacs = _source(stores, "pacs", "pacs-photo", "pacs-cartoon")

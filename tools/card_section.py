@@ -1,4 +1,4 @@
-"""The part of a model card that a tool writes, between its own marks."""
+"""The section of a model card that a tool writes, between two marks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from metaadapter.data.atomic_files import replace_file
 
 
 def rewrite_section(card: Path, name: str, text: str) -> None:
-    """Put `text` between `<!-- name -->` and `<!-- end of name -->`; the rest stays.
+    """Put `text` between `<!-- name -->` and `<!-- end of name -->`; the rest is unchanged.
 
     Raises:
         ValueError: if the card does not have each mark once, in this order.

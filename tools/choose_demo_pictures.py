@@ -1,7 +1,6 @@
 """Draw the demo's pictures: `python -m tools.choose_demo_pictures FOLDER [--seed 1]`.
 
-FOLDER holds one folder per class. The draw is at random and looks at no result, so that what the
-demo reports was not chosen by it.
+FOLDER holds one folder per class. The draw is random and does not depend on any result of the demo.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     if args.out.exists():
-        parser.error(f"{args.out} is there already; delete it to draw anew")
+        parser.error(f"{args.out} exists already; delete it to draw again")
 
     rng = np.random.default_rng(args.seed)
     for folder in sorted(path for path in args.source.iterdir() if path.is_dir()):

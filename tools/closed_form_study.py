@@ -1,10 +1,10 @@
-"""Where the constants of the closed form come from: grids on stores that nothing is reported on.
+"""The choice of the constants of the closed form: grids on stores that no report uses.
 
     python -m tools.closed_form_study STORE… [--tasks 12]
 
-Prints accuracy at 1, 2, 4, 8 and 16 shots for constants around the chosen ones, beside linear ridge
-and GDA; the temperature of least loss of each store, and how far leave-one-out is from it; and
-accuracy where shots are unequal or missing. All accuracies are means over classes and tasks, then
+Prints accuracy at 1, 2, 4, 8 and 16 shots for constants around the chosen ones, for linear ridge
+and for GDA; the temperature with the least loss of each store, and the error of leave-one-out; and
+accuracy with unequal or missing shots. All accuracies are means over classes and tasks, then
 over stores.
 """
 
@@ -70,7 +70,7 @@ def print_grid(stores: list[StoreTasks]) -> None:
 
 
 def print_kernel_gain(stores: list[StoreTasks]) -> None:
-    """What the kernel adds to a linear ridge, paired by task, with 95 % intervals."""
+    """Print the gain of the kernel over a linear ridge, paired by task, with 95 % intervals."""
     print_head("kernel ridge − linear ridge", SHOTS)
     gains = []
     for n_shot in SHOTS:
@@ -89,7 +89,7 @@ def print_temperatures(stores: list[StoreTasks]) -> None:
 
 
 def print_weakening(stores: list[StoreTasks]) -> None:
-    """How much too low leave-one-out alone finds ln κ: of each task, then their mean."""
+    """Print the error of ln κ from leave-one-out alone, for each task and on average."""
     shots = SHOTS[1:]
     print_head("ln κ of least loss − by leave-one-out alone", shots)
     head = closed_form(replace(CHOSEN, weakening=0.0))
@@ -113,10 +113,10 @@ def print_bare_trust(stores: list[StoreTasks]) -> None:
     print_head("trust in the text of a bare class", ["all classes", "bare", "with pictures"])
     for trust in (0.5, 1.0, 2.0, 3.0, 4.0, 6.0):
         head = closed_form(replace(CHOSEN, bare_text_trust=trust))
-        found = accuracies(stores, 4, head, lambda shape, _: 4 * second_half(shape))
-        bare = [each[~second_half(each.shape)] for each in found]
-        pictured = [each[second_half(each.shape)] for each in found]
-        print_row(trust, [mean(found), mean(bare), mean(pictured)])
+        by_class = accuracies(stores, 4, head, lambda shape, _: 4 * second_half(shape))
+        bare = [store[~second_half(store.shape)] for store in by_class]
+        pictured = [store[second_half(store.shape)] for store in by_class]
+        print_row(trust, [mean(by_class), mean(bare), mean(pictured)])
 
 
 def closed_form(constants: ClosedForm) -> Peer:
@@ -129,12 +129,12 @@ def accuracies(
 ) -> list[Tensor]:
     """(T, N) accuracy on the queries of each class in %, for each store."""
     draw = torch.Generator().manual_seed(5)
-    found = []
+    by_store = []
     for store in stores:
         batches = [with_shots(batch, shots, draw) for batch in store.batches(n_shot)]
         scale = store.source.logit_scale
-        found.append(torch.cat([class_accuracy(batch, head, scale) for batch in batches]))
-    return found
+        by_store.append(torch.cat([class_accuracy(batch, head, scale) for batch in batches]))
+    return by_store
 
 
 def with_shots(batch: EpisodeBatch, shots: Shots | None, draw: torch.Generator) -> EpisodeBatch:
@@ -183,12 +183,12 @@ def least_loss(logits: Tensor, truth: Tensor) -> float:
 
 
 def second_half(shape: tuple[int, ...]) -> Tensor:
-    """Which classes are in the second half; they come in random order."""
+    """A mask of the second half of the classes, which are in random order."""
     return (torch.arange(shape[-1]) >= shape[-1] // 2).expand(shape)
 
 
 def mean(stores: Iterable[Tensor]) -> float:
-    return float(torch.stack([each.mean() for each in stores]).mean())
+    return float(torch.stack([store.mean() for store in stores]).mean())
 
 
 def print_head(name: str, columns: Iterable[object]) -> None:

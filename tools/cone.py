@@ -1,8 +1,8 @@
-"""Whether a generator minds where an encoder's features lie: bent, turned and widened copies.
+"""The effect of the position of features on a generator: bent, rotated and widened copies.
 
     python -m tools.cone STORE… [--generator default] [--tasks 50] [--card FILE]
 
-Bends features as CLIP's are bent, x' = normalise(0.8 w x + o) for pictures and
+Bends features in the same way as CLIP, x' = normalise(0.8 w x + o) for pictures and
 t' = normalise(0.65 w t + o') for texts, with unit offsets o and o' of cosine g: the smaller g the
 wider the gap; cones twice as narrow have w = 0.5, half as narrow w = 2. Prints accuracy on the bent
 features less that on the straight ones, same tasks, mean over the stores, with 95 % intervals over
@@ -70,7 +70,7 @@ def report(stores: list[StoreTasks], method: Peer, exact: Peer) -> str:
     changes: dict[str, dict[int, Estimate]] = {}
     for name, move in track(bends.items(), "bent copies", console=Console(stderr=True)):
         pairs = list(zip(_answers(stores, method, move), straight, strict=True))
-        changes[name] = {k: _change([(copy[k], own[k]) for copy, own in pairs]) for k in shots}
+        changes[name] = {k: _change([(copy[k], plain[k]) for copy, plain in pairs]) for k in shots}
     doubles = [replace(store, source=_map(store.source, Tensor.double)) for store in stores]
     straight_exact = [answer(store, exact) for store in doubles]
     counts = {}
@@ -79,8 +79,8 @@ def report(stores: list[StoreTasks], method: Peer, exact: Peer) -> str:
         moved_exact = _answers(doubles, exact, move)
         counts[f"{name}, in float64"] = _n_changed(moved_exact, straight_exact, shots)
     head = ["shots", *map(str, shots)]
-    bent = [[name, *(each.signed() for each in row.values())] for name, row in changes.items()]
-    n_answers = sum(int(own[shots[0]].there_TQ.sum()) for own in straight)
+    bent = [[name, *(change.signed() for change in row.values())] for name, row in changes.items()]
+    n_answers = sum(int(plain[shots[0]].there_TQ.sum()) for plain in straight)
     return "\n\n".join(
         [
             "Points of accuracy, bent less straight:",
@@ -101,7 +101,7 @@ class Answers:
 
     @property
     def there_TQ(self) -> Tensor:
-        """Which places have a query."""
+        """A mask of the places that have a query."""
         return self.labels_TQ >= 0
 
     @property
@@ -113,19 +113,19 @@ class Answers:
 
 def answer(store: StoreTasks, method: Peer) -> dict[int, Answers]:
     """The classes that a method chooses, by shots."""
-    found = {}
+    by_shots = {}
     for n_shot in store.shots:
         chosen, labels = [], []
         for batch in store.batches(n_shot):
             weights = method(Support.of_batch(batch, store.source.logit_scale))
             chosen.append(classify(batch.query_TQD, weights).argmax(-1))
             labels.append(batch.query_labels_TQ)
-        found[n_shot] = Answers(torch.cat(chosen), torch.cat(labels))
-    return found
+        by_shots[n_shot] = Answers(torch.cat(chosen), torch.cat(labels))
+    return by_shots
 
 
 def bend(cosine: float, width: float) -> Move:
-    """Into two cones, whose axes have this cosine."""
+    """Bend features into two cones whose axes have this cosine."""
 
     def move(source: TaskSource) -> TaskSource:
         draw = torch.Generator().manual_seed(0)
@@ -143,7 +143,7 @@ def bend(cosine: float, width: float) -> Move:
 
 
 def rotate(source: TaskSource) -> TaskSource:
-    """All features by the same random rotation."""
+    """Rotate all features by the same random rotation."""
     width = source.text_CD.shape[-1]
     draw = torch.Generator().manual_seed(0)
     turn_DD = torch.linalg.qr(torch.randn(width, width, generator=draw, dtype=torch.float64)).Q
@@ -169,19 +169,19 @@ def _n_changed(
 ) -> list[str]:
     pairs = list(zip(copies, straight, strict=True))
     return [
-        str(sum(int((copy[k].chosen_TQ != own[k].chosen_TQ).sum()) for copy, own in pairs))
+        str(sum(int((copy[k].chosen_TQ != plain[k].chosen_TQ).sum()) for copy, plain in pairs))
         for k in shots
     ]
 
 
 def _change(pairs: list[tuple[Answers, Answers]]) -> Estimate:
-    return Estimate.over_stores([copy.accuracy_T - own.accuracy_T for copy, own in pairs])
+    return Estimate.over_stores([copy.accuracy_T - plain.accuracy_T for copy, plain in pairs])
 
 
 def _worst(changes: dict[str, dict[int, Estimate]]) -> str:
     name, n_shot, change = max(
         ((name, k, change) for name, row in changes.items() for k, change in row.items()),
-        key=lambda each: abs(each[2].mean),
+        key=lambda change: abs(change[2].mean),
     )
     verdict = "pass" if abs(change.mean) <= MOST_CHANGE else "**miss**"
     return (

@@ -1,4 +1,4 @@
-"""MAML and ANIL of one task after the other, by learn2learn: what those peers are trained by."""
+"""The training of the peers MAML and ANIL, task by task, with learn2learn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from metaadapter.bench.peers.maml import N_STEPS, logits, loss_weight
 
 @final
 class TaskModel(nn.Module):
-    """The adapter of one task; its parameters are what the inner steps move."""
+    """The adapter of one task; the inner steps change its parameters."""
 
     def __init__(
         self, learned: Mapping[str, Tensor], text_ND: Tensor, scale: float, *, moves_adapter: bool
@@ -40,13 +40,13 @@ class TaskModel(nn.Module):
 def task_losses(
     learned: Mapping[str, Tensor], batch: EpisodeBatch, scale: float, *, moves_adapter: bool
 ) -> Iterator[Tensor]:
-    """Each task's query loss after its inner steps, divided by log(ways).
+    """The query loss of each task after its inner steps, divided by log(ways).
 
     Args:
         learned: Leaves `down_RD`, `up_DR` and `log_rate`; all get gradients, of second order.
         batch: The tasks.
         scale: The encoder's inverse temperature.
-        moves_adapter: Whether inner steps move the visual adapter too (MAML), or not (ANIL).
+        moves_adapter: The inner steps change the visual adapter as well (MAML), or not (ANIL).
     """
     algorithms: Any = import_learn2learn().algorithms
     support = Support.of_batch(batch, scale)

@@ -1,11 +1,11 @@
-"""Adapters inside the tower against the prediction alone, draw by draw, on folders of pictures.
+"""Adapters inside the tower compared with the prediction alone, on folders of pictures.
 
 As in
 
     python -m tools.inside_study PICTURES… --out RUN.jsonl --shots 4,16 --draws 3
     python -m tools.inside_study photos --asked cartoons --out RUN.jsonl --kind lora
 
-Each line of RUN.jsonl is one draw of one task; draws that are there are not measured again.
+Each line of RUN.jsonl is one draw of one task; existing draws are not measured again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ KEY = (
 
 
 def main() -> None:
-    """Measure what is not in the run yet, and print the means."""
+    """Measure missing draws, and print the means."""
     given = _arguments()
     lines = given.out.read_text().splitlines() if given.out.exists() else []
     there = [parse_json(line) for line in lines]
@@ -132,7 +132,7 @@ def _measure(
     return {
         "accuracy": [before[0], after[0]],
         "log_loss": [before[1], after[1]],
-        # Of pictures of the classes 95 % are to be.
+        # 95 % of the pictures of the classes must pass.
         "taken_as_known": [before[2], after[2]],
         "n_steps_taken": tuned.n_steps,
         "strength": None if left is None else left.strength,
@@ -151,7 +151,7 @@ def _classes(folder: Path, ways: int, draw: int) -> list[str]:
 
 
 def _parted(folder: Path, name: str, shots: int, draw: int) -> tuple[list[Path], list[Path]]:
-    """The shots of a class, and its other pictures in a random order that no shots change."""
+    """The shots of a class, and its other pictures in a random order, the same for all shots."""
     paths = sorted(each for each in (folder / name).iterdir() if each.is_file())
     drawn = draw_shots([name] * len(paths), shots, draw)
     # As many as the largest number of shots are held back from all.

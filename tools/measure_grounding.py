@@ -1,12 +1,11 @@
-"""Measure a cross-modal adapter on scenes, beside methods that need no training.
+"""Measure a cross-modal adapter on scenes, and methods that need no training.
 
     python -m tools.measure_grounding --scenes SCENES [--split test] [--cross-modal FOLDER]
 
-Prints pointing accuracy in % (in brackets that of pointing at any object) and the overlap of boxes,
-as a Markdown table: all methods on the same phrases, so many of each kind, and the adapter with
-examples as well. Without FOLDER it is the adapter that ships. With `--data DATA`, the folder that
-the scenes were made from, one more column: up to four whole pictures of the class as examples, as
-an adapter keeps them, where the source has more than that.
+Prints pointing accuracy in % (in brackets that of pointing at any object) and the overlap of boxes
+as a Markdown table: all methods on the same phrases, and the adapter with examples as well. Without
+FOLDER the shipped adapter is measured. `--data DATA`, the folder that the scenes were made from,
+adds a column: up to four whole pictures of the class as examples, if the source has more.
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ def main() -> None:
 
 
 class WholePictures:
-    """Whole pictures of a class as examples; none where its source has few."""
+    """Whole pictures of a class as examples; none if its source has few."""
 
     def __init__(
         self, data: Path, scenes: SceneSet, encoder: FrozenEncoder, adapter: CrossModalAdapter

@@ -1,13 +1,13 @@
-"""Prompts from base classes to new ones, alone and beside the predicted adapter, draw by draw.
+"""Soft prompts from base classes to new ones, alone and with the predicted adapter.
 
 As in
 
     python -m tools.prompt_study STORE… --out RUN.jsonl --shots 4,16 --draws 5
 
 Each draw takes half of the classes of a feature store as base classes, with pictures, and the other
-half as new ones, known by their names alone. Each half is judged among itself, as CoOp does it.
-Each line of RUN.jsonl is one draw; draws that are there are not measured again, and are told apart
-from those of another encoder, number of classes or number of pictures that are asked about.
+half as new ones, with names only. Each half is evaluated on its own, as in CoOp. Each line of
+RUN.jsonl is one draw of an encoder, number of classes and number of queries; existing draws are not
+measured again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ COOP_STEPS = 50
 
 
 def main() -> None:
-    """Measure what is not in the run yet, and print the means."""
+    """Measure missing draws, and print the means."""
     given = _arguments()
     lines = given.out.read_text().splitlines() if given.out.exists() else []
     there = [parse_json(line) for line in lines]
@@ -71,7 +71,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """Base classes come first; pictures asked about have the numbers of classes."""
+    """Base classes come first; queries have the numbers of their classes."""
 
     names: list[str]
     n_base: int
@@ -222,7 +222,7 @@ def _show(lines: list[dict[str, Any]]) -> None:
             columns = [
                 [mean(column) for column in zip(*each, strict=True)] for each in of_store.values()
             ]
-            told = [mean(column) for column in zip(*columns, strict=True)]
+            means = [mean(column) for column in zip(*columns, strict=True)]
             gains = [[row[3] for row in each] for each in of_store.values()]
             error = sum(stdev(each) ** 2 / len(each) for each in gains) ** 0.5 / len(gains)
             reach = student.ppf(0.975, sum(len(each) - 1 for each in gains)) * error
@@ -230,8 +230,8 @@ def _show(lines: list[dict[str, Any]]) -> None:
                 f"{name} {column[2]:.1f}" for name, column in zip(of_store, columns, strict=True)
             )
             print(
-                f"{method:32s} {told[0]:5.1f} {told[1]:5.1f} {told[2]:5.1f} {told[3]:+5.1f} ± "
-                f"{reach:.1f} {told[4]:5.1f} s  {each}  kept {told[5]:.0%}"
+                f"{method:32s} {means[0]:5.1f} {means[1]:5.1f} {means[2]:5.1f} {means[3]:+5.1f} ± "
+                f"{reach:.1f} {means[4]:5.1f} s  {each}  kept {means[5]:.0%}"
             )
 
 

@@ -1,10 +1,10 @@
-"""Makes a finished training run the generator that the package ships.
+"""Make a finished training run the generator that the package ships.
 
     python -m tools.ship_generator RUN
 
-Copies `best/` to `metaadapter/assets/generator` and writes `training.json` beside it: what was
-trained on, with every class, what it was judged on, the resolved configuration and the versions. A
-run that started from another has the record of that one as `start`.
+Copies `best/` to `metaadapter/assets/generator` and writes `training.json` to it: the training data
+with every class, the validation data, the resolved configuration and the versions. The record of a
+run that started from another contains the record of that one as `start`.
 The model card is written by hand; its tables by `metaadapter evaluate` and `tools.cone`.
 """
 

@@ -1,4 +1,4 @@
-"""Tasks of feature stores, the same at every number of shots, for the tools that measure."""
+"""Tasks of feature stores for measurements, the same tasks at every number of shots."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHUNK = 25
 
 @dataclass(frozen=True, slots=True)
 class StoreTasks:
-    """Nested tasks of one store: few shots are the beginning of many, and the queries stay."""
+    """Nested tasks of one store: more shots include fewer shots, and the queries stay."""
 
     source: TaskSource
     rows: EpisodeRows
@@ -38,11 +38,11 @@ class StoreTasks:
 
     @property
     def shots(self) -> tuple[int, ...]:
-        """Numbers of shots that the tasks have."""
+        """The possible numbers of shots."""
         return tuple(n_shot for n_shot in SHOTS if n_shot <= self.rows.support_TNK.shape[-1])
 
     def batches(self, n_shot: int) -> Iterator[EpisodeBatch]:
-        """All tasks with their first `n_shot` pictures a class, some at a time."""
+        """All tasks with their first `n_shot` pictures per class, in batches."""
         for part in self.rows.first(n_shot).split(CHUNK):
             yield gather(part, self.source).batch
 
@@ -58,7 +58,7 @@ class StoreTasks:
 
 
 def load_source(folder: Path) -> TaskSource:
-    """A store with one feature a picture, the mean of its views."""
+    """A store with one feature for each picture, the mean of its views."""
     store = FeatureStore.open(folder)
     X, y = store.mean_features()
     texts = store.class_texts()

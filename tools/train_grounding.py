@@ -2,10 +2,10 @@
 
     python -m tools.train_grounding CONFIG --scenes SCENES --out RUN [--work FOLDER]
 
-CONFIG is one such as `configs/grounding/default.toml`, SCENES a folder that `tools.scenes.make`
+CONFIG is a file like `configs/grounding/default.toml`, SCENES a folder that `tools.scenes.make`
 wrote. Writes RUN/config.json and RUN/model.safetensors, which `tools.measure_grounding` reads with
-`--cross-modal RUN`, and RUN/training.json. Tokens lie in FOLDER, SCENES/tokens by default: 277 KB a
-scene for `tiny`. Stopped and started again it goes on where it was.
+`--cross-modal RUN`, and RUN/training.json. Tokens are kept in FOLDER, by default SCENES/tokens:
+277 KB a scene for `tiny`. A stopped run continues when it is started again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CHECKPOINT = "checkpoint.safetensors"
 
 
 def main() -> None:
-    """Read the scenes, train, judge on other classes and write."""
+    """Read the scenes, train, evaluate on other classes, and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -112,7 +112,7 @@ def learn(
     config: Mapping[str, Any],
     out: Path,
 ) -> tuple[float, dict[str, Any]]:
-    """Train in place; gives the seconds of processor time and the scores by step and shots."""
+    """Train in place, and return the processor seconds and the scores by step and shots."""
     optimizer = torch.optim.AdamW(
         adapter.parameters(), lr=config["lr"], weight_decay=config["weight_decay"]
     )
@@ -123,10 +123,10 @@ def learn(
         step, seconds, validated = _restore(out / CHECKPOINT, adapter, optimizer, schedule)
     usable = [number for number, scene in enumerate(scenes.scenes) if scene["phrases"]]
     console = Console(stderr=True)
-    told: list[list[float]] = []
+    recent: list[list[float]] = []
     while step < config["steps"]:
         started = time.process_time()
-        # Each step draws for itself, so that a run that was stopped goes on to the same weights.
+        # Each step has its own seed, so that a stopped run continues to the same weights.
         rng = random.Random(f"{config['seed']} {step}")
         numbers = rng.sample(usable, config["scenes_per_step"])
         losses = _losses(adapter.train(), scenes, read, numbers, config, rng)
@@ -137,14 +137,14 @@ def learn(
         schedule.step()
         step += 1
         seconds += time.process_time() - started
-        told.append([float(each.detach()) for each in losses])
+        recent.append([float(loss.detach()) for loss in losses])
         if step % TOLD_EVERY == 0:
-            place, spread, box = np.mean(told, 0)
+            place, spread, box = np.mean(recent, 0)
             console.print(
                 f"step {step}: place {place:.3f}, spread {spread:.3f}, box {box:.3f}, "
                 f"{seconds:.0f} s"
             )
-            told = []
+            recent = []
         if step % config["validate_every"] == 0 or step == config["steps"]:
             validated[str(step)] = _validate(adapter.eval(), validation, read, config)
             console.print(f"step {step}: {_in_words(validated[str(step)])}")

@@ -1,13 +1,13 @@
-"""Meta-trains the peers that learn on training tasks: Meta-Adapter, MAML and ANIL.
+"""Meta-train the peers that learn on training tasks: Meta-Adapter, MAML and ANIL.
 
     python -m tools.train_peers CONFIG --out FOLDER [--set KEY=VALUE]… [--only NAME,NAME]
 
-CONFIG is that of a generator, such as `configs/train/default.toml`: data, tasks and seed are taken
-from it. Writes FOLDER/NAME, which `metaadapter evaluate --methods` takes by its path. The last
-step is kept, whatever the validation sets say: they are measured at the end, and choose nothing.
-They learn on the joint features, whatever blocks the stores hold. Tasks are not perturbed: that
-teaches a generator to serve any encoder and to doubt texts, for which these heads have nothing.
-`docs/reference/peers.md` tells how the settings here were chosen.
+CONFIG is the configuration of a generator, such as `configs/train/default.toml`, which gives data,
+tasks and seed. Writes FOLDER/NAME, whose path `metaadapter evaluate --methods` accepts. The last
+step is kept; the validation sets are measured at the end and choose nothing. The peers learn on the
+joint features alone. Tasks are not perturbed: perturbations teach a generator to serve any encoder
+and to doubt texts, and these heads cannot learn that.
+`docs/reference/peers.md` explains the choice of the settings.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ from tools.store_tasks import StoreTasks
 N_TASKS_VALIDATED = 40
 
 Losses = Callable[[Mapping[str, Tensor], EpisodeBatch, float], Iterable[Tensor]]
-"""What is learned, tasks and the temperature → losses, whose gradients are to be added."""
+"""Learned weights, tasks and the temperature → losses, whose gradients are added."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a peer is trained; chosen on training stores."""
+    """The training recipe of a peer, chosen on training stores."""
 
     optim: OptimConfig
     scalar_lr: float
@@ -65,7 +65,7 @@ class Recipe:
     n_hidden: int = 64
     """Width of the visual adapter's bottleneck."""
     inner_rate: float = 30.0
-    """Where the inner rate begins, times the square of the temperature."""
+    """The initial inner learning rate, times the square of the temperature."""
 
 
 RECIPES = {
@@ -78,7 +78,7 @@ RECIPES = {
 
 
 def main() -> None:
-    """Train, judge and write."""
+    """Train, evaluate and write."""
     args = _arguments()
     torch.set_num_threads(1)
     config = load_config(args.config, args.set)
@@ -106,9 +106,9 @@ def main() -> None:
 
 
 def joint_alone(data: TrainingData) -> TrainingData:
-    """With the joint features alone, of sources whose encoder gives further blocks.
+    """Keep only the joint features of sources with more blocks.
 
-    They are the coordinates that any text has; a source without texts stays as it is.
+    Texts have these coordinates; a source without texts is not changed.
     """
 
     def reduced(source: LoadedSource) -> LoadedSource:
@@ -134,7 +134,7 @@ def joint_alone(data: TrainingData) -> TrainingData:
 
 
 def data_of_one_width(data: TrainingData) -> TrainingData:
-    """Without the sources and validation sets whose features are not as wide as the first's."""
+    """Leave out sources and validation sets whose width differs from the first."""
     width = data.sources[0].tasks.features_nVD.shape[-1]
 
     def kept(sources: Iterable[LoadedSource]) -> tuple[LoadedSource, ...]:
@@ -158,11 +158,11 @@ def learn(
     """The peer after its last step.
 
     Args:
-        name: In `META_PEERS`.
+        name: A name in `META_PEERS`.
         data: Sources of one width.
-        config: Tells the tasks and the seed.
-        recipe: Of the training.
-        tell: Hears the loss of each step.
+        config: The tasks and the seed.
+        recipe: The training recipe.
+        tell: Receives the loss of each step.
 
     Raises:
         DataError: A loss is not finite.
@@ -215,7 +215,7 @@ def describe(
     accuracy: Mapping[str, Mapping[int, float]],
     seconds: float,
 ) -> dict[str, Any]:
-    """The record beside the weights: what they were learned from."""
+    """The record of the training data, which is written with the weights."""
     return {
         # No validation set is named among the data, for none chose anything.
         "data": {

@@ -2,10 +2,10 @@
 
     python -m tools.training_stores PICTURES --out STORES [--only NAME …]
 
-PICTURES holds one folder per data set, each with one folder per class. Makes the stores SET, its
-pictures through tiny; SET.DEGRADATION, degraded copies of some through tiny; SET@GEOMETRY, its
-pictures through an encoder made of tiny's trunk. What is complete stays. The trunk's features are
-kept in STORES/.pooled, which may be removed.
+PICTURES holds one folder per data set, each with one folder per class. Makes the stores SET, the
+features of tiny; SET.DEGRADATION, degraded copies of some pictures; SET@GEOMETRY, the features of
+an encoder made of tiny's trunk. Complete stores stay. The features of the trunk are kept in
+STORES/.pooled, which may be removed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ N_DEGRADED, STEP = 40, 20
 
 
 def degrade(picture: Image.Image, name: str) -> Image.Image:
-    """A degraded copy of an RGB picture; what is random depends on picture and name alone."""
+    """A degraded copy of an RGB picture; random choices depend on picture and name alone."""
     key = f"{encoders.SEED} {name} {picture.size} ".encode() + picture.tobytes()
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(key).digest()))
     if name == "px20":
@@ -56,7 +56,7 @@ def degrade(picture: Image.Image, name: str) -> Image.Image:
 
 
 def pick_to_degrade(table: ImageTable, name: str) -> ImageTable:
-    """Up to 40 pictures of each class; each degradation begins 20 later than the one before."""
+    """Up to 40 pictures of each class; each degradation begins 20 after the previous one."""
     rows = sorted(table.rows, key=lambda row: (row.label or "", row.path.name))
     kept = []
     for _, group in groupby(rows, key=lambda row: row.label):

@@ -1,4 +1,4 @@
-"""Encoders of other geometry than tiny's, made of its trunk; their class texts are predicted."""
+"""Encoders with another geometry, made of tiny's trunk; their class texts are predicted."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def pooling(tiny: FrozenEncoder) -> FrozenEncoder:
 
 
 def write_geometry(geometry: str, pooled: FrozenEncoder, out: Path, only: Collection[str]) -> None:
-    """Write those stores SET@GEOMETRY of one geometry that are named; complete ones stay.
+    """Write the named stores SET@GEOMETRY of one geometry; complete ones stay.
 
     `out` holds SET by tiny and .pooled/SET, the same pictures by `pooled`, of `CLASS_WEIGHTS`.
     """

@@ -1,11 +1,11 @@
-"""Measure the whitening of an encoder's stages on photographs, and put it beside its weights.
+"""Measure the whitening of an encoder's stages on photographs, and store it with its weights.
 
     python -m tools.whiten_blocks ENCODER PICTURES [--blocks stages]
 
 ENCODER is a folder with open_clip's config and weights, or `tiny`. PICTURES holds photographs of
 many kinds, thousands if possible, in folders of any names: labels are not read. Writes
-`whitening.safetensors` into ENCODER; from then on it gives these blocks by default. Half a minute
-for 1,800 photographs through `tiny` on two cores.
+`whitening.safetensors` into ENCODER, which then has these blocks by default. It takes half a minute
+for 1,800 photographs and `tiny` on two cores.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from metaadapter.features.whitening import WHITENING_FILE, Whitening, write_whit
 
 
 def main() -> None:
-    """Encode the pictures, both looks at each, and measure."""
+    """Encode both looks of the pictures, and measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("encoder", metavar="ENCODER")
     parser.add_argument("pictures", type=Path, metavar="PICTURES")
@@ -45,8 +45,8 @@ def main() -> None:
         if name != "joint"
     }
     write_whitening(folder, whitening)
-    told = f"{', '.join(whitening)} of {len(rows)} photographs, {len(unread)} unreadable"
-    print(f"{folder / WHITENING_FILE}: {told}", file=sys.stderr)
+    summary = f"{', '.join(whitening)} of {len(rows)} photographs, {len(unread)} unreadable"
+    print(f"{folder / WHITENING_FILE}: {summary}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How well phrases are grounded in scenes: pointing accuracy and overlap of boxes, per method."""
+"""The accuracy of grounding phrases in scenes: pointing and overlap of boxes, per method."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Score(NamedTuple):
 
     Attributes:
         n: The number of tasks.
-        pointing: The share whose hottest place lies in the right box.
-        any_object: The share whose hottest place lies in the box of any object.
-        iou: The overlap of the box with the right one.
-        good: The share of boxes that overlap by at least half.
+        pointing: The fraction with the maximum of the heat map in the correct box.
+        any_object: The fraction with the maximum in the box of any object.
+        iou: The overlap of the box with the correct one.
+        good: The fraction of boxes that overlap by at least half.
     """
 
     n: int
@@ -67,7 +67,7 @@ def measure(
 ) -> dict[str, Score]:
     """Scores by form of the scene, kind of phrase, size and source of the object, and of "all".
 
-    `show` gives vectors (examples, dim) of the examples of each.
+    `show` returns vectors (examples, dim) of the examples of each.
     """
     marks = defaultdict(list)
     for start in range(0, len(asked), BATCH):
@@ -103,7 +103,7 @@ def of_adapter(adapter: CrossModalAdapter) -> Method:
 
 
 def of_frozen_map(logit_scale: float) -> Method:
-    """The frozen encoder's similarity map, which is MaskCLIP's readout as well."""
+    """The similarity map of the frozen encoder, which is also the readout of MaskCLIP."""
 
     def method(pictures: PictureTokens, words: PhraseTokens) -> tuple[Tensor, list[Box]]:
         fine = (pictures.stage_NhwC.shape[1], pictures.stage_NhwC.shape[2])

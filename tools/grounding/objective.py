@@ -1,4 +1,4 @@
-"""What a cross-modal adapter is trained for: heat in the right box, and the box itself."""
+"""The training objective of a cross-modal adapter: heat in the correct box, and the box."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metaadapter.labs.grounding.cross_modal import GroundingMaps
 
-# Of an even spread of heat over the box, beside the share of heat within it.
+# The weight of an even spread of heat over the box, relative to the heat inside it.
 SPREAD_WEIGHT = 0.3
 TINY = 1e-6
 
@@ -31,9 +31,9 @@ def grounding_losses(grounded: GroundingMaps, boxes: Tensor, inside: Tensor) -> 
     """The losses of tasks.
 
     Args:
-        grounded: What the adapter says.
-        boxes: The right boxes (tasks, 4), in fractions.
-        inside: The share of each place (tasks, height, width) that the right box covers.
+        grounded: The output of the adapter.
+        boxes: The correct boxes (tasks, 4), in fractions.
+        inside: The fraction of each place (tasks, height, width) inside the correct box.
     """
     logs, inside = grounded.heat_Thw.flatten(1).log_softmax(1), inside.flatten(1)
     place = -torch.logsumexp(logs + inside.clamp(min=TINY).log(), 1)

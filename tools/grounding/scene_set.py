@@ -1,4 +1,4 @@
-"""Scenes with what a frozen encoder says of each place in them, computed once and kept on disk."""
+"""Scenes with the tokens of a frozen encoder at each place, computed once and kept on disk."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class SceneSet:
     ) -> SceneSet:
         """Read `folder`/`split`.jsonl; tokens that are not yet in `work` are computed there.
 
-        It can be stopped and started again. `n_scenes` takes the first so many.
+        It can be stopped and started again. `n_scenes` selects the first scenes.
         """
         lines = (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()[:n_scenes]
         scenes = [parse_json(line) for line in lines]
@@ -84,7 +84,7 @@ class SceneSet:
 
 
 def coverage(box: Sequence[float], height: int, width: int) -> Tensor:
-    """The share (height, width) of each place that a box covers."""
+    """The fraction (height, width) of each place that a box covers."""
 
     def along(low: float, high: float, n: int) -> np.ndarray:
         starts = np.arange(n) / n

@@ -27,7 +27,7 @@ OTHER_SIDE = {"left": "right", "right": "left"}
 
 
 class Asked(NamedTuple):
-    """A phrase that is asked about a scene.
+    """A query: a phrase about a scene.
 
     Attributes:
         scene: The number of the scene.

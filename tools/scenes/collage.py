@@ -1,4 +1,4 @@
-"""A scene of whole photographs side by side: natural objects, larger, on their own ground."""
+"""A scene of whole photographs side by side: larger natural objects on their own background."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAYOUTS = (
     ((0.0, 0.0, 0.5, 0.5), (0.5, 0.0, 1.0, 0.5), (0.0, 0.5, 1.0, 1.0)),
     ((0.0, 0.0, 0.5, 0.5), (0.5, 0.0, 1.0, 0.5), (0.0, 0.5, 0.5, 1.0), (0.5, 0.5, 1.0, 1.0)),
 )
-# Where an object cannot be told from its ground, this much of the middle stands in for its box.
+# If an object cannot be separated from its background, this part of the middle is its box.
 MIDDLE = 0.85
 TWIN_CHANCE = 0.2
 

@@ -35,9 +35,9 @@ SHADE = 0.6
 
 @lru_cache(maxsize=20_000)
 def cut_out(path: Path, cut: Cut) -> Image.Image | None:
-    """An object as an RGBA picture without empty rims; `None` if it cannot be told from its ground.
+    """An object as an RGBA picture without empty rims; `None` if it cannot be separated.
 
-    "plain" takes away what is joined to the rim of a photograph and as good as of its colour.
+    "plain" removes the area that touches the rim of a photograph and has about its colour.
     """
     with Image.open(path) as file:
         picture = file.convert("RGBA")
@@ -50,7 +50,7 @@ def cut_out(path: Path, cut: Cut) -> Image.Image | None:
 
 
 def object_mask(picture: Image.Image, cut: Cut) -> np.ndarray | None:
-    """How much of each pixel (height, width) of an RGBA picture is the object, 0 to 255."""
+    """The coverage of each pixel (height, width) of an RGBA picture by the object, 0 to 255."""
     pixels = np.asarray(picture)
     if cut == "alpha":
         return pixels[..., 3]

@@ -1,10 +1,10 @@
-"""Make scenes to train and to judge grounding, ranking and questions on.
+"""Make scenes to train and evaluate grounding, ranking and questions.
 
     python -m tools.scenes.make CONFIG --data DATA --out FOLDER [--only SPLIT]…
 
-CONFIG is one such as `configs/scenes/default.toml`, DATA the folder of the sources that it names.
+CONFIG is a file like `configs/scenes/default.toml`, DATA the folder of the sources that it names.
 Writes FOLDER/SPLIT.jsonl, one scene a line, and FOLDER/SPLIT/NUMBER.jpg. A scene depends on the
-seed, its split and its number alone, so that a larger set begins with a smaller one.
+seed, its split and its number alone, so a larger set contains the smaller ones.
 `docs/explanation/grounding.md` describes the form.
 """
 
@@ -68,9 +68,9 @@ def make_split(
     seed: int,
     out: Path,
 ) -> None:
-    """Write `out`/`split`.jsonl and its pictures; `collages` is the share of those among them."""
+    """Write `out`/`split`.jsonl and its pictures; `collages` is their fraction."""
     (out / split).mkdir(parents=True, exist_ok=True)
-    # A source counts by its weight, whatever the number of its classes.
+    # The weight of a source does not depend on the number of its classes.
     sizes = {each.source.folder: 0 for each in classes}
     for each in classes:
         sizes[each.source.folder] += 1

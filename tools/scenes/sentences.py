@@ -1,4 +1,4 @@
-"""What is said of a scene: phrases that name one object, captions, questions with answers."""
+"""The texts of a scene: phrases that name one object, captions, questions with answers."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ N_ANSWERS = 4
 NUMBERS = ("one", "two", "three", "four", "five", "six")
 RELATIONS = ("left of", "right of", "above", "below")
 SIDES = {"left": "on the left", "right": "on the right", "top": "at the top"}
-# A size is told where a class has a larger or smaller object, by this factor in length.
+# A size is mentioned if a class has a larger or smaller object, by this factor in length.
 SIZE_RATIO = 1.6
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Words that name one object of a scene and no other.
+    """Words that identify one object of a scene.
 
     Attributes:
         text: The words.
         object: The number of the object.
-        kind: What tells it from the others: "name", "colour", "size", "place" or "relation".
+        kind: The distinction from other objects: "name", "colour", "size", "place" or "relation".
     """
 
     text: str
@@ -43,9 +43,9 @@ class Question:
     Attributes:
         question: The question.
         answers: The candidates.
-        right: The number of the right one.
+        right: The number of the correct answer.
         kind: "colour", "what", "relation" or "count".
-        phrase: The words that name the part of the picture that is asked about; "" for all of it.
+        phrase: The words for the part of the picture in question; "" for the whole picture.
     """
 
     question: str
@@ -56,7 +56,7 @@ class Question:
 
 
 def phrases(objects: Sequence[Placed]) -> list[Phrase]:
-    """All phrases of these kinds that name exactly one of the objects."""
+    """All phrases of these kinds that identify exactly one object."""
     found = []
     for number, each in enumerate(objects):
         others = [other for other in objects if other is not each]
@@ -78,24 +78,24 @@ def phrases(objects: Sequence[Placed]) -> list[Phrase]:
 
 
 def captions(objects: Sequence[Placed], rng: np.random.Generator) -> list[str]:
-    """A list of all objects, and where two of them stand if that is plain."""
+    """A list of all objects, and the relation of two of them if it is clear."""
     order = rng.permutation(len(objects))
     listed = [with_article(_described(objects[n])) for n in order]
-    told = [", ".join(listed[:-1]) + " and " + listed[-1] if len(listed) > 1 else listed[0]]
-    stands = [
+    texts = [", ".join(listed[:-1]) + " and " + listed[-1] if len(listed) > 1 else listed[0]]
+    relations = [
         f"{with_article(_described(each))} {relation} {with_article(_described(other))}"
         for each in objects
         for relation, other in _relations(each, objects)
     ]
-    if stands:
-        told.append(stands[rng.integers(len(stands))])
-    return told
+    if relations:
+        texts.append(relations[rng.integers(len(relations))])
+    return texts
 
 
 def questions(
     objects: Sequence[Placed], names: Sequence[str], rng: np.random.Generator
 ) -> list[Question]:
-    """Questions on colours, on what stands where and on numbers.
+    """Questions about colours, positions and numbers.
 
     Wrong answers are other colours; objects of the scene and `names` of the split; other numbers.
     """
@@ -175,7 +175,7 @@ def _sides(each: Placed, twins: Sequence[Placed]) -> Iterator[str]:
 
 
 def _relations(each: Placed, objects: Sequence[Placed]) -> Iterator[tuple[str, Placed]]:
-    """Where an object stands to each other object whose name is the only one of its kind."""
+    """The relations of an object to each other object with a unique name."""
     for other in objects:
         if other.name == each.name or sum(other.name == it.name for it in objects) > 1:
             continue

@@ -1,4 +1,4 @@
-"""Where the objects of scenes come from, and which classes each split may show."""
+"""The sources of the objects of scenes, and the classes of each split."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ class Source:
 
     Attributes:
         folder: Its name in the folder of all data.
-        cut: How an object is cut out of its picture.
-        weight: How often an object is drawn from it, beside the other sources.
-        split: The splits that it may serve; those of its classes are claimed before any other's
-            where these do not hold "train".
-        leave_out: A pattern of class names that are not used.
+        cut: The method that cuts an object out of its picture.
+        weight: The relative frequency of its objects.
+        split: The splits that it may serve; sources without "train" claim their classes first.
+        leave_out: A pattern of class names to leave out.
     """
 
     folder: str
@@ -69,7 +68,7 @@ def split_classes(sources: Sequence[Source], data: Path, seed: int) -> dict[str,
 
 
 def head_noun(name: str) -> str:
-    """The word that a name is about, in the singular: "cup" of "two cups with straw"."""
+    """The head word of a name in the singular: "cup" of "two cups with straw"."""
     noun = BEFORE_HEAD.split(name.lower())[0].split()[-1]
     return noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun
 

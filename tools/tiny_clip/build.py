@@ -2,10 +2,10 @@
 
     python -m tools.tiny_clip.build configs/encoder/tiny.toml --wordnet FILE --pictures FOLDER
 
-About an hour on two cores; can be stopped and started again. Needs the dependency group
-`tiny-clip`. Writes `metaadapter/assets/tiny/`: an open_clip folder (config and safetensors).
-`--text-tower FOLDER` in place of `--wordnet` takes the text tower and the temperature of such a
-folder: minutes, where only the image tower is new.
+It takes about an hour on two cores and can be stopped and started again. It needs the dependency
+group `tiny-clip`. Writes `metaadapter/assets/tiny/`: an open_clip folder (config and safetensors).
+`--text-tower FOLDER` instead of `--wordnet` copies the text tower and the temperature of such a
+folder, which takes minutes if only the image tower is new.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def place_text_tower(model: nn.Module, weights: dict[str, Tensor]) -> None:
 
 
 def _digest(*files: Path) -> str:
-    """Names the work of these inputs, so that a run only goes on with its own."""
+    """The name of the work of these inputs, so that a run only continues its own work."""
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.read_bytes())

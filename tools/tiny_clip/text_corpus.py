@@ -1,4 +1,4 @@
-"""What the text student reads: WordNet's and ImageNet's names, and phrases made from them."""
+"""The corpus of the text student: names of WordNet and ImageNet, and phrases made from them."""
 
 from __future__ import annotations
 

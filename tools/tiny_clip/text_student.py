@@ -22,7 +22,7 @@ CHECKPOINT_EVERY = 500
 
 
 def token_texts() -> list[str]:
-    """What each entry of open_clip's vocabulary spells, for the start of the token table."""
+    """The text of each entry of open_clip's vocabulary, to initialize the token table."""
     from open_clip.tokenizer import SimpleTokenizer
 
     tokenizer = SimpleTokenizer()
