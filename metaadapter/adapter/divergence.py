@@ -1,4 +1,4 @@
-"""How far two predictions about the same pictures differ: Kullback–Leibler divergences."""
+"""Kullback–Leibler divergences between two predictions about the same pictures."""
 
 from __future__ import annotations
 

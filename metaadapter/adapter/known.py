@@ -66,13 +66,13 @@ def known_logits(
 def known_probabilities(
     features: Float[Tensor, "*T n D"], weights: AdapterWeights
 ) -> Float[Tensor, "*T n"]:
-    """Return the probability of known in float64; see `known_logits`."""
+    """Return the probability that pictures are known, in float64; see `known_logits`."""
     exact = weights.to(dtype=torch.float64)
     return known_logits(normalize(features.double(), dim=-1), exact).sigmoid()
 
 
 def known_threshold(weights: AdapterWeights, keep: float | None = None) -> Float[Tensor, "*T"]:
-    """Return the probability of known below which a picture is predicted to be unknown.
+    """Return the probability of being known below which a picture is predicted as unknown.
 
     Args:
         weights: The adapter.

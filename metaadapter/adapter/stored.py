@@ -1,4 +1,4 @@
-"""An adapter with everything that is stored of it, and the content of its files."""
+"""A stored adapter: everything that its files hold, and their content."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class AdapterWeights(TensorFields):
     values: Float[Tensor, "*T M N"] | None = None
     alpha: Float[Tensor, "*T"] | None = None
     beta: Float[Tensor, "*T M"] | None = None
-    """How sharply the affinity to each key falls with the distance from it."""
+    """The sharpness with which the affinity to each key falls with the distance from it."""
     likeness: Float[Tensor, "*T N D"] | None = None
     """The mean picture of each class, scaled; with the next five fields the known head
     (`adapter/known.py`)."""

@@ -25,8 +25,8 @@ class LeftOut:
     is_own_TMN: Bool[Tensor, "T M N"]
     """True at the class that the picture is labelled with."""
     counts_TM: Bool[Tensor, "T M"]
-    """True for pictures of classes with several; of a class with one picture only the name is left
-    without it."""
+    """True for pictures of classes with several; without its only picture a class has just its
+    name."""
     scale_T: Float[Tensor, " T"]
     """The inverse temperature that fits these predictions; the base where no picture counts."""
     base_scale_T: Float[Tensor, " T"]

@@ -39,7 +39,7 @@ PACKAGES = ("metaadapter", "torch", "numpy", "safetensors", "pydantic")
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """How a run ended, and the facts for a model card."""
+    """The ending of a run, and the facts for a model card."""
 
     run: str
     ending: Literal["finished", "interrupted"]
