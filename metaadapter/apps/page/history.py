@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metaadapter.apps.page.contents import Change, Contents, Edit
+from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.journal import Journal
 from metaadapter.data.output_folder import write_errors
 from metaadapter.data.proof import sealed, unsealed
@@ -72,6 +73,8 @@ class History:
 
     def undo(self) -> str:
         """Undo the latest edit and save that; return the message of the edit."""
+        if not self.contents.done:
+            raise Refusal(409, "nothing-to-undo", "There is nothing to undo.")
         message = self.contents.done[-1].message
         self._append({"undo": True})
         self.contents.undo()
@@ -79,6 +82,8 @@ class History:
 
     def redo(self) -> str:
         """Redo the edit that was undone last and save that; return the message of the edit."""
+        if not self.contents.undone:
+            raise Refusal(409, "nothing-to-redo", "There is nothing to redo.")
         message = self.contents.undone[-1].message
         self._append({"redo": True})
         self.contents.redo()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from metaadapter.apps.advice.advice import Advice
 from metaadapter.apps.page.advice import advice_on
 from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.forms import Work
+from metaadapter.apps.page.history import History
 from metaadapter.apps.page.labelled_task import LabelledTask, remembering_texts
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, refuse_if_unsaved
@@ -91,31 +93,20 @@ class Session:
 
     def edit(self, message: str, changes: Callable[[Contents], tuple[Change, ...]]) -> int:
         """Make and save an edit; return the new revision."""
-        with self._state:
-            self._require_open()
-            edit = changes(self.project.history.contents)
-            with refuse_if_unsaved():
-                self.project.history.make(message, edit)
+        with self._editing() as history:
+            history.make(message, changes(history.contents))
             return self._edited()
 
     def undo(self) -> tuple[int, str]:
         """Undo the latest edit; return the new revision and the message of the edit."""
-        with self._state:
-            self._require_open()
-            if not self.project.history.contents.done:
-                raise Refusal(409, "nothing-to-undo", "There is nothing to undo.")
-            with refuse_if_unsaved():
-                message = self.project.history.undo()
+        with self._editing() as history:
+            message = history.undo()
             return self._edited(), message
 
     def redo(self) -> tuple[int, str]:
         """Redo the edit that was undone last; return the new revision and its message."""
-        with self._state:
-            self._require_open()
-            if not self.project.history.contents.undone:
-                raise Refusal(409, "nothing-to-redo", "There is nothing to redo.")
-            with refuse_if_unsaved():
-                message = self.project.history.redo()
+        with self._editing() as history:
+            message = history.redo()
             return self._edited(), message
 
     def wait_for_results(self) -> Results:
@@ -187,9 +178,12 @@ class Session:
         with self._state:
             self._stopped = True
 
-    def _require_open(self) -> None:
-        if self._ending:
-            raise Refusal(503, "busy", "The project was closed. Load the page again.")
+    @contextmanager
+    def _editing(self) -> Iterator[History]:
+        with self._state, refuse_if_unsaved():
+            if self._ending:
+                raise Refusal(503, "busy", "The project was closed. Load the page again.")
+            yield self.project.history
 
     def _edited(self) -> int:
         self._stopped, self._error = False, None
