@@ -86,7 +86,7 @@ def bottlenecks(network: nn.Module) -> Iterator[tuple[str, Bottleneck]]:
 
 
 def restore_bottleneck(network: nn.Module, place: str, weights: Mapping[str, Tensor]) -> None:
-    """Put a bottleneck with these weights at a place of a network; any error is one of misfit."""
+    """Put a bottleneck with these weights at a place; an error means that they do not fit."""
     down = weights["down.weight"]
     # On the meta device the weights, which are replaced, take no memory and no random numbers.
     with torch.device("meta"):

@@ -98,7 +98,7 @@ def products(network: nn.Module) -> Iterator[tuple[str, LowRank]]:
 def restore_product(
     network: nn.Module, name: str, weights: Mapping[str, Tensor], alpha: float
 ) -> None:
-    """Add a product of these matrices to a weight of a network; any error is one of misfit."""
+    """Add a product of these matrices to a weight; an error means that they do not fit."""
     down, up = weights["down"], weights["up"]
     n_parts, rank, columns = down.shape
     # On the meta device, since the declared shapes may exceed the memory.
