@@ -15,6 +15,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 import pytest
 from hypothesis import settings
+from markupsafe import Markup
 
 # What imports and thousands of tests take is for good: no walk through it finds what to free. In
 # a process that only hands tests out nothing enables it again.
@@ -115,7 +116,8 @@ def demo_features(tmp_path_factory, worker_id):
 @pytest.fixture
 def without_drawings(monkeypatch):
     """Pages with empty figures: they take most of a page's time, and its words are the same."""
-    monkeypatch.setattr("metaadapter.bench.report.panel.Panel.to_svg", lambda _self: "<svg></svg>")
+    svg = Markup("<svg></svg>")
+    monkeypatch.setattr("metaadapter.bench.report.panel.Panel.to_svg", lambda _self: svg)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -34,6 +34,8 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
             *(words.points, words.signed, words.signed_points, words.part_suffix, words.metric),
             *(words.metric_estimate, words.metric_name, words.short, words.fraction),
             *(_percent, _sentence, _seconds, _number, _tint, _shade),
+            *(figures.accuracy_by_shots, figures.accuracy_by_time, figures.areas_by_shots),
+            *(figures.gain_by_pool, figures.mean_ranks, figures.reliability),
         ),
         result=result,
         overall=overall,
@@ -49,67 +51,16 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         ],
         styles=styles,
         named=[method for method, style in styles.items() if style.is_named],
-        by_shots=list(_by_shots(result)),
+        few_shots=_few_shots(result),
         points_shown=figures.POINTS_SHOWN,
-        by_time=list(_by_time(result, overall)),
-        ranks=[
-            (part, Markup(figures.mean_ranks(result, part.ranks, f"ranks-{number}")))
-            for number, part in enumerate(result.parts)
-            if part.ranks is not None
-        ],
-        reliability=list(_reliability(result)),
-        by_pool=list(_by_pool(result)),
-        areas=list(_areas(result, styles)),
+        variables=words.POOL_VARIABLES,
     )
 
 
-def _by_shots(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
-    for row, part in enumerate(result.parts):
-        for number, (place, accuracy) in enumerate(part.accuracy.items()):
-            title, name = place + words.part_suffix(part.part), f"shots-{row}-{number}"
-            yield title, Markup(figures.accuracy_by_shots(result, accuracy, name, title))
-
-
-def _by_time(result: EvaluationResult, overall: str) -> Iterator[tuple[str, Markup, list[str]]]:
-    accuracy = result.parts[0].accuracy[overall]
-    for n_shot, title in _few_shots(result):
-        drawing, below = figures.accuracy_by_time(result, accuracy, n_shot, f"time-{n_shot}", title)
-        yield title, Markup(drawing), below
-
-
-def _areas(
-    result: EvaluationResult, styles: Mapping[str, figures.MethodStyle]
-) -> Iterator[tuple[str, Markup]]:
-    for name in result.strangers.metrics if result.strangers else ():
-        if name.endswith("_auroc"):
-            title = words.metric_name(name)
-            yield title, Markup(figures.areas_by_shots(result, name, styles, name, title))
-
-
-def _by_pool(result: EvaluationResult) -> Iterator[tuple[str, list[tuple[str, Markup]]]]:
-    for gain in result.pool_gain:
-        drawings = []
-        for n_shot, title in _few_shots(result):
-            name = f"pool-{gain.by}-{n_shot}"
-            drawings.append(
-                (title, Markup(figures.gain_by_pool(result, gain, n_shot, name, title)))
-            )
-        yield words.POOL_VARIABLES[gain.by], drawings
-
-
-def _few_shots(result: EvaluationResult) -> Iterator[tuple[int, str]]:
+def _few_shots(result: EvaluationResult) -> dict[int, str]:
     """The lowest, a middle and the highest number of shots, with a title each."""
-    for n_shot in sorted({result.shots[i] for i in (0, len(result.shots) // 2, -1)}):
-        yield n_shot, f"{n_shot} labelled picture{'s' if n_shot > 1 else ''} a class"
-
-
-def _reliability(result: EvaluationResult) -> Iterator[tuple[str, Markup]]:
-    for number, (method, by_shots) in enumerate(result.reliability.items()):
-        for n_shot, bins in by_shots.items():
-            if bins:
-                title = f"{method}, {n_shot} shot{'s' if n_shot > 1 else ''}"
-                name, style = f"reliability-{number}-{n_shot}", figures.style_of(method, result)
-                yield title, Markup(figures.reliability(bins, style, name, title))
+    few = sorted({result.shots[i] for i in (0, len(result.shots) // 2, -1)})
+    return {n: f"{n} labelled picture{'s' if n > 1 else ''} a class" for n in few}
 
 
 def _tint(estimate: Estimate) -> str:

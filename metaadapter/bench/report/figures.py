@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from metaadapter.bench.evaluation.summary import Ranks
 from metaadapter.bench.report.by_shots import ByShots
@@ -86,7 +87,7 @@ def styles_of_strangers(result: EvaluationResult) -> dict[str, MethodStyle]:
     return {method: style_among(method, featured, result.path) for method in strangers.methods}
 
 
-def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, title: str) -> str:
+def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, title: str) -> Markup:
     """Lines with 95 % bands over a logarithmic axis; methods that are not featured are grey.
 
     The name of a figure is unique in a page; its title describes it in words.
@@ -98,7 +99,7 @@ def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, ti
 
 def areas_by_shots(
     result: EvaluationResult, metric: str, styles: Mapping[str, MethodStyle], name: str, title: str
-) -> str:
+) -> Markup:
     """An area under the ROC curve by shots, in %, of all methods measured on strangers."""
     assert result.strangers is not None
     of_methods = {method: styles[method] for method in result.strangers.methods}
@@ -114,7 +115,7 @@ def _by_shots(
     name: str,
     title: str,
     axis: str,
-) -> str:
+) -> Markup:
     shots = sorted({n_shot for estimates in table.values() for n_shot in estimates})
     description = f"{title}: " + "; ".join(
         f"{method} " + ", ".join(f"{100 * table[method][n].mean:.1f} %" for n in shots)
@@ -147,7 +148,7 @@ def _by_shots(
 
 def accuracy_by_time(
     result: EvaluationResult, accuracy: ByShots, n_shot: int, name: str, title: str
-) -> tuple[str, list[str]]:
+) -> tuple[Markup, list[str]]:
     """A point for each method over a logarithmic axis of time; the gradient path is a line.
 
     Returns:
@@ -199,7 +200,7 @@ def accuracy_by_time(
         return drawing.to_svg(), below
 
 
-def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> str:
+def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> Markup:
     """A row for each method, the best first; in the band, methods do not differ from the reference.
 
     The band is the critical difference of Demšar (2006).
@@ -223,7 +224,7 @@ def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> str:
         return drawing.to_svg()
 
 
-def reliability(bins: Sequence[Row], style: MethodStyle, name: str, title: str) -> str:
+def reliability(bins: Sequence[Row], style: MethodStyle, name: str, title: str) -> Markup:
     """Fraction of correct answers against confidence; bars show how many answers a bin has."""
     n = sum(row["n"] for row in bins)
     description = f"Reliability, {title}: " + "; ".join(
@@ -245,7 +246,7 @@ def reliability(bins: Sequence[Row], style: MethodStyle, name: str, title: str) 
 
 def gain_by_pool(
     result: EvaluationResult, pool_gain: PoolGain, n_shot: int, name: str, title: str
-) -> str:
+) -> Markup:
     """Points of accuracy that the pool adds, with 95 % bands, by a property of pools.
 
     The vertical axis is the same for all numbers of shots.

@@ -10,6 +10,8 @@ from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import MissingPackage
 
@@ -49,7 +51,7 @@ class Panel:
         self.axes.set_ylim(max(low - more, -1), min(high + more, 101))
         self.axes.set_title(title, loc="left")
 
-    def to_svg(self) -> str:
+    def to_svg(self) -> Markup:
         """An `<svg>` element without scripts, fonts or other files, always the same."""
         file = StringIO()
         with warnings.catch_warnings():
@@ -58,7 +60,7 @@ class Panel:
             self._figure.savefig(
                 file, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
             )
-        return _inline(file.getvalue(), self._name, self._description)
+        return Markup(_inline(file.getvalue(), self._name, self._description))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ Inert = Callable[[str], str]
 """Makes a text inert where it is shown: `in_markdown` for Markdown, `one_line` for a terminal."""
 
 
-def render(template: str, filters: Iterable[Callable[..., str]], **values: Any) -> str:
+def render(template: str, filters: Iterable[Callable[..., Any]], **values: Any) -> str:
     """Render an HTML page; the same values give the same page. Text is inert unless it is `Markup`.
 
     The template calls filters by the names of their functions, without leading underscores.
@@ -24,14 +24,14 @@ def render(template: str, filters: Iterable[Callable[..., str]], **values: Any) 
 
 
 def render_text(
-    template: str, filters: Iterable[Callable[..., str]], inert: Inert, **values: Any
+    template: str, filters: Iterable[Callable[..., Any]], inert: Inert, **values: Any
 ) -> str:
     """Render a text that is not HTML, in the same way; `inert` replaces HTML's escapes."""
     environment = _environment(filters, lambda text: Markup(inert(text)))
     return environment.get_template(template).render(**values)
 
 
-def _environment(filters: Iterable[Callable[..., str]], inert: Inert) -> Environment:
+def _environment(filters: Iterable[Callable[..., Any]], inert: Inert) -> Environment:
     def finalize(value: Any) -> Any:
         return inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
