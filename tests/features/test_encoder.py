@@ -22,10 +22,10 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.extraction import encode_to_store
 from metaadapter.features.looks import joint_columns
 from metaadapter.features.open_clip_model import TINY, EncoderSource, OpenClipModel, build_model
 from metaadapter.features.prompts import resolve_templates
+from metaadapter.features.store.encode import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import view_pixels
 

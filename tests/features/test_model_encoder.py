@@ -9,8 +9,8 @@ from timm.data import create_transform, resolve_model_data_config
 from metaadapter.data.decode import decode_image
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.features.extraction import encode_to_store
 from metaadapter.features.image_encoder import ImageEncoder, ModelEncoder
+from metaadapter.features.store.encode import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 
 WIDTH = 512

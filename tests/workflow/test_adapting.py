@@ -12,7 +12,7 @@ from metaadapter.data.decode import content_hash
 from metaadapter.data.reader import read_images
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.extraction import encode_to_store
+from metaadapter.features.store.encode import encode_to_store
 from metaadapter.workflow import fine_tuning, left_out
 from metaadapter.workflow.adapting import adapt
 from metaadapter.workflow.class_names import ClassNames

@@ -12,7 +12,7 @@ from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.data.decode import content_hash
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.extraction import encode_to_store
+from metaadapter.features.store.encode import encode_to_store
 from metaadapter.workflow import pool
 from metaadapter.workflow.adapting import adapt
 from metaadapter.workflow.adding import add

@@ -17,7 +17,7 @@ from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from metaadapter.data.table import ImageTable
-    from metaadapter.features.extraction import EncodeReport
+    from metaadapter.features.store.encode import EncodeReport
     from metaadapter.features.store.feature_store import FeatureStore
 
 Images = Annotated[
@@ -80,7 +80,7 @@ def encode(
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.features.encoder_by_name import load_encoder
-    from metaadapter.features.extraction import encode_to_store
+    from metaadapter.features.store.encode import encode_to_store
     from metaadapter.features.store.feature_store import FeatureStore
 
     table = _read(images, labelled=labels, split=split, console=console)

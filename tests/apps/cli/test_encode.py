@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from metaadapter.features import extraction
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.store import encode as store_encoding
 from metaadapter.features.store.feature_store import FeatureStore
 
 KEYS = {
@@ -156,7 +156,7 @@ def test_encode__interrupted__ends_with_130_and_prints_the_command_that_goes_on(
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(extraction, "encode_to_store", interrupt)
+    monkeypatch.setattr(store_encoding, "encode_to_store", interrupt)
 
     result = encode(unlabelled)  # a name with spaces, which a shell needs in quotes
 

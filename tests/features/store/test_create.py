@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
-from metaadapter.features.extraction import merge_stores
 from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.features.store.merge import merge_stores
 
 WIDTH = 24
 

@@ -8,7 +8,7 @@ import torch
 
 from metaadapter.data.proof import unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features.extraction import encode_to_store
+from metaadapter.features.store.encode import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import StoreHeader
 

@@ -7,8 +7,9 @@ import pytest
 
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.features.extraction import encode_to_store, merge_stores, pick_shard
+from metaadapter.features.store.encode import encode_to_store, pick_shard
 from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.features.store.merge import merge_stores
 
 
 def test_pick_shard__all_parts__hold_each_picture_once_in_any_order(pictures, read_table):

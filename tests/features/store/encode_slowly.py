@@ -1,4 +1,4 @@
-"""The program that `test_extraction_killed.py` starts and kills: PICTURES OUT.
+"""The program that `test_encode_killed.py` starts and kills: PICTURES OUT.
 
 Prints a line before each batch, and at the end how many pictures it has encoded.
 """
@@ -13,8 +13,8 @@ import torch
 from conftest import MeanColourEncoder, table_of
 from torch import Tensor
 
-from metaadapter.features.extraction import encode_to_store
 from metaadapter.features.store import feature_cache
+from metaadapter.features.store.encode import encode_to_store
 
 SECONDS_PER_BATCH = 0.02
 
