@@ -33,7 +33,7 @@ def make_result():
                 LabelledPicture(f"q{i}.jpg", label, b"picture %d" % i)
                 for i, label in enumerate(TRUTH)
             ),
-            "answers": (
+            "methods": (
                 answers(0, ("lynx", "fox", "lynx", "fox")),
                 answers(2, ("fox", "lynx", "lynx", "fox")),
             ),
