@@ -49,7 +49,7 @@ class RowFormat:
 
     @property
     def head(self) -> bytes:
-        """The first line."""
+        """The first line, with the names of the columns."""
         return self._csv([self.columns])
 
     def rows(self, predictions: Iterable[Prediction]) -> bytes:

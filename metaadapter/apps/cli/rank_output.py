@@ -36,8 +36,8 @@ EMPTY: dict[str, Any] = {
 class RankedLists:
     """The best captions of each picture, and the best pictures of each caption.
 
-    A single caption, or a single picture, makes no list for each of the others, because there is
-    nothing to choose from.
+    With a single caption, pictures get no lists, because there is nothing to choose from; with a
+    single picture, captions get none.
     """
 
     pictures: Sequence[str]

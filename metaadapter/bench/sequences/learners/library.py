@@ -21,22 +21,22 @@ from metaadapter.bench.sequences.learners.questions import Questions, gated, sha
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The adapter of one task, and the means by which it is found."""
+    """The adapter of one task, and the means by which pictures find their task."""
 
     adapter: AdapterWeights
     means_ND: Float[Tensor, "N D"]
-    """The mean picture of each class, by which it is told from other tasks."""
+    """The mean picture of each class."""
     counts_N: Int[Tensor, " N"]
-    """The pictures that each mean is of."""
+    """The number of pictures of each mean."""
 
 
 @final
 class Library(Learner[dict[int, Entry]]):
-    """Fits one adapter a task to its pictures alone, and mixes: Σ P(task | x) P(class | x, task).
+    """Fits one adapter to each task alone, and predicts Σ P(task | x) P(class | x, task).
 
-    Within one task nothing is forgotten: its adapter stays as it is. Where classes that are not
-    learned are asked about, adapters that can tell whether a picture is of their task decide how
-    much is theirs, as `shared` has it, and `gated` where one cannot.
+    An adapter never changes, so within a task nothing is forgotten. If queries may show classes
+    that are not learned yet, the known heads of the adapters decide the share of the learned
+    classes (`shared`); if an adapter has no known head, `gated` decides it.
     """
 
     def __init__(self, fit: Fit) -> None:
@@ -53,16 +53,16 @@ class Library(Learner[dict[int, Entry]]):
         return {**state, task: Entry(adapter, support.means_TND[0], counts_N)}
 
     def answer(self, state: dict[int, Entry], questions: Questions) -> Float[Tensor, "Q C"]:
-        """Log-probabilities of the mixture, beside what the texts say of tasks to come."""
+        """Log-probabilities of the mixture, joined with zero-shot for classes not learned yet."""
         learned = [task for task in questions.tasks if task in state]
-        known = [state[task] for task in learned]
-        if not known:
+        entries = [state[task] for task in learned]
+        if not entries:
             return questions.zero_shot_QC
-        rows_QD, adapters = questions.rows_QD, [each.adapter for each in known]
+        rows_QD, adapters = questions.rows_QD, [entry.adapter for entry in entries]
         means = TaskMeans.of(
-            [each.means_ND for each in known],
+            [entry.means_ND for entry in entries],
             text_END=[questions.texts[task] for task in learned],
-            counts_EN=[each.counts_N for each in known],
+            counts_EN=[entry.counts_N for entry in entries],
         )
         task_QT = means.per_row(rows_QD)
         log_QL = torch.cat(
