@@ -61,7 +61,7 @@ class PooledFit(Learner[Pictures]):
         if not known:
             return questions.zero_shot_QC
         logits_QA = classify(questions.rows_QD, state.adapter)
-        ways = [each.n_way for each in state.supports.values()]
+        ways = [support.n_way for support in state.supports.values()]
         of_task = dict(zip(state.supports, torch.split(logits_QA, ways, dim=-1), strict=True))
         scores_QL = torch.cat([of_task[task] for task in known], dim=-1)
         return gated(scores_QL, state.supports, questions)

@@ -1,4 +1,4 @@
-"""What a continual learner is asked: pictures, and the tasks whose classes they may belong to."""
+"""The queries of a continual learner: pictures, and the tasks whose classes they may show."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from metaadapter.adapter.support import Support
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Q pictures to be told apart into the C classes of some tasks.
+    """Q pictures to classify among the C classes of some tasks.
 
-    The columns of an answer are the classes of the first task asked about in their order, then
-    those of the second, and so on. Tasks that are not learned yet may be among them: their classes
-    are known by their texts alone.
+    The columns of scores are the classes of the first of these tasks in their order, then those of
+    the second, and so on. Some tasks may not be learned yet: of their classes only the texts are
+    known.
     """
 
     rows_QD: Float[Tensor, "Q D"]
-    """Unit rows of the pictures; each is to be answered by itself."""
+    """Unit rows of the pictures; each is classified by itself."""
     texts: dict[int, Float[Tensor, "_ D"]]
     """Task → unit rows of the texts of its classes."""
     logit_scale: float
@@ -30,12 +30,12 @@ class Questions:
 
     @property
     def tasks(self) -> tuple[int, ...]:
-        """The tasks whose classes are possible answers, in the order of the columns."""
+        """The tasks whose classes are candidates, in the order of the columns."""
         return tuple(self.texts)
 
     @property
     def zero_shot_QC(self) -> Float[Tensor, "Q C"]:
-        """CLIP's own logits, by the texts alone."""
+        """The logits of zero-shot CLIP, by the texts alone."""
         return self.logit_scale * self.rows_QD @ torch.cat(list(self.texts.values())).mT
 
     def is_of(self, tasks: Collection[int]) -> Bool[Tensor, " C"]:
@@ -48,27 +48,26 @@ class Questions:
 def gated(
     scores_QL: Float[Tensor, "Q L"], learned: Collection[int], questions: Questions
 ) -> Float[Tensor, "Q C"]:
-    """Answers over all classes asked about, of a head that knows the classes of learned tasks.
+    """Return scores of all candidate classes, by a head for the classes of learned tasks.
 
-    Zero-shot CLIP decides, as in RAIL (Xu et al., NeurIPS 2024, section 4): where its best class is
-    of a learned task the head answers, and elsewhere the texts do. Where all tasks are learned that
-    is the head's own answer, and where none is it is zero-shot CLIP's.
+    Zero-shot CLIP is the gate, as in RAIL (Xu et al., NeurIPS 2024, section 4): if its best class
+    is of a learned task, the head predicts, else the texts do.
 
     Args:
-        scores_QL: Scores of the L classes of those tasks asked about that are learned, in the order
-            of the questions.
-        learned: The tasks that are learned, asked about or not.
-        questions: What is asked.
+        scores_QL: The head's scores of the L candidate classes of learned tasks, in the order of
+            the columns.
+        learned: The learned tasks, whether their classes are candidates or not.
+        questions: The pictures and their candidates.
 
     Returns:
-        Scores, −∞ for what the gate rules out.
+        The scores, −∞ for classes that the gate rules out.
     """
     zero_shot_QC = questions.zero_shot_QC
     is_learned_C = questions.is_of(learned)
     by_head_QC = torch.full_like(zero_shot_QC, -torch.inf)
     by_head_QC[:, is_learned_C] = scores_QL.to(zero_shot_QC)
-    goes_to_head_Q1 = is_learned_C[zero_shot_QC.argmax(-1)][:, None]
-    return torch.where(goes_to_head_Q1, by_head_QC, zero_shot_QC)
+    is_for_head_Q1 = is_learned_C[zero_shot_QC.argmax(-1)][:, None]
+    return torch.where(is_for_head_Q1, by_head_QC, zero_shot_QC)
 
 
 def shared(
@@ -78,44 +77,44 @@ def shared(
     learned: Collection[int],
     questions: Questions,
 ) -> Float[Tensor, "Q C"]:
-    """Log-probabilities of all classes asked about, by how likely a picture is of a learned task.
+    """Return log-probabilities of all candidate classes, with known as "of a learned task".
 
-    P(c | x) = P(known | x) P(c | x, known) for learned classes, and for the others 1 − P(known | x)
-    times zero-shot CLIP's answer among them alone. Where all tasks are learned, P(known | x) is 1.
+    P(c | x) is P(known | x) P(c | x, known) for learned classes, and (1 − P(known | x)) times the
+    probability by zero-shot CLIP among the others. If all tasks are learned, P(known | x) is 1.
 
     Args:
-        log_QL: log P(c | x, known) of the L classes of those tasks asked about that are learned, in
-            the order of the questions.
+        log_QL: log P(c | x, known) of the L candidate classes of learned tasks, in the order of the
+            columns.
         log_known_Q: log P(known | x).
         log_other_Q: log(1 − P(known | x)).
-        learned: The tasks that are learned, asked about or not.
-        questions: What is asked.
+        learned: The learned tasks, whether their classes are candidates or not.
+        questions: The pictures and their candidates.
     """
     is_learned_C = questions.is_of(learned)
     if is_learned_C.all():
         return log_QL
     zero_shot_QC = questions.zero_shot_QC
-    found_QC = torch.empty_like(zero_shot_QC)
-    found_QC[:, is_learned_C] = (log_known_Q[:, None] + log_QL).to(zero_shot_QC)
+    log_QC = torch.empty_like(zero_shot_QC)
+    log_QC[:, is_learned_C] = (log_known_Q[:, None] + log_QL).to(zero_shot_QC)
     among_others = zero_shot_QC[:, ~is_learned_C].log_softmax(-1)
-    found_QC[:, ~is_learned_C] = log_other_Q[:, None].to(zero_shot_QC) + among_others
-    return found_QC
+    log_QC[:, ~is_learned_C] = log_other_Q[:, None].to(zero_shot_QC) + among_others
+    return log_QC
 
 
 def merged(supports: Collection[Support]) -> Support:
-    """One support of the classes of several, each of one task, in their order.
+    """Return one support of the classes of several supports, each of one task, in their order.
 
-    Blocks and temperature are those of the first one, as all are of one encoder.
+    Blocks and temperature are those of the first, because all have one encoder.
     """
-    parts = [each.labelled_rows() for each in supports]
-    first_ways = torch.tensor([0, *(each.n_way for each in supports)]).cumsum(0)
+    parts = [support.labelled_rows() for support in supports]
+    first_ways = torch.tensor([0, *(support.n_way for support in supports)]).cumsum(0)
     rows, labels = zip(*parts, strict=True)
     first, *_ = supports
     scale_T = first.logit_scale_T
     return Support.of_rows(
         torch.cat(rows),
         torch.cat([own + start for own, start in zip(labels, first_ways, strict=False)]),
-        torch.cat([each.text_TND[0] for each in supports]),
+        torch.cat([support.text_TND[0] for support in supports]),
         logit_scale=None if scale_T is None else float(scale_T[0]),
         blocks=first.blocks,
     )

@@ -81,7 +81,7 @@ class RAIL(Learner[RidgeState]):
         if self._form == "primal":
             return self._n_hidden * (self._n_hidden + n_classes) * NUMBER
         n = sum(int(support.present_TNK.sum()) for support in state.supports.values())
-        width = next((each.text_TND.shape[-1] for each in state.supports.values()), 0)
+        width = next((s.text_TND.shape[-1] for s in state.supports.values()), 0)
         return n * (width + n_classes) * NUMBER
 
 
