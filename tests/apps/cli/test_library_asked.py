@@ -99,7 +99,7 @@ def test_identify__names__tells_the_task_they_are_like(run, library):
         ([], "give either pictures or --names"),
         (["x.png", "--names", "a"], "give either pictures or --names"),
         (["--names", "a", "--together"], "--together needs pictures"),
-        (["--names", ","], "names of classes are needed"),
+        (["--names", ","], "give names of classes, and the encoder"),
     ],
 )
 def test_identify__what_cannot_be_together__ends_with_2(run, library, more, told):

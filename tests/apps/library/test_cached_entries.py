@@ -317,7 +317,7 @@ def test_identify_names__of_a_task__finds_it(animals):
     assert sum(found.values()) == pytest.approx(1.0)
     with pytest.raises(UsageError, match="the encoder reads no names"):
         animals.identify_names(["unread"], encoder=Encoder(texts))
-    with pytest.raises(UsageError, match="names of classes are needed"):
+    with pytest.raises(UsageError, match="give names of classes, and the encoder"):
         animals.identify_names([], encoder=Encoder(texts))
 
 
