@@ -281,5 +281,5 @@ def test_merge__entries_of_two_encoders__ends_with_4(run, library):
 
     assert done.code == 4
     assert (
-        "the adapter 'others', to be merged with 'animals', was made with the encoder" in done.err
+        "the adapter 'others', merged with 'animals', was made with the encoder" in done.err
     )

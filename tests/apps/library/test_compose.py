@@ -127,7 +127,7 @@ def test_compose__other_encoders_or_widths__are_refused(library, fitted):
     library.add("wide", fitted("eel", "fly", width=20))
 
     with pytest.raises(
-        IncompatibleArtifact, match="'other', to be merged with 'one', was made with"
+        IncompatibleArtifact, match="'other', merged with 'one', was made with"
     ):
         library.merge(["one", "other"], "new")
     with pytest.raises(IncompatibleArtifact, match="width, blocks and views are"):
