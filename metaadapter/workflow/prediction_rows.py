@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from metaadapter.data.crop import Box
-from metaadapter.data.plain_text import from_csv, in_csv
+from metaadapter.data.csv_bytes import csv_bytes
+from metaadapter.data.plain_text import from_csv
 from metaadapter.workflow.predictions import Prediction
 
 COLUMNS = (*Prediction._fields[:5], "known", "unfamiliar")  # from path to runner_up_probability
@@ -50,11 +51,11 @@ class RowFormat:
     @property
     def head(self) -> bytes:
         """The first line, with the names of the columns."""
-        return self._csv([self.columns])
+        return csv_bytes([self.columns], raw=self.raw)
 
     def rows(self, predictions: Iterable[Prediction]) -> bytes:
         """One line for each prediction."""
-        return self._csv(map(self._cells, predictions))
+        return csv_bytes(map(self._cells, predictions), raw=self.raw)
 
     def read(self, file: IO[bytes]) -> Iterator[Prediction]:
         """The predictions of a whole table, without true labels and `in_support`."""
@@ -105,9 +106,3 @@ class RowFormat:
             time=cells.get("time") or None,
             series=cells.get("series") or None,
         )
-
-    def _csv(self, rows: Iterable[Sequence[object]]) -> bytes:
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows(rows if self.raw else (map(in_csv, row) for row in rows))
-        # A file name of undecodable bytes is written as the same bytes.
-        return text.getvalue().encode(errors="surrogateescape")

@@ -118,6 +118,8 @@ class Console:
         rows: Sequence[Sequence[object]],
         *,
         right: Collection[str] = (),
+        dim: Sequence[bool] = (),
+        raw: bool = False,
     ) -> None:
         """Print rows on stdout: under titles on a terminal, tab-separated without titles elsewhere.
 
@@ -125,20 +127,27 @@ class Console:
             titles: The titles of the columns.
             rows: One cell for each column; a float is printed with four decimals.
             right: The titles of columns that are aligned to the right.
+            dim: Whether each row is dim on a terminal.
+            raw: Print names unchanged without a terminal.
         """
         if not self.stdout.is_terminal:
-            writer = csv.writer(sys.stdout, "excel-tab", lineterminator="\n")
-            writer.writerows([_tsv_cell(cell) for cell in row] for row in rows)
+            _write_tsv(rows, raw=raw)
             return
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for title in titles:
-            table.add_column(title, justify="right" if title in right else "left", overflow="fold")
-        for row in rows:
+            table.add_column(
+                Text(one_line(title)),
+                justify="right" if title in right else "left",
+                overflow="fold",
+            )
+        for row, is_dim in zip(rows, dim or [False] * len(rows), strict=True):
             cells = (f"{cell:,}" if isinstance(cell, int) else _text(cell) for cell in row)
-            table.add_row(*(Text(one_line(cell)) for cell in cells))
+            table.add_row(
+                *(Text(one_line(cell)) for cell in cells), style="dim" if is_dim else None
+            )
         self.stdout.print(table)
 
     @contextmanager
@@ -231,6 +240,20 @@ def _listed(items: Sequence[object]) -> list[str]:
 
 def _text(cell: object) -> str:
     return f"{cell:.4f}" if isinstance(cell, float) else str(cell)
+
+
+def _write_tsv(rows: Sequence[Sequence[object]], *, raw: bool) -> None:
+    # Where lines end with \n alone, the writer does not quote a carriage return in a name.
+    plain, quoted = (
+        csv.writer(sys.stdout, "excel-tab", lineterminator="\n", quoting=quoting)
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+    )
+    if raw and (reconfigure := getattr(sys.stdout, "reconfigure", None)):
+        # A file name of undecodable bytes is printed as the same bytes.
+        reconfigure(errors="surrogateescape")
+    for row in rows:
+        cells = [_text(cell) if raw else _tsv_cell(cell) for cell in row]
+        (quoted if "\r" in "".join(cells) else plain).writerow(cells)
 
 
 def _tsv_cell(cell: object) -> str:

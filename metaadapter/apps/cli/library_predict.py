@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.library_identify import query_warnings, warn_of_queries
-from metaadapter.data.plain_text import in_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -128,17 +125,9 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     from metaadapter.data.atomic_files import replace_file
+    from metaadapter.data.csv_bytes import csv_bytes
     from metaadapter.data.output_folder import write_errors
 
-    def write(file: IO[bytes]) -> None:
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow(COLUMNS)
-        for row in rows:
-            cells = {**row, "unfamiliar": "yes" if row["unfamiliar"] else ""}
-            writer.writerow([in_csv(cells[column]) for column in COLUMNS])
-        # Undecodable bytes of a file name are written as the same bytes.
-        file.write(text.getvalue().encode(errors="surrogateescape"))
-
+    cells = [{**row, "unfamiliar": "yes" if row["unfamiliar"] else ""}.values() for row in rows]
     with write_errors(str(path), instead="choose another --csv"):
-        replace_file(path, write)
+        replace_file(path, csv_bytes([COLUMNS, *cells]))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
-from metaadapter.data.plain_text import in_csv, one_line
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -164,30 +161,23 @@ def _list_predictions(
     predictions: Sequence[Prediction], rank: str | None, console: Console, *, csv_raw: bool
 ) -> None:
     """Print predictions as a table on a terminal, tab-separated elsewhere."""
-    rows = [_cells(prediction, rank) for prediction in predictions]
-    if not console.stdout.is_terminal:
-        _write_tsv(rows, csv_raw=csv_raw)
-        return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("picture", "label", "probability", "runner-up", "probability"):
-        right = title == "probability"
-        table.add_column(title, justify="right" if right else "left", overflow="fold")
+    numbers = ["probability", "known", f"P({rank})"]
+    titles = ["picture", "label", "probability", "runner-up", "probability"]
     if rank is not None:
-        table.add_column(Text(one_line(f"P({rank})")), justify="right", overflow="fold")
+        titles.append(numbers[-1])
     if any(prediction.known is not None for prediction in predictions):
-        table.add_column("known", justify="right", overflow="fold")
-        table.add_column("", overflow="fold")
+        titles += ["known", ""]
     if any(prediction.set is not None for prediction in predictions):
-        table.add_column("may be", overflow="fold")
+        titles.append("may be")
     if any(prediction.box is not None for prediction in predictions):
-        table.add_column("box", overflow="fold")
-    for row, prediction in zip(rows, predictions, strict=True):
-        cells = [Text(one_line(cell)) for cell in row]
-        table.add_row(*cells, style="dim" if prediction.unfamiliar else None)
-    console.stdout.print(table)
+        titles.append("box")
+    console.table(
+        titles,
+        [_cells(prediction, rank) for prediction in predictions],
+        right=numbers,
+        dim=[prediction.unfamiliar for prediction in predictions],
+        raw=csv_raw,
+    )
 
 
 def _cells(prediction: Prediction, rank: str | None) -> list[str]:
@@ -204,17 +194,3 @@ def _cells(prediction: Prediction, rank: str | None) -> list[str]:
     if prediction.box is not None:
         cells.append(" ".join(f"{side:.3f}" for side in prediction.box))
     return cells
-
-
-def _write_tsv(rows: Iterable[Sequence[str]], *, csv_raw: bool) -> None:
-    # Where lines end with \n alone, a carriage return in a name would not be quoted.
-    plain, quoted = (
-        csv.writer(sys.stdout, "excel-tab", lineterminator="\n", quoting=quoting)
-        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
-    )
-    if csv_raw and (reconfigure := getattr(sys.stdout, "reconfigure", None)):
-        # A file name of undecodable bytes is printed as the same bytes.
-        reconfigure(errors="surrogateescape")
-    for row in rows:
-        cells = row if csv_raw else [in_csv(one_line(cell)) for cell in row]
-        (quoted if "\r" in "".join(cells) else plain).writerow(cells)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from metaadapter.apps.cli.console import Console, print_document
-from metaadapter.data.plain_text import in_csv
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,12 +161,9 @@ def show(
 
 def _write(csv_file: Path, result: RankedLists | QuestionAnswers) -> None:
     from metaadapter.data.atomic_files import replace_file
+    from metaadapter.data.csv_bytes import csv_bytes
     from metaadapter.data.output_folder import write_errors
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([title or "kind" for title in result.titles])
-    writer.writerows([in_csv(cell) for cell in row] for row in result.rows())
+    titles = [title or "kind" for title in result.titles]
     with write_errors(f"the table {csv_file}"):
-        # Undecodable bytes of a file name come back as the same bytes.
-        replace_file(csv_file, text.getvalue().encode(errors="surrogateescape"))
+        replace_file(csv_file, csv_bytes([titles, *result.rows()], line_end="\n"))

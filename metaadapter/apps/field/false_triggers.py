@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,7 +16,7 @@ from metaadapter.apps.field.detections import Detection
 from metaadapter.apps.field.frames import Frame
 from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.crop import Box
-from metaadapter.data.plain_text import in_csv
+from metaadapter.data.csv_bytes import csv_bytes
 
 # Two boxes are the same if no side differs by more than this fraction of the frame. Detectors place
 # the boxes of a static object with this precision.
@@ -64,16 +62,14 @@ def false_triggers(frames: Iterable[Frame], min_confidence: float) -> list[False
 
 def write_false_triggers(file: Path, triggers: Sequence[FalseTrigger]) -> None:
     """Write a manifest of the boxes for `adapt --background`, in one step."""
-    text = io.StringIO(newline="")
-    table = csv.writer(text)
-    table.writerow(COLUMNS)
-    for trigger in triggers:
-        row = (
+    rows = [
+        (
             *(str(trigger.path.absolute()), *trigger.box),
             *(str(trigger.camera), trigger.thing, trigger.n_frames, trigger.confidence),
         )
-        table.writerow(map(in_csv, row))
-    replace_file(file, text.getvalue().encode(errors="surrogateescape"))
+        for trigger in triggers
+    ]
+    replace_file(file, csv_bytes([COLUMNS, *rows]))
 
 
 def _static_boxes(camera: Path, boxes: Sequence[tuple[Path, Detection]]) -> list[FalseTrigger]:

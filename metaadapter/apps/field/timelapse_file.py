@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -13,7 +11,7 @@ from typing import IO
 from metaadapter.apps.field.frame_names import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.plain_text import in_csv
+from metaadapter.data.csv_bytes import csv_bytes
 from metaadapter.workflow.predictions import Prediction
 
 # The first four are built into Timelapse; its template must have fields with the other names.
@@ -33,9 +31,9 @@ def write_timelapse(file: Path, predictions: Iterable[Prediction], folder: Path)
 
 
 def _write(opened: IO[bytes], predictions: Iterable[Prediction], folder: Path) -> None:
-    opened.write(_line(COLUMNS))
+    opened.write(csv_bytes([COLUMNS]))
     for row in _rows(predictions, folder):
-        opened.write(_line(row))
+        opened.write(csv_bytes([row]))
 
 
 def _rows(predictions: Iterable[Prediction], folder: Path) -> Iterator[Sequence[object]]:
@@ -56,9 +54,3 @@ def _answer(of_frame: Sequence[Prediction]) -> tuple[str, int, float]:
     counts = Counter(answer.label for answer in animals)
     best = max(animals, key=lambda answer: (counts[answer.label], answer.probability))
     return best.label, counts[best.label], best.probability
-
-
-def _line(row: Sequence[object]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerow(map(in_csv, row))
-    return text.getvalue().encode(errors="surrogateescape")
