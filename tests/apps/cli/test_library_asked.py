@@ -280,6 +280,4 @@ def test_merge__entries_of_two_encoders__ends_with_4(run, library):
     done = run("library", "merge", library, "animals", "others", "--name", "all")
 
     assert done.code == 4
-    assert (
-        "the adapter 'others', merged with 'animals', was made with the encoder" in done.err
-    )
+    assert "the adapter 'others', merged with 'animals', was made with the encoder" in done.err

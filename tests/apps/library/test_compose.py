@@ -126,9 +126,7 @@ def test_compose__other_encoders_or_widths__are_refused(library, fitted):
     library.add("other", fitted("cat", "dog", encoder="other"))
     library.add("wide", fitted("eel", "fly", width=20))
 
-    with pytest.raises(
-        IncompatibleArtifact, match="'other', merged with 'one', was made with"
-    ):
+    with pytest.raises(IncompatibleArtifact, match="'other', merged with 'one', was made with"):
         library.merge(["one", "other"], "new")
     with pytest.raises(IncompatibleArtifact, match="width, blocks and views are"):
         library.merge(["one", "wide"], "new")
