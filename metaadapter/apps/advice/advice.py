@@ -11,7 +11,7 @@ Picture = TypeVar("Picture")
 
 @dataclass(frozen=True)
 class Advice(Generic[Picture]):
-    """What looks wrong or is missing, and what to do about it."""
+    """A fault or a lack of labelled pictures, and its remedy."""
 
     kind: Kind
     sentence: str

@@ -34,7 +34,7 @@ class Evidence:
     log_p: Float[np.ndarray, "m N"]
     """Log-probability of each class, by the adapter from all other pictures."""
     has_others: Bool[np.ndarray, " m"]
-    """Whether the class of a picture has other pictures, so that its left-out prediction counts."""
+    """True if the class of a picture has other pictures, so that its left-out prediction counts."""
     distances: Float[np.ndarray, "m m"]
     """Squared distance of two pictures, in units of the mean over all pairs."""
     agreement: Float[np.ndarray, "N N"]

@@ -18,60 +18,68 @@ if TYPE_CHECKING:
     from metaadapter.labs.ranking.ranking_adapter import RankingTask
 
 
+Pictures = Annotated[
+    Path,
+    Argument(
+        metavar="PICTURES",
+        help="Pictures: a folder (with all folders in it), a manifest, a feature store, or one "
+        "picture.",
+    ),
+]
+Texts = Annotated[
+    Path | None,
+    Argument(
+        metavar="[TEXTS]",
+        help="Captions: a text file with one caption a line, or a manifest with a column "
+        "`caption`. By default the captions of the manifest PICTURES.",
+        show_default=False,
+    ),
+]
+Text = Annotated[
+    list[str] | None,
+    Option(metavar="CAPTION", help="A caption, in place of TEXTS; repeatable."),
+]
+Top = Annotated[int, Option(min=1, help="How many of each list to show, the best first.")]
+Together = Annotated[
+    bool,
+    Option(
+        "--together",
+        help="Also take means and hubs from all these pictures and captions. Mostly better, "
+        "most of all with few pairs; scores then depend on one another.",
+    ),
+]
+Question = Annotated[
+    str | None,
+    Option(
+        metavar="QUESTION",
+        help="A question about each picture, in place of TEXTS; it needs --answers.",
+    ),
+]
+Answers = Annotated[str | None, Option(metavar="ANSWER,…", help="The answers to choose from.")]
+Sentence = Annotated[
+    str | None,
+    Option(
+        metavar="SENTENCE",
+        help="The answer as a sentence, with {} for it, as in 'the car is {}'.",
+        show_default="made from the question",
+    ),
+]
+CsvFile = Annotated[
+    Path | None, Option("--csv", metavar="FILE", help="Write a table in place of the lists.")
+]
+
+
 def rank(
     adapter: options.Adapter,
-    pictures: Annotated[
-        Path,
-        Argument(
-            metavar="PICTURES",
-            help="Pictures: a folder (with all folders in it), a manifest, a feature store, or one "
-            "picture.",
-        ),
-    ],
-    texts: Annotated[
-        Path | None,
-        Argument(
-            metavar="[TEXTS]",
-            help="Captions: a text file with one caption a line, or a manifest with a column "
-            "`caption`. By default the captions of the manifest PICTURES.",
-            show_default=False,
-        ),
-    ] = None,
-    text: Annotated[
-        list[str] | None,
-        Option(metavar="CAPTION", help="A caption, in place of TEXTS; repeatable."),
-    ] = None,
-    top: Annotated[int, Option(min=1, help="How many of each list to show, the best first.")] = 5,
-    together: Annotated[
-        bool,
-        Option(
-            "--together",
-            help="Also take means and hubs from all these pictures and captions. Mostly better, "
-            "most of all with few pairs; scores then depend on one another.",
-        ),
-    ] = False,
-    question: Annotated[
-        str | None,
-        Option(
-            metavar="QUESTION",
-            help="A question about each picture, in place of TEXTS; it needs --answers.",
-        ),
-    ] = None,
-    answers: Annotated[
-        str | None,
-        Option(metavar="ANSWER,…", help="The answers to choose from."),
-    ] = None,
-    sentence: Annotated[
-        str | None,
-        Option(
-            metavar="SENTENCE",
-            help="The answer as a sentence, with {} for it, as in 'the car is {}'.",
-            show_default="made from the question",
-        ),
-    ] = None,
-    csv_file: Annotated[
-        Path | None, Option("--csv", metavar="FILE", help="Write a table in place of the lists.")
-    ] = None,
+    pictures: Pictures,
+    texts: Texts = None,
+    text: Text = None,
+    top: Top = 5,
+    together: Together = False,
+    question: Question = None,
+    answers: Answers = None,
+    sentence: Sentence = None,
+    csv_file: CsvFile = None,
     split: options.Split = None,
     encoder: options.MovedEncoder = None,
     device: options.Device = "auto",
@@ -87,8 +95,8 @@ def rank(
     score.
     """
     console = Console(quiet=quiet, json_output=json_output)
-    choices = tuple(answer.strip() for answer in (answers or "").split(","))
-    sentences = _sentences(question, answers and choices, sentence)
+    choices = None if answers is None else [answer.strip() for answer in answers.split(",")]
+    sentences = _sentences(question, choices, sentence)
     if sum(given is not None for given in (texts, text, question)) > 1:
         raise UsageError("give the captions once: as TEXTS, with --text, or as --question")
     from metaadapter.labs.ranking.captions import list_captions
@@ -108,7 +116,7 @@ def rank(
         "quarantined": quarantined_json(task.pictures.quarantined),
     }
     result: QuestionAnswers | RankedLists
-    if question is not None:
+    if question is not None and choices is not None:
         result = _answer(task, question, choices, captions, ranking.logit_scale)
     else:
         result = _rank(task, captions, top)

@@ -62,7 +62,7 @@ class EvaluationResult:
     strangers: Strangers | None
     """None if the tasks had no strangers."""
     pool: str
-    """What methods saw besides labelled pictures; "" for nothing."""
+    """A note on the pools of unlabelled pictures; "" without pools."""
     pool_gain: tuple[PoolGain, ...]
     """Empty if no method was measured with the pool and without, or if all pools are alike."""
     versions: Mapping[str, str]

@@ -45,7 +45,7 @@ class EvaluationRun:
     `mistakes`, the rows of the reference and of zero-shot with the most shots."""
     boxes: tuple[Box, ...]
     intervals: str
-    """What the intervals cover."""
+    """A sentence on the coverage of the intervals."""
     sets: Mapping[str, Row]
     """Pictures, classes and encoder, by name."""
     versions: Mapping[str, str]

@@ -34,7 +34,7 @@ class MethodStyle:
     """None for a method without points."""
     dashed: bool = False
     is_named: bool = True
-    """Whether the legend lists the method; the others are grey lines behind."""
+    """True if the legend lists the method; the others are grey lines behind."""
 
     @property
     def line(self) -> dict[str, Any]:

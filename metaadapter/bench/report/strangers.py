@@ -14,10 +14,10 @@ from metaadapter.bench.report.by_shots import ByShots
 
 @dataclass(frozen=True, slots=True)
 class Strangers:
-    """What a report says of strangers; the figures are in `EvaluationResult.quality`."""
+    """The part of a report on strangers; the figures are in `EvaluationResult.quality`."""
 
     told: str
-    """Which strangers there are, and how methods recognize them."""
+    """A description of the strangers, and of the scores that recognize them."""
     methods: tuple[str, ...]
     """In the order of the configuration, also those that share the answers of another method."""
     metrics: tuple[str, ...]

@@ -28,7 +28,7 @@ class PhraseGrounder:
     examples: ClassExamples | None
     """The adapter's pictures of a class that the phrase names."""
     has_other_features: bool
-    """Whether the adapter's pictures are no examples, as their encoder has adapters inside."""
+    """True if the adapter's pictures are no examples: their encoder has adapters inside."""
 
     def ground(self, picture: Image.Image) -> Grounding:
         """Find the phrase in an upright RGB picture."""
