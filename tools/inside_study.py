@@ -22,8 +22,7 @@ import numpy as np
 import torch
 
 from metaadapter.adapter.adapted_encoder import with_towers
-from metaadapter.adapter.calibration import calibrated
-from metaadapter.adapter.known import known_probabilities, known_threshold
+from metaadapter.adapter.known import calibrated, known_probabilities, known_threshold
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.data.reader import read_images

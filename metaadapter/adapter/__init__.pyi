@@ -5,12 +5,12 @@ from .files import store_adapter as store_adapter
 from .known import known_probabilities as known_probabilities
 from .known import known_threshold as known_threshold
 from .known import prediction_sets as prediction_sets
-from .logits import LogitFunction as LogitFunction
-from .logits import logits_of as logits_of
 from .signature import TaskSignature as TaskSignature
 from .stored import StoredAdapter as StoredAdapter
 from .support import Support as Support
 from .weights import AdapterWeights as AdapterWeights
+from .weights import LogitFunction as LogitFunction
 from .weights import apply_adapter as apply_adapter
 from .weights import classify as classify
+from .weights import logits_of as logits_of
 from .weights import probabilities as probabilities

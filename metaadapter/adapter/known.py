@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.weights import AdapterWeights, KnownHead, classify
 from metaadapter.errors import UsageError
+from metaadapter.features.towers.config import Calibration
 
 FRACTIONS = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
 """The fractions of known pictures that exceed an adapter's quantiles, in their order."""
@@ -131,3 +134,26 @@ def _quantile(quantiles: Float[Tensor, "*T G"], fraction: float, name: str) -> F
         return quantiles[..., upper]
     share = float((wanted - odds[lower]) / (odds[upper] - odds[lower]))
     return (1 - share) * quantiles[..., lower] + share * quantiles[..., upper]
+
+
+def calibrated(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:
+    """Return an adapter whose confidence is right for new pictures, as left-out ones showed.
+
+    The calibration is measured for support pictures that the tower was trained on; with another
+    support it is a guess.
+    """
+    return with_calibrated_head(weights.tempered(calibration.temperature), calibration)
+
+
+def with_calibrated_head(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:
+    """Return an adapter with corrected thresholds of known and of sets; the rest stays."""
+    head = weights.known_head
+    if head is None:
+        return weights
+    known_quantiles = head.known_quantiles + calibration.known_shift
+    return replace(
+        weights,
+        known_quantiles=known_quantiles,
+        own_quantiles=head.own_quantiles * calibration.own_scale,
+        reject_threshold=known_quantiles[..., FRACTIONS.index(0.95)].sigmoid(),
+    )

@@ -9,9 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from metaadapter.adapter.shapes import require_shapes
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.tensor_fields import TensorFields
+from metaadapter.adapter.tensor_fields import TensorFields, require_shapes
 
 MOST_DIRECTIONS = 32
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -161,6 +162,21 @@ def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Floa
     scale = weights.logit_scale[..., None, None]
     from_classes = scale * (adapted @ weights.classes.mT) + weights.class_bias[..., None, :]
     return from_classes + cache_logits(adapted, weights)
+
+
+LogitFunction = Callable[[Float[Tensor, "T Q D"]], Float[Tensor, "T Q N"]]
+"""From unit rows of T tasks to log-probabilities, −∞ for classes that a batch masks out.
+
+For methods that need more of a picture than its products with a few vectors, such as its
+neighbours.
+"""
+
+
+def logits_of(
+    head: AdapterWeights | LogitFunction, query_TQD: Float[Tensor, "T Q D"]
+) -> Float[Tensor, "T Q N"]:
+    """Return the logits of unit rows; each row is classified by itself."""
+    return classify(query_TQD, head) if isinstance(head, AdapterWeights) else head(query_TQD)
 
 
 def cache_logits(

@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from metaadapter.generator.canonical import CanonicalSupport, sum_blocks
-from metaadapter.generator.class_pairs import TINY, ClassPairs, participation_ratio
-from metaadapter.generator.cosines import Cosines
+from metaadapter.generator.cosines import TINY, ClassPairs, Cosines, participation_ratio
 from metaadapter.generator.relations import shot_scalars, stacked
 
 N_BLOCK_SCALARS = 10

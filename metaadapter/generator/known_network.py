@@ -20,7 +20,7 @@ from metaadapter.generator.known_scalars import (
     weighted_quantiles,
 )
 from metaadapter.generator.leave_one_out import LeftOut
-from metaadapter.generator.output_layers import zero_linear
+from metaadapter.generator.network import zero_linear
 from metaadapter.generator.regression import Regression
 
 # Weight of likeness, weight of doubt, constant: a logistic regression over training tasks.

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from metaadapter.generator.block_weights import N_BLOCK_SCALARS
-from metaadapter.generator.output_layers import bounded, zero_linear
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
     N_PAIR_SCALARS,
@@ -187,3 +186,16 @@ class Heads(nn.Module):
 
 def _bounded(logarithm: Tensor) -> Tensor:
     return bounded(logarithm, LARGEST_LOG_CORRECTION)
+
+
+def zero_linear(n_in: int, n_out: int) -> nn.Linear:
+    """Return a linear layer whose weights and bias are zero."""
+    layer = nn.Linear(n_in, n_out)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def bounded(logarithm: Tensor, largest: float) -> Tensor:
+    """Return `largest` · tanh(x / `largest`): slope 1 at 0, so that no prediction can run away."""
+    return largest * torch.tanh(logarithm / largest)

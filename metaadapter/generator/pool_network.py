@@ -10,7 +10,7 @@ from typing import NamedTuple, final
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from metaadapter.generator.output_layers import bounded, zero_linear
+from metaadapter.generator.network import bounded, zero_linear
 
 N_POOL_PICTURE_SCALARS, N_POOL_CLASS_SCALARS = 9, 10
 N_POOL_TASK_SCALARS = 9 + 2 * N_POOL_PICTURE_SCALARS + N_POOL_CLASS_SCALARS

@@ -10,8 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.class_pairs import ClassPairs, participation_ratio
-from metaadapter.generator.cosines import Cosines
+from metaadapter.generator.cosines import ClassPairs, Cosines, participation_ratio
 from metaadapter.generator.leave_one_out import LeftOut
 
 N_TASK_SCALARS = 20

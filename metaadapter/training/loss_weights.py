@@ -12,7 +12,7 @@ from torch import Tensor
 
 from metaadapter.data.user_code import user_code_and_folder
 from metaadapter.errors import UsageError
-from metaadapter.training.pool_loss import POOL_TERMS
+from metaadapter.training.loss_terms import POOL_TERMS
 
 _NO_QUERY = (
     "the weight of the loss term query must be above 0; it may be 0 only if pool or known has a "

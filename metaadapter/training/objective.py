@@ -19,10 +19,8 @@ from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.user_code import explain
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.training.known_loss import known_loss
+from metaadapter.training.loss_terms import known_loss, pool_terms, query_loss
 from metaadapter.training.loss_weights import LossWeights
-from metaadapter.training.pool_loss import pool_terms
-from metaadapter.training.query_loss import query_loss
 
 Adapt = Callable[[AdapterWeights, Support], AdapterWeights]
 OwnLoss = Callable[[Episodes, AdapterWeights, AdapterGenerator], Tensor]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,6 @@ from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.loss_weights import weighted_sum
 from metaadapter.training.objective import objective, own_code_errors
 from metaadapter.training.optimizer import make_optimizer, make_schedule
-from metaadapter.training.random_streams import stream
 from metaadapter.training.validation import Moment, Validation
 from metaadapter.training.validator import Validator
 
@@ -277,3 +277,12 @@ def _means(draws: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+
+
+def stream(seed: int, name: str) -> torch.Generator:
+    """Return the random generator of one use, on the CPU so that every device gets its draws.
+
+    Uses do not disturb one another: a new one, or one that draws more, changes no other.
+    """
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

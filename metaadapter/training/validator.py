@@ -28,8 +28,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.config import ValidateConfig
-from metaadapter.training.known_loss import known_loss
-from metaadapter.training.query_loss import query_loss
+from metaadapter.training.loss_terms import known_loss, query_loss
 from metaadapter.training.validation import Kind, Tables, Validation
 
 N_QUERY, MOST_WAYS, N_STRANGERS = 15, 20, 60

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from metaadapter.adapter.calibration import with_calibrated_head
+from metaadapter.adapter.known import with_calibrated_head
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, KnownHead

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.adapter.calibration import calibrated
 from metaadapter.adapter.config import AdapterConfig
+from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, probabilities

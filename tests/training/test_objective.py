@@ -13,9 +13,9 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.errors import UsageError
 from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.training.loss_terms import query_loss
 from metaadapter.training.loss_weights import LossWeights, weighted_sum
 from metaadapter.training.objective import objective
-from metaadapter.training.query_loss import query_loss
 
 TERMS = ["query", "draws", "views", "modalities", "off_class"]
 POOL_TERMS = ["pool", "pool_kept", "pool_halves"]

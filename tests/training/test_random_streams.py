@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from metaadapter.training.random_streams import stream
+from metaadapter.training.trainer import stream
 
 
 def draws(seed, name):

@@ -17,8 +17,7 @@ from metaadapter.bench.evaluation.method_names import (
     resolve_names,
 )
 from metaadapter.bench.evaluation.sequence_config import SequenceConfig
-from metaadapter.training.config_check import check_config
-from metaadapter.training.config_file import find_path, read_toml
+from metaadapter.training.config_file import check_config, find_path, read_toml
 
 STORES = ("stores", "support_from", "queries_from")
 PATHS = (*STORES, "strangers")

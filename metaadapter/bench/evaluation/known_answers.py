@@ -7,8 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from metaadapter.adapter.known import known_logits, known_threshold, prediction_sets
-from metaadapter.adapter.logits import LogitFunction
-from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 from metaadapter.bench.evaluation.method import Method
 from metaadapter.bench.peers.unknown.of_answers import msp
 from metaadapter.bench.peers.unknown.queries import AnsweredQueries

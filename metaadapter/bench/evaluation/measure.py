@@ -14,9 +14,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from episodes import EpisodeRows
-from metaadapter.adapter.logits import LogitFunction, logits_of
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.adapter.weights import AdapterWeights, LogitFunction, logits_of
 from metaadapter.bench.evaluation.cell import Tables
 from metaadapter.bench.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
 from metaadapter.bench.evaluation.draws import n_base_classes

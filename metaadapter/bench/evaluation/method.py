@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 from metaadapter.bench.evaluation.evaluation_set import same_name
 from metaadapter.bench.evaluation.picture_task import PictureAnswers, PictureTask
 from metaadapter.bench.peers.unknown.queries import Score
 from metaadapter.errors import DataError
-from metaadapter.training.training_record import read_training_record
+from metaadapter.training.run_folder import read_training_record
 
 
 @dataclass(frozen=True, slots=True)

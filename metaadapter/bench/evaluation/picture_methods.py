@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.adapter.adapted_encoder import with_towers
-from metaadapter.adapter.calibration import calibrated
+from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation.picture_task import PictureAnswers, PictureTask
 from metaadapter.bench.peers.fine_tuned_tower import FineTunedTower

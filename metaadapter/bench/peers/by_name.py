@@ -9,9 +9,8 @@ not yield an adapter.
 
 from collections.abc import Callable
 
-from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 from metaadapter.bench.peers.ape import ape
 from metaadapter.bench.peers.clip_adapter import clip_adapter
 from metaadapter.bench.peers.cross_modal import cross_modal_probe

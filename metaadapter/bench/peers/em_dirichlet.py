@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import LogitFunction
 from metaadapter.bench.peers.task_by_task import neutral_text
 
 # The authors' rounds, and their temperature of 30 relative to CLIP's own, which is 100.

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from sklearn.semi_supervised import LabelSpreading
 from torch import Tensor
 
-from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import LogitFunction
 from metaadapter.bench.peers.task_by_task import Task, answers, log_probabilities
 
 

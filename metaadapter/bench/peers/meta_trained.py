@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.adapter.shapes import require_shapes
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.tensor_fields import require_shapes
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.peers.maml import Start, anil, maml
 from metaadapter.bench.peers.meta_adapter import Attention, meta_adapter

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import LogitFunction
 from metaadapter.bench.peers.neighbours import SHARPNESS, assign, nearest
 from metaadapter.bench.peers.task_by_task import Task, answers
 

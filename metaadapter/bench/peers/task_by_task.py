@@ -9,9 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 
 # In place of a probability of 0, whose logarithm would make any mean log loss infinite.
 LEAST_PROBABILITY = 1e-6

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.adapter.logits import LogitFunction
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import LogitFunction
 from metaadapter.bench.peers.task_by_task import Task, answers, log_probabilities
 
 # The authors' defaults, which they use for most sets.

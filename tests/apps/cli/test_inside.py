@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 
 from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.adapted_encoder import adapted_encoder
-from metaadapter.adapter.calibration import calibrated
 from metaadapter.adapter.files import load_adapter, store_adapter
+from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.weights import probabilities as probabilities_of
 from metaadapter.apps.cli.adapt_output import inside_lines
 from metaadapter.apps.cli.app import main

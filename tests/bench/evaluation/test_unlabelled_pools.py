@@ -7,8 +7,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from metaadapter.adapter.logits import logits_of
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method_by_name import load_method

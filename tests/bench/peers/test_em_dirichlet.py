@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 from scipy.stats import dirichlet
 
-from metaadapter.adapter.logits import logits_of
+from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
 
 

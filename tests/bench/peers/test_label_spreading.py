@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.semi_supervised import LabelSpreading
 
-from metaadapter.adapter.logits import logits_of
+from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
 
 

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaadapter.adapter.logits import logits_of
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS
 

@@ -6,8 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from metaadapter.adapter.logits import logits_of
-from metaadapter.adapter.weights import classify
+from metaadapter.adapter.weights import classify, logits_of
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from metaadapter.adapter.logits import logits_of
+from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
 from tests.bench.peers.pulled_by_neighbours import (
     SCALE,

@@ -6,8 +6,12 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.calibration import calibrated
-from metaadapter.adapter.known import known_probabilities, known_threshold, prediction_sets
+from metaadapter.adapter.known import (
+    calibrated,
+    known_probabilities,
+    known_threshold,
+    prediction_sets,
+)
 from metaadapter.adapter.support import Support
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.labs.tuning.left_out_calibration import LeftOutPart, calibrate

@@ -16,7 +16,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.generator.generator import Generator
 from metaadapter.training.config import ValidateConfig
-from metaadapter.training.known_loss import known_loss
+from metaadapter.training.loss_terms import known_loss
 from metaadapter.training.validator import Validator
 
 
