@@ -1,4 +1,4 @@
-"""Dataclasses of tensors: they move to a device as one value, and files are checked against them."""
+"""Dataclasses of tensors: move them to a device, and check the tensors of a file against them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cosines between the texts, the class means and the pictures of a task, and their means over pairs."""
+"""Cosines between the texts, class means and pictures of a task, and means over its class pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training configuration from a TOML file and `--set` overrides, and messages about its faults."""
+"""A training configuration from a TOML file and `--set` overrides; messages about its faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of a training run: its configuration, its lock, and the record of its training data."""
+"""The folder of a training run: its configuration, its lock, and the record of its data."""
 
 from __future__ import annotations
 
