@@ -14,8 +14,8 @@ Content: TypeAlias = bytes | str | Callable[[IO[bytes]], object]
 def replace_file(path: Path, content: Content) -> None:
     """Create or replace a file in one step, in a folder that exists.
 
-    A reader sees either the old file or the new one, also after a crash or an `OSError`. The
-    content is bytes, text (written as UTF-8), or a function that writes into an open file.
+    A reader sees the old file or the new one, also after a crash or an `OSError`. Text is
+    written as UTF-8; a function writes into the open file.
     """
     unfinished = path.with_name(f"{path.name}.tmp")
     # A link to another file, or a pipe, may have this name.
@@ -24,7 +24,10 @@ def replace_file(path: Path, content: Content) -> None:
     file = unfinished.open("xb")
     try:
         with file:
-            _fill(file, content)
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -34,13 +37,6 @@ def replace_file(path: Path, content: Content) -> None:
         unfinished.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
-
-
-def _fill(file: IO[bytes], content: Content) -> None:
-    if callable(content):
-        content(file)
-    else:
-        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,27 +9,20 @@ from pathlib import Path
 from PIL import ExifTags
 
 from metaadapter.data.decode import open_image
-from metaadapter.data.inputs import UnreadableImage, open_readable
+from metaadapter.data.inputs import open_readable
 
 EXIF_TIME = "%Y:%m:%d %H:%M:%S"
 OFFSET = re.compile(r"[+-]\d\d:\d\d")
 
 
 def capture_time(path: Path) -> datetime | None:
-    """Read the time of a picture from its EXIF data; no pixel is decoded.
-
-    Returns:
-        The time of the camera's clock, to the second, with its offset from UTC if the camera wrote
-        one; None if the file has no time, or cannot be read.
-    """
+    """The camera's time from EXIF data, with its offset from UTC if it has one; None without it."""
     try:
         with open_readable(path) as file:
             image = open_image(path, file)
             exif = image.getexif()
             details = exif.get_ifd(ExifTags.IFD.Exif)
-    except UnreadableImage:
-        return None
-    except Exception:  # a picture with damaged metadata is still readable
+    except Exception:  # the picture may be missing, or only its metadata damaged
         return None
     text = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
     offset = details.get(ExifTags.Base.OffsetTimeOriginal)

@@ -18,13 +18,10 @@ PROJECT = ("metaadapter", "episodes")
 
 
 def code_identity(*code: Any) -> str:
-    """Hash the code that functions and classes run through, to twelve hexadecimal digits.
+    """Hash the code that functions, classes and files run through, to twelve hexadecimal digits.
 
-    The hash covers all files of `modules_run_through`, without comments, docstrings and layout, and
-    the compiled code of classes that were typed into a notebook and so are in no file.
-
-    Args:
-        code: Functions and classes, or paths of Python files.
+    Comments, docstrings and layout do not count. Classes that were typed into a notebook are in
+    no file, so their compiled code counts.
     """
     files = modules_run_through(*code)
     # Sorted by content: the paths on this machine must not count.
@@ -34,12 +31,7 @@ def code_identity(*code: Any) -> str:
 
 
 def modules_run_through(*code: Any) -> list[Path]:
-    """List the files that functions, classes or files run through, sorted.
-
-    These are the files that define the code and all files that they import, directly or not, from
-    this project or from the folder of a user's file. Other packages and imports for type checkers
-    are left out.
-    """
+    """The files of the code, and those they import from this project or the user's folder."""
     files = [item.absolute() if isinstance(item, Path) else _file(item.__module__) for item in code]
     waiting = [(file, file.parent) for file in files if file]
     visited: set[Path] = set()
@@ -55,7 +47,6 @@ def modules_run_through(*code: Any) -> list[Path]:
 # Cached by content, so an edited file is read again.
 @lru_cache(maxsize=512)
 def _program(source: bytes) -> str:
-    """The program of a file without comments, docstrings and layout."""
     return ast.dump(_WithoutStrings().visit(ast.parse(source)))
 
 
@@ -108,7 +99,6 @@ def _defining_module(module: str, member: str) -> str:
 
 
 def _file(module: str) -> Path | None:
-    """The file of a module; None for a notebook or a prompt."""
     file = getattr(import_module(module), "__file__", None)
     return Path(file) if file and Path(file).is_file() else None
 

@@ -19,12 +19,8 @@ Entry = tuple[str, int, str]  # path, label index, class name
 def read_coop_split(file: Path, *, labelled: bool) -> ImageTable:
     """Read the pictures of a file such as `split_zhou_OxfordPets.json`, in order, with splits.
 
-    Paths start at the folder of the file or, as in CoOp's data sets, at a folder beside the file
-    (`images`, `jpg`, ...): the first one that holds any of the pictures.
-
-    Raises:
-        DataError: The file is other JSON or has no pictures, an index has two names, or a name two
-            indices.
+    Paths start at the folder of the file or, as in CoOp's data sets, at a folder beside the
+    file (`images`, `jpg`, …): the first one that holds any of the pictures.
     """
     entries = [
         (split, *_entry(file, split, number, entry))

@@ -13,23 +13,14 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from metaadapter.data.crop import Crop, cut_out
-from metaadapter.data.inputs import (
-    ImageInput,
-    UnreadableImage,
-    as_picture,
-    name_of,
-    open_readable,
-)
+from metaadapter.data.inputs import ImageInput, UnreadableImage, as_picture, name_of, open_readable
 
 # Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")
-
 # An encoder scales the shorter side to some hundred pixels, and the longer one with it.
 LONGEST_ASPECT = 100
-
 # Any machine that runs an encoder has the memory for a smaller picture.
 LARGE_PIXELS = 2**24
-
 # White of the bit depths that cameras, microscopes and scanners have; masks hold 0 and 1.
 WHITE_OF_WHOLE_NUMBERS = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 WHITE_OF_FRACTIONS = (1.0,)
@@ -114,12 +105,11 @@ def is_large(image: Image.Image) -> bool:
 
 def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Image:
     image = source if isinstance(source, Image.Image) else None
+    # Two threads may have the same open picture, whose file is read only once.
+    loading = _LOADING if image else nullcontext()
     try:
-        if image is not None:
-            # Two threads may have the same open picture, whose file is read only once.
-            return _upright_rgb(path, image, _LOADING)
-        image = open_image(path, cast("BufferedIOBase", source))
-        return _upright_rgb(path, image, nullcontext())
+        image = image or open_image(path, cast("BufferedIOBase", source))
+        return _upright_rgb(path, image, loading)
     except UnreadableImage:
         raise
     except MemoryError as error:

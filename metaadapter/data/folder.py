@@ -27,15 +27,10 @@ SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "tes
 
 
 def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
-    """Read the pictures of a folder, sorted by path.
+    """Read the pictures of a folder, sorted by path; see `read_images`.
 
-    The folder has one folder per class, or train/val/test folders with one folder per class.
-    Pictures in deeper folders belong to the class above them. A file class.txt in the folder of a
-    class has sentences about the class, one a line. Unlabelled pictures may lie anywhere.
-
-    Raises:
-        DataError: There are no pictures, labelled pictures have no class folders, or a class.txt is
-            no text.
+    Pictures in deeper folders belong to the class above them. A file class.txt in the folder of
+    a class has sentences about the class, one a line. Unlabelled pictures may lie anywhere.
     """
     files = [path for path in walk(folder) if path.name != DESCRIPTION_FILE]
     pictures = [path for path in files if is_picture(path)]
@@ -88,16 +83,13 @@ def is_picture(path: Path) -> bool:
 
 
 def walk(folder: Path) -> list[Path]:
-    """List the visible files in a folder and below, sorted by path.
-
-    Links to folders are followed, unless they lead back to a folder that contains them.
-    """
+    """The visible files in a folder and below, sorted; links back to a parent are not followed."""
     real = folder.resolve()
     return sorted(_files(folder, frozenset({real, *real.parents})))
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """List the visible folders directly in a folder, sorted by path."""
+    """The visible folders directly in a folder, sorted by path."""
     return sorted(path for path in _visible(folder) if path.is_dir())
 
 

@@ -49,8 +49,7 @@ class UnreadableImage(DataError):
 def as_picture(image: Any) -> Picture:
     """Reduce an `ImageInput` to a path, a crop, bytes or an open picture; nothing is decoded.
 
-    A file object is read whole, from its beginning if it can be rewound. Other inputs, and arrays
-    of another shape or type, are a `UsageError`.
+    A file object is read whole, from its beginning if it can be rewound.
     """
     if isinstance(image, Image.Image | Crop):
         return image

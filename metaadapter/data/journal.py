@@ -29,10 +29,8 @@ DAMAGE = (AttributeError, LookupError, TypeError, ValueError)
 class Journal:
     """A file of records that one process at a time appends to.
 
-    Args:
-        path: The file, which may be missing.
-        head: The value of the first line, which names the owner of the records; None for no such
-            line. Records below another head are not read, and the next `append` replaces them.
+    The `head` is the value of the first line, which names the owner of the records; None for no
+    such line. Records below another head are not read, and the next `append` replaces them.
     """
 
     def __init__(self, path: Path, head: Any = None) -> None:
@@ -42,15 +40,11 @@ class Journal:
         """The bytes of the head and of all records that were read or appended."""
 
     def read(self, enter: Callable[[Any], object], remedy: str | None = None) -> None:
-        """Hand each record to `enter`, in order; a last line without its end is no record.
+        """Hand each record to `enter`, which raises one of `DAMAGE` for anything else.
 
-        Args:
-            enter: Takes the value of a line. It raises one of `DAMAGE` for anything but a record.
-            remedy: What to do about a damaged line, for the message. With None, the records before
-                the damage are read, and the next `append` replaces the others.
-
-        Raises:
-            DataError: The file cannot be read, or a line is damaged and there is a remedy.
+        A last line without its end is no record. A damaged line is a `DataError` that ends
+        with the remedy; without a remedy the records before the damage are read, and the
+        next `append` replaces the others.
         """
         try:
             content = regular(self.path).read_bytes()
@@ -79,23 +73,15 @@ class Journal:
     def prepare(self) -> None:
         """Create the file if it is missing, and cut off what follows the last whole record.
 
-        `append` does this as well; call it to report a file that cannot be written before the work.
-
-        Raises:
-            OSError: The file cannot be written.
-            DataError: The path is a link.
+        `append` does this as well; call it to report a file that cannot be written before
+        the work.
         """
         require_no_link(self.path)
         self.path.touch()
         os.truncate(regular(self.path), min(self._size, self.path.stat().st_size))
 
     def append(self, record: Any) -> None:
-        """Write a JSON value, which is on disk when this returns; after an error it is not there.
-
-        Raises:
-            OSError: It cannot be written.
-            DataError: The path is a link.
-        """
+        """Write a JSON value, which is on disk when this returns, and absent after an `OSError`."""
         line = _line(record) if self._size else self._head + _line(record)
         self.prepare()
         with self.path.open("ab") as file:
@@ -112,12 +98,7 @@ class Journal:
         self._size += len(line)
 
     def replace(self, records: Iterable[Any]) -> None:
-        """Replace the whole journal by these records, in one step.
-
-        Raises:
-            OSError: It cannot be written, and is as before.
-            DataError: The path is a link.
-        """
+        """Replace the whole journal by these records, in one step."""
         require_no_link(self.path)
         content = self._head + b"".join(map(_line, records))
         replace_file(self.path, content)

@@ -58,17 +58,11 @@ def is_manifest(path: Path) -> bool:
 
 
 def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
-    """Read a table of pictures.
+    """Read a table of pictures with the columns of `COLUMNS`, of which only path is always needed.
 
-    The columns are path, label and, optionally, split, group, description and caption. A
-    description is a sentence about the class; equal ones count once. A caption is a sentence about
-    the picture. The columns box_left, box_top, box_width and box_height, fractions of the upright
-    picture, mark the part that counts; without them it is the whole picture. Relative paths start
-    at the folder of the manifest. Some files may be missing, which decoding reports.
-
-    Raises:
-        DataError: A column or a label is missing, a line is broken, or no picture exists.
-        MissingPackage: Reading Parquet needs pyarrow.
+    A description is a sentence about the class; equal ones count once. A caption is a sentence
+    about the picture. The box, in fractions of the upright picture, marks the part that counts.
+    Relative paths start at the folder of the manifest. Decoding reports missing files.
     """
     kind = FORMATS[manifest.suffix.lower()]
     read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}[kind]
@@ -132,7 +126,6 @@ def _box(manifest: Path, position: str, sides: list[str | None]) -> Box | None:
 
 
 def _read_csv(path: Path) -> list[Record]:
-    """Read a table whose cells are separated by commas, semicolons or tabs."""
     text = _text(path)
     header = text.strip().partition("\n")[0]
     reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count), strict=True)
@@ -153,7 +146,6 @@ def _read_csv(path: Path) -> list[Record]:
 
 
 def _read_jsonl(path: Path) -> list[Record]:
-    """Read one JSON object a line."""
     return [
         Record(f"line {number}", _texts(_json_object(path, number, line)))
         for number, line in enumerate(_text(path).split("\n"), start=1)

@@ -27,11 +27,7 @@ def require_own_or_empty(
     *,
     instead: str = "give --out an empty or new folder",
 ) -> None:
-    """Check that an existing folder is empty, or has one of the files that mark such results.
-
-    Raises:
-        DataError: It has other files alone; the message ends with what the user can do `instead`.
-    """
+    """Raise `DataError` unless a folder is empty or has one of the files that mark results."""
     if any((folder / f"{name}{end}").exists() for name in marks for end in UNFINISHED):
         return
     # File managers leave hidden files, and no results have such names.
@@ -49,8 +45,7 @@ def write_errors(
 ) -> Iterator[None]:
     """Turn the `OSError` of a failed write (disk full, no permission) into a `DataError`.
 
-    The message names the owner, as in "the feature store birds/". `kept` is a sentence on what is
-    on disk and how to continue, and `instead` is the last resort.
+    `kept` is a sentence on what is on disk and how to continue; `instead` is the last resort.
     """
     try:
         yield
@@ -64,7 +59,7 @@ def write_errors(
 
 
 def require_no_link(path: Path) -> None:
-    """Raise a `DataError` if a path is a link, so that writing to it changes nothing elsewhere."""
+    """Raise `DataError` if a path is a link, so that writing to it changes nothing elsewhere."""
     if path.is_symlink():
         raise DataError(
             f"{path} is a link, and writing to it would change a file elsewhere; replace the link "
@@ -74,13 +69,7 @@ def require_no_link(path: Path) -> None:
 
 @contextmanager
 def open_after(path: Path, size: int) -> Iterator[IO[bytes]]:
-    """Open a new or existing file for appending after its first `size` bytes.
-
-    The rest of the file, which a killed run has written, is cut off.
-
-    Raises:
-        DataError: The path is a link, or cannot be written.
-    """
+    """Open a file for appending after its first `size` bytes; the rest is cut off."""
     require_no_link(path)
     with write_errors(str(path)):
         path.touch()
@@ -104,12 +93,9 @@ def hold_lock(
 ) -> Iterator[None]:
     """Hold a lock file while a block runs; on a drive that cannot lock, warn and continue.
 
-    The system frees the lock when the process ends, also if it is killed. The file stays, since
-    removing it would let two later runs lock two files. A thread may take a `reentrant` lock twice.
-
-    Raises:
-        DataError: Another process holds the lock for more than `wait` seconds, or the file cannot
-            be locked. The message names the owner and what the user can do `instead`.
+    If another process holds it for more than `wait` seconds, that is a `DataError`. The system
+    frees the lock when the process ends, also if it is killed. The file stays, since removing
+    it would let two later runs lock two files. A thread may take a `reentrant` lock twice.
     """
     from filelock import FileLock, Timeout
 

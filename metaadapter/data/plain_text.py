@@ -37,10 +37,7 @@ def in_markdown(text: object) -> str:
 
 
 def in_csv(cell: Cell) -> Cell | str:
-    """Put an apostrophe before whatever a spreadsheet would read as a formula.
-
-    Numbers stay numbers. `from_csv` is the inverse.
-    """
+    """Put an apostrophe before what a spreadsheet would read as a formula; see `from_csv`."""
     return BEFORE_FORMULA.sub("'", cell) if isinstance(cell, str) else cell
 
 

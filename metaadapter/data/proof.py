@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from metaadapter.data.atomic_files import Content, replace_file
-from metaadapter.data.file_source import FileSource, Folder
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text, parse_json
@@ -27,16 +26,39 @@ OWN_SCHEMAS = "metaadapter."
 TRAINING_RECORD = "metaadapter.training_summary/2"
 
 
+@runtime_checkable
+class FileSource(Protocol):
+    """A few files, known by their names, in the folder or file `path`; they are not checked."""
+
+    @property
+    def path(self) -> Path:
+        """The folder or the file that holds them; messages join it with a name."""
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of this name."""
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file; one that cannot be read is an `OSError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The files of a folder."""
+
+    path: Path
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of this name."""
+        return (self.path / name).is_file()
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file; one that cannot be read is an `OSError`."""
+        return regular(self.path / name).read_bytes()
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The hashes of the files that belong to a document.
-
-    Attributes:
-        document: The document.
-        files: Name → SHA-256 of the content.
-        remedy: What to do about a damaged file, for messages.
-        source: Where document and files are read from; by default the folder of the document.
-    """
+    """The SHA-256 of the files that belong to a document, by name, and what to do about damage."""
 
     document: Path
     files: Mapping[str, str]
@@ -44,11 +66,7 @@ class Proof:
     source: FileSource | None = None
 
     def find(self, name: str) -> Path:
-        """Return the path of a file in a folder, after a check of its content.
-
-        Raises:
-            DataError: The file is missing, unreadable or damaged, or the document does not name it.
-        """
+        """The path of a file, checked; `DataError` if it is missing, damaged or not named."""
         self._require_known(name)
         path = self.document.with_name(name)
         with _readable(path, self.remedy):
@@ -60,7 +78,7 @@ class Proof:
         raise self._damaged(path)
 
     def read(self, name: str) -> bytes:
-        """Return the content of a file, checked; the errors are those of `find`."""
+        """The content of a file, checked; the errors are those of `find`."""
         self._require_known(name)
         path = self.document.with_name(name)
         source = self.source or Folder(path.parent)
@@ -93,17 +111,8 @@ def write_document(
 ) -> None:
     """Replace a JSON document and its files in one step.
 
-    Also after a crash, `read_document` reads either the old document and its files or the new ones.
-
-    Args:
-        path: The document.
-        values: JSON values.
-        contents: Name → content of each file to write beside the document, as for `replace_file`.
-        files: Names of existing files beside the document.
-
-    Raises:
-        OSError: Something cannot be written; document and files are as before.
-        ValueError: A number is NaN or infinite, which JSON does not have.
+    Also after a crash, `read_document` reads either the old document and its files or the new
+    ones. `contents` are written beside the document; `files` are there already.
     """
     _name_files(path)
     hashes = {name: file_hash(path.with_name(name)) for name in files}
@@ -127,23 +136,11 @@ def read_document(
     without_proof: tuple[str | None, ...] = (),
     source: FileSource | None = None,
 ) -> tuple[dict[str, Any], Proof | None]:
-    """Read a document of `write_document`.
+    """Read a document of `write_document` and the proof of its files, which is None without hashes.
 
-    Args:
-        path: The document.
-        schema: The expected entry "schema", or several.
-        remedy: What to do about damage, for messages, as in "restore it from a copy".
-        without_proof: Schemas of earlier versions, whose documents have no hashes; None stands for
-            documents without a schema.
-        source: Where the document and its files are read from; by default its folder.
-
-    Returns:
-        The values, and the proof of the files beside the document; None with a warning if it has no
-        hashes.
-
-    Raises:
-        DataError: It cannot be read, is no JSON object, or was changed after it was written.
-        IncompatibleArtifact: It has another schema.
+    `without_proof` has the schemas of earlier versions, whose documents have no hashes; None
+    stands for documents without a schema. The remedy ends messages, as in "restore it from a
+    copy". A damaged document is a `DataError`, another schema an `IncompatibleArtifact`.
     """
     schemas = (schema,) if isinstance(schema, str) else schema
     with _readable(path, remedy):
@@ -171,11 +168,10 @@ def read_document(
 
 
 def check_files(folder: Path) -> Iterator[tuple[Path, str | None]]:
-    """Check all JSON documents of this project in a folder and its subfolders, with their files.
+    """Yield the files of this project in a folder and below, each with its fault.
 
-    Yields:
-        Each file with its fault: "" for a sound file, and None for a document without a hash, which
-        is of an earlier version or has lost it.
+    The fault is "" for a sound file, and None for a document without a hash, which is of an
+    earlier version or has lost it.
     """
     unproven: set[Path] = set()
     proven: set[Path] = set()
@@ -202,11 +198,7 @@ def check_files(folder: Path) -> Iterator[tuple[Path, str | None]]:
 
 
 def sealed(values: Mapping[str, Any], files: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Add the key "proof" to JSON values: their SHA-256, and the given hashes of files.
-
-    Raises:
-        ValueError: A number is NaN or infinite.
-    """
+    """Add the key "proof" to JSON values: their SHA-256, and the given hashes of files."""
     document = {**values, PROOF: {FILES: files or {}}}
     # Parsed again, so that the hashed values are those of a reader.
     plain: dict[str, Any] = parse_json(json_text(document))
@@ -215,15 +207,7 @@ def sealed(values: Mapping[str, Any], files: Mapping[str, str] | None = None) ->
 
 
 def unsealed(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Check a document and undo `sealed`.
-
-    Returns:
-        The values without the proof, and the hashes of files.
-
-    Raises:
-        ValueError: The document was changed after it was written, has no hash, or names a file
-            outside its folder.
-    """
+    """Undo `sealed`: the values and the hashes of files; `ValueError` for a changed document."""
     proof = document.get(PROOF)
     if not isinstance(proof, dict) or SEAL not in proof:
         raise ValueError("it lacks its SHA-256")
@@ -260,7 +244,7 @@ def _unnamed(path: Path) -> Path:
 
 
 def file_hash(path: Path) -> str:
-    """The SHA-256 of a file, which is read in pieces."""
+    """The SHA-256 of a file."""
     with regular(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -13,12 +13,9 @@ SYSTEM_FOLDERS = (Path("/proc"), Path("/sys"))
 
 
 def regular(path: Path) -> Path:
-    """Return the path if it leads to a file on a disk.
+    """Return the path if it leads to a file on a disk; anything else is an `OSError`.
 
     Opening a pipe may wait forever, and reading a device may fill the memory.
-
-    Raises:
-        OSError: It leads to nothing, or to something else.
     """
     try:
         status = path.stat()

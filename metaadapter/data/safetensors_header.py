@@ -6,10 +6,7 @@ from metaadapter.data.strict_json import json_text, parse_json
 
 
 def texts_of(content: bytes) -> dict[str, str]:
-    """Read the texts of a valid safetensors file by name.
-
-    safetensors itself reads them only from a path, which must then be UTF-8.
-    """
+    """The texts of a safetensors file by name; the package reads them only from a UTF-8 path."""
     # Eight bytes of length, then the header as JSON.
     header = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")])
     texts: dict[str, str] = header.get("__metadata__", {})

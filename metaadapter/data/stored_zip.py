@@ -31,13 +31,7 @@ NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class StoredZip:
-    """A zip file as it was at one moment: the sizes of all members, the content of some.
-
-    Attributes:
-        path: The file.
-        sizes: Name → bytes of each member.
-        contents: Name → content of the members that were read.
-    """
+    """A zip file as it was at one moment: all sizes and the content of some members, by name."""
 
     path: Path
     sizes: Mapping[str, int]
@@ -47,16 +41,10 @@ class StoredZip:
     def open(
         cls, path: Path, limits: Mapping[str, int], names: Collection[str] | None = None
     ) -> StoredZip:
-        """Check the form of a file, then read members.
+        """Check the form of a file, then read the members of these names, all by default.
 
-        Args:
-            path: The file.
-            limits: The names that members may have, and their largest sizes in bytes.
-            names: The members to read, if they exist; all members by default.
-
-        Raises:
-            OSError: The file cannot be read.
-            ValueError: It is no zip file of this form, or a member to read is damaged.
+        `limits` has the names that members may have, with their largest sizes in bytes.
+        Another form, or a damaged member, is a `ValueError`.
         """
         with regular(path).open("rb") as file:
             _require_end(file, len(limits))
@@ -81,7 +69,7 @@ class StoredZip:
         return name in self.sizes
 
     def read(self, name: str) -> bytes:
-        """Return the content of a member that was read; any other name is an `OSError`."""
+        """The content of a member that was read; any other name is an `OSError`."""
         if name not in self.contents:
             raise FileNotFoundError(errno.ENOENT, "it is not in there", str(self.path / name))
         return self.contents[name]

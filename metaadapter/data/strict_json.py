@@ -12,12 +12,7 @@ HALF = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")
 
 
 def parse_json(text: str | bytes) -> Any:
-    r"""Parse a JSON document.
-
-    Raises:
-        ValueError: It is no JSON or nested too deeply, a number is NaN or too large, or a text has
-            half a character, such as "\ud800".
-    """
+    r"""Parse JSON; NaN, huge numbers, half characters and deep nesting are a `ValueError`."""
     try:
         value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
         if (b"\\u" if isinstance(text, bytes) else "\\u") in text:  # type: ignore[operator]
@@ -31,11 +26,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def json_text(value: Any, **form: Any) -> str:
-    """Write a value as JSON; `form` has arguments of `json.dumps`, such as `indent`.
-
-    Raises:
-        ValueError: A number is NaN or infinite.
-    """
+    """Write a value as JSON with arguments of `json.dumps`; NaN is a `ValueError`."""
     return json.dumps(value, allow_nan=False, **form)
 
 

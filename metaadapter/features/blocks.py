@@ -24,11 +24,7 @@ WIDEST_STAGES = 1024
 
 
 def check_blocks(names: Iterable[str]) -> tuple[str, ...]:
-    """Sort the names of blocks into their order in a row.
-
-    Raises:
-        UsageError: There is no such block, or the joint one is missing.
-    """
+    """Sort the names of blocks into their order in a row; the joint one is required."""
     names = [names] if isinstance(names, str) else list(names)
     if unknown := sorted(set(names) - set(BLOCKS)):
         raise UsageError(
@@ -73,12 +69,9 @@ def tower_blocks(
 ) -> dict[str, Float[Tensor, "n _"]]:
     """Compute all blocks of pictures in one pass through an image tower of open_clip.
 
-    joint: the output of the tower, to the bit. trunk: its features before the projection into the
-    space of texts. stages: means and standard deviations, over the positions of a picture, of the
-    maps after four stages: the last four, or every quarter of a transformer's layers.
-
-    Raises:
-        UsageError: The tower is no VisionTransformer, ModifiedResNet or TimmModel.
+    joint: the output of the tower, to the bit. trunk: its features before the projection into
+    the space of texts. stages: means and standard deviations, over the positions of a picture,
+    of the maps after four stages: the last four, or every quarter of a transformer's layers.
     """
     kind = kind_of_tower(tower)
     if kind == "TimmModel":

@@ -41,7 +41,7 @@ def _fastest() -> str:
 
 
 def require_precision(precision: str, device: torch.device) -> None:
-    """Raise a `UsageError` unless the precision exists and suits the device."""
+    """Raise `UsageError` unless the precision exists and suits the device."""
     if precision not in get_args(Precision):
         raise UsageError(f"unknown precision {precision!r}; choose fp32, bf16 or fp16")
     if precision == "fp16" and device.type == "cpu":

@@ -248,13 +248,11 @@ class FrozenEncoder(ImageEncoder):
         return normalize(features.float(), dim=-1).cpu()
 
     def _features(self, pixels: Tensor) -> Tensor:
-        """Unit rows of single looks."""
         if self.look_blocks:
             return join_blocks(self._blocks(pixels), self._lengths)
         return normalize(self.network.encode_image(pixels).float(), dim=-1)
 
     def _blocks(self, pixels: Tensor) -> dict[str, Tensor]:
-        """The chosen blocks of pictures, whitened if the encoder's folder has a whitening."""
         blocks = self._raw_blocks(pixels)
         return {name: self._whitening.get(name, normalize)(blocks[name]) for name in self._lengths}
 

@@ -88,11 +88,9 @@ def encode_pictures(
 ) -> tuple[Float32[np.ndarray, "read dim"], tuple[str | UnreadableImage, ...]]:
     """Encode a list of pictures in memory, bit for bit as `encode_to_store` does.
 
-    The arguments and errors are those of `ImageEncoder.encode_images`.
-
-    Returns:
-        One unit row for each picture that could be read, the mean of its views; and for each
-        picture its content hash, or why it could not be read.
+    Return one unit row for each readable picture, the mean of its views; and for each picture
+    its content hash, or why it could not be read. The arguments are those of
+    `ImageEncoder.encode_images`.
     """
     if on_error not in ("raise", "skip"):
         raise UsageError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
@@ -127,14 +125,10 @@ def encode_new(
 ) -> tuple[tuple[str | UnreadableImage, ...], int, float]:
     """Encode the pictures whose content is not known yet, each content once.
 
-    `known` holds the content hashes that need no features, and `keep` takes the features of each
-    finished batch by content hash. `workers` threads run the encoder; if None, as many as torch
-    uses. `progress` is called after each batch. The other arguments and the errors are those of
-    `ImageEncoder.encode_images`.
-
-    Returns:
-        For each picture its content hash, or why it could not be read; the number of contents that
-        were encoded; and how many a second, without the time of hashing.
+    `known` holds the content hashes that need no features, and `keep` takes the features of
+    each finished batch by content hash. `workers` threads run the encoder, by default as many
+    as torch uses. Return for each picture its content hash, or why it could not be read; the
+    number of contents that were encoded; and how many a second, without the time of hashing.
     """
     workers = torch.get_num_threads() if workers is None else workers
     batch_size = fast_batch_size(encoder) if batch_size is None else batch_size
@@ -215,7 +209,6 @@ def _hash_contents(
 def _meter(
     stage: Stage, total: int, listener: Callable[[Progress], None] | None
 ) -> Callable[[int], float]:
-    """A function that counts pictures as finished, tells the listener and returns the rate."""
     started, done = time.monotonic(), 0
 
     def advance(n_pictures: int) -> float:
@@ -247,11 +240,10 @@ def _as_pictures(images: Iterable[ImageInput] | np.ndarray) -> list[Picture]:
 def _in_threads(
     encode: Callable[[list[str]], Encoded], hashes: list[str], size: int, workers: int
 ) -> Iterator[Encoded]:
-    """Encode pictures in order, in batches of this size, several batches at a time.
+    """Encode pictures in order, several batches of this size at a time.
 
-    Decoding one batch overlaps with the forward pass of another. On a CPU the workers share torch's
-    threads among themselves: whole batches side by side are a third faster than one batch on all
-    threads, which wait for one another at every layer. A single batch gets all threads.
+    On a CPU the workers share torch's threads among themselves: whole batches side by side are
+    a third faster than one batch on all threads, which wait for one another at every layer.
     """
     batches = [hashes[start : start + size] for start in range(0, len(hashes), size)]
     workers = min(workers, len(batches))

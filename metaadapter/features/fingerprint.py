@@ -118,7 +118,6 @@ class Fingerprint:
         return self._difference(other) is None
 
     def _differs_in_zoom(self, other: Fingerprint) -> bool:
-        """Return whether the encoders differ only in the zoom."""
         return self.digest == other.digest and 2 in (self.dim / other.dim, other.dim / self.dim)
 
     def _difference(self, other: Fingerprint) -> str | None:
@@ -153,17 +152,14 @@ def digest_weights(*models: nn.Module) -> str:
 
 
 def probe_picture() -> Image.Image:
-    """Make a picture of coloured squares, equal on every machine and with every library version."""
+    """Coloured squares, equal on every machine and with every version of the libraries."""
     colours = _fixed_bytes("picture", BLOCKS * BLOCKS * 3).reshape(BLOCKS, BLOCKS, 3)
     side = PICTURE_SIZE // BLOCKS
     return Image.fromarray(colours.repeat(side, axis=0).repeat(side, axis=1))
 
 
 def summarise(features: Float[np.ndarray, " dim"]) -> tuple[float, ...]:
-    """Project a unit feature to 16 numbers, which keeps distances approximately.
-
-    The projection has fixed random signs (Johnson and Lindenstrauss).
-    """
+    """Project a unit feature to 16 numbers by fixed random signs (Johnson and Lindenstrauss)."""
     dim = len(features)
     bits = np.unpackbits(_fixed_bytes("signs", (N_SUMMARY * dim + 7) // 8), count=N_SUMMARY * dim)
     signs = 2.0 * bits.reshape(N_SUMMARY, dim) - 1.0

@@ -17,11 +17,7 @@ LARGEST = 1e30
 
 
 def read_logit_scale(given: Any) -> float | None:
-    """Read a number, or an array or tensor of one number, as a float; None stays None.
-
-    Raises:
-        UsageError: It is no positive finite number.
-    """
+    """Read a positive finite number, or an array or tensor of one, as a float; None stays None."""
     if given is None:
         return None
     try:

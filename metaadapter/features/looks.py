@@ -23,13 +23,7 @@ def n_looks(zoom: bool) -> int:
 
 
 def look_widths(dim: int, zoom: bool, blocks: Sequence[int] = ()) -> tuple[int, ...]:
-    """The widths of the blocks of a row of joined looks, look by look; () for a single block.
-
-    Args:
-        dim: The width of the row.
-        zoom: Whether there are two looks.
-        blocks: The widths of the blocks of one look; () for one.
-    """
+    """The widths of the blocks of a row of joined looks, look by look; () for a single block."""
     widths = tuple(blocks or (dim // n_looks(zoom),)) * n_looks(zoom)
     return widths if len(widths) > 1 else ()
 
@@ -44,8 +38,7 @@ def joint_columns(dim: int, zoom: bool, blocks: Mapping[str, int]) -> list[int]:
 def text_places(dim: int, zoom: bool, blocks: Mapping[str, int]) -> tuple[tuple[slice, float], ...]:
     """The columns of a text in a row of joined looks, and its length there, look by look.
 
-    All other columns of a text are 0, so the product of a picture with a text is the product of the
-    text with the sum of the picture's parts, each times its length.
+    All other columns of a text are 0.
     """
     wide = dim // n_looks(zoom)
     joint = blocks.get("joint", wide)
@@ -77,10 +70,10 @@ def look_at(
 
 
 def join_looks(looks: Float[np.ndarray, "n looks width"]) -> Float[np.ndarray, "n dim"]:
-    """Put the unit rows of the looks at each picture side by side, weighted.
+    """Put the unit rows of the looks at each picture side by side, weighted, as a unit row.
 
-    Unit rows give a unit row, and the cosine of two such rows is the weighted mean of the cosines
-    of the looks. The same holds for a text that is repeated for each look.
+    The cosine of two such rows is the weighted mean of the cosines of the looks; so it is with
+    a text that is repeated for each look.
     """
     if looks.shape[1] == 1:
         return looks[:, 0]

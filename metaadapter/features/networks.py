@@ -17,12 +17,7 @@ TOLERANCE = 1e-4
 
 @final
 class ImageNetwork(nn.Module):
-    """The calculation of an encoder as one module, for export: from pixels of looks to unit rows.
-
-    Args:
-        features: The calculation, differentiable and on the device of its pixels.
-        towers: The modules whose weights it uses.
-    """
+    """An encoder's calculation as one module, from pixels of looks to unit rows, for export."""
 
     def __init__(self, features: Callable[[Tensor], Tensor], *towers: nn.Module) -> None:
         super().__init__()
@@ -50,8 +45,7 @@ def shared_copy(network: nn.Module) -> nn.Module:
 def fold_batch_norms(tower: nn.Module, probe: Float[Tensor, "1 3 height width"]) -> nn.Module:
     """Fold batch normalizations into the convolutions before them: the same numbers, sooner.
 
-    In evaluation mode both are linear maps. Each normalization that is registered right after a
-    convolution is folded. Modules need not run in this order, so the original tower is returned
+    Modules need not run in the order of their registration, so the original tower is returned
     unless both compute the same features of the probe.
     """
     if not any(isinstance(module, nn.BatchNorm2d) for module in tower.modules()):

@@ -42,17 +42,7 @@ PREPROCESS_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 @dataclass(frozen=True, slots=True)
 class EncoderSource:
-    """The arguments with which open_clip builds an encoder.
-
-    Attributes:
-        name: The full name of the encoder.
-        model: open_clip's name of the architecture, or "local-dir:" and a folder.
-        pretrained: The tag or the file of the weights; None for a folder.
-        weights: A name of the weights for people.
-        image_size: The side in pixels that pictures are scaled to; None for the architecture's own.
-        folder: The folder with config and weights, if its pictures have the architecture's size.
-        second: The second image tower; None without one.
-    """
+    """The arguments with which open_clip builds an encoder."""
 
     name: str
     model: str
@@ -64,14 +54,7 @@ class EncoderSource:
 
 
 class OpenClipModel(NamedTuple):
-    """A model of open_clip with its preprocessing.
-
-    Attributes:
-        network: A torch module with `encode_image`, `encode_text` and `logit_scale`.
-        preprocess: From a picture to (3, height, width).
-        tokenize: From n sentences to token numbers (n, context).
-        second: A second image tower for the same pixels.
-    """
+    """A model of open_clip with its preprocessing and tokenizer, and a second tower, if any."""
 
     network: Any
     preprocess: Callable[[Image.Image], Tensor]
@@ -80,12 +63,7 @@ class OpenClipModel(NamedTuple):
 
 
 def resolve_encoder(name: str) -> EncoderSource:
-    """Find the model and the weights of an encoder by its name, as for `FrozenEncoder.load`.
-
-    Raises:
-        UsageError: There is no such encoder; the message lists similar names.
-        DataError: A folder lacks its config or weights.
-    """
+    """Find the model and the weights of an encoder by its name, as for `FrozenEncoder.load`."""
     first, separator, second_name = name.partition(SEPARATOR)
     if separator:
         source, second = resolve_encoder(first), resolve_second(second_name)
@@ -114,13 +92,7 @@ def resolve_encoder(name: str) -> EncoderSource:
 
 
 def build_model(source: EncoderSource) -> OpenClipModel:
-    """Build the model on the CPU in float32; its weights come from the disk or from the hub.
-
-    Raises:
-        DataError: The weights are not on this machine and cannot be downloaded.
-        IncompatibleArtifact: The weights do not fit the architecture, or cannot be read.
-        MissingPackage: The text tower needs the package transformers.
-    """
+    """Build the model on the CPU in float32; its weights come from the disk or from the hub."""
     import open_clip
 
     with silence():

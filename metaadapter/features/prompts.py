@@ -22,13 +22,7 @@ WORDNET_ID = re.compile(r"^n\d{8}[\s_-]+")
 
 
 def resolve_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
-    """Check templates, given as a set ("simple", "openai-imagenet"), a single one, or a list.
-
-    A template has exactly one `{}`, the place of the class name.
-
-    Raises:
-        UsageError: The set is unknown, the list is empty, or a template has another number of `{}`.
-    """
+    """Check templates, given as a set ("simple", "openai-imagenet"), a single one, or a list."""
     if isinstance(templates, str) and PLACEHOLDER not in templates:
         return _named_set(templates)
     chosen = (templates,) if isinstance(templates, str) else tuple(templates)
@@ -53,13 +47,7 @@ def mean_over_templates(
     templates: Sequence[str],
     encode: Callable[[list[str]], Float32[Tensor, "sentences dim"]],
 ) -> Float32[Tensor, "n dim"]:
-    """Average the unit rows of the sentences of each name, and scale the means to length 1.
-
-    Args:
-        names: Names of classes, at least one.
-        templates: The templates of the sentences.
-        encode: Encodes a batch of sentences to unit rows.
-    """
+    """Average the unit rows of the sentences of each name, and scale the means to length 1."""
     rows = []
     n_names = max(1, SENTENCES_PER_BATCH // len(templates))
     for start in range(0, len(names), n_names):
@@ -71,7 +59,7 @@ def mean_over_templates(
 
 
 def require_names(names: Sequence[str]) -> None:
-    """Raise a `UsageError` unless names are a list of texts, none of them empty."""
+    """Raise `UsageError` unless names are a list of texts, none of them empty."""
     if isinstance(names, str):
         raise UsageError(f"expected a list of class names, got the single name {names!r}")
     if not all(name.strip() for name in names):

@@ -22,13 +22,7 @@ CONFIG_FILE = "config.json"
 
 @dataclass(frozen=True, slots=True)
 class SecondSource:
-    """The arguments with which timm builds the tower after `+timm:` in an encoder's name.
-
-    Attributes:
-        name: The name after `+timm:`.
-        model: timm's name of the model, or "local-dir:" and a folder.
-        file: The file of the weights; None if they are in the folder or on the hub.
-    """
+    """The arguments with which timm builds the tower after `+timm:` in an encoder's name."""
 
     name: str
     model: str
@@ -36,12 +30,7 @@ class SecondSource:
 
 
 def resolve_second(name: str) -> SecondSource:
-    """Find the model after `+timm:`: a model of timm, MODEL/FILE, or a folder.
-
-    Raises:
-        UsageError: There is no such model or file.
-        DataError: The folder is no model of timm.
-    """
+    """Find the model after `+timm:`: a model of timm, MODEL/FILE, or a folder."""
     import timm
 
     folder = Path(name).expanduser()
@@ -75,10 +64,7 @@ def resolve_second(name: str) -> SecondSource:
 class SecondTower(nn.Module):
     """A model of timm that encodes the preprocessed pixels of a CLIP, at their size.
 
-    Args:
-        model: From preprocessed pictures to pooled features.
-        mean: The mean that the CLIP's preprocessing subtracts from each channel.
-        deviation: The standard deviation by which it then divides.
+    The CLIP's preprocessing subtracts `mean` from each channel, then divides by `deviation`.
     """
 
     factor: Tensor
@@ -107,18 +93,7 @@ def build_second(
     mean: Sequence[float],
     deviation: Sequence[float],
 ) -> SecondTower:
-    """Build the tower on the CPU in float32; its weights come from the disk or from the hub.
-
-    Args:
-        source: The model.
-        probe: The pixels of a picture that was preprocessed for the CLIP.
-        mean: The mean that this preprocessing subtracts from each channel.
-        deviation: The standard deviation by which it then divides.
-
-    Raises:
-        DataError: The weights are not on this machine and cannot be downloaded.
-        IncompatibleArtifact: The weights do not fit the model, or it cannot encode such pictures.
-    """
+    """Build the tower on the CPU in float32; the probe is a picture preprocessed for the CLIP."""
     try:
         tower = SecondTower(_model(source, probe.shape[-1]), mean, deviation).eval()
         with torch.inference_mode():
@@ -140,7 +115,6 @@ def _preprocessing(model: Any) -> dict[str, Any]:
 
 
 def _model(source: SecondSource, size: int) -> nn.Module:
-    """The model with its weights and without its classifier."""
     import timm
 
     weights: dict[str, Any] = {"pretrained": True}

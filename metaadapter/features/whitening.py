@@ -28,10 +28,7 @@ class Whitening(NamedTuple):
 
     @classmethod
     def of_rows(cls, rows: Float[Tensor, "n width"]) -> Whitening:
-        """Compute the whitening of a block's unit rows: the inverse root of their covariance.
-
-        The root is symmetric, so that rows change as little as possible.
-        """
+        """The symmetric inverse root of the covariance of unit rows, which changes them least."""
         unit = normalize(rows.double(), dim=-1)
         centre = unit.mean(0)
         variance, directions = torch.linalg.eigh((unit - centre).T @ (unit - centre) / len(unit))
@@ -65,11 +62,7 @@ def write_whitening(folder: Path, whitening: Mapping[str, Whitening]) -> None:
 
 
 def read_whitening(folder: Path | None) -> dict[str, Whitening]:
-    """Read the whitening of blocks, by name, from an encoder's folder; empty without a file.
-
-    Raises:
-        IncompatibleArtifact: The file is damaged.
-    """
+    """Read the whitening of blocks, by name, from an encoder's folder; empty without a file."""
     file = None if folder is None else folder / WHITENING_FILE
     if file is None or not file.is_file():
         return {}

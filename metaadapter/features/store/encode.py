@@ -165,11 +165,7 @@ def _update_store(
 def pick_shard(
     pictures: Sequence[ImageRow], shard: tuple[int, int] | None, *, drop_duplicates: bool = False
 ) -> tuple[ImageRow, ...]:
-    """For a shard (i, n) every n-th picture by path, from the i-th on; without one all pictures.
-
-    Raises:
-        UsageError: There is no such shard, or duplicates cannot be dropped with shards.
-    """
+    """For a shard (i, n) every n-th picture by path, from the i-th on; without one all pictures."""
     if shard is None:
         return tuple(pictures)
     if drop_duplicates:

@@ -30,18 +30,10 @@ FILE_SECONDS = 2.0
 class FeatureCache:
     """Files of features in a hidden folder of a store; each file is whole or absent.
 
-    A file is a `.npy` of records (`sha256`, `features`), which is read through a memory map; its
-    name ends in the first digits of its own SHA-256. Use the cache as a context manager, or call
-    `flush` at the end: features that were just added are only in memory.
-
-    Args:
-        store: The folder of the store, whose cache of an earlier run is continued.
-        recipe: How the features are made.
-        features: Features on disk by content hash, to which those of the cache are added.
-
-    Raises:
-        IncompatibleArtifact: The cache is of another recipe.
-        DataError: The cache is damaged, or its path is a link. Writes raise it as well.
+    A file is a `.npy` of records (`sha256`, `features`), which is read through a memory map;
+    its name ends in the first digits of its own SHA-256. The cache of an earlier run of the
+    same recipe is continued. Use it as a context manager, or call `flush` at the end: features
+    that were just added are only in memory.
     """
 
     def __init__(

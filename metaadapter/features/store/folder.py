@@ -17,10 +17,7 @@ REMEDY = "restore it from a copy, or run the same `metaadapter encode` with a ne
 
 @contextmanager
 def hold_folder(folder: Path) -> Iterator[None]:
-    """Create the folder of a store if it is missing, and lock it until the block or process ends.
-
-    A folder that another process has locked, or that has other files, is a `DataError`.
-    """
+    """Create a store's folder if it is missing, and lock it until the block or process ends."""
     with write_errors(f"the feature store {folder}", "Nothing was changed."):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (HEADER_FILE, CACHE_FOLDER, LOCK_FILE), "feature store")

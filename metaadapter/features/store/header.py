@@ -34,15 +34,8 @@ class Quarantined(NamedTuple):
 class StoreHeader:
     """The facts of a store, and the names of its other files.
 
-    Attributes:
-        recipe: How the features were made.
-        generation: The number of the run that wrote the store, from 1; the files have it in their
-            names.
-        n_rows: The number of pictures times views.
-        counts: The number of pictures of each label.
-        classes: The names of the classes, in the order of the rows of `texts`.
-        templates: The templates over which the texts are averaged.
-        quarantined: The pictures that could not be read.
+    `generation` is the number of the run that wrote the store, from 1; the files have it in
+    their names. `counts` has the number of pictures of each label.
     """
 
     recipe: Recipe
@@ -99,12 +92,7 @@ class StoreHeader:
 
     @classmethod
     def read(cls, folder: Path) -> tuple[StoreHeader, Proof | None]:
-        """Read `store.json` and the hashes of the other files; None in an earlier version.
-
-        Raises:
-            DataError: `store.json` is missing or damaged.
-            IncompatibleArtifact: A later version of metaadapter wrote it.
-        """
+        """Read `store.json` and the hashes of the other files; None in an earlier version."""
         path = folder / HEADER_FILE
         if not path.is_file():
             raise DataError(_missing(folder))
@@ -121,11 +109,7 @@ def features_file(generation: int) -> str:
 
 
 def read_entries(kind: type[Value], values: Any) -> Value:
-    """Read a dataclass from a JSON object; unknown keys are ignored.
-
-    Raises:
-        ValueError: Entries are missing or of the wrong kind; the message names them.
-    """
+    """Read a dataclass from a JSON object; unknown keys are ignored, wrong ones a `ValueError`."""
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:

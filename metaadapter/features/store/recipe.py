@@ -16,13 +16,7 @@ from metaadapter.features.origin import Origin
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The facts that decide the features of a store; features of two recipes never mix.
-
-    Attributes:
-        origin: The encoder, which is always recorded, and the views.
-        precision: The number format that the encoder computes in.
-        logit_scale: The encoder's inverse temperature; None if unknown.
-    """
+    """The facts that decide the features of a store; features of two recipes never mix."""
 
     origin: Origin
     precision: str
@@ -60,11 +54,7 @@ class Recipe:
         return self.origin.model_dump() | precision
 
     def require_same(self, stored: Recipe, folder: Path) -> None:
-        """Check that features of this recipe may join those of the store in a folder.
-
-        Raises:
-            IncompatibleArtifact: The recipes differ.
-        """
+        """Raise `IncompatibleArtifact` unless features of this recipe may join those of a store."""
         store, origin, before = f"the feature store {folder}", self.origin, stored.origin
         if origin.zoom != before.zoom:
             difference = (

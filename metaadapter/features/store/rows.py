@@ -37,15 +37,6 @@ class StoreRows:
     """Aligned columns, one entry per row of features; "" stands for an unknown fact.
 
     All pictures have the same number of views, which follow one another, the centre view first.
-
-    Attributes:
-        picture: The number of the picture in this store, from 0.
-        view: 0 for the centre view, then random crops.
-        path: The path, as the user gave it.
-        label: The class of the picture.
-        split: The split, for instance "train".
-        group: Pictures of one group stay on one side of a split.
-        sha256: The hash of the file's bytes.
     """
 
     picture: Int[np.ndarray, " rows"]

@@ -48,14 +48,10 @@ def write_store(
     features: Mapping[str, Float16[np.ndarray, "views dim"]],
     texts: Mapping[str, Float32[np.ndarray, " dim"]],
 ) -> None:
-    """Replace the content of an existing store in one step.
+    """Replace the content of a store, whose folder exists, in one step.
 
-    Args:
-        folder: The folder, which exists.
-        header: The facts of the new store, with a new generation.
-        pictures: The pictures.
-        features: The features of each picture by its hash; they may be on disk.
-        texts: Unit text features of classes; a class without one gets zeros.
+    The header has a new generation. The features, by content hash, may be on disk. A class
+    without a text gets zeros.
     """
 
     def write(file: IO[bytes]) -> None:
@@ -142,7 +138,7 @@ def tidy_up(folder: Path, header: StoreHeader) -> None:
 
 
 def _write_npy_header(file: IO[bytes], n_rows: int, dim: int) -> None:
-    """Write the header of a `.npy` file of float16, whose length is the same for any `n_rows`."""
+    """The header of a `.npy` file of float16, whose length is the same for any `n_rows`."""
     facts = {"descr": "<f2", "fortran_order": False, "shape": (n_rows, dim)}
     np.lib.format.write_array_header_1_0(file, facts)
 
@@ -225,7 +221,6 @@ def _entry(column: str, row: int, value: Any) -> str:
 def _texts(
     texts: Mapping[Any, np.ndarray] | None, pictures: Sequence[StoredPicture], dim: int
 ) -> dict[str, Float32[np.ndarray, " dim"]]:
-    """The unit text feature of each label; an error names the first row of a label without one."""
     if texts is None:
         return {}
     given = {str(label): np.asarray(text, dtype=np.float32) for label, text in texts.items()}

@@ -25,13 +25,8 @@ PART = "inside"
 class Bottleneck(nn.Module):
     """x + up(GELU(down(x))), trained while the tower is frozen; at first exactly the identity.
 
-    The weights are float32. In towers of a lower precision the added part is rounded to it.
-
-    Args:
-        width: The number of channels of the input.
-        hidden: The number of channels in the middle.
-        is_map: Whether the input is a map (n, width, height, breadth); if not, the width is the
-            last axis.
+    The weights are float32; in towers of a lower precision the added part is rounded to it. The
+    width is the second axis of a map (n, width, height, breadth), and else the last.
     """
 
     def __init__(self, width: int, hidden: int = HIDDEN, *, is_map: bool = False) -> None:
@@ -54,19 +49,10 @@ class Bottleneck(nn.Module):
 def insert_bottlenecks(
     network: nn.Module, places: Iterable[Place], *, hidden: int = HIDDEN, seed: int = 0
 ) -> dict[str, Bottleneck]:
-    """Put new bottlenecks into a network, which must be a `shared_copy`.
+    """Put new bottlenecks into a `shared_copy` of a network, as submodules, by place.
 
-    They become submodules of the network. It computes as before until their parameters, the only
-    ones to train, are trained.
-
-    Args:
-        network: The network of the places.
-        places: The places, as from `find_places`.
-        hidden: The number of channels in the middle of a bottleneck.
-        seed: The seed of the down-projections.
-
-    Returns:
-        Each bottleneck by the name of its place.
+    It computes as before until their parameters, the only ones to train, are trained. The seed
+    is that of the down-projections.
     """
     inserted = {}
     with torch.random.fork_rng(devices=[]):

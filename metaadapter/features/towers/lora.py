@@ -28,13 +28,8 @@ PARTS = "parametrizations"
 class LowRank(nn.Module):
     """weight + alpha / rank · up · down, trained while the weight is frozen; at first the weight.
 
-    Each part of a stacked weight, such as that of queries, keys and values, has its own product.
-
-    Args:
-        shape: The shape of the weight: (rows, columns), or (rows, columns, 1, 1) of a convolution.
-        n_parts: The number of weights of equal size that are stacked in the rows.
-        rank: The number of columns of `up`.
-        alpha: The strength of the product.
+    Each of the `n_parts` weights that are stacked in the rows, such as those of queries, keys
+    and values, has its own product.
     """
 
     def __init__(
@@ -62,21 +57,11 @@ def insert_lora(
     alpha: float = ALPHA,
     seed: int = 0,
 ) -> dict[str, LowRank]:
-    """Add products to the weights of blocks of a network, which must be a `shared_copy`.
+    """Add products to the weights of blocks of a `shared_copy` of a network, by weight.
 
-    The weights are those of the projections of attention, the linear layers, and convolutions of
-    one pixel. The network computes as before until the products, the only parameters to train, are
-    trained.
-
-    Args:
-        network: The network of the places.
-        places: The places, as from `find_places`.
-        rank: The rank of the products.
-        alpha: The strength of the products.
-        seed: The seed of the matrices that do not start at zero.
-
-    Returns:
-        Each product by the name of its weight.
+    The weights are those of the projections of attention, the linear layers, and convolutions
+    of one pixel. The network computes as before until the products, the only parameters to
+    train, are trained. The seed is that of the matrices that do not start at zero.
     """
     inserted = {}
     with torch.random.fork_rng(devices=[]):
@@ -123,7 +108,7 @@ def merge_lora(network: nn.Module) -> None:
 
 
 def _weights(block: nn.Module, name: str) -> Iterator[tuple[str, tuple[int, ...], int]]:
-    """Yield the name, the shape and the number of parts of each weight that gets a product."""
+    """The name, the shape and the number of parts of each weight that gets a product."""
     for path, module in block.named_modules(prefix=name):
         if isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
             yield f"{path}.in_proj_weight", tuple(module.in_proj_weight.shape), 3

@@ -98,7 +98,6 @@ def _blocks(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]
 
 
 def _run(network: Any) -> None:
-    """Pass one picture and one text of zeros through the towers."""
     weight = next(network.parameters())
     # In a network of a lower precision some weights stay in float32.
     low = {parameter.dtype for parameter in network.parameters()} - {torch.float32}

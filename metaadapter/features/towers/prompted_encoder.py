@@ -27,18 +27,11 @@ NAMES_AT_ONCE = 256
 class PromptedEncoder(ImageEncoder):
     """An encoder with a learned prompt: pictures as before, names of classes through the prompt.
 
-    The feature of a name is that of the templates, plus the change of its prompted feature since
-    the start of learning, minus the mean of this change over the known names. So vectors that did
-    not change have no effect, whatever the templates are.
+    The feature of a name is that of the templates, plus the change of its prompted feature
+    since the start of learning, minus the mean of this change over the known names. So vectors
+    that did not change have no effect, whatever the templates are.
 
-    Args:
-        base: The encoder without the prompt, which is not changed.
-        tensors: `CONTEXT` (words, width), `START` (words, width), `SHIFT` (joint_dim,).
-        config: The configuration from a saved adapter; by default only the number of vectors.
-
-    Raises:
-        UsageError: The encoder has no text tower of open_clip.
-        IncompatibleArtifact: A tensor is missing, or does not fit the encoder or the others.
+    The tensors are `CONTEXT` (words, width), `START` (words, width) and `SHIFT` (joint_dim,).
     """
 
     logit_scale: float
@@ -90,11 +83,7 @@ class PromptedEncoder(ImageEncoder):
         return self.base.image_network()
 
     def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
-        """Encode names through the prompt to unit rows.
-
-        Raises:
-            UsageError: A name is empty, or too long beside the prompt.
-        """
+        """Encode names through the prompt to unit rows."""
         rows = self.base.encode_texts(names)
         for start in range(0, len(names), NAMES_AT_ONCE):
             batch = slice(start, start + NAMES_AT_ONCE)

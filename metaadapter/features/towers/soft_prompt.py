@@ -28,17 +28,8 @@ Tokenize = Callable[[list[str]], Tensor]
 class PromptedTexts:
     """A text tower that reads vectors instead of words before class names.
 
-    Args:
-        network: A model of open_clip, which must be a `shared_copy`, since it is changed.
-        tokenize: Its tokenizer.
-        context: The vectors, as wide as the embeddings of tokens.
-
-    Attributes:
-        context: The vectors as a parameter to train.
-
-    Raises:
-        UsageError: The network has no text tower of open_clip, or its tokenizer no placeholder.
-        IncompatibleArtifact: The embeddings have another width.
+    `network` is a model of open_clip, a `shared_copy` that is changed; `context` has the
+    vectors, as wide as the embeddings of tokens, and becomes a parameter to train.
     """
 
     def __init__(
@@ -58,11 +49,16 @@ class PromptedTexts:
         self._tokenize = tokenize
 
     def tokens(self, names: Sequence[str]) -> Int[Tensor, "n length"]:
-        """Return the tokens of the prompted sentences of names; see `prompt_tokens`."""
+        """The tokens of the prompted sentences of names; see `prompt_tokens`."""
         return prompt_tokens(self._tokenize, names, len(self.context))
 
     def shorten(self, tokens: Int[Tensor, "n length"]) -> Int[Tensor, "n shorter"]:
-        """Shorten the tower and these sentences; see the function `shorten`."""
+        """Cut the text tower of a `shared_copy` and these sentences to the longest one.
+
+        The features do not change in a tower with causal attention, whose sentences end in
+        the largest number; any other tower is left as it is. Sentences of CLIP have 77
+        tokens, nearly all of them empty.
+        """
         return shorten(self._network, tokens)
 
     def __call__(self, tokens: Int[Tensor, "n length"]) -> Float[Tensor, "n joint_dim"]:
@@ -77,12 +73,9 @@ class PromptedTexts:
 def word_vectors(
     network: nn.Module, tokenize: Tokenize, words: str, n_context: int
 ) -> Float[Tensor, "n_context width"]:
-    """Return the embeddings of the last `n_context` tokens of words, repeated if there are fewer.
+    """The embeddings of the last `n_context` tokens of words, repeated if there are fewer.
 
     A prompt of these vectors equals a sentence that begins with the words.
-
-    Raises:
-        UsageError: The network has no text tower of open_clip, or its tokenizer no placeholder.
     """
     weight = _embeddings(network).weight
     (numbers,) = tokenize([f"{words} {PLACEHOLDER}"]).tolist()
@@ -95,11 +88,7 @@ def word_vectors(
 def prompt_tokens(
     tokenize: Tokenize, names: Sequence[str], n_context: int
 ) -> Int[Tensor, "n length"]:
-    """Return the tokens of names after placeholders; the tokenizer cuts a name that is too long.
-
-    Raises:
-        UsageError: The prompt is too long, or a name has a placeholder.
-    """
+    """The tokens of names after placeholders; a name that is too long is cut."""
     prefix = " ".join([PLACEHOLDER] * n_context)
     tokens = tokenize([f"{prefix} {name}." for name in names])
     n_found = (tokens == _placeholder(tokenize)).sum(1)

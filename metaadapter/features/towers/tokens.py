@@ -15,9 +15,8 @@ from metaadapter.features.blocks import kind_of_tower
 class PatchTokens(NamedTuple):
     """The features of each patch of pictures, row by row from the top.
 
-    Attributes:
-        joint_NHWD: Features in the space of texts, of any length.
-        stage_NhwC: Features of an earlier stage, on a grid that is at least as fine.
+    `joint_NHWD` is in the space of texts, of any length; `stage_NhwC` is of an earlier stage,
+    on a grid that is at least as fine.
     """
 
     joint_NHWD: Float[Tensor, "n height width dim"]
@@ -27,14 +26,10 @@ class PatchTokens(NamedTuple):
 def patch_tokens(tower: Any, pixels: Float[Tensor, "n 3 height width"]) -> PatchTokens:
     """Compute the patches at the end of an image tower of open_clip, in the space of texts.
 
-    Each patch passes alone through the layers that the tower applies to the pooled feature. In a
-    tower with mean pooling and a linear head, the mean of the patches is the tower's own feature.
-    With attention pooling a patch gives its value without attention, which is MaskCLIP's dense
-    readout (Zhou, Loy and Dai, ECCV 2022).
-
-    Raises:
-        UsageError: The tower is no VisionTransformer, ModifiedResNet or TimmModel, or its pooling
-            cannot be applied to single patches.
+    Each patch passes alone through the layers that the tower applies to the pooled feature. In
+    a tower with mean pooling and a linear head, the mean of the patches is the tower's own
+    feature. With attention pooling a patch gives its value without attention, which is
+    MaskCLIP's dense readout (Zhou, Loy and Dai, ECCV 2022).
     """
     kind = kind_of_tower(tower)
     if kind == "TimmModel":
