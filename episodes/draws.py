@@ -36,10 +36,7 @@ def draw_distinct(
     """Draw `n_picks` distinct numbers of 0 … counts − 1 in each cell, in uniformly random order.
 
     This is Floyd's algorithm, with each step for all cells at once: time and memory depend on the
-    number of picks, which is at most `counts`, and not on the counts.
-
-    Returns:
-        The picks; P is the largest of `n_picks`, and cells with fewer picks are filled with −1.
+    number of picks, which is at most `counts`. Cells with fewer picks are filled with −1.
     """
     width = int(n_picks.max()) if n_picks.numel() else 0
     shape, device = tuple(counts.shape), counts.device
@@ -70,12 +67,9 @@ def draw_classes(
     similarity_CC: Float[Tensor, "C C"] | None = None,
     is_hard_T: Bool[Tensor, " T"] | None = None,
 ) -> Int[Tensor, "T N"]:
-    """Draw `n_way_T` of the eligible classes, or all, equally likely and in random order.
+    """Draw `n_way_T` of the eligible classes, or all, in random order, filled up with −1.
 
     The classes of hard tasks are a random class and its neighbours by `similarity_CC`.
-
-    Returns:
-        Class numbers, filled up with −1.
     """
     n_way_T = torch.minimum(n_way_T, eligible_TC.sum(1))
     keys_TC = uniform(eligible_TC.shape, generator, eligible_TC.device)
@@ -98,10 +92,9 @@ def draw_off_class(
     n_pictures: int,
     generator: torch.Generator,
 ) -> Int[Tensor, "T O"]:
-    """Draw distinct pictures outside a task's classes, or all of them, equally likely.
+    """Draw distinct pictures outside a task's classes, or all of them, filled up with −1.
 
-    Returns:
-        Positions in a list of all pictures sorted by class, filled up with −1.
+    A picture is given by its position in a list of all pictures sorted by class.
     """
     classes_TN = classes_TN.sort(1).values
     is_padding_TN = classes_TN < 0

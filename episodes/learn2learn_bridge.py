@@ -28,7 +28,17 @@ def to_learn2learn(
     Raises:
         ImportError: learn2learn is not installed or does not load.
     """
-    data = _import_learn2learn_data()
+    # learn2learn imports gym, which asks its users to move on: only learn2learn's authors can.
+    with suppress(ImportError):
+        import_module("gym_notices.notices").notices.clear()
+    try:
+        data: Any = import_module("learn2learn.data")
+    # Not only ImportError: newer versions of other packages break it in many ways.
+    except Exception as reason:
+        raise ImportError(
+            f"learn2learn cannot be imported ({type(reason).__name__}: {reason}); "
+            "install it as the package's `learn2learn` extra says"
+        ) from reason
     table = data.MetaDataset(TensorDataset(features_nD, labels_n))
     draw = [
         data.transforms.FusedNWaysKShots(table, n=n_way, k=n_shot + n_query),
@@ -37,17 +47,3 @@ def to_learn2learn(
         data.transforms.RemapLabels(table, shuffle=False),
     ]
     return data.Taskset(table, task_transforms=draw, num_tasks=n_tasks)
-
-
-def _import_learn2learn_data() -> Any:
-    # learn2learn imports gym, which asks its users to move on: only learn2learn's authors can.
-    with suppress(ImportError):
-        import_module("gym_notices.notices").notices.clear()
-    try:
-        return import_module("learn2learn.data")
-    # Not only ImportError: newer versions of other packages break it in many ways.
-    except Exception as reason:
-        raise ImportError(
-            f"learn2learn cannot be imported ({type(reason).__name__}: {reason}); "
-            "install it as the package's `learn2learn` extra says"
-        ) from reason

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from episodes.draws import uniform
-from episodes.errors import EpisodeError
+from episodes.errors import require_fraction
 from episodes.tasks import EpisodeBatch, Episodes
 
 # Upper ends of uniform draws, in units of the spread about the task's mean.
@@ -52,8 +52,7 @@ class Perturbations:
 
     def __post_init__(self) -> None:
         for name, fraction in asdict(self).items():
-            if not 0 <= fraction <= 1:
-                raise EpisodeError(f"{name} is a fraction of tasks, 0 to 1, got {fraction}")
+            require_fraction(name, fraction)
 
 
 def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Generator) -> Episodes:

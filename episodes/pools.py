@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from episodes.draws import draw_off_class
-from episodes.errors import EpisodeError
+from episodes.errors import require_fraction, require_range
 from episodes.label_index import LabelIndex
 
 # The range of the Dirichlet concentration of a skewed pool, drawn log-uniformly.
@@ -22,11 +22,7 @@ MOST_STRANGERS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class PoolSpec:
-    """The pools to draw; the fractions are independent fractions of the tasks.
-
-    Raises:
-        EpisodeError: The range is empty, or a fraction is not within 0 to 1.
-    """
+    """The pools to draw; the fractions are independent fractions of the tasks."""
 
     size: tuple[int, int] = (1, 20)
     """Least and most pictures of a class, drawn log-uniformly, once for all tasks of a draw."""
@@ -40,16 +36,9 @@ class PoolSpec:
     """The pool also contains the labelled pictures."""
 
     def __post_init__(self) -> None:
-        least, most = self.size
-        if not 1 <= least <= most:
-            raise EpisodeError(
-                f"size must be (least, most) with 1 <= least <= most, got {least, most}"
-            )
+        require_range("size", self.size, 1)
         for name in ("skewed", "strangers", "foreign", "copies"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise EpisodeError(
-                    f"{name} is a fraction of tasks, 0 to 1, got {getattr(self, name)}"
-                )
+            require_fraction(name, getattr(self, name))
 
 
 def draw_pools(
@@ -62,20 +51,10 @@ def draw_pools(
     spec: PoolSpec,
     generator: torch.Generator,
 ) -> Int[Tensor, "T U"]:
-    """Draw a pool for each task, without the other pictures of the task except for copies.
+    """Draw a pool for each task: row numbers, filled up with −1; empty without free pictures.
 
-    Args:
-        index: The pictures of each class.
-        starts_TN: The index in `index.rows_n` of the first picture of each class for pools.
-        counts_TN: The number of these pictures.
-        classes_TN: The classes, filled up with −1.
-        support_TNK: The labelled pictures, filled up with −1.
-        others: Other pictures of the tasks that no pool may have, each with a leading task axis.
-        spec: The pools to draw.
-        generator: The source of randomness.
-
-    Returns:
-        Row numbers, filled up with −1; a task without free pictures has no pool.
+    A class has `counts_TN` pictures for pools, from `starts_TN` on in `index.rows_n`. Pools have
+    none of the pictures in `others`, and of the support only copies.
     """
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     low, high = spec.size

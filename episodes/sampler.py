@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from episodes.draws import draw_classes, draw_distinct, draw_off_class, log_uniform, uniform
-from episodes.errors import EpisodeError
+from episodes.errors import EpisodeError, require_fraction
 from episodes.label_index import LabelIndex
 from episodes.pools import PoolSpec, draw_pools
 from episodes.spec import EpisodeSpec
@@ -47,10 +47,7 @@ class EpisodeSampler:
         cross_domain_share: float = 0.0,
         device: str | torch.device = "cpu",
     ) -> None:
-        if not 0 <= cross_domain_share <= 1:
-            raise EpisodeError(
-                f"cross_domain_share must be within 0 to 1, got {cross_domain_share}"
-            )
+        require_fraction("cross_domain_share", cross_domain_share)
         if spec.hard_share and similarity_CC is None:
             raise EpisodeError("hard tasks need similarity_CC, the similarity of each two classes")
         self.spec = spec.feasible(index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from episodes.errors import EpisodeError
+from episodes.errors import EpisodeError, require_fraction, require_range
 from episodes.label_index import LabelIndex
 
 
@@ -31,17 +31,13 @@ class EpisodeSpec:
     """The fraction of the tasks with similar classes, by their mean features."""
 
     def __post_init__(self) -> None:
-        for name, ends, least in (("n_way", self.n_way, 2), ("n_shot", self.n_shot, 1)):
-            if not least <= ends[0] <= ends[1]:
-                raise EpisodeError(
-                    f"{name} must be (least, most) with {least} <= least <= most, got {ends}"
-                )
+        require_range("n_way", self.n_way, 2)
+        require_range("n_shot", self.n_shot, 1)
         if self.n_query < 1:
             raise EpisodeError(f"n_query must be at least 1, got {self.n_query}")
         if not (self.imbalance >= 0 and math.isfinite(self.imbalance)):
             raise EpisodeError(f"imbalance must be 0 or more, got {self.imbalance}")
-        if not 0 <= self.hard_share <= 1:
-            raise EpisodeError(f"hard_share must be within 0 to 1, got {self.hard_share}")
+        require_fraction("hard_share", self.hard_share)
 
     def feasible(self, index: LabelIndex) -> EpisodeSpec:
         """Narrow the ranges to the labelled pictures of an index.
