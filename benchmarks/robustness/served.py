@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.app import make_app
-from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.multipart import Limits
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.server import listening_socket, run_server
 from metaadapter.features.image_encoder import ImageEncoder

@@ -46,9 +46,8 @@ def serve(
     """
     console = Console(quiet=quiet)
     _require_packages()
-    from metaadapter.apps.page.access import Access
+    from metaadapter.apps.page.access import Access, open_in_browser
     from metaadapter.apps.page.app import make_app
-    from metaadapter.apps.page.browser import open_in_browser
     from metaadapter.apps.page.projects import Projects, default_project
     from metaadapter.apps.page.server import listening_socket, run_server
     from metaadapter.features.encoder_by_name import load_encoder

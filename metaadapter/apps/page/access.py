@@ -7,14 +7,22 @@ request needs the token, must name this host, and must not come from another ori
 
 from __future__ import annotations
 
+import os
 import secrets
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
 
 from starlette.datastructures import Headers
 
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.data.output_folder import write_errors
 
+REDIRECT_FILE = "open.html"
 # The values of Sec-Fetch-Site of requests that no other page, perhaps on another port, has caused.
 SAME_SITE = ("same-origin", "none")
 
@@ -84,3 +92,26 @@ def _cookies(headers: Headers) -> dict[str, str]:
     except CookieError:
         return {}
     return {name: morsel.value for name, morsel in cookies.items()}
+
+
+@contextmanager
+def open_in_browser(address: str, folder: Path) -> Iterator[None]:
+    """Open an address in the browser through a file in a folder, which exists during the block.
+
+    Every user of the machine can read the command line of the browser. It names the file, which
+    only this user can read, instead of the address with the token.
+    """
+    file, link = folder / REDIRECT_FILE, escape(address)
+    content = (
+        '<!doctype html><meta charset="utf-8"><title>metaadapter</title>'
+        f'<meta http-equiv="refresh" content="0; url={link}"><a href="{link}">To the page</a>'
+    )
+    with write_errors(f"the project {folder}", instead="leave --open out"):
+        file.unlink(missing_ok=True)
+        with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as opened:
+            opened.write(content)
+    try:
+        webbrowser.open(file.absolute().as_uri())
+        yield
+    finally:
+        file.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from metaadapter.apps.page import download_routes, forms, predict_routes, projec
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.dependencies import State
 from metaadapter.apps.page.guard import Guard, error_response
-from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.multipart import Limits
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Refusal, as_sentence
 from metaadapter.data.machine_errors import machine_error
@@ -105,7 +105,10 @@ def _as_refusal(error: Exception) -> Refusal:
     if isinstance(error, ClientDisconnect):
         return Refusal(400, "left", "The client left before its request was complete.")
     if isinstance(error, RequestValidationError):
-        return Refusal(422, "invalid", _first_fault(error))
+        fault = error.errors()[0]
+        where = ".".join(str(part)[:60] for part in fault["loc"] if part not in ("body", "query"))
+        sentence = f"The request is not valid: {where or 'its body'}: {fault['msg']}."
+        return Refusal(422, "invalid", sentence)
     if isinstance(error, HTTPException):
         kind = KINDS.get(error.status_code, "invalid")
         return Refusal(error.status_code, kind, f"{str(error.detail).rstrip('.')}.")
@@ -121,9 +124,3 @@ def _as_refusal(error: Exception) -> Refusal:
         f"Unexpected {type(error).__name__}. This is a fault of metaadapter: report it, with the "
         "message in the terminal.",
     )
-
-
-def _first_fault(error: RequestValidationError) -> str:
-    fault = error.errors()[0]
-    where = ".".join(str(part)[:60] for part in fault["loc"] if part not in ("body", "query"))
-    return f"The request is not valid: {where or 'its body'}: {fault['msg']}."

@@ -80,19 +80,15 @@ class Contents:
         self.done.append(edit)
         self.undone.clear()
 
-    def undo(self) -> Edit:
+    def undo(self) -> None:
         """Undo the latest edit."""
-        edit = self.done.pop()
-        self._set(edit, reverse=True)
-        self.undone.append(edit)
-        return edit
+        self.undone.append(self.done.pop())
+        self._set(self.undone[-1], reverse=True)
 
-    def redo(self) -> Edit:
+    def redo(self) -> None:
         """Redo the edit that was undone last."""
-        edit = self.undone.pop()
-        self._set(edit, reverse=False)
-        self.done.append(edit)
-        return edit
+        self.done.append(self.undone.pop())
+        self._set(self.done[-1], reverse=False)
 
     @property
     def ordered_classes(self) -> list[str]:

@@ -9,16 +9,18 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, final
 
 from fastapi import Depends, Request
 
-from metaadapter.apps.page.adapted_encoders import AdaptedEncoders
-from metaadapter.apps.page.limits import Limits
-from metaadapter.apps.page.multipart import Form, receive_form
+from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_mark
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.apps.page.multipart import Form, Limits, receive_form
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
+from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.image_encoder import ImageEncoder
 
 FILE_FIELDS = {"pictures", "adapter"}
 # The OpenAPI description of an upload, whose body FastAPI does not read.
@@ -49,6 +51,28 @@ UPLOAD_SCHEMA = {
 }
 # How long a request waits for the request before it.
 MAX_WAIT_SECONDS = 60.0
+
+
+@final
+class AdaptedEncoders:
+    """Builds the encoders of adapters with parts in the towers, and keeps the last one.
+
+    An adapter is recognized by its parts, so an adapter that has changed gets a new encoder.
+    """
+
+    def __init__(self) -> None:
+        # One value, so that another thread never sees half of it.
+        self._last: tuple[ImageEncoder, str, Fingerprint | None, ImageEncoder] | None = None
+
+    def encoder(self, base: ImageEncoder, stored: StoredAdapter) -> ImageEncoder:
+        """The encoder of an adapter; `base` itself if the adapter has no such parts."""
+        config, last = stored.config, self._last
+        if not config.has_towers:
+            return base
+        mark, fingerprint = parts_mark(config.inside, stored.towers), config.origin.fingerprint
+        if last is None or last[0] is not base or last[1:3] != (mark, fingerprint):
+            self._last = last = base, mark, fingerprint, adapted_encoder(base, stored)
+        return last[-1]
 
 
 @dataclass(frozen=True, slots=True)

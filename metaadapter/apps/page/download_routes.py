@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
 from metaadapter.adapter.skill import skill_bytes
-from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page.dependencies import OpenSession
 from metaadapter.apps.page.downloads import (
     SortedPicture,
@@ -22,7 +19,6 @@ from metaadapter.apps.page.downloads import (
 from metaadapter.apps.page.session import Session
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
-from metaadapter.features.image_encoder import ImageEncoder
 
 # An ONNX file is checked on so many pictures; more would keep the user waiting.
 MAX_CHECKED = 20
@@ -67,9 +63,19 @@ def download_moves(session: OpenSession, threshold: Threshold = 0.0) -> Response
 @routes.get("/onnx", response_class=Response)
 def download_onnx(session: OpenSession) -> Response:
     """The encoder and the classifier as one ONNX file, which takes decoded pictures."""
-    stored = session.wait_for_results().stored
+    from metaadapter.apps.export.exporting import ExportModel, export_onnx
+    from metaadapter.apps.export.onnx_model import require_onnx
+
+    stored, encoder = session.wait_for_results().stored, session.project.encoder
     assert stored is not None
-    content = onnx_bytes(stored, session.project.encoder, session.picture_files())
+    require_onnx()
+
+    def read() -> EncodedPictures:
+        rows = [ImageRow(path, None) for path in session.picture_files()[:MAX_CHECKED]]
+        return encode_rows(rows, encoder, views=1, seed=0)
+
+    model = ExportModel.with_encoder(stored, encoder, read)
+    content = export_onnx(model, lambda _: None, owner="the ONNX file").content
     return _file(content, "classifier.onnx", "application/octet-stream")
 
 
@@ -84,24 +90,3 @@ def _file(content: bytes, name: str, media_type: str) -> Response:
 
 def _headers(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
-
-
-def onnx_bytes(stored: StoredAdapter, encoder: ImageEncoder, pictures: Sequence[Path]) -> bytes:
-    """An ONNX file that was checked on some pictures.
-
-    Raises:
-        MissingPackage: The packages for ONNX files are missing.
-        UsageError: The encoder cannot be exported.
-        IncompatibleArtifact: The file predicts differently from this library.
-    """
-    from metaadapter.apps.export.exporting import ExportModel, export_onnx
-    from metaadapter.apps.export.onnx_model import require_onnx
-
-    require_onnx()
-
-    def read() -> EncodedPictures:
-        rows = [ImageRow(path, None) for path in pictures[:MAX_CHECKED]]
-        return encode_rows(rows, encoder, views=1, seed=0)
-
-    model = ExportModel.with_encoder(stored, encoder, read)
-    return export_onnx(model, lambda _: None, owner="the ONNX file").content

@@ -33,11 +33,6 @@ class SortedPicture(NamedTuple):
     prediction: Prediction | None
     """`None` for a labelled picture."""
 
-    @property
-    def labelled(self) -> bool:
-        """Whether a person has given the class."""
-        return self.prediction is None
-
 
 def sorted_pictures(
     contents: Contents, predictions: Mapping[str, Prediction], threshold: float
@@ -70,19 +65,18 @@ def prediction_table(pictures: list[SortedPicture], contents: Contents) -> str:
     writer.writerow(HEADER)
     for picture in pictures:
         prediction = picture.prediction
-        numbers: tuple[object, ...] = ("", "", "", "", "")
+        numbers: tuple[object, ...] = ("", "", "", "", "", "yes")
         if prediction is not None:
-            runner_up = contents.classes.get(prediction.runner_up or "")
+            runner_up = contents.classes.get(prediction.runner_up)
             numbers = (
                 prediction.probability,
                 "" if runner_up is None else runner_up.name,
                 prediction.runner_up_probability,
                 "" if prediction.known is None else prediction.known,
                 "yes" if prediction.unfamiliar else "",
+                "",
             )
-        labelled = "yes" if picture.labelled else ""
-        row = (picture.name, picture.answer, *numbers, labelled, picture.id)
-        writer.writerow(map(in_csv, row))
+        writer.writerow(map(in_csv, (picture.name, picture.answer, *numbers, picture.id)))
     return text.getvalue()
 
 
@@ -127,7 +121,6 @@ def folder_name(answer: str) -> str:
 
 
 def _free_name(picture: SortedPicture, taken: set[str]) -> str:
-    """A name in the folder of the class that no other picture has."""
     folder, file = folder_name(picture.answer), folder_name(picture.name.split("/")[-1])
     name, number = f"{folder}/{file}", 1
     stem, dot, suffix = file.rpartition(".")
@@ -140,8 +133,6 @@ def _free_name(picture: SortedPicture, taken: set[str]) -> str:
 
 
 class _Pipe(io.RawIOBase):
-    """A file that cannot be rewound and hands over what was written to it."""
-
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
 
@@ -154,6 +145,5 @@ class _Pipe(io.RawIOBase):
         return len(content)
 
     def take(self) -> bytes:
-        """The bytes that were written since the last call."""
         pieces, self._pieces = self._pieces, []
         return b"".join(pieces)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from metaadapter.apps.advice.advice import Advice
 from metaadapter.data.plain_text import one_line
@@ -22,8 +22,8 @@ def _plain(text: str) -> str:
 
 Name = Annotated[str, Field(max_length=MAX_NAME_LENGTH), AfterValidator(_plain)]
 Description = Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH)]
-PictureId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-ClassId = Annotated[str, Field(pattern=r"^[0-9a-f]{1,32}$")]
+PictureId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+ClassId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,32}$")]
 
 
 class RequestForm(BaseModel):

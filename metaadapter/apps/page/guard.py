@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metaadapter.apps.page.access import Access
-from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.multipart import Limits
 from metaadapter.apps.page.refusal import Refusal
 
 METHODS = ("GET", "POST", "PATCH", "DELETE")
@@ -68,8 +68,10 @@ class Guard:
         try:
             login = self._check(scope, headers)
         except Refusal as refusal:
-            for_person = scope["path"] == "/" and "text/html" in headers.get("accept", "")
-            response = plain_response(refusal) if for_person else error_response(refusal)
+            response: Response = error_response(refusal)
+            if scope["path"] == "/" and "text/html" in headers.get("accept", ""):  # a person
+                close = {"Connection": "close"}
+                response = PlainTextResponse(str(refusal), refusal.status, close)
             await response(scope, receive, send_guarded)
             return
         if login is not None:
@@ -114,11 +116,6 @@ class _Body:
         self._size, self._complete = 0, False
 
     async def receive(self) -> Message:
-        """The next piece.
-
-        Raises:
-            Refusal: The piece does not come in time, or the body is too large.
-        """
         try:
             async with asyncio.timeout(PIECE_SECONDS):
                 message = await self._receive()
@@ -133,10 +130,7 @@ class _Body:
         return message
 
     async def discard(self) -> None:
-        """Read some of the rest and drop it.
-
-        A client that is still sending when the connection ends would not read the refusal.
-        """
+        # A client that is still sending when the connection ends would not read the refusal.
         with suppress(TimeoutError):
             async with asyncio.timeout(DISCARD_SECONDS):
                 left = DISCARD_BYTES
@@ -151,11 +145,6 @@ def error_response(refusal: Refusal) -> JSONResponse:
     content = {"error": str(refusal), "kind": refusal.kind}
     headers = {"Connection": "close"} if refusal.status in (401, 403, 405, 408, 413) else None
     return JSONResponse(content, refusal.status, headers)
-
-
-def plain_response(refusal: Refusal) -> Response:
-    """The sentence of a refusal alone, for a person with a browser."""
-    return PlainTextResponse(str(refusal), refusal.status, {"Connection": "close"})
 
 
 def _too_large(max_bytes: int) -> Refusal:

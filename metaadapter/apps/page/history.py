@@ -6,6 +6,7 @@ moment.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,7 @@ INSTEAD = "choose another project"
 
 
 def read_contents(path: Path) -> Contents:
-    """The contents that a history leads to; another process may have the project open.
-
-    Raises:
-        DataError: The file cannot be read, or a line is damaged.
-    """
+    """The contents that a history leads to; another process may have the project open."""
     contents = Contents()
     _read(Journal(path), contents)
     return contents
@@ -39,19 +36,13 @@ def read_contents(path: Path) -> Contents:
 class History:
     """The contents of a project, and the file that its edits are appended to.
 
-    Attributes:
-        contents: The present contents of the project.
-        saved: Whether the latest edit could be written.
+    A line that was cut off by a kill does not count.
     """
 
     def __init__(self, path: Path) -> None:
-        """Read a history, or begin one; a line that was cut off by a kill does not count.
-
-        Raises:
-            DataError: The file cannot be read or written, or a line is damaged.
-        """
         self.contents = Contents()
         self.saved = True
+        """True if the latest edit could be written."""
         self._owner = f"the project {path.parent}"
         self._journal = Journal(path)
         _read(self._journal, self.contents)
@@ -61,11 +52,7 @@ class History:
                 self._shorten()
 
     def make(self, message: str, changes: tuple[Change, ...]) -> None:
-        """Make and save an edit; without a change nothing is written.
-
-        Raises:
-            DataError: The edit cannot be written and was not made.
-        """
+        """Make and save an edit, but none without a change; a `DataError` if it cannot be saved."""
         if changes:
             edit = Edit.of(message, changes)
             self._append({"edit": _dump(edit)})
@@ -73,20 +60,18 @@ class History:
 
     def undo(self) -> str:
         """Undo the latest edit and save that; return the message of the edit."""
-        if not self.contents.done:
-            raise Refusal(409, "nothing-to-undo", "There is nothing to undo.")
-        message = self.contents.done[-1].message
-        self._append({"undo": True})
-        self.contents.undo()
-        return message
+        return self._step("undo", self.contents.done, self.contents.undo)
 
     def redo(self) -> str:
         """Redo the edit that was undone last and save that; return the message of the edit."""
-        if not self.contents.undone:
-            raise Refusal(409, "nothing-to-redo", "There is nothing to redo.")
-        message = self.contents.undone[-1].message
-        self._append({"redo": True})
-        self.contents.redo()
+        return self._step("redo", self.contents.undone, self.contents.redo)
+
+    def _step(self, name: str, edits: list[Edit], step: Callable[[], None]) -> str:
+        if not edits:
+            raise Refusal(409, f"nothing-to-{name}", f"There is nothing to {name}.")
+        message = edits[-1].message
+        self._append({name: True})
+        step()
         return message
 
     @property

@@ -8,13 +8,30 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.refusal import Refusal
 
 MAX_TEXT_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest sizes in bytes, and the largest numbers of files, that the server accepts."""
+
+    request_bytes: int = 2**32
+    """A request with files."""
+    json_bytes: int = 2**23
+    """Any other request."""
+    files: int = 5000
+    archive_bytes: int = 2**32
+    """An uploaded file, which may be a zip file."""
+    picture_bytes: int = 2**26
+    archived_files: int = 20_000
+    unpacked_bytes: int = 2**33
+    """All files of one zip file."""
 
 
 class FormFile(NamedTuple):
@@ -36,17 +53,7 @@ class Form:
 async def receive_form(
     content_type: str, stream: AsyncIterator[bytes], folder: Path, limits: Limits
 ) -> Form:
-    """Receive a form of type multipart/form-data.
-
-    Args:
-        content_type: The header of the request.
-        stream: Its body, in pieces.
-        folder: Where the files are written, named by numbers.
-        limits: The number and the size of files.
-
-    Raises:
-        Refusal: The body is another type, incomplete, or beyond a limit.
-    """
+    """Receive a form of type multipart/form-data; its files are written to a folder, as numbers."""
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser, parse_options_header
 
@@ -64,8 +71,8 @@ async def receive_form(
             options[b"boundary"],
             {
                 "on_part_begin": parts.begin,
-                "on_header_field": parts.header_name,
-                "on_header_value": parts.header_value,
+                "on_header_field": partial(parts.header, 0),
+                "on_header_value": partial(parts.header, 1),
                 "on_header_end": parts.header_end,
                 "on_headers_finished": parts.headers_finished,
                 "on_part_data": parts.data,
@@ -96,7 +103,8 @@ class _Parts:
         self._text = bytearray()
         self._size = self._header_size = self._n_parts = 0
         self._field = ""
-        self._header: tuple[bytes, bytes] = (b"", b"")
+        self._header = [b"", b""]
+        """The name and the value of the header that is being received."""
         self._disposition = b""
 
     def begin(self) -> None:
@@ -108,28 +116,21 @@ class _Parts:
                 f"A request may hold at most {self._limits.files:,} files. Send them in several "
                 "requests, or in a zip file.",
             )
-        self._header, self._disposition = (b"", b""), b""
+        self._header, self._disposition = [b"", b""], b""
         self._size = self._header_size = 0
         self._text.clear()
 
-    def header_name(self, data: bytes, start: int, end: int) -> None:
-        self._count_header(end - start)
-        self._header = self._header[0] + data[start:end], self._header[1]
-
-    def header_value(self, data: bytes, start: int, end: int) -> None:
-        self._count_header(end - start)
-        self._header = self._header[0], self._header[1] + data[start:end]
-
-    def _count_header(self, n_bytes: int) -> None:
-        self._header_size += n_bytes
+    def header(self, part: int, data: bytes, start: int, end: int) -> None:
+        self._header_size += end - start
         if self._header_size > MAX_TEXT_BYTES:
             raise Refusal(413, "too-large", "The header of a part of the form is too long.")
+        self._header[part] += data[start:end]
 
     def header_end(self) -> None:
         name, value = self._header
         if name.lower() == b"content-disposition":
             self._disposition = value
-        self._header = b"", b""
+        self._header = [b"", b""]
 
     def headers_finished(self) -> None:
         from python_multipart.multipart import parse_options_header

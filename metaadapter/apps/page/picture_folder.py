@@ -12,7 +12,6 @@ import threading
 from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from PIL import Image
 
@@ -59,11 +58,7 @@ class PictureFolder:
         return self._pictures / picture
 
     def thumbnail(self, picture: str) -> Path:
-        """The file of a picture's thumbnail, a JPEG; it is made if it is missing.
-
-        Raises:
-            UnreadableImage: The picture cannot be read.
-        """
+        """The file of a picture's thumbnail, a JPEG; it is made if it is missing."""
         path = self._thumbnails / self.path(picture).name
         with self._writing:
             if not path.exists():
@@ -73,22 +68,18 @@ class PictureFolder:
     def keep(self, file: Path) -> str:
         """Move a picture from the same drive into the folder, and return its id.
 
-        The picture is on the disk when this returns.
-
-        Raises:
-            UnreadableImage: The file is not a readable picture.
-            DataError: The picture cannot be written.
+        It is on the disk when this returns. An `UnreadableImage` if the file is no picture.
         """
         picture = id_of(file_hash(file))
         path = self._pictures / picture
         if path.exists():
             file.unlink()
             return picture
-        upright = decode_image(file)
+        decoded = decode_image(file)
         with self._writing, write_errors("the picture", instead="choose another project"):
-            _write_thumbnail(self._thumbnails / picture, upright)
+            _write_thumbnail(self._thumbnails / picture, decoded)
             with file.open("rb+") as opened:
-                _sync(opened)
+                os.fsync(opened.fileno())
             file.replace(path)
             sync_folder(self._pictures)
         return picture
@@ -110,22 +101,13 @@ def media_type(path: Path) -> str:
     return next(kinds, "image/x-portable-anymap")
 
 
-def as_jpeg(path: Path) -> bytes:
-    """A picture of any kind as a JPEG; an `UnreadableImage` if it cannot be read."""
-    return _jpeg(decode_image(path))
+def _write_thumbnail(path: Path, picture: Image.Image) -> None:
+    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    replace_file(path, jpeg_bytes(picture))
 
 
-def _write_thumbnail(path: Path, upright: Image.Image) -> None:
-    upright.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    replace_file(path, _jpeg(upright))
-
-
-def _jpeg(upright: Image.Image) -> bytes:
+def jpeg_bytes(picture: Image.Image) -> bytes:
+    """A picture as the content of a JPEG file."""
     content = io.BytesIO()
-    upright.save(content, "JPEG", quality=JPEG_QUALITY)
+    picture.save(content, "JPEG", quality=JPEG_QUALITY)
     return content.getvalue()
-
-
-def _sync(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())

@@ -20,11 +20,10 @@ from metaadapter.apps.page.dependencies import (
     UploadedForm,
     UploadFolder,
 )
-from metaadapter.apps.page.limits import Limits
-from metaadapter.apps.page.multipart import Form
+from metaadapter.apps.page.multipart import Form, Limits
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
-from metaadapter.apps.page.uploads import plain_name, uploaded_files
+from metaadapter.apps.page.uploads import folder_of, plain_name, uploaded_files
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.image_encoder import ImageEncoder
@@ -113,7 +112,7 @@ def _encode(
 def _fit(
     pictures: EncodedPictures, refused: list[forms.RefusedFile], encoder: ImageEncoder
 ) -> StoredAdapter:
-    folders = [path.split("/")[-2] if "/" in path else "" for path in pictures.paths]
+    folders = [folder_of(path) for path in pictures.paths]
     if "" in folders:
         path = pictures.paths[folders.index("")]
         raise Refusal(

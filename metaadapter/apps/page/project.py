@@ -36,17 +36,7 @@ class ProjectFacts:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project that this process has open.
-
-    Attributes:
-        folder: Its folder.
-        facts: Its name and its encoder's name.
-        encoder: The encoder.
-        history: Its contents, and the edits that led to them.
-        pictures: The files of its pictures.
-        features: The features of each picture by its SHA-256; each picture is encoded once.
-        incoming: A folder on the same drive for uploads that have not been checked yet.
-    """
+    """A project that this process has open."""
 
     folder: Path
     facts: ProjectFacts
@@ -54,16 +44,13 @@ class Project:
     history: History
     pictures: PictureFolder
     features: FeatureCache
+    """The features of each picture by its SHA-256."""
     incoming: Path
+    """A folder on the same drive for uploads that have not been checked yet."""
 
 
 def read_facts(folder: Path) -> ProjectFacts:
-    """The name and the encoder of the project in a folder.
-
-    Raises:
-        DataError: There is no project, or its document is damaged.
-        IncompatibleArtifact: A later version made it.
-    """
+    """The name and the encoder of the project in a folder."""
     values, _ = read_document(folder / PROJECT_FILE, SCHEMA, REMEDY)
     try:
         return ProjectFacts(str(values["name"]), str(values["encoder"]))
@@ -75,17 +62,9 @@ def read_facts(folder: Path) -> ProjectFacts:
 def open_project(
     folder: Path, name: str, encoder: str | None, load: Callable[..., ImageEncoder]
 ) -> Iterator[Project]:
-    """Open the project of a folder, or make one, for the duration of the block.
+    """Open the project of a folder, or make one with this name, for the duration of the block.
 
-    Args:
-        folder: The folder of the project, or a new or empty one.
-        name: The name of a new project.
-        encoder: The encoder's name as the user gave it; that of the project, or `tiny`, if `None`.
-        load: `load_encoder`.
-
-    Raises:
-        DataError: Another process has it open, the folder has other files, or it is damaged.
-        IncompatibleArtifact: It was made with another encoder.
+    Without the name of an encoder, it is that of the project, or `tiny`. `load` is `load_encoder`.
     """
     owner = f"the project {folder}"
     with write_errors(owner, instead=INSTEAD):
@@ -100,7 +79,15 @@ def open_project(
         folder / LOCK_FILE, owner, instead="use the page at the address that the other run printed"
     )
     with lock:
-        facts, loaded = _facts_and_encoder(folder, name, encoder, load)
+        if (folder / PROJECT_FILE).exists():
+            facts = read_facts(folder)
+            loaded = load(facts.encoder, remembered_by=owner) if encoder is None else load(encoder)
+        else:
+            facts = ProjectFacts(name, encoder or "tiny")
+            loaded = load(facts.encoder)
+            values = {"schema": SCHEMA, "name": facts.name, "encoder": facts.encoder}
+            with write_errors(owner, instead=INSTEAD):
+                write_document(folder / PROJECT_FILE, values)
         incoming = folder / INCOMING_FOLDER
         with write_errors(owner, instead=INSTEAD):
             shutil.rmtree(incoming, ignore_errors=True)  # left by a request that a kill cut off
@@ -112,22 +99,6 @@ def open_project(
         pictures.remove_others(history.pictures)
         yield Project(folder, facts, loaded, history, pictures, features, incoming)
         features.flush()
-
-
-def _facts_and_encoder(
-    folder: Path, name: str, encoder: str | None, load: Callable[..., ImageEncoder]
-) -> tuple[ProjectFacts, ImageEncoder]:
-    if not (folder / PROJECT_FILE).exists():
-        facts = ProjectFacts(name, encoder or "tiny")
-        loaded = load(facts.encoder)
-        values = {"schema": SCHEMA, "name": facts.name, "encoder": facts.encoder}
-        with write_errors(f"the project {folder}", instead=INSTEAD):
-            write_document(folder / PROJECT_FILE, values)
-        return facts, loaded
-    facts = read_facts(folder)
-    if encoder is not None:
-        return facts, load(encoder)
-    return facts, load(facts.encoder, remembered_by=f"the project {folder}")
 
 
 def _features(folder: Path, encoder: ImageEncoder) -> FeatureCache:

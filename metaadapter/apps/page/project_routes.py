@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from secrets import token_hex
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
-from fastapi import Path as PathPart
 from fastapi.responses import FileResponse, Response
 
 from metaadapter.apps.page import forms
@@ -19,15 +18,15 @@ from metaadapter.apps.page.contents import (
     remove_pictures,
 )
 from metaadapter.apps.page.dependencies import UPLOAD_SCHEMA, AppState, OpenSession, UploadedForm
-from metaadapter.apps.page.picture_folder import BROWSER_TYPES, as_jpeg, media_type
+from metaadapter.apps.page.history import History
+from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.uploads import add_uploads, n_pictures
+from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
 
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
-ClassId = Annotated[str, PathPart(pattern=r"^[0-9a-f]{1,32}$")]
-PictureId = Annotated[str, PathPart(pattern=r"^[0-9a-f]{32}$")]
 
 routes = APIRouter()
 
@@ -72,31 +71,29 @@ def read_project(session: OpenSession) -> forms.ProjectState:
 def add_class(session: OpenSession, new: forms.NewClass) -> forms.ClassMade:
     """Add a class."""
     label = token_hex(6)
-    revision = session.edit(
+    revised = session.edit(
         f"Added the class {new.name}",
         lambda contents: add_classes(contents, {label: new.name}, new.description),
     )
-    return forms.ClassMade(id=label, revision=revision)
+    return forms.ClassMade(id=label, revision=revised.revision)
 
 
 @routes.patch("/classes/{label}")
-def edit_class(session: OpenSession, label: ClassId, change: forms.ClassChange) -> forms.Revised:
+def edit_class(
+    session: OpenSession, label: forms.ClassId, change: forms.ClassChange
+) -> forms.Revised:
     """Rename or describe a class."""
-    revision = session.edit(
+    return session.edit(
         "Renamed a class" if change.name is not None else "Described a class",
         lambda contents: change_class(contents, label, change.name, change.description),
     )
-    return forms.Revised(revision=revision)
 
 
 @routes.delete("/classes/{label}")
-def delete_class(session: OpenSession, label: ClassId) -> forms.Revised:
+def delete_class(session: OpenSession, label: forms.ClassId) -> forms.Revised:
     """Remove a class; its pictures go to the tray."""
     name = session.read(lambda contents: contents.require_class(label).name)
-    revision = session.edit(
-        f"Removed the class {name}", lambda contents: remove_class(contents, label)
-    )
-    return forms.Revised(revision=revision)
+    return session.edit(f"Removed the class {name}", lambda contents: remove_class(contents, label))
 
 
 @routes.post("/pictures", status_code=202, openapi_extra=UPLOAD_SCHEMA)
@@ -111,39 +108,39 @@ def set_labels(session: OpenSession, labels: forms.Labels) -> forms.Revised:
     if labels.labels and labels.pictures:
         raise Refusal(422, "invalid", "Give `labels`, or `pictures` with a `class`; both came.")
     new = labels.labels or dict.fromkeys(labels.pictures, labels.class_id)
-    revision = session.edit(
+    return session.edit(
         f"Sorted {n_pictures(len(new))}", lambda contents: label_pictures(contents, new)
     )
-    return forms.Revised(revision=revision)
 
 
 @routes.delete("/pictures")
 def delete_pictures(session: OpenSession, pictures: forms.Pictures) -> forms.Revised:
     """Remove pictures."""
-    revision = session.edit(
+    return session.edit(
         f"Removed {n_pictures(len(pictures.pictures))}",
         lambda contents: remove_pictures(contents, pictures.pictures),
     )
-    return forms.Revised(revision=revision)
 
 
 @routes.post("/undo")
 def undo(session: OpenSession) -> forms.Undone:
     """Undo the latest edit."""
-    revision, message = session.undo()
+    revision, message = session.change(History.undo)
     return forms.Undone(revision=revision, undone=f"Undone: {message}.")
 
 
 @routes.post("/redo")
 def redo(session: OpenSession) -> forms.Undone:
     """Redo the edit that was undone last."""
-    revision, message = session.redo()
+    revision, message = session.change(History.redo)
     return forms.Undone(revision=revision, undone=f"Redone: {message}.")
 
 
 @routes.get("/pictures/{picture}", response_class=FileResponse)
 def read_picture(
-    session: OpenSession, picture: PictureId, size: Literal["thumbnail", "whole"] = "thumbnail"
+    session: OpenSession,
+    picture: forms.PictureId,
+    size: Literal["thumbnail", "whole"] = "thumbnail",
 ) -> Response:
     """A picture or its thumbnail, of a kind that browsers show."""
     session.read(lambda contents: contents.require_pictures([picture]))
@@ -155,7 +152,7 @@ def read_picture(
         path = folder.path(picture)
         if (kind := media_type(path)) in BROWSER_TYPES:
             return FileResponse(path, media_type=kind, headers=FOREVER)
-        return Response(as_jpeg(path), media_type="image/jpeg", headers=FOREVER)
+        return Response(jpeg_bytes(decode_image(path)), media_type="image/jpeg", headers=FOREVER)
     except UnreadableImage as error:
         raise Refusal(
             404, "no-such-picture", f"The picture cannot be read: {error.reason}."

@@ -6,7 +6,7 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import final
@@ -35,12 +35,9 @@ def default_project() -> Path:
 
 @final
 class Projects:
-    """The open project, and the other projects of its folder, which can be opened instead.
+    """The open project, and the other projects of its parent folder, to open instead.
 
-    Args:
-        folder: The folder of the project to open or make; the others are in its parent folder.
-        encoder: The encoder's name as the user gave it; `None` for that of each project.
-        load: `load_encoder`.
+    Without the name of an encoder, it is that of each project. `load` is `load_encoder`.
     """
 
     def __init__(
@@ -65,11 +62,7 @@ class Projects:
 
     @property
     def session(self) -> Session:
-        """The session of the open project.
-
-        Raises:
-            Refusal: Another project is being opened.
-        """
+        """The session of the open project; a `Refusal` while another one is being opened."""
         session = self._session
         if session is None:
             raise Refusal(503, "busy", "A project is being opened. Try again in a moment.")
@@ -80,29 +73,24 @@ class Projects:
         projects = []
         session = self.session
         for folder, name in self._names().items():
-            if folder == session.project.folder:
-                projects.append(session.read(partial(_listed, name)))
-                continue
-            try:
-                projects.append(_listed(name, read_contents(folder / HISTORY_FILE)))
-            except MetaAdapterError:
-                continue
+            listed, is_open = partial(_listed, name), folder == session.project.folder
+            with suppress(MetaAdapterError):
+                projects.append(
+                    session.read(listed)
+                    if is_open
+                    else listed(read_contents(folder / HISTORY_FILE))
+                )
         return sorted(projects, key=lambda project: project.name.casefold())
 
     def open(self, name: str) -> None:
-        """Close the open project and open the one with this name.
-
-        Raises:
-            Refusal: There is no such project.
-            MetaAdapterError: It cannot be opened; the one before stays open.
-        """
+        """Close the open project and open this one; if that fails, open the first one again."""
         folders = [folder for folder, other in self._names().items() if other == name]
         if not folders:
             raise Refusal(404, "no-such-project", f"There is no project {name!r}.")
         self._switch(folders[0], name)
 
     def make(self, name: str) -> None:
-        """Close the open project and make a new one; the errors are those of `open`."""
+        """Close the open project and make a new one; if that fails, open the first one again."""
         if name in self._names().values():
             raise Refusal(409, "name-taken", f"There is already a project {name!r}.")
         folder = self._folder.parent / _folder_name(name)
@@ -138,10 +126,8 @@ class Projects:
     def _names(self) -> dict[Path, str]:
         names: dict[Path, str] = {}
         for folder in _folders(self._folder.parent):
-            try:
+            with suppress(MetaAdapterError):
                 names[folder] = read_facts(folder).name
-            except MetaAdapterError:
-                continue
         return names
 
 

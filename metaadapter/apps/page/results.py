@@ -2,51 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from jaxtyping import Float, Float32
 
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.apps.advice.advice import Advice
+from metaadapter.apps.advice.advise import advise
+from metaadapter.apps.advice.left_out import MAX_PICTURES
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.forms import Cost, Costs
-from metaadapter.apps.page.labelled_task import (
-    LabelledTask,
-    fit,
-    predict_left_out,
-    predict_rows,
-)
-from metaadapter.apps.page.snapshot import Snapshot
+from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.workflow.predictions import Prediction
+from metaadapter.features.origin import Origin
+from metaadapter.generator.generator import Generator
+from metaadapter.generator.pretrained import shared_generator
+from metaadapter.workflow.fitting import fit_pictures
+from metaadapter.workflow.labelled_pictures import LabelledPictures
+from metaadapter.workflow.predictions import (
+    Prediction,
+    Probabilities,
+    best_classes,
+    predict_probabilities,
+)
 
 # Unlabelled pictures help most where labelled ones are few, and more than some hundred add little
 # but time (docs/explanation/pool.md).
 POOL_SHOTS, POOL_ROWS, POOL_SEED = 8, 500, 0
 N_THRESHOLDS = 100
+# Rows that are classified at a time, so that a large tray takes little memory.
+ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The adapter of a revision and its predictions.
-
-    Attributes:
-        revision: The revision of the project.
-        task: The labelled pictures that the adapter was predicted from; `None` without an adapter.
-        labelled: The ids of these pictures, in the order of the task.
-        stored: The adapter.
-        answers: Picture of the tray → prediction.
-        left_out: Labelled picture → prediction of an adapter that did not see it.
-        pool: The pictures of the tray that the adapter was predicted from, too.
-    """
+    """The adapter of a revision of the project, and its predictions by picture."""
 
     revision: int = -1
     task: LabelledTask | None = None
+    """`None` without an adapter."""
     labelled: tuple[str, ...] = ()
+    """The ids of the pictures of the task, in its order."""
     stored: StoredAdapter | None = None
     answers: Mapping[str, Prediction] = field(default_factory=dict)
+    """The predictions for the tray."""
     left_out: Mapping[str, Prediction] = field(default_factory=dict)
+    """The prediction for each labelled picture by an adapter that did not see it."""
     pool: tuple[str, ...] = ()
+    """The pictures of the tray that the adapter was predicted from, too."""
 
     def costs(self, contents: Contents) -> Costs:
         """The cost of each threshold from 0 to 0.99, counted on the left-out pictures."""
@@ -66,18 +72,44 @@ class Results:
             points.append(cost)
         return Costs(points=points, n_pictures=len(correct))
 
+    def advice(self) -> list[Advice[str]]:
+        """Advice with the ids of classes and pictures, the most helpful first.
+
+        There is none without an adapter, nor on more pictures than can be compared pairwise.
+        """
+        task, stored = self.task, self.stored
+        if task is None or stored is None or stored.support is None:
+            return []
+        if len(task.labels) > MAX_PICTURES:
+            return []
+        names = [str(name) for name in stored.config.classes]
+        texts = zip(names, stored.support.text_TND[0].numpy(), strict=True)
+        return [
+            Advice(
+                item.kind,
+                item.sentence,
+                classes=tuple(task.ids[name] for name in item.classes),
+                pictures=tuple(self.labelled[number] for number in item.pictures),
+            )
+            for item in advise(
+                task.pictures.features,
+                task.pictures.labels,
+                {name: text for name, text in texts if text.any()},
+                blocks=stored.config.blocks,
+            )
+        ]
+
 
 def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Results:
     """The results of a snapshot; the adapter before is kept if no label has changed."""
     task = snapshot.task()
     if task is None:
         return Results(snapshot.revision)
-    if before.stored is None or before.task is None or not task.is_same(before.task):
-        stored = fit(task, encoder)
-        labelled = tuple(snapshot.labelled)
+    if before.stored is None or before.task is None or task.key != before.task.key:
+        stored, labelled = _fit(task, encoder), tuple(snapshot.labelled)
         left_out = {
             labelled[number]: prediction
-            for number, prediction in predict_left_out(task, stored).items()
+            for number, prediction in _predict_left_out(task, stored).items()
         }
         before = Results(snapshot.revision, task, labelled, stored, {}, left_out)
     assert before.stored is not None
@@ -85,7 +117,7 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
     new = [picture for picture in tray if picture not in before.answers]
     answers = dict(before.answers)
     if new:
-        answers |= zip(new, predict_rows(before.stored, task.ids, snapshot.rows(new)), strict=True)
+        answers |= zip(new, _predict(before.stored, task, snapshot.rows(new)), strict=True)
     return replace(
         before,
         revision=snapshot.revision,
@@ -96,11 +128,67 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
 def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Results | None:
     """The results of an adapter predicted with the tray as its pool; `None` if it helps little."""
     task, tray = before.task, snapshot.tray
-    if task is None or task.shots > POOL_SHOTS or not tray:
+    if task is None or len(task.labels) > POOL_SHOTS * len(set(task.labels)) or not tray:
         return None
     pool = np.random.default_rng(POOL_SEED).permutation(sorted(tray))[:POOL_ROWS].tolist()
     if before.pool == tuple(pool):
         return None
-    stored = fit(task, encoder, snapshot.rows(pool))
-    answers = dict(zip(tray, predict_rows(stored, task.ids, snapshot.rows(tray)), strict=True))
+    stored = _fit(task, encoder, snapshot.rows(pool))
+    answers = dict(zip(tray, _predict(stored, task, snapshot.rows(tray)), strict=True))
     return replace(before, stored=stored, answers=answers, pool=tuple(pool))
+
+
+def _fit(
+    task: LabelledTask, encoder: ImageEncoder, pool: Float[np.ndarray, "u D"] | None = None
+) -> StoredAdapter:
+    origin = Origin.of(encoder)
+    labelled = LabelledPictures(task.pictures, origin, encoder.logit_scale, encoder)
+    return fit_pictures(labelled, task.texts, pool=pool)
+
+
+def _predict(
+    stored: StoredAdapter, task: LabelledTask, features: Float[np.ndarray, "n D"]
+) -> list[Prediction]:
+    """The predictions, equal to `metaadapter predict`, but with class ids.
+
+    The probabilities of the other classes are left out, for a tray may have many rows.
+    """
+    ids = task.ids
+    labels = [ids[str(name)] for name in stored.config.classes]
+    predictions: list[Prediction] = []
+    for start in range(0, len(features), ROWS_AT_ONCE):
+        rows = features[start : start + ROWS_AT_ONCE]
+        probabilities = predict_probabilities(rows, stored.weights)
+        predictions += best_classes(labels, probabilities, stored.weights)
+    return predictions
+
+
+def _predict_left_out(task: LabelledTask, stored: StoredAdapter) -> dict[int, Prediction]:
+    """Number of a labelled picture → left-out prediction; none if it is alone in its class."""
+    generator, _ = shared_generator(stored.config.generator)
+    assert isinstance(generator, Generator)
+    assert stored.support is not None
+    left_out, ids = generator.left_out(stored.support), task.ids
+    labels = [ids[str(name)] for name in stored.config.classes]
+    counts = left_out.counts
+    probabilities = Probabilities(
+        left_out.log_p[counts].exp().numpy(), left_out.known[counts].numpy()
+    )
+    predictions = best_classes(labels, probabilities, stored.weights)
+    numbers = (stored.support.order[place] for place in counts.nonzero()[:, 0].tolist())
+    return dict(zip(numbers, predictions, strict=True))
+
+
+def remembering_texts(encoder: ImageEncoder) -> ImageEncoder:
+    """The same encoder, which encodes each text once."""
+    rows: dict[str, Float32[np.ndarray, " D"]] = {}
+
+    def encode_texts(names: Sequence[str]) -> Float32[np.ndarray, "n D"]:
+        new = [name for name in dict.fromkeys(names) if name not in rows]
+        if new:
+            rows.update(zip(new, encoder.encode_texts(new), strict=True))
+        return np.array([rows[name] for name in names], np.float32).reshape(-1, encoder.dim)
+
+    remembering = copy.copy(encoder)
+    vars(remembering)["encode_texts"] = encode_texts
+    return remembering

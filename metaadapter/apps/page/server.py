@@ -23,11 +23,7 @@ HEADER_SECONDS = 10.0
 
 
 def listening_socket(port: int) -> socket.socket:
-    """A socket that listens on this machine alone, on a free port if `port` is 0.
-
-    Raises:
-        UsageError: The port is taken or reserved.
-    """
+    """A socket that listens on this machine alone, on a free port if `port` is 0."""
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         # Without it, the port of a server that has just ended stays closed for a minute.
@@ -48,14 +44,11 @@ def run_server(
 ) -> None:
     """Serve until Ctrl-C or another signal; requests in progress are completed.
 
-    Args:
-        app: The application.
-        listening: The socket; it is closed at the end.
-        ready: Called once the server accepts requests.
+    The socket is closed at the end. `ready` is called once the server accepts requests.
     """
     config = uvicorn.Config(
         app,
-        http=TimedConnection,
+        http=_TimedConnection,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -73,8 +66,6 @@ def run_server(
 
 
 class _Server(uvicorn.Server):
-    """A server that calls a function when it is ready."""
-
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None] | None) -> None:
         super().__init__(config)
         self._ready = ready
@@ -85,7 +76,7 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-class TimedConnection(H11Protocol):
+class _TimedConnection(H11Protocol):
     """A connection that is closed if the header of a request takes longer than `HEADER_SECONDS`.
 
     Uvicorn alone waits forever for the rest of a header, so that a few hundred such connections
@@ -95,29 +86,25 @@ class TimedConnection(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Wait for the first header."""
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
             transport.abort()
         self._start_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Stop the timer at the end of a header; start it at the beginning of the next one."""
+        # The timer stops at the end of a header and starts at the beginning of the next one.
         super().data_received(data)
-        answering = self.cycle is not None and not self.cycle.response_complete
-        if answering:
+        if self.cycle is not None and not self.cycle.response_complete:
             self._stop_timer()
         elif self._deadline is None:
             self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timer."""
         self._stop_timer()
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
-        """Stop the timer: uvicorn's own time limit applies to an idle connection."""
-        self._stop_timer()
+        self._stop_timer()  # uvicorn has a time limit of its own for idle connections
         super().on_response_complete()
 
     def _start_timer(self) -> None:

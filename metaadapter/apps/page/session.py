@@ -8,28 +8,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar, final
 
 import numpy as np
 
 from metaadapter.apps.advice.advice import Advice
-from metaadapter.apps.page.advice import advice_on
 from metaadapter.apps.page.contents import Change, Contents
-from metaadapter.apps.page.forms import Work
+from metaadapter.apps.page.forms import Revised, Work
 from metaadapter.apps.page.history import History
-from metaadapter.apps.page.labelled_task import LabelledTask, remembering_texts
 from metaadapter.apps.page.project import Project
-from metaadapter.apps.page.refusal import Refusal, refuse_if_unsaved
-from metaadapter.apps.page.results import Results, updated, updated_with_pool
-from metaadapter.apps.page.snapshot import EncodedRows, Snapshot
+from metaadapter.apps.page.refusal import Refusal, as_sentence
+from metaadapter.apps.page.results import Results, remembering_texts, updated, updated_with_pool
+from metaadapter.apps.page.snapshot import LabelledTask, Snapshot, encoded_rows
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.machine_errors import machine_error
-from metaadapter.errors import MetaAdapterError
+from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.encoding_loop import encode_new
 
 # Encoding pauses after so many pictures to see which ones are the most urgent now.
@@ -44,25 +40,19 @@ Value = TypeVar("Value")
 class Session:
     """One open project, its threads, and the lock that everything takes that changes it.
 
-    `revision` grows with every edit, and whenever new results are possible: when pictures were
-    encoded, or an adapter was predicted with the tray as its pool.
+    `with` starts and ends the threads. `revision` grows with every edit, and whenever new results
+    are possible: when pictures were encoded, or an adapter was predicted with the tray as its pool.
+    The first one must be larger than any that a client may have seen.
     """
 
     def __init__(self, project: Project, revision: int = 0) -> None:
-        """Begin a session; `with` starts and ends its threads.
-
-        Args:
-            project: The project.
-            revision: The first revision, larger than any that a client may have seen.
-        """
         self.project = project
         self.revision = revision
         self.results = Results(revision - 1)
         self.unreadable: dict[str, str] = {}
         self._encoder = remembering_texts(project.encoder)
         self._state = threading.Condition()
-        self._encoded = EncodedRows()
-        self._encoded.add(dict(project.features.features))
+        self._encoded = encoded_rows(project.features.features)
         self._advice: tuple[LabelledTask | None, list[Advice[str]]] = None, []
         self._ending = self._stopped = False
         self._error: str | None = None
@@ -77,9 +67,7 @@ class Session:
             thread.start()
         return self
 
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._state:
             self._ending = True
             self._state.notify_all()
@@ -91,31 +79,25 @@ class Session:
         with self._state:
             return reader(self.project.history.contents)
 
-    def edit(self, message: str, changes: Callable[[Contents], tuple[Change, ...]]) -> int:
-        """Make and save an edit; return the new revision."""
-        with self._editing() as history:
-            history.make(message, changes(history.contents))
-            return self._edited()
+    def edit(self, message: str, changes: Callable[[Contents], tuple[Change, ...]]) -> Revised:
+        """Make and save an edit."""
+        revision, _ = self.change(lambda history: history.make(message, changes(history.contents)))
+        return Revised(revision=revision)
 
-    def undo(self) -> tuple[int, str]:
-        """Undo the latest edit; return the new revision and the message of the edit."""
-        with self._editing() as history:
-            message = history.undo()
-            return self._edited(), message
-
-    def redo(self) -> tuple[int, str]:
-        """Redo the edit that was undone last; return the new revision and its message."""
-        with self._editing() as history:
-            message = history.redo()
-            return self._edited(), message
+    def change(self, action: Callable[[History], Value]) -> tuple[int, Value]:
+        """Edit, undo or redo; return the new revision and the result of the action."""
+        with self._state:
+            if self._ending:
+                raise Refusal(503, "busy", "The project was closed. Load the page again.")
+            try:
+                result = action(self.project.history)
+            except DataError as error:  # the request is valid and may be sent again
+                raise Refusal(503, "not-saved", as_sentence(error)) from error
+            self._stopped, self._error = False, None
+            return self._new_revision(), result
 
     def wait_for_results(self) -> Results:
-        """The results of the latest edit, once they are ready and all pictures are encoded.
-
-        Raises:
-            Refusal: There are none, because they need two classes with a picture each; or they
-                take longer than a request may wait.
-        """
+        """The results of the latest edit, once they are ready and all pictures are encoded."""
         with self._state:
             self._state.wait_for(self._is_up_to_date, MAX_WAIT_SECONDS)
             if not self._is_up_to_date() and not self._ending:
@@ -151,7 +133,7 @@ class Session:
         results = self.results
         task, advice = self._advice
         if task is not results.task:
-            advice = advice_on(results)
+            advice = results.advice()
             self._advice = results.task, advice
         return advice
 
@@ -178,17 +160,6 @@ class Session:
         with self._state:
             self._stopped = True
 
-    @contextmanager
-    def _editing(self) -> Iterator[History]:
-        with self._state, refuse_if_unsaved():
-            if self._ending:
-                raise Refusal(503, "busy", "The project was closed. Load the page again.")
-            yield self.project.history
-
-    def _edited(self) -> int:
-        self._stopped, self._error = False, None
-        return self._new_revision()
-
     def _new_revision(self) -> int:
         self.revision += 1
         self._state.notify_all()
@@ -213,10 +184,9 @@ class Session:
                 known = error if isinstance(error, MetaAdapterError) else machine_error(error)
                 with self._state:
                     self._error = str(known or f"unexpected {type(error).__name__}: {error}")
-                    self._wait_for_revision_after(self.revision)
-
-    def _wait_for_revision_after(self, revision: int) -> None:
-        self._state.wait_for(lambda: self.revision > revision or self._ending)
+                    revision = self.revision
+                    while self.revision == revision and not self._ending:
+                        self._state.wait()
 
     def _encode(self) -> None:
         features = self.project.features
@@ -242,7 +212,7 @@ class Session:
             )
             features.add(new)
             with self._state:
-                self._encoded.add(new)
+                self._encoded |= encoded_rows(new)
                 for picture, outcome in zip(batch, outcomes, strict=True):
                     if isinstance(outcome, UnreadableImage):
                         self.unreadable[picture] = outcome.reason

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float16, Float32
 
 from metaadapter.apps.page.contents import ClassEntry, Contents, PictureEntry
-from metaadapter.apps.page.labelled_task import LabelledTask
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.store.rows import StoredPicture
@@ -17,45 +17,65 @@ from metaadapter.features.views import mean_of_views
 from metaadapter.workflow.class_names import says_nothing
 
 
-@dataclass(slots=True)
-class EncodedRows:
-    """A unit row and the whole SHA-256 of each encoded picture, by its id."""
+class EncodedRow(NamedTuple):
+    """The whole SHA-256 of a picture, and its features as one unit row."""
 
-    rows: dict[str, Float32[np.ndarray, " dim"]] = field(default_factory=dict)
-    sha256: dict[str, str] = field(default_factory=dict)
+    sha256: str
+    features_D: Float32[np.ndarray, " D"]
 
-    def add(self, features: Mapping[str, Float16[np.ndarray, "views dim"]]) -> None:
-        """Add features, given by the SHA-256 of their pictures."""
-        if features:
-            means = mean_of_views(np.stack(list(features.values())))
-            ids = [id_of(sha256) for sha256 in features]
-            self.rows |= zip(ids, means, strict=True)
-            self.sha256 |= zip(ids, features, strict=True)
 
-    def __contains__(self, picture: object) -> bool:
-        return picture in self.rows
+def encoded_rows(features: Mapping[str, Float16[np.ndarray, "views D"]]) -> dict[str, EncodedRow]:
+    """The rows of pictures by their ids, from the features by the SHA-256 of the pictures."""
+    if not features:
+        return {}
+    means = mean_of_views(np.stack(list(features.values())))
+    return {id_of(key): EncodedRow(key, row) for key, row in zip(features, means, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTask:
+    """The labelled pictures that an adapter is predicted from."""
+
+    classes: Mapping[str, ClassEntry]
+    """The classes of the adapter by their ids; their names are unique."""
+    labels: tuple[str, ...]
+    """The class id of each labelled picture."""
+    pictures: EncodedPictures
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for tasks that have the same adapter."""
+        return dict(self.classes), self.labels, self.pictures.sha256
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """Class name → class id."""
+        return {entry.name: label for label, entry in self.classes.items()}
+
+    @property
+    def texts(self) -> dict[str, str | list[str]] | None:
+        """Class name → name, or name and sentences; `None` if all names are placeholders."""
+        texts: dict[str, str | list[str]] = {}
+        for entry in self.classes.values():
+            if not says_nothing(entry.name):
+                lines = [" ".join(line.split()) for line in entry.description.splitlines()]
+                sentences = [line for line in lines if line]
+                texts[entry.name] = [entry.name, *sentences] if sentences else entry.name
+        return texts or None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The encoded part of a project at one moment.
-
-    Attributes:
-        revision: The revision of the project.
-        classes: By their ids, in their order.
-        pictures: By their ids, in their order; only those that have features.
-        sha256: The whole hash of each of them.
-        features: A unit row of each of them.
-    """
+    """The encoded part of a project at one revision; classes and pictures are in their order."""
 
     revision: int
     classes: Mapping[str, ClassEntry]
     pictures: Mapping[str, PictureEntry]
-    sha256: Mapping[str, str]
-    features: Mapping[str, Float32[np.ndarray, " dim"]]
+    """Only those that have features."""
+    encoded: Mapping[str, EncodedRow]
 
     @classmethod
-    def of(cls, revision: int, contents: Contents, encoded: EncodedRows) -> Snapshot:
+    def of(cls, revision: int, contents: Contents, encoded: Mapping[str, EncodedRow]) -> Snapshot:
         """Copy the encoded part of a project."""
         pictures = [picture for picture in contents.pictures if picture in encoded]
         pictures.sort(key=lambda picture: contents.pictures[picture].place)
@@ -63,13 +83,12 @@ class Snapshot:
             revision,
             {label: contents.classes[label] for label in contents.ordered_classes},
             {picture: contents.pictures[picture] for picture in pictures},
-            dict(encoded.sha256),
-            dict(encoded.rows),
+            dict(encoded),
         )
 
-    def rows(self, pictures: list[str]) -> Float32[np.ndarray, "n dim"]:
+    def rows(self, pictures: list[str]) -> Float32[np.ndarray, "n D"]:
         """The features of one picture or more."""
-        return np.stack([self.features[picture] for picture in pictures])
+        return np.stack([self.encoded[picture].features_D for picture in pictures])
 
     @property
     def labelled(self) -> list[str]:
@@ -98,7 +117,11 @@ class Snapshot:
         }
         pictures = tuple(
             StoredPicture(
-                self.pictures[picture].name, classes[label].name, "", "", self.sha256[picture]
+                self.pictures[picture].name,
+                classes[label].name,
+                "",
+                "",
+                self.encoded[picture].sha256,
             )
             for picture, label in zip(labelled, labels, strict=True)
         )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.multipart import Limits
 from metaadapter.data.folder import LEFTOVERS
 
 MAGIC = b"PK\x03\x04"
@@ -43,18 +43,10 @@ def is_zip(path: Path) -> bool:
 
 
 def unpack(path: Path, target: Path, limits: Limits) -> Iterator[UploadedFile]:
-    """Unpack the files of a zip file one after the other, all to the same path.
+    """Unpack the files of a zip file one after the other, all to `target`: move each one away.
 
     The names in the zip file never become names on the disk. Folders, hidden files and the files
-    that file managers leave behind are skipped.
-
-    Args:
-        path: The zip file.
-        target: Where each file is unpacked; the caller moves or removes it before the next one.
-        limits: The number of files, the size of each, and the size of all.
-
-    Raises:
-        ValueError: It is not a zip file, is damaged, or exceeds a limit; the message says which.
+    that file managers leave behind are skipped. A `ValueError` says why a zip file is refused.
     """
     _require_small_directory(path)
     try:
@@ -70,15 +62,13 @@ def unpack(path: Path, target: Path, limits: Limits) -> Iterator[UploadedFile]:
                     yield UploadedFile(entry.filename, None, fault)
                     continue
                 size = _unpack_one(archive, entry, target, min(left, limits.picture_bytes))
-                if size is None:
-                    if left < limits.picture_bytes:
-                        raise ValueError(
-                            f"it holds more than {limits.unpacked_bytes:,} bytes unpacked"
-                        )
+                if size is not None:
+                    left -= size
+                    yield UploadedFile(entry.filename, target)
+                elif left >= limits.picture_bytes:
                     yield UploadedFile(entry.filename, None, "it is larger than its archive says")
-                    continue
-                left -= size
-                yield UploadedFile(entry.filename, target)
+                else:
+                    raise ValueError(f"it holds more than {limits.unpacked_bytes:,} bytes unpacked")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
         raise ValueError(f"it is damaged or not a readable zip file ({error})") from error
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from secrets import token_hex
-from typing import NamedTuple
 
 from metaadapter.apps.page.contents import (
     Change,
@@ -16,8 +15,7 @@ from metaadapter.apps.page.contents import (
     move_pictures,
 )
 from metaadapter.apps.page.forms import Added, RefusedFile
-from metaadapter.apps.page.limits import Limits
-from metaadapter.apps.page.multipart import Form, FormFile
+from metaadapter.apps.page.multipart import Form, FormFile, Limits
 from metaadapter.apps.page.picture_folder import PictureFolder
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
@@ -32,18 +30,6 @@ MAX_PART_LENGTH, MAX_PARTS = 120, 16
 DRIVE = re.compile(r"^[A-Za-z]:")
 
 
-class KeptPicture(NamedTuple):
-    """A picture that is stored in the folder of the project."""
-
-    id: str
-    name: str
-
-    @property
-    def folder(self) -> str | None:
-        """The name of the folder that holds the picture; `None` without one."""
-        return self.name.split("/")[-2] if "/" in self.name else None
-
-
 def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
     """Add the pictures of a form to the tray, to one class, or to the classes of their folders.
 
@@ -56,23 +42,24 @@ def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
         kept, refused = keep_pictures(form.files, session.project.pictures, limits)
     except DataError as error:
         raise Refusal(503, "not-saved", f"The pictures cannot be stored: {error}.") from error
-    uploaded = {picture.id: picture for picture in kept}
+    uploaded = dict(kept)
     added: list[str] = []
     known: list[str] = []
 
     def changes(contents: Contents) -> tuple[Change, ...]:
-        new = {
-            key: picture.name for key, picture in uploaded.items() if key not in contents.pictures
-        }
+        new = {key: name for key, name in uploaded.items() if key not in contents.pictures}
         added.extend(new)
         known.extend(key for key in uploaded if key not in new)
-        new_classes, ids = _new_classes(contents, kept if target == FOLDERS else ())
+        new_classes: tuple[Change, ...] = ()
         # The class may have been removed during the upload.
-        label = target if target in contents.classes else None
-        labels: dict[str, str | None] = {
-            key: ids.get(picture.folder or "") if target == FOLDERS else label
-            for key, picture in uploaded.items()
-        }
+        labels = dict.fromkeys(uploaded, target if target in contents.classes else None)
+        if target == FOLDERS:
+            ids = {entry.name: label for label, entry in contents.classes.items()}
+            folders = dict.fromkeys(folder_of(name) for _, name in kept)
+            new_names = {token_hex(6): name for name in folders if name and name not in ids}
+            new_classes = add_classes(contents, new_names)
+            ids |= {name: label for label, name in new_names.items()}
+            labels = {key: ids.get(folder_of(name)) for key, name in uploaded.items()}
         from_tray = {
             key: labels[key]
             for key in known
@@ -84,21 +71,21 @@ def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
             *move_pictures(contents, from_tray),
         )
 
-    revision = session.edit(f"Added {n_pictures(len(uploaded))}", changes)
-    return Added(added=added, known_already=known, refused=refused, revision=revision)
+    revised = session.edit(f"Added {n_pictures(len(uploaded))}", changes)
+    return Added(added=added, known_already=known, refused=refused, revision=revised.revision)
 
 
 def keep_pictures(
     files: Sequence[FormFile], folder: PictureFolder, limits: Limits
-) -> tuple[list[KeptPicture], list[RefusedFile]]:
-    """Move the pictures among uploaded files, and in zip files among them, into a folder."""
+) -> tuple[list[tuple[str, str]], list[RefusedFile]]:
+    """Move uploaded pictures, also of zip files, into a folder; return their ids and names."""
     kept, refused = [], []
     for file in uploaded_files(files, limits):
         if file.path is None:
             refused.append(RefusedFile(name=file.name, reason=file.reason))
             continue
         try:
-            kept.append(KeptPicture(folder.keep(file.path), file.name))
+            kept.append((folder.keep(file.path), file.name))
         except UnreadableImage as error:
             refused.append(RefusedFile(name=file.name, reason=error.reason))
     return kept, refused
@@ -143,19 +130,14 @@ def plain_name(name: str) -> str:
     return "/".join([_shortened(part) for part in kept][-MAX_PARTS:]) or "picture"
 
 
+def folder_of(name: str) -> str:
+    """The name of the folder that holds a picture; "" without one."""
+    return name.split("/")[-2] if "/" in name else ""
+
+
 def n_pictures(n: int) -> str:
     """A number of pictures in words."""
     return "1 picture" if n == 1 else f"{n} pictures"
-
-
-def _new_classes(
-    contents: Contents, pictures: Iterable[KeptPicture]
-) -> tuple[tuple[Change, ...], dict[str, str]]:
-    """The changes that make classes of folders, and the id of each class by its name."""
-    ids = {entry.name: label for label, entry in contents.classes.items()}
-    folders = dict.fromkeys(picture.folder for picture in pictures if picture.folder)
-    new = {token_hex(6): name for name in folders if name not in ids}
-    return add_classes(contents, new), ids | {name: label for label, name in new.items()}
 
 
 def _shortened(part: str) -> str:

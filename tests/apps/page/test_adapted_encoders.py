@@ -10,7 +10,7 @@ import torch
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.files import store_adapter
-from metaadapter.apps.page.adapted_encoders import AdaptedEncoders
+from metaadapter.apps.page.dependencies import AdaptedEncoders
 from metaadapter.data.table import ImageRow
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoded_pictures import encode_rows

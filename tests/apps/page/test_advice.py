@@ -7,10 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from metaadapter.apps.page.advice import advice_on
 from metaadapter.apps.page.contents import ClassEntry, PictureEntry
 from metaadapter.apps.page.results import Results, updated
-from metaadapter.apps.page.snapshot import Snapshot
+from metaadapter.apps.page.snapshot import EncodedRow, Snapshot
 
 WIDTH = 24
 COUNTS = {
@@ -40,8 +39,10 @@ def publish(colour_encoder):
                 key: PictureEntry(name=f"{key}.png", label=str(label), place=place)
                 for place, (key, label) in enumerate(zip(ids, labels, strict=True))
             },
-            sha256={key: f"{place:064x}" for place, key in enumerate(ids)},
-            features=dict(zip(ids, rows, strict=True)),
+            encoded={
+                key: EncodedRow(f"{place:064x}", row)
+                for place, (key, row) in enumerate(zip(ids, rows, strict=True))
+            },
         )
         return updated(Results(), snapshot, colour_encoder)
 
@@ -55,7 +56,7 @@ def right(results, pictures):
 
 
 def of_kind(results, kind):
-    return [item for item in advice_on(results) if item.kind == kind]
+    return [item for item in results.advice() if item.kind == kind]
 
 
 def test_advice__class_that_needs_pictures__counts_the_answers_of_the_page(publish):
@@ -96,7 +97,7 @@ def test_advice__label_that_looks_wrong__is_predicted_differently(publish):
 def test_advice__sentences__begin_with_a_capital_and_end_with_a_full_stop(publish):
     results = [publish((3, 5), seed=seed, n_copies=2, n_wrong=1) for seed in range(8)]
 
-    items = [item for result in results for item in advice_on(result)]
+    items = [item for result in results for item in result.advice()]
 
     assert len({item.kind for item in items}) > 2
     assert all(re.fullmatch(r"[A-Z].*\.", item.sentence) for item in items)

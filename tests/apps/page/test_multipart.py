@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 
-from metaadapter.apps.page.limits import Limits
-from metaadapter.apps.page.multipart import receive_form
+from metaadapter.apps.page.multipart import Limits, receive_form
 from metaadapter.apps.page.refusal import Refusal
 
 TYPE = "multipart/form-data; boundary=xyz"

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.multipart import Limits
 from metaadapter.apps.page.uploaded_zip import is_zip, unpack
 
 LIMITS = Limits(archived_files=5, unpacked_bytes=3_000_000, picture_bytes=2_000_000)

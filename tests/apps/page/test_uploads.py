@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from metaadapter.apps.page.uploads import KeptPicture, plain_name
+from metaadapter.apps.page.uploads import folder_of, plain_name
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,10 @@ def test_name__that_is_long__keeps_its_ending():
 
 
 @pytest.mark.parametrize(
-    ("name", "folder"), [("a.png", None), ("red/a.png", "red"), ("all/red/a.png", "red")]
+    ("name", "folder"), [("a.png", ""), ("red/a.png", "red"), ("all/red/a.png", "red")]
 )
 def test_folder__of_a_picture__is_the_one_that_it_lies_in(name, folder):
-    assert KeptPicture("0", name).folder == folder
+    assert folder_of(name) == folder
 
 
 def test_picture__that_several_requests_bring_at_once__is_kept_once(tmp_path, picture, monkeypatch):
