@@ -19,8 +19,7 @@ from benchmarks.robustness.artifacts import run, without_measurements
 from benchmarks.robustness.materials import Materials
 from metaadapter import AdapterLibrary, FeatureStore
 from metaadapter.adapter.files import load_adapter
-from metaadapter.bench.evaluation.journal import JOURNAL_FILE
-from metaadapter.bench.evaluation.journal import Journal as EvaluationJournal
+from metaadapter.bench.evaluation.journal import JOURNAL_FILE, CellJournal
 from metaadapter.bench.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.data.proof import read_document
@@ -118,7 +117,7 @@ def read_evaluation(folder: Path, _materials: Materials) -> Content | None:
 
 def measured_cells(folder: Path) -> set[Any]:
     journal = folder / JOURNAL_FILE
-    cells = set(EvaluationJournal(journal).results)
+    cells = set(CellJournal(journal).results)
     n_lines = journal.read_bytes().count(b"\n") if journal.exists() else 0
     if n_lines != len(cells):
         raise RuntimeError(f"{n_lines} lines for {len(cells)} cells")

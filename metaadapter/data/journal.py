@@ -22,7 +22,7 @@ from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError
 
 # The errors of reading a value that is not the expected record.
-DAMAGE = (AttributeError, LookupError, TypeError, ValueError)
+DAMAGE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @final

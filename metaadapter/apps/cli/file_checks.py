@@ -37,7 +37,7 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     from metaadapter.adapter.layout import SKILL_SUFFIX
     from metaadapter.adapter.skill import check_skill
     from metaadapter.apps.page.history import HISTORY_FILE, read_contents
-    from metaadapter.bench.evaluation.journal import JOURNAL_FILE, Journal
+    from metaadapter.bench.evaluation.journal import JOURNAL_FILE, CellJournal
     from metaadapter.data.proof import check_files
     from metaadapter.training.checkpoint import load_checkpoint
     from metaadapter.training.run import CHECKPOINT
@@ -51,7 +51,7 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
             yield from check_skill(skill)
     # Files that contain their own hashes.
     readers: dict[str, Callable[[Path], Any]] = {
-        JOURNAL_FILE: Journal,
+        JOURNAL_FILE: CellJournal,
         CHECKPOINT: load_checkpoint,
         HISTORY_FILE: read_contents,
     }

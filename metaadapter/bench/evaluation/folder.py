@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.journal import JOURNAL_FILE, REMEDY, Journal
+from metaadapter.bench.evaluation.journal import JOURNAL_FILE, REMEDY, CellJournal
 from metaadapter.bench.evaluation.sequence_config import SequenceConfig
 from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
 from metaadapter.data.proof import read_document, write_document
@@ -61,7 +61,7 @@ def _draw_of(config: EvaluationConfig) -> dict[str, Any]:
 
 
 @contextmanager
-def hold_evaluation(folder: Path, record: Record) -> Iterator[Journal]:
+def hold_evaluation(folder: Path, record: Record) -> Iterator[CellJournal]:
     """Create or reopen the folder of an evaluation, locked and with its journal open.
 
     Raises:
@@ -90,8 +90,9 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[Journal]:
         }
         with write_errors(f"the evaluation {folder}"):
             write_document(path, document)
-        with Journal(journal).appending() as opened:
-            yield opened
+            cells = CellJournal(journal)
+            cells.file.prepare()
+        yield cells
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -2,59 +2,46 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, final
 
 from metaadapter.bench.evaluation.cell import Cell, CellResult
-from metaadapter.data.output_folder import open_after, write_errors
+from metaadapter.data.journal import Journal
+from metaadapter.data.output_folder import write_errors
 from metaadapter.data.proof import PROOF, sealed, unsealed
-from metaadapter.data.regular_files import regular
-from metaadapter.data.strict_json import json_text, parse_json
-from metaadapter.errors import DataError
 
 JOURNAL_FILE = "journal.jsonl"
 KEPT = "Finished cells are kept; the same command continues there"
 REMEDY = "restore it from a copy, or measure again into another folder"
 
 
-class Journal:
+@final
+class CellJournal:
     """Finished cells in a file that only grows, so that an interruption loses none.
 
-    An incomplete last line does not count. Of several lines of one cell the last one counts.
+    Of several lines of one cell the last one counts.
     """
 
     def __init__(self, path: Path) -> None:
         """Read the file, if there is one.
 
         Raises:
-            DataError: A line other than the last is damaged.
+            DataError: A line other than an incomplete last one is damaged.
         """
-        self.path = path
         self.results: dict[Cell, CellResult] = {}
-        try:
-            content = regular(path).read_bytes()
-        except FileNotFoundError:
-            content = b""
-        except OSError as error:
-            raise DataError(f"cannot read {path}: {error.strerror}; {REMEDY}") from error
-        *lines, incomplete = content.split(b"\n")
-        self._size = len(content) - len(incomplete)
-        for number, line in enumerate(lines, start=1):
-            try:
-                values = parse_json(line)
-                cell = Cell(*values["cell"])
-                result = CellResult(cell, "", "", {})
-                if PROOF in values:
-                    values, _ = unsealed(values)
-                    result = CellResult(cell, *(values[name] for name in CellResult._fields[1:]))
-            except (KeyError, TypeError, ValueError, RecursionError) as error:
-                raise DataError(
-                    f"line {number} of {path} is damaged ({error!r}); delete that line, and "
-                    "the same command measures its cell again"
-                ) from error
-            self.results[cell] = result
+        self.file = Journal(path)
+        self.file.read(
+            self._enter, "delete that line, and the same command measures its cell again"
+        )
+
+    def _enter(self, values: dict[str, Any]) -> None:
+        cell = Cell(*values["cell"])
+        result = CellResult(cell, "", "", {})
+        if PROOF in values:
+            values, _ = unsealed(values)
+            result = CellResult(cell, *(values[name] for name in CellResult._fields[1:]))
+        self.results[cell] = result
 
     def missing(
         self, cells: Sequence[Cell], methods: Mapping[str, str], bench: str
@@ -85,18 +72,10 @@ class Journal:
         again = {*of_old_program, *of_old_method}
         return [cell for cell in cells if cell in again or cell not in self.results], reasons
 
-    @contextmanager
-    def appending(self) -> Iterator[Journal]:
-        """Open for `append`; an incomplete last line is cut off."""
-        with open_after(self.path, self._size) as self._file:
-            yield self
-
     def append(self, result: CellResult) -> None:
         """Write a result to the disk; a failed write is a `DataError`."""
-        with write_errors(f"the evaluation {self.path.parent}", KEPT):
-            self._file.write(json_text(sealed(result._asdict())).encode() + b"\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        with write_errors(f"the evaluation {self.file.path.parent}", KEPT):
+            self.file.append(sealed(result._asdict()))
         self.results[result.cell] = result
 
 

@@ -1,1 +1,1 @@
-"""A case study on labelled frames: how well several methods tell species on the same draws."""
+"""A study of labelled frames of camera traps: several methods on the same draws of scenes."""

@@ -1,4 +1,4 @@
-"""The methods of the study: what each learns from, and what it answers."""
+"""The methods of a study: what each of them sees, and what it answers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from PIL import Image
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.bench.evaluation.cost import timed, trained_numbers
+from metaadapter.bench.evaluation.method_by_name import TRAINED_BY_HAND
 from metaadapter.bench.peers.by_name import PEERS
 from metaadapter.bench.peers.fine_tuned_tower import FineTunedTower
 from metaadapter.features.encoder import FrozenEncoder
@@ -26,15 +27,15 @@ from metaadapter.workflow.labelled_support import labelled_support
 
 OWN, POOLED, TOWER = "metaadapter", "metaadapter + pool", "fine-tuned tower"
 OURS = (OWN, POOLED)
-"""The second reads the frames that are asked about, too, without their labels."""
+"""The second also reads the queries as a pool, without their labels."""
 METHODS = (*OURS, "zero-shot", "CLIP-Adapter", "logistic probe", TOWER)
-# CLIP-Adapter is defined on CLIP's own feature; on the stages it takes a minute to train.
+# CLIP-Adapter is defined on CLIP's joint feature; on the stages it takes a minute to train.
 JOINT = ("CLIP-Adapter", "zero-shot")
 CPU = torch.device("cpu")
 
 
-class Answers(NamedTuple):
-    """What a method answers, and what it cost."""
+class MethodAnswers(NamedTuple):
+    """The answers of a method, and their cost."""
 
     labels: list[str]
     seconds: float
@@ -47,12 +48,12 @@ class Frames:
 
     Attributes:
         features: One unit row each.
-        pictures: Gives some of them, upright and RGB.
+        pictures: Number of a frame → the picture, upright and RGB.
         labels: Their classes.
         texts: Class → text feature; classes without a name have none.
         encoder: The encoder of features and texts.
         blocks: Widths of the blocks of a feature.
-        logit_scale: The inverse temperature of a picture's cosine with a text.
+        logit_scale: The inverse temperature of the cosine of a picture and a text.
     """
 
     features: Float[np.ndarray, "n D"]
@@ -69,7 +70,7 @@ class Frames:
         return sorted(set(self.labels))
 
     def support(self, numbers: Sequence[int]) -> Support:
-        """The support of some of them, one task."""
+        """The support of some frames, as one task."""
         return labelled_support(
             self.features[list(numbers)],
             [self.labels[number] for number in numbers],
@@ -81,7 +82,7 @@ class Frames:
         )
 
     def joint_alone(self) -> Frames:
-        """The same, of which only the joint feature of each look is seen."""
+        """The same frames with the joint feature of each look alone."""
         encoder = self.encoder
         columns = joint_columns(self.features.shape[1], encoder.zoom, encoder.look_blocks)
         rows = self.features[:, columns]
@@ -90,38 +91,38 @@ class Frames:
             features=unit_rows(rows),
             texts={label: text[columns] for label, text in self.texts.items()},
             blocks=look_widths(len(columns), encoder.zoom),
-            # The same logits of texts: all rows have a joint part of one length.
+            # The same logits of texts, because the joint parts of all rows have one length.
             logit_scale=self.logit_scale * float(np.linalg.norm(rows[0])),
         )
 
 
 def answer_by(
     method: str, frames: Frames, shots: Sequence[int], queries: Sequence[int], seed: int
-) -> Answers:
-    """Learn from some frames by a method of `METHODS`, and answer others."""
+) -> MethodAnswers:
+    """Fit a method of `METHODS` to the frames `shots`, and let it answer `queries`."""
     if method == TOWER:
         return _by_tower(frames, shots, queries, seed)
     frames = frames.joint_alone() if method in JOINT else frames
-    support, asked = frames.support(shots), torch.from_numpy(frames.features[list(queries)])
+    support, query_rows = frames.support(shots), torch.from_numpy(frames.features[list(queries)])
     if method == POOLED:
-        support = support.with_pool(asked)
-    fit = _own if method in OURS else lambda given: PEERS[method](given.exact).task(0)
+        support = support.with_pool(query_rows)
+    fit = _predict if method in OURS else lambda support: PEERS[method](support.exact).task(0)
     with trained_numbers() as trained:
         weights, seconds = timed(lambda: fit(support), CPU)
-    n_trained = trained.count
-    if method == "logistic probe":  # of scikit-learn, which has no torch optimizer
-        n_trained = len(frames.classes) * (frames.features.shape[1] + 1)
+    by_hand = TRAINED_BY_HAND.get(method)
+    n_trained = by_hand(*support.text_TND.shape[1:]) if by_hand else trained.count
     weights = weights.map(lambda tensor: tensor.detach().float())
-    rows = probabilities(asked, weights)
-    labels = [frames.classes[number] for number in rows.argmax(1).tolist()]
-    return Answers(labels, seconds, n_trained)
+    best = probabilities(query_rows, weights).argmax(1).tolist()
+    return MethodAnswers([frames.classes[number] for number in best], seconds, n_trained)
 
 
-def _own(support: Support) -> AdapterWeights:
+def _predict(support: Support) -> AdapterWeights:
     return predict_adapter(shared_generator("default")[0], support)
 
 
-def _by_tower(frames: Frames, shots: Sequence[int], queries: Sequence[int], seed: int) -> Answers:
+def _by_tower(
+    frames: Frames, shots: Sequence[int], queries: Sequence[int], seed: int
+) -> MethodAnswers:
     texts = np.zeros((len(frames.classes), frames.features.shape[1]), dtype=np.float32)
     for number, label in enumerate(frames.classes):
         texts[number] = frames.texts.get(label, 0.0)
@@ -129,5 +130,5 @@ def _by_tower(frames: Frames, shots: Sequence[int], queries: Sequence[int], seed
     targets = [frames.classes.index(frames.labels[number]) for number in shots]
     with trained_numbers() as trained:
         _, seconds = timed(lambda: tower.fit(frames.pictures(shots), targets), CPU)
-    found = tower.logits(frames.pictures(queries)).argmax(1).tolist()
-    return Answers([frames.classes[number] for number in found], seconds, trained.count)
+    best = tower.logits(frames.pictures(queries)).argmax(1).tolist()
+    return MethodAnswers([frames.classes[number] for number in best], seconds, trained.count)

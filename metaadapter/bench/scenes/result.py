@@ -1,20 +1,19 @@
-"""The figures of a study: means over draws with intervals, and differences draw by draw."""
+"""The result of a study: means over draws with intervals, and differences draw by draw."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from metaadapter.bench.evaluation.cell import Cell
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.bench.scenes.cells import Cell
-from metaadapter.bench.scenes.figures import Figures
+from metaadapter.bench.report.evaluation_result import plain
+from metaadapter.bench.scenes.figures import RATES, Figures
 from metaadapter.bench.scenes.methods import OURS, OWN
 
-RATES = ("precision", "recall", "f1")
 MEASURES = ("macro_f1", "accuracy", "false_alarms", "seconds", "trained")
 Means = Mapping[str, Mapping[int, Estimate]]
 """Method → shots → mean."""
@@ -22,24 +21,24 @@ Means = Mapping[str, Mapping[int, Estimate]]
 
 @dataclass(frozen=True, slots=True)
 class StudyResult:
-    """All that the report tells.
+    """All values of the report.
 
     Attributes:
-        source: Where the frames are.
+        source: The folder or manifest of the frames.
         counts: Class → number of frames.
         n_scenes: Class → number of scenes that show it.
         background: Classes of frames without an animal.
-        shots: Labelled frames of each class.
-        learned: Shots → frames that were learned from, in the mean over draws.
-        n_queries: Frames asked about, in the mean over draws.
-        methods: In the order asked for.
-        n_draws: Method → how many draws it was measured on.
+        shots: Numbers of labelled frames of each class.
+        n_queries: The mean number of queries of a draw.
+        learned: Shots → the mean number of labelled frames of a draw.
+        methods: The methods in the order of the report.
+        n_draws: Method → the number of its draws.
         means: Measure → method → shots → mean over draws.
         differences: Method → shots → macro-F1 of metaadapter less that of the method, paired.
         species: Method → shots → class → precision, recall and F1.
-        encoder: Its name.
-        how: How scenes were told.
-        seed: Of the draws.
+        encoder: The name of the encoder.
+        how: The rules by which frames form scenes.
+        seed: The seed of the draws.
         versions: Package → version.
     """
 
@@ -48,113 +47,82 @@ class StudyResult:
     n_scenes: Mapping[str, int]
     background: Sequence[str]
     shots: Sequence[int]
-    learned: Mapping[int, float]
     n_queries: float
+    learned: Mapping[int, float]
     methods: Sequence[str]
     n_draws: Mapping[str, int]
     means: Mapping[str, Means]
     differences: Means
-    species: Mapping[str, Mapping[int, Mapping[str, Sequence[Estimate]]]]
+    species: Mapping[str, Mapping[int, Mapping[str, Mapping[str, Estimate]]]]
     encoder: str
     how: str
     seed: int
     versions: Mapping[str, str]
 
     def best_peer(self, shots: int) -> str:
-        """The method of others with the highest macro-F1."""
+        """The peer with the highest macro-F1."""
         peers = [method for method in self.methods if method not in OURS]
         return max(peers, key=lambda method: self.means["macro_f1"][method][shots].mean)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; a half-width is null for a single draw."""
-        return {
-            **{
-                name: getattr(self, name)
-                for name in ("source", "counts", "n_scenes", "background", "shots", "n_queries")
-            },
-            "learned": {str(k): n for k, n in self.learned.items()},
-            "methods": [*self.methods],
-            "n_draws": dict(self.n_draws),
-            "means": {name: _plain(means) for name, means in self.means.items()},
-            "differences": _plain(self.differences),
-            "species": {
-                method: {
-                    str(k): {
-                        name: dict(zip(RATES, map(_figure, row), strict=True))
-                        for name, row in rows.items()
-                    }
-                    for k, rows in by_shots.items()
-                }
-                for method, by_shots in self.species.items()
-            },
-            "encoder": self.encoder,
-            "how": self.how,
-            "seed": self.seed,
-            "versions": dict(self.versions),
-        }
+        document: dict[str, Any] = plain(asdict(self))
+        return document
 
 
 def summarise(
     cells: Mapping[Cell, Figures], methods: Sequence[str], shots: Sequence[int]
 ) -> dict[str, Any]:
     """`means`, `differences`, `species` and `n_draws` of a result, from the cells of a study."""
-    by_method = {
+    of_methods = {
         method: {
-            k: {cell.draw: own for cell, own in cells.items() if cell[:2] == (method, k)}
+            k: {cell.seed: figures for cell, figures in cells.items() if _is_of(cell, method, k)}
             for k in shots
         }
         for method in methods
     }
-    means: dict[str, dict[str, dict[int, Estimate]]] = {
-        measure: {
+
+    def over_draws(value: Callable[[int, int, Figures], float]) -> Means:
+        """Means over draws of a value of the shots, the seed and the figures of a cell."""
+        return {
             method: {
-                k: _mean(getattr(each, measure) for each in found.values())
-                for k, found in by_shots.items()
+                k: _mean(value(k, seed, figures) for seed, figures in draws.items())
+                for k, draws in by_shots.items()
             }
-            for method, by_shots in by_method.items()
+            for method, by_shots in of_methods.items()
         }
-        for measure in MEASURES
-        if all(getattr(each, measure) is not None for each in cells.values())
-    }
-    own = by_method[OWN]
-    differences = {
-        method: {
-            k: _mean(own[k][draw].macro_f1 - each.macro_f1 for draw, each in found.items())
-            for k, found in by_shots.items()
-        }
-        for method, by_shots in by_method.items()
-        if method != OWN
-    }
-    species = {
-        method: {
-            k: {
-                name: [_mean(each.species[name][i] for each in found.values()) for i in range(3)]
-                for name in next(iter(found.values())).species
-            }
-            for k, found in by_shots.items()
-        }
-        for method, by_shots in by_method.items()
-    }
-    n_draws = {method: len(by_shots[shots[0]]) for method, by_shots in by_method.items()}
+
+    def gain(k: int, seed: int, figures: Figures) -> float:
+        return float(of_methods[OWN][k][seed]["macro_f1"] - figures["macro_f1"])
+
+    differences = over_draws(gain)
     return {
-        "means": means,
-        "differences": differences,
-        "species": species,
-        "n_draws": n_draws,
+        "means": {
+            measure: over_draws(lambda _k, _seed, figures, measure=measure: figures[measure])  # type: ignore[misc]
+            for measure in MEASURES
+            if all(figures[measure] is not None for figures in cells.values())
+        },
+        "differences": {method: differences[method] for method in methods if method != OWN},
+        "species": {
+            method: {
+                k: {
+                    name: {
+                        rate: _mean(figures["species"][name][i] for figures in draws.values())
+                        for i, rate in enumerate(RATES)
+                    }
+                    for name in next(iter(draws.values()))["species"]
+                }
+                for k, draws in by_shots.items()
+            }
+            for method, by_shots in of_methods.items()
+        },
+        "n_draws": {method: len(by_shots[shots[0]]) for method, by_shots in of_methods.items()},
     }
+
+
+def _is_of(cell: Cell, method: str, n_shot: int) -> bool:
+    return (cell.method, cell.n_shot) == (method, n_shot)
 
 
 def _mean(values: Iterable[float]) -> Estimate:
     return Estimate.over_stores([np.array([*values], dtype=np.float64)])
-
-
-def _figure(estimate: Estimate) -> dict[str, float | None]:
-    half = None if math.isnan(estimate.half) else estimate.half
-    return {"mean": estimate.mean, "half": half}
-
-
-def _plain(means: Means) -> dict[str, Any]:
-    return {
-        method: {str(k): _figure(each) for k, each in by_shots.items()}
-        for method, by_shots in means.items()
-    }

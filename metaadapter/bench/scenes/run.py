@@ -1,4 +1,4 @@
-"""The study from labelled frames to its result."""
+"""Runs a study from labelled frames to its result; a repeated run continues."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from PIL import Image
 
 from metaadapter.apps.field.frames import Frame, read_times
 from metaadapter.apps.field.species import is_nothing
-from metaadapter.bench.scenes.cells import Cell, CellFile
+from metaadapter.bench.evaluation.cell import Cell
 from metaadapter.bench.scenes.draws import Draw, draw_scenes
-from metaadapter.bench.scenes.figures import measure_answers
+from metaadapter.bench.scenes.figures import Figures, measure_answers
 from metaadapter.bench.scenes.methods import METHODS, TOWER, Frames, answer_by
 from metaadapter.bench.scenes.result import StudyResult, summarise
 from metaadapter.bench.scenes.scenes import HOW, scenes_of
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.journal import Journal
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import encode_rows
@@ -31,23 +32,33 @@ from metaadapter.features.encoding_loop import Progress
 
 CELLS_FILE = "cells.jsonl"
 PACKAGES = ("metaadapter", "torch", "numpy", "scikit-learn")
-# Fine-tuning takes a hundred times as long as the others together.
+# Fine-tuning takes a hundred times as long as all other methods together.
 TOWER_DRAWS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class StudyConfig:
-    """The settings of a study.
+    """The configuration of a study.
 
     Attributes:
-        shots: Labelled frames of each class.
-        n_draws: How often scenes are divided; the fine-tuned tower sees the first three.
-        seed: Of the draws.
+        shots: Numbers of labelled frames of each class.
+        n_draws: The number of draws; the tower is fine-tuned on the first three.
+        seed: The seed of the draws.
     """
 
     shots: tuple[int, ...]
     n_draws: int
     seed: int
+
+    def cells(self) -> list[Cell]:
+        """All cells, draw by draw; the seed of a cell is the number of its draw."""
+        return [
+            Cell(method, "", n_shot, draw)
+            for draw in range(self.n_draws)
+            for n_shot in self.shots
+            for method in METHODS
+            if method != TOWER or draw < TOWER_DRAWS
+        ]
 
 
 def run_study(
@@ -64,19 +75,19 @@ def run_study(
 
     Args:
         table: Labelled frames.
-        source: Where they are, for the report.
-        config: The settings of the study.
-        encoder: The encoder of all methods, and the tower that is fine-tuned.
-        out: The folder of the study, which exists.
+        source: The folder or manifest of the frames, for the report.
+        config: The configuration.
+        encoder: The encoder of all methods, whose image tower is fine-tuned.
+        out: The existing folder of the study.
         progress: Called while times are read and frames are encoded.
-        counted: Called with the number of cells that are measured, and of all.
+        counted: Called with the number of measured cells and of all cells.
 
     Returns:
-        The result, and the frames that could not be read.
+        The result, and the unreadable frames.
 
     Raises:
         DataError: A class has too few scenes.
-        UsageError: No class is of frames without an animal alone, or fewer than two species.
+        UsageError: There are fewer than two species.
     """
     background = [label for label in table.classes if is_nothing(label)]
     if len(table.classes) - len(background) < 2:
@@ -84,60 +95,90 @@ def run_study(
             f"a study needs at least two species, but the classes are {', '.join(table.classes)}"
         )
     encoded = encode_rows(table.rows, encoder, views=1, seed=0, progress=progress)
-    lost = {str(each.path) for each in encoded.quarantined}
-    rows = [row for row in table.rows if str(row.path) not in lost]
-    timed = read_times([Frame(row) for row in rows], progress)
-    labels, scenes = list(encoded.labels), scenes_of(timed).tolist()
-    texts = dict(zip(table.classes, encoder.encode_texts(table.classes), strict=True))
+    unreadable = {str(picture.path) for picture in encoded.quarantined}
+    rows = [row for row in table.rows if str(row.path) not in unreadable]
+    labels = list(encoded.labels)
+    scenes = scenes_of(read_times([Frame(row) for row in rows], progress)).tolist()
 
     def pictures(numbers: Sequence[int]) -> list[Image.Image]:
         return [decode_image(rows[number].picture) for number in numbers]
 
     frames = Frames(
-        encoded.features, pictures, labels, texts, encoder, encoder.blocks, encoder.logit_scale
+        encoded.features,
+        pictures,
+        labels,
+        dict(zip(table.classes, encoder.encode_texts(table.classes), strict=True)),
+        encoder,
+        encoder.blocks,
+        encoder.logit_scale,
     )
     draws = [
         draw_scenes(labels, scenes, max(config.shots), config.seed + number)
         for number in range(config.n_draws)
     ]
-    cells = [
-        Cell(method, k, number)
-        for number in range(config.n_draws)
-        for k in config.shots
-        for method in METHODS
-        if method != TOWER or number < TOWER_DRAWS
-    ]
-    # More draws keep the first ones, so that their number is no part of it.
+
+    def measure(cell: Cell) -> Figures:
+        draw = draws[cell.seed]
+        seed = config.seed + cell.seed
+        answers = answer_by(cell.method, frames, draw.shots(cell.n_shot), draw.queries, seed)
+        true = [labels[number] for number in draw.queries]
+        return measure_answers(true, answers.labels, background, answers.seconds, answers.trained)
+
+    # Without the number of draws, because more draws keep the first ones.
     facts = (encoded.pictures, scenes, encoder.fingerprint, max(config.shots), config.seed)
-    digest = hashlib.sha256(repr(facts).encode()).hexdigest()
-    file = CellFile(out / CELLS_FILE, digest)
-    for number, cell in enumerate(cells, start=1):
-        if cell not in file.cells:
-            file.add(cell, _measured(cell, frames, draws[cell.draw], background, config.seed))
-        counted(number, len(cells))
-    wanted = {cell: file.cells[cell] for cell in cells}
+    study = hashlib.sha256(repr(facts).encode()).hexdigest()
+    cells = measure_missing(out / CELLS_FILE, study, config.cells(), measure, counted)
     result = StudyResult(
         source=str(source),
-        counts=dict(sorted(Counter(labels).items())),
-        n_scenes=dict(
-            sorted(Counter(label for label, _ in {*zip(labels, scenes, strict=True)}).items())
-        ),
         background=background,
-        shots=config.shots,
-        learned={k: float(np.mean([len(draw.shots(k)) for draw in draws])) for k in config.shots},
-        n_queries=float(np.mean([len(draw.queries) for draw in draws])),
-        methods=METHODS,
         encoder=encoder.name,
+        **_sizes(labels, scenes, draws, config.shots),
+        **summarise(cells, METHODS, config.shots),
+        shots=config.shots,
+        methods=METHODS,
         how=HOW,
         seed=config.seed,
         versions={name: version(name) for name in PACKAGES},
-        **summarise(wanted, METHODS, config.shots),
     )
     return result, encoded.quarantined
 
 
-def _measured(cell: Cell, frames: Frames, draw: Draw, background: Sequence[str], seed: int) -> Any:
-    shots = draw.shots(cell.n_shot)
-    found = answer_by(cell.method, frames, shots, draw.queries, seed + cell.draw)
-    true = [frames.labels[number] for number in draw.queries]
-    return measure_answers(true, found.labels, background, found.seconds, found.trained)
+def measure_missing(
+    path: Path,
+    study: str,
+    cells: Sequence[Cell],
+    measure: Callable[[Cell], Figures],
+    counted: Callable[[int, int], None],
+) -> dict[Cell, Figures]:
+    """The figures of all cells; the journal at `path` keeps them.
+
+    `study` changes with anything that figures depend on. The journal of another study is replaced.
+    """
+    journal = Journal(path, {"schema": "metaadapter.study_cells/1", "study": study})
+    kept: dict[Cell, Figures] = {}
+
+    def enter(record: Any) -> None:
+        method, n_shot, draw = record["cell"]
+        kept[Cell(method, "", n_shot, draw)] = dict(record["figures"])
+
+    journal.read(enter)
+    for number, cell in enumerate(cells, start=1):
+        if cell not in kept:
+            kept[cell] = measure(cell)
+            key = [cell.method, cell.n_shot, cell.seed]
+            journal.append({"cell": key, "figures": kept[cell]})
+        counted(number, len(cells))
+    return {cell: kept[cell] for cell in cells}
+
+
+def _sizes(
+    labels: Sequence[str], scenes: Sequence[int], draws: Sequence[Draw], shots: Sequence[int]
+) -> dict[str, Any]:
+    """The numbers of frames and scenes of each class, and the mean sizes of a draw."""
+    pairs = {*zip(labels, scenes, strict=True)}
+    return {
+        "counts": dict(sorted(Counter(labels).items())),
+        "n_scenes": dict(sorted(Counter(label for label, _ in pairs).items())),
+        "learned": {k: float(np.mean([len(draw.shots(k)) for draw in draws])) for k in shots},
+        "n_queries": float(np.mean([len(draw.queries) for draw in draws])),
+    }

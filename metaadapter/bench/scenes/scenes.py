@@ -1,4 +1,4 @@
-"""Which frames show the same scene, so that none of them is learned from while others are asked."""
+"""Groups frames into scenes, so that no scene has both labelled frames and queries."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SIDE = 32
 ALIKE = 0.9
 SECONDS = 60.0
 HOW = (
-    f"Frames count as one scene if a manifest gives them the same group, if one camera took them "
-    f"within {SECONDS:.0f} s of one another by their EXIF times, or if {SIDE} × {SIDE} grey "
-    f"thumbnails of them correlate with {ALIKE} or more; chains of such frames too, whatever their "
-    "labels. A scene gives pictures to learn from or pictures to be asked about, never both."
+    "Frames form one scene if a manifest gives them the same group, if one camera took them within "
+    f"{SECONDS:.0f} s of one another by their EXIF times, or if {SIDE} × {SIDE} grey thumbnails of "
+    f"them correlate with {ALIKE} or more. Chains of such frames form one scene, too, whatever "
+    "their labels. A scene gives labelled frames or queries, never both."
 )
 
 

@@ -127,7 +127,7 @@ def test_meta_trained_peer__store_of_another_encoder__is_refused_before_anything
 
     with pytest.raises(
         UsageError,
-        match=r"ANIL: .*\btiny\b.*, but the store pets has those of ViT-B-32/openai",
+        match=r"ANIL: .*\btiny\b.*, but the store pets has features of ViT-B-32/openai",
     ):
         evaluate(config, tmp_path / "run")
 
