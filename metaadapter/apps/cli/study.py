@@ -1,4 +1,4 @@
-"""`metaadapter study`: how well species are told on labelled frames, as a page to read."""
+"""`metaadapter study`: measure the recognition of species on labelled frames."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def study(
         Path,
         Argument(
             metavar="FRAMES",
-            help="Labelled frames: a folder with one folder per species, and one called empty, "
+            help="Labelled frames: a folder with a folder for each species, and one called empty, "
             "blank or background for frames without an animal; or a manifest.",
         ),
     ],
@@ -33,8 +33,7 @@ def study(
         int,
         Option(
             min=1,
-            help="How often scenes to learn from are drawn; the tower is fine-tuned on the first "
-            "three draws.",
+            help="Number of draws of scenes; the tower is fine-tuned on the first three draws.",
         ),
     ] = 20,
     encoder: options.Encoder = "tiny",
@@ -42,12 +41,12 @@ def study(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure how well species are told on labelled frames.
+    """Measure how well methods identify species on labelled frames.
 
-    A report page is written. Compared are metaadapter, by itself and with the unlabelled frames,
-    zero-shot CLIP, CLIP-Adapter, a logistic probe and an image tower that is fine-tuned as a whole,
-    on the same draws. Frames of one scene are never on both sides. The same command goes on after
-    an interruption.
+    The command writes a report page. It compares, on the same draws, metaadapter with and without
+    the unlabelled frames, zero-shot CLIP, CLIP-Adapter, a logistic probe and a fine-tuned image
+    tower. No scene has both labelled frames and queries. The same command continues after an
+    interruption.
     """
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.bench.scenes.page import study_markdown, study_page
@@ -60,13 +59,13 @@ def study(
 
     config = StudyConfig(_numbers(shots), draws, seed)
     table = read_images(frames)
-    chosen = FrozenEncoder.load(encoder)
+    loaded = FrozenEncoder.load(encoder)
     with write_errors(f"the study into {out}"):
         out.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(out, (CELLS_FILE, "study.json"), "study")
         with console.progress() as progress, console.counting("measuring") as counted:
             result, unreadable = run_study(
-                table, frames, config, chosen, out, progress=progress, counted=counted
+                table, frames, config, loaded, out, progress=progress, counted=counted
             )
         document = {"schema": "metaadapter.study/1", **result.to_dict()}
         proof.write_document(out / "study.json", document)
@@ -89,8 +88,7 @@ def _numbers(text: str) -> tuple[int, ...]:
         numbers = []
     if not numbers or numbers[0] < 1:
         raise UsageError(
-            f"--shots {text!r}: expected whole numbers from 1 with commas between them, such as "
-            "1,4,16"
+            f"--shots {text!r}: expected whole numbers from 1, separated by commas, such as 1,4,16"
         )
     return tuple(numbers)
 

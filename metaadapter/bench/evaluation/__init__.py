@@ -1,1 +1,1 @@
-"""Methods measured on the same tasks of feature stores, and what their figures may claim."""
+"""Evaluation of methods on the same tasks of feature stores."""

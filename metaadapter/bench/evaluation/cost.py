@@ -1,4 +1,4 @@
-"""What a method costs: seconds, memory, and numbers that it trains."""
+"""The cost of a method: seconds, memory, and trained numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIB = 2**20
 
 
 def timed(action: Callable[[], Result], device: torch.device) -> tuple[Result, float]:
-    """A result and the seconds that it took, also on a device that works on its own."""
+    """A result and its time in seconds, also on an asynchronous device."""
     _wait_for(device)
     started = time.perf_counter()
     result = action()
@@ -29,32 +29,32 @@ def timed(action: Callable[[], Result], device: torch.device) -> tuple[Result, f
 
 @dataclass(slots=True)
 class TrainedNumbers:
-    """How many numbers an optimizer moved."""
+    """The number of trained numbers."""
 
     count: int = 0
-    """Of the one that moves most: what is trained again, without some pictures, is no more."""
+    """For the largest optimizer; a repeated training without some pictures adds nothing."""
 
 
 @contextmanager
 def trained_numbers() -> Iterator[TrainedNumbers]:
     """Count the numbers of every torch optimizer that makes a step within the block."""
-    seen = TrainedNumbers()
+    trained = TrainedNumbers()
 
     def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        moved = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
-        seen.count = max(seen.count, moved)
+        count = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
+        trained.count = max(trained.count, count)
 
     with register_optimizer_step_pre_hook(note):
-        yield seen
+        yield trained
 
 
 def reset_peak(device: torch.device) -> float | None:
-    """Begin to watch memory; MiB held now, or None where the system does not tell."""
+    """Start to measure memory; the MiB in use now, or None where the system does not say."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device) / MIB
     try:
-        # Freed memory that the allocator keeps would hide what is taken from it.
+        # Free memory that the allocator keeps would hide new use of it.
         with suppress(AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
@@ -64,7 +64,7 @@ def reset_peak(device: torch.device) -> float | None:
 
 
 def peak_mib(device: torch.device, before: float | None) -> float | None:
-    """Most memory held since `reset_peak`, less what was held then, in MiB."""
+    """The largest memory in use since `reset_peak`, less the memory in use then, in MiB."""
     if before is None:
         return None
     if device.type == "cuda":
@@ -74,8 +74,8 @@ def peak_mib(device: torch.device, before: float | None) -> float | None:
 
 
 def _status(name: str) -> float | None:
-    found = re.search(rf"^{name}:\s+(\d+)", Path("/proc/self/status").read_text(), re.MULTILINE)
-    return int(found[1]) / 1024 if found else None
+    match = re.search(rf"^{name}:\s+(\d+)", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(match[1]) / 1024 if match else None
 
 
 def _wait_for(device: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""The tasks of one draw: nested supports, and queries that stay at every number of shots."""
+"""Draws tasks: nested supports, and the same queries at every number of shots."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, Evaluati
 from metaadapter.bench.evaluation.pools import PoolKind, PoolSize, with_pools
 from metaadapter.errors import DataError
 
-# Far more of anything than can be drawn.
+# More of anything than can be drawn.
 MOST = 10**6
 Count = Annotated[int, Field(ge=1, le=MOST)]
 USUAL_POOL_SIZE = 15
 
 
 class DrawConfig(BaseModel):
-    """Equal values draw equal tasks from equal sets."""
+    """The shape of tasks; equal values draw equal tasks from equal sets."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -31,18 +31,18 @@ class DrawConfig(BaseModel):
     tasks: Count = 1
     """The number of tasks of a draw."""
     ways: Annotated[int, Field(ge=2, le=MOST)] | None = None
-    """The number of classes of a task; all of them if not given."""
+    """The number of classes of a task; None for all classes."""
     queries: Literal["all"] | Count = "all"
-    """Pictures to classify, a class; "all" that are in no support of the draw."""
+    """Queries of each class; "all" pictures that are in no support of the draw."""
     unknown: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """The fraction of a task's classes of which the method sees nothing."""
+    """The fraction of a task's classes that are hidden from the method."""
     pool: PoolKind | None = None
-    """The kind of pool of unlabelled pictures that a task comes with; without any if not given."""
+    """The kind of a task's pool of unlabelled pictures; None for no pool."""
     pool_size: PoolSize = USUAL_POOL_SIZE
-    """Unlabelled pictures of each class in a pool, as far as there are so many; of two numbers,
-    each task draws its own from the one to the other, log-uniformly."""
+    """Unlabelled pictures of each class in a pool, or as many as there are. From a range each task
+    draws its own number, log-uniformly."""
     base_to_new: bool = False
-    """Adapt on the first half of the classes, and judge each half among itself."""
+    """Adapt on the first half of the classes, and score each half by itself."""
 
     @field_validator("pool_size", mode="before")
     @classmethod
@@ -52,7 +52,7 @@ class DrawConfig(BaseModel):
         is_whole = all(type(end) is int and 1 <= end <= MOST for end in ends)
         if is_whole and (not is_range or (len(ends) == 2 and ends[0] < ends[1])):
             return given
-        # A union of types would complain of each of them.
+        # The error of a union of types would list each type.
         raise PydanticCustomError(
             "pool_size",
             "Input should be a whole number from 1 to 1000000, or two of them as in [1, 40], "
@@ -64,28 +64,28 @@ class DrawConfig(BaseModel):
         if self.base_to_new and (self.ways is not None or self.unknown):
             raise ValueError("base_to_new takes all classes, so neither ways nor unknown")
         if self.base_to_new and self.pool:
-            raise ValueError("base_to_new goes without a pool")
+            raise ValueError("base_to_new cannot have a pool")
         if self.pool is None and self.pool_size != USUAL_POOL_SIZE:
-            raise ValueError("pool_size goes with a pool: balanced, skewed or strangers")
+            raise ValueError("pool_size needs a pool: balanced, skewed or strangers")
         if self.pool == "skewed" and self.queries == "all":
             raise ValueError(
-                "a skewed pool would take most queries of some classes and leave those of others; "
+                "a skewed pool would take most queries of some classes and few of others; "
                 "give a number of queries, as in --queries 10"
             )
         return self
 
     @property
     def ascending_shots(self) -> tuple[int, ...]:
-        """Each number of shots once."""
+        """Each number of shots once, in ascending order."""
         return tuple(sorted(set(self.shots)))
 
 
 def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
     """Rows with the most shots; `rows.first(k)` has the first k of each class's permutation.
 
-    Queries are in no support of the draw, and no picture of either is in a pool. Pictures of
-    held-out classes are `off_class_TO`. For base-to-new the ways are the classes in order of their
-    names, and new ones have no support.
+    Support, queries and pool of a task share no picture. Pictures of hidden classes are
+    `off_class_TO`. For base-to-new the ways are the classes in the order of their names, and new
+    classes have no support.
 
     Raises:
         DataError: Fewer than two classes have enough pictures; four for base-to-new.
@@ -107,7 +107,7 @@ def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRow
 
 
 def classes_left_out(data: EvaluationSet, config: DrawConfig) -> dict[str, int]:
-    """Classes with too few pictures for the most shots and a query, and how many they have."""
+    """Classes with too few pictures for the most shots and a query → their number of pictures."""
     n_shot, counts_CM = max(config.shots), data.index.counts_CM
     counts_C = counts_CM[:, SUPPORT]
     is_enough_C = counts_C > n_shot
@@ -117,7 +117,7 @@ def classes_left_out(data: EvaluationSet, config: DrawConfig) -> dict[str, int]:
 
 
 def n_base_classes(n_classes: int) -> int:
-    """How many of the classes are base classes: the first half, the larger one."""
+    """The number of base classes: the first half, rounded up."""
     return (n_classes + 1) // 2
 
 
@@ -128,8 +128,8 @@ def _require_classes(data: EvaluationSet, config: DrawConfig) -> None:
         largest = counts_C.argsort(descending=True)[:3].tolist()
         listed = ", ".join(f"{data.classes[c]} {int(counts_C[c])}" for c in largest)
         raise DataError(
-            f"the set {data.name}: expected two classes or more with {max(config.shots)} pictures "
-            f"to learn from and one to ask about; the largest have: {listed}. Ask for fewer --shots"
+            f"the set {data.name}: expected two classes or more with {max(config.shots)} labelled "
+            f"pictures and a query; the largest have: {listed}. Ask for fewer --shots"
         )
     if config.base_to_new and n_left < 4:
         raise DataError(
@@ -157,7 +157,7 @@ def _draw(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
 
 
 def _with_the_rest(rows: EpisodeRows, index: LabelIndex, domain: int) -> EpisodeRows:
-    """All pictures of each class in a domain as queries, save those of the support."""
+    """Take all pictures of each class in a domain as queries, except those of the support."""
     counts_TN1 = index.counts_CM[rows.classes_TN, domain][..., None]
     steps_P = torch.arange(int(counts_TN1.max()))
     places_TNP = index.starts_CM[rows.classes_TN, domain][..., None] + steps_P
@@ -167,13 +167,13 @@ def _with_the_rest(rows: EpisodeRows, index: LabelIndex, domain: int) -> Episode
 
 
 def _hold_out(rows: EpisodeRows, fraction: float, name: str) -> EpisodeRows:
-    """Make the last classes of each task unknown ones: ways come in random order."""
+    """Hide the last classes of each task; the order of the ways is random."""
     n_way = rows.classes_TN.shape[1]
     n_known = n_way - round(fraction * n_way)
     if not 2 <= n_known < n_way:
         raise DataError(
             f"the set {name}: a fraction of {fraction} unknown among {n_way} classes leaves "
-            f"{n_known} known; at least two must stay and one must go: choose another --unknown"
+            f"{n_known} known; two or more must be known and one unknown: choose another --unknown"
         )
     return replace(
         rows,

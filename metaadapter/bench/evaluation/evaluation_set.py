@@ -1,4 +1,4 @@
-"""A set to evaluate on: features, class names, and what each picture is."""
+"""A set to evaluate on: features, class names, and the facts of each picture."""
 
 from __future__ import annotations
 
@@ -18,54 +18,54 @@ from metaadapter.features.prompts import readable_name
 from metaadapter.features.views import mean_of_views, unit_rows
 
 SUPPORT, QUERY = 0, 1
-"""Pools of an index, where support and queries come from different pictures."""
+"""The domains of an index whose support and queries come from different pictures."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvaluationSet:
-    """Labelled pictures, one feature each: the mean of its views.
+    """Labelled pictures with one feature each, the mean of the picture's views.
 
-    Features stay in their files until tasks ask for them. Where support and queries come from two
-    pools, they are the index's domains 0 and 1.
+    Features stay in their files until a task needs them. Where support and queries come from
+    different pictures, these are the index's domains 0 and 1.
     """
 
     name: str
     features: tuple[np.ndarray, ...]
-    """Of each store (pictures, views, D), float16, read from disk when used."""
+    """For each store (pictures, views, D), float16, read from disk when used."""
     text_CD: Float[Tensor, "C D"]
     """Unit rows of the class names."""
     logit_scale: float
     """The encoder's inverse temperature."""
     index: LabelIndex
-    """The pictures of each class and pool."""
+    """The pictures of each class and domain."""
     classes: tuple[str, ...]
     """Names, in the order of the class numbers."""
     labels_n: np.ndarray
-    """Class number of each picture; −1 for one that takes no part."""
+    """Class number of each picture; −1 for an unused picture."""
     paths_n: np.ndarray
-    """File of each picture, as it was given to `encode`."""
+    """File of each picture, as `encode` got it."""
     contents_n: np.ndarray
-    """Hash of each picture's bytes, "" where it is not known."""
+    """Hash of each picture's bytes; "" where there is none."""
     groups_n: np.ndarray
-    """Pictures of one group belong on one side of a split; "" for those of none."""
+    """Group of each picture, or ""; a group belongs on one side of a split."""
     stores: tuple[str, ...]
-    """Names of the stores that it was made of."""
+    """Names of the stores of the set."""
     encoder: str
-    """Name of what made the features."""
+    """Name of the encoder of the features."""
     fingerprint: str
-    """What it computes, whatever its name."""
+    """The encoder by its computation, whatever its name."""
     n_views: int
-    """Views that each feature is the mean of; the most, where two stores differ."""
+    """Number of views of each picture; the larger one, where two stores differ."""
     zoom: bool
-    """Whether each view was looked at twice, the whole of it and its middle."""
+    """Whether each view has two looks, the whole and the zoom."""
     look_blocks: dict[str, int]
-    """Names and widths of the blocks of features of each look; empty for the joint one alone."""
+    """Names and widths of the blocks of each look; empty for the joint block alone."""
     blocks: tuple[int, ...]
-    """Widths of the blocks that the features consist of; () for one."""
+    """Widths of the blocks of the features; () for one block."""
     identity: str
-    """Changes with any picture, label or encoder."""
+    """A text that changes with any picture, label or encoder."""
     columns: tuple[int, ...] | None = None
-    """The numbers of a stored row that count, scaled to length 1; all if None."""
+    """The columns of a stored row that the features use, scaled to length 1; all if None."""
 
     @property
     def has_two_pools(self) -> bool:
@@ -74,7 +74,7 @@ class EvaluationSet:
 
     @property
     def joint(self) -> EvaluationSet:
-        """The same pictures with their joint features alone, as without other blocks."""
+        """The same pictures with their joint features alone."""
         return _joint_alone(self) if self.look_blocks else self
 
     def look_up(self, pictures: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
@@ -91,14 +91,11 @@ class EvaluationSet:
         return torch.from_numpy(rows).reshape(*pictures.shape, -1)
 
     def query_rows(self, pictures: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
-        """As `look_up`, but kept until others are asked for, and not to be written to.
-
-        All methods and numbers of shots of a draw have the same queries.
-        """
-        return _kept_rows(self, pictures.numpy().tobytes()).reshape(*pictures.shape, -1)
+        """`look_up` with a cache, because all cells of a draw share queries; do not write to it."""
+        return _cached_rows(self, pictures.numpy().tobytes()).reshape(*pictures.shape, -1)
 
     def to_dict(self) -> dict[str, Any]:
-        """What a report says of it."""
+        """The facts that a report shows."""
         return {
             "n_pictures": int((self.labels_n >= 0).sum()),
             "n_classes": len(self.classes),
@@ -118,7 +115,7 @@ def _joint_alone(data: EvaluationSet) -> EvaluationSet:
     return replace(
         data,
         text_CD=normalize(data.text_CD[:, columns], dim=-1),
-        # The same logits of texts: all rows have a joint part of one length.
+        # The same logits of texts, because the joint parts of all rows have one length.
         logit_scale=data.logit_scale * float(np.linalg.norm(first[:, columns])),
         look_blocks={},
         blocks=look_widths(len(columns), data.zoom),
@@ -126,12 +123,12 @@ def _joint_alone(data: EvaluationSet) -> EvaluationSet:
     )
 
 
-# Of a set with its joint features alone too, and likewise of far strangers.
+# A set, its joint features alone, and the same of its far strangers.
 @lru_cache(maxsize=4)
-def _kept_rows(data: EvaluationSet, pictures: bytes) -> Float[Tensor, "n D"]:
+def _cached_rows(data: EvaluationSet, pictures: bytes) -> Float[Tensor, "n D"]:
     return data.look_up(torch.frombuffer(bytearray(pictures), dtype=torch.int64))
 
 
 def same_name(label: str) -> str:
-    """What two labels of one class agree in: the readable name, in small letters."""
+    """The readable name in lower case, which two labels of one class share."""
     return readable_name(label).casefold()

@@ -1,4 +1,4 @@
-"""What a method answers to "does this picture show one of the classes at all?"."""
+"""The answers of a method to the question whether a picture shows one of the classes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from metaadapter.bench.peers.unknown.of_answers import msp
 from metaadapter.bench.peers.unknown.queries import AnsweredQueries
 
 KEEP = 0.95
-"""The fraction of known pictures that an adapter is asked to keep."""
+"""The fraction of known pictures that the threshold of an adapter keeps."""
 COVERAGE = 0.9
-"""The chance with which its sets of classes are asked to have the right one."""
+"""The probability with which its sets of classes include the correct one."""
 
 
 def known_answers(
@@ -24,16 +24,16 @@ def known_answers(
     asked: AnsweredQueries,
     way_Q: Int[Tensor, " Q"],
 ) -> dict[str, Float[Tensor, "T Q"]]:
-    """The columns that `score_strangers` reads, as far as the method has them.
+    """The columns that `score_strangers` reads; `known` always, the others if the adapter has them.
 
-    A method is judged by the score that its name asks for, else by the head that its adapter has
-    for this, and one without by its largest probability.
+    The column `known` is the score that the method's name asks for, or else the adapter's own
+    logit of known, or else the largest probability.
 
     Args:
-        method: What is measured.
-        head: What it gave for the tasks.
-        asked: The pictures and its answers.
-        way_Q: The class of each picture, the same in all tasks; < 0 for a stranger.
+        method: The method.
+        head: Its adapters of the tasks, or a function that answers.
+        asked: The queries and its answers.
+        way_Q: The way of each query, the same in all tasks; < 0 for a stranger.
     """
     if method.unknown_score is not None:
         return {"known": method.unknown_score(asked)}
@@ -42,10 +42,10 @@ def known_answers(
     known_TQ = known_logits(asked.rows_TQD, head).double()
     threshold_T1 = known_threshold(head, KEEP).double()[:, None]
     sets_TQN = prediction_sets(asked.logits_TQN.double().softmax(-1), head, COVERAGE)
-    own_TQ1 = way_Q.clamp(min=0).to(sets_TQN.device)[None, :, None].expand(len(sets_TQN), -1, 1)
+    correct_TQ1 = way_Q.clamp(min=0).to(sets_TQN.device)[None, :, None].expand(len(sets_TQN), -1, 1)
     return {
         "known": known_TQ,
         "kept": (known_TQ.sigmoid() >= threshold_T1).double(),
-        "covered": sets_TQN.gather(-1, own_TQ1)[..., 0].double(),
+        "covered": sets_TQN.gather(-1, correct_TQ1)[..., 0].double(),
         "set_size": sets_TQN.sum(-1, dtype=torch.float64),
     }

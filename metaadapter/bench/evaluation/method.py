@@ -1,4 +1,4 @@
-"""What is measured: a few-shot head with its name and the record of what it was made with."""
+"""A few-shot method with its name, its identity, and the record of its meta-training."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from metaadapter.training.run_folder import read_training_record
 
 @dataclass(frozen=True, slots=True)
 class MetaTraining:
-    """Data sets and classes that decided a method's weights or settings."""
+    """Data sets and classes that determined a method's weights or settings."""
 
     stores: frozenset[str] = frozenset()
-    """Data sets that it was trained on."""
+    """Data sets of the training."""
     classes: frozenset[str] = frozenset()
     """Their classes, as `same_name` writes them."""
     chosen_on: frozenset[str] = frozenset()
@@ -30,77 +30,79 @@ class MetaTraining:
 
 
 UNTRAINED = MetaTraining()
-"""Most peers: settings are their authors', and nothing is learned before the support is seen."""
+"""Most peers: they have their authors' settings and learn from the support alone."""
 
 # A name with .large has other pictures of the same data set, at a larger size.
 _SMALL = ("pacs-photo", "pacs-cartoon", "trashnet6")
-# docs/reference/peers.md tells how.
-META_PEERS_STUDIED = frozenset(("tiny-imagenet-train", *_SMALL, *(f"{it}.large" for it in _SMALL)))
+# docs/reference/peers.md describes how.
+META_PEERS_STUDIED = frozenset(
+    ("tiny-imagenet-train", *_SMALL, *(f"{name}.large" for name in _SMALL))
+)
 """Data sets by which the settings of the meta-trained peers were chosen."""
 
-# docs/explanation/closed-form.md names them.
+# docs/explanation/closed-form.md lists them.
 CLOSED_FORM = MetaTraining(chosen_on=META_PEERS_STUDIED | {"omniglot56"})
-"""The untrained generator: its constants were chosen on sets that nothing is reported on."""
+"""The untrained generator; its constants were chosen on sets that no report uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A few-shot head: support in, adapter out, or answers where it has no such form."""
+    """A few-shot method: a support in, adapters or a function that answers out."""
 
     name: str
-    """As it was asked for, and as rows and reports call it."""
+    """The name that `--methods`, rows and reports give it."""
     identity: str
-    """Changes when its answers may: with its program, its constants or its weights."""
+    """Changes when its answers may change: with its program, constants or weights."""
     fit: Callable[[Support], AdapterWeights | LogitFunction]
-    """Not called where there is `fit_pictures`."""
+    """Unused with `fit_pictures`."""
     meta_training: MetaTraining | None
-    """Data that the method itself was made with; None where nobody wrote it down."""
+    """The data that the method was made from; None without a record."""
     sees_joint_alone: bool = False
-    """Whether it gets the joint features alone where an encoder gives further blocks."""
+    """Whether it sees the joint features alone where an encoder has further blocks."""
     sees_labelled_alone: bool = False
-    """Whether it gets no unlabelled picture where tasks have pools of them."""
+    """Whether it sees no pool."""
     unknown_score: Score | None = None
-    """What tells whether a picture shows one of the classes; if None, the head that its adapter has
-    for it, or else the largest probability."""
+    """The score of known pictures; None for the adapter's own logit of known, or else the largest
+    probability."""
     reads_words: bool = False
-    """Whether that score needs words beside the class names."""
+    """Whether that score needs words besides the class names."""
     fit_pictures: Callable[[PictureTask], PictureAnswers] | None = None
-    """What is fitted to one task at a time if it sees the pictures themselves."""
+    """Fits a method that reads pictures to one task."""
     trained_by_hand: Callable[[int, int], int] | None = None
-    """Numbers it trains for N classes of width D, if no torch optimizer does."""
+    """N classes, width D → the trained numbers, for training without a torch optimizer."""
 
 
 def read_meta_training(
     folder: Path, chosen_on: frozenset[str] = frozenset()
 ) -> MetaTraining | None:
-    """The record in or above the folder of a generator or peer; None where there is none.
+    """The record in or above the folder of a generator or peer; None without a record.
 
-    `chosen_on` are data sets that decided constants before the training, which no run records.
+    `chosen_on` are data sets that determined constants before the training, which no run records.
 
     Raises:
         DataError: The record cannot be read.
     """
-    found = read_training_record(folder)
-    if found is None:
+    path_and_document = read_training_record(folder)
+    if path_and_document is None:
         return None
-    record, document = found
+    path, document = path_and_document
     try:
         data = document["data"]
         training = data["training"]
-        judging = [*data["validation_classes"], *data["validation_domains"]]
+        validation = [*data["validation_classes"], *data["validation_domains"]]
         return MetaTraining(
             _data_sets(training),
             frozenset(same_name(name) for source in training for name in source["classes"]),
-            chosen_on | _data_sets(judging),
+            chosen_on | _data_sets(validation),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"{record}: expected the record of a training run with its data, got {error!r}"
+            f"{path}: expected the record of a training run with its data, got {error!r}"
         ) from error
 
 
 def _data_sets(sources: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-    """Names of the stores of sources, and of what they are another form of.
+    """Names of the stores of sources, and of the data sets that they are versions of.
 
     `photos/pacs.large` gives `pacs.large` and `pacs`, `pacs@raw` gives `pacs@raw` and `pacs`.
     """

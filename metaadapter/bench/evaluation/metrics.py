@@ -1,8 +1,8 @@
-"""The answers of a method, and what they are worth: figures of many tasks, bins, bad mistakes.
+"""Scores the answers of a method: figures of many tasks, bins of confidence, worst mistakes.
 
-Figures have the usual definitions. Tests hold each against scikit-learn, whose own functions take
-one task after the other: six of them on each of an evaluation's 30,000 tasks would take longer than
-most methods do.
+Figures have the usual definitions. Tests compare each with scikit-learn, whose functions take one
+task at a time: six of them on each of the 30,000 tasks of an evaluation would take longer than most
+methods.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from metaadapter.bench.evaluation.cell import Tables
 from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS, score_strangers
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", *STRANGER_METRICS)
-"""Fractions of 1, save `nll` (nats), `brier` (0 … 2) and `set_size`; the smaller `nll`, `brier` and
-`ece`, the better."""
+"""Fractions of 1, except `nll` (nats), `brier` (0 … 2) and `set_size`. Smaller values of `nll`,
+`brier` and `ece` are better."""
 # Bins of confidence, all of equal width (expected calibration error, Naeini et al., 2015).
 N_BINS = 15
-# Mistakes of a cell: enough for a page to show as many different pictures over the seeds.
+# Mistakes of a cell, so that a page can show as many different pictures over the seeds.
 MOST_KEPT = 8
-# Logits turned into float64 at a time: 50,000 pictures of 1,000 classes would take 400 MB more.
+# Logits in float64 at a time; 50,000 pictures of 1,000 classes would take 400 MB more.
 CHUNK = 2**21
 
 
@@ -39,36 +39,39 @@ def read_answers(
     """The answers of T tasks, in float64.
 
     Args:
-        logits_TQN: Logits of each picture; −∞ for a class that is ruled out.
-        way_TQ: The correct class of each, by its place in the task, or `UNKNOWN` or `FAR`.
-        picture_TQ: Number of each in its set; −1 for one that does not count.
-        first_task: Number of the first task.
+        logits_TQN: Logits of each picture; −∞ for an excluded class.
+        way_TQ: The correct way of each picture, or `UNKNOWN` or `FAR`.
+        picture_TQ: The number of each picture in its set; −1 for padding.
+        first_task: The number of the first task.
         more_TQ: Further columns by name, as `score_strangers` reads them.
 
     Returns:
-        A row for each picture that counts: `task`, `picture` and `way` as given; `predicted`, the
-        most probable class, the first of several alike, with its probability `confidence`;
-        `log_own`, the log-probability of the correct class, and `brier`, the squared distance of
-        the probabilities from the truth, both NaN where that class is unknown;
-        then the further columns.
+        A row for each picture: `task`, `picture` and `way` as given; `predicted`, the most probable
+        class (of several the first), with its probability `confidence`; `log_own`, the
+        log-probability of the correct class, and `brier`, the squared distance of the probabilities
+        from the one-hot correct class, both NaN where the class is unknown; then the further
+        columns.
     """
-    there_TQ = picture_TQ >= 0
-    way_q = way_TQ[there_TQ]
+    is_picture_TQ = picture_TQ >= 0
+    way_q = way_TQ[is_picture_TQ]
     logits_pN = logits_TQN.flatten(0, 1)
-    columns = torch.from_numpy(there_TQ.flatten().nonzero()[0]), torch.from_numpy(way_q.clip(0))
+    columns = (
+        torch.from_numpy(is_picture_TQ.flatten().nonzero()[0]),
+        torch.from_numpy(way_q.clip(0)),
+    )
     size = max(1, CHUNK // logits_TQN.shape[2])
     figures = []
-    for places_q, own_q in zip(*(torch.split(column, size) for column in columns), strict=True):
+    for places_q, correct_q in zip(*(torch.split(column, size) for column in columns), strict=True):
         log_qN = logits_pN[places_q].double().log_softmax(-1)
         log_most_q, predicted_q = log_qN.max(-1)
-        log_own_q = log_qN.gather(1, own_q.to(log_qN.device)[:, None])[:, 0]
+        log_own_q = log_qN.gather(1, correct_q.to(log_qN.device)[:, None])[:, 0]
         brier_q = (2 * log_qN).exp().sum(-1) - 2 * log_own_q.exp() + 1
-        found = torch.stack((predicted_q.double(), log_most_q.exp(), log_own_q, brier_q))
-        figures.append(found.cpu().numpy())
+        columns_4q = torch.stack((predicted_q.double(), log_most_q.exp(), log_own_q, brier_q))
+        figures.append(columns_4q.cpu().numpy())
     predicted_q, confidence_q, log_own_q, brier_q = np.concatenate(figures, axis=1)
     columns_q = {
-        "task": first_task + there_TQ.nonzero()[0],
-        "picture": picture_TQ[there_TQ],
+        "task": first_task + is_picture_TQ.nonzero()[0],
+        "picture": picture_TQ[is_picture_TQ],
         "way": way_q,
         "predicted": predicted_q.astype(int),
         "confidence": confidence_q,
@@ -76,7 +79,7 @@ def read_answers(
         "brier": np.where(way_q < 0, np.nan, brier_q),
     }
     for name, column_TQ in (more_TQ or {}).items():
-        columns_q[name] = column_TQ.double().cpu().numpy()[there_TQ]
+        columns_q[name] = column_TQ.double().cpu().numpy()[is_picture_TQ]
     kinds = [(name, column.dtype) for name, column in columns_q.items()]
     return np.rec.fromarrays(columns_q.values(), dtype=kinds)
 
@@ -87,10 +90,10 @@ def cell_tables(
     classes_TN: Int[np.ndarray, "T N"],
     more: Mapping[str, Sequence[Any]],
 ) -> Tables:
-    """The tables of a part of the classes ("all", "base" or "new"), judged among themselves.
+    """The tables of a part of the classes: "all", "base" or "new".
 
-    `classes_TN` has the number of each way's class in its set; `more` are further columns of the
-    tasks: their pools, metrics of one's own, and what they cost.
+    `classes_TN` has the number of each way's class in its set. `more` has further columns of the
+    tasks: their pools, the user's own metrics, and costs.
     """
     n_tasks, n_way = classes_TN.shape
     known = answers[answers["way"] >= 0]
@@ -106,7 +109,7 @@ def cell_tables(
     bins_B3 = bin_sums(known, n_tasks).sum(0)
     (wrong,) = (true_q != predicted_q).nonzero()
     worst = wrong[np.argsort(-known["confidence"][wrong], kind="stable")[:MOST_KEPT]]
-    found = {
+    tables = {
         "rows": tasks,
         "confusion": {"true": pairs[0], "predicted": pairs[1], "count": count},
         "bins": {
@@ -126,12 +129,12 @@ def cell_tables(
     return {
         name: {"part": [part] * len(next(iter(columns.values())))}
         | {key: _plain(column) for key, column in columns.items()}
-        for name, columns in found.items()
+        for name, columns in tables.items()
     }
 
 
 def score(answers: np.ndarray, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
-    """By the names of `METRICS`, the figures of each task; NaN where a task has no query."""
+    """`METRICS` by name → the figures of each task, NaN where a task has no query."""
     known = answers[answers["way"] >= 0]
     correct = known[known["predicted"] == known["way"]]
     true_TN, predicted_TN, correct_TN = (
@@ -154,7 +157,7 @@ def score(answers: np.ndarray, n_tasks: int, n_way: int) -> dict[str, Float[np.n
 
 
 def bin_sums(known: np.ndarray, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
-    """By task and bin of confidence: queries, sum of their confidences, number of correct ones."""
+    """For each task and bin: number of queries, sum of confidences, number of correct answers."""
     bins_q = np.minimum((known["confidence"] * N_BINS).astype(int), N_BINS - 1)
     columns = [
         np.bincount(known["task"] * N_BINS + bins_q, weights, n_tasks * N_BINS)
@@ -164,5 +167,5 @@ def bin_sums(known: np.ndarray, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
 
 
 def _plain(column: Sequence[Any] | np.ndarray) -> list[Any]:
-    """Plain numbers; JSON has no NaN."""
+    """Numbers for JSON, which has no NaN."""
     return [None if value != value else value for value in np.asarray(column).tolist()]

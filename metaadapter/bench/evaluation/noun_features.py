@@ -1,4 +1,4 @@
-"""Text features of common nouns, for scores that hold a picture against words of no class."""
+"""Text features of common nouns, for scores that compare a picture with words of no class."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from metaadapter.features.image_encoder import ImageEncoder
 def noun_features(data: EvaluationSet) -> Float[Tensor, "W D"]:
     """Unit rows of ImageNet's class names, nouns of WordNet, through the text tower of a set.
 
-    open_clip brings the list along. The sentences that names are put into are the encoder's usual.
+    The list is part of open_clip. The prompts are those of the encoder.
 
     Raises:
-        UsageError: The set's encoder cannot be loaded here, or it is none that the set tells.
+        UsageError: The encoder cannot be loaded here, or is not the one that made the features.
     """
-    # mypy does not know that every encoder can be hashed, for a protocol cannot say so.
+    # A protocol cannot declare that encoders are hashable.
     return _encoded(encoder_of_set(data, "@neglabel"))  # type: ignore[arg-type]
 
 
@@ -29,5 +29,5 @@ def noun_features(data: EvaluationSet) -> Float[Tensor, "W D"]:
 def _encoded(encoder: ImageEncoder) -> Float[Tensor, "W D"]:
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 
-    # A word that stands for two classes is one word.
+    # Two classes may share a word.
     return torch.from_numpy(encoder.encode_texts(list(dict.fromkeys(IMAGENET_CLASSNAMES))))

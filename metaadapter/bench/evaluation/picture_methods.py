@@ -1,4 +1,4 @@
-"""Methods that see the pictures of a task themselves: they change an encoder, and not its head."""
+"""Methods that read the pictures of a task: they change the encoder, not only its head."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from metaadapter.workflow.fitting import predict_adapter
 from metaadapter.workflow.labelled_support import labelled_support
 
 TOWER_PEERS = ("fine-tuned tower",)
-"""Those of `PICTURE_METHODS` that are peers."""
+"""The peers among `PICTURE_METHODS`."""
 
 LABELLED_ALONE = ("inside bottleneck", "inside LoRA", *TOWER_PEERS)
-"""Those that learn from labelled pictures alone, also where a task has a pool."""
+"""Methods that use labelled pictures alone, even where a task has a pool."""
 
 # docs/laboratory-notes/inside.md.
 INSIDE_CHOSEN_ON = frozenset(
@@ -38,7 +38,7 @@ INSIDE_CHOSEN_ON = frozenset(
 """Data sets by which the settings of adapters inside the tower were chosen."""
 
 SEED = 0
-"""Of views and batches; tasks differ in their pictures."""
+"""The seed of views and batches; tasks differ in their pictures."""
 
 
 def _fine_tuned_tower(task: PictureTask) -> PictureAnswers:
@@ -62,7 +62,7 @@ def _inside_lora(task: PictureTask) -> PictureAnswers:
 
 def _inside(method: str, task: PictureTask, settings: Inside) -> PictureAnswers:
     encoder, generator = _open_clip(method, task), load_generator("default")
-    # Their order is that of the task, whatever their names.
+    # Labels whose order is that of the task, whatever the names.
     classes = [f"{number:06}" for number in range(len(task.names))]
     names = dict(zip(classes, task.names, strict=True))
     labels = [classes[number] for number in task.labels.tolist()]
@@ -94,7 +94,7 @@ def _soft_prompt(task: PictureTask) -> PictureAnswers:
     tuned = tune_prompt(encoder, rows, torch.searchsorted(learned, labels), names)
     if tuned.tensors:
         read = PromptedEncoder(encoder, tuned.tensors).encode_texts(task.names)
-        # Pictures say more of a class than the prompt, which was learned from the very same.
+        # Pictures describe a class better than the prompt, which was learned from them.
         is_alone = ~support.present_TNK[0].any(-1, keepdim=True)
         texts = torch.where(is_alone, torch.from_numpy(read), support.text_TND[0])
         support = replace(support, text_TND=texts[None])
@@ -105,8 +105,8 @@ def _soft_prompt(task: PictureTask) -> PictureAnswers:
 def _open_clip(method: str, task: PictureTask) -> FrozenEncoder:
     if not isinstance(task.encoder, FrozenEncoder):
         raise UsageError(
-            f"{method} changes the towers of an encoder of open_clip, and {task.encoder.name} is "
-            f"none; leave {method} out of --methods"
+            f"{method} changes the towers of an open_clip encoder, which {task.encoder.name} is "
+            f"not; leave {method} out of --methods"
         )
     return task.encoder
 
@@ -117,4 +117,4 @@ PICTURE_METHODS: dict[str, Callable[[PictureTask], PictureAnswers]] = {
     "soft prompt": _soft_prompt,
     "fine-tuned tower": _fine_tuned_tower,
 }
-"""By name; each is fitted to one task and answers its queries, picture by picture."""
+"""Name → a function that fits the method to one task, which then answers each query alone."""

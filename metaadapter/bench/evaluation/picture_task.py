@@ -1,4 +1,4 @@
-"""One task for a method that sees the pictures themselves, and not their features alone."""
+"""One task for a method that reads pictures, not only their features."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.prompts import readable_name
 
 PictureAnswers = Callable[[Sequence[Path], Float[Tensor, "Q D"]], Float[Tensor, "Q N"]]
-"""From picture files, and the features that the frozen encoder has of them, to logits."""
+"""Picture files, and their features from the frozen encoder → logits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureTask:
-    """A task as a method sees it that reads pictures."""
+    """A task with its picture files."""
 
     support: Support
-    """The task: features of the labelled pictures and texts of the classes, both frozen."""
+    """Features of the labelled pictures and texts of the classes, from the frozen encoder."""
     paths: tuple[Path, ...]
     """The labelled pictures, class by class."""
     labels: Int[Tensor, " n"]
@@ -36,7 +36,7 @@ class PictureTask:
     names: tuple[str, ...]
     """The readable names of the classes."""
     encoder: ImageEncoder
-    """What made the features."""
+    """The encoder of the features."""
 
 
 def picture_task(
@@ -45,43 +45,43 @@ def picture_task(
     """The one task of `rows` with its pictures.
 
     Args:
-        method: The name of what reads them, for errors.
+        method: The name of the method, for errors.
         data: The set.
         rows: One task.
         support: Its features.
 
     Raises:
         UsageError: The set's encoder cannot be loaded.
-        DataError: A picture is not where it was encoded, or is another one now.
+        DataError: A picture is missing, or has changed since it was encoded.
     """
     (support_NK,), (classes_N,) = rows.support_TNK, rows.classes_TN.tolist()
-    is_there_NK = support_NK >= 0
+    is_picture_NK = support_NK >= 0
     return PictureTask(
         support=support,
-        paths=files_of(method, data, support_NK[is_there_NK]),
-        labels=is_there_NK.nonzero()[:, 0],
+        paths=files_of(method, data, support_NK[is_picture_NK]),
+        labels=is_picture_NK.nonzero()[:, 0],
         names=tuple(readable_name(data.classes[number]) for number in classes_N),
         encoder=encoder_of_set(data, method),
     )
 
 
 def files_of(method: str, data: EvaluationSet, pictures: Int[Tensor, " n"]) -> tuple[Path, ...]:
-    """The files of pictures of a set, which are what was encoded; errors as for `picture_task`."""
+    """The files of pictures of a set, after a check of their content; errors as `picture_task`."""
     numbers = pictures.tolist()
     paths = tuple(Path(data.paths_n[number]) for number in numbers)
     for path, expected in zip(paths, data.contents_n[numbers], strict=True):
         try:
-            found = content_hash(path)
+            content = content_hash(path)
         except UnreadableImage as error:
             raise DataError(
-                f"{method} looks at the pictures of the set {data.name} again, and {error}; start "
-                "from the folder where they were encoded, encode them where they are now, or leave "
-                f"{method} out of --methods"
+                f"{method} reads the pictures of the set {data.name} again, and {error}; start "
+                "from the folder where they were encoded, encode them where they are now, or "
+                f"leave {method} out of --methods"
             ) from error
-        if found != expected:
+        if content != expected:
             raise DataError(
-                f"{method} looks at the pictures of the set {data.name} again, and {path} has "
-                "changed since it was encoded, or is a part of a picture; encode the pictures "
-                f"again, or leave {method} out of --methods"
+                f"{method} reads the pictures of the set {data.name} again, and {path} has changed "
+                "since it was encoded, or is a part of a picture; encode the pictures again, or "
+                f"leave {method} out of --methods"
             )
     return paths

@@ -1,4 +1,4 @@
-"""Pools: unlabelled pictures of a task, in neither its support nor its queries."""
+"""Pools: unlabelled pictures of a task, outside its support and its queries."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from metaadapter.errors import DataError
 
 PoolKind = Literal["balanced", "skewed", "strangers"]
 PoolSize = int | tuple[int, int]
-"""Pictures of a class, or the smallest and the largest number of them."""
-# Dirichlet's concentration of the shares of classes in a skewed pool.
+"""The number of pictures of a class, or its smallest and largest value."""
+# Dirichlet concentration of the fractions of the classes in a skewed pool.
 CONCENTRATION = 0.3
-# Of a pool with strangers.
+# The fraction of strangers in a pool with strangers.
 STRANGERS = 0.4
-# Keeps these draws apart from others of the same seed.
+# Distinguishes these draws from others of the same seed.
 STREAM, STREAM_OF_SIZES = 0x706F6F6C, 0x73697A65
 
 
@@ -36,24 +36,24 @@ def with_pools(
     *,
     takes_queries: bool,
 ) -> EpisodeRows:
-    """The tasks with a pool each: balanced, skewed, or balanced with 40 % strangers.
+    """Add a pool to each task: balanced, skewed, or balanced with 40 % strangers.
 
-    A pool has `size` pictures of each class, or what is left of it; in a skewed one the classes
-    have shares of as many in all, drawn from a Dirichlet distribution with 0.3. Strangers are of
-    the set's classes that are not in the task. From a range each task draws a `size` of its own,
-    log-uniformly.
+    A pool has `size` pictures of each class, or as many as are left. A skewed pool has the same
+    number in all, with fractions of the classes from a Dirichlet distribution of concentration 0.3.
+    Strangers are pictures of the set's classes outside the task. From a range each task draws its
+    own `size`, log-uniformly.
 
     Args:
         rows: The tasks.
         data: The set.
-        kind: What the pool is like.
-        size: Pictures of a class, or the range of them.
+        kind: The kind of pool.
+        size: The number of pictures of a class, or its range.
         seed: The seed of the draw.
-        takes_queries: Take them from the queries, of which one a class stays; else from pictures
-            that have no part in the task.
+        takes_queries: Take pictures from the queries and leave one query of each class; else take
+            pictures outside the task.
 
     Raises:
-        DataError: There are no strangers, as a task has all classes, or no picture is left.
+        DataError: There are no strangers because a task has all classes, or no picture is left.
     """
     rng = np.random.default_rng([seed, STREAM])
     index, domain = data.index, QUERY if data.has_two_pools else SUPPORT
@@ -67,17 +67,17 @@ def with_pools(
     for task, of_class in enumerate(_sizes(size, n_tasks, seed)):
         classes = rows.classes_TN[task].tolist()
         drawn = (rows.support_TNK[task], rows.query_TNQ[task], rows.off_class_TO[task])
-        taken = torch.cat([each.flatten() for each in drawn]).numpy()
+        taken = torch.cat([pictures.flatten() for pictures in drawn]).numpy()
         counts = np.full(n_way, of_class)
         if kind == "skewed":
-            shares = rng.dirichlet(np.full(n_way, CONCENTRATION))
-            counts = np.round(shares * n_way * of_class).astype(int)
+            fractions = rng.dirichlet(np.full(n_way, CONCENTRATION))
+            counts = np.round(fractions * n_way * of_class).astype(int)
         parts = []
         for way, (number, count) in enumerate(zip(classes, counts.tolist(), strict=True)):
             if takes_queries:
                 queries = rows.query_TNQ[task, way]
-                there = queries[queries >= 0].numpy()
-                left = rng.permutation(there)[: max(0, len(there) - 1)]
+                pictures = queries[queries >= 0].numpy()
+                left = rng.permutation(pictures)[: max(0, len(pictures) - 1)]
             else:
                 left = rng.permutation(np.setdiff1d(pictures_of(number), taken))
             parts.append(left[:count])
@@ -91,25 +91,25 @@ def with_pools(
             parts.append(rng.permutation(np.setdiff1d(strangers, taken))[:wanted])
             if not len(parts[-1]):
                 raise DataError(
-                    f"the set {data.name}: a pool with strangers needs classes that are not in a "
-                    f"task; ask for fewer --ways than its {len(data.classes)} classes"
+                    f"the set {data.name}: a pool with strangers needs classes outside the task; "
+                    f"ask for fewer --ways than its {len(data.classes)} classes"
                 )
         pools.append(torch.from_numpy(rng.permutation(np.concatenate(parts))).long())
     if not any(map(len, pools)):
         raise DataError(
-            f"the set {data.name}: no picture is left for a pool beside support and queries; ask "
-            "for fewer --shots or --queries"
+            f"the set {data.name}: support and queries leave no picture for a pool; ask for fewer "
+            "--shots or --queries"
         )
     pool_TU = pad_sequence(pools, batch_first=True, padding_value=-1)
     return replace(rows, query_TNQ=query_TNQ, pool_TU=pool_TU)
 
 
 def pool_facts(rows: EpisodeRows, data: EvaluationSet) -> dict[str, list[Any]]:
-    """`n_pool` and `pool_evenness` of each task's pool, whatever a method sees of it.
+    """The columns `n_pool` and `pool_evenness` of the tasks, whatever a method sees of the pools.
 
-    The first is its number of pictures, strangers among them; the second is e to the entropy of
-    the shares that the task's classes have of the others, over the number of classes: 1 where all
-    have as many, 1 / N where one has all, NaN where there is none of them.
+    - `n_pool`: the number of pictures, including strangers.
+    - `pool_evenness`: exp(entropy) / N of the fractions of the N classes, without strangers: 1 for
+      equal fractions, 1 / N for a single class, NaN without any picture of the classes.
     """
     facts: dict[str, list[Any]] = {"n_pool": [], "pool_evenness": []}
     for pool, classes in zip(rows.pool_TU.numpy(), rows.classes_TN.numpy(), strict=True):
@@ -122,11 +122,11 @@ def pool_facts(rows: EpisodeRows, data: EvaluationSet) -> dict[str, list[Any]]:
 
 
 def _sizes(size: PoolSize, n_tasks: int, seed: int) -> Iterator[int]:
-    """Pictures of a class in each task's pool; of a range, k with a chance ∝ log((k + 1) / k)."""
+    """The size of each task's pool; from a range, k with probability ∝ log((k + 1) / k)."""
     if isinstance(size, int):
         return repeat(size, n_tasks)
     low, high = size
-    # A generator of its own, so that the pools of a single number do not change by it.
-    shares = np.random.default_rng([seed, STREAM_OF_SIZES]).random(n_tasks)
-    drawn = low * ((high + 1) / low) ** shares
+    # A separate generator, so that pools of a fixed size do not depend on it.
+    uniform = np.random.default_rng([seed, STREAM_OF_SIZES]).random(n_tasks)
+    drawn = low * ((high + 1) / low) ** uniform
     return map(int, drawn.clip(low, high))

@@ -1,4 +1,4 @@
-"""The encoder that made the features of a set, for what asks more of it than its features."""
+"""Loads the encoder of a set, for methods that need more than its features."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from metaadapter.features.image_encoder import ImageEncoder
 
 
 def encoder_of_set(data: EvaluationSet, method: str) -> ImageEncoder:
-    """The encoder of a set, on the CPU; the last few stay loaded.
+    """The encoder of a set, on the CPU; the last four stay loaded.
 
     Args:
         data: The set.
-        method: What needs the encoder, for the error.
+        method: The method that needs the encoder, for the error.
 
     Raises:
-        UsageError: The encoder cannot be loaded here, or it is none that the set tells.
+        UsageError: The encoder cannot be loaded here, or is not the one that made the features.
     """
-    # A set with its joint features alone has no blocks, and so has the encoder then.
+    # A set with its joint features alone names no blocks.
     blocks = tuple(data.look_blocks) or ("joint",)
     owner = "a store of the evaluation"
     try:
         encoder = _loaded(data.encoder, data.zoom, blocks, owner)
         if (str(encoder.fingerprint), encoder.dim) != (data.fingerprint, data.text_CD.shape[1]):
             raise IncompatibleArtifact(
-                f"today it is {encoder.fingerprint}, with features of width {encoder.dim} in place "
-                f"of {data.text_CD.shape[1]}"
+                f"it is now {encoder.fingerprint}, with features of width {encoder.dim} instead of "
+                f"{data.text_CD.shape[1]}"
             )
     except MetaAdapterError as error:
         raise UsageError(
-            f"{method} needs {data.fingerprint}, which made the features of {owner}, and it "
-            f"cannot be had: {error}. Leave {method} out of --methods"
+            f"{method} needs the encoder {data.fingerprint} of {owner}, which cannot be loaded: "
+            f"{error}. Leave {method} out of --methods"
         ) from error
     return encoder
 

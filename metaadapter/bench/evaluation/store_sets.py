@@ -1,4 +1,4 @@
-"""From feature stores to the sets of an evaluation."""
+"""Makes the sets of an evaluation from feature stores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
 
     Raises:
         DataError: A store is missing or has fewer than two classes; two stores share fewer.
-        IncompatibleArtifact: Stores to be joined are of different encoders.
+        IncompatibleArtifact: Two joined stores are of different encoders.
     """
     if config.support_from is None or config.queries_from is None:
         return tuple(map(set_of_store, config.stores))
@@ -34,8 +34,8 @@ def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
 def set_of_store(folder: Path | str) -> EvaluationSet:
     """The set of a store.
 
-    A store with the splits "train" and "test" gives support from the one and queries from the
-    other, as CoOp's protocol has it, and leaves further splits out.
+    A store with the splits "train" and "test" gives support from the first and queries from the
+    second, as in CoOp's protocol; further splits are left out.
 
     Raises:
         DataError: The store is missing or has fewer than two classes.
@@ -56,18 +56,20 @@ def set_of_store(folder: Path | str) -> EvaluationSet:
 
 
 def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:
-    """The pictures that are far strangers to a set: those of `strangers`, the set's own left out.
+    """The far strangers of a set: the pictures of `strangers` from other stores and other classes.
 
-    Classes that have the readable name of one of the set's are left out as well.
+    A class with the readable name of one of the set's classes is left out.
 
     Raises:
         DataError: No picture is left.
         IncompatibleArtifact: A store is of another encoder than the set.
     """
-    (own, *_) = [each for each in config.own_stores if Path(each).name == data.stores[0]]
-    encoder = FeatureStore.open(own).fingerprint
+    (first, *_) = [folder for folder in config.own_stores if Path(folder).name == data.stores[0]]
+    encoder = FeatureStore.open(first).fingerprint
     stores = [
-        FeatureStore.open(each) for each in config.strangers if Path(each).name not in data.stores
+        FeatureStore.open(folder)
+        for folder in config.strangers
+        if Path(folder).name not in data.stores
     ]
     for store in stores:
         store.fingerprint.require_match(encoder, owner=f"the store {store.folder}")
@@ -76,8 +78,8 @@ def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:
     classes = tuple(sorted(label for label in labels if same_name(label) not in taken))
     if not classes:
         raise DataError(
-            f"the set {data.name}: --strangers has no picture that is strange to it; name a store "
-            "that is not its own and has other classes"
+            f"the set {data.name}: --strangers has no picture of another class; name a store that "
+            "is not its own and has other classes"
         )
     number = {label: position for position, label in enumerate(classes)}
     pool_n = np.full(sum(store.n_pictures for store in stores), SUPPORT)
@@ -85,7 +87,7 @@ def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:
 
 
 def _joined_set(name: str, support: str, query: str) -> EvaluationSet:
-    """The set of a store to draw support from and of one to draw queries from."""
+    """The set with the support of one store and the queries of another."""
     one, other = FeatureStore.open(support), FeatureStore.open(query)
     one.fingerprint.require_match(other.fingerprint, owner=f"the store {other.folder}")
     first = {same_name(label): label for label in reversed(one.classes)}
@@ -100,7 +102,7 @@ def _joined_set(name: str, support: str, query: str) -> EvaluationSet:
     place = {name: position for position, name in enumerate(classes)}
     number = {label: place.get(same_name(label), -1) for label in (*one.classes, *other.classes)}
     pool_n = np.repeat([SUPPORT, QUERY], [one.n_pictures, other.n_pictures])
-    text_labels = [first[each] for each in classes]
+    text_labels = [first[name] for name in classes]
     return _of_stores(name, [one, other], pool_n, number, classes, text_labels)
 
 
@@ -112,7 +114,7 @@ def _of_stores(
     classes: tuple[str, ...],
     text_labels: Sequence[str],
 ) -> EvaluationSet:
-    """Join pictures, numbered by their labels; the texts are the first store's."""
+    """Join the pictures of stores; the texts are those of the first store."""
     numbers_n = [number.get(label, -1) for label in _column(stores, "label").tolist()]
     labels_n = np.where(pool_n == UNUSED, -1, numbers_n)
     texts, none = stores[0].class_texts(), np.zeros(stores[0].fingerprint.dim, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""How well a method tells pictures of its classes from those of none of them."""
+"""Scores how well a method distinguishes known pictures from strangers."""
 
 from __future__ import annotations
 
@@ -7,34 +7,36 @@ from jaxtyping import Bool, Float
 from sklearn.metrics import roc_auc_score
 
 UNKNOWN = -1
-"""The way of a picture whose class is not among those of its task."""
+"""The way of a near stranger: a picture of the same set, of a class outside the task."""
 FAR = -2
-"""The way of a picture of another set."""
+"""The way of a far stranger: a picture of another set."""
 
 STRANGER_METRICS = (
     *("unknown_auroc", "far_auroc", "kept", "kept_near", "kept_far"),
     *("set_coverage", "set_size"),
 )
-"""Fractions of 1, save `set_size`, which is a number of classes.
+"""Fractions of 1, except `set_size`, which is a number of classes.
 
-The areas under the ROC curve, of strangers of the same set and of another one; the fractions of
-known pictures and of either kind of strangers that lie above the method's own threshold; and of the
-sets that it answers with, how many hold the class of a known picture, and how large they are.
+- `unknown_auroc`, `far_auroc`: the areas under the ROC curve for near and for far strangers.
+- `kept`, `kept_near`, `kept_far`: the fractions of known pictures and of both kinds of strangers
+  above the method's own threshold.
+- `set_coverage`, `set_size`: the fraction of its sets of classes that include the correct class of
+  a known picture, and their mean size.
 """
 
 
 def score_strangers(answers: np.ndarray, n_tasks: int) -> dict[str, Float[np.ndarray, " T"]]:
-    """Return the figures of each task by the names of `STRANGER_METRICS`.
+    """`STRANGER_METRICS` by name → the figures of each task.
 
     Args:
-        answers: Those of `read_answers`. Beside its own columns they may have `known`, how surely a
-            picture is of one of the classes (else that is `confidence`); `kept`, whether this is
-            above the method's threshold; `covered` and `set_size`, whether its set of classes has
-            the right one, and its size.
+        answers: The answers of `read_answers`. They may have further columns: `known`, a score that
+            grows with the probability of known (else `confidence` is that score); `kept`, whether
+            it is above the method's threshold; `covered` and `set_size`, whether the set of classes
+            includes the correct one, and its size.
         n_tasks: The number of tasks T.
 
     Returns:
-        NaN where a task lacks known pictures, or strangers; or the answers such a column.
+        Figures; NaN where a task lacks known pictures or strangers, or the answers lack a column.
     """
     way, columns = answers["way"], answers.dtype.names or ()
     is_known, is_near, is_far = way >= 0, way == UNKNOWN, way == FAR
@@ -42,30 +44,30 @@ def score_strangers(answers: np.ndarray, n_tasks: int) -> dict[str, Float[np.nda
     def mean(column: str, rows: Bool[np.ndarray, " q"]) -> Float[np.ndarray, " T"]:
         if column not in columns:
             return np.full(n_tasks, np.nan)
-        there = answers[rows]
+        part = answers[rows]
         with np.errstate(invalid="ignore"):
-            total = np.bincount(there["task"], there[column], n_tasks)
-            return np.asarray(total / np.bincount(there["task"], minlength=n_tasks))
+            total = np.bincount(part["task"], part[column], n_tasks)
+            return np.asarray(total / np.bincount(part["task"], minlength=n_tasks))
 
-    surety = answers["known" if "known" in columns else "confidence"]
-    found = (
-        *(_areas(answers["task"], surety, is_known, each, n_tasks) for each in (is_near, is_far)),
-        *(mean("kept", each) for each in (is_known, is_near, is_far)),
+    score = answers["known" if "known" in columns else "confidence"]
+    figures = (
+        *(_areas(answers["task"], score, is_known, kind, n_tasks) for kind in (is_near, is_far)),
+        *(mean("kept", kind) for kind in (is_known, is_near, is_far)),
         *(mean(column, is_known) for column in ("covered", "set_size")),
     )
-    return dict(zip(STRANGER_METRICS, found, strict=True))
+    return dict(zip(STRANGER_METRICS, figures, strict=True))
 
 
 def _areas(
     task: np.ndarray,
-    surety: np.ndarray,
+    score: np.ndarray,
     is_known: Bool[np.ndarray, " q"],
-    is_strange: Bool[np.ndarray, " q"],
+    is_stranger: Bool[np.ndarray, " q"],
     n_tasks: int,
 ) -> Float[np.ndarray, " T"]:
     areas = np.full(n_tasks, np.nan)
-    for number in np.unique(task[is_strange]):
-        is_here = (task == number) & (is_known | is_strange)
-        if (is_known & is_here).any():
-            areas[number] = roc_auc_score(is_known[is_here], surety[is_here])
+    for number in np.unique(task[is_stranger]):
+        is_of_task = (task == number) & (is_known | is_stranger)
+        if (is_known & is_of_task).any():
+            areas[number] = roc_auc_score(is_known[is_of_task], score[is_of_task])
     return areas

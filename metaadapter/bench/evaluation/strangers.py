@@ -1,4 +1,4 @@
-"""Far strangers: pictures of other sets, beside tasks that know nothing of them."""
+"""Far strangers: queries from other sets, whose classes no task has."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from torch.nn.utils.rnn import pad_sequence
 from episodes import EpisodeRows
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 
-# Keeps these draws apart from others of the same seed.
+# Distinguishes these draws from others of the same seed.
 STREAM = 0x666172
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FarStrangers:
-    """Those of T tasks."""
+    """The far strangers of T tasks."""
 
     data: EvaluationSet
-    """The pictures of all stores that they come from."""
+    """The pictures of all their stores."""
     picture_TF: Int[Tensor, "T F"]
-    """Numbers of pictures there; −1 fills up."""
+    """Numbers of pictures in `data`; −1 for padding."""
 
     def split(self, n_tasks: int) -> Iterator[FarStrangers]:
         """The same, `n_tasks` at a time."""
@@ -34,12 +34,12 @@ class FarStrangers:
 
 
 def draw_far(data: EvaluationSet, rows: EpisodeRows, seed: int) -> FarStrangers:
-    """As many as a task has strangers of its own set, or else as it has queries.
+    """As many far strangers as a task has near strangers, or else as it has queries.
 
-    Each store gives as many as the others, or all that it has. The tasks are not changed by it.
+    Each store gives the same number, or all its pictures. The tasks stay as they are.
 
     Args:
-        data: The pictures that may be drawn, as `far_set` gives them.
+        data: The pictures to draw from, as `far_set` gives them.
         rows: The tasks.
         seed: The seed of the draw.
     """
@@ -49,10 +49,11 @@ def draw_far(data: EvaluationSet, rows: EpisodeRows, seed: int) -> FarStrangers:
         first + (data.labels_n[first:end] >= 0).nonzero()[0]
         for first, end in zip([0, *ends[:-1]], ends, strict=True)
     ]
-    found = []
+    drawn = []
     for off_class_O, query_NQ in zip(rows.off_class_TO, rows.query_TNQ, strict=True):
         n_wanted = int((off_class_O >= 0).sum()) or int((query_NQ >= 0).sum())
-        n_each = -(-n_wanted // len(of_stores))
-        drawn = np.concatenate([rng.permutation(pictures)[:n_each] for pictures in of_stores])
-        found.append(torch.from_numpy(rng.permutation(drawn)[:n_wanted]).long())
-    return FarStrangers(data, pad_sequence(found, batch_first=True, padding_value=-1))
+        n_of_store = -(-n_wanted // len(of_stores))
+        parts = [rng.permutation(pictures)[:n_of_store] for pictures in of_stores]
+        pictures = rng.permutation(np.concatenate(parts))[:n_wanted]
+        drawn.append(torch.from_numpy(pictures).long())
+    return FarStrangers(data, pad_sequence(drawn, batch_first=True, padding_value=-1))

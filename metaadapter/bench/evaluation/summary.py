@@ -1,4 +1,4 @@
-"""From tidy rows to means with intervals, to differences paired by draw, and to ranks."""
+"""Summarizes tidy rows: means with intervals, differences paired by draw, and ranks."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ COLUMNS = ("method", "store", "part", "n_shot", "metric", "mean", "half", "n_dra
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with the half-width of its 95 % interval; NaN for a store with a single task."""
+    """A mean with the half-width of its 95 % interval, NaN for a store with a single task."""
 
     mean: float
     half: float
 
     @classmethod
     def over_stores(cls, samples: Sequence[np.ndarray]) -> Estimate:
-        """Mean over stores of the mean over tasks.
+        """The mean over stores of the means over tasks.
 
-        The interval covers which tasks were drawn, not which stores; degrees of freedom by Welch
+        The interval covers the draw of the tasks, not of the stores; degrees of freedom by Welch
         and Satterthwaite (Student's for one store).
         """
         mean = float(np.mean([sample.mean() for sample in samples]))
@@ -46,7 +46,7 @@ class Estimate:
         return f"{self.mean:.1f} ± {self.half:.1f}"
 
     def signed(self) -> str:
-        """The form of a difference."""
+        """The text of a difference, with its sign."""
         return f"{self.mean:+.2f} ± {self.half:.2f}"
 
 
@@ -55,7 +55,7 @@ class Ranks:
     """1 is best; ties share the mean of their ranks.
 
     A block is a set at a number of shots. Blocks of one set are not independent, so p and the
-    critical difference are slightly optimistic.
+    critical difference are slightly too small.
     """
 
     by_set: dict[str, dict[str, float]]
@@ -64,15 +64,15 @@ class Ranks:
     """Method → mean rank over all blocks, the best first."""
     n_blocks: int
     friedman_p: float | None
-    """Of Friedman's test that all methods are alike; None for fewer than three methods."""
+    """Friedman's test of equal methods; None for fewer than three methods."""
     critical_difference: float
-    """Two mean ranks that lie further apart differ by Nemenyi's test, at 5 %."""
+    """Mean ranks that are further apart differ at 5 % by Nemenyi's test."""
 
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of each method, set, part, number of shots and metric, and over the sets.
+    """Means for each method, set, part, number of shots and metric, and over the sets.
 
-    The intervals cover which classes and pictures were drawn, not which sets there are.
+    The intervals cover the draw of classes and pictures, not the choice of the sets.
 
     Returns:
         Columns method, store (a set, or `MEAN`: the mean over sets of their means), part, n_shot,
@@ -82,25 +82,25 @@ def means(rows: pd.DataFrame) -> pd.DataFrame:
     metrics = [name for name in rows if name not in FACTS]
     long = rows.melt([*CELL, "task"], metrics, "metric", "value").dropna(subset="value")
     samples = {
-        key: found["value"].to_numpy(float)
-        for key, found in long.groupby(["method", "part", "n_shot", "metric", "store"], sort=False)
+        key: group["value"].to_numpy(float)
+        for key, group in long.groupby(["method", "part", "n_shot", "metric", "store"], sort=False)
     }
     stores = list(dict.fromkeys(rows["store"]))
-    found = []
+    figures = []
     for (method, part, n_shot, metric, store), values in samples.items():
         of_places = {store: [values]}
-        keys = [(method, part, n_shot, metric, each) for each in stores]
+        keys = [(method, part, n_shot, metric, name) for name in stores]
         if store == stores[-1] and len(stores) > 1 and all(key in samples for key in keys):
             of_places[MEAN] = [samples[key] for key in keys]
         for place, sample in of_places.items():
             estimate = Estimate.over_stores(sample)
             row = (method, place, part, n_shot, metric, estimate.mean, estimate.half)
-            found.append(dict(zip(COLUMNS, (*row, sum(map(len, sample))), strict=True)))
-    return of_records(found)
+            figures.append(dict(zip(COLUMNS, (*row, sum(map(len, sample))), strict=True)))
+    return of_records(figures)
 
 
 def differences(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Each method less the reference, draw by draw; columns as those of `means`."""
+    """Each method less the reference, draw by draw, in the columns of `means`."""
     is_reference = rows["method"] == reference
     paired = rows[~is_reference].merge(rows[is_reference], on=DRAW, suffixes=("", "_reference"))
     metrics = [name for name in rows if name not in FACTS]
@@ -108,21 +108,21 @@ def differences(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
     return means(paired[list(FACTS)].assign(**less))
 
 
-def of_records(found: list[dict[str, Any]]) -> pd.DataFrame:
-    """Figures as a table."""
-    return table({name: [each[name] for each in found] for name in COLUMNS})
+def of_records(figures: list[dict[str, Any]]) -> pd.DataFrame:
+    """The table of figures in their JSON form."""
+    return table({name: [record[name] for record in figures] for name in COLUMNS})
 
 
 def records(figures: pd.DataFrame) -> list[dict[str, Any]]:
-    """The JSON form; an interval of a single draw is null."""
+    """The JSON form of figures; an interval of a single draw is null."""
     plain: Any = figures.astype(object).where(figures.notna(), None)
     return list(plain.to_dict("records"))
 
 
 def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ranks | None:
-    """Rank by mean accuracy in each block that has all methods; None where there is no choice.
+    """Ranks by mean accuracy in each block with all methods; None for fewer than two methods.
 
-    Ties keep the order of the methods. One that has no figure in this part is left out.
+    Ties keep the order of the methods. Methods without a figure in this part are left out.
     """
     wanted = (figures["metric"] == "accuracy") & (figures["part"] == part)
     of_sets = figures[wanted & (figures["store"] != MEAN)]

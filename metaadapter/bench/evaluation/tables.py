@@ -1,4 +1,4 @@
-"""Tidy tables of an evaluation, as values of pandas and as files of CSV and Parquet."""
+"""Tidy tables of an evaluation, in pandas and in files of CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POOL = ("n_pool", "pool_evenness")
 FACTS = (*CELL, "task", "n_way", "n_query", *POOL)
 TASK_COLUMNS = (*FACTS, *METRICS, *COSTS)
 
-# A file name of undecodable bytes comes back as the same bytes: Arrow's texts cannot hold it.
+# Arrow's texts cannot hold a file name of undecodable bytes, which must not change.
 TEXT = pd.StringDtype("python")
 KINDS = {
     **dict.fromkeys(("method", "store", "part", "metric", "measure", "class"), TEXT),
@@ -38,8 +38,8 @@ KINDS = {
     **dict.fromkeys(("support", "count", "bin", "n", "n_draws", "way", "shot", "picture"), "Int64"),
     **dict.fromkeys(("n_pool", "after", "n_classes", "n_bytes"), "Int64"),
 }
-"""Column → its kind; all others hold numbers, NaN where there is none."""
-# Of the columns that come last in a table; in all others a line without it was cut off.
+"""Column → its kind; all other columns hold numbers or NaN."""
+# Last columns of a table that may be empty; an empty other one means an incomplete line.
 MAY_BE_EMPTY = ("group", "trained_parameters")
 CHUNK = 2**18
 
@@ -47,14 +47,14 @@ CHUNK = 2**18
 def all_tables(
     results: Iterable[CellResult], sets: Mapping[str, EvaluationSet]
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables by the names of their files.
+    """Name of a file → its table.
 
-    - `rows`: the figures of each task; where base and new classes were judged, further rows have
-      the harmonic mean of both accuracies.
+    - `rows`: the figures of each task. With base and new classes, further rows have the harmonic
+      mean of both accuracies.
     - `classes`: precision, recall and number of queries of each class, over the tasks of a seed;
-      empty where there is none.
-    - `confusion`: how often a class was predicted to be another, or itself, over all seeds; counts
-      of 0 are left out.
+      empty where undefined.
+    - `confusion`: the number of queries of one class that were predicted to be of another or of the
+      same class, over all seeds; without counts of 0.
     - `bins`: mean confidence and fraction of correct answers by bin of confidence, over all seeds.
     - `mistakes`: the most confident wrong answers of each seed, the worst first.
     """
@@ -75,38 +75,39 @@ def all_tables(
 def _gathered(
     results: Iterable[CellResult], name: str, sets: Mapping[str, EvaluationSet]
 ) -> pd.DataFrame:
-    """A table of all cells, with names in place of the numbers of classes and pictures."""
+    """A table of all cells, with names instead of the numbers of classes and pictures."""
     columns: defaultdict[str, list[Any]] = defaultdict(list)
     for result in results:
-        found, data = result.tables[name], sets[result.cell.store]
+        of_cell, data = result.tables[name], sets[result.cell.store]
         for key, value in result.cell._asdict().items():
-            columns[key] += [value] * len(found["part"])
-        for key, values in found.items():
+            columns[key] += [value] * len(of_cell["part"])
+        for key, values in of_cell.items():
             is_class = key in ("true", "predicted")
             columns[key] += [data.classes[number] for number in values] if is_class else values
-        for picture in found.get("picture", ()):
+        for picture in of_cell.get("picture", ()):
             columns["path"].append(data.paths_n[picture])
             columns["sha256"].append(data.contents_n[picture])
     return table({"path": [], "sha256": []} | columns if name == "mistakes" else columns)
 
 
 def _rows(rows: pd.DataFrame) -> pd.DataFrame:
-    own = [name for name in rows if name not in TASK_COLUMNS]
-    rows = rows[[*TASK_COLUMNS[: -len(COSTS)], *own, *COSTS]]
-    of_part = {part: found.reset_index(drop=True) for part, found in rows.groupby("part")}
+    own_metrics = [name for name in rows if name not in TASK_COLUMNS]
+    rows = rows[[*TASK_COLUMNS[: -len(COSTS)], *own_metrics, *COSTS]]
+    of_part = {part: group.reset_index(drop=True) for part, group in rows.groupby("part")}
     if "new" not in of_part:
         return rows
     base, new = of_part["base"], of_part["new"]
-    one, other = base["accuracy"], new["accuracy"]
+    base_accuracy, new_accuracy = base["accuracy"], new["accuracy"]
     harmonic = base[[*CELL, "task", *POOL]]
     harmonic = harmonic.assign(part=table({"part": ["harmonic"] * len(base)})["part"])
     harmonic["n_query"] = base["n_query"] + new["n_query"]
-    harmonic["accuracy"] = (2 * one * other / (one + other)).fillna(0.0)
+    total = base_accuracy + new_accuracy
+    harmonic["accuracy"] = (2 * base_accuracy * new_accuracy / total).fillna(0.0)
     return pd.concat([rows, harmonic], ignore_index=True)
 
 
 def _classes(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Cells keep their order; classes of a cell stand in that of their names."""
+    """Cells keep their order; the classes of a cell are sorted by name."""
     pairs = pairs.assign(
         cell=pairs.groupby(CELL, sort=False).ngroup(),
         right=pairs["count"].where(pairs["true"] == pairs["predicted"], 0),
@@ -123,8 +124,8 @@ def _classes(pairs: pd.DataFrame) -> pd.DataFrame:
         "recall": true["right"] / true["count"],
         "support": true["count"],
     }
-    found = pd.DataFrame(columns).reset_index().drop(columns="cell")
-    return found.assign(support=found["support"].fillna(0).astype("Int64"))
+    classes = pd.DataFrame(columns).reset_index().drop(columns="cell")
+    return classes.assign(support=classes["support"].fillna(0).astype("Int64"))
 
 
 def _added(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
@@ -136,17 +137,17 @@ def _added(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
 def draw_table(
     draws: Iterable[tuple[EvaluationSet, int, EpisodeRows, FarStrangers | None]],
 ) -> pd.DataFrame:
-    """A row for each picture of each task of a set and seed: k shots are those with `shot` ≤ k.
+    """A row for each picture of each task of a set and seed.
 
-    Queries are the same at every number of shots, and stand there once.
+    k shots are the rows with `shot` ≤ k. Queries are the same at every number of shots.
     """
-    found = []
-    for own, seed, rows, far in draws:
+    parts = []
+    for task_set, seed, rows, far in draws:
         roles = [
-            ("support", own, rows.support_TNK.numpy()),
-            ("query", own, rows.query_TNQ.numpy()),
-            ("unknown", own, rows.off_class_TO.numpy()[:, None]),
-            ("pool", own, rows.pool_TU.numpy()[:, None]),
+            ("support", task_set, rows.support_TNK.numpy()),
+            ("query", task_set, rows.query_TNQ.numpy()),
+            ("unknown", task_set, rows.off_class_TO.numpy()[:, None]),
+            ("pool", task_set, rows.pool_TU.numpy()[:, None]),
         ]
         if far is not None:
             roles.append(("far", far.data, far.picture_TF.numpy()[:, None]))
@@ -154,7 +155,7 @@ def draw_table(
             task, way, step = (places >= 0).nonzero()
             picture = places[task, way, step]
             columns = {
-                "store": [own.name] * len(picture),
+                "store": [task_set.name] * len(picture),
                 "seed": [seed] * len(picture),
                 "task": task,
                 "way": way if role in ("support", "query") else np.full_like(way, -1),
@@ -166,22 +167,21 @@ def draw_table(
                 "sha256": data.contents_n[picture],
                 "group": data.groups_n[picture],
             }
-            found.append(table(columns))
-    return pd.concat(found, ignore_index=True)
+            parts.append(table(columns))
+    return pd.concat(parts, ignore_index=True)
 
 
 def table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
-    """Columns, each of its kind."""
+    """A table of columns, each of its kind."""
     return pd.DataFrame(
         {name: pd.Series(values, dtype=_kind(name)) for name, values in columns.items()}
     )
 
 
 def table_files(tables: Mapping[str, pd.DataFrame], *, raw: bool = False) -> dict[str, Content]:
-    """Name of a file → its content: CSV of each table, and Parquet of the rows if pyarrow is there.
+    """Name of a file → its content: CSV of each table, and Parquet of the rows with pyarrow.
 
-    The table of the draws, which are many, is compressed. Texts stand in CSV as `in_csv` writes
-    them, or raw.
+    The large table of the draws is compressed. CSV has texts as `in_csv` writes them, or raw.
     """
     files = {
         f"{name}.csv": csv_content(rows, raw=raw)
@@ -199,7 +199,7 @@ def table_files(tables: Mapping[str, pd.DataFrame], *, raw: bool = False) -> dic
 
 
 def _of_utf8(rows: pd.DataFrame) -> pd.DataFrame:
-    r"""Names with undecodable bytes in the form `\xe9`, for Parquet has no others."""
+    r"""Write undecodable bytes as `\xe9`, because Parquet has texts of UTF-8 only."""
     texts = [name for name in rows if _kind(name) == TEXT]
     return rows.assign(**{name: rows[name].map(_legible).astype(TEXT) for name in texts})
 
@@ -218,15 +218,20 @@ def csv_content(rows: pd.DataFrame, *, raw: bool = False, packed: bool = False) 
         index=False,
         errors="surrogateescape",
         compression=compression,
-        # With another one a text that has a carriage return would not be quoted.
+        # With another line end, a text with a carriage return would not be quoted.
         lineterminator="\r\n",
     )
 
 
 def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.DataFrame:
-    """Read one of the `table_files`: of the CSV file, the rows with the wanted values of columns.
+    """Read the rows of a CSV file of `table_files` that have wanted values.
 
-    A table of all confusions of a thousand classes is not for the memory. A raw one was written so.
+    The file is read in parts, because all confusions of a thousand classes do not fit into memory.
+
+    Args:
+        path: The file.
+        raw: Whether it was written raw.
+        wanted: Column → the wanted values.
 
     Raises:
         DataError: There is no such table, or it is damaged.
@@ -234,7 +239,7 @@ def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.
     try:
         names = pd.read_csv(regular(path), nrows=0, encoding_errors="surrogateescape").columns
         last = [name for name in names[-1:] if name not in MAY_BE_EMPTY]
-        found = []
+        parts = []
         with pd.read_csv(
             path,
             encoding_errors="surrogateescape",
@@ -246,16 +251,16 @@ def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.
         ) as chunks:
             for chunk in chunks:
                 if chunk[last].isna().any(axis=None) or not isinstance(chunk.index, pd.RangeIndex):
-                    raise ValueError("a line has another number of columns than the first one")
+                    raise ValueError("a line has not as many columns as the first one")
                 for name, values in wanted.items():
-                    there = [value if raw else in_csv(value) for value in values]
-                    chunk = chunk[chunk[name].isin(there)]
-                found.append(chunk if raw else _with_texts(chunk, from_csv))
-        return pd.concat(found, ignore_index=True)
+                    written = [value if raw else in_csv(value) for value in values]
+                    chunk = chunk[chunk[name].isin(written)]
+                parts.append(chunk if raw else _with_texts(chunk, from_csv))
+        return pd.concat(parts, ignore_index=True)
     except (OSError, ValueError) as error:
         raise DataError(
-            f"cannot read the table {path}: {error}; the command `metaadapter evaluate` of its "
-            "folder, given again, writes it anew"
+            f"cannot read the table {path}: {error}; repeat the command `metaadapter evaluate` of "
+            "its folder, which writes it again"
         ) from error
 
 
@@ -263,7 +268,7 @@ def _with_texts(rows: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFram
     texts = {}
     for name in rows:
         if _kind(name) == TEXT:
-            changed = {text: change(text) for text in set(rows[name])}  # few of many are distinct
+            changed = {text: change(text) for text in set(rows[name])}  # few distinct values
             texts[name] = pd.Series([changed[text] for text in rows[name]], rows.index, TEXT)
     return rows.assign(**texts)
 

@@ -1,1 +1,1 @@
-"""Sequences of tasks, learned one after the other: evaluation and report."""
+"""Continual learners on sequences of tasks: evaluation and report."""

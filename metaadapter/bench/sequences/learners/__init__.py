@@ -1,1 +1,1 @@
-"""Learners of task after task."""
+"""Continual learners, which learn one task after the other."""

@@ -16,14 +16,14 @@ from metaadapter.bench.sequences.learners.questions import Questions
 
 @final
 class FineTuning(Learner[AdapterWeights | None]):
-    """Trains the bottleneck of the peer CLIP-Adapter further, with its settings, on each new task.
+    """Continues to train the bottleneck of the peer CLIP-Adapter on each new task.
 
-    Nothing keeps it from forgetting, and nothing is kept but the bottleneck. Classes are told apart
-    by their texts, so it answers for tasks that are not learned yet, too.
+    Its settings are those of the peer. It keeps the bottleneck alone, and nothing prevents
+    forgetting. It compares pictures with texts, so it also answers for tasks not learned yet.
     """
 
     def start(self) -> None:
-        """Zero-shot CLIP."""
+        """No bottleneck: zero-shot CLIP."""
         return
 
     def learn(self, state: AdapterWeights | None, support: Support, task: int) -> AdapterWeights:
@@ -38,5 +38,5 @@ class FineTuning(Learner[AdapterWeights | None]):
         return Questions(rows_QD, questions.texts, questions.logit_scale).zero_shot_QC
 
     def n_bytes(self, state: AdapterWeights | None) -> int:
-        """The bytes of the bottleneck, which is all that is kept."""
+        """The size of the bottleneck."""
         return 0 if state is None else kept_bytes(state.visual)

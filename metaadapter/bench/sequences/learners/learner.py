@@ -1,4 +1,4 @@
-"""What a continual learner is: a state that grows by one task after the other, and answers."""
+"""The interface of a continual learner: a state that grows task by task, and answers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from metaadapter.bench.sequences.learners.questions import Questions
 
 State = TypeVar("State")
 NUMBER = 4
-"""Bytes of a number that is kept: single precision, whatever it is calculated in."""
+"""Bytes of a kept number: single precision, whatever the precision of the calculation."""
 
 
 class Learner(ABC, Generic[State]):
-    """Learns task after task; its state is a value that no later task changes.
+    """Learns one task after the other; a state is a value that no later task changes.
 
-    A learner of one's own is a subclass that is made without arguments; it holds settings alone.
+    A user's learner is a subclass that is created without arguments and holds only settings.
     """
 
     sees_every_task: bool = False
-    """Whether it has learned all tasks before it is first asked: a ceiling to the others."""
+    """Whether it learns all tasks before its first answer: an upper bound for the others."""
 
     @abstractmethod
     def start(self) -> State:
@@ -33,27 +33,27 @@ class Learner(ABC, Generic[State]):
 
     @abstractmethod
     def learn(self, state: State, support: Support, task: int) -> State:
-        """The state with one task more; the one given stays as it is.
+        """The state after one more task; the given state stays as it is.
 
         Args:
-            state: After the tasks so far.
-            support: The labelled pictures and texts of the task: the one task of the support.
-            task: Its number, 0 for the first one.
+            state: The state after the tasks so far.
+            support: The support of this one task.
+            task: The number of the task, from 0.
         """
 
     @abstractmethod
     def answer(self, state: State, questions: Questions) -> Float[Tensor, "Q C"]:
-        """Scores of each class asked about: the largest is the answer."""
+        """Scores of each possible class; the largest score is the answer."""
 
     def n_bytes(self, state: State) -> int:
-        """The bytes kept between tasks, without the texts, which all learners get."""
+        """Bytes that are kept from task to task, without texts, which all learners get."""
         return kept_bytes(state)
 
 
 def kept_bytes(state: Any) -> int:
-    """`NUMBER` bytes for each number of a state's tensors; of supports the pictures alone count.
+    """`NUMBER` bytes for each number in a state's tensors; of supports only the pictures count.
 
-    A state is made of tensors, numbers, mappings, sequences and dataclasses.
+    A state consists of tensors, numbers, mappings, sequences and dataclasses.
     """
     if isinstance(state, Support):
         return int(state.present_TNK.sum()) * state.text_TND.shape[-1] * NUMBER

@@ -1,4 +1,4 @@
-"""The nearest class mean: one vector a class, and the oldest continual learner there is."""
+"""The nearest class mean: one vector for each class, the oldest continual learner."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Means = dict[int, Float[Tensor, "_ D"]]
 
 @final
 class NearestMean(Learner[Means]):
-    """A picture is of the class whose mean picture is nearest, by the Euclidean distance.
+    """Answers with the class whose mean picture is nearest, by the Euclidean distance.
 
-    As in iCaRL (Rebuffi et al., CVPR 2017) without its training; zero-shot CLIP answers for tasks
-    that are not learned, as `gated` has it.
+    As in iCaRL (Rebuffi et al., CVPR 2017) without its training. Zero-shot CLIP answers for tasks
+    that are not learned (`gated`).
     """
 
     def start(self) -> Means:
@@ -33,8 +33,8 @@ class NearestMean(Learner[Means]):
         return {**state, task: support.means_TND[0]}
 
     def answer(self, state: Means, questions: Questions) -> Float[Tensor, "Q C"]:
-        """Scores x · μ_c − ‖μ_c‖² / 2, in which the distances ‖x − μ_c‖ differ."""
-        known = [state[task] for task in questions.tasks if task in state]
-        means_LD = torch.cat([questions.rows_QD[:0], *known])
+        """Scores x · μ_c − ‖μ_c‖² / 2, which order classes as the distances ‖x − μ_c‖ do."""
+        means = [state[task] for task in questions.tasks if task in state]
+        means_LD = torch.cat([questions.rows_QD[:0], *means])
         scores_QL = questions.rows_QD @ means_LD.mT - 0.5 * means_LD.square().sum(-1)
         return gated(scores_QL, state, questions)

@@ -1,4 +1,4 @@
-"""Any few-shot method on all pictures so far, fitted anew with each task; and on all at once."""
+"""Any few-shot method, fitted again to the pictures of all tasks with each new task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metaadapter.bench.sequences.learners.learner import Learner
 from metaadapter.bench.sequences.learners.questions import Questions, gated, merged
 
 Fit = Callable[[Support], AdapterWeights]
-"""A few-shot method: the supports of tasks in, their adapters with a leading task axis out."""
+"""A few-shot method: the supports of tasks → their adapters, with a leading task axis."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,18 @@ class Pictures:
 
     @cached_property
     def adapter(self) -> AdapterWeights:
-        """The adapter of all their classes, task by task; fitted when it is first asked for."""
+        """The adapter of all their classes, task by task; fitted at first use."""
         return self.fit(merged(self.supports.values())).map(Tensor.detach).task(0)
 
 
 @final
 class PooledFit(Learner[Pictures]):
-    """Keeps all pictures, and makes one adapter of all classes anew with each task.
+    """Keeps all pictures, and fits one adapter of all classes with each new task.
 
     Args:
         fit: The few-shot method.
-        sees_every_task: Whether it has the pictures of all tasks from the start: the joint fit,
-            which learners are held against that see one task at a time.
+        sees_every_task: Whether it has the pictures of all tasks from the start: the joint fit, an
+            upper bound for learners that see one task at a time.
     """
 
     def __init__(self, fit: Fit, *, sees_every_task: bool = False) -> None:
@@ -56,12 +56,12 @@ class PooledFit(Learner[Pictures]):
         return Pictures({**state.supports, task: support}, self._fit)
 
     def answer(self, state: Pictures, questions: Questions) -> Float[Tensor, "Q C"]:
-        """Logits of the one adapter; classes that are not learned are as `gated` has them."""
-        known = [task for task in questions.tasks if task in state.supports]
-        if not known:
+        """Logits of the adapter; `gated` adds the classes that are not learned."""
+        learned = [task for task in questions.tasks if task in state.supports]
+        if not learned:
             return questions.zero_shot_QC
         logits_QA = classify(questions.rows_QD, state.adapter)
         ways = [support.n_way for support in state.supports.values()]
         of_task = dict(zip(state.supports, torch.split(logits_QA, ways, dim=-1), strict=True))
-        scores_QL = torch.cat([of_task[task] for task in known], dim=-1)
+        scores_QL = torch.cat([of_task[task] for task in learned], dim=-1)
         return gated(scores_QL, state.supports, questions)

@@ -1,4 +1,4 @@
-"""The queries of a continual learner: pictures, and the tasks whose classes they may show."""
+"""The queries of a continual learner, and the tasks whose classes are possible answers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from metaadapter.adapter.support import Support
 class Questions:
     """Q pictures to classify among the C classes of some tasks.
 
-    The columns of scores are the classes of the first of these tasks in their order, then those of
-    the second, and so on. Some tasks may not be learned yet: of their classes only the texts are
-    known.
+    The columns of an answer are the classes of the first of these tasks in their order, then those
+    of the second, and so on. Some tasks may not be learned yet; their classes have texts alone.
     """
 
     rows_QD: Float[Tensor, "Q D"]
-    """Unit rows of the pictures; each is classified by itself."""
+    """Unit rows of the pictures; the answer about one must not depend on the others."""
     texts: dict[int, Float[Tensor, "_ D"]]
     """Task → unit rows of the texts of its classes."""
     logit_scale: float
@@ -35,7 +34,7 @@ class Questions:
 
     @property
     def zero_shot_QC(self) -> Float[Tensor, "Q C"]:
-        """The logits of zero-shot CLIP, by the texts alone."""
+        """CLIP's own logits, from the texts alone."""
         return self.logit_scale * self.rows_QD @ torch.cat(list(self.texts.values())).mT
 
     def is_of(self, tasks: Collection[int]) -> Bool[Tensor, " C"]:
@@ -48,19 +47,19 @@ class Questions:
 def gated(
     scores_QL: Float[Tensor, "Q L"], learned: Collection[int], questions: Questions
 ) -> Float[Tensor, "Q C"]:
-    """Return scores of all candidate classes, by a head for the classes of learned tasks.
+    """Extend the answers of a head from the classes of learned tasks to all possible classes.
 
-    Zero-shot CLIP is the gate, as in RAIL (Xu et al., NeurIPS 2024, section 4): if its best class
-    is of a learned task, the head predicts, else the texts do.
+    Zero-shot CLIP decides, as in RAIL (Xu et al., NeurIPS 2024, section 4): if its best class is of
+    a learned task, the head answers, else zero-shot CLIP. If all tasks are learned, this is the
+    head's own answer; if none is learned, it is that of zero-shot CLIP.
 
     Args:
-        scores_QL: The head's scores of the L candidate classes of learned tasks, in the order of
-            the columns.
-        learned: The learned tasks, whether their classes are candidates or not.
-        questions: The pictures and their candidates.
+        scores_QL: Scores of the L classes of the learned tasks, in the order of the questions.
+        learned: The learned tasks, possible or not.
+        questions: The queries and the possible tasks.
 
     Returns:
-        The scores, −∞ for classes that the gate rules out.
+        Scores, −∞ for excluded classes.
     """
     zero_shot_QC = questions.zero_shot_QC
     is_learned_C = questions.is_of(learned)
@@ -77,18 +76,18 @@ def shared(
     learned: Collection[int],
     questions: Questions,
 ) -> Float[Tensor, "Q C"]:
-    """Return log-probabilities of all candidate classes, with known as "of a learned task".
+    """Log-probabilities of all possible classes, by the probability of a learned task.
 
-    P(c | x) is P(known | x) P(c | x, known) for learned classes, and (1 − P(known | x)) times the
-    probability by zero-shot CLIP among the others. If all tasks are learned, P(known | x) is 1.
+    P(c | x) = P(known | x) P(c | x, known) for learned classes; for the others it is 1 − P(known |
+    x) times zero-shot CLIP's probability among them. If all tasks are learned, P(known | x) is 1.
 
     Args:
-        log_QL: log P(c | x, known) of the L candidate classes of learned tasks, in the order of the
-            columns.
+        log_QL: log P(c | x, known) of the L classes of the learned tasks, in the order of the
+            questions.
         log_known_Q: log P(known | x).
         log_other_Q: log(1 − P(known | x)).
-        learned: The learned tasks, whether their classes are candidates or not.
-        questions: The pictures and their candidates.
+        learned: The learned tasks, possible or not.
+        questions: The queries and the possible tasks.
     """
     is_learned_C = questions.is_of(learned)
     if is_learned_C.all():
@@ -102,9 +101,9 @@ def shared(
 
 
 def merged(supports: Collection[Support]) -> Support:
-    """Return one support of the classes of several supports, each of one task, in their order.
+    """Join the supports of several tasks into one support of all their classes, in their order.
 
-    Blocks and temperature are those of the first, because all have one encoder.
+    Blocks and temperature are those of the first support, because all are of one encoder.
     """
     parts = [support.labelled_rows() for support in supports]
     first_ways = torch.tensor([0, *(support.n_way for support in supports)]).cumsum(0)
@@ -113,7 +112,7 @@ def merged(supports: Collection[Support]) -> Support:
     scale_T = first.logit_scale_T
     return Support.of_rows(
         torch.cat(rows),
-        torch.cat([own + start for own, start in zip(labels, first_ways, strict=False)]),
+        torch.cat([ways + start for ways, start in zip(labels, first_ways, strict=False)]),
         torch.cat([support.text_TND[0] for support in supports]),
         logit_scale=None if scale_T is None else float(scale_T[0]),
         blocks=first.blocks,

@@ -20,8 +20,8 @@ from metaadapter.bench.sequences.learners.random_ridge import (
 )
 
 Form = Literal["primal", "dual"]
-# The authors' settings: hidden numbers and λ of the primal form, γ and λ of the dual one, and the
-# part of the answer that is the regression's.
+# The authors' settings: hidden numbers and λ of the primal form, γ and λ of the dual form, and the
+# weight of the regression in the answer.
 N_HIDDEN = 15_000
 GAMMA = 0.1
 RIDGE: dict[Form, float] = {"primal": 0.1, "dual": 1e-3}
@@ -30,15 +30,14 @@ FUSION = 0.9
 
 @final
 class RAIL(Learner[RidgeState]):
-    """One-hot classes by ridge regression; as all tasks share it, it is the solution on all data.
+    """Ridge regression of one-hot classes; one solution for the pictures of all tasks.
 
     Primal: h W, h = max(0, x P) with P uniform in ±1/√D, W = (Σ h hᵀ + λ I)⁻¹ Σ h yᵀ, which the
     authors update recursively: R ← R − R Hᵀ (I + H R Hᵀ)⁻¹ H R, W ← W + R Hᵀ (Y − H W). Dual:
-    k(x, X) (K + λ I)⁻¹ Y with k(x, x') = exp(−γ ‖x − x'‖²). How zero-shot CLIP has a part in the
-    answer, `fused` tells.
+    k(x, X) (K + λ I)⁻¹ Y with k(x, x') = exp(−γ ‖x − x'‖²). `fused` adds zero-shot CLIP.
 
     Args:
-        form: The primal one keeps matrices, the dual one all pictures.
+        form: The primal form keeps matrices, the dual form all pictures.
         n_hidden: M of the primal form.
     """
 
@@ -63,8 +62,8 @@ class RAIL(Learner[RidgeState]):
 
     def answer(self, state: RidgeState, questions: Questions) -> Float[Tensor, "Q C"]:
         """Scores of the regression, fused with zero-shot CLIP."""
-        known = [state.heads[task] for task in questions.tasks if task in state.heads]
-        if not known:
+        heads = [state.heads[task] for task in questions.tasks if task in state.heads]
+        if not heads:
             return questions.zero_shot_QC
         rows_QD = questions.rows_QD
         if self._form == "dual":
@@ -72,33 +71,33 @@ class RAIL(Learner[RidgeState]):
             features = _affinity(rows_QD, seen_nD.to(rows_QD))
         else:
             features = hidden_rows(rows_QD, self._n_hidden, "uniform")
-        return fused(features @ torch.cat(known, dim=-1).to(features), state, questions)
+        return fused(features @ torch.cat(heads, dim=-1).to(features), state, questions)
 
     def n_bytes(self, state: RidgeState) -> int:
-        """Primal: R (M × M) and W (M × C). Dual: the pictures, and a number a picture and class."""
+        """Primal: R (M × M) and W (M × C). Dual: the pictures, and n × C coefficients."""
         heads = state.heads.values()
         n_classes = sum(head.shape[-1] for head in heads)
         if self._form == "primal":
             return self._n_hidden * (self._n_hidden + n_classes) * NUMBER
         n = sum(int(support.present_TNK.sum()) for support in state.supports.values())
-        width = next((s.text_TND.shape[-1] for s in state.supports.values()), 0)
+        width = next((support.text_TND.shape[-1] for support in state.supports.values()), 0)
         return n * (width + n_classes) * NUMBER
 
 
 def fused(
     scores_QL: Float[Tensor, "Q L"], state: RidgeState, questions: Questions
 ) -> Float[Tensor, "Q C"]:
-    """(1 − β) p + β r, p zero-shot CLIP's probabilities and r the regression, 0 where it has none.
+    """(1 − β) p + β r if the best class of p is of a learned task, else p.
 
-    So where the best class of p is of a learned task, and p alone elsewhere.
+    p are the probabilities of zero-shot CLIP; r is the regression, 0 for classes not learned.
     """
     zero_shot_QC = questions.zero_shot_QC.softmax(-1)
     is_learned_C = questions.is_of(state.supports)
     regression_QC = torch.zeros_like(zero_shot_QC)
     regression_QC[:, is_learned_C] = scores_QL.to(zero_shot_QC)
     is_fused_Q1 = is_learned_C[zero_shot_QC.argmax(-1)][:, None]
-    both_QC = (1 - FUSION) * zero_shot_QC + FUSION * regression_QC
-    return torch.where(is_fused_Q1, both_QC, zero_shot_QC)
+    fused_QC = (1 - FUSION) * zero_shot_QC + FUSION * regression_QC
+    return torch.where(is_fused_Q1, fused_QC, zero_shot_QC)
 
 
 def _affinity(one_nD: Float[Tensor, "n D"], other_mD: Float[Tensor, "m D"]) -> Float[Tensor, "n m"]:

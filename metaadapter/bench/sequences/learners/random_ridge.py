@@ -1,4 +1,4 @@
-"""Ridge regression behind a random layer, learned task by task: what RanPAC and RAIL share."""
+"""Ridge regression behind a random layer, shared by RanPAC and RAIL."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 
 Start = Literal["normal", "uniform"]
-"""How the random layer is drawn: N(0, 1), or uniformly in ±1/√D as `torch.nn.Linear` starts."""
+"""The distribution of the random layer: N(0, 1), or uniform in ±1/√D as in `torch.nn.Linear`."""
 SEED = 0
 
 
 def hidden_rows(rows_nD: Float[Tensor, "n D"], n_hidden: int, start: Start) -> Float[Tensor, "n M"]:
-    """Rows behind the random layer, max(0, x W); W depends on D, M and how it is drawn alone."""
+    """Rows behind the random layer, max(0, x W); W depends on D, M and its distribution alone."""
     layer_DM = _random_layer(rows_nD.shape[-1], n_hidden, start).to(rows_nD)
     return (rows_nD @ layer_DM).relu()
 
 
-# Two learners of one evaluation; one of width 3008 and 15,000 hidden numbers has 180 MB.
+# For two learners of one evaluation; a layer of 3008 × 15,000 numbers takes 180 MB.
 @lru_cache(maxsize=2)
 def _random_layer(width: int, n_hidden: int, start: Start) -> Float[Tensor, "D M"]:
     draw = torch.Generator().manual_seed(SEED)
@@ -37,7 +37,7 @@ def _random_layer(width: int, n_hidden: int, start: Start) -> Float[Tensor, "D M
 def one_hot_rows(
     supports: Mapping[int, Support],
 ) -> tuple[Float[Tensor, "n D"], Float[Tensor, "n C"]]:
-    """The pictures of some tasks in float64, and their one-hot classes, task by task."""
+    """The pictures of the tasks in float64, and their one-hot classes, task by task."""
     parts = [support.labelled_rows() for support in supports.values()]
     blocks = [
         torch.nn.functional.one_hot(labels, support.n_way).double()
@@ -49,11 +49,11 @@ def one_hot_rows(
 def ridge_through_products(
     products_nn: Float[Tensor, "n n"], targets_nC: Float[Tensor, "n C"], ridge: float
 ) -> Float[Tensor, "n C"]:
-    """Coefficients (K + λ I)⁻¹ Y of the pictures: with K = H Hᵀ, Hᵀ times them is the solution.
+    """Coefficients (K + λ I)⁻¹ Y of the pictures; with K = H Hᵀ, Hᵀ times them is the solution.
 
     Hᵀ (H Hᵀ + λ I)⁻¹ Y = (Hᵀ H + λ I)⁻¹ Hᵀ Y. There are far fewer pictures than hidden numbers, so
-    the left side costs little where the right one, which the papers accumulate, has matrices of M².
-    Through eigenvalues, for a tiny λ must not fail by rounding.
+    the left side is cheap, while the right side, which the papers accumulate, has M² numbers.
+    Eigenvalues make a tiny λ safe from rounding.
     """
     values_n, vectors_nn = torch.linalg.eigh(products_nn)
     along_nC = (vectors_nn.mT @ targets_nC) / (values_n.clamp(min=0) + ridge)[:, None]
@@ -70,8 +70,8 @@ def split_by_task(
 
 @dataclass(frozen=True, slots=True)
 class RidgeState:
-    """Pictures so far, and by task the head that they give."""
+    """The pictures so far, and the head of each task."""
 
     supports: dict[int, Support]
     heads: dict[int, Float[Tensor, "x _"]]
-    """Task → coefficients of its classes: of hidden numbers, or of the pictures' kernel."""
+    """Task → coefficients of its classes, for hidden numbers or for the kernel of the pictures."""

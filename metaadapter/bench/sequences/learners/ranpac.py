@@ -19,7 +19,7 @@ from metaadapter.bench.sequences.learners.random_ridge import (
     split_by_task,
 )
 
-# The authors' number of hidden features, candidates of λ and part of a task that fits them.
+# The authors' number of hidden features, candidates of λ, and fraction of a task for the fit.
 N_HIDDEN = 10_000
 RIDGES = tuple(10.0**power for power in range(-8, 9))
 FITTED_PART = 0.8
@@ -31,13 +31,13 @@ class RanPAC(Learner[RidgeState]):
     """Scores h W with h = max(0, x P), P ~ N(0, 1), and W = (G + λ I)⁻¹ Q.
 
     G = Σ h hᵀ and Q = Σ h yᵀ are sums over the pictures of all tasks so far. λ is the power of ten
-    from 10⁻⁸ to 10⁸ with which four fifths of the newest task's pictures, in random order, predict
-    the others best (mean squared error): so W depends a little on which task came last. The
-    authors' first-session training of the encoder has no part here, as features are frozen.
+    from 10⁻⁸ to 10⁸ with which a random four fifths of the newest task's pictures predict the
+    others best (mean squared error), so W depends a little on the last task. Because features are
+    frozen, the authors' first-session training of the encoder is left out.
 
     Args:
         n_hidden: M, the number of random features.
-        ridge: λ; chosen by the rule above if not given.
+        ridge: λ; None for the rule above.
     """
 
     def __init__(self, n_hidden: int = N_HIDDEN, ridge: float | None = None) -> None:
@@ -55,34 +55,34 @@ class RanPAC(Learner[RidgeState]):
         products_nn = hidden_nM @ hidden_nM.mT
         ridge = self._ridge
         if ridge is None:
-            n_own = int(support.present_TNK.sum())
-            ridge = _best_ridge(products_nn[-n_own:, -n_own:], targets_nC[-n_own:])
+            n = int(support.present_TNK.sum())
+            ridge = _best_ridge(products_nn[-n:, -n:], targets_nC[-n:])
         weights_MC = hidden_nM.mT @ ridge_through_products(products_nn, targets_nC, ridge)
         return RidgeState(supports, split_by_task(weights_MC, supports))
 
     def answer(self, state: RidgeState, questions: Questions) -> Float[Tensor, "Q C"]:
-        """Scores h W; classes that are not learned are as `gated` has them."""
-        known = [state.heads[task] for task in questions.tasks if task in state.heads]
-        if not known:
+        """Scores h W; `gated` adds the classes that are not learned."""
+        heads = [state.heads[task] for task in questions.tasks if task in state.heads]
+        if not heads:
             return questions.zero_shot_QC
         hidden_QM = hidden_rows(questions.rows_QD, self._n_hidden, "normal")
-        scores_QL = hidden_QM @ torch.cat(known, dim=-1).to(hidden_QM)
+        scores_QL = hidden_QM @ torch.cat(heads, dim=-1).to(hidden_QM)
         return gated(scores_QL, state.supports, questions)
 
     def n_bytes(self, state: RidgeState) -> int:
-        """Of what the authors keep instead of pictures: G (M × M) and Q (M × C)."""
+        """The size of the authors' state, which has no pictures: G (M × M) and Q (M × C)."""
         n_classes = sum(head.shape[-1] for head in state.heads.values())
         return self._n_hidden * (self._n_hidden + n_classes) * NUMBER
 
 
 def _best_ridge(products_nn: Float[Tensor, "n n"], targets_nC: Float[Tensor, "n C"]) -> float:
-    """The authors' rule; the order of the pictures is drawn, for they come class by class."""
+    """The authors' rule, on the pictures in random order, because they are sorted by class."""
     n = len(targets_nC)
     order = torch.randperm(n, generator=torch.Generator().manual_seed(SEED))
-    fitted, judged = order[: int(FITTED_PART * n)], order[int(FITTED_PART * n) :]
-    among, across = products_nn[fitted][:, fitted], products_nn[judged][:, fitted]
+    fitted, held_out = order[: int(FITTED_PART * n)], order[int(FITTED_PART * n) :]
+    among, across = products_nn[fitted][:, fitted], products_nn[held_out][:, fitted]
     errors = [
-        (across @ ridge_through_products(among, targets_nC[fitted], ridge) - targets_nC[judged])
+        (across @ ridge_through_products(among, targets_nC[fitted], ridge) - targets_nC[held_out])
         .square()
         .mean()
         for ridge in RIDGES

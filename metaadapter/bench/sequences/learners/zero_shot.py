@@ -1,4 +1,4 @@
-"""CLIP's own classifier, which learns nothing: what a learner must not fall below."""
+"""CLIP's own classifier, which learns nothing: a lower bound for learners."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from metaadapter.bench.sequences.learners.questions import Questions
 
 @final
 class ZeroShot(Learner[None]):
-    """Answers by the texts of the classes alone."""
+    """Answers from the texts of the classes alone."""
 
     def start(self) -> None:
-        """Nothing is kept."""
+        """No state."""
 
     def learn(self, state: None, support: Support, task: int) -> None:
-        """Nothing is learned."""
+        """Learn nothing."""
 
     def answer(self, state: None, questions: Questions) -> Float[Tensor, "Q C"]:
         """Logits s · cos(x, t_c)."""

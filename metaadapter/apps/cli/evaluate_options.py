@@ -1,0 +1,160 @@
+"""The options of `metaadapter evaluate`, and the parsers of their texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+from metaadapter.errors import UsageError
+
+Stores = Annotated[
+    list[Path] | None, Argument(metavar="STORE…", help="Feature stores, one set each.")
+]
+Out = Annotated[Path | None, Option("--out", "-o", metavar="RUN", help="Folder of the tables.")]
+Config = Annotated[
+    Path | None, Option(metavar="FILE", help="Configuration (.toml); options replace its values.")
+]
+Methods = Annotated[
+    list[str] | None,
+    Option(
+        metavar="NAME,…",
+        help="default, closed-form, finetune, finetune@K (K steps), peers (for any encoder), "
+        "pool-peers (which read --pool), meta-peers, towers (which change the encoder and open the "
+        "pictures of the store), a peer, the folder of a generator or meta-trained peer, "
+        "FILE.py:FUNCTION. Suffixes: with @joint a method sees the joint features alone, with "
+        "@labelled no pool; with @msp, @energy, @mcm, @neglabel, @mahalanobis or @prototype that "
+        "score separates known pictures from strangers. Repeatable.",
+        show_default="default,peers",
+    ),
+]
+Shots = Annotated[
+    str | None,
+    Option(metavar="K,…", help="Labelled pictures of each class.", show_default="1,2,4,8,16"),
+]
+Seeds = Annotated[int | None, Option(min=1, help="Number of draws.", show_default="5")]
+Tasks = Annotated[int | None, Option(min=1, help="Tasks of each draw.", show_default="1")]
+Ways = Annotated[int | None, Option(min=2, help="Classes of each task.", show_default="all")]
+Queries = Annotated[
+    str | None, Option(metavar="N|all", help="Queries of each class.", show_default="all")
+]
+Unknown = Annotated[
+    float | None,
+    Option(
+        min=0, max=1, help="Fraction of the classes to hide: their pictures are near strangers."
+    ),
+]
+Strangers = Annotated[
+    list[str] | None,
+    Option(
+        metavar="STORE,…",
+        help="Stores whose pictures of other classes are far strangers among the queries; "
+        "repeatable.",
+    ),
+]
+Pool = Annotated[
+    Literal["balanced", "skewed", "strangers"] | None,
+    Option(
+        help="Unlabelled pictures of each task, for methods that read them: the same number of "
+        "each class, skewed fractions (with --queries N), or 40 % of other classes (with --ways "
+        "N).",
+    ),
+]
+PoolSize = Annotated[
+    str | None,
+    Option(
+        metavar="N|N-N",
+        help="Unlabelled pictures of each class; from a range such as 1-40 each task draws its own "
+        "number, log-uniformly.",
+        show_default="15",
+    ),
+]
+BaseToNew = Annotated[
+    bool, Option("--base-to-new", help="Adapt on half of the classes, score both halves.")
+]
+Continual = Annotated[
+    Literal["task-incremental", "class-incremental", "pooled"] | None,
+    Option(
+        help="Learn the stores one after the other as tasks. The task of a query is given; or the "
+        "classes of all tasks learned so far are possible; or the classes of all tasks. --methods "
+        "are then library, growing, ceiling (perhaps with @METHOD), a peer of these, peers, "
+        "FILE.py:CLASS.",
+    ),
+]
+Splits = Annotated[
+    int | None,
+    Option(min=1, help="Number of tasks that the classes of each store form.", show_default="1"),
+]
+Shuffle = Annotated[bool, Option("--shuffle", help="Draw an order of the tasks with each seed.")]
+SupportFrom = Annotated[
+    Path | None, Option(metavar="STORE", help="Labelled pictures from this store …")
+]
+QueriesFrom = Annotated[Path | None, Option(metavar="STORE", help="… and queries from this one.")]
+Reference = Annotated[
+    str | None,
+    Option(
+        metavar="NAME", help="Method that the others are compared with.", show_default="the first"
+    ),
+]
+Metrics = Annotated[
+    list[str] | None,
+    Option(
+        metavar="FILE.py:FUNCTION",
+        help="Your own metric, a function of probabilities and classes; repeatable.",
+    ),
+]
+Jobs = Annotated[
+    int | None, Option(min=1, help="Processes of one thread.", show_default="one for each core")
+]
+Device = Annotated[
+    str, Option(metavar="NAME", help="Where to calculate: auto, cpu, cuda, cuda:1, ….")
+]
+Strict = Annotated[bool, Option("--strict", help="End with 3 if an integrity check fails.")]
+
+
+def names(texts: list[str] | None) -> list[str] | None:
+    """The names in repeated options and between commas."""
+    return [name.strip() for text in texts or () for name in text.split(",")] or None
+
+
+def whole_numbers(text: str | None) -> list[int] | None:
+    """The values of --shots.
+
+    Raises:
+        UsageError: One of them is no whole number.
+    """
+    try:
+        return None if text is None else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--shots expects whole numbers such as 1,4,16, got {text!r}") from None
+
+
+def number_or_all(text: str | None) -> int | str | None:
+    """The value of --queries.
+
+    Raises:
+        UsageError: It is neither a whole number nor "all".
+    """
+    if text is None or text == "all":
+        return text
+    if not text.isdecimal():
+        raise UsageError(f"--queries expects a whole number or all, got {text!r}")
+    return int(text)
+
+
+def number_or_range(text: str | None) -> int | list[int] | None:
+    """The value of --pool-size.
+
+    Raises:
+        UsageError: It is neither a whole number nor a range.
+    """
+    if text is None:
+        return None
+    try:
+        first, *others = (int(end) for end in text.split("-"))
+    except ValueError:
+        raise UsageError(
+            f"--pool-size expects a whole number or a range such as 1-40, got {text!r}"
+        ) from None
+    return [first, *others] if others else first
