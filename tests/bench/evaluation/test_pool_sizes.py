@@ -127,7 +127,7 @@ def test_config__size_that_is_neither_number_nor_range__is_refused(size):
 
 
 def test_config__size_without_a_pool__is_refused():
-    with pytest.raises(DataError, match="pool_size goes with a pool"):
+    with pytest.raises(DataError, match="pool_size needs a pool"):
         load_evaluation(None, {"stores": ["a"], "pool_size": 3})
 
 

@@ -107,7 +107,7 @@ def test_pool__beside_the_same_seed__is_the_same_and_leaves_support_and_queries(
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"pool": "strangers"}, "needs classes that are not in a task; ask for fewer --ways"),
+        ({"pool": "strangers"}, "needs classes outside the task; ask for fewer --ways"),
         ({"pool": "balanced", "shots": (35,), "queries": 5, "ways": 2}, "no picture is left"),
     ],
 )

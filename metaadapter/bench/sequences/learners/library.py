@@ -21,7 +21,7 @@ from metaadapter.bench.sequences.learners.questions import Questions, gated, sha
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The adapter of one task, and the class means that identify the task."""
+    """The adapter of one task, and the means by which pictures find their task."""
 
     adapter: AdapterWeights
     means_ND: Float[Tensor, "N D"]
@@ -32,11 +32,11 @@ class Entry:
 
 @final
 class Library(Learner[dict[int, Entry]]):
-    """Fits one adapter to each task, and mixes them: Σ P(task | x) P(class | x, task).
+    """Fits one adapter to each task alone, and predicts Σ P(task | x) P(class | x, task).
 
-    Within a task nothing is forgotten, because its adapter stays. Where classes of tasks that are
-    not learned yet are possible, the adapters' probability of known divides the answer between
-    learned and other tasks (`shared`); without it zero-shot CLIP decides (`gated`).
+    An adapter never changes, so within a task nothing is forgotten. If queries may show classes
+    that are not learned yet, the known heads of the adapters decide the share of the learned
+    classes (`shared`); if an adapter has no known head, `gated` decides it.
     """
 
     def __init__(self, fit: Fit) -> None:
@@ -53,7 +53,7 @@ class Library(Learner[dict[int, Entry]]):
         return {**state, task: Entry(adapter, support.means_TND[0], counts_N)}
 
     def answer(self, state: dict[int, Entry], questions: Questions) -> Float[Tensor, "Q C"]:
-        """Log-probabilities of the mixture, with zero-shot CLIP for tasks to come."""
+        """Log-probabilities of the mixture, joined with zero-shot for classes not learned yet."""
         learned = [task for task in questions.tasks if task in state]
         entries = [state[task] for task in learned]
         if not entries:

@@ -1,4 +1,4 @@
-"""The queries of a continual learner, and the tasks whose classes are possible answers."""
+"""The queries of a continual learner: pictures, and the tasks whose classes they may show."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from metaadapter.adapter.support import Support
 class Questions:
     """Q pictures to classify among the C classes of some tasks.
 
-    The columns of an answer are the classes of the first of these tasks in their order, then those
-    of the second, and so on. Some tasks may not be learned yet; their classes have texts alone.
+    The columns of scores are the classes of the first of these tasks in their order, then those of
+    the second, and so on. Some tasks may not be learned yet: of their classes only the texts are
+    known.
     """
 
     rows_QD: Float[Tensor, "Q D"]
-    """Unit rows of the pictures; the answer about one must not depend on the others."""
+    """Unit rows of the pictures; each is classified by itself."""
     texts: dict[int, Float[Tensor, "_ D"]]
     """Task → unit rows of the texts of its classes."""
     logit_scale: float
@@ -34,7 +35,7 @@ class Questions:
 
     @property
     def zero_shot_QC(self) -> Float[Tensor, "Q C"]:
-        """CLIP's own logits, from the texts alone."""
+        """The logits of zero-shot CLIP, by the texts alone."""
         return self.logit_scale * self.rows_QD @ torch.cat(list(self.texts.values())).mT
 
     def is_of(self, tasks: Collection[int]) -> Bool[Tensor, " C"]:
@@ -47,19 +48,19 @@ class Questions:
 def gated(
     scores_QL: Float[Tensor, "Q L"], learned: Collection[int], questions: Questions
 ) -> Float[Tensor, "Q C"]:
-    """Extend the answers of a head from the classes of learned tasks to all possible classes.
+    """Return scores of all candidate classes, by a head for the classes of learned tasks.
 
-    Zero-shot CLIP decides, as in RAIL (Xu et al., NeurIPS 2024, section 4): if its best class is of
-    a learned task, the head answers, else zero-shot CLIP. If all tasks are learned, this is the
-    head's own answer; if none is learned, it is that of zero-shot CLIP.
+    Zero-shot CLIP is the gate, as in RAIL (Xu et al., NeurIPS 2024, section 4): if its best class
+    is of a learned task, the head predicts, else the texts do.
 
     Args:
-        scores_QL: Scores of the L classes of the learned tasks, in the order of the questions.
-        learned: The learned tasks, possible or not.
-        questions: The queries and the possible tasks.
+        scores_QL: The head's scores of the L candidate classes of learned tasks, in the order of
+            the columns.
+        learned: The learned tasks, whether their classes are candidates or not.
+        questions: The pictures and their candidates.
 
     Returns:
-        Scores, −∞ for excluded classes.
+        The scores, −∞ for classes that the gate rules out.
     """
     zero_shot_QC = questions.zero_shot_QC
     is_learned_C = questions.is_of(learned)
@@ -76,18 +77,18 @@ def shared(
     learned: Collection[int],
     questions: Questions,
 ) -> Float[Tensor, "Q C"]:
-    """Log-probabilities of all possible classes, by the probability of a learned task.
+    """Return log-probabilities of all candidate classes, with known as "of a learned task".
 
-    P(c | x) = P(known | x) P(c | x, known) for learned classes; for the others it is 1 − P(known |
-    x) times zero-shot CLIP's probability among them. If all tasks are learned, P(known | x) is 1.
+    P(c | x) is P(known | x) P(c | x, known) for learned classes, and (1 − P(known | x)) times the
+    probability by zero-shot CLIP among the others. If all tasks are learned, P(known | x) is 1.
 
     Args:
-        log_QL: log P(c | x, known) of the L classes of the learned tasks, in the order of the
-            questions.
+        log_QL: log P(c | x, known) of the L candidate classes of learned tasks, in the order of the
+            columns.
         log_known_Q: log P(known | x).
         log_other_Q: log(1 − P(known | x)).
-        learned: The learned tasks, possible or not.
-        questions: The queries and the possible tasks.
+        learned: The learned tasks, whether their classes are candidates or not.
+        questions: The pictures and their candidates.
     """
     is_learned_C = questions.is_of(learned)
     if is_learned_C.all():
@@ -101,9 +102,9 @@ def shared(
 
 
 def merged(supports: Collection[Support]) -> Support:
-    """Join the supports of several tasks into one support of all their classes, in their order.
+    """Return one support of the classes of several supports, each of one task, in their order.
 
-    Blocks and temperature are those of the first support, because all are of one encoder.
+    Blocks and temperature are those of the first, because all have one encoder.
     """
     parts = [support.labelled_rows() for support in supports]
     first_ways = torch.tensor([0, *(support.n_way for support in supports)]).cumsum(0)
