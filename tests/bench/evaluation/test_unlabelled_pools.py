@@ -108,7 +108,10 @@ def test_pool__beside_the_same_seed__is_the_same_and_leaves_support_and_queries(
     ("changes", "told"),
     [
         ({"pool": "strangers"}, "needs classes outside the task; ask for fewer --ways"),
-        ({"pool": "balanced", "shots": (35,), "queries": 5, "ways": 2}, "leave no picture for a pool"),
+        (
+            {"pool": "balanced", "shots": (35,), "queries": 5, "ways": 2},
+            "leave no picture for a pool",
+        ),
     ],
 )
 def test_pool__that_cannot_be_drawn__is_told(zoo, load, changes, told):
