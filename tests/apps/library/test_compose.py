@@ -93,7 +93,7 @@ def test_merge__name_that_is_there__is_refused_and_replaced_on_demand(two):
 
 @pytest.mark.parametrize("names", [["birds"], ["birds", "birds"], []])
 def test_merge__fewer_than_two__is_refused(two, names):
-    with pytest.raises(UsageError, match=r"at least two different adapters .* got"):
+    with pytest.raises(UsageError, match="at least two different adapters, got"):
         two[0].merge(names, "new")
 
 
