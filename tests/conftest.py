@@ -134,10 +134,9 @@ def store_in():
     has a column of the table for each picture: `split`, `group` or `sha256`.
     """
     from metaadapter.features.fingerprint import Fingerprint
-    from metaadapter.features.origin import Origin
+    from metaadapter.features.origin import Origin, Recipe
     from metaadapter.features.store.feature_store import FeatureStore
     from metaadapter.features.store.header import StoreHeader
-    from metaadapter.features.store.recipe import Recipe
     from metaadapter.features.store.rows import StoredPicture
     from metaadapter.features.store.writer import write_store
     from metaadapter.features.views import unit_rows

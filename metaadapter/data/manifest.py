@@ -146,11 +146,21 @@ def _read_csv(path: Path) -> list[Record]:
 
 
 def _read_jsonl(path: Path) -> list[Record]:
-    return [
-        Record(f"line {number}", _texts(_json_object(path, number, line)))
-        for number, line in enumerate(_text(path).split("\n"), start=1)
-        if line.strip()
-    ]
+    example = 'expected a line such as {"path": "fox/1.jpg", "label": "fox"}'
+    records = []
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = parse_json(line)
+        except ValueError as error:
+            raise DataError(
+                f"{example}, but line {number} of {path} is not JSON: {error}"
+            ) from error
+        if not isinstance(value, dict):
+            raise DataError(f"{example}, but line {number} of {path} is {line.strip()[:80]}")
+        records.append(Record(f"line {number}", _texts(value)))
+    return records
 
 
 def _read_parquet(path: Path) -> list[Record]:
@@ -185,17 +195,6 @@ def _text(path: Path) -> str:
             f"expected text in UTF-8 in {path}, but byte {error.start + 1} is not; save the table "
             "again as 'CSV UTF-8'"
         ) from error
-
-
-def _json_object(path: Path, number: int, line: str) -> dict[str, object]:
-    example = 'expected a line such as {"path": "fox/1.jpg", "label": "fox"}'
-    try:
-        value = parse_json(line)
-    except ValueError as error:
-        raise DataError(f"{example}, but line {number} of {path} is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{example}, but line {number} of {path} is {line.strip()[:80]}")
-    return value
 
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:

@@ -5,7 +5,10 @@ Terminals need `one_line`, HTML and SVG also escaping, Markdown `in_markdown`, a
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from collections.abc import Iterable
 from typing import TypeVar
 
 # Control characters, line and paragraph separators, marks of writing direction, and bytes of a file
@@ -44,6 +47,16 @@ def in_csv(cell: Cell) -> Cell | str:
 def from_csv(cell: Cell) -> Cell | str:
     """Undo `in_csv`."""
     return APOSTROPHE.sub("", cell) if isinstance(cell, str) else cell
+
+
+def csv_bytes(
+    rows: Iterable[Iterable[object]], *, raw: bool = False, line_end: str = "\r\n"
+) -> bytes:
+    """Rows as CSV in UTF-8; `raw` leaves names that a spreadsheet may read as formulas."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator=line_end)
+    writer.writerows(rows if raw else (map(in_csv, row) for row in rows))
+    return text.getvalue().encode(errors="surrogateescape")
 
 
 def is_text(text: str) -> bool:

@@ -23,8 +23,16 @@ N_STAGES = 4
 WIDEST_STAGES = 1024
 
 
-def check_blocks(names: Iterable[str]) -> tuple[str, ...]:
-    """Sort the names of blocks into their order in a row; the joint one is required."""
+def choose_blocks(
+    names: Iterable[str] | None, whitened: Collection[str], *, second: bool, encoder: str
+) -> tuple[str, ...]:
+    """Sort the names of blocks into their order in a row, or raise a `UsageError`.
+
+    By default they are the joint block, those with a whitening, and that of a second tower, which
+    may not be left out.
+    """
+    if names is None:
+        names = ["joint", *whitened, *(["second"] if second else [])]
     names = [names] if isinstance(names, str) else list(names)
     if unknown := sorted(set(names) - set(BLOCKS)):
         raise UsageError(
@@ -36,27 +44,18 @@ def check_blocks(names: Iterable[str]) -> tuple[str, ...]:
             f"the blocks {', '.join(names) or 'given'} lack the joint block, which has the texts; "
             "write joint first, as in joint,stages"
         )
-    return tuple(name for name in BLOCKS if name in names)
-
-
-def default_blocks(whitened: Collection[str], *, second: bool = False) -> tuple[str, ...]:
-    """The default blocks: the joint one, those with a whitening, and that of a second tower."""
-    names = {"joint", *whitened, *(("second",) if second else ())}
-    return tuple(name for name in BLOCKS if name in names)
-
-
-def require_second(names: Collection[str], *, second: bool, encoder: str) -> None:
-    """Raise a `UsageError` unless `second` is a block exactly if the encoder has such a tower."""
-    if second and "second" not in names:
+    chosen = tuple(name for name in BLOCKS if name in names)
+    if second and "second" not in chosen:
         raise UsageError(
-            f"the blocks {', '.join(names)} leave out the second image tower of the encoder "
+            f"the blocks {', '.join(chosen)} leave out the second image tower of the encoder "
             f"{encoder}: add second to them, or name the encoder without it"
         )
-    if "second" in names and not second:
+    if "second" in chosen and not second:
         raise UsageError(
             f"the encoder {encoder} has no second image tower: leave the block second out, or add "
             f"a tower, as in {encoder}+timm:vit_small_patch14_dinov2.lvd142m"
         )
+    return chosen
 
 
 def block_lengths(names: Iterable[str], whitened: Collection[str]) -> dict[str, float]:
@@ -118,13 +117,10 @@ def kind_of_tower(tower: Any) -> str:
     from open_clip.timm_model import TimmModel
     from open_clip.transformer import VisionTransformer
 
-    for kind in (ModifiedResNet, TimmModel, VisionTransformer):
-        if isinstance(tower, kind):
-            lacks = isinstance(tower, TimmModel) and not hasattr(
-                tower.trunk, "forward_intermediates"
-            )
-            return "" if lacks else kind.__name__
-    return ""
+    if isinstance(tower, TimmModel) and not hasattr(tower.trunk, "forward_intermediates"):
+        return ""
+    kinds = (ModifiedResNet, TimmModel, VisionTransformer)
+    return next((kind.__name__ for kind in kinds if isinstance(tower, kind)), "")
 
 
 def _stages(n: int) -> list[int]:

@@ -15,11 +15,9 @@ from torch.nn.functional import normalize
 
 from metaadapter.features.blocks import (
     block_lengths,
-    check_blocks,
-    default_blocks,
+    choose_blocks,
     join_blocks,
     joint_length,
-    require_second,
     tower_blocks,
 )
 from metaadapter.features.device import Precision, choose_device, require_precision
@@ -93,10 +91,7 @@ class FrozenEncoder(ImageEncoder):
         self.zoom = zoom
         self._whitening = read_whitening(source.folder)
         has_second = model.second is not None
-        chosen = default_blocks(self._whitening, second=has_second)
-        if blocks is not None:
-            chosen = check_blocks(blocks)
-            require_second(chosen, second=has_second, encoder=self.name)
+        chosen = choose_blocks(blocks, self._whitening, second=has_second, encoder=self.name)
         self._lengths = block_lengths(chosen, self._whitening)
         # Temperature and digest are those of the weights before a lower precision rounds them.
         temperature = float(model.network.logit_scale.detach().exp())
@@ -165,14 +160,13 @@ class FrozenEncoder(ImageEncoder):
         source = resolve_encoder(name)
         if templates is None or templates == "default":
             templates = DEFAULT_TEMPLATES.get(source.name.partition(SEPARATOR)[0], "simple")
-        chosen = resolve_templates(templates)
-        model = build_model(source)
+        templates = resolve_templates(templates)
         return cls(
-            model,
+            build_model(source),
             source,
             device=device,
             precision=precision,
-            templates=chosen,
+            templates=templates,
             zoom=zoom,
             blocks=blocks,
         )
@@ -248,13 +242,11 @@ class FrozenEncoder(ImageEncoder):
         return normalize(features.float(), dim=-1).cpu()
 
     def _features(self, pixels: Tensor) -> Tensor:
-        if self.look_blocks:
-            return join_blocks(self._blocks(pixels), self._lengths)
-        return normalize(self.network.encode_image(pixels).float(), dim=-1)
-
-    def _blocks(self, pixels: Tensor) -> dict[str, Tensor]:
-        blocks = self._raw_blocks(pixels)
-        return {name: self._whitening.get(name, normalize)(blocks[name]) for name in self._lengths}
+        if not self.look_blocks:
+            return normalize(self.network.encode_image(pixels).float(), dim=-1)
+        raw = self._raw_blocks(pixels)
+        blocks = {name: self._whitening.get(name, normalize)(raw[name]) for name in self._lengths}
+        return join_blocks(blocks, self._lengths)
 
     def _raw_blocks(self, pixels: Tensor) -> dict[str, Tensor]:
         """At least the chosen blocks, as the towers compute them."""

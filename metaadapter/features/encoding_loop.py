@@ -40,15 +40,11 @@ ON_CPU, ON_GPU, ELSEWHERE = 4, 64, 32
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a run over pictures, for the caller to show.
+    """The progress of a run over pictures, for the caller to show; the rate is items a second.
 
-    Attributes:
-        stage: "times" reads when the pictures were taken, "hash" compares them with the store,
-            "encode" encodes those that it lacks, "captions" encodes captions, "read" reads the
-            features of a store, and "tune" takes training steps.
-        done: The number of items that are finished in this stage.
-        total: The number of items in this stage.
-        rate: Items a second; 0 if unknown.
+    "times" reads when the pictures were taken, "hash" compares them with the store, "encode"
+    encodes those that it lacks, "captions" encodes captions, "read" reads the features of a
+    store, and "tune" takes training steps.
     """
 
     stage: Stage

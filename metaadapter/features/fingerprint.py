@@ -32,9 +32,6 @@ class Fingerprint:
     preprocessing. Names do not count: the same weights may come from a hub, a file or a folder.
 
     Attributes:
-        encoder: The name that `FrozenEncoder.load` takes.
-        weights: Tag or file name of the weights, for people to read.
-        dim: Width of the features.
         quick_gelu: Whether the model has OpenAI's approximation of GELU. Weights that were trained
             with one activation run without an error, and badly, with the other.
         digest: A hash of the weights, 16 hexadecimal digits in every precision; "" without any.
@@ -62,19 +59,12 @@ class Fingerprint:
         digest: str = "",
         quick_gelu: bool = False,
     ) -> Fingerprint:
-        """Make the fingerprint of an encoder from its features.
+        """Make the fingerprint of an encoder from its unit features of two probes.
 
-        Args:
-            name: The name of the encoder.
-            picture: The unit feature of `probe_picture()`.
-            sentence: The unit feature of `PROBE_SENTENCE`; None from an encoder without texts.
-            weights: A name for the weights.
-            digest: `digest_weights` of the network; without it only the features distinguish two
-                encoders, with a tolerance.
-            quick_gelu: Whether the network has OpenAI's approximation of GELU.
-
-        Raises:
-            IncompatibleArtifact: A feature is NaN or infinite.
+        The probes are `probe_picture()` and `PROBE_SENTENCE`, which is None from an encoder
+        without texts. The digest is `digest_weights` of the network; without it only the
+        features distinguish two encoders, with a tolerance. Features that are NaN or
+        infinite are an `IncompatibleArtifact`.
         """
         probes = [feature for feature in (picture, sentence) if feature is not None]
         if not np.isfinite(np.concatenate(probes)).all():
@@ -92,18 +82,11 @@ class Fingerprint:
         return cls(name, "unknown", dim, False, digest, (0.0,) * (2 * N_SUMMARY))
 
     def require_match(self, other: Fingerprint, *, owner: str) -> None:
-        """Check that an artifact of this encoder may be used with another encoder.
-
-        Args:
-            other: The fingerprint of the other encoder.
-            owner: The artifact, as in "the adapter birds/".
-
-        Raises:
-            IncompatibleArtifact: The encoders differ; the message says how and what to do.
-        """
+        """Raise `IncompatibleArtifact` unless `owner`, made with this encoder, fits the other."""
         if difference := self._difference(other):
             remedy = f"Use --encoder {self.encoder}, or make it again with {other.encoder}"
-            if self._differs_in_zoom(other):
+            widths = sorted((self.dim, other.dim))
+            if self.digest == other.digest and widths[1] == 2 * widths[0]:
                 option = "--zoom" if self.dim > other.dim else "--no-zoom"
                 remedy = f"Only one of them zooms into each picture: encode with {option} as well"
             elif self.encoder == other.encoder and self.dim != other.dim:
@@ -116,9 +99,6 @@ class Fingerprint:
     def matches(self, other: Fingerprint) -> bool:
         """Return whether artifacts of one encoder may be used with the other."""
         return self._difference(other) is None
-
-    def _differs_in_zoom(self, other: Fingerprint) -> bool:
-        return self.digest == other.digest and 2 in (self.dim / other.dim, other.dim / self.dim)
 
     def _difference(self, other: Fingerprint) -> str | None:
         if self.dim != other.dim:

@@ -70,11 +70,7 @@ class ImageEncoder(Protocol):
         """Encode single looks to unit rows on the CPU; called from several threads at once."""
 
     def image_network(self) -> nn.Module:
-        """`encode_pixels` as one PyTorch module, for export.
-
-        Raises:
-            UsageError: The encoder has no such module.
-        """
+        """`encode_pixels` as one PyTorch module, for export; `UsageError` without one."""
         raise UsageError(
             f"the encoder {self.name} has no image_network(), its calculation as one PyTorch "
             "module, so its image tower cannot be exported; export the adapter alone, or write "
@@ -249,11 +245,7 @@ class ModelEncoder(ImageEncoder):
         return normalize(features.float(), dim=-1)
 
     def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
-        """Encode class names to unit rows; zeros from an encoder without texts.
-
-        Raises:
-            UsageError: The encoder has no text of a name, or its texts have another width.
-        """
+        """Encode class names to unit rows; zeros from an encoder without texts."""
         return self._texts(names, self.dim)
 
     def _texts(self, names: Sequence[str], dim: int) -> Float32[np.ndarray, "n dim"]:

@@ -1,12 +1,17 @@
-"""The origin of features: the encoder, its looks and blocks, and the views of each picture."""
+"""The origin of features: the encoder, its looks and blocks, and the views of each picture.
+
+A feature store also has a recipe: the origin and the precision of its features.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from metaadapter.errors import UsageError
+from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 
@@ -31,11 +36,7 @@ class Origin(BaseModel):
 
     @classmethod
     def of(cls, encoder: ImageEncoder, views: int = 1, seed: int = 0) -> Origin:
-        """The origin of features that an encoder computes.
-
-        Raises:
-            UsageError: There is no view, or the seed is negative.
-        """
+        """The origin of features that an encoder computes; `UsageError` for impossible numbers."""
         if views < 1 or seed < 0:
             name, least, number = ("views", 1, views) if views < 1 else ("seed", 0, seed)
             raise UsageError(f"{name} must be {least} or more, got {number}")
@@ -54,14 +55,82 @@ class Origin(BaseModel):
         return tuple(self.blocks) or ("joint",)
 
     def require_encoder(self, other: Fingerprint, *, owner: str) -> None:
-        """Check that another encoder computes the features that `owner` was made with.
+        """Raise `IncompatibleArtifact` unless the encoder computes the features of `owner`.
 
-        Args:
-            other: The fingerprint of the other encoder.
-            owner: What was made with features of this origin, such as "the adapter birds/".
-
-        Raises:
-            IncompatibleArtifact: The encoders differ. Without a recorded fingerprint any will do.
+        Without a recorded fingerprint any encoder will do.
         """
         if self.fingerprint is not None:
             self.fingerprint.require_match(other, owner=owner)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The facts that decide the features of a store; features of two recipes never mix."""
+
+    origin: Origin
+    precision: str
+    logit_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+
+    def __post_init__(self) -> None:
+        for name in ("encoder", "fingerprint"):
+            if getattr(self.origin, name) is None:
+                raise ValueError(f"{name} is missing")
+
+    @classmethod
+    def of(cls, encoder: ImageEncoder, views: int = 1, seed: int = 0) -> Recipe:
+        """The recipe of features that an encoder computes."""
+        return cls(Origin.of(encoder, views, seed), encoder.precision, encoder.logit_scale)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The fingerprint of the encoder."""
+        assert self.origin.fingerprint is not None
+        return self.origin.fingerprint
+
+    @property
+    def dim(self) -> int:
+        """The width of the features."""
+        return self.fingerprint.dim
+
+    @property
+    def n_views(self) -> int:
+        """The number of rows of a picture."""
+        return self.origin.n_views
+
+    def entries(self) -> dict[str, Any]:
+        """The entries of a JSON document that `read_entries` reads."""
+        precision = {"precision": self.precision, "logit_scale": self.logit_scale}
+        return self.origin.model_dump() | precision
+
+    def require_same(self, stored: Recipe, folder: Path) -> None:
+        """Raise `IncompatibleArtifact` unless features of this recipe may join those of a store."""
+        store, origin, before = f"the feature store {folder}", self.origin, stored.origin
+        if origin.zoom != before.zoom:
+            difference = (
+                f"{store} was made {'with' if before.zoom else 'without'} a zoom on the middle of "
+                f"each picture, and {'one' if origin.zoom else 'none'} was"
+            )
+            raise _mismatch(difference, "--zoom" if before.zoom else "--no-zoom")
+        if origin.blocks != before.blocks:
+            names, wanted = (",".join(either.block_names) for either in (before, origin))
+            difference = f"{store} holds the blocks {names} of each picture, and {wanted} were"
+            raise _mismatch(difference, f"--blocks {names}")
+        stored.fingerprint.require_match(self.fingerprint, owner=store)
+        if self.precision != stored.precision:
+            difference = f"{store} was calculated in {stored.precision}, and {self.precision} was"
+            raise _mismatch(difference, f"--precision {stored.precision}")
+        if origin.n_views != before.n_views:
+            difference = (
+                f"{store} holds {before.n_views} view(s) of each picture, and {origin.n_views} were"
+            )
+            raise _mismatch(difference, f"--views {before.n_views}")
+        if origin.n_views > 1 and origin.seed != before.seed:
+            difference = (
+                f"the random views in {store} were drawn with seed {before.seed}, and seed "
+                f"{origin.seed} was"
+            )
+            raise _mismatch(difference, f"--seed {before.seed}")
+
+
+def _mismatch(difference: str, option: str) -> IncompatibleArtifact:
+    return IncompatibleArtifact(f"{difference} asked for; use {option}, or choose another --out")

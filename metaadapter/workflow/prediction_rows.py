@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from metaadapter.data.crop import Box
-from metaadapter.data.csv_bytes import csv_bytes
-from metaadapter.data.plain_text import from_csv
+from metaadapter.data.plain_text import csv_bytes, from_csv
 from metaadapter.workflow.predictions import Prediction
 
 COLUMNS = (*Prediction._fields[:5], "known", "unfamiliar")  # from path to runner_up_probability

@@ -12,8 +12,7 @@ from metaadapter.errors import UsageError
 from metaadapter.features.blocks import (
     WIDEST_STAGES,
     block_lengths,
-    check_blocks,
-    default_blocks,
+    choose_blocks,
     join_blocks,
     joint_length,
     tower_blocks,
@@ -175,7 +174,9 @@ def test_join__some_blocks__are_unit_rows_with_the_lengths_of_their_table():
 
 
 def test_check__names_in_any_order__come_in_that_of_the_row():
-    assert check_blocks(["stages", "joint"]) == ("joint", "stages")
+    names = choose_blocks(["stages", "joint"], {}, second=False, encoder="tiny")
+
+    assert names == ("joint", "stages")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_check__names_in_any_order__come_in_that_of_the_row():
 )
 def test_check__wrong_names__are_refused(names, message):
     with pytest.raises(UsageError, match=message):
-        check_blocks(names)
+        choose_blocks(names, {}, second=False, encoder="tiny")
 
 
 def test_tower__of_another_kind__has_the_joint_block_alone():
@@ -246,8 +247,8 @@ def test_load__blocks_of_an_own_encoder__are_its_own(tmp_path):
 
 
 def test_default__is_the_joint_block_and_what_can_be_whitened(tiny_joint):
-    assert default_blocks({"stages"}) == ("joint", "stages")
-    assert default_blocks({}) == ("joint",)
+    assert choose_blocks(None, {"stages"}, second=False, encoder="tiny") == ("joint", "stages")
+    assert choose_blocks(None, {}, second=False, encoder="tiny") == ("joint",)
     assert tuple(FrozenEncoder.load("tiny", device="cpu").look_blocks) == ("joint", "stages")
     assert not FrozenEncoder.load("tiny-128", device="cpu").look_blocks
 

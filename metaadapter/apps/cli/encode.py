@@ -142,7 +142,7 @@ def _read(images: Path, *, labelled: bool, split: str | None, console: Console) 
 
 
 def _warnings(table: ImageTable, report: EncodeReport) -> list[str]:
-    from metaadapter.features.store.duplicates import contradictions
+    from metaadapter.features.store.rows import contradictions
 
     warnings = [*table.warnings, *contradictions(report.duplicates)]
     if table.descriptions:

@@ -125,8 +125,8 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     from metaadapter.data.atomic_files import replace_file
-    from metaadapter.data.csv_bytes import csv_bytes
     from metaadapter.data.output_folder import write_errors
+    from metaadapter.data.plain_text import csv_bytes
 
     cells = [{**row, "unfamiliar": "yes" if row["unfamiliar"] else ""}.values() for row in rows]
     with write_errors(str(path), instead="choose another --csv"):

@@ -161,8 +161,8 @@ def show(
 
 def _write(csv_file: Path, result: RankedLists | QuestionAnswers) -> None:
     from metaadapter.data.atomic_files import replace_file
-    from metaadapter.data.csv_bytes import csv_bytes
     from metaadapter.data.output_folder import write_errors
+    from metaadapter.data.plain_text import csv_bytes
 
     titles = [title or "kind" for title in result.titles]
     with write_errors(f"the table {csv_file}"):

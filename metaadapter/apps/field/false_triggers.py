@@ -16,7 +16,7 @@ from metaadapter.apps.field.detections import Detection
 from metaadapter.apps.field.frames import Frame
 from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.crop import Box
-from metaadapter.data.csv_bytes import csv_bytes
+from metaadapter.data.plain_text import csv_bytes
 
 # Two boxes are the same if no side differs by more than this fraction of the frame. Detectors place
 # the boxes of a static object with this precision.

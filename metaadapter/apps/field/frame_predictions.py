@@ -15,8 +15,7 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.store.duplicates import contradictions, equal_pictures
-from metaadapter.features.store.rows import StoredPicture
+from metaadapter.features.store.rows import StoredPicture, contradictions, equal_pictures
 from metaadapter.workflow.predictions import (
     Prediction,
     PredictionOptions,

@@ -11,7 +11,7 @@ from typing import IO
 from metaadapter.apps.field.frame_names import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.csv_bytes import csv_bytes
+from metaadapter.data.plain_text import csv_bytes
 from metaadapter.workflow.predictions import Prediction
 
 # The first four are built into Timelapse; its template must have fields with the other names.

@@ -16,8 +16,8 @@ from metaadapter.data.output_folder import hold_lock, require_own_or_empty, writ
 from metaadapter.data.proof import read_document, write_document
 from metaadapter.errors import DataError
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.origin import Recipe
 from metaadapter.features.store.feature_cache import FeatureCache
-from metaadapter.features.store.recipe import Recipe
 
 PROJECT_FILE, LOCK_FILE, SCHEMA = "project.json", ".lock", "metaadapter.project/1"
 INCOMING_FOLDER, FEATURES_FOLDER = "incoming", "features"

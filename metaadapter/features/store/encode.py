@@ -17,14 +17,13 @@ from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import part_readable, require_some
 from metaadapter.features.encoding_loop import Progress, encode_new
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.origin import Recipe
 from metaadapter.features.prompts import readable_name
-from metaadapter.features.store.duplicates import equal_pictures
 from metaadapter.features.store.feature_cache import FeatureCache
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.header import Quarantined, StoreHeader
-from metaadapter.features.store.recipe import Recipe
-from metaadapter.features.store.rows import StoredPicture
+from metaadapter.features.store.rows import StoredPicture, equal_pictures
 from metaadapter.features.store.writer import tidy_up, write_store
 
 ALL_KEPT = "All pictures are encoded and kept there; the same command only has to write the store."
@@ -34,17 +33,11 @@ ALL_KEPT = "All pictures are encoded and kept there; the same command only has t
 class EncodeReport:
     """The numbers of a run of `encode_to_store`.
 
-    Attributes:
-        n_new: Pictures that were encoded.
-        n_reused: Pictures with stored features, and copies of other pictures.
-        n_removed: Pictures that were in the store before and are no longer in the table.
-        n_total: Pictures in the store now.
-        n_dropped: Pictures left out as copies of another.
-        duplicates: The groups of equal pictures, each sorted by path; if copies are dropped, the
-            first of each group is kept.
-        quarantined: Pictures that could not be read; the next run tries them again.
-        seconds: The time of the whole run.
-        images_per_second: Pictures encoded in a second, without the time of hashing.
+    Reused are pictures with stored features, and copies of other pictures; removed are those
+    that are no longer in the table; dropped are copies of another. `duplicates` has the groups
+    of equal pictures, each sorted by path; if copies are dropped, the first of each group is
+    kept. The next run tries quarantined pictures again. `images_per_second` leaves out the time
+    of hashing.
     """
 
     n_new: int

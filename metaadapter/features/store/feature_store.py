@@ -150,10 +150,7 @@ class FeatureStore:
         features = _load(paths["features"], folder, np.float16)
         texts = _load(paths["texts"], folder, np.float32) if header.classes else None
         dim, n_rows, n_classes = header.recipe.dim, header.n_rows, len(header.classes)
-        names, n_views = (
-            {content: path.name for content, path in paths.items()},
-            header.recipe.n_views,
-        )
+        names, n_views = header.files, header.recipe.n_views
         fault = ""
         if (*features.shape, len(rows)) != (n_rows, dim, n_rows):
             fault = (

@@ -14,8 +14,8 @@ from pydantic_core import ErrorDetails
 
 from metaadapter.data.proof import Proof, read_document, write_document
 from metaadapter.errors import DataError
+from metaadapter.features.origin import Recipe
 from metaadapter.features.store.folder import CACHE_FOLDER, HEADER_FILE, LOCK_FILE, REMEDY
-from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture
 
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.store/2", "metaadapter.store/1"
@@ -54,14 +54,12 @@ class StoreHeader:
         classes: tuple[str, ...],
         templates: tuple[str, ...] = (),
         quarantined: tuple[Quarantined, ...] = (),
-        *,
-        generation: int = 1,
     ) -> StoreHeader:
-        """Make the header of a store of these pictures."""
+        """The header of a new store of these pictures."""
         n_rows = len(pictures) * recipe.n_views
         labels = Counter(picture.label for picture in pictures if picture.label)
         counts = dict(sorted(labels.items()))
-        return cls(recipe, generation, n_rows, counts, classes, templates, quarantined)
+        return cls(recipe, 1, n_rows, counts, classes, templates, quarantined)
 
     @property
     def files(self) -> dict[str, str]:

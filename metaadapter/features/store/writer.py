@@ -26,10 +26,9 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import read_logit_scale
-from metaadapter.features.origin import Origin
+from metaadapter.features.origin import Origin, Recipe
 from metaadapter.features.store.folder import HEADER_FILE, hold_folder
 from metaadapter.features.store.header import StoreHeader, features_file
-from metaadapter.features.store.recipe import Recipe
 from metaadapter.features.store.rows import StoredPicture, write_rows
 from metaadapter.features.views import unit_rows
 

@@ -23,19 +23,15 @@ CHANNELS_LAST = "NHWC"
 class Place:
     """The output of one block of a tower, such as a transformer's layer or a residual block.
 
-    Attributes:
-        tower: "image" or "text".
-        name: The dotted name of the block within the network.
-        shape: The shape of its output for one picture or text: (width, height, breadth) of a map,
-            (tokens, width) of a transformer; (height, breadth, width) if channels come last.
-        is_map: Whether the width is the first of these axes; if not, it is the last.
-        batch_first: Whether the axis of pictures comes first, as it nearly always does.
-        ends_stage: Whether it is the last block of a stage of a convolutional tower. Each block of
-            a transformer ends a stage.
+    The shape is that for one picture or text: (width, height, breadth) of a map, (tokens,
+    width) of a transformer, and (height, breadth, width) if channels come last. `batch_first`
+    is False if the axis of pictures comes second. Each block of a transformer ends a stage, and
+    the last block of each stage of a convolutional tower.
     """
 
     tower: TowerName
     name: str
+    """The dotted name of the block within the network."""
     shape: tuple[int, ...]
     is_map: bool
     batch_first: bool

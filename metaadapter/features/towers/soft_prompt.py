@@ -49,17 +49,37 @@ class PromptedTexts:
         self._tokenize = tokenize
 
     def tokens(self, names: Sequence[str]) -> Int[Tensor, "n length"]:
-        """The tokens of the prompted sentences of names; see `prompt_tokens`."""
-        return prompt_tokens(self._tokenize, names, len(self.context))
+        """The tokens of names after placeholders; a name that is too long is cut."""
+        n_context = len(self.context)
+        prefix = " ".join([PLACEHOLDER] * n_context)
+        tokens = self._tokenize([f"{prefix} {name}." for name in names])
+        n_read = (tokens == _placeholder(self._tokenize)).sum(1)
+        if (n_read != n_context).any():
+            wrong = names[int((n_read != n_context).nonzero()[0, 0])]
+            raise UsageError(
+                f"a prompt of {n_context} vectors does not fit before the name {wrong!r}: the text "
+                f"tower reads at most {tokens.shape[1]} tokens, and {PLACEHOLDER} may not be in a "
+                "name"
+            )
+        return tokens
 
     def shorten(self, tokens: Int[Tensor, "n length"]) -> Int[Tensor, "n shorter"]:
-        """Cut the text tower of a `shared_copy` and these sentences to the longest one.
+        """Cut the text tower and these sentences to the length of the longest one.
 
-        The features do not change in a tower with causal attention, whose sentences end in
-        the largest number; any other tower is left as it is. Sentences of CLIP have 77
-        tokens, nearly all of them empty.
+        The features do not change in a tower with causal attention, whose sentences end in the
+        largest number; any other tower is left as it is. Sentences of CLIP have 77 tokens, nearly
+        all of them empty.
         """
-        return shorten(self._network, tokens)
+        part = _text_part(self._network)
+        pooled = getattr(part, "pool_type", getattr(part, "text_pool_type", None))
+        mask, positions = getattr(part, "attn_mask", None), part.positional_embedding
+        full = tokens.shape[1]
+        if pooled != "argmax" or mask is None or {len(mask), len(positions)} != {full}:
+            return tokens
+        length = int(tokens.argmax(1).max()) + 1
+        part.attn_mask = mask[:length, :length]
+        part.positional_embedding = nn.Parameter(positions[:length], requires_grad=False)
+        return tokens[:, :length]
 
     def __call__(self, tokens: Int[Tensor, "n length"]) -> Float[Tensor, "n joint_dim"]:
         """Encode sentences to unit rows; gradients reach the context."""
@@ -83,47 +103,6 @@ def word_vectors(
     tokens = [n for n in numbers[: numbers.index(_placeholder(tokenize))] if n not in frame]
     chosen = (tokens * n_context)[-n_context:]
     return weight[chosen].detach().float().clone()
-
-
-def prompt_tokens(
-    tokenize: Tokenize, names: Sequence[str], n_context: int
-) -> Int[Tensor, "n length"]:
-    """The tokens of names after placeholders; a name that is too long is cut."""
-    prefix = " ".join([PLACEHOLDER] * n_context)
-    tokens = tokenize([f"{prefix} {name}." for name in names])
-    n_found = (tokens == _placeholder(tokenize)).sum(1)
-    if (n_found != n_context).any():
-        wrong = names[int((n_found != n_context).nonzero()[0, 0])]
-        raise UsageError(
-            f"a prompt of {n_context} vectors does not fit before the name {wrong!r}: the text "
-            f"tower reads at most {tokens.shape[1]} tokens, and {PLACEHOLDER} may not be in a name"
-        )
-    return tokens
-
-
-def shorten(network: nn.Module, tokens: Int[Tensor, "n length"]) -> Int[Tensor, "n shorter"]:
-    """Cut a text tower and these sentences to the length of the longest one.
-
-    The features do not change in a tower with causal attention; any other tower is left as it is.
-    Sentences of CLIP have 77 tokens, nearly all of them empty.
-
-    Args:
-        network: A model of open_clip, which must be a `shared_copy`.
-        tokens: Sentences that end in the largest number, as those of CLIP do.
-
-    Returns:
-        The sentences, cut if the tower is.
-    """
-    part = _text_part(network)
-    pooled = getattr(part, "pool_type", getattr(part, "text_pool_type", None))
-    mask, positions = getattr(part, "attn_mask", None), part.positional_embedding
-    full = tokens.shape[1]
-    if pooled != "argmax" or mask is None or {len(mask), len(positions)} != {full}:
-        return tokens
-    length = int(tokens.argmax(1).max()) + 1
-    part.attn_mask = mask[:length, :length]
-    part.positional_embedding = nn.Parameter(positions[:length], requires_grad=False)
-    return tokens[:, :length]
 
 
 class _Prompt(nn.Module):

@@ -12,12 +12,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.networks import shared_copy
-from metaadapter.features.towers.soft_prompt import (
-    PromptedTexts,
-    prompt_tokens,
-    shorten,
-    word_vectors,
-)
+from metaadapter.features.towers.soft_prompt import PromptedTexts, word_vectors
 
 NAMES = ["fox", "a grey heron", "otter in the snow"]
 TOKENIZE = open_clip.SimpleTokenizer(context_length=16)
@@ -106,9 +101,10 @@ def test_shorten__texts__stay(network):
 def test_shorten__tower_that_sees_what_comes_behind__is_left_alone(make_network):
     network = make_network("vit", custom_text=True)
     network.text.attn_mask = None
-    tokens = prompt_tokens(TOKENIZE, NAMES, 2)
+    texts = PromptedTexts(network, TOKENIZE, torch.zeros(2, 16))
+    tokens = texts.tokens(NAMES)
 
-    assert shorten(network, tokens) is tokens
+    assert texts.shorten(tokens) is tokens
 
 
 def test_tokens__long_name__is_cut_where_the_tower_ends(network):
@@ -121,9 +117,11 @@ def test_tokens__long_name__is_cut_where_the_tower_ends(network):
 
 
 @pytest.mark.parametrize("n_context", [16, 20])
-def test_tokens__no_place_for_the_prompt__is_refused(n_context):
+def test_tokens__no_place_for_the_prompt__is_refused(make_network, n_context):
+    texts = PromptedTexts(make_network("vit"), TOKENIZE, torch.zeros(n_context, 16))
+
     with pytest.raises(UsageError, match=f"{n_context} vectors does not fit before the name 'fox'"):
-        prompt_tokens(TOKENIZE, ["fox"], n_context)
+        texts.tokens(["fox"])
 
 
 def test_word_vectors__more_vectors_than_words__repeat_them(make_network):
