@@ -66,18 +66,16 @@ class Bench(Protocol):
     config: EvaluationConfig
     device: torch.device
     sets: dict[str, EvaluationSet]
+    far_sets: dict[str, EvaluationSet]
+    """Name of a set → the pictures of its far strangers."""
 
     @property
     def identity(self) -> str:
         """Changes with the program that draws and measures, whatever the method."""
 
     @property
-    def measured(self) -> Mapping[str, Measured]:
+    def methods(self) -> Mapping[str, Measured]:
         """The methods or learners by name."""
-
-    @property
-    def set_identities(self) -> dict[str, str]:
-        """Name → identity of all sets that tasks draw from."""
 
     def measure(self, cell: Cell) -> Tables:
         """The tables of a cell."""

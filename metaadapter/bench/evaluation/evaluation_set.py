@@ -69,7 +69,7 @@ class EvaluationSet:
 
     @property
     def has_two_pools(self) -> bool:
-        """Whether support and queries are drawn from different pictures."""
+        """True if support and queries come from different pictures."""
         return self.index.n_domains == 2
 
     @property

@@ -21,7 +21,7 @@ COVERAGE = 0.9
 def known_answers(
     method: Method,
     head: AdapterWeights | LogitFunction,
-    asked: AnsweredQueries,
+    queries: AnsweredQueries,
     way_Q: Int[Tensor, " Q"],
 ) -> dict[str, Float[Tensor, "T Q"]]:
     """The columns that `score_strangers` reads; `known` always, the others if the adapter has them.
@@ -32,16 +32,16 @@ def known_answers(
     Args:
         method: The method.
         head: Its adapters of the tasks, or a function that answers.
-        asked: The queries and its answers.
+        queries: The queries and its answers.
         way_Q: The way of each query, the same in all tasks; < 0 for a stranger.
     """
     if method.unknown_score is not None:
-        return {"known": method.unknown_score(asked)}
+        return {"known": method.unknown_score(queries)}
     if not isinstance(head, AdapterWeights) or head.known_head is None:
-        return {"known": msp(asked)}
-    known_TQ = known_logits(asked.rows_TQD, head).double()
+        return {"known": msp(queries)}
+    known_TQ = known_logits(queries.rows_TQD, head).double()
     threshold_T1 = known_threshold(head, KEEP).double()[:, None]
-    sets_TQN = prediction_sets(asked.logits_TQN.double().softmax(-1), head, COVERAGE)
+    sets_TQN = prediction_sets(queries.logits_TQN.double().softmax(-1), head, COVERAGE)
     correct_TQ1 = way_Q.clamp(min=0).to(sets_TQN.device)[None, :, None].expand(len(sets_TQN), -1, 1)
     return {
         "known": known_TQ,

@@ -194,8 +194,8 @@ def _answer(
     if (way_Q < 0).any():
         words_WD = noun_features(data).to(device) if method.reads_words else None
         with torch.no_grad():
-            asked = AnsweredQueries(query_TQD, logits_TQN, support, words_WD)
-            known_TQ = known_answers(method, head, asked, torch.from_numpy(way_Q))
+            queries = AnsweredQueries(query_TQD, logits_TQN, support, words_WD)
+            known_TQ = known_answers(method, head, queries, torch.from_numpy(way_Q))
     if any(column_TQ.isnan().any() for column_TQ in known_TQ.values()):
         raise DataError(
             f"{method.name} gave values that are not numbers for how probably pictures of "

@@ -56,9 +56,10 @@ def evaluate(
         DataError: A store cannot be used, or the folder holds something else.
     """
     bench = kind(config, choose_device(device))
-    methods = {name: method.identity for name, method in bench.measured.items()}
-    program = bench.identity
-    with hold_evaluation(folder, Record(config, methods, bench.set_identities)) as journal:
+    methods = {name: method.identity for name, method in bench.methods.items()}
+    program, all_sets = bench.identity, (*bench.sets.values(), *bench.far_sets.values())
+    record = Record(config, methods, {data.name: data.identity for data in all_sets})
+    with hold_evaluation(folder, record) as journal:
         missing, reasons = journal.missing(config.cells(), methods, program)
         for reason in reasons:
             note(reason)
@@ -82,7 +83,7 @@ def _evaluation(bench: Bench, summary: Summary, folder: Path, n_measured: int) -
         differences=summary.differences,
         ranks=summary.ranks,
         boxes=check_integrity(
-            summary.compared, list(bench.measured.values()), list(bench.sets.values())
+            summary.compared, list(bench.methods.values()), list(bench.sets.values())
         ),
         intervals=bench.intervals,
         sets={

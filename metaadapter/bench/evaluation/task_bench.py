@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import ClassVar, final
 import torch
 
 from episodes import EpisodeRows
-from metaadapter.bench.evaluation.bench import Measured, Summary
+from metaadapter.bench.evaluation.bench import Summary
 from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
@@ -84,16 +84,6 @@ class TaskBench:
         """Changes with the program that draws, fits, answers and scores, whatever the method."""
         files = (Path(name.rpartition(":")[0]) for name in self.config.metrics)
         return code_identity(draw_tasks, draw_far, measure, *files)
-
-    @property
-    def measured(self) -> Mapping[str, Measured]:
-        """The methods by name."""
-        return self.methods
-
-    @property
-    def set_identities(self) -> dict[str, str]:
-        """Name → identity of the sets and their far strangers."""
-        return {data.name: data.identity for data in (*self.sets.values(), *self.far_sets.values())}
 
     def draw(self, store: str, seed: int) -> EpisodeRows:
         """The tasks of a set and seed, with the most shots; the last result is cached."""

@@ -26,7 +26,7 @@ MOST_FEATURED = 6
 
 
 def is_continual(folder: Path) -> bool:
-    """Whether a folder holds an evaluation of continual learners.
+    """True if a folder holds an evaluation of continual learners.
 
     Raises:
         DataError: The record of the evaluation is damaged.

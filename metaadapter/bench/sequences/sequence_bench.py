@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar, final
 
 import pandas as pd
 import torch
 
-from metaadapter.bench.evaluation.bench import Measured, Summary
+from metaadapter.bench.evaluation.bench import Summary
 from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
 from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.store_sets import load_sets
 from metaadapter.bench.evaluation.tables import draw_table, table
 from metaadapter.bench.sequences.figures import draw_figures, estimates, paired
@@ -50,23 +51,14 @@ class SequenceBench:
             raise UsageError("--continual calculates on the CPU: leave out --device")
         self.config, self.device = config, device
         self.sets = {data.name: data for data in load_sets(config)}
+        self.far_sets: dict[str, EvaluationSet] = {}
         require_one_encoder(list(self.sets.values()))
-        self.learners = {name: load_learner(name) for name in config.method_names}
+        self.methods = {name: load_learner(name) for name in config.method_names}
 
     @property
     def identity(self) -> str:
         """Changes with the program that draws, asks and scores, whatever the learner."""
         return code_identity(draw_sequence, measure_sequence)
-
-    @property
-    def measured(self) -> Mapping[str, Measured]:
-        """The learners by name."""
-        return self.learners
-
-    @property
-    def set_identities(self) -> dict[str, str]:
-        """Name → identity of the sets."""
-        return {name: data.identity for name, data in self.sets.items()}
 
     def draw(self, seed: int) -> list[TaskRows]:
         """The sequence of a seed."""
@@ -75,7 +67,7 @@ class SequenceBench:
     def measure(self, cell: Cell) -> Tables:
         """The rows of a cell."""
         assert self.config.continual is not None
-        learner = self.learners[cell.method]
+        learner = self.methods[cell.method]
         tasks = _tasks(self, cell.seed, learner.sees_joint_alone)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
