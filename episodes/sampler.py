@@ -134,14 +134,7 @@ class EpisodeSampler:
                 pools,
                 generator,
             )
-        return EpisodeRows(
-            classes_TN=classes_TN,
-            support_TNK=support_TNK,
-            twin_TNK=twin_TNK,
-            query_TNQ=query_TNQ,
-            off_class_TO=off_class_TO,
-            pool_TU=pool_TU,
-        )
+        return EpisodeRows(classes_TN, support_TNK, twin_TNK, query_TNQ, off_class_TO, pool_TU)
 
     def _draw_domains(self, n_tasks: int, generator: torch.Generator) -> Int[Tensor, "T 2"]:
         """Draw two different domains in a fraction of the tasks; the others have all domains."""

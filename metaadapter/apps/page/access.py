@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.output_folder import write_errors
@@ -76,7 +76,7 @@ class Access:
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.is_token(credentials.strip()):
             return
-        if self.is_token(_cookies(headers).get(self.cookie, "")):
+        if self.is_token(cookie_parser(headers.get("cookie", "")).get(self.cookie, "")):
             return
         raise Refusal(
             401,
@@ -84,14 +84,6 @@ class Access:
             "Open the address with the token that `metaadapter serve` has printed, or send the "
             "token as `Authorization: Bearer TOKEN`.",
         )
-
-
-def _cookies(headers: Headers) -> dict[str, str]:
-    try:
-        cookies = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in cookies.items()}
 
 
 @contextmanager

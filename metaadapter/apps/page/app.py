@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from importlib.resources import files
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -47,14 +46,13 @@ KINDS = {400: "form", 404: "no-such-path", 405: "method"}
 def make_app(projects: Projects, access: Access, limits: Limits | None = None) -> ASGIApp:
     """The application for the open project; it serves only the requests that `access` allows."""
     limits = limits or Limits()
-    errors: dict[int | str, dict[str, Any]] = {"default": {"model": forms.Error}}
     app = FastAPI(
         title="metaadapter serve",
         version="1",
         description="Pictures of a few classes in, a classifier and its predictions out.",
         docs_url=None,  # these pages would be loaded from another host
         redoc_url=None,
-        responses=errors,
+        responses={"default": {"model": forms.Error}},
     )
     app.state.shared = State(projects, limits)
     for module in (project_routes, download_routes, predict_routes):

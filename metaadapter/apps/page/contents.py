@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.plain_text import one_line
@@ -20,11 +20,7 @@ Kind = Literal["class", "picture"]
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ClassEntry(_Record):
+class ClassEntry(BaseModel, frozen=True, extra="forbid"):
     """A class: its name, its description, and its place in the order of the classes."""
 
     name: str
@@ -32,7 +28,7 @@ class ClassEntry(_Record):
     place: int
 
 
-class PictureEntry(_Record):
+class PictureEntry(BaseModel, frozen=True, extra="forbid"):
     """A picture: the name of its file, its class, and its place in the order of the pictures."""
 
     name: str
@@ -44,7 +40,7 @@ class PictureEntry(_Record):
 Entry = ClassEntry | PictureEntry
 
 
-class Change(_Record):
+class Change(BaseModel, frozen=True, extra="forbid"):
     """One entry before and after an edit; `None` where it does not exist."""
 
     kind: Kind
@@ -53,7 +49,7 @@ class Change(_Record):
     after: Entry | None
 
 
-class Edit(_Record):
+class Edit(BaseModel, frozen=True, extra="forbid"):
     """Changes that are made, undone and redone together, and a sentence that describes them."""
 
     message: Annotated[str, Field(validation_alias="said", serialization_alias="said")]
@@ -113,13 +109,12 @@ class Contents:
                 404, "no-such-picture", "This picture no longer exists. Load the page again."
             )
 
-    def entries(self, kind: Kind) -> dict[str, Any]:
-        """The entries of one kind by their ids."""
+    def _entries(self, kind: Kind) -> dict[str, Any]:
         return self.classes if kind == "class" else self.pictures
 
     def changes(self, kind: Kind, entries: Mapping[str, Entry | None]) -> tuple[Change, ...]:
         """The changes that set entries by their ids, or remove them with `None`."""
-        before = self.entries(kind)
+        before = self._entries(kind)
         return tuple(
             Change(kind=kind, id=key, before=before.get(key), after=entry)
             for key, entry in entries.items()
@@ -129,9 +124,9 @@ class Contents:
         for change in edit.changes:
             entry = change.before if reverse else change.after
             if entry is None:
-                self.entries(change.kind).pop(change.id, None)
+                self._entries(change.kind).pop(change.id, None)
             else:
-                self.entries(change.kind)[change.id] = entry
+                self._entries(change.kind)[change.id] = entry
 
 
 def add_classes(

@@ -147,13 +147,7 @@ class Added(Revised):
     refused: list[RefusedFile]
 
 
-class PredictionForm(BaseModel):
-    """A response made from a `workflow.predictions.Prediction`."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class PicturePrediction(PredictionForm):
+class PicturePrediction(BaseModel, from_attributes=True):
     """The prediction for a picture of the project; classes are given by their ids."""
 
     class_id: Annotated[str, Field(validation_alias="label", serialization_alias="class")]
@@ -207,7 +201,7 @@ class Work(Revised):
     error: str | None
 
 
-class Prediction(PredictionForm):
+class Prediction(BaseModel, from_attributes=True):
     """One prediction, with the keys of `metaadapter predict --json`."""
 
     path: str

@@ -7,11 +7,9 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import final
 
-from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.forms import ListedProject
 from metaadapter.apps.page.history import HISTORY_FILE, read_contents
 from metaadapter.apps.page.project import PROJECT_FILE, open_project, read_facts
@@ -29,8 +27,7 @@ MAX_FOLDER_NAME = 40
 def default_project() -> Path:
     """The project in the user's projects folder that was used last, or a first one."""
     folder = Path.home() / PROJECTS_FOLDER
-    used = {path: _last_used(path) for path in _folders(folder)}
-    return max(used, key=used.__getitem__, default=folder / DEFAULT_NAME)
+    return max(_folders(folder), key=_last_used, default=folder / DEFAULT_NAME)
 
 
 @final
@@ -73,12 +70,14 @@ class Projects:
         projects = []
         session = self.session
         for folder, name in self._names().items():
-            listed, is_open = partial(_listed, name), folder == session.project.folder
             with suppress(MetaAdapterError):
+                if folder == session.project.folder:
+                    contents = session.project.history.contents
+                else:
+                    contents = read_contents(folder / HISTORY_FILE)
+                n_pictures, n_classes = len(contents.pictures), len(contents.classes)
                 projects.append(
-                    session.read(listed)
-                    if is_open
-                    else listed(read_contents(folder / HISTORY_FILE))
+                    ListedProject(name=name, n_pictures=n_pictures, n_classes=n_classes)
                 )
         return sorted(projects, key=lambda project: project.name.casefold())
 
@@ -93,7 +92,8 @@ class Projects:
         """Close the open project and make a new one; if that fails, open the first one again."""
         if name in self._names().values():
             raise Refusal(409, "name-taken", f"There is already a project {name!r}.")
-        folder = self._folder.parent / _folder_name(name)
+        plain = NOT_PLAIN.sub("-", name.lower()).strip("-")[:MAX_FOLDER_NAME]
+        folder = self._folder.parent / (plain or "project")
         if folder.exists():
             folder = folder.with_name(f"{folder.name}-{secrets.token_hex(3)}")
         self._switch(folder, name)
@@ -138,17 +138,6 @@ def _folders(folder: Path) -> list[Path]:
         raise DataError(f"cannot read the folder {folder}: {error.strerror}") from error
 
 
-def _listed(name: str, contents: Contents) -> ListedProject:
-    return ListedProject(
-        name=name, n_pictures=len(contents.pictures), n_classes=len(contents.classes)
-    )
-
-
 def _last_used(project: Path) -> float:
     history = project / HISTORY_FILE
     return history.stat().st_mtime if history.exists() else 0.0
-
-
-def _folder_name(name: str) -> str:
-    """A name for a folder, of lower-case letters, digits and hyphens alone."""
-    return NOT_PLAIN.sub("-", name.lower()).strip("-")[:MAX_FOLDER_NAME] or "project"

@@ -130,12 +130,10 @@ class Session:
 
     def advice(self) -> list[Advice[str]]:
         """Advice on the labelled pictures, computed once for the same pictures and labels."""
-        results = self.results
-        task, advice = self._advice
-        if task is not results.task:
-            advice = results.advice()
-            self._advice = results.task, advice
-        return advice
+        results, last = self.results, self._advice
+        if last[0] is not results.task:
+            self._advice = last = results.task, results.advice()
+        return last[1]
 
     def work(self) -> Work:
         """The work in the background and the time that is left for it."""

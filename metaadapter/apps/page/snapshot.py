@@ -116,13 +116,8 @@ class Snapshot:
             if label in pictured or not says_nothing(entry.name)
         }
         pictures = tuple(
-            StoredPicture(
-                self.pictures[picture].name,
-                classes[label].name,
-                "",
-                "",
-                self.encoded[picture].sha256,
-            )
-            for picture, label in zip(labelled, labels, strict=True)
+            StoredPicture(entry.name, classes[label].name, "", "", self.encoded[picture].sha256)
+            for picture, entry in self.pictures.items()
+            if (label := entry.label) is not None
         )
         return LabelledTask(classes, labels, EncodedPictures(pictures, self.rows(labelled)))
