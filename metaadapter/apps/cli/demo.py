@@ -31,7 +31,7 @@ def demo(
         bool, Option("--open/--no-open", help="Show the page in the browser at the end.")
     ] = False,
 ) -> None:
-    """Show the whole product on photographs that are part of the package.
+    """Show the whole product on the photographs of the package.
 
     Ten kinds of clothes, recognized by their names alone, then with one and with four labelled
     photographs of each. It needs no network, writes a page, and takes under a minute.
