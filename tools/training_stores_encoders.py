@@ -21,8 +21,7 @@ from metaadapter.features.open_clip_model import build_model, resolve_encoder
 from metaadapter.features.origin import Origin, Recipe
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.folder import HEADER_FILE, hold_folder
-from metaadapter.features.store.header import StoreHeader
+from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
 from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.store.writer import write_store
 from metaadapter.features.views import unit_rows

@@ -59,7 +59,6 @@ class _WithoutStrings(ast.NodeTransformer):
 
 @lru_cache(maxsize=512)
 def _imported(source: bytes, folder: Path, root: Path) -> tuple[Path, ...]:
-    """The files of the project, or below `root`, that a file in `folder` imports from."""
     files: list[Path] = []
     for level, name, member in _imports(ast.parse(source)):
         if not level and name.partition(".")[0] in PROJECT:

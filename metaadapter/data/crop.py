@@ -52,7 +52,6 @@ def cut_out(picture: Image.Image, box: Box) -> Image.Image:
 
 
 def _span(middle: float, length: float, limit: int) -> tuple[int, int]:
-    """The first and last pixel of `length` pixels around `middle`, at most all of them."""
     n = min(max(round(length), 1), limit)
     start = min(max(round(middle - n / 2), 0), limit - n)
     return start, start + n

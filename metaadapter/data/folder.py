@@ -113,7 +113,6 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _are_splits(parents: Sequence[tuple[str, ...]]) -> bool:
-    """Return whether all top folders have names of splits and hold class folders."""
     tops = {names[0] for names in parents if names}
     holding_classes = {names[0] for names in parents if len(names) > 1}
     return bool(tops) and tops == holding_classes and {t.lower() for t in tops} <= SPLIT_NAMES

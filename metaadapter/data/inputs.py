@@ -31,9 +31,7 @@ Picture: TypeAlias = "Path | Crop | bytes | Image.Image"
 class UnreadableImage(DataError):
     """A picture that cannot be read; callers collect these errors as their quarantine list.
 
-    Attributes:
-        path: The file; words such as "an open picture" if there is no path.
-        reason: Why the picture cannot be read, in a few words.
+    The path may be words such as "an open picture".
     """
 
     def __init__(self, path: Path | str, reason: str) -> None:

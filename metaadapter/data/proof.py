@@ -228,7 +228,6 @@ def _seal(document: Mapping[str, Any]) -> str:
 
 
 def _name_files(path: Path) -> None:
-    """Finish the renaming of a document's files, if its writer has not."""
     try:
         _, files = unsealed(parse_json(regular(path).read_bytes()))
     except (OSError, ValueError, AttributeError, RecursionError):

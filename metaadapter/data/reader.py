@@ -36,19 +36,16 @@ def read_images(
         MissingPackage: Reading Parquet needs pyarrow.
     """
     source = Path(source).expanduser()
-    if not _exists(source):
+    try:
+        exists = source.exists()
+    except OSError as error:
+        raise DataError(f"cannot look for {source}: {error.strerror}") from error
+    if not exists:
         raise DataError(_not_found(source))
     table = _select_split(_read(source, labelled), source, split, labelled)
     if labelled and len(table.classes) < n_classes:
         raise DataError(_one_class(source, table))
     return table
-
-
-def _exists(source: Path) -> bool:
-    try:
-        return source.exists()
-    except OSError as error:
-        raise DataError(f"cannot look for {source}: {error.strerror}") from error
 
 
 def _read(source: Path, labelled: bool) -> ImageTable:

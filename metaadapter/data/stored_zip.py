@@ -106,7 +106,6 @@ def _require_end(file: IO[bytes], n_most: int) -> None:
 
 
 def _require_members(members: Iterable[zipfile.ZipInfo], limits: Mapping[str, int]) -> None:
-    """Check by the directory that all members are plain files of the allowed names."""
     names: set[str] = set()
     for member in members:
         name = member.filename

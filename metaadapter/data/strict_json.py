@@ -15,8 +15,9 @@ def parse_json(text: str | bytes) -> Any:
     r"""Parse JSON; NaN, huge numbers, half characters and deep nesting are a `ValueError`."""
     try:
         value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
-        if (b"\\u" if isinstance(text, bytes) else "\\u") in text:  # type: ignore[operator]
-            _require_whole(value)
+        is_escaped = (b"\\u" if isinstance(text, bytes) else "\\u") in text  # type: ignore[operator]
+        if is_escaped and (half := HALF.search(json.dumps(value, ensure_ascii=False))):
+            raise ValueError(f"{half[0]!r} is half a character")
     except json.JSONDecodeError as error:
         line = f"line {error.lineno}, " if error.lineno > 1 else ""
         raise ValueError(f"{error.msg} at {line}character {error.colno}") from error
@@ -28,11 +29,6 @@ def parse_json(text: str | bytes) -> Any:
 def json_text(value: Any, **form: Any) -> str:
     """Write a value as JSON with arguments of `json.dumps`; NaN is a `ValueError`."""
     return json.dumps(value, allow_nan=False, **form)
-
-
-def _require_whole(value: Any) -> None:
-    if half := HALF.search(json.dumps(value, ensure_ascii=False)):
-        raise ValueError(f"{half[0]!r} is half a character")
 
 
 def _finite(text: str) -> float:

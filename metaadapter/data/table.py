@@ -12,15 +12,11 @@ from metaadapter.data.crop import Box, Crop
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """One picture.
+    """One picture; what is not known of it is None.
 
-    Attributes:
-        path: The file, which may be unreadable or missing.
-        label: The name of its class; None if it has none.
-        split: "train", "test", …; None if the source is not divided.
-        group: Pictures of one group (a burst, a patient) stay on one side of a split.
-        box: The part of the picture that counts; None for the whole.
-        caption: A sentence about the picture; None if it has none.
+    The label is the name of its class. Pictures of one group (a burst, a patient) stay on one
+    side of a split. The box is the part of the picture that counts, by default the whole. The
+    caption is a sentence about the picture.
     """
 
     path: Path
@@ -38,13 +34,11 @@ class ImageRow:
 
 @dataclass(frozen=True, slots=True)
 class ImageTable:
-    """Pictures with their labels, from one source.
+    """Pictures with their labels, from one source, such as "class-per-folder".
 
-    Attributes:
-        rows: One for each picture; folders sorted by path, lists in their own order.
-        source: The format of the source, for example "class-per-folder".
-        warnings: Sentences for the user about what was left out or looks wrong.
-        descriptions: Sentences about each class that has any, by label.
+    The rows of folders are sorted by path, those of lists in their own order. The warnings are
+    for the user, about what was left out or looks wrong. The descriptions are sentences about
+    each class that has any, by label.
     """
 
     rows: tuple[ImageRow, ...]

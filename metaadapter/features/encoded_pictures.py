@@ -16,7 +16,7 @@ from metaadapter.errors import DataError
 from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.folder import HEADER_FILE
+from metaadapter.features.store.header import HEADER_FILE
 from metaadapter.features.store.rows import StoredPicture, contradictions, equal_pictures
 
 
@@ -24,12 +24,7 @@ from metaadapter.features.store.rows import StoredPicture, contradictions, equal
 class EncodedPictures:
     """Readable pictures, each with one unit row of features, the mean of its views.
 
-    Attributes:
-        pictures: The path, label and hash of each picture.
-        features: The features of each picture.
-        quarantined: The pictures that could not be read.
-        warnings: Sentences for the user about the list of pictures and the files.
-        rows: The table rows of the pictures, to read them again; () if some come from a store.
+    `rows` are the table rows of the pictures, to read them again; () if some come from a store.
     """
 
     pictures: tuple[StoredPicture, ...]

@@ -249,7 +249,6 @@ class FrozenEncoder(ImageEncoder):
         return join_blocks(blocks, self._lengths)
 
     def _raw_blocks(self, pixels: Tensor) -> dict[str, Tensor]:
-        """At least the chosen blocks, as the towers compute them."""
         if self._lengths.keys() <= {"joint", "second"}:
             blocks = {"joint": self.network.encode_image(pixels)}
         else:
@@ -259,7 +258,6 @@ class FrozenEncoder(ImageEncoder):
         return blocks
 
     def _block_widths(self) -> dict[str, int]:
-        """The widths of the chosen blocks of one look; empty for the joint block alone."""
         if len(self._lengths) == 1:
             return {}
         probe = self.preprocess(probe_picture())[None].to(self.device)

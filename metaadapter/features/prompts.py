@@ -24,7 +24,17 @@ WORDNET_ID = re.compile(r"^n\d{8}[\s_-]+")
 def resolve_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
     """Check templates, given as a set ("simple", "openai-imagenet"), a single one, or a list."""
     if isinstance(templates, str) and PLACEHOLDER not in templates:
-        return _named_set(templates)
+        if templates not in TEMPLATE_SETS:
+            raise UsageError(
+                f"unknown set of templates {templates!r}; choose default, "
+                f"{', '.join(TEMPLATE_SETS)}, or give your own, each with one {{}} for the name of "
+                "the class"
+            )
+        from open_clip import OPENAI_IMAGENET_TEMPLATES, SIMPLE_IMAGENET_TEMPLATES
+
+        simple = templates == "simple"
+        functions = SIMPLE_IMAGENET_TEMPLATES if simple else OPENAI_IMAGENET_TEMPLATES
+        return tuple(function(PLACEHOLDER) for function in functions)
     chosen = (templates,) if isinstance(templates, str) else tuple(templates)
     if not chosen:
         raise UsageError("expected at least one template such as 'a photo of a {}.', got none")
@@ -73,15 +83,3 @@ def readable_name(label: str) -> str:
     """
     spaced = " ".join(WORDNET_ID.sub("", label.strip()).replace("_", " ").split())
     return spaced or label
-
-
-def _named_set(name: str) -> tuple[str, ...]:
-    if name not in TEMPLATE_SETS:
-        raise UsageError(
-            f"unknown set of templates {name!r}; choose default, {', '.join(TEMPLATE_SETS)}, "
-            "or give your own, each with one {} for the name of the class"
-        )
-    from open_clip import OPENAI_IMAGENET_TEMPLATES, SIMPLE_IMAGENET_TEMPLATES
-
-    functions = SIMPLE_IMAGENET_TEMPLATES if name == "simple" else OPENAI_IMAGENET_TEMPLATES
-    return tuple(function(PLACEHOLDER) for function in functions)

@@ -71,9 +71,12 @@ class SecondTower(nn.Module):
     shift: Tensor
 
     def __init__(self, model: nn.Module, mean: Sequence[float], deviation: Sequence[float]) -> None:
+        from timm import data
+
         super().__init__()
         self.model = model
-        expected = _preprocessing(model)
+        resolve: Any = data.resolve_model_data_config  # type: ignore[attr-defined]
+        expected = resolve(model)
         clip, timm = (
             torch.tensor([list(means), list(deviations)])[..., None, None]
             for means, deviations in ((mean, deviation), (expected["mean"], expected["std"]))
@@ -105,13 +108,6 @@ def build_second(
             raise
         raise _explain(source, error) from error
     return tower
-
-
-def _preprocessing(model: Any) -> dict[str, Any]:
-    from timm import data
-
-    resolve: Any = data.resolve_model_data_config  # type: ignore[attr-defined]
-    return dict(resolve(model))
 
 
 def _model(source: SecondSource, size: int) -> nn.Module:

@@ -12,7 +12,7 @@ from metaadapter.data.output_folder import hold_lock, write_errors
 from metaadapter.data.proof import TRAINING_RECORD, read_document, write_document
 from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError, UsageError
-from metaadapter.features.store.folder import LOCK_FILE
+from metaadapter.features.store.header import LOCK_FILE
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import resolved_config
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -8,7 +9,6 @@ import numpy as np
 import pytest
 
 from metaadapter.adapter.files import load_adapter, store_adapter
-from metaadapter.data import atomic_files
 from metaadapter.data.decode import content_hash
 from metaadapter.data.proof import unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
@@ -114,14 +114,15 @@ def test_add__out__leaves_the_adapter_as_it_was(own, wolves, tmp_path):
 
 
 def test_add__saving_that_fails_half_way__leaves_the_adapter_as_it_was(own, wolves, monkeypatch):
-    before, saved = contents(own), []
+    before, saved, sync = contents(own), [], os.fsync
 
-    def save_one_file(_file, content):
+    def save_one_file(handle):
         if saved:
             raise OSError(28, "No space left on device")
-        saved.append(content)
+        saved.append(handle)
+        sync(handle)
 
-    monkeypatch.setattr(atomic_files, "_fill", save_one_file)
+    monkeypatch.setattr(os, "fsync", save_one_file)
 
     with pytest.raises(DataError, match="No space left on device"):
         add(own, "wolf", [wolves])

@@ -21,8 +21,7 @@ from metaadapter.features.origin import Recipe
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_cache import FeatureCache
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.folder import HEADER_FILE, hold_folder
-from metaadapter.features.store.header import Quarantined, StoreHeader
+from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHeader, hold_folder
 from metaadapter.features.store.rows import StoredPicture, equal_pictures
 from metaadapter.features.store.writer import tidy_up, write_store
 

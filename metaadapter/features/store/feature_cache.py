@@ -18,8 +18,7 @@ from metaadapter.data.proof import read_document, write_document
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.origin import Recipe
-from metaadapter.features.store.folder import CACHE_FOLDER
-from metaadapter.features.store.header import read_entries
+from metaadapter.features.store.header import CACHE_FOLDER, read_entries
 
 RECIPE_FILE, SCHEMA = "recipe.json", "metaadapter.encoding/1"
 REMEDY = "delete that folder and run the same command again, which encodes those pictures again"

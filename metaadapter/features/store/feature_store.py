@@ -20,9 +20,8 @@ from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.looks import look_widths
 from metaadapter.features.origin import Origin
-from metaadapter.features.store.folder import REMEDY
 from metaadapter.features.store.header import StoreHeader
-from metaadapter.features.store.rows import StoreRows
+from metaadapter.features.store.rows import REMEDY, StoreRows
 from metaadapter.features.store.writer import create_store
 from metaadapter.features.views import mean_of_views
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
 from metaadapter.data.proof import Proof, read_document, write_document
 from metaadapter.errors import DataError
 from metaadapter.features.origin import Recipe
-from metaadapter.features.store.folder import CACHE_FOLDER, HEADER_FILE, LOCK_FILE, REMEDY
-from metaadapter.features.store.rows import StoredPicture
+from metaadapter.features.store.rows import REMEDY, StoredPicture
 
+HEADER_FILE = "store.json"
+CACHE_FOLDER = ".partial"
+LOCK_FILE = ".lock"
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.store/2", "metaadapter.store/1"
 
 Value = TypeVar("Value")
@@ -99,6 +103,16 @@ class StoreHeader:
             return read_entries(cls, {**values, "recipe": {**values, "origin": values}}), proof
         except ValueError as error:
             raise DataError(f"an entry of {path} cannot be read: {error}; {REMEDY}") from error
+
+
+@contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Create a store's folder if it is missing, and lock it until the block or process ends."""
+    with write_errors(f"the feature store {folder}", "Nothing was changed."):
+        folder.mkdir(parents=True, exist_ok=True)
+        require_own_or_empty(folder, (HEADER_FILE, CACHE_FOLDER, LOCK_FILE), "feature store")
+    with hold_lock(folder / LOCK_FILE, f"the feature store {folder}"):
+        yield
 
 
 def features_file(generation: int) -> str:

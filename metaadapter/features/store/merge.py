@@ -10,8 +10,7 @@ import numpy as np
 from metaadapter.data.output_folder import write_errors
 from metaadapter.errors import UsageError
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.folder import HEADER_FILE, hold_folder
-from metaadapter.features.store.header import StoreHeader
+from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
 from metaadapter.features.store.writer import write_store
 
 

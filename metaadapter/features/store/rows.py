@@ -16,7 +16,8 @@ from jaxtyping import Int
 
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
-from metaadapter.features.store.folder import REMEDY
+
+REMEDY = "restore it from a copy, or run the same `metaadapter encode` with a new --out"
 
 
 class StoredPicture(NamedTuple):

@@ -27,8 +27,7 @@ from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.origin import Origin, Recipe
-from metaadapter.features.store.folder import HEADER_FILE, hold_folder
-from metaadapter.features.store.header import StoreHeader, features_file
+from metaadapter.features.store.header import HEADER_FILE, StoreHeader, features_file, hold_folder
 from metaadapter.features.store.rows import StoredPicture, write_rows
 from metaadapter.features.views import unit_rows
 
@@ -114,7 +113,6 @@ def _commit(
     pictures: Sequence[StoredPicture],
     texts: Mapping[str, Float32[np.ndarray, " dim"]],
 ) -> None:
-    """Write the other files of a store whose features are written."""
     files, recipe = header.files, header.recipe
     replace_file(folder / files["rows"], lambda file: write_rows(file, pictures, recipe.n_views))
     if header.classes:
@@ -143,7 +141,6 @@ def _write_npy_header(file: IO[bytes], n_rows: int, dim: int) -> None:
 
 
 def _batches(features: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield batches (m, V, D) of at least one picture."""
     for part in [features] if hasattr(features, "shape") else _read(features):
         batch = np.asarray(part)
         is_real = np.issubdtype(batch.dtype, np.floating)
@@ -169,7 +166,6 @@ def _read(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 def _unit_batch(
     batch: np.ndarray, shape: tuple[int, int], number: int
 ) -> Float16[np.ndarray, "pictures views dim"]:
-    """Check and scale the batch whose first picture has this number."""
     if batch.shape[1:] != shape:
         raise DataError(
             f"expected features of {shape} (views, width) as in the first batch, got "

@@ -108,7 +108,6 @@ def merge_lora(network: nn.Module) -> None:
 
 
 def _weights(block: nn.Module, name: str) -> Iterator[tuple[str, tuple[int, ...], int]]:
-    """The name, the shape and the number of parts of each weight that gets a product."""
     for path, module in block.named_modules(prefix=name):
         if isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
             yield f"{path}.in_proj_weight", tuple(module.in_proj_weight.shape), 3

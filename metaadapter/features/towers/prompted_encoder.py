@@ -94,7 +94,6 @@ class PromptedEncoder(ImageEncoder):
         return rows
 
     def _change(self, names: Sequence[str]) -> Float32[Tensor, "n joint_dim"]:
-        """The prompted features of names, minus those before learning."""
         tokens = self._learned.tokens(names)
         with torch.inference_mode():
             change = (self._learned(tokens) - self._start(tokens)).cpu()

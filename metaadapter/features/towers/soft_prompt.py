@@ -106,8 +106,6 @@ def word_vectors(
 
 
 class _Prompt(nn.Module):
-    """Learned vectors, and the number of the token that they replace."""
-
     def __init__(self, context: Float[Tensor, "n_context width"], placeholder: int) -> None:
         super().__init__()
         self.context = nn.Parameter(context.detach().float().clone())

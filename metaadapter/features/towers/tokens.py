@@ -94,7 +94,6 @@ def _of_transformer(tower: Any, pixels: Tensor) -> PatchTokens:
 def _last_block_alone(
     transformer: Any, tokens: Float[Tensor, "n l width"]
 ) -> Float[Tensor, "n l width"]:
-    """Apply the last block with each token attending only to itself."""
     n = tokens.shape[1]
     mask = torch.full((n, n), float("-inf"), device=tokens.device, dtype=tokens.dtype)
     mask.fill_diagonal_(0)
@@ -107,7 +106,6 @@ def _last_block_alone(
 
 
 def _pool_patch_by_patch(pool: Any, final: Float[Tensor, "n c h w"]) -> Float[Tensor, "n h w dim"]:
-    """The values of the attention pool, each with the code of its position."""
     patches = final.flatten(2).transpose(1, 2) + pool.positional_embedding[1:].to(final.dtype)
     joint: Tensor = pool.c_proj(pool.v_proj(patches))
     return joint.reshape(len(final), *final.shape[-2:], -1)

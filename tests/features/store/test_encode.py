@@ -14,8 +14,7 @@ from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.store.encode import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.folder import hold_folder
-from metaadapter.features.store.header import StoreHeader
+from metaadapter.features.store.header import StoreHeader, hold_folder
 
 
 @pytest.fixture

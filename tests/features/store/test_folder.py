@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from metaadapter.errors import DataError
-from metaadapter.features.store.folder import hold_folder
+from metaadapter.features.store.header import hold_folder
 
 needs_flock = pytest.mark.skipif(sys.platform == "win32", reason="has no flock")
 
