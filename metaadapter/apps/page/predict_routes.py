@@ -22,15 +22,13 @@ from metaadapter.apps.page.dependencies import (
 )
 from metaadapter.apps.page.multipart import Form, Limits
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.results import fit
 from metaadapter.apps.page.session import Session
 from metaadapter.apps.page.uploads import folder_of, plain_name, uploaded_files
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.origin import Origin
 from metaadapter.workflow.class_names import says_nothing
-from metaadapter.workflow.fitting import fit_pictures
-from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.predictions import predict_pictures
 
 routes = APIRouter()
@@ -130,12 +128,4 @@ def _fit(
     names: dict[str, str | list[str]] = {
         folder: folder for folder in folders if not says_nothing(folder)
     }
-    return fit_pictures(
-        LabelledPictures(
-            replace(pictures, pictures=labelled),
-            Origin.of(encoder),
-            encoder.logit_scale,
-            encoder,
-        ),
-        names or None,
-    )
+    return fit(replace(pictures, pictures=labelled), names or None, encoder)

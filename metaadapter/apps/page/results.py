@@ -16,6 +16,7 @@ from metaadapter.apps.advice.left_out import MAX_PICTURES
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.forms import Cost, Costs
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
+from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.generator.generator import Generator
@@ -106,7 +107,7 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
     if task is None:
         return Results(snapshot.revision)
     if before.stored is None or before.task is None or task.key != before.task.key:
-        stored, labelled = _fit(task, encoder), tuple(snapshot.labelled)
+        stored, labelled = fit(task.pictures, task.texts, encoder), tuple(snapshot.labelled)
         left_out = {
             labelled[number]: prediction
             for number, prediction in _predict_left_out(task, stored).items()
@@ -133,17 +134,21 @@ def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder
     pool = np.random.default_rng(POOL_SEED).permutation(sorted(tray))[:POOL_ROWS].tolist()
     if before.pool == tuple(pool):
         return None
-    stored = _fit(task, encoder, snapshot.rows(pool))
+    stored = fit(task.pictures, task.texts, encoder, snapshot.rows(pool))
     answers = dict(zip(tray, _predict(stored, task, snapshot.rows(tray)), strict=True))
     return replace(before, stored=stored, answers=answers, pool=tuple(pool))
 
 
-def _fit(
-    task: LabelledTask, encoder: ImageEncoder, pool: Float[np.ndarray, "u D"] | None = None
+def fit(
+    pictures: EncodedPictures,
+    texts: dict[str, str | list[str]] | None,
+    encoder: ImageEncoder,
+    pool: Float[np.ndarray, "u D"] | None = None,
 ) -> StoredAdapter:
+    """Predict an adapter from labelled pictures and the texts of their classes."""
     origin = Origin.of(encoder)
-    labelled = LabelledPictures(task.pictures, origin, encoder.logit_scale, encoder)
-    return fit_pictures(labelled, task.texts, pool=pool)
+    labelled = LabelledPictures(pictures, origin, encoder.logit_scale, encoder)
+    return fit_pictures(labelled, texts, pool=pool)
 
 
 def _predict(

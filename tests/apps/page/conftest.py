@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -81,23 +82,31 @@ def limits():
     return LIMITS
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory, colour_encoder):
-    """A project behind its whole application, with a client that is allowed."""
+@pytest.fixture(scope="session")
+def serve():
+    """Puts a project behind its whole application, with a client that has the token."""
     starlette = pytest.importorskip("starlette.testclient", reason="needs the extra serve")
     from metaadapter.apps.page.access import Access
     from metaadapter.apps.page.app import make_app
     from metaadapter.apps.page.projects import Projects
 
+    @contextmanager
+    def serve(folder, name, load, limits=None):
+        access = Access("a-token", PORT)
+        with Projects(folder, name, load).opened() as projects:
+            app = make_app(projects, access, limits)
+            with starlette.TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as client:
+                client.headers["Authorization"] = f"Bearer {access.token}"
+                yield SimpleNamespace(client=client, projects=projects, app=app)
+
+    return serve
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory, serve, colour_encoder):
     folder = tmp_path_factory.mktemp("projects") / "colours"
-    access = Access("a-token", PORT)
-    with Projects(folder, "colours", lambda *_, **__: colour_encoder).opened() as projects:
-        app = make_app(projects, access, LIMITS)
-        with starlette.TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as client:
-            client.headers["Authorization"] = f"Bearer {access.token}"
-            yield SimpleNamespace(
-                client=client, projects=projects, app=app, access=access, folder=folder
-            )
+    with serve(folder, "colours", lambda *_, **__: colour_encoder, LIMITS) as served:
+        yield served
 
 
 @pytest.fixture

@@ -39,13 +39,8 @@ def n_built(monkeypatch):
 
 
 def test_predict__repeated__builds_no_encoder_until_the_adapter_changes(
-    clip, n_built, picture, tmp_path
+    clip, n_built, picture, serve, tmp_path
 ):
-    starlette = pytest.importorskip("starlette.testclient", reason="needs the extra serve")
-    from metaadapter.apps.page.access import Access
-    from metaadapter.apps.page.app import make_app
-    from metaadapter.apps.page.projects import Projects
-
     content, skill = picture("red"), tmp_path / "parts.adapter"
     (tmp_path / "red.png").write_bytes(content)
     first, second = stored_with(clip, 0), stored_with(clip, 1)
@@ -58,20 +53,16 @@ def test_predict__repeated__builds_no_encoder_until_the_adapter_changes(
     ]
     before, predictions, n = n_built(), [], []
 
-    with Projects(
-        tmp_path / "projects" / "parts", "small", lambda *_, **__: clip
-    ).opened() as projects:
-        app = make_app(projects, Access("a-token", 8000))
-        with starlette.TestClient(app, base_url="http://127.0.0.1:8000") as client:
-            client.headers["Authorization"] = "Bearer a-token"
-            for stored in (first, first, second, first):
-                store_adapter(skill, stored)
-                files = [
-                    ("pictures", ("red.png", io.BytesIO(content))),
-                    ("adapter", ("parts.adapter", skill.read_bytes())),
-                ]
-                predictions.append(client.post("/predict", files=files).json()["predictions"][0])
-                n.append(n_built() - before)
+    with serve(tmp_path / "projects" / "parts", "small", lambda *_, **__: clip) as served:
+        for stored in (first, first, second, first):
+            store_adapter(skill, stored)
+            files = [
+                ("pictures", ("red.png", io.BytesIO(content))),
+                ("adapter", ("parts.adapter", skill.read_bytes())),
+            ]
+            response = served.client.post("/predict", files=files)
+            predictions.append(response.json()["predictions"][0])
+            n.append(n_built() - before)
 
     assert [entry["probabilities"] for entry in predictions] == [
         prediction.probabilities for prediction in expected

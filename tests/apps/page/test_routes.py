@@ -348,30 +348,24 @@ def test_onnx__without_its_packages__is_refused_with_what_to_install(project, mo
 
 @pytest.mark.slow
 def test_onnx__of_a_project__takes_decoded_pictures_and_answers_as_the_tray(
-    served, picture, tmp_path
+    serve, picture, tmp_path
 ):
     onnxruntime = pytest.importorskip("onnxruntime")
     import numpy as np
     from PIL import Image
-    from starlette.testclient import TestClient
 
-    from metaadapter.apps.page.app import make_app
-    from metaadapter.apps.page.projects import Projects
     from metaadapter.features.encoder_by_name import load_encoder
 
-    with Projects(tmp_path / "project", "tiny", load_encoder).opened() as projects:
-        app = make_app(projects, served.access)
-        with TestClient(app, base_url=f"http://127.0.0.1:{served.access.port}") as client:
-            client.headers["Authorization"] = f"Bearer {served.access.token}"
-            files = [
-                ("pictures", (f"{colour}/{number}.png", picture(colour)))
-                for colour in ("red", "blue")
-                for number in range(2)
-            ]
-            client.post("/pictures", files=files, data={"class": "folders"})
-            content = picture("blue")
-            predicted = client.post("/predict", files=[("pictures", ("new.png", content))]).json()
-            model = client.get("/take/onnx")
+    with serve(tmp_path / "project", "tiny", load_encoder) as served:
+        files = [
+            ("pictures", (f"{colour}/{number}.png", picture(colour)))
+            for colour in ("red", "blue")
+            for number in range(2)
+        ]
+        served.client.post("/pictures", files=files, data={"class": "folders"})
+        question = [("pictures", ("new.png", content := picture("blue")))]
+        predicted = served.client.post("/predict", files=question).json()
+        model = served.client.get("/take/onnx")
 
     assert model.status_code == 200, model.text
     session = onnxruntime.InferenceSession(model.content)
