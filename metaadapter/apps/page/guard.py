@@ -65,19 +65,18 @@ class Guard:
             except TimeoutError as error:
                 raise ClientDisconnect from error
 
+        response: Response | None
         try:
-            login = self._check(scope, headers)
+            response = self._check(scope, headers)
         except Refusal as refusal:
-            response: Response = error_response(refusal)
+            response = error_response(refusal)
             if scope["path"] == "/" and "text/html" in headers.get("accept", ""):  # a person
                 close = {"Connection": "close"}
                 response = PlainTextResponse(str(refusal), refusal.status, close)
+        if response is None:
+            await self._app(scope, body.receive, send_guarded)
+        else:
             await response(scope, receive, send_guarded)
-            return
-        if login is not None:
-            await login(scope, receive, send_guarded)
-            return
-        await self._app(scope, body.receive, send_guarded)
 
     def _check(self, scope: Scope, headers: Headers) -> Response | None:
         """Raise a `Refusal` unless the request is allowed; return the response to a login."""
