@@ -90,14 +90,7 @@ def with_towers(
 ) -> FrozenEncoder:
     """Return a copy of an encoder that shares its weights and has these parts in its towers.
 
-    Args:
-        base: The encoder, which stays as it is.
-        towers: The tensors of the parts, as `StoredAdapter.towers` names them.
-        inside: The configuration of the adapters inside; `None` without any.
-        merge: As for `adapted_encoder`.
-
-    Raises:
-        IncompatibleArtifact: The parts do not fit the encoder.
+    The base stays as it is. Raises `IncompatibleArtifact` if the parts do not fit it.
     """
 
     def change(network: nn.Module) -> None:

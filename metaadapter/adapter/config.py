@@ -98,14 +98,7 @@ def stored_facts(config: AdapterConfig) -> dict[str, Any]:
 
 
 def read_config(adapter: Path, place: FileSource | None = None) -> tuple[AdapterConfig, Proof]:
-    """Read `adapter_config.json`; keys of a newer version are dropped, with a warning.
-
-    Args:
-        adapter: A folder or a skill file.
-        place: The same, if it is open already.
-
-    Returns:
-        The configuration, and the proof of the other files.
+    """Read `adapter_config.json` and the proof of the other files; `place` is the adapter, if open.
 
     Raises:
         DataError: The file is damaged.

@@ -12,10 +12,7 @@ def divergence(
     logits_TQN: Float[Tensor, "T Q N"],
     counts_TQ: Bool[Tensor, "T Q"],
 ) -> Float[Tensor, ""]:
-    """Return the mean KL(target ‖ prediction) over the pictures that count; 0 without any.
-
-    A class that is masked out has logits of −∞ in both.
-    """
+    """Return the mean KL(target ‖ prediction) over the pictures that count; 0 without any."""
     return _mean(_divergences(target_TQN, logits_TQN), counts_TQ)
 
 

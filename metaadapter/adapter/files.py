@@ -56,17 +56,7 @@ def write_adapter_files(
     contents: Mapping[str, bytes],
     new_card: Callable[[bytes], bytes],
 ) -> None:
-    """Write the files of an adapter of any kind, as `store_adapter` describes.
-
-    Args:
-        path: A folder, or a skill file.
-        facts: The values of `adapter_config.json`.
-        contents: The other files by name, but for the card.
-        new_card: From the old card to the new one.
-
-    Raises:
-        DataError: As for `store_adapter`.
-    """
+    """Write the files of an adapter of any kind; `new_card` maps the old card to the new one."""
     require_adapter_folder(path)
     folder = path.parent if is_skill(path) else path
     with write_errors(owner := f"the adapter {path}"):
@@ -96,11 +86,7 @@ def load_adapter(path: Path) -> StoredAdapter:
 
 
 def require_adapter_folder(path: Path) -> None:
-    """Check that an adapter may be written: to a new or empty folder, a skill file, or over one.
-
-    Raises:
-        DataError: The path is a file or folder of something else, or cannot be written.
-    """
+    """Raise `DataError` unless an adapter may be written: to a new or empty place, or over one."""
     if path.exists() and not path.is_dir() and not is_caption_adapter(path):
         try:
             read_config(path)
@@ -130,13 +116,7 @@ def read_card(path: Path) -> bytes:
 
 
 def hold_adapter(path: Path) -> AbstractContextManager[None]:
-    """Keep other processes from writing to an adapter; `store_adapter` may, inside the block.
-
-    All skill files of a folder share one lock.
-
-    Raises:
-        DataError: Another process holds it, or the folder cannot be written.
-    """
+    """Keep other processes from writing to an adapter; skill files of a folder share one lock."""
     owner = f"the adapter {path}"
     if is_skill(path):
         lock = path.parent / LOCK_OF_SKILLS

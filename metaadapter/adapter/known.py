@@ -23,11 +23,7 @@ def likeness_and_doubt(
     likeness: Float[Tensor, "*T N D"],
     likeness_bias: Float[Tensor, "*T N"],
 ) -> tuple[Float[Tensor, "*T n"], Float[Tensor, "*T n"]]:
-    """Return the two numbers that predict known: likeness to the classes, and doubt.
-
-    With p the class probabilities and l_c, b_c the likeness vectors and biases, likeness is
-    Σ_c p_c (⟨x, l_c⟩ + b_c). Doubt is the entropy of p over that of a uniform guess, 0 … 1.
-    """
+    """Return Σ_c p_c (⟨x, l_c⟩ + b_c), the likeness to the classes, and the doubt, `doubt_of` p."""
     log_p = logits.log_softmax(-1)
     like = (log_p.exp() * (features @ likeness.mT + likeness_bias[..., None, :])).sum(-1)
     return like, doubt_of(log_p, logits.isfinite().sum(-1))
@@ -46,17 +42,10 @@ def known_logits(
     weights: AdapterWeights,
     logits: Float[Tensor, "*T n N"] | None = None,
 ) -> Float[Tensor, "*T n"]:
-    """Return the logits of the probability that pictures are known; differentiable.
+    """Return the logits of known, in a test with as many unknown pictures as known ones.
 
-    The probability is that of a test with as many unknown as known pictures.
-
-    Args:
-        features: Unit rows of the pictures.
-        weights: The adapter.
-        logits: What `classify` returns for these rows, if that is computed already.
-
-    Raises:
-        UsageError: The adapter has no known head.
+    `logits` is what `classify` returns for these rows, if that is computed already. Raises
+    `UsageError` if the adapter has no known head.
     """
     head = _head(weights)
     if logits is None:
@@ -137,11 +126,7 @@ def _quantile(quantiles: Float[Tensor, "*T G"], fraction: float, name: str) -> F
 
 
 def calibrated(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:
-    """Return an adapter whose confidence is right for new pictures, as left-out ones showed.
-
-    The calibration is measured for support pictures that the tower was trained on; with another
-    support it is a guess.
-    """
+    """Return an adapter with the confidence that left-out pictures of this same support showed."""
     return with_calibrated_head(weights.tempered(calibration.temperature), calibration)
 
 

@@ -36,12 +36,9 @@ def is_skill(path: Path) -> bool:
 
 
 def open_adapter(path: Path, *names: str) -> FileSource:
-    """Open a folder or a skill file to read the files of an adapter from it.
+    """Open a folder or a skill file, of which these members are read, by default all but the card.
 
-    Args:
-        path: A folder, or a skill file.
-        names: The members of a skill file to read now; all but the card by default. They belong to
-            the same version of the file even if another process replaces it meanwhile.
+    Members that are read together belong to one version of a file that may be replaced meanwhile.
 
     Raises:
         DataError: A skill file is damaged, or cannot be read.
@@ -70,10 +67,7 @@ def open_skill(path: Path, *names: str) -> StoredZip:
 
 
 def is_caption_adapter(path: Path, place: FileSource | None = None) -> bool:
-    """Return whether an adapter ranks captions; `False` also if it cannot be read.
-
-    The proof of its files is not checked.
-    """
+    """Return whether an adapter ranks captions; `False` if unreadable. No proof is checked."""
     try:
         facts = parse_json((place or open_adapter(path, CONFIG_FILE)).read(CONFIG_FILE))
     except (MetaAdapterError, OSError, ValueError, RecursionError):

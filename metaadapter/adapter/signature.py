@@ -75,11 +75,7 @@ class TaskSignature(TensorFields):
         return cls.of(Support.of_tasks(torch.zeros(1, n_way, 0, width)))
 
     def require_task(self, n_way: int, width: int) -> None:
-        """Check a signature from a file: shapes for N classes of width D, and usable numbers.
-
-        Raises:
-            ValueError: A shape or a number is wrong.
-        """
+        """Check a signature from a file: shapes for N classes of width D, and usable numbers."""
         tensors = self.tensors()
         counts = tensors.pop("counts")
         require_shapes(TaskSignature, tensors, N=n_way, D=width)
@@ -95,10 +91,7 @@ class TaskSignature(TensorFields):
 def _principal(
     rows: Float[Tensor, "n D"], n_kept: int
 ) -> tuple[Float[Tensor, "R D"], Float[Tensor, " R"]]:
-    """Return the principal directions of rows, and the sums of squares along them.
-
-    The largest entry of each direction is positive, so that its sign depends on the rows alone.
-    """
+    """Return the principal directions, of positive largest entry, and the squares along them."""
     if n_kept == 0:
         return rows[:0], rows.new_zeros(0)
     if len(rows) > rows.shape[1]:  # the smaller of two problems

@@ -31,12 +31,8 @@ from metaadapter.errors import MetaAdapterError
 def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"", *, features: bool = True) -> bytes:
     """Return the content of a skill file, which depends on the arguments alone.
 
-    Args:
-        adapter: The adapter; its signature is computed from its support if it has one.
-        old_card: A card whose facts are replaced and whose other words are kept.
-        features: Whether to keep the support: the features of the labelled and unlabelled pictures,
-            and their hashes. Without it no class can be added later. The weights stay, and with
-            them the keys of a cache, which are features of pictures too.
+    Without `features` the support and the hashes of its pictures are left out, and no class can be
+    added later. The weights stay, and with them the keys of a cache, which are features too.
     """
     contents = skill_contents(adapter)
     if not features:
@@ -60,12 +56,7 @@ def seal_skill(facts: Mapping[str, Any], contents: Mapping[str, bytes], card: by
 
 
 def read_signature(skill: Path) -> tuple[AdapterConfig, TaskSignature]:
-    """Read the configuration of a skill file and the signature of its task, and nothing else.
-
-    Raises:
-        DataError: The file is damaged, or cannot be read.
-        IncompatibleArtifact: It is not a skill file, or one of another version.
-    """
+    """Read the configuration of a skill file and the signature of its task, and nothing else."""
     config, proof = read_config(skill, open_skill(skill, CONFIG_FILE, SIGNATURE_FILE))
     return config, signature_of_file(proof.read(SIGNATURE_FILE), config, skill)
 

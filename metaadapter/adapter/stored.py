@@ -88,11 +88,7 @@ def file_contents(adapter: StoredAdapter) -> dict[str, bytes]:
 def adapter_of_files(
     contents: Mapping[str, bytes], config: AdapterConfig, path: Path
 ) -> StoredAdapter:
-    """Return the adapter of these files; unknown tensors are ignored with a warning.
-
-    Raises:
-        DataError: A tensor is missing or unfit; the message names `path`, the adapter's place.
-    """
+    """Return the adapter of these files; a missing or unfit tensor is an error that names the path."""
     known = {field.name for field in fields(AdapterWeights)}
     try:
         tensors = load(contents[WEIGHTS_FILE])

@@ -214,15 +214,9 @@ def finite_softmax(logits: Float[Tensor, "*T n N"]) -> Float[Tensor, "*T n N"]:
 
 
 def require_adapters(result: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:
-    """Check that a generator or peer returned adapters for all tasks.
+    """Return what a generator or peer returned, if it is adapters of this shape, else raise.
 
-    Args:
-        result: The returned value.
-        shape: (tasks, ways, width), the shape that their class vectors must have.
-        owner: Names the generator or peer in the message.
-
-    Raises:
-        UsageError: The result is something else, or has another shape.
+    The shape is that of their class vectors: (tasks, ways, width).
     """
     got = type(result).__name__
     if isinstance(result, AdapterWeights):

@@ -22,14 +22,13 @@ VISUAL_RATIO = 0.2
 def assemble(
     problem: Regression, corrections: Corrections, scale_T: Float[Tensor, " T"]
 ) -> AdapterWeights:
-    """Combine the support into an adapter.
+    """Combine the support into an adapter; `scale_T` is the temperature κ before its correction.
 
     In canonical coordinates z = s (x − c) the logits are κ (W z + Σ_m a_m k(z_m, z) + b). W holds
     the texts times their trust plus the learned combinations; a, the kernel ridge towards the
     texts, becomes the cache. In the encoder's coordinates W z is (W s) x − (W s) c, where s is the
     same for all coordinates of a block. A task with too many pictures for a kernel has a linear
-    ridge in W and an empty cache. A task without a picture is zero-shot CLIP at the encoder's
-    temperature. `scale_T` is κ before its correction.
+    ridge in W and an empty cache; one without a picture is zero-shot CLIP.
     """
     support = problem.support
     prior_TND = problem.prior_TND(corrections.log_trust_TN)

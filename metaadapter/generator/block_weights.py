@@ -21,20 +21,16 @@ ROUNDING = 1e-6
 
 
 def log_lengths(support: CanonicalSupport) -> Float[Tensor, "T P"]:
-    """Return the log of the root mean squared length of each block in the encoder's rows.
-
-    It is the weight of a block before any evidence, chosen by the encoder.
-    """
+    """Return the log of each block's root mean squared length: its weight before any evidence."""
     return support.block_length_TP.clamp(min=SHORTEST).log()
 
 
 def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> CanonicalSupport:
     """Return the support with each block stretched so that its spread is proportional to e^weight.
 
-    The total spread of the pictures stays 1. Even a block whose pictures vary little gets its
-    weight, unless its variation is rounding, so blocks of any encoder can be joined. Texts exist in
-    some blocks only. They are lengthened as their blocks get less of the spread, so that they count
-    as much as without the other blocks.
+    The total spread of the pictures stays 1. A block whose variation is rounding keeps no weight.
+    Texts exist in some blocks only: they are lengthened as these get less of the spread, so that
+    they count as much as without the other blocks.
     """
     energy_TP = _energy(support)
     spread_TP = _relative_spread(support)
@@ -112,10 +108,7 @@ def _scalars(
 
 
 def _by_block(support: CanonicalSupport) -> CanonicalSupport:
-    """Return P · T supports of one block each, padded with zeros to the widest; `raw` stays.
-
-    Zeros change no inner product, and one call for all blocks is much faster than one for each.
-    """
+    """Return P · T supports of one block each, padded with zeros to the widest; `raw` stays."""
     widths = support.raw.blocks
 
     def split(rows: Tensor) -> Tensor:

@@ -19,9 +19,8 @@ class CanonicalSupport:
     """T tasks of N classes and K shots, centred and scaled.
 
     CLIP's pictures lie in one narrow cone and its texts in another. Subtracting the mean of each
-    modality and dividing by the root mean square distance from it removes both cones and the gap
-    between them. The map is affine, so a linear classifier of canonical rows is one of the
-    encoder's own rows.
+    modality and dividing by the root mean square distance from it removes both cones. The map is
+    affine, so a linear classifier of canonical rows is one of the encoder's own rows.
     """
 
     raw: Support
@@ -62,11 +61,9 @@ class CanonicalSupport:
 
 
 def canonicalise(support: Support) -> CanonicalSupport:
-    """Centre and scale a batch of supports.
+    """Centre and scale a batch of supports; what a task does not have keeps centre 0 and spread 1.
 
-    The image centre is the mean of the class means, so that a class with many pictures does not
-    pull it. A task without pictures keeps the coordinates of pictures (centre 0, spread 1), and a
-    task without texts keeps those of texts.
+    The image centre is the mean of the class means: a class of many pictures does not pull it.
     """
     text_TND, shot_mask_TNK = support.text_TND, support.present_TNK
     text_mask_TN = support.class_mask_TN & (text_TND != 0).any(-1)

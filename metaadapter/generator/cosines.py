@@ -14,7 +14,7 @@ from metaadapter.generator.canonical import CanonicalSupport
 
 @dataclass(frozen=True, slots=True)
 class Cosines:
-    """Cosines between the texts, the class means and the pictures of T tasks, computed once.
+    """Cosines between the texts, the class means and the pictures of T tasks.
 
     Cosines of a picture with a text are divided by the root of `text_share_T`, so that blocks
     without texts do not make texts look worse.
@@ -80,10 +80,7 @@ class ClassPairs:
         return (self.others(centred.square()) + TINY).sqrt()
 
     def own_after_margins(self, values: Tensor) -> Tensor:
-        """Return the mean of the diagonal over the size of the rest, without row and column means.
-
-        The mean of each row, then of each column, is subtracted first.
-        """
+        """Return the diagonal's mean over the size of the rest, without row and column means."""
         pairs = self._own + self._other
         count = self._n_own[:, None, None]
         left = (values - (values * pairs).sum(2, keepdim=True) / count) * pairs

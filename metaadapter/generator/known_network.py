@@ -1,7 +1,4 @@
-"""The network that predicts the known head, from a support that has no unknown picture.
-
-docs/explanation/unknown.md has the measurements.
-"""
+"""The network that predicts the known head; docs/explanation/unknown.md has the measurements."""
 
 from __future__ import annotations
 
@@ -38,12 +35,8 @@ LARGEST = 20.0
 class KnownNetwork(nn.Module):
     """Predicts the known head from a support alone.
 
-    A picture's likeness is the mean of its cosines with the mean pictures of the classes, weighted
-    by the predicted probabilities; on its scale 0 is the mean cosine with other classes and 1 is
-    the same picture. The head has the weights of a logistic regression on likeness and doubt,
-    which the network corrects for the task. It also has quantiles of the logit of known and of the
-    log-probability of the true class. They start from the labelled pictures, each left out, and
-    the network corrects them. Nothing else of the adapter changes.
+    The head has the weights of a logistic regression on likeness and doubt, which the network
+    corrects for the task, and quantiles, which start from the labelled pictures, each left out.
     """
 
     def __init__(self) -> None:
@@ -94,7 +87,7 @@ def _summary(
 ) -> tuple[Float[Tensor, "T G"], Float[Tensor, "T S"]]:
     """Return quantiles of left-out values, and the network's input: these, mean and spread.
 
-    They are blended with the `usual` quantiles by the share of the classes with left-out pictures.
+    The fewer classes have left-out pictures (`share_T1`), the more the `usual` quantiles count.
     """
     usual_TG = values_TM.new_tensor(usual).expand(len(values_TM), -1)
     total_T1 = weights_TM.sum(-1, keepdim=True)

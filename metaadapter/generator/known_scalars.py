@@ -119,11 +119,10 @@ def weighted_quantiles(
     weights_TM: Float[Tensor, "T M"],
     fractions_G: Float[Tensor, " G"],
 ) -> Float[Tensor, "T G"]:
-    """Return weighted quantiles; 0 in a task whose weights are all 0.
+    """Return weighted quantiles, by equal weights numpy's "linear" ones; 0 where all weights are 0.
 
     A value lies at the fraction of the weight below it, where its own weight and those of the
-    smallest and largest value count half; quantiles are linear between values. With equal weights
-    they are numpy's "linear" quantiles.
+    smallest and largest value count half.
     """
     if not values_TM.shape[1]:
         return values_TM.new_zeros(len(values_TM), len(fractions_G))

@@ -79,16 +79,10 @@ def posterior_scale(
     counts_TM: Bool[Tensor, "T M"],
     base_T: Float[Tensor, " T"],
 ) -> Float[Tensor, " T"]:
-    """Return the inverse temperature κ that fits left-out predictions.
+    """Return the inverse temperature κ that fits left-out predictions, with `base_T` its prior.
 
     ln κ is its posterior mean over a grid, with the likelihood of softmax(κ scores) for the
     pictures that count and a normal prior around the logarithm of the base.
-
-    Args:
-        scores_TMN: The left-out predictions, before any temperature.
-        is_own_TMN: True at the class that a picture is labelled with.
-        counts_TM: True for pictures that count.
-        base_T: κ before any evidence.
     """
     steps_S = torch.linspace(-FARTHEST, FARTHEST, N_SCALES, dtype=base_T.dtype).to(base_T)
     scale_TS1 = (base_T[:, None] * steps_S.exp())[..., None]

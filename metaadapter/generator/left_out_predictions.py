@@ -18,9 +18,9 @@ from metaadapter.generator.ridge import kernel_ridge, left_out_residuals
 
 @dataclass(frozen=True, slots=True)
 class LeftOutPredictions:
-    """Predictions for the m labelled pictures of one task, each as if it were not labelled.
+    """Predictions for the m labelled pictures of one task, in the order of `labelled_rows`.
 
-    They are in the order of `Support.labelled_rows`.
+    Each picture is predicted as if it were not labelled.
     """
 
     log_p: Float[Tensor, "m N"]
@@ -34,16 +34,12 @@ class LeftOutPredictions:
 def left_out_predictions(
     problem: Regression, corrections: Corrections, weights: AdapterWeights
 ) -> LeftOutPredictions:
-    """Predict each picture of one task by its adapter without it.
+    """Predict each picture of one task without it; none with more than `most_kernel_rows` pictures.
 
     The network's corrections stay those of the whole task, so the result is close to an adapter
-    predicted from the other pictures, but not equal (figures: docs/explanation/advice.md). With A
-    the values of the cache, N the noise and κ the temperature, the logits of picture m fall by
+    predicted from the other pictures (figures: docs/explanation/advice.md). With A the values of
+    the cache, N the noise and κ the temperature, the logits of picture m fall by
     κ A_m (1 / [(K + N)⁻¹]_mm − N_m) (Rasmussen and Williams 2006, equation 5.12).
-
-    Returns:
-        The predictions; none for a task of more pictures than a kernel takes
-        (`most_kernel_rows`).
     """
     noise_TM = problem.take(problem.noise_TX(corrections.log_noise_TNK))
     values_and_factor = kernel_ridge(

@@ -27,10 +27,7 @@ LARGEST_LOG_CORRECTION = 4.0  # factors between 1/55 and 55
 
 @final
 class SetEncoder(nn.Module):
-    """A transformer over the classes of a task; permuting classes permutes its tokens.
-
-    Each head of each layer has its own edge bias.
-    """
+    """A transformer over the classes of a task with edge biases; it permutes with the classes."""
 
     def __init__(self, width: int, n_layers: int, n_heads: int) -> None:
         super().__init__()
@@ -82,10 +79,7 @@ class _Layer(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """The network's changes of the closed form.
-
-    From an untrained network all are 0, except `down_TRB` and `down_bias_TR`.
-    """
+    """The network's changes of the closed form; 0 if untrained, but for the bottleneck's inputs."""
 
     log_scale_T: Float[Tensor, " T"]
     """The logarithm of the factor on the inverse temperature; `log_` means the same below."""
@@ -141,10 +135,7 @@ class Heads(nn.Module):
         class_mask_TN: Bool[Tensor, "T N"],
         blocks_TPS: Float[Tensor, "T P S"] | None,
     ) -> Corrections:
-        """Predict the corrections of a batch; masked-out classes change none and get none.
-
-        `blocks_TPS` are the scalars of each block of features, `None` for one block.
-        """
+        """Predict the corrections of a batch; masked-out classes change none and get none."""
         present_TN1 = class_mask_TN[..., None].to(tokens_TNH.dtype)
         n_way_T1 = present_TN1.sum(1).clamp(min=1)
         task_TH = (tokens_TNH * present_TN1).sum(1) / n_way_T1

@@ -45,13 +45,10 @@ def with_pool(
         r_uc ∝ π_c p_c(u)² exp(10 ⟨û, μ_c⟩),   μ_c ∝ Σ_k â_ck + Σ_u r_uc û,
 
     where p is the prediction of the adapter without a pool, π the shares of the classes and a the
-    labelled pictures. The class means then predict in two ways. They are added to the prior of the
-    regression, which is solved again; and they form a mixture with p. The evenness of the shares
-    decides between the two, because means mislead the regression where few classes take most of
-    the pool. All of this is a combination of rows, so the result is an adapter.
-
-    The network corrects the constants of each round and of the result for each task, class and
-    picture, from the scalars of the pool; untrained, it changes none.
+    labelled pictures. The class means are then added to the prior of the regression, which is
+    solved again, and form a mixture with p. The evenness of the shares decides between the two,
+    because means mislead the regression where few classes take most of the pool. The network
+    corrects the constants for each task, class and picture; untrained, it changes none.
     """
     support = problem.support
     pool_TUD, mask_TU = support.raw.pool_TUD, support.raw.pool_mask_TU

@@ -1,7 +1,4 @@
-"""The network that corrects how a pool is read: from scalars of the pool to factors on constants.
-
-Every output layer starts at zero, so that an untrained network leaves all constants as they are.
-"""
+"""The network that corrects how a pool is read; untrained, it leaves all constants as they are."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The scalars of pools between two rounds, from inner products and counts.
-
-All of them stay the same under a rotation of the feature space and in any width, and they permute
-with the classes and the pictures. docs/reference/scalars.md defines each.
-"""
+"""The scalars of pools between two rounds, from inner products (docs/reference/scalars.md)."""
 
 from __future__ import annotations
 

@@ -142,7 +142,6 @@ def _shared(name: str, _cwd: str, _changed: tuple[int, ...]) -> tuple[AdapterGen
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read the configuration and the weights in a folder."""
     path = folder / CONFIG_FILE
     stored, proof = read_document(path, SCHEMA, REMEDY, without_proof=WITHOUT_PROOF)
     try:

@@ -17,10 +17,9 @@ from metaadapter.generator.ridge import squared_distances
 class Regression:
     """The pictures of T tasks in canonical coordinates, and the targets they are mapped to.
 
-    X = N·K counts the places for pictures of a task. M counts the places of the fullest task that
-    is small enough for a kernel; a larger task has none of its pictures at the M places. The
-    distances among pictures cost most: they are computed once, block by block, and `stretched`
-    combines them again. Corrections are logarithms of the network's factors on a constant.
+    X = N·K counts the places for pictures of a task, M the places of the fullest task that is small
+    enough for a kernel; a larger task has none of its pictures there. Distances cost most: they are
+    computed once, block by block. Corrections are logarithms of factors on a constant.
     """
 
     support: CanonicalSupport
@@ -94,8 +93,7 @@ class Regression:
     def residual_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
         """Return the targets less the prior's predictions, plus `among_names_TMN`.
 
-        A picture shows that it belongs to none of the classes with a name alone, but nothing about
-        the differences among these: so all of them have the same residual.
+        A picture says nothing about the differences among classes with a name alone.
         """
         predicted_TMN = self._predicted_TMN(prior_TND)
         return self.targets_TMN - (predicted_TMN - self.above_other_names(predicted_TMN))

@@ -1,8 +1,7 @@
 """The relations that the generator reads: scalars from inner products, never coordinates.
 
-All of them stay the same under a rotation of the feature space and in any width, and they permute
-with the classes and the shots. docs/reference/scalars.md defines each scalar, and says how
-to add or drop one.
+They stay the same under a rotation of the feature space and in any width, and permute with the
+classes and the shots. docs/reference/scalars.md defines each and says how to add or drop one.
 """
 
 from __future__ import annotations
@@ -100,8 +99,7 @@ def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tenso
 def _to_others(length: Tensor, along: Tensor, total: Tensor) -> Tensor:
     """Return the cosine of a picture with the sum of the other pictures of its class.
 
-    `length` is the length of the picture, `along` the component of its class's sum along it, and
-    `total` the length of that sum.
+    The arguments are the picture's length, the class sum along it, and the length of that sum.
     """
     square = total.square() - 2 * length * along + length.square()
     return (along - length) / square.clamp(min=1e-12).sqrt()

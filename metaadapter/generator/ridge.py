@@ -1,7 +1,4 @@
-"""Ridge regression of T tasks at once: kernel and linear, in closed form.
-
-Letters: T tasks, M pictures, N classes, D feature width.
-"""
+"""Ridge regression of T tasks at once, in closed form: M pictures, N classes, feature width D."""
 
 from __future__ import annotations
 
@@ -26,18 +23,8 @@ def kernel_ridge(
 ) -> tuple[Float[Tensor, "T M N"], Float[Tensor, "T M M"]]:
     """Return the values A that minimise Σ_m ‖Σ_l A_l k(z_l, z_m) − y_m‖² / noise_m + tr(Aᵀ K A).
 
-    This is the posterior mean of a Gaussian process with the kernel
-    k(z, z') = exp(−β ‖z − z'‖² / 2) / β, which becomes linear as β → 0.
-
-    Args:
-        distance_TMM: Squared distances ‖z_l − z_m‖².
-        present_TM: False for padding, whose values become 0.
-        residual_TMN: The targets y less the prior's predictions.
-        noise_TM: The noise of each row, positive.
-        sharpness_T: β.
-
-    Returns:
-        A, and the Cholesky factor of K + noise; a padded row has its noise alone.
+    The posterior mean of a Gaussian process with the kernel k(z, z') = exp(−β ‖z − z'‖² / 2) / β,
+    linear as β → 0; y is the residual of the prior. Also returns the Cholesky factor of K + noise.
     """
     beta_T11 = sharpness_T[:, None, None]
     kernel_TMM = (-0.5 * beta_T11 * distance_TMM).exp() / beta_T11
@@ -51,9 +38,9 @@ def kernel_ridge(
 def left_out_residuals(
     values_TMN: Float[Tensor, "T M N"], factor_TMM: Float[Tensor, "T M M"]
 ) -> Float[Tensor, "T M N"]:
-    """Return each row's residual after a `kernel_ridge` on all other rows.
+    """Return each row's residual after a `kernel_ridge` on all others: A_m / [(K + noise)⁻¹]_mm.
 
-    In closed form (Rasmussen and Williams 2006, equation 5.12): A_m / [(K + noise)⁻¹]_mm.
+    Rasmussen and Williams 2006, equation 5.12.
     """
     return values_TMN / torch.cholesky_inverse(factor_TMM).diagonal(dim1=1, dim2=2)[..., None]
 
@@ -66,9 +53,8 @@ def ridge_towards_prior(
 ) -> Float[Tensor, "T N D"]:
     """Return the class vectors W that minimise Σ_m ‖W z_m − y_m‖² / noise_m + ‖W − prior‖².
 
-    Bayesian linear regression on one-hot targets, solved in the smaller of D and M (equal by
-    Woodbury's identity) with Cholesky factors. A padded shot is a row of zeros with a target of
-    zeros and changes nothing. Noise is positive.
+    Solved in the smaller of D and M (equal by Woodbury's identity). A row of zeros with a target of
+    zeros changes nothing.
     """
     residual_TMN = targets_TMN - shots_TMD @ prior_TND.mT
     if shots_TMD.shape[1] <= shots_TMD.shape[2]:

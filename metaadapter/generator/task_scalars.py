@@ -100,9 +100,6 @@ def _mean_own(
 
 
 def _best(values: Float[Tensor, "T X N"]) -> Float[Tensor, "T X N"]:
-    """Return 1 for the largest value and 0 for the others; n equal ones get 1/n each.
-
-    Without texts all classes are equal, and the first must not count for more.
-    """
+    """Return 1 for the largest value, else 0; n equal ones get 1/n each."""
     best = (values == values.max(-1, keepdim=True).values).to(values.dtype)
     return best / best.sum(-1, keepdim=True)

@@ -48,10 +48,7 @@ class SyntheticConfig(Strict):
 
 
 class SourceConfig(Strict):
-    """A source of tasks: feature stores, or synthetic classes.
-
-    Several stores are the domains of one source; their classes are joined by name.
-    """
+    """A source of tasks: synthetic classes, or stores, whose classes are joined by name."""
 
     name: Annotated[str, Field(min_length=1)]
     stores: tuple[str, ...] = ()

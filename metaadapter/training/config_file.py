@@ -31,11 +31,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return the tables of a TOML file.
-
-    Raises:
-        DataError: The file cannot be read.
-    """
+    """Return the tables of a TOML file; `DataError` if it cannot be read."""
     try:
         return tomllib.loads(regular(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -132,11 +128,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def check_config(model: type[Model], content: Mapping[str, Any], *, owner: str) -> Model:
-    """Return the configuration of plain values; messages name it by its `owner`.
-
-    Raises:
-        DataError: A key or a value is wrong; the message has a line for each fault.
-    """
+    """Return the configuration of plain values; an error names its `owner` and lists the faults."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -170,7 +162,6 @@ def _explain(model: type[BaseModel], fault: Mapping[str, Any]) -> str:
 
 
 def _known_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    """Return the keys of the table at a location in the configuration."""
     schema = table = model.model_json_schema()
     for part in location:
         if isinstance(part, str):

@@ -39,18 +39,10 @@ def query_losses(
 def known_loss(weights: AdapterWeights, episodes: Episodes) -> Float[Tensor, " T"]:
     """Return the loss of the known head in each task, differentiable in that head alone.
 
-    It is the sum of
-    - the cross-entropies of the known and of the unknown pictures;
-    - the mean softplus(unknown − known) of their logits over pairs, a ranking loss;
-    - the pinball losses of the quantiles of the logit of known and of the log-probability of the
-      true class (Koenker and Bassett 1978), each over √(q (1 − q)).
-
-    Args:
-        weights: The adapters of the tasks.
-        episodes: Tasks with pictures of other classes; a task without any has no pairs.
-
-    Raises:
-        UsageError: The adapters have no known head.
+    It is the sum of the cross-entropies of the known and of the unknown pictures; the mean
+    softplus(unknown − known) of their logits over pairs; and the pinball losses of the quantiles of
+    the logit of known and of the log-probability of the true class (Koenker and Bassett 1978), each
+    over √(q (1 − q)).
     """
     batch = episodes.batch
     head = {name: getattr(weights, name) for name in ("known", "known_quantiles", "own_quantiles")}
@@ -98,14 +90,7 @@ LEAST_LOSS = 0.05
 def pool_terms(
     generator: AdapterGenerator, episodes: Episodes, support: Support, wanted: frozenset[str]
 ) -> dict[str, Float[Tensor, ""]]:
-    """Return the loss terms of tasks with pools, unweighted, by name; none if no task has a pool.
-
-    Args:
-        generator: Predicts the adapters.
-        episodes: The tasks with their pools.
-        support: Their supports without the pools.
-        wanted: The names of the terms.
-    """
+    """Return the wanted loss terms of tasks with pools, by name; none if no task has a pool."""
     mask_TU, batch = episodes.pool_mask_TU, episodes.batch
     if not wanted or not mask_TU.any():
         return {}

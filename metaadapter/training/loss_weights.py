@@ -25,11 +25,8 @@ _NO_QUERY = (
 class LossWeights:
     """The weight of each loss term; a term with weight 0 is not computed.
 
-    `query` is above 0, unless only `known` and terms of pools have weights.
-
-    Raises:
-        UsageError: A weight is negative or not finite, no term teaches to classify, or a loss of
-            your own is not named as FILE.py:FUNCTION or has the name of another term.
+    `query` is above 0, unless only `known` and terms of pools have weights. Any other weights, and
+    a loss of your own that is misnamed, raise `UsageError`.
     """
 
     query: float = 1.0

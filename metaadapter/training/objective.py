@@ -37,16 +37,8 @@ def objective(
 ) -> dict[str, Float[Tensor, ""]]:
     """Return the loss terms of a batch of tasks, unweighted, by name.
 
-    Args:
-        generator: Predicts the adapters.
-        episodes: The tasks. A term that they cannot give (views of a source with one view) is left
-            out.
-        weights: Terms with weight 0 are left out.
-        adapt: Gradient steps (adapter, support) → adapter, taken before the queries are classified.
-        own: Losses of your own by name.
-
-    Raises:
-        UsageError: A loss of your own fails, or does not return a scalar tensor.
+    A term with weight 0, or that the tasks cannot give (views of a source with one view), is left
+    out. `adapt` is taken before the queries are classified; `own` has losses of the user by name.
     """
     support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
     terms = pool_terms(generator, episodes, support, weights.of_pools)
@@ -65,7 +57,6 @@ def _labelled_terms(
     adapt: Adapt | None,
     own: Mapping[str, OwnLoss],
 ) -> dict[str, Float[Tensor, ""]]:
-    """Return the terms of the adapters without pools."""
     batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
     predicted, twin_mask_TNK = generator(support), episodes.twin_mask_TNK
 

@@ -24,11 +24,7 @@ def make_optimizer(network: nn.Module, lr: float) -> torch.optim.Optimizer:
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, n_steps: int) -> LambdaLR:
-    """Return the learning rates of `n_steps` steps: a linear rise, then a cosine to zero.
-
-    The rise takes 100 steps, or a fifth of a shorter run. The first rate is set at once; call
-    `step()` after each step of the optimizer.
-    """
+    """Return the learning rates of `n_steps` steps: a linear rise, then a cosine to zero."""
     warmup = max(1, min(MOST_WARMUP, n_steps // 5))
 
     # One formula: torch before 2.8 warns about how its own SequentialLR joins two schedules.

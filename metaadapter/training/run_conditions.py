@@ -30,11 +30,7 @@ class Conditions(BaseModel):
 
 
 def training_device(name: str) -> torch.device:
-    """Return the device of a name; "auto" is the first GPU of CUDA, or else the CPU.
-
-    Raises:
-        UsageError: There is no such device, or it cannot train.
-    """
+    """Return the device of a name; "auto" is the first GPU of CUDA, or else the CPU."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.partition(":")[0] == "mps":
@@ -47,10 +43,7 @@ def training_device(name: str) -> torch.device:
 
 @contextmanager
 def computing_threads(n_threads: int | None) -> Iterator[int]:
-    """Compute with this number of threads in the block, by default that of the process.
-
-    With another number of threads, sums round differently. Yields the number.
-    """
+    """Compute with this many threads, by default the process's; others round sums differently."""
     before = torch.get_num_threads()
     if n_threads not in (None, before):
         warnings.warn(
@@ -66,11 +59,7 @@ def computing_threads(n_threads: int | None) -> Iterator[int]:
 
 
 def require_same_conditions(before: Conditions, now: Conditions) -> None:
-    """Check that a run may resume under new conditions; warn if its bits will differ.
-
-    Raises:
-        DataError: The data have changed.
-    """
+    """Raise `DataError` if the data of a run have changed; warn if its bits will differ."""
     changed = [name for name, digest in before.data.items() if now.data.get(name) != digest]
     if changed:
         raise DataError(

@@ -24,12 +24,7 @@ UNFINISHED = {f"{CONFIG}.new.tmp", f"{CONFIG}.new", f"{RESOLVED}.tmp"}
 
 @contextmanager
 def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
-    """Create the folder if it is missing, and keep other processes out inside the block.
-
-    Raises:
-        DataError: The folder of a new run is not empty, is in another process's use, or cannot be
-            written.
-    """
+    """Create the folder, which is empty for a new run, and keep other processes out of it."""
     if is_new:
         _require_empty(folder)
     with write_errors(f"the training run {folder}"):
@@ -57,11 +52,7 @@ def open_run(folder: Path, overrides: Sequence[str] = ()) -> TrainConfig:
 
 
 def require_same(folder: Path, config: TrainConfig) -> None:
-    """Check that a run was started with this configuration and with the user's code as it is now.
-
-    Raises:
-        UsageError: The configuration or the code differs.
-    """
+    """Check that a run was started with this configuration and the user's code as it is now."""
     differences = config_differences(open_run(folder), config)
     if differences:
         raise UsageError(
@@ -127,11 +118,7 @@ RECORD_REMEDY = "restore it from a copy, or train again"
 
 
 def read_training_record(folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the file and content of the record of a generator or peer; `None` without one.
-
-    Raises:
-        DataError: The record cannot be read.
-    """
+    """Return the file and content of the record of a generator or peer; `None` without one."""
     for path in (folder / name for name in RECORDS):
         if path.is_file():
             record, _ = read_document(path, TRAINING_RECORD, RECORD_REMEDY, without_proof=(None,))

@@ -57,13 +57,8 @@ def load_source(
 ) -> LoadedSource:
     """Read a source's stores in `root`, one domain each, its classes joined by name.
 
-    With `average_views` a picture has one feature, the mean of its views, as for a classifier;
-    else tasks draw one of its views. A source with a range of shots of its own replaces that of
-    `episodes`.
-
-    Raises:
-        DataError: A store is missing, has no labelled pictures, or lacks a class of the split.
-        IncompatibleArtifact: The stores are of different encoders.
+    With `average_views` a picture has the mean of its views, as for a classifier; else tasks draw
+    one of them. A range of shots of the source's own replaces that of `episodes`.
     """
     spec = replace(episodes, n_shot=config.n_shot) if config.n_shot else None
     if config.synthetic is not None:
@@ -112,7 +107,6 @@ def load_source(
 
 
 def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str, ...]:
-    """Return the sorted names of the classes that the configuration selects."""
     names = {name for store in stores for name in store.classes}
     if not names:
         raise DataError(

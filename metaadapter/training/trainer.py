@@ -37,17 +37,7 @@ MOST_SKIPPED_IN_A_ROW = 10
 
 @final
 class Trainer:
-    """The state of a run, and the loop of its steps.
-
-    Args:
-        config: The configuration of the run.
-        mixture: The stream of training tasks, on `device`.
-        validator: Validates the moving average of the generator.
-        device: The device of the network.
-
-    Raises:
-        UsageError: The user's generator or loss cannot be loaded, or has no parameter to train.
-    """
+    """The state of a run, and the loop of its steps; the validator measures the moving average."""
 
     def __init__(
         self, config: TrainConfig, mixture: Mixture, validator: Validator, device: torch.device
@@ -74,13 +64,7 @@ class Trainer:
         self._best_weights = _copy(self._averaged)
 
     def steps(self) -> Iterator[Moment]:
-        """Train to the last step; yields a moment before the first step and after each.
-
-        Between two moments `state` can be saved.
-
-        Raises:
-            DataError: Ten steps in a row had no finite loss.
-        """
+        """Train to the last step; yields a moment before the first step and after each."""
         if self.step == 0:
             self.first = self._validate()
             yield Moment(0, self.first, {})
@@ -210,7 +194,6 @@ class Trainer:
         return {name: float(term.detach()) for name, term in {**terms, "total": total}.items()}
 
     def _update(self, terms: Mapping[str, float], grad_norm: float) -> None:
-        """Step along the gradient; skip the step if there is no finite loss and gradient."""
         if math.isfinite(terms.get("total", math.nan) + grad_norm):
             self._optimizer.step()
             self._schedule.step()
@@ -280,9 +263,6 @@ def _copy(network: nn.Module) -> dict[str, Tensor]:
 
 
 def stream(seed: int, name: str) -> torch.Generator:
-    """Return the random generator of one use, on the CPU so that every device gets its draws.
-
-    Uses do not disturb one another: a new one, or one that draws more, changes no other.
-    """
+    """Return the random generator of one use, on the CPU; a change of one use disturbs no other."""
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

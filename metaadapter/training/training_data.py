@@ -66,11 +66,8 @@ class TrainingData:
 def load_training_data(config: TrainConfig) -> TrainingData:
     """Read all feature stores of a run.
 
-    Raises:
-        DataError: A store is missing or unfit; a training source has a picture of a validation
-            set, a held-out class, or the store of a held-out domain; or any source has a reserved
-            store or a picture of one.
-        IncompatibleArtifact: The stores of one source are of different encoders.
+    Raises `DataError` if a training source has a picture of a validation set, a held-out class or
+    the store of a held-out domain, or if any source has a reserved store or a picture of one.
     """
     root, data = Path(config.data.root), config.data
     load = partial(load_source, root=root, episodes=config.episodes)
@@ -94,10 +91,7 @@ def load_training_data(config: TrainConfig) -> TrainingData:
 def _require_apart(
     source: LoadedSource, classes: Sequence[LoadedSource], domains: Sequence[LoadedSource]
 ) -> None:
-    """Check that a source has no validation picture, held-out class or held-out domain's store.
-
-    Held-out classes may be in a training store; held-out domains may have training classes.
-    """
+    """Check that a source has no validation picture, held-out class or held-out domain's store."""
     for held_out in domains:
         for store in held_out.folders:
             _require_not_in(source, store, f"which validates as {held_out.tasks.name!r}")

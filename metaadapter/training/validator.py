@@ -107,7 +107,6 @@ class Validator:
 def _far_strangers(
     source: TaskSource, others: Sequence[TaskSource], seed: int
 ) -> Float[Tensor, "O D"]:
-    """Return up to 60 pictures of the other sets of the same encoder."""
     width = source.features_nVD.shape[2]
     parts = [
         other.features_nVD[other.labels_n >= 0, 0]
@@ -120,14 +119,12 @@ def _far_strangers(
 
 
 def _with_strangers(index: LabelIndex, rows: EpisodeRows, seed: int) -> EpisodeRows:
-    """Return the tasks with pictures of other classes."""
     generator = torch.Generator().manual_seed(seed)
     places_TO = draw_off_class(rows.classes_TN, index.counts_C, N_STRANGERS, generator)
     return replace(rows, off_class_TO=index.rows_at(places_TO))
 
 
 def _with_pools(index: LabelIndex, rows: EpisodeRows, pools: PoolSpec, seed: int) -> EpisodeRows:
-    """Return the tasks with pools, whose sizes may differ."""
     generator = torch.Generator().manual_seed(seed)
     drawn = [
         draw_pools(
@@ -151,10 +148,7 @@ def _measure(
     rows: EpisodeRows,
     far: Float[Tensor, "O D"] | None,
 ) -> tuple[float, float]:
-    """Return the fraction of correct queries, and the mean loss over tasks.
-
-    With `far` strangers, in addition to near ones of the same set, they measure the known head.
-    """
+    """Return the fraction of correct queries and the mean loss; with `far`, of the known head."""
     n_correct, n_queries, losses = 0.0, 0, 0.0
     for chunk in rows.split(CHUNK_TASKS):
         episodes = gather(chunk, source)
@@ -185,8 +179,7 @@ def _classified(weights: AdapterWeights, batch: EpisodeBatch) -> tuple[float, fl
 def _separated(weights: AdapterWeights, episodes: Episodes) -> tuple[float, float]:
     """Return the number of known pictures times accuracy, and the sum of `known_loss` over tasks.
 
-    Accuracy is the mean of the fractions of known and of unknown pictures on the right side of a
-    probability of 1/2.
+    Accuracy is the mean of the fractions of known and unknown pictures on their side of 1/2.
     """
     query_TQD, is_known_TQ = episodes.batch.query_TQD, episodes.batch.query_labels_TQ >= 0
     is_unknown_TO = episodes.off_class_mask_TO
