@@ -88,7 +88,7 @@ def file_contents(adapter: StoredAdapter) -> dict[str, bytes]:
 def adapter_of_files(
     contents: Mapping[str, bytes], config: AdapterConfig, path: Path
 ) -> StoredAdapter:
-    """Return the adapter of these files; a missing or unfit tensor is an error that names the path."""
+    """Return the adapter of these files; an error about a tensor names the path."""
     known = {field.name for field in fields(AdapterWeights)}
     try:
         tensors = load(contents[WEIGHTS_FILE])

@@ -122,9 +122,7 @@ class Heads(nn.Module):
         self.down_bias = nn.Linear(width, bottleneck)
         self.up = zero_linear(width, 2 * bottleneck)
         self.blocks = nn.Sequential(
-            nn.Linear(width + N_BLOCK_SCALARS, EDGE_WIDTH),
-            nn.GELU(),
-            zero_linear(EDGE_WIDTH, 1),
+            nn.Linear(width + N_BLOCK_SCALARS, EDGE_WIDTH), nn.GELU(), zero_linear(EDGE_WIDTH, 1)
         )
 
     def forward(

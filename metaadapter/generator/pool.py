@@ -32,10 +32,7 @@ MIXTURE_SCALE = 0.4
 
 
 def with_pool(
-    problem: Regression,
-    corrections: Corrections,
-    weights: AdapterWeights,
-    network: PoolNetwork,
+    problem: Regression, corrections: Corrections, weights: AdapterWeights, network: PoolNetwork
 ) -> AdapterWeights:
     """Return the adapters of tasks with their pools; a task without a pool keeps its adapter.
 
@@ -78,8 +75,7 @@ def _centred_on_pool(
     centre_TD = pool_TUD.sum(1) / mask_TU.sum(1, keepdim=True).clamp(min=1)
     shift_TN = weights.logit_scale[:, None] * (weights.classes @ centre_TD[..., None])[..., 0]
     return replace(
-        weights,
-        class_bias=weights.class_bias - torch.where(pictured_T[:, None], 0.0, shift_TN),
+        weights, class_bias=weights.class_bias - torch.where(pictured_T[:, None], 0.0, shift_TN)
     )
 
 
@@ -122,16 +118,12 @@ def _changed(
     values_TMN = _values(problem, corrections, means, reach_TN)
     new_TMN = by_regression_T[:, None, None] * values_TMN
     return replace(
-        changed,
-        values=new_TMN + (by_mixture_T * first_power_T)[:, None, None] * first.values,
+        changed, values=new_TMN + (by_mixture_T * first_power_T)[:, None, None] * first.values
     )
 
 
 def _values(
-    problem: Regression,
-    corrections: Corrections,
-    means: PoolMeans,
-    reach_TN: Float[Tensor, "T N"],
+    problem: Regression, corrections: Corrections, means: PoolMeans, reach_TN: Float[Tensor, "T N"]
 ) -> Float[Tensor, "T M N"]:
     """Solve the regression with the class means in its prior; returns the values of the cache."""
     reach_TND = (reach_TN[..., None] * means.mean_TND).to(problem.targets_TMN)

@@ -59,10 +59,7 @@ class PoolNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.task = nn.Sequential(
-            nn.Linear(N_POOL_TASK_SCALARS, WIDTH),
-            nn.GELU(),
-            nn.Linear(WIDTH, WIDTH),
-            nn.GELU(),
+            nn.Linear(N_POOL_TASK_SCALARS, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH), nn.GELU()
         )
         self.classes = _Narrow(N_POOL_CLASS_SCALARS)
         self.pictures = _Narrow(N_POOL_PICTURE_SCALARS)

@@ -83,14 +83,7 @@ def assign_pool(
     for number in range(N_ROUNDS + 1):
         means = _class_means(rows, torch.cat([labels_TXN, weighted_TUN], 1))
         state = _state(
-            problem,
-            rows,
-            means,
-            first_TUN,
-            nearest_TU,
-            assigned_TUN,
-            change_T,
-            number / N_ROUNDS,
+            problem, rows, means, first_TUN, nearest_TU, assigned_TUN, change_T, number / N_ROUNDS
         )
         scalars = pool_scalars(state)
         if number == N_ROUNDS:

@@ -67,13 +67,7 @@ def pool_scalars(state: PoolState) -> PoolScalars:
         "has_shots": (n_shot_T > 0).to(n_pool_T),
     }
     task_TS = torch.cat(
-        [
-            stacked(task),
-            mean_TP,
-            spread_TP,
-            masked_mean(classes, class_mask_TN),
-        ],
-        -1,
+        [stacked(task), mean_TP, spread_TP, masked_mean(classes, class_mask_TN)], -1
     )
     return PoolScalars(task_TS, classes, pictures)
 
