@@ -83,7 +83,6 @@ def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _proof(skill: Path, place: StoredZip) -> Proof:
-    """Read the proof of the members of an adapter of classes or of captions."""
     if not is_caption_adapter(skill, place):
         return read_config(skill, place)[1]
     _, proof = read_document(skill / CONFIG_FILE, CAPTION_SCHEMA, REMEDY, source=place)

@@ -12,8 +12,7 @@ from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import UsageError
 from metaadapter.generator.canonical import CanonicalSupport, sum_blocks
 from metaadapter.generator.network import Corrections
-from metaadapter.generator.regression import Regression
-from metaadapter.generator.ridge import kernel_ridge, ridge_towards_prior
+from metaadapter.generator.regression import Regression, kernel_ridge, ridge_towards_prior
 
 # The published default of CLIP-Adapter.
 VISUAL_RATIO = 0.2

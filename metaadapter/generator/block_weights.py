@@ -135,7 +135,6 @@ def _energy(support: CanonicalSupport) -> Float[Tensor, "T P"]:
 
 
 def _has_text(support: CanonicalSupport) -> Bool[Tensor, "T P"]:
-    """Return true for blocks in which the texts differ."""
     energy_TP = sum_blocks(support.text_TND.square().sum(1), support.raw.blocks)
     return energy_TP > ROUNDING * energy_TP.sum(-1, keepdim=True)
 
@@ -146,5 +145,4 @@ def _relative_spread(support: CanonicalSupport) -> Float[Tensor, "T P"]:
 
 
 def _mean(values_TNK: Float[Tensor, "T N K"], counts: Bool[Tensor, "T N K"]) -> Float[Tensor, " T"]:
-    """Return the mean over the values that count; 0 without any."""
     return torch.where(counts, values_TNK, 0.0).sum((1, 2)) / counts.sum((1, 2)).clamp(min=1)

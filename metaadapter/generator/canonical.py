@@ -104,7 +104,6 @@ def sum_blocks(
 
 
 def _block_lengths(support: Support, rows_TNKD: Tensor) -> Float[Tensor, "T P"]:
-    """Return the root mean squared length of a task's pictures in each block."""
     squares_TP = sum_blocks(rows_TNKD.square().sum((1, 2)), support.blocks)
     return (squares_TP / support.n_pictures_T[:, None]).sqrt()
 

@@ -104,7 +104,6 @@ class Generator(AdapterGenerator):
             return left_out_predictions(problem, corrections, weights)
 
     def _without_pool(self, support: Support) -> tuple[AdapterWeights, Regression, Corrections]:
-        """Return the adapters, and the regression and corrections that they come from."""
         canonical, several = canonicalise(support), len(support.blocks) > 1
         if several:
             base_TP = log_lengths(canonical)

@@ -145,7 +145,6 @@ def weighted_quantiles(
 def _mean_and_spread(
     values_TX: Float[Tensor, "T X"], mask_TX: Bool[Tensor, "T X"]
 ) -> tuple[Float[Tensor, " T"], Float[Tensor, " T"]]:
-    """Return mean and standard deviation of the values under the mask; 0 without any."""
     kept_TX = values_TX.masked_fill(~mask_TX, 0.0)
     n_T = mask_TX.sum(-1).clamp(min=1).to(values_TX.dtype)
     mean_T = kept_TX.sum(-1) / n_T

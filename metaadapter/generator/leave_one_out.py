@@ -9,8 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.regression import Regression
-from metaadapter.generator.ridge import kernel_ridge, left_out_residuals
+from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
 
 # Single precision is enough here, but with less noise than this its factors would fail.
 LEAST_NOISE = 1e-3
@@ -46,7 +45,7 @@ def leave_one_out(problem: Regression) -> LeftOut:
         problem.sharpness_T().to(dtype),
     )
     scores_TMN = targets_TMN - left_out_residuals(*values_and_factor)
-    scores_TMN = scores_TMN + problem.among_names_TMN(prior_TND).to(dtype)
+    scores_TMN = scores_TMN + problem.above_other_names(problem.predicted_TMN(prior_TND)).to(dtype)
     scores_TMN = scores_TMN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
     several_TN = (support.n_shot_TN > 1).to(dtype)
     counts_TM = (targets_TMN @ several_TN[..., None])[..., 0] > 0

@@ -12,8 +12,7 @@ from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.known_scalars import likeness, of_left_out
 from metaadapter.generator.leave_one_out import LeftOut
 from metaadapter.generator.network import Corrections
-from metaadapter.generator.regression import Regression
-from metaadapter.generator.ridge import kernel_ridge, left_out_residuals
+from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
 
 
 @dataclass(frozen=True, slots=True)

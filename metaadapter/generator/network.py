@@ -142,10 +142,10 @@ class Heads(nn.Module):
         shot_noise = self.shots(relations.shots_TNKS)[..., 0]
         pairs = self._pairs(tokens_TNH, edges_TNNE, present_TN1) / n_way_T1[..., None, None].sqrt()
         return Corrections(
-            log_scale_T=_bounded(scale),
-            log_noise_TNK=_bounded(noise[:, None, None] + class_noise[..., None] + shot_noise),
-            log_trust_TN=_bounded(trust[:, None] + class_trust),
-            log_sharpness_T=_bounded(sharpness),
+            log_scale_T=bounded(scale),
+            log_noise_TNK=bounded(noise[:, None, None] + class_noise[..., None] + shot_noise),
+            log_trust_TN=bounded(trust[:, None] + class_trust),
+            log_sharpness_T=bounded(sharpness),
             bias_TN=class_bias,
             from_text_TNN=pairs[..., 0],
             from_means_TNN=pairs[..., 1],
@@ -161,7 +161,7 @@ class Heads(nn.Module):
         self, task_TH: Float[Tensor, "T H"], blocks_TPS: Float[Tensor, "T P S"]
     ) -> Float[Tensor, "T P"]:
         task_TPH = task_TH[:, None].expand(-1, blocks_TPS.shape[1], -1)
-        return _bounded(self.blocks(torch.cat([task_TPH, blocks_TPS], -1))[..., 0])
+        return bounded(self.blocks(torch.cat([task_TPH, blocks_TPS], -1))[..., 0])
 
     def _pairs(self, tokens_TNH: Tensor, edges_TNNE: Tensor, present_TN1: Tensor) -> Tensor:
         """Return (T, N, N, 2) coefficients: bilinear in the tokens plus linear in the edge."""
@@ -173,10 +173,6 @@ class Heads(nn.Module):
         return coefficients
 
 
-def _bounded(logarithm: Tensor) -> Tensor:
-    return bounded(logarithm, LARGEST_LOG_CORRECTION)
-
-
 def zero_linear(n_in: int, n_out: int) -> nn.Linear:
     """Return a linear layer whose weights and bias are zero."""
     layer = nn.Linear(n_in, n_out)
@@ -185,6 +181,6 @@ def zero_linear(n_in: int, n_out: int) -> nn.Linear:
     return layer
 
 
-def bounded(logarithm: Tensor, largest: float) -> Tensor:
+def bounded(logarithm: Tensor, largest: float = LARGEST_LOG_CORRECTION) -> Tensor:
     """Return `largest` · tanh(x / `largest`): slope 1 at 0, so that no prediction can run away."""
     return largest * torch.tanh(logarithm / largest)

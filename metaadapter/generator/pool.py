@@ -15,8 +15,7 @@ from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
 from metaadapter.generator.pool_rounds import FIRST_POWER, PoolMeans, assign_pool, sharpness_of
-from metaadapter.generator.regression import Regression
-from metaadapter.generator.ridge import kernel_ridge
+from metaadapter.generator.regression import Regression, kernel_ridge
 
 REACH = 1.2
 """The length of the class means in the prior of the regression."""

@@ -51,12 +51,6 @@ class _Rows:
     present_TR: Bool[Tensor, "T R"]
     labels_TXN: Float[Tensor, "T X N"]
     """One-hot classes of the X places for labelled pictures."""
-    class_mask_TN: Bool[Tensor, "T N"]
-
-    @property
-    def n_places(self) -> int:
-        """The number of places for labelled pictures."""
-        return self.labels_TXN.shape[1]
 
 
 def assign_pool(
@@ -67,7 +61,9 @@ def assign_pool(
 ) -> tuple[PoolMeans, Float[Tensor, " T"], FinalCorrections]:
     """Return the class means after the last round, the evenness, and the final corrections."""
     rows = _rows(problem, pool_TUD)
-    class_mask_TN, mask_TU = rows.class_mask_TN, rows.present_TR[:, rows.n_places :]
+    n_places, n_way = rows.labels_TXN.shape[1:]
+    shot_mask_TNK = problem.support.shot_mask_TNK
+    class_mask_TN, mask_TU = problem.support.raw.class_mask_TN, rows.present_TR[:, n_places:]
     present_TU1 = mask_TU[..., None].to(pool_TUD)
     n_way_T1 = class_mask_TN.sum(-1, keepdim=True).clamp(min=1).to(pool_TUD)
     n_pool_T1 = mask_TU.sum(-1, keepdim=True).clamp(min=1).to(pool_TUD)
@@ -82,8 +78,19 @@ def assign_pool(
     change_T = torch.zeros_like(n_way_T1[:, 0])
     for number in range(N_ROUNDS + 1):
         means = _class_means(rows, torch.cat([labels_TXN, weighted_TUN], 1))
-        state = _state(
-            problem, rows, means, first_TUN, nearest_TU, assigned_TUN, change_T, number / N_ROUNDS
+        state = PoolState(
+            first_TUN=first_TUN,
+            cosine_TUN=means.cosine_TRN[:, n_places:],
+            shot_cosine_TNKN=means.cosine_TRN[:, :n_places].reshape(*shot_mask_TNK.shape, n_way),
+            mean_cosine_TNN=means.mean_TND @ means.mean_TND.mT,
+            nearest_shot_TU=nearest_TU,
+            length_TU=means.length_TR[:, n_places:] / means.usual_length_T[:, None],
+            assigned_TUN=assigned_TUN,
+            change_T=change_T,
+            mask_TU=mask_TU,
+            class_mask_TN=class_mask_TN,
+            shot_mask_TNK=shot_mask_TNK,
+            fraction_done=number / N_ROUNDS,
         )
         scalars = pool_scalars(state)
         if number == N_ROUNDS:
@@ -127,12 +134,10 @@ def _rows(problem: Regression, pool_TUD: Float[Tensor, "T U D"]) -> _Rows:
         rows_TRD.square().sum(-1),
         torch.cat([support.shot_mask_TNK.flatten(1), mask_TU], 1),
         support.raw.targets_TMN,
-        support.raw.class_mask_TN,
     )
 
 
 def _class_means(rows: _Rows, labels_TRN: Float[Tensor, "T R N"]) -> PoolMeans:
-    """Return the class means of pictures with these class weights, and the pictures' cosines."""
     taken_T1N = labels_TRN.sum(1, keepdim=True)
     known_TN = taken_T1N[:, 0] > 0
     part_TR = (labels_TRN / taken_T1N.clamp(min=1)).sum(-1)
@@ -155,37 +160,10 @@ def _class_means(rows: _Rows, labels_TRN: Float[Tensor, "T R N"]) -> PoolMeans:
 def _nearest_shot(rows: _Rows) -> Float[Tensor, "T U"]:
     """Return the largest cosine of each unlabelled picture with a labelled one, or 0."""
     unit_TRD = rows.rows_TRD / rows.square_TR.clamp(min=1e-12).sqrt()[..., None]
-    shots_TXD, pool_TUD = unit_TRD[:, : rows.n_places], unit_TRD[:, rows.n_places :]
-    if not rows.n_places:
+    n_places = rows.labels_TXN.shape[1]
+    shots_TXD, pool_TUD = unit_TRD[:, :n_places], unit_TRD[:, n_places:]
+    if not n_places:
         return pool_TUD.new_zeros(pool_TUD.shape[:2])
-    present_TX = rows.present_TR[:, : rows.n_places]
+    present_TX = rows.present_TR[:, :n_places]
     cosine_TUX = (pool_TUD @ shots_TXD.mT).masked_fill(~present_TX[:, None], -1.0)
     return torch.where(present_TX.any(-1, keepdim=True), cosine_TUX.amax(-1), 0.0)
-
-
-def _state(
-    problem: Regression,
-    rows: _Rows,
-    means: PoolMeans,
-    first_TUN: Tensor,
-    nearest_TU: Tensor,
-    assigned_TUN: Tensor,
-    change_T: Tensor,
-    fraction_done: float,
-) -> PoolState:
-    n_places, shot_mask_TNK = rows.n_places, problem.support.shot_mask_TNK
-    shot_cosine_TXN = means.cosine_TRN[:, :n_places]
-    return PoolState(
-        first_TUN=first_TUN,
-        cosine_TUN=means.cosine_TRN[:, n_places:],
-        shot_cosine_TNKN=shot_cosine_TXN.reshape(*shot_mask_TNK.shape, shot_mask_TNK.shape[1]),
-        mean_cosine_TNN=means.mean_TND @ means.mean_TND.mT,
-        nearest_shot_TU=nearest_TU,
-        length_TU=means.length_TR[:, n_places:] / means.usual_length_T[:, None],
-        assigned_TUN=assigned_TUN,
-        change_T=change_T,
-        mask_TU=rows.present_TR[:, n_places:],
-        class_mask_TN=rows.class_mask_TN,
-        shot_mask_TNK=shot_mask_TNK,
-        fraction_done=fraction_done,
-    )

@@ -140,7 +140,6 @@ def _smallest(share_TN: Tensor, mask_TN: Bool[Tensor, "T N"]) -> Float[Tensor, "
 
 
 def _two_largest(values_TUN: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Return the two largest values along the last axis, and their indices."""
     if values_TUN.shape[-1] == 1:
         values_TUN = nn.functional.pad(values_TUN, (0, 1), value=-1.0)
     largest = values_TUN.topk(2, -1)

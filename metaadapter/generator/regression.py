@@ -10,7 +10,6 @@ from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.ridge import squared_distances
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +90,9 @@ class Regression:
         return _at_places(rows_TXD, self.places_TM, self.present_TM)
 
     def residual_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
-        """Return the targets less the prior's predictions, plus `among_names_TMN`.
-
-        A picture says nothing about the differences among classes with a name alone.
-        """
-        predicted_TMN = self._predicted_TMN(prior_TND)
+        """Return the targets less what the prior predicts, but for differences among bare names."""
+        predicted_TMN = self.predicted_TMN(prior_TND)
         return self.targets_TMN - (predicted_TMN - self.above_other_names(predicted_TMN))
-
-    def among_names_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
-        """Return `above_other_names` of the prior's predictions."""
-        return self.above_other_names(self._predicted_TMN(prior_TND))
 
     def above_other_names(self, values_TXN: Float[Tensor, "T X N"]) -> Float[Tensor, "T X N"]:
         """Return values of classes with a name alone less their mean; 0 for other classes."""
@@ -110,7 +102,7 @@ class Regression:
         mean_TX1 = (values_TXN * alone_T1N).sum(-1, keepdim=True) / n_alone_T11
         return (values_TXN - mean_TX1) * alone_T1N
 
-    def _predicted_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
+    def predicted_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
         """Return the predictions of the prior class vectors for the pictures."""
         widths = torch.tensor(self.support.raw.blocks or prior_TND.shape[-1:])
         stretch_TD = self.stretch_TP.repeat_interleave(widths.to(self.stretch_TP.device), dim=1)
@@ -153,3 +145,62 @@ def _at_places(rows_TXD: Tensor, places_TM: Tensor, present_TM: Tensor) -> Tenso
 
 def _factor(correction: Tensor | float, like: Tensor) -> Tensor:
     return torch.as_tensor(correction).to(like).exp()
+
+
+def squared_distances(rows_TMD: Float[Tensor, "T M D"]) -> Float[Tensor, "T M M"]:
+    """Return ‖z_l − z_m‖² for each pair of rows."""
+    gram_TMM = rows_TMD @ rows_TMD.mT
+    square_TM = gram_TMM.diagonal(dim1=1, dim2=2)
+    return (square_TM[:, :, None] + square_TM[:, None] - 2 * gram_TMM).clamp(min=0)
+
+
+def kernel_ridge(
+    distance_TMM: Float[Tensor, "T M M"],
+    present_TM: Bool[Tensor, "T M"],
+    residual_TMN: Float[Tensor, "T M N"],
+    noise_TM: Float[Tensor, "T M"],
+    sharpness_T: Float[Tensor, " T"],
+) -> tuple[Float[Tensor, "T M N"], Float[Tensor, "T M M"]]:
+    """Return the values A that minimise Σ_m ‖Σ_l A_l k(z_l, z_m) − y_m‖² / noise_m + tr(Aᵀ K A).
+
+    The posterior mean of a Gaussian process with the kernel k(z, z') = exp(−β ‖z − z'‖² / 2) / β,
+    linear as β → 0; y is the residual of the prior. Also returns the Cholesky factor of K + noise.
+    """
+    beta_T11 = sharpness_T[:, None, None]
+    kernel_TMM = (-0.5 * beta_T11 * distance_TMM).exp() / beta_T11
+    both_TMM = present_TM[:, :, None] & present_TM[:, None]
+    factor_TMM = torch.linalg.cholesky(kernel_TMM * both_TMM + torch.diag_embed(noise_TM))
+    # Contiguous: some CPU builds of torch fail on an expanded right-hand side.
+    wanted_TMN = (residual_TMN * present_TM[..., None]).contiguous()
+    return torch.cholesky_solve(wanted_TMN, factor_TMM), factor_TMM
+
+
+def left_out_residuals(
+    values_TMN: Float[Tensor, "T M N"], factor_TMM: Float[Tensor, "T M M"]
+) -> Float[Tensor, "T M N"]:
+    """Return each row's residual after a `kernel_ridge` on all others: A_m / [(K + noise)⁻¹]_mm.
+
+    Rasmussen and Williams 2006, equation 5.12.
+    """
+    return values_TMN / torch.cholesky_inverse(factor_TMM).diagonal(dim1=1, dim2=2)[..., None]
+
+
+def ridge_towards_prior(
+    shots_TMD: Float[Tensor, "T M D"],
+    targets_TMN: Float[Tensor, "T M N"],
+    noise_TM: Float[Tensor, "T M"],
+    prior_TND: Float[Tensor, "T N D"],
+) -> Float[Tensor, "T N D"]:
+    """Return the class vectors W that minimise Σ_m ‖W z_m − y_m‖² / noise_m + ‖W − prior‖².
+
+    Solved in the smaller of D and M (equal by Woodbury's identity). A row of zeros with a target of
+    zeros changes nothing.
+    """
+    residual_TMN = targets_TMN - shots_TMD @ prior_TND.mT
+    if shots_TMD.shape[1] <= shots_TMD.shape[2]:
+        factor = torch.linalg.cholesky(shots_TMD @ shots_TMD.mT + torch.diag_embed(noise_TM))
+        return prior_TND + torch.cholesky_solve(residual_TMN, factor).mT @ shots_TMD
+    weighted_TMD = shots_TMD / noise_TM[..., None]
+    identity = torch.eye(shots_TMD.shape[2], dtype=shots_TMD.dtype, device=shots_TMD.device)
+    factor = torch.linalg.cholesky(weighted_TMD.mT @ shots_TMD + identity)
+    return prior_TND + torch.cholesky_solve(weighted_TMD.mT @ residual_TMN, factor).mT

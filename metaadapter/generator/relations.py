@@ -44,7 +44,6 @@ def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
 
 
 def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
-    """Return how tight each class is, how its text and pictures agree, and its rivals."""
     cross = cosines.classes_3TNN[2]
     own_NN = torch.eye(cross.shape[1], dtype=torch.bool, device=cross.device)
     others_3TNN = cosines.pairs_3TNN & ~own_NN
@@ -106,7 +105,6 @@ def _to_others(length: Tensor, along: Tensor, total: Tensor) -> Tensor:
 
 
 def _pair_scalars(cosines: Cosines) -> dict[str, Tensor]:
-    """Return cosines of each pair of classes, raw and standardised within the task."""
     texts, means, cross = cosines.classes_3TNN
     standardised = _standardise(cosines.classes_3TNN, cosines.pairs_3TNN)
     return {
@@ -135,7 +133,6 @@ def _largest(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def _standardise(values: Tensor, mask: Tensor) -> Tensor:
-    """Standardise over the pairs of a task under the mask; 0 elsewhere."""
     weight = mask.to(values.dtype)
     count = weight.sum((-2, -1), keepdim=True).clamp(min=1)
     centred = (values - (values * weight).sum((-2, -1), keepdim=True) / count) * weight

@@ -80,7 +80,6 @@ def _zero_shot_scalars(
 
 
 def _left_out_scalars(left_out: LeftOut, log_way_T: Tensor) -> dict[str, Tensor]:
-    """The same of the leave-one-out predictions."""
     log_p_TMN, is_own_TMN, counts_TM = left_out.log_p_TMN, left_out.is_own_TMN, left_out.counts_TM
     has_any_T = counts_TM.any(-1).to(log_p_TMN.dtype)
     return {

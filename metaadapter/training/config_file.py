@@ -100,8 +100,6 @@ def _toml_value(text: str) -> Any:
 
 
 def _resolve_paths(config: TrainConfig, folder: Path) -> TrainConfig:
-    """Make paths absolute, so that a run can be resumed from any folder."""
-
     def absolute(path: str) -> str:
         return str(find_path(path, folder))
 

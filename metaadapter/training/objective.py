@@ -41,22 +41,11 @@ def objective(
     out. `adapt` is taken before the queries are classified; `own` has losses of the user by name.
     """
     support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
-    terms = pool_terms(generator, episodes, support, weights.of_pools)
+    of_parts = pool_terms(generator, episodes, support, weights.of_pools)
     if weights.known:
-        terms["known"] = known_loss(generator(support), episodes).mean()
+        of_parts["known"] = known_loss(generator(support), episodes).mean()
     if weights.are_of_parts_alone:
-        return terms
-    return _labelled_terms(generator, episodes, support, weights, adapt, own or {}) | terms
-
-
-def _labelled_terms(
-    generator: AdapterGenerator,
-    episodes: Episodes,
-    support: Support,
-    weights: LossWeights,
-    adapt: Adapt | None,
-    own: Mapping[str, OwnLoss],
-) -> dict[str, Float[Tensor, ""]]:
+        return of_parts
     batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
     predicted, twin_mask_TNK = generator(support), episodes.twin_mask_TNK
 
@@ -87,11 +76,11 @@ def _labelled_terms(
             classify(episodes.off_class_TOD, adapters) for adapters in (unadapted, predicted)
         )
         terms["off_class"] = divergence(target_TON, predicted_TON, counts_TO)
-    for name, loss in own.items():
+    for name, loss in (own or {}).items():
         with own_code_errors("loss term", name):
             term = loss(episodes, predicted, generator)
         terms[name] = _require_scalar(name, term)
-    return terms
+    return terms | of_parts
 
 
 @contextmanager

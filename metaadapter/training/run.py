@@ -189,7 +189,6 @@ def _save_best(folder: Path, trainer: Trainer) -> None:
 
 
 def _described_sources(data: TrainingData, config: TrainConfig) -> dict[str, list[dict[str, Any]]]:
-    """Return the sources of training and validation, with those of the generator at the start."""
     sources = data.describe()
     if config.start:
         folder = SHIPPED if config.start == "default" else Path(config.start)

@@ -141,7 +141,6 @@ def _labelled(store: FeatureStore, classes: Sequence[str]) -> tuple[np.ndarray, 
 
 
 def _unit(stored_nVD: np.ndarray, average_views: bool) -> np.ndarray:
-    """Return float32 unit rows, one a picture or one a view."""
     if average_views:
         return mean_of_views(stored_nVD)[:, None]
     views = stored_nVD.astype(np.float32)

@@ -145,7 +145,6 @@ class Trainer:
         )
 
     def _advance(self) -> Moment:
-        """Take one step, and validate if that is due."""
         optim, started = self.config.optim, time.monotonic()
         lr = float(self._schedule.get_last_lr()[0])
         self._optimizer.zero_grad()
@@ -168,7 +167,6 @@ class Trainer:
         )
 
     def _backward(self) -> dict[str, float]:
-        """Add the gradient of one draw of tasks; returns its loss terms."""
         config, optim = self.config, self.config.optim
         episodes = self._mixture.draw(
             optim.tasks_per_draw,
@@ -252,7 +250,6 @@ def _new_generator(config: TrainConfig) -> AdapterGenerator:
 
 
 def _means(draws: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the mean of each term over the draws that had it."""
     names = dict.fromkeys(name for draw in draws for name in draw)
     values = {name: [draw[name] for draw in draws if name in draw] for name in names}
     return {name: sum(numbers) / len(numbers) for name, numbers in values.items()}

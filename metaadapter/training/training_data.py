@@ -91,7 +91,6 @@ def load_training_data(config: TrainConfig) -> TrainingData:
 def _require_apart(
     source: LoadedSource, classes: Sequence[LoadedSource], domains: Sequence[LoadedSource]
 ) -> None:
-    """Check that a source has no validation picture, held-out class or held-out domain's store."""
     for held_out in domains:
         for store in held_out.folders:
             _require_not_in(source, store, f"which validates as {held_out.tasks.name!r}")

@@ -19,7 +19,7 @@ from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.left_out_predictions import LeftOutPredictions
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.generator.ridge import squared_distances
+from metaadapter.generator.regression import squared_distances
 
 MAX_PICTURES = 2048
 """The most pictures for which the shipped generator has left-out predictions."""

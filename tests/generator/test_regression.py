@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from metaadapter.generator.ridge import (
+from metaadapter.generator.regression import (
     kernel_ridge,
     left_out_residuals,
     ridge_towards_prior,
