@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.adapter.weights import AdapterWeights, classify
@@ -65,10 +65,7 @@ def with_pool(
 
 
 def _centred_on_pool(
-    weights: AdapterWeights,
-    pool_TUD: Float[Tensor, "T U D"],
-    mask_TU: Bool[Tensor, "T U"],
-    pictured_T: Bool[Tensor, " T"],
+    weights: AdapterWeights, pool_TUD: Tensor, mask_TU: Tensor, pictured_T: Tensor
 ) -> AdapterWeights:
     """Centre the adapters of tasks without labelled pictures on the mean of their pools."""
     centre_TD = pool_TUD.sum(1) / mask_TU.sum(1, keepdim=True).clamp(min=1)
@@ -83,7 +80,7 @@ def _changed(
     corrections: Corrections,
     first: AdapterWeights,
     means: PoolMeans,
-    evenness_T: Float[Tensor, " T"],
+    evenness_T: Tensor,
     final: FinalCorrections,
 ) -> AdapterWeights:
     """Combine regression and mixture, weighted by the evenness of the shares, in one adapter."""
@@ -122,7 +119,7 @@ def _changed(
 
 
 def _values(
-    problem: Regression, corrections: Corrections, means: PoolMeans, reach_TN: Float[Tensor, "T N"]
+    problem: Regression, corrections: Corrections, means: PoolMeans, reach_TN: Tensor
 ) -> Float[Tensor, "T M N"]:
     """Solve the regression with the class means in its prior; returns the values of the cache."""
     reach_TND = (reach_TN[..., None] * means.mean_TND).to(problem.targets_TMN)
