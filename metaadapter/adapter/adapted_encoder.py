@@ -35,17 +35,15 @@ class TowerParts:
 def adapted_encoder(
     base: ImageEncoder, stored: StoredAdapter, *, merge: bool = False
 ) -> ImageEncoder:
-    """Return the encoder whose features an adapter works on.
+    """Return the encoder whose features an adapter works on; the base without parts in the towers.
 
-    Without parts in the towers this is the base itself. Otherwise it is a copy of the base that
-    shares its weights and has the parts inside, or a `PromptedEncoder` around the base; the base
-    stays as it is. A base that already has these parts is returned unchanged.
+    Otherwise it is a copy of the base that shares its weights, or a `PromptedEncoder` around the
+    base, which stays as it is. A base that already has these parts is returned unchanged.
 
     Args:
         base: The encoder that `stored.config.origin` names.
         stored: The adapter, as `load_adapter` reads it.
-        merge: Whether to add LoRA's products to the weights once (`merge_lora`): the features are
-            the same and come sooner, and the changed weights take memory of their own.
+        merge: Whether to add LoRA's products to the weights once: faster, but takes memory.
 
     Raises:
         UsageError: The adapter has parts in the towers, and the base is not a `FrozenEncoder`.

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from metaadapter.adapter.layout import CONFIG_FILE, REMEDY, open_adapter, refuse_caption_adapter
+from metaadapter.adapter.layout import CONFIG_FILE, REMEDY, is_caption_adapter, open_adapter
 from metaadapter.data.proof import FileSource, Proof, read_document
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.origin import Origin
@@ -111,7 +111,12 @@ def read_config(adapter: Path, place: FileSource | None = None) -> tuple[Adapter
             f"{adapter} is not an adapter: expected a folder or a skill file with {CONFIG_FILE}, "
             "as written by `metaadapter adapt … --out ADAPTER`"
         )
-    refuse_caption_adapter(adapter, place)
+    if is_caption_adapter(adapter, place):
+        raise IncompatibleArtifact(
+            f"expected an adapter that classifies pictures, but {adapter} was made from pictures "
+            "and their captions: use it with `metaadapter rank`, or make one from labelled "
+            "pictures with `metaadapter adapt`"
+        )
     stored, proof = read_document(
         path,
         (SCHEMA, SCHEMA_WITH_TOWERS),

@@ -73,13 +73,3 @@ def is_caption_adapter(path: Path, place: FileSource | None = None) -> bool:
     except (MetaAdapterError, OSError, ValueError, RecursionError):
         return False
     return isinstance(facts, dict) and facts.get("schema") == CAPTION_SCHEMA
-
-
-def refuse_caption_adapter(path: Path, place: FileSource) -> None:
-    """Raise `IncompatibleArtifact` for an adapter that ranks captions and has no classes."""
-    if is_caption_adapter(path, place):
-        raise IncompatibleArtifact(
-            f"expected an adapter that classifies pictures, but {path} was made from pictures "
-            "and their captions: use it with `metaadapter rank`, or make one from labelled "
-            "pictures with `metaadapter adapt`"
-        )

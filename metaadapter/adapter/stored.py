@@ -46,8 +46,7 @@ class StoredAdapter:
     signature: TaskSignature | None = None
     """The stored signature of the task; `None` in a folder that has the support itself."""
     towers: Mapping[str, Tensor] = field(default_factory=dict)
-    """The parts in the encoder's towers, as the configuration describes them. Their names begin
-    with `inside/` or `prompt/`."""
+    """The parts in the encoder's towers; their names begin with `inside/` or `prompt/`."""
 
     def __post_init__(self) -> None:
         parts = {name.partition("/")[0] for name in self.towers}

@@ -42,8 +42,7 @@ class Support(TensorFields):
     pool_mask_TU: Bool[Tensor, "T U"] | None = None
     """True where there is an unlabelled picture; `None` only if `pool_TUD` is."""
     order: tuple[int, ...] = ()
-    """For each row of `labelled_rows`, its index in the rows that `of_rows` sorted by class; for
-    one task."""
+    """For each of `labelled_rows`, its index in the rows that `of_rows` sorted; for one task."""
 
     @classmethod
     def of_tasks(

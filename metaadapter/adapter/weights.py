@@ -60,8 +60,7 @@ class AdapterWeights(TensorFields):
     beta: Float[Tensor, "*T M"] | None = None
     """The sharpness with which the affinity to each key falls with the distance from it."""
     likeness: Float[Tensor, "*T N D"] | None = None
-    """The mean picture of each class, scaled; with the next five fields the known head
-    (`adapter/known.py`)."""
+    """The mean picture of each class, scaled; this and the next five are the known head."""
     likeness_bias: Float[Tensor, "*T N"] | None = None
     known: Float[Tensor, "*T 3"] | None = None
     """Weight of likeness, weight of doubt, and constant, in the logit of known."""
@@ -165,11 +164,7 @@ def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Floa
 
 
 LogitFunction = Callable[[Float[Tensor, "T Q D"]], Float[Tensor, "T Q N"]]
-"""From unit rows of T tasks to log-probabilities, −∞ for classes that a batch masks out.
-
-For methods that need more of a picture than its products with a few vectors, such as its
-neighbours.
-"""
+"""From unit rows of T tasks to log-probabilities, −∞ for classes that a batch masks out."""
 
 
 def logits_of(

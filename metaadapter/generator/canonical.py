@@ -41,8 +41,7 @@ class CanonicalSupport:
     scale_TD: Float[Tensor, "T D"]
     """The factor of each coordinate; 1 / image_spread before blocks are weighted."""
     text_share_T: Float[Tensor, " T"]
-    """The fraction of the pictures' squared spread that lies in blocks with texts; 1 before blocks
-    are weighted."""
+    """The fraction of the pictures' squared spread in blocks with texts; 1 before `reweigh`."""
     block_length_TP: Float[Tensor, "T P"]
     """The root mean squared length of the pictures in each block, in the encoder's coordinates."""
     block_spread_TP: Float[Tensor, "T P"]

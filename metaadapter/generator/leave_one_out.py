@@ -13,6 +13,11 @@ from metaadapter.generator.regression import Regression, kernel_ridge, left_out_
 
 # Single precision is enough here, but with less noise than this its factors would fail.
 LEAST_NOISE = 1e-3
+# The deviation of the prior of ln κ, and the grid of ln κ around its base.
+PRIOR_DEVIATION = 0.4
+FARTHEST, N_SCALES = 1.2, 25
+# So few that the predictions at all temperatures take less memory than a kernel.
+ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +29,7 @@ class LeftOut:
     is_own_TMN: Bool[Tensor, "T M N"]
     """True at the class that the picture is labelled with."""
     counts_TM: Bool[Tensor, "T M"]
-    """True for pictures of classes with several; without its only picture a class has just its
-    name."""
+    """True for pictures of classes with several: without its only one a class is a bare name."""
     scale_T: Float[Tensor, " T"]
     """The inverse temperature that fits these predictions; the base where no picture counts."""
     base_scale_T: Float[Tensor, " T"]
@@ -55,13 +59,6 @@ def leave_one_out(problem: Regression) -> LeftOut:
     scale_T = posterior_scale(scores_TMN, is_own_TMN, counts_TM, base_T)
     log_p_TMN = (scale_T[:, None, None] * scores_TMN).log_softmax(-1)
     return LeftOut(log_p_TMN, is_own_TMN, counts_TM, scale_T, base_T)
-
-
-# The deviation of the prior of ln κ, and the grid of ln κ around its base.
-PRIOR_DEVIATION = 0.4
-FARTHEST, N_SCALES = 1.2, 25
-# So few that the predictions at all temperatures take less memory than a kernel.
-ROWS_AT_ONCE = 64
 
 
 def weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:

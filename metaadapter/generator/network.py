@@ -1,7 +1,4 @@
-"""The generator's network: from relations to one token per class, from tokens to corrections.
-
-Every output layer starts at zero, so that an untrained generator is its closed form.
-"""
+"""The generator's network: from relations to tokens to corrections, which are 0 if untrained."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Pools: how the unlabelled pictures of a task change its adapter.
-
-docs/explanation/pool.md says how the constants were chosen, and what a pool gains and costs.
-"""
+"""Pools: how the unlabelled pictures of a task change its adapter (docs/explanation/pool.md)."""
 
 from __future__ import annotations
 
@@ -20,8 +17,7 @@ from metaadapter.generator.regression import Regression, kernel_ridge
 REACH = 1.2
 """The length of the class means in the prior of the regression."""
 EVEN = 0.875
-"""The evenness of the shares at which regression and mixture have equal weights. With uneven shares
-the class means mislead the regression."""
+"""The evenness of the shares at which regression and mixture have equal weights."""
 EVEN_WIDTH = 0.03
 """This much more evenness multiplies the odds of the regression by e."""
 REGRESSION_SHOTS = 1.5
@@ -51,7 +47,11 @@ def with_pool(
     if pool_TUD is None or mask_TU is None or not mask_TU.any():
         return weights
     pool_TUD = pool_TUD.masked_fill(~mask_TU[..., None], 0.0)
-    first = _centred_on_pool(weights, pool_TUD, mask_TU, support.image_mask_TN.any(-1))
+    # Without labelled pictures the adapter is centred on the mean of the pool.
+    centre_TD = pool_TUD.sum(1) / mask_TU.sum(1, keepdim=True).clamp(min=1)
+    shift_TN = weights.logit_scale[:, None] * (weights.classes @ centre_TD[..., None])[..., 0]
+    shift_TN = torch.where(support.image_mask_TN.any(-1)[:, None], 0.0, shift_TN)
+    first = replace(weights, class_bias=weights.class_bias - shift_TN)
     means, evenness_T, final = assign_pool(problem, classify(pool_TUD, first), pool_TUD, network)
     changed = _changed(problem, corrections, first, means, evenness_T, final)
     has_pool_T = mask_TU.any(-1)
@@ -62,17 +62,6 @@ def with_pool(
         for name, new in changed.tensors().items()
     }
     return replace(changed, **merged).to(dtype=support.shots_TNKD.dtype)
-
-
-def _centred_on_pool(
-    weights: AdapterWeights, pool_TUD: Tensor, mask_TU: Tensor, pictured_T: Tensor
-) -> AdapterWeights:
-    """Centre the adapters of tasks without labelled pictures on the mean of their pools."""
-    centre_TD = pool_TUD.sum(1) / mask_TU.sum(1, keepdim=True).clamp(min=1)
-    shift_TN = weights.logit_scale[:, None] * (weights.classes @ centre_TD[..., None])[..., 0]
-    return replace(
-        weights, class_bias=weights.class_bias - torch.where(pictured_T[:, None], 0.0, shift_TN)
-    )
 
 
 def _changed(

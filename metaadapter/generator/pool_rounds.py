@@ -22,8 +22,7 @@ BARE_SHARPNESS = 5.0
 FIRST_POWER = 2.0
 """The power of the probability by the adapter without a pool."""
 SHARE_PRIOR = 0.3
-"""The strength of the prior of equal shares: pictures of each class that are added to a pool, over
-the mean number of its pictures of a class."""
+"""The prior pictures of each class, over the mean number of pictures of a class in a pool."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,7 @@ class PoolState:
     nearest_shot_TU: Float[Tensor, "T U"]
     """The largest cosine of each unlabelled picture with a labelled one."""
     length_TU: Float[Tensor, "T U"]
-    """The distance of each unlabelled picture from the mean of the class means, over the root mean
-    square distance of all pictures."""
+    """The distance from the mean of the class means, over that of all pictures (`PoolMeans`)."""
     assigned_TUN: Float[Tensor, "T U N"]
     """The fraction of each picture assigned to each class in the last round; 0 before the first."""
     change_T: Float[Tensor, " T"]

@@ -1,7 +1,7 @@
 """The relations that the generator reads: scalars from inner products, never coordinates.
 
-They stay the same under a rotation of the feature space and in any width, and permute with the
-classes and the shots. docs/reference/scalars.md defines each and says how to add or drop one.
+Rotations and the width change none; they permute with the classes and the shots.
+docs/reference/scalars.md defines each scalar, and says how to add or drop one.
 """
 
 from __future__ import annotations

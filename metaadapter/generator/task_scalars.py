@@ -1,7 +1,4 @@
-"""Scalars of a task as a whole: how far its texts and its pictures can be trusted.
-
-docs/reference/scalars.md describes each scalar.
-"""
+"""Scalars of a task as a whole: how far its texts and its pictures can be trusted."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ from metaadapter.data.user_code import user_code_and_folder
 from metaadapter.errors import UsageError
 from metaadapter.training.loss_terms import POOL_TERMS
 
+# These terms train networks of their own.
+PART_TERMS = (*POOL_TERMS, "known")
 _NO_QUERY = (
     "the weight of the loss term query must be above 0; it may be 0 only if pool or known has a "
     "weight and no other term has one: the other terms alone do not teach to classify, and not "
@@ -32,8 +34,7 @@ class LossWeights:
     query: float = 1.0
     """Cross-entropy of the queries, divided by log(ways) so that large tasks do not outweigh."""
     draws: float = 0.0
-    """Divergence between predictions from two supports with different pictures, or of two domains
-    where the source draws the second support from another domain."""
+    """Divergence between predictions from two supports of different pictures, or domains."""
     views: float = 0.0
     """Divergence between predictions from one support through two sets of views."""
     modalities: float = 0.0
@@ -43,17 +44,14 @@ class LossWeights:
     """Divergence from zero-shot on pictures of classes that are not in the task, in tasks whose
     classes all have texts."""
     pool: float = 0.0
-    """The losses of the queries and of the pool's own pictures by the adapters with a pool, each
-    over the loss without the pool, so that almost solved tasks count as much. The network that
-    reads pools learns from this term and the next two alone, and nothing else learns from them."""
+    """The losses of the queries and of the pool's own pictures, each over the loss without the
+    pool. The network that reads pools learns from the terms of pools alone."""
     pool_kept: float = 0.0
     """Divergence between predictions with and without the pool."""
     pool_halves: float = 0.0
     """Divergence between predictions with one half of the pool and with the other."""
     known: float = 0.0
-    """The loss of the known head: how well it separates queries from pictures of other classes and
-    other sources, and how well its quantiles are calibrated. The network of that head learns from
-    this term alone, and nothing else learns from it."""
+    """The loss of the known head (`known_loss`), whose network learns from this term alone."""
 
     own: Mapping[str, float] = field(default_factory=dict)
     """Weights of losses of your own, by FILE.py:FUNCTION; each is logged as FUNCTION."""
@@ -74,7 +72,7 @@ class LossWeights:
                     f"the weight of the loss term {name} must be a number of at least 0, got "
                     f"{weight}"
                 )
-        if self.query == 0 and not ((self.pool or self.known) and self.are_of_parts_alone):
+        if self.query == 0 and not ((self.pool or self.known) and self.are_of(*PART_TERMS)):
             raise UsageError(_NO_QUERY)
 
     @property
@@ -82,16 +80,9 @@ class LossWeights:
         """The terms with a weight that need pools."""
         return frozenset(name for name in POOL_TERMS if getattr(self, name))
 
-    @property
-    def are_of_parts_alone(self) -> bool:
-        """Whether only terms of pools and `known`, which train networks apart, have weights."""
-        parts = (*POOL_TERMS, "known")
-        return not any(weight for name, weight in self.by_name.items() if name not in parts)
-
-    @property
-    def is_of_known_alone(self) -> bool:
-        """Whether only `known` has a weight."""
-        return not any(weight for name, weight in self.by_name.items() if name != "known")
+    def are_of(self, *names: str) -> bool:
+        """Return whether no other terms than these have weights."""
+        return not any(weight for name, weight in self.by_name.items() if name not in names)
 
     @property
     def by_name(self) -> dict[str, float]:

@@ -20,7 +20,7 @@ from metaadapter.data.user_code import explain
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.loss_terms import known_loss, pool_terms, query_loss
-from metaadapter.training.loss_weights import LossWeights
+from metaadapter.training.loss_weights import PART_TERMS, LossWeights
 
 Adapt = Callable[[AdapterWeights, Support], AdapterWeights]
 OwnLoss = Callable[[Episodes, AdapterWeights, AdapterGenerator], Tensor]
@@ -44,7 +44,7 @@ def objective(
     of_parts = pool_terms(generator, episodes, support, weights.of_pools)
     if weights.known:
         of_parts["known"] = known_loss(generator(support), episodes).mean()
-    if weights.are_of_parts_alone:
+    if weights.are_of(*PART_TERMS):
         return of_parts
     batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
     predicted, twin_mask_TNK = generator(support), episodes.twin_mask_TNK

@@ -82,27 +82,22 @@ def train(
 ) -> RunSummary:
     """Train a run from its last saved state, and keep its best generator in `best/`.
 
-    A new folder holds nothing but a lock until the data and the device have passed their checks.
+    Interrupted or not, its weights are the same to the bit on the same kind of machine, with the
+    same PyTorch and the run's own device and number of threads.
 
     Args:
-        folder: The folder of the run.
+        folder: The folder of the run; a new one holds nothing but a lock until all checks pass.
         config: The configuration; a resumed run may have another `data.root` with the same stores.
         config_text: The TOML text to keep with a new run. Without it the run in the folder resumes.
         device: Name of a device. "auto" is the device of the run so far; for a new run the first
             GPU of CUDA, or else the CPU.
         tell: Called after each step.
-        should_stop: Called after each step; if it returns true, the state is saved and training
-            stops.
-
-    Returns:
-        How the run ended. Interrupted or not, its weights are the same to the bit on the same kind
-        of machine, with the same PyTorch and the run's own device and number of threads.
+        should_stop: Called after each step; true saves the state and stops the training.
 
     Raises:
         DataError: Sources are missing, have changed, or overlap with validation; training diverges;
             or the folder is not empty, not a run, or in another process's use.
-        UsageError: The device cannot train, or the run was started with another configuration or
-            other code of the user.
+        UsageError: The device cannot train, or the configuration or the user's code has changed.
     """
     is_new = config_text is not None
     if not is_new:

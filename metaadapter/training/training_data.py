@@ -48,7 +48,7 @@ class TrainingData:
                 config.validation,
                 seed=config.seed,
                 pools=pools,
-                strangers=config.loss.is_of_known_alone,
+                strangers=config.loss.are_of("known"),
             )
 
     def digests(self) -> dict[str, str]:

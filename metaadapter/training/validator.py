@@ -96,7 +96,10 @@ class Validator:
                 ways = min(MOST_WAYS, max(2, int((source.index.counts_C > 0).sum()) // 2))
             rows = nested_draws(source.index, shots, N_QUERY, config.tasks, ways, seed)
             if self._strangers:
-                rows = _with_strangers(source.index, rows, seed)
+                generator = torch.Generator().manual_seed(seed)
+                counts_C = source.index.counts_C
+                places_TO = draw_off_class(rows.classes_TN, counts_C, N_STRANGERS, generator)
+                rows = replace(rows, off_class_TO=source.index.rows_at(places_TO))
             if self._pools:
                 rows = _with_pools(source.index, rows, self._pools, seed)
         except EpisodeError as error:
@@ -116,12 +119,6 @@ def _far_strangers(
     rows = torch.cat([source.features_nVD[:0, 0], *(p for p in parts if p.shape[1] == width)])
     chosen = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
     return rows[chosen[:N_STRANGERS].to(rows.device)]
-
-
-def _with_strangers(index: LabelIndex, rows: EpisodeRows, seed: int) -> EpisodeRows:
-    generator = torch.Generator().manual_seed(seed)
-    places_TO = draw_off_class(rows.classes_TN, index.counts_C, N_STRANGERS, generator)
-    return replace(rows, off_class_TO=index.rows_at(places_TO))
 
 
 def _with_pools(index: LabelIndex, rows: EpisodeRows, pools: PoolSpec, seed: int) -> EpisodeRows:
