@@ -80,7 +80,10 @@ class KnownNetwork(nn.Module):
 
 
 def _summary(
-    values_TM: Tensor, weights_TM: Tensor, share_T1: Tensor, usual: tuple[float, ...]
+    values_TM: Float[Tensor, "T M"],
+    weights_TM: Float[Tensor, "T M"],
+    share_T1: Float[Tensor, "T 1"],
+    usual: tuple[float, ...],
 ) -> tuple[Float[Tensor, "T G"], Float[Tensor, "T S"]]:
     """Return quantiles of left-out values, and the network's input: these, mean and spread.
 

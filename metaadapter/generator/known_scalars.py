@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -143,7 +143,7 @@ def weighted_quantiles(
 
 
 def _mean_and_spread(
-    values_TX: Tensor, mask_TX: Tensor
+    values_TX: Float[Tensor, "T X"], mask_TX: Bool[Tensor, "T X"]
 ) -> tuple[Float[Tensor, " T"], Float[Tensor, " T"]]:
     kept_TX = values_TX.masked_fill(~mask_TX, 0.0)
     n_T = mask_TX.sum(-1).clamp(min=1).to(values_TX.dtype)

@@ -154,7 +154,9 @@ class Heads(nn.Module):
             log_block_TP=None if blocks_TPS is None else self._blocks(task_TH, blocks_TPS),
         )
 
-    def _blocks(self, task_TH: Tensor, blocks_TPS: Tensor) -> Float[Tensor, "T P"]:
+    def _blocks(
+        self, task_TH: Float[Tensor, "T H"], blocks_TPS: Float[Tensor, "T P S"]
+    ) -> Float[Tensor, "T P"]:
         task_TPH = task_TH[:, None].expand(-1, blocks_TPS.shape[1], -1)
         return bounded(self.blocks(torch.cat([task_TPH, blocks_TPS], -1))[..., 0])
 

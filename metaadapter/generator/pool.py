@@ -69,7 +69,7 @@ def _changed(
     corrections: Corrections,
     first: AdapterWeights,
     means: PoolMeans,
-    evenness_T: Tensor,
+    evenness_T: Float[Tensor, " T"],
     final: FinalCorrections,
 ) -> AdapterWeights:
     """Combine regression and mixture, weighted by the evenness of the shares, in one adapter."""
@@ -108,7 +108,7 @@ def _changed(
 
 
 def _values(
-    problem: Regression, corrections: Corrections, means: PoolMeans, reach_TN: Tensor
+    problem: Regression, corrections: Corrections, means: PoolMeans, reach_TN: Float[Tensor, "T N"]
 ) -> Float[Tensor, "T M N"]:
     """Solve the regression with the class means in its prior; returns the values of the cache."""
     reach_TND = (reach_TN[..., None] * means.mean_TND).to(problem.targets_TMN)

@@ -88,7 +88,7 @@ def _left_out_scalars(left_out: LeftOut, log_way_T: Tensor) -> dict[str, Tensor]
 
 
 def _mean_own(
-    values_TXN: Tensor, is_own: Bool[Tensor, "*#T X N"], counts: Bool[Tensor, "T X"]
+    values_TXN: Float[Tensor, "T X N"], is_own: Bool[Tensor, "*#T X N"], counts: Bool[Tensor, "T X"]
 ) -> Float[Tensor, " T"]:
     """Return the mean of the values at the own classes, over the pictures that count; or 0."""
     own_TX = torch.where(is_own, values_TXN, 0.0).sum(-1)

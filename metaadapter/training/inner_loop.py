@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
@@ -61,7 +61,7 @@ def _gradients(
 
 
 def _distance(
-    weights: AdapterWeights, start: AdapterWeights, mask_TNK: Tensor
+    weights: AdapterWeights, start: AdapterWeights, mask_TNK: Bool[Tensor, "T N K"]
 ) -> Float[Tensor, " T"]:
     """Return the mean over classes of the squared distance from the start; 0 without a shot."""
     present_TN = start.class_bias.isfinite()

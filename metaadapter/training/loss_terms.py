@@ -66,7 +66,7 @@ def known_loss(weights: AdapterWeights, episodes: Episodes) -> Float[Tensor, " T
 
 
 def _pinball(
-    values_TQ: Tensor, mask_TQ: Tensor, quantiles_TG: Tensor | None
+    values_TQ: Float[Tensor, "T Q"], mask_TQ: Bool[Tensor, "T Q"], quantiles_TG: Tensor | None
 ) -> Float[Tensor, " T"]:
     assert quantiles_TG is not None  # known_logits has checked it
     below_G = 1 - values_TQ.new_tensor(FRACTIONS)
