@@ -9,7 +9,6 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.errors import UsageError
 from metaadapter.generator.canonical import CanonicalSupport, sum_blocks
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.regression import Regression, kernel_ridge, ridge_towards_prior
@@ -119,11 +118,6 @@ def _cache(
 
 def _encoder_scale_T(support: Support) -> Tensor:
     """Return the encoder's inverse temperature; 1 if it is unknown and no task needs it."""
-    if support.logit_scale_T is not None:
-        return support.logit_scale_T
-    if not support.present_TNK.any(dim=-1).any(dim=-1).all():
-        raise UsageError(
-            "a task without a single picture is classified by its texts alone, which needs the "
-            "encoder's temperature: pass logit_scale (FrozenEncoder.logit_scale)"
-        )
-    return support.text_TND.new_ones(support.n_tasks)
+    if support.logit_scale_T is None and support.present_TNK.any(-1).any(-1).all():
+        return support.text_TND.new_ones(support.n_tasks)
+    return support.scale_T

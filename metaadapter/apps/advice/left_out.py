@@ -16,8 +16,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.generator.block_weights import log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
-from metaadapter.generator.generator import Generator
-from metaadapter.generator.left_out_predictions import LeftOutPredictions
+from metaadapter.generator.generator import Generator, LeftOutPredictions
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.generator.regression import squared_distances
 
