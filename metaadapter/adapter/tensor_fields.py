@@ -40,9 +40,9 @@ TASKS = "*T"  # the task axis, which a file does not have
 
 
 def require_shapes(kind: type[Any], tensors: Mapping[str, Tensor], **sizes: int) -> None:
-    """Check the tensors of one task against the jaxtyping annotations of a dataclass.
+    """Raise `ValueError` unless tensors of one task fit the jaxtyping annotations of a dataclass.
 
-    Each letter is one size in all fields; `sizes` gives those that are known. Raises `ValueError`.
+    Each letter of an annotation is one size in all fields; `sizes` gives those that are known.
     """
     for name, hint in get_type_hints(kind).items():
         if (tensor := tensors.get(name)) is None:

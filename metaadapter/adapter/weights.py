@@ -209,10 +209,7 @@ def finite_softmax(logits: Float[Tensor, "*T n N"]) -> Float[Tensor, "*T n N"]:
 
 
 def require_adapters(result: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:
-    """Return what a generator or peer returned, if it is adapters of this shape, else raise.
-
-    The shape is that of their class vectors: (tasks, ways, width).
-    """
+    """Return the adapters of a generator or peer, whose class vectors must have this shape."""
     got = type(result).__name__
     if isinstance(result, AdapterWeights):
         if result.classes.shape == shape:

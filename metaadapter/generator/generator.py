@@ -150,10 +150,9 @@ def left_out_predictions(
 ) -> LeftOutPredictions:
     """Predict each picture of one task without it; none with more than `most_kernel_rows` pictures.
 
-    The network's corrections stay those of the whole task, so the result is close to an adapter
-    predicted from the other pictures (figures: docs/explanation/advice.md). With A the values of
-    the cache, N the noise and κ the temperature, the logits of picture m fall by
-    κ A_m (1 / [(K + N)⁻¹]_mm − N_m) (Rasmussen and Williams 2006, equation 5.12).
+    With A the values of the cache, N the noise and κ the temperature, the logits of picture m fall
+    by κ A_m (1 / [(K + N)⁻¹]_mm − N_m) (Rasmussen and Williams 2006, equation 5.12). Corrections
+    are those of the whole task, so an adapter of the others differs (docs/explanation/advice.md).
     """
     noise_TM = problem.take(problem.noise_TX(corrections.log_noise_TNK))
     values_and_factor = kernel_ridge(

@@ -119,10 +119,10 @@ def weighted_quantiles(
     weights_TM: Float[Tensor, "T M"],
     fractions_G: Float[Tensor, " G"],
 ) -> Float[Tensor, "T G"]:
-    """Return weighted quantiles, by equal weights numpy's "linear" ones; 0 where all weights are 0.
+    """Return weighted quantiles; 0 if all weights are 0.
 
     A value lies at the fraction of the weight below it, where its own weight and those of the
-    smallest and largest value count half.
+    smallest and largest value count half. With equal weights this is numpy's "linear".
     """
     if not values_TM.shape[1]:
         return values_TM.new_zeros(len(values_TM), len(fractions_G))

@@ -85,13 +85,11 @@ class Corrections:
     log_trust_TN: Float[Tensor, "T N"]
     """On the trust in each text: the sum of a part for the task and the class."""
     log_sharpness_T: Float[Tensor, " T"]
-    """On the kernel's sharpness."""
     bias_TN: Float[Tensor, "T N"]
     """The bias of each class, in units of the inverse temperature."""
     from_text_TNN: Float[Tensor, "T N N"]
-    """The coefficients of the texts in the vector that is added to each class vector."""
+    """The coefficients of texts, and below of means, in what is added to each class vector."""
     from_means_TNN: Float[Tensor, "T N N"]
-    """The coefficients of the class means in the same vector."""
     down_TRB: Float[Tensor, "T R B"]
     """The coefficients of the bottleneck's inputs over a basis of N texts, then N means."""
     down_bias_TR: Float[Tensor, "T R"]

@@ -25,9 +25,7 @@ class PoolState:
     cosine_TUN: Float[Tensor, "T U N"]
     """The cosines of unlabelled pictures with class means, centred at the mean of those means."""
     shot_cosine_TNKN: Float[Tensor, "T N K N"]
-    """The same cosines of labelled pictures."""
     mean_cosine_TNN: Float[Tensor, "T N N"]
-    """The cosines of the class means with one another."""
     nearest_shot_TU: Float[Tensor, "T U"]
     """The largest cosine of each unlabelled picture with a labelled one."""
     length_TU: Float[Tensor, "T U"]

@@ -38,7 +38,7 @@ def objective(
     """Return the loss terms of a batch of tasks, unweighted, by name.
 
     A term with weight 0, or that the tasks cannot give (views of a source with one view), is left
-    out. `adapt` is taken before the queries are classified; `own` has losses of the user by name.
+    out. The queries are classified after `adapt`; `own` has the user's losses by name.
     """
     support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
     of_parts = pool_terms(generator, episodes, support, weights.of_pools)

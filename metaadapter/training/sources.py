@@ -35,9 +35,7 @@ class LoadedSource:
     digest: str
     """Changes with any feature, label, text or class name."""
     stores: tuple[str, ...] = ()
-    """The names in the configuration."""
     folders: tuple[Path, ...] = ()
-    """The folders of the stores."""
     picture_hashes: frozenset[str] = frozenset()
 
     def describe(self) -> dict[str, Any]:
