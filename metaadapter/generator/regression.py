@@ -90,7 +90,7 @@ class Regression:
         return _at_places(rows_TXD, self.places_TM, self.present_TM)
 
     def residual_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
-        """Return the targets less the prior's predictions; all bare names have the same residual."""
+        """Return the targets less the prior's predictions; bare names have one residual."""
         predicted_TMN = self.predicted_TMN(prior_TND)
         return self.targets_TMN - (predicted_TMN - self.above_other_names(predicted_TMN))
 
