@@ -19,9 +19,9 @@ from torch import Tensor
 
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.prompts import readable_name
-from metaadapter.labs.grounding.class_examples import MOST_EXAMPLES
 from metaadapter.labs.grounding.cross_modal import CrossModalAdapter
 from metaadapter.labs.grounding.ground import example_vectors
+from metaadapter.labs.grounding.phrase_grounder import MOST_EXAMPLES
 from metaadapter.labs.grounding.pretrained import SHIPPED, load_cross_modal
 from tools.grounding.measure import (
     Score,

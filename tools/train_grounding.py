@@ -29,8 +29,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from metaadapter.data.proof import TRAINING_RECORD, write_document
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModalConfig
-from metaadapter.labs.grounding.picture_tokens import dense_size
 from metaadapter.labs.grounding.pretrained import save_cross_modal
+from metaadapter.labs.grounding.tokens import dense_size
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.optimizer import make_schedule
 from tools.grounding.measure import draw_questions, measure, of_adapter, of_frozen_map

@@ -10,8 +10,8 @@ import torch
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.apps.advice.advice import Advice
 from metaadapter.apps.advice.advise import advise
+from metaadapter.apps.advice.kinds import Advice
 from metaadapter.features.encoded_pictures import read_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.generator.pretrained import shared_generator

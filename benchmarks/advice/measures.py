@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.advice.draws import N_WAY, Set, draw
 from benchmarks.advice.faults import with_swapped_names, with_wrong_labels
 from benchmarks.altered_pictures import ALTERED
-from metaadapter.apps.advice.advice import Advice
+from metaadapter.apps.advice.kinds import Advice
 from metaadapter.data.decode import decode_image
 from metaadapter.features.encoder import FrozenEncoder
 

@@ -1,5 +1,5 @@
-from .advice.advice import Advice as Advice
 from .advice.advise import advise as advise
+from .advice.kinds import Advice as Advice
 from .library.entry import Entry as Entry
 from .library.index import IndexedEntry as IndexedEntry
 from .library.index import SignatureIndex as SignatureIndex

@@ -11,8 +11,7 @@ from PIL import Image, ImageDraw
 from torch.nn.utils import clip_grad_norm_
 
 from metaadapter.labs.grounding.cross_modal import GroundingMaps
-from metaadapter.labs.grounding.phrase_tokens import EXAMPLE
-from metaadapter.labs.grounding.picture_tokens import PictureTokens, dense_size
+from metaadapter.labs.grounding.tokens import EXAMPLE, PictureTokens, dense_size
 from tests.labs.grounding.test_ground import encoder_of
 from tools import train_grounding
 from tools.grounding import scene_set

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, frozen_map
 from metaadapter.labs.grounding.ground import Box, box_around_peak
-from metaadapter.labs.grounding.phrase_tokens import PhraseTokens
-from metaadapter.labs.grounding.picture_tokens import PictureTokens
+from metaadapter.labs.grounding.tokens import PhraseTokens, PictureTokens
 from tools.grounding.objective import overlap
 from tools.grounding.scene_set import SceneSet
 from tools.grounding.tasks import Asked, PhraseReader, draw_examples

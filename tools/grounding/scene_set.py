@@ -20,7 +20,7 @@ from torch.nn.functional import normalize
 from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.labs.grounding.picture_tokens import PictureTokens, picture_tokens
+from metaadapter.labs.grounding.tokens import PictureTokens, picture_tokens
 
 BATCH = 16
 PARTS = PictureTokens._fields

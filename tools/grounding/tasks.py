@@ -13,13 +13,13 @@ from torch import Tensor
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.labs.grounding.cross_modal import CrossModalAdapter
 from metaadapter.labs.grounding.ground import example_vectors
-from metaadapter.labs.grounding.phrase_tokens import (
+from metaadapter.labs.grounding.tokens import (
     PhraseTokens,
+    PictureTokens,
     join_tokens,
     joint_of_first_look,
     phrase_pieces,
 )
-from metaadapter.labs.grounding.picture_tokens import PictureTokens
 from tools.grounding.scene_set import SceneSet
 
 TEXTS_AT_ONCE = 512

@@ -4,22 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from metaadapter.apps.advice import sentences
-from metaadapter.apps.advice.advice import Advice, Kind
-from metaadapter.apps.advice.confusions import confusions
-from metaadapter.apps.advice.labels import doubtful_labels
+from metaadapter.apps.advice.findings import (
+    confusions,
+    disagreeing_names,
+    doubtful_labels,
+    needy_classes,
+)
 from metaadapter.apps.advice.left_out import Evidence
-from metaadapter.apps.advice.names import disagreeing_names
-from metaadapter.apps.advice.needs import needy_classes
 from metaadapter.workflow.class_names import says_nothing
+
+Kind = Literal["label", "near_duplicate", "name", "confused", "few_pictures"]
+Picture = TypeVar("Picture")
 
 # The most of a kind: more than can be followed at a time is noise.
 MOST_CHECKED, MOST_WORKED_ON = 5, 3
 MOST_TYPICAL = 3
+
+
+@dataclass(frozen=True)
+class Advice(Generic[Picture]):
+    """A fault or a lack of labelled pictures, and its remedy."""
+
+    kind: Kind
+    sentence: str
+    """The finding and the remedy."""
+    classes: tuple[str, ...]
+    """The classes concerned. For `label`: the given one and the better one. For `name`: the one
+    with the doubtful name and the one whose pictures fit the name better, two with swapped names,
+    or all whose names say nothing."""
+    pictures: tuple[Picture, ...]
+    """The pictures concerned: their numbers, from 0 in the order of the arguments, or their ids.
+    For `confused` they are pairs, one of each class: the first and the second, the third and the
+    fourth, …"""
 
 
 def on_copies(

@@ -1,18 +1,33 @@
-"""`metaadapter doctor --advise`: advice on labelled pictures."""
+"""`metaadapter doctor --advise`: advice on labelled pictures, and its page."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metaadapter.apps.advice.advise import AdvisedPictures
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.apps.cli.page_file import require_place
+from metaadapter.bench.report.template import render
+from metaadapter.bench.report.thumbnails import thumbnails
 
 if TYPE_CHECKING:
-    from metaadapter.apps.advice.advised_pictures import AdvisedPictures
+    from metaadapter.apps.advice.advise import AdvisedPictures
 
 MAX_PICTURES_LISTED = 6
+
+# Kind → heading, and the meaning of the pictures below a sentence.
+KINDS = {
+    "label": ("Labels that look wrong", ""),
+    "near_duplicate": ("Nearly the same picture", ""),
+    "name": ("Names that do not fit", "Typical pictures of their classes."),
+    "few_pictures": ("Classes that need pictures", "The pictures of the class."),
+    "confused": ("Classes that are hard to tell apart", "Their most similar pictures, in pairs."),
+}
+MOST_SHOWN = 12
 
 
 def advise_on(
@@ -27,7 +42,7 @@ def advise_on(
     """Read labelled pictures as `adapt` does, print advice on them, and write the page."""
     if page_file is not None:
         require_place(page_file, "another --page")  # refused before pictures are encoded
-    from metaadapter.apps.advice.advised_pictures import advise_on_pictures
+    from metaadapter.apps.advice.advise import advise_on_pictures
     from metaadapter.features.encoder_by_name import load_encoder
 
     with console.progress() as progress:
@@ -80,10 +95,29 @@ def _lines(source: Path, advised: AdvisedPictures) -> list[str]:
 
 
 def _write_page(page_file: Path, source: Path, advised: AdvisedPictures) -> None:
-    from metaadapter.apps.cli.advice_page import advice_page
+    from metaadapter.apps.cli.advise import advice_page
     from metaadapter.data.atomic_files import replace_file
     from metaadapter.data.output_folder import write_errors
 
     with write_errors(f"the page {page_file}", instead="choose another --page"):
         page_file.parent.mkdir(parents=True, exist_ok=True)
         replace_file(page_file, advice_page(str(source), advised))
+
+
+def advice_page(source: str, advised: AdvisedPictures) -> str:
+    """Render the page; pictures are shown if their files are still there, byte for byte."""
+    pictures = advised.labelled.pictures
+    shown = {number for advice in advised.advice for number in advice.pictures[:MOST_SHOWN]}
+    rows = [pictures.pictures[number]._asdict() for number in sorted(shown)]
+    by_kind = groupby(advised.advice, lambda advice: advice.kind)
+    return render(
+        "advice_page.html.jinja",
+        (),
+        source=source,
+        advised=advised,
+        pictures=pictures,
+        sections=[(*KINDS[kind], [*advice]) for kind, advice in by_kind],
+        jpegs=thumbnails(rows, [Path()]),
+        most_shown=MOST_SHOWN,
+        version=version("metaadapter"),
+    )

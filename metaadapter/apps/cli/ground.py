@@ -9,8 +9,7 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
-from metaadapter.apps.cli.ground_files import heat_map_files
-from metaadapter.apps.cli.ground_output import GroundingList
+from metaadapter.apps.cli.ground_output import GroundingList, heat_map_files
 from metaadapter.apps.cli.one_heap import share_one_heap
 from metaadapter.errors import DataError, UsageError
 
@@ -60,7 +59,7 @@ def ground(
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.labs.grounding.phrase_grounder import read_grounder
-    from metaadapter.labs.grounding.phrase_tokens import phrase_pieces
+    from metaadapter.labs.grounding.tokens import phrase_pieces
 
     phrase_pieces(phrase)  # a phrase without words is refused before the encoder is loaded
     paths, has_boxes = _read_paths(images)
@@ -140,8 +139,7 @@ def _ground(
     from metaadapter.data.decode import decode_image
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.data.output_folder import write_errors
-    from metaadapter.labs.grounding.heat_map_file import save_heat_map
-    from metaadapter.labs.grounding.overlay import overlay
+    from metaadapter.labs.grounding.heat_map import overlay, save_heat_map
 
     try:
         picture = decode_image(path)

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float
 
-    from metaadapter.labs.ranking.exact_search import Matches
-    from metaadapter.labs.ranking.rankings import Rankings, Recall
+    from metaadapter.labs.ranking.rankings import Matches, Rankings, Recall
 
 Row: TypeAlias = tuple[str | int | float, ...]
 RankedList: TypeAlias = tuple[str, str, list[tuple[str, float]]]

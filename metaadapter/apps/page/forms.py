@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from metaadapter.apps.advice.advice import Advice
+from metaadapter.apps.advice.kinds import Advice
 from metaadapter.data.plain_text import one_line
 
 MAX_NAME_LENGTH, MAX_DESCRIPTION_LENGTH = 120, 10_000

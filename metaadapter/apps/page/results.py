@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.advice.advice import Advice
 from metaadapter.apps.advice.advise import advise
+from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.advice.left_out import MAX_PICTURES
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.forms import Cost, Costs

@@ -15,7 +15,7 @@ from typing import TypeVar, final
 
 import numpy as np
 
-from metaadapter.apps.advice.advice import Advice
+from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.forms import Revised, Work
 from metaadapter.apps.page.history import History

@@ -9,8 +9,7 @@ from torch import Tensor
 from metaadapter.adapter.known import known_logits, known_threshold, prediction_sets
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 from metaadapter.bench.evaluation.method import Method
-from metaadapter.bench.peers.unknown.of_answers import msp
-from metaadapter.bench.peers.unknown.queries import AnsweredQueries
+from metaadapter.bench.peers.unknown_scores import AnsweredQueries, msp
 
 KEEP = 0.95
 """The fraction of known pictures that the threshold of an adapter keeps."""

@@ -28,7 +28,7 @@ from metaadapter.bench.evaluation.picture_task import files_of, picture_task
 from metaadapter.bench.evaluation.pools import pool_facts
 from metaadapter.bench.evaluation.stranger_metrics import FAR, UNKNOWN
 from metaadapter.bench.evaluation.strangers import FarStrangers
-from metaadapter.bench.peers.unknown.queries import AnsweredQueries
+from metaadapter.bench.peers.unknown_scores import AnsweredQueries
 from metaadapter.errors import DataError
 
 Metrics = Mapping[str, Callable[[np.ndarray, np.ndarray], float]]

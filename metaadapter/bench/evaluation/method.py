@@ -12,7 +12,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 from metaadapter.bench.evaluation.evaluation_set import same_name
 from metaadapter.bench.evaluation.picture_task import PictureAnswers, PictureTask
-from metaadapter.bench.peers.unknown.queries import Score
+from metaadapter.bench.peers.unknown_scores import Score
 from metaadapter.errors import DataError
 from metaadapter.training.run_folder import read_training_record
 

@@ -41,7 +41,7 @@ from metaadapter.bench.peers.meta_trained import (
     load_meta_peer,
     shipped_folder,
 )
-from metaadapter.bench.peers.unknown.by_name import READ_WORDS, SCORES
+from metaadapter.bench.peers.unknown_scores import READ_WORDS, SCORES
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.user_code import explain, is_user_code, load_user_code, user_code_and_folder

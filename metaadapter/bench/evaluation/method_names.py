@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from metaadapter.bench.evaluation.picture_methods import PICTURE_METHODS
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS
-from metaadapter.bench.peers.unknown.by_name import SCORES
+from metaadapter.bench.peers.unknown_scores import SCORES
 
 GENERATORS = ("default", "closed-form")
 # Gradient steps from the adapter that "default" predicts; with a number, exactly so many.

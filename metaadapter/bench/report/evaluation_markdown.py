@@ -9,9 +9,8 @@ from markupsafe import Markup
 from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import words
-from metaadapter.bench.report.by_shots import ByShots
 from metaadapter.bench.report.evaluation_result import EvaluationResult
-from metaadapter.bench.report.evaluation_run import Row
+from metaadapter.bench.report.evaluation_run import ByShots, Row
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.template import Inert, render_text
 from metaadapter.bench.report.text_table import aligned_table, markdown_table

@@ -8,8 +8,7 @@ from typing import Any
 
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.summary import Ranks
-from metaadapter.bench.report.by_shots import ByShots
-from metaadapter.bench.report.evaluation_run import Row
+from metaadapter.bench.report.evaluation_run import ByShots, Row
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.set_errors import SetErrors
 from metaadapter.bench.report.strangers import Strangers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.finished_run import read_run
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.run import SUMMARY_SCHEMA
-from metaadapter.bench.evaluation.summary import Ranks, of_records
+from metaadapter.bench.evaluation.summary import Estimate, Ranks, of_records
 from metaadapter.bench.evaluation.tables import read_table
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
@@ -25,6 +26,9 @@ ROWS_FILE = "rows.csv"
 TABLES = ("classes", "confusion", "mistakes", "bins")
 Row = Mapping[str, Any]
 """Column → value."""
+
+ByShots = Mapping[str, Mapping[int, Estimate]]
+"""Method → number of shots → estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +91,12 @@ class EvaluationRun:
                 sets=summary["sets"],
                 versions=summary["versions"],
             )
+
+
+def by_shots(means: pd.DataFrame, place: str, part: str, metric: str = "accuracy") -> ByShots:
+    """One metric, of one set or over all, from a table as `evaluation.summary.means` makes it."""
+    table: defaultdict[str, dict[int, Estimate]] = defaultdict(dict)
+    chosen = (means["store"] == place) & (means["part"] == part) & (means["metric"] == metric)
+    for row in means[chosen].itertuples():
+        table[row.method][int(row.n_shot)] = Estimate(row.mean, row.half)
+    return dict(table)

@@ -10,9 +10,8 @@ import numpy as np
 from markupsafe import Markup
 
 from metaadapter.bench.evaluation.summary import Ranks
-from metaadapter.bench.report.by_shots import ByShots
 from metaadapter.bench.report.evaluation_result import EvaluationResult
-from metaadapter.bench.report.evaluation_run import ZERO_SHOT, Row
+from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, Row
 from metaadapter.bench.report.panel import colour, panel
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.words import POOL_VARIABLES, pool_value, short, signed_points

@@ -11,9 +11,8 @@ from metaadapter.bench.evaluation.method_names import AT, distinct_methods, with
 from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import MEAN
 from metaadapter.bench.evaluation.tables import COSTS
-from metaadapter.bench.report.by_shots import ByShots, by_shots
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
-from metaadapter.bench.report.evaluation_run import ZERO_SHOT, EvaluationRun, Row
+from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, EvaluationRun, Row, by_shots
 from metaadapter.bench.report.headline import headline
 from metaadapter.bench.report.pool_gain import pool_gains
 from metaadapter.bench.report.set_errors import set_errors

@@ -11,8 +11,7 @@ import pandas as pd
 from metaadapter.bench.evaluation.method_names import LABELLED
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.evaluation.tables import CELL, POOL
-from metaadapter.bench.report.by_shots import ByShots
-from metaadapter.bench.report.evaluation_run import EvaluationRun
+from metaadapter.bench.report.evaluation_run import ByShots, EvaluationRun
 
 MOST_BINS = 4
 # The mean of a bin with fewer tasks would mean nothing.

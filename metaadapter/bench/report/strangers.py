@@ -9,7 +9,7 @@ from pathlib import Path
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.known_answers import COVERAGE, KEEP
 from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS
-from metaadapter.bench.report.by_shots import ByShots
+from metaadapter.bench.report.evaluation_run import ByShots
 
 
 @dataclass(frozen=True, slots=True)

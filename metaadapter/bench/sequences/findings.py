@@ -15,8 +15,7 @@ from metaadapter.bench.evaluation.folder import RECORD_FILE, read_record
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.evaluation.tables import read_table
-from metaadapter.bench.report.by_shots import ByShots
-from metaadapter.bench.report.evaluation_run import ZERO_SHOT
+from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots
 from metaadapter.bench.report.words import points
 from metaadapter.bench.sequences.figures import matrix
 from metaadapter.bench.sequences.result import ContinualResult, Curve, Matrices

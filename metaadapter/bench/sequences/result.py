@@ -8,9 +8,8 @@ from typing import Any
 
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.bench.report.by_shots import ByShots
 from metaadapter.bench.report.evaluation_result import plain
-from metaadapter.bench.report.evaluation_run import Row
+from metaadapter.bench.report.evaluation_run import ByShots, Row
 
 Matrices = Mapping[str, Mapping[int, tuple[tuple[float, ...], ...]]]
 """Learner → shots → a row for each number of tasks learned, a column for each task; NaN where the

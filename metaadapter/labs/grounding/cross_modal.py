@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, gelu, interpolate, normalize, softplus
 
 from metaadapter.labs.grounding.attention import GuidedAttention
-from metaadapter.labs.grounding.phrase_tokens import EXAMPLE, MOST_WORDS, PhraseTokens
-from metaadapter.labs.grounding.picture_tokens import PictureTokens
+from metaadapter.labs.grounding.tokens import EXAMPLE, MOST_WORDS, PhraseTokens, PictureTokens
 
 N_WAVES = 4
 

@@ -15,8 +15,12 @@ from torch.nn.functional import normalize
 
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, GroundingMaps, frozen_map
-from metaadapter.labs.grounding.phrase_tokens import phrase_tokens
-from metaadapter.labs.grounding.picture_tokens import PictureTokens, dense_size, picture_tokens
+from metaadapter.labs.grounding.tokens import (
+    PictureTokens,
+    dense_size,
+    phrase_tokens,
+    picture_tokens,
+)
 
 Box = tuple[float, float, float, float]
 # The frozen map is enlarged by this factor, so that its box is finer than a place.

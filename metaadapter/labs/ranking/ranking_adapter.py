@@ -24,11 +24,10 @@ from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
 from metaadapter.features.origin import Origin
 from metaadapter.labs.ranking.captions import Captions, encode_captions
 from metaadapter.labs.ranking.pair_adapter import fit_pairs
-from metaadapter.labs.ranking.pairs_config import PairsConfig
 from metaadapter.labs.ranking.pictures import RankedPictures, encode_table, pictures_of_store
 from metaadapter.labs.ranking.questions import PAIRS_LOGIT_SCALE
 from metaadapter.labs.ranking.rankings import scoring_rows
-from metaadapter.labs.ranking.stored_pairs import StoredPairs, load_pairs
+from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs
 from metaadapter.workflow.queries import load_base_encoder
 
 

@@ -1,16 +1,20 @@
-"""An adapter of pairs on disk: a folder or a skill file, without pickle."""
+"""An adapter of pairs on disk: a folder or a skill file, without pickle, with a model card."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float32
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import load
 
+from metaadapter.adapter.card import renew_card
+from metaadapter.adapter.config import StoredOrigin
 from metaadapter.adapter.files import write_adapter_files
 from metaadapter.adapter.layout import (
     CAPTION_SCHEMA,
@@ -20,12 +24,71 @@ from metaadapter.adapter.layout import (
     open_adapter,
 )
 from metaadapter.adapter.stored import UNUSABLE, tensor_bytes
+from metaadapter.data.plain_text import in_markdown, one_line
 from metaadapter.data.proof import read_document
 from metaadapter.data.safetensors_header import texts_of
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.labs.ranking.pairs_card import pairs_card
-from metaadapter.labs.ranking.pairs_config import PairsConfig
+from metaadapter.features.origin import Origin
+
+MOST_SHOWN = 20
+_HEAD = """---
+library_name: metaadapter
+pipeline_tag: zero-shot-image-classification
+tags: [clip, few-shot, adapter, image-text-retrieval]
+---
+"""
+
+
+class PairsConfig(BaseModel):
+    """Facts stored beside the features of pairs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: Literal["caption-adapter"] = "caption-adapter"
+    library_version: str = Field(default_factory=lambda: version("metaadapter"))
+    width: Annotated[int, Field(gt=0)]
+    """Feature width of the encoder."""
+    captions: Annotated[list[str], Field(min_length=1)]
+    """The caption of each pair."""
+    templates: Annotated[list[str], Field(min_length=1)] = ["{}"]
+    """The templates that captions are put into before they are encoded, in pairs and later."""
+    origin: StoredOrigin = Origin()
+    """The encoder of pictures and captions."""
+
+
+def pairs_card(config: PairsConfig, old: bytes = b"") -> bytes:
+    """Return the card of an adapter of captions; the author's words in the `old` one stay."""
+    return renew_card(old, _HEAD, _facts(config))
+
+
+def _facts(config: PairsConfig) -> str:
+    origin, n = config.origin, len(config.captions)
+    encoder = in_markdown(origin.encoder) if origin.encoder else "not recorded"
+    shown = "\n".join(f"- {in_markdown(caption)}" for caption in config.captions[:MOST_SHOWN])
+    more = f"\n- … ({n} in all)" if n > MOST_SHOWN else ""
+    looks = f"zoom={origin.zoom}" + (f", blocks={origin.block_names}" if origin.blocks else "")
+    return f"""# An adapter that orders captions and pictures
+
+Fitted by metaadapter {in_markdown(config.library_version)} to {n} pairs of a picture and its
+caption, in closed form. It works on features of the frozen encoder {encoder}, {config.width}
+wide, whose licence also applies, and holds no picture, only features and these captions:
+
+{shown}{more}
+
+```python
+from pathlib import Path
+
+from metaadapter.features import load_encoder
+from metaadapter.labs import fit_pairs, load_pairs, search
+
+encoder = load_encoder({one_line(origin.encoder or "…")!r}, {looks})
+pairs = load_pairs(Path("path/of/this/adapter"))
+adapter = fit_pairs(pairs.pictures, pairs.captions)
+captions = adapter.caption_rows(encoder.encode_texts(["a caption"], templates="{{}}"))
+pictures = adapter.picture_rows(encoder.encode_images(["picture.jpg"]))
+matches = search(captions, pictures, k=10)
+```"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

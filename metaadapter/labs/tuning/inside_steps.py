@@ -11,8 +11,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from metaadapter.labs.tuning.left_out_heads import IN_NONE, folds
-from metaadapter.labs.tuning.tuning_task import TuningTask
+from metaadapter.labs.tuning.tuning_task import IN_NONE, TuningTask, folds
 
 N_FOLDS = 4
 BATCH = 32

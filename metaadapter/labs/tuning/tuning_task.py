@@ -1,16 +1,155 @@
-"""A task for which the tower is tuned."""
+"""The task for which a tower is tuned: looks at its pictures, and adapters from other pictures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.data.decode import decode_image
+from metaadapter.data.inputs import ImageInput
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.looks import join_looks
+from metaadapter.features.views import view_pixels
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.labs.tuning.left_out_heads import LeftOutHeads
-from metaadapter.labs.tuning.picture_looks import PictureLooks
+from metaadapter.labs.tuning.cached_blocks import CachedBlocks
+
+LOOKS_AT_ONCE = 32
+
+IN_ALL, IN_NONE = -1, -2
+"""In place of a fold: the picture is in the support of every adapter, or of none."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLooks:
+    """L looks at each of V views of n pictures; view 0 is the picture itself."""
+
+    cache: CachedBlocks
+    numbers_nVL: Int[Tensor, "n V L"]
+    """The number of each look in the cache."""
+
+    @torch.no_grad()
+    def rows(self) -> Float[Tensor, "n D"]:
+        """The features of the pictures themselves, by the encoder in its current state."""
+        numbers = self.numbers_nVL[:, 0]
+        n_looks = numbers.shape[1]
+        features = [
+            self.cache.features(batch.flatten()).reshape(len(batch), n_looks, -1)
+            for batch in torch.split(numbers, max(1, LOOKS_AT_ONCE // n_looks))
+        ]
+        return _joined(torch.cat(features))
+
+    def drawn(self, pictures: Int[Tensor, " b"], draw: torch.Generator) -> Float[Tensor, "b D"]:
+        """The features of one look at a random view of each picture, used as all of its looks.
+
+        One look takes half the time of two, and varies more from draw to draw.
+        """
+        _, n_views, n_looks = self.numbers_nVL.shape
+        views, looks = (
+            torch.randint(n, (len(pictures),), generator=draw) for n in (n_views, n_looks)
+        )
+        features = self.cache.features(self.numbers_nVL[pictures, views, looks])
+        return _joined(features[:, None].expand(-1, n_looks, -1))
+
+
+def cache_looks(
+    pictures: Sequence[ImageInput],
+    encoder: ImageEncoder,
+    cache: CachedBlocks,
+    n_views: int,
+    *,
+    seed: int,
+    progress: Callable[[int], None],
+) -> PictureLooks:
+    """Cache the looks at each picture and at `n_views` − 1 random crops, half of them mirrored.
+
+    `progress` is called with the number of finished pictures.
+
+    Raises:
+        UnreadableImage: A picture cannot be read.
+    """
+    waiting: list[Tensor] = []
+    for number, picture in enumerate(pictures, 1):
+        waiting.append(
+            view_pixels(decode_image(picture), encoder.look, n_views, seed).flatten(0, 1)
+        )
+        if number == len(pictures) or sum(map(len, waiting)) >= LOOKS_AT_ONCE:
+            for batch in torch.split(torch.cat(waiting), LOOKS_AT_ONCE):
+                cache.add(batch)
+            waiting = []
+            progress(number)
+    return PictureLooks(cache, torch.arange(len(cache)).reshape(len(pictures), n_views, -1))
+
+
+def _joined(looks: Float[Tensor, "n L width"]) -> Float[Tensor, "n D"]:
+    weights = torch.from_numpy(join_looks(np.ones((1, looks.shape[1], 1), np.float32)))[0]
+    # On the CPU, where the labels are; the work on rows is small compared with the tower.
+    return (looks.cpu() * weights[:, None]).flatten(1)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutHeads:
+    """For each fold of pictures, the adapter predicted from the pictures of all other folds."""
+
+    weights: AdapterWeights
+    """One task for each fold."""
+    fold_n: Int[Tensor, " n"]
+
+    @classmethod
+    def predict(
+        cls,
+        generator: AdapterGenerator,
+        support: Support,
+        rows: Float[Tensor, "n D"],
+        fold: Int[Tensor, " n"],
+    ) -> LeftOutHeads:
+        """Predict the adapters of all folds.
+
+        Args:
+            generator: The generator.
+            support: The single task of the pictures; its features may be of another tower.
+            rows: Unit rows of the pictures, class by class.
+            fold: The fold of each picture, from `folds`, or `IN_ALL` or `IN_NONE`.
+        """
+        (present_NK,) = support.present_TNK
+        rows_NKD, fold_NK = support.support_TNKD[0].clone(), present_NK.long()
+        rows_NKD[present_NK], fold_NK[present_NK] = rows.to(rows_NKD), fold
+        kept_TNK = torch.stack(
+            [(fold_NK != number) & (fold_NK != IN_NONE) for number in range(int(fold.max()) + 1)]
+        )
+        task = replace(support, support_TNKD=rows_NKD[None])
+        many = task.repeated(len(kept_TNK)).kept(kept_TNK).to(device=generator.device)
+        weights = generator.predict(many.exact)
+        return cls(weights.to(device=rows.device, dtype=rows.dtype), fold)
+
+    def logits(
+        self, rows: Float[Tensor, "b D"], pictures: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b N"]:
+        """The logits of rows of some pictures, by the adapter without the picture's fold.
+
+        Differentiable in the rows.
+        """
+        logits_TbN = classify(rows.expand(len(self.weights.classes), *rows.shape), self.weights)
+        return logits_TbN[self.fold_n[pictures], torch.arange(len(rows))]
+
+
+def folds(labels: Int[Tensor, " n"], n_folds: int) -> Int[Tensor, " n"]:
+    """Divide the pictures of each class among folds.
+
+    The only picture of a class is `IN_ALL`, because without it the class would be unknown.
+    """
+    fold = torch.full_like(labels, IN_ALL)
+    for label in set(labels.tolist()):
+        members = (labels == label).nonzero()[:, 0]
+        if len(members) > 1:
+            fold[members] = torch.arange(len(members)) % n_folds
+    return fold
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metaadapter.apps.advice import advised_pictures
+from metaadapter.apps.advice import advise as advice_module
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_advise__faulty_pictures__are_told_with_what_to_do(advise, faulty):
 
 
 def test_advise__nothing_wrong__says_so_in_one_sentence(advise, labelled, monkeypatch):
-    monkeypatch.setattr(advised_pictures, "advise", lambda *_, **__: [])
+    monkeypatch.setattr(advice_module, "advise", lambda *_, **__: [])
 
     result = advise(labelled)
 
@@ -113,7 +113,7 @@ def test_advise__page_again__is_replaced(advise, faulty, tmp_path):
 def test_advise__too_many_pictures__draws_some_of_each_class_and_says_so(
     advise, labelled, monkeypatch
 ):
-    monkeypatch.setattr(advised_pictures, "MAX_PICTURES", 7)
+    monkeypatch.setattr(advice_module, "MAX_PICTURES", 7)
 
     result = advise(labelled)
 

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from metaadapter.adapter.files import load_adapter
 from metaadapter.apps.cli.app import main
 from metaadapter.labs.grounding import phrase_grounder
-from metaadapter.labs.grounding.heat_map_file import phrase_of
+from metaadapter.labs.grounding.heat_map import phrase_of
 from metaadapter.labs.tuning import tuning_step
 from tests.apps.cli.test_documented_json import agrees
 

@@ -23,7 +23,7 @@ from metaadapter.bench.evaluation.method_names import (
 from metaadapter.bench.evaluation.noun_features import noun_features
 from metaadapter.bench.evaluation.store_sets import far_set, set_of_store
 from metaadapter.bench.evaluation.strangers import draw_far
-from metaadapter.bench.peers.unknown.by_name import SCORES
+from metaadapter.bench.peers.unknown_scores import SCORES
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.store.feature_store import FeatureStore

@@ -7,8 +7,8 @@ from torch.nn.functional import normalize
 
 from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.files import load_adapter
-from metaadapter.labs.grounding.class_examples import class_examples
 from metaadapter.labs.grounding.ground import ground
+from metaadapter.labs.grounding.phrase_grounder import class_examples
 from tests.labs.grounding.test_ground import encoder_of, picture
 
 NAMES = {"cat": "cat", "black_cat": "black cat", "a1": "striped mug", "lamp": "lamp"}

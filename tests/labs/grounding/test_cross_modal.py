@@ -7,8 +7,7 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModalConfig, frozen_map
-from metaadapter.labs.grounding.phrase_tokens import PhraseTokens
-from metaadapter.labs.grounding.picture_tokens import PictureTokens
+from metaadapter.labs.grounding.tokens import PhraseTokens, PictureTokens
 
 CONFIG = CrossModalConfig(
     "tiny", "digest", (64, 64), dim=12, stage_dim=6, logit_scale=17.0, width=8

@@ -16,8 +16,8 @@ from metaadapter.labs.grounding.cross_modal import (
     GroundingMaps,
 )
 from metaadapter.labs.grounding.ground import Grounding, box_around_peak, example_vectors, ground
-from metaadapter.labs.grounding.overlay import overlay
-from metaadapter.labs.grounding.picture_tokens import dense_size, picture_tokens
+from metaadapter.labs.grounding.heat_map import overlay
+from metaadapter.labs.grounding.tokens import dense_size, picture_tokens
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
 VISION = {

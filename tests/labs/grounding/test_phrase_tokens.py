@@ -6,7 +6,7 @@ import torch
 
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.labs.grounding.phrase_tokens import (
+from metaadapter.labs.grounding.tokens import (
     EXAMPLE,
     PAIR,
     PHRASE,

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaadapter.labs.ranking.exact_search import search
-from metaadapter.labs.ranking.rankings import level_candidates
+from metaadapter.labs.ranking.rankings import level_candidates, search
 
 
 def sorted_whole(questions, rows, k):
@@ -32,7 +31,7 @@ def test_search__any_block_size__finds_what_sorting_all_products_finds(
     )
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("metaadapter.labs.ranking.exact_search.PRODUCTS_AT_ONCE", products_at_once)
+        patch.setattr("metaadapter.labs.ranking.rankings.PRODUCTS_AT_ONCE", products_at_once)
         result = search(questions, rows, k)
 
     expected = sorted_whole(questions, rows, k)

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from metaadapter.labs.ranking.pairs import estimate_pairs
-from metaadapter.labs.ranking.pairs_config import PairsConfig
-from metaadapter.labs.ranking.stored_pairs import StoredPairs
+from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs
 
 
 def stored_of(pictures, captions, texts):

@@ -11,8 +11,7 @@ from metaadapter.adapter.layout import is_caption_adapter
 from metaadapter.adapter.skill import check_skill
 from metaadapter.data.proof import check_files
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.labs.ranking.pairs_config import PairsConfig
-from metaadapter.labs.ranking.stored_pairs import StoredPairs, load_pairs, store_pairs
+from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs, store_pairs
 
 
 @pytest.fixture

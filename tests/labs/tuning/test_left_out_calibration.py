@@ -14,7 +14,7 @@ from metaadapter.adapter.known import (
 )
 from metaadapter.adapter.support import Support
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.labs.tuning.left_out_calibration import LeftOutPart, calibrate
+from metaadapter.labs.tuning.left_out_choice import LeftOutPart, calibrate
 from metaadapter.workflow.fitting import predict_adapter
 
 N_WAY, N_SHOT = 5, 16

@@ -5,7 +5,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.labs.tuning.left_out_heads import IN_ALL, IN_NONE, LeftOutHeads, folds
+from metaadapter.labs.tuning.tuning_task import IN_ALL, IN_NONE, LeftOutHeads, folds
 
 LABELS = torch.tensor([0, 0, 0, 0, 0, 1, 2, 2])
 

@@ -9,7 +9,7 @@ from metaadapter.features.looks import join_looks
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.views import view_pixels
 from metaadapter.labs.tuning.adapted_tower import AdaptedTower
-from metaadapter.labs.tuning.picture_looks import cache_looks
+from metaadapter.labs.tuning.tuning_task import cache_looks
 
 
 def looks_at(encoder, images, n_views):

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.peers.unknown.queries import AnsweredQueries
+from metaadapter.bench.peers.unknown_scores import AnsweredQueries
 
 COUNTS, WIDTH, SCALE = (3, 1, 2, 4), 12, 17.0
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.special import expit, logsumexp, softmax
 
-from metaadapter.bench.peers.unknown.of_answers import energy, msp
+from metaadapter.bench.peers.unknown_scores import energy, msp
 
 
 def test_msp__is_the_largest_probability_as_log_odds(asked):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
-from metaadapter.bench.peers.unknown.of_pictures import mahalanobis, prototype
+from metaadapter.bench.peers.unknown_scores import mahalanobis, prototype
 
 
 def classes_of(asked, task):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from metaadapter.bench.peers.unknown.of_texts import far_words, mcm, neg_label
+from metaadapter.bench.peers.unknown_scores import far_words, mcm, neg_label
 from metaadapter.errors import UsageError
 
 

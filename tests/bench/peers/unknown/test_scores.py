@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.peers.unknown.by_name import READ_WORDS, SCORES
-from metaadapter.bench.peers.unknown.queries import AnsweredQueries
+from metaadapter.bench.peers.unknown_scores import READ_WORDS, SCORES, AnsweredQueries
 
 FIELDS = ("support_TNKD", "support_mask_TNK", "text_TND", "class_mask_TN")
 

@@ -1,11 +1,19 @@
-"""A picture with the heat map and the box of a phrase drawn over it."""
+"""A picture with the heat map and the box of a phrase drawn over it, and its PNG file."""
 
 from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
+from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.decode import open_image
+from metaadapter.data.inputs import open_readable
+from metaadapter.data.plain_text import one_line
 from metaadapter.labs.grounding.ground import Box, Grounding
 
 # From cold to hot: dark blue, violet, orange, yellow. Their lightness rises, for readers who see no
@@ -15,6 +23,9 @@ RAMP = ((12, 8, 60), (120, 28, 120), (240, 110, 30), (252, 240, 120))
 COVER = (0.3, 0.65)
 LINE = 120
 LONGEST = 1600
+
+# One of the keywords that the PNG specification names.
+KEYWORD = "Description"
 
 
 def overlay(picture: Image.Image, grounding: Grounding) -> Image.Image:
@@ -49,3 +60,24 @@ def _draw_box(picture: Image.Image, box: Box) -> None:
     # A dark line within a light one is visible on any background.
     draw.rectangle(corners, outline=(255, 255, 255), width=line)
     draw.rectangle(corners, outline=(0, 0, 0), width=max(1, line // 3))
+
+
+def save_heat_map(file: Path, drawn: Image.Image, phrase: str) -> None:
+    """Write the drawing of `overlay` as a PNG file into a folder that exists, whole or not at all.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    info = PngInfo()
+    info.add_itxt(KEYWORD, one_line(phrase))
+    replace_file(file, partial(drawn.save, format="PNG", pnginfo=info))
+
+
+def phrase_of(file: Path) -> str | None:
+    """The phrase of the heat map in a file, as `one_line` writes it; `None` if there is none."""
+    try:
+        with open_readable(file) as opened:
+            phrase = open_image(file, opened).info.get(KEYWORD)
+    except Exception:  # a damaged file may raise nearly any type of error
+        return None
+    return None if phrase is None else str(phrase)

@@ -1,1 +1,0 @@
-"""Published scores that separate known pictures from unknown ones."""
