@@ -31,7 +31,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.peers.by_name import Peer
-from metaadapter.bench.report.text_table import markdown_table
+from metaadapter.bench.report.template import markdown_table
 from metaadapter.generator.pretrained import load_generator
 from tools.card_section import rewrite_section
 from tools.store_tasks import SHOTS, StoreTasks, load_source

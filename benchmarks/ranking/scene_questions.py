@@ -18,8 +18,8 @@ import numpy as np
 from metaadapter.data.crop import Box, Crop
 from metaadapter.data.strict_json import parse_json
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.labs.ranking.captions import answer_sentences
 from metaadapter.labs.ranking.pair_adapter import fit_pairs
-from metaadapter.labs.ranking.questions import answer_sentences
 
 PAIRS, N_DRAWS = (0, 16, 64, 128), 20
 

@@ -85,10 +85,7 @@ def advise(
 
 
 def _without_copies(numbers: Int[np.ndarray, " m"], groups: Sequence[Sequence[int]]) -> list[int]:
-    """The pictures that add something: of copies in one class the first, in several classes none.
-
-    A class keeps at least its first picture.
-    """
+    """The pictures without copies: of copies in several classes none, but one of each class."""
     firsts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
     dropped: set[int] = set()
     for group in groups:
@@ -129,10 +126,7 @@ def advise_on_pictures(
     split: str | None,
     progress: Callable[[Progress], None],
 ) -> AdvisedPictures:
-    """Read labelled pictures as `adapt` does, and advise on them.
-
-    The arguments and errors are those of `read_support`; `split` is that of its selection.
-    """
+    """Read labelled pictures as `adapt` does, by `read_support`, and advise on them."""
     labels = _labels(source, split)
     shots = None if len(labels) <= MAX_PICTURES else max(1, MAX_PICTURES // len({*labels}))
     labelled = read_support(
@@ -154,7 +148,6 @@ def advise_on_pictures(
 
 
 def _labels(source: Path, split: str | None) -> list[str]:
-    """The label of each picture, before any picture is encoded."""
     if is_store(source):
         labels = read_store(FeatureStore.open(source), split=split).labels
     else:

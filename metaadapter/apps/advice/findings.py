@@ -42,12 +42,7 @@ NEED = 0.2
 def groups_of_copies(
     distances: Float[np.ndarray, "m m"], numbers: Int[np.ndarray, " m"]
 ) -> list[list[int]]:
-    """The groups of two or more pictures that are connected as near copies, as lists of places.
-
-    Args:
-        distances: The squared distance of each two pictures, in units of that of any two.
-        numbers: The class of each picture.
-    """
+    """The groups of two or more pictures that are connected as near copies, as lists of places."""
     others = ~np.eye(len(numbers), dtype=bool)
     in_class = distances[(numbers[:, None] == numbers) & others]
     usual = max(LEAST_USUAL, np.median(in_class)) if in_class.size else 1.0

@@ -128,7 +128,6 @@ class Adviser:
     def _on_name(
         self, sentence: str, labels: tuple[str, ...], doubtful: Sequence[str]
     ) -> Advice[int]:
-        """Advice on names, with the pictures for which the doubtful class is most probable."""
         typical: list[int] = []
         for label in doubtful:
             number = self.classes.index(label)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from metaadapter.apps.advice.advise import AdvisedPictures
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.apps.cli.page_file import require_place
-from metaadapter.bench.report.template import render
-from metaadapter.bench.report.thumbnails import thumbnails
+from metaadapter.bench.report.template import render, thumbnails
 
 if TYPE_CHECKING:
     from metaadapter.apps.advice.advise import AdvisedPictures

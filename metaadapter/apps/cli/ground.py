@@ -101,7 +101,6 @@ def ground(
 
 
 def _read_paths(images: list[Path]) -> tuple[list[Path], bool]:
-    """The paths of all pictures, each once, and whether a manifest has boxes."""
     from metaadapter.data.reader import read_images
     from metaadapter.features.encoded_pictures import is_store
 

@@ -19,14 +19,7 @@ WIDTH = 8
 
 @final
 class GroundingList:
-    """Prints each box at once: in columns on a terminal, tab-separated elsewhere.
-
-    Create it before a progress bar, which replaces `sys.stdout` while it is drawn.
-
-    Args:
-        console: The output of the command.
-        paths: The paths of all pictures, for the width of the first column.
-    """
+    """Prints each box at once; create it before a progress bar, which replaces `sys.stdout`."""
 
     def __init__(self, console: Console, paths: Sequence[Path]) -> None:
         self._console, self._stream = console, sys.stdout
@@ -60,12 +53,7 @@ class GroundingList:
 
 
 def heat_map_files(out: Path | None, paths: Sequence[Path], phrase: str) -> list[Path | None]:
-    """The file for each picture; if two pictures have one name, all files get numbers.
-
-    Raises:
-        UsageError: `out` cannot hold the files, or a file that exists is not a heat map of this
-            phrase.
-    """
+    """The file for each picture; if two pictures have one name, all files get numbers."""
     if out is None:
         return [None] * len(paths)
     from metaadapter.data.folder import PICTURE_SUFFIXES

@@ -132,7 +132,7 @@ def _sentences(
         if sentence is not None:
             raise UsageError("--sentence is for the answers to a --question; give --question too")
         return None
-    from metaadapter.labs.ranking.questions import answer_sentences
+    from metaadapter.labs.ranking.captions import answer_sentences
 
     return answer_sentences(question, answers, sentence)
 
@@ -144,7 +144,7 @@ def _answer(
     sentences: Captions,
     logit_scale: float,
 ) -> QuestionAnswers:
-    from metaadapter.labs.ranking.questions import answer_probabilities
+    from metaadapter.labs.ranking.captions import answer_probabilities
 
     scores = task.picture_rows @ task.caption_rows.T
     probabilities = answer_probabilities(scores, logit_scale)

@@ -30,11 +30,7 @@ EMPTY: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class RankedLists:
-    """The best captions of each picture, and the best pictures of each caption.
-
-    With a single caption, pictures get no lists, because there is nothing to choose from; with a
-    single picture, captions get none.
-    """
+    """The best captions of pictures, and pictures of captions; none where there is no choice."""
 
     pictures: Sequence[str]
     captions: Sequence[str]
@@ -139,14 +135,7 @@ def show(
     csv_file: Path | None,
     document: Mapping[str, Any] | None,
 ) -> None:
-    """Print a result, or write it into a file.
-
-    Args:
-        console: The output of the command.
-        result: Lists, or answers to a question.
-        csv_file: A file for a table, in place of the list.
-        document: The other entries of the JSON document; `None` to print no document.
-    """
+    """Print a result, or write it into a file."""
     if csv_file is not None:
         _write(csv_file, result)
         console.note(f"wrote the table {csv_file}")

@@ -73,7 +73,7 @@ def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> _View
     from metaadapter.bench.report.evaluation_page import page
     from metaadapter.bench.report.evaluation_run import EvaluationRun
     from metaadapter.bench.report.findings import find
-    from metaadapter.bench.report.thumbnails import thumbnails
+    from metaadapter.bench.report.template import thumbnails
 
     result = find(EvaluationRun.read(run))
     mistakes = [mistake for errors in result.sets for mistake in errors.mistakes]

@@ -78,7 +78,6 @@ def _log_density(
     alpha_TNE: Float[Tensor, "T N E"],
     classes_TE: Bool[Tensor, "T E"],
 ) -> Float[Tensor, "T Q N"]:
-    """The log density log Dir(p; α_c) of each row for each class c."""
     valid_T1E = classes_TE[:, None]
     total_TN = (alpha_TNE * valid_T1E).sum(-1)
     constant_TN = total_TN.lgamma() - (alpha_TNE.lgamma() * valid_T1E).sum(-1)

@@ -35,12 +35,6 @@ class FineTunedTower:
     The settings are the same for all numbers of shots, as for the other peers: AdamW with a cosine.
     The head starts from the texts, like zero-shot CLIP, and at zero for a class without a text.
     The statistics of batch norms stay, because a support is too small to estimate them.
-
-    Args:
-        model: The CLIP model; it is not changed.
-        texts: Unit rows of class texts (n_classes, width), zeros for a class without a name.
-        logit_scale: The inverse temperature.
-        seed: Of the views and batches.
     """
 
     def __init__(
@@ -59,13 +53,7 @@ class FineTunedTower:
     def of_encoder(
         cls, encoder: FrozenEncoder, texts: Float[np.ndarray, "n_classes D"], seed: int
     ) -> FineTunedTower:
-        """Copy the image tower of a frozen encoder, which does not change.
-
-        Args:
-            encoder: An encoder of open_clip.
-            texts: Class texts from `encode_texts`, with zeros for a class without a name.
-            seed: The seed of the views and batches.
-        """
+        """A tower from a frozen encoder; `texts` from `encode_texts`, zeros without a name."""
         # The encoder's own network has batch norms folded into convolutions, perhaps in a lower
         # precision: gradient steps on it differ from those on the original weights.
         model = build_model(resolve_encoder(encoder.name))

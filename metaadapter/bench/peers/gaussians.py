@@ -108,7 +108,6 @@ def _weights(n_pool: int, labelled_MN: Float[Tensor, "M N"]) -> Float[Tensor, "P
 
 
 def _surest(z_UN: Float[Tensor, "U N"]) -> Float[Tensor, "U N"]:
-    """The largest assignments of each class; 0 elsewhere."""
     surest = z_UN.topk(min(N_SUREST, len(z_UN)), dim=0)
     return torch.zeros_like(z_UN).scatter(0, surest.indices, surest.values)
 
@@ -181,7 +180,6 @@ def _fit_stat_a(task: Task) -> Callable[[Tensor], Tensor]:
 def _scatter(
     z_PN: Float[Tensor, "P N"], points_PD: Float[Tensor, "P D"], means_ND: Float[Tensor, "N D"]
 ) -> Float[Tensor, "N D"]:
-    """Sums of the squared distances from the mean of each class, along each axis."""
     cross_ND = 2 * means_ND * (z_PN.mT @ points_PD)
     return z_PN.mT @ points_PD.square() - cross_ND + z_PN.sum(0)[:, None] * means_ND.square()
 
@@ -192,7 +190,6 @@ def _logits(
     means_ND: Float[Tensor, "N D"],
     variance_ND: Float[Tensor, "N D"],
 ) -> Float[Tensor, "Q N"]:
-    """Logits of rows by the texts and the Gaussians."""
     precise_ND = means_ND / variance_ND
     squares_QN = rows_QD.square() @ (1 / variance_ND).mT - 2 * rows_QD @ precise_ND.mT
     constant_N = (means_ND * precise_ND + variance_ND.log()).sum(-1)

@@ -59,7 +59,6 @@ def read_probe(
 def _probe(
     rows_MD: Float[Tensor, "M D"], present_NK: Bool[Tensor, "N K"]
 ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, " N"]]:
-    """Class vectors and biases of one task."""
     rows, labels = rows_MD[present_NK.flatten()].numpy(), present_NK.nonzero()[:, 0].numpy()
     pictured = np.unique(labels)
     probe = new_probe().fit(rows, labels) if len(pictured) > 1 else None

@@ -56,11 +56,7 @@ class MetaPeer:
     learned: Mapping[str, Tensor]
 
     def __call__(self, support: Support) -> AdapterWeights:
-        """The adapters of T tasks.
-
-        Raises:
-            UsageError: The features have another width.
-        """
+        """The adapters of T tasks."""
         width = support.text_TND.shape[-1]
         if width != self.width:
             raise UsageError(self._unfit(f"the features have width {width}"))
@@ -69,11 +65,7 @@ class MetaPeer:
         return formula.fit(support, formula.learned(**placed))
 
     def require_encoder(self, encoder: str, *, owner: str) -> None:
-        """Check that features come from a suitable encoder; many encoders share a width of 512.
-
-        Raises:
-            UsageError: The peer was trained on the features of other encoders.
-        """
+        """Check that features come from a suitable encoder; many encoders share a width of 512."""
         if encoder not in self.encoders:
             raise UsageError(self._unfit(f"{owner} has features of {encoder}"))
 
@@ -96,13 +88,7 @@ class MetaPeer:
 
 
 def load_meta_peer(name: str | Path) -> MetaPeer:
-    """Load a peer by name, with the weights that ship, or from a folder of `save_meta_peer`.
-
-    Raises:
-        UsageError: There is no such peer.
-        DataError: A file of the folder is damaged.
-        IncompatibleArtifact: The folder is of another version.
-    """
+    """Load a peer by name, with the weights that ship, or from a folder of `save_meta_peer`."""
     folder = shipped_folder(str(name)) if str(name) in META_PEERS else Path(name)
     if not is_meta_peer(folder):
         raise UsageError(

@@ -104,7 +104,6 @@ def log_probabilities(scores_QN: Float[Tensor, "Q N"]) -> Float[Tensor, "Q N"]:
 
 
 def _task(support: Support, index: int) -> Task:
-    """One task of a batch, without padding."""
     dtype, class_mask_N = _exact(support), support.class_mask_TN[index]
     present_NK: Bool[Tensor, "N K"] = support.support_mask_TNK[index][class_mask_N]
     text_ND = support.text_TND[index][class_mask_N].to(dtype)

@@ -73,9 +73,6 @@ def neg_label(queries: AnsweredQueries) -> Float[Tensor, "T Q"]:
     NegLabel (Jiang et al., ICLR 2024): e(t) = exp(s cos(x, t)), t_c are the texts of the classes,
     w the words of a group, s the encoder's inverse temperature. Every group has every n-th word of
     `far_words`; the authors draw groups at random.
-
-    Raises:
-        UsageError: There are no words, or the temperature is unknown.
     """
     if queries.words_WD is None:
         raise UsageError("NegLabel needs words beside the class names: give `words_WD`")

@@ -12,8 +12,7 @@ from metaadapter.bench.report import words
 from metaadapter.bench.report.evaluation_result import EvaluationResult
 from metaadapter.bench.report.evaluation_run import ByShots, Row
 from metaadapter.bench.report.pool_gain import PoolGain
-from metaadapter.bench.report.template import Inert, render_text
-from metaadapter.bench.report.text_table import aligned_table, markdown_table
+from metaadapter.bench.report.template import Inert, aligned_table, markdown_table, render_text
 from metaadapter.data.plain_text import in_markdown, one_line
 from metaadapter.features.looks import looks_in_words
 
@@ -108,7 +107,6 @@ def _number(value: float | None, factor: float = 1.0) -> str:
 
 
 def _summary(facts: Row) -> str:
-    """Size, encoder and identity of a set."""
     looks = looks_in_words(bool(facts.get("zoom")), facts.get("blocks") or ())
     return (
         f"{facts['n_pictures']} pictures of {facts['n_classes']} classes, "

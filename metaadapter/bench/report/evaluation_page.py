@@ -18,13 +18,7 @@ STRONGEST = 10
 
 
 def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
-    """Render the page; the same result gives the same page.
-
-    Thumbnails are JPEGs by the hash of the picture's bytes; a mistake without one shows its path.
-
-    Raises:
-        MissingPackage: matplotlib is not installed.
-    """
+    """Render the page; `thumbnails` are JPEGs by the hash of the picture's bytes."""
     overall = next(iter(result.parts[0].accuracy))
     styles = {method: figures.style_of(method, result) for method in result.methods}
     styles = figures.styles_of_strangers(result) | styles
@@ -58,7 +52,6 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
 
 
 def _few_shots(result: EvaluationResult) -> dict[int, str]:
-    """The lowest, a middle and the highest number of shots, with a title each."""
     few = sorted({result.shots[i] for i in (0, len(result.shots) // 2, -1)})
     return {n: f"{n} labelled picture{'s' if n > 1 else ''} a class" for n in few}
 

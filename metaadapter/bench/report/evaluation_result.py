@@ -11,7 +11,6 @@ from metaadapter.bench.evaluation.summary import Ranks
 from metaadapter.bench.report.evaluation_run import ByShots, Row
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.set_errors import SetErrors
-from metaadapter.bench.report.strangers import Strangers
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,18 @@ class Part:
     gain: Mapping[str, ByShots]
     """The reference less each method, paired by draw; by set, and over the sets."""
     ranks: Ranks | None
+
+
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """The part of a report on strangers; the figures are in `EvaluationResult.quality`."""
+
+    told: str
+    """A description of the strangers, and of the scores that recognize them."""
+    methods: tuple[str, ...]
+    """In the order of the configuration, also those that share the answers of another method."""
+    metrics: tuple[str, ...]
+    """The names of the metrics that were measured."""
 
 
 @dataclass(frozen=True, slots=True)

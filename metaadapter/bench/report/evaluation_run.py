@@ -56,12 +56,7 @@ class EvaluationRun:
 
     @classmethod
     def read(cls, folder: Path) -> EvaluationRun:
-        """Read the folder of an evaluation.
-
-        Raises:
-            DataError: The folder holds no evaluation, an unfinished one, or a damaged file.
-            IncompatibleArtifact: A later version wrote the folder.
-        """
+        """Read the folder of an evaluation."""
         with read_run(folder, SUMMARY_SCHEMA, (SUMMARY_WITHOUT_PROOF,)) as run:
             config, summary = run.config, run.summary
             # Earlier versions wrote raw tables, without this entry.

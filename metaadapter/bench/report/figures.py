@@ -87,10 +87,7 @@ def styles_of_strangers(result: EvaluationResult) -> dict[str, MethodStyle]:
 
 
 def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, title: str) -> Markup:
-    """Lines with 95 % bands over a logarithmic axis; methods that are not featured are grey.
-
-    The name of a figure is unique in a page; its title describes it in words.
-    """
+    """Lines with 95 % bands by shots, grey if not featured; `name` is unique in a page."""
     styles = {method: style_of(method, result) for method in result.methods}
     title = f"Accuracy by shots, {title}"
     return _by_shots(accuracy, styles, result, result.featured, name, title, "% correct")
@@ -148,11 +145,7 @@ def _by_shots(
 def accuracy_by_time(
     result: EvaluationResult, accuracy: ByShots, n_shot: int, name: str, title: str
 ) -> tuple[Markup, list[str]]:
-    """A point for each method over a logarithmic axis of time; the gradient path is a line.
-
-    Returns:
-        The figure, and the methods too far below the best to be in it.
-    """
+    """A point for each method by time, and the methods too far below the best to have one."""
     measured = {
         method: (1000 * result.seconds[method][n_shot], 100 * accuracy[method][n_shot].mean)
         for method in reversed(result.methods)
@@ -200,10 +193,7 @@ def accuracy_by_time(
 
 
 def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> Markup:
-    """A row for each method, the best first; in the band, methods do not differ from the reference.
-
-    The band is the critical difference of Demšar (2006).
-    """
+    """Rows, the best first, and a band, the critical difference of Demšar (2006)."""
     methods = list(ranks.mean)
     description = "Mean ranks: " + "; ".join(
         f"{method} {rank:.1f}" for method, rank in ranks.mean.items()
@@ -246,10 +236,7 @@ def reliability(bins: Sequence[Row], style: MethodStyle, name: str, title: str) 
 def gain_by_pool(
     result: EvaluationResult, pool_gain: PoolGain, n_shot: int, name: str, title: str
 ) -> Markup:
-    """Points of accuracy that the pool adds, with 95 % bands, by a property of pools.
-
-    The vertical axis is the same for all numbers of shots.
-    """
+    """Points that the pool adds, with 95 % bands, on the same axis for all numbers of shots."""
     variable = POOL_VARIABLES[pool_gain.by]
     means = np.array([bin.mean for bin in pool_gain.bins])
     ticks = [pool_value(mean, pool_gain.by) for mean in means.tolist()]

@@ -13,10 +13,9 @@ from metaadapter.bench.evaluation.summary import MEAN
 from metaadapter.bench.evaluation.tables import COSTS
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
 from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, EvaluationRun, Row, by_shots
-from metaadapter.bench.report.headline import headline
 from metaadapter.bench.report.pool_gain import pool_gains
+from metaadapter.bench.report.sentences import headline, strangers_of
 from metaadapter.bench.report.set_errors import set_errors
-from metaadapter.bench.report.strangers import strangers_of
 from metaadapter.bench.report.words import pool_note
 
 MOST_FEATURED = 6

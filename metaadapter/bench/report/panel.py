@@ -65,14 +65,7 @@ class Panel:
 
 @contextmanager
 def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
-    """Axes without a frame, in the page's colours, 380 pixels wide and `height` high.
-
-    The name is unique in a page and not user input; the description is for readers who cannot see
-    the figure.
-
-    Raises:
-        MissingPackage: matplotlib is not installed.
-    """
+    """Axes, 380 pixels wide; `name` is unique in a page, `description` replaces the figure."""
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure

@@ -49,11 +49,7 @@ class PoolGain:
 
 
 def pool_gains(run: EvaluationRun) -> tuple[PoolGain, ...]:
-    """By size if each task draws its own, and by evenness if pools are skewed.
-
-    These are the gains of methods that were measured with the pool and, as `NAME@labelled`,
-    without it.
-    """
+    """The gains by size if each task draws its own, and by evenness if pools are skewed."""
     # In other evaluations a pool is smaller or less even only where a class lacks pictures.
     variables = []
     if isinstance(run.config.pool_size, tuple):
@@ -64,15 +60,8 @@ def pool_gains(run: EvaluationRun) -> tuple[PoolGain, ...]:
 
 
 def gains_of_rows(rows: pd.DataFrame, variables: Sequence[str]) -> tuple[PoolGain, ...]:
-    """The gains by each variable that has two bins or more; bins have about equally many tasks.
-
-    A bin leaves out a set with a single task in it, for one task has no interval.
-
-    Args:
-        rows: Rows of `evaluation.tables.all_tables`; earlier versions wrote no columns of pools.
-        variables: "size", the pictures of a pool over the number of classes, "evenness", or both.
-    """
-    if not {*POOL} <= {*rows}:
+    """Gains by each variable ("size" a class, "evenness") that has two bins or more."""
+    if not {*POOL} <= {*rows}:  # earlier versions wrote no columns of pools
         return ()
     is_bare = rows["method"].str.endswith(LABELLED)
     bare = rows[is_bare].assign(method=rows["method"].str.removesuffix(LABELLED))
@@ -101,7 +90,7 @@ def _bins(paired: pd.DataFrame, variable: str) -> tuple[PoolBin, ...]:
 
 def _bin(paired: pd.DataFrame, variable: str) -> PoolBin | None:
     n_tasks = paired.drop_duplicates(TASK)["store"].value_counts()
-    n_tasks = n_tasks[n_tasks > 1]
+    n_tasks = n_tasks[n_tasks > 1]  # a single task has no interval
     paired = paired[paired["store"].isin(n_tasks.index)]
     if not len(paired):
         return None

@@ -90,7 +90,6 @@ def set_errors(run: EvaluationRun, name: str, method: str, n_shot: int, part: st
 
 
 def _recalls(rows: pd.DataFrame) -> list[Row]:
-    """Recall over all draws, with the number of answers; the lowest first."""
     rows = rows.dropna(subset="recall")
     n = rows["support"].astype(float)
     sums = rows[["class"]].assign(n=n, correct=n * rows["recall"]).groupby("class").sum()

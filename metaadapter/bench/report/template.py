@@ -1,25 +1,29 @@
-"""HTML pages, Markdown and text from the package's templates."""
+"""HTML pages, Markdown and text from the package's templates, with tables and thumbnails."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from metaadapter.data.decode import content_hash, decode_image
+from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
 
 Inert = Callable[[str], str]
 """Makes a text inert where it is shown: `in_markdown` for Markdown, `one_line` for a terminal."""
 
+SIDE = 160
+QUALITY = 80
+
 
 def render(template: str, filters: Iterable[Callable[..., Any]], **values: Any) -> str:
-    """Render an HTML page; the same values give the same page. Text is inert unless it is `Markup`.
-
-    The template calls filters by the names of their functions, without leading underscores.
-    """
+    """Render an HTML page; filters have their functions' names, without leading underscores."""
     return _environment(filters, one_line).get_template(template).render(**values)
 
 
@@ -51,3 +55,44 @@ def _environment(filters: Iterable[Callable[..., Any]], inert: Inert) -> Environ
 
 def _data_uri(jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A line for the head, a rule, and a line for each row, which has as many cells as the head."""
+    first, *others = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([first, "|---" * len(head) + "|", *others])
+
+
+def aligned_table(
+    head: Sequence[str], rows: Mapping[str, Sequence[str]], inert: Callable[[str], str]
+) -> str:
+    """A table whose columns are aligned on a terminal too; `inert` is applied to the row names."""
+    table = [head, *([inert(name), *cells] for name, cells in rows.items())]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    padded = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in table]
+    return markdown_table(padded[0], padded[1:])
+
+
+def thumbnails(mistakes: Iterable[Mapping[str, Any]], folders: Sequence[Path]) -> dict[str, bytes]:
+    """A JPEG, by its `sha256`, of each mistake whose file is in one of the folders."""
+    jpegs = {}
+    for mistake in mistakes:
+        for folder in folders:
+            if jpeg := _thumbnail(folder / mistake["path"], mistake["sha256"]):
+                jpegs[mistake["sha256"]] = jpeg
+                break
+    return jpegs
+
+
+def _thumbnail(path: Path, sha256: str) -> bytes | None:
+    """None unless the file is the picture that was encoded."""
+    try:
+        if content_hash(path) != sha256:
+            return None
+        picture = decode_image(path)
+    except UnreadableImage:
+        return None
+    picture.thumbnail((SIDE, SIDE))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()

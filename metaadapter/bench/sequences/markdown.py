@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from metaadapter.bench.report.text_table import aligned_table, markdown_table
+from metaadapter.bench.report.template import aligned_table, markdown_table
 from metaadapter.bench.sequences.result import ContinualResult
 from metaadapter.bench.sequences.words import MEASURE_NAMES, SETTING_NOTES, figure, gain
 from metaadapter.data.plain_text import in_markdown, one_line

@@ -16,12 +16,8 @@ MASKED = -1e4
 class GuidedAttention(nn.Module):
     """Attention of several heads, whose logits include the known similarity of tokens.
 
-    Args:
-        width: The width of the tokens on both sides.
-        heads: The number of heads.
-        guided: Whether similarity is added to the logits, by a learned weight for each head.
-        with_maps: Whether the output also has the logits themselves, in a learned weighting of the
-            tokens: a softmax shows which token fits best, but not how well.
+    With maps, the output also has the logits in a learned weighting of the tokens: a softmax shows
+    which token fits best, but not how well.
     """
 
     def __init__(

@@ -19,41 +19,29 @@ N_WAVES = 4
 
 @dataclass(frozen=True, slots=True)
 class CrossModalConfig:
-    """The encoder and the shape of a cross-modal adapter.
-
-    Attributes:
-        encoder: The name of the encoder that the adapter was trained with.
-        digest: The hash of that encoder's weights.
-        size: Width and height in pixels of the whole pictures that the encoder reads.
-        dim: The width of the space of pictures and texts.
-        stage_dim: The width of the finer stage.
-        width: The width to which both are projected.
-        heads: The number of heads of attention.
-        rounds: How often words attend to places and places to words.
-        logit_scale: The inverse temperature of the encoder.
-    """
+    """The encoder and the shape of a cross-modal adapter."""
 
     encoder: str
     digest: str
+    """The hash of the encoder's weights."""
     size: tuple[int, int]
+    """Width and height in pixels of the whole pictures that the encoder reads."""
     dim: int
     stage_dim: int
     logit_scale: float
     width: int = 64
+    """The width to which the space of texts (`dim`) and the finer stage are projected."""
     heads: int = 4
     rounds: int = 2
 
 
 class GroundingMaps(NamedTuple):
-    """The places of the phrases of tasks.
-
-    Attributes:
-        heat_Thw: A logit for each place of the finer grid; the softmax is the heat.
-        boxes_Thw4: The box predicted at each place: left, top, right, bottom in fractions.
-    """
+    """The places of the phrases of tasks."""
 
     heat_Thw: Float[Tensor, "tasks height width"]
+    """A logit for each place of the finer grid; the softmax is the heat."""
     boxes_Thw4: Float[Tensor, "tasks height width 4"]
+    """The box predicted at each place: left, top, right, bottom in fractions."""
 
     def boxes_at_peak(self) -> Float[Tensor, "tasks 4"]:
         """One box a task: the mean box, weighted by heat, over the hottest place's box."""
@@ -196,7 +184,6 @@ def _resized(
 
 
 def _centres(high: int, wide: int) -> Float[Tensor, "high wide 2"]:
-    """The centre of each place, across and down, in fractions."""
     down, across = (torch.arange(n) + 0.5 for n in (high, wide))
     return torch.stack(torch.meshgrid(across / wide, down / high, indexing="xy"), -1)
 

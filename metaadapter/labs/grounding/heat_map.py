@@ -63,11 +63,7 @@ def _draw_box(picture: Image.Image, box: Box) -> None:
 
 
 def save_heat_map(file: Path, drawn: Image.Image, phrase: str) -> None:
-    """Write the drawing of `overlay` as a PNG file into a folder that exists, whole or not at all.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
+    """Write the drawing of `overlay` as a PNG file into a folder that exists."""
     info = PngInfo()
     info.add_itxt(KEYWORD, one_line(phrase))
     replace_file(file, partial(drawn.save, format="PNG", pnginfo=info))

@@ -26,12 +26,7 @@ MOST_EXAMPLES = 4
 
 
 class ClassExamples(NamedTuple):
-    """Pictures of a class of an adapter.
-
-    Attributes:
-        label: The class.
-        vectors: Unit features of its pictures in the space of texts.
-    """
+    """A class of an adapter, and unit features of its pictures in the space of texts."""
 
     label: str
     vectors: Float[Tensor, "examples dim"]
@@ -87,19 +82,7 @@ class PhraseGrounder:
 
 
 def read_grounder(adapter: Path, phrase: str, encoder: str | None, device: str) -> PhraseGrounder:
-    """Load the encoder of an adapter, and collect examples of the phrase from its classes.
-
-    Args:
-        adapter: An adapter of classes.
-        phrase: What to find.
-        encoder: The name of the adapter's encoder, if it was moved.
-        device: The device of the encoder.
-
-    Raises:
-        DataError: The adapter is damaged, or the encoder's weights are not on this machine.
-        UsageError: The encoder is not a model of open_clip.
-        IncompatibleArtifact: The adapter is of another version, or the encoder is another one.
-    """
+    """Load the encoder of an adapter, and collect examples of the phrase from its classes."""
     stored = load_adapter(adapter)
     config = stored.config
     # The cross-modal adapter was trained on tokens of the frozen towers.

@@ -28,13 +28,7 @@ def shipped_for(encoder: FrozenEncoder) -> CrossModalAdapter | None:
 
 
 def load_cross_modal(folder: Path) -> CrossModalAdapter:
-    """A cross-modal adapter in evaluation mode, from a folder that `save_cross_modal` wrote.
-
-    Raises:
-        UsageError: The folder has no cross-modal adapter.
-        DataError: A file is damaged.
-        IncompatibleArtifact: The files are of another version.
-    """
+    """A cross-modal adapter in evaluation mode, from a folder that `save_cross_modal` wrote."""
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
             f"no cross-modal adapter in {folder}: expected {CONFIG_FILE} and {WEIGHTS_FILE}, as "

@@ -34,18 +34,14 @@ STRIDE = 32
 
 
 class PhraseTokens(NamedTuple):
-    """The tokens of the phrases of several tasks.
-
-    Attributes:
-        vectors_TLD: Unit vectors in the space of pictures; the first is the whole phrase.
-        kinds_TL: `PHRASE`, `WORD`, `PAIR` of neighbouring words or `EXAMPLE`, a part of a picture.
-        places_TL: The place of a word or of a pair's first word in the phrase, from 0.
-        mask_TL: False for places that a shorter phrase leaves empty.
-    """
+    """The tokens of the phrases of several tasks."""
 
     vectors_TLD: Float[Tensor, "tasks length dim"]
+    """Unit vectors in the space of pictures; the first is the whole phrase."""
     kinds_TL: Int[Tensor, "tasks length"]
+    """`PHRASE`, `WORD`, `PAIR` of neighbouring words or `EXAMPLE`, a part of a picture."""
     places_TL: Int[Tensor, "tasks length"]
+    """The place of a word or of a pair's first word in the phrase, from 0."""
     mask_TL: Bool[Tensor, "tasks length"]
 
 
@@ -55,11 +51,7 @@ def phrase_words(phrase: str) -> list[str]:
 
 
 def phrase_pieces(phrase: str) -> list[tuple[str, int, int]]:
-    """Text, kind and place of the pieces of a phrase: the whole, its words, and pairs of words.
-
-    Raises:
-        UsageError: The phrase has no word.
-    """
+    """Text, kind and place of the pieces of a phrase: the whole, its words, and pairs of words."""
     words = phrase_words(phrase)[:MOST_WORDS]
     if not words:
         raise UsageError(f"expected a phrase such as 'the red mug', got {phrase!r}: no word in it")
@@ -119,27 +111,19 @@ def joint_of_first_look(
 
 
 class PictureTokens(NamedTuple):
-    """Tokens of pictures, row by row from the top.
-
-    Attributes:
-        joint_NHWD: In the space of texts, of any length.
-        stage_NhwC: Of an earlier stage, on a finer grid.
-        colour_Nhw6: Mean and standard deviation of red, green and blue on that finer grid, 0 to 1.
-    """
+    """Tokens of pictures, row by row from the top."""
 
     joint_NHWD: Float[Tensor, "n height width dim"]
+    """In the space of texts, of any length."""
     stage_NhwC: Float[Tensor, "n fine_height fine_width stage_dim"]
     colour_Nhw6: Float[Tensor, "n fine_height fine_width 6"]
+    """Mean and standard deviation of red, green and blue, 0 to 1."""
 
 
 def picture_tokens(
     encoder: FrozenEncoder, pictures: Sequence[Image.Image], size: tuple[int, int]
 ) -> PictureTokens:
-    """Encode upright RGB pictures, resized to width and height without cropping.
-
-    Raises:
-        UsageError: The encoder's image tower gives no patches.
-    """
+    """Encode upright RGB pictures, resized to width and height without cropping."""
     tower: Any = encoder.network.visual
     width, height = size
     pixels = [

@@ -1,14 +1,15 @@
-"""The captions of a ranking: lines of a text file, a column of a manifest, or given texts."""
+"""The captions of a ranking: from a text file, a manifest, or a question and its answers."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from metaadapter.data.crop import Box
 from metaadapter.data.manifest import is_manifest
@@ -25,6 +26,27 @@ PictureKey: TypeAlias = "tuple[str, Box | None]"
 MAX_NAMED = 3
 CAPTIONS_AT_ONCE = 256
 
+# The factor on scores of an adapter of pairs; docs/explanation/captions.md says how it was chosen.
+PAIRS_LOGIT_SCALE = 16.0
+
+PLACE = (
+    r"left of|right of|above|below|under|over|behind|beside|between|inside|near|next to|"
+    r"in front of|on top of|on|in|at"
+)
+# A question without its question mark → the sentence, with {} for the answer.
+FORMS = (
+    # What colour is the car? → the car is red
+    (rf"(?:what|which) (?!is |are )[\w-]+ (is|are) (?!(?:{PLACE}) )(.+)", r"\2 \1 {}"),
+    # What is left of the lamp? → a cup is left of the lamp
+    (rf"(?:what|who|which [\w-]+) (is|are) ((?:{PLACE}) .+)", r"{} \1 \2"),
+    # What is the man doing? → the man is reading
+    (r"what (is|are) (.+) doing", r"\2 \1 {}"),
+    # How many dogs are there? → there are two dogs
+    (r"how many (.+?) are (?:there|in the (?:picture|photo|image))", r"there are {} \1"),
+    # Where is the cat? What is the animal? → the cat is on a roof
+    (r"(?:where|what|who) (is|are) (.+)", r"\2 \1 {}"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Captions:
@@ -38,18 +60,7 @@ class Captions:
 def list_captions(
     pictures: Path, source: Path | None, given: Sequence[str] | None, *, split: str | None = None
 ) -> Captions:
-    """Read the captions to compare pictures with.
-
-    Args:
-        pictures: The source of the pictures; a manifest with captions if there is no other source.
-        source: A manifest with a column caption, or a text file with one caption a line.
-        given: The captions themselves, in place of a source.
-        split: The split of a manifest to read; by default the whole manifest.
-
-    Raises:
-        DataError: A file is missing, cannot be read, or has no caption.
-        UsageError: There are no captions.
-    """
+    """Read captions: those given, those of a source, or those of the manifest of pictures."""
     if given is not None:
         texts = distinct(text.strip() for text in given)
         if not texts:
@@ -66,11 +77,7 @@ def list_captions(
 
 
 def captions_of(table: ImageTable, source: Path) -> Captions:
-    """The captions of a manifest.
-
-    Raises:
-        DataError: A row has no caption.
-    """
+    """The captions of a manifest."""
     empty = [str(row.path) for row in table.rows if not row.caption]
     if empty:
         more = f" and {len(empty) - MAX_NAMED} more" if len(empty) > MAX_NAMED else ""
@@ -101,11 +108,7 @@ def encode_captions(
     templates: Sequence[str],
     progress: Callable[[Progress], None] | None = None,
 ) -> Float32[np.ndarray, "n dim"]:
-    """Unit rows of captions put into templates; an encoder of the user's own has no templates.
-
-    Raises:
-        UsageError: The encoder reads no texts.
-    """
+    """Unit rows of captions put into templates; an encoder of the user's own has no templates."""
     parts = []
     for start in range(0, len(texts), CAPTIONS_AT_ONCE):
         batch = texts[start : start + CAPTIONS_AT_ONCE]
@@ -139,3 +142,42 @@ def _read(source: Path, split: str | None) -> Captions:
     if not texts:
         raise DataError(f"expected captions in {source}, one a line, but it has none")
     return Captions(texts)
+
+
+def answer_sentences(
+    question: str, answers: Sequence[str], sentence: str | None = None
+) -> tuple[str, ...]:
+    """Turn each answer to a question into a sentence, by default of the form that fits it."""
+    if not question.strip():
+        raise UsageError("expected a question such as 'What colour is the car?', got none")
+    if len(answers) < 2 or not all(answers) or len(set(answers)) < len(answers):
+        raise UsageError(
+            f"expected two or more different answers to {question!r}, got "
+            f"{', '.join(map(repr, answers)) or 'none'}"
+        )
+    form = sentence_form(question) if sentence is None else sentence
+    if form.count("{}") != 1:
+        raise UsageError(
+            f"expected a sentence with exactly one {{}} for the answer, as in 'the car is {{}}', "
+            f"got {form!r}"
+        )
+    return tuple(form.replace("{}", answer) for answer in answers)
+
+
+def sentence_form(question: str) -> str:
+    """The sentence that answers a question, with {} for the answer."""
+    plain = " ".join(question.replace("{", "").replace("}", "").split())
+    bare = plain.rstrip(" ?")
+    for pattern, form in FORMS:
+        if match := re.fullmatch(pattern, bare, re.IGNORECASE):
+            return match.expand(form)
+    return f"{plain} {{}}"
+
+
+def answer_probabilities(
+    scores: Float32[np.ndarray, "n answers"], logit_scale: float
+) -> Float[np.ndarray, "n answers"]:
+    """The probability of each answer, given that one of them is correct."""
+    from scipy.special import softmax
+
+    return np.asarray(softmax(logit_scale * scores.astype(np.float64), axis=1))

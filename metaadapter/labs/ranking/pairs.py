@@ -35,22 +35,7 @@ def read_pairs(
     split: str | None,
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[StoredPairs, EncodedPictures]:
-    """Encode the pictures of a manifest and their captions.
-
-    Args:
-        manifest: A table with the columns path and caption.
-        load: Loads the encoder; called after the manifest is read.
-        templates: The templates that captions are put into, each with one {}.
-        views: The number of views of each picture that are averaged.
-        seed: The seed of the views.
-        split: The split to read; by default the whole manifest.
-        progress: Called after each batch that is encoded.
-
-    Raises:
-        DataError: The file is not a manifest, a caption is missing, there are fewer than two pairs
-            or too many, or fewer than two pictures can be read.
-        UsageError: The encoder reads no texts.
-    """
+    """Encode the pictures of a manifest and their captions."""
     if not (manifest.is_file() and is_manifest(manifest)):
         raise DataError(
             f"expected a manifest (.csv, .tsv, .jsonl, .parquet) with the columns path and caption "

@@ -26,31 +26,21 @@ PICTURES_AT_ONCE = 2**12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedPictures:
-    """Pictures that were read, each once, with their features in memory or on disk.
-
-    Attributes:
-        paths: The paths as the source has them.
-        boxes: The part of each picture that counts, or None for the whole.
-        sha256: The content hash of each picture.
-        features: Unit rows: one for each picture in memory, or for each picture and view on disk.
-        quarantined: The pictures that could not be read.
-        warnings: Warnings about the source.
-    """
+    """Pictures that were read, each once, with their features in memory or on disk."""
 
     paths: tuple[str, ...]
     boxes: tuple[Box | None, ...]
+    """The part of each picture that counts, or None for the whole."""
     sha256: tuple[str, ...]
     features: Float32[np.ndarray, "n dim"] | Float16[np.ndarray, "n views dim"]
+    """Unit rows: one for each picture in memory, or for each picture and view on disk."""
     quarantined: tuple[UnreadableImage, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def blocks(
         self, progress: Callable[[Progress], None] | None = None
     ) -> Iterator[Float32[np.ndarray, "_ dim"]]:
-        """The features of all pictures in order, in blocks, in single precision.
-
-        `progress` is called when the caller asks for the next block.
-        """
+        """The features of all pictures in order, in blocks, in single precision."""
         for start in range(0, len(self), PICTURES_AT_ONCE):
             block = self.features[start : start + PICTURES_AT_ONCE]
             yield block if block.ndim == 2 else mean_of_views(block)
@@ -64,17 +54,7 @@ class RankedPictures:
 def pictures_of_store(
     folder: Path, encoder: Fingerprint, *, split: str | None = None
 ) -> RankedPictures:
-    """The pictures of a feature store, whose features stay on disk.
-
-    Args:
-        folder: The store.
-        encoder: The fingerprint of the adapter's encoder.
-        split: The split to read; by default the whole store.
-
-    Raises:
-        DataError: The store has no such split, or is damaged.
-        IncompatibleArtifact: The store was made by another encoder.
-    """
+    """The pictures of a feature store, whose features stay on disk."""
     store = FeatureStore.open(folder)
     encoder.require_match(store.fingerprint, owner="the adapter")
     if split is not None and split != "all":
@@ -92,11 +72,7 @@ def encode_table(
     origin: Origin,
     progress: Callable[[Progress], None] | None = None,
 ) -> RankedPictures:
-    """Encode the pictures of a table, each file and box once.
-
-    Raises:
-        DataError: None of them can be read.
-    """
+    """Encode the pictures of a table, each file and box once."""
     rows = list({(row.path, row.box): row for row in table.rows}.values())
     features, contents = encode_pictures(
         [row.picture for row in rows],

@@ -22,10 +22,9 @@ from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
 from metaadapter.features.origin import Origin
-from metaadapter.labs.ranking.captions import Captions, encode_captions
+from metaadapter.labs.ranking.captions import PAIRS_LOGIT_SCALE, Captions, encode_captions
 from metaadapter.labs.ranking.pair_adapter import fit_pairs
 from metaadapter.labs.ranking.pictures import RankedPictures, encode_table, pictures_of_store
-from metaadapter.labs.ranking.questions import PAIRS_LOGIT_SCALE
 from metaadapter.labs.ranking.rankings import scoring_rows
 from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs
 from metaadapter.workflow.queries import load_base_encoder
@@ -44,17 +43,12 @@ class RankingTask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankingAdapter:
-    """Pairs and their encoder; of an adapter of classes only the encoder is used.
-
-    Attributes:
-        pairs: The pairs of the adapter; no pair for an adapter of classes.
-        encoder: The encoder of pictures and captions.
-        logit_scale: The factor of scores before the softmax over answers.
-    """
+    """Pairs and their encoder; of an adapter of classes, which has no pairs, only the encoder."""
 
     pairs: StoredPairs
     encoder: ImageEncoder
     logit_scale: float
+    """The factor of scores before the softmax over answers."""
 
     @property
     def n_pairs(self) -> int:
@@ -75,20 +69,7 @@ class RankingAdapter:
         split: str | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> RankingTask:
-        """Encode the pictures of a source and captions into rows whose products are the scores.
-
-        Args:
-            source: A folder, a manifest, a feature store, or one picture.
-            captions: The captions to compare the pictures with.
-            together: Take means and hubs from these pictures and captions too.
-            split: The split of the source to read; by default the whole source.
-            progress: Called after each batch that is encoded.
-
-        Raises:
-            DataError: The source is missing or damaged, or none of its pictures can be read.
-            UsageError: There is no such split, or the encoder reads no texts.
-            IncompatibleArtifact: A store was made by another encoder.
-        """
+        """Encode the pictures of a source and captions into rows whose products are the scores."""
         if is_store(source):
             pictures = pictures_of_store(source, self.encoder.fingerprint, split=split)
         else:
@@ -117,13 +98,7 @@ class RankingAdapter:
 def read_ranking_adapter(
     adapter: Path, encoder: str | None, device: str, precision: Precision
 ) -> RankingAdapter:
-    """Read an adapter of pairs or of classes, and load its encoder; `encoder` is its new name.
-
-    Raises:
-        DataError: The adapter is damaged, or the encoder's weights are not on this machine.
-        UsageError: The adapter names no encoder, or no encoder has this name.
-        IncompatibleArtifact: There is no adapter, or its version or its encoder is another one.
-    """
+    """Read an adapter of pairs or of classes, and load its encoder; `encoder` is its new name."""
 
     def load(config: AdapterConfig | PairsConfig) -> ImageEncoder:
         return load_base_encoder(adapter, config.origin, config.width, encoder, device, precision)

@@ -58,7 +58,6 @@ def search(
 
 
 def _best_of(best: Matches, products: Float32[np.ndarray, "q m"], start: int, k: int) -> Matches:
-    """The best of the matches so far and of one more block."""
     columns = _highest(products, min(k, products.shape[1]))
     rows = np.concatenate([best.rows, columns + start], axis=1)
     scores = np.concatenate([best.scores, np.take_along_axis(products, columns, 1)], axis=1)
@@ -105,11 +104,7 @@ def scoring_rows(
     together: bool,
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Float32[np.ndarray, "n width"], Float32[np.ndarray, "m width"]]:
-    """Rows of pictures and captions, whose products are the scores.
-
-    With `together`, the hubs are those among these pictures and captions, not those among the
-    pairs; the adapter must have been fitted with their means.
-    """
+    """Rows whose products are the scores; `together` takes hubs among these, not the pairs."""
     blocks = pictures.blocks(progress)
     picture_rows = np.concatenate(
         [adapter.picture_rows(block, hubs=not together) for block in blocks]
@@ -142,16 +137,7 @@ def level_candidates(
 def recall_of(
     rankings: Rankings, pictures: RankedPictures, captions: Captions
 ) -> tuple[Recall, Recall] | None:
-    """The recall of captions for pictures, and of pictures for captions.
-
-    A picture has every caption that a manifest gives it, and a caption every picture that has it.
-    `None` if no picture is known to have one of the captions.
-
-    Args:
-        rankings: Lists of at least ten candidates, or of all there are.
-        pictures: The pictures that were ranked, in the same order.
-        captions: The captions that were ranked, in the same order.
-    """
+    """Recall of captions and of pictures among ten candidates; `None` if no pair is known."""
     numbers = {text: number for number, text in enumerate(captions.texts)}
     keys = map(picture_key, pictures.paths, pictures.boxes)
     captions_of = {

@@ -20,21 +20,7 @@ from metaadapter.labs.tuning.cached_blocks import CachedBlocks
 
 @final
 class AdaptedTower:
-    """A shared copy of an encoder's network with adapters in the later half of its image tower.
-
-    Args:
-        encoder: The encoder to copy; it does not change.
-        config: The kind and the size of the adapters.
-        n_looks: The number of looks at pictures to cache.
-        seed: The seed of the adapters.
-
-    Attributes:
-        cache: Computes the features of looks with the adapters in their current state.
-        parameters: The numbers to train.
-
-    Raises:
-        UsageError: The image tower has fewer than two blocks.
-    """
+    """A copy of an encoder's network with adapters in the later half of its image tower."""
 
     def __init__(
         self, encoder: FrozenEncoder, config: InsideConfig, n_looks: int, seed: int
@@ -55,6 +41,7 @@ class AdaptedTower:
         # A bottleneck follows its block, which can be cached; LoRA changes the block's weights.
         in_front = places[: first + (config.kind == "bottleneck")]
         tower = encoder.image_network()
+        # Computes the features of looks with the adapters in their current state.
         self.cache = CachedBlocks(tower, self._network, in_front, probe, n_looks)
         self._start = [parameter.detach().clone() for parameter in self.parameters]
 

@@ -23,16 +23,9 @@ class CachedBlocks:
     """The outputs of the first blocks for many looks, and the tower that continues from them.
 
     Only outputs that later parts read are cached: that of the last of the first blocks, and those
-    that features are made of. The other first blocks never run again.
-
-    Args:
-        tower: From preprocessed pixels to rows of features, in evaluation mode and float32. From
-            now on use it only through this object, because its first blocks answer from the cache.
-        network: The module in which the blocks have their names; its image tower is `tower`'s.
-        first_blocks: The first blocks, in the order in which they run. The additions of hooks to
-            their outputs are not cached, but computed in each step.
-        probe: The preprocessed pixels of any picture.
-        n_looks: The number of looks to cache.
+    that features are made of. The other first blocks never run again. Use `tower`, the image tower
+    of `network` in evaluation mode and float32, only through this object from now on. The additions
+    of hooks to the outputs of the first blocks are not cached, but computed in each step.
     """
 
     def __init__(

@@ -23,8 +23,7 @@ from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.labs.tuning.adapted_tower import AdaptedTower
 from metaadapter.labs.tuning.inside_steps import BATCH, StepSettings, take_steps
 from metaadapter.labs.tuning.left_out_choice import LeftOutChoice, choose_strength, left_out_parts
-from metaadapter.labs.tuning.tuned import Tuned
-from metaadapter.labs.tuning.tuning_task import TuningTask, cache_looks
+from metaadapter.labs.tuning.tuning_task import Tuned, TuningTask, cache_looks
 from metaadapter.workflow.labelled_support import labelled_support
 
 # The picture and random crops; more views take more memory and time.
@@ -159,7 +158,6 @@ def _task(
 def _reporter(
     stage: Stage, total: int, progress: Callable[[Progress], None] | None
 ) -> Callable[[int], None]:
-    """A function that reports the work done in a stage, and its rate."""
     started = time.monotonic()
 
     def report(done: int) -> None:

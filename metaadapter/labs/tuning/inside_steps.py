@@ -43,12 +43,6 @@ def take_steps(
     The loss of a look at a picture is its cross-entropy by an adapter that the generator predicts
     from the pictures of other folds. An adapter that is predicted from the picture itself would
     have memorized it, and the tower would learn nothing.
-
-    Args:
-        task: The pictures, encoded by the tower.
-        learned: The numbers of the pictures to learn from.
-        parameters: The parameters to train.
-        settings: The number and the settings of steps.
     """
     looks, labels = task.looks, task.labels_n
     fold = torch.full_like(labels, IN_NONE)

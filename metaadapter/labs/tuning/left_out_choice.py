@@ -51,10 +51,6 @@ def calibrate(parts: Sequence[LeftOutPart], temperature: float) -> Calibration:
     The tower was trained on the pictures from which an adapter is predicted, so that they look more
     typical of their classes than new pictures. Thresholds are corrected only if too few pictures
     would pass as known, and sets only if they would be too small.
-
-    Args:
-        parts: Left-out pictures with adapters predicted without them.
-        temperature: The temperature that divides the logits.
     """
     heads, known, own = [], [], []
     for part in parts:
@@ -84,10 +80,7 @@ def _quantiles(values: Float[Tensor, " n"]) -> Float[Tensor, " quantiles"]:
 
 @dataclass(frozen=True, slots=True)
 class LeftOutChoice:
-    """The accuracy of left-out pictures with adapters of several strengths.
-
-    Strength 0 is the tower without adapters, and 1 is the result of training.
-    """
+    """The accuracy of left-out pictures by strength: 0 is without adapters, 1 as trained."""
 
     strength: float
     """The best strength."""
@@ -162,10 +155,6 @@ def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"])
     Each strength has its best temperature (Guo et al., On Calibration of Modern Neural Networks,
     2017), so that a strength is not chosen only for being less confident. Logits that are not
     finite count as an infinite loss.
-
-    Args:
-        logits: Strength, 0 included → the logits of each left-out picture.
-        labels: The classes of these pictures.
     """
 
     def log_loss(strength: float, temperature: float) -> float:

@@ -24,7 +24,7 @@ from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.towers.config import PromptConfig
 from metaadapter.features.towers.prompted_encoder import CONTEXT, SHIFT, START
 from metaadapter.features.towers.soft_prompt import PromptedTexts, word_vectors
-from metaadapter.labs.tuning.tuned import Tuned
+from metaadapter.labs.tuning.tuning_task import Tuned
 
 # The start of the vectors, as in CoOp.
 WORDS = "a photo of a"
@@ -186,10 +186,7 @@ class _Learner:
     def cosines(
         self, shown: Int[Tensor, " m"], among: Int[Tensor, " N"], learned: Int[Tensor, " l"]
     ) -> Float[Tensor, "n N"]:
-        """The cosines of pictures of some classes with the texts of others, by the context.
-
-        Pictures are centred on those of the learned classes.
-        """
+        """Cosines of pictures, centred on the learned classes, with texts by the context."""
         pictures = self._centred(torch.isin(self.labels, learned))
         return pictures[torch.isin(self.labels, shown)] @ _centred_unit(self._read(among)).T
 
@@ -248,7 +245,6 @@ def _leave_out_classes(
 
 
 def _best_scale(cosines: Float[Tensor, "n N"], own: Int[Tensor, " n"]) -> float:
-    """The inverse temperature, a power of two, with the least cross-entropy."""
     return min(SCALES, key=lambda scale: float(cross_entropy(scale * cosines, own)))
 
 

@@ -26,31 +26,20 @@ from metaadapter.workflow.labelled_support import unit_rows
 @final
 @dataclass(slots=True)
 class TuningStep:
-    """Trains adapters inside the image tower, learns a prompt, or both; pass it as `tune`.
-
-    Attributes:
-        settings: The settings of adapters inside the tower; `None` trains none.
-        n_context: The number of learned vectors before each name; `None` learns no prompt.
-        generator: The name of the generator.
-        progress: Called after each picture that is prepared and each gradient step.
-        inside: The result of the training inside the tower, after the call.
-        prompt: The result of learning the prompt, after the call.
-    """
+    """Trains adapters inside the image tower, learns a prompt, or both; pass it as `tune`."""
 
     settings: Inside | None
+    """`None` trains no adapters inside the tower."""
     n_context: int | None
+    """The number of learned vectors before each name; `None` learns no prompt."""
     generator: str
     progress: Callable[[Progress], None]
     inside: TunedInside | None = None
+    """The result of the training inside the tower, after the call; likewise `prompt`."""
     prompt: TunedPrompt | None = None
 
     def __call__(self, labelled: LabelledPictures, texts: Texts | None) -> LabelledPictures:
-        """Return the pictures with the tuned encoder, or as they are if it does not help.
-
-        Raises:
-            UsageError: The encoder is not a model of open_clip in float32, has no places for
-                adapters, or fewer than three classes have a name and pictures for a prompt.
-        """
+        """Return the pictures with the tuned encoder, or as they are if it does not help."""
         if self.settings is not None:
             labelled = self._train_inside(labelled, texts, self.settings)
         if self.n_context is not None:
@@ -86,7 +75,6 @@ class TuningStep:
     def _learn_prompt(
         self, labelled: LabelledPictures, texts: Texts, n_context: int
     ) -> LabelledPictures:
-        """Learn from the classes that have a name and pictures."""
         encoder, pictures = labelled.encoder, labelled.pictures
         if not isinstance(encoder, FrozenEncoder):
             raise _not_open_clip("--prompt", labelled.origin.encoder)

@@ -1,9 +1,10 @@
-"""The task for which a tower is tuned: looks at its pictures, and adapters from other pictures."""
+"""The task for which a tower is tuned: looks at its pictures, adapters from the others, result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import ImageInput
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.looks import join_looks
+from metaadapter.features.towers.config import InsideConfig, PromptConfig
 from metaadapter.features.views import view_pixels
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.labs.tuning.cached_blocks import CachedBlocks
@@ -24,6 +26,9 @@ LOOKS_AT_ONCE = 32
 
 IN_ALL, IN_NONE = -1, -2
 """In place of a fold: the picture is in the support of every adapter, or of none."""
+
+Config = TypeVar("Config", bound=InsideConfig | PromptConfig)
+LeftOut = TypeVar("LeftOut")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +51,7 @@ class PictureLooks:
         return _joined(torch.cat(features))
 
     def drawn(self, pictures: Int[Tensor, " b"], draw: torch.Generator) -> Float[Tensor, "b D"]:
-        """The features of one look at a random view of each picture, used as all of its looks.
-
-        One look takes half the time of two, and varies more from draw to draw.
-        """
+        """Features of one look at a random view of each picture, used as all: in half the time."""
         _, n_views, n_looks = self.numbers_nVL.shape
         views, looks = (
             torch.randint(n, (len(pictures),), generator=draw) for n in (n_views, n_looks)
@@ -67,13 +69,7 @@ def cache_looks(
     seed: int,
     progress: Callable[[int], None],
 ) -> PictureLooks:
-    """Cache the looks at each picture and at `n_views` − 1 random crops, half of them mirrored.
-
-    `progress` is called with the number of finished pictures.
-
-    Raises:
-        UnreadableImage: A picture cannot be read.
-    """
+    """Cache the looks at each picture and at `n_views` − 1 random crops, half of them mirrored."""
     waiting: list[Tensor] = []
     for number, picture in enumerate(pictures, 1):
         waiting.append(
@@ -109,14 +105,7 @@ class LeftOutHeads:
         rows: Float[Tensor, "n D"],
         fold: Int[Tensor, " n"],
     ) -> LeftOutHeads:
-        """Predict the adapters of all folds.
-
-        Args:
-            generator: The generator.
-            support: The single task of the pictures; its features may be of another tower.
-            rows: Unit rows of the pictures, class by class.
-            fold: The fold of each picture, from `folds`, or `IN_ALL` or `IN_NONE`.
-        """
+        """Predict the adapters of all folds."""
         (present_NK,) = support.present_TNK
         rows_NKD, fold_NK = support.support_TNKD[0].clone(), present_NK.long()
         rows_NKD[present_NK], fold_NK[present_NK] = rows.to(rows_NKD), fold
@@ -131,19 +120,13 @@ class LeftOutHeads:
     def logits(
         self, rows: Float[Tensor, "b D"], pictures: Int[Tensor, " b"]
     ) -> Float[Tensor, "b N"]:
-        """The logits of rows of some pictures, by the adapter without the picture's fold.
-
-        Differentiable in the rows.
-        """
+        """Logits of pictures by the adapter without their fold; differentiable in `rows`."""
         logits_TbN = classify(rows.expand(len(self.weights.classes), *rows.shape), self.weights)
         return logits_TbN[self.fold_n[pictures], torch.arange(len(rows))]
 
 
 def folds(labels: Int[Tensor, " n"], n_folds: int) -> Int[Tensor, " n"]:
-    """Divide the pictures of each class among folds.
-
-    The only picture of a class is `IN_ALL`, because without it the class would be unknown.
-    """
+    """Divide the pictures of each class among folds; the only picture of a class is `IN_ALL`."""
     fold = torch.full_like(labels, IN_ALL)
     for label in set(labels.tolist()):
         members = (labels == label).nonzero()[:, 0]
@@ -171,3 +154,24 @@ class TuningTask:
     def left_out_heads(self, rows: Float[Tensor, "n D"], fold: Int[Tensor, " n"]) -> LeftOutHeads:
         """`LeftOutHeads.predict` for this task."""
         return LeftOutHeads.predict(self.generator, self.support, rows, fold)
+
+
+@dataclass(frozen=True)
+class Tuned(Generic[Config, LeftOut]):
+    """Trained tensors, or none if they do not help what was left out of the training."""
+
+    tensors: dict[str, Tensor]
+    """The trained tensors by name; empty if the encoder stays as it is."""
+    config: Config | None
+    """Their part of the adapter's configuration; `None` without tensors."""
+    left_out: LeftOut | None
+    """The figures of left-out pictures or classes; `None` if none were left out."""
+    n_trained: int
+    """The count of trained numbers, kept or not."""
+    seconds: float
+    """The time of the training."""
+
+    @property
+    def n_steps(self) -> int:
+        """The number of gradient steps behind the tensors."""
+        return 0 if self.config is None else self.config.n_steps

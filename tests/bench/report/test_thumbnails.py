@@ -5,7 +5,7 @@ import io
 
 from PIL import Image
 
-from metaadapter.bench.report.thumbnails import SIDE, thumbnails
+from metaadapter.bench.report.template import SIDE, thumbnails
 
 
 def mistake(path, sha256):

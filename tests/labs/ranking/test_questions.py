@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metaadapter.errors import UsageError
-from metaadapter.labs.ranking.questions import answer_probabilities, answer_sentences
+from metaadapter.labs.ranking.captions import answer_probabilities, answer_sentences
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,25 @@
-"""The first sentences of a report: how accurate the reference is, and beside which peer."""
+"""The sentences of a report: its headline, and what strangers are."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.known_answers import COVERAGE, KEEP
 from metaadapter.bench.evaluation.method_names import without_suffixes
 from metaadapter.bench.evaluation.picture_methods import TOWER_PEERS
+from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS
-from metaadapter.bench.report.evaluation_result import Part
+from metaadapter.bench.report.evaluation_result import Part, Strangers
+from metaadapter.bench.report.evaluation_run import ByShots
 from metaadapter.bench.report.words import part_suffix, signed
 
 
 def headline(part: Part, place: str, reference: str) -> str:
-    """State the accuracy at each number of shots, and the gain over the strongest peer there.
-
-    Without a peer the gain is over the best of the other methods.
-    """
+    """State the accuracy at each number of shots, and the gain over the best peer (or method)."""
     accuracy, gain = part.accuracy[place], part.gain[place]
     of_reference = accuracy.get(reference, {})
     if not of_reference:
@@ -61,3 +63,43 @@ def _and(items: Sequence[object]) -> str:
 
 def _is_peer(name: str) -> bool:
     return without_suffixes(name) in {*PEERS, *POOL_PEERS, *META_PEERS, *TOWER_PEERS}
+
+
+def strangers_of(config: EvaluationConfig, quality: Mapping[str, ByShots]) -> Strangers | None:
+    """Describe the strangers of an evaluation; None if its tasks had none."""
+    metrics = tuple(name for name in STRANGER_METRICS if quality.get(name))
+    if not metrics:
+        return None
+    methods = tuple(
+        method
+        for method in config.method_names
+        if any(method in quality[metric] for metric in metrics)
+    )
+    return Strangers(_description(config, "kept" in metrics), methods, metrics)
+
+
+def _description(config: EvaluationConfig, has_thresholds: bool) -> str:
+    sentences = []
+    if config.unknown:
+        sentences.append(
+            "Near strangers are pictures of other classes of the same set: "
+            f"{100 * config.unknown:.0f} % of a task's classes, of which methods saw nothing."
+        )
+    if config.strangers:
+        names = ", ".join(Path(store).name for store in config.strangers)
+        sentences.append(
+            f"Far strangers are pictures of other sets ({names}). Classes with the name of one of "
+            "the set's classes are left out; a synonym is not noticed."
+        )
+    sentences.append(
+        "The area under the ROC curve is the probability that a method scores a known picture "
+        "above a stranger. The score is that of the adapter's own head, or else the largest "
+        "probability; a method with @ and a name behind it uses the published score of that name."
+    )
+    if has_thresholds:
+        sentences.append(
+            "Kept are the pictures above the threshold that an adapter predicts for "
+            f"{100 * KEEP:.0f} % of known pictures; its sets of classes should hold the right "
+            f"class in {100 * COVERAGE:.0f} % of the answers."
+        )
+    return " ".join(sentences)
