@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.output_folder import replace_file
 from metaadapter.errors import DataError, UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import load_generator

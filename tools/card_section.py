@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.output_folder import replace_file
 
 
 def rewrite_section(card: Path, name: str, text: str) -> None:

@@ -15,7 +15,6 @@ from torch.nn.functional import normalize
 
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.fingerprint import N_SUMMARY, Fingerprint, probe_picture, summarise
-from metaadapter.features.looks import look_at
 from metaadapter.features.networks import fold_batch_norms
 from metaadapter.features.open_clip_model import build_model, resolve_encoder
 from metaadapter.features.origin import Origin, Recipe
@@ -24,7 +23,7 @@ from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
 from metaadapter.features.store.rows import StoredPicture
 from metaadapter.features.store.writer import write_store
-from metaadapter.features.views import unit_rows
+from metaadapter.features.views import look_at, unit_rows
 
 GEOMETRIES = ("raw", "root", "narrow")
 POOLED = ".pooled"

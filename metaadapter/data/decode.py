@@ -50,17 +50,15 @@ def decode_image(image: ImageInput) -> Image.Image:
     Args:
         image: A JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file as a path, bytes or a binary file
             object (the content decides, not the name); a `Crop`, a box in such a file; an open
-            picture, in its current frame; or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of
-            uint8.
+            picture, in its current frame; or an array (H, W[, 1, 3 or 4]) of uint8.
 
     Returns:
         A picture of mode "RGB" without metadata, independent of the input.
 
     Raises:
         UnreadableImage: The picture is missing, empty, damaged, not a picture, larger than Pillow's
-            `Image.MAX_IMAGE_PIXELS` (a guard against decompression bombs), or more than 100
-            times as long as wide, which would exceed the memory when it is scaled; or it is large
-            and the memory does not suffice.
+            `Image.MAX_IMAGE_PIXELS` (a guard against decompression bombs) or than the memory, or
+            more than 100 times as long as wide, which would exceed the memory when it is scaled.
         MemoryError: The memory does not suffice for a picture that is not large.
         UsageError: `image` is none of the above.
     """

@@ -15,8 +15,7 @@ from typing import Any, final
 
 from pydantic import ValidationError
 
-from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.output_folder import require_no_link
+from metaadapter.data.output_folder import replace_file, require_no_link
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError

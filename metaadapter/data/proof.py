@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from metaadapter.data.atomic_files import Content, replace_file
 from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.output_folder import Content, replace_file
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact

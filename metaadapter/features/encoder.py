@@ -55,7 +55,6 @@ class FrozenEncoder(ImageEncoder):
 
     Attributes:
         weights: The tag or the file name of the weights.
-        device: The device that the encoder runs on.
         mark: Identifies the change of an `adapted` encoder; "" for an unchanged one.
         base: The unchanged encoder of an `adapted` one; None for an unchanged one.
         parts: The parts of an adapter in the towers, to be saved with it; None without any.
@@ -134,22 +133,19 @@ class FrozenEncoder(ImageEncoder):
 
         Args:
             name: "tiny", which is in the package; "tiny-128", the same at 128 instead of 224
-                pixels, 2.6 times as fast; "MODEL/TAG" of open_clip, as in
-                "ViT-B-32/laion2b_s34b_b79k", from the hub or its cache; "MODEL/FILE" with a local
-                weights file; or a folder with open_clip's config and weights. A suffix
-                "+timm:MODEL" adds a second image tower, any model of timm by its name, as
-                MODEL/FILE or a folder, as in "tiny+timm:vit_small_patch14_dinov2.lvd142m".
+                pixels, 2.6 times as fast; "MODEL/TAG" of open_clip, from the hub or its cache;
+                "MODEL/FILE" with a weights file; or a folder with open_clip's config and weights.
+                "+timm:" and a model of timm, as a name, MODEL/FILE or folder, adds a second image
+                tower, as in "tiny+timm:vit_small_patch14_dinov2.lvd142m".
             device: "cpu", "cuda", "mps"; the fastest on this machine if None or "auto".
             precision: "fp32", "bf16", or on a GPU "fp16".
             templates: "simple", "openai-imagenet", or your own, each with one `{}`; those that suit
                 the encoder if None or "default".
-            zoom: Encode each picture twice, the whole and its middle. False takes half the time and
-                memory.
-            blocks: The blocks of features in a row: "joint", the encoder's feature in the space of
-                texts, which is required; "trunk", the feature before its projection; "stages",
-                statistics of four stages of the image tower; and "second", the features of a second
-                image tower. By default the joint block, the blocks with a whitening in the
-                encoder's folder (the stages for `tiny`), and the second tower's if there is one.
+            zoom: Encode the whole picture and its middle; False takes half the time and memory.
+            blocks: The blocks of features in a row: "joint", the feature in the space of texts,
+                which is required; "trunk", the feature before its projection; "stages", statistics
+                of four stages of the tower; and "second", the second tower. By default "joint",
+                "second" if there is one, and those with a whitening ("stages" for `tiny`).
 
         Raises:
             UsageError: No such encoder, device, precision, templates or blocks.

@@ -30,8 +30,7 @@ def load_encoder(
     Args:
         name: A name for `FrozenEncoder.load`; or FILE.py:FACTORY, a function or class in a Python
             file that is called without arguments and returns an `ImageEncoder`. The file is run.
-        device: As for `FrozenEncoder.load`. An encoder in a file sets this and the following
-            options itself.
+        device: As for `FrozenEncoder.load`. An encoder in a file sets this and the rest itself.
         precision: The number format of the calculation.
         templates: The sentences that class names are put into.
         zoom: Whether to encode the middle of each picture as well; the encoder's default if None.

@@ -24,8 +24,7 @@ from metaadapter.data.decode import content_hash, decode_image, is_large
 from metaadapter.data.inputs import ImageInput, Picture, UnreadableImage, as_picture, name_of
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.errors import UsageError
-from metaadapter.features.looks import n_looks
-from metaadapter.features.views import mean_of_views, view_pixels
+from metaadapter.features.views import mean_of_views, n_looks, view_pixels
 
 Stage = Literal["times", "hash", "encode", "captions", "read", "tune"]
 OnError = Literal["raise", "skip"]

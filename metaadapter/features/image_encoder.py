@@ -25,10 +25,9 @@ from metaadapter.features.fingerprint import (
     probe_picture,
 )
 from metaadapter.features.logit_scale import read_logit_scale
-from metaadapter.features.looks import join_looks, look_at, look_widths, n_looks
 from metaadapter.features.networks import ImageNetwork
 from metaadapter.features.prompts import readable_name
-from metaadapter.features.views import unit_rows
+from metaadapter.features.views import join_looks, look_at, look_widths, n_looks, unit_rows
 
 
 @runtime_checkable
@@ -47,9 +46,8 @@ class ImageEncoder(Protocol):
         logit_scale: The inverse temperature: logits are this times the cosine of a picture and a
             text. None if it is unknown, or if there are no texts.
         templates: The sentences that class names are put into, for people to read.
-        zoom: Whether the middle of each picture is encoded as well as the whole. The features of
-            both looks stand side by side, so that D is twice the width of `encode_pixels`, and
-            texts must be as wide.
+        zoom: Whether the middle of each picture is encoded as well as the whole. The features are
+            then twice as wide as those of `encode_pixels`, and so must be the texts.
         look_blocks: Names and widths of the blocks that `encode_pixels` puts side by side, first
             the joint block, which has the texts; empty for the joint block alone.
     """
@@ -150,10 +148,8 @@ class ImageEncoder(Protocol):
                 arrays (H, W[, 1, 3 or 4]), also mixed; or one array (n, H, W, 1, 3 or 4).
             views: The picture and `views` − 1 random crops are averaged into one feature.
             seed: The seed of the random crops.
-            batch_size: The number of looks that go through the network at a time, by default a
-                fast one for the device. It changes at most the last digits.
-            on_error: With "raise" a picture that cannot be read ends the call; with "skip" it is
-                left out and returned.
+            batch_size: The number of looks at a time, by default a fast one for the device.
+            on_error: With "raise" a picture that cannot be read ends the call.
 
         Returns:
             The features (n, D), float32. With `on_error="skip"` a pair: the features of the

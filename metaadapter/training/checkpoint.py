@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.output_folder import replace_file
 from metaadapter.data.proof import PROOF, sealed, unsealed
 from metaadapter.data.regular_files import regular
 from metaadapter.data.safetensors_header import texts_of

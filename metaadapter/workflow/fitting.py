@@ -18,9 +18,9 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features.looks import look_widths
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
+from metaadapter.features.views import look_widths
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.fine_tuning import fine_tune_adapter

@@ -11,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, final
 
-from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.output_folder import hold_lock, require_no_link
+from metaadapter.data.output_folder import hold_lock, replace_file, require_no_link
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, Interrupted
 from metaadapter.workflow.prediction_journal import Entry, PredictionJournal

@@ -22,12 +22,11 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.looks import joint_columns
 from metaadapter.features.open_clip_model import TINY, EncoderSource, OpenClipModel, build_model
 from metaadapter.features.prompts import resolve_templates
 from metaadapter.features.store.encode import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.views import view_pixels
+from metaadapter.features.views import joint_columns, view_pixels
 
 # What a feature loses on the way through a float16, as a store keeps it.
 FLOAT16 = 2e-4

@@ -11,8 +11,7 @@ from torchvision.transforms.functional import to_tensor
 
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.looks import ZOOM_WEIGHT, join_looks, look_at
-from metaadapter.features.views import unit_rows, view_pixels
+from metaadapter.features.views import ZOOM_WEIGHT, join_looks, look_at, unit_rows, view_pixels
 
 SIDE = 20
 FLOAT16 = 2e-3

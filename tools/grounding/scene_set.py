@@ -17,7 +17,7 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.output_folder import replace_file
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.labs.grounding.tokens import PictureTokens, picture_tokens

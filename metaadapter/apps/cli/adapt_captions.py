@@ -27,8 +27,8 @@ def adapt_captions(
 ) -> None:
     """Fit the pairs of a manifest, store them, and show how well left-out pairs are ordered."""
     from metaadapter.features.encoder_by_name import load_encoder
-    from metaadapter.features.looks import looks_in_words
     from metaadapter.features.prompts import resolve_templates
+    from metaadapter.features.views import looks_in_words
     from metaadapter.labs.ranking.pairs import estimate_pairs, read_pairs
     from metaadapter.labs.ranking.stored_pairs import store_pairs
 

@@ -28,7 +28,7 @@ def show_adapted(
         tuning: The training inside the encoder; `None` without any.
         json_output: Print a JSON document.
     """
-    from metaadapter.features.looks import looks_in_words
+    from metaadapter.features.views import looks_in_words
 
     pictures, pool = adapted.labelled.pictures, adapted.unlabelled
     if pool is not None:

@@ -95,7 +95,7 @@ def _lines(source: Path, advised: AdvisedPictures) -> list[str]:
 
 def _write_page(page_file: Path, source: Path, advised: AdvisedPictures) -> None:
     from metaadapter.apps.cli.advise import advice_page
-    from metaadapter.data.atomic_files import replace_file
+    from metaadapter.data.output_folder import replace_file
     from metaadapter.data.output_folder import write_errors
 
     with write_errors(f"the page {page_file}", instead="choose another --page"):

@@ -42,8 +42,7 @@ def demo(
 
     console.note("Encoding 160 photographs with the embedded encoder; this takes some seconds …")
     from metaadapter.apps.cli.demo_page import page
-    from metaadapter.data.atomic_files import replace_file
-    from metaadapter.data.output_folder import write_errors
+    from metaadapter.data.output_folder import replace_file, write_errors
     from metaadapter.data.reader import read_images
     from metaadapter.features.encoder import FrozenEncoder
     from metaadapter.workflow.demo import run_demo

@@ -198,7 +198,7 @@ def _document(
 
 
 def _summary(report: EncodeReport, store: FeatureStore) -> str:
-    from metaadapter.features.looks import looks_in_words
+    from metaadapter.features.views import looks_in_words
 
     classes = f"{len(store.classes)} classes" if store.classes else "without classes"
     speed = f", {report.images_per_second:,.0f} pictures/s" if report.n_new else ""

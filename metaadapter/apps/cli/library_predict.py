@@ -124,8 +124,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    from metaadapter.data.atomic_files import replace_file
-    from metaadapter.data.output_folder import write_errors
+    from metaadapter.data.output_folder import replace_file, write_errors
     from metaadapter.data.plain_text import csv_bytes
 
     cells = [{**row, "unfamiliar": "yes" if row["unfamiliar"] else ""}.values() for row in rows]

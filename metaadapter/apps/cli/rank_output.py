@@ -148,8 +148,7 @@ def show(
 
 
 def _write(csv_file: Path, result: RankedLists | QuestionAnswers) -> None:
-    from metaadapter.data.atomic_files import replace_file
-    from metaadapter.data.output_folder import write_errors
+    from metaadapter.data.output_folder import replace_file, write_errors
     from metaadapter.data.plain_text import csv_bytes
 
     titles = [title or "kind" for title in result.titles]

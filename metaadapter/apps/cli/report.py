@@ -38,8 +38,7 @@ def report(
     from metaadapter.bench.evaluation.folder import RECORD_FILE
     from metaadapter.bench.sequences.findings import is_continual
     from metaadapter.data import proof
-    from metaadapter.data.atomic_files import replace_file
-    from metaadapter.data.output_folder import require_own_or_empty, write_errors
+    from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
 
     console = Console(quiet=quiet, json_output=json_output)
     read = _read_continual if is_continual(run) else _read_evaluation

@@ -52,8 +52,7 @@ def study(
     from metaadapter.bench.scenes.page import study_markdown, study_page
     from metaadapter.bench.scenes.run import CELLS_FILE, StudyConfig, run_study
     from metaadapter.data import proof
-    from metaadapter.data.atomic_files import replace_file
-    from metaadapter.data.output_folder import require_own_or_empty, write_errors
+    from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
     from metaadapter.data.reader import read_images
     from metaadapter.features.encoder import FrozenEncoder
 

@@ -29,8 +29,7 @@ from metaadapter.apps.export.int8 import (
 )
 from metaadapter.apps.export.models import FeatureModel, PictureModel
 from metaadapter.apps.export.web_page import require_runtime, require_web_folder, write_web_page
-from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.output_folder import write_errors
+from metaadapter.data.output_folder import replace_file, write_errors
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder

@@ -16,7 +16,7 @@ from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.apps.export.picture_pixels import PicturePixels
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.looks import join_looks, n_looks
+from metaadapter.features.views import join_looks, n_looks
 
 METADATA_KEY = "metaadapter"
 """The name of the facts in the metadata of a file."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from metaadapter.apps.export.resampling import KERNELS, Axis, resized, resizes_down_first
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.looks import ZOOMED_FRACTION
+from metaadapter.features.views import ZOOMED_FRACTION
 
 # Steps of torchvision and open_clip that do not change a decoded RGB picture.
 NO_EFFECT = {"ToTensor", "MaybeToTensor", "MaybeConvertMode", "_convert_to_rgb"}

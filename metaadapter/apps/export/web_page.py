@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.output_folder import require_own_or_empty, write_errors
+from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
 from metaadapter.data.regular_files import is_regular
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import UsageError

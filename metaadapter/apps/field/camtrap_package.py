@@ -22,8 +22,8 @@ from metaadapter.apps.field.camtrap_metadata import (
 )
 from metaadapter.apps.field.frame_names import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
-from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.crop import Box
+from metaadapter.data.output_folder import replace_file
 from metaadapter.data.strict_json import json_text
 from metaadapter.workflow.predictions import UNKNOWN, Prediction
 

@@ -14,8 +14,8 @@ from scipy.spatial import cKDTree
 from metaadapter.apps.field.cameras import camera_folder
 from metaadapter.apps.field.detections import Detection
 from metaadapter.apps.field.frames import Frame
-from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.crop import Box
+from metaadapter.data.output_folder import replace_file
 from metaadapter.data.plain_text import csv_bytes
 
 # Two boxes are the same if no side differs by more than this fraction of the frame. Detectors place

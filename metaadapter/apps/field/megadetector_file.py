@@ -14,9 +14,9 @@ from typing import IO, Any
 from metaadapter.apps.field.detections import ANIMAL, Detections, FrameDetections
 from metaadapter.apps.field.frame_names import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
-from metaadapter.data.atomic_files import replace_file
 from metaadapter.data.crop import Box
 from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.output_folder import replace_file
 from metaadapter.data.strict_json import json_text
 from metaadapter.workflow.predictions import Prediction
 

@@ -10,7 +10,7 @@ from typing import IO
 
 from metaadapter.apps.field.frame_names import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
-from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.output_folder import replace_file
 from metaadapter.data.plain_text import csv_bytes
 from metaadapter.workflow.predictions import Prediction
 

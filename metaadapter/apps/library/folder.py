@@ -14,8 +14,7 @@ from pathlib import Path
 from metaadapter.adapter.files import LOCK_OF_SKILLS, SECONDS_TO_WAIT
 from metaadapter.adapter.layout import SKILL_SUFFIX
 from metaadapter.apps.library.names import fold
-from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.output_folder import hold_lock, require_no_link, write_errors
+from metaadapter.data.output_folder import hold_lock, replace_file, require_no_link, write_errors
 from metaadapter.data.proof import read_document, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 

@@ -31,8 +31,7 @@ from metaadapter.apps.library.folder import (
 from metaadapter.apps.library.index import SignatureIndex
 from metaadapter.apps.library.names import entry_name, fold, missing_entry
 from metaadapter.apps.library.route import Identified, Routed
-from metaadapter.data.atomic_files import replace_file, sync_folder
-from metaadapter.data.output_folder import write_errors
+from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
 from metaadapter.errors import UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.predictions import UNKNOWN

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from metaadapter.data.atomic_files import replace_file, sync_folder
 from metaadapter.data.decode import decode_image
-from metaadapter.data.output_folder import write_errors
+from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
 from metaadapter.data.proof import file_hash
 
 ID_DIGITS = 32

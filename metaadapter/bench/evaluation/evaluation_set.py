@@ -13,9 +13,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from episodes import LabelIndex
-from metaadapter.features.looks import joint_columns, look_widths
 from metaadapter.features.prompts import readable_name
-from metaadapter.features.views import mean_of_views, unit_rows
+from metaadapter.features.views import joint_columns, look_widths, mean_of_views, unit_rows
 
 SUPPORT, QUERY = 0, 1
 """The domains of an index whose support and queries come from different pictures."""

@@ -17,8 +17,7 @@ from metaadapter.bench.evaluation.integrity import check_integrity
 from metaadapter.bench.evaluation.processes import Kind, measure_cells
 from metaadapter.bench.evaluation.tables import table_files
 from metaadapter.bench.evaluation.task_bench import TaskBench
-from metaadapter.data.atomic_files import Content
-from metaadapter.data.output_folder import write_errors
+from metaadapter.data.output_folder import Content, write_errors
 from metaadapter.data.proof import write_document
 from metaadapter.data.strict_json import json_text
 from metaadapter.features.device import choose_device

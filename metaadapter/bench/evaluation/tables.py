@@ -17,7 +17,7 @@ from metaadapter.bench.evaluation.cell import CellResult
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.metrics import METRICS
 from metaadapter.bench.evaluation.strangers import FarStrangers
-from metaadapter.data.atomic_files import Content
+from metaadapter.data.output_folder import Content
 from metaadapter.data.plain_text import from_csv, in_csv
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError

@@ -14,7 +14,7 @@ from metaadapter.bench.report.evaluation_run import ByShots, Row
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.template import Inert, aligned_table, markdown_table, render_text
 from metaadapter.data.plain_text import in_markdown, one_line
-from metaadapter.features.looks import looks_in_words
+from metaadapter.features.views import looks_in_words
 
 STRANGER_METRICS_OF_A_TERMINAL = ("unknown_auroc", "far_auroc")
 CELLS: Mapping[str, Callable[[Estimate, str], str]] = {

@@ -19,8 +19,7 @@ from metaadapter.bench.evaluation.method_by_name import TRAINED_BY_HAND
 from metaadapter.bench.peers.by_name import PEERS
 from metaadapter.bench.peers.fine_tuned_tower import FineTunedTower
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.looks import joint_columns, look_widths
-from metaadapter.features.views import unit_rows
+from metaadapter.features.views import joint_columns, look_widths, unit_rows
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.fitting import predict_adapter
 from metaadapter.workflow.labelled_support import labelled_support

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float16
 
-from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.output_folder import require_no_link, write_errors
+from metaadapter.data.output_folder import replace_file, require_no_link, write_errors
 from metaadapter.data.proof import read_document, write_document
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, MetaAdapterError

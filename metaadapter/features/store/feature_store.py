@@ -18,12 +18,11 @@ from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.looks import look_widths
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.rows import REMEDY, StoreRows
 from metaadapter.features.store.writer import create_store
-from metaadapter.features.views import mean_of_views
+from metaadapter.features.views import look_widths, mean_of_views
 
 # The rounding error of the length of features in half precision.
 MAX_LENGTH_ERROR = 0.01
@@ -114,15 +113,15 @@ class FeatureStore:
                 view first; or an iterable of such batches, which need not fit in memory. Rows are
                 scaled to length 1 and stored as float16.
             labels: The class of each picture; None for pictures without a class.
-            texts: Label → text feature (D,) from the same encoder, for every label; they are scaled
-                to length 1, and texts of other labels are left out. None without texts.
+            texts: Label → text feature (D,) from the same encoder, for every label; scaled to
+                length 1. None without texts.
             groups: Pictures of one group (a burst, a patient) stay on one side of a split.
             splits: The split of each picture, for instance "train" or "test".
             paths: The name of each picture; "picture 0", "picture 1", … if None.
             encoder: The encoder that made the features, or any name for it. Stores of the same name
                 and width count as features of the same encoder.
-            logit_scale: The inverse temperature of that encoder: logits are this times the cosine.
-                If None, that of `encoder`, or unknown if `encoder` is a name.
+            logit_scale: The inverse temperature: logits are this times the cosine. If None, that of
+                `encoder`, or unknown if `encoder` is a name.
 
         Raises:
             DataError: A row has another width, or is not finite or zero; a column has another

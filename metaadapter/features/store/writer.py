@@ -19,8 +19,7 @@ from typing import IO, Any
 import numpy as np
 from jaxtyping import Float16, Float32
 
-from metaadapter.data.atomic_files import replace_file
-from metaadapter.data.output_folder import write_errors
+from metaadapter.data.output_folder import replace_file, write_errors
 from metaadapter.data.plain_text import is_text
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.fingerprint import Fingerprint

@@ -16,7 +16,7 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.looks import text_places
+from metaadapter.features.views import text_places
 from metaadapter.features.towers.tokens import patch_tokens
 
 # The kinds of tokens.

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from metaadapter.errors import UsageError
-from metaadapter.features.looks import text_places
+from metaadapter.features.views import text_places
 
 # docs/explanation/captions.md describes how these four were chosen, and on which data.
 MEAN_SHRINKAGE = 6.0

@@ -17,8 +17,8 @@ from metaadapter.data.inputs import ImageInput
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoding_loop import Progress, Stage
-from metaadapter.features.looks import n_looks
 from metaadapter.features.towers.config import Calibration, InsideConfig
+from metaadapter.features.views import n_looks
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.labs.tuning.adapted_tower import AdaptedTower
 from metaadapter.labs.tuning.inside_steps import BATCH, StepSettings, take_steps

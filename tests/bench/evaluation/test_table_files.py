@@ -7,7 +7,7 @@ import pytest
 
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.evaluation.tables import csv_content, read_table, table, table_files
-from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.output_folder import replace_file
 from metaadapter.errors import DataError
 
 COLUMNS = {

@@ -5,7 +5,7 @@ import pytest
 from sklearn.kernel_ridge import KernelRidge
 
 from metaadapter.errors import UsageError
-from metaadapter.features.looks import join_looks
+from metaadapter.features.views import join_looks
 from metaadapter.labs.ranking.pair_adapter import (
     HUB_WEIGHT,
     MEAN_SHRINKAGE,

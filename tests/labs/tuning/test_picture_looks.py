@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from metaadapter.data.decode import decode_image
-from metaadapter.features.looks import join_looks
 from metaadapter.features.towers.config import InsideConfig
-from metaadapter.features.views import view_pixels
+from metaadapter.features.views import join_looks, view_pixels
 from metaadapter.labs.tuning.adapted_tower import AdaptedTower
 from metaadapter.labs.tuning.tuning_task import cache_looks
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from metaadapter.data.atomic_files import replace_file
+from metaadapter.data.output_folder import replace_file
 
 
 @pytest.mark.parametrize(
