@@ -18,14 +18,11 @@ PROJECT = ("metaadapter", "episodes")
 
 
 def code_identity(*code: Any) -> str:
-    """Hash the code that functions, classes and files run through, to twelve hexadecimal digits.
-
-    Comments, docstrings and layout do not count. Classes that were typed into a notebook are in
-    no file, so their compiled code counts.
-    """
+    """Hash the code that functions, classes and files run through, to twelve hexadecimal digits."""
     files = modules_run_through(*code)
     # Sorted by content: the paths on this machine must not count.
     programs = sorted(f"{file.name} {_program(file.read_bytes())}" for file in files)
+    # Classes that were typed into a notebook are in no file.
     programs += [_compiled(item) for item in code if not isinstance(item, Path)]
     return hashlib.sha256("\n".join(programs).encode()).hexdigest()[:12]
 
@@ -103,7 +100,6 @@ def _file(module: str) -> Path | None:
 
 
 def _compiled(code: Any) -> str:
-    """The functions and plain values of a class and its bases that are in no file."""
     typed_in = [kind for kind in getattr(code, "__mro__", [code]) if not _file(kind.__module__)]
     values = [item for kind in typed_in if kind is not object for item in vars(kind).items()]
     members = [(name, getattr(value, "__code__", value)) for name, value in values]

@@ -17,11 +17,7 @@ Entry = tuple[str, int, str]  # path, label index, class name
 
 
 def read_coop_split(file: Path, *, labelled: bool) -> ImageTable:
-    """Read the pictures of a file such as `split_zhou_OxfordPets.json`, in order, with splits.
-
-    Paths start at the folder of the file or, as in CoOp's data sets, at a folder beside the
-    file (`images`, `jpg`, …): the first one that holds any of the pictures.
-    """
+    """Read the pictures of a file such as `split_zhou_OxfordPets.json`, in order, with splits."""
     entries = [
         (split, *_entry(file, split, number, entry))
         for split, items in _lists(file).items()
@@ -79,6 +75,7 @@ def _require_one(file: Path, kind: str, pairs: Sequence[tuple[str, str]]) -> Non
 
 
 def _root(file: Path, paths: Sequence[str]) -> Path:
+    # In CoOp's data sets the pictures are in a folder beside the file (`images`, `jpg`, …).
     candidates = [file.parent, *subfolders(file.parent)]
     for folder in candidates:
         if any(is_regular(folder / path) for path in paths):

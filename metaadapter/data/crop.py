@@ -39,10 +39,9 @@ class Crop(NamedTuple):
 
 
 def cut_out(picture: Image.Image, box: Box) -> Image.Image:
-    """Cut out a box with a margin around it, as a square if the picture is large enough.
+    """Cut out a box with a margin, as a square if the picture is large enough.
 
-    An encoder sees the middle square of a picture, so it would lose the ends of a long box. A
-    square that crosses the edge of the picture is moved inside.
+    An encoder sees the middle square of a picture, so it would lose the ends of a long box.
     """
     width, height = picture.size
     side = (1 + 2 * MARGIN) * max(box.width * width, box.height * height)

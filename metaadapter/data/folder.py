@@ -27,11 +27,7 @@ SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "tes
 
 
 def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
-    """Read the pictures of a folder, sorted by path; see `read_images`.
-
-    Pictures in deeper folders belong to the class above them. A file class.txt in the folder of
-    a class has sentences about the class, one a line. Unlabelled pictures may lie anywhere.
-    """
+    """Read the pictures of a folder, sorted by path, and the sentences of each class.txt."""
     files = [path for path in walk(folder) if path.name != DESCRIPTION_FILE]
     pictures = [path for path in files if is_picture(path)]
     others = _others(files)
@@ -119,7 +115,6 @@ def _are_splits(parents: Sequence[tuple[str, ...]]) -> bool:
 
 
 def _descriptions(folder: Path, rows: Sequence[ImageRow], depth: int) -> dict[str, tuple[str, ...]]:
-    """The lines of each class.txt by label, over all splits, without repetitions."""
     sentences: dict[str, dict[str, None]] = {}
     class_folders = {
         folder.joinpath(*row.path.relative_to(folder).parts[: depth + 1]): str(row.label)

@@ -45,10 +45,7 @@ class UnreadableImage(DataError):
 
 
 def as_picture(image: Any) -> Picture:
-    """Reduce an `ImageInput` to a path, a crop, bytes or an open picture; nothing is decoded.
-
-    A file object is read whole, from its beginning if it can be rewound.
-    """
+    """Reduce an `ImageInput` to a path, a crop, bytes or an open picture; nothing is decoded."""
     if isinstance(image, Image.Image | Crop):
         return image
     if isinstance(image, str | os.PathLike):

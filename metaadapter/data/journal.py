@@ -41,9 +41,8 @@ class Journal:
     def read(self, enter: Callable[[Any], object], remedy: str | None = None) -> None:
         """Hand each record to `enter`, which raises one of `DAMAGE` for anything else.
 
-        A last line without its end is no record. A damaged line is a `DataError` that ends
-        with the remedy; without a remedy the records before the damage are read, and the
-        next `append` replaces the others.
+        A damaged line is a `DataError` that ends with the remedy; without one the records
+        before it are read, and the next `append` replaces the others.
         """
         try:
             content = regular(self.path).read_bytes()
@@ -70,11 +69,7 @@ class Journal:
             self._size += len(line) + 1
 
     def prepare(self) -> None:
-        """Create the file if it is missing, and cut off what follows the last whole record.
-
-        `append` does this as well; call it to report a file that cannot be written before
-        the work.
-        """
+        """Create the file, or cut it after the last whole record, so that errors show early."""
         require_no_link(self.path)
         self.path.touch()
         os.truncate(regular(self.path), min(self._size, self.path.stat().st_size))

@@ -24,6 +24,7 @@ FORMATS = {
     ".parquet": "Parquet",
 }
 
+SIDES = ("box_left", "box_top", "box_width", "box_height")
 # The name of each column, followed by its other names in the wild.
 COLUMNS = {
     "path": ("path", "file", "filename", "file_name", "image", "filepath", "image_path"),
@@ -32,12 +33,8 @@ COLUMNS = {
     "group": ("group",),
     "description": ("description",),
     "caption": ("caption", "sentence", "text"),
-    "box_left": ("box_left",),
-    "box_top": ("box_top",),
-    "box_width": ("box_width",),
-    "box_height": ("box_height",),
+    **{side: (side,) for side in SIDES},
 }
-SIDES = ("box_left", "box_top", "box_width", "box_height")
 
 NO_TEXT = (type(None), dict, list, bytes)
 MAX_NAMED = 5  # faulty lines named in a message
@@ -60,9 +57,8 @@ def is_manifest(path: Path) -> bool:
 def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     """Read a table of pictures with the columns of `COLUMNS`, of which only path is always needed.
 
-    A description is a sentence about the class; equal ones count once. A caption is a sentence
-    about the picture. The box, in fractions of the upright picture, marks the part that counts.
-    Relative paths start at the folder of the manifest. Decoding reports missing files.
+    A description is a sentence about the class; equal ones count once. The box is in fractions
+    of the upright picture. Relative paths start at the folder of the manifest.
     """
     kind = FORMATS[manifest.suffix.lower()]
     read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}[kind]
@@ -198,7 +194,6 @@ def _text(path: Path) -> str:
 
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:
-    """The values as texts by column; "" for a missing or nested value."""
     return {
         name.strip().lower(): "" if isinstance(value, NO_TEXT) else str(value).strip()
         for name, value in values.items()

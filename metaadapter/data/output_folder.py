@@ -26,11 +26,7 @@ Content: TypeAlias = bytes | str | Callable[[IO[bytes]], object]
 
 
 def replace_file(path: Path, content: Content) -> None:
-    """Create or replace a file in one step, in a folder that exists.
-
-    A reader sees the old file or the new one, also after a crash or an `OSError`. Text is
-    written as UTF-8; a function writes into the open file.
-    """
+    """Create or replace a file in one step; a reader sees the old file or the new one."""
     unfinished = path.with_name(f"{path.name}.tmp")
     # A link to another file, or a pipe, may have this name.
     unfinished.unlink(missing_ok=True)
@@ -137,9 +133,8 @@ def hold_lock(
 ) -> Iterator[None]:
     """Hold a lock file while a block runs; on a drive that cannot lock, warn and continue.
 
-    If another process holds it for more than `wait` seconds, that is a `DataError`. The system
-    frees the lock when the process ends, also if it is killed. The file stays, since removing
-    it would let two later runs lock two files. A thread may take a `reentrant` lock twice.
+    The system frees the lock when the process ends, also if it is killed. The file stays, since
+    removing it would let two later runs lock two files.
     """
     from filelock import FileLock, Timeout
 

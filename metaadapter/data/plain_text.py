@@ -60,10 +60,7 @@ def csv_bytes(
 
 
 def is_text(text: str) -> bool:
-    r"""Return whether UTF-8 can hold a text; undecodable bytes of a file name count as text.
-
-    JSON can contain half a character, as in "\ud800", which no file can hold.
-    """
+    r"""Return whether UTF-8 can hold a text; JSON can contain half a character."""
     try:
         text.encode(errors="surrogateescape")
     except UnicodeEncodeError:

@@ -109,10 +109,9 @@ def write_document(
     contents: Mapping[str, Content] | None = None,
     files: Iterable[str] = (),
 ) -> None:
-    """Replace a JSON document and its files in one step.
+    """Replace a JSON document, `contents` beside it, and the hashes of `files`, in one step.
 
-    Also after a crash, `read_document` reads either the old document and its files or the new
-    ones. `contents` are written beside the document; `files` are there already.
+    Also after a crash, a reader gets either the old document and its files or the new ones.
     """
     _name_files(path)
     hashes = {name: file_hash(path.with_name(name)) for name in files}
@@ -168,11 +167,7 @@ def read_document(
 
 
 def check_files(folder: Path) -> Iterator[tuple[Path, str | None]]:
-    """Yield the files of this project in a folder and below, each with its fault.
-
-    The fault is "" for a sound file, and None for a document without a hash, which is of an
-    earlier version or has lost it.
-    """
+    """Yield the files of documents below a folder, each with its fault; None without a proof."""
     unproven: set[Path] = set()
     proven: set[Path] = set()
     for path in sorted(folder.rglob("*.json")):

@@ -43,8 +43,8 @@ class StoredZip:
     ) -> StoredZip:
         """Check the form of a file, then read the members of these names, all by default.
 
-        `limits` has the names that members may have, with their largest sizes in bytes.
-        Another form, or a damaged member, is a `ValueError`.
+        `limits` has the allowed names with their largest sizes in bytes. Damage is a
+        `ValueError`.
         """
         with regular(path).open("rb") as file:
             _require_end(file, len(limits))

@@ -30,9 +30,8 @@ def user_code_and_folder(name: str) -> tuple[str, str]:
 def load_user_code(name: str, *, kind: str) -> Any:
     """Load the function or class FILE.py:NAME; messages name its `kind`, such as "encoder".
 
-    The file is run, because the user has named it; no file on a disk makes code run by itself.
-    Its folder is searched for modules as well, but last: a user's copy.py must not replace
-    Python's.
+    The file is run, because the user has named it. Its folder is searched for modules as well,
+    but last: a user's copy.py must not replace Python's.
     """
     file, _, attribute = name.rpartition(":")
     path = Path(file)

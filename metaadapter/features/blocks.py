@@ -26,11 +26,7 @@ WIDEST_STAGES = 1024
 def choose_blocks(
     names: Iterable[str] | None, whitened: Collection[str], *, second: bool, encoder: str
 ) -> tuple[str, ...]:
-    """Sort the names of blocks into their order in a row, or raise a `UsageError`.
-
-    By default they are the joint block, those with a whitening, and that of a second tower, which
-    may not be left out.
-    """
+    """Sort the names of blocks into their order in a row; None stands for the default ones."""
     if names is None:
         names = ["joint", *whitened, *(["second"] if second else [])]
     names = [names] if isinstance(names, str) else list(names)
@@ -124,7 +120,6 @@ def kind_of_tower(tower: Any) -> str:
 
 
 def _stages(n: int) -> list[int]:
-    """The numbers of four of `n` stages or layers, including the last."""
     if n <= N_STAGES + 1:
         return list(range(max(0, n - N_STAGES), n))
     return [round(n * quarter / N_STAGES) - 1 for quarter in range(1, N_STAGES + 1)]

@@ -83,9 +83,8 @@ def encode_pictures(
 ) -> tuple[Float32[np.ndarray, "read dim"], tuple[str | UnreadableImage, ...]]:
     """Encode a list of pictures in memory, bit for bit as `encode_to_store` does.
 
-    Return one unit row for each readable picture, the mean of its views; and for each picture
-    its content hash, or why it could not be read. The arguments are those of
-    `ImageEncoder.encode_images`.
+    Return a unit row for each readable picture, the mean of its views, and for each picture its
+    content hash or why it could not be read.
     """
     if on_error not in ("raise", "skip"):
         raise UsageError(f"on_error must be 'raise' or 'skip', got {on_error!r}")

@@ -61,10 +61,8 @@ class Fingerprint:
     ) -> Fingerprint:
         """Make the fingerprint of an encoder from its unit features of two probes.
 
-        The probes are `probe_picture()` and `PROBE_SENTENCE`, which is None from an encoder
-        without texts. The digest is `digest_weights` of the network; without it only the
-        features distinguish two encoders, with a tolerance. Features that are NaN or
-        infinite are an `IncompatibleArtifact`.
+        The probes are `probe_picture()` and `PROBE_SENTENCE`, None without texts. Without
+        `digest_weights` only these features distinguish two encoders, with a tolerance.
         """
         probes = [feature for feature in (picture, sentence) if feature is not None]
         if not np.isfinite(np.concatenate(probes)).all():
@@ -116,10 +114,7 @@ class Fingerprint:
 
 
 def digest_weights(*models: nn.Module) -> str:
-    """Hash all learned numbers and running means, before any rounding, to 16 hexadecimal digits.
-
-    Names and order do not count, since they change between versions of open_clip.
-    """
+    """Hash all learned numbers, whatever their names and order, to 16 hexadecimal digits."""
     digests = []
     for tensor in (tensor for model in models for tensor in model.state_dict().values()):
         # Whole numbers are counters and positions, which the features do not depend on.
@@ -128,6 +123,7 @@ def digest_weights(*models: nn.Module) -> str:
             digest = hashlib.sha256(str(tuple(tensor.shape)).encode())
             digest.update(values.tobytes())
             digests.append(digest.digest())
+    # Names and order change between versions of open_clip.
     return hashlib.sha256(b"".join(sorted(digests))).hexdigest()[:16]
 
 

@@ -43,14 +43,11 @@ def shared_copy(network: nn.Module) -> nn.Module:
 
 
 def fold_batch_norms(tower: nn.Module, probe: Float[Tensor, "1 3 height width"]) -> nn.Module:
-    """Fold batch normalizations into the convolutions before them: the same numbers, sooner.
-
-    Modules need not run in the order of their registration, so the original tower is returned
-    unless both compute the same features of the probe.
-    """
+    """Fold batch normalizations into the convolutions before them; the features stay the same."""
     if not any(isinstance(module, nn.BatchNorm2d) for module in tower.modules()):
         return tower
     folded = copy.deepcopy(tower)
+    # Modules need not run in the order of their registration, so the features are compared.
     _fold(folded)
     with torch.inference_mode():
         expected, features = tower(probe), folded(probe)

@@ -87,16 +87,6 @@ class Recipe:
         assert self.origin.fingerprint is not None
         return self.origin.fingerprint
 
-    @property
-    def dim(self) -> int:
-        """The width of the features."""
-        return self.fingerprint.dim
-
-    @property
-    def n_views(self) -> int:
-        """The number of rows of a picture."""
-        return self.origin.n_views
-
     def entries(self) -> dict[str, Any]:
         """The entries of a JSON document that `read_entries` reads."""
         precision = {"precision": self.precision, "logit_scale": self.logit_scale}

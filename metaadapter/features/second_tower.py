@@ -62,10 +62,7 @@ def resolve_second(name: str) -> SecondSource:
 
 @final
 class SecondTower(nn.Module):
-    """A model of timm that encodes the preprocessed pixels of a CLIP, at their size.
-
-    The CLIP's preprocessing subtracts `mean` from each channel, then divides by `deviation`.
-    """
+    """A model of timm that encodes the preprocessed pixels of a CLIP, at their size."""
 
     factor: Tensor
     shift: Tensor

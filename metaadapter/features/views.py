@@ -93,10 +93,7 @@ def joint_columns(dim: int, zoom: bool, blocks: Mapping[str, int]) -> list[int]:
 
 
 def text_places(dim: int, zoom: bool, blocks: Mapping[str, int]) -> tuple[tuple[slice, float], ...]:
-    """The columns of a text in a row of joined looks, and its length there, look by look.
-
-    All other columns of a text are 0.
-    """
+    """The columns of a text in a row of joined looks, and its length there; others are 0."""
     wide = dim // n_looks(zoom)
     joint = blocks.get("joint", wide)
     weights = np.array([1, ZOOM_WEIGHT][: n_looks(zoom)])
@@ -127,11 +124,7 @@ def look_at(
 
 
 def join_looks(looks: Float[np.ndarray, "n looks width"]) -> Float[np.ndarray, "n dim"]:
-    """Put the unit rows of the looks at each picture side by side, weighted, as a unit row.
-
-    The cosine of two such rows is the weighted mean of the cosines of the looks; so it is with
-    a text that is repeated for each look.
-    """
+    """Put unit rows side by side; cosines are then weighted means of those of the looks."""
     if looks.shape[1] == 1:
         return looks[:, 0]
     weights = np.array([1, ZOOM_WEIGHT], dtype=looks.dtype)

@@ -140,7 +140,6 @@ def _update_store(
     features: Mapping[str, Float16[np.ndarray, "views dim"]],
     encoder: ImageEncoder,
 ) -> None:
-    """Write the next generation of a store, unless it already holds exactly these pictures."""
     if before is not None:
         old = before.header
         header = replace(header, recipe=old.recipe, generation=old.generation)

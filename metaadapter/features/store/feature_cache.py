@@ -29,9 +29,8 @@ class FeatureCache:
     """Files of features in a hidden folder of a store; each file is whole or absent.
 
     A file is a `.npy` of records (`sha256`, `features`), which is read through a memory map;
-    its name ends in the first digits of its own SHA-256. The cache of an earlier run of the
-    same recipe is continued. Use it as a context manager, or call `flush` at the end: features
-    that were just added are only in memory.
+    its name ends in the first digits of its own SHA-256. Features that were just added are only
+    in memory until `flush`, which the end of the context calls.
     """
 
     def __init__(

@@ -147,8 +147,8 @@ class FeatureStore:
             raise _damaged(folder, str(error)) from error
         features = _load(paths["features"], folder, np.float16)
         texts = _load(paths["texts"], folder, np.float32) if header.classes else None
-        dim, n_rows, n_classes = header.recipe.dim, header.n_rows, len(header.classes)
-        names, n_views = header.files, header.recipe.n_views
+        dim, n_rows, n_classes = header.recipe.fingerprint.dim, header.n_rows, len(header.classes)
+        names, n_views = header.files, header.recipe.origin.n_views
         fault = ""
         if (*features.shape, len(rows)) != (n_rows, dim, n_rows):
             fault = (
@@ -190,7 +190,7 @@ class FeatureStore:
     def blocks(self) -> tuple[int, ...]:
         """Widths of the blocks of the features, look by look; () for one."""
         origin = self.origin
-        return look_widths(self.header.recipe.dim, origin.zoom, tuple(origin.blocks.values()))
+        return look_widths(self.fingerprint.dim, origin.zoom, tuple(origin.blocks.values()))
 
     @property
     def n_views(self) -> int:

@@ -36,11 +36,7 @@ class Quarantined(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoreHeader:
-    """The facts of a store, and the names of its other files.
-
-    `generation` is the number of the run that wrote the store, from 1; the files have it in
-    their names. `counts` has the number of pictures of each label.
-    """
+    """The facts of a store, whose files have the generation, a number from 1, in their names."""
 
     recipe: Recipe
     generation: Annotated[int, Field(ge=0, le=10**9)]
@@ -60,7 +56,7 @@ class StoreHeader:
         quarantined: tuple[Quarantined, ...] = (),
     ) -> StoreHeader:
         """The header of a new store of these pictures."""
-        n_rows = len(pictures) * recipe.n_views
+        n_rows = len(pictures) * recipe.origin.n_views
         labels = Counter(picture.label for picture in pictures if picture.label)
         counts = dict(sorted(labels.items()))
         return cls(recipe, 1, n_rows, counts, classes, templates, quarantined)
@@ -78,13 +74,13 @@ class StoreHeader:
             "schema": SCHEMA,
             "metaadapter": version("metaadapter"),
             **self.recipe.entries(),
-            "dim": self.recipe.dim,
+            "dim": self.recipe.fingerprint.dim,
             "dtype": "float16",
             "unit_rows": True,
             "generation": self.generation,
             "files": self.files,
             "n_rows": self.n_rows,
-            "n_pictures": self.n_rows // self.recipe.n_views,
+            "n_pictures": self.n_rows // self.recipe.origin.n_views,
             "counts": self.counts,
             "classes": self.classes,
             "templates": self.templates,
@@ -143,12 +139,7 @@ def _missing(folder: Path) -> str:
             f"the feature store {folder} is not finished: its `metaadapter encode` is running or "
             "was interrupted. Run the same command again; it continues where it stopped"
         )
+    fault = f"{folder} has no {HEADER_FILE}, so it is not a feature store"
     if (folder / LOCK_FILE).exists():
-        return (
-            f"{folder} has no {HEADER_FILE}, so it is not a feature store yet: the command that "
-            "makes it has not finished; run that command again"
-        )
-    return (
-        f"{folder} has no {HEADER_FILE}, so it is not a feature store; make one with "
-        "`metaadapter encode IMAGES --out STORE`"
-    )
+        return f"{fault} yet: the command that makes it has not finished; run that command again"
+    return f"{fault}; make one with `metaadapter encode IMAGES --out STORE`"

@@ -45,15 +45,11 @@ def write_store(
     features: Mapping[str, Float16[np.ndarray, "views dim"]],
     texts: Mapping[str, Float32[np.ndarray, " dim"]],
 ) -> None:
-    """Replace the content of a store, whose folder exists, in one step.
-
-    The header has a new generation. The features, by content hash, may be on disk. A class
-    without a text gets zeros.
-    """
+    """Replace the content of a store in one step; a class without a text gets zeros."""
 
     def write(file: IO[bytes]) -> None:
         # Not through a memory map: a full disk kills a process that writes through one.
-        _write_npy_header(file, header.n_rows, header.recipe.dim)
+        _write_npy_header(file, header.n_rows, header.recipe.fingerprint.dim)
         for start in range(0, len(pictures), CHUNK_PICTURES):
             chunk = pictures[start : start + CHUNK_PICTURES]
             rows = np.stack([features[picture.sha256] for picture in chunk])
@@ -112,10 +108,10 @@ def _commit(
     pictures: Sequence[StoredPicture],
     texts: Mapping[str, Float32[np.ndarray, " dim"]],
 ) -> None:
-    files, recipe = header.files, header.recipe
-    replace_file(folder / files["rows"], lambda file: write_rows(file, pictures, recipe.n_views))
+    files, n_views = header.files, header.recipe.origin.n_views
+    replace_file(folder / files["rows"], lambda file: write_rows(file, pictures, n_views))
     if header.classes:
-        zeros = np.zeros(recipe.dim, dtype=np.float32)
+        zeros = np.zeros(header.recipe.fingerprint.dim, dtype=np.float32)
         text_rows = np.stack([texts.get(name, zeros) for name in header.classes])
         # With a file on a full disk, numpy would raise an error that does not say so.
         np.save(content := io.BytesIO(), text_rows)

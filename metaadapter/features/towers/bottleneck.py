@@ -49,11 +49,7 @@ class Bottleneck(nn.Module):
 def insert_bottlenecks(
     network: nn.Module, places: Iterable[Place], *, hidden: int = HIDDEN, seed: int = 0
 ) -> dict[str, Bottleneck]:
-    """Put new bottlenecks into a `shared_copy` of a network, as submodules, by place.
-
-    It computes as before until their parameters, the only ones to train, are trained. The seed
-    is that of the down-projections.
-    """
+    """Put new bottlenecks, at first the identity, into a `shared_copy` of a network, by place."""
     inserted = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

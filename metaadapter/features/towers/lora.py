@@ -57,12 +57,7 @@ def insert_lora(
     alpha: float = ALPHA,
     seed: int = 0,
 ) -> dict[str, LowRank]:
-    """Add products to the weights of blocks of a `shared_copy` of a network, by weight.
-
-    The weights are those of the projections of attention, the linear layers, and convolutions
-    of one pixel. The network computes as before until the products, the only parameters to
-    train, are trained. The seed is that of the matrices that do not start at zero.
-    """
+    """Add products, at first zero, to the weights of blocks of a `shared_copy` of a network."""
     inserted = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

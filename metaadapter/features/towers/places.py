@@ -80,7 +80,6 @@ def tower_of(name: str) -> TowerName:
 
 
 def _blocks(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Yield the outermost blocks within a module, in the order of their registration."""
     children = list(module.named_children())
     kinds = Counter(type(child) for _, child in children)
     for key, child in children:

@@ -26,11 +26,7 @@ Tokenize = Callable[[list[str]], Tensor]
 
 @final
 class PromptedTexts:
-    """A text tower that reads vectors instead of words before class names.
-
-    `network` is a model of open_clip, a `shared_copy` that is changed; `context` has the
-    vectors, as wide as the embeddings of tokens, and becomes a parameter to train.
-    """
+    """A text tower that reads vectors instead of words before names; it changes its network."""
 
     def __init__(
         self, network: nn.Module, tokenize: Tokenize, context: Float[Tensor, "n_context width"]
@@ -66,9 +62,8 @@ class PromptedTexts:
     def shorten(self, tokens: Int[Tensor, "n length"]) -> Int[Tensor, "n shorter"]:
         """Cut the text tower and these sentences to the length of the longest one.
 
-        The features do not change in a tower with causal attention, whose sentences end in the
-        largest number; any other tower is left as it is. Sentences of CLIP have 77 tokens, nearly
-        all of them empty.
+        The features do not change in a tower with causal attention; any other is left as it
+        is. Sentences of CLIP have 77 tokens, nearly all of them empty.
         """
         part = _text_part(self._network)
         pooled = getattr(part, "pool_type", getattr(part, "text_pool_type", None))
@@ -93,10 +88,7 @@ class PromptedTexts:
 def word_vectors(
     network: nn.Module, tokenize: Tokenize, words: str, n_context: int
 ) -> Float[Tensor, "n_context width"]:
-    """The embeddings of the last `n_context` tokens of words, repeated if there are fewer.
-
-    A prompt of these vectors equals a sentence that begins with the words.
-    """
+    """The embeddings of the last `n_context` tokens of words, repeated if there are fewer."""
     weight = _embeddings(network).weight
     (numbers,) = tokenize([f"{words} {PLACEHOLDER}"]).tolist()
     frame = set(tokenize([PLACEHOLDER])[0].tolist())
@@ -129,7 +121,6 @@ def _put_in(table: nn.Module, tokens: tuple[Tensor], embedded: Tensor) -> Tensor
 
 
 def _text_part(network: nn.Module) -> Any:
-    """The module with the embedding table: the network itself, or its text tower."""
     part = getattr(network, "text", network)
     if not isinstance(getattr(part, "token_embedding", None), nn.Embedding):
         kind = "one of Hugging Face" if hasattr(part, "config") else "none"

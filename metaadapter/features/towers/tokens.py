@@ -13,11 +13,7 @@ from metaadapter.features.blocks import kind_of_tower
 
 
 class PatchTokens(NamedTuple):
-    """The features of each patch of pictures, row by row from the top.
-
-    `joint_NHWD` is in the space of texts, of any length; `stage_NhwC` is of an earlier stage,
-    on a grid that is at least as fine.
-    """
+    """Features of patches, row by row: in the space of texts, and of an earlier, finer stage."""
 
     joint_NHWD: Float[Tensor, "n height width dim"]
     stage_NhwC: Float[Tensor, "n fine_height fine_width stage_dim"]
