@@ -94,9 +94,7 @@ def _lines(source: Path, advised: AdvisedPictures) -> list[str]:
 
 
 def _write_page(page_file: Path, source: Path, advised: AdvisedPictures) -> None:
-    from metaadapter.apps.cli.advise import advice_page
-    from metaadapter.data.output_folder import replace_file
-    from metaadapter.data.output_folder import write_errors
+    from metaadapter.data.output_folder import replace_file, write_errors
 
     with write_errors(f"the page {page_file}", instead="choose another --page"):
         page_file.parent.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from metaadapter.data.output_folder import replace_file
 from metaadapter.data.decode import open_image
 from metaadapter.data.inputs import open_readable
+from metaadapter.data.output_folder import replace_file
 from metaadapter.data.plain_text import one_line
 from metaadapter.labs.grounding.ground import Box, Grounding
 

@@ -16,9 +16,8 @@ from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import ImageInput
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.views import join_looks
 from metaadapter.features.towers.config import InsideConfig, PromptConfig
-from metaadapter.features.views import view_pixels
+from metaadapter.features.views import join_looks, view_pixels
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.labs.tuning.cached_blocks import CachedBlocks
 
