@@ -85,7 +85,7 @@ def advise(
 
 
 def _without_copies(numbers: Int[np.ndarray, " m"], groups: Sequence[Sequence[int]]) -> list[int]:
-    """The pictures without copies: of copies in several classes none, but one of each class."""
+    """Pictures without copies: of one class the first stays, of several none; none is emptied."""
     firsts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
     dropped: set[int] = set()
     for group in groups:

@@ -56,10 +56,9 @@ def groups_of_copies(
 def doubtful_labels(evidence: Evidence) -> list[tuple[int, int]]:
     """Pairs of a picture and the class that fits better, the most doubtful first.
 
-    The doubt, in nats, is the margin of another class over the label, plus the margin of the
-    label's usual probability for its class over its probability for this picture. So no picture of
-    a class is doubtful because all of them are hard. At most a minority of a class is doubtful, or
-    one of two pictures.
+    The doubt, in nats, is the margin of another class over the label, plus that of the label's
+    usual log-probability in its class over that of this picture. At most a minority of a class is
+    doubtful, or one of two pictures.
     """
     pictures = np.arange(len(evidence.numbers))
     own = evidence.log_p[pictures, evidence.numbers]
@@ -90,9 +89,8 @@ def _in_class(
 def disagreeing_names(evidence: Evidence) -> list[tuple[int, int]]:
     """Pairs of a class and the class whose pictures its name fits better; swapped names give two.
 
-    Two names are swapped if together they agree much better with the pictures of each other than
-    with their own. A single name is wrong if the pictures of its class agree much better with
-    another name, and the name with other pictures, than the two agree with each other.
+    A single name is wrong if the pictures of its class agree much better with another name, and the
+    name with other pictures, than the two agree with each other.
     """
     n_named = int(evidence.named.sum())
     if n_named < FEWEST_NAMES:
@@ -149,8 +147,7 @@ def confusions(
     """The pairs of classes that are most often confused, the worst first.
 
     The measure is the probability of the other class among the two, in the mean over the pictures
-    of each class and over both classes. Only classes with three pictures or more count. Wrong
-    pictures are counted by the log-probabilities of `counted`, which may include copies.
+    of each class and over both. `counted`, which may include copies, decides which are wrong.
     """
     wrong = _wrong_fractions(evidence)
     first, second = np.nonzero(np.triu((wrong + wrong.T) / 2 > WRONG_FRACTION, 1))
@@ -190,9 +187,8 @@ def _confusion(
 def needy_classes(evidence: Evidence) -> list[int]:
     """The classes that are expected to gain most from another picture, the neediest first.
 
-    The need of a class is the mean probability of the other classes for its left-out pictures, over
-    one more than their number: the gain of another picture falls with both. The need of a class
-    without a picture is 1.
+    The need is the mean probability of other classes for the left-out pictures, over one more than
+    their number; it is 1 without a picture.
     """
     own = np.exp(evidence.log_p[np.arange(len(evidence.numbers)), evidence.numbers])
     missing = np.bincount(evidence.numbers, weights=1 - own, minlength=evidence.log_p.shape[1])

@@ -1,4 +1,4 @@
-"""The kinds of advice, each from the evidence of left-out pictures."""
+"""The kinds of advice, each from the evidence of left-out pictures, in sentences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from metaadapter.apps.advice import sentences
 from metaadapter.apps.advice.findings import (
     confusions,
     disagreeing_names,
@@ -55,7 +54,7 @@ def on_copies(
     for group in sorted(groups, key=lambda group: (-len({*numbers[group]}), -len(group))):
         labels = tuple(classes[number] for number in sorted({*numbers[group].tolist()}))
         pictures = tuple(number_of[place] for place in group)
-        sentence = sentences.near_duplicates(labels, len(group))
+        sentence = _near_duplicates(labels, len(group))
         advice.append(Advice("near_duplicate", sentence, labels, pictures))
     return advice[:MOST_CHECKED]
 
@@ -66,9 +65,7 @@ class Adviser:
 
     evidence: Evidence
     classes: Sequence[str]
-    """The labels in the order of the evidence."""
     number_of: Sequence[int]
-    """The caller's number of each picture of the evidence."""
     counted: Callable[[], Float[np.ndarray, "m N"]]
     """The log-probabilities that sentences count: those of `Generator.left_out` for these pictures
     when their copies are part of the support."""
@@ -78,7 +75,7 @@ class Adviser:
         advice = []
         for place, better in doubtful_labels(self.evidence)[:MOST_CHECKED]:
             both = self.classes[int(self.evidence.numbers[place])], self.classes[better]
-            advice.append(self._piece("label", sentences.wrong_label(*both), both, [place]))
+            advice.append(self._piece("label", _wrong_label(*both), both, [place]))
         return advice
 
     def on_names(self, names: Mapping[str, str]) -> list[Advice[int]]:
@@ -88,7 +85,7 @@ class Adviser:
         )
         advice = []
         if empty:
-            advice.append(self._on_name(sentences.empty_names(empty), empty, empty))
+            advice.append(self._on_name(_empty_names(empty), empty, empty))
         nearer = {
             self.classes[number]: self.classes[other]
             for number, other in disagreeing_names(self.evidence)
@@ -97,10 +94,10 @@ class Adviser:
         for label, other in nearer.items():
             both = label, other
             if nearer.get(other) != label:
-                sentence = sentences.doubtful_name(label, names[label], other)
+                sentence = _doubtful_name(label, names[label], other)
                 advice.append(self._on_name(sentence, both, [label]))
             elif label < other:  # one piece of advice for the two
-                advice.append(self._on_name(sentences.swapped_names(both), both, both))
+                advice.append(self._on_name(_swapped_names(both), both, both))
         return advice[:MOST_WORKED_ON]
 
     def on_needs(self) -> list[Advice[int]]:
@@ -111,7 +108,7 @@ class Adviser:
             n_right = 0
             if len(places) > 1:
                 n_right = int((self.counted()[places].argmax(-1) == number).sum())
-            sentence = sentences.few_pictures(label, len(places), n_right)
+            sentence = _few_pictures(label, len(places), n_right)
             advice.append(self._piece("few_pictures", sentence, (label,), places.tolist()))
         return advice
 
@@ -120,7 +117,7 @@ class Adviser:
         advice = []
         for confusion in confusions(self.evidence, self.counted)[:MOST_WORKED_ON]:
             both = self.classes[confusion.classes[0]], self.classes[confusion.classes[1]]
-            sentence = sentences.confused_classes(both, confusion.n_pictures, confusion.n_wrong)
+            sentence = _confused_classes(both, confusion.n_pictures, confusion.n_wrong)
             places = [place for pair in confusion.alike for place in pair]
             advice.append(self._piece("confused", sentence, both, places))
         return advice
@@ -140,3 +137,73 @@ class Adviser:
         self, kind: Kind, sentence: str, labels: tuple[str, ...], places: Sequence[int]
     ) -> Advice[int]:
         return Advice(kind, sentence, labels, tuple(self.number_of[place] for place in places))
+
+
+def _wrong_label(label: str, better: str) -> str:
+    return (
+        f"A picture labelled {label!r} looks more like {better!r}: correct its label, or remove it "
+        "if it shows neither well."
+    )
+
+
+def _near_duplicates(labels: Sequence[str], n_pictures: int) -> str:
+    if len(labels) > 1:
+        return (
+            f"Nearly the same picture is in {_and(labels)}: keep it only in the class that it "
+            "shows."
+        )
+    return (
+        f"Among the pictures of {labels[0]!r}, {n_pictures} are nearly the same and add nothing "
+        "new: keep one, and replace the others with different ones."
+    )
+
+
+def _doubtful_name(label: str, name: str, nearer: str) -> str:
+    subject = f"The name of {label!r}" if name == label else f"The name {name!r} of {label!r}"
+    return (
+        f"{subject} does not fit its pictures, and fits those of {nearer!r} better: name what the "
+        "pictures show, or describe it in a sentence."
+    )
+
+
+def _swapped_names(labels: Sequence[str]) -> str:
+    return (
+        f"The names of {_and(labels)} fit the pictures of each other better than their own: check "
+        "whether they were swapped."
+    )
+
+
+def _empty_names(labels: Sequence[str]) -> str:
+    is_one = len(labels) == 1
+    return (
+        f"The name{'' if is_one else 's'} of {_and(labels)} {'says' if is_one else 'say'} nothing "
+        "to the encoder: give a name that says what the pictures show."
+    )
+
+
+def _few_pictures(label: str, n_pictures: int, n_right: int) -> str:
+    if n_pictures == 0:
+        return f"The class {label!r} has no picture yet: the first one helps most."
+    if n_pictures == 1:
+        return f"The class {label!r} has a single picture: add more, as different as possible."
+    right = f"{n_right or 'none'} {'is' if n_right < 2 else 'are'} correct"
+    return (
+        f"The class {label!r} needs pictures: of its {n_pictures}, each predicted without itself, "
+        f"{right}; add pictures that differ from these."
+    )
+
+
+def _confused_classes(labels: Sequence[str], n_pictures: int, n_wrong: int) -> str:
+    look = "looks" if n_wrong == 1 else "look"
+    return (
+        f"The classes {_and(labels)} are hard to tell apart: of their {n_pictures} pictures, each "
+        f"predicted without itself, {n_wrong or 'none'} {look} more like the other class; add "
+        "pictures that show the difference, or merge the two classes."
+    )
+
+
+def _and(labels: Sequence[str], most: int = 3) -> str:
+    names = [repr(label) for label in labels[:most]]
+    if len(labels) > most:
+        return f"{', '.join(names)} and {len(labels) - most} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]

@@ -29,7 +29,6 @@ class Evidence:
     """The pictures of one task, class by class, compared with one another and with class texts."""
 
     numbers: Int[np.ndarray, " m"]
-    """The class of each picture."""
     log_p: Float[np.ndarray, "m N"]
     """Log-probability of each class, by the adapter from all other pictures."""
     has_others: Bool[np.ndarray, " m"]
@@ -40,7 +39,6 @@ class Evidence:
     """The agreement of the text of a class (row) with the mean picture of a class (column): cosines
     less the means of the row and of the column."""
     named: Bool[np.ndarray, " N"]
-    """The classes with a text and a picture."""
 
     @property
     def n_pictures(self) -> Int[np.ndarray, " N"]:

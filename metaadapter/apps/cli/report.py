@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document
+
+Views = tuple[dict[str, Any], str, Callable[[], str]]
+"""The JSON, the Markdown and the page of a run."""
 
 
 def report(
@@ -42,32 +45,24 @@ def report(
 
     console = Console(quiet=quiet, json_output=json_output)
     read = _read_continual if is_continual(run) else _read_evaluation
-    views = read(run, pictures or [], console)
+    document, markdown, page = read(run, pictures or [], console)
     folder = out or run
     with write_errors(f"the report into {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
         # First, because it marks the folder as that of a report.
-        proof.write_document(folder / "report.json", views.document)
-        replace_file(folder / "report.md", views.markdown)
+        proof.write_document(folder / "report.json", document)
+        replace_file(folder / "report.md", markdown)
         # Last, because only the page needs a package that may be missing.
-        replace_file(folder / "report.html", views.page())
+        replace_file(folder / "report.html", page())
     files = [str(folder / f"report.{kind}") for kind in ("html", "md", "json")]
     if json_output:
-        print_document("report", {"files": files, **views.document})
+        print_document("report", {"files": files, **document})
     else:
         console.result(*files)
 
 
-class _Views(NamedTuple):
-    """The JSON, the Markdown and the page of one run."""
-
-    document: dict[str, Any]
-    markdown: str
-    page: Callable[[], str]
-
-
-def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> _Views:
+def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> Views:
     from metaadapter.bench.report.evaluation_markdown import markdown
     from metaadapter.bench.report.evaluation_page import page
     from metaadapter.bench.report.evaluation_run import EvaluationRun
@@ -84,14 +79,14 @@ def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> _View
             "which their paths begin with --pictures FOLDER"
         )
     document = {"schema": "metaadapter.report/2", **result.to_dict()}
-    return _Views(document, markdown(result), lambda: page(result, jpegs))
+    return document, markdown(result), lambda: page(result, jpegs)
 
 
-def _read_continual(run: Path, _pictures: list[Path], _console: Console) -> _Views:
+def _read_continual(run: Path, _pictures: list[Path], _console: Console) -> Views:
     from metaadapter.bench.sequences.findings import find_continual
     from metaadapter.bench.sequences.markdown import continual_markdown
     from metaadapter.bench.sequences.page import continual_page
 
     result = find_continual(run)
     document = {"schema": "metaadapter.continual_report/1", **result.to_dict()}
-    return _Views(document, continual_markdown(result), lambda: continual_page(result))
+    return document, continual_markdown(result), lambda: continual_page(result)

@@ -31,7 +31,6 @@ class Formula(NamedTuple):
     """The function of a peer from a support and learned weights to adapters."""
 
     learned: type[Any]
-    """The dataclass of the learned weights."""
     fit: Callable[[Support, Any], AdapterWeights]
 
 
@@ -48,11 +47,8 @@ class MetaPeer:
     """A formula with its learned weights, which is a `Peer`."""
 
     name: str
-    """The key of the formula in `META_PEERS`."""
     width: int
-    """The width of the features."""
     encoders: frozenset[str]
-    """The encoders whose features it was trained on."""
     learned: Mapping[str, Tensor]
 
     def __call__(self, support: Support) -> AdapterWeights:

@@ -29,7 +29,6 @@ class AnsweredQueries:
     """The queries of T tasks, and the answers of a method."""
 
     rows_TQD: Float[Tensor, "T Q D"]
-    """Unit rows of the pictures."""
     logits_TQN: Float[Tensor, "T Q N"]
     """The method's logits; −∞ for a class that is ruled out."""
     support: Support

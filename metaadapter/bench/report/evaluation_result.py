@@ -31,11 +31,9 @@ class Strangers:
     """The part of a report on strangers; the figures are in `EvaluationResult.quality`."""
 
     told: str
-    """A description of the strangers, and of the scores that recognize them."""
     methods: tuple[str, ...]
     """In the order of the configuration, also those that share the answers of another method."""
     metrics: tuple[str, ...]
-    """The names of the metrics that were measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,6 @@ class EvaluationResult:
     boxes: tuple[Box, ...]
     intervals: str
     strangers: Strangers | None
-    """None if the tasks had no strangers."""
     pool: str
     """A note on the pools of unlabelled pictures; "" without pools."""
     pool_gain: tuple[PoolGain, ...]

@@ -43,15 +43,12 @@ class EvaluationRun:
     differences: pd.DataFrame
     """Each method less the reference."""
     ranks: Mapping[str, Ranks]
-    """By part."""
     tables: Mapping[str, pd.DataFrame]
     """Tidy rows of `bins`, and of `rows` if tasks have pools; of `classes`, `confusion` and
     `mistakes`, the rows of the reference and of zero-shot with the most shots."""
     boxes: tuple[Box, ...]
     intervals: str
-    """A sentence on the coverage of the intervals."""
     sets: Mapping[str, Row]
-    """Pictures, classes and encoder, by name."""
     versions: Mapping[str, str]
 
     @classmethod

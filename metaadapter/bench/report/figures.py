@@ -28,7 +28,6 @@ class MethodStyle:
     """The colour and the shape of a method."""
 
     variable: str
-    """The variable of the page that holds the colour."""
     marker: str | None
     """None for a method without points."""
     dashed: bool = False

@@ -25,7 +25,6 @@ class SetErrors:
 
     name: str
     facts: Row
-    """Pictures, classes and encoder."""
     names: Mapping[str, str]
     """Label → readable name, or the label if another class has the same name."""
     classes: tuple[str, ...]

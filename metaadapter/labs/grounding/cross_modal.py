@@ -23,7 +23,6 @@ class CrossModalConfig:
 
     encoder: str
     digest: str
-    """The hash of the encoder's weights."""
     size: tuple[int, int]
     """Width and height in pixels of the whole pictures that the encoder reads."""
     dim: int

@@ -70,7 +70,6 @@ class PhraseGrounder:
     cross_modal: CrossModalAdapter | None
     """The cross-modal adapter that ships; `None` if it was trained with another encoder."""
     examples: ClassExamples | None
-    """The adapter's pictures of a class that the phrase names."""
     has_other_features: bool
     """True if the adapter's pictures are no examples: their encoder has adapters inside."""
 

@@ -38,7 +38,6 @@ class RankingTask:
     picture_rows: Float32[np.ndarray, "n width"]
     caption_rows: Float32[np.ndarray, "m width"]
     n_of_pairs: int
-    """The number of pictures that are also among the pairs of the adapter."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,22 +76,20 @@ class RankingAdapter:
             pictures = encode_table(table, self.encoder, self.origin, progress)
         templates = self.pairs.config.templates
         texts = encode_captions(self.encoder, captions.texts, templates, progress)
+        # The looks over which rows are summed; only open_clip's texts are alike for all looks.
+        looks: dict[str, Any] = {}
+        if isinstance(self.encoder, FrozenEncoder):
+            looks = {"zoom": self.origin.zoom, "blocks": self.origin.blocks}
         adapter = fit_pairs(
             self.pairs.pictures,
             self.pairs.captions,
             more_pictures=pictures.blocks(progress) if together else (),
             more_captions=(texts,) if together else (),
-            **self._looks(),
+            **looks,
         )
         rows = scoring_rows(adapter, pictures, texts, together=together, progress=progress)
         n_of_pairs = len({*pictures.sha256} & {*self.pairs.picture_hashes})
         return RankingTask(pictures, *rows, n_of_pairs)
-
-    def _looks(self) -> dict[str, Any]:
-        """The looks over which rows are summed; only open_clip's texts are alike for all looks."""
-        if not isinstance(self.encoder, FrozenEncoder):
-            return {}
-        return {"zoom": self.origin.zoom, "blocks": self.origin.blocks}
 
 
 def read_ranking_adapter(

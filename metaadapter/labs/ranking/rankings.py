@@ -81,7 +81,6 @@ class Rankings:
     of_pictures: Matches
     """The numbers of captions for each picture."""
     of_captions: Matches
-    """The numbers of pictures for each caption."""
 
 
 def rank(

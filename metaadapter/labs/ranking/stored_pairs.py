@@ -48,18 +48,10 @@ class PairsConfig(BaseModel):
     kind: Literal["caption-adapter"] = "caption-adapter"
     library_version: str = Field(default_factory=lambda: version("metaadapter"))
     width: Annotated[int, Field(gt=0)]
-    """Feature width of the encoder."""
     captions: Annotated[list[str], Field(min_length=1)]
-    """The caption of each pair."""
     templates: Annotated[list[str], Field(min_length=1)] = ["{}"]
     """The templates that captions are put into before they are encoded, in pairs and later."""
     origin: StoredOrigin = Origin()
-    """The encoder of pictures and captions."""
-
-
-def pairs_card(config: PairsConfig, old: bytes = b"") -> bytes:
-    """Return the card of an adapter of captions; the author's words in the `old` one stay."""
-    return renew_card(old, _HEAD, _facts(config))
 
 
 def _facts(config: PairsConfig) -> str:
@@ -118,7 +110,9 @@ def store_pairs(path: Path, stored: StoredPairs) -> None:
     hashes = json_text(sorted(stored.picture_hashes))
     contents = {WEIGHTS_FILE: tensor_bytes(tensors, picture_hashes=hashes)}
     facts = {"schema": CAPTION_SCHEMA, **stored.config.model_dump(mode="json")}
-    write_adapter_files(path, facts, contents, lambda old: pairs_card(stored.config, old))
+    write_adapter_files(
+        path, facts, contents, lambda old: renew_card(old, _HEAD, _facts(stored.config))
+    )
 
 
 def load_pairs(adapter: Path) -> StoredPairs:

@@ -1,12 +1,16 @@
-"""An image tower with new adapters in its later blocks, for training."""
+"""An image tower with new adapters in its later blocks, and a cache of the blocks before them.
+
+Training changes only the later blocks, so that a step does not compute the earlier ones again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import final
+from typing import Any, final
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from metaadapter.errors import UsageError
@@ -14,8 +18,10 @@ from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.fingerprint import probe_picture
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.inside import insert_inside, inside_tensors
-from metaadapter.features.towers.places import find_places
-from metaadapter.labs.tuning.cached_blocks import CachedBlocks
+from metaadapter.features.towers.places import Place, find_places
+
+# Half precision rounds a map no more than a feature store rounds a feature.
+CACHED_AS = torch.float16
 
 
 @final
@@ -77,3 +83,112 @@ class AdaptedTower:
     def _restore(self, tensors: Sequence[Tensor]) -> None:
         for parameter, tensor in zip(self.parameters, tensors, strict=True):
             parameter.copy_(tensor)
+
+
+@final
+class CachedBlocks:
+    """The outputs of the first blocks for many looks, and the tower that continues from them.
+
+    Only outputs that later parts read are cached: that of the last of the first blocks, and those
+    that features are made of. The other first blocks never run again. Use `tower`, the image tower
+    of `network` in evaluation mode and float32, only through this object from now on. The additions
+    of hooks to the outputs of the first blocks are not cached, but computed in each step.
+    """
+
+    def __init__(
+        self,
+        tower: nn.Module,
+        network: nn.Module,
+        first_blocks: Sequence[Place],
+        probe: Float[Tensor, "1 3 height width"],
+        n_looks: int,
+    ) -> None:
+        self._tower, self._n_filled = tower, 0
+        self._blank = torch.zeros_like(probe)
+        blocks = {place.name: _Replayed(network, place) for place in first_blocks}
+        self._blocks = list(blocks.values())
+        self._needed = self._find_needed(probe)
+        self._cached = [
+            torch.empty(n_looks, *block.shape, dtype=CACHED_AS) for block in self._needed
+        ]
+
+    def __len__(self) -> int:
+        """The number of cached looks."""
+        return self._n_filled
+
+    @torch.no_grad()
+    def add(self, pixels: Float[Tensor, "n 3 height width"]) -> None:
+        """Run the first blocks for preprocessed looks, which get the next numbers."""
+        places = slice(self._n_filled, self._n_filled + len(pixels))
+        self._run(pixels)
+        for cached, block in zip(self._cached, self._needed, strict=True):
+            cached[places] = block.take_output().to("cpu", CACHED_AS)
+        self._n_filled = places.stop
+
+    def features(self, looks: Int[Tensor, " n"]) -> Float[Tensor, "n width"]:
+        """The features of the looks with these numbers; differentiable in the later blocks."""
+        for block in self._blocks:
+            block.replay = self._blank.new_zeros(1).expand(len(looks), *block.shape)
+        for block, cached in zip(self._needed, self._cached, strict=True):
+            block.replay = cached[looks].to(self._blank)
+        features: Tensor = self._tower(self._blank.expand(len(looks), -1, -1, -1))
+        return features
+
+    def _run(self, pixels: Tensor) -> None:
+        """Run the first blocks, which record their outputs, and nothing after them."""
+        for block in self._blocks:
+            block.replay = None
+        self._blocks[-1].is_end = True
+        try:
+            self._tower(pixels.to(self._blank, memory_format=torch.channels_last))
+        except _EndReached:
+            pass
+        finally:
+            self._blocks[-1].is_end = False
+
+    @torch.no_grad()
+    def _find_needed(self, probe: Tensor) -> list[_Replayed]:
+        """The blocks whose output is read by other parts than the first blocks."""
+        self._run(probe)
+        outputs = [block.take_output().to(CACHED_AS).to(probe) for block in self._blocks]
+
+        def reaches_features(block: _Replayed) -> bool:
+            for other, output in zip(self._blocks, outputs, strict=True):
+                other.replay = output
+            block.replay = torch.full_like(outputs[self._blocks.index(block)], torch.nan)
+            return bool(self._tower(self._blank).isnan().any())
+
+        return [block for block in self._blocks if reaches_features(block)]
+
+
+class _EndReached(Exception):
+    """The last of the first blocks has run."""
+
+
+class _Replayed:
+    """A block that replays an output, or records its own; the first axis is that of pictures."""
+
+    def __init__(self, network: nn.Module, place: Place) -> None:
+        self.shape, self._batch_first = place.shape, place.batch_first
+        self.replay: Tensor | None = None
+        self.is_end = False
+        self._output: Tensor | None = None
+        block: Any = network.get_submodule(place.name)
+        compute = block.forward
+
+        def forward(*args: Any, **kwargs: Any) -> Tensor:
+            if self.replay is None:
+                self._output = compute(*args, **kwargs)
+                if self.is_end:
+                    raise _EndReached
+                return self._output
+            return self.replay if self._batch_first else self.replay.transpose(0, 1)
+
+        block.forward = forward
+
+    def take_output(self) -> Tensor:
+        """Return the recorded output, and forget it."""
+        output, self._output = self._output, None
+        if output is None:
+            raise RuntimeError("a block before the adapted ones did not run")
+        return output if self._batch_first else output.transpose(0, 1)

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from metaadapter.labs.tuning.tuning_task import IN_NONE, TuningTask, folds
+from metaadapter.labs.tuning.tuning_task import IN_NONE, LeftOutHeads, TuningTask, folds
 
 N_FOLDS = 4
 BATCH = 32
@@ -27,7 +27,6 @@ class StepSettings:
     n_steps: int
     """The learning rate rises at first, then falls along a cosine to the last step."""
     seed: int
-    """The seed of the batches and looks."""
     lr: float = 1e-3
     weight_decay: float = 0.05
 
@@ -40,9 +39,8 @@ def take_steps(
 ) -> Iterator[int]:
     """Train parameters of the tower that encodes the pictures, and yield the number of each step.
 
-    The loss of a look at a picture is its cross-entropy by an adapter that the generator predicts
-    from the pictures of other folds. An adapter that is predicted from the picture itself would
-    have memorized it, and the tower would learn nothing.
+    The loss of a picture is its cross-entropy by an adapter predicted from the other folds: one
+    predicted from the picture itself would have memorized it, and would teach nothing.
     """
     looks, labels = task.looks, task.labels_n
     fold = torch.full_like(labels, IN_NONE)
@@ -53,11 +51,11 @@ def take_steps(
     draw = torch.Generator().manual_seed(settings.seed)
     optimizer = torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(settings.n_steps))
-    heads = task.left_out_heads(task.rows_before, fold)
+    heads = LeftOutHeads.predict(task.generator, task.support, task.rows_before, fold)
     waiting = queries[:0]
     for step in range(settings.n_steps):
         if step and step % STEPS_PER_PREDICTION == 0:
-            heads = task.left_out_heads(looks.rows(), fold)
+            heads = LeftOutHeads.predict(task.generator, task.support, looks.rows(), fold)
         while len(waiting) < min(BATCH, len(queries)):
             order = torch.randperm(len(queries), generator=draw)
             waiting = torch.cat([waiting, queries[order]])

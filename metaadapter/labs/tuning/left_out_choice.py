@@ -17,7 +17,7 @@ from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.features.towers.config import Calibration
 from metaadapter.labs.tuning.adapted_tower import AdaptedTower
 from metaadapter.labs.tuning.inside_steps import StepSettings, take_steps
-from metaadapter.labs.tuning.tuning_task import IN_ALL, TuningTask, folds
+from metaadapter.labs.tuning.tuning_task import IN_ALL, LeftOutHeads, TuningTask, folds
 
 # About forty pictures give no quantile beyond 0.95.
 N_QUANTILES = FRACTIONS.index(0.95) + 1
@@ -48,9 +48,8 @@ class LeftOutPart(NamedTuple):
 def calibrate(parts: Sequence[LeftOutPart], temperature: float) -> Calibration:
     """Compare the quantiles that adapters predict with those of left-out pictures.
 
-    The tower was trained on the pictures from which an adapter is predicted, so that they look more
-    typical of their classes than new pictures. Thresholds are corrected only if too few pictures
-    would pass as known, and sets only if they would be too small.
+    The tower was trained on the pictures of the support, which look more typical than new ones.
+    Thresholds are only lowered, and sets only enlarged.
     """
     heads, known, own = [], [], []
     for part in parts:
@@ -83,22 +82,18 @@ class LeftOutChoice:
     """The accuracy of left-out pictures by strength: 0 is without adapters, 1 as trained."""
 
     strength: float
-    """The best strength."""
     calibration: Calibration
     """The calibration of the adapter predicted at this strength; none at strength 0."""
     n_pictures: int
-    """The number of pictures that were left out."""
     accuracies: dict[float, float]
-    """Strength → the fraction of pictures that are predicted correctly."""
     log_losses: dict[float, float]
     """Strength → the mean negative log-probability of the classes, at the best temperature."""
 
 
 def left_out_parts(labels: Int[Tensor, " n"]) -> list[Int[Tensor, " left"]]:
-    """Quarters of the pictures of each class, as many as it takes to leave out `ENOUGH` pictures.
+    """Quarters of the pictures of each class, as many as leave out `ENOUGH` pictures.
 
-    There are none if no class has three pictures: the loss of a picture is by an adapter from other
-    pictures of its class, so that a class with one remaining picture teaches nothing.
+    There are none if no class has three pictures: a class with one remaining teaches nothing.
     """
     if int(labels.bincount().max()) < 3:
         return []
@@ -117,9 +112,8 @@ def choose_strength(
 ) -> LeftOutChoice:
     """Train without each part of the pictures, and choose the strength that suits those parts.
 
-    With fewer pictures, proportionally fewer steps are taken. The tower's adapters end in their
-    initial state. After each step `report` is called with the work done, in steps of `settings` for
-    each part.
+    With fewer pictures, proportionally fewer steps are taken; `report` counts steps of `settings`.
+    The tower's adapters end in their initial state.
     """
     answers: dict[float, list[LeftOutPart]] = {strength: [] for strength in STRENGTHS}
     for number, left in enumerate(parts):
@@ -128,7 +122,7 @@ def choose_strength(
         learned = (fold == IN_ALL).nonzero()[:, 0]
 
         def answer(rows: Tensor, left: Tensor = left, fold: Tensor = fold) -> LeftOutPart:
-            weights = task.left_out_heads(rows, fold).weights.task(0)
+            weights = LeftOutHeads.predict(task.generator, task.support, rows, fold).weights.task(0)
             return LeftOutPart(weights, rows[left], task.labels_n[left])
 
         answers[0.0].append(answer(task.rows_before))

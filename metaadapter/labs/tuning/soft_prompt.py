@@ -66,7 +66,6 @@ class LeftOutClasses:
     """The accuracy of left-out classes by their names alone, with a prompt learned without them."""
 
     n_pictures: int
-    """The number of pictures of left-out classes."""
     accuracies: dict[int, float]
     """Number of steps → the fraction predicted correctly among classes left out together."""
     log_losses: dict[int, float]

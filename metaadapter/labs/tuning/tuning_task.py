@@ -19,7 +19,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.towers.config import InsideConfig, PromptConfig
 from metaadapter.features.views import join_looks, view_pixels
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.labs.tuning.cached_blocks import CachedBlocks
+from metaadapter.labs.tuning.adapted_tower import CachedBlocks
 
 LOOKS_AT_ONCE = 32
 
@@ -36,7 +36,6 @@ class PictureLooks:
 
     cache: CachedBlocks
     numbers_nVL: Int[Tensor, "n V L"]
-    """The number of each look in the cache."""
 
     @torch.no_grad()
     def rows(self) -> Float[Tensor, "n D"]:
@@ -150,25 +149,17 @@ class TuningTask:
         """Unit rows of the pictures before any training."""
         return self.support.labelled_rows()[0]
 
-    def left_out_heads(self, rows: Float[Tensor, "n D"], fold: Int[Tensor, " n"]) -> LeftOutHeads:
-        """`LeftOutHeads.predict` for this task."""
-        return LeftOutHeads.predict(self.generator, self.support, rows, fold)
-
 
 @dataclass(frozen=True)
 class Tuned(Generic[Config, LeftOut]):
     """Trained tensors, or none if they do not help what was left out of the training."""
 
     tensors: dict[str, Tensor]
-    """The trained tensors by name; empty if the encoder stays as it is."""
     config: Config | None
-    """Their part of the adapter's configuration; `None` without tensors."""
     left_out: LeftOut | None
     """The figures of left-out pictures or classes; `None` if none were left out."""
     n_trained: int
-    """The count of trained numbers, kept or not."""
     seconds: float
-    """The time of the training."""
 
     @property
     def n_steps(self) -> int:

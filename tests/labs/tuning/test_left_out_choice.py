@@ -1,13 +1,29 @@
+"""The choice of strength and the calibration by left-out pictures."""
+
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from torch.nn.functional import normalize
 
-from metaadapter.labs.tuning.left_out_choice import choose, left_out_parts
+from metaadapter.adapter.known import (
+    calibrated,
+    known_probabilities,
+    known_threshold,
+    prediction_sets,
+)
+from metaadapter.adapter.support import Support
+from metaadapter.generator.pretrained import load_generator
+from metaadapter.labs.tuning.left_out_choice import LeftOutPart, calibrate, choose, left_out_parts
+from metaadapter.workflow.fitting import predict_adapter
 
 LABELS = torch.tensor([0, 1, 0, 1])
+
+N_WAY, N_SHOT = 5, 16
 
 
 def said(*probabilities):
@@ -76,3 +92,79 @@ def test_a_quarter_has_pictures_of_each_class_that_has_two():
     labels = torch.tensor([0, 1, 1, 2, 2, 2, 2, 2])
     asked = [labels[each].tolist() for each in left_out_parts(labels)]
     assert asked == [[1, 2, 2], [1, 2], [2], [2]]
+
+
+def drawn(n_shot, spread, seed):
+    """Pictures of classes of a known spread, class by class."""
+    means = normalize(torch.randn(N_WAY, 64, generator=torch.Generator().manual_seed(0)), dim=-1)
+    noise = torch.randn(N_WAY, n_shot, 64, generator=torch.Generator().manual_seed(seed))
+    return normalize(means[:, None] + spread * noise, dim=-1)
+
+
+def adapter_of_typical_pictures():
+    """It was predicted from pictures that are closer to their classes than all others."""
+    return predict_adapter(
+        load_generator("default"), Support.of_tasks(drawn(N_SHOT, 0.08, 1)[None])
+    )
+
+
+def left_out(weights, spread):
+    rows = drawn(8, spread, 2).flatten(0, 1).double()
+    return LeftOutPart(weights, rows, torch.arange(N_WAY).repeat_interleave(8))
+
+
+def test_thresholds_are_lowered_to_what_left_out_pictures_reach():
+    weights = adapter_of_typical_pictures()
+    new = drawn(200, 0.4, 3).flatten(0, 1).double()
+    labels = torch.arange(N_WAY).repeat_interleave(200)
+
+    result = calibrate([left_out(weights, 0.4)], 1.0)
+
+    def kept(adapter):
+        passed = known_probabilities(new, adapter) >= known_threshold(adapter)
+        shares = LeftOutPart(adapter, new, labels).logits.softmax(-1)
+        held = prediction_sets(shares, adapter, 0.95)[torch.arange(len(labels)), labels]
+        return float(passed.double().mean()), float(held.double().mean())
+
+    (passed, held), (passed_before, held_before) = kept(calibrated(weights, result)), kept(weights)
+    assert passed_before < 0.8
+    assert passed > 0.88
+    assert held_before < 0.9 < held
+
+
+def test_thresholds_that_pass_enough_stay():
+    weights = adapter_of_typical_pictures()
+    result = calibrate([left_out(weights, 0.02)], 1.0)
+    assert (result.known_shift, result.own_scale) == (0.0, 1.0)
+
+
+def test_shift_and_scale_are_those_of_quantiles_by_hand():
+    weights = adapter_of_typical_pictures()
+    parts = [left_out(weights, 0.2), left_out(weights.tempered(0.9), 0.25)]
+
+    result = calibrate(parts, 1.25)
+
+    known, own = [], []
+    for part in parts:
+        cool = part.weights.tempered(1.25)
+        probability = known_probabilities(part.rows, cool).numpy()
+        known.extend(np.log(probability / (1 - probability)))
+        shares = (part.logits / 1.25).softmax(-1).numpy()
+        own.extend(np.log(shares[np.arange(len(part.labels)), part.labels]))
+    levels = (0.5, 0.25, 0.1, 0.05)
+    predicted = weights.known_quantiles[:4].numpy()
+    np.testing.assert_allclose(
+        result.known_shift, np.mean(np.quantile(known, levels) - predicted), rtol=1e-5
+    )
+    expected = np.quantile(own, levels).sum() / weights.own_quantiles[:4].numpy().sum()
+    np.testing.assert_allclose(result.own_scale, max(1.0, expected), rtol=1e-5)
+    assert result.temperature == 1.25
+
+
+def test_an_adapter_without_such_a_head_keeps_its_temperature_alone():
+    names = ("likeness", "likeness_bias", "known")
+    names += ("known_quantiles", "own_quantiles", "reject_threshold")
+    weights = replace(adapter_of_typical_pictures(), **dict.fromkeys(names))
+    result = calibrate([left_out(weights, 0.2)], 1.5)
+    assert (result.temperature, result.known_shift, result.own_scale) == (1.5, 0.0, 1.0)
+    assert calibrated(weights, result).known_head is None

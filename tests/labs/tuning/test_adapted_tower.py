@@ -6,8 +6,8 @@ import torch
 from metaadapter.features.fingerprint import probe_picture
 from metaadapter.features.towers.bottleneck import insert_bottlenecks
 from metaadapter.features.towers.places import find_places
-from metaadapter.labs.tuning import cached_blocks
-from metaadapter.labs.tuning.cached_blocks import CachedBlocks
+from metaadapter.labs.tuning import adapted_tower
+from metaadapter.labs.tuning.adapted_tower import CachedBlocks
 
 BLOCKS = {"blocks": ("joint", "stages")}
 
@@ -43,7 +43,7 @@ def looks(make_encoder):
 def test_cached_looks_have_the_features_that_the_whole_tower_gives(
     make_encoder, monkeypatch, looks, kind, blocks
 ):
-    monkeypatch.setattr(cached_blocks, "CACHED_AS", torch.float32)
+    monkeypatch.setattr(adapted_tower, "CACHED_AS", torch.float32)
     encoder = make_encoder(kind, **blocks)
     looks = looks[..., :32, :32] if kind == "vit" else looks
     cache = cache_of(encoder, 1)
