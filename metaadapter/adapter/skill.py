@@ -22,8 +22,8 @@ from metaadapter.adapter.layout import (
 )
 from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.stored import StoredAdapter, file_contents, signature_of_file, tensor_bytes
-from metaadapter.data.proof import Proof, read_document, sealed
-from metaadapter.data.stored_zip import StoredZip, zip_bytes
+from metaadapter.data.proof import read_document, sealed
+from metaadapter.data.stored_zip import zip_bytes
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import MetaAdapterError
 
@@ -65,10 +65,14 @@ def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
     """Check each file in a skill file; yields its path and the error, "" without one."""
     try:
         place = open_skill(skill)
-        proof = _proof(skill, place)
+        if is_caption_adapter(skill, place):
+            _, proof = read_document(skill / CONFIG_FILE, CAPTION_SCHEMA, REMEDY, source=place)
+        else:
+            _, proof = read_config(skill, place)
     except MetaAdapterError as error:
         yield skill, str(error)
         return
+    assert proof is not None  # only documents of earlier versions come without a proof
     for name in place.sizes:
         fault = ""
         # The configuration was proved as it was read; the card has a CRC-32 alone.
@@ -80,12 +84,3 @@ def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
         yield skill / name, fault
     for name in sorted(set(proof.files) - set(place.sizes)):
         yield skill / name, f"{name} is missing from {skill}"
-
-
-def _proof(skill: Path, place: StoredZip) -> Proof:
-    if not is_caption_adapter(skill, place):
-        return read_config(skill, place)[1]
-    _, proof = read_document(skill / CONFIG_FILE, CAPTION_SCHEMA, REMEDY, source=place)
-    if proof is None:
-        raise AssertionError("only documents of earlier versions come without a proof")
-    return proof

@@ -64,36 +64,25 @@ def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
     share_TP = energy_TP / energy_TP.sum(-1, keepdim=True).clamp(min=TINY)
     part = _by_block(support)
     cosines = Cosines.of_support(part)
-    means_XNN = cosines.classes_3TNN[1]
-    means_PTNN = means_XNN.reshape(n_blocks, n_tasks, *means_XNN.shape[1:])
+    _, means, cross = cosines.classes_3TNN
+    means_PTNN = means.reshape(n_blocks, n_tasks, *means.shape[1:])
+    # The cosines of the means in the other blocks.
     others = (means_PTNN.mean(0) - means_PTNN / n_blocks).flatten(0, 1)
-    spread_TP = _relative_spread(support)
-    scalars = {
-        # Its share of the spread of the pictures, over an equal share.
-        "log_share": (share_TP * n_blocks).clamp(min=LEAST_SHARE).log().mT.flatten(),
-        # The spread of the pictures in it, over its length.
-        "log_spread": 0.25 * spread_TP.clamp(min=ROUNDING).log().mT.flatten(),
-        **_scalars(part, cosines, others),
-    }
-    return stacked(scalars).reshape(n_blocks, n_tasks, -1).transpose(0, 1)
-
-
-def _scalars(
-    part: CanonicalSupport, cosines: Cosines, others_TNN: Tensor
-) -> dict[str, Float[Tensor, " T"]]:
-    """Return scalars of supports of one block; `others_TNN` are means' cosines in the others."""
     dtype = part.shots_TNKD.dtype
     shots = shot_scalars(part, cosines)
     own_TNK, rival_TNK = shots["own_mean"], shots["rival_mean"]
     several_TNK = part.shot_mask_TNK & (part.n_shot_TN > 1)[..., None]
     n_way_T = (part.text_mask_TN | part.image_mask_TN).sum(-1)
     log_way_T = n_way_T.clamp(min=2).to(dtype).log()
-    _, means, cross = cosines.classes_3TNN
     named = ClassPairs((part.text_mask_TN & part.image_mask_TN).to(dtype))
     pictured = ClassPairs(part.image_mask_TN.to(dtype))
-    here, elsewhere = pictured.centred(means), pictured.centred(others_TNN)
+    here, elsewhere = pictured.centred(means), pictured.centred(others)
     both = (pictured.others(here.square()) * pictured.others(elsewhere.square())).sqrt()
-    return {
+    scalars = {
+        # Its share of the spread of the pictures, over an equal share.
+        "log_share": (share_TP * n_blocks).clamp(min=LEAST_SHARE).log().mT.flatten(),
+        # The spread of the pictures in it, over its length.
+        "log_spread": 0.25 * _relative_spread(support).clamp(min=ROUNDING).log().mT.flatten(),
         # Over the pictures of classes with several.
         "margin": 2 * _mean(own_TNK - rival_TNK, several_TNK),
         "nearest_mean_accuracy": log_way_T * _mean((own_TNK > rival_TNK).to(dtype), several_TNK),
@@ -105,6 +94,7 @@ def _scalars(
         "likeness_correlation": pictured.others(here * elsewhere) / (both + TINY),
         "log_mean_directions": participation_ratio(part.means_TND).clamp(min=1).log(),
     }
+    return stacked(scalars).reshape(n_blocks, n_tasks, -1).transpose(0, 1)
 
 
 def _by_block(support: CanonicalSupport) -> CanonicalSupport:

@@ -136,6 +136,10 @@ class Heads(nn.Module):
         class_noise, class_trust, class_bias = (self.classes(tokens_TNH) * present_TN1).unbind(-1)
         shot_noise = self.shots(relations.shots_TNKS)[..., 0]
         pairs = self._pairs(tokens_TNH, edges_TNNE, present_TN1) / n_way_T1[..., None, None].sqrt()
+        log_block_TP = None
+        if blocks_TPS is not None:
+            task_TPH = task_TH[:, None].expand(-1, blocks_TPS.shape[1], -1)
+            log_block_TP = bounded(self.blocks(torch.cat([task_TPH, blocks_TPS], -1))[..., 0])
         return Corrections(
             log_scale_T=bounded(scale),
             log_noise_TNK=bounded(noise[:, None, None] + class_noise[..., None] + shot_noise),
@@ -149,14 +153,8 @@ class Heads(nn.Module):
             down_bias_TR=self.down_bias(task_TH),
             up_TRB=torch.cat((self.up(tokens_TNH) * present_TN1).mT.chunk(2, 1), -1)
             / n_way_T1[..., None],
-            log_block_TP=None if blocks_TPS is None else self._blocks(task_TH, blocks_TPS),
+            log_block_TP=log_block_TP,
         )
-
-    def _blocks(
-        self, task_TH: Float[Tensor, "T H"], blocks_TPS: Float[Tensor, "T P S"]
-    ) -> Float[Tensor, "T P"]:
-        task_TPH = task_TH[:, None].expand(-1, blocks_TPS.shape[1], -1)
-        return bounded(self.blocks(torch.cat([task_TPH, blocks_TPS], -1))[..., 0])
 
     def _pairs(self, tokens_TNH: Tensor, edges_TNNE: Tensor, present_TN1: Tensor) -> Tensor:
         """Return (T, N, N, 2) coefficients: bilinear in the tokens plus linear in the edge."""

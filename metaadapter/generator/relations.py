@@ -82,26 +82,20 @@ def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tenso
     own_text = torch.where(own, to_text, 0).sum(-1)
     rival_text = _largest(to_text, support.text_mask_TN[:, None, None] & ~own)
     length_TNK = support.shots_TNKD.norm(dim=-1)
-    sum_TN = support.means_TND.norm(dim=-1) * support.n_shot_TN
-    own_sum_TNK = torch.where(own, to_mean, 0).sum(-1) * sum_TN[..., None]
+    sum_TN1 = (support.means_TND.norm(dim=-1) * support.n_shot_TN)[..., None]
+    along_TNK = torch.where(own, to_mean, 0).sum(-1) * sum_TN1
+    # The squared length of the sum of the other pictures of its class.
+    square_TNK = sum_TN1.square() - 2 * length_TNK * along_TNK + length_TNK.square()
+    to_others_TNK = (along_TNK - length_TNK) / square_TNK.clamp(min=1e-12).sqrt()
     return {
         "length": length_TNK,
         # To the mean of the other pictures of its class; 0 if it is alone.
-        "own_mean": _to_others(length_TNK, own_sum_TNK, sum_TN[..., None]) * (n_shot > 1),
+        "own_mean": to_others_TNK * (n_shot > 1),
         "own_text": own_text,
         "rival_mean": _largest(to_mean, support.image_mask_TN[:, None, None] & ~own),
         "rival_text": rival_text,
         "text_margin": own_text - rival_text,
     }
-
-
-def _to_others(length: Tensor, along: Tensor, total: Tensor) -> Tensor:
-    """Return the cosine of a picture with the sum of the other pictures of its class.
-
-    The arguments are the picture's length, the class sum along it, and the length of that sum.
-    """
-    square = total.square() - 2 * length * along + length.square()
-    return (along - length) / square.clamp(min=1e-12).sqrt()
 
 
 def _pair_scalars(cosines: Cosines) -> dict[str, Tensor]:

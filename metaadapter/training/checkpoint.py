@@ -46,12 +46,7 @@ class Checkpoint:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint onto the CPU.
-
-    Raises:
-        DataError: The file is missing or damaged.
-        IncompatibleArtifact: It is not a training checkpoint of this version.
-    """
+    """Read a checkpoint onto the CPU; `DataError` or `IncompatibleArtifact` says what is wrong."""
     try:
         content = regular(path).read_bytes()
         flat: dict[str, Tensor] = dict(sorted(load(content).items()))

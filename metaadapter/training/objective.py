@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -79,7 +78,12 @@ def objective(
     for name, loss in (own or {}).items():
         with own_code_errors("loss term", name):
             term = loss(episodes, predicted, generator)
-        terms[name] = _require_scalar(name, term)
+        if not (isinstance(term, Tensor) and term.ndim == 0):
+            raise UsageError(
+                f"the loss term {name} must be a tensor without axes, such as a mean, got "
+                f"{tuple(term.shape) if isinstance(term, Tensor) else repr(term)}"
+            )
+        terms[name] = term
     return terms | of_parts
 
 
@@ -94,12 +98,3 @@ def own_code_errors(kind: str, name: str | None) -> Iterator[None]:
         if name is None or is_shortage(error):
             raise
         raise UsageError(f"the {kind} {name} failed: {explain(error)}") from error
-
-
-def _require_scalar(name: str, term: Any) -> Float[Tensor, ""]:
-    if not (isinstance(term, Tensor) and term.ndim == 0):
-        raise UsageError(
-            f"the loss term {name} must be a tensor without axes, such as a mean, got "
-            f"{tuple(term.shape) if isinstance(term, Tensor) else repr(term)}"
-        )
-    return term
