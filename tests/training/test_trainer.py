@@ -7,6 +7,7 @@ import torch
 
 from metaadapter.errors import DataError
 from metaadapter.training import trainer as trainer_module
+from metaadapter.training.trainer import stream
 from metaadapter.training.training_data import load_training_data
 
 LONGER = ("optim.steps=40", "validate.tasks=30", "validate.every=40")
@@ -193,3 +194,21 @@ def test_means__term_of_some_draws__is_the_mean_over_those():
     draws = [{"query": 1.0}, {"query": 2.0, "views": 4.0}]
 
     assert trainer_module._means(draws) == {"query": 1.5, "views": 4.0}
+
+
+def draws(seed, name):
+    return torch.rand(4, generator=stream(seed, name))
+
+
+def test_stream__seed_and_name__decide_the_draws():
+    assert torch.equal(draws(0, "episodes"), draws(0, "episodes"))
+    assert not torch.equal(draws(0, "episodes"), draws(0, "perturb"))
+    assert not torch.equal(draws(0, "episodes"), draws(1, "episodes"))
+
+
+def test_stream__caller__keeps_its_own_random_state():
+    before = torch.get_rng_state()
+
+    draws(0, "episodes")
+
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
@@ -9,9 +10,10 @@ import torch
 from episodes import EpisodeError, gather, nested_draws, synthetic_source
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
+from metaadapter.data.output_folder import open_after
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.config import ValidateConfig
-from metaadapter.training.validation import Validation
+from metaadapter.training.validation import Moment, Validation
 from metaadapter.training.validator import Validator
 
 CONFIG = ValidateConfig(tasks=13, shots=(1, 3))
@@ -104,3 +106,32 @@ def test_validation__through_json__is_the_same():
     validation = Validation(3, TABLES, {"classes": {"a": {1: 0.5, 16: 0.1}}, "domains": {}})
 
     assert Validation.from_dict(json.loads(json.dumps(validation.to_dict()))) == validation
+
+
+def test_log_line__figures_that_are_not_finite__are_null():
+    moment = Moment(2, None, {"query": float("nan")}, lr=0.1, grad_norm=float("inf"))
+
+    line = moment.log_line(seconds=1.5)
+
+    assert line.endswith(b"\n")
+    assert json.loads(line) == {
+        "step": 2,
+        "seconds": 1.5,
+        "loss": {"query": None},
+        "lr": 0.1,
+        "grad_norm": None,
+        "tasks_per_second": 0.0,
+        "n_skipped": 0,
+    }
+
+
+def test_run_log__opened_at_a_position__cuts_what_lies_beyond(tmp_path):
+    with open_after(tmp_path / "log.jsonl", 0) as log:
+        log.write(b"first\n")
+        position = log.tell()
+        log.write(b"second\n")
+
+    with open_after(tmp_path / "log.jsonl", position) as again:
+        again.write(b"third\n")
+
+    assert (tmp_path / "log.jsonl").read_bytes() == b"first\nthird\n"
