@@ -86,10 +86,7 @@ def with_towers(
     inside: InsideConfig | None,
     merge: bool = False,
 ) -> FrozenEncoder:
-    """Return a copy of an encoder that shares its weights and has these parts in its towers.
-
-    The base stays as it is. Raises `IncompatibleArtifact` if the parts do not fit it.
-    """
+    """Return a copy of an encoder that shares its weights and has these parts in its towers."""
 
     def change(network: nn.Module) -> None:
         if inside is not None:

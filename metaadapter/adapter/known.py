@@ -44,8 +44,7 @@ def known_logits(
 ) -> Float[Tensor, "*T n"]:
     """Return the logits of known, in a test with as many unknown pictures as known ones.
 
-    `logits` is what `classify` returns for these rows, if that is computed already. Raises
-    `UsageError` if the adapter has no known head.
+    `logits` is what `classify` returns for these rows, if that is computed already.
     """
     head = _head(weights)
     if logits is None:

@@ -39,10 +39,6 @@ def open_adapter(path: Path, *names: str) -> FileSource:
     """Open a folder or a skill file, of which these members are read, by default all but the card.
 
     Members that are read together belong to one version of a file that may be replaced meanwhile.
-
-    Raises:
-        DataError: A skill file is damaged, or cannot be read.
-        IncompatibleArtifact: The file is not a skill file.
     """
     if not path.is_file():
         return Folder(path)

@@ -16,11 +16,10 @@ SPREAD_FLOOR = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class CanonicalSupport:
-    """T tasks of N classes and K shots, centred and scaled.
+    """T tasks of N classes and K shots, centred and scaled by an affine map.
 
-    CLIP's pictures lie in one narrow cone and its texts in another. Subtracting the mean of each
-    modality and dividing by the root mean square distance from it removes both cones. The map is
-    affine, so a linear classifier of canonical rows is one of the encoder's own rows.
+    CLIP's pictures lie in one narrow cone and its texts in another; this removes both. A linear
+    classifier of canonical rows is one of the encoder's own rows.
     """
 
     raw: Support

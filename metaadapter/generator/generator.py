@@ -132,10 +132,7 @@ class Generator(AdapterGenerator):
 
 @dataclass(frozen=True, slots=True)
 class LeftOutPredictions:
-    """Predictions for the m labelled pictures of one task, in the order of `labelled_rows`.
-
-    Each picture is predicted as if it were not labelled.
-    """
+    """Predictions for the m `labelled_rows` of one task, each as if it were not labelled."""
 
     log_p: Float[Tensor, "m N"]
     """The log-probability of each class, −∞ for classes that are masked out."""

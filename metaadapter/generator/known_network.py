@@ -33,10 +33,9 @@ LARGEST = 20.0
 
 @final
 class KnownNetwork(nn.Module):
-    """Predicts the known head from a support alone.
+    """Predicts the known head: weights of a logistic regression on likeness and doubt, and quantiles.
 
-    The head has the weights of a logistic regression on likeness and doubt, which the network
-    corrects for the task, and quantiles, which start from the labelled pictures, each left out.
+    It corrects base weights, and the quantiles of the labelled pictures, each left out.
     """
 
     def __init__(self) -> None:

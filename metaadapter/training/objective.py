@@ -36,8 +36,8 @@ def objective(
 ) -> dict[str, Float[Tensor, ""]]:
     """Return the loss terms of a batch of tasks, unweighted, by name.
 
-    A term with weight 0, or that the tasks cannot give (views of a source with one view), is left
-    out. The queries are classified after `adapt`; `own` has the user's losses by name.
+    A term with weight 0, or that the tasks cannot give, is left out. The queries are classified
+    after `adapt`; `own` has the user's losses by name.
     """
     support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
     of_parts = pool_terms(generator, episodes, support, weights.of_pools)

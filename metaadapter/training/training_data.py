@@ -64,10 +64,9 @@ class TrainingData:
 
 
 def load_training_data(config: TrainConfig) -> TrainingData:
-    """Read all feature stores of a run.
+    """Read all feature stores of a run; `DataError` if training and validation overlap.
 
-    Raises `DataError` if a training source has a picture of a validation set, a held-out class or
-    the store of a held-out domain, or if any source has a reserved store or a picture of one.
+    Sources must not have a validation picture, a held-out class, or a held-out or reserved store.
     """
     root, data = Path(config.data.root), config.data
     load = partial(load_source, root=root, episodes=config.episodes)

@@ -40,8 +40,8 @@ CHUNK_TASKS = 10
 class Validator:
     """Measures generators on tasks that are drawn once, the same in every round.
 
-    A task with more shots has all pictures of the one with fewer, and the same queries. With
-    `strangers`, it measures how well known pictures are separated from unknown ones.
+    With more shots a task keeps the pictures and queries that it has with fewer. `strangers`
+    measures how well known pictures are separated from unknown ones.
     """
 
     def __init__(
