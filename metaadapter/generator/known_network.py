@@ -33,7 +33,7 @@ LARGEST = 20.0
 
 @final
 class KnownNetwork(nn.Module):
-    """Predicts the known head: weights of a logistic regression on likeness and doubt, and quantiles.
+    """Predicts the known head: a logistic regression on likeness and doubt, and quantiles.
 
     It corrects base weights, and the quantiles of the labelled pictures, each left out.
     """
