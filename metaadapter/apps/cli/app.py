@@ -24,11 +24,11 @@ from metaadapter.apps.cli.export import export
 from metaadapter.apps.cli.ground import ground
 from metaadapter.apps.cli.library import library
 from metaadapter.apps.cli.predict import predict
+from metaadapter.apps.cli.process import KINDS as KINDS_OF_SIGNALS
+from metaadapter.apps.cli.process import ending_code, hear_signals
 from metaadapter.apps.cli.rank import rank
 from metaadapter.apps.cli.report import report
 from metaadapter.apps.cli.serve import serve
-from metaadapter.apps.cli.signals import KINDS as KINDS_OF_SIGNALS
-from metaadapter.apps.cli.signals import ending_code, hear_signals
 from metaadapter.apps.cli.streams import lasting_streams, reader_left
 from metaadapter.apps.cli.study import study
 from metaadapter.apps.cli.train import train
@@ -62,17 +62,12 @@ app.add_typer(library)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program.
+    """Run the program with these arguments, or as a process that handles signals; the exit code.
 
-    Args:
-        argv: The arguments without the program's name; by default those of the process, which
-            then handles SIGINT (Ctrl-C), SIGTERM and SIGHUP.
-
-    Returns:
-        0 success · 1 unexpected error · 2 usage · 3 bad data or configuration, or the machine
-        refuses something · 4 incompatible artifact · 5 optional package missing · 130 interrupted ·
-        143 terminated · 129 hung up. Never 0 if a part of the result could not be written, unless
-        its reader has left, as `head` does.
+    0 success · 1 unexpected error · 2 usage · 3 bad data or configuration, or the machine refuses
+    something · 4 incompatible artifact · 5 optional package missing · 130 interrupted · 143
+    terminated · 129 hung up. Never 0 if a part of the result could not be written, unless its
+    reader has left, as `head` does.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     hear_signals(of_process=argv is None)

@@ -42,18 +42,9 @@ STAGES = {
 
 @final
 class Console:
-    r"""The output of one run of a command.
+    r"""The output of one run of a command; `quiet` prints neither notes nor progress.
 
     A line break within a line, which can only be part of a name, is printed as `\n`.
-
-    Args:
-        quiet: Print no notes and no progress; warnings stay.
-        json_output: The result is one JSON document, so print no progress either.
-
-    Attributes:
-        stdout: The stream of results.
-        stderr: The stream of everything else.
-        silent: Whether only the result and warnings are printed.
     """
 
     def __init__(self, *, quiet: bool = False, json_output: bool = False) -> None:
@@ -123,12 +114,7 @@ class Console:
     ) -> None:
         """Print rows on stdout: under titles on a terminal, tab-separated without titles elsewhere.
 
-        Args:
-            titles: The titles of the columns.
-            rows: One cell for each column; a float is printed with four decimals.
-            right: The titles of columns that are aligned to the right.
-            dim: Whether each row is dim on a terminal.
-            raw: Print names unchanged without a terminal.
+        A float has four decimals. `raw` prints names unchanged without a terminal.
         """
         if not self.stdout.is_terminal:
             _write_tsv(rows, raw=raw)
@@ -172,12 +158,7 @@ class Console:
     def counting(
         self, description: str, *, below_results: bool = False
     ) -> Iterator[Callable[[int, int], None]]:
-        """Show a bar with the work done and the time left, only on a terminal.
-
-        Args:
-            description: The name of the work.
-            below_results: Lines of the result are printed above the bar meanwhile.
-        """
+        """Show a bar with the work done and the time left, only on a terminal."""
         # Two consoles on one terminal would write into each other's lines.
         on_stdout = below_results and self.stdout.is_terminal
         with self._bar("{task.elapsed:.0f} s", self.stdout if on_stdout else self.stderr) as bar:

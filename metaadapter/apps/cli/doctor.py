@@ -11,8 +11,7 @@ from typer import Exit, Option
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.advise import advise_on
 from metaadapter.apps.cli.console import Console, print_document
-from metaadapter.apps.cli.file_checks import file_checks
-from metaadapter.apps.cli.installation_checks import all_checks
+from metaadapter.apps.cli.doctor_checks import all_checks, file_checks
 from metaadapter.errors import UsageError
 
 MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
@@ -96,7 +95,6 @@ def doctor(
 
 
 def _list_places(name: str, console: Console, *, json_output: bool) -> None:
-    """List the places in both towers in the order in which they are computed."""
     from metaadapter.features.encoder import FrozenEncoder
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.towers.places import find_places

@@ -12,7 +12,7 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, quarantined_json
-from metaadapter.apps.cli.one_heap import share_one_heap
+from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -125,7 +125,6 @@ def _shard(text: str | None) -> tuple[int, int] | None:
 
 
 def _read(images: Path, *, labelled: bool, split: str | None, console: Console) -> ImageTable:
-    """Read the pictures with their labels, or without if the source clearly has none."""
     from metaadapter.data.reader import read_images
 
     try:

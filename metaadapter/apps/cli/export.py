@@ -150,7 +150,7 @@ def _read_model(
     encoder: str | None,
 ) -> ExportModel:
     from metaadapter.adapter.files import load_adapter
-    from metaadapter.apps.export.check_pictures import check_pictures
+    from metaadapter.apps.export.checks import check_pictures
     from metaadapter.apps.export.exporting import ExportModel
     from metaadapter.workflow.queries import load_adapter_encoder
 
@@ -182,13 +182,14 @@ def _checking(
 
 def _lines(file: WrittenFile, model: ExportModel) -> list[str]:
     exported = file.exported
+    is_int8, difference = exported.facts["int8"], exported.facts["largest_difference"]
     inputs = {"features": "rows of features", "pictures": "pictures"}[model.takes]
-    because = ", because its encoder is in 8 bits" if exported.is_int8 else ""
+    because = ", because its encoder is in 8 bits" if is_int8 else ""
     lines = [
         f"{file.path}: {file.n_bytes:,} bytes; its probabilities differ from those of this program "
-        f"by at most {exported.largest_difference:.1g} on {model.n_checked} {inputs}{because}"
+        f"by at most {difference:.1g} on {model.n_checked} {inputs}{because}"
     ]
-    if exported.is_int8:
+    if is_int8:
         lines.append(
             str(exported.int8_loss or "no loss to measure: each picture is alone in its class")
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,60 +16,39 @@ if TYPE_CHECKING:
     from metaadapter.workflow.predicting import Predicted
 
 
+@dataclass(frozen=True, slots=True)
 class FieldFiles:
-    """The requested files and their writers.
+    """The requested files; a `DataError` if one cannot be written to its place."""
 
-    Args:
-        megadetector: The value of --megadetector.
-        timelapse: The value of --timelapse.
-        camtrap_dp: The value of --camtrap-dp.
-        false_triggers: The value of --false-triggers.
-        classifier: The name of the adapter.
-        labels: All possible answers.
+    paths: Mapping[str, Path]
+    """Parameter of the command → file or folder, in the order of writing."""
+    classifier: str
+    labels: Sequence[str]
+    """All possible answers."""
 
-    Raises:
-        DataError: A folder to write to does not exist, or an existing package cannot be read.
-    """
+    def __post_init__(self) -> None:
+        for name, path in self.paths.items():
+            if name == "camtrap_dp":
+                from metaadapter.apps.field.camtrap_package import CamtrapPackage
 
-    def __init__(
-        self,
-        megadetector: Path | None,
-        timelapse: Path | None,
-        camtrap_dp: Path | None,
-        false_triggers: Path | None,
-        *,
-        classifier: str,
-        labels: Sequence[str],
-    ) -> None:
-        self._megadetector, self._timelapse = megadetector, timelapse
-        self._camtrap_dp, self._false_triggers = camtrap_dp, false_triggers
-        self._classifier, self._labels = classifier, labels
-        self.needs_times = timelapse is not None or camtrap_dp is not None
-        for file in (megadetector, timelapse, false_triggers):
-            if file is not None and not file.absolute().parent.is_dir():
-                raise DataError(f"there is no folder {file.absolute().parent} to write {file.name}")
-        if camtrap_dp is not None:
-            from metaadapter.apps.field.camtrap_package import CamtrapPackage
+                CamtrapPackage(path, self.classifier, Path()).require_readable()
+            elif not path.absolute().parent.is_dir():
+                raise DataError(f"there is no folder {path.absolute().parent} to write {path.name}")
 
-            CamtrapPackage(camtrap_dp, classifier, Path()).require_readable()
-
-    def __bool__(self) -> bool:
-        files = (self._megadetector, self._timelapse, self._camtrap_dp, self._false_triggers)
-        return any(file is not None for file in files)
+    @property
+    def needs_times(self) -> bool:
+        """True if a file contains the times of frames."""
+        return "timelapse" in self.paths or "camtrap_dp" in self.paths
 
     def write(
         self, predicted: Predicted, field_request: FieldRequest, frames: Sequence[Frame]
     ) -> tuple[list[str], list[str]]:
-        """Write the requested files.
-
-        Returns:
-            Sentences that name the files, and sentences about missing information in them.
-        """
-        if not self:
+        """Write the files: sentences that name them, and sentences about missing information."""
+        if not self.paths:
             return [], []
         from metaadapter.apps.field.camtrap_package import CamtrapPackage
         from metaadapter.apps.field.false_triggers import false_triggers, write_false_triggers
-        from metaadapter.apps.field.frame_names import common_folder
+        from metaadapter.apps.field.frames import common_folder
         from metaadapter.apps.field.megadetector_file import MegaDetectorFile
         from metaadapter.apps.field.timelapse_file import write_timelapse
         from metaadapter.data.output_folder import write_errors
@@ -76,42 +56,39 @@ class FieldFiles:
         options, predictions = field_request.options, predicted.predictions
         folder = common_folder(field_request.request.queries.rows)
         written, missing = list[str](), list[str]()
-        if (file := self._megadetector) is not None:
-            writer = MegaDetectorFile(
-                self._classifier, self._labels, folder, options.detections, field_request.folders
-            )
-            with write_errors(str(file), instead="choose another --megadetector"):
-                writer.write(file, predictions(), predicted.tally.unreadable)
-            written.append(f"wrote the answers as MegaDetector JSON to {file}")
-        if (file := self._timelapse) is not None:
-            with write_errors(str(file), instead="choose another --timelapse"):
-                write_timelapse(file, predictions(), folder)
-            written.append(f"wrote a table for Timelapse to {file}; its root folder is {folder}")
-        if self._camtrap_dp is not None:
-            package = CamtrapPackage(self._camtrap_dp, self._classifier, folder)
-            with write_errors(str(self._camtrap_dp), instead="choose another --camtrap-dp"):
-                missing += package.write(predictions)
-            written.append(
-                f"wrote a Camera Trap Data Package to {self._camtrap_dp}; its paths are relative "
-                f"to {folder}"
-            )
-        if (file := self._false_triggers) is not None:
-            triggers = false_triggers(frames, options.min_confidence)
-            with write_errors(str(file), instead="choose another --false-triggers"):
-                write_false_triggers(file, triggers)
-            n_things = len({(trigger.camera, trigger.thing) for trigger in triggers})
-            written.append(
-                f"{n_things} static objects have {len(triggers)} boxes, listed in {file}; check "
-                "them, then: metaadapter adapt … --background"
-                if triggers
-                else f"no box recurs often enough to be a static object; {file} has no rows"
-            )
+        for name, path in self.paths.items():
+            with write_errors(str(path), instead=f"choose another --{name.replace('_', '-')}"):
+                if name == "megadetector":
+                    facts = (folder, options.detections, field_request.folders)
+                    writer = MegaDetectorFile(self.classifier, self.labels, *facts)
+                    writer.write(path, predictions(), predicted.tally.unreadable)
+                    line = f"wrote the answers as MegaDetector JSON to {path}"
+                elif name == "timelapse":
+                    write_timelapse(path, predictions(), folder)
+                    line = f"wrote a table for Timelapse to {path}; its root folder is {folder}"
+                elif name == "camtrap_dp":
+                    missing += CamtrapPackage(path, self.classifier, folder).write(predictions)
+                    line = (
+                        f"wrote a Camera Trap Data Package to {path}; its paths are relative to "
+                        f"{folder}"
+                    )
+                else:
+                    triggers = false_triggers(frames, options.min_confidence)
+                    write_false_triggers(path, triggers)
+                    n_things = len({(trigger.camera, trigger.thing) for trigger in triggers})
+                    line = (
+                        f"{n_things} static objects have {len(triggers)} boxes, listed in {path}; "
+                        "check them, then: metaadapter adapt … --background"
+                        if triggers
+                        else f"no box recurs often enough to be a static object; {path} has no rows"
+                    )
+                written.append(line)
         return written, missing
 
 
 def require_pictures(options: FieldOptions, burst: float | None, files: FieldFiles) -> None:
     """Raise a `UsageError` if an option needs pictures, and only features are given."""
-    if options.detections is not None or burst is not None or files:
+    if options.detections is not None or burst is not None or files.paths:
         raise UsageError(
             "--detections, --burst, --megadetector, --timelapse, --camtrap-dp and --false-triggers "
             "need pictures, and cannot be used with feature stores or --together"

@@ -95,8 +95,7 @@ def read_cut(
     """The function that crops labelled pictures to boxes; None without detections."""
     if detections is None or support is None:
         return None
-    from metaadapter.apps.field.detections import read_detections
-    from metaadapter.apps.field.labelled_boxes import surest_boxes
+    from metaadapter.apps.field.detections import read_detections, surest_boxes
 
     boxes = read_detections(detections)
     return lambda table: surest_boxes(table, boxes, min_confidence, support)

@@ -10,7 +10,7 @@ from typer import Argument, Option
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.apps.cli.ground_output import GroundingList, heat_map_files
-from metaadapter.apps.cli.one_heap import share_one_heap
+from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:

@@ -54,14 +54,13 @@ def add(
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.config import read_config
     from metaadapter.adapter.layout import SKILL_SUFFIX
-    from metaadapter.apps.library.content import require_shared_features
-    from metaadapter.apps.library.library import AdapterLibrary
+    from metaadapter.apps.library.entry import require_shared_features
     from metaadapter.apps.library.names import entry_name
 
     config, _ = read_config(adapter)  # an unusable adapter does not create a library
     require_shared_features(config, f"the adapter {adapter}")
     name = entry_name(adapter.resolve().name.removesuffix(SKILL_SUFFIX) if name is None else name)
-    opened = AdapterLibrary.open(library)
+    opened = _open(library, create=True)
     was_there = name in opened
     opened.add(name, adapter, replace=replace)
     facts = opened.facts(name)
@@ -98,9 +97,7 @@ def remove(
 ) -> None:
     """Remove an entry, even a damaged one. This cannot be undone."""
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.apps.library.library import AdapterLibrary
-
-    opened = AdapterLibrary.open(library, create=False)
+    opened = _open(library)
     opened.remove(name)
     document = {"library": str(library), "name": name, "n_entries": len(opened)}
     line = f"{library}: {name} removed; the library has {_entries(opened)}"
@@ -117,10 +114,9 @@ def rename(
 ) -> None:
     """Rename an entry."""
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.names import entry_name
 
-    AdapterLibrary.open(library, create=False).rename(old, new)
+    _open(library).rename(old, new)
     document = {"library": str(library), "old": old, "new": entry_name(new)}
     console.show_result("library-rename", document, f"{library}: {old} is now {entry_name(new)}")
 
@@ -139,9 +135,8 @@ def export(
     """Write an entry to a skill file, to share it."""
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.files import load_adapter
-    from metaadapter.apps.library.library import AdapterLibrary
 
-    AdapterLibrary.open(library, create=False).export(name, file, features=features)
+    _open(library).export(name, file, features=features)
     written, n_bytes = load_adapter(file), file.stat().st_size
     has_features, keys = written.support is not None, written.weights.keys
     document = {
@@ -180,12 +175,11 @@ def import_files(
     if name is not None and len(files) > 1:
         raise UsageError(f"--name names one entry, and {len(files)} files were given")
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.apps.library.content import skill_content
-    from metaadapter.apps.library.library import AdapterLibrary
+    from metaadapter.apps.library.entry import skill_content
 
     for file in files:
         skill_content(file)
-    opened = AdapterLibrary.open(library)
+    opened = _open(library, create=True)
     added = {opened.import_skill(file, name, replace=replace): file for file in files}
     entries = [{"name": entry, "file": str(file)} for entry, file in added.items()]
     document = {"library": str(library), "imported": entries, "n_entries": len(opened)}
@@ -214,10 +208,9 @@ def merge(
     pictures together.
     """
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.names import entry_name
 
-    opened = AdapterLibrary.open(library, create=False)
+    opened = _open(library)
     merged, new = opened.merge(names, new, replace=replace), entry_name(new)
     has_features, n_pictures = merged.support is not None, sum(merged.config.n_shots)
     document = {
@@ -240,6 +233,12 @@ def merge(
         f"from {n_pictures} pictures; the library has {_entries(opened)}",
         notes=[] if has_features else [without_features],
     )
+
+
+def _open(library: Path, *, create: bool = False) -> AdapterLibrary:
+    from metaadapter.apps.library.library import AdapterLibrary
+
+    return AdapterLibrary.open(library, create=create)
 
 
 def _entries(library: AdapterLibrary) -> str:

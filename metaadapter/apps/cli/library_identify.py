@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
@@ -59,11 +59,12 @@ def identify(
     from metaadapter.features.encoded_pictures import EncodedPictures
 
     queries = LibraryQueries(AdapterLibrary.open(library, create=False), encoder, device, precision)
-    answers: list[_Answer] = []
+    answers: list[dict[str, Any]] = []
     if names is not None:
         class_names = [name.strip() for name in names.split(",") if name.strip()]
         shares = queries.library.identify_names(class_names, encoder=queries.load())
-        answers.append(_Answer(None, False, None, _most_probable(shares, top)))
+        likely = _most_probable(shares, top)
+        answers.append(_answer(None, likely[0][0], None, likely))
     else:
         with console.progress() as progress:
             parts = queries.parts(images or [], split, progress)
@@ -74,7 +75,7 @@ def identify(
                     part.features, encoder=queries.fingerprint, together=together
                 )
                 answers += _answers([None] if together else part.paths, identified, top)
-                queries.leave_out(identified.left_out)
+                queries.left_out.update(identified.left_out)
     warn_of_queries(console, queries)
     if json_output:
         document = {
@@ -82,7 +83,7 @@ def identify(
             "encoder": queries.config.origin.encoder,
             "together": together,
             "names": None if names is None else class_names,
-            "answers": [answer.to_dict() for answer in answers],
+            "answers": answers,
             **query_warnings(queries),
         }
         print_document("library-identify", document)
@@ -90,7 +91,7 @@ def identify(
     titles = ["picture", "entry", "probability", "runner-up", "probability"]
     titles += ["next", "probability"] * (top - 2)
     titles = [*titles[: 1 + 2 * top], "known"]
-    console.table(titles, [answer.row(top) for answer in answers], right=("probability", "known"))
+    console.table(titles, [_row(answer, top) for answer in answers], right=("probability", "known"))
 
 
 def warn_of_queries(console: Console, queries: LibraryQueries) -> None:
@@ -111,40 +112,31 @@ def query_warnings(queries: LibraryQueries) -> dict[str, Any]:
     }
 
 
-class _Answer(NamedTuple):
-    """The most probable entries of a picture; `path` is `None` for all pictures together."""
-
-    path: str | None
-    is_none: bool
-    known: float | None
-    likely: list[tuple[str, float]]
-
-    def row(self, top: int) -> list[object]:
-        """The cells of a table."""
-        likely = [*self.likely]
-        if self.is_none:
-            likely = [(NONE, 1 - (self.known or 0.0)), *likely][:top]
-        likely += [("", float("nan"))] * (top - len(likely))
-        cells = [cell for name, share in likely for cell in (name, f"{share:.4f}" if name else "")]
-        return [self.path or "", *cells, "" if self.known is None else f"{self.known:.4f}"]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {
-            "path": self.path,
-            "entry": None if self.is_none else self.likely[0][0],
-            "known": self.known,
-            "likely": [{"entry": name, "probability": share} for name, share in self.likely],
-        }
+def _answers(
+    paths: Sequence[str | None], identified: Identified, top: int
+) -> Iterator[dict[str, Any]]:
+    columns = identified.is_none.tolist(), identified.known.tolist()
+    rows = identified.probabilities.tolist()
+    for path, is_none, known, row in zip(paths, *columns, rows, strict=True):
+        likely = _most_probable(dict(zip(identified.names, row, strict=True)), top)
+        yield _answer(path, None if is_none else likely[0][0], known, likely)
 
 
-def _answers(paths: Sequence[str | None], identified: Identified, top: int) -> Iterator[_Answer]:
-    shares_by_name = (
-        dict(zip(identified.names, row, strict=True)) for row in identified.probabilities.tolist()
-    )
-    columns = (identified.is_none.tolist(), identified.known.tolist(), shares_by_name)
-    for path, is_none, known, shares in zip(paths, *columns, strict=True):
-        yield _Answer(path, is_none, known, _most_probable(shares, top))
+def _answer(
+    path: str | None, entry: str | None, known: float | None, likely: Sequence[tuple[str, float]]
+) -> dict[str, Any]:
+    entries = [{"entry": name, "probability": share} for name, share in likely]
+    return {"path": path, "entry": entry, "known": known, "likely": entries}
+
+
+def _row(answer: Mapping[str, Any], top: int) -> list[object]:
+    likely = [(entry["entry"], entry["probability"]) for entry in answer["likely"]]
+    known = answer["known"]
+    if answer["entry"] is None:
+        likely = [(NONE, 1 - known), *likely][:top]
+    likely += [("", float("nan"))] * (top - len(likely))
+    cells = [cell for name, share in likely for cell in (name, f"{share:.4f}" if name else "")]
+    return [answer["path"] or "", *cells, "" if known is None else f"{known:.4f}"]
 
 
 def _most_probable(shares: Mapping[str, float], top: int) -> list[tuple[str, float]]:

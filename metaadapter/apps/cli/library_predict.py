@@ -67,7 +67,7 @@ def predict(
             routed = queries.library.route(
                 part.features, encoder=queries.fingerprint, k=k, keep=keep
             )
-            queries.leave_out(routed.left_out)
+            queries.left_out.update(routed.left_out)
             predictions += _predictions(part.paths, routed, UNKNOWN if reject else None)
     warn_of_queries(console, queries)
     n_unfamiliar = sum(row["unfamiliar"] for row in predictions)
@@ -101,7 +101,6 @@ def predict(
 def _predictions(
     paths: Sequence[str], routed: Routed, unknown: str | None
 ) -> Iterator[dict[str, Any]]:
-    """The prediction of each picture; `unknown` is the label of unfamiliar pictures, if given."""
     columns = (routed.labels, routed.entries, routed.probabilities, routed.known)
     for path, label, entry, probability, known, is_unfamiliar in zip(
         paths, *columns, routed.unfamiliar, strict=True

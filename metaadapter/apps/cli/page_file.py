@@ -10,15 +10,7 @@ OWN_MARK = '<meta name="generator" content="metaadapter">'
 
 
 def require_place(page_file: Path, instead: str) -> None:
-    """Check, before any work, that a page may be written to a file: it is new or such a page.
-
-    Args:
-        page_file: The file.
-        instead: The remedy in an error, as in "another folder with --out".
-
-    Raises:
-        DataError: The file is another page, or its folder is a file.
-    """
+    """Raise a `DataError` if a page would replace a file that is no page of metaadapter."""
     if page_file.parent.is_file():
         raise DataError(f"{page_file.parent} is a file, not a folder; choose {instead}")
     if page_file.is_dir():

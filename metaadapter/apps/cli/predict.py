@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from metaadapter.apps.cli import field_options, options, predict_options
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.one_heap import share_one_heap
 from metaadapter.apps.cli.predict_output import Listing, PredictOutput, show_predicted
+from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:

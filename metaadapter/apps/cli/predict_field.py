@@ -46,7 +46,7 @@ class FieldRun:
             request.classes,
         )
         self._files = FieldFiles(
-            *map(values.__getitem__, FILES),
+            {name: values[name] for name in FILES if values[name] is not None},
             classifier=f"metaadapter {request.adapter.name}",
             labels=[*dict.fromkeys((*request.classes, *options.species.parents, UNKNOWN))],
         )

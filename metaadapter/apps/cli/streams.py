@@ -15,9 +15,8 @@ from typing import Any
 def lasting_streams() -> Iterator[Callable[[], OSError | None]]:
     """Within the block, writing to stdout and stderr never raises; any text can be printed.
 
-    Yields:
-        The error that cut off the result on stdout, or None if all of it was written. Text that
-        stderr does not take is lost, for there is no other place to report it.
+    The result returns the error that cut off stdout. Text that stderr does not take is lost, for
+    there is no other place to report it.
     """
     lasting = {name: _Lasting(getattr(sys, name)) for name in ("stdout", "stderr")}
     for name, stream in lasting.items():
@@ -45,12 +44,7 @@ def reader_left(error: OSError) -> bool:
 
 
 class _Lasting:
-    """A stream that keeps its first failure and drops all text after it.
-
-    Args:
-        stream: The stream of the process or its replacement; None if it was closed before the
-            program began.
-    """
+    """A stream that keeps its first failure and drops all text after it; `None` if closed."""
 
     def __init__(self, stream: Any) -> None:
         self.before = stream
@@ -93,7 +87,6 @@ class _Lasting:
                 self.failure = error
 
     def end(self) -> None:
-        """Flush, and stop using the stream."""
         self.flush()
         self.ended = True
         if isinstance(self._stream, _Closed):
@@ -106,7 +99,7 @@ def _without_its_buffer(stream: io.TextIOWrapper) -> io.TextIOWrapper:
     The buffer would write again when the interpreter exits. A stream without a buffer, as with
     PYTHONUNBUFFERED, would drop the bytes that are not written at once.
     """
-    sink = getattr(stream.buffer, "raw", stream.buffer)
+    sink: Any = getattr(stream.buffer, "raw", stream.buffer)
     return io.TextIOWrapper(
         io.BufferedWriter(_Sink(sink)),
         encoding=stream.encoding,
@@ -118,25 +111,23 @@ def _without_its_buffer(stream: io.TextIOWrapper) -> io.TextIOWrapper:
 class _Sink(io.RawIOBase):
     """A writer to a file of the process, which stays open; it drops bytes after a failure."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: io.RawIOBase) -> None:
         self._file, self._failed = file, False
 
     def writable(self) -> bool:
         return True
 
     def fileno(self) -> int:
-        number: int = self._file.fileno()
-        return number
+        return self._file.fileno()
 
     def isatty(self) -> bool:
-        tty: bool = self._file.isatty()
-        return tty
+        return self._file.isatty()
 
     def write(self, content: Any) -> int:
         if self._failed:
             return len(content)
         try:
-            n_written: int | None = self._file.write(content)
+            n_written = self._file.write(content)
             if n_written is None:
                 raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         except OSError:

@@ -17,7 +17,7 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.signals import stop_at_first_signal
+from metaadapter.apps.cli.process import stop_at_first_signal
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import Interrupted, UsageError
 
@@ -96,7 +96,6 @@ def train(
 def _open(
     config: Path | None, changes: list[str], out: Path | None, resume: Path | None
 ) -> tuple[Path, TrainConfig]:
-    """The folder of the run, and its configuration."""
     from metaadapter.training.config_file import load_config
     from metaadapter.training.run_folder import open_run
 
@@ -121,12 +120,7 @@ def _announce_stop(console: Console) -> None:
 
 @final
 class Display:
-    """A live table if stderr is a terminal, otherwise one line for each validation.
-
-    Args:
-        console: The output; a silent one shows nothing.
-        n_steps: The number of steps of the run.
-    """
+    """A live table if stderr is a terminal, otherwise one line for each validation."""
 
     def __init__(self, console: Console, n_steps: int) -> None:
         self._console = console

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from metaadapter.adapter.known import known_probabilities
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import probabilities
-from metaadapter.data.decode import decode_image
+from metaadapter.data.decode import content_hash, decode_image
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.reader import read_images
+from metaadapter.data.table import ImageRow
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, require_some
+from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 
 TOLERANCE = 1e-4
@@ -23,6 +29,9 @@ TOLERANCE = 1e-4
 # The sizes of the batches, in this order; the last one repeats while there are rows.
 BATCHES = (1, 7, 64)
 N_DRAWN = sum(BATCHES)
+DEMO_PICTURES = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
+"""Photographs of clothes that are part of the package."""
+MOST, MOST_OF_DEMO = 200, 30
 
 Run: TypeAlias = Callable[[np.ndarray], Sequence[np.ndarray]]
 """An exported adapter: from a batch to its outputs, in the order of `models.OUTPUTS`."""
@@ -40,10 +49,7 @@ class Case:
 
 
 def feature_cases(stored: StoredAdapter) -> list[Case]:
-    """Batches of several sizes with the features of the labelled pictures.
-
-    For an adapter that was saved without these features, the rows are drawn at random.
-    """
+    """Batches of several sizes: features of the labelled pictures, or random rows without these."""
     if stored.support is not None and len(rows := stored.support.labelled_rows()[0]):
         features = rows.float().cpu().numpy()
     else:
@@ -66,10 +72,14 @@ def picture_cases(
 ) -> Iterator[Case]:
     """A batch of several pictures, then each picture alone; each is decoded when it is needed."""
     n_together = min(BATCHES[1], len(pictures))
-    yield _joint_case(stored, encoder, [_pixels(path) for path in pictures.paths[:n_together]])
+    together = [np.array(decode_image(path)) for path in pictures.paths[:n_together]]
+    # Cropped to their smallest height and width, because a batch has one size.
+    height, width = (min(picture.shape[axis] for picture in together) for axis in (0, 1))
+    batch = np.stack([picture[:height, :width] for picture in together])
+    yield Case(batch, _expected(stored, encoder.encode_images(batch)))
     for number, path in enumerate(pictures.paths):
         features = pictures.features[number : number + 1]
-        yield Case(_pixels(path)[None], _expected(stored, features))
+        yield Case(np.array(decode_image(path))[None], _expected(stored, features))
 
 
 def largest_difference(
@@ -87,11 +97,7 @@ def largest_difference(
 
 
 def require_same(difference: float, *, owner: str) -> None:
-    """Check that an exported file, such as "hats.onnx", predicts what PyTorch predicts.
-
-    Raises:
-        IncompatibleArtifact: A probability differs by more than `TOLERANCE`.
-    """
+    """Raise an `IncompatibleArtifact` if a probability differs by more than `TOLERANCE`."""
     if difference > TOLERANCE:
         raise IncompatibleArtifact(
             f"{owner} was not written: its probabilities differ from those of PyTorch by up to "
@@ -108,14 +114,41 @@ def _expected(stored: StoredAdapter, features: Float[np.ndarray, "n D"]) -> tupl
     return tuple(outputs)
 
 
-def _pixels(path: str) -> UInt8[np.ndarray, "height width 3"]:
-    return np.array(decode_image(path))
+def check_pictures(
+    sources: Sequence[Path],
+    encoder: ImageEncoder,
+    support_hashes: Collection[str],
+    progress: Callable[[Progress], None],
+) -> EncodedPictures:
+    """Encode at most 200 pictures of the sources, or 30 demo pictures if there is no source.
+
+    Pictures of the support come first, then pictures from all parts of the sources.
+    """
+    rows = [
+        row
+        for source in sources or [DEMO_PICTURES]
+        for row in read_images(source, labelled=False, n_classes=1).rows
+    ]
+    chosen = _chosen(rows, support_hashes if sources else (), MOST if sources else MOST_OF_DEMO)
+    pictures = encode_rows(chosen, encoder, views=1, seed=0, progress=progress)
+    require_some(len(chosen), pictures.quarantined)
+    return pictures
 
 
-def _joint_case(
-    stored: StoredAdapter, encoder: ImageEncoder, pictures: Sequence[np.ndarray]
-) -> Case:
-    """One batch of several pictures, cropped to their smallest height and width."""
-    height, width = (min(picture.shape[axis] for picture in pictures) for axis in (0, 1))
-    batch = np.stack([picture[:height, :width] for picture in pictures])
-    return Case(batch, _expected(stored, encoder.encode_images(batch)))
+def _chosen(
+    rows: Sequence[ImageRow], support_hashes: Collection[str], most: int
+) -> Sequence[ImageRow]:
+    if len(rows) <= most:
+        return rows
+    in_support = [bool(support_hashes) and _hash(row) in support_hashes for row in rows]
+    first = [row for row, is_known in zip(rows, in_support, strict=True) if is_known][:most]
+    others = [row for row, is_known in zip(rows, in_support, strict=True) if not is_known]
+    n_more = most - len(first)
+    return [*first, *(others[number * len(others) // n_more] for number in range(n_more))]
+
+
+def _hash(row: ImageRow) -> str:
+    try:
+        return content_hash(row.path)
+    except UnreadableImage:
+        return ""

@@ -15,6 +15,7 @@ import numpy as np
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.export.checks import (
     Case,
+    Run,
     feature_cases,
     largest_difference,
     picture_cases,
@@ -67,11 +68,7 @@ class ExportModel:
         encoder: ImageEncoder,
         read_pictures: Callable[[], EncodedPictures],
     ) -> ExportModel:
-        """An adapter behind its encoder; pictures are read only if both can be exported.
-
-        Raises:
-            UsageError: The encoder cannot be exported, or the adapter averages views.
-        """
+        """An adapter behind its encoder; pictures are read only if both can be exported."""
         module = PictureModel(stored.weights, stored.config, encoder)
         pictures = read_pictures()
         cases = partial(picture_cases, stored, encoder, pictures)
@@ -115,16 +112,6 @@ class Exported(NamedTuple):
     int8_loss: Int8Loss | None = None
     """The cost of 8 bits, if it can be measured."""
 
-    @property
-    def largest_difference(self) -> float:
-        """The largest difference between a probability of the file and of this library."""
-        return float(self.facts["largest_difference"])
-
-    @property
-    def is_int8(self) -> bool:
-        """True if the encoder is in 8 bits."""
-        return bool(self.facts["int8"])
-
 
 @dataclass(frozen=True, slots=True)
 class ExportTargets:
@@ -137,22 +124,18 @@ class ExportTargets:
 
     @property
     def of_onnx(self) -> list[Path]:
-        """The targets that hold an ONNX model."""
+        """The targets with an ONNX model."""
         return [path for path in (self.onnx, self.web) if path is not None]
 
     def require_writable(self) -> None:
-        """Check the places and the packages before the work begins.
-
-        Raises:
-            UsageError: A place cannot be a file, or `runtime` is another package.
-            DataError: The folder of the page holds other files.
-            MissingPackage: A package for ONNX is not installed.
-        """
+        """Check the places and the packages before the work begins."""
         from metaadapter.apps.export.onnx_model import require_onnx
 
         for path in (self.onnx, self.torch):
-            if path is not None:
-                _require_file_place(path)
+            if path is not None and path.is_dir():
+                raise UsageError(f"{path} is a folder; give the name of a file to write")
+            if path is not None and not path.parent.is_dir():
+                raise UsageError(f"there is no folder {path.parent} to write {path.name} to")
         if self.runtime is not None and self.web is not None:
             require_runtime(self.runtime)
             require_web_folder(self.web)
@@ -175,7 +158,7 @@ class WrittenFile(NamedTuple):
             "path": str(self.path),
             "form": self.form,
             "n_bytes": self.n_bytes,
-            "largest_difference": self.exported.largest_difference,
+            "largest_difference": self.exported.facts["largest_difference"],
             "int8_loss": None if loss is None else loss.to_dict(),
         }
 
@@ -189,15 +172,8 @@ def write_exports(
 ) -> Iterator[WrittenFile]:
     """Make, check and write the files one after the other.
 
-    Args:
-        model: The module to export.
-        targets: The files.
-        checking: Opens a display while the files at some paths are made and checked.
-        int8_of: The adapter whose encoder is written in 8 bits; `None` for float32.
-
-    Raises:
-        IncompatibleArtifact: A file predicts something else than this library.
-        DataError: A file cannot be written.
+    `checking` opens a display while files are made and checked. The encoder of the adapter
+    `int8_of` is written in 8 bits.
     """
     if paths := targets.of_onnx:
         make = export_onnx if int8_of is None else partial(export_int8, adapter=int8_of)
@@ -219,9 +195,7 @@ def export_onnx(model: ExportModel, count: Count, *, owner: str) -> Exported:
     from metaadapter.apps.export.onnx_model import onnx_bytes, onnx_model, onnx_run
 
     graph = onnx_model(model.module)
-    difference = largest_difference(onnx_run(onnx_bytes(graph, {})), model.cases(), count)
-    require_same(difference, owner=owner)
-    facts = model.facts(difference)
+    facts = _checked(model, onnx_run(onnx_bytes(graph, {})), count, owner)
     return Exported(onnx_bytes(graph, facts), facts)
 
 
@@ -230,10 +204,7 @@ def export_torch(model: ExportModel, count: Count, *, owner: str) -> Exported:
     from metaadapter.apps.export.program import program_bytes, program_run, torch_program
 
     program = torch_program(model.module)
-    run = program_run(program_bytes(program, {}))
-    difference = largest_difference(run, model.cases(), count)
-    require_same(difference, owner=owner)
-    facts = model.facts(difference)
+    facts = _checked(model, program_run(program_bytes(program, {})), count, owner)
     return Exported(program_bytes(program, facts), facts)
 
 
@@ -242,9 +213,6 @@ def export_int8(model: ExportModel, count: Count, *, owner: str, adapter: Path) 
 
     The float32 file is checked as `export_onnx` checks it. The pictures of the cases, some of which
     are of the support of the `adapter`, give the range of each layer's results.
-
-    Raises:
-        UsageError: No picture is of the support, or the input is features.
     """
     from metaadapter.apps.export.onnx_model import onnx_bytes, onnx_model, onnx_run
 
@@ -255,8 +223,7 @@ def export_int8(model: ExportModel, count: Count, *, owner: str, adapter: Path) 
     numbers, places = match_support(model.stored, pictures, owner=adapter)
     graph = onnx_model(model.module)
     small = int8_model(graph, model.cases)
-    exact = largest_difference(onnx_run(onnx_bytes(graph, {})), model.cases(), count)
-    require_same(exact, owner=owner)
+    _checked(model, onnx_run(onnx_bytes(graph, {})), count, owner)
     run, features = onnx_run(onnx_bytes(small, {})), []
 
     def keep_features(batch: np.ndarray) -> Any:
@@ -271,11 +238,11 @@ def export_int8(model: ExportModel, count: Count, *, owner: str, adapter: Path) 
     return Exported(onnx_bytes(small, facts), facts, loss)
 
 
-def _require_file_place(path: Path) -> None:
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; give the name of a file to write")
-    if not path.parent.is_dir():
-        raise UsageError(f"there is no folder {path.parent} to write {path.name} to")
+def _checked(model: ExportModel, run: Run, count: Count, owner: str) -> dict[str, Any]:
+    """The facts of a file that predicts what this library predicts."""
+    difference = largest_difference(run, model.cases(), count)
+    require_same(difference, owner=owner)
+    return model.facts(difference)
 
 
 def _write_file(path: Path, form: Literal["onnx", "torch"], exported: Exported) -> WrittenFile:

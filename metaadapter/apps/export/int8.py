@@ -84,12 +84,7 @@ def int8_model(model: ModelProto, cases: Callable[[], Iterable[Case]]) -> ModelP
 
 
 def require_measurable(stored: StoredAdapter, *, owner: Path) -> None:
-    """Check that the loss of 8 bits can be measured: the adapter is predicted again for that.
-
-    Raises:
-        UsageError: The features of its pictures are not stored, or its generator is not of this
-            package.
-    """
+    """Raise a `UsageError` unless the adapter can be predicted again to measure the loss."""
     if stored.support is None:
         raise UsageError(
             f"the adapter {owner} was saved without the features of its pictures, and --int8 "
@@ -106,15 +101,7 @@ def require_measurable(stored: StoredAdapter, *, owner: Path) -> None:
 def match_support(
     stored: StoredAdapter, pictures: EncodedPictures, *, owner: Path
 ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-    """Find the pictures that are in the support of the adapter `owner`.
-
-    Returns:
-        The number of each among `pictures`, and its number among the labelled pictures, class by
-        class.
-
-    Raises:
-        UsageError: No picture is in the support.
-    """
+    """The numbers of pictures in the support, and their numbers there, class by class."""
     assert stored.support is not None
     labelled, hashes = stored.support.labelled_rows()[0].float(), {*stored.picture_hashes}
     in_support = np.array([sha256 in hashes for sha256 in pictures.sha256])
@@ -135,10 +122,8 @@ def int8_loss(
 ) -> Int8Loss | None:
     """Measure the effect of 8 bits: `rows` replace the labelled pictures at these places.
 
-    Of many pictures the first are taken, as for the leave-one-out accuracy of an adapter.
-
-    Returns:
-        `None` if every picture is alone in its class, so that none can be left out.
+    Of many pictures the first are taken, as for the leave-one-out accuracy of an adapter; `None` if
+    every picture is alone in its class.
     """
     config, support = stored.config, stored.support
     assert support is not None

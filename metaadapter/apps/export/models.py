@@ -52,17 +52,7 @@ class FeatureModel(nn.Module):
 
 @final
 class PictureModel(nn.Module):
-    """An adapter behind its encoder, whose input is decoded pictures.
-
-    Args:
-        weights: The adapter.
-        config: Its configuration.
-        encoder: Its encoder, on the CPU.
-
-    Raises:
-        UsageError: The adapter averages several views of a picture, or its encoder cannot be
-            exported.
-    """
+    """An adapter behind its encoder on the CPU, whose input is decoded pictures."""
 
     lengths: Tensor
 

@@ -25,11 +25,7 @@ MOST_BYTES = 2**31 - 1
 
 
 def require_onnx() -> None:
-    """Check that the optional packages which make and run ONNX files are installed.
-
-    Raises:
-        MissingPackage: A package is not installed, or cannot be imported.
-    """
+    """Check that the optional packages which make and run ONNX files are installed."""
     for name in ("onnx", "onnxscript", "onnxruntime"):
         try:
             import_module(name)
@@ -60,11 +56,7 @@ def onnx_model(module: FeatureModel | PictureModel) -> ModelProto:
 
 
 def onnx_bytes(model: ModelProto, facts: Mapping[str, Any]) -> bytes:
-    """The file of a model with facts in its metadata.
-
-    Raises:
-        DataError: It would be larger than the limit of ONNX files.
-    """
+    """The file of a model with facts in its metadata."""
     from onnx.helper import set_model_props
 
     if model.ByteSize() > MOST_BYTES:
@@ -96,7 +88,6 @@ def onnx_run(content: bytes) -> Run:
 
 
 def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
-    """A graph and the graphs of its branches."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:

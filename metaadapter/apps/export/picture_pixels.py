@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
 import torch
 from jaxtyping import Float32, Float64, UInt8
@@ -18,27 +18,9 @@ from metaadapter.features.views import ZOOMED_FRACTION
 NO_EFFECT = {"ToTensor", "MaybeToTensor", "MaybeConvertMode", "_convert_to_rgb"}
 
 
-class _Steps(NamedTuple):
-    """The steps of a preprocessing: resizing to a square of this side, then normalisation.
-
-    With `keeps_shape` the shorter side is resized and the middle kept; otherwise both sides are
-    resized.
-    """
-
-    side: int
-    keeps_shape: bool
-    interpolation: str
-    mean: list[float]
-    deviation: list[float]
-
-
 @final
 class PicturePixels(nn.Module):
-    """The looks of `encoder.look`, for a batch of pictures of one size.
-
-    Raises:
-        UsageError: The encoder's preprocessing has a step that cannot be exported.
-    """
+    """The looks of `encoder.look`, for a batch of pictures of one size."""
 
     mean: Tensor
     deviation: Tensor
@@ -46,12 +28,11 @@ class PicturePixels(nn.Module):
 
     def __init__(self, encoder: ImageEncoder) -> None:
         super().__init__()
-        steps = _steps_of(encoder)
-        self.side, self.keeps_shape, self.zoom = steps.side, steps.keeps_shape, encoder.zoom
-        self._kernel: Callable[[Tensor], Tensor] = KERNELS[steps.interpolation]
+        self.side, self.keeps_shape, self._kernel, scaling = _steps_of(encoder)
+        self.zoom = encoder.zoom
         self._down_first = resizes_down_first()
-        self.register_buffer("mean", torch.tensor(steps.mean)[:, None, None])
-        self.register_buffer("deviation", torch.tensor(steps.deviation)[:, None, None])
+        for name, values in (("mean", scaling.mean), ("deviation", scaling.std)):
+            self.register_buffer(name, torch.tensor([*map(float, values)])[:, None, None])
         # ONNX would keep a constant in single precision, which rounds differently.
         fraction = torch.tensor(ZOOMED_FRACTION, dtype=torch.float64)
         self.register_buffer("zoomed_fraction", fraction)
@@ -98,7 +79,8 @@ class PicturePixels(nn.Module):
         return Axis(first, size, scaled, ((scaled - self.side) / 2).round())
 
 
-def _steps_of(encoder: ImageEncoder) -> _Steps:
+def _steps_of(encoder: ImageEncoder) -> tuple[int, bool, Callable[[Tensor], Tensor], Any]:
+    """The side of the square, whether it is cut from the middle, a kernel, and the scaling step."""
     steps: dict[str, Any] = {}
     for step in getattr(encoder.preprocess, "transforms", [encoder.preprocess]):
         kind = getattr(step, "__name__", type(step).__name__)
@@ -116,8 +98,7 @@ def _steps_of(encoder: ImageEncoder) -> _Steps:
     sides = {*_sides(resize.size), *(_sides(crop.size) if crop is not None else ())}
     if len(sides) != 1 or (keeps_shape and crop is None):
         raise _not_exportable(encoder, f"does not end in a square (Resize {resize.size})")
-    mean, deviation = ([float(value) for value in part] for part in (scaling.mean, scaling.std))
-    return _Steps(sides.pop(), keeps_shape, interpolation, mean, deviation)
+    return sides.pop(), keeps_shape, KERNELS[interpolation], scaling
 
 
 def _sides(size: int | Sequence[int]) -> tuple[int, ...]:

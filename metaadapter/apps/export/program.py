@@ -49,11 +49,7 @@ def torch_program(module: FeatureModel | PictureModel) -> torch.export.ExportedP
 
 @contextmanager
 def exporting() -> Iterator[None]:
-    """Run torch's exporter silently, and explain a failure.
-
-    Raises:
-        IncompatibleArtifact: The exporter fails.
-    """
+    """Run torch's exporter silently, and explain a failure."""
     try:
         with silence():
             yield

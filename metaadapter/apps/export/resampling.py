@@ -32,14 +32,7 @@ class Axis(NamedTuple):
 def resampling_matrix(
     axis: Axis, n_in: int | torch.SymInt, n_out: int, kernel: Callable[[Tensor], Tensor]
 ) -> Float64[Tensor, "n_out n_in"]:
-    """The weight of each input pixel in each output pixel, as in Pillow's `Image.resize`.
-
-    Args:
-        axis: The resizing.
-        n_in: The number of input pixels along the axis.
-        n_out: The number of output pixels.
-        kernel: One of `KERNELS`.
-    """
+    """The weight of each input pixel in each output pixel, as in Pillow's `Image.resize`."""
     scale = axis.size / axis.resized
     target = torch.arange(n_out, dtype=torch.float64) + axis.kept
     source = torch.arange(n_in, dtype=torch.float64) - axis.first  # type: ignore[arg-type]
@@ -60,18 +53,11 @@ def resized(
     *,
     down_first: bool,
 ) -> Float64[Tensor, "n 3 side side"]:
-    """Resize pictures to squares exactly as Pillow does, bit for bit.
+    """Resize pictures (integers from 0 to 255) to squares exactly as Pillow does, bit for bit.
 
     Pillow resizes one axis after the other, and rounds to integers from 0 to 255 after each. Sums
-    of such integers and its weights are exact in float64.
-
-    Args:
-        pixels: Pictures, integers from 0 to 255.
-        rows: The resizing of the height.
-        columns: The resizing of the width.
-        side: The number of rows and columns of the result.
-        kernel: One of `KERNELS`.
-        down_first: The value of `resizes_down_first` for the version of Pillow to match.
+    of such integers and its weights are exact in float64. `down_first` is `resizes_down_first` of
+    the version of Pillow to match.
     """
     down = resampling_matrix(rows, pixels.shape[2], side, kernel)
     across = resampling_matrix(columns, pixels.shape[3], side, kernel).mT.contiguous()

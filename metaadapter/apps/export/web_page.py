@@ -23,11 +23,7 @@ RUNTIME_FILES = (
 
 
 def require_runtime(package: Path) -> None:
-    """Check that a folder is the unpacked package onnxruntime-web.
-
-    Raises:
-        UsageError: A necessary file is missing.
-    """
+    """Raise a `UsageError` if a folder is not the unpacked package onnxruntime-web."""
     if missing := [name for name in RUNTIME_FILES if not is_regular(package / name)]:
         raise UsageError(
             f"{package} is not the package onnxruntime-web: it has no {missing[0]}. Download it "
@@ -37,11 +33,7 @@ def require_runtime(package: Path) -> None:
 
 
 def require_web_folder(folder: Path) -> None:
-    """Check that a page may be written to a folder: it is new, empty, or holds such a page.
-
-    Raises:
-        DataError: It holds other files.
-    """
+    """Raise a `DataError` if a folder holds other files than such a page."""
     if folder.exists():
         require_own_or_empty(
             folder,
@@ -52,14 +44,7 @@ def require_web_folder(folder: Path) -> None:
 
 
 def write_web_page(folder: Path, model: bytes, facts: Mapping[str, Any], package: Path) -> int:
-    """Write the page, its ONNX file for pictures, and the runtime from the package.
-
-    Returns:
-        The number of bytes of all files.
-
-    Raises:
-        DataError: It cannot be written.
-    """
+    """Write the page, its ONNX file and the runtime of the package; the number of bytes."""
     contents: dict[str, bytes] = {FACTS_FILE: json_text(facts, indent=2).encode()}
     contents |= {
         f"runtime/{Path(name).name}": (package / name).read_bytes() for name in RUNTIME_FILES

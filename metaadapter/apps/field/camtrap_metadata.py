@@ -1,4 +1,4 @@
-"""The metadata of a Camtrap DP, which users complete: the project, its species and places."""
+"""The columns of Camtrap DP, and its metadata, which users complete: project, species, places."""
 
 from __future__ import annotations
 
@@ -15,7 +15,28 @@ from metaadapter.errors import DataError
 
 VERSION = "1.0.2"
 STANDARD = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{VERSION}/"
-TABLES = ("deployments", "media", "observations")
+# The columns of the tables; all are required, in this order.
+COLUMNS = {
+    "deployments": (
+        *("deploymentID", "locationID", "locationName", "latitude", "longitude"),
+        *("coordinateUncertainty", "deploymentStart", "deploymentEnd", "setupBy", "cameraID"),
+        *("cameraModel", "cameraDelay", "cameraHeight", "cameraDepth", "cameraTilt"),
+        *("cameraHeading", "detectionDistance", "timestampIssues", "baitUse", "featureType"),
+        *("habitat", "deploymentGroups", "deploymentTags", "deploymentComments"),
+    ),
+    "media": (
+        *("mediaID", "deploymentID", "captureMethod", "timestamp", "filePath", "filePublic"),
+        *("fileName", "fileMediatype", "exifData", "favorite", "mediaComments"),
+    ),
+    "observations": (
+        *("observationID", "deploymentID", "mediaID", "eventID", "eventStart", "eventEnd"),
+        *("observationLevel", "observationType", "cameraSetupType", "scientificName", "count"),
+        *("lifeStage", "sex", "behavior", "individualID", "individualPositionRadius"),
+        *("individualPositionAngle", "individualSpeed", "bboxX", "bboxY", "bboxWidth"),
+        *("bboxHeight", "classificationMethod", "classifiedBy", "classificationTimestamp"),
+        *("classificationProbability", "observationTags", "observationComments"),
+    ),
+}
 METADATA_FILE, DEPLOYMENTS_FILE = "datapackage.json", "deployments.csv"
 
 
@@ -26,10 +47,7 @@ class PackageMetadata:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def scientific_name(self, label: str) -> str:
-        """The scientific name of a class, or its label if there is none.
-
-        The entry of `taxonomic` that has the label among its vernacular names gives the name.
-        """
+        """The scientific name of the taxon with this vernacular name; without one, the label."""
         for taxon in self._taxa():
             names = taxon.get("vernacularNames")
             vernacular = names.values() if isinstance(names, dict) else ()
@@ -45,15 +63,7 @@ class PackageMetadata:
         places: Iterable[tuple[float, float]],
         levels: Sequence[str],
     ) -> dict[str, Any]:
-        """The complete metadata: the values of the user, and placeholders for missing ones.
-
-        Args:
-            title: The name of the study.
-            species: The labels of the observed animals.
-            times: The times of the first and the last frame.
-            places: The latitude and longitude of the cameras.
-            levels: The levels of the observations: "media", "event".
-        """
+        """The values of the user, and placeholders for others; places are latitude, longitude."""
         known = {self.scientific_name(label) for label in species}
         kept = [taxon for taxon in self._taxa() if taxon["scientificName"] in known]
         named = {taxon["scientificName"] for taxon in kept}
@@ -83,7 +93,7 @@ class PackageMetadata:
             "spatial": {"type": "MultiPoint", "coordinates": points},
             "temporal": {"start": start.date().isoformat(), "end": end.date().isoformat()},
             "taxonomic": [*kept, *added],
-            "resources": [_resource(name) for name in TABLES],
+            "resources": [_resource(name) for name in COLUMNS],
         }
 
     def _taxa(self) -> list[dict[str, Any]]:
@@ -92,11 +102,7 @@ class PackageMetadata:
 
 
 def read_metadata(folder: Path) -> PackageMetadata:
-    """Read the metadata of an existing package; empty for a new one.
-
-    Raises:
-        DataError: The file is not the metadata of a Camtrap DP.
-    """
+    """Read the metadata of an existing package; empty for a new one."""
     if not is_regular(file := folder / METADATA_FILE):
         return PackageMetadata()
     try:
@@ -114,11 +120,7 @@ def read_metadata(folder: Path) -> PackageMetadata:
 
 
 def read_deployments(folder: Path) -> dict[str, dict[str, str]]:
-    """Read deployments.csv of an existing package: deployment → its row; empty for a new one.
-
-    Raises:
-        DataError: The file is not a table with a column deploymentID.
-    """
+    """Read deployments.csv of an existing package: deployment → its row; empty for a new one."""
     if not is_regular(file := folder / DEPLOYMENTS_FILE):
         return {}
     try:

@@ -11,16 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TypeAlias
 
-from metaadapter.apps.field.cameras import camera_folder
-from metaadapter.apps.field.camtrap_columns import COLUMNS
 from metaadapter.apps.field.camtrap_events import Event, clock, event_of, events_of
 from metaadapter.apps.field.camtrap_metadata import (
+    COLUMNS,
     DEPLOYMENTS_FILE,
     METADATA_FILE,
     read_deployments,
     read_metadata,
 )
-from metaadapter.apps.field.frame_names import by_frame, relative_name
+from metaadapter.apps.field.frames import by_frame, camera_folder, relative_name
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.crop import Box
 from metaadapter.data.output_folder import replace_file
@@ -33,15 +32,10 @@ PEOPLE, VEHICLES = frozenset({"person", "human"}), frozenset({"vehicle", "car"})
 
 @dataclass(frozen=True, slots=True)
 class CamtrapPackage:
-    """A new or existing package in a folder.
+    """A package in the folder `out`; the names of frames are relative to `folder`.
 
     The entries of the user in datapackage.json (project, contributors, scientific names) and
     deployments.csv (coordinates) stay; the rest is replaced.
-
-    Attributes:
-        out: The folder of the package.
-        classifier: The name of the adapter.
-        folder: The folder that the names of frames are relative to.
     """
 
     out: Path
@@ -54,11 +48,7 @@ class CamtrapPackage:
         read_deployments(self.out)
 
     def write(self, predictions: Callable[[], Iterable[Prediction]]) -> list[str]:
-        """Write the package, frame by frame.
-
-        Returns:
-            Sentences about information that the standard requires and that is missing.
-        """
+        """Write the package; sentences about missing information that the standard requires."""
         known, metadata = read_deployments(self.out), read_metadata(self.out)
         events, n_without_time = events_of(predictions())
         cameras = self._deployments(events, known)
@@ -108,7 +98,7 @@ class CamtrapPackage:
                 "longitude": "",
                 "deploymentStart": _stamp(min(times, key=clock)),
                 "deploymentEnd": _stamp(max(times, key=clock)),
-                "timestampIssues": _truth(any(time.tzinfo is None for time in times)),
+                "timestampIssues": str(any(time.tzinfo is None for time in times)).lower(),
                 **known.get(camera, {}),
             }
             for camera, times in cameras.items()
@@ -135,7 +125,6 @@ class CamtrapPackage:
         events: dict[str, Event],
         scientific_name: Callable[[str], str],
     ) -> Iterator[Row]:
-        """The observations of each box or frame, then those of each series."""
         by_machine = {
             "classificationMethod": "machine",
             "classifiedBy": self.classifier,
@@ -186,23 +175,18 @@ class CamtrapPackage:
         return relative_name(camera_folder(path), self.folder).strip(".") or self.folder.name
 
     def _table(self, name: str, rows: Iterable[Row], columns: Sequence[str] | None = None) -> None:
-        replace_file(
-            self.out / f"{name}.csv",
-            lambda opened: _write(opened, columns or COLUMNS[name], rows),
-        )
+        def write(opened: IO[bytes]) -> None:
+            text = io.TextIOWrapper(opened, encoding="utf-8", errors="surrogateescape", newline="")
+            table = csv.DictWriter(text, columns or COLUMNS[name], restval="", lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+            text.flush()
+            text.detach()
 
-
-def _write(opened: IO[bytes], columns: Sequence[str], rows: Iterable[Row]) -> None:
-    text = io.TextIOWrapper(opened, encoding="utf-8", errors="surrogateescape", newline="")
-    table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    text.flush()
-    text.detach()
+        replace_file(self.out / f"{name}.csv", write)
 
 
 def _type_of(label: str) -> str:
-    """The observation type of the standard."""
     word = label.casefold()
     if is_nothing(label):
         return "blank"
@@ -221,7 +205,3 @@ def _box(box: Box) -> Row:
 def _stamp(time: datetime) -> str:
     """ISO 8601 with a zone; `timestampIssues` of the camera says if the zone is unknown."""
     return time.isoformat() if time.utcoffset() else time.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _truth(value: bool) -> str:
-    return "true" if value else "false"

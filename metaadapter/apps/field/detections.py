@@ -8,8 +8,9 @@ that is read here is the same in versions 1.0 to 1.6. SpeciesNet writes `predict
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from metaadapter.data.capture_time import read_time
 from metaadapter.data.crop import Box
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
+from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
 
 ANIMAL = "animal"
@@ -36,9 +38,7 @@ class Detection(NamedTuple):
     """One box of a detector."""
 
     category: str
-    """The name of its category, such as "animal"."""
     confidence: float
-    """From 0 to 1."""
     box: Box
 
 
@@ -64,9 +64,7 @@ class Detections:
 
     source: Path
     sha256: str
-    """The hash of the file."""
     info: Mapping[str, Any]
-    """The facts of the detector in the file."""
     categories: Mapping[str, str]
     """Category ID → name."""
     frames: Mapping[str, FrameDetections]
@@ -84,11 +82,7 @@ class Detections:
         return next((self.frames[name] for name in names if name in self.frames), None)
 
     def require_some(self, paths: Sequence[Path], folders: Sequence[Path]) -> None:
-        """Check that the file contains at least one of the pictures.
-
-        Raises:
-            DataError: It contains none of them.
-        """
+        """Raise a `DataError` if the file contains none of the pictures."""
         if paths and not any(self.of(path, folders) for path in paths):
             first = next(iter(self.frames), "nothing")
             raise DataError(
@@ -99,11 +93,7 @@ class Detections:
 
 
 def read_detections(source: Path) -> Detections:
-    """Read the file of a detector.
-
-    Raises:
-        DataError: It cannot be read, or has another format.
-    """
+    """Read the file of a detector."""
     try:
         content = regular(source).read_bytes()
         value = parse_json(content)
@@ -127,6 +117,32 @@ def read_detections(source: Path) -> Detections:
         names,
         {_name(frame.file): frame for frame in read.frames(names)},
     )
+
+
+def surest_boxes(
+    table: ImageTable, detections: Detections, min_confidence: float, folder: Path
+) -> ImageTable:
+    """The labelled pictures with the most confident box of an animal in each; given boxes stay.
+
+    A label describes the whole picture, so one box is one example. A picture without a box is used
+    as a whole, as are all pictures of empty frames; a warning gives their number by class. A file
+    with no box in any of the pictures is a `DataError`.
+    """
+    detections.require_some([row.path for row in table.rows], [folder])
+    rows = [_with_box(row, detections, min_confidence, [folder]) for row in table.rows]
+    unboxed = Counter(str(row.label) for row in rows if row.box is None)
+    if unboxed.total() == len(rows):
+        raise DataError(
+            f"{detections.source} has no box of an animal with a confidence of {min_confidence} in "
+            "any of the labelled pictures; lower --min-confidence, or leave out --detections"
+        )
+    if not unboxed:
+        return replace(table, rows=tuple(rows))
+    warning = (
+        f"{unboxed.total()} labelled pictures have no box of an animal and are used as a whole: "
+        + ", ".join(f"{n} of {label!r}" for label, n in sorted(unboxed.items()))
+    )
+    return replace(table, rows=tuple(rows), warnings=(*table.warnings, warning))
 
 
 class _Detection(BaseModel):
@@ -205,3 +221,15 @@ def _names(path: Path, folders: Sequence[Path]) -> Iterator[str]:
             yield path.relative_to(folder).as_posix()
     yield _name(str(path))
     yield path.absolute().as_posix()
+
+
+def _with_box(
+    row: ImageRow, detections: Detections, min_confidence: float, folders: Sequence[Path]
+) -> ImageRow:
+    frame = detections.of(row.path, folders)
+    if row.box is not None or frame is None:
+        return row
+    for detection in frame.above(min_confidence):
+        if detection.category in detections.classified:
+            return replace(row, box=detection.box)
+    return row

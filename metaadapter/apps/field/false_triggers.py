@@ -11,9 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial import cKDTree
 
-from metaadapter.apps.field.cameras import camera_folder
 from metaadapter.apps.field.detections import Detection
-from metaadapter.apps.field.frames import Frame
+from metaadapter.apps.field.frames import Frame, camera_folder
 from metaadapter.data.crop import Box
 from metaadapter.data.output_folder import replace_file
 from metaadapter.data.plain_text import csv_bytes
@@ -43,10 +42,7 @@ class FalseTrigger(NamedTuple):
 
 
 def false_triggers(frames: Iterable[Frame], min_confidence: float) -> list[FalseTrigger]:
-    """Find the boxes of at least this confidence that recur in `FEWEST_FRAMES` frames.
-
-    They must be checked, because a sleeping animal has such boxes as well.
-    """
+    """Boxes that recur in `FEWEST_FRAMES` frames; check them: a sleeping animal has such too."""
     cameras = defaultdict[Path, list[tuple[Path, Detection]]](list)
     for frame in frames:
         if frame.detections is not None:
@@ -107,6 +103,5 @@ def _static_boxes(camera: Path, boxes: Sequence[tuple[Path, Detection]]) -> list
 
 
 def _sides(boxes: Sequence[Box]) -> Float[np.ndarray, "n 4"]:
-    """Left, top, right and bottom of each box."""
     rows = np.array(boxes, dtype=np.float64).reshape(-1, 4)
     return np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:]], axis=1)

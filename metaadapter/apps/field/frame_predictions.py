@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.field.detections import Detection, Detections
-from metaadapter.apps.field.frames import Frame
-from metaadapter.apps.field.series import mean_in_series
+from metaadapter.apps.field.frames import Frame, mean_in_series
 from metaadapter.apps.field.species import EMPTY, Species
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoded_pictures import EncodedPictures
@@ -53,8 +52,8 @@ def predict_frames(
 ) -> tuple[list[Prediction], Tally]:
     """Predictions for whole series of frames, in the order of the frames.
 
-    A frame has one prediction for each box, the most confident first. A box that is not classified
-    has the detector's category as its label; a frame without a box has the label `EMPTY`.
+    A frame has one for each box, the most confident first: a box that is not classified has the
+    detector's category as its label. A frame without a box has the label `EMPTY`.
     """
     lost = {number: _undetected(frame, options) for number, frame in enumerate(frames)}
     unreadable = {number: image for number, image in lost.items() if image is not None}
@@ -107,7 +106,6 @@ def predict_species(
 
 
 def _undetected(frame: Frame, options: FieldOptions) -> UnreadableImage | None:
-    """Why a frame has no detections, if there should be some."""
     if options.detections is None:
         return None
     if frame.detections is None:
@@ -136,11 +134,7 @@ def _encode(
     encoder: ImageEncoder,
     progress: Callable[[Progress], None],
 ) -> tuple[list[tuple[int, Detection | None]], EncodedPictures, dict[int, UnreadableImage]]:
-    """Encode boxes, each with the number of its frame.
-
-    Returns:
-        The boxes that could be read, their features, and frame number → the unreadable image.
-    """
+    """Encode boxes: those that could be read, their features, frame number → unreadable image."""
     rows = [
         frames[number].row if detection is None else replace(frames[number].row, box=detection.box)
         for number, detection in boxes

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from metaadapter.apps.field.detections import ANIMAL, Detections, FrameDetections
-from metaadapter.apps.field.frame_names import by_frame, relative_name
+from metaadapter.apps.field.frames import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.crop import Box
 from metaadapter.data.inputs import UnreadableImage
@@ -29,15 +29,10 @@ TIME = "%Y-%m-%d %H:%M:%S"
 
 @dataclass(frozen=True, slots=True)
 class MegaDetectorFile:
-    """The facts of the file besides the predictions.
+    """The facts of the file besides the predictions; the names of frames are relative to `folder`.
 
-    Attributes:
-        classifier: The name of the adapter.
-        labels: All possible labels, in the order of their numbers in the file.
-        folder: The folder that the names of frames are relative to.
-        detections: The detections; without them, a frame that is not empty has one box around the
-            whole frame.
-        folders: The folders that the names in the detector's file may be relative to.
+    `labels` come in the order of their numbers in the file. Without `detections`, a frame that is
+    not empty has one box around the whole frame.
     """
 
     classifier: str
@@ -49,39 +44,30 @@ class MegaDetectorFile:
     def write(
         self, file: Path, predictions: Iterable[Prediction], unreadable: Iterable[UnreadableImage]
     ) -> None:
-        """Write the file in one step, frame by frame.
-
-        It contains all boxes of the detector unchanged, including those of low confidence, but not
-        the results of an earlier classifier.
-        """
-        replace_file(file, lambda opened: self._write(opened, predictions, unreadable))
-
-    def _write(
-        self,
-        opened: IO[bytes],
-        predictions: Iterable[Prediction],
-        unreadable: Iterable[UnreadableImage],
-    ) -> None:
+        """Write all boxes of the detector unchanged, with the predictions of the classifier."""
         head = {
             "info": self._info(),
             "detection_categories": self._categories(),
             "classification_categories": {str(n): label for n, label in enumerate(self.labels)},
         }
-        opened.write(f"{json_text(head, indent=1)[:-2]},\n".encode())
-        opened.write(b' "images": [')
-        for number, image in enumerate(self._images(predictions, unreadable)):
-            opened.write(f"{',' * (number > 0)}\n  {json_text(image)}".encode())
-        opened.write(b"\n ]\n}\n")
+
+        def write(opened: IO[bytes]) -> None:
+            opened.write(f"{json_text(head, indent=1)[:-2]},\n".encode())
+            opened.write(b' "images": [')
+            for number, image in enumerate(self._images(predictions, unreadable)):
+                opened.write(f"{',' * (number > 0)}\n  {json_text(image)}".encode())
+            opened.write(b"\n ]\n}\n")
+
+        replace_file(file, write)
 
     def _info(self) -> dict[str, Any]:
-        now = datetime.now(UTC).strftime(TIME)
         info = {} if self.detections is None else dict(self.detections.info)
         return {
             **info,
             "format_version": FORMAT_VERSION,
             "detector": info.get("detector", "unknown" if self.detections else "whole frames"),
             "classifier": self.classifier,
-            "classification_completion_time": now,
+            "classification_completion_time": datetime.now(UTC).strftime(TIME),
         }
 
     def _categories(self) -> dict[str, str]:
@@ -91,8 +77,7 @@ class MegaDetectorFile:
         self, predictions: Iterable[Prediction], unreadable: Iterable[UnreadableImage]
     ) -> Iterator[dict[str, Any]]:
         for path, of_frame in by_frame(predictions):
-            boxes = self._boxes(path, of_frame)
-            yield {"file": self._name(path), "detections": boxes}
+            yield {"file": self._name(path), "detections": self._boxes(path, of_frame)}
         for picture in unreadable:
             name = self._name(Path(picture.path))
             yield {"file": name, "failure": picture.reason, "detections": None}
@@ -134,7 +119,6 @@ class MegaDetectorFile:
         }
 
     def _classified(self, answer: Prediction) -> list[list[object]]:
-        """Label numbers and probabilities: the answer, then the most probable classes."""
         shares = {**answer.probabilities, answer.label: answer.probability}
         numbers = {label: str(number) for number, label in enumerate(self.labels)}
         best = sorted(shares, key=lambda label: (-shares[label], label != answer.label))

@@ -78,13 +78,9 @@ class Species:
 
 
 def read_allowed(given: str, classes: Sequence[str]) -> frozenset[str]:
-    """The classes of `--allowed`: names separated by commas, or a text file with one on each line.
+    """The classes among names with commas between them, or in a text file with one on each line.
 
     Other names are allowed, because the list of a region has species that no adapter knows.
-
-    Raises:
-        DataError: The file is not a text file.
-        UsageError: The list has none of the classes.
     """
     if is_regular(file := Path(given)):
         try:
@@ -108,12 +104,7 @@ def read_allowed(given: str, classes: Sequence[str]) -> frozenset[str]:
 
 
 def read_parents(given: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Parent → children of each `fox,dog=canine`.
-
-    Raises:
-        UsageError: A text has another form, a child is not a class or has two parents, or a parent
-            has the name of a class.
-    """
+    """Parent → children of each `fox,dog=canine`."""
     parents: dict[str, tuple[str, ...]] = {}
     for text in given:
         names, _, parent = (part.strip() for part in text.partition("="))

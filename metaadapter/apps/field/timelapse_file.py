@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path, PureWindowsPath
 from typing import IO
 
-from metaadapter.apps.field.frame_names import by_frame, relative_name
+from metaadapter.apps.field.frames import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.output_folder import replace_file
 from metaadapter.data.plain_text import csv_bytes
@@ -20,20 +20,14 @@ TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def write_timelapse(file: Path, predictions: Iterable[Prediction], folder: Path) -> None:
-    """Write the table in one step, frame by frame.
+    """Write the table; `folder` is the root of the image set, with the template of Timelapse."""
 
-    Args:
-        file: The table.
-        predictions: The predictions; those of a frame follow one another.
-        folder: The root folder of the image set, which holds the template of Timelapse.
-    """
-    replace_file(file, lambda opened: _write(opened, predictions, folder))
+    def write(opened: IO[bytes]) -> None:
+        opened.write(csv_bytes([COLUMNS]))
+        for row in _rows(predictions, folder):
+            opened.write(csv_bytes([row]))
 
-
-def _write(opened: IO[bytes], predictions: Iterable[Prediction], folder: Path) -> None:
-    opened.write(csv_bytes([COLUMNS]))
-    for row in _rows(predictions, folder):
-        opened.write(csv_bytes([row]))
+    replace_file(file, write)
 
 
 def _rows(predictions: Iterable[Prediction], folder: Path) -> Iterator[Sequence[object]]:

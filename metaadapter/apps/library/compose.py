@@ -22,20 +22,12 @@ from metaadapter.workflow.new_class import SAME
 
 
 def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
-    """Predict one adapter over the union of the classes of several.
+    """Predict one adapter over the union of the classes of several, given by name.
 
     The default generator predicts it from the supports of all adapters, whichever generator
     predicted these. For an adapter without a support, `rows_of_signature` replace its pictures, and
     the new adapter has no support either. Classes of the same label become one. Unlabelled pictures
     and gradient steps are not used.
-
-    Args:
-        parts: Name → adapter, at least two.
-
-    Raises:
-        UsageError: There are fewer than two adapters, labels are partly texts and partly numbers,
-            or a class has neither features nor a signature.
-        IncompatibleArtifact: The adapters use different encoders, views or blocks.
     """
     if len(parts) < 2:
         raise UsageError(
@@ -121,7 +113,6 @@ def _class_means(
 
 
 def _rows(part: StoredAdapter) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows, their classes, and the texts of all classes."""
     if part.support is not None:
         return *part.support.labelled_rows(), part.support.text_TND[0]
     signature = part.task_signature
@@ -134,10 +125,7 @@ def _are_copies(
     earlier: Sequence[Tensor],
     earlier_numbers: Sequence[Tensor],
 ) -> Bool[Tensor, " n"]:
-    """Whether rows are copies of earlier rows of the same class.
-
-    A copy of a left-out picture would remain in the support, and make it look well known.
-    """
+    """A copy of a left-out picture would remain in the support, and make it look well known."""
     if not earlier:
         return torch.zeros(len(rows), dtype=torch.bool)
     same_class = numbers[:, None] == torch.cat([*earlier_numbers])

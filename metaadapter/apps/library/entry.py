@@ -1,4 +1,4 @@
-"""The facts of an entry that need no tensors."""
+"""An entry of a library: its facts, which need no tensors, and the content of its skill file."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sklearn.utils.validation import check_is_fitted
+
 from metaadapter.adapter.config import AdapterConfig, read_config
+from metaadapter.adapter.files import load_adapter, read_card
 from metaadapter.adapter.layout import CONFIG_FILE, SUPPORT_FILE, open_skill
-from metaadapter.errors import MetaAdapterError
+from metaadapter.adapter.skill import skill_bytes
+from metaadapter.errors import MetaAdapterError, UsageError
+from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An entry of a library, which may be damaged.
 
-    Attributes:
-        name: Its name.
-        file: Its skill file.
-        n_bytes: The size of the file.
-        facts: Its configuration; `None` if it cannot be read.
-        has_features: Whether it has its support, the features of its labelled pictures.
-        damaged: Why it cannot be read; "" if no fault was found. Tensors are only checked when
-            they are used, or by `metaadapter doctor --verify LIBRARY`.
+    Tensors are only checked when they are used, or by `metaadapter doctor --verify LIBRARY`.
     """
 
     name: str
     file: Path
     n_bytes: int
     facts: AdapterConfig | None
+    """Its configuration; `None` if it cannot be read."""
     has_features: bool = False
+    """Whether it has its support, the features of its labelled pictures."""
     damaged: str = ""
+    """Why it cannot be read."""
 
     @classmethod
     def of_file(cls, name: str, file: Path) -> Entry:
@@ -54,3 +55,28 @@ class Entry:
     def encoder(self) -> str | None:
         """The name of its encoder, if that is recorded."""
         return self.facts.origin.encoder if self.facts else None
+
+
+def skill_content(adapter: MetaAdapterClassifier | str | Path) -> bytes:
+    """The bytes for a classifier or a folder; those of a skill file are not changed."""
+    if isinstance(adapter, MetaAdapterClassifier):
+        check_is_fitted(adapter)
+        stored = adapter.stored_
+        require_shared_features(stored.config, "the classifier")
+        return skill_bytes(stored)
+    path = Path(adapter)
+    stored = load_adapter(path)
+    require_shared_features(stored.config, f"the adapter {path}")
+    if path.is_dir():
+        return skill_bytes(stored, read_card(path))
+    return path.read_bytes()
+
+
+def require_shared_features(config: AdapterConfig, owner: str) -> None:
+    """Raise a `UsageError` for weights inside the towers: entries share the plain features."""
+    if config.inside is not None:
+        raise UsageError(
+            f"{owner} has weights inside the encoder's towers, and a library holds adapters that "
+            "share the features of a plain encoder: keep it outside the library, or adapt the same "
+            "pictures without such weights"
+        )

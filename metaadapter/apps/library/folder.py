@@ -27,13 +27,7 @@ AGAIN = "give the same command again"
 
 
 def open_folder(folder: Path, *, create: bool) -> None:
-    """Check that a folder is a library, or make a new or empty folder one with `create`.
-
-    Raises:
-        DataError: It holds other files, its mark is damaged, or it cannot be written.
-        IncompatibleArtifact: It is not a library and `create` is false, or another version wrote
-            it.
-    """
+    """Check that a folder is a library; with `create`, make a new or empty folder one."""
     mark = folder / MARK_FILE
     if mark.exists():
         read_document(mark, SCHEMA, REMEDY)
@@ -73,11 +67,7 @@ def entry_file(folder: Path, name: str) -> Path:
 
 
 def require_free(folder: Path, name: str, *, replace: bool) -> None:
-    """Check that a name is free, or that `replace` allows to replace its entry.
-
-    Raises:
-        UsageError: An entry has this name, or one that some file systems treat as the same.
-    """
+    """Raise a `UsageError` if a name is taken, also in the eyes of some file systems."""
     names = entry_files(folder)
     if name in names and replace:
         return
@@ -91,7 +81,7 @@ def require_free(folder: Path, name: str, *, replace: bool) -> None:
 
 
 def put_entry(folder: Path, name: str, content: bytes, *, replace: bool) -> None:
-    """Write an entry in one step; errors are those of `require_free` and `hold_entries`."""
+    """Write an entry in one step."""
     with hold_entries(folder):
         require_free(folder, name, replace=replace)
         replace_file(entry_files(folder).get(name, entry_file(folder, name)), content)
@@ -99,14 +89,7 @@ def put_entry(folder: Path, name: str, content: bytes, *, replace: bool) -> None
 
 @contextmanager
 def hold_entries(folder: Path) -> Iterator[None]:
-    """Lock the entries while a block runs, after a short wait if another process holds the lock.
-
-    It is the lock of skill files in a folder, which `metaadapter add` to an entry holds as well.
-    Unfinished files of killed writers are removed.
-
-    Raises:
-        DataError: Another process holds the lock for a longer time, or the block cannot write.
-    """
+    """Hold the lock of the entries, which `metaadapter add` holds too; remove unfinished files."""
     entries, owner = folder / ENTRIES, _owner(folder)
     with write_errors(owner, instead="choose another folder"):
         require_no_link(entries)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from metaadapter.adapter.skill import read_signature
 from metaadapter.adapter.tensor_fields import TensorFields
-from metaadapter.apps.library.content import require_shared_features
+from metaadapter.apps.library.entry import require_shared_features
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.fingerprint import Fingerprint
 
@@ -34,20 +34,16 @@ class IndexedEntry:
 
     name: str
     stamp: Stamp
-    """The stamp of its skill file when it was read."""
     damaged: str = ""
     """Why it cannot be read; the other fields are then empty."""
     width: int = 0
-    """The width of its features, which selects its stack."""
     first: int = 0
     """Its first row in the stack; it has one row for each class."""
     classes: tuple[bool | int | float | str, ...] = ()
-    """Its labels, in the order of its rows."""
     class_names: tuple[str, ...] = ()
     """The names that the encoder read; "" for a class without a name."""
     encoder: str | None = None
     fingerprint: Fingerprint | None = None
-    """The encoder of its features, if that is recorded."""
     n_views: int = 1
     scatter: float = 0.0
     """The variance of pictures around the means of their classes, summed over all directions."""
@@ -56,7 +52,7 @@ class IndexedEntry:
 
     @property
     def rows(self) -> slice:
-        """Its rows in the stack."""
+        """Its rows in the stack of its width."""
         return slice(self.first, self.first + len(self.classes))
 
     def has_encoder_of(self, other: IndexedEntry) -> bool:
@@ -69,14 +65,11 @@ class IndexedEntry:
 
 @dataclass(frozen=True, slots=True)
 class SignatureStack(TensorFields):
-    """The M classes of all entries whose features have the same width D."""
+    """The M classes of all entries of width D; zeros where a class has no pictures or text."""
 
     means: Float16[Tensor, "M D"]
-    """The mean of the pictures of each class; zeros without pictures."""
     text: Float16[Tensor, "M D"]
-    """The text feature of each class; zeros without a text."""
     counts: Int64[Tensor, " M"]
-    """The number of pictures of each class."""
     owners: Int64[Tensor, " M"]
     """The number of the entry of each class in `SignatureIndex.entries`."""
 
@@ -89,12 +82,7 @@ class SignatureStack(TensorFields):
 
 @dataclass(frozen=True, slots=True)
 class SignatureIndex:
-    """The signatures of all entries of a library; its tensors may be mapped from a file.
-
-    Attributes:
-        entries: All entries sorted by name, including damaged ones.
-        stacks: Width D → the classes of that width, entry by entry.
-    """
+    """The signatures of all entries, sorted by name; a stack may be mapped from a file."""
 
     entries: tuple[IndexedEntry, ...]
     stacks: Mapping[int, SignatureStack]

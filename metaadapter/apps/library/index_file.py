@@ -58,7 +58,6 @@ def write_index(file: Path, index: SignatureIndex) -> None:
 
 
 def _write(file: IO[bytes], index: SignatureIndex) -> None:
-    """Write an index to an open file in the format of safetensors."""
     tensors = {
         f"{name}.{width}": tensor.contiguous().numpy()
         for width, stack in index.stacks.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -11,14 +12,14 @@ import numpy as np
 
 from metaadapter.adapter.config import AdapterConfig, read_config
 from metaadapter.adapter.files import hold_adapter, load_adapter, read_card, require_adapter_folder
+from metaadapter.adapter.known import require_fraction
 from metaadapter.adapter.layout import SKILL_SUFFIX
 from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.skill import read_signature, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.library.cached_entries import CachedEntries
+from metaadapter.apps.library.cached_entries import CachedEntries, query_rows
 from metaadapter.apps.library.compose import compose
-from metaadapter.apps.library.content import skill_content
-from metaadapter.apps.library.entry import Entry
+from metaadapter.apps.library.entry import Entry, skill_content
 from metaadapter.apps.library.folder import (
     ENTRIES,
     entry_file,
@@ -30,10 +31,14 @@ from metaadapter.apps.library.folder import (
 )
 from metaadapter.apps.library.index import SignatureIndex
 from metaadapter.apps.library.names import entry_name, fold, missing_entry
-from metaadapter.apps.library.route import Identified, Routed
+from metaadapter.apps.library.route import Identified, Routed, identified, routed
+from metaadapter.apps.library.task_means import comparable_means
 from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
 from metaadapter.errors import UsageError
+from metaadapter.features.prompts import readable_name
+from metaadapter.workflow.adapter_classifier import loaded_encoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
+from metaadapter.workflow.labelled_support import unit_rows
 from metaadapter.workflow.predictions import UNKNOWN
 
 if TYPE_CHECKING:
@@ -241,7 +246,11 @@ class AdapterLibrary:
         Raises:
             UsageError: No entry has such features, or there are no pictures to identify together.
         """
-        return self._cached.identify(X, encoder, together=together)
+        rows, fingerprint = query_rows(X, encoder)
+        if together and not len(rows):
+            raise UsageError("to identify pictures together, give at least one")
+        query = partial(identified, rows, together=together)
+        return self._cached.run(query, rows.shape[1], fingerprint)
 
     def identify_names(
         self, names: Sequence[str], *, encoder: ImageEncoder | str
@@ -255,7 +264,14 @@ class AdapterLibrary:
         Raises:
             UsageError: No entry of this encoder has texts, or the encoder has no text tower.
         """
-        return self._cached.identify_names(names, encoder)
+        loaded = loaded_encoder(encoder)
+        if loaded is None or not names:
+            raise UsageError("give names of classes, and the encoder that reads them")
+        rows = unit_rows(loaded.encode_texts([readable_name(name) for name in names]))
+        if not rows.any():
+            raise UsageError("the encoder reads no names; identify pictures instead")
+        means, _ = comparable_means(self.index(), rows.shape[1], loaded.fingerprint, texts=True)
+        return dict(zip(means.names, means.jointly(rows).tolist(), strict=True))
 
     def route(
         self,
@@ -277,14 +293,20 @@ class AdapterLibrary:
         Raises:
             UsageError: No entry has such features, or `k` or `keep` is out of range.
         """
-        return self._cached.route(X, encoder, k=k, keep=keep)
+        if k < 1:
+            raise UsageError(f"k must be at least 1, got {k}")
+        if keep is not None:
+            require_fraction(keep, "keep")
+        rows, fingerprint = query_rows(X, encoder)
+        query = partial(routed, rows, k=k, keep=keep)
+        return self._cached.run(query, rows.shape[1], fingerprint)
 
     def predict(
         self, X: Any, *, encoder: ImageEncoder | Fingerprint | str | None = None, k: int = 1
     ) -> np.ndarray:
         """The label of each row of X (n, D), or `"unknown"` if it looks unfamiliar; see `route`."""
-        routed = self.route(X, encoder=encoder, k=k)
-        return np.where(routed.unfamiliar, UNKNOWN, routed.labels)
+        result = self.route(X, encoder=encoder, k=k)
+        return np.where(result.unfamiliar, UNKNOWN, result.labels)
 
     def merge(self, names: Sequence[str], new: str, *, replace: bool = False) -> StoredAdapter:
         """Add one adapter over all classes of several entries, which stay; see `compose`.

@@ -20,11 +20,7 @@ IN_WORDS = ("L", "M", "Nd")
 
 
 def entry_name(name: str) -> str:
-    """Check a name and return it in Unicode's composed form (NFC).
-
-    Raises:
-        UsageError: Some file systems do not allow it, or people could confuse it with another name.
-    """
+    """Check a name and return it in Unicode's composed form (NFC)."""
     composed = unicodedata.normalize("NFC", name)
     if fault := _fault(composed):
         raise UsageError(

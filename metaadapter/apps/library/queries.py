@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import final
 
@@ -20,25 +20,7 @@ from metaadapter.workflow.queries import load_base_encoder, read_queries
 
 @final
 class LibraryQueries:
-    """A library, and the encoder of most of its entries or of those that use a given encoder.
-
-    Args:
-        library: The library.
-        override: The name of an encoder of some entries, perhaps at another place.
-        device: The device that encodes.
-        precision: The number format to encode in.
-
-    Attributes:
-        library: The library.
-        config: The configuration of one entry of the encoder.
-        warnings: Sentences on the pictures so far.
-        unreadable: The pictures so far that could not be read.
-        left_out: Name → why an entry was left out so far.
-
-    Raises:
-        UsageError: No entry can be used.
-        IncompatibleArtifact: No entry uses the given encoder.
-    """
+    """A library with the encoder of most entries, or of those of a given one; collects warnings."""
 
     def __init__(
         self, library: AdapterLibrary, override: str | None, device: str, precision: Precision
@@ -63,7 +45,7 @@ class LibraryQueries:
         return self.config.origin.fingerprint
 
     def load(self) -> ImageEncoder:
-        """The encoder; errors are those of `load_base_encoder`."""
+        """The encoder, which is loaded once."""
         if self._encoder is None:
             self._encoder = self._load(self._entry, self.config)
         return self._encoder
@@ -71,7 +53,7 @@ class LibraryQueries:
     def parts(
         self, images: Sequence[Path], split: str | None, progress: Callable[[Progress], None]
     ) -> Iterator[EncodedPictures]:
-        """Features of pictures, folders, manifests and stores; errors are those of `read_queries`.
+        """Features of pictures, folders, manifests and stores.
 
         Features of another encoder's store are an error, and no store decides which entries answer.
         """
@@ -79,10 +61,6 @@ class LibraryQueries:
             self.warnings += part.warnings
             self.unreadable += part.quarantined
             yield part
-
-    def leave_out(self, left_out: Mapping[str, str]) -> None:
-        """Remember the entries that were left out."""
-        self.left_out.update(left_out)
 
     def require_no_class(self, label: str, *, option: str) -> None:
         """Raise a `UsageError` if an entry has a class with the label that `option` gives."""
@@ -98,7 +76,6 @@ class LibraryQueries:
         return load_base_encoder(path, config.origin, config.width, *self._options)
 
     def _entry_of(self, firsts: Sequence[str]) -> str:
-        """The first entry that uses the given encoder, of one entry for each encoder."""
         errors = []
         for name in firsts:
             try:

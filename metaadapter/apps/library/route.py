@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.adapter.known import known_probabilities, known_threshold
@@ -49,14 +49,7 @@ def identified(
     *,
     together: bool,
 ) -> Identified:
-    """Identify the task of unit rows, and predict by its adapter whether they are known.
-
-    Args:
-        rows: Features of pictures.
-        means: The tasks of the library.
-        stored: Name → adapter.
-        together: All pictures belong to one task.
-    """
+    """Identify the task of unit rows, and predict by its adapter whether they are known."""
     shares_QE = means.jointly(rows)[None] if together else means.per_row(rows)
     best_Q = shares_QE.argmax(-1)
     known_n, least_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).double()
@@ -101,7 +94,7 @@ class Routed:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def route(
+def routed(
     rows: Float[Tensor, "n D"],
     means: TaskMeans,
     stored: Callable[[str], StoredAdapter],
@@ -114,14 +107,6 @@ def route(
     P(label | x) = Σ_e P(e | x) P(label | x, e) over the k entries, whose P(e | x) are scaled to sum
     to 1; entries with the same label add to it. For an adapter that does not predict known, all
     pictures are known.
-
-    Args:
-        rows: Features of pictures.
-        means: The tasks of the library.
-        stored: Name → adapter; called once for each entry that a picture goes to.
-        k: The number of entries for each picture.
-        keep: The fraction of known pictures that are familiar, 0.5 … 0.99; that of each adapter by
-            default.
     """
     shares_nK, entries_nK = means.per_row(rows).topk(min(k, len(means.names)), dim=-1)
     shares_nK = shares_nK / shares_nK.sum(-1, keepdim=True)
@@ -129,7 +114,8 @@ def route(
     most: list[dict[Label, tuple[float, str]]] = [{} for _ in rows]
     known_n, least_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).double()
     for number in sorted(set(entries_nK.flatten().tolist())):
-        numbers_m, weights_m = _sent_to(number, entries_nK, shares_nK)
+        numbers_m, place_m = (entries_nK == number).nonzero(as_tuple=True)
+        weights_m = shares_nK[numbers_m, place_m].double()
         name = means.names[number]
         adapter, rows_m = stored(name), rows[numbers_m]
         shares_mN = probabilities(rows_m, adapter.weights) * weights_m[:, None]
@@ -156,7 +142,6 @@ def route(
 def _known(
     rows: Float[Tensor, "m D"], adapter: StoredAdapter, keep: float | None = None
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, ""]]:
-    """The probability that rows show one of an adapter's classes, and its threshold."""
     if adapter.weights.known_head is None:
         return torch.ones(len(rows)).double(), torch.zeros(()).double()
     threshold = known_threshold(adapter.weights, keep)
@@ -166,11 +151,3 @@ def _known(
 def _objects(items: Iterable[object]) -> np.ndarray:
     """An array of labels or names; numpy itself would turn numbers beside texts into texts."""
     return np.array([*items, None], dtype=object)[:-1]
-
-
-def _sent_to(
-    number: int, entries_nK: Int[Tensor, "n K"], shares_nK: Float[Tensor, "n K"]
-) -> tuple[Int[Tensor, " m"], Float[Tensor, " m"]]:
-    """The pictures that go to an entry, and the weight of the entry for each."""
-    picture_m, place_m = (entries_nK == number).nonzero(as_tuple=True)
-    return picture_m, shares_nK[picture_m, place_m].double()

@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.apps.library.index import SignatureIndex, SignatureStack
-from metaadapter.apps.library.screen import Screen
 from metaadapter.errors import UsageError
 from metaadapter.features.fingerprint import Fingerprint
 
+# The directions of a `Screen`, and the seed of their first approximation.
+N_DIRECTIONS, SEED = 64, 0
 # Scales the cosines with the mean pictures; chosen on validation sets, like the next three.
 SHARPNESS = 28.0
 # The weights of the text of a class and of the mean of its task, as numbers of pictures.
@@ -35,16 +36,34 @@ MOST_NEAR = 0.25
 
 
 @dataclass(frozen=True, slots=True)
+class Screen:
+    """M unit rows projected on the S directions in which they differ most: 1/50 of the work."""
+
+    directions_DS: Float[Tensor, "D S"]
+    sketches_MS: Float[Tensor, "M S"]
+    """The projection of each row, scaled to length 1."""
+
+    @classmethod
+    def of(cls, rows_MD: Float[Tensor, "M D"]) -> Screen:
+        """Find the directions by one step of subspace iteration from random ones."""
+        draw = torch.Generator().manual_seed(SEED)
+        start_DS = torch.randn(rows_MD.shape[1], N_DIRECTIONS, generator=draw).to(rows_MD)
+        directions_DS, _ = torch.linalg.qr(rows_MD.mT @ (rows_MD @ start_DS))
+        return cls(directions_DS, normalize(rows_MD @ directions_DS, dim=-1))
+
+    def products(self, rows_nD: Float[Tensor, "n D"]) -> Float[Tensor, "M n"]:
+        """Approximate the products of all rows with these rows, which may have any length."""
+        lengths_n1 = rows_nD.norm(dim=-1, keepdim=True)
+        sketches_nS = lengths_n1 * normalize(rows_nD @ self.directions_DS, dim=-1)
+        return torch.matmul(self.sketches_MS, sketches_nS.mT)
+
+
+@dataclass(frozen=True, slots=True)
 class TaskMeans:
     """The centred mean pictures of all M classes of E entries of one encoder.
 
-    Attributes:
-        names: The names of the entries, if they have any.
-        means_MD: Unit rows: the expected picture of each class, minus the mean over all classes,
-            which all pictures of this encoder share.
-        owners_M: The entry of each class, as its number in `names`; ascending.
-        centre_D: The mean over all classes.
-        screen: Finds the entries close to the best one, if there are many classes.
+    `means_MD` are unit rows: the expected picture of each class, minus the mean over all classes,
+    `centre_D`, which all pictures of this encoder share.
     """
 
     names: tuple[str, ...]
@@ -82,15 +101,10 @@ class TaskMeans:
         text_MD: Float[Tensor, "M D"] | None = None,
         counts_M: Int[Tensor, " M"] | None = None,
     ) -> TaskMeans:
-        """Build from the mean pictures of all classes.
+        """Build from the mean pictures of all classes, of any length but 0; owners ascend.
 
-        Args:
-            means_MD: The mean picture of each class, of any length but 0.
-            owners_M: The number of the entry of each class; ascending.
-            names: The names of the entries.
-            text_MD: The text feature of each class; zeros if it has none.
-            counts_M: The number of pictures of each mean. The fewer pictures, the more weight the
-                text and the mean of the task get. By default the means are not changed.
+        The fewer pictures a mean has, the more weight the text (zeros if there is none) and the
+        mean of the task get; without counts the means are not changed.
         """
         unit_MD = normalize(means_MD, dim=-1)
         centre_D = unit_MD.mean(0)
@@ -135,10 +149,7 @@ class TaskMeans:
     def _log_sums(
         self, logits_mn: Float[Tensor, "m n"], owners_m: Int[Tensor, " m"]
     ) -> Float[Tensor, "n E"]:
-        """Log Σ exp over the classes of each entry; overwrites the logits.
-
-        The logits are within ±28, so single precision neither overflows nor underflows.
-        """
+        """Overwrites the logits: within ±28, single precision neither overflows nor underflows."""
         odds_En = logits_mn.new_zeros(int(self.owners_M[-1]) + 1, logits_mn.shape[1])
         return odds_En.index_add_(0, owners_m, logits_mn.exp_()).log_().mT
 
@@ -167,21 +178,10 @@ def comparable_means(
     texts: bool = False,
     unusable: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[TaskMeans, dict[str, str]]:
-    """The mean pictures, or the texts, of all entries that queries can be compared with.
+    """The means, or texts, of all comparable entries, and name → why each other one is left out.
 
-    Args:
-        index: The signatures of a library.
-        width: The width of the features of the queries.
-        fingerprint: The encoder of the queries. Entries of another encoder are left out; entries
-            that do not record theirs are not. `None` if it is unknown: the width alone decides.
-        texts: Compare with texts instead of pictures.
-        unusable: Name → reason of entries that are left out in any case.
-
-    Returns:
-        The means, and name → reason of the entries that are left out.
-
-    Raises:
-        UsageError: All entries are left out.
+    Entries that do not record their encoder are compared; without a `fingerprint`, the width alone
+    decides.
     """
     stack = index.stacks.get(width) or SignatureStack.empty(width)
     rows_MD, owners_M = stack.text if texts else stack.means, stack.owners

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-import metaadapter.apps.cli.installation_checks as checks
+import metaadapter.apps.cli.doctor_checks as checks
 from benchmarks.robustness.artifacts import ARTIFACTS
 from metaadapter.errors import DataError
 from metaadapter.features.encoder import FrozenEncoder

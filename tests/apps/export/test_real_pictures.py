@@ -15,7 +15,7 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.known import known_probabilities
 from metaadapter.adapter.weights import probabilities
 from metaadapter.apps.cli.app import main
-from metaadapter.apps.export.check_pictures import DEMO_PICTURES
+from metaadapter.apps.export.checks import DEMO_PICTURES
 from metaadapter.data.decode import decode_image
 from metaadapter.data.reader import read_images
 from metaadapter.features.encoder import FrozenEncoder

@@ -15,7 +15,7 @@ import pytest
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.apps.cli.app import main
-from metaadapter.apps.export.check_pictures import DEMO_PICTURES
+from metaadapter.apps.export.checks import DEMO_PICTURES
 from metaadapter.apps.export.web_page import (
     RUNTIME_FILES,
     require_runtime,

@@ -4,15 +4,15 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.apps.field import series as module
-from metaadapter.apps.field.cameras import camera_folder
-from metaadapter.apps.field.frames import Frame, in_parts
-from metaadapter.apps.field.series import in_series
+from metaadapter.apps.field.frames import Frame, camera_folder, in_parts, in_series, mean_in_series
 from metaadapter.data.table import ImageRow
+from metaadapter.workflow.predictions import Probabilities
 
+CLASSES = ["deer", "empty", "fox"]
 START = datetime(2025, 5, 4, 6)
 
 
@@ -50,7 +50,7 @@ def test_series__folders_of_a_memory_card__are_one_camera():
 
 
 def test_series__camera_that_never_rests__is_cut_into_pieces(monkeypatch):
-    monkeypatch.setattr(module, "MOST_IN_SERIES", 4)
+    monkeypatch.setattr("metaadapter.apps.field.frames.MOST_IN_SERIES", 4)
 
     series = in_series([at(f"a/{n}", n) for n in range(10)], 5.0)
 
@@ -70,3 +70,23 @@ def test_parts__any_groups__keep_each_whole_and_none_larger_than_it_must_be(size
     assert all(
         len(part) <= limit or len(found) == 1 for part, found in zip(parts, folders, strict=True)
     )
+
+
+def test_series__frames_on_which_something_is_seen__share_the_mean_of_their_answers():
+    rows = np.array([[0.6, 0.1, 0.3], [0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.9, 0.0, 0.1]])
+
+    merged = mean_in_series(
+        Probabilities(rows, np.array([0.2, 0.4, 0.9, 0.5])), ["a", "a", "a", "b"], CLASSES
+    )
+
+    np.testing.assert_allclose(merged.classes_NC[:2], [[0.4, 0.1, 0.5]] * 2)
+    np.testing.assert_allclose(merged.classes_NC[2:], rows[2:])  # an empty frame, another series
+    np.testing.assert_allclose(merged.known_N, [0.3, 0.3, 0.9, 0.5])
+
+
+def test_series__not_asked_for__changes_nothing():
+    rows = np.array([[0.6, 0.1, 0.3], [0.2, 0.1, 0.7]])
+
+    merged = mean_in_series(Probabilities(rows, None), [None, None], CLASSES)
+
+    np.testing.assert_array_equal(merged.classes_NC, rows)

@@ -12,7 +12,8 @@ from torch.nn.functional import normalize
 from metaadapter import AdapterLibrary, MetaAdapterClassifier
 from metaadapter.adapter.files import store_adapter
 from metaadapter.adapter.known import known_probabilities
-from metaadapter.apps.library import cached_entries as answers_module
+from metaadapter.apps.library import cached_entries
+from metaadapter.apps.library import library as library_module
 from metaadapter.errors import UsageError
 from metaadapter.features.fingerprint import Fingerprint
 
@@ -235,14 +236,14 @@ def test_entry_whose_weights_are_damaged__is_left_out_when_it_is_needed(animals)
 
 def test_entry_that_goes_between_index_and_answer__is_left_out(animals, monkeypatch):
     rows = pictures_of(animals, "birds")
-    original = answers_module.route
+    original = library_module.routed
 
     def slow(*arguments, **more):
         if "birds" in animals:
             animals.remove("birds")
         return original(*arguments, **more)
 
-    monkeypatch.setattr(answers_module, "route", slow)
+    monkeypatch.setattr(library_module, "routed", slow)
 
     found = animals.route(rows)
 
@@ -340,7 +341,7 @@ def test_adapters__are_read_once_until_their_file_changes(animals, fitted, monke
 
 
 def test_adapters__many__are_not_all_kept(animals, monkeypatch):
-    monkeypatch.setattr(answers_module, "MOST_CACHED", 2)
+    monkeypatch.setattr(cached_entries, "MOST_CACHED", 2)
 
     for name in ("animals", "birds", "wear"):
         assert set(animals.route(pictures_of(animals, name)).entries) == {name}

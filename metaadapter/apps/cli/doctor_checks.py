@@ -1,15 +1,16 @@
-"""The checks of `metaadapter doctor`: packages, devices, caches and the embedded encoder."""
+"""The checks of `metaadapter doctor`: the installation, and files as they were written."""
 
 from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
-from metaadapter.errors import MetaAdapterError, MissingPackage
+from metaadapter.errors import DataError, MetaAdapterError, MissingPackage
 
 # Package → the only feature that needs it.
 OPTIONAL = {
@@ -48,7 +49,6 @@ def all_checks() -> Iterator[Check]:
 
 
 def _required() -> Iterator[Check]:
-    """Check the packages that pyproject.toml requires without an extra, with their versions."""
     for requirement in metadata.requires("metaadapter") or ():
         plain = re.fullmatch(r"([\w.-]+)>=([\d.]+)", requirement)
         if plain is not None and plain[1] not in WITNESSES:
@@ -88,7 +88,6 @@ def _witness(name: str) -> Check:
 
 
 def _machine() -> Iterator[Check]:
-    """Check the devices, then the cache, then the encoder: a later import may fail."""
     import torch
     from joblib import cpu_count
 
@@ -130,3 +129,54 @@ def _numbers(version: str) -> tuple[int, ...]:
     """(2, 13) for "2.13.0+cpu", and (2, 6) for "2.6+cpu": the part after + names a build."""
     public = version.partition("+")[0]
     return tuple(int(part) for part in public.split(".")[:2] if part.isdigit())
+
+
+def file_checks(place: Path) -> Iterator[Check]:
+    """Check each file of metaadapter in a folder and the folders in it, or one skill file."""
+    if not place.exists():
+        raise DataError(f"there is no folder or skill file {place}")
+    is_empty, folder = True, place if place.is_dir() else place.parent
+    for path, fault in _faults(place):
+        is_empty, name = False, str(path.relative_to(folder))
+        if fault is None:
+            yield Check(name, "note", "has no SHA-256: an older version wrote it, or it is damaged")
+        else:
+            yield Check(name, "problem" if fault else "ok", fault or "as it was written")
+    if is_empty:
+        raise DataError(
+            f"nothing in {place} can be checked: expected a folder that this or a later version of "
+            "metaadapter wrote"
+        )
+
+
+def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
+    """Each file with its fault; "" if it has none, `None` if it has no hash."""
+    from metaadapter.adapter.layout import SKILL_SUFFIX
+    from metaadapter.adapter.skill import check_skill
+    from metaadapter.apps.page.history import HISTORY_FILE, read_contents
+    from metaadapter.bench.evaluation.journal import JOURNAL_FILE, CellJournal
+    from metaadapter.data.proof import check_files
+    from metaadapter.training.checkpoint import load_checkpoint
+    from metaadapter.training.run import CHECKPOINT
+
+    if not place.is_dir():
+        yield from check_skill(place)
+        return
+    yield from check_files(place)
+    for skill in sorted(place.rglob(f"*{SKILL_SUFFIX}")):
+        if not skill.is_dir():
+            yield from check_skill(skill)
+    # Files that contain their own hashes.
+    readers: dict[str, Callable[[Path], Any]] = {
+        JOURNAL_FILE: CellJournal,
+        CHECKPOINT: load_checkpoint,
+        HISTORY_FILE: read_contents,
+    }
+    for name, read in readers.items():
+        for path in sorted(place.rglob(name)):
+            try:
+                read(path)
+            except MetaAdapterError as error:
+                yield path, str(error)
+            else:
+                yield path, ""

@@ -1,4 +1,4 @@
-"""Signals that end the program: each saves the same work as Ctrl-C, and has its own exit code.
+"""The process of a command: the signals that end it, and its memory.
 
 Ctrl-C is SIGINT; `kill`, schedulers and containers send SIGTERM; a closing terminal sends SIGHUP.
 """
@@ -16,6 +16,8 @@ from typing import NoReturn
 # Exit code (128 + the signal, as in shells) → kind of the error.
 KINDS = {130: "interrupted", 143: "terminated", 129: "hung-up"}
 ENDING = [number for number in signal.Signals if 128 + number in KINDS]  # no SIGHUP on Windows
+
+M_ARENA_MAX = -8  # from glibc's malloc.h
 
 _latest: int = signal.SIGINT
 
@@ -43,11 +45,7 @@ def hear_signals(*, of_process: bool) -> None:
 def stop_at_first_signal(announce: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     """Within the block, the first signal only asks to stop; the second one acts as outside.
 
-    Args:
-        announce: Called at the first signal.
-
-    Yields:
-        Whether the first signal has come.
+    `announce` is called at the first signal; the result says whether it has come.
     """
     should_stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -93,3 +91,21 @@ def _ignore_once(number: int, _frame: FrameType | None) -> None:
 
 def _end_at_once(number: int, _frame: FrameType | None) -> NoReturn:
     os._exit(128 + number)
+
+
+def share_one_heap() -> None:
+    """Let all threads that start later share the heap of the first.
+
+    By default glibc gives threads their own heaps. Those that decode and encode free blocks of one
+    heap while another grows, so that memory grows with the number of pictures. The variable
+    `MALLOC_ARENA_MAX` takes precedence. Other C libraries have one heap, or no such setting.
+    """
+    import ctypes
+
+    if "MALLOC_ARENA_MAX" in os.environ:
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_ARENA_MAX, 1)
+    except (AttributeError, OSError, TypeError):  # no glibc; on Windows there is no CDLL(None)
+        return

@@ -10,7 +10,7 @@ import pytest
 # Four threads at once, each with a block of its own; then glibc counts its heaps.
 PROGRAM = """
 import ctypes, sys, threading
-from metaadapter.apps.cli.one_heap import share_one_heap
+from metaadapter.apps.cli.process import share_one_heap
 if sys.argv[2] == "share":
     share_one_heap()
 libc = ctypes.CDLL(None)
