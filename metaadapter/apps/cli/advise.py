@@ -8,10 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaadapter.apps.advice.advise import AdvisedPictures
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.apps.cli.page_file import require_place
-from metaadapter.bench.report.template import render, thumbnails
 
 if TYPE_CHECKING:
     from metaadapter.apps.advice.advise import AdvisedPictures
@@ -103,6 +101,8 @@ def _write_page(page_file: Path, source: Path, advised: AdvisedPictures) -> None
 
 def advice_page(source: str, advised: AdvisedPictures) -> str:
     """Render the page; pictures are shown if their files are still there, byte for byte."""
+    from metaadapter.bench.report.template import render, thumbnails
+
     pictures = advised.labelled.pictures
     shown = {number for advice in advised.advice for number in advice.pictures[:MOST_SHOWN]}
     rows = [pictures.pictures[number]._asdict() for number in sorted(shown)]
