@@ -1,6 +1,6 @@
 from .evaluation.cell import Cell as Cell
 from .evaluation.config import EvaluationConfig as EvaluationConfig
-from .evaluation.evaluation import Evaluation as Evaluation
+from .evaluation.run import Evaluation as Evaluation
 from .evaluation.run import evaluate as evaluate
 from .evaluation.summary import Estimate as Estimate
 from .peers.by_name import PEERS as PEERS
@@ -9,6 +9,6 @@ from .peers.by_name import Peer as Peer
 from .peers.by_name import PoolPeer as PoolPeer
 from .peers.classifier import PeerClassifier as PeerClassifier
 from .sequences.learners.learner import Learner as Learner
-from .sequences.learners.questions import Questions as Questions
-from .sequences.learners.questions import gated as gated
-from .sequences.run import evaluate_continual as evaluate_continual
+from .sequences.learners.learner import Questions as Questions
+from .sequences.learners.learner import gated as gated
+from .sequences.sequence_bench import evaluate_continual as evaluate_continual

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typer import Exit
 
@@ -15,7 +14,8 @@ from metaadapter.apps.cli.console import Console
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.bench.evaluation.evaluation import Evaluation
+    from metaadapter.bench.evaluation.config import EvaluationConfig
+    from metaadapter.bench.evaluation.run import Evaluation
 
 # Student's factor is 2.8 for five draws, 12.7 for two.
 FEWEST_DRAWS = 5
@@ -79,8 +79,12 @@ def evaluate(
         "reference": reference,
         "metrics": own.names(metrics),
     }
+    from metaadapter.bench.evaluation.config import load_evaluation
+
     console = Console(quiet=quiet, json_output=json_output)
-    evaluation = _measure(values, config, out, jobs, device, csv_raw, console)
+    given = {key: value for key, value in values.items() if value is not None}
+    settings = load_evaluation(config, given)
+    evaluation = _measure(settings, out, console, jobs=jobs, device=device, csv_raw=csv_raw)
     _warn(evaluation, console)
     _show(evaluation, console)
     if strict and evaluation.failed:
@@ -89,33 +93,24 @@ def evaluate(
 
 
 def _measure(
-    values: Mapping[str, object],
-    config: Path | None,
-    out: Path,
-    jobs: int | None,
-    device: str,
-    csv_raw: bool,
-    console: Console,
+    config: EvaluationConfig, out: Path, console: Console, jobs: int | None, **options: Any
 ) -> Evaluation:
     from joblib import cpu_count
 
     from metaadapter.bench.evaluation import run
-    from metaadapter.bench.evaluation.config import load_evaluation
     from metaadapter.bench.evaluation.task_bench import TaskBench
     from metaadapter.bench.sequences.sequence_bench import SequenceBench
 
-    given = {key: value for key, value in values.items() if value is not None}
-    settings = load_evaluation(config, given)
+    kind = SequenceBench if config.continual else TaskBench
     with console.counting("measuring") as tell:
         return run.evaluate(
-            settings,
+            config,
             out,
-            kind=SequenceBench if settings.continual else TaskBench,
+            kind=kind,
             jobs=jobs or cpu_count(),
-            device=device,
-            csv_raw=csv_raw,
             tell=tell,
             note=console.warn,
+            **options,
         )
 
 

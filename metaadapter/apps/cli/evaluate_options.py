@@ -119,11 +119,7 @@ def names(texts: list[str] | None) -> list[str] | None:
 
 
 def whole_numbers(text: str | None) -> list[int] | None:
-    """The values of --shots.
-
-    Raises:
-        UsageError: One of them is no whole number.
-    """
+    """The values of --shots."""
     try:
         return None if text is None else [int(part) for part in text.split(",")]
     except ValueError:
@@ -131,11 +127,7 @@ def whole_numbers(text: str | None) -> list[int] | None:
 
 
 def number_or_all(text: str | None) -> int | str | None:
-    """The value of --queries.
-
-    Raises:
-        UsageError: It is neither a whole number nor "all".
-    """
+    """The value of --queries."""
     if text is None or text == "all":
         return text
     if not text.isdecimal():
@@ -144,11 +136,7 @@ def number_or_all(text: str | None) -> int | str | None:
 
 
 def number_or_range(text: str | None) -> int | list[int] | None:
-    """The value of --pool-size.
-
-    Raises:
-        UsageError: It is neither a whole number nor a range.
-    """
+    """The value of --pool-size."""
     if text is None:
         return None
     try:

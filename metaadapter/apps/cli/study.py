@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.errors import UsageError
-
-if TYPE_CHECKING:
-    from metaadapter.bench.scenes.result import StudyResult
 
 
 def study(
@@ -49,7 +46,7 @@ def study(
     interruption.
     """
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.bench.scenes.page import study_markdown, study_page
+    from metaadapter.bench.scenes.page import f1_rows, study_markdown, study_page
     from metaadapter.bench.scenes.run import CELLS_FILE, StudyConfig, run_study
     from metaadapter.data import proof
     from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
@@ -76,7 +73,7 @@ def study(
         more = {"files": files, "quarantined": quarantined_json(unreadable)}
         print_document("study", {**more, **document})
         return
-    _show(console, result)
+    console.table(["macro-F1 in %", *map(str, result.shots)], f1_rows(result))
     console.note("wrote " + ", ".join(files))
 
 
@@ -90,9 +87,3 @@ def _numbers(text: str) -> tuple[int, ...]:
             f"--shots {text!r}: expected whole numbers from 1, separated by commas, such as 1,4,16"
         )
     return tuple(numbers)
-
-
-def _show(console: Console, result: StudyResult) -> None:
-    from metaadapter.bench.scenes.page import f1_rows
-
-    console.table(["macro-F1 in %", *map(str, result.shots)], f1_rows(result))

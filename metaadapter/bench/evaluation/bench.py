@@ -42,27 +42,19 @@ class Summary:
     compared: pd.DataFrame
     """The same with those pictures in one task that must not be in its support and queries."""
     tables: dict[str, pd.DataFrame]
-    """Name of a file → table; `rows` among them."""
     means: pd.DataFrame
-    """Mean figures with intervals."""
     differences: pd.DataFrame
     """Each method less the reference, draw by draw, in the same columns."""
     ranks: dict[str, Ranks] = field(default_factory=dict)
-    """Part of the classes → ranks."""
 
 
 @runtime_checkable
 class Bench(Protocol):
-    """Sets and methods of one configuration, each loaded once in a process.
-
-    A worker process makes its own from the class, the configuration and the device.
-    """
+    """Sets and methods of one configuration, made anew in each worker process."""
 
     summary_schema: ClassVar[str]
     packages: ClassVar[Sequence[str]]
-    """The packages whose versions the summary names."""
     intervals: ClassVar[str]
-    """What the intervals cover."""
     config: EvaluationConfig
     device: torch.device
     sets: dict[str, EvaluationSet]

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from metaadapter.bench.evaluation.cell import Cell
+from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.method_names import (
     USUAL_LEARNERS,
     resolve_learners,
     resolve_names,
 )
-from metaadapter.bench.evaluation.sequence_config import SequenceConfig
 from metaadapter.training.config_file import check_config, find_path, read_toml
 
 STORES = ("stores", "support_from", "queries_from")
@@ -34,7 +34,7 @@ def _resolved(store: str) -> str:
 StoreFolder = Annotated[str, AfterValidator(_resolved)]
 
 
-class EvaluationConfig(SequenceConfig):
+class EvaluationConfig(DrawConfig):
     """One evaluation; equal configurations give equal figures, except for times."""
 
     schema_version: Literal[1] = 1
@@ -145,15 +145,10 @@ class EvaluationConfig(SequenceConfig):
 
 
 def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationConfig:
-    """A configuration with absolute paths.
+    """A configuration with absolute paths, of a TOML file with the keys of `EvaluationConfig`.
 
-    Args:
-        path: A TOML file with the keys of `EvaluationConfig`; its stores are relative to its own
-            folder, or else to the working directory.
-        given: Values that replace those of the file. Stores replace all stores of the file.
-
-    Raises:
-        DataError: The file cannot be read, or a key or a value is wrong.
+    Stores in the file are relative to its folder, or else to the working directory. Values of
+    `given` replace those of the file; its stores replace all stores of the file.
     """
     content: dict[str, Any] = {}
     if path is not None:

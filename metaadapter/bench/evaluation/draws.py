@@ -3,81 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from episodes import EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
+from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
-from metaadapter.bench.evaluation.pools import PoolKind, PoolSize, with_pools
+from metaadapter.bench.evaluation.pools import with_pools
 from metaadapter.errors import DataError
-
-# More of anything than can be drawn.
-MOST = 10**6
-Count = Annotated[int, Field(ge=1, le=MOST)]
-USUAL_POOL_SIZE = 15
-
-
-class DrawConfig(BaseModel):
-    """The shape of tasks; equal values draw equal tasks from equal sets."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    shots: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 4, 8, 16)
-    seeds: Count = 5
-    """The number of draws; their seeds are 0 … seeds − 1."""
-    tasks: Count = 1
-    """The number of tasks of a draw."""
-    ways: Annotated[int, Field(ge=2, le=MOST)] | None = None
-    """The number of classes of a task; None for all classes."""
-    queries: Literal["all"] | Count = "all"
-    """Queries of each class; "all" pictures that are in no support of the draw."""
-    unknown: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """The fraction of a task's classes that are hidden from the method."""
-    pool: PoolKind | None = None
-    """The kind of a task's pool of unlabelled pictures; None for no pool."""
-    pool_size: PoolSize = USUAL_POOL_SIZE
-    """Unlabelled pictures of each class in a pool, or as many as there are. From a range each task
-    draws its own number, log-uniformly."""
-    base_to_new: bool = False
-    """Adapt on the first half of the classes, and score each half by itself."""
-
-    @field_validator("pool_size", mode="before")
-    @classmethod
-    def _is_number_or_range(cls, given: Any) -> Any:
-        is_range = isinstance(given, list | tuple)
-        ends = list(given) if is_range else [given]
-        is_whole = all(type(end) is int and 1 <= end <= MOST for end in ends)
-        if is_whole and (not is_range or (len(ends) == 2 and ends[0] < ends[1])):
-            return given
-        # The error of a union of types would list each type.
-        raise PydanticCustomError(
-            "pool_size",
-            "Input should be a whole number from 1 to 1000000, or two of them as in [1, 40], "
-            "the smaller one first",
-        )
-
-    @model_validator(mode="after")
-    def _takes_all_classes(self) -> DrawConfig:
-        if self.base_to_new and (self.ways is not None or self.unknown):
-            raise ValueError("base_to_new takes all classes, so neither ways nor unknown")
-        if self.base_to_new and self.pool:
-            raise ValueError("base_to_new cannot have a pool")
-        if self.pool is None and self.pool_size != USUAL_POOL_SIZE:
-            raise ValueError("pool_size needs a pool: balanced, skewed or strangers")
-        if self.pool == "skewed" and self.queries == "all":
-            raise ValueError(
-                "a skewed pool would take most queries of some classes and few of others; "
-                "give a number of queries, as in --queries 10"
-            )
-        return self
-
-    @property
-    def ascending_shots(self) -> tuple[int, ...]:
-        """Each number of shots once, in ascending order."""
-        return tuple(sorted(set(self.shots)))
 
 
 def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
@@ -85,10 +18,7 @@ def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRow
 
     Support, queries and pool of a task share no picture. Pictures of hidden classes are
     `off_class_TO`. For base-to-new the ways are the classes in the order of their names, and new
-    classes have no support.
-
-    Raises:
-        DataError: Fewer than two classes have enough pictures; four for base-to-new.
+    classes have no support. Too few classes with enough pictures are a `DataError`.
     """
     _require_classes(data, config)
     rows = _draw(data, config, seed)

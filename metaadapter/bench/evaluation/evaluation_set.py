@@ -32,13 +32,10 @@ class EvaluationSet:
     features: tuple[np.ndarray, ...]
     """For each store (pictures, views, D), float16, read from disk when used."""
     text_CD: Float[Tensor, "C D"]
-    """Unit rows of the class names."""
     logit_scale: float
     """The encoder's inverse temperature."""
     index: LabelIndex
-    """The pictures of each class and domain."""
     classes: tuple[str, ...]
-    """Names, in the order of the class numbers."""
     labels_n: np.ndarray
     """Class number of each picture; −1 for an unused picture."""
     paths_n: np.ndarray
@@ -48,9 +45,7 @@ class EvaluationSet:
     groups_n: np.ndarray
     """Group of each picture, or ""; a group belongs on one side of a split."""
     stores: tuple[str, ...]
-    """Names of the stores of the set."""
     encoder: str
-    """Name of the encoder of the features."""
     fingerprint: str
     """The encoder by its computation, whatever its name."""
     n_views: int

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.journal import JOURNAL_FILE, REMEDY, CellJournal
-from metaadapter.bench.evaluation.sequence_config import SequenceConfig
 from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
-from metaadapter.data.proof import read_document, write_document
+from metaadapter.data.proof import Proof, read_document, write_document
+from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError
 
-RECORD_FILE, LOCK_FILE = "evaluation.json", ".lock"
+RECORD_FILE, SUMMARY_FILE, LOCK_FILE = "evaluation.json", "summary.json", ".lock"
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.evaluation/2", "metaadapter.evaluation/1"
 # These shape every task. The number of seeds may grow.
-DRAW = set(SequenceConfig.model_fields) - {"seeds"}
+DRAW = set(DrawConfig.model_fields) - {"seeds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,7 @@ def _draw_of(config: EvaluationConfig) -> dict[str, Any]:
 def hold_evaluation(folder: Path, record: Record) -> Iterator[CellJournal]:
     """Create or reopen the folder of an evaluation, locked and with its journal open.
 
-    Raises:
-        DataError: The folder holds another evaluation or other files, another process writes to
-            it, or it cannot be written.
+    Another evaluation, other files or another writer in it are a `DataError`.
     """
     with write_errors(f"the evaluation {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -96,12 +96,7 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[CellJournal]:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The content of `evaluation.json`.
-
-    Raises:
-        DataError: It is missing or damaged.
-        IncompatibleArtifact: A later version wrote it.
-    """
+    """The content of `evaluation.json`; a missing or damaged file is a `DataError`."""
     path = folder / RECORD_FILE
     return read_document(path, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,))[0]
 
@@ -114,4 +109,53 @@ def _record(folder: Path) -> Record:
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{folder / RECORD_FILE} is not the record of an evaluation ({error}); {REMEDY}"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """The summary of an evaluation, and the files that it proves."""
+
+    folder: Path
+    config: EvaluationConfig
+    record: str
+    """Twelve hexadecimal digits of the configuration, the methods and the sets."""
+    summary: Mapping[str, Any]
+    proof: Proof | None
+    """None where an earlier version wrote the summary."""
+
+    def file(self, name: str) -> Path:
+        """The path of a file of the folder, after a check of its content."""
+        return self.proof.find(name) if self.proof else self.folder / name
+
+
+@contextmanager
+def read_run(folder: Path, schema: str, without_proof: Sequence[str] = ()) -> Iterator[FinishedRun]:
+    """Open the folder of an evaluation; missing or wrong values in its files are a `DataError`.
+
+    `schema` is that of its summary; summaries of the schemas `without_proof` prove no files.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}; name the --out of an evaluation")
+    if not (folder / RECORD_FILE).exists():
+        raise DataError(f"{folder} holds no evaluation (there is no {RECORD_FILE})")
+    record = read_record(folder)
+    unfinished = f"the evaluation {folder} is not finished: run its command again"
+    if not (folder / SUMMARY_FILE).exists():
+        raise DataError(f"{unfinished} (there is no {SUMMARY_FILE})")
+    summary, proof = read_document(
+        folder / SUMMARY_FILE, schema, REMEDY, without_proof=tuple(without_proof)
+    )
+    if record.get("config") != summary.get("config"):
+        raise DataError(f"{unfinished} (its tables hold less than its configuration asks for)")
+    try:
+        config = EvaluationConfig.model_validate(summary["config"])
+        digest = hashlib.sha256(json_text(record, sort_keys=True).encode()).hexdigest()[:12]
+        yield FinishedRun(folder, config, digest, summary, proof)
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{folder} was not written by this version of `metaadapter evaluate` ({error!r}); "
+            "run its command again, or evaluate into another folder"
         ) from error

@@ -39,19 +39,11 @@ def check_integrity(
     draws: pd.DataFrame, methods: Sequence[Measured], sets: Sequence[EvaluationSet]
 ) -> tuple[Box, ...]:
     """All checks of the methods on the sets; the draws are those of `draw_table`."""
-    return (
-        support_apart(draws, methods),
-        unseen_sets(methods, sets),
-        unseen_classes(methods, sets),
-        chosen_elsewhere(methods, sets),
-    )
+    return support_apart(draws, methods), *check_records(methods, sets)
 
 
 def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:
-    """No picture or group of pictures is in the queries of a task and in its support or pool.
-
-    All methods have the same tasks, and so the same outcome.
-    """
+    """No picture or group of pictures is in the queries of a task and in its support or pool."""
     is_seen = draws["role"].isin(["support", "pool"])
     shared = pd.concat([_on_both_sides(draws, is_seen, key) for key in ("sha256", "group")])
     n_tasks = draws.groupby(TASK).ngroups
@@ -69,37 +61,33 @@ def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:
     return Box("support and queries apart", status, detail[status], outcomes)
 
 
-def unseen_sets(methods: Sequence[Measured], sets: Sequence[EvaluationSet]) -> Box:
-    """No method was meta-trained on a data set that it is evaluated on."""
-    return _by_record(
-        "data sets unseen in meta-training",
-        methods,
-        lambda record: _sets_among(sets, record.stores),
-        "trained on",
-        BY_NAME,
-    )
-
-
-def unseen_classes(methods: Sequence[Measured], sets: Sequence[EvaluationSet]) -> Box:
-    """No method was meta-trained on a class of the same readable name, in any data set."""
+def check_records(
+    methods: Sequence[Measured], sets: Sequence[EvaluationSet]
+) -> tuple[Box, Box, Box]:
+    """No method was meta-trained on a set or class of the evaluation, or chosen by its figures."""
     classes = dict.fromkeys(name for data in sets for name in data.classes)
-    return _by_record(
-        "classes unseen in meta-training",
-        methods,
-        lambda record: [name for name in classes if same_name(name) in record.classes],
-        "trained on pictures called",
-        "by their readable names; this does not notice another word for the same thing",
-    )
-
-
-def chosen_elsewhere(methods: Sequence[Measured], sets: Sequence[EvaluationSet]) -> Box:
-    """No setting or checkpoint of a method was chosen by its figures on one of these sets."""
-    return _by_record(
-        "settings chosen elsewhere",
-        methods,
-        lambda record: _sets_among(sets, record.chosen_on),
-        "chosen on",
-        BY_NAME,
+    return (
+        _by_record(
+            "data sets unseen in meta-training",
+            methods,
+            lambda record: _sets_among(sets, record.stores),
+            "trained on",
+            BY_NAME,
+        ),
+        _by_record(
+            "classes unseen in meta-training",
+            methods,
+            lambda record: [name for name in classes if same_name(name) in record.classes],
+            "trained on pictures called",
+            "by their readable names; this does not notice another word for the same thing",
+        ),
+        _by_record(
+            "settings chosen elsewhere",
+            methods,
+            lambda record: _sets_among(sets, record.chosen_on),
+            "chosen on",
+            BY_NAME,
+        ),
     )
 
 
@@ -110,7 +98,6 @@ def _by_record(
     verb: str,
     compared_by: str,
 ) -> Box:
-    """The outcome by the record of each method's meta-training."""
     shared = {
         method.name: None if method.meta_training is None else overlap(method.meta_training)
         for method in methods

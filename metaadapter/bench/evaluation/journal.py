@@ -18,17 +18,10 @@ REMEDY = "restore it from a copy, or measure again into another folder"
 
 @final
 class CellJournal:
-    """Finished cells in a file that only grows, so that an interruption loses none.
-
-    Of several lines of one cell the last one counts.
-    """
+    """Finished cells in a file that only grows; of the lines of one cell the last one counts."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file, if there is one.
-
-        Raises:
-            DataError: A line other than an incomplete last one is damaged.
-        """
+        """Read the file, if there is one; a damaged line before the last one is a `DataError`."""
         self.results: dict[Cell, CellResult] = {}
         self.file = Journal(path)
         self.file.read(
@@ -46,7 +39,7 @@ class CellJournal:
     def missing(
         self, cells: Sequence[Cell], methods: Mapping[str, str], bench: str
     ) -> tuple[list[Cell], list[str]]:
-        """The cells that must be measured, and why some of them must be measured again.
+        """The cells to measure, and why some of them are measured again.
 
         `methods` and `bench` are the identities of each method and of the program as they are now.
         """

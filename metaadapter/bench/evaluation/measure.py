@@ -20,19 +20,17 @@ from metaadapter.bench.evaluation.cell import Tables
 from metaadapter.bench.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
 from metaadapter.bench.evaluation.draws import n_base_classes
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
-from metaadapter.bench.evaluation.known_answers import known_answers
 from metaadapter.bench.evaluation.method import Method
 from metaadapter.bench.evaluation.metrics import cell_tables, read_answers
-from metaadapter.bench.evaluation.noun_features import noun_features
 from metaadapter.bench.evaluation.picture_task import files_of, picture_task
 from metaadapter.bench.evaluation.pools import pool_facts
-from metaadapter.bench.evaluation.stranger_metrics import FAR, UNKNOWN
-from metaadapter.bench.evaluation.strangers import FarStrangers
+from metaadapter.bench.evaluation.set_encoder import noun_features
+from metaadapter.bench.evaluation.strangers import FAR, UNKNOWN, FarStrangers, known_answers
 from metaadapter.bench.peers.unknown_scores import AnsweredQueries
 from metaadapter.errors import DataError
 
-Metrics = Mapping[str, Callable[[np.ndarray, np.ndarray], float]]
-"""Column → the user's own metric."""
+Metric = Callable[[np.ndarray, np.ndarray], float]
+"""Probabilities (n, N) of the n queries of a task and their classes (n,), 0 … N − 1 → a figure."""
 
 # Support pictures at a time: CLIP-Adapter on 20 classes of 16 shots then takes less than 1 GiB.
 MOST_SUPPORT = 8_000
@@ -47,22 +45,14 @@ def measure(
     *,
     far: FarStrangers | None = None,
     base_to_new: bool = False,
-    metrics: Metrics | None = None,
+    metrics: Mapping[str, Metric] | None = None,
     device: torch.device | None = None,
 ) -> Tables:
     """Fit a method to tasks, let it answer, and score its answers.
 
-    Args:
-        method: The method.
-        data: The set.
-        rows: The tasks, with as many shots as the method may see.
-        far: Further queries from other sets; never for base-to-new.
-        base_to_new: Score each half of the classes by itself: parts "base" and "new", not "all".
-        metrics: The user's own metrics.
-        device: Where to calculate; by default on the CPU.
-
-    Raises:
-        DataError: The method's answers are not numbers.
+    The method sees as many shots as `rows` has. With `base_to_new` each half of the classes is
+    scored by itself, as parts "base" and "new" instead of "all". Answers that are not numbers are a
+    `DataError`.
     """
     device = device or torch.device("cpu")
     if far is None:
@@ -139,12 +129,11 @@ class _Part:
 
     def score(
         self,
-        metrics: Metrics,
+        metrics: Mapping[str, Metric],
         logits_TQN: Float[Tensor, "T Q N"],
         way_Q: Int[np.ndarray, " Q"],
         picture_TQ: Int[np.ndarray, "T Q"],
     ) -> None:
-        """Add the figures of the user's own metrics."""
         for name, metric in metrics.items():
             for logits_QN, picture_Q in zip(logits_TQN, picture_TQ, strict=True):
                 is_query_Q = self.is_query(way_Q) & (picture_Q >= 0)
@@ -228,7 +217,6 @@ def _support(method: Method, data: EvaluationSet, rows: EpisodeRows) -> Support:
 def _fit_pictures(
     method: Method, data: EvaluationSet, rows: EpisodeRows, far: FarStrangers, support: Support
 ) -> LogitFunction:
-    """Fit a method that reads pictures to the one task of `rows`."""
     assert method.fit_pictures is not None
     # The encoder of such methods is on the CPU.
     task = picture_task(method.name, data, rows, support.to(device="cpu"))

@@ -22,7 +22,6 @@ class MetaTraining:
     """Data sets and classes that determined a method's weights or settings."""
 
     stores: frozenset[str] = frozenset()
-    """Data sets of the training."""
     classes: frozenset[str] = frozenset()
     """Their classes, as `same_name` writes them."""
     chosen_on: frozenset[str] = frozenset()
@@ -54,20 +53,17 @@ class Method:
     identity: str
     """Changes when its answers may change: with its program, constants or weights."""
     fit: Callable[[Support], AdapterWeights | LogitFunction]
-    """Unused with `fit_pictures`."""
     meta_training: MetaTraining | None
     """The data that the method was made from; None without a record."""
     sees_joint_alone: bool = False
     """Whether it sees the joint features alone where an encoder has further blocks."""
     sees_labelled_alone: bool = False
-    """Whether it sees no pool."""
     unknown_score: Score | None = None
     """The score of known pictures; None for the adapter's own logit of known, or else the largest
     probability."""
     reads_words: bool = False
     """Whether that score needs words besides the class names."""
     fit_pictures: Callable[[PictureTask], PictureAnswers] | None = None
-    """Fits a method that reads pictures to one task."""
     trained_by_hand: Callable[[int, int], int] | None = None
     """N classes, width D → the trained numbers, for training without a torch optimizer."""
 
@@ -78,9 +74,6 @@ def read_meta_training(
     """The record in or above the folder of a generator or peer; None without a record.
 
     `chosen_on` are data sets that determined constants before the training, which no run records.
-
-    Raises:
-        DataError: The record cannot be read.
     """
     path_and_document = read_training_record(folder)
     if path_and_document is None:

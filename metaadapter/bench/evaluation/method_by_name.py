@@ -64,18 +64,14 @@ TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
 
 
 def load_method(name: str) -> Method:
-    """A method by name.
+    """A method by name; an unknown name, or a K above 10000, is a `UsageError`.
 
-    Args:
-        name: A key of `PEERS`, `POOL_PEERS`, `META_PEERS` or `PICTURE_METHODS`; "default";
-            "closed-form"; "finetune" (gradient steps from the prediction of "default", as many as
-            improve the answers on left-out pictures); "finetune@K" (K steps); FILE.py:FUNCTION; or
-            the folder of a generator or meta-trained peer. Suffixes: with @joint the method sees
-            the joint features alone, with @labelled no unlabelled pictures, and with @ and a key of
-            `SCORES` that score decides whether a picture shows any of the classes.
-
-    Raises:
-        UsageError: There is no such method, or K is no whole number from 0 to 10000.
+    Names are the keys of `PEERS`, `POOL_PEERS`, `META_PEERS` and `PICTURE_METHODS`; "default";
+    "closed-form"; "finetune" (gradient steps from the prediction of "default", as many as improve
+    the answers on left-out pictures); "finetune@K" (K steps); FILE.py:FUNCTION; and folders of
+    generators and meta-trained peers. Suffixes: with @joint the method sees the joint features
+    alone, with @labelled no unlabelled pictures, and with @ and a key of `SCORES` that score
+    decides whether a picture shows any of the classes.
     """
     if name.endswith(JOINT):
         return _joint_alone(name)

@@ -42,7 +42,7 @@ def resolve_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def resolve_learners(names: Iterable[str]) -> tuple[str, ...]:
-    """The names of learners with "peers" and "peers@joint" written out, as `resolve_names`."""
+    """The names of learners with "peers" and "peers@joint" written out."""
     return _written_out(names, {"peers": LEARNERS}, ("", JOINT))
 
 

@@ -1,8 +1,7 @@
 """Scores the answers of a method: figures of many tasks, bins of confidence, worst mistakes.
 
-Figures have the usual definitions. Tests compare each with scikit-learn, whose functions take one
-task at a time: six of them on each of the 30,000 tasks of an evaluation would take longer than most
-methods.
+Figures have the usual definitions; tests compare each with scikit-learn, whose functions take one
+task at a time, which would take longer than most methods.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from metaadapter.bench.evaluation.cell import Tables
-from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS, score_strangers
+from metaadapter.bench.evaluation.strangers import STRANGER_METRICS, score_strangers
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", *STRANGER_METRICS)
 """Fractions of 1, except `nll` (nats), `brier` (0 … 2) and `set_size`. Smaller values of `nll`,
@@ -36,21 +35,13 @@ def read_answers(
     first_task: int = 0,
     more_TQ: Mapping[str, Float[Tensor, "T Q"]] | None = None,
 ) -> np.ndarray:
-    """The answers of T tasks, in float64.
+    """A row for each picture of T tasks, in float64; `first_task` is the number of the first one.
 
-    Args:
-        logits_TQN: Logits of each picture; −∞ for an excluded class.
-        way_TQ: The correct way of each picture, or `UNKNOWN` or `FAR`.
-        picture_TQ: The number of each picture in its set; −1 for padding.
-        first_task: The number of the first task.
-        more_TQ: Further columns by name, as `score_strangers` reads them.
-
-    Returns:
-        A row for each picture: `task`, `picture` and `way` as given; `predicted`, the most probable
-        class (of several the first), with its probability `confidence`; `log_own`, the
-        log-probability of the correct class, and `brier`, the squared distance of the probabilities
-        from the one-hot correct class, both NaN where the class is unknown; then the further
-        columns.
+    `way_TQ` is the correct way, or `UNKNOWN` or `FAR`; `picture_TQ` the number in the set, −1 for
+    padding. Columns: `task`, `picture`, `way`; `predicted`, the most probable class (of several the
+    first), with its probability `confidence`; `log_own`, the log-probability of the correct class,
+    and `brier`, the squared distance of the probabilities from the one-hot correct class, both NaN
+    where the class is unknown; then `more_TQ`, as `known_answers` gives them.
     """
     is_picture_TQ = picture_TQ >= 0
     way_q = way_TQ[is_picture_TQ]
@@ -92,8 +83,7 @@ def cell_tables(
 ) -> Tables:
     """The tables of a part of the classes: "all", "base" or "new".
 
-    `classes_TN` has the number of each way's class in its set. `more` has further columns of the
-    tasks: their pools, the user's own metrics, and costs.
+    `classes_TN` has the number of each way's class in its set. `more` has further columns of tasks.
     """
     n_tasks, n_way = classes_TN.shape
     known = answers[answers["way"] >= 0]

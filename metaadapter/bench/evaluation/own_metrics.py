@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
+from metaadapter.bench.evaluation.measure import Metric
 from metaadapter.bench.evaluation.tables import TASK_COLUMNS
 from metaadapter.data.user_code import explain, is_user_code, load_user_code
 from metaadapter.errors import UsageError
 
-Metric = Callable[[np.ndarray, np.ndarray], float]
-"""Probabilities (n, N) of the n queries of a task and their classes (n,), 0 … N − 1 → a figure."""
-
 
 def load_metrics(names: Iterable[str]) -> dict[str, Metric]:
-    """The metrics by the names of their functions, which name their columns in the rows.
-
-    Raises:
-        UsageError: There is no such file or function, or two of them have the same name.
-    """
+    """The metrics by the names of their functions, which name their columns in the rows."""
     metrics: dict[str, Metric] = {}
     for name in names:
         if not is_user_code(name):

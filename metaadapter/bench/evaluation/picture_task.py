@@ -30,30 +30,16 @@ class PictureTask:
     support: Support
     """Features of the labelled pictures and texts of the classes, from the frozen encoder."""
     paths: tuple[Path, ...]
-    """The labelled pictures, class by class."""
     labels: Int[Tensor, " n"]
     """The class of each, 0 … N − 1."""
     names: tuple[str, ...]
-    """The readable names of the classes."""
     encoder: ImageEncoder
-    """The encoder of the features."""
 
 
 def picture_task(
     method: str, data: EvaluationSet, rows: EpisodeRows, support: Support
 ) -> PictureTask:
-    """The one task of `rows` with its pictures.
-
-    Args:
-        method: The name of the method, for errors.
-        data: The set.
-        rows: One task.
-        support: Its features.
-
-    Raises:
-        UsageError: The set's encoder cannot be loaded.
-        DataError: A picture is missing, or has changed since it was encoded.
-    """
+    """The one task of `rows` with its pictures; `method` is named in errors."""
     (support_NK,), (classes_N,) = rows.support_TNK, rows.classes_TN.tolist()
     is_picture_NK = support_NK >= 0
     return PictureTask(
@@ -66,7 +52,7 @@ def picture_task(
 
 
 def files_of(method: str, data: EvaluationSet, pictures: Int[Tensor, " n"]) -> tuple[Path, ...]:
-    """The files of pictures of a set, after a check of their content; errors as `picture_task`."""
+    """The files of pictures of a set; one that is missing or has changed is a `DataError`."""
     numbers = pictures.tolist()
     paths = tuple(Path(data.paths_n[number]) for number in numbers)
     for path, expected in zip(paths, data.contents_n[numbers], strict=True):

@@ -41,19 +41,8 @@ def with_pools(
     A pool has `size` pictures of each class, or as many as are left. A skewed pool has the same
     number in all, with fractions of the classes from a Dirichlet distribution of concentration 0.3.
     Strangers are pictures of the set's classes outside the task. From a range each task draws its
-    own `size`, log-uniformly.
-
-    Args:
-        rows: The tasks.
-        data: The set.
-        kind: The kind of pool.
-        size: The number of pictures of a class, or its range.
-        seed: The seed of the draw.
-        takes_queries: Take pictures from the queries and leave one query of each class; else take
-            pictures outside the task.
-
-    Raises:
-        DataError: There are no strangers because a task has all classes, or no picture is left.
+    own `size`, log-uniformly. With `takes_queries` pictures come from the queries, which keep one
+    of each class, else from outside the task.
     """
     rng = np.random.default_rng([seed, STREAM])
     index, domain = data.index, QUERY if data.has_two_pools else SUPPORT
@@ -105,11 +94,10 @@ def with_pools(
 
 
 def pool_facts(rows: EpisodeRows, data: EvaluationSet) -> dict[str, list[Any]]:
-    """The columns `n_pool` and `pool_evenness` of the tasks, whatever a method sees of the pools.
+    """The columns `n_pool`, with strangers, and `pool_evenness` of the tasks.
 
-    - `n_pool`: the number of pictures, including strangers.
-    - `pool_evenness`: exp(entropy) / N of the fractions of the N classes, without strangers: 1 for
-      equal fractions, 1 / N for a single class, NaN without any picture of the classes.
+    The evenness is exp(entropy) / N of the fractions of the N classes, without strangers: 1 for
+    equal fractions, 1 / N for a single class, NaN without any picture of the classes.
     """
     facts: dict[str, list[Any]] = {"n_pool": [], "pool_evenness": []}
     for pool, classes in zip(rows.pool_TU.numpy(), rows.classes_TN.numpy(), strict=True):

@@ -30,10 +30,6 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
 
     joblib has no such pool: its workers outlive a killed parent, and an error waits until all tasks
     that were sent have ended.
-
-    Raises:
-        MetaAdapterError: A method or set cannot be used.
-        DataError: A process was killed, for instance because memory ran out.
     """
     jobs = min(jobs, len(cells))
     if jobs <= 1:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from metaadapter.bench.evaluation.bench import Bench, Summary
 from metaadapter.bench.evaluation.cell import CellResult
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import classes_left_out
-from metaadapter.bench.evaluation.evaluation import Evaluation
-from metaadapter.bench.evaluation.folder import Record, hold_evaluation
-from metaadapter.bench.evaluation.integrity import check_integrity
+from metaadapter.bench.evaluation.folder import SUMMARY_FILE, Record, hold_evaluation
+from metaadapter.bench.evaluation.integrity import Box, check_integrity
 from metaadapter.bench.evaluation.processes import Kind, measure_cells
+from metaadapter.bench.evaluation.summary import Ranks, records
 from metaadapter.bench.evaluation.tables import table_files
 from metaadapter.bench.evaluation.task_bench import TaskBench
 from metaadapter.data.output_folder import Content, write_errors
@@ -22,7 +26,7 @@ from metaadapter.data.proof import write_document
 from metaadapter.data.strict_json import json_text
 from metaadapter.features.device import choose_device
 
-SUMMARY_FILE, SUMMARY_SCHEMA = "summary.json", TaskBench.summary_schema
+SUMMARY_SCHEMA = TaskBench.summary_schema
 
 
 def evaluate(
@@ -107,3 +111,62 @@ def _write(evaluation: Evaluation, summary: Summary, schema: str, *, csv_raw: bo
     document = {"schema": schema, **document, "csv_raw": csv_raw}
     with write_errors(f"the evaluation {evaluation.folder}"):
         write_document(evaluation.folder / SUMMARY_FILE, document, contents)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The result of an evaluation, of independent tasks or of a sequence of tasks."""
+
+    folder: Path
+    config: EvaluationConfig
+    n_measured: int
+    """Cells that this run measured; the others were measured before."""
+    rows: pd.DataFrame
+    """The figures of each task."""
+    means: pd.DataFrame
+    """Columns method, store, part, n_shot, metric, mean, half and n_draws; of a sequence method,
+    n_shot, measure, mean, half and n_draws."""
+    differences: pd.DataFrame
+    """Each method less the reference, draw by draw, in the same columns."""
+    ranks: dict[str, Ranks]
+    """Part of the classes → ranks; empty for a sequence."""
+    boxes: tuple[Box, ...]
+    """The checks of integrity."""
+    intervals: str
+    """What the intervals cover."""
+    sets: dict[str, dict[str, Any]]
+    """Name → pictures, classes and encoder."""
+    versions: dict[str, str]
+    """Package → version."""
+
+    @property
+    def figures(self) -> pd.DataFrame:
+        """The means, by the name that the JSON form of a sequence gives them."""
+        return self.means
+
+    @property
+    def failed(self) -> tuple[Box, ...]:
+        """Failed checks: these figures cannot be trusted."""
+        return tuple(box for box in self.boxes if box.status == "fail")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        if self.config.continual:
+            figures: dict[str, Any] = {"figures": records(self.means)}
+        else:
+            figures = {"means": records(self.means)}
+        figures["differences"] = records(self.differences)
+        if not self.config.continual:
+            figures["ranks"] = {part: asdict(ranks) for part, ranks in self.ranks.items()}
+        return {
+            "run": str(self.folder),
+            "config": self.config.model_dump(mode="json"),
+            "n_cells": len(self.config.cells()),
+            "n_measured": self.n_measured,
+            "intervals": self.intervals,
+            "reference": self.config.reference_name,
+            **figures,
+            "integrity": [box.to_dict() for box in self.boxes],
+            "sets": self.sets,
+            "versions": self.versions,
+        }

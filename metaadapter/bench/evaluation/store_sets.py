@@ -19,12 +19,7 @@ UNUSED = -1
 
 
 def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
-    """The sets of an evaluation.
-
-    Raises:
-        DataError: A store is missing or has fewer than two classes; two stores share fewer.
-        IncompatibleArtifact: Two joined stores are of different encoders.
-    """
+    """The sets of an evaluation."""
     if config.support_from is None or config.queries_from is None:
         return tuple(map(set_of_store, config.stores))
     (name,) = config.set_names
@@ -32,14 +27,7 @@ def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
 
 
 def set_of_store(folder: Path | str) -> EvaluationSet:
-    """The set of a store.
-
-    A store with the splits "train" and "test" gives support from the first and queries from the
-    second, as in CoOp's protocol; further splits are left out.
-
-    Raises:
-        DataError: The store is missing or has fewer than two classes.
-    """
+    """The set of a store; its splits "train" and "test" give support and queries, as in CoOp."""
     store = FeatureStore.open(folder)
     if len(store.classes) < 2:
         raise DataError(
@@ -59,10 +47,6 @@ def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:
     """The far strangers of a set: the pictures of `strangers` from other stores and other classes.
 
     A class with the readable name of one of the set's classes is left out.
-
-    Raises:
-        DataError: No picture is left.
-        IncompatibleArtifact: A store is of another encoder than the set.
     """
     (first, *_) = [folder for folder in config.own_stores if Path(folder).name == data.stores[0]]
     encoder = FeatureStore.open(first).fingerprint

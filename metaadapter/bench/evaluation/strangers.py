@@ -1,4 +1,4 @@
-"""Far strangers: queries from other sets, whose classes no task has."""
+"""Strangers among the queries: their draw, and how well methods distinguish them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeRows
+from metaadapter.adapter.known import known_logits, known_threshold, prediction_sets
+from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
+from metaadapter.bench.evaluation.method import Method
+from metaadapter.bench.peers.unknown_scores import AnsweredQueries, msp
 
 # Distinguishes these draws from others of the same seed.
 STREAM = 0x666172
@@ -23,7 +28,6 @@ class FarStrangers:
     """The far strangers of T tasks."""
 
     data: EvaluationSet
-    """The pictures of all their stores."""
     picture_TF: Int[Tensor, "T F"]
     """Numbers of pictures in `data`; −1 for padding."""
 
@@ -36,12 +40,7 @@ class FarStrangers:
 def draw_far(data: EvaluationSet, rows: EpisodeRows, seed: int) -> FarStrangers:
     """As many far strangers as a task has near strangers, or else as it has queries.
 
-    Each store gives the same number, or all its pictures. The tasks stay as they are.
-
-    Args:
-        data: The pictures to draw from, as `far_set` gives them.
-        rows: The tasks.
-        seed: The seed of the draw.
+    Each store gives the same number, or all its pictures.
     """
     rng = np.random.default_rng([seed, STREAM])
     ends = np.cumsum([len(table) for table in data.features])
@@ -57,3 +56,101 @@ def draw_far(data: EvaluationSet, rows: EpisodeRows, seed: int) -> FarStrangers:
         pictures = rng.permutation(np.concatenate(parts))[:n_wanted]
         drawn.append(torch.from_numpy(pictures).long())
     return FarStrangers(data, pad_sequence(drawn, batch_first=True, padding_value=-1))
+
+
+UNKNOWN = -1
+"""The way of a near stranger: a picture of the same set, of a class outside the task."""
+FAR = -2
+"""The way of a far stranger: a picture of another set."""
+
+STRANGER_METRICS = (
+    *("unknown_auroc", "far_auroc", "kept", "kept_near", "kept_far"),
+    *("set_coverage", "set_size"),
+)
+"""Fractions of 1, except `set_size`, which is a number of classes.
+
+- `unknown_auroc`, `far_auroc`: the areas under the ROC curve for near and for far strangers.
+- `kept`, `kept_near`, `kept_far`: the fractions of known pictures and of both kinds of strangers
+  above the method's own threshold.
+- `set_coverage`, `set_size`: the fraction of its sets of classes that include the correct class of
+  a known picture, and their mean size.
+"""
+
+
+def score_strangers(answers: np.ndarray, n_tasks: int) -> dict[str, Float[np.ndarray, " T"]]:
+    """`STRANGER_METRICS` by name → the figures of each task.
+
+    Further columns of the answers are those of `known_answers`; without `known`, `confidence` is
+    the score. Figures are NaN where a task lacks known pictures or strangers, or the answers a
+    column.
+    """
+    way, columns = answers["way"], answers.dtype.names or ()
+    is_known, is_near, is_far = way >= 0, way == UNKNOWN, way == FAR
+
+    def mean(column: str, rows: Bool[np.ndarray, " q"]) -> Float[np.ndarray, " T"]:
+        if column not in columns:
+            return np.full(n_tasks, np.nan)
+        part = answers[rows]
+        with np.errstate(invalid="ignore"):
+            total = np.bincount(part["task"], part[column], n_tasks)
+            return np.asarray(total / np.bincount(part["task"], minlength=n_tasks))
+
+    score = answers["known" if "known" in columns else "confidence"]
+    figures = (
+        *(_areas(answers["task"], score, is_known, kind, n_tasks) for kind in (is_near, is_far)),
+        *(mean("kept", kind) for kind in (is_known, is_near, is_far)),
+        *(mean(column, is_known) for column in ("covered", "set_size")),
+    )
+    return dict(zip(STRANGER_METRICS, figures, strict=True))
+
+
+def _areas(
+    task: np.ndarray,
+    score: np.ndarray,
+    is_known: Bool[np.ndarray, " q"],
+    is_stranger: Bool[np.ndarray, " q"],
+    n_tasks: int,
+) -> Float[np.ndarray, " T"]:
+    areas = np.full(n_tasks, np.nan)
+    for number in np.unique(task[is_stranger]):
+        is_of_task = (task == number) & (is_known | is_stranger)
+        if (is_known & is_of_task).any():
+            areas[number] = roc_auc_score(is_known[is_of_task], score[is_of_task])
+    return areas
+
+
+KEEP = 0.95
+"""The fraction of known pictures that the threshold of an adapter keeps."""
+COVERAGE = 0.9
+"""The probability with which its sets of classes include the correct one."""
+
+
+def known_answers(
+    method: Method,
+    head: AdapterWeights | LogitFunction,
+    queries: AnsweredQueries,
+    way_Q: Int[Tensor, " Q"],
+) -> dict[str, Float[Tensor, "T Q"]]:
+    """The columns that `score_strangers` reads; the adapter's own ones only if it has a known head.
+
+    - `known`: the score that the method's name asks for, or else the adapter's own logit of known,
+      or else the largest probability.
+    - `kept`: 1 if it is above the adapter's threshold.
+    - `covered`, `set_size`: 1 if the set of classes includes the correct one, and its size.
+
+    `way_Q` is the way of each query, the same in all tasks; < 0 for a stranger.
+    """
+    if method.unknown_score is not None:
+        return {"known": method.unknown_score(queries)}
+    if not isinstance(head, AdapterWeights) or head.known_head is None:
+        return {"known": msp(queries)}
+    known_TQ = known_logits(queries.rows_TQD, head).double()
+    threshold_T1 = known_threshold(head, KEEP).double()[:, None]
+    sets_TQN = prediction_sets(queries.logits_TQN.double().softmax(-1), head, COVERAGE)
+    correct_TQ1 = way_Q.clamp(min=0).to(sets_TQN.device)[None, :, None].expand(len(sets_TQN), -1, 1)
+    return {
+        "known": known_TQ,
+        "kept": (known_TQ.sigmoid() >= threshold_T1).double(),
+        "covered": sets_TQN.gather(-1, correct_TQ1)[..., 0].double(),
+        "set_size": sets_TQN.sum(-1, dtype=torch.float64),
+    }

@@ -72,12 +72,9 @@ class Ranks:
 def means(rows: pd.DataFrame) -> pd.DataFrame:
     """Means for each method, set, part, number of shots and metric, and over the sets.
 
-    The intervals cover the draw of classes and pictures, not the choice of the sets.
-
-    Returns:
-        Columns method, store (a set, or `MEAN`: the mean over sets of their means), part, n_shot,
-        metric, mean, half (of the 95 % interval; NaN for a single draw) and n_draws (seeds times
-        tasks, over all sets).
+    Columns `COLUMNS`: store is a set, or `MEAN`, the mean over sets of their means; half is of the
+    95 % interval, which covers the draw of classes and pictures, NaN for a single draw; n_draws is
+    seeds times tasks, over all sets.
     """
     metrics = [name for name in rows if name not in FACTS]
     long = rows.melt([*CELL, "task"], metrics, "metric", "value").dropna(subset="value")
@@ -108,9 +105,9 @@ def differences(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
     return means(paired[list(FACTS)].assign(**less))
 
 
-def of_records(figures: list[dict[str, Any]]) -> pd.DataFrame:
+def of_records(figures: list[dict[str, Any]], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
     """The table of figures in their JSON form."""
-    return table({name: [record[name] for record in figures] for name in COLUMNS})
+    return table({name: [record[name] for record in figures] for name in columns})
 
 
 def records(figures: pd.DataFrame) -> list[dict[str, Any]]:
@@ -120,10 +117,7 @@ def records(figures: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ranks | None:
-    """Ranks by mean accuracy in each block with all methods; None for fewer than two methods.
-
-    Ties keep the order of the methods. Methods without a figure in this part are left out.
-    """
+    """Ranks by mean accuracy in each block with all methods; None for fewer than two methods."""
     wanted = (figures["metric"] == "accuracy") & (figures["part"] == part)
     of_sets = figures[wanted & (figures["store"] != MEAN)]
     accuracy = of_sets.pivot(index=["store", "n_shot"], columns="method", values="mean")

@@ -49,10 +49,9 @@ def all_tables(
 ) -> dict[str, pd.DataFrame]:
     """Name of a file → its table.
 
-    - `rows`: the figures of each task. With base and new classes, further rows have the harmonic
-      mean of both accuracies.
-    - `classes`: precision, recall and number of queries of each class, over the tasks of a seed;
-      empty where undefined.
+    - `rows`: the figures of each task, and the harmonic mean of the accuracies on base and new
+      classes.
+    - `classes`: precision, recall and number of queries of each class, over the tasks of a seed.
     - `confusion`: the number of queries of one class that were predicted to be of another or of the
       same class, over all seeds; without counts of 0.
     - `bins`: mean confidence and fraction of correct answers by bin of confidence, over all seeds.
@@ -137,10 +136,7 @@ def _added(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
 def draw_table(
     draws: Iterable[tuple[EvaluationSet, int, EpisodeRows, FarStrangers | None]],
 ) -> pd.DataFrame:
-    """A row for each picture of each task of a set and seed.
-
-    k shots are the rows with `shot` ≤ k. Queries are the same at every number of shots.
-    """
+    """A row for each picture of each task of a set and seed; k shots have `shot` ≤ k."""
     parts = []
     for task_set, seed, rows, far in draws:
         roles = [
@@ -179,10 +175,7 @@ def table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
 
 
 def table_files(tables: Mapping[str, pd.DataFrame], *, raw: bool = False) -> dict[str, Content]:
-    """Name of a file → its content: CSV of each table, and Parquet of the rows with pyarrow.
-
-    The large table of the draws is compressed. CSV has texts as `in_csv` writes them, or raw.
-    """
+    """Name of a file → its content: CSV of each table, and Parquet of the rows with pyarrow."""
     files = {
         f"{name}.csv": csv_content(rows, raw=raw)
         for name, rows in tables.items()
@@ -224,17 +217,10 @@ def csv_content(rows: pd.DataFrame, *, raw: bool = False, packed: bool = False) 
 
 
 def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.DataFrame:
-    """Read the rows of a CSV file of `table_files` that have wanted values.
+    """Read the rows of a CSV file of `table_files`; `wanted` are the values of a column to keep.
 
     The file is read in parts, because all confusions of a thousand classes do not fit into memory.
-
-    Args:
-        path: The file.
-        raw: Whether it was written raw.
-        wanted: Column → the wanted values.
-
-    Raises:
-        DataError: There is no such table, or it is damaged.
+    A missing or damaged table is a `DataError`.
     """
     try:
         names = pd.read_csv(regular(path), nrows=0, encoding_errors="surrogateescape").columns

@@ -19,10 +19,9 @@ from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.method_names import distinct_methods
-from metaadapter.bench.evaluation.noun_features import noun_features
 from metaadapter.bench.evaluation.own_metrics import load_metrics
 from metaadapter.bench.evaluation.picture_task import files_of
-from metaadapter.bench.evaluation.set_encoder import encoder_of_set
+from metaadapter.bench.evaluation.set_encoder import encoder_of_set, noun_features
 from metaadapter.bench.evaluation.store_sets import far_set, load_sets
 from metaadapter.bench.evaluation.strangers import FarStrangers, draw_far
 from metaadapter.bench.evaluation.summary import differences, means, rank_methods
@@ -35,13 +34,7 @@ _last_draw, _last_far = lru_cache(maxsize=1)(draw_tasks), lru_cache(maxsize=1)(d
 
 @final
 class TaskBench:
-    """The `Bench` of an evaluation without `continual`.
-
-    Raises:
-        UsageError: There is no such method or metric, or a method has weights for another encoder
-            than a set's, or reads words and that encoder cannot be loaded.
-        DataError: `strangers` has no picture that is strange to a set.
-    """
+    """The `Bench` of an evaluation without `continual`."""
 
     summary_schema: ClassVar[str] = "metaadapter.evaluation.summary/2"
     packages: ClassVar[Sequence[str]] = (

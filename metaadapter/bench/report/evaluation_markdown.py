@@ -6,13 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS
+from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import words
 from metaadapter.bench.report.evaluation_result import EvaluationResult
 from metaadapter.bench.report.evaluation_run import ByShots, Row
 from metaadapter.bench.report.pool_gain import PoolGain
-from metaadapter.bench.report.template import Inert, aligned_table, markdown_table, render_text
+from metaadapter.bench.report.template import (
+    Inert,
+    aligned_table,
+    code,
+    markdown_table,
+    render_text,
+)
 from metaadapter.data.plain_text import in_markdown, one_line
 from metaadapter.features.views import looks_in_words
 
@@ -78,7 +84,7 @@ def _render(
 
     return render_text(
         template,
-        (by_shots, bins, words.fraction, words.metric_name, words.part_suffix, _summary, _code),
+        (by_shots, bins, words.fraction, words.metric_name, words.part_suffix, _summary, code),
         inert,
         result=result,
         judged=words.part_suffix(result.judged),
@@ -112,8 +118,3 @@ def _summary(facts: Row) -> str:
         f"{facts['n_pictures']} pictures of {facts['n_classes']} classes, "
         f"{facts['n_views']} view(s){looks}, {facts['fingerprint']}, identity {facts['identity']}"
     )
-
-
-def _code(text: str) -> Markup:
-    """A text between backticks: a piece of code ends at its first backtick."""
-    return Markup(one_line(text).replace("`", r"\x60"))

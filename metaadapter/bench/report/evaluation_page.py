@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS
+from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import figures, words
 from metaadapter.bench.report.evaluation_result import EvaluationResult

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.finished_run import read_run
+from metaadapter.bench.evaluation.folder import read_run
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.run import SUMMARY_SCHEMA
 from metaadapter.bench.evaluation.summary import Estimate, Ranks, of_records

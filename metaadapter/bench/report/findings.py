@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from metaadapter.bench.evaluation.method_names import AT, distinct_methods, without_suffixes
-from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS
+from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import MEAN
 from metaadapter.bench.evaluation.tables import COSTS
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part

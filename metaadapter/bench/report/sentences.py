@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.known_answers import COVERAGE, KEEP
 from metaadapter.bench.evaluation.method_names import without_suffixes
 from metaadapter.bench.evaluation.picture_methods import TOWER_PEERS
-from metaadapter.bench.evaluation.stranger_metrics import STRANGER_METRICS
+from metaadapter.bench.evaluation.strangers import COVERAGE, KEEP, STRANGER_METRICS
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS
 from metaadapter.bench.report.evaluation_result import Part, Strangers

@@ -35,6 +35,11 @@ def render_text(
     return environment.get_template(template).render(**values)
 
 
+def code(text: str) -> Markup:
+    """A text between backticks: a piece of code ends at its first backtick."""
+    return Markup(one_line(text).replace("`", r"\x60"))
+
+
 def _environment(filters: Iterable[Callable[..., Any]], inert: Inert) -> Environment:
     def finalize(value: Any) -> Any:
         return inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value

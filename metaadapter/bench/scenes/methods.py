@@ -43,22 +43,14 @@ class MethodAnswers(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """All frames of a study, as the methods see them.
-
-    Attributes:
-        features: One unit row each.
-        pictures: Number of a frame → the picture, upright and RGB.
-        labels: Their classes.
-        texts: Class → text feature; classes without a name have none.
-        encoder: The encoder of features and texts.
-        blocks: Widths of the blocks of a feature.
-        logit_scale: The inverse temperature of the cosine of a picture and a text.
-    """
+    """All frames of a study, as the methods see them."""
 
     features: Float[np.ndarray, "n D"]
     pictures: Callable[[Sequence[int]], list[Image.Image]]
+    """Numbers of frames → their pictures, upright and RGB."""
     labels: Sequence[str]
     texts: Mapping[str, Float[np.ndarray, " D"]]
+    """Class → text feature; classes without a name have none."""
     encoder: FrozenEncoder
     blocks: Sequence[int]
     logit_scale: float

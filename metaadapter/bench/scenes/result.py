@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import precision_recall_fscore_support
 
 from metaadapter.bench.evaluation.cell import Cell
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report.evaluation_result import plain
-from metaadapter.bench.scenes.figures import RATES, Figures
 from metaadapter.bench.scenes.methods import OURS, OWN
 
 MEASURES = ("macro_f1", "accuracy", "false_alarms", "seconds", "trained")
@@ -21,41 +21,28 @@ Means = Mapping[str, Mapping[int, Estimate]]
 
 @dataclass(frozen=True, slots=True)
 class StudyResult:
-    """All values of the report.
-
-    Attributes:
-        source: The folder or manifest of the frames.
-        counts: Class → number of frames.
-        n_scenes: Class → number of scenes that show it.
-        background: Classes of frames without an animal.
-        shots: Numbers of labelled frames of each class.
-        n_queries: The mean number of queries of a draw.
-        learned: Shots → the mean number of labelled frames of a draw.
-        methods: The methods in the order of the report.
-        n_draws: Method → the number of its draws.
-        means: Measure → method → shots → mean over draws.
-        differences: Method → shots → macro-F1 of metaadapter less that of the method, paired.
-        species: Method → shots → class → precision, recall and F1.
-        encoder: The name of the encoder.
-        how: The rules by which frames form scenes.
-        seed: The seed of the draws.
-        versions: Package → version.
-    """
+    """All values of the report."""
 
     source: str
     counts: Mapping[str, int]
     n_scenes: Mapping[str, int]
     background: Sequence[str]
+    """Classes of frames without an animal."""
     shots: Sequence[int]
     n_queries: float
+    """The mean number of queries of a draw."""
     learned: Mapping[int, float]
+    """Shots → the mean number of labelled frames of a draw."""
     methods: Sequence[str]
     n_draws: Mapping[str, int]
     means: Mapping[str, Means]
+    """Measure → method → shots → mean over draws."""
     differences: Means
+    """Macro-F1 of metaadapter less that of the method, draw by draw."""
     species: Mapping[str, Mapping[int, Mapping[str, Mapping[str, Estimate]]]]
     encoder: str
     how: str
+    """The rules by which frames form scenes."""
     seed: int
     versions: Mapping[str, str]
 
@@ -126,3 +113,44 @@ def _is_of(cell: Cell, method: str, n_shot: int) -> bool:
 
 def _mean(values: Iterable[float]) -> Estimate:
     return Estimate.over_stores([np.array([*values], dtype=np.float64)])
+
+
+RATES = ("precision", "recall", "f1")
+Figures = dict[str, Any]
+"""The figures of a cell, as a journal keeps them.
+
+- `macro_f1`: the mean F1 of the species, without the background.
+- `accuracy`: the fraction of correct answers about all frames.
+- `false_alarms`: of a thousand frames of the background, those that are answered with a species;
+  None without a background.
+- `species`: class, also of the background → `RATES`, 0 where they are undefined.
+- `seconds`: the time to fit, without the encoding of pictures where the encoder is frozen.
+- `trained`: the number of trained numbers.
+"""
+
+
+def measure_answers(
+    labels: Sequence[str],
+    answers: Sequence[str],
+    background: Collection[str],
+    seconds: float,
+    trained: int,
+) -> Figures:
+    """Compare answers with labels; `background` are the classes of frames without an animal."""
+    classes = sorted(set(labels))
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        labels, answers, labels=classes, zero_division=0
+    )
+    rates = zip(precision.tolist(), recall.tolist(), f1.tolist(), strict=True)
+    species = {name: list(row) for name, row in zip(classes, rates, strict=True)}
+    f1_of_animals = [row[2] for name, row in species.items() if name not in background]
+    pairs = list(zip(labels, answers, strict=True))
+    is_alarm = [answer not in background for label, answer in pairs if label in background]
+    return {
+        "macro_f1": sum(f1_of_animals) / len(f1_of_animals),
+        "accuracy": sum(label == answer for label, answer in pairs) / len(pairs),
+        "false_alarms": 1000 * sum(is_alarm) / len(is_alarm) if is_alarm else None,
+        "species": species,
+        "seconds": seconds,
+        "trained": trained,
+    }

@@ -16,11 +16,9 @@ from PIL import Image
 from metaadapter.apps.field.frames import Frame, read_times
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.bench.evaluation.cell import Cell
-from metaadapter.bench.scenes.draws import Draw, draw_scenes
-from metaadapter.bench.scenes.figures import Figures, measure_answers
 from metaadapter.bench.scenes.methods import METHODS, TOWER, Frames, answer_by
-from metaadapter.bench.scenes.result import StudyResult, summarise
-from metaadapter.bench.scenes.scenes import HOW, scenes_of
+from metaadapter.bench.scenes.result import Figures, StudyResult, measure_answers, summarise
+from metaadapter.bench.scenes.scenes import HOW, Draw, draw_scenes, scenes_of
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.journal import Journal
@@ -38,13 +36,7 @@ TOWER_DRAWS = 3
 
 @dataclass(frozen=True, slots=True)
 class StudyConfig:
-    """The configuration of a study.
-
-    Attributes:
-        shots: Numbers of labelled frames of each class.
-        n_draws: The number of draws; the tower is fine-tuned on the first three.
-        seed: The seed of the draws.
-    """
+    """The configuration of a study; the tower is fine-tuned on the first three draws."""
 
     shots: tuple[int, ...]
     n_draws: int
@@ -71,23 +63,10 @@ def run_study(
     progress: Callable[[Progress], None],
     counted: Callable[[int, int], None],
 ) -> tuple[StudyResult, tuple[UnreadableImage, ...]]:
-    """Measure all cells that `out` does not have yet.
+    """The result of a study, and the unreadable frames; only cells that `out` lacks are measured.
 
-    Args:
-        table: Labelled frames.
-        source: The folder or manifest of the frames, for the report.
-        config: The configuration.
-        encoder: The encoder of all methods, whose image tower is fine-tuned.
-        out: The existing folder of the study.
-        progress: Called while times are read and frames are encoded.
-        counted: Called with the number of measured cells and of all cells.
-
-    Returns:
-        The result, and the unreadable frames.
-
-    Raises:
-        DataError: A class has too few scenes.
-        UsageError: There are fewer than two species.
+    `source` is the folder or manifest of the frames, for the report; `counted` gets the numbers of
+    measured cells and of all cells.
     """
     background = [label for label in table.classes if is_nothing(label)]
     if len(table.classes) - len(background) < 2:

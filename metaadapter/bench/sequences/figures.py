@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.bench.evaluation.tables import table
+from metaadapter.bench.evaluation.summary import Estimate, of_records
 
 # A_ij is the accuracy on task j after tasks 1 … i, NaN without queries of j then; n tasks.
 Matrix = Float[np.ndarray, "n n"]
@@ -66,8 +65,8 @@ def draw_figures(rows: pd.DataFrame) -> pd.DataFrame:
     """A row for each method, number of shots and seed, with the columns of `MEASURES`.
 
     `identification` is the mean over tasks of the fraction of queries whose predicted class is of
-    the right task, after the last task. `bytes_a_class` is what the learner keeps then, divided by
-    the number of classes. A learner that sees all tasks from the start has no transfer.
+    the right task, and `bytes_a_class` the size of what the learner keeps by the number of classes,
+    both after the last task. A learner that sees all tasks from the start has no transfer.
     """
     draws = []
     for key, of_draw in rows.groupby(DRAW, sort=False):
@@ -88,11 +87,10 @@ def draw_figures(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def estimates(figures: pd.DataFrame) -> pd.DataFrame:
-    """Means over the draws of a table of `draw_figures`.
+    """Means over the draws of a table of `draw_figures`, in the columns `COLUMNS`.
 
-    Returns:
-        Columns method, n_shot, measure, mean, half (of the 95 % interval; NaN for a single draw)
-        and n_draws; no row where a measure is NaN in all draws.
+    half is of the 95 % interval, NaN for a single draw; a measure that is NaN in all draws has no
+    row.
     """
     records = []
     for (method, n_shot), of_method in figures.groupby(["method", "n_shot"], sort=False):
@@ -102,7 +100,7 @@ def estimates(figures: pd.DataFrame) -> pd.DataFrame:
                 estimate = Estimate.over_stores([values])
                 row = (method, n_shot, measure, estimate.mean, estimate.half, len(values))
                 records.append(dict(zip(COLUMNS, row, strict=True)))
-    return table({name: [record[name] for record in records] for name in COLUMNS})
+    return of_records(records, COLUMNS)
 
 
 def paired(figures: pd.DataFrame, reference: str) -> pd.DataFrame:

@@ -1,8 +1,10 @@
-"""Reads the folder of a finished continual evaluation into the result that a report shows."""
+"""The result of a finished continual evaluation; page, Markdown and JSON show it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +12,21 @@ import numpy as np
 import pandas as pd
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.finished_run import FinishedRun, read_run
-from metaadapter.bench.evaluation.folder import RECORD_FILE, read_record
+from metaadapter.bench.evaluation.folder import RECORD_FILE, FinishedRun, read_record, read_run
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.evaluation.tables import read_table
-from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots
+from metaadapter.bench.report.evaluation_result import plain
+from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, Row
 from metaadapter.bench.report.words import points
 from metaadapter.bench.sequences.figures import matrix
-from metaadapter.bench.sequences.result import ContinualResult, Curve, Matrices
 from metaadapter.bench.sequences.sequence_bench import SequenceBench
 
 MOST_FEATURED = 6
 
 
 def is_continual(folder: Path) -> bool:
-    """True if a folder holds an evaluation of continual learners.
-
-    Raises:
-        DataError: The record of the evaluation is damaged.
-        IncompatibleArtifact: A later version wrote it.
-    """
+    """True if a folder holds an evaluation of continual learners."""
     if not (folder / RECORD_FILE).exists():
         return False
     config = read_record(folder).get("config")
@@ -38,12 +34,7 @@ def is_continual(folder: Path) -> bool:
 
 
 def find_continual(folder: Path) -> ContinualResult:
-    """The result of a continual evaluation.
-
-    Raises:
-        DataError: The folder holds no finished one, or a damaged file.
-        IncompatibleArtifact: A later version wrote it.
-    """
+    """The result of a continual evaluation; an unfinished or damaged one is a `DataError`."""
     with read_run(folder, SequenceBench.summary_schema) as run:
         return _result(run, read_table(run.file("rows.csv"), raw=run.summary["csv_raw"]))
 
@@ -131,3 +122,49 @@ def _curve(rows: pd.DataFrame) -> Curve:
             for _, values in of_draws.groupby(level="after")
         )
     return dict(curve)
+
+
+Matrices = Mapping[str, Mapping[int, tuple[tuple[float, ...], ...]]]
+"""Learner → shots → a row for each number of tasks learned, a column for each task; NaN where the
+task had no queries then."""
+Curve = Mapping[str, Mapping[int, tuple[Estimate, ...]]]
+"""Learner → shots → an estimate for each number of tasks learned, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContinualResult:
+    """Accuracies are fractions of 1, means over the draws."""
+
+    setting: str
+    reference: str
+    methods: tuple[str, ...]
+    """By their measure `last` with the most shots, the best first."""
+    featured: tuple[str, ...]
+    """The learners that plots distinguish: the reference, then the best of the others."""
+    shots: tuple[int, ...]
+    tasks: tuple[str, ...]
+    """Names of the tasks in their order; numbers where seeds draw the order."""
+    headline: str
+    figures: Mapping[str, ByShots]
+    """Measure → learner → shots."""
+    gain: Mapping[str, ByShots]
+    """In the same form: the reference less each learner, draw by draw."""
+    accuracy: Matrices
+    identified: Matrices
+    """The fraction of queries with a class of the right task; empty where the task is given."""
+    mean_curve: Curve
+    """The mean accuracy over the tasks with queries."""
+    first_curve: Curve
+    sets: Mapping[str, Row]
+    """Name → pictures, classes and encoder."""
+    boxes: tuple[Box, ...]
+    intervals: str
+    versions: Mapping[str, str]
+    command: str
+    seeds: tuple[int, ...]
+    record: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form; an interval of a single draw and an empty cell of a matrix are null."""
+        document: dict[str, Any] = plain(asdict(self))
+        return document

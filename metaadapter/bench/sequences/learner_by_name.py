@@ -12,14 +12,13 @@ from metaadapter.bench.evaluation.method import UNTRAINED, MetaTraining
 from metaadapter.bench.evaluation.method_by_name import load_method, text_digest
 from metaadapter.bench.evaluation.method_names import JOINT
 from metaadapter.bench.peers.meta_trained import MetaPeer
+from metaadapter.bench.sequences.learners.baselines import NearestMean, ZeroShot
 from metaadapter.bench.sequences.learners.fine_tuning import FineTuning
 from metaadapter.bench.sequences.learners.learner import Learner
 from metaadapter.bench.sequences.learners.library import Library
-from metaadapter.bench.sequences.learners.nearest_mean import NearestMean
 from metaadapter.bench.sequences.learners.pooled_fit import Fit, PooledFit
 from metaadapter.bench.sequences.learners.rail import RAIL
 from metaadapter.bench.sequences.learners.ranpac import RanPAC
-from metaadapter.bench.sequences.learners.zero_shot import ZeroShot
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.user_code import explain, is_user_code, load_user_code
 from metaadapter.errors import UsageError
@@ -46,9 +45,7 @@ class NamedLearner:
     """A learner with its name and the record of what it was made from."""
 
     name: str
-    """The name that `--methods`, rows and reports give it."""
     identity: str
-    """Changes when its answers may change."""
     learner: Learner[Any]
     meta_training: MetaTraining | None
     """The data that it was made from before it saw a task; None without a record."""
@@ -57,15 +54,11 @@ class NamedLearner:
 
 
 def load_learner(name: str) -> NamedLearner:
-    """A learner by name.
+    """A learner by name; an unknown one is a `UsageError`.
 
-    Args:
-        name: A key of `PEERS`; "library", "growing" or "ceiling", perhaps with @ and a method after
-            it, as `load_method` takes them; or FILE.py:CLASS. With @joint at its end the learner
-            sees the joint features alone.
-
-    Raises:
-        UsageError: There is no such learner, or it cannot be created.
+    Names are the keys of `PEERS`; "library", "growing" and "ceiling", perhaps with @ and a method,
+    as `load_method` takes them; and FILE.py:CLASS. With @joint at its end the learner sees the
+    joint features alone.
     """
     if name.endswith(JOINT):
         return replace(load_learner(name.removesuffix(JOINT)), name=name, sees_joint_alone=True)

@@ -3,84 +3,108 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 
-from metaadapter.bench.report.template import aligned_table, markdown_table
-from metaadapter.bench.sequences.result import ContinualResult
-from metaadapter.bench.sequences.words import MEASURE_NAMES, SETTING_NOTES, figure, gain
+from markupsafe import Markup
+
+from metaadapter.bench.evaluation.summary import Estimate
+from metaadapter.bench.report.evaluation_run import ByShots
+from metaadapter.bench.report.template import (
+    Inert,
+    aligned_table,
+    code,
+    markdown_table,
+    render_text,
+)
+from metaadapter.bench.report.words import points, signed
+from metaadapter.bench.sequences.findings import ContinualResult
 from metaadapter.data.plain_text import in_markdown, one_line
 
-Escape = Callable[[str], str]
+MEASURE_NAMES = {
+    "last": "Last",
+    "average": "Average",
+    "transfer": "Transfer",
+    "forgetting": "Forgetting ↓",
+    "identification": "Right task",
+    "bytes_a_class": "kB a class ↓",
+}
+"""The columns of a table: measures in %, and bytes last. With an arrow, smaller is better."""
+SETTING_NOTES = {
+    "task-incremental": "The task of each query is given, so only its own classes are possible.",
+    "class-incremental": "The classes of all tasks learned so far are possible; there are no "
+    "queries of later tasks.",
+    "pooled": "The classes of all tasks are possible, even of those that are not learned yet.",
+}
+
+
+def figure(estimate: Estimate, measure: str) -> str:
+    """The value of a measure, in the unit of its name."""
+    if measure == "bytes_a_class":
+        return _kilobytes(estimate)
+    return points(estimate).replace("-", "−")  # forgetting is negative after an improvement
+
+
+def gain(estimate: Estimate, measure: str) -> str:
+    """A difference of two values of a measure."""
+    if measure == "bytes_a_class":
+        sign = "+" if estimate.mean > 0 else ""
+        return (sign + _kilobytes(estimate)).replace("-", "−")
+    return signed(estimate)
+
+
+def _kilobytes(estimate: Estimate) -> str:
+    value = estimate.mean / 1000
+    if value and math.fabs(value) < 10:
+        return f"{value:.1f}"
+    return f"{value:,.0f}"
 
 
 def continual_markdown(result: ContinualResult) -> str:
     """The whole report, without figures."""
-    lines = [
-        f"# {in_markdown(result.reference)} on {len(result.tasks)} tasks, {result.setting}",
-        *("", in_markdown(result.headline), "", SETTING_NOTES[result.setting]),
-        "\n".join(_overview(result, in_markdown, "## ", "- ")).rstrip("\n"),
-        *_matrices(result),
-        *_provenance(result),
-        "",
-    ]
-    return "\n".join(lines)
+    marks = {"heading": Markup("## "), "bullet": Markup("- ")}
+    return _render("continual.md.jinja", result, in_markdown, **marks) + "\n"
 
 
 def continual_overview(result: ContinualResult) -> list[str]:
     """Lines for a terminal: figures of each number of shots, gains and integrity."""
-    return "\n".join(_overview(result, one_line)).strip("\n").split("\n")
+    text = _render("continual_overview.jinja", result, one_line, heading="", bullet="")
+    return text.strip("\n").split("\n")
 
 
-def _overview(
-    result: ContinualResult, escape: Escape, heading: str = "", bullet: str = ""
-) -> Iterator[str]:
-    for n_shot in result.shots:
-        shots = f"{n_shot} shot{'' if n_shot == 1 else 's'}"
-        for title, figures, text in (
-            (f"{result.setting}, {len(result.tasks)} tasks, in %, {shots}", result.figures, figure),
-            (f"Gain of {result.reference} over each learner, points, {shots}", result.gain, gain),
-        ):
-            measures = [name for name in MEASURE_NAMES if name in figures]
-            rows = {
-                method: [
-                    text(figures[name][method][n_shot], name)
-                    if n_shot in figures[name].get(method, {})
-                    else ""
-                    for name in measures
-                ]
-                for method in result.methods
-                if any(method in figures[name] for name in measures)
-            }
-            if rows:
-                head = ["learner", *(MEASURE_NAMES[name] for name in measures)]
-                yield from ("", heading + escape(title), "", aligned_table(head, rows, escape))
-    yield ""
-    for box in result.boxes:
-        yield bullet + escape(f"{box.status}: {box.name}: {box.detail}")
+def _render(template: str, result: ContinualResult, inert: Inert, **marks: str) -> str:
+    def by_measure(
+        table: Mapping[str, ByShots], text: Callable[[Estimate, str], str], n_shot: int
+    ) -> Markup:
+        """A row for each learner; no table if no learner has an estimate."""
+        measures = [name for name in MEASURE_NAMES if name in table]
+        rows = {
+            method: [
+                text(table[name][method][n_shot], name)
+                if n_shot in table[name].get(method, {})
+                else ""
+                for name in measures
+            ]
+            for method in result.methods
+            if any(method in table[name] for name in measures)
+        }
+        head = ["learner", *(MEASURE_NAMES[name] for name in measures)]
+        return Markup(aligned_table(head, rows, inert) if rows else "")
 
-
-def _matrices(result: ContinualResult) -> Iterator[str]:
-    n_shot = result.shots[-1]
-    for method in result.methods:
-        title = f"{method}: % correct on each task after each task, {n_shot} shot(s)"
-        head = ["after", *map(in_markdown, result.tasks)]
+    def matrix(accuracy: Sequence[Sequence[float]]) -> Markup:
+        tasks = list(map(in_markdown, result.tasks))
         rows = [
-            [in_markdown(name), *("" if math.isnan(cell) else f"{100 * cell:.1f}" for cell in row)]
-            for name, row in zip(result.tasks, result.accuracy[method][n_shot], strict=True)
+            [task, *("" if math.isnan(cell) else f"{100 * cell:.1f}" for cell in row)]
+            for task, row in zip(tasks, accuracy, strict=True)
         ]
-        yield from ("", f"## {in_markdown(title)}", "", markdown_table(head, rows))
+        return Markup(markdown_table(["after", *tasks], rows))
 
-
-def _provenance(result: ContinualResult) -> Iterator[str]:
-    yield from ("", "## How it was measured", "", f"{in_markdown(result.intervals)}.", "")
-    for name, facts in result.sets.items():
-        line = (
-            f"{facts['n_pictures']} pictures of {facts['n_classes']} classes, "
-            f"{facts['fingerprint']}, identity {facts['identity']}"
-        )
-        yield f"- {in_markdown(name)}: {in_markdown(line)}"
-    versions = in_markdown(", ".join(map(" ".join, result.versions.items())))
-    yield f"- seeds {', '.join(map(str, result.seeds))}; record {result.record}; {versions}"
-    # Inline code ends at its first backtick.
-    command = one_line(result.command).replace("`", r"\x60")
-    yield f"- `{command}`"
+    return render_text(
+        template,
+        (by_measure, matrix, code),
+        inert,
+        result=result,
+        setting_note=SETTING_NOTES[result.setting],
+        figure=figure,
+        gain=gain,
+        **marks,
+    )

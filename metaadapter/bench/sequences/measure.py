@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from metaadapter.bench.evaluation.draw_config import Setting
 from metaadapter.bench.evaluation.evaluation_set import same_name
-from metaadapter.bench.evaluation.sequence_config import Setting
 from metaadapter.bench.sequences.learner_by_name import NamedLearner
-from metaadapter.bench.sequences.learners.questions import Questions
+from metaadapter.bench.sequences.learners.learner import Questions
 from metaadapter.bench.sequences.sequence import Task
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.user_code import explain
@@ -35,10 +35,6 @@ def measure_sequence(
       the task is given.
     - `n_classes`: the classes learned so far.
     - `n_bytes`: the size of what the learner keeps.
-
-    Raises:
-        UsageError: The user's own learner failed.
-        DataError: The answers are not numbers.
     """
     try:
         rows = list(_rows(named, tasks, setting))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
 from markupsafe import Markup
 
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report.figures import style_among
+from metaadapter.bench.report.panel import colour, panel
 from metaadapter.bench.report.template import render
-from metaadapter.bench.sequences.plots import accuracy_by_tasks
-from metaadapter.bench.sequences.result import ContinualResult
-from metaadapter.bench.sequences.words import MEASURE_NAMES, SETTING_NOTES, figure, gain
+from metaadapter.bench.sequences.findings import ContinualResult, Curve
+from metaadapter.bench.sequences.markdown import MEASURE_NAMES, SETTING_NOTES, figure, gain
 
 # Smaller values of these measures are better.
 SMALL_IS_GOOD = ("forgetting", "bytes_a_class")
@@ -21,11 +22,7 @@ STRONGEST = 0.1
 
 
 def continual_page(result: ContinualResult) -> str:
-    """Render the page; the same result gives the same page.
-
-    Raises:
-        MissingPackage: matplotlib is not installed.
-    """
+    """Render the page; the same result gives the same page."""
     styles = {method: style_among(method, result.featured) for method in result.methods}
     return render(
         "continual_page.html.jinja",
@@ -69,3 +66,31 @@ def _heat(value: float, is_learned: bool) -> str:
 
 def _percent(value: float) -> str:
     return "" if math.isnan(value) else f"{100 * value:.0f}"
+
+
+def accuracy_by_tasks(
+    result: ContinualResult, curve: Curve, n_shot: int, name: str, title: str
+) -> str:
+    """Lines with 95 % bands; learners that are not featured are grey."""
+    description = f"{title} by tasks learned: " + "; ".join(
+        f"{method} " + ", ".join(f"{100 * point.mean:.1f} %" for point in curve[method][n_shot])
+        for method in result.featured
+    )
+    with panel(name, description, height=300) as drawing:
+        axes = drawing.axes
+        for method in reversed(result.methods):
+            estimates, style = curve[method][n_shot], style_among(method, result.featured)
+            mean = np.array([100 * estimate.mean for estimate in estimates])
+            half = np.array([100 * estimate.half for estimate in estimates])
+            learned = np.arange(1, len(estimates) + 1)
+            axes.plot(learned, mean, **style.line)
+            if style.marker:
+                alpha = 0.25 if method == result.reference else 0.08
+                low, high = (mean - half).clip(0, 100), (mean + half).clip(0, 100)
+                axes.fill_between(
+                    learned, low, high, color=colour(style.variable), alpha=alpha, lw=0
+                )
+        axes.set_xticks(range(1, len(result.tasks) + 1))
+        axes.set_xlabel("tasks learned")
+        drawing.show_percentages()
+        return drawing.to_svg()

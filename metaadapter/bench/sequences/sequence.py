@@ -13,9 +13,9 @@ from torch import Tensor
 
 from episodes import EpisodeRows
 from metaadapter.adapter.support import Support
+from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
-from metaadapter.bench.evaluation.sequence_config import SequenceConfig
 from metaadapter.errors import DataError, IncompatibleArtifact
 
 
@@ -40,9 +40,7 @@ class Task:
     """A task of a sequence with its features."""
 
     classes: tuple[str, ...]
-    """Names, in the order of the ways."""
     support: Support
-    """The support of this one task."""
     query_QD: Float[Tensor, "Q D"]
     label_Q: Int[Tensor, " Q"]
     """The way of each query."""
@@ -58,16 +56,11 @@ class Task:
         )
 
 
-def draw_sequence(
-    sets: Sequence[EvaluationSet], config: SequenceConfig, seed: int
-) -> list[TaskRows]:
+def draw_sequence(sets: Sequence[EvaluationSet], config: DrawConfig, seed: int) -> list[TaskRows]:
     """The tasks of a seed: one for each set, or with `splits` as many parts of its classes.
 
-    The tasks keep the order of the sets; with `shuffle` the seed draws their order. The seed also
-    draws the order of the classes of a set and of their pictures.
-
-    Raises:
-        DataError: A set has too few classes with enough pictures.
+    The seed draws the order of the classes of a set and of their pictures; with `shuffle` also that
+    of the tasks, which else is the order of the sets.
     """
     tasks = [
         TaskRows(data, rows, data.name if config.splits == 1 else f"{data.name} {part}")
@@ -100,11 +93,7 @@ def look_up(task: TaskRows, *, joint_alone: bool) -> Task:
 
 
 def require_one_encoder(sets: Sequence[EvaluationSet]) -> None:
-    """Check that the features and texts of all sets lie in one space.
-
-    Raises:
-        IncompatibleArtifact: Two sets are of different encoders.
-    """
+    """Check that the features and texts of all sets lie in one space."""
     first, *others = sets
     for data in others:
         if data.fingerprint != first.fingerprint:

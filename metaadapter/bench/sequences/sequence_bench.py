@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import ClassVar, final
+from pathlib import Path
+from typing import Any, ClassVar, final
 
 import pandas as pd
 import torch
@@ -14,6 +15,7 @@ from metaadapter.bench.evaluation.bench import Summary
 from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
+from metaadapter.bench.evaluation.run import Evaluation, evaluate
 from metaadapter.bench.evaluation.store_sets import load_sets
 from metaadapter.bench.evaluation.tables import draw_table, table
 from metaadapter.bench.sequences.figures import draw_figures, estimates, paired
@@ -32,12 +34,7 @@ from metaadapter.errors import UsageError
 
 @final
 class SequenceBench:
-    """The `Bench` of an evaluation with `continual`.
-
-    Raises:
-        UsageError: There is no such learner, or the device is not the CPU.
-        IncompatibleArtifact: The sets are of different encoders.
-    """
+    """The `Bench` of an evaluation with `continual`, on the CPU."""
 
     summary_schema: ClassVar[str] = "metaadapter.continual.summary/1"
     packages: ClassVar[Sequence[str]] = ("metaadapter", "torch", "numpy", "scipy", "pandas")
@@ -113,3 +110,14 @@ def _rows(result: CellResult, names: Sequence[str]) -> pd.DataFrame:
     cell = {name: [getattr(result.cell, name)] * n for name in ("method", "n_shot", "seed")}
     store = {"store": [names[number - 1] for number in columns["task"]]}
     return table(cell | store | columns)
+
+
+def evaluate_continual(config: EvaluationConfig, folder: Path, **options: Any) -> Evaluation:
+    """Run `evaluate` for a configuration with `continual`; the options are the same.
+
+    Raises:
+        UsageError: There is no such learner or device, or the user's own learner fails.
+        DataError: A store cannot be used, or the folder holds something else.
+        IncompatibleArtifact: Two stores are of different encoders.
+    """
+    return evaluate(config, folder, kind=SequenceBench, **options)

@@ -64,27 +64,27 @@ def test_support_apart__copy_among_the_unknown_classes__fails(make_store, load):
 
 
 @pytest.mark.parametrize(
-    ("box", "record"),
+    ("number", "record"),
     [
-        (integrity.unseen_sets, MetaTraining(frozenset({"pets"}), NONE, NONE)),
-        (integrity.unseen_classes, MetaTraining(NONE, frozenset({"bee"}), NONE)),
-        (integrity.chosen_elsewhere, MetaTraining(NONE, NONE, frozenset({"pets"}))),
+        (0, MetaTraining(frozenset({"pets"}), NONE, NONE)),
+        (1, MetaTraining(NONE, frozenset({"bee"}), NONE)),
+        (2, MetaTraining(NONE, NONE, frozenset({"pets"}))),
     ],
 )
-def test_record__names_what_is_evaluated__fails_that_box_alone(pets, load, box, record):
+def test_record__names_what_is_evaluated__fails_that_box_alone(pets, load, number, record):
     data, _ = load(pets)
-    boxes = (integrity.unseen_sets, integrity.unseen_classes, integrity.chosen_elsewhere)
 
-    statuses = {each: each([made_with(record)], [data]).status for each in boxes}
+    boxes = integrity.check_records([made_with(record)], [data])
 
-    assert statuses == {each: "fail" if each is box else "pass" for each in boxes}
-    assert "mine" in box([made_with(record)], [data]).detail
+    assert [box.status for box in boxes] == ["fail" if i == number else "pass" for i in range(3)]
+    assert "mine" in boxes[number].detail
 
 
 def test_record__missing__is_unknown(pets, load):
     data, _ = load(pets)
 
-    box = integrity.unseen_classes([made_with(UNTRAINED), made_with(None, "folder")], [data])
+    methods = [made_with(UNTRAINED), made_with(None, "folder")]
+    _, box, _ = integrity.check_records(methods, [data])
 
     assert (box.status, "folder" in box.detail) == ("unknown", True)
 
@@ -94,7 +94,7 @@ def test_record__verdicts__are_those_of_each_method_and_none_hides_another(pets,
     trained = MetaTraining(frozenset({"pets"}), NONE, NONE)
     methods = [made_with(UNTRAINED, "peer"), made_with(None, "own"), made_with(trained, "seen")]
 
-    box = integrity.unseen_sets(methods, [data])
+    box, _, _ = integrity.check_records(methods, [data])
 
     assert box.methods == {"peer": "pass", "own": "unknown", "seen": "fail"}
     assert box.status == "fail"
@@ -109,10 +109,7 @@ def test_meta_trained_peer__store_of_its_training__fails_by_the_record(make_stor
     data, _ = load(make_store(name, {"glass": 9, "metal": 9, "bullfrog": 9}).folder)
     peer = [load_method("MAML")]
 
-    sets, classes, chosen = (
-        check(peer, [data])
-        for check in (integrity.unseen_sets, integrity.unseen_classes, integrity.chosen_elsewhere)
-    )
+    sets, classes, chosen = integrity.check_records(peer, [data])
 
     assert {sets.status, classes.status, chosen.status} == {"fail"}
     assert sets.detail == f"MAML was trained on {name}"

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from metaadapter.adapter.known import known_probabilities, prediction_sets
 from metaadapter.adapter.weights import probabilities
-from metaadapter.bench.evaluation import noun_features as nouns
+from metaadapter.bench.evaluation import set_encoder
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method_by_name import load_method
@@ -20,7 +20,7 @@ from metaadapter.bench.evaluation.method_names import (
     resolve_names,
     without_suffixes,
 )
-from metaadapter.bench.evaluation.noun_features import noun_features
+from metaadapter.bench.evaluation.set_encoder import noun_features
 from metaadapter.bench.evaluation.store_sets import far_set, set_of_store
 from metaadapter.bench.evaluation.strangers import draw_far
 from metaadapter.bench.peers.unknown_scores import SCORES
@@ -147,7 +147,7 @@ def test_noun_features__of_tiny__are_its_texts_of_imagenets_classes(monkeypatch,
     from open_clip import zero_shot_metadata
 
     monkeypatch.setattr(zero_shot_metadata, "IMAGENET_CLASSNAMES", ("crane", "tench", "crane"))
-    nouns._encoded.cache_clear()
+    set_encoder._encoded.cache_clear()
     encoder = FrozenEncoder.load("tiny", zoom=False)
     rng = np.random.default_rng(0)
     store = FeatureStore.create(
@@ -164,7 +164,7 @@ def test_noun_features__of_tiny__are_its_texts_of_imagenets_classes(monkeypatch,
     columns = list(data.joint.columns)
     of_joint = found[:, columns] / found[:, columns].norm(dim=-1, keepdim=True)
     assert torch.allclose(noun_features(data.joint), of_joint, atol=1e-6)
-    nouns._encoded.cache_clear()
+    set_encoder._encoded.cache_clear()
 
 
 def test_noun_features__encoder_that_is_not_here__says_which_methods_to_leave_out(pets):

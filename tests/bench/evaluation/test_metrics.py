@@ -10,7 +10,7 @@ from sklearn import metrics
 
 from metaadapter.bench.evaluation import metrics as module
 from metaadapter.bench.evaluation.metrics import METRICS, bin_sums, read_answers, score
-from metaadapter.bench.evaluation.stranger_metrics import UNKNOWN
+from metaadapter.bench.evaluation.strangers import UNKNOWN
 
 TASKS, QUERIES, WAYS = 4, 30, 5
 

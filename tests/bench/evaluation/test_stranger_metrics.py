@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from metaadapter.bench.evaluation.stranger_metrics import (
+from metaadapter.bench.evaluation.strangers import (
     FAR,
     STRANGER_METRICS,
     UNKNOWN,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from metaadapter.bench.scenes.draws import draw_scenes
+from metaadapter.bench.scenes.scenes import draw_scenes
 from metaadapter.errors import DataError
 
 LABELS = ["deer"] * 8 + ["fox"] * 8 + ["empty"] * 4

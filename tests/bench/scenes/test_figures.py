@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.bench.evaluation.cell import Cell
-from metaadapter.bench.scenes.figures import measure_answers
-from metaadapter.bench.scenes.result import summarise
+from metaadapter.bench.scenes.result import measure_answers, summarise
 from metaadapter.bench.scenes.run import measure_missing
 
 TRUE = ["deer", "deer", "deer", "fox", "empty", "empty", "empty", "empty"]

@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.processes import _measure
-from metaadapter.bench.sequences.run import evaluate_continual
-from metaadapter.bench.sequences.sequence_bench import SequenceBench
+from metaadapter.bench.sequences.sequence_bench import SequenceBench, evaluate_continual
 from metaadapter.data.proof import check_files
 from metaadapter.errors import DataError, UsageError
 

@@ -10,16 +10,14 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, apply_adapter
 from metaadapter.bench.peers.descent import clip_adapter
-from metaadapter.bench.sequences.learners.learner import Learner, kept_bytes
-from metaadapter.bench.sequences.learners.questions import Questions
+from metaadapter.bench.sequences.learners.learner import Learner, Questions, kept_bytes
 
 
 @final
 class FineTuning(Learner[AdapterWeights | None]):
     """Continues to train the bottleneck of the peer CLIP-Adapter on each new task.
 
-    Its settings are those of the peer. It keeps the bottleneck alone, and nothing prevents
-    forgetting. It compares pictures with texts, so it also answers for tasks not learned yet.
+    It compares pictures with texts, so it also answers for tasks not learned yet.
     """
 
     def start(self) -> None:

@@ -14,9 +14,8 @@ from metaadapter.adapter.known import known_logits
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.apps.library.task_means import TaskMeans
-from metaadapter.bench.sequences.learners.learner import Learner
+from metaadapter.bench.sequences.learners.learner import Learner, Questions, gated, shared
 from metaadapter.bench.sequences.learners.pooled_fit import Fit
-from metaadapter.bench.sequences.learners.questions import Questions, gated, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +33,8 @@ class Entry:
 class Library(Learner[dict[int, Entry]]):
     """Fits one adapter to each task alone, and predicts Σ P(task | x) P(class | x, task).
 
-    An adapter never changes, so within a task nothing is forgotten. If queries may show classes
-    that are not learned yet, the known heads of the adapters decide the share of the learned
-    classes (`shared`); if an adapter has no known head, `gated` decides it.
+    If queries may show classes that are not learned yet, the known heads of the adapters decide the
+    share of the learned classes (`shared`); without a known head `gated` decides it.
     """
 
     def __init__(self, fit: Fit) -> None:

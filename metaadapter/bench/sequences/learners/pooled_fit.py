@@ -13,8 +13,7 @@ from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.bench.sequences.learners.learner import Learner
-from metaadapter.bench.sequences.learners.questions import Questions, gated, merged
+from metaadapter.bench.sequences.learners.learner import Learner, Questions, gated, merged
 
 Fit = Callable[[Support], AdapterWeights]
 """A few-shot method: the supports of tasks → their adapters, with a leading task axis."""
@@ -37,10 +36,8 @@ class Pictures:
 class PooledFit(Learner[Pictures]):
     """Keeps all pictures, and fits one adapter of all classes with each new task.
 
-    Args:
-        fit: The few-shot method.
-        sees_every_task: Whether it has the pictures of all tasks from the start: the joint fit, an
-            upper bound for learners that see one task at a time.
+    With `sees_every_task` it has the pictures of all tasks from the start: the joint fit, an upper
+    bound for learners that see one task at a time.
     """
 
     def __init__(self, fit: Fit, *, sees_every_task: bool = False) -> None:

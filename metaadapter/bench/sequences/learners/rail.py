@@ -9,8 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.sequences.learners.learner import NUMBER, Learner
-from metaadapter.bench.sequences.learners.questions import Questions
+from metaadapter.bench.sequences.learners.learner import NUMBER, Learner, Questions
 from metaadapter.bench.sequences.learners.random_ridge import (
     RidgeState,
     hidden_rows,
@@ -34,11 +33,8 @@ class RAIL(Learner[RidgeState]):
 
     Primal: h W, h = max(0, x P) with P uniform in ±1/√D, W = (Σ h hᵀ + λ I)⁻¹ Σ h yᵀ, which the
     authors update recursively: R ← R − R Hᵀ (I + H R Hᵀ)⁻¹ H R, W ← W + R Hᵀ (Y − H W). Dual:
-    k(x, X) (K + λ I)⁻¹ Y with k(x, x') = exp(−γ ‖x − x'‖²). `fused` adds zero-shot CLIP.
-
-    Args:
-        form: The primal form keeps matrices, the dual form all pictures.
-        n_hidden: M of the primal form.
+    k(x, X) (K + λ I)⁻¹ Y with k(x, x') = exp(−γ ‖x − x'‖²), of all pictures. `fused` adds zero-shot
+    CLIP.
     """
 
     def __init__(self, form: Form, n_hidden: int = N_HIDDEN) -> None:

@@ -9,8 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.sequences.learners.learner import NUMBER, Learner
-from metaadapter.bench.sequences.learners.questions import Questions, gated
+from metaadapter.bench.sequences.learners.learner import NUMBER, Learner, Questions, gated
 from metaadapter.bench.sequences.learners.random_ridge import (
     RidgeState,
     hidden_rows,
@@ -30,14 +29,10 @@ SEED = 0
 class RanPAC(Learner[RidgeState]):
     """Scores h W with h = max(0, x P), P ~ N(0, 1), and W = (G + λ I)⁻¹ Q.
 
-    G = Σ h hᵀ and Q = Σ h yᵀ are sums over the pictures of all tasks so far. λ is the power of ten
-    from 10⁻⁸ to 10⁸ with which a random four fifths of the newest task's pictures predict the
-    others best (mean squared error), so W depends a little on the last task. Because features are
-    frozen, the authors' first-session training of the encoder is left out.
-
-    Args:
-        n_hidden: M, the number of random features.
-        ridge: λ; None for the rule above.
+    G = Σ h hᵀ and Q = Σ h yᵀ are sums over the pictures of all tasks so far. λ, unless given, is
+    the power of ten from 10⁻⁸ to 10⁸ with which a random four fifths of the newest task's pictures
+    predict the others best (mean squared error), so W depends a little on the last task. Because
+    features are frozen, the authors' first-session training of the encoder is left out.
     """
 
     def __init__(self, n_hidden: int = N_HIDDEN, ridge: float | None = None) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.sequences.learners.questions import Questions
+from metaadapter.bench.sequences.learners.learner import Questions
 
 SCALE = 20.0
 

@@ -8,13 +8,12 @@ import pytest
 import torch
 
 from metaadapter.bench.peers.by_name import PEERS
+from metaadapter.bench.sequences.learners.baselines import NearestMean, ZeroShot
 from metaadapter.bench.sequences.learners.fine_tuning import FineTuning
 from metaadapter.bench.sequences.learners.library import Library
-from metaadapter.bench.sequences.learners.nearest_mean import NearestMean
 from metaadapter.bench.sequences.learners.pooled_fit import PooledFit
 from metaadapter.bench.sequences.learners.rail import RAIL
 from metaadapter.bench.sequences.learners.ranpac import RanPAC
-from metaadapter.bench.sequences.learners.zero_shot import ZeroShot
 
 LEARNERS = {
     "zero-shot": ZeroShot(),

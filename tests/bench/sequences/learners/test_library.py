@@ -10,9 +10,9 @@ import torch
 from metaadapter.adapter.known import known_probabilities
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.peers.by_name import PEERS
+from metaadapter.bench.sequences.learners.learner import gated, merged
 from metaadapter.bench.sequences.learners.library import Library
 from metaadapter.bench.sequences.learners.pooled_fit import PooledFit
-from metaadapter.bench.sequences.learners.questions import gated, merged
 
 GDA = PEERS["GDA"]
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import torch
 from sklearn.neighbors import NearestCentroid
 
-from metaadapter.bench.sequences.learners.nearest_mean import NearestMean
-from metaadapter.bench.sequences.learners.questions import merged
+from metaadapter.bench.sequences.learners.baselines import NearestMean
+from metaadapter.bench.sequences.learners.learner import merged
 
 
 def test_nearest_mean__scikit_learns_nearest_centroid__agrees(make_tasks, ask, learn):

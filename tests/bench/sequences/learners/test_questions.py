@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metaadapter.bench.sequences.learners.learner import kept_bytes
-from metaadapter.bench.sequences.learners.questions import gated, merged
+from metaadapter.bench.sequences.learners.learner import gated, kept_bytes, merged
 
 
 def test_gated__some_tasks_learned__zero_shot_decides_picture_by_picture(tasks, ask):

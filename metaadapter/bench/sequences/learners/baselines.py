@@ -1,4 +1,4 @@
-"""The nearest class mean: one vector for each class, the oldest continual learner."""
+"""The simplest continual learners: zero-shot CLIP, and the nearest class mean."""
 
 from __future__ import annotations
 
@@ -9,8 +9,23 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.sequences.learners.learner import Learner
-from metaadapter.bench.sequences.learners.questions import Questions, gated
+from metaadapter.bench.sequences.learners.learner import Learner, Questions, gated
+
+
+@final
+class ZeroShot(Learner[None]):
+    """Answers from the texts of the classes alone."""
+
+    def start(self) -> None:
+        """No state."""
+
+    def learn(self, state: None, support: Support, task: int) -> None:
+        """Learn nothing."""
+
+    def answer(self, state: None, questions: Questions) -> Float[Tensor, "Q C"]:
+        """Logits s · cos(x, t_c)."""
+        return questions.zero_shot_QC
+
 
 Means = dict[int, Float[Tensor, "_ D"]]
 """Task → the mean picture of each of its classes."""
@@ -20,8 +35,7 @@ Means = dict[int, Float[Tensor, "_ D"]]
 class NearestMean(Learner[Means]):
     """Answers with the class whose mean picture is nearest, by the Euclidean distance.
 
-    As in iCaRL (Rebuffi et al., CVPR 2017) without its training. Zero-shot CLIP answers for tasks
-    that are not learned (`gated`).
+    As iCaRL (Rebuffi et al., CVPR 2017) without its training; `gated` by zero-shot CLIP.
     """
 
     def start(self) -> Means:
