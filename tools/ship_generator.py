@@ -24,7 +24,8 @@ from metaadapter.generator.pretrained import (
     load_generator,
     save_generator,
 )
-from metaadapter.training.run_folder import RESOLVED, RUN_SCHEMA, read_training_record
+from metaadapter.training.run_folder import RESOLVED, RUN_SCHEMA
+from metaadapter.training.training_record import read_training_record
 
 MOST_BYTES = 4_000_000
 # The output layers of the pool's network.

@@ -28,12 +28,12 @@ from metaadapter.training.run_conditions import (
 )
 from metaadapter.training.run_folder import (
     hold_run,
-    read_training_record,
     require_same,
     write_config,
 )
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import TrainingData, load_training_data
+from metaadapter.training.training_record import read_training_record
 from metaadapter.training.validation import Moment, Validation
 
 CHECKPOINT, LOG, SUMMARY, BEST = "checkpoint.safetensors", "log.jsonl", "summary.json", "best"

@@ -9,7 +9,7 @@ from typing import Any
 
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.output_folder import hold_lock, write_errors
-from metaadapter.data.proof import TRAINING_RECORD, read_document, write_document
+from metaadapter.data.proof import read_document, write_document
 from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.header import LOCK_FILE
@@ -110,17 +110,3 @@ def _require_empty(folder: Path) -> None:
             f"{folder} is not empty; resume the run in it with --resume {folder}, or choose "
             "another folder with --out"
         )
-
-
-# In the folder of the weights that ship, and one folder above `best/` of a training run.
-RECORDS = ("training.json", "../summary.json")
-RECORD_REMEDY = "restore it from a copy, or train again"
-
-
-def read_training_record(folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the file and content of the record of a generator or peer; `None` without one."""
-    for path in (folder / name for name in RECORDS):
-        if path.is_file():
-            record, _ = read_document(path, TRAINING_RECORD, RECORD_REMEDY, without_proof=(None,))
-            return path, record
-    return None

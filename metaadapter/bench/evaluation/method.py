@@ -14,7 +14,7 @@ from metaadapter.bench.evaluation.evaluation_set import same_name
 from metaadapter.bench.evaluation.picture_task import PictureAnswers, PictureTask
 from metaadapter.bench.peers.unknown_scores import Score
 from metaadapter.errors import DataError
-from metaadapter.training.run_folder import read_training_record
+from metaadapter.training.training_record import read_training_record
 
 
 @dataclass(frozen=True, slots=True)
