@@ -36,14 +36,17 @@ shape = 10_000, {STORED_WIDTH}
 parts = (rng.standard_normal(shape, dtype=np.float32) for _ in range({N_STORED} // 10_000))
 FeatureStore.create(sys.argv[1], parts)
 """
-SAMPLE = """
+SAMPLE = f"""
 import resource, sys, time
 from pathlib import Path
 from metaadapter.features import Origin
-from metaadapter.workflow.pool import as_pool, read_pool
+from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.workflow.labelled_pictures import LabelledPictures
+from metaadapter.workflow.unlabelled_pictures import draw_new, read_unlabelled
 start = time.perf_counter()
-pictures = read_pool(Path(sys.argv[1]), Origin(), None, None, seed=0, progress=lambda _: None)
-rows, _ = as_pool(pictures, (), 0)
+none = EncodedPictures.joined((), width={STORED_WIDTH})
+labelled = LabelledPictures(none, Origin(), None, None)
+rows = draw_new(read_unlabelled(Path(sys.argv[1]), labelled, None, 0, None), (), 0)
 seconds = time.perf_counter() - start
 assert len(rows) == 4000
 print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)

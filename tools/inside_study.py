@@ -32,9 +32,8 @@ from metaadapter.features.prompts import readable_name
 from metaadapter.features.towers.config import Calibration
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.labs.tuning.inside import Inside, tune_inside
-from metaadapter.workflow.fitting import predict_adapter
+from metaadapter.workflow.fitting import labelled_support, predict_adapter
 from metaadapter.workflow.labelled_pictures import draw_shots
-from metaadapter.workflow.labelled_support import labelled_support
 
 KEY = (
     *("support", "asked", "shots", "draw"),

@@ -17,11 +17,12 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.errors import UsageError
 from metaadapter.features.logit_scale import read_logit_scale
-from metaadapter.workflow.given_arrays import label_array, require_finite, sorted_labels
-from metaadapter.workflow.labelled_support import (
+from metaadapter.workflow.fitting import labelled_support
+from metaadapter.workflow.given_arrays import (
     as_array,
-    labelled_support,
+    label_array,
     moderate_rows,
+    require_finite,
     require_shared_labels,
     unit_rows,
 )
@@ -107,16 +108,13 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         """The support in float32, classes in the order of `classes_`, and the encoder.
 
         Sets `classes_`, `logit_scale_`, `n_features_in_` and `n_shots_`.
-
-        Raises:
-            ValueError: The rows are not usable, or the labels are of two kinds or of one class.
         """
         X, y = checked(self, X, label_array(y), ensure_min_samples=0 if self.class_texts else 1)
         if y.dtype.kind not in "biuUS":  # those are labels, and the check is slow
             check_classification_targets(y)
         labels = y.tolist()
         named = require_shared_labels(self.class_texts, labels)
-        self.classes_ = sorted_labels([*labels, *named])
+        self.classes_ = np.unique(label_array([*labels, *named]))
         if len(self.classes_) < 2:
             raise ValueError(
                 f"one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
@@ -138,18 +136,13 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         return support, encoder
 
     def _temperature(self, encoder: ImageEncoder | None) -> float | None:
-        """The encoder's inverse temperature, `None` where it is not known."""
         if self.logit_scale is None and encoder is not None:
             return encoder.logit_scale
         return read_logit_scale(self.logit_scale)
 
 
 def checked(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
-    """scikit-learn's `validate_data` of X (and y), with an error that names a wrong row.
-
-    Raises:
-        ValueError: X or y is not usable.
-    """
+    """scikit-learn's `validate_data` of X (and y), with an error that names a wrong row."""
     valid = validate_data(
         estimator,
         as_array(X),
@@ -179,7 +172,6 @@ def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
 
 
 def _unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:
-    """The views, scaled to length 1, of pictures whose features have this shape (n, D)."""
     views = check_array(
         as_array(views),
         dtype=(np.float64, np.float32),

@@ -16,7 +16,6 @@ from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.encoding_loop import Progress
-from metaadapter.workflow.background import with_background
 from metaadapter.workflow.class_names import ClassNames, Texts, class_warnings
 from metaadapter.workflow.fitting import Mode, fit_pictures
 from metaadapter.workflow.labelled_pictures import (
@@ -25,7 +24,8 @@ from metaadapter.workflow.labelled_pictures import (
     read_support,
 )
 from metaadapter.workflow.left_out import LeftOutEstimate, estimate_accuracy
-from metaadapter.workflow.pool import PoolEffect, pool_effect, read_pool
+from metaadapter.workflow.pool import PoolEffect, pool_effect
+from metaadapter.workflow.unlabelled_pictures import draw_new, read_unlabelled, with_background
 
 if TYPE_CHECKING:
     from metaadapter.data.table import ImageTable
@@ -36,15 +36,10 @@ BY_LABEL = ClassNames()
 
 @dataclass(frozen=True, eq=False)
 class Adapted:
-    """An adapter, the pictures that it was predicted from, and what they say about it.
+    """An adapter, its pictures, and estimates, which are computed when they are first read.
 
-    The estimates are computed when they are first read.
-
-    Attributes:
-        adapter: The adapter, with all that is kept beside its weights.
-        labelled: The labelled pictures; those that could not be read are its `quarantined`.
-        texts: The names and sentences of the classes; `None` without names.
-        unlabelled: The unlabelled pictures, with their own warnings; `None` if none were given.
+    `labelled` has the labelled pictures, with those that could not be read as `quarantined`;
+    `unlabelled` is `None` if none were given, and `texts` without names.
     """
 
     adapter: StoredAdapter
@@ -161,8 +156,11 @@ def adapt(
     if background is not None:  # after the names, for it has none
         background = Path(background)
         labelled = with_background(labelled, background, load, names, seed, progress)
-    pictures = None if pool is None else read_pool(pool, labelled, load, seed, progress)
-    rows = None if pictures is None else pictures.features
+    pictures = rows = None
+    if pool is not None:
+        pictures = read_unlabelled(pool, labelled, load, seed, progress)
+        pictures = draw_new(pictures, labelled.pictures.sha256, seed)
+        rows = pictures.features
     adapter = fit_pictures(labelled, texts, mode=mode, generator=generator, pool=rows)
     return Adapted(adapter, labelled, texts, pictures)
 

@@ -23,22 +23,17 @@ from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.workflow.fitting import CUSTOM
-from metaadapter.workflow.labelled_support import unit_rows
+from metaadapter.workflow.given_arrays import unit_rows
 from metaadapter.workflow.new_class import add_class, require_addable
 from metaadapter.workflow.queries import load_adapter_encoder, read_queries
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """An adapter with one more class, and the pictures of that class.
+    """An adapter with one more class, the pictures of that class, and the place of the adapter.
 
-    Attributes:
-        adapter: The adapter.
-        place: The folder or skill file that it was written to.
-        pictures: The pictures of the new class; those that could not be read are `quarantined`.
-        name: The name of the class; `None` if it is known by pictures alone.
-        generator: The name of the generator.
-        repeated: The paths of pictures that the adapter was predicted from already.
+    `repeated` are paths of pictures that the adapter was predicted from already; `name` is `None`
+    for a class known by pictures alone.
     """
 
     adapter: StoredAdapter

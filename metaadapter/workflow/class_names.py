@@ -22,27 +22,19 @@ PLACEHOLDER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ClassNames:
-    """The names of classes, where the labels of the pictures do not serve as names.
-
-    Attributes:
-        texts: Label → name, for classes with pictures.
-        added: Label → name, for classes without pictures.
-        sentences: Label → sentences that describe the class beside its name.
-    """
+    """The names of classes, where the labels of the pictures do not serve as names."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
+    """Label → name, for classes with pictures."""
     added: Mapping[str, str] = field(default_factory=dict)
+    """Label → name, for classes without pictures."""
     sentences: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def parsed(
         cls, texts: Iterable[str], added: Iterable[str], described: Iterable[str]
     ) -> ClassNames:
-        """From `LABEL=NAME`, `LABEL` or `LABEL=NAME`, and `LABEL=SENTENCE` of the command line.
-
-        Raises:
-            UsageError: A text has another form, or a class is added twice.
-        """
+        """From `LABEL=NAME`, `LABEL` or `LABEL=NAME`, and `LABEL=SENTENCE` of the command line."""
         new: dict[str, str] = {}
         for label, name in (_parse(text, option="--add-class") for text in added):
             if label in new:
@@ -61,15 +53,7 @@ class ClassNames:
     def of(
         self, labels: Iterable[str], descriptions: Mapping[str, Sequence[str]] | None = None
     ) -> dict[str, str | list[str]]:
-        """The texts of all classes: label → name, or [name, sentence, …].
-
-        Args:
-            labels: The labels of the pictures; each is its own name by default.
-            descriptions: Label → sentences that came with the pictures.
-
-        Raises:
-            UsageError: A text or sentence is for no class, or an added class has pictures.
-        """
+        """Label → name, or [name, sentence, …], of all classes; a label is its default name."""
         names = {label: label for label in labels}
         for label, name in self.texts.items():
             require_label(label, list(names), option="--text")
@@ -107,11 +91,7 @@ def _parse(text: str, *, option: str) -> tuple[str, str]:
 
 
 def require_label(label: str, labels: Sequence[str], *, option: str) -> None:
-    """Check that a label given on the command line is one of the classes.
-
-    Raises:
-        UsageError: It is not; the message names the nearest label, or all if they are few.
-    """
+    """Raise a `UsageError`, which names the nearest label, unless `label` is one of the classes."""
     if label in labels:
         return
     if near := difflib.get_close_matches(label, labels, n=1):
@@ -123,12 +103,7 @@ def require_label(label: str, labels: Sequence[str], *, option: str) -> None:
 
 
 def class_warnings(counts: Mapping[str, int], texts: Texts) -> tuple[str, ...]:
-    """Sentences on classes that are likely to be predicted badly.
-
-    Args:
-        counts: Label → number of pictures, of the classes that have any.
-        texts: The texts of the classes; empty if names are not used.
-    """
+    """Sentences on classes that are likely to be predicted badly; `counts` is label → pictures."""
     warnings = []
     fewest, most = (pick(counts, key=counts.__getitem__, default="") for pick in (min, max))
     if counts and counts[most] >= LOPSIDED * counts[fewest]:

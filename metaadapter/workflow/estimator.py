@@ -23,15 +23,15 @@ from metaadapter.errors import UsageError
 from metaadapter.features.origin import Origin
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.adapter_classifier import AdapterClassifier, checked, loaded_encoder
+from metaadapter.workflow.class_texts import descriptions, is_described, text_names
 from metaadapter.workflow.fitting import CUSTOM, Mode, fit_support
-from metaadapter.workflow.given_arrays import label_array, unchanged_on_error, unlabelled_rows
-from metaadapter.workflow.gradient_steps import FineTune
-from metaadapter.workflow.labelled_support import (
-    descriptions,
-    is_described,
-    text_names,
+from metaadapter.workflow.given_arrays import (
+    label_array,
+    unchanged_on_error,
     unit_rows,
+    unlabelled_rows,
 )
+from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.new_class import add_class, require_addable
 
 if TYPE_CHECKING:

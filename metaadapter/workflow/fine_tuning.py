@@ -85,10 +85,7 @@ def fine_tune_adapter(
 def _left_out_losses(
     path: Callable[[Support, Sequence[int]], list[AdapterWeights]], support: Support
 ) -> tuple[Float[Tensor, "S T X"], Bool[Tensor, "T X"]]:
-    """Cross-entropy of each left-out picture after 0 and each of the `CHECKED` steps.
-
-    The pictures that count are those of classes with several.
-    """
+    """Cross-entropy of pictures after 0 and the `CHECKED` steps, and which were left out."""
     mask_TNK = support.present_TNK
     several_TN1 = mask_TNK.sum(-1, keepdim=True) > 1
     fold_TNK = (mask_TNK.cumsum(-1) - 1) % N_FOLDS

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from metaadapter.adapter.adapted_encoder import TowerParts, parts_of
 from metaadapter.adapter.config import AdapterConfig
@@ -17,21 +17,24 @@ from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.features.views import look_widths
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
+from metaadapter.workflow.class_texts import (
+    descriptions,
+    sentence_features,
+    text_features,
+    text_names,
+    weigh_sentences,
+)
 from metaadapter.workflow.fine_tuning import fine_tune_adapter
+from metaadapter.workflow.given_arrays import unit_rows
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_pictures import LabelledPictures
-from metaadapter.workflow.labelled_support import (
-    descriptions,
-    labelled_support,
-    text_names,
-    unit_rows,
-)
 
 Mode = Literal["one_shot", "finetune"]
 CUSTOM = "custom"
@@ -39,11 +42,7 @@ CUSTOM = "custom"
 
 
 def predict_adapter(generator: AdapterGenerator, support: Support) -> AdapterWeights:
-    """The adapter of the one task of a support, without a task axis, float64 on the CPU.
-
-    Raises:
-        DataError: A weight is NaN or infinite, because the generator's own weights are too large.
-    """
+    """The adapter of the one task of a support, without a task axis, float64 on the CPU."""
     try:
         batch = generator.predict(support.to(device=generator.device).exact)
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
@@ -52,6 +51,54 @@ def predict_adapter(generator: AdapterGenerator, support: Support) -> AdapterWei
     if not all(tensor.isfinite().all() for tensor in adapter.tensors().values()):
         raise _out_of_bounds("a weight of the adapter would be NaN or infinite")
     return adapter
+
+
+def labelled_support(
+    X: Float[np.ndarray, "n D"],
+    labels: Sequence[Any],
+    classes: Sequence[Any],
+    class_texts: Mapping[Any, Any] | None,
+    encoder: ImageEncoder | None,
+    *,
+    logit_scale: float | None = None,
+    views: Float32[torch.Tensor, "n V D"] | None = None,
+    blocks: Sequence[int] = (),
+) -> Support:
+    """The support in float32, its classes in the order of `classes`, with pictures or without.
+
+    `class_texts` are as for `text_features`. Rows of X have any length, `views` have length 1.
+    """
+    number_of = {label: number for number, label in enumerate(classes)}
+    numbers = torch.tensor([number_of[label] for label in labels], dtype=torch.long)
+    rows = unit_rows(X)
+    n_shots = np.bincount(numbers, minlength=len(classes))
+    texts = text_features(class_texts, classes, X.shape[1], encoder)
+    if isinstance(encoder, PromptedEncoder):  # a prompt is for classes without a picture
+        plain = text_features(class_texts, classes, X.shape[1], encoder.base)
+        texts = np.where(n_shots[:, None] > 0, plain, texts)
+    sentences = sentence_features(class_texts, classes, encoder)
+    if sentences:
+        texts = weigh_sentences(texts, sentences, rows.numpy(), numbers.numpy()).astype(np.float32)
+    unknown = np.flatnonzero((n_shots == 0) & ~texts.any(1))
+    if len(unknown):
+        raise UsageError(
+            f"the class {classes[unknown[0]]!r} has no picture, and the encoder reads no texts; "
+            "give it a picture, or leave it out"
+        )
+    blocks = tuple(blocks or getattr(encoder, "blocks", ()))
+    if blocks and sum(blocks) != X.shape[1]:
+        raise UsageError(
+            f"the widths of the blocks {blocks} must add up to {X.shape[1]}, the width of the "
+            "features; give those of the encoder or store that the features come from"
+        )
+    return Support.of_rows(
+        rows,
+        numbers,
+        torch.from_numpy(texts),
+        logit_scale=logit_scale,
+        views=views,
+        blocks=blocks,
+    )
 
 
 def fit_support(
@@ -69,17 +116,7 @@ def fit_support(
 ) -> StoredAdapter:
     """Predict the adapter of one task, and refine it in mode `"finetune"`.
 
-    Args:
-        support: The task.
-        classes: The label of each class, in the order of the support.
-        names: Label → name, or [name, sentence, …], which the adapter keeps; vectors are not kept.
-        logit_scale: The encoder's inverse temperature; `None` if it is not known.
-        mode: As for `MetaAdapterClassifier`.
-        generator: As for `MetaAdapterClassifier`.
-        fine_tuning: The settings of the gradient steps.
-        origin: Where the features come from.
-        parts: The trained parts in the towers of the encoder.
-        picture_hashes: The SHA-256 of the labelled pictures.
+    The adapter keeps `names`: label → name, or [name, sentence, …]; vectors are not kept.
     """
     loaded, identity = shared_generator(generator)
     parts = parts or TowerParts()
@@ -118,11 +155,10 @@ def fit_pictures(
     generator: str = "default",
     pool: Float[np.ndarray, "u D"] | None = None,
 ) -> StoredAdapter:
-    """Predict the adapter of labelled pictures, with the features of unlabelled ones or without.
+    """Predict the adapter of labelled pictures; trained parts of their encoder become part of it.
 
-    `names` maps labels to names, or to [name, sentence, …], of classes with pictures and without;
-    with `None` the adapter learns from the pictures alone. Trained parts of the encoder's towers
-    become part of the adapter.
+    `names` maps labels of classes with pictures or without; `pool` has features of unlabelled
+    pictures.
     """
     support, classes = support_of(labelled, names)
     if pool is not None:
@@ -143,7 +179,7 @@ def fit_pictures(
 def support_of(
     labelled: LabelledPictures, names: Mapping[str, str | list[str]] | None
 ) -> tuple[Support, list[str]]:
-    """The support of labelled pictures, and the classes in its order; `names` as above.
+    """The support of labelled pictures, and the classes in its order.
 
     A learned prompt reads the names of classes without a picture only: pictures say more about a
     class than the prompt, which was learned from the same pictures.
@@ -180,11 +216,7 @@ def _support(
 def generator_that_predicted(
     name: str | Path | AdapterGenerator, identity: str
 ) -> AdapterGenerator:
-    """The generator of that name, if it still is the one that predicted an adapter.
-
-    Raises:
-        IncompatibleArtifact: Its identity has changed.
-    """
+    """The generator of that name; `IncompatibleArtifact` if its identity has changed."""
     generator, current = shared_generator(name)
     if current != identity:
         shown = CUSTOM if isinstance(name, AdapterGenerator) else str(name)

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
+import torch
+from jaxtyping import Float, Float32, Float64
 
 from metaadapter.errors import UsageError
-from metaadapter.workflow.labelled_support import as_array
+
+# Below it PyTorch does not scale a row to length 1; above, its sum of squares overflows.
+SMALL, LARGE = 1e-6, 1e100
+
+
+def as_array(values: Any) -> Any:
+    """A tensor as an array, whatever its device and type; other values unchanged."""
+    if not isinstance(values, torch.Tensor):
+        return values
+    plain = values.detach().cpu()
+    return (plain.float() if plain.dtype is torch.bfloat16 else plain).numpy()
+
+
+def moderate_rows(X: Any) -> Float64[np.ndarray, "*rows D"]:
+    """Rows of the same direction, whose lengths neither vanish nor overflow."""
+    rows = np.array(X, dtype=np.float64)
+    largest = np.maximum(rows.max(-1, initial=0.0), -rows.min(-1, initial=0.0))[..., None]
+    if ((largest == 0) | (largest > SMALL) & (largest < LARGE)).all():
+        return rows
+    # A power of two changes no digit.
+    moderate: np.ndarray = np.ldexp(rows, -np.frexp(largest)[1])
+    return moderate
+
+
+def unit_rows(X: Float[np.ndarray, "n *V D"]) -> Float32[torch.Tensor, "n *V D"]:
+    """The rows scaled to length 1; a row of zeros stays."""
+    rows = torch.from_numpy(moderate_rows(X))
+    return torch.nn.functional.normalize(rows, dim=-1).float()
 
 
 def require_finite(rows: Float[np.ndarray, "n *V D"], name: str) -> None:
@@ -26,11 +54,7 @@ def require_finite(rows: Float[np.ndarray, "n *V D"], name: str) -> None:
 
 
 def label_array(labels: Any) -> Any:
-    """Labels as an array; whole numbers stay exact, where numpy would make floats of them.
-
-    Raises:
-        UsageError: They are whole numbers that have no common type of 64 bits.
-    """
+    """Labels as an array; whole numbers stay exact, where numpy would make floats of them."""
     # A pandas column of whole numbers with missing values would become floats.
     if getattr(getattr(labels, "dtype", None), "kind", "") in ("i", "u"):
         labels = labels.tolist()
@@ -46,18 +70,8 @@ def label_array(labels: Any) -> Any:
     )
 
 
-def sorted_labels(labels: Sequence[Any]) -> Shaped[np.ndarray, " N"]:
-    """The distinct labels; errors are those of `label_array`."""
-    distinct: np.ndarray = np.unique(label_array(list(labels)))
-    return distinct
-
-
 def unlabelled_rows(unlabelled: Any, width: int) -> Float[np.ndarray, "u D"]:
-    """The features of unlabelled pictures.
-
-    Raises:
-        UsageError: They are not finite numbers of the shape (pictures, width).
-    """
+    """(u, width) finite features of unlabelled pictures."""
     rows = np.asarray(as_array(unlabelled))
     if rows.ndim != 2 or rows.shape[1] != width or rows.dtype.kind not in "fiu":
         raise UsageError(
@@ -67,6 +81,31 @@ def unlabelled_rows(unlabelled: Any, width: int) -> Float[np.ndarray, "u D"]:
     rows = rows.astype(np.float64)
     require_finite(rows, "unlabelled")
     return rows
+
+
+def require_shared_labels(
+    class_texts: Mapping[Any, Any] | None, labels: Sequence[Any]
+) -> list[Any]:
+    """The labels of `class_texts`; a `UsageError` if none is in y, a slip of spelling or type."""
+    named = list(class_texts or {})
+    if named and labels and not set(named) & set(labels):
+        raise UsageError(
+            f"class_texts names {_some(named)}, and the labels in y are "
+            f"{_some(sorted(set(labels)))}; its keys must be labels of y"
+        )
+    require_one_kind([*labels, *named])
+    return named
+
+
+def require_one_kind(labels: Sequence[Any]) -> None:
+    """Raise a `UsageError` unless labels are all text or all numbers, and can be sorted."""
+    texts = [label for label in labels if isinstance(label, str)]
+    if texts and len(texts) < len(labels):
+        other = next(label for label in labels if not isinstance(label, str))
+        raise UsageError(
+            f"labels must be all text or all numbers, got {texts[0]!r} beside {other!r}; write "
+            f"{str(other)!r} if it is a name"
+        )
 
 
 @contextmanager
@@ -83,3 +122,8 @@ def unchanged_on_error(estimator: object) -> Iterator[None]:
 
 def _is_whole(label: object) -> bool:
     return isinstance(label, Integral) and not isinstance(label, bool)
+
+
+def _some(labels: Sequence[Hashable]) -> str:
+    shown = [repr(label) for label in labels[:5]]
+    return ", ".join(shown) + (", …" if len(labels) > 5 else "")

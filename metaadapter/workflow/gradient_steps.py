@@ -110,14 +110,8 @@ def support_objective(
 ) -> Callable[[AdapterWeights], Float[Tensor, " T"]]:
     """The loss of each task as a function of its adapter; 0 for a task without a shot.
 
-    Args:
-        start: Adapters from which only class vectors and biases may differ: the rest is computed
-            once.
-        support: The pictures. Where it has their views, cross-entropy is over all of these.
-        settings: The weights of `views` and of `modalities`.
-
-    Raises:
-        UsageError: `settings.modalities` needs the temperature, which is not known.
+    Adapters differ from `start` in class vectors and biases only: the rest is computed once.
+    Cross-entropy is over all views where the support has them.
     """
     rows_TMD, views_TNKVD = support.support_TNKD.flatten(1, 2), support.views_TNKVD
     if views_TNKVD is None:

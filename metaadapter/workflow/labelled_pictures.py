@@ -70,24 +70,11 @@ def read_support(
     unlabelled: Path | None = None,
     progress: Callable[[Progress], None] | None,
 ) -> LabelledPictures:
-    """Encode labelled pictures, or read them from a feature store.
+    """Encode labelled pictures, or read them from a feature store; `None` has no pictures.
 
-    Args:
-        source: A folder, manifest, CoOp split or feature store; `None` for no pictures.
-        selection: The pictures that are used, and how they are encoded.
-        load: `load_encoder` with its options.
-        encoder: The name of the encoder; that of the store, or `tiny`, by default.
-        reads_names: Whether a store's encoder is needed, for other names than those in the store.
-        check_labels: Raises if the labels do not fit other options, before pictures are encoded.
-        cut: Chooses the part of each picture that counts.
-        unlabelled: A source without labels. Without labelled pictures the encoder of a feature
-            store is the default.
-        progress: Called after each batch that is encoded.
-
-    Raises:
-        UsageError: A store holds other views or looks, or its pictures should be cut.
-        DataError: There are fewer than two classes, or no picture of a class can be read.
-        IncompatibleArtifact: The store was made by another encoder.
+    `check_labels` raises before pictures are encoded. A store's encoder is loaded if `reads_names`,
+    for other names than those in the store. Without labelled pictures the encoder of an
+    `unlabelled` store is the default.
     """
     if source is None:
         check_labels(())

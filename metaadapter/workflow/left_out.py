@@ -62,13 +62,8 @@ def leave_one_out(
 ) -> LeftOut:
     """Classify each picture of one task by an adapter predicted from all the others.
 
-    Args:
-        support: The task.
-        generator: The generator of the adapters.
-        n_steps: The number of gradient steps that refine each adapter.
-        shown_NKD: Features that are classified in place of each picture, such as those of a less
-            exact encoder; those of the picture by default.
-        left_out_NK: The pictures to leave out; all by default. A picture alone in its class stays.
+    `shown_NKD` are classified in place of the pictures, such as features of a less exact encoder.
+    `left_out_NK` are the pictures to leave out; one that is alone in its class stays.
     """
     support = support.to(device=generator.device)
     shown_NKD = support.support_TNKD[0] if shown_NKD is None else shown_NKD.to(support.text_TND)
@@ -127,14 +122,11 @@ class LeftOutEstimate(NamedTuple):
 
 
 def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftOutEstimate | None:
-    """Estimate the accuracy of an adapter from the pictures that it was predicted from.
+    """Estimate the accuracy of an adapter on its own pictures, each left out of the prediction.
 
-    Each picture is classified by an adapter predicted from all the others and, if `stored` took
-    gradient steps, refined by as many. Their number was itself chosen on left-out pictures.
-
-    Returns:
-        `None` where no class has two pictures, where it takes too long, and where the encoder's
-        towers were trained on these pictures, which then look too easy.
+    An adapter that took gradient steps is refined by as many, which left-out pictures chose. `None`
+    where no class has two pictures, where it takes too long, and where the encoder's towers were
+    trained on these pictures, which then look too easy.
     """
     config = stored.config
     if config.inside is not None or stored.support is None:

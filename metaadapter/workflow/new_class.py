@@ -21,14 +21,9 @@ from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.workflow.class_texts import descriptions, text_names, text_of_new_class
 from metaadapter.workflow.fitting import CUSTOM, generator_that_predicted, predict_adapter
-from metaadapter.workflow.given_arrays import label_array
-from metaadapter.workflow.labelled_support import (
-    descriptions,
-    require_one_kind,
-    text_names,
-    text_of_new_class,
-)
+from metaadapter.workflow.given_arrays import label_array, require_one_kind
 
 SAME = 0.9999
 """The cosine of a row with itself, rounded to half precision, is larger."""
@@ -37,13 +32,7 @@ SAME = 0.9999
 def require_addable(
     stored: StoredAdapter, label: Any, generator: str | Path | AdapterGenerator
 ) -> tuple[Support, AdapterGenerator]:
-    """The support of an adapter and its generator, checked before pictures are encoded.
-
-    Raises:
-        UsageError: The label exists or is of another kind, or the adapter has no support or an
-            unnamed generator.
-        IncompatibleArtifact: Another generator predicted the adapter.
-    """
+    """The support of an adapter and its generator, checked before pictures are encoded."""
     classes = stored.config.classes
     if label in classes:
         raise UsageError(f"class {label!r} exists already; classes: {classes}")
@@ -71,20 +60,9 @@ def add_class(
     generator: str | Path | AdapterGenerator,
     picture_hashes: Sequence[str] = (),
 ) -> StoredAdapter:
-    """The adapter with one more class.
+    """The adapter with one more class, known by unit rows of its pictures, a text, or both.
 
-    Args:
-        stored: The adapter.
-        label: The label of the new class.
-        rows: Unit rows of its pictures; there may be none if it has a text.
-        text: Its name, [name, sentence, …] or vector; `None` for a class known by pictures alone.
-        encoder: The encoder that reads the name.
-        generator: The generator that predicted the adapter.
-        picture_hashes: The SHA-256 of its pictures.
-
-    Raises:
-        UsageError: As `require_addable`, or the text cannot be used.
-        IncompatibleArtifact: As `require_addable`.
+    The text is a name, [name, sentence, …] or vector; `None` for pictures alone.
     """
     support, loaded = require_addable(stored, label, generator)
     config = stored.config
@@ -134,18 +112,10 @@ def append_class(
     """Insert a class at `position`; the vectors and biases of the others stay as they are.
 
     The generator predicts an adapter of all classes. The new class lies as far above the mean of
-    the others as it does there: softmax sees only such differences. Both adapters are fitted to
-    the same targets, so vectors are taken at the old temperature. An adapter from names alone has
-    the encoder's temperature, which measures no targets: there, differences of logits are kept.
-    The head that predicts whether a picture is known comes from the new prediction.
-
-    Args:
-        generator: The generator that predicted the adapter.
-        weights: The adapter, without a task axis.
-        support: The one task that it was predicted from.
-        position: The number of the new class.
-        rows: Unit rows of its pictures.
-        text: Its text, a unit row, or zeros without one.
+    the others as it does there: softmax sees only such differences. Both adapters are fitted to the
+    same targets, so vectors are taken at the old temperature. An adapter from names alone has the
+    encoder's temperature, which measures no targets: there, differences of logits are kept. The
+    head that predicts whether a picture is known comes from the new prediction.
     """
     old_rows, old_labels = support.labelled_rows()
     larger = Support.of_rows(

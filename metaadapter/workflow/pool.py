@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,145 +15,19 @@ from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, probabilities
-from metaadapter.data.reader import read_images
 from metaadapter.data.user_code import is_user_code
-from metaadapter.errors import DataError, UsageError
-from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store
-from metaadapter.features.encoding_loop import Progress
-from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.origin import Origin
-from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.views import mean_of_views
+from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.fine_tuning import fine_tune_adapter
 from metaadapter.workflow.fitting import generator_that_predicted, predict_adapter
+from metaadapter.workflow.given_arrays import unit_rows
 from metaadapter.workflow.gradient_steps import FineTune
-from metaadapter.workflow.labelled_pictures import LabelledPictures
-from metaadapter.workflow.labelled_support import unit_rows
 from metaadapter.workflow.new_class import without_copies
+from metaadapter.workflow.unlabelled_pictures import MOST_UNLABELLED
 
-# More pictures change an adapter little, and make its folder large.
-MOST_UNLABELLED = 4000
 # Above this fraction of a pool in one class, or like none of the classes, a user is warned.
 MOST_IN_ONE_CLASS, MOST_UNLIKE = 0.8, 0.5
-
-
-def read_pool(
-    source: Path,
-    labelled: LabelledPictures,
-    load: Callable[..., ImageEncoder],
-    seed: int,
-    progress: Callable[[Progress], None] | None,
-) -> EncodedPictures:
-    """The pool of a source: at most `MOST_UNLABELLED` pictures, and no copy; see `draw_new`.
-
-    Arguments and errors are those of `read_unlabelled`.
-    """
-    return as_pool(
-        read_unlabelled(source, labelled, load, seed, progress), labelled.pictures.sha256, seed
-    )
-
-
-def read_unlabelled(
-    source: Path,
-    labelled: LabelledPictures,
-    load: Callable[..., ImageEncoder],
-    seed: int,
-    progress: Callable[[Progress], None] | None,
-) -> EncodedPictures:
-    """Read unlabelled pictures, or a feature store whatever its labels, with the same looks.
-
-    Args:
-        source: Pictures, a folder with all folders in it, a manifest or a feature store.
-        labelled: The labelled pictures, whose encoder, views and looks are used.
-        load: `load_encoder` with its options.
-        seed: The seed that draws `MOST_UNLABELLED` of more pictures before they are encoded; a
-            warning says so.
-        progress: Called after each batch that is encoded.
-
-    Raises:
-        UsageError: The labelled features do not say which encoder made them.
-        DataError: No picture can be read.
-        IncompatibleArtifact: The store was made by another encoder.
-    """
-    origin, encoder = labelled.origin, labelled.encoder
-    if is_store(source):
-        return _read_store(FeatureStore.open(source), source, origin, seed)
-    table = read_images(source, labelled=False, n_classes=1)
-    numbers, warnings = _drawn(len(table.rows), MOST_UNLABELLED, seed, "unlabelled")
-    if encoder is None:
-        if origin.encoder is None:
-            raise UsageError(
-                "the labelled features do not say which encoder made them; give the unlabelled "
-                "pictures as a feature store too"
-            )
-        encoder = load(
-            origin.encoder,
-            zoom=origin.zoom,
-            blocks=origin.block_names,
-            remembered_by="the feature store of labelled pictures",
-        )
-    rows = [table.rows[number] for number in numbers]
-    pictures = encode_rows(rows, encoder, views=origin.n_views, seed=origin.seed, progress=progress)
-    if not len(pictures):
-        first = "; ".join(map(str, pictures.quarantined[:3]))
-        raise DataError(f"none of the unlabelled pictures in {source} can be read: {first}")
-    return replace(pictures, warnings=(*table.warnings, *pictures.warnings, *warnings))
-
-
-def _read_store(store: FeatureStore, source: Path, origin: Origin, seed: int) -> EncodedPictures:
-    if origin.fingerprint is not None:
-        store.fingerprint.require_match(origin.fingerprint, owner=f"the feature store {source}")
-    numbers, warnings = _drawn(store.n_pictures, MOST_UNLABELLED, seed, "unlabelled")
-    pictures = store.rows.pictures()
-    features = mean_of_views(store.by_picture()[numbers])
-    if store.n_views != origin.n_views:
-        views = (
-            f"the feature store {source} averages {store.n_views} view(s) of a picture, and "
-            f"the adapter is made with {origin.n_views}"
-        )
-        warnings = (views, *warnings)
-    return EncodedPictures(tuple(pictures[n] for n in numbers), features, warnings=warnings)
-
-
-def as_pool(pictures: EncodedPictures, labelled: Sequence[str], seed: int) -> EncodedPictures:
-    """At most `MOST_UNLABELLED` pictures without copies; see `draw_new`."""
-    return draw_new(pictures, labelled, MOST_UNLABELLED, seed, "unlabelled")
-
-
-def draw_new(
-    pictures: EncodedPictures, labelled: Sequence[str], n_most: int, seed: int, kind: str
-) -> EncodedPictures:
-    """Draw pictures that are no copies of one another or of labelled ones; warnings say so.
-
-    Args:
-        pictures: The pictures; one without a SHA-256 is no copy.
-        labelled: The SHA-256 of the labelled pictures.
-        n_most: The most pictures to draw.
-        seed: The seed of the draw.
-        kind: What the warnings call the pictures.
-    """
-    seen, new = set(labelled), []
-    for number, sha256 in enumerate(pictures.sha256):
-        if not sha256 or sha256 not in seen:
-            new.append(number)
-            seen.add(sha256)
-    places, warnings = _drawn(len(new), n_most, seed, kind)
-    if n_copies := len(pictures) - len(new):
-        copies = f"{n_copies} {kind} picture(s) are copies of labelled ones or of one another"
-        warnings = (f"{copies}, and were left out", *warnings)
-    drawn = pictures.select([new[place] for place in places])
-    return replace(drawn, warnings=(*pictures.warnings, *warnings))
-
-
-def _drawn(n: int, n_most: int, seed: int, kind: str) -> tuple[list[int], tuple[str, ...]]:
-    """The numbers of the drawn pictures, sorted, and a warning if not all are drawn."""
-    if n <= n_most:
-        return list(range(n)), ()
-    drawn = np.random.default_rng(seed).permutation(n)[:n_most]
-    warning = f"of {n} {kind} pictures {n_most} are used, drawn by the seed {seed}"
-    return sorted(drawn.tolist()), (f"{warning}: more would change little",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +96,7 @@ def _unlike(support: Support, pool: Float[Tensor, "u D"]) -> float:
 
 
 def require_together(stored: StoredAdapter, adapter: Path | str) -> AdapterGenerator:
-    """The generator of `adapter` for `predict_together`, checked before pictures are encoded.
-
-    Raises:
-        UsageError: The adapter was saved without its support features, or its generator is code.
-        IncompatibleArtifact: Its generator has changed since.
-    """
+    """The generator for `predict_together`, checked before pictures are encoded."""
     config = stored.config
     if stored.support is None:
         raise UsageError(
@@ -248,7 +116,7 @@ def predict_together(
 ) -> StoredAdapter:
     """Predict the adapter again with these rows of unlabelled pictures added to its pool.
 
-    The new rows come first; of all, `MOST_UNLABELLED` stay. Errors as for `require_together`.
+    The new rows come first; of all, `MOST_UNLABELLED` stay.
     """
     generator, config = require_together(stored, adapter), stored.config
     assert stored.support is not None

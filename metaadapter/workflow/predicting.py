@@ -15,7 +15,7 @@ from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, require_some
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.workflow.pool import as_pool, predict_together, require_together
+from metaadapter.workflow.pool import predict_together, require_together
 from metaadapter.workflow.prediction_journal import part_digest
 from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import (
@@ -33,22 +33,14 @@ from metaadapter.workflow.queries import (
     load_fitting,
 )
 from metaadapter.workflow.scores import Scores, Tally
+from metaadapter.workflow.unlabelled_pictures import draw_new
 
 Predictor: TypeAlias = Callable[[StoredAdapter, EncodedPictures], list[Prediction]]
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionRequest:
-    """Pictures and the adapter that predicts their labels, checked; no picture is encoded yet.
-
-    Attributes:
-        adapter: The path of the adapter, for messages.
-        stored: The adapter.
-        queries: The pictures.
-        options: What is predicted beside the labels.
-        load: Loads the adapter's encoder.
-        together: Whether the adapter first learns from all these pictures, as its pool.
-    """
+    """Pictures and the adapter that predicts their labels, checked; no picture is encoded yet."""
 
     adapter: Path
     stored: StoredAdapter
@@ -56,6 +48,7 @@ class PredictionRequest:
     options: PredictionOptions
     load: Callable[[], ImageEncoder]
     together: bool = False
+    """Whether the adapter first learns from all these pictures, as its pool."""
 
     @property
     def classes(self) -> list[str]:
@@ -72,12 +65,8 @@ class PredictionRequest:
 class Predicted:
     """Predictions, and what was noticed about their pictures.
 
-    Attributes:
-        adapter: The adapter, with the pictures as its pool if it learned from them.
-        tally: Counts, warnings and unreadable pictures.
-        kept: The predictions, if no table holds them.
-        table: The table that holds them.
-        n_resumed: The number of predictions taken from an interrupted run.
+    `adapter` has the pictures as its pool if it learned from them; `table` holds the predictions,
+    or else `kept`; `n_resumed` of them come from an interrupted run.
     """
 
     adapter: StoredAdapter
@@ -123,7 +112,23 @@ def predict(
 ) -> Predicted:
     """Encode pictures and predict their labels.
 
-    The arguments and errors are those of `request_predictions` and `run_request`.
+    Args:
+        adapter: The folder or skill file of the adapter.
+        images: Pictures, folders, manifests and feature stores.
+        options: What is predicted beside the labels.
+        labelled: Read the labels of the pictures, for scores.
+        together: Let the adapter first learn from all these pictures, as its pool.
+        split: The split of divided sources; all splits by default.
+        encoder: The adapter's encoder, if it was moved.
+        device: The device that encodes.
+        precision: The number format that the encoder computes in.
+        progress: Called after each batch that is encoded.
+
+    Raises:
+        UsageError: The adapter does not support an option.
+        DataError: The adapter is damaged, a source is missing, no picture can be read, or a label
+            is no class.
+        IncompatibleArtifact: It is no adapter, or another encoder made it or a feature store.
     """
     request = request_predictions(
         Path(adapter),
@@ -152,25 +157,7 @@ def request_predictions(
     device: str = "auto",
     precision: Precision = "fp32",
 ) -> PredictionRequest:
-    """Read an adapter and list pictures.
-
-    Args:
-        adapter: The folder or skill file of the adapter.
-        images: Pictures, folders, manifests and feature stores.
-        options: What is predicted beside the labels.
-        labelled: Read the labels of the pictures, for scores.
-        other_labels: Labels that are no classes of the adapter and still allowed.
-        together: Let the adapter first learn from all these pictures, as its pool.
-        split: The split of divided sources; all splits by default.
-        encoder: The adapter's encoder, if it was moved.
-        device: The device that encodes.
-        precision: The number format that the encoder computes in.
-
-    Raises:
-        UsageError: The adapter does not support an option.
-        DataError: The adapter is damaged, a source is missing, or a label is no class.
-        IncompatibleArtifact: It is no adapter, or a feature store was made by another encoder.
-    """
+    """Read an adapter and list pictures; `other_labels` are allowed beside its classes."""
     stored = load_adapter(adapter)
     if together:
         require_together(stored, adapter)
@@ -190,18 +177,7 @@ def run_request(
     predictor: Predictor | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Predicted:
-    """Encode the pictures of a request and predict their labels.
-
-    Args:
-        request: The pictures and the adapter.
-        table: Stores the predictions of each part, and those of an interrupted run.
-        predictor: Predicts from features; `predict_pictures` by default.
-        progress: Called after each batch that is encoded.
-
-    Raises:
-        DataError: No picture can be read.
-        IncompatibleArtifact: The encoder is not the adapter's.
-    """
+    """Encode the pictures of a request and predict their labels; a table keeps each part."""
     predictor = predictor or partial(predict_pictures, options=request.options)
     if request.needs_all_at_once:
         return _run_at_once(request, predictor, table, progress)
@@ -220,15 +196,7 @@ def run_parts(
     table: PredictionTable | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Predicted:
-    """Predict part by part, so that with a table no more than a part is in memory.
-
-    Args:
-        request: The adapter of the parts.
-        parts: The pictures, in their order.
-        warnings: What was noticed about them before.
-        table: As for `run_request`.
-        progress: As for `run_request`.
-    """
+    """Predict part by part, so that with a table no more than a part is in memory."""
     predicted = Predicted(request.stored, table=table)
     predicted.tally.warnings += [*request.queries.warnings, *warnings]
     encoder: ImageEncoder | None = None
@@ -294,7 +262,7 @@ def _run_at_once(
     if request.together:
         whole = EncodedPictures.joined(parts, width=stored.config.width)
         unnoticed = replace(whole, warnings=())
-        pool = as_pool(unnoticed, stored.picture_hashes, stored.config.origin.seed)
+        pool = draw_new(unnoticed, stored.picture_hashes, stored.config.origin.seed)
         stored, parts = predict_together(stored, pool.features, request.adapter), iter([whole])
         predicted.adapter = stored
         predicted.tally.warnings += pool.warnings

@@ -14,7 +14,6 @@ from metaadapter.data.journal import Journal
 from metaadapter.data.proof import sealed, unsealed
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.table import ImageRow
-from metaadapter.workflow.prediction_rows import RowFormat
 from metaadapter.workflow.scores import Tally
 
 SCHEMA = "metaadapter.predicting/1"
@@ -43,15 +42,10 @@ class Entry(NamedTuple):
 
 
 class PredictionJournal:
-    """The parts of the pictures whose rows are in an unfinished table.
+    """The parts of the pictures of one request whose rows are in an unfinished table.
 
     A part counts if its record is whole and its rows are in the table, byte for byte. So no row is
     lost or written twice wherever a run ends, and rows that were edited are predicted again.
-
-    Args:
-        path: The journal.
-        request: `request_digest` of the run; parts of another request do not count.
-        table: The unfinished table.
     """
 
     def __init__(self, path: Path, request: str, table: Path) -> None:
@@ -108,14 +102,8 @@ def part_digest(rows: Iterable[ImageRow]) -> str:
     return digest.hexdigest()
 
 
-def request_digest(stored: StoredAdapter, rows: RowFormat, *facts: object) -> str:
-    """A digest of everything that the rows of a table depend on.
-
-    Args:
-        stored: The adapter.
-        rows: The columns of the table.
-        facts: The other options; different values have a different `repr`.
-    """
+def request_digest(stored: StoredAdapter, rows: object, *facts: object) -> str:
+    """A digest of everything that the rows of a table depend on; `facts` are compared by `repr`."""
     parts = stored.config.inside, stored.config.prompt
     digest = hashlib.sha256(repr((version("metaadapter"), rows, facts, parts)).encode())
     for name, content in sorted(file_contents(stored).items()):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +18,99 @@ from metaadapter.data.output_folder import hold_lock, replace_file, require_no_l
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, Interrupted
 from metaadapter.workflow.prediction_journal import Entry, PredictionJournal
-from metaadapter.workflow.prediction_rows import RowFormat
 from metaadapter.workflow.predictions import Prediction
 from metaadapter.workflow.scores import Tally
 
 ROWS_AT_ONCE = 1024
+
+
+COLUMNS = (*Prediction._fields[:5], "known", "unfamiliar")  # from path to runner_up_probability
+# A manifest of pictures has the same columns.
+BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height", "detected", "confidence")
+BETWEEN = " | "
+
+
+@dataclass(frozen=True, slots=True)
+class RowFormat:
+    """The columns of a table, with one of probabilities for each class."""
+
+    classes: Sequence[str]
+    raw: bool = False
+    """Write names unchanged, not with `in_csv`."""
+    sets: bool = False
+    """Write a column `set` with the classes that a picture may show."""
+    boxes: bool = False
+    times: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return (
+            *COLUMNS,
+            *(["set"] if self.sets else []),
+            *(BOX_COLUMNS if self.boxes else []),
+            *(["time", "series"] if self.times else []),
+            *(f"p_{label}" for label in self.classes),
+        )
+
+    @property
+    def head(self) -> bytes:
+        """The first line, with the names of the columns."""
+        return csv_bytes([self.columns], raw=self.raw)
+
+    def rows(self, predictions: Iterable[Prediction]) -> bytes:
+        """One line for each prediction."""
+        return csv_bytes(map(self._cells, predictions), raw=self.raw)
+
+    def read(self, file: IO[bytes]) -> Iterator[Prediction]:
+        """The predictions of a whole table, without true labels and `in_support`."""
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+        try:
+            lines = csv.reader(text)
+            next(lines)
+            for line in lines:
+                cells = line if self.raw else map(from_csv, line)
+                yield self._prediction(dict(zip(self.columns, cells, strict=True)))
+        finally:
+            text.detach()  # the caller closes the file
+
+    def _cells(self, prediction: Prediction) -> list[object]:
+        known, confidence = prediction.known, prediction.confidence
+        cells = [
+            *prediction[:5],
+            "" if known is None else known,
+            "yes" if prediction.unfamiliar else "",
+        ]
+        if self.sets:
+            cells.append(BETWEEN.join(prediction.set or ()))
+        if self.boxes:
+            cells += [*(prediction.box or ("",) * 4), prediction.detected or ""]
+            cells.append("" if confidence is None else confidence)
+        if self.times:
+            cells += [prediction.time or "", prediction.series or ""]
+        return [*cells, *(prediction.probabilities.get(label, "") for label in self.classes)]
+
+    def _prediction(self, cells: dict[str, str]) -> Prediction:
+        shares = {label: cells[f"p_{label}"] for label in self.classes}
+        sides = [cells.get(column, "") for column in BOX_COLUMNS[:4]]
+        confidence = cells.get("confidence")
+        return Prediction(
+            path=cells["path"],
+            label=cells["label"],
+            probability=float(cells["probability"]),
+            runner_up=cells["runner_up"],
+            runner_up_probability=float(cells["runner_up_probability"]),
+            in_support=False,
+            probabilities={label: float(share) for label, share in shares.items() if share},
+            known=float(cells["known"]) if cells["known"] else None,
+            unfamiliar=bool(cells["unfamiliar"]),
+            set=tuple(cells["set"].split(BETWEEN)) if cells.get("set") else None,
+            box=Box(*map(float, sides)) if any(sides) else None,
+            detected=cells.get("detected") or None,
+            confidence=float(confidence) if confidence else None,
+            time=cells.get("time") or None,
+            series=cells.get("series") or None,
+        )
 
 
 @final
@@ -28,17 +119,8 @@ class PredictionTable:
 
     A run that ends early, by Ctrl-C, a full disk or a crash, leaves the rows so far in
     FILE.partial, in the order of the pictures; FILE itself is always whole. The next run of the
-    same request keeps the rows of the parts that were predicted (`take`). One process at a time
-    writes to the table.
-
-    Args:
-        path: FILE.
-        rows: The format of the rows.
-        request: The `request_digest` of the run; without one no run resumes another.
-
-    Raises:
-        DataError: The file cannot be written, another process writes to it, or FILE.partial is a
-            link.
+    same request (`request_digest`) keeps the rows of the parts that were predicted. One process at
+    a time writes.
     """
 
     def __init__(self, path: Path, rows: RowFormat, *, request: str | None = None) -> None:

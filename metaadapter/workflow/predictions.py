@@ -106,12 +106,7 @@ class PredictionOptions:
     """The fraction of pictures whose class is in the set; no sets by default."""
 
     def require(self, stored: StoredAdapter, owner: Path | str) -> None:
-        """Check that the adapter `owner` supports these options.
-
-        Raises:
-            UsageError: It does not predict whether pictures are known, a fraction is out of range,
-                or one of its classes is named `UNKNOWN`.
-        """
+        """Raise a `UsageError` unless the adapter `owner` supports these options."""
         if self.reject and UNKNOWN in map(str, stored.config.classes):
             raise UsageError(
                 f"the adapter {owner} has a class {UNKNOWN!r}, which is the label of --reject too; "
@@ -180,12 +175,6 @@ def best_classes(
     """Predictions from probabilities, without the facts of their pictures.
 
     Of equally probable classes the first in the adapter's order is the best.
-
-    Args:
-        classes: The label of each class, in the adapter's order.
-        probabilities: One row for each picture.
-        weights: The adapter, for its thresholds.
-        options: What is predicted beside the labels.
     """
     options = options or PredictionOptions()
     rows_NC, known_N = probabilities.classes_NC, probabilities.known_N

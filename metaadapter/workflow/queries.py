@@ -39,10 +39,7 @@ def load_adapter_encoder(
     device: str,
     precision: Precision,
 ) -> ImageEncoder:
-    """Load the encoder of an adapter's features, with the adapter's parts in its towers.
-
-    Errors are those of `load_base_encoder` and `adapted_encoder`.
-    """
+    """Load the encoder of an adapter's features, with the adapter's parts in its towers."""
     config = stored.config
     base = load_base_encoder(adapter, config.origin, config.width, override, device, precision)
     return adapted_encoder(base, stored, merge=True)  # nothing else uses the base
@@ -56,14 +53,7 @@ def load_base_encoder(
     device: str,
     precision: Precision,
 ) -> ImageEncoder:
-    """Load the encoder that an adapter or `override` names, and check that it is the adapter's.
-
-    `origin` and `width` are those of the adapter's features.
-
-    Raises:
-        UsageError: There is no `override`, and the adapter names no encoder or a file of code.
-        IncompatibleArtifact: It is another encoder.
-    """
+    """Load the encoder that an adapter or `override` names, and check that it is the adapter's."""
     owner = f"the adapter {adapter}"
     name = override or origin.encoder
     if name is None:
@@ -104,17 +94,8 @@ def list_queries(
 ) -> Queries:
     """List the pictures of all sources; no picture is encoded.
 
-    Args:
-        sources: Pictures, folders, manifests and feature stores.
-        config: The configuration of the adapter: its encoder, looks, views and seed.
-        labelled: Read labels, which every picture must have then.
-        other_labels: Labels that are allowed beside the classes.
-        split: The split to read of divided sources; all of them by default, unless labelled.
-
-    Raises:
-        UsageError: A source is a store, and the adapter has parts in the encoder's towers.
-        DataError: A source is missing, or a label is no class of the adapter.
-        IncompatibleArtifact: A store was made by another encoder, or features have another width.
+    Divided sources are read whole without a `split`, unless pictures must be `labelled`; then
+    `other_labels` are allowed beside the classes.
     """
     tables = [
         read_images(source, labelled=labelled, split=split, n_classes=1)
@@ -137,11 +118,7 @@ def read_queries(
     split: str | None = None,
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[EncodedPictures]:
-    """Yield features as the adapter expects them, part by part: stores, then pictures.
-
-    All sources are listed before the first picture is encoded; arguments and errors are those of
-    `list_queries` and `encode_queries`.
-    """
+    """List all sources, then yield features as `encode_queries`."""
     yield from encode_queries(list_queries(sources, config, split=split), config, load, progress)
 
 
@@ -151,18 +128,7 @@ def encode_queries(
     load: Callable[[], ImageEncoder],
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[EncodedPictures]:
-    """Yield features as the adapter expects them, part by part: stores, then pictures.
-
-    Args:
-        queries: The pictures.
-        config: The configuration of the adapter.
-        load: Loads the encoder; called only if there are pictures to encode.
-        progress: Called after each batch that is encoded.
-
-    Raises:
-        DataError: No picture can be read.
-        IncompatibleArtifact: The encoder's features have another width.
-    """
+    """Yield features as the adapter expects them, part by part: stores, then pictures."""
     yield from queries.stored
     if not queries.rows:
         return

@@ -18,7 +18,7 @@ from PIL import Image
 
 from benchmarks.robustness.artifacts import run
 from metaadapter import FeatureStore
-from metaadapter.apps.cli import demo_page
+from metaadapter.apps.cli.demo import page
 from metaadapter.bench.evaluation.run import SUMMARY_SCHEMA
 from metaadapter.bench.evaluation.tables import read_table
 from metaadapter.data.plain_text import INVISIBLE, from_csv, one_line
@@ -233,7 +233,7 @@ def demo(names):
         MethodResult(names[shot], shot, tuple(names), shares, correct, 0.1) for shot in (0, 1)
     )
     of = (names[0], names[1], names[2], 0, 1.0, {names[3]: names[4]})
-    return demo_page.page(DemoResult(tuple(names), pictures, pictures, answers, *of))
+    return page(DemoResult(tuple(names), pictures, pictures, answers, *of))
 
 
 def test_terminal__names_of_any_kind__steer_nothing_and_begin_no_line(hostile):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metaadapter.workflow.labelled_support import text_features, text_names
+from metaadapter.workflow.class_texts import text_features, text_names
 
 
 class Listener:

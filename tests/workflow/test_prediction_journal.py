@@ -4,8 +4,7 @@ import pytest
 
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError
-from metaadapter.workflow.prediction_rows import RowFormat
-from metaadapter.workflow.prediction_table import PredictionTable
+from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
 from metaadapter.workflow.predictions import Prediction
 from metaadapter.workflow.scores import Tally
 

@@ -9,8 +9,7 @@ import sys
 import pytest
 
 from metaadapter.errors import DataError, Interrupted
-from metaadapter.workflow.prediction_rows import RowFormat
-from metaadapter.workflow.prediction_table import PredictionTable
+from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
 from metaadapter.workflow.predictions import Prediction
 
 

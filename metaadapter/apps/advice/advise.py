@@ -26,9 +26,8 @@ from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.workflow.class_names import ClassNames
-from metaadapter.workflow.fitting import support_of
+from metaadapter.workflow.fitting import labelled_support, support_of
 from metaadapter.workflow.labelled_pictures import LabelledPictures, Selection, read_support
-from metaadapter.workflow.labelled_support import labelled_support
 
 
 def advise(

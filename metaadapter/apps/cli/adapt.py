@@ -6,12 +6,6 @@ from typing import TYPE_CHECKING, Literal
 
 from metaadapter.apps.cli import adapt_options, field_options, options
 from metaadapter.apps.cli.adapt_captions import adapt_captions
-from metaadapter.apps.cli.adapt_checks import (
-    class_list,
-    given_options,
-    require_manifest,
-    require_together,
-)
 from metaadapter.apps.cli.adapt_output import show_adapted
 from metaadapter.apps.cli.console import Console
 
@@ -59,11 +53,11 @@ def adapt(
     It takes seconds and, unless asked to, trains nothing; one picture per class is enough. Names
     help: name folders as you would name the thing ("red fox"), or give names with --text.
     """
-    given = given_options(locals())
-    manifest = require_manifest(given) if captions else None
+    given = adapt_options.given_options(locals())
+    manifest = adapt_options.require_manifest(given) if captions else None
     if manifest is None:
-        require_together(given)
-    classes = class_list(names)
+        adapt_options.require_together(given)
+    classes = adapt_options.class_list(names)
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.files import require_adapter_folder
     from metaadapter.workflow.adapting import adapt as adapt_pictures

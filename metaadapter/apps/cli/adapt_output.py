@@ -19,15 +19,7 @@ if TYPE_CHECKING:
 def show_adapted(
     console: Console, out: Path, adapted: Adapted, tuning: TuningStep | None, *, json_output: bool
 ) -> None:
-    """Print the result, and warn of pictures.
-
-    Args:
-        console: The console of the command.
-        out: The place of the adapter.
-        adapted: The adapter and its pictures.
-        tuning: The training inside the encoder; `None` without any.
-        json_output: Print a JSON document.
-    """
+    """Print the result, and warn of pictures."""
     from metaadapter.features.views import looks_in_words
 
     pictures, pool = adapted.labelled.pictures, adapted.unlabelled

@@ -3,22 +3,71 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from metaadapter.apps.cli import field_options, options, predict_options
+from typer import Option
+
+from metaadapter.apps.cli import field_options, options
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.predict_output import Listing, PredictOutput, show_predicted
 from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from metaadapter.apps.cli.predict_field import FieldRun
     from metaadapter.features.device import Precision
     from metaadapter.workflow.predicting import PredictionRequest
     from metaadapter.workflow.prediction_table import PredictionTable
 
+CsvFile = Annotated[
+    Path | None,
+    Option(
+        "--csv",
+        metavar="FILE",
+        help="Write a table with the probability of each class, in place of the list. It grows "
+        "in FILE.partial, where the same command resumes after an interruption.",
+    ),
+]
+Rank = Annotated[
+    str | None, Option(metavar="LABEL", help="Most probable pictures of this class first.")
+]
+Sort = Annotated[
+    Literal["sure", "doubtful"] | None, Option(help="Surest or most doubtful pictures first.")
+]
+Top = Annotated[int | None, Option(min=1, help="Only the first N of the list.")]
+Labelled = Annotated[
+    bool,
+    Option(
+        "--labelled",
+        help="The pictures have classes: print how many are predicted correctly. With --reject, "
+        "pictures of none of the classes may be in a folder `unknown`.",
+    ),
+]
+Reject = Annotated[
+    bool,
+    Option("--reject", help="Answer `unknown` for pictures that look like none of the classes."),
+]
+Sets = Annotated[
+    float | None,
+    Option(
+        metavar="FRACTION",
+        help="Also give the set of classes that a picture may show; its own is among them with "
+        "this probability, 0.5 to 0.99.",
+    ),
+]
+Together = Annotated[
+    bool,
+    Option(
+        "--together",
+        help="Learn from all these pictures together, without labels, before any prediction: "
+        "better at one to four labelled pictures a class. Predictions then depend on one another.",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    Option("--out", "-o", metavar="ADAPTER", help="Keep the adapter of --together here."),
+]
 OF_FRAMES = (
     *("detections", "burst", "allowed", "parents"),
     *("megadetector", "timelapse", "camtrap_dp", "false_triggers"),
@@ -28,16 +77,16 @@ OF_FRAMES = (
 def predict(
     adapter: options.Adapter,
     images: options.Pictures,
-    csv_file: predict_options.CsvFile = None,
-    rank: predict_options.Rank = None,
-    sort: predict_options.Sort = None,
-    top: predict_options.Top = None,
-    labelled: predict_options.Labelled = False,
-    reject: predict_options.Reject = False,
+    csv_file: CsvFile = None,
+    rank: Rank = None,
+    sort: Sort = None,
+    top: Top = None,
+    labelled: Labelled = False,
+    reject: Reject = False,
     keep: options.Keep = None,
-    sets: predict_options.Sets = None,
-    together: predict_options.Together = False,
-    out: predict_options.Out = None,
+    sets: Sets = None,
+    together: Together = False,
+    out: Out = None,
     detections: field_options.DetectionsFile = None,
     min_confidence: field_options.MinConfidence = 0.2,
     burst: field_options.Burst = None,
@@ -111,8 +160,7 @@ def _open_table(
 ) -> PredictionTable:
     """The table of --csv; the same request resumes where it was interrupted."""
     from metaadapter.workflow.prediction_journal import request_digest
-    from metaadapter.workflow.prediction_rows import RowFormat
-    from metaadapter.workflow.prediction_table import PredictionTable
+    from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
 
     rows = RowFormat(request.classes, csv_raw, request.options.coverage is not None)
     rows = rows if field is None else field.rows(rows)

@@ -16,24 +16,13 @@ from metaadapter.workflow.predictions import UNKNOWN
 if TYPE_CHECKING:
     from metaadapter.features.encoding_loop import Progress
     from metaadapter.workflow.predicting import Predicted, PredictionRequest
-    from metaadapter.workflow.prediction_rows import RowFormat
-    from metaadapter.workflow.prediction_table import PredictionTable
+    from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
 
 FILES = ("megadetector", "timelapse", "camtrap_dp", "false_triggers")
 
 
 class FieldRun:
-    """One run of the command for camera traps.
-
-    Args:
-        request: The pictures and the adapter.
-        images: The sources of the pictures.
-        values: Parameter of the command → value.
-
-    Raises:
-        UsageError: An option needs pictures, and features are given.
-        DataError: A file cannot be read, or cannot be written to its place.
-    """
+    """One run of the command for camera traps; `values` are those of all its parameters."""
 
     def __init__(
         self, request: PredictionRequest, images: Sequence[Path], values: Mapping[str, Any]

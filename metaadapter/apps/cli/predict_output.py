@@ -18,16 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The predictions that are listed, and their order.
-
-    Attributes:
-        rank: The class whose most probable pictures come first.
-        sort: Surest or most doubtful pictures first.
-        top: The number of predictions to list; all by default.
-
-    Raises:
-        UsageError: Two orders are given.
-    """
+    """The predictions that are listed, and their order."""
 
     rank: str | None
     sort: Literal["sure", "doubtful"] | None
@@ -75,17 +66,7 @@ def show_predicted(
     csv_raw: bool,
     labelled: bool,
 ) -> None:
-    """Print the list or the JSON document, warnings and notes.
-
-    Args:
-        console: The console of the command.
-        request: The pictures and the adapter.
-        output: The result of the run.
-        csv_file: The table that was written, in place of the list.
-        listing: The order of the list.
-        csv_raw: Print names unchanged where there is no terminal.
-        labelled: Print scores.
-    """
+    """Print the list or the JSON document, warnings and notes."""
     predicted, tally = output.predicted, output.predicted.tally
     warnings = [*tally.warnings]
     if request.together:

@@ -11,9 +11,9 @@ from jaxtyping import Float
 
 from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, UsageError
-from metaadapter.workflow.background import BACKGROUND
 from metaadapter.workflow.class_names import require_label
 from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.unlabelled_pictures import BACKGROUND
 
 EMPTY = "empty"
 """The answer for a frame without detections."""

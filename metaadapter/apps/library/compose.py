@@ -17,7 +17,7 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.workflow.fitting import fit_support
-from metaadapter.workflow.labelled_support import require_one_kind
+from metaadapter.workflow.given_arrays import require_one_kind
 from metaadapter.workflow.new_class import SAME
 
 

@@ -38,7 +38,7 @@ from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
 from metaadapter.workflow.adapter_classifier import loaded_encoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.labelled_support import unit_rows
+from metaadapter.workflow.given_arrays import unit_rows
 from metaadapter.workflow.predictions import UNKNOWN
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from metaadapter.generator.pretrained import shared_generator
 from metaadapter.labs.tuning.inside import Inside, TunedInside, tune_inside
 from metaadapter.labs.tuning.soft_prompt import SoftPrompt, TunedPrompt, tune_prompt
 from metaadapter.workflow.class_names import Texts
+from metaadapter.workflow.given_arrays import unit_rows
 from metaadapter.workflow.labelled_pictures import LabelledPictures
-from metaadapter.workflow.labelled_support import unit_rows
 
 
 @final

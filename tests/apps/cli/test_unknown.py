@@ -12,8 +12,8 @@ from PIL import Image
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.workflow.background import BACKGROUND, MOST_BACKGROUND
 from metaadapter.workflow.estimator import MetaAdapterClassifier
+from metaadapter.workflow.unlabelled_pictures import BACKGROUND, MOST_BACKGROUND
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from metaadapter.apps.cli.demo_page import page
+from metaadapter.apps.cli.demo import page
 from metaadapter.workflow.demo import LabelledPicture
 
 
