@@ -41,12 +41,12 @@ import resource, sys, time
 from pathlib import Path
 from metaadapter.features import Origin
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.workflow.labelled_pictures import LabelledPictures
+from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading
 from metaadapter.workflow.unlabelled_pictures import draw_new, read_unlabelled
 start = time.perf_counter()
 none = EncodedPictures.joined((), width={STORED_WIDTH})
 labelled = LabelledPictures(none, Origin(), None, None)
-rows = draw_new(read_unlabelled(Path(sys.argv[1]), labelled, None, 0, None), (), 0)
+rows = draw_new(read_unlabelled(Path(sys.argv[1]), labelled, Reading(None)), (), 0)
 seconds = time.perf_counter() - start
 assert len(rows) == 4000
 print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)

@@ -79,8 +79,8 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             UsageError: As `predict_known_proba`, or `keep` is out of range.
         """
-        least = float(known_threshold(self._fitted_adapter, keep))
-        known: np.ndarray = self.predict_known_proba(X) >= least
+        shares = self.predict_known_proba(X)
+        known: np.ndarray = shares >= float(known_threshold(self.adapter_, keep))
         return known
 
     def predict_sets(self, X: Any, coverage: float = 0.9) -> Bool[np.ndarray, "n N"]:
@@ -94,11 +94,6 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         """
         shares = torch.from_numpy(self.predict_proba(X))
         return prediction_sets(shares, self.adapter_, coverage).numpy()
-
-    @property
-    def _fitted_adapter(self) -> AdapterWeights:
-        check_is_fitted(self)
-        return self.adapter_
 
     def _rows(self, X: Any) -> Float[torch.Tensor, "n D"]:
         check_is_fitted(self)
@@ -121,7 +116,10 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
                 "add pictures of another class, or its name to class_texts"
             )
         encoder = loaded_encoder(self.encoder)
-        self.logit_scale_ = self._temperature(encoder)
+        if self.logit_scale is None and encoder is not None:
+            self.logit_scale_ = encoder.logit_scale
+        else:
+            self.logit_scale_ = read_logit_scale(self.logit_scale)
         support = labelled_support(
             X,
             labels,
@@ -134,11 +132,6 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         )
         self.n_shots_ = support.present_TNK[0].sum(-1).numpy()
         return support, encoder
-
-    def _temperature(self, encoder: ImageEncoder | None) -> float | None:
-        if self.logit_scale is None and encoder is not None:
-            return encoder.logit_scale
-        return read_logit_scale(self.logit_scale)
 
 
 def checked(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:

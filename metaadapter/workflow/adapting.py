@@ -20,6 +20,7 @@ from metaadapter.workflow.class_names import ClassNames, Texts, class_warnings
 from metaadapter.workflow.fitting import Mode, fit_pictures
 from metaadapter.workflow.labelled_pictures import (
     LabelledPictures,
+    Reading,
     Selection,
     read_support,
 )
@@ -136,30 +137,27 @@ def adapt(
     selection = selection or Selection()
     load = partial(load_encoder, device=device, precision=precision, templates=templates)
     pool = None if unlabelled is None else Path(unlabelled)
+    reading = Reading(load, selection, progress)
     labelled = read_support(
         None if support is None else Path(support),
-        selection,
-        load,
+        reading,
         encoder=encoder,
         reads_names=bool((class_names and class_names.are_given) or templates or tune),
         check_labels=partial(_check_names, class_names, classes),
         cut=cut,
         unlabelled=pool,
-        progress=progress,
     )
     texts = None
     if class_names is not None:
         texts = class_names.of(classes or labelled.counts, labelled.descriptions)
     if tune is not None:
         labelled = tune(labelled, texts)
-    seed, names = selection.seed, texts or {}
     if background is not None:  # after the names, for it has none
-        background = Path(background)
-        labelled = with_background(labelled, background, load, names, seed, progress)
+        labelled = with_background(labelled, Path(background), texts or {}, reading)
     pictures = rows = None
     if pool is not None:
-        pictures = read_unlabelled(pool, labelled, load, seed, progress)
-        pictures = draw_new(pictures, labelled.pictures.sha256, seed)
+        pictures = read_unlabelled(pool, labelled, reading)
+        pictures = draw_new(pictures, labelled.pictures.sha256, selection.seed)
         rows = pictures.features
     adapter = fit_pictures(labelled, texts, mode=mode, generator=generator, pool=rows)
     return Adapted(adapter, labelled, texts, pictures)
@@ -168,7 +166,6 @@ def adapt(
 def _check_names(
     class_names: ClassNames | None, classes: Sequence[str], labels: Sequence[str]
 ) -> None:
-    """Check that names fit the labels of the pictures, or that there are two classes without."""
     if labels and classes:
         raise UsageError("give labelled pictures, or classes by their names alone, not both")
     texts = {} if class_names is None else class_names.of(labels or classes)

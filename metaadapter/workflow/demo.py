@@ -38,11 +38,8 @@ class MethodResult:
 
     method: str
     n_shot: int
-    """The number of labelled pictures of each class."""
     labels: tuple[str, ...]
-    """The most probable class of each picture."""
     probabilities: tuple[float, ...]
-    """The probability of that class."""
     correct: tuple[bool, ...]
     adapter_seconds: float | None
     """The time to read the names and predict the adapter; `None` without an adapter."""
@@ -68,7 +65,6 @@ class DemoResult:
     generator: str
     seed: int
     encode_seconds: float
-    """The time to encode all pictures."""
     versions: Mapping[str, str]
 
 

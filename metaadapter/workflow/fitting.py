@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.features.views import look_widths
@@ -35,6 +34,9 @@ from metaadapter.workflow.fine_tuning import fine_tune_adapter
 from metaadapter.workflow.given_arrays import unit_rows
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_pictures import LabelledPictures
+
+if TYPE_CHECKING:
+    from metaadapter.features.image_encoder import ImageEncoder
 
 Mode = Literal["one_shot", "finetune"]
 CUSTOM = "custom"

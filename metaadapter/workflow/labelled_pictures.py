@@ -38,6 +38,16 @@ class Selection:
     """The names of the blocks of each look; as in the store or the encoder by default."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the pictures of a task are chosen and encoded."""
+
+    load: Callable[..., ImageEncoder]
+    """`load_encoder` with its options."""
+    selection: Selection = Selection()
+    progress: Callable[[Progress], None] | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPictures:
     """Labelled pictures with their features, and where these come from."""
@@ -60,15 +70,13 @@ class LabelledPictures:
 
 def read_support(
     source: Path | None,
-    selection: Selection,
-    load: Callable[..., ImageEncoder],
+    reading: Reading,
     *,
     encoder: str | None,
-    reads_names: bool,
-    check_labels: Callable[[tuple[str, ...]], object],
+    reads_names: bool = False,
+    check_labels: Callable[[tuple[str, ...]], object] = lambda _: None,
     cut: Callable[[ImageTable], ImageTable] | None = None,
     unlabelled: Path | None = None,
-    progress: Callable[[Progress], None] | None,
 ) -> LabelledPictures:
     """Encode labelled pictures, or read them from a feature store; `None` has no pictures.
 
@@ -76,15 +84,16 @@ def read_support(
     for other names than those in the store. Without labelled pictures the encoder of an
     `unlabelled` store is the default.
     """
+    selection, load = reading.selection, reading.load
     if source is None:
         check_labels(())
-        return _without_pictures(selection, load, encoder, unlabelled)
+        return _without_pictures(reading, encoder, unlabelled)
     if not is_store(source):
         table = read_images(source, split=selection.split)
         check_labels(table.classes)
         table = table if cut is None else cut(table)
         loaded = load(encoder or "tiny", zoom=selection.zoom, blocks=selection.blocks)
-        return _encode(table, loaded, selection, progress)
+        return _encode(table, loaded, reading)
     if cut is not None:
         raise UsageError(
             f"--detections needs pictures to cut boxes out of, but {source} is a feature store"
@@ -100,11 +109,9 @@ def read_support(
 
 
 def _without_pictures(
-    selection: Selection,
-    load: Callable[..., ImageEncoder],
-    encoder: str | None,
-    unlabelled: Path | None,
+    reading: Reading, encoder: str | None, unlabelled: Path | None
 ) -> LabelledPictures:
+    selection = reading.selection
     zoom, blocks, name, by = selection.zoom, selection.blocks, encoder or "tiny", None
     views = selection.views or 1
     if unlabelled is not None and is_store(unlabelled):
@@ -114,22 +121,18 @@ def _without_pictures(
         zoom, blocks = recipe.zoom, recipe.block_names
         if encoder is None:
             name, by = store.encoder, f"the feature store {unlabelled}"
-    chosen = load(name, zoom=zoom, blocks=blocks, remembered_by=by)
+    chosen = reading.load(name, zoom=zoom, blocks=blocks, remembered_by=by)
     origin = Origin.of(chosen, views, selection.seed)
     nothing = EncodedPictures.joined((), width=chosen.dim)
     return LabelledPictures(nothing, origin, chosen.logit_scale, chosen)
 
 
-def _encode(
-    table: ImageTable,
-    encoder: ImageEncoder,
-    selection: Selection,
-    progress: Callable[[Progress], None] | None,
-) -> LabelledPictures:
+def _encode(table: ImageTable, encoder: ImageEncoder, reading: Reading) -> LabelledPictures:
+    selection = reading.selection
     drawn = draw_shots([row.label or "" for row in table.rows], selection.shots, selection.seed)
     rows = [table.rows[number] for number in drawn]
     views, seed = selection.views or 1, selection.seed
-    pictures = encode_rows(rows, encoder, views=views, seed=seed, progress=progress)
+    pictures = encode_rows(rows, encoder, views=views, seed=seed, progress=reading.progress)
     if unread := sorted(set(table.classes) - set(pictures.labels)):
         raise DataError(
             f"no picture of class {', '.join(map(repr, unread))} can be read: "
@@ -146,7 +149,6 @@ def _encode(
 
 
 def _require_as_stored(selection: Selection, store: FeatureStore) -> None:
-    """Raise a `UsageError` if the store holds other views, looks or blocks."""
     owner, n_views, recipe = f"the feature store {store.folder}", store.n_views, store.origin
     if selection.views not in (None, n_views):
         raise UsageError(

@@ -38,7 +38,6 @@ class LeftOut:
     pictures: Int[Tensor, " n"]
     """The place of each among `labelled_rows` of the support."""
     labels: Int[Tensor, " n"]
-    """The class of each."""
     probabilities: Float[Tensor, "n N"]
 
     @property

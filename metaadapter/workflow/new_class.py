@@ -144,7 +144,6 @@ def append_class(
 
 
 def _above_others(rows: Tensor, position: int) -> Tensor:
-    """The row of a class less the mean of the other rows."""
     return rows[position] - (rows.sum(0) - rows[position]) / (len(rows) - 1)
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, final
 
+from metaadapter.data.crop import Box
 from metaadapter.data.output_folder import hold_lock, replace_file, require_no_link
+from metaadapter.data.plain_text import csv_bytes, from_csv
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, Interrupted
 from metaadapter.workflow.prediction_journal import Entry, PredictionJournal

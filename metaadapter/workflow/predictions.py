@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -217,19 +217,3 @@ def _sets(
         tuple(classes[number] for number in np.argsort(-row, kind="stable") if is_in[number])
         for row, is_in in zip(rows_NC, is_in_NC, strict=True)
     ]
-
-
-def ranked(
-    predictions: Iterable[Prediction],
-    *,
-    label: str | None,
-    order: Literal["sure", "doubtful"] | None,
-) -> list[Prediction]:
-    """Sort by the probability of `label`, largest first, or by that of each predicted label."""
-    if label is not None:
-        return sorted(predictions, key=lambda prediction: -prediction.probabilities.get(label, 0.0))
-    if order is not None:
-        return sorted(
-            predictions, key=lambda prediction: prediction.probability, reverse=order == "sure"
-        )
-    return list(predictions)

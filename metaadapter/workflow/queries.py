@@ -189,7 +189,6 @@ def _encode(
 def _require_labels(
     stored: Sequence[EncodedPictures], rows: Sequence[ImageRow], classes: Sequence[str]
 ) -> None:
-    """Check that every picture has a label that is a class of the adapter."""
     columns: list[tuple[Sequence[str], Sequence[object]]]
     columns = [(pictures.labels, pictures.paths) for pictures in stored]
     columns.append(([row.label or "" for row in rows], [row.path for row in rows]))

@@ -52,12 +52,6 @@ class Scores:
     accuracy: Proportion
     recall: dict[str, Proportion]
 
-    @classmethod
-    def of_counts(cls, pictures: Counter[str], correct: Counter[str]) -> Scores:
-        """The scores from the number of pictures, and of correct predictions, of each class."""
-        recall = {label: Proportion(correct[label], n) for label, n in sorted(pictures.items())}
-        return cls(Proportion(correct.total(), pictures.total()), recall)
-
     def lines(self) -> list[str]:
         """Lines for a person."""
         recall = [f"  {label}: {proportion}" for label, proportion in self.recall.items()]
@@ -74,7 +68,6 @@ class Tally:
     """Counts of predictions, and what was noticed about their pictures."""
 
     n: int = 0
-    """The number of predictions."""
     n_unfamiliar: int = 0
     in_support: list[str] = field(default_factory=list)
     """Paths of pictures that the adapter was predicted from."""
@@ -116,7 +109,9 @@ class Tally:
     @property
     def scores(self) -> Scores:
         """The scores of labelled pictures."""
-        return Scores.of_counts(self.pictures, self.correct)
+        counts = sorted(self.pictures.items())
+        recall = {label: Proportion(self.correct[label], n) for label, n in counts}
+        return Scores(Proportion(self.correct.total(), self.pictures.total()), recall)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +11,10 @@ import numpy as np
 from metaadapter.data.reader import read_images
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store
-from metaadapter.features.encoding_loop import Progress
-from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import mean_of_views
-from metaadapter.workflow.labelled_pictures import LabelledPictures
+from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading
 
 # More pictures change an adapter little, and make its folder large.
 MOST_UNLABELLED = 4000
@@ -27,12 +25,7 @@ MOST_BACKGROUND = 100
 
 
 def with_background(
-    labelled: LabelledPictures,
-    source: Path,
-    load: Callable[..., ImageEncoder],
-    named: Collection[str],
-    seed: int,
-    progress: Callable[[Progress], None] | None,
+    labelled: LabelledPictures, source: Path, named: Collection[str], reading: Reading
 ) -> LabelledPictures:
     """The labelled pictures and at most `MOST_BACKGROUND` of `source`, labelled `BACKGROUND`."""
     if BACKGROUND in {*labelled.pictures.labels, *named}:
@@ -40,8 +33,9 @@ def with_background(
             f"--background makes a class {BACKGROUND!r}, and there is one already; leave "
             "--background out, or give that class another name"
         )
-    pictures = read_unlabelled(source, labelled, load, seed, progress)
-    pictures = draw_new(pictures, labelled.pictures.sha256, seed, MOST_BACKGROUND, "background")
+    seed = reading.selection.seed
+    pictures = read_unlabelled(source, labelled, reading)
+    pictures = draw_new(pictures, labelled.pictures.sha256, seed, BACKGROUND)
     if not len(pictures):
         raise DataError(f"--background {source}: all pictures in it are labelled ones")
     rows = tuple(picture._replace(label=BACKGROUND) for picture in pictures.pictures)
@@ -50,33 +44,28 @@ def with_background(
     return replace(labelled, pictures=EncodedPictures.joined(parts, width=width))
 
 
-def read_unlabelled(
-    source: Path,
-    labelled: LabelledPictures,
-    load: Callable[..., ImageEncoder],
-    seed: int,
-    progress: Callable[[Progress], None] | None,
-) -> EncodedPictures:
+def read_unlabelled(source: Path, labelled: LabelledPictures, reading: Reading) -> EncodedPictures:
     """Encode at most `MOST_UNLABELLED` pictures as the labelled ones are, or read a store."""
-    origin, encoder = labelled.origin, labelled.encoder
+    origin, encoder, seed = labelled.origin, labelled.encoder, reading.selection.seed
     if is_store(source):
         return _read_store(FeatureStore.open(source), source, origin, seed)
     table = read_images(source, labelled=False, n_classes=1)
-    numbers, warnings = _drawn(len(table.rows), MOST_UNLABELLED, seed, "unlabelled")
+    numbers, warnings = _drawn(len(table.rows), seed)
     if encoder is None:
         if origin.encoder is None:
             raise UsageError(
                 "the labelled features do not say which encoder made them; give the unlabelled "
                 "pictures as a feature store too"
             )
-        encoder = load(
+        encoder = reading.load(
             origin.encoder,
             zoom=origin.zoom,
             blocks=origin.block_names,
             remembered_by="the feature store of labelled pictures",
         )
     rows = [table.rows[number] for number in numbers]
-    pictures = encode_rows(rows, encoder, views=origin.n_views, seed=origin.seed, progress=progress)
+    views, show = origin.n_views, reading.progress
+    pictures = encode_rows(rows, encoder, views=views, seed=origin.seed, progress=show)
     if not len(pictures):
         first = "; ".join(map(str, pictures.quarantined[:3]))
         raise DataError(f"none of the unlabelled pictures in {source} can be read: {first}")
@@ -86,7 +75,7 @@ def read_unlabelled(
 def _read_store(store: FeatureStore, source: Path, origin: Origin, seed: int) -> EncodedPictures:
     if origin.fingerprint is not None:
         store.fingerprint.require_match(origin.fingerprint, owner=f"the feature store {source}")
-    numbers, warnings = _drawn(store.n_pictures, MOST_UNLABELLED, seed, "unlabelled")
+    numbers, warnings = _drawn(store.n_pictures, seed)
     pictures = store.rows.pictures()
     features = mean_of_views(store.by_picture()[numbers])
     if store.n_views != origin.n_views:
@@ -99,23 +88,19 @@ def _read_store(store: FeatureStore, source: Path, origin: Origin, seed: int) ->
 
 
 def draw_new(
-    pictures: EncodedPictures,
-    labelled: Sequence[str],
-    seed: int,
-    n_most: int = MOST_UNLABELLED,
-    kind: str = "unlabelled",
+    pictures: EncodedPictures, labelled: Sequence[str], seed: int, kind: str = "unlabelled"
 ) -> EncodedPictures:
     """Draw pictures that are no copies of one another or of labelled ones; warnings say so.
 
-    `labelled` has SHA-256 digests; a picture without one is no copy. `kind` is their name in
-    warnings.
+    `labelled` has SHA-256 digests; a picture without one is no copy. Of the kind `BACKGROUND` at
+    most `MOST_BACKGROUND` are drawn, else `MOST_UNLABELLED`.
     """
     seen, new = set(labelled), []
     for number, sha256 in enumerate(pictures.sha256):
         if not sha256 or sha256 not in seen:
             new.append(number)
             seen.add(sha256)
-    places, warnings = _drawn(len(new), n_most, seed, kind)
+    places, warnings = _drawn(len(new), seed, kind)
     if n_copies := len(pictures) - len(new):
         copies = f"{n_copies} {kind} picture(s) are copies of labelled ones or of one another"
         warnings = (f"{copies}, and were left out", *warnings)
@@ -123,8 +108,9 @@ def draw_new(
     return replace(drawn, warnings=(*pictures.warnings, *warnings))
 
 
-def _drawn(n: int, n_most: int, seed: int, kind: str) -> tuple[list[int], tuple[str, ...]]:
+def _drawn(n: int, seed: int, kind: str = "unlabelled") -> tuple[list[int], tuple[str, ...]]:
     """The numbers of the drawn pictures, sorted, and a warning if not all are drawn."""
+    n_most = MOST_BACKGROUND if kind == BACKGROUND else MOST_UNLABELLED
     if n <= n_most:
         return list(range(n)), ()
     drawn = np.random.default_rng(seed).permutation(n)[:n_most]

@@ -13,7 +13,7 @@ from metaadapter.data.decode import content_hash
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.store.encode import encode_to_store
-from metaadapter.workflow import pool
+from metaadapter.workflow import unlabelled_pictures
 from metaadapter.workflow.adapting import adapt
 from metaadapter.workflow.adding import add
 from metaadapter.workflow.class_names import ClassNames
@@ -99,7 +99,7 @@ def test_adapt__copies_of_labelled_pictures__are_left_out_with_a_warning(
 def test_adapt__more_than_the_most_unlabelled__are_drawn_by_the_seed(
     labelled, unlabelled, encoder, monkeypatch
 ):
-    monkeypatch.setattr(pool, "MOST_UNLABELLED", 4)
+    monkeypatch.setattr(unlabelled_pictures, "MOST_UNLABELLED", 4)
 
     adapted = [
         adapt(

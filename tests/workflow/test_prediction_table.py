@@ -27,8 +27,7 @@ SMALL_DISK = """
 import resource, sys
 from pathlib import Path
 from metaadapter.errors import DataError
-from metaadapter.workflow.prediction_rows import RowFormat
-from metaadapter.workflow.prediction_table import PredictionTable
+from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
 from metaadapter.workflow.predictions import Prediction
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))

@@ -27,7 +27,12 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.workflow.class_names import ClassNames
 from metaadapter.workflow.fitting import labelled_support, support_of
-from metaadapter.workflow.labelled_pictures import LabelledPictures, Selection, read_support
+from metaadapter.workflow.labelled_pictures import (
+    LabelledPictures,
+    Reading,
+    Selection,
+    read_support,
+)
 
 
 def advise(
@@ -128,15 +133,8 @@ def advise_on_pictures(
     """Read labelled pictures as `adapt` does, by `read_support`, and advise on them."""
     labels = _labels(source, split)
     shots = None if len(labels) <= MAX_PICTURES else max(1, MAX_PICTURES // len({*labels}))
-    labelled = read_support(
-        source,
-        Selection(split, shots),
-        load,
-        encoder=encoder,
-        reads_names=False,
-        check_labels=lambda _: None,
-        progress=progress,
-    )
+    reading = Reading(load, Selection(split, shots), progress)
+    labelled = read_support(source, reading, encoder=encoder)
     pictures = labelled.pictures
     names = ClassNames().of(labelled.counts, labelled.descriptions)
     support, classes = support_of(labelled, names)

@@ -125,13 +125,33 @@ def inside_document(tuned: TunedInside) -> dict[str, Any]:
         left_out = {
             "n": choice.n_pictures,
             "strength": choice.strength,
-            "accuracy": choice.accuracies[choice.strength],
-            "log_loss": choice.log_losses[choice.strength],
-            "accuracy_without": choice.accuracies[0.0],
-            "log_loss_without": choice.log_losses[0.0],
+            **_gain(choice, choice.strength),
         }
+    return _tuned_document("adapters", tuned, left_out)
+
+
+def prompt_document(tuned: TunedPrompt) -> dict[str, Any]:
+    """The JSON form of the learned prompt."""
+    classes, left_out = tuned.left_out, None
+    if classes is not None:
+        left_out = {"n": classes.n_pictures, **_gain(classes, tuned.n_steps)}
+    return _tuned_document("context", tuned, left_out)
+
+
+def _gain(left_out: Any, chosen: float) -> dict[str, float]:
     return {
-        "adapters": None if tuned.config is None else tuned.config.model_dump(mode="json"),
+        "accuracy": left_out.accuracies[chosen],
+        "log_loss": left_out.log_losses[chosen],
+        "accuracy_without": left_out.accuracies[0],
+        "log_loss_without": left_out.log_losses[0],
+    }
+
+
+def _tuned_document(
+    name: str, tuned: TunedInside | TunedPrompt, left_out: dict[str, Any] | None
+) -> dict[str, Any]:
+    return {
+        name: None if tuned.config is None else tuned.config.model_dump(mode="json"),
         "n_trained": tuned.n_trained,
         "left_out": left_out,
         "seconds": tuned.seconds,
@@ -165,25 +185,6 @@ def inside_lines(tuned: TunedInside) -> list[str]:
         "without (an estimate without --inside leaves out one picture at a time: the two do not "
         "compare)",
     ]
-
-
-def prompt_document(tuned: TunedPrompt) -> dict[str, Any]:
-    """The JSON form of the learned prompt."""
-    classes, left_out = tuned.left_out, None
-    if classes is not None:
-        left_out = {
-            "n": classes.n_pictures,
-            "accuracy": classes.accuracies[tuned.n_steps],
-            "log_loss": classes.log_losses[tuned.n_steps],
-            "accuracy_without": classes.accuracies[0],
-            "log_loss_without": classes.log_losses[0],
-        }
-    return {
-        "context": None if tuned.config is None else tuned.config.model_dump(mode="json"),
-        "n_trained": tuned.n_trained,
-        "left_out": left_out,
-        "seconds": tuned.seconds,
-    }
 
 
 def prompt_lines(tuned: TunedPrompt) -> list[str]:

@@ -158,7 +158,6 @@ def _open_table(
     csv_raw: bool,
     precision: Precision,
 ) -> PredictionTable:
-    """The table of --csv; the same request resumes where it was interrupted."""
     from metaadapter.workflow.prediction_journal import request_digest
     from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
 

@@ -42,9 +42,13 @@ class Listing:
 
     def of(self, predictions: Iterable[Prediction]) -> list[Prediction]:
         """The predictions that are listed, in their order."""
-        from metaadapter.workflow.predictions import ranked
-
-        return ranked(predictions, label=self.rank, order=self.sort)[: self.top]
+        listed = list(predictions)
+        if self.rank is not None:
+            label = self.rank
+            listed.sort(key=lambda prediction: -prediction.probabilities.get(label, 0.0))
+        elif self.sort is not None:
+            listed.sort(key=lambda prediction: prediction.probability, reverse=self.sort == "sure")
+        return listed[: self.top]
 
 
 class PredictOutput(NamedTuple):
