@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from episodes import EpisodeBatch
 from metaadapter._compat import import_learn2learn
 from metaadapter.adapter.support import Support
-from metaadapter.bench.peers.meta_formulas import N_STEPS, logits, loss_weight
+from metaadapter.bench.peers.maml import N_STEPS, logits, loss_weight
 
 
 @final

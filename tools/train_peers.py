@@ -33,7 +33,8 @@ from torch.nn.utils import clip_grad_norm_
 from episodes import EpisodeBatch
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.bench.peers.meta_formulas import Attention, Start, meta_adapter
+from metaadapter.bench.peers.maml import Start
+from metaadapter.bench.peers.meta_adapter import Attention, meta_adapter
 from metaadapter.bench.peers.meta_trained import META_PEERS, MetaPeer, save_meta_peer
 from metaadapter.data.proof import TRAINING_RECORD, write_document
 from metaadapter.errors import DataError

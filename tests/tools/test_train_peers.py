@@ -12,7 +12,7 @@ from episodes import EpisodeBatch
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation.method_by_name import load_method
-from metaadapter.bench.peers.meta_formulas import Start, anil, maml
+from metaadapter.bench.peers.maml import Start, anil, maml
 from metaadapter.bench.peers.meta_trained import META_PEERS, load_meta_peer
 from metaadapter.errors import DataError
 from metaadapter.training.config_file import load_config

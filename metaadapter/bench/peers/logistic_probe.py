@@ -1,4 +1,4 @@
-"""scikit-learn's logistic regression on pictures, and self-training with it on the pool."""
+"""scikit-learn's logistic regression on the pictures, as Radford et al. (2021) probe CLIP."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from sklearn.linear_model import LogisticRegression
-from sklearn.semi_supervised import SelfTrainingClassifier
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.bench.peers.task_by_task import Task, heads
 
 # scikit-learn's 1 suits features of unit variance; rows of length 1 need a weaker penalty. Above 10
 # nothing is gained on training stores.
@@ -19,7 +17,7 @@ C = 10.0
 
 
 def logistic_probe(support: Support) -> AdapterWeights:
-    """Logits w_c · x + b_c of scikit-learn's solver, as Radford et al. (2021) probe CLIP.
+    """Logits w_c · x + b_c of scikit-learn's solver, task by task.
 
     Texts and temperature are not used. The logit of a class without a picture is lower than any
     logit that the other classes can have.
@@ -59,34 +57,8 @@ def read_probe(
 def _probe(
     rows_MD: Float[Tensor, "M D"], present_NK: Bool[Tensor, "N K"]
 ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, " N"]]:
+    """Class vectors and biases of one task."""
     rows, labels = rows_MD[present_NK.flatten()].numpy(), present_NK.nonzero()[:, 0].numpy()
     pictured = np.unique(labels)
     probe = new_probe().fit(rows, labels) if len(pictured) > 1 else None
     return read_probe(probe, pictured, len(present_NK), rows.shape[1])
-
-
-def self_training(support: Support) -> AdapterWeights:
-    """Logits w_c · x + b_c of the last fitted probe, with scikit-learn's settings.
-
-    Up to ten rounds label the unlabelled pictures whose most probable class has a probability above
-    0.75; labels stay. Without a pool this is the logistic probe, whose rule for a class without a
-    picture also applies here. Texts and temperature are not used.
-    """
-    return heads(support, _self_trained)
-
-
-def _self_trained(task: Task) -> tuple[Float[Tensor, "N D"], Float[Tensor, " N"]]:
-    points_PD, labels = task.points_PD.cpu().double(), task.labels_M.cpu().numpy()
-    # Neither the penalty nor the logits change if pictures are rotated into the space that they
-    # span, in which rows are several times shorter.
-    basis_DR = torch.linalg.qr(points_PD.mT).Q
-    points = (points_PD @ basis_DR).numpy()
-    probe, pictured = None, np.unique(labels)
-    if len(pictured) > 1 and len(task.pool_UD):
-        training = SelfTrainingClassifier(new_probe())
-        training.fit(points, np.concatenate([np.full(len(task.pool_UD), -1), labels]))
-        probe = training.estimator_
-    elif len(pictured) > 1:
-        probe = new_probe().fit(points, labels)
-    vectors, bias = read_probe(probe, pictured, len(task.text_ND), points.shape[1])
-    return torch.from_numpy(vectors) @ basis_DR.mT, torch.from_numpy(bias)

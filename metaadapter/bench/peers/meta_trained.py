@@ -15,7 +15,8 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.tensor_fields import require_shapes
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.bench.peers.meta_formulas import Attention, Start, anil, maml, meta_adapter
+from metaadapter.bench.peers.maml import Start, anil, maml
+from metaadapter.bench.peers.meta_adapter import Attention, meta_adapter
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.proof import read_document, write_document
 from metaadapter.data.regular_files import regular

@@ -1,12 +1,10 @@
-"""Tip-Adapter (Zhang et al., 2022) and APE (Zhu et al., 2023): a cache of the support."""
+"""Tip-Adapter (Zhang et al., 2022): a cache of the support added to the texts, and its training."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
@@ -15,20 +13,13 @@ from metaadapter.bench.peers.descent import descend
 
 # The authors' defaults; their search for both on validation pictures is left out.
 ALPHA, BETA = 1.17, 1.0
-# Of Tip-Adapter-F, the authors' AdamW. Their 20 to 100 passes in batches of 256 are 20 to 1,250
-# steps, by set; here all tasks have one number. The last step is kept; the authors keep the best on
-# test pictures.
+# The authors' AdamW. Their 20 to 100 passes in batches of 256 are 20 to 1,250 steps, by set; here
+# all tasks have one number. The last step is kept; the authors keep the best on test pictures.
 LEARNING_RATE, EPSILON, N_STEPS = 1e-3, 1e-4, 200
-
-# Of APE, the start of the authors' searches; for α it is 1 to 3, by set.
-APE_ALPHA, APE_BETA, GAMMA = 2.0, 1.0, 0.1
-# The authors keep 500 to 800 of 1024 channels, by set; 0.7 is in the middle. The weights of
-# similarity and variance are the authors' for most sets.
-KEPT, SIMILARITY_WEIGHT, VARIANCE_WEIGHT = 0.7, 0.7, 0.3
 
 
 def tip_adapter(support: Support) -> AdapterWeights:
-    """Tip-Adapter: logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − x · x_i))."""
+    """Logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − x · x_i))."""
     text_TND = support.text_TND
     return support.head(
         text_TND,
@@ -40,7 +31,7 @@ def tip_adapter(support: Support) -> AdapterWeights:
 
 
 def tip_adapter_f(support: Support) -> AdapterWeights:
-    """Tip-Adapter-F: logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − x · k_i)), k trained from x_i."""
+    """Logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − x · k_i)), k trained from the pictures x_i."""
     untrained = tip_adapter(support)
     keys_TMD = support.rows_TMD.clone().requires_grad_()
     rows_TMD = support.rows_TMD
@@ -51,49 +42,3 @@ def tip_adapter_f(support: Support) -> AdapterWeights:
     optimizer = torch.optim.AdamW([keys_TMD], lr=LEARNING_RATE, eps=EPSILON)
     descend(loss_T, optimizer, N_STEPS, cosine=True)
     return replace(untrained, keys=keys_TMD.detach())
-
-
-def ape(support: Support) -> AdapterWeights:
-    """APE, training-free: s · x · t_c + α Σ_{i∈c} exp(−β (1 − cos_Q(x, x_i))) exp(γ KL_i).
-
-    cos_Q is the cosine over the kept channels Q. The length of a query over Q is approximated by
-    the root mean square of the pictures' lengths, so that cos_Q is linear in x, as the cache of
-    `AdapterWeights` requires. KL_i = −log softmax_c(cos_Q(x_i, t_c)) at the picture's own class:
-    pictures that their text classifies badly count more.
-    """
-    kept_T1D = _kept_channels(support)[:, None]
-    cut_TMD = support.rows_TMD * kept_T1D
-    keys_TMD = normalize(cut_TMD, dim=-1)
-    length_T = (cut_TMD.square().sum((1, 2)) / support.n_pictures_T).sqrt()
-    length_T = length_T.clamp(min=torch.finfo(length_T.dtype).eps)
-    along_text_TMN = keys_TMD @ normalize(support.start_TND * kept_T1D, dim=-1).mT
-    ruled_out_T1N = ~support.class_mask_TN[:, None]
-    surprise_TMN = -along_text_TMN.masked_fill(ruled_out_T1N, -1e9).log_softmax(-1)
-    targets_TMN = support.targets_TMN
-    surprise_TM1 = (surprise_TMN * targets_TMN).sum(-1, keepdim=True)
-    return support.head(
-        support.text_TND,
-        keys=keys_TMD / length_T[:, None, None],
-        values=targets_TMN * (GAMMA * surprise_TM1).exp(),
-        alpha=torch.full_like(length_T, APE_ALPHA),
-        beta=torch.full_like(keys_TMD[..., 0], APE_BETA),
-    )
-
-
-def _kept_channels(support: Support) -> Float[Tensor, "T D"]:
-    """The mask of channels: 1 for each channel d of Q, 0 for the others.
-
-    Q has the channels with the largest −w₁ mean_{c≠c'} t_cd t_c'd + w₂ Var_c(t_cd); a class without
-    a text has its mean picture as t_c.
-    """
-    start_TND = support.start_TND.masked_fill(~support.class_mask_TN[..., None], 0.0)
-    known_TN1 = start_TND.any(-1, keepdim=True)
-    n_T1 = known_TN1.sum(1).clamp(min=2)
-    sum_TD, squares_TD = start_TND.sum(1), start_TND.square().sum(1)
-    similarity_TD = (sum_TD.square() - squares_TD) / (n_T1 * (n_T1 - 1))
-    from_mean_TND = (start_TND - (sum_TD / n_T1)[:, None]) * known_TN1
-    variance_TD = from_mean_TND.square().sum(1) / (n_T1 - 1)
-    worth_TD = VARIANCE_WEIGHT * variance_TD - SIMILARITY_WEIGHT * similarity_TD
-    width = worth_TD.shape[-1]
-    best_TQ = worth_TD.topk(max(1, round(KEPT * width)), dim=-1).indices
-    return torch.zeros_like(worth_TD).scatter(-1, best_TQ, 1.0)

@@ -159,10 +159,10 @@ def measured(pets, ask, own, tmp_path):
 @pytest.mark.parametrize(
     ("file", "changed"),
     [
-        ("metaadapter/bench/peers/training_free.py", ["GDA"]),
+        ("metaadapter/bench/peers/gda.py", ["GDA"]),
         ("metaadapter/workflow/fine_tuning.py", ["finetune@1"]),
         ("metaadapter/generator/regression.py", ["closed-form", "finetune@1"]),
-        ("metaadapter/bench/peers/descent.py", []),
+        ("metaadapter/bench/peers/zs_lp.py", []),
     ],
 )
 def test_evaluate__module_changed__measures_the_cells_of_its_methods_again(

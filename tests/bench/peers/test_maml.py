@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from metaadapter._compat import import_learn2learn
 from metaadapter.adapter.weights import classify
-from metaadapter.bench.peers.meta_formulas import N_STEPS, RESIDUAL_SCALE
+from metaadapter.bench.peers.maml import N_STEPS, RESIDUAL_SCALE
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def learn_all(learner, supports, order=None):
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
     """What holds for training holds after few steps as after many."""
-    monkeypatch.setattr(sys.modules["metaadapter.bench.peers.descent"], "CLIP_ADAPTER_STEPS", 5)
+    monkeypatch.setattr(sys.modules["metaadapter.bench.peers.clip_adapter"], "N_STEPS", 5)
 
 
 @pytest.fixture(scope="session")

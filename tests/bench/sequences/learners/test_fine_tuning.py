@@ -4,7 +4,7 @@ import torch
 
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.peers.by_name import PEERS
-from metaadapter.bench.peers.descent import clip_adapter
+from metaadapter.bench.peers.clip_adapter import clip_adapter
 from metaadapter.bench.sequences.learners.fine_tuning import FineTuning
 
 

@@ -1,4 +1,4 @@
-"""Meta-Adapter, MAML and ANIL: heads whose formulas have weights from training tasks."""
+"""MAML (Finn et al., 2017) and ANIL (Raghu et al., 2020) over a CLIP-Adapter."""
 
 from __future__ import annotations
 
@@ -11,38 +11,13 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.bench.peers.descent import RATIO, RESIDUAL_SCALE, descend
+from metaadapter.bench.peers.clip_adapter import RATIO
+from metaadapter.bench.peers.descent import descend
 
 N_STEPS = 10
 VISUAL_RATIO = RATIO / (1 - RATIO)
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """The 2 D² + D + 1 numbers that are learned on training tasks and shared by all classes."""
-
-    query_DD: Float[Tensor, "D D"]
-    key_DD: Float[Tensor, "D D"]
-    gate_D: Float[Tensor, " D"]
-    gate_bias: Float[Tensor, ""]
-
-
-def meta_adapter(support: Support, learned: Attention) -> AdapterWeights:
-    """Meta-Adapter (Cheng et al., 2023): logits s · x · normalise(t_c + g_c Σ_z a_z z).
-
-    g_c = σ(gate · t_c + bias), z are t_c and the pictures of c, a = softmax((query t_c) · (key z) /
-    √D) over them. A class without a text has no query, so its vector is its mean picture.
-    """
-    text_TND = support.text_TND
-    tokens_TNLD = torch.cat([text_TND[:, :, None], support.shots_TNKD], dim=2)
-    present_TNL = torch.cat([text_TND.any(-1, keepdim=True), support.present_TNK], dim=2)
-    queries_TND = text_TND @ learned.query_DD.T @ learned.key_DD / text_TND.shape[-1] ** 0.5
-    affinity_TNL = (tokens_TNLD @ queries_TND[..., None]).squeeze(-1)
-    # A finite mask avoids 0 / 0 for a class with neither text nor picture.
-    weight_TNL = affinity_TNL.masked_fill(~present_TNL, -1e9).softmax(-1)
-    attended_TND = (weight_TNL[:, :, None] @ tokens_TNLD).squeeze(2)
-    gate_TN1 = (text_TND @ learned.gate_D + learned.gate_bias).sigmoid()[..., None]
-    return support.head(normalize(text_TND + gate_TN1 * attended_TND, dim=-1))
+# The relative speed of class vectors, as in TaskRes: there is a single inner learning rate.
+RESIDUAL_SCALE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +31,10 @@ class Start:
 
 
 def maml(support: Support, learned: Start, *, moves_adapter: bool = True) -> AdapterWeights:
-    """MAML (Finn et al., 2017): ten steps of plain SGD, for the visual adapter and class vectors.
+    """Take a few steps of plain SGD on the support, for the visual adapter and the class vectors.
 
     The residuals of the class vectors start at zero, so that one start serves all classes. The
-    steps differentiate the formula `logits`. As in TaskRes, residuals move at half the speed.
+    steps differentiate the formula `logits`.
     """
     rows_TMD, start_TND = support.rows_TMD, support.start_TND
     down_TRD, up_TDR = (
@@ -84,7 +59,7 @@ def maml(support: Support, learned: Start, *, moves_adapter: bool = True) -> Ada
 
 
 def anil(support: Support, learned: Start) -> AdapterWeights:
-    """ANIL (Raghu et al., 2020): `maml` whose steps move only the class vectors."""
+    """`maml` whose steps move only the class vectors: all tasks share one visual adapter."""
     return maml(support, learned, moves_adapter=False)
 
 

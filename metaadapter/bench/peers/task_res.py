@@ -1,0 +1,28 @@
+"""TaskRes (Yu et al., 2023): a trained residual on the texts."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.bench.peers.descent import descend
+
+# The authors' scale of the residual and learning rate.
+RESIDUAL_SCALE, LEARNING_RATE = 0.5, 2e-3
+N_STEPS = 200
+
+
+def task_res(support: Support) -> AdapterWeights:
+    """Logits s · cos(x, t_c + a · r_c), the residual r trained by Adam from zero."""
+    start_TND, rows_TMD = support.start_TND, support.rows_TMD
+    residual_TND = torch.zeros_like(start_TND).requires_grad_()
+
+    def loss_T() -> torch.Tensor:
+        classes_TND = normalize(start_TND + RESIDUAL_SCALE * residual_TND, dim=-1)
+        return support.cross_entropy_T(support.scale_T11 * rows_TMD @ classes_TND.mT)
+
+    descend(loss_T, torch.optim.Adam([residual_TND], lr=LEARNING_RATE), N_STEPS)
+    trained_TND = start_TND + RESIDUAL_SCALE * residual_TND.detach()
+    return support.head(normalize(trained_TND, dim=-1))
