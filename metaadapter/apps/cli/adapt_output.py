@@ -122,11 +122,8 @@ def inside_document(tuned: TunedInside) -> dict[str, Any]:
     """The JSON form of the training inside the towers."""
     choice, left_out = tuned.left_out, None
     if choice is not None:
-        left_out = {
-            "n": choice.n_pictures,
-            "strength": choice.strength,
-            **_gain(choice, choice.strength),
-        }
+        strength = choice.strength
+        left_out = {"n": choice.n_pictures, "strength": strength, **_gain(choice, strength)}
     return _tuned_document("adapters", tuned, left_out)
 
 
@@ -138,7 +135,7 @@ def prompt_document(tuned: TunedPrompt) -> dict[str, Any]:
     return _tuned_document("context", tuned, left_out)
 
 
-def _gain(left_out: Any, chosen: float) -> dict[str, float]:
+def _gain(left_out: Any, chosen: int | float) -> dict[str, float]:
     return {
         "accuracy": left_out.accuracies[chosen],
         "log_loss": left_out.log_losses[chosen],
