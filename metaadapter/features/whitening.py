@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.errors import IncompatibleArtifact
 
 WHITENING_FILE = "whitening.safetensors"
-# This fraction of the mean variance is added to each variance, to limit small directions.
-SHRINKAGE = 0.05
 
 
 class Whitening(NamedTuple):
@@ -25,16 +21,6 @@ class Whitening(NamedTuple):
 
     centre: Float[Tensor, " width"]
     matrix: Float[Tensor, "width width"]
-
-    @classmethod
-    def of_rows(cls, rows: Float[Tensor, "n width"]) -> Whitening:
-        """The symmetric inverse root of the covariance of unit rows, which changes them least."""
-        unit = normalize(rows.double(), dim=-1)
-        centre = unit.mean(0)
-        variance, directions = torch.linalg.eigh((unit - centre).T @ (unit - centre) / len(unit))
-        variance = variance.clamp(min=0)
-        root = (variance + SHRINKAGE * variance.mean()).rsqrt()
-        return cls(centre.float(), ((directions * root) @ directions.T).float())
 
     def require_width(self, width: int, *, owner: str) -> None:
         """Raise `IncompatibleArtifact` unless the blocks of the encoder `owner` are this wide."""
@@ -49,16 +35,6 @@ class Whitening(NamedTuple):
         """Whiten rows and scale them to length 1."""
         unit = normalize(rows.float(), dim=-1)
         return normalize((unit - self.centre.to(unit)) @ self.matrix.to(unit), dim=-1)
-
-
-def write_whitening(folder: Path, whitening: Mapping[str, Whitening]) -> None:
-    """Write the whitening of blocks, by name, into an encoder's folder."""
-    tensors = {}
-    for name, block in whitening.items():
-        tensors[f"{name}.centre"] = block.centre.contiguous()
-        # Half precision changes a whitened row less than the rounding of a store.
-        tensors[f"{name}.matrix"] = block.matrix.half().contiguous()
-    save_file(tensors, folder / WHITENING_FILE)
 
 
 def read_whitening(folder: Path | None) -> dict[str, Whitening]:

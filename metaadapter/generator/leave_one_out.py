@@ -1,4 +1,4 @@
-"""Leave-one-out predictions of the untrained closed form, and the temperature that fits them."""
+"""Leave-one-out predictions of the untrained closed form."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
+from metaadapter.generator.temperature import posterior_scale
 
 # Single precision is enough here, but with less noise than this its factors would fail.
 LEAST_NOISE = 1e-3
-# The deviation of the prior of ln κ, and the grid of ln κ around its base.
-PRIOR_DEVIATION = 0.4
-FARTHEST, N_SCALES = 1.2, 25
-# So few that the predictions at all temperatures take less memory than a kernel.
-ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +63,3 @@ def weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:
     total_T = (support.n_shot_TN * several_TN).sum(-1)
     n_shot_T = (total_T / several_TN.sum(-1).clamp(min=1)).clamp(min=2)
     return (1 - 1 / n_shot_T) ** power
-
-
-def posterior_scale(
-    scores_TMN: Float[Tensor, "T M N"],
-    is_own_TMN: Bool[Tensor, "T M N"],
-    counts_TM: Bool[Tensor, "T M"],
-    base_T: Float[Tensor, " T"],
-) -> Float[Tensor, " T"]:
-    """Return the inverse temperature κ that fits left-out predictions, with `base_T` its prior.
-
-    ln κ is its posterior mean over a grid, with the likelihood of softmax(κ scores) for the
-    pictures that count and a normal prior around the logarithm of the base.
-    """
-    steps_S = torch.linspace(-FARTHEST, FARTHEST, N_SCALES, dtype=base_T.dtype).to(base_T)
-    scale_TS1 = (base_T[:, None] * steps_S.exp())[..., None]
-    log_sums = [
-        (scale_TS1[..., None] * chunk[:, None]).logsumexp(-1)
-        for chunk in torch.split(scores_TMN, ROWS_AT_ONCE, dim=1)
-    ]
-    own_TM = torch.where(is_own_TMN, scores_TMN, 0.0).sum(-1)
-    log_p_TSM = scale_TS1 * own_TM[:, None] - torch.cat(log_sums, -1)
-    likelihood_TS = torch.where(counts_TM[:, None], log_p_TSM, 0.0).sum(-1)
-    weights_TS = (likelihood_TS - 0.5 * (steps_S / PRIOR_DEVIATION) ** 2).softmax(-1)
-    return base_T * (weights_TS @ steps_S).exp()

@@ -14,10 +14,10 @@ from jaxtyping import Float
 from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.data.table import ImageTable
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.workflow.accuracy import Proportion
 from metaadapter.workflow.class_texts import text_features
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.labelled_pictures import draw_shots
-from metaadapter.workflow.scores import Proportion
 
 METHODS = {1: "1 shot", 4: "4 shots"}
 PACKAGES = ("metaadapter", "torch", "open_clip_torch", "numpy", "scikit-learn")

@@ -17,9 +17,9 @@ from metaadapter.adapter.weights import classify
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
+from metaadapter.workflow.accuracy import Proportion
 from metaadapter.workflow.fine_tuning import fine_tune
 from metaadapter.workflow.gradient_steps import FineTune
-from metaadapter.workflow.scores import Proportion
 
 # Leaving out each of more pictures takes longer than a user waits for an estimate.
 MAX_PICTURES = 200

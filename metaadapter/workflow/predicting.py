@@ -15,6 +15,7 @@ from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, require_some
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.workflow.accuracy import Scores, Tally
 from metaadapter.workflow.pool import predict_together, require_together
 from metaadapter.workflow.prediction_journal import part_digest
 from metaadapter.workflow.prediction_table import PredictionTable
@@ -32,7 +33,6 @@ from metaadapter.workflow.queries import (
     load_adapter_encoder,
     load_fitting,
 )
-from metaadapter.workflow.scores import Scores, Tally
 from metaadapter.workflow.unlabelled_pictures import draw_new
 
 Predictor: TypeAlias = Callable[[StoredAdapter, EncodedPictures], list[Prediction]]

@@ -14,7 +14,7 @@ from metaadapter.data.journal import Journal
 from metaadapter.data.proof import sealed, unsealed
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.table import ImageRow
-from metaadapter.workflow.scores import Tally
+from metaadapter.workflow.accuracy import Tally
 
 SCHEMA = "metaadapter.predicting/1"
 

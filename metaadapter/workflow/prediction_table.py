@@ -19,9 +19,9 @@ from metaadapter.data.output_folder import hold_lock, replace_file, require_no_l
 from metaadapter.data.plain_text import csv_bytes, from_csv
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, Interrupted
+from metaadapter.workflow.accuracy import Tally
 from metaadapter.workflow.prediction_journal import Entry, PredictionJournal
 from metaadapter.workflow.predictions import Prediction
-from metaadapter.workflow.scores import Tally
 
 ROWS_AT_ONCE = 1024
 

@@ -9,13 +9,8 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.whitening import (
-    SHRINKAGE,
-    WHITENING_FILE,
-    Whitening,
-    read_whitening,
-    write_whitening,
-)
+from metaadapter.features.whitening import WHITENING_FILE, read_whitening
+from tools.whiten_blocks import SHRINKAGE, whitening_of_rows, write_whitening
 
 
 def rows_of(n=400, width=6, seed=0):
@@ -27,7 +22,7 @@ def rows_of(n=400, width=6, seed=0):
 
 def test_whitening__covariance_of_its_rows__is_the_identity_but_for_the_shrinkage():
     rows = rows_of()
-    white = Whitening.of_rows(rows)
+    white = whitening_of_rows(rows)
     unit = normalize(rows, dim=1)
 
     result = torch.cov(((unit - white.centre) @ white.matrix).double().T, correction=0)
@@ -43,21 +38,21 @@ def test_whitening__rotated_rows__are_whitened_alike():
     rows = rows_of()
     turn = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(1))).Q
 
-    white, turned = Whitening.of_rows(rows), Whitening.of_rows(rows @ turn)
+    white, turned = whitening_of_rows(rows), whitening_of_rows(rows @ turn)
 
     torch.testing.assert_close(turned(rows @ turn), white(rows) @ turn, rtol=1e-3, atol=1e-3)
 
 
 def test_whitening__length_of_a_row__does_not_matter():
     rows = rows_of()
-    white = Whitening.of_rows(rows)
+    white = whitening_of_rows(rows)
 
     torch.testing.assert_close(white(5 * rows), white(rows))
     torch.testing.assert_close(white(rows).norm(dim=1), torch.ones(len(rows)))
 
 
 def test_file__of_two_blocks__gives_them_back_within_half_precision(tmp_path):
-    two = {"stages": Whitening.of_rows(rows_of()), "trunk": Whitening.of_rows(rows_of(width=4))}
+    two = {"stages": whitening_of_rows(rows_of()), "trunk": whitening_of_rows(rows_of(width=4))}
 
     write_whitening(tmp_path, two)
     result = read_whitening(tmp_path)
@@ -74,7 +69,7 @@ def test_file__that_is_not_there__is_no_whitening(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"no tensors", None])
 def test_file__that_is_damaged__is_told(tmp_path, content):
-    write_whitening(tmp_path, {"stages": Whitening.of_rows(rows_of())})
+    write_whitening(tmp_path, {"stages": whitening_of_rows(rows_of())})
     file = tmp_path / WHITENING_FILE
     file.write_bytes(file.read_bytes()[:-20] if content is None else content)
 
@@ -90,7 +85,7 @@ def test_encoder_folder__with_a_whitening__gives_whitened_stages_by_default(
     plain = FrozenEncoder.load(str(folder), device="cpu", blocks=("joint", "stages"), zoom=False)
     assert not FrozenEncoder.load(str(folder), device="cpu").look_blocks
     stages = torch.from_numpy(plain.encode_images(photos)[:, plain.look_blocks["joint"] :])
-    white = Whitening.of_rows(stages)
+    white = whitening_of_rows(stages)
     write_whitening(folder, {"stages": white})
 
     encoder = FrozenEncoder.load(str(folder), device="cpu", zoom=False)
@@ -107,7 +102,7 @@ def test_encoder_folder__with_a_whitening__gives_whitened_stages_by_default(
 def test_encoder_folder__with_a_whitening_of_another_width__is_refused(clip_folder, tmp_path):
     folder = tmp_path / "encoder"
     shutil.copytree(clip_folder, folder)
-    write_whitening(folder, {"stages": Whitening.of_rows(rows_of())})
+    write_whitening(folder, {"stages": whitening_of_rows(rows_of())})
 
     with pytest.raises(IncompatibleArtifact, match="is for a block 6 wide, and its tower gives"):
         FrozenEncoder.load(str(folder), device="cpu")

@@ -4,9 +4,9 @@ import pytest
 
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError
+from metaadapter.workflow.accuracy import Tally
 from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
 from metaadapter.workflow.predictions import Prediction
-from metaadapter.workflow.scores import Tally
 
 SHARES = {"fox": 0.75, "lynx": 0.25}
 PARTS = {"first": ["1.png", "2.png"], "second": ["3.png"], "third": ["4.png", "5.png"]}

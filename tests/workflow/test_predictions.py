@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from metaadapter.workflow.scores import Proportion
+from metaadapter.workflow.accuracy import Proportion
 
 
 @pytest.mark.parametrize(("n_correct", "n"), [(0, 7), (7, 7), (2, 4), (66, 120)])

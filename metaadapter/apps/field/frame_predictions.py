@@ -8,20 +8,21 @@ from dataclasses import dataclass, field, replace
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.field.detections import Detection, Detections
-from metaadapter.apps.field.frames import Frame, mean_in_series
+from metaadapter.apps.field.frames import Frame
+from metaadapter.apps.field.series import mean_in_series
 from metaadapter.apps.field.species import EMPTY, Species
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.rows import StoredPicture, contradictions, equal_pictures
+from metaadapter.workflow.accuracy import Tally
 from metaadapter.workflow.predictions import (
     Prediction,
     PredictionOptions,
     Probabilities,
     predict_pictures,
 )
-from metaadapter.workflow.scores import Tally
 
 
 @dataclass(frozen=True, slots=True)

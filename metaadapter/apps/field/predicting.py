@@ -9,7 +9,8 @@ from pathlib import Path
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.field.frame_predictions import FieldOptions, predict_frames, predict_species
-from metaadapter.apps.field.frames import Frame, in_parts, in_series, read_times
+from metaadapter.apps.field.frames import Frame, in_parts, read_times
+from metaadapter.apps.field.series import in_series
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.workflow.predicting import (

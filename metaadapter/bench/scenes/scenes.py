@@ -11,7 +11,8 @@ from jaxtyping import Float, Int
 from PIL import Image
 from scipy.sparse.csgraph import connected_components
 
-from metaadapter.apps.field.frames import Frame, camera_folder, in_series
+from metaadapter.apps.field.frames import Frame, camera_folder
+from metaadapter.apps.field.series import in_series
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageRow

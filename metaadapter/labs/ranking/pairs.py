@@ -19,7 +19,7 @@ from metaadapter.features.origin import Origin
 from metaadapter.labs.ranking.captions import captions_of, encode_captions
 from metaadapter.labs.ranking.pair_adapter import fit_pairs, left_out_cosines
 from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs
-from metaadapter.workflow.scores import Proportion
+from metaadapter.workflow.accuracy import Proportion
 
 # More would take minutes to solve, and make rows wider than those of an encoder.
 MOST_PAIRS = 5_000

@@ -13,7 +13,7 @@ from metaadapter.features.encoding_loop import Progress
 from metaadapter.labs.ranking.captions import Captions, picture_key
 from metaadapter.labs.ranking.pair_adapter import N_NEIGHBOURS, PairAdapter
 from metaadapter.labs.ranking.pictures import RankedPictures
-from metaadapter.workflow.scores import Proportion
+from metaadapter.workflow.accuracy import Proportion
 
 # The number of products in memory at a time: 64 MB.
 PRODUCTS_AT_ONCE = 2**24

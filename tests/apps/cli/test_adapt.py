@@ -7,8 +7,8 @@ import pytest
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.workflow import adapting, left_out
+from metaadapter.workflow.accuracy import Proportion
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.scores import Proportion
 
 KEYS = {
     "schema",

@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.apps.field.frames import Frame, camera_folder, in_parts, in_series, mean_in_series
+from metaadapter.apps.field.frames import Frame, camera_folder, in_parts
+from metaadapter.apps.field.series import in_series, mean_in_series
 from metaadapter.data.table import ImageRow
 from metaadapter.workflow.predictions import Probabilities
 

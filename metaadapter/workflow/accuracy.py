@@ -1,4 +1,4 @@
-"""Scores of predictions, counted part by part, without keeping the predictions."""
+"""The accuracy of predictions, counted part by part, without keeping the predictions."""
 
 from __future__ import annotations
 

@@ -1,0 +1,69 @@
+"""Series of frames: one animal before one camera, with one common prediction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from metaadapter.apps.field.frames import Frame, camera_folder
+from metaadapter.apps.field.species import is_nothing
+from metaadapter.workflow.predictions import Probabilities
+
+# A camera that never rests would make one series of all its frames, which memory could not hold.
+MOST_IN_SERIES = 500
+
+
+def in_series(frames: Iterable[Frame], seconds: float) -> list[list[Frame]]:
+    """Group the frames of each camera that follow one another within so many seconds.
+
+    Cameras come in the order of their first frames, and the frames of each by time. A frame without
+    a time is a series of its own, at the end of its camera. A series ends at `MOST_IN_SERIES`.
+    """
+    cameras = defaultdict[Path, list[Frame]](list)
+    for frame in frames:
+        cameras[camera_folder(frame.row.path)].append(frame)
+    gap, series = timedelta(seconds=seconds), list[list[Frame]]()
+    for camera_frames in cameras.values():
+        before: datetime | None = None
+        for frame in sorted(camera_frames, key=_by_time):
+            now = frame.time and frame.time.replace(tzinfo=None)
+            follows = before is not None and now is not None and now - before <= gap
+            if not follows or len(series[-1]) == MOST_IN_SERIES:
+                series.append([])
+            name = series[-1][0].series if series[-1] else str(frame.row.path)
+            series[-1].append(replace(frame, series=name))
+            before = now
+    return series
+
+
+def mean_in_series(
+    probabilities: Probabilities, series: Sequence[str | None], classes: Sequence[str]
+) -> Probabilities:
+    """Give all frames of a named series the mean of their probabilities.
+
+    A series is assumed to show one species. Frames that most probably show nothing keep their own
+    probabilities and do not count in the mean, for an animal comes and goes while the camera goes
+    on.
+    """
+    rows_NC = probabilities.classes_NC.copy()
+    known_N = None if probabilities.known_N is None else probabilities.known_N.copy()
+    shows_nothing_C = np.array([is_nothing(label) for label in classes])
+    members = defaultdict[str, list[int]](list)
+    for number, name in enumerate(series):
+        if name is not None and not shows_nothing_C[rows_NC[number].argmax()]:
+            members[name].append(number)
+    for numbers in members.values():
+        rows_NC[numbers] = rows_NC[numbers].mean(0)
+        if known_N is not None:
+            known_N[numbers] = known_N[numbers].mean()
+    return Probabilities(rows_NC, known_N)
+
+
+def _by_time(frame: Frame) -> tuple[bool, datetime, str]:
+    time = frame.time.replace(tzinfo=None) if frame.time else datetime.max
+    return frame.time is None, time, str(frame.row.path)

@@ -1,0 +1,37 @@
+"""The inverse temperature of an adapter, from its predictions of left-out pictures."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+# The deviation of the prior of ln κ, and the grid of ln κ around its base.
+PRIOR_DEVIATION = 0.4
+FARTHEST, N_SCALES = 1.2, 25
+# So few that the predictions at all temperatures take less memory than a kernel.
+ROWS_AT_ONCE = 64
+
+
+def posterior_scale(
+    scores_TMN: Float[Tensor, "T M N"],
+    is_own_TMN: Bool[Tensor, "T M N"],
+    counts_TM: Bool[Tensor, "T M"],
+    base_T: Float[Tensor, " T"],
+) -> Float[Tensor, " T"]:
+    """Return the inverse temperature κ that fits left-out predictions, with `base_T` its prior.
+
+    ln κ is its posterior mean over a grid, with the likelihood of softmax(κ scores) for the
+    pictures that count and a normal prior around the logarithm of the base.
+    """
+    steps_S = torch.linspace(-FARTHEST, FARTHEST, N_SCALES, dtype=base_T.dtype).to(base_T)
+    scale_TS1 = (base_T[:, None] * steps_S.exp())[..., None]
+    log_sums = [
+        (scale_TS1[..., None] * chunk[:, None]).logsumexp(-1)
+        for chunk in torch.split(scores_TMN, ROWS_AT_ONCE, dim=1)
+    ]
+    own_TM = torch.where(is_own_TMN, scores_TMN, 0.0).sum(-1)
+    log_p_TSM = scale_TS1 * own_TM[:, None] - torch.cat(log_sums, -1)
+    likelihood_TS = torch.where(counts_TM[:, None], log_p_TSM, 0.0).sum(-1)
+    weights_TS = (likelihood_TS - 0.5 * (steps_S / PRIOR_DEVIATION) ** 2).softmax(-1)
+    return base_T * (weights_TS @ steps_S).exp()
