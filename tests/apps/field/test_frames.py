@@ -51,7 +51,7 @@ def test_series__folders_of_a_memory_card__are_one_camera():
 
 
 def test_series__camera_that_never_rests__is_cut_into_pieces(monkeypatch):
-    monkeypatch.setattr("metaadapter.apps.field.frames.MOST_IN_SERIES", 4)
+    monkeypatch.setattr("metaadapter.apps.field.series.MOST_IN_SERIES", 4)
 
     series = in_series([at(f"a/{n}", n) for n in range(10)], 5.0)
 

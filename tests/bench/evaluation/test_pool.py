@@ -61,10 +61,10 @@ def test_method__that_fails_in_a_worker_alone__is_told_as_its_own_fault(
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_worker__that_really_dies__is_said_to_have_been_ended(write, pets, ask, tmp_path):
+def test_worker__that_really_dies__is_reported_as_killed(write, pets, ask, tmp_path):
     config = ask(pets, methods=(write(called="os._exit(9)"), "zero-shot"))
 
-    with pytest.raises(DataError, match="was ended from outside, perhaps for want of memory"):
+    with pytest.raises(DataError, match="was killed, perhaps because memory ran out"):
         evaluate(config, tmp_path / "run", jobs=2)
 
 
