@@ -15,7 +15,7 @@ Count = Annotated[int, Field(ge=1, le=MOST)]
 USUAL_POOL_SIZE = 15
 
 Setting = Literal["task-incremental", "class-incremental", "pooled"]
-"""What a learner knows about a query, and which classes are possible answers.
+"""The knowledge of a learner about a query: the classes that are possible answers.
 
 - task-incremental: the task is given, so only its classes are possible, also for tasks to come.
 - class-incremental: the classes of all tasks learned so far; there are no queries of later tasks.

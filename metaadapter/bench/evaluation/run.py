@@ -133,7 +133,7 @@ class Evaluation:
     boxes: tuple[Box, ...]
     """The checks of integrity."""
     intervals: str
-    """What the intervals cover."""
+    """A sentence on the draws that the intervals cover."""
     sets: dict[str, dict[str, Any]]
     """Name → pictures, classes and encoder."""
     versions: dict[str, str]
