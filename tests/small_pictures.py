@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,3 +109,16 @@ def write_picture(path: Path, colour: tuple[int, int, int], rng: np.random.Gener
 def picture() -> Callable[[Path, tuple[int, int, int], int], None]:
     """Writes one picture of about a colour."""
     return lambda path, colour, seed: write_picture(path, colour, np.random.default_rng(seed))
+
+
+@pytest.fixture
+def blurred(labelled: Path, tmp_path: Path) -> Path:
+    """The labelled pictures, one of each class under the label of the next."""
+    folder = tmp_path / "blurred"
+    labels = sorted(path.name for path in labelled.iterdir())
+    for label, other in zip(labels, [*labels[1:], labels[0]], strict=True):
+        for number in range(3):
+            source = labelled / (other if number == 0 else label) / f"{number}.png"
+            (folder / label).mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / label)
+    return folder

@@ -128,7 +128,7 @@ def predict(
         UsageError: The adapter does not support an option.
         DataError: The adapter is damaged, a source is missing, no picture can be read, or a label
             is no class.
-        IncompatibleArtifact: It is no adapter, or another encoder made it or a feature store.
+        IncompatibleArtifact: It is no adapter, or the encoder or a feature store does not fit it.
     """
     request = request_predictions(
         Path(adapter),

@@ -13,6 +13,7 @@ from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import load_generator
 from tests.small_pictures import (  # noqa: F401
     adapter,
+    blurred,
     encoder,
     labelled,
     load_each_encoder_once,

@@ -68,10 +68,7 @@ Out = Annotated[
     Path | None,
     Option("--out", "-o", metavar="ADAPTER", help="Keep the adapter of --together here."),
 ]
-OF_FRAMES = (
-    *("detections", "burst", "allowed", "parents"),
-    *("megadetector", "timelapse", "camtrap_dp", "false_triggers"),
-)
+OF_FRAMES = ("detections", "burst", "allowed", "parents", "megadetector", "timelapse", "camtrap_dp")
 
 
 def predict(

@@ -9,6 +9,7 @@ import pytest
 from metaadapter.apps.cli.app import main
 from tests.small_pictures import (  # noqa: F401
     adapter,
+    blurred,
     encoder,
     labelled,
     load_each_encoder_once,

@@ -37,19 +37,6 @@ KEYS = {
 
 
 @pytest.fixture
-def blurred(labelled, tmp_path):
-    """The labelled pictures, one of each class under the label of the next."""
-    folder = tmp_path / "blurred"
-    labels = sorted(path.name for path in labelled.iterdir())
-    for label, other in zip(labels, [*labels[1:], labels[0]], strict=True):
-        for number in range(3):
-            source = labelled / (other if number == 0 else label) / f"{number}.png"
-            (folder / label).mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, folder / label)
-    return folder
-
-
-@pytest.fixture
 def out(tmp_path):
     return tmp_path / "my adapter"
 
