@@ -42,7 +42,7 @@ class Support(TensorFields):
     pool_mask_TU: Bool[Tensor, "T U"] | None = None
     """True where there is an unlabelled picture; `None` only if `pool_TUD` is."""
     order: tuple[int, ...] = ()
-    """For each of `labelled_rows`, its index in the rows that `of_rows` sorted; for one task."""
+    """The index of each labelled row in the rows that `of_rows` sorted; for one task only."""
 
     @classmethod
     def of_tasks(

@@ -44,7 +44,7 @@ class ClosedForm:
     weakening: float = 0.45
     """Left-out predictions about a class of K shots are weaker by this power of 1 − 1/K."""
     most_kernel_rows: int = 2048
-    """With more pictures a kernel matrix is too large for a small machine."""
+    """The most pictures for a kernel matrix; with more it is too large for a small machine."""
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():

@@ -30,7 +30,7 @@ class Likeness(NamedTuple):
     of_classes_TND: Float[Tensor, "T N D"]
     """Zeros where a class has no picture."""
     bias_TN: Float[Tensor, "T N"]
-    """For a class without a picture: the usual likeness of the pictures of other classes."""
+    """The usual likeness of the pictures of other classes, for a class without a picture."""
     left_out_TXN: Float[Tensor, "T X N"]
     """The likeness of each labelled picture to each class; its own class is taken without it."""
     scalars_TS: Float[Tensor, "T S"]

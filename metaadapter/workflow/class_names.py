@@ -34,7 +34,7 @@ class ClassNames:
     def parsed(
         cls, texts: Iterable[str], added: Iterable[str], described: Iterable[str]
     ) -> ClassNames:
-        """From `LABEL=NAME`, `LABEL` or `LABEL=NAME`, and `LABEL=SENTENCE` of the command line."""
+        """Parse LABEL=NAME, LABEL or LABEL=NAME, and LABEL=SENTENCE from the command line."""
         new: dict[str, str] = {}
         for label, name in (_parse(text, option="--add-class") for text in added):
             if label in new:

@@ -32,7 +32,7 @@ class TrainedNumbers:
     """The number of trained numbers."""
 
     count: int = 0
-    """For the largest optimizer; a repeated training without some pictures adds nothing."""
+    """The numbers of the largest optimizer; training again without some pictures adds none."""
 
 
 @contextmanager

@@ -30,7 +30,7 @@ class EvaluationSet:
 
     name: str
     features: tuple[np.ndarray, ...]
-    """For each store (pictures, views, D), float16, read from disk when used."""
+    """One array (pictures, views, D) for each store, float16, read from disk when used."""
     text_CD: Float[Tensor, "C D"]
     logit_scale: float
     """The encoder's inverse temperature."""

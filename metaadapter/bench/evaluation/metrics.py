@@ -147,7 +147,7 @@ def score(answers: np.ndarray, n_tasks: int, n_way: int) -> dict[str, Float[np.n
 
 
 def bin_sums(known: np.ndarray, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
-    """For each task and bin: number of queries, sum of confidences, number of correct answers."""
+    """The queries, the sum of confidences and the correct answers of each task and bin."""
     bins_q = np.minimum((known["confidence"] * N_BINS).astype(int), N_BINS - 1)
     columns = [
         np.bincount(known["task"] * N_BINS + bins_q, weights, n_tasks * N_BINS)

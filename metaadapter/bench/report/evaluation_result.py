@@ -20,7 +20,7 @@ class Part:
     part: str
     """"all", or "base", "new" and "harmonic", the harmonic mean of both accuracies."""
     accuracy: Mapping[str, ByShots]
-    """By set, and over the sets, as fractions of 1."""
+    """The accuracy on each set, and over the sets, as fractions of 1."""
     gain: Mapping[str, ByShots]
     """The reference less each method, paired by draw; by set, and over the sets."""
     ranks: Ranks | None

@@ -138,7 +138,7 @@ class ContinualResult:
     setting: str
     reference: str
     methods: tuple[str, ...]
-    """By their measure `last` with the most shots, the best first."""
+    """The learners, sorted by `last` at the most shots, the best first."""
     featured: tuple[str, ...]
     """The learners that plots distinguish: the reference, then the best of the others."""
     shots: tuple[int, ...]

@@ -113,7 +113,7 @@ def _score(
     queried: Sequence[int],
     possible: Sequence[int],
 ) -> list[tuple[float, float]]:
-    """For each task: the fractions of its queries with the right class, and with one of its own."""
+    """The fractions of the queries of each task with the right class, and with a class of it."""
     names_C = np.array([same_name(name) for i in possible for name in tasks[i].classes])
     task_C = np.repeat(possible, [len(tasks[i].classes) for i in possible])
     sizes = [len(tasks[i].label_Q) for i in queried]

@@ -156,7 +156,7 @@ def _update_store(
 def pick_shard(
     pictures: Sequence[ImageRow], shard: tuple[int, int] | None, *, drop_duplicates: bool = False
 ) -> tuple[ImageRow, ...]:
-    """For a shard (i, n) every n-th picture by path, from the i-th on; without one all pictures."""
+    """The pictures of a shard (i, n): every n-th by path, from the i-th on; all without a shard."""
     if shard is None:
         return tuple(pictures)
     if drop_duplicates:

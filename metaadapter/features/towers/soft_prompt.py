@@ -21,7 +21,7 @@ PLACEHOLDER = "♥"
 PART = "prompt"
 
 Tokenize = Callable[[list[str]], Tensor]
-"""From n sentences to their token numbers (n, length)."""
+"""A function from n sentences to their token numbers (n, length)."""
 
 
 @final

@@ -89,7 +89,7 @@ def _joined(looks: Float[Tensor, "n L width"]) -> Float[Tensor, "n D"]:
 
 @dataclass(frozen=True, slots=True)
 class LeftOutHeads:
-    """For each fold of pictures, the adapter predicted from the pictures of all other folds."""
+    """One adapter for each fold of pictures, predicted from the pictures of all other folds."""
 
     weights: AdapterWeights
     """One task for each fold."""
