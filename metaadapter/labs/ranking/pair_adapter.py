@@ -23,8 +23,8 @@ from metaadapter.features.views import text_places
 MEAN_SHRINKAGE = 6.0
 """The number of rows of zeros in the mean, which shrink the mean of few pairs."""
 SHARPNESS = 3.0
-"""The sharpness of the kernel of captions, exp(sharpness · (cosine − 1)): the higher, the more similar
-a caption must be to that of a pair to get its correction."""
+"""The sharpness of the kernel of captions, exp(sharpness · (cosine − 1)): the higher it is, the
+closer a caption must be to that of a pair to get its correction."""
 RIDGE = 0.3
 """The ridge that shrinks corrections; the kernel of a caption with itself is 1."""
 HUB_WEIGHT = 0.25
