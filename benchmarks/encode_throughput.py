@@ -25,7 +25,7 @@ from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoding_loop import fast_batch_size
-from metaadapter.features.store.encode import encode_to_store
+from metaadapter.features.store.encode_to_store import encode_to_store
 
 DEMO_PICTURES = Path(metaadapter.__file__).parent / "assets" / "demo" / "pictures"
 N_PICTURES, REPEATS = 512, 5

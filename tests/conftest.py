@@ -68,7 +68,7 @@ def reseal():
     """Changes entries of a document that proves itself, as its writer would; None removes one."""
     import json
 
-    from metaadapter.data.proof import unsealed, write_document
+    from metaadapter.data.checksums import unsealed, write_document
 
     def change(path, **changes):
         values, files = unsealed(json.loads(path.read_bytes()))
@@ -137,7 +137,7 @@ def store_in():
     from metaadapter.features.origin import Origin, Recipe
     from metaadapter.features.store.feature_store import FeatureStore
     from metaadapter.features.store.header import StoreHeader
-    from metaadapter.features.store.rows import StoredPicture
+    from metaadapter.features.store.row_table import StoredPicture
     from metaadapter.features.store.writer import write_store
     from metaadapter.features.views import unit_rows
 

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.workflow.adapting import adapt
+from metaadapter.workflow.run_adapt import adapt
 
 CLASSES = {"heron": (40, 90, 200), "lynx": (200, 170, 90), "red_fox": (220, 70, 20)}
 ARCHITECTURE = {

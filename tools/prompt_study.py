@@ -37,7 +37,7 @@ from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.features.towers.soft_prompt import PromptedTexts, word_vectors
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.labs.tuning.soft_prompt import SoftPrompt, tune_prompt
-from metaadapter.workflow.fitting import predict_adapter
+from metaadapter.workflow.fit_adapter import predict_adapter
 
 KEY = ("store", "shots", "draw", "encoder", "ways", "queries")
 REFERENCE = "predicted"

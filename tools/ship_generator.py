@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from metaadapter.data.proof import TRAINING_RECORD, read_document, write_document
+from metaadapter.data.checksums import TRAINING_RECORD, read_document, write_document
 from metaadapter.generator.pretrained import (
     SHIPPED,
     WEIGHTS_FILE,

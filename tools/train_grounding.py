@@ -26,7 +26,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from metaadapter.data.proof import TRAINING_RECORD, write_document
+from metaadapter.data.checksums import TRAINING_RECORD, write_document
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModalConfig
 from metaadapter.labs.grounding.pretrained import save_cross_modal

@@ -36,7 +36,7 @@ from metaadapter.adapter.weights import classify
 from metaadapter.bench.peers.maml import Start
 from metaadapter.bench.peers.meta_adapter import Attention, meta_adapter
 from metaadapter.bench.peers.meta_trained import META_PEERS, MetaPeer, save_meta_peer
-from metaadapter.data.proof import TRAINING_RECORD, write_document
+from metaadapter.data.checksums import TRAINING_RECORD, write_document
 from metaadapter.errors import DataError
 from metaadapter.training.config import OptimConfig, TrainConfig
 from metaadapter.training.config_file import load_config

@@ -26,7 +26,7 @@ from torchvision.transforms import Compose
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.store.encode import encode_to_store
+from metaadapter.features.store.encode_to_store import encode_to_store
 from tools import training_stores_encoders as encoders
 
 VALIDATION_SETS = ("tiny-imagenet-val", "caltech101-val", "cifar10", "clothing10.large")

@@ -21,7 +21,7 @@ from metaadapter.features.origin import Origin, Recipe
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
-from metaadapter.features.store.rows import StoredPicture
+from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.features.store.writer import write_store
 from metaadapter.features.views import look_at, unit_rows
 

@@ -22,7 +22,7 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.bench.evaluation.journal import JOURNAL_FILE, CellJournal
 from metaadapter.bench.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
 from metaadapter.bench.report.evaluation_run import EvaluationRun
-from metaadapter.data.proof import read_document
+from metaadapter.data.checksums import read_document
 from metaadapter.errors import DataError
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.checkpoint import load_checkpoint

@@ -19,7 +19,7 @@ from benchmarks.robustness.served import Answer, Served
 from benchmarks.robustness.trial import Verdict
 from metaadapter.apps.page.history import HISTORY_FILE, read_contents
 from metaadapter.apps.page.picture_folder import id_of
-from metaadapter.data.proof import file_hash
+from metaadapter.data.checksums import file_hash
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.image_encoder import ImageEncoder
 

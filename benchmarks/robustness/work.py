@@ -13,8 +13,8 @@ from benchmarks.robustness.readers import Content, differing
 from benchmarks.robustness.writers import WRITERS, Command, Writer
 from metaadapter.adapter import files
 from metaadapter.apps.library import folder as library_folder
-from metaadapter.data.proof import check_files
-from metaadapter.features.store import feature_cache
+from metaadapter.data.checksums import check_files
+from metaadapter.features.store import encoding_checkpoint
 
 PAGE = 4096
 TEMPORARY = (".new", ".tmp")
@@ -108,7 +108,7 @@ def do_not_wait() -> None:
 
     Trials kill or stop a process within a second.
     """
-    feature_cache.FILE_SECONDS = 0.0
+    encoding_checkpoint.FILE_SECONDS = 0.0
     files.SECONDS_TO_WAIT = library_folder.SECONDS_TO_WAIT = 0.2
 
 

@@ -5,9 +5,9 @@ from .files import store_adapter as store_adapter
 from .known import known_probabilities as known_probabilities
 from .known import known_threshold as known_threshold
 from .known import prediction_sets as prediction_sets
-from .signature import TaskSignature as TaskSignature
 from .stored import StoredAdapter as StoredAdapter
 from .support import Support as Support
+from .task_signature import TaskSignature as TaskSignature
 from .weights import AdapterWeights as AdapterWeights
 from .weights import LogitFunction as LogitFunction
 from .weights import apply_adapter as apply_adapter

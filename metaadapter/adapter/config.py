@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metaadapter.adapter.layout import CONFIG_FILE, REMEDY, is_caption_adapter, open_adapter
-from metaadapter.data.proof import FileSource, Proof, read_document
+from metaadapter.data.checksums import FileSource, Proof, read_document
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.config import InsideConfig, PromptConfig

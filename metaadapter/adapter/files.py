@@ -20,13 +20,13 @@ from metaadapter.adapter.layout import (
 )
 from metaadapter.adapter.skill import seal_skill, skill_contents
 from metaadapter.adapter.stored import StoredAdapter, adapter_of_files, file_contents
+from metaadapter.data.checksums import write_document
 from metaadapter.data.output_folder import (
     hold_lock,
     replace_file,
     require_own_or_empty,
     write_errors,
 )
-from metaadapter.data.proof import write_document
 from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, MetaAdapterError
 

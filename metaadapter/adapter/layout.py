@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from metaadapter.data.checksums import FileSource, Folder
 from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.proof import FileSource, Folder
 from metaadapter.data.stored_zip import StoredZip
 from metaadapter.data.strict_json import parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError

@@ -20,9 +20,9 @@ from metaadapter.adapter.layout import (
     is_caption_adapter,
     open_skill,
 )
-from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.stored import StoredAdapter, file_contents, signature_of_file, tensor_bytes
-from metaadapter.data.proof import read_document, sealed
+from metaadapter.adapter.task_signature import TaskSignature
+from metaadapter.data.checksums import read_document, sealed
 from metaadapter.data.stored_zip import zip_bytes
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import MetaAdapterError

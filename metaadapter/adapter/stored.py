@@ -20,8 +20,8 @@ from metaadapter.adapter.layout import (
     TOWERS_FILE,
     WEIGHTS_FILE,
 )
-from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.tensor_fields import require_shapes
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.safetensors_header import texts_of, with_ordered_texts

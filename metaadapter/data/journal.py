@@ -2,7 +2,7 @@
 
 A record is on disk before it counts. A killed process leaves at most a part of a line, which no
 later reader takes for a record. Features are too large for lines and are read through a memory map:
-`features.store.feature_cache` keeps them in files of their own.
+`features.store.encoding_checkpoint` keeps them in files of their own.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from .image_encoder import ModelEncoder as ModelEncoder
 from .networks import shared_copy as shared_copy
 from .origin import Origin as Origin
 from .prompts import readable_name as readable_name
-from .store.encode import EncodeReport as EncodeReport
-from .store.encode import encode_to_store as encode_to_store
+from .store.encode_to_store import EncodeReport as EncodeReport
+from .store.encode_to_store import encode_to_store as encode_to_store
 from .store.feature_store import FeatureStore as FeatureStore
 from .store.merge import merge_stores as merge_stores
 from .towers.config import InsideConfig as InsideConfig

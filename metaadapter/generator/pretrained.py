@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.proof import read_document, write_document
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text
 from metaadapter.data.user_code import explain, load_user_code, user_code_and_folder

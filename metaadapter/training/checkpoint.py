@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from metaadapter.data.checksums import PROOF, sealed, unsealed
 from metaadapter.data.output_folder import replace_file
-from metaadapter.data.proof import PROOF, sealed, unsealed
 from metaadapter.data.regular_files import regular
 from metaadapter.data.safetensors_header import texts_of
 from metaadapter.data.strict_json import json_text, parse_json

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from metaadapter.data.checksums import TRAINING_RECORD, write_document
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.output_folder import open_after, require_no_link, write_errors
-from metaadapter.data.proof import TRAINING_RECORD, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.generator.pretrained import SHIPPED, generator_id, save_generator
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint

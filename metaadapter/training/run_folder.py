@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.output_folder import hold_lock, write_errors
-from metaadapter.data.proof import read_document, write_document
 from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.header import LOCK_FILE

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from metaadapter.data.proof import TRAINING_RECORD, read_document
+from metaadapter.data.checksums import TRAINING_RECORD, read_document
 
 # In the folder of the weights that ship, and one folder above `best/` of a training run.
 RECORDS = ("training.json", "../summary.json")

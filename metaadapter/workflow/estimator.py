@@ -14,17 +14,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_of
 from metaadapter.adapter.files import load_adapter, store_adapter
-from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.origin import Origin
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.workflow.adapter_classifier import AdapterClassifier, checked, loaded_encoder
 from metaadapter.workflow.class_texts import descriptions, is_described, text_names
-from metaadapter.workflow.fitting import CUSTOM, Mode, fit_support
+from metaadapter.workflow.classifier_base import AdapterClassifier, checked, loaded_encoder
+from metaadapter.workflow.fit_adapter import CUSTOM, Mode, fit_support
 from metaadapter.workflow.given_arrays import (
     label_array,
     unchanged_on_error,

@@ -20,7 +20,7 @@ from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.fine_tuning import fine_tune_adapter
-from metaadapter.workflow.fitting import generator_that_predicted, predict_adapter
+from metaadapter.workflow.fit_adapter import generator_that_predicted, predict_adapter
 from metaadapter.workflow.given_arrays import unit_rows
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.new_class import without_copies

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from metaadapter.adapter.stored import StoredAdapter, file_contents
+from metaadapter.data.checksums import sealed, unsealed
 from metaadapter.data.journal import Journal
-from metaadapter.data.proof import sealed, unsealed
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.table import ImageRow
 from metaadapter.workflow.accuracy import Tally

@@ -20,7 +20,7 @@ from metaadapter.adapter.known import FRACTIONS
 from metaadapter.adapter.skill import check_skill
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.proof import check_files, read_document, unsealed, write_document
+from metaadapter.data.checksums import check_files, read_document, unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ModelEncoder

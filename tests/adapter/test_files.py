@@ -18,7 +18,7 @@ from metaadapter.adapter.files import hold_adapter, load_adapter, store_adapter
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.proof import unsealed, write_document
+from metaadapter.data.checksums import unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.origin import Origin

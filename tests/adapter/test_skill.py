@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from metaadapter.adapter.config import AdapterConfig, read_config
 from metaadapter.adapter.files import load_adapter, store_adapter
-from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.skill import check_skill, read_signature, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.stored_zip import zip_bytes
 from metaadapter.errors import DataError, IncompatibleArtifact
@@ -252,7 +252,7 @@ def test_read_signature__that_cannot_be__is_refused_by_its_name(skill, reseal, n
     import hashlib
 
     from metaadapter.adapter.stored import tensor_bytes
-    from metaadapter.data.proof import sealed, unsealed
+    from metaadapter.data.checksums import sealed, unsealed
     from metaadapter.data.strict_json import json_text, parse_json
 
     files = without(skill)

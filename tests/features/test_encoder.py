@@ -24,7 +24,7 @@ from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.open_clip_model import TINY, EncoderSource, OpenClipModel, build_model
 from metaadapter.features.prompts import resolve_templates
-from metaadapter.features.store.encode import encode_to_store
+from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import joint_columns, view_pixels
 

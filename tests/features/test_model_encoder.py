@@ -10,7 +10,7 @@ from metaadapter.data.decode import decode_image
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.image_encoder import ImageEncoder, ModelEncoder
-from metaadapter.features.store.encode import encode_to_store
+from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 
 WIDTH = 512

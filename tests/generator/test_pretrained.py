@@ -6,7 +6,7 @@ from dataclasses import asdict, astuple, fields, replace
 import pytest
 import torch
 
-from metaadapter.data.proof import unsealed
+from metaadapter.data.checksums import unsealed
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig

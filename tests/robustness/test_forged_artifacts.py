@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load, save
 
 from benchmarks.robustness.artifacts import run
-from metaadapter.data.proof import unsealed
+from metaadapter.data.checksums import unsealed
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 DOCUMENTS = {

@@ -21,8 +21,8 @@ from metaadapter import FeatureStore
 from metaadapter.apps.cli.demo import page
 from metaadapter.bench.evaluation.run import SUMMARY_SCHEMA
 from metaadapter.bench.evaluation.tables import read_table
+from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.plain_text import INVISIBLE, from_csv, one_line
-from metaadapter.data.proof import read_document, write_document
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.generator.pretrained import load_generator, save_generator
 from metaadapter.workflow.demo import DemoResult, LabelledPicture, MethodResult

@@ -12,14 +12,14 @@ from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.data.decode import content_hash
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.store.encode import encode_to_store
+from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.workflow import unlabelled_pictures
-from metaadapter.workflow.adapting import adapt
-from metaadapter.workflow.adding import add
 from metaadapter.workflow.class_names import ClassNames
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.labelled_pictures import Selection
-from metaadapter.workflow.predicting import predict
+from metaadapter.workflow.run_adapt import adapt
+from metaadapter.workflow.run_add import add
+from metaadapter.workflow.run_predict import predict
 
 NAMES = ["heron", "lynx", "red_fox"]
 

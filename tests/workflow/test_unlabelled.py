@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.weights import probabilities
 from metaadapter.errors import UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.fitting import predict_adapter
+from metaadapter.workflow.fit_adapter import predict_adapter
 
 
 @pytest.fixture

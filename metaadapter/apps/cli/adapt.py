@@ -60,9 +60,9 @@ def adapt(
     classes = adapt_options.class_list(names)
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.files import require_adapter_folder
-    from metaadapter.workflow.adapting import adapt as adapt_pictures
     from metaadapter.workflow.class_names import ClassNames
     from metaadapter.workflow.labelled_pictures import Selection
+    from metaadapter.workflow.run_adapt import adapt as adapt_pictures
 
     require_adapter_folder(out)  # an error here costs less than one after minutes of encoding
     selection = Selection(split, shots, views, seed, zoom, options.block_names(blocks))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from metaadapter.labs.tuning.inside import TunedInside
     from metaadapter.labs.tuning.soft_prompt import TunedPrompt
     from metaadapter.labs.tuning.tuning_step import TuningStep
-    from metaadapter.workflow.adapting import Adapted
+    from metaadapter.workflow.run_adapt import Adapted
 
 
 def show_adapted(

@@ -12,7 +12,7 @@ from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 
 if TYPE_CHECKING:
-    from metaadapter.workflow.adding import Added
+    from metaadapter.workflow.run_add import Added
 
 
 def add(
@@ -61,7 +61,7 @@ def add(
     whole, or not at all.
     """
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.workflow.adding import add as add_class
+    from metaadapter.workflow.run_add import add as add_class
 
     with console.progress() as progress:
         added = add_class(

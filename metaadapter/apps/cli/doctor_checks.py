@@ -155,7 +155,7 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     from metaadapter.adapter.skill import check_skill
     from metaadapter.apps.page.history import HISTORY_FILE, read_contents
     from metaadapter.bench.evaluation.journal import JOURNAL_FILE, CellJournal
-    from metaadapter.data.proof import check_files
+    from metaadapter.data.checksums import check_files
     from metaadapter.training.checkpoint import load_checkpoint
     from metaadapter.training.run import CHECKPOINT
 

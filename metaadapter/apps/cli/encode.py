@@ -17,7 +17,7 @@ from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from metaadapter.data.table import ImageTable
-    from metaadapter.features.store.encode import EncodeReport
+    from metaadapter.features.store.encode_to_store import EncodeReport
     from metaadapter.features.store.feature_store import FeatureStore
 
 Images = Annotated[
@@ -80,7 +80,7 @@ def encode(
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.features.encoder_by_name import load_encoder
-    from metaadapter.features.store.encode import encode_to_store
+    from metaadapter.features.store.encode_to_store import encode_to_store
     from metaadapter.features.store.feature_store import FeatureStore
 
     table = _read(images, labelled=labels, split=split, console=console)
@@ -141,7 +141,7 @@ def _read(images: Path, *, labelled: bool, split: str | None, console: Console) 
 
 
 def _warnings(table: ImageTable, report: EncodeReport) -> list[str]:
-    from metaadapter.features.store.rows import contradictions
+    from metaadapter.features.store.row_table import contradictions
 
     warnings = [*table.warnings, *contradictions(report.duplicates)]
     if table.descriptions:

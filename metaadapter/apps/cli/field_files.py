@@ -12,8 +12,8 @@ from metaadapter.errors import DataError, UsageError
 if TYPE_CHECKING:
     from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.apps.field.frames import Frame
-    from metaadapter.apps.field.predicting import FieldRequest
-    from metaadapter.workflow.predicting import Predicted
+    from metaadapter.apps.field.run_predict import FieldRequest
+    from metaadapter.workflow.run_predict import Predicted
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from metaadapter.errors import UsageError
 if TYPE_CHECKING:
     from metaadapter.apps.cli.predict_field import FieldRun
     from metaadapter.features.device import Precision
-    from metaadapter.workflow.predicting import PredictionRequest
     from metaadapter.workflow.prediction_table import PredictionTable
+    from metaadapter.workflow.run_predict import PredictionRequest
 
 CsvFile = Annotated[
     Path | None,
@@ -116,8 +116,8 @@ def predict(
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.files import require_adapter_folder, store_adapter
-    from metaadapter.workflow.predicting import request_predictions
     from metaadapter.workflow.predictions import PredictionOptions
+    from metaadapter.workflow.run_predict import request_predictions
 
     if out is not None:
         require_adapter_folder(out)
@@ -174,7 +174,7 @@ def _run(
     listing: Listing,
     console: Console,
 ) -> PredictOutput:
-    from metaadapter.workflow.predicting import run_request
+    from metaadapter.workflow.run_predict import run_request
 
     with table or nullcontext():
         with console.progress() as progress:

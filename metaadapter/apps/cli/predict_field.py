@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from metaadapter.apps.cli.field_files import FieldFiles, require_pictures
 from metaadapter.apps.cli.field_options import read_field_options
 from metaadapter.apps.field.frames import Frame
-from metaadapter.apps.field.predicting import FieldRequest, predict_field
+from metaadapter.apps.field.run_predict import FieldRequest, predict_field
 from metaadapter.workflow.predictions import UNKNOWN
 
 if TYPE_CHECKING:
     from metaadapter.features.encoding_loop import Progress
-    from metaadapter.workflow.predicting import Predicted, PredictionRequest
     from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
+    from metaadapter.workflow.run_predict import Predicted, PredictionRequest
 
 FILES = ("megadetector", "timelapse", "camtrap_dp", "false_triggers")
 

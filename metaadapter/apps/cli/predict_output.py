@@ -12,8 +12,8 @@ from metaadapter.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from metaadapter.workflow.predicting import Predicted, PredictionRequest
     from metaadapter.workflow.predictions import Prediction
+    from metaadapter.workflow.run_predict import Predicted, PredictionRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def report(
     """
     from metaadapter.bench.evaluation.folder import RECORD_FILE
     from metaadapter.bench.sequences.findings import is_continual
-    from metaadapter.data import proof
+    from metaadapter.data.checksums import write_document
     from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
 
     console = Console(quiet=quiet, json_output=json_output)
@@ -51,7 +51,7 @@ def report(
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
         # First, because it marks the folder as that of a report.
-        proof.write_document(folder / "report.json", document)
+        write_document(folder / "report.json", document)
         replace_file(folder / "report.md", markdown)
         # Last, because only the page needs a package that may be missing.
         replace_file(folder / "report.html", page())

@@ -48,7 +48,7 @@ def study(
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.bench.scenes.page import f1_rows, study_markdown, study_page
     from metaadapter.bench.scenes.run import CELLS_FILE, StudyConfig, run_study
-    from metaadapter.data import proof
+    from metaadapter.data.checksums import write_document
     from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
     from metaadapter.data.reader import read_images
     from metaadapter.features.encoder import FrozenEncoder
@@ -64,7 +64,7 @@ def study(
                 table, frames, config, loaded, out, progress=progress, counted=counted
             )
         document = {"schema": "metaadapter.study/1", **result.to_dict()}
-        proof.write_document(out / "study.json", document)
+        write_document(out / "study.json", document)
         replace_file(out / "study.md", study_markdown(result))
         replace_file(out / "study.html", study_page(result))
     files = [str(out / f"study.{kind}") for kind in ("html", "md", "json")]

@@ -19,7 +19,7 @@ from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.workflow.accuracy import Proportion
-from metaadapter.workflow.fitting import generator_that_predicted
+from metaadapter.workflow.fit_adapter import generator_that_predicted
 from metaadapter.workflow.left_out import MAX_PICTURES, MAX_PICTURES_REFINED, LeftOut, leave_one_out
 from metaadapter.workflow.new_class import SAME
 

@@ -26,7 +26,7 @@ from metaadapter.apps.library.route import Identified, Routed
 from metaadapter.apps.library.task_means import TaskMeans, comparable_means
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.fingerprint import Fingerprint
-from metaadapter.workflow.adapter_classifier import loaded_encoder
+from metaadapter.workflow.classifier_base import loaded_encoder
 from metaadapter.workflow.given_arrays import as_array, unit_rows
 
 if TYPE_CHECKING:

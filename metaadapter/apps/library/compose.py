@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.config import AdapterConfig
-from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.workflow.fitting import fit_support
+from metaadapter.workflow.fit_adapter import fit_support
 from metaadapter.workflow.given_arrays import require_one_kind
 from metaadapter.workflow.new_class import SAME
 

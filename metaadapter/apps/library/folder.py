@@ -14,8 +14,8 @@ from pathlib import Path
 from metaadapter.adapter.files import LOCK_OF_SKILLS, SECONDS_TO_WAIT
 from metaadapter.adapter.layout import SKILL_SUFFIX
 from metaadapter.apps.library.names import fold
+from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.output_folder import hold_lock, replace_file, require_no_link, write_errors
-from metaadapter.data.proof import read_document, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 
 MARK_FILE, ENTRIES, SCHEMA = "library.json", "entries", "metaadapter.library/1"

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from metaadapter.apps.library.index import IndexedEntry, SignatureIndex, SignatureStack
+from metaadapter.data.checksums import sealed, unsealed
 from metaadapter.data.output_folder import require_no_link
-from metaadapter.data.proof import sealed, unsealed
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.features.fingerprint import Fingerprint

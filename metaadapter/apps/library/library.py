@@ -14,9 +14,9 @@ from metaadapter.adapter.config import AdapterConfig, read_config
 from metaadapter.adapter.files import hold_adapter, load_adapter, read_card, require_adapter_folder
 from metaadapter.adapter.known import require_fraction
 from metaadapter.adapter.layout import SKILL_SUFFIX
-from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.skill import read_signature, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.apps.library.cached_entries import CachedEntries, query_rows
 from metaadapter.apps.library.compose import compose
 from metaadapter.apps.library.entry import Entry, skill_content
@@ -36,7 +36,7 @@ from metaadapter.apps.library.task_means import comparable_means
 from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
 from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
-from metaadapter.workflow.adapter_classifier import loaded_encoder
+from metaadapter.workflow.classifier_base import loaded_encoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.given_arrays import unit_rows
 from metaadapter.workflow.predictions import UNKNOWN

@@ -12,9 +12,9 @@ from typing import Any
 
 from metaadapter.apps.page.contents import Change, Contents, Edit
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.data.checksums import sealed, unsealed
 from metaadapter.data.journal import Journal
 from metaadapter.data.output_folder import write_errors
-from metaadapter.data.proof import sealed, unsealed
 
 HISTORY_FILE = "history.jsonl"
 # A longer history is shortened when the project is opened; so many edits can still be undone then.

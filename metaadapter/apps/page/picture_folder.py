@@ -15,9 +15,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from metaadapter.data.checksums import file_hash
 from metaadapter.data.decode import decode_image
 from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
-from metaadapter.data.proof import file_hash
 
 ID_DIGITS = 32
 ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")

@@ -12,12 +12,12 @@ import numpy as np
 
 from metaadapter.apps.page.history import HISTORY_FILE, INSTEAD, History
 from metaadapter.apps.page.picture_folder import PictureFolder
+from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
-from metaadapter.data.proof import read_document, write_document
 from metaadapter.errors import DataError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
-from metaadapter.features.store.feature_cache import FeatureCache
+from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
 
 PROJECT_FILE, LOCK_FILE, SCHEMA = "project.json", ".lock", "metaadapter.project/1"
 INCOMING_FOLDER, FEATURES_FOLDER = "incoming", "features"
@@ -43,7 +43,7 @@ class Project:
     encoder: ImageEncoder
     history: History
     pictures: PictureFolder
-    features: FeatureCache
+    features: EncodingCheckpoint
     """The features of each picture by its SHA-256."""
     incoming: Path
     """A folder on the same drive for uploads that have not been checked yet."""
@@ -101,15 +101,15 @@ def open_project(
         features.flush()
 
 
-def _features(folder: Path, encoder: ImageEncoder) -> FeatureCache:
+def _features(folder: Path, encoder: ImageEncoder) -> EncodingCheckpoint:
     """The stored features, in one file or few."""
     recipe = Recipe.of(encoder)
-    cache = FeatureCache(folder, recipe, {})
+    cache = EncodingCheckpoint(folder, recipe, {})
     if sum(1 for _ in folder.glob("*/block-*")) <= MAX_BLOCKS:
         return cache
     features = {sha256: np.array(rows) for sha256, rows in cache.features.items()}
     cache.remove()  # a kill before the end costs an encoding, but nothing shown as saved
-    cache = FeatureCache(folder, recipe, {})
+    cache = EncodingCheckpoint(folder, recipe, {})
     cache.add(features)
     cache.flush()
     return cache

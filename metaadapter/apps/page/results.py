@@ -21,7 +21,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.workflow.fitting import fit_pictures
+from metaadapter.workflow.fit_adapter import fit_pictures
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.predictions import (
     Prediction,

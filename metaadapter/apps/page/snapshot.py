@@ -12,7 +12,7 @@ from jaxtyping import Float16, Float32
 from metaadapter.apps.page.contents import ClassEntry, Contents, PictureEntry
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.features.store.rows import StoredPicture
+from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.features.views import mean_of_views
 from metaadapter.workflow.class_names import says_nothing
 

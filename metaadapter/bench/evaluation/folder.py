@@ -12,8 +12,8 @@ from typing import Any
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.journal import JOURNAL_FILE, REMEDY, CellJournal
+from metaadapter.data.checksums import Proof, read_document, write_document
 from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
-from metaadapter.data.proof import Proof, read_document, write_document
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError
 

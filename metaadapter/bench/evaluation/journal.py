@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, final
 
 from metaadapter.bench.evaluation.cell import Cell, CellResult
+from metaadapter.data.checksums import PROOF, sealed, unsealed
 from metaadapter.data.journal import Journal
 from metaadapter.data.output_folder import write_errors
-from metaadapter.data.proof import PROOF, sealed, unsealed
 
 JOURNAL_FILE = "journal.jsonl"
 KEPT = "Finished cells are kept; the same command continues there"

@@ -22,7 +22,7 @@ from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.labs.tuning.inside import Inside, tune_inside
 from metaadapter.labs.tuning.soft_prompt import tune_prompt
-from metaadapter.workflow.fitting import labelled_support, predict_adapter
+from metaadapter.workflow.fit_adapter import labelled_support, predict_adapter
 
 TOWER_PEERS = ("fine-tuned tower",)
 """The peers among `PICTURE_METHODS`."""

@@ -21,8 +21,8 @@ from metaadapter.bench.evaluation.processes import Kind, measure_cells
 from metaadapter.bench.evaluation.summary import Ranks, records
 from metaadapter.bench.evaluation.tables import table_files
 from metaadapter.bench.evaluation.task_bench import TaskBench
+from metaadapter.data.checksums import write_document
 from metaadapter.data.output_folder import Content, write_errors
-from metaadapter.data.proof import write_document
 from metaadapter.data.strict_json import json_text
 from metaadapter.features.device import choose_device
 

@@ -17,8 +17,8 @@ from metaadapter.adapter.tensor_fields import require_shapes
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.peers.maml import Start, anil, maml
 from metaadapter.bench.peers.meta_adapter import Attention, meta_adapter
+from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.proof import read_document, write_document
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 

@@ -21,7 +21,7 @@ from metaadapter.bench.peers.fine_tuned_tower import FineTunedTower
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.views import joint_columns, look_widths, unit_rows
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.workflow.fitting import labelled_support, predict_adapter
+from metaadapter.workflow.fit_adapter import labelled_support, predict_adapter
 
 OWN, POOLED, TOWER = "metaadapter", "metaadapter + pool", "fine-tuned tower"
 OURS = (OWN, POOLED)

@@ -12,15 +12,15 @@ from typing import Any, TypeAlias, final
 import numpy as np
 from jaxtyping import Float16, Float32, Shaped
 
+from metaadapter.data.checksums import Proof, file_hash
 from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.proof import Proof, file_hash
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.header import StoreHeader
-from metaadapter.features.store.rows import REMEDY, StoreRows
+from metaadapter.features.store.row_table import REMEDY, StoreRows
 from metaadapter.features.store.writer import create_store
 from metaadapter.features.views import look_widths, mean_of_views
 

@@ -13,11 +13,11 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from metaadapter.data.checksums import Proof, read_document, write_document
 from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
-from metaadapter.data.proof import Proof, read_document, write_document
 from metaadapter.errors import DataError
 from metaadapter.features.origin import Recipe
-from metaadapter.features.store.rows import REMEDY, StoredPicture
+from metaadapter.features.store.row_table import REMEDY, StoredPicture
 
 HEADER_FILE = "store.json"
 CACHE_FOLDER = ".partial"

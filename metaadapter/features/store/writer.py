@@ -27,7 +27,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.origin import Origin, Recipe
 from metaadapter.features.store.header import HEADER_FILE, StoreHeader, features_file, hold_folder
-from metaadapter.features.store.rows import StoredPicture, write_rows
+from metaadapter.features.store.row_table import StoredPicture, write_rows
 from metaadapter.features.views import unit_rows
 
 # The number of pictures in memory at a time.

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from metaadapter.data.proof import read_document, write_document
+from metaadapter.data.checksums import read_document, write_document
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModalConfig

@@ -24,8 +24,8 @@ from metaadapter.adapter.layout import (
     open_adapter,
 )
 from metaadapter.adapter.stored import UNUSABLE, tensor_bytes
+from metaadapter.data.checksums import read_document
 from metaadapter.data.plain_text import in_markdown, one_line
-from metaadapter.data.proof import read_document
 from metaadapter.data.safetensors_header import texts_of
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact

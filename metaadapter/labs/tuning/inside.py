@@ -24,7 +24,7 @@ from metaadapter.labs.tuning.adapted_tower import AdaptedTower
 from metaadapter.labs.tuning.inside_steps import BATCH, StepSettings, take_steps
 from metaadapter.labs.tuning.left_out_choice import LeftOutChoice, choose_strength, left_out_parts
 from metaadapter.labs.tuning.tuning_task import Tuned, TuningTask, cache_looks
-from metaadapter.workflow.fitting import labelled_support
+from metaadapter.workflow.fit_adapter import labelled_support
 
 # The picture and random crops; more views take more memory and time.
 N_VIEWS = 5

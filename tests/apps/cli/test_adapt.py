@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from metaadapter.adapter.files import load_adapter
-from metaadapter.workflow import adapting, left_out
+from metaadapter.workflow import left_out, run_adapt
 from metaadapter.workflow.accuracy import Proportion
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
@@ -135,7 +135,7 @@ def test_adapt__added_class_that_takes_left_out_pictures_of_others__is_told(
         for number, (label, predicted) in enumerate(taken_by)
     ]
     found = left_out.LeftOutEstimate(Proportion(6, 9), tuple(mistakes))
-    monkeypatch.setattr(adapting, "estimate_accuracy", lambda *_: found)
+    monkeypatch.setattr(run_adapt, "estimate_accuracy", lambda *_: found)
     asked = labelled, "--add-class", "otter", "--add-class", "wolf=grey wolf"
 
     told = adapt(*asked).err

@@ -32,7 +32,7 @@ from metaadapter.labs.tuning import inside as inside_module
 from metaadapter.labs.tuning import tuning_step
 from metaadapter.labs.tuning.inside import Inside, TunedInside
 from metaadapter.labs.tuning.left_out_choice import LeftOutChoice
-from metaadapter.workflow.fitting import predict_adapter
+from metaadapter.workflow.fit_adapter import predict_adapter
 from metaadapter.workflow.pool import pool_effect
 
 ARCHITECTURE = {

@@ -8,7 +8,7 @@ import pytest
 
 from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.workflow import predicting
+from metaadapter.workflow import run_predict
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 KEYS = {
@@ -279,8 +279,8 @@ def interrupt_after(monkeypatch):
             left[0] -= len(pictures)
             return encode(pictures, *arguments, **options)
 
-        monkeypatch.setattr(predicting, "PICTURES_AT_ONCE", 2)
-        monkeypatch.setattr(predicting, "encode_rows", encode_some)
+        monkeypatch.setattr(run_predict, "PICTURES_AT_ONCE", 2)
+        monkeypatch.setattr(run_predict, "encode_rows", encode_some)
 
     return arrange
 
@@ -344,7 +344,7 @@ def test_predict__same_command_after_an_interruption__goes_on_with_its_rows(
     assert "the same command resumes there" in stopped.err
     assert done.code == 0
     assert "4 of the predictions are of the interrupted run before" in done.err
-    monkeypatch.setattr(predicting, "encode_rows", encode_rows)
+    monkeypatch.setattr(run_predict, "encode_rows", encode_rows)
     run("predict", adapter, unlabelled, "--csv", whole)
     assert file.read_bytes() == whole.read_bytes()
     assert [each.name for each in tmp_path.iterdir() if "partial" in each.name] == []
@@ -398,7 +398,7 @@ def test_predict__csv_with_rank_and_top__is_the_list_in_its_order(
 
 def test_predict__some_at_a_time__agrees_with_all_at_once(run, adapter, unlabelled, monkeypatch):
     expected = run("predict", adapter, unlabelled, "--json").document["predictions"]
-    monkeypatch.setattr(predicting, "PICTURES_AT_ONCE", 4)
+    monkeypatch.setattr(run_predict, "PICTURES_AT_ONCE", 4)
 
     found = run("predict", adapter, unlabelled, "--json").document["predictions"]
 
@@ -414,7 +414,7 @@ def test_predict__several_unreadable_pictures_in_a_row__are_listed(
     broken = [source / f"a-{number}.jpg" for number in range(3)]
     for path in broken:
         path.write_bytes(b"no picture")
-    monkeypatch.setattr(predicting, "PICTURES_AT_ONCE", 2)
+    monkeypatch.setattr(run_predict, "PICTURES_AT_ONCE", 2)
 
     document = run("predict", adapter, source, "--json").document
 

@@ -185,13 +185,13 @@ def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path)
 def test_predict__interrupted_with_files_of_others__has_the_same_content_in_the_end(
     ask, tmp_path, monkeypatch
 ):
-    from metaadapter.apps.field import predicting
+    from metaadapter.apps.field import run_predict
 
-    monkeypatch.setattr(predicting, "PICTURES_AT_ONCE", 2)
+    monkeypatch.setattr(run_predict, "PICTURES_AT_ONCE", 2)
     files = ("--timelapse", tmp_path / "t.csv", "--csv", tmp_path / "a.csv")
     ask(*files)
     whole = (tmp_path / "t.csv").read_bytes(), (tmp_path / "a.csv").read_bytes()
-    answer, left = predicting.predict_frames, [2]
+    answer, left = run_predict.predict_frames, [2]
 
     def stop(*arguments):
         left[0] -= 1
@@ -200,7 +200,7 @@ def test_predict__interrupted_with_files_of_others__has_the_same_content_in_the_
         return answer(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(predicting, "predict_frames", stop)
+        patch.setattr(run_predict, "predict_frames", stop)
         assert ask(*files).code == 130
 
     done = ask(*files)

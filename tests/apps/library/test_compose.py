@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from metaadapter import MetaAdapterClassifier
-from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.apps.library.compose import compose, rows_of_signature
 from metaadapter.errors import IncompatibleArtifact, UsageError
 

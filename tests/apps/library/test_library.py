@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from metaadapter import AdapterLibrary, MetaAdapterClassifier
 from metaadapter.adapter.files import load_adapter
-from metaadapter.adapter.signature import TaskSignature
+from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 
 

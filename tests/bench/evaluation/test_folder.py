@@ -5,7 +5,7 @@ import json
 import pytest
 
 from metaadapter.bench.evaluation.folder import Record, hold_evaluation
-from metaadapter.data.proof import write_document
+from metaadapter.data.checksums import write_document
 from metaadapter.errors import DataError
 
 

@@ -13,7 +13,7 @@ from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.method_names import resolve_names
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS, load_meta_peer, save_meta_peer
-from metaadapter.data.proof import TRAINING_RECORD, write_document
+from metaadapter.data.checksums import TRAINING_RECORD, write_document
 from metaadapter.errors import DataError, UsageError
 from metaadapter.generator.pretrained import SHIPPED, load_generator, save_generator
 from metaadapter.workflow.gradient_steps import FineTune, gradient_steps

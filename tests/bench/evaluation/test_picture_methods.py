@@ -26,7 +26,7 @@ from metaadapter.bench.peers import fine_tuned_tower
 from metaadapter.data.reader import read_images
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoder_by_name import load_encoder
-from metaadapter.features.store.encode import encode_to_store
+from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.labs.tuning.inside import Inside

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.bench.peers.classifier import PeerClassifier
 from metaadapter.bench.peers.meta_trained import META_PEERS, SHIPPED, load_meta_peer, save_meta_peer
-from metaadapter.data.proof import unsealed, write_document
+from metaadapter.data.checksums import unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 
 every_name = pytest.mark.parametrize("name", META_PEERS)

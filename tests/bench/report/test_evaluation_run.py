@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from metaadapter.bench.report.evaluation_run import EvaluationRun
-from metaadapter.data.proof import file_hash
+from metaadapter.data.checksums import file_hash
 from metaadapter.errors import DataError
 
 
@@ -81,7 +81,8 @@ def test_read__rows_that_were_emptied__are_damaged(copy):
 def test_read__each_file__is_hashed_once(finished, monkeypatch):
     hashed = []
     monkeypatch.setattr(
-        "metaadapter.data.proof.file_hash", lambda path: (hashed.append(path), file_hash(path))[1]
+        "metaadapter.data.checksums.file_hash",
+        lambda path: (hashed.append(path), file_hash(path))[1],
     )
 
     EvaluationRun.read(finished)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.processes import _measure
 from metaadapter.bench.sequences.sequence_bench import SequenceBench, evaluate_continual
-from metaadapter.data.proof import check_files
+from metaadapter.data.checksums import check_files
 from metaadapter.errors import DataError, UsageError
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from metaadapter.data.proof import unsealed, write_document
+from metaadapter.data.checksums import unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features.store.encode import encode_to_store
+from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import StoreHeader
 

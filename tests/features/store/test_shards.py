@@ -7,7 +7,7 @@ import pytest
 
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.features.store.encode import encode_to_store, pick_shard
+from metaadapter.features.store.encode_to_store import encode_to_store, pick_shard
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.merge import merge_stores
 

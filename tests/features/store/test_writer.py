@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from metaadapter.features.store.encode import encode_to_store
+from metaadapter.features.store.encode_to_store import encode_to_store
 
 
 def test_commit__files_beside_the_store__only_its_own_earlier_ones_go(

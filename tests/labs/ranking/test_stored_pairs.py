@@ -9,7 +9,7 @@ from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.layout import is_caption_adapter
 from metaadapter.adapter.skill import check_skill
-from metaadapter.data.proof import check_files
+from metaadapter.data.checksums import check_files
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs, store_pairs
 

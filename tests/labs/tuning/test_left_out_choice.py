@@ -19,7 +19,7 @@ from metaadapter.adapter.known import (
 from metaadapter.adapter.support import Support
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.labs.tuning.left_out_choice import LeftOutPart, calibrate, choose, left_out_parts
-from metaadapter.workflow.fitting import predict_adapter
+from metaadapter.workflow.fit_adapter import predict_adapter
 
 LABELS = torch.tensor([0, 1, 0, 1])
 

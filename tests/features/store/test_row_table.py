@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaadapter.errors import DataError
-from metaadapter.features.store.rows import (
+from metaadapter.features.store.row_table import (
     StoredPicture,
     StoreRows,
     contradictions,

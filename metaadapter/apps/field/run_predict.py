@@ -13,16 +13,16 @@ from metaadapter.apps.field.frames import Frame, in_parts, read_times
 from metaadapter.apps.field.series import in_series
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress
-from metaadapter.workflow.predicting import (
+from metaadapter.workflow.prediction_table import PredictionTable
+from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.queries import PICTURES_AT_ONCE
+from metaadapter.workflow.run_predict import (
     Part,
     Predicted,
     PredictionRequest,
     run_parts,
     run_request,
 )
-from metaadapter.workflow.prediction_table import PredictionTable
-from metaadapter.workflow.predictions import Prediction
-from metaadapter.workflow.queries import PICTURES_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,14 @@ from metaadapter.data.decode import content_hash
 from metaadapter.data.reader import read_images
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.store.encode import encode_to_store
+from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.workflow import fine_tuning, left_out
-from metaadapter.workflow.adapting import adapt
 from metaadapter.workflow.class_names import ClassNames
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_pictures import Selection
-from metaadapter.workflow.predicting import predict
+from metaadapter.workflow.run_adapt import adapt
+from metaadapter.workflow.run_predict import predict
 
 
 def refuse_to_load(*_, **__):

@@ -19,10 +19,10 @@ from metaadapter.features.encoding_loop import Progress, encode_new
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
 from metaadapter.features.prompts import readable_name
-from metaadapter.features.store.feature_cache import FeatureCache
+from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHeader, hold_folder
-from metaadapter.features.store.rows import StoredPicture, equal_pictures
+from metaadapter.features.store.row_table import StoredPicture, equal_pictures
 from metaadapter.features.store.writer import tidy_up, write_store
 
 ALL_KEPT = "All pictures are encoded and kept there; the same command only has to write the store."
@@ -92,7 +92,9 @@ def encode_to_store(
         before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None
         if before is not None:
             recipe.require_same(before.header.recipe, out)
-        with FeatureCache(out, recipe, {} if before is None else before.by_content()) as cache:
+        with EncodingCheckpoint(
+            out, recipe, {} if before is None else before.by_content()
+        ) as cache:
             contents, n_new, rate = encode_new(
                 [picture.picture for picture in pictures],
                 encoder,

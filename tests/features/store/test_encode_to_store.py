@@ -12,14 +12,14 @@ from metaadapter.data.decode import decode_image
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoding_loop import Progress
-from metaadapter.features.store.encode import encode_to_store
+from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import StoreHeader, hold_folder
 
 
 @pytest.fixture
 def write_at_once(monkeypatch):
-    monkeypatch.setattr("metaadapter.features.store.feature_cache.FILE_SECONDS", 0.0)
+    monkeypatch.setattr("metaadapter.features.store.encoding_checkpoint.FILE_SECONDS", 0.0)
 
 
 def features_by_path(store: FeatureStore) -> dict[tuple[str, int], list[float]]:

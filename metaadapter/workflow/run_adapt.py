@@ -17,7 +17,7 @@ from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.workflow.class_names import ClassNames, Texts, class_warnings
-from metaadapter.workflow.fitting import Mode, fit_pictures
+from metaadapter.workflow.fit_adapter import Mode, fit_pictures
 from metaadapter.workflow.labelled_pictures import (
     LabelledPictures,
     Reading,

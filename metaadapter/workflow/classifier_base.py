@@ -17,7 +17,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.errors import UsageError
 from metaadapter.features.logit_scale import read_logit_scale
-from metaadapter.workflow.fitting import labelled_support
+from metaadapter.workflow.fit_adapter import labelled_support
 from metaadapter.workflow.given_arrays import (
     as_array,
     label_array,

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from metaadapter.adapter.files import load_adapter, store_adapter
+from metaadapter.data.checksums import unsealed, write_document
 from metaadapter.data.decode import content_hash
-from metaadapter.data.proof import unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.workflow.adapting import adapt
-from metaadapter.workflow.adding import add
 from metaadapter.workflow.estimator import MetaAdapterClassifier
+from metaadapter.workflow.run_adapt import adapt
+from metaadapter.workflow.run_add import add
 
 
 def refuse_to_load(*_, **__):

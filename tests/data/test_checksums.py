@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.data.proof import read_document, sealed, unsealed, write_document
+from metaadapter.data.checksums import read_document, sealed, unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact
 
 VALUES = {"schema": "x/1", "classes": ["fox", "lÿnx\udc80"], "scale": 0.1, 3: None, "n": 12}

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.adapter.signature import TaskSignature
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.task_signature import TaskSignature
 
 WIDTH = 7
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float16
 
+from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.output_folder import replace_file, require_no_link, write_errors
-from metaadapter.data.proof import read_document, write_document
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.origin import Recipe
@@ -25,7 +25,7 @@ REMEDY = "delete that folder and run the same command again, which encodes those
 FILE_SECONDS = 2.0
 
 
-class FeatureCache:
+class EncodingCheckpoint:
     """Files of features in a hidden folder of a store; each file is whole or absent.
 
     A file is a `.npy` of records (`sha256`, `features`), which is read through a memory map;
@@ -59,7 +59,7 @@ class FeatureCache:
                 f"{REMEDY}"
             ) from error
 
-    def __enter__(self) -> FeatureCache:
+    def __enter__(self) -> EncodingCheckpoint:
         return self
 
     def __exit__(self, *_: object) -> None:
