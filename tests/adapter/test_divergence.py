@@ -18,12 +18,12 @@ def softmax(logits):
 
 def slow_divergence(target, logits, counts):
     """Kullback and Leibler's own sum, number by number."""
-    each = [
+    terms = [
         sum(p * math.log(p / q) for p, q in zip(softmax(left), softmax(right), strict=True) if p)
         for left, right, is_there in zip(target, logits, counts, strict=True)
         if is_there
     ]
-    return sum(each) / len(each)
+    return sum(terms) / len(terms)
 
 
 @pytest.fixture

@@ -11,17 +11,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save as safetensors_bytes
 
 from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.files import hold_adapter, load_adapter, store_adapter
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.checksums import unsealed, write_document
+from metaadapter.data.checksums import unsealed
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.origin import Origin
+
+TENSORS = "adapter_model.safetensors"
 
 
 def config(**changes):
@@ -34,14 +35,6 @@ def config(**changes):
         "generator_id": "0123456789ab",
     }
     return AdapterConfig(**(facts | changes))
-
-
-def replace_weights(folder, tensors):
-    """Put other tensors into an adapter's folder, as a save would."""
-    (folder / "adapter_model.safetensors").write_bytes(safetensors_bytes(tensors))
-    path = folder / "adapter_config.json"
-    facts, files = unsealed(json.loads(path.read_bytes()))
-    write_document(path, facts, files=files)
 
 
 def save(path, weights, facts, support=None, hashes=()):
@@ -76,38 +69,32 @@ def test_store_adapter__folder__holds_no_pickle(tmp_path, weights):
 
     names = {path.name for path in (tmp_path / "adapter").iterdir()}
 
-    assert names - {".lock"} == {"adapter_config.json", "adapter_model.safetensors", "README.md"}
+    assert names - {".lock"} == {"adapter_config.json", TENSORS, "README.md"}
 
 
-def test_store_adapter__card_in_another_encoding__keeps_the_bytes_of_its_author(tmp_path, weights):
-    save(tmp_path / "adapter", weights, config())
-    file = tmp_path / "adapter" / "README.md"
-    file.write_bytes(file.read_bytes() + "Von Jörg".encode("latin-1"))
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_store_adapter__again__keeps_the_authors_words_in_the_card(tmp_path, weights, encoding):
+    save(tmp_path, weights, config())
+    card, words = tmp_path / "README.md", "\nVon Jörg, im Harz, 2026.\n".encode(encoding)
+    card.write_bytes(card.read_bytes() + words)
 
-    save(tmp_path / "adapter", weights, config(n_shots=[4, 4]))
+    save(tmp_path, weights, config(n_shots=[5, 6]))
 
-    assert file.read_bytes().endswith("Von Jörg".encode("latin-1"))
-    assert b"8 labelled" in file.read_bytes()
+    assert card.read_bytes().endswith(words)
+    assert b"from 11 labelled" in card.read_bytes()
+    assert b"from 3 labelled" not in card.read_bytes()
 
 
-def test_store_adapter__folder_with_a_hidden_file_of_a_file_manager__counts_as_empty(
-    tmp_path, weights
+@pytest.mark.parametrize("name", [".DS_Store", f"{TENSORS}.new", f"{TENSORS}.new.tmp"])
+def test_store_adapter__folder_with_a_hidden_file_or_of_a_killed_save__counts_as_empty(
+    tmp_path, weights, name
 ):
-    (tmp_path / ".DS_Store").touch()
+    (tmp_path / name).write_bytes(b"cut")
 
     save(tmp_path, weights, config())
 
     assert load_adapter(tmp_path).config.classes == ["fox", "lynx"]
-
-
-@pytest.mark.parametrize("end", [".new", ".new.tmp"])
-def test_store_adapter__folder_of_one_killed_at_its_first_file__is_taken_up(tmp_path, weights, end):
-    (tmp_path / f"adapter_model.safetensors{end}").write_bytes(b"cut")
-
-    save(tmp_path, weights, config())
-
-    assert load_adapter(tmp_path).config.classes == ["fox", "lynx"]
-    assert not (tmp_path / "adapter_model.safetensors.new").exists()
+    assert not (tmp_path / f"{TENSORS}.new").exists()
 
 
 def test_store_adapter__folder_of_something_else__is_left_alone(tmp_path, weights):
@@ -129,18 +116,6 @@ def test_store_adapter__place_without_permission__says_which(tmp_path, weights, 
     assert not list(tmp_path.iterdir())
 
 
-def test_store_adapter__again__keeps_the_authors_words_in_the_card(tmp_path, weights):
-    save(tmp_path / "adapter", weights, config())
-    card = tmp_path / "adapter" / "README.md"
-    card.write_text(card.read_text() + "\nTaken in the Harz, 2026.\n")
-
-    save(tmp_path / "adapter", weights, config(n_shots=[5, 6]))
-
-    assert "Taken in the Harz, 2026." in card.read_text()
-    assert "from 11 labelled" in card.read_text()
-    assert "from 3 labelled" not in card.read_text()
-
-
 def test_load_adapter__key_of_a_newer_version__is_dropped_and_named(tmp_path, weights, reseal):
     save(tmp_path, weights, config())
     reseal(tmp_path / "adapter_config.json", hyperbolic=True)
@@ -151,9 +126,11 @@ def test_load_adapter__key_of_a_newer_version__is_dropped_and_named(tmp_path, we
     assert stored.config.classes == ["fox", "lynx"]
 
 
-def test_load_adapter__tensor_of_a_newer_version__is_dropped_and_named(tmp_path, weights):
+def test_load_adapter__tensor_of_a_newer_version__is_dropped_and_named(
+    tmp_path, weights, replace_tensors
+):
     save(tmp_path, weights, config())
-    replace_weights(tmp_path, weights.tensors() | {"curvature": torch.ones(1)})
+    replace_tensors(tmp_path / TENSORS, weights.tensors() | {"curvature": torch.ones(1)})
 
     with pytest.warns(UserWarning, match="curvature is not known"):
         stored = load_adapter(tmp_path)
@@ -161,25 +138,25 @@ def test_load_adapter__tensor_of_a_newer_version__is_dropped_and_named(tmp_path,
     assert torch.equal(stored.weights.classes, weights.classes)
 
 
-def test_load_adapter__missing_required_key__is_refused(tmp_path, weights, reseal):
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": None}, "missing or wrong: classes"),
+        (
+            {"schema": "metaadapter.adapter/9"},
+            "expected schema .*/2' or .*/3', found .*/9'; upgrade",
+        ),
+    ],
+)
+def test_load_adapter__other_configuration__is_refused(tmp_path, weights, reseal, changes, message):
     save(tmp_path, weights, config())
-    reseal(tmp_path / "adapter_config.json", classes=None)
+    reseal(tmp_path / "adapter_config.json", **changes)
 
-    with pytest.raises(IncompatibleArtifact, match="missing or wrong: classes"):
+    with pytest.raises(IncompatibleArtifact, match=message):
         load_adapter(tmp_path)
 
 
-def test_load_adapter__other_schema__says_upgrade(tmp_path, weights, reseal):
-    save(tmp_path, weights, config())
-    reseal(tmp_path / "adapter_config.json", schema="metaadapter.adapter/9")
-
-    with pytest.raises(
-        IncompatibleArtifact, match=r"expected schema .*/2' or .*/3', found .*/9'; upgrade"
-    ):
-        load_adapter(tmp_path)
-
-
-@pytest.mark.parametrize("file", ["adapter_config.json", "adapter_model.safetensors"])
+@pytest.mark.parametrize("file", ["adapter_config.json", TENSORS])
 def test_load_adapter__cut_file__says_adapt_again(tmp_path, weights, file):
     save(tmp_path, weights, config())
     whole = (tmp_path / file).read_bytes()
@@ -192,21 +169,28 @@ def test_load_adapter__cut_file__says_adapt_again(tmp_path, weights, file):
 def test_load_adapter__tensors_of_another_save__are_noticed(tmp_path, weights):
     save(tmp_path / "one", weights, config())
     save(tmp_path / "two", weights.map(lambda tensor: 2 * tensor), config())
-    (tmp_path / "two" / "adapter_model.safetensors").replace(
-        tmp_path / "one" / "adapter_model.safetensors"
-    )
+    (tmp_path / "two" / TENSORS).replace(tmp_path / "one" / TENSORS)
 
     with pytest.raises(DataError, match=r"adapter_model\.safetensors is damaged"):
         load_adapter(tmp_path / "one")
 
 
-def test_load_adapter__tensors_of_another_shape__are_refused(tmp_path, weights):
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (torch.eye(3, 8), r"classes should be \(2, 8\) real numbers, and is \(3, 8\)"),
+        (torch.eye(2, 8) * torch.nan, r"adapter_model\.safetensors holds weights that are NaN"),
+        (torch.full((2, 8), torch.inf), r"adapter_model\.safetensors holds weights that are NaN"),
+    ],
+    ids=["another shape", "NaN", "infinite"],
+)
+def test_load_adapter__tensors_that_cannot_be__are_refused(
+    tmp_path, weights, replace_tensors, classes, message
+):
     save(tmp_path, weights, config())
-    replace_weights(tmp_path, AdapterWeights.zero_shot(torch.eye(3, 8), 15.0).tensors())
+    replace_tensors(tmp_path / TENSORS, AdapterWeights.zero_shot(classes, 15.0).tensors())
 
-    with pytest.raises(
-        DataError, match=r"classes should be \(2, 8\) real numbers, and is \(3, 8\)"
-    ):
+    with pytest.raises(DataError, match=message):
         load_adapter(tmp_path)
 
 
@@ -214,17 +198,6 @@ def test_load_adapter__any_folder__says_what_was_expected(tmp_path):
     with pytest.raises(
         IncompatibleArtifact, match="is not an adapter: expected a folder or a skill file with"
     ):
-        load_adapter(tmp_path)
-
-
-@pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_load_adapter__weight_that_is_no_number__is_refused(tmp_path, weights, number):
-    save(tmp_path, weights, config())
-    tensors = weights.tensors()
-    tensors["classes"][1, 3] = number
-    replace_weights(tmp_path, tensors)
-
-    with pytest.raises(DataError, match=r"adapter_model\.safetensors holds weights that are NaN"):
         load_adapter(tmp_path)
 
 
@@ -284,7 +257,7 @@ def test_load_adapter__of_an_earlier_version__opens_and_says_that_it_cannot_be_c
 
     with pytest.warns(UserWarning, match="earlier version"):
         assert torch.equal(load_adapter(tmp_path).weights.classes, weights.classes)
-    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    (tmp_path / TENSORS).write_bytes(b"")
     with (
         pytest.warns(UserWarning, match="earlier version"),
         pytest.raises(DataError, match="safetensors is damaged"),

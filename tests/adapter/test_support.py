@@ -97,18 +97,18 @@ def test_parts__of_any_support__are_those_of_a_slow_loop(seed):
 
     for t in range(2):
         shots = of_slow_loop(support, t)
-        counts = [len(each) for each in shots]
+        counts = [len(pictures) for pictures in shots]
         pictured = [n for n in counts if n]
         assert support.n_pictures_T[t] == max(1, sum(counts))
         expected = sum(pictured) / len(pictured) if pictured else 1
         assert float(support.n_shot_T[t]) == pytest.approx(expected)
-        for c, (each, text) in enumerate(zip(shots, support.text_TND[t], strict=True)):
-            mean = torch.stack(each).mean(0) if each else torch.zeros(6, dtype=torch.float64)
+        for c, (own, text) in enumerate(zip(shots, support.text_TND[t], strict=True)):
+            mean = torch.stack(own).mean(0) if own else torch.zeros(6, dtype=torch.float64)
             torch.testing.assert_close(support.means_TND[t, c], mean)
             torch.testing.assert_close(support.start_TND[t, c], text if text.any() else mean)
         rows = support.rows_TMD[t][support.targets_TMN[t].any(-1)]
         labels = support.targets_TMN[t].argmax(-1)[support.targets_TMN[t].any(-1)]
-        expected = [(row, c) for c, each in enumerate(shots) for row in each]
+        expected = [(row, c) for c, own in enumerate(shots) for row in own]
         assert labels.tolist() == [c for _, c in expected]
         assert all(torch.equal(row, own) for row, (own, _) in zip(rows, expected, strict=True))
 
@@ -132,12 +132,12 @@ def test_cross_entropy__of_any_logits__is_that_of_torch_over_the_classes_there(s
     result = support.cross_entropy_T(logits)
 
     for t, there_N in enumerate(support.class_mask_TN):
-        asked_M = support.targets_TMN[t].any(-1)
-        if not asked_M.any():
+        counts_M = support.targets_TMN[t].any(-1)
+        if not counts_M.any():
             assert result[t] == 0
             continue
-        labels = support.targets_TMN[t][asked_M][:, there_N].argmax(-1)
-        expected = cross_entropy(logits[t][asked_M][:, there_N], labels)
+        labels = support.targets_TMN[t][counts_M][:, there_N].argmax(-1)
+        expected = cross_entropy(logits[t][counts_M][:, there_N], labels)
         torch.testing.assert_close(result[t], expected)
 
 

@@ -17,7 +17,7 @@ def task(n_pictures, n_way=3, seed=0, width=WIDTH):
     rng = np.random.default_rng(seed)
     rows = rng.standard_normal((n_pictures, width)) + rng.standard_normal(width)
     texts = rng.standard_normal((n_way, width))
-    unit = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in (rows, texts)]
+    unit = [vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (rows, texts)]
     labels = rng.permutation(np.arange(n_pictures) % (n_way - 1))
     return unit[0], labels, unit[1]
 
@@ -131,7 +131,7 @@ def test_signature__turned_features__turn_with_them(seed):
 
 
 def test_signature__unlabelled_pictures__play_no_part():
-    rows, labels, texts = (torch.tensor(each) for each in task(9))
+    rows, labels, texts = (torch.tensor(part) for part in task(9))
     support = Support.of_rows(rows, labels, texts)
 
     result = TaskSignature.of(support.with_pool(rows.flip(0)))

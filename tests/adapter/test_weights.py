@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn.functional import normalize, one_hot
@@ -21,28 +23,38 @@ def task():
     return support, labels, text, query
 
 
+def number(value):
+    return torch.tensor(value, dtype=torch.float64)
+
+
 def test_classify__zero_shot__is_scaled_cosine(task):
     _, _, text, query = task
 
     logits = classify(query, AdapterWeights.zero_shot(text, 15.0))
 
-    expected = [[15.0 * float(sum(q * t)) for t in text] for q in query]
-    torch.testing.assert_close(logits, torch.tensor(expected, dtype=torch.float64))
+    torch.testing.assert_close(
+        logits, number([[15.0 * float(sum(q * t)) for t in text] for q in query])
+    )
+
+
+def with_cache(task, logit_scale, class_bias):
+    """The classes of the texts, and the support in a cache as Tip-Adapter has one."""
+    support, labels, text, _ = task
+    return AdapterWeights(
+        classes=text,
+        class_bias=class_bias.double(),
+        logit_scale=number(logit_scale),
+        keys=support,
+        values=one_hot(labels).double(),
+        alpha=number(1.17),
+        beta=torch.full((len(support),), 5.5, dtype=torch.float64),
+    )
 
 
 def test_classify__tip_adapter__equals_its_formula(task):
     support, labels, text, query = task
-    weights = AdapterWeights(
-        classes=text,
-        class_bias=torch.zeros(N_WAY, dtype=torch.float64),
-        logit_scale=torch.tensor(100.0, dtype=torch.float64),
-        keys=support,
-        values=one_hot(labels).double(),
-        alpha=torch.tensor(1.17, dtype=torch.float64),
-        beta=torch.full((len(support),), 5.5, dtype=torch.float64),
-    )
 
-    logits = classify(query, weights)
+    logits = classify(query, with_cache(task, 100.0, torch.zeros(N_WAY)))
 
     expected = 100.0 * query @ text.T
     for q in range(N_QUERY):
@@ -53,22 +65,13 @@ def test_classify__tip_adapter__equals_its_formula(task):
 
 
 def test_tempered__adapter_with_every_part__divides_its_logits(task):
-    support, labels, text, query = task
-    one = torch.ones((), dtype=torch.float64)
-    weights = AdapterWeights(
-        classes=text,
-        class_bias=torch.arange(N_WAY, dtype=torch.float64),
-        logit_scale=15 * one,
-        keys=support,
-        values=one_hot(labels).double(),
-        alpha=1.17 * one,
-        beta=torch.full((len(support),), 5.5, dtype=torch.float64),
-    )
+    _, _, text, query = task
     without_cache = AdapterWeights.zero_shot(text, 15.0)
 
-    for each in (weights, without_cache):
-        torch.testing.assert_close(classify(query, each.tempered(1.5)), classify(query, each) / 1.5)
-        torch.testing.assert_close(classify(query, each.tempered(1.0)), classify(query, each))
+    for adapter in (with_cache(task, 15.0, torch.arange(N_WAY)), without_cache):
+        logits = classify(query, adapter)
+        torch.testing.assert_close(classify(query, adapter.tempered(1.5)), logits / 1.5)
+        torch.testing.assert_close(classify(query, adapter.tempered(1.0)), logits)
 
 
 def test_apply_adapter__clip_adapter_blend__equals_its_formula(task):
@@ -80,12 +83,12 @@ def test_apply_adapter__clip_adapter_blend__equals_its_formula(task):
     weights = AdapterWeights(
         classes=text,
         class_bias=torch.zeros(N_WAY, dtype=torch.float64),
-        logit_scale=torch.tensor(1.0, dtype=torch.float64),
+        logit_scale=number(1.0),
         centre=torch.zeros(WIDTH, dtype=torch.float64),
         down=first,
         bias=torch.zeros(6, dtype=torch.float64),
         up=second,
-        visual_ratio=torch.tensor(ratio / (1 - ratio), dtype=torch.float64),
+        visual_ratio=number(ratio / (1 - ratio)),
     )
 
     adapted = apply_adapter(query, weights)
@@ -104,7 +107,7 @@ def test_classify__gda_folded_into_vectors__equals_the_sum_of_both_logits(task):
     weights = AdapterWeights(
         classes=text + alpha * vectors / scale,
         class_bias=alpha * bias,
-        logit_scale=torch.tensor(scale, dtype=torch.float64),
+        logit_scale=number(scale),
     )
 
     logits = classify(query, weights)
@@ -118,15 +121,15 @@ def test_classify__batch_of_tasks__equals_each_task_alone(task):
     tensors = {
         "classes": text,
         "class_bias": torch.ones(N_WAY, dtype=torch.float64),
-        "logit_scale": torch.tensor(3.0, dtype=torch.float64),
+        "logit_scale": number(3.0),
         "centre": support.mean(0),
         "down": support[:5],
         "bias": torch.full((5,), 0.1, dtype=torch.float64),
         "up": support[5:10].T,
-        "visual_ratio": torch.tensor(0.3, dtype=torch.float64),
+        "visual_ratio": number(0.3),
         "keys": support,
         "values": one_hot(labels).double(),
-        "alpha": torch.tensor(0.5, dtype=torch.float64),
+        "alpha": number(0.5),
         "beta": torch.linspace(1.0, 3.0, len(support), dtype=torch.float64),
     }
     one = AdapterWeights(**tensors)
@@ -145,9 +148,4 @@ def test_adapter_weights__half_a_cache__names_what_is_missing(task):
     support, _, text, _ = task
 
     with pytest.raises(ValueError, match="an adapter with keys also needs values, alpha, beta"):
-        AdapterWeights(
-            classes=text,
-            class_bias=torch.zeros(N_WAY, dtype=torch.float64),
-            logit_scale=torch.tensor(1.0, dtype=torch.float64),
-            keys=support,
-        )
+        replace(AdapterWeights.zero_shot(text, 1.0), keys=support)

@@ -21,31 +21,28 @@ REMEDY = "restore it from a copy"
 
 
 @pytest.fixture
-def document(tmp_path):
-    (tmp_path / "a.bin").write_bytes(b"content")
-    (tmp_path / "empty.csv").write_bytes(b"")
-    write_document(tmp_path / "head.json", VALUES, files=["a.bin", "empty.csv"])
+def head(tmp_path):
+    """The place of a document, where none is."""
     return tmp_path / "head.json"
 
 
-def test_document__written_and_read__has_the_values_of_plain_json(document):
-    values, _ = read_document(document, "x/1", REMEDY)
+@pytest.fixture
+def document(head):
+    head.with_name("a.bin").write_bytes(b"content")
+    head.with_name("empty.csv").write_bytes(b"")
+    write_document(head, VALUES, files=["a.bin", "empty.csv"])
+    return head
+
+
+def test_document__written_and_read__has_the_values_of_plain_json_and_its_files(document):
+    values, files = read_document(document, "x/1", REMEDY)
 
     assert values == json.loads(json.dumps(VALUES))
-
-
-def test_proof__of_a_file__is_its_sha256(document):
-    files = json.loads(document.read_bytes())["proof"]["files"]
-
-    assert files["a.bin"] == hashlib.sha256(b"content").hexdigest()
-
-
-def test_proof__undamaged_files__are_read(document):
-    _, result = read_document(document, "x/1", REMEDY)
-
-    assert result.read("a.bin") == b"content"
-    assert result.read("empty.csv") == b""
-    assert result.find("a.bin") == document.with_name("a.bin")
+    assert files.read("a.bin") == b"content"
+    assert files.read("empty.csv") == b""
+    assert files.find("a.bin") == document.with_name("a.bin")
+    proven = json.loads(document.read_bytes())["proof"]["files"]
+    assert proven["a.bin"] == hashlib.sha256(b"content").hexdigest()
 
 
 @pytest.mark.parametrize("content", [b"", b"conten", b"content ", b"Content"])
@@ -135,24 +132,22 @@ def test_write_document__stopped_at_any_moment__leaves_the_old_folder_or_the_new
 
 
 @pytest.mark.parametrize("name", ["../a.bin", "/dev/zero", "x/../a.bin", "."])
-def test_document__that_names_a_file_outside_its_folder__is_refused(tmp_path, name):
-    path = tmp_path / "head.json"
-    path.write_text(json.dumps(sealed({}, {name: "00"})))
+def test_document__that_names_a_file_outside_its_folder__is_refused(head, name):
+    head.write_text(json.dumps(sealed({}, {name: "00"})))
 
     with pytest.raises(DataError, match=r"head\.json is damaged .*outside its folder"):
-        read_document(path, "x/1", REMEDY)
+        read_document(head, "x/1", REMEDY)
 
 
 @pytest.mark.parametrize("files", [None, 3, ["a.bin"]])
-def test_document__sealed_without_a_table_of_files__is_refused(tmp_path, files):
+def test_document__sealed_without_a_table_of_files__is_refused(head, files):
     document = {"schema": "x/1", "proof": {"files": files}}
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     document["proof"]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    path = tmp_path / "head.json"
-    path.write_text(json.dumps(document))
+    head.write_text(json.dumps(document))
 
     with pytest.raises(DataError, match="has no list of the files"):
-        read_document(path, "x/1", REMEDY)
+        read_document(head, "x/1", REMEDY)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
@@ -186,31 +181,28 @@ def test_document__any_change_of_its_text__is_refused_or_changes_no_value(data):
     ["", "null", "[]", "3", "{", '{"proof": 3}', '{"proof": {}}', "[" * 200_000, "1" * 5_000],
     ids=lambda text: text[:12],
 )
-def test_document__that_is_none__is_refused_by_its_name(tmp_path, text):
-    path = tmp_path / "head.json"
-    path.write_text(text)
+def test_document__that_is_none__is_refused_by_its_name(head, text):
+    head.write_text(text)
 
     with pytest.raises(DataError, match=r"head\.json is damaged .*restore it from a copy"):
-        read_document(path, "x/1", REMEDY)
+        read_document(head, "x/1", REMEDY)
 
 
-def test_document__of_an_earlier_version__has_no_proof_and_says_so(tmp_path):
-    path = tmp_path / "head.json"
-    path.write_text('{"schema": "x/0"}')
+def test_document__of_an_earlier_version__has_no_proof_and_says_so(head):
+    head.write_text('{"schema": "x/0"}')
 
     with pytest.warns(UserWarning, match=r"head\.json is of an earlier version: .* be checked"):
-        result = read_document(path, "x/1", REMEDY, without_proof=("x/0",))
+        result = read_document(head, "x/1", REMEDY, without_proof=("x/0",))
 
     assert result == ({"schema": "x/0"}, None)
 
 
 @pytest.mark.parametrize("document", [{}, {"schema": "x/0"}, sealed({"schema": "x/2"})])
-def test_document__of_another_schema__says_upgrade(tmp_path, document):
-    path = tmp_path / "head.json"
-    path.write_text(json.dumps(document))
+def test_document__of_another_schema__says_upgrade(head, document):
+    head.write_text(json.dumps(document))
 
     with pytest.raises(IncompatibleArtifact, match=r"expected schema 'x/1', found .*upgrade"):
-        read_document(path, "x/1", REMEDY)
+        read_document(head, "x/1", REMEDY)
 
 
 def test_document__that_lost_its_proof__is_damaged(document):
@@ -222,9 +214,9 @@ def test_document__that_lost_its_proof__is_damaged(document):
         read_document(document, "x/1", REMEDY)
 
 
-def test_document__missing__is_told(tmp_path):
+def test_document__missing__is_refused_by_its_name(head):
     with pytest.raises(DataError, match=r"cannot read .*head\.json: No such file"):
-        read_document(tmp_path / "head.json", "x/1", REMEDY)
+        read_document(head, "x/1", REMEDY)
 
 
 def test_document__with_a_number_that_is_none__is_not_written(document):

@@ -8,59 +8,74 @@ from metaadapter.data.folder import read_folder
 from metaadapter.errors import DataError
 
 
-def touch(folder, *names):
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-
-
 def content(folder, table):
     return [(row.path.relative_to(folder).as_posix(), row.label, row.split) for row in table.rows]
 
 
-def test_read_folder__class_folders__labels_by_the_first_folder(tmp_path):
-    touch(tmp_path, "red fox/2.jpg", "red fox/den/1.PNG", "lynx/3.webp")
+@pytest.mark.parametrize(
+    ("names", "labelled", "source", "expected"),
+    [
+        (
+            ("red fox/2.jpg", "red fox/den/1.PNG", "lynx/3.webp"),
+            True,
+            "class-per-folder",
+            [
+                ("lynx/3.webp", "lynx", None),
+                ("red fox/2.jpg", "red fox", None),
+                ("red fox/den/1.PNG", "red fox", None),
+            ],
+        ),
+        (
+            ("train/fox/1.jpg", "train/lynx/2.jpg", "Test/fox/3.jpg"),
+            True,
+            "class-per-folder in splits",
+            [
+                ("Test/fox/3.jpg", "fox", "Test"),
+                ("train/fox/1.jpg", "fox", "train"),
+                ("train/lynx/2.jpg", "lynx", "train"),
+            ],
+        ),
+        (
+            ("b.jpg", "a.jpg"),
+            False,
+            "flat folder",
+            [("a.jpg", None, None), ("b.jpg", None, None)],
+        ),
+        (
+            ("fox/1.jpg", "lynx/2.jpg", "3.jpg"),
+            False,
+            "nested folders",
+            [("3.jpg", None, None), ("fox/1.jpg", None, None), ("lynx/2.jpg", None, None)],
+        ),
+    ],
+)
+def test_read_folder__of_any_layout__has_labels_and_splits_by_folder(
+    add, names, labelled, source, expected
+):
+    folder = add(*names)
 
-    table = read_folder(tmp_path, labelled=True)
+    table = read_folder(folder, labelled=labelled)
 
-    assert table.source == "class-per-folder"
-    assert table.warnings == ()
-    assert content(tmp_path, table) == [
-        ("lynx/3.webp", "lynx", None),
-        ("red fox/2.jpg", "red fox", None),
-        ("red fox/den/1.PNG", "red fox", None),
-    ]
+    assert (table.source, table.warnings) == (source, ())
+    assert content(folder, table) == expected
 
 
-def test_read_folder__accent_in_two_characters__label_has_it_in_one(tmp_path):
-    touch(tmp_path, f"{unicodedata.normalize('NFD', 'étoile')}/1.jpg", "b/2.jpg")
+def test_read_folder__accent_in_two_characters__label_has_it_in_one(add, tmp_path):
+    add(f"{unicodedata.normalize('NFD', 'étoile')}/1.jpg", "b/2.jpg")
 
     table = read_folder(tmp_path, labelled=True)
 
     assert table.classes == ("b", unicodedata.normalize("NFC", "étoile"))
 
 
-def test_read_folder__train_and_test_folders__become_splits(tmp_path):
-    touch(tmp_path, "train/fox/1.jpg", "train/lynx/2.jpg", "Test/fox/3.jpg")
-
-    table = read_folder(tmp_path, labelled=True)
-
-    assert table.source == "class-per-folder in splits"
-    assert content(tmp_path, table) == [
-        ("Test/fox/3.jpg", "fox", "Test"),
-        ("train/fox/1.jpg", "fox", "train"),
-        ("train/lynx/2.jpg", "lynx", "train"),
-    ]
-
-
-def test_read_folder__class_called_train_among_others__is_a_class(tmp_path):
-    touch(tmp_path, "train/steam/1.jpg", "bus/2.jpg")
+def test_read_folder__class_called_train_among_others__is_a_class(add, tmp_path):
+    add("train/steam/1.jpg", "bus/2.jpg")
 
     assert read_folder(tmp_path, labelled=True).classes == ("bus", "train")
 
 
-def test_read_folder__flat_train_and_test_folders__warns_of_doubtful_names(tmp_path):
-    touch(tmp_path, "train/1.jpg", "test/2.jpg")
+def test_read_folder__flat_train_and_test_folders__warns_of_doubtful_names(add, tmp_path):
+    add("train/1.jpg", "test/2.jpg")
 
     (warning,) = read_folder(tmp_path, labelled=True).warnings
 
@@ -68,8 +83,8 @@ def test_read_folder__flat_train_and_test_folders__warns_of_doubtful_names(tmp_p
 
 
 @pytest.mark.parametrize("split", ["", "train/"])
-def test_read_folder__empty_class__is_named(tmp_path, split):
-    touch(tmp_path, f"{split}fox/1.jpg", f"{split}lynx/2.jpg")
+def test_read_folder__empty_class__is_named(add, tmp_path, split):
+    add(f"{split}fox/1.jpg", f"{split}lynx/2.jpg")
     (tmp_path / f"{split}owl").mkdir()
 
     (warning,) = read_folder(tmp_path, labelled=True).warnings
@@ -80,9 +95,9 @@ def test_read_folder__empty_class__is_named(tmp_path, split):
     )
 
 
-def test_read_folder__other_files__are_counted(tmp_path):
-    touch(tmp_path, "fox/1.jpg", "lynx/1.heic", "lynx/2.heic", "notes.txt", "lynx/LICENSE")
-    touch(tmp_path, "lynx/3.jpg", ".DS_Store", "fox/Thumbs.db")
+def test_read_folder__other_files__are_counted(add, tmp_path):
+    add("fox/1.jpg", "lynx/1.heic", "lynx/2.heic", "notes.txt", "lynx/LICENSE")
+    add("lynx/3.jpg", ".DS_Store", "fox/Thumbs.db")
 
     (warning,) = read_folder(tmp_path, labelled=True).warnings
 
@@ -91,8 +106,8 @@ def test_read_folder__other_files__are_counted(tmp_path):
     assert "1 no ending" in warning
 
 
-def test_read_folder__loose_pictures_beside_classes__are_counted(tmp_path):
-    touch(tmp_path, "fox/1.jpg", "lynx/2.jpg", "loose.jpg")
+def test_read_folder__loose_pictures_beside_classes__are_counted(add, tmp_path):
+    add("fox/1.jpg", "lynx/2.jpg", "loose.jpg")
 
     table = read_folder(tmp_path, labelled=True)
 
@@ -100,8 +115,8 @@ def test_read_folder__loose_pictures_beside_classes__are_counted(tmp_path):
     assert table.warnings == (f"pictures outside the class folders of {tmp_path} were left out: 1",)
 
 
-def test_read_folder__flat_but_labels_needed__gives_an_example(tmp_path):
-    touch(tmp_path, "a b.jpg", "c.jpg")
+def test_read_folder__flat_but_labels_needed__gives_an_example(add, tmp_path):
+    add("a b.jpg", "c.jpg")
 
     with pytest.raises(DataError, match=r"its pictures \(2\) lie side by side") as caught:
         read_folder(tmp_path, labelled=True)
@@ -117,37 +132,15 @@ def test_read_folder__empty__says_what_was_looked_for(tmp_path, labelled):
         read_folder(tmp_path, labelled=labelled)
 
 
-def test_read_folder__only_other_files__names_their_endings(tmp_path):
-    touch(tmp_path, "fox/1.heic")
+def test_read_folder__only_other_files__names_their_endings(add, tmp_path):
+    add("fox/1.heic")
 
     with pytest.raises(DataError, match=r"found only files whose ending .* \(1 \.heic\)"):
         read_folder(tmp_path, labelled=True)
 
 
-def test_read_folder__flat_without_labels__lists_all(tmp_path):
-    touch(tmp_path, "b.jpg", "a.jpg")
-
-    table = read_folder(tmp_path, labelled=False)
-
-    assert table.source == "flat folder"
-    assert content(tmp_path, table) == [("a.jpg", None, None), ("b.jpg", None, None)]
-
-
-def test_read_folder__class_folders_without_labels__have_none(tmp_path):
-    touch(tmp_path, "fox/1.jpg", "lynx/2.jpg", "3.jpg")
-
-    table = read_folder(tmp_path, labelled=False)
-
-    assert table.source == "nested folders"
-    assert content(tmp_path, table) == [
-        ("3.jpg", None, None),
-        ("fox/1.jpg", None, None),
-        ("lynx/2.jpg", None, None),
-    ]
-
-
-def test_read_folder__splits_without_labels__keep_the_split(tmp_path):
-    touch(tmp_path, "train/fox/1.jpg", "test/fox/2.jpg", "3.jpg")
+def test_read_folder__splits_without_labels__keep_the_split(add, tmp_path):
+    add("train/fox/1.jpg", "test/fox/2.jpg", "3.jpg")
 
     table = read_folder(tmp_path, labelled=False)
 

@@ -40,17 +40,16 @@ def test_journal__cut_off_anywhere__goes_on_after_the_last_whole_record(path):
         assert read(path, remedy="restore it")[1] == [*numbers, 7]
 
 
-def test_damaged_line__is_named_with_its_remedy(path):
-    path.write_bytes(path.read_bytes().replace(b"1}", b"?}"))
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [(b"1}", b"?}", ".*"), (b'"number": 1', b'"figure": 1', "it lacks 'number'")],
+    ids=["no JSON", "a record of another kind"],
+)
+def test_damaged_line__is_named_with_its_remedy(path, old, new, reason):
+    path.write_bytes(path.read_bytes().replace(old, new))
 
-    with pytest.raises(DataError, match=r"line 2 of .*records\.jsonl is damaged \(.*\); restore"):
-        read(path, remedy="restore it")
-
-
-def test_record__of_another_kind__is_damage(path):
-    path.write_bytes(path.read_bytes().replace(b'"number": 1', b'"figure": 1'))
-
-    with pytest.raises(DataError, match=r"line 2 of .* is damaged \(it lacks 'number'\)"):
+    message = rf"line 2 of .*records\.jsonl is damaged \({reason}\); restore"
+    with pytest.raises(DataError, match=message):
         read(path, remedy="restore it")
 
 

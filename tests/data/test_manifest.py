@@ -111,83 +111,71 @@ def test_read_manifest__all_files_missing__says_where_they_were_looked_for(tmp_p
     assert f"looked for at {(tmp_path / 'a' / 'x.jpg').resolve()};" in str(caught.value)
 
 
-def test_read_manifest__no_label_column__names_the_columns_found(write):
-    manifest = write("m.csv", "path,species\n1.jpg,fox")
-
-    expected = r"a column 'label' \(or class, category\) .* its columns are 'path', 'species'"
-    with pytest.raises(DataError, match=expected):
-        read_manifest(manifest, labelled=True)
-
-
-def test_read_manifest__no_header__names_the_columns_found(write):
-    with pytest.raises(DataError, match=r"a column 'path' .* '1\.jpg', 'fox'; .*first line"):
-        read_manifest(write("m.csv", "1.jpg,fox\n2.jpg,lynx"), labelled=True)
-
-
-def test_read_manifest__labels_missing__names_the_lines(write):
-    text = "path,label\n1.jpg,\n\n2.jpg,fox\n3.jpg"
-
-    with pytest.raises(DataError, match=r"expected a label .* missing in line 2, line 5;"):
-        read_manifest(write("m.csv", text), labelled=True)
-
-
-def test_read_manifest__many_labels_missing__names_the_first_lines(write):
-    text = "path,label\n" + "1.jpg,\n" * 9
-
-    with pytest.raises(DataError, match=r"line 2, line 3, line 4, line 5, line 6 and 4 more"):
-        read_manifest(write("m.csv", text), labelled=True)
-
-
-def test_read_manifest__path_missing_in_jsonl__names_the_line(write):
-    text = '{"path": "1.jpg", "label": "a"}\n{"label": "b"}'
-
-    with pytest.raises(DataError, match=r"expected a path .* missing in line 2;"):
-        read_manifest(write("m.jsonl", text), labelled=True)
+JSONL = '{"path": "1.jpg", "label": "a"}\n'
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("name", "text", "message"),
     [
-        ('{"path": "2.jpg"', r"line 2 of .* is not JSON: .* at character 17"),
-        ('["2.jpg", "fox"]', r'line 2 of .* is \["2\.jpg", "fox"\]'),
+        (
+            "m.csv",
+            "path,species\n1.jpg,fox",
+            r"a column 'label' \(or class, category\) .* its columns are 'path', 'species'",
+        ),
+        ("m.csv", "1.jpg,fox\n2.jpg,lynx", r"a column 'path' .* '1\.jpg', 'fox'; .*first line"),
+        (
+            "m.csv",
+            "path,label\n1.jpg,\n\n2.jpg,fox\n3.jpg",
+            "expected a label .* missing in line 2, line 5;",
+        ),
+        (
+            "m.csv",
+            "path,label\n" + "1.jpg,\n" * 9,
+            "line 2, line 3, line 4, line 5, line 6 and 4 more",
+        ),
+        ("m.csv", 'path,label\n1.jpg,fox\n2.jpg,"lynx\n', "line 3 cannot be read.*quotation mark"),
+        (
+            "m.csv",
+            b"path,label\n1.jpg,b\xe4r",
+            "byte 19 is not; save the table again as 'CSV UTF-8'",
+        ),
+        ("m.csv", "path,label\n", "but it has no rows"),
+        ("m.csv", "", "but it has no rows"),
+        ("m.jsonl", "", "but it has no rows"),
+        ("m.parquet", "path,label", "expected a Parquet table in"),
+        ("m.jsonl", JSONL + '{"label": "b"}', "expected a path .* missing in line 2;"),
+        ("m.jsonl", JSONL + '{"path": "2.jpg"\n', "line 2 of .* is not JSON: .* at character 17"),
+        ("m.jsonl", JSONL + '["2.jpg", "fox"]', r'line 2 of .* is \["2\.jpg", "fox"\]'),
+        (
+            "m.jsonl",
+            '{"path": "1.jpg", "label": {"a": 1}}',
+            "expected a label .* missing in line 1",
+        ),
+        ("m.jsonl", '{"path": ["1.jpg"], "label": "a"}', "expected a path .* missing in line 1"),
+        ("m.jsonl", r'{"path": "1.jpg", "label": "\ud800"}', "line 1 of .* is half a character"),
+        ("m.jsonl", '{"path": "1.jpg", "label": NaN}', "line 1 of .* NaN is not a number"),
+        ("m.jsonl", '{"path": ' + "[" * 200_000, "line 1 of .* nested too deeply"),
+        (
+            "m.jsonl",
+            f'{{"path": "{"x" * 5_000}", "label": "a"}}',
+            "none of the 1 pictures .* exists",
+        ),
+        ("m.jsonl", r'{"path": "\u0000", "label": "a"}', "none of the 1 pictures .* exists"),
     ],
+    ids=lambda text: str(text)[:40],
 )
-def test_read_manifest__bad_line_in_jsonl__names_it(write, line, message):
-    text = f'{{"path": "1.jpg", "label": "a"}}\n{line}\n'
+def test_read_manifest__that_cannot_be_read__says_why_and_where(tmp_path, name, text, message):
+    (tmp_path / "1.jpg").touch()
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
 
     with pytest.raises(DataError, match=message):
-        read_manifest(write("m.jsonl", text), labelled=True)
+        read_manifest(tmp_path / name, labelled=True)
 
 
 def test_read_manifest__line_separator_inside_a_json_text__is_no_new_line(write):
     line = json.dumps({"path": "1.jpg", "label": "fox\u2028cub"}, ensure_ascii=False)
 
     assert read_manifest(write("m.jsonl", line), labelled=True).classes == ("fox\u2028cub",)
-
-
-def test_read_manifest__quotation_mark_without_partner__names_the_line(write):
-    with pytest.raises(DataError, match=r"line 3 cannot be read.*quotation mark"):
-        read_manifest(write("m.csv", 'path,label\n1.jpg,fox\n2.jpg,"lynx\n'), labelled=True)
-
-
-def test_read_manifest__not_utf8__tells_how_to_save_it(write):
-    manifest = write("m.csv", "path,label\n1.jpg,bär", "latin-1")
-
-    with pytest.raises(DataError, match="byte 19 is not; save the table again as 'CSV UTF-8'"):
-        read_manifest(manifest, labelled=True)
-
-
-@pytest.mark.parametrize(
-    ("name", "text"), [("m.csv", "path,label\n"), ("m.csv", ""), ("m.jsonl", "")]
-)
-def test_read_manifest__no_rows__says_so(write, name, text):
-    with pytest.raises(DataError, match="but it has no rows"):
-        read_manifest(write(name, text), labelled=True)
-
-
-def test_read_manifest__not_parquet__says_so(write):
-    with pytest.raises(DataError, match="expected a Parquet table in"):
-        read_manifest(write("m.parquet", "path,label"), labelled=True)
 
 
 def test_read_manifest__parquet_without_pyarrow__tells_what_to_install(write, monkeypatch):
@@ -232,26 +220,6 @@ def test_read_manifest__column_without_a_name__is_neither_split_nor_group(write)
     table = read_manifest(write("m.csv", text), labelled=True)
 
     assert content(table) == [("1.jpg", "fox", None, None), ("2.jpg", "lynx", None, None)]
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ('{"path": "1.jpg", "label": {"a": 1}}', "expected a label .* missing in line 1"),
-        ('{"path": ["1.jpg"], "label": "a"}', "expected a path .* missing in line 1"),
-        (r'{"path": "1.jpg", "label": "\ud800"}', "line 1 of .* is half a character"),
-        ('{"path": "1.jpg", "label": NaN}', "line 1 of .* NaN is not a number"),
-        ('{"path": ' + "[" * 200_000, "line 1 of .* nested too deeply"),
-        (f'{{"path": "{"x" * 5_000}", "label": "a"}}', "none of the 1 pictures .* exists"),
-        (r'{"path": "\u0000", "label": "a"}', "none of the 1 pictures .* exists"),
-    ],
-    ids=lambda text: text[:40],
-)
-def test_read_manifest__values_that_cannot_be__are_told_with_their_line(tmp_path, line, message):
-    (tmp_path / "m.jsonl").write_text(line)
-
-    with pytest.raises(DataError, match=message):
-        read_manifest(tmp_path / "m.jsonl", labelled=True)
 
 
 def test_read_manifest__parquet_of_more_rows_than_it_can_hold__is_not_unpacked(tmp_path):

@@ -8,12 +8,6 @@ from metaadapter.data.folder import is_picture, subfolders, walk
 from metaadapter.errors import DataError
 
 
-def touch(folder, *names):
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-
-
 def names(folder, paths):
     return [path.relative_to(folder).as_posix() for path in paths]
 
@@ -25,22 +19,22 @@ def test_is_picture__goes_by_the_ending_in_any_case(name, expected):
     assert is_picture(Path(name)) is expected
 
 
-def test_walk__nested_folders__lists_all_files_by_path(tmp_path):
-    touch(tmp_path, "b/2.jpg", "a/z/1.jpg", "a/3.txt", "c.jpg", "a/b.jpg")
+def test_walk__nested_folders__lists_all_files_by_path(add, tmp_path):
+    add("b/2.jpg", "a/z/1.jpg", "a/3.txt", "c.jpg", "a/b.jpg")
 
     result = walk(tmp_path)
 
     assert result == sorted(path for path in tmp_path.rglob("*") if path.is_file())
 
 
-def test_walk__hidden_files_and_leftovers__are_ignored(tmp_path):
-    touch(tmp_path, ".hidden.jpg", ".git/1.jpg", "__MACOSX/1.jpg", "a/Thumbs.db", "a/1.jpg")
+def test_walk__hidden_files_and_leftovers__are_ignored(add, tmp_path):
+    add(".hidden.jpg", ".git/1.jpg", "__MACOSX/1.jpg", "a/Thumbs.db", "a/1.jpg")
 
     assert names(tmp_path, walk(tmp_path)) == ["a/1.jpg"]
 
 
-def test_walk__link_to_another_folder__is_followed(tmp_path):
-    touch(tmp_path, "elsewhere/1.jpg", "source/fox/2.jpg")
+def test_walk__link_to_another_folder__is_followed(add, tmp_path):
+    add("elsewhere/1.jpg", "source/fox/2.jpg")
     (tmp_path / "source" / "lynx").symlink_to(tmp_path / "elsewhere")
 
     result = walk(tmp_path / "source")
@@ -48,8 +42,8 @@ def test_walk__link_to_another_folder__is_followed(tmp_path):
     assert names(tmp_path / "source", result) == ["fox/2.jpg", "lynx/1.jpg"]
 
 
-def test_walk__links_in_circles__ends(tmp_path):
-    touch(tmp_path, "source/fox/1.jpg", "source/lynx/2.jpg")
+def test_walk__links_in_circles__ends(add, tmp_path):
+    add("source/fox/1.jpg", "source/lynx/2.jpg")
     (tmp_path / "source/fox/up").symlink_to(tmp_path / "source")
     (tmp_path / "source/above").symlink_to(tmp_path)
     (tmp_path / "source/lynx/other").symlink_to(tmp_path / "source/fox")
@@ -59,8 +53,8 @@ def test_walk__links_in_circles__ends(tmp_path):
     assert names(tmp_path / "source", result) == ["fox/1.jpg", "lynx/2.jpg", "lynx/other/1.jpg"]
 
 
-def test_walk__two_folders_that_link_to_each_other__ends(tmp_path):
-    touch(tmp_path, "a/1.jpg", "b/2.jpg")
+def test_walk__two_folders_that_link_to_each_other__ends(add, tmp_path):
+    add("a/1.jpg", "b/2.jpg")
     (tmp_path / "a/b").symlink_to(tmp_path / "b")
     (tmp_path / "b/a").symlink_to(tmp_path / "a")
 
@@ -77,7 +71,7 @@ def test_walk__folder_that_may_not_be_opened__names_it(tmp_path, monkeypatch):
         walk(tmp_path)
 
 
-def test_subfolders__lists_visible_folders_only(tmp_path):
-    touch(tmp_path, "b/1.jpg", "a/1.jpg", ".git/x", "c.jpg")
+def test_subfolders__lists_visible_folders_only(add, tmp_path):
+    add("b/1.jpg", "a/1.jpg", ".git/x", "c.jpg")
 
     assert names(tmp_path, subfolders(tmp_path)) == ["a", "b"]

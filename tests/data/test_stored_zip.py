@@ -152,8 +152,8 @@ def test_open__numbers_that_disagree__are_refused(opened, position, form, value,
 
 def test_open__both_sizes_enormous__takes_no_memory(opened):
     content = zip_bytes({"b.bin": b"x" * 300})
-    at = content.index(b"PK\x01\x02") + 20
-    for position in (18, 22, at, at + 4):
+    directory = content.index(b"PK\x01\x02") + 20
+    for position in (18, 22, directory, directory + 4):
         content = changed(position, "<L", 0xFFFFFFF0, content)
 
     with pytest.raises(ValueError, match=r"b\.bin is too large: 4,294,967,280 bytes"):
@@ -162,8 +162,8 @@ def test_open__both_sizes_enormous__takes_no_memory(opened):
 
 def test_open__gap_before_the_directory__is_refused(opened):
     content = zip_bytes(FILES)
-    at = content.index(b"PK\x01\x02")
-    content = changed(-6, "<L", at + 5, content[:at] + b"stuff" + content[at:])
+    end = content.index(b"PK\x01\x02")
+    content = changed(-6, "<L", end + 5, content[:end] + b"stuff" + content[end:])
 
     with pytest.raises(ValueError, match="gaps, or holds more"):
         opened(content)

@@ -2,21 +2,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from metaadapter.data.table import ImageRow, ImageTable
 
 
-def test_classes__rows_in_any_order__are_distinct_and_sorted():
-    rows = tuple(ImageRow(Path(f"{n}.jpg"), label) for n, label in enumerate(["b", "a", "b"]))
+@pytest.mark.parametrize(
+    ("labels", "expected"), [(["b", "a", "b"], ("a", "b")), ([None], ())], ids=["labels", "none"]
+)
+def test_classes__rows_in_any_order__are_distinct_and_sorted(labels, expected):
+    rows = tuple(ImageRow(Path(f"{n}.jpg"), label) for n, label in enumerate(labels))
 
-    classes = ImageTable(rows, "class-per-folder").classes
-
-    assert classes == ("a", "b")
-
-
-def test_classes__rows_without_labels__are_none():
-    table = ImageTable((ImageRow(Path("a.jpg"), None),), "one picture")
-
-    assert table.classes == ()
+    assert ImageTable(rows, "class-per-folder").classes == expected
 
 
 def test_splits__some_rows_without__counts_the_others_in_order_of_appearance():

@@ -18,24 +18,19 @@ def test_open_readable__a_file__gives_its_bytes(tmp_path):
         assert file.read() == b"abc"
 
 
-@pytest.mark.parametrize("name", ["none.jpg", "nul\0.jpg"])
-def test_open_readable__missing__says_so(tmp_path, name):
-    with (
-        pytest.raises(UnreadableImage, match="there is no such file"),
-        open_readable(tmp_path / name),
-    ):
-        pass
-
-
-def test_open_readable__folder__says_so(tmp_path):
-    with pytest.raises(UnreadableImage, match="it is a folder"), open_readable(tmp_path):
-        pass
-
-
-def test_open_readable__pipe__does_not_wait(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.jpg", "there is no such file"),
+        ("nul\0.jpg", "there is no such file"),
+        ("", "it is a folder"),
+        ("pipe.jpg", "a device"),  # and does not wait
+    ],
+)
+def test_open_readable__no_file__says_so(tmp_path, name, message):
     os.mkfifo(tmp_path / "pipe.jpg")
 
-    with pytest.raises(UnreadableImage, match="a device"), open_readable(tmp_path / "pipe.jpg"):
+    with pytest.raises(UnreadableImage, match=message), open_readable(tmp_path / name):
         pass
 
 
@@ -59,16 +54,10 @@ def test_open_readable__system_refuses__gives_the_reason(tmp_path, monkeypatch, 
     assert caught.value.reason == reason
 
 
-def test_unreadable_image__is_a_data_error_that_names_file_and_reason():
+def test_unreadable_image__is_a_data_error_that_names_file_and_reason_and_can_be_pickled():
     error = UnreadableImage(Path("fox/1.jpg"), "the file is empty")
+    copy = pickle.loads(pickle.dumps(error))
 
     assert isinstance(error, DataError)
     assert str(error) == f"cannot read {Path('fox/1.jpg')}: the file is empty"
-
-
-def test_unreadable_image__pickled__comes_back_whole():
-    error = UnreadableImage(Path("fox/1.jpg"), "the file is empty")
-
-    copy = pickle.loads(pickle.dumps(error))
-
     assert (copy.path, copy.reason, str(copy)) == (error.path, error.reason, str(error))

@@ -22,13 +22,18 @@ def test_episode_batch__padded_query__is_allowed():
     assert batch().query_labels_TQ[1, 1] == -1
 
 
-def test_episode_batch__label_of_a_class_that_is_not_there__names_the_task():
-    with pytest.raises(
-        ValueError, match="task 1: a query's label points at a class that is masked"
-    ):
-        batch(query_labels_TQ=torch.tensor([[0, 2], [1, 2]]))
-
-
-def test_episode_batch__shapes_that_disagree__are_refused():
-    with pytest.raises(TypeError, match="text_TND"):
-        batch(text_TND=torch.zeros(2, 4, 4))
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        (
+            {"query_labels_TQ": torch.tensor([[0, 2], [1, 2]])},
+            ValueError,
+            "task 1: a query's label points at a class that is masked",
+        ),
+        ({"text_TND": torch.zeros(2, 4, 4)}, TypeError, "text_TND"),
+    ],
+    ids=["label of a class that is not there", "shapes that disagree"],
+)
+def test_episode_batch__parts_that_disagree__are_refused(changes, error, message):
+    with pytest.raises(error, match=message):
+        batch(**changes)

@@ -64,17 +64,20 @@ def test_load__file_that_is_no_split__says_what_one_looks_like(tmp_path, content
         ClassSplit.load(tmp_path / "split.json")
 
 
-@pytest.mark.parametrize("fractions", [{"a": 0.5}, {"a": 1.5, "b": -0.5}, {}])
-def test_split__fractions_that_are_none__says_what_they_must_be(fractions):
-    with pytest.raises(EpisodeError, match="fractions must be above 0 and add up to 1"):
-        split_classes(NAMES, fractions, seed=0)
-
-
-def test_split__name_given_twice__is_refused():
-    with pytest.raises(EpisodeError, match="class 'owl' is given 2 times"):
-        split_classes(["owl", "wren", "owl"], SHARES, seed=0)
-
-
-def test_split__part_without_a_class__is_named():
-    with pytest.raises(EpisodeError, match=r"part 'test' would have no class: 0.01 of 20"):
-        split_classes(NAMES, {"train": 0.99, "test": 0.01}, seed=0)
+@pytest.mark.parametrize(
+    ("names", "fractions", "message"),
+    [
+        (NAMES, {"a": 0.5}, "fractions must be above 0 and add up to 1"),
+        (NAMES, {"a": 1.5, "b": -0.5}, "fractions must be above 0 and add up to 1"),
+        (NAMES, {}, "fractions must be above 0 and add up to 1"),
+        (["owl", "wren", "owl"], SHARES, "class 'owl' is given 2 times"),
+        (
+            NAMES,
+            {"train": 0.99, "test": 0.01},
+            "part 'test' would have no class: 0.01 of 20",
+        ),
+    ],
+)
+def test_split__that_cannot_be__says_why(names, fractions, message):
+    with pytest.raises(EpisodeError, match=message):
+        split_classes(names, fractions, seed=0)

@@ -27,7 +27,7 @@ def draw(labels, domains, **changes):
     )
 
 
-def test_cross_domain_draws__support_and_queries__are_of_their_domain_and_class():
+def test_cross_domain_draws__tasks__are_of_their_domains_with_each_class_and_picture_once():
     labels, domains = two_domains()
 
     rows = draw(labels, domains)
@@ -36,11 +36,6 @@ def test_cross_domain_draws__support_and_queries__are_of_their_domain_and_class(
     assert set(domains[rows.query_TNQ].flat) == {1}
     assert (labels[rows.support_TNK] == rows.classes_TN[..., None].numpy()).all()
     assert (labels[rows.query_TNQ] == rows.classes_TN[..., None].numpy()).all()
-
-
-def test_cross_domain_draws__a_task__has_each_class_and_each_picture_once():
-    rows = draw(*two_domains())
-
     pictures_TX = torch.cat([rows.support_TNK, rows.query_TNQ], -1).flatten(1)
     assert rows.classes_TN.shape == (20, 5)
     assert [len(set(task.tolist())) for task in pictures_TX] == [5 * 7] * 20

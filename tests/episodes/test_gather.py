@@ -18,7 +18,7 @@ def drawn(make_source, draw):
 
 
 def require_look_up(result, rows, expected_of):
-    """Each row of `found` is what a look-up by hand gives, and zeros for padding."""
+    """Each row of the result is the one of a look-up by hand, and zeros for padding."""
     flat = result.reshape(-1, result.shape[-1])
     for feature, row in zip(flat, rows.flatten().tolist(), strict=True):
         expected = torch.zeros_like(feature) if row < 0 else expected_of(row)
@@ -40,14 +40,6 @@ def test_gather__without_a_generator__is_the_look_up_by_hand(drawn):
     )
     require_look_up(batch.text_TND, rows.classes_TN, lambda c: source.text_CD[c])
     require_look_up(episodes.class_means_TND, rows.classes_TN, lambda c: source.class_means_CD[c])
-
-
-def test_gather__masks_and_labels__tell_what_counts(drawn):
-    source, rows = drawn
-
-    episodes = gather(rows, source)
-
-    batch = episodes.batch
     assert torch.equal(batch.class_mask_TN, rows.classes_TN >= 0)
     assert torch.equal(batch.support_mask_TNK, rows.support_TNK >= 0)
     assert torch.equal(episodes.twin_mask_TNK, rows.twin_TNK >= 0)

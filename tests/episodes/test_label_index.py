@@ -28,16 +28,9 @@ def test_label_index__any_table__finds_the_rows_that_a_loop_finds(table):
     assert int(index.counts_C.sum()) == len(index.rows_n) == int((labels >= 0).sum())
 
 
-def test_label_index__class_without_a_row__keeps_its_number():
-    index = LabelIndex.from_labels([0, 2], n_classes=4)
-
-    assert index.counts_C.tolist() == [1, 0, 1, 0]
-
-
-def test_rows_at__padding__stays_padding():
-    index = LabelIndex.from_labels([1, 0])
-
-    assert index.rows_at(torch.tensor([[0, -1]])).tolist() == [[1, -1]]
+def test_label_index__class_without_a_row_and_padding__keep_their_numbers():
+    assert LabelIndex.from_labels([0, 2], n_classes=4).counts_C.tolist() == [1, 0, 1, 0]
+    assert LabelIndex.from_labels([1, 0]).rows_at(torch.tensor([[0, -1]])).tolist() == [[1, -1]]
 
 
 @pytest.mark.parametrize(

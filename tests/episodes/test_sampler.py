@@ -143,28 +143,16 @@ def test_sampler__imbalance__makes_shots_of_one_task_unequal_within_its_bounds(d
     assert abs(float(shots.double().log().mean()) - math.log(8)) < 0.05
 
 
-def test_sampler__twins__have_as_many_shots_where_there_are_pictures(draw):
-    sampler = EpisodeSampler(LabelIndex.from_labels([0, 1, 2] * 10), SPEC)
-
-    rows = sampler.draw(20, draw, twins=True)
-
-    assert torch.equal(rows.twin_TNK >= 0, rows.support_TNK >= 0)
-
-
-def test_sampler__nothing_else_asked_for__has_no_twins_and_no_off_class_pictures(draw):
-    rows = EpisodeSampler(LabelIndex.from_labels(LABELS), SPEC).draw(4, draw)
-
-    assert rows.twin_TNK.shape[2] == 0
-    assert rows.off_class_TO.shape == (4, 0)
-
-
-def test_sampler__off_class__has_as_many_as_a_class_has_queries(draw):
+def test_sampler__twins_and_off_class__have_as_many_shots_and_queries(draw):
     sampler = EpisodeSampler(LabelIndex.from_labels([0, 1, 2, 3] * 10), SPEC)
 
-    rows = sampler.draw(20, draw, off_class=True)
+    rows, bare = sampler.draw(20, draw, twins=True, off_class=True), sampler.draw(4, draw)
 
+    assert torch.equal(rows.twin_TNK >= 0, rows.support_TNK >= 0)
     assert rows.off_class_TO.shape == (20, SPEC.n_query)
     assert (rows.off_class_TO >= 0).all()
+    assert bare.twin_TNK.shape[2] == 0
+    assert bare.off_class_TO.shape == (4, 0)
 
 
 def test_sampler__split__gives_the_same_tasks_in_parts(draw):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import fields
+import math
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -19,38 +20,27 @@ def test_source__class_means__are_those_of_a_loop_and_zero_without_pictures(make
     assert means[1].tolist() == [0] * 6
 
 
-def test_source__unlabelled_pictures__are_not_indexed(make_source):
+def test_source__index__has_the_domains_and_no_unlabelled_pictures(make_source):
     assert make_source([0, -1, 1]).index.rows_n.tolist() == [0, 2]
-
-
-def test_source__domains__are_indexed(make_source):
     source = make_source([0, 0, 1], domains_n=torch.tensor([1, 0, 1]))
-
     assert source.index.counts_CM.tolist() == [[1, 1], [0, 1]]
 
 
 def test_source__label_beyond_the_texts__names_the_source_and_the_label(make_source):
-    source = make_source([0, 1])
-
     with pytest.raises(EpisodeError, match=r"'birds' has text features of 2 classes.* label 2"):
-        type(source)(
-            name="birds",
-            features_nVD=source.features_nVD,
-            labels_n=torch.tensor([0, 2]),
-            text_CD=source.text_CD,
-            logit_scale=50.0,
-        )
+        replace(make_source([0, 1]), labels_n=torch.tensor([0, 2]))
 
 
-@pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf")])
-def test_source__weight_that_is_none__is_refused(make_source, weight):
-    with pytest.raises(EpisodeError, match="'birds': weight must be above 0"):
-        make_source(weight=weight)
-
-
-def test_source__no_view__is_refused(make_source):
-    with pytest.raises(EpisodeError, match="'birds' needs at least one view of each picture"):
-        make_source(n_views=0)
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        *(({"weight": w}, "weight must be above 0") for w in (0.0, -1.0, math.nan, math.inf)),
+        ({"n_views": 0}, "needs at least one view of each picture"),
+    ],
+)
+def test_source__that_cannot_be_drawn_from__is_refused(make_source, settings, message):
+    with pytest.raises(EpisodeError, match=f"'birds'.* {message}"):
+        make_source(**settings)
 
 
 def test_source__moved__keeps_everything(make_source):

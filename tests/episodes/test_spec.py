@@ -21,38 +21,39 @@ def test_spec__size_that_cannot_be__says_what_can(changes, message):
         EpisodeSpec(**({"n_way": (2, 5), "n_shot": (1, 4), "n_query": 3} | changes))
 
 
-def test_feasible__small_table__narrows_to_what_there_is():
-    index = LabelIndex.from_labels([0] * 4 + [1] * 2 + [2])
-
-    narrowed = EpisodeSpec((2, 50), (1, 16), 15, imbalance=0.5).feasible(index)
-
-    assert narrowed == EpisodeSpec((2, 2), (1, 3), 3, imbalance=0.5)
-
-
-def test_feasible__enough_of_all__changes_nothing():
-    spec = EpisodeSpec((2, 3), (1, 4), 5)
-
-    assert spec.feasible(LabelIndex.from_labels([0, 1, 2] * 10)) == spec
+@pytest.mark.parametrize(
+    ("labels", "spec", "expected"),
+    [
+        ([0] * 4 + [1] * 2 + [2], ((2, 50), (1, 16), 15, 0.5), ((2, 2), (1, 3), 3, 0.5)),
+        ([0, 1, 2] * 10, ((2, 3), (1, 4), 5), ((2, 3), (1, 4), 5)),
+    ],
+    ids=["small table", "enough of all"],
+)
+def test_feasible__table__narrows_to_what_there_is(labels, spec, expected):
+    assert EpisodeSpec(*spec).feasible(LabelIndex.from_labels(labels)) == EpisodeSpec(*expected)
 
 
-def test_feasible__too_few_classes__names_the_largest_too_small():
-    index = LabelIndex.from_labels([0] * 4 + [1] * 2 + [2])
+@pytest.mark.parametrize(
+    ("labels", "n_way", "n_shot", "message"),
+    [
+        (
+            [0] * 4 + [1] * 2 + [2],
+            (3, 5),
+            (1, 1),
+            "3 classes of 2 or more .* there are 2,.*lower n_way",
+        ),
+        (
+            [0] * 4 + [1] * 2,
+            (2, 2),
+            (5, 5),
+            r"one of them of 5 shots .* the largest class has 4\.",
+        ),
+        ([-1, -1], (2, 2), (1, 1), "2 classes .* there are 0, and the largest class has 0"),
+    ],
+    ids=["too few classes", "too many shots", "no rows"],
+)
+def test_feasible__too_small_a_table__says_what_it_lacks(labels, n_way, n_shot, message):
+    index = LabelIndex.from_labels(labels, n_classes=3)
 
-    with pytest.raises(EpisodeError, match=r"3 classes of 2 or more .* there are 2,.*lower n_way"):
-        EpisodeSpec((3, 5), (1, 1), 1).feasible(index)
-
-
-def test_feasible__too_many_shots__names_the_class_and_its_count():
-    index = LabelIndex.from_labels([0] * 4 + [1] * 2)
-
-    with pytest.raises(EpisodeError, match=r"one of them of 5 shots .* the largest class has 4\."):
-        EpisodeSpec((2, 2), (5, 5), 1).feasible(index)
-
-
-def test_feasible__no_rows__says_so():
-    index = LabelIndex.from_labels([-1, -1], n_classes=2)
-
-    with pytest.raises(
-        EpisodeError, match=r"2 classes .* there are 0, and the largest class has 0"
-    ):
-        EpisodeSpec((2, 2), (1, 1), 1).feasible(index)
+    with pytest.raises(EpisodeError, match=message):
+        EpisodeSpec(n_way, n_shot, 1).feasible(index)
