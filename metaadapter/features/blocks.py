@@ -23,6 +23,11 @@ N_STAGES = 4
 WIDEST_STAGES = 1024
 
 
+def block_names(text: str | None) -> tuple[str, ...] | None:
+    """The names in the value of `--blocks`; `None` if it is not given."""
+    return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
 def choose_blocks(
     names: Iterable[str] | None, whitened: Collection[str], *, second: bool, encoder: str
 ) -> tuple[str, ...]:

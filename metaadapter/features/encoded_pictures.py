@@ -15,9 +15,10 @@ from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError
 from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.store.duplicates import contradictions, equal_pictures
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE
-from metaadapter.features.store.row_table import StoredPicture, contradictions, equal_pictures
+from metaadapter.features.store.row_table import StoredPicture
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-from .class_names import ClassNames as ClassNames
+from .class_texts import ClassNames as ClassNames
 from .estimator import MetaAdapterClassifier as MetaAdapterClassifier
 from .fine_tuning import fine_tune as fine_tune
 from .gradient_steps import FineTune as FineTune

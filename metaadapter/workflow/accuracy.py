@@ -1,16 +1,38 @@
-"""The accuracy of predictions, counted part by part, without keeping the predictions."""
+"""The accuracy of an adapter: counted on labelled pictures, or estimated on left-out ones."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from metaadapter.adapter.config import AdapterConfig
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
 from metaadapter.data.inputs import UnreadableImage
+from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.generator.pretrained import shared_generator
+from metaadapter.workflow.fine_tuning import fine_tune
+from metaadapter.workflow.gradient_steps import FineTune
 
 if TYPE_CHECKING:
     from metaadapter.workflow.predictions import Prediction
+
+# Leaving out each of more pictures takes longer than a user waits for an estimate.
+MAX_PICTURES = 200
+MAX_PICTURES_REFINED = 80  # each takes gradient steps
+MAX_UNLABELLED_ROWS = 20_000  # unlabelled pictures times labelled ones
+# The number of tasks in a batch, each with one picture left out.
+TASKS_AT_ONCE = 32
+# The number of unlabelled pictures that take as much memory as a task without any.
+POOL_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +159,123 @@ class Tally:
             warnings=[*values["warnings"]],
             unreadable=[UnreadableImage(path, reason) for path, reason in values["unreadable"]],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Predictions for pictures left out one by one; pictures alone in their class have none."""
+
+    pictures: Int[Tensor, " n"]
+    """The place of each among `labelled_rows` of the support."""
+    labels: Int[Tensor, " n"]
+    probabilities: Float[Tensor, "n N"]
+
+    @property
+    def predicted(self) -> Int[Tensor, " n"]:
+        """The most probable class of each."""
+        return self.probabilities.argmax(-1)
+
+    @property
+    def correct(self) -> Bool[Tensor, " n"]:
+        """Whether the most probable class is the picture's own."""
+        return self.predicted == self.labels
+
+
+def leave_one_out(
+    support: Support,
+    generator: AdapterGenerator,
+    *,
+    n_steps: int = 0,
+    shown_NKD: Float[Tensor, "N K D"] | None = None,
+    left_out_NK: Bool[Tensor, "N K"] | None = None,
+) -> LeftOut:
+    """Classify each picture of one task by an adapter predicted from all the others.
+
+    `shown_NKD` are classified in place of the pictures, such as features of a less exact encoder.
+    `left_out_NK` are the pictures to leave out; one that is alone in its class stays.
+    """
+    support = support.to(device=generator.device)
+    shown_NKD = support.support_TNKD[0] if shown_NKD is None else shown_NKD.to(support.text_TND)
+    (mask_NK,) = support.present_TNK
+    several_NK = mask_NK & (mask_NK.sum(1, keepdim=True) > 1)
+    left_out_NK = several_NK if left_out_NK is None else several_NK & left_out_NK.to(mask_NK.device)
+    pictures = mask_NK.flatten().cumsum(0)[left_out_NK.flatten()] - 1
+    labels, places = left_out_NK.nonzero().unbind(1)
+    probabilities = [support.text_TND.new_empty(0, support.n_way)]
+    # Each task of a batch holds the unlabelled pictures.
+    at_once = max(1, TASKS_AT_ONCE // (1 + support.n_pool // POOL_AT_ONCE))
+    for start in range(0, len(labels), at_once):
+        some = slice(start, start + at_once)
+        left_out = labels[some], places[some]
+        many = support.repeated(len(labels[some]))
+        kept_TNK = torch.ones_like(many.support_mask_TNK)
+        kept_TNK[range(many.n_tasks), *left_out] = False
+        kept = many.kept(kept_TNK)
+        if n_steps:
+            weights = fine_tune(generator, kept, FineTune(n_steps=n_steps)).weights
+        else:
+            weights = generator.predict(kept)
+        logits_T1N = classify(shown_NKD[left_out][:, None], weights)
+        probabilities.append(logits_T1N[:, 0].softmax(-1))
+    return LeftOut(pictures.cpu(), labels.cpu(), torch.cat(probabilities).cpu())
+
+
+class LeftOutMistake(NamedTuple):
+    """A picture that an adapter of all the others predicts wrongly."""
+
+    path: str
+    label: str
+    predicted: str
+    probability: float
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.label}, predicted {self.predicted} ({self.probability:.2f})"
+
+
+class LeftOutEstimate(NamedTuple):
+    """The fraction of left-out pictures that are predicted correctly, and the mistakes."""
+
+    accuracy: Proportion
+    mistakes: tuple[LeftOutMistake, ...]
+
+    def warnings(self, config: AdapterConfig) -> list[str]:
+        """A sentence on each class without pictures that left-out pictures are mistaken for."""
+        n_taken = Counter(mistake.predicted for mistake in self.mistakes)
+        return [
+            f"{n_taken[str(label)]} of the {self.accuracy.n} left-out pictures, all of other "
+            f"classes, are predicted as {label}, which has a name alone: give it a few pictures, "
+            "or leave it out"
+            for label, n_shots in zip(config.classes, config.n_shots, strict=True)
+            if not n_shots and n_taken[str(label)]
+        ]
+
+
+def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftOutEstimate | None:
+    """Estimate the accuracy of an adapter on its own pictures, each left out of the prediction.
+
+    An adapter that took gradient steps is refined by as many, which left-out pictures chose. `None`
+    where no class has two pictures, where it takes too long, and where the encoder's towers were
+    trained on these pictures, which then look too easy.
+    """
+    config = stored.config
+    if config.inside is not None or stored.support is None:
+        return None
+    if len(pictures) > (MAX_PICTURES_REFINED if config.n_steps else MAX_PICTURES):
+        return None
+    if len(pictures) * stored.support.n_pool > MAX_UNLABELLED_ROWS:
+        return None
+    generator, _ = shared_generator(config.generator)
+    left_out = leave_one_out(stored.support, generator, n_steps=config.n_steps)
+    if not len(left_out.labels):
+        return None
+    mistakes = [
+        LeftOutMistake(
+            pictures.paths[stored.support.order[int(left_out.pictures[i])]],
+            label=str(config.classes[int(left_out.labels[i])]),
+            predicted=str(config.classes[int(left_out.predicted[i])]),
+            probability=float(left_out.probabilities[i].max()),
+        )
+        for i in (~left_out.correct).nonzero()[:, 0].tolist()
+    ]
+    accuracy = Proportion(int(left_out.correct.sum()), len(left_out.labels))
+    return LeftOutEstimate(accuracy, tuple(mistakes))

@@ -1,25 +1,137 @@
-"""The texts of classes: names, sentences or vectors, as rows of an encoder's text tower."""
+"""The texts of classes: the names and sentences of a user, as rows of an encoder's text tower."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+import difflib
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from shlex import quote
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int
-from scipy.special import softmax
+from jaxtyping import Float32
 
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.unit_rows import as_array, moderate_rows
 from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
-from metaadapter.workflow.given_arrays import as_array, moderate_rows
+from metaadapter.workflow.sentence_weights import weigh_sentences
 
-# Weights of the differences in agreement between a sentence and the name: of the class itself, and
-# the mean over all classes that have sentences. Measured in docs/explanation/sentences.md.
-OF_CLASS, OF_ALL = 10.0, 20.0
-# The head start of the name over a sentence, before any picture is seen.
-HEAD_START = 2.0
+Texts: TypeAlias = Mapping[str, str | list[str]]
+"""Label → name, or [name, sentence, …]."""
+LOPSIDED = 10  # times as many pictures in the largest class as in the smallest
+# Names that nobody chose: "3", "class_07", "New folder (2)".
+PLACEHOLDER = re.compile(
+    r"((class|category|label|group|folder|new folder|untitled)?[\W_]*\d*\W*)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassNames:
+    """The names of classes, where the labels of the pictures do not serve as names."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Label → name, for classes with pictures."""
+    added: Mapping[str, str] = field(default_factory=dict)
+    """Label → name, for classes without pictures."""
+    sentences: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @classmethod
+    def parsed(
+        cls, texts: Iterable[str], added: Iterable[str], described: Iterable[str]
+    ) -> ClassNames:
+        """Parse LABEL=NAME, LABEL or LABEL=NAME, and LABEL=SENTENCE from the command line."""
+        new: dict[str, str] = {}
+        for label, name in (_parse(text, option="--add-class") for text in added):
+            if label in new:
+                raise _exists_already(label)
+            new[label] = name or label
+        sentences: dict[str, list[str]] = {}
+        for label, sentence in (_parse(text, option="--describe") for text in described):
+            sentences.setdefault(label, []).append(sentence)
+        return cls(dict(_parse(text, option="--text") for text in texts), new, sentences)
+
+    @property
+    def are_given(self) -> bool:
+        """Whether any name or sentence is given."""
+        return bool(self.texts or self.added or self.sentences)
+
+    def of(
+        self, labels: Iterable[str], descriptions: Mapping[str, Sequence[str]] | None = None
+    ) -> dict[str, str | list[str]]:
+        """Label → name, or [name, sentence, …], of all classes; a label is its default name."""
+        names = {label: label for label in labels}
+        for label, name in self.texts.items():
+            require_label(label, list(names), option="--text")
+            names[label] = name
+        for label, name in self.added.items():
+            if label in names:
+                raise _exists_already(label)
+            names[label] = name
+        for label in self.sentences:
+            require_label(label, list(names), option="--describe")
+        texts: dict[str, str | list[str]] = {}
+        for label, name in names.items():
+            sentences = [*(descriptions or {}).get(label, ()), *self.sentences.get(label, ())]
+            texts[label] = [name, *sentences] if sentences else name
+        return texts
+
+
+def _exists_already(label: str) -> UsageError:
+    return UsageError(
+        f"--add-class adds a class without pictures, but {label!r} is a class already; "
+        f"to change its name: --text {label}=NAME"
+    )
+
+
+def _parse(text: str, *, option: str) -> tuple[str, str]:
+    label, equals, name = (part.strip() for part in text.partition("="))
+    if not label or (equals and not name) or (not equals and option != "--add-class"):
+        example = "LABEL=NAME", "red fox"
+        if option == "--describe":
+            example = "LABEL=SENTENCE", "small, red, white tail tip"
+        raise UsageError(
+            f'{option} expects {example[0]}, for example {option} fox="{example[1]}"; got {text!r}'
+        )
+    return label, name
+
+
+def require_label(label: str, labels: Sequence[str], *, option: str) -> None:
+    """Raise a `UsageError`, which names the nearest label, unless `label` is one of the classes."""
+    if label in labels:
+        return
+    if near := difflib.get_close_matches(label, labels, n=1):
+        hint = f"did you mean {near[0]!r}?"
+    else:
+        more = f" and {len(labels) - 10} more" if len(labels) > 10 else ""
+        hint = f"the classes are {', '.join(map(repr, labels[:10]))}{more}"
+    raise UsageError(f"{option}: there is no class {label!r}; {hint}")
+
+
+def class_warnings(counts: Mapping[str, int], texts: Texts) -> tuple[str, ...]:
+    """Sentences on classes that are likely to be predicted badly; `counts` is label → pictures."""
+    warnings = []
+    fewest, most = (pick(counts, key=counts.__getitem__, default="") for pick in (min, max))
+    if counts and counts[most] >= LOPSIDED * counts[fewest]:
+        warnings.append(
+            f"{fewest!r} has {counts[fewest]} picture(s), and {most!r} has {counts[most]}: more "
+            f"pictures of {fewest!r} would help most"
+        )
+    names = {label: text if isinstance(text, str) else text[0] for label, text in texts.items()}
+    if empty := [label for label, name in names.items() if says_nothing(name)]:
+        shown = ", ".join(map(repr, empty[:3])) + (", …" if len(empty) > 3 else "")
+        warnings.append(
+            f"the names of {len(empty)} class(es) mean nothing to the encoder ({shown}): give "
+            f'names, for example --text {quote(empty[0])}="red fox", or use --no-text'
+        )
+    return tuple(warnings)
+
+
+def says_nothing(name: str) -> bool:
+    """Whether a name is a number or a placeholder such as `class 1`."""
+    return PLACEHOLDER.fullmatch(name.strip()) is not None
 
 
 def text_features(
@@ -109,36 +221,6 @@ def text_names(
     return names if any(names) else None
 
 
-def weigh_sentences(
-    names: Float[np.ndarray, "N D"],
-    sentences: Mapping[int, Float[np.ndarray, "S D"]],
-    rows: Float[np.ndarray, "n D"],
-    numbers: Int[np.ndarray, " n"],
-) -> Float[np.ndarray, "N D"]:
-    """The texts of classes, as means of their names and sentences: unit rows.
-
-    The agreement of a text is its cosine with the mean picture of its class, less its mean cosine
-    with those of the other classes, all centred on the task. The gain of a sentence is its
-    agreement less that of the name. A text is the weighted mean of the name, with weight 1, and the
-    sentences, each with weight exp(10 · gain + 20 · mean gain over all classes with sentences − 2).
-    One sentence is weak evidence; those of all classes together are strong evidence.
-    """
-    texts = names.copy()
-    agreement = _Agreement(names, rows, numbers)
-    gains = {
-        number: agreement.of(number, texts_SD) - agreement.of(number, names[number][None])
-        for number, texts_SD in sentences.items()
-    }
-    measured = [gain.mean() for number, gain in gains.items() if agreement.pictured[number]]
-    shared = float(np.mean(measured)) if measured else 0.0
-    for number, texts_SD in sentences.items():
-        logits = OF_CLASS * gains[number] + OF_ALL * shared - HEAD_START
-        weights = softmax(np.concatenate([[0.0], logits]))
-        mixed = weights @ np.concatenate([names[number][None], texts_SD])
-        texts[number] = mixed / max(float(np.linalg.norm(mixed)), np.finfo(np.float32).tiny)
-    return texts
-
-
 def _name(text: Any) -> Any:
     return text[0] if is_described(text) else text
 
@@ -154,34 +236,4 @@ def _unit_vector(text: Any, label: Hashable, width: int) -> np.ndarray:
         raise UsageError(f"the text of class {label!r} is zero or not finite; encode it again")
     vector = moderate_rows(vector)
     unit: np.ndarray = vector / np.linalg.norm(vector)
-    return unit
-
-
-class _Agreement:
-    """The agreement of texts with the pictures of a class; 0 for a class without a picture."""
-
-    def __init__(self, names: np.ndarray, rows: np.ndarray, numbers: np.ndarray) -> None:
-        n_shots = np.bincount(numbers, minlength=len(names))
-        self.pictured = n_shots > 0
-        # Blocks of features without texts do not count.
-        totals = np.zeros(names.shape)
-        np.add.at(totals, numbers, rows * names.any(0))
-        means = totals[self.pictured] / n_shots[self.pictured, None]
-        self._means = np.zeros(names.shape)
-        self._means[self.pictured] = _unit(means - means.mean(0)) if len(means) else means
-        self._centre = names[names.any(1)].mean(0) if names.any() else 0.0
-
-    def of(self, number: int, texts: Float[np.ndarray, "S D"]) -> Float[np.ndarray, " S"]:
-        if not self.pictured[number]:
-            return np.zeros(len(texts))
-        cosines = _unit(texts - self._centre) @ self._means.T
-        n_others = max(1, int(self.pictured.sum()) - 1)
-        with_class: np.ndarray = cosines[:, number]
-        agreement: np.ndarray = with_class - (cosines.sum(1) - with_class) / n_others
-        return agreement
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: np.ndarray = rows / np.maximum(lengths, 1e-12)
     return unit

@@ -14,18 +14,12 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaadapter.adapter.known import known_probabilities, known_threshold, prediction_sets
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.unit_rows import as_array, moderate_rows, unit_rows
 from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.errors import UsageError
 from metaadapter.features.logit_scale import read_logit_scale
+from metaadapter.workflow.estimator_inputs import label_array, require_finite, require_shared_labels
 from metaadapter.workflow.fit_adapter import labelled_support
-from metaadapter.workflow.given_arrays import (
-    as_array,
-    label_array,
-    moderate_rows,
-    require_finite,
-    require_shared_labels,
-    unit_rows,
-)
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder

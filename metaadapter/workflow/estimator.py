@@ -17,6 +17,7 @@ from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
+from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
@@ -24,13 +25,8 @@ from metaadapter.features.origin import Origin
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.class_texts import descriptions, is_described, text_names
 from metaadapter.workflow.classifier_base import AdapterClassifier, checked, loaded_encoder
+from metaadapter.workflow.estimator_inputs import label_array, unchanged_on_error, unlabelled_rows
 from metaadapter.workflow.fit_adapter import CUSTOM, Mode, fit_support
-from metaadapter.workflow.given_arrays import (
-    label_array,
-    unchanged_on_error,
-    unit_rows,
-    unlabelled_rows,
-)
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.new_class import add_class, require_addable
 

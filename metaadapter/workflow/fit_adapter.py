@@ -16,6 +16,7 @@ from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.origin import Origin
@@ -28,12 +29,11 @@ from metaadapter.workflow.class_texts import (
     sentence_features,
     text_features,
     text_names,
-    weigh_sentences,
 )
 from metaadapter.workflow.fine_tuning import fine_tune_adapter
-from metaadapter.workflow.given_arrays import unit_rows
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_pictures import LabelledPictures
+from metaadapter.workflow.sentence_weights import weigh_sentences
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder

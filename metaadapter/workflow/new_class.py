@@ -22,8 +22,8 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.class_texts import descriptions, text_names, text_of_new_class
+from metaadapter.workflow.estimator_inputs import label_array, require_one_kind
 from metaadapter.workflow.fit_adapter import CUSTOM, generator_that_predicted, predict_adapter
-from metaadapter.workflow.given_arrays import label_array, require_one_kind
 
 SAME = 0.9999
 """The cosine of a row with itself, rounded to half precision, is larger."""

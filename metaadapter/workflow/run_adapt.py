@@ -16,7 +16,8 @@ from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.encoding_loop import Progress
-from metaadapter.workflow.class_names import ClassNames, Texts, class_warnings
+from metaadapter.workflow.accuracy import LeftOutEstimate, estimate_accuracy
+from metaadapter.workflow.class_texts import ClassNames, Texts, class_warnings
 from metaadapter.workflow.fit_adapter import Mode, fit_pictures
 from metaadapter.workflow.labelled_pictures import (
     LabelledPictures,
@@ -24,9 +25,13 @@ from metaadapter.workflow.labelled_pictures import (
     Selection,
     read_support,
 )
-from metaadapter.workflow.left_out import LeftOutEstimate, estimate_accuracy
-from metaadapter.workflow.pool import PoolEffect, pool_effect
-from metaadapter.workflow.unlabelled_pictures import draw_new, read_unlabelled, with_background
+from metaadapter.workflow.unlabelled_pictures import (
+    PoolEffect,
+    draw_new,
+    pool_effect,
+    read_unlabelled,
+    with_background,
+)
 
 if TYPE_CHECKING:
     from metaadapter.data.table import ImageTable

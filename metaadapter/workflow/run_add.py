@@ -17,13 +17,13 @@ from metaadapter.adapter.files import (
     store_adapter,
 )
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.workflow.fit_adapter import CUSTOM
-from metaadapter.workflow.given_arrays import unit_rows
 from metaadapter.workflow.new_class import add_class, require_addable
 from metaadapter.workflow.queries import load_adapter_encoder, read_queries
 

@@ -16,7 +16,6 @@ from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, 
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.workflow.accuracy import Scores, Tally
-from metaadapter.workflow.pool import predict_together, require_together
 from metaadapter.workflow.prediction_journal import part_digest
 from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import (
@@ -33,7 +32,7 @@ from metaadapter.workflow.queries import (
     load_adapter_encoder,
     load_fitting,
 )
-from metaadapter.workflow.unlabelled_pictures import draw_new
+from metaadapter.workflow.unlabelled_pictures import draw_new, predict_together, require_together
 
 Predictor: TypeAlias = Callable[[StoredAdapter, EncodedPictures], list[Prediction]]
 

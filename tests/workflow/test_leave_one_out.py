@@ -6,9 +6,9 @@ import torch
 
 from metaadapter.adapter.support import Support
 from metaadapter.generator.pretrained import load_generator
+from metaadapter.workflow.accuracy import leave_one_out
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.gradient_steps import FineTune
-from metaadapter.workflow.left_out import leave_one_out
 
 LABELS = [0, 0, 0, 1, 1, 2, 2, 2, 2]
 

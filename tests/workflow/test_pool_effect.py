@@ -7,7 +7,7 @@ import pytest
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.pool import pool_effect
+from metaadapter.workflow.unlabelled_pictures import pool_effect
 
 CLASSES = ["fox", "lynx", "owl"]
 WIDTH = 32

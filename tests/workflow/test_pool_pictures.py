@@ -14,7 +14,7 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.workflow import unlabelled_pictures
-from metaadapter.workflow.class_names import ClassNames
+from metaadapter.workflow.class_texts import ClassNames
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.labelled_pictures import Selection
 from metaadapter.workflow.run_adapt import adapt

@@ -13,8 +13,8 @@ from metaadapter.data.reader import read_images
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.store.encode_to_store import encode_to_store
-from metaadapter.workflow import fine_tuning, left_out
-from metaadapter.workflow.class_names import ClassNames
+from metaadapter.workflow import accuracy, fine_tuning
+from metaadapter.workflow.class_texts import ClassNames
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_pictures import Selection
@@ -126,7 +126,7 @@ def test_adapt__finetune_of_many_pictures__makes_no_estimate_of_another_adapter(
     adapted, blurred, monkeypatch
 ):
     monkeypatch.setattr(fine_tuning, "_choose", always_step)
-    monkeypatch.setattr(left_out, "MAX_PICTURES_REFINED", 8)
+    monkeypatch.setattr(accuracy, "MAX_PICTURES_REFINED", 8)
 
     assert adapted(blurred, mode="finetune").estimate is None
     assert adapted(blurred).estimate.accuracy.n == 9

@@ -25,7 +25,7 @@ from metaadapter.features.encoded_pictures import is_store, read_store
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.workflow.class_names import ClassNames
+from metaadapter.workflow.class_texts import ClassNames
 from metaadapter.workflow.fit_adapter import labelled_support, support_of
 from metaadapter.workflow.labelled_pictures import (
     LabelledPictures,

@@ -16,7 +16,7 @@ from metaadapter.apps.advice.findings import (
     needy_classes,
 )
 from metaadapter.apps.advice.left_out import Evidence
-from metaadapter.workflow.class_names import says_nothing
+from metaadapter.workflow.class_texts import says_nothing
 
 Kind = Literal["label", "near_duplicate", "name", "confused", "few_pictures"]
 Picture = TypeVar("Picture")

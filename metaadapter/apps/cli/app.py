@@ -25,11 +25,10 @@ from metaadapter.apps.cli.ground import ground
 from metaadapter.apps.cli.library import library
 from metaadapter.apps.cli.predict import predict
 from metaadapter.apps.cli.process import KINDS as KINDS_OF_SIGNALS
-from metaadapter.apps.cli.process import ending_code, hear_signals
+from metaadapter.apps.cli.process import ending_code, hear_signals, lasting_streams, reader_left
 from metaadapter.apps.cli.rank import rank
 from metaadapter.apps.cli.report import report
 from metaadapter.apps.cli.serve import serve
-from metaadapter.apps.cli.streams import lasting_streams, reader_left
 from metaadapter.apps.cli.study import study
 from metaadapter.apps.cli.train import train
 from metaadapter.data.machine_errors import machine_error

@@ -79,6 +79,7 @@ def encode(
     part = _shard(shard)
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.features.blocks import block_names
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.store.encode_to_store import encode_to_store
     from metaadapter.features.store.feature_store import FeatureStore
@@ -90,7 +91,7 @@ def encode(
         precision=precision,
         templates=templates,
         zoom=zoom,
-        blocks=options.block_names(blocks),
+        blocks=block_names(blocks),
     )
     with console.progress() as progress:
         report = encode_to_store(
@@ -141,7 +142,7 @@ def _read(images: Path, *, labelled: bool, split: str | None, console: Console) 
 
 
 def _warnings(table: ImageTable, report: EncodeReport) -> list[str]:
-    from metaadapter.features.store.row_table import contradictions
+    from metaadapter.features.store.duplicates import contradictions
 
     warnings = [*table.warnings, *contradictions(report.duplicates)]
     if table.descriptions:

@@ -105,12 +105,5 @@ CsvRaw = Annotated[
         "spreadsheets from reading a name as a formula.",
     ),
 ]
-
-
-def block_names(text: str | None) -> tuple[str, ...] | None:
-    """The names in the value of `--blocks`; `None` if it is not given."""
-    return None if text is None else tuple(name.strip() for name in text.split(","))
-
-
 Json = Annotated[bool, Option("--json", help="Print the result as one JSON document on stdout.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Print no notes and no progress bar.")]

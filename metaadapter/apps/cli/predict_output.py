@@ -36,7 +36,7 @@ class Listing:
     def require_class_among(self, classes: Sequence[str]) -> None:
         """Raise a `UsageError` if the class to rank by does not exist."""
         if self.rank is not None:
-            from metaadapter.workflow.class_names import require_label
+            from metaadapter.workflow.class_texts import require_label
 
             require_label(self.rank, classes, option="--rank")
 
@@ -93,7 +93,7 @@ def show_predicted(
 
 def _pool_warnings(console: Console, predicted: Predicted) -> list[str]:
     """Warnings on the pool, which take a while, where somebody reads them."""
-    from metaadapter.workflow.pool import pool_effect
+    from metaadapter.workflow.unlabelled_pictures import pool_effect
 
     is_read = console.json_output or not console.silent
     effect = pool_effect(predicted.adapter) if is_read else None

@@ -1,17 +1,21 @@
-"""The process of a command: the signals that end it, and its memory.
+"""The process of a command: the signals that end it, its memory and its streams.
 
 Ctrl-C is SIGINT; `kill`, schedulers and containers send SIGTERM; a closing terminal sends SIGHUP.
+A result that is cut off never passes for a complete one.
 """
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 # Exit code (128 + the signal, as in shells) → kind of the error.
 KINDS = {130: "interrupted", 143: "terminated", 129: "hung-up"}
@@ -109,3 +113,146 @@ def share_one_heap() -> None:
         mallopt(M_ARENA_MAX, 1)
     except (AttributeError, OSError, TypeError):  # no glibc; on Windows there is no CDLL(None)
         return
+
+
+@contextmanager
+def lasting_streams() -> Iterator[Callable[[], OSError | None]]:
+    """Within the block, writing to stdout and stderr never raises; any text can be printed.
+
+    The result returns the error that cut off stdout. Text that stderr does not take is lost, for
+    there is no other place to report it.
+    """
+    lasting = {name: _Lasting(getattr(sys, name)) for name in ("stdout", "stderr")}
+    for name, stream in lasting.items():
+        setattr(sys, name, stream)
+
+    def failure() -> OSError | None:
+        lasting["stdout"].flush()
+        return lasting["stdout"].failure
+
+    try:
+        yield failure
+    finally:
+        for name, stream in lasting.items():
+            stream.end()
+            # A block in another thread may begin within this one and end after it.
+            while isinstance(current := getattr(sys, name), _Lasting) and current.ended:
+                setattr(sys, name, current.before)
+
+
+def reader_left(error: OSError) -> bool:
+    """True if a write fails because the reader has left, as `head` does."""
+    # Windows reports a closed pipe as an invalid argument.
+    windows = sys.platform == "win32" and error.errno == errno.EINVAL
+    return isinstance(error, BrokenPipeError) or windows
+
+
+class _Lasting:
+    """A stream that keeps its first failure and drops all text after it; `None` if closed."""
+
+    def __init__(self, stream: Any) -> None:
+        self.before = stream
+        self.failure: OSError | None = None
+        self.ended = False
+        self._stream = stream
+        if stream is None:
+            self._stream = _Closed()
+        elif (
+            type(stream) is io.TextIOWrapper
+            and stream in (sys.__stdout__, sys.__stderr__)
+            and "write" not in vars(stream)  # set by programs that log the output
+        ):
+            self.flush()
+            self._stream = _without_its_buffer(stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        if self.failure is None:
+            try:
+                self._stream.write(text)
+            except UnicodeEncodeError:
+                encoding = getattr(self._stream, "encoding", None) or "ascii"
+                self.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            except OSError as error:
+                self.failure = error
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        if self.failure is None and hasattr(self._stream, "flush"):
+            try:
+                self._stream.flush()
+            except OSError as error:
+                self.failure = error
+
+    def end(self) -> None:
+        self.flush()
+        self.ended = True
+        if isinstance(self._stream, _Closed):
+            self._stream.close()
+
+
+def _without_its_buffer(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    """A writer to the raw file below the buffer.
+
+    The buffer would write again when the interpreter exits. A stream without a buffer, as with
+    PYTHONUNBUFFERED, would drop the bytes that are not written at once.
+    """
+    sink: Any = getattr(stream.buffer, "raw", stream.buffer)
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Sink(sink)),
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering or stream.write_through,
+    )
+
+
+class _Sink(io.RawIOBase):
+    """A writer to a file of the process, which stays open; it drops bytes after a failure."""
+
+    def __init__(self, file: io.RawIOBase) -> None:
+        self._file, self._failed = file, False
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def isatty(self) -> bool:
+        return self._file.isatty()
+
+    def write(self, content: Any) -> int:
+        if self._failed:
+            return len(content)
+        try:
+            n_written = self._file.write(content)
+            if n_written is None:
+                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        except OSError:
+            self._failed = True
+            raise
+        return n_written
+
+
+class _Closed(io.TextIOBase):
+    """The replacement of a stream that was closed before the program began.
+
+    It occupies the file descriptor, so that no other file gets it and receives the output.
+    """
+
+    def __init__(self) -> None:
+        self._number = os.open(os.devnull, os.O_RDWR)
+
+    def write(self, _text: str) -> int:
+        raise OSError(errno.EBADF, "it is closed")
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._number)
+        super().close()

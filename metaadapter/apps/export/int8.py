@@ -18,9 +18,14 @@ from metaadapter.data.silence import silence
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.workflow.accuracy import Proportion
+from metaadapter.workflow.accuracy import (
+    MAX_PICTURES,
+    MAX_PICTURES_REFINED,
+    LeftOut,
+    Proportion,
+    leave_one_out,
+)
 from metaadapter.workflow.fit_adapter import generator_that_predicted
-from metaadapter.workflow.left_out import MAX_PICTURES, MAX_PICTURES_REFINED, LeftOut, leave_one_out
 from metaadapter.workflow.new_class import SAME
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.store.row_table import StoredPicture, contradictions, equal_pictures
+from metaadapter.features.store.duplicates import contradictions, equal_pictures
+from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.workflow.accuracy import Tally
 from metaadapter.workflow.predictions import (
     Prediction,

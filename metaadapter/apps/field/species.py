@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, UsageError
-from metaadapter.workflow.class_names import require_label
+from metaadapter.workflow.class_texts import require_label
 from metaadapter.workflow.predictions import Prediction
 from metaadapter.workflow.unlabelled_pictures import BACKGROUND
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array
 from torch import Tensor
 
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.unit_rows import as_array, unit_rows
 from metaadapter.apps.library.folder import ENTRIES, entry_files
 from metaadapter.apps.library.index import (
     SignatureIndex,
@@ -27,7 +28,6 @@ from metaadapter.apps.library.task_means import TaskMeans, comparable_means
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.workflow.classifier_base import loaded_encoder
-from metaadapter.workflow.given_arrays import as_array, unit_rows
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder

@@ -16,8 +16,8 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.workflow.estimator_inputs import require_one_kind
 from metaadapter.workflow.fit_adapter import fit_support
-from metaadapter.workflow.given_arrays import require_one_kind
 from metaadapter.workflow.new_class import SAME
 
 

@@ -17,6 +17,7 @@ from metaadapter.adapter.layout import SKILL_SUFFIX
 from metaadapter.adapter.skill import read_signature, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.task_signature import TaskSignature
+from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.apps.library.cached_entries import CachedEntries, query_rows
 from metaadapter.apps.library.compose import compose
 from metaadapter.apps.library.entry import Entry, skill_content
@@ -38,7 +39,6 @@ from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
 from metaadapter.workflow.classifier_base import loaded_encoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.given_arrays import unit_rows
 from metaadapter.workflow.predictions import UNKNOWN
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from metaadapter.apps.page.uploads import folder_of, plain_name, uploaded_files
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.workflow.class_names import says_nothing
+from metaadapter.workflow.class_texts import says_nothing
 from metaadapter.workflow.predictions import predict_pictures
 
 routes = APIRouter()

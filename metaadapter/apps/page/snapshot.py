@@ -14,7 +14,7 @@ from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.features.views import mean_of_views
-from metaadapter.workflow.class_names import says_nothing
+from metaadapter.workflow.class_texts import says_nothing
 
 
 class EncodedRow(NamedTuple):

@@ -13,7 +13,7 @@ from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS, Peer
 from metaadapter.bench.peers.meta_trained import META_PEERS, load_meta_peer
 from metaadapter.errors import UsageError
 from metaadapter.workflow.classifier_base import AdapterClassifier
-from metaadapter.workflow.given_arrays import unchanged_on_error
+from metaadapter.workflow.estimator_inputs import unchanged_on_error
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder

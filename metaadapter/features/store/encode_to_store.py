@@ -19,10 +19,11 @@ from metaadapter.features.encoding_loop import Progress, encode_new
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
 from metaadapter.features.prompts import readable_name
+from metaadapter.features.store.duplicates import equal_pictures
 from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHeader, hold_folder
-from metaadapter.features.store.row_table import StoredPicture, equal_pictures
+from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.features.store.writer import tidy_up, write_store
 
 ALL_KEPT = "All pictures are encoded and kept there; the same command only has to write the store."

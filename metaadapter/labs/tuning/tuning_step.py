@@ -9,6 +9,7 @@ from typing import final
 import torch
 
 from metaadapter.adapter.adapted_encoder import with_towers
+from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.features.encoder import FrozenEncoder
@@ -18,8 +19,7 @@ from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.labs.tuning.inside import Inside, TunedInside, tune_inside
 from metaadapter.labs.tuning.soft_prompt import SoftPrompt, TunedPrompt, tune_prompt
-from metaadapter.workflow.class_names import Texts
-from metaadapter.workflow.given_arrays import unit_rows
+from metaadapter.workflow.class_texts import Texts
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 
 

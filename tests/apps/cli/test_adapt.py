@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from metaadapter.adapter.files import load_adapter
-from metaadapter.workflow import left_out, run_adapt
+from metaadapter.workflow import accuracy, run_adapt
 from metaadapter.workflow.accuracy import Proportion
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
@@ -131,10 +131,10 @@ def test_adapt__added_class_that_takes_left_out_pictures_of_others__is_told(
 ):
     taken_by = [("lynx", "wolf"), ("heron", "wolf"), ("lynx", "heron")]
     mistakes = [
-        left_out.LeftOutMistake(f"{number}.png", label, predicted, 0.5)
+        accuracy.LeftOutMistake(f"{number}.png", label, predicted, 0.5)
         for number, (label, predicted) in enumerate(taken_by)
     ]
-    found = left_out.LeftOutEstimate(Proportion(6, 9), tuple(mistakes))
+    found = accuracy.LeftOutEstimate(Proportion(6, 9), tuple(mistakes))
     monkeypatch.setattr(run_adapt, "estimate_accuracy", lambda *_: found)
     asked = labelled, "--add-class", "otter", "--add-class", "wolf=grey wolf"
 

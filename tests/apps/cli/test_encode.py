@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.store import encode as store_encoding
+from metaadapter.features.store import encode_to_store as store_encoding
 from metaadapter.features.store.feature_store import FeatureStore
 
 KEYS = {

@@ -33,7 +33,7 @@ from metaadapter.labs.tuning import tuning_step
 from metaadapter.labs.tuning.inside import Inside, TunedInside
 from metaadapter.labs.tuning.left_out_choice import LeftOutChoice
 from metaadapter.workflow.fit_adapter import predict_adapter
-from metaadapter.workflow.pool import pool_effect
+from metaadapter.workflow.unlabelled_pictures import pool_effect
 
 ARCHITECTURE = {
     "embed_dim": 32,

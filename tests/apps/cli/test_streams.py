@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from metaadapter.apps.cli.app import main
-from metaadapter.apps.cli.streams import lasting_streams, reader_left
+from metaadapter.apps.cli.process import lasting_streams, reader_left
 
 
 class Pipe(io.RawIOBase):

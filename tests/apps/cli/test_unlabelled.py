@@ -132,9 +132,9 @@ def test_adapt__names_beside_a_store_of_other_looks__ends_with_2(
 def test_adapt__large_pool__tells_the_estimate_without_it(
     run, labelled, unlabelled, encoder, tmp_path, monkeypatch
 ):
-    from metaadapter.workflow import left_out
+    from metaadapter.workflow import accuracy
 
-    monkeypatch.setattr(left_out, "MAX_UNLABELLED_ROWS", 10)
+    monkeypatch.setattr(accuracy, "MAX_UNLABELLED_ROWS", 10)
     more = ("--unlabelled", unlabelled, "--encoder", encoder)
 
     done = run("adapt", labelled, *more, "--out", tmp_path / "a")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.workflow.class_texts import weigh_sentences
 from metaadapter.workflow.estimator import MetaAdapterClassifier
+from metaadapter.workflow.sentence_weights import weigh_sentences
 
 N_WAY, N_SHOT, WIDTH = 4, 3, 12
 

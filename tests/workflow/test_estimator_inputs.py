@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
+from metaadapter.adapter.unit_rows import moderate_rows
 from metaadapter.errors import DataError, UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.given_arrays import moderate_rows
 
 X = np.random.default_rng(0).standard_normal((8, 16))
 y = np.repeat([0, 1], 4)

@@ -1,0 +1,30 @@
+"""Pictures of equal content, and those among them with different labels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from metaadapter.features.store.row_table import StoredPicture
+
+
+def equal_pictures(pictures: Iterable[StoredPicture]) -> tuple[tuple[StoredPicture, ...], ...]:
+    """Group pictures of equal content, two or more, each group sorted by path."""
+    by_content: dict[str, list[StoredPicture]] = defaultdict(list)
+    for picture in pictures:
+        by_content[picture.sha256].append(picture)
+    return tuple(tuple(sorted(group)) for group in by_content.values() if len(group) > 1)
+
+
+def contradictions(groups: Iterable[Sequence[StoredPicture]]) -> tuple[str, ...]:
+    """Write a warning for each group of equal pictures with different labels."""
+    warnings = []
+    for group in groups:
+        first_of_label = {picture.label: picture.path for picture in reversed(group)}
+        first_of_label.pop("", None)
+        if len(first_of_label) > 1:
+            labels = (f"{label!r} ({path})" for label, path in sorted(first_of_label.items()))
+            warnings.append(
+                f"the same picture is in {' and '.join(labels)}; remove it from the wrong class"
+            )
+    return tuple(warnings)
