@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -40,3 +41,24 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
         return Run(code, *capsys.readouterr())
 
     return program
+
+
+@pytest.fixture
+def adapt(request: pytest.FixtureRequest) -> Callable[..., Run]:
+    """`metaadapter adapt SOURCE …` with the small encoder, into tmp_path/adapter or `out`."""
+    return _command(request, "adapt", "adapter")
+
+
+@pytest.fixture
+def encode(request: pytest.FixtureRequest) -> Callable[..., Run]:
+    """`metaadapter encode SOURCE …` by the small encoder, into tmp_path/store or `out`."""
+    return _command(request, "encode", "store")
+
+
+def _command(request: pytest.FixtureRequest, name: str, place: str) -> Callable[..., Run]:
+    run, clip, folder = map(request.getfixturevalue, ("run", "encoder", "tmp_path"))
+
+    def command(source: object, *more: object, out: Path = folder / place) -> Run:
+        return run(name, source, "--out", out, "--encoder", clip, *more)
+
+    return command

@@ -17,7 +17,8 @@ def test_add__pictures__are_known_again_by_predict(run, own, unlabelled):
     result = run("predict", own, *wolves, unlabelled / "heron-0.png", "--json")
 
     assert "predicted from 2 of these very pictures" in result.err
-    assert [it["in_support"] for it in result.document["predictions"]] == [True, True, False]
+    assert str(wolves[0]) in result.err
+    assert [row["in_support"] for row in result.document["predictions"]] == [True, True, False]
 
 
 def test_add__picture_of_another_class__is_pointed_out(run, own, labelled):

@@ -18,70 +18,68 @@ def pictures(labelled, tmp_path):
 
 
 @pytest.fixture
-def adapted(run, encoder, tmp_path):
+def adapted(adapt, tmp_path):
     """`adapt` on a source, and the adapter that it wrote."""
 
-    def adapt(source, *options):
-        out = tmp_path / "adapter"
-        result = run("adapt", source, "--out", out, "--encoder", encoder, "--json", *options)
-        return result, load_adapter(out) if result.code == 0 else None
+    def command(source, *options):
+        result = adapt(source, "--json", *options)
+        return result, load_adapter(tmp_path / "adapter") if result.code == 0 else None
 
-    return adapt
+    return command
 
 
 def test_adapt__described_class__has_its_sentences_and_another_text(adapted, pictures, tmp_path):
     _, plain = adapted(pictures)
 
-    result, found = adapted(pictures, "--describe", "heron=grey, long legs")
+    result, described = adapted(pictures, "--describe", "heron=grey, long legs")
 
     assert result.document["descriptions"] == {"heron": ["grey, long legs"]}
-    assert found.config.class_names == ["heron", "lynx", "red fox"]
-    assert found.config.descriptions == [["grey, long legs"], [], []]
+    assert described.config.class_names == ["heron", "lynx", "red fox"]
+    assert described.config.descriptions == [["grey, long legs"], [], []]
     assert "heron; grey, long legs" in (tmp_path / "adapter" / "README.md").read_text()
-    texts, before = found.support.text_TND[0], plain.support.text_TND[0]
+    texts, before = described.support.text_TND[0], plain.support.text_TND[0]
     assert not np.allclose(texts[0], before[0])
     np.testing.assert_array_equal(texts[1:], before[1:])
 
 
 def test_adapt__class_txt__is_read_as_describe_is(adapted, pictures):
-    _, given = adapted(
-        pictures, "--describe", "heron=grey, long legs", "--describe", "heron=a tall bird"
-    )
+    describe = ("--describe", "heron=grey, long legs", "--describe", "heron=a tall bird")
+    _, described = adapted(pictures, *describe)
     (pictures / "heron" / "class.txt").write_text("grey,   long legs\n\na tall bird\n")
 
-    result, found = adapted(pictures)
+    result, of_file = adapted(pictures)
 
     assert result.document["descriptions"] == {"heron": ["grey, long legs", "a tall bird"]}
     assert result.document["warnings"] == []
-    np.testing.assert_array_equal(found.support.text_TND, given.support.text_TND)
+    np.testing.assert_array_equal(of_file.support.text_TND, described.support.text_TND)
 
 
-def test_adapt__column_description__is_read_once_for_each_class(adapted, pictures):
+def test_adapt__column_description__is_read_once_for_each_class(adapted, pictures, tmp_path):
     lines = ["path,label,description"]
     for path in sorted(pictures.glob("*/*")):
         label = path.parent.name
         lines.append(f"{path},{label},{'long legs' if label == 'heron' else ''}")
-    manifest = pictures.parent / "list.csv"
-    manifest.write_text("\n".join(lines))
+    (tmp_path / "list.csv").write_text("\n".join(lines))
 
-    result, found = adapted(manifest)
+    result, adapter = adapted(tmp_path / "list.csv")
 
     assert result.document["descriptions"] == {"heron": ["long legs"]}
-    assert found.config.descriptions == [["long legs"], [], []]
+    assert adapter.config.descriptions == [["long legs"], [], []]
 
 
 def test_adapt__no_text__reads_no_sentence(adapted, pictures):
     (pictures / "heron" / "class.txt").write_text("long legs")
 
-    result, found = adapted(pictures, "--no-text")
+    result, adapter = adapted(pictures, "--no-text")
 
     assert result.document["descriptions"] == {}
-    assert found.config.descriptions is None
-    assert not found.support.text_TND.any()
+    assert adapter.config.class_names is None
+    assert adapter.config.descriptions is None
+    assert not adapter.support.text_TND.any()
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reason"),
     [
         (("--describe", "hern=long legs"), "--describe: there is no class 'hern'; did you mean"),
         (("--describe", "heron"), "--describe expects LABEL=SENTENCE, for example"),
@@ -90,42 +88,43 @@ def test_adapt__no_text__reads_no_sentence(adapted, pictures):
     ],
 )
 def test_adapt__wrong_describe__ends_with_2_before_anything_is_encoded(
-    adapted, pictures, options, told
+    adapt, labelled, options, reason
 ):
-    result, _ = adapted(pictures, *options)
+    result = adapt(labelled, *options)
 
     assert result.code == 2
-    assert told in result.err
+    assert reason in result.err
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reason"),
     [
         (b"\xff\xfe", "it is not in UTF-8"),
         (b"\x00\x01", "it has a zero byte"),
         (b"a" * 70_000, "more than 65536 bytes"),
     ],
+    ids=["not UTF-8", "zero byte", "too long"],
 )
-def test_adapt__class_txt_that_is_no_text__ends_with_3(adapted, pictures, content, told):
+def test_adapt__class_txt_that_is_no_text__ends_with_3(adapt, pictures, content, reason):
     (pictures / "heron" / "class.txt").write_bytes(content)
 
-    result, _ = adapted(pictures)
+    result = adapt(pictures)
 
     assert result.code == 3
-    assert told in result.err
+    assert reason in result.err
 
 
-def test_encode__class_txt__is_told_not_to_be_kept(run, pictures, encoder, tmp_path):
+def test_encode__class_txt__is_told_not_to_be_kept(run, encode, pictures, tmp_path):
     (pictures / "heron" / "class.txt").write_text("long legs")
 
-    told = run("encode", pictures, "--out", tmp_path / "store", "--encoder", encoder, "--json")
-
-    assert "does not keep the descriptions of 1 class(es)" in told.document["warnings"][0]
-    described = run(
+    encoded = encode(pictures, "--json").document
+    adapted = run(
         *("adapt", tmp_path / "store", "--out", tmp_path / "adapter", "--json"),
         *("--describe", "heron=long legs"),
     )
-    assert described.document["descriptions"] == {"heron": ["long legs"]}
+
+    assert "does not keep the descriptions of 1 class(es)" in encoded["warnings"][0]
+    assert adapted.document["descriptions"] == {"heron": ["long legs"]}
 
 
 def test_load__described_adapter__has_its_sentences_and_takes_a_described_class(
@@ -147,8 +146,8 @@ def test_load__described_adapter__has_its_sentences_and_takes_a_described_class(
     assert config.descriptions == [["grey, long legs"], [], ["a round face", "wide eyes"], []]
 
 
-def test_add__described_class__keeps_its_sentences(run, adapted, pictures, encoder, tmp_path):
-    adapted(pictures)
+def test_add__described_class__keeps_its_sentences(run, adapt, labelled, tmp_path):
+    adapt(labelled)
 
     result = run(
         *("add", tmp_path / "adapter", "owl", "--text", "an owl", "--json"),
@@ -161,8 +160,8 @@ def test_add__described_class__keeps_its_sentences(run, adapted, pictures, encod
     assert config.descriptions == [[], [], ["a round face", "wide eyes"], []]
 
 
-def test_add__sentence_without_a_name__ends_with_2(run, adapted, pictures, unlabelled, tmp_path):
-    adapted(pictures, "--no-text")
+def test_add__sentence_without_a_name__ends_with_2(run, adapt, labelled, unlabelled, tmp_path):
+    adapt(labelled, "--no-text")
 
     result = run("add", tmp_path / "adapter", "owl", unlabelled, "--describe", "a round face")
 
