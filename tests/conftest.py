@@ -1,4 +1,4 @@
-"""What holds for every test: one thread, no network, no model hub, repeatable draws."""
+"""Every test has one thread, no network, no model hub and repeatable draws."""
 
 from __future__ import annotations
 

@@ -14,8 +14,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from metaadapter.data.reader import read_images
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.workflow.run_adapt import adapt
+from metaadapter.features.store.encode_to_store import encode_to_store
+from metaadapter.workflow.run_adapt import Adapted, adapt
 
 CLASSES = {"heron": (40, 90, 200), "lynx": (200, 170, 90), "red_fox": (220, 70, 20)}
 ARCHITECTURE = {
@@ -44,6 +46,30 @@ def load_each_encoder_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CLIP of random weights, as a folder that open_clip reads."""
     return write_encoder(tmp_path_factory.mktemp("encoder"), seed=0)
+
+
+@pytest.fixture
+def loaded(encoder: Path) -> FrozenEncoder:
+    return FrozenEncoder.load(str(encoder))
+
+
+@pytest.fixture
+def adapted(encoder: Path) -> Callable[..., Adapted]:
+    """`adapt` with that encoder."""
+    return functools.partial(adapt, encoder=str(encoder))
+
+
+@pytest.fixture
+def store_of(loaded: FrozenEncoder, tmp_path: Path) -> Callable[..., Path]:
+    """Encodes a folder of pictures to a feature store in the folder of the test."""
+
+    def encode(source: Path, **options: int) -> Path:
+        is_labelled = any(path.is_dir() for path in source.iterdir())
+        table = read_images(source, labelled=is_labelled, n_classes=1)
+        encode_to_store(table, loaded, tmp_path / f"store of {source.name}", **options)
+        return tmp_path / f"store of {source.name}"
+
+    return encode
 
 
 @pytest.fixture(scope="session")

@@ -25,9 +25,9 @@ def imported_by(path):
             yield node.module.split(".")[0]
         elif isinstance(node, ast.Call) and "import" in ast.unparse(node.func):
             yield from (
-                str(each.value).split(".")[0]
-                for each in node.args
-                if isinstance(each, ast.Constant)
+                str(argument.value).split(".")[0]
+                for argument in node.args
+                if isinstance(argument, ast.Constant)
             )
 
 

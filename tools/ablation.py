@@ -97,8 +97,8 @@ def read_rows(path: Path) -> tuple[Row, ...]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))["rows"]
         rows = tuple(
-            Row(each["name"], each["asks"], tuple(each.get("set", ())), each.get("generator"))
-            for each in tables
+            Row(entry["name"], entry["asks"], tuple(entry.get("set", ())), entry.get("generator"))
+            for entry in tables
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(

@@ -58,12 +58,12 @@ def task_losses(
         pictured_M = support.targets_TMN[task].any(-1)
         rows_MD = support.rows_TMD[task][pictured_M]
         labels_M = places_n[support.targets_TMN[task][pictured_M].argmax(-1)]
-        asked_Q = batch.query_labels_TQ[task] >= 0
+        counts_Q = batch.query_labels_TQ[task] >= 0
         text_ND = support.start_TND[task][there_N]
         model = TaskModel(learned, text_ND, scale, moves_adapter=moves_adapter)
         adapted = algorithms.MAML(model, lr=learned["log_rate"].exp() / scale**2).clone()
         for _ in range(N_STEPS):
             adapted.adapt(weight_T[task] * cross_entropy(adapted(rows_MD), labels_M))
-        logits_QN = adapted(batch.query_TQD[task][asked_Q])
-        labels_Q = places_n[batch.query_labels_TQ[task][asked_Q]]
+        logits_QN = adapted(batch.query_TQD[task][counts_Q])
+        labels_Q = places_n[batch.query_labels_TQ[task][counts_Q]]
         yield cross_entropy(logits_QN, labels_Q) / math.log(max(2, len(text_ND)))

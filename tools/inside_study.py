@@ -46,16 +46,16 @@ def main() -> None:
     given = _arguments()
     lines = given.out.read_text().splitlines() if given.out.exists() else []
     there = [parse_json(line) for line in lines]
-    known = {tuple(each.get(key) for key in KEY) for each in there}
+    known = {tuple(line.get(key) for key in KEY) for line in there}
     encoder, generator = FrozenEncoder.load(given.encoder), load_generator("default")
     settings = Inside(given.kind, n_steps=given.steps)
     for folder in given.pictures:
         for shots in map(int, given.shots.split(",")):
             for draw in range(given.draws):
-                asked = given.asked or folder
+                query_folder = given.asked or folder
                 facts = (
                     str(folder),
-                    str(asked),
+                    str(query_folder),
                     shots,
                     draw,
                     given.steps,
@@ -66,8 +66,10 @@ def main() -> None:
                 )
                 if facts in known:
                     continue
-                found = _measure(folder, asked, shots, draw, encoder, generator, settings, given)
-                there.append({**dict(zip(KEY, facts, strict=True)), **found})
+                figures = _measure(
+                    folder, query_folder, shots, draw, encoder, generator, settings, given
+                )
+                there.append({**dict(zip(KEY, facts, strict=True)), **figures})
                 with given.out.open("a") as file:
                     file.write(json_text(there[-1]).replace("\n", " ") + "\n")
                 print(there[-1], flush=True)
@@ -76,7 +78,7 @@ def main() -> None:
 
 def _measure(
     folder: Path,
-    asked: Path,
+    query_folder: Path,
     shots: int,
     draw: int,
     encoder: FrozenEncoder,
@@ -88,8 +90,8 @@ def _measure(
     pictures, labels, others, other_labels = [], [], [], []
     for name in classes:
         support, rest = _parted(folder, name, shots, draw)
-        if asked != folder:
-            rest = _parted(asked, name, given.queries, draw)[0]
+        if query_folder != folder:
+            rest = _parted(query_folder, name, given.queries, draw)[0]
         pictures += support
         labels += [name] * len(support)
         rest = rest[: given.queries]
@@ -112,11 +114,11 @@ def _measure(
         if calibration is not None:
             weights = calibrated(weights, calibration)
         rows = torch.from_numpy(tower.encode_images(others)).double()
-        said = classify(rows, weights).log_softmax(-1).numpy()
-        loss = -said[np.arange(len(said)), targets].mean()
+        log_probabilities = classify(rows, weights).log_softmax(-1).numpy()
+        loss = -log_probabilities[np.arange(len(log_probabilities)), targets].mean()
         taken_as_known = known_probabilities(rows, weights) >= known_threshold(weights)
         return (
-            100 * float((said.argmax(1) == targets).mean()),
+            100 * float((log_probabilities.argmax(1) == targets).mean()),
             float(loss),
             100 * float(taken_as_known.double().mean()),
         )
@@ -150,7 +152,7 @@ def _classes(folder: Path, ways: int, draw: int) -> list[str]:
 
 def _parted(folder: Path, name: str, shots: int, draw: int) -> tuple[list[Path], list[Path]]:
     """The shots of a class, and its other pictures in a random order, the same for all shots."""
-    paths = sorted(each for each in (folder / name).iterdir() if each.is_file())
+    paths = sorted(path for path in (folder / name).iterdir() if path.is_file())
     drawn = draw_shots([name] * len(paths), shots, draw)
     # As many as the largest number of shots are held back from all.
     held = set(draw_shots([name] * len(paths), 16, draw))

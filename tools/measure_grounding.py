@@ -57,23 +57,23 @@ def main() -> None:
     work = args.work or args.scenes / "tokens"
     scenes = SceneSet.of(args.scenes, args.split, encoder, adapter.config.size, work, args.n_scenes)
     read = PhraseReader(encoder)
-    asked = {shots: draw_questions(scenes, args.phrases, shots, args.seed) for shots in SHOTS}
+    questions = {shots: draw_questions(scenes, args.phrases, shots, args.seed) for shots in SHOTS}
     scores = {
-        "frozen map": measure(of_frozen_map(encoder.logit_scale), scenes, asked[0], read),
-        "GradCAM": measure(of_relevance(), scenes, asked[0], read),
+        "frozen map": measure(of_frozen_map(encoder.logit_scale), scenes, questions[0], read),
+        "GradCAM": measure(of_relevance(), scenes, questions[0], read),
     }
-    for shots, each in asked.items():
+    for shots, of_shots in questions.items():
 
         def show(one: Asked) -> Tensor:
             return examples_of(scenes, one, adapter)
 
         scores[f"adapter, {shots} examples"] = measure(
-            of_adapter(adapter), scenes, each, read, show
+            of_adapter(adapter), scenes, of_shots, read, show
         )
     if args.data is not None:
         pictures = WholePictures(args.data, scenes, encoder, adapter)
         name = "adapter, whole pictures"
-        scores[name] = measure(of_adapter(adapter), scenes, asked[0], read, pictures)
+        scores[name] = measure(of_adapter(adapter), scenes, questions[0], read, pictures)
     print(table(scores))
 
 
@@ -86,13 +86,15 @@ class WholePictures:
         self._data, self._scenes, self._encoder, self._adapter = data, scenes, encoder, adapter
         self._vectors: dict[tuple[str, str], Tensor] = {}
 
-    def __call__(self, asked: Asked) -> Tensor:
+    def __call__(self, question: Asked) -> Tensor:
         """Vectors (examples, dim) as the adapter reads them."""
-        each = self._scenes.scenes[asked.scene]["objects"][asked.phrase["object"]]
-        key = each["source"], each["name"]
+        shown = self._scenes.scenes[question.scene]["objects"][question.phrase["object"]]
+        key = shown["source"], shown["name"]
         if key not in self._vectors:
-            folders = (self._data / each["source"]).iterdir()
-            folder = next(it for it in folders if readable_name(it.name).lower() == each["name"])
+            folders = (self._data / shown["source"]).iterdir()
+            folder = next(
+                path for path in folders if readable_name(path.name).lower() == shown["name"]
+            )
             paths = list_pictures(folder)
             chosen = paths[:MOST_EXAMPLES] if len(paths) > MOST_EXAMPLES else ()
             rows = torch.from_numpy(self._encoder.encode_images(chosen))
@@ -105,11 +107,11 @@ def table(scores: Mapping[str, Mapping[str, Score]]) -> str:
     first = next(iter(scores.values()))
     head = ["phrases", "n", *scores]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for group in sorted(first, key=lambda each: (each != "all", each)):
+    for group in sorted(first, key=lambda name: (name != "all", name)):
         cells = [
-            f"{100 * each[group].pointing:.1f} ({100 * each[group].any_object:.0f}), "
-            f"{each[group].iou:.2f}"
-            for each in scores.values()
+            f"{100 * score[group].pointing:.1f} ({100 * score[group].any_object:.0f}), "
+            f"{score[group].iou:.2f}"
+            for score in scores.values()
         ]
         lines.append(f"| {group} | {first[group].n} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -51,7 +51,7 @@ def main() -> None:
     given = _arguments()
     lines = given.out.read_text().splitlines() if given.out.exists() else []
     there = [parse_json(line) for line in lines]
-    known = {tuple(each.get(key) for key in KEY) for each in there}
+    known = {tuple(line.get(key) for key in KEY) for line in there}
     for folder in given.stores:
         store = FeatureStore.open(folder)
         recipe = store.origin
@@ -77,8 +77,8 @@ class Task:
     n_base: int
     rows: Tensor
     labels: Tensor
-    asked: Tensor
-    asked_labels: Tensor
+    queries: Tensor
+    query_labels: Tensor
     logit_scale: float
     blocks: tuple[int, ...]
 
@@ -89,13 +89,13 @@ def _draw(store: FeatureStore, shots: int, draw: int, n_query: int) -> Task:
     order = [store.classes[n] for n in rng.permutation(len(store.classes))]
     n_base = (len(order) + 1) // 2
     order = sorted(order[:n_base]) + sorted(order[n_base:])
-    support, asked = [], []
+    support, queries = [], []
     for label in order:
         drawn = rng.permutation(np.flatnonzero(of_picture == label))
         support.append(drawn[:shots])
-        asked.append(drawn[max(shots, 16) :][:n_query] if len(drawn) > 16 else drawn[shots:])
+        queries.append(drawn[max(shots, 16) :][:n_query] if len(drawn) > 16 else drawn[shots:])
     base = np.concatenate(support[:n_base])
-    every = np.concatenate(asked)
+    every = np.concatenate(queries)
     rows = normalize(torch.from_numpy(features).float(), dim=-1)
     return Task(
         [readable_name(label) for label in order],
@@ -103,7 +103,7 @@ def _draw(store: FeatureStore, shots: int, draw: int, n_query: int) -> Task:
         rows[base],
         torch.arange(n_base).repeat_interleave(torch.tensor([*map(len, support[:n_base])])),
         rows[every],
-        torch.arange(len(order)).repeat_interleave(torch.tensor([*map(len, asked)])),
+        torch.arange(len(order)).repeat_interleave(torch.tensor([*map(len, queries)])),
         float(store.logit_scale or 100.0),
         store.blocks,
     )
@@ -113,34 +113,34 @@ def _all(task: Task, encoder: FrozenEncoder) -> dict[str, dict[str, float]]:
     """Method → accuracy of base and new classes in %, and seconds of the processor."""
     n_base, base = task.n_base, task.names[: task.n_base]
     begun = process_time()
-    found: dict[str, dict[str, float]] = {}
+    figures: dict[str, dict[str, float]] = {}
 
     def keep(method: str, logits: Tensor) -> None:
         nonlocal begun
         seconds, hits = process_time() - begun, {}
         for part, first, end in (("base", 0, n_base), ("new", n_base, len(task.names))):
-            own = (task.asked_labels >= first) & (task.asked_labels < end)
-            said = logits[own][:, first:end].argmax(1) + first
-            hits[part] = 100 * float((said == task.asked_labels[own]).double().mean())
-        found[method] = {**hits, "seconds": seconds}
+            own = (task.query_labels >= first) & (task.query_labels < end)
+            predicted = logits[own][:, first:end].argmax(1) + first
+            hits[part] = 100 * float((predicted == task.query_labels[own]).double().mean())
+        figures[method] = {**hits, "seconds": seconds}
         begun = process_time()
 
     def by_adapter(texts: Tensor) -> Tensor:
         support = Support.of_rows(
             task.rows, task.labels, texts, logit_scale=task.logit_scale, blocks=task.blocks
         )
-        return classify(task.asked.double(), predict_adapter(load_generator("default"), support))
+        return classify(task.queries.double(), predict_adapter(load_generator("default"), support))
 
     names = torch.from_numpy(encoder.encode_texts(task.names))
-    keep("names alone", task.asked @ names.T)
-    centred = (task.asked - task.rows.mean(0)) * names.any(0)
+    keep("names alone", task.queries @ names.T)
+    centred = (task.queries - task.rows.mean(0)) * names.any(0)
     keep("names alone, centred", centred @ normalize(names - names.mean(0), dim=-1).T)
-    keep("CoOp", task.asked @ (coop := _coop(task, encoder, 0.0)).T)
-    keep("CoOp, per class", task.asked @ _coop(task, encoder, 0.0, per_class=True).T)
-    keep("KgCoOp", task.asked @ (kgcoop := _coop(task, encoder, KGCOOP)).T)
+    keep("CoOp", task.queries @ (coop := _coop(task, encoder, 0.0)).T)
+    keep("CoOp, per class", task.queries @ _coop(task, encoder, 0.0, per_class=True).T)
+    keep("KgCoOp", task.queries @ (kgcoop := _coop(task, encoder, KGCOOP)).T)
     always = tune_prompt(encoder, task.rows, task.labels, base, SoftPrompt(n_steps=10))
     prompted = _read(encoder, always.tensors, task.names)
-    keep("prompt alone", task.asked @ prompted.T)
+    keep("prompt alone", task.queries @ prompted.T)
     keep(REFERENCE, by_adapter(names))
     keep("predicted, on CoOp's texts", by_adapter(coop))
     keep("predicted, on KgCoOp's texts", by_adapter(kgcoop))
@@ -148,8 +148,8 @@ def _all(task: Task, encoder: FrozenEncoder) -> dict[str, dict[str, float]]:
     chosen = tune_prompt(encoder, task.rows, task.labels, base)
     new = _read(encoder, chosen.tensors, task.names)[n_base:] if chosen.tensors else names[n_base:]
     keep("predicted, prompt if borne out", by_adapter(torch.cat([names[:n_base], new])))
-    found["predicted, prompt if borne out"]["kept"] = float(bool(chosen.tensors))
-    return found
+    figures["predicted, prompt if borne out"]["kept"] = float(bool(chosen.tensors))
+    return figures
 
 
 def _read(encoder: FrozenEncoder, tensors: dict[str, Tensor], names: Sequence[str]) -> Tensor:
@@ -220,18 +220,18 @@ def _show(lines: list[dict[str, Any]]) -> None:
                     (own["base"], own["new"], both, less, own["seconds"], kept)
                 )
             columns = [
-                [mean(column) for column in zip(*each, strict=True)] for each in of_store.values()
+                [mean(column) for column in zip(*draws, strict=True)] for draws in of_store.values()
             ]
             means = [mean(column) for column in zip(*columns, strict=True)]
-            gains = [[row[3] for row in each] for each in of_store.values()]
-            error = sum(stdev(each) ** 2 / len(each) for each in gains) ** 0.5 / len(gains)
-            reach = student.ppf(0.975, sum(len(each) - 1 for each in gains)) * error
-            each = " ".join(
+            gains = [[row[3] for row in draws] for draws in of_store.values()]
+            error = sum(stdev(draws) ** 2 / len(draws) for draws in gains) ** 0.5 / len(gains)
+            reach = student.ppf(0.975, sum(len(draws) - 1 for draws in gains)) * error
+            by_store = " ".join(
                 f"{name} {column[2]:.1f}" for name, column in zip(of_store, columns, strict=True)
             )
             print(
                 f"{method:32s} {means[0]:5.1f} {means[1]:5.1f} {means[2]:5.1f} {means[3]:+5.1f} ± "
-                f"{reach:.1f} {means[4]:5.1f} s  {each}  kept {means[5]:.0%}"
+                f"{reach:.1f} {means[4]:5.1f} s  {by_store}  kept {means[5]:.0%}"
             )
 
 

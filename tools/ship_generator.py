@@ -78,8 +78,8 @@ def _earlier_run(start: str) -> dict[str, Any]:
 
     The data stand among those of the run that started from it.
     """
-    found = read_training_record(SHIPPED if start == "default" else Path(start))
-    record = found[1] if found else {}
+    earlier = read_training_record(SHIPPED if start == "default" else Path(start))
+    record = earlier[1] if earlier else {}
     return {key: value for key, value in record.items() if key not in ("data", "proof", "schema")}
 
 

@@ -76,7 +76,7 @@ def main() -> None:
         "schema": TRAINING_RECORD,
         "config": config,
         "seconds": seconds,
-        "n_parameters": sum(each.numel() for each in adapter.parameters()),
+        "n_parameters": sum(parameter.numel() for parameter in adapter.parameters()),
         "classes": sorted(scenes.of_name),
         "validation_classes": sorted(validation.of_name),
         "validated": validated,
@@ -161,20 +161,25 @@ def _losses(
     config: Mapping[str, Any],
     rng: random.Random,
 ) -> Losses:
-    asked = [
-        each
+    questions = [
+        question
         for number in numbers
-        for each in draw_asked(scenes, number, config["phrases_per_scene"], config["shots"], rng)
+        for question in draw_asked(
+            scenes, number, config["phrases_per_scene"], config["shots"], rng
+        )
     ]
-    tokens, texts = scenes.tokens(numbers), [str(each.phrase["text"]) for each in asked]
+    tokens, texts = scenes.tokens(numbers), [str(question.phrase["text"]) for question in questions]
     boxes = torch.tensor(
-        [scenes.scenes[each.scene]["objects"][each.phrase["object"]]["box"] for each in asked]
+        [
+            scenes.scenes[question.scene]["objects"][question.phrase["object"]]["box"]
+            for question in questions
+        ]
     )
     if rng.random() < 0.5:
         tokens, texts, boxes = mirrored(tokens, texts, boxes)
-    words = read(texts, [examples_of(scenes, each, adapter) for each in asked])
+    words = read(texts, [examples_of(scenes, question, adapter) for question in questions])
     places = {number: place for place, number in enumerate(numbers)}
-    of_picture = torch.tensor([places[each.scene] for each in asked])
+    of_picture = torch.tensor([places[question.scene] for question in questions])
     grounded = adapter(tokens, words, of_picture)
     grid = grounded.heat_Thw.shape[1:]
     inside = torch.stack([coverage(box, *grid) for box in boxes.tolist()])
@@ -195,7 +200,7 @@ def _validate(
                 validation,
                 draw_questions(validation, config["validation_phrases"], shots, config["seed"]),
                 read,
-                lambda each: examples_of(validation, each, adapter),
+                lambda question: examples_of(validation, question, adapter),
             ).items()
         }
         for shots in sorted(set(config["shots"]))
@@ -220,8 +225,8 @@ def _keep(
     state = optimizer.state_dict()["state"]
     moments = {
         f"{number}/{name}": tensor
-        for number, each in state.items()
-        for name, tensor in each.items()
+        for number, state_of_one in state.items()
+        for name, tensor in state_of_one.items()
     }
     tensors = {"adapter": adapter.state_dict(), "moments": moments}
     Checkpoint(tensors, {**values, "schedule": schedule.state_dict()}).save(path)

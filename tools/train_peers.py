@@ -128,7 +128,9 @@ def joint_alone(data: TrainingData) -> TrainingData:
     return replace(
         data,
         sources=tuple(map(reduced, data.sources)),
-        validation={kind: tuple(map(reduced, it)) for kind, it in data.validation.items()},
+        validation={
+            kind: tuple(map(reduced, sources)) for kind, sources in data.validation.items()
+        },
     )
 
 
@@ -137,7 +139,7 @@ def data_of_one_width(data: TrainingData) -> TrainingData:
     width = data.sources[0].tasks.features_nVD.shape[-1]
 
     def kept(sources: Iterable[LoadedSource]) -> tuple[LoadedSource, ...]:
-        return tuple(each for each in sources if each.tasks.features_nVD.shape[-1] == width)
+        return tuple(source for source in sources if source.tasks.features_nVD.shape[-1] == width)
 
     return replace(
         data,
@@ -174,9 +176,9 @@ def learn(
     optim = recipe.optim
     optimizer = torch.optim.AdamW(
         [
-            {"params": [each for each in learned.values() if each.ndim]},
+            {"params": [parameter for parameter in learned.values() if parameter.ndim]},
             {
-                "params": [each for each in learned.values() if not each.ndim],
+                "params": [parameter for parameter in learned.values() if not parameter.ndim],
                 "lr": recipe.scalar_lr,
                 "weight_decay": 0.0,
             },
@@ -204,7 +206,9 @@ def learn(
         schedule.step()
         tell(total)
     encoders = frozenset(source.encoder for source in data.sources)
-    return MetaPeer(name, width, encoders, {key: each.detach() for key, each in learned.items()})
+    return MetaPeer(
+        name, width, encoders, {key: parameter.detach() for key, parameter in learned.items()}
+    )
 
 
 def describe(
@@ -253,7 +257,7 @@ def _first(
             torch.zeros(width, recipe.n_hidden),
             torch.tensor(recipe.inner_rate).log(),
         )
-    return {each.name: torch.nn.Parameter(getattr(first, each.name)) for each in fields(first)}
+    return {field.name: torch.nn.Parameter(getattr(first, field.name)) for field in fields(first)}
 
 
 def _attention_losses(

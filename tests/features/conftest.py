@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.store.encode_to_store import EncodeReport, encode_to_store
 
 if TYPE_CHECKING:
     from metaadapter.features.encoder import FrozenEncoder
@@ -96,6 +97,16 @@ def make_encoder() -> Callable[..., MeanColourEncoder]:
 @pytest.fixture
 def encoder() -> MeanColourEncoder:
     return MeanColourEncoder()
+
+
+@pytest.fixture
+def encode(pictures, encoder, tmp_path) -> Callable[..., EncodeReport]:
+    """Encodes the pictures to the store NAME in the folder of the test."""
+
+    def encode_pictures(name: str = "store", encoder=encoder, **options) -> EncodeReport:
+        return encode_to_store(table_of(pictures), encoder, tmp_path / name, **options)
+
+    return encode_pictures
 
 
 SMALL_CLIP = {

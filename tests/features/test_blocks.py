@@ -78,7 +78,9 @@ def seen_by_hooks(modules, run):
 
 
 def statistics(maps):
-    return torch.cat([part for it in maps for part in (it.mean(2), it.std(2, unbiased=False))], 1)
+    return torch.cat(
+        [part for stage in maps for part in (stage.mean(2), stage.std(2, unbiased=False))], 1
+    )
 
 
 def test_joint__of_every_kind_of_tower__is_what_the_tower_gives_to_the_bit(tower):

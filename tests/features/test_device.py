@@ -34,14 +34,16 @@ def test_device__not_on_this_machine__offers_one_that_is(monkeypatch, device):
         choose_device(device)
 
 
-def test_precision__half_on_a_cpu__says_what_to_use():
-    with pytest.raises(UsageError, match=r"fp16 is slow and overflows on a CPU; use fp32"):
-        require_precision("fp16", torch.device("cpu"))
-
-
-def test_precision__unknown__lists_the_known():
-    with pytest.raises(UsageError, match="unknown precision 'int8'; choose fp32, bf16 or fp16"):
-        require_precision("int8", torch.device("cpu"))
+@pytest.mark.parametrize(
+    ("precision", "message"),
+    [
+        ("fp16", "fp16 is slow and overflows on a CPU; use fp32"),
+        ("int8", "unknown precision 'int8'; choose fp32, bf16 or fp16"),
+    ],
+)
+def test_precision__that_cannot_be__says_what_to_use(precision, message):
+    with pytest.raises(UsageError, match=message):
+        require_precision(precision, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(("precision", "device"), [("bf16", "cpu"), ("fp16", "cuda")])

@@ -100,8 +100,8 @@ def test_encoder__with_zoom__texts_say_the_same_of_each_look(once, twice, photos
     np.testing.assert_allclose(texts @ texts.T, rows @ rows.T, atol=1e-6)
     pictures = twice.encode_images(photos)
     whole, zoom = np.split(pictures, 2, axis=1)
-    said = (whole + ZOOM_WEIGHT * zoom) @ rows.T / np.hypot(1, ZOOM_WEIGHT)
-    np.testing.assert_allclose(pictures @ texts.T, said, atol=1e-5)
+    expected = (whole + ZOOM_WEIGHT * zoom) @ rows.T / np.hypot(1, ZOOM_WEIGHT)
+    np.testing.assert_allclose(pictures @ texts.T, expected, atol=1e-5)
 
 
 def test_encoder__random_crops_and_zoom__zoom_into_each_crop(once, twice, photos):

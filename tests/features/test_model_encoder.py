@@ -73,16 +73,17 @@ def test_texts__mapping__gives_unit_vectors_by_readable_name():
     np.testing.assert_allclose(texts[1], fox, atol=1e-6)
 
 
-def test_texts__class_without_a_vector__is_named():
-    encoder = wrap(texts={"lynx": np.ones(WIDTH)})
-
-    with pytest.raises(UsageError, match=r"no text of 'heron'; it has those of 'lynx'"):
-        encoder.encode_texts(["heron"])
-
-
-def test_texts__function_of_another_width__shows_both():
-    with pytest.raises(UsageError, match=r"should be \(1, 512\).*got \(1, 3\)"):
-        wrap(texts=lambda names: np.ones((len(names), 3))).encode_texts(["heron"])
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ({"lynx": np.ones(WIDTH)}, "no text of 'heron'; it has those of 'lynx'"),
+        (lambda names: np.ones((len(names), 3)), r"should be \(1, 512\).*got \(1, 3\)"),
+    ],
+    ids=["class without a vector", "another width"],
+)
+def test_texts__that_do_not_fit__are_refused(texts, message):
+    with pytest.raises(UsageError, match=message):
+        wrap(texts=texts).encode_texts(["heron"])
 
 
 def test_fingerprint__same_weights_made_again__match(encoder):

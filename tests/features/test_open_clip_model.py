@@ -41,12 +41,17 @@ def small_model(monkeypatch, clip_folder):
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "small-clip", tags)
 
 
-def test_build__folder__has_its_weights_and_preprocessing(clip_folder):
+@pytest.fixture
+def weights(clip_folder):
+    return clip_folder / "open_clip_model.safetensors"
+
+
+def test_build__folder__has_its_weights_and_preprocessing(clip_folder, weights):
     model = build_model(resolve_encoder(str(clip_folder)))
 
-    weights = load_file(clip_folder / "open_clip_model.safetensors")
+    expected = load_file(weights)
     for name, value in model.network.state_dict().items():
-        assert torch.equal(value, weights[name])
+        assert torch.equal(value, expected[name])
     assert model.network.visual.preprocess_cfg["mean"] == [0.4, 0.5, 0.6]
     assert model.tokenize(["a red fox"]).shape == (1, 16)
 
@@ -64,23 +69,20 @@ def test_build__openai_tags__open_clip_says_that_they_need_quick_gelu():
     assert open_clip.get_pretrained_cfg("ViT-B-32", "openai")["quick_gelu"] is True
 
 
-def test_build__weights_file__is_preprocessed_as_the_tags_agree(small_model, clip_folder):
-    file = clip_folder / "open_clip_model.safetensors"
-
-    model = build_model(resolve_encoder(f"small-clip/{file}"))
+def test_build__weights_file__is_preprocessed_as_the_tags_agree(small_model, weights):
+    model = build_model(resolve_encoder(f"small-clip/{weights}"))
 
     settings = model.network.visual.preprocess_cfg
     assert (settings["mean"], settings["resize_mode"]) == ((0.5, 0.5, 0.5), "squash")
 
 
 def test_build__weights_file_and_tags_that_disagree__is_preprocessed_as_usual(
-    small_model, clip_folder, monkeypatch
+    small_model, weights, monkeypatch
 ):
     tags = open_clip.pretrained._PRETRAINED["small-clip"]
     monkeypatch.setitem(tags["quick"], "mean", (0.1, 0.1, 0.1))
-    file = clip_folder / "open_clip_model.safetensors"
 
-    model = build_model(resolve_encoder(f"small-clip/{file}"))
+    model = build_model(resolve_encoder(f"small-clip/{weights}"))
 
     assert model.network.visual.preprocess_cfg["mean"] == PreprocessCfg().mean
 
@@ -114,30 +116,32 @@ def test_build__text_tower_without_its_package__names_it(monkeypatch, no_hub):
         build_model(source)
 
 
-def test_build__weights_of_another_architecture__names_both(clip_folder):
-    file = clip_folder / "open_clip_model.safetensors"
-
+def test_build__weights_of_another_architecture__names_both(weights):
     message = r"weights open_clip_model\.safetensors do not make the encoder ViT-S-32/.*changed"
     with pytest.raises(IncompatibleArtifact, match=message):
-        build_model(resolve_encoder(f"ViT-S-32/{file}"))
+        build_model(resolve_encoder(f"ViT-S-32/{weights}"))
 
 
-def test_build__weights_cut_short__says_which(clip_folder, tmp_path):
-    folder = shutil.copytree(clip_folder, tmp_path / "cut")
-    file = folder / "open_clip_model.safetensors"
-    file.write_bytes(file.read_bytes()[:5000])
-
-    with pytest.raises(IncompatibleArtifact, match=r"weights cut do not make the encoder .*/cut"):
-        build_model(resolve_encoder(str(folder)))
+@pytest.fixture
+def copied(clip_folder, tmp_path):
+    """A copy of the encoder that a test may damage: its weights."""
+    return shutil.copytree(clip_folder, tmp_path / "copied") / "open_clip_model.safetensors"
 
 
-def test_build__tensors_missing__does_not_fill_them_at_random(clip_folder, tmp_path):
-    folder = shutil.copytree(clip_folder, tmp_path / "partial")
-    file = folder / "open_clip_model.safetensors"
-    save_file({k: v for k, v in load_file(file).items() if k != "text_projection"}, file)
+def test_build__weights_cut_short__says_which(copied):
+    copied.write_bytes(copied.read_bytes()[:5000])
+
+    message = "weights copied do not make the encoder .*/copied"
+    with pytest.raises(IncompatibleArtifact, match=message):
+        build_model(resolve_encoder(str(copied.parent)))
+
+
+def test_build__tensors_missing__does_not_fill_them_at_random(copied):
+    tensors = {k: v for k, v in load_file(copied).items() if k != "text_projection"}
+    save_file(tensors, copied)
 
     with pytest.raises(IncompatibleArtifact, match=r"Missing key.*text_projection"):
-        build_model(resolve_encoder(str(folder)))
+        build_model(resolve_encoder(str(copied.parent)))
 
 
 class Intruder:
@@ -145,33 +149,30 @@ class Intruder:
         return exec, ("import pathlib; pathlib.Path(TARGET).touch()".replace("TARGET", "'ran'"),)
 
 
-def test_build__pickle_with_program_code__never_runs_it(clip_folder, tmp_path, monkeypatch):
-    folder = tmp_path / "intruder"
-    folder.mkdir()
-    shutil.copy(clip_folder / "open_clip_config.json", folder)
-    torch.save({"visual.proj": Intruder()}, folder / "open_clip_pytorch_model.bin")
+def test_build__pickle_with_program_code__never_runs_it(copied, tmp_path, monkeypatch):
+    copied.unlink()
+    pickled = copied.with_name("open_clip_pytorch_model.bin")
+    torch.save({"visual.proj": Intruder()}, pickled)
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(IncompatibleArtifact, match="hold program code, which is never run"):
-        build_model(resolve_encoder(str(folder)))
+        build_model(resolve_encoder(str(copied.parent)))
 
     assert not (tmp_path / "ran").exists()
-    with zipfile.ZipFile(folder / "open_clip_pytorch_model.bin") as archive:
+    with zipfile.ZipFile(pickled) as archive:
         data = archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
     pickle.loads(data)
     assert (tmp_path / "ran").exists()
 
 
-def test_build__tensors_in_a_pickle__are_read(clip_folder, tmp_path):
-    folder = tmp_path / "old"
-    folder.mkdir()
-    shutil.copy(clip_folder / "open_clip_config.json", folder)
-    weights = load_file(clip_folder / "open_clip_model.safetensors")
-    torch.save(weights, folder / "open_clip_pytorch_model.bin")
+def test_build__tensors_in_a_pickle__are_read(copied):
+    tensors = load_file(copied)
+    copied.unlink()
+    torch.save(tensors, copied.with_name("open_clip_pytorch_model.bin"))
 
-    model = build_model(resolve_encoder(str(folder)))
+    model = build_model(resolve_encoder(str(copied.parent)))
 
-    assert torch.equal(model.network.state_dict()["visual.proj"], weights["visual.proj"])
+    assert torch.equal(model.network.state_dict()["visual.proj"], tensors["visual.proj"])
 
 
 def test_build__notes_of_open_clip__do_not_reach_the_user(clip_folder, capfd, monkeypatch):

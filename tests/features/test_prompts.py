@@ -20,32 +20,23 @@ def test_templates__named_set__says_what_open_clip_says(name, functions):
     assert sentences == [function("red fox") for function in functions]
 
 
-def test_templates__own_list__is_kept_in_order():
+def test_templates__own_list_or_one_template__is_kept_in_order():
     assert resolve_templates(["a {} b", "{}"]) == ("a {} b", "{}")
-
-
-def test_templates__one_template__is_a_list_of_one():
     assert resolve_templates("an x-ray of {}") == ("an x-ray of {}",)
 
 
-def test_templates__unknown_set__lists_the_sets():
-    with pytest.raises(UsageError, match="unknown set of templates 'imagenet'; choose default, si"):
-        resolve_templates("imagenet")
-
-
-def test_templates__no_place_for_the_name__names_the_template():
-    with pytest.raises(UsageError, match=r"the template 'a photo' has 0 places"):
-        resolve_templates(["{}", "a photo"])
-
-
-def test_templates__two_places__names_the_template():
-    with pytest.raises(UsageError, match=r"the template '\{\} or \{\}' has 2 places"):
-        resolve_templates(["{} or {}"])
-
-
-def test_templates__none_at_all__asks_for_one():
-    with pytest.raises(UsageError, match="at least one template"):
-        resolve_templates([])
+@pytest.mark.parametrize(
+    ("templates", "message"),
+    [
+        ("imagenet", "unknown set of templates 'imagenet'; choose default, si"),
+        (["{}", "a photo"], "the template 'a photo' has 0 places"),
+        (["{} or {}"], r"the template '\{\} or \{\}' has 2 places"),
+        ([], "at least one template"),
+    ],
+)
+def test_templates__that_cannot_be_filled__are_refused(templates, message):
+    with pytest.raises(UsageError, match=message):
+        resolve_templates(templates)
 
 
 def test_fill__braces_in_the_name__stay_as_they_are():

@@ -22,22 +22,13 @@ def look(picture: Image.Image) -> torch.Tensor:
     return preprocess(picture)[None]
 
 
-def test_views__one__is_the_centre_view(photos):
-    views = view_pixels(photos[0], look, 1, seed=3)
+def test_views__one_or_several__begin_with_the_centre_view_and_differ(photos):
+    assert torch.equal(view_pixels(photos[0], look, 1, seed=3), look(photos[0])[None])
 
-    assert torch.equal(views, look(photos[0])[None])
-
-
-def test_views__several__begin_with_the_centre_view(photos):
-    views = view_pixels(photos[3], look, 5)
-
-    assert views.shape == (5, 1, 3, SIDE, SIDE)
-    assert torch.equal(views[0], look(photos[3]))
-
-
-def test_views__crops__differ_from_one_another(photos):
     views = view_pixels(photos[2], look, 8)
 
+    assert views.shape == (8, 1, 3, SIDE, SIDE)
+    assert torch.equal(views[0], look(photos[2]))
     assert len({view.numpy().tobytes() for view in views}) == 8
 
 
@@ -52,23 +43,20 @@ def test_views__global_random_state__plays_no_part(photos):
     assert torch.equal(first, again)
 
 
-def test_views__more__keep_the_first_ones(photos):
-    few, many = (view_pixels(photos[0], look, n, seed=1) for n in (3, 6))
+def test_views__seed__draws_the_crops_of_which_more_keep_the_first(photos):
+    few, many, other = (
+        view_pixels(photos[0], look, n, seed=s) for n, s in ((3, 1), (6, 1), (3, 0))
+    )
 
     assert torch.equal(few, many[:3])
-
-
-def test_views__another_seed__draws_other_crops(photos):
-    one, other = (view_pixels(photos[0], look, 2, seed=seed)[1] for seed in (0, 1))
-
-    assert not torch.equal(one, other)
+    assert not torch.equal(few[1], other[1])
 
 
 def test_views__pictures_of_one_size__are_cropped_differently():
     ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None, None], (64, 64, 3))
     brighter = ramp + np.uint8(1)
 
-    one, other = (view_pixels(Image.fromarray(it), look, 6) for it in (ramp, brighter))
+    one, other = (view_pixels(Image.fromarray(pixels), look, 6) for pixels in (ramp, brighter))
 
     assert 255 * (one[0] - other[0]).abs().max() == pytest.approx(1)
     assert 255 * (one[1:] - other[1:]).abs().max() > 4

@@ -81,20 +81,12 @@ def test_lengths__constant_in_a_block__does_not_weaken_it(task):
     torch.testing.assert_close(moved[1].shots_TNKD, plain[1].shots_TNKD, rtol=1e-4, atol=1e-4)
 
 
-def test_trained__one_block__is_as_none_named(task, trained_like):
-    whole = replace(task.support, blocks=(sum(task.widths),))
+def test_trained__one_block__is_as_none_named_and_several_are_not(task, trained_like):
+    def answers(*blocks):
+        return classify(task.query, trained_like.predict(replace(task.support, blocks=blocks)))
 
-    named = classify(task.query, trained_like.predict(whole))
-
-    unnamed = classify(task.query, trained_like.predict(replace(task.support, blocks=())))
-    torch.testing.assert_close(named, unnamed, rtol=0, atol=0)
-
-
-def test_trained__several_blocks__are_not_as_one(task, trained_like):
-    in_blocks = classify(task.query, trained_like.predict(task.support))
-
-    as_one = classify(task.query, trained_like.predict(replace(task.support, blocks=())))
-    assert (in_blocks - as_one).abs().max() > 1e-2
+    torch.testing.assert_close(answers(sum(task.widths)), answers(), rtol=0, atol=0)
+    assert (answers(*task.widths) - answers()).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("std", [0.0, 0.5])
@@ -227,13 +219,10 @@ def test_blocks__of_any_number_and_width__get_an_adapter(trained_like, widths, n
     assert logits.isfinite().all()
 
 
-def test_block__that_is_empty__leaves_the_others(trained_like):
-    task = Blocks()
+def test_block__that_is_empty__leaves_the_others(task, trained_like):
     task.shots[2].zero_()
 
-    logits = classify(task.query, trained_like.predict(task.support))
-
-    assert logits.isfinite().all()
+    assert classify(task.query, trained_like.predict(task.support)).isfinite().all()
 
 
 def test_reweigh__any_weights__are_the_spreads_of_the_blocks(task):
@@ -284,4 +273,7 @@ def test_gradients__however_little_the_pictures_differ__are_finite(pictures, n_s
 
     assert logits.isfinite().all()
     assert logits.abs().max() < 1e3
-    assert all(each.grad is None or each.grad.isfinite().all() for each in generator.parameters())
+    assert all(
+        parameter.grad is None or parameter.grad.isfinite().all()
+        for parameter in generator.parameters()
+    )

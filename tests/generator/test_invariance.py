@@ -62,62 +62,38 @@ def test_width__embedded_in_a_wider_space__changes_nothing(generator, make_task)
     torch.testing.assert_close(wider, logits(generator, task), **CLOSE)
 
 
-def test_classes__permuted__permute_the_logits(generator, make_task):
-    task = make_task(2, 6, 3, 48)
-    order = torch.tensor([3, 0, 5, 1, 4, 2])
+def test_classes__permuted__permute_the_logits_and_shots_change_nothing(generator, make_task):
+    task = make_task(2, 6, 4, 48)
+    order, shots = torch.tensor([3, 0, 5, 1, 4, 2]), torch.tensor([2, 0, 3, 1])
+    expected = logits(generator, task)
 
-    permuted = logits(
-        generator, task, Support.of_tasks(task.pictures[:, order], task.text[:, order])
-    )
+    classes = Support.of_tasks(task.pictures[:, order], task.text[:, order])
+    pictures = Support.of_tasks(task.pictures[:, :, shots], task.text)
 
-    torch.testing.assert_close(permuted, logits(generator, task)[..., order], **CLOSE)
-
-
-def test_shots__permuted__change_nothing(generator, make_task):
-    task = make_task(2, 5, 4, 48)
-
-    permuted = logits(
-        generator, task, Support.of_tasks(task.pictures[:, :, [2, 0, 3, 1]], task.text)
-    )
-
-    torch.testing.assert_close(permuted, logits(generator, task), **CLOSE)
+    torch.testing.assert_close(logits(generator, task, classes), expected[..., order], **CLOSE)
+    torch.testing.assert_close(logits(generator, task, pictures), expected, **CLOSE)
 
 
-def test_padding__shots_and_classes_that_are_not_there__change_nothing(generator, make_task):
+def test_padding__shots_and_classes_that_are_not_there__change_nothing(
+    generator, make_task, padded
+):
     task = make_task(2, 5, 3, 48)
-    rubbish = torch.Generator().manual_seed(9)
-    support = torch.randn(2, 8, 6, 48, generator=rubbish, dtype=torch.float64)
-    text = torch.randn(2, 8, 48, generator=rubbish, dtype=torch.float64)
-    support[:, :5, :3], text[:, :5] = task.pictures, task.text
-    mask = torch.zeros(2, 8, 6, dtype=torch.bool)
-    mask[:, :5, :3] = True
-    classes = torch.zeros(2, 8, dtype=torch.bool)
-    classes[:, :5] = True
 
-    padded = logits(generator, task, Support.of_tasks(support, text, mask, classes))
+    result = logits(generator, task, padded([task], 8, 6))
 
-    torch.testing.assert_close(padded[..., :5], logits(generator, task), **CLOSE)
-    assert torch.isneginf(padded[..., 5:]).all()
+    torch.testing.assert_close(result[..., :5], logits(generator, task), **CLOSE)
+    assert torch.isneginf(result[..., 5:]).all()
 
 
-def test_batch__of_unlike_tasks__equals_one_by_one(generator, make_task):
-    tasks = [make_task(1, n_way, n_shot, 48, seed) for seed, (n_way, n_shot) in enumerate(SHAPES)]
-    support = torch.zeros(len(tasks), 7, 5, 48, dtype=torch.float64)
-    text = torch.zeros(len(tasks), 7, 48, dtype=torch.float64)
-    mask = torch.zeros(len(tasks), 7, 5, dtype=torch.bool)
-    classes = torch.zeros(len(tasks), 7, dtype=torch.bool)
-    for t, (task, (n_way, n_shot)) in enumerate(zip(tasks, SHAPES, strict=True)):
-        support[t, :n_way, :n_shot], text[t, :n_way] = task.pictures[0], task.text[0]
-        mask[t, :n_way, :n_shot], classes[t, :n_way] = True, True
+def test_batch__of_unlike_tasks__equals_one_by_one(generator, make_task, padded):
+    shapes = ((3, 1), (7, 2), (2, 5), (5, 4))
+    tasks = [make_task(1, n_way, n_shot, 48, seed) for seed, (n_way, n_shot) in enumerate(shapes)]
 
-    together = generator.predict(Support.of_tasks(support, text, mask, classes))
+    together = generator.predict(padded(tasks, 7, 5))
 
-    for t, (task, (n_way, _)) in enumerate(zip(tasks, SHAPES, strict=True)):
+    for t, (task, (n_way, _)) in enumerate(zip(tasks, shapes, strict=True)):
         both = classify(task.query, together.map(lambda tensor, t=t: tensor[t : t + 1]))
         torch.testing.assert_close(both[..., :n_way], logits(generator, task), **CLOSE)
-
-
-SHAPES = ((3, 1), (7, 2), (2, 5), (5, 4))
 
 
 def test_cone__features_bent_into_clips_geometry__keep_the_answers(make_task):

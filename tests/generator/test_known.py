@@ -44,7 +44,7 @@ def by_loops(generator, task):
 
     def known(cosines, p):
         scaled = [(cosine - common) / (1 - common) for cosine in cosines]
-        like = sum(share * each for share, each in zip(p, scaled, strict=True))
+        like = sum(share * cosine for share, cosine in zip(p, scaled, strict=True))
         doubt = -sum(share * np.log(share) for share in p if share > 0) / np.log(n_way)
         return BASE[0] * like + BASE[1] * doubt + BASE[2]
 
@@ -89,7 +89,7 @@ def test_own_quantiles__are_those_of_the_left_out_answers_and_usual_ones_at_one_
     own = left_out.log_p_TMN[0][left_out.is_own_TMN[0]].numpy()
 
     several, single = (
-        untrained.predict(each.support).task(0) for each in (task, make_task(1, 4, 1, 32))
+        untrained.predict(one.support).task(0) for one in (task, make_task(1, 4, 1, 32))
     )
 
     np.testing.assert_allclose(
@@ -127,30 +127,17 @@ def test_head__classes_and_shots_in_another_order__is_the_same(trained_like, mak
         torch.testing.assert_close(getattr(other, name), getattr(here, name), **CLOSE)
 
 
-def test_head__of_a_padded_batch__is_that_of_each_task(trained_like, make_task):
+def test_head__of_a_padded_batch__is_that_of_each_task(trained_like, make_task, padded):
     tasks = [make_task(1, n_way, n_shot, 48, n_way) for n_way, n_shot in ((3, 1), (6, 4))]
-    rubbish = torch.Generator().manual_seed(9)
-    pictures = torch.randn(2, 7, 5, 48, generator=rubbish, dtype=torch.float64)
-    text = torch.randn(2, 7, 48, generator=rubbish, dtype=torch.float64)
-    mask, classes = torch.zeros(2, 7, 5, dtype=torch.bool), torch.zeros(2, 7, dtype=torch.bool)
-    for t, task in enumerate(tasks):
-        n_way, n_shot = task.pictures.shape[1:3]
-        pictures[t, :n_way, :n_shot], text[t, :n_way] = task.pictures[0], task.text[0]
-        mask[t, :n_way, :n_shot], classes[t, :n_way] = True, True
 
-    together = trained_like.predict(Support.of_tasks(pictures, text, mask, classes))
+    together = trained_like.predict(padded(tasks, 7, 5))
 
     for t, task in enumerate(tasks):
-        alone = trained_like.predict(task.support).task(0)
-        torch.testing.assert_close(
-            known_logits(task.query[0], together.task(t)),
-            known_logits(task.query[0], alone),
-            **CLOSE,
-        )
+        alone, among = trained_like.predict(task.support).task(0), together.task(t)
+        query = task.query[0]
+        torch.testing.assert_close(known_logits(query, among), known_logits(query, alone), **CLOSE)
         for name in HEAD:
-            torch.testing.assert_close(
-                getattr(together.task(t), name), getattr(alone, name), **CLOSE
-            )
+            torch.testing.assert_close(getattr(among, name), getattr(alone, name), **CLOSE)
 
 
 @pytest.mark.parametrize("pictured", [0, 1, 3])

@@ -23,7 +23,7 @@ def test_scale__labels_that_say_nothing__is_lower(make_task):
     order = torch.randperm(40, generator=draw)
     meaningless.pictures = task.pictures.flatten(1, 2)[:, order].unflatten(1, (5, 8))
 
-    sure, unsure = (leave_one_out(each.regression).scale_T for each in (task, meaningless))
+    sure, unsure = (leave_one_out(part.regression).scale_T for part in (task, meaningless))
 
     assert unsure < 0.6 * sure
 
@@ -43,8 +43,8 @@ def test_scale__padding_and_masked_tasks__change_nothing(make_task):
 
 def test_scale__unequal_shots_in_single_precision__is_that_of_double(make_task):
     task, single = make_task(1, 4, 60, 24), make_task(1, 4, 60, 24)
-    for each in (task, single):
-        each.mask[0, 1:, 2:] = False
+    for part in (task, single):
+        part.mask[0, 1:, 2:] = False
     single.pictures, single.text = single.pictures.float(), single.text.float()
 
     expected, result = leave_one_out(task.regression), leave_one_out(single.regression)

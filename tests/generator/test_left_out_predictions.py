@@ -52,7 +52,7 @@ def test_left_out_answers__are_those_of_the_regression_solved_without_each_pictu
     logits = classify(rows, weights.task(0))
     whole = torch.linalg.solve(kernel + noise.diag(), targets)
     for place, log_p in enumerate(result.log_p):
-        others = [each for each in range(len(rows)) if each != place]
+        others = [row for row in range(len(rows)) if row != place]
         part = kernel[others][:, others] + noise[others].diag()
         without = kernel[place, others] @ torch.linalg.solve(part, targets[others])
         change = without - kernel[place] @ whole

@@ -196,7 +196,7 @@ def test_pool__rotated_inside_blocks__changes_nothing(trained_like):
     def answers(matrix):
         support = replace(
             task.support.map(
-                lambda it: it @ matrix if it.is_floating_point() and it.ndim > 1 else it
+                lambda part: part @ matrix if part.is_floating_point() and part.ndim > 1 else part
             ),
             blocks=blocks,
         )
@@ -208,7 +208,7 @@ def test_pool__rotated_inside_blocks__changes_nothing(trained_like):
 def test_pool__beside_names_alone__frees_answers_from_what_all_pictures_share(closed_form):
     task = Pooled(shares=(10, 10, 10, 10), n_shot=0)
     shared = 3 * task.text[:, :1]
-    task.pool, task.query = (normalize(it + shared, dim=-1) for it in (task.pool, task.query))
+    task.pool, task.query = (normalize(rows + shared, dim=-1) for rows in (task.pool, task.query))
 
     by_names = classify(task.query, closed_form.predict(task.bare)).argmax(-1)
     result = classify(task.query, closed_form.predict(task.support)).argmax(-1)

@@ -132,8 +132,8 @@ def test_pool_network__untrained__corrects_nothing(state):
     network = PoolNetwork()
 
     for result in (network.corrections_of_round(scalars), network.final_corrections(scalars)):
-        assert all(not each.any() for each in result)
-        assert all(each.dtype == torch.float64 for each in result)
+        assert all(not part.any() for part in result)
+        assert all(part.dtype == torch.float64 for part in result)
 
 
 def test_pool_scalars__of_more_pictures_than_training_has__are_those_of_as_many(state):

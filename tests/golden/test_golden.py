@@ -44,15 +44,15 @@ COMPARED = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", 
 def results(folder: Path) -> dict[str, Any]:
     """Run all commands within a folder, and collect predictions and rows."""
     shots, queries = _pictures(folder)
-    found: dict[str, Any] = {}
+    collected: dict[str, Any] = {}
     for name, options in ADAPTERS.items():
         adapter = folder / name
         _run("adapt", shots, "--out", adapter, "--json", *options)
-        found[name] = _predictions(_run("predict", adapter, queries, "--json"))
+        collected[name] = _predictions(_run("predict", adapter, queries, "--json"))
     store = folder / "store"
     _run("encode", folder / "all", "--out", store, "--json")
     _run("adapt", store, "--out", folder / "stored", "--shots", "2", "--json")
-    found["from a store"] = _predictions(_run("predict", folder / "stored", queries, "--json"))
+    collected["from a store"] = _predictions(_run("predict", folder / "stored", queries, "--json"))
     for name, options in {
         "rows": ("--methods", METHODS, "--shots", "1,4", "--seeds", "2"),
         "rows with unknown classes": (
@@ -65,20 +65,20 @@ def results(folder: Path) -> dict[str, Any]:
     }.items():
         run = folder / name
         _run("evaluate", store, "--out", run, "--jobs", "1", "--json", *options)
-        found[name] = _rows(run / "rows.csv")
-    return found
+        collected[name] = _rows(run / "rows.csv")
+    return collected
 
 
 def _pictures(folder: Path) -> tuple[Path, Path]:
     """Labelled pictures and others of the demo's, a folder a class; and all in one folder."""
     source = files("metaadapter") / "assets" / "demo" / "pictures"
-    for each in sorted(source.iterdir(), key=lambda it: it.name)[:N_CLASSES]:
-        pictures = sorted(each.iterdir(), key=lambda it: it.name)[:N_PICTURES]
+    for folder_of_class in sorted(source.iterdir(), key=lambda path: path.name)[:N_CLASSES]:
+        pictures = sorted(folder_of_class.iterdir(), key=lambda path: path.name)[:N_PICTURES]
         for number, picture in enumerate(pictures):
             part = "shots" if number < N_LABELLED else "queries"
             for kind in (part, "all"):
-                (folder / kind / each.name).mkdir(parents=True, exist_ok=True)
-                shutil.copy(str(picture), folder / kind / each.name / picture.name)
+                (folder / kind / folder_of_class.name).mkdir(parents=True, exist_ok=True)
+                shutil.copy(str(picture), folder / kind / folder_of_class.name / picture.name)
     return folder / "shots", folder / "queries"
 
 
@@ -93,8 +93,11 @@ def _run(*arguments: object) -> dict[str, Any]:
 
 def _predictions(document: dict[str, Any]) -> dict[str, Any]:
     return {
-        Path(each["path"]).name: {"label": each["label"], "probabilities": each["probabilities"]}
-        for each in document["predictions"]
+        Path(prediction["path"]).name: {
+            "label": prediction["label"],
+            "probabilities": prediction["probabilities"],
+        }
+        for prediction in document["predictions"]
     }
 
 
@@ -109,7 +112,7 @@ def _rows(path: Path) -> dict[str, dict[str, float]]:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def computed(tmp_path_factory):
     return results(tmp_path_factory.mktemp("golden"))
 
 
@@ -118,33 +121,33 @@ def golden():
     return json.loads(GOLDEN.read_text())
 
 
-def test_the_same_commands_were_run(found, golden):
-    assert list(found) == list(golden)
+def test_the_same_commands_were_run(computed, golden):
+    assert list(computed) == list(golden)
 
 
-def test_predictions_are_those_of_the_golden_file(found, golden):
+def test_predictions_are_those_of_the_golden_file(computed, golden):
     compared = 0
     for name, predictions in golden.items():
         if name.startswith("rows"):
             continue
-        assert set(found[name]) == set(predictions)
+        assert set(computed[name]) == set(predictions)
         close = PROBABILITY_OF_VIEWS if name == "views" else PROBABILITY
         for path, old in predictions.items():
-            new = found[name][path]
+            new = computed[name][path]
             assert new["label"] == old["label"], (name, path)
             assert new["probabilities"] == pytest.approx(old["probabilities"], abs=close)
             compared += 1
     assert compared >= 8 * 16
 
 
-def test_rows_are_those_of_the_golden_file(found, golden):
+def test_rows_are_those_of_the_golden_file(computed, golden):
     compared = 0
     for name, rows in golden.items():
         if not name.startswith("rows"):
             continue
-        assert set(found[name]) == set(rows)
+        assert set(computed[name]) == set(rows)
         for key, old in rows.items():
-            assert found[name][key] == pytest.approx(old, rel=FIGURE, abs=FIGURE), (name, key)
+            assert computed[name][key] == pytest.approx(old, rel=FIGURE, abs=FIGURE), (name, key)
             compared += 1
     assert compared > 100
 

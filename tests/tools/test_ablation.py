@@ -45,12 +45,14 @@ def silent():
 def test_differences__one_evaluation__has_the_paired_interval_of_scipy():
     accuracy, base = {"set": tasks(0)}, {"set": tasks(1)}
 
-    (each,), mean = differences(accuracy, base, ["set"])
+    (difference,), mean = differences(accuracy, base, ["set"])
 
     ours, theirs = (np.mean(list(table["set"].values()), 0) for table in (accuracy, base))
     expected = stats.ttest_rel(ours, theirs).confidence_interval(0.95)
-    assert (each.mean - each.half, each.mean + each.half) == pytest.approx(tuple(expected))
-    assert (mean.mean, mean.half) == pytest.approx((each.mean, each.half))
+    assert (difference.mean - difference.half, difference.mean + difference.half) == pytest.approx(
+        tuple(expected)
+    )
+    assert (mean.mean, mean.half) == pytest.approx((difference.mean, difference.half))
 
 
 def test_markdown__rows__are_differences_from_the_mean_of_the_seeds():
@@ -129,8 +131,8 @@ def test_rows__sources_left_out__are_those_that_the_row_says():
 
     def left_out(name):
         config = load_config(CONFIGS / "base.toml", rows[name].overrides)
-        return [each.name for each in config.data.sources if each.weight < 1e-6]
+        return [source.name for source in config.data.sources if source.weight < 1e-6]
 
-    base = [each.name for each in load_config(CONFIGS / "base.toml").data.sources]
+    base = [source.name for source in load_config(CONFIGS / "base.toml").data.sources]
     assert left_out("no-other-encoders") == [name for name in base if ": " in name]
     assert left_out("no-degraded") == [n for n in base if re.match("photographs, ", n)]

@@ -31,7 +31,7 @@ def test_print_grid__rows__are_accuracies_of_heads_with_those_constants(stores, 
 
     rows = {line.split(" | ")[0]: line for line in capsys.readouterr().out.splitlines()}
     constants = ClosedForm(ridge=1.0, sharpness=1.2)
-    (found,) = accuracies(stores, 4, closed_form(constants))
-    assert f" {float(found.mean()):.1f} |" in rows["| ridge 1.0, sharpness 1.2"]
+    (accuracy,) = accuracies(stores, 4, closed_form(constants))
+    assert f" {float(accuracy.mean()):.1f} |" in rows["| ridge 1.0, sharpness 1.2"]
     assert {"| linear ridge", "| text trust 0.75", "| 2.5"} <= set(rows)
     assert len({line.split(" | ", 1)[1] for line in rows.values() if "sharpness" in line}) > 4

@@ -29,7 +29,7 @@ def data(tmp_path_factory):
         for part in ("drawn", "photographs"):
             (folder / part / name).mkdir(parents=True)
         shape = Image.new("RGBA", (64, 64))
-        corners = [tuple(each) for each in rng.integers(4, 60, (5, 2)).tolist()]
+        corners = [tuple(corner) for corner in rng.integers(4, 60, (5, 2)).tolist()]
         ImageDraw.Draw(shape).polygon(corners, fill=(*rng.integers(0, 200, 3).tolist(), 255))
         shape.save(folder / "drawn" / name / "0.png")
         photo = Image.new("RGB", (120, 90), (250, 250, 250))
@@ -42,9 +42,20 @@ def data(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def scene_of(data):
+    """The scene of drawn things that a seed gives."""
+    classes, grounds = classes_of(data, ALPHA), sorted((data / "grounds").iterdir())
+
+    def make(seed):
+        return make_scene(classes, chances(classes), grounds, np.random.default_rng(seed))
+
+    return make
+
+
 def classes_of(data, source):
     folders = sorted((data / source.folder).iterdir())
-    return [ObjectClass(each.name, source, tuple(each.iterdir())) for each in folders]
+    return [ObjectClass(path.name, source, tuple(path.iterdir())) for path in folders]
 
 
 def chances(classes):
@@ -56,40 +67,40 @@ def placed(name, x, y, *, colour=None, length=0.1):
     return Placed(name, "drawn", colour, "small", box, 1.0)
 
 
-def is_true(text, each, objects):
+def is_true(text, thing, objects):
     """Whether a phrase is true of an object, read from its words alone."""
     words = text.removeprefix("the ")
     relation = re.search(r" (left of|right of|above|below) the (.+)$", words)
     if relation:
-        other = next(it for it in objects if it.name == relation[2])
-        (x, y), (to_x, to_y) = each.centre, other.centre
-        told = {"left of": x < to_x, "right of": x > to_x, "above": y < to_y, "below": y > to_y}
-        return each.name == words[: relation.start()] and told[relation[1]]
-    twins = [it for it in objects if it.name == each.name]
+        other = next(other_thing for other_thing in objects if other_thing.name == relation[2])
+        (x, y), (to_x, to_y) = thing.centre, other.centre
+        is_there = {"left of": x < to_x, "right of": x > to_x, "above": y < to_y, "below": y > to_y}
+        return thing.name == words[: relation.start()] and is_there[relation[1]]
+    twins = [other_thing for other_thing in objects if other_thing.name == thing.name]
     for side, axis, chosen in (
         (" on the left", 0, min),
         (" on the right", 0, max),
         (" at the top", 1, min),
     ):
         if words.endswith(side):
-            first = chosen(it.centre[axis] for it in twins)
-            return words.removesuffix(side) == each.name and each.centre[axis] == first
+            first = chosen(other_thing.centre[axis] for other_thing in twins)
+            return words.removesuffix(side) == thing.name and thing.centre[axis] == first
     first, _, rest = words.partition(" ")
-    if rest == each.name and first in ("small", "large"):
-        lengths = [it.box[2] - it.box[0] for it in twins]
+    if rest == thing.name and first in ("small", "large"):
+        lengths = [other_thing.box[2] - other_thing.box[0] for other_thing in twins]
         extreme = max(lengths) if first == "large" else min(lengths)
-        return each.box[2] - each.box[0] == extreme
-    if rest == each.name and first in COLOURS:
-        return each.colour == first
-    return words == each.name
+        return thing.box[2] - thing.box[0] == extreme
+    if rest == thing.name and first in COLOURS:
+        return thing.colour == first
+    return words == thing.name
 
 
-def test_a_box_is_exactly_around_the_pixels_that_the_object_changed(data, monkeypatch):
+def test_a_box_is_exactly_around_the_pixels_that_the_object_changed(data, scene_of, monkeypatch):
     monkeypatch.setattr(scene_module, "N_OBJECTS", (1,))
     monkeypatch.setattr(scene_module, "N_OBJECT_CHANCES", (1.0,))
-    classes, grounds = classes_of(data, ALPHA), sorted((data / "grounds").iterdir())
+    grounds = sorted((data / "grounds").iterdir())
     for seed in range(5):
-        scene = make_scene(classes, chances(classes), grounds, np.random.default_rng(seed))
+        scene = scene_of(seed)
         again = np.random.default_rng(seed)
         size = scene_module.CANVASES[again.integers(3)]
         bare = scene_module._background(grounds[again.integers(len(grounds))], size, again)
@@ -100,34 +111,24 @@ def test_a_box_is_exactly_around_the_pixels_that_the_object_changed(data, monkey
         np.testing.assert_allclose(scene.objects[0].box, box_of(changed), atol=pixel)
 
 
-def test_what_is_seen_of_an_object_is_what_no_later_one_covers(data):
-    classes, grounds = classes_of(data, ALPHA), sorted((data / "grounds").iterdir())
-    found = [
-        each
-        for seed in range(20)
-        for each in make_scene(
-            classes, chances(classes), grounds, np.random.default_rng(seed)
-        ).objects
-    ]
+def test_what_is_seen_of_an_object_is_what_no_later_one_covers(scene_of):
+    objects = [thing for seed in range(20) for thing in scene_of(seed).objects]
 
-    assert all(0.6 <= each.visible <= 1 for each in found)
-    assert any(each.visible < 1 for each in found)
-    assert all(0 <= each.box[0] < each.box[2] <= 1 for each in found)
+    assert all(0.6 <= thing.visible <= 1 for thing in objects)
+    assert any(thing.visible < 1 for thing in objects)
+    assert all(0 <= thing.box[0] < thing.box[2] <= 1 for thing in objects)
 
 
-def test_every_phrase_is_true_of_its_object_and_of_no_other(data):
-    classes, grounds = classes_of(data, ALPHA), sorted((data / "grounds").iterdir())
+def test_every_phrase_is_true_of_its_object_and_of_no_other(scene_of):
     kinds = set()
     for seed in range(60):
-        objects = make_scene(
-            classes, chances(classes), grounds, np.random.default_rng(seed)
-        ).objects
+        objects = scene_of(seed).objects
         for phrase in phrases(objects):
             kinds.add(phrase.kind)
             assert is_true(phrase.text, objects[phrase.object], objects), phrase
             if phrase.kind != "relation":  # others may stand there, though less plainly
-                others = [it for n, it in enumerate(objects) if n != phrase.object]
-                assert not any(is_true(phrase.text, it, objects) for it in others), phrase
+                others = [other for n, other in enumerate(objects) if n != phrase.object]
+                assert not any(is_true(phrase.text, other, objects) for other in others), phrase
 
     assert kinds == {"name", "colour", "size", "place", "relation"}
 
@@ -141,7 +142,7 @@ def test_captions_name_everything_and_questions_have_their_right_answer():
     rng = np.random.default_rng(0)
 
     first, second = captions(objects, rng)
-    asked = {each.question: each for each in questions(objects, NAMES, rng)}
+    by_question = {question.question: question for question in questions(objects, NAMES, rng)}
 
     assert all(name in first for name in ("a red mug", "a lamp", "an anchor"))
     assert second in {
@@ -155,20 +156,22 @@ def test_captions_name_everything_and_questions_have_their_right_answer():
             ("an anchor", "right of", "a red mug"),
         )
     }
-    colour = asked["What colour is the mug?"]
+    colour = by_question["What colour is the mug?"]
     assert colour.answers[colour.right] == "red"
-    above = asked["What is above the lamp?"]
+    above = by_question["What is above the lamp?"]
     assert above.answers[above.right] == "anchor"
     assert above.phrase == "above the lamp"
-    assert all(len(set(each.answers)) == len(each.answers) > 1 for each in asked.values())
+    assert all(
+        len(set(question.answers)) == len(question.answers) > 1 for question in by_question.values()
+    )
 
 
 def test_splits_share_no_head_noun_and_those_kept_from_training_come_first(data):
     sources = [ALPHA, Source("photographs", "plain", split=("validation", "test"))]
 
-    found = split_classes(sources, data, seed=1)
+    splits = split_classes(sources, data, seed=1)
 
-    nouns = {split: {head_noun(each.name) for each in some} for split, some in found.items()}
+    nouns = {split: {head_noun(thing.name) for thing in some} for split, some in splits.items()}
     assert not nouns["train"] & nouns["validation"]
     assert not nouns["train"] & nouns["test"]
     assert not nouns["validation"] & nouns["test"]
@@ -184,21 +187,18 @@ def test_the_head_noun_is_what_a_name_is_about(name, noun):
 
 
 def test_backgrounds_of_splits_differ(data):
-    found = split_backgrounds([{"folder": "grounds"}], data)
+    splits = split_backgrounds([{"folder": "grounds"}], data)
 
-    assert [len(found[split]) for split in ("train", "validation", "test")] == [14, 3, 3]
-    assert len({path for some in found.values() for path in some}) == 20
+    assert [len(splits[split]) for split in ("train", "validation", "test")] == [14, 3, 3]
+    assert len({path for some in splits.values() for path in some}) == 20
 
 
-def test_an_object_is_cut_from_its_plain_ground(data):
+def test_an_object_is_cut_from_its_plain_ground_and_left_alone_on_a_busy_one(data):
     cutout = cut_out(data / "photographs" / "mug" / "0.png", "plain")
 
     assert abs(cutout.width - 61) <= 2
     assert abs(cutout.height - 51) <= 2
     assert np.asarray(cutout)[0, 0, 3] < 128  # a corner outside of the ellipse
-
-
-def test_an_object_on_a_busy_ground_is_left_alone(data):
     assert cut_out(data / "grounds" / "00.png", "plain") is None
 
 
@@ -218,10 +218,10 @@ def test_the_object_of_a_photograph_in_a_collage_is_in_its_box(data):
         scene = make_collage(classes, chances(classes), np.random.default_rng(seed))
         dark = np.asarray(scene.picture.convert("L")) < 128
         height, width = dark.shape
-        for each in scene.objects:
+        for thing in scene.objects:
             left, top, right, bottom = (
                 round(side * length)
-                for side, length in zip(each.box, (width, height) * 2, strict=True)
+                for side, length in zip(thing.box, (width, height) * 2, strict=True)
             )
             assert dark[top:bottom, left:right].mean() > 0.7  # an ellipse in its box
             dark[top:bottom, left:right] = False

@@ -107,9 +107,9 @@ def test_overlap_is_that_of_painted_boxes():
     painted[0, 20:70, 10:60] = painted[1, 40:80, 30:90] = True
     ratio = (painted[0] & painted[1]).sum() / (painted[0] | painted[1]).sum()
 
-    found, generalised = overlap(torch.tensor(first), torch.tensor(second))
+    shared, generalised = overlap(torch.tensor(first), torch.tensor(second))
 
-    assert float(found) == pytest.approx(ratio, abs=1e-4)
+    assert float(shared) == pytest.approx(ratio, abs=1e-4)
     hull = 0.8 * 0.6  # of both together
     union = (painted[0] | painted[1]).mean()
     assert float(generalised) == pytest.approx(ratio - (hull - union) / hull, abs=1e-4)
@@ -121,7 +121,7 @@ def test_losses_vanish_where_everything_is_right():
     right = GroundingMaps(torch.where(inside > 0, 30.0, -30.0), box.expand(1, 4, 4, 4))
     wrong = GroundingMaps(-right.heat_Thw, 1 - box.flip(1).expand(1, 4, 4, 4) + 0.3)
 
-    good, bad = (grounding_losses(each, box, inside) for each in (right, wrong))
+    good, bad = (grounding_losses(maps, box, inside) for maps in (right, wrong))
 
     assert float(good.place) == pytest.approx(0, abs=1e-4)
     assert float(good.box) == pytest.approx(0, abs=1e-4)
@@ -149,22 +149,22 @@ def test_examples_are_of_the_class_and_from_other_scenes(scenes, encoder):
     adapter = new_adapter(encoder, scenes, seed=0)
     rng = random.Random(0)
     for number in range(8):
-        for asked in draw_asked(scenes, number, 3, [2], rng):
-            name = scenes.scenes[number]["objects"][asked.phrase["object"]]["name"]
-            assert asked.examples
-            for scene, place in asked.examples:
+        for question in draw_asked(scenes, number, 3, [2], rng):
+            name = scenes.scenes[number]["objects"][question.phrase["object"]]["name"]
+            assert question.examples
+            for scene, place in question.examples:
                 assert scene != number
                 assert scenes.scenes[scene]["objects"][place]["name"] == name
-            words = PhraseReader(encoder)(["x"], [examples_of(scenes, asked, adapter)])
-            assert (words.kinds_TL == EXAMPLE).sum() == len(asked.examples)
+            words = PhraseReader(encoder)(["x"], [examples_of(scenes, question, adapter)])
+            assert (words.kinds_TL == EXAMPLE).sum() == len(question.examples)
 
 
 def test_a_new_adapter_points_as_the_frozen_map_does(scenes, encoder):
-    asked, read = draw_questions(scenes, 10, 0, seed=0), PhraseReader(encoder)
+    questions, read = draw_questions(scenes, 10, 0, seed=0), PhraseReader(encoder)
     adapter = new_adapter(encoder, scenes, seed=0).eval()
 
-    new = measure(of_adapter(adapter), scenes, asked, read)
-    frozen = measure(of_frozen_map(encoder.logit_scale), scenes, asked, read)
+    new = measure(of_adapter(adapter), scenes, questions, read)
+    frozen = measure(of_frozen_map(encoder.logit_scale), scenes, questions, read)
 
     assert {group: score.pointing for group, score in new.items()} == {
         group: score.pointing for group, score in frozen.items()
@@ -183,9 +183,9 @@ def test_relevance_is_the_gradient_of_the_cosine_times_each_place(scenes, encode
     expected = torch.einsum("thwd,td->thw", tokens.joint_NHWD, weight).clamp(min=0)
     same_grid = PictureTokens(tokens.joint_NHWD, tokens.joint_NHWD, tokens.colour_Nhw6)
 
-    found, _ = of_relevance()(same_grid, words)
+    heat, _ = of_relevance()(same_grid, words)
 
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(heat, expected, rtol=1e-3, atol=1e-6)
 
 
 def test_training_that_was_stopped_goes_on_to_the_same_weights(
@@ -209,13 +209,13 @@ def test_training_that_was_stopped_goes_on_to_the_same_weights(
 
 @pytest.mark.slow
 def test_training_learns_to_point(scenes, encoder, tmp_path):
-    read, asked = PhraseReader(encoder), draw_questions(scenes, 10, 0, seed=0)
+    read, questions = PhraseReader(encoder), draw_questions(scenes, 10, 0, seed=0)
     adapter = new_adapter(encoder, scenes, seed=0)
-    before = measure(of_adapter(adapter.eval()), scenes, asked, read)["all"]
+    before = measure(of_adapter(adapter.eval()), scenes, questions, read)["all"]
 
     learn(adapter, scenes, scenes, read, CONFIG | {"steps": 40, "validate_every": 40}, tmp_path)
 
-    after = measure(of_adapter(adapter.eval()), scenes, asked, read)["all"]
+    after = measure(of_adapter(adapter.eval()), scenes, questions, read)["all"]
     assert after.pointing > before.pointing + 0.2
     assert after.any_object > 0.5
 

@@ -69,26 +69,17 @@ def test_checkpoint__failing_write__leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_load_checkpoint__missing_or_damaged__says_what_to_do(tmp_path):
+def test_load_checkpoint__that_is_none__says_what_to_do(tmp_path):
     (tmp_path / "damaged").write_bytes(b"no tensors")
-
-    with pytest.raises(DataError, match="give --resume a run folder that has one"):
-        load_checkpoint(tmp_path / "missing")
-    with pytest.raises(DataError, match=r"cannot read the checkpoint .*damaged"):
-        load_checkpoint(tmp_path / "damaged")
-
-
-def test_load_checkpoint__other_tensors__are_refused(tmp_path):
     save_file({"a": torch.ones(1)}, tmp_path / "weights")
-
-    with pytest.raises(IncompatibleArtifact, match="not a training checkpoint of this version"):
-        load_checkpoint(tmp_path / "weights")
-
-
-def test_load_checkpoint__tensor_of_an_unknown_group__is_refused(tmp_path):
-    values = {"schema": SCHEMA_WITHOUT_PROOF, "groups": ["network"]}
-    text = json.dumps(values)
+    text = json.dumps({"schema": SCHEMA_WITHOUT_PROOF, "groups": ["network"]})
     save_file({"other/a": torch.ones(1)}, tmp_path / "c", metadata={"metaadapter": text})
 
-    with pytest.raises(DataError, match=r"checkpoint .*c is damaged or was changed: 'other'"):
-        load_checkpoint(tmp_path / "c")
+    for name, error, message in (
+        ("missing", DataError, "give --resume a run folder that has one"),
+        ("damaged", DataError, "cannot read the checkpoint .*damaged"),
+        ("weights", IncompatibleArtifact, "not a training checkpoint of this version"),
+        ("c", DataError, "checkpoint .*c is damaged or was changed: 'other'"),
+    ):
+        with pytest.raises(error, match=message):
+            load_checkpoint(tmp_path / name)

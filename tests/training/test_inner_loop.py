@@ -82,7 +82,7 @@ def test_adapt_steps__second_order__has_the_loss_and_meta_gradient_of_higher(mak
         loss, sum(outer for outer, _ in by_higher) / 2, rtol=1e-10, atol=1e-10
     )
     for number, gradient in enumerate(gradients):
-        expected = torch.stack([each[number] for _, each in by_higher]) / 2
+        expected = torch.stack([gradients[number] for _, gradients in by_higher]) / 2
         torch.testing.assert_close(gradient, expected, rtol=1e-10, atol=1e-10)
 
 

@@ -28,8 +28,8 @@ def sources():
         for name in ("here", "elsewhere")
     ]
     return [
-        replace(each, encoder="one", classes=tuple(f"{each.name} {n}" for n in range(9)))
-        for each in made
+        replace(source, encoder="one", classes=tuple(f"{source.name} {n}" for n in range(9)))
+        for source in made
     ]
 
 
@@ -54,8 +54,8 @@ def test_known_loss__is_that_of_loops_over_pictures(episodes):
         queries, labels = batch.query_TQD[t][is_query], batch.query_labels_TQ[t][is_query]
         known = known_logits(queries, own).tolist()
         strange = known_logits(episodes.off_class_TOD[t][is_strange], own).tolist()
-        entropy = np.mean([softplus(-each) for each in known])
-        entropy += np.mean([softplus(each) for each in strange])
+        entropy = np.mean([softplus(-logit) for logit in known])
+        entropy += np.mean([softplus(logit) for logit in strange])
         entropy += np.mean([softplus(-(one - other)) for one in known for other in strange])
         log_own = classify(queries, own).log_softmax(-1)[range(len(labels)), labels].tolist()
         for values, quantiles in ((known, own.known_quantiles), (log_own, own.own_quantiles)):
@@ -81,7 +81,7 @@ def test_known_loss__without_strangers__is_finite(episodes):
 def test_foreign_strangers__are_pictures_of_the_other_source_after_as_many_of_this_one(
     sources, episodes
 ):
-    of_source = {each.name: each for each in sources}
+    of_source = {source.name: source for source in sources}
     here = of_source.pop(episodes.source)
     (elsewhere,) = of_source.values()
     n_near = episodes.off_class_mask_TO.shape[1] // 2

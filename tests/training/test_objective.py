@@ -124,7 +124,7 @@ def divergence(left, right):
 
 def slow_objective(generator, episodes):
     """Each term, task by task without padding and number by number."""
-    query, pool, each = [], [], {name: [] for name in TERMS[1:] if name != "pool"}
+    query, pool, by_term = [], [], {name: [] for name in TERMS[1:] if name != "pool"}
     for task in range(len(episodes.batch.text_TND)):
         one = alone(episodes, task)
         batch, n_way = one.batch, one.batch.text_TND.shape[1]
@@ -159,7 +159,7 @@ def slow_objective(generator, episodes):
             del pairs["draws"]
         for name, (left, right) in pairs.items():
             for a, b in zip(left, right, strict=True):
-                each[name].append((divergence(a, b) + divergence(b, a)) / 2)
+                by_term[name].append((divergence(a, b) + divergence(b, a)) / 2)
         n_pool = one.pool_TUD.shape[1]
 
         def with_pool(pictures, batch=batch, one=one):
@@ -175,8 +175,8 @@ def slow_objective(generator, episodes):
         if known:
             theirs = [own[u] for u in known]
             result, before = (
-                loss(answers(each, one.pool_TUD[:, known]), theirs, n_way)
-                for each in (pooled, predicted)
+                loss(answers(adapters, one.pool_TUD[:, known]), theirs, n_way)
+                for adapters in (pooled, predicted)
             )
             relative += result / (before + 0.05)
         pool.append(relative / 2)
@@ -187,11 +187,11 @@ def slow_objective(generator, episodes):
                 ("pool_halves", *halves),
             ):
                 for a, b in zip(left, right, strict=True):
-                    each[name].append((divergence(a, b) + divergence(b, a)) / 2)
+                    by_term[name].append((divergence(a, b) + divergence(b, a)) / 2)
         off_class = one.off_class_TOD
         before, after = answers(unadapted, off_class), answers(predicted, off_class)
-        each["off_class"] += [divergence(a, b) for a, b in zip(before, after, strict=True)]
-    means = {name: sum(values) / len(values) for name, values in each.items()}
+        by_term["off_class"] += [divergence(a, b) for a, b in zip(before, after, strict=True)]
+    means = {name: sum(values) / len(values) for name, values in by_term.items()}
     return {"query": sum(query) / len(query), "pool": sum(pool) / len(pool)} | means
 
 
@@ -229,7 +229,7 @@ def test_objective__what_the_masks_leave_out__changes_nothing(generator, episode
         pool_TUD=spoil(episodes.pool_TUD, episodes.pool_mask_TU),
     )
 
-    terms, others = (objective(generator, each, ALL) for each in (episodes, spoilt))
+    terms, others = (objective(generator, tasks, ALL) for tasks in (episodes, spoilt))
 
     assert not torch.equal(spoilt.batch.support_TNKD, batch.support_TNKD)
     torch.testing.assert_close(others, terms)
@@ -242,9 +242,9 @@ def test_objective__gradient__is_finite_with_classes_masked_out(generator, episo
         gradients = torch.autograd.grad(
             term, tuple(generator.parameters()), retain_graph=True, allow_unused=True
         )
-        reached = [each for each in gradients if each is not None]
-        assert all(each.isfinite().all() for each in reached), name
-        assert any(each.any() for each in reached), name
+        reached = [gradient for gradient in gradients if gradient is not None]
+        assert all(gradient.isfinite().all() for gradient in reached), name
+        assert any(gradient.any() for gradient in reached), name
 
 
 @pytest.mark.parametrize("name", TERMS)
@@ -287,30 +287,21 @@ def test_objective__tasks_that_cannot_give_a_term__have_none(generator, episodes
     assert set(objective(generator, bare, ALL)) == {"query", "modalities"}
 
 
-def test_objective__terms_of_pools_alone__teach_nothing_but_what_a_pool_changes(
-    generator, episodes
-):
-    weights = LossWeights(query=0.0, pool=1.0, pool_kept=0.1, pool_halves=0.1)
+@pytest.mark.parametrize(
+    ("part", "own"),
+    [("pool", {"pool": 1.0, "pool_kept": 0.1, "pool_halves": 0.1}), ("known", {"known": 1.0})],
+)
+def test_objective__terms_of_one_part_alone__teach_that_part_alone(generator, episodes, part, own):
+    weights = LossWeights(query=0.0, **own)
 
     terms = objective(generator, episodes, weights)
 
-    assert list(terms) == POOL_TERMS
+    assert list(terms) == list(own)
     weighted_sum(terms, weights).backward()
-    reached = {name for name, each in generator.named_parameters() if each.grad is not None}
+    reached = {name for name, tensor in generator.named_parameters() if tensor.grad is not None}
     generator.zero_grad()
-    assert reached == {f"pool.{name}" for name, _ in generator.pool.named_parameters()}
-
-
-def test_objective__known_alone__trains_the_known_head_alone(generator, episodes):
-    weights = LossWeights(query=0.0, known=1.0)
-
-    terms = objective(generator, episodes, weights)
-
-    assert list(terms) == ["known"]
-    weighted_sum(terms, weights).backward()
-    reached = {name for name, each in generator.named_parameters() if each.grad is not None}
-    generator.zero_grad()
-    assert reached == {f"known.{name}" for name, _ in generator.known.named_parameters()}
+    names = (name for name, _ in getattr(generator, part).named_parameters())
+    assert reached == {f"{part}.{name}" for name in names}
 
 
 def test_objective__a_class_without_text__is_not_held_against_zero_shot(generator, episodes):
@@ -322,14 +313,17 @@ def test_objective__a_class_without_text__is_not_held_against_zero_shot(generato
     terms = objective(generator, one_nameless, ALL)
 
     others = [alone(one_nameless, task) for task in (0, 2)]
-    each = [objective(generator, task, ALL) for task in others]
+    alone_terms = [objective(generator, task, ALL) for task in others]
     n_queries = [int((task.batch.query_labels_TQ >= 0).sum()) for task in others]
     modalities = sum(
-        n * float(term["modalities"].detach()) for n, term in zip(n_queries, each, strict=True)
+        n * float(term["modalities"].detach())
+        for n, term in zip(n_queries, alone_terms, strict=True)
     )
     assert float(terms["modalities"].detach()) == pytest.approx(modalities / sum(n_queries))
     # The third task has no picture of another class.
-    assert float(terms["off_class"].detach()) == pytest.approx(float(each[0]["off_class"].detach()))
+    assert float(terms["off_class"].detach()) == pytest.approx(
+        float(alone_terms[0]["off_class"].detach())
+    )
     assert set(objective(generator, nameless, ALL)) == {"query", "draws", "views", *POOL_TERMS}
 
 
@@ -348,14 +342,9 @@ def test_objective__steps_inside__change_the_query_term_alone(generator, episode
     torch.testing.assert_close(adapted, plain, rtol=0, atol=0)
 
 
-def test_query_loss__knowing_nothing__is_1_whatever_the_ways(episodes):
-    logits_TQN = torch.zeros(3, 5, 4).masked_fill(~episodes.batch.class_mask_TN[:, None], -math.inf)
-
-    assert float(query_loss(logits_TQN, episodes.batch)) == pytest.approx(1)
-
-
 def test_query_loss__unequal_ways_and_queries__weigh_each_task_alike(episodes):
     logits_TQN = torch.zeros(3, 5, 4).masked_fill(~episodes.batch.class_mask_TN[:, None], -math.inf)
+    assert float(query_loss(logits_TQN, episodes.batch)) == pytest.approx(1)  # knowing nothing
     logits_TQN[2, :, 0] = 1  # the task of two ways: two of its three queries are of class 0
 
     value = query_loss(logits_TQN, episodes.batch)

@@ -31,11 +31,15 @@ def test_training_device__mps__is_refused_with_the_reason(monkeypatch, name):
         training_device(name)
 
 
-def test_conditions__the_same__go_on_without_a_word():
+def test_conditions__the_same_or_another_gpu_of_the_kind__go_on_without_a_word(recwarn):
     again = BEFORE.model_copy(update={"data": {"plants": "b2", "birds": "a1"}})
+    gpu, other_gpu = (Conditions(device=name, data={}) for name in ("cuda", "cuda:1"))
 
     require_same_conditions(BEFORE, again)
     require_same_conditions(Conditions(device="cpu", data={}), BEFORE)
+    require_same_conditions(gpu, other_gpu)
+
+    assert not recwarn.list
 
 
 def test_conditions__other_data__are_named():
@@ -56,14 +60,6 @@ def test_conditions__other_data__are_named():
 def test_conditions__another_device_or_program__is_reported(change, message):
     with pytest.warns(UserWarning, match=message):
         require_same_conditions(BEFORE, BEFORE.model_copy(update=change))
-
-
-def test_conditions__another_gpu_of_the_same_kind__is_no_other_device(recwarn):
-    require_same_conditions(
-        Conditions(device="cuda", data={}), Conditions(device="cuda:1", data={})
-    )
-
-    assert not recwarn.list
 
 
 def test_computing_threads__fault_inside__leaves_the_process_as_it_was():

@@ -56,33 +56,54 @@ def test_load_source__averaged_views__are_the_features_a_classifier_sees(load, m
     np.testing.assert_allclose(source.tasks.features_nVD[:, 0], store.mean_features()[0], atol=1e-6)
 
 
-def test_load_source__part_of_a_split__has_these_classes_only(load, make_store, tmp_path):
-    make_store("a", {"crane": 2, "heron": 2, "stork": 2})
-    ClassSplit({"train": ("stork", "crane"), "rest": ("heron",)}).save(tmp_path / "split.json")
-    split = str(tmp_path / "split.json")
+@pytest.fixture
+def split(tmp_path):
+    """Writes a split; gives one of its parts, as a configuration names it."""
 
-    source = load("a", classes=SplitPart(split=split, part="train"))
+    def part_of(part, **parts):
+        ClassSplit(parts).save(tmp_path / "split.json")
+        return SplitPart(split=str(tmp_path / "split.json"), part=part)
+
+    return part_of
+
+
+def test_load_source__part_of_a_split__has_these_classes_only(load, make_store, split):
+    make_store("a", {"crane": 2, "heron": 2, "stork": 2})
+
+    source = load("a", classes=split("train", train=("stork", "crane"), rest=("heron",)))
 
     assert source.classes == ("crane", "stork")
     assert source.tasks.labels_n.tolist() == [0, 0, 1, 1]
-    with pytest.raises(DataError, match=r"in a part 'test'; it has parts rest, train"):
-        load("a", classes=SplitPart(split=split, part="test"))
 
 
-def test_load_source__split_of_other_classes__names_one(load, make_store, tmp_path):
+@pytest.mark.parametrize(
+    ("part", "parts", "message"),
+    [
+        (
+            "test",
+            {"train": ("crane",), "rest": ("heron",)},
+            r"in a part 'test'; it has parts rest, train",
+        ),
+        (
+            "train",
+            {"train": ("crane", "owl")},
+            r"names 1 classes that its stores do not have, .*'owl'",
+        ),
+        (
+            "rest",
+            {"train": ("crane",), "rest": ()},
+            r"'birds': .*json has no classes in a part 'rest'; it",
+        ),
+    ],
+    ids=["no such part", "other classes", "no classes"],
+)
+def test_load_source__split_that_does_not_fit__is_refused(
+    load, make_store, split, part, parts, message
+):
     make_store("a", {"crane": 2})
-    ClassSplit({"train": ("crane", "owl")}).save(tmp_path / "split.json")
 
-    with pytest.raises(DataError, match=r"names 1 classes that its stores do not have, .*'owl'"):
-        load("a", classes=SplitPart(split=str(tmp_path / "split.json"), part="train"))
-
-
-def test_load_source__part_without_classes__is_reported(load, make_store, tmp_path):
-    make_store("a", {"crane": 2})
-    ClassSplit({"train": ("crane",), "rest": ()}).save(tmp_path / "split.json")
-
-    with pytest.raises(DataError, match=r"'birds': .*json has no classes in a part 'rest'; it"):
-        load("a", classes=SplitPart(split=str(tmp_path / "split.json"), part="rest"))
+    with pytest.raises(DataError, match=message):
+        load("a", classes=split(part, **parts))
 
 
 def test_load_source__own_shots__replace_those_of_the_run(load, make_store):

@@ -71,7 +71,7 @@ def write(tmp_path):
     return written
 
 
-def test_train__from_a_generator__changes_what_it_makes_of_pools_and_nothing_else(
+def test_train__from_a_generator__changes_its_pools_alone_and_records_what_both_saw(
     first_run, write, tmp_path
 ):
     path = write(first_run / "best")
@@ -83,15 +83,6 @@ def test_train__from_a_generator__changes_what_it_makes_of_pools_and_nothing_els
     )
     changed = {name for name, tensor in after.items() if not tensor.equal(before[name])}
     assert changed == {name for name in after if name.startswith("pool.")}
-
-
-def test_train__from_a_generator__records_what_that_was_trained_and_validated_on(
-    first_run, write, tmp_path
-):
-    path = write(first_run / "best")
-
-    train(tmp_path / "second", load_config(path), config_text=path.read_text())
-
     data = json.loads((tmp_path / "second" / "summary.json").read_text())["data"]
     names = {part: [source["name"] for source in sources] for part, sources in data.items()}
     assert names == {
@@ -142,14 +133,6 @@ def test_validator__of_a_run_on_pools__judges_with_pools(first_run, write):
     assert without(generator, 0).loss == without(plain, 0).loss
 
 
-def test_load_config__start_beside_a_network__is_refused(first_run, write):
-    path = write(first_run / "best")
-    path.write_text(path.read_text() + "\n[network]\nwidth = 16\n", encoding="utf-8")
-
-    with pytest.raises(DataError, match="leave out `generator` and `network`"):
-        load_config(path)
-
-
 def test_trainer__start_that_is_no_generator_of_this_network__is_reported(write):
     path = write("nowhere")
     config = load_config(path)
@@ -176,10 +159,22 @@ def test_train__without_a_picture_left_for_any_pool__ends_with_what_to_do(write,
         train(tmp_path / "run", load_config(path), config_text=text)
 
 
-@pytest.mark.parametrize("start", ["closed-form", "", "mine.py:Generator"])
-def test_load_config__start_that_is_no_folder__is_refused(write, start):
-    with pytest.raises(DataError, match="expected start as 'default' or a folder"):
-        load_config(write(start))
+@pytest.mark.parametrize(
+    ("start", "more", "message"),
+    [
+        *(
+            (start, "", "expected start as 'default' or a folder")
+            for start in ("closed-form", "", "mine.py:Generator")
+        ),
+        ("default", "\n[network]\nwidth = 16\n", "leave out `generator` and `network`"),
+    ],
+)
+def test_load_config__start_that_cannot_be__is_refused(write, start, more, message):
+    path = write(start)
+    path.write_text(path.read_text() + more, encoding="utf-8")
+
+    with pytest.raises(DataError, match=message):
+        load_config(path)
 
 
 def test_train__from_a_generator_without_a_record_of_its_data__is_refused(

@@ -74,7 +74,7 @@ def test_trainer__same_seed__same_weights_and_another_seed_others(run):
 
 def weights(trainer):
     """Of the averaged network; the best one of a tiny run may be the untrained one."""
-    return torch.cat([each.flatten() for each in trainer.state({}).tensors["average"].values()])
+    return torch.cat([tensor.flatten() for tensor in trainer.state({}).tensors["average"].values()])
 
 
 def test_trainer__average__is_that_of_a_slow_loop(make_trainer):

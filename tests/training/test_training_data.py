@@ -32,9 +32,9 @@ def load(tmp_path, make_store):
 def test_load_training_data__held_out_classes_and_domains__are_kept_by_kind(load):
     data = load(validation_classes={"others": "b"}, validation_domains={"drawn": "sketches"})
 
-    assert [each.tasks.name for each in data.sources] == ["birds"]
-    assert [each.tasks.name for each in data.validation["classes"]] == ["others"]
-    assert [each.classes for each in data.validation["domains"]] == [("heron", "stork")]
+    assert [source.tasks.name for source in data.sources] == ["birds"]
+    assert [source.tasks.name for source in data.validation["classes"]] == ["others"]
+    assert [source.classes for source in data.validation["domains"]] == [("heron", "stork")]
 
 
 def test_load_training_data__held_out_class_in_training__is_refused(load, make_store):

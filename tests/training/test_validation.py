@@ -58,6 +58,7 @@ def test_validator__every_round__has_the_same_tasks(source):
     generator = load_generator("closed-form")
 
     first, second = validator(generator, 1), validator(generator, 2)
+
     assert (first.accuracy, first.loss) == (second.accuracy, second.loss)
 
 
@@ -88,24 +89,14 @@ TABLES = {
 
 def test_validation__summaries__are_means_of_both_kinds_and_each_the_mean_of_its_sets():
     none: dict = {"classes": {}, "domains": {}}
+    alone = {"classes": {"a": {1: 0.25, 16: 0.25}}, "domains": {}}
 
     assert Validation(3, TABLES, none).mean_accuracy == pytest.approx((0.5 + 0.1) / 2)
     assert Validation(3, TABLES, none).by_shots == pytest.approx({1: 0.3, 4: 1.3 / 3})
     assert Validation(3, none, TABLES).score == pytest.approx(1 - (0.5 + 0.1) / 2)
-
-
-def test_validation__one_kind_only__is_the_score():
-    alone = {"classes": {"a": {1: 0.25}}, "domains": {}}
-
     assert Validation(0, alone, alone).score == 0.75
-
-
-def test_validation__through_json__is_the_same():
-    import json
-
-    validation = Validation(3, TABLES, {"classes": {"a": {1: 0.5, 16: 0.1}}, "domains": {}})
-
-    assert Validation.from_dict(json.loads(json.dumps(validation.to_dict()))) == validation
+    both = Validation(3, TABLES, alone)
+    assert Validation.from_dict(json.loads(json.dumps(both.to_dict()))) == both
 
 
 def test_log_line__figures_that_are_not_finite__are_null():

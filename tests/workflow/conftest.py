@@ -9,15 +9,19 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
+from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import load_generator
 from tests.small_pictures import (  # noqa: F401
+    adapted,
     adapter,
     blurred,
     encoder,
     labelled,
     load_each_encoder_once,
+    loaded,
     other_encoder,
+    store_of,
     unlabelled,
 )
 
@@ -63,6 +67,16 @@ def make_tasks():
         )
 
     return make
+
+
+@pytest.fixture
+def no_encoder(monkeypatch):
+    """No encoder can be loaded."""
+
+    def refuse(*_, **__):
+        raise AssertionError("the encoder was loaded")
+
+    monkeypatch.setattr(FrozenEncoder, "load", refuse)
 
 
 @pytest.fixture(scope="session")

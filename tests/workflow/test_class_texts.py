@@ -32,26 +32,24 @@ def test_text_features__name_with_underscores__is_read_as_people_say_it():
     assert encoder.heard == ["long sleeve", "tabby cat"]
 
 
-def test_text_names__record__is_what_the_encoder_read():
+def test_text_names__record__is_what_the_encoder_read_and_vectors_alone_are_none():
     assert text_names({"a": "long_sleeve"}, ["a", "b"]) == ["long sleeve", ""]
-
-
-def test_text_names__vectors_alone__are_no_names():
     assert text_names({"a": np.ones(4)}, ["a"]) is None
 
 
-def test_class_names__labels__are_their_own_names():
-    assert ClassNames().of(["red_fox"]) == {"red_fox": "red_fox"}
+@pytest.mark.parametrize(
+    ("texts", "added", "label", "expected"),
+    [
+        ([], [], "red_fox", "red_fox"),
+        (["energy=the formula E = mc²"], [], "energy", "the formula E = mc²"),
+        ([], ["grey_wolf"], "grey_wolf", "grey_wolf"),
+    ],
+    ids=["its label", "a text with an equals sign", "an added class"],
+)
+def test_class_names__of_a_class__is_its_text_or_its_label(texts, added, label, expected):
+    names = ClassNames.parsed(texts, added, []).of(["red_fox", "energy"])
 
-
-def test_class_names__text__may_hold_an_equals_sign():
-    names = ClassNames.parsed(["energy=the formula E = mc²"], [], [])
-
-    assert names.of(["energy"]) == {"energy": "the formula E = mc²"}
-
-
-def test_class_names__added_class_without_a_name__is_its_own_name():
-    assert ClassNames.parsed([], ["grey_wolf"], []).of(["lynx"])["grey_wolf"] == "grey_wolf"
+    assert names[label] == expected
 
 
 def test_class_names__class_added_twice__is_refused():

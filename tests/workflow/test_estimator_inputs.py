@@ -40,14 +40,14 @@ def test_rows__not_finite__are_named_by_their_number(fitted, value):
     wrong = X.astype(np.float16 if isinstance(value, np.float16) else float)
     wrong[3, 1] = wrong[6, 2] = value
 
-    asked = [
+    calls = [
         lambda: fitted.predict(wrong),
         lambda: MetaAdapterClassifier().fit(wrong, y),
         lambda: MetaAdapterClassifier().fit(X, y).add_class(2, wrong),
     ]
-    for ask in asked:
+    for call in calls:
         with pytest.raises(UsageError, match=r"row 3 of X has a NaN .* and 1 more rows have one"):
-            ask()
+            call()
     with pytest.raises(UsageError, match="row 3 of views has a NaN"):
         MetaAdapterClassifier(mode="finetune").fit(X, y, views=wrong[:, None])
 

@@ -156,7 +156,7 @@ def test_gradient_steps__lower_the_loss_and_the_anchor_holds(shipped, make_tasks
     free, held = (steps(start, task.support, anchor=anchor, n_steps=60) for anchor in (0.0, 100.0))
 
     assert (support_loss(free, task.support) < before).all()
-    far, near = ((each.classes - start.classes).norm() for each in (free, held))
+    far, near = ((weights.classes - start.classes).norm() for weights in (free, held))
     assert near < far / 10
 
 

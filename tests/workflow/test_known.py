@@ -1,4 +1,4 @@
-"""What a classifier knows: beside `predict_proba`, after `add_class`, saved and loaded."""
+"""The probability of known: beside `predict_proba`, after `add_class`, saved and loaded."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def test_leave_one_out__agrees_with_fitting_the_classifier_anew_each_time(n_step
     features, labels, text = draw(LABELS)
     support = Support.of_rows(features, labels, text, logit_scale=100.0)
 
-    found = leave_one_out(support, load_generator(), n_steps=n_steps)
+    result = leave_one_out(support, load_generator(), n_steps=n_steps)
 
     X, y = features.numpy(), labels.numpy()
     expected = []
@@ -40,9 +40,9 @@ def test_leave_one_out__agrees_with_fitting_the_classifier_anew_each_time(n_step
             dict(enumerate(text.numpy())), logit_scale=100.0, **options
         )
         expected.append(classifier.fit(X[others], y[others]).predict_proba(X[left_out, None])[0])
-    np.testing.assert_allclose(found.probabilities, expected, atol=1e-4)
-    assert found.correct.tolist() == (np.argmax(expected, 1) == y).tolist()
-    assert 0 < found.correct.sum() < len(y)
+    np.testing.assert_allclose(result.probabilities, expected, atol=1e-4)
+    assert result.correct.tolist() == (np.argmax(expected, 1) == y).tolist()
+    assert 0 < result.correct.sum() < len(y)
 
 
 def test_leave_one_out__gradient_steps__change_what_is_predicted():
@@ -53,16 +53,12 @@ def test_leave_one_out__gradient_steps__change_what_is_predicted():
     assert not torch.allclose(before.probabilities, after.probabilities, atol=1e-3)
 
 
-def test_leave_one_out__only_picture_of_its_class__is_not_asked():
-    support = Support.of_rows(*draw([0, 0, 1, 2, 2]), logit_scale=100.0)
+def test_leave_one_out__only_picture_of_its_class__is_not_predicted():
+    some, single = (
+        leave_one_out(Support.of_rows(*draw(labels), logit_scale=100.0), load_generator())
+        for labels in ([0, 0, 1, 2, 2], [0, 1, 2])
+    )
 
-    found = leave_one_out(support, load_generator())
-
-    assert found.pictures.tolist() == [0, 1, 3, 4]
-    assert found.labels.tolist() == [0, 0, 2, 2]
-
-
-def test_leave_one_out__one_picture_of_each_class__asks_nothing():
-    support = Support.of_rows(*draw([0, 1, 2]), logit_scale=100.0)
-
-    assert len(leave_one_out(support, load_generator()).labels) == 0
+    assert some.pictures.tolist() == [0, 1, 3, 4]
+    assert some.labels.tolist() == [0, 0, 2, 2]
+    assert len(single.labels) == 0

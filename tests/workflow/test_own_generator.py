@@ -69,12 +69,12 @@ def test_own_generator__by_each_way_of_naming_it__fits_saves_and_takes_a_class(
     generator = names.get(way, f"{own.name}@{own.folder}")
     classifier = MetaAdapterClassifier(data.texts, generator=generator).fit(data.X, data.y)
 
-    found = classifier.predict_proba(data.X_new)
+    probabilities = classifier.predict_proba(data.X_new)
     classifier.save(tmp_path / "adapter")
     loaded = MetaAdapterClassifier.load(tmp_path / "adapter", generator=generator)
 
-    np.testing.assert_allclose(found, mixed(data, factor), rtol=1e-4)
-    np.testing.assert_array_equal(loaded.predict_proba(data.X_new), found)
+    np.testing.assert_allclose(probabilities, mixed(data, factor), rtol=1e-4)
+    np.testing.assert_array_equal(loaded.predict_proba(data.X_new), probabilities)
     assert "eel" in loaded.add_class("eel", data.X_new[:2]).classes_
 
 
@@ -113,9 +113,14 @@ def test_own_generator__folder_of_weights_alone__is_refused_with_the_way_out(dat
         ("class Mine(AdapterGenerator)", "class Mine(nn.Module)", "must be a subclass of Adapter"),
         ("def __init__(self)", "def __init__(self, n)", "cannot be made without arguments"),
         ("class Mine", "class Other", "has no 'Mine'"),
+        (
+            "support.head",
+            "(lambda rows, **_: (rows,))",
+            r"generator Mine must return .*\(1, 4, 32\).* got tuple",
+        ),
     ],
 )
-def test_own_generator__that_is_none__says_why(data, own, old, new, message):
+def test_own_generator__that_is_none_or_gives_no_adapter__says_why(data, own, old, new, message):
     own.file.write_text(OWN.replace(old, new))
 
     with pytest.raises(UsageError, match=message):
@@ -127,13 +132,6 @@ def test_own_generator__weights_of_another__are_refused(data, own):
 
     with pytest.raises(IncompatibleArtifact, match="do not fit"):
         load_generator(f"{own.name}@{own.folder}")
-
-
-def test_own_generator__that_gives_no_adapter__says_what_was_expected(data, own):
-    own.file.write_text(OWN.replace("support.head", "(lambda rows, **_: (rows,))"))
-
-    with pytest.raises(UsageError, match=r"generator Mine must return .*\(1, 4, 32\).* got tuple"):
-        MetaAdapterClassifier(data.texts, generator=own.name).fit(data.X, data.y)
 
 
 def test_own_generator__layers_in_float32__get_the_support_of_a_classifier_in_float32(

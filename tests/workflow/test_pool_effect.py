@@ -1,4 +1,4 @@
-"""What is told of unlabelled pictures that cannot help."""
+"""The effect that is reported of unlabelled pictures, also of those that cannot help."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_pool_effect__pictures_of_the_classes__are_like_them(effect_of):
 def test_pool_effect__strangers__are_told_to_be_of_none_of_the_classes(effect_of):
     effect, support = effect_of(around([0, 1, *range(5, 17)]))
 
-    shots, labels = (each.numpy() for each in support.labelled_rows())
+    shots, labels = (tensor.numpy() for tensor in support.labelled_rows())
     to_others = [
         max(a @ b for b, other in zip(shots, labels, strict=True) if other != label)
         for a, label in zip(shots, labels, strict=True)

@@ -11,8 +11,6 @@ import pytest
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.data.decode import content_hash
 from metaadapter.errors import DataError, UsageError
-from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.workflow import unlabelled_pictures
 from metaadapter.workflow.class_texts import ClassNames
 from metaadapter.workflow.estimator import MetaAdapterClassifier
@@ -22,11 +20,6 @@ from metaadapter.workflow.run_add import add
 from metaadapter.workflow.run_predict import predict
 
 NAMES = ["heron", "lynx", "red_fox"]
-
-
-@pytest.fixture
-def loaded(encoder):
-    return FrozenEncoder.load(str(encoder))
 
 
 @pytest.fixture
@@ -43,87 +36,75 @@ def fitted(labelled, loaded):
 
 
 def test_adapt__unlabelled_folder__agrees_with_the_classifier(
-    labelled, unlabelled, encoder, loaded, fitted
+    adapted, labelled, unlabelled, loaded, fitted
 ):
-    adapted = adapt(labelled, unlabelled=unlabelled, encoder=str(encoder))
+    result = adapted(labelled, unlabelled=unlabelled)
 
     U = loaded.encode_images(sorted(unlabelled.iterdir()))
     classifier, before = fitted(U), fitted()
-    np.testing.assert_allclose(
-        adapted.adapter.weights.classes, classifier.adapter_.classes, atol=1e-6
-    )
-    effect = adapted.pool_effect
-    assert effect.n == adapted.adapter.config.n_unlabelled == 6
+    classes = result.adapter.weights.classes
+    np.testing.assert_allclose(classes, classifier.adapter_.classes, atol=1e-6)
+    effect = result.pool_effect
+    assert effect.n == result.adapter.config.n_unlabelled == 6
     assert effect.changed == pytest.approx((before.predict(U) != classifier.predict(U)).mean())
     shares = [(classifier.predict(U) == label).mean() for label in classifier.classes_]
     assert effect.shares == pytest.approx(shares)
 
 
 def test_adapt__unlabelled_feature_store__gives_the_adapter_of_its_pictures(
-    run_encode, labelled, unlabelled, encoder
+    store_of, labelled, unlabelled, adapted
 ):
-    stores = {source: run_encode(source) for source in (labelled, unlabelled)}
-    sources = [
-        (labelled, unlabelled),
-        (labelled, stores[unlabelled]),
-        (stores[labelled], stores[unlabelled]),
-        (stores[labelled], unlabelled),
+    shots, pool = store_of(labelled), store_of(unlabelled)
+
+    first = adapted(labelled, unlabelled=unlabelled)
+    others = [
+        adapted(labelled, unlabelled=pool),
+        adapt(shots, unlabelled=pool),
+        adapt(shots, unlabelled=unlabelled),
     ]
 
-    first, *others = (
-        adapt(
-            support,
-            unlabelled=source,
-            encoder=str(encoder) if support == labelled else None,
-        ).adapter.weights
-        for support, source in sources
-    )
-
     for other in others:
-        np.testing.assert_allclose(other.classes, first.classes, atol=1e-6)
+        np.testing.assert_allclose(
+            other.adapter.weights.classes, first.adapter.weights.classes, atol=1e-6
+        )
 
 
 def test_adapt__copies_of_labelled_pictures__are_left_out_with_a_warning(
-    labelled, unlabelled, encoder, tmp_path
+    adapted, labelled, unlabelled, tmp_path
 ):
     folder = shutil.copytree(unlabelled, tmp_path / "new")
     shutil.copy(labelled / "heron" / "0.png", folder / "seen before.png")
     shutil.copy(folder / "lynx-0.png", folder / "twice.png")
 
-    adapted = adapt(labelled, unlabelled=folder, encoder=str(encoder))
+    result = adapted(labelled, unlabelled=folder)
 
-    assert any("2 unlabelled picture(s) are copies" in each for each in adapted.unlabelled.warnings)
-    assert adapted.adapter.config.n_unlabelled == 6
+    assert "2 unlabelled picture(s) are copies" in " ".join(result.unlabelled.warnings)
+    assert result.adapter.config.n_unlabelled == 6
 
 
 def test_adapt__more_than_the_most_unlabelled__are_drawn_by_the_seed(
-    labelled, unlabelled, encoder, monkeypatch
+    adapted, labelled, unlabelled, monkeypatch
 ):
     monkeypatch.setattr(unlabelled_pictures, "MOST_UNLABELLED", 4)
 
-    adapted = [
-        adapt(
-            labelled,
-            unlabelled=unlabelled,
-            encoder=str(encoder),
-            selection=Selection(seed=seed),
-        )
+    results = [
+        adapted(labelled, unlabelled=unlabelled, selection=Selection(seed=seed))
         for seed in (0, 0, 1)
     ]
 
-    (warning, *_) = adapted[0].unlabelled.warnings
+    (warning, *_) = results[0].unlabelled.warnings
     assert "of 6 unlabelled pictures 4 are used" in warning
-    rows = [each.adapter.support.pool_TUD[0].numpy() for each in adapted]
+    rows = [result.adapter.support.pool_TUD[0].numpy() for result in results]
     assert (rows[0] == rows[1]).all()
     assert rows[2].shape == rows[0].shape
     assert (rows[2] != rows[0]).any()
 
 
 def test_adapt__names_alone__is_zero_shot_and_with_a_pool_learns_from_it(
-    unlabelled, encoder, loaded
+    adapted, unlabelled, loaded
 ):
-    alone = adapt(classes=NAMES, encoder=str(encoder)).adapter.weights
-    pooled = adapt(classes=NAMES, unlabelled=unlabelled, encoder=str(encoder)).adapter.weights
+    alone = adapted(classes=NAMES).adapter.weights
+    pooled = adapted(classes=NAMES, unlabelled=unlabelled).adapter.weights
 
     texts = loaded.encode_texts(["heron", "lynx", "red fox"])
     rows = loaded.encode_images(sorted(unlabelled.iterdir()))
@@ -137,29 +118,26 @@ def test_adapt__names_alone__is_zero_shot_and_with_a_pool_learns_from_it(
     assert (pooled.classes - alone.classes).abs().max() > 1e-3
 
 
-def test_adapt__names_with_a_text__are_read_as_the_text(encoder):
+def test_adapt__names_with_a_text__are_read_as_the_text(adapted):
     names = ClassNames(texts={"fox": "small red animal"})
 
-    adapted = adapt(classes=["heron", "fox"], class_names=names, encoder=str(encoder))
+    result = adapted(classes=["heron", "fox"], class_names=names)
 
-    assert adapted.adapter.config.class_names == ["small red animal", "heron"]
+    assert result.adapter.config.class_names == ["small red animal", "heron"]
 
 
-def test_adapt__one_name__is_refused(encoder):
+def test_adapt__one_name_or_names_beside_pictures__are_refused(adapted, labelled):
     with pytest.raises(UsageError, match="at least two"):
-        adapt(classes=["heron"], encoder=str(encoder))
-
-
-def test_adapt__names_beside_pictures__are_refused(labelled, encoder):
+        adapted(classes=["heron"])
     with pytest.raises(UsageError, match="not both"):
-        adapt(labelled, classes=NAMES, encoder=str(encoder))
+        adapted(labelled, classes=NAMES)
 
 
-def test_adapt__unlabelled_pictures_that_cannot_be_read__are_an_error(labelled, encoder, tmp_path):
+def test_adapt__unlabelled_pictures_that_cannot_be_read__are_an_error(adapted, labelled, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
 
     with pytest.raises(DataError, match=r"broken\.png"):
-        adapt(labelled, unlabelled=tmp_path, encoder=str(encoder))
+        adapted(labelled, unlabelled=tmp_path)
 
 
 def test_predict__together__learns_from_the_pictures_and_leaves_the_adapter(
@@ -171,25 +149,27 @@ def test_predict__together__learns_from_the_pictures_and_leaves_the_adapter(
 
     U = loaded.encode_images(sorted(unlabelled.iterdir()))
     expected = fitted(U).predict_proba(U)
-    rows = [list(each.probabilities.values()) for each in predicted.predictions()]
+    rows = [list(prediction.probabilities.values()) for prediction in predicted.predictions()]
     np.testing.assert_allclose(rows, expected, atol=1e-6)
     assert {
         path.name: content_hash(path) for path in adapter.iterdir() if path.name != ".lock"
     } == before
     store_adapter(tmp_path / "kept", predicted.adapter)
     again = predict(tmp_path / "kept", [unlabelled]).predictions()
-    np.testing.assert_allclose([[*each.probabilities.values()] for each in again], rows, rtol=1e-9)
+    np.testing.assert_allclose(
+        [[*prediction.probabilities.values()] for prediction in again], rows, rtol=1e-9
+    )
 
 
 def test_predict__together_with_an_adapter_that_has_a_pool__keeps_that_too(
-    labelled, unlabelled, encoder, tmp_path
+    adapted, labelled, unlabelled, tmp_path
 ):
     first, second = sorted(unlabelled.iterdir())[:3], sorted(unlabelled.iterdir())[2:]
     for picture in first:
         (tmp_path / "first").mkdir(exist_ok=True)
         shutil.copy(picture, tmp_path / "first")
-    adapt(labelled, unlabelled=tmp_path / "first", encoder=str(encoder)).save(tmp_path / "a")
-    whole = adapt(labelled, unlabelled=unlabelled, encoder=str(encoder)).adapter
+    adapted(labelled, unlabelled=tmp_path / "first").save(tmp_path / "a")
+    whole = adapted(labelled, unlabelled=unlabelled).adapter
 
     grown = predict(tmp_path / "a", second, together=True).adapter
 
@@ -208,26 +188,10 @@ def test_predict__together_without_the_support__is_refused_before_pictures_are_r
         predict(tmp_path / "bare", [tmp_path / "nothing here"], together=True)
 
 
-def test_add__pictures_of_the_pool__leave_it(labelled, unlabelled, encoder, tmp_path):
-    adapt(labelled, unlabelled=unlabelled, encoder=str(encoder)).save(tmp_path / "a")
+def test_add__pictures_of_the_pool__leave_it(adapted, labelled, unlabelled, tmp_path):
+    adapted(labelled, unlabelled=unlabelled).save(tmp_path / "a")
     pictures = sorted(unlabelled.glob("heron-*.png"))
 
     grown = add(tmp_path / "a", "blue heron", pictures).adapter
 
     assert grown.config.n_unlabelled == grown.support.n_pool == 6 - len(pictures)
-
-
-@pytest.fixture
-def run_encode(loaded, tmp_path):
-    """Encodes a folder of pictures into a feature store."""
-
-    def encode(source):
-        from metaadapter.data.reader import read_images
-
-        is_labelled = any(path.is_dir() for path in source.iterdir())
-        table = read_images(source, labelled=is_labelled, n_classes=1)
-        store = tmp_path / f"store of {source.name}"
-        encode_to_store(table, loaded, store)
-        return store
-
-    return encode

@@ -43,33 +43,26 @@ def test_table__same_question__goes_on_and_tells_what_it_would_have_told(tmp_pat
     file = tmp_path / "a.csv"
     answer(file, "first", "second", end=False)
 
-    taken, told = answer(file, *PARTS)
+    taken, total = answer(file, *PARTS)
 
     assert taken == ["first", "second"]
     assert file.read_bytes() == whole(tmp_path)
-    assert (told.n, told.in_support) == (5, ["3.png"])
-    assert [str(each.path) for each in told.unreadable] == ["first.png", "second.png", "third.png"]
-    assert told.warnings == ["of first", "of second", "of third"]
+    assert (total.n, total.in_support) == (5, ["3.png"])
+    assert [str(error.path) for error in total.unreadable] == [
+        "first.png",
+        "second.png",
+        "third.png",
+    ]
+    assert total.warnings == ["of first", "of second", "of third"]
 
 
-@pytest.mark.parametrize("at", range(1, 60, 7))
-def test_table__journal_cut_off_anywhere__loses_and_doubles_no_row(tmp_path, at):
-    file, journal = tmp_path / "a.csv", tmp_path / "a.csv.partial.journal"
+@pytest.mark.parametrize("ending", [".partial", ".partial.journal"])
+@pytest.mark.parametrize("share", range(0, 60, 7))
+def test_table__rows_or_journal_cut_off_anywhere__loses_and_doubles_no_row(tmp_path, ending, share):
+    file, unfinished = tmp_path / "a.csv", tmp_path / f"a.csv{ending}"
     answer(file, *PARTS, end=False)
-    content = journal.read_bytes()
-    journal.write_bytes(content[: len(content) * at // 60])
-
-    answer(file, *PARTS)
-
-    assert file.read_bytes() == whole(tmp_path)
-
-
-@pytest.mark.parametrize("at", range(0, 60, 7))
-def test_table__rows_cut_off_anywhere__loses_and_doubles_no_row(tmp_path, at):
-    file, rows = tmp_path / "a.csv", tmp_path / "a.csv.partial"
-    answer(file, *PARTS, end=False)
-    content = rows.read_bytes()
-    rows.write_bytes(content[: len(content) * at // 60])
+    content = unfinished.read_bytes()
+    unfinished.write_bytes(content[: len(content) * share // 60])
 
     answer(file, *PARTS)
 
@@ -103,10 +96,10 @@ def test_table__predictions_read_back__are_those_that_were_added(tmp_path):
 
     with PredictionTable(tmp_path / "a.csv", rows) as table:
         table.add([one, none])
-        found = list(table.predictions())
+        read_back = list(table.predictions())
         table.finish()
 
-    assert found == [one, none]
+    assert read_back == [one, none]
 
 
 def test_table__that_another_run_is_writing__is_left_to_it(tmp_path):
@@ -130,9 +123,9 @@ def test_journal__whose_numbers_were_changed__is_asked_again(tmp_path):
     assert changed != content
     journal.write_text(changed)
 
-    _, told = answer(file, *PARTS)
+    _, total = answer(file, *PARTS)
 
-    assert told.n == sum(map(len, PARTS.values()))
+    assert total.n == sum(map(len, PARTS.values()))
     assert file.read_bytes() == whole(tmp_path)
 
 

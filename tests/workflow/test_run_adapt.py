@@ -9,10 +9,7 @@ from PIL import Image
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.data.decode import content_hash
-from metaadapter.data.reader import read_images
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.workflow import accuracy, fine_tuning
 from metaadapter.workflow.class_texts import ClassNames
 from metaadapter.workflow.estimator import MetaAdapterClassifier
@@ -22,35 +19,9 @@ from metaadapter.workflow.run_adapt import adapt
 from metaadapter.workflow.run_predict import predict
 
 
-def refuse_to_load(*_, **__):
-    raise AssertionError("the encoder was loaded")
-
-
 def always_step(losses_STX, _counts_TX):
     """The first number of steps, whatever left-out pictures say."""
     return torch.ones(losses_STX.shape[1], dtype=torch.long)
-
-
-@pytest.fixture
-def loaded(encoder):
-    return FrozenEncoder.load(str(encoder))
-
-
-@pytest.fixture
-def adapted(encoder):
-    """`adapt` with the small encoder."""
-
-    def call(support, **options):
-        return adapt(support, encoder=str(encoder), **options)
-
-    return call
-
-
-def stored_in(folder, source, loaded, *, labelled=True, **options):
-    """A feature store of a folder of pictures."""
-    table = read_images(source, labelled=labelled, n_classes=1)
-    encode_to_store(table, loaded, folder, **options)
-    return folder
 
 
 def test_adapt__class_folders__gives_the_adapter_that_the_estimator_gives(
@@ -153,26 +124,18 @@ def test_adapt__encoder_views_and_seed__are_recorded(adapted, labelled, encoder,
     assert origin.fingerprint == loaded.fingerprint
 
 
-def test_adapt__text__replaces_the_name_of_a_class(adapted, labelled):
-    names = ClassNames(texts={"lynx": "a wild cat"})
+def test_adapt__text_and_added_class__are_known_by_their_names(adapted, labelled):
+    names = ClassNames(texts={"lynx": "a wild cat"}, added={"wolf": "grey wolf"})
 
     result = adapted(labelled, class_names=names)
 
-    assert result.adapter.config.class_names == ["heron", "a wild cat", "red fox"]
+    assert result.counts == {"heron": 3, "lynx": 3, "red_fox": 3, "wolf": 0}
+    assert result.adapter.config.class_names == ["heron", "a wild cat", "red fox", "grey wolf"]
 
 
-def test_adapt__text_of_no_class__is_refused_before_the_encoder_is_loaded(labelled, monkeypatch):
-    monkeypatch.setattr(FrozenEncoder, "load", refuse_to_load)
-
+def test_adapt__text_of_no_class__is_refused_before_the_encoder_is_loaded(labelled, no_encoder):
     with pytest.raises(UsageError, match="there is no class 'lynks'; did you mean 'lynx'"):
         adapt(labelled, class_names=ClassNames(texts={"lynks": "a wild cat"}))
-
-
-def test_adapt__added_class__is_known_by_its_name_alone(adapted, labelled):
-    result = adapted(labelled, class_names=ClassNames(added={"wolf": "grey wolf"}))
-
-    assert result.counts == {"heron": 3, "lynx": 3, "red_fox": 3, "wolf": 0}
-    assert result.adapter.config.class_names[-1] == "grey wolf"
 
 
 def test_adapt__without_names__learns_from_pictures_alone(adapted, labelled):
@@ -196,56 +159,48 @@ def test_adapt__shots__are_drawn_by_seed_and_nested(adapted, labelled):
 
 
 def test_adapt__feature_store__gives_the_same_adapter_without_loading_the_encoder(
-    adapted, labelled, unlabelled, loaded, tmp_path, monkeypatch
+    adapted, labelled, unlabelled, store_of, tmp_path, request
 ):
     expected = adapted(labelled, selection=Selection(views=2, seed=3))
     expected.save(tmp_path / "adapter")
-    store = stored_in(tmp_path / "store", labelled, loaded, views=2, seed=3)
-    new = stored_in(tmp_path / "new", unlabelled, loaded, labelled=False, views=2, seed=3)
+    store, new = (store_of(source, views=2, seed=3) for source in (labelled, unlabelled))
+    of_pictures, of_store = (
+        [prediction.to_dict() for prediction in predict(tmp_path / "adapter", [source]).kept]
+        for source in (unlabelled, new)
+    )
 
-    with monkeypatch.context() as patch:
-        patch.setattr(FrozenEncoder, "load", refuse_to_load)
-        stored = adapt(store).adapter
+    request.getfixturevalue("no_encoder")
+    stored = adapt(store).adapter
 
     for name, tensor in expected.adapter.weights.tensors().items():
         np.testing.assert_array_equal(tensor, stored.weights.tensors()[name])
     for fact in ("origin", "logit_scale", "n_shots", "class_names"):
         assert getattr(stored.config, fact) == getattr(expected.adapter.config, fact)
-    of_pictures, of_store = (
-        [prediction.to_dict() for prediction in predict(tmp_path / "adapter", [source]).kept]
-        for source in (unlabelled, new)
-    )
     assert of_pictures == of_store
 
 
 def test_adapt__feature_store_of_other_views_or_encoder_or_without_classes__is_refused(
-    labelled, unlabelled, loaded, other_encoder, tmp_path
+    labelled, unlabelled, store_of, other_encoder
 ):
-    store = stored_in(tmp_path / "store", labelled, loaded)
-    bare = stored_in(tmp_path / "bare", unlabelled, loaded, labelled=False)
+    store = store_of(labelled)
 
     with pytest.raises(UsageError, match=r"holds 1 view\(s\)"):
         adapt(store, selection=Selection(views=2))
     with pytest.raises(IncompatibleArtifact, match="cannot be compared"):
         adapt(store, encoder=str(other_encoder))
     with pytest.raises(DataError, match="at least two classes"):
-        adapt(bare)
+        adapt(store_of(unlabelled))
 
 
-def test_adapt__one_class__is_refused(adapted, labelled, tmp_path):
+def test_adapt__one_class_or_one_of_unreadable_pictures__is_refused(adapted, labelled, tmp_path):
     shutil.copytree(labelled / "lynx", tmp_path / "pictures" / "lynx")
-
     with pytest.raises(DataError, match="two classes"):
         adapted(tmp_path / "pictures")
 
-
-def test_adapt__class_of_unreadable_pictures__is_refused_by_name(adapted, labelled, tmp_path):
-    support = shutil.copytree(labelled, tmp_path / "pictures")
-    (support / "wolf").mkdir()
-    (support / "wolf" / "grey.jpg").write_bytes(b"no picture")
-
+    (tmp_path / "pictures" / "wolf").mkdir()
+    (tmp_path / "pictures" / "wolf" / "grey.jpg").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"no picture of class 'wolf' can be read: .*grey\.jpg"):
-        adapted(support)
+        adapted(tmp_path / "pictures")
 
 
 def test_adapt__pictures_that_are_likely_to_hurt__are_in_the_warnings(adapted, labelled, tmp_path):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from dataclasses import replace
@@ -9,17 +8,10 @@ import numpy as np
 import pytest
 
 from metaadapter.adapter.files import load_adapter, store_adapter
-from metaadapter.data.checksums import unsealed, write_document
 from metaadapter.data.decode import content_hash
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.run_adapt import adapt
 from metaadapter.workflow.run_add import add
-
-
-def refuse_to_load(*_, **__):
-    raise AssertionError("the encoder was loaded")
 
 
 @pytest.fixture
@@ -46,27 +38,25 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
 
-def test_add__pictures__gives_the_adapter_that_the_estimator_gives(own, adapter, wolves, encoder):
+def test_add__pictures__gives_the_adapter_that_the_estimator_gives_and_keeps_the_rest(
+    own, adapter, wolves, loaded
+):
     add(own, "grey_wolf", [wolves])
 
-    loaded = FrozenEncoder.load(str(encoder))
     expected = MetaAdapterClassifier.load(adapter, encoder=loaded)
-    expected.add_class(
-        "grey_wolf", loaded.encode_images(sorted(wolves.iterdir())), text="grey_wolf"
-    )
+    rows = loaded.encode_images(sorted(wolves.iterdir()))
+    expected.add_class("grey_wolf", rows, text="grey_wolf")
     stored = load_adapter(own)
     assert stored.config.classes == ["grey_wolf", "heron", "lynx", "red_fox"]
     assert stored.config.n_shots == [2, 3, 3, 3]
     assert stored.config.class_names[0] == "grey wolf"
     np.testing.assert_allclose(stored.weights.classes, expected.adapter_.classes, atol=5e-3)
-
-
-def test_add__other_classes__stay_as_they_are(own, adapter, wolves):
-    add(own, "grey_wolf", [wolves])
-
-    before, after = load_adapter(adapter).weights, load_adapter(own).weights
+    before, after = load_adapter(adapter).weights, stored.weights
     np.testing.assert_array_equal(after.classes[1:], before.classes)
     np.testing.assert_array_equal(after.class_bias[1:], before.class_bias)
+    assert "Taken at the lake." in (own / "README.md").read_text()
+    assert (own / "notes.txt").read_text() == "mine"
+    assert {path.name for path in own.parent.iterdir()} == {own.name, wolves.name}
 
 
 def test_add__single_file_and_name__are_read(own, wolves):
@@ -87,21 +77,13 @@ def test_add__name_alone__is_enough(own):
 
 
 def test_add__adapter_without_names__learns_from_pictures_without_the_label(
-    labelled, wolves, encoder, tmp_path
+    adapted, labelled, wolves, tmp_path
 ):
     folder = tmp_path / "nameless"
-    adapt(labelled, class_names=None, encoder=str(encoder)).save(folder)
+    adapted(labelled, class_names=None).save(folder)
 
     assert add(folder, "wolf", [wolves]).name is None
     assert not load_adapter(folder).support.text_TND.any()
-
-
-def test_add__words_and_files_of_the_user__are_kept(own, wolves):
-    add(own, "wolf", [wolves])
-
-    assert "Taken at the lake." in (own / "README.md").read_text()
-    assert (own / "notes.txt").read_text() == "mine"
-    assert {path.name for path in own.parent.iterdir()} == {own.name, wolves.name}
 
 
 def test_add__out__leaves_the_adapter_as_it_was(own, wolves, tmp_path):
@@ -132,9 +114,7 @@ def test_add__saving_that_fails_half_way__leaves_the_adapter_as_it_was(own, wolv
     assert {path.name for path in own.parent.iterdir()} == {own.name, wolves.name}
 
 
-def test_add__label_that_exists__is_refused_before_pictures_are_encoded(own, wolves, monkeypatch):
-    monkeypatch.setattr(FrozenEncoder, "load", refuse_to_load)
-
+def test_add__label_that_exists__is_refused_before_pictures_are_encoded(own, wolves, no_encoder):
     with pytest.raises(UsageError, match="class 'lynx' exists already"):
         add(own, "lynx", [wolves])
 
@@ -168,12 +148,13 @@ def test_add__other_encoder__is_refused(own, wolves, other_encoder):
 
 @pytest.mark.parametrize("folder", ["", "me@here"])
 @pytest.mark.parametrize("weights", ["", "@weights", "@c:/weights"])
-def test_add__generator_of_code__runs_only_if_it_is_named(own, wolves, tmp_path, folder, weights):
+def test_add__generator_of_code__runs_only_if_it_is_named(
+    own, wolves, tmp_path, reseal, folder, weights
+):
     (tmp_path / folder).mkdir(exist_ok=True)
-    code, config = tmp_path / folder / "mine.py", own / "adapter_config.json"
+    code = tmp_path / folder / "mine.py"
     code.write_text(f"open({str(tmp_path / 'was run')!r}, 'w')")
-    facts, files = unsealed(json.loads(config.read_bytes()))
-    write_document(config, facts | {"generator": f"{code}:Mine{weights}"}, files=files)
+    reseal(own / "adapter_config.json", generator=f"{code}:Mine{weights}")
 
     with pytest.raises(UsageError, match="--generator"):
         add(own, "wolf", [wolves])

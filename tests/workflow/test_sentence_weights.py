@@ -48,15 +48,19 @@ def by_hand(names, sentences, rows, numbers):
         return cosine(c) - np.mean([cosine(other) for other in means if other != c])
 
     gains = {
-        c: [agreement(it, c) - agreement(names[c], c) if c in means else 0.0 for it in those]
-        for c, those in sentences.items()
+        c: [
+            agreement(text, c) - agreement(names[c], c) if c in means else 0.0 for text in described
+        ]
+        for c, described in sentences.items()
     }
     seen = [np.mean(gain) for c, gain in gains.items() if c in means]
     texts = names.copy()
-    for c, those in sentences.items():
+    for c, described in sentences.items():
         weights = [1.0]
         weights += [math.exp(10 * gain + 20 * np.mean(seen or [0.0]) - 2) for gain in gains[c]]
-        texts[c] = unit(sum(w * it for w, it in zip(weights, [names[c], *those], strict=True)))
+        texts[c] = unit(
+            sum(w * text for w, text in zip(weights, [names[c], *described], strict=True))
+        )
     return texts
 
 
@@ -69,9 +73,9 @@ def test_weights__are_those_of_the_formula_by_hand(seed, described):
         sentences[c] = np.zeros((1 + c % 2, WIDTH))
         sentences[c][:, :N_WAY] = unit(rng.standard_normal((1 + c % 2, N_WAY)))
 
-    found = weigh_sentences(names, sentences, rows, numbers)
+    result = weigh_sentences(names, sentences, rows, numbers)
 
-    np.testing.assert_allclose(found, by_hand(names, sentences, rows, numbers), atol=1e-9)
+    np.testing.assert_allclose(result, by_hand(names, sentences, rows, numbers), atol=1e-9)
 
 
 def test_weights__class_without_a_picture__learns_from_the_sentences_of_the_others():
@@ -79,41 +83,41 @@ def test_weights__class_without_a_picture__learns_from_the_sentences_of_the_othe
     pictured = numbers != 3
     sentences = {c: names[[(c + 1) % N_WAY]] for c in range(N_WAY)}
 
-    found = weigh_sentences(names, sentences, rows[pictured], numbers[pictured])
+    result = weigh_sentences(names, sentences, rows[pictured], numbers[pictured])
 
     expected = by_hand(names, sentences, rows[pictured], numbers[pictured])
-    np.testing.assert_allclose(found, expected, atol=1e-9)
-    assert (found * names).sum(1).min() > 0.999
+    np.testing.assert_allclose(result, expected, atol=1e-9)
+    assert (result * names).sum(1).min() > 0.999
 
 
 def test_sentences__of_other_classes__hardly_move_a_text():
     names, rows, numbers = task()
 
-    found = weigh_sentences(
+    result = weigh_sentences(
         names, {c: names[[(c + 1) % N_WAY]] for c in range(N_WAY)}, rows, numbers
     )
 
-    assert (found * names).sum(1).min() > 0.999
+    assert (result * names).sum(1).min() > 0.999
 
 
 def test_sentences__that_are_right_where_names_are_useless__take_over():
     names, rows, numbers = task()
     useless = names[[1, 2, 3, 0]]
 
-    found = weigh_sentences(useless, {c: names[[c]] for c in range(N_WAY)}, rows, numbers)
+    result = weigh_sentences(useless, {c: names[[c]] for c in range(N_WAY)}, rows, numbers)
 
-    assert (found * names).sum(1).min() > 0.99
+    assert (result * names).sum(1).min() > 0.99
 
 
 def test_sentences__without_any_picture__count_less_than_names():
     names, _, _ = task()
     none = np.empty((0, WIDTH)), np.empty(0, dtype=int)
 
-    found = weigh_sentences(names, {0: names[[1]]}, *none)
+    result = weigh_sentences(names, {0: names[[1]]}, *none)
 
     expected = names[0] + math.exp(-2) * names[1]
-    np.testing.assert_allclose(found[0], unit(expected))
-    np.testing.assert_array_equal(found[1:], names[1:])
+    np.testing.assert_allclose(result[0], unit(expected))
+    np.testing.assert_array_equal(result[1:], names[1:])
 
 
 class Reader:
@@ -168,11 +172,11 @@ def test_classifier__name_alone_in_a_list__is_as_the_name():
 @pytest.mark.parametrize("order", [[2, 0, 1], [1, 2, 0]])
 def test_sentences__in_another_order__give_the_same_text(order):
     names, rows, numbers = task()
-    those = np.zeros((3, WIDTH))
-    those[:, :N_WAY] = unit(np.random.default_rng(1).standard_normal((3, N_WAY)))
+    vectors = np.zeros((3, WIDTH))
+    vectors[:, :N_WAY] = unit(np.random.default_rng(1).standard_normal((3, N_WAY)))
 
-    found, moved = (
-        weigh_sentences(names, {1: part}, rows, numbers) for part in (those, those[order])
+    straight, moved = (
+        weigh_sentences(names, {1: part}, rows, numbers) for part in (vectors, vectors[order])
     )
 
-    np.testing.assert_allclose(found, moved)
+    np.testing.assert_allclose(straight, moved)

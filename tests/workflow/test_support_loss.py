@@ -56,11 +56,11 @@ def test_support_loss__is_that_of_a_slow_loop(shipped, task):
 
     own = own_log_probability(weights, task.support)
     for t in range(2):
-        each = [
+        expected = [
             log_probabilities(task.pictures[t, c, k], weights.task(t))[c] for c, k in there(task, t)
         ]
-        assert float(loss[t]) == pytest.approx(-sum(each) / len(each))
-        assert own[t][task.mask[t]].tolist() == pytest.approx(each)
+        assert float(loss[t]) == pytest.approx(-sum(expected) / len(expected))
+        assert own[t][task.mask[t]].tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("stretch", [1.0, 1.1])

@@ -30,11 +30,11 @@ def test_fit__with_unlabelled_rows__is_the_generator_s_answer_to_that_pool(data,
     pool = normalize(torch.from_numpy(unlabelled).double(), dim=-1).float()
     bare = MetaAdapterClassifier(data.texts, generator=shipped).fit(X, y)
     expected = predict_adapter(shipped, bare.support_.with_pool(pool))
-    found = classifier.predict_proba(data.X_new)
+    result = classifier.predict_proba(data.X_new)
     np.testing.assert_allclose(
-        found, probabilities(torch.from_numpy(data.X_new), expected), atol=1e-6
+        result, probabilities(torch.from_numpy(data.X_new), expected), atol=1e-6
     )
-    assert np.abs(found - bare.predict_proba(data.X_new)).max() > 0.01
+    assert np.abs(result - bare.predict_proba(data.X_new)).max() > 0.01
 
 
 def test_fit__with_no_unlabelled_row__is_the_fit_without(data, few):
@@ -49,7 +49,7 @@ def test_fit__with_no_unlabelled_row__is_the_fit_without(data, few):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (lambda U: U[:, :-1], r"numbers of the shape \(pictures, \d+\), as wide as X"),
         (lambda U: U[0], "as wide as X"),
@@ -57,12 +57,12 @@ def test_fit__with_no_unlabelled_row__is_the_fit_without(data, few):
         (lambda U: np.where(np.arange(len(U))[:, None] == 2, np.nan, U), "row 2 of unlabelled"),
     ],
 )
-def test_fit__with_rows_that_cannot_be_used__leaves_the_classifier(data, few, spoil, told):
+def test_fit__with_rows_that_cannot_be_used__leaves_the_classifier(data, few, spoil, message):
     X, y, unlabelled = few
     classifier = MetaAdapterClassifier(data.texts).fit(X, y)
     before = classifier.adapter_
 
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         classifier.fit(X, y, unlabelled=spoil(unlabelled))
 
     assert classifier.adapter_ is before
@@ -83,8 +83,8 @@ def test_save__keeps_the_pool__so_that_a_class_can_be_added_later(data, few, tmp
     np.testing.assert_array_equal(
         loaded.predict_proba(data.X_new), classifier.predict_proba(data.X_new)
     )
-    for each in (classifier, loaded):
-        each.add_class(name, X[last], text=data.texts[name])
+    for fitted in (classifier, loaded):
+        fitted.add_class(name, X[last], text=data.texts[name])
     # A saved pool is rounded to half precision.
     np.testing.assert_allclose(
         loaded.predict_proba(data.X_new), classifier.predict_proba(data.X_new), atol=0.01
@@ -97,9 +97,9 @@ def test_fit__gradient_steps_after_a_pool__start_from_its_adapter(data, few):
     X, y, unlabelled = few
     classifier = MetaAdapterClassifier(data.texts, mode="finetune")
 
-    found = classifier.fit(X, y, unlabelled=unlabelled).predict_proba(data.X_new)
+    stepped = classifier.fit(X, y, unlabelled=unlabelled).predict_proba(data.X_new)
 
     # With one picture a class nothing can be left out, so no step is taken.
     assert classifier.n_steps_ == 0
     one_shot = MetaAdapterClassifier(data.texts).fit(X, y, unlabelled=unlabelled)
-    np.testing.assert_allclose(found, one_shot.predict_proba(data.X_new), atol=1e-6)
+    np.testing.assert_allclose(stepped, one_shot.predict_proba(data.X_new), atol=1e-6)

@@ -60,7 +60,7 @@ def draw_questions(scenes: SceneSet, n_each: int, n_shots: int, seed: int) -> li
 def measure(
     method: Method,
     scenes: SceneSet,
-    asked: Sequence[Asked],
+    questions: Sequence[Asked],
     read: PhraseReader,
     show: Callable[[Asked], Tensor] | None = None,
 ) -> dict[str, Score]:
@@ -69,20 +69,20 @@ def measure(
     `show` returns vectors (examples, dim) of the examples of each.
     """
     marks = defaultdict(list)
-    for start in range(0, len(asked), BATCH):
-        some = asked[start : start + BATCH]
-        shown = [show(each) for each in some] if show else None
-        words = read([str(each.phrase["text"]) for each in some], shown)
+    for start in range(0, len(questions), BATCH):
+        some = questions[start : start + BATCH]
+        shown = [show(question) for question in some] if show else None
+        words = read([str(question.phrase["text"]) for question in some], shown)
         with torch.inference_mode():
-            maps, boxes = method(scenes.tokens([each.scene for each in some]), words)
-        for each, heat, box in zip(some, maps, boxes, strict=True):
-            objects = scenes.scenes[each.scene]["objects"]
-            right = objects[each.phrase["object"]]
+            maps, boxes = method(scenes.tokens([question.scene for question in some]), words)
+        for question, heat, box in zip(some, maps, boxes, strict=True):
+            objects = scenes.scenes[question.scene]["objects"]
+            right = objects[question.phrase["object"]]
             hits = [_points_into(heat, other["box"]) for other in objects]
             ratio, _ = overlap(torch.tensor(box), torch.tensor(right["box"]))
-            mark = (hits[each.phrase["object"]], any(hits), float(ratio), ratio >= GOOD_OVERLAP)
-            scene_form = scenes.scenes[each.scene]["form"]
-            groups = "all", scene_form, each.phrase["kind"], right["size"], right["source"]
+            mark = (hits[question.phrase["object"]], any(hits), float(ratio), ratio >= GOOD_OVERLAP)
+            scene_form = scenes.scenes[question.scene]["form"]
+            groups = "all", scene_form, question.phrase["kind"], right["size"], right["source"]
             for group in groups:
                 marks[group].append(mark)
     return {
@@ -107,7 +107,7 @@ def of_frozen_map(logit_scale: float) -> Method:
     def method(pictures: PictureTokens, words: PhraseTokens) -> tuple[Tensor, list[Box]]:
         fine = (pictures.stage_NhwC.shape[1], pictures.stage_NhwC.shape[2])
         maps = frozen_map(pictures.joint_NHWD, words.vectors_TLD[:, 0], logit_scale, fine)
-        return maps, [box_around_peak(each.numpy()) for each in maps]
+        return maps, [box_around_peak(heat.numpy()) for heat in maps]
 
     return method
 
@@ -129,7 +129,7 @@ def of_relevance() -> Method:
         relevance = torch.einsum("thwd,td->thw", joint, gradient).clamp(min=0)
         fine = pictures.stage_NhwC.shape[1:3]
         maps = torch.nn.functional.interpolate(relevance[:, None], fine, mode="bilinear")[:, 0]
-        return maps, [box_around_peak(each.numpy()) for each in maps]
+        return maps, [box_around_peak(heat.numpy()) for heat in maps]
 
     return method
 

@@ -49,7 +49,7 @@ def overlap(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     low = torch.maximum(first[..., :2], second[..., :2])
     high = torch.minimum(first[..., 2:], second[..., 2:])
     shared = (high - low).clamp(min=0).prod(-1)
-    areas = [(each[..., 2:] - each[..., :2]).clamp(min=0).prod(-1) for each in (first, second)]
+    areas = [(box[..., 2:] - box[..., :2]).clamp(min=0).prod(-1) for box in (first, second)]
     union = areas[0] + areas[1] - shared
     outer_low = torch.minimum(first[..., :2], second[..., :2])
     outer_high = torch.maximum(first[..., 2:], second[..., 2:])

@@ -60,11 +60,11 @@ class SceneSet:
     @cached_property
     def of_name(self) -> dict[str, list[tuple[int, int]]]:
         """Class name → the numbers of scene and object of each instance."""
-        found = defaultdict(list)
+        instances = defaultdict(list)
         for number, scene in enumerate(self.scenes):
-            for place, each in enumerate(scene["objects"]):
-                found[each["name"]].append((number, place))
-        return dict(found)
+            for place, thing in enumerate(scene["objects"]):
+                instances[thing["name"]].append((number, place))
+        return dict(instances)
 
     def tokens(self, numbers: Sequence[int]) -> PictureTokens:
         """The tokens of the scenes with these numbers."""

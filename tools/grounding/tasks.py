@@ -52,7 +52,7 @@ class PhraseReader:
     ) -> PhraseTokens:
         """Tokens of phrases, each with vectors (examples, dim) of its examples."""
         pieces = [phrase_pieces(phrase) for phrase in phrases]
-        new = sorted({text for each in pieces for text, _, _ in each} - self._vectors.keys())
+        new = sorted({text for parts in pieces for text, _, _ in parts} - self._vectors.keys())
         for start in range(0, len(new), TEXTS_AT_ONCE):
             some = new[start : start + TEXTS_AT_ONCE]
             rows = joint_of_first_look(
@@ -60,7 +60,10 @@ class PhraseReader:
             )
             self._vectors.update(zip(some, rows, strict=True))
         return join_tokens(
-            [[(self._vectors[text], kind, place) for text, kind, place in each] for each in pieces],
+            [
+                [(self._vectors[text], kind, place) for text, kind, place in parts]
+                for parts in pieces
+            ],
             examples,
         )
 
@@ -84,15 +87,15 @@ def draw_examples(
 ) -> tuple[tuple[int, int], ...]:
     """Up to `n_shots` instances of the class in other scenes."""
     name = scenes.scenes[number]["objects"][phrase["object"]]["name"]
-    others = [each for each in scenes.of_name[name] if each[0] != number]
+    others = [instance for instance in scenes.of_name[name] if instance[0] != number]
     return tuple(rng.sample(others, min(n_shots, len(others))))
 
 
-def examples_of(scenes: SceneSet, asked: Asked, adapter: CrossModalAdapter) -> Tensor:
+def examples_of(scenes: SceneSet, question: Asked, adapter: CrossModalAdapter) -> Tensor:
     """Vectors (examples, dim) as the adapter reads them."""
-    if not asked.examples:
+    if not question.examples:
         return torch.empty(0, adapter.config.dim)
-    regions = torch.stack([scenes.region(*each) for each in asked.examples])
+    regions = torch.stack([scenes.region(*instance) for instance in question.examples])
     return example_vectors(regions, adapter)
 
 

@@ -35,29 +35,33 @@ def make_collage(
     chosen: list[ObjectClass] = []
     for part in LAYOUTS[rng.integers(len(LAYOUTS))]:
         twin = chosen and rng.random() < TWIN_CHANCE
-        each = chosen[-1] if twin else classes[rng.choice(len(classes), p=chances)]
-        chosen.append(each)
+        thing = chosen[-1] if twin else classes[rng.choice(len(classes), p=chances)]
+        chosen.append(thing)
         left, top, right, bottom = (
             round(side * length) for side, length in zip(part, size + size, strict=True)
         )
-        with Image.open(each.paths[rng.integers(len(each.paths))]) as file:
+        with Image.open(thing.paths[rng.integers(len(thing.paths))]) as file:
             photo = file.convert("RGBA")
-        mask = object_mask(photo, each.source.cut)
-        if mask is not None and each.source.cut != "whole":
+        mask = object_mask(photo, thing.source.cut)
+        if mask is not None and thing.source.cut != "whole":
             photo.putalpha(Image.fromarray(mask))
-            found = np.asarray(ImageOps.fit(photo, (right - left, bottom - top)))[..., 3] > 127
+            mask_of_part = (
+                np.asarray(ImageOps.fit(photo, (right - left, bottom - top)))[..., 3] > 127
+            )
         else:
-            found = _middle(bottom - top, right - left)
+            mask_of_part = _middle(bottom - top, right - left)
         photo.putalpha(255)
         picture.paste(ImageOps.fit(photo.convert("RGB"), (right - left, bottom - top)), (left, top))
         seen = np.zeros((size[1], size[0]), dtype=bool)
-        seen[top:bottom, left:right] = found if found.any() else _middle(*found.shape)
-        objects.append(Placed(each.name, each.source.folder, None, "large", box_of(seen), 1.0))
+        seen[top:bottom, left:right] = (
+            mask_of_part if mask_of_part.any() else _middle(*mask_of_part.shape)
+        )
+        objects.append(Placed(thing.name, thing.source.folder, None, "large", box_of(seen), 1.0))
     return Scene(picture, tuple(objects))
 
 
 def _middle(height: int, width: int) -> np.ndarray:
-    found = np.zeros((height, width), dtype=bool)
+    middle = np.zeros((height, width), dtype=bool)
     down, across = (round(n * (1 - MIDDLE) / 2) for n in (height, width))
-    found[down : height - down, across : width - across] = True
-    return found
+    middle[down : height - down, across : width - across] = True
+    return middle

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=SPLITS, help="make this split alone")
     args = parser.parse_args()
     config = tomllib.loads(args.config.read_text(encoding="utf-8"))
-    sources = [_read_source(each) for each in config["sources"]]
+    sources = [_read_source(source) for source in config["sources"]]
     classes = split_classes(sources, args.data, config["seed"])
     backgrounds = split_backgrounds(config["backgrounds"], args.data)
     for split in args.only or SPLITS:
@@ -71,15 +71,15 @@ def make_split(
     """Write `out`/`split`.jsonl and its pictures; `collages` is their fraction."""
     (out / split).mkdir(parents=True, exist_ok=True)
     # The weight of a source does not depend on the number of its classes.
-    sizes = {each.source.folder: 0 for each in classes}
-    for each in classes:
-        sizes[each.source.folder] += 1
-    weights = np.array([each.source.weight / sizes[each.source.folder] for each in classes])
+    sizes = {thing.source.folder: 0 for thing in classes}
+    for thing in classes:
+        sizes[thing.source.folder] += 1
+    weights = np.array([thing.source.weight / sizes[thing.source.folder] for thing in classes])
     weights = weights / weights.sum()
-    of_photographs = [n for n, each in enumerate(classes) if each.source.cut in PHOTOGRAPHS]
+    of_photographs = [n for n, thing in enumerate(classes) if thing.source.cut in PHOTOGRAPHS]
     photographs = [classes[n] for n in of_photographs]
     photograph_weights = weights[of_photographs] / weights[of_photographs].sum()
-    names = sorted({each.name for each in classes})
+    names = sorted({thing.name for thing in classes})
     with (out / f"{split}.jsonl").open("w", encoding="utf-8") as lines:
         console = Console(stderr=True)
         for number in track(range(n_scenes), f"{split}: {len(classes)} classes", console=console):
@@ -98,22 +98,24 @@ def make_split(
                 "form": "collage" if is_collage else "pasted",
                 "width": scene.picture.width,
                 "height": scene.picture.height,
-                "objects": [asdict(each) for each in scene.objects],
-                "phrases": [asdict(each) for each in phrases(scene.objects)],
+                "objects": [asdict(thing) for thing in scene.objects],
+                "phrases": [asdict(phrase) for phrase in phrases(scene.objects)],
                 "captions": captions(scene.objects, rng) if scene.objects else [],
-                "questions": [asdict(each) for each in questions(scene.objects, names, rng)],
+                "questions": [
+                    asdict(question) for question in questions(scene.objects, names, rng)
+                ],
             }
             lines.write(json_text(record) + "\n")
 
 
 def split_backgrounds(folders: Sequence[Mapping[str, Any]], data: Path) -> dict[str, list[Path]]:
     """The photographs of each split; those of a folder without `split` are divided, 70:15:15."""
-    found: dict[str, list[Path]] = {name: [] for name in SPLITS}
-    for each in folders:
-        for number, path in enumerate(list_pictures(data / each["folder"])):
+    backgrounds: dict[str, list[Path]] = {name: [] for name in SPLITS}
+    for folder in folders:
+        for number, path in enumerate(list_pictures(data / folder["folder"])):
             turn = number % len(TURNS)
-            found[each.get("split", [TURNS[turn]])[0]].append(path)
-    return found
+            backgrounds[folder.get("split", [TURNS[turn]])[0]].append(path)
+    return backgrounds
 
 
 def _read_source(given: Mapping[str, Any]) -> Source:

@@ -131,8 +131,8 @@ def _may_be_painted(chosen: ObjectClass, rng: np.random.Generator) -> bool:
     """Strokes always: they have no colour of their own. Names that tell a colour never."""
     if chosen.source.cut == "strokes":
         return True
-    told = set(chosen.name.split()) & {*COLOURS, "grey", "gray", "rainbow", "golden"}
-    return chosen.source.cut != "whole" and not told and rng.random() < PAINT_CHANCE
+    named_colours = set(chosen.name.split()) & {*COLOURS, "grey", "gray", "rainbow", "golden"}
+    return chosen.source.cut != "whole" and not named_colours and rng.random() < PAINT_CHANCE
 
 
 def _scaled(

@@ -57,24 +57,24 @@ class Question:
 
 def phrases(objects: Sequence[Placed]) -> list[Phrase]:
     """All phrases of these kinds that identify exactly one object."""
-    found = []
-    for number, each in enumerate(objects):
-        others = [other for other in objects if other is not each]
-        twins = [other for other in others if other.name == each.name]
+    identified = []
+    for number, thing in enumerate(objects):
+        others = [other for other in objects if other is not thing]
+        twins = [other for other in others if other.name == thing.name]
         if not twins:
-            found.append(Phrase(f"the {each.name}", number, "name"))
-        if each.colour and all(twin.colour not in (None, each.colour) for twin in twins):
-            found.append(Phrase(f"the {each.colour} {each.name}", number, "colour"))
-        if twins and (size := _size(each, twins)):
-            found.append(Phrase(f"the {size} {each.name}", number, "size"))
+            identified.append(Phrase(f"the {thing.name}", number, "name"))
+        if thing.colour and all(twin.colour not in (None, thing.colour) for twin in twins):
+            identified.append(Phrase(f"the {thing.colour} {thing.name}", number, "colour"))
+        if twins and (size := _size(thing, twins)):
+            identified.append(Phrase(f"the {size} {thing.name}", number, "size"))
         if twins:
-            for side in _sides(each, twins):
-                found.append(Phrase(f"the {each.name} {SIDES[side]}", number, "place"))
-        for relation, other in _relations(each, objects):
+            for side in _sides(thing, twins):
+                identified.append(Phrase(f"the {thing.name} {SIDES[side]}", number, "place"))
+        for relation, other in _relations(thing, objects):
             if not any((relation, other) in list(_relations(twin, objects)) for twin in twins):
-                text = f"the {each.name} {relation} the {other.name}"
-                found.append(Phrase(text, number, "relation"))
-    return found
+                text = f"the {thing.name} {relation} the {other.name}"
+                identified.append(Phrase(text, number, "relation"))
+    return identified
 
 
 def captions(objects: Sequence[Placed], rng: np.random.Generator) -> list[str]:
@@ -83,9 +83,9 @@ def captions(objects: Sequence[Placed], rng: np.random.Generator) -> list[str]:
     listed = [with_article(_described(objects[n])) for n in order]
     texts = [", ".join(listed[:-1]) + " and " + listed[-1] if len(listed) > 1 else listed[0]]
     relations = [
-        f"{with_article(_described(each))} {relation} {with_article(_described(other))}"
-        for each in objects
-        for relation, other in _relations(each, objects)
+        f"{with_article(_described(thing))} {relation} {with_article(_described(other))}"
+        for thing in objects
+        for relation, other in _relations(thing, objects)
     ]
     if relations:
         texts.append(relations[rng.integers(len(relations))])
@@ -99,35 +99,37 @@ def questions(
 
     Wrong answers are other colours; objects of the scene and `names` of the split; other numbers.
     """
-    found = []
-    unique = [each for each in objects if sum(each.name == it.name for it in objects) == 1]
-    for each in unique:
-        if each.colour:
-            text = f"What colour is the {each.name}?"
-            wrong = [colour for colour in COLOURS if colour != each.colour]
-            found.append(_asked(text, each.colour, wrong, "colour", f"the {each.name}", rng))
-    there = {each.name for each in objects}
+    drawn = []
+    unique = [thing for thing in objects if sum(thing.name == other.name for other in objects) == 1]
+    for thing in unique:
+        if thing.colour:
+            text = f"What colour is the {thing.name}?"
+            wrong = [colour for colour in COLOURS if colour != thing.colour]
+            drawn.append(_question(text, thing.colour, wrong, "colour", f"the {thing.name}", rng))
+    there = {thing.name for thing in objects}
     absent = [name for name in names if name not in there]
     for other in unique:
         for relation in RELATIONS:
-            standing = {it.name for it in objects if (relation, other) in _relations(it, objects)}
+            standing = {
+                thing.name for thing in objects if (relation, other) in _relations(thing, objects)
+            }
             if len(standing) == 1:
                 right = standing.pop()
                 near = sorted(there - {right, other.name})
                 wrong = [*near, *rng.permutation(absent).tolist()][: N_ANSWERS - 1]
                 place = f"{relation} the {other.name}"
-                found.append(_asked(f"What is {place}?", right, wrong, "relation", place, rng))
+                drawn.append(_question(f"What is {place}?", right, wrong, "relation", place, rng))
     if objects:
         right = str(rng.choice(sorted(there)))
         wrong = rng.permutation(absent)[: N_ANSWERS - 1].tolist()
         if wrong:
-            found.append(_asked("What is in the picture?", right, wrong, "what", "", rng))
+            drawn.append(_question("What is in the picture?", right, wrong, "what", "", rng))
         counted = str(rng.choice(sorted(there)))
-        n = sum(each.name == counted for each in objects)
+        n = sum(thing.name == counted for thing in objects)
         text = f"How many objects are called {counted}?"
         wrong = [number for number in NUMBERS[:4] if number != NUMBERS[n - 1]]
-        found.append(_asked(text, NUMBERS[n - 1], wrong, "count", "", rng))
-    return found
+        drawn.append(_question(text, NUMBERS[n - 1], wrong, "count", "", rng))
+    return drawn
 
 
 def with_article(name: str) -> str:
@@ -135,7 +137,7 @@ def with_article(name: str) -> str:
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-def _asked(
+def _question(
     text: str,
     right: str,
     wrong: Sequence[str],
@@ -148,24 +150,24 @@ def _asked(
     return Question(text, tuple(chosen[n] for n in order), order.index(0), kind, phrase)
 
 
-def _described(each: Placed) -> str:
-    return f"{each.colour} {each.name}" if each.colour else each.name
+def _described(thing: Placed) -> str:
+    return f"{thing.colour} {thing.name}" if thing.colour else thing.name
 
 
-def _size(each: Placed, twins: Sequence[Placed]) -> str | None:
+def _size(thing: Placed, twins: Sequence[Placed]) -> str | None:
     lengths = [_length(twin) for twin in twins]
-    if _length(each) > SIZE_RATIO * max(lengths):
+    if _length(thing) > SIZE_RATIO * max(lengths):
         return "large"
-    return "small" if SIZE_RATIO * _length(each) < min(lengths) else None
+    return "small" if SIZE_RATIO * _length(thing) < min(lengths) else None
 
 
-def _length(each: Placed) -> float:
-    left, top, right, bottom = each.box
+def _length(thing: Placed) -> float:
+    left, top, right, bottom = thing.box
     return max(right - left, bottom - top)
 
 
-def _sides(each: Placed, twins: Sequence[Placed]) -> Iterator[str]:
-    (x, y), centres = each.centre, [twin.centre for twin in twins]
+def _sides(thing: Placed, twins: Sequence[Placed]) -> Iterator[str]:
+    (x, y), centres = thing.centre, [twin.centre for twin in twins]
     if all(x < other - APART for other, _ in centres) and x < 0.5:
         yield "left"
     if all(x > other + APART for other, _ in centres) and x > 0.5:
@@ -174,12 +176,12 @@ def _sides(each: Placed, twins: Sequence[Placed]) -> Iterator[str]:
         yield "top"
 
 
-def _relations(each: Placed, objects: Sequence[Placed]) -> Iterator[tuple[str, Placed]]:
+def _relations(thing: Placed, objects: Sequence[Placed]) -> Iterator[tuple[str, Placed]]:
     """The relations of an object to each other object with a unique name."""
     for other in objects:
-        if other.name == each.name or sum(other.name == it.name for it in objects) > 1:
+        if other.name == thing.name or sum(other.name == twin.name for twin in objects) > 1:
             continue
-        across, down = (b - a for a, b in zip(each.centre, other.centre, strict=True))
+        across, down = (b - a for a, b in zip(thing.centre, other.centre, strict=True))
         if abs(across) > max(APART, abs(down)):
             yield ("left of" if across > 0 else "right of"), other
         elif abs(down) > max(APART, abs(across)):

@@ -54,17 +54,17 @@ def split_classes(sources: Sequence[Source], data: Path, seed: int) -> dict[str,
     nouns of sources that are kept from training are claimed first; a class of training whose noun
     is claimed is left out.
     """
-    found = {name: [] for name in SPLITS}
+    of_split = {name: [] for name in SPLITS}
     claimed: dict[str, str] = {}
-    for source in sorted(sources, key=lambda each: "train" in each.split):
-        for each in _classes(source, data):
-            noun = head_noun(each.name)
+    for source in sorted(sources, key=lambda source: "train" in source.split):
+        for thing in _classes(source, data):
+            noun = head_noun(thing.name)
             split = claimed.get(noun) or _draw(noun, source.split, seed)
             if "train" not in source.split:
                 claimed[noun] = split
             if split in source.split:
-                found[split].append(each)
-    return found
+                of_split[split].append(thing)
+    return of_split
 
 
 def head_noun(name: str) -> str:

@@ -66,8 +66,8 @@ def read_corpus(
 
     draw = random.Random(seed)
     lines = wordnet.read_text(encoding="utf-8").splitlines()
-    found = {name.strip() for line in lines for name in line.split("\t")[1].split(",")}
-    nouns = sorted(found - set(imagenet_names) - {""})
+    words = {name.strip() for line in lines for name in line.split("\t")[1].split(",")}
+    nouns = sorted(words - set(imagenet_names) - {""})
     kept_out = set(draw.sample(nouns, N_KEPT_OUT))
     nouns = [noun for noun in nouns if noun not in kept_out]
     common = [noun for noun in nouns if noun[0].islower()] + list(imagenet_names)

@@ -28,9 +28,9 @@ def features_by_path(store: FeatureStore) -> dict[tuple[str, int], list[float]]:
 
 
 def test_encode__folder__each_row_is_the_unit_feature_of_its_picture(
-    pictures, read_table, encoder, tmp_path
+    encode, pictures, read_table, encoder, tmp_path
 ):
-    report = encode_to_store(read_table(pictures), encoder, tmp_path / "store", batch_size=5)
+    report = encode(batch_size=5)
 
     store = FeatureStore.open(tmp_path / "store")
     store.fingerprint.require_match(encoder.fingerprint, owner="it")
@@ -42,13 +42,10 @@ def test_encode__folder__each_row_is_the_unit_feature_of_its_picture(
     np.testing.assert_allclose(np.linalg.norm(store.features.astype(float), axis=1), 1, atol=1e-3)
 
 
-def test_encode__three_views__are_rows_of_their_own_and_the_first_is_the_centre(
-    pictures, read_table, encoder, tmp_path
-):
-    table = read_table(pictures)
-    encode_to_store(table, encoder, tmp_path / "one")
+def test_encode__three_views__are_rows_of_their_own_and_the_first_is_the_centre(encode, tmp_path):
+    encode("one")
 
-    encode_to_store(table, encoder, tmp_path / "three", views=3, batch_size=4)
+    encode("three", views=3, batch_size=4)
 
     one, three = FeatureStore.open(tmp_path / "one"), FeatureStore.open(tmp_path / "three")
     assert three.features.shape == (36, 16)
@@ -58,36 +55,34 @@ def test_encode__three_views__are_rows_of_their_own_and_the_first_is_the_centre(
 
 
 def test_encode__views__do_not_depend_on_order_or_batch_size(
-    pictures, read_table, encoder, tmp_path
+    encode, pictures, read_table, encoder, tmp_path
 ):
     table = read_table(pictures)
     backwards = ImageTable(table.rows[::-1], table.source)
 
-    encode_to_store(table, encoder, tmp_path / "a", views=3, batch_size=3, workers=1)
+    encode("a", views=3, batch_size=3, workers=1)
     encode_to_store(backwards, encoder, tmp_path / "b", views=3, batch_size=32, workers=3)
 
     a, b = (features_by_path(FeatureStore.open(tmp_path / name)) for name in "ab")
     assert a == b
 
 
-def test_encode__again__encodes_nothing_and_leaves_every_file(
-    pictures, read_table, encoder, tmp_path
-):
+def test_encode__again__encodes_nothing_and_leaves_every_file(encode, encoder, tmp_path):
     out = tmp_path / "store"
-    encode_to_store(read_table(pictures), encoder, out)
+    encode()
     before = {path.name: path.stat().st_mtime_ns for path in out.iterdir()}
     encoder.n_rows_encoded = 0
 
-    report = encode_to_store(read_table(pictures), encoder, out)
+    report = encode()
 
     assert (report.n_new, report.n_reused, encoder.n_rows_encoded) == (0, 12, 0)
     assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == before
 
 
 def test_encode__pictures_moved_changed_added_and_removed__encodes_only_what_is_new(
-    pictures, read_table, encoder, make_encoder, tmp_path
+    encode, pictures, make_encoder, tmp_path
 ):
-    encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+    encode()
     (pictures / "heron/000.png").rename(pictures / "stork/moved.png")
     (pictures / "heron/002.png").unlink()
     decode_image(pictures / "heron/004.png").rotate(90, fillcolor="red").save(
@@ -96,9 +91,9 @@ def test_encode__pictures_moved_changed_added_and_removed__encodes_only_what_is_
     decode_image(pictures / "stork/001.png").rotate(45).save(pictures / "stork/added.png")
 
     again = make_encoder()
-    report = encode_to_store(read_table(pictures), again, tmp_path / "store")
+    report = encode(encoder=again)
 
-    encode_to_store(read_table(pictures), make_encoder(), tmp_path / "anew")
+    encode("anew", make_encoder())
     counts = (report.n_new, report.n_reused, report.n_removed, report.n_total)
     assert counts == (2, 10, 2, 12)
     assert again.n_rows_encoded == 2
@@ -109,12 +104,12 @@ def test_encode__pictures_moved_changed_added_and_removed__encodes_only_what_is_
 
 
 def test_encode__same_bytes_at_two_paths__are_encoded_once_with_a_row_each(
-    pictures, read_table, encoder, tmp_path
+    encode, pictures, encoder, tmp_path
 ):
     twin = pictures / "stork/twin.png"
     twin.write_bytes((pictures / "heron/000.png").read_bytes())
 
-    report = encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+    report = encode()
 
     features = features_by_path(FeatureStore.open(tmp_path / "store"))
     assert (report.n_new, report.n_reused, report.n_total) == (12, 1, 13)
@@ -122,14 +117,12 @@ def test_encode__same_bytes_at_two_paths__are_encoded_once_with_a_row_each(
     assert features[str(twin), 0] == features[str(pictures / "heron/000.png"), 0]
 
 
-def test_encode__second_run__keeps_the_texts_of_known_classes(
-    pictures, read_table, encoder, tmp_path
-):
-    encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+def test_encode__second_run__keeps_the_texts_of_known_classes(encode, pictures, encoder, tmp_path):
+    encode()
     (pictures / "egret").mkdir()
     (pictures / "stork/001.png").rename(pictures / "egret/001.png")
 
-    encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+    encode()
 
     store = FeatureStore.open(tmp_path / "store")
     assert encoder.names_encoded == ["heron", "stork", "egret"]
@@ -157,60 +150,43 @@ def test_encode__second_run__keeps_the_texts_of_known_classes(
 )
 @pytest.mark.parametrize("finished", [True, False])
 def test_encode__into_a_store_of_another_kind__refuses_and_says_what_to_do(
-    pictures,
-    read_table,
-    make_encoder,
-    tmp_path,
-    write_at_once,
-    encoder_name,
-    views,
-    seed,
-    message,
-    finished,
+    encode, make_encoder, write_at_once, encoder_name, views, seed, message, finished
 ):
-    table = read_table(pictures)
-    out, stop = tmp_path / "store", None if finished else stop_after(3)
+    stop = None if finished else stop_after(3)
     try:
-        encode_to_store(table, make_encoder(), out, views=2, batch_size=4, progress=stop)
+        encode(views=2, batch_size=4, progress=stop)
     except KeyboardInterrupt:
         assert not finished
 
     with pytest.raises(IncompatibleArtifact, match=message):
-        encode_to_store(table, make_encoder(encoder_name), out, views=views, seed=seed)
+        encode(encoder=make_encoder(encoder_name), views=views, seed=seed)
 
 
-def test_encode__other_precision__is_not_mixed_into_the_store(
-    pictures, read_table, make_encoder, tmp_path
-):
-    table, out = read_table(pictures), tmp_path / "store"
-    encode_to_store(table, make_encoder(precision="bf16"), out)
+def test_encode__other_precision__is_not_mixed_into_the_store(encode, make_encoder):
+    encode(encoder=make_encoder(precision="bf16"))
 
     message = r"calculated in bf16, and fp32 was asked for; use --precision bf16, or choose another"
     with pytest.raises(IncompatibleArtifact, match=message):
-        encode_to_store(table, make_encoder(precision="fp32"), out)
+        encode(encoder=make_encoder(precision="fp32"))
 
 
-def test_encode__other_seed_without_random_views__changes_nothing(
-    pictures, read_table, encoder, tmp_path
-):
-    encode_to_store(read_table(pictures), encoder, tmp_path / "store", seed=0)
+def test_encode__other_seed_without_random_views__changes_nothing(encode):
+    encode(seed=0)
 
-    report = encode_to_store(read_table(pictures), encoder, tmp_path / "store", seed=1)
+    report = encode(seed=1)
 
     assert report.n_new == 0
 
 
-def test_encode__unreadable_pictures__are_listed_and_tried_again(
-    pictures, read_table, encoder, tmp_path
-):
+def test_encode__unreadable_pictures__are_listed_and_tried_again(encode, pictures, tmp_path):
     broken = pictures / "heron/000.png"
     whole = broken.read_bytes()
     broken.write_bytes(whole[:60])
 
-    first = encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+    first = encode()
     listed = FeatureStore.open(tmp_path / "store").header.quarantined
     broken.write_bytes(whole)
-    second = encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+    second = encode()
 
     assert [entry.path for entry in first.quarantined] == [broken]
     assert [(entry.path, "truncated" in entry.reason) for entry in listed] == [(str(broken), True)]
@@ -223,7 +199,7 @@ NO_MEMORY = [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate me
 
 @pytest.mark.parametrize("error", NO_MEMORY, ids=type)
 def test_encode__no_memory_for_a_picture_of_usual_size__ends_the_run(
-    pictures, read_table, encoder, tmp_path, monkeypatch, error
+    encode, encoder, monkeypatch, error
 ):
     def run_out(_picture):
         raise error
@@ -231,12 +207,12 @@ def test_encode__no_memory_for_a_picture_of_usual_size__ends_the_run(
     monkeypatch.setattr(encoder, "preprocess", run_out)
 
     with pytest.raises(type(error)):
-        encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+        encode()
 
 
 @pytest.mark.parametrize("error", [*NO_MEMORY, RuntimeError("no such scale")])
 def test_encode__picture_that_cannot_be_preprocessed__is_quarantined_and_the_rest_goes_on(
-    pictures, read_table, encoder, tmp_path, monkeypatch, error
+    encode, pictures, encoder, monkeypatch, error
 ):
     whole = encoder.preprocess
 
@@ -249,7 +225,7 @@ def test_encode__picture_that_cannot_be_preprocessed__is_quarantined_and_the_res
     monkeypatch.setattr(encoder, "preprocess", fail_on_wide)
     monkeypatch.setattr("metaadapter.data.decode.LARGE_PIXELS", 50 * 12 - 1)
 
-    report = encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+    report = encode()
 
     (entry,) = report.quarantined
     assert report.n_total == 11
@@ -277,38 +253,32 @@ def test_encode__picture_deleted_after_it_was_listed__is_quarantined(
     assert "stork/twin.png" in " ".join(FeatureStore.open(tmp_path / "s").rows.path)
 
 
-def test_encode__nothing_readable__says_so_and_leaves_no_store(encoder, read_table, tmp_path):
-    for name in ("heron/a.jpg", "stork/b.jpg"):
-        (tmp_path / "pictures" / name).parent.mkdir(parents=True)
-        (tmp_path / "pictures" / name).write_text("not a picture")
+def test_encode__nothing_readable__says_so_and_leaves_no_store(
+    pictures, read_table, encoder, tmp_path
+):
+    for path in pictures.glob("*/*"):
+        path.write_text("not a picture")
 
-    with pytest.raises(DataError, match=r"none of the 2 pictures could be read.*a\.jpg"):
-        encode_to_store(read_table(tmp_path / "pictures"), encoder, tmp_path / "store")
+    with pytest.raises(DataError, match=r"none of the 12 pictures could be read.*000\.png"):
+        encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+    with pytest.raises(DataError, match="there are no pictures to encode"):
+        encode_to_store(ImageTable((), "empty"), encoder, tmp_path / "store")
 
     with pytest.raises(DataError, match="not a feature store"):
         FeatureStore.open(tmp_path / "store")
 
 
-def test_encode__no_pictures__says_so(encoder, tmp_path):
-    with pytest.raises(DataError, match="there are no pictures to encode"):
-        encode_to_store(ImageTable((), "empty"), encoder, tmp_path / "store")
-
-
 @pytest.mark.parametrize("name", ["views", "batch_size", "workers"])
-def test_encode__argument_below_one__names_it(pictures, read_table, encoder, tmp_path, name):
+def test_encode__argument_below_one__names_it(encode, name):
     with pytest.raises(UsageError, match=f"{name} must be 1 or more, got 0"):
-        encode_to_store(read_table(pictures), encoder, tmp_path / "store", **{name: 0})
+        encode(**{name: 0})
 
 
-def test_progress__counts_up_to_all_pictures_in_both_stages(
-    pictures, read_table, encoder, tmp_path
-):
+def test_progress__counts_up_to_all_pictures_in_both_stages(encode, pictures):
     (pictures / "heron/000.png").write_bytes(b"nothing")
     seen: list[Progress] = []
 
-    encode_to_store(
-        read_table(pictures), encoder, tmp_path / "s", batch_size=5, progress=seen.append
-    )
+    encode("s", batch_size=5, progress=seen.append)
 
     assert [(p.stage, p.done, p.total) for p in seen] == [
         ("hash", 12, 12),
@@ -331,19 +301,16 @@ def stop_after(n_batches: int):
 
 
 def test_encode__interrupted__keeps_what_is_finished_and_goes_on_there(
-    pictures, read_table, encoder, make_encoder, tmp_path
+    encode, encoder, make_encoder, tmp_path
 ):
-    table = read_table(pictures)
     with pytest.raises(KeyboardInterrupt):
-        encode_to_store(
-            table, encoder, tmp_path / "a", batch_size=3, workers=1, progress=stop_after(2)
-        )
+        encode("a", batch_size=3, workers=1, progress=stop_after(2))
     with pytest.raises(DataError, match=r"is not finished.*Run the same command again"):
         FeatureStore.open(tmp_path / "a")
 
-    report = encode_to_store(table, encoder, tmp_path / "a", batch_size=3)
+    report = encode("a", batch_size=3)
 
-    encode_to_store(table, make_encoder(), tmp_path / "b")
+    encode("b", make_encoder())
     a, b = FeatureStore.open(tmp_path / "a"), FeatureStore.open(tmp_path / "b")
     assert (report.n_new, report.n_reused) == (6, 6)
     assert encoder.n_rows_encoded <= 12 + 3  # one batch may have been under way
@@ -353,9 +320,9 @@ def test_encode__interrupted__keeps_what_is_finished_and_goes_on_there(
 
 
 def test_encode__disk_full__names_the_folder_and_keeps_what_is_finished(
-    pictures, read_table, encoder, tmp_path, monkeypatch, write_at_once
+    encode, tmp_path, monkeypatch, write_at_once
 ):
-    table, sync = read_table(pictures), os.fsync
+    sync = os.fsync
     n_left = iter(range(6))
 
     def full_after_a_while(handle: int) -> None:
@@ -366,27 +333,27 @@ def test_encode__disk_full__names_the_folder_and_keeps_what_is_finished(
     monkeypatch.setattr(os, "fsync", full_after_a_while)
     message = r"feature store .*/store: No space left.*6 pictures are finished and kept"
     with pytest.raises(DataError, match=message):
-        encode_to_store(table, encoder, tmp_path / "store", batch_size=3)
+        encode(batch_size=3)
     monkeypatch.setattr(os, "fsync", sync)
 
-    report = encode_to_store(table, encoder, tmp_path / "store")
+    report = encode()
 
     assert (report.n_new, report.n_reused) == (6, 6)
     assert not list((tmp_path / "store").rglob("*.tmp"))
 
 
-def test_encode__folder_that_cannot_be_made__names_it(pictures, read_table, encoder, tmp_path):
+def test_encode__folder_that_cannot_be_made__names_it(encode, tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(DataError, match=r"cannot write the feature store .*file/store"):
-        encode_to_store(read_table(pictures), encoder, tmp_path / "file/store")
+        encode("file/store")
 
 
 def test_encode__stopped_within_the_commit__leaves_the_old_store_whole(
-    pictures, read_table, encoder, tmp_path, monkeypatch
+    encode, pictures, tmp_path, monkeypatch
 ):
     out = tmp_path / "store"
-    encode_to_store(read_table(pictures), encoder, out)
+    encode()
     (pictures / "heron/000.png").unlink()
 
     def stop(self: StoreHeader, folder: Path) -> None:
@@ -394,42 +361,40 @@ def test_encode__stopped_within_the_commit__leaves_the_old_store_whole(
 
     monkeypatch.setattr(StoreHeader, "write", stop)
     with pytest.raises(KeyboardInterrupt):
-        encode_to_store(read_table(pictures), encoder, out)
+        encode()
     monkeypatch.undo()
 
     assert FeatureStore.open(out).n_pictures == 12
-    encode_to_store(read_table(pictures), encoder, out)
+    encode()
     assert FeatureStore.open(out).n_pictures == 11
     assert len(list(out.glob("features-*"))) == 1
 
 
-def test_encode__killed_before_it_tidied_up__the_next_run_does(
-    pictures, read_table, encoder, tmp_path
-):
+def test_encode__killed_before_it_tidied_up__the_next_run_does(encode, tmp_path):
     out = tmp_path / "store"
-    encode_to_store(read_table(pictures), encoder, out)
+    encode()
     whole = {file.name for file in out.iterdir()}
     (out / "features-0000.npy").write_bytes(b"old")
     (out / "rows-0002.csv.tmp").write_bytes(b"cut")
 
-    encode_to_store(read_table(pictures), encoder, out)
+    encode()
 
     assert {file.name for file in out.iterdir()} == whole
 
 
-def test_encode__store_that_is_being_written__says_so(pictures, read_table, encoder, tmp_path):
+def test_encode__store_that_is_being_written__says_so(encode, tmp_path):
     with (
         hold_folder(tmp_path / "store"),
         pytest.raises(DataError, match=r"another run is writing to the feature store .*wait"),
     ):
-        encode_to_store(read_table(pictures), encoder, tmp_path / "store")
+        encode()
 
 
-def test_encode__lock_file_of_a_dead_run__does_not_block(pictures, read_table, encoder, tmp_path):
+def test_encode__lock_file_of_a_dead_run__does_not_block(encode, tmp_path):
     (tmp_path / "store").mkdir()
     (tmp_path / "store/.lock").touch()
 
-    assert encode_to_store(read_table(pictures), encoder, tmp_path / "store").n_total == 12
+    assert encode().n_total == 12
 
 
 def test_encode__into_a_folder_of_other_files__refuses_and_leaves_them(
@@ -444,25 +409,22 @@ def test_encode__into_a_folder_of_other_files__refuses_and_leaves_them(
     assert sorted(pictures.rglob("*")) == before
 
 
-def test_encode__unfinished_run_that_is_damaged__says_what_to_delete(
-    pictures, read_table, encoder, tmp_path
-):
-    table, out = read_table(pictures), tmp_path / "store"
+def test_encode__unfinished_run_that_is_damaged__says_what_to_delete(encode, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        encode_to_store(table, encoder, out, batch_size=3, progress=stop_after(2))
+        encode(batch_size=3, progress=stop_after(2))
 
-    block = next((out / ".partial").glob("block-000000-*.npy"))
-    for damaged in (block, out / ".partial" / "recipe.json"):
+    partial = tmp_path / "store" / ".partial"
+    for damaged in (next(partial.glob("block-000000-*.npy")), partial / "recipe.json"):
         damaged.write_bytes(b"{")
         with pytest.raises(DataError, match=rf"{damaged.name}.*delete that folder"):
-            encode_to_store(table, encoder, out)
+            encode()
 
 
-def test_encode__torch_threads__are_given_back(pictures, read_table, encoder, tmp_path):
+def test_encode__torch_threads__are_given_back(encode):
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        encode_to_store(read_table(pictures), encoder, tmp_path / "store", workers=3)
+        encode(workers=3)
 
         assert torch.get_num_threads() == 3
     finally:

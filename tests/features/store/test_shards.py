@@ -27,15 +27,12 @@ def test_pick_shard__outside__shows_the_numbering(shard):
         pick_shard((), shard)
 
 
-def test_merge__shards_and_a_double__equals_the_store_of_one_run(
-    pictures, read_table, encoder, tmp_path
-):
+def test_merge__shards_and_a_double__equals_the_store_of_one_run(encode, pictures, tmp_path):
     (pictures / "heron/002.png").write_bytes(b"broken")
-    table = read_table(pictures)
-    encode_to_store(table, encoder, tmp_path / "whole", views=2)
+    encode("whole", views=2)
     folders = [tmp_path / f"part{number}" for number in (1, 2, 3)]
     for number, folder in enumerate(folders, start=1):
-        encode_to_store(table, encoder, folder, views=2, shard=(number, 3))
+        encode(folder.name, views=2, shard=(number, 3))
 
     merged = merge_stores([*folders[::-1], folders[0]], tmp_path / "merged")
 
@@ -46,32 +43,28 @@ def test_merge__shards_and_a_double__equals_the_store_of_one_run(
     np.testing.assert_array_equal(merged.texts, whole.texts)
 
 
-def test_merge__picture_unreadable_in_one_part_only__is_not_quarantined(
-    pictures, read_table, encoder, tmp_path
-):
+def test_merge__picture_unreadable_in_one_part_only__is_not_quarantined(encode, pictures, tmp_path):
     path = pictures / "heron/000.png"
     whole = path.read_bytes()
-    encode_to_store(read_table(pictures), encoder, tmp_path / "a")
+    encode("a")
     path.write_bytes(whole[:50])
-    encode_to_store(read_table(pictures), encoder, tmp_path / "b")
+    encode("b")
 
     merged = merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
 
     assert (merged.n_pictures, merged.header.quarantined) == (12, ())
 
 
-def test_merge__other_encoder__refuses(pictures, read_table, make_encoder, tmp_path):
-    encode_to_store(read_table(pictures), make_encoder("one"), tmp_path / "a")
-    encode_to_store(read_table(pictures), make_encoder("two"), tmp_path / "b")
+def test_merge__other_encoder__refuses(encode, make_encoder, tmp_path):
+    encode("a", make_encoder("one"))
+    encode("b", make_encoder("two"))
 
     with pytest.raises(IncompatibleArtifact, match=r"store .*b was made with the encoder two"):
         merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
 
 
-def test_merge__nothing_or_into_a_store__says_what_is_wrong(
-    pictures, read_table, encoder, tmp_path
-):
-    encode_to_store(read_table(pictures), encoder, tmp_path / "a")
+def test_merge__nothing_or_into_a_store__says_what_is_wrong(encode, tmp_path):
+    encode("a")
 
     with pytest.raises(UsageError, match="no feature store was named"):
         merge_stores([], tmp_path / "merged")

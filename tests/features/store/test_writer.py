@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-from metaadapter.features.store.encode_to_store import encode_to_store
 
-
-def test_commit__files_beside_the_store__only_its_own_earlier_ones_go(
-    pictures, read_table, encoder, tmp_path
-):
+def test_commit__files_beside_the_store__only_its_own_earlier_ones_go(encode, pictures, tmp_path):
     out = tmp_path / "store"
-    encode_to_store(read_table(pictures), encoder, out)
+    encode()
     mine = [
         "features-2021.csv",
         "rows-1.txt",
@@ -20,7 +16,7 @@ def test_commit__files_beside_the_store__only_its_own_earlier_ones_go(
         (out / name).touch()
     (pictures / "heron/000.png").unlink()
 
-    encode_to_store(read_table(pictures), encoder, out)
+    encode()
 
     store = {"store.json", ".lock", "features-0002.npy", "rows-0002.csv", "texts-0002.npy"}
     assert {path.name for path in out.iterdir()} == store | set(mine)

@@ -54,19 +54,12 @@ def test_bottleneck__of_a_lower_precision__keeps_it():
     assert torch.equal(result, features)
 
 
-def test_insert__of_another_seed__begins_elsewhere(make_network):
-    network = make_network("vit")
-
-    tensors = []
-    for seed in (0, 0, 1):
-        copy = shared_copy(network)
-        insert_bottlenecks(copy, find_places(network), hidden=4, seed=seed)
-        tensors.append(
-            inside_tensors(copy)["inside/image/visual.transformer.resblocks.0/down.bias"]
-        )
-
-    assert torch.equal(tensors[0], tensors[1])
-    assert not torch.equal(tensors[0], tensors[2])
+@pytest.fixture
+def inserted(make_network):
+    """The tensors of bottlenecks in a transformer."""
+    copy = shared_copy(make_network("vit"))
+    insert_bottlenecks(copy, find_places(copy), hidden=4)
+    return inside_tensors(copy)
 
 
 def damaged(tensors, **changes):
@@ -84,19 +77,11 @@ def damaged(tensors, **changes):
         ({"other": torch.zeros(1)}, "resblocks.0 does not fit the encoder: .*Unexpected"),
     ],
 )
-def test_restore__of_damaged_bottlenecks__names_the_place(make_network, changes, message):
-    network = make_network("vit")
-    copy = shared_copy(network)
-    insert_bottlenecks(copy, find_places(network), hidden=4)
-
+def test_restore__of_damaged_bottlenecks__names_the_place(make_network, inserted, changes, message):
     with pytest.raises(IncompatibleArtifact, match=message):
-        restore_inside(shared_copy(network), CONFIG, damaged(inside_tensors(copy), **changes))
+        restore_inside(make_network("vit"), CONFIG, damaged(inserted, **changes))
 
 
-def test_restore__in_another_network__names_the_place(make_network):
-    network = make_network("vit")
-    copy = shared_copy(network)
-    insert_bottlenecks(copy, find_places(network), hidden=4)
-
+def test_restore__in_another_network__names_the_place(make_network, inserted):
     with pytest.raises(IncompatibleArtifact, match=r"visual.transformer.resblocks.0 does not fit"):
-        restore_inside(shared_copy(make_network("resnet")), CONFIG, inside_tensors(copy))
+        restore_inside(make_network("resnet"), CONFIG, inserted)

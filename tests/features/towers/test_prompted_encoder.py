@@ -93,31 +93,23 @@ def test_prompts__two_in_threads_over_one_encoder__answer_as_each_alone(base, ma
     assert np.abs(alone[0] - alone[1]).max() > 0.01
 
 
-def test_texts__no_names__are_none(make_prompted):
+def test_texts__no_names__are_none_and_an_empty_one_is_refused(make_prompted):
     assert make_prompted(1).encode_texts([]).shape == (0, 3008)
-
-
-def test_texts__empty_name__is_refused(make_prompted):
     with pytest.raises(UsageError, match="a class name is empty"):
         make_prompted(1).encode_texts(["fox", " "])
 
 
-@pytest.mark.parametrize("lost", [CONTEXT, START, SHIFT])
-def test_prompt__tensor_that_is_missing__is_named(base, start, lost):
-    tensors = {CONTEXT: start, START: start, SHIFT: torch.zeros(512)}
-    del tensors[lost]
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        *((name, lambda _: None, f"lacks {name}") for name in (CONTEXT, START, SHIFT)),
+        (SHIFT, lambda _: torch.zeros(3), "texts of the encoder tiny are 512 wide"),
+        (START, lambda start: start[1:], "which should be equal"),
+    ],
+    ids=["no context", "no start", "no shift", "shift of another width", "shorter start"],
+)
+def test_prompt__tensor_that_does_not_fit__is_refused(base, start, name, change, message):
+    tensors = {CONTEXT: start, START: start, SHIFT: torch.zeros(512), name: change(start)}
 
-    with pytest.raises(IncompatibleArtifact, match=f"lacks {lost}"):
-        PromptedEncoder(base, tensors)
-
-
-def test_prompt__shift_of_another_width__is_refused(make_prompted):
-    with pytest.raises(IncompatibleArtifact, match="texts of the encoder tiny are 512 wide"):
-        make_prompted(1, torch.zeros(3))
-
-
-def test_prompt__begun_with_another_number_of_vectors__is_refused(base, start):
-    tensors = {CONTEXT: start, START: start[1:], SHIFT: torch.zeros(512)}
-
-    with pytest.raises(IncompatibleArtifact, match="which should be equal"):
-        PromptedEncoder(base, tensors)
+    with pytest.raises(IncompatibleArtifact, match=message):
+        PromptedEncoder(base, {key: item for key, item in tensors.items() if item is not None})
