@@ -64,14 +64,14 @@ class ClassNames:
         """Label → name, or [name, sentence, …], of all classes; a label is its default name."""
         names = {label: label for label in labels}
         for label, name in self.texts.items():
-            require_label(label, list(names), option="--text")
+            require_label(label, list(names), option="texts (--text)")
             names[label] = name
         for label, name in self.added.items():
             if label in names:
                 raise _exists_already(label)
             names[label] = name
         for label in self.sentences:
-            require_label(label, list(names), option="--describe")
+            require_label(label, list(names), option="sentences (--describe)")
         texts: dict[str, str | list[str]] = {}
         for label, name in names.items():
             sentences = [*(descriptions or {}).get(label, ()), *self.sentences.get(label, ())]
@@ -81,8 +81,8 @@ class ClassNames:
 
 def _exists_already(label: str) -> UsageError:
     return UsageError(
-        f"--add-class adds a class without pictures, but {label!r} is a class already; "
-        f"to change its name: --text {label}=NAME"
+        f"added (--add-class) is for classes without pictures, but {label!r} is a class already; "
+        f"to change its name, give it in texts (--text {label}=NAME)"
     )
 
 
@@ -124,7 +124,7 @@ def class_warnings(counts: Mapping[str, int], texts: Texts) -> tuple[str, ...]:
         shown = ", ".join(map(repr, empty[:3])) + (", …" if len(empty) > 3 else "")
         warnings.append(
             f"the names of {len(empty)} class(es) mean nothing to the encoder ({shown}): give "
-            f'names, for example --text {quote(empty[0])}="red fox", or use --no-text'
+            f'names (--text {quote(empty[0])}="red fox"), or leave all names out (--no-text)'
         )
     return tuple(warnings)
 

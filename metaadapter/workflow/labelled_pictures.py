@@ -96,7 +96,7 @@ def read_support(
         return _encode(table, loaded, reading)
     if cut is not None:
         raise UsageError(
-            f"--detections needs pictures to cut boxes out of, but {source} is a feature store"
+            f"boxes (--detections) are cut out of pictures, but {source} is a feature store"
         )
     store, from_store = FeatureStore.open(source), None
     recipe = store.origin
@@ -152,18 +152,18 @@ def _require_as_stored(selection: Selection, store: FeatureStore) -> None:
     owner, n_views, recipe = f"the feature store {store.folder}", store.n_views, store.origin
     if selection.views not in (None, n_views):
         raise UsageError(
-            f"--views {selection.views} was given, but {owner} holds {n_views} view(s) of each "
-            "picture; leave --views out, or encode again"
+            f"views (--views) is {selection.views}, but {owner} holds {n_views} view(s) of each "
+            "picture; leave views out, or encode again"
         )
     if selection.zoom not in (None, recipe.zoom):
         raise UsageError(
-            f"{'--zoom' if selection.zoom else '--no-zoom'} was given, but {owner} was made "
-            f"{'with' if recipe.zoom else 'without'} a zoom; leave it out, or encode again"
+            f"zoom ({'--zoom' if selection.zoom else '--no-zoom'}) is given, but {owner} was made "
+            f"{'with' if recipe.zoom else 'without'} a zoom; leave zoom out, or encode again"
         )
     if selection.blocks not in (None, recipe.block_names):
         raise UsageError(
-            f"--blocks {','.join(selection.blocks)} was given, but {owner} holds "
-            f"{','.join(recipe.block_names)}; leave it out, or encode again"
+            f"blocks (--blocks) is {','.join(selection.blocks)}, but {owner} holds "
+            f"{','.join(recipe.block_names)}; leave blocks out, or encode again"
         )
 
 

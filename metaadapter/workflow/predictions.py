@@ -109,19 +109,21 @@ class PredictionOptions:
         """Raise a `UsageError` unless the adapter `owner` supports these options."""
         if self.reject and UNKNOWN in map(str, stored.config.classes):
             raise UsageError(
-                f"the adapter {owner} has a class {UNKNOWN!r}, which is the label of --reject too; "
-                "adapt again with that folder as --background, or without it"
+                f"the adapter {owner} has a class {UNKNOWN!r}, the label of reject (--reject) too; "
+                "adapt again with that folder as background (--background), or without it"
             )
         if stored.weights.known_head is None:
             if self.reject or self.keep is not None or self.coverage is not None:
                 raise UsageError(
-                    f"the adapter {owner} cannot tell what is unknown, which --reject, --keep and "
-                    "--sets need: an older version or a generator of your own made it; adapt again"
+                    f"the adapter {owner} cannot tell what is unknown, which reject (--reject), "
+                    "keep (--keep) and coverage (--sets) need: an older version or a generator of "
+                    "your own made it; adapt again"
                 )
             return
-        for option, fraction in (("--keep", self.keep), ("--sets", self.coverage)):
+        fractions = {"keep (--keep)": self.keep, "coverage (--sets)": self.coverage}
+        for name, fraction in fractions.items():
             if fraction is not None:
-                require_fraction(fraction, option)
+                require_fraction(fraction, name)
 
 
 def predict_pictures(

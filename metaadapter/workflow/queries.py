@@ -59,7 +59,7 @@ def load_base_encoder(
     if name is None:
         raise UsageError(
             f"{owner} was made from features and does not name their encoder; name it with "
-            "--encoder"
+            "encoder=… (--encoder)"
         )
     remembered_by = owner if override is None else None
     load = partial(
@@ -195,12 +195,15 @@ def _require_labels(
     for labels, paths in columns:
         if "" in labels:
             unlabelled = paths[labels.index("")]
-            raise DataError(f"--labelled was given, but {unlabelled} has no label; leave it out")
+            raise DataError(
+                f"{unlabelled} has no label, which labelled (--labelled) needs; leave it out"
+            )
         if unknown := sorted(set(labels) - set(classes)):
             raise DataError(
                 f"the pictures have the labels {', '.join(map(repr, unknown[:5]))}, which are not "
                 f"classes of the adapter ({', '.join(map(repr, classes[:5]))}"
-                f"{', …' if len(classes) > 5 else ''}); rename the folders, or leave --labelled out"
+                f"{', …' if len(classes) > 5 else ''}); rename the folders, or leave labelled "
+                "(--labelled) out"
             )
 
 

@@ -175,4 +175,5 @@ def _check_names(
         raise UsageError("give labelled pictures, or classes by their names alone, not both")
     texts = {} if class_names is None else class_names.of(labels or classes)
     if not labels and len(texts) < 2:
-        raise UsageError(f"--names {','.join(classes)}: a classifier needs at least two classes")
+        given = ",".join(classes)
+        raise UsageError(f"classes (--names) {given}: a classifier needs at least two classes")

@@ -88,7 +88,7 @@ def add(
     """
     adapter, place = Path(adapter), Path(out or adapter)
     if not pictures and name is None:
-        raise UsageError(f"{label!r} needs pictures, --text NAME, or both")
+        raise UsageError(f"{label!r} needs pictures, a name (--text), or both")
     if out is not None:
         require_adapter_folder(place)  # an error here costs less than one after encoding
     read_config(adapter)  # a lock is no file for a folder of something else
@@ -102,8 +102,8 @@ def add(
             name = label  # as `adapt` reads the names of folders
         if sentences and name is None:
             raise UsageError(
-                "the adapter was made without names, so --describe has no name to describe; "
-                "give the name of the class with --text as well"
+                "the adapter was made without names, so sentences (--describe) have no name to "
+                "describe; give the name of the class (--text) as well"
             )
         load = cache(partial(load_adapter_encoder, adapter, stored, encoder, device, precision))
         sources = [Path(picture) for picture in pictures]

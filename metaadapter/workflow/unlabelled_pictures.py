@@ -48,14 +48,14 @@ def with_background(
     """The labelled pictures and at most `MOST_BACKGROUND` of `source`, labelled `BACKGROUND`."""
     if BACKGROUND in {*labelled.pictures.labels, *named}:
         raise UsageError(
-            f"--background makes a class {BACKGROUND!r}, and there is one already; leave "
-            "--background out, or give that class another name"
+            f"background pictures (--background) become a class {BACKGROUND!r}, and there is one "
+            "already; leave them out, or give that class another name"
         )
     seed = reading.selection.seed
     pictures = read_unlabelled(source, labelled, reading)
     pictures = draw_new(pictures, labelled.pictures.sha256, seed, BACKGROUND)
     if not len(pictures):
-        raise DataError(f"--background {source}: all pictures in it are labelled ones")
+        raise DataError(f"background (--background) {source}: all pictures in it are labelled ones")
     rows = tuple(picture._replace(label=BACKGROUND) for picture in pictures.pictures)
     parts = (labelled.pictures, replace(pictures, pictures=rows))
     width = labelled.pictures.features.shape[1]
@@ -207,12 +207,13 @@ def require_together(stored: StoredAdapter, adapter: Path | str) -> AdapterGener
     if stored.support is None:
         raise UsageError(
             f"the adapter {adapter} was saved without its support features, so nothing can be "
-            "learned from the pictures; leave --together out, or adapt again"
+            "learned from the pictures; leave together (--together) out, or adapt again"
         )
     if config.generator == "custom" or is_user_code(config.generator):
         raise UsageError(
             f"the adapter {adapter} was predicted by a generator of your own, which is code and "
-            "never runs unasked; leave --together out, or use adapt --unlabelled"
+            "never runs unasked; leave together (--together) out, or adapt with unlabelled "
+            "pictures (--unlabelled)"
         )
     return generator_that_predicted(config.generator, config.generator_id)
 

@@ -120,7 +120,7 @@ def test_add__label_that_exists__is_refused_before_pictures_are_encoded(own, wol
 
 
 def test_add__neither_pictures_nor_a_name__is_refused(own):
-    with pytest.raises(UsageError, match="'wolf' needs pictures, --text NAME, or both"):
+    with pytest.raises(UsageError, match=r"'wolf' needs pictures, a name \(--text\), or both"):
         add(own, "wolf")
 
 

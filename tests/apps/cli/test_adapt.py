@@ -78,7 +78,7 @@ def test_adapt__options__reach_the_adapter(adapt, labelled, tmp_path):
     [
         (
             ("--text", "lynks=a wild cat"),
-            "--text: there is no class 'lynks'; did you mean 'lynx'?",
+            "texts (--text): there is no class 'lynks'; did you mean 'lynx'?",
         ),
         (("--text", "lynx"), '--text fox="red fox"'),
         (("--add-class", "lynx"), "--text lynx=NAME"),

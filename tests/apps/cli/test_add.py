@@ -32,7 +32,7 @@ def test_add__picture_of_another_class__is_pointed_out(run, own, labelled):
     ("arguments", "code", "message"),
     [
         (("lynx", "--text", "lynx"), 2, "class 'lynx' exists already"),
-        (("wolf",), 2, "'wolf' needs pictures, --text NAME, or both"),
+        (("wolf",), 2, "'wolf' needs pictures, a name (--text), or both"),
         (("wolf", "nowhere.jpg"), 3, "nowhere.jpg"),
     ],
 )

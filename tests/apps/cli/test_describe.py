@@ -81,7 +81,10 @@ def test_adapt__no_text__reads_no_sentence(adapted, pictures):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--describe", "hern=long legs"), "--describe: there is no class 'hern'; did you mean"),
+        (
+            ("--describe", "hern=long legs"),
+            "sentences (--describe): there is no class 'hern'; did you mean",
+        ),
         (("--describe", "heron"), "--describe expects LABEL=SENTENCE, for example"),
         (("--describe", "heron="), "--describe expects LABEL=SENTENCE, for example"),
         (("--describe", "heron=a", "--no-text"), "--no-text excludes"),
@@ -166,4 +169,4 @@ def test_add__sentence_without_a_name__ends_with_2(run, adapt, labelled, unlabel
     result = run("add", tmp_path / "adapter", "owl", unlabelled, "--describe", "a round face")
 
     assert result.code == 2
-    assert "give the name of the class with --text as well" in result.err
+    assert "give the name of the class (--text) as well" in result.err

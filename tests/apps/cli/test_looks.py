@@ -73,20 +73,21 @@ def test_encode__into_a_store_of_other_looks__ends_with_4_and_keeps_it(
 
 
 @pytest.mark.parametrize(
-    ("made", "asked_for", "zoom", "blocks", "reason"),
+    ("made", "asked_for", "zoom", "blocks", "option", "reason"),
     [
-        ("--no-zoom", "--zoom", False, {}, "was made without a zoom"),
+        ("--no-zoom", "--zoom", False, {}, "zoom (--zoom) is given", "was made without a zoom"),
         (
             "--blocks joint,stages",
             "--blocks joint",
             True,
             {"joint": 32, "stages": 64},
+            "blocks (--blocks) is joint",
             "holds joint,stages",
         ),
     ],
 )
 def test_adapt__from_a_store__takes_its_looks_and_refuses_others(
-    run, encode, labelled, tmp_path, made, asked_for, zoom, blocks, reason
+    run, encode, labelled, tmp_path, made, asked_for, zoom, blocks, option, reason
 ):
     store = tmp_path / "store"
     encode(labelled, *made.split())
@@ -98,7 +99,7 @@ def test_adapt__from_a_store__takes_its_looks_and_refuses_others(
     assert result.code == 0
     assert (origin.zoom, origin.blocks) == (zoom, blocks)
     assert refused.code == 2
-    assert f"{asked_for} was given, but the feature store {store} {reason}" in refused.err
+    assert f"{option}, but the feature store {store} {reason}" in refused.err
     assert not (tmp_path / "other").exists()
 
 

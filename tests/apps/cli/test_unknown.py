@@ -111,7 +111,7 @@ def test_predict__fraction_out_of_range__ends_with_2_before_pictures_are_read(
     result = run("predict", adapter, tmp_path / "nowhere.jpg", option, value)
 
     assert result.code == 2
-    assert f"{option} must be within 0.5 to 0.99, got {value}" in result.err
+    assert f"({option}) must be within 0.5 to 0.99, got {value}" in result.err
 
 
 def renamed(labelled, folder, label):
@@ -129,7 +129,7 @@ def test_predict__reject_with_a_class_called_unknown__is_refused(
     result = run("predict", tmp_path / "adapter", unlabelled, "--reject")
 
     assert result.code == 2
-    assert "has a class 'unknown', which is the label of --reject too" in result.err
+    assert "has a class 'unknown', the label of reject (--reject) too" in result.err
 
 
 def test_adapter_that_cannot_tell__predicts_as_ever_and_refuses_to_reject(
