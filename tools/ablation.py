@@ -59,7 +59,7 @@ class Row:
 
     @property
     def is_base(self) -> bool:
-        """True if it differs from the base only by its seed."""
+        """True if the row differs from the base only by its seed."""
         seeds_only = all(override.startswith("seed=") for override in self.overrides)
         return self.generator is None and seeds_only
 

@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _earlier_run(start: str) -> dict[str, Any]:
-    """The record of the run that a run started from, with that of its own start, but for data.
+    """The record of the run whose generator a run started from, without its data.
 
     The data stand among those of the run that started from it.
     """

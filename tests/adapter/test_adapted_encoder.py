@@ -111,6 +111,12 @@ def answers(encoder, pictures):
     return encoder.encode_images(pictures), encoder.encode_texts(["a fox", "a lynx"])
 
 
+def fitted(encoder, pictures, labels=("fox", "lynx")):
+    """The features of the pictures, and a classifier of them whose labels are its names."""
+    rows, names = encoder.encode_images(pictures), {label: label for label in labels}
+    return rows, MetaAdapterClassifier(names, encoder=encoder).fit(rows, [*labels])
+
+
 def test_adapted__by_nothing__has_the_features_to_the_bit_and_another_fingerprint(clip, pictures):
     def change(network):
         insert_bottlenecks(network, find_places(network))
@@ -385,10 +391,7 @@ def test_classifier__saved_again__keeps_the_parts_until_it_is_fitted(clip, store
 def test_classifier__fitted_with_an_adapted_encoder__is_saved_with_its_parts(
     clip, stored, pictures, tmp_path
 ):
-    adapted = adapted_encoder(clip, stored)
-    rows, labels = adapted.encode_images(pictures), ["fox", "lynx"]
-    names = {label: label for label in labels}
-    classifier = MetaAdapterClassifier(names, encoder=adapted).fit(rows, labels)
+    rows, classifier = fitted(adapted_encoder(clip, stored), pictures)
 
     classifier.save(tmp_path)
 
@@ -405,10 +408,8 @@ def test_classifier__fitted_with_an_adapted_encoder__has_the_temperature_of_its_
     warm = stored.config.inside.model_copy(update={"calibration": Calibration(temperature=1.6)})
 
     def shares(inside):
-        adapted = with_towers(clip, stored.towers, inside=inside)
-        rows = adapted.encode_images(pictures)
-        fitted = MetaAdapterClassifier({"a": "a", "b": "b"}, encoder=adapted).fit(rows, ["a", "b"])
-        return np.log(fitted.predict_proba(rows))
+        rows, classifier = fitted(with_towers(clip, stored.towers, inside=inside), pictures, "ab")
+        return np.log(classifier.predict_proba(rows))
 
     usual, flat = (
         logits[:, 0] - logits[:, 1] for logits in map(shares, (stored.config.inside, warm))
@@ -424,11 +425,9 @@ def test_classifier__fitted_or_given_a_class_more__has_the_thresholds_of_the_tra
     of_training = stored.config.inside.model_copy(update={"calibration": lower})
 
     def heads(inside):
-        adapted = with_towers(clip, stored.towers, inside=inside)
-        rows = adapted.encode_images(pictures)
-        fitted = MetaAdapterClassifier({"a": "a", "c": "c"}, encoder=adapted).fit(rows, ["a", "c"])
-        yield fitted.adapter_
-        yield fitted.add_class("b", rows[:1] + 0.1).adapter_
+        rows, classifier = fitted(with_towers(clip, stored.towers, inside=inside), pictures, "ac")
+        yield classifier.adapter_
+        yield classifier.add_class("b", rows[:1] + 0.1).adapter_
 
     for usual, result in zip(heads(stored.config.inside), heads(of_training), strict=True):
         shifted = usual.known_quantiles - 0.7
@@ -454,9 +453,7 @@ def test_classifier__fitted_with_a_prompt__reads_new_names_as_before_when_it_was
     below = adapted_encoder(clip, stored) if has_inside else clip
     config = PromptConfig(n_context=2, n_steps=7)
     prompted = PromptedEncoder(below, prompt_tensors(clip), config)
-    rows, labels = prompted.encode_images(pictures), ["fox", "lynx"]
-    names = {label: label for label in labels}
-    classifier = MetaAdapterClassifier(names, encoder=prompted).fit(rows, labels)
+    rows, classifier = fitted(prompted, pictures)
 
     classifier.save(tmp_path)
 
@@ -497,10 +494,9 @@ def test_adapted_encoder__given_the_prompt_over_another_encoder__puts_the_parts_
 
 
 def test_card__of_a_prompt_without_recorded_steps__names_none(clip, pictures, tmp_path):
-    prompted = PromptedEncoder(clip, prompt_tensors(clip))
-    rows, labels = prompted.encode_images(pictures), ["fox", "lynx"]
+    _, classifier = fitted(PromptedEncoder(clip, prompt_tensors(clip)), pictures)
 
-    MetaAdapterClassifier(encoder=prompted).fit(rows, labels).save(tmp_path)
+    classifier.save(tmp_path)
 
     assert load_adapter(tmp_path).config.prompt == PromptConfig(n_context=2)
     card = (tmp_path / "README.md").read_text()

@@ -187,7 +187,7 @@ def test_store_adapter__killed_at_any_moment__leaves_the_old_skill_or_the_new_on
 
 
 def write_and_die(skill, dies_at):
-    """Killed when a file is synced, when it gets its name, or after that."""
+    """Store an adapter; be killed when a file is synced, when it gets its name, or after that."""
     calls = itertools.count()
 
     def killed(original):

@@ -88,7 +88,7 @@ def test_write_document__killed_twice__leaves_one_whole_folder(
 
 
 def write_and_die(path, version, dies_at):
-    """Killed at one of the moments at which a file gets its name."""
+    """Write a document; be killed at one of the moments at which a file gets its name."""
     original, calls = Path.replace, itertools.count()
 
     def killed(self, target):

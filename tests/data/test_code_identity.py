@@ -69,7 +69,7 @@ def own(tmp_path):
 
 
 def names(files):
-    """Those of the project, such as metaadapter/errors.py."""
+    """The names of the files of the project, such as metaadapter/errors.py."""
     ours = (ROOT / "metaadapter", ROOT / "episodes")
     return {
         str(file.relative_to(ROOT))
@@ -109,7 +109,7 @@ def test_modules_run_through__peer__are_its_own_and_those_that_it_calls():
 
 
 def test_modules_run_through__generator__are_all_that_a_prediction_calls():
-    """Seen by the interpreter while it predicts."""
+    """The interpreter reports the files while the generator predicts."""
     generator, support = load_generator(), Support.of_tasks(torch.eye(4)[None, :, None])
     files = set()
 

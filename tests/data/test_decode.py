@@ -34,6 +34,12 @@ def colours():
     return np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
 
 
+def turned_by(orientation):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return exif
+
+
 def smooth(width, height):
     x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     return np.stack([x, y, (x + y) / 2], axis=-1).astype(np.uint8)
@@ -82,10 +88,8 @@ def test_decode__path_with_spaces_and_unicode__is_read(tmp_path, colours):
 @pytest.mark.parametrize(("suffix", "options"), LOSSLESS)
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_decode__exif_orientation__turns_upright(tmp_path, colours, orientation, suffix, options):
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = orientation
     stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](colours)))
-    stored.save(tmp_path / f"a.{suffix}", exif=exif, **options)
+    stored.save(tmp_path / f"a.{suffix}", exif=turned_by(orientation), **options)
 
     image = decode_image(tmp_path / f"a.{suffix}")
 
@@ -95,26 +99,14 @@ def test_decode__exif_orientation__turns_upright(tmp_path, colours, orientation,
 @pytest.mark.parametrize("orientation", [None, *range(1, 9)])
 def test_decode__jpeg__is_upright_and_close_to_the_stored_pixels(tmp_path, orientation):
     pixels = smooth(64, 48)
-    exif = Image.Exif()
-    if orientation is not None:
-        exif[ExifTags.Base.Orientation] = orientation
+    exif = turned_by(orientation) if orientation else None
     stored = Image.fromarray(np.ascontiguousarray(STORED[orientation or 1](pixels)))
-    stored.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    stored.save(tmp_path / "a.jpg", exif=exif or Image.Exif(), quality=95)
 
     decoded = np.asarray(decode_image(tmp_path / "a.jpg"))
 
     assert decoded.shape == pixels.shape
     assert np.abs(decoded.astype(int) - pixels).max() <= 8
-
-
-def test_decode__turned_picture__does_not_ask_to_be_turned_again(tmp_path, colours):
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6
-    Image.fromarray(colours).save(tmp_path / "a.png", exif=exif)
-
-    image = decode_image(tmp_path / "a.png")
-
-    assert ExifTags.Base.Orientation not in image.getexif()
 
 
 def test_decode__damaged_exif__is_still_read(tmp_path, colours):
@@ -372,10 +364,8 @@ OTHER_INPUTS = [as_open, as_bytes, as_file]
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tiff", "webp"])
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_decode__other_input_turned__is_as_its_file(tmp_path, colours, give, suffix, orientation):
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = orientation
     path = tmp_path / f"a.{suffix}"
-    Image.fromarray(colours).save(path, exif=exif)
+    Image.fromarray(colours).save(path, exif=turned_by(orientation))
 
     image = decode_image(give(path))
 
@@ -426,16 +416,18 @@ def test_decode__other_input_too_large_or_narrow__is_refused(tmp_path, monkeypat
         decode_image(large)
 
 
-def test_decode__open_picture__is_left_as_it_was(tmp_path, colours):
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6
-    Image.fromarray(colours).save(tmp_path / "a.png", exif=exif)
+def test_decode__open_picture__is_left_as_it_was_and_the_turned_one_asks_for_no_turn(
+    tmp_path, colours
+):
+    Image.fromarray(colours).save(tmp_path / "a.png", exif=turned_by(6))
     image = Image.open(tmp_path / "a.png")
 
     turned = decode_image(image)
 
     assert (image.size, turned.size) == ((9, 6), (6, 9))
     assert image.getexif()[ExifTags.Base.Orientation] == 6
+    for result in (turned, decode_image(tmp_path / "a.png")):
+        assert ExifTags.Base.Orientation not in result.getexif()
     plain = Image.fromarray(colours)
     assert decode_image(plain) is not plain
     np.testing.assert_array_equal(np.asarray(decode_image(plain)), colours)

@@ -33,32 +33,36 @@ def test_walk__hidden_files_and_leftovers__are_ignored(add, tmp_path):
     assert names(tmp_path, walk(tmp_path)) == ["a/1.jpg"]
 
 
-def test_walk__link_to_another_folder__is_followed(add, tmp_path):
-    add("elsewhere/1.jpg", "source/fox/2.jpg")
-    (tmp_path / "source" / "lynx").symlink_to(tmp_path / "elsewhere")
+@pytest.mark.parametrize(
+    ("files", "links", "start", "expected"),
+    [
+        (
+            ("elsewhere/1.jpg", "source/fox/2.jpg"),
+            {"source/lynx": "elsewhere"},
+            "source",
+            ["fox/2.jpg", "lynx/1.jpg"],
+        ),
+        (
+            ("source/fox/1.jpg", "source/lynx/2.jpg"),
+            {"source/fox/up": "source", "source/above": "", "source/lynx/other": "source/fox"},
+            "source",
+            ["fox/1.jpg", "lynx/2.jpg", "lynx/other/1.jpg"],
+        ),
+        (
+            ("a/1.jpg", "b/2.jpg"),
+            {"a/b": "b", "b/a": "a"},
+            "",
+            ["a/1.jpg", "a/b/2.jpg", "b/2.jpg", "b/a/1.jpg"],
+        ),
+    ],
+    ids=["to another folder", "in circles", "to each other"],
+)
+def test_walk__links__are_followed_and_end(add, tmp_path, files, links, start, expected):
+    add(*files)
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(tmp_path / target)
 
-    result = walk(tmp_path / "source")
-
-    assert names(tmp_path / "source", result) == ["fox/2.jpg", "lynx/1.jpg"]
-
-
-def test_walk__links_in_circles__ends(add, tmp_path):
-    add("source/fox/1.jpg", "source/lynx/2.jpg")
-    (tmp_path / "source/fox/up").symlink_to(tmp_path / "source")
-    (tmp_path / "source/above").symlink_to(tmp_path)
-    (tmp_path / "source/lynx/other").symlink_to(tmp_path / "source/fox")
-
-    result = walk(tmp_path / "source")
-
-    assert names(tmp_path / "source", result) == ["fox/1.jpg", "lynx/2.jpg", "lynx/other/1.jpg"]
-
-
-def test_walk__two_folders_that_link_to_each_other__ends(add, tmp_path):
-    add("a/1.jpg", "b/2.jpg")
-    (tmp_path / "a/b").symlink_to(tmp_path / "b")
-    (tmp_path / "b/a").symlink_to(tmp_path / "a")
-
-    assert names(tmp_path, walk(tmp_path)) == ["a/1.jpg", "a/b/2.jpg", "b/2.jpg", "b/a/1.jpg"]
+    assert names(tmp_path / start, walk(tmp_path / start)) == expected
 
 
 def test_walk__folder_that_may_not_be_opened__names_it(tmp_path, monkeypatch):

@@ -49,11 +49,15 @@ TOWERS = {
 }
 
 
+def tower_of(vision):
+    torch.manual_seed(0)
+    model = open_clip.CLIP(embed_dim=24, vision_cfg=vision, text_cfg=TEXT)
+    return model.visual.eval().requires_grad_(False)
+
+
 @pytest.fixture(scope="module", params=TOWERS)
 def tower(request):
-    torch.manual_seed(0)
-    model = open_clip.CLIP(embed_dim=24, vision_cfg=TOWERS[request.param], text_cfg=TEXT)
-    return model.visual.eval().requires_grad_(False)
+    return tower_of(TOWERS[request.param])
 
 
 def pictures_for(tower, n=2):
@@ -102,8 +106,7 @@ def test_blocks__of_every_kind_of_tower__do_not_depend_on_the_batch(tower):
 
 
 def test_stages__of_a_transformer__are_those_of_the_maps_that_hooks_see():
-    torch.manual_seed(0)
-    tower = open_clip.CLIP(embed_dim=24, vision_cfg=VIT, text_cfg=TEXT).visual.eval()
+    tower = tower_of(VIT)
     pixels = pictures_for(tower)
     layers = [tower.transformer.resblocks[number] for number in (1, 3, 5, 7)]
 
@@ -119,8 +122,7 @@ def test_stages__of_a_transformer__are_those_of_the_maps_that_hooks_see():
 
 
 def test_stages__of_a_resnet__are_those_of_the_maps_that_hooks_see():
-    torch.manual_seed(0)
-    tower = open_clip.CLIP(embed_dim=24, vision_cfg=TOWERS["resnet"], text_cfg=TEXT).visual.eval()
+    tower = tower_of(TOWERS["resnet"])
     pixels = pictures_for(tower)
     layers = [tower.layer1, tower.layer2, tower.layer3, tower.layer4]
 
@@ -145,9 +147,7 @@ def test_stages__of_tiny__are_those_of_the_maps_that_hooks_see(tiny_blocks):
 
 
 def test_stages__that_are_wide__keep_their_distances_in_fewer_numbers():
-    torch.manual_seed(0)
-    wide = VIT | {"width": 256}
-    tower = open_clip.CLIP(embed_dim=24, vision_cfg=wide, text_cfg=TEXT).visual.eval()
+    tower = tower_of(VIT | {"width": 256})
     pixels = pictures_for(tower, n=6)
 
     with torch.inference_mode():
@@ -173,12 +173,6 @@ def test_join__some_blocks__are_unit_rows_with_the_lengths_of_their_table():
     torch.testing.assert_close(stages.norm(dim=1) / joint.norm(dim=1), torch.full((3,), 0.8))
     torch.testing.assert_close(joint.norm(dim=1), torch.full((3,), joint_length(lengths)))
     torch.testing.assert_close(normalize(joint, dim=1), normalize(blocks["joint"], dim=1))
-
-
-def test_check__names_in_any_order__come_in_that_of_the_row():
-    names = choose_blocks(["stages", "joint"], {}, second=False, encoder="tiny")
-
-    assert names == ("joint", "stages")
 
 
 @pytest.mark.parametrize(
@@ -248,7 +242,10 @@ def test_load__blocks_of_an_own_encoder__are_its_own(tmp_path):
         load_encoder(f"{file}:make", blocks=("joint", "stages"))
 
 
-def test_default__is_the_joint_block_and_what_can_be_whitened(tiny_joint):
+def test_blocks__chosen_or_by_default__are_in_the_order_of_the_row(tiny_joint):
+    chosen = choose_blocks(["stages", "joint"], {}, second=False, encoder="tiny")
+    assert chosen == ("joint", "stages")
+    # By default the joint block and what can be whitened.
     assert choose_blocks(None, {"stages"}, second=False, encoder="tiny") == ("joint", "stages")
     assert choose_blocks(None, {}, second=False, encoder="tiny") == ("joint",)
     assert tuple(FrozenEncoder.load("tiny", device="cpu").look_blocks) == ("joint", "stages")

@@ -17,7 +17,6 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import ExifTags, Image
 from safetensors.torch import load_file
 
-from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import IncompatibleArtifact, UsageError
@@ -222,7 +221,7 @@ def test_images__views__are_averaged_as_unit_features(clip, photos):
 
 
 def test_images__unreadable_ones__keep_no_pixels_of_their_neighbours(encoder, photos):
-    """Not even until the collector of cycles comes, which the program lets wait for long."""
+    """They are freed at once: the collector of cycles may come much later."""
 
     def n_tensors() -> int:
         return sum(issubclass(type(item), torch.Tensor) for item in gc.get_objects())
@@ -442,13 +441,3 @@ def test_tiny__texts__know_what_is_alike(tiny, name, nearest, others):
 
     cosines = rows[1:] @ rows[0]
     assert cosines.argmax() == 0
-
-
-def test_decoding__encoder_and_store__see_the_same_picture(clip, photos, tmp_path):
-    photos[3].save(tmp_path / "fox.jpg")
-
-    row = clip.encode_images([tmp_path / "fox.jpg"])[0]
-
-    pixels = clip.preprocess(decode_image(tmp_path / "fox.jpg"))[None]
-    np.testing.assert_allclose(row, clip.encode_pixels(pixels)[0], atol=FLOAT16)
-    assert isinstance(decode_image(tmp_path / "fox.jpg"), Image.Image)

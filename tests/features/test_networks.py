@@ -94,7 +94,7 @@ def test_fold__a_tower_without_batch_norms__is_given_back():
 
 
 class RunsInAnotherOrder(nn.Module):
-    """Its normalisation is registered behind the convolution and runs before it."""
+    """A tower whose normalisation is registered behind the convolution and runs before it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""That the shipped generator listens to its condition, on photographs that the package holds."""
+"""The shipped generator listens to its condition, on photographs that the package holds."""
 
 from __future__ import annotations
 

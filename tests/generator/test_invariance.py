@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn.functional import normalize, pad
+from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
@@ -33,33 +33,23 @@ def test_trained_like__differs_from_the_closed_form(trained_like, make_task):
     assert difference.abs().max() > 0.5
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_rotation__of_all_features__changes_nothing(generator, make_task, seed):
-    task = make_task(2, 5, 3, 48, seed)
+def rotation(seed):
     draw = torch.Generator().manual_seed(seed)
-    rotation = torch.linalg.qr(torch.randn(48, 48, generator=draw, dtype=torch.float64)).Q
-
-    turned = logits(
-        generator,
-        task,
-        Support.of_tasks(task.pictures @ rotation, task.text @ rotation),
-        task.query @ rotation,
-    )
-
-    torch.testing.assert_close(turned, logits(generator, task), **CLOSE)
+    return torch.linalg.qr(torch.randn(48, 48, generator=draw, dtype=torch.float64)).Q
 
 
-def test_width__embedded_in_a_wider_space__changes_nothing(generator, make_task):
-    task = make_task(2, 5, 3, 48)
+@pytest.mark.parametrize(
+    ("seed", "matrix"),
+    [*((seed, rotation(seed)) for seed in range(3)), (0, torch.eye(48, 128).double())],
+    ids=["rotated", "rotated otherwise", "rotated again", "in a wider space"],
+)
+def test_features__rotated_or_in_a_wider_space__change_nothing(generator, make_task, seed, matrix):
+    task = make_task(2, 5, 3, 48, seed)
 
-    wider = logits(
-        generator,
-        task,
-        Support.of_tasks(pad(task.pictures, (0, 80)), pad(task.text, (0, 80))),
-        pad(task.query, (0, 80)),
-    )
+    support = Support.of_tasks(task.pictures @ matrix, task.text @ matrix)
+    moved = logits(generator, task, support, task.query @ matrix)
 
-    torch.testing.assert_close(wider, logits(generator, task), **CLOSE)
+    torch.testing.assert_close(moved, logits(generator, task), **CLOSE)
 
 
 def test_classes__permuted__permute_the_logits_and_shots_change_nothing(generator, make_task):

@@ -1,4 +1,4 @@
-"""The temperature that leave-one-out answers ask for; the answers are checked in test_untrained."""
+"""The temperature by leave-one-out; test_untrained checks the predictions."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def slow_closed_form(support, text, query):
         return math.exp(-beta * float((one - other) @ (one - other)) / 2) / beta
 
     def answer(z, others):
-        """Of the fit to some of the rows."""
+        """The logits of a row by the fit to some of the rows."""
         system = torch.diag(torch.tensor([noise[m] for m in others], dtype=text.dtype))
         residual = -torch.stack([rows[m] for m in others]) @ prior.T
         if bare := [c for c in range(len(support)) if not len(support[c])]:

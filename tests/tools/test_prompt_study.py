@@ -10,7 +10,7 @@ from tools import prompt_study
 
 @pytest.fixture
 def study(monkeypatch, tmp_path):
-    """A run of the study on stores that are never read; which draws it measures."""
+    """A run of the study on stores that are never read; it returns the draws that it measures."""
     out, store = tmp_path / "run.jsonl", SimpleNamespace(encoder="tiny", classes=("a", "b", "c"))
     store.origin = SimpleNamespace(zoom=True, block_names=("joint",))
     figures = {"base": 50.0, "new": 40.0, "seconds": 1.0}

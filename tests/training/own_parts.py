@@ -42,7 +42,7 @@ def length(episodes, adapters, generator) -> torch.Tensor:
 
 
 class Nothing(AdapterGenerator):
-    """Has nothing to learn."""
+    """A generator without weights."""
 
     def forward(self, support: Support) -> AdapterWeights:
         """Zero-shot CLIP."""

@@ -73,7 +73,7 @@ def test_trainer__same_seed__same_weights_and_another_seed_others(run):
 
 
 def weights(trainer):
-    """Of the averaged network; the best one of a tiny run may be the untrained one."""
+    """The weights of the averaged network; the best one of a tiny run may be the untrained one."""
     return torch.cat([tensor.flatten() for tensor in trainer.state({}).tensors["average"].values()])
 
 

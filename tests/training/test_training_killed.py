@@ -18,7 +18,7 @@ PROGRAM = Path(__file__).with_name("train_slowly.py")
 
 @pytest.fixture(autouse=True)
 def _one_thread():
-    """As in the other program."""
+    """One thread, as in the other program."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -110,6 +110,12 @@ class Features:
         pictures = self.as_kept(self.X).unflatten(0, (len(NAMES), -1))
         return Support.of_tasks(pictures[None], self.as_kept([*self.texts.values()])[None])
 
+    def without(self, name):
+        """Rows, labels and texts of the other classes, and the rows of this one."""
+        other = self.y != name
+        texts = {label: text for label, text in self.texts.items() if label != name}
+        return self.X[other], self.y[other], texts, self.X[~other]
+
     def around(self, labels, rng):
         rows = self.directions[[NAMES.index(label) for label in labels]]
         rows = rows + 1.2 * rng.normal(size=rows.shape)

@@ -14,7 +14,7 @@ from metaadapter.workflow.class_texts import (
 
 
 class Listener:
-    """An encoder that remembers what it was given to read."""
+    """An encoder that remembers the names that it reads."""
 
     def __init__(self):
         self.heard = []

@@ -33,7 +33,7 @@ def fingerprint(digest="0" * 16):
 
 
 class FakeEncoder:
-    """Reads names by a table; counts how often it is asked."""
+    """An encoder that reads names by a table."""
 
     name, logit_scale = "fake", 15.0
 
@@ -192,14 +192,13 @@ def test_finetune__views_that_do_not_fit__are_refused(data, mode, shape, message
 
 
 def test_add_class__later__leaves_the_others_untouched(data):
-    old = data.y != "bee"
-    texts = {name: text for name, text in data.texts.items() if name != "bee"}
-    classifier = MetaAdapterClassifier(texts).fit(data.X[old], data.y[old])
+    X, y, texts, bees = data.without("bee")
+    classifier = MetaAdapterClassifier(texts).fit(X, y)
     before = classifier.adapter_
     vectors = dict(zip(classifier.classes_, before.classes.clone(), strict=True))
     biases = dict(zip(classifier.classes_, before.class_bias.clone(), strict=True))
 
-    classifier.add_class("bee", data.X[~old], text=data.texts["bee"])
+    classifier.add_class("bee", bees, text=data.texts["bee"])
 
     assert classifier.classes_.tolist() == list(NAMES)
     for row, name in enumerate(NAMES):
@@ -213,10 +212,8 @@ def test_add_class__later__leaves_the_others_untouched(data):
 
 
 def test_add_class__by_name_only__can_be_predicted(data):
-    old = data.y != "dog"
-    classifier = MetaAdapterClassifier(
-        {name: text for name, text in data.texts.items() if name != "dog"}
-    ).fit(data.X[old], data.y[old])
+    X, y, texts, _ = data.without("dog")
+    classifier = MetaAdapterClassifier(texts).fit(X, y)
 
     classifier.add_class("dog", text=data.texts["dog"])
 
@@ -224,13 +221,13 @@ def test_add_class__by_name_only__can_be_predicted(data):
 
 
 def test_add_class__to_an_adapter_without_a_cache__brings_its_own(data):
-    old = data.y != "dog"
-    classifier = MetaAdapterClassifier().fit(data.X[old], data.y[old])
+    X, y, _, dogs = data.without("dog")
+    classifier = MetaAdapterClassifier().fit(X, y)
     no_cache = dict.fromkeys(("keys", "values", "alpha", "beta"))
     weights = replace(classifier.adapter_, **no_cache)
     classifier.stored_ = replace(classifier.stored_, weights=weights)
 
-    classifier.add_class("dog", data.X[~old])
+    classifier.add_class("dog", dogs)
 
     cache_values = classifier.adapter_.values
     assert len(cache_values) == len(data.X)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from itertools import islice
 
@@ -53,6 +54,14 @@ def by_higher(start, loss_of):
         return functional()
 
 
+def require_those_of_higher(start, after, loss_of):
+    """Checks the adapters of two tasks, whose losses are `loss_of(number, learner)`."""
+    for number in range(2):
+        expected = by_higher(start.task(number), functools.partial(loss_of, number))
+        for name, tensor in after.task(number).tensors().items():
+            torch.testing.assert_close(tensor, getattr(expected, name).detach(), **EXACT)
+
+
 def labels_of(support):
     """The class of each row, class by class."""
     return torch.arange(len(support)).repeat_interleave(support[0, ..., 0].numel())
@@ -77,14 +86,11 @@ def test_gradient_steps__are_those_of_higher(shipped, make_tasks, monkeypatch):
 
     after = steps(start, task.support)
 
-    for number, support in enumerate(task.pictures):
+    def loss_of(number, learner):
+        support = task.pictures[number]
+        return cross_entropy(learner(support.flatten(0, 1)), labels_of(support))
 
-        def loss_of(learner, support=support):
-            return cross_entropy(learner(support.flatten(0, 1)), labels_of(support))
-
-        expected = by_higher(start.task(number), loss_of)
-        for name, tensor in after.task(number).tensors().items():
-            torch.testing.assert_close(tensor, getattr(expected, name).detach(), **EXACT)
+    require_those_of_higher(start, after, loss_of)
     changed = [
         name
         for name, tensor in after.tensors().items()
@@ -97,33 +103,26 @@ def test_gradient_steps__consistency_terms__are_those_of_higher(shipped, make_ta
     monkeypatch.setattr(gradient_steps_module, "EPSILON", EPSILON)
     task = make_tasks(2, 4, N_SHOT)
     draw = torch.Generator().manual_seed(1)
-    views = task.pictures[..., None, :] + 0.1 * torch.randn(
-        2, 4, 3, 5, 24, generator=draw, dtype=torch.float64
-    )
-    views = normalize(views, dim=-1)
+    noise = torch.randn(2, 4, 3, 5, 24, generator=draw, dtype=torch.float64)
+    views = normalize(task.pictures[..., None, :] + 0.1 * noise, dim=-1)
     support = task.with_scale(20.0, views)
     unadapted, start = support.zero_shot(), shipped.predict(support)
 
     after = steps(start, support, views=0.4, modalities=0.3)
 
-    for number, support in enumerate(task.pictures):
-        one_unadapted, its_views = unadapted.task(number), views[number]
+    def loss_of(number, learner):
+        rows, seen = task.pictures[number].flatten(0, 1), learner(views[number].flatten(0, 2))
+        whole = learner(rows)[:, None].expand(-1, 5, -1).flatten(0, 1)
+        weights = learner()
+        text = classify(rows, weights.text_alone())
+        visual = classify(rows, weights.visual_alone(unadapted.task(number)))
+        return (
+            cross_entropy(seen, labels_of(views[number]))
+            + 0.4 * torch_divergence(seen, whole)
+            + 0.3 * torch_divergence(text, visual)
+        )
 
-        def loss_of(learner, support=support, unadapted=one_unadapted, views=its_views):
-            rows, seen = support.flatten(0, 1), learner(views.flatten(0, 2))
-            whole = learner(rows)[:, None].expand(-1, 5, -1).flatten(0, 1)
-            weights = learner()
-            text = classify(rows, weights.text_alone())
-            visual = classify(rows, weights.visual_alone(unadapted))
-            return (
-                cross_entropy(seen, labels_of(views))
-                + 0.4 * torch_divergence(seen, whole)
-                + 0.3 * torch_divergence(text, visual)
-            )
-
-        expected = by_higher(start.task(number), loss_of)
-        for name, tensor in after.task(number).tensors().items():
-            torch.testing.assert_close(tensor, getattr(expected, name).detach(), **EXACT)
+    require_those_of_higher(start, after, loss_of)
 
 
 def test_gradient_steps__padded_batch__is_each_task_alone(shipped, make_tasks):

@@ -50,13 +50,12 @@ def test_sets__have_the_answer_and_a_column_a_class(data):
 
 
 def test_known__after_a_class_was_added__its_pictures_are_known(data):
-    old = data.y != "bee"
-    texts = {label: text for label, text in data.texts.items() if label != "bee"}
-    classifier = MetaAdapterClassifier(texts).fit(data.X[old], data.y[old])
+    X, y, texts, more = data.without("bee")
+    classifier = MetaAdapterClassifier(texts).fit(X, y)
     bees = data.X_new[data.y_new == "bee"]
     before = classifier.predict_known_proba(bees)
 
-    classifier.add_class("bee", data.X[~old], text=data.texts["bee"])
+    classifier.add_class("bee", more, text=data.texts["bee"])
 
     assert (classifier.predict_known_proba(bees) > before).mean() > 0.9
     assert classifier.adapter_.likeness.shape == classifier.adapter_.classes.shape

@@ -34,7 +34,7 @@ class Mine(AdapterGenerator):
 
 
 class Own:
-    """A generator of one's own in a file, its trained weights in a folder, and it as an object."""
+    """A generator of one's own: its file, its trained weights in a folder, and the object."""
 
     def __init__(self, folder):
         self.folder, self.file = folder / "weights", folder / "mine.py"

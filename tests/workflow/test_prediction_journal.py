@@ -17,7 +17,7 @@ def predictions(names):
 
 
 def answer(file, *parts, request="asked", end=True):
-    """Answer parts that are not there yet; which ones were, and what was told of all."""
+    """Predict the parts that a table lacks; gives the parts that it had, and the tally of all."""
     total, taken = Tally(), []
     with PredictionTable(file, RowFormat([*SHARES]), request=request) as table:
         for part in parts:

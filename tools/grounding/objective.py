@@ -23,7 +23,7 @@ class Losses(NamedTuple):
 
     @property
     def total(self) -> Tensor:
-        """Their weighted sum."""
+        """The weighted sum of the losses."""
         return self.place + SPREAD_WEIGHT * self.spread + self.box
 
 

@@ -128,7 +128,7 @@ def _instance(chosen: ObjectClass, rng: np.random.Generator) -> Image.Image | No
 
 
 def _may_be_painted(chosen: ObjectClass, rng: np.random.Generator) -> bool:
-    """Strokes always: they have no colour of their own. Names that tell a colour never."""
+    """Whether an object may be painted: strokes always, an object named by its colour never."""
     if chosen.source.cut == "strokes":
         return True
     named_colours = set(chosen.name.split()) & {*COLOURS, "grey", "gray", "rainbow", "golden"}
@@ -152,7 +152,7 @@ def _free_place(
     layers: Sequence[np.ndarray],
     rng: np.random.Generator,
 ) -> tuple[int, int] | None:
-    """A corner at which it covers no earlier object too far; `None` if none is found."""
+    """A corner at which the object hides little of earlier ones; `None` if there is none."""
     for _ in range(ATTEMPTS):
         left = int(rng.integers(max(1, size[0] - small.width)))
         top = int(rng.integers(max(1, size[1] - small.height)))
@@ -176,7 +176,7 @@ def _mask(small: Image.Image, place: tuple[int, int], size: tuple[int, int]) -> 
 
 
 def box_of(seen: np.ndarray) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom, in fractions, of what is true."""
+    """Left, top, right and bottom of the pixels of a mask, as fractions of its size."""
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     height, width = seen.shape
     left, right = columns[0] / width, (columns[-1] + 1) / width

@@ -57,15 +57,19 @@ def test_create__arrays__are_unit_rows_with_their_columns_and_texts(tmp_path, ro
     np.testing.assert_allclose(store.class_texts()["heron"], unit(texts["heron"]), atol=1e-6)
 
 
-def test_create__batches__make_the_same_store_as_the_whole(tmp_path, rows, labels):
+def test_create__batches_or_chunks__make_the_same_store_as_the_whole(
+    tmp_path, rows, labels, monkeypatch
+):
     whole = FeatureStore.create(tmp_path / "whole", rows, labels)
+    monkeypatch.setattr("metaadapter.features.store.writer.CHUNK_PICTURES", 4)
 
     batches = (rows[start : start + 3] for start in range(0, 10, 3))
-    store = FeatureStore.create(tmp_path / "batches", batches, labels)
+    for name, given in (("batches", batches), ("chunks", rows)):
+        store = FeatureStore.create(tmp_path / name, given, labels)
 
-    np.testing.assert_array_equal(store.features, whole.features)
-    assert store.rows.pictures() == whole.rows.pictures()
-    assert store.header.recipe == whole.header.recipe
+        np.testing.assert_array_equal(store.features, whole.features)
+        assert store.rows.pictures() == whole.rows.pictures()
+        assert store.header.recipe == whole.header.recipe
 
 
 def test_create__columns_of_pandas__are_taken_by_position_and_not_by_index(tmp_path, rows, labels):
@@ -84,15 +88,6 @@ def test_create__batches_end_with_an_error_of_the_system__is_not_blamed_on_the_d
 
     with pytest.raises(DataError, match=r"batches of features ended with an error: .*gone\.npy"):
         FeatureStore.create(tmp_path / "store", batches())
-
-
-def test_create__chunks_of_an_array__change_nothing(tmp_path, rows, labels, monkeypatch):
-    whole = FeatureStore.create(tmp_path / "whole", rows, labels)
-    monkeypatch.setattr("metaadapter.features.store.writer.CHUNK_PICTURES", 4)
-
-    chunks = FeatureStore.create(tmp_path / "chunks", rows, labels)
-
-    np.testing.assert_array_equal(chunks.features, whole.features)
 
 
 def test_create__views__are_rows_of_a_picture_each_of_length_1(tmp_path, rows):
@@ -178,32 +173,26 @@ def test_create__argument_that_does_not_fit__says_what_was_expected(
         FeatureStore.create(tmp_path / "store", **arguments)
 
 
-def test_create__failed__may_be_tried_again(tmp_path, rows, labels):
+def test_create__failed__may_be_tried_again_and_made_is_not_made_anew(tmp_path, rows, labels):
     with pytest.raises(DataError):
         FeatureStore.create(tmp_path / "store", rows, labels[:3])
 
     assert FeatureStore.create(tmp_path / "store", rows, labels).n_pictures == 10
-
-
-def test_create__over_a_store__refuses(tmp_path, rows):
-    FeatureStore.create(tmp_path / "store", rows)
-
     with pytest.raises(UsageError, match="is a feature store already; choose a new folder"):
         FeatureStore.create(tmp_path / "store", rows)
 
 
-def test_create__with_the_encoder__has_its_fingerprint_and_temperature(tmp_path, encoder, pictures):
+def test_create__with_the_encoder__has_its_fingerprint_temperature_and_width(
+    tmp_path, encoder, pictures, rows
+):
     features = encoder.encode_images(sorted(pictures.rglob("*.png")))
 
     store = FeatureStore.create(tmp_path / "store", features, encoder=encoder)
 
     store.fingerprint.require_match(encoder.fingerprint, owner="it")
     assert (store.encoder, store.logit_scale) == ("mean-colour", 50.0)
-
-
-def test_create__with_an_encoder_of_another_width__shows_both(tmp_path, encoder, rows):
     with pytest.raises(DataError, match=r"encoder mean-colour, which are 16 wide, got 24"):
-        FeatureStore.create(tmp_path / "store", rows, encoder=encoder)
+        FeatureStore.create(tmp_path / "wider", rows, encoder=encoder)
 
 
 def test_create__two_names__are_two_encoders(tmp_path, rows):

@@ -29,25 +29,18 @@ def same_bits(network, before):
     return now.keys() == before.keys() and all(torch.equal(now[name], before[name]) for name in now)
 
 
-@pytest.mark.parametrize("tower", TOWERS)
-def test_insert__before_training__gives_the_same_to_the_bit(make_network, answers, config, tower):
-    network = make_network(tower)
+@pytest.mark.parametrize("tower", [*TOWERS, "tiny"])
+def test_insert__before_training__gives_the_same_to_the_bit(
+    make_network, tiny, answers, config, tower
+):
+    network = tiny.network if tower == "tiny" else make_network(tower)
     copy = shared_copy(network)
 
     parameters = insert_inside(copy, config, find_places(network))
 
     assert len(parameters) == len(inside_tensors(copy))
-    for expected, result in zip(answers(network), answers(copy), strict=True):
-        assert torch.equal(expected, result)
-
-
-def test_insert__in_tiny__before_training__gives_the_same_to_the_bit(tiny, answers, config):
-    copy = shared_copy(tiny.network)
-
-    parameters = insert_inside(copy, config, find_places(copy))
-
     assert {parameter.dtype for parameter in parameters} == {torch.float32}
-    for expected, result in zip(answers(tiny.network), answers(copy), strict=True):
+    for expected, result in zip(answers(network), answers(copy), strict=True):
         assert torch.equal(expected, result)
 
 

@@ -26,7 +26,7 @@ def with_products(network):
 
 
 def test_insert__in_a_transformer__adds_to_attention_and_the_linear_layers(make_network):
-    network = make_network("vit")
+    network, of_timm = make_network("vit"), make_network("timm vit")
 
     inserted = insert_lora(shared_copy(network), find_places(network), rank=2)
 
@@ -39,13 +39,8 @@ def test_insert__in_a_transformer__adds_to_attention_and_the_linear_layers(make_
     }
     assert inserted[f"{start}attn.in_proj_weight"].up.shape == (3, 32, 2)
     assert inserted[f"{start}mlp.c_fc.weight"].down.shape == (1, 2, 32)
-
-
-def test_insert__in_timms_transformer__adds_to_queries_keys_and_values_apart(make_network):
-    network = make_network("timm vit")
-
-    inserted = insert_lora(shared_copy(network), find_places(network), rank=2)
-
+    # Queries, keys and values apart there, too.
+    inserted = insert_lora(shared_copy(of_timm), find_places(of_timm), rank=2)
     assert inserted["visual.trunk.blocks.0.attn.qkv.weight"].up.shape == (3, 64, 2)
 
 

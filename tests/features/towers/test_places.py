@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import open_clip
 import pytest
-import timm
 import torch
 from open_clip import convert_weights_to_lp
 
@@ -64,51 +63,37 @@ def test_find_places__of_tiny__are_behind_its_sixteen_blocks_in_seven_stages(tin
     assert len(in_tower(result, "text")) == 4
 
 
-def test_find_places__of_blocks_that_are_no_list__are_siblings_of_one_class():
-    trunk = timm.create_model("regnetx_002", num_classes=0)
+@pytest.mark.parametrize(
+    ("name", "size", "widths"),
+    [
+        ("regnetx_002", 64, [24, 56, 152, 368]),  # blocks that are siblings, in no list
+        ("swin_tiny_patch4_window7_224", 224, [96, 192, 384, 768]),  # channels come last
+    ],
+)
+def test_find_places__of_other_trunks_of_timm__are_their_stages(name, size, widths):
     network = open_clip.CLIP(
         embed_dim=24,
-        vision_cfg={"timm_model_name": "regnetx_002", "timm_pool": "avg", "image_size": 64},
+        vision_cfg={"timm_model_name": name, "timm_pool": "avg", "image_size": size},
         text_cfg={"context_length": 16, "vocab_size": 100, "width": 16, "heads": 2, "layers": 1},
     ).eval()
 
     result = in_tower(find_places(network), "image")
 
-    assert [place.name for place in result] == [f"visual.trunk.s{n}" for n in (1, 2, 3, 4)]
-    assert result[-1].width == trunk.num_features
+    assert [place.width for place in result] == widths
+    if name == "regnetx_002":
+        assert [place.name for place in result] == [f"visual.trunk.s{n}" for n in (1, 2, 3, 4)]
+    else:
+        assert not any(place.is_map for place in result)
 
 
-def test_find_places__channels_that_come_last__are_told_from_maps():
-    network = open_clip.CLIP(
-        embed_dim=24,
-        vision_cfg={
-            "timm_model_name": "swin_tiny_patch4_window7_224",
-            "timm_pool": "avg",
-            "image_size": 224,
-        },
-        text_cfg={"context_length": 16, "vocab_size": 100, "width": 16, "heads": 2, "layers": 1},
-    ).eval()
+def test_find_places__in_a_lower_precision_or_an_adapted_network__are_the_same(make_network):
+    half, adapted = make_network("resnet"), shared_copy(make_network("vit"))
 
-    result = in_tower(find_places(network), "image")
+    convert_weights_to_lp(half, torch.bfloat16)
+    insert_bottlenecks(adapted, find_places(adapted))
 
-    assert [place.width for place in result] == [96, 192, 384, 768]
-    assert not any(place.is_map for place in result)
-
-
-def test_find_places__in_a_lower_precision__are_the_same(make_network):
-    expected, network = find_places(make_network("resnet")), make_network("resnet")
-
-    convert_weights_to_lp(network, torch.bfloat16)
-
-    assert find_places(network) == expected
-
-
-def test_find_places__of_an_adapted_network__are_the_same(make_network):
-    network = make_network("vit")
-    copy = shared_copy(network)
-    insert_bottlenecks(copy, find_places(network))
-
-    assert find_places(copy) == find_places(network)
+    assert find_places(half) == find_places(make_network("resnet"))
+    assert find_places(adapted) == find_places(make_network("vit"))
 
 
 def test_find_places__network__stays_as_it_is(make_network):
