@@ -79,6 +79,38 @@ def reseal():
 
 
 @pytest.fixture(scope="session")
+def kill_at():
+    """Calls a function in a process that is killed at one of its calls of these methods."""
+    import itertools
+    import multiprocessing
+    import signal
+    from pathlib import Path
+
+    def run(number, function, *arguments, methods=((Path, "replace"),)):
+        def die():
+            calls = itertools.count()
+
+            def killed(original):
+                def call(*given):
+                    if next(calls) == number:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    return original(*given)
+
+                return call
+
+            for owner, name in methods:
+                setattr(owner, name, killed(getattr(owner, name)))
+            function(*arguments)
+
+        process = multiprocessing.get_context("fork").Process(target=die)
+        process.start()
+        process.join()
+        return process.exitcode
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def same_support():
     """Whether two supports have the same tensors, to the last bit, and the same blocks."""
     import torch

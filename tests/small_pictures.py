@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from metaadapter.data.reader import read_images
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.store.encode_to_store import encode_to_store
+from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.run_adapt import Adapted, adapt
 
 CLASSES = {"heron": (40, 90, 200), "lynx": (200, 170, 90), "red_fox": (220, 70, 20)}
@@ -57,6 +58,19 @@ def loaded(encoder: Path) -> FrozenEncoder:
 def adapted(encoder: Path) -> Callable[..., Adapted]:
     """`adapt` with that encoder."""
     return functools.partial(adapt, encoder=str(encoder))
+
+
+@pytest.fixture
+def fitted(labelled: Path, loaded: FrozenEncoder) -> Callable[..., MetaAdapterClassifier]:
+    """Fits the classifier of the labelled pictures, with a pool or without."""
+    paths = sorted(labelled.glob("*/*.png"))
+    y = [path.parent.name for path in paths]
+
+    def fit(unlabelled: np.ndarray | None = None) -> MetaAdapterClassifier:
+        classifier = MetaAdapterClassifier({label: label for label in y}, encoder=loaded)
+        return classifier.fit(loaded.encode_images(paths), y, unlabelled=unlabelled)
+
+    return fit
 
 
 @pytest.fixture

@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-import itertools
 import json
-import multiprocessing
-import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 import torch
@@ -203,32 +199,20 @@ def test_load_adapter__any_folder__says_what_was_expected(tmp_path):
 
 @pytest.mark.parametrize("n_replaced", range(6))
 def test_store_adapter__killed_at_any_moment__leaves_the_old_one_or_the_new_one(
-    tmp_path, weights, monkeypatch, n_replaced
+    tmp_path, weights, kill_at, n_replaced
 ):
     support = Support.of_rows(torch.eye(3, 8), torch.tensor([0, 0, 1]), torch.eye(2, 8))
     save(tmp_path, weights, config(), support, ["ab"])
-    original, n_calls = Path.replace, itertools.count()
-
-    def killed(self, target):
-        if next(n_calls) == n_replaced:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return original(self, target)
-
-    monkeypatch.setattr(Path, "replace", killed)
     twice = weights.map(lambda tensor: 2 * tensor)
-    process = multiprocessing.get_context("fork").Process(
-        target=save, args=(tmp_path, twice, config(mode="finetune"), support, ["cd"])
-    )
-    process.start()
-    process.join()
-    monkeypatch.undo()
+
+    exitcode = kill_at(n_replaced, save, tmp_path, twice, config(mode="finetune"), support, ["cd"])
 
     stored = load_adapter(tmp_path)
     is_new = stored.config.mode == "finetune"
     expected = twice if is_new else weights
     assert torch.equal(stored.weights.classes, expected.classes)
     assert stored.picture_hashes == (("cd",) if is_new else ("ab",))
-    assert (process.exitcode, is_new) == (-signal.SIGKILL, n_replaced > 2)
+    assert (exitcode, is_new) == (-signal.SIGKILL, n_replaced > 2)
     save(tmp_path, twice, config(n_shots=[5, 5]), support)
     assert load_adapter(tmp_path).config.n_shots == [5, 5]
 

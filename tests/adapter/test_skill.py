@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
-import multiprocessing
 import os
-import signal
 import zipfile
 from pathlib import Path
 
@@ -170,36 +167,18 @@ def test_store_adapter__file_of_something_else__is_left_alone(tmp_path, name):
 
 @pytest.mark.parametrize("dies_at", range(3))
 def test_store_adapter__killed_at_any_moment__leaves_the_old_skill_or_the_new_one(
-    tmp_path, skill, dies_at
+    tmp_path, skill, kill_at, dies_at
 ):
+    """When a file is synced, when it gets its name, or after that."""
     old, new = skill.read_bytes(), skill_bytes(make(n_shots=(5, 1)))
 
-    process = multiprocessing.get_context("fork").Process(
-        target=write_and_die, args=(skill, dies_at)
-    )
-    process.start()
-    process.join()
+    methods = ((os, "fsync"), (Path, "replace"))
+    kill_at(dies_at, store_adapter, skill, make(n_shots=(5, 1)), methods=methods)
 
     assert skill.read_bytes() in (old, new)
     store_adapter(skill, make(n_shots=(5, 1)))
     assert skill.read_bytes() == new
     assert {path.name for path in tmp_path.iterdir()} == {"wear.adapter", ".adapter.lock"}
-
-
-def write_and_die(skill, dies_at):
-    """Store an adapter; be killed when a file is synced, when it gets its name, or after that."""
-    calls = itertools.count()
-
-    def killed(original):
-        def call(*arguments):
-            if next(calls) == dies_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return original(*arguments)
-
-        return call
-
-    os.fsync, Path.replace = killed(os.fsync), killed(Path.replace)
-    store_adapter(skill, make(n_shots=(5, 1)))
 
 
 def test_load_adapter__skill_without_facts_or_another_file__is_no_adapter(skill, tmp_path):

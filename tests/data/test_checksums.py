@@ -4,9 +4,7 @@ import contextlib
 import hashlib
 import itertools
 import json
-import multiprocessing
 import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -67,68 +65,51 @@ def test_proof__missing_or_unknown_file__is_told(document, how):
         getattr(result, how)("b.bin")
 
 
+def write_version(path, version):
+    content = str(version).encode()
+    values = {"schema": "x/1", "version": version}
+    write_document(path, values, {"a.bin": content, "b.bin": content})
+
+
+def whole_version(path):
+    """The version of a document whose files are of it as well."""
+    values, files = read_document(path, "x/1", REMEDY)
+    content = str(values["version"]).encode()
+    assert (files.read("a.bin"), files.read("b.bin")) == (content, content)
+    return values["version"]
+
+
 @pytest.mark.parametrize("first", range(6))
 @pytest.mark.parametrize("second", range(8))
-def test_write_document__killed_twice__leaves_one_whole_folder(
-    tmp_path, monkeypatch, first, second
-):
-    path = tmp_path / "head.json"
-    write_document(path, {"schema": "x/1", "version": 1}, {"a.bin": b"1", "b.bin": b"1"})
+def test_write_document__killed_twice__leaves_one_whole_folder(head, kill_at, first, second):
+    write_version(head, 1)
 
-    for version, dies_at in ((2, first), (3, second)):
-        process = multiprocessing.get_context("fork").Process(
-            target=write_and_die, args=(path, version, dies_at)
-        )
-        process.start()
-        process.join()
+    kill_at(first, write_version, head, 2)
+    kill_at(second, write_version, head, 3)
 
-    values, result = read_document(path, "x/1", REMEDY)
-    version = str(values["version"]).encode()
-    assert (result.read("a.bin"), result.read("b.bin")) == (version, version)
-
-
-def write_and_die(path, version, dies_at):
-    """Write a document; be killed at one of the moments at which a file gets its name."""
-    original, calls = Path.replace, itertools.count()
-
-    def killed(self, target):
-        if next(calls) == dies_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return original(self, target)
-
-    Path.replace = killed
-    content = str(version).encode()
-    write_document(
-        path, {"schema": "x/1", "version": version}, {"a.bin": content, "b.bin": content}
-    )
+    assert whole_version(head) in (1, 2, 3)
 
 
 @pytest.mark.parametrize("n_replaced", range(6))
 def test_write_document__stopped_at_any_moment__leaves_the_old_folder_or_the_new_one(
-    tmp_path, monkeypatch, n_replaced
+    head, monkeypatch, n_replaced
 ):
-    path = tmp_path / "head.json"
-    write_document(path, {"schema": "x/1", "version": 1}, {"a.bin": b"one", "b.bin": b"one"})
-    original, calls = Path.replace, iter(range(100))
+    write_version(head, 1)
+    original, calls = Path.replace, itertools.count()
 
-    def killed(self, target):
+    def stop(self, target):
         if next(calls) == n_replaced:
             raise SystemExit
         return original(self, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", killed)
+        patch.setattr(Path, "replace", stop)
         with contextlib.suppress(SystemExit):
-            write_document(
-                path, {"schema": "x/1", "version": 2}, {"a.bin": b"two", "b.bin": b"two"}
-            )
+            write_version(head, 2)
 
-    values, result = read_document(path, "x/1", REMEDY)
-    contents = {result.read("a.bin"), result.read("b.bin")}
-    assert (values["version"], contents) == ((2, {b"two"}) if n_replaced > 2 else (1, {b"one"}))
-
-    write_document(path, {"schema": "x/1", "version": 3}, {"a.bin": b"three", "b.bin": b"three"})
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["a.bin", "b.bin", "head.json"]
+    assert whole_version(head) == (2 if n_replaced > 2 else 1)
+    write_version(head, 3)
+    assert sorted(path.name for path in head.parent.iterdir()) == ["a.bin", "b.bin", "head.json"]
 
 
 @pytest.mark.parametrize("name", ["../a.bin", "/dev/zero", "x/../a.bin", "."])

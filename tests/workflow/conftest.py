@@ -17,6 +17,7 @@ from tests.small_pictures import (  # noqa: F401
     adapter,
     blurred,
     encoder,
+    fitted,
     labelled,
     load_each_encoder_once,
     loaded,

@@ -13,26 +13,12 @@ from metaadapter.data.decode import content_hash
 from metaadapter.errors import DataError, UsageError
 from metaadapter.workflow import unlabelled_pictures
 from metaadapter.workflow.class_texts import ClassNames
-from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.labelled_pictures import Selection
 from metaadapter.workflow.run_adapt import adapt
 from metaadapter.workflow.run_add import add
 from metaadapter.workflow.run_predict import predict
 
 NAMES = ["heron", "lynx", "red_fox"]
-
-
-@pytest.fixture
-def fitted(labelled, loaded):
-    """The classifier of the labelled pictures, with a pool or without."""
-    paths = sorted(labelled.glob("*/*.png"))
-    y = [path.parent.name for path in paths]
-
-    def fit(unlabelled=None):
-        classifier = MetaAdapterClassifier({label: label for label in y}, encoder=loaded)
-        return classifier.fit(loaded.encode_images(paths), y, unlabelled=unlabelled)
-
-    return fit
 
 
 def test_adapt__unlabelled_folder__agrees_with_the_classifier(

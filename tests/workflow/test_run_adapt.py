@@ -25,16 +25,12 @@ def always_step(losses_STX, _counts_TX):
 
 
 def test_adapt__class_folders__gives_the_adapter_that_the_estimator_gives(
-    adapted, labelled, loaded, tmp_path
+    adapted, labelled, fitted, tmp_path
 ):
     config = adapted(labelled).adapter.config
     adapted(labelled).save(tmp_path / "adapter")
 
-    paths = sorted(labelled.glob("*/*"))
-    y = [path.parent.name for path in paths]
-    expected = MetaAdapterClassifier({label: label for label in y}, encoder=loaded).fit(
-        loaded.encode_images(paths), y
-    )
+    expected = fitted()
     expected.save(tmp_path / "by hand")
     stored, by_hand = load_adapter(tmp_path / "adapter"), load_adapter(tmp_path / "by hand")
     np.testing.assert_allclose(stored.support.text_TND, by_hand.support.text_TND, atol=1e-6)
