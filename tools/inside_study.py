@@ -31,7 +31,7 @@ from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.towers.config import Calibration
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.labs.tuning.inside import Inside, tune_inside
+from metaadapter.labs.tuning.tune_inside import Inside, tune_inside
 from metaadapter.workflow.fit_adapter import labelled_support, predict_adapter
 from metaadapter.workflow.labelled_pictures import draw_shots
 

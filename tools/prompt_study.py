@@ -36,7 +36,7 @@ from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.features.towers.soft_prompt import PromptedTexts, word_vectors
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.labs.tuning.soft_prompt import SoftPrompt, tune_prompt
+from metaadapter.labs.tuning.tune_soft_prompt import SoftPrompt, tune_prompt
 from metaadapter.workflow.fit_adapter import predict_adapter
 
 KEY = ("store", "shots", "draw", "encoder", "ways", "queries")

@@ -16,9 +16,9 @@ import torch
 from jaxtyping import Float, Int
 
 from metaadapter.adapter.support import Support
+from metaadapter.apps.advice.evidence import MAX_PICTURES, distances, evidence_of, left_out
 from metaadapter.apps.advice.findings import groups_of_copies
 from metaadapter.apps.advice.kinds import Advice, Adviser, on_copies
-from metaadapter.apps.advice.left_out import MAX_PICTURES, distances, evidence_of, left_out
 from metaadapter.data.reader import read_images
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import is_store, read_store

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from metaadapter.apps.advice.left_out import Evidence
+from metaadapter.apps.advice.evidence import Evidence
 
 # Squared distance, in units of that of two pictures of one class. Measured in
 # docs/explanation/advice.md.

@@ -9,13 +9,13 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 from jaxtyping import Float, Int
 
+from metaadapter.apps.advice.evidence import Evidence
 from metaadapter.apps.advice.findings import (
     confusions,
     disagreeing_names,
     doubtful_labels,
     needy_classes,
 )
-from metaadapter.apps.advice.left_out import Evidence
 from metaadapter.workflow.class_texts import says_nothing
 
 Kind = Literal["label", "near_duplicate", "name", "confused", "few_pictures"]

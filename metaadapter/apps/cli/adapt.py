@@ -123,7 +123,7 @@ def _tuning(
 ) -> TuningStep | None:
     if inside is None and n_context is None:
         return None
-    from metaadapter.labs.tuning.inside import Inside
+    from metaadapter.labs.tuning.tune_inside import Inside
     from metaadapter.labs.tuning.tuning_step import TuningStep
 
     settings = None if inside is None else Inside(kind or "bottleneck")

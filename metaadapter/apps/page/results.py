@@ -11,8 +11,8 @@ from jaxtyping import Float, Float32
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.advice.advise import advise
+from metaadapter.apps.advice.evidence import MAX_PICTURES
 from metaadapter.apps.advice.kinds import Advice
-from metaadapter.apps.advice.left_out import MAX_PICTURES
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.forms import Cost, Costs
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot

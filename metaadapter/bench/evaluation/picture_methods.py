@@ -20,8 +20,8 @@ from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.labs.tuning.inside import Inside, tune_inside
-from metaadapter.labs.tuning.soft_prompt import tune_prompt
+from metaadapter.labs.tuning.tune_inside import Inside, tune_inside
+from metaadapter.labs.tuning.tune_soft_prompt import tune_prompt
 from metaadapter.workflow.fit_adapter import labelled_support, predict_adapter
 
 TOWER_PEERS = ("fine-tuned tower",)

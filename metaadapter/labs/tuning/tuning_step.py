@@ -17,8 +17,8 @@ from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.labs.tuning.inside import Inside, TunedInside, tune_inside
-from metaadapter.labs.tuning.soft_prompt import SoftPrompt, TunedPrompt, tune_prompt
+from metaadapter.labs.tuning.tune_inside import Inside, TunedInside, tune_inside
+from metaadapter.labs.tuning.tune_soft_prompt import SoftPrompt, TunedPrompt, tune_prompt
 from metaadapter.workflow.class_texts import Texts
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 

@@ -28,10 +28,10 @@ from metaadapter.features.towers.config import Calibration, InsideConfig
 from metaadapter.features.towers.inside import insert_inside, inside_tensors
 from metaadapter.features.towers.places import find_places
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.labs.tuning import inside as inside_module
+from metaadapter.labs.tuning import tune_inside as inside_module
 from metaadapter.labs.tuning import tuning_step
-from metaadapter.labs.tuning.inside import Inside, TunedInside
-from metaadapter.labs.tuning.left_out_choice import LeftOutChoice
+from metaadapter.labs.tuning.choose_strength import LeftOutChoice
+from metaadapter.labs.tuning.tune_inside import Inside, TunedInside
 from metaadapter.workflow.fit_adapter import predict_adapter
 from metaadapter.workflow.unlabelled_pictures import pool_effect
 

@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.features.encoder_by_name import load_encoder
-from metaadapter.labs.tuning import inside as inside_module
+from metaadapter.labs.tuning import tune_inside as inside_module
 from metaadapter.labs.tuning import tuning_step
-from metaadapter.labs.tuning.inside import Inside
+from metaadapter.labs.tuning.tune_inside import Inside
 
 TOWERS = "towers.safetensors"
 

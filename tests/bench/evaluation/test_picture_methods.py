@@ -29,8 +29,8 @@ from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
-from metaadapter.labs.tuning.inside import Inside
-from metaadapter.labs.tuning.soft_prompt import SoftPrompt, tune_prompt
+from metaadapter.labs.tuning.tune_inside import Inside
+from metaadapter.labs.tuning.tune_soft_prompt import SoftPrompt, tune_prompt
 from tests.small_pictures import write_classes, write_encoder
 
 

@@ -11,10 +11,10 @@ from metaadapter.errors import UsageError
 from metaadapter.features.fingerprint import digest_weights
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.inside import restore_inside
-from metaadapter.labs.tuning import inside
+from metaadapter.labs.tuning import tune_inside as inside
 from metaadapter.labs.tuning.adapted_tower import AdaptedTower
-from metaadapter.labs.tuning.inside import Inside, tune_inside
 from metaadapter.labs.tuning.inside_steps import StepSettings
+from metaadapter.labs.tuning.tune_inside import Inside, tune_inside
 
 
 def tuned(encoder, pictures, generator, settings=None, **options):

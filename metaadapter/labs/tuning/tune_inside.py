@@ -21,8 +21,8 @@ from metaadapter.features.towers.config import Calibration, InsideConfig
 from metaadapter.features.views import n_looks
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.labs.tuning.adapted_tower import AdaptedTower
+from metaadapter.labs.tuning.choose_strength import LeftOutChoice, choose_strength, left_out_parts
 from metaadapter.labs.tuning.inside_steps import BATCH, StepSettings, take_steps
-from metaadapter.labs.tuning.left_out_choice import LeftOutChoice, choose_strength, left_out_parts
 from metaadapter.labs.tuning.tuning_task import Tuned, TuningTask, cache_looks
 from metaadapter.workflow.fit_adapter import labelled_support
 

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, normalize
 from metaadapter.errors import UsageError
 from metaadapter.features.towers.prompted_encoder import CONTEXT, SHIFT, START, PromptedEncoder
 from metaadapter.features.towers.soft_prompt import PromptedTexts, word_vectors
-from metaadapter.labs.tuning.soft_prompt import SoftPrompt, tune_prompt
+from metaadapter.labs.tuning.tune_soft_prompt import SoftPrompt, tune_prompt
 
 NAMES = ["fox", "heron", "otter", "lynx"]
 N_SHOT = 3
