@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.store_sets import load_sets
 
 COUNTS = {"ant": 9, "bee": 9, "cow": 9, "dog": 9}
@@ -35,3 +36,21 @@ def load(ask):
         return data, config
 
     return make
+
+
+@pytest.fixture
+def draw(load):
+    """The one set of an evaluation, and its tasks at a seed."""
+
+    def make(*stores, seed=0, **changes):
+        data, config = load(*stores, **changes)
+        return data, draw_tasks(data, config, seed)
+
+    return make
+
+
+@pytest.fixture
+def zoo(make_store):
+    """A store of six classes, one of them small."""
+    counts = {"ant": 40, "bee": 40, "cow": 12, "dog": 40, "elk": 40, "fox": 40}
+    return make_store("zoo", counts, spread=0.8).folder

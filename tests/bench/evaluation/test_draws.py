@@ -12,26 +12,22 @@ def pictures(rows):
     return rows[rows >= 0].tolist()
 
 
-def test_draw_tasks__all_queries__are_the_rest_of_each_class(pets, load):
-    data, config = load(pets, tasks=3)
-
-    rows = draw_tasks(data, config, 0)
+def test_draw_tasks__all_queries__are_the_rest_of_each_class(pets, draw):
+    data, rows = draw(pets, tasks=3)
 
     assert rows.classes_TN.shape == (3, 4)
     for task in range(3):
         for way, number in enumerate(rows.classes_TN[task].tolist()):
             own = (data.labels_n == number).nonzero()[0].tolist()
             support, queries = (
-                pictures(each[task, way]) for each in (rows.support_TNK, rows.query_TNQ)
+                pictures(of_class[task, way]) for of_class in (rows.support_TNK, rows.query_TNQ)
             )
             assert len(support) == 2
             assert sorted(support + queries) == own
 
 
-def test_draw_tasks__fewer_shots__are_the_beginning_of_more(pets, load):
-    data, config = load(pets)
-
-    rows = draw_tasks(data, config, 1)
+def test_draw_tasks__fewer_shots__are_the_beginning_of_more(pets, draw):
+    _, rows = draw(pets, seed=1)
 
     assert rows.first(1).support_TNK.equal(rows.support_TNK[..., :1])
     assert rows.first(1).query_TNQ.equal(rows.query_TNQ)
@@ -46,10 +42,8 @@ def test_draw_tasks__seed__decides_the_draw(pets, load):
     assert not one.equal(other)
 
 
-def test_draw_tasks__ways_and_sampled_queries__are_as_many_as_asked_for(pets, load):
-    data, config = load(pets, ways=3, queries=4, tasks=5)
-
-    rows = draw_tasks(data, config, 0)
+def test_draw_tasks__ways_and_sampled_queries__are_as_many_as_asked_for(pets, draw):
+    _, rows = draw(pets, ways=3, queries=4, tasks=5)
 
     assert rows.support_TNK.shape == (5, 3, 2)
     assert rows.query_TNQ.shape == (5, 3, 4)
@@ -58,12 +52,10 @@ def test_draw_tasks__ways_and_sampled_queries__are_as_many_as_asked_for(pets, lo
 
 
 @pytest.mark.parametrize("queries", ["all", 3])
-def test_draw_tasks__train_and_test_split__are_support_and_queries(make_store, load, queries):
+def test_draw_tasks__train_and_test_split__are_support_and_queries(make_store, draw, queries):
     split = (["train"] * 4 + ["test"] * 5 + ["val"] * 3) * 2
     store = make_store("split", {"ant": 12, "bee": 12}, split=split)
-    data, config = load(store.folder, queries=queries)
-
-    rows = draw_tasks(data, config, 0)
+    _, rows = draw(store.folder, queries=queries)
 
     of_picture = np.array(split)
     assert set(of_picture[pictures(rows.support_TNK)]) == {"train"}
@@ -71,10 +63,8 @@ def test_draw_tasks__train_and_test_split__are_support_and_queries(make_store, l
     assert len(pictures(rows.query_TNQ)) == 2 * (5 if queries == "all" else 3)
 
 
-def test_draw_tasks__unknown_fraction__takes_classes_out_of_sight(pets, load):
-    data, config = load(pets, unknown=0.25)
-
-    rows = draw_tasks(data, config, 0)
+def test_draw_tasks__unknown_fraction__takes_classes_out_of_sight(pets, draw):
+    data, rows = draw(pets, unknown=0.25)
 
     known = set(rows.classes_TN[0].tolist())
     labels_n = data.labels_n
@@ -92,10 +82,8 @@ def test_draw_tasks__unknown_fraction_of_none_or_too_many__is_refused(pets, load
         draw_tasks(data, config, 0)
 
 
-def test_draw_tasks__base_to_new__gives_support_to_the_first_half_only(pets, load):
-    data, config = load(pets, base_to_new=True)
-
-    rows = draw_tasks(data, config, 0)
+def test_draw_tasks__base_to_new__gives_support_to_the_first_half_only(pets, draw):
+    data, rows = draw(pets, base_to_new=True)
 
     assert rows.classes_TN.tolist() == [[0, 1, 2, 3]]
     assert (rows.support_TNK >= 0).sum(-1).tolist() == [[2, 2, 0, 0]]

@@ -9,12 +9,10 @@ from metaadapter.bench.evaluation.summary import Estimate
 
 def test_over_stores__one_store__is_students_interval():
     sample = np.random.default_rng(0).normal(60, 5, 12)
-    low, high = stats.t.interval(0.95, 11, loc=sample.mean(), scale=stats.sem(sample))
-
+    interval = stats.t.interval(0.95, 11, loc=sample.mean(), scale=stats.sem(sample))
     estimate = Estimate.over_stores([sample])
-
-    assert estimate.mean - estimate.half == pytest.approx(low)
-    assert estimate.mean + estimate.half == pytest.approx(high)
+    ends = estimate.mean - estimate.half, estimate.mean + estimate.half
+    assert ends == pytest.approx(interval)
 
 
 def test_over_stores__two_stores__is_the_interval_of_welchs_test():

@@ -21,14 +21,9 @@ from metaadapter.workflow.gradient_steps import FineTune, gradient_steps
 
 def test_load_method__every_peer__is_the_one_of_its_name():
     peers = PEERS | POOL_PEERS
-
     methods = [load_method(name) for name in peers]
-
     assert [method.fit for method in methods] == list(peers.values())
     assert {method.meta_training for method in methods} == {UNTRAINED}
-
-
-def test_load_method__peer_that_reads_a_pool__has_none_when_it_is_asked_to():
     assert load_method("StatA@labelled").sees_labelled_alone
     assert load_method("StatA@joint@labelled").sees_joint_alone
 
@@ -132,15 +127,13 @@ def test_resolve_names__groups__are_written_out_once():
     assert resolve_names(("all",))[:2] == ("default", "closed-form")
     assert resolve_names(("ANIL", "meta-peers")) == ("ANIL", "Meta-Adapter", "MAML")
     assert resolve_names(("StatA", "pool-peers"))[:3] == ("StatA", "TransCLIP", "ZLaP")
-    assert resolve_names(("pool-peers@labelled",)) == tuple(f"{it}@labelled" for it in POOL_PEERS)
+    labelled_alone = tuple(f"{name}@labelled" for name in POOL_PEERS)
+    assert resolve_names(("pool-peers@labelled",)) == labelled_alone
     assert resolve_names(("peers@joint",)) == tuple(f"{name}@joint" for name in PEERS)
 
 
-def test_resolve_names__groups_for_any_encoder__leave_out_what_is_for_one():
+def test_resolve_names__groups__leave_out_what_is_for_one_encoder_or_reads_a_pool():
     assert not set(resolve_names(("all", "peers"))) & set(META_PEERS)
-
-
-def test_resolve_names__groups_that_need_no_pool__leave_out_what_reads_one():
     assert not set(resolve_names(("all", "peers", "meta-peers"))) & set(POOL_PEERS)
 
 

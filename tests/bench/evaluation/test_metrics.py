@@ -49,50 +49,29 @@ def answers():
     return log_softmax(logits_TQN, axis=-1), labels_TQ
 
 
-@pytest.mark.parametrize(
-    ("name", "witness"),
-    [
-        ("accuracy", metrics.accuracy_score),
-        ("balanced_accuracy", metrics.balanced_accuracy_score),
-        ("macro_f1", lambda true, predicted: metrics.f1_score(true, predicted, average="macro")),
-    ],
-)
+def by_label(metric, **options):
+    return lambda labels, probability: metric(labels, probability.argmax(-1), **options)
+
+
+WITNESSES = {
+    "accuracy": by_label(metrics.accuracy_score),
+    "balanced_accuracy": by_label(metrics.balanced_accuracy_score),
+    "macro_f1": by_label(metrics.f1_score, average="macro"),
+    "nll": lambda labels, p: metrics.log_loss(labels, p, labels=range(WAYS)),
+    "brier": lambda labels, p: ((p - np.eye(WAYS)[labels]) ** 2).sum(-1).mean(),
+    "ece": lambda labels, p: calibration_error(p.max(-1), p.argmax(-1) == labels),
+}
+
+
+@pytest.mark.parametrize("name", WITNESSES)
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
-def test_score__what_was_answered__is_as_scikit_learn_has_it(answers, name, witness):
+def test_score__of_each_task__is_as_scikit_learn_has_it(answers, name):
     log_probability_TQN, labels_TQ = answers
-
-    found = figures(*answers)[name]
-
+    of_tasks = figures(*answers)[name]
     for task, labels_Q in enumerate(labels_TQ):
         there = labels_Q >= 0
-        predicted = log_probability_TQN[task, there].argmax(-1)
-        assert found[task] == pytest.approx(witness(labels_Q[there], predicted), abs=1e-12)
-
-
-def test_score__likelihood__is_as_scikit_learn_has_it(answers):
-    log_probability_TQN, labels_TQ = answers
-
-    found = figures(*answers)["nll"]
-
-    for task, labels_Q in enumerate(labels_TQ):
-        there = labels_Q >= 0
-        probability = np.exp(log_probability_TQN[task, there])
-        expected = metrics.log_loss(labels_Q[there], probability, labels=range(WAYS))
-        assert found[task] == pytest.approx(expected, abs=1e-12)
-
-
-def test_score__brier_and_calibration__are_those_of_each_task_alone(answers):
-    log_probability_TQN, labels_TQ = answers
-
-    found = figures(*answers)
-
-    for task, labels_Q in enumerate(labels_TQ):
-        there = labels_Q >= 0
-        probability = np.exp(log_probability_TQN[task, there])
-        truth = np.eye(WAYS)[labels_Q[there]]
-        correct = probability.argmax(-1) == labels_Q[there]
-        assert found["brier"][task] == pytest.approx(((probability - truth) ** 2).sum(-1).mean())
-        assert found["ece"][task] == pytest.approx(calibration_error(probability.max(-1), correct))
+        expected = WITNESSES[name](labels_Q[there], np.exp(log_probability_TQN[task, there]))
+        assert of_tasks[task] == pytest.approx(expected, abs=1e-12)
 
 
 def test_bin_sums__count_each_query_once(answers):

@@ -50,10 +50,9 @@ def write_store(folder, *, n_pictures):
 
 
 def test_measure__a_method_that_encodes_the_pictures_again__answers_as_one_that_has_the_features(
-    coloured, load
+    coloured, draw
 ):
-    data, config = load(coloured, shots=(1, 2), tasks=2, ways=2, unknown=0.0)
-    rows = draw_tasks(data, config, 0)
+    data, rows = draw(coloured, shots=(1, 2), tasks=2, ways=2, unknown=0.0)
     plain = load_method("closed-form")
 
     def fit_pictures(task):
@@ -76,9 +75,8 @@ def test_measure__a_method_that_encodes_the_pictures_again__answers_as_one_that_
     assert found["rows"]["n_query"] == expected["rows"]["n_query"]
 
 
-def test_measure__strangers__are_answered_from_their_pictures_too(coloured, load):
-    data, config = load(coloured, shots=(1,), unknown=0.34, queries=2)
-    rows = draw_tasks(data, config, 0)
+def test_measure__strangers__are_answered_from_their_pictures_too(coloured, draw):
+    data, rows = draw(coloured, shots=(1,), unknown=0.34, queries=2)
     asked = []
 
     def fit_pictures(task):
@@ -111,11 +109,10 @@ def test_evaluate__a_tower_that_is_fine_tuned__is_measured_beside_the_others(
 
 @pytest.mark.parametrize("name", PICTURE_METHODS)
 def test_a_picture_method__answers_a_picture_alike_in_any_company(
-    name, coloured, load, monkeypatch
+    name, coloured, draw, monkeypatch
 ):
     monkeypatch.setattr(fine_tuned_tower, "N_STEPS", 2)
-    data, config = load(coloured, shots=(2,))
-    rows = draw_tasks(data, config, 0)
+    data, rows = draw(coloured, shots=(2,))
     kept = {}
 
     def fit_pictures(task):
@@ -177,9 +174,8 @@ def test_adapters_inside__left_out_pictures_bear_nothing_out__answer_as_the_pred
     assert found["rows"]["nll"] == pytest.approx(expected["rows"]["nll"], rel=1e-4)
 
 
-def test_adapters_inside__beside_a_pool__read_labelled_pictures_alone_as_with_steps(coloured, load):
-    data, config = load(coloured, shots=(1,), pool="balanced", pool_size=8)
-    rows = draw_tasks(data, config, 0)
+def test_adapters_inside__beside_a_pool__read_labelled_pictures_alone_as_with_steps(coloured, draw):
+    data, rows = draw(coloured, shots=(1,), pool="balanced", pool_size=8)
     assert rows.pool_TU.shape[1]
 
     found, labelled, pooled = (
@@ -192,11 +188,10 @@ def test_adapters_inside__beside_a_pool__read_labelled_pictures_alone_as_with_st
 
 
 def test_adapters_inside__steps_in_any_case__answer_through_the_tower_that_they_changed(
-    coloured, load, monkeypatch
+    coloured, draw, monkeypatch
 ):
     monkeypatch.setattr(picture_methods, "Inside", partial(Inside, n_steps=3))
-    data, config = load(coloured, shots=(2,))
-    rows = draw_tasks(data, config, 0)
+    data, rows = draw(coloured, shots=(2,))
 
     found, plain = (
         measure(load_method(each), data, rows)["rows"] for each in ("inside bottleneck", "default")

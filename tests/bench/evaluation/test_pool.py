@@ -36,35 +36,29 @@ def write(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
-    ("what", "message"),
+    ("code", "error", "message"),
     [
         (
             {"loaded": "raise ImportError('no licence here')"},
+            UsageError,
             r"method '.*mine\.py:mine' cannot be loaded: ImportError: no licence here "
             r"\(mine\.py, line 5\)",
         ),
         (
             {"called": "raise Odd('one', 'two')"},
+            UsageError,
             r"method '.*mine\.py:mine' failed on 1 task\(s\) of 4 ways .*: Odd: one "
             r"\(mine\.py, line 8\)",
         ),
+        ({"called": "os._exit(9)"}, DataError, "was killed, perhaps because memory ran out"),
     ],
+    ids=["fails when loaded", "fails when called", "dies"],
 )
-def test_method__that_fails_in_a_worker_alone__is_told_as_its_own_fault(
-    what, message, write, pets, ask, tmp_path
+def test_method__that_fails_in_a_worker_alone__is_told_as_what_it_is(
+    code, error, message, write, pets, ask, tmp_path
 ):
-    config = ask(pets, methods=(write(**what), "zero-shot"))
-
-    with pytest.raises(UsageError, match=message):
-        evaluate(config, tmp_path / "run", jobs=2)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(120)
-def test_worker__that_really_dies__is_reported_as_killed(write, pets, ask, tmp_path):
-    config = ask(pets, methods=(write(called="os._exit(9)"), "zero-shot"))
-
-    with pytest.raises(DataError, match="was killed, perhaps because memory ran out"):
+    config = ask(pets, methods=(write(**code), "zero-shot"))
+    with pytest.raises(error, match=message):
         evaluate(config, tmp_path / "run", jobs=2)
 
 

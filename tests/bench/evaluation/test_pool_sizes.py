@@ -17,7 +17,6 @@ from metaadapter.bench.evaluation.pools import pool_facts
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.errors import DataError
 
-COUNTS = {"ant": 40, "bee": 40, "cow": 12, "dog": 40, "elk": 40, "fox": 40}
 # As they were before a size could be a range.
 DRAWN = {
     ("balanced", "all"): (
@@ -35,20 +34,13 @@ DRAWN = {
 }
 
 
-@pytest.fixture
-def zoo(make_store):
-    return make_store("zoo", COUNTS, spread=0.8).folder
-
-
 def sizes(rows):
     return (rows.pool_TU >= 0).sum(1).tolist()
 
 
 @pytest.mark.parametrize(("kind", "queries"), DRAWN)
-def test_pool__of_a_single_size__is_the_one_it_always_was(zoo, load, kind, queries):
-    data, config = load(zoo, tasks=2, ways=3, pool=kind, pool_size=3, queries=queries)
-
-    rows = draw_tasks(data, config, 0)
+def test_pool__of_a_single_size__is_the_one_it_always_was(zoo, draw, kind, queries):
+    _, rows = draw(zoo, tasks=2, ways=3, pool=kind, pool_size=3, queries=queries)
 
     assert tuple(rows.pool_TU.tolist()) == DRAWN[kind, queries]
 
@@ -78,9 +70,8 @@ def test_pool__of_a_range__leaves_support_and_queries_and_is_drawn_anew_by_seed(
 
 
 @pytest.mark.parametrize("kind", ["balanced", "skewed", "strangers"])
-def test_pool_facts__are_as_a_slow_loop_has_them(zoo, load, kind):
-    data, config = load(zoo, tasks=6, ways=3, pool=kind, pool_size=(2, 9), queries=5)
-    rows = draw_tasks(data, config, 0)
+def test_pool_facts__are_as_a_slow_loop_has_them(zoo, draw, kind):
+    data, rows = draw(zoo, tasks=6, ways=3, pool=kind, pool_size=(2, 9), queries=5)
 
     facts = pool_facts(rows, data)
 

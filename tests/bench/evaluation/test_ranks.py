@@ -38,10 +38,14 @@ def test_rank_methods__ties_and_sets__are_worked_by_hand():
     assert found.n_blocks == 4
 
 
-def test_rank_methods__method_without_a_figure__is_left_out():
-    found = rank_methods(figures(ACCURACY), (*METHODS, "failed"), "all")
-
-    assert found == rank_methods(figures(ACCURACY), METHODS, "all")
+@pytest.mark.parametrize(
+    ("accuracy", "methods"),
+    [(ACCURACY, (*METHODS, "failed")), ({**ACCURACY, (MEAN, 1): (0.1, 0.2, 0.3)}, METHODS)],
+    ids=["a method without a figure", "the mean over sets"],
+)
+def test_rank_methods__what_is_no_block__is_left_out(accuracy, methods):
+    expected = rank_methods(figures(ACCURACY), METHODS, "all")
+    assert rank_methods(figures(accuracy), methods, "all") == expected
 
 
 def test_rank_methods__p_value__is_friedmans_of_the_accuracies():
@@ -73,9 +77,3 @@ def test_nemenyi_difference__is_that_of_demsars_table(n_methods, q):
     expected = q * (n_methods * (n_methods + 1) / (6 * 14)) ** 0.5
 
     assert nemenyi_difference(n_methods, 14) == pytest.approx(expected, rel=1e-3)
-
-
-def test_rank_methods__mean_over_sets__is_no_block():
-    more = figures({**ACCURACY, (MEAN, 1): (0.1, 0.2, 0.3)})
-
-    assert rank_methods(more, METHODS, "all") == rank_methods(figures(ACCURACY), METHODS, "all")

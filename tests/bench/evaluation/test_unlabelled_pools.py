@@ -15,13 +15,6 @@ from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.errors import DataError
 
-COUNTS = {"ant": 40, "bee": 40, "cow": 12, "dog": 40, "elk": 40, "fox": 40}
-
-
-@pytest.fixture
-def zoo(make_store):
-    return make_store("zoo", COUNTS, spread=0.8).folder
-
 
 def pictures(rows):
     return rows[rows >= 0].tolist()
@@ -31,10 +24,8 @@ def pictures(rows):
     ("kind", "queries"),
     [("balanced", "all"), ("balanced", 5), ("skewed", 5), ("strangers", "all"), ("strangers", 5)],
 )
-def test_pool__of_any_kind__has_no_picture_of_support_or_queries(zoo, load, kind, queries):
-    data, config = load(zoo, tasks=4, ways=4, pool=kind, pool_size=7, queries=queries)
-
-    rows = draw_tasks(data, config, 0)
+def test_pool__of_any_kind__has_no_picture_of_support_or_queries(zoo, draw, kind, queries):
+    _, rows = draw(zoo, tasks=4, ways=4, pool=kind, pool_size=7, queries=queries)
 
     for task in range(4):
         pool = pictures(rows.pool_TU[task])
@@ -45,10 +36,8 @@ def test_pool__of_any_kind__has_no_picture_of_support_or_queries(zoo, load, kind
         assert all((rows.query_TNQ[task] >= 0).any(-1))
 
 
-def test_pool__balanced__has_as_many_of_each_class_as_there_are(zoo, load):
-    data, config = load(zoo, tasks=5, ways=4, pool="balanced", pool_size=7, queries=5)
-
-    rows = draw_tasks(data, config, 0)
+def test_pool__balanced__has_as_many_of_each_class_as_there_are(zoo, draw):
+    data, rows = draw(zoo, tasks=5, ways=4, pool="balanced", pool_size=7, queries=5)
 
     for task, classes in enumerate(rows.classes_TN.tolist()):
         counts = np.bincount(data.labels_n[pictures(rows.pool_TU[task])], minlength=6)
@@ -59,10 +48,8 @@ def test_pool__balanced__has_as_many_of_each_class_as_there_are(zoo, load):
         assert counts.sum() == sum(counts[c] for c in classes)
 
 
-def test_pool__skewed__holds_few_classes_more_than_others(zoo, load):
-    data, config = load(zoo, tasks=40, ways=4, pool="skewed", pool_size=5, queries=5)
-
-    rows = draw_tasks(data, config, 0)
+def test_pool__skewed__holds_few_classes_more_than_others(zoo, draw):
+    data, rows = draw(zoo, tasks=40, ways=4, pool="skewed", pool_size=5, queries=5)
 
     largest = []
     for task in range(40):
@@ -72,10 +59,8 @@ def test_pool__skewed__holds_few_classes_more_than_others(zoo, load):
     assert 0.5 < np.mean(largest) < 0.9
 
 
-def test_pool__with_strangers__has_two_fifths_of_other_classes(zoo, load):
-    data, config = load(zoo, tasks=5, ways=4, pool="strangers", pool_size=6, queries=5)
-
-    rows = draw_tasks(data, config, 0)
+def test_pool__with_strangers__has_two_fifths_of_other_classes(zoo, draw):
+    data, rows = draw(zoo, tasks=5, ways=4, pool="strangers", pool_size=6, queries=5)
 
     for task, classes in enumerate(rows.classes_TN.tolist()):
         labels = data.labels_n[pictures(rows.pool_TU[task])]
@@ -83,10 +68,8 @@ def test_pool__with_strangers__has_two_fifths_of_other_classes(zoo, load):
         assert len(labels) - n_known == round(n_known * 0.4 / 0.6)
 
 
-def test_pool__with_strangers_and_unknown_classes__shares_no_picture_with_the_unknown(zoo, load):
-    data, config = load(zoo, tasks=5, ways=5, unknown=0.4, pool="strangers", queries=5)
-
-    rows = draw_tasks(data, config, 0)
+def test_pool__with_strangers_and_unknown_classes__shares_no_picture_with_the_unknown(zoo, draw):
+    _, rows = draw(zoo, tasks=5, ways=5, unknown=0.4, pool="strangers", queries=5)
 
     for task in range(5):
         assert not set(pictures(rows.pool_TU[task])) & set(pictures(rows.off_class_TO[task]))
@@ -105,7 +88,7 @@ def test_pool__beside_the_same_seed__is_the_same_and_leaves_support_and_queries(
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"pool": "strangers"}, "needs classes outside the task; ask for fewer --ways"),
         (
@@ -114,10 +97,10 @@ def test_pool__beside_the_same_seed__is_the_same_and_leaves_support_and_queries(
         ),
     ],
 )
-def test_pool__that_cannot_be_drawn__is_told(zoo, load, changes, told):
+def test_pool__that_cannot_be_drawn__is_told(zoo, load, changes, message):
     data, config = load(zoo, **changes)
 
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         draw_tasks(data, config, 0)
 
 
@@ -131,10 +114,10 @@ def test_config__pool_that_does_not_fit__is_refused(zoo, ask, changes):
 
 
 @pytest.mark.parametrize("name", ["default", "TransCLIP", "ZLaP", "EM-Dirichlet"])
-def test_measure__reader_of_pools__reads_them_unless_it_is_asked_not_to(zoo, load, name):
+def test_measure__reader_of_pools__reads_them_unless_it_is_asked_not_to(zoo, draw, name):
     """The generator, and peers with adapters and with functions that answer."""
-    data, config = load(zoo, tasks=3, ways=4, pool="balanced", pool_size=9, queries=5)
-    rows = draw_tasks(data, config, 0).first(1)
+    data, rows = draw(zoo, tasks=3, ways=4, pool="balanced", pool_size=9, queries=5)
+    rows = rows.first(1)
 
     found = {
         each: measure(load_method(each), data, rows)["rows"]["nll"]
@@ -169,7 +152,7 @@ def test_evaluate__pool__is_in_the_draws_and_the_command_and_apart_from_queries(
 
     draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
     pool = draws[draws["role"] == "pool"]
-    assert len(pool) == 3 * len(COUNTS)
+    assert len(pool) == 3 * 6
     assert (pool["way"] == -1).all()
 
 

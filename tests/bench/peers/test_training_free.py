@@ -4,41 +4,42 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.peers.by_name import PEERS
 
-SHOTS = (3, 1, 2)
-
 
 def cosine(a, b):
     return float(a @ b) / math.sqrt(float(a @ a) * float(b @ b))
 
 
-def check(weights, query, logit):
-    result = classify(query, weights)[0]
+FORMULAS = {
+    "zero-shot": lambda x, text, _shots, scale: scale * float(x @ text),
+    "prototypes": lambda x, _text, shots, scale: scale * cosine(x, shots.mean(0)),
+    "text + mean": lambda x, text, shots, scale: scale * cosine(x, text + shots.mean(0)),
+    "Tip-Adapter": lambda x, text, shots, scale: (
+        scale * float(x @ text) + 1.17 * sum(math.exp(float(x @ key) - 1) for key in shots)
+    ),
+    # 1 / λ is the shots of the class.
+    "SS-Text": lambda x, text, shots, scale: (
+        scale * cosine(x, text + scale * len(shots) / 5 * shots.sum(0))
+    ),
+}
 
-    wanted = [[logit(x, c) for c in range(weights.n_way)] for x in query[0]]
-    torch.testing.assert_close(result, torch.tensor(wanted, dtype=torch.float64))
 
-
-def test_zero_shot__formula__agrees(make_support, scale, query):
-    support = make_support(SHOTS)
-
-    weights = PEERS["zero-shot"](support)
-
-    check(weights, query, lambda x, c: scale * float(x @ support.text_TND[0, c]))
-
-
-def test_prototypes__formula__agrees(make_support, pictures_of, scale, query):
-    support = make_support(SHOTS)
+@pytest.mark.parametrize("name", FORMULAS)
+def test_head__formula__agrees(make_support, pictures_of, scale, query, name):
+    support = make_support((3, 0, 2) if name == "SS-Text" else (3, 1, 2))
     rows, labels = pictures_of(support)
-
-    weights = PEERS["prototypes"](support)
-
-    check(weights, query, lambda x, c: scale * cosine(x, rows[labels == c].mean(0)))
+    result = classify(query, PEERS[name](support))[0]
+    wanted = [
+        [FORMULAS[name](x, support.text_TND[0, c], rows[labels == c], scale) for c in range(3)]
+        for x in query[0]
+    ]
+    torch.testing.assert_close(result, torch.tensor(wanted, dtype=torch.float64))
 
 
 def test_prototypes__class_without_a_picture__keeps_its_text(make_support):
@@ -47,44 +48,6 @@ def test_prototypes__class_without_a_picture__keeps_its_text(make_support):
     weights = PEERS["prototypes"](support)
 
     torch.testing.assert_close(weights.classes[0, 1], support.text_TND[0, 1])
-
-
-def test_text_mean__formula__agrees(make_support, pictures_of, scale, query):
-    support = make_support(SHOTS)
-    rows, labels = pictures_of(support)
-    text = support.text_TND[0]
-
-    weights = PEERS["text + mean"](support)
-
-    check(weights, query, lambda x, c: scale * cosine(x, text[c] + rows[labels == c].mean(0)))
-
-
-def test_tip_adapter__formula__agrees(make_support, pictures_of, scale, query):
-    support = make_support(SHOTS)
-    rows, labels = pictures_of(support)
-
-    weights = PEERS["Tip-Adapter"](support)
-
-    def logit(x, c):
-        cached = sum(math.exp(float(x @ key) - 1) for key in rows[labels == c])
-        return scale * float(x @ support.text_TND[0, c]) + 1.17 * cached
-
-    check(weights, query, logit)
-
-
-def test_ss_text__formula__agrees(make_support, pictures_of, scale, query):
-    support = make_support((3, 0, 2))
-    rows, labels = pictures_of(support)
-
-    weights = PEERS["SS-Text"](support)
-
-    def logit(x, c):
-        vector = support.text_TND[0, c].clone()
-        for row in rows[labels == c]:
-            vector += scale * (3, 0, 2)[c] / 5 * row  # 1 / λ is the shots of the class
-        return scale * cosine(x, vector)
-
-    check(weights, query, logit)
 
 
 def test_ss_text__class_of_very_many_pictures__penalty_has_a_floor(make_support, scale):
