@@ -118,19 +118,13 @@ def test_result__shuffled__tasks_are_called_by_their_numbers(measure):
     assert find_continual(folder).tasks == ("task 1", "task 2")
 
 
-def test_result__unfinished__says_to_give_the_command_again(measure):
-    folder, _ = measure("pooled", seeds=1)
-    (folder / "summary.json").unlink()
-
-    with pytest.raises(DataError, match=r"not finished.*there is no summary\.json"):
-        find_continual(folder)
-
-
-def test_result__damaged_rows__are_refused(measure):
+def test_result__damaged_or_unfinished__is_refused(measure):
     folder, _ = measure("pooled", seeds=1)
     (folder / "rows.csv").write_text("method\n")
-
     with pytest.raises(DataError, match=r"rows\.csv is damaged"):
+        find_continual(folder)
+    (folder / "summary.json").unlink()
+    with pytest.raises(DataError, match=r"not finished.*there is no summary\.json"):
         find_continual(folder)
 
 

@@ -20,12 +20,11 @@ def test_last__matrix__is_the_mean_of_its_last_row(accuracy):
     assert figures.last(accuracy) == pytest.approx((0.6 + 0.9 + 0.5) / 3)
 
 
-def test_average__all_tasks_asked__is_the_mean_of_the_matrix():
-    assert figures.average(POOLED) == pytest.approx(POOLED.mean())
-
-
-def test_average__tasks_so_far__is_the_mean_of_the_means_after_each_task():
-    assert figures.average(SO_FAR) == pytest.approx((0.9 + 0.75 + 2 / 3) / 3)
+@pytest.mark.parametrize(
+    ("accuracy", "mean"), [(POOLED, POOLED.mean()), (SO_FAR, (0.9 + 0.75 + 2 / 3) / 3)]
+)
+def test_average__matrix__is_the_mean_of_the_means_after_each_task(accuracy, mean):
+    assert figures.average(accuracy) == pytest.approx(mean)
 
 
 def test_transfer__matrix__is_the_mean_over_tasks_of_what_was_before_them():

@@ -11,12 +11,6 @@ from metaadapter.bench.sequences.learners.library import Library
 from metaadapter.errors import UsageError
 
 
-@pytest.fixture
-def tasks_of_two():
-    pictures = normalize(torch.randn(1, 2, 3, 8), dim=-1)
-    return Support.of_tasks(pictures, pictures[:, :, 0], logit_scale=20.0)
-
-
 def test_resolve__peers__are_all_of_them_once_also_with_the_joint_features():
     found = resolve_learners(("library", "RanPAC", "peers", "peers@joint"))
 
@@ -49,27 +43,29 @@ def test_load__ceiling__sees_every_task_and_growing_does_not():
     assert (ceiling.sees_every_task, growing.sees_every_task) == (True, False)
 
 
-@pytest.mark.parametrize("name", ["GDA", "librari", "default"])
-def test_load__no_learner__names_those_there_are(name):
-    with pytest.raises(UsageError, match=f"no continual learner '{name}'.*RanPAC.*library@METHOD"):
+NO_LEARNER = "no continual learner '{}'.*RanPAC.*library@METHOD"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        *((name, NO_LEARNER.format(name)) for name in ("GDA", "librari", "default")),
+        ("library@nothing", "no method 'nothing'"),
+        ("library@MAML", "MAML has weights for the features of one encoder"),
+    ],
+)
+def test_load__no_learner__says_why(name, message):
+    with pytest.raises(UsageError, match=message):
         load_learner(name)
 
 
-def test_load__library_of_no_method__names_those_there_are():
-    with pytest.raises(UsageError, match="no method 'nothing'"):
-        load_learner("library@nothing")
-
-
-def test_load__library_of_a_meta_trained_peer__is_refused():
-    with pytest.raises(UsageError, match="MAML has weights for the features of one encoder"):
-        load_learner("library@MAML")
-
-
-def test_load__library_of_a_method_that_is_no_adapter__is_refused_when_it_learns(tasks_of_two):
+def test_load__library_of_a_method_that_is_no_adapter__is_refused_when_it_learns():
+    pictures = normalize(torch.randn(1, 2, 3, 8), dim=-1)
+    support = Support.of_tasks(pictures, pictures[:, :, 0], logit_scale=20.0)
     learner = load_learner("library@ZLaP").learner
 
     with pytest.raises(UsageError, match="learner 'library@ZLaP' must return AdapterWeights"):
-        learner.learn(learner.start(), tasks_of_two, 0)
+        learner.learn(learner.start(), support, 0)
 
 
 @pytest.mark.parametrize(

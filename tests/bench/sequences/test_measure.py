@@ -113,16 +113,27 @@ def test_measure__learner_of_ones_own__is_measured(own, tasks):
     assert found["accuracy"] == pytest.approx([1 / 4, 1 / 3] * 2)
 
 
-def test_measure__learner_that_fails__is_told_with_its_line(own, tasks):
-    with pytest.raises(UsageError, match=r"learner '.*:First' failed: ZeroDivisionError.*line 10"):
-        measure_sequence(own(learn="return 1 / 0"), tasks, "pooled")
-
-
-def test_measure__answers_of_another_shape__are_told(own, tasks):
-    with pytest.raises(UsageError, match=r"one score for each .*, in shape \(20, 4\), got"):
-        measure_sequence(own(answer="scores[0]"), tasks, "task-incremental")
-
-
-def test_measure__answers_that_are_not_numbers__are_told(own, tasks):
-    with pytest.raises(DataError, match="gave answers that are not numbers"):
-        measure_sequence(own(answer="scores * float('nan')"), tasks, "pooled")
+@pytest.mark.parametrize(
+    ("code", "error", "message"),
+    [
+        (
+            {"learn": "return 1 / 0"},
+            UsageError,
+            r"learner '.*:First' failed: ZeroDivisionError.*line 10",
+        ),
+        (
+            {"answer": "scores[0]"},
+            UsageError,
+            r"one score for each .*, in shape \(20, 4\), got",
+        ),
+        (
+            {"answer": "scores * float('nan')"},
+            DataError,
+            "gave answers that are not numbers",
+        ),
+    ],
+    ids=["an error", "another shape", "no numbers"],
+)
+def test_measure__learner_that_fails__is_told(own, tasks, code, error, message):
+    with pytest.raises(error, match=message):
+        measure_sequence(own(**code), tasks, "task-incremental")

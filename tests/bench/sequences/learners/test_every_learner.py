@@ -76,10 +76,25 @@ def test_learner__before_the_first_task__answers_by_the_texts(learner, tasks, as
 
 @every_learner
 def test_learner__bytes__never_fall_as_tasks_come(learner, tasks, learn):
-    found = [learner.n_bytes(learn(learner, tasks[:n])) for n in range(4)]
+    n_bytes = [learner.n_bytes(learn(learner, tasks[:n])) for n in range(4)]
+    assert n_bytes == sorted(n_bytes)
+    assert (n_bytes[-1] == 0) == isinstance(learner, ZeroShot)
 
-    assert found == sorted(found)
-    assert (found[-1] == 0) == isinstance(learner, ZeroShot)
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("nearest mean", 9 * 12),  # a vector a class
+        # W₁ and W₂ of 3 × 12, and of the general form the centre, the bias and the ratio.
+        ("fine-tuning", 2 * 3 * 12 + 12 + 3 + 1),
+        ("RanPAC", 40 * 40 + 40 * 9),  # the Gram matrix and prototypes
+        ("RAIL-primal", 40 * 40 + 40 * 9),
+        ("RAIL-dual", 27 * (12 + 9)),  # pictures
+    ],
+)
+def test_learner__bytes_of_three_tasks__are_those_of_its_numbers(name, numbers, tasks, learn):
+    learner = LEARNERS[name]
+    assert learner.n_bytes(learn(learner, tasks)) == 4 * numbers
 
 
 @every_learner

@@ -26,10 +26,3 @@ def test_fine_tuning__second_task__goes_on_from_the_first(tasks, ask):
     torch.testing.assert_close(second.up, clip_adapter(tasks[1], start=first).up)
     afresh = learner.learn(learner.start(), tasks[1], 1)
     assert not torch.allclose(learner.answer(second, questions), learner.answer(afresh, questions))
-
-
-def test_fine_tuning__bytes__are_those_of_the_bottleneck(tasks, learn):
-    learner = FineTuning()
-
-    # W₁ and W₂ of 3 × 12, and of the general form the centre, the bias and the ratio.
-    assert learner.n_bytes(learn(learner, tasks)) == 4 * (2 * 3 * 12 + 12 + 3 + 1)

@@ -20,10 +20,6 @@ def test_nearest_mean__scikit_learns_nearest_centroid__agrees(make_tasks, ask, l
     assert found.argmax(-1).tolist() == wanted.tolist()
 
 
-def test_nearest_mean__bytes__are_those_of_a_vector_a_class(tasks, learn):
-    assert NearestMean().n_bytes(learn(NearestMean(), tasks)) == 9 * 12 * 4
-
-
 def test_nearest_mean__answers__differ_by_half_squared_distances(tasks, ask, learn):
     questions = ask(tasks, (0, 1, 2))
 

@@ -61,10 +61,3 @@ def test_rail__tasks_to_come__zero_shot_decides_and_keeps_a_tenth(tasks, ask, le
             wanted[:5] += 0.9 * known[picture]
         torch.testing.assert_close(row, wanted)
     assert went == {True, False}
-
-
-def test_rail__bytes__are_of_matrices_or_of_pictures(tasks, learn):
-    primal, dual = RAIL("primal", n_hidden=50), RAIL("dual")
-
-    assert primal.n_bytes(learn(primal, tasks)) == 4 * (50 * 50 + 50 * 9)
-    assert dual.n_bytes(learn(dual, tasks)) == 4 * 27 * (12 + 9)

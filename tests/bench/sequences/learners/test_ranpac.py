@@ -59,9 +59,3 @@ def test_ranpac__hidden_rows__are_the_same_in_every_run_and_never_negative():
     assert torch.equal(found, hidden_rows(rows, 1000, "normal"))
     assert float(found.min()) == 0
     assert 0.75 < float(found[found > 0].mean()) < 0.85  # the mean of half a normal is 0.798
-
-
-def test_ranpac__bytes__are_those_of_gram_matrix_and_prototypes(tasks, learn):
-    learner = RanPAC(n_hidden=50)
-
-    assert learner.n_bytes(learn(learner, tasks)) == 4 * (50 * 50 + 50 * 9)
