@@ -77,3 +77,23 @@ def result(finished):
     from metaadapter.bench.report.findings import find
 
     return find(EvaluationRun.read(finished))
+
+
+@pytest.fixture(scope="session")
+def report_of(store_in, tmp_path_factory):
+    """The result of a small evaluation on a store of its own, with changes."""
+    from metaadapter.bench.evaluation.config import EvaluationConfig
+    from metaadapter.bench.evaluation.run import evaluate
+    from metaadapter.bench.report.evaluation_run import EvaluationRun
+    from metaadapter.bench.report.findings import find
+
+    def make(labels, n_pictures=6, *, spread=0.5, **changes):
+        folder = tmp_path_factory.mktemp("report")
+        store = store_in(folder, "pets", dict.fromkeys(labels, n_pictures), spread=spread)
+        settings = {"methods": ("prototypes", "zero-shot"), "shots": (1, 2), "seeds": 2}
+        evaluate(
+            EvaluationConfig(stores=(str(store.folder),), **settings | changes), folder / "run"
+        )
+        return find(EvaluationRun.read(folder / "run"))
+
+    return make

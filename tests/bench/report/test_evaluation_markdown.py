@@ -22,13 +22,14 @@ def test_overview__terminal__has_tables_ranks_and_boxes(result):
 
 def renamed(result, name):
     """The result with another name of the method GDA."""
-    methods = tuple(name if method == "GDA" else method for method in result.methods)
+    renaming = {"GDA": name}
+    methods = tuple(renaming.get(method, method) for method in result.methods)
     (part,) = result.parts
     accuracy = {
-        place: {(name if method == "GDA" else method): each for method, each in table.items()}
+        place: {renaming.get(method, method): row for method, row in table.items()}
         for place, table in part.accuracy.items()
     }
-    costs = {(name if method == "GDA" else method): each for method, each in result.costs.items()}
+    costs = {renaming.get(method, method): cost for method, cost in result.costs.items()}
     parts = (replace(part, accuracy=accuracy),)
     return replace(result, methods=methods, parts=parts, costs=costs)
 

@@ -39,43 +39,35 @@ def test_read__evaluation_that_was_to_grow__is_not_finished(copy, reseal):
 FILES = ("classes.csv", "confusion.csv", "mistakes.csv", "bins.csv", "integrity.json")
 
 
-@pytest.mark.parametrize("name", ["evaluation.json", "summary.json", *FILES])
-def test_read__file_with_one_digit_changed__is_refused_by_its_name(copy, name):
-    content = (copy / name).read_text()
-    place = re.search(r"\d", content).start()
-    (copy / name).write_text(content[:place] + "7"[content[place] == "7" :] + content[place + 1 :])
-
-    with pytest.raises(DataError, match=f"{name} is damaged .*measure again into another folder"):
-        EvaluationRun.read(copy)
+def one_digit_changed(content):
+    place = re.search(rb"\d", content).start()
+    return content[:place] + b"7"[content[place : place + 1] == b"7" :] + content[place + 1 :]
 
 
-@pytest.mark.parametrize("name", ["evaluation.json", "summary.json", "integrity.json"])
-def test_read__file_that_is_no_json_object__names_it(copy, name):
-    (copy / name).write_text("[]")
-
-    with pytest.raises(DataError, match=f"{name} is damaged"):
-        EvaluationRun.read(copy)
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_read__file_of_another_evaluation__is_refused(copy, name):
-    (copy / name).write_bytes((copy / name).read_bytes() * 2)
-
-    with pytest.raises(DataError, match=f"{name} is damaged"):
-        EvaluationRun.read(copy)
+@pytest.mark.parametrize(
+    ("names", "change"),
+    [
+        (["evaluation.json", "summary.json", *FILES], one_digit_changed),
+        (["evaluation.json", "summary.json", "integrity.json"], lambda _: b"[]"),
+        (FILES, lambda content: content * 2),
+        (["rows.csv"], lambda _: b""),
+    ],
+    ids=["one digit changed", "no object", "another evaluation", "emptied"],
+)
+def test_read__damaged_file__is_refused_by_its_name(copy, names, change):
+    for name in names:
+        content = (copy / name).read_bytes()
+        (copy / name).write_bytes(change(content))
+        told = " .*measure again into another folder" if change is one_digit_changed else ""
+        with pytest.raises(DataError, match=f"{name} is damaged{told}"):
+            EvaluationRun.read(copy)
+        (copy / name).write_bytes(content)
 
 
 def test_read__table_of_draws__is_not_needed(finished, copy):
     (copy / "draws.csv.gz").unlink()
 
     assert EvaluationRun.read(copy).record == EvaluationRun.read(finished).record
-
-
-def test_read__rows_that_were_emptied__are_damaged(copy):
-    (copy / "rows.csv").write_bytes(b"")
-
-    with pytest.raises(DataError, match=r"rows\.csv is damaged"):
-        EvaluationRun.read(copy)
 
 
 def test_read__each_file__is_hashed_once(finished, monkeypatch):

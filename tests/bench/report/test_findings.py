@@ -9,8 +9,6 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.evaluation.summary import MEAN
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.bench.report.findings import find
@@ -61,8 +59,8 @@ def test_find__reliability__counts_each_answer_once(result, rows):
         bins = result.reliability[method][n_shot]
         mine = rows[(rows.method == method) & (rows.n_shot == n_shot)]
 
-        assert sum(each["n"] for each in bins) == mine.n_query.sum()
-        correct = sum(each["n"] * each["correct"] for each in bins)
+        assert sum(one["n"] for one in bins) == mine.n_query.sum()
+        correct = sum(one["n"] * one["correct"] for one in bins)
         assert correct == pytest.approx((mine.accuracy * mine.n_query).sum())
 
 
@@ -104,28 +102,21 @@ def test_find__headline__speaks_of_every_number_of_shots_and_of_the_strongest_pe
     )
 
 
-def test_find__headline__compares_with_a_peer_where_there_is_one(make_store, tmp_path):
-    store = make_store("pets", {"ant": 5, "bee": 5}, spread=0.5)
-    headlines = {}
-    for methods in (("closed-form", "default", "APE"), ("closed-form", "default")):
-        config = EvaluationConfig(stores=(str(store.folder),), methods=methods, shots=(1,), seeds=2)
-        evaluate(config, tmp_path / str(len(methods)))
-        headlines[len(methods)] = find(EvaluationRun.read(tmp_path / str(len(methods)))).headline
+@pytest.mark.parametrize(
+    ("more", "best", "name"),
+    [(("APE",), "strongest peer", "APE"), ((), "best of the others", "default")],
+)
+def test_find__headline__compares_with_a_peer_where_there_is_one(report_of, more, best, name):
+    methods = ("closed-form", "default", *more)
 
-    assert "Less the strongest peer with as many: " in headlines[3]
-    assert "(1 shot, APE) points" in headlines[3]
-    assert "Less the best of the others with as many: " in headlines[2]
-    assert "(1 shot, default) points" in headlines[2]
+    headline = report_of(("ant", "bee"), 5, methods=methods, shots=(1,)).headline
+
+    assert f"Less the {best} with as many: " in headline
+    assert f"(1 shot, {name}) points" in headline
 
 
-def test_find__one_method_and_one_draw__has_neither_gains_nor_intervals(make_store, tmp_path):
-    store = make_store("pets", {"ant": 4, "bee": 4}, spread=0.5)
-    config = EvaluationConfig(
-        stores=(str(store.folder),), methods=("prototypes",), shots=(1,), seeds=1
-    )
-    evaluate(config, tmp_path / "run")
-
-    result = find(EvaluationRun.read(tmp_path / "run"))
+def test_find__one_method_and_one_draw__has_neither_gains_nor_intervals(report_of):
+    result = report_of(("ant", "bee"), 4, methods=("prototypes",), shots=(1,), seeds=1)
 
     assert result.parts[0].gain == {"pets": {}}
     assert math.isnan(result.parts[0].accuracy["pets"]["prototypes"][1].half)
@@ -144,18 +135,8 @@ def test_find__method_that_lacks_a_number_of_shots__is_no_stumbling_block(finish
     assert 4 not in result.parts[0].accuracy[MEAN]["GDA"]
 
 
-def test_find__base_to_new__has_a_part_each(make_store, tmp_path):
-    store = make_store("pets", dict.fromkeys("abcd", 4), spread=0.5)
-    config = EvaluationConfig(
-        stores=(str(store.folder),),
-        methods=("prototypes", "zero-shot"),
-        shots=(1, 2),
-        seeds=2,
-        base_to_new=True,
-    )
-    evaluate(config, tmp_path / "run")
-
-    result = find(EvaluationRun.read(tmp_path / "run"))
+def test_find__base_to_new__has_a_part_each(report_of):
+    result = report_of("abcd", 4, base_to_new=True)
 
     assert [part.part for part in result.parts] == ["base", "new", "harmonic"]
     assert set(result.sets[0].classes) == {"a", "b"}

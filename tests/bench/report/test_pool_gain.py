@@ -8,13 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.evaluation.tables import table
 from metaadapter.bench.report.evaluation_markdown import markdown
 from metaadapter.bench.report.evaluation_page import page
-from metaadapter.bench.report.evaluation_run import EvaluationRun
-from metaadapter.bench.report.findings import find
 from metaadapter.bench.report.pool_gain import gains_of_rows
 
 METHODS = ("default", "default@labelled", "closed-form", "closed-form@labelled", "GDA")
@@ -82,11 +78,11 @@ def test_gains__are_as_a_slow_loop_has_them(draw_pool, variable, value_of, n_bin
     expected = slowly(rows, value_of)
     assert (result.by, len(result.bins), len(expected)) == (variable, n_bins, n_bins)
     assert result.methods == ("default", "closed-form")
-    for each, of_set in zip(result.bins, expected, strict=True):
+    for of_bin, of_set in zip(result.bins, expected, strict=True):
         values = [value for tasks in of_set.values() for value, _ in tasks]
-        assert (each.low, each.high) == (min(values), max(values))
-        assert each.mean == pytest.approx(np.mean(values))
-        assert (each.n_tasks, each.n_sets) == (len(values), len(of_set))
+        assert (of_bin.low, of_bin.high) == (min(values), max(values))
+        assert of_bin.mean == pytest.approx(np.mean(values))
+        assert (of_bin.n_tasks, of_bin.n_sets) == (len(values), len(of_set))
         for method in result.methods:
             for n_shot in (1, 4):
                 differences = [
@@ -94,7 +90,7 @@ def test_gains__are_as_a_slow_loop_has_them(draw_pool, variable, value_of, n_bin
                     for tasks in of_set.values()
                 ]
                 mean = np.mean([np.mean(of_store) for of_store in differences])
-                assert each.gain[method][n_shot].mean == pytest.approx(mean)
+                assert of_bin.gain[method][n_shot].mean == pytest.approx(mean)
 
 
 def test_gains__on_one_set__have_students_interval():
@@ -138,27 +134,12 @@ def test_gains__of_rows_that_an_earlier_version_wrote__are_none():
 
 
 @pytest.fixture(scope="module")
-def report_of(store_in, tmp_path_factory):
+def gain_report(report_of):
     """The result on tasks of three of four classes; each is measured once."""
-    counts = dict.fromkeys(("ant", "bee", "cow", "dog"), 30)
-    store = store_in(tmp_path_factory.mktemp("stores"), "pets", counts, spread=1.5)
-
-    @functools.cache
-    def make(**changes):
-        folder = tmp_path_factory.mktemp("run")
-        settings = {
-            "methods": ("closed-form", "closed-form@labelled", "prototypes"),
-            "shots": (1, 2),
-            "seeds": 2,
-            "tasks": 12,
-            "ways": 3,
-            "queries": 4,
-        }
-        config = EvaluationConfig(stores=(str(store.folder),), **settings | changes)
-        evaluate(config, folder)
-        return find(EvaluationRun.read(folder))
-
-    return make
+    methods = ("closed-form", "closed-form@labelled", "prototypes")
+    settings = {"methods": methods, "tasks": 12, "ways": 3, "queries": 4}
+    labels = ("ant", "bee", "cow", "dog")
+    return functools.cache(functools.partial(report_of, labels, 30, spread=1.5, **settings))
 
 
 @pytest.mark.parametrize(
@@ -169,12 +150,14 @@ def report_of(store_in, tmp_path_factory):
         ({"pool": "skewed", "pool_size": (1, 20)}, ["size", "evenness"]),
     ],
 )
-def test_report__has_a_figure_for_what_varies_by_the_draw(report_of, read_page, changes, variables):
-    result = report_of(**changes)
+def test_report__has_a_figure_for_what_varies_by_the_draw(
+    gain_report, read_page, changes, variables
+):
+    result = gain_report(**changes)
 
     html, text = page(result, {}), markdown(result)
 
-    assert [each.by for each in result.pool_gain] == variables
+    assert [gain.by for gain in result.pool_gain] == variables
     names = re.findall(r'aria-labelledby="(pool-[\w-]+)-title"', html)
     assert names == [f"pool-{name}-{n_shot}" for name in variables for n_shot in (1, 2)]
     assert ("Gain from the pool" in read_page(html).words) == bool(variables)
@@ -183,9 +166,9 @@ def test_report__has_a_figure_for_what_varies_by_the_draw(report_of, read_page, 
 
 
 def test_report__of_pools__has_the_numbers_in_a_table_and_names_only_what_read_them(
-    report_of, read_page
+    gain_report, read_page
 ):
-    result = report_of(pool="balanced", pool_size=(1, 20))
+    result = gain_report(pool="balanced", pool_size=(1, 20))
     (gain,) = result.pool_gain
 
     rows = [line for line in markdown(result).splitlines() if line.startswith("| 1 to ")]

@@ -103,16 +103,8 @@ def test_page__strangers__have_a_figure_of_each_kind_with_every_method(result, r
         assert all(method in " ".join(legend) for method in METHODS)
 
 
-def test_find__run_without_strangers__has_no_such_section(request):
-    plain = request.getfixturevalue("store_in")
-    folder = request.getfixturevalue("tmp_path_factory").mktemp("plain")
-    store = plain(folder, "pets", dict.fromkeys("abcd", 5))
-    config = EvaluationConfig(
-        stores=(str(store.folder),), methods=("closed-form", "zero-shot"), shots=(1,), seeds=1
-    )
-    evaluate(config, folder / "run")
-
-    result = find(EvaluationRun.read(folder / "run"))
+def test_find__run_without_strangers__has_no_such_section(report_of):
+    result = report_of("abcd", 5, methods=("closed-form", "zero-shot"), shots=(1,), seeds=1)
 
     assert result.strangers is None
     assert "None of these" not in markdown(result)

@@ -41,20 +41,16 @@ def test_thumbnails__two_pictures_of_one_path__are_told_apart(tmp_path):
     assert sizes == [(SIDE, SIDE // 2), (90, 90)]
 
 
-def test_thumbnails__folder_or_impossible_name__is_left_out(tmp_path):
-    (tmp_path / "a.png").mkdir()
+def test_thumbnails__what_cannot_be_shown__is_left_out(tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    picture(tmp_path / "other.png")
+    (tmp_path / "none.png").write_bytes(b"no picture")
+    digests = {
+        "folder.png": "",
+        "impossible\0.png": "",
+        "missing.png": "",
+        "other.png": "0" * 64,
+        "none.png": hashlib.sha256(b"no picture").hexdigest(),
+    }
 
-    assert thumbnails([mistake("a.png", ""), mistake("b\0.png", "")], [tmp_path]) == {}
-
-
-def test_thumbnails__another_picture_of_that_name__is_not_shown(tmp_path):
-    picture(tmp_path / "a.png")
-
-    assert thumbnails([mistake("a.png", "0" * 64)], [tmp_path]) == {}
-
-
-def test_thumbnails__file_that_cannot_be_read__is_left_out(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"no picture")
-    digest = hashlib.sha256(b"no picture").hexdigest()
-
-    assert thumbnails([mistake("a.png", digest), mistake("b.png", "")], [tmp_path]) == {}
+    assert thumbnails([mistake(*named) for named in digests.items()], [tmp_path]) == {}
