@@ -19,9 +19,12 @@ def with_origin(stored, origin):
 
 @pytest.fixture(scope="session")
 def fitted():
-    """Makes a classifier of some classes, each of a few random pictures."""
+    """Makes a classifier of some classes, each of a few random pictures.
 
-    def make(*classes, n_shots=2, seed=0, width=WIDTH, encoder=None):
+    Its encoder's fingerprint may differ in its first `digits`, and have another name.
+    """
+
+    def make(*classes, n_shots=2, seed=0, width=WIDTH, encoder=None, digits=0.0, called=None):
         rng = np.random.default_rng(seed)
         labels = np.repeat(classes or ("fox", "lynx"), n_shots)
         texts = {label: rng.standard_normal(width) for label in set(labels.tolist())}
@@ -31,6 +34,8 @@ def fitted():
         classifier.fit(rows, labels)
         if encoder is not None:
             fingerprint = Fingerprint.of_name(encoder, width)
+            probe = (fingerprint.probe[0] + digits, *fingerprint.probe[1:])
+            fingerprint = replace(fingerprint, probe=probe, encoder=called or encoder)
             origin = Origin(encoder=encoder, fingerprint=fingerprint)
             classifier.stored_ = with_origin(classifier.stored_, origin)
         return classifier

@@ -155,9 +155,8 @@ def test_route__numbers_beside_texts__stay_what_they_are(library, fitted):
 def test_route__no_pictures__is_no_answers(animals):
     found = animals.route(np.empty((0, WIDTH)), k=2)
 
-    assert [len(each) for each in (found.labels, found.entries, found.shares, found.known)] == [
-        0
-    ] * 4
+    for answers in (found.labels, found.entries, found.shares, found.known):
+        assert len(answers) == 0
     assert animals.predict(np.empty((0, WIDTH))).shape == (0,)
     assert animals.identify(np.empty((0, WIDTH))).probabilities.shape == (0, 3)
     with pytest.raises(UsageError, match="to identify pictures together, give at least one"):
@@ -184,9 +183,9 @@ def test_predict__pictures_of_no_entry__are_unknown(animals):
 def test_route__more_to_keep__finds_fewer_unfamiliar(animals):
     rows = np.random.default_rng(0).standard_normal((60, WIDTH))
 
-    found = [animals.route(rows, keep=keep).unfamiliar.sum() for keep in (0.5, 0.75, 0.9, 0.99)]
+    numbers = [animals.route(rows, keep=keep).unfamiliar.sum() for keep in (0.5, 0.75, 0.9, 0.99)]
 
-    assert found == sorted(found, reverse=True)
+    assert numbers == sorted(numbers, reverse=True)
 
 
 def test_route__adapter_that_cannot_tell__takes_all_for_known(animals, tmp_path):
@@ -251,17 +250,13 @@ def test_entry_that_goes_between_index_and_answer__is_left_out(animals, monkeypa
     assert not {"birds"} & set(found.entries)
 
 
-def test_all_entries_damaged__says_why(library, fitted):
-    library.add("birds", fitted())
-    library.path("birds").write_bytes(b"half a file")
-
-    with pytest.raises(UsageError, match=r"(?s)no entry of the library can be .*\n  birds: .*zip"):
-        library.route(np.ones((1, WIDTH)))
-
-
-def test_empty_library__is_refused(library):
+def test_library_without_a_usable_entry__says_why(library, fitted):
     with pytest.raises(UsageError, match=r"12 wide; encode with .* or add an adapter"):
         library.identify(np.ones((1, WIDTH)))
+    library.add("birds", fitted())
+    library.path("birds").write_bytes(b"half a file")
+    with pytest.raises(UsageError, match=r"(?s)no entry of the library can be .*\n  birds: .*zip"):
+        library.route(np.ones((1, WIDTH)))
 
 
 def test_entries_of_other_encoders_and_widths__take_no_part(animals, fitted):
@@ -279,19 +274,9 @@ def test_entries_of_other_encoders_and_widths__take_no_part(animals, fitted):
 
 
 def test_entries_of_the_same_encoder_elsewhere__take_part(animals, fitted):
-    classifier = fitted("ant", "bee", encoder="dots")
-    fingerprint = classifier.origin_.fingerprint
-    probe = (fingerprint.probe[0] + 0.001, *fingerprint.probe[1:])
-    origin = classifier.origin_.model_copy(
-        update={"fingerprint": replace(fingerprint, encoder="a folder", probe=probe)}
-    )
-    config = classifier.stored_.config.model_copy(update={"origin": origin})
-    classifier.stored_ = replace(classifier.stored_, config=config)
-    animals.add("dots", classifier)
+    animals.add("dots", fitted("ant", "bee", encoder="dots", digits=0.001, called="a folder"))
 
-    found = animals.identify(np.ones((1, WIDTH)), encoder=Encoder({}))
-
-    assert "dots" in found.names
+    assert "dots" in animals.identify(np.ones((1, WIDTH)), encoder=Encoder({})).names
 
 
 def test_entry_of_names_alone__takes_no_part_for_pictures_but_for_names(library, fitted):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -135,17 +136,13 @@ def test_rename__moves_the_file_as_it_is(animals, files_in):
     assert after == before
 
 
-def test_rename__to_the_same_letters_in_another_case__is_possible(animals):
+def test_rename__to_another_case__is_possible_and_to_a_name_that_is_there_is_refused(animals):
     animals.rename("birds", "Birds")
 
     assert animals.names == ["Birds", "animals", "wear"]
-
-
-def test_rename__to_a_name_that_is_there__is_refused(animals):
     with pytest.raises(UsageError, match="already has an entry 'wear'"):
-        animals.rename("birds", "Wear")
-
-    assert animals.names == ["animals", "birds", "wear"]
+        animals.rename("Birds", "Wear")
+    assert animals.names == ["Birds", "animals", "wear"]
 
 
 def test_name__as_another_system_writes_it__is_found(library, fitted):
@@ -219,20 +216,17 @@ def test_library__of_several_encoders__lists_each(library, fitted):
 
 
 def damage(file, how):
-    content = file.read_bytes()
-    if how == "cut":
-        file.write_bytes(content[: len(content) // 2])
-    elif how == "emptied":
-        file.write_bytes(b"")
-    elif how == "another file":
-        file.write_bytes(b"something else, and longer than the end of a zip file")
+    content, link = file.read_bytes(), functools.partial(os.symlink, "nowhere")
+    contents = {
+        "cut": content[: len(content) // 2],
+        "emptied": b"",
+        "another file": b"something else, and longer than the end of a zip file",
+    }
+    if how in contents:
+        file.write_bytes(contents[how])
     else:
         file.unlink()
-        {"pipe": os.mkfifo, "folder": os.mkdir, "link to nowhere": _link}[how](file)
-
-
-def _link(file):
-    Path(file).symlink_to("nowhere")
+        {"pipe": os.mkfifo, "folder": os.mkdir, "link to nowhere": link}[how](file)
 
 
 @pytest.mark.parametrize(
@@ -241,9 +235,9 @@ def _link(file):
 def test_damaged_entry__keeps_no_other_from_being_used(animals, how):
     damage(animals.path("birds"), how)
 
-    told = {entry.name: entry.damaged for entry in animals.entries()}
-    assert told["animals"] == told["wear"] == ""
-    assert "birds.adapter" in told["birds"]
+    damaged = {entry.name: entry.damaged for entry in animals.entries()}
+    assert damaged["animals"] == damaged["wear"] == ""
+    assert "birds.adapter" in damaged["birds"]
     assert animals.load("wear").classes_.tolist() == ["dress", "hat"]
     with pytest.raises((DataError, IncompatibleArtifact), match=r"birds\.adapter"):
         animals.load("birds")
@@ -358,7 +352,7 @@ class Changes(RuleBasedStateMachine):
 
     @rule(name=NAMES, skill=st.integers(0, 2), replace=st.booleans())
     def add(self, name, skill, replace):
-        alike = [each for each in self.expected if each.lower() == name.lower()]
+        alike = [other for other in self.expected if other.lower() == name.lower()]
         if alike == [] or (alike == [name] and replace):
             self.library.add(name, self.skills[skill], replace=replace)
             self.expected[name] = self.skills[skill].read_bytes()
@@ -376,7 +370,7 @@ class Changes(RuleBasedStateMachine):
 
     @rule(old=NAMES, new=NAMES)
     def rename(self, old, new):
-        others = [each.lower() for each in self.expected if each.lower() != old.lower()]
+        others = {name.lower() for name in self.expected} - {old.lower()}
         if old in self.expected and new.lower() not in others:
             self.library.rename(old, new)
             self.expected[new] = self.expected.pop(old)

@@ -46,29 +46,21 @@ def slow(picture, means, texts=None, counts=None):
     return [math.log(sum(math.exp(28 * cosine) for cosine in own)) for own in cosines]
 
 
+@pytest.mark.parametrize("with_texts", [False, True])
 @given(ways=st.lists(st.integers(1, 4), min_size=2, max_size=5), seed=st.integers(0, 99))
-def test_log_odds__any_entries__are_as_a_slow_loop_has_them(ways, seed):
-    means = random_means(ways, seed)
+def test_log_odds__any_entries__are_as_a_slow_loop_has_them(with_texts, ways, seed):
+    means, more = random_means(ways, seed), {}
+    if with_texts:
+        draw = torch.Generator().manual_seed(seed)
+        counts = [torch.randint(1, 5, (way,), generator=draw) for way in ways]
+        more = {"text_END": random_means(ways, seed + 1000), "counts_EN": counts}
+        more["text_END"][0][0] = 0  # a class without a name
     rows = near(means, 0.2)
 
-    found = TaskMeans.of(means).log_odds(rows)
+    result = TaskMeans.of(means, **more).log_odds(rows)
 
-    wanted = torch.tensor([slow(row, means) for row in rows])
-    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
-
-
-@given(ways=st.lists(st.integers(1, 4), min_size=2, max_size=5), seed=st.integers(0, 99))
-def test_log_odds__with_texts_and_counts__are_as_a_slow_loop_has_them(ways, seed):
-    means, texts = random_means(ways, seed), random_means(ways, seed + 1000)
-    texts[0][0] = 0  # a class without a name
-    draw = torch.Generator().manual_seed(seed)
-    counts = [torch.randint(1, 5, (way,), generator=draw) for way in ways]
-    rows = near(means, 0.2)
-
-    found = TaskMeans.of(means, text_END=texts, counts_EN=counts).log_odds(rows)
-
-    wanted = torch.tensor([slow(row, means, texts, counts) for row in rows])
-    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
+    wanted = torch.tensor([slow(row, means, *more.values()) for row in rows])
+    torch.testing.assert_close(result, wanted, rtol=1e-3, atol=1e-3)
 
 
 def test_log_odds__of_very_many_pictures__need_no_text():
