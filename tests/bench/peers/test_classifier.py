@@ -197,11 +197,10 @@ def test_peer_classifier__no_temperature__says_what_to_pass(peer, texts, rng):
         PeerClassifier(peer, texts).fit(*pictures(texts, 1, rng))
 
 
-def test_peer_classifier__one_class__is_refused(rng):
+def test_peer_classifier__one_class_or_not_fitted__is_refused(rng):
+    rows = rng.normal(size=(2, 16))
+
     with pytest.raises(ValueError, match=r"one class only, 'ant': a classifier needs at least two"):
-        PeerClassifier(logit_scale=SCALE).fit(rng.normal(size=(2, 16)), ["ant", "ant"])
-
-
-def test_peer_classifier__not_fitted__says_so(rng):
+        PeerClassifier(logit_scale=SCALE).fit(rows, ["ant", "ant"])
     with pytest.raises(NotFittedError):
-        PeerClassifier().predict(rng.normal(size=(2, 16)))
+        PeerClassifier().predict(rows)

@@ -4,16 +4,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
-from scipy.special import digamma, gammaln
+from scipy.special import digamma, gammaln, softmax
 from scipy.stats import dirichlet
 
 from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
-
-
-def softmax(logits):
-    p = np.exp(logits - logits.max())
-    return p / p.sum()
 
 
 def likeliest(mean_log, start):

@@ -5,17 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 
 from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
 
 # So wide and so unsure a text that shares still change in the last rounds.
 WIDTH, SCALE = 150, 3.0
-
-
-def softmax(logits):
-    p = np.exp(logits - logits.max())
-    return p / p.sum()
 
 
 def nearest_of_pool(points, n_pool):
@@ -50,8 +46,21 @@ def unit(vector):
     return vector / np.linalg.norm(vector)
 
 
-def gaussian(x, mean, variance):
-    return -0.5 * sum((x[d] - mean[d]) ** 2 / variance[d] for d in range(len(x))) / 50
+def gaussian(x, mean, variance, *, determinant=False):
+    squares = sum((x[d] - mean[d]) ** 2 / variance[d] for d in range(len(x)))
+    return (-0.5 * squares - 0.5 * np.log(variance).sum() * determinant) / 50
+
+
+def answers(query, text, power, means, variances, **options):
+    """Probabilities of pictures by their text and the Gaussians, one variance or each its own."""
+    variances = variances if isinstance(variances, list) else [variances] * len(means)
+    gaussians = list(zip(means, variances, strict=True))
+    return np.stack(
+        [
+            softmax(power * text @ x + [gaussian(x, *own, **options) for own in gaussians])
+            for x in query
+        ]
+    )
 
 
 def transclip(pool, rows, labels, text, scale, gamma):
@@ -76,7 +85,7 @@ def transclip(pool, rows, labels, text, scale, gamma):
             for u, p in zip(pool, by_text, strict=True)
         ]
         z = five_rounds(evidence, z, targets, near)
-        shares = [weight * each for weight, each in zip(weights, [*z, *targets], strict=True)]
+        shares = [weight * share for weight, share in zip(weights, [*z, *targets], strict=True)]
         means = [
             unit(sum(share[c] * x for share, x in zip(shares, points, strict=True)))
             for c in range(n_way)
@@ -111,11 +120,8 @@ def test_transclip__written_out_picture_by_picture__agrees(
     result = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
 
     means, variance, power = transclip(pool, rows, labels, text, SCALE, gamma)
-    wanted = [
-        softmax(power * SCALE * text @ x + [gaussian(x, mean, variance) for mean in means])
-        for x in query[0].numpy()
-    ]
-    torch.testing.assert_close(result, torch.from_numpy(np.stack(wanted)))
+    wanted = answers(query[0].numpy(), text, power * SCALE, means, variance)
+    torch.testing.assert_close(result, torch.from_numpy(wanted))
 
 
 def test_transclip__no_labelled_picture__is_the_zero_shot_form(
@@ -128,11 +134,8 @@ def test_transclip__no_labelled_picture__is_the_zero_shot_form(
     result = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
 
     means, variance, _ = transclip(pool, [], [], text, scale, 0.0)
-    wanted = [
-        softmax(scale * text @ x + [gaussian(x, mean, variance) for mean in means])
-        for x in query[0].numpy()
-    ]
-    torch.testing.assert_close(result, torch.from_numpy(np.stack(wanted)))
+    wanted = answers(query[0].numpy(), text, scale, means, variance)
+    torch.testing.assert_close(result, torch.from_numpy(wanted))
 
 
 def test_transclip__no_pool_at_one_shot__variances_stay_where_they_start(
@@ -143,12 +146,8 @@ def test_transclip__no_pool_at_one_shot__variances_stay_where_they_start(
 
     result = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
 
-    start = np.full(12, 1 / 12)
-    wanted = [
-        softmax(0.5 * scale * text @ x + [gaussian(x, row, start) for row in rows])
-        for x in query[0].numpy()
-    ]
-    torch.testing.assert_close(result, torch.from_numpy(np.stack(wanted)))
+    wanted = answers(query[0].numpy(), text, 0.5 * scale, rows, np.full(12, 1 / 12))
+    torch.testing.assert_close(result, torch.from_numpy(wanted))
 
 
 def test_transclip__no_pool_and_no_picture_of_a_class__its_gaussian_is_the_mean_of_the_others(
@@ -160,11 +159,6 @@ def test_transclip__no_pool_and_no_picture_of_a_class__its_gaussian_is_the_mean_
 
     from_gaussians = logits - 0.5 * scale * query[0] @ support.text_TND[0].T
     torch.testing.assert_close(from_gaussians[:, 1], from_gaussians[:, [0, 2]].mean(1))
-
-
-def gaussian_of_class(x, mean, variance):
-    squares = sum((x[d] - mean[d]) ** 2 / variance[d] for d in range(len(x)))
-    return (-0.5 * squares - 0.5 * np.log(variance).sum()) / 50
 
 
 def stat_a(pool, rows, labels, text, scale):
@@ -185,7 +179,7 @@ def stat_a(pool, rows, labels, text, scale):
     for _ in range(10):
         evidence = [
             power * np.log(p)
-            + [gaussian_of_class(u, *both) for both in zip(means, variances, strict=True)]
+            + [gaussian(u, *own, determinant=True) for own in zip(means, variances, strict=True)]
             for u, p in zip(pool, by_text, strict=True)
         ]
         z = five_rounds(evidence, z, targets, near)
@@ -216,14 +210,9 @@ def test_stat_a__written_out_picture_by_picture__agrees(make_support, add_pool, 
     result = logits_of(POOL_PEERS["StatA"](support), query)[0]
 
     means, variances, power = stat_a(pool, rows, labels, text, SCALE)
-    wanted = [
-        softmax(
-            power * SCALE * text @ x
-            + [gaussian_of_class(x, *both) for both in zip(means, variances, strict=True)]
-        )
-        for x in query[0].numpy()
-    ]
-    torch.testing.assert_close(result, torch.from_numpy(np.stack(wanted)).log())
+    query = query[0].numpy()
+    wanted = answers(query, text, power * SCALE, means, variances, determinant=True)
+    torch.testing.assert_close(result, torch.from_numpy(wanted).log())
 
 
 def test_stat_a__class_without_a_text__has_the_mean_of_the_others(make_support, add_pool, query):

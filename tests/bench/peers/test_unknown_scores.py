@@ -27,98 +27,92 @@ from metaadapter.bench.peers.unknown_scores import (
 from metaadapter.errors import UsageError
 
 COUNTS, WIDTH, SCALE = (3, 1, 2, 4), 12, 17.0
-
 FIELDS = ("support_TNKD", "support_mask_TNK", "text_TND", "class_mask_TN")
+every_score = pytest.mark.parametrize("name", SCORES)
 
 
-def asked_of(counts=COUNTS, n_tasks=2, n_words=40):
+@pytest.fixture
+def make_queries():
     """Nine pictures a task, drawn about nothing; places without a labelled one hold rubbish."""
-    draw = torch.Generator().manual_seed(3)
 
-    def randn(*shape):
-        return torch.randn(*shape, WIDTH, generator=draw, dtype=torch.float64)
+    def make(counts=COUNTS, n_tasks=2, n_words=40):
+        draw = torch.Generator().manual_seed(3)
 
-    n_way = len(counts)
-    mask_TNK = (torch.arange(max(counts)) < torch.tensor(counts)[:, None]).expand(n_tasks, -1, -1)
-    pictures_TNKD = normalize(randn(n_tasks, n_way, max(counts)), dim=-1)
-    texts_TND = normalize(randn(n_tasks, n_way), dim=-1)
-    pictures_TNKD = torch.where(mask_TNK[..., None], pictures_TNKD, 5.0)
-    support = Support.of_tasks(pictures_TNKD, texts_TND, mask_TNK, logit_scale=SCALE)
-    rows_TQD = normalize(randn(n_tasks, 9), dim=-1)
-    words_WD = normalize(randn(n_words), dim=-1)
-    return AnsweredQueries(rows_TQD, SCALE * rows_TQD @ texts_TND.mT, support, words_WD)
+        def randn(*shape):
+            return torch.randn(*shape, WIDTH, generator=draw, dtype=torch.float64)
 
+        n_way, n_shot = len(counts), max(counts)
+        mask_TNK = (torch.arange(n_shot) < torch.tensor(counts)[:, None]).expand(n_tasks, -1, -1)
+        pictures_TNKD = normalize(randn(n_tasks, n_way, n_shot), dim=-1)
+        texts_TND = normalize(randn(n_tasks, n_way), dim=-1)
+        pictures_TNKD = torch.where(mask_TNK[..., None], pictures_TNKD, 5.0)
+        support = Support.of_tasks(pictures_TNKD, texts_TND, mask_TNK, logit_scale=SCALE)
+        rows_TQD = normalize(randn(n_tasks, 9), dim=-1)
+        words_WD = normalize(randn(n_words), dim=-1)
+        return AnsweredQueries(rows_TQD, SCALE * rows_TQD @ texts_TND.mT, support, words_WD)
 
-@pytest.fixture
-def make_asked():
-    return asked_of
-
-
-@pytest.fixture
-def asked():
-    return asked_of()
+    return make
 
 
 @pytest.fixture
-def turned():
-    """The same question with all features turned by one rotation; the answers stay."""
-
-    def turn(asked):
-        draw = torch.Generator().manual_seed(4)
-        square = torch.randn(WIDTH, WIDTH, generator=draw, dtype=torch.float64)
-        rotation_DD = torch.linalg.qr(square)[0]
-        support = replace(
-            asked.support,
-            support_TNKD=asked.support.support_TNKD @ rotation_DD,
-            text_TND=asked.support.text_TND @ rotation_DD,
-        )
-        return replace(
-            asked,
-            rows_TQD=asked.rows_TQD @ rotation_DD,
-            support=support,
-            words_WD=asked.words_WD @ rotation_DD,
-        )
-
-    return turn
+def queries(make_queries):
+    return make_queries()
 
 
 def test_scores_that_read_words__are_among_the_scores():
     assert set(SCORES) >= READ_WORDS
 
 
-@pytest.mark.parametrize("name", SCORES)
-def test_score__features_turned_together__is_the_same(name, asked, turned):
-    torch.testing.assert_close(SCORES[name](turned(asked)), SCORES[name](asked))
+@every_score
+def test_score__features_turned_together__is_the_same(name, queries):
+    draw = torch.Generator().manual_seed(4)
+    square = torch.randn(WIDTH, WIDTH, generator=draw, dtype=torch.float64)
+    turn_DD = torch.linalg.qr(square)[0]
+    support = replace(
+        queries.support,
+        support_TNKD=queries.support.support_TNKD @ turn_DD,
+        text_TND=queries.support.text_TND @ turn_DD,
+    )
+    turned = replace(
+        queries,
+        rows_TQD=queries.rows_TQD @ turn_DD,
+        support=support,
+        words_WD=queries.words_WD @ turn_DD,
+    )
+
+    torch.testing.assert_close(SCORES[name](turned), SCORES[name](queries))
 
 
-@pytest.mark.parametrize("name", SCORES)
-def test_score__classes_in_another_order__is_the_same(name, asked):
+@every_score
+def test_score__classes_in_another_order__is_the_same(name, queries):
     order = torch.tensor([2, 0, 3, 1])
-    parts = {field: getattr(asked.support, field)[:, order] for field in FIELDS}
+    parts = {field: getattr(queries.support, field)[:, order] for field in FIELDS}
     other = replace(
-        asked, logits_TQN=asked.logits_TQN[..., order], support=replace(asked.support, **parts)
+        queries,
+        logits_TQN=queries.logits_TQN[..., order],
+        support=replace(queries.support, **parts),
     )
 
-    torch.testing.assert_close(SCORES[name](other), SCORES[name](asked))
+    torch.testing.assert_close(SCORES[name](other), SCORES[name](queries))
 
 
-@pytest.mark.parametrize("name", SCORES)
-def test_score__one_task_and_picture_alone__is_as_among_others(name, asked):
-    support = replace(asked.support.map(lambda each: each[1:]))
+@every_score
+def test_score__one_task_and_picture_alone__is_as_among_others(name, queries):
+    support = queries.support.map(lambda tensor: tensor[1:])
     alone = AnsweredQueries(
-        asked.rows_TQD[1:, 4:5], asked.logits_TQN[1:, 4:5], support, asked.words_WD
+        queries.rows_TQD[1:, 4:5], queries.logits_TQN[1:, 4:5], support, queries.words_WD
     )
 
-    torch.testing.assert_close(SCORES[name](alone), SCORES[name](asked)[1:, 4:5])
+    torch.testing.assert_close(SCORES[name](alone), SCORES[name](queries)[1:, 4:5])
 
 
-@pytest.mark.parametrize("name", SCORES)
-def test_score__class_that_is_masked_out__has_no_say(name, asked):
-    support = asked.support
+@every_score
+def test_score__class_that_is_masked_out__has_no_say(name, queries):
+    support = queries.support
     mask_TN = torch.tensor([[True, True, True, False]]).expand(2, -1)
     masked = replace(
-        asked,
-        logits_TQN=asked.logits_TQN.masked_fill(~mask_TN[:, None], -torch.inf),
+        queries,
+        logits_TQN=queries.logits_TQN.masked_fill(~mask_TN[:, None], -torch.inf),
         support=replace(support, class_mask_TN=mask_TN),
     )
     three = Support.of_tasks(
@@ -127,74 +121,72 @@ def test_score__class_that_is_masked_out__has_no_say(name, asked):
         support.support_mask_TNK[:, :3],
         logit_scale=support.logit_scale_T,
     )
-    without = replace(asked, logits_TQN=asked.logits_TQN[..., :3], support=three)
+    without = replace(queries, logits_TQN=queries.logits_TQN[..., :3], support=three)
 
     torch.testing.assert_close(SCORES[name](masked), SCORES[name](without))
 
 
-def test_msp__is_the_largest_probability_as_log_odds(asked):
-    expected = softmax(asked.logits_TQN.numpy(), axis=-1).max(-1)
+def test_msp__is_the_largest_probability_as_log_odds(queries):
+    expected = softmax(queries.logits_TQN.numpy(), axis=-1).max(-1)
 
-    assert expit(msp(asked).numpy()) == pytest.approx(expected)
+    assert expit(msp(queries).numpy()) == pytest.approx(expected)
 
 
-def test_msp__answers_that_are_all_certain__still_have_an_order(asked):
-    surer = replace(asked, logits_TQN=1000 * asked.logits_TQN)
+def test_msp__answers_that_are_all_certain__still_have_an_order(queries):
+    surer = replace(queries, logits_TQN=1000 * queries.logits_TQN)
 
     assert (surer.logits_TQN.softmax(-1).amax(-1) == 1).any()
     assert len(msp(surer).unique()) == 18
 
 
-def test_msp__all_other_classes_ruled_out__is_finite_and_surest(asked):
-    logits_TQN = asked.logits_TQN.clone()
+def test_msp__all_other_classes_ruled_out__is_finite_and_surest(queries):
+    logits_TQN = queries.logits_TQN.clone()
     logits_TQN[0, 0, 1:] = -torch.inf
 
-    result = msp(replace(asked, logits_TQN=logits_TQN))
+    result = msp(replace(queries, logits_TQN=logits_TQN))
 
     assert result.isfinite().all()
     assert result.argmax() == 0
 
 
-def test_energy__is_what_scipy_has(asked):
-    expected = logsumexp(asked.logits_TQN.numpy(), axis=-1)
+def test_energy__is_what_scipy_has(queries):
+    expected = logsumexp(queries.logits_TQN.numpy(), axis=-1)
 
-    assert energy(asked).numpy() == pytest.approx(expected)
-
-
-def test_msp__answers_shifted__stay_and_energy_moves_along(asked):
-    from dataclasses import replace
-
-    shifted = replace(asked, logits_TQN=asked.logits_TQN + 3)
-
-    assert np.allclose(msp(shifted), msp(asked))
-    assert np.allclose(energy(shifted), energy(asked) + 3)
+    assert energy(queries).numpy() == pytest.approx(expected)
 
 
-def classes_of(asked, task):
+def test_msp__answers_shifted__stay_and_energy_moves_along(queries):
+    shifted = replace(queries, logits_TQN=queries.logits_TQN + 3)
+
+    assert np.allclose(msp(shifted), msp(queries))
+    assert np.allclose(energy(shifted), energy(queries) + 3)
+
+
+def classes_of(queries, task):
     """The labelled pictures of each class, without padding."""
-    support = asked.support
+    support = queries.support
     shots_NKD, mask_NK = support.support_TNKD[task].numpy(), support.support_mask_TNK[task].numpy()
     return [shots[mask] for shots, mask in zip(shots_NKD, mask_NK, strict=True)]
 
 
-def test_prototype__is_the_cosine_that_scikit_learn_has(asked):
-    result = prototype(asked)
+def test_prototype__is_the_cosine_that_scikit_learn_has(queries):
+    result = prototype(queries)
 
-    for task, rows in enumerate(asked.rows_TQD.numpy()):
-        means = np.stack([shots.mean(0) for shots in classes_of(asked, task)])
+    for task, rows in enumerate(queries.rows_TQD.numpy()):
+        means = np.stack([shots.mean(0) for shots in classes_of(queries, task)])
         expected = cosine_similarity(rows, means).max(1)
         assert result[task].numpy() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("counts", [(3, 1, 2, 4), (9, 8), (1, 1, 2)])
-def test_mahalanobis__is_as_an_inverted_covariance_has_it(make_asked, counts):
-    asked = make_asked(counts)
+def test_mahalanobis__is_as_an_inverted_covariance_has_it(make_queries, counts):
+    queries = make_queries(counts)
 
-    result = mahalanobis(asked)
+    result = mahalanobis(queries)
 
-    for task, rows in enumerate(asked.rows_TQD.numpy()):
-        shots = classes_of(asked, task)
-        about = np.concatenate([each - each.mean(0) for each in shots])
+    for task, rows in enumerate(queries.rows_TQD.numpy()):
+        shots = classes_of(queries, task)
+        about = np.concatenate([own - own.mean(0) for own in shots])
         scatter = about.T @ about
         trace = np.trace(scatter) / (len(about) - len(shots))
         precision = trace * np.linalg.inv(scatter + trace * np.eye(rows.shape[1]))
@@ -203,59 +195,59 @@ def test_mahalanobis__is_as_an_inverted_covariance_has_it(make_asked, counts):
             assert result[task, number] == pytest.approx(-min(distances))
 
 
-def test_mahalanobis__one_picture_of_each_class__is_the_euclidean_distance(make_asked):
-    asked = make_asked((1, 1, 1))
+def test_mahalanobis__one_picture_of_each_class__is_the_euclidean_distance(make_queries):
+    queries = make_queries((1, 1, 1))
 
-    result = mahalanobis(asked)
+    result = mahalanobis(queries)
 
-    for task, rows in enumerate(asked.rows_TQD.numpy()):
-        means = np.concatenate(classes_of(asked, task))
+    for task, rows in enumerate(queries.rows_TQD.numpy()):
+        means = np.concatenate(classes_of(queries, task))
         expected = -((rows[:, None] - means) ** 2).sum(-1).min(1)
         assert result[task].numpy() == pytest.approx(expected)
 
 
-def test_mcm__is_a_softmax_of_cosines_without_a_temperature(asked):
-    result = mcm(asked)
+def test_mcm__is_a_softmax_of_cosines_without_a_temperature(queries):
+    result = mcm(queries)
 
-    for task, rows in enumerate(asked.rows_TQD.numpy()):
-        texts = asked.support.text_TND[task].numpy()
+    for task, rows in enumerate(queries.rows_TQD.numpy()):
+        texts = queries.support.text_TND[task].numpy()
         for number, row in enumerate(rows):
             powers = [np.exp(row @ text) for text in texts]
             assert result[task, number] == pytest.approx(max(powers) / sum(powers))
 
 
-def test_far_words__are_as_a_slow_loop_has_them(asked):
-    result = far_words(asked.support, asked.words_WD)
+def test_far_words__are_as_a_slow_loop_has_them(queries):
+    result = far_words(queries.support, queries.words_WD)
 
-    for task, texts in enumerate(asked.support.text_TND.numpy()):
+    for task, texts in enumerate(queries.support.text_TND.numpy()):
         nearness = [
             np.quantile([word @ text for text in texts], 0.95, method="higher")
-            for word in asked.words_WD.numpy()
+            for word in queries.words_WD.numpy()
         ]
-        expected = asked.words_WD.numpy()[np.argsort(nearness)[:6]]
+        expected = queries.words_WD.numpy()[np.argsort(nearness)[:6]]
         assert result[task].numpy() == pytest.approx(expected)
 
 
-def test_far_words__name_of_a_class__is_not_among_them_however_far_the_others_are(asked):
-    own_D = asked.support.text_TND[0, 0]
+def test_far_words__name_of_a_class__is_not_among_them_however_far_the_others_are(queries):
+    own_D = queries.support.text_TND[0, 0]
     others_ND = -own_D.expand(3, -1)
     text_TND = torch.cat([own_D[None], others_ND])[None].expand(2, -1, -1)
     words_WD = torch.cat([own_D[None], torch.eye(12, dtype=own_D.dtype)])
 
-    result = far_words(replace(asked.support, text_TND=text_TND), words_WD)
+    result = far_words(replace(queries.support, text_TND=text_TND), words_WD)
 
     assert not (result == own_D).all(-1).any()
 
 
-def test_neg_label__in_two_groups__is_as_a_slow_loop_has_it(make_asked):
-    asked = make_asked(n_words=400)
+def test_neg_label__in_two_groups__is_as_a_slow_loop_has_it(make_queries):
+    queries = make_queries(n_words=400)
 
-    result = neg_label(asked)
+    result = neg_label(queries)
 
-    far_TMD = far_words(asked.support, asked.words_WD).numpy()
+    far_TMD = far_words(queries.support, queries.words_WD).numpy()
     assert far_TMD.shape[1] == 60
-    for task, rows in enumerate(asked.rows_TQD.numpy()):
-        texts = asked.support.text_TND[task].numpy()
+    for task, rows in enumerate(queries.rows_TQD.numpy()):
+        texts = queries.support.text_TND[task].numpy()
         for number, row in enumerate(rows):
             own = sum(np.exp(17.0 * row @ text) for text in texts)
             shares = []
@@ -265,6 +257,6 @@ def test_neg_label__in_two_groups__is_as_a_slow_loop_has_it(make_asked):
             assert result[task, number] == pytest.approx(np.mean(shares))
 
 
-def test_neg_label__without_words__asks_for_them(asked):
+def test_neg_label__without_words__asks_for_them(queries):
     with pytest.raises(UsageError, match=r"NegLabel needs words .* `words_WD`"):
-        neg_label(replace(asked, words_WD=None))
+        neg_label(replace(queries, words_WD=None))
