@@ -17,7 +17,7 @@ def test_cells__are_each_combination_once(ask):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"support_from": "x"}, "belong together"),
         ({"support_from": "x", "queries_from": "y"}, "expected either stores"),
@@ -26,8 +26,8 @@ def test_cells__are_each_combination_once(ask):
         ({"seeds": 0}, "greater than or equal to 1"),
     ],
 )
-def test_config__what_does_not_go_together__is_refused(ask, changes, told):
-    with pytest.raises(ValidationError, match=told):
+def test_config__what_does_not_go_together__is_refused(ask, changes, message):
+    with pytest.raises(ValidationError, match=message):
         ask("a", **changes)
 
 
@@ -36,6 +36,9 @@ def test_config__two_stores_of_one_name__are_refused_with_both_paths(ask, tmp_pa
 
     with pytest.raises(ValidationError, match=rf"names of their folders .*{one}, {other}"):
         ask(one, other)
+    with pytest.raises(ValidationError, match="the names of their folders distinguish sets"):
+        ask(one, strangers=(str(other),))
+    assert ask(one, strangers=(str(one),)).strangers == (str(one),)
 
 
 def test_config__two_links_to_stores_of_one_name__are_refused(ask, tmp_path):
@@ -63,18 +66,27 @@ def test_config__store_where_one_is__has_the_name_of_its_folder(ask, pets, monke
     assert crossing.set_names == ("pets → pets",)
 
 
-def test_load_evaluation__file_and_options__options_win_and_paths_are_absolute(tmp_path, pets):
-    file = tmp_path / "eval.toml"
-    file.write_text('stores = ["pets"]\nmethods = ["GDA"]\nseeds = 3\n')
+@pytest.fixture
+def toml(tmp_path):
+    """A file with the given lines."""
+
+    def write(*lines):
+        (tmp_path / "eval.toml").write_text("\n".join(lines))
+        return tmp_path / "eval.toml"
+
+    return write
+
+
+def test_load_evaluation__file_and_options__options_win_and_paths_are_absolute(toml, pets):
+    file = toml('stores = ["pets"]', 'methods = ["GDA"]', "seeds = 3")
 
     config = load_evaluation(file, {"seeds": 4})
 
     assert (config.stores, config.methods, config.seeds) == ((str(pets),), ("GDA",), 4)
 
 
-def test_load_evaluation__strangers_of_a_file__stay_when_stores_are_given(tmp_path, pets):
-    file = tmp_path / "eval.toml"
-    file.write_text('stores = ["a"]\nstrangers = ["pets", "zoo"]\nunknown = 0.5\n')
+def test_load_evaluation__strangers_of_a_file__stay_when_stores_are_given(toml, pets):
+    file = toml('stores = ["a"]', 'strangers = ["pets", "zoo"]', "unknown = 0.5")
 
     config = load_evaluation(file, {"stores": ["c"]})
 
@@ -83,29 +95,15 @@ def test_load_evaluation__strangers_of_a_file__stay_when_stores_are_given(tmp_pa
     assert f"--strangers {pets},{config.strangers[1]} " in config.command
 
 
-def test_config__stranger_of_the_name_of_another_store__is_refused(ask, tmp_path):
-    one, other = tmp_path / "x" / "a", tmp_path / "y" / "a"
-
-    with pytest.raises(ValidationError, match="the names of their folders distinguish sets"):
-        ask(one, strangers=(str(other),))
-    assert ask(one, strangers=(str(one),)).strangers == (str(one),)
-
-
-def test_load_evaluation__stores_given__replace_those_of_the_file(tmp_path):
-    file = tmp_path / "eval.toml"
-    file.write_text('support_from = "a"\nqueries_from = "b"\n')
-
-    config = load_evaluation(file, {"stores": ["c"]})
+def test_load_evaluation__stores_given__replace_those_of_the_file(toml):
+    config = load_evaluation(toml('support_from = "a"', 'queries_from = "b"'), {"stores": ["c"]})
 
     assert (config.set_names, config.support_from) == (("c",), None)
 
 
-def test_load_evaluation__misspelt_key__is_named_with_the_nearest(tmp_path):
-    file = tmp_path / "eval.toml"
-    file.write_text('stores = ["a"]\nshot = [1]\n')
-
+def test_load_evaluation__misspelt_key__is_named_with_the_nearest(toml):
     with pytest.raises(DataError, match=r"shot: no such key; did you mean 'shots'\?"):
-        load_evaluation(file, {})
+        load_evaluation(toml('stores = ["a"]', "shot = [1]"), {})
 
 
 def test_load_evaluation__nothing_to_evaluate_on__says_so():

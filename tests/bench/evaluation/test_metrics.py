@@ -10,7 +10,6 @@ from sklearn import metrics
 
 from metaadapter.bench.evaluation import metrics as module
 from metaadapter.bench.evaluation.metrics import METRICS, bin_sums, read_answers, score
-from metaadapter.bench.evaluation.strangers import UNKNOWN
 
 TASKS, QUERIES, WAYS = 4, 30, 5
 
@@ -131,21 +130,6 @@ def test_score__order_of_classes_and_queries__changes_no_figure(order_N, order_Q
 
     for name, values in figures(log_probability_TQN, labels_TQ).items():
         assert found[name] == pytest.approx(values, nan_ok=True), name
-
-
-def test_unknown_auroc__with_ties__is_the_fraction_of_pairs_in_order():
-    rng = np.random.default_rng(0)
-    known, unknown = rng.integers(5, 10, 40) / 10, rng.integers(5, 8, 30) / 10
-    most_Q = np.concatenate([known, unknown])
-    log_probability_TQN = np.log(np.stack([most_Q, 1 - most_Q], -1))[None]
-    way_TQ = np.array([[0] * 40 + [UNKNOWN] * 30])
-
-    answers = read_answers(torch.tensor(log_probability_TQN), way_TQ, np.arange(70)[None])
-
-    (found,) = score(answers, 1, 2)["unknown_auroc"]
-    known_q1, unknown_q = answers["confidence"][:40, None], answers["confidence"][40:]
-    pairs = (known_q1 > unknown_q) + 0.5 * (known_q1 == unknown_q)
-    assert found == pytest.approx(pairs.mean())
 
 
 def test_unknown_auroc__nothing_unknown__is_not_a_number(answers):

@@ -56,13 +56,9 @@ def test_own_metric__stands_beside_the_others_for_each_task(mine, pets, ask, tmp
     assert (rows["top_2"] >= rows["accuracy"]).all()
     assert (rows["top_2"] > rows["accuracy"]).any()
     means = json.loads((tmp_path / "run" / "summary.json").read_bytes())["means"]
-    (found,) = [
-        each["mean"]
-        for each in means
-        if (each["method"], each["n_shot"], each["metric"]) == ("zero-shot", 1, "top_2")
-    ]
-    mine_alone = rows[(rows["method"] == "zero-shot") & (rows["n_shot"] == 1)]
-    assert found == pytest.approx(mine_alone["top_2"].mean())
+    mean = {(row["method"], row["n_shot"], row["metric"]): row["mean"] for row in means}
+    of_cell = rows[(rows["method"] == "zero-shot") & (rows["n_shot"] == 1)]
+    assert mean["zero-shot", 1, "top_2"] == pytest.approx(of_cell["top_2"].mean())
 
 
 def test_own_metric__of_halves_and_unknown_classes__is_of_the_queries_of_each(
@@ -78,18 +74,18 @@ def test_own_metric__of_halves_and_unknown_classes__is_of_the_queries_of_each(
 
 
 def test_own_metric__changed_or_added__has_all_cells_measured_again(mine, pets, ask, tmp_path):
-    told = []
+    notes = []
     config = ask(pets, metrics=(f"{mine}:top_2",))
     evaluate(ask(pets), tmp_path / "run")
-    assert evaluate(config, tmp_path / "run", note=told.append).n_measured == 8
-    assert evaluate(config, tmp_path / "run", note=told.append).n_measured == 0
+    assert evaluate(config, tmp_path / "run", note=notes.append).n_measured == 8
+    assert evaluate(config, tmp_path / "run", note=notes.append).n_measured == 0
     mine.write_text(MINE.replace(":2]", ":3]"))
 
-    found = evaluate(config, tmp_path / "run", note=told.append)
+    found = evaluate(config, tmp_path / "run", note=notes.append)
 
     assert found.n_measured == 8
     reason = "the program that draws, fits, answers and scores has changed: 8 cells are measured"
-    assert told == [f"{reason} again"] * 2
+    assert notes == [f"{reason} again"] * 2
 
 
 @pytest.mark.parametrize(
@@ -118,7 +114,7 @@ def test_own_metric__nan__is_undefined_and_null(mine, pets, ask, tmp_path):
 
     text = (tmp_path / "run" / "summary.json").read_text()
     assert "NaN" not in text
-    assert not [each for each in json.loads(text)["means"] if each["metric"] == "undefined"]
+    assert "undefined" not in {row["metric"] for row in json.loads(text)["means"]}
     assert pd.read_csv(tmp_path / "run" / "rows.csv")["undefined"].isna().all()
 
 

@@ -115,7 +115,7 @@ def test_modules_run_through__cover_every_file_that_an_answer_executes(name, own
     ours = {
         Path(file)
         for file in executed
-        if any(Path(file).is_relative_to(each) for each in (*PACKAGES, own.parent))
+        if any(Path(file).is_relative_to(folder) for folder in (*PACKAGES, own.parent))
     }
     covered = set(modules_run_through(*code_of(name, own)))
     assert ours - FACES <= covered
@@ -126,15 +126,15 @@ def test_modules_run_through__cover_every_file_that_an_answer_executes(name, own
 def test_identity__of_a_generator__changes_with_each_constant(name, tmp_path):
     constants = ClosedForm()
     changed = replace(constants, **{name: getattr(constants, name) * 2})
-    found = []
-    for number, each in enumerate((constants, changed)):
-        folder = tmp_path / str(number)
+    identities = set()
+    for number, closed_form in enumerate((constants, changed)):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            save_generator(Generator(GeneratorConfig(closed_form=each)), folder)
-        found.append(load_method(str(folder)).identity)
+            generator = Generator(GeneratorConfig(closed_form=closed_form))
+        save_generator(generator, tmp_path / str(number))
+        identities.add(load_method(str(tmp_path / str(number))).identity)
 
-    assert found[0] != found[1]
+    assert len(identities) == 2
 
 
 @pytest.fixture

@@ -133,7 +133,6 @@ def test_evaluate__other_strangers_into_the_same_folder__are_refused(pets, other
 
 @pytest.mark.parametrize("changes", [{"base_to_new": True}, {"continual": "pooled"}])
 def test_config__strangers_where_they_cannot_be_asked_about__are_refused(ask, changes):
-    with pytest.raises(
-        ValueError, match="strangers cannot be combined with continual or base_to_new"
-    ):
-        ask("a", strangers=("b",), **changes, **({"methods": ("zero-shot",)}))
+    message = "strangers cannot be combined with continual or base_to_new"
+    with pytest.raises(ValueError, match=message):
+        ask("a", strangers=("b",), methods=("zero-shot",), **changes)

@@ -61,12 +61,14 @@ def test_csv__twice__gives_the_same_bytes(rows, tmp_path):
     assert gzip.decompress(one).startswith(b"method,n_shot,")
 
 
-def test_read_table__some_rows__has_those_alone(rows, tmp_path):
+def test_read_table__some_rows_or_none__has_those_alone(rows, tmp_path):
     replace_file(tmp_path / "rows.csv", csv_content(rows))
+    some = read_table(tmp_path / "rows.csv", n_shot={16}, method={"007", "NA"})
+    replace_file(tmp_path / "rows.csv", csv_content(rows.head(0)))
 
-    found = read_table(tmp_path / "rows.csv", n_shot={16}, method={"007", "NA"})
-
-    assert found["method"].tolist() == ["NA"]
+    assert some["method"].tolist() == ["NA"]
+    assert (tmp_path / "rows.csv").read_text().strip() == ",".join(COLUMNS)
+    assert not len(read_table(tmp_path / "rows.csv"))
 
 
 def test_read_table__tables_of_an_evaluation__are_the_same_when_written_again(pets, ask, tmp_path):
@@ -76,13 +78,6 @@ def test_read_table__tables_of_an_evaluation__are_the_same_when_written_again(pe
         path = tmp_path / "run" / f"{name}.csv"
         replace_file(tmp_path / "again.csv", csv_content(read_table(path)))
         assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
-
-
-def test_csv__no_rows__has_a_head_line(rows, tmp_path):
-    replace_file(tmp_path / "rows.csv", csv_content(rows.head(0)))
-
-    assert (tmp_path / "rows.csv").read_text().strip() == ",".join(COLUMNS)
-    assert not len(read_table(tmp_path / "rows.csv"))
 
 
 @pytest.mark.parametrize("content", ["n_shot\n1,2,3\n1\n", "n_shot\nfour\n", ""])
