@@ -63,19 +63,12 @@ def test_the_frozen_map_is_the_cosine_of_each_place_and_the_phrase():
 
 def test_places_that_a_shorter_task_leaves_empty_change_nothing(moved):
     short = phrases()
-    vectors = torch.cat([short.vectors_TLD, torch.ones(3, 2, 12)], 1)
     more = torch.zeros(3, 2, dtype=torch.long)
-    long = PhraseTokens(
-        vectors,
-        torch.cat([short.kinds_TL, more], 1),
-        torch.cat([short.places_TL, more], 1),
-        torch.cat([short.mask_TL, more.bool()], 1),
-    )
+    empty = PhraseTokens(torch.ones(3, 2, 12), more, more, more.bool())
+    long = PhraseTokens(*(torch.cat(parts, 1) for parts in zip(short, empty, strict=True)))
 
-    for one, other in zip(
-        moved(pictures(), short, OF_PICTURE), moved(pictures(), long, OF_PICTURE), strict=True
-    ):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    short_maps, long_maps = (moved(pictures(), words, OF_PICTURE) for words in (short, long))
+    torch.testing.assert_close(tuple(short_maps), tuple(long_maps), rtol=1e-4, atol=1e-5)
 
 
 def test_each_task_is_answered_as_it_is_alone(moved):
@@ -94,7 +87,7 @@ def test_an_example_changes_the_map(moved):
     words = phrases(5)
     without = words._replace(mask_TL=words.mask_TL & (words.kinds_TL != 3))
 
-    seen, unseen = (moved(pictures(), each, OF_PICTURE).heat_Thw for each in (words, without))
+    seen, unseen = (moved(pictures(), part, OF_PICTURE).heat_Thw for part in (words, without))
 
     assert not torch.allclose(seen, unseen)
 
@@ -102,11 +95,9 @@ def test_an_example_changes_the_map(moved):
 def test_boxes_are_around_their_places(moved):
     boxes = moved(pictures(), phrases(), OF_PICTURE).boxes_Thw4
     centres = (torch.arange(6) + 0.5) / 6
-
-    assert (boxes[..., 0] < centres).all()
-    assert (boxes[..., 2] > centres).all()
-    assert (boxes[..., 1] < centres[:, None]).all()
-    assert (boxes[..., 3] > centres[:, None]).all()
+    places_hw2 = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), -1)
+    assert (boxes[..., :2] < places_hw2).all()
+    assert (boxes[..., 2:] > places_hw2).all()
 
 
 def test_every_weight_learns(moved):

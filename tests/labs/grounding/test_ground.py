@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
-import open_clip
 import pytest
 import torch
 from PIL import Image
 from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
-from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.open_clip_model import EncoderSource, OpenClipModel
 from metaadapter.labs.grounding.cross_modal import (
     CrossModalAdapter,
     CrossModalConfig,
@@ -19,49 +16,28 @@ from metaadapter.labs.grounding.ground import Grounding, box_around_peak, exampl
 from metaadapter.labs.grounding.heat_map import overlay
 from metaadapter.labs.grounding.tokens import dense_size, picture_tokens
 
-TEXT = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
-VISION = {
-    "vit": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
-    "resnet": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8},
-    "timm": {
-        "timm_model_name": "resnet10t",
-        "timm_pool": "avg",
-        "timm_proj": "linear",
-        "image_size": 64,
-    },
-}
-
-
-def encoder_of(kind):
-    torch.manual_seed(0)
-    network = open_clip.CLIP(embed_dim=24, vision_cfg=VISION[kind], text_cfg=TEXT)
-    side = VISION[kind]["image_size"]
-    seen = {"size": side, "mean": (0.5, 0.4, 0.3), "std": (0.2, 0.3, 0.4)}
-    network.visual.preprocess_cfg = seen
-    preprocess = open_clip.image_transform(side, False, mean=seen["mean"], std=seen["std"])
-    model = OpenClipModel(network, preprocess, open_clip.get_tokenizer("ViT-B-32"))
-    return FrozenEncoder(model, EncoderSource(kind, kind, None, "random"), zoom=False)
-
 
 def picture(width=80, height=60):
     draw = np.random.default_rng(0)
     return Image.fromarray(draw.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-@pytest.mark.parametrize("size", [(1, 1), (300, 3), (3, 300)])
-def test_a_box_narrower_than_a_pixel_is_drawn(size):
+@pytest.mark.parametrize(
+    ("size", "shown", "box"),
+    [
+        *((size, size, (0.4, 0.4, 0.402, 0.402)) for size in ((1, 1), (300, 3), (3, 300))),
+        ((4000, 1000), (1600, 400), (0.0, 0.0, 1.0, 1.0)),
+    ],
+)
+def test_a_box_narrower_than_a_pixel_is_drawn_and_a_large_picture_made_smaller(size, shown, box):
     heat = np.full((4, 4), 1 / 16, dtype=np.float32)
 
-    drawn = overlay(Image.new("RGB", size), Grounding((0.4, 0.4, 0.402, 0.402), 0.5, heat))
-
-    assert drawn.size == size
+    assert overlay(Image.new("RGB", size), Grounding(box, 0.5, heat)).size == shown
 
 
 @pytest.mark.parametrize(("kind", "grid"), [("vit", 4), ("resnet", 2), ("timm", 3)])
-def test_any_tower_of_open_clip_grounds_without_training(kind, grid):
-    encoder = encoder_of(kind)
-
-    (result,) = ground(encoder, [picture()], "the red mug")
+def test_any_tower_of_open_clip_grounds_without_training(make_encoder, kind, grid):
+    (result,) = ground(make_encoder(kind, zoom=False), [picture()], "the red mug")
 
     left, top, right, bottom = result.box
     assert 0 <= left < right <= 1
@@ -71,8 +47,8 @@ def test_any_tower_of_open_clip_grounds_without_training(kind, grid):
     assert 0 < result.score <= 1
 
 
-def test_the_colours_of_places_are_those_of_their_pixels():
-    encoder = encoder_of("vit")
+def test_the_colours_of_places_are_those_of_their_pixels(make_encoder):
+    encoder = make_encoder("vit", zoom=False)
     halves = np.zeros((60, 80, 3), dtype=np.uint8)
     halves[:, 40:] = (255, 0, 102)
 
@@ -84,8 +60,10 @@ def test_the_colours_of_places_are_those_of_their_pixels():
     torch.testing.assert_close(spread[:, [0, 3]], torch.zeros(4, 2, 3), atol=1e-3, rtol=0)
 
 
-def test_the_pixels_of_a_square_picture_are_those_of_the_encoders_own_preprocessing():
-    encoder = encoder_of("timm")
+def test_the_pixels_of_a_square_picture_are_those_of_the_encoders_own_preprocessing(
+    make_encoder,
+):
+    encoder = make_encoder("timm", zoom=False)
     own = encoder.network.visual(encoder.preprocess(picture(64, 64))[None])
 
     tokens = picture_tokens(encoder, [picture(64, 64)], (64, 64))
@@ -93,8 +71,9 @@ def test_the_pixels_of_a_square_picture_are_those_of_the_encoders_own_preprocess
     torch.testing.assert_close(tokens.joint_NHWD.mean((1, 2)), own, rtol=1e-3, atol=1e-4)
 
 
-def test_only_towers_without_codes_of_positions_look_closer():
-    sizes = {kind: dense_size(encoder_of(kind)) for kind in VISION}
+def test_only_towers_without_codes_of_positions_look_closer(make_encoder):
+    kinds = ("vit", "resnet", "timm")
+    sizes = {kind: dense_size(make_encoder(kind, zoom=False)) for kind in kinds}
 
     assert sizes == {"vit": (32, 32), "resnet": (64, 64), "timm": (96, 96)}
 
@@ -133,9 +112,9 @@ def test_examples_are_read_without_what_all_pictures_have_in_common():
     torch.testing.assert_close(vectors, normalize(torch.tensor([[0.0, 0.8, 0.0, 0.0]]), dim=-1))
 
 
-def test_a_phrase_without_words_is_refused():
+def test_a_phrase_without_words_is_refused(make_encoder):
     with pytest.raises(UsageError, match="no word in it"):
-        ground(encoder_of("vit"), [picture()], "the")
+        ground(make_encoder("vit", zoom=False), [picture()], "the")
 
 
 def test_an_overlay_is_hot_where_the_heat_is_and_shows_the_box():
@@ -148,11 +127,3 @@ def test_an_overlay_is_hot_where_the_heat_is_and_shows_the_box():
     assert drawn[75, 325].sum() > drawn[300, 100].sum() + 100
     assert drawn[200, 250].tolist() == [0, 0, 0]  # the line of the box
     assert drawn[202, 250].tolist() == [255, 255, 255]
-
-
-def test_an_overlay_of_a_large_picture_is_smaller():
-    heat = np.full((8, 8), 1 / 64, dtype=np.float32)
-
-    drawn = overlay(Image.new("RGB", (4000, 1000)), Grounding((0.0, 0.0, 1.0, 1.0), 1.0, heat))
-
-    assert drawn.size == (1600, 400)

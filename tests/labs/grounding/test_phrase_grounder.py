@@ -9,14 +9,14 @@ from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.files import load_adapter
 from metaadapter.labs.grounding.ground import ground
 from metaadapter.labs.grounding.phrase_grounder import class_examples
-from tests.labs.grounding.test_ground import encoder_of, picture
+from tests.labs.grounding.test_ground import picture
 
 NAMES = {"cat": "cat", "black_cat": "black cat", "a1": "striped mug", "lamp": "lamp"}
 
 
 @pytest.fixture(scope="module")
-def encoder():
-    return encoder_of("vit")
+def encoder(make_encoder):
+    return make_encoder("vit", zoom=False)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,9 @@ def test_its_first_four_pictures_are_the_examples(stored, encoder, rows):
 def test_without_a_cross_modal_adapter_examples_change_nothing(stored, encoder):
     shown = class_examples(stored, encoder, "the lamp")
 
-    bare, with_examples = (
-        ground(encoder, [picture()], "the lamp", examples=each)[0] for each in (None, shown.vectors)
-    )
+    boxes = {
+        ground(encoder, [picture()], "the lamp", examples=examples)[0].box
+        for examples in (None, shown.vectors)
+    }
 
-    assert bare.box == with_examples.box
+    assert len(boxes) == 1

@@ -16,7 +16,6 @@ from metaadapter.labs.grounding.pretrained import (
     save_cross_modal,
     shipped_for,
 )
-from tests.labs.grounding.test_ground import encoder_of
 from tools.grounding.measure import draw_questions, measure, of_adapter, of_frozen_map
 from tools.grounding.scene_set import SceneSet
 from tools.grounding.tasks import PhraseReader
@@ -88,8 +87,8 @@ def test_what_ships_serves_tiny_however_it_looks(tiny):
     np.testing.assert_allclose(result[0].box, result[1].box, atol=1e-4)
 
 
-def test_what_ships_is_for_no_other_encoder():
-    assert shipped_for(encoder_of("vit")) is None
+def test_what_ships_is_for_no_other_encoder(make_encoder):
+    assert shipped_for(make_encoder("vit", zoom=False)) is None
 
 
 @pytest.mark.slow
@@ -103,10 +102,9 @@ def test_what_ships_points_at_clothes_far_better_than_the_frozen_map(tiny, tmp_p
     make_split("test", classes, [], 40, 1.0, 0, tmp_path)
     adapter = shipped_for(tiny)
     scenes = SceneSet.of(tmp_path, "test", tiny, adapter.config.size, tmp_path / "tokens")
-    asked, read = draw_questions(scenes, 40, 0, seed=0), PhraseReader(tiny)
-
-    ours = measure(of_adapter(adapter), scenes, asked, read)["all"]
-    frozen = measure(of_frozen_map(tiny.logit_scale), scenes, asked, read)["all"]
+    questions, read = draw_questions(scenes, 40, 0, seed=0), PhraseReader(tiny)
+    ours = measure(of_adapter(adapter), scenes, questions, read)["all"]
+    frozen = measure(of_frozen_map(tiny.logit_scale), scenes, questions, read)["all"]
 
     assert ours.pointing > frozen.pointing + 0.15
     assert ours.iou > frozen.iou + 0.1

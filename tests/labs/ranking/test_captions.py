@@ -50,14 +50,17 @@ def test_list_captions__pictures_in_a_manifest__give_their_own(manifest):
     assert list_captions(file, None, None).texts == ("a cat",)
 
 
-def test_list_captions__no_source__says_what_to_give(tmp_path):
-    with pytest.raises(UsageError, match=r"no captions for the pictures.*--text"):
-        list_captions(tmp_path, None, None)
-
-
-def test_list_captions__given_but_empty__is_told(tmp_path):
-    with pytest.raises(UsageError, match="not empty"):
-        list_captions(tmp_path, None, [" "])
+@pytest.mark.parametrize(
+    ("file", "texts", "error", "message"),
+    [
+        (None, None, UsageError, r"no captions for the pictures.*--text"),
+        (None, [" "], UsageError, "not empty"),
+        ("none.txt", None, DataError, r"cannot read the captions of .*none\.txt"),
+    ],
+)
+def test_list_captions__no_source__says_what_to_give(tmp_path, file, texts, error, message):
+    with pytest.raises(error, match=message):
+        list_captions(tmp_path, file and tmp_path / file, texts)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +76,6 @@ def test_list_captions__file_without_a_caption__is_told(tmp_path, content, messa
 
     with pytest.raises(DataError, match=message):
         list_captions(tmp_path, file, None)
-
-
-def test_list_captions__missing_file__is_told(tmp_path):
-    with pytest.raises(DataError, match=r"cannot read the captions of .*none\.txt"):
-        list_captions(tmp_path, tmp_path / "none.txt", None)
 
 
 def test_list_captions__rows_without_a_caption__are_named(manifest, tmp_path):

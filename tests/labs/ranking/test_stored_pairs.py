@@ -27,6 +27,19 @@ def save_classifier(path):
     MetaAdapterClassifier(texts).fit(np.stack([*texts.values()]), ["a", "b"]).save(path)
 
 
+@pytest.fixture
+def folder(stored, tmp_path):
+    """The pairs in a folder."""
+    store_pairs(tmp_path / "a", stored)
+    return tmp_path / "a"
+
+
+def change_a_byte(file, place):
+    content = bytearray(file.read_bytes())
+    content[place] ^= 1
+    file.write_bytes(content)
+
+
 @pytest.mark.parametrize("name", ["folder", "one.adapter"])
 def test_store_pairs__read_again__are_the_same(stored, tmp_path, name):
     store_pairs(tmp_path / name, stored)
@@ -56,11 +69,8 @@ def test_store_pairs__over_an_adapter_of_classes_and_back__leaves_nothing_of_it(
     store_pairs(path, stored)
     assert len(load_pairs(path).captions) == 3
     if path.is_dir():
-        assert {each.name for each in path.iterdir()} - {".lock"} == {
-            "README.md",
-            "adapter_config.json",
-            "adapter_model.safetensors",
-        }
+        names = {file.name for file in path.iterdir()} - {".lock"}
+        assert names == {"README.md", "adapter_config.json", "adapter_model.safetensors"}
 
     save_classifier(path)
 
@@ -68,12 +78,11 @@ def test_store_pairs__over_an_adapter_of_classes_and_back__leaves_nothing_of_it(
     assert not is_caption_adapter(path)
 
 
-def test_store_pairs__own_words_on_the_card__stay(stored, tmp_path):
-    store_pairs(tmp_path / "a", stored)
-    card = tmp_path / "a" / "README.md"
+def test_store_pairs__own_words_on_the_card__stay(stored, folder):
+    card = folder / "README.md"
     card.write_text(card.read_text() + "\nMy own words.\n")
 
-    store_pairs(tmp_path / "a", stored)
+    store_pairs(folder, stored)
 
     assert card.read_text().endswith("\nMy own words.\n")
     assert "- a \\_dog\\_\n" in card.read_text()
@@ -88,47 +97,34 @@ def test_load_adapter__of_pairs__names_the_command_that_takes_it(stored, tmp_pat
         load_adapter(tmp_path / name)
 
 
-def test_check_files__of_pairs__are_as_written_until_a_byte_changes(stored, tmp_path):
-    store_pairs(tmp_path / "a", stored)
-    store_pairs(tmp_path / "a.adapter", stored)
-    assert [fault for _, fault in check_files(tmp_path / "a")] == ["", ""]
-    assert {fault for _, fault in check_skill(tmp_path / "a.adapter")} == {""}
-
-    weights = tmp_path / "a" / "adapter_model.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(content)
-
-    assert any("SHA-256" in (fault or "") for _, fault in check_files(tmp_path / "a"))
-    with pytest.raises(DataError, match="SHA-256"):
-        load_pairs(tmp_path / "a")
-
-
-def test_load_pairs__skill_file_with_a_changed_byte__is_told(stored, tmp_path):
-    skill = tmp_path / "a.adapter"
+def test_check_files__of_pairs__are_as_written_until_a_byte_changes(stored, folder):
+    skill = folder.with_suffix(".adapter")
     store_pairs(skill, stored)
-    content = bytearray(skill.read_bytes())
-    content[len(content) // 2] ^= 1
-    skill.write_bytes(content)
+    assert [fault for _, fault in check_files(folder)] == ["", ""]
+    assert {fault for _, fault in check_skill(skill)} == {""}
 
+    change_a_byte(folder / "adapter_model.safetensors", -1)
+    change_a_byte(skill, skill.stat().st_size // 2)
+
+    assert any("SHA-256" in (fault or "") for _, fault in check_files(folder))
+    with pytest.raises(DataError, match="SHA-256"):
+        load_pairs(folder)
     with pytest.raises(DataError, match="damaged"):
         load_pairs(skill)
 
 
-def test_load_pairs__facts_of_another_version__say_which(stored, tmp_path, reseal):
-    store_pairs(tmp_path / "a", stored)
-    reseal(tmp_path / "a" / "adapter_config.json", templates=None, origin=None, colour="red")
+def test_load_pairs__facts_of_another_version__say_which(folder, reseal):
+    reseal(folder / "adapter_config.json", templates=None, origin=None, colour="red")
 
     with pytest.raises(IncompatibleArtifact, match="missing or wrong: colour"):
-        load_pairs(tmp_path / "a")
+        load_pairs(folder)
 
 
-def test_load_pairs__fewer_features_than_captions__is_told(stored, tmp_path, reseal):
-    store_pairs(tmp_path / "a", stored)
-    reseal(tmp_path / "a" / "adapter_config.json", captions=["a cat"])
+def test_load_pairs__fewer_features_than_captions__is_told(folder, reseal):
+    reseal(folder / "adapter_config.json", captions=["a cat"])
 
     with pytest.raises(DataError, match=r"pictures should be \(1, 24\).*\(3, 24\)"):
-        load_pairs(tmp_path / "a")
+        load_pairs(folder)
 
 
 def test_load_pairs__infinite_feature__is_told(stored, tmp_path):
@@ -139,10 +135,8 @@ def test_load_pairs__infinite_feature__is_told(stored, tmp_path):
         load_pairs(tmp_path / "a")
 
 
-def test_store_pairs__config__has_the_schema_that_older_versions_refuse(stored, tmp_path):
-    store_pairs(tmp_path / "a", stored)
-
-    facts = json.loads((tmp_path / "a" / "adapter_config.json").read_text())
+def test_store_pairs__config__has_the_schema_that_older_versions_refuse(folder):
+    facts = json.loads((folder / "adapter_config.json").read_text())
 
     assert facts["schema"] == "metaadapter.caption_adapter/1"
     assert facts["kind"] == "caption-adapter"

@@ -18,7 +18,7 @@ def adapted(encoder, first):
     torch.manual_seed(7)
 
     def change(network):
-        places = [it for it in find_places(network) if it.tower == "image"]
+        places = [place for place in find_places(network) if place.tower == "image"]
         for bottleneck in insert_bottlenecks(network, places[first:], hidden=4).values():
             torch.nn.init.normal_(bottleneck.up.weight, std=0.1)
         networks.append((network, places[: first + 1]))
@@ -27,9 +27,11 @@ def adapted(encoder, first):
 
 
 def cache_of(encoder, first, n_looks=6):
+    """What is kept of looks in front of the bottlenecks, the changed encoder and its network."""
     changed, network, in_front = adapted(encoder, first)
     probe = encoder.preprocess(probe_picture())[None]
-    return CachedBlocks(changed.image_network(), network, in_front, probe, n_looks)
+    cache = CachedBlocks(changed.image_network(), network, in_front, probe, n_looks)
+    return cache, changed, network
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def test_cached_looks_have_the_features_that_the_whole_tower_gives(
     monkeypatch.setattr(adapted_tower, "CACHED_AS", torch.float32)
     encoder = make_encoder(kind, **blocks)
     looks = looks[..., :32, :32] if kind == "vit" else looks
-    cache = cache_of(encoder, 1)
+    cache, *_ = cache_of(encoder, 1)
     cache.add(looks[:4])
     cache.add(looks[4:])
     result = cache.features(torch.tensor([5, 0, 3]))
@@ -62,28 +64,26 @@ def test_half_precision_of_what_is_kept_moves_features_by_less_than_a_thousandth
     make_encoder, looks
 ):
     encoder = make_encoder("timm", **BLOCKS)
-    cache = cache_of(encoder, 2)
+    cache, *_ = cache_of(encoder, 2)
     cache.add(looks)
+
     expected = adapted(encoder, 2)[0].encode_pixels(looks)
     assert (cache.features(torch.arange(6)) - expected).norm(dim=1).max() < 1e-3
 
 
 def test_blocks_are_kept_only_if_something_behind_them_reads_them(make_encoder):
-    alone = cache_of(make_encoder("timm"), 2)
-    with_stages = cache_of(make_encoder("timm", **BLOCKS), 2)
+    alone, *_ = cache_of(make_encoder("timm"), 2)
+    with_stages, *_ = cache_of(make_encoder("timm", **BLOCKS), 2)
     # Of 64 pixels the blocks 1 and 2 make 24 maps of 16 × 16 and 32 of 8 × 8.
-    assert [each.shape[1:] for each in alone._cached] == [(32, 8, 8)]
-    assert {each.shape[1:] for each in with_stages._cached} == {(32, 8, 8), (24, 16, 16)}
+    assert [maps.shape[1:] for maps in alone._cached] == [(32, 8, 8)]
+    assert {maps.shape[1:] for maps in with_stages._cached} == {(32, 8, 8), (24, 16, 16)}
 
 
 def test_the_blocks_in_front_are_not_run_again(make_encoder, looks):
-    encoder = make_encoder("timm")
-    changed, network, in_front = adapted(encoder, 2)
+    cache, _, network = cache_of(make_encoder("timm"), 2)
     ran = []
     convolution = network.get_submodule("visual.trunk.blocks.0.0.conv")
     convolution.register_forward_hook(lambda *_: ran.append(1))
-    probe = encoder.preprocess(probe_picture())[None]
-    cache = CachedBlocks(changed.image_network(), network, in_front, probe, 6)
     cache.add(looks)
     n_runs = len(ran)
     cache.features(torch.arange(6))
@@ -93,17 +93,16 @@ def test_the_blocks_in_front_are_not_run_again(make_encoder, looks):
 
 def test_gradients_reach_the_adapters_through_cached_looks(make_encoder, looks):
     encoder = make_encoder("timm")
-    changed, network, in_front = adapted(encoder, 2)
-    probe = encoder.preprocess(probe_picture())[None]
-    cache = CachedBlocks(changed.image_network(), network, in_front, probe, 6)
+    cache, changed, network = cache_of(encoder, 2)
     cache.add(looks)
-    trained = [each for each in network.parameters() if each.requires_grad]
+    again, other_network, _ = adapted(encoder, 2)
     target = torch.eye(changed.dim // 2)[0]
-    from_cache = torch.autograd.grad((cache.features(torch.arange(6)) @ target).sum(), trained)
 
-    again, network, _ = adapted(encoder, 2)
-    whole = again.image_network()(looks)
-    trained = [each for each in network.parameters() if each.requires_grad]
-    expected = torch.autograd.grad((whole @ target).sum(), trained)
+    def gradients(features, of):
+        trained = [weight for weight in of.parameters() if weight.requires_grad]
+        return torch.autograd.grad((features @ target).sum(), trained)
+
+    from_cache = gradients(cache.features(torch.arange(6)), network)
+    expected = gradients(again.image_network()(looks), other_network)
     for result, wanted in zip(from_cache, expected, strict=True):
         assert (result - wanted).norm() < 0.01 * wanted.norm()

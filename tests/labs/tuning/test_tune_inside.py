@@ -94,11 +94,10 @@ def test_no_step_and_a_gain_that_is_not_borne_out_keep_the_tower(
 ):
     encoder = make_encoder("timm")
     none = tuned(encoder, pictures, generator, Inside(size=4, n_steps=0))
-    alone = pictures[0][::4], pictures[1][::4]
-    one_each = tuned(encoder, alone, generator, Inside(size=4))
-    one_each_in_any_case = tuned(encoder, alone, generator, Inside(size=4, n_steps=2))
-    two_each = pictures[0][::2], pictures[1][::2]
-    learned_of_one_each = tuned(encoder, two_each, generator, Inside(size=4))
+    single, twos = (tuple(part[::step] for part in pictures) for step in (4, 2))
+    one_each = tuned(encoder, single, generator, Inside(size=4))
+    one_each_in_any_case = tuned(encoder, single, generator, Inside(size=4, n_steps=2))
+    learned_of_one_each = tuned(encoder, twos, generator, Inside(size=4))
     monkeypatch.setattr(inside, "StepSettings", partial(StepSettings, lr=1e3))
     harmful = tuned(encoder, pictures, generator, Inside(size=4))
     assert one_each.left_out is None

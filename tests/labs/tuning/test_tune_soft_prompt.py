@@ -17,14 +17,9 @@ N_SHOT = 3
 
 
 @pytest.fixture(scope="module")
-def encoder(tiny):
-    return tiny
-
-
-@pytest.fixture(scope="module")
-def rows(encoder):
+def rows(tiny):
     """Pictures that look much like the class before theirs too: something is to be learned."""
-    texts = torch.from_numpy(encoder.encode_texts(NAMES))
+    texts = torch.from_numpy(tiny.encode_texts(NAMES))
     texts = normalize(texts + 0.9 * texts.roll(1, 0), dim=-1)
     draw = torch.Generator().manual_seed(0)
     noise = torch.randn(len(NAMES) * N_SHOT, texts.shape[1], generator=draw)
@@ -37,24 +32,21 @@ def labels():
 
 
 @pytest.fixture(scope="module")
-def learned(encoder, rows, labels):
-    return tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=4))
+def learned(tiny, rows, labels):
+    return tune_prompt(tiny, rows, labels, NAMES, SoftPrompt(n_steps=4))
 
 
-def test_learned__tensors__are_context_start_and_shift(encoder, learned):
-    assert {name: tuple(each.shape) for name, each in learned.tensors.items()} == {
-        CONTEXT: (4, 128),
-        START: (4, 128),
-        SHIFT: (512,),
-    }
+def test_learned__tensors__are_context_start_and_shift(tiny, learned):
+    shapes = {name: tuple(tensor.shape) for name, tensor in learned.tensors.items()}
+    assert shapes == {CONTEXT: (4, 128), START: (4, 128), SHIFT: (512,)}
     assert (learned.config.n_context, learned.config.n_steps) == (4, 4)
     assert learned.n_trained == 4 * 128
-    expected = word_vectors(encoder.copied_network(), encoder.tokenize, "a photo of a", 4)
+    expected = word_vectors(tiny.copied_network(), tiny.tokenize, "a photo of a", 4)
     assert torch.equal(learned.tensors[START], expected)
 
 
-def test_learned__texts_of_known_names__move_by_nothing_in_the_mean(encoder, learned):
-    prompted = PromptedEncoder(encoder, learned.tensors)
+def test_learned__texts_of_known_names__move_by_nothing_in_the_mean(tiny, learned):
+    prompted = PromptedEncoder(tiny, learned.tensors)
 
     moved = prompted._change(NAMES) - learned.tensors[SHIFT]
 
@@ -62,9 +54,9 @@ def test_learned__texts_of_known_names__move_by_nothing_in_the_mean(encoder, lea
     torch.testing.assert_close(moved.mean(0), torch.zeros(512), rtol=0, atol=1e-6)
 
 
-def test_learned__equals_the_steps_by_hand(encoder, rows, labels, learned):
-    texts = PromptedTexts(encoder.copied_network(), encoder.tokenize, learned.tensors[START])
-    hand_written = torch.from_numpy(encoder.encode_texts(NAMES))
+def test_learned__equals_the_steps_by_hand(tiny, rows, labels, learned):
+    texts = PromptedTexts(tiny.copied_network(), tiny.tokenize, learned.tensors[START])
+    hand_written = torch.from_numpy(tiny.encode_texts(NAMES))
     tokens = texts.tokens(NAMES)
     start = texts(tokens).detach()
     pictures = normalize(rows - rows.mean(0), dim=-1)
@@ -73,9 +65,8 @@ def test_learned__equals_the_steps_by_hand(encoder, rows, labels, learned):
         return normalize(classes - classes.mean(0), dim=-1)
 
     scales = [2.0**power for power in range(9)]
-    scale = min(
-        scales, key=lambda it: cross_entropy(it * pictures @ unit(hand_written).T, labels).item()
-    )
+    cosines = pictures @ unit(hand_written).T
+    scale = min(scales, key=lambda scale: cross_entropy(scale * cosines, labels).item())
     rate = 0.05 * float(learned.tensors[START].square().mean().sqrt())
     optimizer = torch.optim.Adam([texts.context], lr=rate)
     for _ in range(4):
@@ -90,7 +81,7 @@ def test_learned__equals_the_steps_by_hand(encoder, rows, labels, learned):
 
 
 def test_learned__pictures_of_known_classes__are_told_with_more_certainty(
-    encoder, rows, labels, learned
+    tiny, rows, labels, learned
 ):
     pictures = normalize(rows - rows.mean(0), dim=-1)
 
@@ -98,11 +89,11 @@ def test_learned__pictures_of_known_classes__are_told_with_more_certainty(
         texts = torch.from_numpy(some.encode_texts(NAMES))
         return cross_entropy(30 * pictures @ (texts - texts.mean(0)).T, labels).item()
 
-    assert loss(PromptedEncoder(encoder, learned.tensors)) < loss(encoder) - 0.01
+    assert loss(PromptedEncoder(tiny, learned.tensors)) < loss(tiny) - 0.01
 
 
-def test_learned__more_closeness__keeps_texts_nearer(encoder, rows, labels, learned):
-    held = tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=4, closeness=1000.0))
+def test_learned__more_closeness__keeps_texts_nearer(tiny, rows, labels, learned):
+    held = tune_prompt(tiny, rows, labels, NAMES, SoftPrompt(n_steps=4, closeness=1000.0))
 
     def moved(tuned):
         return (tuned.tensors[CONTEXT] - tuned.tensors[START]).norm()
@@ -110,56 +101,55 @@ def test_learned__more_closeness__keeps_texts_nearer(encoder, rows, labels, lear
     assert moved(held) < 0.9 * moved(learned)
 
 
-def test_encoder__after_learning__is_as_it_was(encoder, rows, labels):
-    before = encoder.encode_texts(NAMES)
-    weights = {name: each.clone() for name, each in encoder.network.state_dict().items()}
+def test_encoder__after_learning__is_as_it_was(tiny, rows, labels):
+    before = tiny.encode_texts(NAMES)
+    weights = {name: tensor.clone() for name, tensor in tiny.network.state_dict().items()}
 
-    tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=2))
+    tune_prompt(tiny, rows, labels, NAMES, SoftPrompt(n_steps=2))
 
-    assert np.array_equal(encoder.encode_texts(NAMES), before)
-    assert all(
-        torch.equal(each, weights[name]) for name, each in encoder.network.state_dict().items()
-    )
+    assert np.array_equal(tiny.encode_texts(NAMES), before)
+    torch.testing.assert_close(dict(tiny.network.state_dict()), weights, rtol=0, atol=0)
 
 
-def test_learned__without_steps__is_nothing(encoder, rows, labels):
-    result = tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=0))
+def test_learned__without_steps__is_nothing(tiny, rows, labels):
+    result = tune_prompt(tiny, rows, labels, NAMES, SoftPrompt(n_steps=0))
 
     assert (result.tensors, result.config, result.n_steps) == ({}, None, 0)
 
 
-def test_left_out__classes__decide(encoder, rows, labels):
+def test_left_out__classes__decide(tiny, rows, labels):
     reports = []
 
-    result = tune_prompt(encoder, rows, labels, NAMES, progress=reports.append)
+    result = tune_prompt(tiny, rows, labels, NAMES, progress=reports.append)
 
     left_out = result.left_out
     assert left_out.n_pictures == len(labels)
     gain = left_out.log_losses[0] - left_out.log_losses[10]
     assert result.n_steps == (10 if gain > left_out.error else 0)
     assert reports[-1].done <= reports[-1].total == 30
-    assert [each.done for each in reports] == sorted(each.done for each in reports)
+    steps = [report.done for report in reports]
+    assert steps == sorted(steps)
 
 
-def test_left_out__pictures_that_show_other_classes__keep_the_names(encoder, rows, labels):
+def test_left_out__pictures_that_show_other_classes__keep_the_names(tiny, rows, labels):
     draw = torch.Generator().manual_seed(1)
     noise = normalize(torch.randn(rows.shape, generator=draw), dim=-1)
 
-    result = tune_prompt(encoder, noise, labels, NAMES)
+    result = tune_prompt(tiny, noise, labels, NAMES)
 
     assert result.tensors == {}
     assert result.left_out.log_losses[10] > result.left_out.log_losses[0] - result.left_out.error
 
 
-def test_learned__two_classes__are_too_few(encoder, rows, labels):
+def test_learned__two_classes__are_too_few(tiny, rows, labels):
     with pytest.raises(UsageError, match="at least three classes that have a name and pictures"):
-        tune_prompt(encoder, rows[:6], labels[:6], NAMES[:2])
+        tune_prompt(tiny, rows[:6], labels[:6], NAMES[:2])
 
 
-def test_learned__is_the_same_each_time(encoder, rows, labels, learned):
-    again = tune_prompt(encoder, rows, labels, NAMES, SoftPrompt(n_steps=4))
+def test_learned__is_the_same_each_time(tiny, rows, labels, learned):
+    again = tune_prompt(tiny, rows, labels, NAMES, SoftPrompt(n_steps=4))
 
-    assert all(torch.equal(each, learned.tensors[name]) for name, each in again.tensors.items())
+    torch.testing.assert_close(again.tensors, learned.tensors, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("kind", ["vit", "resnet"])
