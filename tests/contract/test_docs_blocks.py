@@ -6,7 +6,6 @@ import re
 import runpy
 import shlex
 import shutil
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -34,15 +33,8 @@ tasks_per_draw = 2
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """`photos/`, three classes of two pictures; `new/` with others; scripts, configurations."""
-    folder = tmp_path_factory.mktemp("pictures")
-    demo = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
-    (folder / "new").mkdir()
-    for label in ("dress", "hat", "shoes"):
-        (folder / "photos" / label).mkdir(parents=True)
-        for number, path in enumerate(sorted((demo / label).iterdir())[:4]):
-            shutil.copy(path, folder / ("new" if number > 1 else f"photos/{label}"))
+def pictures(folder):
+    """A user's folder with the scripts and configurations that pages name."""
     shutil.copy(ROOT / "examples" / "camera_trap" / "draw.py", folder)
     for path in (folder / "train.toml", folder / "configs" / "train" / "quick.toml"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,21 +76,18 @@ def test_docs__relative_links_and_images__lead_to_files_and_headings(page):
         assert not heading or heading in headings(linked), f"{target}#{heading}"
 
 
-def test_docs__navigation__lists_every_page_once():
+def test_docs__navigation_and_index__list_every_page():
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
 
     listed = re.findall(r"^ +- (?:.+: )?(\S+\.md)$", navigation, re.MULTILINE)
-    assert sorted(listed) == sorted(page.relative_to(ROOT / "docs").as_posix() for page in PAGES)
+    pages = sorted(page.relative_to(ROOT / "docs").as_posix() for page in PAGES)
+    assert sorted(listed) == pages
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    linked = {target for target, _ in LINK.findall(index) if target.endswith(".md")}
+    assert sorted({*linked, "index.md"}) == pages
 
 
 def headings(page):
     """The addresses that the headings of a page get."""
     titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w]+", "-", title.lower()).strip("-") for title in titles}
-
-
-def test_docs__index__lists_every_page():
-    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-
-    linked = {target for target, _ in LINK.findall(text) if target.endswith(".md")}
-    assert linked == {page.relative_to(ROOT / "docs").as_posix() for page in PAGES} - {"index.md"}

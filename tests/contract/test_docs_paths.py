@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+from tests.contract.test_docs_blocks import PAGES, ROOT, name
+
 FOLDERS = ("metaadapter", "episodes", "tests", "tools", "configs", "benchmarks", "examples")
 PATH = re.compile(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`")
 PEER = re.compile(r"^\| [^|]+ \| `(\w+\.py)` \|", re.MULTILINE)
 MENTION = re.compile(r"docs/[\w/-]+\.md")
 
 
-def name(page):
-    return page.relative_to(ROOT).as_posix()
-
-
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=name)
 def test_page__names_files_that_are_there(page):
     named = PATH.findall(page.read_text(encoding="utf-8"))
 

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -32,19 +31,6 @@ INSTALL, MAKE, SMALL, SHELL, PYTHON, PAGE, REAL_CLIP = (
         ("bash", "--encoder"),
     )
 )
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """`photos/` with three classes of two pictures, and `new/` with others."""
-    folder = tmp_path_factory.mktemp("a user's folder")
-    pictures = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
-    (folder / "new").mkdir()
-    for label in ("dress", "hat", "shoes"):
-        (folder / "photos" / label).mkdir(parents=True)
-        for number, path in enumerate(sorted((pictures / label).iterdir())[:4]):
-            shutil.copy(path, folder / ("new" if number > 1 else f"photos/{label}"))
-    return folder
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -119,9 +105,7 @@ def test_readme__real_clip_without_a_network__says_how_to_get_the_weights(
     (arguments,) = commands(REAL_CLIP)
     monkeypatch.chdir(folder)
 
-    code = main(arguments[1:])
-
-    assert code == 3
+    assert main(arguments[1:]) == 3
     assert "`tiny` needs no download" in capsys.readouterr().err
 
 

@@ -151,21 +151,15 @@ def test_ci__too_little_disk_for_the_newest__says_so_and_goes_on(ci):
     assert [verb for _, verb in made] == ["demo test test-slow", "lint"]
 
 
-def test_ci__something_fails__fails_at_once(ci, machine):
+def test_ci__no_interpreter_or_a_failure__fails_at_once(ci, machine):
+    done, made = ci()
+    assert (done.returncode, made) == (1, [])
+    assert "No Python from 3.11 to 3.14" in done.stderr
+
     (machine / "fails").touch()
-
     done, made = ci("3.11", "3.13")
-
     assert done.returncode != 0
     assert len(made) == 1
-
-
-def test_ci__no_interpreter__fails_and_says_what_is_missing(ci):
-    done, made = ci()
-
-    assert done.returncode == 1
-    assert "No Python from 3.11 to 3.14" in done.stderr
-    assert made == []
 
 
 def test_docs__lines_of_setting_up__ask_make_for_what_it_has_and_apt_for_the_same():

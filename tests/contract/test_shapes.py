@@ -9,18 +9,15 @@ from jaxtyping import TypeCheckError
 from metaadapter.adapter.weights import AdapterWeights, apply_adapter
 
 
-def test_shapes__an_axis_too_few__is_refused():
+@pytest.mark.parametrize(
+    "features",
+    [torch.ones(3), torch.ones(2, 3, dtype=torch.int64)],
+    ids=["an axis too few", "whole numbers"],
+)
+def test_shapes__other_features__are_refused(features):
     weights = AdapterWeights.zero_shot(torch.eye(3), logit_scale=100.0)
-
     with pytest.raises(TypeCheckError, match=r"(?s)apply_adapter.*parameter 'features'"):
-        apply_adapter(torch.ones(3), weights)
-
-
-def test_shapes__whole_numbers_for_features__are_refused():
-    weights = AdapterWeights.zero_shot(torch.eye(3), logit_scale=100.0)
-
-    with pytest.raises(TypeCheckError, match=r"(?s)apply_adapter.*parameter 'features'"):
-        apply_adapter(torch.ones(2, 3, dtype=torch.int64), weights)
+        apply_adapter(features, weights)
 
 
 def test_shapes__fields_that_disagree__are_refused():

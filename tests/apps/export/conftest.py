@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torchvision import transforms as steps
 
+from metaadapter.adapter.config import AdapterConfig
 from metaadapter.features.image_encoder import ModelEncoder
 
 SIDE, MEAN, DEVIATION = 24, [0.4, 0.5, 0.6], [0.2, 0.3, 0.4]
@@ -38,6 +39,18 @@ def make_encoder(preprocessing):
             )
         chosen = steps.Compose(preprocessing["shortest"] if transforms is None else transforms)
         return ModelEncoder("small", network, chosen, zoom=zoom, device="cpu")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_config():
+    """The configuration of an adapter of three classes, with changes."""
+
+    def make(**changes):
+        facts = {"classes": ["a", "b", "c"], "width": 6, "n_shots": [0, 0, 0]}
+        facts |= {"mode": "one_shot", "generator": "default", "generator_id": "0"}
+        return AdapterConfig(**facts | changes)
 
     return make
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.export.checks import Case, feature_cases, largest_difference, require_same
 from metaadapter.errors import IncompatibleArtifact
@@ -14,20 +13,20 @@ SHARES = np.array([[0.25, 0.75], [0.5, 0.5]])
 KNOWN = np.array([0.3, 0.6])
 
 
-def asked(*found):
-    return largest_difference(lambda _batch: found, [Case(np.zeros((2, 3)), (SHARES, KNOWN))])
+def difference(*outputs):
+    return largest_difference(lambda _batch: outputs, [Case(np.zeros((2, 3)), (SHARES, KNOWN))])
 
 
 def test_largest_difference__is_that_of_any_output():
     moved = KNOWN + np.array([0, 0.02])
 
-    assert asked(SHARES, KNOWN, np.array([True, False])) == 0
-    assert asked(SHARES, moved) == pytest.approx(0.02)
-    assert asked(SHARES + np.array([[0.1, -0.1], [0, 0]]), moved) == pytest.approx(0.1)
+    assert difference(SHARES, KNOWN, np.array([True, False])) == 0
+    assert difference(SHARES, moved) == pytest.approx(0.02)
+    assert difference(SHARES + np.array([[0.1, -0.1], [0, 0]]), moved) == pytest.approx(0.1)
 
 
 def test_largest_difference__no_number__is_no_agreement():
-    assert asked(SHARES * np.nan, KNOWN) == np.inf
+    assert difference(SHARES * np.nan, KNOWN) == np.inf
 
 
 def test_require_same__tells_whose_difference_it_is():
@@ -38,18 +37,11 @@ def test_require_same__tells_whose_difference_it_is():
 
 
 def test_feature_cases__adapter_without_its_features__are_drawn_in_batches_of_several_sizes(
-    make_adapter,
+    make_adapter, make_config
 ):
-    config = AdapterConfig(
-        classes=["a", "b", "c"],
-        width=6,
-        n_shots=[0, 0, 0],
-        mode="one_shot",
-        generator="default",
-        generator_id="0",
-    )
+    weights = make_adapter(n_tasks=1)[0].task(0)
 
-    cases = feature_cases(StoredAdapter(make_adapter(n_tasks=1)[0].task(0), config, None))
+    cases = feature_cases(StoredAdapter(weights, make_config(), None))
 
     assert [len(case) for case in cases] == [1, 7, 64]
     assert all(len(case.expected) == 1 for case in cases)

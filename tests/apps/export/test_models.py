@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from metaadapter.adapter.config import AdapterConfig
 from metaadapter.apps.export.models import FeatureModel, PictureModel
 from metaadapter.errors import UsageError
 from metaadapter.features.origin import Origin
@@ -36,8 +35,7 @@ def weights(make_adapter):
         likeness=randn(3, 6),
         likeness_bias=randn(3),
         known=torch.tensor([2.0, 1.0, -1.5], dtype=torch.float64),
-        known_quantiles=torch.zeros(6, dtype=torch.float64),
-        own_quantiles=torch.zeros(6, dtype=torch.float64),
+        **dict.fromkeys(("known_quantiles", "own_quantiles"), torch.zeros(6).double()),
         reject_threshold=torch.tensor(0.5, dtype=torch.float64),
     )
 
@@ -69,16 +67,8 @@ def test_features__adapter_that_cannot_tell__gives_probabilities_alone(
     assert np.abs(shares.numpy() - numpy_answers(features, plain)[0]).max() < 1e-6
 
 
-def test_pictures__several_views__are_refused_with_what_to_do(weights, make_encoder):
-    config = AdapterConfig(
-        classes=["a", "b", "c"],
-        width=64,
-        n_shots=[1, 1, 1],
-        mode="one_shot",
-        generator="default",
-        generator_id="0",
-        origin=Origin(n_views=5),
-    )
+def test_pictures__several_views__are_refused_with_what_to_do(weights, make_encoder, make_config):
+    config = make_config(width=64, n_shots=[1, 1, 1], origin=Origin(n_views=5))
 
     with pytest.raises(UsageError, match=r"averages 5 views.*without --pixels.*--views 1"):
         PictureModel(weights, config, make_encoder())

@@ -39,7 +39,7 @@ def test_pixels__of_several_pictures__are_those_of_each(make_encoder):
 
     together = pixels(pictures)
 
-    assert torch.equal(together, torch.cat([pixels(each[None]) for each in pictures]))
+    assert torch.equal(together, torch.cat([pixels(picture[None]) for picture in pictures]))
 
 
 @pytest.mark.parametrize(

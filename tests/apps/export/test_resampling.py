@@ -23,46 +23,34 @@ def axis(*sizes):
     return Axis(*(torch.tensor(float(size), dtype=torch.float64) for size in sizes))
 
 
-@pytest.fixture
-def noise():
-    return lambda height, width: np.random.default_rng(height * width).integers(
-        0, 256, (height, width, 3), dtype=np.uint8
-    )
+def assert_resized(pixels, rows, columns, side, kernel, expected):
+    """Whether the part of a picture is Pillow's to the bit."""
+    pixels = torch.from_numpy(pixels).permute(2, 0, 1)[None].double()
+    down_first = resizes_down_first()
+    result = resized(pixels, rows, columns, side, KERNELS[kernel], down_first=down_first)
+    assert np.array_equal(result[0].permute(1, 2, 0).numpy(), np.asarray(expected))
+
+
+def noise(height, width):
+    draw = np.random.default_rng(height * width)
+    return draw.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("kernel", PILLOWS)
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_resized__noise_of_any_size__is_pillows_to_the_bit(noise, kernel, height, width):
-    pixels, side = noise(height, width), 24
-    expected = Image.fromarray(pixels).resize((side, side), PILLOWS[kernel])
+def test_resized__noise_of_any_size__is_pillows_to_the_bit(kernel, height, width):
+    pixels = noise(height, width)
+    expected = Image.fromarray(pixels).resize((24, 24), PILLOWS[kernel])
 
-    found = resized(
-        torch.from_numpy(pixels).permute(2, 0, 1)[None].double(),
-        axis(0, height, side, 0),
-        axis(0, width, side, 0),
-        side,
-        KERNELS[kernel],
-        down_first=resizes_down_first(),
-    )
-
-    assert np.array_equal(found[0].permute(1, 2, 0).numpy(), np.asarray(expected))
+    assert_resized(pixels, axis(0, height, 24, 0), axis(0, width, 24, 0), 24, kernel, expected)
 
 
-def test_resized__part_of_a_picture_and_the_middle_of_it__is_pillows_crop_resize_and_crop(noise):
+def test_resized__part_of_a_picture_and_the_middle_of_it__is_pillows_crop_resize_and_crop():
     pixels = noise(50, 70)
     part = Image.fromarray(pixels).crop((9, 4, 9 + 49, 4 + 35))
     expected = part.resize((28, 20), Image.Resampling.BICUBIC).crop((4, 0, 24, 20))
 
-    found = resized(
-        torch.from_numpy(pixels).permute(2, 0, 1)[None].double(),
-        axis(4, 35, 20, 0),
-        axis(9, 49, 28, 4),
-        20,
-        KERNELS["bicubic"],
-        down_first=resizes_down_first(),
-    )
-
-    assert np.array_equal(found[0].permute(1, 2, 0).numpy(), np.asarray(expected))
+    assert_resized(pixels, axis(4, 35, 20, 0), axis(9, 49, 28, 4), 20, "bicubic", expected)
 
 
 def test_resampling_matrix__rows__sum_to_one_and_see_nothing_outside_the_part():

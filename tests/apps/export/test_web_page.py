@@ -93,20 +93,21 @@ def test_web_page__in_chromium__answers_as_predict_does(tmp_path):
     stored = load_adapter(adapter)
     encoder = load_adapter_encoder(adapter, stored, None, "cpu", "fp32")
     (read,) = read_queries(pictures, stored.config, lambda: encoder, progress=lambda _: None)
-    expected = {Path(it.path).name: it for it in predict_pictures(stored, read)}
+    expected = {Path(one.path).name: one for one in predict_pictures(stored, read)}
 
     handler = functools.partial(SimpleHTTPRequestHandler, directory=site)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_api.sync_playwright() as it:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with server, sync_api.sync_playwright() as driver:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        browser = it.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page, asked = browser.new_page(), []
-        page.on("request", lambda request: asked.append(request.url))
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page, urls = browser.new_page(), []
+        page.on("request", lambda request: urls.append(request.url))
         page.goto(f"http://127.0.0.1:{server.server_port}/")
         page.locator("#pictures:enabled").wait_for(state="attached", timeout=MINUTES)
         page.set_input_files("#pictures", pictures)
         last = page.locator("#answers li").nth(len(pictures) - 1)
         last.wait_for(timeout=MINUTES)
-        found = page.eval_on_selector_all(
+        shown = page.eval_on_selector_all(
             "#answers li",
             "items => items.map(item => [item.querySelector('.file').textContent, "
             "item.querySelector('h2').textContent, JSON.parse(item.dataset.shares)])",
@@ -114,12 +115,12 @@ def test_web_page__in_chromium__answers_as_predict_does(tmp_path):
         browser.close()
         server.shutdown()
 
-    assert len(found) == len(expected) == len(pictures)
-    for name, answer, shares in found:
+    assert len(shown) == len(expected) == len(pictures)
+    for name, answer, shares in shown:
         # The browser decodes JPEG by itself, one step of a colour beside ours here and there.
         assert np.abs(np.array(shares) - [*expected[name].probabilities.values()]).max() < 0.01
         assert expected[name].label in answer
         assert answer.startswith("none of these") == expected[name].unfamiliar
-    assert {url.split("/")[2] for url in asked if "://" in url and not url.startswith("blob:")} == {
+    assert {url.split("/")[2] for url in urls if "://" in url and not url.startswith("blob:")} == {
         f"127.0.0.1:{server.server_port}"
     }

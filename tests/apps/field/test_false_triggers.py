@@ -27,29 +27,22 @@ def branch_and_deer(frame, camera, n):
 
 
 def test_false_triggers__box_that_comes_back__is_one_thing_and_a_moving_animal_none(frame):
-    found = false_triggers(branch_and_deer(frame, "brook", FEWEST_FRAMES + 5), 0.2)
+    n_frames = FEWEST_FRAMES + 5
 
-    assert len(found) == FEWEST_FRAMES + 5
-    assert {(each.camera, each.thing, each.n_frames) for each in found} == {
-        (Path("brook"), 1, FEWEST_FRAMES + 5)
-    }
-    assert all(abs(each.box.left - 0.1) < 0.01 for each in found)
+    triggers = false_triggers(branch_and_deer(frame, "brook", n_frames), 0.2)
+
+    things = [(trigger.camera, trigger.thing, trigger.n_frames) for trigger in triggers]
+    assert things == [(Path("brook"), 1, n_frames)] * n_frames
+    assert all(abs(trigger.box.left - 0.1) < 0.01 for trigger in triggers)
 
 
-def test_false_triggers__few_frames_or_several_cameras__are_none(frame):
+def test_false_triggers__few_frames_several_cameras_or_less_sure_boxes__are_none(frame):
     few = branch_and_deer(frame, "brook", FEWEST_FRAMES - 1)
     other = branch_and_deer(frame, "meadow", FEWEST_FRAMES - 1)
-
-    assert false_triggers([*few, *other], 0.2) == []
-
-
-def test_false_triggers__less_sure_boxes__are_passed_over(frame):
-    assert false_triggers(branch_and_deer(frame, "brook", 20), 0.5) == []
-
-
-def test_false_triggers__many_boxes_of_one_frame__do_not_make_a_thing(frame):
     crowded = frame("brook/1.jpg", *[(0.1, 0.1, 0.3, 0.1, 0.9)] * 50)
 
+    assert false_triggers([*few, *other], 0.2) == []
+    assert false_triggers(branch_and_deer(frame, "brook", 20), 0.5) == []
     assert false_triggers([crowded], 0.2) == []
 
 
@@ -59,10 +52,10 @@ def test_file__of_two_things__is_a_manifest_with_the_more_frequent_first(frame, 
         for n in range(12)
     ]
     more = [frame(f"brook/{n}.jpg", (0.7, 0.7, 0.1, 0.1, 0.5)) for n in range(12, 20)]
-    found = false_triggers([*stone, *more], 0.2)
+    triggers = false_triggers([*stone, *more], 0.2)
     (tmp_path / "brook").mkdir()
     (tmp_path / "brook" / "0.jpg").write_bytes(b"")
-    moved = [each._replace(path=tmp_path / each.path) for each in found]
+    moved = [trigger._replace(path=tmp_path / trigger.path) for trigger in triggers]
 
     write_false_triggers(tmp_path / "false.csv", moved)
 

@@ -15,18 +15,16 @@ def prediction(**shares):
     return Prediction("a.jpg", first, shares[first], second, shares[second], False, shares)
 
 
-def test_allowed__classes_that_do_not_occur__give_their_probability_to_the_others():
-    species = Species(frozenset({"deer"}))
+@pytest.mark.parametrize(
+    ("shares", "among_allowed"),
+    [([0.2, 0.3, 0.4, 0.1], [0.4, 0.6, 0, 0]), ([0, 0, 1.0, 0], [0.5, 0.5, 0, 0])],
+)
+def test_allowed__classes_that_do_not_occur__give_their_probability_to_the_others(
+    shares, among_allowed
+):
+    rows = Species(frozenset({"deer"})).among_allowed(np.array([shares]), CLASSES)
 
-    rows = species.among_allowed(np.array([[0.2, 0.3, 0.4, 0.1]]), CLASSES)
-
-    np.testing.assert_allclose(rows, [[0.4, 0.6, 0, 0]])
-
-
-def test_allowed__all_probability_elsewhere__leaves_the_allowed_equally_probable():
-    rows = Species(frozenset({"deer"})).among_allowed(np.array([[0, 0, 1.0, 0]]), CLASSES)
-
-    np.testing.assert_allclose(rows, [[0.5, 0.5, 0, 0]])
+    np.testing.assert_allclose(rows, [among_allowed])
 
 
 def test_allowed__names_and_a_file__are_read_alike(tmp_path):
