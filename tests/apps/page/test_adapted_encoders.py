@@ -44,30 +44,26 @@ def test_predict__repeated__builds_no_encoder_until_the_adapter_changes(
     content, skill = picture("red"), tmp_path / "parts.adapter"
     (tmp_path / "red.png").write_bytes(content)
     first, second = stored_with(clip, 0), stored_with(clip, 1)
-    rows = [ImageRow(tmp_path / "red.png", None)]
-    expected = [
-        predict_pictures(stored, encode_rows(rows, adapted_encoder(clip, stored), views=1, seed=0))[
-            0
-        ]
-        for stored in (first, first, second, first)
-    ]
+    adapters = (first, first, second, first)
+    rows, expected = [ImageRow(tmp_path / "red.png", None)], []
+    for stored in adapters:
+        encoded = encode_rows(rows, adapted_encoder(clip, stored), views=1, seed=0)
+        expected.append(predict_pictures(stored, encoded)[0].probabilities)
     before, predictions, n = n_built(), [], []
 
     with serve(tmp_path / "projects" / "parts", "small", lambda *_, **__: clip) as served:
-        for stored in (first, first, second, first):
+        for stored in adapters:
             store_adapter(skill, stored)
             files = [
                 ("pictures", ("red.png", io.BytesIO(content))),
                 ("adapter", ("parts.adapter", skill.read_bytes())),
             ]
             response = served.client.post("/predict", files=files)
-            predictions.append(response.json()["predictions"][0])
+            predictions.append(response.json()["predictions"][0]["probabilities"])
             n.append(n_built() - before)
 
-    assert [entry["probabilities"] for entry in predictions] == [
-        prediction.probabilities for prediction in expected
-    ]
-    assert predictions[0]["probabilities"] != predictions[2]["probabilities"]
+    assert predictions == expected
+    assert predictions[0] != predictions[2]
     assert n == [1, 1, 2, 3]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-OWN = {"host": "127.0.0.1:8000"}
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +81,8 @@ def test_answer__of_any_kind__has_the_headers_that_keep_other_pages_out(served, 
 
 def test_body__longer_than_allowed__is_refused_by_its_head_or_as_it_comes(served, limits):
     long = b'{"name": "' + b"x" * limits.json_bytes + b'"}'
-    head = {"content-type": "application/json"}
-
-    response = served.client.post("/classes", content=long, headers=head)
-    in_pieces = served.client.post("/classes", content=iter([long]), headers=head)
+    response = served.client.post("/classes", content=long, headers=JSON)
+    in_pieces = served.client.post("/classes", content=iter([long]), headers=JSON)
 
     assert [response.status_code, in_pieces.status_code] == [413, 413]
     assert f"{limits.json_bytes:,} bytes" in response.json()["error"]
@@ -94,9 +92,7 @@ def test_body__longer_than_allowed__is_refused_by_its_head_or_as_it_comes(served
     "body", ["[" * 40_000, '{"name": "\\ud800"}', '{"name": NaN}', "", "\x00", '{"name": 1e999}']
 )
 def test_json__that_is_malformed__is_refused(served, body):
-    head = {"content-type": "application/json"}
-
-    answer = served.client.post("/classes", content=body, headers=head)
+    answer = served.client.post("/classes", content=body, headers=JSON)
 
     assert answer.status_code in (400, 422)
     assert answer.json()["error"].endswith(".")

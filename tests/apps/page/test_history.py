@@ -22,16 +22,23 @@ def entries(contents):
     return dict(contents.classes), dict(contents.pictures)
 
 
-def fill(history):
+@pytest.fixture
+def history(path):
+    """A history of two classes and two pictures, one of them with a class."""
+    history = History(path)
     history.make("classes", add_classes(history.contents, {"a": "fox", "b": "lynx"}))
     history.make("pictures", add_pictures(history.contents, {"1": "1", "2": "2"}, {"1": "a"}))
+    return history
 
 
-def test_history__cut_off_anywhere_in_its_last_line__has_all_edits_before(path):
-    history = History(path)
-    fill(history)
+def label(history, name="b"):
+    history.make(f"to {name}", label_pictures(history.contents, {"2": name}))
+
+
+def test_history__cut_off_anywhere_in_its_last_line__has_all_edits_before(history, path):
+
     before, size = entries(history.contents), path.stat().st_size
-    history.make("label", label_pictures(history.contents, {"2": "b"}))
+    label(history)
     after = entries(history.contents)
     whole = path.read_bytes()
 
@@ -42,21 +49,19 @@ def test_history__cut_off_anywhere_in_its_last_line__has_all_edits_before(path):
     assert entries(read_contents(path)) == after
 
 
-def test_history__reopened_after_a_cut__continues_after_the_last_whole_line(path):
-    history = History(path)
-    fill(history)
+def test_history__reopened_after_a_cut__continues_after_the_last_whole_line(history, path):
+
     with path.open("ab") as file:
         file.write(b'{"edit": {"said": "half')
 
     history = History(path)
-    history.make("label", label_pictures(history.contents, {"2": "b"}))
+    label(history)
 
     assert read_contents(path).pictures["2"].label == "b"
 
 
-def test_undo_and_redo__are_saved_too(path):
-    history = History(path)
-    fill(history)
+def test_undo_and_redo__are_saved_too(history, path):
+
     assert history.undo() == "pictures"
     history = History(path)
     assert history.contents.pictures == {}
@@ -66,42 +71,43 @@ def test_undo_and_redo__are_saved_too(path):
 
 
 @pytest.mark.parametrize("part", ["lynx", '"sha256"'])
+@pytest.mark.usefixtures("history")
 def test_line__changed_on_the_disk__is_named(path, part):
-    history = History(path)
-    fill(history)
+
     path.write_text(path.read_text().replace(part, part[::-1], 1))
 
     with pytest.raises(DataError, match=r"line 1 of .*history\.jsonl is damaged .*; restore"):
         History(path)
 
 
-def test_full_disk__in_the_middle_of_a_line__makes_no_edit_and_loses_none(path, monkeypatch):
+def test_full_disk__in_the_middle_of_a_line__makes_no_edit_and_loses_none(
+    history, path, monkeypatch
+):
     write = os.write
 
     def write_half(file, content):
         write(file, content[: len(content) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    history = History(path)
-    fill(history)
     before = entries(history.contents)
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", write_half)
         with pytest.raises(DataError, match=r"No space left.*This edit was not made"):
-            history.make("label", label_pictures(history.contents, {"2": "b"}))
+            label(history)
     assert not history.saved
     assert entries(history.contents) == entries(read_contents(path)) == before
 
-    history.make("label", label_pictures(history.contents, {"2": "b"}))
+    label(history)
     assert history.saved
     assert read_contents(path).pictures["2"].label == "b"
 
 
-def test_long_history__is_shortened_and_keeps_contents_and_the_latest_undos(path, monkeypatch):
-    history = History(path)
-    fill(history)
-    for label in ("b", "a") * 20:
-        history.make(f"to {label}", label_pictures(history.contents, {"2": label}))
+def test_long_history__is_shortened_and_keeps_contents_and_the_latest_undos(
+    history, path, monkeypatch
+):
+
+    for name in ("b", "a") * 20:
+        label(history, name)
     history.undo()
     history.undo()
     before = entries(history.contents)
@@ -119,19 +125,17 @@ def test_long_history__is_shortened_and_keeps_contents_and_the_latest_undos(path
 
 
 def test_failing_drive__that_keeps_a_part_of_a_line__makes_no_later_edit_unreadable(
-    path, monkeypatch
+    history, path, monkeypatch
 ):
     def fail(*_):
         raise OSError(errno.EIO, "Input/output error")
 
-    history = History(path)
-    fill(history)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
         patch.setattr(os, "truncate", lambda *_: None)
         with pytest.raises(DataError, match="Input/output error"):
             history.undo()
-    history.make("label", label_pictures(history.contents, {"2": "b"}))
+    label(history)
     now = entries(history.contents)
 
     assert entries(read_contents(path)) == now

@@ -63,19 +63,21 @@ def test_form__beyond_a_limit__is_refused(tmp_path, limit, message):
     assert error.value.status == 413
 
 
-def test_text__too_long_for_a_field__is_refused(tmp_path):
-    with pytest.raises(Refusal, match=r"'class' is too long"):
-        receive([FORM.replace(b"abc", b"a" * 70_000)], tmp_path)
-
-
-def test_head__of_a_part__that_never_ends__is_refused(tmp_path):
-    head = [b"--xyz\r\n", *(b"X-%d: %s\r\n" % (n, b"y" * 4000) for n in range(40))]
-
-    with pytest.raises(Refusal, match=r"too long|cannot be read"):
-        receive(head, tmp_path)
-
-
-@pytest.mark.parametrize("head", ["", "Content-Disposition: attachment\r\n", "X: y\r\n" * 500])
-def test_part__without_a_name__is_refused(tmp_path, head):
-    with pytest.raises(Refusal, match=r"^The form cannot be read"):
-        receive([f"--xyz\r\n{head}\r\nx\r\n--xyz--\r\n".encode()], tmp_path)
+@pytest.mark.parametrize(
+    ("pieces", "message"),
+    [
+        *(
+            ([f"--xyz\r\n{head}\r\nx\r\n--xyz--\r\n".encode()], r"^The form cannot be read")
+            for head in ("", "Content-Disposition: attachment\r\n", "X: y\r\n" * 500)
+        ),
+        ([FORM.replace(b"abc", b"a" * 70_000)], r"'class' is too long"),
+        (
+            [b"--xyz\r\n", *(b"X-%d: %s\r\n" % (n, b"y" * 4000) for n in range(40))],
+            r"too long|cannot be read",
+        ),
+    ],
+    ids=["no head", "no name", "a long head", "a long text", "a head without an end"],
+)
+def test_part__that_cannot_be_read__is_refused(tmp_path, pieces, message):
+    with pytest.raises(Refusal, match=message):
+        receive(pieces, tmp_path)

@@ -18,6 +18,17 @@ from metaadapter.features.towers.config import InsideConfig
 from metaadapter.workflow.predictions import predict_pictures
 
 
+@pytest.fixture
+def shots(picture):
+    """Parts of a form: so many pictures of each colour, named by it."""
+
+    def make(*colours, n=1):
+        names = [(colour, number) for colour in colours for number in range(n)]
+        return [("pictures", (f"{one}/{number}.png", picture(one))) for one, number in names]
+
+    return make
+
+
 def test_pictures__in_folders__make_classes_and_others_go_to_the_tray(project, picture):
     red, green, loose = picture("red"), picture("green"), picture("red")
 
@@ -35,21 +46,20 @@ def test_pictures__in_folders__make_classes_and_others_go_to_the_tray(project, p
 def test_answers__of_the_tray__are_those_of_predict_with_the_downloaded_adapter(
     project, picture, tmp_path
 ):
-    tray = [picture(colour) for colour in ("red", "blue")]
+    tray = {f"{colour}.png": picture(colour) for colour in ("red", "blue")}
     project.fill(n_tray=0)
-    project.upload(*((f"{n}.png", content) for n, content in enumerate(tray)))
+    project.upload(*tray.items())
     predictions = project.answers()
     skill = tmp_path / "downloaded.adapter"
     skill.write_bytes(project.client.get("/take/adapter").content)
-    for number, content in enumerate(tray):
-        (tmp_path / f"{number}.png").write_bytes(content)
-
-    rows = [ImageRow(tmp_path / f"{number}.png", None) for number in range(len(tray))]
+    for name, content in tray.items():
+        (tmp_path / name).write_bytes(content)
+    rows = [ImageRow(tmp_path / name, None) for name in tray]
     pictures = encode_rows(rows, project.session.project.encoder, views=1, seed=0)
     expected = predict_pictures(load_adapter(skill), pictures)
 
     names = {entry["id"]: entry["name"] for entry in project.state["classes"]}
-    for content, prediction in zip(tray, expected, strict=True):
+    for content, prediction in zip(tray.values(), expected, strict=True):
         predicted = predictions["answers"][hashlib.sha256(content).hexdigest()[:32]]
         assert names[predicted["class"]] == prediction.label
         assert names[predicted["runner_up"]] == prediction.runner_up
@@ -214,9 +224,8 @@ def test_downloads__table_and_folders__have_each_picture_by_its_answer(project):
 
 def test_predict__of_pictures_that_are_not_kept__is_the_answer_of_the_tray(project, picture):
     project.fill(n_tray=0)
-    before, content = project.state, picture("blue")
-
-    sent = [("pictures", ("x.png", content)), ("pictures", ("y.txt", b"nothing"))]
+    before = project.state
+    sent = [("pictures", ("x.png", picture("blue"))), ("pictures", ("y.txt", b"nothing"))]
     result = project.client.post("/predict", files=sent).json()
 
     assert [entry["label"] for entry in result["predictions"]] == ["blue"]
@@ -225,14 +234,10 @@ def test_predict__of_pictures_that_are_not_kept__is_the_answer_of_the_tray(proje
     assert project.state == before
 
 
-def test_adapt__of_pictures_named_by_class__gives_a_skill_file_that_predict_takes(project, picture):
-    shots = [
-        ("pictures", (f"{colour}/{number}.png", picture(colour)))
-        for colour in ("red", "blue")
-        for number in range(2)
-    ]
-
-    skill = project.client.post("/adapt", files=shots)
+def test_adapt__of_pictures_named_by_class__gives_a_skill_file_that_predict_takes(
+    project, picture, shots
+):
+    skill = project.client.post("/adapt", files=shots("red", "blue", n=2))
     question = [("pictures", ("new.png", picture("blue"))), ("adapter", ("a", skill.content))]
     result = project.client.post("/predict", files=question)
 
@@ -242,11 +247,10 @@ def test_adapt__of_pictures_named_by_class__gives_a_skill_file_that_predict_take
 
 
 def test_predict__by_an_adapter_with_parts_for_another_encoder__is_refused(
-    project, picture, tmp_path
+    project, picture, shots, tmp_path
 ):
-    shots = [("pictures", (f"{colour}/1.png", picture(colour))) for colour in ("red", "blue")]
     skill = tmp_path / "parts.adapter"
-    skill.write_bytes(project.client.post("/adapt", files=shots).content)
+    skill.write_bytes(project.client.post("/adapt", files=shots("red", "blue")).content)
     stored = load_adapter(skill)
     inside = InsideConfig(kind="bottleneck", towers=("image",), width=4)
     towers = {"inside/image/visual.block/down.weight": torch.zeros(4, 8)}
@@ -348,7 +352,7 @@ def test_onnx__without_its_packages__is_refused_with_what_to_install(project, mo
 
 @pytest.mark.slow
 def test_onnx__of_a_project__takes_decoded_pictures_and_answers_as_the_tray(
-    serve, picture, tmp_path
+    serve, picture, shots, tmp_path
 ):
     onnxruntime = pytest.importorskip("onnxruntime")
     import numpy as np
@@ -357,11 +361,7 @@ def test_onnx__of_a_project__takes_decoded_pictures_and_answers_as_the_tray(
     from metaadapter.features.encoder_by_name import load_encoder
 
     with serve(tmp_path / "project", "tiny", load_encoder) as served:
-        files = [
-            ("pictures", (f"{colour}/{number}.png", picture(colour)))
-            for colour in ("red", "blue")
-            for number in range(2)
-        ]
+        files = shots("red", "blue", n=2)
         served.client.post("/pictures", files=files, data={"class": "folders"})
         question = [("pictures", ("new.png", content := picture("blue")))]
         predicted = served.client.post("/predict", files=question).json()

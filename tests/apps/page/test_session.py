@@ -17,10 +17,8 @@ from metaadapter.apps.page.session import Session
 
 @pytest.fixture
 def opened(tmp_path, colour_encoder):
-    def load(*_, **__):
-        return colour_encoder
-
-    return lambda: open_project(tmp_path / "project", "colours", None, load)
+    folder = tmp_path / "project"
+    return lambda: open_project(folder, "colours", None, lambda *_, **__: colour_encoder)
 
 
 @pytest.fixture
@@ -49,7 +47,7 @@ def test_picture__is_encoded_once__also_when_the_project_is_opened_again(opened,
         with Session(project) as session:
             first = session.wait_for_results()
     encoded = []
-    monkeypatch.setattr(module, "encode_new", lambda *given, **_: encoded.append(given))
+    monkeypatch.setattr(module, "encode_new", lambda *rows, **_: encoded.append(rows))
 
     with opened() as project, Session(project) as session:
         again = session.wait_for_results()
@@ -192,12 +190,10 @@ def test_features__of_many_small_blocks__are_joined_and_stay_the_same(
             rows = rng.standard_normal((1, colour_encoder.dim)).astype(np.float16)
             project.features.add({f"{number:064x}": rows})
             project.features.flush()
-        before = {key: np.array(rows) for key, rows in project.features.features.items()}
+        before = {key: rows.tolist() for key, rows in project.features.features.items()}
     monkeypatch.setattr(project_module, "MAX_BLOCKS", 2)
 
     with opened() as project:
-        after = project.features.features
         assert len(list((project.folder / "features").glob("*/block-*"))) == 1
-
-        assert before.keys() == after.keys()
-        assert all(np.array_equal(before[key], after[key]) for key in before)
+        after = {key: rows.tolist() for key, rows in project.features.features.items()}
+        assert after == before
