@@ -67,10 +67,10 @@ def install(machine, **environment):
 
 
 def test_make__linux_without_a_card__names_the_small_way_before_anything_is_downloaded(machine):
-    said = install(machine)
+    printed = install(machine)
 
-    assert said.index(NOTE) < said.index("pip asked")
-    heading = said.split(NOTE)[1].split('"')[1]
+    assert printed.index(NOTE) < printed.index("pip asked")
+    heading = printed.split(NOTE)[1].split('"')[1]
     assert f"## {heading}\n" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 

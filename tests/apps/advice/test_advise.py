@@ -13,7 +13,7 @@ KINDS = ["label", "near_duplicate", "few_pictures", "confused", "name"]
 
 
 def of_kind(advice, kind):
-    return [each for each in advice if each.kind == kind]
+    return [item for item in advice if item.kind == kind]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -45,7 +45,7 @@ def test_advise__as_many_wrong_labels_as_right_ones__doubts_a_minority_of_the_cl
     advice = of_kind(wrong.advice(), "label")
 
     assert 0 < len(advice) <= (len(wrong.places("owl")) - 1) // 2
-    assert {each.pictures[0] for each in advice} <= {3, 4, 9, 10, 15, 16}
+    assert {item.pictures[0] for item in advice} <= {3, 4, 9, 10, 15, 16}
 
 
 def test_advise__copy_in_another_class__is_told_once_and_harms_no_other_picture(clean):
@@ -85,8 +85,8 @@ def test_advise__class_whose_pictures_are_all_copies_elsewhere__keeps_one(clean)
 
     advice = several.added(several.features[0], "wolf").advice()
 
-    assert ("near_duplicate", ("crow", "wolf")) in [(each.kind, each.classes) for each in advice]
-    assert ("few_pictures", ("wolf",)) in [(each.kind, each.classes) for each in advice]
+    assert ("near_duplicate", ("crow", "wolf")) in [(item.kind, item.classes) for item in advice]
+    assert ("few_pictures", ("wolf",)) in [(item.kind, item.classes) for item in advice]
 
 
 def test_advise__class_of_few_pictures__needs_more(clean):
@@ -111,7 +111,7 @@ def test_advise__hard_class__is_told_how_many_pictures_are_recognised(make_pictu
     needs = of_kind(replace(hard, texts=None).advice(), "few_pictures")
 
     assert needs
-    assert {label for each in needs for label in each.classes} <= {"crow", "raven"}
+    assert {label for item in needs for label in item.classes} <= {"crow", "raven"}
     assert "of its 2, each predicted without itself, none is correct" in needs[0].sentence
 
 
@@ -180,7 +180,7 @@ def test_advise__many_wrong_labels__tells_the_most_doubtful_five(make_pictures):
     advice = of_kind(pictures.labelled(**wrong).advice(), "label")
 
     assert len(advice) == 5
-    assert {f"_{each.pictures[0]}" for each in advice} <= set(wrong)
+    assert {f"_{item.pictures[0]}" for item in advice} <= set(wrong)
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +195,7 @@ def faulty(make_pictures):
 
 
 def test_advise__every_fault__is_told_in_the_order_of_what_helps(faulty):
-    kinds = [each.kind for each in faulty.advice()]
+    kinds = [item.kind for item in faulty.advice()]
 
     assert sorted(kinds, key=KINDS.index) == kinds
     assert set(kinds) == set(KINDS)
@@ -207,10 +207,10 @@ def test_advise__pictures_in_another_order__is_the_same(faulty):
     shuffled = faulty.kept(order)
 
     advice = [
-        (each.kind, each.sentence, {*order[list(each.pictures)].tolist()})
-        for each in shuffled.advice()
+        (item.kind, item.sentence, {*order[list(item.pictures)].tolist()})
+        for item in shuffled.advice()
     ]
-    assert advice == [(each.kind, each.sentence, {*each.pictures}) for each in faulty.advice()]
+    assert advice == [(item.kind, item.sentence, {*item.pictures}) for item in faulty.advice()]
 
 
 def test_advise__classes_in_another_order__is_the_same(faulty):
@@ -222,10 +222,10 @@ def test_advise__classes_in_another_order__is_the_same(faulty):
     renamed = replace(faulty, texts=texts, labels=labels)
 
     advice = [
-        (each.kind, {back[label] for label in each.classes}, {*each.pictures})
-        for each in renamed.advice()
+        (item.kind, {back[label] for label in item.classes}, {*item.pictures})
+        for item in renamed.advice()
     ]
-    assert advice == [(each.kind, {*each.classes}, {*each.pictures}) for each in faulty.advice()]
+    assert advice == [(item.kind, {*item.classes}, {*item.pictures}) for item in faulty.advice()]
 
 
 def test_advise__features_rotated_and_longer__is_the_same(faulty):
@@ -275,7 +275,7 @@ def test_advise__classes_of_nothing_but_copies__tells_each(clean):
 
     advice = of_kind(twice.advice(), "near_duplicate")
 
-    assert [each.pictures for each in advice] == [(0, 1), (2, 3), (4, 5), (6, 7), (8, 9)]
+    assert [item.pictures for item in advice] == [(0, 1), (2, 3), (4, 5), (6, 7), (8, 9)]
 
 
 def test_advise__pictures_all_the_same__are_copies(clean):
@@ -293,4 +293,4 @@ def test_advise__two_or_three_random_pictures__doubts_no_label(seed):
 
     advice = advise(rng.standard_normal((3, 16)), ["fox", "owl", "owl"], texts)
 
-    assert {each.kind for each in advice} == {"few_pictures"}
+    assert {item.kind for item in advice} == {"few_pictures"}

@@ -29,9 +29,9 @@ def test_pixels__of_any_size__are_those_of_the_preprocessing(
 ):
     encoder, picture = make_encoder(preprocessing[kind], zoom=zoom), noise(height, width)
 
-    (found,) = PicturePixels(encoder)(torch.from_numpy(picture))
+    (result,) = PicturePixels(encoder)(torch.from_numpy(picture))
 
-    assert torch.equal(found, encoder.look(Image.fromarray(picture[0])))
+    assert torch.equal(result, encoder.look(Image.fromarray(picture[0])))
 
 
 def test_pixels__of_several_pictures__are_those_of_each(make_encoder):

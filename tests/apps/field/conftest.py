@@ -28,7 +28,7 @@ def frame():
     """Makes a frame with the boxes of a detector, each (left, top, width, height, confidence)."""
 
     def make(path, *boxes, time=None, category="animal"):
-        found = tuple(Detection(category, box[4], Box(*box[:4])) for box in boxes)
-        return Frame(ImageRow(Path(path), None), FrameDetections(path, found), time)
+        result = tuple(Detection(category, box[4], Box(*box[:4])) for box in boxes)
+        return Frame(ImageRow(Path(path), None), FrameDetections(path, result), time)
 
     return make

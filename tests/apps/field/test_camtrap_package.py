@@ -116,7 +116,7 @@ def test_package__observations__are_of_boxes_and_of_series(write, tmp_path):
 
 
 def test_package__what_is_missing__is_told_and_stays_once_it_is_filled_in(write, tmp_path):
-    told = write()
+    notes = write()
     cameras = rows_of(tmp_path, "deployments")
     with (tmp_path / "package" / "deployments.csv").open("w", newline="") as file:
         table = csv.DictWriter(file, [*cameras[0], "ownColumn"])
@@ -130,10 +130,10 @@ def test_package__what_is_missing__is_told_and_stays_once_it_is_filled_in(write,
     document["contributors"] = [{"title": "Ada"}]
     metadata.write_text(json.dumps(document))
 
-    told_again = write()
+    notes_again = write()
 
-    assert ["latitude" in each for each in told] == [True, False]
-    assert ["have no time" in each for each in told_again] == [True]
+    assert ["latitude" in note for note in notes] == [True, False]
+    assert ["have no time" in note for note in notes_again] == [True]
     assert {row["ownColumn"] for row in rows_of(tmp_path, "deployments")} == {"mine"}
     names = {row["scientificName"] for row in rows_of(tmp_path, "observations")}
     assert names == {"Vulpes vulpes", ""}

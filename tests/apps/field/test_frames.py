@@ -69,7 +69,7 @@ def test_parts__any_groups__keep_each_whole_and_none_larger_than_it_must_be(size
     folders = [{frame.row.path.parent for frame in part} for part in parts]
     assert all(not one & other for one, other in pairwise(folders))
     assert all(
-        len(part) <= limit or len(found) == 1 for part, found in zip(parts, folders, strict=True)
+        len(part) <= limit or len(result) == 1 for part, result in zip(parts, folders, strict=True)
     )
 
 

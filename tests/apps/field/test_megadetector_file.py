@@ -42,29 +42,29 @@ def answer(path, label="fox", share=0.7, shares=SHARES, box=None):
 
 def faults(document):
     """What breaks a rule of the format, as its description tells them."""
-    found = []
+    result = []
     info = document["info"]
     if not (isinstance(info["format_version"], str) and float(info["format_version"]) == 1.6):
-        found.append("format_version")
+        result.append("format_version")
     for kind in ("detection_categories", "classification_categories"):
         names = document[kind]
-        if not all(re.fullmatch(r"\d+", each) and names[each].strip() for each in names):
-            found.append(kind)
+        if not all(re.fullmatch(r"\d+", number) and names[number].strip() for number in names):
+            result.append(kind)
     for image in document["images"]:
         if image.get("failure") is not None:
-            found += ["failed frame with boxes"] if image["detections"] is not None else []
+            result += ["failed frame with boxes"] if image["detections"] is not None else []
             continue
         for box in image["detections"]:
             is_whole = isinstance(box["conf"], float) and 0 <= box["conf"] <= 1
             if not is_whole or box["category"] not in document["detection_categories"]:
-                found.append(f"box {box}")
+                result.append(f"box {box}")
             shares = [share for _, share in box.get("classifications", [])]
             known = [name for name, _ in box.get("classifications", [])]
             if sorted(shares, reverse=True) != shares:
-                found.append(f"order {shares}")
+                result.append(f"order {shares}")
             if not {*known} <= document["classification_categories"].keys():
-                found.append(f"names {known}")
-    return found
+                result.append(f"names {known}")
+    return result
 
 
 @pytest.fixture
@@ -143,6 +143,6 @@ def test_rules__of_this_test__see_what_is_wrong(written):
 def test_file__by_the_validator_of_megadetector__has_no_error(written):
     module = pytest.importorskip("megadetector.postprocessing.validate_batch_results")
 
-    found = module.validate_batch_results(str(written))["validation_results"]
+    result = module.validate_batch_results(str(written))["validation_results"]
 
-    assert (found["errors"], found["warnings"]) == ([], [])
+    assert (result["errors"], result["warnings"]) == ([], [])

@@ -45,13 +45,13 @@ def pictures_of(library, name, n=4, seed=0, spread=0.1):
 def test_identify__pictures_of_a_task__names_its_entry(animals, name):
     rows = pictures_of(animals, name)
 
-    found, together = animals.identify(rows), animals.identify(rows, together=True)
+    result, together = animals.identify(rows), animals.identify(rows, together=True)
 
-    assert set(found.entries) == {name}
-    assert found.names == ("animals", "birds", "wear")
-    np.testing.assert_allclose(found.probabilities.sum(1), 1, rtol=1e-5)
+    assert set(result.entries) == {name}
+    assert result.names == ("animals", "birds", "wear")
+    np.testing.assert_allclose(result.probabilities.sum(1), 1, rtol=1e-5)
     assert together.entries.tolist() == [name]
-    assert together.probabilities.max() >= found.probabilities.max(1).mean() - 1e-9
+    assert together.probabilities.max() >= result.probabilities.max(1).mean() - 1e-9
     assert (together.known.shape, together.is_none.shape) == ((1,), (1,))
 
 
@@ -64,10 +64,10 @@ def test_identify__rotated_features__finds_the_same(library, fitted):
             features, labels = np.stack([one, two]) @ change, ["a", "b"]
             into.add(str(number), MetaAdapterClassifier(logit_scale=20.0).fit(features, labels))
 
-    found = library.identify(rows[3:].reshape(-1, WIDTH)).probabilities
+    result = library.identify(rows[3:].reshape(-1, WIDTH)).probabilities
 
     other = turned.identify(rows[3:].reshape(-1, WIDTH) @ turn.double().numpy()).probabilities
-    np.testing.assert_allclose(found, other, rtol=0.02, atol=1e-4)  # means are kept in float16
+    np.testing.assert_allclose(result, other, rtol=0.02, atol=1e-4)  # means are kept in float16
 
 
 def test_identify__entries_under_other_names__moves_with_them(animals):
@@ -76,9 +76,9 @@ def test_identify__entries_under_other_names__moves_with_them(animals):
 
     animals.rename("animals", "zoo")
 
-    found = animals.identify(rows)
-    assert found.names == ("birds", "wear", "zoo")
-    np.testing.assert_allclose(found.probabilities, before[:, [1, 2, 0]], rtol=1e-4)
+    result = animals.identify(rows)
+    assert result.names == ("birds", "wear", "zoo")
+    np.testing.assert_allclose(result.probabilities, before[:, [1, 2, 0]], rtol=1e-4)
 
 
 def test_identify__an_entry_far_away__changes_nothing_of_note(animals, fitted):
@@ -88,20 +88,20 @@ def test_identify__an_entry_far_away__changes_nothing_of_note(animals, fitted):
     far = MetaAdapterClassifier(logit_scale=20.0).fit(-rows[:2], ["x", "y"])
     animals.add("far", far)
 
-    found = animals.identify(rows)
-    assert found.entries.tolist() == before.entries.tolist()
-    assert found.probabilities[:, found.names.index("far")].max() < 1e-3
+    result = animals.identify(rows)
+    assert result.entries.tolist() == before.entries.tolist()
+    assert result.probabilities[:, result.names.index("far")].max() < 1e-3
 
 
 def test_library_of_one_entry__answers_as_its_adapter(library, fitted):
     library.add("birds", fitted("heron", "owl"))
     rows = np.random.default_rng(0).standard_normal((9, WIDTH))
 
-    found = library.route(rows, k=3)
+    result = library.route(rows, k=3)
 
     adapter = library.load("birds")
-    assert found.labels.tolist() == adapter.predict(rows).tolist()
-    np.testing.assert_allclose(found.probabilities, adapter.predict_proba(rows).max(1))
+    assert result.labels.tolist() == adapter.predict(rows).tolist()
+    np.testing.assert_allclose(result.probabilities, adapter.predict_proba(rows).max(1))
     assert library.identify(rows).probabilities.tolist() == [[1.0]] * 9
 
 
@@ -109,7 +109,7 @@ def test_library_of_one_entry__answers_as_its_adapter(library, fitted):
 def test_route__k_entries__mixes_as_a_slow_loop_does(animals, k):
     rows = np.random.default_rng(0).standard_normal((9, WIDTH))
 
-    found = animals.route(rows, k=k)
+    result = animals.route(rows, k=k)
 
     shares = animals.identify(rows)
     for number, row in enumerate(torch.tensor(rows)):
@@ -123,10 +123,10 @@ def test_route__k_entries__mixes_as_a_slow_loop_does(animals, k):
             stored = animals.stored(name)
             unit = normalize(row, dim=-1)
             is_known += weight * float(known_probabilities(unit[None], stored.weights)[0])
-        assert found.shares[number] == pytest.approx(wanted, rel=1e-4)
-        assert found.labels[number] == max(wanted, key=wanted.get)
-        assert found.probabilities[number] == pytest.approx(max(wanted.values()), rel=1e-4)
-        assert found.known[number] == pytest.approx(is_known, rel=1e-4)
+        assert result.shares[number] == pytest.approx(wanted, rel=1e-4)
+        assert result.labels[number] == max(wanted, key=wanted.get)
+        assert result.probabilities[number] == pytest.approx(max(wanted.values()), rel=1e-4)
+        assert result.known[number] == pytest.approx(is_known, rel=1e-4)
 
 
 def test_route__two_entries_with_the_same_label__adds_their_shares(library, fitted):
@@ -134,28 +134,28 @@ def test_route__two_entries_with_the_same_label__adds_their_shares(library, fitt
     library.add("same", fitted("fox", "lynx"))
     rows = np.random.default_rng(0).standard_normal((5, WIDTH))
 
-    found = library.route(rows, k=2)
+    result = library.route(rows, k=2)
 
     alone = library.load("one")
-    np.testing.assert_allclose(found.probabilities, alone.predict_proba(rows).max(1), rtol=1e-5)
-    assert [sum(shares.values()) for shares in found.shares] == pytest.approx([1.0] * 5)
+    np.testing.assert_allclose(result.probabilities, alone.predict_proba(rows).max(1), rtol=1e-5)
+    assert [sum(shares.values()) for shares in result.shares] == pytest.approx([1.0] * 5)
 
 
 def test_route__numbers_beside_texts__stay_what_they_are(library, fitted):
     library.add("numbers", fitted(3, 7))
     library.add("names", fitted("3", "fox", seed=1))
 
-    found = library.route(pictures_of(library, "numbers"))
+    result = library.route(pictures_of(library, "numbers"))
 
-    assert set(found.labels.tolist()) == {3, 7}
+    assert set(result.labels.tolist()) == {3, 7}
     names = library.route(pictures_of(library, "names"))
     assert set(names.labels.tolist()) == {"3", "fox"}
 
 
 def test_route__no_pictures__is_no_answers(animals):
-    found = animals.route(np.empty((0, WIDTH)), k=2)
+    result = animals.route(np.empty((0, WIDTH)), k=2)
 
-    for answers in (found.labels, found.entries, found.shares, found.known):
+    for answers in (result.labels, result.entries, result.shares, result.known):
         assert len(answers) == 0
     assert animals.predict(np.empty((0, WIDTH))).shape == (0,)
     assert animals.identify(np.empty((0, WIDTH))).probabilities.shape == (0, 3)
@@ -172,12 +172,12 @@ def test_route__out_of_range__is_refused(animals, more, match):
 
 
 def test_predict__pictures_of_no_entry__are_unknown(animals):
-    found = animals.route(-pictures_of(animals, "birds"))
+    result = animals.route(-pictures_of(animals, "birds"))
 
-    assert found.unfamiliar.any()
+    assert result.unfamiliar.any()
     answers = animals.predict(-pictures_of(animals, "birds"))
-    assert (answers[found.unfamiliar] == "unknown").all()
-    assert (answers[~found.unfamiliar] == found.labels[~found.unfamiliar]).all()
+    assert (answers[result.unfamiliar] == "unknown").all()
+    assert (answers[~result.unfamiliar] == result.labels[~result.unfamiliar]).all()
 
 
 def test_route__more_to_keep__finds_fewer_unfamiliar(animals):
@@ -199,9 +199,9 @@ def test_route__adapter_that_cannot_tell__takes_all_for_known(animals, tmp_path)
 
     rows = pictures_of(animals, "birds")
     assert animals.identify(rows).known.tolist() == [1.0] * len(rows)
-    found = animals.route(rows, keep=0.5)
-    assert found.known.tolist() == [1.0] * len(rows)
-    assert not found.unfamiliar.any()
+    result = animals.route(rows, keep=0.5)
+    assert result.known.tolist() == [1.0] * len(rows)
+    assert not result.unfamiliar.any()
 
 
 @pytest.mark.parametrize("ask", ["identify", "route"])
@@ -209,11 +209,11 @@ def test_damaged_entry__is_left_out_with_the_reason(animals, ask):
     rows = pictures_of(animals, "birds")
     animals.path("wear").write_bytes(b"half a file")
 
-    found = getattr(animals, ask)(rows)
+    result = getattr(animals, ask)(rows)
 
-    assert set(found.entries) == {"birds"}
-    assert list(found.left_out) == ["wear"]
-    assert "it is too short for a zip" in found.left_out["wear"]
+    assert set(result.entries) == {"birds"}
+    assert list(result.left_out) == ["wear"]
+    assert "it is too short for a zip" in result.left_out["wear"]
 
 
 def test_entry_whose_weights_are_damaged__is_left_out_when_it_is_needed(animals):
@@ -225,10 +225,10 @@ def test_entry_whose_weights_are_damaged__is_left_out_when_it_is_needed(animals)
     )
     assert not animals.index().damaged
 
-    found = animals.route(rows)
+    result = animals.route(rows)
 
-    assert "birds" not in found.entries
-    assert "is damaged" in found.left_out["birds"]
+    assert "birds" not in result.entries
+    assert "is damaged" in result.left_out["birds"]
     animals.path("birds").write_bytes(content)
     assert set(animals.route(rows).entries) == {"birds"}
 
@@ -244,10 +244,10 @@ def test_entry_that_goes_between_index_and_answer__is_left_out(animals, monkeypa
 
     monkeypatch.setattr(library_module, "routed", slow)
 
-    found = animals.route(rows)
+    result = animals.route(rows)
 
-    assert "has no entry 'birds'" in found.left_out["birds"]
-    assert not {"birds"} & set(found.entries)
+    assert "has no entry 'birds'" in result.left_out["birds"]
+    assert not {"birds"} & set(result.entries)
 
 
 def test_library_without_a_usable_entry__says_why(library, fitted):
@@ -264,13 +264,13 @@ def test_entries_of_other_encoders_and_widths__take_no_part(animals, fitted):
     animals.add("lines", fitted("cat", "dog", encoder="lines"))
     animals.add("wide", fitted("eel", "fly", width=20))
 
-    found = animals.identify(np.ones((1, WIDTH)), encoder=Encoder({}))
+    result = animals.identify(np.ones((1, WIDTH)), encoder=Encoder({}))
 
-    assert found.names == ("animals", "birds", "dots", "wear")
-    assert found.left_out["lines"] == "its encoder is another one, lines, 12 wide"
-    assert "20 wide" in found.left_out["wide"]
+    assert result.names == ("animals", "birds", "dots", "wear")
+    assert result.left_out["lines"] == "its encoder is another one, lines, 12 wide"
+    assert "20 wide" in result.left_out["wide"]
     by_fingerprint = animals.identify(np.ones((1, WIDTH)), encoder=Encoder.fingerprint)
-    assert by_fingerprint.names == found.names
+    assert by_fingerprint.names == result.names
 
 
 def test_entries_of_the_same_encoder_elsewhere__take_part(animals, fitted):
@@ -286,10 +286,10 @@ def test_entry_of_names_alone__takes_no_part_for_pictures_but_for_names(library,
     library.add("by names", by_names)
     library.add("birds", fitted("owl", "tit", seed=5))
 
-    found = library.route(np.ones((2, WIDTH)))
+    result = library.route(np.ones((2, WIDTH)))
 
-    assert set(found.entries) == {"birds"}
-    assert found.left_out == {"by names": "it has no pictures"}
+    assert set(result.entries) == {"birds"}
+    assert result.left_out == {"by names": "it has no pictures"}
     shares = library.identify_names(["fox", "lynx"], encoder=Encoder(texts))
     assert max(shares, key=shares.get) == "by names"
 
@@ -297,10 +297,10 @@ def test_entry_of_names_alone__takes_no_part_for_pictures_but_for_names(library,
 def test_identify_names__of_a_task__finds_it(animals):
     texts = {"raven": animals.signature("birds").text[2].numpy(), "unread": np.zeros(WIDTH)}
 
-    found = animals.identify_names(["raven"], encoder=Encoder(texts))
+    result = animals.identify_names(["raven"], encoder=Encoder(texts))
 
-    assert max(found, key=found.get) == "birds"
-    assert sum(found.values()) == pytest.approx(1.0)
+    assert max(result, key=result.get) == "birds"
+    assert sum(result.values()) == pytest.approx(1.0)
     with pytest.raises(UsageError, match="the encoder reads no names"):
         animals.identify_names(["unread"], encoder=Encoder(texts))
     with pytest.raises(UsageError, match="give names of classes, and the encoder"):

@@ -49,9 +49,9 @@ def test_merge__entries_with_supports__is_the_adapter_of_all_pictures(two):
 
     joint = default_fit(rows, labels, texts)
     assert merged.config.classes == joint.classes_.tolist()
-    asked = np.random.default_rng(5).standard_normal((20, WIDTH))
-    found = library.load("animals").predict_proba(asked)
-    np.testing.assert_array_equal(found, joint.predict_proba(asked))
+    rows_asked_about = np.random.default_rng(5).standard_normal((20, WIDTH))
+    result = library.load("animals").predict_proba(rows_asked_about)
+    np.testing.assert_array_equal(result, joint.predict_proba(rows_asked_about))
     assert library.names == ["animals", "beasts", "birds"]
 
 
@@ -105,10 +105,10 @@ def test_merge__one_entry_without_its_support__answers_nearly_alike_and_keeps_no
 
     assert (merged.support, merged.picture_hashes) == (None, ())
     assert merged.task_signature.counts.tolist() == [3] * 5
-    found = np.array(merged.config.classes)[
+    result = np.array(merged.config.classes)[
         (torch.tensor(rows).float() @ merged.task_signature.means.T).argmax(-1)
     ]
-    assert (found == labels).mean() > 0.8
+    assert (result == labels).mean() > 0.8
 
 
 def test_compose__texts_beside_numbers__is_refused(two):
@@ -146,14 +146,14 @@ def test_rows_of_signature__have_the_means_and_the_scatter_of_the_pictures(n_sho
     fitted = default_fit(*pictures("heron", "owl", "tit", n_shots=n_shots, seed=3))
     signature = TaskSignature.of(fitted.stored_.support)
 
-    found, classes = rows_of_signature(signature)
+    result, classes = rows_of_signature(signature)
 
     assert classes.bincount().tolist() == [n_shots] * 3
-    torch.testing.assert_close(found.norm(dim=-1), torch.ones(3 * n_shots))
-    means = torch.stack([found[classes == number].mean(0) for number in range(3)])
+    torch.testing.assert_close(result.norm(dim=-1), torch.ones(3 * n_shots))
+    means = torch.stack([result[classes == number].mean(0) for number in range(3)])
     assert (torch.cosine_similarity(means, signature.means) > 0.95).all()
     torch.testing.assert_close(means.norm(dim=-1), signature.means.norm(dim=-1), rtol=0.1, atol=0)
-    assert torch.equal(found, rows_of_signature(signature)[0])
+    assert torch.equal(result, rows_of_signature(signature)[0])
 
 
 def test_merge__pictures_that_two_share__count_once():

@@ -120,12 +120,12 @@ def test_add_and_remove__leave_the_index_as_it_is(animals, fitted):
 def test_index__damaged_entry__is_told_and_not_read_again(animals, reads):
     animals.path("birds").write_bytes(b"something else")
 
-    found = animals.index()
+    result = animals.index()
 
-    assert "birds.adapter" in found.damaged["birds"]
-    assert found.stacks[12].owners.unique().tolist() == [0, 2]
+    assert "birds.adapter" in result.damaged["birds"]
+    assert result.stacks[12].owners.unique().tolist() == [0, 2]
     reads.clear()
-    assert opened(animals).index().damaged == found.damaged
+    assert opened(animals).index().damaged == result.damaged
     assert reads == []
 
 
@@ -210,8 +210,8 @@ def test_read_index__any_change_of_its_bytes__is_noticed_or_changes_nothing(anim
         end = data.draw(st.integers(start, min(len(content), start + 40)))
         changed = content[:start] + data.draw(st.binary(max_size=40)) + content[end:]
         path.write_bytes(changed)
-        found = read_index(path)
-        assert found is None or same(found, index)
+        result = read_index(path)
+        assert result is None or same(result, index)
 
     check()
 

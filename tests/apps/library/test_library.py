@@ -384,8 +384,8 @@ class Changes(RuleBasedStateMachine):
 
     @invariant()
     def holds_what_is_expected(self):
-        found = {name: self.library.path(name).read_bytes() for name in self.library.names}
-        assert found == self.expected
+        result = {name: self.library.path(name).read_bytes() for name in self.library.names}
+        assert result == self.expected
         assert [entry.name for entry in self.library.index().entries] == sorted(self.expected)
 
     def teardown(self):

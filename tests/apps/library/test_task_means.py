@@ -31,7 +31,7 @@ def slow(picture, means, texts=None, counts=None):
     units = [[normalize(mean.double(), dim=0) for mean in own] for own in means]
     every = [mean for own in units for mean in own]
     centre = sum(every) / len(every)
-    asked = normalize(picture.double() - centre, dim=0)
+    centred = normalize(picture.double() - centre, dim=0)
     expected = [[normalize(mean - centre, dim=0) for mean in own] for own in units]
     if texts is not None:
         words = [normalize(text.double(), dim=0) for own in texts for text in own if text.any()]
@@ -42,7 +42,7 @@ def slow(picture, means, texts=None, counts=None):
                 text, n = texts[entry][place].double(), int(counts[entry][place])
                 word = normalize(normalize(text, dim=0) - middle, dim=0) if text.any() else 0 * mean
                 own[place] = normalize(n * mean + 0.8 * word + 0.5 * task, dim=0)
-    cosines = [[float(asked @ mean) for mean in own] for own in expected]
+    cosines = [[float(centred @ mean) for mean in own] for own in expected]
     return [math.log(sum(math.exp(28 * cosine) for cosine in own)) for own in cosines]
 
 
@@ -68,9 +68,9 @@ def test_log_odds__of_very_many_pictures__need_no_text():
     many = [torch.full((way,), 10**7) for way in (3, 2)]
     rows = near(means, 0.2)
 
-    found = TaskMeans.of(means, text_END=texts, counts_EN=many).log_odds(rows)
+    result = TaskMeans.of(means, text_END=texts, counts_EN=many).log_odds(rows)
 
-    torch.testing.assert_close(found, TaskMeans.of(means).log_odds(rows), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(result, TaskMeans.of(means).log_odds(rows), rtol=1e-4, atol=1e-4)
 
 
 def test_jointly__one_picture__is_as_per_row():
@@ -84,15 +84,15 @@ def test_jointly__more_pictures_of_one_task__makes_it_surer():
     means = random_means([3, 3, 3])
     rows = near(means[:1], 0.4).repeat(3, 1)
 
-    found = [float(TaskMeans.of(means).jointly(rows[:n])[0]) for n in (1, 3, 9)]
+    result = [float(TaskMeans.of(means).jointly(rows[:n])[0]) for n in (1, 3, 9)]
 
-    assert found == sorted(found)
+    assert result == sorted(result)
 
 
 def test_task_means__of_one_class__is_sure():
-    found = TaskMeans.of(random_means([1])).per_row(near(random_means([1]), 0.1))
+    result = TaskMeans.of(random_means([1])).per_row(near(random_means([1]), 0.1))
 
-    assert found.tolist() == [[1.0]]
+    assert result.tolist() == [[1.0]]
 
 
 @pytest.fixture
@@ -113,10 +113,10 @@ def test_screen__entries_that_come_near__are_compared_exactly(screened, fraction
     rows = near(means, 0.2)
     exact = TaskMeans.of(means).per_row(rows)
 
-    found = screened(means, fraction).per_row(rows)
+    result = screened(means, fraction).per_row(rows)
 
-    assert torch.equal(found.argmax(-1), exact.argmax(-1))
-    torch.testing.assert_close(found, exact, rtol=0, atol=0.01)
+    assert torch.equal(result.argmax(-1), exact.argmax(-1))
+    torch.testing.assert_close(result, exact, rtol=0, atol=0.01)
 
 
 def test_screen__pictures__are_answered_each_by_itself(screened):

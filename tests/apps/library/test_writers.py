@@ -77,9 +77,9 @@ def test_change__killed_at_any_moment__is_done_or_not_and_nothing_else_changed(
 
     forked(change_and_die, animals.folder, skill, change, dies_at).join()
 
-    found = {name: animals.path(name).read_bytes() for name in animals.names}
-    assert {name: found.pop(name) for name in ("animals", "wear")}
-    assert found in right
+    result = {name: animals.path(name).read_bytes() for name in animals.names}
+    assert {name: result.pop(name) for name in ("animals", "wear")}
+    assert result in right
     after = files_in(animals.folder)
     assert {name: after[name] for name in others} == others
     animals.remove("wear")  # the next writer

@@ -20,9 +20,9 @@ def by_hand(store, draws):
     texts = store.class_texts()
     for (seed, task), drawn in draws.groupby(CELL):
         ways = drawn[drawn["role"] != "unknown"].groupby("way")["class"].first()
-        asked = drawn[drawn["role"] == "query"]
-        logits = store.logit_scale * X[asked["picture"]] @ np.stack([texts[c] for c in ways]).T
-        yield seed, task, log_softmax(logits.astype(float), axis=1), asked["way"].to_numpy()
+        queries = drawn[drawn["role"] == "query"]
+        logits = store.logit_scale * X[queries["picture"]] @ np.stack([texts[c] for c in ways]).T
+        yield seed, task, log_softmax(logits.astype(float), axis=1), queries["way"].to_numpy()
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,9 @@ def test_load_sets__views__are_averaged(make_store, load):
 
     mean = store.by_picture().astype(np.float32).mean(1)
     expected = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-    found = data.look_up(torch.tensor([[0, 5, 2], [-1, 1, 4]]))
-    np.testing.assert_allclose(found[0], expected[[0, 5, 2]], atol=1e-6)
-    np.testing.assert_allclose(found[1], [np.zeros(8), *expected[[1, 4]]], atol=1e-6)
+    result = data.look_up(torch.tensor([[0, 5, 2], [-1, 1, 4]]))
+    np.testing.assert_allclose(result[0], expected[[0, 5, 2]], atol=1e-6)
+    np.testing.assert_allclose(result[1], [np.zeros(8), *expected[[1, 4]]], atol=1e-6)
     assert data.labels_n.tolist() == [0, 0, 0, 1, 1, 1]
     assert not data.has_two_pools
 
@@ -68,8 +68,8 @@ def test_identity__changes_with_a_picture_and_not_with_the_place(make_store, loa
     counts = {"cat": 2, "dog": 2}
     hashes = list("abcd")
     one, same, other = (
-        load(make_store(name, counts, sha256=each).folder)[0].identity
-        for name, each in (("one", hashes), ("same", hashes), ("other", [*"abce"]))
+        load(make_store(name, counts, sha256=sha256).folder)[0].identity
+        for name, sha256 in (("one", hashes), ("same", hashes), ("other", [*"abce"]))
     )
 
     assert one == same != other
@@ -88,10 +88,10 @@ def test_look_up__pictures_of_two_stores__are_those_of_each(make_store):
     support = make_store("photos", {"cat": 3, "dog": 3})
     query = make_store("drawings", {"cat": 2, "dog": 2}, seed=1)
 
-    found = cross(support, query).look_up(torch.tensor([5, 6, 0, 9]))
+    result = cross(support, query).look_up(torch.tensor([5, 6, 0, 9]))
 
     both = np.concatenate([store.mean_features()[0] for store in (support, query)])
-    np.testing.assert_array_equal(found.numpy(), both[[5, 6, 0, 9]])
+    np.testing.assert_array_equal(result.numpy(), both[[5, 6, 0, 9]])
 
 
 def test_query_rows__are_those_of_look_up_also_after_others_were_asked_for(make_store, load):
@@ -99,6 +99,6 @@ def test_query_rows__are_those_of_look_up_also_after_others_were_asked_for(make_
     other, _ = load(make_store("cats", {"ant": 3, "bee": 3}, seed=1).folder)
     pictures = torch.tensor([[0, 5], [-1, 3]])
 
-    for asked, of_set in ((pictures, data), (pictures, other), (pictures.clamp(min=1), data)) * 2:
-        assert of_set.query_rows(asked).equal(of_set.look_up(asked))
+    for numbers, of_set in ((pictures, data), (pictures, other), (pictures.clamp(min=1), data)) * 2:
+        assert of_set.query_rows(numbers).equal(of_set.look_up(numbers))
     assert data.query_rows(pictures).data_ptr() == data.query_rows(pictures).data_ptr()

@@ -69,7 +69,7 @@ def fitted(drawn, name):
 def test_measure__head_of_the_adapter__is_judged_by_what_it_says(drawn):
     data, rows, far = drawn
 
-    found = measure(load_method("closed-form"), data, rows, far=far)["rows"]
+    result = measure(load_method("closed-form"), data, rows, far=far)["rows"]
 
     weights = fitted(drawn, "closed-form")
     for task in range(2):
@@ -83,13 +83,13 @@ def test_measure__head_of_the_adapter__is_judged_by_what_it_says(drawn):
             p_rest = known_probabilities(rest, adapter).numpy()
             truth = np.repeat([1, 0], [len(p_queries), len(p_rest)])
             area = roc_auc_score(truth, np.concatenate([p_queries, p_rest]))
-            assert found[name][task] == pytest.approx(area)
-            assert found[kept][task] == pytest.approx((p_rest >= threshold).mean())
-        assert found["kept"][task] == pytest.approx((p_queries >= threshold).mean())
+            assert result[name][task] == pytest.approx(area)
+            assert result[kept][task] == pytest.approx((p_rest >= threshold).mean())
+        assert result["kept"][task] == pytest.approx((p_queries >= threshold).mean())
         sets = prediction_sets(probabilities(queries, adapter), adapter, 0.9)
-        assert found["set_size"][task] == pytest.approx(float(sets.double().sum(-1).mean()))
+        assert result["set_size"][task] == pytest.approx(float(sets.double().sum(-1).mean()))
         covered = sets[torch.arange(len(way_q)), way_q].double().mean()
-        assert found["set_coverage"][task] == pytest.approx(float(covered))
+        assert result["set_coverage"][task] == pytest.approx(float(covered))
 
 
 def test_measure__method_without_a_head__is_judged_by_its_largest_probability(drawn):
@@ -121,9 +121,9 @@ def test_measure__without_strangers__says_nothing_of_them(drawn):
     data, rows, _ = drawn
     rows = replace(rows, off_class_TO=rows.off_class_TO[:, :0])
 
-    found = measure(load_method("closed-form"), data, rows)["rows"]
+    result = measure(load_method("closed-form"), data, rows)["rows"]
 
-    assert all(found[name] == [None, None] for name in ("unknown_auroc", "far_auroc", *OWN))
+    assert all(result[name] == [None, None] for name in ("unknown_auroc", "far_auroc", *OWN))
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -158,11 +158,11 @@ def test_noun_features__of_tiny__are_its_texts_of_imagenets_classes(monkeypatch,
     )
 
     data = set_of_store(store.folder)
-    found = noun_features(data)
+    result = noun_features(data)
 
-    assert found.numpy() == pytest.approx(encoder.encode_texts(["crane", "tench"]))
+    assert result.numpy() == pytest.approx(encoder.encode_texts(["crane", "tench"]))
     columns = list(data.joint.columns)
-    of_joint = found[:, columns] / found[:, columns].norm(dim=-1, keepdim=True)
+    of_joint = result[:, columns] / result[:, columns].norm(dim=-1, keepdim=True)
     assert torch.allclose(noun_features(data.joint), of_joint, atol=1e-6)
     set_encoder._encoded.cache_clear()
 

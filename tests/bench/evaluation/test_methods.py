@@ -73,26 +73,26 @@ def test_load_method__name_that_is_a_folder_too__is_the_name(tmp_path, monkeypat
 
 
 def test_load_method__generator__predicts_as_it_does_itself(support):
-    found = load_method("closed-form").fit(support)
+    result = load_method("closed-form").fit(support)
 
-    assert found.classes.equal(predicted("closed-form", support).classes)
+    assert result.classes.equal(predicted("closed-form", support).classes)
 
 
 def test_load_method__finetune_at_0__is_default_to_the_bit(support):
-    found = load_method("finetune@0").fit(support)
+    result = load_method("finetune@0").fit(support)
 
     default = load_method("default").fit(support)
     for name, tensor in default.tensors().items():
-        assert torch.equal(getattr(found, name), tensor), name
+        assert torch.equal(getattr(result, name), tensor), name
 
 
 def test_load_method__finetune_at_a_number__takes_that_many_steps(support):
-    found = load_method("finetune@3").fit(support)
+    result = load_method("finetune@3").fit(support)
 
     start = predicted("default", support)
     walk = gradient_steps(start, support, FineTune(lr=0.02, anchor=1.0))
-    assert not found.classes.equal(start.classes)
-    torch.testing.assert_close(found.classes, list(islice(walk, 3))[-1].classes)
+    assert not result.classes.equal(start.classes)
+    torch.testing.assert_close(result.classes, list(islice(walk, 3))[-1].classes)
 
 
 def test_load_method__finetune__number_of_steps_is_part_of_its_identity():

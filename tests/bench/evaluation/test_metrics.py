@@ -104,19 +104,19 @@ def test_score__a_class_ruled_out__has_no_probability_and_costs_nothing():
     with np.errstate(divide="ignore"):
         log_probability_TQN = np.log(np.array([[[0.75, 0.25, 0.0], [0.5, 0.5, 0.0]]]))
 
-    found = figures(log_probability_TQN, np.array([[0, 1]]))
+    result = figures(log_probability_TQN, np.array([[0, 1]]))
 
-    assert found["accuracy"] == [0.5]  # the tie goes to the first class
-    assert found["nll"] == pytest.approx([-(np.log(0.75) + np.log(0.5)) / 2])
-    assert found["brier"] == pytest.approx([(2 * 0.25**2 + 2 * 0.5**2) / 2])
+    assert result["accuracy"] == [0.5]  # the tie goes to the first class
+    assert result["nll"] == pytest.approx([-(np.log(0.75) + np.log(0.5)) / 2])
+    assert result["brier"] == pytest.approx([(2 * 0.25**2 + 2 * 0.5**2) / 2])
 
 
 @pytest.mark.filterwarnings("error")
 def test_score__a_task_without_queries__has_no_figures():
-    found = figures(np.log(np.full((1, 2, 2), 0.5)), np.full((1, 2), -1))
+    result = figures(np.log(np.full((1, 2, 2), 0.5)), np.full((1, 2), -1))
 
-    assert tuple(found) == METRICS
-    assert all(np.isnan(values).all() for values in found.values())
+    assert tuple(result) == METRICS
+    assert all(np.isnan(values).all() for values in result.values())
 
 
 @given(order_N=st.permutations(range(WAYS)), order_Q=st.permutations(range(QUERIES)))
@@ -126,10 +126,10 @@ def test_score__order_of_classes_and_queries__changes_no_figure(order_N, order_Q
     labels_TQ = rng.integers(-1, WAYS, (2, QUERIES))
     place_N = np.append(np.argsort(order_N), -1)  # of each class, and of no class
 
-    found = figures(log_probability_TQN[:, order_Q][..., order_N], place_N[labels_TQ[:, order_Q]])
+    result = figures(log_probability_TQN[:, order_Q][..., order_N], place_N[labels_TQ[:, order_Q]])
 
     for name, values in figures(log_probability_TQN, labels_TQ).items():
-        assert found[name] == pytest.approx(values, nan_ok=True), name
+        assert result[name] == pytest.approx(values, nan_ok=True), name
 
 
 def test_unknown_auroc__nothing_unknown__is_not_a_number(answers):

@@ -60,12 +60,12 @@ def test_own_method__that_is_a_peer__has_the_peers_figures_also_in_processes(
     name = f"{mine}:nearest_mean"
     config = ask(pets, methods=(name, "prototypes"))
 
-    found = evaluate(config, tmp_path / "run", jobs=2)
+    result = evaluate(config, tmp_path / "run", jobs=2)
 
-    accuracy = found.means[found.means["metric"] == "accuracy"].set_index(["method", "n_shot"])
+    accuracy = result.means[result.means["metric"] == "accuracy"].set_index(["method", "n_shot"])
     assert accuracy["mean"][name, 2] == accuracy["mean"]["prototypes", 2]
-    assert [box.status for box in found.boxes] == ["pass", *["unknown"] * 3]
-    for box in found.boxes[1:]:
+    assert [box.status for box in result.boxes] == ["pass", *["unknown"] * 3]
+    for box in result.boxes[1:]:
         assert box.methods == {name: "unknown", "prototypes": "pass"}
 
 
@@ -74,9 +74,9 @@ def test_own_method__in_a_folder_with_an_at_sign__is_found_and_known_by_its_code
     folder.mkdir()
     copies = [shutil.copy(file, folder) for file in (mine.with_name("helper.py"), mine)]
 
-    found = load_method(f"{copies[1]}:nearest_mean")
+    result = load_method(f"{copies[1]}:nearest_mean")
 
-    assert found.identity == load_method(f"{mine}:nearest_mean").identity
+    assert result.identity == load_method(f"{mine}:nearest_mean").identity
 
 
 def test_own_method__identity__changes_with_its_file(mine):

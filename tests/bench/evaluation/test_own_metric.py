@@ -81,9 +81,9 @@ def test_own_metric__changed_or_added__has_all_cells_measured_again(mine, pets, 
     assert evaluate(config, tmp_path / "run", note=notes.append).n_measured == 0
     mine.write_text(MINE.replace(":2]", ":3]"))
 
-    found = evaluate(config, tmp_path / "run", note=notes.append)
+    result = evaluate(config, tmp_path / "run", note=notes.append)
 
-    assert found.n_measured == 8
+    assert result.n_measured == 8
     reason = "the program that draws, fits, answers and scores has changed: 8 cells are measured"
     assert notes == [f"{reason} again"] * 2
 

@@ -68,27 +68,27 @@ def test_measure__a_method_that_encodes_the_pictures_again__answers_as_one_that_
 
         return answers
 
-    found = measure(replace(plain, fit_pictures=fit_pictures), data, rows)
+    result = measure(replace(plain, fit_pictures=fit_pictures), data, rows)
     expected = measure(plain, data, rows)
 
-    assert found["rows"]["nll"] == pytest.approx(expected["rows"]["nll"], abs=1e-2)
-    assert found["rows"]["n_query"] == expected["rows"]["n_query"]
+    assert result["rows"]["nll"] == pytest.approx(expected["rows"]["nll"], abs=1e-2)
+    assert result["rows"]["n_query"] == expected["rows"]["n_query"]
 
 
 def test_measure__strangers__are_answered_from_their_pictures_too(coloured, draw):
     data, rows = draw(coloured, shots=(1,), unknown=0.34, queries=2)
-    asked = []
+    shown = []
 
     def fit_pictures(task):
         def answers(paths, rows_QD):
-            asked.extend(path.parent.name for path in paths)
+            shown.extend(path.parent.name for path in paths)
             return rows_QD.new_zeros(len(paths), task.support.n_way)
 
         return answers
 
     measure(replace(load_method("closed-form"), fit_pictures=fit_pictures), data, rows)
 
-    assert sorted(set(asked)) == sorted(data.classes)
+    assert sorted(set(shown)) == sorted(data.classes)
 
 
 def test_evaluate__a_tower_that_is_fine_tuned__is_measured_beside_the_others(
@@ -97,14 +97,14 @@ def test_evaluate__a_tower_that_is_fine_tuned__is_measured_beside_the_others(
     monkeypatch.setattr(fine_tuned_tower, "N_STEPS", 2)
     config = ask(coloured, methods=("closed-form", "fine-tuned tower"), shots=(1,), seeds=2)
 
-    found = evaluate(config, tmp_path / "run")
+    result = evaluate(config, tmp_path / "run")
 
-    trained = found.means[found.means["metric"] == "trained_parameters"]
+    trained = result.means[result.means["metric"] == "trained_parameters"]
     by_method = dict(zip(trained["method"], trained["mean"], strict=True))
     assert by_method["closed-form"] == 0
     (data,) = load_sets(config)
     tower = encoder_of_set(data, "a test").image_network()
-    assert by_method["fine-tuned tower"] > sum(each.numel() for each in tower.parameters())
+    assert by_method["fine-tuned tower"] > sum(weight.numel() for weight in tower.parameters())
 
 
 @pytest.mark.parametrize("name", PICTURE_METHODS)
@@ -169,22 +169,22 @@ def test_adapters_inside__left_out_pictures_bear_nothing_out__answer_as_the_pred
     data, config = load(coloured, shots=(1,))  # no class has a second picture to leave out
     rows = draw_tasks(data, config, 0)
 
-    found, expected = (measure(load_method(each), data, rows) for each in (name, "default"))
+    result, expected = (measure(load_method(method), data, rows) for method in (name, "default"))
 
-    assert found["rows"]["nll"] == pytest.approx(expected["rows"]["nll"], rel=1e-4)
+    assert result["rows"]["nll"] == pytest.approx(expected["rows"]["nll"], rel=1e-4)
 
 
 def test_adapters_inside__beside_a_pool__read_labelled_pictures_alone_as_with_steps(coloured, draw):
     data, rows = draw(coloured, shots=(1,), pool="balanced", pool_size=8)
     assert rows.pool_TU.shape[1]
 
-    found, labelled, pooled = (
-        measure(load_method(each), data, rows)["rows"]["nll"]
-        for each in ("inside bottleneck", "default@labelled", "default")
+    result, labelled, pooled = (
+        measure(load_method(method), data, rows)["rows"]["nll"]
+        for method in ("inside bottleneck", "default@labelled", "default")
     )
 
-    assert found == pytest.approx(labelled, rel=1e-4)
-    assert found != pytest.approx(pooled, rel=1e-4)
+    assert result == pytest.approx(labelled, rel=1e-4)
+    assert result != pytest.approx(pooled, rel=1e-4)
 
 
 def test_adapters_inside__steps_in_any_case__answer_through_the_tower_that_they_changed(
@@ -193,12 +193,13 @@ def test_adapters_inside__steps_in_any_case__answer_through_the_tower_that_they_
     monkeypatch.setattr(picture_methods, "Inside", partial(Inside, n_steps=3))
     data, rows = draw(coloured, shots=(2,))
 
-    found, plain = (
-        measure(load_method(each), data, rows)["rows"] for each in ("inside bottleneck", "default")
+    result, plain = (
+        measure(load_method(method), data, rows)["rows"]
+        for method in ("inside bottleneck", "default")
     )
 
-    assert found["nll"] != pytest.approx(plain["nll"], rel=1e-3)
-    assert found["trained_parameters"][0] > 0 == plain["trained_parameters"][0]
+    assert result["nll"] != pytest.approx(plain["nll"], rel=1e-3)
+    assert result["trained_parameters"][0] > 0 == plain["trained_parameters"][0]
 
 
 def named_task(encoder, names, n_known):
@@ -225,15 +226,15 @@ def test_soft_prompt__classes_with_a_name_alone__are_read_through_what_was_learn
         return learned[-1]
 
     monkeypatch.setattr(picture_methods, "tune_prompt", tune)
-    found = load_method("soft prompt").fit_pictures(task)((), rows)
+    result = load_method("soft prompt").fit_pictures(task)((), rows)
 
     texts = task.support.text_TND[0].clone()
     plain = classify(rows[None], load_method("default").fit(task.support))[0]
     if learned[0].tensors:
         new = PromptedEncoder(encoder, learned[0].tensors).encode_texts(["lynx", "owl"])
         texts[3:] = torch.from_numpy(new)
-        assert not torch.allclose(found, plain, rtol=1e-4)
+        assert not torch.allclose(result, plain, rtol=1e-4)
     prompted = replace(task.support, text_TND=texts[None])
     expected = classify(rows[None], load_method("default").fit(prompted))[0]
     assert bool(learned[0].tensors) == bool(n_steps)
-    assert torch.allclose(found, expected, rtol=1e-3, atol=1e-3)
+    assert torch.allclose(result, expected, rtol=1e-3, atol=1e-3)

@@ -30,12 +30,12 @@ ACCURACY = {
 
 
 def test_rank_methods__ties_and_sets__are_worked_by_hand():
-    found = rank_methods(figures(ACCURACY), METHODS, "all")
+    result = rank_methods(figures(ACCURACY), METHODS, "all")
 
-    assert found.by_set["pets"] == {"GDA": 1.5, "LP++": 2.75, "CLAP": 1.75}
-    assert found.by_set["cars"] == {"GDA": 1, "LP++": 2, "CLAP": 3}
-    assert found.mean == {"GDA": 1.25, "LP++": 2.375, "CLAP": 2.375}
-    assert found.n_blocks == 4
+    assert result.by_set["pets"] == {"GDA": 1.5, "LP++": 2.75, "CLAP": 1.75}
+    assert result.by_set["cars"] == {"GDA": 1, "LP++": 2, "CLAP": 3}
+    assert result.mean == {"GDA": 1.25, "LP++": 2.375, "CLAP": 2.375}
+    assert result.n_blocks == 4
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_rank_methods__what_is_no_block__is_left_out(accuracy, methods):
 
 
 def test_rank_methods__p_value__is_friedmans_of_the_accuracies():
-    found = rank_methods(figures(ACCURACY), METHODS, "all")
+    result = rank_methods(figures(ACCURACY), METHODS, "all")
 
     expected = stats.friedmanchisquare(*np.array(list(ACCURACY.values())).T)
-    assert found.friedman_p == pytest.approx(expected.pvalue)
+    assert result.friedman_p == pytest.approx(expected.pvalue)
 
 
 def test_rank_methods__a_block_that_lacks_a_method__is_left_out():

@@ -82,15 +82,15 @@ def _weights_read_once(monkeypatch):
 @pytest.mark.usefixtures("_weights_read_once")
 @pytest.mark.parametrize("name", [*CODE, "own"])
 def test_identity__of_a_method__changes_with_each_module_that_it_runs_through(name, own, edit):
-    asked = f"{own}:mine" if name == "own" else name
-    before = load_method(asked).identity
+    full_name = f"{own}:mine" if name == "own" else name
+    before = load_method(full_name).identity
     files = modules_run_through(*code_of(name, own))
 
     for file in files:
         edit(file)
-        assert load_method(asked).identity != before, file
+        assert load_method(full_name).identity != before, file
         edit(file, b"\n# a comment\n")
-        assert load_method(asked).identity == before, file
+        assert load_method(full_name).identity == before, file
 
     assert len(files) > 1
 
@@ -145,13 +145,13 @@ def measured(pets, ask, own, tmp_path):
     evaluate(config, tmp_path / "run")
 
     def again():
-        journal, told = tmp_path / "run" / "journal.jsonl", []
+        journal, notes = tmp_path / "run" / "journal.jsonl", []
         n_lines = len(journal.read_text().splitlines())
-        found = evaluate(config, tmp_path / "run", note=told.append)
+        result = evaluate(config, tmp_path / "run", note=notes.append)
         new = journal.read_text().splitlines()[n_lines:]
         cells = [json.loads(line)["cell"] for line in new]
-        assert len(cells) == found.n_measured
-        return sorted({cell[0] for cell in cells}), len(cells), told
+        assert len(cells) == result.n_measured
+        return sorted({cell[0] for cell in cells}), len(cells), notes
 
     return again
 
@@ -171,13 +171,13 @@ def test_evaluate__module_changed__measures_the_cells_of_its_methods_again(
     assert measured() == ([], 0, [])
     edit(PACKAGES[0].parent / file)
 
-    methods, n_cells, told = measured()
+    methods, n_cells, notes = measured()
 
     assert methods == changed
     assert n_cells == 2 * len(changed)
     if changed:
         have = "method has" if len(changed) == 1 else "methods have"
-        assert told == [
+        assert notes == [
             f"{len(changed)} {have} changed ({', '.join(changed)}): {n_cells} cells are measured "
             "again"
         ]
@@ -206,10 +206,10 @@ def test_evaluate__file_of_ones_own_changed__measures_its_cells_again(measured, 
 def test_evaluate__program_that_measures_changed__measures_everything_again(measured, edit, file):
     edit(PACKAGES[0].parent / file)
 
-    methods, n_cells, told = measured()
+    methods, n_cells, notes = measured()
 
     assert (len(methods), n_cells) == (5, 10)
-    assert "the program that draws, fits, answers and scores has changed: 10 cells" in told[0]
+    assert "the program that draws, fits, answers and scores has changed: 10 cells" in notes[0]
 
 
 def test_evaluate__cells_of_an_earlier_version__are_measured_again(measured, tmp_path):

@@ -19,9 +19,9 @@ def answers_of(seed=0, **columns):
     way = rng.choice([0, 1, 2, UNKNOWN, FAR], 90)
     way[(task == 1) & (way == FAR)] = UNKNOWN
     way[(task == 2) & (way >= 0)] = FAR
-    found = {"task": task, "way": way, "confidence": rng.integers(0, 9, 90) / 9}
-    found |= {name: draw(rng) for name, draw in columns.items()}
-    return np.rec.fromarrays(found.values(), names=list(found))
+    result = {"task": task, "way": way, "confidence": rng.integers(0, 9, 90) / 9}
+    result |= {name: draw(rng) for name, draw in columns.items()}
+    return np.rec.fromarrays(result.values(), names=list(result))
 
 
 def normal(rng):
@@ -36,7 +36,7 @@ def flags(rng):
 def test_score__areas__are_those_of_each_kind_of_strangers_alone(columns, by):
     answers = answers_of(**columns)
 
-    found = score_strangers(answers, 3)
+    result = score_strangers(answers, 3)
 
     for name, kind in (("unknown_auroc", UNKNOWN), ("far_auroc", FAR)):
         for task in range(3):
@@ -44,16 +44,16 @@ def test_score__areas__are_those_of_each_kind_of_strangers_alone(columns, by):
             here = here[(here.way >= 0) | (here.way == kind)]
             is_known = here.way >= 0
             if is_known.all() or not is_known.any():
-                assert np.isnan(found[name][task])
+                assert np.isnan(result[name][task])
             else:
                 expected = roc_auc_score(is_known, here[by])
-                assert found[name][task] == pytest.approx(expected)
+                assert result[name][task] == pytest.approx(expected)
 
 
 def test_score__fractions__are_means_of_the_pictures_that_they_speak_of():
     answers = answers_of(kept=flags, covered=flags, set_size=normal)
 
-    found = score_strangers(answers, 3)
+    result = score_strangers(answers, 3)
 
     for name, column, kinds in (
         ("kept", "kept", (0, 1, 2)),
@@ -65,14 +65,14 @@ def test_score__fractions__are_means_of_the_pictures_that_they_speak_of():
         for task in range(3):
             values = [row[column] for row in answers if row["task"] == task and row["way"] in kinds]
             expected = np.mean(values) if values else np.nan
-            assert found[name][task] == pytest.approx(expected, nan_ok=True), name
+            assert result[name][task] == pytest.approx(expected, nan_ok=True), name
 
 
 @pytest.mark.filterwarnings("error")
 def test_score__answers_without_thresholds_or_strangers__have_no_such_figures():
     answers = answers_of()
 
-    found = score_strangers(answers[answers.way >= 0], 3)
+    result = score_strangers(answers[answers.way >= 0], 3)
 
-    assert tuple(found) == STRANGER_METRICS
-    assert all(np.isnan(values).all() for values in found.values())
+    assert tuple(result) == STRANGER_METRICS
+    assert all(np.isnan(values).all() for values in result.values())

@@ -62,7 +62,7 @@ def test_draw_far__features__are_those_of_the_store_that_a_picture_is_from(pets,
 
     far = far_of(data, config)
 
-    tables = [FeatureStore.open(each).mean_features()[0] for each in others]
+    tables = [FeatureStore.open(folder).mean_features()[0] for folder in others]
     for number, row in zip(far.picture_TF[0], far.data.look_up(far.picture_TF[0]), strict=True):
         store, place = (0, number) if number < 27 else (1, number - 27)
         assert torch.allclose(row, torch.from_numpy(tables[store][place]))
@@ -126,9 +126,9 @@ def test_evaluate__other_strangers_into_the_same_folder__are_refused(pets, other
     evaluate(ask(pets, strangers=others, **few), tmp_path / "run")
 
     assert evaluate(ask(pets, strangers=others, **few), tmp_path / "run").n_measured == 0
-    for asked in ((), others[:1]):
+    for strangers in ((), others[:1]):
         with pytest.raises(DataError, match="another evaluation"):
-            evaluate(ask(pets, strangers=asked, **few), tmp_path / "run")
+            evaluate(ask(pets, strangers=strangers, **few), tmp_path / "run")
 
 
 @pytest.mark.parametrize("changes", [{"base_to_new": True}, {"continual": "pooled"}])

@@ -31,12 +31,12 @@ def test_table_files__parquet__has_the_rows_of_the_csv_file(rows, tmp_path):
     for name, content in table_files({"rows": some}).items():
         replace_file(tmp_path / name, content)
 
-    found = parquet.read_table(tmp_path / "rows.parquet").to_pylist()
-    assert [row["method"] for row in found] == ["007", "NA"]
-    assert [row["trained_parameters"] for row in found] == [None, 8]
+    result = parquet.read_table(tmp_path / "rows.parquet").to_pylist()
+    assert [row["method"] for row in result] == ["007", "NA"]
+    assert [row["trained_parameters"] for row in result] == [None, 8]
     with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
         stored = list(csv.DictReader(file))
-    assert [float(row["accuracy"]) for row in stored] == [row["accuracy"] for row in found]
+    assert [float(row["accuracy"]) for row in stored] == [row["accuracy"] for row in result]
     assert [row["nll"] for row in stored] == ["", "0.5"]
     assert [row["trained_parameters"] for row in stored] == ["", "8"]
 
@@ -45,10 +45,10 @@ def test_table_files__parquet__has_the_rows_of_the_csv_file(rows, tmp_path):
 def test_read_table__has_what_was_written(name, rows, tmp_path):
     replace_file(tmp_path / name, csv_content(rows, packed=name.endswith(".gz")))
 
-    found = read_table(tmp_path / name)
+    result = read_table(tmp_path / name)
 
-    assert found.equals(rows)
-    assert found["method"].tolist() == COLUMNS["method"]
+    assert result.equals(rows)
+    assert result["method"].tolist() == COLUMNS["method"]
 
 
 def test_csv__twice__gives_the_same_bytes(rows, tmp_path):
@@ -56,7 +56,7 @@ def test_csv__twice__gives_the_same_bytes(rows, tmp_path):
         (tmp_path / folder).mkdir()
         replace_file(tmp_path / folder / "rows.csv.gz", csv_content(rows, packed=True))
 
-    one, other = ((tmp_path / each / "rows.csv.gz").read_bytes() for each in ("one", "other"))
+    one, other = ((tmp_path / name / "rows.csv.gz").read_bytes() for name in ("one", "other"))
     assert one == other
     assert gzip.decompress(one).startswith(b"method,n_shot,")
 

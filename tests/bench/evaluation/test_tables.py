@@ -22,8 +22,8 @@ def columns(names, rows, part):
 
 def part(*accuracies, name="all", counts=COUNTS, bins=((0, 4, 1.2, 1), (1, 0, 0.0, 0)), wrong=()):
     tasks = [
-        {"task": task, "n_way": 3, "n_query": 7, "accuracy": each}
-        for task, each in enumerate(accuracies)
+        {"task": task, "n_way": 3, "n_query": 7, "accuracy": accuracy}
+        for task, accuracy in enumerate(accuracies)
     ]
     rows = {key: [task.get(key) for task in tasks] for key in TASK_COLUMNS[5:]}
     cells = [(i, j, int(counts[i, j])) for i, j in zip(*counts.nonzero(), strict=True)]
@@ -43,7 +43,7 @@ def tables(make_store):
     def make(*parts, seeds=1):
         joined = {
             table: {
-                column: [value for each in parts for value in each[table][column]]
+                column: [value for cell_part in parts for value in cell_part[table][column]]
                 for column in parts[0][table]
             }
             for table in parts[0]
@@ -69,16 +69,16 @@ def test_rows__have_every_column_in_order(tables):
 def test_rows__base_and_new__have_a_harmonic_mean_each_task(tables):
     rows = tables(part(0.8, 0.0, name="base"), part(0.4, 0.0, name="new"))["rows"]
 
-    found = rows[rows["part"] == "harmonic"]
-    assert found["accuracy"].tolist() == pytest.approx([2 * 0.8 * 0.4 / 1.2, 0.0])
-    assert found["n_query"].tolist() == [14, 14]
+    result = rows[rows["part"] == "harmonic"]
+    assert result["accuracy"].tolist() == pytest.approx([2 * 0.8 * 0.4 / 1.2, 0.0])
+    assert result["n_query"].tolist() == [14, 14]
 
 
 def test_classes__are_as_scikit_learn_has_them(tables):
     rows = tables(part(0.5), seeds=2)["classes"]
 
     true, predicted = (
-        np.repeat(each, COUNTS.flatten()) for each in np.indices((3, 3)).reshape(2, -1)
+        np.repeat(numbers, COUNTS.flatten()) for numbers in np.indices((3, 3)).reshape(2, -1)
     )
     precision, recall, _, support = precision_recall_fscore_support(true, predicted)
     assert rows["class"].tolist() == ["ant", "bee", "cow"] * 2
@@ -97,10 +97,10 @@ def test_classes__class_that_is_never_predicted__has_no_precision(tables):
 
 
 def test_confusion_and_bins__are_added_over_seeds(tables):
-    found = tables(part(0.5), seeds=2)
+    result = tables(part(0.5), seeds=2)
 
-    counts = found["confusion"].set_index(["true", "predicted"])["count"]
-    (only,) = found["bins"].to_dict("records")
+    counts = result["confusion"].set_index(["true", "predicted"])["count"]
+    (only,) = result["bins"].to_dict("records")
 
     assert counts["cow", "bee"] == 6
     assert counts.sum() == 2 * COUNTS.sum()

@@ -119,9 +119,9 @@ def test_measure__reader_of_pools__reads_them_unless_it_is_asked_not_to(zoo, dra
     data, rows = draw(zoo, tasks=3, ways=4, pool="balanced", pool_size=9, queries=5)
     rows = rows.first(1)
 
-    found = {
-        each: measure(load_method(each), data, rows)["rows"]["nll"]
-        for each in (name, f"{name}@labelled", "TaskRes", "TaskRes@labelled")
+    result = {
+        method: measure(load_method(method), data, rows)["rows"]["nll"]
+        for method in (name, f"{name}@labelled", "TaskRes", "TaskRes@labelled")
     }
 
     for task, classes in enumerate(rows.classes_TN):
@@ -133,21 +133,23 @@ def test_measure__reader_of_pools__reads_them_unless_it_is_asked_not_to(zoo, dra
         pool = data.look_up(rows.pool_TU[task][rows.pool_TU[task] >= 0])
         queries = data.look_up(rows.query_TNQ[task]).flatten(0, 1)[None]
         own = torch.arange(4).repeat_interleave(5)
-        for each, support in ((name, bare.with_pool(pool)), (f"{name}@labelled", bare)):
+        for method, support in ((name, bare.with_pool(pool)), (f"{name}@labelled", bare)):
             logits = logits_of(load_method(name).fit(support), queries)[0]
             expected = torch.nn.functional.cross_entropy(logits, own)
-            assert found[each][task] == pytest.approx(float(expected), rel=1e-3, abs=1e-6), each
-    assert found[name] != found[f"{name}@labelled"]
-    assert found["TaskRes"] == found["TaskRes@labelled"]
+            assert result[method][task] == pytest.approx(float(expected), rel=1e-3, abs=1e-6), (
+                method
+            )
+    assert result[name] != result[f"{name}@labelled"]
+    assert result["TaskRes"] == result["TaskRes@labelled"]
 
 
 def test_evaluate__pool__is_in_the_draws_and_the_command_and_apart_from_queries(zoo, ask, tmp_path):
     config = ask(zoo, methods=("zero-shot",), shots=(1,), pool="balanced", pool_size=3, seeds=1)
 
-    found = evaluate(config, tmp_path / "run")
+    result = evaluate(config, tmp_path / "run")
 
     assert "--pool balanced --pool-size 3" in config.command
-    assert next(box for box in found.boxes if "apart" in box.name).status == "pass"
+    assert next(box for box in result.boxes if "apart" in box.name).status == "pass"
     import pandas as pd
 
     draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
@@ -161,6 +163,6 @@ def test_evaluate__picture_in_pool_and_queries__fails_the_check(make_store, ask,
     folder = make_store("copies", {"ant": 40, "bee": 40}, sha256=same).folder
     config = ask(folder, methods=("zero-shot",), shots=(1,), pool="balanced", seeds=1)
 
-    found = evaluate(config, tmp_path / "run")
+    result = evaluate(config, tmp_path / "run")
 
-    assert next(box for box in found.boxes if "apart" in box.name).status == "fail"
+    assert next(box for box in result.boxes if "apart" in box.name).status == "fail"

@@ -62,7 +62,7 @@ def test_label_spreading__no_picture__says_nothing(make_support, add_pool, query
 
 def nearest(x, candidates, k):
     """{number: cosine} of the k nearest, none below 0."""
-    cosines = {i: float(x @ each) for i, each in candidates.items()}
+    cosines = {i: float(x @ point) for i, point in candidates.items()}
     return {i: max(0.0, cosines[i]) for i in sorted(cosines, key=lambda i: -cosines[i])[:k]}
 
 
@@ -72,7 +72,7 @@ def walk_of(text, points):
     weights = np.zeros((n_nodes, n_nodes))
     for i, x in enumerate(points):
         edges = {c: cosine**5 for c, cosine in nearest(x, dict(enumerate(text)), 5).items()}
-        others = {n_way + j: each for j, each in enumerate(points) if j != i}
+        others = {n_way + j: point for j, point in enumerate(points) if j != i}
         edges |= nearest(x, others, 4)
         for j, weight in edges.items():
             weights[n_way + i, j] += weight

@@ -12,18 +12,20 @@ def class_vector(text, pictures, learned):
     """The attention of one class with sums written out."""
     width = len(text)
     tokens = [text, *pictures] if float(text @ text) else list(pictures)
-    asked = [sum(float(w * t) for w, t in zip(row, text, strict=True)) for row in learned.query_DD]
+    question = [
+        sum(float(w * t) for w, t in zip(row, text, strict=True)) for row in learned.query_DD
+    ]
     worth = []
     for token in tokens:
         key = [sum(float(w * z) for w, z in zip(row, token, strict=True)) for row in learned.key_DD]
-        worth.append(math.exp(sum(q * k for q, k in zip(asked, key, strict=True)) / width**0.5))
+        worth.append(math.exp(sum(q * k for q, k in zip(question, key, strict=True)) / width**0.5))
     gate = 1 / (1 + math.exp(-float(learned.gate_D @ text) - float(learned.gate_bias)))
-    refined = [float(each) for each in text]
+    refined = [float(value) for value in text]
     for share, token in zip(worth, tokens, strict=True):
         for d in range(width):
             refined[d] += gate * share / sum(worth) * float(token[d])
-    length = math.sqrt(sum(each * each for each in refined))
-    return [each / length for each in refined]
+    length = math.sqrt(sum(value * value for value in refined))
+    return [value / length for value in refined]
 
 
 @pytest.mark.parametrize("without_text", [False, True])

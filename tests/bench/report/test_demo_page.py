@@ -31,7 +31,7 @@ def test_page__pictures__are_all_there_unchanged_and_have_an_alt_text(make_resul
     images = read_page(page(result)).all("img")
 
     shown = [base64.b64decode(image["src"].partition(",")[2]) for image in images]
-    assert sorted(shown) == sorted(each.jpeg for each in (*result.support, *result.held_out))
+    assert sorted(shown) == sorted(picture.jpeg for picture in (*result.support, *result.held_out))
     assert all(image["alt"] for image in images)
 
 

@@ -103,7 +103,7 @@ def test_page__ranks__are_told_by_set_and_over_all(html, result, read_page):
     ranks = result.parts[0].ranks
     cells = [*(of_set["GDA"] for of_set in ranks.by_set.values()), ranks.mean["GDA"]]
 
-    assert "GDA " + " ".join(f"{each:.1f}" for each in cells) in read_page(html).words
+    assert "GDA " + " ".join(f"{rank:.1f}" for rank in cells) in read_page(html).words
 
 
 def test_page__names_with_markup__are_text(html, read_page):

@@ -58,8 +58,8 @@ def test_read__damaged_file__is_refused_by_its_name(copy, names, change):
     for name in names:
         content = (copy / name).read_bytes()
         (copy / name).write_bytes(change(content))
-        told = " .*measure again into another folder" if change is one_digit_changed else ""
-        with pytest.raises(DataError, match=f"{name} is damaged{told}"):
+        remedy = " .*measure again into another folder" if change is one_digit_changed else ""
+        with pytest.raises(DataError, match=f"{name} is damaged{remedy}"):
             EvaluationRun.read(copy)
         (copy / name).write_bytes(content)
 

@@ -28,8 +28,8 @@ def test_set_errors__confusions__are_the_most_frequent_of_all_draws(finished, ru
 
     errors = set_errors(run, *OF)
 
-    assert [each["n"] for each in errors.confusions] == wrong["count"].head(6).tolist()
-    assert all(each["n_true"] == 3 * 5 for each in errors.confusions)
+    assert [confusion["n"] for confusion in errors.confusions] == wrong["count"].head(6).tolist()
+    assert all(confusion["n_true"] == 3 * 5 for confusion in errors.confusions)
     assert sum(map(sum, errors.counts)) == sum(errors.n_true) == 3 * 4 * 5
 
 
@@ -39,11 +39,11 @@ def test_set_errors__recalls__weigh_each_answer_alike(finished, run):
 
     errors = set_errors(run, *OF)
 
-    for each in (*errors.hardest, *errors.easiest):
-        assert each["recall"] == pytest.approx(expected[each["name"]])
-        assert each["n"] == 15
-        assert each["zero_shot"] is not None
-    assert [each["recall"] for each in (*errors.hardest, *errors.easiest[::-1])] == sorted(
+    for of_class in (*errors.hardest, *errors.easiest):
+        assert of_class["recall"] == pytest.approx(expected[of_class["name"]])
+        assert of_class["n"] == 15
+        assert of_class["zero_shot"] is not None
+    assert [of_class["recall"] for of_class in (*errors.hardest, *errors.easiest[::-1])] == sorted(
         expected.tolist()
     )
 
@@ -54,9 +54,9 @@ def test_set_errors__mistakes__show_each_picture_once_the_surest_first(finished,
 
     errors = set_errors(run, *OF)
 
-    assert [each["path"] for each in errors.mistakes] == expected.path.tolist()
-    assert [each["confidence"] for each in errors.mistakes] == expected.confidence.tolist()
-    assert all(each["true"] != each["predicted"] for each in errors.mistakes)
+    assert [mistake["path"] for mistake in errors.mistakes] == expected.path.tolist()
+    assert [mistake["confidence"] for mistake in errors.mistakes] == expected.confidence.tolist()
+    assert all(mistake["true"] != mistake["predicted"] for mistake in errors.mistakes)
 
 
 def test_set_errors__many_classes_and_no_mistake__shows_the_first_by_name(run, monkeypatch):

@@ -20,7 +20,7 @@ COUNTS = {"pets": {"ant": 6, "bee": 6, "cow": 6}, "toys": {"car": 6, "kite": 6}}
 def measure(store_in, tmp_path_factory):
     """A finished evaluation of two learners on two tasks, in a setting."""
     folder = tmp_path_factory.mktemp("zoo")
-    stores = [str(store_in(folder, *each, spread=1.0).folder) for each in COUNTS.items()]
+    stores = [str(store_in(folder, *named, spread=1.0).folder) for named in COUNTS.items()]
 
     def make(setting, **changes):
         settings = {"methods": ("nearest mean", "zero-shot"), "shots": (1, 3), "seeds": 2}
@@ -39,25 +39,25 @@ def pooled(measure):
 def test_result__pooled__has_what_was_measured(pooled):
     folder, evaluation = pooled
 
-    found = find_continual(folder)
+    result = find_continual(folder)
 
     assert is_continual(folder)
-    assert found.tasks == ("1 pets", "2 toys")
+    assert result.tasks == ("1 pets", "2 toys")
     rows = evaluation.rows
     is_last = (rows["method"] == "nearest mean") & (rows["n_shot"] == 3) & (rows["after"] == 2)
-    assert found.figures["last"]["nearest mean"][3].mean == pytest.approx(
+    assert result.figures["last"]["nearest mean"][3].mean == pytest.approx(
         rows[is_last]["accuracy"].mean()
     )
-    assert found.mean_curve["nearest mean"][3][1].mean == pytest.approx(
+    assert result.mean_curve["nearest mean"][3][1].mean == pytest.approx(
         rows[is_last]["accuracy"].mean()
     )
     first = rows[is_last & (rows["task"] == 1)]["accuracy"]
-    assert found.first_curve["nearest mean"][3][1].mean == pytest.approx(first.mean())
-    assert found.accuracy["nearest mean"][3][1][0] == pytest.approx(first.mean())
-    gain = found.gain["last"]["zero-shot"][3].mean
-    last = found.figures["last"]
+    assert result.first_curve["nearest mean"][3][1].mean == pytest.approx(first.mean())
+    assert result.accuracy["nearest mean"][3][1][0] == pytest.approx(first.mean())
+    gain = result.gain["last"]["zero-shot"][3].mean
+    last = result.figures["last"]
     assert gain == pytest.approx(last["nearest mean"][3].mean - last["zero-shot"][3].mean)
-    json.dumps(found.to_dict(), allow_nan=False)
+    json.dumps(result.to_dict(), allow_nan=False)
 
 
 def test_page__pooled__has_figures_curves_and_a_matrix_a_learner(pooled, read_page):
@@ -67,12 +67,12 @@ def test_page__pooled__has_figures_curves_and_a_matrix_a_learner(pooled, read_pa
 
     assert "nearest mean through 2 tasks, pooled" in page.words
     assert "Transfer" in page.words
-    matrices = [each for each in page.all("table") if "matrix" in each.get("class", "")]
+    matrices = [element for element in page.all("table") if "matrix" in element.get("class", "")]
     assert len(matrices) == 3  # accuracy, and the right task of those that are featured
-    cells = [each for each in page.all("td") if each.get("class") in ("hit", "miss")]
+    cells = [element for element in page.all("td") if element.get("class") in ("hit", "miss")]
     assert len(cells) == 3 * 4
     assert len(page.all("figure")) == 4
-    assert len({each["id"] for each in page.all("title") if "id" in each}) == 4
+    assert len({element["id"] for element in page.all("title") if "id" in element}) == 4
     assert not page.all("script")
 
 
@@ -82,8 +82,8 @@ def test_page__class_incremental__leaves_what_was_not_asked_empty(measure, read_
     page = read_page(continual_page(find_continual(folder)))
 
     assert "Transfer:" in page.words
-    assert len([each for each in page.all("td") if each.get("class") == "hit"]) == 3 * 3
-    assert not [each for each in page.all("td") if each.get("class") == "miss"]
+    assert len([element for element in page.all("td") if element.get("class") == "hit"]) == 3 * 3
+    assert not [element for element in page.all("td") if element.get("class") == "miss"]
 
 
 def test_views__task_told_and_a_single_draw__have_no_right_task_and_no_interval(measure, read_page):
@@ -93,9 +93,9 @@ def test_views__task_told_and_a_single_draw__have_no_right_task_and_no_interval(
 
     assert result.identified == {}
     assert "Right task" not in read_page(continual_page(result)).text
-    told = continual_markdown(result)
-    assert "±" not in told
-    assert "Right task" not in told
+    text = continual_markdown(result)
+    assert "±" not in text
+    assert "Right task" not in text
 
 
 def test_markdown__pooled__has_a_table_of_figures_and_one_a_matrix(pooled):

@@ -55,27 +55,27 @@ def rows_of(accuracy, method="one", seed=0, n_classes=(3, 5, 9)):
 
 
 def test_draw_figures__rows__has_a_row_a_draw():
-    found = figures.draw_figures(pd.concat([rows_of(SO_FAR), rows_of(POOLED, seed=1)]))
+    result = figures.draw_figures(pd.concat([rows_of(SO_FAR), rows_of(POOLED, seed=1)]))
 
-    assert found["seed"].tolist() == [0, 1]
-    assert found["last"].tolist() == pytest.approx([2 / 3, 2 / 3])
-    assert found["identification"].tolist() == pytest.approx([1 / 3, 1 / 3])
-    assert found["bytes_a_class"].tolist() == [30, 30]
-    assert found["transfer"].isna().tolist() == [True, False]
+    assert result["seed"].tolist() == [0, 1]
+    assert result["last"].tolist() == pytest.approx([2 / 3, 2 / 3])
+    assert result["identification"].tolist() == pytest.approx([1 / 3, 1 / 3])
+    assert result["bytes_a_class"].tolist() == [30, 30]
+    assert result["transfer"].isna().tolist() == [True, False]
 
 
 def test_draw_figures__learner_that_saw_every_task__has_no_transfer():
-    found = figures.draw_figures(rows_of(POOLED, n_classes=(9, 9, 9)))
+    result = figures.draw_figures(rows_of(POOLED, n_classes=(9, 9, 9)))
 
-    assert found["transfer"].isna().all()
+    assert result["transfer"].isna().all()
 
 
 def test_estimates_and_differences__two_learners__are_over_draws_and_paired():
     rows = [rows_of(POOLED + 0.01 * seed, "one", seed) for seed in range(3)]
     rows += [rows_of(POOLED + 0.01 * seed - 0.1, "other", seed) for seed in range(3)]
-    found = figures.draw_figures(pd.concat(rows))
+    result = figures.draw_figures(pd.concat(rows))
 
-    means, differences = figures.estimates(found), figures.paired(found, "one")
+    means, differences = figures.estimates(result), figures.paired(result, "one")
 
     last = means[(means["measure"] == "last") & (means["method"] == "one")].iloc[0]
     assert last["mean"] == pytest.approx(2 / 3 + 0.01)

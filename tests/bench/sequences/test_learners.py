@@ -12,29 +12,29 @@ from metaadapter.errors import UsageError
 
 
 def test_resolve__peers__are_all_of_them_once_also_with_the_joint_features():
-    found = resolve_learners(("library", "RanPAC", "peers", "peers@joint"))
+    result = resolve_learners(("library", "RanPAC", "peers", "peers@joint"))
 
-    assert found[:2] == ("library", "RanPAC")
-    assert set(found) == {"library", *PEERS, *(f"{name}@joint" for name in PEERS)}
+    assert result[:2] == ("library", "RanPAC")
+    assert set(result) == {"library", *PEERS, *(f"{name}@joint" for name in PEERS)}
     assert set(LEARNERS) == set(PEERS)
 
 
 @pytest.mark.parametrize("name", PEERS)
 def test_load__peer__has_its_name_and_nothing_to_record(name):
-    found = load_learner(f"{name}@joint")
+    result = load_learner(f"{name}@joint")
 
-    assert found.name == f"{name}@joint"
-    assert found.sees_joint_alone
-    assert found.meta_training.stores == frozenset()
+    assert result.name == f"{name}@joint"
+    assert result.sees_joint_alone
+    assert result.meta_training.stores == frozenset()
 
 
 def test_load__library__is_of_the_shipped_generator_or_of_a_method():
-    found, of_peer = load_learner("library"), load_learner("library@GDA")
+    result, of_peer = load_learner("library"), load_learner("library@GDA")
 
-    assert isinstance(found.learner, Library)
-    assert found.meta_training.stores
+    assert isinstance(result.learner, Library)
+    assert result.meta_training.stores
     assert of_peer.meta_training.stores == frozenset()
-    assert found.identity != of_peer.identity
+    assert result.identity != of_peer.identity
 
 
 def test_load__ceiling__sees_every_task_and_growing_does_not():

@@ -20,25 +20,25 @@ def tasks(zoo, plan):
 
 def slow(tasks, setting):
     """(after, task) → accuracy and right tasks of the nearest mean, picture by picture."""
-    found = {}
+    result = {}
     for after in (1, 2):
-        for asked, task in enumerate(tasks, start=1):
-            if setting == "class-incremental" and asked > after:
+        for task_number, task in enumerate(tasks, start=1):
+            if setting == "class-incremental" and task_number > after:
                 continue
             right = of_task = 0
             for picture, label in zip(task.query_QD, task.label_Q.tolist(), strict=True):
-                guess, place = nearest(tasks, after, asked, picture, setting)
+                guess, place = nearest(tasks, after, task_number, picture, setting)
                 right += guess.casefold() == task.classes[label].casefold()
-                of_task += place == asked
+                of_task += place == task_number
             n = len(task.label_Q)
-            found[after, asked] = right / n, of_task / n
-    return found
+            result[after, task_number] = right / n, of_task / n
+    return result
 
 
-def nearest(tasks, after, asked, picture, setting):
+def nearest(tasks, after, task_number, picture, setting):
     """The name and the task of the class that the nearest mean finds, or else the text."""
     possible = {
-        "task-incremental": [asked],
+        "task-incremental": [task_number],
         "class-incremental": range(1, after + 1),
         "pooled": (1, 2),
     }[setting]
@@ -56,28 +56,28 @@ def nearest(tasks, after, asked, picture, setting):
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_measure__nearest_mean__is_as_a_slow_loop_has_it(tasks, setting):
-    found = measure_sequence(load_learner("nearest mean"), tasks, setting)
+    result = measure_sequence(load_learner("nearest mean"), tasks, setting)
 
     wanted = slow(tasks, setting)
-    assert list(zip(found["after"], found["task"], strict=True)) == list(wanted)
-    assert found["accuracy"] == pytest.approx([accuracy for accuracy, _ in wanted.values()])
-    told = setting == "task-incremental"
-    identified = [None if told else share for _, share in wanted.values()]
-    assert found["identified"] == (identified if told else pytest.approx(identified))
-    assert dict(zip(found["after"], found["n_classes"], strict=True)) == {1: 4, 2: 7}
-    assert dict(zip(found["after"], found["n_bytes"], strict=True)) == {1: 4 * 32, 2: 7 * 32}
+    assert list(zip(result["after"], result["task"], strict=True)) == list(wanted)
+    assert result["accuracy"] == pytest.approx([accuracy for accuracy, _ in wanted.values()])
+    is_given = setting == "task-incremental"
+    identified = [None if is_given else share for _, share in wanted.values()]
+    assert result["identified"] == (identified if is_given else pytest.approx(identified))
+    assert dict(zip(result["after"], result["n_classes"], strict=True)) == {1: 4, 2: 7}
+    assert dict(zip(result["after"], result["n_bytes"], strict=True)) == {1: 4 * 32, 2: 7 * 32}
 
 
 def test_measure__ceiling__has_learned_everything_before_it_is_asked(tasks):
-    found = measure_sequence(load_learner("ceiling@GDA"), tasks, "pooled")
+    result = measure_sequence(load_learner("ceiling@GDA"), tasks, "pooled")
 
     of_task = {}
-    for task, accuracy in zip(found["task"], found["accuracy"], strict=True):
+    for task, accuracy in zip(result["task"], result["accuracy"], strict=True):
         of_task.setdefault(task, set()).add(accuracy)
     assert [len(values) for values in of_task.values()] == [1, 1]
-    assert set(found["n_classes"]) == {7}
+    assert set(result["n_classes"]) == {7}
     growing = measure_sequence(load_learner("growing@GDA"), tasks, "pooled")
-    assert growing["accuracy"][2:] == found["accuracy"][2:]
+    assert growing["accuracy"][2:] == result["accuracy"][2:]
 
 
 OWN = """
@@ -108,9 +108,9 @@ def own(tmp_path):
 
 
 def test_measure__learner_of_ones_own__is_measured(own, tasks):
-    found = measure_sequence(own(), tasks, "task-incremental")
+    result = measure_sequence(own(), tasks, "task-incremental")
 
-    assert found["accuracy"] == pytest.approx([1 / 4, 1 / 3] * 2)
+    assert result["accuracy"] == pytest.approx([1 / 4, 1 / 3] * 2)
 
 
 @pytest.mark.parametrize(

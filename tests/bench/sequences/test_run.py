@@ -16,14 +16,14 @@ from metaadapter.errors import DataError, UsageError
 
 
 def test_run__tables_and_summary__are_written_and_prove_themselves(zoo, plan, tmp_path):
-    found = evaluate_continual(plan(*zoo, continual="pooled"), tmp_path / "run")
+    result = evaluate_continual(plan(*zoo, continual="pooled"), tmp_path / "run")
 
     rows = pd.read_csv(tmp_path / "run" / "rows.csv")
     assert len(rows) == 2 * 2 * 2 * 4  # learners, shots, seeds, cells of the matrix
     assert list(dict.fromkeys(rows["store"])) == ["pets", "toys"]
-    assert found.n_measured == 8
+    assert result.n_measured == 8
     summary = json.loads((tmp_path / "run" / "summary.json").read_bytes())
-    assert {each["measure"] for each in summary["figures"]} == {
+    assert {row["measure"] for row in summary["figures"]} == {
         *("last", "average", "transfer", "forgetting", "identification", "bytes_a_class")
     }
     assert all(problem == "" for _, problem in check_files(tmp_path / "run"))
@@ -77,11 +77,11 @@ def test_run__same_pictures_in_two_tasks__fails_the_check_of_support_and_queries
 ):
     counts, same = {"ant": 5, "bee": 5}, [f"picture-{number}" for number in range(10)]
     orders = {"one": same, "two": same[::-1]}
-    stores = [make_store(name, counts, sha256=each).folder for name, each in orders.items()]
+    stores = [make_store(name, counts, sha256=sha256).folder for name, sha256 in orders.items()]
 
-    found = evaluate_continual(plan(*map(str, stores)), tmp_path / "run")
+    result = evaluate_continual(plan(*map(str, stores)), tmp_path / "run")
 
-    assert [box.name for box in found.failed] == ["support and queries apart"]
+    assert [box.name for box in result.failed] == ["support and queries apart"]
 
 
 @pytest.mark.parametrize(

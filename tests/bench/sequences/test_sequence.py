@@ -15,19 +15,19 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 def test_sequence__stores__are_tasks_in_the_order_given(zoo, plan):
     config = plan(*zoo[::-1])
 
-    found = draw_sequence(load_sets(config), config, seed=0)
+    result = draw_sequence(load_sets(config), config, seed=0)
 
-    assert [place.name for place in found] == ["toys", "pets"]
-    assert sorted(found[0].classes) == ["Ant", "car", "kite"]
+    assert [place.name for place in result] == ["toys", "pets"]
+    assert sorted(result[0].classes) == ["Ant", "car", "kite"]
 
 
 def test_sequence__splits__share_out_the_classes_of_each_store(zoo, plan):
     config = plan(zoo[0], splits=2)
 
-    found = draw_sequence(load_sets(config), config, seed=3)
+    result = draw_sequence(load_sets(config), config, seed=3)
 
-    assert [place.name for place in found] == ["pets 1", "pets 2"]
-    assert sorted(found[0].classes + found[1].classes) == ["ant", "bee", "cow", "dog"]
+    assert [place.name for place in result] == ["pets 1", "pets 2"]
+    assert sorted(result[0].classes + result[1].classes) == ["ant", "bee", "cow", "dog"]
     orders = {draw_sequence(load_sets(config), config, seed)[0].classes for seed in range(9)}
     assert len(orders) > 2
 
@@ -36,12 +36,12 @@ def test_sequence__shuffle__is_drawn_by_the_seed(zoo, plan):
     config = plan(*zoo, shuffle=True)
     sets = load_sets(config)
 
-    found = [[place.name for place in draw_sequence(sets, config, seed)] for seed in range(9)]
+    result = [[place.name for place in draw_sequence(sets, config, seed)] for seed in range(9)]
 
-    assert found == [
+    assert result == [
         [place.name for place in draw_sequence(sets, config, seed)] for seed in range(9)
     ]
-    assert {tuple(names) for names in found} == {("pets", "toys"), ("toys", "pets")}
+    assert {tuple(names) for names in result} == {("pets", "toys"), ("toys", "pets")}
 
 
 def test_sequence__more_shots__keep_the_queries_and_the_first_pictures(zoo, plan):

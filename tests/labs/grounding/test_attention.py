@@ -7,18 +7,18 @@ import torch
 from metaadapter.labs.grounding.attention import GuidedAttention
 
 
-def slowly(attention, asking, asked, alike, mask):
+def slowly(attention, queries, keys, alike, mask):
     """One token, one head and one task at a time."""
-    heads, width = attention.heads, asking.shape[-1]
+    heads, width = attention.heads, queries.shape[-1]
     size = width // heads
-    q, k, v = attention.query(asking), attention.key(asked), attention.value(asked)
+    q, k, v = attention.query(queries), attention.key(keys), attention.value(keys)
     rows = []
-    for task in range(len(asking)):
-        for a in range(asking.shape[1]):
+    for task in range(len(queries)):
+        for a in range(queries.shape[1]):
             parts, maps = [], []
             for head in range(heads):
                 part = slice(head * size, (head + 1) * size)
-                kept = [b for b in range(asked.shape[1]) if mask[task, b]]
+                kept = [b for b in range(keys.shape[1]) if mask[task, b]]
                 logits = torch.stack(
                     [
                         q[task, a, part] @ k[task, b, part] / math.sqrt(size)
@@ -27,20 +27,20 @@ def slowly(attention, asking, asked, alike, mask):
                     ]
                 )
                 parts.append(logits.softmax(0) @ v[task, kept, part])
-                salience = attention.salience(asked[task, kept])[:, head].softmax(0)
+                salience = attention.salience(keys[task, kept])[:, head].softmax(0)
                 maps.append(logits @ salience)
             rows.append(attention.out(torch.cat(parts)) + attention.map_out(torch.stack(maps)))
-    return torch.stack(rows).reshape(len(asking), asking.shape[1], width)
+    return torch.stack(rows).reshape(len(queries), queries.shape[1], width)
 
 
 def test_attention_is_that_of_a_slow_loop():
     torch.manual_seed(0)
     attention = GuidedAttention(8, 2, with_maps=True).requires_grad_(False)
     attention.trust.copy_(torch.tensor([0.5, 2.0]))
-    asking, asked = torch.randn(2, 3, 8), torch.randn(2, 4, 8)
+    queries, keys = torch.randn(2, 3, 8), torch.randn(2, 4, 8)
     alike = torch.randn(2, 3, 4)
     mask = torch.tensor([[True, True, True, False], [True, False, True, True]])
 
-    result = attention(asking, asked, alike, mask)
+    result = attention(queries, keys, alike, mask)
 
-    torch.testing.assert_close(result, slowly(attention, asking, asked, alike, mask))
+    torch.testing.assert_close(result, slowly(attention, queries, keys, alike, mask))

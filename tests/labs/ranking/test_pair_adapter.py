@@ -27,7 +27,7 @@ def expected_pictures(pairs, captions):
     """The expected pictures of centred captions by scikit-learn's kernel ridge regression."""
     n = len(pairs.pair_captions) + MEAN_SHRINKAGE
     picture_mean, caption_mean = (
-        each.sum(0) / n for each in (pairs.pair_pictures, pairs.pair_captions)
+        rows.sum(0) / n for rows in (pairs.pair_pictures, pairs.pair_captions)
     )
     own, targets = (
         unit(pairs.pair_captions - caption_mean),
@@ -74,18 +74,17 @@ def test_rows__of_two_looks_with_blocks__are_as_long_as_one_look_and_score_alike
     pairs = domain(n_pairs=5, n=7, width=6)
     rng = np.random.default_rng(1)
 
-    def looks(rows, other_columns):
-        return unit(
-            join_looks(np.stack([np.concatenate([rows, each], 1) for each in other_columns], 1))
-        )
+    def looks(rows, more):
+        """Two looks, each of these rows and more columns."""
+        return unit(join_looks(np.stack([np.concatenate([rows, part], 1) for part in more], 1)))
 
     pictures, pair_pictures = (
-        looks(each, rng.standard_normal((2, len(each), 3)).astype(np.float32))
-        for each in (pairs.pictures, pairs.pair_pictures)
+        looks(rows, rng.standard_normal((2, len(rows), 3)).astype(np.float32))
+        for rows in (pairs.pictures, pairs.pair_pictures)
     )
     captions, pair_captions = (
-        looks(each, np.zeros((2, len(each), 3), np.float32))
-        for each in (pairs.captions, pairs.pair_captions)
+        looks(rows, np.zeros((2, len(rows), 3), np.float32))
+        for rows in (pairs.captions, pairs.pair_captions)
     )
 
     short = fit_pairs(pair_pictures, pair_captions, zoom=True, blocks={"joint": 6, "stages": 3})

@@ -47,7 +47,7 @@ def test_training_moves_features_and_leaves_the_encoder_as_it_was(
     assert result.n_steps == 2
     assert result.left_out is None
     assert result.config.towers == ("image",)
-    assert result.n_trained == sum(each.numel() for each in result.tensors.values())
+    assert result.n_trained == sum(tensor.numel() for tensor in result.tensors.values())
     assert np.array_equal(encoder.encode_images(pictures[0]), before)
     assert digest_weights(encoder.network) == digest
     assert not np.allclose(with_tensors(encoder, result).encode_images(pictures[0]), before)
@@ -57,7 +57,7 @@ def test_training_moves_features_and_leaves_the_encoder_as_it_was(
 def test_tiny_keeps_every_bit_and_has_no_trace_of_what_was_trained_and_dropped(
     tiny, pictures, generator, kind
 ):
-    few = tuple(each[:2] + each[4:6] for each in pictures)  # two of two classes
+    few = tuple(part[:2] + part[4:6] for part in pictures)  # two of two classes
     features = tiny.encode_images(few[0])
     bits = {name: tensor.clone() for name, tensor in tiny.network.state_dict().items()}
     held = held_by_modules(tiny.network)
@@ -80,7 +80,7 @@ def held_by_modules(network):
     """The contents of each module, by identity: hooks, parts, tensors, and its own forward."""
     return {
         name: {
-            key: {part: id(each) for part, each in value.items()}
+            key: {part: id(content) for part, content in value.items()}
             if isinstance(value, dict)
             else id(value)
             for key, value in vars(module).items()
@@ -143,21 +143,21 @@ def test_what_adapters_add_can_be_scaled_and_taken_back(make_encoder, kind):
     config = InsideConfig(kind=kind, towers=("image",), width=4, alpha=None)
     tower = AdaptedTower(make_encoder("timm"), config, 2, seed=0)
     tower.cache.add(torch.rand(2, 3, 64, 64))
-    asked = torch.arange(2)
-    start = tower.cache.features(asked).detach()
+    places = torch.arange(2)
+    start = tower.cache.features(places).detach()
     with torch.no_grad():
         for parameter in tower.parameters:
             parameter.add_(0.01)
-    trained = tower.cache.features(asked).detach()
+    trained = tower.cache.features(places).detach()
     with tower.scaled(2.0):
-        assert not torch.allclose(tower.cache.features(asked), trained, atol=1e-4)
+        assert not torch.allclose(tower.cache.features(places), trained, atol=1e-4)
         tower.scale(0.5)
-        torch.testing.assert_close(tower.cache.features(asked), trained)
-    torch.testing.assert_close(tower.cache.features(asked), trained)
+        torch.testing.assert_close(tower.cache.features(places), trained)
+    torch.testing.assert_close(tower.cache.features(places), trained)
     with tower.scaled(0.0):
-        torch.testing.assert_close(tower.cache.features(asked), start, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(tower.cache.features(places), start, rtol=1e-4, atol=1e-5)
     tower.restart()
-    torch.testing.assert_close(tower.cache.features(asked), start)
+    torch.testing.assert_close(tower.cache.features(places), start)
 
 
 def hashes(result):

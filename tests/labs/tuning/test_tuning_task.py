@@ -44,8 +44,8 @@ def test_a_drawn_look_is_one_of_a_view_and_stands_for_all_looks(make_encoder, pi
         torch.tensor([1] * 8), torch.Generator().manual_seed(0)
     )
     pixels = view_pixels(decode_image(images[1]), encoder.look, 3, 3)
-    each = encoder.encode_pixels(pixels.flatten(0, 1)).numpy()
-    rows = torch.from_numpy(join_looks(np.repeat(each[:, None], 2, axis=1)))
+    views = encoder.encode_pixels(pixels.flatten(0, 1)).numpy()
+    rows = torch.from_numpy(join_looks(np.repeat(views[:, None], 2, axis=1)))
     nearest = torch.cdist(result, rows).min(1)
     assert nearest.values.max() < 2e-3
     assert len(set(nearest.indices.tolist())) > 1
@@ -63,14 +63,14 @@ def test_each_class_is_divided_among_folds_unless_it_has_one_picture():
 
 def test_a_picture_is_told_by_what_is_predicted_from_other_folds(generator):
     torch.manual_seed(2)
-    rows, asked = (normalize(torch.randn(8, 6), dim=-1) for _ in range(2))
+    rows, queries = (normalize(torch.randn(8, 6), dim=-1) for _ in range(2))
     fold = torch.tensor([0, 1, IN_NONE, 0, 1, IN_ALL, 0, 1])
     heads = LeftOutHeads.predict(generator, task(), rows, fold)
-    result = heads.logits(asked[[4, 6]], torch.tensor([4, 6]))
+    result = heads.logits(queries[[4, 6]], torch.tensor([4, 6]))
 
     for row, number, kept in [(0, 4, [0, 3, 5, 6]), (1, 6, [1, 4, 5, 7])]:
         alone = Support.of_rows(rows[kept], LABELS[kept], task().text_TND[0], logit_scale=10.0)
-        expected = classify(asked[[number]].double(), generator.predict(alone.exact).task(0))
+        expected = classify(queries[[number]].double(), generator.predict(alone.exact).task(0))
         torch.testing.assert_close(result[row], expected[0].float(), rtol=1e-4, atol=1e-4)
 
 
@@ -78,6 +78,6 @@ def test_what_is_said_of_a_row_can_be_differentiated(generator):
     torch.manual_seed(2)
     rows = normalize(torch.randn(8, 6), dim=-1)
     heads = LeftOutHeads.predict(generator, task(), rows, folds(LABELS, 2))
-    asked = rows[:2].clone().requires_grad_()
-    heads.logits(asked, torch.tensor([0, 1])).log_softmax(-1)[:, 0].sum().backward()
-    assert asked.grad.norm() > 0
+    queries = rows[:2].clone().requires_grad_()
+    heads.logits(queries, torch.tensor([0, 1])).log_softmax(-1)[:, 0].sum().backward()
+    assert queries.grad.norm() > 0

@@ -59,19 +59,19 @@ def test_learner__tasks_asked_about_in_another_order__columns_move_with_them(
 ):
     state = learn(learner, tasks)
 
-    found = learner.answer(state, ask(tasks, (2, 0)))
+    result = learner.answer(state, ask(tasks, (2, 0)))
 
     other = learner.answer(state, ask(tasks, (0, 2)))
-    torch.testing.assert_close(found, torch.cat([other[:, 3:], other[:, :3]], dim=-1))
+    torch.testing.assert_close(result, torch.cat([other[:, 3:], other[:, :3]], dim=-1))
 
 
 @every_learner
 def test_learner__before_the_first_task__answers_by_the_texts(learner, tasks, ask):
     questions = ask(tasks, (0, 1))
 
-    found = learner.answer(learner.start(), questions)
+    result = learner.answer(learner.start(), questions)
 
-    torch.testing.assert_close(found, questions.zero_shot_QC)
+    torch.testing.assert_close(result, questions.zero_shot_QC)
 
 
 @every_learner
@@ -103,10 +103,10 @@ def test_learner__a_task_that_is_told_and_not_learned__is_answered_as_zero_shot_
 ):
     questions = ask(tasks, (2,))
 
-    found = learner.answer(learn(learner, tasks[:2]), questions)
+    result = learner.answer(learn(learner, tasks[:2]), questions)
 
     moved = isinstance(learner, FineTuning)
-    assert torch.equal(found, questions.zero_shot_QC) != moved
+    assert torch.equal(result, questions.zero_shot_QC) != moved
 
 
 @pytest.mark.parametrize("name", [name for name in LEARNERS if name not in DEPEND_ON_THE_ORDER])
@@ -115,16 +115,16 @@ def test_analytic_learner__tasks_in_another_order__ends_with_the_same_answers(
 ):
     learner, questions = LEARNERS[name], ask(tasks, (0, 1, 2))
 
-    found = learner.answer(learn(learner, tasks, order=(2, 0, 1)), questions)
+    result = learner.answer(learn(learner, tasks, order=(2, 0, 1)), questions)
 
     wanted = learner.answer(learn(learner, tasks), questions)
-    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(result, wanted)
 
 
 @pytest.mark.parametrize("name", DEPEND_ON_THE_ORDER)
 def test_other_learner__tasks_in_another_order__ends_elsewhere(name, tasks, ask, learn):
     learner, questions = LEARNERS[name], ask(tasks, (0, 1, 2))
 
-    found = learner.answer(learn(learner, tasks, order=(2, 1, 0)), questions)
+    result = learner.answer(learn(learner, tasks, order=(2, 1, 0)), questions)
 
-    assert not torch.allclose(found, learner.answer(learn(learner, tasks), questions))
+    assert not torch.allclose(result, learner.answer(learn(learner, tasks), questions))

@@ -11,10 +11,10 @@ from metaadapter.bench.sequences.learners.fine_tuning import FineTuning
 def test_fine_tuning__one_task__is_the_peer(tasks, ask):
     questions, learner = ask(tasks, (0,)), FineTuning()
 
-    found = learner.answer(learner.learn(learner.start(), tasks[0], 0), questions)
+    result = learner.answer(learner.learn(learner.start(), tasks[0], 0), questions)
 
     wanted = classify(questions.rows_QD[None], PEERS["CLIP-Adapter"](tasks[0]))[0]
-    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(result, wanted)
 
 
 def test_fine_tuning__second_task__goes_on_from_the_first(tasks, ask):

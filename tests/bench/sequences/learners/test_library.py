@@ -20,23 +20,23 @@ GDA = PEERS["GDA"]
 def test_library__task_told__is_the_method_on_its_pictures_alone(tasks, ask, learn):
     questions = ask(tasks, (1,))
 
-    found = Library(GDA).answer(learn(Library(GDA), tasks), questions)
+    result = Library(GDA).answer(learn(Library(GDA), tasks), questions)
 
     wanted = classify(questions.rows_QD[None], GDA(tasks[1]))[0]
-    torch.testing.assert_close(found.softmax(-1), wanted.softmax(-1))
+    torch.testing.assert_close(result.softmax(-1), wanted.softmax(-1))
 
 
 def test_library__several_tasks__mixes_as_a_slow_loop_does(tasks, ask, learn):
     questions = ask(tasks, (0, 2))
 
-    found = Library(GDA).answer(learn(Library(GDA), tasks), questions).exp()
+    result = Library(GDA).answer(learn(Library(GDA), tasks), questions).exp()
 
-    for picture, row in zip(questions.rows_QD, found, strict=True):
+    for picture, row in zip(questions.rows_QD, result, strict=True):
         shares = slow_shares(picture, [tasks[0], tasks[2]])
         parts = [classify(picture[None, None], GDA(tasks[task]))[0, 0] for task in (0, 2)]
         wanted = [share * part.softmax(-1) for share, part in zip(shares, parts, strict=True)]
         torch.testing.assert_close(row, torch.cat(wanted))
-    torch.testing.assert_close(found.sum(-1), torch.ones(7).double())
+    torch.testing.assert_close(result.sum(-1), torch.ones(7).double())
 
 
 def slow_shares(picture, tasks):
@@ -67,9 +67,9 @@ def test_library__tasks_to_come_and_adapters_that_know_their_own__adds_up_as_a_s
     questions, learner = ask(tasks, (0, 1, 2)), Library(known_of)
     state = learn(learner, tasks, order=(0, 2))
 
-    found = learner.answer(state, questions).exp()
+    result = learner.answer(state, questions).exp()
 
-    for picture, row in zip(questions.rows_QD, found, strict=True):
+    for picture, row in zip(questions.rows_QD, result, strict=True):
         known = 0.0
         wanted = {}
         for share, task in zip(slow_shares(picture, [tasks[0], tasks[2]]), (0, 2), strict=True):
@@ -80,15 +80,15 @@ def test_library__tasks_to_come_and_adapters_that_know_their_own__adds_up_as_a_s
         zero_shot = (20.0 * tasks[1].text_TND[0] @ picture).softmax(-1)
         wanted[1] = (1 - known) * zero_shot
         torch.testing.assert_close(row, torch.cat([wanted[task] for task in (0, 1, 2)]))
-    torch.testing.assert_close(found.sum(-1), torch.ones(7).double())
+    torch.testing.assert_close(result.sum(-1), torch.ones(7).double())
 
 
 def test_library__all_tasks_learned__what_is_known_changes_nothing(tasks, ask, learn):
     questions = ask(tasks, (0, 2))
 
-    found = Library(known_of).answer(learn(Library(known_of), tasks), questions)
+    result = Library(known_of).answer(learn(Library(known_of), tasks), questions)
 
-    torch.testing.assert_close(found, Library(GDA).answer(learn(Library(GDA), tasks), questions))
+    torch.testing.assert_close(result, Library(GDA).answer(learn(Library(GDA), tasks), questions))
 
 
 @pytest.mark.parametrize(("surely", "wanted"), [(-50.0, "texts"), (50.0, "adapters")])
@@ -97,20 +97,20 @@ def test_library__head_that_is_sure__leaves_the_answer_to_one_side(
 ):
     learner, questions = Library(lambda support: known_of(support, surely)), ask(tasks, (0, 1))
 
-    found = learner.answer(learn(learner, tasks[:1]), questions)
+    result = learner.answer(learn(learner, tasks[:1]), questions)
 
-    assert ((found.argmax(-1) >= 3) == (wanted == "texts")).all()
+    assert ((result.argmax(-1) >= 3) == (wanted == "texts")).all()
 
 
 def test_library__one_adapter_without_the_head__zero_shot_decides(tasks, ask, learn):
     questions, learner = ask(tasks, (0, 1)), Library(GDA)
 
-    found = learner.answer(learn(learner, tasks[:1]), questions)
+    result = learner.answer(learn(learner, tasks[:1]), questions)
 
     wanted = gated(
         classify(questions.rows_QD[None], GDA(tasks[0]))[0].log_softmax(-1), {0}, questions
     )
-    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(result, wanted)
 
 
 def known_of(support, constant=0.1):
@@ -135,10 +135,10 @@ def test_pooled_fit__all_tasks__is_the_method_on_all_pictures_together(
     learner = PooledFit(GDA, sees_every_task=sees_every_task)
     questions = ask(tasks, (0, 1, 2))
 
-    found = learner.answer(learn(learner, tasks), questions)
+    result = learner.answer(learn(learner, tasks), questions)
 
     wanted = classify(questions.rows_QD[None], GDA(merged(tasks)))[0]
-    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(result, wanted)
 
 
 def test_pooled_fit__many_questions__fits_once_a_task(tasks, ask, learn):

@@ -17,7 +17,7 @@ def regression(learner, state, questions):
 def test_rail_primal__published_recursion__gives_the_same_answers(tasks, ask, learn):
     learner, questions = RAIL("primal", n_hidden=50), ask(tasks, (0, 1, 2))
 
-    found = regression(learner, learn(learner, tasks), questions)
+    result = regression(learner, learn(learner, tasks), questions)
 
     memory, weights = torch.eye(50).double() / 0.1, torch.zeros(50, 0).double()
     for task in tasks:
@@ -29,30 +29,30 @@ def test_rail_primal__published_recursion__gives_the_same_answers(tasks, ask, le
         inner = torch.eye(len(rows)).double() + hidden @ memory @ hidden.mT
         memory = memory - memory @ hidden.mT @ torch.linalg.inv(inner) @ hidden @ memory
         weights = weights + memory @ hidden.mT @ (targets - hidden @ weights)
-    torch.testing.assert_close(found, hidden_rows(questions.rows_QD, 50, "uniform") @ weights)
+    torch.testing.assert_close(result, hidden_rows(questions.rows_QD, 50, "uniform") @ weights)
 
 
 def test_rail_dual__scikit_learns_kernel_ridge__agrees(tasks, ask, learn):
     learner, questions = RAIL("dual"), ask(tasks, (0, 1, 2))
 
-    found = regression(learner, learn(learner, tasks), questions)
+    result = regression(learner, learn(learner, tasks), questions)
 
     rows, targets = one_hot_rows(dict(enumerate(tasks)))
     other = KernelRidge(alpha=1e-3, kernel="rbf", gamma=0.1).fit(rows.numpy(), targets.numpy())
     wanted = torch.from_numpy(other.predict(questions.rows_QD.numpy()))
-    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(result, wanted)
 
 
 def test_rail__tasks_to_come__zero_shot_decides_and_keeps_a_tenth(tasks, ask, learn):
     learner, questions = RAIL("dual"), ask(tasks, (0, 1, 2), n=40)
     state = learn(learner, tasks[:2])
 
-    found = learner.answer(state, questions)
+    result = learner.answer(state, questions)
 
     known = regression(learner, state, ask(tasks, (0, 1), n=40))
     probabilities = questions.zero_shot_QC.softmax(-1)
     went = set()
-    for picture, row in enumerate(found):
+    for picture, row in enumerate(result):
         best = int(probabilities[picture].argmax())
         went.add(best < 5)
         wanted = probabilities[picture].clone()

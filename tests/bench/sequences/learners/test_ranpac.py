@@ -12,7 +12,7 @@ from metaadapter.bench.sequences.learners.ranpac import RanPAC
 def test_ranpac__accumulated_sums__give_the_same_answers(tasks, ask, learn):
     learner, questions = RanPAC(n_hidden=50, ridge=0.3), ask(tasks, (0, 1, 2))
 
-    found = learner.answer(learn(learner, tasks), questions)
+    result = learner.answer(learn(learner, tasks), questions)
 
     gram, prototypes, first = torch.zeros(50, 50).double(), torch.zeros(50, 9).double(), 0
     for task in tasks:
@@ -24,7 +24,7 @@ def test_ranpac__accumulated_sums__give_the_same_answers(tasks, ask, learn):
         first += task.n_way
     weights = torch.linalg.solve(gram + 0.3 * torch.eye(50).double(), prototypes)
     wanted = hidden_rows(questions.rows_QD, 50, "normal") @ weights
-    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(result, wanted)
 
 
 def test_ranpac__ridge__predicts_a_fifth_of_the_newest_task_best(make_tasks, monkeypatch):
@@ -54,8 +54,8 @@ def test_ranpac__ridge__predicts_a_fifth_of_the_newest_task_best(make_tasks, mon
 def test_ranpac__hidden_rows__are_the_same_in_every_run_and_never_negative():
     rows = torch.eye(4)
 
-    found = hidden_rows(rows, 1000, "normal")
+    result = hidden_rows(rows, 1000, "normal")
 
-    assert torch.equal(found, hidden_rows(rows, 1000, "normal"))
-    assert float(found.min()) == 0
-    assert 0.75 < float(found[found > 0].mean()) < 0.85  # the mean of half a normal is 0.798
+    assert torch.equal(result, hidden_rows(rows, 1000, "normal"))
+    assert float(result.min()) == 0
+    assert 0.75 < float(result[result > 0].mean()) < 0.85  # the mean of half a normal is 0.798
