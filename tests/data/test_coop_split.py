@@ -19,7 +19,8 @@ def write(tmp_path):
     def write_split(content, picture="a/1.jpg"):
         (tmp_path / picture).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / picture).touch()
-        (tmp_path / "split.json").write_text(json.dumps(content))
+        written = content if isinstance(content, bytes) else json.dumps(content).encode()
+        (tmp_path / "split.json").write_bytes(written)
         return tmp_path / "split.json"
 
     return write_split
@@ -73,16 +74,10 @@ def test_read_coop_split__no_picture_there__names_the_folders_tried(tmp_path, wr
             {"train": [["a.jpg", 0, "crane"], ["b.jpg", 1, "crane"]]},
             r"expected one label index for class name crane .* '0' and '1'",
         ),
+        (b"{", "but it is not JSON"),
+        (b"\xff\xfe", "but it is not JSON"),
     ],
 )
 def test_read_coop_split__other_content__says_what_was_expected(write, content, message):
     with pytest.raises(DataError, match=message):
         read_coop_split(write(content), labelled=True)
-
-
-@pytest.mark.parametrize("content", [b"{", b"\xff\xfe"])
-def test_read_coop_split__not_json__says_so(tmp_path, content):
-    (tmp_path / "split.json").write_bytes(content)
-
-    with pytest.raises(DataError, match="but it is not JSON"):
-        read_coop_split(tmp_path / "split.json", labelled=True)

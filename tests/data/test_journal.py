@@ -63,27 +63,21 @@ def test_damaged_line__without_a_remedy__ends_what_is_read_and_is_replaced(path)
     assert read(path, remedy="restore it")[1] == [0, 7]
 
 
-def test_head__of_the_same_records__is_no_record(tmp_path):
+@pytest.mark.parametrize(
+    ("head", "before", "after"),
+    [({"of": "a"}, [1], [1, 2]), ({"of": "b"}, [], [2])],
+    ids=["the same records", "other records"],
+)
+def test_head__of_other_records__leaves_them_out_and_replaces_them(tmp_path, head, before, after):
     path = tmp_path / "records.jsonl"
     read(path, head={"of": "a"})[0].append({"number": 1})
 
-    journal, numbers = read(path, head={"of": "a"}, remedy="restore it")
+    journal, numbers = read(path, head=head, remedy="restore it")
     journal.append({"number": 2})
 
-    assert numbers == [1]
-    assert read(path, head={"of": "a"})[1] == [1, 2]
-
-
-def test_head__of_other_records__leaves_them_out_and_replaces_them(tmp_path):
-    path = tmp_path / "records.jsonl"
-    read(path, head={"of": "a"})[0].append({"number": 1})
-
-    journal, numbers = read(path, head={"of": "b"})
-    journal.append({"number": 2})
-
-    assert numbers == []
-    assert read(path, head={"of": "b"})[1] == [2]
-    assert read(path, head={"of": "a"})[1] == []
+    assert numbers == before
+    assert read(path, head=head)[1] == after
+    assert read(path, head={"of": "a"})[1] == (after if head == {"of": "a"} else [])
 
 
 @pytest.mark.parametrize("can_truncate", [True, False])

@@ -6,11 +6,14 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from metaadapter.adapter.known import known_logits
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.generator.pretrained import load_generator
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-6}
+CLOSE_HEAD = {"rtol": 1e-5, "atol": 1e-5}
+HEAD = ("known", "known_quantiles", "own_quantiles", "reject_threshold")
 
 
 @pytest.fixture(params=["untrained", "trained_like"])
@@ -20,9 +23,18 @@ def generator(request, trained_like):
     )
 
 
-def logits(generator, task, support=None, query=None):
-    weights = generator.predict(task.support if support is None else support)
-    return classify(task.query if query is None else query, weights)
+def logits(generator, task):
+    return classify(task.query, generator.predict(task.support))
+
+
+def require_same(weights, query, expected, expected_query, *, ways=slice(None)):
+    """Checks the logits of these ways, the probability of known and the head behind it."""
+    logits = classify(expected_query, expected)
+    torch.testing.assert_close(classify(query, weights)[..., ways], logits, **CLOSE)
+    known, expected_known = known_logits(query, weights), known_logits(expected_query, expected)
+    torch.testing.assert_close(known, expected_known, **CLOSE_HEAD)
+    for name in HEAD:
+        torch.testing.assert_close(getattr(weights, name), getattr(expected, name), **CLOSE_HEAD)
 
 
 def test_trained_like__differs_from_the_closed_form(trained_like, make_task):
@@ -46,22 +58,22 @@ def rotation(seed):
 def test_features__rotated_or_in_a_wider_space__change_nothing(generator, make_task, seed, matrix):
     task = make_task(2, 5, 3, 48, seed)
 
-    support = Support.of_tasks(task.pictures @ matrix, task.text @ matrix)
-    moved = logits(generator, task, support, task.query @ matrix)
+    moved = generator.predict(Support.of_tasks(task.pictures @ matrix, task.text @ matrix))
 
-    torch.testing.assert_close(moved, logits(generator, task), **CLOSE)
+    require_same(moved, task.query @ matrix, generator.predict(task.support), task.query)
 
 
 def test_classes__permuted__permute_the_logits_and_shots_change_nothing(generator, make_task):
     task = make_task(2, 6, 4, 48)
     order, shots = torch.tensor([3, 0, 5, 1, 4, 2]), torch.tensor([2, 0, 3, 1])
-    expected = logits(generator, task)
+    expected = generator.predict(task.support)
 
-    classes = Support.of_tasks(task.pictures[:, order], task.text[:, order])
-    pictures = Support.of_tasks(task.pictures[:, :, shots], task.text)
+    classes = generator.predict(Support.of_tasks(task.pictures[:, order], task.text[:, order]))
+    pictures = generator.predict(Support.of_tasks(task.pictures[:, :, shots], task.text))
 
-    torch.testing.assert_close(logits(generator, task, classes), expected[..., order], **CLOSE)
-    torch.testing.assert_close(logits(generator, task, pictures), expected, **CLOSE)
+    require_same(classes, task.query, expected, task.query, ways=order.argsort())
+    torch.testing.assert_close(classes.likeness, expected.likeness[:, order], **CLOSE_HEAD)
+    require_same(pictures, task.query, expected, task.query)
 
 
 def test_padding__shots_and_classes_that_are_not_there__change_nothing(
@@ -69,10 +81,11 @@ def test_padding__shots_and_classes_that_are_not_there__change_nothing(
 ):
     task = make_task(2, 5, 3, 48)
 
-    result = logits(generator, task, padded([task], 8, 6))
+    weights = generator.predict(padded([task], 8, 6))
 
-    torch.testing.assert_close(result[..., :5], logits(generator, task), **CLOSE)
-    assert torch.isneginf(result[..., 5:]).all()
+    expected = generator.predict(task.support)
+    require_same(weights, task.query, expected, task.query, ways=slice(5))
+    assert torch.isneginf(classify(task.query, weights)[..., 5:]).all()
 
 
 def test_batch__of_unlike_tasks__equals_one_by_one(generator, make_task, padded):
@@ -82,8 +95,8 @@ def test_batch__of_unlike_tasks__equals_one_by_one(generator, make_task, padded)
     together = generator.predict(padded(tasks, 7, 5))
 
     for t, (task, (n_way, _)) in enumerate(zip(tasks, shapes, strict=True)):
-        both = classify(task.query, together.map(lambda tensor, t=t: tensor[t : t + 1]))
-        torch.testing.assert_close(both[..., :n_way], logits(generator, task), **CLOSE)
+        among, alone = together.task(t), generator.predict(task.support).task(0)
+        require_same(among, task.query[0], alone, task.query[0], ways=slice(n_way))
 
 
 def test_cone__features_bent_into_clips_geometry__keep_the_answers(make_task):
@@ -95,15 +108,9 @@ def test_cone__features_bent_into_clips_geometry__keep_the_answers(make_task):
     )
     generator = load_generator("closed-form").double()
 
-    bent = logits(
-        generator,
-        task,
-        Support.of_tasks(
-            normalize(0.8 * task.pictures + first, dim=-1),
-            normalize(0.65 * task.text + second, dim=-1),
-        ),
-        normalize(0.8 * task.query + first, dim=-1),
-    )
+    pictures = normalize(0.8 * task.pictures + first, dim=-1)
+    support = Support.of_tasks(pictures, normalize(0.65 * task.text + second, dim=-1))
+    bent = classify(normalize(0.8 * task.query + first, dim=-1), generator.predict(support))
 
     same = bent.argmax(-1) == logits(generator, task).argmax(-1)
     assert same.float().mean() > 0.9

@@ -1,4 +1,4 @@
-"""The prediction of the known head: against loops over pictures, and its invariances."""
+"""The prediction of the known head: against loops over pictures."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.known import FRACTIONS, known_logits
-from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.known_network import BASE, USUAL_KNOWN, USUAL_OWN
 from metaadapter.generator.known_scalars import class_balanced, weighted_quantiles
 from metaadapter.generator.leave_one_out import leave_one_out
-
-HEAD = ("known", "known_quantiles", "own_quantiles", "reject_threshold")
-CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
 
 @pytest.fixture
@@ -96,48 +92,6 @@ def test_own_quantiles__are_those_of_the_left_out_answers_and_usual_ones_at_one_
         several.own_quantiles, np.quantile(own, 1 - np.array(FRACTIONS)), rtol=1e-5
     )
     np.testing.assert_allclose(single.own_quantiles, USUAL_OWN, rtol=1e-6)
-
-
-def test_head__rotated__is_the_same(trained_like, make_task):
-    task = make_task(2, 5, 3, 48)
-    draw = torch.Generator().manual_seed(1)
-    rotation = torch.linalg.qr(torch.randn(48, 48, generator=draw, dtype=torch.float64)).Q
-
-    here = trained_like.predict(task.support)
-    turned = trained_like.predict(Support.of_tasks(task.pictures @ rotation, task.text @ rotation))
-
-    torch.testing.assert_close(
-        known_logits(task.query @ rotation, turned), known_logits(task.query, here), **CLOSE
-    )
-    for name in HEAD:
-        torch.testing.assert_close(getattr(turned, name), getattr(here, name), **CLOSE)
-
-
-def test_head__classes_and_shots_in_another_order__is_the_same(trained_like, make_task):
-    task = make_task(2, 6, 3, 48)
-    classes, shots = torch.tensor([3, 0, 5, 1, 4, 2]), torch.tensor([2, 0, 1])
-
-    here = trained_like.predict(task.support)
-    other = trained_like.predict(
-        Support.of_tasks(task.pictures[:, classes][:, :, shots], task.text[:, classes])
-    )
-
-    torch.testing.assert_close(other.likeness, here.likeness[:, classes], **CLOSE)
-    for name in HEAD:
-        torch.testing.assert_close(getattr(other, name), getattr(here, name), **CLOSE)
-
-
-def test_head__of_a_padded_batch__is_that_of_each_task(trained_like, make_task, padded):
-    tasks = [make_task(1, n_way, n_shot, 48, n_way) for n_way, n_shot in ((3, 1), (6, 4))]
-
-    together = trained_like.predict(padded(tasks, 7, 5))
-
-    for t, task in enumerate(tasks):
-        alone, among = trained_like.predict(task.support).task(0), together.task(t)
-        query = task.query[0]
-        torch.testing.assert_close(known_logits(query, among), known_logits(query, alone), **CLOSE)
-        for name in HEAD:
-            torch.testing.assert_close(getattr(among, name), getattr(alone, name), **CLOSE)
 
 
 @pytest.mark.parametrize("pictured", [0, 1, 3])
