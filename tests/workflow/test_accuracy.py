@@ -1,14 +1,42 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from metaadapter.adapter.support import Support
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.workflow.accuracy import leave_one_out
+from metaadapter.workflow.accuracy import Proportion, leave_one_out
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.gradient_steps import FineTune
+
+
+@pytest.mark.parametrize(("n_correct", "n"), [(0, 7), (7, 7), (2, 4), (66, 120)])
+def test_proportion__interval__is_wilsons_formula(n_correct, n):
+    z = 1.959963984540054
+    centre = (n_correct + z**2 / 2) / (n + z**2)
+    half = z / (n + z**2) * math.sqrt(n_correct * (n - n_correct) / n + z**2 / 4)
+
+    interval = Proportion(n_correct, n).interval
+
+    assert interval == pytest.approx((centre - half, centre + half))
+
+
+def test_proportion__as_text__tells_n_and_the_interval():
+    text = str(Proportion(66, 120))
+
+    assert text == "55% (66 of 120, 95 % interval 46% to 64%)"
+
+
+def test_proportion__as_json__holds_all_numbers():
+    document = Proportion(1, 2).to_dict()
+
+    assert document["value"] == 0.5
+    assert (document["n_right"], document["n"]) == (1, 2)
+    assert 0 < document["low"] < 0.5 < document["high"] < 1
+
 
 LABELS = [0, 0, 0, 1, 1, 2, 2, 2, 2]
 
