@@ -48,9 +48,7 @@ def name(page):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_docs__python_and_bash_blocks__run_one_after_the_other(
-    page, pictures, tmp_path, monkeypatch
-):
+def test_docs__blocks__run_one_after_the_other(page, pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(shutil.copytree(pictures, tmp_path / "a user's folder"))
     names = {"__name__": "__main__"}
 

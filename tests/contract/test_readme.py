@@ -99,9 +99,7 @@ def test_readme__python_block__runs_and_saves_an_adapter(folder, monkeypatch):
     assert (folder / "my-adapter-2" / "adapter_config.json").is_file()
 
 
-def test_readme__real_clip_without_a_network__says_how_to_get_the_weights(
-    folder, monkeypatch, capsys
-):
+def test_readme__real_clip_without_a_network__says_what_to_do(folder, monkeypatch, capsys):
     (arguments,) = commands(REAL_CLIP)
     monkeypatch.chdir(folder)
 

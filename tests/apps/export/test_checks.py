@@ -36,9 +36,7 @@ def test_require_same__tells_whose_difference_it_is():
         require_same(2e-4, owner="hats.onnx")
 
 
-def test_feature_cases__adapter_without_its_features__are_drawn_in_batches_of_several_sizes(
-    make_adapter, make_config
-):
+def test_feature_cases__adapter_without_features__are_drawn_in_batches(make_adapter, make_config):
     weights = make_adapter(n_tasks=1)[0].task(0)
 
     cases = feature_cases(StoredAdapter(weights, make_config(), None))

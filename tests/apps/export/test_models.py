@@ -40,9 +40,7 @@ def weights(make_adapter):
     )
 
 
-def test_features__adapter_with_all_parts__answers_as_the_formulas_say(
-    weights, features, numpy_answers
-):
+def test_features__adapter_with_all_parts__agree_with_formulas(weights, features, numpy_answers):
     expected, expected_known = numpy_answers(features, weights)
     least = torch.tensor(np.median(expected_known) + 1e-3)
     weights = replace(weights, reject_threshold=least)
@@ -55,9 +53,7 @@ def test_features__adapter_with_all_parts__answers_as_the_formulas_say(
     assert 0 < unfamiliar.sum() < len(features)
 
 
-def test_features__adapter_that_cannot_tell__gives_probabilities_alone(
-    make_adapter, features, numpy_answers
-):
+def test_features__adapter_without_a_head__are_probabilities(make_adapter, features, numpy_answers):
     plain = make_adapter(n_tasks=1)[0].task(0)
     module = FeatureModel(plain)
 

@@ -24,7 +24,7 @@ def noise(height, width, n=1):
 @pytest.mark.parametrize("kind", ["shortest", "squash"])
 @pytest.mark.parametrize("zoom", [True, False])
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_pixels__of_any_size__are_those_of_the_preprocessing(
+def test_pixels__of_any_size__are_those_preprocessed(
     make_encoder, preprocessing, kind, zoom, height, width
 ):
     encoder, picture = make_encoder(preprocessing[kind], zoom=zoom), noise(height, width)

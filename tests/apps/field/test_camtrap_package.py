@@ -152,9 +152,7 @@ def test_package__what_is_missing__is_told_and_stays_once_it_is_filled_in(write,
         ("deployments.csv", "camera\n1\n"),
     ],
 )
-def test_package__other_content_in_its_place__is_refused_before_anything_is_written(
-    tmp_path, name, content
-):
+def test_package__other_content_in_its_place__is_refused_at_the_start(tmp_path, name, content):
     (tmp_path / name).write_text(content)
 
     with pytest.raises(DataError, match=f"Camtrap DP in .*{name}"):

@@ -19,9 +19,7 @@ def prediction(**shares):
     ("shares", "among_allowed"),
     [([0.2, 0.3, 0.4, 0.1], [0.4, 0.6, 0, 0]), ([0, 0, 1.0, 0], [0.5, 0.5, 0, 0])],
 )
-def test_allowed__classes_that_do_not_occur__give_their_probability_to_the_others(
-    shares, among_allowed
-):
+def test_allowed__other_classes__give_their_probability_to_the_allowed(shares, among_allowed):
     rows = Species(frozenset({"deer"})).among_allowed(np.array([shares]), CLASSES)
 
     np.testing.assert_allclose(rows, [among_allowed])

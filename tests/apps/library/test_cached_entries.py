@@ -334,9 +334,7 @@ def test_adapters__many__are_not_all_kept(animals, monkeypatch):
     assert list(animals._cached._adapters) == ["birds", "wear"]
 
 
-def test_twenty_entries_more__change_no_earlier_file_and_no_earlier_answer(
-    animals, fitted, files_in
-):
+def test_twenty_entries_more__change_no_earlier_file_or_answer(animals, fitted, files_in):
     rows = np.random.default_rng(0).standard_normal((30, WIDTH))
     files = files_in(animals.folder)
     before = {name: animals.load(name).predict_proba(rows) for name in animals.names}

@@ -62,9 +62,7 @@ def change_and_die(folder, skill, change, dies_at):
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("dies_at", range(8))
-def test_change__killed_at_any_moment__is_done_or_not_and_nothing_else_changed(
-    animals, skill, files_in, change, dies_at
-):
+def test_change__killed_at_any_moment__is_done_or_not(animals, skill, files_in, change, dies_at):
     before = files_in(animals.folder)
     others = {name: before[name] for name in before if name != "entries/birds.adapter"}
     new, old = skill.read_bytes(), before["entries/birds.adapter"]
@@ -143,9 +141,7 @@ def test_writer__while_another_is_done_soon__waits(animals, skill):
     assert "new" in animals
 
 
-def test_class_added_to_an_entry_in_place__keeps_writers_of_the_library_out(
-    animals, skill, monkeypatch
-):
+def test_class_added_to_an_entry__keeps_writers_of_the_library_out(animals, skill, monkeypatch):
     monkeypatch.setattr(library_folder, "SECONDS_TO_WAIT", 0.1)
     birds = animals.path("birds")
 

@@ -38,7 +38,7 @@ def n_built(monkeypatch):
     return lambda: len(built)
 
 
-def test_predict__repeated__builds_no_encoder_until_the_adapter_changes(
+def test_predict__again__builds_an_encoder_for_a_new_adapter(
     clip, n_built, picture, serve, tmp_path
 ):
     content, skill = picture("red"), tmp_path / "parts.adapter"

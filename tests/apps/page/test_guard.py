@@ -54,9 +54,7 @@ def test_token__that_is_another__opens_nothing(stranger, token):
         {"sec-fetch-site": "same-site"},
     ],
 )
-def test_request__for_another_host_or_from_another_page__is_refused_even_with_the_token(
-    served, headers
-):
+def test_request__for_another_host_or_from_another_page__is_refused(served, headers):
     answer = served.client.get("/project", headers=headers)
 
     assert answer.status_code == 403

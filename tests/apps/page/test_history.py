@@ -80,9 +80,7 @@ def test_line__changed_on_the_disk__is_named(path, part):
         History(path)
 
 
-def test_full_disk__in_the_middle_of_a_line__makes_no_edit_and_loses_none(
-    history, path, monkeypatch
-):
+def test_full_disk__within_a_line__makes_no_edit_and_loses_none(history, path, monkeypatch):
     write = os.write
 
     def write_half(file, content):
@@ -102,9 +100,7 @@ def test_full_disk__in_the_middle_of_a_line__makes_no_edit_and_loses_none(
     assert read_contents(path).pictures["2"].label == "b"
 
 
-def test_long_history__is_shortened_and_keeps_contents_and_the_latest_undos(
-    history, path, monkeypatch
-):
+def test_long_history__is_shortened_and_keeps_the_latest_undos(history, path, monkeypatch):
 
     for name in ("b", "a") * 20:
         label(history, name)
@@ -124,9 +120,7 @@ def test_long_history__is_shortened_and_keeps_contents_and_the_latest_undos(
     assert set(read_contents(path).pictures) == {"1", "2"}
 
 
-def test_failing_drive__that_keeps_a_part_of_a_line__makes_no_later_edit_unreadable(
-    history, path, monkeypatch
-):
+def test_failing_drive__that_keeps_half_a_line__spoils_no_later_edit(history, path, monkeypatch):
     def fail(*_):
         raise OSError(errno.EIO, "Input/output error")
 

@@ -43,9 +43,7 @@ def test_pictures__in_folders__make_classes_and_others_go_to_the_tray(project, p
     assert state["saved"]
 
 
-def test_answers__of_the_tray__are_those_of_predict_with_the_downloaded_adapter(
-    project, picture, tmp_path
-):
+def test_answers__of_the_tray__are_those_of_the_downloaded_adapter(project, picture, tmp_path):
     tray = {f"{colour}.png": picture(colour) for colour in ("red", "blue")}
     project.fill(n_tray=0)
     project.upload(*tray.items())
@@ -148,9 +146,7 @@ def test_picture__whole__is_the_file_that_was_sent_and_a_rare_kind_a_jpeg(projec
     assert [response.headers["content-type"] for response in whole] == ["image/png", "image/jpeg"]
 
 
-def test_zip__of_pictures__is_unpacked_and_what_is_none_is_refused_by_name(
-    project, picture, zip_of
-):
+def test_zip__of_pictures__is_unpacked_and_others_refused_by_name(project, picture, zip_of):
     files = [("red/1.png", picture("red")), ("notes.txt", b"no picture"), (".DS_Store", b"x")]
 
     sent = project.upload(("all.zip", zip_of(files)), into="folders")
@@ -187,7 +183,7 @@ def test_picture__of_the_tray__uploaded_into_a_class__goes_there(project, pictur
     assert project.state["tray"] == sent["added"]
 
 
-def test_pictures__whose_class_is_removed_during_the_upload__go_to_the_tray(
+def test_pictures__whose_class_goes_during_the_upload__go_to_the_tray(
     project, picture, monkeypatch
 ):
     from metaadapter.apps.page import uploads
@@ -234,9 +230,7 @@ def test_predict__of_pictures_that_are_not_kept__is_the_answer_of_the_tray(proje
     assert project.state == before
 
 
-def test_adapt__of_pictures_named_by_class__gives_a_skill_file_that_predict_takes(
-    project, picture, shots
-):
+def test_adapt__pictures_named_by_class__gives_a_file_that_predict_takes(project, picture, shots):
     skill = project.client.post("/adapt", files=shots("red", "blue", n=2))
     question = [("pictures", ("new.png", picture("blue"))), ("adapter", ("a", skill.content))]
     result = project.client.post("/predict", files=question)
@@ -246,7 +240,7 @@ def test_adapt__of_pictures_named_by_class__gives_a_skill_file_that_predict_take
     assert set(result.json()["predictions"][0]["probabilities"]) == {"red", "blue"}
 
 
-def test_predict__by_an_adapter_with_parts_for_another_encoder__is_refused(
+def test_predict__adapter_with_parts_for_another_encoder__refuses(
     project, picture, shots, tmp_path
 ):
     skill = tmp_path / "parts.adapter"
@@ -305,9 +299,7 @@ def test_projects__are_listed_opened_and_made_beside_one_another(project, pictur
         ("PUT", "/classes", {"name": "a"}, 405, "method"),
     ],
 )
-def test_request__that_cannot_be_done__is_refused_with_a_sentence(
-    project, method, path, body, status, kind
-):
+def test_request__that_cannot_be_done__is_refused(project, method, path, body, status, kind):
     before = project.state
 
     answer = project.client.request(method, path, json=body)
@@ -351,9 +343,7 @@ def test_onnx__without_its_packages__is_refused_with_what_to_install(project, mo
 
 
 @pytest.mark.slow
-def test_onnx__of_a_project__takes_decoded_pictures_and_answers_as_the_tray(
-    serve, picture, shots, tmp_path
-):
+def test_onnx__of_a_project__answers_as_the_tray(serve, picture, shots, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     import numpy as np
     from PIL import Image

@@ -110,9 +110,7 @@ def test_work__that_was_stopped__continues_after_the_next_edit(opened, fill):
             assert not session.work().busy
 
 
-def test_encoding__that_fails__is_shown_and_tried_again_after_the_next_edit(
-    opened, fill, monkeypatch
-):
+def test_encoding__that_fails__is_shown_and_tried_after_the_next_edit(opened, fill, monkeypatch):
     with opened() as project:
         fill(project, shots=1, tray=1)
 
@@ -179,9 +177,7 @@ def test_files__without_an_entry__are_removed_when_the_project_is_opened(opened,
     assert tray[0] in left
 
 
-def test_features__of_many_small_blocks__are_joined_and_stay_the_same(
-    opened, fill, monkeypatch, colour_encoder
-):
+def test_features__of_many_blocks__are_joined_unchanged(opened, fill, monkeypatch, colour_encoder):
     from metaadapter.apps.page import project as project_module
 
     with opened() as project:

@@ -117,9 +117,7 @@ def test_meta_trained_peer__store_of_its_training__fails_by_the_record(make_stor
     assert "bullfrog" in classes.detail
 
 
-def test_meta_trained_peer__store_of_another_encoder__is_refused_before_anything_is_measured(
-    ask, make_store, tmp_path
-):
+def test_meta_trained_peer__store_of_another_encoder__is_refused(ask, make_store, tmp_path):
     store = make_store("pets", {"ant": 9, "bee": 9}, width=1024, encoder="ViT-B-32/openai")
     config = ask(store.folder, methods=("zero-shot", "ANIL"))
 

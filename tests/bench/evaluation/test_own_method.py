@@ -54,9 +54,7 @@ def mine(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.timeout(60)
-def test_own_method__that_is_a_peer__has_the_peers_figures_also_in_processes(
-    mine, pets, ask, tmp_path
-):
+def test_own_method__that_is_a_peer__has_its_figures_in_processes_too(mine, pets, ask, tmp_path):
     name = f"{mine}:nearest_mean"
     config = ask(pets, methods=(name, "prototypes"))
 
@@ -97,9 +95,7 @@ def test_own_method__identity__changes_with_its_file(mine):
         ("missing", "has no 'missing'"),
     ],
 )  # fmt: skip
-def test_own_method__that_does_not_work__is_told_as_its_own_fault(
-    function, message, mine, pets, ask, tmp_path
-):
+def test_own_method__that_does_not_work__is_told(function, message, mine, pets, ask, tmp_path):
     with pytest.raises(UsageError, match=message):
         evaluate(ask(pets, methods=(f"{mine}:{function}",)), tmp_path / "run")
 

@@ -61,9 +61,7 @@ def test_own_metric__stands_beside_the_others_for_each_task(mine, pets, ask, tmp
     assert mean["zero-shot", 1, "top_2"] == pytest.approx(of_cell["top_2"].mean())
 
 
-def test_own_metric__of_halves_and_unknown_classes__is_of_the_queries_of_each(
-    mine, pets, ask, tmp_path
-):
+def test_own_metric__of_halves_or_unknown_classes__is_of_their_queries(mine, pets, ask, tmp_path):
     for number, changes in enumerate(({"base_to_new": True}, {"unknown": 0.25})):
         run = tmp_path / str(number)
         evaluate(ask(pets, metrics=(f"{mine}:own_accuracy",), **changes), run)
@@ -100,9 +98,7 @@ def test_own_metric__changed_or_added__has_all_cells_measured_again(mine, pets, 
         (("top_2", "top_2"), "another metric or column is called 'top_2'"),
     ],
 )
-def test_own_metric__that_does_not_work__is_told_as_its_own_fault(
-    functions, message, mine, pets, ask, tmp_path
-):
+def test_own_metric__that_does_not_work__is_told(functions, message, mine, pets, ask, tmp_path):
     names = tuple(f"{mine}:{function}" for function in functions)
 
     with pytest.raises(UsageError, match=message):

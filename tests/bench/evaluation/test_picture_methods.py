@@ -49,9 +49,7 @@ def write_store(folder, *, n_pictures):
     return folder / "store"
 
 
-def test_measure__a_method_that_encodes_the_pictures_again__answers_as_one_that_has_the_features(
-    coloured, draw
-):
+def test_measure__method_that_encodes_again__answers_as_one_with_the_features(coloured, draw):
     data, rows = draw(coloured, shots=(1, 2), tasks=2, ways=2, unknown=0.0)
     plain = load_method("closed-form")
 
@@ -91,9 +89,7 @@ def test_measure__strangers__are_answered_from_their_pictures_too(coloured, draw
     assert sorted(set(shown)) == sorted(data.classes)
 
 
-def test_evaluate__a_tower_that_is_fine_tuned__is_measured_beside_the_others(
-    coloured, ask, tmp_path, monkeypatch
-):
+def test_evaluate__fine_tuned_tower__is_measured_too(coloured, ask, tmp_path, monkeypatch):
     monkeypatch.setattr(fine_tuned_tower, "N_STEPS", 2)
     config = ask(coloured, methods=("closed-form", "fine-tuned tower"), shots=(1,), seeds=2)
 
@@ -108,9 +104,7 @@ def test_evaluate__a_tower_that_is_fine_tuned__is_measured_beside_the_others(
 
 
 @pytest.mark.parametrize("name", PICTURE_METHODS)
-def test_a_picture_method__answers_a_picture_alike_in_any_company(
-    name, coloured, draw, monkeypatch
-):
+def test_picture_method__answers_a_picture_alike_in_any_company(name, coloured, draw, monkeypatch):
     monkeypatch.setattr(fine_tuned_tower, "N_STEPS", 2)
     data, rows = draw(coloured, shots=(2,))
     kept = {}
@@ -131,9 +125,7 @@ def test_a_picture_method__answers_a_picture_alike_in_any_company(
         assert torch.allclose(alone[0], together[number], rtol=1e-3, atol=1e-3)
 
 
-def test_evaluate__pictures_that_moved_or_changed__are_told_before_anything_is_measured(
-    tmp_path, ask
-):
+def test_evaluate__pictures_that_moved_or_changed__are_told_at_the_start(tmp_path, ask):
     store = write_store(tmp_path, n_pictures=3)
     config = ask(store, methods=("fine-tuned tower",), shots=(1,))
     changed = Path(FeatureStore.open(store).rows.path[0])
@@ -163,9 +155,7 @@ def test_the_group_of_towers__is_all_methods_that_see_pictures():
 
 
 @pytest.mark.parametrize("name", ["inside bottleneck", "inside LoRA"])
-def test_adapters_inside__left_out_pictures_bear_nothing_out__answer_as_the_prediction(
-    name, coloured, load
-):
+def test_adapters_inside__no_gain_on_left_out_pictures__change_nothing(name, coloured, load):
     data, config = load(coloured, shots=(1,))  # no class has a second picture to leave out
     rows = draw_tasks(data, config, 0)
 
@@ -187,9 +177,7 @@ def test_adapters_inside__beside_a_pool__read_labelled_pictures_alone_as_with_st
     assert result != pytest.approx(pooled, rel=1e-4)
 
 
-def test_adapters_inside__steps_in_any_case__answer_through_the_tower_that_they_changed(
-    coloured, draw, monkeypatch
-):
+def test_adapters_inside__steps_in_any_case__change_the_answers(coloured, draw, monkeypatch):
     monkeypatch.setattr(picture_methods, "Inside", partial(Inside, n_steps=3))
     data, rows = draw(coloured, shots=(2,))
 
@@ -214,9 +202,7 @@ def named_task(encoder, names, n_known):
 
 
 @pytest.mark.parametrize("n_steps", [None, 4])
-def test_soft_prompt__classes_with_a_name_alone__are_read_through_what_was_learned(
-    coloured, load, monkeypatch, n_steps
-):
+def test_soft_prompt__names_alone__are_read_through_it(coloured, load, monkeypatch, n_steps):
     encoder = encoder_of_set(load(coloured)[0], "a test")
     task, rows = named_task(encoder, ["fox", "heron", "otter", "lynx", "owl"], 3)
     learned = []

@@ -54,9 +54,7 @@ def write(tmp_path):
     ],
     ids=["fails when loaded", "fails when called", "dies"],
 )
-def test_method__that_fails_in_a_worker_alone__is_told_as_what_it_is(
-    code, error, message, write, pets, ask, tmp_path
-):
+def test_method__that_fails_in_a_worker__is_told(code, error, message, write, pets, ask, tmp_path):
     config = ask(pets, methods=(write(**code), "zero-shot"))
     with pytest.raises(error, match=message):
         evaluate(config, tmp_path / "run", jobs=2)

@@ -165,9 +165,7 @@ def measured(pets, ask, own, tmp_path):
         ("metaadapter/bench/peers/zs_lp.py", []),
     ],
 )
-def test_evaluate__module_changed__measures_the_cells_of_its_methods_again(
-    measured, edit, file, changed
-):
+def test_evaluate__module_changed__measures_its_methods_again(measured, edit, file, changed):
     assert measured() == ([], 0, [])
     edit(PACKAGES[0].parent / file)
 

@@ -28,9 +28,7 @@ def far_of(data, config, seed=0, **changes):
 
 
 @pytest.mark.parametrize(("changes", "expected"), [({"ways": 3}, 6), ({"unknown": 0.25}, 2)])
-def test_draw_far__as_many_as_near_strangers_or_else_as_queries(
-    pets, others, load, changes, expected
-):
+def test_draw_far__as_many_as_near_strangers_or_queries(pets, others, load, changes, expected):
     data, config = load(pets, strangers=others, queries=2, **changes)
 
     far = far_of(data, config)

@@ -69,7 +69,7 @@ def test_ape__formula__agrees(make_support, pictures_of, scale, query, seed):
     check(support, rows, labels, query, scale, lambda _: length)
 
 
-def test_ape__query_as_long_in_the_kept_channels_as_the_pictures__equals_the_authors_cosine(
+def test_ape__query_as_long_as_pictures__equals_the_authors_cosine(
     make_support, pictures_of, scale
 ):
     support = make_support((2, 2, 2))

@@ -137,9 +137,7 @@ def test_peer_classifier__in_a_grid_search__peers_are_values_of_a_parameter(text
         ({"class_texts": {"ant": "an ant"}}, "needs an encoder to read it"),
     ],
 )
-def test_peer_classifier__wrong_parameter__says_which_and_what_to_do(
-    texts, rng, parameters, message
-):
+def test_peer_classifier__wrong_parameter__says_what_to_do(texts, rng, parameters, message):
     classifier = PeerClassifier("GDA", logit_scale=SCALE).set_params(**parameters)
 
     with pytest.raises(UsageError, match=message):
@@ -184,9 +182,7 @@ def test_peer_classifier__function_that_trains__leaves_no_gradient_behind(texts,
         (lambda support: support.scale_T, "pass logit_scale=… .*or encoder="),
     ],
 )
-def test_peer_classifier__function_that_gives_no_adapter__says_what_was_expected(
-    texts, rng, function, message
-):
+def test_peer_classifier__function_without_an_adapter__is_told(texts, rng, function, message):
     with pytest.raises(UsageError, match=message):
         PeerClassifier(function, texts).fit(*pictures(texts, 2, rng))
 

@@ -45,7 +45,7 @@ def densities(x, alphas):
 
 
 @pytest.mark.parametrize("shots", [(4, 3, 3), (4, 0, 3)])
-def test_em_dirichlet__fitted_by_scipy_and_written_out__agrees(
+def test_em_dirichlet__fitted_by_scipy__agrees(
     make_support, add_pool, pictures_of, scale, query, shots
 ):
     support = add_pool(make_support(shots), 30)
@@ -66,9 +66,7 @@ def test_em_dirichlet__fitted_by_scipy_and_written_out__agrees(
     torch.testing.assert_close(result.exp(), torch.from_numpy(np.stack(wanted)), atol=1e-3, rtol=0)
 
 
-def test_em_dirichlet__no_pool__fits_the_pictures_with_even_shares(
-    make_support, pictures_of, scale, query
-):
+def test_em_dirichlet__no_pool__has_even_shares(make_support, pictures_of, scale, query):
     support = make_support((9, 8, 7))
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
     text = support.text_TND[0].numpy()

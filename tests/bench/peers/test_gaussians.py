@@ -108,9 +108,7 @@ def transclip(pool, rows, labels, text, scale, gamma):
         ((9, 8, 7), 0.2),
     ],
 )
-def test_transclip__written_out_picture_by_picture__agrees(
-    make_support, add_pool, pictures_of, shots, gamma
-):
+def test_transclip__picture_by_picture__agrees(make_support, add_pool, pictures_of, shots, gamma):
     support = add_pool(make_support(shots, width=WIDTH), 12)
     support.logit_scale_T[:] = SCALE
     query = support.support_TNKD[:, 0]
@@ -124,7 +122,7 @@ def test_transclip__written_out_picture_by_picture__agrees(
     torch.testing.assert_close(result, torch.from_numpy(wanted))
 
 
-def test_transclip__no_labelled_picture__is_the_zero_shot_form(
+def test_transclip__no_labelled_picture__is_its_zero_shot_form(
     make_support, add_pool, scale, query
 ):
     support = add_pool(make_support((1, 1, 1)), 12)
@@ -138,9 +136,7 @@ def test_transclip__no_labelled_picture__is_the_zero_shot_form(
     torch.testing.assert_close(result, torch.from_numpy(wanted))
 
 
-def test_transclip__no_pool_at_one_shot__variances_stay_where_they_start(
-    make_support, pictures_of, scale, query
-):
+def test_transclip__no_pool_at_one_shot__variances_stay(make_support, pictures_of, scale, query):
     support = make_support((1, 1, 1))
     rows, text = pictures_of(support)[0].numpy(), support.text_TND[0].numpy()
 
@@ -150,7 +146,7 @@ def test_transclip__no_pool_at_one_shot__variances_stay_where_they_start(
     torch.testing.assert_close(result, torch.from_numpy(wanted))
 
 
-def test_transclip__no_pool_and_no_picture_of_a_class__its_gaussian_is_the_mean_of_the_others(
+def test_transclip__class_without_pool_or_picture__has_the_mean_gaussian(
     make_support, scale, query
 ):
     support = make_support((3, 0, 2))

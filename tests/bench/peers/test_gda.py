@@ -25,9 +25,7 @@ class FixedCovariance:
     ("shots", "alpha"),
     [((2, 2, 2), 1e-1), ((4, 4, 4), 1e-1), ((9, 8, 7), 1.0), ((16, 16, 16), 10.0)],
 )
-def test_gda__scikit_learns_discriminant__agrees(
-    make_support, pictures_of, scale, query, shots, alpha
-):
+def test_gda__scikit_learns_own__agrees(make_support, pictures_of, scale, query, shots, alpha):
     support = make_support(shots)
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
 
@@ -63,9 +61,7 @@ def test_gda__one_shot__is_spherical_about_the_pictures(make_support, scale, que
     ("shots", "alpha"),
     [((3, 3), 1e-1), ((1, 5), 1e-1), ((12, 12), 10 ** np.log2(1.5)), ((40, 40), 10.0)],
 )
-def test_gda__other_shots__weight_is_interpolated_and_kept_beyond(
-    make_support, scale, shots, alpha
-):
+def test_gda__other_shots__weight_is_interpolated_and_kept(make_support, scale, shots, alpha):
     support = make_support(shots)
 
     weights = PEERS["GDA"](support)

@@ -12,9 +12,7 @@ from metaadapter.bench.peers.by_name import POOL_PEERS
 
 
 @pytest.mark.parametrize("shots", [(3, 1, 2), (2, 2), (0, 3, 1)])
-def test_label_spreading__scikit_learns_own__agrees(
-    make_support, add_pool, pictures_of, query, shots
-):
+def test_label_spreading__scikit_learn__agrees(make_support, add_pool, pictures_of, query, shots):
     support = add_pool(make_support(shots), 9)
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
     known = np.concatenate([rows, support.pool_TUD[0].numpy()])
@@ -27,9 +25,7 @@ def test_label_spreading__scikit_learns_own__agrees(
     torch.testing.assert_close(result.exp(), wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_label_spreading__the_kernel_written_out_for_no_pool__agrees(
-    make_support, pictures_of, query
-):
+def test_label_spreading__no_pool__agrees_with_the_kernel(make_support, pictures_of, query):
     """Without a pool nothing but labelled pictures is averaged, almost by their own labels."""
     support = make_support((3, 1, 2))
     rows, labels = pictures_of(support)
@@ -110,9 +106,7 @@ def test_zlap__a_spread_walked_step_by_step_for_each_new_picture__agrees(
     torch.testing.assert_close(result.exp(), torch.from_numpy(np.exp(wanted)), atol=1e-5, rtol=1e-5)
 
 
-def test_zlap__neither_pictures_nor_pool__five_nearest_texts_share_by_the_fifth_power(
-    make_support, query
-):
+def test_zlap__names_alone__five_nearest_share_by_the_fifth_power(make_support, query):
     support = make_support((1,) * 7)
     support.support_mask_TNK[:] = False
 

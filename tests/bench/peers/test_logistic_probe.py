@@ -13,9 +13,7 @@ from metaadapter.bench.peers.by_name import PEERS
 
 
 @pytest.mark.parametrize("shots", [(3, 1, 2), (4, 3, 3)])
-def test_logistic_probe__penalised_likelihood_minimised_by_scipy__agrees(
-    make_support, pictures_of, query, shots
-):
+def test_logistic_probe__minimum_by_scipy__agrees(make_support, pictures_of, query, shots):
     support = make_support(shots)
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
 
@@ -37,9 +35,7 @@ def test_logistic_probe__penalised_likelihood_minimised_by_scipy__agrees(
     )
 
 
-def test_logistic_probe__two_classes__probability_is_the_sigmoid_of_one_vector(
-    make_support, pictures_of, query
-):
+def test_logistic_probe__two_classes__is_a_sigmoid(make_support, pictures_of, query):
     support = make_support((3, 2))
     rows, labels = (tensor.numpy() for tensor in pictures_of(support))
 

@@ -29,9 +29,7 @@ def class_vector(text, pictures, learned):
 
 
 @pytest.mark.parametrize("without_text", [False, True])
-def test_meta_adapter__loop_over_classes_and_tokens__agrees(
-    make_meta_peer, make_support, scale, query, without_text
-):
+def test_meta_adapter__slow_loop__agrees(make_meta_peer, make_support, scale, query, without_text):
     support = make_support((3, 1, 0))
     if without_text:
         support.text_TND[0, 1] = 0

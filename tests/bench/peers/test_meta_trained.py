@@ -18,9 +18,7 @@ every_name = pytest.mark.parametrize("name", META_PEERS)
 
 
 @every_name
-def test_meta_peer__saved_and_loaded__answers_in_half_precision(
-    name, make_meta_peer, make_support, tmp_path
-):
+def test_meta_peer__saved_and_loaded__answers_alike(name, make_meta_peer, make_support, tmp_path):
     peer = make_meta_peer(name)
 
     save_meta_peer(peer, tmp_path / "mine")
@@ -88,7 +86,7 @@ def test_identity__maml_and_anil_of_one_start__differ(make_meta_peer):
         ("MAML", {"peer": "none"}, "peer"),
     ],
 )
-def test_load_meta_peer__values_that_cannot_be__are_refused(
+def test_load_meta_peer__impossible_values__are_refused(
     make_meta_peer, tmp_path, name, change, message
 ):
     save_meta_peer(make_meta_peer(name), tmp_path)

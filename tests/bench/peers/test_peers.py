@@ -122,7 +122,7 @@ def test_peer__shots_in_another_order__logits_stay(peer, make_support, orders, s
 
 
 @pytest.mark.parametrize("without", ["picture", "text"])
-def test_peer__class_without_a_picture_or_text__the_rest_stays_useful(
+def test_peer__class_without_picture_or_text__the_rest_is_useful(
     peer, make_support, without, request
 ):
     """Of four classes the last lacks one; the pictures of the others are still told apart."""
@@ -175,9 +175,7 @@ def test_peer__hardly_a_support__gives_finite_logits(peer, make_support, query, 
 
 
 @pytest.mark.parametrize("recording", [False, True])
-def test_peer__whether_gradients_are_recorded_or_not__leaves_none(
-    peer, make_support, query, recording
-):
+def test_peer__gradients_recorded_or_not__leaves_none(peer, make_support, query, recording):
     with torch.inference_mode(False), torch.set_grad_enabled(recording):
         logits = logits_of(peer(make_support((2, 1))), query)
 

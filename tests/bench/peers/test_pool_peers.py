@@ -90,9 +90,7 @@ def test_pool_peer__another_pool__changes_the_answers(peer, pooled, query):
 @every_peer
 @pytest.mark.parametrize("n_pool", [1, 2])
 @pytest.mark.parametrize("shots", [(1, 1), (2, 0, 0)])
-def test_pool_peer__hardly_an_unlabelled_picture__gives_finite_logits(
-    peer, pooled, query, shots, n_pool
-):
+def test_pool_peer__hardly_a_pool__gives_finite_logits(peer, pooled, query, shots, n_pool):
     assert logits_of(peer(pooled(shots, n_pool=n_pool)), query).isfinite().all()
 
 

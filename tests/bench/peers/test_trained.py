@@ -74,9 +74,7 @@ def without_text(make_support):
     return support, torch.cat([support.means_TND[0, :1], support.text_TND[0, 1:]])
 
 
-def test_clap__class_without_text__is_free_and_others_ignore_it(
-    without_text, pictures_of, scale, query
-):
+def test_clap__class_without_text__is_free_and_ignored(without_text, pictures_of, scale, query):
     support, start = without_text
     rows, labels = pictures_of(support)
     p = (scale * rows @ support.text_TND[0, 1:].T).softmax(1)
@@ -141,7 +139,7 @@ def test_cross_modal_probe__layer__agrees(make_support, pictures_of, scale, quer
     torch.testing.assert_close(result, scale * query[0] @ probed(batches, text, scale).T)
 
 
-def test_cross_modal_probe__class_without_text__has_pictures_as_its_only_samples(
+def test_cross_modal_probe__class_without_text__has_pictures_alone(
     without_text, pictures_of, scale, query
 ):
     support, start = without_text

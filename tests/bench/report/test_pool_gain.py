@@ -150,9 +150,7 @@ def gain_report(report_of):
         ({"pool": "skewed", "pool_size": (1, 20)}, ["size", "evenness"]),
     ],
 )
-def test_report__has_a_figure_for_what_varies_by_the_draw(
-    gain_report, read_page, changes, variables
-):
+def test_report__has_a_figure_for_what_a_draw_varies(gain_report, read_page, changes, variables):
     result = gain_report(**changes)
 
     html, text = page(result, {}), markdown(result)
@@ -165,9 +163,7 @@ def test_report__has_a_figure_for_what_varies_by_the_draw(
     assert len(json.loads(json.dumps(result.to_dict()))["pool_gain"]) == len(variables)
 
 
-def test_report__of_pools__has_the_numbers_in_a_table_and_names_only_what_read_them(
-    gain_report, read_page
-):
+def test_report__of_pools__has_a_table_and_names_only_what_read_them(gain_report, read_page):
     result = gain_report(pool="balanced", pool_size=(1, 20))
     (gain,) = result.pool_gain
 

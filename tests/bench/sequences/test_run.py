@@ -72,9 +72,7 @@ def test_run__another_protocol__needs_another_folder(zoo, plan, tmp_path, change
         evaluate_continual(plan(zoo[0], **{"splits": 2} | changes), tmp_path / "run")
 
 
-def test_run__same_pictures_in_two_tasks__fails_the_check_of_support_and_queries(
-    make_store, plan, tmp_path
-):
+def test_run__same_pictures_in_two_tasks__fails_the_check(make_store, plan, tmp_path):
     counts, same = {"ant": 5, "bee": 5}, [f"picture-{number}" for number in range(10)]
     orders = {"one": same, "two": same[::-1]}
     stores = [make_store(name, counts, sha256=sha256).folder for name, sha256 in orders.items()]

@@ -60,9 +60,7 @@ def test_the_colours_of_places_are_those_of_their_pixels(make_encoder):
     torch.testing.assert_close(spread[:, [0, 3]], torch.zeros(4, 2, 3), atol=1e-3, rtol=0)
 
 
-def test_the_pixels_of_a_square_picture_are_those_of_the_encoders_own_preprocessing(
-    make_encoder,
-):
+def test_the_pixels_of_a_square_picture_are_those_the_encoder_sees(make_encoder):
     encoder = make_encoder("timm", zoom=False)
     own = encoder.network.visual(encoder.preprocess(picture(64, 64))[None])
 

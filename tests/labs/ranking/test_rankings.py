@@ -21,7 +21,7 @@ def sorted_whole(questions, rows, k):
     st.integers(1, 12),
     st.integers(1, 200),
 )
-def test_search__any_block_size__finds_what_sorting_all_products_finds(
+def test_search__any_block_size__agrees_with_sorting(
     seed, n_questions, n_rows, k, products_at_once
 ):
     rng = np.random.default_rng(seed)

@@ -61,9 +61,7 @@ def test_store_pairs__skill_file_twice__is_the_same_to_the_byte(stored, tmp_path
 
 
 @pytest.mark.parametrize("name", ["folder", "one.adapter"])
-def test_store_pairs__over_an_adapter_of_classes_and_back__leaves_nothing_of_it(
-    stored, tmp_path, name
-):
+def test_store_pairs__over_an_adapter_of_classes_and_back__is_clean(stored, tmp_path, name):
     path = tmp_path / name
     save_classifier(path)
     store_pairs(path, stored)

@@ -42,7 +42,7 @@ def looks(make_encoder):
 
 @pytest.mark.parametrize("blocks", [{}, BLOCKS])
 @pytest.mark.parametrize("kind", ["vit", "resnet", "timm"])
-def test_cached_looks_have_the_features_that_the_whole_tower_gives(
+def test_cached_looks_have_the_features_of_the_tower(
     make_encoder, monkeypatch, looks, kind, blocks
 ):
     monkeypatch.setattr(adapted_tower, "CACHED_AS", torch.float32)
@@ -60,9 +60,7 @@ def test_cached_looks_have_the_features_that_the_whole_tower_gives(
     assert not torch.allclose(expected, encoder.encode_pixels(looks)[[5, 0, 3]], atol=1e-3)
 
 
-def test_half_precision_of_what_is_kept_moves_features_by_less_than_a_thousandth(
-    make_encoder, looks
-):
+def test_half_precision_moves_features_by_less_than_a_thousandth(make_encoder, looks):
     encoder = make_encoder("timm", **BLOCKS)
     cache, *_ = cache_of(encoder, 2)
     cache.add(looks)

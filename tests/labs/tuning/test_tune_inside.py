@@ -38,9 +38,7 @@ def with_tensors(encoder, result):
 
 @pytest.mark.parametrize("kind", ["bottleneck", "lora"])
 @pytest.mark.parametrize("tower", ["vit", "resnet", "timm"])
-def test_training_moves_features_and_leaves_the_encoder_as_it_was(
-    make_encoder, pictures, generator, tower, kind
-):
+def test_training_moves_features_and_no_weight(make_encoder, pictures, generator, tower, kind):
     encoder = make_encoder(tower)
     before, digest = encoder.encode_images(pictures[0]), digest_weights(encoder.network)
     result = tuned(encoder, pictures, generator, Inside(kind, size=4, n_steps=2))
@@ -54,9 +52,7 @@ def test_training_moves_features_and_leaves_the_encoder_as_it_was(
 
 
 @pytest.mark.parametrize("kind", ["bottleneck", "lora"])
-def test_tiny_keeps_every_bit_and_has_no_trace_of_what_was_trained_and_dropped(
-    tiny, pictures, generator, kind
-):
+def test_tiny_keeps_every_bit_after_training(tiny, pictures, generator, kind):
     few = tuple(part[:2] + part[4:6] for part in pictures)  # two of two classes
     features = tiny.encode_images(few[0])
     bits = {name: tensor.clone() for name, tensor in tiny.network.state_dict().items()}
@@ -89,9 +85,7 @@ def held_by_modules(network):
     }
 
 
-def test_no_step_and_a_gain_that_is_not_borne_out_keep_the_tower(
-    make_encoder, pictures, generator, monkeypatch
-):
+def test_no_step_and_no_gain_keep_the_tower(make_encoder, pictures, generator, monkeypatch):
     encoder = make_encoder("timm")
     none = tuned(encoder, pictures, generator, Inside(size=4, n_steps=0))
     single, twos = (tuple(part[::step] for part in pictures) for step in (4, 2))
@@ -107,9 +101,7 @@ def test_no_step_and_a_gain_that_is_not_borne_out_keep_the_tower(
         assert (result.tensors, result.config, result.n_steps) == ({}, None, 0)
 
 
-def test_left_out_pictures_are_asked_before_all_are_learned_from(
-    make_encoder, pictures, generator, monkeypatch
-):
+def test_left_out_pictures_are_asked_first(make_encoder, pictures, generator, monkeypatch):
     monkeypatch.setattr(inside, "EPOCHS", 10)
     reports = []
     result = tuned(
@@ -125,9 +117,7 @@ def test_left_out_pictures_are_asked_before_all_are_learned_from(
     assert taken[12:] == ([17, 18, 19, 20, 20] if result.left_out.strength else [20])
 
 
-def test_the_same_seed_gives_the_same_adapters_whatever_the_order_of_classes(
-    make_encoder, pictures, generator
-):
+def test_the_same_seed_gives_the_same_in_any_order(make_encoder, pictures, generator):
     encoder, settings = make_encoder("timm"), Inside(size=4, n_steps=2)
     images, labels = pictures
     first = tuned(encoder, pictures, generator, settings, seed=5)

@@ -80,9 +80,7 @@ def test_learned__equals_the_steps_by_hand(tiny, rows, labels, learned):
     torch.testing.assert_close(learned.tensors[CONTEXT], texts.context.detach(), rtol=0, atol=1e-4)
 
 
-def test_learned__pictures_of_known_classes__are_told_with_more_certainty(
-    tiny, rows, labels, learned
-):
+def test_learned__pictures_of_known_classes__are_told_more_surely(tiny, rows, labels, learned):
     pictures = normalize(rows - rows.mean(0), dim=-1)
 
     def loss(some):

@@ -29,9 +29,7 @@ def looks_at(encoder, images, n_views):
 
 
 @pytest.mark.parametrize("zoom", [True, False])
-def test_before_any_step_pictures_have_the_rows_that_the_encoder_gives(
-    make_encoder, pictures, zoom
-):
+def test_before_any_step_pictures_have_the_rows_of_the_encoder(make_encoder, pictures, zoom):
     encoder, images = make_encoder("timm", zoom=zoom), pictures[0][::3]
     result = looks_at(encoder, images, n_views=2).rows()
     expected = torch.from_numpy(encoder.encode_images(images))

@@ -340,9 +340,7 @@ def test_folder__makes_a_class_of_each_folder_in_it(page, tmp_path):
     ("answer", "n_classes", "n_tray"),
     [("Make a class of each folder", 2, "0"), ("Add them unsorted", 0, "6")],
 )
-def test_zip__dropped_outside_all_targets__asks_about_its_folders(
-    page, tmp_path, answer, n_classes, n_tray
-):
+def test_zip__dropped_anywhere__asks_about_its_folders(page, tmp_path, answer, n_classes, n_tray):
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         for path in [*pictures("dress", SHOTS), *pictures("pants", SHOTS)]:
             archive.write(path, f"photos/{path.parent.name}/{path.name}")

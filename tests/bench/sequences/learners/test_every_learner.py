@@ -54,9 +54,7 @@ def test_learner__pictures__are_answered_each_by_itself(learner, tasks, ask, lea
 
 
 @every_learner
-def test_learner__tasks_asked_about_in_another_order__columns_move_with_them(
-    learner, tasks, ask, learn
-):
+def test_learner__tasks_in_another_order__columns_move_with_them(learner, tasks, ask, learn):
     state = learn(learner, tasks)
 
     result = learner.answer(state, ask(tasks, (2, 0)))
@@ -98,9 +96,7 @@ def test_learner__bytes_of_three_tasks__are_those_of_its_numbers(name, numbers, 
 
 
 @every_learner
-def test_learner__a_task_that_is_told_and_not_learned__is_answered_as_zero_shot_or_by_what_moved(
-    learner, tasks, ask, learn
-):
+def test_learner__task_not_learned__is_zero_shot_or_what_moved(learner, tasks, ask, learn):
     questions = ask(tasks, (2,))
 
     result = learner.answer(learn(learner, tasks[:2]), questions)
@@ -110,9 +106,7 @@ def test_learner__a_task_that_is_told_and_not_learned__is_answered_as_zero_shot_
 
 
 @pytest.mark.parametrize("name", [name for name in LEARNERS if name not in DEPEND_ON_THE_ORDER])
-def test_analytic_learner__tasks_in_another_order__ends_with_the_same_answers(
-    name, tasks, ask, learn
-):
+def test_analytic_learner__tasks_in_another_order__answers_the_same(name, tasks, ask, learn):
     learner, questions = LEARNERS[name], ask(tasks, (0, 1, 2))
 
     result = learner.answer(learn(learner, tasks, order=(2, 0, 1)), questions)

@@ -61,9 +61,7 @@ def unit(row):
     return row / row.norm()
 
 
-def test_library__tasks_to_come_and_adapters_that_know_their_own__adds_up_as_a_slow_loop(
-    tasks, ask, learn
-):
+def test_library__tasks_to_come_and_known_heads__agrees_with_a_slow_loop(tasks, ask, learn):
     questions, learner = ask(tasks, (0, 1, 2)), Library(known_of)
     state = learn(learner, tasks, order=(0, 2))
 
@@ -92,9 +90,7 @@ def test_library__all_tasks_learned__what_is_known_changes_nothing(tasks, ask, l
 
 
 @pytest.mark.parametrize(("surely", "wanted"), [(-50.0, "texts"), (50.0, "adapters")])
-def test_library__head_that_is_sure__leaves_the_answer_to_one_side(
-    tasks, ask, learn, surely, wanted
-):
+def test_library__head_that_is_sure__leaves_one_side(tasks, ask, learn, surely, wanted):
     learner, questions = Library(lambda support: known_of(support, surely)), ask(tasks, (0, 1))
 
     result = learner.answer(learn(learner, tasks[:1]), questions)
@@ -129,9 +125,7 @@ def known_of(support, constant=0.1):
 
 
 @pytest.mark.parametrize("sees_every_task", [False, True])
-def test_pooled_fit__all_tasks__is_the_method_on_all_pictures_together(
-    tasks, ask, learn, sees_every_task
-):
+def test_pooled_fit__all_tasks__is_the_method_on_all_pictures(tasks, ask, learn, sees_every_task):
     learner = PooledFit(GDA, sees_every_task=sees_every_task)
     questions = ask(tasks, (0, 1, 2))
 
