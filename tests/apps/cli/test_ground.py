@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
-from functools import partial
 
 import numpy as np
 import pytest
@@ -26,8 +26,23 @@ def of_tiny(tmp_path_factory, labelled):
     return folder
 
 
-def test_ground__each_picture__gets_a_line_with_its_box_and_score(run, adapter, unlabelled):
-    result = run("ground", adapter, unlabelled, "the red fox")
+@pytest.fixture
+def ground(run, adapter):
+    """`metaadapter ground` with the adapter of the small encoder."""
+    return functools.partial(run, "ground", adapter)
+
+
+@pytest.fixture(scope="session")
+def lynx(unlabelled):
+    return unlabelled / "lynx-0.png"
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_ground__each_picture__gets_a_line_with_its_box_and_score(ground, unlabelled):
+    result = ground(unlabelled, "the red fox")
 
     lines = [line.split("\t") for line in result.out.splitlines()]
     assert result.code == 0
@@ -38,268 +53,209 @@ def test_ground__each_picture__gets_a_line_with_its_box_and_score(run, adapter, 
         assert 0 < float(score) <= 1
 
 
-def test_ground__another_encoder__answers_without_training_and_says_so(run, adapter, unlabelled):
-    result = run("ground", adapter, unlabelled / "lynx-0.png", "the red fox", "--json")
+def test_ground__another_encoder__answers_without_training_and_says_so(ground, lynx):
+    result = ground(lynx, "the red fox", "--json")
 
     assert result.document["trained"] is False
     assert "was trained with the encoder tiny" in result.document["warnings"][0]
     assert "without training" in result.err
 
 
-def test_ground__the_encoder_of_the_weights__answers_with_them(run, of_tiny, unlabelled):
-    result = run("ground", of_tiny, unlabelled / "lynx-0.png", "the red fox", "--json")
-
-    assert result.document["trained"] is True
-    assert result.document["warnings"] == []
-
-
-def test_ground__document__is_as_documented(run, adapter, unlabelled, tmp_path):
-    out = tmp_path / "fox.png"
-
-    result = run("ground", adapter, unlabelled / "lynx-0.png", "fox", "--out", out, "--json")
-
-    assert agrees(result.document, "metaadapter.ground/1")
-    assert result.document["found"][0]["heat_map"] == str(out)
-
-
-def test_ground__out__is_the_picture_with_its_map(run, adapter, unlabelled, tmp_path):
-    out = tmp_path / "fox.png"
-
-    run("ground", adapter, unlabelled / "lynx-0.png", "the red fox", "--out", out)
-
-    with Image.open(out) as drawn, Image.open(unlabelled / "lynx-0.png") as picture:
-        assert drawn.size == picture.size
-        assert (np.asarray(drawn) != np.asarray(picture.convert("RGB"))).any()
-
-
-def test_ground__several_pictures__get_a_file_each(run, adapter, unlabelled, labelled, tmp_path):
-    run("ground", adapter, unlabelled, labelled / "lynx" / "0.png", "fox", "--out", tmp_path / "m")
-    expected = sorted(path.name for path in unlabelled.iterdir())
-    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == sorted([*expected, "0.png"])
-
-    same = labelled / "lynx" / "0.png", labelled / "heron" / "0.png"
-    run("ground", adapter, *same, "fox", "--out", tmp_path / "same")
-    assert sorted(path.name for path in (tmp_path / "same").iterdir()) == ["0-1.png", "0-2.png"]
-
-    named_alike = tmp_path / "0-1.png", tmp_path / "other" / "0.png"
-    named_alike[1].parent.mkdir()
-    for each in named_alike:
-        each.write_bytes(same[0].read_bytes())
-    run("ground", adapter, *same[:1], *named_alike, "fox", "--out", tmp_path / "alike")
-    assert len([*(tmp_path / "alike").iterdir()]) == 3
-
-
-def test_ground__boxes_of_a_list__are_left_aside_and_told(run, adapter, labelled, tmp_path):
-    manifest, picture = tmp_path / "boxes.csv", labelled / "lynx" / "0.png"
-    boxes = "0,0,0.5,0.5", "0.5,0.5,0.5,0.5"
-    lines = ["path,box_left,box_top,box_width,box_height", *(f"{picture},{box}" for box in boxes)]
-    manifest.write_text("\n".join(lines))
-
-    result = run("ground", adapter, manifest, "fox", "--json").document
-
-    assert result["found"] == run("ground", adapter, picture, "fox", "--json").document["found"]
-    assert any("boxes are ignored" in each for each in result["warnings"])
-
-
-def test_ground__out_that_cannot_be_written__is_told(run, adapter, unlabelled, tmp_path):
-    (tmp_path / "file").touch()
-
-    result = run(
-        "ground", adapter, unlabelled / "lynx-0.png", "fox", "-o", tmp_path / "file" / "x.png"
-    )
-
-    assert result.code == 3
-    assert "cannot write the heat map" in result.err
-
-
-def test_ground__a_single_picture_and_a_folder__makes_a_file_in_it(
-    run, adapter, unlabelled, tmp_path
+@pytest.mark.parametrize(
+    ("phrase", "label"), [("the red fox on the left", "red_fox"), ("the mug", None)]
+)
+def test_ground__the_encoder_of_the_weights__answers_with_them_and_with_examples_of_a_class(
+    run, of_tiny, lynx, phrase, label
 ):
-    run("ground", adapter, unlabelled / "lynx-0.png", "fox", "--out", tmp_path / "where")
+    document = run("ground", of_tiny, lynx, phrase, "--json").document
 
-    assert [path.name for path in (tmp_path / "where").iterdir()] == ["lynx-0.png"]
-
-
-def test_ground__names_that_end_in_numbers__never_fall_together(
-    run, adapter, labelled, unlabelled, tmp_path
-):
-    picture = unlabelled / "lynx-0.png"
-    numbered = shutil.copy(picture, tmp_path / "0-1.png")
-    same = labelled / "lynx" / "0.png", labelled / "heron" / "0.png"
-
-    run("ground", adapter, *same, numbered, "fox", "--out", tmp_path / "where")
-
-    assert len([*(tmp_path / "where").iterdir()]) == 3
-
-
-@pytest.mark.parametrize("is_folder", [True, False])
-def test_ground__out_among_the_pictures_themselves__replaces_none(
-    run, adapter, unlabelled, tmp_path, is_folder
-):
-    pictures = shutil.copytree(unlabelled, tmp_path / "own")
-    picture = pictures / "lynx-0.png"
-    before = picture.read_bytes()
-
-    asked = pictures if is_folder else picture
-    refused = run("ground", adapter, asked, "fox", "--out", asked)
-
-    assert refused.code == 2
-    assert "would replace the picture" in refused.err
-    assert picture.read_bytes() == before
-
-
-def test_ground__feature_store__is_refused_by_that_name(run, adapter, labelled, encoder, tmp_path):
-    store = tmp_path / "store"
-    run("encode", labelled, "--out", store, "--encoder", encoder)
-
-    refused = run("ground", adapter, store, "fox")
-
-    assert refused.code == 2
-    assert "is a feature store" in refused.err
-
-
-def test_ground__an_unreadable_picture__is_told_and_the_others_answered(
-    run, adapter, unlabelled, tmp_path
-):
-    broken = tmp_path / "broken.png"
-    broken.write_bytes(b"no picture")
-
-    result = run("ground", adapter, unlabelled / "lynx-0.png", broken, "fox", "--json")
-
-    assert result.code == 0
-    assert len(result.document["found"]) == 1
-    assert result.document["quarantined"][0]["path"] == str(broken)
-    alone = run("ground", adapter, broken, "fox")
-    assert alone.code == 3
-    assert "none of the 1 pictures could be read" in alone.err
-
-
-def test_ground__out_that_is_no_png__is_refused_first(run, adapter, unlabelled):
-    refused = run("ground", adapter, unlabelled / "lynx-0.png", "fox", "--out", "fox.jpg")
-
-    assert refused.code == 2
-    assert "name a file ending in .png" in refused.err
-
-
-def test_ground__one_file_for_several_pictures__is_refused(run, adapter, unlabelled, tmp_path):
-    file = tmp_path / "one.png"
-    file.touch()
-
-    refused = run("ground", adapter, unlabelled, "fox", "--out", file)
-
-    assert refused.code == 2
-    assert "6 pictures make as many files" in refused.err
-
-
-def test_ground__a_phrase_without_words__is_refused(run, adapter, unlabelled):
-    refused = run("ground", adapter, unlabelled, "the")
-
-    assert refused.code == 2
-    assert "expected a phrase such as 'the red mug', got 'the'" in refused.err
-
-
-def test_ground__a_class_of_the_adapter__is_shown_by_its_own_pictures(run, of_tiny, unlabelled):
-    picture = unlabelled / "lynx-0.png"
-
-    named = run("ground", of_tiny, picture, "the red fox on the left", "--json").document
-    other = run("ground", of_tiny, picture, "the mug", "--json").document
-
-    assert named["examples"] == "red_fox"
-    assert other["examples"] is None
+    assert document["trained"] is True
+    assert document["warnings"] == []
+    assert document["examples"] == label
 
 
 def test_ground__adapter_with_a_learned_prompt__shows_its_pictures_too(
-    run, labelled, unlabelled, tmp_path, monkeypatch
+    run, labelled, lynx, tmp_path, monkeypatch
 ):
-    one_step = partial(tuning_step.SoftPrompt, n_steps=1)
+    one_step = functools.partial(tuning_step.SoftPrompt, n_steps=1)
     monkeypatch.setattr(tuning_step, "SoftPrompt", one_step)
     out = tmp_path / "prompted"
     assert not run("adapt", labelled, "--out", out, "--no-zoom", "--prompt", 2).code
     assert load_adapter(out).config.prompt is not None
 
-    result = run("ground", out, unlabelled / "lynx-0.png", "the red fox", "--json").document
-
-    assert result["examples"] == "red_fox"
+    assert run("ground", out, lynx, "the red fox", "--json").document["examples"] == "red_fox"
 
 
-def test_ground__place_that_cannot_be_written__is_told(run, adapter, unlabelled, tmp_path):
+def test_ground__out__is_the_picture_with_its_map(ground, lynx, tmp_path):
+    out = tmp_path / "fox.png"
+
+    result = ground(lynx, "the red fox", "--out", out, "--json")
+
+    assert agrees(result.document, "metaadapter.ground/1")
+    assert result.document["found"][0]["heat_map"] == str(out)
+    with Image.open(out) as drawn, Image.open(lynx) as picture:
+        assert drawn.size == picture.size
+        assert (np.asarray(drawn) != np.asarray(picture.convert("RGB"))).any()
+
+
+def test_ground__several_pictures__get_a_file_each(ground, unlabelled, labelled, tmp_path):
+    of_lynx, of_heron = labelled / "lynx" / "0.png", labelled / "heron" / "0.png"
+    ground(unlabelled, of_lynx, "fox", "--out", tmp_path / "maps")
+    assert names_in(tmp_path / "maps") == sorted([*names_in(unlabelled), "0.png"])
+
+    ground(of_lynx, of_heron, "fox", "--out", tmp_path / "same")
+    assert names_in(tmp_path / "same") == ["0-1.png", "0-2.png"]
+
+    numbered = shutil.copy(of_lynx, tmp_path / "0-1.png")
+    ground(of_lynx, of_heron, numbered, "fox", "--out", tmp_path / "numbered")
+    assert len(names_in(tmp_path / "numbered")) == 3
+
+    (tmp_path / "other").mkdir()
+    other = shutil.copy(of_lynx, tmp_path / "other" / "0.png")
+    ground(of_lynx, numbered, other, "fox", "--out", tmp_path / "alike")
+    assert len(names_in(tmp_path / "alike")) == 3
+
+    ground(of_lynx, "fox", "--out", tmp_path / "alone")
+    assert names_in(tmp_path / "alone") == ["0.png"]
+
+
+def test_ground__boxes_of_a_list__are_left_aside_and_told(ground, lynx, tmp_path):
+    manifest = tmp_path / "boxes.csv"
+    manifest.write_text(
+        f"path,box_left,box_top,box_width,box_height\n{lynx},0,0,0.5,0.5\n{lynx},0.5,0.5,0.5,0.5"
+    )
+
+    document = ground(manifest, "fox", "--json").document
+
+    assert document["found"] == ground(lynx, "fox", "--json").document["found"]
+    assert any("boxes are ignored" in warning for warning in document["warnings"])
+
+
+@pytest.mark.parametrize(("name", "place"), [("lynx-0.png", "x.png"), ("", "maps")])
+def test_ground__place_that_cannot_be_written__is_told(ground, unlabelled, tmp_path, name, place):
     (tmp_path / "file").touch()
 
-    done = run("ground", adapter, unlabelled, "fox", "--out", tmp_path / "file" / "maps")
+    result = ground(unlabelled / name, "fox", "-o", tmp_path / "file" / place)
 
-    assert done.code == 3
-    assert "cannot write the heat map" in done.err
+    assert result.code == 3
+    assert "cannot write the heat map" in result.err
+
+
+@pytest.mark.parametrize("name", ["", "lynx-0.png"], ids=["folder", "picture"])
+def test_ground__out_among_the_pictures_themselves__replaces_none(
+    ground, unlabelled, tmp_path, name
+):
+    pictures = shutil.copytree(unlabelled, tmp_path / "own")
+    before = (pictures / "lynx-0.png").read_bytes()
+
+    refused = ground(pictures / name, "fox", "--out", pictures / name)
+
+    assert refused.code == 2
+    assert "would replace the picture" in refused.err
+    assert (pictures / "lynx-0.png").read_bytes() == before
+
+
+def test_ground__feature_store__is_refused_by_that_name(ground, encode, labelled, tmp_path):
+    encode(labelled)
+
+    refused = ground(tmp_path / "store", "fox")
+
+    assert refused.code == 2
+    assert "is a feature store" in refused.err
+
+
+def test_ground__an_unreadable_picture__is_told_and_the_others_answered(ground, lynx, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+
+    result = ground(lynx, broken, "fox", "--json")
+    alone = ground(broken, "fox")
+
+    assert result.code == 0
+    assert len(result.document["found"]) == 1
+    assert result.document["quarantined"][0]["path"] == str(broken)
+    assert alone.code == 3
+    assert "none of the 1 pictures could be read" in alone.err
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "reason"),
+    [
+        ("lynx-0.png", ("fox", "--out", "fox.jpg"), "name a file ending in .png"),
+        ("", ("fox", "--out", "one.png"), "6 pictures make as many files"),
+        ("", ("the",), "expected a phrase such as 'the red mug', got 'the'"),
+        (
+            "lynx-0.png",
+            ("fox", "--out", "."),
+            "lynx-0.png, which is no heat map; name another place",
+        ),
+    ],
+    ids=["no PNG", "one file for several", "no word", "picture of somebody else"],
+)
+def test_ground__arguments_that_do_not_fit__end_with_2_and_change_nothing(
+    ground, unlabelled, tmp_path, monkeypatch, name, more, reason
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.png").touch()
+    own = shutil.copy(unlabelled / "lynx-1.png", tmp_path / "lynx-0.png")
+
+    refused = ground(unlabelled / name, *more)
+
+    assert refused.code == 2
+    assert reason in refused.err
+    assert names_in(tmp_path) == ["lynx-0.png", "one.png"]
+    assert own.read_bytes() == (unlabelled / "lynx-1.png").read_bytes()
 
 
 def test_ground__another_phrase_and_the_same_place__replaces_no_heat_map(
-    run, adapter, unlabelled, tmp_path
+    ground, unlabelled, lynx, tmp_path
 ):
-    out, picture = tmp_path / "where", unlabelled / "lynx-0.png"
-    run("ground", adapter, picture, "the red hat", "--out", out)
+    out = tmp_path / "where"
+    ground(lynx, "the red hat", "--out", out)
     before = (out / "lynx-0.png").read_bytes()
 
-    refused = [
-        run("ground", adapter, asked, "the mug – à côté", "--out", place)
-        for asked, place in ((unlabelled, out), (picture, out / "lynx-0.png"))
-    ]
+    for source, place in ((unlabelled, out), (lynx, out / "lynx-0.png")):
+        refused = ground(source, "the mug – à côté", "--out", place)
 
-    for each in refused:
-        assert each.code == 2
-        assert "lynx-0.png, which is the heat map of 'the red hat'; name another" in each.err
-    assert [path.name for path in out.iterdir()] == ["lynx-0.png"]
+        assert refused.code == 2
+        assert "lynx-0.png, which is the heat map of 'the red hat'; name another" in refused.err
+    assert names_in(out) == ["lynx-0.png"]
     assert (out / "lynx-0.png").read_bytes() == before
 
 
-def test_ground__the_same_phrase_and_place__goes_again(run, adapter, unlabelled, tmp_path):
+def test_ground__the_same_phrase_and_place__goes_again(ground, unlabelled, tmp_path):
     phrase, out = "the mug – à côté, 帽子", tmp_path / "where"
-    asked = "ground", adapter, unlabelled, phrase, "--out", out
-    assert run(*asked).code == 0
 
-    assert run(*asked).code == 0
+    assert [ground(unlabelled, phrase, "--out", out).code for _ in range(2)] == [0, 0]
 
     assert {phrase_of(path) for path in out.iterdir()} == {phrase}
 
 
-def test_ground__file_of_somebody_else_in_the_place__is_left_alone(
-    run, adapter, unlabelled, tmp_path
-):
-    own = shutil.copy(unlabelled / "lynx-1.png", tmp_path / "lynx-0.png")
-    before = own.read_bytes()
-
-    refused = run("ground", adapter, unlabelled / "lynx-0.png", "fox", "--out", tmp_path)
-
-    assert refused.code == 2
-    assert "lynx-0.png, which is no heat map; name another place" in refused.err
-    assert own.read_bytes() == before
-
-
 def test_ground__each_picture__is_told_before_the_next_is_looked_at(
-    run, adapter, unlabelled, monkeypatch, capsys
+    ground, unlabelled, monkeypatch, capsys
 ):
-    printed, ground = [], phrase_grounder.ground
+    printed, look = [], phrase_grounder.ground
 
     def listen(*given):
         printed.append(capsys.readouterr().out)
-        return ground(*given)
+        return look(*given)
 
     monkeypatch.setattr(phrase_grounder, "ground", listen)
 
-    last = run("ground", adapter, unlabelled, "fox").out
+    last = ground(unlabelled, "fox").out
 
     pictures = sorted(unlabelled.iterdir())
     assert [text.partition("\t")[0] for text in printed] == ["", *map(str, pictures[:-1])]
     assert last.startswith(f"{pictures[-1]}\t")
 
 
-def test_ground__on_a_terminal__has_titles_and_columns(
-    run, adapter, unlabelled, tmp_path, monkeypatch
-):
+def test_ground__on_a_terminal__has_titles_and_columns(ground, lynx, tmp_path, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     long, wide = tmp_path / "a picture of a lynx.png", tmp_path / "帽子.png"
     for path in (long, wide):
-        shutil.copy(unlabelled / "lynx-0.png", path)
+        shutil.copy(lynx, path)
 
-    title, *lines = run("ground", adapter, long, wide, "fox", "-q").out.splitlines()
+    title, *lines = ground(long, wide, "fox", "-q").out.splitlines()
 
     assert title.split() == ["picture", "left", "top", "right", "bottom", "score"]
     assert len(lines) == 2
