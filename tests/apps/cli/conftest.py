@@ -44,6 +44,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
 
 
 @pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams that rich takes for a wide terminal."""
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "200"}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
 def adapt(request: pytest.FixtureRequest) -> Callable[..., Run]:
     """`metaadapter adapt SOURCE …` with the small encoder, into tmp_path/adapter or `out`."""
     return _command(request, "adapt", "adapter")

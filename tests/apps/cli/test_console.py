@@ -8,14 +8,6 @@ from metaadapter.features.encoding_loop import Progress
 HALFWAY = Progress("encode", 50, 100, 25.0)
 
 
-@pytest.fixture
-def terminal(monkeypatch):
-    """Streams that rich takes for a terminal."""
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "100")
-
-
 def show_halfway(console):
     with console.progress() as progress:
         progress(HALFWAY)
@@ -24,21 +16,21 @@ def show_halfway(console):
 def test_progress__terminal__shows_count_and_rate_on_stderr(terminal, capsys):
     show_halfway(Console())
 
-    said = capsys.readouterr()
-    assert "encoding" in said.err
-    assert "50/100" in said.err
-    assert "25/s" in said.err
-    assert said.out == ""
+    shown = capsys.readouterr()
+    assert "encoding" in shown.err
+    assert "50/100" in shown.err
+    assert "25/s" in shown.err
+    assert shown.out == ""
 
 
 def test_counting__terminal__shows_how_much_is_done(terminal, capsys):
     with Console().counting("measuring") as tell:
         tell(1, 4)
 
-    said = capsys.readouterr().err
-    assert "measuring" in said
-    assert "1/4" in said
-    assert "0 s" in said
+    shown = capsys.readouterr().err
+    assert "measuring" in shown
+    assert "1/4" in shown
+    assert "0 s" in shown
 
 
 def test_counting__below_results__makes_room_for_each_line_of_them(terminal, capsys):
@@ -47,11 +39,11 @@ def test_counting__below_results__makes_room_for_each_line_of_them(terminal, cap
         console.result("a result")
         tell(1, 4)
 
-    said = capsys.readouterr()
+    shown = capsys.readouterr()
     erased = "\x1b[2K"
-    assert f"{erased}a result\n" in said.out
-    assert "1/4" in said.out.partition("a result")[2]
-    assert said.err == ""
+    assert f"{erased}a result\n" in shown.out
+    assert "1/4" in shown.out.partition("a result")[2]
+    assert shown.err == ""
 
 
 @pytest.mark.parametrize("silent", [{"quiet": True}, {"json_output": True}])

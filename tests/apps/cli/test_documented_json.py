@@ -51,17 +51,13 @@ def agrees(document, schema):
     return True
 
 
-def test_encode__document__is_as_documented(run, labelled, encoder, tmp_path):
-    done = run("encode", labelled, "--out", tmp_path / "s", "--encoder", encoder, "--json")
-
-    assert agrees(done.document, "metaadapter.encode/1")
+def test_encode__document__is_as_documented(encode, labelled):
+    assert agrees(encode(labelled, "--json").document, "metaadapter.encode/1")
 
 
 @pytest.mark.parametrize("shots", [1, 3])  # with one picture of each class there is no estimate
-def test_adapt__document__is_as_documented(run, labelled, encoder, tmp_path, shots):
-    more = ("--encoder", encoder, "--shots", shots, "--json")
-
-    done = run("adapt", labelled, "--out", tmp_path / "adapter", *more)
+def test_adapt__document__is_as_documented(adapt, labelled, shots):
+    done = adapt(labelled, "--shots", shots, "--json")
 
     assert agrees(done.document, "metaadapter.adapt/1")
 
@@ -74,17 +70,15 @@ def pairs(labelled, tmp_path):
     return tmp_path / "pairs.csv"
 
 
-def test_adapt_captions__document__is_as_documented(run, pairs, encoder, tmp_path):
-    out = ("--out", tmp_path / "a", "--encoder", encoder)
-
-    done = run("adapt", pairs, "--captions", *out, "--json")
+def test_adapt_captions__document__is_as_documented(adapt, pairs):
+    done = adapt(pairs, "--captions", "--json")
 
     assert agrees(done.document, "metaadapter.adapt-captions/1")
 
 
-@pytest.mark.parametrize("asked", [(), ("--question", "What is it?", "--answers", "red,blue")])
-def test_rank__document__is_as_documented(run, pairs, adapter, asked):
-    done = run("rank", adapter, pairs, "--json", *asked)
+@pytest.mark.parametrize("question", [(), ("--question", "What is it?", "--answers", "red,blue")])
+def test_rank__document__is_as_documented(run, pairs, adapter, question):
+    done = run("rank", adapter, pairs, "--json", *question)
 
     assert agrees(done.document, "metaadapter.rank/1")
 
@@ -173,32 +167,25 @@ def test_train__document__is_as_documented(run, tmp_path):
     assert agrees(done.document, "metaadapter.train/1")
 
 
-def test_evaluate_and_report__documents__are_as_documented(run, make_store, tmp_path):
-    store = make_store("pets", {"ant": 3, "bee": 3})
-    few = ("--methods", "zero-shot", "--shots", "1", "--seeds", "1", "--jobs", "1")
-
-    done = run("evaluate", store.folder, "--out", tmp_path / "run", *few, "--json")
-
-    assert agrees(done.document, "metaadapter.evaluate/1")
-
-    told = run("report", tmp_path / "run", "--json")
-    assert agrees(told.document, "metaadapter.report/2")
-
-
-def test_continual_evaluation_and_its_report__documents__are_as_documented(
-    run, make_store, tmp_path
+@pytest.mark.parametrize(
+    ("options", "of_evaluation", "of_report"),
+    [
+        ((), "evaluate/1", "report/2"),
+        (("--continual", "pooled"), "continual/1", "continual_report/1"),
+    ],
+    ids=["tasks", "task after task"],
+)
+def test_evaluate_and_report__documents__are_as_documented(
+    run, make_store, tmp_path, options, of_evaluation, of_report
 ):
     stores = [make_store(name, {"ant": 3, "bee": 3}).folder for name in ("pets", "toys")]
     few = ("--methods", "zero-shot", "--shots", "1", "--seeds", "1", "--jobs", "1")
 
-    done = run(
-        "evaluate", *stores, "--continual", "pooled", "--out", tmp_path / "run", *few, "--json"
-    )
+    done = run("evaluate", *stores, *options, "--out", tmp_path / "run", *few, "--json")
+    report = run("report", tmp_path / "run", "--json")
 
-    assert agrees(done.document, "metaadapter.continual/1")
-
-    told = run("report", tmp_path / "run", "--json")
-    assert agrees(told.document, "metaadapter.continual_report/1")
+    assert agrees(done.document, f"metaadapter.{of_evaluation}")
+    assert agrees(report.document, f"metaadapter.{of_report}")
 
 
 def test_doctor__document__is_as_documented(run):
@@ -239,25 +226,9 @@ def test_page__documents_each_schema_once():
             "rank",
             "export",
             "demo",
-            "library-add",
-            "library-list",
-            "library-show",
-            "library-remove",
-            "library-rename",
-            "library-export",
-            "library-import",
-            "library-identify",
-            "library-predict",
-            "library-merge",
-            "train",
-            "evaluate",
-            "continual",
-            "report",
-            "continual_report",
-            "study",
-            "doctor",
-            "advice",
-            "places",
-            "error",
-        )
+        ),
+        *("library-add", "library-list", "library-show", "library-remove", "library-rename"),
+        *("library-export", "library-import", "library-identify", "library-predict"),
+        *("library-merge", "train", "evaluate", "continual", "report", "continual_report"),
+        *("study", "doctor", "advice", "places", "error"),
     ]

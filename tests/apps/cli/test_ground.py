@@ -249,8 +249,7 @@ def test_ground__each_picture__is_told_before_the_next_is_looked_at(
     assert last.startswith(f"{pictures[-1]}\t")
 
 
-def test_ground__on_a_terminal__has_titles_and_columns(ground, lynx, tmp_path, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
+def test_ground__on_a_terminal__has_titles_and_columns(ground, lynx, tmp_path, terminal):
     long, wide = tmp_path / "a picture of a lynx.png", tmp_path / "帽子.png"
     for path in (long, wide):
         shutil.copy(lynx, path)

@@ -55,20 +55,50 @@ def test_library_add__name_that_is_there__ends_with_2_and_says_what_to_do(run, a
     assert entries(library) == ["animals", "more"]
 
 
-def test_library_add__what_is_no_adapter__makes_no_library(run, labelled, tmp_path):
-    done = run("library", "add", tmp_path / "library", labelled)
+@pytest.mark.parametrize(
+    ("command", "code", "reason"),
+    [
+        ("add {new} {pictures}", 4, "is not an adapter"),
+        ("add {new} {adapter} --name a/b", 2, "the name 'a/b' contains '/'"),
+        (
+            "import {new} a.adapter b.adapter --name x",
+            2,
+            "--name names one entry, and 2 files were given",
+        ),
+        *(
+            (f"{command} {{new}} {more}", 4, "nowhere is not a library: expected a folder with")
+            for command, more in {
+                "list": "",
+                "show": "x",
+                "remove": "x",
+                "rename": "x y",
+                "export": "x x.adapter",
+            }.items()
+        ),
+        *(
+            (f"{command} {{library}} animal {more}", 2, "has no entry 'animal'; did you mean 'ani")
+            for command, more in {
+                "show": "--json",
+                "remove": "",
+                "rename": "y",
+                "export": "x.adapter",
+            }.items()
+        ),
+    ],
+)
+def test_library__what_cannot_be__is_told_and_makes_no_library(
+    run, adapter, library, labelled, tmp_path, command, code, reason
+):
+    new = tmp_path / "nowhere"
+    places = {"new": new, "library": library, "adapter": adapter, "pictures": labelled}
 
-    assert done.code == 4
-    assert "is not an adapter" in done.err
-    assert not (tmp_path / "library").exists()
+    done = run("library", *(part.format(**places) for part in command.split()))
 
-
-def test_library_add__name_that_cannot_be__ends_with_2(run, adapter, tmp_path):
-    done = run("library", "add", tmp_path / "library", adapter, "--name", "a/b")
-
-    assert done.code == 2
-    assert "the name 'a/b' contains '/'" in done.err
-    assert not (tmp_path / "library").exists()
+    assert done.code == code
+    assert reason in done.err
+    assert not new.exists()
+    if "--json" in command:
+        assert done.document["error"]["kind"] == "usage"
 
 
 def test_library_list__without_a_terminal__is_tab_separated(run, library, encoder):
@@ -79,9 +109,7 @@ def test_library_list__without_a_terminal__is_tab_separated(run, library, encode
     assert row == ["animals", "3", "9", str(encoder), str(size), ""]
 
 
-def test_library_list__for_people__has_titles(run, library, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
-
+def test_library_list__for_people__has_titles(run, library, terminal):
     done = run("library", "list", library)
 
     assert all(title in done.out for title in ("name", "classes", "pictures", "encoder", "bytes"))
@@ -98,17 +126,6 @@ def test_library_list__damaged_entry__is_marked_with_the_reason(run, library):
     assert "broken.adapter is damaged or was changed: it is no zip file" in done.err
 
 
-@pytest.mark.parametrize("command", ["list", "show", "remove", "rename", "export"])
-def test_library__that_is_none__ends_with_4(run, tmp_path, command):
-    arguments = {"list": [], "show": ["x"], "remove": ["x"], "rename": ["x", "y"]}
-    more = arguments.get(command, ["x", tmp_path / "x.adapter"])
-
-    done = run("library", command, tmp_path / "nowhere", *more)
-
-    assert done.code == 4
-    assert "nowhere is not a library: expected a folder with library.json" in done.err
-
-
 def test_library_show__tells_of_classes_and_what_it_is_made_of(run, library, encoder):
     done = run("library", "show", library, "animals")
 
@@ -116,18 +133,6 @@ def test_library_show__tells_of_classes_and_what_it_is_made_of(run, library, enc
     assert done.out == "heron\theron\t3\nlynx\tlynx\t3\nred_fox\tred fox\t3\n"
     assert f"encoder {encoder}, features" in done.err
     assert "features of the pictures: kept" in done.err
-
-
-@pytest.mark.parametrize("command", ["show", "remove", "rename", "export"])
-def test_library__name_that_is_not_there__ends_with_2_and_tells_near_ones(
-    run, library, tmp_path, command
-):
-    more = {"rename": ["y"], "export": [tmp_path / "x.adapter"]}.get(command, [])
-
-    done = run("library", command, library, "animal", *more)
-
-    assert done.code == 2
-    assert "has no entry 'animal'; did you mean 'animals'?" in done.err
 
 
 def test_library_rename_and_remove__do_what_they_say(run, library):
@@ -177,19 +182,6 @@ def test_library_import__one_damaged_file__adds_none(run, library, tmp_path):
     assert done.code == 3
     assert "bad.adapter is damaged" in done.err
     assert entries(library) == ["animals"]
-
-
-def test_library_import__several_under_one_name__is_refused(run, library):
-    done = run("library", "import", library, "a.adapter", "b.adapter", "--name", "x")
-
-    assert done.code == 2
-    assert "--name names one entry, and 2 files were given" in done.err
-
-
-def test_library__json_that_fails__is_an_error_document(run, library):
-    done = run("library", "show", library, "nobody", "--json")
-
-    assert done.document["error"]["kind"] == "usage"
 
 
 def test_doctor_verify__library__checks_every_entry(run, library):
@@ -243,10 +235,10 @@ def test_add__to_a_skill_file_in_place__replaces_it(run, library):
     assert opened.signature("animals").text.any(1).all()
 
 
-def test_adapt__out_that_ends_in_adapter__writes_a_skill_file(run, labelled, encoder, tmp_path):
+def test_adapt__out_that_ends_in_adapter__writes_a_skill_file(adapt, labelled, tmp_path):
     out = tmp_path / "new" / "animals.adapter"
 
-    done = run("adapt", labelled, "--out", out, "--encoder", encoder)
+    done = adapt(labelled, out=out)
 
     assert done.code == 0
     assert out.is_file()

@@ -56,9 +56,8 @@ def test_predict__no_terminal__prints_tab_separated_lines(run, adapter, unlabell
     assert 0 < float(known) < 1
 
 
-def test_predict__terminal__draws_a_table(run, adapter, unlabelled, monkeypatch):
-    for name, value in {"FORCE_COLOR": "1", "COLUMNS": "200", "TERM": "dumb"}.items():
-        monkeypatch.setenv(name, value)
+def test_predict__terminal__draws_a_table(run, adapter, unlabelled, monkeypatch, terminal):
+    monkeypatch.setenv("TERM", "dumb")
 
     result = run("predict", adapter, unlabelled / "heron-0.png")
 
