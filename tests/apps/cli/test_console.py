@@ -53,8 +53,10 @@ def test_progress__quiet_or_json__is_silent(terminal, capsys, silent):
     assert capsys.readouterr() == ("", "")
 
 
-def test_progress__no_terminal__is_silent(capsys):
+def test_progress_and_counting__no_terminal__are_silent(capsys):
     show_halfway(Console())
+    with Console().counting("measuring") as tell:
+        tell(2, 2)
 
     assert capsys.readouterr() == ("", "")
 

@@ -12,7 +12,7 @@ FEW = ("--methods", "nearest mean,zero-shot", "--shots", "1", "--seeds", "2", "-
 @pytest.fixture
 def stores(make_store):
     counts = {"pets": {"ant": 6, "bee": 6, "cow": 6, "dog": 6}, "toys": {"car": 6, "kite": 6}}
-    return [make_store(*each, spread=0.8).folder for each in counts.items()]
+    return [make_store(*store, spread=0.8).folder for store in counts.items()]
 
 
 def test_evaluate__continual__tells_figures_and_gains(run, stores, tmp_path):
@@ -40,8 +40,8 @@ def test_evaluate__splits_and_shuffle_from_a_configuration__shape_the_sequence(
 
     assert done.code == 0, done.err
     assert done.document["config"]["splits"] == 2
-    told = run("report", tmp_path / "run", "--json")
-    assert told.document["tasks"] == ["task 1", "task 2"]
+    report = run("report", tmp_path / "run", "--json")
+    assert report.document["tasks"] == ["task 1", "task 2"]
 
 
 def test_report__continual__writes_page_markdown_and_json(run, stores, tmp_path):
@@ -55,10 +55,3 @@ def test_report__continual__writes_page_markdown_and_json(run, stores, tmp_path)
     document = json.loads((tmp_path / "pages" / "report.json").read_bytes())
     assert document["schema"] == "metaadapter.continual_report/1"
     assert document["setting"] == "task-incremental"
-
-
-def test_evaluate__splits_without_continual__says_what_they_go_with(run, stores, tmp_path):
-    done = run("evaluate", stores[0], "--splits", "2", "--out", tmp_path / "run")
-
-    assert done.code == 3
-    assert "splits and shuffle need continual (--continual SETTING)" in done.err

@@ -5,8 +5,6 @@ import json
 
 import pytest
 
-from metaadapter.apps.cli.console import Console
-
 COUNTS = {"ant": 7, "bee": 7, "cow": 7, "dog": 7}
 FEW = ("--methods", "prototypes,zero-shot", "--shots", "1,2", "--seeds", "2", "--jobs", "1")
 
@@ -21,10 +19,20 @@ def rows(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.fixture
+def evaluate(run, tmp_path):
+    """`metaadapter evaluate … --out tmp_path/run` of two methods."""
+
+    def command(*arguments):
+        return run("evaluate", *arguments, "--out", tmp_path / "run", *FEW)
+
+    return command
+
+
 def test_evaluate__stores__writes_rows_and_tells_accuracy_differences_and_integrity(
-    run, pets, tmp_path
+    evaluate, pets, tmp_path
 ):
-    done = run("evaluate", pets, "--out", tmp_path / "run", *FEW)
+    done = evaluate(pets)
 
     assert done.code == 0, done.err
     assert len(rows(tmp_path / "run")) == 2 * 2 * 2
@@ -37,44 +45,35 @@ def test_evaluate__stores__writes_rows_and_tells_accuracy_differences_and_integr
     ]
     assert "Gain of prototypes over each method, in points, pets" in lines
     assert sum(line.startswith("pass: ") for line in lines) == 4
+    assert "8 cells, 0 of them measured now" in evaluate(pets).out
 
 
-def test_evaluate__given_again__says_that_nothing_was_measured(run, pets, tmp_path):
-    run("evaluate", pets, "--out", tmp_path / "run", *FEW)
-
-    again = run("evaluate", pets, "--out", tmp_path / "run", *FEW)
-
-    assert "8 cells, 0 of them measured now" in again.out
-
-
-def test_evaluate__base_to_new__tells_of_both_halves(run, pets, tmp_path):
-    done = run("evaluate", pets, "--out", tmp_path / "run", *FEW, "--base-to-new")
+def test_evaluate__base_to_new__tells_of_both_halves(evaluate, pets, tmp_path):
+    done = evaluate(pets, "--base-to-new")
 
     assert {row["part"] for row in rows(tmp_path / "run")} == {"base", "new", "harmonic"}
     assert "Accuracy in %, pets, harmonic mean of base and new classes" in done.out
 
 
-def test_evaluate__support_from_elsewhere__joins_the_stores(run, make_store, tmp_path):
+def test_evaluate__support_from_elsewhere__joins_the_stores(evaluate, make_store, tmp_path):
     photos, drawings = make_store("photos", COUNTS), make_store("drawings", {"Ant": 2, "bee": 3})
-    stores = ("--support-from", photos.folder, "--queries-from", drawings.folder)
 
-    done = run("evaluate", *stores, "--out", tmp_path / "run", *FEW)
+    done = evaluate("--support-from", photos.folder, "--queries-from", drawings.folder)
 
     assert done.code == 0, done.err
-    assert {(row["store"], row["n_way"], row["n_query"]) for row in rows(tmp_path / "run")} == {
-        ("photos → drawings", "2", "5")
-    }
+    tasks = {(row["store"], row["n_way"], row["n_query"]) for row in rows(tmp_path / "run")}
+    assert tasks == {("photos → drawings", "2", "5")}
 
 
-def test_evaluate__unknown_fraction_ways_and_sampled_queries__shape_the_tasks(run, pets, tmp_path):
-    shape = ("--unknown", "0.3", "--ways", "3", "--queries", "4", "--tasks", "3")
+def test_evaluate__unknown_fraction_ways_and_sampled_queries__shape_the_tasks(
+    evaluate, pets, tmp_path
+):
+    evaluate(pets, *("--unknown", "0.3", "--ways", "3", "--queries", "4", "--tasks", "3"))
 
-    run("evaluate", pets, "--out", tmp_path / "run", *FEW, *shape)
-
-    found = rows(tmp_path / "run")
-    assert len(found) == 8 * 3
-    assert {(row["n_way"], row["n_query"]) for row in found} == {("2", "8")}
-    assert all(0 <= float(row["unknown_auroc"]) <= 1 for row in found)
+    measured = rows(tmp_path / "run")
+    assert len(measured) == 8 * 3
+    assert {(row["n_way"], row["n_query"]) for row in measured} == {("2", "8")}
+    assert all(0 <= float(row["unknown_auroc"]) <= 1 for row in measured)
 
 
 def test_evaluate__configuration__is_read_and_options_replace_its_values(run, pets, tmp_path):
@@ -86,30 +85,21 @@ def test_evaluate__configuration__is_read_and_options_replace_its_values(run, pe
     assert [row["seed"] for row in rows(tmp_path / "run")] == ["0", "1", "2"]
 
 
-def test_evaluate__strict__ends_with_3_after_writing_everything(run, make_store, tmp_path):
-    copies = make_store("pets", COUNTS, sha256=["same"] * 28)
+def test_evaluate__failed_check__is_told_and_ends_with_3_if_strict(evaluate, make_store, tmp_path):
+    copies = make_store("pets", COUNTS, sha256=["same"] * 28).folder
 
-    done = run("evaluate", copies.folder, "--out", tmp_path / "run", *FEW, "--strict", "--json")
-
-    assert done.code == 3
-    assert [box["status"] for box in done.document["integrity"]].count("fail") == 1
-    assert "warning: support and queries apart: pictures of equal bytes" in done.err
-    assert json.loads((tmp_path / "run" / "integrity.json").read_bytes())["boxes"]
-
-
-def test_evaluate__failed_check_without_strict__is_told_and_no_error(run, make_store, tmp_path):
-    copies = make_store("pets", COUNTS, sha256=["same"] * 28)
-
-    done = run("evaluate", copies.folder, "--out", tmp_path / "run", *FEW)
+    done, strict = evaluate(copies), evaluate(copies, "--strict", "--json")
 
     assert done.code == 0
     assert "fail: support and queries apart" in done.out
+    assert strict.code == 3
+    assert [box["status"] for box in strict.document["integrity"]].count("fail") == 1
+    assert "warning: support and queries apart: pictures of equal bytes" in strict.err
+    assert json.loads((tmp_path / "run" / "integrity.json").read_bytes())["boxes"]
 
 
-def test_evaluate__class_with_too_few_pictures__is_told_to_be_left_out(run, make_store, tmp_path):
-    store = make_store("pets", {"ant": 7, "bee": 7, "cow": 2})
-
-    done = run("evaluate", store.folder, "--out", tmp_path / "run", *FEW)
+def test_evaluate__class_with_too_few_pictures__is_told_to_be_left_out(evaluate, make_store):
+    done = evaluate(make_store("pets", {"ant": 7, "bee": 7, "cow": 2}).folder)
 
     assert done.code == 0
     assert "pets: classes left out, with too few pictures for 2 shot(s)" in done.err
@@ -118,28 +108,25 @@ def test_evaluate__class_with_too_few_pictures__is_told_to_be_left_out(run, make
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "reason"),
     [
-        (("pets",), 2, "--out RUN"),
-        (("pets", "--out", "run", "--shots", "1;2"), 2, "--shots expects whole numbers"),
-        (
-            ("pets", "--out", "run", "--queries", "some"),
-            2,
-            "--queries expects a whole number or all",
-        ),
-        (("pets", "--out", "run", "--methods", "GDAA"), 2, "no method 'GDAA' (did you mean GDA?)"),
-        (("--out", "run"), 3, "expected either stores (STORE…), or support_from"),
-        (("nowhere", "--out", "run"), 3, "nowhere"),
-        (("pets", "--out", "run", "--shots", "7", "--jobs", "1"), 3, "Ask for fewer --shots"),
+        ("pets", 2, "--out RUN"),
+        ("pets --out run --shots 1;2", 2, "--shots expects whole numbers"),
+        ("pets --out run --queries some", 2, "--queries expects a whole number or all"),
+        ("pets --out run --methods GDAA", 2, "no method 'GDAA' (did you mean GDA?)"),
+        ("pets --out run --splits 2", 3, "splits and shuffle need continual (--continual SETTING)"),
+        ("--out run", 3, "expected either stores (STORE…), or support_from"),
+        ("nowhere --out run", 3, "nowhere"),
+        ("pets --out run --shots 7 --jobs 1", 3, "Ask for fewer --shots"),
     ],
 )
-def test_evaluate__mistake__is_named(run, pets, tmp_path, monkeypatch, arguments, code, told):
+def test_evaluate__mistake__is_named(run, pets, tmp_path, monkeypatch, arguments, code, reason):
     monkeypatch.chdir(tmp_path)
 
-    done = run("evaluate", *arguments)
+    done = run("evaluate", *arguments.split())
 
     assert done.code == code
-    assert told in " ".join(done.err.split())
+    assert reason in " ".join(done.err.split())
 
 
 def test_evaluate__interrupted__tells_how_to_go_on(run, pets, tmp_path, monkeypatch):
@@ -155,61 +142,48 @@ def test_evaluate__interrupted__tells_how_to_go_on(run, pets, tmp_path, monkeypa
     assert f"metaadapter evaluate {pets} --out run" in done.err
 
 
-def test_evaluate__metric_of_ones_own__is_in_rows_and_report(run, pets, tmp_path):
+def test_evaluate__metric_of_ones_own__is_in_rows_and_report(run, evaluate, pets, tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(
         "def hits(probabilities, labels):\n    return (probabilities.argmax(1) == labels).sum()\n"
     )
 
-    done = run("evaluate", pets, "--out", tmp_path / "run", *FEW, "--metrics", f"{file}:hits")
+    done = evaluate(pets, "--metrics", f"{file}:hits")
 
     assert done.code == 0, done.err
-    assert all(
-        float(row["hits"]) == round(float(row["accuracy"]) * int(row["n_query"]))
-        for row in rows(tmp_path / "run")
-    )
+    for row in rows(tmp_path / "run"):
+        assert float(row["hits"]) == round(float(row["accuracy"]) * int(row["n_query"]))
     assert run("report", tmp_path / "run").code == 0
     assert "## hits" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
     assert "hits" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
 
 
-def test_evaluate__changed_method__says_what_is_measured_again_and_why(run, pets, tmp_path):
+def test_evaluate__changed_method__says_what_is_measured_again_and_why(evaluate, pets, tmp_path):
     file = tmp_path / "mine.py"
-    file.write_text("def mine(support):\n    return support.head(support.text_TND)\n")
-    given = ("evaluate", pets, "--out", tmp_path / "run", *FEW, "--methods", f"{file}:mine")
-    run(*given)
-    file.write_text("def mine(support):\n    return support.head(support.start_TND)\n")
+    code = "def mine(support):\n    return support.head(support.{})\n"
+    file.write_text(code.format("text_TND"))
+    evaluate(pets, "--methods", f"{file}:mine")
+    file.write_text(code.format("start_TND"))
 
-    again = run(*given)
+    again = evaluate(pets, "--methods", f"{file}:mine")
 
     assert again.code == 0, again.err
-    told = " ".join(again.err.split())
-    assert "1 method has changed" in told
-    assert "4 cells are measured again" in told
+    assert "1 method has changed" in " ".join(again.err.split())
+    assert "4 cells are measured again" in " ".join(again.err.split())
     assert "12 cells, 4 of them measured now" in " ".join(again.out.split())
 
 
-def test_counting__not_a_terminal__is_silent(capsys):
-    with Console().counting("measuring") as tell:
-        tell(0, 2)
-        tell(2, 2)
-
-    assert capsys.readouterr().err == ""
-
-
 def test_evaluate__strangers_by_commas__are_told_of_beside_near_ones(
-    run, pets, make_store, tmp_path
+    evaluate, pets, make_store, tmp_path
 ):
     others = [make_store(name, {"elk": 5, "fox": 5}, seed=1).folder for name in ("zoo", "park")]
-    asked = ("--unknown", "0.25", "--strangers", ",".join(map(str, others)))
-    few = ("--methods", "closed-form,GDA@msp", "--shots", "1", "--seeds", "2", "--jobs", "1")
+    strangers = ("--unknown", "0.25", "--strangers", ",".join(map(str, others)))
 
-    done = run("evaluate", pets, "--out", tmp_path / "run", *asked, *few)
+    done = evaluate(pets, *strangers, "--methods", "closed-form,GDA@msp", "--shots", "1")
 
     assert done.code == 0, done.err
     assert "AUROC of far strangers, %" in done.out.splitlines()
-    found = rows(tmp_path / "run")
-    assert all(row["unknown_auroc"] and row["far_auroc"] for row in found)
-    assert [bool(row["kept_far"]) for row in found] == [
-        row["method"] == "closed-form" for row in found
-    ]
+    for row in rows(tmp_path / "run"):
+        assert row["unknown_auroc"]
+        assert row["far_auroc"]
+        assert bool(row["kept_far"]) == (row["method"] == "closed-form")

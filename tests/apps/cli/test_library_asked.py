@@ -53,7 +53,7 @@ def test_identify__pictures__tells_the_entry_and_names_those_left_out(run, libra
     for path, entry, probability, other, others_probability, known in table(done):
         assert path.startswith(str(flowers / "iris"))
         assert {entry, other} <= {"animals", "flowers", "none"}
-        assert all(0 <= float(each) <= 1 for each in (probability, others_probability, known))
+        assert all(0 <= float(share) <= 1 for share in (probability, others_probability, known))
     assert "entries left out of all answers: 1" in done.err
     assert "others: its encoder is another one" in done.err
 
@@ -63,8 +63,7 @@ def test_identify__together__is_one_answer_for_all(run, library, flowers):
 
     (answer,) = done.document["answers"]
     assert answer["path"] is None
-    assert answer["likely"][0]["entry"] == "flowers"
-    assert [each["entry"] for each in answer["likely"]] == ["flowers", "animals"]
+    assert [likely["entry"] for likely in answer["likely"]] == ["flowers", "animals"]
     assert list(done.document["left_out"]) == ["others"]
 
 
@@ -94,7 +93,7 @@ def test_identify__names__tells_the_task_they_are_like(run, library):
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "reason"),
     [
         ([], "give either pictures or --names"),
         (["x.png", "--names", "a"], "give either pictures or --names"),
@@ -102,18 +101,21 @@ def test_identify__names__tells_the_task_they_are_like(run, library):
         (["--names", ","], "give names of classes, and the encoder"),
     ],
 )
-def test_identify__what_cannot_be_together__ends_with_2(run, library, more, told):
+def test_identify__what_cannot_be_together__ends_with_2(run, library, more, reason):
     done = run("library", "identify", library, *more)
 
     assert done.code == 2
-    assert told in done.err
+    assert reason in done.err
 
 
-def test_identify__pictures_unlike_all__are_of_none(run, library, unlabelled, monkeypatch):
-    monkeypatch.setattr(
-        "metaadapter.apps.library.route.known_threshold", lambda *_: torch.tensor(1.1)
-    )
+@pytest.fixture
+def nothing_is_known(monkeypatch):
+    """No picture is like the pictures of an entry."""
+    threshold = "metaadapter.apps.library.route.known_threshold"
+    monkeypatch.setattr(threshold, lambda *_: torch.tensor(1.1))
 
+
+def test_identify__pictures_unlike_all__are_of_none(run, library, unlabelled, nothing_is_known):
     done = run("library", "identify", library, unlabelled)
 
     assert {row[1] for row in table(done)} == {"none"}
@@ -131,26 +133,19 @@ def test_predict__pictures_of_two_entries__answers_as_the_library_does(
     assert done.code == 0
     classes = {"iris", "poppy", "heron", "lynx", "red_fox"}
     assert done.document["n_pictures"] == 12
-    assert {each["label"] for each in done.document["predictions"]} <= classes
     rows = table(run("library", "predict", library, flowers, unlabelled, "-k", k))
-    wanted = [
-        [
-            each["path"],
-            each["label"],
-            each["entry"],
-            *(f"{each[key]:.4f}" for key in ("probability", "known")),
-            "unfamiliar" if each["unfamiliar"] else "",
+    for row, answer in zip(rows, done.document["predictions"], strict=True):
+        assert answer["label"] in classes
+        assert row == [
+            *(answer[key] for key in ("path", "label", "entry")),
+            *(f"{answer[key]:.4f}" for key in ("probability", "known")),
+            "unfamiliar" if answer["unfamiliar"] else "",
         ]
-        for each in done.document["predictions"]
-    ]
-    assert rows == wanted
 
 
-def test_predict__reject__answers_unknown_and_says_how_many(run, library, unlabelled, monkeypatch):
-    monkeypatch.setattr(
-        "metaadapter.apps.library.route.known_threshold", lambda *_: torch.tensor(1.1)
-    )
-
+def test_predict__reject__answers_unknown_and_says_how_many(
+    run, library, unlabelled, nothing_is_known
+):
     done = run("library", "predict", library, unlabelled, "--reject")
 
     assert {row[1] for row in table(done)} == {"unknown"}
@@ -161,12 +156,12 @@ def test_predict__reject__answers_unknown_and_says_how_many(run, library, unlabe
 
 
 def test_predict__reject_with_a_class_of_that_name__ends_with_2(
-    run, library, flowers, encoder, tmp_path
+    run, adapt, library, flowers, tmp_path
 ):
     shutil.copytree(flowers / "iris", tmp_path / "mine" / "iris")
     shutil.copytree(flowers / "poppy", tmp_path / "mine" / "unknown")
     out = tmp_path / "mine.adapter"
-    assert run("adapt", tmp_path / "mine", "--out", out, "--encoder", encoder).code == 0
+    assert adapt(tmp_path / "mine", out=out).code == 0
     assert run("library", "add", library, out).code == 0
 
     done = run("library", "predict", library, flowers, "--reject")
@@ -212,21 +207,16 @@ def test_predict__unreadable_picture__is_listed_and_stops_nothing(run, library, 
 
 
 @pytest.mark.parametrize("command", ["identify", "predict"])
-def test_asked__library_without_entries__ends_with_2(run, tmp_path, flowers, command):
+def test_asked__no_entry_that_answers__is_told(run, library, flowers, tmp_path, command):
     AdapterLibrary.open(tmp_path / "empty")
 
-    done = run("library", command, tmp_path / "empty", flowers)
+    of_none = run("library", command, tmp_path / "empty", flowers)
+    of_tiny = run("library", command, library, flowers, "--encoder", "tiny")
 
-    assert done.code == 2
-    assert "has no entry that can be used; add one: metaadapter library add" in done.err
-
-
-@pytest.mark.parametrize("command", ["identify", "predict"])
-def test_asked__encoder_of_no_entry__ends_with_4(run, library, flowers, command):
-    done = run("library", command, library, flowers, "--encoder", "tiny")
-
-    assert done.code == 4
-    assert "was made with the encoder" in done.err
+    assert of_none.code == 2
+    assert "has no entry that can be used; add one: metaadapter library add" in of_none.err
+    assert of_tiny.code == 4
+    assert "was made with the encoder" in of_tiny.err
 
 
 @pytest.mark.parametrize("command", ["identify", "predict"])
@@ -241,14 +231,15 @@ def test_asked__damaged_entry__is_named_and_the_others_answer(run, library, flow
     assert "is damaged" in done.err
 
 
-def test_asked__feature_store__needs_no_encoder(run, library, flowers, encoder, tmp_path):
-    store = tmp_path / "store"
-    assert run("encode", flowers, "--out", store, "--encoder", encoder).code == 0
+def test_asked__feature_store__needs_no_encoder(run, encode, library, flowers, tmp_path):
+    assert encode(flowers).code == 0
 
-    found = run("library", "predict", library, store, "--json").document["predictions"]
+    of_store, of_pictures = (
+        run("library", "predict", library, source, "--json").document["predictions"]
+        for source in (tmp_path / "store", flowers)
+    )
 
-    pictures = run("library", "predict", library, flowers, "--json").document["predictions"]
-    assert [each["label"] for each in found] == [each["label"] for each in pictures]
+    assert [row["label"] for row in of_store] == [row["label"] for row in of_pictures]
 
 
 def test_merge__two_entries__adds_one_of_all_classes(run, library, flowers):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 
+from metaadapter.adapter.files import load_adapter
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.store.feature_store import FeatureStore
 
@@ -58,9 +58,9 @@ def file(tmp_path):
 
 
 @pytest.fixture
-def adapted(run, labelled, file, tmp_path):
+def adapted(adapt, labelled, file, tmp_path):
     """An adapter of the encoder of one's own."""
-    result = run("adapt", labelled, "--out", tmp_path / "adapter", "--encoder", f"{file}:encoder")
+    result = adapt(labelled, "--encoder", f"{file}:encoder")
     assert result.code == 0, result.err
     return tmp_path / "adapter"
 
@@ -70,8 +70,8 @@ def test_own_encoder__adapt_and_predict__work_from_pictures_alone(run, adapted, 
 
     assert named.code == 0, named.err
     assert len(named.document["predictions"]) == 6
-    config = json.loads((adapted / "adapter_config.json").read_text())
-    assert config["origin"]["encoder"] == f"{file}:encoder"
+    assert named.document["zoom"]
+    assert load_adapter(adapted).config.origin.encoder == f"{file}:encoder"
 
 
 def test_own_encoder__adapter_that_names_code__runs_it_only_if_the_user_names_it(
@@ -89,11 +89,11 @@ def test_own_encoder__adapter_that_names_code__runs_it_only_if_the_user_names_it
 
 
 def test_own_encoder__store_that_names_code__runs_it_only_if_the_user_names_it(
-    run, labelled, file, tmp_path
+    run, encode, labelled, file, tmp_path
 ):
     store = tmp_path / "store"
     name = f"{file}:with_texts"
-    assert run("encode", labelled, "--out", store, "--encoder", name).code == 0
+    assert encode(labelled, "--encoder", name).code == 0
     more = ("--out", tmp_path / "adapter", "--text", "lynx=lynx")
 
     plain = run("adapt", store, "--out", tmp_path / "plain")
@@ -104,13 +104,21 @@ def test_own_encoder__store_that_names_code__runs_it_only_if_the_user_names_it(
     assert f"the feature store {store} was made with the encoder {name}" in refused.err
 
 
-def test_own_encoder__class_without_pictures_or_text__is_refused(run, labelled, file, tmp_path):
-    more = ("--encoder", f"{file}:encoder", "--add-class", "wolf")
-
-    result = run("adapt", labelled, "--out", tmp_path / "adapter", *more)
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (
+            ("--add-class", "wolf"),
+            "the class 'wolf' has no picture, and the encoder reads no texts",
+        ),
+        (("--no-zoom",), ":encoder has zoom and sets that itself; leave the option"),
+    ],
+)
+def test_own_encoder__what_it_cannot_do__is_refused(adapt, labelled, file, options, reason):
+    result = adapt(labelled, "--encoder", f"{file}:encoder", *options)
 
     assert result.code == 2
-    assert "the class 'wolf' has no picture, and the encoder reads no texts" in result.err
+    assert reason in result.err
 
 
 def test_own_encoder__same_weights_in_another_file__are_the_same_encoder(
@@ -140,21 +148,17 @@ def test_own_encoder__changed__is_refused(run, adapted, unlabelled, file):
         ("encoder", ("--precision", "bf16"), "sets device, precision and templates itself"),
     ],
 )
-def test_own_encoder__what_cannot_be__says_why(
-    run, labelled, file, tmp_path, factory, more, message
-):
-    name = f"{file}:{factory}"
-
-    result = run("encode", labelled, "--out", tmp_path / "store", "--encoder", name, *more)
+def test_own_encoder__what_cannot_be__says_why(encode, labelled, file, factory, more, message):
+    result = encode(labelled, "--encoder", f"{file}:{factory}", *more)
 
     assert result.code == 2
     assert message in result.err
 
 
-def test_own_encoder__texts_of_given_vectors__are_in_the_store(run, labelled, file, tmp_path):
+def test_own_encoder__texts_of_given_vectors__are_in_the_store(encode, labelled, file, tmp_path):
     name = f"{file}:with_texts"
 
-    result = run("encode", labelled, "--out", tmp_path / "store", "--encoder", name)
+    result = encode(labelled, "--encoder", name)
 
     assert result.code == 0
     store = FeatureStore.open(tmp_path / "store")
@@ -206,39 +210,16 @@ def test_created_store__pictures_or_names__are_refused_with_what_to_do(
 def test_created_store__evaluate__measures_and_checks_by_the_hash_of_features(
     run, created, tmp_path
 ):
-    methods = "default,closed-form,zero-shot,GDA,Tip-Adapter"
-    options = ("--methods", methods, "--shots", "1", "--seeds", "1", "--jobs", "1", "--json")
-    for store in created:
-        out = tmp_path / f"figures of {store.folder.name}"
-        result = run("evaluate", store.folder, "--out", out, *options)
-
-        assert result.code == 0, result.err
-        boxes = {box["name"]: box["status"] for box in result.document["integrity"]}
-        assert boxes["support and queries apart"] == "pass"
-
-
-def test_created_store__picture_twice__fails_the_check_of_support_and_queries(
-    run, created, tmp_path
-):
     features = np.array(created[1].mean_features()[0])
     features[1:8] = features[0]
     twice = FeatureStore.create(tmp_path / "twice", features, created[1].rows.label.tolist())
-    options = ("--methods", "closed-form", "--shots", "1", "--seeds", "1", "--jobs", "1", "--json")
+    methods = "default,closed-form,zero-shot,GDA,Tip-Adapter"
+    few = ("--shots", "1", "--seeds", "1", "--jobs", "1", "--json")
 
-    result = run("evaluate", twice.folder, "--out", tmp_path / "figures", *options)
+    for store, status in zip((*created, twice), ("pass", "pass", "fail"), strict=True):
+        out = tmp_path / f"figures of {store.folder.name}"
+        result = run("evaluate", store.folder, "--out", out, "--methods", methods, *few)
 
-    boxes = {box["name"]: box["status"] for box in result.document["integrity"]}
-    assert boxes["support and queries apart"] == "fail"
-
-
-def test_own_encoder__zoom__is_its_own_decision(run, labelled, file, tmp_path):
-    encoder = f"{file}:encoder"
-
-    result = run(
-        "adapt", labelled, "--out", tmp_path / "adapter", "--encoder", encoder, "--no-zoom"
-    )
-
-    assert result.code == 2
-    assert f"the encoder {encoder} has zoom and sets that itself; leave the option" in result.err
-    own = run("adapt", labelled, "--out", tmp_path / "adapter", "--encoder", encoder, "--json")
-    assert own.document["zoom"]
+        assert result.code == 0, result.err
+        boxes = {box["name"]: box["status"] for box in result.document["integrity"]}
+        assert boxes["support and queries apart"] == status
