@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 
 import metaadapter
-from metaadapter.apps.cli.app import main
 from metaadapter.data.decode import content_hash
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
@@ -30,11 +28,10 @@ def encoder(monkeypatch, demo_features):
     return tiny
 
 
-def demo(capsys, *arguments):
-    """Exit code, stdout, stderr."""
-    code = main(["demo", *map(str, arguments)])
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
+@pytest.fixture
+def demo(run, tmp_path):
+    """`metaadapter demo`, into tmp_path or `out`."""
+    return lambda *more, out=tmp_path: run("demo", "--out", out, *more)
 
 
 def without_seconds(document):
@@ -45,8 +42,8 @@ def without_seconds(document):
     return document | {"methods": methods, "encode_seconds": None}
 
 
-def test_demo__run__prints_the_table_and_what_to_do_next(tmp_path, capsys, encoder):
-    code, out, err = demo(capsys, "--out", tmp_path / "demo")
+def test_demo__run__prints_the_table_and_what_to_do_next(demo, tmp_path, encoder):
+    code, out, err = demo(out=tmp_path / "demo")
 
     assert code == 0
     header, *rows = out.splitlines()
@@ -58,21 +55,18 @@ def test_demo__run__prints_the_table_and_what_to_do_next(tmp_path, capsys, encod
     assert str(tmp_path / "demo" / "index.html") in err
 
 
-def test_demo__quiet__prints_the_table_only(tmp_path, capsys, encoder):
-    code, out, err = demo(capsys, "--out", tmp_path, "--quiet")
+def test_demo__quiet__prints_the_table_only(demo, encoder):
+    code, out, err = demo("--quiet")
 
     assert code == 0
     assert len(out.splitlines()) == 4
     assert err == ""
 
 
-def test_demo__json__is_one_document_with_the_numbers_of_the_page(tmp_path, capsys, encoder):
-    code, out, _ = demo(capsys, "--out", tmp_path, "--json", "--seed", 3)
+def test_demo__json__has_the_numbers_of_the_page(demo, tmp_path, encoder):
+    document = demo("--json", "--seed", 3).document
 
-    document = json.loads(out)
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert code == 0
-    assert document["schema"] == "metaadapter.demo/1"
     assert [method["n_shot"] for method in document["methods"]] == [0, 1, 4]
     for method in document["methods"]:
         assert f"<td>{method['accuracy']['n_right']}</td>" in html
@@ -80,47 +74,39 @@ def test_demo__json__is_one_document_with_the_numbers_of_the_page(tmp_path, caps
     assert "metaadapter demo --seed 3" in html
 
 
-def test_demo__same_seed__gives_the_same_numbers(tmp_path, capsys, encoder):
-    _, first, _ = demo(capsys, "--out", tmp_path, "--json", "--seed", 1)
-    _, again, _ = demo(capsys, "--out", tmp_path, "--json", "--seed", 1)
-    _, other, _ = demo(capsys, "--out", tmp_path, "--json", "--seed", 2)
+def test_demo__same_seed__gives_the_same_numbers(demo, encoder):
+    first, again, other = (
+        without_seconds(demo("--json", "--seed", seed).document) for seed in (1, 1, 2)
+    )
 
-    first, again, other = (without_seconds(json.loads(text)) for text in (first, again, other))
     assert first == again
     assert first["methods"] != other["methods"]
 
 
-def test_demo__four_shot_adapter__answers_as_the_page_says(tmp_path, capsys, encoder):
-    _, out, _ = demo(capsys, "--out", tmp_path, "--json")
+def test_demo__figures__are_those_of_the_nearest_name_and_of_the_adapter_and_grow_with_shots(
+    demo, tmp_path, encoder
+):
+    document = demo("--json").document
+
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
-
-    classifier = MetaAdapterClassifier.load(tmp_path / "adapter")
     held_out = [path for path in PICTURES if f"file {path.name}" in html]
-    answers = classifier.predict(encoder.encode_images(held_out))
-
-    n_right = sum(path.parent.name == label for path, label in zip(held_out, answers, strict=True))
+    labels, features = [path.parent.name for path in held_out], encoder.encode_images(held_out)
+    classes = np.array(document["classes"])
+    nearest = classes[(features @ encoder.encode_texts(document["classes"]).T).argmax(1)]
+    classifier = MetaAdapterClassifier.load(tmp_path / "adapter")
+    zero, one, four = (method["accuracy"]["n_right"] for method in document["methods"])
     assert len(held_out) == 120
     assert classifier.n_shots_.tolist() == [4] * 10
-    assert n_right == json.loads(out)["methods"][-1]["accuracy"]["n_right"]
+    assert zero == (nearest == labels).sum()
+    assert four == (classifier.predict(features) == labels).sum()
+    assert four > zero > 12
+    assert four > one
 
 
-def test_demo__zero_shot__is_the_nearest_name(tmp_path, capsys, encoder):
-    _, out, _ = demo(capsys, "--out", tmp_path, "--json")
-    html = (tmp_path / "index.html").read_text(encoding="utf-8")
-
-    classes = json.loads(out)["classes"]
-    text = encoder.encode_texts(classes)
-    held_out = [path for path in PICTURES if f"file {path.name}" in html]
-    nearest = (encoder.encode_images(held_out) @ text.T).argmax(1)
-
-    n_right = sum(path.parent.name == classes[i] for path, i in zip(held_out, nearest, strict=True))
-    assert n_right == json.loads(out)["methods"][0]["accuracy"]["n_right"]
-
-
-def test_demo__page_of_someone_else__is_not_overwritten(tmp_path, capsys, encoder):
+def test_demo__page_of_someone_else__is_not_overwritten(demo, tmp_path, encoder):
     (tmp_path / "index.html").write_text("<h1>My thesis</h1>")
 
-    code, _, err = demo(capsys, "--out", tmp_path)
+    code, _, err = demo()
 
     assert code == 3
     assert "is not a page of metaadapter, and would be overwritten; choose" in err
@@ -128,20 +114,20 @@ def test_demo__page_of_someone_else__is_not_overwritten(tmp_path, capsys, encode
     assert not (tmp_path / "adapter").exists()
 
 
-def test_demo__out_is_a_file__says_so(tmp_path, capsys, encoder):
+def test_demo__out_is_a_file__says_so(demo, tmp_path, encoder):
     (tmp_path / "demo").write_text("a file")
 
-    code, _, err = demo(capsys, "--out", tmp_path / "demo")
+    code, _, err = demo(out=tmp_path / "demo")
 
     assert code == 3
     assert "is a file, not a folder; choose another folder with --out" in err
 
 
-def test_demo__open__shows_the_page(tmp_path, capsys, encoder, monkeypatch):
+def test_demo__open__shows_the_page(demo, tmp_path, encoder, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
 
-    demo(capsys, "--out", tmp_path, "--open")
+    demo("--open")
 
     assert opened == [(tmp_path / "index.html").as_uri()]
 
@@ -160,21 +146,12 @@ def test_pictures__licence__lies_beside_them():
     assert "CC0 1.0" in (ASSETS / "README.md").read_text()
 
 
-def test_demo__embedded_encoder__gains_from_shots(tmp_path, capsys, encoder):
-    code, out, _ = demo(capsys, "--out", tmp_path, "--json")
-
-    zero_shot, one_shot, four_shots = json.loads(out)["methods"]
-    assert code == 0
-    assert four_shots["accuracy"]["n_right"] > zero_shot["accuracy"]["n_right"] > 12
-    assert four_shots["accuracy"]["n_right"] > one_shot["accuracy"]["n_right"]
-
-
 @pytest.mark.slow
 def test_demo__pictures_seen_for_the_first_time__give_the_numbers_of_remembered_features(
-    tmp_path, capsys, request
+    demo, request
 ):
-    _, seen, _ = demo(capsys, "--out", tmp_path, "--json")
+    seen = demo("--json").document
     request.getfixturevalue("encoder")
-    _, remembered, _ = demo(capsys, "--out", tmp_path, "--json")
+    remembered = demo("--json").document
 
-    assert without_seconds(json.loads(seen)) == without_seconds(json.loads(remembered))
+    assert without_seconds(seen) == without_seconds(remembered)

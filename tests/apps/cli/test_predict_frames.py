@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 from datetime import datetime, timedelta
 from zlib import crc32
@@ -10,6 +11,8 @@ from zlib import crc32
 import numpy as np
 import pytest
 from PIL import Image
+
+from metaadapter.apps.field import run_predict
 
 COLOURS = {"heron": (40, 90, 200), "lynx": (200, 170, 90), "red_fox": (220, 70, 20)}
 BOX = [0.5, 0.25, 0.25, 0.5]
@@ -31,8 +34,8 @@ def draw(path, label, seconds=None):
 
 
 def detected(*boxes, file="", **more):
-    found = [{"category": category, "conf": conf, "bbox": box} for category, conf, box in boxes]
-    return {"file": file, "detections": found, **more}
+    detections = [{"category": kind, "conf": conf, "bbox": box} for kind, conf, box in boxes]
+    return {"file": file, "detections": detections, **more}
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +59,8 @@ def trap(tmp_path_factory):
     }
     for name, (label, seconds, _) in frames.items():
         draw(folder / "frames" / name, label, seconds)
-    said = [found | {"file": name} for name, (_, _, found) in frames.items() if found]
-    for name, images in (("labelled", labelled), ("frames", said)):
+    shown = [image | {"file": name} for name, (_, _, image) in frames.items() if image]
+    for name, images in (("labelled", labelled), ("frames", shown)):
         document = {
             "info": {"format_version": "1.5", "detector": "md_v5a.0.0.pt"},
             "detection_categories": {"1": "animal", "2": "person"},
@@ -68,24 +71,19 @@ def trap(tmp_path_factory):
 
 
 @pytest.fixture
-def animals(trap, run, encoder, tmp_path):
+def animals(trap, adapt, tmp_path):
     out = tmp_path / "animals"
-    done = run(
-        *("adapt", trap / "labelled", "--detections", trap / "labelled.json"),
-        *("--out", out, "--encoder", encoder),
-    )
+    done = adapt(trap / "labelled", "--detections", trap / "labelled.json", out=out)
     assert done.code == 0, done.err
     return out
 
 
 @pytest.fixture
 def ask(trap, run, animals):
-    def predict(*more):
-        return run(
-            *("predict", animals, trap / "frames", "--detections", trap / "frames.json", *more)
-        )
-
-    return predict
+    """`predict` of the frames of both cameras, with their detections."""
+    return functools.partial(
+        run, "predict", animals, trap / "frames", "--detections", trap / "frames.json"
+    )
 
 
 def rows_of(file):
@@ -96,21 +94,18 @@ def rows_of(file):
 def test_predict__detections__answers_for_each_box_and_tells_of_each_frame(ask, trap):
     done = ask("--json")
 
-    found = {
-        it["path"].removeprefix(f"{trap / 'frames'}/"): [] for it in done.document["predictions"]
-    }
-    for it in done.document["predictions"]:
-        name = it["path"].removeprefix(f"{trap / 'frames'}/")
-        found[name].append((it["label"], it.get("detected"), it.get("box")))
-    assert found == {
+    answers = {}
+    for row in done.document["predictions"]:
+        name = row["path"].removeprefix(f"{trap / 'frames'}/")
+        answers.setdefault(name, []).append((row["label"], row.get("detected"), row.get("box")))
+    assert answers == {
         "brook/1.jpg": [("lynx", "animal", BOX)],
         "brook/2.jpg": [("lynx", "animal", BOX)],
         "brook/3.jpg": [("empty", None, None)],
         "brook/4.jpg": [("red_fox", "animal", BOX), ("person", "person", [0, 0, 0.3, 1])],
         "meadow/1.jpg": [("heron", "animal", BOX)] * 2,
     }
-    reasons = [each["reason"] for each in done.document["quarantined"]]
-    assert sorted(reasons) == [
+    assert sorted(entry["reason"] for entry in done.document["quarantined"]) == [
         f"{trap / 'frames.json'} does not have it",
         "the detector reports: broken file",
     ]
@@ -130,29 +125,22 @@ def test_predict__box__is_answered_as_its_crop_in_a_manifest(ask, trap, run, ani
 
 
 def test_predict__min_confidence__takes_the_less_sure_boxes_too(ask):
-    n_boxes = [
-        len(ask("--min-confidence", c, "--json").document["predictions"]) for c in (0.05, 0.95)
-    ]
+    documents = [ask("--min-confidence", least, "--json").document for least in (0.05, 0.95)]
 
-    assert n_boxes == [8, 5]
+    assert [len(document["predictions"]) for document in documents] == [8, 5]
 
 
 def test_predict__burst__gives_a_series_one_answer_and_names_it(ask, trap):
-    done = ask("--burst", 10, "--json")
+    of_series = ask("--burst", 10, "--json").document["predictions"]
+    alone = {row["path"]: row["probabilities"] for row in ask("--json").document["predictions"]}
 
-    of_series = [
-        it for it in done.document["predictions"] if it["path"].endswith(("1.jpg", "2.jpg"))
-    ]
-    one, two = (it for it in of_series if "brook" in it["path"])
+    one, two = (row for row in of_series if row["path"].endswith(("brook/1.jpg", "brook/2.jpg")))
     assert one["probabilities"] == two["probabilities"]
     assert {one["series"], two["series"]} == {str(trap / "frames/brook/1.jpg")}
     assert one["time"] == "2025-05-04T06:00:00"
-    alone = {it["path"]: it["probabilities"] for it in ask("--json").document["predictions"]}
-    mean = {
-        label: (alone[one["path"]][label] + alone[two["path"]][label]) / 2
-        for label in one["probabilities"]
-    }
-    assert one["probabilities"] == pytest.approx(mean, abs=1e-6)
+    for label, share in one["probabilities"].items():
+        mean = (alone[one["path"]][label] + alone[two["path"]][label]) / 2
+        assert share == pytest.approx(mean, abs=1e-6)
 
 
 def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path):
@@ -172,7 +160,7 @@ def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path)
     assert [row["box_left"] for row in rows[:3]] == ["0.5", "0.5", ""]
     species = [(row["RelativePath"], row["File"], row["Species"]) for row in rows_of(timelapse)]
     assert species[0] == ("brook", "1.jpg", "lynx")
-    assert [each[2] for each in species] == ["lynx", "lynx", "empty", "red_fox", "heron"]
+    assert [row[2] for row in species] == ["lynx", "lynx", "empty", "red_fox", "heron"]
     document = json.loads(megadetector.read_text())
     assert len(document["images"]) == 7
     assert sum(image["detections"] is None for image in document["images"]) == 2
@@ -185,8 +173,6 @@ def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path)
 def test_predict__interrupted_with_files_of_others__has_the_same_content_in_the_end(
     ask, tmp_path, monkeypatch
 ):
-    from metaadapter.apps.field import run_predict
-
     monkeypatch.setattr(run_predict, "PICTURES_AT_ONCE", 2)
     files = ("--timelapse", tmp_path / "t.csv", "--csv", tmp_path / "a.csv")
     ask(*files)
@@ -214,86 +200,61 @@ def test_predict__allowed_and_parents__change_the_answers(ask):
     allowed = ask("--allowed", "heron,red_fox", "--json").document["predictions"]
     rolled = ask("--parents", "heron,lynx,red_fox=animal", "--json").document["predictions"]
 
-    assert {it["probabilities"]["lynx"] for it in allowed if it["probabilities"]} == {0.0}
-    assert {it["label"] for it in rolled} <= {*COLOURS, "animal", "empty", "person"}
+    assert {row["probabilities"]["lynx"] for row in allowed if row["probabilities"]} == {0.0}
+    assert {row["label"] for row in rolled} <= {*COLOURS, "animal", "empty", "person"}
 
 
 @pytest.mark.parametrize(
-    ("more", "named"),
+    ("more", "code", "reason"),
     [
-        (("--false-triggers", "f.csv"), "needs the boxes of --detections"),
-        (("--parents", "lynx"), "their parent"),
-        (("--allowed", "wolf"), "none of the adapter's classes"),
-        (("--together", "--burst", 5), "--together"),
+        ("--false-triggers f.csv", 2, "needs the boxes of --detections"),
+        ("--parents lynx", 2, "their parent"),
+        ("--allowed wolf", 2, "none of the adapter's classes"),
+        ("--together --burst 5", 2, "--together"),
+        ("--detections labelled.json", 3, "has none of the 7 pictures"),
+        ("--detections frames.json --timelapse missing/t.csv", 3, "there is no folder"),
     ],
 )
-def test_predict__options_that_do_not_fit__end_with_2(run, trap, animals, more, named):
-    done = run("predict", animals, trap / "frames", *more)
-
-    assert done.code == 2
-    assert named in done.err
-
-
-def test_predict__detections_of_other_pictures__end_with_3(run, trap, animals):
-    detections = trap / "labelled.json"
-
-    done = run("predict", animals, trap / "frames", "--detections", detections)
-
-    assert done.code == 3
-    assert "has none of the 7 pictures" in done.err
-
-
-def test_predict__file_into_a_missing_folder__ends_with_3_at_once(ask, tmp_path):
-    done = ask("--timelapse", tmp_path / "missing" / "t.csv")
-
-    assert done.code == 3
-    assert "there is no folder" in done.err
-
-
-def test_adapt__detections__sees_the_surest_box_and_tells_of_frames_without(
-    trap, run, encoder, tmp_path
+def test_predict__options_that_do_not_fit__are_told_at_once(
+    run, trap, animals, monkeypatch, more, code, reason
 ):
-    draw(trap / "more" / "lynx" / "0.jpg", "lynx")
-    for label in ("heron", "red_fox"):
-        draw(trap / "more" / label / "0.jpg", label)
+    monkeypatch.chdir(trap)
+
+    done = run("predict", animals, "frames", *more.split())
+
+    assert done.code == code
+    assert reason in done.err
+
+
+def test_adapt__detections__sees_the_surest_box_and_tells_of_frames_without(trap, adapt, tmp_path):
+    for label in COLOURS:
+        draw(tmp_path / "more" / label / "0.jpg", label)
     document = json.loads((trap / "labelled.json").read_text())
     document["images"] = [image for image in document["images"] if "lynx" not in image["file"]]
-    (trap / "more.json").write_text(json.dumps(document))
-    adapt = ("adapt", trap / "more", "--encoder", encoder, "--out", tmp_path / "a")
+    detections = tmp_path / "more.json"
+    detections.write_text(json.dumps(document))
 
-    done = run(*adapt, "--detections", trap / "more.json")
+    done = adapt(tmp_path / "more", "--detections", detections)
+    refused = adapt(tmp_path / "more", "--detections", detections, "--min-confidence", 0.95)
 
     assert done.code == 0
-    assert "1 labelled pictures have no box of an animal and are used as a whole: 1 of 'lynx'" in (
-        done.err
-    )
-    refused = run(*adapt, "--detections", trap / "more.json", "--min-confidence", 0.95)
+    message = "1 labelled pictures have no box of an animal and are used as a whole: 1 of 'lynx'"
+    assert message in done.err
     assert refused.code == 3
     assert "lower --min-confidence" in refused.err
 
 
-def test_adapt__false_triggers_as_background__are_boxes_and_not_whole_frames(
-    trap, run, encoder, tmp_path
-):
-    listed = tmp_path / "branches.csv"
+def test_adapt__false_triggers_as_background__are_boxes_and_not_whole_frames(trap, adapt, tmp_path):
+    listed, frames = tmp_path / "branches.csv", trap / "frames/brook"
     listed.write_text(
         "path,box_left,box_top,box_width,box_height,camera,thing,n_frames,confidence\n"
-        f"{trap / 'frames/brook/3.jpg'},0.0,0.0,0.2,0.2,brook,1,12,0.3\n"
-        f"{trap / 'frames/brook/4.jpg'},0.0,0.0,0.2,0.2,brook,1,12,0.3\n"
+        f"{frames}/3.jpg,0.0,0.0,0.2,0.2,brook,1,12,0.3\n"
+        f"{frames}/4.jpg,0.0,0.0,0.2,0.2,brook,1,12,0.3\n"
     )
-    more = ("--encoder", encoder, "--background", listed, "--json")
 
-    done = run("adapt", trap / "labelled", "--out", tmp_path / "a", *more)
-
-    assert done.document["counts"]["background"] == 2
-    whole = run(
-        "adapt",
-        trap / "labelled",
-        "--out",
-        tmp_path / "b",
-        *more[:2],
-        "--background",
-        trap / "frames/brook",
-        "--json",
+    boxes, whole = (
+        adapt(trap / "labelled", "--background", source, "--json") for source in (listed, frames)
     )
+
+    assert boxes.document["counts"]["background"] == 2
     assert whole.document["counts"]["background"] == 4
