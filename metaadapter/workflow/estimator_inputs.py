@@ -1,4 +1,4 @@
-"""What users give the estimators: rows and labels as arrays, checked."""
+"""Rows and labels that users give to the estimators, as checked arrays."""
 
 from __future__ import annotations
 
