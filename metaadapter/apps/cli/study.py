@@ -59,9 +59,9 @@ def study(
     with write_errors(f"the study into {out}"):
         out.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(out, (CELLS_FILE, "study.json"), "study")
-        with console.progress() as progress, console.counting("measuring") as counted:
+        with console.progress() as progress, console.counting("measuring") as tell:
             result, unreadable = run_study(
-                table, frames, config, loaded, out, progress=progress, counted=counted
+                table, frames, config, loaded, out, progress=progress, tell=tell, note=console.warn
             )
         document = {"schema": "metaadapter.study/1", **result.to_dict()}
         write_document(out / "study.json", document)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
-from metaadapter.bench.evaluation.cell import Cell, CellResult
+from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
 from metaadapter.data.checksums import PROOF, sealed, unsealed
 from metaadapter.data.journal import Journal
 from metaadapter.data.output_folder import write_errors
@@ -20,10 +20,13 @@ REMEDY = "restore it from a copy, or measure again into another folder"
 class CellJournal:
     """Finished cells in a file that only grows; of the lines of one cell the last one counts."""
 
-    def __init__(self, path: Path) -> None:
-        """Read the file, if there is one; a damaged line before the last one is a `DataError`."""
+    def __init__(self, path: Path, head: Any = None) -> None:
+        """Read the file, if there is one with this head.
+
+        A damaged line before the last one is a `DataError`.
+        """
         self.results: dict[Cell, CellResult] = {}
-        self.file = Journal(path)
+        self.file = Journal(path, head)
         self.file.read(
             self._enter, "delete that line, and the same command measures its cell again"
         )
@@ -35,6 +38,30 @@ class CellJournal:
             values, _ = unsealed(values)
             result = CellResult(cell, *(values[name] for name in CellResult._fields[1:]))
         self.results[cell] = result
+
+    def measure_missing(
+        self,
+        cells: Sequence[Cell],
+        methods: Mapping[str, str],
+        bench: str,
+        measure: Callable[[Sequence[Cell]], Iterable[tuple[Cell, Tables]]],
+        *,
+        tell: Callable[[int, int], None],
+        note: Callable[[str], None],
+    ) -> int:
+        """Measure the cells of `missing`, keep each as it finishes, and return their number.
+
+        `tell` gets the number of finished cells and of all cells to measure, and `note` each reason
+        why cells are measured again.
+        """
+        missing, reasons = self.missing(cells, methods, bench)
+        for reason in reasons:
+            note(reason)
+        tell(0, len(missing))
+        for number, (cell, tables) in enumerate(measure(missing), start=1):
+            self.append(CellResult(cell, methods[cell.method], bench, tables))
+            tell(number, len(missing))
+        return len(missing)
 
     def missing(
         self, cells: Sequence[Cell], methods: Mapping[str, str], bench: str

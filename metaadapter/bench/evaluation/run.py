@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from metaadapter.bench.evaluation.bench import Bench, Summary
-from metaadapter.bench.evaluation.cell import CellResult
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import classes_left_out
 from metaadapter.bench.evaluation.folder import SUMMARY_FILE, Record, hold_evaluation
@@ -60,18 +60,15 @@ def evaluate(
     """
     bench = kind(config, choose_device(device))
     methods = {name: method.identity for name, method in bench.methods.items()}
-    program, all_sets = bench.identity, (*bench.sets.values(), *bench.far_sets.values())
+    all_sets = (*bench.sets.values(), *bench.far_sets.values())
     record = Record(config, methods, {data.name: data.identity for data in all_sets})
+    measure, cells = partial(measure_cells, bench, jobs=jobs), config.cells()
     with hold_evaluation(folder, record) as journal:
-        missing, reasons = journal.missing(config.cells(), methods, program)
-        for reason in reasons:
-            note(reason)
-        tell(0, len(missing))
-        for number, (cell, tables) in enumerate(measure_cells(bench, missing, jobs), start=1):
-            journal.append(CellResult(cell, methods[cell.method], program, tables))
-            tell(number, len(missing))
-        summary = bench.summarise([journal.results[cell] for cell in config.cells()])
-        evaluation = _evaluation(bench, summary, folder, len(missing))
+        n_measured = journal.measure_missing(
+            cells, methods, bench.identity, measure, tell=tell, note=note
+        )
+        summary = bench.summarise([journal.results[cell] for cell in cells])
+        evaluation = _evaluation(bench, summary, folder, n_measured)
         _write(evaluation, summary, bench.summary_schema, csv_raw=csv_raw)
         return evaluation
 

@@ -102,7 +102,7 @@ def differences(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
     paired = rows[~is_reference].merge(rows[is_reference], on=DRAW, suffixes=("", "_reference"))
     metrics = [name for name in rows if name not in FACTS]
     less = {name: paired[name] - paired[f"{name}_reference"] for name in metrics}
-    return means(paired[list(FACTS)].assign(**less))
+    return means(paired[[*CELL, "task"]].assign(**less))
 
 
 def of_records(figures: list[dict[str, Any]], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:

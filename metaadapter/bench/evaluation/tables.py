@@ -75,18 +75,29 @@ def _gathered(
     results: Iterable[CellResult], name: str, sets: Mapping[str, EvaluationSet]
 ) -> pd.DataFrame:
     """A table of all cells, with names instead of the numbers of classes and pictures."""
+    columns = gathered(results, name)
+    data = [sets[store] for store in columns["store"]]
+    for key in ("true", "predicted"):
+        if key in columns:
+            numbers = zip(data, columns[key], strict=True)
+            columns[key] = [of_set.classes[number] for of_set, number in numbers]
+    if name == "mistakes":
+        pictures = list(zip(data, columns["picture"], strict=True))
+        columns["path"] = [of_set.paths_n[picture] for of_set, picture in pictures]
+        columns["sha256"] = [of_set.contents_n[picture] for of_set, picture in pictures]
+    return table(columns)
+
+
+def gathered(results: Iterable[CellResult], name: str) -> dict[str, list[Any]]:
+    """The columns of a table of all cells, after those of `Cell`."""
     columns: defaultdict[str, list[Any]] = defaultdict(list)
     for result in results:
-        of_cell, data = result.tables[name], sets[result.cell.store]
+        of_cell = result.tables[name]
         for key, value in result.cell._asdict().items():
-            columns[key] += [value] * len(of_cell["part"])
+            columns[key] += [value] * len(next(iter(of_cell.values())))
         for key, values in of_cell.items():
-            is_class = key in ("true", "predicted")
-            columns[key] += [data.classes[number] for number in values] if is_class else values
-        for picture in of_cell.get("picture", ()):
-            columns["path"].append(data.paths_n[picture])
-            columns["sha256"].append(data.contents_n[picture])
-    return table({"path": [], "sha256": []} | columns if name == "mistakes" else columns)
+            columns[key] += values
+    return columns
 
 
 def _rows(rows: pd.DataFrame) -> pd.DataFrame:

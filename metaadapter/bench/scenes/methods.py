@@ -1,16 +1,17 @@
-"""The methods of a study: what each of them sees, and what it answers."""
+"""The methods of a study: what each of them sees, what it answers, and its figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
+from sklearn.metrics import precision_recall_fscore_support
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, probabilities
@@ -29,6 +30,10 @@ OURS = (OWN, POOLED)
 METHODS = (*OURS, "zero-shot", "CLIP-Adapter", "logistic probe", TOWER)
 # CLIP-Adapter is defined on CLIP's joint feature; on the stages it takes a minute to train.
 JOINT = ("CLIP-Adapter", "zero-shot")
+MEASURES = ("macro_f1", "accuracy", "false_alarms", "seconds", "trained")
+RATES = ("precision", "recall", "f1")
+OVERALL = ""
+"""The part of the figures of all classes; other parts are classes."""
 CPU = torch.device("cpu")
 
 
@@ -122,3 +127,44 @@ def _by_tower(
         _, seconds = timed(lambda: tower.fit(frames.pictures(shots), targets), CPU)
     best = tower.logits(frames.pictures(queries)).argmax(1).tolist()
     return MethodAnswers([frames.classes[number] for number in best], seconds, trained.count)
+
+
+def measure_answers(
+    labels: Sequence[str], answers: MethodAnswers, background: Collection[str]
+) -> dict[str, list[Any]]:
+    """Compare answers with labels; `background` are the classes of frames without an animal.
+
+    The columns have a row for `OVERALL`, with `MEASURES`, and one for each class, also of the
+    background, with `RATES`, 0 where they are undefined.
+
+    - `macro_f1`: the mean F1 of the species, without the background.
+    - `accuracy`: the fraction of correct answers about all frames.
+    - `false_alarms`: of a thousand frames of the background, those that are answered with a
+      species; None without a background.
+    - `seconds`: the time to fit, without the encoding of pictures where the encoder is frozen.
+    - `trained`: the number of trained numbers.
+    """
+    classes = sorted(set(labels))
+    rates = precision_recall_fscore_support(
+        labels, answers.labels, labels=classes, zero_division=0
+    )[:3]
+    f1_of_animals = [
+        f1 for name, f1 in zip(classes, rates[2].tolist(), strict=True) if name not in background
+    ]
+    pairs = list(zip(labels, answers.labels, strict=True))
+    is_alarm = [answer not in background for label, answer in pairs if label in background]
+    overall = {
+        "macro_f1": sum(f1_of_animals) / len(f1_of_animals),
+        "accuracy": sum(label == answer for label, answer in pairs) / len(pairs),
+        "false_alarms": 1000 * sum(is_alarm) / len(is_alarm) if is_alarm else None,
+        "seconds": answers.seconds,
+        "trained": answers.trained,
+    }
+    return {
+        "part": [OVERALL, *classes],
+        **{name: [figure, *[None] * len(classes)] for name, figure in overall.items()},
+        **{
+            name: [None, *of_classes.tolist()]
+            for name, of_classes in zip(RATES, rates, strict=True)
+        },
+    }

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from sklearn.metrics import precision_recall_fscore_support
-
-from metaadapter.bench.evaluation.cell import Cell
-from metaadapter.bench.evaluation.summary import Estimate
+from metaadapter.bench.evaluation.cell import CellResult
+from metaadapter.bench.evaluation.summary import Estimate, differences, means
+from metaadapter.bench.evaluation.tables import gathered, table
 from metaadapter.bench.report.evaluation_result import plain
-from metaadapter.bench.scenes.methods import OURS, OWN
+from metaadapter.bench.report.evaluation_run import ByShots, by_shots
+from metaadapter.bench.scenes.methods import MEASURES, OURS, OVERALL, OWN
 
-MEASURES = ("macro_f1", "accuracy", "false_alarms", "seconds", "trained")
-Means = Mapping[str, Mapping[int, Estimate]]
-"""Method → shots → mean."""
+STORE = "frames"
+"""The store of all cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,9 @@ class StudyResult:
     """Shots → the mean number of labelled frames of a draw."""
     methods: Sequence[str]
     n_draws: Mapping[str, int]
-    means: Mapping[str, Means]
+    means: Mapping[str, ByShots]
     """Measure → method → shots → mean over draws."""
-    differences: Means
+    differences: ByShots
     """Macro-F1 of metaadapter less that of the method, draw by draw."""
     species: Mapping[str, Mapping[int, Mapping[str, Mapping[str, Estimate]]]]
     encoder: str
@@ -57,100 +56,22 @@ class StudyResult:
         return document
 
 
-def summarise(
-    cells: Mapping[Cell, Figures], methods: Sequence[str], shots: Sequence[int]
-) -> dict[str, Any]:
+def summarise(results: Iterable[CellResult]) -> dict[str, Any]:
     """`means`, `differences`, `species` and `n_draws` of a result, from the cells of a study."""
-    of_methods = {
-        method: {
-            k: {cell.seed: figures for cell, figures in cells.items() if _is_of(cell, method, k)}
-            for k in shots
-        }
-        for method in methods
-    }
-
-    def over_draws(value: Callable[[int, int, Figures], float]) -> Means:
-        """Means over draws of a value of the shots, the seed and the figures of a cell."""
-        return {
-            method: {
-                k: _mean(value(k, seed, figures) for seed, figures in draws.items())
-                for k, draws in by_shots.items()
-            }
-            for method, by_shots in of_methods.items()
-        }
-
-    def gain(k: int, seed: int, figures: Figures) -> float:
-        return float(of_methods[OWN][k][seed]["macro_f1"] - figures["macro_f1"])
-
-    differences = over_draws(gain)
+    rows = table(gathered(results, "rows")).assign(task=0)
+    figures, overall = means(rows), rows[rows["part"] == OVERALL]
+    less = differences(overall, OWN)
+    # metaadapter less the other; subtracted from 0, so that no difference is −0.
+    gains = less.assign(mean=0.0 - less["mean"])
+    species: dict[str, dict[int, dict[str, dict[str, Estimate]]]] = {}
+    for row in figures[figures["part"] != OVERALL].itertuples():
+        of_shots = species.setdefault(row.method, {}).setdefault(int(row.n_shot), {})
+        of_shots.setdefault(row.part, {})[row.metric] = Estimate(row.mean, row.half)
+    tables = {measure: by_shots(figures, STORE, OVERALL, measure) for measure in MEASURES}
     return {
-        "means": {
-            measure: over_draws(lambda _k, _seed, figures, measure=measure: figures[measure])  # type: ignore[misc]
-            for measure in MEASURES
-            if all(figures[measure] is not None for figures in cells.values())
-        },
-        "differences": {method: differences[method] for method in methods if method != OWN},
-        "species": {
-            method: {
-                k: {
-                    name: {
-                        rate: _mean(figures["species"][name][i] for figures in draws.values())
-                        for i, rate in enumerate(RATES)
-                    }
-                    for name in next(iter(draws.values()))["species"]
-                }
-                for k, draws in by_shots.items()
-            }
-            for method, by_shots in of_methods.items()
-        },
-        "n_draws": {method: len(by_shots[shots[0]]) for method, by_shots in of_methods.items()},
-    }
-
-
-def _is_of(cell: Cell, method: str, n_shot: int) -> bool:
-    return (cell.method, cell.n_shot) == (method, n_shot)
-
-
-def _mean(values: Iterable[float]) -> Estimate:
-    return Estimate.over_stores([np.array([*values], dtype=np.float64)])
-
-
-RATES = ("precision", "recall", "f1")
-Figures = dict[str, Any]
-"""The figures of a cell, as a journal keeps them.
-
-- `macro_f1`: the mean F1 of the species, without the background.
-- `accuracy`: the fraction of correct answers about all frames.
-- `false_alarms`: of a thousand frames of the background, those that are answered with a species;
-  None without a background.
-- `species`: class, also of the background → `RATES`, 0 where they are undefined.
-- `seconds`: the time to fit, without the encoding of pictures where the encoder is frozen.
-- `trained`: the number of trained numbers.
-"""
-
-
-def measure_answers(
-    labels: Sequence[str],
-    answers: Sequence[str],
-    background: Collection[str],
-    seconds: float,
-    trained: int,
-) -> Figures:
-    """Compare answers with labels; `background` are the classes of frames without an animal."""
-    classes = sorted(set(labels))
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        labels, answers, labels=classes, zero_division=0
-    )
-    rates = zip(precision.tolist(), recall.tolist(), f1.tolist(), strict=True)
-    species = {name: list(row) for name, row in zip(classes, rates, strict=True)}
-    f1_of_animals = [row[2] for name, row in species.items() if name not in background]
-    pairs = list(zip(labels, answers, strict=True))
-    is_alarm = [answer not in background for label, answer in pairs if label in background]
-    return {
-        "macro_f1": sum(f1_of_animals) / len(f1_of_animals),
-        "accuracy": sum(label == answer for label, answer in pairs) / len(pairs),
-        "false_alarms": 1000 * sum(is_alarm) / len(is_alarm) if is_alarm else None,
+        # Without empty frames there are no false alarms.
+        "means": {measure: of_methods for measure, of_methods in tables.items() if of_methods},
+        "differences": by_shots(gains, STORE, OVERALL, "macro_f1"),
         "species": species,
-        "seconds": seconds,
-        "trained": trained,
+        "n_draws": dict(Counter(overall["method"][overall["n_shot"] == overall["n_shot"].min()])),
     }

@@ -15,18 +15,27 @@ from PIL import Image
 
 from metaadapter.apps.field.frames import Frame, read_times
 from metaadapter.apps.field.species import is_nothing
-from metaadapter.bench.evaluation.cell import Cell
-from metaadapter.bench.scenes.methods import METHODS, TOWER, Frames, answer_by
-from metaadapter.bench.scenes.result import Figures, StudyResult, measure_answers, summarise
+from metaadapter.bench.evaluation.cell import Cell, Tables
+from metaadapter.bench.evaluation.journal import CellJournal
+from metaadapter.bench.scenes.methods import (
+    METHODS,
+    OURS,
+    TOWER,
+    Frames,
+    answer_by,
+    measure_answers,
+)
+from metaadapter.bench.scenes.result import STORE, StudyResult, summarise
 from metaadapter.bench.scenes.scenes import HOW, Draw, draw_scenes, scenes_of
+from metaadapter.data.code_identity import code_identity
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.journal import Journal
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoding_loop import Progress
+from metaadapter.generator.pretrained import shared_generator
 
 CELLS_FILE = "cells.jsonl"
 PACKAGES = ("metaadapter", "torch", "numpy", "scikit-learn")
@@ -45,7 +54,7 @@ class StudyConfig:
     def cells(self) -> list[Cell]:
         """All cells, draw by draw; the seed of a cell is the number of its draw."""
         return [
-            Cell(method, "", n_shot, draw)
+            Cell(method, STORE, n_shot, draw)
             for draw in range(self.n_draws)
             for n_shot in self.shots
             for method in METHODS
@@ -61,12 +70,13 @@ def run_study(
     out: Path,
     *,
     progress: Callable[[Progress], None],
-    counted: Callable[[int, int], None],
+    tell: Callable[[int, int], None],
+    note: Callable[[str], None],
 ) -> tuple[StudyResult, tuple[UnreadableImage, ...]]:
-    """The result of a study, and the unreadable frames; only cells that `out` lacks are measured.
+    """The result of a study, and the unreadable frames.
 
-    `source` is the folder or manifest of the frames, for the report; `counted` gets the numbers of
-    measured cells and of all cells.
+    `source` is the folder or manifest of the frames, for the report; `tell` and `note` are as for
+    `CellJournal.measure_missing`.
     """
     background = [label for label in table.classes if is_nothing(label)]
     if len(table.classes) - len(background) < 2:
@@ -96,23 +106,32 @@ def run_study(
         for number in range(config.n_draws)
     ]
 
-    def measure(cell: Cell) -> Figures:
-        draw = draws[cell.seed]
-        seed = config.seed + cell.seed
+    def measure(cell: Cell) -> Tables:
+        draw, seed = draws[cell.seed], config.seed + cell.seed
         answers = answer_by(cell.method, frames, draw.shots(cell.n_shot), draw.queries, seed)
         true = [labels[number] for number in draw.queries]
-        return measure_answers(true, answers.labels, background, answers.seconds, answers.trained)
+        return {"rows": measure_answers(true, answers, background)}
 
     # Without the number of draws, because more draws keep the first ones.
     facts = (encoded.pictures, scenes, encoder.fingerprint, max(config.shots), config.seed)
     study = hashlib.sha256(repr(facts).encode()).hexdigest()
-    cells = measure_missing(out / CELLS_FILE, study, config.cells(), measure, counted)
+    cells, journal = config.cells(), open_cells(out / CELLS_FILE, study, note)
+    generator = shared_generator("default")[1]
+    journal.measure_missing(
+        cells,
+        {method: generator if method in OURS else "" for method in METHODS},
+        code_identity(draw_scenes, measure_answers),
+        # With all threads of torch, since a single tower takes minutes to train.
+        lambda missing: ((cell, measure(cell)) for cell in missing),
+        tell=tell,
+        note=note,
+    )
     result = StudyResult(
         source=str(source),
         background=background,
         encoder=encoder.name,
         **_sizes(labels, scenes, draws, config.shots),
-        **summarise(cells, METHODS, config.shots),
+        **summarise(journal.results[cell] for cell in cells),
         shots=config.shots,
         methods=METHODS,
         how=HOW,
@@ -122,32 +141,15 @@ def run_study(
     return result, encoded.quarantined
 
 
-def measure_missing(
-    path: Path,
-    study: str,
-    cells: Sequence[Cell],
-    measure: Callable[[Cell], Figures],
-    counted: Callable[[int, int], None],
-) -> dict[Cell, Figures]:
-    """The figures of all cells; the journal at `path` keeps them.
+def open_cells(path: Path, study: str, note: Callable[[str], None]) -> CellJournal:
+    """The finished cells of a study; those of another one, or of an earlier version, do not count.
 
-    `study` changes with anything that figures depend on. The journal of another study is replaced.
+    `study` changes with the frames, the encoder and the draws.
     """
-    journal = Journal(path, {"schema": "metaadapter.study_cells/1", "study": study})
-    kept: dict[Cell, Figures] = {}
-
-    def enter(record: Any) -> None:
-        method, n_shot, draw = record["cell"]
-        kept[Cell(method, "", n_shot, draw)] = dict(record["figures"])
-
-    journal.read(enter)
-    for number, cell in enumerate(cells, start=1):
-        if cell not in kept:
-            kept[cell] = measure(cell)
-            key = [cell.method, cell.n_shot, cell.seed]
-            journal.append({"cell": key, "figures": kept[cell]})
-        counted(number, len(cells))
-    return {cell: kept[cell] for cell in cells}
+    journal = CellJournal(path, {"schema": "metaadapter.study_cells/2", "study": study})
+    if path.exists() and not journal.results:
+        note(f"{path} holds no cell of this study by this version: all cells are measured again")
+    return journal
 
 
 def _sizes(

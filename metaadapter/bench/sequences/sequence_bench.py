@@ -17,10 +17,10 @@ from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.run import Evaluation, evaluate
 from metaadapter.bench.evaluation.store_sets import load_sets
-from metaadapter.bench.evaluation.tables import draw_table, table
-from metaadapter.bench.sequences.figures import draw_figures, estimates, paired
+from metaadapter.bench.evaluation.tables import draw_table, gathered, table
+from metaadapter.bench.sequences.figures import DRAW, draw_figures, estimates, paired
 from metaadapter.bench.sequences.learner_by_name import load_learner
-from metaadapter.bench.sequences.measure import measure_sequence
+from metaadapter.bench.sequences.measure import COLUMNS, measure_sequence
 from metaadapter.bench.sequences.sequence import (
     Task,
     TaskRows,
@@ -83,9 +83,13 @@ class SequenceBench:
             ignore_index=True,
         )
         names = {seed: [task.name for task in tasks] for seed, tasks in sequences.items()}
-        rows = pd.concat(
-            [_rows(result, names[result.cell.seed]) for result in results], ignore_index=True
-        )
+        columns = gathered(results, "rows")
+        # The store, or the part of one, that each task is of.
+        columns["store"] = [
+            names[seed][number - 1]
+            for seed, number in zip(columns["seed"], columns["task"], strict=True)
+        ]
+        rows = table({name: columns[name] for name in (*DRAW, "store", *COLUMNS)})
         figures = draw_figures(rows)
         return Summary(
             draws=draws,
@@ -101,15 +105,6 @@ class SequenceBench:
 @lru_cache(maxsize=2)
 def _tasks(bench: SequenceBench, seed: int, joint_alone: bool) -> list[Task]:
     return [look_up(rows, joint_alone=joint_alone) for rows in bench.draw(seed)]
-
-
-def _rows(result: CellResult, names: Sequence[str]) -> pd.DataFrame:
-    """The rows of a cell, with the name of the store, or of its part, that each task is."""
-    columns = result.tables["rows"]
-    n = len(columns["task"])
-    cell = {name: [getattr(result.cell, name)] * n for name in ("method", "n_shot", "seed")}
-    store = {"store": [names[number - 1] for number in columns["task"]]}
-    return table(cell | store | columns)
 
 
 def evaluate_continual(config: EvaluationConfig, folder: Path, **options: Any) -> Evaluation:

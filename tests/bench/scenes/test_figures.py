@@ -2,75 +2,109 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.bench.evaluation.cell import Cell
-from metaadapter.bench.scenes.result import measure_answers, summarise
-from metaadapter.bench.scenes.run import measure_missing
+from metaadapter.bench.evaluation.cell import Cell, CellResult
+from metaadapter.bench.scenes.methods import OVERALL, MethodAnswers, measure_answers
+from metaadapter.bench.scenes.result import STORE, summarise
+from metaadapter.bench.scenes.run import open_cells
 
 TRUE = ["deer", "deer", "deer", "fox", "empty", "empty", "empty", "empty"]
-GIVEN = ["deer", "deer", "fox", "fox", "deer", "empty", "empty", "empty"]
+ANSWERS = MethodAnswers(["deer", "deer", "fox", "fox", "deer", "empty", "empty", "empty"], 0.5, 12)
+
+
+def by_part(columns):
+    """Part → its figures, without those that it does not have."""
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return {
+        row.pop("part"): {name: figure for name, figure in row.items() if figure is not None}
+        for row in rows
+    }
 
 
 def test_figures__counted_by_hand__agree():
-    found = measure_answers(TRUE, GIVEN, ["empty"], 0.5, 12)
+    found = by_part(measure_answers(TRUE, ANSWERS, ["empty"]))
 
-    assert found["species"]["deer"] == pytest.approx([2 / 3, 2 / 3, 2 / 3])
-    assert found["species"]["fox"] == pytest.approx([1 / 2, 1, 2 / 3])
-    assert found["macro_f1"] == pytest.approx(2 / 3)  # of deer and fox
-    assert found["false_alarms"] == 250
-    assert found["accuracy"] == pytest.approx(6 / 8)
+    assert found["deer"] == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3})
+    assert found["fox"] == pytest.approx({"precision": 1 / 2, "recall": 1, "f1": 2 / 3})
+    assert found[OVERALL] == pytest.approx(
+        {
+            "macro_f1": 2 / 3,  # of deer and fox
+            "false_alarms": 250,
+            "accuracy": 6 / 8,
+            "seconds": 0.5,
+            "trained": 12,
+        }
+    )
 
 
 def test_figures__no_empty_frames__tell_of_no_false_alarms():
-    assert measure_answers(["deer", "fox"], ["deer", "deer"], [], 0.0, 0)["false_alarms"] is None
+    answers = MethodAnswers(["deer", "deer"], 0.0, 0)
+
+    found = measure_answers(["deer", "fox"], answers, [])
+
+    assert "false_alarms" not in by_part(found)[OVERALL]
 
 
 @pytest.fixture
 def study(tmp_path):
-    """Measure some cells of a study; the cells that were not there before."""
+    """Measure some cells of a study; the cells that were not there before, and the notes."""
     path = tmp_path / "cells.jsonl"
-    figures = measure_answers(TRUE, GIVEN, ["empty"], 0.5, 12)
+    tables = {"rows": measure_answers(TRUE, ANSWERS, ["empty"])}
 
     def measured(*cells, study="study"):
-        missing = []
+        missing, notes = [], []
 
-        def measure(cell):
-            missing.append(cell)
-            return figures
+        def measure(given):
+            missing.extend(given)
+            return [(cell, tables) for cell in given]
 
-        kept = measure_missing(path, study, cells, measure, lambda *_: None)
-        assert kept == dict.fromkeys(cells, figures)
-        return path, missing
+        journal = open_cells(path, study, notes.append)
+        journal.measure_missing(
+            cells, {"a": "a"}, "bench", measure, tell=lambda *_: None, note=notes.append
+        )
+        assert [journal.results[cell].tables for cell in cells] == [tables] * len(cells)
+        return path, missing, notes
 
     return measured
 
 
 def test_cells__of_the_same_study__are_there_again_but_for_a_line_that_was_cut_off(study):
-    cells = [Cell("a", "", 1, 0), Cell("a", "", 1, 1)]
-    path, missing = study(*cells)
-    assert missing == cells
+    cells = [Cell("a", STORE, 1, 0), Cell("a", STORE, 1, 1)]
+    path, *found = study(*cells)
+    assert found == [cells, []]
     path.write_bytes(path.read_bytes()[:-10])
 
-    assert study(*cells)[1] == cells[1:]
-    assert study(*cells)[1] == []
-    assert study(*cells, study="other")[1] == cells
+    assert study(*cells)[1:] == (cells[1:], [])
+    assert study(*cells)[1:] == ([], [])
+    _, missing, (note,) = study(*cells, study="other")
+    assert missing == cells
+    assert "holds no cell of this study" in note
 
 
-def test_cells__file_of_an_earlier_version__is_read(study):
-    path, _ = study(Cell("a", "", 1, 0))
-    head, line = path.read_text().splitlines()
+def test_cells__file_of_an_earlier_version__are_measured_again_with_a_note(study, tmp_path):
+    (tmp_path / "cells.jsonl").write_text(
+        '{"schema": "metaadapter.study_cells/1", "study": "study"}\n'
+        '{"cell": ["a", 1, 0], "figures": {"macro_f1": 0.6}}\n'
+    )
+    cell = Cell("a", STORE, 1, 0)
 
-    assert head == '{"schema": "metaadapter.study_cells/1", "study": "study"}'
-    assert line.startswith('{"cell": ["a", 1, 0], "figures": {"macro_f1": 0.6')
+    path, missing, (note,) = study(cell)
+
+    assert missing == [cell]
+    assert "all cells are measured again" in note
+    assert "study_cells/1" not in path.read_text()
+    assert study(cell)[1:] == ([], [])
 
 
 def test_summary__differences__are_paired_draw_by_draw():
-    def with_f1(f1):
-        return measure_answers(TRUE, GIVEN, ["empty"], 0.0, 0) | {"macro_f1": f1}
+    def result(method, draw, f1):
+        rows = measure_answers(TRUE, ANSWERS, ["empty"])
+        rows["macro_f1"][0] = f1
+        return CellResult(Cell(method, STORE, 1, draw), "", "", {"rows": rows})
 
-    cells = {Cell("metaadapter", "", 1, draw): with_f1(0.5 + 0.1 * draw) for draw in range(3)}
-    cells |= {Cell("peer", "", 1, draw): with_f1(0.3 + 0.1 * draw) for draw in range(2)}
+    results = [result("metaadapter", draw, 0.5 + 0.1 * draw) for draw in range(3)]
+    results += [result("peer", draw, 0.3 + 0.1 * draw) for draw in range(2)]
 
-    found = summarise(cells, ["metaadapter", "peer"], [1])
+    found = summarise(results)
 
     assert found["means"]["macro_f1"]["metaadapter"][1].mean == pytest.approx(0.6)
     assert found["differences"]["peer"][1].mean == pytest.approx(0.2)
