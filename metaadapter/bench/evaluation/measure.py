@@ -19,12 +19,11 @@ from metaadapter.adapter.weights import AdapterWeights, LogitFunction, logits_of
 from metaadapter.bench.evaluation.cell import Tables
 from metaadapter.bench.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
 from metaadapter.bench.evaluation.draws import n_base_classes
-from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
+from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, noun_features
 from metaadapter.bench.evaluation.method import Method
 from metaadapter.bench.evaluation.metrics import cell_tables, read_answers
 from metaadapter.bench.evaluation.picture_task import files_of, picture_task
 from metaadapter.bench.evaluation.pools import pool_facts
-from metaadapter.bench.evaluation.set_encoder import noun_features
 from metaadapter.bench.evaluation.strangers import FAR, UNKNOWN, FarStrangers, known_answers
 from metaadapter.bench.peers.unknown_scores import AnsweredQueries
 from metaadapter.errors import DataError

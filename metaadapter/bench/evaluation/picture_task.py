@@ -11,8 +11,7 @@ from torch import Tensor
 
 from episodes import EpisodeRows
 from metaadapter.adapter.support import Support
-from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
-from metaadapter.bench.evaluation.set_encoder import encoder_of_set
+from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, encoder_of_set
 from metaadapter.data.decode import content_hash
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError

@@ -16,12 +16,12 @@ from metaadapter.bench.evaluation.bench import Summary
 from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
+from metaadapter.bench.evaluation.evaluation_set import encoder_of_set, noun_features
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.method_names import distinct_methods
 from metaadapter.bench.evaluation.own_metrics import load_metrics
 from metaadapter.bench.evaluation.picture_task import files_of
-from metaadapter.bench.evaluation.set_encoder import encoder_of_set, noun_features
 from metaadapter.bench.evaluation.store_sets import far_set, load_sets
 from metaadapter.bench.evaluation.strangers import FarStrangers, draw_far
 from metaadapter.bench.evaluation.summary import differences, means, rank_methods

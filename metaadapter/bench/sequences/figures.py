@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from metaadapter.bench.evaluation.summary import Estimate, of_records
-
 # A_ij is the accuracy on task j after tasks 1 … i, NaN without queries of j then; n tasks.
 Matrix = Float[np.ndarray, "n n"]
 DRAW = ["method", "n_shot", "seed"]
@@ -62,7 +60,7 @@ def matrix(rows: pd.DataFrame, column: str = "accuracy") -> Matrix:
 
 
 def draw_figures(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row for each method, number of shots and seed, with the columns of `MEASURES`.
+    """A row for each method, number of shots and seed, with `MEASURES`, as `means` reads them.
 
     `identification` is the mean over tasks of the fraction of queries whose predicted class is of
     the right task, and `bytes_a_class` the size of what the learner keeps by the number of classes,
@@ -83,31 +81,11 @@ def draw_figures(rows: pd.DataFrame) -> pd.DataFrame:
                 "bytes_a_class": float(at_end["n_bytes"].iloc[0] / at_end["n_classes"].iloc[0]),
             }
         )
-    return pd.DataFrame(draws, columns=[*DRAW, *MEASURES])
+    return pd.DataFrame(draws, columns=[*DRAW, *MEASURES]).assign(store="", part="", task=0)
 
 
-def estimates(figures: pd.DataFrame) -> pd.DataFrame:
-    """Means over the draws of a table of `draw_figures`, in the columns `COLUMNS`.
-
-    half is of the 95 % interval, NaN for a single draw; a measure that is NaN in all draws has no
-    row.
-    """
-    records = []
-    for (method, n_shot), of_method in figures.groupby(["method", "n_shot"], sort=False):
-        for measure in MEASURES:
-            values = of_method[measure].dropna().to_numpy(dtype=float)
-            if len(values):
-                estimate = Estimate.over_stores([values])
-                row = (method, n_shot, measure, estimate.mean, estimate.half, len(values))
-                records.append(dict(zip(COLUMNS, row, strict=True)))
-    return of_records(records, COLUMNS)
-
-
-def paired(figures: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Each learner less the reference, draw by draw, in the columns of `estimates`."""
-    is_reference = figures["method"] == reference
-    both = figures[~is_reference].merge(
-        figures[is_reference], on=["n_shot", "seed"], suffixes=("", "_reference")
-    )
-    less = {name: both[name] - both[f"{name}_reference"] for name in MEASURES}
-    return estimates(both[DRAW].assign(**less))
+def by_measure(figures: pd.DataFrame) -> pd.DataFrame:
+    """Means or differences of `draw_figures` in the columns `COLUMNS`, learner by learner."""
+    learner = figures.groupby(["method", "n_shot"], sort=False).ngroup()
+    ordered = figures.iloc[learner.argsort(kind="stable")].rename(columns={"metric": "measure"})
+    return ordered[list(COLUMNS)].reset_index(drop=True)

@@ -17,8 +17,9 @@ from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.run import Evaluation, evaluate
 from metaadapter.bench.evaluation.store_sets import load_sets
+from metaadapter.bench.evaluation.summary import differences, means
 from metaadapter.bench.evaluation.tables import draw_table, gathered, table
-from metaadapter.bench.sequences.figures import DRAW, draw_figures, estimates, paired
+from metaadapter.bench.sequences.figures import DRAW, by_measure, draw_figures
 from metaadapter.bench.sequences.learner_by_name import load_learner
 from metaadapter.bench.sequences.measure import COLUMNS, measure_sequence
 from metaadapter.bench.sequences.sequence import (
@@ -96,8 +97,8 @@ class SequenceBench:
             # A picture in the support of one task must not be a query of another one.
             compared=draws.assign(store=self.config.cells()[0].store, task=0),
             tables={"rows": rows},
-            means=estimates(figures),
-            differences=paired(figures, self.config.reference_name),
+            means=by_measure(means(figures)),
+            differences=by_measure(differences(figures, self.config.reference_name)),
         )
 
 

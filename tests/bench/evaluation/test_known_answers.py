@@ -11,8 +11,9 @@ from sklearn.metrics import roc_auc_score
 
 from metaadapter.adapter.known import known_probabilities, prediction_sets
 from metaadapter.adapter.weights import probabilities
-from metaadapter.bench.evaluation import set_encoder
+from metaadapter.bench.evaluation import evaluation_set
 from metaadapter.bench.evaluation.draws import draw_tasks
+from metaadapter.bench.evaluation.evaluation_set import noun_features
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.method_names import (
@@ -20,7 +21,6 @@ from metaadapter.bench.evaluation.method_names import (
     resolve_names,
     without_suffixes,
 )
-from metaadapter.bench.evaluation.set_encoder import noun_features
 from metaadapter.bench.evaluation.store_sets import far_set, set_of_store
 from metaadapter.bench.evaluation.strangers import draw_far
 from metaadapter.bench.peers.unknown_scores import SCORES
@@ -147,7 +147,7 @@ def test_noun_features__of_tiny__are_its_texts_of_imagenets_classes(monkeypatch,
     from open_clip import zero_shot_metadata
 
     monkeypatch.setattr(zero_shot_metadata, "IMAGENET_CLASSNAMES", ("crane", "tench", "crane"))
-    set_encoder._encoded.cache_clear()
+    evaluation_set._encoded.cache_clear()
     encoder = FrozenEncoder.load("tiny", zoom=False)
     rng = np.random.default_rng(0)
     store = FeatureStore.create(
@@ -164,7 +164,7 @@ def test_noun_features__of_tiny__are_its_texts_of_imagenets_classes(monkeypatch,
     columns = list(data.joint.columns)
     of_joint = result[:, columns] / result[:, columns].norm(dim=-1, keepdim=True)
     assert torch.allclose(noun_features(data.joint), of_joint, atol=1e-6)
-    set_encoder._encoded.cache_clear()
+    evaluation_set._encoded.cache_clear()
 
 
 def test_noun_features__encoder_that_is_not_here__says_which_methods_to_leave_out(pets):

@@ -14,13 +14,13 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation import picture_methods
 from metaadapter.bench.evaluation.draws import draw_tasks
+from metaadapter.bench.evaluation.evaluation_set import encoder_of_set
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.method_names import resolve_names
 from metaadapter.bench.evaluation.picture_methods import PICTURE_METHODS
 from metaadapter.bench.evaluation.picture_task import PictureTask
 from metaadapter.bench.evaluation.run import evaluate
-from metaadapter.bench.evaluation.set_encoder import encoder_of_set
 from metaadapter.bench.evaluation.store_sets import load_sets
 from metaadapter.bench.peers import fine_tuned_tower
 from metaadapter.data.reader import read_images

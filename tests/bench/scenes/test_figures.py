@@ -21,11 +21,11 @@ def by_part(columns):
 
 
 def test_figures__counted_by_hand__agree():
-    found = by_part(measure_answers(TRUE, ANSWERS, ["empty"]))
+    figures = by_part(measure_answers(TRUE, ANSWERS, ["empty"]))
 
-    assert found["deer"] == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3})
-    assert found["fox"] == pytest.approx({"precision": 1 / 2, "recall": 1, "f1": 2 / 3})
-    assert found[OVERALL] == pytest.approx(
+    assert figures["deer"] == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3})
+    assert figures["fox"] == pytest.approx({"precision": 1 / 2, "recall": 1, "f1": 2 / 3})
+    assert figures[OVERALL] == pytest.approx(
         {
             "macro_f1": 2 / 3,  # of deer and fox
             "false_alarms": 250,
@@ -39,9 +39,9 @@ def test_figures__counted_by_hand__agree():
 def test_figures__no_empty_frames__tell_of_no_false_alarms():
     answers = MethodAnswers(["deer", "deer"], 0.0, 0)
 
-    found = measure_answers(["deer", "fox"], answers, [])
+    figures = measure_answers(["deer", "fox"], answers, [])
 
-    assert "false_alarms" not in by_part(found)[OVERALL]
+    assert "false_alarms" not in by_part(figures)[OVERALL]
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def study(tmp_path):
 
 def test_cells__of_the_same_study__are_there_again_but_for_a_line_that_was_cut_off(study):
     cells = [Cell("a", STORE, 1, 0), Cell("a", STORE, 1, 1)]
-    path, *found = study(*cells)
-    assert found == [cells, []]
+    path, missing, notes = study(*cells)
+    assert (missing, notes) == (cells, [])
     path.write_bytes(path.read_bytes()[:-10])
 
     assert study(*cells)[1:] == (cells[1:], [])
@@ -104,9 +104,9 @@ def test_summary__differences__are_paired_draw_by_draw():
     results = [result("metaadapter", draw, 0.5 + 0.1 * draw) for draw in range(3)]
     results += [result("peer", draw, 0.3 + 0.1 * draw) for draw in range(2)]
 
-    found = summarise(results)
+    summary = summarise(results)
 
-    assert found["means"]["macro_f1"]["metaadapter"][1].mean == pytest.approx(0.6)
-    assert found["differences"]["peer"][1].mean == pytest.approx(0.2)
-    assert found["differences"]["peer"][1].half == pytest.approx(0, abs=1e-9)
-    assert found["n_draws"] == {"metaadapter": 3, "peer": 2}
+    assert summary["means"]["macro_f1"]["metaadapter"][1].mean == pytest.approx(0.6)
+    assert summary["differences"]["peer"][1].mean == pytest.approx(0.2)
+    assert summary["differences"]["peer"][1].half == pytest.approx(0, abs=1e-9)
+    assert summary["n_draws"] == {"metaadapter": 3, "peer": 2}

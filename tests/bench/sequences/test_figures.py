@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from metaadapter.bench.evaluation import summary
 from metaadapter.bench.sequences import figures
 
 NAN = math.nan
@@ -75,7 +76,8 @@ def test_estimates_and_differences__two_learners__are_over_draws_and_paired():
     rows += [rows_of(POOLED + 0.01 * seed - 0.1, "other", seed) for seed in range(3)]
     result = figures.draw_figures(pd.concat(rows))
 
-    means, differences = figures.estimates(result), figures.paired(result, "one")
+    means = figures.by_measure(summary.means(result))
+    differences = figures.by_measure(summary.differences(result, "one"))
 
     last = means[(means["measure"] == "last") & (means["method"] == "one")].iloc[0]
     assert last["mean"] == pytest.approx(2 / 3 + 0.01)
