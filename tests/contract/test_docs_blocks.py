@@ -11,25 +11,12 @@ from pathlib import Path
 import pytest
 
 from metaadapter.apps.cli.app import main
+from tests.tools.test_ablation import TINY
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
-TRAINING = """\
-[[data.sources]]
-name = "gaussians"
-synthetic = { n_classes = 8, width = 16 }
-
-[episodes]
-n_way = [2, 4]
-n_shot = [1, 3]
-n_query = 2
-
-[optim]
-steps = 2
-tasks_per_draw = 2
-"""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +25,7 @@ def pictures(folder):
     shutil.copy(ROOT / "examples" / "camera_trap" / "draw.py", folder)
     for path in (folder / "train.toml", folder / "configs" / "train" / "quick.toml"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(TRAINING, encoding="utf-8")
+        path.write_text(TINY, encoding="utf-8")
     return folder
 
 

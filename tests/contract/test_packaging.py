@@ -1,4 +1,4 @@
-"""What users install: the wheel's file list, and that it works far from a checkout."""
+"""The wheel that users install: its list of files, and that it works far from a checkout."""
 
 from __future__ import annotations
 

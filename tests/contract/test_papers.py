@@ -1,4 +1,4 @@
-"""What readers and machines look up beside the code: citation, changelog and version agree."""
+"""The citation, the changelog and the version agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `make` and `.ci/run` do on a bare machine, with stand-ins for interpreters and for make."""
+"""`make` and `.ci/run` on a bare machine, with stand-ins for interpreters and for make."""
 
 from __future__ import annotations
 

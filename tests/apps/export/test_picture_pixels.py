@@ -1,4 +1,4 @@
-"""What the module gives for decoded pictures is what the encoder's preprocessing gives."""
+"""The module gives for decoded pictures what the encoder's preprocessing gives."""
 
 from __future__ import annotations
 

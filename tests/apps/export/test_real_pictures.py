@@ -1,4 +1,4 @@
-"""On real photographs: as close as promised, and without this library or PyTorch."""
+"""ONNX files on real photographs: as close as promised, and without PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written is what the format asks for, by its own validator where that is installed."""
+"""Files keep the rules of the format, by its own validator where that is installed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def answer(path, label="fox", share=0.7, shares=SHARES, box=None):
 
 
 def faults(document):
-    """What breaks a rule of the format, as its description tells them."""
+    """The places that break a rule of the format, as its description has them."""
     result = []
     info = document["info"]
     if not (isinstance(info["format_version"], str) and float(info["format_version"]) == 1.6):

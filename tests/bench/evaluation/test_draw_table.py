@@ -1,4 +1,4 @@
-"""What `evaluate` exports is enough to put its tasks to a method without it."""
+"""The table of draws is enough to put the tasks of an evaluation to a method without it."""
 
 from __future__ import annotations
 

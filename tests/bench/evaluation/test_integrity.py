@@ -84,8 +84,7 @@ def test_record__names_what_is_evaluated__fails_that_box_alone(pets, load, numbe
 def test_record__missing__is_unknown(pets, load):
     data, _ = load(pets)
 
-    methods = [made_with(UNTRAINED), made_with(None, "folder")]
-    _, box, _ = integrity.check_records(methods, [data])
+    _, box, _ = integrity.check_records([made_with(UNTRAINED), made_with(None, "folder")], [data])
 
     assert (box.status, "folder" in box.detail) == ("unknown", True)
 
@@ -121,10 +120,8 @@ def test_meta_trained_peer__store_of_another_encoder__is_refused(ask, make_store
     store = make_store("pets", {"ant": 9, "bee": 9}, width=1024, encoder="ViT-B-32/openai")
     config = ask(store.folder, methods=("zero-shot", "ANIL"))
 
-    with pytest.raises(
-        UsageError,
-        match=r"ANIL: .*\btiny\b.*, but the store pets has features of ViT-B-32/openai",
-    ):
+    message = r"ANIL: .*\btiny\b.*, but the store pets has features of ViT-B-32/openai"
+    with pytest.raises(UsageError, match=message):
         evaluate(config, tmp_path / "run")
 
     assert not (tmp_path / "run").exists()

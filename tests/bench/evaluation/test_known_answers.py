@@ -1,4 +1,4 @@
-"""By what a method tells strangers, and what `measure` makes of it."""
+"""Scores by which a method tells strangers, and the figures that `measure` gives them."""
 
 from __future__ import annotations
 
@@ -66,10 +66,14 @@ def fitted(drawn, name):
         return load_method(name).fit(support)
 
 
-def test_measure__head_of_the_adapter__is_judged_by_what_it_says(drawn):
+def figures_of(drawn, *names):
+    """The rows of methods on the tasks and strangers."""
     data, rows, far = drawn
+    return [measure(load_method(name), data, rows, far=far)["rows"] for name in names]
 
-    result = measure(load_method("closed-form"), data, rows, far=far)["rows"]
+
+def test_measure__head_of_the_adapter__is_judged_by_what_it_says(drawn):
+    (result,) = figures_of(drawn, "closed-form")
 
     weights = fitted(drawn, "closed-form")
     for task in range(2):
@@ -93,11 +97,7 @@ def test_measure__head_of_the_adapter__is_judged_by_what_it_says(drawn):
 
 
 def test_measure__method_without_a_head__is_judged_by_its_largest_probability(drawn):
-    data, rows, far = drawn
-
-    plain, msp = (
-        measure(load_method(name), data, rows, far=far)["rows"] for name in ("GDA", "GDA@msp")
-    )
+    plain, msp = figures_of(drawn, "GDA", "GDA@msp")
 
     for name in ("unknown_auroc", "far_auroc"):
         assert plain[name] == pytest.approx(msp[name])
@@ -105,12 +105,7 @@ def test_measure__method_without_a_head__is_judged_by_its_largest_probability(dr
 
 
 def test_measure__other_score__changes_what_is_told_of_strangers_alone(drawn):
-    data, rows, far = drawn
-
-    one, other = (
-        measure(load_method(name), data, rows, far=far)["rows"]
-        for name in ("closed-form", "closed-form@prototype")
-    )
+    one, other = figures_of(drawn, "closed-form", "closed-form@prototype")
 
     assert (one["accuracy"], one["nll"]) == (other["accuracy"], other["nll"])
     assert one["far_auroc"] != other["far_auroc"]

@@ -1,4 +1,4 @@
-"""What a process of an evaluation dies of is told as what it is."""
+"""A process of an evaluation that dies is told with its cause."""
 
 from __future__ import annotations
 

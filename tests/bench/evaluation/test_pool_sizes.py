@@ -1,4 +1,4 @@
-"""Sizes of pools: a number, or a range that each task draws from, and what rows tell of them."""
+"""Sizes of pools: a number, or a range that each task draws from, and their columns in the rows."""
 
 from __future__ import annotations
 

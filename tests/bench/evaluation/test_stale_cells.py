@@ -1,4 +1,4 @@
-"""Whatever an answer depends on is part of its method's identity, and changes its cells alone."""
+"""The identity of a method has all that its answers depend on; a change is of its cells alone."""
 
 from __future__ import annotations
 

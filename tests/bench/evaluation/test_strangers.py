@@ -23,42 +23,41 @@ def others(make_store):
     return str(zoo), str(farm)
 
 
-def far_of(data, config, seed=0, **changes):
-    return draw_far(far_set(data, config), draw_tasks(data, config, seed), seed)
+@pytest.fixture
+def far_of(pets, others, load):
+    """The far strangers of the tasks of an evaluation."""
+
+    def make(seed=0, **changes):
+        data, config = load(pets, strangers=others, **changes)
+        return draw_far(far_set(data, config), draw_tasks(data, config, seed), seed)
+
+    return make
 
 
 @pytest.mark.parametrize(("changes", "expected"), [({"ways": 3}, 6), ({"unknown": 0.25}, 2)])
-def test_draw_far__as_many_as_near_strangers_or_queries(pets, others, load, changes, expected):
-    data, config = load(pets, strangers=others, queries=2, **changes)
-
-    far = far_of(data, config)
+def test_draw_far__as_many_as_near_strangers_or_queries(far_of, changes, expected):
+    far = far_of(queries=2, **changes)
 
     assert far.picture_TF.shape == (1, expected)
     assert len(set(far.picture_TF[0].tolist())) == expected
 
 
-def test_draw_far__stores__give_equally_many_and_a_small_one_all_that_it_has(pets, others, load):
-    data, config = load(pets, strangers=others)
-
-    (picture_F,) = far_of(data, config).picture_TF
+def test_draw_far__stores__give_equally_many_and_a_small_one_all_that_it_has(far_of):
+    (picture_F,) = far_of().picture_TF
 
     n_zoo = int((picture_F < 27).sum())
     assert (n_zoo, len(picture_F) - n_zoo) == (14, 3)
 
 
-def test_draw_far__classes_that_the_set_has_by_readable_name__are_left_out(pets, others, load):
-    data, config = load(pets, strangers=others)
-
-    far = far_of(data, config)
+def test_draw_far__classes_that_the_set_has_by_readable_name__are_left_out(far_of):
+    far = far_of()
 
     labels = {far.data.classes[number] for number in far.data.labels_n[far.picture_TF[0]]}
     assert labels == {"elk", "fox", "hen", "pig"}
 
 
-def test_draw_far__features__are_those_of_the_store_that_a_picture_is_from(pets, others, load):
-    data, config = load(pets, strangers=others)
-
-    far = far_of(data, config)
+def test_draw_far__features__are_those_of_the_store_that_a_picture_is_from(far_of, others):
+    far = far_of()
 
     tables = [FeatureStore.open(folder).mean_features()[0] for folder in others]
     for number, row in zip(far.picture_TF[0], far.data.look_up(far.picture_TF[0]), strict=True):
@@ -66,10 +65,8 @@ def test_draw_far__features__are_those_of_the_store_that_a_picture_is_from(pets,
         assert torch.allclose(row, torch.from_numpy(tables[store][place]))
 
 
-def test_draw_far__same_seed__is_the_same_and_another_one_is_another(pets, others, load):
-    data, config = load(pets, strangers=others)
-
-    first, again, other = (far_of(data, config, seed).picture_TF for seed in (0, 0, 1))
+def test_draw_far__same_seed__is_the_same_and_another_one_is_another(far_of):
+    first, again, other = (far_of(seed).picture_TF for seed in (0, 0, 1))
 
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

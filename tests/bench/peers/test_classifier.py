@@ -75,27 +75,25 @@ def test_peer_classifier__scikit_learns_own_checks__hold(estimator, check):
     check(estimator)
 
 
-def test_peer_classifier__names_with_an_encoder__equal_their_vectors_and_scale(texts, rng):
-    X, y = pictures(texts, 2, rng)
-    named = PeerClassifier("CLAP", {name: f"a {name}" for name in NAMES}, encoder=Encoder(texts))
-
-    result = named.fit(X, y).predict_proba(X)
-
-    by_vector = PeerClassifier("CLAP", texts, logit_scale=SCALE).fit(X, y)
-    np.testing.assert_array_equal(result, by_vector.predict_proba(X))
-
-
-def test_peer_classifier__encoder_by_its_name__equals_it(texts, rng, monkeypatch):
+def test_peer_classifier__names_with_an_encoder__equal_their_vectors_and_scale(
+    texts, rng, monkeypatch
+):
     X, y = pictures(texts, 2, rng)
     names, encoder = {name: f"a {name}" for name in NAMES}, Encoder(texts)
-    monkeypatch.setattr(
-        "metaadapter.features.encoder_by_name.load_encoder", {"mine": encoder}.__getitem__
+    by_name = "metaadapter.features.encoder_by_name.load_encoder"
+    monkeypatch.setattr(by_name, {"mine": encoder}.__getitem__)
+
+    named, by_its_name, by_vector = (
+        classifier.fit(X, y).predict_proba(X)
+        for classifier in (
+            PeerClassifier("CLAP", names, encoder=encoder),
+            PeerClassifier("CLAP", names, encoder="mine"),
+            PeerClassifier("CLAP", texts, logit_scale=SCALE),
+        )
     )
 
-    result = PeerClassifier("GDA", names, encoder="mine").fit(X, y).predict_proba(X)
-
-    expected = PeerClassifier("GDA", names, encoder=encoder).fit(X, y).predict_proba(X)
-    np.testing.assert_array_equal(result, expected)
+    np.testing.assert_array_equal(named, by_vector)
+    np.testing.assert_array_equal(by_its_name, named)
 
 
 def test_peer_classifier__class_with_a_name_and_no_picture__has_a_column(texts, rng):

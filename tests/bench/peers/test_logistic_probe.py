@@ -1,4 +1,4 @@
-"""The probe against a minimum found without scikit-learn, and what it says where it cannot fit."""
+"""The probe against a minimum by scipy, and its answers where it cannot fit."""
 
 from __future__ import annotations
 

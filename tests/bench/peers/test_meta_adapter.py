@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -40,16 +41,9 @@ def test_meta_adapter__slow_loop__agrees(make_meta_peer, make_support, scale, qu
     wanted = []
     for c, text in enumerate(support.text_TND[0]):
         pictures = support.support_TNKD[0, c][support.support_mask_TNK[0, c]]
-        wanted.append(class_vector(text, pictures, Learned(peer)))
+        wanted.append(class_vector(text, pictures, SimpleNamespace(**peer.learned)))
     classes_ND = torch.tensor(wanted, dtype=torch.float64)
     torch.testing.assert_close(result, scale * query[0] @ classes_ND.T)
-
-
-class Learned:
-    """Its tensors as attributes."""
-
-    def __init__(self, peer):
-        self.__dict__.update(peer.learned)
 
 
 def test_meta_adapter__projections_of_zero__attend_to_all_alike(make_meta_peer, make_support):

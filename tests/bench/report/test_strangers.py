@@ -1,4 +1,4 @@
-"""The section on strangers says what the rows say, of all methods, on the page and in Markdown."""
+"""The section on strangers has the numbers of the rows, on the page and in Markdown."""
 
 from __future__ import annotations
 

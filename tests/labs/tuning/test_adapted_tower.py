@@ -27,7 +27,7 @@ def adapted(encoder, first):
 
 
 def cache_of(encoder, first, n_looks=6):
-    """What is kept of looks in front of the bottlenecks, the changed encoder and its network."""
+    """The cache of looks in front of the bottlenecks, the changed encoder and its network."""
     changed, network, in_front = adapted(encoder, first)
     probe = encoder.preprocess(probe_picture())[None]
     cache = CachedBlocks(changed.image_network(), network, in_front, probe, n_looks)

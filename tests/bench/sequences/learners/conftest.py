@@ -43,7 +43,7 @@ def learn_all(learner, supports, order=None):
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
-    """What holds for training holds after few steps as after many."""
+    """Few steps of training: the properties of learners do not depend on their number."""
     monkeypatch.setattr(sys.modules["metaadapter.bench.peers.clip_adapter"], "N_STEPS", 5)
 
 

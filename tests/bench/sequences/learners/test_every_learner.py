@@ -1,4 +1,4 @@
-"""What holds for every continual learner."""
+"""Properties of every continual learner."""
 
 from __future__ import annotations
 
