@@ -163,7 +163,7 @@ def test_noun_features__of_tiny__are_its_texts_of_imagenets_classes(monkeypatch,
 
 
 def test_noun_features__encoder_that_is_not_here__says_which_methods_to_leave_out(pets):
-    with pytest.raises(
-        UsageError, match=r"@neglabel needs the encoder dots .* Leave @neglabel out"
-    ):
-        noun_features(set_of_store(pets))
+    data = set_of_store(pets)
+
+    with pytest.raises(UsageError, match=r"@neglabel needs the encoder dots .* Leave @neglabel"):
+        noun_features(data)

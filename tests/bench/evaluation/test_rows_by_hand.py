@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
-from importlib.resources import as_file, files
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -14,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from metaadapter import FeatureStore
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
+from metaadapter.apps.export.checks import DEMO_PICTURES
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.run import evaluate
@@ -30,19 +30,15 @@ def measured(tmp_path_factory):
     from metaadapter.apps.cli.app import main
 
     folder = tmp_path_factory.mktemp("by-hand")
-    with as_file(files("metaadapter") / "assets" / "demo" / "pictures") as pictures:
-        few = [pictures / name for name in ("dress", "hat", "shoes", "t-shirt")]
-        (folder / "wear").mkdir()
-        for source in few:
-            (folder / "wear" / source.name).mkdir()
-            for picture in sorted(source.iterdir())[:8]:
-                shutil.copy(picture, folder / "wear" / source.name)
-        encode = ["encode", str(folder / "wear"), "--out", str(folder / "demo"), "-q"]
-        assert main([*encode, "--blocks", "joint"]) == 0
+    for name in ("dress", "hat", "shoes", "t-shirt"):
+        (folder / "wear" / name).mkdir(parents=True)
+        for picture in sorted((DEMO_PICTURES / name).iterdir())[:8]:
+            shutil.copy(picture, folder / "wear" / name)
+    encode = ["encode", str(folder / "wear"), "--out", str(folder / "demo"), "-q"]
+    assert main([*encode, "--blocks", "joint"]) == 0
     config = EvaluationConfig(stores=(str(folder / "demo"),), methods=METHODS, shots=SHOTS, seeds=1)
     evaluate(config, folder / "run")
-    with (folder / "run" / "rows.csv").open(newline="", encoding="utf-8") as file:
-        rows = {(row["method"], int(row["n_shot"])): row for row in csv.DictReader(file)}
+    rows = pd.read_csv(folder / "run" / "rows.csv").set_index(["method", "n_shot"])
     (data,) = load_sets(config)
     drawn = draw_tasks(data, config, 0)
     store = FeatureStore.open(folder / "demo")
@@ -60,8 +56,10 @@ def test_row__computed_again_by_hand__is_the_same(measured, method, n_shot):
     support = Support.of_tasks(X[drawn.support_TNK[..., :n_shot]], text, logit_scale=scale)
     query_NQ = drawn.query_TNQ[0]
     way, place = (query_NQ >= 0).nonzero(as_tuple=True)
+
     logits = classify(X[query_NQ[way, place]][None], PEERS[method](support))[0]
-    row = rows[method, n_shot]
+
+    row = rows.loc[method, n_shot]
     correct = (logits.argmax(1) == way).double()
-    assert float(row["accuracy"]) == pytest.approx(float(correct.mean()))
-    assert float(row["nll"]) == pytest.approx(float(cross_entropy(logits, way)), abs=1e-5)
+    assert row["accuracy"] == pytest.approx(float(correct.mean()))
+    assert row["nll"] == pytest.approx(float(cross_entropy(logits, way)), abs=1e-5)

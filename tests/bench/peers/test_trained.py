@@ -45,6 +45,7 @@ def with_momentum(rows, labels, start, trust, scale):
 def test_zs_lp__momentum_written_out__agrees(make_support, pictures_of, scale, query):
     support = make_support(SHOTS)
     classes = with_momentum(*pictures_of(support), support.text_TND[0], (0, 0, 0), scale)
+
     result = classify(query, PEERS["ZS-LP"](support))[0]
     torch.testing.assert_close(result, scale * query[0] @ classes.T)
 
@@ -62,6 +63,7 @@ def test_clap__momentum_written_out__agrees(make_support, pictures_of, scale, qu
         for wanted in range(3)
     ]
     classes = with_momentum(rows, labels, text, trust, scale)
+
     result = classify(query, PEERS["CLAP"](support))[0]
     torch.testing.assert_close(result, scale * query[0] @ classes.T)
 
@@ -80,6 +82,7 @@ def test_clap__class_without_text__is_free_and_ignored(without_text, pictures_of
     p = (scale * rows @ support.text_TND[0, 1:].T).softmax(1)
     trust = [0.0, float(p[labels == 1, 0].mean()), float(p[labels == 2, 1].mean())]
     classes = with_momentum(rows, labels, start, trust, scale)
+
     result = classify(query, PEERS["CLAP"](support))[0]
     torch.testing.assert_close(result, scale * query[0] @ classes.T)
 
@@ -107,6 +110,7 @@ def test_clip_adapter__module__agrees(make_support, pictures_of, scale, query):
 
     optimizer = torch.optim.Adam(layers.parameters(), lr=1e-3)
     descend(optimizer, lambda: cross_entropy(logits(rows), labels), 200)
+
     result = classify(query, PEERS["CLIP-Adapter"](support))[0]
     torch.testing.assert_close(result, logits(query[0]).detach())
 
@@ -135,6 +139,7 @@ def test_cross_modal_probe__layer__agrees(make_support, pictures_of, scale, quer
     support = make_support(SHOTS)
     text = support.text_TND[0]
     batches = [pictures_of(support), (text, torch.arange(3))]
+
     result = classify(query, PEERS["cross-modal probe"](support))[0]
     torch.testing.assert_close(result, scale * query[0] @ probed(batches, text, scale).T)
 
@@ -144,6 +149,7 @@ def test_cross_modal_probe__class_without_text__has_pictures_alone(
 ):
     support, start = without_text
     batches = [pictures_of(support), (support.text_TND[0, 1:], torch.tensor([1, 2]))]
+
     result = classify(query, PEERS["cross-modal probe"](support))[0]
     torch.testing.assert_close(result, scale * query[0] @ probed(batches, start, scale).T)
 
@@ -168,6 +174,7 @@ def test_lp_plus_plus__autograd__agrees(make_support, pictures_of, scale, query,
         optimizer.step()
         if i % 10 == 9:
             alpha.data -= text_step * alpha.grad
+
     result = classify(query, PEERS["LP++"](support))[0]
     wanted = query[0] @ classes.T + bias + alpha * (query[0] @ text.T)
     torch.testing.assert_close(result, wanted.detach())
@@ -186,6 +193,7 @@ def test_rla__matrix__agrees(make_support, pictures_of, scale, query, shots):
         return cross_entropy(logits, labels) + anchor
 
     descend(torch.optim.Adam([matrix], lr=1e-3), loss, 100)
+
     result = classify(query, PEERS["RLA"](support))[0]
     wanted = scale * normalize(query[0] @ matrix.detach().T, dim=1) @ text.T
     torch.testing.assert_close(result, wanted)
@@ -201,6 +209,7 @@ def test_task_res__residuals__agree(make_support, pictures_of, scale, query):
 
     optimizer = torch.optim.Adam([residual], lr=2e-3)
     descend(optimizer, lambda: cross_entropy(logits(rows), labels), 200)
+
     result = classify(query, PEERS["TaskRes"](support))[0]
     torch.testing.assert_close(result, logits(query[0]).detach())
 
@@ -225,6 +234,7 @@ def test_tip_adapter_f__keys__agree(make_support, pictures_of, scale, query):
 
     optimizer = torch.optim.AdamW([keys], eps=1e-4, weight_decay=1e-2)
     descend(optimizer, lambda: cross_entropy(logits(rows), labels), 200, cosine=5e-4)
+
     result = classify(query, PEERS["Tip-Adapter-F"](support))[0]
     torch.testing.assert_close(result, logits(query[0]).detach())
 

@@ -45,12 +45,9 @@ def test_result__pooled__has_what_was_measured(pooled):
     assert result.tasks == ("1 pets", "2 toys")
     rows = evaluation.rows
     is_last = (rows["method"] == "nearest mean") & (rows["n_shot"] == 3) & (rows["after"] == 2)
-    assert result.figures["last"]["nearest mean"][3].mean == pytest.approx(
-        rows[is_last]["accuracy"].mean()
-    )
-    assert result.mean_curve["nearest mean"][3][1].mean == pytest.approx(
-        rows[is_last]["accuracy"].mean()
-    )
+    mean = pytest.approx(rows[is_last]["accuracy"].mean())
+    assert result.figures["last"]["nearest mean"][3].mean == mean
+    assert result.mean_curve["nearest mean"][3][1].mean == mean
     first = rows[is_last & (rows["task"] == 1)]["accuracy"]
     assert result.first_curve["nearest mean"][3][1].mean == pytest.approx(first.mean())
     assert result.accuracy["nearest mean"][3][1][0] == pytest.approx(first.mean())

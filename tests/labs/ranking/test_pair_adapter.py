@@ -149,18 +149,11 @@ def test_left_out_cosines__are_those_of_fits_without_the_two_pairs(domain):
             assert result[i, j] == pytest.approx(cosine, abs=1e-5)
 
 
-def test_fit_pairs__other_number_of_captions__is_told_with_both_shapes(domain):
+def test_fit_pairs__features_that_cannot_be__are_told(domain):
     pairs = domain()
-
-    with pytest.raises(
-        UsageError, match=r"one caption for each picture.*\(16, 24\) and \(15, 24\)"
-    ):
+    shapes = r"one caption for each picture.*\(16, 24\) and \(15, 24\)"
+    with pytest.raises(UsageError, match=shapes):
         fit_pairs(pairs.pair_pictures, pairs.pair_captions[1:])
-
-
-def test_fit_pairs__not_a_number__is_told(domain):
-    pairs = domain()
     pairs.pair_pictures[3, 2] = np.nan
-
     with pytest.raises(UsageError, match="finite features of pairs"):
         fit_pairs(*pairs[:2])

@@ -19,15 +19,8 @@ from metaadapter.labs.tuning.tune_inside import Inside, tune_inside
 
 def tuned(encoder, pictures, generator, settings=None, **options):
     images, labels = pictures
-    return tune_inside(
-        encoder,
-        images,
-        labels,
-        {label: label for label in labels},
-        settings,
-        generator=generator,
-        **options,
-    )
+    names = {label: label for label in labels}
+    return tune_inside(encoder, images, labels, names, settings, generator=generator, **options)
 
 
 def with_tensors(encoder, result):
@@ -66,9 +59,7 @@ def test_tiny_keeps_every_bit_after_training(tiny, pictures, generator, kind):
     assert result.n_steps == 2
     assert not np.array_equal(moved, features)
     assert np.array_equal(tiny.encode_images(few[0]), features)
-    state = tiny.network.state_dict()
-    assert state.keys() == bits.keys()
-    assert all(torch.equal(tensor, bits[name]) for name, tensor in state.items())
+    torch.testing.assert_close(dict(tiny.network.state_dict()), bits, rtol=0, atol=0)
     assert held_by_modules(tiny.network) == held
 
 
