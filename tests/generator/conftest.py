@@ -3,53 +3,15 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.generator.canonical import canonicalise
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
-from metaadapter.generator.regression import regression
-
-
-class Task:
-    """A batch of random support sets with classes that mean something."""
-
-    def __init__(self, n_tasks, n_way, n_shot, width, seed=0, dtype=torch.float64):
-        draw = torch.Generator().manual_seed(seed)
-
-        def randn(*shape):
-            return torch.randn(*shape, generator=draw, dtype=dtype)
-
-        directions = randn(n_tasks, n_way, width)
-        self.text = normalize(directions + randn(n_tasks, n_way, width), dim=-1)
-        noise = randn(n_tasks, n_way, n_shot, width)
-        self.pictures = normalize(directions[:, :, None] + 1.5 * noise, dim=-1)
-        self.query = normalize(directions + 1.5 * randn(n_tasks, n_way, width), dim=-1)
-        self.mask = torch.ones(n_tasks, n_way, n_shot, dtype=torch.bool)
-        self.classes = torch.ones(n_tasks, n_way, dtype=torch.bool)
-
-    @property
-    def support(self):
-        return Support.of_tasks(self.pictures, self.text, self.mask, self.classes)
-
-    def with_scale(self, logit_scale):
-        return Support.of_tasks(
-            self.pictures, self.text, self.mask, self.classes, logit_scale=logit_scale
-        )
-
-    @property
-    def canonical(self):
-        return canonicalise(self.support)
-
-    @property
-    def regression(self):
-        return regression(self.canonical, ClosedForm())
+from tests.random_tasks import RandomTasks
 
 
 @pytest.fixture
 def make_task():
-    return Task
+    return RandomTasks
 
 
 @pytest.fixture(scope="session")
