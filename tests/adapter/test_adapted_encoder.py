@@ -33,15 +33,9 @@ from metaadapter.features.towers.lora import LowRank
 from metaadapter.features.towers.places import find_places
 from metaadapter.features.towers.prompted_encoder import CONTEXT, SHIFT, START, PromptedEncoder
 from metaadapter.features.towers.soft_prompt import word_vectors
+from tests.random_networks import VIT, random_clip
 
 FILE = "towers.safetensors"
-
-
-ARCHITECTURE = {
-    "embed_dim": 24,
-    "vision_cfg": {"image_size": 32, "layers": 3, "width": 32, "head_width": 16, "patch_size": 8},
-    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2},
-}
 
 
 def preprocess(picture):
@@ -51,8 +45,7 @@ def preprocess(picture):
 
 def small_clip(seed=0):
     """An encoder with random weights, always the same for a seed."""
-    torch.manual_seed(seed)
-    network = open_clip.CLIP(**ARCHITECTURE)
+    network = random_clip(VIT, seed=seed)
     tokenize = open_clip.SimpleTokenizer(context_length=16)
     source = EncoderSource("small", "small", None, "random")
     return FrozenEncoder(OpenClipModel(network, preprocess, tokenize), source, zoom=False)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import open_clip
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -18,16 +17,17 @@ from metaadapter.features.blocks import (
     tower_blocks,
 )
 from metaadapter.features.encoder import FrozenEncoder
+from tests.random_networks import RESNET, random_clip
+from tests.random_networks import VIT as SMALL_VIT
 
 ALL = ("joint", "trunk", "stages")
-TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
-VIT = {"image_size": 32, "layers": 8, "width": 32, "head_width": 16, "patch_size": 8}
+VIT = SMALL_VIT | {"layers": 8}
 TOWERS = {
     "vit": VIT,
     "vit, means of tokens": VIT | {"pool_type": "avg", "final_ln_after_pool": True},
     "vit, attention pool": VIT | {"attentional_pool": True, "attn_pooler_heads": 2},
     "vit of one layer": VIT | {"layers": 1},
-    "resnet": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8},
+    "resnet": RESNET,
     "timm": {
         "timm_model_name": "resnet18",
         "timm_pool": "avg",
@@ -50,9 +50,7 @@ TOWERS = {
 
 
 def tower_of(vision):
-    torch.manual_seed(0)
-    model = open_clip.CLIP(embed_dim=24, vision_cfg=vision, text_cfg=TEXT)
-    return model.visual.eval().requires_grad_(False)
+    return random_clip(vision).visual
 
 
 @pytest.fixture(scope="module", params=TOWERS)

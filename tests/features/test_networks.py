@@ -9,15 +9,14 @@ import torch
 from torch import nn
 
 from metaadapter.features.networks import fold_batch_norms, shared_copy
+from tests.random_networks import RESNET, random_clip
 
-TEXT = {"context_length": 16, "vocab_size": 100, "width": 16, "heads": 2, "layers": 1}
-RESNET = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8}
 PROBE = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
 def network():
-    return open_clip.CLIP(embed_dim=24, vision_cfg=RESNET, text_cfg=TEXT)
+    return random_clip(RESNET)
 
 
 def test_shared_copy__of_any_network__has_the_very_same_tensors(network):

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 
 from metaadapter.adapter.support import Support
-from metaadapter.generator.generator import Generator, GeneratorConfig
+from tests.random_networks import generator_at_work
 from tests.random_tasks import RandomTasks
 
 
@@ -35,13 +34,4 @@ def padded():
 
 @pytest.fixture(scope="session")
 def trained_like():
-    """A generator all of whose outputs are at work, as after training."""
-    config = GeneratorConfig(width=32, n_layers=2, n_heads=2, bottleneck=3)
-    generator = Generator(config)
-    draw = torch.Generator().manual_seed(7)
-    with torch.no_grad():
-        for module in generator.modules():
-            if isinstance(module, nn.Linear):
-                module.weight.normal_(0, 0.3 / module.in_features**0.5, generator=draw)
-                module.bias.normal_(0, 0.1, generator=draw)
-    return generator.double().eval()
+    return generator_at_work(width=32, n_layers=2, bottleneck=3).eval()

@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 from torch.nn.functional import normalize
 
 from episodes import EpisodeBatch, Episodes
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.errors import UsageError
-from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.generator import Generator
 from metaadapter.training.loss_terms import query_loss
 from metaadapter.training.loss_weights import LossWeights, weighted_sum
 from metaadapter.training.objective import objective
+from tests.random_networks import generator_at_work
 
 TERMS = ["query", "draws", "views", "modalities", "off_class"]
 POOL_TERMS = ["pool", "pool_kept", "pool_halves"]
@@ -25,15 +25,7 @@ ALL = LossWeights(**dict.fromkeys(TERMS, 1.0))
 
 @pytest.fixture(scope="module")
 def generator():
-    """A network whose every output is at work, as after training."""
-    generator = Generator(GeneratorConfig(width=16, n_layers=1, n_heads=2, bottleneck=2))
-    draw = torch.Generator().manual_seed(7)
-    with torch.no_grad():
-        for module in generator.modules():
-            if isinstance(module, nn.Linear):
-                module.weight.normal_(0, 0.3 / module.in_features**0.5, generator=draw)
-                module.bias.normal_(0, 0.1, generator=draw)
-    return generator.double()
+    return generator_at_work(width=16, n_layers=1, bottleneck=2)
 
 
 @pytest.fixture

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import open_clip
 import pytest
 import torch
 
 from metaadapter.features.encoder import FrozenEncoder
-
-TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
-VIT = {"image_size": 32, "layers": 3, "width": 32, "head_width": 16, "patch_size": 8}
-RESNET = {"image_size": 64, "layers": [1, 2, 1, 1], "width": 8}
+from tests.random_networks import RESNET, VIT, random_clip
 
 
 def timm(name, pool, size):
@@ -22,7 +18,7 @@ def timm(name, pool, size):
 
 TOWERS = {
     "vit": VIT,
-    "resnet": RESNET,
+    "resnet": RESNET | {"layers": [1, 2, 1, 1]},
     "timm resnet": timm("test_resnet", "avg", 64),
     "timm vit": timm("test_vit", "token", 160),
 }
@@ -31,18 +27,7 @@ TOWERS = {
 @pytest.fixture(scope="session")
 def make_network():
     """Models of open_clip with random weights, by the name of their image tower."""
-
-    def make(kind, *, custom_text=False):
-        torch.manual_seed(0)
-        cls = open_clip.CustomTextCLIP if custom_text else open_clip.CLIP
-        network = cls(embed_dim=24, vision_cfg=TOWERS[kind], text_cfg=TEXT)
-        for name, parameter in network.named_parameters():
-            # open_clip begins with blocks of a ResNet that add nothing.
-            if name.endswith("bn3.weight"):
-                torch.nn.init.ones_(parameter)
-        return network.eval().requires_grad_(False)
-
-    return make
+    return lambda kind, **options: random_clip(TOWERS[kind], **options)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import open_clip
 import pytest
 import torch
 from open_clip import convert_weights_to_lp
@@ -9,6 +8,7 @@ from metaadapter.features.blocks import tower_blocks
 from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.bottleneck import insert_bottlenecks
 from metaadapter.features.towers.places import find_places
+from tests.random_networks import random_clip
 
 # Tower, first and last place of the image tower, shapes of their outputs, and the number of places.
 EXPECTED = [
@@ -71,11 +71,8 @@ def test_find_places__of_tiny__are_behind_its_sixteen_blocks_in_seven_stages(tin
     ],
 )
 def test_find_places__of_other_trunks_of_timm__are_their_stages(name, size, widths):
-    network = open_clip.CLIP(
-        embed_dim=24,
-        vision_cfg={"timm_model_name": name, "timm_pool": "avg", "image_size": size},
-        text_cfg={"context_length": 16, "vocab_size": 100, "width": 16, "heads": 2, "layers": 1},
-    ).eval()
+    vision = {"timm_model_name": name, "timm_pool": "avg", "image_size": size}
+    network = random_clip(vision)
 
     result = in_tower(find_places(network), "image")
 

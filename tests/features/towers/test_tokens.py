@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import open_clip
 import pytest
 import torch
 from torch import nn
@@ -9,21 +8,12 @@ from torch.nn.functional import linear, multi_head_attention_forward
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.towers.tokens import patch_tokens
-
-TEXT = {"context_length": 12, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
-VIT = {"image_size": 32, "layers": 4, "width": 32, "head_width": 16, "patch_size": 8}
-RESNET = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8}
+from tests.random_networks import RESNET, VIT, random_clip
 
 
 @pytest.fixture(scope="module")
 def tiny():
     return FrozenEncoder.load("tiny", zoom=False, blocks=["joint"]).network
-
-
-def model_of(vision, **text):
-    torch.manual_seed(0)
-    model = open_clip.CLIP(embed_dim=24, vision_cfg=vision, text_cfg=TEXT | text)
-    return model.eval().requires_grad_(False)
 
 
 def pixels(side, n=2):
@@ -49,9 +39,9 @@ def test_the_mean_of_the_patches_of_tiny_is_its_own_feature(tiny):
 
 
 def test_patches_of_a_vit_are_the_values_of_its_last_block():
-    tower = model_of(VIT).visual
+    tower = random_clip(VIT).visual
     block = tower.transformer.resblocks[-1]
-    result = tower.forward_intermediates(pixels(32), [2], intermediates_only=True)
+    result = tower.forward_intermediates(pixels(32), [1], intermediates_only=True)
     before = result["image_intermediates"][0].flatten(2).mT
     weight, bias = (item[2 * 32 :] for item in (block.attn.in_proj_weight, block.attn.in_proj_bias))
     values = before + block.attn.out_proj(linear(block.ln_1(before), weight, bias))
@@ -64,10 +54,7 @@ def test_patches_of_a_vit_are_the_values_of_its_last_block():
 
 
 def test_patches_of_a_resnet_are_those_of_an_attention_pool_in_which_each_sees_itself_alone():
-    tower = model_of(RESNET).visual
-    for block in tower.modules():  # its last normalisations begin at zero, which hides what it does
-        if isinstance(block, nn.BatchNorm2d):
-            nn.init.ones_(block.weight)
+    tower = random_clip(RESNET).visual
     pool = tower.attnpool
     final = tower.layer4(tower.layer3(tower.layer2(tower.layer1(tower.stem(pixels(64))))))
     places = (final.flatten(2).permute(2, 0, 1)) + pool.positional_embedding[1:, None]
@@ -94,7 +81,7 @@ def test_patches_of_a_resnet_are_those_of_an_attention_pool_in_which_each_sees_i
 @pytest.mark.parametrize("pool", ["avg", "token"])
 def test_patches_of_a_timm_transformer_go_through_its_head(pool):
     vision = {"timm_model_name": "vit_tiny_patch16_224", "timm_pool": pool, "timm_proj": "linear"}
-    tower = model_of(vision | {"image_size": 224}).visual
+    tower = random_clip(vision | {"image_size": 224}).visual
     final = tower.trunk.forward_features(pixels(224, 1))[:, 1:]
     if pool == "avg":
         final = tower.trunk.fc_norm(final)
@@ -108,7 +95,7 @@ def test_patches_of_a_timm_transformer_go_through_its_head(pool):
 
 
 def test_reading_patches_leaves_nothing_behind():
-    tower = model_of(VIT).visual
+    tower = random_clip(VIT).visual
     before = {name: tensor.clone() for name, tensor in tower.state_dict().items()}
     own = tower(pixels(32))
 
@@ -120,7 +107,7 @@ def test_reading_patches_leaves_nothing_behind():
 
 
 def test_towers_without_patches_are_refused():
-    pooled = model_of(VIT | {"attentional_pool": True, "attn_pooler_heads": 2}).visual
+    pooled = random_clip(VIT | {"attentional_pool": True, "attn_pooler_heads": 2}).visual
     with pytest.raises(UsageError, match="pools by learned queries gives no patches"):
         patch_tokens(pooled, pixels(32))
     with pytest.raises(UsageError, match="of the kind Flatten gives no patches"):

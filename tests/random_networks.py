@@ -1,0 +1,39 @@
+"""Networks with random weights: small models of open_clip, and generators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import open_clip
+import torch
+from torch import nn
+
+from metaadapter.generator.generator import Generator, GeneratorConfig
+
+TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
+VIT = {"image_size": 32, "layers": 3, "width": 32, "head_width": 16, "patch_size": 8}
+RESNET = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8}
+
+
+def random_clip(vision: dict[str, Any], *, seed: int = 0, custom_text: bool = False) -> nn.Module:
+    """A model of open_clip with this image tower, always the same for a seed."""
+    torch.manual_seed(seed)
+    kind = open_clip.CustomTextCLIP if custom_text else open_clip.CLIP
+    network = kind(embed_dim=24, vision_cfg=vision, text_cfg=TEXT)
+    for name, parameter in network.named_parameters():
+        # open_clip begins with blocks of a ResNet that add nothing.
+        if name.endswith("bn3.weight"):
+            nn.init.ones_(parameter)
+    return network.eval().requires_grad_(False)
+
+
+def generator_at_work(**sizes: int) -> Generator:
+    """A generator in float64 all of whose outputs are at work, as after training."""
+    generator = Generator(GeneratorConfig(n_heads=2, **sizes))
+    draw = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for module in generator.modules():
+            if isinstance(module, nn.Linear):
+                module.weight.normal_(0, 0.3 / module.in_features**0.5, generator=draw)
+                module.bias.normal_(0, 0.1, generator=draw)
+    return generator.double()
