@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import open_clip
@@ -25,6 +27,17 @@ def random_clip(vision: dict[str, Any], *, seed: int = 0, custom_text: bool = Fa
         if name.endswith("bn3.weight"):
             nn.init.ones_(parameter)
     return network.eval().requires_grad_(False)
+
+
+@contextmanager
+def unchanged(network: nn.Module) -> Iterator[None]:
+    """Checks that a network has the same bits and no hook after the block."""
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    yield
+    now = network.state_dict()
+    assert now.keys() == before.keys()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in now.items())
+    assert not any(module._forward_hooks for module in network.modules())
 
 
 def generator_at_work(**sizes: int) -> Generator:

@@ -56,24 +56,16 @@ def without(path, *names):
         return {name: archive.read(name) for name in archive.namelist() if name not in names}
 
 
-def same(one, other, same_support):
-    tensors = other.weights.tensors()
-    equal = all(
-        torch.equal(tensor, tensors[name]) for name, tensor in one.weights.tensors().items()
-    )
-    return (
-        equal
-        and one.config == other.config
-        and one.picture_hashes == other.picture_hashes
-        and same_support(one.support, other.support)
-    )
-
-
 def test_skill__holds_what_the_folder_holds(skill, tmp_path, same_support):
     store_adapter(tmp_path / "folder", make())
 
+    one, other = load_adapter(skill), load_adapter(tmp_path / "folder")
+
     assert skill.is_file()
-    assert same(load_adapter(skill), load_adapter(tmp_path / "folder"), same_support)
+    for name, tensor in one.weights.tensors().items():
+        assert torch.equal(tensor, other.weights.tensors()[name]), name
+    assert (one.config, one.picture_hashes) == (other.config, other.picture_hashes)
+    assert same_support(one.support, other.support)
     assert read_config(skill)[0] == read_config(tmp_path / "folder")[0]
 
 

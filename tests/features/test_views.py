@@ -132,11 +132,6 @@ def test_crop_size__panorama__is_the_widest_allowed_shape():
 FLOAT16 = 2e-3
 
 
-def some_looks(n: int = 3, width: int = 5, seed: int = 0) -> np.ndarray:
-    rows = np.random.default_rng(seed).standard_normal((2 * n, width))
-    return unit_rows(rows).reshape(n, 2, width)
-
-
 def test_look__without_zoom__is_the_preprocessed_picture(photos):
     assert torch.equal(look_at(photos[0], preprocess, zoom=False), preprocess(photos[0])[None])
 
@@ -158,7 +153,7 @@ def test_look__pictures_of_few_pixels__can_be_zoomed_into(width, height):
 
 
 def test_join__one_look_or_another_order__is_followed():
-    looks = some_looks()
+    looks = unit_rows(np.random.default_rng(0).standard_normal((6, 5))).reshape(3, 2, 5)
 
     np.testing.assert_array_equal(join_looks(looks[:, :1]), looks[:, 0])
     np.testing.assert_array_equal(join_looks(looks[::-1]), join_looks(looks)[::-1])

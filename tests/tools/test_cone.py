@@ -2,26 +2,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn.functional import normalize
 
-from episodes import TaskSource
 from metaadapter.bench.peers.by_name import PEERS
 from tools.cone import IMAGE_SHARE, TEXT_SHARE, bend, report, rotate, widen
 from tools.store_tasks import StoreTasks
 
 
 @pytest.fixture
-def source():
-    draw = torch.Generator().manual_seed(0)
-    means = torch.randn(4, 24, generator=draw)
-    pictures = means[:, None] + 2 * torch.randn(4, 20, 24, generator=draw)
-    return TaskSource(
-        name="gaussians",
-        features_nVD=normalize(pictures, dim=-1).flatten(0, 1)[:, None],
-        labels_n=torch.arange(4).repeat_interleave(20),
-        text_CD=normalize(means, dim=-1),
-        logit_scale=20.0,
-    )
+def source(gaussians):
+    return gaussians(20)
 
 
 @pytest.mark.parametrize("cosine", [0.0, 0.25, 0.5])

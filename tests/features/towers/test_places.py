@@ -8,7 +8,7 @@ from metaadapter.features.blocks import tower_blocks
 from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.bottleneck import insert_bottlenecks
 from metaadapter.features.towers.places import find_places
-from tests.random_networks import random_clip
+from tests.random_networks import random_clip, unchanged
 
 # Tower, first and last place of the image tower, shapes of their outputs, and the number of places.
 EXPECTED = [
@@ -95,12 +95,9 @@ def test_find_places__in_a_lower_precision_or_an_adapted_network__are_the_same(m
 
 def test_find_places__network__stays_as_it_is(make_network):
     network = make_network("resnet")
-    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
-    find_places(network)
-
-    assert not any(module._forward_hooks for module in network.modules())
-    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    with unchanged(network):
+        find_places(network)
 
 
 @pytest.mark.parametrize("kind", ["vit", "resnet", "timm resnet", "timm vit"])
