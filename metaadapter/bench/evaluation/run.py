@@ -22,7 +22,7 @@ from metaadapter.bench.evaluation.summary import Ranks, records
 from metaadapter.bench.evaluation.tables import table_files
 from metaadapter.bench.evaluation.task_bench import TaskBench
 from metaadapter.data.checksums import write_document
-from metaadapter.data.output_folder import Content, write_errors
+from metaadapter.data.output_folder import write_errors
 from metaadapter.data.strict_json import json_text
 from metaadapter.features.device import choose_device
 
@@ -97,14 +97,11 @@ def _evaluation(bench: Bench, summary: Summary, folder: Path, n_measured: int) -
 
 def _write(evaluation: Evaluation, summary: Summary, schema: str, *, csv_raw: bool) -> None:
     document = evaluation.to_dict()
-    contents: dict[str, Content] = {}
+    contents = table_files({"draws": summary.draws, **summary.tables}, raw=csv_raw)
     if not evaluation.config.continual:
-        boxes = {
-            "schema": "metaadapter.evaluation.integrity/1",
-            "boxes": document.pop("integrity"),
-        }
-        contents["integrity.json"] = json_text(boxes, indent=2) + "\n"
-    contents |= table_files({"draws": summary.draws, **summary.tables}, raw=csv_raw)
+        boxes = document.pop("integrity")
+        integrity = {"schema": "metaadapter.evaluation.integrity/1", "boxes": boxes}
+        contents = {"integrity.json": json_text(integrity, indent=2) + "\n", **contents}
     document = {"schema": schema, **document, "csv_raw": csv_raw}
     with write_errors(f"the evaluation {evaluation.folder}"):
         write_document(evaluation.folder / SUMMARY_FILE, document, contents)
@@ -148,13 +145,8 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        if self.config.continual:
-            figures: dict[str, Any] = {"figures": records(self.means)}
-        else:
-            figures = {"means": records(self.means)}
-        figures["differences"] = records(self.differences)
-        if not self.config.continual:
-            figures["ranks"] = {part: asdict(ranks) for part, ranks in self.ranks.items()}
+        is_continual = self.config.continual is not None
+        ranks = {part: asdict(ranks) for part, ranks in self.ranks.items()}
         return {
             "run": str(self.folder),
             "config": self.config.model_dump(mode="json"),
@@ -162,7 +154,9 @@ class Evaluation:
             "n_measured": self.n_measured,
             "intervals": self.intervals,
             "reference": self.config.reference_name,
-            **figures,
+            "figures" if is_continual else "means": records(self.means),
+            "differences": records(self.differences),
+            **({} if is_continual else {"ranks": ranks}),
             "integrity": [box.to_dict() for box in self.boxes],
             "sets": self.sets,
             "versions": self.versions,

@@ -54,7 +54,7 @@ class Frames:
     """Numbers of frames → their pictures, upright and RGB."""
     labels: Sequence[str]
     texts: Mapping[str, Float[np.ndarray, " D"]]
-    """Class → text feature; classes without a name have none."""
+    """Class → text feature."""
     encoder: FrozenEncoder
     blocks: Sequence[int]
     logit_scale: float
@@ -118,9 +118,7 @@ def _predict(support: Support) -> AdapterWeights:
 def _by_tower(
     frames: Frames, shots: Sequence[int], queries: Sequence[int], seed: int
 ) -> MethodAnswers:
-    texts = np.zeros((len(frames.classes), frames.features.shape[1]), dtype=np.float32)
-    for number, label in enumerate(frames.classes):
-        texts[number] = frames.texts.get(label, 0.0)
+    texts = np.stack([frames.texts[label] for label in frames.classes])
     tower = FineTunedTower.of_encoder(frames.encoder, texts, seed)
     targets = [frames.classes.index(frames.labels[number]) for number in shots]
     with trained_numbers() as trained:

@@ -84,9 +84,7 @@ def run_study(
             f"a study needs at least two species, but the classes are {', '.join(table.classes)}"
         )
     encoded = encode_rows(table.rows, encoder, views=1, seed=0, progress=progress)
-    unreadable = {str(picture.path) for picture in encoded.quarantined}
-    rows = [row for row in table.rows if str(row.path) not in unreadable]
-    labels = list(encoded.labels)
+    rows, labels = encoded.rows, list(encoded.labels)
     scenes = scenes_of(read_times([Frame(row) for row in rows], progress)).tolist()
 
     def pictures(numbers: Sequence[int]) -> list[Image.Image]:

@@ -58,8 +58,8 @@ class RAIL(Learner[RidgeState]):
 
     def answer(self, state: RidgeState, questions: Questions) -> Float[Tensor, "Q C"]:
         """Scores of the regression, fused with zero-shot CLIP."""
-        heads = [state.heads[task] for task in questions.tasks if task in state.heads]
-        if not heads:
+        heads_xL = state.heads_of(questions.tasks)
+        if heads_xL is None:
             return questions.zero_shot_QC
         rows_QD = questions.rows_QD
         if self._form == "dual":
@@ -67,17 +67,15 @@ class RAIL(Learner[RidgeState]):
             features = _affinity(rows_QD, seen_nD.to(rows_QD))
         else:
             features = hidden_rows(rows_QD, self._n_hidden, "uniform")
-        return fused(features @ torch.cat(heads, dim=-1).to(features), state, questions)
+        return fused(features @ heads_xL.to(features), state, questions)
 
     def n_bytes(self, state: RidgeState) -> int:
         """Primal: R (M × M) and W (M × C). Dual: the pictures, and n × C coefficients."""
-        heads = state.heads.values()
-        n_classes = sum(head.shape[-1] for head in heads)
         if self._form == "primal":
-            return self._n_hidden * (self._n_hidden + n_classes) * NUMBER
+            return self._n_hidden * (self._n_hidden + state.n_classes) * NUMBER
         n = sum(int(support.present_TNK.sum()) for support in state.supports.values())
         width = next((support.text_TND.shape[-1] for support in state.supports.values()), 0)
-        return n * (width + n_classes) * NUMBER
+        return n * (width + state.n_classes) * NUMBER
 
 
 def fused(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -75,3 +75,13 @@ class RidgeState:
     supports: dict[int, Support]
     heads: dict[int, Float[Tensor, "x _"]]
     """Task → coefficients of its classes, for hidden numbers or for the kernel of the pictures."""
+
+    @property
+    def n_classes(self) -> int:
+        """The number of classes learned so far."""
+        return sum(head.shape[-1] for head in self.heads.values())
+
+    def heads_of(self, tasks: Iterable[int]) -> Float[Tensor, "x L"] | None:
+        """The heads of those of the tasks that are learned, side by side; None without any."""
+        heads = [self.heads[task] for task in tasks if task in self.heads]
+        return torch.cat(heads, dim=-1) if heads else None

@@ -57,17 +57,16 @@ class RanPAC(Learner[RidgeState]):
 
     def answer(self, state: RidgeState, questions: Questions) -> Float[Tensor, "Q C"]:
         """Scores h W; `gated` adds the classes that are not learned."""
-        heads = [state.heads[task] for task in questions.tasks if task in state.heads]
-        if not heads:
+        weights_ML = state.heads_of(questions.tasks)
+        if weights_ML is None:
             return questions.zero_shot_QC
         hidden_QM = hidden_rows(questions.rows_QD, self._n_hidden, "normal")
-        scores_QL = hidden_QM @ torch.cat(heads, dim=-1).to(hidden_QM)
+        scores_QL = hidden_QM @ weights_ML.to(hidden_QM)
         return gated(scores_QL, state.supports, questions)
 
     def n_bytes(self, state: RidgeState) -> int:
         """The size of the authors' state, which has no pictures: G (M × M) and Q (M × C)."""
-        n_classes = sum(head.shape[-1] for head in state.heads.values())
-        return self._n_hidden * (self._n_hidden + n_classes) * NUMBER
+        return self._n_hidden * (self._n_hidden + state.n_classes) * NUMBER
 
 
 def _best_ridge(products_nn: Float[Tensor, "n n"], targets_nC: Float[Tensor, "n C"]) -> float:
