@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from metaadapter import AdapterLibrary
+from metaadapter.adapter.files import load_adapter
 from metaadapter.apps.cli.app import main
 
 
@@ -156,20 +157,14 @@ def test_library_export_and_import__give_the_same_file(run, library, tmp_path):
     assert imported.read_bytes() == (library / "entries" / "animals.adapter").read_bytes()
 
 
-def test_library_export__no_features__says_so_and_still_predicts(
-    run, library, tmp_path, unlabelled
-):
+def test_library_export__no_features__says_so(run, library, tmp_path):
     file = tmp_path / "given.adapter"
 
     done = run("library", "export", library, "animals", file, "--no-features")
 
     assert "animals, without its support" in done.out
     assert "still has 9 features of pictures as keys" in done.err
-    entry = library / "entries" / "animals.adapter"
-    assert run("predict", file, unlabelled).out == run("predict", entry, unlabelled).out
-    refused = run("add", file, "wolf", "--text", "a grey wolf")
-    assert refused.code == 2
-    assert "saved without its support features" in refused.err
+    assert load_adapter(file).support is None
 
 
 def test_library_import__one_damaged_file__adds_none(run, library, tmp_path):

@@ -219,18 +219,6 @@ def test_asked__no_entry_that_answers__is_told(run, library, flowers, tmp_path, 
     assert "was made with the encoder" in of_tiny.err
 
 
-@pytest.mark.parametrize("command", ["identify", "predict"])
-def test_asked__damaged_entry__is_named_and_the_others_answer(run, library, flowers, command):
-    (library / "entries" / "animals.adapter").write_bytes(b"half a file")
-
-    done = run("library", command, library, flowers)
-
-    assert done.code == 0
-    assert len(table(done)) == 6
-    assert "animals: " in done.err
-    assert "is damaged" in done.err
-
-
 def test_asked__feature_store__needs_no_encoder(run, encode, library, flowers, tmp_path):
     assert encode(flowers).code == 0
 

@@ -131,16 +131,12 @@ def test_predict__min_confidence__takes_the_less_sure_boxes_too(ask):
 
 
 def test_predict__burst__gives_a_series_one_answer_and_names_it(ask, trap):
-    of_series = ask("--burst", 10, "--json").document["predictions"]
-    alone = {row["path"]: row["probabilities"] for row in ask("--json").document["predictions"]}
+    rows = ask("--burst", 10, "--json").document["predictions"]
 
-    one, two = (row for row in of_series if row["path"].endswith(("brook/1.jpg", "brook/2.jpg")))
+    one, two = (row for row in rows if row["path"].endswith(("brook/1.jpg", "brook/2.jpg")))
     assert one["probabilities"] == two["probabilities"]
     assert {one["series"], two["series"]} == {str(trap / "frames/brook/1.jpg")}
     assert one["time"] == "2025-05-04T06:00:00"
-    for label, share in one["probabilities"].items():
-        mean = (alone[one["path"]][label] + alone[two["path"]][label]) / 2
-        assert share == pytest.approx(mean, abs=1e-6)
 
 
 def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path):

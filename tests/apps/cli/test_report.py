@@ -55,15 +55,22 @@ def test_report__out_of_one_killed_at_its_first_file__is_taken_up(run, measured,
     }
 
 
-def test_report__out_with_files_of_others__leaves_them(run, measured, tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "report.html").write_text("precious")
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [("place/report.html", "holds other files"), ("place", "choose another --out")],
+    ids=["page of others", "file"],
+)
+def test_report__out_that_holds_something_else__ends_with_3_and_leaves_it(
+    run, measured, tmp_path, file, reason
+):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("precious")
 
-    done = run("report", measured, "--out", tmp_path / "mine")
+    done = run("report", measured, "--out", tmp_path / "place")
 
     assert done.code == 3
-    assert "holds other files" in done.err
-    assert (tmp_path / "mine" / "report.html").read_text() == "precious"
+    assert reason in done.err
+    assert (tmp_path / file).read_text() == "precious"
 
 
 def test_report__without_matplotlib__writes_what_needs_none(run, measured, monkeypatch):
@@ -90,13 +97,3 @@ def test_report__no_evaluation__ends_with_3(run, tmp_path):
 
     assert done.code == 3
     assert "holds no evaluation" in done.err
-
-
-def test_report__place_that_is_a_file__ends_with_3(run, measured, tmp_path):
-    (tmp_path / "file").write_text("mine")
-
-    done = run("report", measured, "--out", tmp_path / "file")
-
-    assert done.code == 3
-    assert "choose another --out" in done.err
-    assert (tmp_path / "file").read_text() == "mine"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -72,8 +73,6 @@ def test_study__given_again__measures_nothing_twice(run, study, monkeypatch):
 
 
 def test_study__broken_frames__are_listed_and_left_out(run, study, frames, tmp_path):
-    import shutil
-
     source = shutil.copytree(frames, tmp_path / "frames")
     (source / "lynx" / "broken.png").write_bytes(b"no picture")
 
@@ -83,21 +82,21 @@ def test_study__broken_frames__are_listed_and_left_out(run, study, frames, tmp_p
     assert "left out, because unreadable: 1" in done.err
 
 
-@pytest.mark.parametrize("shots", ["0", "x", "1,,2"])
-def test_study__shots_that_are_no_numbers__end_with_2(run, study, shots):
-    done = run(*study, "--shots", shots)
-
-    assert done.code == 2
-    assert "expected whole numbers" in done.err
-
-
-def test_study__one_species__ends_with_2(run, frames, encoder, tmp_path):
-    import shutil
-
+@pytest.mark.parametrize(
+    ("source", "shots", "reason"),
+    [
+        *(("all", shots, "expected whole numbers") for shots in ("0", "x", "1,,2")),
+        ("one species", "1", "at least two species"),
+    ],
+)
+def test_study__what_cannot_be_measured__ends_with_2(
+    run, study, frames, tmp_path, source, shots, reason
+):
     for label in ("empty", "lynx"):
         shutil.copytree(frames / label, tmp_path / "few" / label)
 
-    done = run("study", tmp_path / "few", "--out", tmp_path / "study", "--encoder", encoder)
+    source = frames if source == "all" else tmp_path / "few"
+    done = run("study", source, *study[2:], "--shots", shots)
 
     assert done.code == 2
-    assert "at least two species" in done.err
+    assert reason in done.err
