@@ -10,6 +10,8 @@ import open_clip
 import torch
 from torch import nn
 
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.open_clip_model import EncoderSource, OpenClipModel
 from metaadapter.generator.generator import Generator, GeneratorConfig
 
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
@@ -27,6 +29,16 @@ def random_clip(vision: dict[str, Any], *, seed: int = 0, custom_text: bool = Fa
         if name.endswith("bn3.weight"):
             nn.init.ones_(parameter)
     return network.eval().requires_grad_(False)
+
+
+def random_encoder(vision: dict[str, Any], name: str, **options: Any) -> FrozenEncoder:
+    """An encoder of such a model, with a preprocessing of its own."""
+    network, side = random_clip(vision), vision["image_size"]
+    seen = {"size": side, "mean": (0.5, 0.4, 0.3), "std": (0.2, 0.3, 0.4)}
+    network.visual.preprocess_cfg = seen
+    preprocess = open_clip.image_transform(side, False, mean=seen["mean"], std=seen["std"])
+    model = OpenClipModel(network, preprocess, open_clip.SimpleTokenizer(context_length=16))
+    return FrozenEncoder(model, EncoderSource(f"{name}/random", name, None, "random"), **options)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from metaadapter.labs.grounding.cross_modal import GroundingMaps
 from metaadapter.labs.grounding.tokens import EXAMPLE, PictureTokens, dense_size
-from tests.labs.grounding.test_ground import encoder_of
+from tests.random_networks import VIT, random_encoder
 from tools import train_grounding
 from tools.grounding import scene_set
 from tools.grounding.measure import (
@@ -45,7 +45,7 @@ CONFIG = {
 
 @pytest.fixture(scope="module")
 def encoder():
-    return encoder_of("vit")
+    return random_encoder(VIT, "vit", zoom=False)
 
 
 @pytest.fixture(scope="module")
