@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import sys
+
+import pandas as pd
 import pytest
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
+from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.evaluation.store_sets import load_sets
 
 COUNTS = {"ant": 9, "bee": 9, "cow": 9, "dog": 9}
@@ -54,3 +58,32 @@ def zoo(make_store):
     """A store of six classes, one of them small."""
     counts = {"ant": 40, "bee": 40, "cow": 12, "dog": 40, "elk": 40, "fox": 40}
     return make_store("zoo", counts, spread=0.8).folder
+
+
+@pytest.fixture
+def write_method(tmp_path, monkeypatch):
+    """Writes a file of one's own functions, and a module `helper` beside it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "helper", raising=False)
+
+    def write(text, helper):
+        (tmp_path / "mine.py").write_text(text)
+        (tmp_path / "helper.py").write_text(helper)
+        return tmp_path / "mine.py"
+
+    yield write
+    sys.modules.pop("helper", None)
+
+
+@pytest.fixture
+def tables_of(ask, tmp_path):
+    """The rows and the draws of an evaluation."""
+
+    def make(store, **changes):
+        evaluate(ask(store, **changes), tmp_path / "run")
+        return [
+            pd.read_csv(tmp_path / "run" / name, keep_default_na=False)
+            for name in ("rows.csv", "draws.csv.gz")
+        ]
+
+    return make

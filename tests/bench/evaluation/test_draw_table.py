@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.special import log_softmax
 from sklearn import metrics
 
-from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.features.store.feature_store import FeatureStore
 
 CELL = ["seed", "task"]
@@ -25,17 +23,12 @@ def by_hand(store, draws):
         yield seed, task, log_softmax(logits.astype(float), axis=1), queries["way"].to_numpy()
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{}, {"ways": 3, "queries": 4, "tasks": 3}, {"unknown": 0.25}],
-)
-def test_draws__with_the_store__give_every_row_of_zero_shot_again(pets, ask, tmp_path, changes):
-    evaluate(ask(pets, **changes), tmp_path / "run")
+@pytest.mark.parametrize("changes", [{}, {"ways": 3, "queries": 4, "tasks": 3}, {"unknown": 0.25}])
+def test_draws__with_the_store__give_every_row_of_zero_shot_again(pets, tables_of, changes):
+    rows, draws = tables_of(pets, **changes)
 
-    rows = pd.read_csv(tmp_path / "run" / "rows.csv")
     mine = rows[rows["method"] == "zero-shot"].set_index([*CELL, "n_shot"])
-    draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
-    n_found = 0
+    n_rows = 0
     for seed, task, log_probability, way in by_hand(FeatureStore.open(pets), draws):
         for n_shot in (1, 2):
             row = mine.loc[seed, task, n_shot]
@@ -47,18 +40,20 @@ def test_draws__with_the_store__give_every_row_of_zero_shot_again(pets, ask, tmp
             labels = range(log_probability.shape[1])
             nll = metrics.log_loss(way, np.exp(log_probability), labels=labels)
             assert row["nll"] == pytest.approx(nll, rel=1e-5)
-            n_found += 1
-    assert n_found == len(mine)
+            n_rows += 1
+    assert n_rows == len(mine)
 
 
-def test_draws__support__is_nested_and_of_the_files_that_the_store_names(pets, ask, tmp_path):
-    evaluate(ask(pets, unknown=0.25), tmp_path / "run")
+def test_draws__support__is_nested_and_of_the_files_that_the_store_names(pets, tables_of):
+    _, draws = tables_of(pets, unknown=0.25)
 
-    draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz", keep_default_na=False)
-    store = FeatureStore.open(pets)
-    assert draws["path"].tolist() == store.rows.path[draws["picture"]].tolist()
-    assert draws["sha256"].tolist() == store.rows.sha256[draws["picture"]].tolist()
-    assert draws["class"].tolist() == store.rows.label[draws["picture"]].tolist()
+    stored = FeatureStore.open(pets).rows
+    for column, values in (
+        ("path", stored.path),
+        ("sha256", stored.sha256),
+        ("class", stored.label),
+    ):
+        assert draws[column].tolist() == values[draws["picture"]].tolist()
     support = draws[draws["role"] == "support"]
     assert support.groupby([*CELL, "way"])["shot"].apply(list).tolist() == [[1, 2]] * 2 * 3
     unknown = draws[draws["role"] == "unknown"]
@@ -68,9 +63,7 @@ def test_draws__support__is_nested_and_of_the_files_that_the_store_names(pets, a
     assert (of_task.nunique() == of_task.size()).all()
 
 
-def test_draws__base_to_new__ask_about_classes_without_support(pets, ask, tmp_path):
-    evaluate(ask(pets, base_to_new=True), tmp_path / "run")
-
-    draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
+def test_draws__base_to_new__ask_about_classes_without_support(pets, tables_of):
+    _, draws = tables_of(pets, base_to_new=True)
     assert set(draws[draws["role"] == "support"]["class"]) == {"ant", "bee"}
     assert set(draws[draws["role"] == "query"]["class"]) == {"ant", "bee", "cow", "dog"}

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 
 import pytest
 
@@ -34,22 +33,9 @@ def nothing(support):
 """
 
 
-HELPER = """\
-def scaled(vectors, weight):
-    return weight * vectors
-"""
-
-
 @pytest.fixture
-def mine(tmp_path, monkeypatch):
-    """A method's file with a helper module beside it."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.delitem(sys.modules, "helper", raising=False)
-    path = tmp_path / "mine.py"
-    path.write_text(MINE)
-    path.with_name("helper.py").write_text(HELPER)
-    yield path
-    sys.modules.pop("helper", None)
+def mine(write_method):
+    return write_method(MINE, "def scaled(vectors, weight):\n    return weight * vectors\n")
 
 
 @pytest.mark.slow

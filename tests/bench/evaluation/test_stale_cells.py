@@ -44,14 +44,8 @@ def mine(support):
 
 
 @pytest.fixture
-def own(tmp_path, monkeypatch):
-    """A method of one's own with a module beside it."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    sys.modules.pop("helper", None)
-    (tmp_path / "mine.py").write_text(OWN)
-    (tmp_path / "helper.py").write_text("def scaled(vectors):\n    return 2.0 * vectors\n")
-    yield tmp_path / "mine.py"
-    sys.modules.pop("helper", None)
+def own(write_method):
+    return write_method(OWN, "def scaled(vectors):\n    return 2.0 * vectors\n")
 
 
 @pytest.fixture

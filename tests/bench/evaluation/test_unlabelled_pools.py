@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
@@ -150,8 +151,6 @@ def test_evaluate__pool__is_in_the_draws_and_the_command_and_apart_from_queries(
 
     assert "--pool balanced --pool-size 3" in config.command
     assert next(box for box in result.boxes if "apart" in box.name).status == "pass"
-    import pandas as pd
-
     draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
     pool = draws[draws["role"] == "pool"]
     assert len(pool) == 3 * 6

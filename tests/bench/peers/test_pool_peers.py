@@ -50,12 +50,9 @@ def test_pool_peer__batch_of_unlike_pools__equals_one_by_one(peer, pooled, make_
     pool_TUD = torch.full((3, 9, 12), 3.0, dtype=torch.float64)
     for pool_UD, task in zip(pool_TUD, pools, strict=False):
         pool_UD[: task.n_pool] = task.pool_TUD[0]
+    names = ("support_TNKD", "support_mask_TNK", "text_TND", "class_mask_TN", "logit_scale_T")
     together = Support(
-        torch.cat([task.support_TNKD for task in tasks]),
-        torch.cat([task.support_mask_TNK for task in tasks]),
-        torch.cat([task.text_TND for task in tasks]),
-        torch.cat([task.class_mask_TN for task in tasks]),
-        torch.cat([task.logit_scale_T for task in tasks]),
+        *(torch.cat([getattr(task, name) for task in tasks]) for name in names),
         pool_TUD=pool_TUD,
         pool_mask_TU=torch.arange(9) < torch.tensor([[7], [4], [0]]),
     )
@@ -97,12 +94,7 @@ def test_pool_peer__hardly_a_pool__gives_finite_logits(peer, pooled, query, shot
 @every_peer
 def test_pool_peer__pool_of_copies_of_one_shot__gives_finite_logits(peer, make_support, query):
     support = make_support((1, 1, 1))
-    copies = replace(
-        support,
-        pool_TUD=support.rows_TMD,
-        pool_mask_TU=torch.ones_like(support.rows_TMD[..., 0] > 0),
-    )
-
+    copies = support.with_pool(support.rows_TMD[0])
     assert logits_of(peer(copies), query).isfinite().all()
 
 

@@ -8,11 +8,6 @@ from hypothesis import strategies as st
 from metaadapter.labs.ranking.rankings import level_candidates, search
 
 
-def sorted_whole(questions, rows, k):
-    products = questions @ rows.T
-    return np.argsort(-products, axis=1, kind="stable")[:, :k]
-
-
 @settings(max_examples=60)
 @given(
     st.integers(0, 2**32 - 1),
@@ -26,57 +21,47 @@ def test_search__any_block_size__agrees_with_sorting(
 ):
     rng = np.random.default_rng(seed)
     # Small whole numbers: many products are equal, and all are exact.
-    questions, rows = (
-        rng.integers(-2, 3, (n, 3)).astype(np.float32) for n in (n_questions, n_rows)
-    )
+    numbers = rng.integers(-2, 3, (n_questions + n_rows, 3)).astype(np.float32)
+    questions, rows = np.split(numbers, [n_questions])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("metaadapter.labs.ranking.rankings.PRODUCTS_AT_ONCE", products_at_once)
         result = search(questions, rows, k)
 
-    expected = sorted_whole(questions, rows, k)
+    products = questions @ rows.T
+    expected = np.argsort(-products, axis=1, kind="stable")[:, :k]
     np.testing.assert_array_equal(result.rows, expected)
-    products = np.take_along_axis(questions @ rows.T, expected, 1)
-    np.testing.assert_array_equal(result.scores, products)
+    np.testing.assert_array_equal(result.scores, np.take_along_axis(products, expected, 1))
 
 
 def test_search__fewer_rows_than_wanted__gives_all(domain):
     pairs = domain(n=3)
 
-    result = search(pairs.captions, pairs.pictures, 10)
-
-    assert result.rows.shape == (3, 3)
-
-
-def test_search__no_question__finds_nothing(domain):
-    pairs = domain(n=3)
-
+    assert search(pairs.captions, pairs.pictures, 10).rows.shape == (3, 3)
     assert search(pairs.captions[:0], pairs.pictures, 2).rows.shape == (0, 2)
+
+
+def levelled(pictures, captions):
+    """Scores of pictures and captions with two columns more."""
+    pictures, captions = (np.pad(rows, ((0, 0), (0, 2))) for rows in (pictures, captions))
+    pictures[:, -1], captions[:, -2] = 1, 1
+    of_pictures, of_captions = level_candidates(pictures, captions)
+    return of_pictures @ of_captions.T
 
 
 def test_level_candidates__scores__are_less_half_of_both_means_of_the_ten_highest(domain):
     pairs = domain(n=30)
-    pictures, captions = (
-        np.pad(rows, ((0, 0), (0, 2))) for rows in (pairs.pictures, pairs.captions)
-    )
-    pictures[:, -1], captions[:, -2] = 1, 1
-
-    of_pictures, of_captions = level_candidates(pictures, captions)
 
     plain = pairs.pictures @ pairs.captions.T
     highest = np.sort(plain, axis=1)[:, -10:].mean(1), np.sort(plain, axis=0)[-10:].mean(0)
     expected = plain - highest[0][:, None] / 2 - highest[1] / 2
-    np.testing.assert_allclose(of_pictures @ of_captions.T, expected, atol=1e-6)
+    np.testing.assert_allclose(levelled(pairs.pictures, pairs.captions), expected, atol=1e-6)
 
 
 def test_level_candidates__a_single_picture__keeps_the_order_of_its_captions(domain):
     pairs = domain(n=30)
-    pictures, captions = (
-        np.pad(rows, ((0, 0), (0, 2))) for rows in (pairs.pictures[:1], pairs.captions)
-    )
-    pictures[:, -1], captions[:, -2] = 1, 1
 
-    of_pictures, of_captions = level_candidates(pictures, captions)
+    result = levelled(pairs.pictures[:1], pairs.captions)
 
     order = (pairs.pictures[:1] @ pairs.captions.T)[0].argsort()
-    np.testing.assert_array_equal((of_pictures @ of_captions.T)[0].argsort(), order)
+    np.testing.assert_array_equal(result[0].argsort(), order)
