@@ -98,6 +98,14 @@ def transclip(pool, rows, labels, text, scale, gamma):
     return means, variance, power
 
 
+def numbers_of(support, pictures_of):
+    """The text, the pool, and the labelled pictures with their labels, where there are some."""
+    text, pool = support.text_TND[0].numpy(), support.pool_TUD[0].numpy()
+    if not support.support_mask_TNK.any():
+        return text, pool, [], []
+    return text, pool, *(tensor.numpy() for tensor in pictures_of(support))
+
+
 @pytest.mark.parametrize(
     ("shots", "gamma"),
     [
@@ -106,33 +114,20 @@ def transclip(pool, rows, labels, text, scale, gamma):
         # Two classes of 3 on average: halfway from 2 to 4 on logarithmic axes is √8.
         ((4, 0, 2), 0.002 * 5 ** (np.log(3 / 2) / np.log(2))),
         ((9, 8, 7), 0.2),
+        ((0, 0, 0), 0.0),
     ],
 )
 def test_transclip__picture_by_picture__agrees(make_support, add_pool, pictures_of, shots, gamma):
-    support = add_pool(make_support(shots, width=WIDTH), 12)
+    support = add_pool(make_support(shots if any(shots) else (1, 1, 1), width=WIDTH), 12)
+    support.support_mask_TNK[:] &= torch.tensor(any(shots))
     support.logit_scale_T[:] = SCALE
     query = support.support_TNKD[:, 0]
-    rows, labels = (tensor.numpy() for tensor in pictures_of(support))
-    text, pool = support.text_TND[0].numpy(), support.pool_TUD[0].numpy()
+    text, pool, rows, labels = numbers_of(support, pictures_of)
 
     result = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
 
     means, variance, power = transclip(pool, rows, labels, text, SCALE, gamma)
     wanted = answers(query[0].numpy(), text, power * SCALE, means, variance)
-    torch.testing.assert_close(result, torch.from_numpy(wanted))
-
-
-def test_transclip__no_labelled_picture__is_its_zero_shot_form(
-    make_support, add_pool, scale, query
-):
-    support = add_pool(make_support((1, 1, 1)), 12)
-    support.support_mask_TNK[:] = False
-    text, pool = support.text_TND[0].numpy(), support.pool_TUD[0].numpy()
-
-    result = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
-
-    means, variance, _ = transclip(pool, [], [], text, scale, 0.0)
-    wanted = answers(query[0].numpy(), text, scale, means, variance)
     torch.testing.assert_close(result, torch.from_numpy(wanted))
 
 
@@ -198,10 +193,7 @@ def test_stat_a__written_out_picture_by_picture__agrees(make_support, add_pool, 
     support.logit_scale_T[:] = SCALE
     query = support.support_TNKD[:, 0]
     support.support_mask_TNK[:] = torch.arange(3) < torch.tensor(shots)[:, None]
-    text, pool = support.text_TND[0].numpy(), support.pool_TUD[0].numpy()
-    rows, labels = [], []
-    if sum(shots):
-        rows, labels = (tensor.numpy() for tensor in pictures_of(support))
+    text, pool, rows, labels = numbers_of(support, pictures_of)
 
     result = logits_of(POOL_PEERS["StatA"](support), query)[0]
 

@@ -135,23 +135,21 @@ def probed(batches, start, scale):
     return layer.weight.detach()
 
 
-def test_cross_modal_probe__layer__agrees(make_support, pictures_of, scale, query):
-    support = make_support(SHOTS)
-    text = support.text_TND[0]
-    batches = [pictures_of(support), (text, torch.arange(3))]
-
-    result = classify(query, PEERS["cross-modal probe"](support))[0]
-    torch.testing.assert_close(result, scale * query[0] @ probed(batches, text, scale).T)
-
-
-def test_cross_modal_probe__class_without_text__has_pictures_alone(
-    without_text, pictures_of, scale, query
+@pytest.mark.parametrize("n_without_text", [0, 1])
+def test_cross_modal_probe__layer__agrees(
+    make_support, without_text, pictures_of, scale, query, n_without_text
 ):
+    """A class without a text has pictures as its only samples."""
     support, start = without_text
-    batches = [pictures_of(support), (support.text_TND[0, 1:], torch.tensor([1, 2]))]
+    if not n_without_text:
+        support = make_support(SHOTS)
+        start = support.text_TND[0]
+    texts = support.text_TND[0, n_without_text:], torch.arange(n_without_text, 3)
 
     result = classify(query, PEERS["cross-modal probe"](support))[0]
-    torch.testing.assert_close(result, scale * query[0] @ probed(batches, start, scale).T)
+
+    classes = probed([pictures_of(support), texts], start, scale)
+    torch.testing.assert_close(result, scale * query[0] @ classes.T)
 
 
 @pytest.mark.parametrize("shots", [SHOTS, (8, 8, 8)])
