@@ -78,31 +78,30 @@ def test_artifact__no_file_in_the_place_of_one__ends_at_once(
         assert (str(folder) if kind == "feature store" else file) in answer.err + answer.out
 
 
-@pytest.mark.parametrize("file", ["log.jsonl", "best"])
-def test_training_run__link_out_of_its_folder__changes_nothing_there(broken, tmp_path, file):
-    folder, outside = broken("training run"), tmp_path / "outside"
+@pytest.mark.parametrize(
+    ("kind", "file", "command"),
+    [
+        ("training run", "log.jsonl", ("train", "--resume", "{}")),
+        ("training run", "best", ("train", "--resume", "{}")),
+        ("evaluation", "journal.jsonl", ("evaluate", "{store}", "--out", "{}", *EVALUATION)),
+    ],
+)
+def test_artifact__link_out_of_its_folder__changes_nothing_there(
+    artifacts, broken, tmp_path, kind, file, command
+):
+    folder, outside = broken(kind), tmp_path / "outside"
     (folder / file).rename(outside)
     (folder / file).symlink_to(outside)
+    if outside.is_file():
+        outside.write_text("a note without an end of line")
     before = {path: path.read_bytes() for path in [outside, *outside.rglob("*")] if path.is_file()}
+    names = {"{}": folder, "{store}": artifacts.store}
 
-    answer = run("train", "--resume", folder)
+    answer = run(*(names.get(word, word) for word in command))
 
     assert answer.code == 3
     assert f"{file} is a link" in answer.err
     assert {path: path.read_bytes() for path in before} == before
-
-
-def test_evaluation__journal_that_is_a_link__changes_nothing_there(artifacts, broken, tmp_path):
-    folder, outside = broken("evaluation"), tmp_path / "outside"
-    outside.write_text("a note without an end of line")
-    (folder / "journal.jsonl").unlink()
-    (folder / "journal.jsonl").symlink_to(outside)
-
-    answer = run("evaluate", artifacts.store, "--out", folder, *EVALUATION)
-
-    assert answer.code == 3
-    assert "journal.jsonl is a link" in answer.err
-    assert outside.read_text() == "a note without an end of line"
 
 
 def test_adapter__link_in_the_place_of_an_unfinished_file__is_not_written_through(
@@ -207,30 +206,27 @@ def test_encode__journal_in_another_folder__changes_nothing_there(pictures, tmp_
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
+    ("old", "new", "expected"),
     [
-        ("seed = " + "[" * 200_000, "nested too deeply"),
-        ("seed = 0x" + "f" * 6_000, "seed: expected .*got a very long int"),
-        ("seed = " + "1" * 5_000, "is not TOML"),
-        ("seed = 1\0", "is not TOML"),
-        ("steps = 4\nlr = nan", "optim.lr: expected a finite number"),
-        ("n_classes = 1000000000", "n_classes: expected less than or equal"),
-        ("width = 1000000000000", "width: expected less than or equal"),
-        ("tasks_per_draw = 1000000000000", "tasks_per_draw: expected less than or equal"),
-        ("[network]\nn_layers = 100000000", "network: expected sizes"),
+        ("", "seed = " + "[" * 200_000 + "\n", "nested too deeply"),
+        ("", "seed = 0x" + "f" * 6_000 + "\n", "seed: expected .*got a very long int"),
+        ("", "seed = " + "1" * 5_000 + "\n", "is not TOML"),
+        ("", "seed = 1\0\n", "is not TOML"),
+        ("steps = 4", "steps = 4\nlr = nan", "optim.lr: expected a finite number"),
+        ("n_classes = 8", "n_classes = 1000000000", "n_classes: expected less than or equal"),
+        ("width = 16", "width = 1000000000000", "width: expected less than or equal"),
+        (
+            "tasks_per_draw = 2",
+            "tasks_per_draw = 1000000000000",
+            "tasks_per_draw: expected less than or equal",
+        ),
+        ("[optim]", "[network]\nn_layers = 100000000\n[optim]", "network: expected sizes"),
     ],
     ids=lambda text: text[:24],
 )
-def test_training_configuration__that_cannot_be__is_told_with_its_key(tmp_path, change, expected):
-    key = change.partition(" =")[0]
-    old = next((line for line in TRAINING.splitlines() if line.startswith(f"{key} =")), None)
-    if key in ("n_classes", "width"):
-        text = TRAINING.replace("n_classes = 8" if key == "n_classes" else "width = 16", change, 1)
-    elif change.startswith("["):
-        text = f"{TRAINING}{change}\n"
-    else:
-        text = TRAINING.replace(old, change) if old else f"{change}\n{TRAINING}"
-    (tmp_path / "c.toml").write_text(text)
+def test_training_configuration__that_cannot_be__is_told_with_its_key(tmp_path, old, new, expected):
+    assert old in TRAINING
+    (tmp_path / "c.toml").write_text(TRAINING.replace(old, new, 1))
 
     answer = run("train", tmp_path / "c.toml", "--out", tmp_path / "out")
 

@@ -98,7 +98,7 @@ def written(folder, names, set_name, method):
         run("doctor", "--verify", folder),
     ]
     assert [answer.code for answer in ended] == [0] * len(ended), ended
-    (folder / "said").write_text("".join(answer.out + answer.err for answer in ended))
+    (folder / "output").write_text("".join(answer.out + answer.err for answer in ended))
     return folder
 
 
@@ -170,10 +170,10 @@ def test_card__names_of_any_kind__are_shown_letter_for_letter(hostile, harmless)
 
 def markdown_kinds(text):
     """The kinds of all tokens of a Markdown text, in order."""
-    found = []
+    kinds = []
     for token in MarkdownIt("gfm-like", {"linkify": False}).parse(text):
-        found += [token.type, *(child.type for child in token.children or [])]
-    return found
+        kinds += [token.type, *(child.type for child in token.children or [])]
+    return kinds
 
 
 class Kinds(HTMLParser):
@@ -237,11 +237,11 @@ def demo(names):
 
 
 def test_terminal__names_of_any_kind__steer_nothing_and_begin_no_line(hostile):
-    said = (hostile / "said").read_text()
+    text = (hostile / "output").read_text()
 
-    assert not INVISIBLE.search(said.replace("\n", "").replace("\t", ""))
-    assert r"two\nwarning: lines" in said
-    assert not [line for line in said.split("\n") if line.startswith(("warning: lines", "@you"))]
+    assert not INVISIBLE.search(text.replace("\n", "").replace("\t", ""))
+    assert r"two\nwarning: lines" in text
+    assert not [line for line in text.split("\n") if line.startswith(("warning: lines", "@you"))]
 
 
 def test_list__for_programs__has_names_as_they_are(hostile):
@@ -303,10 +303,10 @@ def test_folders__named_by_people_who_mean_harm__are_classes_as_any(tmp_path, mo
             run("predict", adapter, tmp_path / source),
         ]
 
-        said = "".join(answer.out + answer.err for answer in answers)
-        assert [answer.code for answer in answers] == [0, 0], said
-        assert not INVISIBLE.search(re.sub(r"[\n\t]", "", said))
-        assert not re.search("^(error: b|  a)", said, re.MULTILINE)
+        text = "".join(answer.out + answer.err for answer in answers)
+        assert [answer.code for answer in answers] == [0, 0], text
+        assert not INVISIBLE.search(re.sub(r"[\n\t]", "", text))
+        assert not re.search("^(error: b|  a)", text, re.MULTILINE)
         assert not INVISIBLE.search((adapter / "README.md").read_text().replace("\n", ""))
         classes = json.loads((adapter / "adapter_config.json").read_text())["classes"]
         assert set(classes) == set(names)

@@ -45,11 +45,11 @@ def test_predictions__come_back_letter_for_letter(folder, tmp_path, capsys):
     arguments = ["predict", folder / "adapter", folder / "pictures", "--csv", tmp_path / CAFE]
     assert main([*map(str, arguments), "--json"]) == 0
 
-    found = parse_json(capsys.readouterr().out)
-    assert set(found["classes"]) == {CAFE, BYTES, "owl"}
+    document = parse_json(capsys.readouterr().out)
+    assert set(document["classes"]) == {CAFE, BYTES, "owl"}
     with (tmp_path / CAFE).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["path"] for row in rows] == [each["path"] for each in found["predictions"]]
+    assert [row["path"] for row in rows] == [row["path"] for row in document["predictions"]]
     assert all(os.path.exists(row["path"]) for row in rows)  # noqa: PTH110
     assert len(rows) == 6
 

@@ -31,7 +31,7 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def asked(capsys):
+def document_of(capsys):
     """The JSON document that a command prints."""
 
     def run(*arguments):
@@ -51,15 +51,15 @@ def asked(capsys):
     ],
 )
 def test_evaluation__of_few_tasks__has_null_where_nothing_is_defined(
-    store, asked, tmp_path, labels, options
+    store, document_of, tmp_path, labels, options
 ):
     run = tmp_path / "run"
-    found = asked("evaluate", store(list(labels)), "--out", run, *METHODS, *options)
-    asked("report", run)
+    document = document_of("evaluate", store(list(labels)), "--out", run, *METHODS, *options)
+    document_of("report", run)
 
     if "--seeds=1" in options:
-        assert {each["half"] for each in found["means"]} == {None}
-    names = {each["metric"] for each in found["means"]}
+        assert {mean["half"] for mean in document["means"]} == {None}
+    names = {mean["metric"] for mean in document["means"]}
     assert ("unknown_auroc" in names) == ("--unknown=0.5" in options)
     lines = (run / "journal.jsonl").read_bytes().splitlines()
     for text in [*lines, *(path.read_bytes() for path in run.glob("*.json"))]:
@@ -68,22 +68,22 @@ def test_evaluation__of_few_tasks__has_null_where_nothing_is_defined(
 
 @pytest.mark.parametrize("scale", [1e-38, 9e29, None])
 @pytest.mark.parametrize("labels", ["ab", "aaabbb"])
-def test_adapter__of_any_temperature__predicts_numbers(store, asked, tmp_path, scale, labels):
+def test_adapter__of_any_temperature__predicts_numbers(store, document_of, tmp_path, scale, labels):
     folder = store(list(labels), logit_scale=scale)
-    asked("adapt", folder, "--out", tmp_path / "a")
-    found = asked("predict", tmp_path / "a", folder, "--labelled")
+    document_of("adapt", folder, "--out", tmp_path / "a")
+    document = document_of("predict", tmp_path / "a", folder, "--labelled")
 
-    for each in found["predictions"]:
-        assert sum(each["probabilities"].values()) == pytest.approx(1)
+    for row in document["predictions"]:
+        assert sum(row["probabilities"].values()) == pytest.approx(1)
 
 
-def test_training__without_validation__is_summarised_in_json(asked, tmp_path):
+def test_training__without_validation__is_summarised_in_json(document_of, tmp_path):
     start, end = TRAINING.index("[[data.validation"), TRAINING.index("[episodes]")
     (tmp_path / "t.toml").write_text(TRAINING[:start] + TRAINING[end:])
 
-    found = asked("train", tmp_path / "t.toml", "--out", tmp_path / "run")
+    document = document_of("train", tmp_path / "t.toml", "--out", tmp_path / "run")
 
-    assert found["best"] is None
+    assert document["best"] is None
     for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines():
         assert json.loads(line)["step"] >= 0
         parse_json(line)

@@ -22,26 +22,24 @@ def preprocess(picture):
     return torch.from_numpy(pixels).permute(2, 0, 1) / 255 - 0.5
 
 
-def encoder():
+def encoder(**more):
     torch.manual_seed(SEED)
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 24))
-    return ModelEncoder("colours", model, preprocess, device="cpu")
+    return ModelEncoder("colours", model, preprocess, device="cpu", **more)
 
 
 def with_texts():
-    torch.manual_seed(SEED)
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 24))
     rng = np.random.default_rng(0)
     texts = {name: rng.standard_normal(24) for name in ("heron", "lynx", "red_fox")}
-    return ModelEncoder("colours", model, preprocess, texts=texts, logit_scale=20.0, device="cpu")
-
-
-def nothing():
-    return 3
+    return encoder(texts=texts, logit_scale=20.0)
 
 
 def fails():
     raise KeyError("weights")
+
+
+def nothing():
+    return 3
 
 
 class Bare(ImageEncoder):
@@ -142,7 +140,7 @@ def test_own_encoder__changed__is_refused(run, adapted, unlabelled, file):
     ("factory", "more", "message"),
     [
         ("nothing", (), "should return an ImageEncoder, such as a ModelEncoder; it returned built"),
-        ("fails", (), "cannot be made: KeyError: 'weights' (mine.py, line 31)"),
+        ("fails", (), "cannot be made: KeyError: 'weights' (mine.py, line 25)"),
         ("absent", (), "has no 'absent'"),
         ("Bare", (), ":Bare lacks fingerprint and preprocess; see ImageEncoder"),
         ("encoder", ("--precision", "bf16"), "sets device, precision and templates itself"),
