@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from metaadapter.adapter.files import load_adapter
 from metaadapter.workflow import accuracy, run_adapt
 from metaadapter.workflow.accuracy import Proportion
@@ -73,26 +71,6 @@ def test_adapt__options__reach_the_adapter(adapt, labelled, tmp_path):
     assert config.generator == "closed-form"
 
 
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        (
-            ("--text", "lynks=a wild cat"),
-            "texts (--text): there is no class 'lynks'; did you mean 'lynx'?",
-        ),
-        (("--text", "lynx"), '--text fox="red fox"'),
-        (("--add-class", "lynx"), "--text lynx=NAME"),
-        (("--no-text", "--text", "lynx=cat"), "--no-text excludes --text"),
-        (("--generator", "magic"), "no generator 'magic': expected"),
-    ],
-)
-def test_adapt__options_that_do_not_fit__end_with_2(adapt, labelled, options, reason):
-    result = adapt(labelled, *options)
-
-    assert result.code == 2
-    assert reason in result.err
-
-
 def test_adapt__added_class_that_takes_left_out_pictures_of_others__is_told(
     adapt, labelled, monkeypatch
 ):
@@ -115,13 +93,6 @@ def test_adapt__added_class_that_takes_left_out_pictures_of_others__is_told(
     assert [warning for warning in warnings if warning.startswith(sentence)]
     for label in ("otter", "heron"):
         assert f"as {label}" not in errors + "".join(warnings)
-
-
-def test_adapt__missing_folder__ends_with_3_and_json(adapt, tmp_path):
-    result = adapt(tmp_path / "nowhere", "--json")
-
-    assert result.code == result.document["error"]["exit_code"] == 3
-    assert result.document["error"]["kind"] == "data"
 
 
 def test_adapt__folder_of_other_things__is_not_overwritten(adapt, labelled, tmp_path):

@@ -79,27 +79,6 @@ def test_adapt__no_text__reads_no_sentence(adapted, pictures):
 
 
 @pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        (
-            ("--describe", "hern=long legs"),
-            "sentences (--describe): there is no class 'hern'; did you mean",
-        ),
-        (("--describe", "heron"), "--describe expects LABEL=SENTENCE, for example"),
-        (("--describe", "heron="), "--describe expects LABEL=SENTENCE, for example"),
-        (("--describe", "heron=a", "--no-text"), "--no-text excludes"),
-    ],
-)
-def test_adapt__wrong_describe__ends_with_2_before_anything_is_encoded(
-    adapt, labelled, options, reason
-):
-    result = adapt(labelled, *options)
-
-    assert result.code == 2
-    assert reason in result.err
-
-
-@pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"\xff\xfe", "it is not in UTF-8"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -362,33 +361,6 @@ def test_adapt__inside_with_unlabelled_pictures__sees_them_through_the_parts(
     seen = adapted_encoder(load_encoder(str(clip), device="cpu"), stored)
     rows = seen.encode_images(sorted(unlabelled.iterdir()))
     np.testing.assert_allclose(stored.support.pool_TUD[0], rows, atol=2e-3)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        ("PICTURES --kind lora", "--kind says what --inside trains"),
-        ("PICTURES --inside image --precision bf16", "--inside trains in fp32"),
-        ("PICTURES --inside image --encoder mine.py:one", "mine.py:one is of your own"),
-        ("PICTURES --inside image --unlabelled STORE", "--unlabelled .* is a feature store"),
-        ("PICTURES --inside image --background STORE", "--background .* is a feature store"),
-        ("STORE --inside image", "is a feature store, and --inside changes the features"),
-    ],
-)
-def test_adapt__what_does_not_go_with_inside__is_refused_before_encoding(
-    run, encode, labelled, clip, tmp_path, arguments, reason
-):
-    assert not encode(labelled, "--encoder", clip).code
-    places = {"PICTURES": labelled, "STORE": tmp_path / "store"}
-
-    done = run(
-        *("adapt", "--out", tmp_path / "adapter"),
-        *(places.get(part, part) for part in arguments.split()),
-    )
-
-    assert done.code == 2
-    assert re.search(reason, done.err)
-    assert not (tmp_path / "adapter").exists()
 
 
 def test_places__of_an_encoder__are_listed(run, clip):

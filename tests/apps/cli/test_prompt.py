@@ -196,28 +196,6 @@ def test_doctor__prompt_of_another_version__is_told(run, prompted):
     assert "the adapter's prompt lacks prompt/start" in done.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (("PICTURES", "--no-text"), "--prompt is about the names of classes"),
-        (("PICTURES", "--encoder", "mine.py:one"), "the encoder mine.py:one is of your own"),
-        (("PICTURES", "--prompt", 16), "a prompt of 16 vectors does not fit before the name"),
-        (("--names=fox,lynx,otter",), "--prompt is learned from labelled pictures"),
-    ],
-    ids=["no names", "an own encoder", "too long", "names alone"],
-)
-def test_adapt__what_does_not_go_with_a_prompt__is_refused_before_encoding(
-    adapt, labelled, tmp_path, arguments, reason
-):
-    source, *more = arguments
-
-    done = adapt(labelled if source == "PICTURES" else source, "--prompt", 4, *more)
-
-    assert done.code == 2
-    assert reason in done.err
-    assert not (tmp_path / "adapter").exists()
-
-
 def test_rank__adapter_with_a_prompt__reads_captions_without_it(run, prompted, adapter, unlabelled):
     # Longer than a name can be that stands behind a prompt.
     captions = ["--text", "a fox in the snow " * 30, "--text", "a heron"]

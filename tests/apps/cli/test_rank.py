@@ -60,39 +60,6 @@ def test_adapt__captions__tells_what_left_out_pairs_say_and_keeps_the_pairs(adap
     assert load_pairs(out).config.templates == ["{}"]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [("--names", "a,b"), ("--shots", 3), ("--describe", "a=b"), ("--mode", "finetune")],
-)
-def test_adapt__captions_with_options_of_classes__are_told(run, pairs, tmp_path, options):
-    done = run("adapt", pairs, "--captions", "--out", tmp_path / "a", *options)
-
-    assert done.code == 2
-    assert f"--captions makes no classes, so it excludes {options[0]}" in done.err
-
-
-@pytest.mark.parametrize(
-    ("source", "options", "reason"),
-    [
-        ("a folder", ("--captions",), "expected a manifest"),
-        ("a single pair", ("--captions",), "expected 2 to 5,000 pairs"),
-        ("pairs", (), "give --captions"),
-    ],
-)
-def test_adapt__captions_that_do_not_serve__end_with_3(
-    run, pairs, labelled, tmp_path, source, options, reason
-):
-    short = tmp_path / "short.csv"
-    short.write_text("\n".join(pairs.read_text().splitlines()[:2]))
-    sources = {"a folder": labelled, "a single pair": short, "pairs": pairs}
-
-    done = run("adapt", sources[source], "--out", tmp_path / "a", *options)
-
-    assert done.code == 3
-    assert reason in done.err
-    assert not (tmp_path / "a").exists()
-
-
 @pytest.fixture
 def with_broken(tmp_path):
     """Writes a manifest of the lines and of a pair whose picture cannot be read."""

@@ -188,26 +188,6 @@ def test_adapt__more_background_than_serves__is_drawn_by_the_seed(adapt, labelle
     assert f"of {MOST_BACKGROUND + 3} background pictures {MOST_BACKGROUND} are used" in result.err
 
 
-@pytest.mark.parametrize("by", ["pictures", "names"])
-def test_adapt__background__beside_a_class_of_that_name__is_refused(
-    adapt, labelled, strange, tmp_path, by
-):
-    pictures = renamed(labelled, tmp_path / "pictures", BACKGROUND)
-    source = pictures if by == "pictures" else f"--names={BACKGROUND},a hand"
-
-    result = adapt(source, "--background", strange)
-
-    assert result.code == 2
-    assert "there is one already" in result.err
-
-
-def test_adapt__background_of_labelled_pictures_alone__ends_with_3(adapt, labelled):
-    result = adapt(labelled, "--background", labelled)
-
-    assert result.code == 3
-    assert "all pictures in it are labelled ones" in result.err
-
-
 def test_predict__reject_and_labelled__count_a_folder_unknown(
     run, adapter, labelled, strange, tmp_path
 ):

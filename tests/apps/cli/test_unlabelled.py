@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 
-import pytest
-
 from metaadapter.adapter.files import load_adapter
 from metaadapter.workflow import accuracy
 
@@ -17,39 +15,6 @@ def test_adapt__names_alone_with_a_pool__says_so(adapt, unlabelled):
 
     assert done.code == 0
     assert "from names alone and 6 unlabelled pictures" in done.out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        ((), "give labelled pictures"),
-        (("{labelled}", NAMES), "give labelled pictures"),
-        ((NAMES, "--no-text"), "--names excludes"),
-        (("--names", "heron,heron"), "--names has 'heron' more than once"),
-        (("--names", "heron,lynx", "--describe", "fox=red"), "there is no class 'fox'"),
-    ],
-)
-def test_adapt__names_that_do_not_fit__ends_with_2(run, labelled, tmp_path, arguments, reason):
-    given = [part.format(labelled=labelled) for part in arguments]
-
-    done = run("adapt", *given, "--out", tmp_path / "a")
-
-    assert done.code == 2
-    assert reason in done.err
-    assert not (tmp_path / "a").exists()
-
-
-def test_adapt__unlabelled_pictures_that_cannot_be_read__leaves_no_adapter(
-    adapt, labelled, tmp_path
-):
-    (tmp_path / "new").mkdir()
-    (tmp_path / "new" / "broken.png").write_bytes(b"no picture")
-
-    done = adapt(labelled, "--unlabelled", tmp_path / "new")
-
-    assert done.code == 3
-    assert "broken.png" in done.err
-    assert not (tmp_path / "adapter").exists()
 
 
 def test_predict__together__keeps_the_adapter_at_out_and_says_so(
@@ -87,35 +52,9 @@ def test_adapt__unlabelled_json__has_both_estimates_and_all_that_was_noticed(
     assert "and without the unlabelled ones" in adapt(labelled, "--unlabelled", folder).err
 
 
-@pytest.mark.parametrize(
-    ("option", "reason"), [(("--no-zoom",), "was made with a zoom"), (("--views", 3), "1 view(s)")]
-)
-def test_adapt__names_beside_a_store_of_other_looks__ends_with_2(
-    run, encode, unlabelled, tmp_path, option, reason
-):
-    encode(unlabelled)
-    pool = ("--unlabelled", tmp_path / "store")
-
-    done = run("adapt", NAMES, *pool, *option, "--out", tmp_path / "a")
-
-    assert done.code == 2
-    assert reason in done.err
-
-
 def test_adapt__large_pool__tells_the_estimate_without_it(adapt, labelled, unlabelled, monkeypatch):
     monkeypatch.setattr(accuracy, "MAX_UNLABELLED_ROWS", 10)
 
     done = adapt(labelled, "--unlabelled", unlabelled)
 
     assert "estimate without the unlabelled ones: 100%" in done.err
-
-
-@pytest.mark.parametrize("option", ["--unlabelled", "--background"])
-def test_adapt__pictures_that_are_not_there__are_told_before_anything_is_encoded(
-    adapt, labelled, tmp_path, option
-):
-    done = adapt(labelled, option, tmp_path / "none")
-
-    assert done.code == 3
-    assert option in done.err
-    assert "there is no such file or folder" in done.err

@@ -1,0 +1,110 @@
+"""The sources and options that `metaadapter adapt` refuses, with its reason."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from metaadapter.apps.cli.app import main
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory, labelled, unlabelled, encoder):
+    folder = tmp_path_factory.mktemp("sources")
+    places = {"labelled": labelled, "unlabelled": unlabelled, "nowhere": folder / "nowhere"}
+    for name in ("store", "background", "broken", "pairs.csv", "pair.csv"):
+        places[name.removesuffix(".csv")] = folder / name
+    encode = ["encode", labelled, "--out", places["store"], "--encoder", encoder, "--quiet"]
+    assert main([*map(str, encode)]) == 0
+    shutil.copytree(labelled, places["background"])
+    (places["background"] / "lynx").rename(places["background"] / "background")
+    places["broken"].mkdir()
+    (places["broken"] / "broken.png").write_bytes(b"no picture")
+    rows = ["path,caption", *(f"{path},a thing" for path in sorted(labelled.glob("*/*.png")))]
+    places["pairs"].write_text("\n".join(rows))
+    places["pair"].write_text("\n".join(rows[:2]))
+    return places
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        ("{nowhere}", 3, "nowhere"),
+        ("{labelled} --generator magic", 2, "no generator 'magic': expected"),
+        # names and sentences
+        (
+            "{labelled} --text lynks=cat",
+            2,
+            "(--text): there is no class 'lynks'; did you mean 'lynx'",
+        ),
+        ("{labelled} --text lynx", 2, '--text fox="red fox"'),
+        ("{labelled} --add-class lynx", 2, "--text lynx=NAME"),
+        ("{labelled} --no-text --text lynx=cat", 2, "--no-text excludes --text"),
+        (
+            "{labelled} --describe hern=tall",
+            2,
+            "(--describe): there is no class 'hern'; did you mean",
+        ),
+        ("{labelled} --describe heron", 2, "--describe expects LABEL=SENTENCE, for example"),
+        ("{labelled} --describe heron=", 2, "--describe expects LABEL=SENTENCE, for example"),
+        ("{labelled} --describe heron=a --no-text", 2, "--no-text excludes"),
+        # names alone
+        ("", 2, "give labelled pictures"),
+        ("{labelled} --names heron,lynx", 2, "give labelled pictures"),
+        ("--names heron,lynx --no-text", 2, "--names excludes"),
+        ("--names heron,heron", 2, "--names has 'heron' more than once"),
+        ("--names heron,lynx --describe fox=red", 2, "there is no class 'fox'"),
+        # unlabelled pictures and background
+        (
+            "{labelled} --unlabelled {nowhere}",
+            3,
+            "--unlabelled {nowhere}: there is no such file or",
+        ),
+        (
+            "{labelled} --background {nowhere}",
+            3,
+            "--background {nowhere}: there is no such file or",
+        ),
+        ("{labelled} --unlabelled {broken}", 3, "broken.png"),
+        ("--names heron,lynx --unlabelled {store} --no-zoom", 2, "was made with a zoom"),
+        ("--names heron,lynx --unlabelled {store} --views 3", 2, "1 view(s)"),
+        ("{labelled} --background {labelled}", 3, "all pictures in it are labelled ones"),
+        ("{background} --background {unlabelled}", 2, "there is one already"),
+        ("--names background,hand --background {unlabelled}", 2, "there is one already"),
+        # captions
+        *(
+            (f"{{pairs}} --captions {option}", 2, f"so it excludes {option.split()[0]}")
+            for option in ("--names a,b", "--shots 3", "--describe a=b", "--mode finetune")
+        ),
+        ("{labelled} --captions", 3, "expected a manifest"),
+        ("{pair} --captions", 3, "expected 2 to 5,000 pairs"),
+        ("{pairs}", 3, "give --captions"),
+        # weights inside the encoder
+        ("{labelled} --kind lora", 2, "--kind says what --inside trains"),
+        ("{labelled} --inside image --precision bf16", 2, "--inside trains in fp32"),
+        (
+            "{labelled} --inside image --encoder mine.py:one",
+            2,
+            "encoder mine.py:one is of your own",
+        ),
+        ("{labelled} --inside image --unlabelled {store}", 2, "{store} is a feature store"),
+        ("{labelled} --inside image --background {store}", 2, "{store} is a feature store"),
+        ("{store} --inside image", 2, "is a feature store, and --inside changes the features"),
+        # a prompt
+        ("{labelled} --prompt 4 --no-text", 2, "--prompt is about the names of classes"),
+        ("{labelled} --prompt 4 --encoder mine.py:one", 2, "encoder mine.py:one is of your own"),
+        ("{labelled} --prompt 16", 2, "a prompt of 16 vectors does not fit before the name"),
+        ("--names fox,lynx,otter --prompt 4", 2, "--prompt is learned from labelled pictures"),
+    ],
+)
+def test_adapt__what_does_not_fit__is_refused_and_leaves_no_adapter(
+    run, places, encoder, tmp_path, arguments, code, reason
+):
+    words = [word.format(**places) for word in arguments.split()]
+
+    done = run("adapt", "--out", tmp_path / "adapter", "--encoder", encoder, *words)
+
+    assert done.code == code
+    assert reason.format(**places) in done.err
+    assert not (tmp_path / "adapter").exists()
