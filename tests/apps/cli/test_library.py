@@ -61,30 +61,18 @@ def test_library_add__name_that_is_there__ends_with_2_and_says_what_to_do(run, a
     [
         ("add {new} {pictures}", 4, "is not an adapter"),
         ("add {new} {adapter} --name a/b", 2, "the name 'a/b' contains '/'"),
-        (
-            "import {new} a.adapter b.adapter --name x",
-            2,
-            "--name names one entry, and 2 files were given",
-        ),
+        ("import {new} a b --name x", 2, "--name names one entry, and 2 files were given"),
         *(
-            (f"{command} {{new}} {more}", 4, "nowhere is not a library: expected a folder with")
-            for command, more in {
-                "list": "",
-                "show": "x",
-                "remove": "x",
-                "rename": "x y",
-                "export": "x x.adapter",
-            }.items()
+            (command, 4, "nowhere is not a library: expected a folder with library.json")
+            for command in ("list {new}", "show {new} x", "remove {new} x", "rename {new} x y")
         ),
+        ("export {new} x x.adapter", 4, "is not a library: expected a folder with library.json"),
         *(
-            (f"{command} {{library}} animal {more}", 2, "has no entry 'animal'; did you mean 'ani")
-            for command, more in {
-                "show": "--json",
-                "remove": "",
-                "rename": "y",
-                "export": "x.adapter",
-            }.items()
+            (f"{command} --json", 2, "has no entry 'animal'; did you mean 'animals'?")
+            for command in ("show {library} animal", "remove {library} animal")
         ),
+        ("rename {library} animal x", 2, "has no entry 'animal'; did you mean 'animals'?"),
+        ("export {library} animal x.adapter", 2, "has no entry 'animal'; did you mean 'animals'?"),
     ],
 )
 def test_library__what_cannot_be__is_told_and_makes_no_library(

@@ -59,20 +59,17 @@ def test_identify__pictures__tells_the_entry_and_names_those_left_out(run, libra
 
 
 def test_identify__together__is_one_answer_for_all(run, library, flowers):
-    done = run("library", "identify", library, flowers, "--together", "--json")
+    identify = ("library", "identify", library, flowers, "--together")
 
-    (answer,) = done.document["answers"]
+    document = run(*identify, "--json").document
+
+    (answer,) = document["answers"]
     assert answer["path"] is None
     assert [likely["entry"] for likely in answer["likely"]] == ["flowers", "animals"]
-    assert list(done.document["left_out"]) == ["others"]
-
-
-@pytest.mark.parametrize("top", [1, 2, 3])
-def test_identify__top__is_the_number_of_entries_told(run, library, flowers, top):
-    done = run("library", "identify", library, flowers, "--together", "--top", top)
-
-    (row,) = table(done)
-    assert len(row) == 2 + 2 * top
+    assert list(document["left_out"]) == ["others"]
+    for top in (1, 2, 3):
+        (row,) = table(run(*identify, "--top", top))
+        assert len(row) == 2 + 2 * top
 
 
 def test_identify__encoder_of_fewer_entries__asks_those(run, library, flowers, other_encoder):
@@ -244,19 +241,15 @@ def test_merge__two_entries__adds_one_of_all_classes(run, library, flowers):
     assert run("predict", library / "entries" / "all.adapter", flowers).code == 0
 
 
-def test_merge__entry_without_features__says_what_stood_in(run, library, tmp_path):
+def test_merge__entry_without_features_or_of_another_encoder__is_told(run, library, tmp_path):
     given = tmp_path / "given.adapter"
     assert run("library", "export", library, "flowers", given, "--no-features").code == 0
     assert run("library", "import", library, given).code == 0
 
     done = run("library", "merge", library, "animals", "given", "--name", "all")
+    refused = run("library", "merge", library, "animals", "others", "--name", "both")
 
     assert done.code == 0
     assert "so their signatures were used" in done.err
-
-
-def test_merge__entries_of_two_encoders__ends_with_4(run, library):
-    done = run("library", "merge", library, "animals", "others", "--name", "all")
-
-    assert done.code == 4
-    assert "the adapter 'others', merged with 'animals', was made with the encoder" in done.err
+    assert refused.code == 4
+    assert "the adapter 'others', merged with 'animals', was made with the encoder" in refused.err

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import shutil
 
 import numpy as np
@@ -14,6 +15,12 @@ PREDICTION_KEYS = {
     *("path", "label", "probability", "runner_up", "runner_up_probability", "in_support"),
     *("probabilities", "known", "unfamiliar", "set"),
 }
+
+
+@pytest.fixture
+def predict(run, adapter):
+    """`metaadapter predict ADAPTER …` with the adapter of the small encoder."""
+    return functools.partial(run, "predict", adapter)
 
 
 def lines(result):
@@ -44,8 +51,8 @@ def test_predict__folder__agrees_with_the_classifier(
     np.testing.assert_allclose(shares_in(document), expected, atol=2e-2)
 
 
-def test_predict__no_terminal__prints_tab_separated_lines(run, adapter, unlabelled):
-    result = run("predict", adapter, unlabelled)
+def test_predict__no_terminal__prints_tab_separated_lines(predict, unlabelled):
+    result = predict(unlabelled)
 
     assert result.code == 0
     assert len(lines(result)) == 6
@@ -56,22 +63,20 @@ def test_predict__no_terminal__prints_tab_separated_lines(run, adapter, unlabell
     assert 0 < float(known) < 1
 
 
-def test_predict__terminal__draws_a_table(run, adapter, unlabelled, monkeypatch, terminal):
+def test_predict__terminal__draws_a_table(predict, unlabelled, monkeypatch, terminal):
     monkeypatch.setenv("TERM", "dumb")
 
-    result = run("predict", adapter, unlabelled / "heron-0.png")
+    result = predict(unlabelled / "heron-0.png")
 
     assert "picture" in result.out.splitlines()[0]
     assert "runner-up" in result.out.splitlines()[0]
     assert "heron-0.png" in result.out
 
 
-def test_predict__several_sources__are_listed_one_after_the_other(
-    run, adapter, labelled, unlabelled
-):
+def test_predict__several_sources__are_listed_one_after_the_other(predict, labelled, unlabelled):
     lynx, fox = unlabelled / "lynx-0.png", unlabelled / "red_fox-1.png"
 
-    result = run("predict", adapter, lynx, fox, labelled)
+    result = predict(lynx, fox, labelled)
 
     assert [line[0] for line in lines(result)[:2]] == [str(lynx), str(fox)]
     assert len(lines(result)) == 2 + 9
@@ -79,7 +84,7 @@ def test_predict__several_sources__are_listed_one_after_the_other(
 
 @pytest.mark.parametrize("pictures_at_once", [2, 100])
 def test_predict__unreadable_pictures_among_others__are_listed(
-    run, adapter, unlabelled, tmp_path, monkeypatch, pictures_at_once
+    predict, unlabelled, tmp_path, monkeypatch, pictures_at_once
 ):
     source = shutil.copytree(unlabelled, tmp_path / "pictures")
     broken = [source / f"a-{number}.jpg" for number in range(3)]
@@ -87,7 +92,7 @@ def test_predict__unreadable_pictures_among_others__are_listed(
         path.write_bytes(b"no picture")
     monkeypatch.setattr(run_predict, "PICTURES_AT_ONCE", pictures_at_once)
 
-    result = run("predict", adapter, source, "--json")
+    result = predict(source, "--json")
 
     assert result.code == 0
     assert "left out, because unreadable: 3" in result.err
@@ -107,14 +112,14 @@ def test_predict__unreadable_pictures_among_others__are_listed(
     ids=["unreadable", "missing", "another class", "table in no folder"],
 )
 def test_predict__data_that_cannot_be_used__ends_with_3(
-    run, adapter, labelled, tmp_path, monkeypatch, source, options, reason
+    predict, labelled, tmp_path, monkeypatch, source, options, reason
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     shutil.copytree(labelled, "pictures")
     (tmp_path / "pictures" / "lynx").rename(tmp_path / "pictures" / "wolf")
 
-    result = run("predict", adapter, source, *options)
+    result = predict(source, *options)
 
     assert result.code == 3
     assert reason in result.err
@@ -129,12 +134,12 @@ def test_predict__folder_that_is_no_adapter__ends_with_4(run, labelled, unlabell
 
 
 def test_predict__other_encoder__ends_with_4(
-    run, encode, adapter, unlabelled, other_encoder, tmp_path
+    predict, encode, adapter, unlabelled, other_encoder, tmp_path
 ):
     encode(unlabelled, "--encoder", other_encoder)
 
-    of_pictures = run("predict", adapter, unlabelled, "--encoder", other_encoder)
-    of_store = run("predict", adapter, tmp_path / "store")
+    of_pictures = predict(unlabelled, "--encoder", other_encoder)
+    of_store = predict(tmp_path / "store")
 
     assert of_pictures.code == of_store.code == 4
     assert f"the adapter {adapter} was made with the encoder" in of_pictures.err
@@ -178,18 +183,18 @@ def test_predict__adapter_of_unnamed_features__looks_as_often_as_their_width_tel
 
 
 def test_predict__encoder_that_was_moved__is_found_by_the_option(
-    run, adapter, unlabelled, encoder, tmp_path
+    predict, unlabelled, encoder, tmp_path
 ):
     moved = shutil.copytree(encoder, tmp_path / "moved")
 
-    result = run("predict", adapter, unlabelled, "--encoder", moved)
+    result = predict(unlabelled, "--encoder", moved)
 
     assert result.code == 0
-    assert result.out == run("predict", adapter, unlabelled).out
+    assert result.out == predict(unlabelled).out
 
 
-def test_predict__rank__puts_the_most_probable_of_a_class_first(run, adapter, unlabelled):
-    result = run("predict", adapter, unlabelled, "--rank", "red_fox", "--top", "3")
+def test_predict__rank__puts_the_most_probable_of_a_class_first(predict, unlabelled):
+    result = predict(unlabelled, "--rank", "red_fox", "--top", "3")
 
     probabilities = [float(line[5]) for line in lines(result)]
     assert len(probabilities) == 3
@@ -203,16 +208,16 @@ def test_predict__rank__puts_the_most_probable_of_a_class_first(run, adapter, un
         (("--rank", "lynx", "--sort", "sure"), "--rank and --sort are two orders"),
     ],
 )
-def test_predict__order_that_cannot_be__ends_with_2(run, adapter, unlabelled, options, reason):
-    result = run("predict", adapter, unlabelled, *options)
+def test_predict__order_that_cannot_be__ends_with_2(predict, unlabelled, options, reason):
+    result = predict(unlabelled, *options)
 
     assert result.code == 2
     assert reason in result.err
 
 
-def test_predict__sort__orders_by_the_probability_of_the_label(run, adapter, unlabelled):
-    sure = lines(run("predict", adapter, unlabelled, "--sort", "sure"))
-    doubtful = lines(run("predict", adapter, unlabelled, "--sort", "doubtful"))
+def test_predict__sort__orders_by_the_probability_of_the_label(predict, unlabelled):
+    sure = lines(predict(unlabelled, "--sort", "sure"))
+    doubtful = lines(predict(unlabelled, "--sort", "doubtful"))
 
     shares = [float(line[2]) for line in sure]
     assert shares == sorted(shares, reverse=True)
@@ -224,10 +229,10 @@ def rows_of(file):
         return list(csv.DictReader(opened))
 
 
-def test_predict__csv__has_the_probability_of_each_class(run, adapter, unlabelled, tmp_path):
+def test_predict__csv__has_the_probability_of_each_class(predict, unlabelled, tmp_path):
     file = tmp_path / "answers ü.csv"
 
-    result = run("predict", adapter, unlabelled, "--csv", file)
+    result = predict(unlabelled, "--csv", file)
 
     rows = rows_of(file)
     assert result.out == ""
@@ -261,11 +266,11 @@ def interrupt_after(monkeypatch):
 
 
 @pytest.fixture
-def to_csv(run, adapter, unlabelled, tmp_path):
+def to_csv(predict, unlabelled, tmp_path):
     """`predict` of the unlabelled pictures into the table tmp_path/answers.csv."""
 
     def command(*options, source=unlabelled):
-        return run("predict", adapter, source, "--csv", tmp_path / "answers.csv", *options)
+        return predict(source, "--csv", tmp_path / "answers.csv", *options)
 
     return command
 
@@ -365,30 +370,30 @@ def test_predict__picture_changed_after_an_interruption__is_asked_again(
 
 
 def test_predict__csv_with_rank_and_top__is_the_list_in_its_order(
-    run, to_csv, adapter, unlabelled, tmp_path
+    predict, to_csv, unlabelled, tmp_path
 ):
     order = ("--rank", "lynx", "--top", "4")
 
     to_csv(*order)
 
-    listed = [line[0] for line in lines(run("predict", adapter, unlabelled, *order))]
+    listed = [line[0] for line in lines(predict(unlabelled, *order))]
     assert [row["path"] for row in rows_of(tmp_path / "answers.csv")] == listed
     assert [path.name for path in tmp_path.iterdir()] == ["answers.csv"]
 
 
-def test_predict__some_at_a_time__agrees_with_all_at_once(run, adapter, unlabelled, monkeypatch):
-    expected = run("predict", adapter, unlabelled, "--json").document["predictions"]
+def test_predict__some_at_a_time__agrees_with_all_at_once(predict, unlabelled, monkeypatch):
+    expected = predict(unlabelled, "--json").document["predictions"]
     monkeypatch.setattr(run_predict, "PICTURES_AT_ONCE", 4)
 
-    some = run("predict", adapter, unlabelled, "--json").document["predictions"]
+    some = predict(unlabelled, "--json").document["predictions"]
 
     assert [row["path"] for row in some] == [row["path"] for row in expected]
     for one, other in zip(some, expected, strict=True):
         assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-3)
 
 
-def test_predict__labelled__tells_how_many_are_correct_with_the_interval(run, adapter, labelled):
-    result = run("predict", adapter, labelled, "--labelled", "--json")
+def test_predict__labelled__tells_how_many_are_correct_with_the_interval(predict, labelled):
+    result = predict(labelled, "--labelled", "--json")
 
     rows, accuracy = result.document["predictions"], result.document["scores"]["accuracy"]
     is_right = [row["path"].split("/")[-2] == row["label"] for row in rows]
@@ -396,71 +401,71 @@ def test_predict__labelled__tells_how_many_are_correct_with_the_interval(run, ad
     assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
     assert accuracy["n"] == 9
     assert "95 % interval" in result.err
-    assert "predicted correctly: " in run("predict", adapter, labelled, "--labelled", "--quiet").err
+    assert "predicted correctly: " in predict(labelled, "--labelled", "--quiet").err
 
 
-def test_predict__labelled_pictures_of_one_class__are_counted(run, adapter, labelled, tmp_path):
+def test_predict__labelled_pictures_of_one_class__are_counted(predict, labelled, tmp_path):
     shutil.copytree(labelled / "lynx", tmp_path / "pictures" / "lynx")
 
-    result = run("predict", adapter, tmp_path / "pictures", "--labelled", "--json")
+    result = predict(tmp_path / "pictures", "--labelled", "--json")
 
     assert result.code == 0, result.err
     assert list(result.document["scores"]["recall"]) == ["lynx"]
 
 
-def test_predict__split__is_read_alone(run, adapter, labelled, unlabelled, tmp_path):
+def test_predict__split__is_read_alone(predict, labelled, unlabelled, tmp_path):
     shutil.copytree(labelled, tmp_path / "pictures" / "train")
     for picture in unlabelled.glob("*-0.png"):
         folder = tmp_path / "pictures" / "test" / picture.name.split("-")[0]
         folder.mkdir(parents=True)
         shutil.copy(picture, folder)
 
-    result = run("predict", adapter, tmp_path / "pictures", "--labelled", "--split", "test")
+    result = predict(tmp_path / "pictures", "--labelled", "--split", "test")
 
     assert len(lines(result)) == 3
     assert "of these very pictures" not in result.err
 
 
 def test_predict__feature_store__needs_no_encoder(
-    run, encode, adapter, unlabelled, tmp_path, monkeypatch
+    predict, encode, unlabelled, tmp_path, monkeypatch
 ):
     def refuse_to_load(*_, **__):
         raise AssertionError("the encoder was loaded")
 
     encode(unlabelled)
-    expected = run("predict", adapter, unlabelled).out
+    expected = predict(unlabelled).out
     monkeypatch.setattr(FrozenEncoder, "load", refuse_to_load)
 
-    assert run("predict", adapter, tmp_path / "store").out == expected
+    assert predict(tmp_path / "store").out == expected
 
 
 def test_predict__feature_store_with_other_views__is_used_with_a_warning(
-    run, encode, adapter, unlabelled, tmp_path
+    predict, encode, unlabelled, tmp_path
 ):
     encode(unlabelled, "--views", "2")
 
-    result = run("predict", adapter, tmp_path / "store")
+    result = predict(tmp_path / "store")
 
     assert result.code == 0
     assert "averages 2 view(s)" in result.err
 
 
 def test_predict__pictures_of_an_unread_format__are_not_passed_over_in_silence(
-    run, adapter, unlabelled, tmp_path
+    predict, unlabelled, tmp_path
 ):
     folder = shutil.copytree(unlabelled, tmp_path / "phone")
     (folder / "IMG_0001.HEIC").write_bytes(b"not read here")
 
-    result = run("predict", adapter, folder, "--json")
+    result = predict(folder, "--json")
 
     assert result.code == 0
     assert "1 .heic" in "".join(result.document["warnings"])
 
 
 @pytest.mark.parametrize("name", ["two words.png", "ärger ✓.png", "[bold]tag.png", "tab\tname.png"])
-def test_predict__any_file_name__comes_back_whole(run, adapter, unlabelled, tmp_path, name):
+def test_predict__any_file_name__comes_back_whole(predict, unlabelled, tmp_path, name):
     shutil.copy(unlabelled / "lynx-0.png", tmp_path / name)
 
-    result = run("predict", adapter, tmp_path / name, "--csv-raw")
+    result = predict(tmp_path / name, "--csv-raw")
 
     assert lines(result)[0][0] == str(tmp_path / name)

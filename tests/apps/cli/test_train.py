@@ -121,15 +121,9 @@ def test_train__interrupted_on_a_terminal__says_so_beside_the_table(train, inter
     assert "stopping after this step, which is saved" in train().err
 
 
-def test_train__json__is_one_document_and_nothing_else(train):
-    result = train("--json")
-
-    assert result.document["ending"] == "finished"
-    assert result.err == ""
-
-
-def test_train__quiet__says_nothing_but_the_result(train):
-    result = train("--quiet")
+@pytest.mark.parametrize("option", ["--json", "--quiet"])
+def test_train__json_or_quiet__says_nothing_but_the_result(train, option):
+    result = train(option)
 
     assert result.err == ""
     assert "finished" in result.out

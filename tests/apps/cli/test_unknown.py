@@ -114,17 +114,12 @@ def test_predict__fraction_out_of_range__ends_with_2_before_pictures_are_read(
     assert f"({option}) must be within 0.5 to 0.99, got {value}" in result.err
 
 
-def renamed(labelled, folder, label):
-    """The labelled pictures, with another label in the place of `lynx`."""
-    pictures = shutil.copytree(labelled, folder)
-    (pictures / "lynx").rename(pictures / label)
-    return pictures
-
-
 def test_predict__reject_with_a_class_called_unknown__is_refused(
     run, adapt, labelled, unlabelled, tmp_path
 ):
-    adapt(renamed(labelled, tmp_path / "pictures", "unknown"))
+    pictures = shutil.copytree(labelled, tmp_path / "pictures")
+    (pictures / "lynx").rename(pictures / "unknown")
+    adapt(pictures)
 
     result = run("predict", tmp_path / "adapter", unlabelled, "--reject")
 
@@ -164,27 +159,17 @@ def test_adapt__background__is_a_class_without_a_name(
     assert is_background == 4 * [True] + 6 * [False]
 
 
-def test_adapt__background_of_labelled_pictures__leaves_them_out(
-    adapt, labelled, strange, tmp_path
+def test_adapt__background_of_copies_and_more_than_serves__is_drawn_from_what_is_new(
+    adapt, labelled, tmp_path
 ):
-    mixed = shutil.copytree(strange, tmp_path / "mixed")
-    shutil.copy(labelled / "lynx" / "0.png", mixed)
-
-    result = adapt(labelled, "--background", mixed, "--json")
-
-    assert result.document["counts"][BACKGROUND] == 4
-    assert "1 background picture(s) are copies of labelled ones or of one another" in result.err
-
-
-def test_adapt__more_background_than_serves__is_drawn_by_the_seed(adapt, labelled, tmp_path):
-    many = tmp_path / "many"
-    many.mkdir()
+    many = shutil.copytree(labelled / "lynx", tmp_path / "many")
     for number in range(MOST_BACKGROUND + 3):
-        Image.new("RGB", (8, 8), (number, 0, 0)).save(many / f"{number}.png")
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(many / f"red-{number}.png")
 
     result = adapt(labelled, "--background", many, "--json")
 
     assert result.document["counts"][BACKGROUND] == MOST_BACKGROUND
+    assert "3 background picture(s) are copies of labelled ones or of one another" in result.err
     assert f"of {MOST_BACKGROUND + 3} background pictures {MOST_BACKGROUND} are used" in result.err
 
 
