@@ -141,14 +141,13 @@ def test_doctor__options_that_do_not_go_together__are_refused(run, options, reas
 
 
 def test_advise__names_of_hostile_classes__are_inert_on_page_and_terminal(
-    advise, labelled, tmp_path
+    advise, pictures, tmp_path
 ):
-    folder = shutil.copytree(labelled, tmp_path / "animals")
-    hostile = folder / "<b>\x1b[31m&"
-    (folder / "lynx").rename(hostile)
-    Image.open(folder / "heron" / "0.png").save(hostile / "copy.png")
+    hostile = pictures / "<b>\x1b[31m&"
+    (pictures / "lynx").rename(hostile)
+    Image.open(pictures / "heron" / "0.png").save(hostile / "copy.png")
 
-    result = advise(folder, "--page", tmp_path / "page.html")
+    result = advise(pictures, "--page", tmp_path / "page.html")
 
     html = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "\x1b" not in result.out + html

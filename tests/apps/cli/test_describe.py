@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import pytest
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-
-
-@pytest.fixture
-def pictures(labelled, tmp_path):
-    """A copy of the labelled pictures that may be written to."""
-    return shutil.copytree(labelled, tmp_path / "pictures")
 
 
 @pytest.fixture

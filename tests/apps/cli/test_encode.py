@@ -10,12 +10,6 @@ from metaadapter.features.store import encode_to_store as store_encoding
 from metaadapter.features.store.feature_store import FeatureStore
 
 
-@pytest.fixture
-def pictures(labelled, tmp_path):
-    """A copy of the labelled pictures that may be written to."""
-    return shutil.copytree(labelled, tmp_path / "pictures")
-
-
 def test_encode__labelled_folder__writes_a_store_and_says_what_is_in_it(encode, labelled, tmp_path):
     result = encode(labelled)
 

@@ -112,12 +112,11 @@ def test_predict__unreadable_pictures_among_others__are_listed(
     ids=["unreadable", "missing", "another class", "table in no folder"],
 )
 def test_predict__data_that_cannot_be_used__ends_with_3(
-    predict, labelled, tmp_path, monkeypatch, source, options, reason
+    predict, pictures, tmp_path, monkeypatch, source, options, reason
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    shutil.copytree(labelled, "pictures")
-    (tmp_path / "pictures" / "lynx").rename(tmp_path / "pictures" / "wolf")
+    (pictures / "lynx").rename(pictures / "wolf")
 
     result = predict(source, *options)
 

@@ -115,9 +115,8 @@ def test_predict__fraction_out_of_range__ends_with_2_before_pictures_are_read(
 
 
 def test_predict__reject_with_a_class_called_unknown__is_refused(
-    run, adapt, labelled, unlabelled, tmp_path
+    run, adapt, pictures, unlabelled, tmp_path
 ):
-    pictures = shutil.copytree(labelled, tmp_path / "pictures")
     (pictures / "lynx").rename(pictures / "unknown")
     adapt(pictures)
 
@@ -173,10 +172,7 @@ def test_adapt__background_of_copies_and_more_than_serves__is_drawn_from_what_is
     assert f"of {MOST_BACKGROUND + 3} background pictures {MOST_BACKGROUND} are used" in result.err
 
 
-def test_predict__reject_and_labelled__count_a_folder_unknown(
-    run, adapter, labelled, strange, tmp_path
-):
-    pictures = shutil.copytree(labelled, tmp_path / "pictures")
+def test_predict__reject_and_labelled__count_a_folder_unknown(run, adapter, pictures, strange):
     shutil.copytree(strange, pictures / "unknown")
 
     refused = run("predict", adapter, pictures, "--labelled")
