@@ -209,6 +209,7 @@ def test_main__help_and_usage_errors__load_no_heavy_package():
     )
 
     assert process.communicate()[0].endswith("\n[]\n")
+    assert process.returncode == 0
 
 
 @pytest.mark.slow
@@ -221,6 +222,7 @@ def test_adapt_and_predict__load_no_scikit_learn(labelled, encoder, tmp_path):
     )
 
     assert process.communicate()[0].endswith("\n(0, 0) False\n")
+    assert process.returncode == 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")

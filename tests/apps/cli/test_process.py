@@ -113,7 +113,7 @@ def test_streams__in_memory__are_left_alone(monkeypatch):
 
 
 class Shim:
-    """What a program puts in the place of stdout: it has a way to write, and little else."""
+    """A stand-in that a program puts in the place of stdout: it can write, and little else."""
 
     def __init__(self, stream):
         self._stream, self.seen = stream, []
