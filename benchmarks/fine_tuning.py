@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.workflow.fine_tuning import fine_tune
+from metaadapter.workflow.choose_n_steps import fine_tune
 from metaadapter.workflow.gradient_steps import FineTune
 
 N_TASKS, N_WAY, N_SHOT, WIDTH, N_STEPS = 64, 5, 5, 512, 100

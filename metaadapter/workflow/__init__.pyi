@@ -1,6 +1,6 @@
+from .choose_n_steps import fine_tune as fine_tune
 from .class_texts import ClassNames as ClassNames
 from .estimator import MetaAdapterClassifier as MetaAdapterClassifier
-from .fine_tuning import fine_tune as fine_tune
 from .gradient_steps import FineTune as FineTune
 from .labelled_pictures import Selection as Selection
 from .predictions import Prediction as Prediction

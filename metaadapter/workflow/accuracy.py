@@ -19,7 +19,7 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.workflow.fine_tuning import fine_tune
+from metaadapter.workflow.choose_n_steps import fine_tune
 from metaadapter.workflow.gradient_steps import FineTune
 
 if TYPE_CHECKING:

@@ -24,13 +24,13 @@ from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.features.views import look_widths
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
+from metaadapter.workflow.choose_n_steps import fine_tune_adapter
 from metaadapter.workflow.class_texts import (
     descriptions,
     sentence_features,
     text_features,
     text_names,
 )
-from metaadapter.workflow.fine_tuning import fine_tune_adapter
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.sentence_weights import weigh_sentences

@@ -26,7 +26,7 @@ from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import mean_of_views
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.workflow.fine_tuning import fine_tune_adapter
+from metaadapter.workflow.choose_n_steps import fine_tune_adapter
 from metaadapter.workflow.fit_adapter import generator_that_predicted, predict_adapter
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading

@@ -15,8 +15,8 @@ from metaadapter.data.code_identity import code_identity, modules_run_through
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import generator_id, load_generator
+from metaadapter.workflow.choose_n_steps import fine_tune
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.fine_tuning import fine_tune
 
 ROOT = Path(metaadapter.__file__).parents[1]
 PARTS = {"CLAP": PEERS["CLAP"], "MAML": META_PEERS["MAML"].fit, "generator": Generator}

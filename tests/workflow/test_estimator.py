@@ -21,8 +21,8 @@ from metaadapter.features.origin import Origin
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import load_generator
+from metaadapter.workflow.choose_n_steps import fine_tune
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.fine_tuning import fine_tune
 from metaadapter.workflow.gradient_steps import FineTune
 
 NAMES = ("ant", "bee", "cat", "dog")

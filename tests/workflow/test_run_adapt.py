@@ -10,7 +10,7 @@ from PIL import Image
 from metaadapter.adapter.files import load_adapter
 from metaadapter.data.decode import content_hash
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.workflow import accuracy, fine_tuning
+from metaadapter.workflow import accuracy, choose_n_steps
 from metaadapter.workflow.class_texts import ClassNames
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.gradient_steps import FineTune
@@ -70,8 +70,8 @@ def refit(config, picture, labelled, loaded):
 def test_adapt__finetune__estimate_and_mistakes_are_those_of_refined_adapters(
     adapted, blurred, loaded, monkeypatch
 ):
-    monkeypatch.setattr(fine_tuning, "CHECKED", (30,))
-    monkeypatch.setattr(fine_tuning, "_choose", always_step)
+    monkeypatch.setattr(choose_n_steps, "CHECKED", (30,))
+    monkeypatch.setattr(choose_n_steps, "_choose", always_step)
 
     result = adapted(blurred, mode="finetune")
 
@@ -92,7 +92,7 @@ def test_adapt__finetune__estimate_and_mistakes_are_those_of_refined_adapters(
 def test_adapt__finetune_of_many_pictures__makes_no_estimate_of_another_adapter(
     adapted, blurred, monkeypatch
 ):
-    monkeypatch.setattr(fine_tuning, "_choose", always_step)
+    monkeypatch.setattr(choose_n_steps, "_choose", always_step)
     monkeypatch.setattr(accuracy, "MAX_PICTURES_REFINED", 8)
 
     assert adapted(blurred, mode="finetune").estimate is None

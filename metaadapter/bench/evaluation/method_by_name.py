@@ -49,7 +49,7 @@ from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import SHIPPED, generator_id, load_generator
-from metaadapter.workflow.fine_tuning import fine_tune
+from metaadapter.workflow.choose_n_steps import fine_tune
 from metaadapter.workflow.gradient_steps import FineTune
 
 MOST_STEPS = 10_000

@@ -23,7 +23,7 @@ from metaadapter.data.code_identity import modules_run_through
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import save_generator
-from metaadapter.workflow.fine_tuning import fine_tune
+from metaadapter.workflow.choose_n_steps import fine_tune
 
 PACKAGES = [Path(package.__file__).parent for package in (metaadapter, episodes)]
 CODE = {
@@ -154,7 +154,7 @@ def measured(pets, ask, own, tmp_path):
     ("file", "changed"),
     [
         ("metaadapter/bench/peers/gda.py", ["GDA"]),
-        ("metaadapter/workflow/fine_tuning.py", ["finetune@1"]),
+        ("metaadapter/workflow/choose_n_steps.py", ["finetune@1"]),
         ("metaadapter/generator/regression.py", ["closed-form", "finetune@1"]),
         ("metaadapter/bench/peers/zs_lp.py", []),
     ],

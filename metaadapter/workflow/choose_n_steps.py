@@ -1,4 +1,4 @@
-"""Fine-tuning: a predicted adapter, refined by as many steps as left-out pictures support."""
+"""Predict an adapter and refine it by a number of steps chosen on left-out pictures."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.weights import classify
 from metaadapter.errors import UsageError
-from metaadapter.workflow.fine_tuning import CHECKED, fine_tune
+from metaadapter.workflow.choose_n_steps import CHECKED, fine_tune
 from metaadapter.workflow.gradient_steps import FineTune, gradient_steps
 
 
