@@ -1,4 +1,4 @@
-"""Generators: from a support to the weights of its adapter, in one forward pass."""
+"""Generators: networks that predict an adapter from a support in one forward pass."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The interface of a generator: a network from a support to an adapter."""
+"""The interface of a generator, a network that predicts an adapter from a support."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from metaadapter.adapter.weights import AdapterWeights, require_adapters
 class AdapterGenerator(nn.Module, ABC):
     """A network that predicts adapters from supports.
 
-    `Generator` is the one that ships. `MetaAdapterClassifier(generator=…)`, `evaluate`, the trainer
-    and `load_generator` take any other subclass, too; named as FILE.py:CLASS, it must take no
-    arguments.
+    metaadapter ships the subclass `Generator`. `MetaAdapterClassifier(generator=…)`, `evaluate`,
+    the trainer and `load_generator` accept any other subclass, too. A subclass that users name as
+    FILE.py:CLASS must have a constructor without arguments.
     """
 
     takes_float64: ClassVar[bool] = False
-    """Whether `forward` takes supports in float64; if not, it gets the precision of its weights."""
+    """Whether `forward` takes float64; if not, supports are cast to the type of the weights."""
 
     @abstractmethod
     def forward(self, support: Support) -> AdapterWeights:
-        """Return the adapters of T tasks, with a leading task axis; differentiable.
+        """Return the adapters of T tasks, stacked on a leading axis, with gradients.
 
-        A masked-out class gets a bias of −∞, as `Support.head` does it. Neither such a class nor a
-        masked-out picture may change anything else.
+        A masked-out class must get the bias −∞, as in `Support.head`. Masked-out classes and
+        pictures must not change any other output.
         """
 
     @final
@@ -49,6 +49,6 @@ class AdapterGenerator(nn.Module, ABC):
     @final
     @property
     def device(self) -> torch.device:
-        """The device of the weights; the CPU for a generator without any."""
+        """The device of the weights; the CPU if the generator has no weights."""
         first = next(self.parameters(), None)
         return torch.device("cpu") if first is None else first.device

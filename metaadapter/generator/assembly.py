@@ -20,13 +20,13 @@ VISUAL_RATIO = 0.2
 def assemble(
     problem: Regression, corrections: Corrections, scale_T: Float[Tensor, " T"]
 ) -> AdapterWeights:
-    """Combine the support into an adapter; `scale_T` is the temperature κ before its correction.
+    """Return the adapters; `scale_T` is the inverse temperature κ before its correction.
 
-    In canonical coordinates z = s (x − c) the logits are κ (W z + Σ_m a_m k(z_m, z) + b). W holds
-    the texts times their trust plus the learned combinations; a, the kernel ridge towards the
-    texts, becomes the cache. In the encoder's coordinates W z is (W s) x − (W s) c, where s is the
-    same for all coordinates of a block. A task with too many pictures for a kernel has a linear
-    ridge in W and an empty cache; one without a picture is zero-shot CLIP.
+    In canonical coordinates z = s (x − c), with one factor s for each block, the logits are
+    κ (W z + Σ_m a_m k(z_m, z) + b). W is the texts times their trust, plus learned combinations.
+    The coefficients a of the kernel ridge become the cache. In the encoder's coordinates, W z is
+    (W s) x − (W s) c. A task with too many pictures for a kernel has a linear ridge in W and an
+    empty cache; a task without pictures gets zero-shot CLIP.
     """
     support = problem.support
     prior_TND = problem.prior_TND(corrections.log_trust_TN)
@@ -64,7 +64,7 @@ def assemble(
 def _class_vectors(
     problem: Regression, corrections: Corrections, prior_TND: Tensor, noise_TX: Tensor
 ) -> Tensor:
-    """Return prior plus learned combinations; with a linear ridge in tasks without a kernel."""
+    """Return the prior (in large tasks the linear ridge) plus the learned combinations."""
     support, constants, is_large_T = problem.support, problem.constants, problem.is_large_T
     learned_TND = corrections.from_text_TNN.to(prior_TND) @ support.text_TND.to(
         prior_TND
@@ -77,13 +77,13 @@ def _class_vectors(
         constants.linear_ridge / constants.ridge * noise_TX,
         prior_TND,
     )
-    # As in the kernel ridge, all classes with a name alone change by the same.
+    # As in the kernel ridge, all classes that have only a name change by the same vector.
     ridge_TND = ridge_TND - problem.above_other_names((ridge_TND - prior_TND).mT).mT
     return torch.where(is_large_T[:, None, None], ridge_TND, prior_TND) + learned_TND
 
 
 def _bottleneck(support: CanonicalSupport, corrections: Corrections) -> dict[str, Tensor]:
-    """Return the visual bottleneck: its rows are combinations of texts and means."""
+    """Return the visual bottleneck, whose rows are combinations of texts and class means."""
     basis_TBD = torch.cat([support.text_TND, support.means_TND], 1)
     scale_T1D = support.scale_TD[:, None]
     down_TRD = normalize(corrections.down_TRB.to(basis_TBD.dtype) @ basis_TBD, dim=-1)
@@ -100,10 +100,10 @@ def _bottleneck(support: CanonicalSupport, corrections: Corrections) -> dict[str
 def _cache(
     problem: Regression, values_TMN: Tensor, sharpness_T: Tensor, scale_T: Tensor
 ) -> dict[str, Tensor]:
-    """Return the kernel as a Tip-Adapter cache: 1 − cos is half the squared distance."""
+    """Return the kernel as a Tip-Adapter cache; for unit rows, 1 − cos = squared distance / 2."""
     support = problem.support
     raw_TMD = problem.rows_of(support.raw.rows_TMD)
-    # If blocks have constant lengths, ‖z − z'‖² = 2 (C − ⟨x, s² x'⟩) with s the scale.
+    # With s the scale and blocks of constant length, ‖z − z'‖² = 2 (C − ⟨x, s² x'⟩).
     squared_T1D = support.scale_TD[:, None].square()
     squares_TMP = sum_blocks(raw_TMD.square(), support.raw.blocks)
     size_TM = (squares_TMP @ support.block_scale_TP.square()[..., None])[..., 0]

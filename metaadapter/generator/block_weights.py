@@ -1,4 +1,4 @@
-"""The blocks of features: how much each counts in a task, and the scalars that decide it."""
+"""How much each block of features counts in a task, and the scalars that decide this."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from metaadapter.generator.relations import shot_scalars, stacked
 
 N_BLOCK_SCALARS = 10
 LEAST_SHARE, SHORTEST = 1e-3, 1e-6
-# Below this share of its squared length, the spread of a block is rounding alone.
+# If the squared spread of a block is a smaller part of its squared length, it is only rounding.
 ROUNDING = 1e-6
 
 
 def log_lengths(support: CanonicalSupport) -> Float[Tensor, "T P"]:
-    """Return the log of each block's root mean squared length: its weight before any evidence."""
+    """Return ln of each block's root mean squared length, which is its weight if untrained."""
     return support.block_length_TP.clamp(min=SHORTEST).log()
 
 
 def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> CanonicalSupport:
-    """Return the support with each block stretched so that its spread is proportional to e^weight.
+    """Return the support with blocks stretched so that their spreads are as exp(log_weight_TP).
 
-    The total spread of the pictures stays 1. A block whose variation is rounding keeps no weight.
-    Texts exist in some blocks only: they are lengthened as these get less of the spread, so that
-    they count as much as without the other blocks.
+    The total spread of the pictures stays 1. A block that varies only by rounding gets no weight.
+    Texts exist in some blocks only. The less of the spread is in these blocks, the longer the texts
+    become, so that they count as much as they would without the other blocks.
     """
     energy_TP = _energy(support)
     spread_TP = _relative_spread(support)
@@ -66,7 +66,7 @@ def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
     cosines = Cosines.of_support(part)
     _, means, cross = cosines.classes_3TNN
     means_PTNN = means.reshape(n_blocks, n_tasks, *means.shape[1:])
-    # The cosines of the means in the other blocks.
+    # The cosines of the class means in the other blocks, averaged up to a constant factor.
     others = (means_PTNN.mean(0) - means_PTNN / n_blocks).flatten(0, 1)
     dtype = part.shots_TNKD.dtype
     shots = shot_scalars(part, cosines)
@@ -79,18 +79,18 @@ def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
     here, elsewhere = pictured.centred(means), pictured.centred(others)
     both = (pictured.others(here.square()) * pictured.others(elsewhere.square())).sqrt()
     scalars = {
-        # Its share of the spread of the pictures, over an equal share.
+        # The block's share of the pictures' squared spread, divided by an equal share.
         "log_share": (share_TP * n_blocks).clamp(min=LEAST_SHARE).log().mT.flatten(),
-        # The spread of the pictures in it, over its length.
+        # The spread of the pictures in the block, divided by the block's length.
         "log_spread": 0.25 * _relative_spread(support).clamp(min=ROUNDING).log().mT.flatten(),
-        # Over the pictures of classes with several.
+        # The means here are over the pictures of classes that have several.
         "margin": 2 * _mean(own_TNK - rival_TNK, several_TNK),
         "nearest_mean_accuracy": log_way_T * _mean((own_TNK > rival_TNK).to(dtype), several_TNK),
         "own_mean": _mean(own_TNK, several_TNK),
         "own_text_gap": 5 * (named.own(cross) - named.others(cross)),
         "has_text": (part.text_TND != 0).any(-1).any(-1).to(dtype),
         "mean_spread": 3 * pictured.others(means.square()).sqrt(),
-        # Whether classes that are similar in it are similar in the other blocks.
+        # Whether classes that are similar in this block are similar in the other blocks.
         "likeness_correlation": pictured.others(here * elsewhere) / (both + TINY),
         "log_mean_directions": participation_ratio(part.means_TND).clamp(min=1).log(),
     }
@@ -98,7 +98,7 @@ def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
 
 
 def _by_block(support: CanonicalSupport) -> CanonicalSupport:
-    """Return P · T supports of one block each, padded with zeros to the widest; `raw` stays."""
+    """Return P · T supports of one zero-padded block each; their `raw` still has all blocks."""
     widths = support.raw.blocks
 
     def split(rows: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ def _has_text(support: CanonicalSupport) -> Bool[Tensor, "T P"]:
 
 
 def _relative_spread(support: CanonicalSupport) -> Float[Tensor, "T P"]:
-    """Return the mean squared distance of the encoder's rows from their centre, over length²."""
+    """Return, for each block, the pictures' squared spread divided by their squared length."""
     return (support.block_spread_TP / support.block_length_TP.clamp(min=SHORTEST)).square()
 
 

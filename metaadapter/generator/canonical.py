@@ -1,4 +1,4 @@
-"""Canonical coordinates: a support without the cone that its features lie in."""
+"""Canonical coordinates, in which the features of a support are centred and have unit spread."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SPREAD_FLOOR = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class CanonicalSupport:
-    """T tasks of N classes and K shots, centred and scaled by an affine map.
+    """The supports of T tasks of N classes and K shots, centred and scaled by an affine map.
 
-    CLIP's pictures lie in one narrow cone and its texts in another; this removes both. A linear
-    classifier of canonical rows is one of the encoder's own rows.
+    CLIP's pictures lie in one narrow cone and its texts in another; the map removes both cones. A
+    linear classifier of canonical rows is also a linear classifier of the encoder's own rows.
     """
 
     raw: Support
@@ -38,9 +38,9 @@ class CanonicalSupport:
     image_spread_T: Float[Tensor, " T"]
     text_spread_T: Float[Tensor, " T"]
     scale_TD: Float[Tensor, "T D"]
-    """The factor of each coordinate; 1 / image_spread before blocks are weighted."""
+    """The factor on each picture coordinate; 1 / image_spread before blocks are weighted."""
     text_share_T: Float[Tensor, " T"]
-    """The fraction of the pictures' squared spread in blocks with texts; 1 before `reweigh`."""
+    """The part of the pictures' squared spread that is in blocks with texts; 1 before `reweigh`."""
     block_length_TP: Float[Tensor, "T P"]
     """The root mean squared length of the pictures in each block, in the encoder's coordinates."""
     block_spread_TP: Float[Tensor, "T P"]
@@ -48,7 +48,7 @@ class CanonicalSupport:
 
     @property
     def block_scale_TP(self) -> Float[Tensor, "T P"]:
-        """The factor of each block, the same for all of its coordinates."""
+        """The factor on each block, which all coordinates of the block share."""
         firsts = torch.tensor([0, *self.raw.blocks[:-1]], device=self.scale_TD.device).cumsum(0)
         return self.scale_TD[:, firsts]
 
@@ -59,9 +59,9 @@ class CanonicalSupport:
 
 
 def canonicalise(support: Support) -> CanonicalSupport:
-    """Centre and scale a batch of supports; what a task does not have keeps centre 0 and spread 1.
+    """Return supports in canonical coordinates; missing pictures or texts have centre 0, spread 1.
 
-    The image centre is the mean of the class means: a class of many pictures does not pull it.
+    The image centre is the mean of the class means, so that large classes do not pull it.
     """
     text_TND, shot_mask_TNK = support.text_TND, support.present_TNK
     text_mask_TN = support.class_mask_TN & (text_TND != 0).any(-1)
@@ -96,7 +96,7 @@ def canonicalise(support: Support) -> CanonicalSupport:
 def sum_blocks(
     values: Float[Tensor, "*shape D"], blocks: Sequence[int]
 ) -> Float[Tensor, "*shape P"]:
-    """Return the sum of the values in each block of these widths; () is one block."""
+    """Return the sums of the values within blocks of these widths; () means one block."""
     parts = torch.split(values, list(blocks or values.shape[-1:]), -1)
     return torch.stack([part.sum(-1) for part in parts], -1)
 
@@ -109,12 +109,12 @@ def _block_lengths(support: Support, rows_TNKD: Tensor) -> Float[Tensor, "T P"]:
 def masked_mean(
     rows_TXD: Float[Tensor, "T X D"], mask_TX: Bool[Tensor, "T X"]
 ) -> Float[Tensor, "T D"]:
-    """Return the mean of the rows under the mask; 0 without any."""
+    """Return the mean of the rows where the mask is true; zeros if it is true nowhere."""
     weight_TX1 = mask_TX[..., None].to(rows_TXD.dtype)
     return (rows_TXD * weight_TX1).sum(1) / weight_TX1.sum(1).clamp(min=1)
 
 
 def _spread(centred_TXD: Tensor, mask_TX: Tensor) -> Tensor:
-    """Return the (T,) root mean square length of these rows; 1 where it vanishes."""
+    """Return the (T,) root mean square lengths of centred rows; 1 for a length of almost 0."""
     square_T = centred_TXD.square().sum((1, 2)) / mask_TX.sum(1).clamp(min=1)
     return torch.where(square_T < SPREAD_FLOOR**2, 1.0, square_T).sqrt()

@@ -1,4 +1,4 @@
-"""The constants of the closed form: the formula that a generator starts from."""
+"""The constants of the closed form, the formula that an untrained generator computes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class ClosedForm:
     """The constants of the closed form, which a generator's network corrects.
 
     They belong to a generator's configuration, file and identity. The defaults were chosen on
-    training sets alone; docs/explanation/closed-form.md has the grids.
+    training sets only; docs/explanation/closed-form.md has the grids.
 
     Raises:
-        ValueError: A constant is not within 1e-6 to 1e6 (or 0, for some).
+        ValueError: A constant is outside 1e-6 to 1e6 (some constants may also be 0).
     """
 
     ridge: float = 0.5
@@ -32,22 +32,22 @@ class ClosedForm:
     text_trust: float = 0.5
     """The length of the prior vector of a class with pictures, in units of its canonical text."""
     bare_text_trust: float = 3.0
-    """The same for a class without a picture, whose text alone must match its queries."""
+    """The same for a class without a picture, whose queries only the text can match."""
     balance: float = 2.0
-    """A class's noise grows with this power of its shots over the mean shots, so that a class with
-    many pictures does not outvote the others."""
+    """The noise of a class is multiplied by (its shots / mean shots) to this power, so that a class
+    with many pictures does not outvote the others."""
     scale_at_one_shot: float = 17.6
     """The inverse temperature at one shot."""
     scale_decay: float = 0.18
-    """The inverse temperature falls with this power of the mean shots, because ridge predictions
-    sharpen with more pictures."""
+    """The inverse temperature is divided by the mean shots to this power, because ridge predictions
+    become sharper with more pictures."""
     weakening: float = 0.45
-    """Left-out predictions about a class of K shots are weaker by this power of 1 − 1/K."""
+    """Left-out scores are multiplied by 1 − 1/K to this power, since a class lacks 1 of K shots."""
     most_kernel_rows: int = 2048
-    """The most pictures for a kernel matrix; with more it is too large for a small machine."""
+    """The most pictures in a kernel matrix; a larger matrix does not fit a small machine."""
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             least = 0 if name in MAY_BE_ZERO else SMALLEST
             if not least <= value <= LARGEST:
-                raise ValueError(f"{name} must be within {least:g} to {LARGEST:g}, got {value}")
+                raise ValueError(f"{name} must be from {least:g} to {LARGEST:g}, got {value}")

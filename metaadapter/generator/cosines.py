@@ -16,14 +16,14 @@ from metaadapter.generator.canonical import CanonicalSupport
 class Cosines:
     """Cosines between the texts, the class means and the pictures of T tasks.
 
-    Cosines of a picture with a text are divided by the root of `text_share_T`, so that blocks
-    without texts do not make texts look worse.
+    Cosines between pictures and texts are divided by the square root of `text_share_T`, so that
+    blocks without texts do not make texts look worse.
     """
 
     classes_3TNN: Float[Tensor, "3 T N N"]
     """Texts against texts, means against means, and texts (rows) against means (columns)."""
     pairs_3TNN: Bool[Tensor, "3 T N N"]
-    """True for entries whose two members exist."""
+    """True where both members of a pair exist."""
     to_text_TNKN: Float[Tensor, "T N K N"]
     """Pictures against texts."""
     to_mean_TNKN: Float[Tensor, "T N K N"]
@@ -37,7 +37,7 @@ class Cosines:
         shape = *support.shot_mask_TNK.shape, text_TND.shape[1]
         rows_TXD = support.shots_TNKD.flatten(1, 2)
         length_TX1 = rows_TXD.norm(dim=-1, keepdim=True).clamp(min=1e-12)
-        # Against a text, a picture is as long as its share in the blocks with texts.
+        # Only the part of a picture that lies in blocks with texts should count here.
         seen_TND = text_TND / support.text_share_T.sqrt()[:, None, None]
         pairs = [(text_TND, text_TND), (mean_TND, mean_TND), (seen_TND, mean_TND)]
         texts_TN, means_TN = support.text_mask_TN, support.image_mask_TN
@@ -55,7 +55,7 @@ TINY = 1e-6
 
 
 class ClassPairs:
-    """Means of (…, T, N, N) values over the pairs of those classes that count."""
+    """Computes means of (…, T, N, N) values over the pairs of the classes that count."""
 
     def __init__(self, counts_TN: Float[Tensor, "T N"]) -> None:
         self._own = torch.diag_embed(counts_TN)
@@ -72,7 +72,7 @@ class ClassPairs:
         return (values * self._other).sum((-2, -1)) / self._n_other
 
     def centred(self, values: Tensor) -> Tensor:
-        """Return the values off the diagonal, less their mean."""
+        """Return the off-diagonal values minus their mean, and zeros on the diagonal."""
         return (values - self.others(values)[..., None, None]) * self._other
 
     def size(self, centred: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class ClassPairs:
         return (self.others(centred.square()) + TINY).sqrt()
 
     def own_after_margins(self, values: Tensor) -> Tensor:
-        """Return the diagonal's mean over the size of the rest, without row and column means."""
+        """Subtract row and column means; return mean diagonal / size of the other values."""
         pairs = self._own + self._other
         count = self._n_own[:, None, None]
         left = (values - (values * pairs).sum(2, keepdim=True) / count) * pairs

@@ -1,4 +1,4 @@
-"""The generator that ships: it reads inner products of a support and combines its rows."""
+"""The generator that metaadapter ships: it reads inner products and combines rows of a support."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from metaadapter.generator.regression import (
 )
 from metaadapter.generator.relations import Relations, relate
 
-# The sizes of a network that still fits a large machine.
+# Even a large machine has no room for a network with larger sizes.
 LARGEST = {"width": 8192, "n_layers": 128, "n_heads": 8192, "bottleneck": 8192}
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratorConfig:
-    """The shape of a generator's network, the same for every feature width, and its constants.
+    """The constants of a generator and the shape of its network, which fits all feature widths.
 
     Raises:
         ValueError: A size is out of range, or `n_heads` does not divide `width`.
@@ -58,7 +58,7 @@ class GeneratorConfig:
         if wrong:
             raise ValueError(
                 "expected sizes of at least 1, and n_layers of at least 0, got "
-                f"{wrong}; the largest are {LARGEST}"
+                f"{wrong}; the largest allowed sizes are {LARGEST}"
             )
         if self.width % self.n_heads:
             raise ValueError(
@@ -69,12 +69,12 @@ class GeneratorConfig:
 
 @final
 class Generator(AdapterGenerator):
-    """Predicts an adapter from the inner products of a support, as combinations of its rows.
+    """Predicts an adapter as combinations of support rows, from inner products of these rows.
 
-    An untrained generator predicts its closed form, a kernel ridge towards the text: every learned
-    output starts at zero, and corrects a constant of the formula or adds to its result. One set of
-    weights serves every encoder and width. Rotating the features of a block changes no prediction;
-    permuting the classes permutes the adapter, and permuting the shots changes nothing.
+    An untrained generator predicts its closed form, a kernel ridge towards the text, because the
+    learned outputs start at zero. They correct constants of the formula or add to its result. One
+    set of weights serves all encoders and widths. Rotating the features of a block changes no
+    prediction; permuting classes permutes the adapter, and permuting shots changes nothing.
     """
 
     takes_float64 = True
@@ -90,7 +90,7 @@ class Generator(AdapterGenerator):
     def forward(self, support: Support) -> AdapterWeights:
         """Return the adapters of T tasks; a task without a picture gets zero-shot CLIP.
 
-        With pools, only the network that reads them gets gradients.
+        If the support has pools, only `PoolNetwork` gets gradients.
 
         Raises:
             UsageError: A task has no picture, and the encoder's temperature is unknown.
@@ -104,7 +104,7 @@ class Generator(AdapterGenerator):
     def left_out(self, support: Support) -> LeftOutPredictions:
         """Predict each labelled picture of one task without it; pools are ignored.
 
-        All of it takes about as long as predicting one adapter.
+        For all pictures together, this takes about as long as predicting one adapter.
         """
         with torch.no_grad():
             weights, problem, corrections = self._without_pool(support.with_pool(None).exact)
@@ -132,24 +132,25 @@ class Generator(AdapterGenerator):
 
 @dataclass(frozen=True, slots=True)
 class LeftOutPredictions:
-    """Predictions for the m `labelled_rows` of one task, each as if it were not labelled."""
+    """Predictions for the m `labelled_rows` of one task, each made without the row itself."""
 
     log_p: Float[Tensor, "m N"]
     """The log-probability of each class, −∞ for classes that are masked out."""
     known: Float[Tensor, " m"]
     """The probability of known."""
     counts: Bool[Tensor, " m"]
-    """True if the picture's class has other pictures; else only its name would be left."""
+    """True if the picture's class has other pictures, so that more than its name is left."""
 
 
 def left_out_predictions(
     problem: Regression, corrections: Corrections, weights: AdapterWeights
 ) -> LeftOutPredictions:
-    """Predict each picture of one task without it; none with more than `most_kernel_rows` pictures.
+    """Predict each picture of one task without it; empty for more than `most_kernel_rows` pictures.
 
-    With A the values of the cache, N the noise and κ the temperature, the logits of picture m fall
-    by κ A_m (1 / [(K + N)⁻¹]_mm − N_m) (Rasmussen and Williams 2006, equation 5.12). Corrections
-    are those of the whole task, so an adapter of the others differs (docs/explanation/advice.md).
+    Leaving out picture m lowers its logits by κ A_m (1 / [(K + N)⁻¹]_mm − N_m) (Rasmussen and
+    Williams 2006, equation 5.12). K is the kernel matrix, A the values of the cache, N the noise, κ
+    the inverse temperature. Corrections are those of the whole task, so an adapter that is
+    predicted from the other pictures gives other logits (docs/explanation/advice.md).
     """
     noise_TM = problem.take(problem.noise_TX(corrections.log_noise_TNK))
     values_and_factor = kernel_ridge(
@@ -177,7 +178,7 @@ def left_out_predictions(
     assert weights.known is not None  # the generator always predicts the known head
     evidence_TM2 = torch.stack([like_TM, doubt_TM], -1).to(weights.known)
     known_TM = (evidence_TM2 @ weights.known[:, :2, None])[..., 0] + weights.known[:, 2:]
-    # The places with a picture come first, class by class, as the labelled rows do.
+    # The places with a picture come first, class by class, like the labelled rows.
     present_M = problem.present_TM[0].cpu()
     parts = left_out.log_p_TMN, known_TM.sigmoid(), left_out.counts_TM
     return LeftOutPredictions(*(part[0].cpu()[present_M] for part in parts))

@@ -20,9 +20,9 @@ from metaadapter.generator.leave_one_out import LeftOut
 from metaadapter.generator.network import zero_linear
 from metaadapter.generator.regression import Regression
 
-# Weight of likeness, weight of doubt, constant: a logistic regression over training tasks.
+# Weight of likeness, weight of doubt and constant, from a logistic regression on training tasks.
 BASE = 8.0, -0.8, -0.95
-# The quantiles with these weights, and those of the true class, in training tasks of one shot.
+# Quantiles in one-shot training tasks: of the logit of known, and of ln p of the true class.
 USUAL_KNOWN = 0.44, -0.49, -1.14, -1.53, -2.01, -2.30
 USUAL_OWN = -0.5, -1.5, -2.6, -3.3, -4.2, -4.9
 WIDTH = 32
@@ -35,7 +35,7 @@ LARGEST = 20.0
 class KnownNetwork(nn.Module):
     """Predicts the known head: a logistic regression on likeness and doubt, and quantiles.
 
-    It corrects base weights, and the quantiles of the labelled pictures, each left out.
+    It corrects the weights `BASE` and the quantiles of the left-out labelled pictures.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class KnownNetwork(nn.Module):
         self.quantiles = _mlp(N_KNOWN_SCALARS + 3 + N_LEFT_OUT, 2 * len(FRACTIONS))
 
     def forward(self, problem: Regression, left_out: LeftOut) -> dict[str, Tensor]:
-        """Return fields of `AdapterWeights` by name, differentiable in this network alone."""
+        """Return the fields of the known head by name; gradients reach only this network."""
         with torch.no_grad():
             like = likeness(problem)
             p_TMN = left_out.log_p_TMN.exp()
@@ -84,9 +84,9 @@ def _summary(
     share_T1: Float[Tensor, "T 1"],
     usual: tuple[float, ...],
 ) -> tuple[Float[Tensor, "T G"], Float[Tensor, "T S"]]:
-    """Return quantiles of left-out values, and the network's input: these, mean and spread.
+    """Return quantiles of left-out values, and the network's input: quantiles, mean and spread.
 
-    The fewer classes have left-out pictures (`share_T1`), the more the `usual` quantiles count.
+    The smaller the share of classes with left-out pictures, the more the `usual` quantiles count.
     """
     usual_TG = values_TM.new_tensor(usual).expand(len(values_TM), -1)
     total_T1 = weights_TM.sum(-1, keepdim=True)

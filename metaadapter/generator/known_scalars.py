@@ -1,4 +1,4 @@
-"""The input of the known head: how similar labelled pictures are to their classes, left out."""
+"""The input of the known network: how similar labelled pictures are to classes without them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ LEAST_UNIT = 1e-3
 class Likeness(NamedTuple):
     """The likeness ⟨x, of_classes⟩ + bias of a unit row x to each class.
 
-    It is the cosine with the mean picture of a class, on a scale where 0 is the mean cosine of
-    labelled pictures with classes other than their own and 1 is the same picture.
+    It is the cosine with the mean picture of a class, on a scale where 0 is the mean cosine between
+    labelled pictures and classes other than their own, and 1 is a cosine of 1.
     """
 
     of_classes_TND: Float[Tensor, "T N D"]
     """Zeros where a class has no picture."""
     bias_TN: Float[Tensor, "T N"]
-    """The usual likeness of the pictures of other classes, for a class without a picture."""
+    """For a class without a picture, how like their own class pictures usually are."""
     left_out_TXN: Float[Tensor, "T X N"]
-    """The likeness of each labelled picture to each class; its own class is taken without it."""
+    """The likeness of each labelled picture to each class, its own class without that picture."""
     scalars_TS: Float[Tensor, "T S"]
     several_share_T: Float[Tensor, " T"]
-    """The share of the classes with pictures that have several, so that one can be left out."""
+    """Among classes with pictures, the share that have several, so that one can be left out."""
 
 
 def likeness(problem: Regression) -> Likeness:
@@ -65,7 +65,7 @@ def likeness(problem: Regression) -> Likeness:
     usual_T = torch.where(has_several_T, own_T, nearest_T + 2 * nearest_spread_T)
     bias_TN = torch.where(pictured_TN, (-other_T / unit_T)[:, None], usual_T[:, None])
     scalars = [
-        # The mean over classes: one with very many pictures must not outweigh the others.
+        # The mean over classes, so that a class with very many pictures does not outweigh others.
         (counts_TN.clamp(min=1).log() * pictured_TN).sum(-1) / n_pictured_T,
         raw.class_mask_TN.sum(-1).clamp(min=1).to(unit_T.dtype).log(),
         pictured_TN.any(-1).to(unit_T.dtype),
@@ -88,7 +88,7 @@ def likeness(problem: Regression) -> Likeness:
 
 
 def _without_itself(raw: Support, cosines_TXN: Float[Tensor, "T X N"]) -> Tensor:
-    """Return (T, X, N) cosines of unit rows with the sum of each class less the row itself."""
+    """Return the (T, X, N) cosines of each row with the sum of each class minus that row."""
     total_TN = raw.shots_TNKD.sum(2).norm(dim=-1)
     along_TXN = cosines_TXN * total_TN[:, None]
     square_TXN = total_TN[:, None].square() - 2 * along_TXN + 1
@@ -99,7 +99,7 @@ def _without_itself(raw: Support, cosines_TXN: Float[Tensor, "T X N"]) -> Tensor
 def of_left_out(
     problem: Regression, like_TXN: Float[Tensor, "T X N"], left_out: LeftOut
 ) -> tuple[Float[Tensor, "T M"], Float[Tensor, "T M"]]:
-    """Return likeness and doubt of the M pictures, each by the prediction without it."""
+    """Return likeness and doubt of the pictures at the M places, each predicted without itself."""
     like_TMN = problem.rows_of(like_TXN)
     log_p_TMN = left_out.log_p_TMN
     n_way_T1 = problem.support.raw.class_mask_TN.sum(-1, keepdim=True)
@@ -108,7 +108,7 @@ def of_left_out(
 
 
 def class_balanced(left_out: LeftOut) -> Float[Tensor, "T M"]:
-    """Return weights of the left-out pictures with which all classes count alike."""
+    """Return weights for the left-out pictures; those of a class sum to 1."""
     own_TMN = left_out.is_own_TMN & left_out.counts_TM[..., None]
     n_TN = own_TMN.sum(1, keepdim=True).clamp(min=1)
     return (own_TMN / n_TN).sum(-1)
@@ -121,8 +121,8 @@ def weighted_quantiles(
 ) -> Float[Tensor, "T G"]:
     """Return weighted quantiles; 0 if all weights are 0.
 
-    A value lies at the fraction of the weight below it, where its own weight and those of the
-    smallest and largest value count half. With equal weights this is numpy's "linear".
+    The smallest value is the quantile 0 and the largest 1. Between them, a quantile is the weight
+    below a value, plus half of its own. With equal weights this is numpy's method "linear".
     """
     if not values_TM.shape[1]:
         return values_TM.new_zeros(len(values_TM), len(fractions_G))

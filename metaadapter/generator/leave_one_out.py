@@ -12,20 +12,20 @@ from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
 from metaadapter.generator.temperature import posterior_scale
 
-# Single precision is enough here, but with less noise than this its factors would fail.
+# With less noise than this, a Cholesky factorisation in single precision would fail.
 LEAST_NOISE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Predictions for the pictures at the M places of T tasks, each by a fit without it."""
+    """Predictions for the pictures at the M places of T tasks, each by a fit to the others."""
 
     log_p_TMN: Float[Tensor, "T M N"]
     """Log-probabilities of the classes, −∞ for classes that are masked out."""
     is_own_TMN: Bool[Tensor, "T M N"]
     """True at the class that the picture is labelled with."""
     counts_TM: Bool[Tensor, "T M"]
-    """True for pictures of classes with several: without its only one a class is a bare name."""
+    """True if the picture's class has others; without its only picture it would be a bare name."""
     scale_T: Float[Tensor, " T"]
     """The inverse temperature that fits these predictions; the base where no picture counts."""
     base_scale_T: Float[Tensor, " T"]
@@ -33,7 +33,7 @@ class LeftOut:
 
 
 def leave_one_out(problem: Regression) -> LeftOut:
-    """Predict each picture without it by the closed form, and fit the temperature to that."""
+    """Predict each picture by the closed form of the others, and fit the temperature to this."""
     support, base_T = problem.support, problem.base_scale_T
     dtype = support.shots_TNKD.dtype
     targets_TMN, prior_TND = problem.targets_TMN.to(dtype), problem.prior_TND()
@@ -58,7 +58,7 @@ def leave_one_out(problem: Regression) -> LeftOut:
 
 
 def weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:
-    """Return (1 − 1/K)^power, by which left-out scores are weaker than those of all K shots."""
+    """Return (1 − 1/K)^power, the factor on left-out scores, whose class lacks one of K shots."""
     several_TN = support.n_shot_TN > 1
     total_T = (support.n_shot_TN * several_TN).sum(-1)
     n_shot_T = (total_T / several_TN.sum(-1).clamp(min=1)).clamp(min=2)

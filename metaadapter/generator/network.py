@@ -1,4 +1,4 @@
-"""The generator's network: from relations to tokens to corrections, which are 0 if untrained."""
+"""The generator's network, which turns relations into corrections of the closed form."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LARGEST_LOG_CORRECTION = 4.0  # factors between 1/55 and 55
 
 @final
 class SetEncoder(nn.Module):
-    """A transformer over the classes of a task with edge biases; it permutes with the classes."""
+    """A transformer over classes, biased by their pairs; permuted classes give permuted tokens."""
 
     def __init__(self, width: int, n_layers: int, n_heads: int) -> None:
         super().__init__()
@@ -38,10 +38,10 @@ class SetEncoder(nn.Module):
     def forward(
         self, relations: Relations, class_mask_TN: Bool[Tensor, "T N"]
     ) -> tuple[Float[Tensor, "T N H"], Float[Tensor, "T N N E"]]:
-        """Return class tokens and embedded edges; tokens of masked-out classes mean nothing."""
+        """Return class tokens and embedded pairs; tokens of masked-out classes are meaningless."""
         tokens_TNH = self.embed(relations.classes_TNC)
         edges_TNNE = self.embed_edges(relations.edges_TNNE)
-        # Attention to masked keys alone would be NaN: every class attends at least to itself.
+        # Attention to masked keys only would be NaN, so every class attends at least to itself.
         own_NN = torch.eye(class_mask_TN.shape[1], dtype=torch.bool, device=class_mask_TN.device)
         hidden_T1NN = ~(class_mask_TN[:, None] | own_NN)[:, None]
         for layer in self.layers:
@@ -51,7 +51,7 @@ class SetEncoder(nn.Module):
 
 @final
 class _Layer(nn.Module):
-    """Pre-norm attention with edge biases, then a feed-forward of twice the width."""
+    """Pre-norm attention, biased by pairs, then a feed-forward part of twice the width."""
 
     def __init__(self, width: int, n_heads: int) -> None:
         super().__init__()
@@ -76,32 +76,33 @@ class _Layer(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """The network's changes of the closed form; 0 if untrained, but for the bottleneck's inputs."""
+    """The network's changes to the closed form; 0 if untrained, except the bottleneck's inputs."""
 
     log_scale_T: Float[Tensor, " T"]
-    """The logarithm of the factor on the inverse temperature; `log_` means the same below."""
+    """The logarithm of a factor, as in all `log_` fields; here on the inverse temperature."""
     log_noise_TNK: Float[Tensor, "T N K"]
-    """On the noise of each shot: the sum of a part for the task, the class and the shot."""
+    """On the noise of each shot; the sum of corrections for the task, the class and the shot."""
     log_trust_TN: Float[Tensor, "T N"]
-    """On the trust in each text: the sum of a part for the task and the class."""
+    """On the trust in each text; the sum of corrections for the task and the class."""
     log_sharpness_T: Float[Tensor, " T"]
     bias_TN: Float[Tensor, "T N"]
     """The bias of each class, in units of the inverse temperature."""
     from_text_TNN: Float[Tensor, "T N N"]
-    """The coefficients of texts, and below of means, in what is added to each class vector."""
+    """The coefficients of all texts in the vector that is added to each class vector."""
     from_means_TNN: Float[Tensor, "T N N"]
+    """The coefficients of all class means in the same vector."""
     down_TRB: Float[Tensor, "T R B"]
-    """The coefficients of the bottleneck's inputs over a basis of N texts, then N means."""
+    """The coefficients of the bottleneck's inputs in a basis of N texts, then N class means."""
     down_bias_TR: Float[Tensor, "T R"]
     up_TRB: Float[Tensor, "T R B"]
-    """The coefficients of the bottleneck's outputs over the same basis."""
+    """The coefficients of the bottleneck's outputs in the same basis."""
     log_block_TP: Float[Tensor, "T P"] | None
-    """On the stretch of each block of features; `None` for one block."""
+    """On the stretch of each block; `None` if the features are one block."""
 
 
 @final
 class Heads(nn.Module):
-    """The output layers, for class tokens of a width and a visual bottleneck of R units."""
+    """The output layers; `width` is that of class tokens, `bottleneck` the number of units R."""
 
     def __init__(self, width: int, bottleneck: int) -> None:
         super().__init__()
@@ -128,7 +129,7 @@ class Heads(nn.Module):
         class_mask_TN: Bool[Tensor, "T N"],
         blocks_TPS: Float[Tensor, "T P S"] | None,
     ) -> Corrections:
-        """Predict the corrections of a batch; masked-out classes change none and get none."""
+        """Predict the corrections of a batch; masked-out classes neither change nor get any."""
         present_TN1 = class_mask_TN[..., None].to(tokens_TNH.dtype)
         n_way_T1 = present_TN1.sum(1).clamp(min=1)
         task_TH = (tokens_TNH * present_TN1).sum(1) / n_way_T1
@@ -148,7 +149,7 @@ class Heads(nn.Module):
             bias_TN=class_bias,
             from_text_TNN=pairs[..., 0],
             from_means_TNN=pairs[..., 1],
-            # (T, N, 2R) outputs of each class → (T, R, 2N) over the basis.
+            # The (T, N, 2R) outputs of the classes become (T, R, 2N) coefficients in the basis.
             down_TRB=torch.cat((self.down(tokens_TNH) * present_TN1).mT.chunk(2, 1), -1),
             down_bias_TR=self.down_bias(task_TH),
             up_TRB=torch.cat((self.up(tokens_TNH) * present_TN1).mT.chunk(2, 1), -1)
@@ -175,5 +176,5 @@ def zero_linear(n_in: int, n_out: int) -> nn.Linear:
 
 
 def bounded(logarithm: Tensor, largest: float = LARGEST_LOG_CORRECTION) -> Tensor:
-    """Return `largest` · tanh(x / `largest`): slope 1 at 0, so that no prediction can run away."""
+    """Return `largest` · tanh(`logarithm` / `largest`): slope 1 at 0, never beyond ± `largest`."""
     return largest * torch.tanh(logarithm / largest)

@@ -19,9 +19,9 @@ REACH = 1.2
 EVEN = 0.875
 """The evenness of the shares at which regression and mixture have equal weights."""
 EVEN_WIDTH = 0.03
-"""This much more evenness multiplies the odds of the regression by e."""
+"""A rise of the evenness by this much multiplies the odds of the regression by e."""
 REGRESSION_SHOTS = 1.5
-"""The regression's inverse temperature grows with the shots K as K / (K + this)."""
+"""The regression's inverse temperature is proportional to K / (K + this), with K the shots."""
 MIXTURE_SCALE = 0.4
 """The inverse temperature of the mixture of means and first probabilities."""
 
@@ -32,15 +32,15 @@ def with_pool(
     """Return the adapters of tasks with their pools; a task without a pool keeps its adapter.
 
     Rounds of expectation-maximisation, anchored at the labelled pictures, assign the pool to the
-    classes. With û a row less the mean of the class means, scaled to length 1,
+    classes. With r_uc the share of picture u that class c gets and μ_c the class means,
 
         r_uc ∝ π_c p_c(u)² exp(10 ⟨û, μ_c⟩),   μ_c ∝ Σ_k â_ck + Σ_u r_uc û,
 
-    where p is the prediction of the adapter without a pool, π the shares of the classes and a the
-    labelled pictures. The class means are then added to the prior of the regression, which is
-    solved again, and form a mixture with p. The evenness of the shares decides between the two,
-    because means mislead the regression where few classes take most of the pool. The network
-    corrects the constants for each task, class and picture; untrained, it changes none.
+    where p is the prediction without a pool, π the shares of the classes and a_ck the labelled
+    pictures. A hat subtracts the mean of the class means and scales to length 1. Then the class
+    means enter the prior of the regression, which is solved again, and form a mixture with p. The
+    adapter weighs both: even shares favour the regression, because means mislead it if few classes
+    take most of the pool. The network corrects all constants; untrained, it changes none.
     """
     support = problem.support
     pool_TUD, mask_TU = support.raw.pool_TUD, support.raw.pool_mask_TU
@@ -72,7 +72,7 @@ def _changed(
     evenness_T: Float[Tensor, " T"],
     final: FinalCorrections,
 ) -> AdapterWeights:
-    """Combine regression and mixture, weighted by the evenness of the shares, in one adapter."""
+    """Return one adapter that weighs regression and mixture by the evenness of the shares."""
     support = problem.support
     has_kernel_T = support.image_mask_TN.any(-1) & ~problem.is_large_T
     trust_T = ((evenness_T - EVEN) / EVEN_WIDTH + final.trust_T).sigmoid() * has_kernel_T
@@ -110,7 +110,7 @@ def _changed(
 def _values(
     problem: Regression, corrections: Corrections, means: PoolMeans, reach_TN: Float[Tensor, "T N"]
 ) -> Float[Tensor, "T M N"]:
-    """Solve the regression with the class means in its prior; returns the values of the cache."""
+    """Return the cache values of the regression with the class means in its prior."""
     reach_TND = (reach_TN[..., None] * means.mean_TND).to(problem.targets_TMN)
     at_centre_T1N = (reach_TND @ means.centre_TD[..., None].to(reach_TND))[..., 0][:, None]
     prior_TND = problem.prior_TND(corrections.log_trust_TN) + reach_TND

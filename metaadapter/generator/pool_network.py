@@ -1,4 +1,4 @@
-"""The network that corrects how a pool is read; untrained, it leaves all constants as they are."""
+"""The network that corrects the constants for pools; untrained, it changes none of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RoundCorrections(NamedTuple):
     sharpness_T: Float[Tensor, " T"]
     first_power_T: Float[Tensor, " T"]
     share_T: Float[Tensor, " T"]
-    """On the power of the shares of the classes."""
+    """On the exponent of the class shares."""
     anchor_TN: Float[Tensor, "T N"]
     """On the weight of each labelled picture in the mean of its class."""
     class_TN: Float[Tensor, "T N"]
@@ -39,12 +39,12 @@ class RoundCorrections(NamedTuple):
 
 
 class FinalCorrections(NamedTuple):
-    """Corrections of the predictions with the means of the last round; all 0 if untrained."""
+    """Corrections of the constants after the last round; all 0 if untrained."""
 
     trust_T: Float[Tensor, " T"]
     """Added to the logit of the trust in the regression."""
     regression_T: Float[Tensor, " T"]
-    """The logarithm of the factor on the inverse temperature of the regression; also below."""
+    """The logarithm of a factor on the regression's inverse temperature; the next 3 are alike."""
     mixture_T: Float[Tensor, " T"]
     first_power_T: Float[Tensor, " T"]
     reach_TN: Float[Tensor, "T N"]
@@ -54,7 +54,7 @@ class FinalCorrections(NamedTuple):
 
 @final
 class PoolNetwork(nn.Module):
-    """A small network over the scalars of pools, the same for every round, class and picture."""
+    """A small network that reads the scalars of pools; rounds, classes and pictures share it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class PoolNetwork(nn.Module):
         return PoolScalars(*(part.to(self.round_task.weight.dtype) for part in scalars))
 
     def corrections_of_round(self, scalars: PoolScalars) -> RoundCorrections:
-        """Predict the corrections of the next round."""
+        """Predict the corrections for the next round."""
         dtype, scalars = scalars.task_TS.dtype, self._read(scalars)
         hidden_TH = self.task(scalars.task_TS)
         sharpness, power, share, anchor = _bounded(self.round_task(hidden_TH)).unbind(-1)
@@ -90,7 +90,7 @@ class PoolNetwork(nn.Module):
         return RoundCorrections(*(part.to(dtype) for part in corrections))
 
     def final_corrections(self, scalars: PoolScalars) -> FinalCorrections:
-        """Predict the corrections of the predictions with the means of the last round."""
+        """Predict the corrections for the time after the last round."""
         dtype, scalars = scalars.task_TS.dtype, self._read(scalars)
         hidden_TH = self.task(scalars.task_TS)
         trust, regression, mixture, power, reach = self.final_task(hidden_TH).unbind(-1)

@@ -16,13 +16,13 @@ from metaadapter.generator.regression import Regression
 # All constants of pools were chosen on validation sets.
 N_ROUNDS = 8
 SHARPNESS = 10.0
-"""The inverse temperature of the cosine of a picture with the mean of a class."""
+"""The inverse temperature for the cosine between a picture and a class mean."""
 BARE_SHARPNESS = 5.0
-"""The same in a task of names alone, whose first predictions are less reliable."""
+"""The same for a task without labelled pictures, whose first predictions are less reliable."""
 FIRST_POWER = 2.0
-"""The power of the probability by the adapter without a pool."""
+"""The exponent of the probability that the adapter without a pool gives."""
 SHARE_PRIOR = 0.3
-"""The prior pictures of each class, over the mean number of pictures of a class in a pool."""
+"""The prior count of each class, divided by the mean number of pool pictures per class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class PoolMeans:
     mean_TND: Float[Tensor, "T N D"]
     """Unit class means of centred unit rows; zeros for a class without any picture."""
     centre_TD: Float[Tensor, "T D"]
-    """The mean of the class means; one with less than one picture counts by that fraction."""
+    """The mean of the class means; a class with less than one picture counts by that fraction."""
     length_TR: Float[Tensor, "T R"]
     """The distance of each picture from the centre."""
     usual_length_T: Float[Tensor, " T"]
-    """The root mean squared distance of all pictures."""
+    """The root mean squared distance of all pictures from the centre."""
     cosine_TRN: Float[Tensor, "T R N"]
     """The cosines of centred pictures with class means."""
 
@@ -58,7 +58,7 @@ def assign_pool(
     pool_TUD: Float[Tensor, "T U D"],
     network: PoolNetwork,
 ) -> tuple[PoolMeans, Float[Tensor, " T"], FinalCorrections]:
-    """Return the class means after the last round, the evenness, and the final corrections."""
+    """Return class means and evenness of the shares after the last round, and final corrections."""
     rows = _rows(problem, pool_TUD)
     n_places, n_way = rows.labels_TXN.shape[1:]
     shot_mask_TNK = problem.support.shot_mask_TNK
@@ -67,7 +67,7 @@ def assign_pool(
     n_way_T1 = class_mask_TN.sum(-1, keepdim=True).clamp(min=1).to(pool_TUD)
     n_pool_T1 = mask_TU.sum(-1, keepdim=True).clamp(min=1).to(pool_TUD)
     first_TUN = logits_TUN.softmax(-1)
-    # 0 in place of −∞, which has no gradient: the shares rule out masked classes.
+    # 0 replaces −∞, which has no gradient; the shares rule out masked classes.
     log_first_TUN = logits_TUN.log_softmax(-1).masked_fill(~class_mask_TN[:, None], 0.0)
     nearest_TU = _nearest_shot(rows)
     sharpness_T = sharpness_of(problem)
@@ -157,7 +157,6 @@ def _class_means(rows: _Rows, labels_TRN: Float[Tensor, "T R N"]) -> PoolMeans:
 
 
 def _nearest_shot(rows: _Rows) -> Float[Tensor, "T U"]:
-    """Return the largest cosine of each unlabelled picture with a labelled one, or 0."""
     unit_TRD = rows.rows_TRD / rows.square_TR.clamp(min=1e-12).sqrt()[..., None]
     n_places = rows.labels_TXN.shape[1]
     shots_TXD, pool_TUD = unit_TRD[:, :n_places], unit_TRD[:, n_places:]

@@ -12,7 +12,7 @@ from metaadapter.generator.canonical import masked_mean
 from metaadapter.generator.pool_network import PoolScalars
 from metaadapter.generator.relations import stacked
 
-# Training rarely has more pictures of a class than this; beyond it a network would be arbitrary.
+# Training rarely has more pictures of a class; a network's answers to more would be arbitrary.
 MOST_POOL, MOST_TAKEN, MOST_SHOTS = 40, 400, 30
 
 
@@ -21,19 +21,19 @@ class PoolState:
     """The assignment of pools of U pictures to N classes between two rounds."""
 
     first_TUN: Float[Tensor, "T U N"]
-    """The probabilities by the adapters without a pool."""
+    """The probabilities that the adapters without a pool give."""
     cosine_TUN: Float[Tensor, "T U N"]
-    """The cosines of unlabelled pictures with class means, centred at the mean of those means."""
+    """The cosines of unlabelled pictures with class means, around the mean of the class means."""
     shot_cosine_TNKN: Float[Tensor, "T N K N"]
     mean_cosine_TNN: Float[Tensor, "T N N"]
     nearest_shot_TU: Float[Tensor, "T U"]
     """The largest cosine of each unlabelled picture with a labelled one."""
     length_TU: Float[Tensor, "T U"]
-    """The distance from the mean of the class means, over that of all pictures (`PoolMeans`)."""
+    """The distance from the mean of the class means, divided by `PoolMeans.usual_length_T`."""
     assigned_TUN: Float[Tensor, "T U N"]
     """The fraction of each picture assigned to each class in the last round; 0 before the first."""
     change_T: Float[Tensor, " T"]
-    """The mean fraction of a picture that changed its class in the last round."""
+    """The fraction of the assignments that changed in the last round."""
     mask_TU: Bool[Tensor, "T U"]
     class_mask_TN: Bool[Tensor, "T N"]
     shot_mask_TNK: Bool[Tensor, "T N K"]
@@ -72,7 +72,7 @@ def pool_scalars(state: PoolState) -> PoolScalars:
 def evenness(
     share_TN: Float[Tensor, "T N"], class_mask_TN: Bool[Tensor, "T N"]
 ) -> Float[Tensor, " T"]:
-    """Return e^entropy of the shares over the number of classes: 1 if all shares are equal."""
+    """Return exp(entropy of the shares) / number of classes, which is 1 if all shares are equal."""
     share_TN = share_TN / share_TN.sum(-1, keepdim=True).clamp(min=1e-12)
     entropy_T = -(share_TN * share_TN.clamp(min=1e-12).log()).sum(-1)
     return entropy_T.exp() / class_mask_TN.sum(-1).clamp(min=1)
@@ -91,7 +91,7 @@ def _picture_scalars(state: PoolState) -> Float[Tensor, "T U P"]:
         "first": first_TU,
         "first_margin": first_TU - second_TU,
         "first_entropy": -(state.first_TUN * log_first_TUN).sum(-1) / n_way_T1.log(),
-        # Before any mean is known, all are equally near.
+        # Before any class mean is known, all classes are equally near.
         "agrees": ((nearest_TU == likely_TU) & (near_TU > next_TU)).to(cosine_TUN),
         "assigned": state.assigned_TUN.amax(-1),
         "length": state.length_TU - 1,
@@ -131,7 +131,7 @@ def _shares(values_TUN: Tensor, mask_TU: Bool[Tensor, "T U"]) -> Float[Tensor, "
 
 
 def _smallest(share_TN: Tensor, mask_TN: Bool[Tensor, "T N"]) -> Float[Tensor, " T"]:
-    """Return the smallest share over an equal share."""
+    """Return the smallest share divided by an equal share."""
     share_TN = share_TN / share_TN.sum(-1, keepdim=True).clamp(min=1e-12)
     return share_TN.masked_fill(~mask_TN, torch.inf).amin(-1) * mask_TN.sum(-1)
 

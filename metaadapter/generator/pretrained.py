@@ -29,7 +29,7 @@ SCHEMA = "metaadapter.generator/3"
 WITHOUT_PROOF = ("metaadapter.generator/2", WITHOUT_CONSTANTS := "metaadapter.generator/1")
 REMEDY = "restore it from a copy, or train the generator again"
 SHIPPED = Path(__file__).parents[1] / "assets" / "generator"
-# The constants of generators whose file has none; the defaults may change.
+# The constants for files that hold none; they stay when the defaults of `ClosedForm` change.
 FIRST_CONSTANTS = ClosedForm(
     ridge=0.5,
     linear_ridge=1.0,
@@ -51,10 +51,10 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
         name: One of these:
 
             - `"default"`: the trained generator that ships, for any encoder;
-            - `"closed-form"`: an untrained one, which is kernel ridge towards the text;
+            - `"closed-form"`: an untrained generator, which is kernel ridge towards the text;
             - a folder that `save_generator` wrote;
             - FILE.py:CLASS: an `AdapterGenerator` of your own;
-            - FILE.py:CLASS@FOLDER: the same with weights from training.
+            - FILE.py:CLASS@FOLDER: your own with the trained weights in FOLDER.
 
     Raises:
         UsageError: There is no such generator.
@@ -74,23 +74,23 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
         )
     stored, weights = _read(folder)
     config = _config(stored, folder)
-    # Without memory: the configuration may declare more than the file holds.
+    # The meta device takes no memory, even if the configuration declares more than the file holds.
     with torch.device("meta"):
         generator = Generator(config)
     real = {name: tensor.float() for name, tensor in weights.items()}
     for part in ("pool.", "known."):
         if not any(name.startswith(part) for name in real):
-            # A generator that was saved before this part existed gets it untrained.
+            # A generator that was saved before this part existed gets an untrained one.
             untrained = _seeded(Generator).state_dict()
             real |= {name: t for name, t in untrained.items() if name.startswith(part)}
     return _with_weights(generator, real, folder, assign=True).eval()
 
 
 def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenerator, str]:
-    """Return `load_generator` and `generator_id`, cached until a file changes.
+    """Return a generator and its `generator_id`, cached until a file of the generator changes.
 
-    All callers share the generator: to change its weights, load another. A generator in place of a
-    name is returned as it is.
+    All callers share the generator, so load another before you change weights. A generator that is
+    given in place of a name is returned unchanged.
     """
     if isinstance(name, AdapterGenerator):
         return name, generator_id(name)
@@ -122,7 +122,7 @@ def generator_id(generator: AdapterGenerator) -> str:
     """
     if isinstance(generator, Generator):
         described = asdict(generator.config)
-        # Older adapters name the identity of a generator without constants.
+        # Older adapters hold the identity of this generator without its constants.
         if generator.config.closed_form == FIRST_CONSTANTS:
             del described["closed_form"]
         text = json_text(described, sort_keys=True)
@@ -157,8 +157,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def _config(stored: dict[str, Any], folder: Path) -> GeneratorConfig:
     if "class" in stored:
         raise IncompatibleArtifact(
-            f"{folder} holds the weights of your own generator {stored['class']}, whose code is "
-            f"not in it: name both, as in FILE.py:{stored['class']}@{folder}"
+            f"{folder} holds the weights of your own generator {stored['class']} without its code; "
+            f"name both, as in FILE.py:{stored['class']}@{folder}"
         )
     try:
         constants = FIRST_CONSTANTS
@@ -168,7 +168,7 @@ def _config(stored: dict[str, Any], folder: Path) -> GeneratorConfig:
     except (KeyError, TypeError, ValueError) as error:
         raise IncompatibleArtifact(
             f"{folder / CONFIG_FILE} does not describe a generator of this version of metaadapter: "
-            f"{error}"
+            f"{error}; {REMEDY}"
         ) from error
 
 
@@ -199,7 +199,7 @@ def _own(code: str, folder: Path | None) -> AdapterGenerator:
 
 
 def _seeded(kind: type[AdapterGenerator]) -> AdapterGenerator:
-    """Return a new generator with the same weights in every process; random state stays."""
+    """Return a new generator, the same in every process; torch's random state does not change."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return kind()

@@ -1,4 +1,4 @@
-"""The regression behind an adapter: pictures mapped to one-hot labels, with the texts as prior."""
+"""The regression behind an adapter: it maps pictures to one-hot labels; texts are the prior."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from metaadapter.generator.closed_form import ClosedForm
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """The pictures of T tasks in canonical coordinates, and the targets they are mapped to.
+    """The pictures of T tasks in canonical coordinates, and the targets to which they are mapped.
 
-    X = N·K counts the places for pictures of a task, M the places of the fullest task that is small
-    enough for a kernel; a larger task has none of its pictures there. Distances cost most: they are
-    computed once, block by block. Corrections are logarithms of factors on a constant.
+    A task has X = N·K places for pictures. M is the largest number of pictures in a task that is
+    small enough for a kernel; a larger task has no picture at the M places. Distances cost most, so
+    they are computed once, for each block. A `correction` is the logarithm of a factor.
     """
 
     support: CanonicalSupport
     constants: ClosedForm
     places_TM: Int[Tensor, "T M"]
-    """The index among the X places of each of the M; those with a picture come first."""
+    """For each of the M places its index among the X; places with a picture come first."""
     present_TM: Bool[Tensor, "T M"]
     rows_TMD: Float[Tensor, "T M D"]
     """The pictures as they were when the distances were computed."""
     targets_TMN: Float[Tensor, "T M N"]
     """One-hot labels in the precision of the solver; zeros where there is no picture."""
     block_distance_TPMM: Float[Tensor, "T P M M"]
-    """Squared distances among the rows in each block."""
+    """Squared distances between the rows within each block."""
     stretch_TP: Float[Tensor, "T P"]
-    """The factor by which each block has been stretched since."""
+    """The factor by which each block has been stretched since the distances were computed."""
     distance_TMM: Float[Tensor, "T M M"]
-    """Squared distances among the rows with their blocks stretched."""
+    """Squared distances between the rows after their blocks are stretched."""
 
     def stretched(self, support: CanonicalSupport) -> Regression:
-        """Return the regression of the same support with other weights of its blocks."""
+        """Return the regression for `support`, which differs from its own only in block weights."""
         stretch_TP = support.block_scale_TP / self.support.block_scale_TP * self.stretch_TP
         distance_TMM = torch.einsum("tp,tpmn->tmn", stretch_TP.square(), self.block_distance_TPMM)
         return replace(
@@ -90,12 +90,12 @@ class Regression:
         return _at_places(rows_TXD, self.places_TM, self.present_TM)
 
     def residual_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
-        """Return the targets less the prior's predictions; bare names have one residual."""
+        """Return targets minus prior predictions; classes with only a name share one residual."""
         predicted_TMN = self.predicted_TMN(prior_TND)
         return self.targets_TMN - (predicted_TMN - self.above_other_names(predicted_TMN))
 
     def above_other_names(self, values_TXN: Float[Tensor, "T X N"]) -> Float[Tensor, "T X N"]:
-        """Return values of classes with a name alone less their mean; 0 for other classes."""
+        """Return the values of classes with only a name, minus their mean; 0 for other classes."""
         alone_TN = self.support.raw.class_mask_TN & ~self.support.image_mask_TN
         alone_T1N = alone_TN[:, None].to(values_TXN)
         n_alone_T11 = alone_T1N.sum(-1, keepdim=True).clamp(min=1)
@@ -111,8 +111,8 @@ class Regression:
 
 
 def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
-    """Return the regression of a batch of supports, in the precision that its factors need."""
-    # Thousands of shots need float64; Apple's GPU has none.
+    """Return the regression of a batch of supports, in the precision that it needs."""
+    # Thousands of shots need float64, which Apple's GPU does not have.
     solver = torch.float32 if support.shots_TNKD.device.type == "mps" else torch.float64
     shot_mask_TX = support.shot_mask_TNK.flatten(1)
     kept_TX = shot_mask_TX & (shot_mask_TX.sum(1) <= constants.most_kernel_rows)[:, None]
@@ -163,8 +163,8 @@ def kernel_ridge(
 ) -> tuple[Float[Tensor, "T M N"], Float[Tensor, "T M M"]]:
     """Return the values A that minimise Σ_m ‖Σ_l A_l k(z_l, z_m) − y_m‖² / noise_m + tr(Aᵀ K A).
 
-    The posterior mean of a Gaussian process with the kernel k(z, z') = exp(−β ‖z − z'‖² / 2) / β,
-    linear as β → 0; y is the residual of the prior. Also returns the Cholesky factor of K + noise.
+    y is the residual. A is the posterior mean of a Gaussian process with the kernel k(z, z') =
+    exp(−β ‖z − z'‖² / 2) / β, linear as β → 0. Also return the Cholesky factor of K + noise.
     """
     beta_T11 = sharpness_T[:, None, None]
     kernel_TMM = (-0.5 * beta_T11 * distance_TMM).exp() / beta_T11
@@ -178,7 +178,7 @@ def kernel_ridge(
 def left_out_residuals(
     values_TMN: Float[Tensor, "T M N"], factor_TMM: Float[Tensor, "T M M"]
 ) -> Float[Tensor, "T M N"]:
-    """Return each row's residual after a `kernel_ridge` on all others: A_m / [(K + noise)⁻¹]_mm.
+    """Return each row's residual by `kernel_ridge` on the other rows: A_m / [(K + noise)⁻¹]_mm.
 
     Rasmussen and Williams 2006, equation 5.12.
     """
@@ -193,8 +193,8 @@ def ridge_towards_prior(
 ) -> Float[Tensor, "T N D"]:
     """Return the class vectors W that minimise Σ_m ‖W z_m − y_m‖² / noise_m + ‖W − prior‖².
 
-    Solved in the smaller of D and M (equal by Woodbury's identity). A row of zeros with a target of
-    zeros changes nothing.
+    The system has the smaller of D and M unknowns; by Woodbury's identity, both give the same W. A
+    row of zeros with a target of zeros changes nothing.
     """
     residual_TMN = targets_TMN - shots_TMD @ prior_TND.mT
     if shots_TMD.shape[1] <= shots_TMD.shape[2]:

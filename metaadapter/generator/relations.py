@@ -1,7 +1,7 @@
-"""The relations that the generator reads: scalars from inner products, never coordinates.
+"""The scalars that the generator reads, which come from inner products and not from coordinates.
 
-Rotations and the width change none; they permute with the classes and the shots.
-docs/reference/scalars.md defines each scalar, and says how to add or drop one.
+Rotating or widening the features does not change them; permuting classes or shots permutes them.
+docs/reference/scalars.md defines each scalar and says how to add or drop one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Relations(NamedTuple):
 
 
 def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
-    """Return the scalars of a batch of supports, with those of its leave-one-out predictions."""
+    """Return the scalars of a batch of supports, including those from left-out predictions."""
     cosines, mask_TN = Cosines.of_support(support), support.raw.class_mask_TN
     task = task_scalars(support, cosines, left_out)
     classes = _class_scalars(support, cosines)
@@ -56,7 +56,7 @@ def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Ten
     both = (support.text_mask_TN & (n_shot > 0)).to(cross.dtype)
     n_way = support.raw.class_mask_TN.sum(-1, keepdim=True).to(cross.dtype).expand_as(n_shot)
     return {
-        # Short where its pictures lie far apart.
+        # Small if the pictures of the class lie far apart.
         "mean_length": support.means_TND.norm(dim=-1),
         # Unbiased mean squared distance of the shots from their mean; 0 at one shot.
         "scatter": around.clamp(min=0) / (n_shot - 1).clamp(min=1) * (n_shot > 1),
@@ -75,7 +75,7 @@ def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Ten
 
 
 def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
-    """Return how close each picture is to its own class without it, and to its nearest rivals."""
+    """Return the scalars of each picture by name: cosines with its own class and with rivals."""
     to_mean, to_text = cosines.to_mean_TNKN, cosines.to_text_TNKN
     n_shot = support.n_shot_TN[..., None]
     own = torch.eye(to_mean.shape[-1], dtype=torch.bool, device=to_mean.device)[None, :, None]
@@ -89,7 +89,7 @@ def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tenso
     to_others_TNK = (along_TNK - length_TNK) / square_TNK.clamp(min=1e-12).sqrt()
     return {
         "length": length_TNK,
-        # To the mean of the other pictures of its class; 0 if it is alone.
+        # The cosine with the mean of the other pictures of its class; 0 if there are none.
         "own_mean": to_others_TNK * (n_shot > 1),
         "own_text": own_text,
         "rival_mean": _largest(to_mean, support.image_mask_TN[:, None, None] & ~own),
@@ -116,12 +116,12 @@ def _pair_scalars(cosines: Cosines) -> dict[str, Tensor]:
 
 
 def stacked(scalars: dict[str, Tensor]) -> Tensor:
-    """Stack scalars in the order of their names on a last axis."""
+    """Return the scalars stacked on a new last axis, in the order of the dictionary."""
     return torch.stack(list(scalars.values()), -1)
 
 
 def _largest(values: Tensor, mask: Tensor) -> Tensor:
-    """Return the largest value along the last axis under the mask; 0 without any."""
+    """Return the largest value along the last axis where the mask is true; 0 if it never is."""
     best = values.masked_fill(~mask, -torch.inf).amax(-1)
     return torch.where(mask.any(-1), best, 0.0)
 

@@ -11,7 +11,7 @@ from metaadapter.generator.cosines import ClassPairs, Cosines, participation_rat
 from metaadapter.generator.leave_one_out import LeftOut
 
 N_TASK_SCALARS = 20
-# Inverse temperatures of the zero-shot likelihood: near the best for `tiny`, and a third of it.
+# Inverse temperatures for the zero-shot likelihood: SHARP is near the best for `tiny`.
 SOFT, SHARP = 5.0, 15.0
 
 
@@ -32,8 +32,8 @@ def task_scalars(
     n_mean_T = support.image_mask_TN.sum(-1).clamp(min=1)
     log_way_T = support.raw.class_mask_TN.sum(-1).clamp(min=1).to(cross.dtype).log()
     return {
-        # How much closer texts are to their own mean than to others, in deviations; then the same
-        # without each text's and each mean's average.
+        # How much closer texts are to their own mean than to other means, in standard deviations;
+        # then the same after the average of each text and of each mean is subtracted.
         "own_text_gap": (pairs.own(cross) - pairs.others(cross)) / between,
         "own_text_gap_centred": pairs.own_after_margins(cross),
         # Whether classes with similar texts have similar pictures; and whether similar texts, or
@@ -41,11 +41,11 @@ def task_scalars(
         "text_mean_correlation": along[0],
         "text_cross_correlation": along[1],
         "mean_cross_correlation": along[2],
-        # Spreads of the cosines among texts, among means, and of texts and means.
+        # Spreads of the cosines among texts, among means, and between texts and means.
         "text_spread": 3 * text,
         "mean_spread": 3 * mean,
         "cross_spread": 3 * between,
-        # The number of directions of the pictures, texts and means, over their number.
+        # How many directions the pictures, texts and means spread over, divided by their number.
         "picture_directions": directions_T / n_pictures_T,
         "log_picture_directions": directions_T.clamp(min=1).log(),
         "text_directions": participation_ratio(support.text_TND) / n_text_T,
@@ -59,7 +59,6 @@ def task_scalars(
 def _zero_shot_scalars(
     support: CanonicalSupport, to_text_TNKN: Tensor, log_way_T: Tensor
 ) -> dict[str, Tensor]:
-    """Log-likelihood of the labels by the texts alone, in nats above guessing, and accuracy."""
     n_way, n_shot = support.shot_mask_TNK.shape[1:]
     cosines = to_text_TNKN.masked_fill(~support.raw.class_mask_TN[:, None, None], -torch.inf)
     cosines_TXN, mask_TX = cosines.flatten(1, 2), support.shot_mask_TNK.flatten(1)
@@ -90,12 +89,12 @@ def _left_out_scalars(left_out: LeftOut, log_way_T: Tensor) -> dict[str, Tensor]
 def _mean_own(
     values_TXN: Float[Tensor, "T X N"], is_own: Bool[Tensor, "*#T X N"], counts: Bool[Tensor, "T X"]
 ) -> Float[Tensor, " T"]:
-    """Return the mean of the values at the own classes, over the pictures that count; or 0."""
+    """Return the mean value at the true class, over the pictures that count; 0 if none counts."""
     own_TX = torch.where(is_own, values_TXN, 0.0).sum(-1)
     return torch.where(counts, own_TX, 0.0).sum(-1) / counts.sum(-1).clamp(min=1)
 
 
 def _best(values: Float[Tensor, "T X N"]) -> Float[Tensor, "T X N"]:
-    """Return 1 for the largest value, else 0; n equal ones get 1/n each."""
+    """Return 1 at the largest value and 0 elsewhere; n equal largest values get 1/n each."""
     best = (values == values.max(-1, keepdim=True).values).to(values.dtype)
     return best / best.sum(-1, keepdim=True)

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-# The deviation of the prior of ln κ, and the grid of ln κ around its base.
+# The standard deviation of the prior of ln κ; the reach and the size of the grid around its mean.
 PRIOR_DEVIATION = 0.4
 FARTHEST, N_SCALES = 1.2, 25
-# So few that the predictions at all temperatures take less memory than a kernel.
+# Predictions for so few rows at all temperatures take less memory than a kernel.
 ROWS_AT_ONCE = 64
 
 
@@ -19,10 +19,10 @@ def posterior_scale(
     counts_TM: Bool[Tensor, "T M"],
     base_T: Float[Tensor, " T"],
 ) -> Float[Tensor, " T"]:
-    """Return the inverse temperature κ that fits left-out predictions, with `base_T` its prior.
+    """Return the inverse temperature κ that fits left-out predictions.
 
-    ln κ is its posterior mean over a grid, with the likelihood of softmax(κ scores) for the
-    pictures that count and a normal prior around the logarithm of the base.
+    ln κ is a posterior mean on a grid. The likelihood is that of softmax(κ · scores) for the
+    pictures that count; the prior is normal around ln base_T.
     """
     steps_S = torch.linspace(-FARTHEST, FARTHEST, N_SCALES, dtype=base_T.dtype).to(base_T)
     scale_TS1 = (base_T[:, None] * steps_S.exp())[..., None]

@@ -102,7 +102,7 @@ def test_own_generator__its_code_changed__can_add_no_class(data, own):
 
 def test_own_generator__folder_of_weights_alone__is_refused_with_the_way_out(data, own):
     generator = rf"FILE\.py:Mine@{re.escape(str(own.folder))}"
-    message = f"own generator Mine, whose code is not in it: .*{generator}"
+    message = f"own generator Mine without its code; .*{generator}"
     with pytest.raises(IncompatibleArtifact, match=message):
         MetaAdapterClassifier(data.texts, generator=own.folder).fit(data.X, data.y)
 
