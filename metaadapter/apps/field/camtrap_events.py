@@ -1,4 +1,4 @@
-"""The events of Camtrap DP: series of frames, or single frames."""
+"""Events as Camtrap DP defines them: an event is a series of frames, or one frame."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class Event:
     """The observations in a series of frames, or in a frame without a series."""
 
     first: Path
-    """One of its frames."""
+    """The path of one of its frames."""
     start: datetime
     end: datetime
     counts: Counter[str] = field(default_factory=Counter)
-    """Label → its largest count in one frame, which is the least possible number of animals."""
+    """Label → its largest count in one frame; the event shows at least so many animals."""
     surest: dict[str, float] = field(default_factory=dict)
     """Label → its largest probability."""
 
 
 def events_of(predictions: Iterable[Prediction]) -> tuple[dict[str, Event], int]:
-    """Name → event, and the number of frames without a time, which belong to no event."""
+    """Return name → event, and the number of frames without a time, which belong to no event."""
     events: dict[str, Event] = {}
     n_without_time = 0
     for path, of_frame in by_frame(predictions):
@@ -46,7 +46,7 @@ def events_of(predictions: Iterable[Prediction]) -> tuple[dict[str, Event], int]
 
 
 def event_of(of_frame: Sequence[Prediction]) -> str:
-    """The name of the event of a frame."""
+    """The name of a frame's event: the series of the frame, or the frame's own path."""
     return of_frame[0].series or of_frame[0].path
 
 

@@ -1,4 +1,4 @@
-"""The columns of Camtrap DP, and its metadata, which users complete: project, species, places."""
+"""The columns of Camtrap DP tables, and the metadata: project, species, places."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ METADATA_FILE, DEPLOYMENTS_FILE = "datapackage.json", "deployments.csv"
 
 @dataclass(frozen=True, slots=True)
 class PackageMetadata:
-    """The content of datapackage.json with the changes of the user."""
+    """The content of datapackage.json, which the user may have edited."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def scientific_name(self, label: str) -> str:
-        """The scientific name of the taxon with this vernacular name; without one, the label."""
+        """The scientific name of the taxon with `label` as vernacular name; else `label` itself."""
         for taxon in self._taxa():
             names = taxon.get("vernacularNames")
             vernacular = names.values() if isinstance(names, dict) else ()
@@ -63,7 +63,7 @@ class PackageMetadata:
         places: Iterable[tuple[float, float]],
         levels: Sequence[str],
     ) -> dict[str, Any]:
-        """The values of the user, and placeholders for others; places are latitude, longitude."""
+        """The user's values, with all missing ones filled in; a place is (latitude, longitude)."""
         known = {self.scientific_name(label) for label in species}
         kept = [taxon for taxon in self._taxa() if taxon["scientificName"] in known]
         named = {taxon["scientificName"] for taxon in kept}
@@ -102,13 +102,13 @@ class PackageMetadata:
 
 
 def read_metadata(folder: Path) -> PackageMetadata:
-    """Read the metadata of an existing package; empty for a new one."""
+    """Read the metadata of the package in a folder; it is empty if there is no package yet."""
     if not is_regular(file := folder / METADATA_FILE):
         return PackageMetadata()
     try:
         values = parse_json(regular(file).read_bytes())
         if not isinstance(values, dict) or not isinstance(values.get("project", {}), dict):
-            raise ValueError("it is not an object with an object `project`")
+            raise ValueError("it is not a JSON object, or its `project` is not an object")
         if not isinstance(values.get("taxonomic", []), list):
             raise ValueError("its `taxonomic` is not a list")
     except (OSError, ValueError) as error:
@@ -120,7 +120,7 @@ def read_metadata(folder: Path) -> PackageMetadata:
 
 
 def read_deployments(folder: Path) -> dict[str, dict[str, str]]:
-    """Read deployments.csv of an existing package: deployment → its row; empty for a new one."""
+    """Read deployments.csv as deploymentID → row; empty if there is no package yet."""
     if not is_regular(file := folder / DEPLOYMENTS_FILE):
         return {}
     try:

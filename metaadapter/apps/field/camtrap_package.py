@@ -35,7 +35,7 @@ class CamtrapPackage:
     """A package in the folder `out`; the names of frames are relative to `folder`.
 
     The entries of the user in datapackage.json (project, contributors, scientific names) and
-    deployments.csv (coordinates) stay; the rest is replaced.
+    deployments.csv (coordinates) stay; everything else is replaced.
     """
 
     out: Path
@@ -43,12 +43,12 @@ class CamtrapPackage:
     folder: Path
 
     def require_readable(self) -> None:
-        """Check an existing package before the work; errors are those of its readers."""
+        """Raise a `DataError`, before any work, if an existing package cannot be read."""
         read_metadata(self.out)
         read_deployments(self.out)
 
     def write(self, predictions: Callable[[], Iterable[Prediction]]) -> list[str]:
-        """Write the package; sentences about missing information that the standard requires."""
+        """Write the package; return sentences on the required information that is missing."""
         known, metadata = read_deployments(self.out), read_metadata(self.out)
         events, n_without_time = events_of(predictions())
         cameras = self._deployments(events, known)
@@ -74,13 +74,13 @@ class CamtrapPackage:
         if unplaced := [camera for camera, row in cameras.items() if row not in placed]:
             missing.append(
                 f"{len(unplaced)} camera(s) have no latitude and longitude, which the standard "
-                f"requires: add them to {self.out / DEPLOYMENTS_FILE}, where they stay ("
+                f"requires: add them to {self.out / DEPLOYMENTS_FILE}; later runs keep them ("
                 f"{', '.join(unplaced[:3])}{', …' if len(unplaced) > 3 else ''})"
             )
         if n_without_time:
             missing.append(
-                f"{n_without_time} frame(s) have no time, which the standard requires: they are "
-                "not in the package"
+                f"{n_without_time} frame(s) have no time, which the standard requires, so the "
+                "package leaves them out"
             )
         return missing
 
@@ -203,5 +203,5 @@ def _box(box: Box) -> Row:
 
 
 def _stamp(time: datetime) -> str:
-    """ISO 8601 with a zone; `timestampIssues` of the camera says if the zone is unknown."""
+    """A time in ISO 8601. Without a zone, it ends with Z, and its camera has `timestampIssues`."""
     return time.isoformat() if time.utcoffset() else time.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,8 +1,8 @@
 """The detections of MegaDetector and SpeciesNet in the frames of camera traps, read from JSON.
 
-https://lila.science/megadetector-output-format describes the format of MegaDetector; everything
-that is read here is the same in versions 1.0 to 1.6. SpeciesNet writes `predictions.json`
-(https://github.com/google/cameratrapai); its own converter writes MegaDetector's format as well.
+https://lila.science/megadetector-output-format describes the format of MegaDetector; the parts that
+this module reads are the same in versions 1.0 to 1.6. SpeciesNet writes `predictions.json`
+(https://github.com/google/cameratrapai), and its converter writes MegaDetector's format.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
 
 ANIMAL = "animal"
-"""The category that is classified; others, such as "person", are not."""
-# MegaDetector's categories, which its early files and those of SpeciesNet do not contain.
+"""The category whose boxes are classified; boxes of others, such as "person", are not."""
+# MegaDetector's categories, for its early files and SpeciesNet's files, which do not list them.
 USUAL_CATEGORIES = {"1": ANIMAL, "2": "person", "3": "vehicle"}
 EXAMPLE = (
-    "expected detections as MegaDetector (`images`, `detection_categories`) or SpeciesNet "
-    "(`predictions`) writes them"
+    "expected a JSON file as MegaDetector (with `images` and `detection_categories`) or "
+    "SpeciesNet (with `predictions`) writes it"
 )
 
 
 class Detection(NamedTuple):
-    """One box of a detector."""
+    """One box that a detector reports."""
 
     category: str
     confidence: float
@@ -53,7 +53,7 @@ class FrameDetections(NamedTuple):
     time: datetime | None = None
 
     def above(self, confidence: float) -> tuple[Detection, ...]:
-        """The detections of at least this confidence, the most confident first."""
+        """The detections with at least this confidence, the most confident first."""
         chosen = (box for box in self.detections if box.confidence >= confidence)
         return tuple(sorted(chosen, key=lambda box: -box.confidence))
 
@@ -72,28 +72,28 @@ class Detections:
 
     @property
     def classified(self) -> frozenset[str]:
-        """The categories whose boxes are classified: animals, or all if there is none."""
+        """The categories whose boxes are classified: only `ANIMAL`, or all if it is missing."""
         names = frozenset(self.categories.values())
         return names & {ANIMAL} or names
 
     def of(self, path: Path, folders: Sequence[Path]) -> FrameDetections | None:
-        """The frame of a picture, named by its path or relative to one of the folders."""
+        """The detections in a picture, listed by its path or its path relative to a folder."""
         names = _names(path, folders)
         return next((self.frames[name] for name in names if name in self.frames), None)
 
     def require_some(self, paths: Sequence[Path], folders: Sequence[Path]) -> None:
-        """Raise a `DataError` if the file contains none of the pictures."""
+        """Raise a `DataError` if the detector's file lists none of the pictures."""
         if paths and not any(self.of(path, folders) for path in paths):
             first = next(iter(self.frames), "nothing")
             raise DataError(
-                f"{self.source} has none of the {len(paths)} pictures: it has {first!r} and "
-                f"{max(0, len(self.frames) - 1)} others, but the first picture is {paths[0]}; give "
-                "the folder that the detector processed, or run the detector on this one"
+                f"{self.source} has none of the {len(paths)} pictures: it lists {first!r} and "
+                f"{max(0, len(self.frames) - 1)} other frames, but the first picture is {paths[0]};"
+                " give the folder that the detector processed, or run the detector on this folder"
             )
 
 
 def read_detections(source: Path) -> Detections:
-    """Read the file of a detector."""
+    """Read the JSON file of MegaDetector or SpeciesNet."""
     try:
         content = regular(source).read_bytes()
         value = parse_json(content)
@@ -106,9 +106,9 @@ def read_detections(source: Path) -> Detections:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise DataError(f"{EXAMPLE}, but in {source} {place}: {first['msg']}") from error
+        raise DataError(f"{EXAMPLE}, but {source} is wrong at {place}: {first['msg']}") from error
     except ValueError as error:
-        raise DataError(f"{EXAMPLE}, but {source} is not such a file: {error}") from error
+        raise DataError(f"{EXAMPLE}, but {source} is no such JSON file: {error}") from error
     names = read.categories()
     return Detections(
         source,
@@ -122,19 +122,19 @@ def read_detections(source: Path) -> Detections:
 def surest_boxes(
     table: ImageTable, detections: Detections, min_confidence: float, folder: Path
 ) -> ImageTable:
-    """The labelled pictures with the most confident box of an animal in each; given boxes stay.
+    """Give each labelled picture its most confident box of an animal; boxes of the table stay.
 
-    A label describes the whole picture, so one box is one example. A picture without a box is used
-    as a whole, as are all pictures of empty frames; a warning gives their number by class. A file
-    with no box in any of the pictures is a `DataError`.
+    A label describes the whole picture, so only one box is an example. Pictures without a box, such
+    as empty frames, are used as a whole; a warning gives their number by class. A `DataError` if no
+    picture has a box.
     """
     detections.require_some([row.path for row in table.rows], [folder])
     rows = [_with_box(row, detections, min_confidence, [folder]) for row in table.rows]
     unboxed = Counter(str(row.label) for row in rows if row.box is None)
     if unboxed.total() == len(rows):
         raise DataError(
-            f"{detections.source} has no box of an animal with a confidence of {min_confidence} in "
-            "any of the labelled pictures; lower --min-confidence, or leave out --detections"
+            f"{detections.source} has no box of an animal with a confidence of {min_confidence} or "
+            "more in any labelled picture; lower --min-confidence, or leave out --detections"
         )
     if not unboxed:
         return replace(table, rows=tuple(rows))

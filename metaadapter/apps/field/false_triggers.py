@@ -17,10 +17,10 @@ from metaadapter.data.crop import Box
 from metaadapter.data.output_folder import replace_file
 from metaadapter.data.plain_text import csv_bytes
 
-# Two boxes are the same if no side differs by more than this fraction of the frame. Detectors place
-# the boxes of a static object with this precision.
+# Two boxes show the same object if no side differs by more than this fraction of the frame, the
+# precision with which detectors place boxes around a static object.
 SAME_SIDE = 0.02
-# Animals rarely stay still so long; the tools of MegaDetector require about as many frames.
+# Animals rarely stay still in so many frames; MegaDetector's tools require a similar number.
 FEWEST_FRAMES = 10
 COLUMNS = (
     *("path", "box_left", "box_top", "box_width", "box_height"),
@@ -33,7 +33,7 @@ class FalseTrigger(NamedTuple):
 
     camera: Path
     thing: int
-    """The number of the object, from 1, in the order of the number of boxes."""
+    """The number of the object at its camera; object 1 has the most boxes."""
     n_frames: int
     """The number of frames in which the object has a box."""
     path: Path
@@ -42,7 +42,7 @@ class FalseTrigger(NamedTuple):
 
 
 def false_triggers(frames: Iterable[Frame], min_confidence: float) -> list[FalseTrigger]:
-    """Boxes that recur in `FEWEST_FRAMES` frames; check them: a sleeping animal has such too."""
+    """Return the boxes that recur in `FEWEST_FRAMES` frames; some may show a sleeping animal."""
     cameras = defaultdict[Path, list[tuple[Path, Detection]]](list)
     for frame in frames:
         if frame.detections is not None:
@@ -57,7 +57,7 @@ def false_triggers(frames: Iterable[Frame], min_confidence: float) -> list[False
 
 
 def write_false_triggers(file: Path, triggers: Sequence[FalseTrigger]) -> None:
-    """Write a manifest of the boxes for `adapt --background`, in one step."""
+    """Write the boxes, in one step, as a manifest for `adapt --background`."""
     rows = [
         (
             *(str(trigger.path.absolute()), *trigger.box),
@@ -69,7 +69,7 @@ def write_false_triggers(file: Path, triggers: Sequence[FalseTrigger]) -> None:
 
 
 def _static_boxes(camera: Path, boxes: Sequence[tuple[Path, Detection]]) -> list[FalseTrigger]:
-    """Group equal boxes greedily: each object takes the most boxes that are still free."""
+    """Group boxes by object, greedily: the box with the most near boxes takes the free ones."""
     if len(boxes) < FEWEST_FRAMES:
         return []
     sides_N4 = _sides([detection.box for _, detection in boxes])

@@ -28,7 +28,7 @@ from metaadapter.workflow.predictions import (
 
 @dataclass(frozen=True, slots=True)
 class FieldOptions:
-    """Detections and species: facts about frames beside their pixels."""
+    """Facts about frames that their pixels do not show: detections and species."""
 
     detections: Detections | None = None
     min_confidence: float = 0.2
@@ -37,7 +37,7 @@ class FieldOptions:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """A value that changes with everything that predictions depend on."""
+        """A value that differs if any option that predictions depend on differs."""
         boxes, species = self.detections, self.species
         allowed = None if species.allowed is None else sorted(species.allowed)
         confidence = None if boxes is None else self.min_confidence
@@ -52,10 +52,10 @@ def predict_frames(
     encoder: ImageEncoder,
     progress: Callable[[Progress], None],
 ) -> tuple[list[Prediction], Tally]:
-    """Predictions for whole series of frames, in the order of the frames.
+    """Return predictions for whole series of frames, in the order of the frames, and their tally.
 
-    A frame has one for each box, the most confident first: a box that is not classified has the
-    detector's category as its label. A frame without a box has the label `EMPTY`.
+    A frame has one prediction for each box: first the classified boxes, then the others, labelled
+    with the detector's category; both by confidence. A frame without a box has the label `EMPTY`.
     """
     lost = {number: _undetected(frame, options) for number, frame in enumerate(frames)}
     unreadable = {number: image for number, image in lost.items() if image is not None}
@@ -96,7 +96,7 @@ def predict_species(
     *,
     series: Sequence[str | None] = (),
 ) -> list[Prediction]:
-    """`predict_pictures` among the species that occur, with parents, and one result a series."""
+    """Predict pictures among the allowed species, with parents, and average over each series."""
     classes = [str(label) for label in stored.config.classes]
 
     def reconsider(probabilities: Probabilities) -> Probabilities:
@@ -119,7 +119,7 @@ def _undetected(frame: Frame, options: FieldOptions) -> UnreadableImage | None:
 
 
 def _boxes(frame: Frame, options: FieldOptions) -> list[Detection | None]:
-    """The boxes of a frame that are classified; `None` for the whole frame."""
+    """The boxes of a frame to classify; without a detector, `None` stands for the whole frame."""
     if options.detections is None or frame.detections is None:
         return [None]
     return [
@@ -136,7 +136,7 @@ def _encode(
     encoder: ImageEncoder,
     progress: Callable[[Progress], None],
 ) -> tuple[list[tuple[int, Detection | None]], EncodedPictures, dict[int, UnreadableImage]]:
-    """Encode boxes: those that could be read, their features, frame number → unreadable image."""
+    """Encode boxes; return the readable ones, their features, and frame → unreadable image."""
     rows = [
         frames[number].row if detection is None else replace(frames[number].row, box=detection.box)
         for number, detection in boxes
@@ -164,7 +164,7 @@ def _encode(
 
 
 def _by_detector(frame: Frame, options: FieldOptions) -> list[Prediction]:
-    """The detector's own labels: boxes that are not classified, or an empty frame."""
+    """Predictions with the detector's labels, for unclassified boxes or for an empty frame."""
     if options.detections is None or frame.detections is None:
         return []
     above = frame.detections.above(options.min_confidence)

@@ -24,7 +24,7 @@ TIMES_AT_ONCE = 256
 
 
 def camera_folder(path: Path) -> Path:
-    """The folder of the camera: that of the picture, above the folders of the memory card."""
+    """The folder of a picture's camera: its nearest parent that is no folder of a memory card."""
     folder = path.parent
     while CARD_FOLDER.fullmatch(folder.name) and folder.parent != folder:
         folder = folder.parent
@@ -44,7 +44,7 @@ class Frame:
 
 
 def read_times(frames: Iterable[Frame], progress: Callable[[Progress], None]) -> list[Frame]:
-    """The frames with the time in their files, or else in the detector's file."""
+    """Return the frames with the times in their own files; without one, the detector's stays."""
     frames, timed = list(frames), list[Frame]()
     with ThreadPoolExecutor(READERS, thread_name_prefix="time") as executor:
         for start in range(0, len(frames), TIMES_AT_ONCE):
@@ -59,7 +59,7 @@ def read_times(frames: Iterable[Frame], progress: Callable[[Progress], None]) ->
 
 
 def in_parts(groups: Iterable[Sequence[Frame]], n_at_once: int) -> Iterator[list[Frame]]:
-    """Join whole groups to parts of about `n_at_once` frames."""
+    """Yield parts of at most `n_at_once` frames, or one larger group; no group is divided."""
     part: list[Frame] = []
     for group in groups:
         if part and len(part) + len(group) > n_at_once:
@@ -71,13 +71,13 @@ def in_parts(groups: Iterable[Sequence[Frame]], n_at_once: int) -> Iterator[list
 
 
 def by_frame(predictions: Iterable[Prediction]) -> Iterator[tuple[Path, list[Prediction]]]:
-    """Each frame with its predictions, which follow one another."""
+    """Yield the path of each frame with its predictions, which must be consecutive."""
     for path, of_frame in groupby(predictions, key=lambda prediction: prediction.path):
         yield Path(path), list(of_frame)
 
 
 def common_folder(rows: Sequence[ImageRow]) -> Path:
-    """The innermost folder that contains all pictures: paths in a detector's file begin there."""
+    """The innermost folder with all pictures, to which paths in a detector's file are relative."""
     parents = {row.path.absolute().parent for row in rows}
     try:
         return Path(os.path.commonpath(parents))
@@ -86,7 +86,7 @@ def common_folder(rows: Sequence[ImageRow]) -> Path:
 
 
 def relative_name(path: Path, folder: Path) -> str:
-    """The path of a frame from a folder, with forward slashes; else its absolute path."""
+    """The path of a frame relative to a folder, or absolute outside it, with forward slashes."""
     whole = path.absolute()
     if whole.is_relative_to(folder):
         return whole.relative_to(folder).as_posix()

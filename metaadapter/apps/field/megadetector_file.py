@@ -29,10 +29,10 @@ TIME = "%Y-%m-%d %H:%M:%S"
 
 @dataclass(frozen=True, slots=True)
 class MegaDetectorFile:
-    """The facts of the file besides the predictions; the names of frames are relative to `folder`.
+    """Everything that the file needs besides predictions; frame names are relative to `folder`.
 
-    `labels` come in the order of their numbers in the file. Without `detections`, a frame that is
-    not empty has one box around the whole frame.
+    `labels[n]` has the number n in the file. Without `detections`, a frame that is not empty has
+    one box around the whole frame.
     """
 
     classifier: str

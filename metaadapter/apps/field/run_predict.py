@@ -1,4 +1,4 @@
-"""Predictions for camera traps: frames with detections, series and species, on top of workflow."""
+"""Predictions for camera traps: what `workflow` predicts, with detections, series and species."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from metaadapter.workflow.run_predict import (
 
 @dataclass(frozen=True, slots=True)
 class FieldRequest:
-    """A request of predictions for frames of camera traps."""
+    """A request for predictions of frames of camera traps."""
 
     request: PredictionRequest
     options: FieldOptions
@@ -36,7 +36,7 @@ class FieldRequest:
     needs_times: bool = False
 
     def parts(self, progress: Callable[[Progress], None]) -> list[list[Frame]]:
-        """The frames in parts of whole series."""
+        """Divide the frames into parts to predict one after the other; no series is divided."""
         rows, detections = self.request.queries.rows, self.options.detections
         if detections is not None:
             detections.require_some([row.path for row in rows], self.folders)
@@ -58,7 +58,7 @@ def predict_field(
     table: PredictionTable | None,
     progress: Callable[[Progress], None],
 ) -> tuple[Predicted, list[Frame]]:
-    """Predictions part by part, with the frames; for features of stores at once, without frames."""
+    """Predict frames part by part, and return them too; or, without frames, stored features."""
     request, options = field_request.request, field_request.options
     if request.needs_all_at_once:
 
@@ -84,4 +84,4 @@ def _time_warnings(parts: Sequence[Sequence[Frame]], burst: float | None) -> lis
     n = sum(frame.time is None for frame in frames)
     if burst is None or not n:
         return []
-    return [f"{n} of {len(frames)} frames have no EXIF time: each is a series of its own"]
+    return [f"{n} of {len(frames)} frames have no EXIF time, so each is a series of its own"]

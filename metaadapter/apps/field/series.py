@@ -1,4 +1,4 @@
-"""Series of frames: one animal before one camera, with one common prediction."""
+"""Series: frames that a camera took shortly after one another, with a common prediction."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from metaadapter.apps.field.frames import Frame, camera_folder
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.workflow.predictions import Probabilities
 
-# A camera that never rests would make one series of all its frames, which memory could not hold.
+# Without a limit, all frames of a camera that never rests would be one series, too large to hold.
 MOST_IN_SERIES = 500
 
 
 def in_series(frames: Iterable[Frame], seconds: float) -> list[list[Frame]]:
-    """Group the frames of each camera that follow one another within so many seconds.
+    """Group the frames of each camera into series, with at most `seconds` between two frames.
 
-    Cameras come in the order of their first frames, and the frames of each by time. A frame without
-    a time is a series of its own, at the end of its camera. A series ends at `MOST_IN_SERIES`.
+    Cameras keep the order of their first frames; the frames of a camera are sorted by time. A frame
+    without a time is a series of its own, after the others. `MOST_IN_SERIES` limits a series.
     """
     cameras = defaultdict[Path, list[Frame]](list)
     for frame in frames:
@@ -47,8 +47,7 @@ def mean_in_series(
     """Give all frames of a named series the mean of their probabilities.
 
     A series is assumed to show one species. Frames that most probably show nothing keep their own
-    probabilities and do not count in the mean, for an animal comes and goes while the camera goes
-    on.
+    probabilities and do not count in the mean, because a camera continues when the animal has left.
     """
     rows_NC = probabilities.classes_NC.copy()
     known_N = None if probabilities.known_N is None else probabilities.known_N.copy()

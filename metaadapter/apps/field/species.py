@@ -16,9 +16,9 @@ from metaadapter.workflow.predictions import Prediction
 from metaadapter.workflow.unlabelled_pictures import BACKGROUND
 
 EMPTY = "empty"
-"""The answer for a frame without detections."""
+"""The label of a frame without detections."""
 NOTHING = frozenset({BACKGROUND, EMPTY, "blank"})
-# A child is named if it is three times as probable as all its siblings together.
+# A child stays the label if it is three times as probable as all its siblings together.
 CLEAR_SHARE = 0.75
 
 
@@ -29,17 +29,17 @@ def is_nothing(label: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Species:
-    """Prior knowledge of the species."""
+    """Prior knowledge about the species at a place."""
 
     allowed: frozenset[str] | None = None
-    """The classes that occur; all by default."""
+    """The classes that occur there; `None` means all."""
     parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Parent → its children, which are classes."""
 
     def among_allowed(
         self, shares_NC: Float[np.ndarray, "n C"], classes: Sequence[str]
     ) -> Float[np.ndarray, "n C"]:
-        """Probabilities given that a picture shows an allowed class, or nothing."""
+        """The conditional probabilities, given that a picture shows an allowed class or nothing."""
         if self.allowed is None:
             return shares_NC
         may_be_C = np.array([label in self.allowed or is_nothing(label) for label in classes])
@@ -59,7 +59,7 @@ class Species:
         of_parents = {
             parent: sum(shares[child] for child in children)
             for parent, children in self.parents.items()
-            if prediction.label in shares  # not if it is unknown, or the answer of the detector
+            if prediction.label in shares  # not if it is `UNKNOWN` or the detector's category
         }
         if not of_parents:
             return prediction
@@ -78,9 +78,9 @@ class Species:
 
 
 def read_allowed(given: str, classes: Sequence[str]) -> frozenset[str]:
-    """The classes among names with commas between them, or in a text file with one on each line.
+    """The classes in `given`: names with commas between them, or a text file with one per line.
 
-    Other names are allowed, because the list of a region has species that no adapter knows.
+    Names that are no classes are ignored, since a list for a region has more than an adapter knows.
     """
     if is_regular(file := Path(given)):
         try:
@@ -96,15 +96,15 @@ def read_allowed(given: str, classes: Sequence[str]) -> frozenset[str]:
     allowed = frozenset(label for label in classes if label.casefold() in names)
     if all(map(is_nothing, allowed)):
         raise UsageError(
-            f"--allowed {given}: none of the adapter's classes ({', '.join(map(repr, classes[:5]))}"
-            f"{', …' if len(classes) > 5 else ''}) is in it; use the names of the classes, or give "
-            "a text file with one on each line"
+            f"--allowed {given}: it names none of the adapter's classes ("
+            f"{', '.join(map(repr, classes[:5]))}{', …' if len(classes) > 5 else ''}); give names "
+            "of classes with commas between them, or a text file with one name on each line"
         )
     return allowed
 
 
 def read_parents(given: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Parent → children of each `fox,dog=canine`."""
+    """Read values such as `fox,dog=canine`; return parent → children."""
     parents: dict[str, tuple[str, ...]] = {}
     for text in given:
         names, _, parent = (part.strip() for part in text.partition("="))
@@ -117,7 +117,7 @@ def read_parents(given: Sequence[str], classes: Sequence[str]) -> dict[str, tupl
         for child in children:
             require_label(child, classes, option="--parents")
             if other := next((name for name, taken in parents.items() if child in taken), None):
-                raise UsageError(f"--parents: {child!r} is given to {other!r} and to {parent!r}")
+                raise UsageError(f"--parents: {child!r} has two parents, {other!r} and {parent!r}")
         if parent in classes or parent in parents:
             raise UsageError(
                 f"--parents {text!r}: {parent!r} is the name of a class or of another parent; "

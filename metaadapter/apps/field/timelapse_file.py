@@ -1,4 +1,4 @@
-"""Predictions as a table for Timelapse (https://timelapse.ucalgary.ca): one row a frame."""
+"""Predictions as a table for Timelapse (https://timelapse.ucalgary.ca): one row per frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def write_timelapse(file: Path, predictions: Iterable[Prediction], folder: Path) -> None:
-    """Write the table; `folder` is the root of the image set, with the template of Timelapse."""
+    """Write the table; `folder` is the root of the image set, where Timelapse has its template."""
 
     def write(opened: IO[bytes]) -> None:
         opened.write(csv_bytes([COLUMNS]))
@@ -40,7 +40,7 @@ def _rows(predictions: Iterable[Prediction], folder: Path) -> Iterator[Sequence[
 
 
 def _answer(of_frame: Sequence[Prediction]) -> tuple[str, int, float]:
-    """The label with most boxes, of several the most probable; its count and probability."""
+    """The label with the most boxes (of equal ones the most probable), its count, probability."""
     animals = [answer for answer in of_frame if not is_nothing(answer.label)]
     if not animals:
         surest = max(of_frame, key=lambda answer: answer.probability)

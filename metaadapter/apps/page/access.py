@@ -1,7 +1,7 @@
-"""Permission to send requests: the token, this host, and no other origin.
+"""Permission to send requests, by their token, host and origin.
 
-A page of another site that is open in the same browser can send requests to this machine, and
-under a host name of its own that leads here (DNS rebinding) it could read the responses. So a
+A page of another site that is open in the same browser can send requests to this machine. If that
+site's host name leads to this machine (DNS rebinding), it could also read the responses. So a
 request needs the token, must name this host, and must not come from another origin.
 """
 
@@ -23,7 +23,7 @@ from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.output_folder import write_errors
 
 REDIRECT_FILE = "open.html"
-# The values of Sec-Fetch-Site of requests that no other page, perhaps on another port, has caused.
+# The values of Sec-Fetch-Site in requests that this page or the person causes, and no other page.
 SAME_SITE = ("same-origin", "none")
 
 
@@ -36,7 +36,7 @@ class Access:
 
     @classmethod
     def at(cls, port: int) -> Access:
-        """Access with a new token."""
+        """Make the permission for a port, with a new token."""
         return cls(secrets.token_urlsafe(32), port)
 
     @property
@@ -46,7 +46,7 @@ class Access:
 
     @property
     def cookie(self) -> str:
-        """The name of the cookie; browsers share cookies among the ports of a machine."""
+        """The name of the cookie, with the port, because browsers share cookies among ports."""
         return f"metaadapter-{self.port}"
 
     @property
@@ -61,13 +61,13 @@ class Access:
     def require_same_origin(self, headers: Headers, path: str) -> None:
         """Raise a `Refusal` unless a request names this host and comes from no other origin."""
         if (host := headers.get("host", "")) not in self.hosts:
-            raise Refusal(403, "host", f"This server is {self.hosts[0]} and not {host[:100]!r}.")
+            raise Refusal(403, "host", f"This server is {self.hosts[0]}, not {host[:100]!r}.")
         origin = headers.get("origin")
         if origin is not None and origin not in {f"http://{name}" for name in self.hosts}:
             raise Refusal(
                 403, "origin", f"Requests from another page, {origin[:100]!r}, are refused."
             )
-        # A person may follow a link to the page from anywhere, but to no other address.
+        # A person may follow a link from another page to the address "/", but to no other address.
         if headers.get("sec-fetch-site", "none") not in SAME_SITE and path != "/":
             raise Refusal(403, "origin", "Requests from another page are refused.")
 
@@ -88,10 +88,10 @@ class Access:
 
 @contextmanager
 def open_in_browser(address: str, folder: Path) -> Iterator[None]:
-    """Open an address in the browser through a file in a folder, which exists during the block.
+    """Open an address in the browser through a file in `folder` that exists during the block.
 
-    Every user of the machine can read the command line of the browser. It names the file, which
-    only this user can read, instead of the address with the token.
+    Every user of the machine can read the command line of the browser. So the command line names
+    the file, which only this user can read, instead of the address with the token.
     """
     file, link = folder / REDIRECT_FILE, escape(address)
     content = (

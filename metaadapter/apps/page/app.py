@@ -44,12 +44,12 @@ KINDS = {400: "form", 404: "no-such-path", 405: "method"}
 
 
 def make_app(projects: Projects, access: Access, limits: Limits | None = None) -> ASGIApp:
-    """The application for the open project; it serves only the requests that `access` allows."""
+    """Make the application for the open project; it serves only requests that `access` allows."""
     limits = limits or Limits()
     app = FastAPI(
         title="metaadapter serve",
         version="1",
-        description="Pictures of a few classes in, a classifier and its predictions out.",
+        description="Takes pictures of a few classes; returns a classifier and its predictions.",
         docs_url=None,  # these pages would be loaded from another host
         redoc_url=None,
         responses={"default": {"model": forms.Error}},
@@ -70,7 +70,7 @@ def make_app(projects: Projects, access: Access, limits: Limits | None = None) -
 
 
 def _add_page(app: FastAPI) -> None:
-    # Only the files that exist now are served, so no path of a client is opened.
+    # Only the files that exist now are served, so no path that a client sends is opened.
     page_files = {
         file.name: file
         for file in (files("metaadapter.apps.page") / "static").iterdir()
@@ -105,7 +105,7 @@ def _as_refusal(error: Exception) -> Refusal:
     if isinstance(error, RequestValidationError):
         fault = error.errors()[0]
         where = ".".join(str(part)[:60] for part in fault["loc"] if part not in ("body", "query"))
-        sentence = f"The request is not valid: {where or 'its body'}: {fault['msg']}."
+        sentence = f"The request is not valid in {where or 'its body'}: {fault['msg']}."
         return Refusal(422, "invalid", sentence)
     if isinstance(error, HTTPException):
         kind = KINDS.get(error.status_code, "invalid")

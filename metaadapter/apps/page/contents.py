@@ -1,7 +1,7 @@
 """The contents of a project, and edits of them that can be undone.
 
-An edit replaces entries and keeps each entry as it was before. So one rule applies every edit, the
-same rule reversed undoes it, and a list of edits is the whole history of a project.
+An edit replaces entries, and keeps each entry as it was before. So every edit can be undone in the
+same way as it is made, and a list of edits is the whole history of a project.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Edit(BaseModel, frozen=True, extra="forbid"):
 
     @classmethod
     def of(cls, message: str, changes: Iterable[Change]) -> Edit:
-        """An edit of valid changes."""
+        """Make an edit from changes that are known to be valid."""
         return cls.model_construct(message=message, changes=tuple(changes))
 
 
@@ -88,16 +88,16 @@ class Contents:
 
     @property
     def ordered_classes(self) -> list[str]:
-        """The ids of the classes in their order."""
+        """The ids of the classes, in the order in which the page shows them."""
         return sorted(self.classes, key=lambda label: self.classes[label].place)
 
     def pictures_of(self, label: str | None) -> list[str]:
-        """The pictures of a class, or of the tray, in their order."""
+        """The ids of the pictures of a class, or of the tray (`None`), in the page's order."""
         pictures = [picture for picture, entry in self.pictures.items() if entry.label == label]
         return sorted(pictures, key=lambda picture: self.pictures[picture].place)
 
     def require_class(self, label: str) -> ClassEntry:
-        """The class with an id; a `Refusal` if there is none."""
+        """Return the class with this id; raise a `Refusal` if there is no such class."""
         if label not in self.classes:
             raise Refusal(404, "no-such-class", "This class no longer exists. Load the page again.")
         return self.classes[label]
@@ -113,7 +113,7 @@ class Contents:
         return self.classes if kind == "class" else self.pictures
 
     def changes(self, kind: Kind, entries: Mapping[str, Entry | None]) -> tuple[Change, ...]:
-        """The changes that set entries by their ids, or remove them with `None`."""
+        """The changes that set entries, given as id → entry; `None` removes an entry."""
         before = self._entries(kind)
         return tuple(
             Change(kind=kind, id=key, before=before.get(key), after=entry)
@@ -132,7 +132,7 @@ class Contents:
 def add_classes(
     contents: Contents, names: Mapping[str, str], description: str = ""
 ) -> tuple[Change, ...]:
-    """The changes that add classes, given by their ids and their new names."""
+    """The changes that add classes, given as id → name, all with the same description."""
     if len(contents.classes) + len(names) > MAX_CLASSES:
         raise Refusal(
             409, "too-many", f"A project has at most {MAX_CLASSES} classes. Remove some first."
@@ -150,7 +150,7 @@ def add_classes(
 def change_class(
     contents: Contents, label: str, name: str | None, description: str | None
 ) -> tuple[Change, ...]:
-    """The changes that rename or describe a class; `None` keeps a part as it is."""
+    """The changes that rename or describe a class; `None` leaves that part as it is."""
     before = contents.require_class(label)
     others = {entry.name for other, entry in contents.classes.items() if other != label}
     if name is not None and name in others:
@@ -170,7 +170,7 @@ def remove_class(contents: Contents, label: str) -> tuple[Change, ...]:
 
 
 def label_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple[Change, ...]:
-    """The changes that move each picture to its class, or with `None` to the tray."""
+    """The changes that move each picture to its class, or to the tray if the class is `None`."""
     contents.require_pictures(labels)
     for label in {label for label in labels.values() if label is not None}:
         contents.require_class(label)
@@ -178,7 +178,7 @@ def label_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tupl
 
 
 def move_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple[Change, ...]:
-    """The same changes without checks: the same edit may add the classes."""
+    """The changes of `label_pictures` without checks, since the same edit may add the classes."""
     entries = {
         picture: contents.pictures[picture].model_copy(update={"label": label})
         for picture, label in labels.items()
@@ -189,7 +189,7 @@ def move_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple
 def add_pictures(
     contents: Contents, names: Mapping[str, str], labels: Mapping[str, str | None]
 ) -> tuple[Change, ...]:
-    """The changes that add pictures by their names, each to its class in `labels` or the tray."""
+    """The changes that add pictures (id → name) to their classes in `labels`, or to the tray."""
     entries = {
         picture: PictureEntry(name=one_line(name), label=labels.get(picture), place=place)
         for place, (picture, name) in enumerate(names.items(), _next_place(contents.pictures))

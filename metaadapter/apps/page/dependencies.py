@@ -55,7 +55,7 @@ MAX_WAIT_SECONDS = 60.0
 
 @final
 class AdaptedEncoders:
-    """Builds the encoders of adapters with parts in the towers, and keeps the last one.
+    """Builds encoders for adapters that have parts in the towers, and keeps the last encoder.
 
     An adapter is recognized by its parts, so an adapter that has changed gets a new encoder.
     """
@@ -65,7 +65,7 @@ class AdaptedEncoders:
         self._last: tuple[ImageEncoder, str, Fingerprint | None, ImageEncoder] | None = None
 
     def encoder(self, base: ImageEncoder, stored: StoredAdapter) -> ImageEncoder:
-        """The encoder of an adapter; `base` itself if the adapter has no such parts."""
+        """The encoder for an adapter: `base` itself if the adapter has no parts in the towers."""
         config, last = stored.config, self._last
         if not config.has_towers:
             return base
@@ -88,7 +88,7 @@ class State:
     async def my_turn(self) -> AsyncIterator[None]:
         """Let one request after the other use the whole machine.
 
-        Waiting in a thread would occupy the threads that serve the page.
+        A request does not wait in a thread, because the page needs the threads.
         """
         try:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
@@ -113,7 +113,7 @@ AppState = Annotated[State, Depends(app_state)]
 
 
 async def open_session(state: AppState) -> Session:
-    """The session of the open project; a `Refusal` while another one is being opened."""
+    """The session of the open project; a `Refusal` while another project is being opened."""
     return state.projects.session
 
 
@@ -121,7 +121,7 @@ OpenSession = Annotated[Session, Depends(open_session)]
 
 
 def upload_folder(session: OpenSession) -> Iterator[Path]:
-    """A folder for the files of one request, which is removed after it."""
+    """Yield a folder for the files of one request, which is removed after the request."""
     try:
         folder = Path(tempfile.mkdtemp(dir=session.project.incoming))
     except OSError as error:
@@ -138,7 +138,7 @@ UploadFolder = Annotated[Path, Depends(upload_folder)]
 
 
 async def uploaded_form(request: Request, folder: UploadFolder, state: AppState) -> Form:
-    """The form of a request, its files in the folder; a `Refusal` without files."""
+    """Receive the form of a request, its files in `folder`; a `Refusal` if there are no files."""
     content_type = request.headers.get("content-type", "")
     try:
         form = await receive_form(content_type, request.stream(), folder, state.limits)

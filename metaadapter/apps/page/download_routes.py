@@ -20,7 +20,7 @@ from metaadapter.apps.page.session import Session
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 
-# An ONNX file is checked on so many pictures; more would keep the user waiting.
+# An ONNX file is checked on at most this many pictures; more would keep the user waiting.
 MAX_CHECKED = 20
 Threshold = Annotated[float, Query(alias="sure", ge=0, le=1, allow_inf_nan=False)]
 

@@ -37,10 +37,10 @@ class SortedPicture(NamedTuple):
 def sorted_pictures(
     contents: Contents, predictions: Mapping[str, Prediction], threshold: float
 ) -> list[SortedPicture]:
-    """Every picture with a label or a prediction, in the order of the classes, then of the tray.
+    """Every picture with a label or a prediction: the pictures of each class, then of the tray.
 
-    A prediction with a probability below the threshold is `UNSURE`, that of an unfamiliar picture
-    is `NONE_OF_THESE`. Labels stay as they are.
+    A prediction with a probability below the threshold becomes `UNSURE`; the prediction for an
+    unfamiliar picture becomes `NONE_OF_THESE`. Labels stay as they are.
     """
     pictures = []
     for label in (*contents.ordered_classes, None):
@@ -59,7 +59,7 @@ def sorted_pictures(
 
 
 def prediction_table(pictures: list[SortedPicture], contents: Contents) -> str:
-    """A CSV with one row per picture; no name in it is a formula for a spreadsheet."""
+    """A CSV text with one row per picture; spreadsheets take no name in it for a formula."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(HEADER)
@@ -100,7 +100,7 @@ def move_script(pictures: list[SortedPicture]) -> str:
 
 
 def zip_pieces(pictures: list[SortedPicture], files: Mapping[str, Path]) -> Iterator[bytes]:
-    """A zip file of the pictures in folders named by class, in pieces, never whole in memory."""
+    """Yield, in pieces, a zip file of the pictures in folders named by class."""
     pipe = _Pipe()
     taken: set[str] = set()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
@@ -115,7 +115,7 @@ def zip_pieces(pictures: list[SortedPicture], files: Mapping[str, Path]) -> Iter
 
 
 def folder_name(answer: str) -> str:
-    """A class as the name of a folder that any system allows."""
+    """The name of a class as a folder name that every system allows."""
     plain = "".join("_" if letter in NOT_IN_FOLDER_NAMES else letter for letter in answer)
     return plain.strip(" .") or "_"
 

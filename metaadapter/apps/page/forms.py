@@ -27,7 +27,7 @@ ClassId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,32}$")]
 
 
 class RequestForm(BaseModel):
-    """A request of a client; unknown keys are refused."""
+    """The body of a request; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,20 +40,20 @@ class NewClass(RequestForm):
 
 
 class ClassChange(RequestForm):
-    """A change of a class; a part that is left out stays."""
+    """A change of a class; a part that is left out stays as it is."""
 
     name: Name | None = None
     description: Description | None = None
 
 
 class Pictures(RequestForm):
-    """Some pictures, by their ids."""
+    """The ids of pictures."""
 
     pictures: Annotated[list[PictureId], Field(max_length=MAX_PICTURES)]
 
 
 class Labels(RequestForm):
-    """Pictures and the class of each, or pictures of one class; `null` is the tray."""
+    """Either `labels`, picture → class, or `pictures` with one `class`; `null` is the tray."""
 
     pictures: Annotated[list[PictureId], Field(max_length=MAX_PICTURES)] = []
     class_id: Annotated[ClassId | None, Field(alias="class")] = None
@@ -80,7 +80,7 @@ class Revised(BaseModel):
 
 
 class ClassMade(Revised):
-    """A class that was made."""
+    """The id of a new class."""
 
     id: str
 
@@ -159,7 +159,7 @@ class PicturePrediction(BaseModel, from_attributes=True):
 
 
 class PicturePredictions(Revised):
-    """The predictions of a revision, left out if the client has them."""
+    """The predictions of a revision; they are left out if the client has them already."""
 
     ready: bool
     unchanged: bool | None = None
@@ -174,11 +174,11 @@ class Cost(BaseModel):
     kept: float
     """The fraction of predictions that count."""
     errors: float | None
-    """The fraction of wrong ones among them; `None` if none counts."""
+    """The fraction of wrong predictions among those that count; `None` if none counts."""
 
 
 class Costs(BaseModel):
-    """The cost of each threshold, and the number of left-out pictures that it was counted on."""
+    """The cost of each threshold, and the number of left-out pictures it was computed from."""
 
     points: list[Cost]
     n_pictures: int

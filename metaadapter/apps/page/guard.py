@@ -28,9 +28,9 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-# The time in which a client must send, or receive, the next piece.
+# The time in which a client must send or receive the next piece of a body.
 PIECE_SECONDS = 20.0
-# The part of the body of a refused request that is still read.
+# After a refusal, the rest of the body is still read, up to this time and size.
 DISCARD_SECONDS, DISCARD_BYTES = 2.0, 2**26
 
 
@@ -89,8 +89,8 @@ class Guard:
         tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token")
         if path == "/" and tokens and scope["method"] == "GET" and access.is_token(tokens[0]):
             response = RedirectResponse("/", status_code=303)
-            # With `strict`, browsers would not send the cookie after a link on another page;
-            # `require_same_origin` refuses what other pages send.
+            # With `strict`, browsers would not send the cookie after a click on another page's
+            # link; `require_same_origin` refuses requests that other pages send.
             response.set_cookie(
                 access.cookie, access.token, httponly=True, samesite="lax", path="/"
             )
@@ -101,7 +101,7 @@ class Guard:
         return None
 
     def _max_bytes(self, path: str, headers: Headers) -> int:
-        # Other paths read the body into memory, whatever type it claims.
+        # The routes of other paths read the body into memory, whatever type it claims to have.
         is_form = headers.get("content-type", "").lower().startswith("multipart/")
         is_upload = path in UPLOAD_PATHS and is_form
         return self._limits.request_bytes if is_upload else self._limits.json_bytes
@@ -120,7 +120,7 @@ class _Body:
                 message = await self._receive()
         except TimeoutError:
             raise Refusal(
-                408, "slow", f"Nothing came for {PIECE_SECONDS:.0f} seconds. Send it again."
+                408, "slow", f"No data for {PIECE_SECONDS:.0f} seconds. Send the request again."
             ) from None
         self._size += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
@@ -129,7 +129,7 @@ class _Body:
         return message
 
     async def discard(self) -> None:
-        # A client that is still sending when the connection ends would not read the refusal.
+        # A client that is still sending when the connection ends does not read the refusal.
         with suppress(TimeoutError):
             async with asyncio.timeout(DISCARD_SECONDS):
                 left = DISCARD_BYTES

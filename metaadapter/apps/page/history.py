@@ -17,17 +17,17 @@ from metaadapter.data.journal import Journal
 from metaadapter.data.output_folder import write_errors
 
 HISTORY_FILE = "history.jsonl"
-# A longer history is shortened when the project is opened; so many edits can still be undone then.
+# A larger file is shortened when the project is opened; this many edits can still be undone then.
 MAX_BYTES, KEPT_EDITS = 2**24, 200
 REMEDY = (
-    "restore the project from a copy, or remove this line and those after it, which undoes later "
-    "edits"
+    "restore the project from a copy, or remove this line and all lines after it, which undoes "
+    "their edits"
 )
 INSTEAD = "choose another project"
 
 
 def read_contents(path: Path) -> Contents:
-    """The contents that a history leads to; another process may have the project open."""
+    """The contents after all edits in a file, which another process may have open."""
     contents = Contents()
     _read(Journal(path), contents)
     return contents
@@ -52,18 +52,18 @@ class History:
                 self._shorten()
 
     def make(self, message: str, changes: tuple[Change, ...]) -> None:
-        """Make and save an edit, but none without a change; a `DataError` if it cannot be saved."""
+        """Make and save an edit if there is a change; a `DataError` if it cannot be saved."""
         if changes:
             edit = Edit.of(message, changes)
             self._append({"edit": _dump(edit)})
             self.contents.make(edit)
 
     def undo(self) -> str:
-        """Undo the latest edit and save that; return the message of the edit."""
+        """Undo the latest edit and save this step; return the message of the edit."""
         return self._step("undo", self.contents.done, self.contents.undo)
 
     def redo(self) -> str:
-        """Redo the edit that was undone last and save that; return the message of the edit."""
+        """Redo the edit that was undone last and save this step; return the edit's message."""
         return self._step("redo", self.contents.undone, self.contents.redo)
 
     def _step(self, name: str, edits: list[Edit], step: Callable[[], None]) -> str:
@@ -76,7 +76,7 @@ class History:
 
     @property
     def pictures(self) -> set[str]:
-        """Every picture of the project, and every one that an undo or redo could bring back."""
+        """Every picture of the project, and every picture that an undo or redo can bring back."""
         edits = (*self.contents.done, *self.contents.undone)
         return set(self.contents.pictures).union(
             change.id for edit in edits for change in edit.changes if change.kind == "picture"
@@ -89,7 +89,7 @@ class History:
         self.saved = True
 
     def _shorten(self) -> None:
-        """Write the history anew, with its older edits as one that cannot be undone."""
+        """Write the history anew; its older edits become one edit that cannot be undone."""
         contents = self.contents
         done, undone = contents.done[-KEPT_EDITS:], contents.undone[-KEPT_EDITS:]
         start = Contents(dict(contents.classes), dict(contents.pictures), list(done), [])

@@ -1,7 +1,7 @@
 """Multipart forms, written from the network to the disk piece by piece.
 
-The parser of Starlette keeps a file open for every part and a megabyte of each in memory. This one
-keeps one file open at a time, and its memory does not grow with the request.
+The parser of Starlette keeps a file open for every part, and a megabyte of every part in memory.
+This parser keeps one file open at a time, and its memory does not grow with the request.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Form:
 async def receive_form(
     content_type: str, stream: AsyncIterator[bytes], folder: Path, limits: Limits
 ) -> Form:
-    """Receive a form of type multipart/form-data; its files are written to a folder, as numbers."""
+    """Receive a form of type multipart/form-data; write its files to `folder` as 0, 1 and so on."""
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser, parse_options_header
 
@@ -155,7 +155,7 @@ class _Parts:
             raise Refusal(
                 413,
                 "too-large",
-                f"A file may have at most {self._limits.archive_bytes:,} bytes. Send smaller ones.",
+                f"A file may have at most {self._limits.archive_bytes:,} bytes; send smaller ones.",
             )
         else:
             self._file.write(data[start:end])

@@ -1,6 +1,6 @@
-"""The pictures of a project on disk, each under the hash of its content, with its thumbnail.
+"""The pictures of a project on disk, in files named by their hashes, and their thumbnails.
 
-A name that comes from a client is never the name of a file.
+A name that comes from a client never becomes the name of a file.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ class PictureFolder:
         self._writing = threading.Lock()  # two requests may upload the same picture
 
     def path(self, picture: str) -> Path:
-        """The file of a picture, which may be missing; a `ValueError` unless `picture` is an id."""
+        """The path of a picture, which may not exist; a `ValueError` unless `picture` is an id."""
         if not ID.fullmatch(picture):
             raise ValueError(f"{picture[:80]!r} is not the id of a picture")
         return self._pictures / picture
 
     def thumbnail(self, picture: str) -> Path:
-        """The file of a picture's thumbnail, a JPEG; it is made if it is missing."""
+        """The path of a picture's thumbnail, a JPEG file, which is made if it is missing."""
         path = self._thumbnails / self.path(picture).name
         with self._writing:
             if not path.exists():
@@ -65,9 +65,9 @@ class PictureFolder:
         return path
 
     def keep(self, file: Path) -> str:
-        """Move a picture from the same drive into the folder, and return its id.
+        """Move a picture from the same drive into the folder; return its id.
 
-        It is on the disk when this returns. An `UnreadableImage` if the file is no picture.
+        On return, the picture survives a power cut. An `UnreadableImage` if it cannot be read.
         """
         picture = id_of(file_hash(file))
         path = self._pictures / picture
@@ -84,7 +84,7 @@ class PictureFolder:
         return picture
 
     def remove_others(self, wanted: Container[str]) -> None:
-        """Remove the files of other pictures, and what a kill left behind."""
+        """Remove the files of all other pictures, and files that a killed run left behind."""
         for folder in (self._pictures, self._thumbnails):
             for path in folder.iterdir():
                 if path.name not in wanted:
@@ -93,7 +93,7 @@ class PictureFolder:
 
 
 def media_type(path: Path) -> str:
-    """The media type of a picture, by the first bytes of its file."""
+    """The media type of a picture, recognized by the first bytes of its file."""
     with path.open("rb") as file:
         start = file.read(16)
     kinds = (kind for magic, kind in MEDIA_TYPES if start.startswith(magic))

@@ -87,7 +87,7 @@ def _adapter(form: Form, session: Session) -> StoredAdapter:
 def _encode(
     form: Form, folder: Path, encoder: ImageEncoder, limits: Limits
 ) -> tuple[EncodedPictures, list[forms.RefusedFile]]:
-    """The pictures of a form, under the names that the client gave, and the refused files."""
+    """Encode the pictures of a form, under the client's names; return also the refused files."""
     names: dict[str, str] = {}
     refused = []
     uploaded = [file for file in form.files if file.field == "pictures"]

@@ -22,7 +22,7 @@ from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
 PROJECT_FILE, LOCK_FILE, SCHEMA = "project.json", ".lock", "metaadapter.project/1"
 INCOMING_FOLDER, FEATURES_FOLDER = "incoming", "features"
 REMEDY = "restore the project from a copy"
-# Opening a project joins features that were written in more files into one.
+# Opening a project joins its files of features into one if there are more.
 MAX_BLOCKS = 50
 
 
@@ -62,9 +62,9 @@ def read_facts(folder: Path) -> ProjectFacts:
 def open_project(
     folder: Path, name: str, encoder: str | None, load: Callable[..., ImageEncoder]
 ) -> Iterator[Project]:
-    """Open the project of a folder, or make one with this name, for the duration of the block.
+    """Open the project in a folder, or make one with this name, for the duration of the block.
 
-    Without the name of an encoder, it is that of the project, or `tiny`. `load` is `load_encoder`.
+    Without `encoder`, the project's own is used, or `tiny` for a new one. `load` is `load_encoder`.
     """
     owner = f"the project {folder}"
     with write_errors(owner, instead=INSTEAD):
@@ -102,13 +102,13 @@ def open_project(
 
 
 def _features(folder: Path, encoder: ImageEncoder) -> EncodingCheckpoint:
-    """The stored features, in one file or few."""
+    """Open the stored features; join their files if there are more than `MAX_BLOCKS`."""
     recipe = Recipe.of(encoder)
     cache = EncodingCheckpoint(folder, recipe, {})
     if sum(1 for _ in folder.glob("*/block-*")) <= MAX_BLOCKS:
         return cache
     features = {sha256: np.array(rows) for sha256, rows in cache.features.items()}
-    cache.remove()  # a kill before the end costs an encoding, but nothing shown as saved
+    cache.remove()  # a kill before the end costs a new encoding, but nothing shown as saved
     cache = EncodingCheckpoint(folder, recipe, {})
     cache.add(features)
     cache.flush()

@@ -1,4 +1,4 @@
-"""The routes of the page: the open project, its edits, pictures and predictions, other projects."""
+"""The routes of the page: the open project, its edits, pictures, predictions; other projects."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def upload_pictures(session: OpenSession, form: UploadedForm, state: AppState) -
 def set_labels(session: OpenSession, labels: forms.Labels) -> forms.Revised:
     """Move pictures to classes or to the tray."""
     if labels.labels and labels.pictures:
-        raise Refusal(422, "invalid", "Give `labels`, or `pictures` with a `class`; both came.")
+        raise Refusal(422, "invalid", "Give `labels`, or `pictures` with a `class`, not both.")
     new = labels.labels or dict.fromkeys(labels.pictures, labels.class_id)
     return session.edit(
         f"Sorted {n_pictures(len(new))}", lambda contents: label_pictures(contents, new)
@@ -142,7 +142,7 @@ def read_picture(
     picture: forms.PictureId,
     size: Literal["thumbnail", "whole"] = "thumbnail",
 ) -> Response:
-    """A picture or its thumbnail, of a kind that browsers show."""
+    """A picture or its thumbnail, in a format that browsers show."""
     session.read(lambda contents: contents.require_pictures([picture]))
     folder = session.project.pictures
     try:
@@ -161,7 +161,7 @@ def read_picture(
 
 @routes.get("/answers", response_model_exclude_unset=True)
 def read_predictions(session: OpenSession, since: int = -1) -> forms.PicturePredictions:
-    """The predictions, unless the client has those of this revision."""
+    """The predictions, left out if the client has those of the current revision."""
     results = session.results
     content: dict[str, Any] = {"revision": results.revision, "ready": results.stored is not None}
     if results.revision <= since:
@@ -173,7 +173,7 @@ def read_predictions(session: OpenSession, since: int = -1) -> forms.PicturePred
 
 @routes.get("/sure")
 def read_costs(session: OpenSession) -> forms.Costs:
-    """The cost of each threshold on the probability, counted on the left-out pictures."""
+    """The cost of each threshold on the probability, computed from the left-out pictures."""
     return session.read(session.results.costs)
 
 

@@ -25,16 +25,16 @@ MAX_FOLDER_NAME = 40
 
 
 def default_project() -> Path:
-    """The project in the user's projects folder that was used last, or a first one."""
+    """The last used project in the user's projects folder, or the path for a first one."""
     folder = Path.home() / PROJECTS_FOLDER
     return max(_folders(folder), key=_last_used, default=folder / DEFAULT_NAME)
 
 
 @final
 class Projects:
-    """The open project, and the other projects of its parent folder, to open instead.
+    """The open project, and the others in its parent folder, which can be opened instead.
 
-    Without the name of an encoder, it is that of each project. `load` is `load_encoder`.
+    `encoder` is for the first project; `None` means the project's own. `load` is `load_encoder`.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Projects:
 
     @contextmanager
     def opened(self) -> Iterator[Projects]:
-        """Open the project; at the end of the block close the one that is open then."""
+        """Open the first project; at the end of the block, close the project that is open then."""
         self._start(self._folder, self._folder.name, self._encoder)
         try:
             yield self
@@ -59,14 +59,14 @@ class Projects:
 
     @property
     def session(self) -> Session:
-        """The session of the open project; a `Refusal` while another one is being opened."""
+        """The session of the open project; a `Refusal` while another project is being opened."""
         session = self._session
         if session is None:
             raise Refusal(503, "busy", "A project is being opened. Try again in a moment.")
         return session
 
     def listed(self) -> list[ListedProject]:
-        """The projects by their names; one that cannot be read is left out."""
+        """The projects in the order of their names; a project that cannot be read is left out."""
         projects = []
         session = self.session
         for folder, name in self._names().items():
@@ -82,14 +82,14 @@ class Projects:
         return sorted(projects, key=lambda project: project.name.casefold())
 
     def open(self, name: str) -> None:
-        """Close the open project and open this one; if that fails, open the first one again."""
+        """Close the open project and open another; if that fails, open the former one again."""
         folders = [folder for folder, other in self._names().items() if other == name]
         if not folders:
             raise Refusal(404, "no-such-project", f"There is no project {name!r}.")
         self._switch(folders[0], name)
 
     def make(self, name: str) -> None:
-        """Close the open project and make a new one; if that fails, open the first one again."""
+        """Close the open project and make a new one; if that fails, open the former one again."""
         if name in self._names().values():
             raise Refusal(409, "name-taken", f"There is already a project {name!r}.")
         plain = NOT_PLAIN.sub("-", name.lower()).strip("-")[:MAX_FOLDER_NAME]

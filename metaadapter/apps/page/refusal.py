@@ -1,4 +1,4 @@
-"""The answer of the HTTP interface to a request that is not carried out."""
+"""The error with which the HTTP interface refuses a request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from metaadapter.errors import MetaAdapterError
 
 
 class Refusal(MetaAdapterError):
-    """A request that is not carried out: a sentence for a person, and a kind for programs."""
+    """The reason why a request is refused: a sentence for people, and a kind for programs."""
 
     def __init__(self, status: int, kind: str, sentence: str) -> None:
         super().__init__(sentence)

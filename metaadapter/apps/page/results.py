@@ -1,4 +1,4 @@
-"""The adapter and the predictions of a project at one moment, made from those before."""
+"""The adapter and the predictions of a project at one revision, updated from earlier ones."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from metaadapter.workflow.predictions import (
     predict_probabilities,
 )
 
-# Unlabelled pictures help most where labelled ones are few, and more than some hundred add little
-# but time (docs/explanation/pool.md).
+# Unlabelled pictures help most where labelled ones are few, and more than a few hundred help little
+# but take time (docs/explanation/pool.md).
 POOL_SHOTS, POOL_ROWS, POOL_SEED = 8, 500, 0
 N_THRESHOLDS = 100
 # Rows that are classified at a time, so that a large tray takes little memory.
@@ -46,14 +46,14 @@ class Results:
     task: LabelledTask | None = None
     """`None` without an adapter."""
     labelled: tuple[str, ...] = ()
-    """The ids of the pictures of the task, in its order."""
+    """The ids of the pictures of the task, in the order of the task's labels."""
     stored: StoredAdapter | None = None
     answers: Mapping[str, Prediction] = field(default_factory=dict)
     """The predictions for the tray."""
     left_out: Mapping[str, Prediction] = field(default_factory=dict)
     """The prediction for each labelled picture by an adapter that did not see it."""
     pool: tuple[str, ...] = ()
-    """The pictures of the tray that the adapter was predicted from, too."""
+    """The pictures of the tray that the adapter was predicted from, in addition to the task."""
 
     def costs(self, contents: Contents) -> Costs:
         """The cost of each threshold from 0 to 0.99, counted on the left-out pictures."""
@@ -76,7 +76,7 @@ class Results:
     def advice(self) -> list[Advice[str]]:
         """Advice with the ids of classes and pictures, the most helpful first.
 
-        There is none without an adapter, nor on more pictures than can be compared pairwise.
+        It is empty without an adapter, or with too many pictures to compare all pairs.
         """
         task, stored = self.task, self.stored
         if task is None or stored is None or stored.support is None:
@@ -102,7 +102,7 @@ class Results:
 
 
 def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Results:
-    """The results of a snapshot; the adapter before is kept if no label has changed."""
+    """The results for a snapshot; the adapter in `before` is kept if its task is the same."""
     task = snapshot.task()
     if task is None:
         return Results(snapshot.revision)
@@ -127,7 +127,7 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
 
 
 def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Results | None:
-    """The results of an adapter predicted with the tray as its pool; `None` if it helps little."""
+    """The results with the tray as a pool; `None` if a pool helps little or has not changed."""
     task, tray = before.task, snapshot.tray
     if task is None or len(task.labels) > POOL_SHOTS * len(set(task.labels)) or not tray:
         return None
@@ -154,9 +154,9 @@ def fit(
 def _predict(
     stored: StoredAdapter, task: LabelledTask, features: Float[np.ndarray, "n D"]
 ) -> list[Prediction]:
-    """The predictions, equal to `metaadapter predict`, but with class ids.
+    """Predict as `metaadapter predict` does, but with class ids as labels.
 
-    The probabilities of the other classes are left out, for a tray may have many rows.
+    The probabilities of the other classes are left out, because a tray may have many rows.
     """
     ids = task.ids
     labels = [ids[str(name)] for name in stored.config.classes]
@@ -169,7 +169,7 @@ def _predict(
 
 
 def _predict_left_out(task: LabelledTask, stored: StoredAdapter) -> dict[int, Prediction]:
-    """Number of a labelled picture → left-out prediction; none if it is alone in its class."""
+    """Return picture number → left-out prediction, except for pictures alone in their class."""
     generator, _ = shared_generator(stored.config.generator)
     assert isinstance(generator, Generator)
     assert stored.support is not None
@@ -185,7 +185,7 @@ def _predict_left_out(task: LabelledTask, stored: StoredAdapter) -> dict[int, Pr
 
 
 def remembering_texts(encoder: ImageEncoder) -> ImageEncoder:
-    """The same encoder, which encodes each text once."""
+    """Return a copy of an encoder that encodes each text only once."""
     rows: dict[str, Float32[np.ndarray, " D"]] = {}
 
     def encode_texts(names: Sequence[str]) -> Float32[np.ndarray, "n D"]:

@@ -1,4 +1,4 @@
-"""The server: it listens on this machine alone and limits connections and their waiting times."""
+"""The server: it listens only to this machine, and limits connections and their waiting times."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from metaadapter.errors import UsageError
 
 HOST = "127.0.0.1"
 WAITING_CONNECTIONS = 64
-# Each connection takes one of the open files that the process may have.
+# Each connection counts as one of the files that the process may have open.
 MAX_CONNECTIONS = 200
 HEADER_SECONDS = 10.0
 
 
 def listening_socket(port: int) -> socket.socket:
-    """A socket that listens on this machine alone, on a free port if `port` is 0."""
+    """Open a socket that only this machine can reach; port 0 means any free port."""
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # Without it, the port of a server that has just ended stays closed for a minute.
+        # Without this option, the port of a server that has just ended stays closed for a minute.
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((HOST, port))
         opened.listen(WAITING_CONNECTIONS)
@@ -79,8 +79,8 @@ class _Server(uvicorn.Server):
 class _TimedConnection(H11Protocol):
     """A connection that is closed if the header of a request takes longer than `HEADER_SECONDS`.
 
-    Uvicorn alone waits forever for the rest of a header, so that a few hundred such connections
-    would use up all that the process may have.
+    Uvicorn itself waits forever for the rest of a header, so a few hundred unfinished headers would
+    use up all connections that the process may have.
     """
 
     _deadline: asyncio.TimerHandle | None = None

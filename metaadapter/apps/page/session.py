@@ -28,7 +28,7 @@ from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.encoding_loop import encode_new
 
-# Encoding pauses after so many pictures to see which ones are the most urgent now.
+# After this many pictures, encoding pauses to see which pictures are the most urgent now.
 PICTURES_AT_ONCE = 8
 # The longest time that a request waits for the results of the latest edit.
 MAX_WAIT_SECONDS = 60.0
@@ -38,11 +38,11 @@ Value = TypeVar("Value")
 
 @final
 class Session:
-    """One open project, its threads, and the lock that everything takes that changes it.
+    """One open project, its threads, and the lock that protects its changes.
 
     `with` starts and ends the threads. `revision` grows with every edit, and whenever new results
     are possible: when pictures were encoded, or an adapter was predicted with the tray as its pool.
-    The first one must be larger than any that a client may have seen.
+    The first revision must be larger than any revision that a client may have seen.
     """
 
     def __init__(self, project: Project, revision: int = 0) -> None:
@@ -85,7 +85,7 @@ class Session:
         return Revised(revision=revision)
 
     def change(self, action: Callable[[History], Value]) -> tuple[int, Value]:
-        """Edit, undo or redo; return the new revision and the result of the action."""
+        """Call an action that edits, undoes or redoes; return the new revision and its result."""
         with self._state:
             if self._ending:
                 raise Refusal(503, "busy", "The project was closed. Load the page again.")
@@ -97,7 +97,7 @@ class Session:
             return self._new_revision(), result
 
     def wait_for_results(self) -> Results:
-        """The results of the latest edit, once they are ready and all pictures are encoded."""
+        """Wait until all pictures are encoded and predicted; return the results after all edits."""
         with self._state:
             self._state.wait_for(self._is_up_to_date, MAX_WAIT_SECONDS)
             if not self._is_up_to_date() and not self._ending:
@@ -164,7 +164,7 @@ class Session:
         return self.revision
 
     def _waiting(self) -> list[str]:
-        """The pictures to encode, the labelled ones first, since they change the most."""
+        """The pictures to encode, the labelled ones first, since all predictions depend on them."""
         entries = self.project.history.contents.pictures
         new = [
             picture
@@ -174,7 +174,7 @@ class Session:
         return sorted(new, key=lambda key: (entries[key].label is None, entries[key].place))
 
     def _repeat(self, work: Callable[[], None]) -> None:
-        """Work until the end; show an error, and try again after the next edit."""
+        """Repeat the work until the session ends; after an error, wait for the next revision."""
         while not self._ending:
             try:
                 work()

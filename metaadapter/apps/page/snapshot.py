@@ -1,4 +1,4 @@
-"""The encoded part of a project, and a copy of it for the thread that predicts."""
+"""A copy of a project's classes and encoded pictures, for the thread that predicts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EncodedRow(NamedTuple):
 
 
 def encoded_rows(features: Mapping[str, Float16[np.ndarray, "views D"]]) -> dict[str, EncodedRow]:
-    """The rows of pictures by their ids, from the features by the SHA-256 of the pictures."""
+    """Return id → row of each picture; `features` maps the SHA-256 of a picture to its views."""
     if not features:
         return {}
     means = mean_of_views(np.stack(list(features.values())))
@@ -44,7 +44,7 @@ class LabelledTask:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for tasks that have the same adapter."""
+        """A value that is equal for tasks with equal adapters."""
         return dict(self.classes), self.labels, self.pictures.sha256
 
     @property
@@ -66,17 +66,17 @@ class LabelledTask:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The encoded part of a project at one revision; classes and pictures are in their order."""
+    """A project at one revision, without pictures that are not encoded, in the page's order."""
 
     revision: int
     classes: Mapping[str, ClassEntry]
     pictures: Mapping[str, PictureEntry]
-    """Only those that have features."""
+    """Only the pictures that have features, by their ids."""
     encoded: Mapping[str, EncodedRow]
 
     @classmethod
     def of(cls, revision: int, contents: Contents, encoded: Mapping[str, EncodedRow]) -> Snapshot:
-        """Copy the encoded part of a project."""
+        """Copy the classes and the encoded pictures of a project."""
         pictures = [picture for picture in contents.pictures if picture in encoded]
         pictures.sort(key=lambda picture: contents.pictures[picture].place)
         return cls(
@@ -87,7 +87,7 @@ class Snapshot:
         )
 
     def rows(self, pictures: list[str]) -> Float32[np.ndarray, "n D"]:
-        """The features of one picture or more."""
+        """The features of these pictures, at least one, as rows."""
         return np.stack([self.encoded[picture].features_D for picture in pictures])
 
     @property
@@ -101,7 +101,7 @@ class Snapshot:
         return [picture for picture, entry in self.pictures.items() if entry.label is None]
 
     def task(self) -> LabelledTask | None:
-        """The labelled pictures to predict an adapter from; `None` unless two classes have one.
+        """The pictures to predict an adapter from; `None` if fewer than two classes have any.
 
         A class without a picture is part of the task if its name is no placeholder.
         """

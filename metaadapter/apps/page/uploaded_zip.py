@@ -15,15 +15,15 @@ from metaadapter.data.folder import LEFTOVERS
 MAGIC = b"PK\x03\x04"
 # The end record of a zip file (APPNOTE.TXT of PKWARE, 4.3.16), and its distance from the last byte.
 END, END_MAGIC, MAX_END_BYTES = struct.Struct("<4sHHHHLLH"), b"PK\x05\x06", 22 + 65_535
-# Large files have a second end record; a locator before the first one points to it (4.3.14, 15).
+# Large files have a second end record; a locator before the usual record points to it (4.3.14, 15).
 END64, END64_MAGIC = struct.Struct("<4sQHHLLQQQQ"), b"PK\x06\x06"
 LOCATOR, LOCATOR_MAGIC = struct.Struct("<4sLQL"), b"PK\x06\x07"
-# `zipfile` reads the whole directory into memory.
+# `zipfile` reads the whole directory of a zip file into memory.
 MAX_DIRECTORY_BYTES = 2**24
 MAX_ENTRIES = 0xFFFF - 1
-# With other methods Python unpacks all that it has read at once: a megabyte can become gigabytes.
+# With other methods, Python unpacks all that it has read in one step, perhaps to gigabytes.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# Pictures hardly shrink. A file that grows more than this was made to fill a disk.
+# Packing hardly shrinks pictures. A file that grows more than this was made to fill a disk.
 MAX_GROWTH, MIN_GROWN_BYTES = 100, 2**20
 PIECE_BYTES = 2**20
 
@@ -43,7 +43,7 @@ def is_zip(path: Path) -> bool:
 
 
 def unpack(path: Path, target: Path, limits: Limits) -> Iterator[UploadedFile]:
-    """Unpack the files of a zip file one after the other, all to `target`: move each one away.
+    """Yield the files of a zip file, each unpacked to `target`: move it away before the next one.
 
     The names in the zip file never become names on the disk. Folders, hidden files and the files
     that file managers leave behind are skipped. A `ValueError` says why a zip file is refused.
@@ -66,9 +66,9 @@ def unpack(path: Path, target: Path, limits: Limits) -> Iterator[UploadedFile]:
                     left -= size
                     yield UploadedFile(entry.filename, target)
                 elif left >= limits.picture_bytes:
-                    yield UploadedFile(entry.filename, None, "it is larger than its archive says")
+                    yield UploadedFile(entry.filename, None, "it is larger than its zip file says")
                 else:
-                    raise ValueError(f"it holds more than {limits.unpacked_bytes:,} bytes unpacked")
+                    raise ValueError(f"it unpacks to more than {limits.unpacked_bytes:,} bytes")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
         raise ValueError(f"it is damaged or not a readable zip file ({error})") from error
 
@@ -81,14 +81,14 @@ def _require_small_directory(path: Path) -> None:
         tail = file.read()
     end = tail.rfind(END_MAGIC)
     if end < 0 or len(tail) < end + END.size:
-        raise ValueError("it is damaged or not a readable zip file (it has no end)")
+        raise ValueError("it is damaged or not a readable zip file (it has no end record)")
     _, _, _, _, n_entries, length, _, _ = END.unpack_from(tail, end)
     locator, end64 = end - LOCATOR.size, end - LOCATOR.size - END64.size
     if locator >= 0 and tail.startswith(LOCATOR_MAGIC, locator):
         offset = LOCATOR.unpack_from(tail, locator)[2]
-        # The format allows any other place, but no program that packs pictures uses one.
+        # The format allows other places, but programs that pack pictures do not use them.
         if end64 < 0 or offset != start + end64 or not tail.startswith(END64_MAGIC, end64):
-            raise ValueError("it is damaged or not a readable zip file (it has two ends)")
+            raise ValueError("it is damaged or not a readable zip file (its two ends differ)")
         *_, n_entries, length, _ = END64.unpack_from(tail, end64)
     if n_entries > MAX_ENTRIES or length >= MAX_DIRECTORY_BYTES:
         raise ValueError("its list of files is too long")
@@ -116,7 +116,7 @@ def _fault(entry: zipfile.ZipInfo, max_bytes: int) -> str:
 def _unpack_one(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, max_bytes: int
 ) -> int | None:
-    """Unpack a file; return its size, or `None` if it exceeds `max_bytes` or its entry's size."""
+    """Unpack a file; return its size, or `None` if above `max_bytes` or the size in its entry."""
     size, limit = 0, min(max_bytes, entry.file_size)
     with archive.open(entry) as packed, target.open("wb") as file:
         while piece := packed.read(PIECE_BYTES):

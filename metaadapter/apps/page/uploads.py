@@ -33,7 +33,7 @@ DRIVE = re.compile(r"^[A-Za-z]:")
 def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
     """Add the pictures of a form to the tray, to one class, or to the classes of their folders.
 
-    Pictures of the project keep their class, but those in the tray move to the given class.
+    Pictures that the project already has keep their class; those in the tray move to the new class.
     """
     target = form.texts.get("class", "")
     if target not in ("", FOLDERS):
@@ -78,7 +78,7 @@ def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
 def keep_pictures(
     files: Sequence[FormFile], folder: PictureFolder, limits: Limits
 ) -> tuple[list[tuple[str, str]], list[RefusedFile]]:
-    """Move uploaded pictures, also of zip files, into a folder; return their ids and names."""
+    """Move pictures from files and zip files to `folder`; return (id, name), and refused files."""
     kept, refused = [], []
     for file in uploaded_files(files, limits):
         if file.path is None:
@@ -92,9 +92,9 @@ def keep_pictures(
 
 
 def uploaded_files(files: Sequence[FormFile], limits: Limits) -> Iterator[UploadedFile]:
-    """The files of a form and of zip files in it; use each before asking for the next.
+    """Yield the files of a form, its zip files unpacked; use each file before taking the next.
 
-    A file that is larger than the limit has a reason and no path.
+    A file that is refused, such as a file above the limit, has a reason and no path.
     """
     for file in files:
         name = plain_name(file.name)
@@ -121,9 +121,9 @@ def _unpacked(zip_name: str, path: Path, limits: Limits) -> Iterator[UploadedFil
 
 
 def plain_name(name: str) -> str:
-    """A client's file name as a relative path without `..`, its parts one visible line each.
+    """A client's file name as a relative path without `..`; each part becomes one visible line.
 
-    The name is shown on the page, and is written to tables and scripts that people download.
+    The page shows the name, and tables and scripts that people download contain it.
     """
     parts = DRIVE.sub("", name.replace("\\", "/")).split("/")
     kept = [one_line(part.strip()) for part in parts if part.strip() not in ("", ".", "..")]
@@ -131,7 +131,7 @@ def plain_name(name: str) -> str:
 
 
 def folder_of(name: str) -> str:
-    """The name of the folder that holds a picture; "" without one."""
+    """The folder in the name of a picture; "" if the name has no folder."""
     return name.split("/")[-2] if "/" in name else ""
 
 

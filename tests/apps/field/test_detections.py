@@ -81,7 +81,7 @@ def test_speciesnet__predictions__give_boxes_and_failures(write_json):
     ("value", "named"),
     [
         ("[]", "not an object"),
-        ("{", "not such a file"),
+        ("{", "no such JSON file"),
         ({"info": {}}, "images: Field required"),
         (megadetector("1.5", detections=[{"category": "1", "conf": "x", "bbox": BOX}]), "conf"),
         (megadetector("1.5", detections=[{"category": "1", "conf": 1, "bbox": [1]}]), "bbox"),

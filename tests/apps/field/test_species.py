@@ -83,7 +83,7 @@ def test_parents__of_the_command_line__are_read():
         (["fox=canine"], "at least two"),
         (["fox,wolf=canine"], "no class 'wolf'"),
         (["fox,dog=deer"], "name of a class"),
-        (["fox,dog=canine", "dog,deer=prey"], "given to 'canine' and to 'prey'"),
+        (["fox,dog=canine", "dog,deer=prey"], "two parents, 'canine' and 'prey'"),
     ],
 )
 def test_parents__slip__is_told(given, named):
