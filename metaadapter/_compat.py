@@ -1,7 +1,7 @@
-"""Imports of learn2learn and higher, two packages without a maintainer, only when they are used.
+"""Import learn2learn and higher, two packages without a maintainer, only when they are used.
 
-A missing or broken build stops only the function that needs it. Apart from this module only
-`episodes.learn2learn_bridge` imports one of them, since `episodes` imports nothing of this package.
+A missing or broken build stops only the function that needs it. Outside this module only
+`episodes.learn2learn_bridge` imports one of the two, since `episodes` may not import this package.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from types import ModuleType
 from metaadapter.errors import MissingPackage
 
 _LEARN2LEARN_INSTALL = """\
-a plain `pip install learn2learn` fails to build on Python 3.11 and later, or takes numpy back below
-version 2. In a checkout, `make test` installs it as needed. Elsewhere (a C compiler is needed):
+a plain `pip install learn2learn` fails to build on Python 3.11 and later, or downgrades numpy below
+version 2. In a checkout, `make test` installs learn2learn. Elsewhere (a C compiler is needed):
     pip install gym requests tqdm torchvision
     pip install --no-deps learn2learn==0.2.0 --config-settings="--build-option=build_ext\""""
 
 
 def import_learn2learn() -> ModuleType:
     """Import learn2learn (about a second); `MissingPackage` says how to install it."""
-    # learn2learn imports gym, which asks its users to move on: only learn2learn's authors can.
+    # learn2learn imports gym, which prints advice that only learn2learn's authors can follow.
     with suppress(ImportError):
         import_module("gym_notices.notices").notices.clear()
     return _import_or_explain("learn2learn", _LEARN2LEARN_INSTALL)

@@ -1,7 +1,7 @@
 """The errors that metaadapter raises on purpose, with their exit codes at the command line.
 
-Each error that is raised is also a built-in one, so `except ValueError` works. A message says what
-was expected, what came, whose value it is and what to do.
+Every error except `Interrupted` is also a built-in one, so `except ValueError` works. A message
+says what was expected, what was given, whose value it is and what to do.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class UsageError(MetaAdapterError, ValueError):
 
 
 class DataError(MetaAdapterError, ValueError):
-    """Pictures, labels, a manifest, a configuration or the machine do not meet the needs."""
+    """Pictures, labels, a manifest or a configuration are wrong, or the machine lacks something."""
 
     exit_code = 3
 
 
 class IncompatibleArtifact(MetaAdapterError, ValueError):
-    """A stored artifact or an encoder does not fit what it is used with."""
+    """A stored artifact or an encoder is damaged, of another version, or does not fit its use."""
 
     exit_code = 4
 

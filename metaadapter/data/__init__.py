@@ -1,4 +1,4 @@
-"""Pictures and files: from folders, manifests and CoOp splits to upright RGB pictures."""
+"""Read folders, manifests and CoOp splits, decode pictures, and write files safely."""
 
 import lazy_loader
 

@@ -16,7 +16,7 @@ OFFSET = re.compile(r"[+-]\d\d:\d\d")
 
 
 def capture_time(path: Path) -> datetime | None:
-    """The camera's time from EXIF data, with its offset from UTC if it has one; None without it."""
+    """Return the camera's time from EXIF data, with the UTC offset if there is one, or None."""
     try:
         with open_readable(path) as file:
             image = open_image(path, file)
@@ -33,7 +33,7 @@ def capture_time(path: Path) -> datetime | None:
 
 
 def read_time(text: object) -> datetime | None:
-    """Parse a time as EXIF writes it, "2024:05:01 06:12:33"; None for anything else."""
+    """Return a time in EXIF's form, such as "2024:05:01 06:12:33"; None for any other value."""
     if not isinstance(text, str):
         return None
     try:

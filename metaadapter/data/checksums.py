@@ -28,17 +28,17 @@ TRAINING_RECORD = "metaadapter.training_summary/2"
 
 @runtime_checkable
 class FileSource(Protocol):
-    """A few files, known by their names, in the folder or file `path`; they are not checked."""
+    """Gives access to a few named files in a folder or inside one file, without checking them."""
 
     @property
     def path(self) -> Path:
-        """The folder or the file that holds them; messages join it with a name."""
+        """The folder or the file that holds the named files; messages append a name to it."""
 
     def has(self, name: str) -> bool:
         """Return whether there is a file of this name."""
 
     def read(self, name: str) -> bytes:
-        """Return the content of a file; one that cannot be read is an `OSError`."""
+        """Return the content of a file; raise `OSError` if it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,13 @@ class Folder:
         return (self.path / name).is_file()
 
     def read(self, name: str) -> bytes:
-        """Return the content of a file; one that cannot be read is an `OSError`."""
+        """Return the content of a file; raise `OSError` if it cannot be read."""
         return regular(self.path / name).read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The SHA-256 of the files that belong to a document, by name, and what to do about damage."""
+    """The SHA-256 of each file that belongs to a document; messages on damage end with `remedy`."""
 
     document: Path
     files: Mapping[str, str]
@@ -66,7 +66,7 @@ class Proof:
     source: FileSource | None = None
 
     def find(self, name: str) -> Path:
-        """The path of a file, checked; `DataError` if it is missing, damaged or not named."""
+        """Return the path of a file with the right hash; `DataError` if there is none."""
         self._require_known(name)
         path = self.document.with_name(name)
         with _readable(path, self.remedy):
@@ -78,7 +78,7 @@ class Proof:
         raise self._damaged(path)
 
     def read(self, name: str) -> bytes:
-        """The content of a file, checked; the errors are those of `find`."""
+        """Return the content of a file with the right hash; the errors are those of `find`."""
         self._require_known(name)
         path = self.document.with_name(name)
         source = self.source or Folder(path.parent)
@@ -94,7 +94,7 @@ class Proof:
 
     def _require_known(self, name: str) -> None:
         if name not in self.files:
-            raise DataError(f"{self.document} does not know the file {name}; {self.remedy}")
+            raise DataError(f"{self.document} does not list the file {name}; {self.remedy}")
 
     def _damaged(self, path: Path) -> DataError:
         return DataError(
@@ -109,9 +109,10 @@ def write_document(
     contents: Mapping[str, Content] | None = None,
     files: Iterable[str] = (),
 ) -> None:
-    """Replace a JSON document, `contents` beside it, and the hashes of `files`, in one step.
+    """Replace a JSON document and the files `contents` next to it in one step.
 
-    Also after a crash, a reader gets either the old document and its files or the new ones.
+    The document records their hashes and those of `files`, which exist already. Even after a
+    crash, a reader gets either the old document and its files or the new ones.
     """
     _name_files(path)
     hashes = {name: file_hash(path.with_name(name)) for name in files}
@@ -135,11 +136,12 @@ def read_document(
     without_proof: tuple[str | None, ...] = (),
     source: FileSource | None = None,
 ) -> tuple[dict[str, Any], Proof | None]:
-    """Read a document of `write_document` and the proof of its files, which is None without hashes.
+    """Return the values of a document from `write_document`, and the proof of its files.
 
-    `without_proof` has the schemas of earlier versions, whose documents have no hashes; None
-    stands for documents without a schema. The remedy ends messages, as in "restore it from a
-    copy". A damaged document is a `DataError`, another schema an `IncompatibleArtifact`.
+    The proof is None for a document without hashes. `without_proof` lists the schemas of such
+    documents, which earlier versions wrote, or None for a missing schema. Messages end with the
+    remedy, as in "restore it from a copy". A damaged document is a `DataError`, and one with
+    another schema an `IncompatibleArtifact`.
     """
     schemas = (schema,) if isinstance(schema, str) else schema
     with _readable(path, remedy):
@@ -160,14 +162,17 @@ def read_document(
             f"{values.get('schema')!r}; upgrade metaadapter, or {remedy}"
         )
     warnings.warn(
-        f"{path} is of an earlier version: it and its files cannot be checked for damage",
+        f"an earlier version wrote {path}: it and its files cannot be checked for damage",
         stacklevel=3,
     )
     return values, None
 
 
 def check_files(folder: Path) -> Iterator[tuple[Path, str | None]]:
-    """Yield the files of documents below a folder, each with its fault; None without a proof."""
+    """Yield each document below a folder, and each file that it lists, with the fault.
+
+    The fault is "" for an intact file, and None for a document without hashes.
+    """
     unproven: set[Path] = set()
     proven: set[Path] = set()
     for path in sorted(folder.rglob("*.json")):
@@ -193,16 +198,16 @@ def check_files(folder: Path) -> Iterator[tuple[Path, str | None]]:
 
 
 def sealed(values: Mapping[str, Any], files: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Add the key "proof" to JSON values: their SHA-256, and the given hashes of files."""
+    """Return JSON values with a new key "proof": their SHA-256, and the given hashes of files."""
     document = {**values, PROOF: {FILES: files or {}}}
-    # Parsed again, so that the hashed values are those of a reader.
+    # Parsed again, so that exactly the values that a reader gets are hashed.
     plain: dict[str, Any] = parse_json(json_text(document))
     plain[PROOF][SEAL] = _seal(plain)
     return plain
 
 
 def unsealed(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Undo `sealed`: the values and the hashes of files; `ValueError` for a changed document."""
+    """Undo `sealed`: return the values and the hashes; `ValueError` for a changed document."""
     proof = document.get(PROOF)
     if not isinstance(proof, dict) or SEAL not in proof:
         raise ValueError("it lacks its SHA-256")
@@ -238,7 +243,7 @@ def _unnamed(path: Path) -> Path:
 
 
 def file_hash(path: Path) -> str:
-    """The SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     with regular(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

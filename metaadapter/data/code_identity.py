@@ -18,7 +18,7 @@ PROJECT = ("metaadapter", "episodes")
 
 
 def code_identity(*code: Any) -> str:
-    """Hash the code that functions, classes and files run through, to twelve hexadecimal digits."""
+    """Return a hash (12 hexadecimal digits) of all code that functions, classes and files run."""
     files = modules_run_through(*code)
     # Sorted by content: the paths on this machine must not count.
     programs = sorted(f"{file.name} {_program(file.read_bytes())}" for file in files)
@@ -28,7 +28,7 @@ def code_identity(*code: Any) -> str:
 
 
 def modules_run_through(*code: Any) -> list[Path]:
-    """The files of the code, and those they import from this project or the user's folder."""
+    """Return the files of the code, and those imported from this project or the user's folder."""
     files = [item.absolute() if isinstance(item, Path) else _file(item.__module__) for item in code]
     waiting = [(file, file.parent) for file in files if file]
     visited: set[Path] = set()
@@ -84,7 +84,7 @@ def _imports(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
 
 
 def _defining_module(module: str, member: str) -> str:
-    """The module that defines an imported name, which the named module may only pass on."""
+    """Return the module that defines an imported name, which `module` may only re-export."""
     value = resolve_name(f"{module}.{member}") if member else import_module(module)
     if isinstance(value, ModuleType):
         return value.__name__

@@ -17,7 +17,7 @@ Entry = tuple[str, int, str]  # path, label index, class name
 
 
 def read_coop_split(file: Path, *, labelled: bool) -> ImageTable:
-    """Read the pictures of a file such as `split_zhou_OxfordPets.json`, in order, with splits."""
+    """Read the pictures of a file such as `split_zhou_OxfordPets.json`, in file order."""
     entries = [
         (split, *_entry(file, split, number, entry))
         for split, items in _lists(file).items()
@@ -45,8 +45,8 @@ def _lists(file: Path) -> Mapping[str, Sequence[object]]:
         raise DataError(f"{expected}, but it is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise DataError(
-            f"{expected}, but it holds a {type(content).__name__}; for a table with one object a "
-            "line, let the name end in .jsonl"
+            f"{expected}, but it holds a {type(content).__name__}; a table with one object per "
+            "line needs a name that ends in .jsonl"
         )
     lists = {name: content[name] for name in SPLITS if isinstance(content.get(name), list)}
     if not lists:
@@ -75,13 +75,13 @@ def _require_one(file: Path, kind: str, pairs: Sequence[tuple[str, str]]) -> Non
 
 
 def _root(file: Path, paths: Sequence[str]) -> Path:
-    # In CoOp's data sets the pictures are in a folder beside the file (`images`, `jpg`, …).
+    # In CoOp's data sets the pictures are in a folder next to the file (`images`, `jpg`, …).
     candidates = [file.parent, *subfolders(file.parent)]
     for folder in candidates:
         if any(is_regular(folder / path) for path in paths):
             return folder
     raise DataError(
         f"none of the {len(paths)} pictures named in {file} exists: {paths[0]} was looked for in "
-        f"{', '.join(str(folder.resolve()) for folder in candidates)}; put the JSON file beside "
+        f"{', '.join(str(folder.resolve()) for folder in candidates)}; put the JSON file next to "
         "the folder of pictures"
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-# On each side of a box, as a fraction of its longer side: the surroundings of an animal help.
+# Added to each side of a box, as a fraction of its longer side: surroundings help recognition.
 MARGIN = 0.1
 
 
@@ -32,7 +32,7 @@ class Box(NamedTuple):
 
 
 class Crop(NamedTuple):
-    """A box in a picture file, which is accepted wherever a picture is."""
+    """A picture file and a box in it; accepted wherever a picture is."""
 
     path: Path
     box: Box
@@ -41,7 +41,7 @@ class Crop(NamedTuple):
 def cut_out(picture: Image.Image, box: Box) -> Image.Image:
     """Cut out a box with a margin, as a square if the picture is large enough.
 
-    An encoder sees the middle square of a picture, so it would lose the ends of a long box.
+    An encoder sees only the middle square of a picture, so the ends of a long box would be lost.
     """
     width, height = picture.size
     side = (1 + 2 * MARGIN) * max(box.width * width, box.height * height)

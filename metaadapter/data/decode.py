@@ -1,4 +1,4 @@
-"""Pictures of any form as upright RGB pictures, and their content hashes."""
+"""Decode pictures of any form to upright RGB pictures, and hash their contents."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from metaadapter.data.inputs import ImageInput, UnreadableImage, as_picture, nam
 
 # Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")
-# An encoder scales the shorter side to some hundred pixels, and the longer one with it.
+# An encoder scales the shorter side to a few hundred pixels, and the longer one in proportion.
 LONGEST_ASPECT = 100
-# Any machine that runs an encoder has the memory for a smaller picture.
+# Any machine that can run an encoder has enough memory for a picture smaller than this.
 LARGE_PIXELS = 2**24
-# White of the bit depths that cameras, microscopes and scanners have; masks hold 0 and 1.
+# The value of white at the bit depths of cameras, microscopes and scanners; masks hold 0 and 1.
 WHITE_OF_WHOLE_NUMBERS = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 WHITE_OF_FRACTIONS = (1.0,)
 
@@ -40,12 +40,12 @@ UPRIGHT = {
 
 
 def decode_image(image: ImageInput) -> Image.Image:
-    """Read a picture as upright RGB, transparent parts on white; the first frame of an animation.
+    """Return an upright RGB picture, transparent parts on white; of an animation, the first frame.
 
     Grey pictures of more than 8 bits are scaled so that nothing is clipped: 0 stays black, and
-    white is the largest value of 1, 8, 10, 12, 14 or 16 bits, the fewest that hold the brightest
-    pixel; for fractions it is 1. Pictures with negative or larger values are stretched from their
-    darkest to their brightest pixel. Safe to call from several threads.
+    white is the largest value of the smallest bit depth (1, 8, 10, 12, 14 or 16) that holds the
+    brightest pixel; if pixels are fractions, white is 1. Pictures with negative or larger values
+    are stretched from their darkest to their brightest pixel. Safe to call from several threads.
 
     Args:
         image: A JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file as a path, bytes or a binary file
@@ -59,8 +59,8 @@ def decode_image(image: ImageInput) -> Image.Image:
         UnreadableImage: The picture is missing, empty, damaged, not a picture, larger than Pillow's
             `Image.MAX_IMAGE_PIXELS` (a guard against decompression bombs) or than the memory, or
             more than 100 times as long as wide, which would exceed the memory when it is scaled.
-        MemoryError: The memory does not suffice for a picture that is not large.
-        UsageError: `image` is none of the above.
+        MemoryError: There is too little memory even for a picture that is not large.
+        UsageError: `image` has none of the forms above.
     """
     picture = as_picture(image)
     if isinstance(picture, Crop):
@@ -72,7 +72,7 @@ def decode_image(image: ImageInput) -> Image.Image:
 
 
 def content_hash(image: ImageInput) -> str:
-    """Hash a picture by its content: equal files have equal hashes.
+    """Return a hash of a picture's content: equal files have equal hashes.
 
     Args:
         image: As for `decode_image`. Paths, bytes and file objects are hashed as `sha256sum` does,
@@ -97,13 +97,13 @@ def content_hash(image: ImageInput) -> str:
 
 
 def is_large(image: Image.Image) -> bool:
-    """Return whether a lack of memory may be due to the picture, and not to the machine."""
+    """Return whether the picture, and not the machine, may be the cause of a lack of memory."""
     return image.width * image.height > LARGE_PIXELS
 
 
 def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Image:
     image = source if isinstance(source, Image.Image) else None
-    # Two threads may have the same open picture, whose file is read only once.
+    # Two threads may share an open picture, whose file can be read only once.
     loading = _LOADING if image else nullcontext()
     try:
         image = image or open_image(path, cast("BufferedIOBase", source))
@@ -127,14 +127,14 @@ def _upright_rgb(
     if limit is not None and pixels > limit:
         raise UnreadableImage(
             path,
-            f"too large: {size} = {pixels:,} pixels, at most {limit:,} are read; save a smaller "
-            "copy",
+            f"too large: {size} = {pixels:,} pixels, but at most {limit:,} are read; save a "
+            "smaller copy",
         )
     if max(image.size) > LONGEST_ASPECT * min(image.size):
         raise UnreadableImage(
             path,
-            f"too narrow: {size} pixels, at most {LONGEST_ASPECT} times as long as wide is read; "
-            "cut it into pieces",
+            f"too narrow: {size} pixels, but the longer side may be at most {LONGEST_ASPECT} times "
+            "the shorter; cut it into pieces",
         )
     with loading:
         image.load()

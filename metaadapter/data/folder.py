@@ -16,10 +16,10 @@ PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif"),
     *(".tif", ".tiff", ".bmp", ".ppm", ".pgm"),
 )
-# Files that file managers and archivers leave behind, beside those that begin with a dot.
+# Files that file managers and archivers leave behind; names that begin with a dot are skipped too.
 LEFTOVERS = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir"})
 
-# Sentences on a class, one a line, in its folder.
+# The file of sentences about a class, one per line, in the folder of the class.
 DESCRIPTION_FILE = "class.txt"
 MOST_DESCRIPTION_BYTES = 65_536
 
@@ -79,13 +79,13 @@ def is_picture(path: Path) -> bool:
 
 
 def walk(folder: Path) -> list[Path]:
-    """The visible files in a folder and below, sorted; links back to a parent are not followed."""
+    """Return the visible files in a folder and below, sorted; links to parents are not followed."""
     real = folder.resolve()
     return sorted(_files(folder, frozenset({real, *real.parents})))
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The visible folders directly in a folder, sorted by path."""
+    """Return the visible folders directly in a folder, sorted by path."""
     return sorted(path for path in _visible(folder) if path.is_dir())
 
 

@@ -1,4 +1,4 @@
-"""The forms in which pictures come in, and the error of a picture that cannot be read."""
+"""The forms in which pictures are accepted, and the error for a picture that cannot be read."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ImageInput: TypeAlias = (
     "str | os.PathLike[str] | Crop | bytes | IO[bytes] | Image.Image | np.ndarray"
 )
 """A path, a box in the picture of a path, the bytes of a picture file, a binary file object, an
-open picture of Pillow, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8: grey, grey,
-RGB, RGBA."""
+open picture of Pillow, or an array of uint8: (H, W) or (H, W, 1) for grey, (H, W, 3) for RGB,
+(H, W, 4) for RGBA."""
 
 Picture: TypeAlias = "Path | Crop | bytes | Image.Image"
 """The results of `as_picture`; unlike a file object they can be read twice."""
@@ -31,7 +31,7 @@ Picture: TypeAlias = "Path | Crop | bytes | Image.Image"
 class UnreadableImage(DataError):
     """A picture that cannot be read; callers collect these errors as their quarantine list.
 
-    The path may be words such as "an open picture".
+    The path may be a description such as "an open picture".
     """
 
     def __init__(self, path: Path | str, reason: str) -> None:
@@ -74,7 +74,7 @@ def as_picture(image: Any) -> Picture:
 
 
 def name_of(picture: Picture) -> Path | str:
-    """The path of a picture, or a description of one without a path."""
+    """Return the path of a picture, or a description of a picture without a path."""
     if isinstance(picture, Path):
         return picture
     if isinstance(picture, Crop):
@@ -86,7 +86,7 @@ def name_of(picture: Picture) -> Path | str:
 
 @contextmanager
 def open_readable(path: Path) -> Iterator[BufferedReader]:
-    """Open a file for reading; any fault of the system becomes an `UnreadableImage`."""
+    """Open a file for reading; turn an error of the system into an `UnreadableImage`."""
     try:
         with regular(path).open("rb") as file:
             yield file

@@ -1,8 +1,8 @@
-"""A journal: records of JSON in a file that only grows, one a line.
+"""A journal: a file that only grows, with one JSON record per line.
 
-A record is on disk before it counts. A killed process leaves at most a part of a line, which no
-later reader takes for a record. Features are too large for lines and are read through a memory map:
-`features.store.encoding_checkpoint` keeps them in files of their own.
+A record counts only once it is on disk. A killed process leaves at most an incomplete last line,
+which readers ignore. Features are too large for lines:
+`features.store.encoding_checkpoint` keeps them in files that are read through a memory map.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError
 
-# The errors of reading a value that is not the expected record.
+# The errors that arise when a value is not the expected record.
 DAMAGE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
@@ -28,8 +28,9 @@ DAMAGE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 class Journal:
     """A file of records that one process at a time appends to.
 
-    The `head` is the value of the first line, which names the owner of the records; None for no
-    such line. Records below another head are not read, and the next `append` replaces them.
+    `head` is the JSON value of the first line, which names the owner of the records; if None,
+    there is no such line. The records of another owner are not read, and the next `append`
+    replaces them.
     """
 
     def __init__(self, path: Path, head: Any = None) -> None:
@@ -39,10 +40,10 @@ class Journal:
         """The bytes of the head and of all records that were read or appended."""
 
     def read(self, enter: Callable[[Any], object], remedy: str | None = None) -> None:
-        """Hand each record to `enter`, which raises one of `DAMAGE` for anything else.
+        """Pass each record to `enter`, which raises one of `DAMAGE` if it gets anything else.
 
-        A damaged line is a `DataError` that ends with the remedy; without one the records
-        before it are read, and the next `append` replaces the others.
+        A damaged line is a `DataError` that ends with the remedy. Without a remedy, reading stops
+        before that line, and the next `append` replaces the rest.
         """
         try:
             content = regular(self.path).read_bytes()
@@ -69,19 +70,19 @@ class Journal:
             self._size += len(line) + 1
 
     def prepare(self) -> None:
-        """Create the file, or cut it after the last whole record, so that errors show early."""
+        """Create the file, or cut it after the last whole record; errors of the disk show here."""
         require_no_link(self.path)
         self.path.touch()
         os.truncate(regular(self.path), min(self._size, self.path.stat().st_size))
 
     def append(self, record: Any) -> None:
-        """Write a JSON value, which is on disk when this returns, and absent after an `OSError`."""
+        """Append a JSON value; it is on disk when this returns, and absent after an `OSError`."""
         line = _line(record) if self._size else self._head + _line(record)
         self.prepare()
         with self.path.open("ab") as file:
             rest = line
             try:
-                # Past Python's buffer, which would keep what a full disk refused.
+                # Not through Python's buffer, which would keep the bytes that a full disk refused.
                 while rest:
                     rest = rest[os.write(file.fileno(), rest) :]
                 os.fsync(file.fileno())

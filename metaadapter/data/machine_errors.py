@@ -21,7 +21,7 @@ REMEDIES = {
     errno.EIO: "check the drive, or the connection to it",
     errno.ENOMEM: MEMORY,
 }
-# The messages of PyTorch and the standard library, in errors of any class.
+# Messages of PyTorch and the standard library about memory, in errors of any class.
 NO_MEMORY = re.compile(
     r"not enough memory|can't allocate memory|out of memory|bad_alloc|failed to map segment|"
     r"cannot allocate memory|can't start new thread",
@@ -30,7 +30,7 @@ NO_MEMORY = re.compile(
 NO_MEMORY_OF_DEVICE = re.compile(r"\b(CUDA|HIP|MPS|XPU)\b.*\bout of memory", re.IGNORECASE)
 # oneDNN fails to create a descriptor for types or shapes that it does not know.
 NO_PRIMITIVE = re.compile(r"could not create a primitive(?! descriptor)")
-# The loader of libraries gives no error number, but ends with the reason.
+# The loader of libraries gives no error number; its message ends with the reason.
 NOT_LOADED = re.compile(
     r": (failed to map segment from shared object|cannot allocate memory)$", re.IGNORECASE
 )

@@ -25,7 +25,7 @@ FORMATS = {
 }
 
 SIDES = ("box_left", "box_top", "box_width", "box_height")
-# The name of each column, followed by its other names in the wild.
+# The name of each column, followed by other names that users give it.
 COLUMNS = {
     "path": ("path", "file", "filename", "file_name", "image", "filepath", "image_path"),
     "label": ("label", "class", "category"),
@@ -38,12 +38,12 @@ COLUMNS = {
 
 NO_TEXT = (type(None), dict, list, bytes)
 MAX_NAMED = 5  # faulty lines named in a message
-# Rows of a Parquet file; different paths never take so few bytes.
+# A Parquet file that claims more rows is damaged, since different paths take more bytes.
 MOST_ROWS_A_BYTE = 8
 
 
 class Record(NamedTuple):
-    """One row: its position ("line 3"), and its text by the column in lower case."""
+    """One row: its position ("line 3"), and its texts by column name in lower case."""
 
     position: str
     values: Mapping[str, str]
@@ -55,10 +55,10 @@ def is_manifest(path: Path) -> bool:
 
 
 def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
-    """Read a table of pictures with the columns of `COLUMNS`, of which only path is always needed.
+    """Read a table of pictures with the columns `COLUMNS`; only path is always required.
 
-    A description is a sentence about the class; equal ones count once. The box is in fractions
-    of the upright picture. Relative paths start at the folder of the manifest.
+    A description is a sentence about the class; duplicates count once. The box is in fractions
+    of the upright picture. Paths may be relative to the folder of the manifest.
     """
     kind = FORMATS[manifest.suffix.lower()]
     read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}[kind]
@@ -77,7 +77,7 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
             raise DataError(
                 f"expected a column {column!r} (or {', '.join(COLUMNS[column][1:])}) in "
                 f"{manifest}, but its columns are {', '.join(map(repr, columns))}; rename one, or "
-                "add a first line such as path,label if it has none"
+                "add a first line such as path,label if there is none"
                 + ("; to learn from its captions, give --captions" if has_captions else "")
             )
         _require_filled(manifest, column, records, name)
@@ -97,8 +97,8 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
             sentences[label][facts["description"]] = None
     if not any(is_regular(row.path) for row in rows):
         raise DataError(
-            f"none of the {len(rows)} pictures named in {manifest} exists; relative paths start at "
-            f"the folder of the manifest, {manifest.parent.absolute()}, so the first was looked "
+            f"none of the {len(rows)} pictures named in {manifest} exists; its paths are relative "
+            f"to the folder of the manifest, {manifest.parent.absolute()}, so the first was looked "
             f"for at {rows[0].path.absolute()}; move the manifest or correct its paths"
         )
     descriptions = {label: tuple(lines) for label, lines in sentences.items()}
@@ -115,7 +115,7 @@ def _box(manifest: Path, position: str, sides: list[str | None]) -> Box | None:
     except ValueError:
         pass
     raise DataError(
-        f"expected the four numbers {', '.join(SIDES)} from 0 to 1, a rectangle in the picture, in "
+        f"expected {', '.join(SIDES)}, four numbers from 0 to 1 for a rectangle in the picture, in "
         f"{position} of {manifest}, got {', '.join(side or 'nothing' for side in sides)}; correct "
         "them, or leave all four empty"
     )
@@ -177,7 +177,7 @@ def _read_parquet(path: Path) -> list[Record]:
                 raise ValueError(f"it claims {n_rows} rows, more than it can hold")
             rows = enumerate(table.read().to_pylist(), start=1)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"expected a Parquet table in {path}, but: {error}") from error
+        raise DataError(f"cannot read the Parquet table {path}: {error}; save it again") from error
     return [Record(f"row {number}", _texts(values)) for number, values in rows]
 
 

@@ -1,6 +1,6 @@
-"""Folders that results are written to: no other files in them, one writer at a time.
+"""Folders for results: they hold no other files, and have one writer at a time.
 
-A file is written whole or not at all, also when the process or the machine stops.
+A file is written whole or not at all, even if the process or the machine stops.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from metaadapter.errors import DataError
 
 # The errors of file systems that cannot lock, such as many network drives.
 NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
-# The endings of files that a killed writer has not yet renamed.
+# The endings of names that a writer leaves if it is killed before it renames its files.
 UNFINISHED = ("", ".tmp", ".new", ".new.tmp")
 
 Content: TypeAlias = bytes | str | Callable[[IO[bytes]], object]
@@ -67,7 +67,7 @@ def require_own_or_empty(
     *,
     instead: str = "give --out an empty or new folder",
 ) -> None:
-    """Raise `DataError` unless a folder is empty or has one of the files that mark results."""
+    """Raise `DataError` unless a folder is empty or has a file of `marks`, which show results."""
     if any((folder / f"{name}{end}").exists() for name in marks for end in UNFINISHED):
         return
     # File managers leave hidden files, and no results have such names.
@@ -85,7 +85,7 @@ def write_errors(
 ) -> Iterator[None]:
     """Turn the `OSError` of a failed write (disk full, no permission) into a `DataError`.
 
-    `kept` is a sentence on what is on disk and how to continue; `instead` is the last resort.
+    `kept` is a sentence that says what is on disk and how to continue; `instead` ends the advice.
     """
     try:
         yield
@@ -133,8 +133,8 @@ def hold_lock(
 ) -> Iterator[None]:
     """Hold a lock file while a block runs; on a drive that cannot lock, warn and continue.
 
-    The system frees the lock when the process ends, also if it is killed. The file stays, since
-    removing it would let two later runs lock two files.
+    The system frees the lock when the process ends, even if it is killed. The file stays: if it
+    were removed, two later runs could lock two different files.
     """
     from filelock import FileLock, Timeout
 

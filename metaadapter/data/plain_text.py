@@ -1,6 +1,7 @@
-"""Texts from users, such as class names, made harmless for the output that shows them.
+"""Escape texts from users, such as class names, for the output that shows them.
 
-Terminals need `one_line`, HTML and SVG also escaping, Markdown `in_markdown`, and tables `in_csv`.
+Use `one_line` for terminals and, with the usual escaping, for HTML and SVG; `in_markdown` for
+Markdown; and `in_csv` for tables.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ BEFORE_FORMULA, APOSTROPHE = re.compile(CELL + FORMULA), re.compile(CELL + "'" +
 
 
 def one_line(text: object) -> str:
-    r"""Escape what would steer a terminal, break a line or reverse the text: `\x1b`, `\n`."""
+    r"""Escape characters that would steer a terminal, break a line or reverse text, as `\x1b`."""
     return INVISIBLE.sub(lambda match: ascii(match[0])[1:-1], str(text))
 
 
@@ -40,7 +41,7 @@ def in_markdown(text: object) -> str:
 
 
 def in_csv(cell: Cell) -> Cell | str:
-    """Put an apostrophe before what a spreadsheet would read as a formula; see `from_csv`."""
+    """Put an apostrophe before text that a spreadsheet would read as a formula; see `from_csv`."""
     return BEFORE_FORMULA.sub("'", cell) if isinstance(cell, str) else cell
 
 
@@ -52,7 +53,7 @@ def from_csv(cell: Cell) -> Cell | str:
 def csv_bytes(
     rows: Iterable[Iterable[object]], *, raw: bool = False, line_end: str = "\r\n"
 ) -> bytes:
-    """Rows as CSV in UTF-8; `raw` leaves names that a spreadsheet may read as formulas."""
+    """Return rows as CSV in UTF-8; with `raw`, texts that look like formulas get no apostrophe."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator=line_end)
     writer.writerows(rows if raw else (map(in_csv, row) for row in rows))
@@ -60,7 +61,7 @@ def csv_bytes(
 
 
 def is_text(text: str) -> bool:
-    r"""Return whether UTF-8 can hold a text; JSON can contain half a character."""
+    r"""Return False for a text with half a character, which JSON can contain and UTF-8 cannot."""
     try:
         text.encode(errors="surrogateescape")
     except UnicodeEncodeError:

@@ -21,13 +21,13 @@ def read_images(
     """Read a list of pictures, with their labels, from a folder or a file; no picture is decoded.
 
     Args:
-        source: A folder with one folder per class, also below train/val/test folders; a CSV, JSON
-            lines or Parquet manifest with the columns path, label and, if wanted, split,
-            group and caption; or a CoOp split file (JSON). If not labelled, also one picture or any
-            nest of folders.
+        source: A folder with one folder per class, perhaps inside train/val/test folders; a CSV,
+            JSON lines or Parquet manifest with the columns path, label and optionally split,
+            group and caption; or a CoOp split file (JSON). If not labelled, also one picture, or
+            folders nested in any way.
         labelled: Whether every picture needs a label; if not, all labels are None.
         split: Read only this split of a divided source; "all" reads every split. It is required
-            for a labelled source of several splits, so that test pictures do not become examples.
+            for a labelled source with several splits, so that test pictures do not become examples.
         n_classes: The fewest classes that a labelled source must have, 1 or 2.
 
     Raises:
@@ -68,7 +68,7 @@ def _select_split(table: ImageTable, source: Path, split: str | None, labelled: 
     listed = ", ".join(f"{name} ({n})" for name, n in splits.items())
     if split is None and labelled and len(splits) > 1:
         raise UsageError(
-            f"{source} is divided into {listed}: choose one, for example split "
+            f"{source} is divided into {listed}: choose a split, for example "
             f"{next(iter(splits))!r}, or {ALL_SPLITS!r} to read them all"
         )
     if split is None or split == ALL_SPLITS:

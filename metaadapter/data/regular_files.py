@@ -1,4 +1,4 @@
-"""Regular files, the only ones that are opened for reading: no pipes, no devices."""
+"""Make sure that only regular files are opened for reading, not pipes or devices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SYSTEM_FOLDERS = (Path("/proc"), Path("/sys"))
 
 
 def regular(path: Path) -> Path:
-    """Return the path if it leads to a file on a disk; anything else is an `OSError`.
+    """Return the path if it leads to a file on a disk; otherwise raise `OSError`.
 
     Opening a pipe may wait forever, and reading a device may fill the memory.
     """
@@ -41,5 +41,5 @@ def is_regular(path: Path) -> bool:
 
 @cache
 def _system_drives() -> frozenset[int]:
-    # Without a drive of its own it is an ordinary folder.
+    # A folder of this name that is not a mount point is an ordinary folder.
     return frozenset(path.stat().st_dev for path in SYSTEM_FOLDERS if os.path.ismount(path))

@@ -6,7 +6,7 @@ from metaadapter.data.strict_json import json_text, parse_json
 
 
 def texts_of(content: bytes) -> dict[str, str]:
-    """The texts of a safetensors file by name; the package reads them only from a UTF-8 path."""
+    """Return the texts of a safetensors file by name; the package itself reads only UTF-8 paths."""
     # Eight bytes of length, then the header as JSON.
     header = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")])
     texts: dict[str, str] = header.get("__metadata__", {})
@@ -14,7 +14,7 @@ def texts_of(content: bytes) -> dict[str, str]:
 
 
 def with_ordered_texts(content: bytes) -> bytes:
-    """Sort the texts of a file by name, whose order safetensors does not fix."""
+    """Return a file with its texts sorted by name, since safetensors writes them in any order."""
     length = int.from_bytes(content[:8], "little")
     header = parse_json(content[8 : 8 + length])
     texts = header.pop("__metadata__", {})

@@ -1,8 +1,8 @@
-"""Zip files of one strict form: a few known names, nothing compressed, and no other byte.
+"""Zip files of one strict form: a few known names, nothing compressed, and no further bytes.
 
 Any zip program opens them. Only this form is read, so that a file from elsewhere cannot grow when
-it is unpacked, hide anything, or name a path outside. `zipfile` reads the directory; its tolerance
-of gaps, comments and other differences is undone by comparing the bytes.
+it is unpacked, hide anything, or name a path outside. `zipfile` reads the directory. It tolerates
+gaps, comments and other differences, so the bytes are compared as well.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from metaadapter.data.regular_files import regular
 HEADER, HEADER_MARK = struct.Struct("<4sHHH4sLLLHH"), b"PK\x03\x04"
 ENTRY_BYTES, LONGEST_ENTRY = 46, 1024
 END, END_MARK = struct.Struct("<4sHHHHLLH"), b"PK\x05\x06"
-# The earliest time of a zip file: the same content gives the same bytes at any time.
+# The earliest time that a zip file can hold: a fixed time gives equal bytes for equal content.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredZip:
-    """A zip file as it was at one moment: all sizes and the content of some members, by name."""
+    """The sizes of all members of a zip file and the contents of some, as read at one moment."""
 
     path: Path
     sizes: Mapping[str, int]
@@ -41,10 +41,10 @@ class StoredZip:
     def open(
         cls, path: Path, limits: Mapping[str, int], names: Collection[str] | None = None
     ) -> StoredZip:
-        """Check the form of a file, then read the members of these names, all by default.
+        """Check the form of a file, then read the members `names`, by default all members.
 
-        `limits` has the allowed names with their largest sizes in bytes. Damage is a
-        `ValueError`.
+        `limits` maps each allowed name to its largest size in bytes. Raise `ValueError` for a
+        file of another form.
         """
         with regular(path).open("rb") as file:
             _require_end(file, len(limits))
@@ -69,14 +69,14 @@ class StoredZip:
         return name in self.sizes
 
     def read(self, name: str) -> bytes:
-        """The content of a member that was read; any other name is an `OSError`."""
+        """Return the content of a member that was read; any other name is an `OSError`."""
         if name not in self.contents:
-            raise FileNotFoundError(errno.ENOENT, "it is not in there", str(self.path / name))
+            raise FileNotFoundError(errno.ENOENT, "there is no such member", str(self.path / name))
         return self.contents[name]
 
 
 def zip_bytes(files: Mapping[str, bytes]) -> bytes:
-    """Make a zip file of files, in their order, that depends on nothing but them."""
+    """Return a zip file of files, in the given order, whose bytes depend only on these files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
@@ -100,7 +100,7 @@ def _require_end(file: IO[bytes], n_most: int) -> None:
     if content != END.pack(END_MARK, 0, 0, n_members, n_members, length, start, 0):
         raise ValueError("the end of the zip file is not as it should be")
     if n_members > n_most:
-        raise ValueError(f"expected {n_most} files in it at most, found {n_members}")
+        raise ValueError(f"expected at most {n_most} files in it, found {n_members}")
     if start + length + END.size != size or length > n_members * LONGEST_ENTRY:
         raise ValueError("the zip file is cut short, or holds more than its directory says")
 
@@ -110,29 +110,29 @@ def _require_members(members: Iterable[zipfile.ZipInfo], limits: Mapping[str, in
     for member in members:
         name = member.filename
         if name not in limits or member.orig_filename != name:
-            raise ValueError(f"expected {', '.join(limits)} in it, found {name[:60]!r}")
+            raise ValueError(f"expected only {', '.join(limits)} in it, found {name[:60]!r}")
         if name in names:
             raise ValueError(f"{name} is in it twice")
         names.add(name)
         has_more = member.flag_bits or member.extra or member.comment or member.volume
         if member.compress_type or has_more or member.compress_size != member.file_size:
-            raise ValueError(f"{name} is compressed, encrypted, or has more than its content")
+            raise ValueError(f"{name} is compressed or encrypted, or has extra data")
         # The kind of file stands above the permissions; some systems write none.
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
             raise ValueError(f"{name} is a link, a folder or the like, not a file")
         if member.file_size > limits[name]:
             raise ValueError(
-                f"{name} is too large: {member.file_size:,} bytes, of {limits[name]:,} at most"
+                f"{name} is too large: {member.file_size:,} bytes, at most {limits[name]:,}"
             )
 
 
 def _require_no_other_bytes(file: IO[bytes], members: Iterable[zipfile.ZipInfo]) -> None:
-    """Check that the members and their directory fill the file, with equal facts in both."""
+    """Check that members and directory fill the whole file and agree with each other."""
     position = length = 0
     for member in members:
         name, size = member.filename.encode(), member.file_size
         file.seek(position)
-        # The version and the time of a member change nothing.
+        # The version and the time of a member may have any value.
         mark, _, flags, method, _, *facts = HEADER.unpack(file.read(HEADER.size))
         expected = (HEADER_MARK, 0, 0, member.CRC, size, size, len(name), 0)
         is_same = (mark, flags, method, *facts) == expected and file.read(len(name)) == name
@@ -148,4 +148,4 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     try:
         return archive.read(member)
     except (zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{member.filename} in it is damaged: {error}") from error
+        raise ValueError(f"its member {member.filename} is damaged: {error}") from error

@@ -1,4 +1,4 @@
-"""JSON by its standard: NaN and infinity are neither read nor written."""
+"""Standard JSON: NaN and infinity are neither read nor written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, NoReturn
 
-# Half a character, which a file cannot hold; DC80 to DCFF stand for undecodable bytes.
+# Half a character (a lone surrogate) has no UTF-8; DC80 to DCFF stand for undecodable bytes.
 HALF = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")
 
 
@@ -27,7 +27,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def json_text(value: Any, **form: Any) -> str:
-    """Write a value as JSON with arguments of `json.dumps`; NaN is a `ValueError`."""
+    """Return a value as JSON, with `form` for `json.dumps`; NaN is a `ValueError`."""
     return json.dumps(value, allow_nan=False, **form)
 
 

@@ -12,10 +12,10 @@ from metaadapter.data.crop import Box, Crop
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """One picture; what is not known of it is None.
+    """One picture; a fact that is not known is None.
 
-    The label is the name of its class. Pictures of one group (a burst, a patient) stay on one
-    side of a split. The box is the part of the picture that counts, by default the whole. The
+    The label identifies its class. Pictures of one group (a burst, a patient) stay on one side
+    of a split. The box is the part of the picture to encode, by default the whole picture. The
     caption is a sentence about the picture.
     """
 
@@ -34,11 +34,11 @@ class ImageRow:
 
 @dataclass(frozen=True, slots=True)
 class ImageTable:
-    """Pictures with their labels, from one source, such as "class-per-folder".
+    """Pictures with their labels, from one kind of source, such as "class-per-folder".
 
-    The rows of folders are sorted by path, those of lists in their own order. The warnings are
-    for the user, about what was left out or looks wrong. The descriptions are sentences about
-    each class that has any, by label.
+    Rows from a folder are sorted by path; rows from a list keep the order of the list. The
+    warnings tell the user which files were left out or look wrong. The descriptions are
+    sentences about a class, by label, for the classes that have any.
     """
 
     rows: tuple[ImageRow, ...]
@@ -48,10 +48,10 @@ class ImageTable:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Distinct labels, sorted."""
+        """The distinct labels, sorted."""
         return tuple(sorted({row.label for row in self.rows if row.label is not None}))
 
     @property
     def splits(self) -> dict[str, int]:
-        """Number of pictures of each split, in order of appearance; empty if undivided."""
+        """The number of pictures in each split, in order of appearance; empty without splits."""
         return dict(Counter(row.split for row in self.rows if row.split is not None))

@@ -44,8 +44,8 @@ def load_user_code(name: str, *, kind: str) -> Any:
     module = _run(path, hashlib.sha256(content).hexdigest()[:12], f"{kind} {name!r}")
     if not hasattr(module, attribute):
         raise UsageError(
-            f"{kind} {name!r}: {file} has no {attribute!r}; write the name of a function or class "
-            "that it defines after the colon"
+            f"{kind} {name!r}: {file} has no {attribute!r}; write after the colon the name of a "
+            "function or class that the file defines"
         )
     return getattr(module, attribute)
 
@@ -59,7 +59,7 @@ def explain(error: BaseException) -> str:
 
 
 def _run(path: Path, digest: str, owner: str) -> Any:
-    # Named by content: two files may have the same name, and a changed file is run again.
+    # The title is a hash: two files may have the same name, and a changed file is run again.
     title = f"user_code_{digest}"
     spec = importlib.util.spec_from_file_location(title, path.resolve())
     assert spec is not None

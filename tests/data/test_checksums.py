@@ -61,7 +61,7 @@ def test_proof__missing_or_unknown_file__is_told(document, how):
 
     with pytest.raises(DataError, match=r"cannot read .*a\.bin: No such file"):
         getattr(result, how)("a.bin")
-    with pytest.raises(DataError, match=r"head\.json does not know the file b\.bin"):
+    with pytest.raises(DataError, match=r"head\.json does not list the file b\.bin"):
         getattr(result, how)("b.bin")
 
 
@@ -172,7 +172,7 @@ def test_document__that_is_none__is_refused_by_its_name(head, text):
 def test_document__of_an_earlier_version__has_no_proof_and_says_so(head):
     head.write_text('{"schema": "x/0"}')
 
-    with pytest.warns(UserWarning, match=r"head\.json is of an earlier version: .* be checked"):
+    with pytest.warns(UserWarning, match=r"an earlier version wrote .*head\.json: .* be checked"):
         result = read_document(head, "x/1", REMEDY, without_proof=("x/0",))
 
     assert result == ({"schema": "x/0"}, None)

@@ -63,7 +63,7 @@ def test_read_coop_split__no_picture_there__names_the_folders_tried(tmp_path, wr
     [
         ({"images": []}, r"its keys are 'images'"),
         ({}, r"its keys are none"),
-        ([["a.jpg", 0, "fox"]], r"it holds a list; .* end in \.jsonl"),
+        ([["a.jpg", 0, "fox"]], r"it holds a list; .* ends in \.jsonl"),
         ({"train": []}, r"they are all empty"),
         ({"train": [["a.jpg", "fox"]]}, r"entry 1 of 'train' in .* it is \[\"a\.jpg\", \"fox\"\]"),
         (

@@ -142,7 +142,7 @@ JSONL = '{"path": "1.jpg", "label": "a"}\n'
         ("m.csv", "path,label\n", "but it has no rows"),
         ("m.csv", "", "but it has no rows"),
         ("m.jsonl", "", "but it has no rows"),
-        ("m.parquet", "path,label", "expected a Parquet table in"),
+        ("m.parquet", "path,label", "cannot read the Parquet table .*; save it again"),
         ("m.jsonl", JSONL + '{"label": "b"}', "expected a path .* missing in line 2;"),
         ("m.jsonl", JSONL + '{"path": "2.jpg"\n', "line 2 of .* is not JSON: .* at character 17"),
         ("m.jsonl", JSONL + '["2.jpg", "fox"]', r'line 2 of .* is \["2\.jpg", "fox"\]'),
@@ -227,5 +227,5 @@ def test_read_manifest__parquet_of_more_rows_than_it_can_hold__is_not_unpacked(t
     table = pyarrow.table({"path": same, "label": same})
     pyarrow.parquet.write_table(table, tmp_path / "m.parquet")
 
-    with pytest.raises(DataError, match=r"m\.parquet, but: it claims 1000000 rows"):
+    with pytest.raises(DataError, match=r"m\.parquet: it claims 1000000 rows"):
         read_manifest(tmp_path / "m.parquet", labelled=True)

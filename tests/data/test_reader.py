@@ -100,7 +100,7 @@ SPLITS = ("train/fox/1.jpg", "train/lynx/2.jpg", "test/fox/3.jpg")
             (*SPLITS, "test/lynx/4.jpg"),
             None,
             UsageError,
-            r"is divided into test \(2\), train \(2\): choose one",
+            r"is divided into test \(2\), train \(2\): choose a split",
         ),
         (SPLITS[:2], "val", UsageError, r"split 'val' was asked for, but .* into train \(2\)"),
         (("fox/1.jpg", "lynx/2.jpg"), "train", UsageError, "is not divided into splits"),

@@ -50,7 +50,11 @@ def test_load_user_code__file_changed__is_run_again_and_otherwise_not(write):
     ("text", "name", "message"),
     [
         ("x = 1\n", "gone.py:f", r"encoder '.*gone\.py:f': cannot read .*gone\.py: No such file"),
-        ("x = 1\n", "mine.py:f", r"mine\.py has no 'f'; write the name of a function or class"),
+        (
+            "x = 1\n",
+            "mine.py:f",
+            r"mine\.py has no 'f'; write after the colon the name of a function or class",
+        ),
         ("x = 1\n\ny = (\n", "mine.py:x", r"cannot be loaded: SyntaxError: .*mine\.py, line 3"),
         ("import sys\n\nsys.exit(2)\n", "mine.py:x", r"SystemExit: 2 \(mine\.py, line 3\)"),
         ("import json\n\n1 / 0\n", "mine.py:x", r"ZeroDivisionError: .* \(mine\.py, line 3\)"),

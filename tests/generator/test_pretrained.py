@@ -95,7 +95,7 @@ def test_load_generator__file_without_constants__has_the_first_ones(
 
     change_defaults(OTHERS)
 
-    with pytest.warns(UserWarning, match=r"config\.json is of an earlier version"):
+    with pytest.warns(UserWarning, match=r"an earlier version wrote .*config\.json"):
         loaded = load_generator(tmp_path)
     first = (0.5, 1.0, 0.6, 0.5, 3.0, 2.0, 17.6, 0.18, 0.45, 2048)
     assert astuple(loaded.config.closed_form) == first

@@ -120,7 +120,7 @@ def test_advise__split__is_chosen_as_by_adapt(advise, labelled, tmp_path):
     assert "9 pictures of 3 classes" in advise(tmp_path, "--split", "val").out
     result = advise(tmp_path)
     assert result.code == 2
-    assert "is divided into train (9), val (9): choose one" in result.err
+    assert "is divided into train (9), val (9): choose a split" in result.err
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_open__store_of_an_earlier_version__says_that_it_cannot_be_checked(encod
     values, _ = unsealed(json.loads(path.read_bytes()))
     path.write_text(json.dumps({**values, "schema": "metaadapter.store/1"}))
 
-    with pytest.warns(UserWarning, match=r"store\.json is of an earlier version"):
+    with pytest.warns(UserWarning, match=r"an earlier version wrote .*store\.json"):
         before = FeatureStore.open(folder)
 
     assert before.n_pictures == 12
