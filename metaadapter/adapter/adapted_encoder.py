@@ -1,4 +1,4 @@
-"""The encoder of an adapter: the loaded one, with the adapter's parts in its towers."""
+"""The encoder that an adapter needs: a loaded encoder with the adapter's parts in its towers."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class TowerParts:
     inside: InsideConfig | None = None
     prompt: PromptConfig | None = None
     towers: Mapping[str, Tensor] = field(default_factory=dict)
-    """As `StoredAdapter.towers` names them."""
+    """The tensors, named as in `StoredAdapter.towers`."""
 
 
 def adapted_encoder(
     base: ImageEncoder, stored: StoredAdapter, *, merge: bool = False
 ) -> ImageEncoder:
-    """Return the encoder whose features an adapter works on; the base without parts in the towers.
+    """Return the encoder whose features an adapter works on.
 
-    Otherwise it is a copy of the base that shares its weights, or a `PromptedEncoder` around the
-    base, which stays as it is. A base that already has these parts is returned unchanged.
+    It is the base itself if the adapter has no parts in the towers, or if the base has them
+    already; else a copy of the base that shares its weights, or a `PromptedEncoder` around it.
 
     Args:
         base: The encoder that `stored.config.origin` names.
         stored: The adapter, as `load_adapter` reads it.
-        merge: Whether to add LoRA's products to the weights once: faster, but takes memory.
+        merge: Whether to add LoRA's products to the weights, which is faster but takes memory.
 
     Raises:
         UsageError: The adapter has parts in the towers, and the base is not a `FrozenEncoder`.
@@ -62,7 +62,7 @@ def adapted_encoder(
         base = prompted.base
     if not isinstance(base, FrozenEncoder):
         raise UsageError(
-            f"{owner} has parts in the towers of an open_clip model, and the encoder {base.name} "
+            f"{owner} has parts in the towers of an open_clip model, but the encoder {base.name} "
             f"is of your own; use the encoder {config.origin.encoder}"
         )
     is_adapted = config.inside is not None and base.mark == parts_mark(
@@ -110,14 +110,14 @@ def with_towers(
 
 
 def parts_mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:
-    """Return a hash that differs for any two sets of parts."""
+    """Return a hash that differs between two different sets of parts."""
     facts = None if inside is None else inside.model_dump(mode="json")
     content = json_text(facts, sort_keys=True).encode() + tensor_bytes(dict(sorted(towers.items())))
     return hashlib.sha256(content).hexdigest()
 
 
 def parts_of(encoder: Any) -> tuple[Any, TowerParts]:
-    """Return the encoder as it was loaded, and the parts in its towers, with a soft prompt."""
+    """Return the encoder as it was loaded, and the parts in its towers, a soft prompt included."""
     if isinstance(encoder, PromptedEncoder):
         base, parts = parts_of(encoder.base)
         towers = {**parts.towers, **encoder.tensors}

@@ -20,7 +20,7 @@ def adapter_card(config: AdapterConfig, old: bytes) -> bytes:
 
 
 def renew_card(old: bytes, head: str, facts: str) -> bytes:
-    """Replace the facts in a card, or put `head` and facts before it; all other bytes stay."""
+    """Return a card with new facts; if it has none, put `head` and facts first. Words stay."""
     words = old.decode(errors="surrogateescape")
     facts = f"{_BEGIN}\n{facts}\n{_END}"
     if _BEGIN in words and _END in words:

@@ -16,7 +16,7 @@ from metaadapter.features.origin import Origin
 from metaadapter.features.towers.config import InsideConfig, PromptConfig
 
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.adapter/2", "metaadapter.adapter/1"
-# A schema of its own: an older version would ignore the parts in the towers and predict wrongly.
+# A separate schema, because an older version would ignore parts in towers and predict wrongly.
 SCHEMA_WITH_TOWERS, TOWER_PARTS = "metaadapter.adapter/3", ("inside", "prompt")
 # More views would take hours for each picture.
 MOST_VIEWS = 10_000
@@ -47,7 +47,7 @@ class AdapterConfig(BaseModel):
     """The number of pictures that each class was predicted from."""
     mode: str
     n_unlabelled: Annotated[int, Field(ge=0)] = 0
-    """The number of unlabelled pictures that it was predicted from as well."""
+    """The number of unlabelled pictures that the adapter was predicted from, too."""
     n_steps: int = 0
     """Gradient steps taken after the prediction."""
     generator: str
@@ -74,7 +74,7 @@ class AdapterConfig(BaseModel):
 
     @property
     def texts(self) -> dict[bool | int | float | str, str | list[str]]:
-        """Label → name, or name and descriptions, of the classes that have a name."""
+        """For each class with a name: label → the name, or a list of name and descriptions."""
         descriptions = self.descriptions or [[] for _ in self.classes]
         names = zip(self.classes, self.class_names or [], descriptions, strict=False)
         return {label: [name, *more] if more else name for label, name, more in names if name}
@@ -84,9 +84,9 @@ class AdapterConfig(BaseModel):
         for name in ("n_shots", "class_names", "descriptions"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.classes):
-                raise ValueError(f"expected {name} of {len(self.classes)}, got {len(column)}")
+                raise ValueError(f"expected {len(self.classes)} {name}, got {len(column)}")
         if self.blocks and sum(self.blocks) != self.width:
-            raise ValueError(f"expected blocks {self.width} wide together, got {self.blocks}")
+            raise ValueError(f"expected blocks that add up to {self.width}, got {self.blocks}")
         return self
 
 
@@ -98,11 +98,11 @@ def stored_facts(config: AdapterConfig) -> dict[str, Any]:
 
 
 def read_config(adapter: Path, place: FileSource | None = None) -> tuple[AdapterConfig, Proof]:
-    """Read `adapter_config.json` and the proof of the other files; `place` is the adapter, if open.
+    """Read `adapter_config.json` and the proof of the other files; `place` is the opened adapter.
 
     Raises:
         DataError: The file is damaged.
-        IncompatibleArtifact: There is no adapter, it is of another version, or it ranks captions.
+        IncompatibleArtifact: There is no adapter, its version is unreadable, or it ranks captions.
     """
     place = place or open_adapter(adapter, CONFIG_FILE)
     path = adapter / CONFIG_FILE
@@ -133,16 +133,17 @@ def read_config(adapter: Path, place: FileSource | None = None) -> tuple[Adapter
     except ValidationError as error:
         wrong = ", ".join(".".join(map(str, item["loc"])) or item["msg"] for item in error.errors())
         raise IncompatibleArtifact(
-            f"{path}: missing or wrong: {wrong}; the file is damaged or too old, adapt again"
+            f"{path} has values that are missing or wrong: {wrong}; it is damaged or too old, so "
+            "adapt again"
         ) from error
     return facts, proof
 
 
 def warn_of_unknown(path: Path, unknown: list[str]) -> None:
-    """Warn of parts of a newer version's file, which this version ignores."""
+    """Warn of parts in a file of a newer version that this version ignores."""
     if unknown:
         warnings.warn(
-            f"{path} is of a newer metaadapter: {', '.join(unknown)} is not known to this version "
-            "and ignored; upgrade with `pip install -U metaadapter` to use it",
+            f"a newer metaadapter wrote {path}: {', '.join(unknown)} is not known to this version, "
+            "which ignores it; upgrade with `pip install -U metaadapter` to use it",
             stacklevel=3,
         )

@@ -12,7 +12,7 @@ def divergence(
     logits_TQN: Float[Tensor, "T Q N"],
     counts_TQ: Bool[Tensor, "T Q"],
 ) -> Float[Tensor, ""]:
-    """Return the mean KL(target ‖ prediction) over the pictures that count; 0 without any."""
+    """Return the mean KL(target ‖ prediction) over the pictures that count; 0 if none counts."""
     return _mean(_divergences(target_TQN, logits_TQN), counts_TQ)
 
 
@@ -28,7 +28,7 @@ def symmetric_divergence(
 def symmetric_divergences(
     left_TQN: Float[Tensor, "T Q N"], right_TQN: Float[Tensor, "T Q N"]
 ) -> Float[Tensor, "T Q"]:
-    """Return the mean of both directions of KL for each picture; CoPrompt uses one direction."""
+    """Return the mean of both directions of KL for each picture (CoPrompt uses one direction)."""
     return 0.5 * (_divergences(left_TQN, right_TQN) + _divergences(right_TQN, left_TQN))
 
 

@@ -39,11 +39,11 @@ def store_adapter(path: Path, adapter: StoredAdapter) -> None:
     """Write an adapter to a folder or a skill file; an adapter at the path is replaced.
 
     A path that ends in `.adapter` is a skill file, unless it is a folder. After an interruption
-    the path holds the old adapter or the new one. The card of a folder is written last; words that
+    the path holds the old adapter or the new one. In a folder the card is written last; words that
     its author added stay.
 
     Raises:
-        DataError: The path holds other things, cannot be written, or is in another process's use.
+        DataError: The path is not an adapter, cannot be written, or is used by another process.
     """
     contents = skill_contents(adapter) if is_skill(path) else file_contents(adapter)
     write_adapter_files(
@@ -76,18 +76,18 @@ def write_adapter_files(
 def load_adapter(path: Path) -> StoredAdapter:
     """Read an adapter from a folder or a skill file.
 
-    Tensors of a newer version are ignored, with a warning that names them.
+    Tensors that this version does not know are ignored, with a warning that names them.
 
     Raises:
         DataError: The adapter is damaged, or a weight is not finite.
-        IncompatibleArtifact: There is no adapter, or it is of another version.
+        IncompatibleArtifact: There is no adapter, or this version cannot read its format.
     """
     config, proof = read_config(path, open_adapter(path))
     return adapter_of_files({name: proof.read(name) for name in proof.files}, config, path)
 
 
 def require_adapter_folder(path: Path) -> None:
-    """Raise `DataError` unless an adapter may be written: to a new or empty place, or over one."""
+    """Raise `DataError` unless the path can be written and is new, empty or an adapter."""
     if path.exists() and not path.is_dir() and not is_caption_adapter(path):
         try:
             read_config(path)
@@ -117,7 +117,7 @@ def read_card(path: Path) -> bytes:
 
 
 def hold_adapter(path: Path) -> AbstractContextManager[None]:
-    """Keep other processes from writing to an adapter; skill files of a folder share one lock."""
+    """Keep other processes from writing to an adapter; skill files in a folder share one lock."""
     owner = f"the adapter {path}"
     if is_skill(path):
         lock = path.parent / LOCK_OF_SKILLS

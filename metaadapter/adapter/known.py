@@ -14,7 +14,7 @@ from metaadapter.errors import UsageError
 from metaadapter.features.towers.config import Calibration
 
 FRACTIONS = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99)
-"""The fractions of known pictures that exceed an adapter's quantiles, in their order."""
+"""For each of an adapter's quantiles, the fraction of known pictures that exceed it."""
 
 
 def likeness_and_doubt(
@@ -23,14 +23,14 @@ def likeness_and_doubt(
     likeness: Float[Tensor, "*T N D"],
     likeness_bias: Float[Tensor, "*T N"],
 ) -> tuple[Float[Tensor, "*T n"], Float[Tensor, "*T n"]]:
-    """Return Σ_c p_c (⟨x, l_c⟩ + b_c), the likeness to the classes, and the doubt, `doubt_of` p."""
+    """Return likeness Σ_c p_c (⟨x, likeness_c⟩ + bias_c), with p the probabilities, and doubt."""
     log_p = logits.log_softmax(-1)
     like = (log_p.exp() * (features @ likeness.mT + likeness_bias[..., None, :])).sum(-1)
     return like, doubt_of(log_p, logits.isfinite().sum(-1))
 
 
 def doubt_of(log_p: Float[Tensor, "*T n N"], n_way: Int[Tensor, "*#T #n"]) -> Float[Tensor, "*T n"]:
-    """Return the entropy of log-probabilities over that of a uniform guess among the classes."""
+    """Return the entropy of the predictions divided by the entropy of a uniform guess."""
     p = log_p.exp()
     # A class that is masked out has a probability of 0 and no finite logarithm.
     entropy = -(p * log_p.masked_fill(p == 0, 0.0)).sum(-1)
@@ -42,9 +42,9 @@ def known_logits(
     weights: AdapterWeights,
     logits: Float[Tensor, "*T n N"] | None = None,
 ) -> Float[Tensor, "*T n"]:
-    """Return the logits of known, in a test with as many unknown pictures as known ones.
+    """Return the logits of known, for a test with equally many known and unknown pictures.
 
-    `logits` is what `classify` returns for these rows, if that is computed already.
+    `logits` is the result of `classify` for these rows, if the caller has it already.
     """
     head = _head(weights)
     if logits is None:
@@ -84,12 +84,12 @@ def prediction_sets(
 ) -> Bool[Tensor, "*T n N"]:
     """Return the classes that each picture may show, at a stated coverage.
 
-    A set has the classes of at least the probability that a fraction `coverage` of known pictures
-    gives its true class (least ambiguous sets, Sadinle, Lei and Wasserman 2019), and always the
-    most probable class.
+    A set has the most probable class, and all classes whose probability is at least a threshold,
+    which the true class reaches in a fraction `coverage` of known pictures (least ambiguous sets,
+    Sadinle, Lei and Wasserman 2019).
 
     Raises:
-        UsageError: The adapter has no known head, or the coverage is not within 0.5 … 0.99.
+        UsageError: The adapter has no known head, or the coverage is outside 0.5 … 0.99.
     """
     least = _quantile(_head(weights).own_quantiles, coverage, "coverage").exp()[..., None, None]
     best = probabilities == probabilities.amax(-1, keepdim=True)
@@ -97,7 +97,7 @@ def prediction_sets(
 
 
 def require_fraction(fraction: float, name: str) -> None:
-    """Raise `UsageError` if a fraction is beyond an adapter's quantiles; `name` is its option."""
+    """Raise `UsageError` unless a fraction is in the range of `FRACTIONS`; the error has `name`."""
     if not FRACTIONS[0] <= fraction <= FRACTIONS[-1]:
         raise UsageError(f"{name} must be within {FRACTIONS[0]} to {FRACTIONS[-1]}, got {fraction}")
 
@@ -106,13 +106,13 @@ def _head(weights: AdapterWeights) -> KnownHead:
     if weights.known_head is None:
         raise UsageError(
             "this adapter cannot tell what is unknown: an older version or a generator of your "
-            "own made it; adapt again with the generator that ships"
+            "own made it; adapt again with the default generator"
         )
     return weights.known_head
 
 
 def _quantile(quantiles: Float[Tensor, "*T G"], fraction: float, name: str) -> Float[Tensor, "*T"]:
-    """Interpolate between the fractions `FRACTIONS` linearly in the logarithm of the odds."""
+    """Return the quantile at a fraction, interpolated linearly in the logarithm of the odds."""
     require_fraction(fraction, name)
     odds = torch.tensor(FRACTIONS, dtype=torch.float64).logit()
     wanted = torch.tensor(fraction, dtype=torch.float64).logit()
@@ -125,12 +125,12 @@ def _quantile(quantiles: Float[Tensor, "*T G"], fraction: float, name: str) -> F
 
 
 def calibrated(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:
-    """Return an adapter with the confidence that left-out pictures of this same support showed."""
+    """Return the adapter with the temperature and thresholds that left-out pictures gave."""
     return with_calibrated_head(weights.tempered(calibration.temperature), calibration)
 
 
 def with_calibrated_head(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:
-    """Return an adapter with corrected thresholds of known and of sets; the rest stays."""
+    """Return the adapter with corrected thresholds for known and for sets; the rest stays."""
     head = weights.known_head
     if head is None:
         return weights

@@ -18,8 +18,8 @@ SKILL_SUFFIX = ".adapter"
 CAPTION_SCHEMA = "metaadapter.caption_adapter/1"
 REMEDY = "restore it from a copy, or adapt again"
 
-# The largest members of a skill file, in bytes. Parsed text takes many times as much memory,
-# tensors do not; a zip file that every program can read ends before 4 GiB.
+# The largest members of a skill file, in bytes. Parsed text takes many times its size in memory,
+# tensors do not. A ZIP file that every program can read is smaller than 4 GiB.
 TEXT_BYTES, TENSOR_BYTES = 2**26, 2**32 - 1
 MEMBERS = {
     CONFIG_FILE: TEXT_BYTES,
@@ -29,16 +29,16 @@ MEMBERS = {
 
 
 def is_skill(path: Path) -> bool:
-    """Return whether an adapter at a path is a skill file; a new path is one by its suffix."""
+    """Return whether an adapter at a path is a skill file; for a new path the suffix decides."""
     if path.is_dir():
         return False
     return path.suffix == SKILL_SUFFIX or path.exists()
 
 
 def open_adapter(path: Path, *names: str) -> FileSource:
-    """Open a folder or a skill file, of which these members are read, by default all but the card.
+    """Open a folder, or a skill file and read these members, by default all but the card.
 
-    Members that are read together belong to one version of a file that may be replaced meanwhile.
+    The members belong to one version of the file, even if it is replaced while they are read.
     """
     if not path.is_file():
         return Folder(path)
@@ -46,7 +46,7 @@ def open_adapter(path: Path, *names: str) -> FileSource:
 
 
 def open_skill(path: Path, *names: str) -> StoredZip:
-    """Read members of a skill file, all by default; raises the errors of `open_adapter`."""
+    """Read members of a skill file, by default all; a `MetaAdapterError` says why it fails."""
     try:
         return StoredZip.open(path, MEMBERS, names or None)
     except OSError as error:
@@ -57,13 +57,13 @@ def open_skill(path: Path, *names: str) -> StoredZip:
         if path.suffix != SKILL_SUFFIX:
             raise IncompatibleArtifact(
                 f"{path} is not an adapter: expected a folder or a skill file, as written by "
-                f"`metaadapter adapt`, found a file that is neither ({error})"
+                f"`metaadapter adapt`, got a file that is not a skill file ({error})"
             ) from error
         raise DataError(f"{path} is damaged or was changed: {error}; {REMEDY}") from error
 
 
 def is_caption_adapter(path: Path, place: FileSource | None = None) -> bool:
-    """Return whether an adapter ranks captions; `False` if unreadable. No proof is checked."""
+    """Return whether an adapter ranks captions, without checking it; `False` if unreadable."""
     try:
         facts = parse_json((place or open_adapter(path, CONFIG_FILE)).read(CONFIG_FILE))
     except (MetaAdapterError, OSError, ValueError, RecursionError):

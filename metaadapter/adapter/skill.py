@@ -29,10 +29,10 @@ from metaadapter.errors import MetaAdapterError
 
 
 def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"", *, features: bool = True) -> bytes:
-    """Return the content of a skill file, which depends on the arguments alone.
+    """Return the content of a skill file, which depends only on the arguments.
 
-    Without `features` the support and the hashes of its pictures are left out, and no class can be
-    added later. The weights stay, and with them the keys of a cache, which are features too.
+    Without `features` the support and the hashes of its pictures are left out, so no class can be
+    added later. The weights stay, with the keys of a cache, which are features, too.
     """
     contents = skill_contents(adapter)
     if not features:
@@ -43,12 +43,12 @@ def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"", *, features: bool
 
 
 def skill_contents(adapter: StoredAdapter) -> dict[str, bytes]:
-    """Return file name → content of the tensors, always with the signature of the task."""
+    """Return file name → content for all tensors, always with the signature of the task."""
     return file_contents(adapter) | {SIGNATURE_FILE: tensor_bytes(adapter.task_signature.tensors())}
 
 
 def seal_skill(facts: Mapping[str, Any], contents: Mapping[str, bytes], card: bytes) -> bytes:
-    """Return a skill file of facts, of the contents that these prove, and of a card."""
+    """Return a skill file with a card, the contents, and the facts with their proof."""
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     document = json_text(sealed(facts, hashes), indent=2) + "\n"
     members = {CONFIG_FILE: document.encode(), CARD_FILE: card, **contents}
@@ -62,7 +62,7 @@ def read_signature(skill: Path) -> tuple[AdapterConfig, TaskSignature]:
 
 
 def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
-    """Check each file in a skill file; yields its path and the error, "" without one."""
+    """Yield the path of each file in a skill file, and its error, "" if it has none."""
     try:
         place = open_skill(skill)
         if is_caption_adapter(skill, place):
@@ -75,7 +75,7 @@ def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
     assert proof is not None  # only documents of earlier versions come without a proof
     for name in place.sizes:
         fault = ""
-        # The configuration was proved as it was read; the card has a CRC-32 alone.
+        # The configuration was checked when it was read; the card has only a CRC-32.
         if name not in (CONFIG_FILE, CARD_FILE):
             try:
                 proof.read(name)

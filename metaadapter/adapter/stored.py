@@ -1,4 +1,4 @@
-"""A stored adapter: everything that its files hold, and their content."""
+"""A stored adapter: everything that its files hold, and the bytes of these files."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class StoredAdapter:
     weights: AdapterWeights
     config: AdapterConfig
     support: Support | None
-    """The one task that it was predicted from; `None` if it was saved without."""
+    """The one task that the adapter was predicted from; `None` if it was saved without it."""
     picture_hashes: tuple[str, ...] = ()
-    """SHA-256 of its pictures as far as they are known, sorted. They recognize a picture that comes
-    again and reveal none."""
+    """Sorted SHA-256 hashes of its pictures, if they are known. They recognize a picture that is
+    added again, but do not reveal any."""
     signature: TaskSignature | None = None
     """The stored signature of the task; `None` in a folder that has the support itself."""
     towers: Mapping[str, Tensor] = field(default_factory=dict)
@@ -59,21 +59,21 @@ class StoredAdapter:
 
     @property
     def task_signature(self) -> TaskSignature:
-        """The signature of the task: of the support, else the stored one, else an empty one."""
+        """The signature of the support; else the stored signature; else an empty signature."""
         if self.support is not None:
             return TaskSignature.of(self.support)
         return self.signature or TaskSignature.unknown(len(self.config.classes), self.config.width)
 
 
 def file_contents(adapter: StoredAdapter) -> dict[str, bytes]:
-    """Return file name → content of the tensors; the signature if there is no support."""
+    """Return file name → content for all tensors; the signature only if there is no support."""
     contents = {WEIGHTS_FILE: tensor_bytes(adapter.weights.tensors())}
     support = adapter.support
     if support is not None:
         rows, labels = support.labelled_rows()
         tensors = {"features": rows.float(), "labels": labels, "text": support.text_TND[0].float()}
         if support.pool_TUD is not None:
-            # Half the bytes; it moves a row by less than a store's rounding does.
+            # float16 takes half the bytes and moves a row by less than a store's rounding does.
             tensors["pool"] = support.pool_TUD[0].half()
         hashes = json_text(sorted(adapter.picture_hashes))
         contents[SUPPORT_FILE] = tensor_bytes(tensors, picture_hashes=hashes)
@@ -87,7 +87,7 @@ def file_contents(adapter: StoredAdapter) -> dict[str, bytes]:
 def adapter_of_files(
     contents: Mapping[str, bytes], config: AdapterConfig, path: Path
 ) -> StoredAdapter:
-    """Return the adapter of these files; an error about a tensor names the path."""
+    """Return the adapter that these files hold; an error about a tensor names the path."""
     known = {field.name for field in fields(AdapterWeights)}
     try:
         tensors = load(contents[WEIGHTS_FILE])
@@ -110,7 +110,7 @@ def adapter_of_files(
 
 
 def signature_of_file(content: bytes, config: AdapterConfig, path: Path) -> TaskSignature:
-    """Return the signature of a file; raises the errors of `adapter_of_files`."""
+    """Return the signature in a file; `DataError` if it is damaged."""
     try:
         tensors = load(content)
         signature = TaskSignature(
@@ -123,7 +123,7 @@ def signature_of_file(content: bytes, config: AdapterConfig, path: Path) -> Task
 
 
 def tensor_bytes(tensors: Mapping[str, Tensor], **texts: str) -> bytes:
-    """Return a safetensors file of tensors and texts, which depends on nothing else."""
+    """Return a safetensors file with tensors and texts, whose bytes depend only on these."""
     owned = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     return with_ordered_texts(save(owned, metadata={"format": "pt", **texts}))
 
@@ -136,16 +136,16 @@ def _support_of(
     tensors = load(content)
     hashes = tuple(parse_json(texts_of(content)["picture_hashes"]))
     if not all(isinstance(value, str) for value in hashes):
-        raise ValueError("a hash of a picture is not a text")
+        raise ValueError("expected a text as the hash of each picture")
     rows, labels, text = (tensors[name] for name in ("features", "labels", "text"))
     n, n_way, width = len(labels), len(config.classes), config.width
     if (rows.shape, labels.shape, text.shape) != ((n, width), (n,), (n_way, width)):
-        raise ValueError(f"the shapes in {SUPPORT_FILE} are not those of {CONFIG_FILE}")
+        raise ValueError(f"the shapes in {SUPPORT_FILE} do not fit those in {CONFIG_FILE}")
     if labels.is_floating_point() or not ((labels >= 0) & (labels < n_way)).all():
-        raise ValueError(f"a label in {SUPPORT_FILE} is not a class of {CONFIG_FILE}")
+        raise ValueError(f"a label in {SUPPORT_FILE} is not a class in {CONFIG_FILE}")
     pool = tensors.get("pool", rows[:0]).float()
     if pool.shape != (config.n_unlabelled, width):
-        raise ValueError(f"the unlabelled rows in {SUPPORT_FILE} are not those of {CONFIG_FILE}")
+        raise ValueError(f"{SUPPORT_FILE} has not as many unlabelled rows as {CONFIG_FILE} says")
     if not all(part.isfinite().all() for part in (rows, text, pool)):
         raise ValueError(f"a feature in {SUPPORT_FILE} is NaN or infinite")
     support = Support.of_rows(

@@ -19,9 +19,9 @@ from metaadapter.errors import UsageError
 class Support(TensorFields):
     """The support of T tasks of up to N ways and K shots; features are unit rows of width D.
 
-    Generators and peers take it. A class may have no pictures or no text, and the temperature may
-    be unknown. Build it with `of_tasks` or `of_rows`, which fill in the defaults. M = N·K counts
-    the places for pictures of a task, class by class.
+    Generators and peers predict from it. A class may have no pictures or no text, and the
+    temperature may be unknown. Build it with `of_tasks` or `of_rows`, which fill in the defaults. A
+    task has M = N·K places for pictures, class by class.
     """
 
     support_TNKD: Float[Tensor, "T N K D"]
@@ -36,13 +36,13 @@ class Support(TensorFields):
     views_TNKVD: Float[Tensor, "T N K V D"] | None = None
     """Unit rows of the V views that each picture is the mean of; `None` if they were not kept."""
     blocks: tuple[int, ...] = ()
-    """Widths of the blocks of the features, in their order; () for one block."""
+    """Widths of the blocks of the features, from left to right; () for one block."""
     pool_TUD: Float[Tensor, "T U D"] | None = None
     """Unit rows of each task's pool of unlabelled pictures; `None` without pools."""
     pool_mask_TU: Bool[Tensor, "T U"] | None = None
-    """True where there is an unlabelled picture; `None` only if `pool_TUD` is."""
+    """True where there is an unlabelled picture; `None` only if `pool_TUD` is `None`."""
     order: tuple[int, ...] = ()
-    """The index of each labelled row in the rows that `of_rows` sorted; for one task only."""
+    """For one task: the index of each labelled row among the rows that `of_rows` was given."""
 
     @classmethod
     def of_tasks(
@@ -122,7 +122,7 @@ class Support(TensorFields):
 
     @property
     def n_way(self) -> int:
-        """The number of places for classes N."""
+        """The number N of places for classes."""
         return self.text_TND.shape[1]
 
     @property
@@ -196,7 +196,7 @@ class Support(TensorFields):
 
     @property
     def start_TND(self) -> Float[Tensor, "T N D"]:
-        """The class vectors that gradient steps start from: the text, or else the mean picture."""
+        """The class vectors that gradient steps start from: texts, or mean pictures without one."""
         return torch.where(self.text_TND.any(-1, keepdim=True), self.text_TND, self.means_TND)
 
     @property
@@ -262,7 +262,7 @@ class Support(TensorFields):
         up_TDR: Float[Tensor, "T D R"],
         visual_ratio: float,
     ) -> AdapterWeights:
-        """`head` behind a visual adapter: x' = normalise(x + visual_ratio · up ReLU(down x))."""
+        """Return `head` behind a visual adapter, normalise(x + visual_ratio · up ReLU(down x))."""
         n_tasks, n_hidden, width = down_TRD.shape
         return self.head(
             classes_TND,
@@ -284,7 +284,7 @@ class Support(TensorFields):
 def _sort_by_class(
     rows: Float[Tensor, "n ..."], labels: Int[Tensor, " n"], n_way: int
 ) -> tuple[Float[Tensor, "N K ..."], Bool[Tensor, "N K"]]:
-    """Sort rows into classes, padded to the largest class; the order within a class stays."""
+    """Return rows by class, padded, and a mask; within a class, rows keep their order."""
     counts = labels.bincount(minlength=n_way)
     by_class = torch.split(rows[labels.argsort(stable=True)], counts.tolist())
     shots = pad_sequence(list(by_class), batch_first=True)

@@ -17,16 +17,16 @@ MOST_DIRECTIONS = 32
 
 @dataclass(frozen=True, slots=True)
 class TaskSignature(TensorFields):
-    """The means of the classes of one task, and the scatter of pictures around them.
+    """The class means of one task, and how its pictures scatter around them.
 
-    A library compares new pictures with it to find their task; it holds no picture. The pooled
-    within-class covariance of the labelled pictures is about
+    A library compares new pictures with signatures to find their task. A signature holds no
+    picture. The pooled within-class covariance of the labelled pictures is approximately
 
         Σ_r variances_r · directions_r directions_rᵀ + noise · (projection onto the complement)
 
-    Its degrees of freedom are the number of pictures less that of classes with pictures; R is at
-    most that number and at most 32. Without any, R and noise are 0. N counts classes, D is the
-    width.
+    Its degrees of freedom are the number of pictures minus the number of classes with pictures. R
+    is at most this number and at most 32; if it is 0, noise is 0, too. There are N classes; D is
+    the width.
     """
 
     means: Float[Tensor, "N D"]
@@ -34,7 +34,7 @@ class TaskSignature(TensorFields):
     counts: Int[Tensor, " N"]
     """The number of pictures of each class."""
     directions: Float[Tensor, "R D"]
-    """Orthonormal rows, by falling variance."""
+    """Orthonormal rows, sorted by falling variance."""
     variances: Float[Tensor, " R"]
     """The variance along each direction."""
     noise: Float[Tensor, ""]
@@ -44,10 +44,7 @@ class TaskSignature(TensorFields):
 
     @classmethod
     def of(cls, support: Support) -> TaskSignature:
-        """Compute the signature of the one task of a support from its labelled pictures.
-
-        The computation is in float64, the result in float32.
-        """
+        """Return the signature of a support's only task in float32, computed in float64."""
         rows, labels = support.labelled_rows()
         rows, text = rows.double(), support.text_TND[0]
         counts = labels.bincount(minlength=len(text))
@@ -75,13 +72,13 @@ class TaskSignature(TensorFields):
         return cls.of(Support.of_tasks(torch.zeros(1, n_way, 0, width)))
 
     def require_task(self, n_way: int, width: int) -> None:
-        """Check a signature from a file: shapes for N classes of width D, and usable numbers."""
+        """Raise `ValueError` unless a signature from a file fits the task and is usable."""
         tensors = self.tensors()
         counts = tensors.pop("counts")
         require_shapes(TaskSignature, tensors, N=n_way, D=width)
         if counts.shape != (n_way,) or counts.is_floating_point() or (counts < 0).any():
-            raise ValueError(f"counts should be {n_way} whole numbers")
-        # By numpy: for so few numbers, starting the threads of torch takes a thousand times longer.
+            raise ValueError(f"counts should be {n_way} whole numbers from 0, got {counts.numpy()}")
+        # By numpy, as starting the threads of torch takes a thousand times longer than this check.
         if not all(np.isfinite(tensor.numpy()).all() for tensor in tensors.values()):
             raise ValueError("a number of the signature is NaN or infinite")
         if (self.variances < 0).any() or self.noise < 0:
@@ -91,10 +88,10 @@ class TaskSignature(TensorFields):
 def _principal(
     rows: Float[Tensor, "n D"], n_kept: int
 ) -> tuple[Float[Tensor, "R D"], Float[Tensor, " R"]]:
-    """Return the principal directions, of positive largest entry, and the squares along them."""
+    """Return principal directions, whose largest entry is positive, and squares along them."""
     if n_kept == 0:
         return rows[:0], rows.new_zeros(0)
-    if len(rows) > rows.shape[1]:  # the smaller of two problems
+    if len(rows) > rows.shape[1]:  # solve the smaller of two problems
         squares, columns = torch.linalg.eigh(rows.T @ rows)
         squares, directions = squares.flip(0).clamp(min=0), columns.T.flip(0)
     else:

@@ -42,12 +42,12 @@ TASKS = "*T"  # the task axis, which a file does not have
 def require_shapes(kind: type[Any], tensors: Mapping[str, Tensor], **sizes: int) -> None:
     """Raise `ValueError` unless tensors of one task fit the jaxtyping annotations of a dataclass.
 
-    Each letter of an annotation is one size in all fields; `sizes` gives those that are known.
+    A letter in annotations means one size in all fields; `sizes` gives the sizes that are known.
     """
     for name, hint in get_type_hints(kind).items():
         if (tensor := tensors.get(name)) is None:
             continue
-        # X, or X | None.
+        # The hint is X, or X | None.
         declared = next(part for part in (hint, *get_args(hint)) if hasattr(part, "dim_str"))
         axes = declared.dim_str.removeprefix(TASKS).split()
         shape = tuple(tensor.shape)

@@ -58,16 +58,16 @@ class AdapterWeights(TensorFields):
     values: Float[Tensor, "*T M N"] | None = None
     alpha: Float[Tensor, "*T"] | None = None
     beta: Float[Tensor, "*T M"] | None = None
-    """The sharpness with which the affinity to each key falls with the distance from it."""
+    """How sharply the affinity to each key falls with the distance from the key."""
     likeness: Float[Tensor, "*T N D"] | None = None
-    """The mean picture of each class, scaled; this and the next five are the known head."""
+    """The scaled mean picture of each class; this and the next five fields are the known head."""
     likeness_bias: Float[Tensor, "*T N"] | None = None
     known: Float[Tensor, "*T 3"] | None = None
     """Weight of likeness, weight of doubt, and constant, in the logit of known."""
     known_quantiles: Float[Tensor, "*T G"] | None = None
-    """Logits of known that the fractions `FRACTIONS` of known pictures exceed."""
+    """The logits of known that are exceeded by the fractions `FRACTIONS` of known pictures."""
     own_quantiles: Float[Tensor, "*T G"] | None = None
-    """Log-probabilities of the true class that the same fractions exceed."""
+    """The log-probabilities of the true class that are exceeded by the same fractions."""
     reject_threshold: Float[Tensor, "*T"] | None = None
     """A picture with a lower probability of known is unknown."""
 
@@ -127,7 +127,7 @@ class AdapterWeights(TensorFields):
         return replace(self, centre=None, down=None, bias=None, up=None, visual_ratio=None)
 
     def visual_alone(self, unadapted: AdapterWeights) -> AdapterWeights:
-        """Return the visual bottleneck of this adapter in front of unadapted class vectors."""
+        """Return `unadapted` behind the visual bottleneck of this adapter."""
         return replace(unadapted, **dict(zip(_VISUAL, self.visual or (), strict=False)))
 
     def _part(self, names: tuple[str, ...]) -> tuple[Tensor, ...] | None:
@@ -142,10 +142,10 @@ _CACHE = ("keys", "values", "alpha", "beta")
 def apply_adapter(
     features: Float[Tensor, "*T n D"], weights: AdapterWeights
 ) -> Float[Tensor, "*T n D"]:
-    """Pass unit rows through the visual bottleneck; the result has unit rows.
+    """Return unit rows x as unit rows x' after the visual bottleneck; unchanged if there is none.
 
-    x' = normalise(x + visual_ratio · up ReLU(down (x − centre) + bias)): CLIP-Adapter (Gao et al.
-    2021) without its outer ReLU. An adapter without a bottleneck returns the features unchanged.
+    x' = normalise(x + visual_ratio · up ReLU(down (x − centre) + bias)), which is CLIP-Adapter (Gao
+    et al. 2021) without its outer ReLU.
     """
     if weights.visual is None:
         return features
@@ -156,7 +156,7 @@ def apply_adapter(
 
 
 def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Float[Tensor, "*T n N"]:
-    """Return the logits of unit rows, −∞ for a class that a batch masks out."""
+    """Return the logits of unit rows; −∞ for classes that a batch masks out."""
     adapted = apply_adapter(features, weights)
     scale = weights.logit_scale[..., None, None]
     from_classes = scale * (adapted @ weights.classes.mT) + weights.class_bias[..., None, :]
@@ -209,7 +209,7 @@ def finite_softmax(logits: Float[Tensor, "*T n N"]) -> Float[Tensor, "*T n N"]:
 
 
 def require_adapters(result: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:
-    """Return the adapters of a generator or peer, whose class vectors must have this shape."""
+    """Return `result` if it is adapters with classes of this shape; else an error names `owner`."""
     got = type(result).__name__
     if isinstance(result, AdapterWeights):
         if result.classes.shape == shape:
