@@ -15,7 +15,7 @@ export class AdviceList {
   show() {
     const { advice, ready } = this.#project;
     const node = byId("advice");
-    node.hidden = !advice.length || !ready; // before, the line with the next step is enough
+    node.hidden = !advice.length || !ready; // until then, the line with the next step is enough
     const text = JSON.stringify(advice);
     if (text === this.#shown || !advice.length) return;
     this.#shown = text;

@@ -1,13 +1,13 @@
 /**
  * The cost of a threshold on the probability.
  *
- * Pure functions of points {threshold, kept, errors} of the server, in any order: `kept` is the
- * fraction of left-out pictures whose answer is at least so probable, `errors` the fraction of wrong
- * ones among them, or null if there are none.
+ * Pure functions of the server's points {threshold, kept, errors}, in any order. `kept` is the
+ * fraction of left-out pictures whose answer is at least as probable as the threshold; `errors` is
+ * the fraction of wrong answers among these pictures, or null if there are none.
  */
 
 /**
- * The cost at a threshold in numbers of left-out pictures; null without points.
+ * The cost at a threshold, as numbers of left-out pictures; null without points.
  *
  * @returns {?{kept: number, wrong: number}}
  */
@@ -18,7 +18,7 @@ export function countsAt(points, threshold, n_pictures) {
   return { kept, wrong: Math.round((point.errors ?? 0) * kept) };
 }
 
-/** The last point that is not above a threshold; null without points. */
+/** The last point that is not above a threshold, or else the first point; null without points. */
 export function costAt(points, threshold) {
   const below = points.filter((point) => point.threshold <= threshold + 1e-9);
   if (!below.length) return points.length ? least(points) : null;

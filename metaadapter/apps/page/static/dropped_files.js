@@ -7,9 +7,9 @@
 const SYSTEM_FILES = /^(\..*|Thumbs\.db|desktop\.ini|__MACOSX)$/i;
 
 /**
- * @param {DataTransfer} transfer - of a drop or a paste; it is empty after this event.
- * @returns {Promise<{files: ChosenFile[], folders: string[]}>} `folders` are the names of the folders
- *   of the files.
+ * @param {DataTransfer} transfer - from a drop or a paste; it is empty after this event.
+ * @returns {Promise<{files: ChosenFile[], folders: string[]}>} `folders` names the folders that
+ *   hold the files.
  */
 export async function filesOf(transfer) {
   const entries = [...transfer.items]

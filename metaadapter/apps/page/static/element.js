@@ -1,9 +1,9 @@
 /**
- * Makes an element. Texts of people and of the server are added as text, never as markup.
+ * Makes an element. Texts from people and from the server are added as text, never as markup.
  *
  * @param {string} tag - `div`, or with classes `div.card.wide`.
- * @param {Object} properties - `onclick` and the like are listeners; a name that the element has is
- *   set as its property, any other as an attribute; undefined is skipped.
+ * @param {Object} properties - `onclick` and the like are listeners; a property that the element
+ *   has is set as such, any other as an attribute; undefined values are skipped.
  * @param {...(Node|string|null|Array)} children
  * @returns {HTMLElement}
  */

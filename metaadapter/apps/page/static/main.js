@@ -28,7 +28,7 @@ const slider = new ThresholdSlider(project, (threshold) => {
   tray.show();
 });
 const parts = [
-  { show: showFrame }, // first: hidden parts have no size
+  { show: showFrame }, // shown first, because hidden parts have no size
   work,
   new ClassList(project, { uploads, camera }),
   tray,

@@ -1,5 +1,5 @@
 /**
- * The next step for a person: a key of the words, with its values. A pure function.
+ * Returns the next step for a person, as a key of the words and their values. A pure function.
  *
  * @param {{classes: {name: string, pictures: string[]}[], tray: string[]}} project
  * @param {boolean} answered - whether pictures of the tray have answers.

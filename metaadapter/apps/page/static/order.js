@@ -6,7 +6,7 @@
 
 export const ORDERS = ["doubtful", "certain", "class", "added"];
 
-/** Sorts pictures; those without an answer come last, and ties stay as they were added. */
+/** Sorts pictures; pictures without an answer come last, and equal ones stay as they were added. */
 export function ordered(pictures, order, answers, rank) {
   if (order === "added") return [...pictures];
   const key = {
@@ -20,7 +20,7 @@ export function ordered(pictures, order, answers, rank) {
   return [...pictures].sort((a, b) => compare(keys.get(a), keys.get(b)));
 }
 
-/** Updates the order that is shown: remaining pictures keep their order, new ones come last. */
+/** Updates the order on the page: remaining pictures keep their order, new ones come last. */
 export function kept(shown, pictures) {
   const present = new Set(pictures);
   const before = new Set(shown);
@@ -30,7 +30,7 @@ export function kept(shown, pictures) {
   ];
 }
 
-/** The certainty of an answer: low if two classes are about as probable, or none may fit. */
+/** The certainty of an answer: low if two classes are about equally probable, or none may fit. */
 function certainty(answer) {
   const known = answer.unfamiliar ? (answer.known ?? 0) : 1;
   return known * (answer.probability - answer.runner_up_probability);

@@ -1,5 +1,5 @@
 /**
- * The selection: the current picture of the keyboard, and the selected pictures.
+ * The selection: the current picture, which keys act on, and the selected pictures.
  *
  * Every function returns a new value {current, anchor, selected}, where `current` and `anchor` are
  * pictures or null and `selected` is a set.
@@ -7,7 +7,7 @@
 
 export const NOTHING = { current: null, anchor: null, selected: new Set() };
 
-/** The pictures for a key or a button: the selected ones, or else the current one. */
+/** The pictures that a key or button acts on: the selected ones, or without them the current one. */
 export function actedOn(selection, order) {
   if (selection.selected.size) return order.filter((picture) => selection.selected.has(picture));
   return selection.current === null ? [] : [selection.current];
@@ -24,7 +24,7 @@ export function clicked(selection, order, picture, { toggle = false, extend = fa
   return { current: picture, anchor: picture, selected };
 }
 
-/** The selection after moving by some places; `extend` selects the pictures between. */
+/** The selection after moving by some places; `extend` also selects the pictures between. */
 export function moved(selection, order, places, { extend = false } = {}) {
   if (!order.length) return NOTHING;
   const from = order.indexOf(selection.current);
@@ -39,8 +39,8 @@ export function moved(selection, order, places, { extend = false } = {}) {
 export const allOf = (selection, order) => ({ ...selection, selected: new Set(order) });
 
 /**
- * The selection after pictures have left the tray: the current one becomes the next that is left, so
- * that one key after another sorts a whole tray.
+ * The selection after pictures have left the tray. If the current picture left, the next remaining
+ * one becomes current, so that a person can sort a whole tray with one key per picture.
  */
 export function without(selection, before, after) {
   const left = new Set(after);

@@ -2,7 +2,7 @@
 import { byId, element, setChildren, setText } from "./element.js";
 import { say } from "./words.js";
 
-const MAX_ON_LINE = 5; // classes beside the other buttons; more get lines of their own
+const MAX_ON_LINE = 5; // classes next to the other buttons; more classes get lines of their own
 
 export class SelectionBar {
   #project;

@@ -53,7 +53,7 @@ export const server = {
   newProject: (name) => send("POST", "/projects", { name }),
   openProject: (name) => send("POST", "/projects/open", { name }),
 
-  /** A file with the name that the server gives it: {blob, name}. */
+  /** Downloads a file; returns {blob, name}, with the name that the server gives. */
   async file(path) {
     const response = await request("GET", path);
     const [, name = ""] = /filename="([^"]*)"/.exec(response.headers.get("Content-Disposition")) ?? [];

@@ -6,7 +6,7 @@ import { thumbnail } from "./server.js";
 import { percent, say } from "./words.js";
 
 export class TrayCard {
-  #otherClass = null; // of the button `other`
+  #otherClass = null; // the class of the button `other`
 
   /** @param {{accept: function(string), put: function(string, string)}} actions */
   constructor(picture, actions) {

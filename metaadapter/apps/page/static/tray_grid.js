@@ -1,5 +1,5 @@
 /**
- * The grid of the tray. Of thousands of pictures only the rows near the window are in the document.
+ * The grid of the tray. Only the rows near the window are in the document, not thousands of pictures.
  *
  * The focus stays on the grid itself; `aria-activedescendant` names the current picture, whose row
  * is always in the document.

@@ -27,7 +27,7 @@ export class Upload {
   }
 
   /**
-   * @param {function(Object[], AbortSignal): Promise<?Object>} send - sends a portion; null: refused.
+   * @param {function(Object[], AbortSignal): Promise<?Object>} send - sends a portion; null if refused.
    * @param {function()} progress - called before each portion.
    * @returns {Promise<{added: string[], known_already: string[], refused: Object[], complete: boolean}>}
    */
@@ -44,7 +44,7 @@ export class Upload {
   }
 }
 
-/** Consecutive files, few and small enough for one request; a large file goes alone. */
+/** Groups of consecutive files that are small enough for one request; a large file goes alone. */
 export function portions(files) {
   const all = [];
   let bytes = Infinity;

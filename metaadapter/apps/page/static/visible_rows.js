@@ -2,13 +2,13 @@
  * The rows of a long grid that are in the document. Pure functions; lengths are in pixels.
  */
 
-/** The number of columns, at least one, of a width of at least `least` with `gap` between them. */
+/** The number of columns, at least one, that are at least `least` wide with `gap` between them. */
 export const columnsIn = (width, least, gap) => Math.max(1, Math.floor((width + gap) / (least + gap)));
 
 /**
- * The first row to show and the one after the last.
+ * Returns the first row to show, and the row after the last one to show.
  *
- * @param {number} above - the distance from the top of the grid down to that of the window.
+ * @param {number} above - the distance from the top of the grid down to the top of the window.
  * @param {number} height - of the window.
  * @param {number} row - the height of a row with its gap.
  * @param {number} n - the number of rows of the grid.

@@ -1,4 +1,4 @@
-/** All words of the page in English. `{name}` is filled in; {one, other} are chosen by the number n. */
+/** All words of the page in English. `{name}` is filled in; the number n chooses {one, other}. */
 export const words = {
   // The frame
   skip_to_tray: "Skip to the pictures to sort",
@@ -40,7 +40,7 @@ export const words = {
   step_2: "Give each class a few pictures",
   step_2_words: "Three to five are a good start. One is enough to begin.",
   step_3: "Add the pictures to sort",
-  step_3_words: "Each gets an answer at once. It learns from every correction.",
+  step_3_words: "Each picture gets an answer at once. Every correction teaches the classifier.",
   welcome_class_1: "First class",
   welcome_class_2: "Second class",
   welcome_example_1: "for example hat",
@@ -52,13 +52,13 @@ export const words = {
   welcome_promise: "Your pictures stay on this computer. Nothing is sent anywhere else.",
 
   // The next step
-  next_first_class: "Next: add a class, and give it the name of the thing.",
-  next_second_class: "Next: add a second class to tell {name} from.",
+  next_first_class: "Next: add a class. Its name says what its pictures show.",
+  next_second_class: "Next: add a second class, for pictures that do not show {name}.",
   next_pictures: "Next: drop a few pictures on {name}. Three to five are a good start.",
-  next_tray: "Next: drop the pictures to sort below. Each gets an answer at once.",
+  next_tray: "Next: drop the pictures to sort below. Each picture gets an answer at once.",
   next_wait: "The first answers are coming.",
   next_correct:
-    "Correct wrong answers: choose a picture, then click its class or press the number of the class. It learns from every correction.",
+    "Correct wrong answers: choose a picture, then click its class or press the number of the class. Every correction teaches the classifier.",
 
   // Classes
   classes_title: "Classes",
@@ -89,7 +89,7 @@ export const words = {
   folders_no: "Add them unsorted",
   added: { one: "{n} picture added.", other: "{n} pictures added." },
   added_in_part: { one: "Not finished: {n} picture added.", other: "Not finished: {n} pictures added." },
-  known_already: { one: "{n} was already here.", other: "{n} were already here." },
+  known_already: { one: "{n} picture was already here.", other: "{n} pictures were already here." },
   not_added: { one: "{n} file could not be added.", other: "{n} files could not be added." },
   no_picture: "it is not a picture or a zip file.",
   and_more: "and {n} more",
@@ -99,7 +99,7 @@ export const words = {
   camera_ready: "Ready. Each picture is added when you take it.",
   camera_shoot: "Take a picture",
   camera_taken: { one: "{n} picture taken.", other: "{n} pictures taken." },
-  camera_refused: "The browser does not allow this page to use the camera. Change this in its settings for this address.",
+  camera_refused: "The browser does not allow this page to use the camera. Change this in the browser's settings for this address.",
   camera_none: "This computer has no camera.",
 
   // The tray
@@ -134,7 +134,7 @@ export const words = {
     other: "{n} pictures put into {name}. {left} left to sort.",
   },
   accepted: { one: "Accepted. {left} left to sort.", other: "{n} answers accepted. {left} left to sort." },
-  nothing_to_accept: "There is no answer to accept. Choose a class for it.",
+  nothing_to_accept: "There is no answer to accept. Choose a class for the picture.",
 
   // The bar below the tray
   selection_label: "Actions for the selected pictures",
@@ -153,13 +153,13 @@ export const words = {
 
   // The threshold
   threshold_none: "All answers count",
-  threshold_at_least: "Answers from {probability} on count",
+  threshold_at_least: "Answers of {probability} or more count",
   threshold_kept: { one: "{n} of {of} answers counts.", other: "{n} of {of} answers count." },
   threshold_cost: {
-    one: "Of your {n} example, left out once, {kept} would pass; {wrong} of them wrong.",
-    other: "Of your {n} examples, each left out once, {kept} would pass; {wrong} of them wrong.",
+    one: "Of the answers for your {n} example, left out once, {kept} would count and {wrong} of them would be wrong.",
+    other: "Of the answers for your {n} examples, each left out once, {kept} would count and {wrong} of them would be wrong.",
   },
-  threshold_unknown: "Give two pictures to a class to see how many of them would be wrong.",
+  threshold_unknown: "Give two pictures to a class to see how many answers would be wrong.",
 
   // Advice
   advice: { one: "One piece of advice", other: "{n} pieces of advice" },

@@ -16,7 +16,7 @@ const percentage = new Intl.NumberFormat(language, { style: "percent" });
 /**
  * The text of a key, with `{name}` replaced by values.name.
  *
- * A text with forms for one and for other numbers is chosen by `values.n`.
+ * If a text has forms for one and for other numbers, `values.n` chooses the form.
  */
 export function say(key, values = {}) {
   const entry = LANGUAGES[language][key];
@@ -43,7 +43,7 @@ export function duration(seconds) {
   return say("minutes", { n: Math.round(seconds / 60) });
 }
 
-/** Fills in the words of a document: data-words is a text, data-words-title a title. */
+/** Fills in the words of a document: `data-words` is the key of a text, `data-words-title` of a title. */
 export function fillIn(root) {
   document.documentElement.lang = language;
   for (const node of root.querySelectorAll("[data-words]")) node.textContent = say(node.dataset.words);
