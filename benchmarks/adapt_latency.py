@@ -1,4 +1,4 @@
-"""The time to predict an adapter: for one task alone, and for each of 64 together."""
+"""The time to predict an adapter: for one task, and for each of 64 tasks in a batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTH = sum(BLOCKS)
 
 
 def measure() -> dict[str, float]:
-    """Median milliseconds per adapter, 10 ways × 4 shots × two blocks of 512, on one thread."""
+    """Median milliseconds per adapter for 10 ways × 4 shots × two blocks of 512, on one thread."""
     draw = torch.Generator().manual_seed(0)
     shots = normalize(torch.randn(N_TASKS, N_WAY, N_SHOT, WIDTH, generator=draw), dim=-1)
     texts = normalize(torch.randn(N_TASKS, N_WAY, WIDTH, generator=draw), dim=-1)

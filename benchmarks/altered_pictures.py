@@ -1,4 +1,4 @@
-"""Pictures with small changes, as in near-duplicates."""
+"""Small changes to pictures, which make near-duplicates."""
 
 from __future__ import annotations
 

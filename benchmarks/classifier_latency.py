@@ -1,4 +1,4 @@
-"""The time of a fit and predictions with `MetaAdapterClassifier`: 5 ways × 5 shots."""
+"""The time to fit `MetaAdapterClassifier` and to predict with it, for 5 ways × 5 shots."""
 
 from __future__ import annotations
 

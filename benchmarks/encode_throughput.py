@@ -2,8 +2,8 @@
 
 python -m benchmarks.encode_throughput [IMAGES] [--encoder NAME] [--json]
 
-Forward passes on tensors in memory and encodes from files take turns, so that other load on the
-machine slows both. Every encode writes a new store; the files are in the disk cache.
+Forward passes on tensors in memory alternate with encoding from files, so that other load on the
+machine slows both. Each encoding writes a new store; the picture files are in the disk cache.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def measure(
     workers: int | None = None,
     repeats: int = REPEATS,
 ) -> dict[str, float]:
-    """Median pictures per second of the forward pass and the whole encode, and of their ratio.
+    """Median pictures per second of the forward pass and of `encode`, and their median ratio.
 
     Each ratio compares two consecutive measurements.
     """
@@ -80,7 +80,7 @@ def _forward_rate(encoder: FrozenEncoder, batches: list[Tensor]) -> float:
 def _encode_rate(
     encoder: FrozenEncoder, table: ImageTable, batch_size: int, workers: int | None
 ) -> float:
-    """The seconds of all: hashes, decoding, forward passes, texts of the classes, files on disk."""
+    """Pictures per second with all steps: hashing, decoding, forward passes, texts, writing."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         report = encode_to_store(
@@ -94,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.encode_throughput")
     parser.add_argument("images", type=Path, nargs="?", default=DEMO_PICTURES)
     parser.add_argument("--encoder", default="tiny", metavar="NAME")
-    parser.add_argument("--pictures", type=int, default=N_PICTURES, help="at most so many")
+    parser.add_argument("--pictures", type=int, default=N_PICTURES, help="most pictures to encode")
     parser.add_argument("--batch-size", type=int, help="looks at a time")
     parser.add_argument("--workers", type=int, help="threads that read and encode")
     parser.add_argument("--repeats", type=int, default=REPEATS)

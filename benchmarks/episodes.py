@@ -1,4 +1,4 @@
-"""Tasks per second: many drawn and gathered at a time, compared with learn2learn's `Taskset`."""
+"""Tasks drawn and gathered per second, in batches, compared with learn2learn's `Taskset`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch.nn.functional import normalize
 from episodes import EpisodeSampler, EpisodeSpec, TaskSource, gather, to_learn2learn
 
 N_CLASSES, N_PICTURES, WIDTH, N_QUERY, REPEATS = 100, 100, 512, 15, 5
-# Ways, shots, tasks drawn at a time, and tasks gathered with features at a time: enough rows to
-# keep torch busy, and no more features (some MB) than fit in the cache of the processor.
+# Ways, shots, tasks drawn in a batch, and tasks gathered with features in a batch: enough rows to
+# keep torch busy, and no more features (a few MB) than fit into the processor's cache.
 SIZES = [(5, 5, 1024, 32), (20, 16, 256, 2)]
 N_SLOW_TASKS = 20
 
@@ -20,9 +20,9 @@ N_SLOW_TASKS = 20
 def measure() -> dict[str, float]:
     """Tasks per second on the same 10,000 features × 512, in processor time of one thread.
 
-    `rows` draws row numbers alone; the other figures include the features, and the ratios compare
-    with learn2learn. Each is the best of five repetitions, with all sides in turn. Without
-    learn2learn only our figures are measured.
+    `rows` draws only row numbers; the other figures include the features, and the ratios compare
+    with learn2learn. Each figure is the best of five repetitions, in which the two libraries
+    alternate. Without learn2learn only our figures are measured.
     """
     draw = torch.Generator().manual_seed(0)
     features_nD = normalize(torch.randn(N_CLASSES * N_PICTURES, WIDTH, generator=draw), dim=-1)
@@ -66,7 +66,7 @@ def _compare(
         )
     except ImportError:
         return _tasks_a_second(sides)
-    # A task set caches its tasks, so every run takes new ones.
+    # A task set caches its tasks, so every run takes new tasks.
     numbers = iter(range(n_all))
     sides["learn2learn_tasks_s"] = (
         N_SLOW_TASKS,
@@ -88,6 +88,6 @@ def _tasks_a_second(sides: dict[str, tuple[int, Callable[[], object]]]) -> dict[
             start = time.process_time()
             run()
             speed = n_tasks / (time.process_time() - start)
-            if repeat > 0:  # The first is to warm up.
+            if repeat > 0:  # The first run is only a warm-up.
                 best[name] = max(speed, best.get(name, 0.0))
     return best

@@ -1,4 +1,4 @@
-"""Bytes, milliseconds per picture and accuracy of each form of an exported adapter.
+"""Measure the size, time per picture and accuracy of an adapter in each form of export.
 
 python -m benchmarks.export PICTURES [--encoder NAME] [--shots N] [--limit N]
 
@@ -37,7 +37,7 @@ FORMS = {"ONNX": "float.onnx", "ONNX in 8 bits": "int8.onnx", "torch.export": "f
 
 
 class Measured(NamedTuple):
-    """The size of the file of one form, its time per picture, and its accuracy."""
+    """The size of an exported file, its time per picture, and its accuracy."""
 
     n_bytes: int
     milliseconds: float

@@ -1,4 +1,4 @@
-"""The time to fine-tune 64 tasks together and one by one: 5 ways, 5 shots, 100 steps."""
+"""The time to fine-tune 64 tasks, in one batch and one by one: 5 ways, 5 shots, 100 steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ N_TASKS, N_WAY, N_SHOT, WIDTH, N_STEPS = 64, 5, 5, 512, 100
 
 
 def measure() -> dict[str, float]:
-    """Seconds for all tasks on one thread, and their ratio; the target is at most 0.1."""
+    """Seconds for all tasks both ways, on one thread, and their ratio; the target is ≤ 0.1."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

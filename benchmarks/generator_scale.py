@@ -7,7 +7,7 @@ import sys
 
 N_WAY, N_SHOT, WIDTH = 1_000, 16, 512
 
-# A separate process, so that its peak memory is that of this task.
+# A separate process, so that its peak memory is the peak of this task.
 CODE = f"""
 import resource, time, torch
 from torch.nn.functional import normalize

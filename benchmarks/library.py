@@ -1,4 +1,4 @@
-"""Queries to and changes of a library with 1,000 adapters of 10 classes × 4 pictures × 3,008."""
+"""The time to query and to change a library of 1,000 adapters (10 classes × 4 shots × 3,008)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ print(time.perf_counter() - start)
 
 
 def measure() -> dict[str, float]:
-    """Seconds of each step, and the size of an entry in MiB."""
+    """Seconds for each step, and the size of an entry in MiB."""
     with tempfile.TemporaryDirectory() as folder:
         entry_mib = float(_run(CREATE, folder))
         first, up_to_date = (float(_run(OPEN, folder)) for _ in range(2))

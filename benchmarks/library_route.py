@@ -63,7 +63,7 @@ for batches in seconds.values():
 
 
 def measure() -> dict[str, float]:
-    """Milliseconds per picture of the median batch, with the index built and adapters in memory."""
+    """Median milliseconds per picture, with the index built and the adapters in memory."""
     with tempfile.TemporaryDirectory() as folder:
         _run(CREATE, folder)
         seconds = [float(line) for line in _run(ROUTE, folder).split()]

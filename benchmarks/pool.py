@@ -1,4 +1,4 @@
-"""A pool of 10,000 pictures with 100 classes × 4 shots × 512; a sample of a million rows."""
+"""A pool of 10,000 pictures with 100 classes × 4 shots × 512; a sample from a million rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 N_POOL, N_WAY, N_SHOT, WIDTH = 10_000, 100, 4, 512
 N_STORED, STORED_WIDTH = 1_000_000, 64
 
-# Separate processes, so that the peak memory is that of one task.
+# Separate processes, so that the peak memory of each is the peak of one task.
 PREDICT = f"""
 import resource, time, torch
 from torch.nn.functional import normalize
@@ -54,7 +54,7 @@ print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 
 
 def measure() -> dict[str, float]:
-    """Seconds and the peak memory of the process in GiB, of both."""
+    """Seconds and peak memory of the process in GiB, for both tasks."""
     seconds, peak = map(float, _run(PREDICT).split())
     with tempfile.TemporaryDirectory() as folder:
         _run(CREATE, folder)

@@ -14,12 +14,12 @@ from metaadapter.bench.peers.by_name import PEERS
 from metaadapter.generator.pretrained import load_generator
 
 WIDTH, LOGIT_SCALE, REPEATS = 512, 100.0, 5
-# Ways and shots; tasks at a time, alone and in a batch.
+# Ways and shots; the numbers of tasks that are predicted in one batch.
 SIZES, N_TASKS = [(10, 4), (20, 16)], {"alone": 1, "each_of_64": 64}
 
 
 def measure() -> dict[str, float]:
-    """Milliseconds of both for each task and their ratio, in processor time of one thread.
+    """Milliseconds per task for both, in processor time of one thread, and their ratio.
 
     A prediction is the median of five, a fit is measured once. The target of the ratio is 0.01.
     """
@@ -42,7 +42,7 @@ def _compare(n_tasks: int, n_way: int, n_shot: int) -> dict[str, float]:
     shots = normalize(torch.randn(n_tasks, n_way, n_shot, WIDTH, generator=draw), dim=-1)
     texts = normalize(torch.randn(n_tasks, n_way, WIDTH, generator=draw), dim=-1)
     support = Support.of_tasks(shots, texts, logit_scale=LOGIT_SCALE)
-    # The first call of each imports code, 0.6 s for the optimizers, which does not count.
+    # The first call of each imports code (0.6 s for the optimizers), which should not count.
     generator.predict(support)
     fit(support.map(lambda part: part[:1]))
     predict_ms = statistics.median(

@@ -1,4 +1,4 @@
-"""The time to find the pictures of a caption among a hundred thousand of a feature store."""
+"""The time to find the pictures for a caption among the 100,000 of a feature store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ N_ROWS, N_PAIRS, N_QUESTIONS, TOP, AT_ONCE = 100_000, 16, 50, 10, 5_000
 
 
 def measure() -> dict[str, float]:
-    """Seconds to read a store once, and milliseconds for a query; the target is below 50."""
+    """Seconds to read a store once, and milliseconds for a query; its target is below 50 ms."""
     encoder = FrozenEncoder.load("tiny")
     rng = np.random.default_rng(0)
     captions = encoder.encode_texts([f"thing number {number}" for number in range(N_QUESTIONS)])

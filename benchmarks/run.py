@@ -18,7 +18,7 @@ from rich.table import Table
 
 from metaadapter import __version__
 
-# Each module has `measure() -> dict[str, float]`: name → figure; a name ends in the unit.
+# Each module has `measure() -> dict[str, float]`: name → figure; each name ends in its unit.
 ROWS = {
     "encode-throughput": "benchmarks.encode_throughput",
     "adapt-latency": "benchmarks.adapt_latency",
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def as_table(figures: dict[str, dict[str, float]]) -> Table:
-    """One line a figure, grouped by row."""
+    """A table with one line per figure, grouped by row."""
     table = Table("row", "figure", title=f"metaadapter {__version__}")
     table.add_column("value", justify="right")
     for row, values in figures.items():
@@ -62,7 +62,7 @@ def as_table(figures: dict[str, dict[str, float]]) -> Table:
 
 
 def describe_machine() -> dict[str, str | int | None]:
-    """The facts besides the code that figures depend on."""
+    """The facts, in addition to the code, that figures depend on."""
     return {
         "metaadapter": __version__,
         "torch": torch.__version__,

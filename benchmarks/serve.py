@@ -1,4 +1,4 @@
-"""The time of the page to add a picture to a class, encode it, and predict again."""
+"""The time that the page takes to add a picture to a class, encode it, and predict again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from metaadapter.apps.page.session import Session
 from metaadapter.features.encoder_by_name import load_encoder
 
 N_WAY, N_SHOT, N_TRAY, REPEATS = 20, 20, 2000, 7
-# The distance of pictures from the mean of their class, relative to its length.
+# The distance of pictures from the mean of their class, relative to the length of the mean.
 SPREAD = 1.5
 
 

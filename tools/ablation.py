@@ -5,10 +5,10 @@
 
 Trains `base.toml` once for each row of `rows.toml`, with the changes of the row. Finished rows are
 not trained again and interrupted ones continue, so the command may be killed and repeated, and
-rows may be divided among processes with `--only`. Then prints the gradient-free
-accuracy of each generator, and its difference from the base task by task, with Student's 95 %
-interval over the tasks. The base is the mean of all rows that change nothing but the seed. The
-interval does not cover the seed of a row's own training: the base rows tell how large that is.
+several processes may share the rows with `--only`. Then prints the gradient-free accuracy of each
+generator, and its difference from the base, paired by task, with Student's 95 % interval over the
+tasks. The base is the mean of all rows that change nothing but the seed. The interval does not
+include the effect of the seed of a row's own training; the base rows show how large it is.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ BASE, ROWS, EMOJI_CLASSES = "base.toml", "rows.toml", "emoji-classes.json"
 MEASURED = "ablation.json"
 
 Accuracy = dict[str, dict[int, list[float]]]
-"""By evaluation and shots: accuracy of each task in %."""
+"""Evaluation → number of shots → accuracy of each task in %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,13 @@ class Row:
     """One training run."""
 
     name: str
-    """Also the folder of the run."""
+    """The name of the row, and of the folder of its run."""
     asks: str
     """The question that the row answers."""
     overrides: tuple[str, ...] = ()
     """The changes, as `metaadapter train --set` takes them."""
     generator: str | None = None
-    """One that is there already, to be measured without training."""
+    """An existing generator, which is measured without training."""
 
     @property
     def is_base(self) -> bool:
@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def read_rows(path: Path) -> tuple[Row, ...]:
-    """The rows of a file, of which at least one is a base."""
+    """Read the rows of a file; at least one of them must be a base row."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))["rows"]
         rows = tuple(
@@ -114,7 +114,7 @@ def read_rows(path: Path) -> tuple[Row, ...]:
 
 
 def train_row(row: Row, configs: Path, stores: Path, run: Path, progress: Progress) -> None:
-    """Train a row to its end from its last step."""
+    """Train a row to its end, from the start or from the last saved step."""
     base = configs / BASE
     config = load_config(base, (f"data.root={json.dumps(str(stores.resolve()))}", *row.overrides))
     is_new = not (run / "resolved.json").exists()
@@ -150,7 +150,7 @@ def measure(
 def read_measured(
     rows: Sequence[Row], out: Path, n_tasks: int, seed: int
 ) -> dict[str, tuple[Row, Accuracy]]:
-    """Row name → the row and its accuracy, for all measured rows in their order."""
+    """Return row name → (row, accuracy) of all measured rows, in the order of `rows`."""
     accuracies = {row.name: (row, _read_accuracy(out / row.name, n_tasks, seed)) for row in rows}
     return {name: (row, value) for name, (row, value) in accuracies.items() if value is not None}
 
@@ -175,7 +175,7 @@ def markdown(
 def differences(
     accuracy: Accuracy, base: Accuracy, names: Sequence[str]
 ) -> tuple[list[Estimate], Estimate]:
-    """Paired differences of the mean over shots, of each evaluation and of the mean over them."""
+    """Paired differences from the base in mean accuracy over shots: by evaluation, and the mean."""
     samples = [_mean_over_shots(accuracy[name]) - _mean_over_shots(base[name]) for name in names]
     return [Estimate.over_stores([sample]) for sample in samples], Estimate.over_stores(samples)
 
@@ -215,7 +215,7 @@ def _mean_over_shots(by_shots: Mapping[int, list[float]]) -> np.ndarray:
 
 
 def _read_accuracy(run: Path, n_tasks: int, seed: int) -> Accuracy | None:
-    """The accuracy on these tasks; `None` if they were not measured yet."""
+    """Read the accuracy of a run on these tasks; `None` if they were not measured yet."""
     if not (run / MEASURED).exists():
         return None
     document = json.loads((run / MEASURED).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The evaluations of the ablation: unseen data sets, and support of another domain.
+"""The evaluations of the ablation: unseen data sets, and supports from another domain.
 
 Letters: T tasks, N ways, K shots, Q queries a class, D feature width.
 """
@@ -23,13 +23,13 @@ from metaadapter.training.sources import load_source
 
 SHOTS = (1, 2, 4, 8, 16)
 N_QUERY, MOST_WAYS = 15, 20
-# A task of emoji has one query a class where the others have fifteen.
+# A task of emoji has one query per class, while the other tasks have fifteen.
 EMOJI_TASKS = 4
-# Tasks at once: 20 classes of 16 shots then take some 100 MB.
+# Tasks in a batch; with 20 classes of 16 shots, a batch takes about 100 MB.
 CHUNK = 10
 
 UNSEEN = ("tiny-imagenet-val", "cifar10", "clothing10")
-# Classes of Tiny ImageNet that are plainly one of CIFAR's; it has no plane, deer, horse or ship.
+# CIFAR's class → classes of Tiny ImageNet of this kind, which has no plane, deer, horse or ship.
 CIFAR_CLASS_OF = {
     "automobile": (
         "n02814533 beach wagon",
@@ -54,7 +54,7 @@ CIFAR_CLASS_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Fixed tasks of a data set; the support of few shots is the beginning of that of many."""
+    """Fixed tasks from a data set; a support of many shots begins with that of fewer shots."""
 
     name: str
     is_shift: bool
@@ -67,7 +67,7 @@ class Evaluation:
 def load_evaluations(
     stores: Path, emoji_classes: Path, *, n_tasks: int, seed: int
 ) -> tuple[Evaluation, ...]:
-    """The same tasks for every generator.
+    """Draw the evaluations, with the same tasks for every generator.
 
     Args:
         stores: Folder of the feature stores.
@@ -146,7 +146,7 @@ def _source(root: Path, name: str, *stores: str, classes: SplitPart | None = Non
 
 
 def _photographs_and_cifar(root: Path) -> TaskSource:
-    """Domain 0: Tiny ImageNet under CIFAR's names; domain 1: CIFAR."""
+    """A source of two domains: Tiny ImageNet with CIFAR's class names (0), and CIFAR (1)."""
     cifar = FeatureStore.open(root / "cifar10")
     names = tuple(CIFAR_CLASS_OF)
     own_name = {original: name for name, many in CIFAR_CLASS_OF.items() for original in many}
@@ -173,7 +173,7 @@ def _photographs_and_cifar(root: Path) -> TaskSource:
 def _renamed(
     store: FeatureStore, own_name: Mapping[str, str], names: tuple[str, ...]
 ) -> tuple[Tensor, Tensor]:
-    """Features and class numbers of the pictures that have one of the names, after renaming."""
+    """Features and class numbers of the pictures whose class, after renaming, is in `names`."""
     features, labels = store.mean_features()
     kept = np.flatnonzero(np.isin(labels, list(own_name)))
     numbers = [names.index(own_name[str(label)]) for label in labels[kept]]

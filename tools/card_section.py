@@ -1,4 +1,4 @@
-"""The section of a model card that a tool writes, between two marks."""
+"""Writes the section of a model card that stands between two marks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ def rewrite_section(card: Path, name: str, text: str) -> None:
     """Put `text` between `<!-- name -->` and `<!-- end of name -->`; the rest is unchanged.
 
     Raises:
-        ValueError: if the card does not have each mark once, in this order.
+        ValueError: The card does not have each mark exactly once, in this order.
     """
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     written = card.read_text(encoding="utf-8")
     before, *rest = written.split(begin)
     if len(rest) != 1 or rest[0].count(end) != 1 or end in before:
-        raise ValueError(f"{card}: expected {begin} once and {end} once after it; write both in")
+        raise ValueError(f"{card}: expected {begin} once and {end} once after it; add both marks")
     replace_file(card, f"{before}{begin}\n{text}\n{end}{rest[0].split(end)[1]}")

@@ -1,11 +1,11 @@
-"""The choice of the constants of the closed form: grids on stores that no report uses.
+"""Choose the constants of the closed form by grids on stores that no report uses.
 
     python -m tools.closed_form_study STORE… [--tasks 12]
 
-Prints accuracy at 1, 2, 4, 8 and 16 shots for constants around the chosen ones, for linear ridge
-and for GDA; the temperature with the least loss of each store, and the error of leave-one-out; and
-accuracy with unequal or missing shots. All accuracies are means over classes and tasks, then
-over stores.
+Prints the accuracy at 1, 2, 4, 8 and 16 shots for constants around the chosen ones, for linear
+ridge and for GDA; the temperature with the least loss on each store, and the error of its
+leave-one-out prediction; and the accuracy if classes have unequal or no shots. All accuracies are
+means over classes and tasks, then over stores.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def print_temperatures(stores: list[StoreTasks]) -> None:
 
 
 def print_weakening(stores: list[StoreTasks]) -> None:
-    """Print the error of ln κ from leave-one-out alone, for each task and on average."""
+    """Print the error of ln κ, predicted only by leave-one-out, for each task and on average."""
     shots = SHOTS[1:]
     print_head("ln κ of least loss − by leave-one-out alone", shots)
     head = closed_form(replace(CHOSEN, weakening=0.0))
@@ -127,7 +127,7 @@ def closed_form(constants: ClosedForm) -> Peer:
 def accuracies(
     stores: list[StoreTasks], n_shot: int, head: Peer, shots: Shots | None = None
 ) -> list[Tensor]:
-    """(T, N) accuracy on the queries of each class in %, for each store."""
+    """For each store, return the (T, N) accuracy in % on the queries of each class."""
     draw = torch.Generator().manual_seed(5)
     by_store = []
     for store in stores:
@@ -138,7 +138,7 @@ def accuracies(
 
 
 def with_shots(batch: EpisodeBatch, shots: Shots | None, draw: torch.Generator) -> EpisodeBatch:
-    """The same tasks with fewer pictures in some classes."""
+    """Return the same tasks with fewer labelled pictures in some classes."""
     if shots is None:
         return batch
     counts_TN = shots(batch.class_mask_TN.shape, draw)
@@ -147,7 +147,7 @@ def with_shots(batch: EpisodeBatch, shots: Shots | None, draw: torch.Generator) 
 
 
 def class_accuracy(batch: EpisodeBatch, head: Peer, logit_scale: float) -> Tensor:
-    """(T, N) accuracy on the queries of each class in %."""
+    """Return the (T, N) accuracy in % on the queries of each class."""
     weights = head(Support.of_batch(batch, logit_scale))
     predicted_TQ, labels_TQ = classify(batch.query_TQD, weights).argmax(-1), batch.query_labels_TQ
     is_of_class_TQN = labels_TQ[..., None] == torch.arange(batch.class_mask_TN.shape[1])
@@ -156,19 +156,19 @@ def class_accuracy(batch: EpisodeBatch, head: Peer, logit_scale: float) -> Tenso
 
 
 def best_temperature(store: StoreTasks, n_shot: int) -> float:
-    """The factor on logits of scale 1 that gives the queries of all tasks the least loss."""
+    """The factor on logits of scale 1 with the least loss on the queries of all tasks."""
     logits, truth, _ = zip(*answers(store, n_shot, closed_form(CHOSEN)), strict=True)
     return least_loss(torch.cat(logits), torch.cat(truth))
 
 
 def shortfall_of_temperature(store: StoreTasks, n_shot: int, head: Peer) -> float:
-    """Mean over tasks of ln(best temperature / predicted one)."""
+    """The mean over tasks of ln(best temperature / predicted temperature)."""
     ratios = [least_loss(logits, y) / scale for logits, y, scale in answers(store, n_shot, head)]
     return float(torch.tensor(ratios).log().mean())
 
 
 def answers(store: StoreTasks, n_shot: int, head: Peer) -> Iterator[tuple[Tensor, Tensor, float]]:
-    """Logits at scale 1 of each task's queries, their labels, and the predicted scale."""
+    """Yield, for each task, its queries' logits at scale 1, their labels, the predicted scale."""
     for batch in store.batches(n_shot):
         weights = head(Support.of_batch(batch, store.source.logit_scale))
         unscaled_TQN = classify(batch.query_TQD, weights) / weights.logit_scale[:, None, None]

@@ -1,13 +1,13 @@
-"""The effect of the position of features on a generator: bent, rotated and widened copies.
+"""Measure how a generator reacts to bent, rotated and widened copies of features.
 
     python -m tools.cone STORE… [--generator default] [--tasks 50] [--card FILE]
 
 Bends features in the same way as CLIP, x' = normalise(0.8 w x + o) for pictures and
-t' = normalise(0.65 w t + o') for texts, with unit offsets o and o' of cosine g: the smaller g the
-wider the gap; cones twice as narrow have w = 0.5, half as narrow w = 2. Prints accuracy on the bent
-features less that on the straight ones, same tasks, mean over the stores, with 95 % intervals over
-the tasks; and how many answers change when all features are rotated or get columns of zeros, which
-in float32 is a matter of rounding. `--card` rewrites the part of a model card between
+t' = normalise(0.65 w t + o') for texts. The unit offsets o and o' have the cosine g; a smaller g
+makes a wider gap. Cones twice as narrow have w = 0.5, half as narrow w = 2. Prints the accuracy on
+the bent features minus that on the straight ones, for the same tasks, as a mean over the stores,
+with 95 % intervals over the tasks; and how many answers change, only by rounding in float32, when
+all features are rotated or get columns of zeros. `--card` rewrites the part of a model card between
 <!-- cone --> and <!-- end of cone -->.
 """
 
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def report(stores: list[StoreTasks], method: Peer, exact: Peer) -> str:
-    """The tables, and the largest change in words; `exact` is the method in float64."""
+    """Return the tables, and a sentence on the largest change; `exact` is `method` in float64."""
     straight = [answer(store, method) for store in stores]
     shots = [k for k in SHOTS if all(k in answers for answers in straight)]
     bends = {f"g = {g}, w = {w}": bend(g, w) for g, w in product(COSINES, WIDTHS)}
@@ -94,14 +94,14 @@ def report(stores: list[StoreTasks], method: Peer, exact: Peer) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The classes chosen for the queries of T tasks, and their labels; at most Q a task."""
+    """The classes chosen for the queries of T tasks, at most Q per task, and the true labels."""
 
     chosen_TQ: Tensor
     labels_TQ: Tensor
 
     @property
     def there_TQ(self) -> Tensor:
-        """A mask of the places that have a query."""
+        """A mask of the places in (T, Q) that hold a query."""
         return self.labels_TQ >= 0
 
     @property
@@ -112,7 +112,7 @@ class Answers:
 
 
 def answer(store: StoreTasks, method: Peer) -> dict[int, Answers]:
-    """The classes that a method chooses, by shots."""
+    """Return number of shots → the classes that a method chooses."""
     by_shots = {}
     for n_shot in store.shots:
         chosen, labels = [], []

@@ -27,12 +27,12 @@ class TaskModel(nn.Module):
         self.residual_ND = nn.Parameter(torch.zeros_like(text_ND))
         if moves_adapter:
             self.down_RD, self.up_DR = learned["down_RD"], learned["up_DR"]
-        # In a tuple, which a module does not look into for parameters.
+        # In a tuple, because a module does not search tuples for parameters.
         self.unmoved = () if moves_adapter else (learned["down_RD"], learned["up_DR"])
         self.text_ND, self.scale = text_ND, scale
 
     def forward(self, rows_nD: Tensor) -> Tensor:
-        """(n, N) logits."""
+        """Return the (n, N) logits."""
         down_RD, up_DR = self.unmoved or (self.down_RD, self.up_DR)
         return logits(rows_nD, self.text_ND, down_RD, up_DR, self.residual_ND, self.scale)
 

@@ -1,11 +1,11 @@
-"""Adapters inside the tower compared with the prediction alone, on folders of pictures.
+"""Compare adapters inside the tower with the predicted adapter only, on folders of pictures.
 
-As in
+Usage, for example:
 
     python -m tools.inside_study PICTURES… --out RUN.jsonl --shots 4,16 --draws 3
     python -m tools.inside_study photos --asked cartoons --out RUN.jsonl --kind lora
 
-Each line of RUN.jsonl is one draw of one task; existing draws are not measured again.
+Each line of RUN.jsonl holds one draw of one task; existing draws are not measured again.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _measure(
     return {
         "accuracy": [before[0], after[0]],
         "log_loss": [before[1], after[1]],
-        # 95 % of the pictures of the classes must pass.
+        # At the threshold that 95 % of the pictures of the classes must pass.
         "taken_as_known": [before[2], after[2]],
         "n_steps_taken": tuned.n_steps,
         "strength": None if left is None else left.strength,
@@ -151,10 +151,10 @@ def _classes(folder: Path, ways: int, draw: int) -> list[str]:
 
 
 def _parted(folder: Path, name: str, shots: int, draw: int) -> tuple[list[Path], list[Path]]:
-    """The shots of a class, and its other pictures in a random order, the same for all shots."""
+    """Return the shots of a class, and shuffled other pictures that do not depend on `shots`."""
     paths = sorted(path for path in (folder / name).iterdir() if path.is_file())
     drawn = draw_shots([name] * len(paths), shots, draw)
-    # As many as the largest number of shots are held back from all.
+    # Always hold back 16 pictures, the largest number of shots.
     held = set(draw_shots([name] * len(paths), 16, draw))
     rest = [number for number in range(len(paths)) if number not in held]
     order = np.random.default_rng([draw, 1]).permutation(rest)
@@ -190,15 +190,15 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("pictures", nargs="+", type=Path, help="folders with one folder per class")
-    parser.add_argument("--asked", type=Path, help="where the pictures asked about are from")
+    parser.add_argument("--asked", type=Path, help="folder of the query pictures")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--encoder", default="tiny")
     parser.add_argument("--shots", default="4,16")
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--ways", type=int, default=20)
-    parser.add_argument("--queries", type=int, default=15, help="pictures of a class asked about")
+    parser.add_argument("--queries", type=int, default=15, help="query pictures per class")
     parser.add_argument(
-        "--steps", type=int, help="as many in any case; else left-out pictures choose"
+        "--steps", type=int, help="number of steps; by default left-out pictures choose it"
     )
     parser.add_argument("--kind", choices=("bottleneck", "lora"), default="bottleneck")
     return parser.parse_args()

@@ -2,10 +2,10 @@
 
     python -m tools.measure_grounding --scenes SCENES [--split test] [--cross-modal FOLDER]
 
-Prints pointing accuracy in % (in brackets that of pointing at any object) and the overlap of boxes
-as a Markdown table: all methods on the same phrases, and the adapter with examples as well. Without
-FOLDER the shipped adapter is measured. `--data DATA`, the folder that the scenes were made from,
-adds a column: up to four whole pictures of the class as examples, if the source has more.
+Prints a Markdown table of the pointing accuracy in % (in brackets: of pointing at any object) and
+the overlap of boxes, for all methods on the same phrases, and for the adapter with examples.
+Without FOLDER the shipped adapter is measured. `--data DATA`, the folder that the scenes were made
+from, adds a column with up to four whole pictures of the class as examples, if the source has more.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ def main() -> None:
     )
     parser.add_argument("--scenes", type=Path, required=True, help="folder of scenes")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--n-scenes", type=int, help="the first so many, all by default")
+    parser.add_argument("--n-scenes", type=int, help="measure the first N; all by default")
     parser.add_argument("--cross-modal", type=Path, default=SHIPPED, help="folder of the adapter")
     parser.add_argument("--work", type=Path, help="folder of tokens, SCENES/tokens by default")
     parser.add_argument("--phrases", type=int, default=400, help="phrases of each kind")
-    parser.add_argument("--data", type=Path, help="folder of the sources, for whole pictures")
+    parser.add_argument("--data", type=Path, help="folder of sources, for whole pictures")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -87,7 +87,7 @@ class WholePictures:
         self._vectors: dict[tuple[str, str], Tensor] = {}
 
     def __call__(self, question: Asked) -> Tensor:
-        """Vectors (examples, dim) as the adapter reads them."""
+        """The vectors (examples, dim) of a question's examples, as the adapter reads them."""
         shown = self._scenes.scenes[question.scene]["objects"][question.phrase["object"]]
         key = shown["source"], shown["name"]
         if key not in self._vectors:

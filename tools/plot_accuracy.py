@@ -26,7 +26,7 @@ STYLES: dict[
 
 
 def main() -> None:
-    """Plot accuracy, and the differences to the generator that ships."""
+    """Plot the accuracy, and its difference from the shipped generator."""
     shots, rows = accuracy_table((ROOT / "docs" / "figures.md").read_text(encoding="utf-8"))
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4), layout="constrained")
     for row, (label, style) in STYLES.items():
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def accuracy_table(page: str) -> tuple[list[int], dict[tuple[str, str], list[float]]]:
-    """The numbers of shots, and (part, method) → accuracy at each of them."""
+    """Return the numbers of shots, and (part, method) → accuracy at each of these numbers."""
     part = ""
     rows: dict[tuple[str, str], list[float]] = {}
     section = page.split("## Test sets")[1].split("\n\n")

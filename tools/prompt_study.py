@@ -1,13 +1,13 @@
-"""Soft prompts from base classes to new ones, alone and with the predicted adapter.
+"""Transfer soft prompts from base to new classes, with and without the predicted adapter.
 
-As in
+Usage, for example:
 
     python -m tools.prompt_study STORE… --out RUN.jsonl --shots 4,16 --draws 5
 
 Each draw takes half of the classes of a feature store as base classes, with pictures, and the other
-half as new ones, with names only. Each half is evaluated on its own, as in CoOp. Each line of
-RUN.jsonl is one draw of an encoder, number of classes and number of queries; existing draws are not
-measured again.
+half as new classes, with names only. Each half is evaluated on its own, as in CoOp. Each line of
+RUN.jsonl holds one draw for an encoder, a number of classes and a number of queries; existing draws
+are not measured again.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """Base classes come first; queries have the numbers of their classes."""
+    """Base and new classes, base classes first; queries have the numbers of their classes."""
 
     names: list[str]
     n_base: int
@@ -110,7 +110,7 @@ def _draw(store: FeatureStore, shots: int, draw: int, n_query: int) -> Task:
 
 
 def _all(task: Task, encoder: FrozenEncoder) -> dict[str, dict[str, float]]:
-    """Method → accuracy of base and new classes in %, and seconds of the processor."""
+    """Return method → accuracy in % on base and on new classes, and processor seconds."""
     n_base, base = task.n_base, task.names[: task.n_base]
     begun = process_time()
     figures: dict[str, dict[str, float]] = {}
@@ -159,9 +159,9 @@ def _read(encoder: FrozenEncoder, tensors: dict[str, Tensor], names: Sequence[st
 def _coop(
     task: Task, encoder: FrozenEncoder, closeness: float, *, per_class: bool = False
 ) -> Tensor:
-    """Texts of all classes after steps of CoOp or KgCoOp, as wide as pictures.
+    """Return the texts of all classes after training CoOp or KgCoOp, as wide as pictures.
 
-    With a context for each class new ones are read through the start.
+    If each class has its own context, new classes are read with the initial context.
     """
     base = task.names[: task.n_base]
     groups = [[name] for name in base] if per_class else [base]
@@ -201,7 +201,7 @@ def _coop(
 
 
 def _show(lines: list[dict[str, Any]]) -> None:
-    """Means over the draws of each store, then over stores; differences are paired."""
+    """Print means over the draws of each store, then over stores; differences are paired."""
     shared = ("shots", "encoder", "queries")
     for facts in sorted({tuple(line.get(key) for key in shared) for line in lines}, key=str):
         some = [line for line in lines if tuple(line.get(key) for key in shared) == facts]
@@ -243,7 +243,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--shots", default="4,16")
     parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--queries", type=int, default=30, help="pictures of a class asked about")
+    parser.add_argument("--queries", type=int, default=30, help="query pictures per class")
     return parser.parse_args()
 
 

@@ -3,9 +3,9 @@
     python -m tools.ship_generator RUN
 
 Copies `best/` to `metaadapter/assets/generator` and writes `training.json` to it: the training data
-with every class, the validation data, the resolved configuration and the versions. The record of a
-run that started from another contains the record of that one as `start`.
-The model card is written by hand; its tables by `metaadapter evaluate` and `tools.cone`.
+with every class, the validation data, the resolved configuration and the versions. If the run
+started from another run, its record contains the other record as `start`.
+The model card is written by hand, its tables by `metaadapter evaluate` and `tools.cone`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main() -> None:
 def _earlier_run(start: str) -> dict[str, Any]:
     """The record of the run whose generator a run started from, without its data.
 
-    The data stand among those of the run that started from it.
+    The record of the later run contains these data.
     """
     earlier = read_training_record(SHIPPED if start == "default" else Path(start))
     record = earlier[1] if earlier else {}

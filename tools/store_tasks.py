@@ -1,4 +1,4 @@
-"""Tasks of feature stores for measurements, the same tasks at every number of shots."""
+"""Tasks from feature stores for measurements; the tasks are the same at each number of shots."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from metaadapter.features.store.feature_store import FeatureStore
 
 SHOTS = (1, 2, 4, 8, 16)
 MOST_CLASSES, N_QUERY = 20, 15
-# Tasks at once: CLIP-Adapter on 20 classes of 16 shots then takes less than 1 GiB.
+# Tasks in a batch; CLIP-Adapter on 20 classes of 16 shots then takes less than 1 GiB.
 CHUNK = 25
 
 
 @dataclass(frozen=True, slots=True)
 class StoreTasks:
-    """Nested tasks of one store: more shots include fewer shots, and the queries stay."""
+    """Tasks from one store: more shots include the fewer shots, and the queries stay the same."""
 
     source: TaskSource
     rows: EpisodeRows
 
     @classmethod
     def draw(cls, source: TaskSource, n_tasks: int, seed: int = 0) -> StoreTasks:
-        """All classes up to 20, 15 queries a class, as many shots as its smallest class allows."""
+        """Draw tasks: up to 20 classes, 15 queries each, shots as the smallest class allows."""
         smallest = int(source.index.counts_C.min())
         shots = tuple(n_shot for n_shot in SHOTS if n_shot < smallest)
         rows = nested_draws(source.index, shots, N_QUERY, n_tasks, MOST_CLASSES, seed)

@@ -1,11 +1,11 @@
-"""Train a cross-modal adapter on scenes, over frozen tokens that are computed once.
+"""Train a cross-modal adapter on scenes, with frozen tokens that are computed once.
 
     python -m tools.train_grounding CONFIG --scenes SCENES --out RUN [--work FOLDER]
 
 CONFIG is a file like `configs/grounding/default.toml`, SCENES a folder that `tools.scenes.make`
 wrote. Writes RUN/config.json and RUN/model.safetensors, which `tools.measure_grounding` reads with
 `--cross-modal RUN`, and RUN/training.json. Tokens are kept in FOLDER, by default SCENES/tokens:
-277 KB a scene for `tiny`. A stopped run continues when it is started again.
+277 KB per scene for `tiny`. A stopped run continues when it is started again.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def new_adapter(encoder: FrozenEncoder, scenes: SceneSet, seed: int) -> CrossModalAdapter:
-    """An untrained adapter of the encoder, which gives its frozen map."""
+    """An untrained adapter for the encoder, which gives the encoder's frozen map."""
     tokens = scenes.tokens([0])
     config = CrossModalConfig(
         encoder.name,
@@ -112,7 +112,7 @@ def learn(
     config: Mapping[str, Any],
     out: Path,
 ) -> tuple[float, dict[str, Any]]:
-    """Train in place, and return the processor seconds and the scores by step and shots."""
+    """Train `adapter` in place; return the processor seconds, and the scores by step and shots."""
     optimizer = torch.optim.AdamW(
         adapter.parameters(), lr=config["lr"], weight_decay=config["weight_decay"]
     )

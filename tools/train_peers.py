@@ -3,10 +3,10 @@
     python -m tools.train_peers CONFIG --out FOLDER [--set KEY=VALUE]… [--only NAME,NAME]
 
 CONFIG is the configuration of a generator, such as `configs/train/default.toml`, which gives data,
-tasks and seed. Writes FOLDER/NAME, whose path `metaadapter evaluate --methods` accepts. The last
-step is kept; the validation sets are measured at the end and choose nothing. The peers learn on the
-joint features alone. Tasks are not perturbed: perturbations teach a generator to serve any encoder
-and to doubt texts, and these heads cannot learn that.
+tasks and seed. Writes FOLDER/NAME, whose path `metaadapter evaluate --methods` accepts. The weights
+after the last step are kept; the validation sets are only measured at the end. The peers learn only
+on the joint features. Tasks are not perturbed: perturbations teach a generator to serve any encoder
+and to doubt texts, which these heads cannot learn.
 `docs/reference/peers.md` explains the choice of the settings.
 """
 
@@ -51,7 +51,7 @@ from tools.store_tasks import StoreTasks
 N_TASKS_VALIDATED = 40
 
 Losses = Callable[[Mapping[str, Tensor], EpisodeBatch, float], Iterable[Tensor]]
-"""Learned weights, tasks and the temperature → losses, whose gradients are added."""
+"""Learned weights, tasks and temperature → losses; the gradients of all losses are added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,11 @@ class Recipe:
 
     optim: OptimConfig
     scalar_lr: float
-    """Learning rate of single numbers: the gate's bias, the logarithm of the inner rate."""
+    """The learning rate of single numbers: the gate's bias, the logarithm of the inner rate."""
     n_hidden: int = 64
     """Width of the visual adapter's bottleneck."""
     inner_rate: float = 30.0
-    """The initial inner learning rate, times the square of the temperature."""
+    """The initial inner learning rate, multiplied by the square of the temperature."""
 
 
 RECIPES = {
@@ -105,9 +105,9 @@ def main() -> None:
 
 
 def joint_alone(data: TrainingData) -> TrainingData:
-    """Keep only the joint features of sources with more blocks.
+    """Keep only the joint features of sources that have more blocks.
 
-    Texts have these coordinates; a source without texts is not changed.
+    Texts have only the joint coordinates; a source without texts is not changed.
     """
 
     def reduced(source: LoadedSource) -> LoadedSource:
@@ -156,7 +156,7 @@ def learn(
     *,
     tell: Callable[[float], None] = lambda _loss: None,
 ) -> MetaPeer:
-    """The peer after its last step.
+    """Train a peer, and return it after its last step.
 
     Args:
         name: A name in `META_PEERS`.
@@ -218,9 +218,9 @@ def describe(
     accuracy: Mapping[str, Mapping[int, float]],
     seconds: float,
 ) -> dict[str, Any]:
-    """The record of the training data, which is written with the weights."""
+    """The record of the training, which is written with the weights."""
     return {
-        # No validation set is named among the data, for none chose anything.
+        # The record names no validation set, because no choice depends on one.
         "data": {
             "training": [source.describe() for source in data.sources],
             "validation_classes": [],
@@ -243,7 +243,7 @@ def _shorter(recipe: Recipe, steps: int) -> Recipe:
 def _first(
     name: str, width: int, recipe: Recipe, generator: torch.Generator
 ) -> dict[str, torch.nn.Parameter]:
-    """Weights before the first step, uniform in ±1/√D as `torch.nn.Linear` starts."""
+    """The weights before the first step, uniform in ±1/√D as in `torch.nn.Linear`."""
 
     def layer(*shape: int) -> Tensor:
         return (2 * torch.rand(shape, generator=generator) - 1) / width**0.5
@@ -251,7 +251,7 @@ def _first(
     if name == "Meta-Adapter":
         first = Attention(layer(width, width), layer(width, width), layer(width), torch.tensor(1.0))
     else:
-        # The adapter begins as none, as CLIP-Adapter does here.
+        # The adapter initially changes nothing, as CLIP-Adapter does here.
         first = Start(
             layer(recipe.n_hidden, width),
             torch.zeros(width, recipe.n_hidden),
@@ -283,18 +283,18 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("config", type=Path, help="of a generator's training")
+    parser.add_argument("config", type=Path, help="configuration of a generator's training")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--only", type=lambda names: names.split(","), metavar="NAME,NAME")
-    parser.add_argument("--steps", type=int, help="in place of the recipe's")
+    parser.add_argument("--steps", type=int, help="number of steps, instead of the recipe's")
     args = parser.parse_args()
     unknown = sorted(set(args.only or ()) - set(META_PEERS))
     if args.steps is not None and args.steps < 1:
         parser.error(f"--steps expects a whole number of at least 1, got {args.steps}")
     for folder in (args.out / name.casefold() for name in args.only or META_PEERS):
         if folder.exists():
-            parser.error(f"{folder} is there already; name another folder, or move it away")
+            parser.error(f"{folder} exists already; name another folder, or move it away")
     if unknown:
         parser.error(f"no meta-trained peer {unknown[0]!r}; there are: {', '.join(META_PEERS)}")
     return args

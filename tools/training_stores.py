@@ -2,10 +2,10 @@
 
     python -m tools.training_stores PICTURES --out STORES [--only NAME …]
 
-PICTURES holds one folder per data set, each with one folder per class. Makes the stores SET, the
-features of tiny; SET.DEGRADATION, degraded copies of some pictures; SET@GEOMETRY, the features of
-an encoder made of tiny's trunk. Complete stores stay. The features of the trunk are kept in
-STORES/.pooled, which may be removed.
+PICTURES holds one folder per data set, each with one folder per class. Makes the stores SET with
+the features of tiny, SET.DEGRADATION for degraded copies of some pictures, and SET@GEOMETRY with
+the features of an encoder made from tiny's trunk. Complete stores stay. STORES/.pooled keeps the
+features of the trunk, and may be removed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ N_DEGRADED, STEP = 40, 20
 
 
 def degrade(picture: Image.Image, name: str) -> Image.Image:
-    """A degraded copy of an RGB picture; random choices depend on picture and name alone."""
+    """A degraded copy of an RGB picture; random choices depend only on the picture and `name`."""
     key = f"{encoders.SEED} {name} {picture.size} ".encode() + picture.tobytes()
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(key).digest()))
     if name == "px20":
@@ -56,7 +56,7 @@ def degrade(picture: Image.Image, name: str) -> Image.Image:
 
 
 def pick_to_degrade(table: ImageTable, name: str) -> ImageTable:
-    """Up to 40 pictures of each class; each degradation begins 20 after the previous one."""
+    """Up to 40 pictures per class; the range of each degradation starts 20 pictures later."""
     rows = sorted(table.rows, key=lambda row: (row.label or "", row.path.name))
     kept = []
     for _, group in groupby(rows, key=lambda row: row.label):
@@ -82,7 +82,7 @@ def main() -> None:
             encode(name, read_images(args.pictures / name), tiny)
         for name in (name for name in DEGRADATIONS if f"{DEGRADED_SET}.{name}" in args.only):
             table = pick_to_degrade(read_images(args.pictures / DEGRADED_SET), name)
-            # Tiny's fingerprint stays: these are its features, of other pictures.
+            # Tiny's fingerprint stays, because these are tiny's features, only for other pictures.
             preprocess = Compose([partial(degrade, name=name), tiny.preprocess])
             degrading = encoders.variant(tiny, name=f"tiny.{name}", preprocess=preprocess)
             encode(f"{DEGRADED_SET}.{name}", table, degrading)
@@ -90,7 +90,7 @@ def main() -> None:
             pooling = encoders.pooling(tiny)
             for name in needed:
                 table = read_images(args.pictures / name)
-                # No text tower belongs to these features, so the names of the classes go.
+                # No text tower belongs to these features, so the names of the classes are removed.
                 rows = tuple(replace(row, label=None) for row in table.rows)
                 encode(f"{encoders.POOLED}/{name}", replace(table, rows=rows), pooling)
             for geometry in progress.track(encoders.GEOMETRIES, description="geometries"):

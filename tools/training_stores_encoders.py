@@ -1,4 +1,4 @@
-"""Encoders with another geometry, made of tiny's trunk; their class texts are predicted."""
+"""Encoders with another geometry, made from tiny's trunk; their class texts are predicted."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ CLASS_WEIGHTS |= {"emoji-google": 0.3, "emoji-twitter": 0.3}
 
 
 def variant(tiny: FrozenEncoder, **changes: object) -> FrozenEncoder:
-    """Tiny with some attributes replaced, for `encode_to_store`."""
+    """A copy of tiny with some attributes replaced, for `encode_to_store`."""
     other = copy.copy(tiny)
     vars(other).update(changes)
     return other
 
 
 def pooling(tiny: FrozenEncoder) -> FrozenEncoder:
-    """Tiny without its projection and zoom: 1280 numbers, none negative, scaled to length 1.
+    """Tiny without projection and zoom; its features are unit rows of 1280 numbers, none negative.
 
     Raises:
-        ValueError: Projecting them does not give tiny's features.
+        ValueError: Their projection does not give tiny's own features.
     """
     visual = build_model(resolve_encoder("tiny")).network.visual.eval().requires_grad_(False)
     pixels = look_at(probe_picture(), tiny.preprocess, zoom=False)
@@ -111,9 +111,9 @@ def predict_texts(
 ) -> np.ndarray:
     """Class texts (C, D), unit rows, for an encoder without a text tower.
 
-    Ridge regression from another encoder's `texts` (C, W) to the class `means` (C, D), in folds
-    over distinct names: no text has seen pictures of its own class. All are divided by their mean
-    length and moved off the pictures.
+    Ridge regression maps another encoder's `texts` (C, W) to the class `means` (C, D), in folds of
+    distinct names, so that no text depends on pictures of its own class. All texts are divided by
+    their mean length and moved away from the pictures.
     """
     texts = texts[:, texts.any(0)]  # blocks without texts are zeros
     distinct, number = np.unique(names, return_inverse=True)
@@ -132,7 +132,7 @@ def predict_texts(
 
 
 def _geometry(name: str, centring: np.ndarray, random: np.random.Generator) -> Geometry:
-    """From unit pooled features to those of an encoder: a cone, spread evenly, or narrower."""
+    """Map unit pooled features to another geometry: a cone, an even spread, or fewer columns."""
     if name == "raw":
         return unit_rows
     if name == "root":

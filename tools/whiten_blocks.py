@@ -3,7 +3,7 @@
     python -m tools.whiten_blocks ENCODER PICTURES [--blocks stages]
 
 ENCODER is a folder with open_clip's config and weights, or `tiny`. PICTURES holds photographs of
-many kinds, thousands if possible, in folders of any names: labels are not read. Writes
+many kinds, thousands if possible, in folders with any names: labels are not read. Writes
 `whitening.safetensors` into ENCODER, which then has these blocks by default. It takes half a minute
 for 1,800 photographs and `tiny` on two cores.
 """
@@ -33,7 +33,7 @@ SHRINKAGE = 0.05
 
 
 def whitening_of_rows(rows: Float[Tensor, "n width"]) -> Whitening:
-    """Return the symmetric inverse root of the covariance of unit rows: it changes them least."""
+    """Return the whitening that changes unit rows least: their covariance to the power −1/2."""
     unit = normalize(rows.double(), dim=-1)
     centre = unit.mean(0)
     variance, directions = torch.linalg.eigh((unit - centre).T @ (unit - centre) / len(unit))
@@ -43,11 +43,11 @@ def whitening_of_rows(rows: Float[Tensor, "n width"]) -> Whitening:
 
 
 def write_whitening(folder: Path, whitening: Mapping[str, Whitening]) -> None:
-    """Write the whitening of blocks, by name, into an encoder's folder."""
+    """Write block name → whitening into an encoder's folder."""
     tensors = {}
     for name, block in whitening.items():
         tensors[f"{name}.centre"] = block.centre.contiguous()
-        # Half precision changes a whitened row less than the rounding of a store.
+        # Half precision changes a whitened row less than a store's rounding does.
         tensors[f"{name}.matrix"] = block.matrix.half().contiguous()
     save_file(tensors, folder / WHITENING_FILE)
 

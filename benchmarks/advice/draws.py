@@ -1,4 +1,4 @@
-"""Draws of labelled pictures from a store, with other pictures of the same classes as queries."""
+"""Draws from a store: labelled pictures, and other pictures of their classes as queries."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Draw(NamedTuple):
         return advise(self.features, self.labels.tolist(), self.texts, blocks=self.blocks)
 
     def confusion(self) -> np.ndarray:
-        """(q, N) log-probabilities of the queries by the shipped generator."""
+        """The (q, N) log-probabilities of the queries, predicted by the shipped generator."""
         classes = sorted(self.texts)
         rows = torch.from_numpy(self.features)
         numbers = torch.from_numpy(np.searchsorted(classes, self.labels))

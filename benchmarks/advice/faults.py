@@ -8,7 +8,7 @@ from benchmarks.advice.draws import Draw
 
 
 def with_wrong_labels(correct: Draw, n_wrong: int, rng: np.random.Generator) -> tuple[Draw, set]:
-    """The draw with some wrong labels, and their numbers; every class keeps a picture."""
+    """Return the draw with wrong labels, and the numbers of these; no class loses all pictures."""
     classes = np.array(sorted(correct.texts))
     while True:
         wrong = rng.permutation(len(correct.labels))[:n_wrong]

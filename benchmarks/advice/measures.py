@@ -1,4 +1,4 @@
-"""The measures of each kind of advice: a table row for a set and a number of pictures."""
+"""Measures for each kind of advice; each gives a table row for a set and a number of pictures."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def measure_names(pictures: Set, n_shot: int, n_seeds: int) -> list[object]:
 
 
 def measure_confusions(pictures: Set, n_shot: int, n_seeds: int) -> list[object]:
-    """The held-out error between two classes, of reported pairs and of all pairs."""
+    """Measure the held-out error between two classes: for reported pairs and for all pairs."""
     reported_errors, all_errors = [], []
     for seed in range(n_seeds):
         drawn = draw(pictures, n_shot, np.random.default_rng([seed, n_shot]))
@@ -71,7 +71,7 @@ def measure_confusions(pictures: Set, n_shot: int, n_seeds: int) -> list[object]
 
 
 def measure_needs(pictures: Set, most: int, n_seeds: int) -> list[object]:
-    """The gain of one more picture, of the first reported class and of each class."""
+    """Measure the gain from one more picture, for the first reported class and for each class."""
     reported_gains, all_gains, n_reported = [], [], 0
     for seed in range(n_seeds):
         rng = np.random.default_rng([seed, most])
@@ -96,7 +96,7 @@ def measure_needs(pictures: Set, most: int, n_seeds: int) -> list[object]:
 
 
 def measure_copies(pictures: Set, encoder: FrozenEncoder, n_shot: int) -> dict[str, float]:
-    """The fraction of altered copies that are detected, each among ten classes of pictures."""
+    """Measure the fraction of altered copies detected, each among pictures of ten classes."""
     rng = np.random.default_rng(0)
     places = rng.permutation(len(pictures.labels))[:N_ALTERED]
     originals = [decode_image(Path(pictures.paths[place])) for place in places]
@@ -121,7 +121,7 @@ def measure_copies(pictures: Set, encoder: FrozenEncoder, n_shot: int) -> dict[s
 
 
 def measure_alarms(pictures: Set, n_shot: int, n_seeds: int) -> list[object]:
-    """Pieces of advice per draw, of each kind, on unchanged pictures."""
+    """Count the pieces of advice of each kind per draw, on unchanged pictures."""
     counts = dict.fromkeys(KINDS, 0)
     for seed in range(n_seeds):
         for advice in draw(pictures, n_shot, np.random.default_rng([seed, n_shot])).advice():

@@ -1,9 +1,9 @@
-"""Recall in both directions after a few pairs of a domain, for each method.
+"""Measure the recall of each method in both directions after a few pairs from a domain.
 
     python -m benchmarks.ranking DOMAIN… [--pairs 4 16 64] [--draws 20] [--out FILE]
 
 DOMAIN is a feature store, whose class names are its captions, or a manifest. STORE@odd has
-only every second name; STORE@new ranks names that no pair has.
+only every second name; STORE@new ranks only names that no pair has.
 docs/explanation/captions.md has the tables.
 """
 
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def recalls(scores: np.ndarray, caption_of: np.ndarray) -> list[float]:
-    """Recall at 1, 5 and 10 in %: captions of pictures, then pictures of captions."""
+    """Recall at 1, 5 and 10 in %: of captions for pictures, then of pictures for captions."""
     correct = scores[np.arange(len(caption_of)), caption_of]
     place = (scores > correct[:, None]).sum(1)
     order = np.argsort(-scores, axis=0, kind="stable")[: max(AT)]

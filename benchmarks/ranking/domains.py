@@ -15,7 +15,7 @@ from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.labs.ranking.captions import captions_of, encode_captions
 
 MOST_PICTURES, MOST_CAPTIONS = 600, 100
-# The names that a domain has, in alphabetical order: one half for choices, one for the test.
+# Every second name in alphabetical order: one half serves to choose settings, one for the test.
 PARTS = {"even": 0, "odd": 1}
 
 
@@ -29,7 +29,7 @@ class Domain:
     caption_of: np.ndarray
     looks: dict
     new_captions: bool
-    """The candidate captions are not those of the pairs."""
+    """Whether the captions of the pairs are left out of the candidates."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Draw:
 def read_domain(source: str) -> Domain:
     """Read STORE, STORE@even, STORE@odd, STORE@new, or a manifest with captions.
 
-    The captions of a store are the names of its classes. With @new, in manifests, and if each class
-    has one picture, the captions of the pairs are not candidates.
+    The captions of a store are the names of its classes. The captions of the pairs are not
+    candidates with @new, in manifests, and if each class has only one picture.
     """
     place, _, part = source.partition("@")
     if Path(place).is_file():
@@ -87,7 +87,7 @@ def _of_manifest(manifest: Path) -> Domain:
 
 
 def draws(domain: Domain, n_pairs: int, n_draws: int) -> Iterator[Draw]:
-    """Yield draws, each with its own seed, which depends on the number of pairs."""
+    """Yield draws; the seed of each depends on its number and the number of pairs."""
     for number in range(n_draws):
         rng = np.random.default_rng([n_pairs, number])
         captions = rng.permutation(len(domain.captions))

@@ -1,4 +1,4 @@
-"""Methods to score pictures with captions after a few pairs: parts of ours, and trained peers."""
+"""Methods that score pictures and captions after a few pairs: parts of ours, and trained peers."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from benchmarks.ranking.domains import Draw
 from metaadapter.labs.ranking.pair_adapter import PairAdapter, fit_pairs
 from metaadapter.labs.ranking.rankings import level_candidates
 
-# The best of a few on the domains for choices.
+# The best of a few values on the domains that are for choosing.
 STEPS, LEARNING_RATE, BOTTLENECK, RANK, RATIO = 100, 1e-3, 64, 16, 0.2
 TEMPERATURE = 28.0
 
 
 def frozen(draw: Draw, _: dict) -> np.ndarray:
-    """The cosine of the encoder."""
+    """The cosines of pictures and captions from the frozen encoder."""
     return draw.pictures @ draw.captions.T
 
 
 def centred(draw: Draw, looks: dict) -> np.ndarray:
-    """Subtract the means of the pairs, nothing else."""
+    """The cosines after subtracting the means of the pairs, with no other change."""
     adapter = fit_pairs(draw.pair_pictures, draw.pair_captions, **looks)
     bare = PairAdapter(
         adapter.picture_mean,
@@ -59,7 +59,7 @@ def together(draw: Draw, looks: dict, *, n_pairs: int | None = None) -> np.ndarr
 
 
 def trained(draw: Draw, _: dict, *, lora: bool) -> np.ndarray:
-    """A contrastive bottleneck on pictures (CLIP-Adapter), or low-rank maps of both."""
+    """Train a bottleneck on pictures (CLIP-Adapter), or low-rank maps of pictures and captions."""
     torch.manual_seed(0)
     x, t, pictures, captions = (
         torch.from_numpy(rows)

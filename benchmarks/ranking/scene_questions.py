@@ -1,10 +1,10 @@
-"""The accuracy on questions about the colour of an object in a scene, after a few pairs.
+"""Measure the accuracy on questions about an object's colour in a scene, after a few pairs.
 
     python -m benchmarks.ranking.scene_questions SCENES/test.jsonl [--questions 400]
 
 `python -m tools.scenes.make` makes the scenes. A pair is a picture with the sentence of the correct
-answer; the other pictures are queries. The true box of the object is measured as well, as an upper
-bound for a method that finds it.
+answer; the other pictures are queries. The object's true box is also measured alone, as an upper
+bound for a method that finds the box.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-# The threads of a linear algebra library do not survive forks.
+# The threads of linear algebra libraries do not survive a fork.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
@@ -52,7 +52,7 @@ KINDS = {
 
 
 def main() -> int:
-    """Run trials of all kinds, for the same time each; return 1 if a trial failed."""
+    """Run trials of all kinds, with equal time for each kind; return 1 if a trial failed."""
     options = _options()
     torch.set_num_threads(1)
     end = time.monotonic() + 60 * options.minutes
@@ -88,7 +88,7 @@ def main() -> int:
 def _turns(
     verdicts: dict[str, list[Verdict]], end: float, n_trials: int | None
 ) -> Iterator[tuple[str, int]]:
-    """Yield the kind with the least time so far, and the number of its next trial."""
+    """Yield the kind that has used the least time so far, and the number of its next trial."""
     spent = dict.fromkeys(verdicts, 0.0)
     while (begun := time.monotonic()) < end:
         waiting = [name for name in verdicts if len(verdicts[name]) != n_trials]
@@ -120,7 +120,7 @@ def _repeat(name: str, seed: int, number: int) -> str:
 
 
 def as_table(by_kind: dict[str, list[Verdict]]) -> Table:
-    """One row for each kind of trials."""
+    """A table with one row for each kind of trial."""
     table = Table("section", "kind", "trials", "failed", "outcomes")
     for name, verdicts in by_kind.items():
         counts = Counter(verdict.outcome for verdict in verdicts)

@@ -25,8 +25,8 @@ WIDTH = 16
 SKILL = "animals.adapter"
 LONGEST_SECONDS = 60
 EVALUATION = ("--methods=closed-form,zero-shot", "--shots=1,2", "--seeds=2", "--jobs=1", "--json")
-# Keys that differ between two runs of a command: times, places of files, and the number of cells
-# that were measured.
+# Keys whose values differ between two runs of a command: times, places of files, and the number of
+# cells that were measured.
 VARYING = ("measured", "second", "time", "ms", "adapter", "folder", "out", "run", "page", "store")
 MEASUREMENTS = ("_seconds", "_mib")
 TRAINING = f"""\
@@ -58,12 +58,12 @@ class Answer(NamedTuple):
 
 
 class Artifact(NamedTuple):
-    """The functions that make an artifact, and that use it."""
+    """The functions that make an artifact and use it."""
 
     make: Callable[[Path, Path], object]
-    """Makes it in a new folder, the first; the second folder is a feature store."""
+    """Makes the artifact in a new folder, its first argument, from a feature store, its second."""
     ask: Callable[[Path, Path, Path], Iterator[Answer]]
-    """Uses the artifact; the second folder is the store, the third a new one for output."""
+    """Uses the artifact, its first argument, with the store and a new folder for output."""
 
 
 def run(*arguments: object) -> Answer:

@@ -12,12 +12,12 @@ SECTOR = 512
 
 
 def damage(file: Path, rng: np.random.Generator, others: list[Path]) -> str:
-    """Change the content of a file, or remove it.
+    """Change the content of a file, or remove the file.
 
     Args:
         file: The file to damage.
-        rng: Draws the kind of damage and the place.
-        others: Files that may take its place.
+        rng: Draws the kind of damage and its position.
+        others: Files that may replace the file.
 
     Returns:
         A description of the damage.

@@ -1,4 +1,4 @@
-"""An artifact is damaged and used: the results must not change, or an error names the file."""
+"""A damaged artifact is used: the results must not change, or an error must name the file."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class DamagedArtifacts:
         return Verdict(outcome, what, outcome not in (UNCHANGED, REPORTED), detail)
 
     def _ask(self, kind: str) -> list[Answer]:
-        """The answers of an undamaged copy."""
+        """Use an undamaged copy, and return its answers."""
         trial = self.folder / "trial"
         shutil.rmtree(trial, ignore_errors=True)
         shutil.copytree(self.folder / kind / "artifact", trial / "artifact")

@@ -22,7 +22,7 @@ from metaadapter.apps.cli.app import main
 from metaadapter.features.encoder import FrozenEncoder
 
 LONGEST_SECONDS = 60
-# Audit events of calls that change a folder; "open" for writing counts as well.
+# Audit events of calls that change a folder; an "open" for writing counts as well.
 CALLS = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"}
 WRITING = os.O_WRONLY | os.O_RDWR
 NUMBERS = itertools.count()
@@ -32,7 +32,7 @@ class Ending(NamedTuple):
     """The exit code of a process, or the signal that ended it."""
 
     code: int
-    """Negative: the number of the signal that killed it."""
+    """The exit code; if negative, minus the number of the signal that killed the process."""
     out: str
     err: str
     seconds: float
@@ -46,13 +46,13 @@ class Ending(NamedTuple):
 
 
 class Changes:
-    """Counts the calls with which a process changes files, and may send it a signal at one.
+    """Counts the calls with which a process changes files, and may send a signal at one call.
 
     The count is shared between processes.
     """
 
     def __init__(self, within: Path, at: int = 0, send: signal.Signals = signal.SIGKILL) -> None:
-        """Before call number `at`, from 1, the process sends itself a signal."""
+        """The process sends itself the signal before call number `at`, counted from 1."""
         self._within, self._at, self._send = str(within), at, send
         self._shared = mmap.mmap(-1, 8)
 
@@ -92,7 +92,7 @@ class Child:
     def __init__(
         self, arguments: list[object], scratch: Path, *prepare: Callable[[], object]
     ) -> None:
-        """Start it, call `prepare` in it first, and write its output to `scratch`."""
+        """Start the process; it calls `prepare` first and writes its output to `scratch`."""
         number = next(NUMBERS)
         self._output = scratch / f"{number} out", scratch / f"{number} err"
         self._started = time.monotonic()
@@ -100,7 +100,7 @@ class Child:
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():
-            # The other process does not need the idle threads of libraries.
+            # The forked process does not need the idle threads of libraries.
             warnings.simplefilter("ignore", DeprecationWarning)
             self.pid = os.fork()
         if self.pid == 0:
@@ -123,7 +123,7 @@ class Child:
             os._exit(code)
 
     def stopped(self) -> bool:
-        """Wait until it stops itself; false if it ends before."""
+        """Wait until the process stops itself; return False if it ends without a stop."""
         return os.WIFSTOPPED(self._wait(os.WUNTRACED))
 
     def resume(self) -> None:
@@ -131,7 +131,7 @@ class Child:
         os.kill(self.pid, signal.SIGCONT)
 
     def ended(self, kill_after: float | None = None) -> Ending:
-        """Wait for the end of the process, or kill it after some seconds."""
+        """Wait for the end of the process, but kill it after `kill_after` seconds."""
         if kill_after is not None:
             while self._status is None and time.monotonic() < self._started + kill_after:
                 time.sleep(0.001)

@@ -1,4 +1,4 @@
-"""The disk is full while a command writes: an error says so, and the old artifact stays."""
+"""The disk is full while a command writes: an error must say so, and the old artifact stays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONDITIONS = ("No space left on device", "File too large")
 class FullDisk:
     """A command writes to a disk in memory that may be too small, and then to a large one.
 
-    If this process may not mount disks, the size of files is limited instead.
+    If this process may not mount disks, a limit on the size of files is used instead.
     """
 
     KINDS = tuple(WRITERS)
@@ -63,7 +63,7 @@ class FullDisk:
 
 @contextmanager
 def _disk(place: Path) -> Iterator[None]:
-    """Mount a disk in memory at this folder, if this process may."""
+    """Mount a disk in memory at `place`, if this process may."""
     options = ["-t", "tmpfs", "-o", f"size={AMPLE}", "robustness", str(place)]
     mounted = subprocess.run(["mount", *options], check=False, capture_output=True).returncode == 0
     try:

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.robustness.served import Answer, Served, as_form
 
-# A description of the request, and the response; None if the server closed the connection.
+# A description of the request, and the response, `None` if the server closed the connection.
 Outcome = tuple[str, Answer | None]
 JSON = {"Content-Type": "application/json"}
 PATHS = (
@@ -67,7 +67,7 @@ def paths_and_methods(served: Served, rng: np.random.Generator) -> Outcome:
 
 
 def documents(served: Served, rng: np.random.Generator) -> Outcome:
-    """JSON that is deep, long, broken, or of other types."""
+    """JSON that is deep, long or broken, or has values of wrong types."""
     bodies: list[Callable[[], bytes]] = [
         lambda: b"[" * int(rng.integers(1, 200_000)),
         lambda: b'{"name":' * int(rng.integers(1, 50_000)),
@@ -92,7 +92,7 @@ def documents(served: Served, rng: np.random.Generator) -> Outcome:
 
 
 def queries(served: Served, rng: np.random.Generator) -> Outcome:
-    """Parameters out of range."""
+    """Query parameters out of range."""
     path = str(
         rng.choice(
             [
@@ -106,7 +106,7 @@ def queries(served: Served, rng: np.random.Generator) -> Outcome:
 
 
 def forms(served: Served, rng: np.random.Generator) -> Outcome:
-    """Forms that are cut off, or have no names, too many parts, or a wrong length."""
+    """Forms that are cut off, have no names or too many parts, or give a wrong length."""
     body, content_type = as_form([(f"{n}.jpg", rng.bytes(50)) for n in range(3)])
     kind = int(rng.integers(6))
     if kind == 0:
@@ -131,7 +131,7 @@ def forms(served: Served, rng: np.random.Generator) -> Outcome:
 
 
 def files(served: Served, rng: np.random.Generator) -> Outcome:
-    """Files that are no pictures or zips, have false sizes, or would fill memory or disk."""
+    """Files that are no pictures or zip files, give false sizes, or would fill memory or disk."""
     makers = (noise, cut_off, pixel_bomb, zip_bomb, many_in_a_zip, lying_zip, zip_in_zip)
     maker = makers[int(rng.integers(len(makers)))]
     name = str(

@@ -28,7 +28,7 @@ class Kills:
         moments: list[str] = []
         n_kills, kept = 0, work.writer.kept(work.out)
         for _ in range(rng.integers(1, MOST_KILLS + 1)):
-            # Half of the kills come at a random time, half at a random call.
+            # Half of the kills come at a random time, half at a random call that changes files.
             if rng.random() < 0.5:
                 moment = float(rng.uniform(0, work.seconds))
                 ending, when = work.start().ended(kill_after=moment), f"after {moment:.3f} s"

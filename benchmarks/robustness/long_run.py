@@ -42,9 +42,9 @@ class LongRun(NamedTuple):
     """True if the bytes of the table equal those of the undisturbed run."""
     n_errors_reported: int
     warm_mib: float
-    """The memory of the undisturbed run after a fifth of the pictures."""
+    """The memory of the undisturbed run after a fifth of the pictures, in MiB."""
     most_mib: float
-    """The most memory after that."""
+    """The largest memory of the undisturbed run after that, in MiB."""
     seconds: float
 
     @property
@@ -55,7 +55,7 @@ class LongRun(NamedTuple):
 
 
 def draw_pictures(folder: Path, n: int) -> None:
-    """Draw many small pictures with different bytes in folders of 500; a few are broken."""
+    """Write `n` small pictures with different bytes, 500 per folder; a few are broken."""
     rng = np.random.default_rng(0)
     contents = []
     for colour in COLOURS.values():
@@ -79,7 +79,7 @@ def long_run(folder: Path, n_pictures: int, n_kills: int, command: Sequence[str]
     Args:
         folder: An empty folder.
         n_pictures: The number of pictures.
-        n_kills: The number of kills of the second run.
+        n_kills: The number of kills in the second run.
         command: `predict ADAPTER` with its options, as the arguments of a new process.
     """
     pictures, whole, killed = folder / "pictures", folder / "whole.csv", folder / "killed.csv"
@@ -131,10 +131,10 @@ def _predict(
     Args:
         command: The command.
         table: The file that it writes.
-        look: Receives the process and the number of rows; true if it has killed the process.
+        look: Receives the process and the number of rows; returns True if it killed the process.
 
     Returns:
-        Whether it was killed, and its output.
+        Whether the process was killed, and its output.
     """
     said = table.with_name("said")
     unfinished = table.with_name(f"{table.name}.partial")
@@ -167,11 +167,11 @@ def _resident_mib(pid: int) -> float:
 
 
 def main() -> int:
-    """Run it with the encoder `tiny-128`, and print what was found as JSON."""
+    """Run with the encoder `tiny-128`, and print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=16)
-    parser.add_argument("--folder", type=Path, help="where to work; a temporary one by default")
+    parser.add_argument("--folder", type=Path, help="folder to work in; a temporary one by default")
     options = parser.parse_args()
     program = [sys.executable, "-m", "metaadapter"]
     with tempfile.TemporaryDirectory(dir=options.folder) as place:

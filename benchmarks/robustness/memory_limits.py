@@ -1,4 +1,4 @@
-"""Memory is scarce while a command writes: the result must be correct, or an error."""
+"""Memory is scarce while a command writes: it must give a correct result, or an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIB = 1 << 20
 
 
 class MemoryLimits:
-    """A command runs with a random amount of additional address space."""
+    """A command runs with a random limit on its additional address space."""
 
     KINDS = tuple(WRITERS)
 

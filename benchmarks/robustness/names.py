@@ -30,7 +30,7 @@ EVALUATION = ("--methods=closed-form,zero-shot", "--shots=1", "--seeds=1", "--jo
 
 
 class Names:
-    """Encode a folder with such names, adapt, predict, evaluate and report."""
+    """Encode a folder with random names, adapt, predict, evaluate and report."""
 
     KINDS = ("folder",)
 
@@ -56,7 +56,7 @@ class Names:
         return Verdict("another name" if fault else "as given", ascii(names), bool(fault), fault)
 
     def _fault(self, names: list[str]) -> str:
-        """Run all commands with these names, and return the fault; "" without one."""
+        """Run all commands with these names; return the fault, or "" if there is none."""
         shutil.rmtree(self._folder, ignore_errors=True)
         labels, rest = set(names[:N_CLASSES]), iter(names[N_CLASSES:])
         pictures = self._folder / "pictures"
@@ -92,13 +92,13 @@ class Names:
         return ""
 
     def _elements_now(self) -> set[tuple[str, ...]]:
-        """The tags of the page with the names of their attributes."""
+        """The tags of the report's page, each with the names of its attributes."""
         parser = _Elements()
         parser.feed((self._folder / "report" / "report.html").read_text(encoding="utf-8"))
         return parser.elements
 
     def _run(self, *arguments: object) -> Any:
-        """The JSON document of a command, or its error as text."""
+        """Run a command; return its JSON document, or its error as text."""
         ending = run_forked([*arguments, "--json"], self._folder, self._prepare)
         return str(ending) if ending.code else json.loads(ending.out)
 

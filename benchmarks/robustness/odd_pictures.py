@@ -1,4 +1,4 @@
-"""Odd pictures, one in each file."""
+"""Functions that write odd pictures, each to one file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Rng = np.random.Generator
 
 
 def sound_picture(stem: Path, rng: Rng) -> Path:
-    """A small picture in one of the known formats."""
+    """Write a small picture in a random one of the known formats."""
     kind = str(rng.choice(list(FORMATS)))
     return _save(_picture(rng), stem, kind)
 
@@ -57,7 +57,7 @@ def _noise(stem: Path, rng: Rng) -> None:
 
 
 def _huge(stem: Path, rng: Rng) -> None:
-    """A small file that claims to be a large picture."""
+    """Write a small file that claims to be a large picture."""
     width, height = (int(side) for side in 2 ** rng.uniform(8, 31, 2))
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     png = b"\x89PNG\r\n\x1a\n"
@@ -98,7 +98,7 @@ def _of_another_mode(stem: Path, rng: Rng) -> None:
 
 
 def _turned(stem: Path, rng: Rng) -> None:
-    """A picture with random orientation, or random bytes as EXIF."""
+    """Write a picture with a random orientation, or with random bytes as EXIF."""
     exif = Image.Exif()
     exif[ORIENTATION] = int(rng.integers(0, 70_000)) % 2 ** int(rng.integers(1, 16))
     facts = exif.tobytes() if rng.random() < 0.6 else b"Exif\0\0" + rng.bytes(40)
@@ -136,4 +136,4 @@ KINDS: dict[str, Callable[[Path, Rng], object]] = {
     "narrow": _narrow,
     "no file": _no_file,
 }
-"""Description → the function that writes the file; its first argument is a path without suffix."""
+"""Description → the function that writes such a file; its first argument has no suffix yet."""

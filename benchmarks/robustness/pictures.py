@@ -20,7 +20,7 @@ MOST_PICTURES = 6
 
 
 class Pictures:
-    """Commands that read pictures, on folders that are drawn for each trial."""
+    """Runs commands that read pictures, on a random folder for each trial."""
 
     KINDS = ("encode", "adapt", "predict")
 
@@ -75,7 +75,7 @@ class Pictures:
         return ", ".join(drawn)
 
     def _read(self, kind: str, document: dict[str, Any], others: set[str]) -> Counter[str]:
-        """The pictures that the command has read."""
+        """The pictures that the command has read, with their counts."""
         if kind == "predict":
             return Counter(entry["path"] for entry in document["predictions"])
         if kind == "encode":

@@ -1,4 +1,4 @@
-"""Readers of the folders of commands, whose contents can be compared.
+"""Readers that turn a command's folder into contents that can be compared.
 
 Each reader returns None if nothing is complete yet, and raises an error if something is broken.
 """
@@ -28,14 +28,14 @@ from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.checkpoint import load_checkpoint
 
 Content: TypeAlias = dict[str, Any]
-# The float16 steps of a unit feature, plus the differences between batches in float32.
+# The rounding step of a unit feature in float16, plus differences between batches in float32.
 TOLERANCE = 2e-3
 TIMES = ("seconds", "tasks_per_second")
 PAGES = ("report.html", "report.md", "report.json")
 
 
 def differing(got: Content | None, expected: Content | None, other: Content | None = None) -> str:
-    """The names of the parts that are neither as expected nor as in the `other` content."""
+    """The names of the parts of `got` that equal those neither in `expected` nor in `other`."""
     if got is None or expected is None:
         return "" if got is expected else "whether there is content"
     allowed = [expected] if other is None else [expected, other]
@@ -162,5 +162,5 @@ def _same(first: Any, second: Any) -> bool:
 
 
 def _bytes(tensors: Mapping[str, torch.Tensor]) -> dict[str, bytes]:
-    """Bytes, in which NaN equals NaN and −0 differs from 0."""
+    """The tensors as bytes, because as bytes NaN equals NaN and −0 differs from 0."""
     return {name: tensor.contiguous().numpy().tobytes() for name, tensor in tensors.items()}

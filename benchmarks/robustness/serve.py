@@ -24,14 +24,14 @@ from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.image_encoder import ImageEncoder
 
 KILLS = "kills during saves"
-# The most that the memory of the server may grow, including the caches of libraries.
+# The server's memory may grow by at most this much, including the caches of libraries.
 MOST_GROWTH = 400 * 2**20
-# Long enough for some edits.
+# Long enough for a few edits.
 LONGEST_LIFE = 1.5
 
 
 class Serve:
-    """Hostile requests to one server in a row, and servers that are killed."""
+    """Sends hostile requests to one server, one after the other, and kills other servers."""
 
     KINDS = (*HOSTILE, KILLS)
 
@@ -73,7 +73,7 @@ class Serve:
         return self._served
 
     def _harm(self, served: Served) -> str:
-        """The harm of a request to the server; "" without harm."""
+        """The harm that a request did to the server; "" if it did none."""
         try:
             now = _project(served)
         except (OSError, HTTPException) as error:
@@ -90,7 +90,7 @@ def _project(served: Served) -> Any:
 
 
 def _not_a_refusal(answer: Answer | None) -> str:
-    """The fault of a response to a hostile request; "" if it is a proper refusal."""
+    """The fault in a response to a hostile request; "" if the response is a proper refusal."""
     if answer is None:
         return ""
     if 400 <= answer.status < 500:
@@ -111,7 +111,7 @@ def _not_a_refusal(answer: Answer | None) -> str:
 
 
 class Killed:
-    """Servers of one project, each killed while a client edits it as fast as possible."""
+    """Servers of one project, each killed while a client edits the project as fast as possible."""
 
     def __init__(self, folder: Path, encoder: ImageEncoder) -> None:
         self._folder, self._encoder = folder, encoder
@@ -137,7 +137,7 @@ class Killed:
         return self._compared(shown[0] if shown else state, what)
 
     def _edit(self, served: Served, rng: np.random.Generator) -> int:
-        """Make one edit of a random kind; 1 if the server confirmed it."""
+        """Make one edit of a random kind; return 1 if the server confirmed the edit."""
         state = _project(served)
         pictures = [
             *state["tray"],
@@ -161,7 +161,7 @@ class Killed:
         return int(answer.status < 300)
 
     def _compared(self, shown: Any, what: str) -> Verdict:
-        """Check that the disk has the confirmed edits, and at most the unconfirmed one."""
+        """Check that the disk has all confirmed edits, and at most the unconfirmed edit besides."""
         contents = read_contents(self._folder / HISTORY_FILE)
         served = Served(self._folder, self._encoder)
         try:

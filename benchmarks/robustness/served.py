@@ -47,7 +47,7 @@ class Served:
         self.access = Access.at(self.port)
         sys.stdout.flush()
         with warnings.catch_warnings():
-            # The other process does not need the idle threads of libraries.
+            # The forked process does not need the idle threads of libraries.
             warnings.simplefilter("ignore", DeprecationWarning)
             self.pid = os.fork()
         if self.pid:
@@ -86,7 +86,7 @@ class Served:
         return self.ask("POST", "/pictures", body, **{"Content-Type": content_type})
 
     def connected(self) -> socket.socket:
-        """A bare connection."""
+        """Open a connection without sending anything."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS_TO_ANSWER)
 
     def wait(self) -> None:
@@ -125,7 +125,7 @@ def _end_with(parent: int) -> None:
 
 
 def as_form(files: list[tuple[str, bytes]], into: str = "") -> tuple[bytes, str]:
-    """The body and the type of a form with pictures."""
+    """Return the body and the content type of a form with pictures."""
     parts = [f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="class"\r\n\r\n{into}'.encode()]
     for name, content in files:
         head = f'form-data; name="pictures"; filename="{name}"'

@@ -1,4 +1,4 @@
-"""Trials, and the interface of their sections."""
+"""The result of a trial, and the interface of the sections, which are groups of trials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Verdict(NamedTuple):
     """The result of one trial."""
 
     outcome: str
-    """A few words, which are counted."""
+    """A few words; trials with the same words are counted together."""
     what: str
     """A description of the trial."""
     failed: bool = False
@@ -21,7 +21,7 @@ class Verdict(NamedTuple):
 
 
 class Section(Protocol):
-    """Trials of one property; created with its own folder."""
+    """Trials of one property, in a folder of their own."""
 
     KINDS: Sequence[str]
 

@@ -22,7 +22,7 @@ from benchmarks.robustness.writers import (
     library_command,
 )
 
-# The second command, if it differs from the first.
+# The second command, where it differs from the first.
 SECOND = {
     "adapt": adapt_command("other_store"),
     "adapt over": adapt_command("other_store"),
@@ -36,7 +36,7 @@ REFUSALS = ("another run is writing", "is not empty")
 
 
 class Pair(NamedTuple):
-    """A folder, the second command, and the expected contents by which commands succeeded."""
+    """A folder, the second command, and the contents to expect if either or both succeed."""
 
     work: Work
     second: Command

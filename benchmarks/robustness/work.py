@@ -21,10 +21,10 @@ TEMPORARY = (".new", ".tmp")
 
 
 class Work:
-    """The folder of a command: its contents before, after, and now."""
+    """A command's folder, with its contents before and after the undisturbed command."""
 
     def __init__(self, folder: Path, materials: Materials, writer: Writer) -> None:
-        """Run the command once, undisturbed, as the reference of the trials."""
+        """Run the command once, undisturbed, as the reference for the trials."""
         self.materials, self.writer = materials, writer
         self.disk, self._start, self.scratch = (folder / name for name in ("disk", "start", "said"))
         for new_folder in (folder, self.disk, self.scratch):
@@ -60,7 +60,7 @@ class Work:
         return self.start(*prepare, command=command).ended()
 
     def fault(self, *expected: Content | None) -> str:
-        """The fault of the folder if it has none of the expected contents; "" without a fault."""
+        """The fault of the folder compared with the expected contents; "" if it has one of them."""
         try:
             damaged = [
                 f"{path.name}: {fault}" for path, fault in check_files(self.out) if fault != ""
@@ -78,7 +78,7 @@ class Work:
         return "" if "" in differences else f"not as expected: {' | '.join(differences)}"
 
     def fault_when_done(self) -> str:
-        """The fault of the folder after the command has run once more; "" without a fault."""
+        """The fault of the folder after another run of the command; "" if there is none."""
         was_done = not differing(self.read(), self.new)
         ending = self.run()
         if ending.code and not (self.writer.once and was_done and ending.code in (2, 3)):
@@ -106,13 +106,13 @@ class Work:
 def do_not_wait() -> None:
     """Write blocks of features at once, and wait only briefly for the lock of another writer.
 
-    Trials kill or stop a process within a second.
+    The reason is that trials kill or stop a process within a second.
     """
     encoding_checkpoint.FILE_SECONDS = 0.0
     files.SECONDS_TO_WAIT = library_folder.SECONDS_TO_WAIT = 0.2
 
 
 def works(folder: Path) -> Callable[[str], Work]:
-    """The work of each kind of writer in a folder, created when it is first needed."""
+    """Return a function from the kind of a writer to its work, created when first needed."""
     materials = Materials(folder / "materials")
     return cache(lambda kind: Work(folder / kind, materials, WRITERS[kind]))

@@ -1,4 +1,4 @@
-"""All commands that write a folder: its state before, the command line, and the reader."""
+"""All commands that write a folder, with the folder's state before, and its reader."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Writer(NamedTuple):
     """A command that writes to a folder."""
 
     command: Command
-    """The command line, which runs again after a kill."""
+    """The command line, which is run again after a kill."""
     read: Callable[[Path, Materials], Content | None]
     before: Callable[[Materials, Path], object] | None = None
-    """Creates the folder before the command; None if there is none."""
+    """Creates the folder before the command; `None` if there is no folder before it."""
     kept: Callable[[Path], set[Any]] = lambda _folder: set()
     """The finished parts of the work, which a kill must not remove."""
     is_whole: bool = True
-    """A reader gets all old files, or all new ones."""
+    """Whether a reader gets all old files or all new ones, never a mixture."""
     once: bool = False
-    """The command refuses to run again when it is done."""
+    """Whether the command refuses to run again when it is done."""
 
 
 def _encode(pictures: str) -> Command:
@@ -75,7 +75,7 @@ def add_command(label: str, store: str) -> Command:
 
 
 def library_command(verb: str, name: str, adapter: str = "") -> Command:
-    """`add` or `replace` an entry with an adapter, or `remove` it."""
+    """The command line that adds, replaces or removes an entry of a library."""
     if verb == "remove":
         return lambda _, out: ["library", "remove", out, name, "--quiet"]
     more = ["--replace"] if verb == "replace" else []
@@ -85,7 +85,7 @@ def library_command(verb: str, name: str, adapter: str = "") -> Command:
 
 
 def _library(materials: Materials, out: Path) -> None:
-    """Create a library of three entries with an up-to-date index."""
+    """Create a library of three entries, with an index that is up to date."""
     for name, adapter in (("a", "adapter"), ("b", "other_adapter"), ("c", "adapter")):
         must(*library_command("add", name, adapter)(materials, out))
     AdapterLibrary.open(out).index()

@@ -161,7 +161,7 @@ def test_task_losses__batch_of_unlike_tasks__are_those_of_the_peer(peer, moves_a
     ("options", "message"),
     [
         (("--steps", "0"), "--steps expects a whole number of at least 1, got 0"),
-        (("--only", "Meta-Adapter"), "meta-adapter is there already; name another folder"),
+        (("--only", "Meta-Adapter"), "meta-adapter exists already; name another folder"),
         (("--only", "Reptile"), "no meta-trained peer 'Reptile'; there are: Meta-Adapter"),
     ],
 )

@@ -22,7 +22,7 @@ BATCH = 32
 GOOD_OVERLAP = 0.5
 
 Method = Callable[[PictureTokens, PhraseTokens], tuple[Tensor, Sequence[Box]]]
-"""Tokens of pictures, one for each phrase → maps (tasks, height, width) and boxes."""
+"""Tokens of phrases, and of a picture for each → maps (tasks, height, width) and boxes."""
 
 
 class Score(NamedTuple):
@@ -44,7 +44,7 @@ class Score(NamedTuple):
 
 
 def draw_questions(scenes: SceneSet, n_each: int, n_shots: int, seed: int) -> list[Asked]:
-    """Up to `n_each` phrases of each kind from all scenes, with so many examples."""
+    """Draw up to `n_each` phrases of each kind from all scenes, with up to `n_shots` examples."""
     rng = random.Random(seed)
     kinds = defaultdict(list)
     for number, scene in enumerate(scenes.scenes):
@@ -64,9 +64,9 @@ def measure(
     read: PhraseReader,
     show: Callable[[Asked], Tensor] | None = None,
 ) -> dict[str, Score]:
-    """Scores by form of the scene, kind of phrase, size and source of the object, and of "all".
+    """Return scores for "all", each form of scene, kind of phrase, size and source of the object.
 
-    `show` returns vectors (examples, dim) of the examples of each.
+    `show` returns the vectors (examples, dim) of a question's examples.
     """
     marks = defaultdict(list)
     for start in range(0, len(questions), BATCH):
@@ -115,9 +115,9 @@ def of_frozen_map(logit_scale: float) -> Method:
 def of_relevance() -> Method:
     """GradCAM (Selvaraju et al., 2017) of the cosine of the pooled picture and the phrase.
 
-    Where the pooled vector is the mean of the places, as it is for trunks that pool by means and
-    end in a linear head, the gradient of the cosine is the same for each place, and their product
-    is the relevance; its negative parts are set to nothing.
+    If the pooled vector is the mean of the places, as for trunks that pool by means and end in a
+    linear head, the cosine has the same gradient at each place. The relevance of a place is its
+    product with this gradient; negative products are set to zero.
     """
 
     def method(pictures: PictureTokens, words: PhraseTokens) -> tuple[Tensor, list[Box]]:

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from metaadapter.labs.grounding.cross_modal import GroundingMaps
 
-# The weight of an even spread of heat over the box, relative to the heat inside it.
+# The weight of the loss for an uneven spread over the box, relative to that for heat outside it.
 SPREAD_WEIGHT = 0.3
 TINY = 1e-6
 
 
 class Losses(NamedTuple):
-    """Means over tasks: the heat's place, its spread over the box, and the box."""
+    """Mean losses over tasks: of the heat's place, its spread over the box, and the box."""
 
     place: Tensor
     spread: Tensor
@@ -28,7 +28,7 @@ class Losses(NamedTuple):
 
 
 def grounding_losses(grounded: GroundingMaps, boxes: Tensor, inside: Tensor) -> Losses:
-    """The losses of tasks.
+    """Return the mean losses over some tasks.
 
     Args:
         grounded: The output of the adapter.

@@ -47,9 +47,9 @@ class SceneSet:
         work: Path,
         n_scenes: int | None = None,
     ) -> SceneSet:
-        """Read `folder`/`split`.jsonl; tokens that are not yet in `work` are computed there.
+        """Read `folder`/`split`.jsonl; compute the tokens that are not yet in `work`.
 
-        It can be stopped and started again. `n_scenes` selects the first scenes.
+        The computation can be stopped and started again. `n_scenes` selects the first scenes.
         """
         lines = (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()[:n_scenes]
         scenes = [parse_json(line) for line in lines]
@@ -84,7 +84,7 @@ class SceneSet:
 
 
 def coverage(box: Sequence[float], height: int, width: int) -> Tensor:
-    """The fraction (height, width) of each place that a box covers."""
+    """The fractions (height, width) of the places of a grid that a box covers."""
 
     def along(low: float, high: float, n: int) -> np.ndarray:
         starts = np.arange(n) / n

@@ -1,4 +1,4 @@
-"""Grounding tasks drawn from scenes: a picture, a phrase, and some examples or none."""
+"""Grounding tasks drawn from scenes: a picture, a phrase, and perhaps some examples."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Asked(NamedTuple):
 
 
 class PhraseReader:
-    """Vectors of the pieces of phrases; each piece is read once."""
+    """Reads phrases as vectors of their pieces; each piece is encoded once."""
 
     def __init__(self, encoder: FrozenEncoder) -> None:
         self._encoder = encoder
@@ -50,7 +50,7 @@ class PhraseReader:
     def __call__(
         self, phrases: Sequence[str], examples: Sequence[Tensor] | None = None
     ) -> PhraseTokens:
-        """Tokens of phrases, each with vectors (examples, dim) of its examples."""
+        """Return the tokens of phrases; `examples` has vectors (examples, dim) for each phrase."""
         pieces = [phrase_pieces(phrase) for phrase in phrases]
         new = sorted({text for parts in pieces for text, _, _ in parts} - self._vectors.keys())
         for start in range(0, len(new), TEXTS_AT_ONCE):
@@ -71,7 +71,7 @@ class PhraseReader:
 def draw_asked(
     scenes: SceneSet, number: int, n_phrases: int, shots: Sequence[int], rng: random.Random
 ) -> list[Asked]:
-    """Phrases about one scene, of each kind as often, each with a drawn number of examples."""
+    """Draw phrases about one scene, evenly from all kinds, with a random number of examples."""
     kinds = defaultdict(list)
     for phrase in scenes.scenes[number]["phrases"]:
         kinds[phrase["kind"]].append(phrase)
@@ -85,14 +85,14 @@ def draw_asked(
 def draw_examples(
     scenes: SceneSet, number: int, phrase: dict[str, object], n_shots: int, rng: random.Random
 ) -> tuple[tuple[int, int], ...]:
-    """Up to `n_shots` instances of the class in other scenes."""
+    """Draw up to `n_shots` instances of the phrase's class from other scenes."""
     name = scenes.scenes[number]["objects"][phrase["object"]]["name"]
     others = [instance for instance in scenes.of_name[name] if instance[0] != number]
     return tuple(rng.sample(others, min(n_shots, len(others))))
 
 
 def examples_of(scenes: SceneSet, question: Asked, adapter: CrossModalAdapter) -> Tensor:
-    """Vectors (examples, dim) as the adapter reads them."""
+    """The vectors (examples, dim) of a question's examples, as the adapter reads them."""
     if not question.examples:
         return torch.empty(0, adapter.config.dim)
     regions = torch.stack([scenes.region(*instance) for instance in question.examples])
@@ -102,9 +102,9 @@ def examples_of(scenes: SceneSet, question: Asked, adapter: CrossModalAdapter) -
 def mirrored(
     tokens: PictureTokens, texts: Sequence[str], boxes: Tensor
 ) -> tuple[PictureTokens, list[str], Tensor]:
-    """The same tasks seen in a mirror, where what was left is right.
+    """Return the same tasks with left and right exchanged.
 
-    A tower's own tokens of a mirrored picture are nearly these.
+    A tower gives nearly these tokens for a mirrored picture.
     """
     sides = [" ".join(OTHER_SIDE.get(word, word) for word in text.split()) for text in texts]
     left, top, right, bottom = boxes.unbind(1)

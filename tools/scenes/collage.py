@@ -21,7 +21,7 @@ LAYOUTS = (
     ((0.0, 0.0, 0.5, 0.5), (0.5, 0.0, 1.0, 0.5), (0.0, 0.5, 1.0, 1.0)),
     ((0.0, 0.0, 0.5, 0.5), (0.5, 0.0, 1.0, 0.5), (0.0, 0.5, 0.5, 1.0), (0.5, 0.5, 1.0, 1.0)),
 )
-# If an object cannot be separated from its background, this part of the middle is its box.
+# If an object cannot be separated from its background, its box is this part of the middle.
 MIDDLE = 0.85
 TWIN_CHANCE = 0.2
 
@@ -29,7 +29,7 @@ TWIN_CHANCE = 0.2
 def make_collage(
     classes: Sequence[ObjectClass], chances: np.ndarray, rng: np.random.Generator
 ) -> Scene:
-    """Draw one to four photographs; their objects are all seen whole."""
+    """Draw one to four photographs; no object hides another."""
     size = CANVASES[rng.integers(len(CANVASES))]
     picture, objects = Image.new("RGB", size), []
     chosen: list[ObjectClass] = []

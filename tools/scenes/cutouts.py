@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from tools.scenes.sources import Cut
 
-# Red, green and blue, 0 to 255: far enough apart that a name is no matter of taste.
+# Red, green and blue, 0 to 255: colours so different that people agree on their names.
 COLOURS = {
     "red": (214, 28, 32),
     "orange": (245, 130, 20),
@@ -24,12 +24,12 @@ COLOURS = {
     "white": (245, 245, 245),
     "black": (28, 28, 28),
 }
-# The ground of a photograph counts as even if this share of its rim is this near to its median.
+# The ground of a photograph counts as even if this fraction of its rim is this near its median.
 EVEN_SHARE, EVEN_DISTANCE = 0.9, 24.0
-# What is cut out is neither a speck nor the whole picture.
+# The least and largest fraction of a picture that an object takes: no speck, no whole picture.
 LEAST_AREA, MOST_AREA = 0.08, 0.85
 DARK = 128
-# How much of an object's own light and shade a painted one keeps.
+# The fraction of an object's light and shade that stays when it is painted.
 SHADE = 0.6
 
 
@@ -37,7 +37,7 @@ SHADE = 0.6
 def cut_out(path: Path, cut: Cut) -> Image.Image | None:
     """An object as an RGBA picture without empty rims; `None` if it cannot be separated.
 
-    "plain" removes the area that touches the rim of a photograph and has about its colour.
+    "plain" removes the area that touches the rim of a photograph and has about the rim's colour.
     """
     with Image.open(path) as file:
         picture = file.convert("RGBA")
@@ -50,7 +50,7 @@ def cut_out(path: Path, cut: Cut) -> Image.Image | None:
 
 
 def object_mask(picture: Image.Image, cut: Cut) -> np.ndarray | None:
-    """The coverage of each pixel (height, width) of an RGBA picture by the object, 0 to 255."""
+    """How much the object covers each pixel (height, width) of an RGBA picture, 0 to 255."""
     pixels = np.asarray(picture)
     if cut == "alpha":
         return pixels[..., 3]

@@ -3,8 +3,8 @@
     python -m tools.scenes.make CONFIG --data DATA --out FOLDER [--only SPLIT]…
 
 CONFIG is a file like `configs/scenes/default.toml`, DATA the folder of the sources that it names.
-Writes FOLDER/SPLIT.jsonl, one scene a line, and FOLDER/SPLIT/NUMBER.jpg. A scene depends on the
-seed, its split and its number alone, so a larger set contains the smaller ones.
+Writes FOLDER/SPLIT.jsonl, with one scene per line, and FOLDER/SPLIT/NUMBER.jpg. A scene depends
+only on the seed, its split and its number, so a larger set contains the smaller ones.
 `docs/explanation/grounding.md` describes the form.
 """
 
@@ -28,7 +28,7 @@ from tools.scenes.sentences import captions, phrases, questions
 from tools.scenes.sources import SPLITS, ObjectClass, Source, list_pictures, split_classes
 
 QUALITY = 92
-# The split of each of twenty photographs.
+# The splits of twenty consecutive photographs.
 TURNS = ("train",) * 14 + ("validation",) * 3 + ("test",) * 3
 
 
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of the sources")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--only", action="append", choices=SPLITS, help="make this split alone")
+    parser.add_argument("--only", action="append", choices=SPLITS, help="make only this split")
     args = parser.parse_args()
     config = tomllib.loads(args.config.read_text(encoding="utf-8"))
     sources = [_read_source(source) for source in config["sources"]]
@@ -85,7 +85,7 @@ def make_split(
         for number in track(range(n_scenes), f"{split}: {len(classes)} classes", console=console):
             draw = [seed, SPLITS.index(split), number]
             rng = np.random.default_rng(draw)
-            # A draw of its own: with another share the scenes that stay pasted stay the same.
+            # A separate draw, so that another fraction of collages does not change other scenes.
             is_collage = np.random.default_rng([*draw, 1]).random() < collages and photographs
             if is_collage:
                 scene = make_collage(photographs, photograph_weights, rng)
@@ -109,7 +109,7 @@ def make_split(
 
 
 def split_backgrounds(folders: Sequence[Mapping[str, Any]], data: Path) -> dict[str, list[Path]]:
-    """The photographs of each split; those of a folder without `split` are divided, 70:15:15."""
+    """The photographs of each split; those of a folder without `split` are divided 70:15:15."""
     backgrounds: dict[str, list[Path]] = {name: [] for name in SPLITS}
     for folder in folders:
         for number, path in enumerate(list_pictures(data / folder["folder"])):

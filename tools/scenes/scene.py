@@ -12,15 +12,15 @@ from PIL import Image, ImageEnhance, ImageOps
 from tools.scenes.cutouts import COLOURS, cut_out, painted
 from tools.scenes.sources import ObjectClass
 
-# Width and height in pixels of scenes: lying, square, upright.
+# The widths and heights of scenes in pixels: lying, square, upright.
 CANVASES = ((448, 336), (384, 384), (336, 448))
-# The longer side of an object, of the shorter side of the scene.
+# The longer side of an object, as a fraction of the shorter side of the scene.
 SIZES = {"small": (0.15, 0.22), "medium": (0.24, 0.38), "large": (0.42, 0.6)}
 SIZE_CHANCES = (0.4, 0.4, 0.2)
 N_OBJECTS, N_OBJECT_CHANCES = (2, 3, 4, 5, 6), (0.15, 0.25, 0.25, 0.2, 0.15)
-# How often a further object is of a class that is there already, and an object is painted.
+# The probabilities that a further object repeats a class of the scene, and that it is painted.
 TWIN_CHANCE, PAINT_CHANCE = 0.35, 0.45
-# Less of an object may not be seen.
+# At least this fraction of an object must be visible.
 LEAST_VISIBLE = 0.6
 ATTEMPTS = 30
 MOST_TURN = 12.0
@@ -36,8 +36,8 @@ class Placed:
         source: The folder that it is from.
         colour: The colour that it was painted in; `None` where it has its own.
         size: "small", "medium" or "large".
-        box: Left, top, right and bottom of what is seen of it, in fractions of the scene.
-        visible: The fraction of it that no other object covers.
+        box: Left, top, right and bottom of its visible part, in fractions of the scene.
+        visible: The fraction of the object that no other object covers.
     """
 
     name: str
@@ -49,14 +49,14 @@ class Placed:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """Across and down, in fractions of the scene."""
+        """The centre of the box, across and down, in fractions of the scene."""
         left, top, right, bottom = self.box
         return (left + right) / 2, (top + bottom) / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture and its objects, those at the back first."""
+    """A picture and its objects, from the back to the front."""
 
     picture: Image.Image
     objects: tuple[Placed, ...]
@@ -68,7 +68,7 @@ def make_scene(
     backgrounds: Sequence[Path],
     rng: np.random.Generator,
 ) -> Scene:
-    """Draw a scene of objects of these classes, each drawn with its chance."""
+    """Draw a scene of objects of these classes, each class with its probability in `chances`."""
     size = CANVASES[rng.integers(len(CANVASES))]
     picture = _background(backgrounds[rng.integers(len(backgrounds))], size, rng)
     drawn: list[tuple[ObjectClass, str | None, str, Image.Image]] = []
@@ -118,7 +118,7 @@ def _background(path: Path, size: tuple[int, int], rng: np.random.Generator) -> 
 
 
 def _instance(chosen: ObjectClass, rng: np.random.Generator) -> Image.Image | None:
-    """An object of the class; `None` if a few pictures of it have no plain ground."""
+    """Draw an object of the class; `None` if a few drawn pictures have no plain ground."""
     for _ in range(4):
         path = chosen.paths[rng.integers(len(chosen.paths))]
         cutout = cut_out(path, chosen.source.cut)
@@ -152,7 +152,7 @@ def _free_place(
     layers: Sequence[np.ndarray],
     rng: np.random.Generator,
 ) -> tuple[int, int] | None:
-    """A corner at which the object hides little of earlier ones; `None` if there is none."""
+    """A corner where the object hides little of earlier objects; `None` if there is none."""
     for _ in range(ATTEMPTS):
         left = int(rng.integers(max(1, size[0] - small.width)))
         top = int(rng.integers(max(1, size[1] - small.height)))

@@ -10,14 +10,14 @@ import numpy as np
 from tools.scenes.cutouts import COLOURS
 from tools.scenes.scene import Placed
 
-# Objects stand left, right, above or below if their centres are this far apart, of the scene's
-# width or height, and further than they are apart the other way.
+# Objects are left, right, above or below each other if their centres are this fraction of the
+# scene's width or height apart in that direction, and less apart in the other direction.
 APART = 0.12
 N_ANSWERS = 4
 NUMBERS = ("one", "two", "three", "four", "five", "six")
 RELATIONS = ("left of", "right of", "above", "below")
 SIDES = {"left": "on the left", "right": "on the right", "top": "at the top"}
-# A size is mentioned if a class has a larger or smaller object, by this factor in length.
+# A size is mentioned if another object of the class is larger or smaller by this factor in length.
 SIZE_RATIO = 1.6
 
 
@@ -56,7 +56,7 @@ class Question:
 
 
 def phrases(objects: Sequence[Placed]) -> list[Phrase]:
-    """All phrases of these kinds that identify exactly one object."""
+    """All phrases, of the kinds of `Phrase`, that identify exactly one object."""
     identified = []
     for number, thing in enumerate(objects):
         others = [other for other in objects if other is not thing]
@@ -78,7 +78,7 @@ def phrases(objects: Sequence[Placed]) -> list[Phrase]:
 
 
 def captions(objects: Sequence[Placed], rng: np.random.Generator) -> list[str]:
-    """A list of all objects, and the relation of two of them if it is clear."""
+    """Captions: one lists all objects, one gives the relation of two objects if it is clear."""
     order = rng.permutation(len(objects))
     listed = [with_article(_described(objects[n])) for n in order]
     texts = [", ".join(listed[:-1]) + " and " + listed[-1] if len(listed) > 1 else listed[0]]
@@ -97,7 +97,7 @@ def questions(
 ) -> list[Question]:
     """Questions about colours, positions and numbers.
 
-    Wrong answers are other colours; objects of the scene and `names` of the split; other numbers.
+    Wrong answers are other colours, other objects of the scene, `names` of the split, or numbers.
     """
     drawn = []
     unique = [thing for thing in objects if sum(thing.name == other.name for other in objects) == 1]
@@ -133,7 +133,7 @@ def questions(
 
 
 def with_article(name: str) -> str:
-    """The name behind "a" or "an", by its first letter."""
+    """The name after "a" or "an", depending on its first letter."""
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
@@ -177,7 +177,7 @@ def _sides(thing: Placed, twins: Sequence[Placed]) -> Iterator[str]:
 
 
 def _relations(thing: Placed, objects: Sequence[Placed]) -> Iterator[tuple[str, Placed]]:
-    """The relations of an object to each other object with a unique name."""
+    """Yield the relations of an object to other objects that have a unique name."""
     for other in objects:
         if other.name == thing.name or sum(other.name == twin.name for twin in objects) > 1:
             continue

@@ -13,7 +13,7 @@ from metaadapter.features.prompts import readable_name
 
 Cut = Literal["alpha", "strokes", "plain", "whole"]
 SPLITS = ("train", "validation", "test")
-# Of the head nouns that no source has claimed for a split.
+# The fractions for the splits of the head nouns that no source has claimed for a split.
 SHARES = (0.7, 0.15, 0.15)
 PICTURES = {".jpg", ".jpeg", ".png"}
 BEFORE_HEAD = re.compile(r" (with|without|of|and|on|in|for|to) ")
@@ -24,7 +24,7 @@ class Source:
     """A folder with one folder of pictures per class.
 
     Attributes:
-        folder: Its name in the folder of all data.
+        folder: The name of the folder inside the folder of all data.
         cut: The method that cuts an object out of its picture.
         weight: The relative frequency of its objects.
         split: The splits that it may serve; sources without "train" claim their classes first.
@@ -50,9 +50,9 @@ class ObjectClass:
 def split_classes(sources: Sequence[Source], data: Path, seed: int) -> dict[str, list[ObjectClass]]:
     """The classes of each split; no two splits share a head noun.
 
-    "Black cat" of one source and "cat" of another have one head noun and go to one split. The
-    nouns of sources that are kept from training are claimed first; a class of training whose noun
-    is claimed is left out.
+    "Black cat" in one source and "cat" in another have the same head noun and go to the same split.
+    Sources that are kept from training claim their nouns first; a training class whose noun is
+    claimed is left out.
     """
     of_split = {name: [] for name in SPLITS}
     claimed: dict[str, str] = {}
@@ -68,7 +68,7 @@ def split_classes(sources: Sequence[Source], data: Path, seed: int) -> dict[str,
 
 
 def head_noun(name: str) -> str:
-    """The head word of a name in the singular: "cup" of "two cups with straw"."""
+    """The head word of a name in the singular: "cup" for "two cups with straw"."""
     noun = BEFORE_HEAD.split(name.lower())[0].split()[-1]
     return noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun
 

