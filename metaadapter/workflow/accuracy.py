@@ -25,19 +25,19 @@ from metaadapter.workflow.gradient_steps import FineTune
 if TYPE_CHECKING:
     from metaadapter.workflow.predictions import Prediction
 
-# Leaving out each of more pictures takes longer than a user waits for an estimate.
+# With more pictures, leaving out each one takes longer than a user waits for an estimate.
 MAX_PICTURES = 200
-MAX_PICTURES_REFINED = 80  # each takes gradient steps
+MAX_PICTURES_REFINED = 80  # where each left-out picture takes gradient steps
 MAX_UNLABELLED_ROWS = 20_000  # unlabelled pictures times labelled ones
 # The number of tasks in a batch, each with one picture left out.
 TASKS_AT_ONCE = 32
-# The number of unlabelled pictures that take as much memory as a task without any.
+# This many unlabelled pictures take as much memory as a task without unlabelled pictures.
 POOL_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """A number of correct predictions out of `n`."""
+    """A number of correct predictions among `n` predictions."""
 
     n_correct: int
     n: int
@@ -75,7 +75,7 @@ class Scores:
     recall: dict[str, Proportion]
 
     def lines(self) -> list[str]:
-        """Lines for a person."""
+        """Return the lines of text that a user reads."""
         recall = [f"  {label}: {proportion}" for label, proportion in self.recall.items()]
         return [f"predicted correctly: {self.accuracy}", *recall]
 
@@ -87,7 +87,7 @@ class Scores:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of predictions, and what was noticed about their pictures."""
+    """Counts of predictions, with warnings about their pictures and the unreadable ones."""
 
     n: int = 0
     n_unfamiliar: int = 0
@@ -107,7 +107,7 @@ class Tally:
         warnings: Iterable[str] = (),
         unreadable: Iterable[UnreadableImage] = (),
     ) -> Tally:
-        """Count some predictions."""
+        """Return the tally of some predictions."""
         tally = cls(warnings=[*warnings], unreadable=[*unreadable])
         for prediction in predictions:
             true_label = prediction.true_label
@@ -130,7 +130,7 @@ class Tally:
 
     @property
     def scores(self) -> Scores:
-        """The scores of labelled pictures."""
+        """Accuracy and recall, if the pictures are labelled."""
         counts = sorted(self.pictures.items())
         recall = {label: Proportion(self.correct[label], n) for label, n in counts}
         return Scores(Proportion(self.correct.total(), self.pictures.total()), recall)
@@ -149,7 +149,7 @@ class Tally:
 
     @classmethod
     def of_dict(cls, values: Mapping[str, Any]) -> Tally:
-        """The inverse of `to_dict`; a `KeyError`, `TypeError` or `ValueError` for other values."""
+        """Read the JSON form; other values raise `KeyError`, `TypeError` or `ValueError`."""
         return cls(
             n=int(values["n"]),
             n_unfamiliar=int(values["n_unfamiliar"]),
@@ -163,16 +163,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Predictions for pictures left out one by one; pictures alone in their class have none."""
+    """Predictions for pictures left out one by one; a picture alone in its class has none."""
 
     pictures: Int[Tensor, " n"]
-    """The place of each among `labelled_rows` of the support."""
+    """The place of each left-out picture in the support's `labelled_rows`."""
     labels: Int[Tensor, " n"]
     probabilities: Float[Tensor, "n N"]
 
     @property
     def predicted(self) -> Int[Tensor, " n"]:
-        """The most probable class of each."""
+        """The most probable class of each left-out picture."""
         return self.probabilities.argmax(-1)
 
     @property
@@ -189,10 +189,10 @@ def leave_one_out(
     shown_NKD: Float[Tensor, "N K D"] | None = None,
     left_out_NK: Bool[Tensor, "N K"] | None = None,
 ) -> LeftOut:
-    """Classify each picture of one task by an adapter predicted from all the others.
+    """Classify each picture of one task by an adapter predicted from all other pictures.
 
-    `shown_NKD` are classified in place of the pictures, such as features of a less exact encoder.
-    `left_out_NK` are the pictures to leave out; one that is alone in its class stays.
+    `shown_NKD` holds other features to classify, such as those of a less exact encoder.
+    `left_out_NK` marks the pictures to leave out; one that is alone in its class always stays.
     """
     support = support.to(device=generator.device)
     shown_NKD = support.support_TNKD[0] if shown_NKD is None else shown_NKD.to(support.text_TND)
@@ -202,7 +202,7 @@ def leave_one_out(
     pictures = mask_NK.flatten().cumsum(0)[left_out_NK.flatten()] - 1
     labels, places = left_out_NK.nonzero().unbind(1)
     probabilities = [support.text_TND.new_empty(0, support.n_way)]
-    # Each task of a batch holds the unlabelled pictures.
+    # Each task in a batch holds all unlabelled pictures.
     at_once = max(1, TASKS_AT_ONCE // (1 + support.n_pool // POOL_AT_ONCE))
     for start in range(0, len(labels), at_once):
         some = slice(start, start + at_once)
@@ -221,7 +221,7 @@ def leave_one_out(
 
 
 class LeftOutMistake(NamedTuple):
-    """A picture that an adapter of all the others predicts wrongly."""
+    """A picture whose class is predicted wrongly by an adapter of all other pictures."""
 
     path: str
     label: str
@@ -239,12 +239,12 @@ class LeftOutEstimate(NamedTuple):
     mistakes: tuple[LeftOutMistake, ...]
 
     def warnings(self, config: AdapterConfig) -> list[str]:
-        """A sentence on each class without pictures that left-out pictures are mistaken for."""
+        """Return a warning for each class without pictures that is predicted for a picture."""
         n_taken = Counter(mistake.predicted for mistake in self.mistakes)
         return [
             f"{n_taken[str(label)]} of the {self.accuracy.n} left-out pictures, all of other "
-            f"classes, are predicted as {label}, which has a name alone: give it a few pictures, "
-            "or leave it out"
+            f"classes, are predicted as {label}, a class that has only a name: give the class a "
+            "few pictures, or leave it out"
             for label, n_shots in zip(config.classes, config.n_shots, strict=True)
             if not n_shots and n_taken[str(label)]
         ]
@@ -253,9 +253,9 @@ class LeftOutEstimate(NamedTuple):
 def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftOutEstimate | None:
     """Estimate the accuracy of an adapter on its own pictures, each left out of the prediction.
 
-    An adapter that took gradient steps is refined by as many, which left-out pictures chose. `None`
-    where no class has two pictures, where it takes too long, and where the encoder's towers were
-    trained on these pictures, which then look too easy.
+    If the adapter took gradient steps, each prediction takes the same number of steps, which was
+    chosen on left-out pictures. Return `None` if no class has two pictures, if the estimate takes
+    too long, or if the encoder's towers were trained on these pictures, which then look too easy.
     """
     config = stored.config
     if config.inside is not None or stored.support is None:

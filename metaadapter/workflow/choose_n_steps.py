@@ -20,19 +20,19 @@ from metaadapter.workflow.gradient_steps import (
     own_log_probability,
 )
 
-# The numbers of steps that left-out pictures choose from.
+# The numbers of steps, one of which is chosen on left-out pictures.
 CHECKED = (5, 10, 20, 40, 80)
-# The number of parts of a class's shots that are left out in turn.
+# The shots of each class are divided into this many folds, which are left out in turn.
 N_FOLDS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class FineTuned:
-    """Refined adapters of T tasks, and their numbers of steps."""
+    """The refined adapters of T tasks, and the number of steps that each task took."""
 
     weights: AdapterWeights
     n_steps_T: Int[Tensor, " T"]
-    """The number of steps taken; 0 where the prediction is kept."""
+    """0 for a task that keeps its prediction."""
 
 
 def fine_tune(
@@ -40,12 +40,12 @@ def fine_tune(
 ) -> FineTuned:
     """Predict adapters of T tasks and refine them by gradient steps on their support.
 
-    The support alone chooses the number of steps: the shots of each class are divided into folds,
+    The number of steps is chosen on the support: the shots of each class are divided into folds,
     an adapter is predicted and refined without each fold, and the number of steps with the least
     cross-entropy on the left-out pictures is taken, if its gain is above one standard error of
-    the gain (Breiman's rule). A task in which no class has two pictures keeps its prediction, and
-    so does one whose steps end in numbers that are not finite. Where views are given, the steps
-    learn from each view of a picture; the start is predicted from the pictures.
+    the gain (Breiman's rule). A task keeps its prediction if no class has two pictures, or if its
+    steps end in numbers that are not finite. If the support has views, the steps learn from each
+    view of a picture, but the start is predicted from the pictures.
 
     Args:
         generator: The generator that predicts the start.
@@ -53,12 +53,12 @@ def fine_tune(
         settings: The settings of the steps; the defaults of `FineTune` if `None`.
 
     Raises:
-        UsageError: A temperature is needed and missing.
+        UsageError: The support has no temperature, and these tasks or `settings` need one.
     """
     settings = settings or FineTune()
 
     def path(kept: Support, steps: Sequence[int]) -> list[AdapterWeights]:
-        """The prediction from the kept pictures, and the adapters after so many steps."""
+        """Return the prediction from the kept pictures, then the adapter after each of `steps`."""
         start = generator.predict(kept)
         taken = islice(gradient_steps(start, kept, settings), max(steps, default=0))
         after = {number: weights for number, weights in enumerate(taken, 1) if number in steps}
@@ -77,7 +77,7 @@ def fine_tune(
 def fine_tune_adapter(
     generator: AdapterGenerator, support: Support, settings: FineTune | None = None
 ) -> tuple[AdapterWeights, int]:
-    """The refined adapter of the one task of a support, without a task axis, and its steps."""
+    """Refine the adapter of a single task; return it without a task axis, and its n_steps."""
     tuned = fine_tune(generator, support.to(device=generator.device).exact, settings)
     return tuned.weights.task(0).to(device="cpu", dtype=torch.float64), int(tuned.n_steps_T[0])
 
@@ -85,7 +85,7 @@ def fine_tune_adapter(
 def _left_out_losses(
     path: Callable[[Support, Sequence[int]], list[AdapterWeights]], support: Support
 ) -> tuple[Float[Tensor, "S T X"], Bool[Tensor, "T X"]]:
-    """Cross-entropy of pictures after 0 and the `CHECKED` steps, and which were left out."""
+    """Return the cross-entropy of left-out pictures after 0 and `CHECKED` steps, and a mask."""
     mask_TNK = support.present_TNK
     several_TN1 = mask_TNK.sum(-1, keepdim=True) > 1
     fold_TNK = (mask_TNK.cumsum(-1) - 1) % N_FOLDS
@@ -101,7 +101,7 @@ def _left_out_losses(
 
 
 def _choose(losses_STX: Tensor, counts_TX: Tensor) -> Int[Tensor, " T"]:
-    """The number of steps of each task, as a place in (0, *CHECKED)."""
+    """Choose each task's number of steps; return its place in (0, *CHECKED)."""
     n_T = counts_TX.sum(-1).clamp(min=1)
     gains_STX = torch.where(counts_TX, losses_STX[:1] - losses_STX, 0.0)
     gains_ST = (gains_STX.sum(-1) / n_T).nan_to_num(-torch.inf, posinf=-torch.inf)
@@ -114,7 +114,7 @@ def _choose(losses_STX: Tensor, counts_TX: Tensor) -> Int[Tensor, " T"]:
 
 
 def _at(path: Sequence[AdapterWeights], steps: Sequence[int], place_T: Tensor) -> FineTuned:
-    """Each task's adapter at its place on the path, or its start if that is no longer finite."""
+    """Take each task's adapter at its place on the path, or the start if that is not finite."""
     start, tasks_T = path[0], torch.arange(len(place_T), device=place_T.device)
     finite_STN = torch.stack(
         [

@@ -1,4 +1,4 @@
-"""The texts of classes: the names and sentences of a user, as rows of an encoder's text tower."""
+"""The texts of classes: names and sentences from a user, encoded as rows by the text tower."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from metaadapter.workflow.sentence_weights import weigh_sentences
 
 Texts: TypeAlias = Mapping[str, str | list[str]]
 """Label → name, or [name, sentence, …]."""
-LOPSIDED = 10  # times as many pictures in the largest class as in the smallest
+LOPSIDED = 10  # the largest class has this many times the pictures of the smallest
 # Names that nobody chose: "3", "class_07", "New folder (2)".
 PLACEHOLDER = re.compile(
     r"((class|category|label|group|folder|new folder|untitled)?[\W_]*\d*\W*)", re.IGNORECASE
@@ -30,7 +30,7 @@ PLACEHOLDER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ClassNames:
-    """The names of classes, where the labels of the pictures do not serve as names."""
+    """Names and sentences for classes whose labels do not say enough."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
     """Label → name, for classes with pictures."""
@@ -42,7 +42,7 @@ class ClassNames:
     def parsed(
         cls, texts: Iterable[str], added: Iterable[str], described: Iterable[str]
     ) -> ClassNames:
-        """Parse LABEL=NAME, LABEL or LABEL=NAME, and LABEL=SENTENCE from the command line."""
+        """Parse --text LABEL=NAME, --add-class LABEL[=NAME] and --describe LABEL=SENTENCE."""
         new: dict[str, str] = {}
         for label, name in (_parse(text, option="--add-class") for text in added):
             if label in new:
@@ -61,7 +61,7 @@ class ClassNames:
     def of(
         self, labels: Iterable[str], descriptions: Mapping[str, Sequence[str]] | None = None
     ) -> dict[str, str | list[str]]:
-        """Label → name, or [name, sentence, …], of all classes; a label is its default name."""
+        """Return label → name, or [name, sentence, …], for all classes; names default to labels."""
         names = {label: label for label in labels}
         for label, name in self.texts.items():
             require_label(label, list(names), option="texts (--text)")
@@ -82,7 +82,7 @@ class ClassNames:
 def _exists_already(label: str) -> UsageError:
     return UsageError(
         f"added (--add-class) is for classes without pictures, but {label!r} is a class already; "
-        f"to change its name, give it in texts (--text {label}=NAME)"
+        f"to change its name, give the new name in texts (--text {label}=NAME)"
     )
 
 
@@ -111,7 +111,7 @@ def require_label(label: str, labels: Sequence[str], *, option: str) -> None:
 
 
 def class_warnings(counts: Mapping[str, int], texts: Texts) -> tuple[str, ...]:
-    """Sentences on classes that are likely to be predicted badly; `counts` is label → pictures."""
+    """Return warnings about classes likely to be predicted badly; `counts` is label → shots."""
     warnings = []
     fewest, most = (pick(counts, key=counts.__getitem__, default="") for pick in (min, max))
     if counts and counts[most] >= LOPSIDED * counts[fewest]:
@@ -137,10 +137,10 @@ def says_nothing(name: str) -> bool:
 def text_features(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable], width: int, encoder: Any
 ) -> Float32[np.ndarray, "N D"]:
-    """(N, D) text features of `classes`: unit rows, zeros where a class has no text.
+    """Return (N, D) text features of `classes`: unit rows, or zeros for a class without a text.
 
-    Texts are vectors of the encoder's text tower, or names for the encoder to read, "red_fox" as
-    "red fox"; of a name with sentences only the name is read. `width` is that of the pictures.
+    A text is a vector from the encoder's text tower, or a name that the encoder reads ("red_fox" as
+    "red fox"). Sentences after a name are not read. `width` is that of the pictures' features.
     """
     rows = np.zeros((len(classes), width), dtype=np.float32)
     named = {label: _name(text) for label, text in (class_texts or {}).items()}
@@ -165,7 +165,7 @@ def text_features(
 def sentence_features(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable], encoder: Any
 ) -> dict[int, Float32[np.ndarray, "S D"]]:
-    """Class number → unit rows of the sentences that follow a name in `class_texts`."""
+    """Return class number → unit rows of the sentences that follow a name in `class_texts`."""
     rows = {
         number: encoder.encode_texts([readable_name(sentence) for sentence in sentences])
         for number, sentences in enumerate(descriptions(class_texts, classes) or [])
@@ -181,7 +181,7 @@ def text_of_new_class(
     rows: Float32[torch.Tensor, "n D"],
     encoder: Any,
 ) -> Float32[torch.Tensor, " D"]:
-    """The text of a class that is new to `support`, its sentences weighed among all classes."""
+    """Return the text feature of a class new to `support`; all pictures weigh its sentences."""
     name = text_features(class_texts, [label], rows.shape[1], encoder)
     sentences = sentence_features(class_texts, [label], encoder)
     if sentences:
@@ -206,7 +206,7 @@ def is_described(text: Any) -> bool:
 def descriptions(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable]
 ) -> list[list[str]] | None:
-    """The sentences of each class; `None` if no class has any."""
+    """Return the sentences of each class; `None` if no class has any."""
     texts = [(class_texts or {}).get(label) for label in classes]
     sentences = [[*text][1:] if text is not None and is_described(text) else [] for text in texts]
     return sentences if any(sentences) else None
@@ -215,7 +215,7 @@ def descriptions(
 def text_names(
     class_texts: Mapping[Any, Any] | None, classes: Sequence[Hashable]
 ) -> list[str] | None:
-    """The name of each class as the encoder reads it, or ""; `None` if no class has one."""
+    """Return the name of each class as the encoder reads it, or ""; `None` if no class has one."""
     texts = [_name((class_texts or {}).get(label)) for label in classes]
     names = [readable_name(text) if isinstance(text, str) else "" for text in texts]
     return names if any(names) else None
@@ -229,8 +229,8 @@ def _unit_vector(text: Any, label: Hashable, width: int) -> np.ndarray:
     vector = np.asarray(as_array(text), dtype=np.float64)
     if vector.shape != (width,):
         raise UsageError(
-            f"the text of class {label!r} has shape {vector.shape}, the pictures' features are "
-            f"{width} wide: texts and pictures must come from the same encoder"
+            f"the text of class {label!r} has shape {vector.shape}, but the pictures' features are "
+            f"{width} wide: take texts and pictures from the same encoder"
         )
     if not np.isfinite(vector).all() or not vector.any():
         raise UsageError(f"the text of class {label!r} is zero or not finite; encode it again")

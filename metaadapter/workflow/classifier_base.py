@@ -1,4 +1,4 @@
-"""The base of classifiers over an adapter: labelled rows in, probabilities out."""
+"""The base class of the scikit-learn classifiers, which predict with an adapter."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class AdapterClassifier(ClassifierMixin, BaseEstimator):
-    """A scikit-learn classifier whose `fit` makes an adapter, by whichever method."""
+    """A scikit-learn classifier that predicts with the adapter that a subclass's `fit` makes."""
 
     class_texts: Mapping[Any, Any] | None
     encoder: ImageEncoder | str | None
     logit_scale: float | np.ndarray | torch.Tensor | None
     classes_: np.ndarray
-    """The sorted labels, the order of the columns of `predict_proba`."""
+    """The sorted labels; the columns of `predict_proba` have this order."""
     adapter_: AdapterWeights
     """The adapter's weights, float64."""
     n_features_in_: int
@@ -43,48 +43,48 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
     """The encoder's inverse temperature; `None` where it is not known."""
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
-        """(n, N) probabilities of rows of X (n, D), columns in the order of `classes_`."""
+        """Return (n, N) probabilities for rows of X (n, D); columns are in `classes_` order."""
         return probabilities(self._rows(X), self.adapter_).numpy()
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
-        """The most probable label of each row of X (n, D)."""
-        best = self.predict_proba(X).argmax(-1)  # first, for its error if it is not fitted
+        """Return the most probable label for each row of X (n, D)."""
+        best = self.predict_proba(X).argmax(-1)  # first, because it raises if `fit` did not run
         labels: np.ndarray = self.classes_[best]
         return labels
 
     def predict_known_proba(self, X: Any) -> Float[np.ndarray, " n"]:
-        """The probability that each row of X (n, D) is known: that it shows one of the classes.
+        """Return the probability that each row of X (n, D) is known (shows one of the classes).
 
-        It assumes that half of all pictures are unknown. `predict_proba` assumes that none is.
+        It assumes that half of all pictures are unknown; `predict_proba` assumes that none are.
 
         Raises:
-            UsageError: The adapter does not predict it: no generator made it.
+            UsageError: The adapter cannot predict it, because no generator made the adapter.
         """
         return known_probabilities(self._rows(X), self.adapter_).numpy()
 
     def predict_known(self, X: Any, keep: float | None = None) -> Bool[np.ndarray, " n"]:
-        """Whether each row of X (n, D) shows one of the classes.
+        """Return whether each row of X (n, D) shows one of the classes.
 
         Args:
             X: Features of pictures.
             keep: The fraction of known pictures that are predicted to be known, 0.5 … 0.99; 0.95 by
-                default. The lower it is, the fewer unknown pictures pass.
+                default. A lower fraction lets fewer unknown pictures pass as known.
 
         Raises:
-            UsageError: As `predict_known_proba`, or `keep` is out of range.
+            UsageError: As for `predict_known_proba`, or `keep` is out of range.
         """
         shares = self.predict_known_proba(X)
         known: np.ndarray = shares >= float(known_threshold(self.adapter_, keep))
         return known
 
     def predict_sets(self, X: Any, coverage: float = 0.9) -> Bool[np.ndarray, "n N"]:
-        """The classes that each row of X (n, D) may show, which include its own at a coverage.
+        """Return the classes that each row of X (n, D) may show, as a mask over `classes_`.
 
-        The most probable class is always in the set. So if fewer predictions are wrong than
-        `coverage` allows (0.5 … 0.99), sets hold one class and cover more than stated.
+        The fraction `coverage` (0.5 … 0.99) of the sets includes the true class. The most probable
+        class is always included, so sets of one class may cover more than that.
 
         Raises:
-            UsageError: As `predict_known_proba`, or `coverage` is out of range.
+            UsageError: As for `predict_known_proba`, or `coverage` is out of range.
         """
         shares = torch.from_numpy(self.predict_proba(X))
         return prediction_sets(shares, self.adapter_, coverage).numpy()
@@ -94,12 +94,12 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         return torch.from_numpy(moderate_rows(checked(self, X, reset=False)))
 
     def _read(self, X: Any, y: Any, views: Any = None) -> tuple[Support, ImageEncoder | None]:
-        """The support in float32, classes in the order of `classes_`, and the encoder.
+        """Return the support in float32, with classes in `classes_` order, and the encoder.
 
         Sets `classes_`, `logit_scale_`, `n_features_in_` and `n_shots_`.
         """
         X, y = checked(self, X, label_array(y), ensure_min_samples=0 if self.class_texts else 1)
-        if y.dtype.kind not in "biuUS":  # those are labels, and the check is slow
+        if y.dtype.kind not in "biuUS":  # these kinds need no check, which is slow
             check_classification_targets(y)
         labels = y.tolist()
         named = require_shared_labels(self.class_texts, labels)
@@ -129,7 +129,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
 
 
 def checked(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
-    """scikit-learn's `validate_data` of X (and y), with an error that names a wrong row."""
+    """Validate X (and y) as scikit-learn does, with an error that names the first wrong row."""
     valid = validate_data(
         estimator,
         as_array(X),
@@ -143,7 +143,7 @@ def checked(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
 
 
 def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
-    """The encoder itself, or loaded by its name."""
+    """Return the encoder, which is loaded if `encoder` is its name."""
     if encoder is None:
         return None
     if isinstance(encoder, str):
@@ -169,8 +169,8 @@ def _unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n 
     if views.ndim != 3 or views.shape[::2] != shape:
         n, width = shape
         raise UsageError(
-            f"views must have the shape ({n}, views of a picture, {width}), as X has {shape}; "
-            f"got {views.shape}"
+            f"views must have the shape ({n}, views of each picture, {width}), because X has the "
+            f"shape {shape}; got {views.shape}"
         )
     require_finite(views, "views")
     return unit_rows(views)

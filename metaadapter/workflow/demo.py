@@ -1,4 +1,4 @@
-"""The experiment of the demo: held-out pictures by class names alone, then with labelled ones."""
+"""The demo's experiment: classify held-out pictures by class names, then with labelled ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LabelledPicture:
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:
-    """The predictions of one method for the held-out pictures, in their order."""
+    """The predictions of one method, in the order of the held-out pictures."""
 
     method: str
     n_shot: int
@@ -46,17 +46,17 @@ class MethodResult:
 
     @property
     def accuracy(self) -> Proportion:
-        """The fraction predicted correctly; its interval covers the draw of held-out pictures."""
+        """The fraction predicted correctly, with an interval for the draw of held-out pictures."""
         return Proportion(sum(self.correct), len(self.correct))
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """The results of all methods, and the facts to reproduce them."""
+    """The results of all methods, and the facts needed to reproduce them."""
 
     classes: tuple[str, ...]
     support: tuple[LabelledPicture, ...]
-    """The labelled pictures of the adapter; those of 1 shot come first."""
+    """The labelled pictures; those of the 1-shot adapter come first."""
     held_out: tuple[LabelledPicture, ...]
     methods: tuple[MethodResult, ...]
     """Zero-shot first, then by number of shots."""
@@ -73,8 +73,8 @@ def run_demo(
 ) -> tuple[DemoResult, MetaAdapterClassifier]:
     """Compare zero-shot with adapters predicted from 1 and 4 labelled pictures of each class.
 
-    Each class has at least five pictures. The seed draws the labelled ones; all others are held
-    out. The returned classifier is the one with the most shots.
+    Each class needs at least five pictures. The seed draws the labelled pictures; all others are
+    held out. The returned classifier is the one with 4 shots.
     """
     rows, classes = pictures.rows, pictures.classes
     labels = np.array([row.label for row in rows])
@@ -115,7 +115,7 @@ def run_demo(
     shown = [LabelledPicture(row.path.name, str(row.label), row.path.read_bytes()) for row in rows]
     result = DemoResult(
         classes=classes,
-        # A stable sort: the order within the first shots, and within the others, stays.
+        # The sort is stable: the first shots keep their order, and so do the later ones.
         support=tuple(shown[i] for i in sorted(support, key=lambda i: i not in first)),
         held_out=tuple(shown[i] for i in held_out),
         methods=tuple(methods),

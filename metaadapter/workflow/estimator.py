@@ -1,4 +1,4 @@
-"""A classifier whose adapter a generator predicts, as a scikit-learn estimator."""
+"""`MetaAdapterClassifier`, the scikit-learn classifier whose adapter a generator predicts."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ if TYPE_CHECKING:
 
 
 def _part(path: str) -> Any:
-    """A fitted attribute that is part of the stored adapter."""
+    """Return a property that reads this part of `stored_`."""
     return property(attrgetter(f"stored_.{path}"))
 
 
 class MetaAdapterClassifier(AdapterClassifier):
-    """Few-shot classifier over frozen features; `fit` is one forward pass of a generator.
+    """A few-shot classifier of frozen features; `fit` is one forward pass of a generator.
 
-    Rows of X are features of one encoder, of any width; they are scaled to length 1. A class may
-    have pictures, a text, or both: labels of `class_texts` that are not in y become classes too.
+    Rows of X are features from one encoder, of any width; they are scaled to length 1. A class may
+    have pictures, a text, or both: labels in `class_texts` that are not in y become classes too.
 
     Args:
-        class_texts: label → vector of the encoder's text tower, or when `encoder` is given label →
-            name, which reads `"red_fox"` as "red fox", or label → [name, sentence, …], each weighed
-            by how well the pictures support it; without it the classifier uses pictures alone.
-        mode: `"one_shot"` keeps the generator's prediction; `"finetune"` takes gradient steps from
-            there, as many as pictures left out of the support confirm.
+        class_texts: label → text: a vector from the encoder's text tower or, if `encoder` is given,
+            a name (`"red_fox"` is read as "red fox") or [name, sentence, …], where sentences count
+            as far as the pictures support them. `None` uses only pictures.
+        mode: `"one_shot"` keeps the generator's prediction; `"finetune"` refines it by gradient
+            steps, whose number is chosen on pictures left out of the support.
         generator: `"default"`, `"closed-form"`, a folder, FILE.py:CLASS or FILE.py:CLASS@FOLDER, or
             an `AdapterGenerator`.
-        encoder: The `FrozenEncoder` that the features come from, or its name. It reads names, has
-            the temperature, and is named in a saved adapter.
-        logit_scale: The encoder's inverse temperature; read from `encoder` when `None`. A fit
-            without any picture needs it; with pictures the generator estimates one.
-        fine_tuning: The settings of the steps of mode `"finetune"`.
-        blocks: The widths of the blocks that the features consist of (`FeatureStore.blocks`): the
-            generator weighs them. Those of `encoder` by default.
+        encoder: The `FrozenEncoder` that the features come from, or its name. It reads names and
+            has the temperature; a saved adapter names it.
+        logit_scale: The encoder's inverse temperature; `None` reads it from `encoder`. A fit
+            without any picture needs it; with pictures the generator estimates a temperature.
+        fine_tuning: The settings for the gradient steps in mode `"finetune"`.
+        blocks: The widths of the blocks that the features consist of (`FeatureStore.blocks`), which
+            the generator weighs; those of `encoder` by default.
     """
 
     stored_: StoredAdapter
@@ -70,24 +70,24 @@ class MetaAdapterClassifier(AdapterClassifier):
     support_: Support | None = _part("support")
     """The features that the adapter was predicted from; `None` if it was loaded without them."""
     signature_: TaskSignature | None = _part("signature")
-    """Class means and scatter, where only these were kept of the support; else `None`."""
+    """Class means and scatter, if only these were kept from the support; else `None`."""
     generator_id_: str = _part("config.generator_id")
     """The identity of the generator that predicted the adapter."""
     picture_hashes_: tuple[str, ...] = _part("picture_hashes")
-    """The SHA-256 of the support's pictures, as far as they are known."""
+    """The SHA-256 digests of the support's pictures, as far as they are known."""
     origin_: Origin = _part("config.origin")
     """The encoder and views that the features come from, as far as they are known."""
     blocks_: tuple[int, ...] = _part("config.blocks")
-    """The widths of the blocks that the features consist of; () for one."""
+    """The widths of the blocks that the features consist of; () for a single block."""
     n_steps_: int = _part("config.n_steps")
-    """The number of gradient steps of `fit`; 0 in mode `"one_shot"`, and where left-out pictures
-    do not support any."""
+    """The number of gradient steps that `fit` took; 0 in mode `"one_shot"`, and if no number of
+    steps helps left-out pictures."""
     inside_: InsideConfig | None = _part("config.inside")
-    """The adapters in the blocks of the encoder's towers, where there are any; else `None`."""
+    """The configuration of adapters in the blocks of the encoder's towers; `None` without any."""
     prompt_: PromptConfig | None = _part("config.prompt")
-    """The learned context of texts, where there is one; else `None`."""
+    """The configuration of a learned context before class names; `None` without one."""
     towers_: Mapping[str, torch.Tensor] = _part("towers")
-    """The tensors of both: of the adapter that was loaded, or of the `encoder` of `fit`."""
+    """The tensors of `inside_` and `prompt_`, from the loaded adapter or from `encoder`."""
 
     def __init__(
         self,
@@ -111,18 +111,18 @@ class MetaAdapterClassifier(AdapterClassifier):
     def fit(
         self, X: Any, y: Any, *, views: Any = None, unlabelled: Any = None
     ) -> MetaAdapterClassifier:
-        """Predict the adapter of a support; a fit that fails leaves the estimator as it was.
+        """Predict an adapter from a support; a fit that fails leaves the estimator as it was.
 
-        With an encoder whose towers were trained, its probabilities are calibrated for them.
+        If the towers of the encoder were trained, the probabilities are calibrated for that.
 
         Args:
-            X: (n, D) features of the labelled pictures; n may be 0 where `class_texts` names the
+            X: (n, D) features of the labelled pictures; n may be 0 if `class_texts` names the
                 classes, which gives zero-shot CLIP.
             y: (n,) labels of the pictures.
-            views: (n, V, D) features of the views whose mean each picture is, for the gradient
-                steps of mode `"finetune"`.
+            views: (n, V, D) features of V views of each picture, whose mean is the row of X; the
+                gradient steps of mode `"finetune"` learn from them.
             unlabelled: (u, D) features of unlabelled pictures, of these classes or of others, which
-                the generator reads as well (docs/explanation/pool.md).
+                the generator reads too (docs/explanation/pool.md).
 
         Raises:
             ValueError: An array is not usable, or there are fewer than two classes.
@@ -130,9 +130,9 @@ class MetaAdapterClassifier(AdapterClassifier):
         if self.mode not in get_args(Mode):
             raise UsageError(f"mode must be 'one_shot' or 'finetune', got {self.mode!r}")
         if self.fine_tuning is not None and self.mode != "finetune":
-            raise UsageError(f"fine_tuning is for mode='finetune' only, got {self.mode!r}")
+            raise UsageError(f"fine_tuning is for mode='finetune' only, got mode={self.mode!r}")
         if views is not None and self.mode != "finetune":
-            raise UsageError(f"views are for mode='finetune' only, got {self.mode!r}")
+            raise UsageError(f"views are for mode='finetune' only, got mode={self.mode!r}")
         with unchanged_on_error(self):
             support, encoder = self._read(X, y, views)
             if unlabelled is not None:
@@ -160,16 +160,16 @@ class MetaAdapterClassifier(AdapterClassifier):
         text: Any = None,
         picture_hashes: Sequence[str] = (),
     ) -> MetaAdapterClassifier:
-        """Add one class later; the vectors and biases of the others stay as they are.
+        """Add one class later; the vectors and biases of the other classes do not change.
 
         Args:
-            label: A new label, of the same kind as the others.
-            X: (n, D) features of its pictures, or `None` when it has a text alone.
-            text: The vector of its text; or its name or [name, sentence, …] for the `encoder`.
-            picture_hashes: The SHA-256 of its pictures, to recognize them among queries.
+            label: A new label: text if the other labels are text, else a number.
+            X: (n, D) features of pictures of the class; `None` if the class has only a text.
+            text: A vector for the class, or a name or [name, sentence, …] for `encoder` to read.
+            picture_hashes: SHA-256 digests of these pictures, to recognize them among queries.
 
         Raises:
-            UsageError: The label exists or is of another kind, neither pictures nor a text are
+            UsageError: The label exists or is of the wrong kind, neither pictures nor a text are
                 given, or the adapter was saved without its support features.
             IncompatibleArtifact: Another generator predicted the adapter.
         """
@@ -196,7 +196,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         return self
 
     def require_addable(self, label: Any) -> tuple[Support, AdapterGenerator]:
-        """The support and the generator for `add_class`, checked before pictures are encoded.
+        """Return the support and the generator for `add_class`; call this before encoding pictures.
 
         Raises:
             UsageError: `add_class` does not accept the label.
@@ -213,15 +213,15 @@ class MetaAdapterClassifier(AdapterClassifier):
         class_names: Mapping[Any, str] | None = None,
         picture_hashes: Sequence[str] | None = None,
     ) -> None:
-        """Write the adapter: configuration, safetensors, card; no pickle, no picture.
+        """Write the adapter as a configuration, safetensors and a card: no pickle, no picture.
 
         Args:
             folder: A new or empty folder, a skill file (a new name that ends in `.adapter`), or an
                 adapter to replace.
             origin: The encoder and views of the features; by default those of `encoder`, or of the
                 adapter that was loaded.
-            class_names: label → name to keep, where `class_texts` holds vectors.
-            picture_hashes: The SHA-256 of pictures, beside those in `picture_hashes_`.
+            class_names: label → name to store, if `class_texts` holds vectors.
+            picture_hashes: SHA-256 digests of pictures to store in addition to `picture_hashes_`.
         """
         check_is_fitted(self)
         stored, changes = self.stored_, dict[str, Any]()
@@ -247,13 +247,13 @@ class MetaAdapterClassifier(AdapterClassifier):
 
         Args:
             folder: A folder or a skill file that `save` wrote.
-            encoder: The encoder that the adapter was made with, or its name; for an adapter with
-                parts in its towers also the `adapted_encoder`.
-            generator: The generator that predicted it, if it is your own, to add classes.
+            encoder: The encoder that the adapter was made with, or its name. If the adapter has
+                parts in the towers, the `adapted_encoder` is accepted too.
+            generator: The generator that predicted the adapter: to add classes, if it is your own.
 
         Raises:
             DataError: The adapter is damaged.
-            IncompatibleArtifact: It is no adapter, or belongs to another encoder.
+            IncompatibleArtifact: There is no adapter, or it belongs to another encoder.
         """
         stored = load_adapter(Path(folder))
         config = stored.config

@@ -1,4 +1,4 @@
-"""Rows and labels that users give to the estimators, as checked arrays."""
+"""Checks of the rows and labels that users give to the estimators."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def require_finite(rows: Float[np.ndarray, "n *V D"], name: str) -> None:
     """Raise a `UsageError` with the number of the first row that is not finite."""
     wrong = np.flatnonzero(~np.isfinite(rows).all(tuple(range(1, rows.ndim))))
     if len(wrong):
-        more = f", and {len(wrong) - 1} more rows have one" if len(wrong) > 1 else ""
+        more = f", and so have {len(wrong) - 1} more rows" if len(wrong) > 1 else ""
         raise UsageError(
-            f"row {wrong[0]} of {name} has a NaN or infinity (inf){more}; leave such pictures out, "
-            "or encode them again"
+            f"row {wrong[0]} of {name} has a NaN or infinity (inf){more}; leave such rows out, or "
+            "encode their pictures again"
         )
 
 
 def label_array(labels: Any) -> Any:
-    """Labels as an array; whole numbers stay exact, where numpy would make floats of them."""
+    """Return labels as an array; whole numbers stay exact, even where numpy would make floats."""
     # A pandas column of whole numbers with missing values would become floats.
     if getattr(getattr(labels, "dtype", None), "kind", "") in ("i", "u"):
         labels = labels.tolist()
@@ -43,12 +43,12 @@ def label_array(labels: Any) -> Any:
 
 
 def unlabelled_rows(unlabelled: Any, width: int) -> Float[np.ndarray, "u D"]:
-    """(u, width) finite features of unlabelled pictures."""
+    """Return the features of unlabelled pictures as (u, width) finite numbers."""
     rows = np.asarray(as_array(unlabelled))
     if rows.ndim != 2 or rows.shape[1] != width or rows.dtype.kind not in "fiu":
         raise UsageError(
             f"unlabelled must be numbers of the shape (pictures, {width}), as wide as X; got "
-            f"{rows.dtype} of the shape {rows.shape}"
+            f"an array of {rows.dtype} of the shape {rows.shape}"
         )
     rows = rows.astype(np.float64)
     require_finite(rows, "unlabelled")
@@ -58,31 +58,31 @@ def unlabelled_rows(unlabelled: Any, width: int) -> Float[np.ndarray, "u D"]:
 def require_shared_labels(
     class_texts: Mapping[Any, Any] | None, labels: Sequence[Any]
 ) -> list[Any]:
-    """The labels of `class_texts`; a `UsageError` if none is in y, a slip of spelling or type."""
+    """Return the labels of `class_texts`; raise a `UsageError` if none of them is in y."""
     named = list(class_texts or {})
     if named and labels and not set(named) & set(labels):
         raise UsageError(
-            f"class_texts names {_some(named)}, and the labels in y are "
-            f"{_some(sorted(set(labels)))}; its keys must be labels of y"
+            f"class_texts names {_some(named)}, but the labels in y are "
+            f"{_some(sorted(set(labels)))}; use labels from y as the keys of class_texts"
         )
     require_one_kind([*labels, *named])
     return named
 
 
 def require_one_kind(labels: Sequence[Any]) -> None:
-    """Raise a `UsageError` unless labels are all text or all numbers, and can be sorted."""
+    """Raise a `UsageError` unless labels are all text or all numbers, which can be sorted."""
     texts = [label for label in labels if isinstance(label, str)]
     if texts and len(texts) < len(labels):
         other = next(label for label in labels if not isinstance(label, str))
         raise UsageError(
-            f"labels must be all text or all numbers, got {texts[0]!r} beside {other!r}; write "
-            f"{str(other)!r} if it is a name"
+            f"labels must be all text or all numbers, got {texts[0]!r} and {other!r}; write "
+            f"{str(other)!r} if {other!r} is a name"
         )
 
 
 @contextmanager
 def unchanged_on_error(estimator: object) -> Iterator[None]:
-    """Restore an estimator, fitted or not, if the block raises an error."""
+    """Restore an estimator, fitted or not, if the `with` block raises an error."""
     before = dict(vars(estimator))
     try:
         yield

@@ -1,4 +1,4 @@
-"""From a support, or from labelled pictures, to an adapter with all that is kept beside it."""
+"""Predict an adapter from a support or labelled pictures, with all that is stored with it."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
 Mode = Literal["one_shot", "finetune"]
 CUSTOM = "custom"
-"""Stands in a stored adapter for the name of a generator that is an object or code."""
+"""The name that a stored adapter gives to a generator that is an object or a user's code."""
 
 
 def predict_adapter(generator: AdapterGenerator, support: Support) -> AdapterWeights:
-    """The adapter of the one task of a support, without a task axis, float64 on the CPU."""
+    """Predict the adapter of a single task, without a task axis, in float64 on the CPU."""
     try:
         batch = generator.predict(support.to(device=generator.device).exact)
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
@@ -66,9 +66,9 @@ def labelled_support(
     views: Float32[torch.Tensor, "n V D"] | None = None,
     blocks: Sequence[int] = (),
 ) -> Support:
-    """The support in float32, its classes in the order of `classes`, with pictures or without.
+    """Return the support in float32, in the order of `classes`, which may have no pictures.
 
-    `class_texts` are as for `text_features`. Rows of X have any length, `views` have length 1.
+    `class_texts` is as for `text_features`. Rows of X have any length, `views` have length 1.
     """
     number_of = {label: number for number, label in enumerate(classes)}
     numbers = torch.tensor([number_of[label] for label in labels], dtype=torch.long)
@@ -85,13 +85,13 @@ def labelled_support(
     if len(unknown):
         raise UsageError(
             f"the class {classes[unknown[0]]!r} has no picture, and the encoder reads no texts; "
-            "give it a picture, or leave it out"
+            "give the class a picture, or leave the class out"
         )
     blocks = tuple(blocks or getattr(encoder, "blocks", ()))
     if blocks and sum(blocks) != X.shape[1]:
         raise UsageError(
             f"the widths of the blocks {blocks} must add up to {X.shape[1]}, the width of the "
-            "features; give those of the encoder or store that the features come from"
+            "features; give the widths from the encoder or store that the features come from"
         )
     return Support.of_rows(
         rows,
@@ -118,7 +118,7 @@ def fit_support(
 ) -> StoredAdapter:
     """Predict the adapter of one task, and refine it in mode `"finetune"`.
 
-    The adapter keeps `names`: label → name, or [name, sentence, …]; vectors are not kept.
+    The adapter stores `names` (label → name, or [name, sentence, …]) but no vectors among them.
     """
     loaded, identity = shared_generator(generator)
     parts = parts or TowerParts()
@@ -157,10 +157,9 @@ def fit_pictures(
     generator: str = "default",
     pool: Float[np.ndarray, "u D"] | None = None,
 ) -> StoredAdapter:
-    """Predict the adapter of labelled pictures; trained parts of their encoder become part of it.
+    """Predict an adapter from labelled pictures; it includes the trained parts of their encoder.
 
-    `names` maps labels of classes with pictures or without; `pool` has features of unlabelled
-    pictures.
+    `names` may include classes without pictures; `pool` has features of unlabelled pictures.
     """
     support, classes = support_of(labelled, names)
     if pool is not None:
@@ -181,10 +180,10 @@ def fit_pictures(
 def support_of(
     labelled: LabelledPictures, names: Mapping[str, str | list[str]] | None
 ) -> tuple[Support, list[str]]:
-    """The support of labelled pictures, and the classes in its order.
+    """Return the support of labelled pictures, and its classes in order.
 
-    A learned prompt reads the names of classes without a picture only: pictures say more about a
-    class than the prompt, which was learned from the same pictures.
+    A learned prompt is used only for classes without a picture: pictures say more about a class
+    than the prompt, which was learned from the same pictures.
     """
     if isinstance(labelled.encoder, PromptedEncoder):
         plain, classes = support_of(replace(labelled, encoder=labelled.encoder.base), names)
@@ -218,19 +217,19 @@ def _support(
 def generator_that_predicted(
     name: str | Path | AdapterGenerator, identity: str
 ) -> AdapterGenerator:
-    """The generator of that name; `IncompatibleArtifact` if its identity has changed."""
+    """Return the generator of that name; `IncompatibleArtifact` if its identity has changed."""
     generator, current = shared_generator(name)
     if current != identity:
         shown = CUSTOM if isinstance(name, AdapterGenerator) else str(name)
         raise IncompatibleArtifact(
-            f"the adapter was predicted by generator {identity}, and {shown!r} is now {current}; "
-            "load it with generator=… the one that predicted it, or fit again"
+            f"the adapter was predicted by generator {identity}, but {shown!r} is now {current}; "
+            "load the adapter with generator=… set to that generator, or fit again"
         )
     return generator
 
 
 def _out_of_bounds(reason: str) -> DataError:
     return DataError(
-        f"the generator predicts no adapter that can be computed ({reason}): its weights or "
-        "constants are too large; use another generator"
+        f"the generator's weights or constants are too large to compute an adapter ({reason}); use "
+        "another generator"
     )

@@ -1,4 +1,4 @@
-"""Gradient steps on the support from a predicted adapter, anchored to the prediction."""
+"""Gradient steps that refine a predicted adapter on its support, anchored to the prediction."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from metaadapter.adapter.weights import AdapterWeights, apply_adapter, cache_log
 from metaadapter.errors import UsageError
 
 MOVED = ("classes", "class_bias")
-"""The tensors that steps change. The visual bottleneck too gains nothing:
+"""The tensors that steps change. Steps on the visual bottleneck gain no accuracy:
 docs/explanation/gradient-steps.md."""
-# The default of torch, which keeps Adam from stepping along gradients of mere rounding.
+# The default in torch, which keeps Adam from following gradients that are only rounding errors.
 EPSILON = 1e-8
 
 
@@ -27,19 +27,19 @@ class FineTune:
     """The settings of gradient steps that refine a predicted adapter on its support."""
 
     n_steps: int | None = None
-    """The number of gradient steps; 0 is the prediction itself. `None` takes as many as pictures
-    left out of the support confirm: 0 to 80."""
+    """The number of gradient steps; 0 keeps the prediction. `None` chooses the number, from 0 to
+    80, on pictures left out of the support."""
     lr: float = 0.02
-    """The learning rate of Adam, in units of the root mean square of what moves."""
+    """The learning rate of Adam, as a fraction of a tensor's root mean square."""
     anchor: float = 1.0
-    """The strength of the L2 anchor to the prediction at one shot; divided by the mean shots, as in
-    ProLIP (Fahes et al. 2024)."""
-    # Neither weight gains anything on the training sets: docs/explanation/gradient-steps.md.
+    """The strength of the L2 anchor to the prediction; it is divided by the mean number of shots,
+    as in ProLIP (Fahes et al. 2024)."""
+    # These two weights gain no accuracy on the training sets: docs/explanation/gradient-steps.md.
     modalities: float = 0.0
-    """The weight of the divergence between the visual adapter alone, with zero-shot CLIP's texts,
-    and the text adapter alone, in tasks whose classes all have texts."""
+    """The weight of the divergence between the predictions of the visual adapter alone, with
+    zero-shot CLIP's texts, and of the text adapter alone, in tasks whose classes all have texts."""
     views: float = 0.0
-    """The weight of the divergence between a view and its picture, where views are given."""
+    """The weight of the divergence between the predictions for a picture and for each view."""
 
     def __post_init__(self) -> None:
         if self.n_steps is not None and self.n_steps < 0:
@@ -58,16 +58,16 @@ class FineTune:
 def gradient_steps(
     start: AdapterWeights, support: Support, settings: FineTune
 ) -> Iterator[AdapterWeights]:
-    """The adapters after 1, 2, 3 … full-batch steps of Adam on class vectors and biases; endless.
+    """Yield the adapters after 1, 2, 3 … full-batch steps of Adam on class vectors and biases.
 
-    Each changed tensor is θ₀ + u v with u the root mean square of θ₀, and the loss of a task is
-    `support_objective` plus anchor · the sum over tensors of mean v²: an L2 anchor to the
-    prediction (as ProLIP's Frobenius anchor to the pre-trained matrix), in units that are those of
-    the tensor. Tasks are independent: losses are summed, and Adam works element by element. The
-    adapter of a task without any picture stays. `settings.n_steps` is ignored.
+    A changed tensor is θ₀ + u v: θ₀ is the prediction, u its root mean square, and Adam moves v
+    from 0. The loss of a task is `support_objective` + anchor · Σ mean v², summed over the tensors:
+    an L2 anchor to the prediction, as ProLIP's Frobenius anchor to the pre-trained matrix. Tasks
+    are independent, as losses are summed and Adam works element by element. A task without any
+    picture keeps its adapter. `settings.n_steps` is ignored: the iterator does not end.
     """
     fixed = start.map(torch.Tensor.detach)
-    # A class that is masked out neither sets a unit nor counts in a mean.
+    # A masked class must not change a unit or a mean.
     present_TN1 = fixed.class_bias.isfinite()[..., None].to(fixed.classes.dtype)
     n_present_T11 = present_TN1.sum(1, keepdim=True).clamp(min=1)
     starts = [fixed.classes, fixed.class_bias[..., None]]
@@ -99,7 +99,7 @@ def gradient_steps(
 
 
 def _unit(tensor_TNX: Tensor, part_TN1: Tensor) -> Tensor:
-    """(T, 1, 1) the root mean square of each task's entries; 1 where all are zero."""
+    """Return (T, 1, 1) the root mean square of each task's entries; 1 if all are zero."""
     entries_TNX = torch.where(tensor_TNX.isfinite(), tensor_TNX, 0.0)
     unit_T11 = (part_TN1 * entries_TNX.square()).sum((1, 2), keepdim=True).sqrt()
     return torch.where(unit_T11 > 0, unit_T11, 1.0)
@@ -108,10 +108,10 @@ def _unit(tensor_TNX: Tensor, part_TN1: Tensor) -> Tensor:
 def support_objective(
     start: AdapterWeights, support: Support, settings: FineTune
 ) -> Callable[[AdapterWeights], Float[Tensor, " T"]]:
-    """The loss of each task as a function of its adapter; 0 for a task without a shot.
+    """Return a function from adapters to the loss of each task; 0 for a task without a shot.
 
-    Adapters differ from `start` in class vectors and biases only: the rest is computed once.
-    Cross-entropy is over all views where the support has them.
+    These adapters may differ from `start` only in class vectors and biases; the rest is computed
+    once. If the support has views, the cross-entropy is the mean over all views.
     """
     rows_TMD, views_TNKVD = support.support_TNKD.flatten(1, 2), support.views_TNKVD
     if views_TNKVD is None:
@@ -140,25 +140,25 @@ def support_objective(
 
 
 def support_loss(weights: AdapterWeights, support: Support) -> Float[Tensor, " T"]:
-    """The mean cross-entropy of the labelled pictures; 0 without any."""
+    """Return the mean cross-entropy of each task's labelled pictures; 0 if it has none."""
     log_p_TNK = own_log_probability(weights, support)
     return -_mean(log_p_TNK.flatten(1), support.present_TNK.flatten(1))
 
 
 def own_log_probability(weights: AdapterWeights, support: Support) -> Float[Tensor, "T N K"]:
-    """The log-probability of each picture's own class."""
+    """Return the log-probability of each picture's own class."""
     return _own(classify(support.support_TNKD.flatten(1, 2), weights))
 
 
 def _reader(start: AdapterWeights, rows_TXD: Tensor) -> Callable[[AdapterWeights], Tensor]:
-    """`classify` for these rows; what the steps do not change is computed once."""
+    """Return `classify` for fixed rows, where all that the steps do not change is computed once."""
     adapted_TXD = apply_adapter(rows_TXD, start)
     scaled_TXD = start.logit_scale[:, None, None] * adapted_TXD
     from_cache = cache_logits(adapted_TXD, start)
 
     def read(weights: AdapterWeights) -> Tensor:
-        # Vectors on the left: on the right, torch takes eight times as long for the batched product
-        # of their gradient.
+        # With the class vectors on the right, torch takes eight times as long for the batched
+        # product in their gradient.
         logits_TXN = (weights.classes @ scaled_TXD.mT).mT
         return logits_TXN + weights.class_bias[:, None] + from_cache
 
@@ -166,13 +166,13 @@ def _reader(start: AdapterWeights, rows_TXD: Tensor) -> Callable[[AdapterWeights
 
 
 def _mean(values_TX: Tensor, counts_TX: Tensor) -> Float[Tensor, " T"]:
-    """The mean over the places that count; 0 without any."""
-    # Where, not a product: the own class of a padded shot may be masked, and 0 · ∞ is no number.
+    """Return the mean over the places that count; 0 if none counts."""
+    # A product will not do: the own class of a padded shot may be masked, and 0 · ∞ is NaN.
     return torch.where(counts_TX, values_TX, 0.0).sum(1) / counts_TX.sum(1).clamp(min=1)
 
 
 def _own(logits_TXN: Tensor) -> Tensor:
-    """(T, N, X / N) log-probability of its own class for each row, as many rows a class."""
+    """Return (T, N, X / N) log-probabilities of own classes; X / N rows of each class in turn."""
     n_tasks, n_rows, n_way = logits_TXN.shape
     log_p_TNXN = logits_TXN.log_softmax(-1).reshape(n_tasks, n_way, n_rows // n_way, n_way)
     return log_p_TNXN.diagonal(dim1=1, dim2=3).mT

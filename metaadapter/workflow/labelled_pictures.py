@@ -29,7 +29,7 @@ class Selection:
     shots: int | None = None
     """The number of pictures of each class to draw; all by default."""
     views: int | None = None
-    """The number of views of each picture; that of the store, or one, by default."""
+    """The number of views of each picture; as in the store, or 1, by default."""
     seed: int = 0
     """The seed of the draw and of the views."""
     zoom: bool | None = None
@@ -40,7 +40,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the pictures of a task are chosen and encoded."""
+    """The encoder, the selection and the progress report for reading the pictures of a task."""
 
     load: Callable[..., ImageEncoder]
     """`load_encoder` with its options."""
@@ -50,17 +50,17 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPictures:
-    """Labelled pictures with their features, and where these come from."""
+    """Labelled pictures with their features, and the origin of the features."""
 
     pictures: EncodedPictures
     origin: Origin
     logit_scale: float | None
     encoder: ImageEncoder | None
-    """`None` where a feature store has all that is needed of it."""
+    """`None` if a feature store holds all that is needed from the encoder."""
     stored_texts: Mapping[str, Float[np.ndarray, " dim"]] | None = None
     """The text feature of each class, if a store has them and no encoder is loaded."""
     descriptions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Sentences on each class that came with its pictures."""
+    """Label → sentences about the class that came with the pictures."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -78,11 +78,11 @@ def read_support(
     cut: Callable[[ImageTable], ImageTable] | None = None,
     unlabelled: Path | None = None,
 ) -> LabelledPictures:
-    """Encode labelled pictures, or read them from a feature store; `None` has no pictures.
+    """Encode labelled pictures, or read them from a store; a `source` of `None` has no pictures.
 
-    `check_labels` raises before pictures are encoded. A store's encoder is loaded if `reads_names`,
-    for other names than those in the store. Without labelled pictures the encoder of an
-    `unlabelled` store is the default.
+    `check_labels` may raise before pictures are encoded. `reads_names` loads the encoder of a
+    store, to read names that the store does not have. Without labelled pictures, the default
+    encoder is that of an `unlabelled` store.
     """
     selection, load = reading.selection, reading.load
     if source is None:
@@ -96,7 +96,8 @@ def read_support(
         return _encode(table, loaded, reading)
     if cut is not None:
         raise UsageError(
-            f"boxes (--detections) are cut out of pictures, but {source} is a feature store"
+            f"boxes (--detections) are cut out of pictures, but {source} is a feature store; give "
+            "the pictures"
         )
     store, from_store = FeatureStore.open(source), None
     recipe = store.origin
@@ -191,10 +192,10 @@ def _read_store(
 
 
 def draw_shots(labels: Sequence[str], shots: int | None, seed: int) -> list[int]:
-    """Draw at most `shots` pictures of each class, all for `None`; their numbers, sorted.
+    """Draw at most `shots` pictures of each class (all if `None`); return their sorted numbers.
 
-    The draws are nested, so that accuracies can be compared: k shots are among k + 1, and the draw
-    of a class does not depend on the other classes.
+    The draws are nested, so that accuracies can be compared: the pictures of k shots are among
+    those of k + 1 shots, and the draw of a class does not depend on the other classes.
     """
     if shots is None:
         return list(range(len(labels)))
@@ -203,7 +204,7 @@ def draw_shots(labels: Sequence[str], shots: int | None, seed: int) -> list[int]
         numbers[label].append(number)
     drawn: list[int] = []
     for label, in_class in numbers.items():
-        # An undecodable folder name is carried by surrogates, which plain UTF-8 refuses.
+        # A folder name that is not UTF-8 is read with surrogates, which plain UTF-8 cannot encode.
         rng = np.random.default_rng([seed, *label.encode(errors="surrogateescape")])
         drawn += rng.permutation(in_class)[:shots].tolist()
     return sorted(drawn)

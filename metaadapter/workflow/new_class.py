@@ -1,4 +1,4 @@
-"""One more class for an adapter; the vectors and biases of its other classes stay."""
+"""Add a class to an adapter; the vectors and biases of its other classes stay."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from metaadapter.workflow.estimator_inputs import label_array, require_one_kind
 from metaadapter.workflow.fit_adapter import CUSTOM, generator_that_predicted, predict_adapter
 
 SAME = 0.9999
-"""The cosine of a row with itself, rounded to half precision, is larger."""
+"""The cosine of a row with a copy of it that was rounded to half precision is above this."""
 
 
 def require_addable(
     stored: StoredAdapter, label: Any, generator: str | Path | AdapterGenerator
 ) -> tuple[Support, AdapterGenerator]:
-    """The support of an adapter and its generator, checked before pictures are encoded."""
+    """Check that `label` can be added; return the support and the generator of the adapter."""
     classes = stored.config.classes
     if label in classes:
         raise UsageError(f"class {label!r} exists already; classes: {classes}")
@@ -44,8 +44,8 @@ def require_addable(
         )
     if generator == CUSTOM:
         raise UsageError(
-            "the adapter was predicted by a generator of your own, which is code; if you trust "
-            "it, load the adapter with generator=… (--generator) that one to add a class"
+            "the adapter was predicted by a generator of your own, whose code runs only "
+            "if you trust it: load the adapter with generator=… (--generator) to add a class"
         )
     return stored.support, generator_that_predicted(generator, stored.config.generator_id)
 
@@ -60,9 +60,9 @@ def add_class(
     generator: str | Path | AdapterGenerator,
     picture_hashes: Sequence[str] = (),
 ) -> StoredAdapter:
-    """The adapter with one more class, known by unit rows of its pictures, a text, or both.
+    """Return the adapter with one more class, given by unit rows of pictures, a text, or both.
 
-    The text is a name, [name, sentence, …] or vector; `None` for pictures alone.
+    The text is a name, [name, sentence, …] or a vector; `None` if the class has only pictures.
     """
     support, loaded = require_addable(stored, label, generator)
     config = stored.config
@@ -95,7 +95,7 @@ def add_class(
 def without_copies(
     pool: Float32[Tensor, "u D"], rows: Float32[Tensor, "n D"]
 ) -> Float32[Tensor, "kept D"]:
-    """The unit rows of a pool that are none of these rows, up to the rounding of a saved pool."""
+    """Return the unit rows of a pool that are not in `rows`; a saved pool is rounded."""
     if not len(rows) or not len(pool):
         return pool
     return pool[(pool @ rows.to(pool).T).amax(-1) < SAME]
@@ -109,13 +109,13 @@ def append_class(
     rows: Float32[Tensor, "n D"],
     text: Float32[Tensor, " D"],
 ) -> tuple[AdapterWeights, Support]:
-    """Insert a class at `position`; the vectors and biases of the others stay as they are.
+    """Insert a class at `position`; the vectors and biases of the other classes do not change.
 
-    The generator predicts an adapter of all classes. The new class lies as far above the mean of
-    the others as it does there: softmax sees only such differences. Both adapters are fitted to the
-    same targets, so vectors are taken at the old temperature. An adapter from names alone has the
-    encoder's temperature, which measures no targets: there, differences of logits are kept. The
-    head that predicts whether a picture is known comes from the new prediction.
+    The generator predicts an adapter of all classes. From it the new class takes its difference
+    from the mean of the other classes, as softmax sees only such differences. Both adapters are
+    fitted to the same targets, so vectors are taken at the old temperature. An adapter from names
+    only has the encoder's temperature, which is fitted to no targets, so differences of logits are
+    kept instead. The head that predicts the probability of known is that of the new prediction.
     """
     old_rows, old_labels = support.labelled_rows()
     larger = Support.of_rows(
@@ -126,7 +126,7 @@ def append_class(
     )
     larger = replace(larger, logit_scale_T=support.logit_scale_T)
     if support.pool_TUD is not None:
-        # The new pictures may be labelled ones of the pool.
+        # The new pictures may come from the pool, and are labelled now.
         larger = larger.with_pool(without_copies(support.pool_TUD[0], rows))
     predicted = predict_adapter(generator, larger)
     to_scale = weights.logit_scale / predicted.logit_scale
@@ -150,10 +150,10 @@ def _above_others(rows: Tensor, position: int) -> Tensor:
 def _grown_cache(
     weights: AdapterWeights, predicted: AdapterWeights, position: int, unit: Tensor
 ) -> dict[str, Tensor]:
-    """The cache of the larger adapter: its old entries, then those of the new prediction.
+    """Return the cache of the larger adapter: old entries, then those of the new prediction.
 
-    An old entry gives the new class the mean of what it gives the others. A new entry gives a value
-    to the new class alone.
+    The value of an old entry for the new class is the mean of its values for the other classes. A
+    new entry has a value only for the new class.
     """
     if predicted.cache is None:
         return {}

@@ -1,4 +1,4 @@
-"""The progress of an unfinished table of predictions, from which the same command continues."""
+"""The journal of an unfinished table of predictions, from which the same command continues."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SCHEMA = "metaadapter.predicting/1"
 
 
 class Entry(NamedTuple):
-    """One part of the pictures, whose rows are in the table."""
+    """The record of one part of the pictures, whose rows are in the table."""
 
     part: str
-    """`part_digest` of its pictures."""
+    """`part_digest` of the pictures."""
     n_bytes: int
-    """Where its rows end in the table."""
+    """The size of the table at the end of the rows."""
     rows: str
-    """SHA-256 of its rows."""
+    """The SHA-256 digest of the rows."""
     tally: Tally
 
     def record(self) -> dict[str, Any]:
@@ -36,13 +36,13 @@ class Entry(NamedTuple):
 
     @classmethod
     def of_record(cls, record: Any) -> Entry:
-        """Read a record; any other value raises one of the errors of `data.journal.DAMAGE`."""
+        """Read a record; any other value raises one of the errors in `data.journal.DAMAGE`."""
         values, _ = unsealed(record)
         return cls(**{**values, "tally": Tally.of_dict(values["tally"])})
 
 
 class PredictionJournal:
-    """The parts of the pictures of one request whose rows are in an unfinished table.
+    """The parts of a request whose predictions are already in its unfinished table.
 
     A part counts if its record is whole and its rows are in the table, byte for byte. So no row is
     lost or written twice wherever a run ends, and rows that were edited are predicted again.
@@ -59,7 +59,7 @@ class PredictionJournal:
                 self._file.read(partial(self._enter, rows))
 
     def take(self, part: str) -> Entry | None:
-        """The entry of the next part, if an earlier run predicted it; none after the first gap."""
+        """Return the next part's entry; `None` from the first part on that has no entry."""
         if self._is_open and self._n_taken < len(self._entries):
             entry = self._entries[self._n_taken]
             if entry.part == part:
@@ -69,7 +69,7 @@ class PredictionJournal:
         return None
 
     def begin(self) -> None:
-        """Keep only the entries that were taken."""
+        """Remove the entries that were not taken."""
         self._file.replace(entry.record() for entry in self._entries[: self._n_taken])
 
     def add(self, entry: Entry) -> None:
@@ -84,13 +84,13 @@ class PredictionJournal:
         entry = Entry.of_record(record)
         content = rows.read(max(entry.n_bytes - self._end, 0))
         if entry.n_bytes < self._end or hashlib.sha256(content).hexdigest() != entry.rows:
-            raise ValueError("the rows in the table are different")
+            raise ValueError("the rows in the table differ from those in the journal")
         self._end = entry.n_bytes
         self._entries.append(entry)
 
 
 def part_digest(rows: Iterable[ImageRow]) -> str:
-    """A digest of the path, label, box, size and modification time of some pictures."""
+    """Return a digest of paths, labels, boxes, file sizes and modification times of pictures."""
     digest = hashlib.sha256()
     for row in rows:
         try:
@@ -103,7 +103,7 @@ def part_digest(rows: Iterable[ImageRow]) -> str:
 
 
 def request_digest(stored: StoredAdapter, rows: object, *facts: object) -> str:
-    """A digest of everything that the rows of a table depend on; `facts` are compared by `repr`."""
+    """Return a digest of all that the rows of a table depend on; `facts` enter by their `repr`."""
     parts = stored.config.inside, stored.config.prompt
     digest = hashlib.sha256(repr((version("metaadapter"), rows, facts, parts)).encode())
     for name, content in sorted(file_contents(stored).items()):

@@ -27,20 +27,20 @@ ROWS_AT_ONCE = 1024
 
 
 COLUMNS = (*Prediction._fields[:5], "known", "unfamiliar")  # from path to runner_up_probability
-# A manifest of pictures has the same columns.
+# A manifest of pictures names these columns in the same way.
 BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height", "detected", "confidence")
 BETWEEN = " | "
 
 
 @dataclass(frozen=True, slots=True)
 class RowFormat:
-    """The columns of a table, with one of probabilities for each class."""
+    """The columns of a table, among them the probability of each class."""
 
     classes: Sequence[str]
     raw: bool = False
-    """Write names unchanged, not with `in_csv`."""
+    """Whether names are written unchanged, without `in_csv`."""
     sets: bool = False
-    """Write a column `set` with the classes that a picture may show."""
+    """Whether a column `set` lists the classes that a picture may show."""
     boxes: bool = False
     times: bool = False
 
@@ -61,11 +61,11 @@ class RowFormat:
         return csv_bytes([self.columns], raw=self.raw)
 
     def rows(self, predictions: Iterable[Prediction]) -> bytes:
-        """One line for each prediction."""
+        """Return one line for each prediction."""
         return csv_bytes(map(self._cells, predictions), raw=self.raw)
 
     def read(self, file: IO[bytes]) -> Iterator[Prediction]:
-        """The predictions of a whole table, without true labels and `in_support`."""
+        """Yield the predictions in a complete table, without true labels and `in_support`."""
         text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
         try:
             lines = csv.reader(text)
@@ -121,8 +121,8 @@ class PredictionTable:
 
     A run that ends early, by Ctrl-C, a full disk or a crash, leaves the rows so far in
     FILE.partial, in the order of the pictures; FILE itself is always whole. The next run of the
-    same request (`request_digest`) keeps the rows of the parts that were predicted. One process at
-    a time writes.
+    same request (`request_digest`) keeps the rows of the parts that were predicted. Only one
+    process at a time can write.
     """
 
     def __init__(self, path: Path, rows: RowFormat, *, request: str | None = None) -> None:
@@ -148,9 +148,9 @@ class PredictionTable:
         return self
 
     def take(self, part: str) -> Tally | None:
-        """The tally of a part whose rows an earlier run left; `None` without such rows.
+        """Return the tally of a part whose rows an earlier run wrote; `None` if it wrote none.
 
-        Call it for the parts in their order; after the first missing part no other is taken.
+        Call this for the parts from first to last; all parts after a missing one are missing too.
         """
         entry = self._journal.take(part) if self._journal and not self._has_begun else None
         if entry is None:
@@ -182,7 +182,7 @@ class PredictionTable:
             yield from self._format.read(file)
 
     def finish(self, ordered: Sequence[Prediction] | None = None) -> None:
-        """Write FILE: the rows that were added, or `ordered` in their place."""
+        """Write FILE, which holds the rows that were added, or `ordered` if it is given."""
         with self._explained():
             self._begin()
             self._file.close()
@@ -205,7 +205,7 @@ class PredictionTable:
             with self._explained():
                 self._file.close()
             return
-        with suppress(OSError):  # `add` raised it already
+        with suppress(OSError):  # `add` has already raised this error
             self._file.close()
         try:
             # A failed write may leave a part of a row.
@@ -224,7 +224,7 @@ class PredictionTable:
             ) from error
 
     def _begin(self) -> None:
-        """Cut off the rows of an earlier run that were not taken, once."""
+        """Remove an earlier run's rows that were not taken; do nothing if called again."""
         if self._has_begun:
             return
         self._file.truncate(self._end_of_taken)

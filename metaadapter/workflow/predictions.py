@@ -1,4 +1,4 @@
-"""From features to predictions: the best class, the runner-up, known or not, and sets."""
+"""From features to predictions: the best class, the runner-up, whether known, and sets."""
 
 from __future__ import annotations
 
@@ -46,26 +46,26 @@ class Prediction(NamedTuple):
     true_label: str = ""
     """The picture's own class; "" where it is not known."""
     known: float | None = None
-    """The probability that the picture shows one of the classes; `None` if the adapter predicts
-    none."""
+    """The probability that the picture shows one of the classes; `None` if the adapter cannot
+    predict it."""
     unfamiliar: bool = False
-    """Whether that probability is below the threshold."""
+    """Whether `known` is below the threshold."""
     set: tuple[str, ...] | None = None
     """The classes that the picture may show, the most probable first; `None` without a coverage."""
     box: Box | None = None
-    """The part of the picture that was classified; `None` for the whole."""
+    """The part of the picture that was classified; `None` for the whole picture."""
     detected: str | None = None
     """The detector's category of the box; `None` without a detector, or without a box."""
     confidence: float | None = None
     """The detector's confidence."""
     time: str | None = None
-    """When the picture was taken (ISO 8601), where times are read and the file has one."""
+    """The time when the picture was taken (ISO 8601), if times are read and the file has one."""
     series: str | None = None
-    """The name of the series of the picture, where series are formed."""
+    """The name of the series that the picture is in, if series are formed."""
 
     @property
     def rejected(self) -> Prediction:
-        """This prediction with the label `UNKNOWN`, and its label as the runner-up."""
+        """This prediction with the label `UNKNOWN`; the label it had is the runner-up."""
         return self._replace(
             label=UNKNOWN,
             probability=1 - (self.known or 0.0),
@@ -74,7 +74,7 @@ class Prediction(NamedTuple):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form; the fields of camera traps are in it where they have a value."""
+        """The JSON form; a field of camera traps is left out if it has no value."""
         return {
             key: value
             for key, value in self._asdict().items()
@@ -87,37 +87,37 @@ OF_FRAMES = ("box", "detected", "confidence", "time", "series")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probabilities:
-    """The probability of each class for some pictures, and of showing any of the classes."""
+    """The probabilities of C classes for each of n pictures, and the probability of known."""
 
     classes_NC: Float[np.ndarray, "n C"]
     known_N: Float[np.ndarray, " n"] | None
-    """`None` if the adapter does not predict it."""
+    """`None` if the adapter cannot predict the probability of known."""
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionOptions:
-    """Options of predictions: unknown pictures, and sets of classes."""
+    """Options for unknown pictures and for sets of classes."""
 
     reject: bool = False
-    """Label unfamiliar pictures `UNKNOWN`."""
+    """Whether unfamiliar pictures get the label `UNKNOWN`."""
     keep: float | None = None
-    """The fraction of pictures of the classes that are familiar; the adapter's own by default."""
+    """The fraction of known pictures that count as familiar; by default the adapter decides."""
     coverage: float | None = None
-    """The fraction of pictures whose class is in the set; no sets by default."""
+    """The fraction of pictures whose true class must be in their set; `None` makes no sets."""
 
     def require(self, stored: StoredAdapter, owner: Path | str) -> None:
         """Raise a `UsageError` unless the adapter `owner` supports these options."""
         if self.reject and UNKNOWN in map(str, stored.config.classes):
             raise UsageError(
-                f"the adapter {owner} has a class {UNKNOWN!r}, the label of reject (--reject) too; "
-                "adapt again with that folder as background (--background), or without it"
+                f"the adapter {owner} has a class {UNKNOWN!r}, and reject (--reject) gives this "
+                "label too; adapt again with that folder as background (--background), or omit it"
             )
         if stored.weights.known_head is None:
             if self.reject or self.keep is not None or self.coverage is not None:
                 raise UsageError(
                     f"the adapter {owner} cannot tell what is unknown, which reject (--reject), "
-                    "keep (--keep) and coverage (--sets) need: an older version or a generator of "
-                    "your own made it; adapt again"
+                    "keep (--keep) and coverage (--sets) need, because an older version or a "
+                    "generator of your own made the adapter; adapt again"
                 )
             return
         fractions = {"keep (--keep)": self.keep, "coverage (--sets)": self.coverage}
@@ -132,9 +132,9 @@ def predict_pictures(
     options: PredictionOptions | None = None,
     reconsider: Callable[[Probabilities], Probabilities] = lambda probabilities: probabilities,
 ) -> list[Prediction]:
-    """One prediction for each picture, in their order.
+    """Return one prediction for each picture, in the order of `pictures`.
 
-    `reconsider` may change the probabilities by what is known beside the pictures.
+    `reconsider` may change the probabilities, for example by those of other frames of a series.
     """
     probabilities = reconsider(predict_probabilities(pictures.features, stored.weights))
     classes = [str(label) for label in stored.config.classes]
@@ -158,7 +158,7 @@ def predict_pictures(
 def predict_probabilities(
     features: Float[np.ndarray, "n D"], weights: AdapterWeights
 ) -> Probabilities:
-    """The probabilities of rows of features, in float64."""
+    """Return the probabilities for rows of features, in float64."""
     exact = weights.to(dtype=torch.float64)
     rows_ND = normalize(torch.from_numpy(features).double(), dim=-1)
     logits_NC = classify(rows_ND, exact)
@@ -174,9 +174,9 @@ def best_classes(
     weights: AdapterWeights,
     options: PredictionOptions | None = None,
 ) -> list[Prediction]:
-    """Predictions from probabilities, without the facts of their pictures.
+    """Return predictions from probabilities, without paths and other facts about the pictures.
 
-    Of equally probable classes the first in the adapter's order is the best.
+    Of equally probable classes, the first in the adapter's order counts as the best.
     """
     options = options or PredictionOptions()
     rows_NC, known_N = probabilities.classes_NC, probabilities.known_N

@@ -28,7 +28,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
 
-# An interrupted run loses at most this many pictures; several batches still overlap within it.
+# An interrupted run loses at most this many pictures, which make several overlapping batches.
 PICTURES_AT_ONCE = 128
 
 
@@ -53,20 +53,20 @@ def load_base_encoder(
     device: str,
     precision: Precision,
 ) -> ImageEncoder:
-    """Load the encoder that an adapter or `override` names, and check that it is the adapter's."""
+    """Load the encoder that `override` or the adapter names, and check that it fits the adapter."""
     owner = f"the adapter {adapter}"
     name = override or origin.encoder
     if name is None:
         raise UsageError(
-            f"{owner} was made from features and does not name their encoder; name it with "
-            "encoder=… (--encoder)"
+            f"{owner} was made from features and does not name their encoder; name that encoder "
+            "with encoder=… (--encoder)"
         )
     remembered_by = owner if override is None else None
     load = partial(
         load_encoder, name, device=device, precision=precision, remembered_by=remembered_by
     )
     encoder = load(zoom=origin.zoom, blocks=origin.block_names)
-    # Features without an encoder do not say which looks they have; their width does.
+    # Features from an unnamed encoder do not say which looks they have, but their width tells.
     if origin.fingerprint is None and width != encoder.dim:
         others = (load(zoom=True, blocks=blocks) for blocks in (("joint",), None))
         encoder = next((other for other in others if other.dim == width), encoder)
@@ -76,12 +76,12 @@ def load_base_encoder(
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """The queries: pictures of feature stores, and pictures to encode."""
+    """The queries: pictures that feature stores hold, and pictures to encode."""
 
     stored: tuple[EncodedPictures, ...]
     rows: tuple[ImageRow, ...]
     warnings: tuple[str, ...]
-    """Sentences on the listed rows."""
+    """Warnings about `rows`."""
 
 
 def list_queries(
@@ -94,8 +94,8 @@ def list_queries(
 ) -> Queries:
     """List the pictures of all sources; no picture is encoded.
 
-    Divided sources are read whole without a `split`, unless pictures must be `labelled`; then
-    `other_labels` are allowed beside the classes.
+    Without `split`, a source with several splits is read whole, or refused if pictures must be
+    `labelled`. Their labels may be the classes or `other_labels`.
     """
     tables = [
         read_images(source, labelled=labelled, split=split, n_classes=1)
@@ -118,7 +118,7 @@ def read_queries(
     split: str | None = None,
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[EncodedPictures]:
-    """List all sources, then yield features as `encode_queries`."""
+    """List the pictures of all sources, then yield their features as `encode_queries` does."""
     yield from encode_queries(list_queries(sources, config, split=split), config, load, progress)
 
 
@@ -128,7 +128,7 @@ def encode_queries(
     load: Callable[[], ImageEncoder],
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[EncodedPictures]:
-    """Yield features as the adapter expects them, part by part: stores, then pictures."""
+    """Yield features as the adapter expects them, part by part: first stores, then pictures."""
     yield from queries.stored
     if not queries.rows:
         return
@@ -151,7 +151,7 @@ def _read_store(source: Path, config: AdapterConfig, split: str | None) -> Encod
     if config.inside is not None:
         raise UsageError(
             f"the feature store {source} holds features of the encoder {store.encoder} itself, "
-            "and the adapter has parts of its own in the encoder's towers: give the pictures"
+            "but the adapter has trained parts in the encoder's towers; give the pictures instead"
         )
     config.origin.require_encoder(store.fingerprint, owner="the adapter")
     _require_width(store.fingerprint.dim, config, f"those of the feature store {source}")
@@ -159,8 +159,8 @@ def _read_store(source: Path, config: AdapterConfig, split: str | None) -> Encod
     if store.n_views == config.origin.n_views:
         return pictures
     warning = (
-        f"the feature store {source} averages {store.n_views} view(s) of a picture, the adapter "
-        f"was made with {config.origin.n_views}; probabilities shift a little"
+        f"the feature store {source} averages {store.n_views} view(s) of a picture, but the "
+        f"adapter was made with {config.origin.n_views}; probabilities shift a little"
     )
     return replace(pictures, warnings=(*pictures.warnings, warning))
 
@@ -196,7 +196,7 @@ def _require_labels(
         if "" in labels:
             unlabelled = paths[labels.index("")]
             raise DataError(
-                f"{unlabelled} has no label, which labelled (--labelled) needs; leave it out"
+                f"{unlabelled} has no label, as labelled (--labelled) needs; leave the picture out"
             )
         if unknown := sorted(set(labels) - set(classes)):
             raise DataError(
@@ -208,9 +208,9 @@ def _require_labels(
 
 
 def _require_width(width: int, config: AdapterConfig, owner: str) -> None:
-    """Check the width, which is all that is known of features of an unnamed encoder."""
+    """Check the width, which is all that is known about features from an unnamed encoder."""
     if width != config.width:
         raise IncompatibleArtifact(
-            f"the adapter was made from features {config.width} wide, {owner} are {width} wide: "
-            "they come from another encoder; use the one that the adapter was made with"
+            f"the adapter was made from features {config.width} wide, but {owner} are {width} "
+            "wide; use the encoder that the adapter was made with"
         )

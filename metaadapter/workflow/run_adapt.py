@@ -44,8 +44,8 @@ BY_LABEL = ClassNames()
 class Adapted:
     """An adapter, its pictures, and estimates, which are computed when they are first read.
 
-    `labelled` has the labelled pictures, with those that could not be read as `quarantined`;
-    `unlabelled` is `None` if none were given, and `texts` without names.
+    `labelled.pictures` has as `quarantined` the pictures that could not be read; `unlabelled` is
+    `None` if no unlabelled pictures were given, and `texts` is `None` if names were left out.
     """
 
     adapter: StoredAdapter
@@ -61,7 +61,7 @@ class Adapted:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Sentences on the labelled pictures and the classes."""
+        """Warnings about the labelled pictures and the classes."""
         pictures = self.labelled.pictures
         return (*pictures.warnings, *class_warnings(self.labelled.counts, self.texts or {}))
 
@@ -83,7 +83,7 @@ class Adapted:
 
     @cached_property
     def estimate_without_pool(self) -> LeftOutEstimate | None:
-        """The same estimate without the unlabelled pictures; `None` where there are none."""
+        """The `estimate` without the unlabelled pictures; `None` if there are none."""
         support = self.adapter.support
         if support is None or support.pool_TUD is None:
             return None
@@ -117,21 +117,21 @@ def adapt(
 
     Args:
         support: A folder with one folder per class, a manifest, a CoOp split or a feature store;
-            `None` for classes known by their names alone.
-        classes: The names of these classes.
-        class_names: Names beside the labels, further classes, sentences; `None` to learn from the
-            pictures alone.
+            `None` for classes that have only names.
+        classes: The names of the classes, if `support` is `None`.
+        class_names: Names that replace labels, further classes and sentences; `None` to learn from
+            the pictures only.
         selection: The pictures that are used, and how they are encoded.
-        unlabelled: Pictures of the same kind without labels, which the generator reads as well.
-        background: Pictures of nothing of interest, which become a class without a name.
+        unlabelled: Pictures of the same kind without labels, which the generator reads too.
+        background: Pictures that show nothing of interest; they become a class without a name.
         encoder: The name of the encoder; that of a feature store, or `tiny`, by default.
         device: The device that encodes.
         precision: The number format that the encoder computes in.
         templates: The prompts that class names are put into.
-        mode: `"one_shot"` for the prediction, `"finetune"` to refine it by gradient steps.
+        mode: `"one_shot"` keeps the prediction; `"finetune"` refines it by gradient steps.
         generator: The generator, as for `MetaAdapterClassifier`.
-        cut: Chooses the part of each picture that counts.
-        tune: Trains parts of the encoder on the labelled pictures before the prediction.
+        cut: A function that cuts the part to use, such as a box, out of each picture of a table.
+        tune: A function that trains parts of the encoder on the labelled pictures.
         progress: Called after each batch that is encoded.
 
     Raises:
@@ -157,7 +157,7 @@ def adapt(
         texts = class_names.of(classes or labelled.counts, labelled.descriptions)
     if tune is not None:
         labelled = tune(labelled, texts)
-    if background is not None:  # after the names, for it has none
+    if background is not None:  # after the names, as this class has none
         labelled = with_background(labelled, Path(background), texts or {}, reading)
     pictures = rows = None
     if pool is not None:
@@ -172,7 +172,7 @@ def _check_names(
     class_names: ClassNames | None, classes: Sequence[str], labels: Sequence[str]
 ) -> None:
     if labels and classes:
-        raise UsageError("give labelled pictures, or classes by their names alone, not both")
+        raise UsageError("give either labelled pictures or classes by names (--names), not both")
     texts = {} if class_names is None else class_names.of(labels or classes)
     if not labels and len(texts) < 2:
         given = ",".join(classes)

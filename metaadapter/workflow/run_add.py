@@ -1,4 +1,4 @@
-"""One more class for a stored adapter: all the work of `metaadapter add`."""
+"""Add a class to a stored adapter: all the work of `metaadapter add`."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from metaadapter.workflow.queries import load_adapter_encoder, read_queries
 class Added:
     """An adapter with one more class, the pictures of that class, and the place of the adapter.
 
-    `repeated` are paths of pictures that the adapter was predicted from already; `name` is `None`
-    for a class known by pictures alone.
+    `repeated` lists paths of pictures that the adapter was already predicted from; `name` is `None`
+    if the class has only pictures.
     """
 
     adapter: StoredAdapter
@@ -71,11 +71,11 @@ def add(
     Args:
         adapter: The folder or skill file of the adapter.
         label: The label of the new class.
-        pictures: Its pictures: files, and folders with all folders in them.
-        name: Its name; the label by default, if the adapter has names.
-        sentences: Sentences that describe it beside its name.
-        out: The place of the new adapter; that of the old one by default.
-        encoder: The adapter's encoder, if it was moved.
+        pictures: Pictures of the class: files, and folders with all their subfolders.
+        name: The name of the class; by default the label, if the adapter has names.
+        sentences: Sentences that describe the class, in addition to its name.
+        out: The place of the new adapter; by default it replaces the old adapter.
+        encoder: The adapter's encoder, if the encoder was moved.
         generator: The generator that predicted the adapter, if it was moved or is your own.
         device: The device that encodes.
         precision: The number format that the encoder computes in.
@@ -91,15 +91,15 @@ def add(
         raise UsageError(f"{label!r} needs pictures, a name (--text), or both")
     if out is not None:
         require_adapter_folder(place)  # an error here costs less than one after encoding
-    read_config(adapter)  # a lock is no file for a folder of something else
-    with nullcontext() if out else hold_adapter(adapter):  # against a second `add` meanwhile
+    read_config(adapter)  # so that no lock is written into a folder that is no adapter
+    with nullcontext() if out else hold_adapter(adapter):  # no second `add` runs meanwhile
         stored = load_adapter(adapter)
         config = stored.config
         if generator is None:  # a saved adapter never makes code run by itself
             generator = CUSTOM if is_user_code(config.generator) else config.generator
         support, _ = require_addable(stored, label, generator)
         if name is None and support.text_TND.any():
-            name = label  # as `adapt` reads the names of folders
+            name = label  # as for `adapt`, where a folder's label is its name
         if sentences and name is None:
             raise UsageError(
                 "the adapter was made without names, so sentences (--describe) have no name to "

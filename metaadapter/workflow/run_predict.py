@@ -39,7 +39,7 @@ Predictor: TypeAlias = Callable[[StoredAdapter, EncodedPictures], list[Predictio
 
 @dataclass(frozen=True, slots=True)
 class PredictionRequest:
-    """Pictures and the adapter that predicts their labels, checked; no picture is encoded yet."""
+    """Pictures and the adapter that predicts their labels, all checked but not yet encoded."""
 
     adapter: Path
     stored: StoredAdapter
@@ -56,16 +56,16 @@ class PredictionRequest:
 
     @property
     def needs_all_at_once(self) -> bool:
-        """Whether predictions cannot be made part by part from picture files."""
+        """Whether all pictures must be predicted at once instead of part by part."""
         return self.together or bool(self.queries.stored)
 
 
 @dataclass(slots=True)
 class Predicted:
-    """Predictions, and what was noticed about their pictures.
+    """Predictions, and a tally of them.
 
-    `adapter` has the pictures as its pool if it learned from them; `table` holds the predictions,
-    or else `kept`; `n_resumed` of them come from an interrupted run.
+    `adapter` has the pictures as its pool if it learned from them. The predictions are in `kept`,
+    or only in `table`; `n_resumed` of the predictions come from an interrupted run.
     """
 
     adapter: StoredAdapter
@@ -75,7 +75,7 @@ class Predicted:
     n_resumed: int = 0
 
     def predictions(self) -> Iterator[Prediction]:
-        """The predictions one by one, in the order of the pictures."""
+        """Yield the predictions in the order of the pictures."""
         if self.table is None or self.kept:
             yield from self.kept
             return
@@ -113,12 +113,12 @@ def predict(
 
     Args:
         adapter: The folder or skill file of the adapter.
-        images: Pictures, folders, manifests and feature stores.
-        options: What is predicted beside the labels.
+        images: Picture files, folders, manifests and feature stores.
+        options: How to treat unknown pictures, and whether to predict sets of classes.
         labelled: Read the labels of the pictures, for scores.
         together: Let the adapter first learn from all these pictures, as its pool.
-        split: The split of divided sources; all splits by default.
-        encoder: The adapter's encoder, if it was moved.
+        split: The split to read from sources that have splits; all splits by default.
+        encoder: The adapter's encoder, if the encoder was moved.
         device: The device that encodes.
         precision: The number format that the encoder computes in.
         progress: Called after each batch that is encoded.
@@ -126,8 +126,8 @@ def predict(
     Raises:
         UsageError: The adapter does not support an option.
         DataError: The adapter is damaged, a source is missing, no picture can be read, or a label
-            is no class.
-        IncompatibleArtifact: It is no adapter, or the encoder or a feature store does not fit it.
+            is not a class.
+        IncompatibleArtifact: There is no adapter, or the encoder or a store does not fit it.
     """
     request = request_predictions(
         Path(adapter),
@@ -156,7 +156,7 @@ def request_predictions(
     device: str = "auto",
     precision: Precision = "fp32",
 ) -> PredictionRequest:
-    """Read an adapter and list pictures; `other_labels` are allowed beside its classes."""
+    """Read an adapter and list pictures; their labels may be its classes or `other_labels`."""
     stored = load_adapter(adapter)
     if together:
         require_together(stored, adapter)
@@ -176,7 +176,7 @@ def run_request(
     predictor: Predictor | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Predicted:
-    """Encode the pictures of a request and predict their labels; a table keeps each part."""
+    """Encode the pictures of a request and predict their labels; each part goes to the table."""
     predictor = predictor or partial(predict_pictures, options=request.options)
     if request.needs_all_at_once:
         return _run_at_once(request, predictor, table, progress)
@@ -195,7 +195,7 @@ def run_parts(
     table: PredictionTable | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Predicted:
-    """Predict part by part, so that with a table no more than a part is in memory."""
+    """Predict part by part; with a table, only one part at a time is in memory."""
     predicted = Predicted(request.stored, table=table)
     predicted.tally.warnings += [*request.queries.warnings, *warnings]
     encoder: ImageEncoder | None = None

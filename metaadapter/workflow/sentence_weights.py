@@ -1,4 +1,4 @@
-"""The weights of sentences that describe classes, beside the names."""
+"""The weights of names and sentences in the texts of classes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import softmax
 
-# Weights of the differences in agreement between a sentence and the name: of the class itself, and
-# the mean over all classes that have sentences. Measured in docs/explanation/sentences.md.
+# The factors on a sentence's gain in agreement over the name: on its own gain, and on the mean gain
+# over all classes that have sentences. Measured in docs/explanation/sentences.md.
 OF_CLASS, OF_ALL = 10.0, 20.0
-# The head start of the name over a sentence, before any picture is seen.
+# The advantage of the name over a sentence in the softmax, before any picture is seen.
 HEAD_START = 2.0
 
 
@@ -21,13 +21,13 @@ def weigh_sentences(
     rows: Float[np.ndarray, "n D"],
     numbers: Int[np.ndarray, " n"],
 ) -> Float[np.ndarray, "N D"]:
-    """The texts of classes, as means of their names and sentences: unit rows.
+    """Return the texts of classes: weighted means of names and sentences, as unit rows.
 
-    The agreement of a text is its cosine with the mean picture of its class, less its mean cosine
-    with those of the other classes, all centred on the task. The gain of a sentence is its
-    agreement less that of the name. A text is the weighted mean of the name, with weight 1, and the
-    sentences, each with weight exp(10 · gain + 20 · mean gain over all classes with sentences − 2).
-    One sentence is weak evidence; those of all classes together are strong evidence.
+    The agreement of a text is its cosine with the mean picture of its class, minus its mean cosine
+    with the mean pictures of the other classes, all centred on the task. The gain of a sentence is
+    its agreement minus that of the name. In the mean, the name has weight 1, and a sentence has
+    weight exp(10 · gain + 20 · mean gain over all classes with sentences − 2): one sentence is weak
+    evidence, but the sentences of all classes together are strong evidence.
     """
     texts = names.copy()
     agreement = _Agreement(names, rows, numbers)

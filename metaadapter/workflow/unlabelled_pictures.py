@@ -1,4 +1,4 @@
-"""Pictures without labels: a pool that the generator reads, its effect, a class of background."""
+"""Unlabelled pictures: the pool that a generator reads, its effect, and the background class."""
 
 from __future__ import annotations
 
@@ -32,30 +32,32 @@ from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading
 from metaadapter.workflow.new_class import without_copies
 
-# More pictures change an adapter little, and make its folder large.
+# More unlabelled pictures change an adapter little, and make its folder large.
 MOST_UNLABELLED = 4000
 BACKGROUND = "background"
-"""The label of such pictures."""
+"""The label of background pictures."""
 MOST_BACKGROUND = 100
-"""The most such pictures that are used: more teach little, and slow each prediction."""
-# Above this fraction of a pool in one class, or like none of the classes, a user is warned.
+"""The most background pictures to use: more teach little, and slow each prediction."""
+# A user is warned if more than this fraction of a pool is in one class, or is unlike all classes.
 MOST_IN_ONE_CLASS, MOST_UNLIKE = 0.8, 0.5
 
 
 def with_background(
     labelled: LabelledPictures, source: Path, named: Collection[str], reading: Reading
 ) -> LabelledPictures:
-    """The labelled pictures and at most `MOST_BACKGROUND` of `source`, labelled `BACKGROUND`."""
+    """Return labelled pictures with up to `MOST_BACKGROUND` from `source` as class `BACKGROUND`."""
     if BACKGROUND in {*labelled.pictures.labels, *named}:
         raise UsageError(
-            f"background pictures (--background) become a class {BACKGROUND!r}, and there is one "
-            "already; leave them out, or give that class another name"
+            f"background pictures (--background) become a class {BACKGROUND!r}, but there is such "
+            "a class already; leave background (--background) out, or rename that class"
         )
     seed = reading.selection.seed
     pictures = read_unlabelled(source, labelled, reading)
     pictures = draw_new(pictures, labelled.pictures.sha256, seed, BACKGROUND)
     if not len(pictures):
-        raise DataError(f"background (--background) {source}: all pictures in it are labelled ones")
+        raise DataError(
+            f"background (--background) {source} holds only labelled pictures; add others"
+        )
     rows = tuple(picture._replace(label=BACKGROUND) for picture in pictures.pictures)
     parts = (labelled.pictures, replace(pictures, pictures=rows))
     width = labelled.pictures.features.shape[1]
@@ -63,7 +65,7 @@ def with_background(
 
 
 def read_unlabelled(source: Path, labelled: LabelledPictures, reading: Reading) -> EncodedPictures:
-    """Encode at most `MOST_UNLABELLED` pictures as the labelled ones are, or read a store."""
+    """Encode at most `MOST_UNLABELLED` pictures in the way of the labelled, or read a store."""
     origin, encoder, seed = labelled.origin, labelled.encoder, reading.selection.seed
     if is_store(source):
         return _read_store(FeatureStore.open(source), source, origin, seed)
@@ -98,7 +100,7 @@ def _read_store(store: FeatureStore, source: Path, origin: Origin, seed: int) ->
     features = mean_of_views(store.by_picture()[numbers])
     if store.n_views != origin.n_views:
         views = (
-            f"the feature store {source} averages {store.n_views} view(s) of a picture, and "
+            f"the feature store {source} averages {store.n_views} view(s) of a picture, but "
             f"the adapter is made with {origin.n_views}"
         )
         warnings = (views, *warnings)
@@ -108,10 +110,10 @@ def _read_store(store: FeatureStore, source: Path, origin: Origin, seed: int) ->
 def draw_new(
     pictures: EncodedPictures, labelled: Sequence[str], seed: int, kind: str = "unlabelled"
 ) -> EncodedPictures:
-    """Draw pictures that are no copies of one another or of labelled ones; warnings say so.
+    """Draw pictures, but no copies of one another or of labelled ones; warn of those left out.
 
-    `labelled` has SHA-256 digests; a picture without one is no copy. Of the kind `BACKGROUND` at
-    most `MOST_BACKGROUND` are drawn, else `MOST_UNLABELLED`.
+    `labelled` has SHA-256 digests; a picture without a digest counts as no copy. At most
+    `MOST_BACKGROUND` pictures of the kind `BACKGROUND` are drawn, else `MOST_UNLABELLED`.
     """
     seen, new = set(labelled), []
     for number, sha256 in enumerate(pictures.sha256):
@@ -127,7 +129,7 @@ def draw_new(
 
 
 def _drawn(n: int, seed: int, kind: str = "unlabelled") -> tuple[list[int], tuple[str, ...]]:
-    """The numbers of the drawn pictures, sorted, and a warning if not all are drawn."""
+    """Return the sorted numbers of the drawn pictures, and a warning if not all are drawn."""
     n_most = MOST_BACKGROUND if kind == BACKGROUND else MOST_UNLABELLED
     if n <= n_most:
         return list(range(n)), ()
@@ -145,15 +147,15 @@ class PoolEffect:
     changed: float
     """The fraction whose most probable class differs from the one predicted without the pool."""
     moved: float
-    """The mean change of their probabilities: half the sum of the absolute differences."""
+    """The mean change of a picture's probabilities: half the sum of the absolute differences."""
     shares: tuple[float, ...]
-    """The fraction that is predicted to be of each class."""
+    """For each class, the fraction of the pictures that are predicted to be of this class."""
     unlike: float
-    """The fraction that is less like any labelled picture than each labelled one is like another of
-    another class; 0 where fewer than two classes have labelled pictures."""
+    """The fraction whose highest cosine with a labelled picture is below that of each labelled
+    picture with other classes; 0 if fewer than two classes have labelled pictures."""
 
     def lines(self, classes: list[str]) -> list[str]:
-        """Sentences for a person: the effect, then a warning if the pictures cannot help."""
+        """Return sentences for a user: the effect, then a warning if the pictures cannot help."""
         lines = [
             f"{self.n} unlabelled picture(s): {self.changed:.0%} of them are predicted differently "
             "than without them"
@@ -161,19 +163,19 @@ class PoolEffect:
         first = int(np.argmax(self.shares))
         if self.unlike > MOST_UNLIKE:
             lines.append(
-                f"{self.unlike:.0%} of them seem to be of none of the classes, for they are less "
-                "like any labelled picture than your classes are like one another: they do not help"
+                f"{self.unlike:.0%} of them seem to show none of the classes, as they are less "
+                "like any labelled picture than your classes are like one another; they do not help"
             )
         elif self.shares[first] > MOST_IN_ONE_CLASS and len(classes) > 1 and self.n > 1:
             lines.append(
-                f"{self.shares[first]:.0%} of them seem to be {classes[first]}: they say little "
+                f"{self.shares[first]:.0%} of them seem to be {classes[first]}, so they say little "
                 "about the other classes"
             )
         return lines
 
 
 def pool_effect(stored: StoredAdapter) -> PoolEffect | None:
-    """The effect of the unlabelled pictures of an adapter's support; `None` without any."""
+    """Return the effect of the unlabelled pictures in an adapter's support; `None` without any."""
     support = stored.support
     if support is None or support.pool_TUD is None:
         return None
@@ -202,7 +204,7 @@ def _unlike(support: Support, pool: Float[Tensor, "u D"]) -> float:
 
 
 def require_together(stored: StoredAdapter, adapter: Path | str) -> AdapterGenerator:
-    """The generator for `predict_together`, checked before pictures are encoded."""
+    """Return the generator for `predict_together`; call this before pictures are encoded."""
     config = stored.config
     if stored.support is None:
         raise UsageError(
@@ -211,9 +213,9 @@ def require_together(stored: StoredAdapter, adapter: Path | str) -> AdapterGener
         )
     if config.generator == "custom" or is_user_code(config.generator):
         raise UsageError(
-            f"the adapter {adapter} was predicted by a generator of your own, which is code and "
-            "never runs unasked; leave together (--together) out, or adapt with unlabelled "
-            "pictures (--unlabelled)"
+            f"the adapter {adapter} was predicted by a generator of your own, whose code does not "
+            "run by itself; leave together (--together) out, or adapt with unlabelled pictures "
+            "(--unlabelled)"
         )
     return generator_that_predicted(config.generator, config.generator_id)
 
@@ -221,9 +223,9 @@ def require_together(stored: StoredAdapter, adapter: Path | str) -> AdapterGener
 def predict_together(
     stored: StoredAdapter, rows: Float[np.ndarray, "u D"], adapter: Path | str
 ) -> StoredAdapter:
-    """Predict the adapter again with these rows of unlabelled pictures added to its pool.
+    """Predict the adapter again, with these rows of unlabelled pictures added to its pool.
 
-    The new rows come first; of all, `MOST_UNLABELLED` stay.
+    The new rows come first, and only the first `MOST_UNLABELLED` rows of the pool are kept.
     """
     generator, config = require_together(stored, adapter), stored.config
     assert stored.support is not None

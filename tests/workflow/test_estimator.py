@@ -104,7 +104,7 @@ def test_fit__integer_labels__come_back_as_integers(data):
     [
         (
             {"class_texts": {"Ant": [1.0] * 32}},
-            "names 'Ant', and the labels in y are 'ant'.*its keys must be labels of y",
+            "names 'Ant', but the labels in y are 'ant'.*use labels from y as the keys",
         ),
         ({"class_texts": {"ant": [1.0] * 16}}, r"'ant' has shape \(16,\).*32 wide"),
         ({"class_texts": {"ant": [0.0] * 32}}, "'ant' is zero or not finite"),
@@ -181,8 +181,8 @@ def test_finetune__views__are_those_of_each_picture_whatever_their_order(data):
 @pytest.mark.parametrize(
     ("mode", "shape", "message"),
     [
-        ("one_shot", (12, 2, 32), "views are for mode='finetune' only, got 'one_shot'"),
-        ("finetune", (12, 32), r"shape \(12, views of a picture, 32\).* got \(12, 32\)"),
+        ("one_shot", (12, 2, 32), "views are for mode='finetune' only, got mode='one_shot'"),
+        ("finetune", (12, 32), r"shape \(12, views of each picture, 32\).* got \(12, 32\)"),
         ("finetune", (11, 2, 32), r"got \(11, 2, 32\)"),
     ],
 )
@@ -287,7 +287,7 @@ def test_fit__no_pictures_but_names__is_zero_shot_clip(data):
 def test_fit__labels_of_two_kinds__are_refused(data):
     y = np.array([NAMES.index(label) for label in data.y])
 
-    with pytest.raises(UsageError, match=r"all text or all numbers, got 'ant' beside 0"):
+    with pytest.raises(UsageError, match=r"all text or all numbers, got 'ant' and 0"):
         MetaAdapterClassifier({0: data.texts["ant"], "ant": data.texts["ant"]}).fit(data.X, y)
 
 
@@ -300,7 +300,7 @@ def test_add_class__number_beside_numbers__keeps_each_vector_with_its_label(data
 
     assert classifier.classes_.tolist() == [2, 4, 10, 30]
     assert classifier.score(data.X, y) > 0.9
-    with pytest.raises(UsageError, match="all text or all numbers, got 'eel' beside 2"):
+    with pytest.raises(UsageError, match="all text or all numbers, got 'eel' and 2"):
         classifier.add_class("eel", data.X[:1])
 
 

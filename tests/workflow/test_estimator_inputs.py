@@ -46,7 +46,7 @@ def test_rows__not_finite__are_named_by_their_number(fitted, value):
         lambda: MetaAdapterClassifier().fit(X, y).add_class(2, wrong),
     ]
     for call in calls:
-        with pytest.raises(UsageError, match=r"row 3 of X has a NaN .* and 1 more rows have one"):
+        with pytest.raises(UsageError, match=r"row 3 of X has a NaN .* and so have 1 more rows"):
             call()
     with pytest.raises(UsageError, match="row 3 of views has a NaN"):
         MetaAdapterClassifier(mode="finetune").fit(X, y, views=wrong[:, None])

@@ -87,7 +87,7 @@ def test_own_generator__named_by_an_adapter_in_a_folder_with_an_at__is_not_run(d
 
     own.file.write_text("raise AssertionError('code that nobody named was run')\n")
 
-    with pytest.raises(UsageError, match="generator of your own, which is code"):
+    with pytest.raises(UsageError, match="generator of your own, whose code"):
         MetaAdapterClassifier.load(tmp_path / "adapter").add_class("eel", data.X_new[:2])
 
 

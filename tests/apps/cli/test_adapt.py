@@ -88,7 +88,7 @@ def test_adapt__added_class_that_takes_left_out_pictures_of_others__is_told(
     warnings = adapt(labelled, *added, "--json").document["warnings"]
 
     sentence = "2 of the 9 left-out pictures, all of other classes, are predicted as wolf"
-    line = f"warning: {sentence}, which has a name alone: give it a few pictures"
+    line = f"warning: {sentence}, a class that has only a name: give the class a few pictures"
     assert errors.count(line) == 1
     assert [warning for warning in warnings if warning.startswith(sentence)]
     for label in ("otter", "heron"):

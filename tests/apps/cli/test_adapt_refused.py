@@ -69,9 +69,9 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("{labelled} --unlabelled {broken}", 3, "broken.png"),
         ("--names heron,lynx --unlabelled {store} --no-zoom", 2, "was made with a zoom"),
         ("--names heron,lynx --unlabelled {store} --views 3", 2, "1 view(s)"),
-        ("{labelled} --background {labelled}", 3, "all pictures in it are labelled ones"),
-        ("{background} --background {unlabelled}", 2, "there is one already"),
-        ("--names background,hand --background {unlabelled}", 2, "there is one already"),
+        ("{labelled} --background {labelled}", 3, "holds only labelled pictures"),
+        ("{background} --background {unlabelled}", 2, "there is such a class already"),
+        ("--names background,hand --background {unlabelled}", 2, "there is such a class already"),
         # captions
         *(
             (f"{{pairs}} --captions {option}", 2, f"so it excludes {option.split()[0]}")

@@ -194,7 +194,7 @@ def test_add__to_an_adapter_with_parts__reads_the_name_through_them(run, inside,
         ("library add {out} {skill}", "share the features of a plain encoder: keep it outside the"),
         ("library import {out} {skill}", "share the features of a plain encoder: keep it outside"),
         ("export {inside} --torch {out}", "export both together, with --pixels"),
-        ("predict {inside} {store} --csv {out}", "parts of its own in the encoder's towers: give"),
+        ("predict {inside} {store} --csv {out}", "trained parts in the encoder's towers; give"),
     ],
 )
 def test_adapter_with_parts__where_features_do_not_serve__is_refused(

@@ -159,8 +159,8 @@ def test_predict__adapter_of_unnamed_features__asks_for_an_encoder_of_their_widt
     assert unnamed.code == 2
     assert "--encoder" in unnamed.err
     assert of_store.code == of_pictures.code == 4
-    assert f"features 16 wide, those of the feature store {store} are 32 wide" in of_store.err
-    assert f"features 16 wide, those of the encoder {encoder} are 32 wide" in of_pictures.err
+    assert f"features 16 wide, but those of the feature store {store} are 32 wide" in of_store.err
+    assert f"features 16 wide, but those of the encoder {encoder} are 32 wide" in of_pictures.err
 
 
 @pytest.mark.parametrize("zoom", [False, True])

@@ -123,7 +123,7 @@ def test_predict__reject_with_a_class_called_unknown__is_refused(
     result = run("predict", tmp_path / "adapter", unlabelled, "--reject")
 
     assert result.code == 2
-    assert "has a class 'unknown', the label of reject (--reject) too" in result.err
+    assert "has a class 'unknown', and reject (--reject) gives this label too" in result.err
 
 
 def test_adapter_that_cannot_tell__predicts_as_ever_and_refuses_to_reject(

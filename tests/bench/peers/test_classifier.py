@@ -131,7 +131,7 @@ def test_peer_classifier__in_a_grid_search__peers_are_values_of_a_parameter(text
         ({"peer": "gda"}, "no peer 'gda'; there are: zero-shot, prototypes"),
         ({"logit_scale": None}, "pass logit_scale=… .*or encoder="),
         ({"logit_scale": -1.0}, "logit_scale must be positive .*got -1.0"),
-        ({"class_texts": {"Ant": [1.0] * 16}}, "its keys must be labels of y"),
+        ({"class_texts": {"Ant": [1.0] * 16}}, "use labels from y as the keys"),
         ({"class_texts": {"ant": "an ant"}}, "needs an encoder to read it"),
     ],
 )
