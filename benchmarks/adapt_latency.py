@@ -13,7 +13,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.generator.pretrained import load_generator
 
 N_WAY, N_SHOT, N_TASKS, REPEATS = 10, 4, 64, 20
-# The blocks of the two looks of `tiny`.
+# The blocks from the two looks of `tiny`.
 BLOCKS = (512, 512)
 WIDTH = sum(BLOCKS)
 

@@ -1,4 +1,4 @@
-"""The effect of each part of the training: one short run per row, all on the same tasks.
+"""Measure the effect of each part of the training: one short run per row, on the same tasks.
 
     python -m tools.ablation configs/train/ablation --stores STORES --out RUNS
         [--only NAME…] [--tasks 50] [--seed 0] [--markdown FILE]
@@ -108,7 +108,7 @@ def read_rows(path: Path) -> tuple[Row, ...]:
     names = [row.name for row in rows]
     if len(set(names)) < len(names) or not any(row.is_base for row in rows):
         raise DataError(
-            f"{path}: expected rows of different names and one without changes, got {names}"
+            f"{path}: expected rows with different names, one without changes, but got {names}"
         )
     return rows
 
@@ -256,7 +256,7 @@ def _arguments() -> argparse.Namespace:
     names = [row.name for row in read_rows(args.configs / ROWS)]
     unknown = sorted(set(args.only) - set(names))
     if args.tasks < 2:
-        parser.error("an interval needs at least two tasks")
+        parser.error("--tasks must be at least 2, because an interval needs two tasks")
     if unknown:
         parser.error(f"no row {unknown[0]!r}; there are: {', '.join(names)}")
     return args

@@ -39,7 +39,7 @@ GRID = {
     },
     **{f"text trust {x}": replace(CHOSEN, text_trust=x) for x in (0.0, 0.25, 0.75, 1.0)},
 }
-"""Constants around the chosen ones, by what is other about them."""
+"""The difference from the chosen constants → the constants."""
 Shots = Callable[[tuple[int, ...], torch.Generator], Tensor]
 """Number of shots of each class, for a shape (T, N)."""
 

@@ -151,7 +151,7 @@ def rotate(source: TaskSource) -> TaskSource:
 
 
 def widen(source: TaskSource) -> TaskSource:
-    """The same features in a wider space."""
+    """Add columns of zeros to all features."""
     return _map(source, lambda rows: pad(rows, (0, EXTRA_COLUMNS)))
 
 

@@ -49,7 +49,7 @@ def main() -> None:
     if summary["ending"] == "interrupted":
         raise SystemExit(f"{run} is interrupted at step {summary['step']}; resume it first")
     if (size := (run / "best" / WEIGHTS_FILE).stat().st_size) > MOST_BYTES:
-        raise SystemExit(f"{run / 'best' / WEIGHTS_FILE} has {size} bytes; at most {MOST_BYTES}")
+        raise SystemExit(f"{run / 'best' / WEIGHTS_FILE} has {size} bytes, over {MOST_BYTES}")
     generator = load_generator(run / "best")
     with torch.no_grad():
         for name, weight in generator.named_parameters():

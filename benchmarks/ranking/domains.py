@@ -1,4 +1,4 @@
-"""Draws of pairs and of candidates to rank, from feature stores and manifests."""
+"""Draws of pairs, and of candidates to rank, from feature stores and manifests."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ PAIRS, N_DRAWS = (0, 16, 64, 128), 20
 
 
 def main() -> None:
-    """Print a line of Markdown for the whole pictures and one for the boxes."""
+    """Print a line of Markdown for the whole pictures, and a line for the boxes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenes", type=Path)
     parser.add_argument("--questions", type=int, default=400)

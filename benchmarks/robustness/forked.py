@@ -58,7 +58,7 @@ class Changes:
 
     @property
     def number(self) -> int:
-        """The number of calls."""
+        """The number of calls that changed files so far."""
         return int.from_bytes(self._shared[:8], "little")
 
     def begin(self) -> None:

@@ -181,7 +181,7 @@ class Killed:
 
 
 def _without_the_last(served: Served) -> list[Any]:
-    """The states before the last edit, which may be an undo or a redo."""
+    """The states the project may have without its last edit, which may be an undo or a redo."""
     states = []
     for reverse, repeat in (("/undo", "/redo"), ("/redo", "/undo")):
         if served.ask("POST", reverse).status == 200:

@@ -92,7 +92,7 @@ def measure(
 
 
 def of_adapter(adapter: CrossModalAdapter) -> Method:
-    """The cross-modal adapter."""
+    """Return the method of a cross-modal adapter."""
 
     def method(pictures: PictureTokens, words: PhraseTokens) -> tuple[Tensor, list[Box]]:
         grounded = adapter(pictures, words, torch.arange(len(words.mask_TL)))

@@ -84,7 +84,7 @@ class SceneSet:
 
 
 def coverage(box: Sequence[float], height: int, width: int) -> Tensor:
-    """The fractions (height, width) of the places of a grid that a box covers."""
+    """The fraction of each place of a (height, width) grid that a box covers."""
 
     def along(low: float, high: float, n: int) -> np.ndarray:
         starts = np.arange(n) / n

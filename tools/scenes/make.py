@@ -68,7 +68,7 @@ def make_split(
     seed: int,
     out: Path,
 ) -> None:
-    """Write `out`/`split`.jsonl and its pictures; `collages` is their fraction."""
+    """Write `out`/`split`.jsonl and its pictures; `collages` is the fraction of collages."""
     (out / split).mkdir(parents=True, exist_ok=True)
     # The weight of a source does not depend on the number of its classes.
     sizes = {thing.source.folder: 0 for thing in classes}

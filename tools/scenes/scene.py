@@ -33,7 +33,7 @@ class Placed:
 
     Attributes:
         name: The name of its class.
-        source: The folder that it is from.
+        source: The folder that its picture comes from.
         colour: The colour that it was painted in; `None` where it has its own.
         size: "small", "medium" or "large".
         box: Left, top, right and bottom of its visible part, in fractions of the scene.

@@ -1,4 +1,4 @@
-"""The sources of the objects of scenes, and the classes of each split."""
+"""The sources of objects for scenes, and the classes in each split."""
 
 from __future__ import annotations
 

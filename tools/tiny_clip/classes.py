@@ -31,7 +31,7 @@ def imagenet_classes() -> ImageNetClasses:
     unseen = set(Path(__file__).with_name("tiny_imagenet_ids.txt").read_text().split())
     missing = unseen - set(ids)
     if missing:
-        raise ValueError(f"not ImageNet-1k ids: {sorted(missing)}")
+        raise ValueError(f"these ids are not in ImageNet-1k: {sorted(missing)}")
     kept_out = tuple(i for i, wnid in enumerate(ids) if wnid in unseen)
     kept = tuple(i for i, wnid in enumerate(ids) if wnid not in unseen)
     return ImageNetClasses(tuple(IMAGENET_CLASSNAMES), kept, kept_out)

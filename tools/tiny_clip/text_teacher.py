@@ -18,7 +18,7 @@ class TextTeacher:
     """Names → unit vectors of the joint space; see `fit` for the recipe."""
 
     mean_sentence: Tensor
-    """(384,) mean sentence vector of the kept class names."""
+    """(384,) The mean sentence vector of the kept class names."""
     to_class_row: Tensor
     """(384, 1280) ridge regression from centred sentence vectors to unit class rows."""
     projection: Tensor

@@ -21,7 +21,7 @@ class Event:
     start: datetime
     end: datetime
     counts: Counter[str] = field(default_factory=Counter)
-    """Label → its largest count in one frame; the event shows at least so many animals."""
+    """Label → its largest count in one frame; the event shows at least this many animals."""
     surest: dict[str, float] = field(default_factory=dict)
     """Label → its largest probability."""
 

@@ -77,7 +77,7 @@ class Detections:
         return names & {ANIMAL} or names
 
     def of(self, path: Path, folders: Sequence[Path]) -> FrameDetections | None:
-        """The detections in a picture, listed by its path or its path relative to a folder."""
+        """The detections in a picture, listed under its path or its path relative to a folder."""
         names = _names(path, folders)
         return next((self.frames[name] for name in names if name in self.frames), None)
 
@@ -122,9 +122,9 @@ def read_detections(source: Path) -> Detections:
 def surest_boxes(
     table: ImageTable, detections: Detections, min_confidence: float, folder: Path
 ) -> ImageTable:
-    """Give each labelled picture its most confident box of an animal; boxes of the table stay.
+    """Give each labelled picture its most confident box of an animal; boxes in `table` stay.
 
-    A label describes the whole picture, so only one box is an example. Pictures without a box, such
+    A label describes the whole picture, so each picture has one box. Pictures without a box, such
     as empty frames, are used as a whole; a warning gives their number by class. A `DataError` if no
     picture has a box.
     """

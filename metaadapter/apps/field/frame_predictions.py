@@ -136,7 +136,7 @@ def _encode(
     encoder: ImageEncoder,
     progress: Callable[[Progress], None],
 ) -> tuple[list[tuple[int, Detection | None]], EncodedPictures, dict[int, UnreadableImage]]:
-    """Encode boxes; return the readable ones, their features, and frame → unreadable image."""
+    """Encode boxes; return the readable ones, their features, frame number → unreadable image."""
     rows = [
         frames[number].row if detection is None else replace(frames[number].row, box=detection.box)
         for number, detection in boxes

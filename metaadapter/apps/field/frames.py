@@ -44,7 +44,7 @@ class Frame:
 
 
 def read_times(frames: Iterable[Frame], progress: Callable[[Progress], None]) -> list[Frame]:
-    """Return the frames with the times in their own files; without one, the detector's stays."""
+    """Set each frame's time from its file; if the file has none, the detector's time stays."""
     frames, timed = list(frames), list[Frame]()
     with ThreadPoolExecutor(READERS, thread_name_prefix="time") as executor:
         for start in range(0, len(frames), TIMES_AT_ONCE):

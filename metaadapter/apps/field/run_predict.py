@@ -58,7 +58,7 @@ def predict_field(
     table: PredictionTable | None,
     progress: Callable[[Progress], None],
 ) -> tuple[Predicted, list[Frame]]:
-    """Predict frames part by part, and return them too; or, without frames, stored features."""
+    """Predict part by part, and return the frames too; none if all is predicted at once."""
     request, options = field_request.request, field_request.options
     if request.needs_all_at_once:
 

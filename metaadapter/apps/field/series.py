@@ -22,7 +22,7 @@ def in_series(frames: Iterable[Frame], seconds: float) -> list[list[Frame]]:
     """Group the frames of each camera into series, with at most `seconds` between two frames.
 
     Cameras keep the order of their first frames; the frames of a camera are sorted by time. A frame
-    without a time is a series of its own, after the others. `MOST_IN_SERIES` limits a series.
+    without a time is a series of its own, after the others. `MOST_IN_SERIES` limits the length.
     """
     cameras = defaultdict[Path, list[Frame]](list)
     for frame in frames:

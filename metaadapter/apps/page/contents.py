@@ -41,7 +41,7 @@ Entry = ClassEntry | PictureEntry
 
 
 class Change(BaseModel, frozen=True, extra="forbid"):
-    """One entry before and after an edit; `None` where it does not exist."""
+    """One entry before and after an edit; `None` where the entry does not exist."""
 
     kind: Kind
     id: Id

@@ -36,7 +36,7 @@ DISCARD_SECONDS, DISCARD_BYTES = 2.0, 2**26
 
 @final
 class Guard:
-    """Pass a request on to the app, or refuse it; add the security headers to every response."""
+    """Passes requests on to the app, or refuses them; adds security headers to every response."""
 
     def __init__(self, app: ASGIApp, access: Access, limits: Limits) -> None:
         self._app, self._access, self._limits = app, access, limits

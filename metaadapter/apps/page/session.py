@@ -1,7 +1,7 @@
 """The running state of an open project: edits are saved, pictures encoded, predictions renewed.
 
-Two threads work in the background, and requests never wait for them unless they ask to: one encodes
-pictures, the other predicts the adapter and applies it.
+Two threads work in the background: one encodes pictures, the other predicts the adapter and applies
+it. Requests wait for these threads only if they ask to.
 """
 
 from __future__ import annotations

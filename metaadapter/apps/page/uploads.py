@@ -78,7 +78,7 @@ def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
 def keep_pictures(
     files: Sequence[FormFile], folder: PictureFolder, limits: Limits
 ) -> tuple[list[tuple[str, str]], list[RefusedFile]]:
-    """Move pictures from files and zip files to `folder`; return (id, name), and refused files."""
+    """Move pictures from files and zip files to `folder`; return (id, name) pairs and refusals."""
     kept, refused = [], []
     for file in uploaded_files(files, limits):
         if file.path is None:
