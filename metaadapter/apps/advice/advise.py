@@ -1,7 +1,7 @@
-"""Advice on labelled pictures from their features, fast enough to follow every change.
+"""Advice on labelled pictures from their features, fast enough to run after every change.
 
-For a fitted `MetaAdapterClassifier` the arguments of `advise` are the X and y of `fit` and, if
-there are texts, `classes_` with the rows of `support_.text_TND[0]`.
+To advise on the pictures of a fitted `MetaAdapterClassifier`, give `advise` the X and y of `fit`
+and, if there are texts, a mapping from `classes_` to the rows of `support_.text_TND[0]`.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ def advise(
     names: Mapping[str, str] | None = None,
     blocks: Sequence[int] = (),
 ) -> list[Advice[int]]:
-    """List what to do about labelled pictures, the most helpful first; nothing if all looks well.
+    """Return advice on labelled pictures, the most helpful first; nothing if all looks well.
 
     The advice does not depend on the order of pictures or classes, nor on a rotation of features.
-    There are at most three or five pieces of each kind; the next ones come when those are followed.
+    Of each kind there are at most three or five pieces; more appear once these are followed.
 
     Args:
-        features: A row for each picture, of any length.
+        features: One row for each picture; its norm does not matter.
         labels: The class of each picture.
-        texts: class → feature of its name, from the same encoder, also for classes without a
-            picture. A class may lack its text.
-        names: class → its name, to find names that say nothing; the label by default.
+        texts: class → feature of the class's name, from the same encoder. Classes without a picture
+            may be included, and a class may lack a text.
+        names: class → name, to detect names that say nothing; by default the label.
         blocks: The widths of the blocks of features (`FeatureStore.blocks`).
 
     Raises:
@@ -62,8 +62,8 @@ def advise(
     classes = sorted({*labels, *(texts or {})})
     if len(classes) < 2 or not 1 <= len(labels) <= MAX_PICTURES:
         raise UsageError(
-            f"expected 1 to {MAX_PICTURES} pictures and two classes or more to advise on, got "
-            f"{len(labels)} pictures and {len(classes)} classes; of more pictures draw some"
+            f"advice needs 1 to {MAX_PICTURES} pictures and at least two classes, got "
+            f"{len(labels)} pictures and {len(classes)} classes; if there are more, draw some"
         )
     support = labelled_support(features, labels, classes, texts, None, blocks=blocks)
     numbers = support.labelled_rows()[1].numpy()
@@ -89,7 +89,7 @@ def advise(
 
 
 def _without_copies(numbers: Int[np.ndarray, " m"], groups: Sequence[Sequence[int]]) -> list[int]:
-    """Pictures without copies: of one class the first stays, of several none; none is emptied."""
+    """Drop copies: keep the first in one class, none if their classes differ; empty no class."""
     firsts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
     dropped: set[int] = set()
     for group in groups:
@@ -102,7 +102,7 @@ def _without_copies(numbers: Int[np.ndarray, " m"], groups: Sequence[Sequence[in
 
 
 def _only(support: Support, kept: Sequence[int]) -> Support:
-    """The single task of a support with some of its pictures, numbered class by class."""
+    """Restrict the single task of a support to these pictures, which are numbered by class."""
     places = support.present_TNK.flatten().nonzero()[:, 0]
     mask = torch.zeros(support.present_TNK.numel(), dtype=torch.bool)
     mask[places[list(kept)]] = True
@@ -114,12 +114,11 @@ class AdvisedPictures(NamedTuple):
 
     labelled: LabelledPictures
     advice: list[Advice[int]]
-    """`Advice.pictures` are places in `labelled.pictures`."""
+    """`Advice.pictures` are indices into `labelled.pictures`."""
     n_listed: int
-    """The number of pictures in the source, readable or not, drawn or not."""
+    """The number of pictures in the source, including unreadable ones and those not drawn."""
     shots: int | None
-    """The most pictures of a class that were drawn, because there are too many to compare; `None`
-    if all were read."""
+    """The most pictures drawn from a class, if there were too many to compare; else `None`."""
 
 
 def advise_on_pictures(
@@ -130,7 +129,7 @@ def advise_on_pictures(
     split: str | None,
     progress: Callable[[Progress], None],
 ) -> AdvisedPictures:
-    """Read labelled pictures as `adapt` does, by `read_support`, and advise on them."""
+    """Read labelled pictures as `adapt` does, and advise on them."""
     labels = _labels(source, split)
     shots = None if len(labels) <= MAX_PICTURES else max(1, MAX_PICTURES // len({*labels}))
     reading = Reading(load, Selection(split, shots), progress)

@@ -1,6 +1,6 @@
 """The evidence for advice: each labelled picture is predicted as if it had no label.
 
-Letters: m pictures class by class, N classes, D feature width.
+Letters: m pictures, sorted by class; N classes; features are D wide.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from metaadapter.generator.pretrained import shared_generator
 from metaadapter.generator.regression import squared_distances
 
 MAX_PICTURES = 2048
-"""The most pictures for which the shipped generator has left-out predictions."""
+"""The most pictures for which the shipped generator computes left-out predictions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """The pictures of one task, class by class, compared with one another and with class texts."""
+    """The pictures of one task, sorted by class, compared with one another and with class texts."""
 
     numbers: Int[np.ndarray, " m"]
     log_p: Float[np.ndarray, "m N"]
-    """Log-probability of each class, by the adapter from all other pictures."""
+    """Log-probability of each class for each picture, by the adapter from all other pictures."""
     has_others: Bool[np.ndarray, " m"]
     """True if the class of a picture has other pictures, so that its left-out prediction counts."""
     distances: Float[np.ndarray, "m m"]
-    """Squared distance of two pictures, in units of the mean over all pairs."""
+    """Squared distance between two pictures, divided by the mean over all pairs."""
     agreement: Float[np.ndarray, "N N"]
-    """The agreement of the text of a class (row) with the mean picture of a class (column): cosines
-    less the means of the row and of the column."""
+    """Cosine between the text of a class (row) and the mean picture of a class (column), minus the
+    mean of the row and that of the column."""
     named: Bool[np.ndarray, " N"]
 
     @property
@@ -47,7 +47,7 @@ class Evidence:
 
 
 def evidence_of(support: Support) -> Evidence:
-    """The evidence of the single task of a support, with 1 to `MAX_PICTURES` pictures."""
+    """Return the evidence for the single task of a support with 1 to `MAX_PICTURES` pictures."""
     predictions, canonical = left_out(support), _weighed(support)
     return Evidence(
         numbers=support.labelled_rows()[1].numpy(),
@@ -60,14 +60,14 @@ def evidence_of(support: Support) -> Evidence:
 
 
 def left_out(support: Support) -> LeftOutPredictions:
-    """The prediction of each picture by the adapter from the others, the same as on the page."""
+    """Predict each picture by the adapter from all other pictures, as the page does."""
     generator, _ = shared_generator("default")
     assert isinstance(generator, Generator)
     return generator.left_out(support)
 
 
 def distances(support: Support) -> Float[np.ndarray, "m m"]:
-    """`Evidence.distances`, in a tenth of the time of all evidence."""
+    """Return `Evidence.distances`, in a tenth of the time that all evidence takes."""
     return _distances(_weighed(support))
 
 
@@ -89,7 +89,7 @@ def _named(canonical: CanonicalSupport) -> Bool[Tensor, " N"]:
 
 
 def _agreement(canonical: CanonicalSupport) -> Float[np.ndarray, "N N"]:
-    """Cosines less those of texts near all pictures, and of pictures near all texts."""
+    """Subtract means, or a text near all pictures would agree with every class; so for pictures."""
     (text_ND,), (mean_ND,), named_N = canonical.text_TND, canonical.means_TND, _named(canonical)
     # Blocks without texts do not count.
     mean_ND = (mean_ND - mean_ND[named_N].mean(0)) * text_ND.any(0)

@@ -12,37 +12,38 @@ from scipy.sparse.csgraph import connected_components
 
 from metaadapter.apps.advice.evidence import Evidence
 
-# Squared distance, in units of that of two pictures of one class. Measured in
-# docs/explanation/advice.md.
+# The largest squared distance of near copies, divided by the usual one between two pictures of a
+# class. Measured in docs/explanation/advice.md.
 NEAR = 0.17
-# In units of that of any two pictures; of classes with little but copies the median is too small.
+# The least usual distance, because the median is too small if classes hold little but copies.
 LEAST_USUAL = 0.05
 
-# Nats above the logarithm of the number of pictures: of many pictures, more look odd by chance.
-# docs/explanation/advice.md has the precision and recall on labels that were changed.
+# The least doubt in nats is this plus the logarithm of the number of pictures: of many pictures,
+# more look odd by chance. docs/explanation/advice.md has the precision and recall.
 DOUBT = 3.0
 FEWEST_COMPARED = 20  # fewer pictures count as this many, because they say little about one another
 
-# In standard deviations of the agreement of names with the pictures of other classes; for a single
-# name above the logarithm of the number of names: of many names, more misfit by chance.
-# docs/explanation/advice.md has the precision and recall on names that were swapped.
+# In standard deviations of the agreement between names and pictures of other classes. `MISFIT`, for
+# a single name, is added to the logarithm of the number of names: of many names, more misfit by
+# chance. docs/explanation/advice.md has the precision and recall on names that were swapped.
 SWAP, MISFIT = 4.5, 4.7
-NORMAL = 1.4826  # a standard deviation over the median absolute deviation of normal values
-FEWEST_NAMES = 3  # with two named classes, nothing is left without the means
+NORMAL = 1.4826  # standard deviation / median absolute deviation, for a normal distribution
+FEWEST_NAMES = 3  # two named classes leave no spread once the means are subtracted
 
-# Half is guessing between the two; docs/explanation/advice.md has the errors on new pictures.
+# 0.5 is guessing between two classes; docs/explanation/advice.md has the errors on new pictures.
 WRONG_FRACTION = 0.3
 FEWEST_CONFUSED = 3  # pictures of a class; with fewer, a left-out picture is hard to predict anyway
 MOST_PAIRS = 3
 
-# Below it, another picture gained no more than one of a random class: docs/explanation/advice.md.
+# With a smaller need, a picture of the class helped no more than one of a random class, see
+# docs/explanation/advice.md.
 NEED = 0.2
 
 
 def groups_of_copies(
     distances: Float[np.ndarray, "m m"], numbers: Int[np.ndarray, " m"]
 ) -> list[list[int]]:
-    """The groups of two or more pictures that are connected as near copies, as lists of places."""
+    """Group near copies, also along a chain of copies; each group lists two or more places."""
     others = ~np.eye(len(numbers), dtype=bool)
     in_class = distances[(numbers[:, None] == numbers) & others]
     usual = max(LEAST_USUAL, np.median(in_class)) if in_class.size else 1.0
@@ -54,11 +55,11 @@ def groups_of_copies(
 
 
 def doubtful_labels(evidence: Evidence) -> list[tuple[int, int]]:
-    """Pairs of a picture and the class that fits better, the most doubtful first.
+    """Return pairs (picture, class that fits it better), the most doubtful first.
 
-    The doubt, in nats, is the margin of another class over the label, plus that of the label's
-    usual log-probability in its class over that of this picture. At most a minority of a class is
-    doubtful, or one of two pictures.
+    The doubt, in nats, is (log-probability of the best other class − that of the label) + (median
+    of the label's log-probability in its class − its value for this picture). Of each class, fewer
+    than half of the pictures are doubtful, or one of two.
     """
     pictures = np.arange(len(evidence.numbers))
     own = evidence.log_p[pictures, evidence.numbers]
@@ -77,7 +78,7 @@ def doubtful_labels(evidence: Evidence) -> list[tuple[int, int]]:
 def _in_class(
     own: Float[np.ndarray, " m"], numbers: Int[np.ndarray, " m"], has_others: Bool[np.ndarray, " m"]
 ) -> tuple[Float[np.ndarray, " m"], Int[np.ndarray, " m"]]:
-    """The median over each picture's class, and the number of pictures of the class below it."""
+    """For each picture, return the median of its class, and the number of smaller values there."""
     usual, rank = np.zeros_like(own), np.zeros_like(numbers)
     for number in np.unique(numbers[has_others]):
         members = np.flatnonzero(numbers == number)
@@ -87,17 +88,17 @@ def _in_class(
 
 
 def disagreeing_names(evidence: Evidence) -> list[tuple[int, int]]:
-    """Pairs of a class and the class whose pictures its name fits better; swapped names give two.
+    """Return pairs (class, class whose pictures its name fits better); swapped names give two.
 
-    A single name is wrong if the pictures of its class agree much better with another name, and the
-    name with other pictures, than the two agree with each other.
+    A single name is wrong if it agrees much better with the pictures of another class, and its
+    pictures with another name, than the name and its pictures agree.
     """
     n_named = int(evidence.named.sum())
     if n_named < FEWEST_NAMES:
         return []
     elsewhere = evidence.named[:, None] & evidence.named & ~np.eye(len(evidence.named), dtype=bool)
     agreements = evidence.agreement[elsewhere]
-    # About the median, because wrong names must not widen the usual spread.
+    # The spread around the median, because wrong names must not widen it.
     spread = NORMAL * float(np.median(np.abs(agreements - np.median(agreements))))
     swapped = _swapped(evidence.agreement, elsewhere, SWAP * spread)
     single = _misfits(evidence.agreement, elsewhere, (MISFIT + np.log(n_named)) * spread)
@@ -108,7 +109,7 @@ def disagreeing_names(evidence: Evidence) -> list[tuple[int, int]]:
 def _swapped(
     agreement: Float[np.ndarray, "N N"], elsewhere: Bool[np.ndarray, "N N"], least: float
 ) -> list[tuple[int, int]]:
-    """Both orders of each pair, the worst pair first; a class is in one pair only."""
+    """Return both orders of each swapped pair, the worst pair first; no class is in two pairs."""
     own = agreement.diagonal()
     gain = np.where(elsewhere, agreement + agreement.T - own[:, None] - own, -np.inf)
     pairs = []
@@ -122,7 +123,7 @@ def _swapped(
 def _misfits(
     agreement: Float[np.ndarray, "N N"], elsewhere: Bool[np.ndarray, "N N"], least: float
 ) -> list[tuple[int, int]]:
-    """The worst first."""
+    """Return pairs (class, class whose pictures its name fits best), the worst first."""
     others = np.where(elsewhere, agreement, -np.inf)
     misfit = others.max(0) + others.max(1) - 2 * agreement.diagonal()
     worst = np.flatnonzero(misfit > least)  # −∞ for a class without a name or picture
@@ -135,7 +136,7 @@ class Confusion(NamedTuple):
 
     classes: tuple[int, int]
     n_wrong: int
-    """The pictures of both that look more like the other class when left out."""
+    """The number of pictures of both that look more like the other class when left out."""
     n_pictures: int
     alike: tuple[tuple[int, int], ...]
     """Pairs of pictures, one of each class, the most similar first; no picture twice."""
@@ -144,10 +145,10 @@ class Confusion(NamedTuple):
 def confusions(
     evidence: Evidence, counted: Callable[[], Float[np.ndarray, "m N"]]
 ) -> list[Confusion]:
-    """The pairs of classes that are most often confused, the worst first.
+    """Return the pairs of classes that are most often confused, the worst first.
 
-    The measure is the probability of the other class among the two, in the mean over the pictures
-    of each class and over both. `counted`, which may include copies, decides which are wrong.
+    The measure is the probability of the wrong class of the two, averaged over the pictures of each
+    class, then over both classes. The log-probabilities of `counted` decide which are wrong.
     """
     wrong = _wrong_fractions(evidence)
     first, second = np.nonzero(np.triu((wrong + wrong.T) / 2 > WRONG_FRACTION, 1))
@@ -156,7 +157,7 @@ def confusions(
 
 
 def _wrong_fractions(evidence: Evidence) -> Float[np.ndarray, "N N"]:
-    """The mean probability of the column's class, against the row's, for the row's pictures."""
+    """For pictures of the row's class, the mean probability of the column's class of the two."""
     n_way = evidence.log_p.shape[1]
     counted = np.flatnonzero(evidence.n_pictures[evidence.numbers] >= FEWEST_CONFUSED)
     numbers = evidence.numbers[counted]
@@ -185,10 +186,10 @@ def _confusion(
 
 
 def needy_classes(evidence: Evidence) -> list[int]:
-    """The classes that are expected to gain most from another picture, the neediest first.
+    """Return the classes that should gain most from another picture, the neediest first.
 
-    The need is the mean probability of other classes for the left-out pictures, over one more than
-    their number; it is 1 without a picture.
+    The need of a class with n pictures is the mean probability of wrong classes when they are left
+    out, divided by n + 1; it is 1 without a picture.
     """
     own = np.exp(evidence.log_p[np.arange(len(evidence.numbers)), evidence.numbers])
     missing = np.bincount(evidence.numbers, weights=1 - own, minlength=evidence.log_p.shape[1])

@@ -1,4 +1,4 @@
-"""The kinds of advice, each from the evidence of left-out pictures, in sentences."""
+"""The kinds of advice: sentences made from the evidence of left-out pictures."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from metaadapter.workflow.class_texts import says_nothing
 Kind = Literal["label", "near_duplicate", "name", "confused", "few_pictures"]
 Picture = TypeVar("Picture")
 
-# The most of a kind: more than can be followed at a time is noise.
+# The most pieces of a kind: more than can be followed at a time is noise.
 MOST_CHECKED, MOST_WORKED_ON = 5, 3
 MOST_TYPICAL = 3
 
 
 @dataclass(frozen=True)
 class Advice(Generic[Picture]):
-    """A fault or a lack of labelled pictures, and its remedy."""
+    """A fault in the labelled pictures, or a lack of pictures, and the remedy."""
 
     kind: Kind
     sentence: str
     """The finding and the remedy."""
     classes: tuple[str, ...]
-    """The classes concerned. For `label`: the given one and the better one. For `name`: the one
-    with the doubtful name and the one whose pictures fit the name better, two with swapped names,
-    or all whose names say nothing."""
+    """The classes concerned. For `label`: the given class and the better class. For `name`: the
+    class with the doubtful name and the class whose pictures fit the name better; or two classes
+    with swapped names; or all classes whose names say nothing."""
     pictures: tuple[Picture, ...]
-    """The pictures concerned: their numbers, from 0 in the order of the arguments, or their ids.
-    For `confused` they are pairs, one of each class: the first and the second, the third and the
-    fourth, …"""
+    """The pictures concerned: indices into the arguments of `advise`, or ids. For `confused` they
+    form pairs with one picture of each class: the first and the second, the third and the fourth,
+    …"""
 
 
 def on_copies(
@@ -49,7 +49,7 @@ def on_copies(
     classes: Sequence[str],
     number_of: Sequence[int],
 ) -> list[Advice[int]]:
-    """Groups of near copies; those in several classes first, because a label is wrong."""
+    """Advise on near copies; copies in several classes come first, because a label is wrong."""
     advice = []
     for group in sorted(groups, key=lambda group: (-len({*numbers[group]}), -len(group))):
         labels = tuple(classes[number] for number in sorted({*numbers[group].tolist()}))
@@ -61,17 +61,17 @@ def on_copies(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adviser:
-    """Evidence, and the labels and numbers with which advice refers to it."""
+    """Turns evidence, with its class labels and picture numbers, into advice."""
 
     evidence: Evidence
     classes: Sequence[str]
     number_of: Sequence[int]
     counted: Callable[[], Float[np.ndarray, "m N"]]
-    """The log-probabilities that sentences count: those of `Generator.left_out` for these pictures
-    when their copies are part of the support."""
+    """Returns the log-probabilities by which sentences count right and wrong pictures: those of
+    `Generator.left_out` when the support includes the copies of these pictures."""
 
     def on_labels(self) -> list[Advice[int]]:
-        """Labels that look wrong."""
+        """Advise on labels that look wrong."""
         advice = []
         for place, better in doubtful_labels(self.evidence)[:MOST_CHECKED]:
             both = self.classes[int(self.evidence.numbers[place])], self.classes[better]
@@ -79,7 +79,7 @@ class Adviser:
         return advice
 
     def on_names(self, names: Mapping[str, str]) -> list[Advice[int]]:
-        """Names that say nothing, or fit the pictures of another class better."""
+        """Advise on names that say nothing, or fit the pictures of another class better."""
         empty = tuple(
             label for label in self.classes if label in names and says_nothing(names[label])
         )
@@ -101,7 +101,7 @@ class Adviser:
         return advice[:MOST_WORKED_ON]
 
     def on_needs(self) -> list[Advice[int]]:
-        """Classes that gain most from another picture."""
+        """Advise on classes that gain most from another picture."""
         advice = []
         for number in needy_classes(self.evidence)[:MOST_WORKED_ON]:
             places, label = np.flatnonzero(self.evidence.numbers == number), self.classes[number]
@@ -113,7 +113,7 @@ class Adviser:
         return advice
 
     def on_confusions(self) -> list[Advice[int]]:
-        """Pairs of classes that are confused with one another."""
+        """Advise on pairs of classes that are confused with one another."""
         advice = []
         for confusion in confusions(self.evidence, self.counted)[:MOST_WORKED_ON]:
             both = self.classes[confusion.classes[0]], self.classes[confusion.classes[1]]
@@ -188,7 +188,7 @@ def _few_pictures(label: str, n_pictures: int, n_right: int) -> str:
         return f"The class {label!r} has a single picture: add more, as different as possible."
     right = f"{n_right or 'none'} {'is' if n_right < 2 else 'are'} correct"
     return (
-        f"The class {label!r} needs pictures: of its {n_pictures}, each predicted without itself, "
+        f"The class {label!r} needs pictures: of its {n_pictures}, each predicted from the others, "
         f"{right}; add pictures that differ from these."
     )
 
@@ -197,7 +197,7 @@ def _confused_classes(labels: Sequence[str], n_pictures: int, n_wrong: int) -> s
     look = "looks" if n_wrong == 1 else "look"
     return (
         f"The classes {_and(labels)} are hard to tell apart: of their {n_pictures} pictures, each "
-        f"predicted without itself, {n_wrong or 'none'} {look} more like the other class; add "
+        f"predicted from the others, {n_wrong or 'none'} {look} more like the other class; add "
         "pictures that show the difference, or merge the two classes."
     )
 

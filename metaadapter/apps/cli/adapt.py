@@ -1,4 +1,4 @@
-"""`metaadapter adapt`: a few labelled pictures into an adapter."""
+"""`metaadapter adapt`: turn a few labelled pictures into an adapter."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from metaadapter.features.encoding_loop import Progress
     from metaadapter.labs.tuning.tuning_step import TuningStep
 
-# Options that mean nothing beside another one.
+# Option → the options that mean nothing together with it.
 EXCLUDED = {
     "--no-text": ("--text", "--add-class", "--describe", "--templates"),
     "--names": ("--no-text", "--shots", "--split", "--detections", "--inside"),
 }
-# Options that mean nothing beside --captions, for they are about classes.
+# Options that mean nothing together with --captions, because they are about classes.
 OF_CLASSES = (
     *("--names", "--unlabelled", "--background", "--detections", "--mode", "--text", "--generator"),
     *("--add-class", "--describe", "--no-text", "--shots", "--inside", "--kind", "--prompt"),
@@ -67,8 +67,8 @@ def adapt(
 ) -> None:
     """Predict an adapter from a few labelled pictures per class.
 
-    It takes seconds and, unless asked to, trains nothing; one picture per class is enough. Names
-    help: name folders as you would name the thing ("red fox"), or give names with --text.
+    It takes seconds, and trains nothing unless you ask for it; one picture per class is enough.
+    Names help: name folders as you would name the thing ("red fox"), or give names with --text.
     """
     given = given_options(locals())
     manifest = require_manifest(given) if captions else None
@@ -131,7 +131,7 @@ def _tuning(
 
 
 def given_options(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Option → value, of the parameters of the command that differ from their default."""
+    """Return option → value, for those parameters of the command that differ from their default."""
     named = {f"--{name.replace('_', '-')}": value for name, value in values.items()}
     named["SUPPORT"] = named.pop("--support")
     return {
@@ -150,12 +150,12 @@ def require_together(given: Mapping[str, Any]) -> None:
             raise UsageError(f"{option} excludes {excluded}: leave {wrong[0]} out")
     if ("SUPPORT" in given) == ("--names" in given):
         raise UsageError(
-            "give labelled pictures (SUPPORT), or classes by their names alone (--names fox,lynx); "
-            "a class by its name beside labelled pictures is --add-class"
+            "give either labelled pictures (SUPPORT), or only names of classes (--names fox,lynx); "
+            "to add a class by its name to labelled pictures, use --add-class"
         )
     if "--kind" in given and "--inside" not in given:
         raise UsageError(
-            "--kind says what --inside trains, and --inside was not given: add --inside image"
+            "--kind chooses what --inside trains, and --inside was not given: add --inside image"
         )
     for name in PICTURES[1:]:
         if name in given and not given[name].exists():
@@ -167,7 +167,7 @@ def require_together(given: Mapping[str, Any]) -> None:
 
 
 def require_manifest(given: Mapping[str, Any]) -> Path:
-    """The manifest of `--captions`; a `UsageError` without one, or beside an option of classes."""
+    """Return the manifest for `--captions`, which excludes options about classes."""
     if of_classes := [option for option in OF_CLASSES if option in given]:
         raise UsageError(
             f"--captions makes no classes, so it excludes {', '.join(of_classes)}; leave "
@@ -180,7 +180,7 @@ def require_manifest(given: Mapping[str, Any]) -> Path:
 
 
 def class_list(names: str | None) -> list[str]:
-    """The classes of `--names`; a `UsageError` if one occurs twice."""
+    """Return the classes in `--names`; raise a `UsageError` if a class occurs twice."""
     classes = [name.strip() for name in (names or "").split(",") if name.strip()]
     if repeated := {name for name in classes if classes.count(name) > 1}:
         raise UsageError(f"--names has {', '.join(map(repr, sorted(repeated)))} more than once")
@@ -200,7 +200,7 @@ def _require_for_inside(given: Mapping[str, Any]) -> None:
     if is_user_code(encoder := given.get("--encoder", "")):
         raise UsageError(
             f"--inside trains adapters inside the models of open_clip, and the encoder {encoder} "
-            "is of your own; leave --inside out, or name another encoder"
+            "is your own code; leave --inside out, or name another encoder"
         )
     if (precision := given["--precision"]) != "fp32":
         raise UsageError(
@@ -213,11 +213,11 @@ def _require_for_prompt(given: Mapping[str, Any]) -> None:
     from metaadapter.data.user_code import is_user_code
 
     if "--no-text" in given:
-        raise UsageError("--prompt is about the names of classes, and --no-text leaves these out")
+        raise UsageError("--prompt is about the names of classes, which --no-text ignores")
     if "--names" in given:
-        raise UsageError("--prompt is learned from labelled pictures, and --names has none")
+        raise UsageError("--prompt is learned from labelled pictures, so give these, not --names")
     if is_user_code(encoder := given.get("--encoder", "")):
         raise UsageError(
             f"--prompt learns vectors for a text tower of open_clip, and the encoder {encoder} is "
-            "of your own; leave --prompt out, or name another encoder"
+            "your own code; leave --prompt out, or name another encoder"
         )

@@ -1,4 +1,4 @@
-"""`metaadapter adapt --captions`: an adapter that orders captions and pictures, from pairs."""
+"""`metaadapter adapt --captions`: turn pairs into an adapter that orders captions and pictures."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def adapt_captions(
         print_document("adapt-captions", document)
         return
     console.note(
-        f"estimate from the {n} pairs, which have {n_captions} different captions, each pair left "
-        f"out of the fit: {estimate.captions_found} of the pictures find their caption, and "
+        f"estimate from the {n} pairs, which have {n_captions} different captions, with each pair "
+        f"left out of the fit: {estimate.captions_found} of the pictures find their caption, and "
         f"{estimate.pictures_found} of the captions find their picture",
         f"without the adapter: {estimate.frozen_captions_found}, and "
         f"{estimate.frozen_pictures_found}",
@@ -81,7 +81,7 @@ def adapt_captions(
     if n_found < n_frozen:
         console.warn(
             "fewer of the left-out pairs are found than without the adapter: check that each "
-            "caption describes the picture beside it, and add more pairs"
+            "caption describes its picture, and add more pairs"
         )
     console.result(
         f"{out}: an adapter that orders captions and pictures, from {n} pairs (encoder "

@@ -1,4 +1,4 @@
-"""The options of `metaadapter adapt`, beside those that other commands have too."""
+"""The options that only `metaadapter adapt` has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-# CoOp uses as many, and no name needs more.
+# CoOp uses this number, and no name needs more.
 MOST_VECTORS = 16
 
 Support = Annotated[
@@ -41,7 +41,7 @@ Names = Annotated[
     str | None,
     Option(
         metavar="NAME,…",
-        help="Classes by their names alone, without any labelled picture, in place of SUPPORT.",
+        help="Names of the classes, in place of SUPPORT, if there are no labelled pictures.",
     ),
 ]
 Unlabelled = Annotated[
@@ -56,30 +56,30 @@ Background = Annotated[
     Path | None,
     Option(
         metavar="PICTURES",
-        help="Pictures of nothing of interest, such as empty frames: a class `background` that "
-        "needs no name.",
+        help="Pictures without anything of interest, such as empty frames. They form a class "
+        "`background`, which needs no name.",
     ),
 ]
 Mode = Annotated[
     Literal["one_shot", "finetune"],
     Option(
         help="one_shot: one forward pass of the generator, no gradients. finetune: gradient "
-        "steps from there, as many as pictures left out of the support confirm, or none."
+        "steps after it, if pictures left out of the support confirm that they help."
     ),
 ]
 Inside = Annotated[
     Literal["image"] | None,
     Option(
-        help="Train adapters inside this tower of the encoder, in minutes, before the adapter is "
-        "predicted; kept if pictures that are left out of the training confirm a gain. For about "
-        "16 pictures a class, where new pictures come from the same source as these."
+        help="Before the adapter is predicted, train adapters inside this tower of the encoder, in "
+        "minutes. They are kept only if they improve the predictions of left-out pictures. Use it "
+        "with about 16 pictures per class, if new pictures come from the same source."
     ),
 ]
 Kind = Annotated[
     Literal["bottleneck", "lora"] | None,
     Option(
-        help="With --inside: what is trained. bottleneck: a narrow layer beside the output of each "
-        "block. lora: a product of two narrow matrices beside each weight of a block.",
+        help="What --inside trains. bottleneck: a narrow layer, added to the output of each block. "
+        "lora: a product of two narrow matrices, added to each weight of a block.",
         show_default="bottleneck",
     ),
 ]
@@ -89,37 +89,37 @@ Prompt = Annotated[
         min=1,
         max=MOST_VECTORS,
         metavar="N",
-        help="Learn N vectors that precede the names of classes without a picture, now and in "
-        "`metaadapter add`, from the classes with pictures; kept if classes that are left out "
-        "confirm a gain. 4 is usual.",
+        help="From the classes with pictures, learn N vectors that precede the names of classes "
+        "without pictures, now and in `metaadapter add`. They are kept only if they improve the "
+        "predictions of left-out classes. 4 is usual.",
     ),
 ]
 Generator = Annotated[
     str,
     Option(
         metavar="NAME",
-        help="default, closed-form (untrained), a folder, or FILE.py:CLASS, one of your own.",
+        help="Generator: default, closed-form (untrained), a folder, or FILE.py:CLASS, your code.",
     ),
 ]
 Text = Annotated[
     list[str] | None,
-    Option(metavar="LABEL=NAME", help="Name of a class, where its folder says too little. Repeat."),
+    Option(metavar="LABEL=NAME", help="Name of a class, if its label says little. Repeatable."),
 ]
 AddClass = Annotated[
     list[str] | None,
-    Option(metavar="LABEL[=NAME]", help="A class without pictures, known by its name. Repeat."),
+    Option(metavar="LABEL[=NAME]", help="A class known only by its name. Repeatable."),
 ]
 Describe = Annotated[
     list[str] | None,
     Option(
         metavar="LABEL=SENTENCE",
-        help="What a class looks like, beside its name; it counts as far as the pictures support "
-        "it. Also a column `description` of a manifest, or lines of a file class.txt in the "
-        "folder of the class. Repeat.",
+        help="How a class looks, in addition to its name; it counts as far as the pictures support "
+        "it. A column `description` in a manifest, or lines in a file class.txt in the folder of "
+        "the class, do the same. Repeatable.",
     ),
 ]
-NoText = Annotated[bool, Option("--no-text", help="Learn from the pictures alone, not from names.")]
+NoText = Annotated[bool, Option("--no-text", help="Learn only from pictures, not from names.")]
 Shots = Annotated[
     int | None,
-    Option(min=1, help="Use K pictures of each class, drawn by --seed; nested in K + 1."),
+    Option(min=1, help="Use K pictures of each class, drawn by --seed; K + 1 adds one to these."),
 ]

@@ -85,8 +85,8 @@ def _note_estimate(console: Console, adapted: Adapted) -> None:
     console.note(f"pictures of each class: {', '.join(shown[:MAX_LISTED])}{more}")
     if config.mode == "finetune":
         console.note(
-            f"gradient steps after the prediction: {config.n_steps or 'none'}, as many as left-out "
-            "pictures confirm"
+            f"gradient steps after the prediction: {config.n_steps or 'none'}, the number that "
+            "left-out pictures confirm"
         )
     if estimate is None:
         return
@@ -112,7 +112,7 @@ def _note_pool(console: Console, adapted: Adapted) -> None:
 
 
 def _sources(n_labelled: int, n_unlabelled: int | None) -> str:
-    labelled = f"{n_labelled} pictures" if n_labelled else "names alone"
+    labelled = f"{n_labelled} pictures" if n_labelled else "names only"
     if n_unlabelled is None:
         return labelled
     return f"{labelled} and {n_unlabelled} unlabelled {'ones' if n_labelled else 'pictures'}"
@@ -163,7 +163,7 @@ def inside_lines(tuned: TunedInside) -> list[str]:
             return [f"inside the encoder: {tuned.config} {cost}"]
         return [
             "no class has three pictures, so it cannot be measured whether training inside the "
-            "encoder helps: it stays as it is"
+            "encoder helps: the encoder stays as it is"
         ]
     without = choice.log_losses[0.0]
     if tuned.config is None:
@@ -171,16 +171,16 @@ def inside_lines(tuned: TunedInside) -> list[str]:
         return [
             f"{choice.n_pictures} pictures that were left out of a training do not support "
             f"adapters inside the encoder: their log loss is {min(others):.3f} with them, "
-            f"{without:.3f} without; it stays as it is {cost}"
+            f"{without:.3f} without; the encoder stays as it is {cost}"
         ]
     correct, correct_without = (choice.accuracies[key] for key in (choice.strength, 0.0))
     return [
-        f"inside the encoder, at {choice.strength:.0%} of what was trained: {tuned.config} {cost}",
+        f"inside the encoder, at {choice.strength:.0%} of full strength: {tuned.config} {cost}",
         f"of {choice.n_pictures} pictures, each left out of a training on most of the others, "
         f"{correct:.1%} are predicted correctly with such adapters, {correct_without:.1%} without; "
         f"their log loss is {choice.log_losses[choice.strength]:.3f} with them, {without:.3f} "
-        "without (an estimate without --inside leaves out one picture at a time: the two do not "
-        "compare)",
+        "without (do not compare this with the estimate that adapt prints without --inside, which "
+        "leaves out one picture at a time)",
     ]
 
 
@@ -189,15 +189,15 @@ def prompt_lines(tuned: TunedPrompt) -> list[str]:
     classes, cost = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.1f} s)"
     if tuned.config is None:
         return [
-            "classes that were left out, known by their names alone, do not support a learned "
-            f"prompt: names are read without one {cost}"
+            "a learned prompt does not improve the predictions of left-out classes, known by their "
+            f"names only: names are read without a prompt {cost}"
         ]
     lines = [f"learned prompt: {tuned.config} {cost}"]
     if classes is not None:
         lines.append(
-            f"estimate from {classes.n_pictures} pictures of classes that were left out, by their "
-            f"names alone: {classes.accuracies[tuned.n_steps]:.1%} are predicted correctly among "
-            f"these classes with a prompt, {classes.accuracies[0]:.1%} without; their log loss is "
+            f"estimate from {classes.n_pictures} pictures of left-out classes, known by names "
+            f"only: {classes.accuracies[tuned.n_steps]:.1%} are predicted correctly among these "
+            f"classes with the prompt, {classes.accuracies[0]:.1%} without; their log loss is "
             f"{classes.log_losses[tuned.n_steps]:.3f} with it, {classes.log_losses[0]:.3f} without"
         )
     return lines

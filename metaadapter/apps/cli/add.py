@@ -21,26 +21,26 @@ def add(
     pictures: Annotated[
         list[Path] | None,
         Argument(
-            metavar="PICTURES", help="Its pictures: files, and folders with all folders in them."
+            metavar="PICTURES", help="Pictures of the class: files, and folders with subfolders."
         ),
     ] = None,
     text: Annotated[
         str | None,
         Option(
-            metavar="NAME", help="Its name, which is enough without pictures.", show_default="LABEL"
+            metavar="NAME", help="Name of the class; enough without pictures.", show_default="LABEL"
         ),
     ] = None,
     describe: Annotated[
         list[str] | None,
         Option(
             metavar="SENTENCE",
-            help="What it looks like, beside its name; it counts as far as its pictures support "
-            "it. Repeat.",
+            help="How the class looks, in addition to its name; it counts as far as the pictures "
+            "support it. Repeatable.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        Option("--out", "-o", metavar="ADAPTER", help="Write another adapter, and leave this one."),
+        Option("--out", "-o", metavar="ADAPTER", help="Place of the new adapter; the old remains."),
     ] = None,
     encoder: options.MovedEncoder = None,
     generator: Annotated[

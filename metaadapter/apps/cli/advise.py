@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_PICTURES_LISTED = 6
 
-# Kind → heading, and the meaning of the pictures below a sentence.
+# Kind → heading, and what the pictures below a sentence are.
 KINDS = {
     "label": ("Labels that look wrong", ""),
     "near_duplicate": ("Nearly the same picture", ""),
@@ -50,8 +50,8 @@ def advise_on(
     warnings = pictures.warnings
     if advised.shots is not None:
         warnings += (
-            f"{len(pictures)} of the {advised.n_listed} were drawn, at most {advised.shots} of "
-            "each class, because more cannot be compared with one another",
+            f"{len(pictures)} of the {advised.n_listed} were drawn, at most {advised.shots} from "
+            "each class, because no more pictures can be compared with one another",
         )
     console.warn_of_pictures("the labelled", warnings, pictures.quarantined)
     if page_file is not None:
@@ -100,7 +100,7 @@ def _write_page(page_file: Path, source: Path, advised: AdvisedPictures) -> None
 
 
 def advice_page(source: str, advised: AdvisedPictures) -> str:
-    """Render the page; pictures are shown if their files are still there, byte for byte."""
+    """Render the page; a picture is shown if its file has not changed."""
     from metaadapter.bench.report.template import render, thumbnails
 
     pictures = advised.labelled.pictures

@@ -61,12 +61,12 @@ app.add_typer(library)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program with these arguments, or as a process that handles signals; the exit code.
+    """Run the program with `argv`, or as a process that handles signals; return the exit code.
 
     0 success · 1 unexpected error · 2 usage · 3 bad data or configuration, or the machine refuses
     something · 4 incompatible artifact · 5 optional package missing · 130 interrupted · 143
-    terminated · 129 hung up. Never 0 if a part of the result could not be written, unless its
-    reader has left, as `head` does.
+    terminated · 129 hung up. The code is not 0 if a part of the result could not be written, unless
+    its reader has left, as `head` does.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     hear_signals(of_process=argv is None)
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = None
         try:
             code = _run(arguments)
-        except MemoryError:  # reporting it needs memory as well
+        except MemoryError:  # reporting the error needs memory as well
             if _is_debugged(arguments):
                 raise
         if code is None:  # the memory of the run is free by now
@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if arguments in ([], [library.info.name]):  # a group of commands lists them
+    if arguments in ([], [library.info.name]):  # without a command, list the commands
         arguments = [*arguments, "--help"]
     try:
         code = app(arguments, prog_name="metaadapter", standalone_mode=False)

@@ -42,7 +42,7 @@ STAGES = {
 
 @final
 class Console:
-    r"""The output of one run of a command; `quiet` prints neither notes nor progress.
+    r"""The output of one run of a command; with `quiet` there are no notes and no progress.
 
     A line break within a line, which can only be part of a name, is printed as `\n`.
     """
@@ -58,7 +58,7 @@ class Console:
         _print(self.stderr, lines, style)
 
     def note(self, *lines: str) -> None:
-        """Print helpful lines on stderr."""
+        """Print helpful lines on stderr, unless `quiet`."""
         if lines and not self._quiet:
             self.say(*lines)
 
@@ -72,12 +72,12 @@ class Console:
         self.say(f"error: {first}", *(f"  {line}" for line in others), style="red")
 
     def note_all(self, heading: str, items: Sequence[object]) -> None:
-        """Note several items: the first ten, then the number of the others."""
+        """Note several items: the first ten, then how many more there are."""
         if items:
             self.note(heading, *_listed(items))
 
     def warn_of(self, heading: str, items: Sequence[object]) -> None:
-        """Warn of several items: the first ten, then the number of the others."""
+        """Warn of several items: the first ten, then how many more there are."""
         if items:
             self.warn(heading, *_listed(items))
 
@@ -114,7 +114,7 @@ class Console:
     ) -> None:
         """Print rows on stdout: under titles on a terminal, tab-separated without titles elsewhere.
 
-        A float has four decimals. `raw` prints names unchanged without a terminal.
+        A float has four decimals. With `raw`, names are unchanged if stdout is no terminal.
         """
         if not self.stdout.is_terminal:
             _write_tsv(rows, raw=raw)
@@ -159,7 +159,7 @@ class Console:
         self, description: str, *, below_results: bool = False
     ) -> Iterator[Callable[[int, int], None]]:
         """Show a bar with the work done and the time left, only on a terminal."""
-        # Two consoles on one terminal would write into each other's lines.
+        # A bar on stderr and results on stdout, on one terminal, would mix in the same line.
         on_stdout = below_results and self.stdout.is_terminal
         with self._bar("{task.elapsed:.0f} s", self.stdout if on_stdout else self.stderr) as bar:
             task = bar.add_task(description, total=None)
@@ -193,7 +193,7 @@ def quarantined_json(pictures: Sequence[UnreadableImage]) -> list[dict[str, str]
 
 @contextmanager
 def calm_warnings() -> Iterator[None]:
-    """Print the warning of a library as one line on stderr, without its place in the code."""
+    """Print a warning of a Python package as one line on stderr, without its place in the code."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         Console().warn(" ".join(str(message).split()))
@@ -230,7 +230,7 @@ def _write_tsv(rows: Sequence[Sequence[object]], *, raw: bool) -> None:
         for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
     )
     if raw and (reconfigure := getattr(sys.stdout, "reconfigure", None)):
-        # A file name of undecodable bytes is printed as the same bytes.
+        # A file name of undecodable bytes is printed as these bytes.
         reconfigure(errors="surrogateescape")
     for row in rows:
         cells = [_text(cell) if raw else _tsv_cell(cell) for cell in row]

@@ -1,4 +1,4 @@
-"""`metaadapter demo`: the product on the embedded encoder and pictures, without a network."""
+"""`metaadapter demo`: a run with the embedded encoder and pictures, without a network."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def demo(
         bool, Option("--open/--no-open", help="Show the page in the browser at the end.")
     ] = False,
 ) -> None:
-    """Show the whole product on the photographs of the package.
+    """Show what metaadapter does, on the photographs of the package.
 
-    Ten kinds of clothes, recognized by their names alone, then with one and with four labelled
-    photographs of each. It needs no network, writes a page, and takes under a minute.
+    It recognizes ten kinds of clothes, first by their names only, then with one and with four
+    labelled photographs of each. It needs no network, writes a page, and takes under a minute.
     """
     console = Console(quiet=quiet, json_output=json_output)
     page_file, adapter = out / "index.html", out / "adapter"

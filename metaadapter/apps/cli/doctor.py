@@ -20,15 +20,15 @@ Verify = Annotated[
     Path | None,
     Option(
         metavar="PATH",
-        help="Check files for damage instead: of a store, an adapter, a library of adapters, a "
-        "generator, an evaluation or a training run; or a skill file.",
+        help="Instead, check files for damage: a skill file, or the folder of a store, an adapter, "
+        "a library, a generator, an evaluation or a training run.",
     ),
 ]
 Advise = Annotated[
     Path | None,
     Option(
         metavar="SUPPORT",
-        help="Give advice on labelled pictures, as `adapt` takes them, instead: suspicious labels "
+        help="Instead, give advice on labelled pictures that `adapt` can read: suspicious labels "
         "and names, classes that need more pictures or are easily confused, near-duplicates.",
     ),
 ]
@@ -42,8 +42,8 @@ Places = Annotated[
     str | None,
     Option(
         metavar="ENCODER",
-        help="List the places for adapters inside the towers of an open_clip encoder instead: "
-        "after which blocks of its image tower and of its text tower.",
+        help="Instead, list the places for adapters inside the towers of an open_clip encoder: the "
+        "blocks of its image tower and of its text tower.",
     ),
 ]
 
@@ -60,8 +60,8 @@ def doctor(
 ) -> None:
     """Print versions, devices, caches and known conflicts.
 
-    Or check files with --verify, give advice on labelled pictures with --advise, or list the places
-    in the towers of an encoder with --places.
+    Or check files with --verify, get advice on labelled pictures with --advise, or list the places
+    for adapters inside an encoder with --places.
 
     The exit code is 1 if a problem prevents pictures from being classified, 3 if --verify finds a
     damaged file, and 0 otherwise.
@@ -103,7 +103,7 @@ def _list_places(name: str, console: Console, *, json_output: bool) -> None:
     if not isinstance(encoder, FrozenEncoder):
         raise UsageError(
             f"the encoder {name} is your own code, and only models of open_clip have places for "
-            "adapters, such as tiny, ViT-B-32/laion2b_s34b_b79k, or a folder with a model"
+            "adapters; give one, such as tiny, ViT-B-32/laion2b_s34b_b79k, or a folder with a model"
         )
     places = find_places(encoder.copied_network())
     if json_output:

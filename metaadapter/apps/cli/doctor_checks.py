@@ -1,4 +1,4 @@
-"""The checks of `metaadapter doctor`: the installation, and files as they were written."""
+"""The checks of `metaadapter doctor`: the installation, and files for damage."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def file_checks(place: Path) -> Iterator[Check]:
-    """Check each file of metaadapter in a folder and the folders in it, or one skill file."""
+    """Check each file of metaadapter in a folder and its subfolders, or one skill file."""
     if not place.exists():
         raise DataError(f"there is no folder or skill file {place}")
     is_empty, folder = True, place if place.is_dir() else place.parent
@@ -144,13 +144,13 @@ def file_checks(place: Path) -> Iterator[Check]:
             yield Check(name, "problem" if fault else "ok", fault or "as it was written")
     if is_empty:
         raise DataError(
-            f"nothing in {place} can be checked: expected a folder that this or a later version of "
-            "metaadapter wrote"
+            f"nothing in {place} can be checked: metaadapter did not write it, or an older version "
+            "did; give a folder that metaadapter wrote"
         )
 
 
 def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
-    """Each file with its fault; "" if it has none, `None` if it has no hash."""
+    """Yield each file with its fault; "" if it has no fault, `None` if it has no hash."""
     from metaadapter.adapter.layout import SKILL_SUFFIX
     from metaadapter.adapter.skill import check_skill
     from metaadapter.apps.page.history import HISTORY_FILE, read_contents

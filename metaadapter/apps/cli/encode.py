@@ -29,14 +29,14 @@ Images = Annotated[
     ),
 ]
 Store = Annotated[Path, Option("--out", "-o", metavar="STORE", help="Folder of the feature store.")]
-Labels = Annotated[bool, Option("--labels/--no-labels", help="Read the classes of the source.")]
+Labels = Annotated[bool, Option("--labels/--no-labels", help="Read the classes of the pictures.")]
 Shard = Annotated[
     str | None,
     Option(metavar="I/N", help="Encode only the I-th of N parts, to share work among N machines."),
 ]
 DropDuplicates = Annotated[
     bool,
-    Option("--drop-duplicates", help="Of pictures with equal bytes, keep only the first by path."),
+    Option("--drop-duplicates", help="Of files with equal bytes, keep only the first by path."),
 ]
 BatchSize = Annotated[
     int | None,
@@ -47,7 +47,7 @@ BatchSize = Annotated[
     ),
 ]
 Workers = Annotated[
-    int | None, Option(min=1, help="Threads that read and encode; by default one for each core.")
+    int | None, Option(min=1, help="Threads that read and encode; by default one per core.")
 ]
 
 
@@ -71,7 +71,7 @@ def encode(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Turn pictures into frozen features, once.
+    """Encode pictures once, and store their features.
 
     A second run encodes only new pictures, which it recognizes by their bytes. To continue an
     interrupted run, give the same command again.

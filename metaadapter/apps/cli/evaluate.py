@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from metaadapter.bench.evaluation.config import EvaluationConfig
     from metaadapter.bench.evaluation.run import Evaluation
 
-# Student's factor is 2.8 for five draws, 12.7 for two.
+# The factor of a 95 % interval (Student's t) is 2.8 for five draws, and 12.7 for two.
 FEWEST_DRAWS = 5
 
 
@@ -52,14 +52,14 @@ def evaluate(
 ) -> None:
     """Compare methods on the same few-shot tasks of feature stores.
 
-    The folder holds one row for each method, set, number of shots, seed and task, means with
+    The folder RUN gets one row for each method, set, number of shots, seed and task; means with
     intervals, paired differences, ranks, and integrity checks. The same command continues after an
-    interruption; with more methods, stores or seeds it measures only those, and it measures the
-    cells of changed methods again. With --continual the stores are tasks that are learned one after
-    the other.
+    interruption. If you add methods, stores or seeds, it measures only the added ones; it measures
+    changed methods again. With --continual the stores are tasks that are learned one after the
+    other.
     """
     if out is None:
-        raise UsageError("give the folder of the tables: --out RUN")
+        raise UsageError("give a folder for the tables: --out RUN")
     if pool_size is not None and pool is None and config is None:
         raise UsageError("--pool-size needs --pool balanced, skewed or strangers")
     values = {
@@ -88,7 +88,7 @@ def evaluate(
     _warn(evaluation, console)
     _show(evaluation, console)
     if strict and evaluation.failed:
-        console.warn(f"{len(evaluation.failed)} check(s) failed, so --strict ends with 3")
+        console.warn(f"{len(evaluation.failed)} check(s) failed: --strict makes the exit code 3")
         raise Exit(DataError.exit_code)
 
 
@@ -120,13 +120,13 @@ def _warn(evaluation: Evaluation, console: Console) -> None:
         if facts["left_out"]:
             listed = ", ".join(f"{name} ({count})" for name, count in facts["left_out"].items())
             console.warn(
-                f"{store}: classes left out, with too few pictures for {max(config.shots)} shot(s) "
-                f"and a query: {listed}"
+                f"{store}: classes left out, because they have too few pictures for "
+                f"{max(config.shots)} shot(s) and a query: {listed}"
             )
     if (n_draws := config.seeds * config.tasks) < FEWEST_DRAWS:
         console.note(
-            f"the intervals of {n_draws} draw(s) are wide; publish figures of {FEWEST_DRAWS} or "
-            f"more, as with --seeds {FEWEST_DRAWS}"
+            f"the intervals from {n_draws} draw(s) are wide; publish only figures from "
+            f"{FEWEST_DRAWS} or more draws, for example with --seeds {FEWEST_DRAWS}"
         )
     if console.json_output:
         for box in evaluation.failed:  # the text of the result includes them

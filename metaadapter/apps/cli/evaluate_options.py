@@ -10,7 +10,7 @@ from typer import Argument, Option
 from metaadapter.errors import UsageError
 
 Stores = Annotated[
-    list[Path] | None, Argument(metavar="STORE…", help="Feature stores, one set each.")
+    list[Path] | None, Argument(metavar="STORE…", help="Feature stores; each is one set.")
 ]
 Out = Annotated[Path | None, Option("--out", "-o", metavar="RUN", help="Folder of the tables.")]
 Config = Annotated[
@@ -22,10 +22,10 @@ Methods = Annotated[
         metavar="NAME,…",
         help="default, closed-form, finetune, finetune@K (K steps), peers (for any encoder), "
         "pool-peers (which read --pool), meta-peers, towers (which change the encoder and open the "
-        "pictures of the store), a peer, the folder of a generator or meta-trained peer, "
-        "FILE.py:FUNCTION. Suffixes: with @joint a method sees the joint features alone, with "
-        "@labelled no pool; with @msp, @energy, @mcm, @neglabel, @mahalanobis or @prototype that "
-        "score separates known pictures from strangers. Repeatable.",
+        "pictures of the store), a peer, the folder of a generator or meta-trained peer, or "
+        "FILE.py:FUNCTION. Suffixes: NAME@joint gets only the joint features, NAME@labelled no "
+        "pool; with @msp, @energy, @mcm, @neglabel, @mahalanobis or @prototype, this score "
+        "separates known pictures from strangers. Repeatable.",
         show_default="default,peers",
     ),
 ]
@@ -42,59 +42,59 @@ Queries = Annotated[
 Unknown = Annotated[
     float | None,
     Option(
-        min=0, max=1, help="Fraction of the classes to hide: their pictures are near strangers."
+        min=0, max=1, help="Fraction of classes to hide, whose pictures become near strangers."
     ),
 ]
 Strangers = Annotated[
     list[str] | None,
     Option(
         metavar="STORE,…",
-        help="Stores whose pictures of other classes are far strangers among the queries; "
-        "repeatable.",
+        help="Stores from which pictures of other classes are added to the queries as far "
+        "strangers; repeatable.",
     ),
 ]
 Pool = Annotated[
     Literal["balanced", "skewed", "strangers"] | None,
     Option(
-        help="Unlabelled pictures of each task, for methods that read them: the same number of "
-        "each class, skewed fractions (with --queries N), or 40 % of other classes (with --ways "
-        "N).",
+        help="Unlabelled pictures of each task, for methods that read them. balanced: the same "
+        "number from each class; skewed: unequal fractions (needs --queries N); strangers: 40 % "
+        "from other classes (needs --ways N).",
     ),
 ]
 PoolSize = Annotated[
     str | None,
     Option(
         metavar="N|N-N",
-        help="Unlabelled pictures of each class; from a range such as 1-40 each task draws its own "
-        "number, log-uniformly.",
+        help="Number of unlabelled pictures per class; with a range such as 1-40 each task draws "
+        "its own number, log-uniformly.",
         show_default="15",
     ),
 ]
 BaseToNew = Annotated[
-    bool, Option("--base-to-new", help="Adapt on half of the classes, score both halves.")
+    bool, Option("--base-to-new", help="Adapt on half of the classes, and score both halves.")
 ]
 Continual = Annotated[
     Literal["task-incremental", "class-incremental", "pooled"] | None,
     Option(
-        help="Learn the stores one after the other as tasks. The task of a query is given; or the "
-        "classes of all tasks learned so far are possible; or the classes of all tasks. --methods "
-        "are then library, growing, ceiling (perhaps with @METHOD), a peer of these, peers, "
-        "FILE.py:CLASS.",
+        help="Learn the stores one after the other as tasks. A query may belong to a class of its "
+        "task (task-incremental), of any task learned so far (class-incremental) or of any task "
+        "(pooled). --methods are then library, growing, ceiling (also with @METHOD), peers, one of "
+        "these peers, or FILE.py:CLASS.",
     ),
 ]
 Splits = Annotated[
     int | None,
-    Option(min=1, help="Number of tasks that the classes of each store form.", show_default="1"),
+    Option(min=1, help="Split the classes of each store into this many tasks.", show_default="1"),
 ]
-Shuffle = Annotated[bool, Option("--shuffle", help="Draw an order of the tasks with each seed.")]
+Shuffle = Annotated[bool, Option("--shuffle", help="Draw a new order of the tasks for each seed.")]
 SupportFrom = Annotated[
-    Path | None, Option(metavar="STORE", help="Labelled pictures from this store …")
+    Path | None, Option(metavar="STORE", help="Take the labelled pictures from this store.")
 ]
-QueriesFrom = Annotated[Path | None, Option(metavar="STORE", help="… and queries from this one.")]
+QueriesFrom = Annotated[Path | None, Option(metavar="STORE", help="Take queries from this store.")]
 Reference = Annotated[
     str | None,
     Option(
-        metavar="NAME", help="Method that the others are compared with.", show_default="the first"
+        metavar="NAME", help="Compare other methods with this method.", show_default="the first"
     ),
 ]
 Metrics = Annotated[
@@ -105,21 +105,21 @@ Metrics = Annotated[
     ),
 ]
 Jobs = Annotated[
-    int | None, Option(min=1, help="Processes of one thread.", show_default="one for each core")
+    int | None, Option(min=1, help="Number of processes.", show_default="one for each core")
 ]
 Device = Annotated[
     str, Option(metavar="NAME", help="Where to calculate: auto, cpu, cuda, cuda:1, ….")
 ]
-Strict = Annotated[bool, Option("--strict", help="End with 3 if an integrity check fails.")]
+Strict = Annotated[bool, Option("--strict", help="Exit with 3 if an integrity check fails.")]
 
 
 def names(texts: list[str] | None) -> list[str] | None:
-    """The names in repeated options and between commas."""
+    """Return the names in a repeated option, which may be separated by commas."""
     return [name.strip() for text in texts or () for name in text.split(",")] or None
 
 
 def whole_numbers(text: str | None) -> list[int] | None:
-    """The values of --shots."""
+    """Parse the value of --shots."""
     try:
         return None if text is None else [int(part) for part in text.split(",")]
     except ValueError:
@@ -127,7 +127,7 @@ def whole_numbers(text: str | None) -> list[int] | None:
 
 
 def number_or_all(text: str | None) -> int | str | None:
-    """The value of --queries."""
+    """Parse the value of --queries."""
     if text is None or text == "all":
         return text
     if not text.isdecimal():
@@ -136,7 +136,7 @@ def number_or_all(text: str | None) -> int | str | None:
 
 
 def number_or_range(text: str | None) -> int | list[int] | None:
-    """The value of --pool-size."""
+    """Parse the value of --pool-size."""
     if text is None:
         return None
     try:

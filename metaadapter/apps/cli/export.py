@@ -36,8 +36,8 @@ Int8 = Annotated[
     bool,
     Option(
         "--int8",
-        help="Write the encoder of the ONNX file in 8 bits, a third of the size. Needs --pixels, "
-        "and --pictures that you adapted from, to measure the loss.",
+        help="Write the encoder of the ONNX file in 8 bits, which takes a third of the space. "
+        "Needs --pixels, and --pictures that you adapted from, to measure the loss.",
     ),
 ]
 WebFolder = Annotated[
@@ -138,7 +138,7 @@ def _require_consistent(
             "pictures that you adapted from: it needs --onnx or --web, --pixels, and --pictures"
         )
     if pictures and not pixels:
-        raise UsageError("--pictures checks a file whose input is pictures, which needs --pixels")
+        raise UsageError("--pictures checks a file whose input is pictures; add --pixels")
 
 
 def _read_model(
@@ -159,7 +159,7 @@ def _read_model(
         if stored.config.inside is not None:
             raise UsageError(
                 f"the adapter {adapter} has weights inside the encoder's towers, so the features "
-                "of the plain encoder are not its input: export both together, with --pixels"
+                "of the plain encoder do not fit it: export both together, with --pixels"
             )
         return ExportModel.alone(stored)
     network = load_adapter_encoder(adapter, stored, encoder, "cpu", "fp32")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FieldFiles:
-    """The requested files; a `DataError` if one cannot be written to its place."""
+    """The requested files; raises a `DataError` if a file cannot be written to its place."""
 
     paths: Mapping[str, Path]
     """Parameter of the command → file or folder, in the order of writing."""
@@ -43,7 +43,7 @@ class FieldFiles:
     def write(
         self, predicted: Predicted, field_request: FieldRequest, frames: Sequence[Frame]
     ) -> tuple[list[str], list[str]]:
-        """Write the files: sentences that name them, and sentences about missing information."""
+        """Write the files; return sentences that name them, and sentences on what they lack."""
         if not self.paths:
             return [], []
         from metaadapter.apps.field.camtrap_package import CamtrapPackage

@@ -39,7 +39,7 @@ Burst = Annotated[
         metavar="SECONDS",
         min=0,
         help="Give one answer for a series: frames of one camera (one folder), each taken at most "
-        "so many seconds after the one before.",
+        "this many seconds after the previous frame.",
     ),
 ]
 Allowed = Annotated[
@@ -54,7 +54,7 @@ Parents = Annotated[
     list[str] | None,
     Option(
         metavar="CLASSES=PARENT",
-        help="Answer with a parent if these classes cannot be told apart, as in fox,dog=canine. "
+        help="Answer with PARENT if these classes cannot be told apart, as in fox,dog=canine. "
         "Repeatable.",
     ),
 ]
@@ -68,15 +68,15 @@ MegaDetector = Annotated[
 ]
 Timelapse = Annotated[
     Path | None,
-    Option(metavar="FILE.csv", help="Also write a table for Timelapse, one row a frame."),
+    Option(metavar="FILE.csv", help="Also write a table for Timelapse, one row per frame."),
 ]
 CamtrapDp = Annotated[
     Path | None,
     Option(
         "--camtrap-dp",
         metavar="FOLDER",
-        help="Also write a Camera Trap Data Package (Camtrap DP 1.0.2). Your entries in an "
-        "existing datapackage.json and deployments.csv stay.",
+        help="Also write a Camera Trap Data Package (Camtrap DP 1.0.2). Entries that you made in "
+        "an existing datapackage.json or deployments.csv remain.",
     ),
 ]
 FalseTriggers = Annotated[
@@ -92,7 +92,7 @@ FalseTriggers = Annotated[
 def read_cut(
     detections: Path | None, min_confidence: float, support: Path | None
 ) -> Callable[[ImageTable], ImageTable] | None:
-    """The function that crops labelled pictures to boxes; None without detections."""
+    """Return a function that crops labelled pictures to boxes; None without detections."""
     if detections is None or support is None:
         return None
     from metaadapter.apps.field.detections import read_detections, surest_boxes
@@ -102,7 +102,7 @@ def read_cut(
 
 
 def other_labels() -> tuple[str, ...]:
-    """The labels of frames that a detector adds to the classes: that of an empty frame."""
+    """Return the labels that a detector adds to the classes: only the label of empty frames."""
     from metaadapter.apps.field.species import EMPTY
 
     return (EMPTY,)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from metaadapter.labs.grounding.phrase_grounder import PhraseGrounder
 
 WITHOUT_TRAINING = (
-    "the cross-modal adapter that ships was trained with the encoder tiny, and this adapter has "
-    "the encoder {encoder}: the maps are its similarities at each place, without training. They "
-    "know only names, not colours, places or relations"
+    "the shipped cross-modal adapter was trained for the encoder tiny, but this adapter has the "
+    "encoder {encoder}: the maps show the encoder's own similarities, without training. These "
+    "reflect only names, not colours, places or relations"
 )
 
 
@@ -28,7 +28,7 @@ def ground(
     adapter: options.Adapter,
     images: Annotated[
         list[Path],
-        Argument(metavar="PICTURES", help="Pictures, folders (with all folders in them), lists."),
+        Argument(metavar="PICTURES", help="Pictures, folders (with subfolders), manifests."),
     ],
     phrase: Annotated[str, Argument(metavar="PHRASE", help="What to find, as in 'the red mug'.")],
     out: Annotated[
@@ -48,10 +48,10 @@ def ground(
 ) -> None:
     """Find what a phrase names in pictures.
 
-    A box, a score and, with --out, a heat map.
+    The result is a box, a score and, with --out, a heat map for each picture.
 
-    The encoder of the adapter reads pictures and words. A box is always given: the score is the
-    fraction of all heat that lies in it, not a probability that the thing is there.
+    The encoder of the adapter reads pictures and words. A box is always given. The score is the
+    fraction of the heat inside the box, not the probability that the thing is there.
 
     Without a terminal the list is tab-separated: path, left, top, right, bottom (fractions of the
     upright picture), score.
@@ -134,7 +134,7 @@ def _warn(console: Console, grounder: PhraseGrounder, *, has_boxes: bool) -> lis
 def _ground(
     grounder: PhraseGrounder, path: Path, file: Path | None
 ) -> dict[str, Any] | UnreadableImage:
-    """Find the phrase in one picture, and draw the heat map; the result is its JSON form."""
+    """Find the phrase in one picture, draw the heat map, and return the result in its JSON form."""
     from metaadapter.data.decode import decode_image
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.data.output_folder import write_errors

@@ -53,7 +53,7 @@ class GroundingList:
 
 
 def heat_map_files(out: Path | None, paths: Sequence[Path], phrase: str) -> list[Path | None]:
-    """The file for each picture; if two pictures have one name, all files get numbers."""
+    """Return the file for each picture; if two pictures share a name, all files get numbers."""
     if out is None:
         return [None] * len(paths)
     from metaadapter.data.folder import PICTURE_SUFFIXES
@@ -63,7 +63,7 @@ def heat_map_files(out: Path | None, paths: Sequence[Path], phrase: str) -> list
     is_file = out.is_file() or (suffix in PICTURE_SUFFIXES and not out.is_dir())
     if is_file and len(paths) > 1:
         raise UsageError(
-            f"{len(paths)} pictures make as many files, but --out {out} is one file; name a folder"
+            f"--out {out} is one file, but {len(paths)} pictures need one file each; name a folder"
         )
     if is_file and suffix != ".png":
         raise UsageError(f"heat maps are PNG files, but --out is {out}; name a file ending in .png")

@@ -168,9 +168,9 @@ def import_files(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Add skill files to a library as they are.
+    """Add skill files to a library, without changing them.
 
-    All files are checked before the first is added.
+    All files are checked before the first one is added.
     """
     if name is not None and len(files) > 1:
         raise UsageError(f"--name names one entry, and {len(files)} files were given")
@@ -202,9 +202,9 @@ def merge(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Add an entry with the classes of several entries, which stay.
+    """Add an entry with the classes of several entries, which remain.
 
-    If all of them have the features of their pictures, the new adapter is predicted from all
+    If all entries have the features of their pictures, the new adapter is predicted from all
     pictures together.
     """
     console = Console(quiet=quiet, json_output=json_output)
@@ -224,7 +224,7 @@ def merge(
     }
     without_features = (
         "some entries lack the features of their pictures, so their signatures were used: the new "
-        "adapter may be less accurate than one of all pictures, and no class can be added to it"
+        "adapter may be less accurate than one from all pictures, and no class can be added to it"
     )
     console.show_result(
         "library-merge",

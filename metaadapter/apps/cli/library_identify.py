@@ -1,4 +1,4 @@
-"""`metaadapter library identify`: find the stored task of pictures, or of class names."""
+"""`metaadapter library identify`: find the entry to whose task pictures or names belong."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from metaadapter.apps.library.route import Identified
 
 NONE = "none"
-"""Printed in place of an entry if pictures look unfamiliar to the most probable one."""
+"""Printed in place of an entry if pictures look unfamiliar to the most probable entry."""
 
 Together = Annotated[
     bool,
-    Option("--together", help="All pictures belong to one task: give one answer for all of them."),
+    Option("--together", help="Give one answer for all pictures, which belong to one task."),
 ]
 Names = Annotated[
     str | None,
@@ -43,16 +43,16 @@ def identify(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Find the entry whose task pictures, or names of classes, belong to.
+    """Find the entry to whose task pictures, or names of classes, belong.
 
     Without a terminal the list is tab-separated: path, entry, probability, runner-up, its
     probability[, and so on with --top], the probability of known. If that is too low, the entry is
-    `none`. With --together the path is empty; with --names the probability of known is empty, too.
+    `none`. With --together the path is empty; with --names the path and the probability of known.
     """
     if (names is None) != bool(images):
         raise UsageError("give either pictures or --names")
     if together and names is not None:
-        raise UsageError("--together needs pictures, and --names replaces them")
+        raise UsageError("--together is about pictures, and --names replaces them; give one")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.queries import LibraryQueries
@@ -95,7 +95,7 @@ def identify(
 
 
 def warn_of_queries(console: Console, queries: LibraryQueries) -> None:
-    """Warn of entries that were left out, and of pictures."""
+    """Warn of entries that were left out, and about pictures."""
     console.warn_of(
         f"entries left out of all answers: {len(queries.left_out)}",
         [f"{name}: {reason}" for name, reason in queries.left_out.items()],
@@ -104,7 +104,7 @@ def warn_of_queries(console: Console, queries: LibraryQueries) -> None:
 
 
 def query_warnings(queries: LibraryQueries) -> dict[str, Any]:
-    """The warnings of `warn_of_queries` for a JSON document."""
+    """Return the warnings of `warn_of_queries` for a JSON document."""
     return {
         "left_out": queries.left_out,
         "warnings": queries.warnings,

@@ -20,7 +20,7 @@ FRACTIONS = ("probability", "known")
 COLUMNS = ("path", "label", "entry", *FRACTIONS, "unfamiliar")
 
 MostEntries = Annotated[
-    int, Option("-k", min=1, help="Number of entries that answer for each picture.")
+    int, Option("-k", min=1, help="Number of entries that predict each picture.")
 ]
 Reject = Annotated[
     bool,

@@ -9,8 +9,8 @@ from typer import Argument, Option
 
 _ENCODER_HELP = (
     "Frozen encoder: tiny (embedded, needs no network), MODEL/WEIGHTS as open_clip names them, for "
-    "example ViT-B-32/laion2b_s34b_b79k, a folder, or FILE.py:FACTORY for your own code. "
-    "+timm:MODEL after it adds a second image tower, as in tiny+timm:vit_small_patch14_dinov2."
+    "example ViT-B-32/laion2b_s34b_b79k, a folder, or FILE.py:FACTORY for your own code. Append "
+    "+timm:MODEL for a second image tower, as in tiny+timm:vit_small_patch14_dinov2."
 )
 _VIEWS_HELP = "Average the features of this many views: the picture, then random crops."
 _ZOOM_HELP = (
@@ -56,8 +56,8 @@ Keep = Annotated[
     float | None,
     Option(
         metavar="FRACTION",
-        help="Fraction of pictures of the classes that must not look unfamiliar, 0.5 to 0.99. The "
-        "higher it is, the more unknown pictures pass.",
+        help="Fraction of pictures of the classes that must not look unfamiliar, 0.5 to 0.99. With "
+        "a higher fraction, more unknown pictures pass too.",
         show_default="0.95",
     ),
 ]
@@ -77,7 +77,7 @@ EncoderOfLibrary = Annotated[
     str | None,
     Option(
         metavar="NAME",
-        help="Ask the entries of this encoder, which may have been moved.",
+        help="Use the entries of this encoder, which may have been moved.",
         show_default="encoder of most entries",
     ),
 ]
@@ -88,7 +88,7 @@ Device = Annotated[
 Precision = Annotated[Literal["fp32", "bf16", "fp16"], Option(help="Number format of the encoder.")]
 Split = Annotated[
     str | None,
-    Option(metavar="NAME", help="Read only this split of a source that has splits; or all."),
+    Option(metavar="NAME", help="Read only this split of a source with splits, or `all` splits."),
 ]
 Templates = Annotated[
     str | None,
@@ -101,8 +101,8 @@ CsvRaw = Annotated[
     bool,
     Option(
         "--csv-raw",
-        help="Write names in tables unchanged, for programs: without the apostrophe that keeps "
-        "spreadsheets from reading a name as a formula.",
+        help="Write names in tables unchanged, for other programs: without the apostrophe that "
+        "keeps a spreadsheet from reading a name as a formula.",
     ),
 ]
 Json = Annotated[bool, Option("--json", help="Print the result as one JSON document on stdout.")]

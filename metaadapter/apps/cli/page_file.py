@@ -1,4 +1,4 @@
-"""The file of a page that a command writes, which never replaces a file of the user's."""
+"""The file of a page that a command writes; it never replaces another file of the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`metaadapter predict`: the labels of new pictures, with probabilities."""
+"""`metaadapter predict`: label new pictures, with probabilities."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ CsvFile = Annotated[
         "--csv",
         metavar="FILE",
         help="Write a table with the probability of each class, in place of the list. It grows "
-        "in FILE.partial, where the same command resumes after an interruption.",
+        "in FILE.partial, from which the same command continues after an interruption.",
     ),
 ]
 Rank = Annotated[
-    str | None, Option(metavar="LABEL", help="Most probable pictures of this class first.")
+    str | None, Option(metavar="LABEL", help="List the most probable pictures of a class first.")
 ]
 Sort = Annotated[
-    Literal["sure", "doubtful"] | None, Option(help="Surest or most doubtful pictures first.")
+    Literal["sure", "doubtful"] | None, Option(help="List surest or most doubtful pictures first.")
 ]
-Top = Annotated[int | None, Option(min=1, help="Only the first N of the list.")]
+Top = Annotated[int | None, Option(min=1, help="List only the first N.")]
 Labelled = Annotated[
     bool,
     Option(
         "--labelled",
-        help="The pictures have classes: print how many are predicted correctly. With --reject, "
-        "pictures of none of the classes may be in a folder `unknown`.",
+        help="The pictures have classes: print how many are predicted correctly. With --reject, a "
+        "folder `unknown` may hold pictures of none of the classes.",
     ),
 ]
 Reject = Annotated[
@@ -52,8 +52,8 @@ Sets = Annotated[
     float | None,
     Option(
         metavar="FRACTION",
-        help="Also give the set of classes that a picture may show; its own is among them with "
-        "this probability, 0.5 to 0.99.",
+        help="Also give the set of classes that a picture may show; with this probability, 0.5 to "
+        "0.99, the set contains its own class.",
     ),
 ]
 Together = Annotated[
@@ -66,7 +66,7 @@ Together = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    Option("--out", "-o", metavar="ADAPTER", help="Keep the adapter of --together here."),
+    Option("--out", "-o", metavar="ADAPTER", help="Save the adapter that --together makes."),
 ]
 OF_FRAMES = ("detections", "burst", "allowed", "parents", "megadetector", "timelapse", "camtrap_dp")
 
@@ -103,16 +103,16 @@ def predict(
 ) -> None:
     """Label new pictures, with probabilities and the runner-up.
 
-    The adapter names its encoder, which is loaded and checked. Without a terminal the list is
+    The encoder that the adapter names is loaded and checked. Without a terminal the list is
     tab-separated: path, label, probability, runner-up, its probability[, that of --rank], the
     probability of showing one of the classes, `unfamiliar` or nothing[, the set of --sets].
     """
     values = dict(locals())
     listing = Listing(rank, sort, top)
     if out is not None and not together:
-        raise UsageError("--out keeps the adapter of --together, which was not given")
+        raise UsageError("--out saves the adapter that --together makes; add --together")
     if false_triggers is not None and detections is None:
-        raise UsageError("--false-triggers needs the boxes of --detections, which was not given")
+        raise UsageError("--false-triggers needs the boxes of --detections FILE.json; add it")
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.files import require_adapter_folder, store_adapter
@@ -144,7 +144,7 @@ def predict(
     if out is not None:
         store_adapter(out, output.predicted.adapter)
         n_unlabelled = output.predicted.adapter.config.n_unlabelled
-        console.note(f"{out}: the adapter, with {n_unlabelled} unlabelled pictures")
+        console.note(f"{out}: the adapter, made with {n_unlabelled} unlabelled pictures")
     show_predicted(console, request, output, csv_file, listing, csv_raw=csv_raw, labelled=labelled)
 
 

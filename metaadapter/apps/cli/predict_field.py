@@ -22,7 +22,7 @@ FILES = ("megadetector", "timelapse", "camtrap_dp", "false_triggers")
 
 
 class FieldRun:
-    """One run of the command for camera traps; `values` are those of all its parameters."""
+    """One run of the command for camera traps; `values` maps its parameters to their values."""
 
     def __init__(
         self, request: PredictionRequest, images: Sequence[Path], values: Mapping[str, Any]
@@ -53,7 +53,7 @@ class FieldRun:
 
     @property
     def digest_facts(self) -> tuple[object, ...]:
-        """Values that predictions depend on."""
+        """Options that predictions depend on."""
         return self._request.burst, self._request.options.identity
 
     def rows(self, rows: RowFormat) -> RowFormat:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The predictions that are listed, and their order."""
+    """The choice of the predictions to list, and of their order."""
 
     rank: str | None
     sort: Literal["sure", "doubtful"] | None
@@ -30,7 +30,7 @@ class Listing:
 
     @property
     def is_chosen(self) -> bool:
-        """Whether the list differs from all pictures in their order."""
+        """Whether the list is sorted or shortened."""
         return bool(self.rank or self.sort or self.top)
 
     def require_class_among(self, classes: Sequence[str]) -> None:
@@ -41,7 +41,7 @@ class Listing:
             require_label(self.rank, classes, option="--rank")
 
     def of(self, predictions: Iterable[Prediction]) -> list[Prediction]:
-        """The predictions that are listed, in their order."""
+        """Return the predictions to list, sorted and shortened."""
         listed = list(predictions)
         if self.rank is not None:
             label = self.rank
@@ -52,7 +52,7 @@ class Listing:
 
 
 class PredictOutput(NamedTuple):
-    """The predictions, those that are listed, and sentences on files for other programs."""
+    """All predictions, the listed predictions, and sentences on files for other programs."""
 
     predicted: Predicted
     listed: list[Prediction]
@@ -88,11 +88,11 @@ def show_predicted(
     elif csv_file is None:
         _list_predictions(output.listed, listing.rank, console, csv_raw=csv_raw)
     if labelled:
-        Console().note(*tally.scores.lines())  # were requested, even with --quiet
+        Console().note(*tally.scores.lines())  # shown with --quiet too, because --labelled asks
 
 
 def _pool_warnings(console: Console, predicted: Predicted) -> list[str]:
-    """Warnings on the pool, which take a while, where somebody reads them."""
+    """Return warnings about the pool; they take a while, so only if somebody reads them."""
     from metaadapter.workflow.unlabelled_pictures import pool_effect
 
     is_read = console.json_output or not console.silent
@@ -115,7 +115,7 @@ def _note_predicted(
         label = "their label is `unknown`" if request.options.reject else "they may be unknown"
         console.note(f"{tally.n_unfamiliar} of {tally.n} pictures look unfamiliar: {label}")
     if predicted.n_resumed:
-        console.note(f"{predicted.n_resumed} of the predictions are of the interrupted run before")
+        console.note(f"{predicted.n_resumed} of the predictions are from the interrupted run")
 
 
 def _document(

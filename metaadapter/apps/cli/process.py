@@ -27,7 +27,7 @@ _latest: int = signal.SIGINT
 
 
 def ending_code() -> int:
-    """The exit code of a program that the latest signal ends."""
+    """Return the exit code of a program that the latest signal ends."""
     return 128 + _latest
 
 
@@ -47,9 +47,9 @@ def hear_signals(*, of_process: bool) -> None:
 
 @contextmanager
 def stop_at_first_signal(announce: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Within the block, the first signal only asks to stop; the second one acts as outside.
+    """Within the block, the first signal only asks to stop; the second one acts as outside it.
 
-    `announce` is called at the first signal; the result says whether it has come.
+    The first signal calls `announce`. The yielded function tells whether the first signal has come.
     """
     should_stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -100,9 +100,9 @@ def _end_at_once(number: int, _frame: FrameType | None) -> NoReturn:
 def share_one_heap() -> None:
     """Let all threads that start later share the heap of the first.
 
-    By default glibc gives threads their own heaps. Those that decode and encode free blocks of one
-    heap while another grows, so that memory grows with the number of pictures. The variable
-    `MALLOC_ARENA_MAX` takes precedence. Other C libraries have one heap, or no such setting.
+    By default glibc gives threads their own heaps. Threads that decode and encode free blocks in
+    one heap while another heap grows, so memory grows with the number of pictures. The variable
+    `MALLOC_ARENA_MAX` takes precedence. Other C libraries have one heap, or lack this setting.
     """
     import ctypes
 
@@ -119,8 +119,8 @@ def share_one_heap() -> None:
 def lasting_streams() -> Iterator[Callable[[], OSError | None]]:
     """Within the block, writing to stdout and stderr never raises; any text can be printed.
 
-    The result returns the error that cut off stdout. Text that stderr does not take is lost, for
-    there is no other place to report it.
+    The yielded function returns the error that cut off stdout, or `None`. Text that stderr does not
+    take is lost, because there is no other place to report it.
     """
     lasting = {name: _Lasting(getattr(sys, name)) for name in ("stdout", "stderr")}
     for name, stream in lasting.items():
@@ -135,7 +135,7 @@ def lasting_streams() -> Iterator[Callable[[], OSError | None]]:
     finally:
         for name, stream in lasting.items():
             stream.end()
-            # A block in another thread may begin within this one and end after it.
+            # A block in another thread may begin within this block and end after it.
             while isinstance(current := getattr(sys, name), _Lasting) and current.ended:
                 setattr(sys, name, current.before)
 
@@ -148,7 +148,7 @@ def reader_left(error: OSError) -> bool:
 
 
 class _Lasting:
-    """A stream that keeps its first failure and drops all text after it; `None` if closed."""
+    """A stream that keeps its first failure and drops later text; `stream` is `None` if closed."""
 
     def __init__(self, stream: Any) -> None:
         self.before = stream
@@ -198,7 +198,7 @@ class _Lasting:
 
 
 def _without_its_buffer(stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    """A writer to the raw file below the buffer.
+    """Make a writer to the raw file below the stream's buffer.
 
     The buffer would write again when the interpreter exits. A stream without a buffer, as with
     PYTHONUNBUFFERED, would drop the bytes that are not written at once.
@@ -213,7 +213,7 @@ def _without_its_buffer(stream: io.TextIOWrapper) -> io.TextIOWrapper:
 
 
 class _Sink(io.RawIOBase):
-    """A writer to a file of the process, which stays open; it drops bytes after a failure."""
+    """A writer to a file of the process; which leaves it open, and drops bytes after a failure."""
 
     def __init__(self, file: io.RawIOBase) -> None:
         self._file, self._failed = file, False

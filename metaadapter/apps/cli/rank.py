@@ -1,4 +1,4 @@
-"""`metaadapter rank`: captions in order for each picture, and pictures for each caption."""
+"""`metaadapter rank`: order captions for each picture, and pictures for each caption."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ Pictures = Annotated[
     Path,
     Argument(
         metavar="PICTURES",
-        help="Pictures: a folder (with all folders in it), a manifest, a feature store, or one "
-        "picture.",
+        help="Pictures: a folder (with subfolders), a manifest, a feature store, or one picture.",
     ),
 ]
 Texts = Annotated[
     Path | None,
     Argument(
         metavar="[TEXTS]",
-        help="Captions: a text file with one caption a line, or a manifest with a column "
-        "`caption`. By default the captions of the manifest PICTURES.",
+        help="Captions: a text file with one caption per line, or a manifest with a column "
+        "`caption`. By default the captions in the manifest PICTURES.",
         show_default=False,
     ),
 ]
@@ -39,13 +38,13 @@ Text = Annotated[
     list[str] | None,
     Option(metavar="CAPTION", help="A caption, in place of TEXTS; repeatable."),
 ]
-Top = Annotated[int, Option(min=1, help="How many of each list to show, the best first.")]
+Top = Annotated[int, Option(min=1, help="Number of answers in each list, the best first.")]
 Together = Annotated[
     bool,
     Option(
         "--together",
-        help="Also take means and hubs from all these pictures and captions. Mostly better, "
-        "most of all with few pairs; scores then depend on one another.",
+        help="Also take means and hubs from all these pictures and captions. This is mostly "
+        "better, especially with few pairs; scores then depend on one another.",
     ),
 ]
 Question = Annotated[
@@ -60,7 +59,7 @@ Sentence = Annotated[
     str | None,
     Option(
         metavar="SENTENCE",
-        help="The answer as a sentence, with {} for it, as in 'the car is {}'.",
+        help="A sentence for each answer, which replaces {}, as in 'the car is {}'.",
         show_default="made from the question",
     ),
 ]
@@ -89,16 +88,15 @@ def rank(
 ) -> None:
     """Order captions and pictures, or answer a question.
 
-    ADAPTER is made from pictures with captions (`metaadapter adapt --captions`); of an adapter of
-    classes only the frozen encoder is used. Without a terminal the list is tab-separated: the name
-    of a picture or the caption, which of the two it is, the place in its list, the answer, its
-    score.
+    ADAPTER is made from pictures with captions (`metaadapter adapt --captions`). If it is made from
+    classes, only its frozen encoder is used. Without a terminal the list is tab-separated: a path
+    or caption, `picture` or `caption`, the place of the answer in the list, the answer, its score.
     """
     console = Console(quiet=quiet, json_output=json_output)
     choices = None if answers is None else [answer.strip() for answer in answers.split(",")]
     sentences = _sentences(question, choices, sentence)
     if sum(given is not None for given in (texts, text, question)) > 1:
-        raise UsageError("give the captions once: as TEXTS, with --text, or as --question")
+        raise UsageError("give captions in one way: as TEXTS, with --text, or with --question")
     from metaadapter.labs.ranking.captions import list_captions
     from metaadapter.labs.ranking.ranking_adapter import read_ranking_adapter
 
@@ -171,7 +169,7 @@ def _warn(
         )
     if task.n_of_pairs:
         warnings.append(
-            f"the adapter was fitted to {task.n_of_pairs} of these pictures, so their places are "
+            f"the adapter was fitted to {task.n_of_pairs} of these pictures, so their results are "
             "better than those of new pictures"
         )
     console.warn_of_pictures("these", warnings, task.pictures.quarantined)

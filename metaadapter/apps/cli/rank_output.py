@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Row: TypeAlias = tuple[str | int | float, ...]
 RankedList: TypeAlias = tuple[str, str, list[tuple[str, float]]]
 """Kind and name of the picture or caption, and the best candidates with their scores."""
-# The entries of the JSON document that depend on the result, in their order.
+# The entries of the JSON document that only one kind of result has, with their empty values.
 EMPTY: dict[str, Any] = {
     "captions": [],
     "of_pictures": [],
@@ -30,7 +30,7 @@ EMPTY: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class RankedLists:
-    """The best captions of pictures, and pictures of captions; none where there is no choice."""
+    """The best captions for each picture, and pictures for each caption, if there is a choice."""
 
     pictures: Sequence[str]
     captions: Sequence[str]
@@ -42,13 +42,13 @@ class RankedLists:
     right = ("place", "score")
 
     def rows(self) -> Iterator[Row]:
-        """One row for each place of each list."""
+        """Yield one row for each place of each list."""
         for kind, query, candidates in self._lists():
             for place, (candidate, score) in enumerate(candidates, start=1):
                 yield query, kind, place, candidate, score
 
     def notes(self) -> Iterator[str]:
-        """The recall, if the correct captions are known."""
+        """Yield the recall, if the correct captions are known."""
         for name, recall in zip(
             ("captions for pictures", "pictures for captions"), self.recall or (), strict=False
         ):
@@ -56,7 +56,7 @@ class RankedLists:
             yield f"recall of {name} {fractions}"
 
     def document(self) -> dict[str, Any]:
-        """The entries of the JSON document about lists."""
+        """Return the entries of the JSON document about lists."""
         lists: dict[str, list[dict[str, Any]]] = {"picture": [], "caption": []}
         other = {"picture": "caption", "caption": "picture"}
         for kind, query, candidates in self._lists():
@@ -101,7 +101,7 @@ class QuestionAnswers:
     right = ("probability", "its probability")
 
     def rows(self) -> Iterator[Row]:
-        """One row for each picture."""
+        """Yield one row for each picture."""
         for picture, probabilities in zip(self.pictures, self.probabilities, strict=True):
             first, second = (-probabilities).argsort(kind="stable")[:2].tolist()
             yield (
@@ -110,11 +110,11 @@ class QuestionAnswers:
             )
 
     def notes(self) -> Iterator[str]:
-        """The sentences that the answers were turned into."""
+        """Yield the sentences that the encoder reads for the answers."""
         yield f"answers are read as {', '.join(map(repr, self.sentences))}"
 
     def document(self) -> dict[str, Any]:
-        """The entries of the JSON document about a question."""
+        """Return the entries of the JSON document about a question."""
         answered = [
             {"picture": picture, "probabilities": dict(zip(self.answers, row, strict=True))}
             for picture, row in zip(self.pictures, self.probabilities.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""`metaadapter report`: an evaluation as a page, as Markdown and as JSON."""
+"""`metaadapter report`: write an evaluation as a page, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def report(
         list[Path] | None,
         Option(
             metavar="FOLDER",
-            help="Folder in which the paths of pictures begin, if not the current one; repeatable.",
+            help="Folder to which paths of pictures are relative, if not this one; repeatable.",
         ),
     ] = None,
     json_output: options.Json = False,
@@ -75,8 +75,8 @@ def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> Views
     n_pictures = len({mistake["sha256"] for mistake in mistakes})
     if len(jpegs) < n_pictures:
         console.note(
-            f"{len(jpegs)} of {n_pictures} pictures of mistakes were found; name the folder in "
-            "which their paths begin with --pictures FOLDER"
+            f"{len(jpegs)} of {n_pictures} pictures of mistakes were found; with --pictures FOLDER "
+            "give the folder to which their paths are relative"
         )
     document = {"schema": "metaadapter.report/2", **result.to_dict()}
     return document, markdown(result), lambda: page(result, jpegs)

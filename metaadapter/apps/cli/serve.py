@@ -22,7 +22,7 @@ def serve(
         Path | None,
         Argument(
             metavar="[PROJECT]",
-            help="Folder of the project, or a new one; by default the project that was used last.",
+            help="Folder of an old or new project; by default the project that was used last.",
             show_default=False,
         ),
     ] = None,
@@ -41,8 +41,8 @@ def serve(
     """Sort pictures into classes on a page in the browser.
 
     The page offers the classifier, a table and sorted folders as downloads. Only this machine can
-    open it, at the address that is printed, and nothing leaves the machine. Ctrl-C ends it;
-    everything is saved in the project.
+    open it, at the printed address, and no data leave the machine. Ctrl-C ends the page; everything
+    is saved in the project.
     """
     console = Console(quiet=quiet)
     _require_packages()

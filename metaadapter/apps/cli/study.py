@@ -1,4 +1,4 @@
-"""`metaadapter study`: measure the recognition of species on labelled frames."""
+"""`metaadapter study`: measure how well species are recognized on labelled frames."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def study(
     *,
     out: Annotated[Path, Option("--out", "-o", metavar="FOLDER", help="Folder of the study.")],
     shots: Annotated[
-        str, Option(metavar="K,…", help="Labelled frames of each class, one number or several.")
+        str, Option(metavar="K,…", help="Numbers of labelled frames of each class, one or several.")
     ] = "1,4,16",
     draws: Annotated[
         int,

@@ -33,7 +33,7 @@ Config = Annotated[
 ]
 Changes = Annotated[
     list[str] | None,
-    Option("--set", metavar="KEY=VALUE", help="Change a value: --set optim.lr=0.002. Repeatable."),
+    Option("--set", metavar="KEY=VALUE", help="Change a value, as optim.lr=0.002. Repeatable."),
 ]
 Out = Annotated[
     Path | None,
@@ -106,8 +106,8 @@ def _open(
     if settings.own_code:
         raise UsageError(
             f"the run {resume} uses code outside metaadapter, {', '.join(settings.own_code)}, and "
-            "the folder of a run never runs code. If you trust that code, give the configuration "
-            f"that names it as well: metaadapter train CONFIG --resume {shlex.quote(str(resume))}"
+            "--resume alone never runs such code. If you trust it, also give the configuration "
+            f"that names it: metaadapter train CONFIG --resume {shlex.quote(str(resume))}"
         )
     return resume, settings
 

@@ -25,7 +25,7 @@ from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 
 TOLERANCE = 1e-4
-"""The largest difference of a probability that passes the check."""
+"""The largest difference between two probabilities that passes the check."""
 # The sizes of the batches, in this order; the last one repeats while there are rows.
 BATCHES = (1, 7, 64)
 N_DRAWN = sum(BATCHES)
@@ -34,12 +34,12 @@ DEMO_PICTURES = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
 MOST, MOST_OF_DEMO = 200, 30
 
 Run: TypeAlias = Callable[[np.ndarray], Sequence[np.ndarray]]
-"""An exported adapter: from a batch to its outputs, in the order of `models.OUTPUTS`."""
+"""Runs an exported adapter: takes a batch, returns the outputs in the order of `models.OUTPUTS`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """A batch and the expected outputs: probabilities and, if the adapter has it, known."""
+    """A batch and its expected outputs: probabilities and, if the adapter predicts it, known."""
 
     batch: np.ndarray
     expected: tuple[np.ndarray, ...]
@@ -49,7 +49,7 @@ class Case:
 
 
 def feature_cases(stored: StoredAdapter) -> list[Case]:
-    """Batches of several sizes: features of the labelled pictures, or random rows without these."""
+    """Make batches of several sizes: the labelled pictures' features, or random rows."""
     if stored.support is not None and len(rows := stored.support.labelled_rows()[0]):
         features = rows.float().cpu().numpy()
     else:
@@ -70,10 +70,10 @@ def feature_cases(stored: StoredAdapter) -> list[Case]:
 def picture_cases(
     stored: StoredAdapter, encoder: ImageEncoder, pictures: EncodedPictures
 ) -> Iterator[Case]:
-    """A batch of several pictures, then each picture alone; each is decoded when it is needed."""
+    """Yield a batch of several pictures, then each picture alone, decoded when it is needed."""
     n_together = min(BATCHES[1], len(pictures))
     together = [np.array(decode_image(path)) for path in pictures.paths[:n_together]]
-    # Cropped to their smallest height and width, because a batch has one size.
+    # All are cropped to the smallest height and width, because a batch has one size.
     height, width = (min(picture.shape[axis] for picture in together) for axis in (0, 1))
     batch = np.stack([picture[:height, :width] for picture in together])
     yield Case(batch, _expected(stored, encoder.encode_images(batch)))
@@ -85,7 +85,7 @@ def picture_cases(
 def largest_difference(
     run: Run, cases: Iterable[Case], progress: Callable[[int], object] = lambda _: None
 ) -> float:
-    """The largest difference of any probability; `progress` receives the number of cases done."""
+    """Return the largest difference of a probability; `progress` gets the number of cases done."""
     largest = 0.0
     for number, case in enumerate(cases, 1):
         for expected, actual in zip(case.expected, run(case.batch), strict=False):
@@ -101,8 +101,8 @@ def require_same(difference: float, *, owner: str) -> None:
     if difference > TOLERANCE:
         raise IncompatibleArtifact(
             f"{owner} was not written: its probabilities differ from those of PyTorch by up to "
-            f"{difference:.2g}, and at most {TOLERANCE:g} was expected. The cause may be the "
-            "version of torch, onnxscript or onnxruntime: try others, or export without --pixels"
+            f"{difference:.2g}, and at most {TOLERANCE:g} is allowed. The cause may be the version "
+            "of torch, onnxscript or onnxruntime: try other versions, or export without --pixels"
         )
 
 

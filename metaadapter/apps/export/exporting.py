@@ -38,7 +38,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 SCHEMA = "metaadapter.exported/1"
 
 Count: TypeAlias = Callable[[int], object]
-"""Receives the number of batches checked so far, of `ExportModel.n_cases`."""
+"""Receives the number of batches checked so far; there are `ExportModel.n_cases`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +68,7 @@ class ExportModel:
         encoder: ImageEncoder,
         read_pictures: Callable[[], EncodedPictures],
     ) -> ExportModel:
-        """An adapter behind its encoder; pictures are read only if both can be exported."""
+        """An adapter with its encoder; pictures are read only if both can be exported."""
         module = PictureModel(stored.weights, stored.config, encoder)
         pictures = read_pictures()
         cases = partial(picture_cases, stored, encoder, pictures)
@@ -110,7 +110,7 @@ class Exported(NamedTuple):
     facts: dict[str, Any]
     """The metadata of the file."""
     int8_loss: Int8Loss | None = None
-    """The cost of 8 bits, if it can be measured."""
+    """The accuracy that 8 bits cost, if it can be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class ExportTargets:
         return [path for path in (self.onnx, self.web) if path is not None]
 
     def require_writable(self) -> None:
-        """Check the places and the packages before the work begins."""
+        """Check that the files can be written and the packages are installed."""
         from metaadapter.apps.export.onnx_model import require_onnx
 
         for path in (self.onnx, self.torch):
@@ -172,8 +172,8 @@ def write_exports(
 ) -> Iterator[WrittenFile]:
     """Make, check and write the files one after the other.
 
-    `checking` opens a display while files are made and checked. The encoder of the adapter
-    `int8_of` is written in 8 bits.
+    `checking` opens a display while files are made and checked. If `int8_of`, the path of the
+    adapter, is given, the ONNX files have the encoder in 8 bits.
     """
     if paths := targets.of_onnx:
         make = export_onnx if int8_of is None else partial(export_int8, adapter=int8_of)
@@ -191,7 +191,7 @@ def write_exports(
 
 
 def export_onnx(model: ExportModel, count: Count, *, owner: str) -> Exported:
-    """Make and check an ONNX file; `owner` names it in an `IncompatibleArtifact`."""
+    """Make and check an ONNX file; `owner` is its name in an `IncompatibleArtifact`."""
     from metaadapter.apps.export.onnx_model import onnx_bytes, onnx_model, onnx_run
 
     graph = onnx_model(model.module)
@@ -200,7 +200,7 @@ def export_onnx(model: ExportModel, count: Count, *, owner: str) -> Exported:
 
 
 def export_torch(model: ExportModel, count: Count, *, owner: str) -> Exported:
-    """Make and check a .pt2 file; `owner` names it in an `IncompatibleArtifact`."""
+    """Make and check a .pt2 file; `owner` is its name in an `IncompatibleArtifact`."""
     from metaadapter.apps.export.program import program_bytes, program_run, torch_program
 
     program = torch_program(model.module)
@@ -209,16 +209,16 @@ def export_torch(model: ExportModel, count: Count, *, owner: str) -> Exported:
 
 
 def export_int8(model: ExportModel, count: Count, *, owner: str, adapter: Path) -> Exported:
-    """Make an ONNX file with its encoder in 8 bits, and measure the cost.
+    """Make an ONNX file with its encoder in 8 bits, and measure the lost accuracy.
 
-    The float32 file is checked as `export_onnx` checks it. The pictures of the cases, some of which
-    are of the support of the `adapter`, give the range of each layer's results.
+    The float32 file is checked as in `export_onnx`. The pictures of the cases, some of them from
+    the support of the `adapter`, give the range of each layer's activations.
     """
     from metaadapter.apps.export.onnx_model import onnx_bytes, onnx_model, onnx_run
 
     pictures = model.pictures
     if pictures is None:
-        raise UsageError("--int8 is for the encoder, and this adapter is exported without one")
+        raise UsageError("--int8 writes the encoder in 8 bits, so it needs --pixels")
     require_measurable(model.stored, owner=adapter)
     numbers, places = match_support(model.stored, pictures, owner=adapter)
     graph = onnx_model(model.module)
@@ -232,14 +232,14 @@ def export_int8(model: ExportModel, count: Count, *, owner: str, adapter: Path) 
         return outputs
 
     difference = largest_difference(keep_features, model.cases(), count)
-    rows = np.concatenate(features)[-len(pictures) :]  # the batch of several comes first
+    rows = np.concatenate(features)[-len(pictures) :]  # the batch of several pictures comes first
     loss = int8_loss(model.stored, places, rows[numbers])
     facts = model.facts(difference, int8=True)
     return Exported(onnx_bytes(small, facts), facts, loss)
 
 
 def _checked(model: ExportModel, run: Run, count: Count, owner: str) -> dict[str, Any]:
-    """The facts of a file that predicts what this library predicts."""
+    """Check that a file predicts what this library predicts, and return its facts."""
     difference = largest_difference(run, model.cases(), count)
     require_same(difference, owner=owner)
     return model.facts(difference)

@@ -1,4 +1,4 @@
-"""An image tower in integers of 8 bits, and the accuracy that this costs."""
+"""An image tower in 8-bit integers, and the accuracy that this costs."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class Int8Loss(NamedTuple):
     after: Proportion
     """Correct predictions with the encoder in 8 bits."""
     same: Proportion
-    """Predictions of the same class."""
+    """Pictures whose predicted class stays the same."""
     moved: float
-    """The mean over pictures of the largest change of a probability."""
+    """The largest change among the probabilities of a picture, averaged over the pictures."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -63,10 +63,10 @@ class Int8Loss(NamedTuple):
 
 
 def int8_model(model: ModelProto, cases: Callable[[], Iterable[Case]]) -> ModelProto:
-    """The model with weights and results of its image tower in 8 bits; the rest is unchanged.
+    """Return the model with the weights and activations of its image tower in 8 bits.
 
-    This is static quantisation of onnxruntime. Each weight is scaled by the largest of its channel,
-    each result by the largest that occurs in the first hundred pictures of the cases.
+    This is the static quantisation of onnxruntime. A weight is scaled by the largest one of its
+    channel, an activation by the largest one in the first hundred pictures of the cases.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, quantize_static
@@ -106,7 +106,7 @@ def require_measurable(stored: StoredAdapter, *, owner: Path) -> None:
 def match_support(
     stored: StoredAdapter, pictures: EncodedPictures, *, owner: Path
 ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-    """The numbers of pictures in the support, and their numbers there, class by class."""
+    """Return the places of those pictures that the support has too, and their places there."""
     assert stored.support is not None
     labelled, hashes = stored.support.labelled_rows()[0].float(), {*stored.picture_hashes}
     in_support = np.array([sha256 in hashes for sha256 in pictures.sha256])
@@ -127,8 +127,8 @@ def int8_loss(
 ) -> Int8Loss | None:
     """Measure the effect of 8 bits: `rows` replace the labelled pictures at these places.
 
-    Of many pictures the first are taken, as for the leave-one-out accuracy of an adapter; `None` if
-    every picture is alone in its class.
+    Of too many pictures only the first are used, as for the leave-one-out accuracy of an adapter.
+    Return `None` if every picture is alone in its class.
     """
     config, support = stored.config, stored.support
     assert support is not None
@@ -165,7 +165,7 @@ def _nodes_of_tower(model: ModelProto) -> Sequence[str]:
 
 
 class _Batches:
-    """The reader that onnxruntime takes batches from."""
+    """The reader from which onnxruntime takes batches."""
 
     def __init__(self, batches: Iterable[dict[str, np.ndarray]]) -> None:
         self._batches: Iterator[dict[str, np.ndarray]] = iter(batches)

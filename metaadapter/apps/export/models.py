@@ -1,4 +1,4 @@
-"""The exported modules: an adapter alone, or an adapter behind its encoder."""
+"""The exported modules: an adapter alone, or an adapter with its encoder."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.views import join_looks, n_looks
 
 METADATA_KEY = "metaadapter"
-"""The name of the facts in the metadata of a file."""
+"""The key of the facts in the metadata of a file."""
 OUTPUTS = ("probabilities", "known", "unfamiliar")
 """The outputs of an exported adapter for n rows, in this order.
 
 The probabilities of the N classes, which sum to 1 (n, N); the probability of known (n,); and
-whether that is below the adapter's own threshold (n,). An adapter without a head for known pictures
-has the first output alone.
+whether the latter is below the adapter's own threshold (n,). An adapter without a head for known
+pictures has only the first output.
 """
 
 
@@ -52,7 +52,7 @@ class FeatureModel(nn.Module):
 
 @final
 class PictureModel(nn.Module):
-    """An adapter behind its encoder on the CPU, whose input is decoded pictures."""
+    """An adapter with its encoder on the CPU, whose input is decoded pictures."""
 
     lengths: Tensor
 

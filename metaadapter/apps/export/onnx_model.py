@@ -18,7 +18,7 @@ from metaadapter.errors import DataError, MissingPackage
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
-# The oldest version that the graphs can be written in, so that the oldest runtimes read them.
+# The oldest version in which the graphs can be written, so that old runtimes can read them.
 OPSET = 18
 ERRORS_ALONE = 3
 MOST_BYTES = 2**31 - 1
@@ -37,7 +37,7 @@ def require_onnx() -> None:
 
 
 def onnx_model(module: FeatureModel | PictureModel) -> ModelProto:
-    """The model of a module, for any number of rows or pictures of any size."""
+    """Return the ONNX model of a module, for any number of rows, or of pictures of any size."""
     example, axes = example_and_axes(module)
     with exporting():
         program = torch.onnx.export(
@@ -56,7 +56,7 @@ def onnx_model(module: FeatureModel | PictureModel) -> ModelProto:
 
 
 def onnx_bytes(model: ModelProto, facts: Mapping[str, Any]) -> bytes:
-    """The file of a model with facts in its metadata."""
+    """Return the content of the file of a model, with facts in its metadata."""
     from onnx.helper import set_model_props
 
     if model.ByteSize() > MOST_BYTES:
@@ -72,7 +72,7 @@ def onnx_bytes(model: ModelProto, facts: Mapping[str, Any]) -> bytes:
 
 
 def onnx_run(content: bytes) -> Run:
-    """Run a model in onnxruntime, with as many CPU threads as torch has."""
+    """Return a function that runs a model in onnxruntime, on as many CPU threads as torch uses."""
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()

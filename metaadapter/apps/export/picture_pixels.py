@@ -20,7 +20,7 @@ NO_EFFECT = {"ToTensor", "MaybeToTensor", "MaybeConvertMode", "_convert_to_rgb"}
 
 @final
 class PicturePixels(nn.Module):
-    """The looks of `encoder.look`, for a batch of pictures of one size."""
+    """Computes the looks that `encoder.look` gives, for a batch of pictures of one size."""
 
     mean: Tensor
     deviation: Tensor
@@ -40,7 +40,7 @@ class PicturePixels(nn.Module):
     def forward(
         self, pictures: UInt8[Tensor, "n height width 3"]
     ) -> Float32[Tensor, "n looks 3 side side"]:
-        """The preprocessed looks at decoded, upright RGB pictures."""
+        """Return the preprocessed looks at decoded, upright RGB pictures."""
         height, width = (torch.full((), side, dtype=torch.float64) for side in pictures.shape[1:3])
         zero = torch.zeros((), dtype=torch.float64)
         pixels = pictures.permute(0, 3, 1, 2).double()
@@ -59,7 +59,7 @@ class PicturePixels(nn.Module):
         rows: tuple[Tensor, Tensor],
         columns: tuple[Tensor, Tensor],
     ) -> Float32[Tensor, "n 3 side side"]:
-        """The look at a part of pictures: (first, number) of its rows and of its columns."""
+        """Return the look at a part of the pictures, given (first, number) of rows and columns."""
         shorter = torch.minimum(rows[1], columns[1])
         square = resized(
             pixels,
@@ -80,7 +80,7 @@ class PicturePixels(nn.Module):
 
 
 def _steps_of(encoder: ImageEncoder) -> tuple[int, bool, Callable[[Tensor], Tensor], Any]:
-    """The side of the square, whether it is cut from the middle, a kernel, and the scaling step."""
+    """Return the side of the square, whether it is the middle part, the kernel, and `Normalize`."""
     steps: dict[str, Any] = {}
     for step in getattr(encoder.preprocess, "transforms", [encoder.preprocess]):
         kind = getattr(step, "__name__", type(step).__name__)
@@ -107,7 +107,7 @@ def _sides(size: int | Sequence[int]) -> tuple[int, ...]:
 
 def _not_exportable(encoder: ImageEncoder, fault: str) -> UsageError:
     return UsageError(
-        f"the preprocessing of the encoder {encoder.name} cannot be exported: expected a Resize "
-        f"(bicubic or bilinear), optionally a CenterCrop of the same side, and Normalize of "
-        f"torchvision; it {fault}. Export without --pixels"
+        f"the preprocessing of the encoder {encoder.name} cannot be exported: expected from "
+        "torchvision a Resize (bicubic or bilinear), perhaps a CenterCrop of the same side, and a "
+        f"Normalize; it {fault}. Export without --pixels"
     )

@@ -25,17 +25,17 @@ FACTS_FILE = f"{METADATA_KEY}.json"
 def example_and_axes(
     module: FeatureModel | PictureModel,
 ) -> tuple[Tensor, dict[str, dict[int, Any]]]:
-    """An example input of a module, and input name → the axes whose size may change."""
+    """Return an example input of a module, and input name → the axes whose size may change."""
     if isinstance(module, FeatureModel):
         width = module.get_buffer("classes").shape[1]
         return torch.zeros(2, width), {"features": {0: Dim("n")}}
-    # The exporter would take equal sizes for always equal.
+    # All sizes differ, because the exporter would assume that equal sizes are always equal.
     pictures = torch.zeros(2, 97, 131, 3, dtype=torch.uint8)
     return pictures, {"pictures": {0: Dim("n"), 1: Dim("height"), 2: Dim("width")}}
 
 
 def torch_program(module: FeatureModel | PictureModel) -> torch.export.ExportedProgram:
-    """The program of a module, for any number of rows or pictures of any size."""
+    """Return the program of a module, for any number of rows, or of pictures of any size."""
     example, axes = example_and_axes(module)
     with exporting():
         program = torch.export.export(
@@ -64,7 +64,7 @@ def exporting() -> Iterator[None]:
 
 
 def program_bytes(program: torch.export.ExportedProgram, facts: Mapping[str, Any]) -> bytes:
-    """The .pt2 file of a program, with facts in the extra file `metaadapter.json`."""
+    """Return the content of a .pt2 file, with facts in the extra file `metaadapter.json`."""
     buffer = io.BytesIO()
     with silence():
         torch.export.save(program, buffer, extra_files={FACTS_FILE: json_text(facts)})
@@ -72,7 +72,7 @@ def program_bytes(program: torch.export.ExportedProgram, facts: Mapping[str, Any
 
 
 def program_run(content: bytes) -> Run:
-    """Run the program of a .pt2 file."""
+    """Return a function that runs the program of a .pt2 file."""
     with silence():
         module = torch.export.load(io.BytesIO(content)).module()
 

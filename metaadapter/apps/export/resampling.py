@@ -20,7 +20,7 @@ WHITE = 255
 class Axis(NamedTuple):
     """The resizing of the rows or columns of a picture; sizes are in pixels, float64.
 
-    `size` pixels from `first` on are resized to `resized` pixels, and the result begins at `kept`.
+    `size` pixels from `first` on become `resized` pixels, of which the result begins at `kept`.
     """
 
     first: Float64[Tensor, ""]
@@ -32,11 +32,11 @@ class Axis(NamedTuple):
 def resampling_matrix(
     axis: Axis, n_in: int | torch.SymInt, n_out: int, kernel: Callable[[Tensor], Tensor]
 ) -> Float64[Tensor, "n_out n_in"]:
-    """The weight of each input pixel in each output pixel, as in Pillow's `Image.resize`."""
+    """Return the weight of each input pixel in each output pixel, as in Pillow's `Image.resize`."""
     scale = axis.size / axis.resized
     target = torch.arange(n_out, dtype=torch.float64) + axis.kept
     source = torch.arange(n_in, dtype=torch.float64) - axis.first  # type: ignore[arg-type]
-    # A smaller picture is a mean over more pixels: the kernel grows with the scale.
+    # In a smaller picture, a pixel averages more input pixels: the kernel grows with the scale.
     distance = (source + 0.5 - ((target + 0.5) * scale)[:, None]) / scale.clamp(min=1)
     is_inside = (source >= 0) & (source < axis.size)
     weights = torch.where(is_inside, kernel(distance), torch.zeros_like(distance))
@@ -56,8 +56,8 @@ def resized(
     """Resize pictures (integers from 0 to 255) to squares exactly as Pillow does, bit for bit.
 
     Pillow resizes one axis after the other, and rounds to integers from 0 to 255 after each. Sums
-    of such integers and its weights are exact in float64. `down_first` is `resizes_down_first` of
-    the version of Pillow to match.
+    of these integers times Pillow's weights are exact in float64. `down_first` is the value of
+    `resizes_down_first` for the version of Pillow to match.
     """
     down = resampling_matrix(rows, pixels.shape[2], side, kernel)
     across = resampling_matrix(columns, pixels.shape[3], side, kernel).mT.contiguous()
@@ -116,7 +116,7 @@ def _rounded(pixels: Tensor) -> Tensor:
 
 
 def _cubic(distance: Float64[Tensor, "*n"]) -> Float64[Tensor, "*n"]:
-    """Keys' kernel with a = −1/2, Pillow's BICUBIC."""
+    """The cubic kernel of Keys with a = −1/2, which Pillow calls BICUBIC."""
     a, x = -0.5, distance.abs()
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = (((x - 5) * x + 8) * x - 4) * a
@@ -124,9 +124,9 @@ def _cubic(distance: Float64[Tensor, "*n"]) -> Float64[Tensor, "*n"]:
 
 
 def _linear(distance: Float64[Tensor, "*n"]) -> Float64[Tensor, "*n"]:
-    """A triangle, Pillow's BILINEAR."""
+    """The triangular kernel, which Pillow calls BILINEAR."""
     return (1 - distance.abs()).clamp(min=0)
 
 
 KERNELS: dict[str, Callable[[Tensor], Tensor]] = {"bicubic": _cubic, "bilinear": _linear}
-"""The name in torchvision → the kernel."""
+"""Name of the interpolation in torchvision → kernel."""

@@ -33,7 +33,7 @@ def require_runtime(package: Path) -> None:
 
 
 def require_web_folder(folder: Path) -> None:
-    """Raise a `DataError` if a folder holds other files than such a page."""
+    """Raise a `DataError` if a folder holds files other than those of an exported page."""
     if folder.exists():
         require_own_or_empty(
             folder,
@@ -44,7 +44,7 @@ def require_web_folder(folder: Path) -> None:
 
 
 def write_web_page(folder: Path, model: bytes, facts: Mapping[str, Any], package: Path) -> int:
-    """Write the page, its ONNX file and the runtime of the package; the number of bytes."""
+    """Write the page, its ONNX file and the package's runtime; return the number of bytes."""
     contents: dict[str, bytes] = {FACTS_FILE: json_text(facts, indent=2).encode()}
     contents |= {
         f"runtime/{Path(name).name}": (package / name).read_bytes() for name in RUNTIME_FILES

@@ -32,7 +32,7 @@ from metaadapter.workflow.classifier_base import loaded_encoder
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder
 
-# Adapters that stay in memory; those of 20 classes of four pictures take 4 MB each.
+# Adapters that stay in memory; one for 20 classes of four pictures takes 4 MB.
 MOST_CACHED = 64
 
 Result = TypeVar("Result", Identified, Routed)
@@ -42,8 +42,8 @@ Result = TypeVar("Result", Identified, Routed)
 class CachedEntries:
     """The index and the adapters of a library in memory, until their files change.
 
-    An entry whose adapter is missing or damaged when it is needed is left out; the error of
-    `stored` is the reason.
+    An entry whose adapter is missing or damaged when it is needed is left out, with the message of
+    the error from `stored` as the reason.
     """
 
     def __init__(self, folder: Path, stored: Callable[[str], StoredAdapter]) -> None:
@@ -56,7 +56,7 @@ class CachedEntries:
         self._unusable: dict[str, tuple[Stamp, str]] = {}
 
     def index(self) -> SignatureIndex:
-        """The signatures of all current entries."""
+        """Return the signatures of all current entries."""
         seen = folder_stamps(self._folder / ENTRIES)
         if self._index is not None and seen == self._seen:
             return self._index
@@ -76,7 +76,7 @@ class CachedEntries:
         width: int,
         fingerprint: Fingerprint | None,
     ) -> Result:
-        """The result of a query to the entries whose adapters can be read."""
+        """Return the result of a query to the entries whose adapters can be read."""
         index = self.index()
         stamps = self._stamps
         while True:
@@ -112,13 +112,13 @@ class CachedEntries:
 
 
 class _Unusable(Exception):
-    """The name of an entry, and why its adapter cannot be read."""
+    """Holds the name of an entry, and the reason why its adapter cannot be read."""
 
 
 def query_rows(
     X: Any, encoder: ImageEncoder | Fingerprint | str | None
 ) -> tuple[Float32[Tensor, "n D"], Fingerprint | None]:
-    """Unit rows, and the encoder that they come from, if it is given."""
+    """Return X as unit rows, and the fingerprint of the encoder, or `None` if none is given."""
     array = check_array(as_array(X), dtype=(np.float64, np.float32), ensure_min_samples=0)
     rows = unit_rows(array)
     if isinstance(encoder, Fingerprint):

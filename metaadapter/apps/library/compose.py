@@ -1,4 +1,4 @@
-"""Merge adapters of one encoder into one adapter of all their classes, without the pictures."""
+"""Merge adapters of one encoder into one adapter for all their classes, without the pictures."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from metaadapter.workflow.new_class import SAME
 
 
 def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
-    """Predict one adapter over the union of the classes of several, given by name.
+    """Predict one adapter for all classes of several adapters, given as name → adapter.
 
-    The default generator predicts it from the supports of all adapters, whichever generator
-    predicted these. For an adapter without a support, `rows_of_signature` replace its pictures, and
-    the new adapter has no support either. Classes of the same label become one. Unlabelled pictures
-    and gradient steps are not used.
+    The default generator predicts it from the supports of all parts, whichever generator predicted
+    the parts. If a part has no support, `rows_of_signature` replaces its pictures, and the new
+    adapter has no support either. Classes with the same label become one class. Unlabelled pictures
+    and gradient steps of the parts are not used.
     """
     if len(parts) < 2:
         raise UsageError(
@@ -82,12 +82,12 @@ def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:
 
 
 def rows_of_signature(signature: TaskSignature) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"]]:
-    """Unit rows with nearly the class means of a task, and a scatter like that of its pictures.
+    """Draw unit rows, and their classes, with nearly the class means and scatter of a task.
 
-    A class has as many rows as it had pictures: its mean moved along the directions of the scatter,
-    by random amounts of their variances that sum to zero. Pictures are unit rows, so the length of
-    their mean m gives their mean squared distance from it, 1 − |m|²; the rows have the same. The
-    same signature gives the same rows.
+    A class gets one row for each of its pictures: its mean m, moved along the directions of the
+    scatter by random amounts, which have the variances of the scatter and sum to zero. Pictures are
+    unit rows, so their mean squared distance from m is 1 − |m|²; the moved rows have that distance
+    too. The same signature gives the same rows.
 
     docs/explanation/libraries.md has the measurements.
     """
@@ -99,7 +99,7 @@ def rows_of_signature(signature: TaskSignature) -> tuple[Float[Tensor, "n D"], I
     amounts = amounts - _class_means(amounts, labels, counts)[labels]
     wanted = (1 - signature.means.square().sum(-1)).clamp(min=0)
     drawn = _class_means(amounts.square().sum(-1, keepdim=True), labels, counts)[:, 0]
-    # A class of one picture is its own mean, with nothing drawn.
+    # The mean of a single picture is the picture itself, so it is not moved.
     scales = torch.where(drawn > 0, wanted / drawn, 0.0).sqrt()
     moved = scales[labels, None] * amounts @ signature.directions
     return normalize(signature.means[labels] + moved, dim=-1), labels
@@ -125,7 +125,7 @@ def _are_copies(
     earlier: Sequence[Tensor],
     earlier_numbers: Sequence[Tensor],
 ) -> Bool[Tensor, " n"]:
-    """A copy of a left-out picture would remain in the support, and make it look well known."""
+    """True for copies of earlier rows: with its copy, a left-out picture would look too easy."""
     if not earlier:
         return torch.zeros(len(rows), dtype=torch.bool)
     same_class = numbers[:, None] == torch.cat([*earlier_numbers])
@@ -140,6 +140,6 @@ def _require_alike(first_name: str, first: AdapterConfig, name: str, other: Adap
     facts = [(config.width, config.blocks, config.origin.n_views) for config in (first, other)]
     if facts[0] != facts[1]:
         raise IncompatibleArtifact(
-            f"{owner} encodes pictures differently: width, blocks and views are {facts[1]}, and "
-            f"{facts[0]} in {first_name!r}; adapt both with the same options to merge them"
+            f"{owner} encodes pictures differently: its width, blocks and views are {facts[1]}, "
+            f"and those of {first_name!r} {facts[0]}; adapt both with the same options"
         )

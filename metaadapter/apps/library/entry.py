@@ -27,15 +27,15 @@ class Entry:
     file: Path
     n_bytes: int
     facts: AdapterConfig | None
-    """Its configuration; `None` if it cannot be read."""
+    """The configuration of the adapter; `None` if it cannot be read."""
     has_features: bool = False
-    """Whether it has its support, the features of its labelled pictures."""
+    """Whether it holds the support, the features of its labelled pictures."""
     damaged: str = ""
-    """Why it cannot be read."""
+    """Why the entry cannot be read; "" if it can."""
 
     @classmethod
     def of_file(cls, name: str, file: Path) -> Entry:
-        """Read the entry of a skill file."""
+        """Read the facts in a skill file."""
         n_bytes = 0
         with suppress(OSError):  # if the file has been removed, reading it fails below
             n_bytes = file.stat().st_size
@@ -48,17 +48,17 @@ class Entry:
 
     @property
     def n_pictures(self) -> int:
-        """The number of labelled pictures that it was predicted from."""
+        """The number of labelled pictures that the adapter was predicted from."""
         return sum(self.facts.n_shots) if self.facts else 0
 
     @property
     def encoder(self) -> str | None:
-        """The name of its encoder, if that is recorded."""
+        """The name of the adapter's encoder, if it is recorded."""
         return self.facts.origin.encoder if self.facts else None
 
 
 def skill_content(adapter: MetaAdapterClassifier | str | Path) -> bytes:
-    """The bytes for a classifier or a folder; those of a skill file are not changed."""
+    """Return the skill file of a classifier or a folder; a skill file is returned unchanged."""
     if isinstance(adapter, MetaAdapterClassifier):
         check_is_fitted(adapter)
         stored = adapter.stored_
@@ -73,10 +73,10 @@ def skill_content(adapter: MetaAdapterClassifier | str | Path) -> bytes:
 
 
 def require_shared_features(config: AdapterConfig, owner: str) -> None:
-    """Raise a `UsageError` for weights inside the towers: entries share the plain features."""
+    """Raise a `UsageError` for weights inside the towers, because entries share plain features."""
     if config.inside is not None:
         raise UsageError(
             f"{owner} has weights inside the encoder's towers, and a library holds adapters that "
-            "share the features of a plain encoder: keep it outside the library, or adapt the same "
-            "pictures without such weights"
+            "share the features of a plain encoder: keep the adapter outside the library, or adapt "
+            "again without --inside"
         )

@@ -34,8 +34,8 @@ def open_folder(folder: Path, *, create: bool) -> None:
         return
     if not create:
         raise IncompatibleArtifact(
-            f"{folder} is not a library: expected a folder with {MARK_FILE}, as written by "
-            "`metaadapter library add LIBRARY ADAPTER`"
+            f"{folder} is not a library: expected a folder with {MARK_FILE}, which "
+            "`metaadapter library add LIBRARY ADAPTER` writes"
         )
     if folder.exists():
         _require_nothing_else(folder)
@@ -56,7 +56,7 @@ def entry_files(folder: Path) -> dict[str, Path]:
     for file in sorted(files):
         name = file.removesuffix(SKILL_SUFFIX)
         composed = unicodedata.normalize("NFC", name)
-        # Some file systems decompose names; on others a user may have added both forms.
+        # Some file systems decompose accented letters; on others both forms may exist.
         entries[name if composed in entries else composed] = folder / ENTRIES / file
     return dict(sorted(entries.items()))
 
@@ -67,7 +67,7 @@ def entry_file(folder: Path, name: str) -> Path:
 
 
 def require_free(folder: Path, name: str, *, replace: bool) -> None:
-    """Raise a `UsageError` if a name is taken, also in the eyes of some file systems."""
+    """Raise a `UsageError` if a name is taken, or is the same as a taken one on some systems."""
     names = entry_files(folder)
     if name in names and replace:
         return

@@ -25,7 +25,7 @@ from metaadapter.errors import MetaAdapterError
 from metaadapter.features.fingerprint import Fingerprint
 
 Stamp: TypeAlias = tuple[int, int, int]
-"""Size, modification time in nanoseconds, and inode of a file; a changed file has another one."""
+"""Size, modification time in nanoseconds, and inode of a file; they differ if it has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class IndexedEntry:
     name: str
     stamp: Stamp
     damaged: str = ""
-    """Why it cannot be read; the other fields are then empty."""
+    """Why the entry cannot be read; the other fields are then empty."""
     width: int = 0
     first: int = 0
-    """Its first row in the stack; it has one row for each class."""
+    """The first row of the entry in the stack; it has one row for each class."""
     classes: tuple[bool | int | float | str, ...] = ()
     class_names: tuple[str, ...] = ()
     """The names that the encoder read; "" for a class without a name."""
@@ -52,11 +52,11 @@ class IndexedEntry:
 
     @property
     def rows(self) -> slice:
-        """Its rows in the stack of its width."""
+        """The rows of the entry in the stack of its width."""
         return slice(self.first, self.first + len(self.classes))
 
     def has_encoder_of(self, other: IndexedEntry) -> bool:
-        """True if both have the same encoder, by name and width if a fingerprint is missing."""
+        """True if the encoders are the same, judged by name and width without fingerprints."""
         if self.fingerprint is not None and other.fingerprint is not None:
             return self.fingerprint.matches(other.fingerprint)
         mine = self.width, self.encoder, self.fingerprint
@@ -71,7 +71,7 @@ class SignatureStack(TensorFields):
     text: Float16[Tensor, "M D"]
     counts: Int64[Tensor, " M"]
     owners: Int64[Tensor, " M"]
-    """The number of the entry of each class in `SignatureIndex.entries`."""
+    """For each class, the index of its entry in `SignatureIndex.entries`."""
 
     @classmethod
     def empty(cls, width: int) -> SignatureStack:
@@ -82,23 +82,23 @@ class SignatureStack(TensorFields):
 
 @dataclass(frozen=True, slots=True)
 class SignatureIndex:
-    """The signatures of all entries, sorted by name; a stack may be mapped from a file."""
+    """The signatures of all entries, sorted by name: width → stack, perhaps mapped from a file."""
 
     entries: tuple[IndexedEntry, ...]
     stacks: Mapping[int, SignatureStack]
 
     @property
     def damaged(self) -> dict[str, str]:
-        """Name → reason of each entry that cannot be read."""
+        """Name of each entry that cannot be read → reason."""
         return {entry.name: entry.damaged for entry in self.entries if entry.damaged}
 
     @property
     def stamps(self) -> dict[str, Stamp]:
-        """Name → stamp of the file of each entry when it was read."""
+        """Name of each entry → stamp of its file when it was read."""
         return {entry.name: entry.stamp for entry in self.entries}
 
     def by_encoder(self) -> list[list[str]]:
-        """The names of undamaged entries that share an encoder, the largest group first."""
+        """Group the names of undamaged entries by their encoder, the largest group first."""
         groups: list[list[IndexedEntry]] = []
         for entry in self.entries:
             if entry.damaged:
@@ -113,7 +113,7 @@ class SignatureIndex:
 
 
 def folder_stamps(folder: Path) -> dict[str, Stamp]:
-    """File name → stamp of each file in a folder; the fastest way to see that nothing changed."""
+    """Return file name → stamp for a folder; the fastest way to see that nothing has changed."""
     stamps: dict[str, Stamp] = {}
     with suppress(FileNotFoundError), os.scandir(folder) as files:
         for file in files:
@@ -123,7 +123,7 @@ def folder_stamps(folder: Path) -> dict[str, Stamp]:
 
 
 def entry_stamps(files: Mapping[str, Path]) -> dict[str, Stamp]:
-    """Name → stamp of the file of each entry as it is now, without files that were removed."""
+    """Return name of each entry → current stamp of its file, without files that were removed."""
     stamps: dict[str, Stamp] = {}
     for name, file in files.items():
         try:
@@ -137,7 +137,7 @@ def entry_stamps(files: Mapping[str, Path]) -> dict[str, Stamp]:
 def update_index(
     old: SignatureIndex, files: Mapping[str, Path], stamps: Mapping[str, Stamp]
 ) -> SignatureIndex:
-    """The index of the files with these stamps; only files that are not in the old one are read."""
+    """Return the index of the files with these stamps; read only files that are new or changed."""
     known = {entry.name: entry for entry in old.entries}
     entries: list[IndexedEntry] = []
     parts: dict[int, list[SignatureStack]] = {}

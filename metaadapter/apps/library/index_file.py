@@ -26,7 +26,7 @@ SCHEMA = "metaadapter.library-index/1"
 TYPES: dict[str, type[Any]] = {"F16": np.float16, "I64": np.int64}
 # The limit of the package safetensors.
 MOST_HEADER_BYTES = 100_000_000
-# After this time, an unfinished file is not being written any more: its writer was killed.
+# An unfinished file that is older than this is abandoned: its writer was killed.
 SECONDS_OF_A_WRITER = 3600.0
 
 
@@ -88,7 +88,7 @@ def _write(file: IO[bytes], index: SignatureIndex) -> None:
 
 
 def _row(entry: IndexedEntry, encoders: list[Fingerprint]) -> list[Any]:
-    """The fields of an entry in their order, with the number of its encoder as fingerprint."""
+    """Return the values of an entry's fields; the fingerprint becomes its index in `encoders`."""
     values = {field.name: getattr(entry, field.name) for field in fields(entry)}
     fingerprint = entry.fingerprint
     values["fingerprint"] = None if fingerprint is None else encoders.index(fingerprint)

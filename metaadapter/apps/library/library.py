@@ -70,7 +70,7 @@ class AdapterLibrary:
 
         Args:
             folder: A library, or a new or empty folder.
-            create: Make a new or empty folder a library.
+            create: Turn a new or empty folder into a library.
 
         Raises:
             DataError: The folder holds other files, its mark is damaged, or it cannot be written.
@@ -93,7 +93,7 @@ class AdapterLibrary:
         return name in entry_files(self.folder)
 
     def entries(self) -> Iterator[Entry]:
-        """The facts of each entry, without reading tensors."""
+        """Yield the facts of each entry, without reading tensors."""
         for name, file in entry_files(self.folder).items():
             yield Entry.of_file(name, file)
 
@@ -145,19 +145,19 @@ class AdapterLibrary:
         return MetaAdapterClassifier.load(self.path(name), encoder=encoder, generator=generator)
 
     def stored(self, name: str) -> StoredAdapter:
-        """The stored adapter of an entry; errors are those of `load_adapter`."""
+        """Return the stored adapter of an entry; errors are those of `load_adapter`."""
         return load_adapter(self.path(name))
 
     def facts(self, name: str) -> AdapterConfig:
-        """The configuration of an entry, without reading tensors; errors are those of `stored`."""
+        """Read the configuration of an entry, but no tensors; errors are those of `stored`."""
         return read_config(self.path(name))[0]
 
     def signature(self, name: str) -> TaskSignature:
-        """The signature of an entry's task; errors are those of `stored`."""
+        """Read the signature of an entry's task; errors are those of `stored`."""
         return read_signature(self.path(name))[1]
 
     def path(self, name: str) -> Path:
-        """The skill file of an entry, which every command accepts as an adapter.
+        """Return the skill file of an entry, which every command accepts as an adapter.
 
         Raises:
             UsageError: There is no such entry; the message suggests similar names.
@@ -201,8 +201,8 @@ class AdapterLibrary:
             name: The name of the entry.
             file: A new `NAME.adapter`, or a skill file to replace.
             features: Include the support: features, labels and hashes of its pictures. Without it
-                the file is smaller and no class can be added. A cache in the weights holds features
-                of pictures as keys, and stays, because the predictions depend on it.
+                the file is smaller and no class can be added. The weights may still hold features
+                of pictures, as the keys of their cache, because predictions depend on them.
 
         Raises:
             UsageError: There is no such entry, or the file has another suffix.
@@ -222,7 +222,7 @@ class AdapterLibrary:
                 replace_file(file, content)
 
     def index(self) -> SignatureIndex:
-        """The current signatures of all entries; only changed entries are read again."""
+        """Return the current signatures of all entries; only changed entries are read again."""
         return self._cached.index()
 
     def identify(
@@ -232,7 +232,7 @@ class AdapterLibrary:
         encoder: ImageEncoder | Fingerprint | str | None = None,
         together: bool = False,
     ) -> Identified:
-        """Find the entry whose task pictures belong to, and whether they belong to any.
+        """Find the entry to whose task the pictures belong, and whether they belong to any.
 
         Entries that are damaged, of another encoder or without pictures are left out; the result
         names them.
@@ -241,10 +241,11 @@ class AdapterLibrary:
             X: (n, D) features of pictures.
             encoder: The encoder of X or its fingerprint; by default all entries of width D are
                 compared.
-            together: All pictures belong to one task: give one answer, which is more reliable.
+            together: Assume that all pictures belong to one task, and give one answer for all of
+                them, which is more reliable.
 
         Raises:
-            UsageError: No entry has such features, or there are no pictures to identify together.
+            UsageError: No entry fits these features, or there are no pictures to identify together.
         """
         rows, fingerprint = query_rows(X, encoder)
         if together and not len(rows):
@@ -255,7 +256,7 @@ class AdapterLibrary:
     def identify_names(
         self, names: Sequence[str], *, encoder: ImageEncoder | str
     ) -> dict[str, float]:
-        """Entry → the probability that these class names belong to its task.
+        """Return entry → probability that these class names belong to its task.
 
         Args:
             names: Names of classes in plain language.
@@ -281,17 +282,17 @@ class AdapterLibrary:
         k: int = 1,
         keep: float | None = None,
     ) -> Routed:
-        """Predict over the classes of all entries, with the k most probable entries of a picture.
+        """Predict among the classes of all entries, by the k most probable entries of a picture.
 
         Args:
             X: (n, D) features of pictures.
             encoder: As for `identify`.
             k: The number of entries whose predictions are mixed for each picture, at most all.
-            keep: The fraction of pictures of its classes that must not look unfamiliar to an entry,
-                0.5 … 0.99; by default that of each adapter, 0.95.
+            keep: The fraction of pictures of its own classes that must not look unfamiliar to an
+                entry, from 0.5 to 0.99; by default the adapter's own fraction, 0.95.
 
         Raises:
-            UsageError: No entry has such features, or `k` or `keep` is out of range.
+            UsageError: No entry fits these features, or `k` or `keep` is out of range.
         """
         if k < 1:
             raise UsageError(f"k must be at least 1, got {k}")
@@ -304,12 +305,12 @@ class AdapterLibrary:
     def predict(
         self, X: Any, *, encoder: ImageEncoder | Fingerprint | str | None = None, k: int = 1
     ) -> np.ndarray:
-        """The label of each row of X (n, D), or `"unknown"` if it looks unfamiliar; see `route`."""
+        """Return the label of each row of X (n, D), `"unknown"` if unfamiliar; see `route`."""
         result = self.route(X, encoder=encoder, k=k)
         return np.where(result.unfamiliar, UNKNOWN, result.labels)
 
     def merge(self, names: Sequence[str], new: str, *, replace: bool = False) -> StoredAdapter:
-        """Add one adapter over all classes of several entries, which stay; see `compose`.
+        """Add one adapter for all classes of several entries, which remain; see `compose`.
 
         Raises:
             UsageError: There is no such entry, the new name is not valid or not free, or a class

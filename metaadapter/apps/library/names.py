@@ -31,12 +31,12 @@ def entry_name(name: str) -> str:
 
 
 def fold(name: str) -> str:
-    """The form in which two names are equal if some file system treats them as one name."""
+    """Return a form that is equal for two names if some file system treats them as one name."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def missing_entry(name: str, names: Collection[str], owner: str) -> UsageError:
-    """The error for an entry that does not exist, which suggests similar names."""
+    """Return the error for an entry that does not exist; it suggests similar names."""
     near = difflib.get_close_matches(fold(name), map(fold, names), n=3, cutoff=0.5)
     similar = [repr(other) for other in names if fold(other) in near]
     if similar:

@@ -20,7 +20,7 @@ from metaadapter.workflow.queries import load_base_encoder, read_queries
 
 @final
 class LibraryQueries:
-    """A library with the encoder of most entries, or of those of a given one; collects warnings."""
+    """Queries to a library, with a given encoder or that of most entries; collects warnings."""
 
     def __init__(
         self, library: AdapterLibrary, override: str | None, device: str, precision: Precision
@@ -41,11 +41,11 @@ class LibraryQueries:
 
     @property
     def fingerprint(self) -> Fingerprint | None:
-        """The encoder of the features, where it is known."""
+        """The fingerprint of the encoder, if it is known."""
         return self.config.origin.fingerprint
 
     def load(self) -> ImageEncoder:
-        """The encoder, which is loaded once."""
+        """Return the encoder, which is loaded once."""
         if self._encoder is None:
             self._encoder = self._load(self._entry, self.config)
         return self._encoder
@@ -53,9 +53,9 @@ class LibraryQueries:
     def parts(
         self, images: Sequence[Path], split: str | None, progress: Callable[[Progress], None]
     ) -> Iterator[EncodedPictures]:
-        """Features of pictures, folders, manifests and stores.
+        """Yield the features of pictures, folders, manifests and stores.
 
-        Features of another encoder's store are an error, and no store decides which entries answer.
+        A store of another encoder is an error; it does not change which entries answer.
         """
         for part in read_queries(images, self.config, self.load, split=split, progress=progress):
             self.warnings += part.warnings
@@ -67,8 +67,9 @@ class LibraryQueries:
         for entry in self.library.index().entries:
             if label in map(str, entry.classes):
                 raise UsageError(
-                    f"the entry {entry.name!r} has a class {label!r}, which is the label of "
-                    f"{option} too; adapt it again with that folder as --background, or without it"
+                    f"the entry {entry.name!r} has a class {label!r}, which is also the label of "
+                    f"{option}; adapt this entry again with the folder {label} as --background, or "
+                    "without that folder"
                 )
 
     def _load(self, name: str, config: AdapterConfig) -> ImageEncoder:

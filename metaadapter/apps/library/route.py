@@ -30,8 +30,8 @@ class Identified:
         entries: The most probable entry of each result.
         known: The probability that the pictures show one of that entry's classes; the mean for all
             together.
-        is_none: Whether they are unfamiliar to it; for all together, whether most of them are.
-        left_out: Name → why an entry of the library was left out.
+        is_none: Whether they are unfamiliar to that entry; for all together, whether most are.
+        left_out: Name of each entry that was left out → reason.
     """
 
     names: tuple[str, ...]
@@ -49,7 +49,7 @@ def identified(
     *,
     together: bool,
 ) -> Identified:
-    """Identify the task of unit rows, and predict by its adapter whether they are known."""
+    """Identify the task of unit rows, and predict with its adapter whether they are known."""
     shares_QE = means.jointly(rows)[None] if together else means.per_row(rows)
     best_Q = shares_QE.argmax(-1)
     known_n, least_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).double()
@@ -79,10 +79,10 @@ class Routed:
         labels: The most probable label of each picture, a text or a number.
         entries: The entry that contributes most to this label's probability.
         probabilities: The probability of that label.
-        shares: Label → probability, for all labels of the entries of a picture.
-        known: The probability that the picture shows one of their classes.
-        unfamiliar: Whether that is below the threshold of its entry.
-        left_out: Name → why an entry of the library was left out.
+        shares: For each picture, label → probability, with all labels of its entries.
+        known: The probability that the picture shows one of its entries' classes.
+        unfamiliar: Whether `known` is below the threshold of the picture's entries.
+        left_out: Name of each entry that was left out → reason.
     """
 
     labels: np.ndarray
@@ -104,9 +104,9 @@ def routed(
 ) -> Routed:
     """Send each unit row to its k likeliest entries, and mix their predictions.
 
-    P(label | x) = Σ_e P(e | x) P(label | x, e) over the k entries, whose P(e | x) are scaled to sum
-    to 1; entries with the same label add to it. For an adapter that does not predict known, all
-    pictures are known.
+    P(label | x) = Σ_e P(e | x) P(label | x, e) over the k entries e, whose P(e | x) are scaled to
+    sum to 1; if entries share a label, their terms add up. To an adapter that does not predict
+    known, all pictures are known.
     """
     shares_nK, entries_nK = means.per_row(rows).topk(min(k, len(means.names)), dim=-1)
     shares_nK = shares_nK / shares_nK.sum(-1, keepdim=True)
@@ -149,5 +149,5 @@ def _known(
 
 
 def _objects(items: Iterable[object]) -> np.ndarray:
-    """An array of labels or names; numpy itself would turn numbers beside texts into texts."""
+    """Make an array of labels or names; numpy would turn a mix of numbers and texts into texts."""
     return np.array([*items, None], dtype=object)[:-1]

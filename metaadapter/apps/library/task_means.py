@@ -20,16 +20,16 @@ from metaadapter.features.fingerprint import Fingerprint
 
 # The directions of a `Screen`, and the seed of their first approximation.
 N_DIRECTIONS, SEED = 64, 0
-# Scales the cosines with the mean pictures; chosen on validation sets, like the next three.
+# The factor of the cosines with mean pictures; chosen on validation sets, like the next three.
 SHARPNESS = 28.0
-# The weights of the text of a class and of the mean of its task, as numbers of pictures.
+# The text of a class, and the mean of its task, each count as this number of pictures.
 TEXT_COUNTS, TASK_COUNTS = 0.8, 0.5
-# Pictures of one task are similar, so that n of them count as much as n to this power.
+# Pictures of one task are similar, so n pictures count as n to this power.
 POWER = 0.6
-# Pictures that are compared with all classes at a time, to limit the memory.
+# The number of pictures that are compared with all classes at a time, to limit the memory.
 ROWS_AT_ONCE = 512
-# With more classes than this, only entries close to the best one are compared exactly: those within
-# so many nats, by cosines in a few directions.
+# With more than `MOST_COMPARED` classes, only entries within `NEAR` nats of the best one, by their
+# cosines in a few directions, are compared exactly.
 MOST_COMPARED, NEAR = 500, 8.0
 # Above this fraction of classes, comparing all of them takes less time.
 MOST_NEAR = 0.25
@@ -37,7 +37,7 @@ MOST_NEAR = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """M unit rows projected on the S directions in which they differ most: 1/50 of the work."""
+    """M unit rows projected on the S directions in which they differ most, to save 98 % of work."""
 
     directions_DS: Float[Tensor, "D S"]
     sketches_MS: Float[Tensor, "M S"]
@@ -45,14 +45,14 @@ class Screen:
 
     @classmethod
     def of(cls, rows_MD: Float[Tensor, "M D"]) -> Screen:
-        """Find the directions by one step of subspace iteration from random ones."""
+        """Find the directions by one step of subspace iteration from random directions."""
         draw = torch.Generator().manual_seed(SEED)
         start_DS = torch.randn(rows_MD.shape[1], N_DIRECTIONS, generator=draw).to(rows_MD)
         directions_DS, _ = torch.linalg.qr(rows_MD.mT @ (rows_MD @ start_DS))
         return cls(directions_DS, normalize(rows_MD @ directions_DS, dim=-1))
 
     def products(self, rows_nD: Float[Tensor, "n D"]) -> Float[Tensor, "M n"]:
-        """Approximate the products of all rows with these rows, which may have any length."""
+        """Approximate the products of the M rows with these n rows, which may have any norm."""
         lengths_n1 = rows_nD.norm(dim=-1, keepdim=True)
         sketches_nS = lengths_n1 * normalize(rows_nD @ self.directions_DS, dim=-1)
         return torch.matmul(self.sketches_MS, sketches_nS.mT)
@@ -60,7 +60,7 @@ class Screen:
 
 @dataclass(frozen=True, slots=True)
 class TaskMeans:
-    """The centred mean pictures of all M classes of E entries of one encoder.
+    """The centred mean pictures of all M classes in E entries that share an encoder.
 
     `means_MD` are unit rows: the expected picture of each class, minus the mean over all classes,
     `centre_D`, which all pictures of this encoder share.
@@ -101,10 +101,10 @@ class TaskMeans:
         text_MD: Float[Tensor, "M D"] | None = None,
         counts_M: Int[Tensor, " M"] | None = None,
     ) -> TaskMeans:
-        """Build from the mean pictures of all classes, of any length but 0; owners ascend.
+        """Build from the mean pictures of all classes, of any norm but 0; `owners_M` is sorted.
 
         The fewer pictures a mean has, the more weight the text (zeros if there is none) and the
-        mean of the task get; without counts the means are not changed.
+        mean of the task get; without `counts_M` the means are not changed.
         """
         unit_MD = normalize(means_MD, dim=-1)
         centre_D = unit_MD.mean(0)
@@ -120,10 +120,10 @@ class TaskMeans:
         return cls(tuple(names), centred_MD, owners_M, centre_D, screen)
 
     def log_odds(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n E"]:
-        """The logarithm of Σ exp(28 ⟨x, μ_c⟩) over the classes c of each entry.
+        """Return, for each entry, the logarithm of Σ exp(28 ⟨x, μ_c⟩) over its classes c.
 
-        x is a unit row minus the common mean, scaled to length 1. This models the pictures of each
-        class as a von Mises-Fisher distribution around its mean, with one concentration for all.
+        x is a unit row minus the common mean, scaled to length 1. This models the pictures of class
+        c as a von Mises-Fisher distribution around μ_c, with one concentration for all classes.
 
         With more than 500 classes, only entries close to the best one are compared exactly; the
         others are compared in a few directions, in which they are e⁸ times less probable.
@@ -132,7 +132,7 @@ class TaskMeans:
         return torch.cat(parts)
 
     def _log_odds(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n E"]:
-        # The smaller factor is scaled, because the products are large.
+        # Scale this factor of the products, because it is smaller than the products.
         centred_nD = SHARPNESS * normalize(rows - self.centre_D, dim=-1)
         if self.screen is None:
             return self._log_sums(self.means_MD @ centred_nD.mT, self.owners_M)
@@ -143,28 +143,28 @@ class TaskMeans:
         is_compared_M = is_near_nE.any(0)[self.owners_M]
         some = slice(None) if is_compared_M.double().mean() > MOST_NEAR else is_compared_M
         exact_nE = self._log_sums(self.means_MD[some] @ centred_nD.mT, self.owners_M[some])
-        # The result of a picture must not depend on the others, which may need more entries.
+        # The result of a picture must not depend on other pictures, which may need more entries.
         return torch.where(is_near_nE, exact_nE, gap_nE + exact_nE.gather(-1, best_n1))
 
     def _log_sums(
         self, logits_mn: Float[Tensor, "m n"], owners_m: Int[Tensor, " m"]
     ) -> Float[Tensor, "n E"]:
-        """Overwrites the logits: within ±28, single precision neither overflows nor underflows."""
+        """Sum in the logits' memory; within ±28, float32 neither overflows nor underflows."""
         odds_En = logits_mn.new_zeros(int(self.owners_M[-1]) + 1, logits_mn.shape[1])
         return odds_En.index_add_(0, owners_m, logits_mn.exp_()).log_().mT
 
     def per_row(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n E"]:
-        """The probability of each task for each row, given that the row belongs to one of them."""
+        """Return the probability of each task for each row, if the row belongs to one of them."""
         return self.log_odds(rows).softmax(-1)
 
     def jointly(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, " E"]:
-        """The probability of each task for all rows together, which belong to the same task."""
+        """Return the probability of each task for all rows, if all belong to the same task."""
         total_E: Tensor = self.log_odds(rows).log_softmax(-1).mean(0) * len(rows) ** POWER
         return total_E.softmax(-1)
 
 
 def _centred_texts(text_MD: Float[Tensor, "M D"]) -> Float[Tensor, "M D"]:
-    """Unit rows of texts minus the mean of all; a class without a text keeps its zeros."""
+    """Centre unit rows of texts on their mean; a class without a text keeps its zeros."""
     unit_MD, is_text_M1 = normalize(text_MD, dim=-1), text_MD.any(-1, keepdim=True)
     mean_D = unit_MD.sum(0) / is_text_M1.sum().clamp(min=1)
     return normalize(torch.where(is_text_M1, unit_MD - mean_D, 0.0), dim=-1)
@@ -178,9 +178,9 @@ def comparable_means(
     texts: bool = False,
     unusable: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[TaskMeans, dict[str, str]]:
-    """The means, or texts, of all comparable entries, and name → why each other one is left out.
+    """Return the means (or texts) of comparable entries, and name → reason for those left out.
 
-    Entries that do not record their encoder are compared; without a `fingerprint`, the width alone
+    Entries that do not record their encoder are compared; without a `fingerprint`, only the width
     decides.
     """
     stack = index.stacks.get(width) or SignatureStack.empty(width)
@@ -197,7 +197,7 @@ def comparable_means(
             left_out[entry.name] = reason
         elif entry.width != width or not matches[entry.fingerprint]:
             encoder = entry.encoder or "without a name"
-            left_out[entry.name] = f"its encoder is another one, {encoder}, {entry.width} wide"
+            left_out[entry.name] = f"it has another encoder, {encoder}, {entry.width} wide"
         elif number not in with_rows:
             left_out[entry.name] = f"it has no {'names' if texts else 'pictures'}"
     chosen = [number for number, entry in enumerate(index.entries) if entry.name not in left_out]

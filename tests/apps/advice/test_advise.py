@@ -112,7 +112,7 @@ def test_advise__hard_class__is_told_how_many_pictures_are_recognised(make_pictu
 
     assert needs
     assert {label for item in needs for label in item.classes} <= {"crow", "raven"}
-    assert "of its 2, each predicted without itself, none is correct" in needs[0].sentence
+    assert "of its 2, each predicted from the others, none is correct" in needs[0].sentence
 
 
 def test_advise__two_classes_of_the_same_kind__are_hard_to_tell_apart(make_pictures):
@@ -253,7 +253,7 @@ def test_advise__in_blocks__weighs_them_and_says_the_same_of_plain_faults(clean)
 
 @pytest.mark.parametrize("labels", [[], ["fox"] * 3])
 def test_advise__less_than_two_classes_or_no_picture__says_what_is_expected(labels):
-    with pytest.raises(UsageError, match=f"expected 1 to {MAX_PICTURES} pictures and two classes"):
+    with pytest.raises(UsageError, match=f"1 to {MAX_PICTURES} pictures and at least two classes"):
         advise(np.ones((len(labels), 4)), labels, {"fox": np.ones(4)})
 
 

@@ -50,8 +50,8 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("{labelled} --describe heron=", 2, "--describe expects LABEL=SENTENCE, for example"),
         ("{labelled} --describe heron=a --no-text", 2, "--no-text excludes"),
         # names alone
-        ("", 2, "give labelled pictures"),
-        ("{labelled} --names heron,lynx", 2, "give labelled pictures"),
+        ("", 2, "give either labelled pictures"),
+        ("{labelled} --names heron,lynx", 2, "give either labelled pictures"),
         ("--names heron,lynx --no-text", 2, "--names excludes"),
         ("--names heron,heron", 2, "--names has 'heron' more than once"),
         ("--names heron,lynx --describe fox=red", 2, "there is no class 'fox'"),
@@ -81,19 +81,19 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("{pair} --captions", 3, "expected 2 to 5,000 pairs"),
         ("{pairs}", 3, "give --captions"),
         # weights inside the encoder
-        ("{labelled} --kind lora", 2, "--kind says what --inside trains"),
+        ("{labelled} --kind lora", 2, "--kind chooses what --inside trains"),
         ("{labelled} --inside image --precision bf16", 2, "--inside trains in fp32"),
         (
             "{labelled} --inside image --encoder mine.py:one",
             2,
-            "encoder mine.py:one is of your own",
+            "encoder mine.py:one is your own code",
         ),
         ("{labelled} --inside image --unlabelled {store}", 2, "{store} is a feature store"),
         ("{labelled} --inside image --background {store}", 2, "{store} is a feature store"),
         ("{store} --inside image", 2, "is a feature store, and --inside changes the features"),
         # a prompt
         ("{labelled} --prompt 4 --no-text", 2, "--prompt is about the names of classes"),
-        ("{labelled} --prompt 4 --encoder mine.py:one", 2, "encoder mine.py:one is of your own"),
+        ("{labelled} --prompt 4 --encoder mine.py:one", 2, "encoder mine.py:one is your own code"),
         ("{labelled} --prompt 16", 2, "a prompt of 16 vectors does not fit before the name"),
         ("--names fox,lynx,otter --prompt 4", 2, "--prompt is learned from labelled pictures"),
     ],

@@ -152,7 +152,7 @@ def test_doctor_verify__document_without_its_proof__is_noted(run, folder):
     ("name", "reason"),
     [
         ("nowhere", "there is no folder"),
-        ("", "can be checked: expected a folder that this or a later version of"),
+        ("", "can be checked: metaadapter did not write it, or an older version"),
     ],
     ids=["missing", "of something else"],
 )

@@ -56,7 +56,7 @@ def test_ground__another_encoder__answers_without_training_and_says_so(ground, l
     result = ground(lynx, "the red fox", "--json")
 
     assert result.document["trained"] is False
-    assert "was trained with the encoder tiny" in result.document["warnings"][0]
+    assert "was trained for the encoder tiny" in result.document["warnings"][0]
     assert "without training" in result.err
 
 
@@ -180,7 +180,7 @@ def test_ground__an_unreadable_picture__is_told_and_the_others_answered(ground, 
     ("name", "more", "reason"),
     [
         ("lynx-0.png", ("fox", "--out", "fox.jpg"), "name a file ending in .png"),
-        ("", ("fox", "--out", "one.png"), "6 pictures make as many files"),
+        ("", ("fox", "--out", "one.png"), "but 6 pictures need one file each"),
         ("", ("the",), "expected a phrase such as 'the red mug', got 'the'"),
         (
             "lynx-0.png",

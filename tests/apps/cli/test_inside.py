@@ -191,8 +191,14 @@ def test_add__to_an_adapter_with_parts__reads_the_name_through_them(run, inside,
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        ("library add {out} {skill}", "share the features of a plain encoder: keep it outside the"),
-        ("library import {out} {skill}", "share the features of a plain encoder: keep it outside"),
+        (
+            "library add {out} {skill}",
+            "features of a plain encoder: keep the adapter outside",
+        ),
+        (
+            "library import {out} {skill}",
+            "features of a plain encoder: keep the adapter outside",
+        ),
         ("export {inside} --torch {out}", "export both together, with --pixels"),
         ("predict {inside} {store} --csv {out}", "trained parts in the encoder's towers; give"),
     ],
@@ -327,7 +333,7 @@ def test_lines_of_inside__equal_accuracy__log_losses_tell_why_the_parts_are_kept
 
     text = " ".join(inside_lines(TunedInside({}, config, choice, 100, 2.0)))
 
-    assert "at 50% of what was trained: LoRA of rank 8 in blocks of the image tower" in text
+    assert "at 50% of full strength: LoRA of rank 8 in blocks of the image tower" in text
     assert "trained with 3 gradient steps" in text
     assert "100.0% are predicted correctly with such adapters, 100.0% without" in text
     assert "log loss is 0.250 with them, 0.400 without" in text
@@ -338,7 +344,7 @@ def test_lines_of_inside__tower_that_stays__tell_what_left_out_pictures_said():
 
     (line,) = inside_lines(TunedInside({}, None, choice, 100, 2.0))
 
-    assert "their log loss is 0.250 with them, 0.200 without; it stays as it is" in line
+    assert "their log loss is 0.250 with them, 0.200 without; the encoder stays as it is" in line
 
 
 def test_adapt__inside__asks_pictures_that_were_left_out(train, labelled):

@@ -55,7 +55,7 @@ def test_identify__pictures__tells_the_entry_and_names_those_left_out(run, libra
         assert {entry, other} <= {"animals", "flowers", "none"}
         assert all(0 <= float(share) <= 1 for share in (probability, others_probability, known))
     assert "entries left out of all answers: 1" in done.err
-    assert "others: its encoder is another one" in done.err
+    assert "others: it has another encoder" in done.err
 
 
 def test_identify__together__is_one_answer_for_all(run, library, flowers):
@@ -94,7 +94,7 @@ def test_identify__names__tells_the_task_they_are_like(run, library):
     [
         ([], "give either pictures or --names"),
         (["x.png", "--names", "a"], "give either pictures or --names"),
-        (["--names", "a", "--together"], "--together needs pictures"),
+        (["--names", "a", "--together"], "--together is about pictures"),
         (["--names", ","], "give names of classes, and the encoder"),
     ],
 )
@@ -164,7 +164,7 @@ def test_predict__reject_with_a_class_of_that_name__ends_with_2(
     done = run("library", "predict", library, flowers, "--reject")
 
     assert done.code == 2
-    assert "the entry 'mine' has a class 'unknown', which is the label of --reject too" in done.err
+    assert "the entry 'mine' has a class 'unknown', which is also the label of --reject" in done.err
 
 
 def test_predict__csv__is_a_table_whose_names_are_no_formulas(

@@ -327,7 +327,7 @@ def test_predict__same_command_after_an_interruption__goes_on_with_its_rows(
     assert stopped.code == 130
     assert "the same command resumes there" in stopped.err
     assert done.code == 0
-    assert "4 of the predictions are of the interrupted run before" in done.err
+    assert "4 of the predictions are from the interrupted run" in done.err
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
     resumed = (tmp_path / "answers.csv").read_bytes()
     interrupt_after(6)
@@ -361,7 +361,7 @@ def test_predict__picture_changed_after_an_interruption__is_asked_again(
 
     done = to_csv(source=pictures)
 
-    assert "2 of the predictions are of the interrupted run before" in done.err
+    assert "2 of the predictions are from the interrupted run" in done.err
     rows = rows_of(tmp_path / "answers.csv")
     shares = {row["path"].rpartition("/")[2]: row["p_lynx"] for row in rows}
     assert len(shares) == 6

@@ -187,7 +187,7 @@ def test_predict__interrupted_with_files_of_others__has_the_same_content_in_the_
 
     done = ask(*files)
 
-    assert "5 of the predictions are of the interrupted run" in done.err
+    assert "5 of the predictions are from the interrupted run" in done.err
     assert ((tmp_path / "t.csv").read_bytes(), (tmp_path / "a.csv").read_bytes()) == whole
     assert "left out, because unreadable: 2" in done.err
 

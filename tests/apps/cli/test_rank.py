@@ -54,7 +54,7 @@ def test_adapt__captions__tells_what_left_out_pairs_say_and_keeps_the_pairs(adap
 
     assert done.code == 0
     assert "from 9 pairs" in done.out
-    assert "the 9 pairs, which have 9 different captions, each pair left out" in done.err
+    assert "the 9 pairs, which have 9 different captions, with each pair left" in done.err
     assert "without the adapter" in done.err
     assert load_pairs(out).config.captions[0] == "a blue thing, number 0"
     assert load_pairs(out).config.templates == ["{}"]
@@ -224,7 +224,7 @@ def test_rank__csv__has_a_head_and_no_formulas(rank, unlabelled, tmp_path):
         (("--question", " ", "--answers", "a,b"), "expected a question such as"),
         (("--question", "What is it?"), "--question and --answers go together"),
         (("--sentence", "a {}"), "--sentence is for the answers to a --question"),
-        (("--text", "a", "--question", "b?", "--answers", "c,d"), "give the captions once"),
+        (("--text", "a", "--question", "b?", "--answers", "c,d"), "give captions in one way"),
         ((), "there are no captions for the pictures"),
         (("--question", "b?", "--answers", "c"), "two or more different answers"),
     ],

@@ -245,7 +245,7 @@ def test_train__resume_of_code_of_one_s_own__wants_the_configuration_that_names_
     alone = run("train", "--resume", tmp_path / "run", "--device", "cpu")
 
     assert alone.code == 2
-    assert "the folder of a run never runs code" in alone.err
+    assert "--resume alone never runs such code" in alone.err
     assert not (tmp_path / "mine.ran").exists()
     assert run(*command.split()[1:]).code == 0
 

@@ -14,7 +14,7 @@ def test_adapt__names_alone_with_a_pool__says_so(adapt, unlabelled):
     done = adapt(NAMES, "--unlabelled", unlabelled)
 
     assert done.code == 0
-    assert "from names alone and 6 unlabelled pictures" in done.out
+    assert "from names only and 6 unlabelled pictures" in done.out
 
 
 def test_predict__together__keeps_the_adapter_at_out_and_says_so(

@@ -267,7 +267,7 @@ def test_entries_of_other_encoders_and_widths__take_no_part(animals, fitted):
     result = animals.identify(np.ones((1, WIDTH)), encoder=Encoder({}))
 
     assert result.names == ("animals", "birds", "dots", "wear")
-    assert result.left_out["lines"] == "its encoder is another one, lines, 12 wide"
+    assert result.left_out["lines"] == "it has another encoder, lines, 12 wide"
     assert "20 wide" in result.left_out["wide"]
     by_fingerprint = animals.identify(np.ones((1, WIDTH)), encoder=Encoder.fingerprint)
     assert by_fingerprint.names == result.names

@@ -13,8 +13,8 @@ from metaadapter.apps.page.snapshot import EncodedRow, Snapshot
 
 WIDTH = 24
 COUNTS = {
-    "few_pictures": r"of its (\d+), each predicted without itself, (\d+|none) (?:is|are) correct",
-    "confused": r"of their (\d+) pictures, each predicted without itself, (\d+|none) looks? more",
+    "few_pictures": r"of its (\d+), each predicted from the others, (\d+|none) (?:is|are) correct",
+    "confused": r"of their (\d+) pictures, each predicted from the others, (\d+|none) looks? more",
 }
 
 
