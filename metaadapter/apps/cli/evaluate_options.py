@@ -41,9 +41,7 @@ Queries = Annotated[
 ]
 Unknown = Annotated[
     float | None,
-    Option(
-        min=0, max=1, help="Fraction of classes to hide, whose pictures become near strangers."
-    ),
+    Option(min=0, max=1, help="Fraction of classes to hide, whose pictures become near strangers."),
 ]
 Strangers = Annotated[
     list[str] | None,

@@ -110,7 +110,7 @@ def test_advise__too_many_pictures__draws_some_of_each_class_and_says_so(
     result = advise(labelled)
 
     assert "6 pictures of 3 classes" in result.out
-    assert "6 of the 9 were drawn, at most 2 of each class" in result.err
+    assert "6 of the 9 were drawn, at most 2 from each class" in result.err
 
 
 def test_advise__split__is_chosen_as_by_adapt(advise, labelled, tmp_path):

@@ -105,7 +105,7 @@ def test_evaluate__class_with_too_few_pictures__is_told_to_be_left_out(evaluate,
     assert done.code == 0
     assert "pets: classes left out, because they have too few pictures for 2 shot(s)" in done.err
     assert "cow (2)" in done.err
-    assert "the intervals of 2 draw(s) are wide" in done.err
+    assert "the intervals from 2 draw(s) are wide" in done.err
 
 
 @pytest.mark.parametrize(
