@@ -1,4 +1,4 @@
-"""Blocks of features: the joint vector, and beside it the trunk, its stages and a second tower."""
+"""Blocks of a feature: the joint vector and, next to it, the trunk, its stages, a second tower."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from metaadapter.errors import UsageError
 BLOCKS = {"joint": 1.0, "trunk": 0.5, "stages": 0.5, "second": 1.4}
 WHITENED_LENGTH = 0.8
 N_STAGES = 4
-# A fixed random matrix narrows wider stages and keeps distances (Johnson and Lindenstrauss).
+# A fixed random matrix narrows wider stages and nearly keeps distances (Johnson-Lindenstrauss).
 WIDEST_STAGES = 1024
 
 
 def block_names(text: str | None) -> tuple[str, ...] | None:
-    """The names in the value of `--blocks`; `None` if it is not given."""
+    """Return the names in the value of `--blocks`; `None` if the option is not given."""
     return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def choose_blocks(
     names: Iterable[str] | None, whitened: Collection[str], *, second: bool, encoder: str
 ) -> tuple[str, ...]:
-    """Sort the names of blocks into their order in a row; None stands for the default ones."""
+    """Return the names of blocks in the order of a row; None stands for the default blocks."""
     if names is None:
         names = ["joint", *whitened, *(["second"] if second else [])]
     names = [names] if isinstance(names, str) else list(names)
@@ -42,7 +42,7 @@ def choose_blocks(
         )
     if "joint" not in names:
         raise UsageError(
-            f"the blocks {', '.join(names) or 'given'} lack the joint block, which has the texts; "
+            f"the blocks {', '.join(names) or 'given'} lack the block joint, which texts need; "
             "write joint first, as in joint,stages"
         )
     chosen = tuple(name for name in BLOCKS if name in names)
@@ -60,18 +60,18 @@ def choose_blocks(
 
 
 def block_lengths(names: Iterable[str], whitened: Collection[str]) -> dict[str, float]:
-    """The length of each of these blocks in a row, before the row is scaled to length 1."""
+    """Return the length of each named block in a row, before the row is scaled to length 1."""
     return {name: WHITENED_LENGTH if name in whitened else BLOCKS[name] for name in names}
 
 
 def tower_blocks(
     tower: Any, pixels: Float[Tensor, "n 3 height width"]
 ) -> dict[str, Float[Tensor, "n _"]]:
-    """Compute all blocks of pictures in one pass through an image tower of open_clip.
+    """Return all blocks of pictures after one pass through an image tower of open_clip.
 
-    joint: the output of the tower, to the bit. trunk: its features before the projection into
-    the space of texts. stages: means and standard deviations, over the positions of a picture,
-    of the maps after four stages: the last four, or every quarter of a transformer's layers.
+    joint: exactly the output of the tower. trunk: the features before they are projected into
+    the space of texts. stages: the means and standard deviations, over all positions, of the
+    maps after four stages (the last four, or one after each quarter of a transformer's layers).
     """
     kind = kind_of_tower(tower)
     if kind == "TimmModel":
@@ -91,8 +91,8 @@ def tower_blocks(
         trunk = maps[-1]
     else:
         raise UsageError(
-            f"an image tower of the kind {type(tower).__name__} gives no blocks beside the joint "
-            "one; leave --blocks out"
+            f"an image tower of the kind {type(tower).__name__} gives no blocks but the joint "
+            "block; leave --blocks out"
         )
     # A trunk whose pooling is part of the projection ends in a map.
     trunk = trunk.mean((2, 3)) if trunk.ndim == 4 else trunk
@@ -102,18 +102,18 @@ def tower_blocks(
 def join_blocks(
     blocks: Mapping[str, Float[Tensor, "n _"]], lengths: Mapping[str, float]
 ) -> Float[Tensor, "n look_dim"]:
-    """Put unit rows of blocks side by side, each with its length."""
+    """Scale each block to its length, put the blocks side by side, and scale rows to length 1."""
     rows = [normalize(blocks[name].float(), dim=-1) * length for name, length in lengths.items()]
     return normalize(torch.cat(rows, -1), dim=-1)
 
 
 def joint_length(lengths: Mapping[str, float]) -> float:
-    """The length of the joint block in a unit row, and so the factor of the cosine with a text."""
+    """Return the length of the joint block in a unit row, which scales the cosine with a text."""
     return float(lengths["joint"] / sum(length**2 for length in lengths.values()) ** 0.5)
 
 
 def kind_of_tower(tower: Any) -> str:
-    """The open_clip class of a tower; "" if it gives no blocks."""
+    """Return the open_clip class of a tower; "" if the tower gives no blocks."""
     from open_clip.modified_resnet import ModifiedResNet
     from open_clip.timm_model import TimmModel
     from open_clip.transformer import VisionTransformer

@@ -12,7 +12,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 
 def choose_device(device: str | None) -> torch.device:
-    """The device of a name, or a `UsageError`; for None and "auto" the fastest of this machine."""
+    """Return the named device, checked; for None and "auto" the fastest device of this machine."""
     if device is None or device == "auto":
         return torch.device(_fastest())
     try:

@@ -25,7 +25,7 @@ from metaadapter.features.store.row_table import StoredPicture
 class EncodedPictures:
     """Readable pictures, each with one unit row of features, the mean of its views.
 
-    `rows` are the table rows of the pictures, to read them again; () if some come from a store.
+    `rows` are the table rows from which the pictures were read; () if some come from a store.
     """
 
     pictures: tuple[StoredPicture, ...]
@@ -41,7 +41,7 @@ class EncodedPictures:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The label of each picture; "" without one."""
+        """The label of each picture; "" for an unlabelled picture."""
         return tuple(picture.label for picture in self.pictures)
 
     @property
@@ -50,14 +50,14 @@ class EncodedPictures:
         return tuple(picture.sha256 for picture in self.pictures)
 
     def select(self, numbers: Sequence[int]) -> EncodedPictures:
-        """Keep only the pictures with these numbers, in this order."""
+        """Return only the pictures with these numbers (from 0), in this order."""
         pictures = tuple(self.pictures[number] for number in numbers)
         rows = tuple(self.rows[number] for number in numbers) if self.rows else ()
         return replace(self, pictures=pictures, features=self.features[list(numbers)], rows=rows)
 
     @classmethod
     def joined(cls, parts: Iterable[EncodedPictures], *, width: int) -> EncodedPictures:
-        """Join parts, of which there may be none; `width` is the width of their features."""
+        """Join parts, perhaps none, into one; `width` is the width of the features."""
         parts = list(parts)
         none = np.empty((0, width), dtype=np.float32)
         pictures = tuple(picture for part in parts for picture in part.pictures)
@@ -84,7 +84,7 @@ def encode_rows(
 ) -> EncodedPictures:
     """Encode the pictures of a table in memory, exactly as `encode_to_store` does.
 
-    The result names pictures that cannot be read, and warns of copies with different labels.
+    The result lists pictures that cannot be read, and warns of copies with different labels.
     """
     features, contents = encode_pictures(
         [row.picture for row in rows], encoder, views=views, seed=seed, progress=progress
@@ -109,7 +109,7 @@ def part_readable(
 
 
 def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> None:
-    """Raise a `DataError` that names the first pictures unless at least one could be read."""
+    """Raise a `DataError` with the first errors unless at least one picture could be read."""
     if not n_pictures:
         raise DataError("there are no pictures to encode; name a folder or a list that has some")
     if len(quarantined) == n_pictures:
@@ -120,7 +120,7 @@ def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> Non
 
 
 def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictures:
-    """Read the pictures of a store, or of one of its splits; `DataError` if there is no such."""
+    """Return the pictures of a store or of one of its splits; `DataError` for an unknown split."""
     pictures = store.rows.pictures()
     whole = EncodedPictures(tuple(pictures), store.mean_features()[0])
     if split is None or split == "all":
@@ -136,5 +136,5 @@ def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictu
 
 
 def is_store(path: Path) -> bool:
-    """Return whether a path is a feature store, and not pictures."""
+    """Return whether a path is a feature store and not a source of pictures."""
     return is_regular(path / HEADER_FILE)

@@ -42,7 +42,7 @@ from metaadapter.features.second_tower import SEPARATOR
 from metaadapter.features.whitening import read_whitening
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-# The best templates of each encoder's text tower; `tiny` was trained with these two.
+# The best templates for each encoder in the package; `tiny` was trained with these two.
 DEFAULT_TEMPLATES = dict.fromkeys(EMBEDDED, ("{}", "a photo of a {}."))
 
 
@@ -57,9 +57,9 @@ class FrozenEncoder(ImageEncoder):
         weights: The tag or the file name of the weights.
         mark: Identifies the change of an `adapted` encoder; "" for an unchanged one.
         base: The unchanged encoder of an `adapted` one; None for an unchanged one.
-        parts: The parts of an adapter in the towers, to be saved with it; None without any.
+        parts: The parts of an adapter that lie in the towers and are saved with it, or None.
         network: The model of open_clip with both towers, frozen; it must not be changed.
-        tokenize: From n sentences to their token numbers (n, length).
+        tokenize: Maps n sentences to their token numbers (n, length).
     """
 
     logit_scale: float
@@ -92,7 +92,7 @@ class FrozenEncoder(ImageEncoder):
         has_second = model.second is not None
         chosen = choose_blocks(blocks, self._whitening, second=has_second, encoder=self.name)
         self._lengths = block_lengths(chosen, self._whitening)
-        # Temperature and digest are those of the weights before a lower precision rounds them.
+        # Temperature and digest are computed before a lower precision rounds the weights.
         temperature = float(model.network.logit_scale.detach().exp())
         self.logit_scale = temperature / joint_length(self._lengths)
         both = (model.network, model.second)
@@ -148,7 +148,7 @@ class FrozenEncoder(ImageEncoder):
                 "second" if there is one, and those with a whitening ("stages" for `tiny`).
 
         Raises:
-            UsageError: No such encoder, device, precision, templates or blocks.
+            UsageError: The encoder, device, precision, templates or blocks do not exist.
             DataError: The weights are not on this machine and cannot be downloaded.
             IncompatibleArtifact: The weights do not fit the architecture.
         """
@@ -168,7 +168,7 @@ class FrozenEncoder(ImageEncoder):
         )
 
     def adapted(self, change: Callable[[nn.Module], object], mark: str) -> FrozenEncoder:
-        """Make an encoder around a changed `shared_copy` of the network; this one is unchanged.
+        """Return an encoder with a changed `shared_copy` of the network; this one stays as it is.
 
         Args:
             change: Called with the copy, to which it may add hooks, modules and tensors; it must
@@ -186,7 +186,7 @@ class FrozenEncoder(ImageEncoder):
         return changed
 
     def copied_network(self) -> nn.Module:
-        """Make a `shared_copy` of the model of open_clip that may be changed."""
+        """Return a `shared_copy` of the model of open_clip, which may be changed."""
         return shared_copy(self.network)
 
     def encode_pixels(
@@ -199,14 +199,14 @@ class FrozenEncoder(ImageEncoder):
         return features.clone()  # a tensor of inference mode cannot be trained on
 
     def image_network(self) -> nn.Module:
-        """The image towers and the calculation of blocks as one module, without the text tower."""
+        """Return the image towers and the calculation of blocks as one module; no text tower."""
         towers = [self.network.visual, *([self._second] if "second" in self._lengths else [])]
         return ImageNetwork(self._features, *towers)
 
     def encode_texts(
         self, names: Sequence[str], *, templates: str | Sequence[str] | None = None
     ) -> Float32[np.ndarray, "n dim"]:
-        """Encode names such as "red fox": the unit mean over the templates' unit rows.
+        """Encode names such as "red fox": the mean over all templates, scaled to length 1.
 
         Args:
             names: Names of classes.

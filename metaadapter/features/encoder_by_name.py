@@ -30,13 +30,13 @@ def load_encoder(
     Args:
         name: A name for `FrozenEncoder.load`; or FILE.py:FACTORY, a function or class in a Python
             file that is called without arguments and returns an `ImageEncoder`. The file is run.
-        device: As for `FrozenEncoder.load`. An encoder in a file sets this and the rest itself.
+        device: As for `FrozenEncoder.load`. An encoder in a Python file sets all options itself.
         precision: The number format of the calculation.
         templates: The sentences that class names are put into.
         zoom: Whether to encode the middle of each picture as well; the encoder's default if None.
         blocks: The names of the blocks of features; the encoder's default if None.
         remembered_by: The artifact that the name was read from, as in "the adapter birds/"; None if
-            the user gave the name. An artifact never makes code run.
+            the user gave the name. Code that only an artifact names is never run.
 
     Raises:
         UsageError: There is no such encoder, device, precision, template or block; the file cannot

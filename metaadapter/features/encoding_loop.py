@@ -1,4 +1,4 @@
-"""The loops over pictures: their content is hashed, then each new content is encoded once.
+"""Two loops over pictures: the first hashes contents, the second encodes each new content once.
 
 Both run in threads, not in processes: pictures are decoded and features computed outside the
 interpreter's lock, and threads share the encoder's weights.
@@ -39,7 +39,7 @@ ON_CPU, ON_GPU, ELSEWHERE = 4, 64, 32
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a run over pictures, for the caller to show; the rate is items a second.
+    """The progress of a run over pictures, for the caller to show; the rate is items per second.
 
     "times" reads when the pictures were taken, "hash" compares them with the store, "encode"
     encodes those that it lacks, "captions" encodes captions, "read" reads the features of a
@@ -63,12 +63,12 @@ class LookEncoder(Protocol):
         """The width of the features."""
 
     def look(self, picture: Image.Image) -> Float32[Tensor, "looks 3 height width"]:
-        """The preprocessed looks at an upright RGB picture."""
+        """Return the preprocessed looks at an upright RGB picture."""
 
     def encode_looks(
         self, batch: Float[Tensor, "batch looks 3 height width"]
     ) -> Float32[np.ndarray, "batch dim"]:
-        """Unit rows of pictures, each given by its looks."""
+        """Return a unit row for each picture, which is given by its looks."""
 
 
 def encode_pictures(
@@ -83,8 +83,8 @@ def encode_pictures(
 ) -> tuple[Float32[np.ndarray, "read dim"], tuple[str | UnreadableImage, ...]]:
     """Encode a list of pictures in memory, bit for bit as `encode_to_store` does.
 
-    Return a unit row for each readable picture, the mean of its views, and for each picture its
-    content hash or why it could not be read.
+    Return a unit row for each readable picture, the mean of its views; and for every picture its
+    content hash, or the error if it could not be read.
     """
     if on_error not in ("raise", "skip"):
         raise UsageError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
@@ -121,8 +121,8 @@ def encode_new(
 
     `known` holds the content hashes that need no features, and `keep` takes the features of
     each finished batch by content hash. `workers` threads run the encoder, by default as many
-    as torch uses. Return for each picture its content hash, or why it could not be read; the
-    number of contents that were encoded; and how many a second, without the time of hashing.
+    as torch uses. Return for each picture its content hash, or the error if it could not be read;
+    the number of encoded contents; and the contents per second, without the time for hashing.
     """
     workers = torch.get_num_threads() if workers is None else workers
     batch_size = fast_batch_size(encoder) if batch_size is None else batch_size
@@ -159,7 +159,7 @@ def encode_new(
         failures |= failed
         rate = advance(len(features) + len(failed))
     outcomes = tuple(
-        # Equal pictures have names of their own.
+        # The error of a copy names the copy, not the first of the equal pictures.
         UnreadableImage(name_of(picture), failures[content])
         if isinstance(content, str) and content in failures
         else content
@@ -169,7 +169,7 @@ def encode_new(
 
 
 def fast_batch_size(encoder: LookEncoder) -> int:
-    """A fast number of looks at a time; on a CPU the output of a layer then fits its cache."""
+    """Return a fast number of looks per batch; on a CPU a layer's output then fits the cache."""
     device = getattr(encoder, "device", None)
     if not isinstance(device, torch.device):
         return ELSEWHERE
@@ -234,7 +234,7 @@ def _as_pictures(images: Iterable[ImageInput] | np.ndarray) -> list[Picture]:
 def _in_threads(
     encode: Callable[[list[str]], Encoded], hashes: list[str], size: int, workers: int
 ) -> Iterator[Encoded]:
-    """Encode pictures in order, several batches of this size at a time.
+    """Yield the encoded batches of `size` pictures in order, several computed at a time.
 
     On a CPU the workers share torch's threads among themselves: whole batches side by side are
     a third faster than one batch on all threads, which wait for one another at every layer.
@@ -264,7 +264,7 @@ def _in_threads(
 def _pixels_of_first(
     pictures: Sequence[Picture], encoder: LookEncoder, views: int, seed: int
 ) -> Float32[Tensor, "views looks 3 height width"]:
-    """The views of the first readable picture among equal ones; some files may be gone by now."""
+    """Return the views of the first readable one of equal pictures; files may be gone by now."""
     failures = []
     for picture in pictures:
         try:

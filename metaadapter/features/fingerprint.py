@@ -1,4 +1,4 @@
-"""Fingerprints of encoders, by which features of two encoders never mix."""
+"""Fingerprints of encoders, which keep the features of different encoders apart."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import nn
 
 from metaadapter.errors import IncompatibleArtifact
 
-# Distance between unit features. bfloat16 moves them by 0.003 to 0.02; another picture size,
-# colour normalisation or number of attention heads by far more.
+# The distance at which unit features still match. bfloat16 moves features by 0.003 to 0.02, and
+# another picture size, colour normalisation or number of attention heads by far more.
 TOLERANCE = 0.1
 
 PROBE_SENTENCE = "a red fox and two herons beside a river in the snow."
@@ -33,8 +33,8 @@ class Fingerprint:
 
     Attributes:
         quick_gelu: Whether the model has OpenAI's approximation of GELU. Weights that were trained
-            with one activation run without an error, and badly, with the other.
-        digest: A hash of the weights, 16 hexadecimal digits in every precision; "" without any.
+            with one activation give poor features with the other, without an error.
+        digest: A hash of the weights, 16 hexadecimal digits, equal in every precision; or "".
         probe: A summary of the features of a fixed picture, then of a fixed sentence (or zeros).
     """
 
@@ -61,8 +61,8 @@ class Fingerprint:
     ) -> Fingerprint:
         """Make the fingerprint of an encoder from its unit features of two probes.
 
-        The probes are `probe_picture()` and `PROBE_SENTENCE`, None without texts. Without
-        `digest_weights` only these features distinguish two encoders, with a tolerance.
+        The probes are `probe_picture()` and `PROBE_SENTENCE`; `sentence` is None without texts.
+        Without a digest from `digest_weights`, only these features distinguish two encoders.
         """
         probes = [feature for feature in (picture, sentence) if feature is not None]
         if not np.isfinite(np.concatenate(probes)).all():
@@ -80,7 +80,7 @@ class Fingerprint:
         return cls(name, "unknown", dim, False, digest, (0.0,) * (2 * N_SUMMARY))
 
     def require_match(self, other: Fingerprint, *, owner: str) -> None:
-        """Raise `IncompatibleArtifact` unless `owner`, made with this encoder, fits the other."""
+        """Raise `IncompatibleArtifact` unless `owner`, made with this encoder, suits the other."""
         if difference := self._difference(other):
             remedy = f"Use --encoder {self.encoder}, or make it again with {other.encoder}"
             widths = sorted((self.dim, other.dim))
@@ -95,15 +95,15 @@ class Fingerprint:
             )
 
     def matches(self, other: Fingerprint) -> bool:
-        """Return whether artifacts of one encoder may be used with the other."""
+        """Return whether artifacts made with one encoder may be used with the other."""
         return self._difference(other) is None
 
     def _difference(self, other: Fingerprint) -> str | None:
         if self.dim != other.dim:
-            return f"features of width {self.dim} against {other.dim}"
+            return f"the features are {self.dim} and {other.dim} wide"
         if self.quick_gelu != other.quick_gelu:
             activations = ("QuickGELU", "GELU") if self.quick_gelu else ("GELU", "QuickGELU")
-            return f"the activation is {' against '.join(activations)}"
+            return f"the activations are {' and '.join(activations)}"
         if self.digest != other.digest:
             return "the weights differ"
         if len(self.probe) == len(other.probe):
@@ -114,7 +114,7 @@ class Fingerprint:
 
 
 def digest_weights(*models: nn.Module) -> str:
-    """Hash all learned numbers, whatever their names and order, to 16 hexadecimal digits."""
+    """Return a hash (16 hexadecimal digits) of all weights, whatever their names and order."""
     digests = []
     for tensor in (tensor for model in models for tensor in model.state_dict().values()):
         # Whole numbers are counters and positions, which the features do not depend on.
@@ -128,7 +128,7 @@ def digest_weights(*models: nn.Module) -> str:
 
 
 def probe_picture() -> Image.Image:
-    """Coloured squares, equal on every machine and with every version of the libraries."""
+    """Return coloured squares, equal on every machine and with every version of the libraries."""
     colours = _fixed_bytes("picture", BLOCKS * BLOCKS * 3).reshape(BLOCKS, BLOCKS, 3)
     side = PICTURE_SIZE // BLOCKS
     return Image.fromarray(colours.repeat(side, axis=0).repeat(side, axis=1))

@@ -41,15 +41,15 @@ class ImageEncoder(Protocol):
     Attributes:
         name: The name by which the user loads this encoder.
         fingerprint: The identity of the encoder; see `Fingerprint.of`.
-        preprocess: From an upright RGB picture to (3, height, width), the same for every picture.
+        preprocess: Maps an upright RGB picture to a tensor (3, height, width) of a fixed size.
         precision: The number format of the calculation: "fp32", "bf16" or "fp16".
-        logit_scale: The inverse temperature: logits are this times the cosine of a picture and a
-            text. None if it is unknown, or if there are no texts.
+        logit_scale: The inverse temperature: logits are the cosine of a picture and a text, times
+            this. None if it is unknown, or if there are no texts.
         templates: The sentences that class names are put into, for people to read.
         zoom: Whether the middle of each picture is encoded as well as the whole. The features are
-            then twice as wide as those of `encode_pixels`, and so must be the texts.
+            then twice as wide as those of `encode_pixels`, and texts must be as wide.
         look_blocks: Names and widths of the blocks that `encode_pixels` puts side by side, first
-            the joint block, which has the texts; empty for the joint block alone.
+            the joint block, the only one with texts; empty without further blocks.
     """
 
     name: str
@@ -68,11 +68,11 @@ class ImageEncoder(Protocol):
         """Encode single looks to unit rows on the CPU; called from several threads at once."""
 
     def image_network(self) -> nn.Module:
-        """`encode_pixels` as one PyTorch module, for export; `UsageError` without one."""
+        """Return `encode_pixels` as a PyTorch module, for export; `UsageError` if there is none."""
         raise UsageError(
-            f"the encoder {self.name} has no image_network(), its calculation as one PyTorch "
-            "module, so its image tower cannot be exported; export the adapter alone, or write "
-            "that method"
+            f"the encoder {self.name} has no method image_network(), which returns its image "
+            "tower as one PyTorch module, so the tower cannot be exported; write that method, or "
+            "export only the adapter"
         )
 
     def look(self, picture: Image.Image) -> Float32[Tensor, "looks 3 height width"]:
@@ -95,7 +95,7 @@ class ImageEncoder(Protocol):
         return join_looks(np.repeat(padded[:, None], n_looks(self.zoom), axis=1))
 
     def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
-        """Encode class names to unit rows; rows of zeros from an encoder without texts."""
+        """Encode class names to unit rows, or to rows of zeros if the encoder has no texts."""
         return np.zeros((len(names), self.dim), dtype=np.float32)
 
     @property
@@ -105,7 +105,7 @@ class ImageEncoder(Protocol):
 
     @property
     def blocks(self) -> tuple[int, ...]:
-        """Widths of the blocks of the features, look by look; () for one."""
+        """The widths of the blocks of a feature, look by look; () for a single block."""
         return look_widths(self.dim, self.zoom, tuple(self.look_blocks.values()))
 
     @overload
@@ -149,7 +149,7 @@ class ImageEncoder(Protocol):
             views: The picture and `views` − 1 random crops are averaged into one feature.
             seed: The seed of the random crops.
             batch_size: The number of looks at a time, by default a fast one for the device.
-            on_error: With "raise" a picture that cannot be read ends the call.
+            on_error: With "raise", a picture that cannot be read ends the call with its error.
 
         Returns:
             The features (n, D), float32. With `on_error="skip"` a pair: the features of the
@@ -172,14 +172,14 @@ class ImageEncoder(Protocol):
 
 @final
 class ModelEncoder(ImageEncoder):
-    """A model of pictures that is used and never trained.
+    """An encoder made of any PyTorch model of pictures, which is used and never trained.
 
     The model is put into evaluation mode, frozen and moved to its device.
 
     Args:
-        name: The name of the encoder; `--encoder FILE.py:FACTORY` replaces it by that name.
-        model: From preprocessed pictures (n, 3, H, W) to features (n, D) of any scale.
-        preprocess: From an upright RGB picture to a tensor (3, H, W).
+        name: The name of the encoder; after `--encoder FILE.py:FACTORY` it is FILE.py:FACTORY.
+        model: Maps preprocessed pictures (n, 3, H, W) to features (n, D) of any scale.
+        preprocess: Maps an upright RGB picture to a tensor (3, H, W).
         texts: The text features of classes in the space of the pictures: a mapping from class name
             to vector (D,), or a function from a list of n names to an array (n, D), with the D of
             the model. If None, adapters are predicted from pictures alone.
@@ -225,7 +225,7 @@ class ModelEncoder(ImageEncoder):
         return features.clone()  # a tensor of inference mode cannot be trained on
 
     def image_network(self) -> nn.Module:
-        """The model, followed by the scaling of its features to length 1."""
+        """Return the model, followed by the scaling of its features to length 1."""
         return ImageNetwork(self._features, self._model)
 
     def _features(
@@ -241,7 +241,7 @@ class ModelEncoder(ImageEncoder):
         return normalize(features.float(), dim=-1)
 
     def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
-        """Encode class names to unit rows; zeros from an encoder without texts."""
+        """Encode class names to unit rows, or to rows of zeros if the encoder has no texts."""
         return self._texts(names, self.dim)
 
     def _texts(self, names: Sequence[str], dim: int) -> Float32[np.ndarray, "n dim"]:
@@ -264,7 +264,7 @@ def _by_name(texts: Mapping[str, np.ndarray]) -> Callable[[Sequence[str]], np.nd
         missing = [name for name in names if readable_name(name) not in vectors]
         if missing:
             raise UsageError(
-                f"the encoder has no text of {missing[0]!r}; it has those of "
+                f"the encoder has no text for the class {missing[0]!r}; it has texts for "
                 f"{', '.join(map(repr, list(vectors)[:5]))}{', …' if len(vectors) > 5 else ''}"
             )
         return np.stack([vectors[readable_name(name)] for name in names])

@@ -1,4 +1,4 @@
-"""The inverse temperature of an encoder, the factor of its cosines of picture and text."""
+"""The inverse temperature of an encoder, by which cosines of pictures and texts are multiplied."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from metaadapter.errors import UsageError
 CLIP_LOGIT_SCALE = 100.0
 """The inverse temperature at which CLIP's training saturates (paper, section 2.5), the default for
 encoders without a known one."""
-# Supports are computed in float32.
+# Supports are computed in float32, which cannot hold much larger numbers.
 LARGEST = 1e30
 
 
 def read_logit_scale(given: Any) -> float | None:
-    """Read a positive finite number, or an array or tensor of one, as a float; None stays None."""
+    """Return a positive finite number, also from an array or tensor, as a float; None for None."""
     if given is None:
         return None
     try:

@@ -27,7 +27,7 @@ class ImageNetwork(nn.Module):
     def forward(
         self, pixels: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch look_dim"]:
-        """Return unit rows."""
+        """Return a unit row for each preprocessed look."""
         return self._features(pixels)
 
 
@@ -43,7 +43,7 @@ def shared_copy(network: nn.Module) -> nn.Module:
 
 
 def fold_batch_norms(tower: nn.Module, probe: Float[Tensor, "1 3 height width"]) -> nn.Module:
-    """Fold batch normalizations into the convolutions before them; the features stay the same."""
+    """Return a tower with batch normalizations folded into convolutions, if features stay equal."""
     if not any(isinstance(module, nn.BatchNorm2d) for module in tower.modules()):
         return tower
     folded = copy.deepcopy(tower)

@@ -1,4 +1,4 @@
-"""Models of open_clip with their weights, by the name of an encoder."""
+"""Find and build the model of open_clip, with its weights, that an encoder's name means."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from metaadapter.features.second_tower import (
 from metaadapter.features.whitening import WHITENING_FILE
 
 TINY = Path(__file__).parents[1] / "assets" / "tiny"
-# The names of the encoder in the package, with another picture size than its own.
+# The names of the encoder in the package, each with its picture size; None for its own size.
 EMBEDDED: dict[str, int | None] = {"tiny": None, "tiny-128": 128}
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
@@ -123,7 +123,7 @@ def _folder(folder: Path) -> EncoderSource:
     if not is_regular(folder / CONFIG_FILE):
         raise DataError(
             f"the folder {folder} is no encoder: expected {CONFIG_FILE} in it, as in a model "
-            "folder of a hub; for a weights file alone write MODEL/FILE"
+            "folder of a hub; for a single weights file write MODEL/FILE"
         )
     # Without weights open_clip would continue with random ones.
     weights = [
@@ -140,7 +140,7 @@ def _folder(folder: Path) -> EncoderSource:
     if not weights:
         raise DataError(
             f"the encoder folder {folder} has {CONFIG_FILE} but no weights; "
-            "put open_clip_model.safetensors beside it"
+            "put open_clip_model.safetensors next to it"
         )
     return EncoderSource(str(folder), f"local-dir:{folder}", None, folder.name, folder=folder)
 
@@ -176,7 +176,7 @@ def _tag(source: EncoderSource) -> dict[str, Any]:
 
 
 def _preprocessing_of_file(source: EncoderSource) -> dict[str, Any]:
-    """The preprocessing for a weights file: that of all tags of the architecture, if they agree."""
+    """Return the preprocessing that all tags of the architecture share; {} if they differ."""
     import open_clip
 
     if source.pretrained is None or _tag(source):
@@ -209,6 +209,6 @@ def _explain(source: EncoderSource, error: Exception) -> MetaAdapterError:
             "program code, which is never run; expected tensors only, best as .safetensors"
         )
     return IncompatibleArtifact(
-        f"the weights {source.weights} do not make the encoder {source.name}: expected the "
+        f"the weights {source.weights} do not fit the encoder {source.name}: expected the "
         f"tensors of its architecture; open_clip says: {reason[:300]}"
     )

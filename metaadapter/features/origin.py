@@ -17,7 +17,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 
 
 class Origin(BaseModel):
-    """The facts by which features are compared: equal origins give comparable features."""
+    """The facts about how features were made: features of equal origins may be compared."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -32,11 +32,11 @@ class Origin(BaseModel):
     zoom: bool = False
     """True if the encoder also zooms into the middle of each picture."""
     blocks: dict[str, Annotated[int, Field(gt=0)]] = {}
-    """Names and widths of the blocks of features of each look; empty for the joint one alone."""
+    """Names and widths of the blocks in each look; empty if there is only the joint block."""
 
     @classmethod
     def of(cls, encoder: ImageEncoder, views: int = 1, seed: int = 0) -> Origin:
-        """The origin of features that an encoder computes; `UsageError` for impossible numbers."""
+        """Return the origin of an encoder's features; `UsageError` for impossible numbers."""
         if views < 1 or seed < 0:
             name, least, number = ("views", 1, views) if views < 1 else ("seed", 0, seed)
             raise UsageError(f"{name} must be {least} or more, got {number}")
@@ -57,7 +57,7 @@ class Origin(BaseModel):
     def require_encoder(self, other: Fingerprint, *, owner: str) -> None:
         """Raise `IncompatibleArtifact` unless the encoder computes the features of `owner`.
 
-        Without a recorded fingerprint any encoder will do.
+        Without a recorded fingerprint every encoder is accepted.
         """
         if self.fingerprint is not None:
             self.fingerprint.require_match(other, owner=owner)
@@ -65,7 +65,7 @@ class Origin(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The facts that decide the features of a store; features of two recipes never mix."""
+    """The facts that determine the features of a store; features of two recipes never mix."""
 
     origin: Origin
     precision: str
@@ -78,7 +78,7 @@ class Recipe:
 
     @classmethod
     def of(cls, encoder: ImageEncoder, views: int = 1, seed: int = 0) -> Recipe:
-        """The recipe of features that an encoder computes."""
+        """Return the recipe of an encoder's features."""
         return cls(Origin.of(encoder, views, seed), encoder.precision, encoder.logit_scale)
 
     @property
@@ -88,35 +88,35 @@ class Recipe:
         return self.origin.fingerprint
 
     def entries(self) -> dict[str, Any]:
-        """The entries of a JSON document that `read_entries` reads."""
+        """Return the entries of a JSON document, which `read_entries` reads."""
         precision = {"precision": self.precision, "logit_scale": self.logit_scale}
         return self.origin.model_dump() | precision
 
     def require_same(self, stored: Recipe, folder: Path) -> None:
-        """Raise `IncompatibleArtifact` unless features of this recipe may join those of a store."""
+        """Raise `IncompatibleArtifact` unless features of this recipe may be added to a store."""
         store, origin, before = f"the feature store {folder}", self.origin, stored.origin
         if origin.zoom != before.zoom:
             difference = (
                 f"{store} was made {'with' if before.zoom else 'without'} a zoom on the middle of "
-                f"each picture, and {'one' if origin.zoom else 'none'} was"
+                f"each picture, but {'one' if origin.zoom else 'none'} was"
             )
             raise _mismatch(difference, "--zoom" if before.zoom else "--no-zoom")
         if origin.blocks != before.blocks:
             names, wanted = (",".join(either.block_names) for either in (before, origin))
-            difference = f"{store} holds the blocks {names} of each picture, and {wanted} were"
+            difference = f"{store} holds the blocks {names} of each picture, but {wanted} were"
             raise _mismatch(difference, f"--blocks {names}")
         stored.fingerprint.require_match(self.fingerprint, owner=store)
         if self.precision != stored.precision:
-            difference = f"{store} was calculated in {stored.precision}, and {self.precision} was"
+            difference = f"{store} was calculated in {stored.precision}, but {self.precision} was"
             raise _mismatch(difference, f"--precision {stored.precision}")
         if origin.n_views != before.n_views:
             difference = (
-                f"{store} holds {before.n_views} view(s) of each picture, and {origin.n_views} were"
+                f"{store} holds {before.n_views} view(s) of each picture, but {origin.n_views} were"
             )
             raise _mismatch(difference, f"--views {before.n_views}")
         if origin.n_views > 1 and origin.seed != before.seed:
             difference = (
-                f"the random views in {store} were drawn with seed {before.seed}, and seed "
+                f"the random views in {store} were drawn with seed {before.seed}, but seed "
                 f"{origin.seed} was"
             )
             raise _mismatch(difference, f"--seed {before.seed}")

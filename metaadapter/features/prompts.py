@@ -17,12 +17,12 @@ TEMPLATE_SETS = ("simple", "openai-imagenet")
 
 PLACEHOLDER = "{}"
 SENTENCES_PER_BATCH = 256
-# ImageNet's folders begin with a number of WordNet: n02123045 is the tabby cat.
+# The names of ImageNet's folders begin with a WordNet number: n02123045 is the tabby cat.
 WORDNET_ID = re.compile(r"^n\d{8}[\s_-]+")
 
 
 def resolve_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
-    """Check templates, given as a set ("simple", "openai-imagenet"), a single one, or a list."""
+    """Return checked templates, given as "simple", "openai-imagenet", one text or a list."""
     if isinstance(templates, str) and PLACEHOLDER not in templates:
         if templates not in TEMPLATE_SETS:
             raise UsageError(
@@ -57,7 +57,7 @@ def mean_over_templates(
     templates: Sequence[str],
     encode: Callable[[list[str]], Float32[Tensor, "sentences dim"]],
 ) -> Float32[Tensor, "n dim"]:
-    """Average the unit rows of the sentences of each name, and scale the means to length 1."""
+    """Return for each name the mean of the unit rows of its sentences, scaled to length 1."""
     rows = []
     n_names = max(1, SENTENCES_PER_BATCH // len(templates))
     for start in range(0, len(names), n_names):
@@ -69,7 +69,7 @@ def mean_over_templates(
 
 
 def require_names(names: Sequence[str]) -> None:
-    """Raise `UsageError` unless names are a list of texts, none of them empty."""
+    """Raise `UsageError` unless `names` is a list of texts, none of them empty."""
     if isinstance(names, str):
         raise UsageError(f"expected a list of class names, got the single name {names!r}")
     if not all(name.strip() for name in names):
@@ -77,7 +77,7 @@ def require_names(names: Sequence[str]) -> None:
 
 
 def readable_name(label: str) -> str:
-    """Make a class name for the text tower from a label or folder name.
+    """Return the class name for the text tower that a label or folder name stands for.
 
     Underscores become spaces, and a leading WordNet number is removed; hyphens stay ("t-shirt").
     """

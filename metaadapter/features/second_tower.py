@@ -1,4 +1,4 @@
-"""A second image tower beside a CLIP: any model of timm, whose features are another block."""
+"""A second image tower next to that of a CLIP: any model of timm, whose features form a block."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def resolve_second(name: str) -> SecondSource:
             )
         return SecondSource(str(folder.resolve()), f"local-dir:{folder.resolve()}")
     if name.startswith(("/", "./", "../", "~")):
-        raise UsageError(f"there is no folder {name}; expected one of a model of timm")
+        raise UsageError(f"there is no folder {name}; expected the folder of a model of timm")
     model, _, weights = name.partition("/")
     if not timm.is_model(model):
         near = get_close_matches(model, timm.list_models(), n=4, cutoff=0.5)
@@ -62,7 +62,7 @@ def resolve_second(name: str) -> SecondSource:
 
 @final
 class SecondTower(nn.Module):
-    """A model of timm that encodes the preprocessed pixels of a CLIP, at their size."""
+    """A model of timm that encodes pixels as they were preprocessed for a CLIP."""
 
     factor: Tensor
     shift: Tensor
@@ -99,7 +99,7 @@ def build_second(
         with torch.inference_mode():
             features = tower(probe)
         if features.ndim != 2:
-            raise ValueError(f"it gives {tuple(features.shape)} for one picture")
+            raise ValueError(f"for one picture its output has the shape {tuple(features.shape)}")
     except Exception as error:
         if is_shortage(error):
             raise
@@ -120,7 +120,7 @@ def _model(source: SecondSource, size: int) -> nn.Module:
             raise
         # Convolutions accept pictures of any size.
         model = timm.create_model(source.model, **weights)
-    # timm checks that every tensor has a weight only for a model with its own classifier.
+    # Removed only now, since timm checks for missing weights only in a model with classifier.
     without_classifier: Any = model
     without_classifier.reset_classifier(0)
     return model

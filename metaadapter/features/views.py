@@ -1,4 +1,4 @@
-"""Views of a picture, the whole and random crops, and the looks at each: the view and its middle.
+"""Views of a picture (the whole, random crops), and the looks at each view (all of it, its middle).
 
 The looks at a view lie side by side in one row, and the row of a picture is the mean of its views.
 """
@@ -15,7 +15,7 @@ from jaxtyping import Float, Float16, Float32
 from PIL import Image, ImageOps
 from torch import Tensor
 
-# The area fractions for which views were measured; the aspect ratios are torchvision's default.
+# A crop has this fraction of the picture's area; the aspect ratios are torchvision's default.
 AREA_FRACTION = (0.5, 1.0)
 ASPECT_RATIO = (3 / 4, 4 / 3)
 ATTEMPTS = 10
@@ -37,10 +37,10 @@ def view_pixels(
     n_views: int = 1,
     seed: int = 0,
 ) -> Float32[Tensor, "views looks 3 height width"]:
-    """Preprocess the looks at an upright RGB picture, then those at `n_views` − 1 random crops.
+    """Return the preprocessed looks at a picture, then the looks at `n_views` − 1 random crops.
 
-    Half of the crops are mirrored. They depend on the picture, the seed and the number of the view,
-    but not on the order of the pictures, their batch, or the number of views.
+    The picture is upright RGB. Half of the crops are mirrored. A crop depends on the picture, the
+    seed and the number of the view, but not on other pictures, the batch, or `n_views`.
     """
     whole = look(picture)
     if n_views == 1:
@@ -64,7 +64,7 @@ def unit_rows(features: Float[np.ndarray, "rows dim"]) -> Float[np.ndarray, "row
 def mean_of_views(
     views: Float16[np.ndarray, "pictures views dim"],
 ) -> Float32[np.ndarray, "pictures dim"]:
-    """Average the views of each picture, which may be on disk, to one unit row."""
+    """Return a unit row for each picture, the mean of its views, which may be on disk."""
     n_pictures, n_views, dim = views.shape
     means = np.empty((n_pictures, dim), dtype=np.float32)
     step = max(1, CHUNK_ROWS // n_views)
@@ -75,25 +75,25 @@ def mean_of_views(
 
 
 def n_looks(zoom: bool) -> int:
-    """The number of looks at a picture."""
+    """Return the number of looks at a picture."""
     return 2 if zoom else 1
 
 
 def look_widths(dim: int, zoom: bool, blocks: Sequence[int] = ()) -> tuple[int, ...]:
-    """The widths of the blocks of a row of joined looks, look by look; () for a single block."""
+    """Return the widths of the blocks in a row, look by look; () for a single block."""
     widths = tuple(blocks or (dim // n_looks(zoom),)) * n_looks(zoom)
     return widths if len(widths) > 1 else ()
 
 
 def joint_columns(dim: int, zoom: bool, blocks: Mapping[str, int]) -> list[int]:
-    """The columns of the joint blocks in a row of joined looks; all, without other blocks."""
+    """Return the columns of the joint blocks in a row; all columns if there is no other block."""
     wide = dim // n_looks(zoom)
     joint = blocks.get("joint", wide)
     return [first + column for first in range(0, dim, wide) for column in range(joint)]
 
 
 def text_places(dim: int, zoom: bool, blocks: Mapping[str, int]) -> tuple[tuple[slice, float], ...]:
-    """The columns of a text in a row of joined looks, and its length there; others are 0."""
+    """Return for each look the columns that a text fills, and its length there; the rest is 0."""
     wide = dim // n_looks(zoom)
     joint = blocks.get("joint", wide)
     weights = np.array([1, ZOOM_WEIGHT][: n_looks(zoom)])
@@ -105,7 +105,7 @@ def text_places(dim: int, zoom: bool, blocks: Mapping[str, int]) -> tuple[tuple[
 
 
 def looks_in_words(zoom: bool, blocks: Iterable[str] = ()) -> str:
-    """Words to follow a number of views: " with zoom, blocks joint and stages", or ""."""
+    """Return words to follow a number of views: " with zoom, blocks joint and stages", or ""."""
     parts = [" with zoom"] if zoom else []
     return "".join([*parts, *([f", blocks {' and '.join(blocks)}"] if blocks else [])])
 
@@ -113,7 +113,7 @@ def looks_in_words(zoom: bool, blocks: Iterable[str] = ()) -> str:
 def look_at(
     picture: Image.Image, preprocess: Callable[[Image.Image], Tensor], zoom: bool
 ) -> Float32[Tensor, "looks 3 height width"]:
-    """Preprocess an upright RGB picture, and with `zoom` also its middle."""
+    """Return an upright RGB picture preprocessed and, with `zoom`, also its middle."""
     whole = preprocess(picture)
     if not zoom:
         return whole[None]
@@ -124,7 +124,7 @@ def look_at(
 
 
 def join_looks(looks: Float[np.ndarray, "n looks width"]) -> Float[np.ndarray, "n dim"]:
-    """Put unit rows side by side; cosines are then weighted means of those of the looks."""
+    """Put the unit rows of looks side by side; cosines then are weighted means over the looks."""
     if looks.shape[1] == 1:
         return looks[:, 0]
     weights = np.array([1, ZOOM_WEIGHT], dtype=looks.dtype)
@@ -150,7 +150,7 @@ def _random_crop(
 
 
 def _crop_size(width: int, height: int, rng: np.random.Generator) -> tuple[int, int]:
-    """(width, height) by torchvision's rule: draw area and aspect ratio until the crop fits."""
+    """Return (width, height) by torchvision's rule: draw area and aspect until the crop fits."""
     low, high = (math.log(ratio) for ratio in ASPECT_RATIO)
     for _ in range(ATTEMPTS):
         area = width * height * rng.uniform(*AREA_FRACTION)

@@ -17,7 +17,7 @@ WHITENING_FILE = "whitening.safetensors"
 
 
 class Whitening(NamedTuple):
-    """The map (x − centre) @ matrix, after which unit rows have the identity as covariance."""
+    """The map (x − centre) @ matrix, which gives unit rows the identity as their covariance."""
 
     centre: Float[Tensor, " width"]
     matrix: Float[Tensor, "width width"]
@@ -27,7 +27,7 @@ class Whitening(NamedTuple):
         if len(self.centre) != width:
             raise IncompatibleArtifact(
                 f"{WHITENING_FILE} of the encoder {owner} is for a block {len(self.centre)} wide, "
-                f"and its tower gives {width}; measure it again with tools/whiten_blocks.py, or "
+                f"but its tower gives {width}; measure it again with tools/whiten_blocks.py, or "
                 "remove it"
             )
 
@@ -54,7 +54,8 @@ def read_whitening(folder: Path | None) -> dict[str, Whitening]:
                 raise ValueError("a matrix does not fit its centre")
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise IncompatibleArtifact(
-            f"{file} is damaged: expected a centre and a square matrix of each block ({error}); "
+            f"{file} is damaged: it should hold a centre and a square matrix for each block "
+            f"({error}); "
             "restore it from a copy, or measure it again with tools/whiten_blocks.py"
         ) from error
     return whitening

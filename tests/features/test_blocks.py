@@ -177,8 +177,8 @@ def test_join__some_blocks__are_unit_rows_with_the_lengths_of_their_table():
     ("names", "message"),
     [
         (["joint", "stage"], "unknown block.s. 'stage': expected some of joint, trunk, stages"),
-        (["stages"], "the blocks stages lack the joint block"),
-        ([], "lack the joint block"),
+        (["stages"], "the blocks stages lack the block joint"),
+        ([], "lack the block joint"),
     ],
 )
 def test_check__wrong_names__are_refused(names, message):

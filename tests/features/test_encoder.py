@@ -403,7 +403,7 @@ def test_tiny_128__beside_tiny__has_its_weights_and_texts_and_another_fingerprin
     small_blocks = FrozenEncoder.load("tiny-128", device="cpu", blocks=("joint", "stages"))
     with pytest.raises(IncompatibleArtifact, match="the preprocessing or the architecture differs"):
         tiny.fingerprint.require_match(small_blocks.fingerprint, owner="the store birds/")
-    with pytest.raises(IncompatibleArtifact, match="features of width 3008 against 1024"):
+    with pytest.raises(IncompatibleArtifact, match="features are 3008 and 1024 wide"):
         tiny.fingerprint.require_match(small.fingerprint, owner="the store birds/")
 
 

@@ -51,8 +51,8 @@ def test_matches__many_small_differences__are_taken_together():
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        (replace(FOX, dim=640), "features of width 512 against 640"),
-        (replace(FOX, quick_gelu=True), "the activation is GELU against QuickGELU"),
+        (replace(FOX, dim=640), "the features are 512 and 640 wide"),
+        (replace(FOX, quick_gelu=True), "the activations are GELU and QuickGELU"),
         (replace(FOX, digest="f" * 16), "the weights differ"),
         (moved(1.0), "weights are the same, but the preprocessing or the architecture differs"),
         (replace(FOX, probe=PROBE[:16]), "the preprocessing or the architecture differs"),

@@ -76,7 +76,7 @@ def test_texts__mapping__gives_unit_vectors_by_readable_name():
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ({"lynx": np.ones(WIDTH)}, "no text of 'heron'; it has those of 'lynx'"),
+        ({"lynx": np.ones(WIDTH)}, "no text for the class 'heron'; it has texts for 'lynx'"),
         (lambda names: np.ones((len(names), 3)), r"should be \(1, 512\).*got \(1, 3\)"),
     ],
     ids=["class without a vector", "another width"],

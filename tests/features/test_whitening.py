@@ -104,5 +104,5 @@ def test_encoder_folder__with_a_whitening_of_another_width__is_refused(clip_fold
     shutil.copytree(clip_folder, folder)
     write_whitening(folder, {"stages": whitening_of_rows(rows_of())})
 
-    with pytest.raises(IncompatibleArtifact, match="is for a block 6 wide, and its tower gives"):
+    with pytest.raises(IncompatibleArtifact, match="is for a block 6 wide, but its tower gives"):
         FrozenEncoder.load(str(folder), device="cpu")

@@ -1,4 +1,4 @@
-"""Pictures of equal content, and those among them with different labels."""
+"""Find pictures with equal content, and warn of those with different labels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from metaadapter.features.store.row_table import StoredPicture
 
 
 def equal_pictures(pictures: Iterable[StoredPicture]) -> tuple[tuple[StoredPicture, ...], ...]:
-    """Group pictures of equal content, two or more, each group sorted by path."""
+    """Return groups of two or more pictures with equal content, each group sorted by path."""
     by_content: dict[str, list[StoredPicture]] = defaultdict(list)
     for picture in pictures:
         by_content[picture.sha256].append(picture)
@@ -17,7 +17,7 @@ def equal_pictures(pictures: Iterable[StoredPicture]) -> tuple[tuple[StoredPictu
 
 
 def contradictions(groups: Iterable[Sequence[StoredPicture]]) -> tuple[str, ...]:
-    """Write a warning for each group of equal pictures with different labels."""
+    """Return a warning for each group of equal pictures with different labels."""
     warnings = []
     for group in groups:
         first_of_label = {picture.label: picture.path for picture in reversed(group)}

@@ -1,4 +1,4 @@
-"""Encoding pictures into a feature store."""
+"""Encode pictures into a feature store."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHea
 from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.features.store.writer import tidy_up, write_store
 
-ALL_KEPT = "All pictures are encoded and kept there; the same command only has to write the store."
+ALL_KEPT = "All pictures are encoded and kept; the same command then only writes the store."
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeReport:
     """The numbers of a run of `encode_to_store`.
 
-    Reused are pictures with stored features, and copies of other pictures; removed are those
-    that are no longer in the table; dropped are copies of another. `duplicates` has the groups
-    of equal pictures, each sorted by path; if copies are dropped, the first of each group is
-    kept. The next run tries quarantined pictures again. `images_per_second` leaves out the time
-    of hashing.
+    `n_reused` counts pictures with stored features and copies of other pictures, `n_removed`
+    pictures that are no longer in the table, and `n_dropped` copies that were left out.
+    `duplicates` has the groups of equal pictures, each sorted by path; if copies are dropped,
+    the first of each group is kept. The next run tries quarantined pictures again.
+    `images_per_second` does not count the time for hashing.
     """
 
     n_new: int
@@ -64,7 +64,7 @@ def encode_to_store(
     drop_duplicates: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> EncodeReport:
-    """Make `out` the feature store of the pictures in `table`.
+    """Create or update the feature store `out` so that it holds the pictures in `table`.
 
     Pictures are identified by their bytes: moved pictures are not encoded again, and pictures that
     are no longer in the table leave the store. The next run continues an interrupted one.
@@ -75,8 +75,8 @@ def encode_to_store(
         out: The folder of the store; it is created if it is missing.
         views: Rows per picture: the picture and `views` − 1 random crops.
         seed: The seed of the random crops.
-        batch_size: Looks that are encoded at a time; a fast number for the device if None.
-        workers: Threads that read and encode pictures; as many as torch uses if None.
+        batch_size: The number of looks per batch; a fast number for the device if None.
+        workers: The number of threads that read and encode; as many as torch uses if None.
         shard: (i, n): only the i-th of n parts of the pictures, i from 1; see `merge_stores`.
         drop_duplicates: Keep only the first of equal pictures, by path.
         progress: Called after each batch.
@@ -159,7 +159,7 @@ def _update_store(
 def pick_shard(
     pictures: Sequence[ImageRow], shard: tuple[int, int] | None, *, drop_duplicates: bool = False
 ) -> tuple[ImageRow, ...]:
-    """The pictures of a shard (i, n): every n-th by path, from the i-th on; all without a shard."""
+    """Return the pictures of a shard (i, n): every n-th by path, from the i-th on; all for None."""
     if shard is None:
         return tuple(pictures)
     if drop_duplicates:
@@ -179,7 +179,7 @@ def pick_shard(
 def _class_texts(
     encoder: ImageEncoder, header: StoreHeader, before: FeatureStore | None
 ) -> dict[str, Float32[np.ndarray, " dim"]]:
-    """The text feature of each class; stored ones are kept, since a thousand take minutes."""
+    """Return the text feature of each class; stored ones are kept, as a thousand take minutes."""
     texts: dict[str, np.ndarray] = {}
     if before is not None and before.header.templates == header.templates:
         texts = before.class_texts()

@@ -1,4 +1,4 @@
-"""Features by the content of their pictures, in a folder that grows while pictures are encoded."""
+"""Keep finished features on disk, by content hash, while further pictures are encoded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from metaadapter.features.store.header import CACHE_FOLDER, read_entries
 
 RECIPE_FILE, SCHEMA = "recipe.json", "metaadapter.encoding/1"
 REMEDY = "delete that folder and run the same command again, which encodes those pictures again"
-# The time between two files: a killed run loses this much work at most.
+# The seconds between two files: a killed run loses this much work at most.
 FILE_SECONDS = 2.0
 
 
@@ -73,7 +73,7 @@ class EncodingCheckpoint:
 
     def flush(self) -> None:
         """Write the added features to disk, and enter them into `features`."""
-        # Forgotten first: when the disk is full, the flush on the way out must not try again.
+        # Cleared first: on a full disk, the flush at the end of the context must not try again.
         waiting, self._waiting = self._waiting, {}
         if waiting:
             rows = np.stack(list(waiting.values()))
@@ -94,7 +94,7 @@ class EncodingCheckpoint:
         self._flushed_at = time.monotonic()
 
     def remove(self) -> None:
-        """Delete the cache, once its features are in the store."""
+        """Delete the folder, once its features are in the store."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _read(self, file: Path) -> None:

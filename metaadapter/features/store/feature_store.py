@@ -74,7 +74,7 @@ class FeatureStore:
 
         Raises:
             DataError: There is no complete store, or a file of it is missing or damaged.
-            IncompatibleArtifact: The store is of a later version.
+            IncompatibleArtifact: A later version wrote the store.
         """
         folder = Path(folder)
         header, proof = StoreHeader.read(folder)
@@ -109,22 +109,22 @@ class FeatureStore:
 
         Args:
             folder: A new or empty folder.
-            features: One row for each picture, (n, D), or for each view, (n, V, D) with the centre
-                view first; or an iterable of such batches, which need not fit in memory. Rows are
+            features: One row for each picture, (n, D), or for each view, (n, V, D), the whole
+                first; or an iterable of such batches, which need not fit in memory. Rows are
                 scaled to length 1 and stored as float16.
             labels: The class of each picture; None for pictures without a class.
-            texts: Label → text feature (D,) from the same encoder, for every label; scaled to
-                length 1. None without texts.
+            texts: A text feature (D,) from the same encoder for every label, by label; it is scaled
+                to length 1. None without texts.
             groups: Pictures of one group (a burst, a patient) stay on one side of a split.
             splits: The split of each picture, for instance "train" or "test".
             paths: The name of each picture; "picture 0", "picture 1", … if None.
             encoder: The encoder that made the features, or any name for it. Stores of the same name
                 and width count as features of the same encoder.
             logit_scale: The inverse temperature: logits are this times the cosine. If None, that of
-                `encoder`, or unknown if `encoder` is a name.
+                `encoder`, which is unknown if `encoder` is a name.
 
         Raises:
-            DataError: A row has another width, or is not finite or zero; a column has another
+            DataError: A row has another width, is not finite or is zero; a column has another
                 length; a label has no text; the folder has other files or cannot be written.
             UsageError: The folder is a feature store already.
         """
@@ -152,15 +152,15 @@ class FeatureStore:
         fault = ""
         if (*features.shape, len(rows)) != (n_rows, dim, n_rows):
             fault = (
-                f"{n_rows} rows of {dim} numbers, {names['rows']} has {len(rows)} rows, and "
+                f"{n_rows} rows of {dim} numbers, but {names['rows']} has {len(rows)} rows, and "
                 f"{names['features']} is {features.shape}"
             )
         elif n_rows % n_views or not rows.has_views(n_views):
-            fault = f"{n_views} views of each picture, and {names['rows']} others"
+            fault = f"{n_views} views of each picture, but {names['rows']} has others"
         elif texts is not None and texts.shape != (n_classes, dim):
-            fault = f"{n_classes} classes and {dim} numbers, and {names['texts']} is {texts.shape}"
+            fault = f"{n_classes} classes of {dim} numbers, but {names['texts']} is {texts.shape}"
         if fault:
-            raise _damaged(folder, f"store.json names {fault}")
+            raise _damaged(folder, f"store.json says it has {fault}")
         if texts is not None:
             texts = np.array(texts)
             _require_unit_rows(paths["texts"], texts, zeros=True)
@@ -188,7 +188,7 @@ class FeatureStore:
 
     @property
     def blocks(self) -> tuple[int, ...]:
-        """Widths of the blocks of the features, look by look; () for one."""
+        """The widths of the blocks of a feature, look by look; () for a single block."""
         origin = self.origin
         return look_widths(self.fingerprint.dim, origin.zoom, tuple(origin.blocks.values()))
 
@@ -209,7 +209,7 @@ class FeatureStore:
 
     @cached_property
     def identity(self) -> str:
-        """A hash, in 16 digits, of all that results depend on: features, labels and texts."""
+        """A hash of all that results depend on (features, labels, texts): 16 hexadecimal digits."""
         file = self.header.files["features"]
         features = self.proof.files[file] if self.proof else file_hash(self.folder / file)
         digest = hashlib.sha256(f"{self.fingerprint.digest} {features}".encode())
@@ -228,7 +228,7 @@ class FeatureStore:
         return dict(zip(hashes, np.asarray(self.by_picture()), strict=True))
 
     def class_texts(self) -> dict[str, Float32[np.ndarray, " dim"]]:
-        """Return the text feature of each class with one, as for `MetaAdapterClassifier`."""
+        """Return the text feature of each class that has one, for `MetaAdapterClassifier`."""
         if self.texts is None:
             return {}
         pairs = zip(self.classes, self.texts, strict=True)
@@ -237,13 +237,13 @@ class FeatureStore:
     def mean_features(
         self,
     ) -> tuple[Float32[np.ndarray, "pictures dim"], Shaped[np.ndarray, " pictures"]]:
-        """Return the mean of the views of each picture, a unit row, and its label or ""."""
+        """Return for each picture a unit row, the mean of its views, and its label or ""."""
         means = mean_of_views(self.by_picture())
         return means, self.rows.label[self.rows.view == 0].astype(str)
 
 
 def _load(file: Path, folder: Path, kind: type[np.floating[Any]]) -> np.ndarray:
-    """Map an array on disk: its header may declare more than the memory holds."""
+    """Open an array as a memory map: its header may declare more than the memory holds."""
     try:
         array: np.ndarray = np.load(regular(file), mmap_mode="r", allow_pickle=False)
         if array.dtype != kind:
@@ -259,7 +259,7 @@ def _require_unit_rows(
     file: Path, rows: np.ndarray, start: int = 0, *, zeros: bool = False
 ) -> None:
     lengths = np.linalg.norm(rows.astype(np.float32), axis=1)
-    # Written with <, so that a row with NaN, whose length compares as false, is wrong.
+    # Written with <, which is false for NaN, so that a row with NaN is wrong.
     is_right = (abs(lengths - 1) < MAX_LENGTH_ERROR) | (zeros & (lengths == 0))
     if not is_right.all():
         row = int(np.flatnonzero(~is_right)[0])

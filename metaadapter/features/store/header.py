@@ -1,4 +1,4 @@
-"""`store.json`, the facts of a feature store; a store changes when this file is replaced."""
+"""`store.json`, the facts about a feature store; a store changes when this file is replaced."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Quarantined(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoreHeader:
-    """The facts of a store, whose files have the generation, a number from 1, in their names."""
+    """The facts about a store; its file names contain the generation, a number from 1."""
 
     recipe: Recipe
     generation: Annotated[int, Field(ge=0, le=10**9)]
@@ -55,7 +55,7 @@ class StoreHeader:
         templates: tuple[str, ...] = (),
         quarantined: tuple[Quarantined, ...] = (),
     ) -> StoreHeader:
-        """The header of a new store of these pictures."""
+        """Return the header of a new store with these pictures."""
         n_rows = len(pictures) * recipe.origin.n_views
         labels = Counter(picture.label for picture in pictures if picture.label)
         counts = dict(sorted(labels.items()))
@@ -90,7 +90,7 @@ class StoreHeader:
 
     @classmethod
     def read(cls, folder: Path) -> tuple[StoreHeader, Proof | None]:
-        """Read `store.json` and the hashes of the other files; None in an earlier version."""
+        """Return `store.json` and the other files' hashes, which are None in an earlier version."""
         path = folder / HEADER_FILE
         if not path.is_file():
             raise DataError(_missing(folder))
@@ -112,12 +112,12 @@ def hold_folder(folder: Path) -> Iterator[None]:
 
 
 def features_file(generation: int) -> str:
-    """The name of the file of features."""
+    """Return the name of the file of features."""
     return f"features-{generation:04d}.npy"
 
 
 def read_entries(kind: type[Value], values: Any) -> Value:
-    """Read a dataclass from a JSON object; unknown keys are ignored, wrong ones a `ValueError`."""
+    """Read a dataclass from a JSON object; ignore unknown keys; `ValueError` for wrong ones."""
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:

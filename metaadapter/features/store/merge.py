@@ -15,7 +15,7 @@ from metaadapter.features.store.writer import write_store
 
 
 def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
-    """Merge complete stores of the same encoder and views into a new one, ordered by path.
+    """Merge complete stores of the same encoder and views into a new store, ordered by path.
 
     A picture that is in several stores (the same path and bytes) is kept once.
 
@@ -39,7 +39,7 @@ def merge_stores(stores: Sequence[Path], out: Path) -> FeatureStore:
 
     features: dict[str, np.ndarray] = {}
     texts: dict[str, np.ndarray] = {}
-    for part in reversed(parts):  # the first store counts
+    for part in reversed(parts):  # an earlier store overrides a later one
         features |= part.by_content()
         texts |= part.class_texts()
     pictures = sorted({picture for part in parts for picture in part.rows.pictures()})

@@ -20,7 +20,7 @@ REMEDY = "restore it from a copy, or run the same `metaadapter encode` with a ne
 
 
 class StoredPicture(NamedTuple):
-    """The facts of a picture in the table; an empty string stands for an unknown one."""
+    """The facts about a picture in the table; "" stands for an unknown fact."""
 
     path: str
     label: str
@@ -37,7 +37,7 @@ NUMBERS, ALL_DIFFER = ("picture", "view"), ("path", "sha256")
 class StoreRows:
     """Aligned columns, one entry per row of features; "" stands for an unknown fact.
 
-    All pictures have the same number of views, which follow one another, the centre view first.
+    All pictures have the same number of views, in successive rows, the whole picture first.
     """
 
     picture: Int[np.ndarray, " rows"]
@@ -50,7 +50,7 @@ class StoreRows:
 
     @classmethod
     def read(cls, path: Path) -> StoreRows:
-        """Read a table of `write_rows`; other columns or a broken line are a `DataError`."""
+        """Read a table that `write_rows` wrote; `DataError` for other columns or broken lines."""
         try:
             with regular(path).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
                 lines = csv.reader(file)
@@ -80,7 +80,7 @@ class StoreRows:
         )
 
     def pictures(self) -> list[StoredPicture]:
-        """List the pictures, in order."""
+        """Return the pictures in the order of the table."""
         first = self.view == 0
         columns = (getattr(self, name)[first] for name in StoredPicture._fields)
         return list(map(StoredPicture, *columns))
@@ -97,7 +97,7 @@ def _array(name: str, entries: Sequence[str]) -> np.ndarray:
 
 def write_rows(file: IO[bytes], pictures: Sequence[StoredPicture], n_views: int) -> None:
     """Write the table of pictures with `n_views` rows each, as CSV in UTF-8 with a header."""
-    # A file name of undecodable bytes is read back as the same bytes.
+    # A file name with undecodable bytes is read back as the same bytes.
     text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
     lines = csv.writer(text)
     lines.writerow(COLUMNS)

@@ -1,6 +1,6 @@
-"""Writing a complete store in one step: new files beside the old ones, then `store.json`.
+"""Write a complete store in one step: new files next to the old ones, then `store.json`.
 
-The features come from encoded pictures, or are arrays of another program.
+The features come from encoded pictures, or are arrays from another program.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _commit(
     if header.classes:
         zeros = np.zeros(header.recipe.fingerprint.dim, dtype=np.float32)
         text_rows = np.stack([texts.get(name, zeros) for name in header.classes])
-        # With a file on a full disk, numpy would raise an error that does not say so.
+        # Saved to memory first, since numpy's own error on a full disk does not name the cause.
         np.save(content := io.BytesIO(), text_rows)
         replace_file(folder / files["texts"], content.getvalue())
     header.write(folder)
@@ -130,7 +130,7 @@ def tidy_up(folder: Path, header: StoreHeader) -> None:
 
 
 def _write_npy_header(file: IO[bytes], n_rows: int, dim: int) -> None:
-    """The header of a `.npy` file of float16, whose length is the same for any `n_rows`."""
+    """Write the header of a `.npy` file of float16, which is equally long for any `n_rows`."""
     facts = {"descr": "<f2", "fortran_order": False, "shape": (n_rows, dim)}
     np.lib.format.write_array_header_1_0(file, facts)
 
@@ -163,7 +163,7 @@ def _unit_batch(
 ) -> Float16[np.ndarray, "pictures views dim"]:
     if batch.shape[1:] != shape:
         raise DataError(
-            f"expected features of {shape} (views, width) as in the first batch, got "
+            f"expected (views, width) = {shape} as in the first batch of features, got "
             f"{batch.shape[1:]} from row {number} on"
         )
     rows = batch.reshape(-1, batch.shape[2]).astype(np.float32)
@@ -173,7 +173,7 @@ def _unit_batch(
         kind = "zero" if lengths[wrong[0]] == 0 else "not finite"
         raise DataError(
             f"the features of row {number + wrong[0] // batch.shape[1]} are {kind}, as are "
-            f"those of {len(wrong) - 1} more in its batch; leave such pictures out"
+            f"those of {len(wrong) - 1} other rows in its batch; leave such pictures out"
         )
     return unit_rows(rows).reshape(batch.shape).astype("<f2")
 
@@ -184,7 +184,7 @@ def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, .
     for name, column in given.items():
         if len(column) != len(hashes):
             raise DataError(
-                f"expected {name} of as many pictures as there are features, {len(hashes)}; got "
+                f"expected {len(hashes)} {name}, one for each picture with features; got "
                 f"{len(column)}"
             )
     paths = given.get("paths") or [f"picture {row}" for row in range(len(hashes))]
@@ -246,8 +246,8 @@ def _recipe(
         return Recipe(origin, "unknown", logit_scale)
     if encoder.dim != dim:
         raise DataError(
-            f"expected features of the encoder {encoder.name}, which are {encoder.dim} wide, got "
-            f"{dim}"
+            f"expected features {encoder.dim} wide, as the encoder {encoder.name} computes them, "
+            f"got features {dim} wide"
         )
     recipe = Recipe.of(encoder, n_views)
     return recipe if logit_scale is None else replace(recipe, logit_scale=logit_scale)

@@ -1,7 +1,7 @@
 """Bottlenecks in the blocks of a tower, added to the output of a block: down, GELU, up.
 
-N. Houlsby et al., Parameter-Efficient Transfer Learning for NLP, 2019; for maps with convolutions
-of one pixel.
+N. Houlsby et al., Parameter-Efficient Transfer Learning for NLP, 2019; maps have convolutions of
+one pixel.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ PART = "inside"
 
 @final
 class Bottleneck(nn.Module):
-    """x + up(GELU(down(x))), trained while the tower is frozen; at first exactly the identity.
+    """Computes x + up(GELU(down(x))), at first exactly x; trained while the tower is frozen.
 
-    The weights are float32; in towers of a lower precision the added part is rounded to it. The
-    width is the second axis of a map (n, width, height, breadth), and else the last.
+    The weights are float32; in a tower of lower precision, the added part is rounded. The width
+    is the second axis of a map (n, width, height, breadth), otherwise the last axis.
     """
 
     def __init__(self, width: int, hidden: int = HIDDEN, *, is_map: bool = False) -> None:
@@ -49,7 +49,7 @@ class Bottleneck(nn.Module):
 def insert_bottlenecks(
     network: nn.Module, places: Iterable[Place], *, hidden: int = HIDDEN, seed: int = 0
 ) -> dict[str, Bottleneck]:
-    """Put new bottlenecks, at first the identity, into a `shared_copy` of a network, by place."""
+    """Put new bottlenecks into a `shared_copy` of a network, and return them by place."""
     inserted = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -68,7 +68,7 @@ def bottlenecks(network: nn.Module) -> Iterator[tuple[str, Bottleneck]]:
 
 
 def restore_bottleneck(network: nn.Module, place: str, weights: Mapping[str, Tensor]) -> None:
-    """Put a bottleneck with these weights at a place; an error means that they do not fit."""
+    """Put a bottleneck with these weights at a place; any error means that they do not fit."""
     down = weights["down.weight"]
     # On the meta device the weights, which are replaced, take no memory and no random numbers.
     with torch.device("meta"):

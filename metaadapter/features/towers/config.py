@@ -10,7 +10,7 @@ TowerName = Literal["image", "text"]
 
 
 class Calibration(BaseModel):
-    """Corrections of how sure an adapter is of new pictures; none by default."""
+    """Corrections of an adapter's confidence in new pictures; no correction by default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -19,7 +19,7 @@ class Calibration(BaseModel):
     known_shift: Annotated[float, Field(le=0)] = 0.0
     """Added to the thresholds of known, which are logits."""
     own_scale: Annotated[float, Field(ge=1)] = 1.0
-    """The factor of the thresholds of sets, which are log-probabilities."""
+    """Multiplies the thresholds of sets, which are log-probabilities."""
 
 
 class InsideConfig(BaseModel):
@@ -33,11 +33,11 @@ class InsideConfig(BaseModel):
     width: Annotated[int, Field(ge=1)]
     """The number of channels in the middle of each bottleneck, or the rank of LoRA."""
     alpha: Annotated[float, Field(gt=0)] | None = None
-    """The factor of LoRA's product, times its rank; None for bottlenecks."""
+    """LoRA's product is multiplied by alpha / rank; None for bottlenecks."""
     n_steps: Annotated[int, Field(ge=0)] = 0
     """The number of gradient steps of their training; 0 if it is not recorded."""
     calibration: Calibration = Calibration()
-    """The calibration of an adapter that is predicted from the pictures of the training."""
+    """The calibration of an adapter predicted from the pictures of which these parts learned."""
 
     def __str__(self) -> str:
         kind = (

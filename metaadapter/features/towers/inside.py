@@ -1,4 +1,4 @@
-"""Adapters in the blocks of a network: inserted, read as named tensors, and restored."""
+"""Insert adapters into the blocks of a network, read their weights, and restore them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metaadapter.features.towers.lora import ALPHA, insert_lora, products, resto
 from metaadapter.features.towers.places import Place, tower_of
 
 PREFIX = "inside/"
-# The errors of weights that do not fit a network.
+# The errors that arise when weights do not fit a network.
 MISFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, ValueError)
 
 
@@ -26,10 +26,10 @@ def insert_inside(
 ) -> list[nn.Parameter]:
     """Put new adapters into a network, which must be a `shared_copy`.
 
-    The network computes as before, to the bit in `torch.inference_mode`, until they are trained.
+    Until they are trained, the network computes as before, bit for bit in `torch.inference_mode`.
 
     Args:
-        network: The network of the places.
+        network: The network in which the places were found.
         config: The kind and width of the adapters, and their towers.
         places: The places, as from `find_places`; those in other towers are left out.
         seed: The seed of the matrices that do not start at zero.
@@ -61,10 +61,10 @@ def inside_tensors(network: nn.Module) -> dict[str, Tensor]:
 
 
 def restore_inside(network: nn.Module, config: InsideConfig, tensors: Mapping[str, Tensor]) -> None:
-    """Put adapters with weights of `inside_tensors` into a network, which must be a `shared_copy`.
+    """Put adapters with weights from `inside_tensors` into a network, a `shared_copy`.
 
     Args:
-        network: The network of the encoder that they were trained in.
+        network: The network of the encoder in which the adapters were trained.
         config: The kind of the adapters.
         tensors: Their weights; tensors of other names are ignored.
 

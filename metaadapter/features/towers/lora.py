@@ -2,8 +2,8 @@
 
 E. J. Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2021; for CLIP M. Zanella and
 I. Ben Ayed, Low-Rank Few-Shot Adaptation of Vision-Language Models, 2024. torch's parametrizations
-compute the sums: the package peft writes into attention layers during a forward pass, which fails
-with several threads, and an encoder is called from several.
+compute the sums. The package peft is not used: it writes into attention layers during a forward
+pass, which fails in an encoder that several threads call.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PARTS = "parametrizations"
 
 @final
 class LowRank(nn.Module):
-    """weight + alpha / rank · up · down, trained while the weight is frozen; at first the weight.
+    """Adds (alpha / rank) · up · down, at first 0, to a frozen weight; `down` and `up` are trained.
 
     Each of the `n_parts` weights that are stacked in the rows, such as those of queries, keys
     and values, has its own product.
@@ -57,7 +57,7 @@ def insert_lora(
     alpha: float = ALPHA,
     seed: int = 0,
 ) -> dict[str, LowRank]:
-    """Add products, at first zero, to the weights of blocks of a `shared_copy` of a network."""
+    """Add products, at first zero, to weights of a `shared_copy`; return them by weight."""
     inserted = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -69,7 +69,7 @@ def insert_lora(
 
 
 def products(network: nn.Module) -> Iterator[tuple[str, LowRank]]:
-    """Yield the name of each weight with a product, and the product."""
+    """Yield the name of each weight to which LoRA adds a product, and the module of the product."""
     for name, module in network.named_modules():
         if isinstance(module, LowRank):
             yield name.replace(f".{PARTS}.", ".").rpartition(".")[0], module
@@ -78,7 +78,7 @@ def products(network: nn.Module) -> Iterator[tuple[str, LowRank]]:
 def restore_product(
     network: nn.Module, name: str, weights: Mapping[str, Tensor], alpha: float
 ) -> None:
-    """Add a product of these matrices to a weight; an error means that they do not fit."""
+    """Add the product of these matrices to a weight; any error means that they do not fit."""
     down, up = weights["down"], weights["up"]
     n_parts, rank, columns = down.shape
     # On the meta device, since the declared shapes may exceed the memory.
@@ -89,7 +89,7 @@ def restore_product(
 
 
 def merge_lora(network: nn.Module) -> None:
-    """Replace the weights by the sums: the same results, sooner, but with memory for the sums.
+    """Replace each weight by its sum with the product: faster and equal, but it takes more memory.
 
     Weights that are shared with other networks are unchanged.
     """

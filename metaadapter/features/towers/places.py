@@ -23,10 +23,10 @@ CHANNELS_LAST = "NHWC"
 class Place:
     """The output of one block of a tower, such as a transformer's layer or a residual block.
 
-    The shape is that for one picture or text: (width, height, breadth) of a map, (tokens,
-    width) of a transformer, and (height, breadth, width) if channels come last. `batch_first`
-    is False if the axis of pictures comes second. Each block of a transformer ends a stage, and
-    the last block of each stage of a convolutional tower.
+    The shape is for one picture or text: (width, height, breadth) of a map, (tokens, width) of
+    a transformer, and (height, breadth, width) if channels come last. `batch_first` is False if
+    the axis of pictures comes second. `ends_stage` is True for each block of a transformer, and
+    for the last block of each stage of a convolutional tower.
     """
 
     tower: TowerName
@@ -47,9 +47,9 @@ class Place:
 def find_places(network: nn.Module) -> tuple[Place, ...]:
     """Find the places in both towers of a model of open_clip, in the order in which they run.
 
-    A block is a module of several parts in a sequence or list of modules, or one of several
-    siblings of one class. One picture and one text of zeros pass through the network, which must be
-    in evaluation mode and is not changed, to measure the shapes. A block is no place if its output
+    A block is a module with parts that is in a sequence or list of modules, or has siblings of the
+    same class. To measure the shapes, one picture and one text of zeros pass through the network,
+    which must be in evaluation mode and is not changed. A block is no place if its output
     is neither a map nor tokens, or if it does not run exactly once.
     """
     watched = shared_copy(network)
@@ -75,7 +75,7 @@ def find_places(network: nn.Module) -> tuple[Place, ...]:
 
 
 def tower_of(name: str) -> TowerName:
-    """Return the tower of a module of a network by its dotted name."""
+    """Return the tower that a module belongs to, by the module's dotted name."""
     return "image" if name.partition(".")[0] == IMAGE_TOWER else "text"
 
 
@@ -104,7 +104,7 @@ def _run(network: Any) -> None:
 
 
 def _ends_of_stages(names: Sequence[str]) -> set[str]:
-    """The blocks that are the last of their list, or all blocks of a tower with one list."""
+    """Return the blocks that are last in their list, or all blocks of a tower with one list."""
     ends: set[str] = set()
     for tower in ("image", "text"):
         blocks = [name for name in names if tower_of(name) == tower]

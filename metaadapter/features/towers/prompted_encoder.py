@@ -19,17 +19,17 @@ from metaadapter.features.views import unit_rows
 
 CONTEXT, START, SHIFT = "prompt/context", "prompt/start", "prompt/shift"
 """The names of an adapter's tensors for the learned vectors, their values before learning, and the
-mean change of all known names."""
+mean change of the features of all known names."""
 NAMES_AT_ONCE = 256
 
 
 @final
 class PromptedEncoder(ImageEncoder):
-    """An encoder with a learned prompt: pictures as before, names of classes through the prompt.
+    """An encoder with a learned prompt, which changes the features of class names, not of pictures.
 
-    The feature of a name is that of the templates, plus the change of its prompted feature
-    since the start of learning, minus the mean of this change over the known names. So vectors
-    that did not change have no effect, whatever the templates are.
+    The feature of a name is its feature from the templates, plus the change of its prompted
+    feature by the learning, minus the mean of this change over the known names. So vectors that
+    did not change have no effect, whatever the templates are.
 
     The tensors are `CONTEXT` (words, width), `START` (words, width) and `SHIFT` (joint_dim,).
     """
@@ -62,8 +62,8 @@ class PromptedEncoder(ImageEncoder):
         width = self._change(["probe"]).shape[1]
         if tensors[SHIFT].shape != (width,):
             raise IncompatibleArtifact(
-                f"{SHIFT} has the shape {tuple(tensors[SHIFT].shape)}, and texts of the encoder "
-                f"{base.name} are {width} wide; adapt again"
+                f"the tensor {SHIFT} has the shape {tuple(tensors[SHIFT].shape)}, but texts of the "
+                f"encoder {base.name} are {width} wide; adapt again"
             )
 
     def has(self, tensors: Mapping[str, Tensor]) -> bool:

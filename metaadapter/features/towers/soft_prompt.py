@@ -26,7 +26,7 @@ Tokenize = Callable[[list[str]], Tensor]
 
 @final
 class PromptedTexts:
-    """A text tower that reads vectors instead of words before names; it changes its network."""
+    """A text tower that reads learned vectors before class names; it changes `network`."""
 
     def __init__(
         self, network: nn.Module, tokenize: Tokenize, context: Float[Tensor, "n_context width"]
@@ -45,7 +45,7 @@ class PromptedTexts:
         self._tokenize = tokenize
 
     def tokens(self, names: Sequence[str]) -> Int[Tensor, "n length"]:
-        """The tokens of names after placeholders; a name that is too long is cut."""
+        """Return the tokens of names after placeholders; a name that is too long is cut."""
         n_context = len(self.context)
         prefix = " ".join([PLACEHOLDER] * n_context)
         tokens = self._tokenize([f"{prefix} {name}." for name in names])
@@ -60,10 +60,10 @@ class PromptedTexts:
         return tokens
 
     def shorten(self, tokens: Int[Tensor, "n length"]) -> Int[Tensor, "n shorter"]:
-        """Cut the text tower and these sentences to the length of the longest one.
+        """Cut the text tower and these sentences to the length of the longest sentence.
 
-        The features do not change in a tower with causal attention; any other is left as it
-        is. Sentences of CLIP have 77 tokens, nearly all of them empty.
+        The features do not change, since only a tower with causal attention is cut. CLIP pads
+        each sentence to 77 tokens.
         """
         part = _text_part(self._network)
         pooled = getattr(part, "pool_type", getattr(part, "text_pool_type", None))
@@ -88,7 +88,7 @@ class PromptedTexts:
 def word_vectors(
     network: nn.Module, tokenize: Tokenize, words: str, n_context: int
 ) -> Float[Tensor, "n_context width"]:
-    """The embeddings of the last `n_context` tokens of words, repeated if there are fewer."""
+    """Return the embeddings of the last `n_context` tokens of `words`, repeated if too few."""
     weight = _embeddings(network).weight
     (numbers,) = tokenize([f"{words} {PLACEHOLDER}"]).tolist()
     frame = set(tokenize([PLACEHOLDER])[0].tolist())
@@ -106,7 +106,7 @@ class _Prompt(nn.Module):
     def forward(
         self, tokens: Int[Tensor, "n length"], embedded: Float[Tensor, "n length width"]
     ) -> Float[Tensor, "n length width"]:
-        """Replace the embeddings of placeholders in sentences by the vectors."""
+        """Replace the embeddings of placeholders in sentences by the learned vectors."""
         is_replaced = tokens == self.placeholder
         is_replaced &= is_replaced.sum(1, keepdim=True) == len(self.context)
         number = (is_replaced.cumsum(1) - 1).clamp(0, len(self.context) - 1)
@@ -137,7 +137,7 @@ def _embeddings(network: nn.Module) -> nn.Embedding:
 
 
 def _placeholder(tokenize: Tokenize) -> int:
-    """The number of the placeholder's token, found as the one that doubles with the placeholder."""
+    """Return the number of the placeholder's token, the one that doubles with the placeholder."""
     once, twice = map(list[int], tokenize([PLACEHOLDER, f"{PLACEHOLDER} {PLACEHOLDER}"]).tolist())
     numbers = [n for n in set(once) if (once.count(n), twice.count(n)) == (1, 2)]
     if len(numbers) != 1:

@@ -13,19 +13,19 @@ from metaadapter.features.blocks import kind_of_tower
 
 
 class PatchTokens(NamedTuple):
-    """Features of patches, row by row: in the space of texts, and of an earlier, finer stage."""
+    """Features of patches on their grid: in the space of texts, and of an earlier, finer stage."""
 
     joint_NHWD: Float[Tensor, "n height width dim"]
     stage_NhwC: Float[Tensor, "n fine_height fine_width stage_dim"]
 
 
 def patch_tokens(tower: Any, pixels: Float[Tensor, "n 3 height width"]) -> PatchTokens:
-    """Compute the patches at the end of an image tower of open_clip, in the space of texts.
+    """Return features of the patches at the end of an image tower of open_clip.
 
     Each patch passes alone through the layers that the tower applies to the pooled feature. In
-    a tower with mean pooling and a linear head, the mean of the patches is the tower's own
-    feature. With attention pooling a patch gives its value without attention, which is
-    MaskCLIP's dense readout (Zhou, Loy and Dai, ECCV 2022).
+    a tower with mean pooling and a linear head, the mean over the patches is the feature of the
+    tower itself. With attention pooling, the feature of a patch is its value, without attention,
+    as in MaskCLIP (Zhou, Loy and Dai, ECCV 2022).
     """
     kind = kind_of_tower(tower)
     if kind == "TimmModel":
@@ -54,7 +54,7 @@ def _of_timm(tower: Any, pixels: Tensor) -> PatchTokens:
     else:
         n_before = getattr(trunk, "num_prefix_tokens", 0)
         patches = final[:, n_before:]
-        # All tokens are the same patch, so the pooling selects it in any case.
+        # Every token is the same patch, so any pooling gives that patch.
         alone = patches.flatten(0, 1)[:, None].expand(-1, n_before + 1, -1)
     if "pool" in tower.head._modules and type(tower.head.pool).__name__ == "AttentionPool2d":
         raise UsageError(

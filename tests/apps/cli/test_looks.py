@@ -55,7 +55,7 @@ def test_encode__all_blocks__are_in_the_store_in_their_order(encode, labelled, t
         (
             "--blocks joint,stages",
             "--blocks joint",
-            "holds the blocks joint,stages of each picture, and joint were asked",
+            "holds the blocks joint,stages of each picture, but joint were asked",
         ),
     ],
 )
@@ -106,11 +106,11 @@ def test_adapt__from_a_store__takes_its_looks_and_refuses_others(
 @pytest.mark.parametrize(
     ("of_adapter", "of_store", "widths", "remedy"),
     [
-        ("--zoom", "--no-zoom", "64 against 32", "encode with --zoom as well"),
+        ("--zoom", "--no-zoom", "64 and 32", "encode with --zoom as well"),
         (
             "--blocks joint,stages",
             "--blocks joint",
-            "192 against 64",
+            "192 and 64",
             "encode with the same --blocks and --zoom",
         ),
     ],
@@ -124,7 +124,7 @@ def test_predict__store_of_other_looks__ends_with_4_and_names_the_option(
     result = run("predict", tmp_path / "adapter", tmp_path / "store")
 
     assert result.code == 4
-    assert f"features of width {widths}" in result.err
+    assert f"the features are {widths} wide" in result.err
     assert ("Only one of them zooms into each picture" in result.err) == ("zoom" in of_adapter)
     assert remedy in result.err
 

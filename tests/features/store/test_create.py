@@ -153,8 +153,8 @@ def test_create__row_that_is_no_feature__is_named_and_leaves_no_store(
         ({"features": iter([])}, "at least one picture, got none"),
         ({"features": np.ones((0, 5))}, "at least one picture, got none"),
         ({"features": iter([np.ones((2, 5)), np.ones((1, 6))])}, r"\(1, 6\) from row 2 on"),
-        ({"labels": ["heron"]}, "expected labels of as many pictures as there are features, 10"),
-        ({"groups": ["a"] * 11}, "expected groups of as many"),
+        ({"labels": ["heron"]}, "expected 10 labels, one for each picture"),
+        ({"groups": ["a"] * 11}, "expected 10 groups, one for each picture"),
         ({"labels": ["heron"] * 9 + [float("nan")]}, r"labels\[9\] is nan; expected text"),
         ({"labels": ["heron"] * 9 + ["lynx"]}, r"no entry for 'lynx', the label of row 9"),
         (
@@ -191,7 +191,9 @@ def test_create__with_the_encoder__has_its_fingerprint_temperature_and_width(
 
     store.fingerprint.require_match(encoder.fingerprint, owner="it")
     assert (store.encoder, store.logit_scale) == ("mean-colour", 50.0)
-    with pytest.raises(DataError, match=r"encoder mean-colour, which are 16 wide, got 24"):
+    with pytest.raises(
+        DataError, match=r"16 wide, as the encoder mean-colour computes them, got features 24"
+    ):
         FeatureStore.create(tmp_path / "wider", rows, encoder=encoder)
 
 

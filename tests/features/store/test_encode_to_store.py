@@ -145,7 +145,7 @@ def test_encode__second_run__keeps_the_texts_of_known_classes(encode, pictures, 
             0,
             r"holds 2 view\(s\).*3 were asked.*use --views 2, or choose another",
         ),
-        ("mean-colour", 2, 7, r"drawn with seed 0, and seed 7.*use --seed 0, or choose another"),
+        ("mean-colour", 2, 7, r"drawn with seed 0, but seed 7.*use --seed 0, or choose another"),
     ],
 )
 @pytest.mark.parametrize("finished", [True, False])
@@ -165,7 +165,7 @@ def test_encode__into_a_store_of_another_kind__refuses_and_says_what_to_do(
 def test_encode__other_precision__is_not_mixed_into_the_store(encode, make_encoder):
     encode(encoder=make_encoder(precision="bf16"))
 
-    message = r"calculated in bf16, and fp32 was asked for; use --precision bf16, or choose another"
+    message = r"calculated in bf16, but fp32 was asked for; use --precision bf16, or choose another"
     with pytest.raises(IncompatibleArtifact, match=message):
         encode(encoder=make_encoder(precision="fp32"))
 
