@@ -138,10 +138,9 @@ def read_document(
 ) -> tuple[dict[str, Any], Proof | None]:
     """Return the values of a document from `write_document`, and the proof of its files.
 
-    The proof is None for a document without hashes. `without_proof` lists the schemas of such
-    documents, which earlier versions wrote, or None for a missing schema. Messages end with the
-    remedy, as in "restore it from a copy". A damaged document is a `DataError`, and one with
-    another schema an `IncompatibleArtifact`.
+    The proof is None for a document of an earlier version without hashes; `without_proof` lists
+    the schemas of such versions (None: no schema). Messages end with the remedy, as in "restore it
+    from a copy". Damage is a `DataError`, another schema an `IncompatibleArtifact`.
     """
     schemas = (schema,) if isinstance(schema, str) else schema
     with _readable(path, remedy):
@@ -169,10 +168,7 @@ def read_document(
 
 
 def check_files(folder: Path) -> Iterator[tuple[Path, str | None]]:
-    """Yield each document below a folder, and each file that it lists, with the fault.
-
-    The fault is "" for an intact file, and None for a document without hashes.
-    """
+    """Yield documents below a folder and their files, with the fault, "", or None if unchecked."""
     unproven: set[Path] = set()
     proven: set[Path] = set()
     for path in sorted(folder.rglob("*.json")):

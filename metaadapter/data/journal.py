@@ -28,9 +28,8 @@ DAMAGE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 class Journal:
     """A file of records that one process at a time appends to.
 
-    `head` is the JSON value of the first line, which names the owner of the records; if None,
-    there is no such line. The records of another owner are not read, and the next `append`
-    replaces them.
+    `head`, the JSON value of the first line, names the owner of the records; None for no such line.
+    The records of another owner are not read, and the next `append` replaces them.
     """
 
     def __init__(self, path: Path, head: Any = None) -> None:

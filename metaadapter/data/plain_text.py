@@ -1,7 +1,6 @@
 """Escape texts from users, such as class names, for the output that shows them.
 
-Use `one_line` for terminals and, with the usual escaping, for HTML and SVG; `in_markdown` for
-Markdown; and `in_csv` for tables.
+Terminals need `one_line`, HTML and SVG also escaping, Markdown `in_markdown`, and tables `in_csv`.
 """
 
 from __future__ import annotations

@@ -14,8 +14,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
 
-# The length of each block in a row, before the row is scaled to length 1;
-# docs/explanation/looks.md gives the reasons.
+# Lengths of blocks before a row is scaled to length 1; docs/explanation/looks.md has the reasons.
 BLOCKS = {"joint": 1.0, "trunk": 0.5, "stages": 0.5, "second": 1.4}
 WHITENED_LENGTH = 0.8
 N_STAGES = 4

@@ -54,8 +54,7 @@ def read_whitening(folder: Path | None) -> dict[str, Whitening]:
                 raise ValueError("a matrix does not fit its centre")
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise IncompatibleArtifact(
-            f"{file} is damaged: it should hold a centre and a square matrix for each block "
-            f"({error}); "
+            f"{file} is damaged: expected a centre and a square matrix for each block ({error}); "
             "restore it from a copy, or measure it again with tools/whiten_blocks.py"
         ) from error
     return whitening
