@@ -13,7 +13,7 @@ from metaadapter.apps.page.multipart import Limits
 from metaadapter.data.folder import LEFTOVERS
 
 MAGIC = b"PK\x03\x04"
-# The end record of a zip file (APPNOTE.TXT of PKWARE, 4.3.16), and its distance from the last byte.
+# The end record of a zip file (APPNOTE.TXT of PKWARE, 4.3.16), and its size with a full comment.
 END, END_MAGIC, MAX_END_BYTES = struct.Struct("<4sHHHHLLH"), b"PK\x05\x06", 22 + 65_535
 # Large files have a second end record; a locator before the usual record points to it (4.3.14, 15).
 END64, END64_MAGIC = struct.Struct("<4sQHHLLQQQQ"), b"PK\x06\x06"
@@ -116,7 +116,7 @@ def _fault(entry: zipfile.ZipInfo, max_bytes: int) -> str:
 def _unpack_one(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, max_bytes: int
 ) -> int | None:
-    """Unpack a file; return its size, or `None` if above `max_bytes` or the size in its entry."""
+    """Unpack a file; return its size, or `None` if it exceeds `max_bytes` or the entry's size."""
     size, limit = 0, min(max_bytes, entry.file_size)
     with archive.open(entry) as packed, target.open("wb") as file:
         while piece := packed.read(PIECE_BYTES):

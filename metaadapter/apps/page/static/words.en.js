@@ -153,7 +153,7 @@ export const words = {
 
   // The threshold
   threshold_none: "All answers count",
-  threshold_at_least: "Answers of {probability} or more count",
+  threshold_at_least: "Answers with {probability} or more count",
   threshold_kept: { one: "{n} of {of} answers counts.", other: "{n} of {of} answers count." },
   threshold_cost: {
     one: "Of the answers for your {n} example, left out once, {kept} would count and {wrong} of them would be wrong.",
