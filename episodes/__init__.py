@@ -1,4 +1,4 @@
-"""Drawing few-shot tasks from labelled feature tables, by labels, row numbers and tensors alone."""
+"""Few-shot tasks, drawn from labelled tables of features; only labels and tensors are needed."""
 
 from episodes.class_split import ClassSplit, split_classes
 from episodes.errors import EpisodeError

@@ -33,7 +33,7 @@ class ClassSplit:
                 owners = [part for part, names in self.parts.items() if name in names]
                 raise EpisodeError(
                     f"class {name!r} is given {count} times, in part {' and '.join(owners)}; "
-                    "leave it in one part"
+                    "keep it once"
                 )
 
     def save(self, path: Path) -> None:
@@ -45,11 +45,11 @@ class ClassSplit:
 
     @classmethod
     def load(cls, path: Path) -> ClassSplit:
-        """Read the file of `save`.
+        """Read a file that `save` wrote.
 
         Raises:
             EpisodeError: The file is not a class split, or its parts share a class.
-            OSError: It cannot be read.
+            OSError: The file cannot be read.
         """
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
@@ -75,8 +75,8 @@ def split_classes(names: Sequence[str], fractions: Mapping[str, float], seed: in
 
     Args:
         names: The names of the classes.
-        fractions: The size of each part as a fraction; they add up to 1. The parts differ from
-            these sizes by less than one class.
+        fractions: Part → its fraction of the classes; the fractions add up to 1. The sizes of the
+            parts differ from this by less than one class.
         seed: The seed of the division.
 
     Raises:
@@ -99,6 +99,6 @@ def split_classes(names: Sequence[str], fractions: Mapping[str, float], seed: in
     if empty:
         raise EpisodeError(
             f"part {empty[0]!r} would have no class: {fractions[empty[0]]:g} of {len(shuffled)} "
-            "classes; give it a larger fraction or divide more classes"
+            "classes is less than one; give it a larger fraction or divide more classes"
         )
     return ClassSplit(parts)

@@ -12,19 +12,19 @@ from torch.nn.functional import pad
 # T tasks, N ways, C classes, P picks, O pictures of other classes. H: the hard tasks among T.
 
 POOL = 2
-"""A hard task draws from this many neighbours of its seed class, as a multiple of its ways."""
+"""A hard task draws its classes from this number × its ways neighbours of a seed class."""
 
 
 def uniform(
     shape: tuple[int, ...], generator: torch.Generator, device: torch.device
 ) -> Float[Tensor, ...]:
-    """Draw float64 numbers in [0, 1) on the generator's device: the same for every device."""
+    """Draw float64 numbers in [0, 1) on the generator's device, so that no device changes them."""
     drawn = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
     return drawn.to(device)
 
 
 def log_uniform(ends: tuple[int, int], uniform_T: Float[Tensor, " T"]) -> Int[Tensor, " T"]:
-    """Turn uniform numbers into whole ones within `ends`; k has the weight log((k + 1) / k)."""
+    """Return whole numbers in `ends` for uniform ones; k has a probability ∝ ln((k + 1) / k)."""
     low, high = ends
     drawn = (low * torch.exp(uniform_T * math.log((high + 1) / low))).long()
     return drawn.clamp(low, high)
@@ -33,17 +33,17 @@ def log_uniform(ends: tuple[int, int], uniform_T: Float[Tensor, " T"]) -> Int[Te
 def draw_distinct(
     counts: Int[Tensor, "*cells"], n_picks: Int[Tensor, "*cells"], generator: torch.Generator
 ) -> Int[Tensor, "*cells P"]:
-    """Draw `n_picks` distinct numbers of 0 … counts − 1 in each cell, in uniformly random order.
+    """Draw `n_picks` distinct numbers from 0 … counts − 1 in each cell, in random order.
 
-    This is Floyd's algorithm, with each step for all cells at once: time and memory depend on the
-    number of picks, which is at most `counts`. Cells with fewer picks are filled with −1.
+    This is Floyd's algorithm, with each step done for all cells at once. Time and memory depend on
+    `n_picks`, which is at most `counts`. Cells with fewer picks than others are padded with −1.
     """
     width = int(n_picks.max()) if n_picks.numel() else 0
     shape, device = tuple(counts.shape), counts.device
     steps = torch.arange(width, device=device).reshape(width, *([1] * len(shape)))
     is_padding = steps >= n_picks
     last = (counts - n_picks + steps).masked_fill_(is_padding, -1)
-    # One random number a pick: its whole part is the proposal, and its fraction is uniform again.
+    # One random number per pick: its whole part is the proposal, and its fraction is uniform, too.
     drawn = uniform((width, *shape), generator, device).mul_(last + 1)
     proposed = drawn.long().minimum(last)
     position = torch.where(is_padding, steps, drawn.frac_().mul_(steps + 1).long())
@@ -67,9 +67,9 @@ def draw_classes(
     similarity_CC: Float[Tensor, "C C"] | None = None,
     is_hard_T: Bool[Tensor, " T"] | None = None,
 ) -> Int[Tensor, "T N"]:
-    """Draw `n_way_T` of the eligible classes, or all, in random order, filled up with −1.
+    """Draw `n_way_T` eligible classes, or all if there are fewer, in random order; −1 is padding.
 
-    The classes of hard tasks are a random class and its neighbours by `similarity_CC`.
+    A hard task has a random class and some of its neighbours by `similarity_CC`.
     """
     n_way_T = torch.minimum(n_way_T, eligible_TC.sum(1))
     keys_TC = uniform(eligible_TC.shape, generator, eligible_TC.device)
@@ -92,9 +92,9 @@ def draw_off_class(
     n_pictures: int,
     generator: torch.Generator,
 ) -> Int[Tensor, "T O"]:
-    """Draw distinct pictures outside a task's classes, or all of them, filled up with −1.
+    """Draw distinct pictures outside a task's classes, or all if there are fewer; −1 is padding.
 
-    A picture is given by its position in a list of all pictures sorted by class.
+    A picture is returned as its position in a list of all pictures sorted by class.
     """
     classes_TN = classes_TN.sort(1).values
     is_padding_TN = classes_TN < 0
@@ -113,7 +113,7 @@ def draw_off_class(
 def _prefer_neighbours(
     keys_HC: Float[Tensor, "H C"], similarity_CC: Float[Tensor, "C C"], n_way_H: Int[Tensor, " H"]
 ) -> Float[Tensor, "H C"]:
-    """Raise the keys of the seed's neighbours above all others, but below that of the seed."""
+    """Return keys that are highest for the seed class, then for its neighbours, then for others."""
     seed_H1 = keys_HC.argmax(1, keepdim=True)
     near_HC = similarity_CC[seed_H1[:, 0]].masked_fill(keys_HC < 0, -torch.inf)
     near_HC = near_HC.scatter(1, seed_H1, torch.inf)

@@ -1,4 +1,4 @@
-"""The error that this package raises on purpose, and the checks of fractions and ranges."""
+"""The error that this package raises, and checks for fractions and ranges."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class EpisodeError(ValueError):
 def require_fraction(name: str, fraction: float) -> None:
     """Raise an `EpisodeError` unless a number is a fraction of the tasks."""
     if not 0 <= fraction <= 1:
-        raise EpisodeError(f"{name} is a fraction of tasks, 0 to 1, got {fraction}")
+        raise EpisodeError(f"{name} must be a fraction of the tasks, 0 to 1, got {fraction}")
 
 
 def require_range(name: str, ends: tuple[int, int], least: int) -> None:
-    """Raise an `EpisodeError` unless numbers are the ends of a range that starts at `least`."""
+    """Raise an `EpisodeError` unless two numbers are the ends of a range above `least` or at it."""
     if not least <= ends[0] <= ends[1]:
         raise EpisodeError(
             f"{name} must be (least, most) with {least} <= least <= most, got {ends}"

@@ -20,7 +20,7 @@ def nested_draws(
     most_ways: int,
     seed: int,
 ) -> EpisodeRows:
-    """Draw tasks whose supports are nested: two shots are the one shot and another picture.
+    """Draw tasks with nested supports: a support of k + 1 shots contains the one of k shots.
 
     Classes with fewer than `max(shots) + 1` pictures are left out, so every class has all shots. A
     class with fewer than `max(shots) + n_query` pictures has fewer queries. A task has `most_ways`
@@ -39,8 +39,8 @@ def nested_draws(
         largest = counts_C.argsort(descending=True)[:3].tolist()
         listed = ", ".join(f"class {c} has {int(counts_C[c])}" for c in largest)
         raise EpisodeError(
-            f"2 classes of {n_shot} shots and 1 query = {n_shot + 1} pictures are needed; {listed} "
-            "(the largest). Add pictures or ask for fewer shots"
+            f"2 classes of {n_shot} shots and 1 query = {n_shot + 1} pictures are needed; the "
+            f"largest: {listed}. Add pictures or ask for fewer shots"
         )
     classes_TN = _draw_classes(usable_C, n_tasks, most_ways, generator)
     starts_TN, counts_TN = index.starts_CM[classes_TN, 0], counts_C[classes_TN]
@@ -59,7 +59,7 @@ def cross_domain_draws(
     most_ways: int,
     seed: int,
 ) -> EpisodeRows:
-    """Draw tasks with labelled pictures of one domain and queries of another.
+    """Draw tasks with labelled pictures from one domain and queries from another.
 
     Classes with fewer than `n_shot` pictures in the first domain, or none in the second, are left
     out. A class has `n_query` queries and a task `most_ways` classes, or all if there are fewer.
@@ -78,7 +78,7 @@ def cross_domain_draws(
     if len(usable_C) < 2:
         raise EpisodeError(
             f"2 classes with {n_shot} pictures in domain {support_domain} and 1 in domain "
-            f"{query_domain} are needed, but {len(usable_C)} has them; ask for fewer shots"
+            f"{query_domain} are needed, got {len(usable_C)}; add pictures or ask for fewer shots"
         )
     classes_TN = _draw_classes(usable_C, n_tasks, most_ways, generator)
     support_TNK, query_TNQ = (

@@ -23,9 +23,9 @@ class LabelIndex:
     rows_n: Int[Tensor, " n"]
     """Row numbers of the table, sorted."""
     starts_CM: Int[Tensor, "C M"]
-    """The index in `rows_n` of the first row of a class and domain."""
+    """The index in `rows_n` of the first row of each class in each domain."""
     counts_CM: Int[Tensor, "C M"]
-    """The number of rows of a class and domain."""
+    """The number of rows of each class in each domain."""
 
     @classmethod
     def from_labels(
@@ -36,12 +36,12 @@ class LabelIndex:
         Args:
             labels: The class number of each row, 0 … C − 1, as an array, tensor or sequence; rows
                 with −1 have no label and are left out.
-            domains: The domain of each row, 0 … M − 1; by default all rows have one.
+            domains: The domain of each row, 0 … M − 1; by default all rows are in one domain.
             n_classes: The number of classes C, including those without a row; by default one more
                 than the largest label.
 
         Raises:
-            EpisodeError: Labels or domains are no such numbers.
+            EpisodeError: Labels or domains are not whole numbers in these ranges.
         """
         codes = _whole_numbers("labels", labels, least=-1)
         if n_classes is None:
@@ -51,7 +51,7 @@ class LabelIndex:
         given = np.zeros_like(codes) if domains is None else domains
         domain_of = _whole_numbers("domains", given, least=0)
         if domain_of.shape != codes.shape:
-            raise EpisodeError(f"{len(domain_of)} domains are given for {len(codes)} rows")
+            raise EpisodeError(f"expected {len(codes)} domains, one per row, got {len(domain_of)}")
         n_domains = int(domain_of.max(initial=0)) + 1
 
         cells = codes * n_domains + domain_of
@@ -75,7 +75,7 @@ class LabelIndex:
         most: Int[Tensor, "*cells"] | int,
         generator: torch.Generator,
     ) -> Int[Tensor, "*cells P"]:
-        """Draw at most `most` different rows of each cell of `rows_n`, filled up with −1."""
+        """Draw up to `most` different rows among `counts` rows from `starts` on; −1 is padding."""
         picks = draw_distinct(counts, counts.clamp(max=most), generator)
         return self.rows_at(torch.where(picks < 0, -1, picks + starts[..., None]))
 

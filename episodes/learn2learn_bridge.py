@@ -19,16 +19,16 @@ def to_learn2learn(
     n_query: int,
     n_tasks: int,
 ) -> Any:
-    """Wrap a labelled table, one row a picture, as a learn2learn `Taskset`.
+    """Return a learn2learn `Taskset` for a labelled table with one row per picture.
 
-    Each of the `n_tasks` tasks is `(features, labels)` of `n_way × (n_shot + n_query)` rows, sorted
-    by class, with the classes of the task numbered from 0. A task is drawn on first use, from
-    Python's and numpy's global generators, and then kept.
+    Each of the `n_tasks` tasks is `(features, labels)` with `n_way × (n_shot + n_query)` rows,
+    sorted by class, with the classes of the task numbered from 0. A task is drawn on first use,
+    with the global random generators of Python and numpy, and then kept.
 
     Raises:
         ImportError: learn2learn is not installed or does not load.
     """
-    # learn2learn imports gym, which asks its users to move on: only learn2learn's authors can.
+    # learn2learn imports gym, whose notice to replace it only learn2learn's authors can follow.
     with suppress(ImportError):
         import_module("gym_notices.notices").notices.clear()
     try:
@@ -37,7 +37,7 @@ def to_learn2learn(
     except Exception as reason:
         raise ImportError(
             f"learn2learn cannot be imported ({type(reason).__name__}: {reason}); "
-            "install it as the package's `learn2learn` extra says"
+            "install it with the package's `learn2learn` extra"
         ) from reason
     table = data.MetaDataset(TensorDataset(features_nD, labels_n))
     draw = [

@@ -21,20 +21,20 @@ from episodes.tasks import Episodes, gather
 
 @final
 class Mixture:
-    """Draws tasks of one source at a time, each source as often as its weight says.
+    """Draws tasks from one source at a time, each source as often as its weight says.
 
     Args:
-        sources: Data sets through encoders; their widths may differ.
-        spec: The sizes of the tasks of all sources without their own `spec`.
+        sources: Data sets, each encoded by some encoder; the feature widths may differ.
+        spec: The sizes of the tasks from all sources without their own `spec`.
 
     Raises:
-        EpisodeError: There is no source, two have one name, or one cannot give such tasks.
+        EpisodeError: There is no source, two have one name, or one has too few pictures.
     """
 
     def __init__(self, sources: Sequence[TaskSource], spec: EpisodeSpec) -> None:
         names = [source.name for source in sources]
         if not names or len(set(names)) < len(names):
-            raise EpisodeError(f"sources must be one or more of different names, got {names}")
+            raise EpisodeError(f"expected one or more sources of different names, got {names}")
         self.sources = tuple(sources)
         self._samplers = [_sampler_of(source, source.spec or spec) for source in sources]
         self._foreign: dict[int, list[tuple[TaskSource, Int[Tensor, " n"]]]] = {}
@@ -52,11 +52,11 @@ class Mixture:
     ) -> Episodes:
         """Draw tasks from one source, as `EpisodeSampler.draw` does.
 
-        With `foreign` the pictures of other classes are followed by as many pictures of another
-        source of the same encoder, if there is one, through their first view.
+        With `foreign`, the pictures of other classes are followed by an equal number of pictures,
+        in their first view, from another source with the same encoder, if there is one.
 
         Returns:
-            The tasks on the source's device, each picture through a random view.
+            The tasks on the source's device, each picture in a random view.
         """
         cumulated = self._weights.cumsum(0)
         drawn = uniform((), generator, torch.device("cpu")) * cumulated[-1]
@@ -74,7 +74,7 @@ class Mixture:
     def _with_foreign_strangers(
         self, episodes: Episodes, number: int, generator: torch.Generator
     ) -> Episodes:
-        """Add as many pictures of another source as there are pictures of other classes."""
+        """Add to the pictures of other classes an equal number from another source."""
         others = self._foreign_to(number)
         if not others:
             return episodes
@@ -86,7 +86,7 @@ class Mixture:
     def _with_foreign_pool(
         self, episodes: Episodes, number: int, pools: PoolSpec, generator: torch.Generator
     ) -> Episodes:
-        """Replace the strangers in some pools by first views of pictures of another source."""
+        """Replace the strangers in some pools by pictures from another source, in first view."""
         others = self._foreign_to(number)
         is_stranger_TU = episodes.pool_mask_TU & (episodes.pool_labels_TU < 0)
         if not others or not is_stranger_TU.any():
@@ -100,7 +100,7 @@ class Mixture:
         return replace(episodes, pool_TUD=torch.where(chosen_TU1, foreign_TUD, episodes.pool_TUD))
 
     def _foreign_to(self, number: int) -> list[tuple[TaskSource, Int[Tensor, " n"]]]:
-        """Other sources of the same encoder, with their pictures of classes that this one lacks."""
+        """Return other sources with this encoder, and their rows of classes that this one lacks."""
         if number not in self._foreign:
             home, foreign = self.sources[number], []
             names = {name.casefold() for name in home.classes}

@@ -13,13 +13,13 @@ from episodes.draws import uniform
 from episodes.errors import require_fraction
 from episodes.tasks import EpisodeBatch, Episodes
 
-# Upper ends of uniform draws, in units of the spread about the task's mean.
+# Upper ends of uniform draws, in units of the spread around the task's mean.
 MOST_TEXT_NOISE = MOST_TEXT_HELP = 1.5
 MOST_NOISE = 2.0
 SCALING_DEVIATION = 0.7
-# CLIP's cones: pictures shrink to 0.4–1 and texts to 0.3–1 of their length before an offset of 1.
+# CLIP's cones: pictures shrink to 0.4–1 and texts to 0.3–1 of their length; then 1 is added.
 LEAST_IMAGE_LENGTH, LEAST_TEXT_LENGTH = 0.4, 0.3
-# Upper ends of the fraction of a task's classes; above 1 so that some tasks have no text at all.
+# Upper ends of the fraction of a task's classes; 2 leaves some tasks without any text.
 MOST_BARE, MOST_NAMELESS = 0.5, 2.0
 
 
@@ -28,7 +28,7 @@ class Perturbations:
     """The fraction of the tasks that each change affects, independently; 0 switches it off.
 
     A generator must learn when texts mislead, so their quality ranges from useless to better than
-    any real text. Pictures are moved to other domains, and both into CLIP's cones.
+    any real text. Pictures are moved to other domains; pictures and texts into CLIP's cones.
     """
 
     text_permuted: float = 0.05
@@ -42,7 +42,7 @@ class Perturbations:
     scaling: float = 0.25
     """Each coordinate of the pictures is multiplied by its own log-normal factor."""
     cone: float = 0.3
-    """Pictures and texts are each squeezed into a narrow cone about their own offset."""
+    """Pictures are squeezed into one narrow cone around an offset, texts into another."""
     bare: float = 0.1
     """Some classes, at most half, lose their labelled pictures and keep their text."""
     nameless: float = 0.1
@@ -56,11 +56,11 @@ class Perturbations:
 
 
 def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Generator) -> Episodes:
-    """Change fractions of the tasks; labels and classes stay, and `generator` draws all numbers.
+    """Return the tasks with `fractions` of them changed; labels and classes stay.
 
-    All pictures of a task, labelled or not, move to the same new domain. The features are unit rows
-    again, padding stays zero, and a task without a change is equal to the bit. `class_means_TND`
-    are still those of the original pictures.
+    All pictures of a task, labelled or not, move to the same new domain. Features stay unit rows,
+    padding stays zero, and a task without a change stays equal to the bit. `class_means_TND` stay
+    those of the original pictures. `generator` draws all numbers.
     """
     batch = episodes.batch
     draw = _Draw(generator, batch.text_TND)
@@ -106,13 +106,13 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """Random numbers for T tasks, (T, 1, 1), with the type and device of the texts."""
+    """Draws (T, 1, 1) random numbers for T tasks, with the type and device of the texts."""
 
     generator: torch.Generator
     text_TND: Tensor
 
     def chosen(self, fraction: float) -> Tensor:
-        """1 for a task with the change, 0 for another."""
+        """Return 1 for tasks with the change, drawn with this probability, and 0 for others."""
         return (self.uniform(1.0) < fraction).to(self.text_TND.dtype)
 
     def uniform(self, high: float) -> Tensor:
@@ -121,7 +121,7 @@ class _Draw:
         return drawn_T11.to(self.text_TND.dtype)
 
     def level(self, fraction: float, most: float) -> Tensor:
-        """The strength of a change: up to `most` in the tasks that have it, 0 in others."""
+        """Return the strength of a change: up to `most` in tasks with the change, 0 in others."""
         return self.chosen(fraction) * self.uniform(most)
 
     def normal(self, *shape: int) -> Tensor:
@@ -155,12 +155,12 @@ def _perturb_text(
 
 
 def _used(text_TND: Tensor) -> Tensor:
-    """(T, 1, D) 1 for the coordinates of texts; features may have blocks without texts."""
+    """Return (T, 1, D) 1 for the coordinates of texts, 0 in blocks without texts."""
     return (text_TND != 0).any(1, keepdim=True).to(text_TND.dtype)
 
 
 def _permuted(text_TND: Tensor, present_TN1: Tensor, draw: _Draw) -> Tensor:
-    """Permute texts among the classes that have one."""
+    """Return the texts, permuted among the classes that have one."""
     keys_TN1 = uniform(present_TN1.shape, draw.generator, text_TND.device)
     is_absent_TN1 = present_TN1 == 0
     order_TN1 = keys_TN1.masked_fill(is_absent_TN1, 2.0).argsort(1)
@@ -172,7 +172,7 @@ def _permuted(text_TND: Tensor, present_TN1: Tensor, draw: _Draw) -> Tensor:
 def _domain_shift(
     batch: EpisodeBatch, fractions: Perturbations, draw: _Draw
 ) -> tuple[Tensor, Tensor]:
-    """(T, 1, D) factors of the pictures' coordinates; (T, 1, 1) standard deviation of noise."""
+    """Return (T, 1, D) factors on picture coordinates, (T, 1, 1) standard deviations of noise."""
     width = batch.query_TQD.shape[-1]
     stretch_T1D = torch.ones_like(batch.query_TQD[:, :1])
     if fractions.scaling:
@@ -186,9 +186,9 @@ def _domain_shift(
 def _withheld(
     batch: EpisodeBatch, fractions: Perturbations, draw: _Draw
 ) -> tuple[Bool[Tensor, "T N 1"], Bool[Tensor, "T N 1"]]:
-    """Choose the classes that keep their pictures and those that keep their text; none loses both.
+    """Return which classes keep their pictures and which keep their text; no class loses both.
 
-    Each class draws one number: below one threshold it loses pictures, above another its text.
+    Each class draws one number: below one threshold it loses its pictures, above another its text.
     """
     has_text_TN1 = batch.text_TND.any(-1, keepdim=True)
     has_pictures_TN1 = batch.support_mask_TNK.any(-1, keepdim=True)
@@ -203,7 +203,7 @@ def _withheld(
 
 
 def _cones(fractions: Perturbations, draw: _Draw) -> list[tuple[Tensor | float, Tensor | float]]:
-    """CLIP's geometry, x → length · x + offset: both numbers of pictures, then of texts."""
+    """Return length and offset for pictures, then texts: cones like CLIP's, length · x + offset."""
     if not fractions.cone:
         return [(1.0, 0.0), (1.0, 0.0)]
     chosen_T11 = draw.chosen(fractions.cone)
@@ -216,7 +216,7 @@ def _cones(fractions: Perturbations, draw: _Draw) -> list[tuple[Tensor | float, 
 
 
 def _unit(rows: Tensor, *, was: Tensor) -> Tensor:
-    """Scale rows to length 1; unchanged rows stay equal to the bit, and padding stays zero."""
+    """Return rows scaled to length 1; unchanged rows stay equal to the bit, padding stays zero."""
     stays = (rows == was).all(-1, keepdim=True) | ~was.any(-1, keepdim=True)
     return torch.where(stays, was, normalize(rows, dim=-1))
 
@@ -228,7 +228,7 @@ def _centred(rows_TXD: Tensor, present_TX1: Tensor) -> Tensor:
 
 
 def _spread(rows_TXD: Tensor, present_TX1: Tensor) -> Tensor:
-    """(T, 1, 1) root mean square distance of the present rows from their mean."""
+    """Return the (T, 1, 1) root mean square distance of the present rows from their mean."""
     square = _centred(rows_TXD, present_TX1).square().sum((1, 2), keepdim=True)
     tiny = torch.finfo(rows_TXD.dtype).eps
     return (square / present_TX1.sum(1, keepdim=True).clamp(min=1)).clamp(min=tiny).sqrt()

@@ -1,4 +1,4 @@
-"""Pools: unlabelled pictures of a task, drawn as varied as those of users."""
+"""Pools: unlabelled pictures for a task, drawn to be as varied as the pools of users."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ MOST_STRANGERS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class PoolSpec:
-    """The pools to draw; the fractions are independent fractions of the tasks."""
+    """The pools to draw. All fractions are fractions of the tasks, drawn independently."""
 
     size: tuple[int, int] = (1, 20)
-    """Least and most pictures of a class, drawn log-uniformly, once for all tasks of a draw."""
+    """Least and most pictures per class; the number is drawn once for all tasks, log-uniformly."""
     skewed: float = 0.5
-    """The classes have sizes from a Dirichlet distribution, 0.2 to 2; in other tasks equal ones."""
+    """Sizes of classes are Dirichlet-distributed, concentration 0.2 to 2; in other tasks equal."""
     strangers: float = 0.4
     """Up to half of the pool are pictures of classes outside the task."""
     foreign: float = 0.4
-    """These strangers are pictures of another source of the same encoder, if there is one."""
+    """These strangers come from another source with the same encoder, if there is one."""
     copies: float = 0.05
     """The pool also contains the labelled pictures."""
 
@@ -51,10 +51,10 @@ def draw_pools(
     spec: PoolSpec,
     generator: torch.Generator,
 ) -> Int[Tensor, "T U"]:
-    """Draw a pool for each task: row numbers, filled up with −1; empty without free pictures.
+    """Return a pool of row numbers for each task, padded with −1; empty if no picture is free.
 
-    A class has `counts_TN` pictures for pools, from `starts_TN` on in `index.rows_n`. Pools have
-    none of the pictures in `others`, and of the support only copies.
+    A class has `counts_TN` pictures for pools, from `starts_TN` on in `index.rows_n`. Pools do not
+    have pictures in `others`, and pictures of the support only as copies.
     """
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     low, high = spec.size

@@ -24,18 +24,18 @@ PictureCounts = tuple[Int[Tensor, "T N"], Int[Tensor, "T N"], Int[Tensor, "T N"]
 
 @final
 class EpisodeSampler:
-    """Draws tasks from the labels of a table; the generator of a draw is its only randomness.
+    """Draws tasks from the labels of a table; all randomness comes from the generator of `draw`.
 
     Args:
         index: The pictures of each class.
-        spec: The sizes of the tasks, narrowed to the pictures of the index.
-        similarity_CC: The similarity of each two classes; needed for hard tasks.
+        spec: The sizes of the tasks; the sampler narrows them to what the index has.
+        similarity_CC: The similarity of each pair of classes; needed for hard tasks.
         cross_domain_share: The fraction of the tasks with the support in one domain and the queries
             and twin support in another. In all other tasks the domains are mixed.
         device: The device of the row numbers.
 
     Raises:
-        EpisodeError: The index cannot give such tasks, or a fraction is not within 0 to 1.
+        EpisodeError: The index has too few pictures, or a fraction is outside 0 to 1.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class EpisodeSampler:
     ) -> None:
         require_fraction("cross_domain_share", cross_domain_share)
         if spec.hard_share and similarity_CC is None:
-            raise EpisodeError("hard tasks need similarity_CC, the similarity of each two classes")
+            raise EpisodeError("hard_share above 0 needs similarity_CC, how alike classes are")
         self.spec = spec.feasible(index)
         self._cross_share = cross_domain_share
         has_rows_CM = (index.counts_CM > 0).float()
@@ -62,7 +62,7 @@ class EpisodeSampler:
                 f"{self.spec.n_way[0]} classes in common; set it to 0 or give each row's domain"
             )
         self._index = index = index.to(device)
-        # Padding has the class −1, and so the last column, which has no picture.
+        # Padding has the class −1, which selects the last column, where there is no picture.
         self._starts_XC = pad(torch.cat([index.starts_CM, index.starts_CM[:, :1]], 1).T, (0, 1))
         self._counts_XC = pad(torch.cat([index.counts_CM, index.counts_C[:, None]], 1).T, (0, 1))
         self._usable_c = pad((index.counts_C >= 2).nonzero()[:, 0], (0, 1), value=-1)
@@ -79,17 +79,17 @@ class EpisodeSampler:
     ) -> EpisodeRows:
         """Draw tasks.
 
-        A class with too few pictures has fewer shots. It has fewer queries only if no shot would be
-        left, or with twins not one for each support. No picture comes twice in a task.
+        A class with too few pictures has fewer shots. It has fewer queries only if otherwise no
+        shot would be left; with twins, no shot for each support. All pictures of a task differ.
 
         Args:
             n_tasks: The number of tasks T.
             generator: The source of randomness; the same state gives the same tasks.
             twins: Also draw a second support of the same classes and shot counts. A class with two
-                pictures, or with a single one in the domain of the queries, has no twin.
+                pictures, or with only one in the domain of the queries, has no twin.
             off_class: Also draw pictures of other classes, as many as a class has queries.
-            pools: Also draw pools of unlabelled pictures; all but strangers are of the queries'
-                domain.
+            pools: Also draw pools of unlabelled pictures; except strangers, these come from the
+                domain of the queries.
 
         Returns:
             Row numbers of the table that was indexed, on the sampler's device.
@@ -137,7 +137,7 @@ class EpisodeSampler:
         return EpisodeRows(classes_TN, support_TNK, twin_TNK, query_TNQ, off_class_TO, pool_TU)
 
     def _draw_domains(self, n_tasks: int, generator: torch.Generator) -> Int[Tensor, "T 2"]:
-        """Draw two different domains in a fraction of the tasks; the others have all domains."""
+        """Draw two different domains for a fraction of the tasks; other tasks mix all domains."""
         pairs_P2 = self._pairs_P2
         mixed_T2 = torch.full((n_tasks, 2), len(self._counts_XC) - 1, device=pairs_P2.device)
         if not self._cross_share:
@@ -201,10 +201,11 @@ def divide_pictures(
     *,
     twins: bool,
 ) -> PictureCounts:
-    """Divide the available pictures of each class; queries come before all but the first shot.
+    """Return how many pictures of each class are shots, twin shots and queries.
 
-    Each class should have `wanted_TN` shots from one pool of pictures, and `n_query` queries and
-    perhaps a twin support, as large as the support, from another. The pools may be the same.
+    Each class should have `wanted_TN` shots from one pool of pictures, and `n_query` queries and,
+    with `twins`, as many shots again from another pool, perhaps the same one. If pictures are few,
+    the first shot comes first, then the queries, then the other shots.
     """
     is_one_TN = is_one_pool_T1.long()
     has_twin_TN = (query_pool_TN >= 2 + is_one_TN).long() * twins
@@ -220,7 +221,7 @@ def divide_pictures(
 def _slice(
     rows_TNP: Int[Tensor, "T N P"], start_TN: Int[Tensor, "T N"], length_TN: Int[Tensor, "T N"]
 ) -> Int[Tensor, "T N L"]:
-    """Take `length_TN` rows from `start_TN` on, filled up with −1."""
+    """Return `length_TN` rows from `start_TN` on, padded with −1."""
     steps_L = torch.arange(int(length_TN.max()), device=rows_TNP.device)
     positions_TNL = (start_TN[..., None] + steps_L).clamp(max=max(rows_TNP.shape[2] - 1, 0))
     return rows_TNP.gather(2, positions_TNL).masked_fill(steps_L >= length_TN[..., None], -1)

@@ -17,7 +17,7 @@ from episodes.spec import EpisodeSpec
 # n pictures, V views, C classes, D feature width. A synthetic source: A classes of n pictures each.
 
 SEPARATION = 4.0
-"""The typical distance of two class means, in standard deviations of a class."""
+"""The typical distance between two class means, in standard deviations of a class."""
 LOGIT_SCALE = 100.0
 """The inverse temperature of a synthetic source, which is CLIP's."""
 
@@ -27,12 +27,12 @@ class TaskSource:
     """Features of one labelled data set through one encoder, and the text features of its classes.
 
     Raises:
-        EpisodeError: A label is no class, or a setting is out of range.
+        EpisodeError: A label is not the number of a class, or a setting is out of range.
     """
 
     name: str
     features_nVD: Float[Tensor, "n V D"]
-    """Unit rows of each picture through V views, V ≥ 1."""
+    """Unit rows of V ≥ 1 views of each picture."""
     labels_n: Int[Tensor, " n"]
     """The class number of each picture, 0 … C − 1; −1 without a label."""
     text_CD: Float[Tensor, "C D"]
@@ -44,15 +44,15 @@ class TaskSource:
     domains_n: Int[Tensor, " n"] | None = None
     """The domain of each picture, 0 … M − 1; None for a single domain."""
     spec: EpisodeSpec | None = None
-    """The sizes of its tasks; None for those of the mixture."""
+    """The sizes of the source's tasks; None for those of the mixture."""
     blocks: tuple[int, ...] = ()
-    """The widths of the blocks of the features; () for one."""
+    """The widths of the blocks of the features; () for one block."""
     cross_domain_share: float = 0.0
     """The fraction of the tasks with support and queries in different domains."""
     classes: tuple[str, ...] = ()
     """Readable names of the classes, to compare those of two sources; () if unknown."""
     encoder: str = ""
-    """The encoder of the features; sources of the same encoder share pictures as strangers."""
+    """The encoder of the features; sources with one encoder lend one another strangers."""
 
     def __post_init__(self) -> None:
         if self.features_nVD.shape[1] < 1:
@@ -115,8 +115,8 @@ def synthetic_source(
         generator: The source of randomness, on the CPU.
         n_pictures: The number of pictures of each class.
         spectrum_decay: The i-th variance within a class is proportional to i^−decay.
-        gap: The offset of all pictures in one direction and of all texts in the other, as a
-            multiple of their length: the cones of CLIP's two modalities.
+        gap: The offset of all pictures in one direction and of all texts in the opposite one, as a
+            multiple of their length; this makes the cones of CLIP's two modalities.
         text_noise: The distance of a text from the mean of its class, as a multiple of the mean's
             length.
         weight: The frequency with which the source is drawn.

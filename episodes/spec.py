@@ -22,13 +22,13 @@ class EpisodeSpec:
     n_shot: tuple[int, int] = (1, 16)
     """Least and most labelled pictures of a class."""
     n_query: int = 10
-    """The number of pictures to classify, of each class."""
+    """The number of pictures to classify in each class."""
     imbalance: float = 0.0
-    """The shots of a class are those of the task times e^u, u uniform within ± this."""
+    """The shots of a class are those of the task times e^u, with u uniform within ± this."""
     alike: bool = False
-    """Give all tasks of one draw the same ways and shots: without padding, so faster."""
+    """Give all tasks of one draw the same ways and shots, which is faster as padding is saved."""
     hard_share: float = 0.0
-    """The fraction of the tasks with similar classes, by their mean features."""
+    """The fraction of the tasks whose classes have similar mean features."""
 
     def __post_init__(self) -> None:
         require_range("n_way", self.n_way, 2)
@@ -40,10 +40,10 @@ class EpisodeSpec:
         require_fraction("hard_share", self.hard_share)
 
     def feasible(self, index: LabelIndex) -> EpisodeSpec:
-        """Narrow the ranges to the labelled pictures of an index.
+        """Return the sizes with ranges that the labelled pictures of an index allow.
 
-        A usable class has at least two pictures, one shot and one query. The ways are limited by
-        the number of usable classes, and shots and queries by the largest class; smaller classes
+        A usable class has at least two pictures, one shot and one query. The number of usable
+        classes limits the ways, and the largest class limits shots and queries; smaller classes
         have fewer.
 
         Raises:

@@ -19,14 +19,14 @@ from episodes.source import TaskSource
 
 @dataclass(frozen=True, slots=True)
 class EpisodeRows:
-    """T tasks of up to N ways, filled up with −1. All pictures of a task are different."""
+    """Row numbers of T tasks of up to N ways, padded with −1. All pictures of a task differ."""
 
     classes_TN: Int[Tensor, "T N"]
     """Class numbers of the `LabelIndex`."""
     support_TNK: Int[Tensor, "T N K"]
     """Rows of the labelled pictures."""
     twin_TNK: Int[Tensor, "T N K2"]
-    """A second support with as many shots; without shots if not requested or not possible."""
+    """Rows of a second support of the same size; empty if not requested or not possible."""
     query_TNQ: Int[Tensor, "T N Q"]
     """Rows of the pictures to classify, by class."""
     off_class_TO: Int[Tensor, "T O"]
@@ -44,7 +44,7 @@ class EpisodeRows:
         return EpisodeRows(*(getattr(self, field.name).to(device) for field in fields(self)))
 
     def split(self, n_tasks: int) -> Iterator[EpisodeRows]:
-        """Yield `n_tasks` tasks at a time: their rows are small, but their features large."""
+        """Yield `n_tasks` tasks at a time, because the features of all may need much memory."""
         parts = [getattr(self, field.name).split(n_tasks) for field in fields(self)]
         return (EpisodeRows(*part) for part in zip(*parts, strict=True))
 
@@ -53,8 +53,8 @@ class EpisodeRows:
 class EpisodeBatch:
     """T tasks of up to N ways, K shots and Q queries, padded to a common size.
 
-    Features are unit rows of width D. Masked entries must not change any result: a padded batch
-    gives the same results as each task alone.
+    Features are unit rows of width D. Masked entries must not change any result, so that a padded
+    batch gives the same results as its tasks one by one.
 
     Raises:
         ValueError: A query's label is that of a missing class.
@@ -87,11 +87,11 @@ class Episodes:
     batch: EpisodeBatch
     """The tasks themselves."""
     twin_TNKD: Float[Tensor, "T N K2 D"]
-    """A second support of the same classes, of other pictures."""
+    """A second support of the same classes, with other pictures."""
     twin_mask_TNK: Bool[Tensor, "T N K2"]
     """True for pictures of twins that count; nowhere without twins."""
     other_views_TNKD: Float[Tensor, "T N K D"]
-    """The pictures of the support through other views; the support itself without `has_views`."""
+    """The pictures of the support in other views; the support itself unless `has_views`."""
     has_views: bool
     """True if the source has more than one view of each picture."""
     off_class_TOD: Float[Tensor, "T O D"]
@@ -111,7 +111,7 @@ class Episodes:
     source: str
     """The name of the source."""
     blocks: tuple[int, ...] = ()
-    """The widths of the blocks of the features; () for one."""
+    """The widths of the blocks of the features; () for one block."""
 
     def with_off_class(self, more_TOD: Float[Tensor, "T O2 D"]) -> Episodes:
         """Return the tasks with more pictures of other classes, appended to the present ones."""
@@ -126,13 +126,13 @@ class Episodes:
 def gather(
     rows: EpisodeRows, source: TaskSource, generator: torch.Generator | None = None
 ) -> Episodes:
-    """Look up the features of drawn tasks.
+    """Return the features of drawn tasks.
 
     Args:
         rows: Tasks drawn from the source's labels.
         source: Features and texts.
-        generator: Draws the view of each picture uniformly; without it the first view is used, and
-            the second as the other view.
+        generator: Draws the view of each picture uniformly. Without a generator the first view is
+            used, and the second is the other view.
 
     Returns:
         Tasks on the source's device. Rows that do not count are zeros.
@@ -172,7 +172,7 @@ def gather(
 
 
 def _ways_of(labels_n: Int[Tensor, " n"], rows: EpisodeRows) -> Int[Tensor, "T U"]:
-    """The class of each unlabelled picture within its task; −1 for none, and for padding."""
+    """Return each unlabelled picture's class within its task; −1 for other classes and padding."""
     class_TU = torch.where(rows.pool_TU < 0, -2, labels_n[rows.pool_TU.clamp(min=0)])
     is_class_TUN = class_TU[..., None] == rows.classes_TN[:, None]
     return torch.where(is_class_TUN.any(-1), is_class_TUN.to(torch.int8).argmax(-1), -1)
@@ -181,7 +181,7 @@ def _ways_of(labels_n: Int[Tensor, " n"], rows: EpisodeRows) -> Int[Tensor, "T U
 def _draw_views(
     rows: Int[Tensor, "*shape"], n_views: int, generator: torch.Generator | None
 ) -> tuple[Int[Tensor, "*shape"], Int[Tensor, "*shape"]]:
-    """Rows in the table of pictures × views, for one view and another; padding stays < 0."""
+    """Return rows in the table of pictures × views for a view and another; padding stays < 0."""
     if n_views == 1:
         return rows, rows
     draws = torch.zeros((2, *rows.shape), device=rows.device)
@@ -195,11 +195,11 @@ def _draw_views(
 def _look_up(
     table_rD: Float[Tensor, "r D"], rows: Int[Tensor, "*shape"]
 ) -> Float[Tensor, "*shape D"]:
-    """The features of these rows; zeros for a row below 0."""
+    """Return the features of these rows; zeros for rows below 0."""
     is_padding = rows < 0
     if not is_padding.any():
         return embedding(rows, table_rD)
     features = embedding(rows.clamp(min=0), table_rD)
-    # Only padding is overwritten: a mask would read all features again.
+    # Only padding is overwritten, because a mask would read all features again.
     features.flatten(0, -2).index_fill_(0, is_padding.flatten().nonzero()[:, 0], 0.0)
     return features

@@ -1,4 +1,4 @@
-"""Meta-training: teach a generator on very many small tasks."""
+"""Meta-training: a generator learns from very many small tasks."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""A checkpoint: everything that a run needs to resume bit for bit, in one safetensors file."""
+"""A checkpoint: one safetensors file with all that a run needs to resume without any difference."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         flat: dict[str, Tensor] = dict(sorted(load(content).items()))
     except (OSError, SafetensorError) as error:
         raise DataError(
-            f"cannot read the checkpoint {path}: {error}; give --resume a run folder that has one, "
-            "or start a new run with --out ANOTHER_FOLDER"
+            f"cannot read the checkpoint {path}: {error}; give --resume a run folder with a whole "
+            "checkpoint, or start a new run with --out ANOTHER_FOLDER"
         ) from error
     try:
         values = parse_json(texts_of(content).get("metaadapter", "{}"))

@@ -19,7 +19,7 @@ Positive = Annotated[float, Field(gt=0)]
 Scale = Annotated[float, Field(ge=0, le=1e3)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Tasks = Annotated[int, Field(ge=1, le=10**5)]
-"""A number of tasks that are in memory together."""
+"""A number of tasks that are in memory at the same time."""
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -37,7 +37,7 @@ class SplitPart(Strict):
 
 
 class SyntheticConfig(Strict):
-    """A source of Gaussian classes in CLIP's geometry, without pictures; `synthetic_source`."""
+    """A source of Gaussian classes in CLIP's geometry, without pictures (`synthetic_source`)."""
 
     n_classes: Annotated[int, Field(ge=2, le=10**5)] = 64
     width: Annotated[int, Field(ge=2, le=10**4)] = 64
@@ -48,7 +48,7 @@ class SyntheticConfig(Strict):
 
 
 class SourceConfig(Strict):
-    """A source of tasks: synthetic classes, or stores, whose classes are joined by name."""
+    """A source of tasks: either synthetic classes, or stores whose classes are joined by name."""
 
     name: Annotated[str, Field(min_length=1)]
     stores: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class SourceConfig(Strict):
     weight: Positive = 1.0
     classes: SplitPart | None = None
     n_shot: tuple[Count, Count] | None = None
-    """Least and most shots of this source alone; by default those of `episodes`."""
+    """Least and most shots for this source only; by default those of `episodes`."""
     cross_domain_share: Fraction = 0.0
 
     @model_validator(mode="after")
@@ -71,7 +71,7 @@ class SourceConfig(Strict):
 
 
 class DataConfig(Strict):
-    """Feature stores in `root`, a path in the configuration's folder or the working directory."""
+    """Feature stores in `root`, relative to the configuration's folder or the working directory."""
 
     root: str = "."
     sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
@@ -90,14 +90,14 @@ class DataConfig(Strict):
         if twice:
             raise ValueError(
                 "expected another name for each entry of sources, validation_classes and "
-                f"validation_domains, whatever the case, got {', '.join(map(repr, twice))} "
+                f"validation_domains, regardless of case, got {', '.join(map(repr, twice))} "
                 "more than once; rename all but one"
             )
         return self
 
 
 class InnerConfig(Strict):
-    """Gradient steps on the support from the predicted adapter, inside the objective."""
+    """Gradient steps from the predicted adapter on its support, as part of the objective."""
 
     steps: Annotated[int, Field(ge=0)] = 0
     lr: Positive = 0.1
@@ -115,7 +115,7 @@ class OptimConfig(Strict):
     """Draws, each from one source, whose gradients are averaged in a step."""
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
-    """The decay of the moving average of the weights, which is what a run keeps."""
+    """The decay of the moving average of the weights; a run keeps the averaged weights."""
 
     @property
     def tasks_per_step(self) -> int:
@@ -127,7 +127,7 @@ class ValidateConfig(Strict):
     """Validation: accuracy and loss on fixed tasks, the same in every round."""
 
     every: Count = 250
-    """Steps between two rounds; the state of the run is saved as often, even without a set."""
+    """Steps between two rounds; the run saves its state equally often, even without rounds."""
     tasks: Tasks = 20
     shots: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 4, 16)
 
@@ -143,9 +143,9 @@ class TrainConfig(Strict):
     pools: PoolSpec = PoolSpec()
     """The pools of tasks, if a loss term needs them."""
     start: str | None = None
-    """The generator whose weights training starts from, "default" or a folder; else random ones."""
+    """The generator whose weights training starts from, "default" or a folder; `None`: random."""
     generator: str | None = None
-    """FILE.py:CLASS, an `AdapterGenerator` of your own in place of the network that ships."""
+    """FILE.py:CLASS, an `AdapterGenerator` of your own that replaces the network that ships."""
     network: GeneratorConfig = GeneratorConfig()
     loss: LossWeights = LossWeights()
     inner: InnerConfig = InnerConfig()
@@ -156,8 +156,8 @@ class TrainConfig(Strict):
     def _has_one_generator(self) -> TrainConfig:
         if self.start is not None and (self.generator or self.network != GeneratorConfig()):
             raise ValueError(
-                "`start` names a generator with the network that ships, in its own shape; leave "
-                "out `generator` and `network`"
+                "`start` names a generator that has its network and its shape already; leave out "
+                "`generator` and `network`"
             )
         if self.start is not None and (self.start in ("", "closed-form") or ".py:" in self.start):
             raise ValueError(f"expected start as 'default' or a folder, got {self.start!r}")
@@ -182,5 +182,5 @@ class TrainConfig(Strict):
         return own | ({self.generator: "generator"} if self.generator else {})
 
     def plain(self) -> dict[str, Any]:
-        """Return the values as plain ones, as JSON and TOML have them."""
+        """Return the values as plain Python objects that JSON and TOML can hold."""
         return self.model_dump(mode="json", by_alias=True)

@@ -1,4 +1,4 @@
-"""A training configuration from a TOML file and `--set` overrides; messages about its faults."""
+"""Read a training configuration from a TOML file and `--set` overrides, and explain its faults."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from metaadapter.training.config import TrainConfig
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read a TOML file, apply overrides, check the result, and make its paths absolute.
 
-    An override is `key.key=value`, the value in TOML or a bare word. A number in the key is an
+    An override is `key.key=value`, whose value is TOML or a bare word. A number in the key is an
     index into a list: `data.sources.0.weight=2`.
 
     Raises:
         DataError: The file cannot be read, or a key or a value is wrong (see `check_config`).
-        UsageError: An override has no `=`, or leads through something that is not a table.
+        UsageError: An override has no `=`, or its key passes through something that is no table.
     """
     return resolved_config(read_toml(path), overrides, path)
 
@@ -43,7 +43,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def resolved_config(content: dict[str, Any], overrides: Sequence[str], path: Path) -> TrainConfig:
-    """Return the configuration of the tables of `path`; see `load_config`."""
+    """Return the configuration that `content`, the tables of `path`, gives; see `load_config`."""
     for override in overrides:
         _apply(content, override)
     config = check_config(TrainConfig, content, owner=f"the configuration {path}")
@@ -126,7 +126,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def check_config(model: type[Model], content: Mapping[str, Any], *, owner: str) -> Model:
-    """Return the configuration of plain values; an error names its `owner` and lists the faults."""
+    """Return the configuration with these values; an error names `owner` and lists all faults."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -135,7 +135,7 @@ def check_config(model: type[Model], content: Mapping[str, Any], *, owner: str) 
 
 
 def shown(value: Any) -> str:
-    """Return a value as a message shows it: cut off, or its type alone, if it is very long."""
+    """Return a value as text for a message; if it is very long, cut off or only its type."""
     try:
         text = repr(value)
     except (RecursionError, ValueError):  # nested deeply, or an integer of thousands of digits
@@ -163,7 +163,7 @@ def _known_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[s
     schema = table = model.model_json_schema()
     for part in location:
         if isinstance(part, str):
-            # X, X or null, a list of X: each refers to one table.
+            # The schemas of X, of X or null, and of a list of X all refer to the one table X.
             name = re.findall(r"#/\$defs/(\w+)", json_text(table["properties"][part]))[0]
             table = schema["$defs"][name]
     return list(table["properties"])

@@ -26,13 +26,13 @@ def adapt_steps(
     anchor: float = ANCHOR,
     order: Literal["first", "second"] = "first",
 ) -> AdapterWeights:
-    """Fine-tune class vectors and biases of T adapters, each on its own support.
+    """Return T adapters with class vectors and biases fine-tuned, each on its own support.
 
-    Plain gradient descent at rate `lr` on the cross-entropy of the support plus `anchor` · the mean
-    over classes of ‖w − w₀‖² + (b − b₀)², with w₀ and b₀ as predicted. Everything else stays as
-    predicted, and so do masked-out classes, whose bias is −∞, and tasks without a picture.
+    This is gradient descent at rate `lr` on the cross-entropy of the support plus `anchor` · the
+    mean over classes of ‖w − w₀‖² + (b − b₀)², where w₀ and b₀ are the predicted values. All else
+    stays as predicted; so do masked-out classes, whose bias is −∞, and tasks without a picture.
 
-    Order "second" differentiates through the steps (MAML, Finn et al. 2017); "first" takes their
+    Order "second" differentiates through the steps (MAML, Finn et al. 2017). "first" treats their
     gradients as constants (first-order MAML), so each step costs one forward and backward pass.
     """
     point = weights.classes, weights.class_bias
@@ -63,7 +63,7 @@ def _gradients(
 def _distance(
     weights: AdapterWeights, start: AdapterWeights, mask_TNK: Bool[Tensor, "T N K"]
 ) -> Float[Tensor, " T"]:
-    """Return the mean over classes of the squared distance from the start; 0 without a shot."""
+    """Return the classes' mean squared distance from the start; 0 in a task without pictures."""
     present_TN = start.class_bias.isfinite()
     moved_TN = torch.where(present_TN, weights.class_bias, 0.0)
     moved_TN = moved_TN - torch.where(present_TN, start.class_bias, 0.0)

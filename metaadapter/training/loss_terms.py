@@ -27,7 +27,7 @@ def query_losses(
     labels_TQ: Int[Tensor, "T Q"],
     class_mask_TN: Bool[Tensor, "T N"],
 ) -> Float[Tensor, " T"]:
-    """Return each task's mean cross-entropy over log(ways); a label of −1 does not count."""
+    """Return each task's mean cross-entropy divided by log(ways); labels of −1 do not count."""
     losses_TQ = cross_entropy(
         logits_TQN.flatten(0, 1), labels_TQ.flatten(), ignore_index=-1, reduction="none"
     ).view_as(labels_TQ)
@@ -37,12 +37,11 @@ def query_losses(
 
 
 def known_loss(weights: AdapterWeights, episodes: Episodes) -> Float[Tensor, " T"]:
-    """Return the loss of the known head in each task, differentiable in that head alone.
+    """Return the loss of the known head in each task; only this head gets gradients.
 
-    It is the sum of the cross-entropies of the known and of the unknown pictures; the mean
-    softplus(unknown − known) of their logits over pairs; and the pinball losses of the quantiles of
-    the logit of known and of the log-probability of the true class (Koenker and Bassett 1978), each
-    over √(q (1 − q)).
+    It adds up the cross-entropies of the known and the unknown pictures, the mean softplus(unknown
+    − known) of the logits of all pairs, and the pinball losses (Koenker and Bassett 1978) of the
+    quantiles q of the logit of known and of ln p of the true class, divided by √(q (1 − q)).
     """
     batch = episodes.batch
     head = {name: getattr(weights, name) for name in ("known", "known_quantiles", "own_quantiles")}
@@ -81,14 +80,14 @@ def _mean(values_TX: Float[Tensor, "T X"], mask_TX: Bool[Tensor, "T X"]) -> Floa
 
 
 POOL_TERMS = ("pool", "pool_kept", "pool_halves")
-# Added to a loss in a denominator: below it there is nothing left to improve.
+# Added to the loss in a denominator, because below this loss little is left to improve.
 LEAST_LOSS = 0.05
 
 
 def pool_terms(
     generator: AdapterGenerator, episodes: Episodes, support: Support, wanted: frozenset[str]
 ) -> dict[str, Float[Tensor, ""]]:
-    """Return the wanted loss terms of tasks with pools, by name; none if no task has a pool."""
+    """Return the `wanted` loss terms of tasks with pools by name; none if no task has a pool."""
     mask_TU, batch = episodes.pool_mask_TU, episodes.batch
     if not wanted or not mask_TU.any():
         return {}

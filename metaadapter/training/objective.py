@@ -1,4 +1,4 @@
-"""The loss terms that train a generator: classify, and ignore what should not matter."""
+"""The loss terms that train a generator to classify and to ignore what should not matter."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def objective(
 ) -> dict[str, Float[Tensor, ""]]:
     """Return the loss terms of a batch of tasks, unweighted, by name.
 
-    A term with weight 0, or that the tasks cannot give, is left out. The queries are classified
-    after `adapt`; `own` has the user's losses by name.
+    Terms with weight 0, and terms that the tasks cannot give, are left out. `adapt` changes the
+    adapters before they classify the queries; `own` has the user's losses by name.
     """
     support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
     of_parts = pool_terms(generator, episodes, support, weights.of_pools)
@@ -63,7 +63,7 @@ def objective(
         other = replace(support, support_TNKD=episodes.other_views_TNKD)
         terms["views"] = symmetric_divergence(logits_TQN, logits(generator(other)), counts_TQ)
     unadapted = support.zero_shot()
-    # Zero-shot CLIP has no opinion on a class without a text: its logit would be 0 as if it had.
+    # Zero-shot CLIP cannot judge a class without a text, but would give it the logit 0.
     is_named_T1 = (batch.text_TND.any(-1) | ~batch.class_mask_TN).all(-1, keepdim=True)
     if weights.modalities and is_named_T1.any():
         visual_TQN = logits(predicted.visual_alone(unadapted))
@@ -89,7 +89,7 @@ def objective(
 
 @contextmanager
 def own_code_errors(kind: str, name: str | None) -> Iterator[None]:
-    """Raise an error of the user's own code (`name`, `None` for ours) as a `UsageError`."""
+    """Raise errors of the user's code `name` as `UsageError`; `None` stands for our own code."""
     try:
         yield
     except (MetaAdapterError, torch.linalg.LinAlgError):  # type: ignore[attr-defined]

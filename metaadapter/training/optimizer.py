@@ -14,7 +14,7 @@ MOST_WARMUP = 100
 
 
 def make_optimizer(network: nn.Module, lr: float) -> torch.optim.Optimizer:
-    """Return AdamW without decay of biases and the scales of norms."""
+    """Return AdamW with weight decay, except for biases and the scales of norms."""
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": [parameter for parameter in parameters if parameter.ndim >= 2]},
@@ -27,7 +27,7 @@ def make_schedule(optimizer: torch.optim.Optimizer, n_steps: int) -> LambdaLR:
     """Return the learning rates of `n_steps` steps: a linear rise, then a cosine to zero."""
     warmup = max(1, min(MOST_WARMUP, n_steps // 5))
 
-    # One formula: torch before 2.8 warns about how its own SequentialLR joins two schedules.
+    # One formula, because torch before 2.8 warns when its own SequentialLR joins two schedules.
     def fraction(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup

@@ -1,4 +1,4 @@
-"""A training run in a folder, which can be resumed from it and repeated."""
+"""A training run in a folder, from which it can be resumed and repeated."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PACKAGES = ("metaadapter", "torch", "numpy", "safetensors", "pydantic")
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """The ending of a run, and the facts for a model card."""
+    """How a run ended, and the facts for a model card."""
 
     run: str
     ending: Literal["finished", "interrupted"]
@@ -82,21 +82,21 @@ def train(
 ) -> RunSummary:
     """Train a run from its last saved state, and keep its best generator in `best/`.
 
-    Interrupted or not, its weights are the same to the bit on the same kind of machine, with the
-    same PyTorch and the run's own device and number of threads.
+    An interrupted run gets the same weights, bit for bit, as one that is not interrupted, on the
+    same kind of machine with the same PyTorch, device and number of threads.
 
     Args:
-        folder: The folder of the run; a new one holds nothing but a lock until all checks pass.
+        folder: The folder of the run; a new folder holds only a lock until all checks pass.
         config: The configuration; a resumed run may have another `data.root` with the same stores.
         config_text: The TOML text to keep with a new run. Without it the run in the folder resumes.
-        device: Name of a device. "auto" is the device of the run so far; for a new run the first
-            GPU of CUDA, or else the CPU.
+        device: Name of a device. "auto" is the device of the run so far; for a new run, the first
+            CUDA GPU if there is one, else the CPU.
         tell: Called after each step.
         should_stop: Called after each step; true saves the state and stops the training.
 
     Raises:
         DataError: Sources are missing, have changed, or overlap with validation; training diverges;
-            or the folder is not empty, not a run, or in another process's use.
+            or the folder is not empty, not a run, or used by another process.
         UsageError: The device cannot train, or the configuration or the user's code has changed.
     """
     is_new = config_text is not None
@@ -140,7 +140,7 @@ def _advance(
     tell: Callable[[Moment], None],
     should_stop: Callable[[], bool],
 ) -> float:
-    """Run the trainer, log its steps, save its states; returns the seconds of all sessions."""
+    """Run the trainer, log its steps, save its states, and return the seconds of all sessions."""
     before, position = 0.0, 0
     if checkpoint:
         try:
@@ -166,7 +166,7 @@ def _advance(
                     "conditions": conditions.model_dump(),
                 }
                 with write_errors(owner, RESUMABLE):
-                    # The log first: a resumed run needs the lines before its checkpoint.
+                    # The log is first, because a resumed run needs the lines before its checkpoint.
                     os.fsync(log.fileno())
                     trainer.state(about).save(folder / CHECKPOINT)
                 if trainer.is_at_its_best:
@@ -191,8 +191,8 @@ def _described_sources(data: TrainingData, config: TrainConfig) -> dict[str, lis
         if record is None:
             raise DataError(
                 f"start = {config.start!r}: there is no record of the data that this generator was "
-                "trained on, so the data of the new one would be unknown; restore training.json "
-                "in its folder, or summary.json one folder above"
+                "trained on, so the data of the new generator would be unknown; restore "
+                "training.json in its folder, or summary.json one folder above"
             )
         for part, earlier in record[1].get("data", {}).items():
             own = sources.setdefault(part, [])

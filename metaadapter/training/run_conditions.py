@@ -1,4 +1,4 @@
-"""The conditions of a run, on which the bits of its weights depend: device, threads, data, code."""
+"""The conditions that decide the exact weights of a run: device, threads, data and code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_THREADS = 4096
 
 
 class Conditions(BaseModel):
-    """The conditions as a checkpoint stores them; one of an earlier version lacks some."""
+    """The conditions as a checkpoint stores them; a checkpoint of an earlier version lacks some."""
 
     device: str
     n_threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] | None = None
@@ -30,7 +30,7 @@ class Conditions(BaseModel):
 
 
 def training_device(name: str) -> torch.device:
-    """Return the device of a name; "auto" is the first GPU of CUDA, or else the CPU."""
+    """Return the device with this name; "auto" is the first CUDA GPU, or the CPU without one."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.partition(":")[0] == "mps":
@@ -43,12 +43,12 @@ def training_device(name: str) -> torch.device:
 
 @contextmanager
 def computing_threads(n_threads: int | None) -> Iterator[int]:
-    """Compute with this many threads, by default the process's; others round sums differently."""
+    """Compute with this number of threads, by default the process's; it decides rounding."""
     before = torch.get_num_threads()
     if n_threads not in (None, before):
         warnings.warn(
             f"the run continues with {n_threads} thread(s), as it began, where this process would "
-            f"have {before}: so its weights stay those of an uninterrupted run to the bit",
+            f"have {before}, so that its weights equal those of an uninterrupted run to the bit",
             stacklevel=3,
         )
     torch.set_num_threads(n_threads or before)
@@ -59,13 +59,13 @@ def computing_threads(n_threads: int | None) -> Iterator[int]:
 
 
 def require_same_conditions(before: Conditions, now: Conditions) -> None:
-    """Raise `DataError` if the data of a run have changed; warn if its bits will differ."""
+    """Raise `DataError` if the data of a run have changed; warn if its weights will differ."""
     changed = [name for name, digest in before.data.items() if now.data.get(name) != digest]
     if changed:
         raise DataError(
-            f"the data of {', '.join(map(repr, changed))} are not those that the run began "
-            "with: pictures, views, labels or texts have changed. Restore the stores, name their "
-            "new folder with --set data.root=FOLDER, or start a new run with --out"
+            f"the data of {', '.join(map(repr, changed))} have changed since the run began: "
+            "pictures, views, labels or texts differ. Restore the stores, name their new folder "
+            "with --set data.root=FOLDER, or start a new run with --out"
         )
     differences = []
     if torch.device(before.device).type != torch.device(now.device).type:
@@ -78,7 +78,7 @@ def require_same_conditions(before: Conditions, now: Conditions) -> None:
         ]
     if differences:
         warnings.warn(
-            f"the run continues with {', '.join(differences)}: its weights will not be those of an "
-            "uninterrupted run to the bit",
+            f"the run continues with {', '.join(differences)}: its weights will not equal those of "
+            "an uninterrupted run to the bit",
             stacklevel=2,
         )

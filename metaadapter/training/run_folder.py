@@ -24,7 +24,7 @@ UNFINISHED = {f"{CONFIG}.new.tmp", f"{CONFIG}.new", f"{RESOLVED}.tmp"}
 
 @contextmanager
 def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
-    """Create the folder, which is empty for a new run, and keep other processes out of it."""
+    """Create the folder, which must be empty for a new run, and keep other processes out of it."""
     if is_new:
         _require_empty(folder)
     with write_errors(f"the training run {folder}"):
@@ -52,7 +52,7 @@ def open_run(folder: Path, overrides: Sequence[str] = ()) -> TrainConfig:
 
 
 def require_same(folder: Path, config: TrainConfig) -> None:
-    """Check that a run was started with this configuration and the user's code as it is now."""
+    """Raise `UsageError` if a run began with another configuration or other code of the user."""
     differences = config_differences(open_run(folder), config)
     if differences:
         raise UsageError(

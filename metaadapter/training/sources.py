@@ -26,7 +26,7 @@ from metaadapter.training.config import SourceConfig, SyntheticConfig
 
 @dataclass(frozen=True, slots=True)
 class LoadedSource:
-    """A source with the facts about it for the model card."""
+    """A source, and the facts about it for the model card."""
 
     tasks: TaskSource
     classes: tuple[str, ...]
@@ -53,10 +53,10 @@ class LoadedSource:
 def load_source(
     config: SourceConfig, root: Path, episodes: EpisodeSpec, *, average_views: bool = False
 ) -> LoadedSource:
-    """Read a source's stores in `root`, one domain each, its classes joined by name.
+    """Read a source from its stores in `root`; a store is a domain, classes are joined by name.
 
     With `average_views` a picture has the mean of its views, as for a classifier; else tasks draw
-    one of them. A range of shots of the source's own replaces that of `episodes`.
+    one of its views. If the source has its own range of shots, this replaces that of `episodes`.
     """
     spec = replace(episodes, n_shot=config.n_shot) if config.n_shot else None
     if config.synthetic is not None:
@@ -74,7 +74,7 @@ def load_source(
         )
     domains = [np.full(len(labels), number) for number, (_, labels) in enumerate(parts)]
     features = [_unit(stored, average_views) for stored, _ in parts]
-    # The text of the first store that has one.
+    # A class has the text of the first store that has one for it.
     class_texts = ChainMap(*(store.class_texts() for store in stores))
     none = np.zeros(stores[0].fingerprint.dim)
     texts = np.stack([class_texts.get(name, none) for name in classes]).astype(np.float32)
@@ -130,7 +130,7 @@ def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str,
 
 
 def _labelled(store: FeatureStore, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return (n, V, D) rows as stored and (n,) class numbers of the pictures of these classes."""
+    """Return the stored (n, V, D) rows and (n,) class numbers of the pictures in these classes."""
     number = {name: position for position, name in enumerate(classes)}
     names = store.rows.label[store.rows.view == 0]
     labels = np.array([number.get(str(name), -1) for name in names], dtype=np.int64)
@@ -146,7 +146,7 @@ def _unit(stored_nVD: np.ndarray, average_views: bool) -> np.ndarray:
 
 
 def _digest(values: Any, arrays: Iterable[np.ndarray] = ()) -> str:
-    """Hash stored values; computed ones may differ in their last bits on another machine."""
+    """Return a hash for stored values; computed values may differ slightly between machines."""
     digest = hashlib.sha256(json_text(values).encode())
     for array in arrays:
         digest.update(f"{array.dtype.str} {array.shape}".encode())

@@ -1,4 +1,4 @@
-"""The trainer: draw tasks, predict their adapters, and follow the gradient of the loss."""
+"""The trainer, which draws tasks, predicts their adapters and follows the gradient of the loss."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Trainer:
         self._best_weights = _copy(self._averaged)
 
     def steps(self) -> Iterator[Moment]:
-        """Train to the last step; yields a moment before the first step and after each."""
+        """Train to the last step; yield a `Moment` before the first step and after each step."""
         if self.step == 0:
             self.first = self._validate()
             yield Moment(0, self.first, {})
@@ -82,7 +82,7 @@ class Trainer:
         return self.step % self.config.validation.every == 0 or self.is_done
 
     def best_generator(self) -> AdapterGenerator:
-        """Return the averaged generator at its best validation; the latest without sets."""
+        """Return the averaged generator at its best validation; without validation, the latest."""
         generator = _new_generator(self.config)
         generator.load_state_dict(self._best_weights if self.best else _copy(self._averaged))
         return generator.eval()
@@ -93,7 +93,7 @@ class Trainer:
         return self.best is None or self.best.step == self.step
 
     def state(self, about: Mapping[str, Any]) -> Checkpoint:
-        """Return everything that the next step depends on, with the values `about` the run."""
+        """Return everything that the next step depends on, and the values `about` the run."""
         tensors = {
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
@@ -148,8 +148,8 @@ class Trainer:
         optim, started = self.config.optim, time.monotonic()
         lr = float(self._schedule.get_last_lr()[0])
         self._optimizer.zero_grad()
-        # The user's code may draw from torch's global random state (dropout). It is seeded by the
-        # step, so that a resumed run draws the same, and the caller's state stays as it is.
+        # The user's code may draw from torch's global random state (dropout). The step seeds it, so
+        # that a resumed run draws the same numbers; the caller's random state does not change.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream(self.config.seed, f"step {self.step}").initial_seed())
             terms = _means([self._backward() for _ in range(optim.draws_per_step)])
@@ -231,7 +231,7 @@ class Trainer:
 
 
 def _new_generator(config: TrainConfig) -> AdapterGenerator:
-    """Return a generator with weights from the seed; the caller's random state stays as it is."""
+    """Return a generator with weights from the seed; the random state of torch does not change."""
     kind = type(load_generator(config.generator)) if config.generator else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(config.seed, "network").initial_seed())
@@ -241,7 +241,7 @@ def _new_generator(config: TrainConfig) -> AdapterGenerator:
         if not isinstance(generator, Generator):
             raise UsageError(
                 f"start = {config.start!r}: expected a generator with the network that ships, got "
-                f"a {type(generator).__name__}"
+                f"your own {type(generator).__name__}"
             )
         generator = generator.train()
     if not any(parameter.requires_grad for parameter in generator.parameters()):
@@ -260,6 +260,6 @@ def _copy(network: nn.Module) -> dict[str, Tensor]:
 
 
 def stream(seed: int, name: str) -> torch.Generator:
-    """Return the random generator of one use, on the CPU; a change of one use disturbs no other."""
+    """Return a random generator on the CPU for one use; draws for one use do not affect another."""
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

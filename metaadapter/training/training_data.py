@@ -52,7 +52,7 @@ class TrainingData:
             )
 
     def digests(self) -> dict[str, str]:
-        """Return a digest of each source and validation set, of everything in its stores."""
+        """Return by name a digest of everything in each source and validation set."""
         loaded = chain(self.sources, *self.validation.values())
         return {source.tasks.name: source.digest for source in loaded}
 
@@ -103,13 +103,13 @@ def _require_not_in(source: LoadedSource, store: Path, role: str) -> None:
     same = [folder for folder in source.folders if folder.samefile(store)]
     if same:
         raise DataError(
-            f"the source {source.tasks.name!r} has the store {same[0]}, {role}: figures on "
+            f"the source {source.tasks.name!r} has the store {same[0]}, {role}, so that figures on "
             "it would mean nothing. Remove it from this source, or from the evaluation"
         )
 
 
 def _require_other_classes(source: LoadedSource, held_out: LoadedSource) -> None:
-    """Compare labels as the text tower reads them: "n07753592 banana" is "banana"."""
+    """Require different classes, as the text tower reads them: "n07753592 banana" is "banana"."""
     trained, validated = (
         {readable_name(label).casefold(): label for label in loaded.classes}
         for loaded in (source, held_out)

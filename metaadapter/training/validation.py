@@ -23,19 +23,19 @@ class Validation:
 
     step: int
     accuracy: Tables
-    """The fraction of correctly classified queries; in a run of the known head alone, the fraction
-    of known and unknown pictures that it separates correctly."""
+    """The fraction of correctly classified queries; in a run that trains only the known head, the
+    fraction of known and unknown pictures that it separates correctly."""
     loss: Tables
-    """Cross-entropy of the queries over log(ways), so that guessing is 1; or `known_loss`."""
+    """Cross-entropy of the queries / log(ways), so that guessing is 1; or `known_loss`."""
 
     @property
     def mean_accuracy(self) -> float:
-        """The mean over held-out classes and domains, each the mean over its sets and shots."""
+        """The mean of held-out classes and domains, each first averaged over its sets and shots."""
         return _mean_of_kinds(self.accuracy)
 
     @property
     def mean_loss(self) -> float:
-        """The same mean of the loss. It selects the best round: it depends on confidence, too."""
+        """The same mean of the loss, which selects the best round; it includes confidence, too."""
         return _mean_of_kinds(self.loss)
 
     @property

@@ -1,4 +1,4 @@
-"""The validator: measures generators on fixed tasks of the validation sets."""
+"""The validator, which measures generators on fixed tasks from the validation sets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from metaadapter.training.loss_terms import known_loss, query_loss
 from metaadapter.training.validation import Kind, Tables, Validation
 
 N_QUERY, MOST_WAYS, N_STRANGERS = 15, 20, 60
-# The number of tasks of twenty ways and sixteen shots that are classified at a time.
+# The number of tasks, of up to twenty ways and sixteen shots, that are classified at a time.
 CHUNK_TASKS = 10
 
 
@@ -40,8 +40,8 @@ CHUNK_TASKS = 10
 class Validator:
     """Measures generators on tasks that are drawn once, the same in every round.
 
-    With more shots a task keeps the pictures and queries that it has with fewer. `strangers`
-    measures how well known pictures are separated from unknown ones.
+    With more shots a task keeps the pictures and queries that it has with fewer. With `strangers`
+    it measures how well known pictures are separated from unknown ones.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Validator:
         return not self._sets
 
     def __call__(self, generator: AdapterGenerator, step: int) -> Validation:
-        """Classify all tasks with the generator's adapters."""
+        """Return the figures of the generator's adapters on all tasks."""
         accuracy: Tables = {"classes": {}, "domains": {}}
         loss: Tables = {"classes": {}, "domains": {}}
         for kind, source, rows in self._sets:
@@ -87,7 +87,7 @@ class Validator:
 
     def _draw(self, source: TaskSource, seed: int) -> EpisodeRows:
         config = self._config
-        # The shots for which two classes have enough pictures and one more as query; or the fewest.
+        # The shots for which two classes have enough pictures and a query; if none, the fewest.
         second_largest = int(source.index.counts_C.sort(descending=True).values[:2].min())
         shots = tuple(n for n in config.shots if n < second_largest) or (min(config.shots),)
         try:
@@ -145,7 +145,7 @@ def _measure(
     rows: EpisodeRows,
     far: Float[Tensor, "O D"] | None,
 ) -> tuple[float, float]:
-    """Return the fraction of correct queries and the mean loss; with `far`, of the known head."""
+    """Return accuracy and mean loss for the queries, or, with strangers `far`, the known head."""
     n_correct, n_queries, losses = 0.0, 0, 0.0
     for chunk in rows.split(CHUNK_TASKS):
         episodes = gather(chunk, source)
@@ -167,7 +167,7 @@ def _measure(
 
 
 def _classified(weights: AdapterWeights, batch: EpisodeBatch) -> tuple[float, float]:
-    """Return the number of correct queries, and the sum over tasks of their loss."""
+    """Return the number of correct queries, and the sum of the losses of the tasks."""
     logits_TQN = classify(batch.query_TQD, weights)
     n_correct = float((logits_TQN.argmax(-1) == batch.query_labels_TQ).sum())
     return n_correct, len(logits_TQN) * float(query_loss(logits_TQN, batch))
@@ -176,7 +176,8 @@ def _classified(weights: AdapterWeights, batch: EpisodeBatch) -> tuple[float, fl
 def _separated(weights: AdapterWeights, episodes: Episodes) -> tuple[float, float]:
     """Return the number of known pictures times accuracy, and the sum of `known_loss` over tasks.
 
-    Accuracy is the mean of the fractions of known and unknown pictures on their side of 1/2.
+    Accuracy is the mean of two fractions: known pictures whose probability of known is at least
+    1/2, and unknown pictures whose probability of known is lower.
     """
     query_TQD, is_known_TQ = episodes.batch.query_TQD, episodes.batch.query_labels_TQ >= 0
     is_unknown_TO = episodes.off_class_mask_TO

@@ -119,5 +119,5 @@ def test_cross_domain_draws__class_short_of_labelled_pictures__is_left_out():
 
 
 def test_cross_domain_draws__too_few_pictures__says_how_many_classes_have_them():
-    with pytest.raises(EpisodeError, match=r"2 classes with 10 pictures in domain 0 .* but 0 has"):
+    with pytest.raises(EpisodeError, match=r"2 classes with 10 pictures in domain 0 .* got 0; add"):
         draw(*two_domains(), n_shot=10)

@@ -41,7 +41,7 @@ def test_label_index__class_without_a_row_and_padding__keep_their_numbers():
         (["a"], {}, r"labels must be one whole number of at least -1 a row, .* of <U1"),
         ([0, -2], {}, "labels must be one whole number of at least -1"),
         ([0, 5], {"n_classes": 3}, "labels must be less than 3, got 5"),
-        ([0, 1], {"domains": [0]}, "1 domains are given for 2 rows"),
+        ([0, 1], {"domains": [0]}, "expected 2 domains, one per row, got 1"),
         ([0, 1], {"domains": [0, -1]}, "domains must be one whole number of at least 0"),
     ],
 )

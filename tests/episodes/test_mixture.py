@@ -84,5 +84,5 @@ def test_mixture__source_without_enough_classes__is_named(make_source):
 
 @pytest.mark.parametrize("names", [[], ["a", "a"]])
 def test_mixture__no_source_or_two_of_one_name__is_refused(make_source, names):
-    with pytest.raises(EpisodeError, match="one or more of different names"):
+    with pytest.raises(EpisodeError, match="one or more sources of different names"):
         Mixture([make_source(name=name) for name in names], SPEC)

@@ -317,7 +317,7 @@ def test_perturb__text_help__adds_the_mean_of_the_class_less_that_of_the_task(ep
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
 def test_perturbations__no_share__is_refused_by_name(value):
-    with pytest.raises(EpisodeError, match=rf"text_help is a fraction .*, 0 to 1, got {value}"):
+    with pytest.raises(EpisodeError, match=rf"text_help must be a fraction .* 0 to 1, got {value}"):
         Perturbations(text_help=value)
 
 

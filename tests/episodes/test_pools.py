@@ -188,8 +188,8 @@ def test_mixture__foreign_strangers__are_of_another_source_and_of_classes_unknow
     [
         ({"size": (0, 3)}, "size must be"),
         ({"size": (4, 3)}, "size must be"),
-        ({"skewed": 1.5}, "skewed is a fraction"),
-        ({"copies": -0.1}, "copies is a fraction"),
+        ({"skewed": 1.5}, "skewed must be a fraction"),
+        ({"copies": -0.1}, "copies must be a fraction"),
     ],
 )
 def test_pool_spec__wrong_value__is_refused_by_name(wrong, message):

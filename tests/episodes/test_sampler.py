@@ -231,10 +231,10 @@ def test_sampler__part_of_the_tasks_cross_domain__others_mix_the_domains(draw, r
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"spec": replace(SPEC, hard_share=0.5)}, "hard tasks need similarity_CC"),
+        ({"spec": replace(SPEC, hard_share=0.5)}, "hard_share above 0 needs similarity_CC"),
         (
             {"cross_domain_share": -0.1},
-            "cross_domain_share is a fraction of tasks, 0 to 1, got -0.1",
+            "cross_domain_share must be a fraction of the tasks, 0 to 1, got -0.1",
         ),
         ({"cross_domain_share": 0.5}, r"no two of the domains \(there is 1\) have 2 classes in"),
     ],

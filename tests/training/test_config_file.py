@@ -63,7 +63,10 @@ def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override
         ("generator=closed-form", r"expected generator as FILE\.py:CLASS, got 'closed-form'"),
         ("generator='own.py:Own@run/best'", r"expected generator as FILE\.py:CLASS, got 'own\.py"),
         ("generator='own.py:Own'", r"`network` is the shape of the generator that ships; leave"),
-        ("loss.own={zeros=1.0}", r"loss: expected loss\.own by FILE\.py:FUNCTION, got 'zeros'"),
+        (
+            "loss.own={zeros=1.0}",
+            r"loss: expected FILE\.py:FUNCTION as a key of loss\.own, got 'zeros'",
+        ),
         (
             "loss.own={'a.py:query'=1}",
             r"loss: two loss terms are named query; rename .* a\.py:query",
@@ -73,7 +76,7 @@ def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override
             "loss.query=0",
             r"loss: the weight of the loss term query must be above 0",
         ),
-        ("perturb.noise=2", r"perturb: noise is a fraction of tasks, 0 to 1, got 2\.0$"),
+        ("perturb.noise=2", r"perturb: noise must be a fraction of the tasks, 0 to 1, got 2\.0$"),
         ("data.sources.0.stores=['a']", r"data\.sources\.0: expected either `stores`"),
     ],
 )

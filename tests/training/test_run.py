@@ -204,7 +204,7 @@ def test_train__resumed_on_other_data__names_the_source(
     reseal(store / "store.json")
     log = (folder / "log.jsonl").read_bytes()
 
-    with pytest.raises(DataError, match=r"the data of 'birds' are not those that the run began"):
+    with pytest.raises(DataError, match=r"the data of 'birds' have changed since the run began"):
         train(folder, config)
 
     assert (folder / "log.jsonl").read_bytes() == log
@@ -226,7 +226,7 @@ def test_train__resumed_after_the_split_was_edited__names_the_source(stopped_on_
     folder, config = stopped_on_stores
     ClassSplit({"birds": ("heron", "stork")}).save(tmp_path / "split.json")
 
-    with pytest.raises(DataError, match=r"the data of 'birds' are not those that the run began"):
+    with pytest.raises(DataError, match=r"the data of 'birds' have changed since the run began"):
         train(folder, config)
 
 

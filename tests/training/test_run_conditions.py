@@ -45,7 +45,7 @@ def test_conditions__the_same_or_another_gpu_of_the_kind__go_on_without_a_word(r
 def test_conditions__other_data__are_named():
     now = Conditions(device="cpu", data={"birds": "a1", "plants": "c3"})
 
-    with pytest.raises(DataError, match=r"the data of 'plants' are not .*--set data\.root=FOLDER"):
+    with pytest.raises(DataError, match=r"data of 'plants' have changed .*--set data\.root=FOLDER"):
         require_same_conditions(BEFORE, now)
 
 
