@@ -1,4 +1,4 @@
-"""Laboratories: slower paths that start from the workflow."""
+"""Laboratories: tuning, grounding and ranking, which build on the workflow."""
 
 import lazy_loader
 

@@ -55,9 +55,7 @@ def with_background(
     pictures = read_unlabelled(source, labelled, reading)
     pictures = draw_new(pictures, labelled.pictures.sha256, seed, BACKGROUND)
     if not len(pictures):
-        raise DataError(
-            f"background (--background) {source} holds only labelled pictures; add others"
-        )
+        raise DataError(f"background (--background) {source} repeats labelled pictures; add others")
     rows = tuple(picture._replace(label=BACKGROUND) for picture in pictures.pictures)
     parts = (labelled.pictures, replace(pictures, pictures=rows))
     width = labelled.pictures.features.shape[1]
@@ -65,7 +63,7 @@ def with_background(
 
 
 def read_unlabelled(source: Path, labelled: LabelledPictures, reading: Reading) -> EncodedPictures:
-    """Encode at most `MOST_UNLABELLED` pictures in the way of the labelled, or read a store."""
+    """Encode at most `MOST_UNLABELLED` pictures like the labelled ones, or read a store."""
     origin, encoder, seed = labelled.origin, labelled.encoder, reading.selection.seed
     if is_store(source):
         return _read_store(FeatureStore.open(source), source, origin, seed)

@@ -14,10 +14,10 @@ MASKED = -1e4
 
 @final
 class GuidedAttention(nn.Module):
-    """Attention of several heads, whose logits include the known similarity of tokens.
+    """Multi-head attention, whose logits include the known similarity of tokens.
 
-    With maps, the output also has the logits in a learned weighting of the tokens: a softmax shows
-    which token fits best, but not how well.
+    With maps, the output also has the mean of the logits over the keys with learned weights: a
+    softmax shows which token fits best, but not how well it fits.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class GuidedAttention(nn.Module):
         similarity: Float[Tensor, "tasks a b"] | None = None,
         mask: Bool[Tensor, "tasks b"] | None = None,
     ) -> Float[Tensor, "tasks a width"]:
-        """The attention of each query token to the key tokens that the mask keeps."""
+        """Return the output for each query token, from the key tokens that the mask keeps."""
         q, k, v = (
             rows.reshape(*rows.shape[:2], self.heads, -1).transpose(1, 2)
             for rows in (self.query(queries), self.key(keys), self.value(keys))

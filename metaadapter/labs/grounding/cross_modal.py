@@ -24,7 +24,7 @@ class CrossModalConfig:
     encoder: str
     digest: str
     size: tuple[int, int]
-    """Width and height in pixels of the whole pictures that the encoder reads."""
+    """The width and height in pixels to which whole pictures are resized for the encoder."""
     dim: int
     stage_dim: int
     logit_scale: float
@@ -35,15 +35,15 @@ class CrossModalConfig:
 
 
 class GroundingMaps(NamedTuple):
-    """The places of the phrases of tasks."""
+    """The place of a phrase in a picture, for each task."""
 
     heat_Thw: Float[Tensor, "tasks height width"]
-    """A logit for each place of the finer grid; the softmax is the heat."""
+    """A logit for each place of the finer grid; their softmax is the heat."""
     boxes_Thw4: Float[Tensor, "tasks height width 4"]
-    """The box predicted at each place: left, top, right, bottom in fractions."""
+    """The box predicted at each place: left, top, right, bottom in fractions of the picture."""
 
     def boxes_at_peak(self) -> Float[Tensor, "tasks 4"]:
-        """One box a task: the mean box, weighted by heat, over the hottest place's box."""
+        """Return the heat-weighted mean box of the places within the hottest place's box."""
         heat, boxes = self.heat_Thw.flatten(1).softmax(1), self.boxes_Thw4.flatten(1, 2)
         peak = boxes[torch.arange(len(heat)), heat.argmax(1)][:, None]
         centres = _centres(*self.heat_Thw.shape[1:]).to(heat).flatten(0, 1)
@@ -58,7 +58,7 @@ def frozen_map(
     logit_scale: float,
     size: tuple[int, int],
 ) -> Float[Tensor, "tasks height width"]:
-    """The map of the frozen encoder: logits of each place and the phrase, resized."""
+    """Return the frozen encoder's map: the logit of each place with the phrase, resized."""
     cosines = torch.einsum("thwd,td->thw", normalize(joint_THWD, dim=-1), phrase_TD)
     return logit_scale * interpolate(cosines[:, None], size, mode="bilinear")[:, 0]
 
@@ -69,7 +69,7 @@ class CrossModalAdapter(nn.Module):
 
     Both are projected to one width. In each round the words attend to all places, guided by their
     similarity, and to one another; then the places attend to the words. The last projection, to the
-    map, starts at zero: an untrained adapter gives exactly the frozen map.
+    map, starts at zero, so an untrained adapter gives exactly the frozen map.
     """
 
     def __init__(self, config: CrossModalConfig) -> None:
@@ -99,7 +99,7 @@ class CrossModalAdapter(nn.Module):
     def forward(
         self, pictures: PictureTokens, phrases: PhraseTokens, of_picture_T: Int[Tensor, " tasks"]
     ) -> GroundingMaps:
-        """Ground each phrase in the picture whose number it has."""
+        """Ground phrase t in the picture with the number `of_picture_T[t]`."""
         high, wide = pictures.joint_NHWD.shape[1:3]
         fine_high, fine_wide = pictures.stage_NhwC.shape[1:3]
         joint = normalize(pictures.joint_NHWD, dim=-1)
@@ -193,7 +193,7 @@ def _waves(high: int, wide: int) -> Float[Tensor, "high wide waves"]:
 
 
 def _boxes(sides: Float[Tensor, "tasks h w 4"]) -> Float[Tensor, "tasks h w 4"]:
-    """Boxes from the distances of each place to the four sides, before softplus."""
+    """Return boxes; softplus of `sides` gives the distances of each place to the four sides."""
     centres = _centres(*sides.shape[1:3]).to(sides)
     # An untrained adapter gives boxes of a third of the picture.
     distances = softplus(sides - 1.7)

@@ -56,7 +56,7 @@ def ground(
         encoder: The frozen encoder.
         pictures: The pictures, at least one.
         phrase: What to find, as in "the red mug left of the lamp".
-        adapter: A cross-modal adapter of this encoder; without one, the map has the frozen
+        adapter: A cross-modal adapter for this encoder; without it, the map shows the frozen
             encoder's similarities, which know no colours, places or relations.
         examples: Features, in the space of texts, of pictures that show things of this name; only
             a cross-modal adapter reads them.
@@ -85,12 +85,12 @@ def ground(
 def example_vectors(
     regions: Float[Tensor, "examples dim"], adapter: CrossModalAdapter
 ) -> Float[Tensor, "examples dim"]:
-    """Mean tokens of examples, less the mean of all pictures."""
+    """Return unit vectors of examples, minus the mean of all pictures, to use as tokens."""
     return normalize(normalize(regions, dim=-1) - adapter.centre, dim=-1)
 
 
 def box_around_peak(heat: Float[np.ndarray, "height width"]) -> Box:
-    """The box around the hottest place and the connected places that are almost as hot."""
+    """Return the box around the hottest place and connected places that are almost as hot."""
     level = heat.mean() + BOX_LEVEL * (heat.max() - heat.mean())
     pieces, _ = ndimage.label(heat >= level)
     peak = np.unravel_index(int(heat.argmax()), heat.shape)

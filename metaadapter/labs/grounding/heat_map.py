@@ -29,7 +29,7 @@ KEYWORD = "Description"
 
 
 def overlay(picture: Image.Image, grounding: Grounding) -> Image.Image:
-    """Draw the heat map, the hotter the brighter, and the box; at most 1,600 pixels long."""
+    """Draw the heat map and the box over a copy of the picture, at most 1,600 pixels long."""
     small = picture.copy()
     small.thumbnail((LONGEST, LONGEST))
     heat = Image.fromarray(_stretched(grounding.heat)).resize(small.size, Image.Resampling.BICUBIC)
@@ -44,7 +44,7 @@ def overlay(picture: Image.Image, grounding: Grounding) -> Image.Image:
 
 
 def _stretched(heat: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
-    """Square roots from 0 to 1: a softmax is too peaked for its slopes to be seen."""
+    """Return square roots, from 0 to 1, because a softmax is too peaked to show its slopes."""
     low, high = float(heat.min()), float(heat.max())
     stretched: np.ndarray = np.sqrt((heat - low) / max(high - low, 1e-12)).astype(np.float32)
     return stretched
@@ -70,7 +70,7 @@ def save_heat_map(file: Path, drawn: Image.Image, phrase: str) -> None:
 
 
 def phrase_of(file: Path) -> str | None:
-    """The phrase of the heat map in a file, as `one_line` writes it; `None` if there is none."""
+    """Return the phrase stored with a heat map, as `one_line` writes it; `None` without one."""
     try:
         with open_readable(file) as opened:
             phrase = open_image(file, opened).info.get(KEYWORD)

@@ -1,4 +1,4 @@
-"""A phrase to find in pictures with the encoder, and the examples, of an adapter of classes."""
+"""Find a phrase in pictures, with the encoder and the examples of an adapter of classes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from metaadapter.labs.grounding.pretrained import shipped_for
 from metaadapter.labs.grounding.tokens import joint_of_first_look, phrase_words
 from metaadapter.workflow.queries import load_base_encoder
 
-# The cross-modal adapter was trained with at most this many.
+# The cross-modal adapter was trained with at most this many examples.
 MOST_EXAMPLES = 4
 
 
@@ -35,10 +35,10 @@ class ClassExamples(NamedTuple):
 def class_examples(
     stored: StoredAdapter, encoder: FrozenEncoder, phrase: str
 ) -> ClassExamples | None:
-    """The first class that a phrase names, with up to four of its pictures.
+    """Return the first class that a phrase names, with up to four of its pictures.
 
-    Of several class names that begin at the same word, the longest is taken. `None` if the phrase
-    names no class, or the adapter keeps no features.
+    Of several class names that begin at the same word, the longest is taken. Return `None` if the
+    phrase names no class, or if no features of the class's pictures are stored.
     """
     if stored.support is None:
         return None
@@ -71,7 +71,7 @@ class PhraseGrounder:
     """The cross-modal adapter that ships; `None` if it was trained with another encoder."""
     examples: ClassExamples | None
     has_other_features: bool
-    """True if the adapter's pictures are no examples: their encoder has adapters inside."""
+    """Whether the adapter's pictures are no examples, as their encoder has adapters inside."""
 
     def ground(self, picture: Image.Image) -> Grounding:
         """Find the phrase in an upright RGB picture."""
@@ -89,7 +89,7 @@ def read_grounder(adapter: Path, phrase: str, encoder: str | None, device: str) 
     if not isinstance(loaded, FrozenEncoder):
         raise UsageError(
             f"grounding reads tokens of places and words, which need an encoder of open_clip, "
-            f"and the encoder {loaded.name} is of your own; make an adapter with another encoder, "
+            f"but the encoder {loaded.name} is of your own; make an adapter with another encoder, "
             "such as tiny"
         )
     cross_modal = shipped_for(loaded)

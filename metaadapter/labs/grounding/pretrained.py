@@ -22,13 +22,13 @@ REMEDY = "restore it from a copy, or train it again with tools/train_grounding.p
 
 
 def shipped_for(encoder: FrozenEncoder) -> CrossModalAdapter | None:
-    """The cross-modal adapter that ships, if it was trained with the weights of this encoder."""
+    """Return the shipped cross-modal adapter; `None` if it was trained with another encoder."""
     adapter = load_cross_modal(SHIPPED)
     return adapter if adapter.config.digest == encoder.fingerprint.digest else None
 
 
 def load_cross_modal(folder: Path) -> CrossModalAdapter:
-    """A cross-modal adapter in evaluation mode, from a folder that `save_cross_modal` wrote."""
+    """Read a cross-modal adapter, in evaluation mode, that `save_cross_modal` wrote."""
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
             f"no cross-modal adapter in {folder}: expected {CONFIG_FILE} and {WEIGHTS_FILE}, as "
@@ -40,7 +40,7 @@ def load_cross_modal(folder: Path) -> CrossModalAdapter:
         given = {name: value for name, value in stored.items() if name in known}
         config = TypeAdapter(CrossModalConfig).validate_python(given)
         content = proof.read(WEIGHTS_FILE) if proof else (folder / WEIGHTS_FILE).read_bytes()
-        # Without memory, as the configuration may declare more than the file holds.
+        # This device takes no memory: the configuration may declare more than the file holds.
         with torch.device("meta"):
             adapter = CrossModalAdapter(config)
         weights = {name: tensor.float() for name, tensor in load(content).items()}

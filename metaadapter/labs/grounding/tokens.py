@@ -1,4 +1,4 @@
-"""Phrases and pictures as tokens in one space."""
+"""Turn phrases and pictures into tokens in one space."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ ARTICLES = {"a", "an", "the"}
 # Further words are not read: a longer phrase is a sentence, not the name of a thing.
 MOST_WORDS = 16
 
-# Convolutions take any size: this many times the encoder's own shows smaller things (see
-# docs/explanation/grounding.md). Towers with codes of positions keep their own size.
+# A convolutional tower reads pictures of any size: enlarged by this factor, they show smaller
+# things (docs/explanation/grounding.md). Towers with position embeddings keep their own size.
 CLOSER = 12 / 7
 STRIDE = 32
 
@@ -46,15 +46,15 @@ class PhraseTokens(NamedTuple):
 
 
 def phrase_words(phrase: str) -> list[str]:
-    """The words of a phrase in lower case, without articles."""
+    """Return the words of a phrase in lower case, without articles."""
     return [word for word in WORDS.findall(phrase.lower()) if word not in ARTICLES]
 
 
 def phrase_pieces(phrase: str) -> list[tuple[str, int, int]]:
-    """Text, kind and place of the pieces of a phrase: the whole, its words, and pairs of words."""
+    """Return text, kind and place of each piece of a phrase: the whole, words, pairs of words."""
     words = phrase_words(phrase)[:MOST_WORDS]
     if not words:
-        raise UsageError(f"expected a phrase such as 'the red mug', got {phrase!r}: no word in it")
+        raise UsageError(f"expected a phrase such as 'the red mug', but {phrase!r} has no word")
     pairs = [f"{first} {second}" for first, second in pairwise(words)]
     return [
         (" ".join(words), PHRASE, 0),
@@ -105,7 +105,7 @@ def join_tokens(
 def joint_of_first_look(
     encoder: FrozenEncoder, rows: Float[Tensor, "n dim"]
 ) -> Float[Tensor, "n joint"]:
-    """Unit vectors of the first look's joint block, which pictures and texts share."""
+    """Return unit vectors from the first look's joint block, which pictures and texts share."""
     first, *_ = text_places(encoder.dim, encoder.zoom, encoder.look_blocks)
     return normalize(rows[:, first[0]], dim=-1)
 
@@ -114,7 +114,7 @@ class PictureTokens(NamedTuple):
     """Tokens of pictures, row by row from the top."""
 
     joint_NHWD: Float[Tensor, "n height width dim"]
-    """In the space of texts, of any length."""
+    """Vectors of any length in the space of texts."""
     stage_NhwC: Float[Tensor, "n fine_height fine_width stage_dim"]
     colour_Nhw6: Float[Tensor, "n fine_height fine_width 6"]
     """Mean and standard deviation of red, green and blue, 0 to 1."""
@@ -123,7 +123,7 @@ class PictureTokens(NamedTuple):
 def picture_tokens(
     encoder: FrozenEncoder, pictures: Sequence[Image.Image], size: tuple[int, int]
 ) -> PictureTokens:
-    """Encode upright RGB pictures, resized to width and height without cropping."""
+    """Encode upright RGB pictures, resized to `size` (width, height) without cropping."""
     tower: Any = encoder.network.visual
     width, height = size
     pixels = [
@@ -143,7 +143,7 @@ def picture_tokens(
 
 
 def dense_size(encoder: FrozenEncoder) -> tuple[int, int]:
-    """Width and height in pixels of the whole pictures that an encoder reads for their places."""
+    """Return the width and height in pixels at which an encoder reads whole pictures for tokens."""
     tower: Any = encoder.network.visual
     size = tower.preprocess_cfg["size"]
     height, width = (size, size) if isinstance(size, int) else size

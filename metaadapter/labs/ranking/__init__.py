@@ -1,1 +1,1 @@
-"""Captions in order for pictures, and pictures for captions."""
+"""Rank captions for pictures, and pictures for captions."""

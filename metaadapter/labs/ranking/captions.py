@@ -50,21 +50,21 @@ FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class Captions:
-    """Different captions, in the order in which they were read."""
+    """Captions without repetitions, in the order in which they were read."""
 
     texts: tuple[str, ...]
     of_pictures: Mapping[PictureKey, frozenset[str]] = field(default_factory=dict)
-    """The captions of each picture of a manifest, by its absolute path and box."""
+    """`picture_key` of each picture in a manifest → its captions."""
 
 
 def list_captions(
     pictures: Path, source: Path | None, given: Sequence[str] | None, *, split: str | None = None
 ) -> Captions:
-    """Read captions: those given, those of a source, or those of the manifest of pictures."""
+    """Return the captions that are given, or that `source` or the manifest `pictures` holds."""
     if given is not None:
         texts = distinct(text.strip() for text in given)
         if not texts:
-            raise UsageError("expected captions that are not empty")
+            raise UsageError("expected captions that are not empty, but all texts are empty")
         return Captions(texts)
     if source is not None:
         return _read(source, split)
@@ -77,7 +77,7 @@ def list_captions(
 
 
 def captions_of(table: ImageTable, source: Path) -> Captions:
-    """The captions of a manifest."""
+    """Return the captions in a manifest, which must have one for each picture."""
     empty = [str(row.path) for row in table.rows if not row.caption]
     if empty:
         more = f" and {len(empty) - MAX_NAMED} more" if len(empty) > MAX_NAMED else ""
@@ -93,12 +93,12 @@ def captions_of(table: ImageTable, source: Path) -> Captions:
 
 
 def picture_key(path: Path | str, box: Box | None) -> PictureKey:
-    """The identity of a picture of a manifest, however its path is written."""
+    """Return the key of a picture in a manifest, the same however its path is written."""
     return str(Path(path).absolute()), box
 
 
 def distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    """The texts that are not empty, without repetitions, in their order."""
+    """Return the texts in the same order, without empty ones and repetitions."""
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
@@ -108,7 +108,7 @@ def encode_captions(
     templates: Sequence[str],
     progress: Callable[[Progress], None] | None = None,
 ) -> Float32[np.ndarray, "n dim"]:
-    """Unit rows of captions put into templates; an encoder of the user's own has no templates."""
+    """Return unit rows of captions in templates, which an encoder of the user's own ignores."""
     parts = []
     for start in range(0, len(texts), CAPTIONS_AT_ONCE):
         batch = texts[start : start + CAPTIONS_AT_ONCE]
@@ -121,7 +121,7 @@ def encode_captions(
     rows = np.concatenate(parts)
     if not rows.any():
         raise UsageError(
-            f"captions need an encoder that reads texts, and {encoder.name} reads only pictures"
+            f"captions need an encoder that reads texts, but {encoder.name} reads only pictures"
         )
     return rows.astype(np.float32, copy=False)
 
@@ -140,14 +140,14 @@ def _read(source: Path, split: str | None) -> Captions:
         ) from error
     texts = distinct(line.strip() for line in lines)
     if not texts:
-        raise DataError(f"expected captions in {source}, one a line, but it has none")
+        raise DataError(f"expected captions in {source}, one a line, but the file has none")
     return Captions(texts)
 
 
 def answer_sentences(
     question: str, answers: Sequence[str], sentence: str | None = None
 ) -> tuple[str, ...]:
-    """Turn each answer to a question into a sentence, by default of the form that fits it."""
+    """Turn each answer into a sentence; the default form is one that fits the question."""
     if not question.strip():
         raise UsageError("expected a question such as 'What colour is the car?', got none")
     if len(answers) < 2 or not all(answers) or len(set(answers)) < len(answers):
@@ -165,7 +165,7 @@ def answer_sentences(
 
 
 def sentence_form(question: str) -> str:
-    """The sentence that answers a question, with {} for the answer."""
+    """Return the sentence that answers a question, with {} for the answer."""
     plain = " ".join(question.replace("{", "").replace("}", "").split())
     bare = plain.rstrip(" ?")
     for pattern, form in FORMS:
@@ -177,7 +177,7 @@ def sentence_form(question: str) -> str:
 def answer_probabilities(
     scores: Float32[np.ndarray, "n answers"], logit_scale: float
 ) -> Float[np.ndarray, "n answers"]:
-    """The probability of each answer, given that one of them is correct."""
+    """Return the probability of each answer, given that one of the answers is correct."""
     from scipy.special import softmax
 
     return np.asarray(softmax(logit_scale * scores.astype(np.float64), axis=1))

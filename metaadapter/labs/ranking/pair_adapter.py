@@ -3,7 +3,7 @@
 The features of pictures and of captions lie in two separate cones, which are narrower in a special
 domain than in the encoder's training. So both are centred. Then a caption is mapped to its expected
 picture: the caption's feature, corrected by kernel ridge regression on the pairs. The score of a
-picture is the cosine with the expected picture, less a correction for hubs, the pictures and
+picture is its cosine with the expected picture, minus a correction for hubs: the pictures and
 captions that are similar to everything (Radovanović et al., 2010; CSLS, Conneau et al., 2018).
 """
 
@@ -24,7 +24,7 @@ MEAN_SHRINKAGE = 6.0
 """The number of rows of zeros in the mean, which shrink the mean of few pairs."""
 SHARPNESS = 3.0
 """The sharpness of the kernel of captions, exp(sharpness · (cosine − 1)): the higher it is, the
-closer a caption must be to that of a pair to get its correction."""
+closer a caption must be to the caption of a pair to get the correction of that pair."""
 RIDGE = 0.3
 """The ridge that shrinks corrections; the kernel of a caption with itself is 1."""
 HUB_WEIGHT = 0.25
@@ -35,7 +35,7 @@ N_NEIGHBOURS = 10
 
 @dataclass(frozen=True, eq=False)
 class PairAdapter:
-    """The map that is fitted to pairs; without a pair, scores are the encoder's cosines.
+    """The map that is fitted to pairs; without any pair, scores are the encoder's cosines.
 
     The score of a picture and a caption is the product of their rows, so that a library for nearest
     neighbours can index the rows as plain vectors.
@@ -46,8 +46,8 @@ class PairAdapter:
         pictures: The pictures of the pairs, centred.
         captions: The captions of the pairs, centred.
         corrections: The coefficients of the kernel ridge regression, a row for each pair.
-        places: The columns in which a caption's row is not 0, with its length there, from
-            `text_places`.
+        places: The ranges of columns in which a caption's row is not 0, each with the length of the
+            row in this range, from `text_places`.
     """
 
     picture_mean: Float32[np.ndarray, " dim"]
@@ -60,11 +60,11 @@ class PairAdapter:
     def picture_rows(
         self, features: Float[np.ndarray, "n dim"], *, hubs: bool = True
     ) -> Float32[np.ndarray, "n width"]:
-        """Rows of pictures, whose products with `caption_rows` are the scores.
+        """Return rows of pictures, whose products with `caption_rows` are the scores.
 
         Args:
-            features: Unit rows of the encoder.
-            hubs: Lower the scores of pictures that are similar to all captions of the pairs.
+            features: Unit rows from the encoder.
+            hubs: Whether to lower the scores of pictures that are similar to all pairs' captions.
         """
         rows = self._picture_rows(unit(features.astype(np.float32) - self.picture_mean))
         return self._with_level(rows, self._pair_captions if hubs else None, of_pictures=True)
@@ -72,7 +72,7 @@ class PairAdapter:
     def caption_rows(
         self, features: Float[np.ndarray, "n dim"], *, hubs: bool = True
     ) -> Float32[np.ndarray, "n width"]:
-        """Rows of captions; the arguments are those of `picture_rows`."""
+        """Return rows of captions; the arguments are as for `picture_rows`."""
         rows = self._caption_rows(unit(features.astype(np.float32) - self.caption_mean))
         return self._with_level(rows, self._pair_pictures if hubs else None, of_pictures=False)
 
@@ -92,7 +92,7 @@ class PairAdapter:
         return np.concatenate([self._folded(centred), centred @ self.corrections.T], axis=1)
 
     def _caption_rows(self, centred: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n _"]:
-        """Expected pictures of length 1, in the coordinates of `_picture_rows`."""
+        """Return the expected pictures of captions: length 1, in `_picture_rows` coordinates."""
         near = kernel(centred, self.captions)
         across = ((centred @ self.corrections.T) * near).sum(1)
         squares = (centred**2).sum(1) + 2 * across + ((near @ self._products) * near).sum(1)
@@ -100,7 +100,7 @@ class PairAdapter:
         return np.concatenate([self._folded(centred) / lengths, near / lengths], axis=1)
 
     def _folded(self, rows: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n _"]:
-        """The columns that captions share with pictures, summed over the looks."""
+        """Return the columns that captions share with pictures, summed over the looks."""
         parts = [rows[:, place] * np.float32(length) for place, length in self.places]
         return np.asarray(np.sum(parts, axis=0), np.float32)
 
@@ -111,7 +111,7 @@ class PairAdapter:
         *,
         of_pictures: bool,
     ) -> Float32[np.ndarray, "n _"]:
-        """Rows with two more columns, which add the hub corrections of both sides to products."""
+        """Append two columns, which add the hub corrections of both sides to each product."""
         level = np.zeros((len(rows), 1), np.float32)
         if others is not None and len(others):
             level[:, 0] = -HUB_WEIGHT * mean_of_highest(rows @ others.T)
@@ -133,11 +133,11 @@ def fit_pairs(
     Args:
         pictures: Unit rows of pictures from the frozen encoder.
         captions: Unit rows of their captions.
-        more_pictures: Blocks of unit rows of pictures without a caption, for the mean alone.
-        more_captions: Blocks of unit rows of captions without a picture, for the mean alone.
+        more_pictures: Blocks of unit rows of pictures without a caption, used only for the mean.
+        more_captions: Blocks of unit rows of captions without a picture, used only for the mean.
         zoom: Whether features have two looks. With `zoom` and `blocks`, rows are as short as the
             joint block of one look; leave both out for an encoder that is not open_clip's.
-        blocks: Names and widths of the blocks of one look, as `ImageEncoder.look_blocks`.
+        blocks: Names and widths of the blocks of one look, as in `ImageEncoder.look_blocks`.
 
     Raises:
         UsageError: Pictures and captions differ in number or width, or are not finite.
@@ -145,7 +145,7 @@ def fit_pairs(
     pictures, captions = pictures.astype(np.float32), captions.astype(np.float32)
     if pictures.shape != captions.shape:
         raise UsageError(
-            f"expected one caption for each picture, of the same encoder, got features of the "
+            f"expected one caption for each picture, from the same encoder, got features of the "
             f"shapes {pictures.shape} and {captions.shape}"
         )
     if not (np.isfinite(pictures).all() and np.isfinite(captions).all()):
@@ -159,16 +159,16 @@ def fit_pairs(
 
 
 def left_out_cosines(adapter: PairAdapter) -> Float32[np.ndarray, "pairs pairs"]:
-    """The cosine of each pair's picture with each caption, by the adapter without those two pairs.
+    """Return the cosine of each picture with each caption, by the adapter without their pairs.
 
-    These are the scores of new pictures and captions of the domain, in closed form: the residuals
-    of the rows left out of a ridge regression are their coefficients times the inverse of the rows'
-    block of the inverse system. The means, which a pair hardly changes, stay.
+    These are the scores that new pictures and captions of the domain would get. In closed form, the
+    residuals of rows left out of a ridge regression are their coefficients, multiplied by the
+    inverse of their block in the inverse system. The means, which a pair hardly changes, stay.
     """
     pictures, corrections = adapter.pictures, adapter.corrections
     inverse = np.linalg.inv(_regularised(adapter.captions))
     diagonal = inverse.diagonal()
-    # The residual of caption j without the pairs i and j is by_j · corrections_j + by_i · …_i.
+    # Caption j without the pairs i and j has the residual by_j · corrections_j + by_i · …_i.
     part = diagonal[:, None] * diagonal[None] - inverse**2
     np.fill_diagonal(part, 1)
     by_j, by_i = diagonal[:, None] / part, -inverse / part
@@ -177,7 +177,7 @@ def left_out_cosines(adapter: PairAdapter) -> Float32[np.ndarray, "pairs pairs"]
     similarities, across = pictures @ pictures.T, pictures @ corrections.T
     products = corrections @ corrections.T
     self_across, squares = across.diagonal(), products.diagonal()
-    # The expected picture of caption j is the picture of pair j less that residual.
+    # The expected picture of caption j is the picture of pair j minus that residual.
     dots = similarities - by_j * across - by_i * self_across[:, None]
     lengths = (
         1
@@ -193,18 +193,18 @@ def left_out_cosines(adapter: PairAdapter) -> Float32[np.ndarray, "pairs pairs"]
 def kernel(
     rows: Float32[np.ndarray, "n dim"], others: Float32[np.ndarray, "m dim"]
 ) -> Float32[np.ndarray, "n m"]:
-    """The similarity of captions, from 0 to 1."""
+    """Return the similarity of captions, from 0 to 1."""
     return np.asarray(np.exp(SHARPNESS * (rows @ others.T - 1)), np.float32)
 
 
 def unit(rows: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n dim"]:
-    """Rows of length 1; a row of zeros stays."""
+    """Scale rows to length 1; a row of zeros stays."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
 
 
 def mean_of_highest(cosines: Float32[np.ndarray, "n m"]) -> Float32[np.ndarray, " n"]:
-    """The mean of the `N_NEIGHBOURS` highest of each row, or of all if there are fewer."""
+    """Return the mean of the `N_NEIGHBOURS` highest cosines in each row, or of all if fewer."""
     n = min(N_NEIGHBOURS, cosines.shape[1])
     highest = np.partition(cosines, cosines.shape[1] - n, axis=1)[:, cosines.shape[1] - n :]
     return np.asarray(highest.mean(1), np.float32)
@@ -213,7 +213,7 @@ def mean_of_highest(cosines: Float32[np.ndarray, "n m"]) -> Float32[np.ndarray, 
 def shrunk_mean(
     rows: Float32[np.ndarray, "n dim"], more: Iterable[Float[np.ndarray, "_ dim"]]
 ) -> Float32[np.ndarray, " dim"]:
-    """The mean of all rows and of `MEAN_SHRINKAGE` rows of zeros."""
+    """Return the mean of all rows together with `MEAN_SHRINKAGE` rows of zeros."""
     total, n = np.zeros(rows.shape[1]), MEAN_SHRINKAGE
     for block in (rows, *more):
         total, n = total + block.sum(0, dtype=np.float64), n + len(block)

@@ -1,4 +1,4 @@
-"""The pairs of a manifest, and an estimate of their adapter from left-out pairs."""
+"""Read the pairs in a manifest, and estimate their adapter's accuracy on left-out pairs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from metaadapter.labs.ranking.pair_adapter import fit_pairs, left_out_cosines
 from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs
 from metaadapter.workflow.accuracy import Proportion
 
-# More would take minutes to solve, and make rows wider than those of an encoder.
+# More pairs would take minutes to solve, and make rows wider than those of an encoder.
 MOST_PAIRS = 5_000
 
 
@@ -35,7 +35,7 @@ def read_pairs(
     split: str | None,
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[StoredPairs, EncodedPictures]:
-    """Encode the pictures of a manifest and their captions."""
+    """Encode the pictures in a manifest and their captions; return the pairs and the pictures."""
     if not (manifest.is_file() and is_manifest(manifest)):
         raise DataError(
             f"expected a manifest (.csv, .tsv, .jsonl, .parquet) with the columns path and caption "
@@ -70,10 +70,10 @@ def read_pairs(
 
 @dataclass(frozen=True, slots=True)
 class LeftOutPairs:
-    """The fraction of left-out pairs whose picture and caption match best among all pairs.
+    """The fractions of left-out pairs whose own caption, or own picture, is the best match.
 
-    A picture matches every pair with the same caption; of several pairs with one picture only the
-    first counts. `frozen_` is by the cosines of the frozen encoder.
+    A picture matches every pair with the same caption; of several pairs with one picture, only the
+    first counts. The fields `frozen_…` are for the cosines of the frozen encoder.
     """
 
     captions_found: Proportion

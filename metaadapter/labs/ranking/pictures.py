@@ -30,17 +30,17 @@ class RankedPictures:
 
     paths: tuple[str, ...]
     boxes: tuple[Box | None, ...]
-    """The part of each picture that counts, or None for the whole."""
+    """The part of each picture that is encoded; `None` for the whole picture."""
     sha256: tuple[str, ...]
     features: Float32[np.ndarray, "n dim"] | Float16[np.ndarray, "n views dim"]
-    """Unit rows: one for each picture in memory, or for each picture and view on disk."""
+    """Unit rows: in memory one for each picture, on disk one for each view of each picture."""
     quarantined: tuple[UnreadableImage, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def blocks(
         self, progress: Callable[[Progress], None] | None = None
     ) -> Iterator[Float32[np.ndarray, "_ dim"]]:
-        """The features of all pictures in order, in blocks, in single precision."""
+        """Yield the features of all pictures in order, in blocks of rows in single precision."""
         for start in range(0, len(self), PICTURES_AT_ONCE):
             block = self.features[start : start + PICTURES_AT_ONCE]
             yield block if block.ndim == 2 else mean_of_views(block)
@@ -54,7 +54,7 @@ class RankedPictures:
 def pictures_of_store(
     folder: Path, encoder: Fingerprint, *, split: str | None = None
 ) -> RankedPictures:
-    """The pictures of a feature store, whose features stay on disk."""
+    """Return the pictures of a feature store; without a split, their features stay on disk."""
     store = FeatureStore.open(folder)
     encoder.require_match(store.fingerprint, owner="the adapter")
     if split is not None and split != "all":

@@ -32,7 +32,7 @@ from metaadapter.workflow.queries import load_base_encoder
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankingTask:
-    """Pictures and captions as rows whose products are their scores."""
+    """Rows whose products are the scores; `n_of_pairs` pictures are in the adapter's pairs."""
 
     pictures: RankedPictures
     picture_rows: Float32[np.ndarray, "n width"]
@@ -42,16 +42,16 @@ class RankingTask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankingAdapter:
-    """Pairs and their encoder; of an adapter of classes, which has no pairs, only the encoder."""
+    """The pairs and the encoder of an adapter; an adapter of classes has no pairs."""
 
     pairs: StoredPairs
     encoder: ImageEncoder
     logit_scale: float
-    """The factor of scores before the softmax over answers."""
+    """The factor on scores before the softmax over answers."""
 
     @property
     def n_pairs(self) -> int:
-        """The number of pairs; 0 if scores are the cosines of the frozen encoder."""
+        """The number of pairs; without pairs, scores are the cosines of the frozen encoder."""
         return len(self.pairs.captions)
 
     @property
@@ -68,7 +68,7 @@ class RankingAdapter:
         split: str | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> RankingTask:
-        """Encode the pictures of a source and captions into rows whose products are the scores."""
+        """Encode captions and the pictures in `source` to rows whose products are the scores."""
         if is_store(source):
             pictures = pictures_of_store(source, self.encoder.fingerprint, split=split)
         else:
@@ -76,7 +76,7 @@ class RankingAdapter:
             pictures = encode_table(table, self.encoder, self.origin, progress)
         templates = self.pairs.config.templates
         texts = encode_captions(self.encoder, captions.texts, templates, progress)
-        # The looks over which rows are summed; only open_clip's texts are alike for all looks.
+        # Rows can be summed over looks only if the text is the same for all, as with open_clip.
         looks: dict[str, Any] = {}
         if isinstance(self.encoder, FrozenEncoder):
             looks = {"zoom": self.origin.zoom, "blocks": self.origin.blocks}
@@ -95,14 +95,14 @@ class RankingAdapter:
 def read_ranking_adapter(
     adapter: Path, encoder: str | None, device: str, precision: Precision
 ) -> RankingAdapter:
-    """Read an adapter of pairs or of classes, and load its encoder; `encoder` is its new name."""
+    """Read an adapter of pairs or of classes, and its encoder: the one it names, or `encoder`."""
 
     def load(config: AdapterConfig | PairsConfig) -> ImageEncoder:
         return load_base_encoder(adapter, config.origin, config.width, encoder, device, precision)
 
     if not is_caption_adapter(adapter):
         classes = load_adapter(adapter).config
-        # Adapters in its towers were trained for its classes and their names, not for sentences.
+        # Parts in the encoder's towers were trained for names of classes, not for sentences.
         loaded = load(classes)
         scale = classes.logit_scale or loaded.logit_scale or CLIP_LOGIT_SCALE
         return RankingAdapter(_without_pairs(loaded.dim, classes.origin), loaded, scale)

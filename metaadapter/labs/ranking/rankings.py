@@ -1,4 +1,4 @@
-"""Captions in order for each picture, and pictures in order for each caption, by exact search."""
+"""Rank captions for each picture, and pictures for each caption, by exact search."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from metaadapter.workflow.accuracy import Proportion
 # The number of products in memory at a time: 64 MB.
 PRODUCTS_AT_ONCE = 2**24
 
-# The weight of the mean of either side, as in CSLS (Conneau et al., 2018).
+# The weight of a picture's or a caption's mean of high scores, as in CSLS (Conneau et al., 2018).
 WEIGHT = 0.5
 RECALL_AT = (1, 5, 10)
 Recall = dict[int, Proportion]
@@ -26,7 +26,7 @@ Recall = dict[int, Proportion]
 
 
 class Matches(NamedTuple):
-    """The best rows for each query, the best first; of equal ones the earlier row is first."""
+    """The best rows for each query, the best first; of equally good rows, the earlier is first."""
 
     rows: Int[np.ndarray, "queries k"]
     scores: Float32[np.ndarray, "queries k"]
@@ -66,7 +66,7 @@ def _best_of(best: Matches, products: Float32[np.ndarray, "q m"], start: int, k:
 
 
 def _highest(products: Float32[np.ndarray, "q m"], k: int) -> Int[np.ndarray, "q k"]:
-    """The columns of the `k` highest products of each row, the earlier of equal ones first."""
+    """Return the columns of the `k` highest products in each row; of equal ones the earlier."""
     lowest = np.partition(products, -k, axis=1)[:, -k]
     rows, columns = np.nonzero(products >= lowest[:, None])
     order = np.lexsort((columns, -products[rows, columns], rows))
@@ -76,10 +76,10 @@ def _highest(products: Float32[np.ndarray, "q m"], k: int) -> Int[np.ndarray, "q
 
 @dataclass(frozen=True, slots=True)
 class Rankings:
-    """The best candidates, both ways."""
+    """The best captions for each picture, and the best pictures for each caption."""
 
     of_pictures: Matches
-    """The numbers of captions for each picture."""
+    """For each picture, the numbers and the scores of captions."""
     of_captions: Matches
 
 
@@ -88,7 +88,7 @@ def rank(
     caption_rows: Float32[np.ndarray, "m width"],
     k: int,
 ) -> Rankings:
-    """The `k` best captions of each picture and pictures of each caption, by the rows' products."""
+    """Return the `k` best captions for each picture and pictures for each caption, by products."""
     return Rankings(
         search(picture_rows, caption_rows, k),
         search(caption_rows, picture_rows, k),
@@ -103,7 +103,7 @@ def scoring_rows(
     together: bool,
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Float32[np.ndarray, "n width"], Float32[np.ndarray, "m width"]]:
-    """Rows whose products are the scores; `together` takes hubs among these, not the pairs."""
+    """Return rows whose products are the scores; `together` finds hubs here, not in the pairs."""
     blocks = pictures.blocks(progress)
     picture_rows = np.concatenate(
         [adapter.picture_rows(block, hubs=not together) for block in blocks]
@@ -124,8 +124,8 @@ def level_candidates(
         caption_rows: Rows from `PairAdapter.caption_rows` with `hubs=False`.
 
     Returns:
-        The rows of both. Their products are the scores less half the mean of the ten highest scores
-        of the picture, and less half that of the caption.
+        The rows of both. Their products are the scores minus half the mean of the picture's ten
+        highest scores, minus half the mean of the caption's ten highest scores.
     """
     pictures, captions = picture_rows.copy(), caption_rows.copy()
     pictures[:, -2] -= WEIGHT * search(picture_rows, caption_rows, N_NEIGHBOURS).scores.mean(1)
@@ -136,7 +136,7 @@ def level_candidates(
 def recall_of(
     rankings: Rankings, pictures: RankedPictures, captions: Captions
 ) -> tuple[Recall, Recall] | None:
-    """Recall of captions and of pictures among ten candidates; `None` if no pair is known."""
+    """Return the recall of captions and of pictures at 1, 5 and 10; `None` if no pair is known."""
     numbers = {text: number for number, text in enumerate(captions.texts)}
     keys = map(picture_key, pictures.paths, pictures.boxes)
     captions_of = {

@@ -41,7 +41,7 @@ tags: [clip, few-shot, adapter, image-text-retrieval]
 
 
 class PairsConfig(BaseModel):
-    """Facts stored beside the features of pairs."""
+    """The facts stored with the features of pairs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -50,7 +50,7 @@ class PairsConfig(BaseModel):
     width: Annotated[int, Field(gt=0)]
     captions: Annotated[list[str], Field(min_length=1)]
     templates: Annotated[list[str], Field(min_length=1)] = ["{}"]
-    """The templates that captions are put into before they are encoded, in pairs and later."""
+    """The templates that captions are put into before they are encoded, here and in rankings."""
     origin: StoredOrigin = Origin()
 
 
@@ -92,11 +92,11 @@ class StoredPairs:
     """Unit rows, as the encoder gave them."""
     captions: Float32[np.ndarray, "pairs dim"]
     picture_hashes: tuple[str, ...] = ()
-    """SHA-256 of the pictures, sorted: they recognize a picture, and do not show it."""
+    """The sorted SHA-256 digests of the pictures, which identify a picture without showing it."""
 
 
 def store_pairs(path: Path, stored: StoredPairs) -> None:
-    """Write pairs to a folder or a skill file, in place of the adapter that is there.
+    """Write pairs to a folder or a skill file; an adapter that is there is replaced.
 
     At any moment the path holds either the old adapter or the new one.
 
@@ -120,7 +120,7 @@ def load_pairs(adapter: Path) -> StoredPairs:
 
     Raises:
         DataError: The adapter is damaged, or a feature is not finite.
-        IncompatibleArtifact: The adapter is of another version.
+        IncompatibleArtifact: This version cannot read the adapter.
     """
     place, path = open_adapter(adapter, CONFIG_FILE, WEIGHTS_FILE), adapter / CONFIG_FILE
     values, proof = read_document(path, CAPTION_SCHEMA, REMEDY, source=place)
@@ -143,7 +143,7 @@ def load_pairs(adapter: Path) -> StoredPairs:
         expected = (len(config.captions), config.width)
         for name, rows in (("pictures", pictures), ("captions", captions)):
             if rows.shape != expected or rows.dtype != np.float32:
-                raise ValueError(f"{name} should be {expected} of float32, and is {rows.shape}")
+                raise ValueError(f"{name} is {rows.dtype} {rows.shape}, not float32 {expected}")
             if not np.isfinite(rows).all():
                 raise ValueError(f"{name} holds features that are NaN or infinite")
     except UNUSABLE as error:

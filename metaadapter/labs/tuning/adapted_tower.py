@@ -1,6 +1,6 @@
-"""An image tower with new adapters in its later blocks, and a cache of the blocks before them.
+"""An image tower with new adapters in its later blocks, and a cache of earlier blocks' outputs.
 
-Training changes only the later blocks, so that a step does not compute the earlier ones again.
+Training changes only the later blocks, so that a step need not compute the earlier ones again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.inside import insert_inside, inside_tensors
 from metaadapter.features.towers.places import Place, find_places
 
-# Half precision rounds a map no more than a feature store rounds a feature.
+# Half precision suffices for outputs of blocks, as it does for features in a store.
 CACHED_AS = torch.float16
 
 
@@ -44,7 +44,7 @@ class AdaptedTower:
         self.parameters = insert_inside(self._network, config, places[first:], seed=seed)
         self._network.to(encoder.device)
         probe = encoder.preprocess(probe_picture())[None].to(encoder.device)
-        # A bottleneck follows its block, which can be cached; LoRA changes the block's weights.
+        # A bottleneck comes after its block, so this block's output can be cached as well.
         in_front = places[: first + (config.kind == "bottleneck")]
         tower = encoder.image_network()
         # Computes the features of looks with the adapters in their current state.
@@ -53,7 +53,7 @@ class AdaptedTower:
 
     @property
     def n_trained(self) -> int:
-        """The count of trained numbers."""
+        """The number of trained weights."""
         return sum(parameter.numel() for parameter in self.parameters)
 
     def restart(self) -> None:
@@ -69,7 +69,7 @@ class AdaptedTower:
         self._restore(trained)
 
     def scale(self, strength: float) -> None:
-        """Multiply what the adapters add to blocks or weights by a factor; it is linear in `up`."""
+        """Multiply what the adapters add to blocks or weights by a factor, by scaling `up`."""
         for name, tensor in inside_tensors(self._network).items():
             if name.rpartition("/")[2].startswith("up"):
                 tensor.mul_(strength)
@@ -89,10 +89,10 @@ class AdaptedTower:
 class CachedBlocks:
     """The outputs of the first blocks for many looks, and the tower that continues from them.
 
-    Only outputs that later parts read are cached: that of the last of the first blocks, and those
-    that features are made of. The other first blocks never run again. Use `tower`, the image tower
-    of `network` in evaluation mode and float32, only through this object from now on. The additions
-    of hooks to the outputs of the first blocks are not cached, but computed in each step.
+    Only outputs that later parts read are cached: the output of the last of the first blocks, and
+    the outputs that features are made of. From now on, use `tower`, the image tower of `network` in
+    evaluation mode and float32, only through this object. What hooks add to the outputs of the
+    first blocks is not cached, but computed in each step.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class CachedBlocks:
 
     @torch.no_grad()
     def add(self, pixels: Float[Tensor, "n 3 height width"]) -> None:
-        """Run the first blocks for preprocessed looks, which get the next numbers."""
+        """Run the first blocks on preprocessed looks; the cached looks are numbered from 0."""
         places = slice(self._n_filled, self._n_filled + len(pixels))
         self._run(pixels)
         for cached, block in zip(self._cached, self._needed, strict=True):
@@ -126,7 +126,7 @@ class CachedBlocks:
         self._n_filled = places.stop
 
     def features(self, looks: Int[Tensor, " n"]) -> Float[Tensor, "n width"]:
-        """The features of the looks with these numbers; differentiable in the later blocks."""
+        """Return the features of the looks with these numbers, with gradients for later blocks."""
         for block in self._blocks:
             block.replay = self._blank.new_zeros(1).expand(len(looks), *block.shape)
         for block, cached in zip(self._needed, self._cached, strict=True):
@@ -148,7 +148,7 @@ class CachedBlocks:
 
     @torch.no_grad()
     def _find_needed(self, probe: Tensor) -> list[_Replayed]:
-        """The blocks whose output is read by other parts than the first blocks."""
+        """Return the first blocks whose output is read by later parts of the tower."""
         self._run(probe)
         outputs = [block.take_output().to(CACHED_AS).to(probe) for block in self._blocks]
 
@@ -166,7 +166,7 @@ class _EndReached(Exception):
 
 
 class _Replayed:
-    """A block that replays an output, or records its own; the first axis is that of pictures."""
+    """A block that replays a given output, or records its own; axis 0 of both is for pictures."""
 
     def __init__(self, network: nn.Module, place: Place) -> None:
         self.shape, self._batch_first = place.shape, place.batch_first

@@ -1,4 +1,4 @@
-"""The choice of the strength of trained adapters, by pictures left out of training."""
+"""Choose the strength of trained adapters on pictures left out of the training."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from metaadapter.labs.tuning.adapted_tower import AdaptedTower
 from metaadapter.labs.tuning.inside_steps import StepSettings, take_steps
 from metaadapter.labs.tuning.tuning_task import IN_ALL, LeftOutHeads, TuningTask, folds
 
-# About forty pictures give no quantile beyond 0.95.
+# About forty left-out pictures are too few for quantiles beyond 0.95.
 N_QUANTILES = FRACTIONS.index(0.95) + 1
 
 STRENGTHS = (0.0, 0.5, 1.0)
 # The temperatures to choose from.
 TEMPERATURES = tuple(2.0 ** (eighths / 8) for eighths in range(9))
-# Each class has this many parts, one of which is left out at a time.
+# The pictures of each class are divided into this many parts, one of which is left out at a time.
 N_PARTS = 4
 # Parts are left out until this many pictures were left out, or all.
 ENOUGH = 80
@@ -36,20 +36,20 @@ class LeftOutPart(NamedTuple):
 
     weights: AdapterWeights
     rows: Float[Tensor, "left D"]
-    """The features of the pictures, by a tower that was trained without them or not at all."""
+    """The features of the pictures, from a tower that was trained without them or not at all."""
     labels: Int[Tensor, " left"]
 
     @property
     def logits(self) -> Float[Tensor, "left N"]:
-        """The logits of the pictures by the adapter."""
+        """The adapter's logits for the pictures."""
         return classify(self.rows, self.weights)
 
 
 def calibrate(parts: Sequence[LeftOutPart], temperature: float) -> Calibration:
-    """Compare the quantiles that adapters predict with those of left-out pictures.
+    """Compare the quantiles that adapters predict with those measured on left-out pictures.
 
-    The tower was trained on the pictures of the support, which look more typical than new ones.
-    Thresholds are only lowered, and sets only enlarged.
+    The tower was trained on the pictures of the support, so these look more typical than new ones.
+    The calibration only lowers thresholds and only enlarges sets.
     """
     heads, known, own = [], [], []
     for part in parts:
@@ -73,13 +73,13 @@ def calibrate(parts: Sequence[LeftOutPart], temperature: float) -> Calibration:
 
 
 def _quantiles(values: Float[Tensor, " n"]) -> Float[Tensor, " quantiles"]:
-    """The values that are exceeded by the fractions of `FRACTIONS`."""
+    """Return, for each of `FRACTIONS`, the value that this fraction of `values` exceeds."""
     return torch.quantile(values, 1 - values.new_tensor(FRACTIONS[:N_QUANTILES]))
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOutChoice:
-    """The accuracy of left-out pictures by strength: 0 is without adapters, 1 as trained."""
+    """The chosen strength, and left-out results by strength: 0 is no adapters, 1 as trained."""
 
     strength: float
     calibration: Calibration
@@ -91,9 +91,9 @@ class LeftOutChoice:
 
 
 def left_out_parts(labels: Int[Tensor, " n"]) -> list[Int[Tensor, " left"]]:
-    """Quarters of the pictures of each class, as many as leave out `ENOUGH` pictures.
+    """Return parts, each a quarter of every class, until they have `ENOUGH` pictures in total.
 
-    There are none if no class has three pictures: a class with one remaining teaches nothing.
+    Return no parts if no class has three pictures: a class with one picture left teaches nothing.
     """
     if int(labels.bincount().max()) < 3:
         return []
@@ -110,10 +110,10 @@ def choose_strength(
     parts: Sequence[Int[Tensor, " left"]],
     report: Callable[[int], object],
 ) -> LeftOutChoice:
-    """Train without each part of the pictures, and choose the strength that suits those parts.
+    """Train without each part of the pictures, and choose the best strength for left-out parts.
 
-    With fewer pictures, proportionally fewer steps are taken; `report` counts steps of `settings`.
-    The tower's adapters end in their initial state.
+    The fewer pictures remain, the fewer steps are taken, but `report` counts all steps of
+    `settings`. At the end, the tower's adapters are in their initial state.
     """
     answers: dict[float, list[LeftOutPart]] = {strength: [] for strength in STRENGTHS}
     for number, left in enumerate(parts):
@@ -144,11 +144,11 @@ def choose_strength(
 
 
 def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"]) -> LeftOutChoice:
-    """Choose the strength with the least log loss; of equal ones the smaller.
+    """Choose the strength with the least log loss; of equal strengths, the smaller.
 
-    Each strength has its best temperature (Guo et al., On Calibration of Modern Neural Networks,
-    2017), so that a strength is not chosen only for being less confident. Logits that are not
-    finite count as an infinite loss.
+    Each strength is taken at its best temperature (Guo et al., On Calibration of Modern Neural
+    Networks, 2017), so that no strength is chosen only because its logits are less confident.
+    Logits that are not finite count as an infinite loss.
     """
 
     def log_loss(strength: float, temperature: float) -> float:

@@ -15,7 +15,7 @@ from metaadapter.labs.tuning.tuning_task import IN_NONE, LeftOutHeads, TuningTas
 
 N_FOLDS = 4
 BATCH = 32
-# The adapters that follow the tower are predicted again after this many steps, as it changes.
+# The adapters of the task are predicted again after this many steps, because the tower changes.
 STEPS_PER_PREDICTION = 20
 WARM_UP = 0.1
 
@@ -39,8 +39,8 @@ def take_steps(
 ) -> Iterator[int]:
     """Train parameters of the tower that encodes the pictures, and yield the number of each step.
 
-    The loss of a picture is its cross-entropy by an adapter predicted from the other folds: one
-    predicted from the picture itself would have memorized it, and would teach nothing.
+    The loss of a picture is its cross-entropy under an adapter predicted from the other folds: an
+    adapter predicted from the picture itself would have memorized it, and would teach nothing.
     """
     looks, labels = task.looks, task.labels_n
     fold = torch.full_like(labels, IN_NONE)
@@ -71,7 +71,7 @@ def take_steps(
 
 
 def _rate(n_steps: int) -> Callable[[int], float]:
-    """The factor of the learning rate at each step: a warm-up, then a cosine."""
+    """Return the factor on the learning rate at each step: a warm-up, then a cosine."""
     warm = max(1, round(WARM_UP * n_steps))
 
     def rate(step: int) -> float:

@@ -26,11 +26,11 @@ from metaadapter.labs.tuning.inside_steps import BATCH, StepSettings, take_steps
 from metaadapter.labs.tuning.tuning_task import Tuned, TuningTask, cache_looks
 from metaadapter.workflow.fit_adapter import labelled_support
 
-# The picture and random crops; more views take more memory and time.
+# The picture itself and four random crops; more views take more memory and time.
 N_VIEWS = 5
 EPOCHS = 6
 WIDTHS = {"bottleneck": 64, "lora": 8}
-# The factor of LoRA's product.
+# The factor on LoRA's product: alpha / rank.
 LORA_STRENGTH = 2.0
 
 
@@ -44,12 +44,12 @@ class Inside:
     """The inner width of each bottleneck, 64 by default, or the rank of LoRA, 8 by default."""
     n_steps: int | None = None
     """The number of gradient steps; 0 keeps the tower. `None` takes six passes over the pictures if
-    they help pictures that are left out, else none."""
+    such training helps left-out pictures, else no step."""
 
     def __post_init__(self) -> None:
         if not (self.size is None or self.size >= 1) or (self.n_steps or 0) < 0:
             raise UsageError(
-                "size must be at least 1 and n_steps at least 0, or None, got "
+                "expected size of at least 1 or None, and n_steps of at least 0 or None, got "
                 f"size {self.size}, n_steps {self.n_steps}"
             )
 
@@ -77,11 +77,11 @@ def tune_inside(
         encoder: An encoder in float32. A second image tower stays frozen.
         pictures: Labelled pictures, each of which can be read.
         labels: The class of each picture.
-        names: Label → name, or name and sentences, of classes with pictures and without; `None` to
-            learn from the pictures alone.
+        names: Label → name, or name and sentences, for classes with or without pictures; `None` to
+            learn from the pictures only.
         settings: The settings of training; the defaults of `Inside` if `None`.
-        generator: The generator of adapters.
-        seed: The seed of the views, the batches and the start.
+        generator: The generator that predicts the adapters.
+        seed: The seed of the views, the batches and the initial weights.
         progress: Called with the progress of preparing pictures, then of the steps.
 
     Raises:
@@ -91,8 +91,8 @@ def tune_inside(
     settings, started = settings or Inside(), time.monotonic()
     if encoder.precision != "fp32":
         raise UsageError(
-            f"the towers are trained in fp32, and the encoder was loaded in {encoder.precision}: "
-            "load it with precision fp32; predictions may use another one afterwards"
+            f"the towers are trained in fp32, but the encoder was loaded in {encoder.precision}; "
+            "load it with precision fp32 (predictions may use another precision afterwards)"
         )
     width = settings.size or WIDTHS[settings.kind]
     alpha = width * LORA_STRENGTH if settings.kind == "lora" else None

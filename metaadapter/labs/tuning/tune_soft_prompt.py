@@ -1,7 +1,7 @@
-"""Context vectors before class names, learned from labelled pictures for classes without any.
+"""Learn context vectors before class names from pictures, for classes without pictures.
 
 K. Zhou et al., Learning to Prompt for Vision-Language Models (CoOp), 2022; the closeness to
-hand-written texts is that of H. Yao et al., Knowledge-guided Context Optimization (KgCoOp), 2023.
+hand-written texts is from H. Yao et al., Knowledge-guided Context Optimization (KgCoOp), 2023.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from metaadapter.features.towers.prompted_encoder import CONTEXT, SHIFT, START
 from metaadapter.features.towers.soft_prompt import PromptedTexts, word_vectors
 from metaadapter.labs.tuning.tuning_task import Tuned
 
-# The start of the vectors, as in CoOp.
+# The words whose vectors the context starts from, as in CoOp.
 WORDS = "a photo of a"
 # More steps fit the pictures better and new names worse: docs/laboratory-notes/prompts.md.
 N_STEPS = 10
-# Inverse temperatures; the one that suits the hand-written texts is used.
+# Inverse temperatures, of which the best for the hand-written texts is used.
 SCALES = tuple(2.0**power for power in range(9))
 
 
@@ -42,17 +42,17 @@ class SoftPrompt:
     """The number of vectors before each class name."""
     n_steps: int | None = None
     """The number of gradient steps; 0 keeps the hand-written texts. `None` takes 10 steps if they
-    help classes that are left out, else none."""
+    help left-out classes, else no step."""
     lr: float = 0.05
-    """The learning rate of Adam, in units of the root mean square of the start."""
+    """The learning rate of Adam, as a fraction of the root mean square of the initial vectors."""
     closeness: float = 1.0
-    """The weight of the squared distance between texts and the hand-written ones."""
+    """The weight of the squared distance between learned and hand-written texts."""
 
     def __post_init__(self) -> None:
         if self.n_context < 1 or (self.n_steps or 0) < 0:
             raise UsageError(
-                "n_context must be at least 1 and n_steps at least 0, or None, got n_context "
-                f"{self.n_context}, n_steps {self.n_steps}"
+                "n_context must be at least 1, and n_steps at least 0 or None, got "
+                f"n_context {self.n_context}, n_steps {self.n_steps}"
             )
         if not (self.lr > 0 and 0 <= self.closeness < math.inf):
             raise UsageError(
@@ -63,7 +63,7 @@ class SoftPrompt:
 
 @dataclass(frozen=True, slots=True)
 class LeftOutClasses:
-    """The accuracy of left-out classes by their names alone, with a prompt learned without them."""
+    """The accuracy on classes that are known only by name, with a prompt learned without them."""
 
     n_pictures: int
     accuracies: dict[int, float]
@@ -88,13 +88,13 @@ def tune_prompt(
 ) -> TunedPrompt:
     """Learn the context of class names from labelled pictures.
 
-    The loss is the cross-entropy of the pictures by the cosines of centred pictures and centred
-    texts, as a predicted adapter uses the names of classes without a picture.
+    The loss is the cross-entropy of the pictures, whose logits are the cosines of centred pictures
+    with centred texts: so a predicted adapter uses the names of classes without a picture.
 
     Args:
         encoder: The encoder of the pictures; it does not change.
         rows: Unit rows of the pictures.
-        labels: The classes of the pictures, as numbers of `names`.
+        labels: The classes of the pictures, as positions in `names`.
         names: Readable names of the classes, each of which has a picture.
         settings: The settings of learning; the defaults of `SoftPrompt` if `None`.
         progress: Called after each gradient step.
@@ -134,7 +134,7 @@ def tune_prompt(
 
 @final
 class _Learner:
-    """The texts of names as a function of the context, and the steps that fit them to pictures."""
+    """Computes the texts of names from the context, and fits the context to pictures."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class _Learner:
         device = self._texts.context.device
         self._tokens = self._texts.shorten(self._texts.tokens(names)).to(device)
         self.start = words.to(device)
-        # One row for each coordinate of texts: its direction in the space of pictures.
+        # Row i is the direction of the texts' coordinate i in the space of pictures.
         width = self._texts(self._tokens[:1]).shape[1]
         wide = encoder.as_wide_as_pictures(np.eye(width, dtype=np.float32))
         to_texts = torch.from_numpy(wide).T.to(device)
@@ -161,7 +161,7 @@ class _Learner:
             self._texts_at_start = self._texts(self._tokens)
 
     def path(self, classes: Int[Tensor, " m"], n_steps: int) -> Iterator[Tensor]:
-        """Yield the context at the start, and after each of `n_steps` steps for some classes."""
+        """Yield the context at the start, then after each of `n_steps` steps on these classes."""
         context, settings = self._texts.context, self.settings
         with torch.no_grad():
             context.copy_(self.start)
@@ -185,13 +185,13 @@ class _Learner:
     def cosines(
         self, shown: Int[Tensor, " m"], among: Int[Tensor, " N"], learned: Int[Tensor, " l"]
     ) -> Float[Tensor, "n N"]:
-        """Cosines of pictures, centred on the learned classes, with texts by the context."""
+        """Return cosines of the shown classes' pictures, centred on `learned`, with texts."""
         pictures = self._centred(torch.isin(self.labels, learned))
         return pictures[torch.isin(self.labels, shown)] @ _centred_unit(self._read(among)).T
 
     @torch.no_grad()
     def tensors(self, context: Tensor) -> dict[str, Tensor]:
-        """The prompt for a `PromptedEncoder`."""
+        """Return the prompt as tensors for a `PromptedEncoder`."""
         moved = self._texts(self._tokens) - self._texts_at_start
         named = {CONTEXT: context, START: self.start, SHIFT: moved.mean(0)}
         return {name: tensor.detach().cpu().clone() for name, tensor in named.items()}
@@ -201,7 +201,7 @@ class _Learner:
         return normalize(self._hand_written[classes] + moved, dim=-1)
 
     def _centred(self, counts: Tensor) -> Float[Tensor, "n joint_dim"]:
-        """All pictures less the mean of some, in the space that they share with texts."""
+        """Return all pictures minus the mean of those that count, in the space of texts."""
         has_texts = self._to_texts.any(1)
         centred = (self._rows - self._rows[counts].mean(0)) * has_texts
         return normalize(centred, dim=-1) @ self._to_texts
@@ -210,10 +210,10 @@ class _Learner:
 def _leave_out_classes(
     learner: _Learner, report: Callable[[int], object]
 ) -> tuple[LeftOutClasses, int]:
-    """Learn without each half of the classes, and predict the pictures of that half.
+    """Learn without each half of the classes, predict its pictures, and choose the n_steps.
 
-    Predictions are among the classes of the half, or among all if the half has one class. Steps are
-    taken if their gain in log loss is above one standard error.
+    A prediction is one of the classes in the half, or one of all classes if the half has only one.
+    Steps are taken if their gain in log loss is above one standard error.
     """
     numbers = torch.arange(int(learner.labels.max()) + 1, device=learner.labels.device)
     losses: dict[int, list[Tensor]] = {step: [] for step in (0, N_STEPS)}

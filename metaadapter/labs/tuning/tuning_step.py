@@ -26,7 +26,7 @@ from metaadapter.workflow.labelled_pictures import LabelledPictures
 @final
 @dataclass(slots=True)
 class TuningStep:
-    """Trains adapters inside the image tower, learns a prompt, or both; pass it as `tune`."""
+    """Trains adapters inside the image tower, learns a prompt, or both; an argument `tune`."""
 
     settings: Inside | None
     """`None` trains no adapters inside the tower."""
@@ -35,11 +35,11 @@ class TuningStep:
     generator: str
     progress: Callable[[Progress], None]
     inside: TunedInside | None = None
-    """The result of the training inside the tower, after the call; likewise `prompt`."""
+    """The result of training inside the tower; the call sets it, and likewise `prompt`."""
     prompt: TunedPrompt | None = None
 
     def __call__(self, labelled: LabelledPictures, texts: Texts | None) -> LabelledPictures:
-        """Return the pictures with the tuned encoder, or as they are if it does not help."""
+        """Return the pictures with the tuned encoder, or unchanged if tuning does not help."""
         if self.settings is not None:
             labelled = self._train_inside(labelled, texts, self.settings)
         if self.n_context is not None:
@@ -97,6 +97,6 @@ class TuningStep:
 
 def _not_open_clip(option: str, encoder: str | None) -> UsageError:
     return UsageError(
-        f"{option} trains a part of a model of open_clip, and the encoder {encoder} is of your "
-        f"own; leave {option} out, or name another encoder"
+        f"{option} trains a part of an open_clip model, but the encoder {encoder} is of your own; "
+        f"leave {option} out, or name another encoder"
     )

@@ -1,4 +1,4 @@
-"""The task for which a tower is tuned: looks at its pictures, adapters from the others, result."""
+"""The task for which a tower is tuned: looks at its pictures, left-out adapters, the result."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PictureLooks:
 
     @torch.no_grad()
     def rows(self) -> Float[Tensor, "n D"]:
-        """The features of the pictures themselves, by the encoder in its current state."""
+        """Return the features of the pictures themselves, from the tower in its current state."""
         numbers = self.numbers_nVL[:, 0]
         n_looks = numbers.shape[1]
         features = [
@@ -49,7 +49,7 @@ class PictureLooks:
         return _joined(torch.cat(features))
 
     def drawn(self, pictures: Int[Tensor, " b"], draw: torch.Generator) -> Float[Tensor, "b D"]:
-        """Features of one look at a random view of each picture, used as all: in half the time."""
+        """Return features of one random look at a random view, used for all looks to save time."""
         _, n_views, n_looks = self.numbers_nVL.shape
         views, looks = (
             torch.randint(n, (len(pictures),), generator=draw) for n in (n_views, n_looks)
@@ -103,7 +103,7 @@ class LeftOutHeads:
         rows: Float[Tensor, "n D"],
         fold: Int[Tensor, " n"],
     ) -> LeftOutHeads:
-        """Predict the adapters of all folds."""
+        """Predict the adapter for each fold."""
         (present_NK,) = support.present_TNK
         rows_NKD, fold_NK = support.support_TNKD[0].clone(), present_NK.long()
         rows_NKD[present_NK], fold_NK[present_NK] = rows.to(rows_NKD), fold
@@ -118,13 +118,13 @@ class LeftOutHeads:
     def logits(
         self, rows: Float[Tensor, "b D"], pictures: Int[Tensor, " b"]
     ) -> Float[Tensor, "b N"]:
-        """Logits of pictures by the adapter without their fold; differentiable in `rows`."""
+        """Return the logits of pictures from the adapter without their fold, with gradients."""
         logits_TbN = classify(rows.expand(len(self.weights.classes), *rows.shape), self.weights)
         return logits_TbN[self.fold_n[pictures], torch.arange(len(rows))]
 
 
 def folds(labels: Int[Tensor, " n"], n_folds: int) -> Int[Tensor, " n"]:
-    """Divide the pictures of each class among folds; the only picture of a class is `IN_ALL`."""
+    """Divide the pictures of each class among folds; a class's only picture gets `IN_ALL`."""
     fold = torch.full_like(labels, IN_ALL)
     for label in set(labels.tolist()):
         members = (labels == label).nonzero()[:, 0]
@@ -152,7 +152,7 @@ class TuningTask:
 
 @dataclass(frozen=True)
 class Tuned(Generic[Config, LeftOut]):
-    """Trained tensors, or none if they do not help what was left out of the training."""
+    """Trained tensors, or none if they do not help left-out pictures or classes."""
 
     tensors: dict[str, Tensor]
     config: Config | None
@@ -163,5 +163,5 @@ class Tuned(Generic[Config, LeftOut]):
 
     @property
     def n_steps(self) -> int:
-        """The number of gradient steps behind the tensors."""
+        """The number of gradient steps that trained the tensors."""
         return 0 if self.config is None else self.config.n_steps

@@ -69,7 +69,7 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("{labelled} --unlabelled {broken}", 3, "broken.png"),
         ("--names heron,lynx --unlabelled {store} --no-zoom", 2, "was made with a zoom"),
         ("--names heron,lynx --unlabelled {store} --views 3", 2, "1 view(s)"),
-        ("{labelled} --background {labelled}", 3, "holds only labelled pictures"),
+        ("{labelled} --background {labelled}", 3, "repeats labelled pictures"),
         ("{background} --background {unlabelled}", 2, "there is such a class already"),
         ("--names background,hand --background {unlabelled}", 2, "there is such a class already"),
         # captions

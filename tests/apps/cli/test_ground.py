@@ -181,7 +181,7 @@ def test_ground__an_unreadable_picture__is_told_and_the_others_answered(ground, 
     [
         ("lynx-0.png", ("fox", "--out", "fox.jpg"), "name a file ending in .png"),
         ("", ("fox", "--out", "one.png"), "but 6 pictures need one file each"),
-        ("", ("the",), "expected a phrase such as 'the red mug', got 'the'"),
+        ("", ("the",), "expected a phrase such as 'the red mug', but 'the' has no word"),
         (
             "lynx-0.png",
             ("fox", "--out", "."),

@@ -111,7 +111,7 @@ def test_examples_are_read_without_what_all_pictures_have_in_common():
 
 
 def test_a_phrase_without_words_is_refused(make_encoder):
-    with pytest.raises(UsageError, match="no word in it"):
+    with pytest.raises(UsageError, match="has no word"):
         ground(make_encoder("vit", zoom=False), [picture()], "the")
 
 

@@ -33,7 +33,7 @@ def test_a_phrase_falls_into_itself_its_words_and_pairs_of_neighbours():
 
 @pytest.mark.parametrize("phrase", ["", "the", " – … "])
 def test_a_phrase_without_a_word_is_refused(phrase):
-    with pytest.raises(UsageError, match="expected a phrase such as 'the red mug', got"):
+    with pytest.raises(UsageError, match="expected a phrase such as 'the red mug', but"):
         phrase_pieces(phrase)
 
 

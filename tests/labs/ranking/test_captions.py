@@ -67,7 +67,7 @@ def test_list_captions__no_source__says_what_to_give(tmp_path, file, texts, erro
     ("content", "message"),
     [
         (b"\xff\xd8\xff\xe0", "UTF-8.*byte 1 is not UTF-8; is it a picture"),
-        (b"\n \n", "one a line, but it has none"),
+        (b"\n \n", "one a line, but the file has none"),
     ],
 )
 def test_list_captions__file_without_a_caption__is_told(tmp_path, content, message):

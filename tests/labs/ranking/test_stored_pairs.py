@@ -121,7 +121,7 @@ def test_load_pairs__facts_of_another_version__say_which(folder, reseal):
 def test_load_pairs__fewer_features_than_captions__is_told(folder, reseal):
     reseal(folder / "adapter_config.json", captions=["a cat"])
 
-    with pytest.raises(DataError, match=r"pictures should be \(1, 24\).*\(3, 24\)"):
+    with pytest.raises(DataError, match=r"pictures is .*\(3, 24\), not .*\(1, 24\)"):
         load_pairs(folder)
 
 

@@ -156,5 +156,5 @@ def test_settings_out_of_range_are_refused():
 
 
 def test_an_encoder_of_another_precision_is_refused(make_encoder, pictures, generator):
-    with pytest.raises(UsageError, match="trained in fp32, and the encoder was loaded in bf16"):
+    with pytest.raises(UsageError, match="trained in fp32, but the encoder was loaded in bf16"):
         tuned(make_encoder("timm", precision="bf16"), pictures, generator)
