@@ -89,7 +89,7 @@ def _named(canonical: CanonicalSupport) -> Bool[Tensor, " N"]:
 
 
 def _agreement(canonical: CanonicalSupport) -> Float[np.ndarray, "N N"]:
-    """Subtract means, or a text near all pictures would agree with every class; so for pictures."""
+    """Subtract means, or a text near all pictures would agree with every class, and vice versa."""
     (text_ND,), (mean_ND,), named_N = canonical.text_TND, canonical.means_TND, _named(canonical)
     # Blocks without texts do not count.
     mean_ND = (mean_ND - mean_ND[named_N].mean(0)) * text_ND.any(0)

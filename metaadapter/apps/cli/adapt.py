@@ -82,7 +82,7 @@ def adapt(
     from metaadapter.workflow.labelled_pictures import Selection
     from metaadapter.workflow.run_adapt import adapt as adapt_pictures
 
-    require_adapter_folder(out)  # an error here costs less than one after minutes of encoding
+    require_adapter_folder(out)  # fail here, not after minutes of encoding
     selection = Selection(split, shots, views, seed, zoom, block_names(blocks))
     if manifest is not None:
         adapt_captions(manifest, out, selection, encoder, device, precision, templates, console)

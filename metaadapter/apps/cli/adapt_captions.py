@@ -25,7 +25,7 @@ def adapt_captions(
     templates: str | None,
     console: Console,
 ) -> None:
-    """Fit the pairs of a manifest, store them, and show how well left-out pairs are ordered."""
+    """Store the pairs of a manifest as an adapter, and show how well it orders left-out pairs."""
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.prompts import resolve_templates
     from metaadapter.features.views import looks_in_words

@@ -63,8 +63,8 @@ Background = Annotated[
 Mode = Annotated[
     Literal["one_shot", "finetune"],
     Option(
-        help="one_shot: one forward pass of the generator, no gradients. finetune: gradient "
-        "steps after it, if pictures left out of the support confirm that they help."
+        help="one_shot: one forward pass of the generator, no gradients. finetune: gradient steps "
+        "after it; pictures left out of the support decide how many, perhaps none."
     ),
 ]
 Inside = Annotated[

@@ -70,8 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     hear_signals(of_process=argv is None)
-    # Imports create many objects and no garbage, and collections would take a fifth of the start-up
-    # time.
+    # Imports create many objects and no garbage, and collecting garbage would take a fifth of the
+    # start-up time.
     gc.set_threshold(50_000)
     with lasting_streams() as output_failure, calm_warnings():
         code = None

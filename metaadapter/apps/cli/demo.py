@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 # (zero-shot is correct, the adapter is correct) → heading, explanation; changes come first.
 EFFECTS = {
-    (False, True): ("Corrected by the adapter", "Wrong by the class names alone, correct now."),
-    (True, False): ("Made wrong by the adapter", "Correct by the class names alone, wrong now."),
-    (True, True): ("Correct before and after", "The class names alone were enough."),
-    (False, False): ("Wrong before and after", "Both are wrong."),
+    (False, True): ("Corrected by the adapter", "Wrong with class names only, correct now."),
+    (True, False): ("Made wrong by the adapter", "Correct with class names only, wrong now."),
+    (True, True): ("Correct before and after", "The class names were enough."),
+    (False, False): ("Wrong before and after", "Wrong with class names only, and still wrong."),
 }
 
 

@@ -103,7 +103,7 @@ Metrics = Annotated[
     ),
 ]
 Jobs = Annotated[
-    int | None, Option(min=1, help="Number of processes.", show_default="one for each core")
+    int | None, Option(min=1, help="Number of one-thread processes.", show_default="one per core")
 ]
 Device = Annotated[
     str, Option(metavar="NAME", help="Where to calculate: auto, cpu, cuda, cuda:1, ….")

@@ -59,7 +59,7 @@ Sentence = Annotated[
     str | None,
     Option(
         metavar="SENTENCE",
-        help="A sentence for each answer, which replaces {}, as in 'the car is {}'.",
+        help="A sentence in which the answer replaces {}, as in 'the car is {}'.",
         show_default="made from the question",
     ),
 ]

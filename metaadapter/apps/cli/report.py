@@ -25,7 +25,7 @@ def report(
         list[Path] | None,
         Option(
             metavar="FOLDER",
-            help="Folder to which paths of pictures are relative, if not this one; repeatable.",
+            help="Folder to which picture paths are relative, if not the current one; repeatable.",
         ),
     ] = None,
     json_output: options.Json = False,

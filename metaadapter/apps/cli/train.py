@@ -33,7 +33,7 @@ Config = Annotated[
 ]
 Changes = Annotated[
     list[str] | None,
-    Option("--set", metavar="KEY=VALUE", help="Change a value, as optim.lr=0.002. Repeatable."),
+    Option("--set", metavar="KEY=VALUE", help="Change a value, as in optim.lr=0.002. Repeatable."),
 ]
 Out = Annotated[
     Path | None,

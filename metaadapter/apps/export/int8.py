@@ -92,13 +92,13 @@ def require_measurable(stored: StoredAdapter, *, owner: Path) -> None:
     """Raise a `UsageError` unless the adapter can be predicted again to measure the loss."""
     if stored.support is None:
         raise UsageError(
-            f"the adapter {owner} was saved without the features of its pictures, and --int8 "
-            "measures the loss of 8 bits on these; adapt again"
+            f"the adapter {owner} was saved without the features of its pictures, on which --int8 "
+            "measures the lost accuracy; adapt again"
         )
     if is_user_code(stored.config.generator):
         raise UsageError(
             f"the generator of the adapter {owner} is your own code, {stored.config.generator}. "
-            "--int8 would have to run it to measure the loss of 8 bits, and an adapter never runs "
+            "--int8 would have to run it to measure the lost accuracy, and an adapter never runs "
             "code; export without --int8"
         )
 
@@ -106,7 +106,7 @@ def require_measurable(stored: StoredAdapter, *, owner: Path) -> None:
 def match_support(
     stored: StoredAdapter, pictures: EncodedPictures, *, owner: Path
 ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-    """Return the places of those pictures that the support has too, and their places there."""
+    """Return the places of pictures that are in the support too, and their places in it."""
     assert stored.support is not None
     labelled, hashes = stored.support.labelled_rows()[0].float(), {*stored.picture_hashes}
     in_support = np.array([sha256 in hashes for sha256 in pictures.sha256])
@@ -117,8 +117,8 @@ def match_support(
         if len(numbers):
             return numbers, best.indices.numpy()[numbers]
     raise UsageError(
-        f"none of the pictures of --pictures is one that the adapter {owner} was predicted from, "
-        "and --int8 measures the loss of 8 bits on these; give the folder that you adapted from"
+        f"--int8 measures the lost accuracy on pictures that the adapter {owner} was predicted "
+        "from, and --pictures has none of these; give the folder that you adapted from"
     )
 
 

@@ -20,7 +20,7 @@ WHITE = 255
 class Axis(NamedTuple):
     """The resizing of the rows or columns of a picture; sizes are in pixels, float64.
 
-    `size` pixels from `first` on become `resized` pixels, of which the result begins at `kept`.
+    `size` pixels from `first` on become `resized` pixels; the result begins at pixel `kept`.
     """
 
     first: Float64[Tensor, ""]

@@ -117,7 +117,7 @@ def folder_stamps(folder: Path) -> dict[str, Stamp]:
     stamps: dict[str, Stamp] = {}
     with suppress(FileNotFoundError), os.scandir(folder) as files:
         for file in files:
-            with suppress(OSError):  # it was removed, or is a dangling link
+            with suppress(OSError):  # the file was removed, or is a dangling link
                 stamps[file.name] = _stamp(file.stat())
     return stamps
 

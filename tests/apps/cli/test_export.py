@@ -181,7 +181,7 @@ def test_export__package_missing__names_the_extra(run, adapter, tmp_path, monkey
         (
             "--onnx a.onnx --pixels --int8 --pictures {unlabelled}",
             2,
-            "none of the pictures of --pictures is one that the adapter",
+            "predicted from, and --pictures has none of these",
         ),
         (
             "--onnx a.onnx --pixels --pictures photos",
