@@ -213,7 +213,7 @@ def _require_for_prompt(given: Mapping[str, Any]) -> None:
     from metaadapter.data.user_code import is_user_code
 
     if "--no-text" in given:
-        raise UsageError("--prompt is about the names of classes, which --no-text ignores")
+        raise UsageError("--prompt is about the names of classes, so leave --no-text out")
     if "--names" in given:
         raise UsageError("--prompt is learned from labelled pictures, so give these, not --names")
     if is_user_code(encoder := given.get("--encoder", "")):

@@ -80,8 +80,8 @@ def adapt_captions(
     n_frozen = estimate.frozen_captions_found.n_correct + estimate.frozen_pictures_found.n_correct
     if n_found < n_frozen:
         console.warn(
-            "fewer of the left-out pairs are found than without the adapter: check that each "
-            "caption describes its picture, and add more pairs"
+            "fewer left-out pairs are matched correctly with the adapter than without it: check "
+            "that each caption describes its picture, and add more pairs"
         )
     console.result(
         f"{out}: an adapter that orders captions and pictures, from {n} pairs (encoder "

@@ -119,7 +119,7 @@ def _warn(console: Console, grounder: PhraseGrounder, *, has_boxes: bool) -> lis
     if grounder.cross_modal is None:
         warnings.append(WITHOUT_TRAINING.format(encoder=grounder.encoder.name))
     if has_boxes:
-        warnings.append("their boxes are ignored: a phrase is searched for in whole pictures")
+        warnings.append("boxes are ignored, because a phrase is searched for in whole pictures")
     console.warn_of("about the pictures:", warnings)
     if grounder.examples is not None:
         console.note(f"the adapter's pictures of {grounder.examples.label} are used as examples")

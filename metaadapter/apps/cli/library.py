@@ -173,7 +173,7 @@ def import_files(
     All files are checked before the first one is added.
     """
     if name is not None and len(files) > 1:
-        raise UsageError(f"--name names one entry, and {len(files)} files were given")
+        raise UsageError(f"--name names one entry, but {len(files)} files are given; leave it out")
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.apps.library.entry import skill_content
 

@@ -141,5 +141,5 @@ def _require_alike(first_name: str, first: AdapterConfig, name: str, other: Adap
     if facts[0] != facts[1]:
         raise IncompatibleArtifact(
             f"{owner} encodes pictures differently: its width, blocks and views are {facts[1]}, "
-            f"and those of {first_name!r} {facts[0]}; adapt both with the same options"
+            f"and those of {first_name!r} are {facts[0]}; adapt both with the same options"
         )

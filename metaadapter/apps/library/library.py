@@ -249,7 +249,7 @@ class AdapterLibrary:
         """
         rows, fingerprint = query_rows(X, encoder)
         if together and not len(rows):
-            raise UsageError("to identify pictures together, give at least one")
+            raise UsageError("to identify pictures together, give at least one picture")
         query = partial(identified, rows, together=together)
         return self._cached.run(query, rows.shape[1], fingerprint)
 

@@ -61,7 +61,7 @@ def test_library_add__name_that_is_there__ends_with_2_and_says_what_to_do(run, a
     [
         ("add {new} {pictures}", 4, "is not an adapter"),
         ("add {new} {adapter} --name a/b", 2, "the name 'a/b' contains '/'"),
-        ("import {new} a b --name x", 2, "--name names one entry, and 2 files were given"),
+        ("import {new} a b --name x", 2, "--name names one entry, but 2 files are given"),
         *(
             (command, 4, "nowhere is not a library: expected a folder with library.json")
             for command in ("list {new}", "show {new} x", "remove {new} x", "rename {new} x y")
