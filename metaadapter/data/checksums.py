@@ -1,4 +1,4 @@
-"""JSON documents that contain the SHA-256 of themselves and of the files beside them.
+"""JSON documents that contain the SHA-256 of themselves and of the files next to them.
 
 The hashes detect damage: a failing disk, an incomplete copy, an edit by hand. They do not protect
 against forgery, since anybody can compute a hash.
@@ -168,7 +168,7 @@ def read_document(
 
 
 def check_files(folder: Path) -> Iterator[tuple[Path, str | None]]:
-    """Yield documents below a folder and their files, with the fault, "", or None if unchecked."""
+    """Yield the path of each document and file with its fault: "" if intact, None if unchecked."""
     unproven: set[Path] = set()
     proven: set[Path] = set()
     for path in sorted(folder.rglob("*.json")):

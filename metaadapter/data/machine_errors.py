@@ -61,7 +61,7 @@ def is_shortage(error: BaseException) -> bool:
 
 def _is_memory(error: BaseException) -> bool:
     text = str(error)
-    if isinstance(error, OSError):  # its text has names of files
+    if isinstance(error, OSError):  # its text may contain the names of files
         return error.errno == errno.ENOMEM or (
             error.errno is None and bool(NOT_LOADED.search(text))
         )

@@ -67,7 +67,7 @@ def require_own_or_empty(
     *,
     instead: str = "give --out an empty or new folder",
 ) -> None:
-    """Raise `DataError` unless a folder is empty or has a file of `marks`, which show results."""
+    """Raise `DataError` unless a folder is empty or has results, shown by a file of `marks`."""
     if any((folder / f"{name}{end}").exists() for name in marks for end in UNFINISHED):
         return
     # File managers leave hidden files, and no results have such names.
@@ -85,7 +85,7 @@ def write_errors(
 ) -> Iterator[None]:
     """Turn the `OSError` of a failed write (disk full, no permission) into a `DataError`.
 
-    `kept` is a sentence that says what is on disk and how to continue; `instead` ends the advice.
+    `kept` says what is on disk and how to continue; the advice in the message ends with `instead`.
     """
     try:
         yield

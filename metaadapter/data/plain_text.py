@@ -1,6 +1,6 @@
 """Escape texts from users, such as class names, for the output that shows them.
 
-Terminals need `one_line`, HTML and SVG also escaping, Markdown `in_markdown`, and tables `in_csv`.
+Terminals need `one_line`, HTML and SVG escaping as well, Markdown `in_markdown`, tables `in_csv`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Cell = TypeVar("Cell")
 ACTIVE_IN_MARKDOWN = re.compile(
     r"^(\d*)([-+=.)])|([\\`*_\[\]<>|&~$#!@]|:(?=\S)|(?<=www)\.)", re.IGNORECASE
 )
-# A cell begins after any separator, since a spreadsheet may split lines at another one than ours.
+# A cell begins after any separator, since a spreadsheet may split lines at a different one.
 CELL = r"(?:^|(?<=[,;\t\r\n]))"
 # The beginning of a formula (OWASP, "CSV Injection"), perhaps after our apostrophes.
 FORMULA = r"(?='*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"

@@ -1,4 +1,4 @@
-"""Reading pictures and labels from any kind of source."""
+"""Read pictures and labels from any kind of source."""
 
 from __future__ import annotations
 

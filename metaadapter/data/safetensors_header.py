@@ -1,4 +1,4 @@
-"""The texts that a safetensors file stores beside its tensors."""
+"""The texts that a safetensors file stores in addition to its tensors."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def json_text(value: Any, **form: Any) -> str:
-    """Return a value as JSON, with `form` for `json.dumps`; NaN is a `ValueError`."""
+    """Return a value as JSON; `form` has arguments of `json.dumps`. NaN is a `ValueError`."""
     return json.dumps(value, allow_nan=False, **form)
 
 

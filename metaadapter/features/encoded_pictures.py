@@ -130,7 +130,7 @@ def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictu
         splits = sorted({picture.split for picture in pictures if picture.split})
         raise DataError(
             f"the feature store {store.folder} has no split {split!r}; "
-            + (f"it has {', '.join(splits)}" if splits else "its pictures are not divided")
+            + (f"it has {', '.join(splits)}" if splits else "it is not divided into splits")
         )
     return whole.select(numbers)
 

@@ -1,4 +1,4 @@
-"""Loading encoders by name: models of open_clip, and encoders in users' Python files."""
+"""Load encoders by name: models of open_clip, and encoders in users' Python files."""
 
 from __future__ import annotations
 

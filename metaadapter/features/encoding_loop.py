@@ -264,7 +264,7 @@ def _in_threads(
 def _pixels_of_first(
     pictures: Sequence[Picture], encoder: LookEncoder, views: int, seed: int
 ) -> Float32[Tensor, "views looks 3 height width"]:
-    """Return the views of the first readable one of equal pictures; files may be gone by now."""
+    """Return the views of the first readable picture; all are equal, but some may be gone."""
     failures = []
     for picture in pictures:
         try:

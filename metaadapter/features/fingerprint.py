@@ -34,7 +34,7 @@ class Fingerprint:
     Attributes:
         quick_gelu: Whether the model has OpenAI's approximation of GELU. Weights that were trained
             with one activation give poor features with the other, without an error.
-        digest: A hash of the weights, 16 hexadecimal digits, equal in every precision; or "".
+        digest: A hash of the weights, 16 hexadecimal digits in every precision; "" if unknown.
         probe: A summary of the features of a fixed picture, then of a fixed sentence (or zeros).
     """
 
@@ -82,13 +82,13 @@ class Fingerprint:
     def require_match(self, other: Fingerprint, *, owner: str) -> None:
         """Raise `IncompatibleArtifact` unless `owner`, made with this encoder, suits the other."""
         if difference := self._difference(other):
-            remedy = f"Use --encoder {self.encoder}, or make it again with {other.encoder}"
+            remedy = f"Use --encoder {self.encoder}, or make {owner} again with {other.encoder}"
             widths = sorted((self.dim, other.dim))
             if self.digest == other.digest and widths[1] == 2 * widths[0]:
                 option = "--zoom" if self.dim > other.dim else "--no-zoom"
-                remedy = f"Only one of them zooms into each picture: encode with {option} as well"
+                remedy = f"Only one encoder zooms into each picture: encode with {option} as well"
             elif self.encoder == other.encoder and self.dim != other.dim:
-                remedy = "Their blocks or looks differ: encode with the same --blocks and --zoom"
+                remedy = "The blocks or looks differ: encode with the same --blocks and --zoom"
             raise IncompatibleArtifact(
                 f"{owner} was made with the encoder {self} and is now used with the encoder "
                 f"{other}: {difference}, so their features cannot be compared. {remedy}"

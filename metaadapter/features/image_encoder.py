@@ -182,7 +182,7 @@ class ModelEncoder(ImageEncoder):
         preprocess: Maps an upright RGB picture to a tensor (3, H, W).
         texts: The text features of classes in the space of the pictures: a mapping from class name
             to vector (D,), or a function from a list of n names to an array (n, D), with the D of
-            the model. If None, adapters are predicted from pictures alone.
+            the model. If None, adapters are predicted from pictures only.
         logit_scale: The inverse temperature of a picture's cosine with a text; None if unknown.
         zoom: Encode the whole picture and its middle: better for most photographs, in twice the
             time. The features are then 2 D wide.

@@ -36,7 +36,7 @@ class Origin(BaseModel):
 
     @classmethod
     def of(cls, encoder: ImageEncoder, views: int = 1, seed: int = 0) -> Origin:
-        """Return the origin of an encoder's features; `UsageError` for impossible numbers."""
+        """Return the origin of an encoder's features; `UsageError` if a number is too small."""
         if views < 1 or seed < 0:
             name, least, number = ("views", 1, views) if views < 1 else ("seed", 0, seed)
             raise UsageError(f"{name} must be {least} or more, got {number}")

@@ -62,7 +62,7 @@ def resolve_second(name: str) -> SecondSource:
 
 @final
 class SecondTower(nn.Module):
-    """A model of timm that encodes pixels as they were preprocessed for a CLIP."""
+    """A model of timm that encodes pictures preprocessed for a CLIP, without resizing them."""
 
     factor: Tensor
     shift: Tensor
@@ -82,7 +82,7 @@ class SecondTower(nn.Module):
         self.register_buffer("shift", (clip[0] - timm[0]) / timm[1])
 
     def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n _"]:
-        """Encode pictures that were preprocessed for the CLIP to pooled features."""
+        """Return the pooled features of pictures that were preprocessed for the CLIP."""
         features: Tensor = self.model(pixels * self.factor + self.shift)
         return features
 

@@ -1,4 +1,4 @@
-"""Views of a picture (the whole, random crops), and the looks at each view (all of it, its middle).
+"""Views of a picture (the whole, random crops), and looks at a view (all of it, its middle).
 
 The looks at a view lie side by side in one row, and the row of a picture is the mean of its views.
 """
@@ -93,7 +93,7 @@ def joint_columns(dim: int, zoom: bool, blocks: Mapping[str, int]) -> list[int]:
 
 
 def text_places(dim: int, zoom: bool, blocks: Mapping[str, int]) -> tuple[tuple[slice, float], ...]:
-    """Return for each look the columns that a text fills, and its length there; the rest is 0."""
+    """Return for each look the columns that a text fills, and its length there; others are 0."""
     wide = dim // n_looks(zoom)
     joint = blocks.get("joint", wide)
     weights = np.array([1, ZOOM_WEIGHT][: n_looks(zoom)])
@@ -113,7 +113,7 @@ def looks_in_words(zoom: bool, blocks: Iterable[str] = ()) -> str:
 def look_at(
     picture: Image.Image, preprocess: Callable[[Image.Image], Tensor], zoom: bool
 ) -> Float32[Tensor, "looks 3 height width"]:
-    """Return an upright RGB picture preprocessed and, with `zoom`, also its middle."""
+    """Preprocess an upright RGB picture and, with `zoom`, also its middle."""
     whole = preprocess(picture)
     if not zoom:
         return whole[None]

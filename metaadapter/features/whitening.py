@@ -1,4 +1,4 @@
-"""Whitening of blocks, so that directions in which all pictures vary do not dominate the others."""
+"""Whitening of blocks, so that no direction dominates in which all pictures vary."""
 
 from __future__ import annotations
 

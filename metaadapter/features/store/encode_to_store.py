@@ -26,7 +26,7 @@ from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHea
 from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.features.store.writer import tidy_up, write_store
 
-ALL_KEPT = "All pictures are encoded and kept; the same command then only writes the store."
+ALL_KEPT = "All pictures are encoded and kept; run the same command to write the store."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +77,13 @@ def encode_to_store(
         seed: The seed of the random crops.
         batch_size: The number of looks per batch; a fast number for the device if None.
         workers: The number of threads that read and encode; as many as torch uses if None.
-        shard: (i, n): only the i-th of n parts of the pictures, i from 1; see `merge_stores`.
+        shard: (i, n): encode only part i of n parts, with i from 1; see `merge_stores`.
         drop_duplicates: Keep only the first of equal pictures, by path.
         progress: Called after each batch.
 
     Raises:
         UsageError: An argument is out of range.
-        DataError: No picture can be read, or the folder cannot be written or is not free.
+        DataError: No picture can be read, or the folder is locked, not writable or not a store.
         IncompatibleArtifact: The store has another encoder, precision, number of views or seed.
     """
     started = time.monotonic()

@@ -81,7 +81,7 @@ class EncodingCheckpoint:
             records = np.empty(len(waiting), dtype=kind)
             records["sha256"], records["features"] = list(waiting), rows
             n_kept = len(self.features)
-            kept = f"{n_kept} pictures are finished and kept; the same command continues there"
+            kept = f"{n_kept} pictures are finished and kept; run the same command to continue"
             with write_errors(f"the feature store {self._store}", kept):
                 if self._n_files == 0:
                     self._folder.mkdir(exist_ok=True)

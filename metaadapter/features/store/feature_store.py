@@ -110,8 +110,8 @@ class FeatureStore:
         Args:
             folder: A new or empty folder.
             features: One row for each picture, (n, D), or for each view, (n, V, D), the whole
-                first; or an iterable of such batches, which need not fit in memory. Rows are
-                scaled to length 1 and stored as float16.
+                picture first; or an iterable of such batches, which need not fit in memory. Rows
+                are scaled to length 1 and stored as float16.
             labels: The class of each picture; None for pictures without a class.
             texts: A text feature (D,) from the same encoder for every label, by label; it is scaled
                 to length 1. None without texts.
@@ -158,7 +158,7 @@ class FeatureStore:
         elif n_rows % n_views or not rows.has_views(n_views):
             fault = f"{n_views} views of each picture, but {names['rows']} has others"
         elif texts is not None and texts.shape != (n_classes, dim):
-            fault = f"{n_classes} classes of {dim} numbers, but {names['texts']} is {texts.shape}"
+            fault = f"{n_classes} classes, texts {dim} wide, but {names['texts']} is {texts.shape}"
         if fault:
             raise _damaged(folder, f"store.json says it has {fault}")
         if texts is not None:

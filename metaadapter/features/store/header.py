@@ -117,7 +117,7 @@ def features_file(generation: int) -> str:
 
 
 def read_entries(kind: type[Value], values: Any) -> Value:
-    """Read a dataclass from a JSON object; ignore unknown keys; `ValueError` for wrong ones."""
+    """Read a dataclass from a JSON object; ignore unknown keys; `ValueError` for wrong values."""
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:

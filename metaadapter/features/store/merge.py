@@ -1,4 +1,4 @@
-"""Merging feature stores, such as those of several machines, into one."""
+"""Merge feature stores, such as those of several machines, into one."""
 
 from __future__ import annotations
 

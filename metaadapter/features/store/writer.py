@@ -222,7 +222,7 @@ def _texts(
         if label not in given:
             raise DataError(
                 f"texts has no entry for {label!r}, the label of row {row}; give every label a "
-                "text, or none"
+                "text, or leave texts out"
             )
         text = given[label]
         if text.shape != (dim,) or not np.isfinite(text).all() or not text.any():

@@ -1,7 +1,7 @@
 """Bottlenecks in the blocks of a tower, added to the output of a block: down, GELU, up.
 
-N. Houlsby et al., Parameter-Efficient Transfer Learning for NLP, 2019; maps have convolutions of
-one pixel.
+N. Houlsby et al., Parameter-Efficient Transfer Learning for NLP, 2019. For maps the layers are
+convolutions of one pixel.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ PART = "inside"
 class Bottleneck(nn.Module):
     """Computes x + up(GELU(down(x))), at first exactly x; trained while the tower is frozen.
 
-    The weights are float32; in a tower of lower precision, the added part is rounded. The width
-    is the second axis of a map (n, width, height, breadth), otherwise the last axis.
+    The weights are float32; in a tower of lower precision, the added part is rounded to it. The
+    width is the second axis of a map (n, width, height, breadth), otherwise the last axis.
     """
 
     def __init__(self, width: int, hidden: int = HIDDEN, *, is_map: bool = False) -> None:

@@ -66,7 +66,7 @@ def restore_inside(network: nn.Module, config: InsideConfig, tensors: Mapping[st
     Args:
         network: The network of the encoder in which the adapters were trained.
         config: The kind of the adapters.
-        tensors: Their weights; tensors of other names are ignored.
+        tensors: The weights of the adapters; tensors of other names are ignored.
 
     Raises:
         IncompatibleArtifact: The weights do not fit the network.

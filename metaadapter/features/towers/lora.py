@@ -57,7 +57,7 @@ def insert_lora(
     alpha: float = ALPHA,
     seed: int = 0,
 ) -> dict[str, LowRank]:
-    """Add products, at first zero, to weights of a `shared_copy`; return them by weight."""
+    """Add products, at first zero, to weights of a `shared_copy`; return them by weight name."""
     inserted = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -89,7 +89,7 @@ def restore_product(
 
 
 def merge_lora(network: nn.Module) -> None:
-    """Replace each weight by its sum with the product: faster and equal, but it takes more memory.
+    """Replace each weight by its sum with the product: equal results, sooner, for more memory.
 
     Weights that are shared with other networks are unchanged.
     """

@@ -88,7 +88,7 @@ def _blocks(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]
         repeated = isinstance(module, LISTS) or kinds[type(child)] > 1
         if isinstance(child, LISTS) or not (has_parts and repeated):
             yield from _blocks(child, path)
-        elif not isinstance(child, _BatchNorm):  # timm's contain an activation
+        elif not isinstance(child, _BatchNorm):  # timm's normalizations contain an activation
             yield path, child
 
 

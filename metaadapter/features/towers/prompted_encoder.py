@@ -27,9 +27,9 @@ NAMES_AT_ONCE = 256
 class PromptedEncoder(ImageEncoder):
     """An encoder with a learned prompt, which changes the features of class names, not of pictures.
 
-    The feature of a name is its feature from the templates, plus the change of its prompted
-    feature by the learning, minus the mean of this change over the known names. So vectors that
-    did not change have no effect, whatever the templates are.
+    The feature of a name is its feature from the templates, plus the change that learning
+    made to its prompted feature, minus the mean of this change over the known names. So vectors
+    that did not change have no effect, whatever the templates are.
 
     The tensors are `CONTEXT` (words, width), `START` (words, width) and `SHIFT` (joint_dim,).
     """

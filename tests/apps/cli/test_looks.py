@@ -125,7 +125,7 @@ def test_predict__store_of_other_looks__ends_with_4_and_names_the_option(
 
     assert result.code == 4
     assert f"the features are {widths} wide" in result.err
-    assert ("Only one of them zooms into each picture" in result.err) == ("zoom" in of_adapter)
+    assert ("Only one encoder zooms into each picture" in result.err) == ("zoom" in of_adapter)
     assert remedy in result.err
 
 
