@@ -12,13 +12,13 @@ from torch.nn.functional import pad
 # T tasks, N ways, C classes, P picks, O pictures of other classes. H: the hard tasks among T.
 
 POOL = 2
-"""A hard task draws its classes from this number × its ways neighbours of a seed class."""
+"""A hard task of N ways draws its classes from this number × N neighbours of a seed class."""
 
 
 def uniform(
     shape: tuple[int, ...], generator: torch.Generator, device: torch.device
 ) -> Float[Tensor, ...]:
-    """Draw float64 numbers in [0, 1) on the generator's device, so that no device changes them."""
+    """Draw float64 numbers in [0, 1) on the generator's device; all devices get the same ones."""
     drawn = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
     return drawn.to(device)
 

@@ -14,7 +14,7 @@ def require_fraction(name: str, fraction: float) -> None:
 
 
 def require_range(name: str, ends: tuple[int, int], least: int) -> None:
-    """Raise an `EpisodeError` unless two numbers are the ends of a range above `least` or at it."""
+    """Raise an `EpisodeError` unless `ends` are in order and at least `least`."""
     if not least <= ends[0] <= ends[1]:
         raise EpisodeError(
             f"{name} must be (least, most) with {least} <= least <= most, got {ends}"

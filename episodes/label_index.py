@@ -31,7 +31,7 @@ class LabelIndex:
     def from_labels(
         cls, labels: Any, domains: Any = None, *, n_classes: int | None = None
     ) -> LabelIndex:
-        """Sort a table's rows by class.
+        """Return the index of a table.
 
         Args:
             labels: The class number of each row, 0 … C − 1, as an array, tensor or sequence; rows
@@ -65,7 +65,7 @@ class LabelIndex:
         return cls(torch.from_numpy(order), starts_CM, counts_CM)
 
     def rows_at(self, positions: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
-        """Look up row numbers at positions in `rows_n`; −1 stays −1."""
+        """Return the row numbers at these positions in `rows_n`; −1 stays −1."""
         return torch.where(positions < 0, -1, self.rows_n[positions])
 
     def draw(
@@ -75,7 +75,7 @@ class LabelIndex:
         most: Int[Tensor, "*cells"] | int,
         generator: torch.Generator,
     ) -> Int[Tensor, "*cells P"]:
-        """Draw up to `most` different rows among `counts` rows from `starts` on; −1 is padding."""
+        """Draw up to `most` of the rows `rows_n[starts : starts + counts]`, padded with −1."""
         picks = draw_distinct(counts, counts.clamp(max=most), generator)
         return self.rows_at(torch.where(picks < 0, -1, picks + starts[..., None]))
 

@@ -86,7 +86,7 @@ class Mixture:
     def _with_foreign_pool(
         self, episodes: Episodes, number: int, pools: PoolSpec, generator: torch.Generator
     ) -> Episodes:
-        """Replace the strangers in some pools by pictures from another source, in first view."""
+        """Replace the strangers in some pools by first views of pictures from another source."""
         others = self._foreign_to(number)
         is_stranger_TU = episodes.pool_mask_TU & (episodes.pool_labels_TU < 0)
         if not others or not is_stranger_TU.any():

@@ -17,7 +17,7 @@ from episodes.tasks import EpisodeBatch, Episodes
 MOST_TEXT_NOISE = MOST_TEXT_HELP = 1.5
 MOST_NOISE = 2.0
 SCALING_DEVIATION = 0.7
-# CLIP's cones: pictures shrink to 0.4–1 and texts to 0.3–1 of their length; then 1 is added.
+# CLIP's cones: pictures shrink to 0.4–1, texts to 0.3–1 of their length; an offset of 1 is added.
 LEAST_IMAGE_LENGTH, LEAST_TEXT_LENGTH = 0.4, 0.3
 # Upper ends of the fraction of a task's classes; 2 leaves some tasks without any text.
 MOST_BARE, MOST_NAMELESS = 0.5, 2.0
@@ -28,7 +28,7 @@ class Perturbations:
     """The fraction of the tasks that each change affects, independently; 0 switches it off.
 
     A generator must learn when texts mislead, so their quality ranges from useless to better than
-    any real text. Pictures are moved to other domains; pictures and texts into CLIP's cones.
+    any real text. Pictures move to other domains, and pictures and texts into cones like CLIP's.
     """
 
     text_permuted: float = 0.05
@@ -155,7 +155,7 @@ def _perturb_text(
 
 
 def _used(text_TND: Tensor) -> Tensor:
-    """Return (T, 1, D) 1 for the coordinates of texts, 0 in blocks without texts."""
+    """Return a (T, 1, D) mask of the coordinates of texts, with 0 in blocks without texts."""
     return (text_TND != 0).any(1, keepdim=True).to(text_TND.dtype)
 
 

@@ -27,7 +27,7 @@ class PoolSpec:
     size: tuple[int, int] = (1, 20)
     """Least and most pictures per class; the number is drawn once for all tasks, log-uniformly."""
     skewed: float = 0.5
-    """Sizes of classes are Dirichlet-distributed, concentration 0.2 to 2; in other tasks equal."""
+    """Class sizes have a Dirichlet distribution, concentration 0.2 to 2; else they are equal."""
     strangers: float = 0.4
     """Up to half of the pool are pictures of classes outside the task."""
     foreign: float = 0.4

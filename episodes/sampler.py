@@ -1,4 +1,4 @@
-"""Drawing many few-shot tasks at once, as row numbers."""
+"""A sampler that draws many few-shot tasks at once, as row numbers."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ class EpisodeSampler:
     ) -> EpisodeRows:
         """Draw tasks.
 
-        A class with too few pictures has fewer shots. It has fewer queries only if otherwise no
-        shot would be left; with twins, no shot for each support. All pictures of a task differ.
+        A class with too few pictures has fewer shots. It has fewer queries only if otherwise the
+        support or its twin would have no shot. All pictures of a task differ.
 
         Args:
             n_tasks: The number of tasks T.

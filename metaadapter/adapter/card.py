@@ -20,7 +20,7 @@ def adapter_card(config: AdapterConfig, old: bytes) -> bytes:
 
 
 def renew_card(old: bytes, head: str, facts: str) -> bytes:
-    """Return a card with new facts; if it has none, put `head` and facts first. Words stay."""
+    """Return a card with its facts replaced, or put after `head` and facts if it has none."""
     words = old.decode(errors="surrogateescape")
     facts = f"{_BEGIN}\n{facts}\n{_END}"
     if _BEGIN in words and _END in words:

@@ -87,7 +87,7 @@ def load_adapter(path: Path) -> StoredAdapter:
 
 
 def require_adapter_folder(path: Path) -> None:
-    """Raise `DataError` unless the path can be written and is new, empty or an adapter."""
+    """Raise `DataError` unless the path is writable, and new, empty or an adapter already."""
     if path.exists() and not path.is_dir() and not is_caption_adapter(path):
         try:
             read_config(path)

@@ -23,7 +23,7 @@ def likeness_and_doubt(
     likeness: Float[Tensor, "*T N D"],
     likeness_bias: Float[Tensor, "*T N"],
 ) -> tuple[Float[Tensor, "*T n"], Float[Tensor, "*T n"]]:
-    """Return likeness Σ_c p_c (⟨x, likeness_c⟩ + bias_c), with p the probabilities, and doubt."""
+    """Return the likeness Σ_c softmax(logits)_c (⟨x, likeness_c⟩ + bias_c), and the doubt."""
     log_p = logits.log_softmax(-1)
     like = (log_p.exp() * (features @ likeness.mT + likeness_bias[..., None, :])).sum(-1)
     return like, doubt_of(log_p, logits.isfinite().sum(-1))
@@ -125,7 +125,7 @@ def _quantile(quantiles: Float[Tensor, "*T G"], fraction: float, name: str) -> F
 
 
 def calibrated(weights: AdapterWeights, calibration: Calibration) -> AdapterWeights:
-    """Return the adapter with the temperature and thresholds that left-out pictures gave."""
+    """Return the adapter with its temperature and thresholds calibrated on left-out pictures."""
     return with_calibrated_head(weights.tempered(calibration.temperature), calibration)
 
 

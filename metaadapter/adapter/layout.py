@@ -36,7 +36,7 @@ def is_skill(path: Path) -> bool:
 
 
 def open_adapter(path: Path, *names: str) -> FileSource:
-    """Open a folder, or a skill file and read these members, by default all but the card.
+    """Open a folder, or read these members of a skill file, by default all except the card.
 
     The members belong to one version of the file, even if it is replaced while they are read.
     """
@@ -63,7 +63,7 @@ def open_skill(path: Path, *names: str) -> StoredZip:
 
 
 def is_caption_adapter(path: Path, place: FileSource | None = None) -> bool:
-    """Return whether an adapter ranks captions, without checking it; `False` if unreadable."""
+    """Return whether an adapter ranks captions; `False` if unreadable. Checks no hashes."""
     try:
         facts = parse_json((place or open_adapter(path, CONFIG_FILE)).read(CONFIG_FILE))
     except (MetaAdapterError, OSError, ValueError, RecursionError):

@@ -196,7 +196,7 @@ class Support(TensorFields):
 
     @property
     def start_TND(self) -> Float[Tensor, "T N D"]:
-        """The class vectors that gradient steps start from: texts, or mean pictures without one."""
+        """The class vectors where gradient steps start: the text, else the class's mean picture."""
         return torch.where(self.text_TND.any(-1, keepdim=True), self.text_TND, self.means_TND)
 
     @property

@@ -34,7 +34,7 @@ class TaskSignature(TensorFields):
     counts: Int[Tensor, " N"]
     """The number of pictures of each class."""
     directions: Float[Tensor, "R D"]
-    """Orthonormal rows, sorted by falling variance."""
+    """Orthonormal rows, those of the largest variance first."""
     variances: Float[Tensor, " R"]
     """The variance along each direction."""
     noise: Float[Tensor, ""]

@@ -142,7 +142,7 @@ _CACHE = ("keys", "values", "alpha", "beta")
 def apply_adapter(
     features: Float[Tensor, "*T n D"], weights: AdapterWeights
 ) -> Float[Tensor, "*T n D"]:
-    """Return unit rows x as unit rows x' after the visual bottleneck; unchanged if there is none.
+    """Return the unit rows x' that the visual bottleneck makes of unit rows x; x without one.
 
     x' = normalise(x + visual_ratio · up ReLU(down (x − centre) + bias)), which is CLIP-Adapter (Gao
     et al. 2021) without its outer ReLU.
@@ -164,7 +164,7 @@ def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Floa
 
 
 LogitFunction = Callable[[Float[Tensor, "T Q D"]], Float[Tensor, "T Q N"]]
-"""From unit rows of T tasks to log-probabilities, −∞ for classes that a batch masks out."""
+"""A function from unit rows of T tasks to log-probabilities, −∞ for masked-out classes."""
 
 
 def logits_of(
@@ -209,7 +209,7 @@ def finite_softmax(logits: Float[Tensor, "*T n N"]) -> Float[Tensor, "*T n N"]:
 
 
 def require_adapters(result: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:
-    """Return `result` if it is adapters with classes of this shape; else an error names `owner`."""
+    """Return `result`; raise `UsageError` unless it is adapters with classes of this shape."""
     got = type(result).__name__
     if isinstance(result, AdapterWeights):
         if result.classes.shape == shape:

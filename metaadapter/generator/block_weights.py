@@ -26,7 +26,7 @@ def log_lengths(support: CanonicalSupport) -> Float[Tensor, "T P"]:
 
 
 def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> CanonicalSupport:
-    """Return the support with blocks stretched so that their spreads are as exp(log_weight_TP).
+    """Return the support with blocks stretched to spreads proportional to exp(log_weight_TP).
 
     The total spread of the pictures stays 1. A block that varies only by rounding gets no weight.
     Texts exist in some blocks only. The less of the spread is in these blocks, the longer the texts

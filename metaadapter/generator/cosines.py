@@ -80,7 +80,7 @@ class ClassPairs:
         return (self.others(centred.square()) + TINY).sqrt()
 
     def own_after_margins(self, values: Tensor) -> Tensor:
-        """Subtract row and column means; return mean diagonal / size of the other values."""
+        """Return mean diagonal / off-diagonal size, after subtracting row and column means."""
         pairs = self._own + self._other
         count = self._n_own[:, None, None]
         left = (values - (values * pairs).sum(2, keepdim=True) / count) * pairs
@@ -89,7 +89,7 @@ class ClassPairs:
 
 
 def participation_ratio(rows_TXD: Float[Tensor, "T X D"]) -> Float[Tensor, " T"]:
-    """Return tr(G)² / ‖G‖² of the Gram matrix G: how many directions the rows spread over."""
+    """Return tr(G)² / ‖G‖² for the Gram matrix G: in how many directions the rows spread."""
     n_rows, width = rows_TXD.shape[1:]
     gram = rows_TXD @ rows_TXD.mT if n_rows <= width else rows_TXD.mT @ rows_TXD
     trace_T = rows_TXD.square().sum((1, 2))

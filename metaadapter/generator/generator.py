@@ -145,7 +145,7 @@ class LeftOutPredictions:
 def left_out_predictions(
     problem: Regression, corrections: Corrections, weights: AdapterWeights
 ) -> LeftOutPredictions:
-    """Predict each picture of one task without it; empty for more than `most_kernel_rows` pictures.
+    """Predict each picture of one task without it; none if the task is too large for a kernel.
 
     Leaving out picture m lowers its logits by κ A_m (1 / [(K + N)⁻¹]_mm − N_m) (Rasmussen and
     Williams 2006, equation 5.12). K is the kernel matrix, A the values of the cache, N the noise, κ

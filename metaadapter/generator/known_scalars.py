@@ -30,9 +30,9 @@ class Likeness(NamedTuple):
     of_classes_TND: Float[Tensor, "T N D"]
     """Zeros where a class has no picture."""
     bias_TN: Float[Tensor, "T N"]
-    """For a class without a picture, how like their own class pictures usually are."""
+    """For a class without a picture, the usual likeness of pictures to their own class."""
     left_out_TXN: Float[Tensor, "T X N"]
-    """The likeness of each labelled picture to each class, its own class without that picture."""
+    """The likeness of each labelled picture to each class; its own class leaves the picture out."""
     scalars_TS: Float[Tensor, "T S"]
     several_share_T: Float[Tensor, " T"]
     """Among classes with pictures, the share that have several, so that one can be left out."""
@@ -121,8 +121,8 @@ def weighted_quantiles(
 ) -> Float[Tensor, "T G"]:
     """Return weighted quantiles; 0 if all weights are 0.
 
-    The smallest value is the quantile 0 and the largest 1. Between them, a quantile is the weight
-    below a value, plus half of its own. With equal weights this is numpy's method "linear".
+    A value is at the weight below it plus half of its own weight, on a scale from 0 at the smallest
+    value to 1 at the largest. With equal weights this is numpy's method "linear".
     """
     if not values_TM.shape[1]:
         return values_TM.new_zeros(len(values_TM), len(fractions_G))

@@ -25,7 +25,7 @@ class LeftOut:
     is_own_TMN: Bool[Tensor, "T M N"]
     """True at the class that the picture is labelled with."""
     counts_TM: Bool[Tensor, "T M"]
-    """True if the picture's class has others; without its only picture it would be a bare name."""
+    """True if the picture's class has other pictures; without them, only its name is left."""
     scale_T: Float[Tensor, " T"]
     """The inverse temperature that fits these predictions; the base where no picture counts."""
     base_scale_T: Float[Tensor, " T"]

@@ -24,7 +24,7 @@ LARGEST_LOG_CORRECTION = 4.0  # factors between 1/55 and 55
 
 @final
 class SetEncoder(nn.Module):
-    """A transformer over classes, biased by their pairs; permuted classes give permuted tokens."""
+    """A transformer over classes, with attention biases for pairs; equivariant to permutations."""
 
     def __init__(self, width: int, n_layers: int, n_heads: int) -> None:
         super().__init__()
@@ -79,11 +79,11 @@ class Corrections:
     """The network's changes to the closed form; 0 if untrained, except the bottleneck's inputs."""
 
     log_scale_T: Float[Tensor, " T"]
-    """The logarithm of a factor, as in all `log_` fields; here on the inverse temperature."""
+    """The logarithm of a factor, as in all `log_` fields; here for the inverse temperature."""
     log_noise_TNK: Float[Tensor, "T N K"]
-    """On the noise of each shot; the sum of corrections for the task, the class and the shot."""
+    """For the noise of each shot; the sum of corrections for the task, the class and the shot."""
     log_trust_TN: Float[Tensor, "T N"]
-    """On the trust in each text; the sum of corrections for the task and the class."""
+    """For the trust in each text; the sum of corrections for the task and the class."""
     log_sharpness_T: Float[Tensor, " T"]
     bias_TN: Float[Tensor, "T N"]
     """The bias of each class, in units of the inverse temperature."""
@@ -97,12 +97,12 @@ class Corrections:
     up_TRB: Float[Tensor, "T R B"]
     """The coefficients of the bottleneck's outputs in the same basis."""
     log_block_TP: Float[Tensor, "T P"] | None
-    """On the stretch of each block; `None` if the features are one block."""
+    """For the weight of each block; `None` if the features are one block."""
 
 
 @final
 class Heads(nn.Module):
-    """The output layers; `width` is that of class tokens, `bottleneck` the number of units R."""
+    """The output layers, for class tokens of this `width` and R = `bottleneck` hidden units."""
 
     def __init__(self, width: int, bottleneck: int) -> None:
         super().__init__()

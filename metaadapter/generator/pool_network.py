@@ -29,22 +29,22 @@ class RoundCorrections(NamedTuple):
     sharpness_T: Float[Tensor, " T"]
     first_power_T: Float[Tensor, " T"]
     share_T: Float[Tensor, " T"]
-    """On the exponent of the class shares."""
+    """For the exponent of the class shares."""
     anchor_TN: Float[Tensor, "T N"]
-    """On the weight of each labelled picture in the mean of its class."""
+    """For the weight of each labelled picture in the mean of its class."""
     class_TN: Float[Tensor, "T N"]
-    """On the share of each class."""
+    """For the share of each class."""
     weight_TU: Float[Tensor, "T U"]
-    """On the weight of each unlabelled picture in the means."""
+    """For the weight of each unlabelled picture in the means."""
 
 
 class FinalCorrections(NamedTuple):
-    """Corrections of the constants after the last round; all 0 if untrained."""
+    """Corrections after the last round: logarithms of factors, or added; all 0 if untrained."""
 
     trust_T: Float[Tensor, " T"]
     """Added to the logit of the trust in the regression."""
     regression_T: Float[Tensor, " T"]
-    """The logarithm of a factor on the regression's inverse temperature; the next 3 are alike."""
+    """For the inverse temperature of the regression."""
     mixture_T: Float[Tensor, " T"]
     first_power_T: Float[Tensor, " T"]
     reach_TN: Float[Tensor, "T N"]
@@ -90,7 +90,7 @@ class PoolNetwork(nn.Module):
         return RoundCorrections(*(part.to(dtype) for part in corrections))
 
     def final_corrections(self, scalars: PoolScalars) -> FinalCorrections:
-        """Predict the corrections for the time after the last round."""
+        """Predict the corrections for the predictions that follow the last round."""
         dtype, scalars = scalars.task_TS.dtype, self._read(scalars)
         hidden_TH = self.task(scalars.task_TS)
         trust, regression, mixture, power, reach = self.final_task(hidden_TH).unbind(-1)

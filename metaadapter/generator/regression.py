@@ -193,8 +193,8 @@ def ridge_towards_prior(
 ) -> Float[Tensor, "T N D"]:
     """Return the class vectors W that minimise Σ_m ‖W z_m − y_m‖² / noise_m + ‖W − prior‖².
 
-    The system has the smaller of D and M unknowns; by Woodbury's identity, both give the same W. A
-    row of zeros with a target of zeros changes nothing.
+    The system is D × D or M × M, whichever is smaller; by Woodbury's identity, both give the same
+    W. A row of zeros with a target of zeros changes nothing.
     """
     residual_TMN = targets_TMN - shots_TMD @ prior_TND.mT
     if shots_TMD.shape[1] <= shots_TMD.shape[2]:

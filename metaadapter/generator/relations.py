@@ -1,6 +1,6 @@
 """The scalars that the generator reads, which come from inner products and not from coordinates.
 
-Rotating or widening the features does not change them; permuting classes or shots permutes them.
+Rotations and the width of features do not change them; permuted classes or shots permute them.
 docs/reference/scalars.md defines each scalar and says how to add or drop one.
 """
 

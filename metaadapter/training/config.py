@@ -127,7 +127,7 @@ class ValidateConfig(Strict):
     """Validation: accuracy and loss on fixed tasks, the same in every round."""
 
     every: Count = 250
-    """Steps between two rounds; the run saves its state equally often, even without rounds."""
+    """Steps between two rounds; then a run also saves its state, even without validation sets."""
     tasks: Tasks = 20
     shots: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 4, 16)
 
@@ -143,7 +143,7 @@ class TrainConfig(Strict):
     pools: PoolSpec = PoolSpec()
     """The pools of tasks, if a loss term needs them."""
     start: str | None = None
-    """The generator whose weights training starts from, "default" or a folder; `None`: random."""
+    """The generator whose weights training starts from: "default", a folder, `None` for random."""
     generator: str | None = None
     """FILE.py:CLASS, an `AdapterGenerator` of your own that replaces the network that ships."""
     network: GeneratorConfig = GeneratorConfig()

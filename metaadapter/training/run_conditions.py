@@ -43,7 +43,7 @@ def training_device(name: str) -> torch.device:
 
 @contextmanager
 def computing_threads(n_threads: int | None) -> Iterator[int]:
-    """Compute with this number of threads, by default the process's; it decides rounding."""
+    """Compute with this number of threads, by default the process's; rounding depends on it."""
     before = torch.get_num_threads()
     if n_threads not in (None, before):
         warnings.warn(

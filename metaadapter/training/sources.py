@@ -33,7 +33,7 @@ class LoadedSource:
     """Names, in the order of the labels."""
     encoder: str
     digest: str
-    """Changes with any feature, label, text or class name."""
+    """A hash that changes with any feature, label, text or class name."""
     stores: tuple[str, ...] = ()
     folders: tuple[Path, ...] = ()
     picture_hashes: frozenset[str] = frozenset()

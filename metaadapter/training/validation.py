@@ -35,7 +35,7 @@ class Validation:
 
     @property
     def mean_loss(self) -> float:
-        """The same mean of the loss, which selects the best round; it includes confidence, too."""
+        """The same mean of the loss. It selects the best round, for it also measures confidence."""
         return _mean_of_kinds(self.loss)
 
     @property
