@@ -139,8 +139,8 @@ def read_document(
     """Return the values of a document from `write_document`, and the proof of its files.
 
     The proof is None for a document of an earlier version without hashes; `without_proof` lists
-    the schemas of such versions (None: no schema). Messages end with the remedy, as in "restore it
-    from a copy". Damage is a `DataError`, another schema an `IncompatibleArtifact`.
+    the schemas of such versions, None for a missing schema. Messages end with the remedy, such as
+    "restore it from a copy". Damage is a `DataError`, another schema an `IncompatibleArtifact`.
     """
     schemas = (schema,) if isinstance(schema, str) else schema
     with _readable(path, remedy):

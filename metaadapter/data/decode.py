@@ -97,7 +97,7 @@ def content_hash(image: ImageInput) -> str:
 
 
 def is_large(image: Image.Image) -> bool:
-    """Return whether the picture, and not the machine, may be the cause of a lack of memory."""
+    """Return whether a picture is so large that it, not the machine, may cause a lack of memory."""
     return image.width * image.height > LARGE_PIXELS
 
 

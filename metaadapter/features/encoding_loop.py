@@ -41,9 +41,9 @@ ON_CPU, ON_GPU, ELSEWHERE = 4, 64, 32
 class Progress:
     """The progress of a run over pictures, for the caller to show; the rate is items per second.
 
-    "times" reads when the pictures were taken, "hash" compares them with the store, "encode"
-    encodes those that it lacks, "captions" encodes captions, "read" reads the features of a
-    store, and "tune" takes training steps.
+    The stage "times" reads when pictures were taken, "hash" compares pictures with the store,
+    "encode" encodes those that the store lacks, "captions" encodes captions, "read" reads the
+    features of a store, and "tune" takes training steps.
     """
 
     stage: Stage

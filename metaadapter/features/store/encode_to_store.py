@@ -159,7 +159,7 @@ def _update_store(
 def pick_shard(
     pictures: Sequence[ImageRow], shard: tuple[int, int] | None, *, drop_duplicates: bool = False
 ) -> tuple[ImageRow, ...]:
-    """Return the pictures of a shard (i, n): every n-th by path, from the i-th on; all for None."""
+    """Return every n-th picture by path, from the i-th on, for a shard (i, n); all for None."""
     if shard is None:
         return tuple(pictures)
     if drop_duplicates:

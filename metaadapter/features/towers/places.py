@@ -1,4 +1,4 @@
-"""Places in the towers of an encoder where adapters can be inserted."""
+"""Find the places in an encoder's towers where adapters can be inserted."""
 
 from __future__ import annotations
 

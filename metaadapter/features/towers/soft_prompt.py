@@ -77,7 +77,7 @@ class PromptedTexts:
         return tokens[:, :length]
 
     def __call__(self, tokens: Int[Tensor, "n length"]) -> Float[Tensor, "n joint_dim"]:
-        """Encode sentences to unit rows; gradients reach the context."""
+        """Encode sentences, given as tokens, to unit rows; gradients reach the context."""
         weight = _embeddings(self._network).weight
         exact = weight.dtype == torch.float32
         with torch.autocast(weight.device.type, None if exact else weight.dtype, enabled=not exact):

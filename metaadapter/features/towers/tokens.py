@@ -1,4 +1,4 @@
-"""Features of the patches of a picture, on their grid, from a frozen tower that is not changed."""
+"""Features of the patches of a picture, on their grid, from an image tower that stays unchanged."""
 
 from __future__ import annotations
 
