@@ -219,11 +219,11 @@ class FeatureStore:
         return digest.hexdigest()[:16]
 
     def by_picture(self) -> Float16[np.ndarray, "pictures views dim"]:
-        """Return the features, which stay on disk, with an axis of pictures and an axis of views."""
+        """Return the features, kept on disk, with an axis of pictures and an axis of views."""
         return self.features.reshape(self.n_pictures, self.n_views, -1)
 
     def by_content(self) -> dict[str, Float16[np.ndarray, "views dim"]]:
-        """Return the features of each picture, which stay on disk, by content hash."""
+        """Return the features of each picture, kept on disk, by content hash."""
         hashes = self.rows.sha256[self.rows.view == 0]
         return dict(zip(hashes, np.asarray(self.by_picture()), strict=True))
 
