@@ -1,4 +1,4 @@
-"""One user's task, from labelled pictures to predictions, and scikit-learn's face of it."""
+"""One user's task, from labelled pictures to predictions, also as a scikit-learn estimator."""
 
 import lazy_loader
 

@@ -149,7 +149,7 @@ class Tally:
 
     @classmethod
     def of_dict(cls, values: Mapping[str, Any]) -> Tally:
-        """Read the JSON form; other values raise `KeyError`, `TypeError` or `ValueError`."""
+        """Read the JSON form; wrong values raise `KeyError`, `TypeError` or `ValueError`."""
         return cls(
             n=int(values["n"]),
             n_unfamiliar=int(values["n_unfamiliar"]),

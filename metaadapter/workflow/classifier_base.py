@@ -55,10 +55,10 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
     def predict_known_proba(self, X: Any) -> Float[np.ndarray, " n"]:
         """Return the probability that each row of X (n, D) is known (shows one of the classes).
 
-        It assumes that half of all pictures are unknown; `predict_proba` assumes that none are.
+        This method assumes that half of all pictures are unknown; `predict_proba`, that none are.
 
         Raises:
-            UsageError: The adapter cannot predict it, because no generator made the adapter.
+            UsageError: The adapter cannot predict this, because no generator made the adapter.
         """
         return known_probabilities(self._rows(X), self.adapter_).numpy()
 

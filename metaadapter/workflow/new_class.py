@@ -35,7 +35,7 @@ def require_addable(
     """Check that `label` can be added; return the support and the generator of the adapter."""
     classes = stored.config.classes
     if label in classes:
-        raise UsageError(f"class {label!r} exists already; classes: {classes}")
+        raise UsageError(f"class {label!r} exists already; give a label other than {classes}")
     require_one_kind([*classes, label])
     if stored.support is None:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""From features to predictions: the best class, the runner-up, whether known, and sets."""
+"""Make predictions from features: best class, runner-up, probability of known, and sets."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ OF_FRAMES = ("box", "detected", "confidence", "time", "series")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probabilities:
-    """The probabilities of C classes for each of n pictures, and the probability of known."""
+    """For each of n pictures, the probabilities of C classes and the probability of known."""
 
     classes_NC: Float[np.ndarray, "n C"]
     known_N: Float[np.ndarray, " n"] | None
@@ -134,7 +134,7 @@ def predict_pictures(
 ) -> list[Prediction]:
     """Return one prediction for each picture, in the order of `pictures`.
 
-    `reconsider` may change the probabilities, for example by those of other frames of a series.
+    `reconsider` may change the probabilities, for example to their mean over a series of frames.
     """
     probabilities = reconsider(predict_probabilities(pictures.features, stored.weights))
     classes = [str(label) for label in stored.config.classes]

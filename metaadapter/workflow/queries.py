@@ -94,8 +94,8 @@ def list_queries(
 ) -> Queries:
     """List the pictures of all sources; no picture is encoded.
 
-    Without `split`, a source with several splits is read whole, or refused if pictures must be
-    `labelled`. Their labels may be the classes or `other_labels`.
+    Without `split`, a source with several splits is read whole, but refused if pictures must be
+    `labelled`. Labels may be the classes or `other_labels`.
     """
     tables = [
         read_images(source, labelled=labelled, split=split, n_classes=1)
@@ -196,7 +196,7 @@ def _require_labels(
         if "" in labels:
             unlabelled = paths[labels.index("")]
             raise DataError(
-                f"{unlabelled} has no label, as labelled (--labelled) needs; leave the picture out"
+                f"{unlabelled} has no label, but labelled (--labelled) needs one; leave it out"
             )
         if unknown := sorted(set(labels) - set(classes)):
             raise DataError(

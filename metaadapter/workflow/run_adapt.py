@@ -176,4 +176,4 @@ def _check_names(
     texts = {} if class_names is None else class_names.of(labels or classes)
     if not labels and len(texts) < 2:
         given = ",".join(classes)
-        raise UsageError(f"classes (--names) {given}: a classifier needs at least two classes")
+        raise UsageError(f"classes (--names) must be at least two for a classifier, got {given!r}")

@@ -176,7 +176,7 @@ def run_request(
     predictor: Predictor | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Predicted:
-    """Encode the pictures of a request and predict their labels; each part goes to the table."""
+    """Encode a request's pictures and predict their labels; add each part to a given table."""
     predictor = predictor or partial(predict_pictures, options=request.options)
     if request.needs_all_at_once:
         return _run_at_once(request, predictor, table, progress)

@@ -86,7 +86,7 @@ def read_unlabelled(source: Path, labelled: LabelledPictures, reading: Reading) 
     pictures = encode_rows(rows, encoder, views=views, seed=origin.seed, progress=show)
     if not len(pictures):
         first = "; ".join(map(str, pictures.quarantined[:3]))
-        raise DataError(f"none of the unlabelled pictures in {source} can be read: {first}")
+        raise DataError(f"no unlabelled picture in {source} can be read: {first}; replace them")
     return replace(pictures, warnings=(*table.warnings, *pictures.warnings, *warnings))
 
 

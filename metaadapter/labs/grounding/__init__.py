@@ -1,1 +1,1 @@
-"""The place of a phrase in a picture."""
+"""Find the place of a phrase in a picture."""

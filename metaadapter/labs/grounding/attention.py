@@ -16,7 +16,7 @@ MASKED = -1e4
 class GuidedAttention(nn.Module):
     """Multi-head attention, whose logits include the known similarity of tokens.
 
-    With maps, the output also has the mean of the logits over the keys with learned weights: a
+    `with_maps` adds to the output the mean of the logits over the keys, with learned weights: a
     softmax shows which token fits best, but not how well it fits.
     """
 

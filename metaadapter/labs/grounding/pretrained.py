@@ -28,7 +28,7 @@ def shipped_for(encoder: FrozenEncoder) -> CrossModalAdapter | None:
 
 
 def load_cross_modal(folder: Path) -> CrossModalAdapter:
-    """Read a cross-modal adapter, in evaluation mode, that `save_cross_modal` wrote."""
+    """Read a cross-modal adapter that `save_cross_modal` wrote, and set it to evaluation mode."""
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
             f"no cross-modal adapter in {folder}: expected {CONFIG_FILE} and {WEIGHTS_FILE}, as "

@@ -108,7 +108,7 @@ def encode_captions(
     templates: Sequence[str],
     progress: Callable[[Progress], None] | None = None,
 ) -> Float32[np.ndarray, "n dim"]:
-    """Return unit rows of captions in templates, which an encoder of the user's own ignores."""
+    """Return unit rows of captions put into templates; a user's own encoder ignores templates."""
     parts = []
     for start in range(0, len(texts), CAPTIONS_AT_ONCE):
         batch = texts[start : start + CAPTIONS_AT_ONCE]

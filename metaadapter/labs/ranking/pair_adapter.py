@@ -128,7 +128,7 @@ def fit_pairs(
     zoom: bool = False,
     blocks: Mapping[str, int] | None = None,
 ) -> PairAdapter:
-    """Fit the map in closed form, by one linear system with as many equations as pairs.
+    """Fit the map in closed form, by one linear system with one equation for each pair.
 
     Args:
         pictures: Unit rows of pictures from the frozen encoder.

@@ -117,7 +117,7 @@ def scoring_rows(
 def level_candidates(
     picture_rows: Float32[np.ndarray, "n width"], caption_rows: Float32[np.ndarray, "m width"]
 ) -> tuple[Float32[np.ndarray, "n width"], Float32[np.ndarray, "m width"]]:
-    """Lower the scores of hubs: candidates that are similar to many of the others.
+    """Lower the scores of hubs: pictures similar to many captions, captions to many pictures.
 
     Args:
         picture_rows: Rows from `PairAdapter.picture_rows` with `hubs=False`.

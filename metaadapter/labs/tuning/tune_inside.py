@@ -49,7 +49,7 @@ class Inside:
     def __post_init__(self) -> None:
         if not (self.size is None or self.size >= 1) or (self.n_steps or 0) < 0:
             raise UsageError(
-                "expected size of at least 1 or None, and n_steps of at least 0 or None, got "
+                "size must be at least 1 or None, and n_steps at least 0 or None, got "
                 f"size {self.size}, n_steps {self.n_steps}"
             )
 

@@ -201,7 +201,7 @@ class _Learner:
         return normalize(self._hand_written[classes] + moved, dim=-1)
 
     def _centred(self, counts: Tensor) -> Float[Tensor, "n joint_dim"]:
-        """Return all pictures minus the mean of those that count, in the space of texts."""
+        """Return all pictures minus the mean of those that `counts` marks, in texts' space."""
         has_texts = self._to_texts.any(1)
         centred = (self._rows - self._rows[counts].mean(0)) * has_texts
         return normalize(centred, dim=-1) @ self._to_texts

@@ -26,7 +26,7 @@ from metaadapter.workflow.labelled_pictures import LabelledPictures
 @final
 @dataclass(slots=True)
 class TuningStep:
-    """Trains adapters inside the image tower, learns a prompt, or both; an argument `tune`."""
+    """Trains adapters inside the image tower, learns a prompt, or both; the `tune` of `adapt`."""
 
     settings: Inside | None
     """`None` trains no adapters inside the tower."""
