@@ -63,7 +63,7 @@ def advise(
     if len(classes) < 2 or not 1 <= len(labels) <= MAX_PICTURES:
         raise UsageError(
             f"advice needs 1 to {MAX_PICTURES} pictures and at least two classes, got "
-            f"{len(labels)} pictures and {len(classes)} classes; draw some of too many pictures"
+            f"{len(labels)} pictures and {len(classes)} classes; draw fewer pictures if needed"
         )
     support = labelled_support(features, labels, classes, texts, None, blocks=blocks)
     numbers = support.labelled_rows()[1].numpy()

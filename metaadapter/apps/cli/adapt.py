@@ -142,7 +142,7 @@ def given_options(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def require_together(given: Mapping[str, Any]) -> None:
-    """Raise an error if an option excludes another, needs a missing one, or names no file."""
+    """Raise an error if options exclude or need each other, or a given file does not exist."""
     for option, others in EXCLUDED.items():
         wrong = [other for other in others if other in given]
         if option in given and wrong:

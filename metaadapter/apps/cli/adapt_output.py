@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def show_adapted(
     console: Console, out: Path, adapted: Adapted, tuning: TuningStep | None, *, json_output: bool
 ) -> None:
-    """Print the result, and warn of pictures."""
+    """Print the result, and warnings about pictures."""
     from metaadapter.features.views import looks_in_words
 
     pictures, pool = adapted.labelled.pictures, adapted.unlabelled
@@ -156,7 +156,7 @@ def _tuned_document(
 
 
 def inside_lines(tuned: TunedInside) -> list[str]:
-    """Lines for a person on the training inside the towers."""
+    """Describe the training inside the towers, in lines for a person."""
     choice, cost = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.1f} s)"
     if choice is None:
         if tuned.config is not None:
@@ -185,7 +185,7 @@ def inside_lines(tuned: TunedInside) -> list[str]:
 
 
 def prompt_lines(tuned: TunedPrompt) -> list[str]:
-    """Lines for a person on the learned prompt."""
+    """Describe the learned prompt, in lines for a person."""
     classes, cost = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.1f} s)"
     if tuned.config is None:
         return [

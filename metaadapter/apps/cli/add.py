@@ -40,7 +40,7 @@ def add(
     ] = None,
     out: Annotated[
         Path | None,
-        Option("--out", "-o", metavar="ADAPTER", help="Place of the new adapter; the old remains."),
+        Option("--out", "-o", metavar="ADAPTER", help="The new adapter; the old one remains."),
     ] = None,
     encoder: options.MovedEncoder = None,
     generator: Annotated[

@@ -108,7 +108,7 @@ Jobs = Annotated[
 Device = Annotated[
     str, Option(metavar="NAME", help="Where to calculate: auto, cpu, cuda, cuda:1, ….")
 ]
-Strict = Annotated[bool, Option("--strict", help="Exit with 3 if an integrity check fails.")]
+Strict = Annotated[bool, Option("--strict", help="Exit with code 3 if a check fails.")]
 
 
 def names(texts: list[str] | None) -> list[str] | None:

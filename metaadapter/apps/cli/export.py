@@ -37,7 +37,7 @@ Int8 = Annotated[
     Option(
         "--int8",
         help="Write the encoder of the ONNX file in 8 bits, which takes a third of the space. "
-        "Needs --pixels, and --pictures that you adapted from, to measure the loss.",
+        "Needs --pixels, and --pictures that you adapted from, to measure the lost accuracy.",
     ),
 ]
 WebFolder = Annotated[

@@ -134,7 +134,7 @@ def _warn(console: Console, grounder: PhraseGrounder, *, has_boxes: bool) -> lis
 def _ground(
     grounder: PhraseGrounder, path: Path, file: Path | None
 ) -> dict[str, Any] | UnreadableImage:
-    """Find the phrase in one picture, draw the heat map, and return the result in its JSON form."""
+    """Find the phrase in one picture, draw the heat map, and return the JSON form, or the error."""
     from metaadapter.data.decode import decode_image
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.data.output_folder import write_errors

@@ -92,7 +92,7 @@ def show_predicted(
 
 
 def _pool_warnings(console: Console, predicted: Predicted) -> list[str]:
-    """Return warnings about the pool; they take a while, so only if somebody reads them."""
+    """Return warnings about the pool, but only if they are read, because they take a while."""
     from metaadapter.workflow.unlabelled_pictures import pool_effect
 
     is_read = console.json_output or not console.silent

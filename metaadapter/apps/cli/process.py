@@ -213,7 +213,7 @@ def _without_its_buffer(stream: io.TextIOWrapper) -> io.TextIOWrapper:
 
 
 class _Sink(io.RawIOBase):
-    """A writer to a file of the process; which leaves it open, and drops bytes after a failure."""
+    """A writer to a file of the process, which stays open; after a failure it drops all bytes."""
 
     def __init__(self, file: io.RawIOBase) -> None:
         self._file, self._failed = file, False
