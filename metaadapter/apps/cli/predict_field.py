@@ -1,4 +1,4 @@
-"""The part of `metaadapter predict` for camera traps, when one of its options is given."""
+"""The part of `metaadapter predict` for camera traps, used if one of its options is given."""
 
 from __future__ import annotations
 

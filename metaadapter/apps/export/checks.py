@@ -49,7 +49,7 @@ class Case:
 
 
 def feature_cases(stored: StoredAdapter) -> list[Case]:
-    """Make batches of several sizes: the labelled pictures' features, or random rows."""
+    """Make batches of several sizes: features of the labelled pictures, if kept, or random rows."""
     if stored.support is not None and len(rows := stored.support.labelled_rows()[0]):
         features = rows.float().cpu().numpy()
     else:

@@ -37,7 +37,7 @@ MOST_TO_SCALE_BY = 100
 
 
 class Int8Loss(NamedTuple):
-    """The effect of 8 bits on the predictions for labelled pictures, each left out."""
+    """The effect of 8 bits on the predictions for left-out labelled pictures."""
 
     before: Proportion
     """Correct predictions with the encoder in float32."""
@@ -89,7 +89,7 @@ def int8_model(model: ModelProto, cases: Callable[[], Iterable[Case]]) -> ModelP
 
 
 def require_measurable(stored: StoredAdapter, *, owner: Path) -> None:
-    """Raise a `UsageError` unless the adapter can be predicted again to measure the loss."""
+    """Raise a `UsageError` if the adapter cannot be predicted again, to measure the effect."""
     if stored.support is None:
         raise UsageError(
             f"the adapter {owner} was saved without the features of its pictures, on which --int8 "

@@ -31,7 +31,7 @@ SECONDS_OF_A_WRITER = 3600.0
 
 
 def read_index(file: Path) -> SignatureIndex | None:
-    """Read an index; `None` if there is no file, or it is damaged."""
+    """Read an index; return `None` if the file is missing or damaged."""
     try:
         return _read(file)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

@@ -108,7 +108,7 @@ class AdapterLibrary:
             replace: Replace an entry of the same name.
 
         Raises:
-            UsageError: The name is not valid or not free.
+            UsageError: The name is invalid or taken.
             DataError: The adapter is damaged, or the library cannot be written.
             IncompatibleArtifact: The path is not an adapter.
         """
@@ -183,7 +183,7 @@ class AdapterLibrary:
         """Rename an entry.
 
         Raises:
-            UsageError: There is no such entry, or the new name is not valid or not free.
+            UsageError: There is no such entry, or the new name is invalid or taken.
             DataError: The library cannot be written.
         """
         new = entry_name(new)
@@ -313,7 +313,7 @@ class AdapterLibrary:
         """Add one adapter for all classes of several entries, which remain; see `compose`.
 
         Raises:
-            UsageError: There is no such entry, the new name is not valid or not free, or a class
+            UsageError: There is no such entry, the new name is invalid or taken, or a class
                 has neither pictures nor a text.
             IncompatibleArtifact: The entries have different encoders.
         """
