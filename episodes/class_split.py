@@ -99,6 +99,6 @@ def split_classes(names: Sequence[str], fractions: Mapping[str, float], seed: in
     if empty:
         raise EpisodeError(
             f"part {empty[0]!r} would have no class: {fractions[empty[0]]:g} of {len(shuffled)} "
-            "classes is less than one; give it a larger fraction or divide more classes"
+            "classes are too few; give it a larger fraction or divide more classes"
         )
     return ClassSplit(parts)

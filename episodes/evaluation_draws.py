@@ -39,8 +39,8 @@ def nested_draws(
         largest = counts_C.argsort(descending=True)[:3].tolist()
         listed = ", ".join(f"class {c} has {int(counts_C[c])}" for c in largest)
         raise EpisodeError(
-            f"2 classes of {n_shot} shots and 1 query = {n_shot + 1} pictures are needed; the "
-            f"largest: {listed}. Add pictures or ask for fewer shots"
+            f"2 classes with {n_shot} shots and 1 query = {n_shot + 1} pictures are needed; the "
+            f"largest classes: {listed}. Add pictures or ask for fewer shots"
         )
     classes_TN = _draw_classes(usable_C, n_tasks, most_ways, generator)
     starts_TN, counts_TN = index.starts_CM[classes_TN, 0], counts_C[classes_TN]

@@ -205,7 +205,7 @@ def divide_pictures(
 
     Each class should have `wanted_TN` shots from one pool of pictures, and `n_query` queries and,
     with `twins`, as many shots again from another pool, perhaps the same one. If pictures are few,
-    the first shot comes first, then the queries, then the other shots.
+    the first shots come first, then the queries, then the other shots.
     """
     is_one_TN = is_one_pool_T1.long()
     has_twin_TN = (query_pool_TN >= 2 + is_one_TN).long() * twins

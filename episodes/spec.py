@@ -53,9 +53,9 @@ class EpisodeSpec:
         most = max(index.counts_C.tolist(), default=0) - 1
         if n_usable < self.n_way[0] or most < self.n_shot[0]:
             raise EpisodeError(
-                f"{self.n_way[0]} classes of 2 or more pictures are needed, one of them of "
+                f"{self.n_way[0]} classes of 2 or more pictures are needed, one of them with "
                 f"{self.n_shot[0]} shots and 1 query; there are {n_usable}, and the largest class "
-                f"has {most + 1}. Add pictures or classes, or lower n_way or n_shot"
+                f"has {most + 1} pictures. Add pictures or classes, or lower n_way or n_shot"
             )
         return replace(
             self,

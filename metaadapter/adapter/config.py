@@ -84,7 +84,7 @@ class AdapterConfig(BaseModel):
         for name in ("n_shots", "class_names", "descriptions"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.classes):
-                raise ValueError(f"expected {len(self.classes)} {name}, got {len(column)}")
+                raise ValueError(f"{name} has {len(column)} values, not {len(self.classes)}")
         if self.blocks and sum(self.blocks) != self.width:
             raise ValueError(f"expected blocks that add up to {self.width}, got {self.blocks}")
         return self

@@ -28,7 +28,7 @@ from metaadapter.data.safetensors_header import texts_of, with_ordered_texts
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError
 
-# The errors of torch and safetensors about unfit tensors.
+# The errors of torch and safetensors for tensors that do not fit.
 UNUSABLE = (KeyError, RuntimeError, TypeError, ValueError, SafetensorError)
 
 
@@ -145,7 +145,7 @@ def _support_of(
         raise ValueError(f"a label in {SUPPORT_FILE} is not a class in {CONFIG_FILE}")
     pool = tensors.get("pool", rows[:0]).float()
     if pool.shape != (config.n_unlabelled, width):
-        raise ValueError(f"{SUPPORT_FILE} has not as many unlabelled rows as {CONFIG_FILE} says")
+        raise ValueError(f"the unlabelled rows in {SUPPORT_FILE} do not fit {CONFIG_FILE}")
     if not all(part.isfinite().all() for part in (rows, text, pool)):
         raise ValueError(f"a feature in {SUPPORT_FILE} is NaN or infinite")
     support = Support.of_rows(

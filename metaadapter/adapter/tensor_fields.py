@@ -58,6 +58,6 @@ def require_shapes(kind: type[Any], tensors: Mapping[str, Tensor], **sizes: int)
         )
         if not (fits and tensor.is_floating_point()):
             raise ValueError(
-                f"{name} should be ({', '.join(map(str, expected))}) real numbers, and is "
+                f"{name} should be ({', '.join(map(str, expected))}) real numbers, got shape "
                 f"{shape} of {tensor.dtype}"
             )

@@ -180,7 +180,7 @@ def _with_weights(
     except (KeyError, RuntimeError) as error:
         raise IncompatibleArtifact(
             f"{folder}: the generator's weights do not fit its configuration or this version of "
-            f"metaadapter: {error}"
+            f"metaadapter: {error}; {REMEDY}"
         ) from error
     return generator
 

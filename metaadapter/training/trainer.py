@@ -129,7 +129,7 @@ class Trainer:
         for key, tensor in tensors["optimizer"].items():
             number, _, name = key.partition(".")
             if tensor.ndim and tensor.shape != parameters[int(number)].shape:
-                raise ValueError(f"{key} of its optimizer has another shape")
+                raise ValueError(f"{key} of its optimizer does not have its parameter's shape")
             optimizer["state"].setdefault(int(number), {})[name] = tensor
         for group, lr in zip(optimizer["param_groups"], self._schedule.get_last_lr(), strict=True):
             group["lr"] = lr

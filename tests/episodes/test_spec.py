@@ -46,7 +46,7 @@ def test_feasible__table__narrows_to_what_there_is(labels, spec, expected):
             [0] * 4 + [1] * 2,
             (2, 2),
             (5, 5),
-            r"one of them of 5 shots .* the largest class has 4\.",
+            r"one of them with 5 shots .* the largest class has 4 pictures\.",
         ),
         ([-1, -1], (2, 2), (1, 1), "2 classes .* there are 0, and the largest class has 0"),
     ],
