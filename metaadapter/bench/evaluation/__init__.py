@@ -1,1 +1,1 @@
-"""Evaluation of methods on the same tasks of feature stores."""
+"""Evaluation: measures methods on the same tasks, which are drawn from feature stores."""

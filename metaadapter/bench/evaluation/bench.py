@@ -1,4 +1,4 @@
-"""The interface between the driver of an evaluation and the kinds of draws that it measures."""
+"""The interface between `evaluate` and the two kinds of draws: tasks, and sequences of tasks."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from metaadapter.bench.evaluation.summary import Ranks
 
 @runtime_checkable
 class Measured(Protocol):
-    """A method or learner, with the record of what it was made from."""
+    """A method or learner, with the record of the data that it was made from."""
 
     @property
     def name(self) -> str:
-        """The name that `--methods` gives it."""
+        """The name that selects it in `--methods`."""
 
     @property
     def identity(self) -> str:
-        """Changes when its answers may change."""
+        """A text that changes when the answers may change."""
 
     @property
     def meta_training(self) -> MetaTraining | None:
-        """The record of its meta-training; None where there is none."""
+        """The record of its meta-training; None without a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,20 @@ class Summary:
     """The tables and figures of all cells of an evaluation."""
 
     draws: pd.DataFrame
-    """The pictures of each task, as `draw_table` has them."""
+    """The pictures of each task, as `draw_table` returns them."""
     compared: pd.DataFrame
-    """The same with those pictures in one task that must not be in its support and queries."""
+    """`draws` for the check that no picture is in a support and also in queries: pictures that must
+    not be on both sides have the same store, seed and task."""
     tables: dict[str, pd.DataFrame]
     means: pd.DataFrame
     differences: pd.DataFrame
-    """Each method less the reference, draw by draw, in the same columns."""
+    """The figures of each method minus the reference, draw by draw, in the columns of `means`."""
     ranks: dict[str, Ranks] = field(default_factory=dict)
 
 
 @runtime_checkable
 class Bench(Protocol):
-    """Sets and methods of one configuration, made anew in each worker process."""
+    """The sets and methods of one configuration; each worker process makes its own."""
 
     summary_schema: ClassVar[str]
     packages: ClassVar[Sequence[str]]
@@ -59,18 +60,18 @@ class Bench(Protocol):
     device: torch.device
     sets: dict[str, EvaluationSet]
     far_sets: dict[str, EvaluationSet]
-    """Name of a set → the pictures of its far strangers."""
+    """Name of a set → the pictures that its far strangers are drawn from."""
 
     @property
     def identity(self) -> str:
-        """Changes with the program that draws and measures, whatever the method."""
+        """A text that changes with the code that draws and measures, but not with a method."""
 
     @property
     def methods(self) -> Mapping[str, Measured]:
         """The methods or learners by name."""
 
     def measure(self, cell: Cell) -> Tables:
-        """The tables of a cell."""
+        """Measure a cell and return its tables."""
 
     def summarise(self, results: Sequence[CellResult]) -> Summary:
-        """Tables, means and differences of the results of all cells."""
+        """Return tables, means and differences from the results of all cells."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 Tables = dict[str, dict[str, list[Any]]]
-"""Name of a table → column → values, as a journal keeps them."""
+"""Name of a table → name of a column → values, as a journal keeps them."""
 
 
 class Cell(NamedTuple):
@@ -19,11 +19,11 @@ class Cell(NamedTuple):
 
 
 class CellResult(NamedTuple):
-    """The figures of a cell, with the identities of the method and the program behind them."""
+    """The figures of a cell, with the identities of the method and the code that gave them."""
 
     cell: Cell
     method: str
-    """Identity of the method; "" for a cell that an earlier version measured, without proof."""
+    """Identity of the method; "" if an earlier version measured the cell and recorded none."""
     bench: str
-    """Identity of the program that measured the cell."""
+    """Identity of the code that measured the cell."""
     tables: Tables

@@ -24,7 +24,7 @@ PATHS = (*STORES, "strangers")
 
 
 def _resolved(store: str) -> str:
-    """The absolute folder, so that a link and "." have its name."""
+    """Return the absolute path without links, whose last part names the set."""
     try:
         return str(Path(store).resolve())
     except (OSError, ValueError, RuntimeError) as error:
@@ -35,25 +35,24 @@ StoreFolder = Annotated[str, AfterValidator(_resolved)]
 
 
 class EvaluationConfig(DrawConfig):
-    """One evaluation; equal configurations give equal figures, except for times."""
+    """The configuration of one evaluation; equal ones give equal figures, except for times."""
 
     schema_version: Literal[1] = 1
     stores: tuple[str, ...] = ()
-    """Folders of feature stores, one set each; a store that is given twice counts once."""
+    """Folders of feature stores; each store is one set, a repeated store counts once."""
     support_from: StoreFolder | None = None
-    """Instead of `stores`: the labelled pictures come from this store …"""
+    """Instead of `stores`: the store that gives the labelled pictures."""
     queries_from: StoreFolder | None = None
-    """… and the queries from this one; classes of the same readable name are joined."""
+    """Instead of `stores`: the store that gives the queries; classes with the same readable name
+    in both stores are one class."""
     strangers: tuple[str, ...] = ()
-    """Folders of stores whose pictures, of other classes than the task's, are further queries; a
-    set's own store adds none to it."""
+    """Folders of stores whose pictures are further queries, if their classes are not in the set; a
+    set gets no strangers from its own stores."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("default", "peers")
-    """Names of methods, and folders of generators and peers; groups as in `resolve_names`.
-
-    With `continual`, names of learners as `load_learner` takes them; "peers" stands for all peers.
-    """
+    """Names of methods, folders of generators and peers, and groups as in `resolve_names`; with
+    `continual`, names of learners as in `load_learner`, and "peers" for all peers among them."""
     reference: str | None = None
-    """The method that the others are compared with; by default the first one."""
+    """The method that all others are compared with; by default the first method."""
     metrics: tuple[str, ...] = ()
     """The user's own metrics, as FILE.py:FUNCTION."""
 
@@ -72,7 +71,7 @@ class EvaluationConfig(DrawConfig):
     def _is_consistent(self) -> EvaluationConfig:
         crosses = self.support_from is not None
         if crosses != (self.queries_from is not None):
-            raise ValueError("support_from and queries_from belong together")
+            raise ValueError("support_from and queries_from belong together; give both or neither")
         if crosses == bool(self.stores):
             raise ValueError(
                 "expected either stores (STORE…), or support_from and queries_from "
@@ -80,17 +79,18 @@ class EvaluationConfig(DrawConfig):
             )
         if self.continual and (crosses or self.metrics):
             raise ValueError(
-                "a sequence of tasks (continual) needs stores (STORE…), and cannot have metrics of "
-                "your own"
+                "a sequence of tasks (continual) needs stores (STORE…) instead of support_from and "
+                "queries_from, and takes no metrics"
             )
         if self.strangers and (self.continual or self.base_to_new):
             raise ValueError("strangers cannot be combined with continual or base_to_new")
-        # A set of two stores is named by both, so they may share a name; strangers may not.
+        # The name of a set of two stores has both names, which may be equal; strangers may not.
         folders = {*self.own_stores, *self.strangers} if self.strangers else self.stores
         n_of_name = Counter(Path(store).name for store in folders)
         if alike := [store for store in sorted(folders) if n_of_name[Path(store).name] > 1]:
             raise ValueError(
-                "the names of their folders distinguish sets; rename one of: " + ", ".join(alike)
+                "two stores have folders of the same name, but the names of their folders "
+                "distinguish sets; rename one of: " + ", ".join(alike)
             )
         if self.reference is not None and self.reference not in self.method_names:
             raise ValueError(f"the reference {self.reference!r} is not among the methods")
@@ -98,30 +98,30 @@ class EvaluationConfig(DrawConfig):
 
     @property
     def own_stores(self) -> tuple[str, ...]:
-        """The folders that the sets are made of."""
+        """The folders of the stores that the sets are made from."""
         both = (self.support_from, self.queries_from)
         return self.stores or tuple(store for store in both if store is not None)
 
     @property
     def method_names(self) -> tuple[str, ...]:
-        """Each method once, with groups written out."""
+        """The name of each method once; a group is replaced by its members."""
         return (resolve_learners if self.continual else resolve_names)(self.methods)
 
     @property
     def reference_name(self) -> str:
-        """The method that the others are compared with."""
+        """The name of the method that all others are compared with."""
         return self.reference or self.method_names[0]
 
     @property
     def set_names(self) -> tuple[str, ...]:
-        """Names of the sets in rows and reports."""
+        """The names of the sets in tables and reports."""
         if self.support_from is not None and self.queries_from is not None:
             return (f"{Path(self.support_from).name} → {Path(self.queries_from).name}",)
         return tuple(Path(store).name for store in self.stores)
 
     @property
     def command(self) -> str:
-        """The command of this evaluation, with every value that is not the default."""
+        """The command that runs this evaluation; values that are defaults are left out."""
         words = ["metaadapter", "evaluate", *self.stores]
         fields = type(self).model_fields
         for name, value in self.model_dump(exclude={"stores", "schema_version"}).items():
@@ -134,7 +134,7 @@ class EvaluationConfig(DrawConfig):
         return shlex.join([*words, "--out", "RUN"])
 
     def cells(self) -> tuple[Cell, ...]:
-        """All cells; those of one draw follow one another."""
+        """Return all cells; the cells of one draw follow one another."""
         return tuple(
             Cell(method, store, n_shot, seed)
             for store in ((" → ".join(self.set_names),) if self.continual else self.set_names)
@@ -145,10 +145,11 @@ class EvaluationConfig(DrawConfig):
 
 
 def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationConfig:
-    """A configuration with absolute paths, of a TOML file with the keys of `EvaluationConfig`.
+    """Read a configuration from a TOML file with the keys of `EvaluationConfig`, and from `given`.
 
-    Stores in the file are relative to its folder, or else to the working directory. Values of
-    `given` replace those of the file; its stores replace all stores of the file.
+    A value in `given` replaces that of the file; a store in `given` replaces all stores of the
+    file. A path in the file is relative to the file's folder, or, if nothing is there, to the
+    working directory. The paths of the result are absolute.
     """
     content: dict[str, Any] = {}
     if path is not None:
@@ -156,12 +157,12 @@ def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationCo
         for key, value in read_toml(path).items():
             if key not in replaced:
                 content[key] = _absolute(value, path.parent) if key in PATHS else value
-    owner = "the evaluation asked for" if path is None else f"the configuration {path}"
+    owner = "the requested evaluation" if path is None else f"the configuration {path}"
     return check_config(EvaluationConfig, {**content, **given}, owner=owner)
 
 
 def _absolute(value: Any, folder: Path) -> Any:
     if isinstance(value, list):
         return [_absolute(item, folder) for item in value]
-    # `check_config` complains about values that are no text.
+    # `check_config` refuses a value that is not a text.
     return str(find_path(value, folder)) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""The cost of a method: seconds, memory, and trained numbers."""
+"""The cost of a method: seconds, memory, and how many numbers it trains."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIB = 2**20
 
 
 def timed(action: Callable[[], Result], device: torch.device) -> tuple[Result, float]:
-    """A result and its time in seconds, also on an asynchronous device."""
+    """Return the result of an action and its seconds; wait for an asynchronous device."""
     _wait_for(device)
     started = time.perf_counter()
     result = action()
@@ -29,15 +29,15 @@ def timed(action: Callable[[], Result], device: torch.device) -> tuple[Result, f
 
 @dataclass(slots=True)
 class TrainedNumbers:
-    """The number of trained numbers."""
+    """The count of `trained_numbers`."""
 
     count: int = 0
-    """The numbers of the largest optimizer; training again without some pictures adds none."""
+    """The size of the largest optimizer, so that training again to estimate accuracy adds none."""
 
 
 @contextmanager
 def trained_numbers() -> Iterator[TrainedNumbers]:
-    """Count the numbers of every torch optimizer that makes a step within the block."""
+    """Count the numbers that torch optimizers train within the block."""
     trained = TrainedNumbers()
 
     def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
@@ -49,12 +49,12 @@ def trained_numbers() -> Iterator[TrainedNumbers]:
 
 
 def reset_peak(device: torch.device) -> float | None:
-    """Start to measure memory; the MiB in use now, or None where the system does not say."""
+    """Start to measure memory; return the MiB in use now, or None if the system does not tell."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device) / MIB
     try:
-        # Free memory that the allocator keeps would hide new use of it.
+        # If the allocator kept free memory, its next use would not be measured.
         with suppress(AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
@@ -64,7 +64,7 @@ def reset_peak(device: torch.device) -> float | None:
 
 
 def peak_mib(device: torch.device, before: float | None) -> float | None:
-    """The largest memory in use since `reset_peak`, less the memory in use then, in MiB."""
+    """Return the most MiB in use since `reset_peak`, minus `before`, the MiB in use then."""
     if before is None:
         return None
     if device.type == "cuda":

@@ -9,22 +9,22 @@ from pydantic_core import PydanticCustomError
 
 from metaadapter.bench.evaluation.pools import PoolKind, PoolSize
 
-# More of anything than can be drawn.
+# An upper limit for all numbers, above any useful value.
 MOST = 10**6
 Count = Annotated[int, Field(ge=1, le=MOST)]
 USUAL_POOL_SIZE = 15
 
 Setting = Literal["task-incremental", "class-incremental", "pooled"]
-"""The knowledge of a learner about a query: the classes that are possible answers.
+"""The classes among which a continual learner answers a query.
 
-- task-incremental: the task is given, so only its classes are possible, also for tasks to come.
-- class-incremental: the classes of all tasks learned so far; there are no queries of later tasks.
-- pooled: the classes of all tasks, learned or to come (X-TAIL, Xu et al., NeurIPS 2024).
+- task-incremental: the classes of the query's task, also before that task is learned.
+- class-incremental: the classes of all tasks learned so far; queries are of these tasks only.
+- pooled: the classes of all tasks, learned or not (X-TAIL, Xu et al., NeurIPS 2024).
 """
 
 
 class DrawConfig(BaseModel):
-    """The shape of tasks, and with `continual` the sequence that they form.
+    """The shape of tasks and, with `continual`, of the sequence that they form.
 
     Equal values draw equal tasks from equal sets.
     """
@@ -38,22 +38,23 @@ class DrawConfig(BaseModel):
     ways: Annotated[int, Field(ge=2, le=MOST)] | None = None
     """The number of classes of a task; None for all classes."""
     queries: Literal["all"] | Count = "all"
-    """Queries of each class; "all" pictures that are in no support of the draw."""
+    """The number of queries of each class; "all" takes every picture outside the support."""
     unknown: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The fraction of a task's classes that are hidden from the method."""
     pool: PoolKind | None = None
     """The kind of a task's pool of unlabelled pictures; None for no pool."""
     pool_size: PoolSize = USUAL_POOL_SIZE
-    """Unlabelled pictures of each class in a pool, or as many as there are. From a range each task
-    draws its own number, log-uniformly."""
+    """The number of unlabelled pictures of each class in a pool; fewer if there are no more. If it
+    is a range, each task draws its own number from it, log-uniformly."""
     base_to_new: bool = False
-    """Adapt on the first half of the classes, and score each half by itself."""
+    """Whether only the first half of the classes has labelled pictures, and each half is scored by
+    itself."""
     continual: Setting | None = None
     """The setting of continual learners; without it the tasks are independent."""
     splits: Count = 1
-    """The number of tasks that the classes of each store are divided into."""
+    """The number of tasks into which the classes of each store are divided."""
     shuffle: bool = False
-    """Whether each seed draws an order of the tasks; else they follow the order of the stores."""
+    """Whether each seed draws an order of the tasks; if not, they have the order of the stores."""
 
     @field_validator("pool_size", mode="before")
     @classmethod
@@ -67,17 +68,17 @@ class DrawConfig(BaseModel):
         raise PydanticCustomError(
             "pool_size",
             "Input should be a whole number from 1 to 1000000, or two of them as in [1, 40], "
-            "the smaller one first",
+            "with the smaller one first",
         )
 
     @model_validator(mode="after")
     def _is_possible(self) -> DrawConfig:
         if self.base_to_new and (self.ways is not None or self.unknown):
-            raise ValueError("base_to_new takes all classes, so neither ways nor unknown")
+            raise ValueError("base_to_new takes all classes; leave out ways and unknown")
         if self.base_to_new and self.pool:
-            raise ValueError("base_to_new cannot have a pool")
+            raise ValueError("base_to_new cannot be combined with a pool")
         if self.pool is None and self.pool_size != USUAL_POOL_SIZE:
-            raise ValueError("pool_size needs a pool: balanced, skewed or strangers")
+            raise ValueError("pool_size needs a value of pool: balanced, skewed or strangers")
         if self.pool == "skewed" and self.queries == "all":
             raise ValueError(
                 "a skewed pool would take most queries of some classes and few of others; "
@@ -88,7 +89,7 @@ class DrawConfig(BaseModel):
                 raise ValueError("splits and shuffle need continual (--continual SETTING)")
         elif self.tasks != 1 or self.unknown or self.pool or self.base_to_new:
             raise ValueError(
-                "a sequence of tasks (continual) cannot have tasks, unknown, pool or base_to_new"
+                "continual cannot be combined with tasks, unknown, pool or base_to_new"
             )
         return self
 

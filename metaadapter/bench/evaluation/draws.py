@@ -1,4 +1,4 @@
-"""Draws tasks: nested supports, and the same queries at every number of shots."""
+"""Draws tasks: supports of few shots are parts of larger ones, and all have the same queries."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from metaadapter.errors import DataError
 
 
 def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
-    """Rows with the most shots; `rows.first(k)` has the first k of each class's permutation.
+    """Return the rows of tasks with the most shots; `first(k)` of the result has k shots.
 
-    Support, queries and pool of a task share no picture. Pictures of hidden classes are
-    `off_class_TO`. For base-to-new the ways are the classes in the order of their names, and new
-    classes have no support. Too few classes with enough pictures are a `DataError`.
+    Support, queries and pool of a task share no picture. Pictures of hidden classes are in
+    `off_class_TO`. With `base_to_new` the ways are the classes sorted by name, and new classes have
+    no support. Raise `DataError` if too few classes have enough pictures.
     """
     _require_classes(data, config)
     rows = _draw(data, config, seed)
@@ -37,7 +37,7 @@ def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRow
 
 
 def classes_left_out(data: EvaluationSet, config: DrawConfig) -> dict[str, int]:
-    """Classes with too few pictures for the most shots and a query → their number of pictures."""
+    """Return class → number of pictures, if these are too few for the most shots and a query."""
     n_shot, counts_CM = max(config.shots), data.index.counts_CM
     counts_C = counts_CM[:, SUPPORT]
     is_enough_C = counts_C > n_shot
@@ -47,7 +47,7 @@ def classes_left_out(data: EvaluationSet, config: DrawConfig) -> dict[str, int]:
 
 
 def n_base_classes(n_classes: int) -> int:
-    """The number of base classes: the first half, rounded up."""
+    """Return the number of base classes, half of all classes, rounded up."""
     return (n_classes + 1) // 2
 
 
@@ -58,13 +58,14 @@ def _require_classes(data: EvaluationSet, config: DrawConfig) -> None:
         largest = counts_C.argsort(descending=True)[:3].tolist()
         listed = ", ".join(f"{data.classes[c]} {int(counts_C[c])}" for c in largest)
         raise DataError(
-            f"the set {data.name}: expected two classes or more with {max(config.shots)} labelled "
-            f"pictures and a query; the largest have: {listed}. Ask for fewer --shots"
+            f"the set {data.name} is too small: at least two classes need {max(config.shots)} "
+            f"labelled pictures and a query. Pictures of its largest classes: {listed}. Ask for "
+            "fewer --shots"
         )
     if config.base_to_new and n_left < 4:
         raise DataError(
-            f"the set {data.name}: --base-to-new needs four classes or more, two in each half; "
-            f"{n_left} have enough pictures"
+            f"the set {data.name}: --base-to-new needs four classes or more, two in each half, but "
+            f"only {n_left} have enough pictures; ask for fewer --shots"
         )
 
 
@@ -87,7 +88,7 @@ def _draw(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
 
 
 def _with_the_rest(rows: EpisodeRows, index: LabelIndex, domain: int) -> EpisodeRows:
-    """Take all pictures of each class in a domain as queries, except those of the support."""
+    """Make all pictures of a class in a domain its queries, except those in the support."""
     counts_TN1 = index.counts_CM[rows.classes_TN, domain][..., None]
     steps_P = torch.arange(int(counts_TN1.max()))
     places_TNP = index.starts_CM[rows.classes_TN, domain][..., None] + steps_P
@@ -97,13 +98,13 @@ def _with_the_rest(rows: EpisodeRows, index: LabelIndex, domain: int) -> Episode
 
 
 def _hold_out(rows: EpisodeRows, fraction: float, name: str) -> EpisodeRows:
-    """Hide the last classes of each task; the order of the ways is random."""
+    """Hide the last classes of each task; the order of its ways is random."""
     n_way = rows.classes_TN.shape[1]
     n_known = n_way - round(fraction * n_way)
     if not 2 <= n_known < n_way:
         raise DataError(
-            f"the set {name}: a fraction of {fraction} unknown among {n_way} classes leaves "
-            f"{n_known} known; two or more must be known and one unknown: choose another --unknown"
+            f"the set {name}: --unknown {fraction} leaves {n_known} of {n_way} classes known, but "
+            "at least two must be known and one unknown; choose another --unknown"
         )
     return replace(
         rows,

@@ -20,20 +20,20 @@ from metaadapter.features.prompts import readable_name
 from metaadapter.features.views import joint_columns, look_widths, mean_of_views, unit_rows
 
 SUPPORT, QUERY = 0, 1
-"""The domains of an index whose support and queries come from different pictures."""
+"""The domains of the index of a set whose support and queries come from different pictures."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvaluationSet:
     """Labelled pictures with one feature each, the mean of the picture's views.
 
-    Features stay in their files until a task needs them. Where support and queries come from
-    different pictures, these are the index's domains 0 and 1.
+    Features stay in their files until a task needs them. If support and queries come from
+    different pictures, these are the domains 0 and 1 of the index.
     """
 
     name: str
     features: tuple[np.ndarray, ...]
-    """One array (pictures, views, D) for each store, float16, read from disk when used."""
+    """For each store an array (pictures, views, D) of float16, which is read when it is used."""
     text_CD: Float[Tensor, "C D"]
     logit_scale: float
     """The encoder's inverse temperature."""
@@ -42,27 +42,27 @@ class EvaluationSet:
     labels_n: np.ndarray
     """Class number of each picture; −1 for an unused picture."""
     paths_n: np.ndarray
-    """File of each picture, as `encode` got it."""
+    """File of each picture, as it was given to `encode`."""
     contents_n: np.ndarray
-    """Hash of each picture's bytes; "" where there is none."""
+    """Hash of each picture's bytes; "" if there is none."""
     groups_n: np.ndarray
-    """Group of each picture, or ""; a group belongs on one side of a split."""
+    """Group of each picture, or ""; no group may be in both support and queries."""
     stores: tuple[str, ...]
     encoder: str
     fingerprint: str
-    """The encoder by its computation, whatever its name."""
+    """The fingerprint of the encoder, which tells what it computes, not its name."""
     n_views: int
-    """Number of views of each picture; the larger one, where two stores differ."""
+    """Number of views of each picture; if two stores differ, the larger number."""
     zoom: bool
     """Whether each view has two looks, the whole and the zoom."""
     look_blocks: dict[str, int]
-    """Names and widths of the blocks of each look; empty for the joint block alone."""
+    """Name → width of the blocks of each look; empty if the joint block is the only one."""
     blocks: tuple[int, ...]
-    """Widths of the blocks of the features; () for one block."""
+    """Widths of the blocks of a feature; () for a single block."""
     identity: str
     """A text that changes with any picture, label or encoder."""
     columns: tuple[int, ...] | None = None
-    """The columns of a stored row that the features use, scaled to length 1; all if None."""
+    """The columns of a stored row that make a feature, then scaled to length 1; None for all."""
 
     @property
     def has_two_pools(self) -> bool:
@@ -71,11 +71,11 @@ class EvaluationSet:
 
     @property
     def joint(self) -> EvaluationSet:
-        """The same pictures with their joint features alone."""
+        """The same pictures with only the joint block in their features."""
         return _joint_alone(self) if self.look_blocks else self
 
     def look_up(self, pictures: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
-        """Unit float32 rows of these pictures; zeros for −1."""
+        """Return the features of pictures as float32 rows of length 1; zeros for the number −1."""
         numbers = pictures.flatten().numpy()
         rows = np.zeros((len(numbers), self.features[0].shape[-1]), dtype=np.float32)
         first = 0
@@ -88,11 +88,11 @@ class EvaluationSet:
         return torch.from_numpy(rows).reshape(*pictures.shape, -1)
 
     def query_rows(self, pictures: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
-        """`look_up` with a cache, because all cells of a draw share queries; do not write to it."""
+        """Return `look_up` from a cache, as all cells of a draw share queries; do not change it."""
         return _cached_rows(self, pictures.numpy().tobytes()).reshape(*pictures.shape, -1)
 
     def to_dict(self) -> dict[str, Any]:
-        """The facts that a report shows."""
+        """Return the facts that a report shows."""
         return {
             "n_pictures": int((self.labels_n >= 0).sum()),
             "n_classes": len(self.classes),
@@ -112,7 +112,7 @@ def _joint_alone(data: EvaluationSet) -> EvaluationSet:
     return replace(
         data,
         text_CD=normalize(data.text_CD[:, columns], dim=-1),
-        # The same logits of texts, because the joint parts of all rows have one length.
+        # The joint parts of all rows have this length; with this factor text logits do not change.
         logit_scale=data.logit_scale * float(np.linalg.norm(first[:, columns])),
         look_blocks={},
         blocks=look_widths(len(columns), data.zoom),
@@ -120,20 +120,20 @@ def _joint_alone(data: EvaluationSet) -> EvaluationSet:
     )
 
 
-# A set, its joint features alone, and the same of its far strangers.
+# Four entries: a set and its far strangers, each with all blocks and with the joint block only.
 @lru_cache(maxsize=4)
 def _cached_rows(data: EvaluationSet, pictures: bytes) -> Float[Tensor, "n D"]:
     return data.look_up(torch.frombuffer(bytearray(pictures), dtype=torch.int64))
 
 
 def same_name(label: str) -> str:
-    """The readable name in lower case, which two labels of one class share."""
+    """Return the readable name in lower case; two labels of one class share it."""
     return readable_name(label).casefold()
 
 
 def encoder_of_set(data: EvaluationSet, method: str) -> ImageEncoder:
-    """The encoder of a set, on the CPU; the last four stay loaded. `method` is named in errors."""
-    # A set with its joint features alone names no blocks.
+    """Load the encoder of a set on the CPU, for `method`; the last four encoders stay loaded."""
+    # A set with only the joint block names no blocks.
     blocks = tuple(data.look_blocks) or ("joint",)
     owner = "a store of the evaluation"
     try:
@@ -157,7 +157,7 @@ def _loaded(name: str, zoom: bool, blocks: tuple[str, ...], owner: str) -> Image
 
 
 def noun_features(data: EvaluationSet) -> Float[Tensor, "W D"]:
-    """Unit rows of ImageNet's class names, as open_clip lists them, by the text tower of a set."""
+    """Return text features of ImageNet's class names, from the text tower of a set's encoder."""
     # A protocol cannot declare that encoders are hashable.
     return _encoded(encoder_of_set(data, "@neglabel"))  # type: ignore[arg-type]
 
@@ -166,5 +166,5 @@ def noun_features(data: EvaluationSet) -> Float[Tensor, "W D"]:
 def _encoded(encoder: ImageEncoder) -> Float[Tensor, "W D"]:
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 
-    # Two classes may share a word.
+    # Two classes of ImageNet may have the same name.
     return torch.from_numpy(encoder.encode_texts(list(dict.fromkeys(IMAGENET_CLASSNAMES))))

@@ -1,4 +1,4 @@
-"""The folder of an evaluation: it holds one evaluation and has one writer at a time."""
+"""The folder of an evaluation, which holds one evaluation and has one writer at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from metaadapter.errors import DataError
 
 RECORD_FILE, SUMMARY_FILE, LOCK_FILE = "evaluation.json", "summary.json", ".lock"
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.evaluation/2", "metaadapter.evaluation/1"
-# These shape every task. The number of seeds may grow.
+# The values that shape every task. The number of seeds may grow.
 DRAW = set(DrawConfig.model_fields) - {"seeds"}
 
 
@@ -34,10 +34,10 @@ class Record:
     """Name → identity."""
 
     def differences(self, old: Record) -> list[str]:
-        """The reasons why this evaluation cannot continue in the folder of an old one.
+        """Return the reasons why this evaluation cannot continue in the folder of the old one.
 
-        Methods, sets and seeds may be added, and the reference may change, because no figure in the
-        folder depends on them. Cells of a method that has changed are measured again.
+        Methods, sets and seeds may be added, and the reference may change, because figures that are
+        there do not depend on them. Cells of a method that has changed are measured again.
         """
         before, now = (_draw_of(record.config) for record in (old, self))
         reasons = [
@@ -57,29 +57,29 @@ class Record:
 
 
 def _draw_of(config: EvaluationConfig) -> dict[str, Any]:
-    """The values that shape every task; a store that has moved is the same store."""
+    """Return the values that shape every task; a store that has moved counts as the same store."""
     strangers = tuple(Path(store).name for store in config.strangers)
     return config.model_dump(include=DRAW) | {"strangers": strangers}
 
 
 @contextmanager
 def hold_evaluation(folder: Path, record: Record) -> Iterator[CellJournal]:
-    """Create or reopen the folder of an evaluation, locked and with its journal open.
+    """Create or reopen the folder of an evaluation, lock it, and yield its journal.
 
-    Another evaluation, other files or another writer in it are a `DataError`.
+    Raise `DataError` if the folder has another evaluation, other files or another writer.
     """
     with write_errors(f"the evaluation {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE,), "evaluation")
     path, journal = folder / RECORD_FILE, folder / JOURNAL_FILE
     with hold_lock(folder / LOCK_FILE, f"the evaluation {folder}"):
-        # Without a finished cell, no figures of two evaluations can be mixed.
+        # Another evaluation may replace one without a finished cell: no figures get mixed.
         if path.exists():
             differences = record.differences(_record(folder))
             if differences and journal.exists() and journal.stat().st_size:
                 raise DataError(
-                    f"{folder} holds another evaluation; choose another --out. Methods, stores "
-                    "and seeds may be added to it, but these values differ:\n  "
+                    f"{folder} holds another evaluation; choose another --out. A repeated command "
+                    "may add methods, stores and seeds, but these values differ:\n  "
                     + "\n  ".join(differences[:10])
                 )
         document = {
@@ -96,7 +96,7 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[CellJournal]:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The content of `evaluation.json`; a missing or damaged file is a `DataError`."""
+    """Return the content of `evaluation.json`; raise `DataError` if it is missing or damaged."""
     path = folder / RECORD_FILE
     return read_document(path, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,))[0]
 
@@ -114,31 +114,31 @@ def _record(folder: Path) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """The summary of an evaluation, and the files that it proves."""
+    """The summary of an evaluation, with the proof of the files beside it."""
 
     folder: Path
     config: EvaluationConfig
     record: str
-    """Twelve hexadecimal digits of the configuration, the methods and the sets."""
+    """Twelve hexadecimal digits from a hash of the configuration, the methods and the sets."""
     summary: Mapping[str, Any]
     proof: Proof | None
-    """None where an earlier version wrote the summary."""
+    """None if an earlier version wrote the summary."""
 
     def file(self, name: str) -> Path:
-        """The path of a file of the folder, after a check of its content."""
+        """Check the content of a file in the folder, and return its path."""
         return self.proof.find(name) if self.proof else self.folder / name
 
 
 @contextmanager
 def read_run(folder: Path, schema: str, without_proof: Sequence[str] = ()) -> Iterator[FinishedRun]:
-    """Open the folder of an evaluation; missing or wrong values in its files are a `DataError`.
+    """Open the folder of a finished evaluation; raise `DataError` if its files are not as expected.
 
-    `schema` is that of its summary; summaries of the schemas `without_proof` prove no files.
+    `schema` is the schema of the summary; a summary of a schema in `without_proof` has no proof.
     """
     if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}; name the --out of an evaluation")
+        raise DataError(f"there is no folder {folder}; name the --out folder of an evaluation")
     if not (folder / RECORD_FILE).exists():
-        raise DataError(f"{folder} holds no evaluation (there is no {RECORD_FILE})")
+        raise DataError(f"{folder} holds no evaluation (it has no {RECORD_FILE}); name another one")
     record = read_record(folder)
     unfinished = f"the evaluation {folder} is not finished: run its command again"
     if not (folder / SUMMARY_FILE).exists():
@@ -147,7 +147,7 @@ def read_run(folder: Path, schema: str, without_proof: Sequence[str] = ()) -> It
         folder / SUMMARY_FILE, schema, REMEDY, without_proof=tuple(without_proof)
     )
     if record.get("config") != summary.get("config"):
-        raise DataError(f"{unfinished} (its tables hold less than its configuration asks for)")
+        raise DataError(f"{unfinished} (its tables lack cells that its configuration asks for)")
     try:
         config = EvaluationConfig.model_validate(summary["config"])
         digest = hashlib.sha256(json_text(record, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Checks whether figures can be trusted: one for each way in which they could be too good."""
+"""Checks of whether figures can be trusted, one for each way in which they could be too good."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ TASK = ["store", "seed", "task"]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """The outcome of one check, which every report shows."""
+    """The outcome of one check; every report shows it."""
 
     name: str
     status: Status
-    """"fail" if any method fails, else "unknown" if any is unknown."""
+    """"fail" if any method fails, else "unknown" if the outcome of any method is unknown."""
     detail: str
     methods: Mapping[str, Status] = field(default_factory=dict)
     """Method → its outcome."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
+        """Return the JSON form."""
         return asdict(self)
 
 
 def check_integrity(
     draws: pd.DataFrame, methods: Sequence[Measured], sets: Sequence[EvaluationSet]
 ) -> tuple[Box, ...]:
-    """All checks of the methods on the sets; the draws are those of `draw_table`."""
+    """Run all checks of the methods on the sets; the draws are those of `draw_table`."""
     return support_apart(draws, methods), *check_records(methods, sets)
 
 
 def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:
-    """No picture or group of pictures is in the queries of a task and in its support or pool."""
+    """Check that no picture or group of a task's queries is also in its support or pool."""
     is_seen = draws["role"].isin(["support", "pool"])
     shared = pd.concat([_on_both_sides(draws, is_seen, key) for key in ("sha256", "group")])
     n_tasks = draws.groupby(TASK).ngroups
@@ -52,10 +52,10 @@ def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:
     most = shared.groupby(TASK, sort=False).size().groupby("store", sort=False).max()
     listed = _some(f"{store}: {count} in a task" for store, count in most.items())
     detail = {
-        "fail": f"pictures of equal bytes, or of one group, on both sides: {listed}",
+        "fail": f"pictures with the same bytes, or of one group, are on both sides: {listed}",
         "unknown": f"{n_unknown} of {n_tasks} tasks have pictures without a hash",
         "pass": f"compared by the hash of their bytes in {n_tasks} tasks; this does not notice a "
-        "picture that was saved again",
+        "picture that was saved again with other bytes",
     }
     outcomes = dict.fromkeys([method.name for method in methods], status)
     return Box("support and queries apart", status, detail[status], outcomes)
@@ -64,7 +64,7 @@ def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:
 def check_records(
     methods: Sequence[Measured], sets: Sequence[EvaluationSet]
 ) -> tuple[Box, Box, Box]:
-    """No method was meta-trained on a set or class of the evaluation, or chosen by its figures."""
+    """Check that no method was meta-trained on these sets or classes, or has settings from them."""
     classes = dict.fromkeys(name for data in sets for name in data.classes)
     return (
         _by_record(
@@ -133,7 +133,7 @@ def _sets_among(sets: Sequence[EvaluationSet], names: Collection[str]) -> list[s
 
 
 def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.DataFrame:
-    """Tasks with the hashes, or groups, that are in their support and among their queries."""
+    """Return the tasks with each hash, or group, in both the rows `is_support` and the queries."""
     filled = draws[[*TASK, key]][draws[key] != ""]
     support, queries = (
         filled[side.loc[filled.index]].drop_duplicates() for side in (is_support, ~is_support)

@@ -1,4 +1,4 @@
-"""The finished cells of an evaluation, one JSON line each."""
+"""The journal of an evaluation: one line of JSON for each finished cell."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ REMEDY = "restore it from a copy, or measure again into another folder"
 
 @final
 class CellJournal:
-    """Finished cells in a file that only grows; of the lines of one cell the last one counts."""
+    """Finished cells in a file that only grows; if a cell has several lines, the last counts."""
 
     def __init__(self, path: Path, head: Any = None) -> None:
-        """Read the file, if there is one with this head.
+        """Read the file, if it exists and has this head.
 
-        A damaged line before the last one is a `DataError`.
+        Raise `DataError` if any line but the last is damaged.
         """
         self.results: dict[Cell, CellResult] = {}
         self.file = Journal(path, head)
@@ -49,10 +49,10 @@ class CellJournal:
         tell: Callable[[int, int], None],
         note: Callable[[str], None],
     ) -> int:
-        """Measure the cells of `missing`, keep each as it finishes, and return their number.
+        """Measure the cells that `missing` returns, write each one at once, return their number.
 
-        `tell` gets the number of finished cells and of all cells to measure, and `note` each reason
-        why cells are measured again.
+        `tell` is called with the number of finished cells and the number of cells to measure, and
+        `note` with each reason why cells are measured again.
         """
         missing, reasons = self.missing(cells, methods, bench)
         for reason in reasons:
@@ -66,9 +66,9 @@ class CellJournal:
     def missing(
         self, cells: Sequence[Cell], methods: Mapping[str, str], bench: str
     ) -> tuple[list[Cell], list[str]]:
-        """The cells to measure, and why some of them are measured again.
+        """Return the cells to measure, and the reasons why some of them are measured again.
 
-        `methods` and `bench` are the identities of each method and of the program as they are now.
+        `methods` (name → identity) and `bench` are the present identities of methods and code.
         """
         kept = [self.results[cell] for cell in cells if cell in self.results]
         of_old_program = [result.cell for result in kept if result.bench != bench]
@@ -93,7 +93,7 @@ class CellJournal:
         return [cell for cell in cells if cell in again or cell not in self.results], reasons
 
     def append(self, result: CellResult) -> None:
-        """Write a result to the disk; a failed write is a `DataError`."""
+        """Write a result to the disk; raise `DataError` if that fails."""
         with write_errors(f"the evaluation {self.file.path.parent}", KEPT):
             self.file.append(sealed(result._asdict()))
         self.results[result.cell] = result

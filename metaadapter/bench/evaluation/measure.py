@@ -1,4 +1,4 @@
-"""One method on the tasks of one draw at one number of shots: fit, answer, and only then score."""
+"""Measures one method on the tasks of one draw at one number of shots: fit, answer, then score."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from metaadapter.bench.peers.unknown_scores import AnsweredQueries
 from metaadapter.errors import DataError
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
-"""Probabilities (n, N) of the n queries of a task and their classes (n,), 0 … N − 1 → a figure."""
+"""Returns a figure from probabilities (n queries, N classes) and correct classes 0 … N − 1 (n,)."""
 
-# Support pictures at a time: CLIP-Adapter on 20 classes of 16 shots then takes less than 1 GiB.
+# Support pictures at a time, so that CLIP-Adapter with 20 classes and 16 shots takes under 1 GiB.
 MOST_SUPPORT = 8_000
-# Queries at a time: 200 MB of features at a width of 512.
+# Queries at a time, which are 200 MB of features at a width of 512.
 MOST_QUERIES = 100_000
 
 
@@ -47,11 +47,10 @@ def measure(
     metrics: Mapping[str, Metric] | None = None,
     device: torch.device | None = None,
 ) -> Tables:
-    """Fit a method to tasks, let it answer, and score its answers.
+    """Fit a method to the supports of `rows`, let it answer the queries, and return its figures.
 
-    The method sees as many shots as `rows` has. With `base_to_new` each half of the classes is
-    scored by itself, as parts "base" and "new" instead of "all". Answers that are not numbers are a
-    `DataError`.
+    With `base_to_new`, each half of the classes is scored by itself, as the parts "base" and "new"
+    instead of "all". Raise `DataError` if the answers are not finite numbers.
     """
     device = device or torch.device("cpu")
     if far is None:
@@ -74,8 +73,8 @@ def measure(
             answers = part.read(first, logits_TQN, known_TQ, way_Q, picture_TQ)
             if np.isneginf(answers["log_own"]).any():
                 raise DataError(
-                    f"{method.name} excludes the class of a picture of {data.name} (its logit is "
-                    "−∞), so that its nll is infinite; give such a class a low logit"
+                    f"{method.name} excludes the class of a picture of {data.name} with a logit of "
+                    "−∞, so that its nll is infinite; give unlikely classes a low, finite logit"
                 )
             part.score(metrics or {}, logits_TQN, way_Q, picture_TQ)
             for name, value in cost.items():
@@ -98,7 +97,7 @@ def measure(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part of the classes, with the answers about it and columns of its tasks so far."""
+    """A part of the classes; collects its answers, and the columns of the user's metrics."""
 
     name: str
     ways: slice
@@ -117,7 +116,7 @@ class _Part:
         way_Q: Int[np.ndarray, " Q"],
         picture_TQ: Int[np.ndarray, "T Q"],
     ) -> np.ndarray:
-        """Add and return the answers of T tasks, numbered from `first`."""
+        """Add and return the answers in T tasks, whose numbers start at `first`."""
         is_query_Q = self.is_query(way_Q)
         part_way_Q = np.where(is_query_Q, way_Q - self.ways.start, way_Q.clip(max=UNKNOWN))
         counted_TQ = np.where(is_query_Q | (way_Q < 0), picture_TQ, -1)
@@ -157,7 +156,7 @@ def _answer(
     way_Q: Int[np.ndarray, " Q"],
     device: torch.device,
 ) -> tuple[Float[Tensor, "T Q N"], dict[str, Float[Tensor, "T Q"]], dict[str, float | None]]:
-    """Logits of each query, the columns of `known_answers`, and the cost of one task."""
+    """Return logits of each query, the columns of `known_answers`, and the cost of one task."""
     n_tasks, n_way, n_shot = rows.support_TNK.shape
     support = _support(method, data, rows).to(device=device)
     query_TQD = data.query_rows(torch.cat([rows.query_TNQ.flatten(1), rows.off_class_TO], 1))
@@ -175,8 +174,8 @@ def _answer(
         logits_TQN, predict_seconds = timed(lambda: logits_of(head, query_TQD), device)
     if (logits_TQN.isnan() | logits_TQN.isposinf()).any():
         raise DataError(
-            f"{method.name} gave answers that are not numbers on {data.name} with {n_shot} "
-            "shot(s); leave it out of --methods"
+            f"{method.name} gave logits that are not numbers on {data.name} with {n_shot} "
+            f"shot(s); leave {method.name} out of --methods"
         )
     known_TQ: dict[str, Float[Tensor, "T Q"]] = {}
     if (way_Q < 0).any():
@@ -186,8 +185,8 @@ def _answer(
             known_TQ = known_answers(method, head, queries, torch.from_numpy(way_Q))
     if any(column_TQ.isnan().any() for column_TQ in known_TQ.values()):
         raise DataError(
-            f"{method.name} gave values that are not numbers for how probably pictures of "
-            f"{data.name} are known; leave it out of --methods"
+            f"{method.name} gave values that are not numbers as scores of known pictures of "
+            f"{data.name}; leave {method.name} out of --methods"
         )
     by_hand = method.trained_by_hand
     n_trained = by_hand(n_way, query_TQD.shape[-1]) if by_hand else trained.count // n_tasks
@@ -217,7 +216,7 @@ def _fit_pictures(
     method: Method, data: EvaluationSet, rows: EpisodeRows, far: FarStrangers, support: Support
 ) -> LogitFunction:
     assert method.fit_pictures is not None
-    # The encoder of such methods is on the CPU.
+    # The encoder of a method that reads pictures is on the CPU.
     task = picture_task(method.name, data, rows, support.to(device="cpu"))
     answers = method.fit_pictures(task)
     of_set_Q = torch.cat([rows.query_TNQ.flatten(1), rows.off_class_TO], 1)[0]

@@ -1,4 +1,4 @@
-"""A few-shot method with its name, its identity, and the record of its meta-training."""
+"""`Method`: a few-shot method with its name, its identity, and the record of its meta-training."""
 
 from __future__ import annotations
 
@@ -19,61 +19,63 @@ from metaadapter.training.training_record import read_training_record
 
 @dataclass(frozen=True, slots=True)
 class MetaTraining:
-    """Data sets and classes that determined a method's weights or settings."""
+    """The data sets and classes that determined a method's weights or settings."""
 
     stores: frozenset[str] = frozenset()
     classes: frozenset[str] = frozenset()
-    """Their classes, as `same_name` writes them."""
+    """The classes of these stores, as `same_name` writes them."""
     chosen_on: frozenset[str] = frozenset()
-    """Data sets by which settings or a checkpoint were chosen."""
+    """Data sets on which settings or a checkpoint were chosen."""
 
 
 UNTRAINED = MetaTraining()
-"""Most peers: they have their authors' settings and learn from the support alone."""
+"""The record of most peers, which have their authors' settings and learn from the support only."""
 
-# A name with .large has other pictures of the same data set, at a larger size.
+# A data set with .large in its name has other pictures than the one without, and larger ones.
 _SMALL = ("pacs-photo", "pacs-cartoon", "trashnet6")
 # docs/reference/peers.md describes how.
 META_PEERS_STUDIED = frozenset(
     ("tiny-imagenet-train", *_SMALL, *(f"{name}.large" for name in _SMALL))
 )
-"""Data sets by which the settings of the meta-trained peers were chosen."""
+"""Data sets on which the settings of the meta-trained peers were chosen."""
 
 # docs/explanation/closed-form.md lists them.
 CLOSED_FORM = MetaTraining(chosen_on=META_PEERS_STUDIED | {"omniglot56"})
-"""The untrained generator; its constants were chosen on sets that no report uses."""
+"""The record of the untrained generator; no report uses the sets that chose its constants."""
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A few-shot method: a support in, adapters or a function that answers out."""
+    """A few-shot method, which turns a support into adapters or into a function of queries."""
 
     name: str
-    """The name that `--methods`, rows and reports give it."""
+    """Its name in `--methods`, tables and reports."""
     identity: str
-    """Changes when its answers may change: with its program, constants or weights."""
+    """A text that changes when the answers may change: with code, constants or weights."""
     fit: Callable[[Support], AdapterWeights | LogitFunction]
     meta_training: MetaTraining | None
     """The data that the method was made from; None without a record."""
     sees_joint_alone: bool = False
-    """Whether it sees the joint features alone where an encoder has further blocks."""
+    """Whether it sees only the joint block of features."""
     sees_labelled_alone: bool = False
+    """Whether it sees no pool."""
     unknown_score: Score | None = None
-    """The score of known pictures; None for the adapter's own logit of known, or else the largest
-    probability."""
+    """The score that tells known pictures from unknown ones; if None, the adapter's logit of known,
+    or the largest probability for an adapter without this logit."""
     reads_words: bool = False
-    """Whether that score needs words besides the class names."""
+    """Whether `unknown_score` needs words in addition to the class names."""
     fit_pictures: Callable[[PictureTask], PictureAnswers] | None = None
+    """Replaces `fit` for a method that reads the pictures themselves."""
     trained_by_hand: Callable[[int, int], int] | None = None
-    """N classes, width D → the trained numbers, for training without a torch optimizer."""
+    """(N classes, width D) → how many numbers it trains, if it uses no torch optimizer."""
 
 
 def read_meta_training(
     folder: Path, chosen_on: frozenset[str] = frozenset()
 ) -> MetaTraining | None:
-    """The record in or above the folder of a generator or peer; None without a record.
+    """Read the record in or above the folder of a generator or peer; return None without a record.
 
-    `chosen_on` are data sets that determined constants before the training, which no run records.
+    `chosen_on` are data sets that determined constants before the training and are in no record.
     """
     path_and_document = read_training_record(folder)
     if path_and_document is None:
@@ -90,12 +92,12 @@ def read_meta_training(
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"{path}: expected the record of a training run with its data, got {error!r}"
+            f"{path} is not the record of a training run ({error!r}); restore the file from a copy"
         ) from error
 
 
 def _data_sets(sources: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-    """Names of the stores of sources, and of the data sets that they are versions of.
+    """Return the names of the sources' stores, and of the data sets that these are versions of.
 
     `photos/pacs.large` gives `pacs.large` and `pacs`, `pacs@raw` gives `pacs@raw` and `pacs`.
     """

@@ -1,4 +1,4 @@
-"""Methods by name: peers, generators and the user's own functions behind one interface."""
+"""Loads methods by name: peers, generators and the user's own functions, all as a `Method`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ from metaadapter.workflow.gradient_steps import FineTune
 MOST_STEPS = 10_000
 UNTRAINED_PEERS: dict[str, PoolPeer] = {**PEERS, **POOL_PEERS}
 KNOWN = (*GENERATORS, FINE_TUNED, f"{AT}K", *UNTRAINED_PEERS, *META_PEERS, *PICTURE_METHODS)
-# Peers that train without a torch optimizer: numbers trained for N classes of width D.
+# Peers that train without a torch optimizer → how many numbers they train (N classes, width D).
 TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
     "LP++": lambda n_way, width: n_way * (width + 2),
     "logistic probe": lambda n_way, width: n_way * (width + 1),
@@ -64,13 +64,13 @@ TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
 
 
 def load_method(name: str) -> Method:
-    """A method by name; an unknown name, or a K above 10000, is a `UsageError`.
+    """Return the method of a name; raise `UsageError` for an unknown name, or for K above 10000.
 
     Names are the keys of `PEERS`, `POOL_PEERS`, `META_PEERS` and `PICTURE_METHODS`; "default";
     "closed-form"; "finetune" (gradient steps from the prediction of "default", as many as improve
-    the answers on left-out pictures); "finetune@K" (K steps); FILE.py:FUNCTION; and folders of
-    generators and meta-trained peers. Suffixes: with @joint the method sees the joint features
-    alone, with @labelled no unlabelled pictures, and with @ and a key of `SCORES` that score
+    the answers on left-out pictures); "finetune@K" (K such steps); FILE.py:FUNCTION; and folders
+    of generators and meta-trained peers. A suffix changes the method: with @joint it sees only the
+    joint block of features, with @labelled no pool; with @ and a key of `SCORES`, this score
     decides whether a picture shows any of the classes.
     """
     if name.endswith(JOINT):
@@ -87,7 +87,7 @@ def load_method(name: str) -> Method:
         meta_peer = load_meta_peer(name)
         folder = shipped_folder(name) if name in META_PEERS else Path(name)
         card = read_meta_training(folder, META_PEERS_STUDIED)
-        # tools/train_peers.py trains them on the joint features.
+        # tools/train_peers.py trains such peers on the joint features.
         return Method(name, meta_peer.identity, meta_peer, card, sees_joint_alone=True)
     if name == FINE_TUNED or name.startswith(AT):
         return _fine_tuned(name)
@@ -97,7 +97,7 @@ def load_method(name: str) -> Method:
 
 
 def text_digest(text: str) -> str:
-    """Twelve hexadecimal digits that change with a text."""
+    """Return twelve hexadecimal digits from the hash of a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -105,8 +105,8 @@ def _joint_alone(name: str) -> Method:
     base = load_method(name.removesuffix(JOINT))
     if base.fit_pictures is not None:
         raise UsageError(
-            f"{base.name} uses the encoder itself, with all of its blocks: leave {JOINT} out, or "
-            "evaluate a store of joint features alone"
+            f"{base.name} uses the encoder itself, with all of its blocks; leave {JOINT} out, or "
+            "evaluate a store with only the joint block"
         )
     return replace(base, name=name, sees_joint_alone=True)
 
@@ -136,11 +136,11 @@ def _fine_tuned(name: str) -> Method:
 
 
 def _number_of_steps(name: str) -> int | None:
-    """K of "finetune@K"; None for "finetune"."""
+    """Return K for "finetune@K", and None for "finetune"."""
     if name == FINE_TUNED:
         return None
     number = name.removeprefix(AT)
-    # One spelling for each number, because reports identify methods by their names.
+    # No leading zeros, because reports identify methods by their names.
     if not re.fullmatch(r"0|[1-9][0-9]{0,4}", number) or int(number) > MOST_STEPS:
         raise UsageError(
             f"method {name!r}: expected a whole number of steps from 0 to {MOST_STEPS} after the "
@@ -167,7 +167,7 @@ def _picture_method(name: str) -> Method:
 
 
 def _needs_pictures(_support: Support) -> AdapterWeights:
-    raise UsageError("a method that reads pictures cannot be fitted to their features alone")
+    raise UsageError("a method that reads pictures cannot be fitted to their features only")
 
 
 def _generator(name: str) -> Method:
@@ -176,7 +176,7 @@ def _generator(name: str) -> Method:
     except UsageError as error:
         raise UsageError(
             f"no method {name!r}{_suggestion(name)}; there are: {', '.join(KNOWN)}, folders of "
-            "generators and of meta-trained peers, and FILE.py:FUNCTION; each may be followed by "
+            "generators and of meta-trained peers, and FILE.py:FUNCTION; a name may end with "
             f"@joint, @labelled or {', '.join(SCORED)}"
         ) from error
     folder = SHIPPED if name == "default" else Path(name)
@@ -188,14 +188,14 @@ def _generator(name: str) -> Method:
 
 def _suggestion(name: str) -> str:
     if name.endswith(".py"):
-        return f" (a function of a file is named {name}:FUNCTION)"
+        return f" (name a function in this file: {name}:FUNCTION)"
     names = {known.casefold(): known for known in KNOWN}
     close = get_close_matches(name.casefold(), names, n=1)
     return f" (did you mean {names[close[0]]}?)" if close else ""
 
 
 def _own_method(name: str) -> Method:
-    """A function of a support, or a subclass of `AdapterGenerator`, in the user's file.
+    """Load a function of a support, or a subclass of `AdapterGenerator`, from the user's file.
 
     The name of a class may end with @FOLDER, the folder of its weights.
     """
@@ -205,7 +205,7 @@ def _own_method(name: str) -> Method:
         generator = load_generator(name)
         function, identity = generator.predict, generator_id(generator)
     elif callable(value):
-        # The function uses the support's methods, whether or not its file imports the class.
+        # The function gets a support, so its answers depend on that class even without an import.
         identity = code_identity(Path(code.rpartition(":")[0]), Support)
     else:
         raise UsageError(f"method {name!r} must be a function of a support, got {value!r}")

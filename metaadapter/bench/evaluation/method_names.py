@@ -1,4 +1,4 @@
-"""Names of methods and learners: groups, and the suffixes that change what a method sees."""
+"""The names of methods and learners: groups, and the suffixes that change a method."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from metaadapter.bench.peers.meta_trained import META_PEERS
 from metaadapter.bench.peers.unknown_scores import SCORES
 
 GENERATORS = ("default", "closed-form")
-# Gradient steps from the adapter that "default" predicts; with a number, exactly so many.
+# Gradient steps from the adapter that "default" predicts; after the @ comes the number of steps.
 FINE_TUNED, AT = "finetune", "finetune@"
-# The method sees the joint features alone, without further blocks.
+# The method sees only the joint block of features.
 JOINT = "@joint"
-# The method sees no unlabelled pictures, where tasks have pools.
+# The method sees no unlabelled pictures, even if tasks have pools.
 LABELLED = "@labelled"
-# The answers stay; this score decides whether a picture shows any of the classes.
+# The labels stay the same, but this score decides whether a picture shows any of the classes.
 SCORED = {f"@{score}": score for score in SCORES}
 
 LEARNERS = ("zero-shot", "nearest mean", "fine-tuning", "RanPAC", "RAIL-primal", "RAIL-dual")
-"""Continual learners that are peers."""
+"""The continual learners that are peers."""
 USUAL_LEARNERS = ("library", "growing", "peers", "ceiling", "ceiling@GDA")
 
 
 def resolve_names(names: Iterable[str]) -> tuple[str, ...]:
-    """The names of methods with groups written out, each name once, in the given order.
+    """Return each name once, in the given order; members replace the name of a group.
 
-    "all" and "peers" take features of any encoder. So do "pool-peers", which read the pool of each
-    task. "meta-peers" have weights for the features of one encoder. "towers" change the encoder and
-    read the pictures that a store was made of.
+    The methods in "all" and "peers" take features of any encoder. So do those in "pool-peers",
+    which read the pool of each task. "meta-peers" have weights for the features of one encoder.
+    "towers" change the encoder and read the pictures that a store was made from.
     """
     groups = {
         "all": (*GENERATORS, FINE_TUNED, *PEERS),
@@ -42,17 +42,17 @@ def resolve_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def resolve_learners(names: Iterable[str]) -> tuple[str, ...]:
-    """The names of learners with "peers" and "peers@joint" written out."""
+    """Return the names of learners; members replace "peers" and "peers@joint"."""
     return _written_out(names, {"peers": LEARNERS}, ("", JOINT))
 
 
 def without_score(name: str) -> str:
-    """The method that gives the same answers, without the score that judges known pictures."""
+    """Return the name of a method without the suffix of its score; its labels are the same."""
     return next((name.removesuffix(end) for end in SCORED if name.endswith(end)), name)
 
 
 def distinct_methods(names: Sequence[str], reference: str) -> tuple[str, ...]:
-    """One of all methods that give the same answers: the reference, or else the first one."""
+    """Keep one of the methods that differ only in their score: the reference, or the first."""
     first: dict[str, str] = {}
     for name in (reference, *names):
         first.setdefault(without_score(name), name)
@@ -60,7 +60,7 @@ def distinct_methods(names: Sequence[str], reference: str) -> tuple[str, ...]:
 
 
 def without_suffixes(name: str) -> str:
-    """The method without @joint, @labelled and scores after its name."""
+    """Return the name of a method without the suffixes @joint, @labelled and those of scores."""
     for end in (*SCORED, JOINT, LABELLED):
         if name.endswith(end):
             return without_suffixes(name.removesuffix(end))

@@ -1,7 +1,7 @@
 """Scores the answers of a method: figures of many tasks, bins of confidence, worst mistakes.
 
-Figures have the usual definitions; tests compare each with scikit-learn, whose functions take one
-task at a time, which would take longer than most methods.
+Figures have the usual definitions, and tests compare them with scikit-learn. Its functions are not
+used here, because they take one task at a time and would be slower than most methods.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from metaadapter.bench.evaluation.strangers import STRANGER_METRICS, score_stran
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", *STRANGER_METRICS)
 """Fractions of 1, except `nll` (nats), `brier` (0 … 2) and `set_size`. Smaller values of `nll`,
 `brier` and `ece` are better."""
-# Bins of confidence, all of equal width (expected calibration error, Naeini et al., 2015).
+# The number of bins of confidence, of equal width (calibration error, Naeini et al., 2015).
 N_BINS = 15
-# Mistakes of a cell, so that a page can show as many different pictures over the seeds.
+# Mistakes that each cell keeps; a page shows this many different pictures from all seeds.
 MOST_KEPT = 8
-# Logits in float64 at a time; 50,000 pictures of 1,000 classes would take 400 MB more.
+# Logits in float64 at a time; all of 50,000 pictures and 1,000 classes would take 400 MB.
 CHUNK = 2**21
 
 
@@ -35,13 +35,13 @@ def read_answers(
     first_task: int = 0,
     more_TQ: Mapping[str, Float[Tensor, "T Q"]] | None = None,
 ) -> np.ndarray:
-    """A row for each picture of T tasks, in float64; `first_task` is the number of the first one.
+    """Return a row for each query of T tasks, in float64; the first task has number `first_task`.
 
-    `way_TQ` is the correct way, or `UNKNOWN` or `FAR`; `picture_TQ` the number in the set, −1 for
-    padding. Columns: `task`, `picture`, `way`; `predicted`, the most probable class (of several the
-    first), with its probability `confidence`; `log_own`, the log-probability of the correct class,
-    and `brier`, the squared distance of the probabilities from the one-hot correct class, both NaN
-    where the class is unknown; then `more_TQ`, as `known_answers` gives them.
+    `way_TQ` is the correct way, or `UNKNOWN` or `FAR`; `picture_TQ` is the number of the picture in
+    the set, −1 for padding. Columns: `task`, `picture`, `way`; `predicted`, the most probable class
+    (the first, if there are several), and its probability `confidence`; `log_own`, the
+    log-probability of the correct class, and `brier`, the squared distance of the probabilities
+    from the one-hot correct class, both NaN for a stranger; then `more_TQ` from `known_answers`.
     """
     is_picture_TQ = picture_TQ >= 0
     way_q = way_TQ[is_picture_TQ]
@@ -81,9 +81,9 @@ def cell_tables(
     classes_TN: Int[np.ndarray, "T N"],
     more: Mapping[str, Sequence[Any]],
 ) -> Tables:
-    """The tables of a part of the classes: "all", "base" or "new".
+    """Return the tables of one part of the classes: "all", "base" or "new".
 
-    `classes_TN` has the number of each way's class in its set. `more` has further columns of tasks.
+    `classes_TN` is the number of each way's class in the set; `more` has further columns by task.
     """
     n_tasks, n_way = classes_TN.shape
     known = answers[answers["way"] >= 0]
@@ -124,7 +124,7 @@ def cell_tables(
 
 
 def score(answers: np.ndarray, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
-    """`METRICS` by name → the figures of each task, NaN where a task has no query."""
+    """Return name of each of `METRICS` → the figures of T tasks, NaN for a task without queries."""
     known = answers[answers["way"] >= 0]
     correct = known[known["predicted"] == known["way"]]
     true_TN, predicted_TN, correct_TN = (
@@ -147,7 +147,7 @@ def score(answers: np.ndarray, n_tasks: int, n_way: int) -> dict[str, Float[np.n
 
 
 def bin_sums(known: np.ndarray, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
-    """The queries, the sum of confidences and the correct answers of each task and bin."""
+    """Return the queries, the sum of confidences and the correct answers of each task and bin."""
     bins_q = np.minimum((known["confidence"] * N_BINS).astype(int), N_BINS - 1)
     columns = [
         np.bincount(known["task"] * N_BINS + bins_q, weights, n_tasks * N_BINS)
@@ -157,5 +157,5 @@ def bin_sums(known: np.ndarray, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
 
 
 def _plain(column: Sequence[Any] | np.ndarray) -> list[Any]:
-    """Numbers for JSON, which has no NaN."""
+    """Return numbers for JSON, with None instead of NaN."""
     return [None if value != value else value for value in np.asarray(column).tolist()]

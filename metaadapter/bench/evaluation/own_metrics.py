@@ -14,7 +14,7 @@ from metaadapter.errors import UsageError
 
 
 def load_metrics(names: Iterable[str]) -> dict[str, Metric]:
-    """The metrics by the names of their functions, which name their columns in the rows."""
+    """Return name of a function → its metric; the name is that of a column in the table of rows."""
     metrics: dict[str, Metric] = {}
     for name in names:
         if not is_user_code(name):
@@ -23,7 +23,7 @@ def load_metrics(names: Iterable[str]) -> dict[str, Metric]:
         column = name.rpartition(":")[2]
         if not callable(function):
             raise UsageError(
-                f"metric {name!r} must be a function of probabilities and classes, got {function!r}"
+                f"metric {name!r} must be a function of probabilities and classes, not {function!r}"
             )
         if column in metrics or column in TASK_COLUMNS:
             raise UsageError(f"another metric or column is called {column!r}; rename the function")
@@ -32,13 +32,13 @@ def load_metrics(names: Iterable[str]) -> dict[str, Metric]:
 
 
 def _checked(name: str, function: Metric) -> Metric:
-    """The function; its errors name it."""
+    """Return the metric with errors that name it."""
 
     def metric(probabilities: np.ndarray, labels: np.ndarray) -> float:
         try:
             figure = float(function(probabilities, labels))
             if math.isinf(figure):
-                raise ValueError(f"it is {figure}; return a number, or NaN where it is undefined")
+                raise ValueError(f"it returned {figure}; return a number, or NaN if undefined")
             return figure
         except Exception as error:
             n, n_way = probabilities.shape

@@ -1,4 +1,4 @@
-"""Methods that read the pictures of a task: they change the encoder, not only its head."""
+"""Methods that read the pictures of a task, because they change the encoder, not only a head."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ TOWER_PEERS = ("fine-tuned tower",)
 """The peers among `PICTURE_METHODS`."""
 
 LABELLED_ALONE = ("inside bottleneck", "inside LoRA", *TOWER_PEERS)
-"""Methods that use labelled pictures alone, even where a task has a pool."""
+"""Methods that use labelled pictures only, even if a task has a pool."""
 
 # docs/laboratory-notes/inside.md.
 INSIDE_CHOSEN_ON = frozenset(
     ("clothing10.large", "trashnet6.large", "tiny-imagenet-val", "caltech101-val")
 )
-"""Data sets by which the settings of adapters inside the tower were chosen."""
+"""Data sets on which the settings of adapters inside the tower were chosen."""
 
 SEED = 0
-"""The seed of views and batches; tasks differ in their pictures."""
+"""The seed of views and batches in all tasks."""
 
 
 def _fine_tuned_tower(task: PictureTask) -> PictureAnswers:
@@ -61,7 +61,7 @@ def _inside_lora(task: PictureTask) -> PictureAnswers:
 
 def _inside(method: str, task: PictureTask, settings: Inside) -> PictureAnswers:
     encoder, generator = _open_clip(method, task), load_generator("default")
-    # Labels whose order is that of the task, whatever the names.
+    # Labels that sort in the order of the task's classes, whatever their names.
     classes = [f"{number:06}" for number in range(len(task.names))]
     names = dict(zip(classes, task.names, strict=True))
     labels = [classes[number] for number in task.labels.tolist()]
@@ -93,7 +93,7 @@ def _soft_prompt(task: PictureTask) -> PictureAnswers:
     tuned = tune_prompt(encoder, rows, torch.searchsorted(learned, labels), names)
     if tuned.tensors:
         read = PromptedEncoder(encoder, tuned.tensors).encode_texts(task.names)
-        # Pictures describe a class better than the prompt, which was learned from them.
+        # Pictures describe a class better than the prompt that was learned from them.
         is_alone = ~support.present_TNK[0].any(-1, keepdim=True)
         texts = torch.where(is_alone, torch.from_numpy(read), support.text_TND[0])
         support = replace(support, text_TND=texts[None])
@@ -104,8 +104,8 @@ def _soft_prompt(task: PictureTask) -> PictureAnswers:
 def _open_clip(method: str, task: PictureTask) -> FrozenEncoder:
     if not isinstance(task.encoder, FrozenEncoder):
         raise UsageError(
-            f"{method} changes the towers of an open_clip encoder, which {task.encoder.name} is "
-            f"not; leave {method} out of --methods"
+            f"{method} changes the towers of an open_clip encoder, but {task.encoder.name} is no "
+            f"open_clip encoder; leave {method} out of --methods"
         )
     return task.encoder
 
@@ -116,4 +116,4 @@ PICTURE_METHODS: dict[str, Callable[[PictureTask], PictureAnswers]] = {
     "soft prompt": _soft_prompt,
     "fine-tuned tower": _fine_tuned_tower,
 }
-"""Name → a function that fits the method to one task, which then answers each query alone."""
+"""Name of a method → a function that fits it to one task and returns its `PictureAnswers`."""

@@ -1,4 +1,4 @@
-"""One task for a method that reads pictures, not only their features."""
+"""`PictureTask`: one task for a method that reads pictures, not only their features."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.prompts import readable_name
 
 PictureAnswers = Callable[[Sequence[Path], Float[Tensor, "Q D"]], Float[Tensor, "Q N"]]
-"""Picture files, and their features from the frozen encoder → logits."""
+"""A function of picture files, and of their features from the frozen encoder; returns logits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureTask:
-    """A task with its picture files."""
+    """A task with the files of its labelled pictures."""
 
     support: Support
     """Features of the labelled pictures and texts of the classes, from the frozen encoder."""
     paths: tuple[Path, ...]
     labels: Int[Tensor, " n"]
-    """The class of each, 0 … N − 1."""
+    """The class of each picture, 0 … N − 1."""
     names: tuple[str, ...]
     encoder: ImageEncoder
 
@@ -38,7 +38,7 @@ class PictureTask:
 def picture_task(
     method: str, data: EvaluationSet, rows: EpisodeRows, support: Support
 ) -> PictureTask:
-    """The one task of `rows` with its pictures; `method` is named in errors."""
+    """Return the single task of `rows` with its pictures, which `method` reads."""
     (support_NK,), (classes_N,) = rows.support_TNK, rows.classes_TN.tolist()
     is_picture_NK = support_NK >= 0
     return PictureTask(
@@ -51,7 +51,7 @@ def picture_task(
 
 
 def files_of(method: str, data: EvaluationSet, pictures: Int[Tensor, " n"]) -> tuple[Path, ...]:
-    """The files of pictures of a set; one that is missing or has changed is a `DataError`."""
+    """Return the files of a set's pictures; raise `DataError` if one is missing or has changed."""
     numbers = pictures.tolist()
     paths = tuple(Path(data.paths_n[number]) for number in numbers)
     for path, expected in zip(paths, data.contents_n[numbers], strict=True):
@@ -59,14 +59,14 @@ def files_of(method: str, data: EvaluationSet, pictures: Int[Tensor, " n"]) -> t
             content = content_hash(path)
         except UnreadableImage as error:
             raise DataError(
-                f"{method} reads the pictures of the set {data.name} again, and {error}; start "
-                "from the folder where they were encoded, encode them where they are now, or "
+                f"{method} reads the pictures of the set {data.name} again, but {error}; give the "
+                "command in the folder where they were encoded, encode them where they are now, or "
                 f"leave {method} out of --methods"
             ) from error
         if content != expected:
             raise DataError(
-                f"{method} reads the pictures of the set {data.name} again, and {path} has changed "
-                "since it was encoded, or is a part of a picture; encode the pictures again, or "
-                f"leave {method} out of --methods"
+                f"{method} reads the pictures of the set {data.name} again, but {path} has changed "
+                "since it was encoded, or only a part of it was encoded; encode the pictures "
+                f"again, or leave {method} out of --methods"
             )
     return paths

@@ -1,4 +1,4 @@
-"""Pools: unlabelled pictures of a task, outside its support and its queries."""
+"""Draws pools: unlabelled pictures of a task, outside its support and its queries."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from metaadapter.errors import DataError
 
 PoolKind = Literal["balanced", "skewed", "strangers"]
 PoolSize = int | tuple[int, int]
-"""The number of pictures of a class, or its smallest and largest value."""
+"""The number of pictures of each class in a pool, or the ends of a range of numbers."""
 # Dirichlet concentration of the fractions of the classes in a skewed pool.
 CONCENTRATION = 0.3
 # The fraction of strangers in a pool with strangers.
 STRANGERS = 0.4
-# Distinguishes these draws from others of the same seed.
+# Added to the seed, so that other draws with the same seed are independent of these.
 STREAM, STREAM_OF_SIZES = 0x706F6F6C, 0x73697A65
 
 
@@ -38,11 +38,11 @@ def with_pools(
 ) -> EpisodeRows:
     """Add a pool to each task: balanced, skewed, or balanced with 40 % strangers.
 
-    A pool has `size` pictures of each class, or as many as are left. A skewed pool has the same
-    number in all, with fractions of the classes from a Dirichlet distribution of concentration 0.3.
-    Strangers are pictures of the set's classes outside the task. From a range each task draws its
-    own `size`, log-uniformly. With `takes_queries` pictures come from the queries, which keep one
-    of each class, else from outside the task.
+    A balanced pool has `size` pictures of each class, or fewer if no more are left. A skewed pool
+    has as many in total, but the fractions of classes are from a Dirichlet distribution with
+    concentration 0.3. Strangers are pictures of classes that the set has and the task has not. If
+    `size` is a range, each task draws its own size, log-uniformly. With `takes_queries`, pool
+    pictures are taken from the queries, which keep one of each class; else from outside the task.
     """
     rng = np.random.default_rng([seed, STREAM])
     index, domain = data.index, QUERY if data.has_two_pools else SUPPORT
@@ -81,7 +81,7 @@ def with_pools(
             if not len(parts[-1]):
                 raise DataError(
                     f"the set {data.name}: a pool with strangers needs classes outside the task; "
-                    f"ask for fewer --ways than its {len(data.classes)} classes"
+                    f"ask for fewer --ways than the {len(data.classes)} classes of the set"
                 )
         pools.append(torch.from_numpy(rng.permutation(np.concatenate(parts))).long())
     if not any(map(len, pools)):
@@ -94,10 +94,10 @@ def with_pools(
 
 
 def pool_facts(rows: EpisodeRows, data: EvaluationSet) -> dict[str, list[Any]]:
-    """The columns `n_pool`, with strangers, and `pool_evenness` of the tasks.
+    """Return `n_pool`, the pool pictures of each task with strangers, and `pool_evenness`.
 
-    The evenness is exp(entropy) / N of the fractions of the N classes, without strangers: 1 for
-    equal fractions, 1 / N for a single class, NaN without any picture of the classes.
+    The evenness is exp(entropy) / N for the fractions of the N classes among pictures that are no
+    strangers: 1 for equal fractions, 1 / N for a single class, NaN without any such picture.
     """
     facts: dict[str, list[Any]] = {"n_pool": [], "pool_evenness": []}
     for pool, classes in zip(rows.pool_TU.numpy(), rows.classes_TN.numpy(), strict=True):
@@ -110,11 +110,11 @@ def pool_facts(rows: EpisodeRows, data: EvaluationSet) -> dict[str, list[Any]]:
 
 
 def _sizes(size: PoolSize, n_tasks: int, seed: int) -> Iterator[int]:
-    """The size of each task's pool; from a range, k with probability ∝ log((k + 1) / k)."""
+    """Return each task's size of pool; from a range, k has a probability ∝ log((k + 1) / k)."""
     if isinstance(size, int):
         return repeat(size, n_tasks)
     low, high = size
-    # A separate generator, so that pools of a fixed size do not depend on it.
+    # A separate generator, so that drawing sizes does not change which pictures are drawn.
     uniform = np.random.default_rng([seed, STREAM_OF_SIZES]).random(n_tasks)
     drawn = low * ((high + 1) / low) ** uniform
     return map(int, drawn.clip(low, high))

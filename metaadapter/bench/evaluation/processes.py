@@ -1,4 +1,4 @@
-"""Measures cells, one after the other or in several processes of one thread each."""
+"""Measures cells, one after the other or in several processes with one thread each."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Kind = Callable[[EvaluationConfig, torch.device], Bench]
 
 
 def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Tables]]:
-    """Cells with their tables as they finish, measured in up to `jobs` processes.
+    """Yield each cell with its tables when it is finished; measure in up to `jobs` processes.
 
-    joblib has no such pool: its workers outlive a killed parent, and an error waits until all tasks
-    that were sent have ended.
+    joblib does not fit: its workers outlive a killed parent, and it reports an error only when all
+    cells that were sent to workers are finished.
     """
     jobs = min(jobs, len(cells))
     if jobs <= 1:
@@ -41,10 +41,10 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
         finally:
             torch.set_num_threads(n_threads)
         return
-    # A fork of a process that has used torch or a GPU is not safe.
+    # Not by fork, which is unsafe in a process that has used torch or a GPU.
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker)
     try:
-        with _interrupts_ignored():  # new processes inherit it
+        with _interrupts_ignored():  # new processes inherit this
             futures = [
                 pool.submit(_measure, type(bench), bench.config, bench.device, cell)
                 for cell in cells
@@ -52,14 +52,14 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
         for future in as_completed(futures):
             yield future.result()
     except BaseException as error:
-        # An unfinished cell may take minutes more, and nothing of it is kept.
+        # An unfinished cell might take minutes more, and its result would not be kept.
         for worker in list(pool._processes.values()):
             worker.kill()
         if not isinstance(error, BrokenProcessPool):
             raise
         raise DataError(
-            "a process of the evaluation was killed, perhaps because memory ran out. Finished "
-            "cells are kept: give the same command again, with fewer --jobs"
+            "a process of the evaluation was killed, perhaps because memory ran out; finished "
+            "cells are kept, so give the same command again, with fewer --jobs"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
@@ -77,7 +77,7 @@ def _start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent is killed; it would wait for work for ever."""
+    """End this process when its parent is killed; otherwise it would wait for work for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
@@ -94,7 +94,7 @@ def _measure(
     except Exception as error:
         if (refused := machine_error(error)) is not None:
             raise refused from error
-        # An error of another package's class may not survive pickling.
+        # An error whose class is from another package may fail to be pickled.
         raise RuntimeError(f"{cell.method} failed on {cell.store}: {explain(error)}") from error
 
 

@@ -1,4 +1,4 @@
-"""Runs an evaluation from its configuration to its tables; a repeated run continues."""
+"""`evaluate`: runs an evaluation from configuration to tables; a repeated run continues it."""
 
 from __future__ import annotations
 
@@ -43,19 +43,18 @@ def evaluate(
     """Measure the cells that are missing or were measured by other code, and write all tables.
 
     Args:
-        config: The evaluation.
-        folder: A new folder, or one of the same evaluation, perhaps interrupted or with fewer
-            methods.
-        kind: The kind of draws that the cells are of.
-        jobs: The number of processes, of one thread each.
+        config: The configuration of the evaluation.
+        folder: A new folder, or the folder of the same evaluation, perhaps interrupted or with
+            fewer methods.
+        kind: `TaskBench`, or `SequenceBench` for sequences of tasks.
+        jobs: The number of processes, with one thread each.
         device: Name of a device, or "auto".
-        csv_raw: Write texts to the tables as they are, even if a spreadsheet takes them for
-            formulas.
-        tell: Called with the number of finished cells and of all cells of this run.
+        csv_raw: Write texts to the tables unchanged, even if a spreadsheet takes them for formulas.
+        tell: Called with the number of finished cells and the number of cells to measure.
         note: Called with each reason why cells are measured again.
 
     Raises:
-        UsageError: There is no such method, metric or device.
+        UsageError: A method, metric or device in the configuration does not exist.
         DataError: A store cannot be used, or the folder holds something else.
     """
     bench = kind(config, choose_device(device))
@@ -109,42 +108,42 @@ def _write(evaluation: Evaluation, summary: Summary, schema: str, *, csv_raw: bo
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The result of an evaluation, of independent tasks or of a sequence of tasks."""
+    """The result of an evaluation on independent tasks or on sequences of tasks."""
 
     folder: Path
     config: EvaluationConfig
     n_measured: int
-    """Cells that this run measured; the others were measured before."""
+    """The number of cells that this run measured; the others were measured before."""
     rows: pd.DataFrame
     """The figures of each task."""
     means: pd.DataFrame
-    """Columns method, store, part, n_shot, metric, mean, half and n_draws; of a sequence method,
+    """Columns method, store, part, n_shot, metric, mean, half and n_draws; for sequences, method,
     n_shot, measure, mean, half and n_draws."""
     differences: pd.DataFrame
-    """Each method less the reference, draw by draw, in the same columns."""
+    """The figures of each method minus the reference, draw by draw, in the columns of `means`."""
     ranks: dict[str, Ranks]
-    """Part of the classes → ranks; empty for a sequence."""
+    """Part of the classes → ranks; empty for sequences."""
     boxes: tuple[Box, ...]
-    """The checks of integrity."""
+    """The outcomes of the checks of integrity."""
     intervals: str
-    """A sentence on the draws that the intervals cover."""
+    """A sentence that says what the intervals cover."""
     sets: dict[str, dict[str, Any]]
-    """Name → pictures, classes and encoder."""
+    """Name of a set → facts about its pictures, classes and encoder."""
     versions: dict[str, str]
-    """Package → version."""
+    """Name of a package → its version."""
 
     @property
     def figures(self) -> pd.DataFrame:
-        """The means, by the name that the JSON form of a sequence gives them."""
+        """`means`, by its name in the JSON form of an evaluation on sequences."""
         return self.means
 
     @property
     def failed(self) -> tuple[Box, ...]:
-        """Failed checks: these figures cannot be trusted."""
+        """The failed checks; if there are any, the figures cannot be trusted."""
         return tuple(box for box in self.boxes if box.status == "fail")
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
+        """Return the JSON form."""
         is_continual = self.config.continual is not None
         ranks = {part: asdict(ranks) for part, ranks in self.ranks.items()}
         return {

@@ -19,7 +19,7 @@ UNUSED = -1
 
 
 def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
-    """The sets of an evaluation."""
+    """Open the stores of an evaluation and return its sets."""
     if config.support_from is None or config.queries_from is None:
         return tuple(map(set_of_store, config.stores))
     (name,) = config.set_names
@@ -27,7 +27,7 @@ def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
 
 
 def set_of_store(folder: Path | str) -> EvaluationSet:
-    """The set of a store; its splits "train" and "test" give support and queries, as in CoOp."""
+    """Return a store as a set; splits "train" and "test" give support and queries, as in CoOp."""
     store = FeatureStore.open(folder)
     if len(store.classes) < 2:
         raise DataError(
@@ -44,9 +44,9 @@ def set_of_store(folder: Path | str) -> EvaluationSet:
 
 
 def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:
-    """The far strangers of a set: the pictures of `strangers` from other stores and other classes.
+    """Return the pictures of the stores `strangers`, from which far strangers are drawn, as a set.
 
-    A class with the readable name of one of the set's classes is left out.
+    The set's own stores, and classes with the readable name of one of its classes, are left out.
     """
     (first, *_) = [folder for folder in config.own_stores if Path(folder).name == data.stores[0]]
     encoder = FeatureStore.open(first).fingerprint
@@ -62,8 +62,8 @@ def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:
     classes = tuple(sorted(label for label in labels if same_name(label) not in taken))
     if not classes:
         raise DataError(
-            f"the set {data.name}: --strangers has no picture of another class; name a store that "
-            "is not its own and has other classes"
+            f"the set {data.name}: the stores of --strangers have no picture of a class that is "
+            "not in the set; name another store, with other classes"
         )
     number = {label: position for position, label in enumerate(classes)}
     pool_n = np.full(sum(store.n_pictures for store in stores), SUPPORT)
@@ -71,7 +71,7 @@ def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:
 
 
 def _joined_set(name: str, support: str, query: str) -> EvaluationSet:
-    """The set with the support of one store and the queries of another."""
+    """Return a set with the support from one store and the queries from another."""
     one, other = FeatureStore.open(support), FeatureStore.open(query)
     one.fingerprint.require_match(other.fingerprint, owner=f"the store {other.folder}")
     first = {same_name(label): label for label in reversed(one.classes)}
@@ -79,8 +79,8 @@ def _joined_set(name: str, support: str, query: str) -> EvaluationSet:
     if len(classes) < 2:
         raise DataError(
             f"expected at least two classes of the same name in {one.folder} and "
-            f"{other.folder}, got {', '.join(classes) or 'none'}; classes are joined by their "
-            f"readable names, and the stores have, among others, {', '.join(one.classes[:3])} "
+            f"{other.folder}, got {', '.join(classes) or 'none'}; the readable names must agree, "
+            f"but the stores have, among others, {', '.join(one.classes[:3])} "
             f"and {', '.join(other.classes[:3])}"
         )
     place = {name: position for position, name in enumerate(classes)}
@@ -98,7 +98,7 @@ def _of_stores(
     classes: tuple[str, ...],
     text_labels: Sequence[str],
 ) -> EvaluationSet:
-    """Join the pictures of stores; the texts are those of the first store."""
+    """Join the pictures of stores to one set; its texts are those of the first store."""
     numbers_n = [number.get(label, -1) for label in _column(stores, "label").tolist()]
     labels_n = np.where(pool_n == UNUSED, -1, numbers_n)
     texts, none = stores[0].class_texts(), np.zeros(stores[0].fingerprint.dim, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Strangers among the queries: their draw, and how well methods distinguish them."""
+"""Draws strangers among the queries, and scores how well methods distinguish them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.method import Method
 from metaadapter.bench.peers.unknown_scores import AnsweredQueries, msp
 
-# Distinguishes these draws from others of the same seed.
+# Added to the seed, so that other draws with the same seed are independent of these.
 STREAM = 0x666172
 
 
@@ -32,15 +32,15 @@ class FarStrangers:
     """Numbers of pictures in `data`; −1 for padding."""
 
     def split(self, n_tasks: int) -> Iterator[FarStrangers]:
-        """The same, `n_tasks` at a time."""
+        """Yield the far strangers of `n_tasks` tasks at a time."""
         parts = torch.split(self.picture_TF, n_tasks)
         return (FarStrangers(self.data, part) for part in parts)
 
 
 def draw_far(data: EvaluationSet, rows: EpisodeRows, seed: int) -> FarStrangers:
-    """As many far strangers as a task has near strangers, or else as it has queries.
+    """Draw as many far strangers for a task as it has near strangers, or queries if it has none.
 
-    Each store gives the same number, or all its pictures.
+    Each store of `data` gives the same number, or all its pictures.
     """
     rng = np.random.default_rng([seed, STREAM])
     ends = np.cumsum([len(table) for table in data.features])
@@ -59,9 +59,9 @@ def draw_far(data: EvaluationSet, rows: EpisodeRows, seed: int) -> FarStrangers:
 
 
 UNKNOWN = -1
-"""The way of a near stranger: a picture of the same set, of a class outside the task."""
+"""The way of a near stranger, a picture of a class that is in the set, but not in the task."""
 FAR = -2
-"""The way of a far stranger: a picture of another set."""
+"""The way of a far stranger, a picture from another set."""
 
 STRANGER_METRICS = (
     *("unknown_auroc", "far_auroc", "kept", "kept_near", "kept_far"),
@@ -70,19 +70,18 @@ STRANGER_METRICS = (
 """Fractions of 1, except `set_size`, which is a number of classes.
 
 - `unknown_auroc`, `far_auroc`: the areas under the ROC curve for near and for far strangers.
-- `kept`, `kept_near`, `kept_far`: the fractions of known pictures and of both kinds of strangers
-  above the method's own threshold.
-- `set_coverage`, `set_size`: the fraction of its sets of classes that include the correct class of
-  a known picture, and their mean size.
+- `kept`, `kept_near`, `kept_far`: the fractions of known pictures, of near strangers and of far
+  strangers above the method's own threshold.
+- `set_coverage`, `set_size`: for known pictures, the fraction of the method's sets of classes that
+  include the correct class, and the mean size of these sets.
 """
 
 
 def score_strangers(answers: np.ndarray, n_tasks: int) -> dict[str, Float[np.ndarray, " T"]]:
-    """`STRANGER_METRICS` by name → the figures of each task.
+    """Return name of each of `STRANGER_METRICS` → the figures of T tasks.
 
-    Further columns of the answers are those of `known_answers`; without `known`, `confidence` is
-    the score. Figures are NaN where a task lacks known pictures or strangers, or the answers a
-    column.
+    The answers may have the columns of `known_answers`; without `known`, `confidence` is the score.
+    A figure is NaN if the task has no known pictures or no strangers, or if a column is missing.
     """
     way, columns = answers["way"], answers.dtype.names or ()
     is_known, is_near, is_far = way >= 0, way == UNKNOWN, way == FAR
@@ -120,9 +119,9 @@ def _areas(
 
 
 KEEP = 0.95
-"""The fraction of known pictures that the threshold of an adapter keeps."""
+"""The fraction of known pictures that should be above the threshold of an adapter."""
 COVERAGE = 0.9
-"""The probability with which its sets of classes include the correct one."""
+"""The probability with which an adapter's set of classes should include the correct class."""
 
 
 def known_answers(
@@ -131,12 +130,12 @@ def known_answers(
     queries: AnsweredQueries,
     way_Q: Int[Tensor, " Q"],
 ) -> dict[str, Float[Tensor, "T Q"]]:
-    """The columns that `score_strangers` reads; the adapter's own ones only if it has a known head.
+    """Return the columns that `score_strangers` reads, as far as the method gives them.
 
-    - `known`: the score that the method's name asks for, or else the adapter's own logit of known,
-      or else the largest probability.
-    - `kept`: 1 if it is above the adapter's threshold.
-    - `covered`, `set_size`: 1 if the set of classes includes the correct one, and its size.
+    - `known`: the score in the method's name; without such a score, the adapter's logit of known;
+      without this logit, the largest probability.
+    - `kept`: 1 if the adapter's logit of known is above the adapter's threshold.
+    - `covered`, `set_size`: 1 if the adapter's set of classes includes the correct class; its size.
 
     `way_Q` is the way of each query, the same in all tasks; < 0 for a stranger.
     """

@@ -1,4 +1,4 @@
-"""Summarizes tidy rows: means with intervals, differences paired by draw, and ranks."""
+"""Summarizes tables of rows: means with intervals, differences paired by draw, and ranks."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ COLUMNS = ("method", "store", "part", "n_shot", "metric", "mean", "half", "n_dra
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with the half-width of its 95 % interval, NaN for a store with a single task."""
+    """A mean and the half-width of its 95 % interval, which is NaN for a store with one task."""
 
     mean: float
     half: float
 
     @classmethod
     def over_stores(cls, samples: Sequence[np.ndarray]) -> Estimate:
-        """The mean over stores of the means over tasks.
+        """Return the mean over stores of the means over tasks; a sample has a store's tasks.
 
-        The interval covers the draw of the tasks, not of the stores; degrees of freedom by Welch
-        and Satterthwaite (Student's for one store).
+        The interval covers the draw of the tasks, not the choice of stores; degrees of freedom are
+        by Welch and Satterthwaite (by Student for one store).
         """
         mean = float(np.mean([sample.mean() for sample in samples]))
         if min(map(len, samples)) < 2:
@@ -46,16 +46,16 @@ class Estimate:
         return f"{self.mean:.1f} ± {self.half:.1f}"
 
     def signed(self) -> str:
-        """The text of a difference, with its sign."""
+        """Return a difference as a text with its sign."""
         return f"{self.mean:+.2f} ± {self.half:.2f}"
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """1 is best; ties share the mean of their ranks.
+    """Ranks of methods by accuracy: 1 is best, and ties share the mean of their ranks.
 
-    A block is a set at a number of shots. Blocks of one set are not independent, so p and the
-    critical difference are slightly too small.
+    Methods are ranked in each block, which is one set at one number of shots. Blocks of one set are
+    not independent, so p and the critical difference are slightly too small.
     """
 
     by_set: dict[str, dict[str, float]]
@@ -64,17 +64,17 @@ class Ranks:
     """Method → mean rank over all blocks, the best first."""
     n_blocks: int
     friedman_p: float | None
-    """Friedman's test of equal methods; None for fewer than three methods."""
+    """The p-value of Friedman's test that methods are equal; None for fewer than three methods."""
     critical_difference: float
-    """Mean ranks that are further apart differ at 5 % by Nemenyi's test."""
+    """By Nemenyi's test, methods with mean ranks further apart differ at a level of 5 %."""
 
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
-    """Means for each method, set, part, number of shots and metric, and over the sets.
+    """Return means for each method, set, part, number of shots and metric, and means over sets.
 
-    Columns `COLUMNS`: store is a set, or `MEAN`, the mean over sets of their means; half is of the
-    95 % interval, which covers the draw of classes and pictures, NaN for a single draw; n_draws is
-    seeds times tasks, over all sets.
+    In `COLUMNS`, `store` is a set, or `MEAN` for the mean over sets of their means; `half` is the
+    half-width of the 95 % interval, which covers the draw of classes and pictures and is NaN for a
+    single draw; `n_draws` is seeds times tasks, summed over the sets.
     """
     metrics = [name for name in rows if name not in FACTS]
     long = rows.melt([*CELL, "task"], metrics, "metric", "value").dropna(subset="value")
@@ -97,7 +97,7 @@ def means(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def differences(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Each method less the reference, draw by draw, in the columns of `means`."""
+    """Return each method minus the reference, draw by draw, in the columns of `means`."""
     is_reference = rows["method"] == reference
     paired = rows[~is_reference].merge(rows[is_reference], on=DRAW, suffixes=("", "_reference"))
     metrics = [name for name in rows if name not in FACTS]
@@ -106,18 +106,18 @@ def differences(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def of_records(figures: list[dict[str, Any]], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
-    """The table of figures in their JSON form."""
+    """Return the table of figures from their JSON form, which `records` makes."""
     return table({name: [record[name] for record in figures] for name in columns})
 
 
 def records(figures: pd.DataFrame) -> list[dict[str, Any]]:
-    """The JSON form of figures; an interval of a single draw is null."""
+    """Return the JSON form of a table of figures; the interval of a single draw is null."""
     plain: Any = figures.astype(object).where(figures.notna(), None)
     return list(plain.to_dict("records"))
 
 
 def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ranks | None:
-    """Ranks by mean accuracy in each block with all methods; None for fewer than two methods."""
+    """Rank methods by mean accuracy in the blocks that have them all; None for fewer than two."""
     wanted = (figures["metric"] == "accuracy") & (figures["part"] == part)
     of_sets = figures[wanted & (figures["store"] != MEAN)]
     accuracy = of_sets.pivot(index=["store", "n_shot"], columns="method", values="mean")
@@ -140,6 +140,6 @@ def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ra
 
 
 def nemenyi_difference(n_methods: int, n_blocks: int) -> float:
-    """Q √(k (k + 1) / 6 N), q the studentised range of k means at 5 % by √2."""
+    """Return q √(k (k + 1) / 6 N), with q the studentised range of k means at 5 % divided by √2."""
     q = stats.studentized_range.ppf(1 - 0.05, n_methods, np.inf) / 2**0.5
     return float(q * (n_methods * (n_methods + 1) / (6 * n_blocks)) ** 0.5)

@@ -1,4 +1,4 @@
-"""Tidy tables of an evaluation, in pandas and in files of CSV and Parquet."""
+"""The tables of an evaluation, in pandas and in CSV and Parquet files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POOL = ("n_pool", "pool_evenness")
 FACTS = (*CELL, "task", "n_way", "n_query", *POOL)
 TASK_COLUMNS = (*FACTS, *METRICS, *COSTS)
 
-# Arrow's texts cannot hold a file name of undecodable bytes, which must not change.
+# Texts in Arrow cannot hold a file name with undecodable bytes, but it must not change.
 TEXT = pd.StringDtype("python")
 KINDS = {
     **dict.fromkeys(("method", "store", "part", "metric", "measure", "class"), TEXT),
@@ -38,8 +38,8 @@ KINDS = {
     **dict.fromkeys(("support", "count", "bin", "n", "n_draws", "way", "shot", "picture"), "Int64"),
     **dict.fromkeys(("n_pool", "after", "n_classes", "n_bytes"), "Int64"),
 }
-"""Column → its kind; all other columns hold numbers or NaN."""
-# Last columns of a table that may be empty; an empty other one means an incomplete line.
+"""Name of a column → its dtype; all other columns hold numbers or NaN."""
+# Last columns that may be empty; an empty value in another last column means an incomplete line.
 MAY_BE_EMPTY = ("group", "trained_parameters")
 CHUNK = 2**18
 
@@ -47,14 +47,13 @@ CHUNK = 2**18
 def all_tables(
     results: Iterable[CellResult], sets: Mapping[str, EvaluationSet]
 ) -> dict[str, pd.DataFrame]:
-    """Name of a file → its table.
+    """Return the name of each table, which is also that of its file, → the table.
 
-    - `rows`: the figures of each task, and the harmonic mean of the accuracies on base and new
-      classes.
-    - `classes`: precision, recall and number of queries of each class, over the tasks of a seed.
+    - `rows`: the figures of each task, and harmonic means of accuracies on base and new classes.
+    - `classes`: precision, recall and number of queries of each class, in all tasks of a seed.
     - `confusion`: the number of queries of one class that were predicted to be of another or of the
-      same class, over all seeds; without counts of 0.
-    - `bins`: mean confidence and fraction of correct answers by bin of confidence, over all seeds.
+      same class, in all seeds; without counts of 0.
+    - `bins`: mean confidence and fraction of correct answers by bin of confidence, in all seeds.
     - `mistakes`: the most confident wrong answers of each seed, the worst first.
     """
     results = list(results)
@@ -74,7 +73,7 @@ def all_tables(
 def _gathered(
     results: Iterable[CellResult], name: str, sets: Mapping[str, EvaluationSet]
 ) -> pd.DataFrame:
-    """A table of all cells, with names instead of the numbers of classes and pictures."""
+    """Return one table of all cells, with names instead of the numbers of classes and pictures."""
     columns = gathered(results, name)
     data = [sets[store] for store in columns["store"]]
     for key in ("true", "predicted"):
@@ -89,7 +88,7 @@ def _gathered(
 
 
 def gathered(results: Iterable[CellResult], name: str) -> dict[str, list[Any]]:
-    """The columns of a table of all cells, after those of `Cell`."""
+    """Return the columns of one table of all cells; the columns of `Cell` are first."""
     columns: defaultdict[str, list[Any]] = defaultdict(list)
     for result in results:
         of_cell = result.tables[name]
@@ -117,7 +116,7 @@ def _rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _classes(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Cells keep their order; the classes of a cell are sorted by name."""
+    """Return the table `classes`: cells in their order, the classes of a cell sorted by name."""
     pairs = pairs.assign(
         cell=pairs.groupby(CELL, sort=False).ngroup(),
         right=pairs["count"].where(pairs["true"] == pairs["predicted"], 0),
@@ -139,7 +138,7 @@ def _classes(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _added(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
-    """Counts added over the seeds."""
+    """Return the sums of counts over the seeds, for each value of `keys`."""
     grouped = rows.drop(columns="seed").groupby([*CELL[:-1], *keys], sort=False, as_index=False)
     return grouped.sum()
 
@@ -147,7 +146,7 @@ def _added(rows: pd.DataFrame, *keys: str) -> pd.DataFrame:
 def draw_table(
     draws: Iterable[tuple[EvaluationSet, int, EpisodeRows, FarStrangers | None]],
 ) -> pd.DataFrame:
-    """A row for each picture of each task of a set and seed; k shots have `shot` ≤ k."""
+    """Return a row for each picture of each task; a support of k shots has `shot` ≤ k."""
     parts = []
     for task_set, seed, rows, far in draws:
         roles = [
@@ -179,14 +178,14 @@ def draw_table(
 
 
 def table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
-    """A table of columns, each of its kind."""
+    """Return a table of these columns, each with its dtype."""
     return pd.DataFrame(
         {name: pd.Series(values, dtype=_kind(name)) for name, values in columns.items()}
     )
 
 
 def table_files(tables: Mapping[str, pd.DataFrame], *, raw: bool = False) -> dict[str, Content]:
-    """Name of a file → its content: CSV of each table, and Parquet of the rows with pyarrow."""
+    """Return file name → content: each table as CSV; the rows also as Parquet, given pyarrow."""
     files = {
         f"{name}.csv": csv_content(rows, raw=raw)
         for name, rows in tables.items()
@@ -203,7 +202,7 @@ def table_files(tables: Mapping[str, pd.DataFrame], *, raw: bool = False) -> dic
 
 
 def _of_utf8(rows: pd.DataFrame) -> pd.DataFrame:
-    r"""Write undecodable bytes as `\xe9`, because Parquet has texts of UTF-8 only."""
+    r"""Write undecodable bytes as `\xe9`, because texts in Parquet are UTF-8 only."""
     texts = [name for name in rows if _kind(name) == TEXT]
     return rows.assign(**{name: rows[name].map(_legible).astype(TEXT) for name in texts})
 
@@ -213,7 +212,7 @@ def _legible(text: str) -> str:
 
 
 def csv_content(rows: pd.DataFrame, *, raw: bool = False, packed: bool = False) -> Content:
-    """The content of a CSV file; the same table gives the same bytes."""
+    """Return the content of a CSV file; the same table gives the same bytes."""
     if not raw:
         rows = _with_texts(rows, in_csv)
     compression: Any = {"method": "gzip", "mtime": 0} if packed else None
@@ -222,16 +221,16 @@ def csv_content(rows: pd.DataFrame, *, raw: bool = False, packed: bool = False) 
         index=False,
         errors="surrogateescape",
         compression=compression,
-        # With another line end, a text with a carriage return would not be quoted.
+        # With a line end without \r, a text that has a carriage return would not be quoted.
         lineterminator="\r\n",
     )
 
 
 def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.DataFrame:
-    """Read the rows of a CSV file of `table_files`; `wanted` are the values of a column to keep.
+    """Read a CSV file of `table_files`; keep the rows with a value in `wanted` (column → values).
 
     The file is read in parts, because all confusions of a thousand classes do not fit into memory.
-    A missing or damaged table is a `DataError`.
+    Raise `DataError` if the table is missing or damaged.
     """
     try:
         names = pd.read_csv(regular(path), nrows=0, encoding_errors="surrogateescape").columns
@@ -241,14 +240,14 @@ def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.
             path,
             encoding_errors="surrogateescape",
             dtype={name: _kind(name) for name in names},
-            # A class may be called NA.
+            # "NA" may be the name of a class.
             keep_default_na=False,
             na_values={name: [""] for name in names if _kind(name) != TEXT},
             chunksize=CHUNK,
         ) as chunks:
             for chunk in chunks:
                 if chunk[last].isna().any(axis=None) or not isinstance(chunk.index, pd.RangeIndex):
-                    raise ValueError("a line has not as many columns as the first one")
+                    raise ValueError("a line has more or fewer columns than the first line")
                 for name, values in wanted.items():
                     written = [value if raw else in_csv(value) for value in values]
                     chunk = chunk[chunk[name].isin(written)]
@@ -256,8 +255,8 @@ def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.
         return pd.concat(parts, ignore_index=True)
     except (OSError, ValueError) as error:
         raise DataError(
-            f"cannot read the table {path}: {error}; repeat the command `metaadapter evaluate` of "
-            "its folder, which writes it again"
+            f"cannot read the table {path}: {error}; repeat the command `metaadapter evaluate` "
+            "that wrote its folder, and it is written again"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Sets, draws and methods of an evaluation of independent tasks."""
+"""`TaskBench`: the sets, draws and methods of an evaluation on independent tasks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _last_draw, _last_far = lru_cache(maxsize=1)(draw_tasks), lru_cache(maxsize=1)(d
 
 @final
 class TaskBench:
-    """The `Bench` of an evaluation without `continual`."""
+    """The `Bench` for a configuration without `continual`."""
 
     summary_schema: ClassVar[str] = "metaadapter.evaluation.summary/2"
     packages: ClassVar[Sequence[str]] = (
@@ -74,29 +74,29 @@ class TaskBench:
 
     @property
     def identity(self) -> str:
-        """Changes with the program that draws, fits, answers and scores, whatever the method."""
+        """A text that changes with the code that draws and scores, but not with a method."""
         files = (Path(name.rpartition(":")[0]) for name in self.config.metrics)
         return code_identity(draw_tasks, draw_far, measure, *files)
 
     def draw(self, store: str, seed: int) -> EpisodeRows:
-        """The tasks of a set and seed, with the most shots; the last result is cached."""
+        """Return the tasks of a set and seed, with the most shots; the last result is cached."""
         return _last_draw(self.sets[store], self.config, seed)
 
     def draw_far(self, store: str, seed: int) -> FarStrangers | None:
-        """The far strangers among the queries of these tasks; None if there are none."""
+        """Return the far strangers among the queries of these tasks; None if there are none."""
         if store not in self.far_sets:
             return None
         return _last_far(self.far_sets[store], self.draw(store, seed), seed)
 
     def measure(self, cell: Cell) -> Tables:
-        """The tables of a cell."""
+        """Measure a cell and return its tables."""
         method, data = self.methods[cell.method], self.sets[cell.store]
         rows, far = self.draw(cell.store, cell.seed), self.draw_far(cell.store, cell.seed)
         with warnings.catch_warnings():
-            # A warning of a peer's library would repeat for each of a thousand cells.
+            # A warning from a library that a peer uses would repeat for each of a thousand cells.
             warnings.simplefilter("ignore")
-            # The first call imports and sets up, which is no cost of the method. Beside the
-            # minutes that a tower takes to train it does not count.
+            # The first call imports modules, which is not part of the method's cost. For a tower,
+            # which trains for minutes, this time does not matter.
             if cell.method not in self._warm and not method.fit_pictures:
                 first_far = next(far.split(1)) if far else None
                 self._measure(method, data, next(rows.first(1).split(1)), far=first_far)
@@ -104,7 +104,7 @@ class TaskBench:
             return self._measure(method, data, rows.first(cell.n_shot), far=far)
 
     def summarise(self, results: Sequence[CellResult]) -> Summary:
-        """Tables, means, differences and ranks of the results of all cells."""
+        """Return tables, means, differences and ranks from the results of all cells."""
         config = self.config
         draws = draw_table(
             (data, seed, self.draw(name, seed), self.draw_far(name, seed))

@@ -1,4 +1,4 @@
-"""APE (Zhu et al., 2023), training-free: Tip-Adapter on the channels that separate the texts."""
+"""APE (Zhu et al., 2023) without training: Tip-Adapter on the channels that separate the texts."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
-# The start of the authors' searches; for α it is 1 to 3, by set.
+# The authors search from these values; their first α is 1 to 3, depending on the data set.
 ALPHA, BETA, GAMMA = 2.0, 1.0, 0.1
-# The authors keep 500 to 800 of 1024 channels, by set; 0.7 is in the middle. The weights of
-# similarity and variance are the authors' for most sets.
+# The authors keep 500 to 800 of 1024 channels, depending on the data set; 0.7 is in the middle. The
+# weights of similarity and variance are the authors' for most data sets.
 KEPT, SIMILARITY_WEIGHT, VARIANCE_WEIGHT = 0.7, 0.7, 0.3
 
 
 def ape(support: Support) -> AdapterWeights:
-    """Logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − cos_Q(x, x_i))) exp(γ KL_i).
+    """Return adapters: logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − cos_Q(x, x_i))) exp(γ KL_i).
 
     cos_Q is the cosine over the kept channels Q. The length of a query over Q is approximated by
     the root mean square of the pictures' lengths, so that cos_Q is linear in x, as the cache of
-    `AdapterWeights` requires. KL_i = −log softmax_c(cos_Q(x_i, t_c)) at the picture's own class:
-    pictures that their text classifies badly count more.
+    `AdapterWeights` requires. KL_i is −log softmax_c(cos_Q(x_i, t_c)) for the class c of picture i:
+    the worse the texts classify a picture, the more it counts.
     """
     kept_T1D = _kept_channels(support)[:, None]
     cut_TMD = support.rows_TMD * kept_T1D
@@ -45,10 +45,10 @@ def ape(support: Support) -> AdapterWeights:
 
 
 def _kept_channels(support: Support) -> Float[Tensor, "T D"]:
-    """The mask of channels: 1 for each channel d of Q, 0 for the others.
+    """Return a mask of the channels: 1 for a channel d in Q, 0 for any other channel.
 
-    Q has the channels with the largest −w₁ mean_{c≠c'} t_cd t_c'd + w₂ Var_c(t_cd); a class without
-    a text has its mean picture as t_c.
+    Q has the channels with the largest −w₁ mean_{c≠c'} t_cd t_c'd + w₂ Var_c(t_cd), with w₁ and w₂
+    the weights above. For a class without a text, t_c is its mean picture.
     """
     start_TND = support.start_TND.masked_fill(~support.class_mask_TN[..., None], 0.0)
     known_TN1 = start_TND.any(-1, keepdim=True)

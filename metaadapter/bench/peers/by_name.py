@@ -1,10 +1,10 @@
-"""The peers: published few-shot heads over frozen features, each with one setting for all tasks.
+"""The peers: published few-shot heads for frozen features, each with one setting for all tasks.
 
-No peer is tuned to a task: its settings are the defaults of its authors, or their most frequent
-choice, and training stops at a fixed step. So no peer needs labelled pictures beyond the support.
-The peers of `META_PEERS` have weights from training tasks, as a generator has, for the features of
-one encoder. The peers of `POOL_PEERS` also read a pool of unlabelled pictures, and most of them do
-not yield an adapter.
+No peer is tuned to a task: its settings are its authors' defaults or their most frequent choice,
+and training stops at a fixed step. So no peer needs labelled pictures beyond the support. The peers
+in `META_PEERS` have weights that were trained on other tasks, as a generator has, and take the
+features of one encoder only. The peers in `POOL_PEERS` also read a pool of unlabelled pictures, and
+most of them return a function of queries instead of adapters.
 """
 
 from collections.abc import Callable
@@ -30,10 +30,10 @@ from metaadapter.bench.peers.zlap import zlap
 from metaadapter.bench.peers.zs_lp import clap, zs_lp
 
 Peer = Callable[[Support], AdapterWeights]
-"""A function from the support of T tasks to their adapters, with a leading task axis."""
+"""A function that takes the support of T tasks and returns their adapters, stacked along T."""
 
 PoolPeer = Callable[[Support], AdapterWeights | LogitFunction]
-"""A peer that also reads the tasks' pools; it may give a function of queries, not an adapter."""
+"""A peer that also reads the tasks' pools; it may return a function of queries, not adapters."""
 
 PEERS: dict[str, Peer] = {
     "zero-shot": Support.zero_shot,

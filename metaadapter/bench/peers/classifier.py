@@ -1,4 +1,4 @@
-"""Any peer, by name or as a function, with the interface of `MetaAdapterClassifier`."""
+"""`PeerClassifier`: any peer, by name or as a function, used like `MetaAdapterClassifier`."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 class PeerClassifier(AdapterClassifier):
-    """A peer as a scikit-learn classifier over frozen features.
+    """A peer as a scikit-learn classifier for frozen features.
 
     Rows of X are as for `MetaAdapterClassifier`: features of one encoder, scaled to length 1. A
-    class may have pictures, a text, or both. The temperature is needed only by peers that use it.
+    class may have pictures, a text, or both. Only some peers need the temperature.
 
     Args:
-        peer: A name in `PEERS`; a name in `META_PEERS`, for features of the encoders that its
-            weights were trained on; or a function from a `Support` to the `AdapterWeights` of its
-            tasks.
-        class_texts: label → vector, or label → name when `encoder` is given.
+        peer: A name in `PEERS`; a name in `META_PEERS`, if X has features of an encoder that its
+            weights were trained for; or a function that takes a `Support` and returns the
+            `AdapterWeights` of its tasks.
+        class_texts: label → feature of its text, or label → name if `encoder` is given.
         encoder: The `FrozenEncoder` that the features come from, or its name.
-        logit_scale: The encoder's inverse temperature; read from `encoder` if `None`.
+        logit_scale: The encoder's inverse temperature; if `None`, it is read from `encoder`.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class PeerClassifier(AdapterClassifier):
     def fit(self, X: Any, y: Any) -> PeerClassifier:
         """Fit the peer to features X (n, D) and labels y (n,) of pictures.
 
-        n may be 0 if `class_texts` names the classes.
+        n may be 0 if `class_texts` has the classes.
 
         Raises:
             ValueError: X or y cannot be used, or there are fewer than two classes.
-            UsageError: No peer has the name, its weights are for another encoder, the temperature
-                is needed but unknown, or a function gives no adapter for these classes.
+            UsageError: No peer has this name, its weights are for another encoder, the peer needs
+                the temperature but none is given, or the function does not return adapters.
         """
         self._peer(None)  # an unknown name is refused before the encoder reads the class names
         with unchanged_on_error(self):
@@ -75,10 +75,10 @@ class PeerClassifier(AdapterClassifier):
             return peer
         if self.peer in POOL_PEERS:
             raise UsageError(
-                f"peer {self.peer!r} reads a pool of unlabelled pictures, but `fit` has no "
-                "pool: measure it with metaadapter evaluate --pool balanced --methods pool-peers"
+                f"peer {self.peer!r} reads a pool of unlabelled pictures, but `fit` takes no pool; "
+                "measure the peer with metaadapter evaluate --pool balanced --methods pool-peers"
             )
         if self.peer not in PEERS:
             known = ", ".join([*PEERS, *META_PEERS])
-            raise UsageError(f"no peer {self.peer!r}; there are: {known}")
+            raise UsageError(f"there is no peer {self.peer!r}; choose one of: {known}")
         return PEERS[self.peer]

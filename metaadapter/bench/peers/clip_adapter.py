@@ -1,4 +1,4 @@
-"""CLIP-Adapter (Gao et al., 2021): a trained bottleneck on the pictures."""
+"""CLIP-Adapter (Gao et al., 2021): a trained bottleneck that changes picture features."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SEED = 0
 
 
 def clip_adapter(support: Support, *, start: AdapterWeights | None = None) -> AdapterWeights:
-    """Logits s · x' · t_c with x' = normalise(r · W₂ ReLU(W₁ x) + (1 − r) · x).
+    """Return adapters: logits s · x' · t_c with x' = normalise(r · W₂ ReLU(W₁ x) + (1 − r) · x).
 
-    Unlike the original, W₂ starts at zero and has no ReLU after it: training starts at zero-shot
-    CLIP and the result is an `AdapterWeights`. W₁ has the same start in all tasks. With `start`,
-    the result of this function for as many tasks of other classes, training continues from there.
+    Unlike in the original, W₂ starts at zero and no ReLU follows it, so that training starts from
+    zero-shot CLIP and `AdapterWeights` can hold the result. W₁ starts alike in all tasks. `start`
+    is an earlier result of this function for T tasks of other classes, from which training goes on.
     """
     rows_TMD, text_TND, width = support.rows_TMD, support.text_TND, support.text_TND.shape[-1]
     draw = torch.Generator().manual_seed(SEED)

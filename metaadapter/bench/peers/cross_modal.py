@@ -14,9 +14,9 @@ N_STEPS = 300
 
 
 def cross_modal_probe(support: Support) -> AdapterWeights:
-    """Logits s · x · w_c, w trained from the texts by AdamW with a cosine schedule.
+    """Return adapters: logits s · x · w_c, w trained from the texts by AdamW along a cosine.
 
-    Half of the loss is the mean cross-entropy of the pictures, half that of the texts.
+    Half of the loss is the mean cross-entropy of the pictures, the other half that of the texts.
     """
     rows_TMD, text_TND = support.rows_TMD, support.text_TND
     classes_TND = support.start_TND.clone().requires_grad_()

@@ -16,11 +16,11 @@ def descend(
     *,
     cosine: bool = False,
 ) -> None:
-    """Change the optimizer's tensors in place by full-batch steps, and keep the last state.
+    """Take `n_steps` full-batch steps, which change the optimizer's tensors in place.
 
-    The sum of the tasks' losses gives each task its own gradient, and SGD and Adam work element by
-    element, so the result is the same as for each task alone. With `cosine` the learning rate falls
-    to zero along a cosine.
+    A step minimises the sum of the tasks' losses. Each task has tensors of its own, and SGD and
+    Adam work element by element, so the result is the same as for each task alone. With `cosine`,
+    the learning rate falls to zero along a cosine.
     """
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps) if cosine else None
     with torch.enable_grad():

@@ -1,4 +1,4 @@
-"""EM-Dirichlet (Martin et al., CVPR 2024): Dirichlet distributions of the texts' probabilities."""
+"""EM-Dirichlet (Martin et al., CVPR 2024): Dirichlet distributions of zero-shot probabilities."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import LogitFunction
 from metaadapter.bench.peers.task_by_task import neutral_text
 
-# The authors' rounds, and their temperature of 30 relative to CLIP's own, which is 100.
+# The authors' number of rounds, and their inverse temperature, 30, divided by CLIP's, 100.
 N_ROUNDS, TEMPERATURE_PER_SCALE = 20, 0.3
-# The authors' fit of a Dirichlet: up to 1,000 steps, until the last of 50 steps hardly moves.
+# The authors fit a Dirichlet in at most 1,000 steps; after each 50 they stop if it hardly changes.
 N_STEPS, N_BETWEEN, STILL = 1000, 50, 1e-11
 # The authors add this to probabilities.
 EPSILON = 1e-15
-# A class with less mass of pictures than this keeps its distribution.
+# A class whose weights of pictures sum to less than this keeps its distribution.
 LEAST_MASS = 1e-12
 
 
 def em_dirichlet(support: Support) -> LogitFunction:
-    """Logits log Dir(p(x); α_c) + log π_c, p(x) the softmax of 0.3 s · x · t.
+    """Return a function with logits log Dir(p(x); α_c) + log π_c, p(x) = softmax(0.3 s · x · t).
 
-    Twenty rounds fit α_c to the labelled pictures and to the pool, weighted by its assignment to c;
-    set π to the mean assignment of the pool; and assign the pool by these logits. π has the weight
-    that the authors use if the number of classes in the pool is unknown. Without a pool, π is
-    uniform. A class without a text has the mean text. A class with neither pictures nor a pool has
-    α_c = 1 + e_c, so that its logit is log p_c(x) plus a constant.
+    Each of twenty rounds fits α_c to the labelled pictures of c and to the pool, weighted by its
+    assignments to c; sets π to the mean assignment of the pool; and assigns the pool by the logits.
+    log π_c is weighted as the authors do if the number of classes in the pool is unknown. Without a
+    pool, π is uniform. A class without a text has the mean text. A class with neither pictures nor
+    a pool has α_c = 1 + e_c (e_c is one-hot), so that its logit is log p_c(x) plus a constant.
     """
     exact = support.exact
     classes_TN, is_pool_TU = exact.class_mask_TN, exact.pool_mask_TU
@@ -87,10 +87,10 @@ def _log_density(
 def _fit(
     alpha_RE: Float[Tensor, "R E"], mean_RE: Float[Tensor, "R E"], valid_RE: Bool[Tensor, "R E"]
 ) -> Float[Tensor, "R E"]:
-    """The maximum-likelihood α for each row of mean log-probabilities, by the authors' steps.
+    """Return the maximum-likelihood α for each row of mean log-probabilities.
 
-    Each step maximises a lower bound of the likelihood, with a curvature such that the bound is
-    also tight at α = 0. A single picture has no maximum; there the number of steps limits α.
+    Each of the authors' steps maximises a lower bound of the likelihood, whose curvature makes the
+    bound tight at α = 0, too. With a single picture there is no maximum; the last step limits α.
     """
     alpha_RE, moving_R = alpha_RE.clone(), torch.arange(len(alpha_RE), device=alpha_RE.device)
     for _ in range(N_STEPS // N_BETWEEN):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from metaadapter.features.open_clip_model import OpenClipModel
 
 N_STEPS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 60, 8, 1e-4, 0.05
-# The whole picture and random crops, half of them mirrored; each step draws one of them.
+# For each picture: the whole and random crops, half of them mirrored; each step draws one view.
 N_VIEWS = 12
 # The fraction of grey pictures in a batch, because infrared frames at night are grey.
 GREY = 0.3
@@ -30,11 +30,11 @@ AT_ONCE = 16
 
 
 class FineTunedTower:
-    """The image tower of a CLIP model with its class texts as a head, both fine-tuned.
+    """The image tower of a CLIP model and a linear head, both fine-tuned.
 
-    The settings are the same for all numbers of shots, as for the other peers: AdamW with a cosine.
-    The head starts from the texts, like zero-shot CLIP, and at zero for a class without a text.
-    The statistics of batch norms stay, because a support is too small to estimate them.
+    Like the other peers it has the same settings for all numbers of shots: AdamW with a cosine. The
+    head starts at the class texts, as zero-shot CLIP, or at zero for a class without a text. The
+    statistics of batch norms stay, because a support is too small to estimate them.
     """
 
     def __init__(
@@ -53,17 +53,17 @@ class FineTunedTower:
     def of_encoder(
         cls, encoder: FrozenEncoder, texts: Float[np.ndarray, "n_classes D"], seed: int
     ) -> FineTunedTower:
-        """A tower from a frozen encoder; `texts` from `encode_texts`, zeros without a name."""
+        """Copy an encoder's tower; `texts` are from `encode_texts`, or zeros without a name."""
         # The encoder's own network has batch norms folded into convolutions, perhaps in a lower
-        # precision: gradient steps on it differ from those on the original weights.
+        # precision, so gradient steps on it would differ from those on the original weights.
         model = build_model(resolve_encoder(encoder.name))
         width = model.network.visual(model.preprocess(Image.new("RGB", (8, 8)))[None]).shape[1]
-        # The joint block of the first look is first; texts have no other columns.
+        # Texts fill only the first columns, the joint block of the first look.
         rows = unit_rows(texts[:, :width].astype(np.float32))
         return cls(model, rows, float(model.network.logit_scale.detach().exp()), seed)
 
     def fit(self, pictures: Sequence[Image.Image], labels: Sequence[int]) -> FineTunedTower:
-        """Fine-tune on upright RGB pictures and the numbers of their classes."""
+        """Fine-tune on upright RGB pictures, given the number of each picture's class."""
         draw = torch.Generator().manual_seed(self._seed)
         views = torch.stack(
             [view_pixels(picture, self._look, N_VIEWS, self._seed)[:, 0] for picture in pictures]
@@ -87,7 +87,7 @@ class FineTunedTower:
         return self
 
     def logits(self, pictures: Iterable[Image.Image]) -> Float[Tensor, "n n_classes"]:
-        """The logits of upright RGB pictures."""
+        """Return the logits of upright RGB pictures."""
         logits, waiting = [torch.empty(0, len(self._head))], map(self._preprocess, pictures)
         with torch.no_grad():
             while batch := list(islice(waiting, AT_ONCE)):

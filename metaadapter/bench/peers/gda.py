@@ -9,17 +9,17 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
-# By shots: the medians of the weights that the authors' validation chose. Their 1e-3 at one shot is
-# for a covariance of augmented views, which is not computed here; 0.03 is best on training stores.
+# Number of shots → median of the weights that the authors chose by validation. Their 1e-3 for one
+# shot fits a covariance of augmented views, not used here; 0.03 is best on training stores.
 ALPHA = {1: 3e-2, 2: 1e-1, 4: 1e-1, 8: 1.0, 16: 10.0}
 
 
 def gda(support: Support) -> AdapterWeights:
-    """Logits s · x · t_c + α (x · P μ_c − ½ μ_c · P μ_c), P = D · [Σ r rᵀ + tr(S) I]⁻¹.
+    """Return adapters: logits s · x · t_c + α (x · P μ_c − ½ μ_c · P μ_c).
 
-    r are the pictures less their class means μ_c, and S is their covariance. If no class has two
-    pictures, P = D / tr · I with the trace of the pictures' covariance about their grand mean. α
-    grows with the mean number of shots.
+    P = D · [Σ r rᵀ + tr(S) I]⁻¹, D the width, r each picture minus its class mean μ_c, and S the
+    covariance of r. If no class has two pictures, P = D / v · I with v the trace of the covariance
+    of all pictures. α grows with the mean number of shots.
     """
     exact = support.exact
     shots_TNKD, means_TND = exact.shots_TNKD, exact.means_TND
@@ -43,14 +43,14 @@ def gda(support: Support) -> AdapterWeights:
 
 
 def _alpha(support: Support) -> Tensor:
-    """(T,) α, interpolated by shots on logarithmic axes and constant beyond the table."""
+    """Return α (T,), interpolated between shots on logarithmic axes, constant beyond the table."""
     n_shot = np.log(support.n_shot_T.detach().cpu().numpy())
     alpha = np.exp(np.interp(n_shot, np.log(list(ALPHA)), np.log(list(ALPHA.values()))))
     return torch.as_tensor(alpha, dtype=support.text_TND.dtype).to(support.text_TND.device)
 
 
 def _about(support: Support, centre_TND: Tensor) -> tuple[Tensor, Tensor]:
-    """The pictures less the centres of their classes (T, M, D), and their variance (T,)."""
+    """Return the pictures minus their classes' centres (T, M, D), and their variance (T,)."""
     present_TNK1 = support.present_TNK[..., None]
     about_TNKD = (support.shots_TNKD - centre_TND[:, :, None]) * present_TNK1
     variance_T = about_TNKD.square().sum((1, 2, 3)) / (support.n_pictures_T - 1).clamp(min=1)
@@ -58,7 +58,7 @@ def _about(support: Support, centre_TND: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _shrink_along_scatter(rows_TMD: Tensor, strength_T: Tensor, vectors_TND: Tensor) -> Tensor:
-    """Apply strength · [rowsᵀ rows + strength · I]⁻¹ to vectors, in the smaller of M and D."""
+    """Multiply vectors by strength · [rowsᵀ rows + strength · I]⁻¹, with the smaller of M and D."""
     n_rows, width = rows_TMD.shape[1:]
     strength_T11 = strength_T[:, None, None]
     identity = torch.eye(min(n_rows, width), dtype=rows_TMD.dtype, device=rows_TMD.device)

@@ -16,10 +16,11 @@ from metaadapter.bench.peers.task_by_task import Task, answers, log_probabilitie
 
 
 def label_spreading(support: Support) -> LogitFunction:
-    """Probabilities ∝ Σ_j exp(−20 ‖x − x_j‖²) F_jc, F the final labels of the pictures j.
+    """Return a function with probabilities ∝ Σ_j exp(−20 ‖x − x_j‖²) F_jc.
 
-    All settings are scikit-learn's. Texts and temperature are not used: a class without a picture
-    is never predicted, and without any picture all classes are equally probable.
+    F_jc are the final labels of all pictures j. All settings are scikit-learn's. Texts and
+    temperature are not used: a class without a picture is never predicted, and without any picture
+    all classes are equally probable.
     """
     return answers(support, _fit)
 

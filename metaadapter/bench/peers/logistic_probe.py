@@ -11,13 +11,13 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
-# scikit-learn's 1 suits features of unit variance; rows of length 1 need a weaker penalty. Above 10
-# nothing is gained on training stores.
+# scikit-learn's default, 1, suits features of unit variance; rows of length 1 need a weaker
+# penalty. More than 10 is no better on training stores.
 C = 10.0
 
 
 def logistic_probe(support: Support) -> AdapterWeights:
-    """Logits w_c · x + b_c of scikit-learn's solver, task by task.
+    """Return adapters with logits w_c · x + b_c, which scikit-learn fits task by task.
 
     Texts and temperature are not used. The logit of a class without a picture is lower than any
     logit that the other classes can have.
@@ -31,21 +31,21 @@ def logistic_probe(support: Support) -> AdapterWeights:
 
 
 def new_probe() -> LogisticRegression:
-    """An unfitted scikit-learn model with the settings of the probe."""
+    """Return an unfitted scikit-learn model with the settings of the probe."""
     return LogisticRegression(C=C, solver="newton-cg", tol=1e-8, max_iter=1000)
 
 
 def read_probe(
     probe: LogisticRegression | None, pictured: Int[np.ndarray, " n"], n_way: int, width: int
 ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, " N"]]:
-    """Class vectors and biases of a fitted probe; `None` if fewer than two classes have pictures.
+    """Return the class vectors and biases of a fitted probe.
 
-    `pictured` are the classes with pictures, which the probe knows.
+    `pictured` are the classes with pictures; if there are fewer than two, `probe` is None.
     """
     classes, bias = np.zeros((n_way, width)), np.zeros(n_way)
     if probe is not None:
         vectors, biases = probe.coef_, probe.intercept_
-        if len(pictured) == 2:  # scikit-learn keeps the difference of two classes
+        if len(pictured) == 2:  # scikit-learn keeps the second class minus the first
             vectors = np.concatenate([-vectors, vectors]) / 2
             biases = np.concatenate([-biases, biases]) / 2
         classes[pictured], bias[pictured] = vectors, biases
@@ -57,7 +57,7 @@ def read_probe(
 def _probe(
     rows_MD: Float[Tensor, "M D"], present_NK: Bool[Tensor, "N K"]
 ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, " N"]]:
-    """Class vectors and biases of one task."""
+    """Return the class vectors and biases of one task."""
     rows, labels = rows_MD[present_NK.flatten()].numpy(), present_NK.nonzero()[:, 0].numpy()
     pictured = np.unique(labels)
     probe = new_probe().fit(rows, labels) if len(pictured) > 1 else None

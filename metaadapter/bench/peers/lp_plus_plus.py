@@ -8,19 +8,19 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 
-# The authors' constants; their choice of the best step on validation pictures is left out.
+# The authors' constants. They keep the best step on validation pictures; here the last step counts.
 N_STEPS, MOMENTUM, STEPS_PER_TEXT_STEP = 300, 0.9, 10
-# The authors' 250 relative to CLIP's temperature of 100.
+# The authors' weight, 250, divided by CLIP's inverse temperature, 100.
 TEXT_WEIGHT_PER_SCALE = 2.5
 
 
 def lp_plus_plus(support: Support) -> AdapterWeights:
-    """Logits x · w_c + b_c + α_c x · t_c.
+    """Return adapters with logits x · w_c + b_c + α_c x · t_c.
 
-    The start is w_c = Σ_{i∈c} x_i, b = 0 and α = 2.5 s times the mean of x_i · t_c over classes
-    and their pictures. Both step sizes come from the curvature of the loss.
+    Training starts at w_c = Σ_{i∈c} x_i, b = 0 and α_c = 2.5 s m, with m the mean of x_i · t_c over
+    all pictures i and classes c. Both step sizes come from the curvature of the loss.
     """
-    # In float64: with steps as long as the curvature allows, momentum amplifies rounding errors.
+    # float64, because steps as long as the curvature allows amplify rounding errors by momentum.
     exact = support.exact
     rows_TMD, text_TND = exact.rows_TMD, exact.text_TND
     along_text_TMN = rows_TMD @ text_TND.mT
@@ -54,7 +54,7 @@ def lp_plus_plus(support: Support) -> AdapterWeights:
 
 
 def _step_sizes(support: Support, along_text_TMN: Tensor) -> tuple[Tensor, Tensor]:
-    """The step size 4 n / λ_max(XᵀX) of vectors and biases, (T, 1, 1), and that of α, (T, 1)."""
+    """Return 4 n / λ_max(XᵀX), the step size for vectors and biases (T, 1, 1); for α (T, 1)."""
     rows_TMD, n_T = support.rows_TMD, support.n_pictures_T
     wide = 0 < rows_TMD.shape[1] < rows_TMD.shape[2]
     gram = rows_TMD @ rows_TMD.mT if wide else rows_TMD.mT @ rows_TMD

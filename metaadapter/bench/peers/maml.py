@@ -1,4 +1,4 @@
-"""MAML (Finn et al., 2017) and ANIL (Raghu et al., 2020) over a CLIP-Adapter."""
+"""MAML (Finn et al., 2017) and ANIL (Raghu et al., 2020), applied to a CLIP-Adapter."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from metaadapter.bench.peers.descent import descend
 
 N_STEPS = 10
 VISUAL_RATIO = RATIO / (1 - RATIO)
-# The relative speed of class vectors, as in TaskRes: there is a single inner learning rate.
+# As in TaskRes. There is a single inner learning rate; this sets the relative speed of residuals.
 RESIDUAL_SCALE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The start and the length of the steps, which are learned on training tasks."""
+    """The weights from which the steps start and the learning rate, learned on training tasks."""
 
     down_RD: Float[Tensor, "R D"]
     up_DR: Float[Tensor, "D R"]
     log_rate: Float[Tensor, ""]
-    """The natural logarithm of the learning rate times s², which is independent of s."""
+    """ln(learning rate · s²), which does not depend on the inverse temperature s."""
 
 
 def maml(support: Support, learned: Start, *, moves_adapter: bool = True) -> AdapterWeights:
-    """Take a few steps of plain SGD on the support, for the visual adapter and the class vectors.
+    """Return adapters: a few steps of plain SGD train the visual adapter and the class vectors.
 
     The residuals of the class vectors start at zero, so that one start serves all classes. The
-    steps differentiate the formula `logits`.
+    gradient is that of the cross-entropy of the support's `logits`.
     """
     rows_TMD, start_TND = support.rows_TMD, support.start_TND
     down_TRD, up_TDR = (
@@ -50,7 +50,7 @@ def maml(support: Support, learned: Start, *, moves_adapter: bool = True) -> Ada
         logits_TMN = logits(rows_TMD, start_TND, down_TRD, up_TDR, residual_TND, support.scale_T11)
         return weight_T * support.cross_entropy_T(logits_TMN)
 
-    # Plain SGD moves by rate times gradient, so the loss can hold the rate of each task.
+    # Plain SGD moves by rate times gradient, so a factor of the loss acts as the rate of a task.
     weight_T = loss_weight(support.n_pictures_T, support.n_shot_T) / support.scale_T.square()
     rate = float(learned.log_rate.exp())
     descend(loss_T, torch.optim.SGD(moving, lr=rate), N_STEPS)
@@ -59,7 +59,7 @@ def maml(support: Support, learned: Start, *, moves_adapter: bool = True) -> Ada
 
 
 def anil(support: Support, learned: Start) -> AdapterWeights:
-    """`maml` whose steps move only the class vectors: all tasks share one visual adapter."""
+    """Return adapters as `maml`, but train the class vectors only: tasks share a visual adapter."""
     return maml(support, learned, moves_adapter=False)
 
 
@@ -71,7 +71,7 @@ def logits(
     residual: Float[Tensor, "*T N D"],
     logit_scale: Tensor | float,
 ) -> Float[Tensor, "*T n N"]:
-    """The logits s · x' · normalise(t_c + a r_c), x' = normalise(x + ratio · up ReLU(down x))."""
+    """Return s · x' · normalise(t_c + 0.5 r_c), where x' = normalise(x + ratio up ReLU(down x))."""
     moved = (rows @ down.mT).relu() @ up.mT
     adapted = normalize(rows + VISUAL_RATIO * moved, dim=-1)
     return logit_scale * adapted @ normalize(text + RESIDUAL_SCALE * residual, dim=-1).mT
@@ -80,9 +80,9 @@ def logits(
 def loss_weight(
     n_pictures: Float[Tensor, "*T"], n_shot: Float[Tensor, "*T"]
 ) -> Float[Tensor, "*T"]:
-    """The factor of the mean cross-entropy that makes one learning rate suit tasks of any size.
+    """Return a factor for the mean cross-entropy, so that one learning rate suits all task sizes.
 
-    With this factor a class moves equally far among many classes and among few, and further with
-    more shots, by their square root: the best rate grows with the information in the pictures.
+    With this factor the number of classes does not change how far a class moves. The way grows with
+    the square root of the shots, because the best rate grows with the information in the pictures.
     """
     return n_pictures / n_shot.sqrt()

@@ -15,7 +15,7 @@ from metaadapter.adapter.weights import AdapterWeights
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """The 2 D² + D + 1 numbers that are learned on training tasks and shared by all classes."""
+    """Weights, learned on training tasks and shared by all classes: 2 D² + D + 1 numbers."""
 
     query_DD: Float[Tensor, "D D"]
     key_DD: Float[Tensor, "D D"]
@@ -24,10 +24,10 @@ class Attention:
 
 
 def meta_adapter(support: Support, learned: Attention) -> AdapterWeights:
-    """Logits s · x · normalise(t_c + g_c Σ_z a_z z) with the gate g_c = σ(gate · t_c + bias).
+    """Return adapters: logits s · x · normalise(t_c + g_c Σ_z a_z z).
 
-    z are t_c and the pictures of c, a = softmax((query t_c) · (key z) / √D) over them. A class
-    without a text has no query, so its vector is its mean picture.
+    z runs through t_c and the pictures of c, a is the softmax over z of (query t_c) · (key z) / √D,
+    and g_c = σ(gate · t_c + bias). A class without a text has its mean picture as its vector.
     """
     text_TND = support.text_TND
     tokens_TNLD = torch.cat([text_TND[:, :, None], support.shots_TNKD], dim=2)

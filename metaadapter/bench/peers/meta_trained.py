@@ -1,4 +1,4 @@
-"""Peers with weights that were trained on training tasks, for the features of an encoder."""
+"""Peers with weights that were trained on other tasks, with the features of one encoder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHIPPED = Path(__file__).parents[2] / "assets" / "peers"
 
 
 class Formula(NamedTuple):
-    """The function of a peer from a support and learned weights to adapters."""
+    """The class of a peer's learned weights, and its function of a support and these weights."""
 
     learned: type[Any]
     fit: Callable[[Support, Any], AdapterWeights]
@@ -40,12 +40,12 @@ META_PEERS: dict[str, Formula] = {
     "MAML": Formula(Start, maml),
     "ANIL": Formula(Start, anil),
 }
-"""The formulas by name; weights fit the width and the encoders that they were trained on."""
+"""Name of a peer → its formula."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetaPeer:
-    """A formula with its learned weights, which is a `Peer`."""
+    """A formula with its learned weights, for features of `width` numbers from `encoders`."""
 
     name: str
     width: int
@@ -53,7 +53,7 @@ class MetaPeer:
     learned: Mapping[str, Tensor]
 
     def __call__(self, support: Support) -> AdapterWeights:
-        """The adapters of T tasks."""
+        """Return the adapters of T tasks, as a `Peer` does."""
         width = support.text_TND.shape[-1]
         if width != self.width:
             raise UsageError(self._unfit(f"the features have width {width}"))
@@ -62,20 +62,20 @@ class MetaPeer:
         return formula.fit(support, formula.learned(**placed))
 
     def require_encoder(self, encoder: str, *, owner: str) -> None:
-        """Check that features come from a suitable encoder; many encoders share a width of 512."""
+        """Raise unless the weights are for this encoder; `owner` says whose features they are."""
         if encoder not in self.encoders:
             raise UsageError(self._unfit(f"{owner} has features of {encoder}"))
 
     def _unfit(self, difference: str) -> str:
         return (
-            f"{self.name}: its weights are for features of width {self.width} of the encoder "
-            f"{' or '.join(sorted(self.encoders))}, but {difference}. Leave it out, or train it on "
-            "feature stores of your own: python -m tools.train_peers CONFIG --out FOLDER"
+            f"the weights of {self.name} are for features of width {self.width} from the encoder "
+            f"{' or '.join(sorted(self.encoders))}, but {difference}. Leave {self.name} out, or "
+            "train it on your own stores: python -m tools.train_peers CONFIG --out FOLDER"
         )
 
     @property
     def identity(self) -> str:
-        """Twelve hexadecimal digits that change with the code of the formula and any weight."""
+        """Twelve hexadecimal digits, which change with the formula's code and with its weights."""
         code = code_identity(META_PEERS[self.name].fit)
         digest = sha256(f"{self.name}\n{code}".encode())
         for name, tensor in sorted(self.learned.items()):
@@ -85,12 +85,12 @@ class MetaPeer:
 
 
 def load_meta_peer(name: str | Path) -> MetaPeer:
-    """Load a peer by name, with the weights that ship, or from a folder of `save_meta_peer`."""
+    """Load a peer of `META_PEERS` with its shipped weights, or from a `save_meta_peer` folder."""
     folder = shipped_folder(str(name)) if str(name) in META_PEERS else Path(name)
     if not is_meta_peer(folder):
         raise UsageError(
-            f"no meta-trained peer {str(name)!r}: expected {', '.join(META_PEERS)}, or a folder "
-            f"that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
+            f"there is no meta-trained peer {str(name)!r}; choose {', '.join(META_PEERS)}, or a "
+            f"folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
         )
     config, proof = read_document(
         folder / CONFIG_FILE, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,)
@@ -105,14 +105,14 @@ def load_meta_peer(name: str | Path) -> MetaPeer:
         require_shapes(META_PEERS[config["peer"]].learned, learned, D=config["width"])
         encoders = frozenset(config["encoders"])
         if not all(isinstance(encoder, str) for encoder in encoders):
-            raise ValueError("the name of an encoder is not a string")
+            raise ValueError("expected the names of encoders as strings")
         peer = MetaPeer(config["peer"], config["width"], encoders, learned)
     except DataError:
         raise
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
         raise IncompatibleArtifact(
-            f"{folder}: expected a meta-trained peer of this version of metaadapter, got "
-            f"{error!r}; {REMEDY}"
+            f"{folder} does not hold a meta-trained peer of this version of metaadapter "
+            f"({error!r}); {REMEDY}"
         ) from error
     if not all(tensor.isfinite().all() for tensor in learned.values()):
         raise DataError(f"{folder / WEIGHTS_FILE} holds weights that are NaN or infinite; {REMEDY}")
@@ -120,7 +120,7 @@ def load_meta_peer(name: str | Path) -> MetaPeer:
 
 
 def save_meta_peer(peer: MetaPeer, folder: Path) -> None:
-    """Write `peer.json` and `model.safetensors` in one step, in half precision."""
+    """Write `peer.json` and `model.safetensors` together; weights in half precision."""
     folder.mkdir(parents=True, exist_ok=True)
     half = {name: tensor.half().contiguous() for name, tensor in peer.learned.items()}
     config = {
@@ -139,5 +139,5 @@ def is_meta_peer(folder: Path) -> bool:
 
 
 def shipped_folder(name: str) -> Path:
-    """The folder of the weights that ship for `META_PEERS[name]`."""
+    """Return the folder of the weights that ship with metaadapter for `META_PEERS[name]`."""
     return SHIPPED / name.casefold()

@@ -1,4 +1,4 @@
-"""Assignments of the pictures of a pool to classes, which are pulled by their neighbours."""
+"""Assigns pool pictures to classes, each drawn towards the classes of its nearest pictures."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# Constants of the authors of TransCLIP and StatA, the same in all of their experiments.
+# Constants of the authors of TransCLIP and StatA, who use them in all of their experiments.
 N_NEIGHBOURS, N_ROUNDS = 3, 5
 # The authors divide log-likelihoods of Gaussians by 50, to add them to log-probabilities of texts.
 SHARPNESS = 1 / 50
 
 
 def nearest(points_PD: Float[Tensor, "P D"], n_pool: int) -> Float[Tensor, "P U"]:
-    """Cosines to the three nearest other pictures of the pool, which is first; 0 elsewhere."""
+    """Return cosines to the three nearest other pool pictures, which come first; 0 elsewhere."""
     cosine_PU = points_PD @ points_PD[:n_pool].mT
     cosine_PU.fill_diagonal_(-torch.inf)
     n_near = max(0, min(N_NEIGHBOURS, n_pool - 1))
@@ -27,9 +27,9 @@ def assign(
     labelled_MN: Float[Tensor, "M N"],
     near_PU: Float[Tensor, "P U"],
 ) -> Float[Tensor, "U N"]:
-    """Rounds of z_u = softmax(e_u + Σ_p (w_up + w_pu) z_p / 6) over the pool.
+    """Return z after rounds of z_u = softmax(e_u + Σ_p (w_up + w_pu) z_p / 6), u in the pool.
 
-    Labelled pictures keep their classes; they pull their neighbours in the pool.
+    e is the evidence, w the cosines of `nearest`. Labelled pictures p keep their classes as z_p.
     """
     n_pool = len(z_UN)
     for _ in range(N_ROUNDS):

@@ -1,4 +1,4 @@
-"""RLA (Fahes et al., 2024): ProLIP's black-box form, one linear map close to the identity."""
+"""RLA (Fahes et al., 2024), the black-box form of ProLIP: one linear map close to the identity."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.peers.descent import descend
 
-# The middle of the authors' range, 1e-5 to 1e-2; with the penalty it matters little. They take 300
-# steps, one for each view; with one view 100 are as accurate.
+# The middle of the authors' range of learning rates, 1e-5 to 1e-2; with the penalty the rate
+# matters little. They take 300 steps, one for each view; with one view 100 steps are as accurate.
 LEARNING_RATE, N_STEPS = 1e-3, 100
 
 
 def rla(support: Support) -> AdapterWeights:
-    """Logits s · cos(A x, t_c), A trained by Adam from I under the penalty ‖A − I‖² / n.
+    """Return adapters with logits s · cos(A x, t_c).
 
-    n is the mean number of shots. Because ReLU(z) − ReLU(−z) = z, A is a bottleneck of 2 D units
-    and keeps the length of A x.
+    Adam trains A from I with the penalty ‖A − I‖² / n, n the mean number of shots. The bottleneck
+    of the adapter holds A in 2 D units, because ReLU(z) − ReLU(−z) = z.
     """
     n_tasks, _, width = support.text_TND.shape
     rows_TMD, classes_TND = support.rows_TMD, support.start_TND

@@ -1,4 +1,4 @@
-"""scikit-learn's self-training with the logistic probe, which labels confident pictures."""
+"""scikit-learn's self-training: the logistic probe labels the pictures that it is sure of."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from metaadapter.bench.peers.task_by_task import Task, heads
 
 
 def self_training(support: Support) -> AdapterWeights:
-    """Logits w_c · x + b_c of the last fitted probe, with scikit-learn's settings.
+    """Return adapters with the logits w_c · x + b_c of the probe that is fitted last.
 
-    Up to ten rounds label the unlabelled pictures whose most probable class has a probability above
-    0.75; labels stay. Without a pool this is the logistic probe, whose rule for a class without a
-    picture also applies here. Texts and temperature are not used.
+    With scikit-learn's settings, up to ten rounds label the pool pictures whose most probable class
+    has a probability above 0.75; no label changes later. Without a pool this is the logistic probe.
+    A class without a picture has a logit as there. Texts and temperature are not used.
     """
     return heads(support, _fit)
 
 
 def _fit(task: Task) -> tuple[Float[Tensor, "N D"], Float[Tensor, " N"]]:
     points_PD, labels = task.points_PD.cpu().double(), task.labels_M.cpu().numpy()
-    # Neither the penalty nor the logits change if pictures are rotated into the space that they
-    # span, in which rows are several times shorter.
+    # In the space that the pictures span, rows are several times shorter, but logits are the same.
     basis_DR = torch.linalg.qr(points_PD.mT).Q
     points = (points_PD @ basis_DR).numpy()
     probe, pictured = None, np.unique(labels)

@@ -1,4 +1,4 @@
-"""StatA (Zanella et al., CVPR 2025): a Gaussian for each class with an anchor."""
+"""StatA (Zanella et al., CVPR 2025): a Gaussian for each class, held close to an anchor."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from metaadapter.adapter.weights import LogitFunction
 from metaadapter.bench.peers.neighbours import SHARPNESS, assign, nearest
 from metaadapter.bench.peers.task_by_task import Task, answers
 
-# The authors' setting in all of their experiments; the anchor has the weight of α pictures.
+# The authors' settings in all of their experiments. The anchor has the weight of α pictures.
 N_ROUNDS, ALPHA = 10, 1.0
-# The authors have no labelled pictures. With labelled pictures, the text's probability has the same
-# power as in their TransCLIP.
+# The factor λ of text logits if there are labelled pictures, as in TransCLIP by the same authors;
+# StatA itself has no labelled pictures.
 TEXT_POWER = 0.5
-# Relative to 1 / D; a channel that is equal in all pictures and texts must not divide by 0.
+# Times 1 / D: the least variance, so that a channel with equal values does not divide by 0.
 LEAST_VARIANCE = 1e-6
 
 
 def stat_a(support: Support) -> LogitFunction:
-    """Logits λ s · x · t_c − ½ Σ_d ((x_d − μ_cd)² / σ_cd + log σ_cd) / 50.
+    """Return a function with logits λ s · x · t_c − ½ Σ_d ((x_d − μ_cd)² / σ_cd + log σ_cd) / 50.
 
-    Ten rounds assign the pool by these logits and its neighbours, as in TransCLIP. Then, with n_c
-    pictures for which c is most probable and β_c = n_c / (n_c + α), μ_c is the mean picture and the
-    anchor with weights β_c and 1 − β_c; σ_c is the variance of these pictures about μ_c and that of
-    all pictures about their anchors, with the same weights. The authors have no labelled pictures,
-    λ = 1, and the text as the anchor. Here λ = ½ and the anchor is the mean of the labelled
-    pictures, which belong to the pool with a known class. The anchor of a class without labelled
-    pictures is its text, which is far from all pictures: beside classes with pictures it is seldom
-    predicted. A class without a text has the mean text.
+    Each of ten rounds assigns the pool by these logits and by its neighbours, as in TransCLIP. Then
+    c is most probable for n_c pictures, and β_c = n_c / (n_c + α). μ_c becomes β_c times the mean
+    picture of c plus 1 − β_c times the anchor; σ_c becomes, with the same weights, the variance of
+    the class around μ_c plus that of all pictures around their anchors. The authors have no
+    labelled pictures, λ = 1, and the text as the anchor. Here the labelled pictures join the pool
+    with a fixed class, λ = ½, and the anchor is their mean. The anchor of a class without labelled
+    pictures is its text, which is far from all pictures, so the class is seldom predicted if others
+    have labelled pictures. A class without a text has the mean text.
     """
     return answers(support, _fit)
 
@@ -70,7 +70,7 @@ def _fit(task: Task) -> Callable[[Tensor], Tensor]:
 def _scatter(
     z_PN: Float[Tensor, "P N"], points_PD: Float[Tensor, "P D"], means_ND: Float[Tensor, "N D"]
 ) -> Float[Tensor, "N D"]:
-    """Sums of the squared distances from the mean of each class, along each axis."""
+    """Return the weighted sums of squared distances from each class mean, along each axis."""
     cross_ND = 2 * means_ND * (z_PN.mT @ points_PD)
     return z_PN.mT @ points_PD.square() - cross_ND + z_PN.sum(0)[:, None] * means_ND.square()
 
@@ -81,7 +81,7 @@ def _logits(
     means_ND: Float[Tensor, "N D"],
     variance_ND: Float[Tensor, "N D"],
 ) -> Float[Tensor, "Q N"]:
-    """Logits of rows by the texts and the Gaussians."""
+    """Return the logits of rows from the texts and the Gaussians."""
     precise_ND = means_ND / variance_ND
     squares_QN = rows_QD.square() @ (1 / variance_ND).mT - 2 * rows_QD @ precise_ND.mT
     constant_N = (means_ND * precise_ND + variance_ND.log()).sum(-1)

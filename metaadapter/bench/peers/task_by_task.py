@@ -12,7 +12,7 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 
-# In place of a probability of 0, whose logarithm would make any mean log loss infinite.
+# Replaces a probability of 0, whose logarithm would make any mean log loss infinite.
 LEAST_PROBABILITY = 1e-6
 
 
@@ -24,39 +24,39 @@ class Task:
     labels_M: Int[Tensor, " M"]
     """Classes 0 … N − 1; a class may have no picture."""
     pool_UD: Float[Tensor, "U D"]
-    """No row if there is no pool."""
+    """Without rows if there is no pool."""
     text_ND: Float[Tensor, "N D"]
     """A row of zeros for a class without a text."""
     support: Support
-    """The batch of the task, which knows the temperature or says that it is missing."""
+    """The batch that the task is from; it has the temperature, or raises if none is known."""
     index: int
 
     @property
     def scale(self) -> Float[Tensor, ""]:
-        """The encoder's inverse temperature."""
+        """The encoder's inverse temperature s."""
         return self.support.scale_T[self.index].to(self.text_ND)
 
     @property
     def points_PD(self) -> Float[Tensor, "P D"]:
-        """All pictures, those of the pool first."""
+        """All pictures: first the pool, then the labelled pictures."""
         return torch.cat([self.pool_UD, self.rows_MD])
 
     @property
     def targets_MN(self) -> Float[Tensor, "M N"]:
-        """One-hot classes of the labelled pictures."""
+        """The classes of the labelled pictures, one-hot."""
         return torch.eye(len(self.text_ND)).to(self.text_ND)[self.labels_M]
 
     @property
     def neutral_text_ND(self) -> Float[Tensor, "N D"]:
-        """The texts, with the mean text in place of a missing one."""
+        """The texts, with the mean text for a class without a text."""
         return neutral_text(self.text_ND)
 
 
 def neutral_text(text_ND: Float[Tensor, "*T N D"]) -> Float[Tensor, "*T N D"]:
-    """The texts, with the mean text in place of a missing one, which is a row of zeros.
+    """Return the texts, with the mean text instead of each row of zeros (a class without a text).
 
     With the mean text a class is as probable as classes are on average. A row of zeros would rule
-    the class out; its mean picture, nearer to any picture than a text, would rule out the others.
+    it out. Its mean picture, closer to all pictures than texts are, would rule out other classes.
     """
     known_N1 = text_ND.any(-1, keepdim=True)
     mean_1D = text_ND.sum(-2, keepdim=True) / known_N1.sum(-2, keepdim=True).clamp(min=1)
@@ -67,7 +67,7 @@ def heads(
     support: Support,
     fit: Callable[[Task], tuple[Float[Tensor, "N D"], Float[Tensor, " N"]]],
 ) -> AdapterWeights:
-    """Adapters with logits v_c · x + b_c, from the vectors and biases of each task."""
+    """Return adapters with logits v_c · x + b_c; `fit` returns the v and b of a task."""
     vectors_TND = torch.zeros_like(support.text_TND)
     bias_TN = torch.zeros_like(vectors_TND[..., 0])
     for index, mask_N in enumerate(support.class_mask_TN):
@@ -81,7 +81,7 @@ def answers(
     support: Support,
     fit: Callable[[Task], Callable[[Float[Tensor, "Q D"]], Float[Tensor, "Q N"]]],
 ) -> LogitFunction:
-    """A function of queries from the functions of all tasks; it gives log-probabilities."""
+    """Return a function from queries to log-probabilities; `fit` returns that of one task."""
     class_mask_TN = support.class_mask_TN
     fitted = [fit(_task(support, index)) for index in range(support.n_tasks)]
 
@@ -98,7 +98,7 @@ def answers(
 
 
 def log_probabilities(scores_QN: Float[Tensor, "Q N"]) -> Float[Tensor, "Q N"]:
-    """Logarithms of non-negative scores, scaled to sum to 1; equal if all scores are 0."""
+    """Return the logarithms of scores ≥ 0, scaled to sum to 1; equal values if all scores are 0."""
     share_QN = scores_QN / scores_QN.sum(-1, keepdim=True).clamp(min=torch.finfo().tiny)
     return share_QN.clamp(min=LEAST_PROBABILITY).log()
 
@@ -121,5 +121,5 @@ def _task(support: Support, index: int) -> Task:
 
 
 def _exact(support: Support) -> torch.dtype:
-    """float64 if the device has it."""
+    """Return float64 if the device supports it, else float32."""
     return torch.float32 if support.text_TND.device.type == "mps" else torch.float64

@@ -1,4 +1,4 @@
-"""TaskRes (Yu et al., 2023): a trained residual on the texts."""
+"""TaskRes (Yu et al., 2023): a trained residual is added to the texts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.peers.descent import descend
 
-# The authors' scale of the residual and learning rate.
+# The authors' scale of the residual, and their learning rate.
 RESIDUAL_SCALE, LEARNING_RATE = 0.5, 2e-3
 N_STEPS = 200
 
 
 def task_res(support: Support) -> AdapterWeights:
-    """Logits s · cos(x, t_c + a · r_c), the residual r trained by Adam from zero."""
+    """Return adapters: logits s · cos(x, t_c + 0.5 r_c); Adam trains the residual r from zero."""
     start_TND, rows_TMD = support.start_TND, support.rows_TMD
     residual_TND = torch.zeros_like(start_TND).requires_grad_()
 

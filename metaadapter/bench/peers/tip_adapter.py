@@ -1,4 +1,4 @@
-"""Tip-Adapter (Zhang et al., 2022): a cache of the support added to the texts, and its training."""
+"""Tip-Adapter (Zhang et al., 2022): a cache of the support, also trained, is added to the texts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.bench.peers.descent import descend
 
-# The authors' defaults; their search for both on validation pictures is left out.
+# The authors' defaults; they search for better values on validation pictures, which is left out.
 ALPHA, BETA = 1.17, 1.0
-# The authors' AdamW. Their 20 to 100 passes in batches of 256 are 20 to 1,250 steps, by set; here
-# all tasks have one number. The last step is kept; the authors keep the best on test pictures.
+# The authors' AdamW. Their 20 to 100 passes in batches of 256 are 20 to 1,250 steps; here all tasks
+# take N_STEPS, and the last step is kept. The authors keep the best step on test pictures.
 LEARNING_RATE, EPSILON, N_STEPS = 1e-3, 1e-4, 200
 
 
 def tip_adapter(support: Support) -> AdapterWeights:
-    """Logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − x · x_i))."""
+    """Return adapters with logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − x · x_i))."""
     text_TND = support.text_TND
     return support.head(
         text_TND,
@@ -31,7 +31,7 @@ def tip_adapter(support: Support) -> AdapterWeights:
 
 
 def tip_adapter_f(support: Support) -> AdapterWeights:
-    """Logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − x · k_i)), k trained from the pictures x_i."""
+    """Return adapters as `tip_adapter`, but with trained keys k_i, which start at the x_i."""
     untrained = tip_adapter(support)
     keys_TMD = support.rows_TMD.clone().requires_grad_()
     rows_TMD = support.rows_TMD

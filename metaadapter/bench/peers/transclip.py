@@ -1,4 +1,4 @@
-"""TransCLIP (Zanella et al., NeurIPS 2024): Gaussians of pool and support added to texts."""
+"""TransCLIP (Zanella et al., NeurIPS 2024): adds Gaussians of pool and support to the texts."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.bench.peers.neighbours import SHARPNESS, assign, nearest
 from metaadapter.bench.peers.task_by_task import Task, heads
 
-# The authors' rounds, and the power of the text's probability if there are labelled pictures.
+# The authors' number of rounds, and the factor λ of text logits if there are labelled pictures.
 N_ROUNDS, TEXT_POWER = 10, 0.5
-# By shots: the authors choose γ among 0.002, 0.01, 0.02 and 0.2 on up to 4 validation pictures a
-# class. Here each number of shots has the one that is best on training stores: one or two labelled
-# pictures of a class lie so close to their own mean that σ would vanish.
+# Shots → γ. The authors choose among 0.002, 0.01, 0.02 and 0.2 by up to 4 validation pictures a
+# class; here the choice is the best on training stores. It is small for one or two shots, because
+# so few pictures lie so close to their own mean that σ would vanish.
 GAMMA = {1: 0.002, 2: 0.002, 4: 0.01, 8: 0.2, 16: 0.2}
-# The authors' factor of γ.
+# The authors multiply γ by this.
 LABELLED_WEIGHT = 50
-# Without labelled pictures a mean starts at this many pictures, the most probable by the text.
+# Without labelled pictures, a class's mean starts from this many pool pictures, chosen by its text.
 N_SUREST = 8
 # A smaller variance, relative to 1 / D, is a rounding error.
 LEAST_VARIANCE = 1e-6
 
 
 def transclip(support: Support) -> AdapterWeights:
-    """Logits λ s · x · t_c − ½ Σ_d (x_d − μ_cd)² / (50 σ_d), λ = ½ with labelled pictures, else 1.
+    """Return adapters with logits λ s · x · t_c − ½ Σ_d (x_d − μ_cd)² / (50 σ_d).
 
-    Ten rounds assign the pool, z_u ∝ p_text(u)^λ N(u; μ, σ)^(1/50) times the pull of the three
-    nearest pictures, then compute μ and σ from pool and support with weights 1 and 50 γ; γ grows
-    with the mean number of shots. A query has no such pull, so its logits are linear. A class
-    without a text has the mean text. A class without labelled pictures starts at the unlabelled
-    pictures that are most probable by its text; without a pool it has the mean Gaussian part of the
-    other classes. If there is no variance, σ stays 1 / D.
+    λ is ½ with labelled pictures, else 1. Each of ten rounds assigns the pool,
+    z_u ∝ p_text(u)^λ N(u; μ, σ)^(1/50) times the influence of the three nearest pictures, then
+    computes μ and σ from the pool with weight 1 and the support with weight 50 γ; γ grows with the
+    mean number of shots. Neighbours do not influence a query, so its logits are linear. A class
+    without a text has the mean text. A class without labelled pictures starts from pool pictures;
+    without a pool its Gaussian term is the mean of the others'. A variance of 0 stays 1 / D.
     """
     return heads(support, _fit)
 
@@ -62,7 +62,7 @@ def _fit(task: Task) -> tuple[Float[Tensor, "N D"], Float[Tensor, " N"]]:
 
 
 def _weights(n_pool: int, labelled_MN: Float[Tensor, "M N"]) -> Float[Tensor, "P 1"]:
-    """The weights of pictures: the pool sums to 1, and the labelled pictures sum to 50 γ."""
+    """Return the weights of pictures, which sum to 1 in the pool and to 50 γ in the support."""
     n_labelled, n_pictured = len(labelled_MN), int(labelled_MN.any(0).sum())
     log_shots = np.log(max(1, n_labelled) / max(1, n_pictured))
     gamma = np.exp(np.interp(log_shots, np.log(list(GAMMA)), np.log(list(GAMMA.values()))))
@@ -72,7 +72,7 @@ def _weights(n_pool: int, labelled_MN: Float[Tensor, "M N"]) -> Float[Tensor, "P
 
 
 def _surest(z_UN: Float[Tensor, "U N"]) -> Float[Tensor, "U N"]:
-    """The largest assignments of each class; 0 elsewhere."""
+    """Return the `N_SUREST` largest assignments to each class, and 0 elsewhere."""
     surest = z_UN.topk(min(N_SUREST, len(z_UN)), dim=0)
     return torch.zeros_like(z_UN).scatter(0, surest.indices, surest.values)
 
@@ -80,7 +80,7 @@ def _surest(z_UN: Float[Tensor, "U N"]) -> Float[Tensor, "U N"]:
 def _gaussians(
     means_ND: Float[Tensor, "N D"], variance_D: Float[Tensor, " D"], known_N: Bool[Tensor, " N"]
 ) -> tuple[Float[Tensor, "N D"], Float[Tensor, " N"]]:
-    """Vectors and biases of the classes' log-likelihoods, without terms that all classes share."""
+    """Return vectors and biases of the log-likelihoods, without terms that all classes share."""
     vectors_ND = SHARPNESS * means_ND / variance_D
     bias_N = -0.5 * (vectors_ND * means_ND).sum(-1)
     n_known = known_N.sum().clamp(min=1)
@@ -91,7 +91,7 @@ def _gaussians(
 def _spread(
     mass_PN: Float[Tensor, "P N"], points_PD: Float[Tensor, "P D"], means_ND: Float[Tensor, "N D"]
 ) -> Float[Tensor, " D"]:
-    """The variance along each axis about the class means, shared by all classes."""
+    """Return the variance along each axis around the class means, the same for all classes."""
     about_D = mass_PN.sum(-1) @ points_PD.square() - 2 * (mass_PN.mT @ points_PD * means_ND).sum(0)
     about_D = about_D + mass_PN.sum(0) @ means_ND.square()
     variance_D = about_D / mass_PN.sum().clamp(min=torch.finfo(about_D.dtype).tiny)

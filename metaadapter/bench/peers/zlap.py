@@ -1,4 +1,4 @@
-"""ZLaP (Stojnić et al., CVPR 2024): labels spread over a graph of texts and pictures."""
+"""ZLaP (Stojnić et al., CVPR 2024): labels spread through a graph of texts and pictures."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import LogitFunction
 from metaadapter.bench.peers.task_by_task import Task, answers, log_probabilities
 
-# The authors' defaults, which they use for most sets.
+# The authors' defaults, which they use for most data sets.
 N_NEIGHBOURS, TEXT_POWER, ALPHA = 5, 5.0, 0.3
 
 
 def zlap(support: Support) -> LogitFunction:
-    """Probabilities ∝ Σ_k s_k F_kc over a new picture's neighbours k, F = (I − α D^-½ W D^-½)⁻¹ Y.
+    """Return a function with probabilities ∝ Σ_k w_k F_kc, F = (I − α D^-½ W D^-½)⁻¹ Y.
 
-    W connects each picture with its four nearest pictures and its five nearest texts: by the cosine
-    with a picture, and by the cosine with a text to the power 5. s_k are the same for the new
-    picture, with five pictures and five texts. This is the authors' inductive form, exact and not
-    made sparse. Y has 1 at the node of each class's text and, unlike the authors', at its labelled
-    pictures. A class without a text is reached only by its pictures; a class with neither is never
-    predicted.
+    W connects each picture with its four nearest pictures and its five nearest texts. The weight is
+    the cosine for a picture, and the fifth power of the cosine for a text. The weights w_k connect
+    a query with its five nearest pictures and texts k in the same way. This is the authors'
+    inductive form, but exact instead of sparse. Y is 1 for class c at the text of c and, unlike
+    the authors', at the labelled pictures of c. Only pictures lead to a class without a text; a
+    class with neither is never predicted. D is the diagonal matrix of W's row sums.
     """
     return answers(support, _fit)
 
@@ -54,6 +54,6 @@ def _fit(task: Task) -> Callable[[Tensor], Tensor]:
 
 
 def _strongest(cosines_QV: Float[Tensor, "Q V"], n_kept: int) -> Float[Tensor, "Q V"]:
-    """The largest cosines of each row; 0 elsewhere and in place of negative ones."""
+    """Return the largest cosines of each row; 0 elsewhere, and instead of a negative cosine."""
     kept = cosines_QV.topk(min(n_kept, cosines_QV.shape[1]), dim=-1)
     return torch.zeros_like(cosines_QV).scatter(-1, kept.indices, kept.values.clamp(min=0))

@@ -16,22 +16,21 @@ LEARNING_RATE, MOMENTUM, N_STEPS = 0.1, 0.9, 300
 
 
 def zs_lp(support: Support) -> AdapterWeights:
-    """Logits s · cos(x, w_c), w trained from the texts by SGD with a cosine schedule."""
+    """Return adapters: logits s · cos(x, w_c), w trained from the texts by SGD along a cosine."""
     return _probe(support, torch.zeros_like(support.text_TND[..., 0]))
 
 
 def clap(support: Support) -> AdapterWeights:
-    """ZS-LP with the penalty mean_c λ_c ‖w_c − t_c‖², which keeps good texts.
+    """Return adapters as `zs_lp`, trained with the penalty mean_c λ_c ‖w_c − t_c‖².
 
-    λ_c is fixed: the mean probability that zero-shot CLIP gives class c on its own pictures. It is
-    1 for a class without a picture, because nothing contradicts its text, and 0 for a class without
-    a text.
+    The penalty keeps good texts: λ_c is the mean probability that zero-shot CLIP gives class c for
+    the pictures of c. It is 1 without a picture, which could contradict the text, 0 without a text.
     """
     return _probe(support, _text_trust(support) / support.class_mask_TN.sum(-1, keepdim=True))
 
 
 def _probe(support: Support, penalty_TN: Tensor) -> AdapterWeights:
-    """The trained probe, with a penalty on the squared distance of each class from its start."""
+    """Return the trained probe; the penalty is on each class's squared distance from its start."""
     rows_TMD, start_TND = support.rows_TMD, support.start_TND
     classes_TND = start_TND.clone().requires_grad_()
 
@@ -46,7 +45,7 @@ def _probe(support: Support, penalty_TN: Tensor) -> AdapterWeights:
 
 
 def _text_trust(support: Support) -> Float[Tensor, "T N"]:
-    """λ_c; 0 for an absent class. A class without a text is not part of the softmax."""
+    """Return λ_c, 0 for an absent class. A class without a text is not part of the softmax."""
     named_TN = support.text_TND.any(-1) & support.class_mask_TN
     logits_TMN = support.scale_T11 * support.rows_TMD @ support.text_TND.mT
     # A finite mask avoids 0 / 0 in a task without any text.

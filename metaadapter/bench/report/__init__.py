@@ -1,1 +1,1 @@
-"""Reports of evaluations as pages, Markdown and JSON."""
+"""Reports on evaluations, as pages, Markdown and JSON."""

@@ -32,14 +32,14 @@ CELLS: Mapping[str, Callable[[Estimate, str], str]] = {
 
 
 def markdown(result: EvaluationResult) -> str:
-    """Render a whole report, without figures and pictures."""
+    """Render the whole report as Markdown, without figures and pictures."""
     marks = {"heading": Markup("## "), "subheading": Markup("### "), "bullet": Markup("- ")}
     metrics = result.strangers.metrics if result.strangers else ()
     return _render("evaluation.md.jinja", result, in_markdown, metrics, **marks) + "\n"
 
 
 def overview(result: EvaluationResult) -> list[str]:
-    """Accuracy, gains, log loss, calibration, ranks and integrity, as lines for a terminal."""
+    """Return lines for a terminal: accuracy, gains, log loss, calibration, ranks and integrity."""
     marks = {"heading": "", "subheading": "", "bullet": ""}
     metrics = STRANGER_METRICS_OF_A_TERMINAL
     text = _render("evaluation_overview.jinja", result, one_line, metrics, **marks)
@@ -56,7 +56,7 @@ def _render(
     shots = [f"{n} shot{'' if n == 1 else 's'}" for n in result.shots]
 
     def by_shots(table: ByShots, cell: str, metric: str = "") -> Markup:
-        """A row for each method; no table if no method has an estimate."""
+        """Return a table with a row for each method; "" if no method has an estimate."""
         methods = result.strangers.methods if cell == "estimate" and result.strangers else ()
         rows = {
             method: [
@@ -70,7 +70,7 @@ def _render(
         return Markup(aligned_table(head, rows, inert) if rows else "")
 
     def bins(gain: PoolGain, method: str) -> Markup:
-        """A row for each bin of pools."""
+        """Return a table with a row for each bin of pools."""
         rows = [
             [
                 " to ".join(words.pool_value(end, gain.by) for end in (bin.low, bin.high)),

@@ -1,4 +1,4 @@
-"""The result of an evaluation as one HTML page without other files, scripts or network."""
+"""The result of an evaluation as one HTML page, without scripts, other files or network."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from metaadapter.bench.report import figures, words
 from metaadapter.bench.report.evaluation_result import EvaluationResult
 from metaadapter.bench.report.template import render
 
-# Points of gain at which a cell has its full colour.
+# A gain or loss of this many points gives a cell its full colour.
 STRONGEST = 10
 
 
 def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
-    """Render the page; `thumbnails` are JPEGs by the hash of the picture's bytes."""
+    """Render the page; `thumbnails` are hash of a picture's bytes → JPEG."""
     overall = next(iter(result.parts[0].accuracy))
     styles = {method: figures.style_of(method, result) for method in result.methods}
     styles = figures.styles_of_strangers(result) | styles
@@ -57,7 +57,7 @@ def _few_shots(result: EvaluationResult) -> dict[int, str]:
 
 
 def _tint(estimate: Estimate) -> str:
-    """Class and strength of a cell, by the sign and size of a difference that excludes zero."""
+    """Return HTML attributes that colour a cell by a difference whose interval excludes zero."""
     points = 100 * estimate.mean
     if not abs(points) > 100 * estimate.half:
         return ""
@@ -66,7 +66,7 @@ def _tint(estimate: Estimate) -> str:
 
 
 def _shade(count: int, total: int) -> Markup:
-    """Strength of a cell: the square root, so that 5 % is visible beside 90 %."""
+    """Return an HTML attribute for a cell's strength: a square root, so that 5 % is visible."""
     return Markup(f' style="--strength: {(count / total) ** 0.5 if total else 0:.2f}"')
 
 

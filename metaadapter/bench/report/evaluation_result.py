@@ -1,4 +1,4 @@
-"""The result of an evaluation as a value, of which page, Markdown and JSON are three views."""
+"""The result of an evaluation, which the page, the Markdown and the JSON of a report show."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from metaadapter.bench.report.set_errors import SetErrors
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The figures of one part of the classes, judged among themselves."""
+    """The figures of one part of the classes."""
 
     part: str
-    """"all", or "base", "new" and "harmonic", the harmonic mean of both accuracies."""
+    """"all"; or "base", "new", or "harmonic" (the harmonic mean of the accuracies of these two)."""
     accuracy: Mapping[str, ByShots]
-    """The accuracy on each set, and over the sets, as fractions of 1."""
+    """Set, or mean over sets → accuracy, as fractions of 1."""
     gain: Mapping[str, ByShots]
-    """The reference less each method, paired by draw; by set, and over the sets."""
+    """Set, or mean over sets → the accuracy of the reference minus each method, paired by draw."""
     ranks: Ranks | None
 
 
 @dataclass(frozen=True, slots=True)
 class Strangers:
-    """The part of a report on strangers; the figures are in `EvaluationResult.quality`."""
+    """The section of a report on strangers; its figures are in `EvaluationResult.quality`."""
 
     told: str
     methods: tuple[str, ...]
-    """In the order of the configuration, also those that share the answers of another method."""
+    """In the order of the configuration; includes methods that differ only in their score."""
     metrics: tuple[str, ...]
 
 
@@ -42,28 +42,27 @@ class EvaluationResult:
 
     reference: str
     methods: tuple[str, ...]
-    """The best mean rank first; of several methods with the same answers, one."""
+    """The best mean rank first; one of several methods that differ only in their score."""
     featured: tuple[str, ...]
-    """The methods with a colour of their own: the reference, then the best of the others."""
+    """The methods with a colour of their own: the reference, then the best other methods."""
     judged: str
-    """The part that all figures but accuracy, gains and ranks are of."""
+    """The part of the classes for all figures except accuracy, gains and ranks."""
     path: tuple[str, ...]
-    """The methods of the gradient path, by their number of steps, if it was measured."""
+    """The methods "finetune@K", sorted by K; empty if none was measured."""
     shots: tuple[int, ...]
     headline: str
     parts: tuple[Part, ...]
     quality: Mapping[str, ByShots]
-    """Further metrics that were measured, by name; means over the sets. Those of strangers have all
-    methods, also those that share the answers of another method."""
+    """Further metric → means over sets; those of strangers include methods with the same labels."""
     reliability: Mapping[str, Mapping[int, tuple[Row, ...]]]
-    """Method → fewest and most shots → bins that are not empty, over all sets: `n` answers, their
-    mean `confidence`, and the fraction `correct`."""
+    """Method → fewest and most shots → bins that are not empty, in all sets together: `n` answers,
+    their mean `confidence`, and the fraction `correct`."""
     seconds: Mapping[str, Mapping[int, float]]
-    """Method → number of shots → seconds to fit and to answer a task, mean over sets and draws."""
+    """Method → number of shots → seconds to fit and answer a task, the mean over sets and draws."""
     costs: Mapping[str, Mapping[str, float | None]]
-    """Method → `fit_seconds`, `predict_seconds`, `peak_mib` (beyond what was held before the fit)
-    and `trained_parameters` of a task with the most shots, the mean over sets and draws. Tasks
-    that were fitted side by side share the seconds evenly; the memory is of all."""
+    """Method → `fit_seconds`, `predict_seconds`, `peak_mib` (more than before the fit) and
+    `trained_parameters` of a task with the most shots, the mean over sets and draws. Tasks that are
+    fitted together share the seconds evenly; the memory is that of all of them."""
     sets: tuple[SetErrors, ...]
     boxes: tuple[Box, ...]
     intervals: str
@@ -71,20 +70,20 @@ class EvaluationResult:
     pool: str
     """A note on the pools of unlabelled pictures; "" without pools."""
     pool_gain: tuple[PoolGain, ...]
-    """Empty if no method was measured with the pool and without, or if all pools are alike."""
+    """Empty if no method was measured both with the pool and without, or if all pools are alike."""
     versions: Mapping[str, str]
     command: str
     seeds: tuple[int, ...]
     record: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form; an interval of a single draw is null."""
+        """Return the JSON form; the interval of a single draw is null."""
         document: dict[str, Any] = plain(asdict(self))
         return document
 
 
 def plain(value: Any) -> Any:
-    """The JSON form of values in mappings and sequences; NaN is null."""
+    """Return the JSON form of a value, also within mappings and sequences; NaN becomes null."""
     if isinstance(value, Mapping):
         return {str(key): plain(member) for key, member in value.items()}
     if isinstance(value, list | tuple):

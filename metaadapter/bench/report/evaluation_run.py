@@ -1,4 +1,4 @@
-"""The folder of a finished evaluation, read back; a report uses nothing else."""
+"""Reads the folder of a finished evaluation; a report uses nothing else."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from metaadapter.data.strict_json import parse_json
 
 ZERO_SHOT = "zero-shot"
 SUMMARY_WITHOUT_PROOF = "metaadapter.evaluation.summary/1"
-# Read only if tasks have pools, but always checked, because the summary is computed from it.
+# It is read only if tasks have pools, but always checked: the summary is computed from it.
 ROWS_FILE = "rows.csv"
 TABLES = ("classes", "confusion", "mistakes", "bins")
 Row = Mapping[str, Any]
-"""Column → value."""
+"""Name of a column → value."""
 
 ByShots = Mapping[str, Mapping[int, Estimate]]
 """Method → number of shots → estimate."""
@@ -37,15 +37,15 @@ class EvaluationRun:
 
     config: EvaluationConfig
     record: str
-    """Twelve hex digits of the hash of the methods and of the contents of the sets."""
+    """Twelve hexadecimal digits from a hash of the methods and of the contents of the sets."""
     means: pd.DataFrame
-    """A table as `evaluation.summary.means` makes it."""
+    """A table as `evaluation.summary.means` returns it."""
     differences: pd.DataFrame
-    """Each method less the reference."""
+    """The figures of each method minus the reference."""
     ranks: Mapping[str, Ranks]
     tables: Mapping[str, pd.DataFrame]
-    """Tidy rows of `bins`, and of `rows` if tasks have pools; of `classes`, `confusion` and
-    `mistakes`, the rows of the reference and of zero-shot with the most shots."""
+    """`bins`, and `rows` if tasks have pools; `classes`, `confusion` and `mistakes` only for the
+    reference and zero-shot with the most shots."""
     boxes: tuple[Box, ...]
     intervals: str
     sets: Mapping[str, Row]
@@ -53,10 +53,10 @@ class EvaluationRun:
 
     @classmethod
     def read(cls, folder: Path) -> EvaluationRun:
-        """Read the folder of an evaluation."""
+        """Read and check the folder of a finished evaluation."""
         with read_run(folder, SUMMARY_SCHEMA, (SUMMARY_WITHOUT_PROOF,)) as run:
             config, summary = run.config, run.summary
-            # Earlier versions wrote raw tables, without this entry.
+            # Without this entry, an earlier version wrote the tables, and wrote them raw.
             raw = summary.get("csv_raw", True)
             of_errors: dict[str, Any] = {
                 "method": {config.reference_name, ZERO_SHOT},
@@ -86,7 +86,7 @@ class EvaluationRun:
 
 
 def by_shots(means: pd.DataFrame, place: str, part: str, metric: str = "accuracy") -> ByShots:
-    """One metric, of one set or over all, from a table as `evaluation.summary.means` makes it."""
+    """Return one metric for a `place`, a set or `MEAN`, from a table of `summary.means`."""
     table: defaultdict[str, dict[int, Estimate]] = defaultdict(dict)
     chosen = (means["store"] == place) & (means["part"] == part) & (means["metric"] == metric)
     for row in means[chosen].itertuples():

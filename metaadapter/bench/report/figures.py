@@ -1,4 +1,4 @@
-"""The figures of a page; a method has the same colour and shape in all of them."""
+"""Draws the figures of a page; a method has the same colour and shape in all of them."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from metaadapter.bench.report.words import POOL_VARIABLES, pool_value, short, si
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
 POINTS_SHOWN = 12
-"""Methods further below the best, in points, are left out: they would crowd the others."""
-# Of two times closer than this, only the first has a label.
+"""Methods that are more points below the best are left out, so that the others have room."""
+# If two times have a smaller ratio, only the first point has a label.
 LEAST_RATIO = 1.3
 
 
 @dataclass(frozen=True, slots=True)
 class MethodStyle:
-    """The colour and the shape of a method."""
+    """The colour and the shape of a method in figures."""
 
     variable: str
     marker: str | None
-    """None for a method without points."""
+    """None for a line without points."""
     dashed: bool = False
     is_named: bool = True
-    """True if the legend lists the method; the others are grey lines behind."""
+    """Whether the legend lists the method; if not, it is a grey line in the background."""
 
     @property
     def line(self) -> dict[str, Any]:
-        """Arguments for matplotlib's `plot`."""
+        """The arguments for matplotlib's `plot` of a line."""
         return {
             "color": colour(self.variable),
             "marker": self.marker,
@@ -48,17 +48,17 @@ class MethodStyle:
 
     @property
     def point(self) -> dict[str, Any]:
-        """The same for a single point, which needs a marker."""
+        """The arguments for matplotlib's `plot` of a single point, which needs a marker."""
         return self.line | {"marker": self.marker or "o"}
 
 
 def style_of(method: str, result: EvaluationResult) -> MethodStyle:
-    """The style of one of the methods."""
+    """Return the style of a method of the result."""
     return style_among(method, result.featured, result.path)
 
 
 def style_among(method: str, featured: Sequence[str], path: Sequence[str] = ()) -> MethodStyle:
-    """The style of a method: the featured ones have a colour and a shape of their own."""
+    """Return the style of a method; each featured method has a colour and a shape of its own."""
     if method in featured:
         number = featured.index(method)
         return MethodStyle(f"method-{number}", MARKERS[number])
@@ -70,7 +70,7 @@ def style_among(method: str, featured: Sequence[str], path: Sequence[str] = ()) 
 
 
 def styles_of_strangers(result: EvaluationResult) -> dict[str, MethodStyle]:
-    """The styles of the methods measured on strangers: the featured first, then the best others."""
+    """Return styles of the methods measured on strangers, for featured ones and the best others."""
     strangers = result.strangers
     if strangers is None:
         return {}
@@ -86,7 +86,7 @@ def styles_of_strangers(result: EvaluationResult) -> dict[str, MethodStyle]:
 
 
 def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, title: str) -> Markup:
-    """Lines with 95 % bands by shots, grey if not featured; `name` is unique in a page."""
+    """Draw accuracy against shots, with 95 % bands; `name` must be unique in a page."""
     styles = {method: style_of(method, result) for method in result.methods}
     title = f"Accuracy by shots, {title}"
     return _by_shots(accuracy, styles, result, result.featured, name, title, "% correct")
@@ -95,7 +95,7 @@ def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, ti
 def areas_by_shots(
     result: EvaluationResult, metric: str, styles: Mapping[str, MethodStyle], name: str, title: str
 ) -> Markup:
-    """An area under the ROC curve by shots, in %, of all methods measured on strangers."""
+    """Draw an area under the ROC curve, in %, against shots, for methods measured on strangers."""
     assert result.strangers is not None
     of_methods = {method: styles[method] for method in result.strangers.methods}
     marked = [method for method, style in of_methods.items() if style.marker]
@@ -144,7 +144,7 @@ def _by_shots(
 def accuracy_by_time(
     result: EvaluationResult, accuracy: ByShots, n_shot: int, name: str, title: str
 ) -> tuple[Markup, list[str]]:
-    """A point for each method by time, and the methods too far below the best to have one."""
+    """Draw accuracy against time; also return the methods too far below the best to be drawn."""
     measured = {
         method: (1000 * result.seconds[method][n_shot], 100 * accuracy[method][n_shot].mean)
         for method in reversed(result.methods)
@@ -180,19 +180,19 @@ def accuracy_by_time(
         axes.set_xscale("log")
         times = [time for time, _ in points.values()]
         if times:
-            # Two decades have one power of ten as a tick, or none.
+            # Within two decades, powers of ten would give one tick or none.
             steps = (1, 2, 5) if max(times) < 100 * min(times) else (1,)
             axes.xaxis.set_major_locator(LogLocator(subs=steps))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel("milliseconds to fit and to answer, a task")
+        axes.set_xlabel("milliseconds to fit and answer a task")
         drawing.show_percentages()
         below = [name for name in result.methods if name in measured and name not in points]
         return drawing.to_svg(), below
 
 
 def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> Markup:
-    """Rows, the best first, and a band, the critical difference of Demšar (2006)."""
+    """Draw mean ranks, the best first, with the critical difference (Demšar, 2006) as a band."""
     methods = list(ranks.mean)
     description = "Mean ranks: " + "; ".join(
         f"{method} {rank:.1f}" for method, rank in ranks.mean.items()
@@ -213,7 +213,7 @@ def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> Markup:
 
 
 def reliability(bins: Sequence[Row], style: MethodStyle, name: str, title: str) -> Markup:
-    """Fraction of correct answers against confidence; bars show how many answers a bin has."""
+    """Draw the fraction of correct answers against confidence; bars show the answers in a bin."""
     n = sum(row["n"] for row in bins)
     description = f"Reliability, {title}: " + "; ".join(
         f"confidence {row['confidence']:.2f}, correct {row['correct']:.2f}" for row in bins
@@ -235,7 +235,7 @@ def reliability(bins: Sequence[Row], style: MethodStyle, name: str, title: str) 
 def gain_by_pool(
     result: EvaluationResult, pool_gain: PoolGain, n_shot: int, name: str, title: str
 ) -> Markup:
-    """Points that the pool adds, with 95 % bands, on the same axis for all numbers of shots."""
+    """Draw the gain from the pool with 95 % bands, on the same axis for all numbers of shots."""
     variable = POOL_VARIABLES[pool_gain.by]
     means = np.array([bin.mean for bin in pool_gain.bins])
     ticks = [pool_value(mean, pool_gain.by) for mean in means.tolist()]
@@ -270,7 +270,7 @@ def gain_by_pool(
 
 
 def _limits_of_gains(pool_gain: PoolGain) -> tuple[float, float]:
-    """In points, of all methods and numbers of shots, zero among them, with a margin."""
+    """Return an axis's limits in points that hold zero and the gains of all methods and shots."""
     gains = [
         gain
         for bin in pool_gain.bins

@@ -1,4 +1,4 @@
-"""From the summary and the tables of an evaluation to its result."""
+"""`find`: computes the result of an evaluation from its summary and tables."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MOST_FEATURED = 6
 
 
 def find(run: EvaluationRun) -> EvaluationResult:
-    """Compute means, differences, ranks, calibration, costs and errors, as a report shows them."""
+    """Return means, differences, ranks, calibration, costs and errors, as a report shows them."""
     config = run.config
     reference, shots, names = config.reference_name, config.ascending_shots, config.set_names
     overall = MEAN if len(names) > 1 else names[0]
     answers = distinct_methods(config.method_names, reference)
     parts = tuple(_parts(run, overall, answers))
-    # A harmonic mean has no answers of its own.
+    # The first part is never "harmonic", which has no answers of its own.
     judged = parts[0].part
     quality = _quality(run, overall, judged, answers)
 
@@ -36,7 +36,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
         estimate = quality.get(name, {}).get(method, {}).get(n_shot)
         return estimate.mean if estimate else None
 
-    # By mean rank; without ranks, in the order of the configuration.
+    # Sorted by mean rank; without ranks, in the order of the configuration.
     rank_of = parts[0].ranks.mean if parts[0].ranks else {}
     methods = tuple(sorted(answers, key=lambda name: rank_of.get(name, math.inf)))
     path = _gradient_path(methods)
@@ -82,7 +82,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
 
 
 def _parts(run: EvaluationRun, overall: str, answers: Sequence[str]) -> list[Part]:
-    # The reference less the other, where the summary has the other less the reference.
+    # The summary has each method minus the reference; the report has the reference minus each.
     gains = run.differences.assign(mean=-run.differences["mean"])
     return [
         Part(
@@ -104,7 +104,7 @@ def _parts(run: EvaluationRun, overall: str, answers: Sequence[str]) -> list[Par
 def _quality(
     run: EvaluationRun, overall: str, part: str, answers: Sequence[str]
 ) -> Mapping[str, ByShots]:
-    """Each metric but accuracy; that of strangers of all methods, others without double answers."""
+    """Return the metrics other than accuracy; metrics of strangers have all methods."""
     return {
         name: table if name in STRANGER_METRICS else _of_methods(table, answers)
         for name in dict.fromkeys(run.means["metric"])
@@ -117,7 +117,7 @@ def _of_methods(table: ByShots, methods: Sequence[str]) -> ByShots:
 
 
 def _gradient_path(methods: Sequence[str]) -> tuple[str, ...]:
-    """The methods that refine for a fixed number of steps, by that number."""
+    """Return the methods "finetune@K", sorted by K."""
     steps = {
         int(name.removeprefix(AT)): name
         for name in methods
@@ -127,7 +127,7 @@ def _gradient_path(methods: Sequence[str]) -> tuple[str, ...]:
 
 
 def _reliability(bins: pd.DataFrame, method: str, n_shot: int, part: str) -> tuple[Row, ...]:
-    """The bins of confidence over all sets, each answer counted once."""
+    """Return the bins of confidence in all sets together; each answer counts once."""
     is_chosen = (bins["method"] == method) & (bins["n_shot"] == n_shot) & (bins["part"] == part)
     rows = bins[is_chosen]
     n = rows["n"].astype(float)

@@ -1,4 +1,4 @@
-"""Small matplotlib figures inside a page, in the page's colours."""
+"""Draws small matplotlib figures for a page, in the page's colours."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# As wide as a phone, so that text is readable there; a page puts several side by side.
+# As wide as a phone's screen, so that text is readable there; a page shows several side by side.
 WIDTH = 380
-# A point of matplotlib, 1/72 inch, is a pixel of the page.
+# With this, one point in matplotlib (1/72 inch) is one pixel of the page.
 DOTS_PER_INCH = 72
 FONT_SIZE = 12
-# The page sets these for light, dark and print. Matplotlib needs colours: it gets stand-ins.
+# Colours as CSS variables, which the page sets. Matplotlib gets stand-ins, which are replaced.
 VARIABLES = (
     *("ink", "muted", "line", "faint"),
     *(f"method-{number}" for number in range(6)),
@@ -32,12 +32,12 @@ VARIABLES = (
 
 
 def colour(variable: str) -> str:
-    """The stand-in for one of the page's variables."""
+    """Return the stand-in colour for one of the page's variables."""
     return f"#fedc{VARIABLES.index(variable):02x}"
 
 
 class Panel:
-    """Axes to draw on, and the figure as SVG."""
+    """A figure: its axes to draw on, and its SVG."""
 
     def __init__(self, figure: Figure, name: str, description: str) -> None:
         self.axes: Axes = figure.subplots()
@@ -45,17 +45,17 @@ class Panel:
         self._name, self._description = name, description
 
     def show_percentages(self, title: str = "% correct") -> None:
-        """Title the vertical axis, in %, and let it span 2 points or more within 0 to 100."""
+        """Set the title of the vertical axis, in %; show at least 2 points within 0 to 100."""
         low, high = self.axes.get_ylim()
         more = max(0.0, 2 - (high - low)) / 2
         self.axes.set_ylim(max(low - more, -1), min(high + more, 101))
         self.axes.set_title(title, loc="left")
 
     def to_svg(self) -> Markup:
-        """An `<svg>` element without scripts, fonts or other files, always the same."""
+        """Return an `<svg>` element without scripts, fonts or other files, always the same."""
         file = StringIO()
         with warnings.catch_warnings():
-            # The browser draws letters that matplotlib's own font lacks.
+            # Letters that matplotlib's font lacks are no problem, because the browser draws them.
             warnings.filterwarnings("ignore", "Glyph", UserWarning)
             self._figure.savefig(
                 file, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
@@ -65,20 +65,20 @@ class Panel:
 
 @contextmanager
 def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
-    """Axes, 380 pixels wide; `name` is unique in a page, `description` replaces the figure."""
+    """Yield a panel 380 pixels wide; `name` is unique in a page, `description` is its title."""
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingPackage(
             "the page's figures need the package matplotlib: pip install 'metaadapter[report]' "
-            "(Markdown and JSON need nothing)"
+            "(Markdown and JSON do not need it)"
         ) from error
 
     lines = ("axes.edgecolor", "grid.color", "xtick.color", "ytick.color")
     labels = ("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor")
     settings: Any = {
-        # A class may be called $5; no text here is a formula.
+        # The name of a class, such as $5, is not a formula.
         "text.parse_math": False,
         "svg.fonttype": "none",
         "svg.hashsalt": name,
@@ -100,12 +100,12 @@ def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
 
 
 def _inline(document: str, name: str, description: str) -> str:
-    """Matplotlib's document as part of a page: variables for colours, unique names."""
+    """Return matplotlib's document as a part of a page, with its variables and with unique ids."""
     svg = document[document.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    # A rule for * would change the page around the drawing.
+    # Matplotlib's style has a rule for *, which would change the page around the figure.
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
-    # Only within tags: a class may be called #fedc00.
+    # Only within tags, because the name of a class may be #fedc00.
     svg = re.sub(r"<[^>]*>", lambda tag: _inline_tag(tag[0], name), svg)
     _, box, rest = re.split(r'(viewBox="[^"]*")', svg, maxsplit=1)
     body = rest[rest.index(">") + 1 :]

@@ -1,4 +1,4 @@
-"""The gain from a pool of unlabelled pictures, by its size and by its evenness."""
+"""Computes the gain from a pool of unlabelled pictures, by its size and by its evenness."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metaadapter.bench.evaluation.tables import CELL, POOL
 from metaadapter.bench.report.evaluation_run import ByShots, EvaluationRun
 
 MOST_BINS = 4
-# The mean of a bin with fewer tasks would mean nothing.
+# A bin needs this many tasks for a mean to be meaningful.
 LEAST_TASKS = 5
 TASK = ["store", "seed", "task"]
 
@@ -29,8 +29,8 @@ class PoolBin:
     n_tasks: int
     n_sets: int
     gain: ByShots
-    """Each method with the pool less itself without, paired by task, in fractions of 1; the mean
-    over the sets."""
+    """The accuracy of each method with the pool minus without, as a fraction of 1, paired by task;
+    the mean over the sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,19 @@ class PoolGain:
     """Gains in accuracy from the pool, by bins of one property of pools."""
 
     by: str
-    """"size", unlabelled pictures a class, or "evenness"."""
+    """"size" (the number of unlabelled pictures a class) or "evenness"."""
     bins: tuple[PoolBin, ...]
     """Two or more, from low to high."""
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that were measured with the pool and without."""
+        """The methods that were measured both with the pool and without."""
         return tuple(self.bins[0].gain)
 
 
 def pool_gains(run: EvaluationRun) -> tuple[PoolGain, ...]:
-    """The gains by size if each task draws its own, and by evenness if pools are skewed."""
-    # In other evaluations a pool is smaller or less even only where a class lacks pictures.
+    """Return gains by size if each task draws its own size, and by evenness if pools are skewed."""
+    # Otherwise a pool is smaller or less even only because a class lacks pictures.
     variables = []
     if isinstance(run.config.pool_size, tuple):
         variables.append("size")
@@ -60,7 +60,7 @@ def pool_gains(run: EvaluationRun) -> tuple[PoolGain, ...]:
 
 
 def gains_of_rows(rows: pd.DataFrame, variables: Sequence[str]) -> tuple[PoolGain, ...]:
-    """Gains by each variable ("size" a class, "evenness") that has two bins or more."""
+    """Return gains by each variable ("size", "evenness") that has two bins or more."""
     if not {*POOL} <= {*rows}:  # earlier versions wrote no columns of pools
         return ()
     is_bare = rows["method"].str.endswith(LABELLED)
@@ -81,7 +81,7 @@ def _bins(paired: pd.DataFrame, variable: str) -> tuple[PoolBin, ...]:
     n_bins = min(MOST_BINS, len(values) // LEAST_TASKS)
     if n_bins < 2:
         return ()
-    # Tasks with equal values share a bin, so that bins may be fewer or unequal.
+    # Tasks with equal values are in one bin, so there may be fewer bins, of different sizes.
     edges = np.unique(np.quantile(values, np.arange(1, n_bins) / n_bins))
     numbers = np.searchsorted(edges, paired[variable], side="right")
     bins = (_bin(rows, variable) for _, rows in paired.groupby(numbers))

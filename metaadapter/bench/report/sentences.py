@@ -1,4 +1,4 @@
-"""The sentences of a report: its headline, and what strangers are."""
+"""The sentences of a report: its headline, and the description of strangers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from metaadapter.bench.report.words import part_suffix, signed
 
 
 def headline(part: Part, place: str, reference: str) -> str:
-    """State the accuracy at each number of shots, and the gain over the best peer (or method)."""
+    """Return sentences on accuracy by shots, and on the gain over the best peer or other method."""
     accuracy, gain = part.accuracy[place], part.gain[place]
     of_reference = accuracy.get(reference, {})
     if not of_reference:
@@ -43,15 +43,15 @@ def headline(part: Part, place: str, reference: str) -> str:
         f"{signed(gains[n])} ({n} shot{'' if n == 1 else 's'}, {name})" for n, name in best.items()
     ]
     kind = "strongest peer" if peers else "best of the others"
-    text += f" Less the {kind} with as many: {_and(listed)} points."
+    text += f" Its gain over the {kind} with the same shots is {_and(listed)} points."
     if any(math.isnan(estimate.half) for estimate in gains.values()):
-        return f"{text} Without a second draw there is no interval."
+        return f"{text} With a single draw there is no interval."
     ahead = sum(estimate.mean > estimate.half for estimate in gains.values())
     behind = sum(-estimate.mean > estimate.half for estimate in gains.values())
     counted = f"{ahead or 'none'} of {len(gains)} number{'' if len(gains) == 1 else 's'} of shots"
     return (
-        f"{text} It is ahead by more than the draws alone can explain at {counted}, and behind at "
-        f"{behind or 'none'} (95 %, on the same draws)."
+        f"{text} The 95 % interval of the gain, on the same draws, is above zero at {counted}, and "
+        f"below zero at {behind or 'none'}."
     )
 
 
@@ -65,7 +65,7 @@ def _is_peer(name: str) -> bool:
 
 
 def strangers_of(config: EvaluationConfig, quality: Mapping[str, ByShots]) -> Strangers | None:
-    """Describe the strangers of an evaluation; None if its tasks had none."""
+    """Return the section on strangers; None if the tasks of the evaluation had none."""
     metrics = tuple(name for name in STRANGER_METRICS if quality.get(name))
     if not metrics:
         return None
@@ -81,24 +81,24 @@ def _description(config: EvaluationConfig, has_thresholds: bool) -> str:
     sentences = []
     if config.unknown:
         sentences.append(
-            "Near strangers are pictures of other classes of the same set: "
-            f"{100 * config.unknown:.0f} % of a task's classes, of which methods saw nothing."
+            "Near strangers are pictures of other classes in the same set: "
+            f"{100 * config.unknown:.0f} % of a task's classes are hidden from the methods."
         )
     if config.strangers:
         names = ", ".join(Path(store).name for store in config.strangers)
         sentences.append(
-            f"Far strangers are pictures of other sets ({names}). Classes with the name of one of "
-            "the set's classes are left out; a synonym is not noticed."
+            f"Far strangers are pictures of other sets ({names}). A class with the same name as a "
+            "class of the set is left out; a synonym is not noticed."
         )
     sentences.append(
-        "The area under the ROC curve is the probability that a method scores a known picture "
-        "above a stranger. The score is that of the adapter's own head, or else the largest "
-        "probability; a method with @ and a name behind it uses the published score of that name."
+        "The area under the ROC curve (AUROC) is the probability that a method scores a known "
+        "picture above a stranger. The score is the adapter's own score of known, or, if it has "
+        "none, the largest probability; a method with @ and a name uses the score of that name."
     )
     if has_thresholds:
         sentences.append(
-            "Kept are the pictures above the threshold that an adapter predicts for "
-            f"{100 * KEEP:.0f} % of known pictures; its sets of classes should hold the right "
-            f"class in {100 * COVERAGE:.0f} % of the answers."
+            "A picture is kept if its score is above the adapter's threshold, which should keep "
+            f"{100 * KEEP:.0f} % of known pictures. The adapter's sets of classes should hold the "
+            f"right class in {100 * COVERAGE:.0f} % of the answers."
         )
     return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""Where a method errs on one set: confusions, hard and easy classes, and its worst mistakes."""
+"""Collects a method's errors on one set: confusions, hard and easy classes, worst mistakes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from metaadapter.bench.report.evaluation_run import ZERO_SHOT, EvaluationRun, Row
 from metaadapter.features.prompts import readable_name
 
-# As many classes as a matrix can name, with a number in each cell, on a phone.
+# A matrix with more classes, and a number in each cell, would not be readable on a phone.
 MOST_IN_MATRIX = 10
 MOST_CONFUSIONS = 6
 MOST_CLASSES = 5
@@ -21,31 +21,31 @@ MISTAKE = ["path", "sha256", "true", "predicted", "confidence", "own"]
 
 @dataclass(frozen=True, slots=True)
 class SetErrors:
-    """The errors of the reference on one set, with the most shots, over all draws."""
+    """The errors of the reference on one set, with the most shots, in all draws."""
 
     name: str
     facts: Row
     names: Mapping[str, str]
     """Label → readable name, or the label if another class has the same name."""
     classes: tuple[str, ...]
-    """The classes of the confusion matrix: all, or those that are confused most."""
+    """The classes of the confusion matrix: all classes, or those that are confused most often."""
     n_classes: int
     counts: tuple[tuple[int, ...], ...]
-    """True class × predicted class; answers of other classes are in no column."""
+    """True class × predicted class; predictions outside `classes` are not counted."""
     n_true: tuple[int, ...]
-    """Answers about pictures of each of `classes`."""
+    """The number of all answers about each of `classes`."""
     confusions: tuple[Row, ...]
-    """The most frequent first: `true`, `predicted`, `n`, and `n_true` answers about that class."""
+    """The most frequent first: `n` of the `n_true` answers about `true` are `predicted`."""
     hardest: tuple[Row, ...]
-    """`name`, `recall`, `zero_shot` (recall by the class names alone, or None), `n` answers."""
+    """`name`, `recall`, `zero_shot` (recall of zero-shot CLIP, or None), `n` (answers)."""
     easiest: tuple[Row, ...]
     mistakes: tuple[Row, ...]
-    """`path`, `sha256`, `true`, `predicted`, `confidence` (the largest over the draws) and `own`
-    (the probability of the correct class in the same answer)."""
+    """`path`, `sha256`, `true`, `predicted`, `confidence` (the largest in any draw) and `own` (the
+    probability of the correct class in the same answer)."""
 
 
 def set_errors(run: EvaluationRun, name: str, method: str, n_shot: int, part: str) -> SetErrors:
-    """Collect the errors of one method on one set at one number of shots, over all draws."""
+    """Collect the errors of one method on one set at one number of shots, in all draws."""
 
     def rows_of(table: str, of_method: str = method) -> pd.DataFrame:
         rows = run.tables[table]
@@ -63,7 +63,7 @@ def set_errors(run: EvaluationRun, name: str, method: str, n_shot: int, part: st
     labels = sorted({label for pair in counts for label in pair})
     names = {label: readable_name(label) for label in labels}
     n_named = Counter(names.values())
-    # All classes, or those of the most frequent confusions, in the order of their names.
+    # All classes, or those in the most frequent confusions, sorted by name.
     confused = [pair[side] for pair in confusions for side in ("true", "predicted")]
     classes = tuple(sorted([*dict.fromkeys([*confused, *labels])][:MOST_IN_MATRIX]))
     zero_shot = {row["name"]: row["recall"] for row in _recalls(rows_of("classes", ZERO_SHOT))}

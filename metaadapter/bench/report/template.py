@@ -1,4 +1,4 @@
-"""HTML pages, Markdown and text from the package's templates, with tables and thumbnails."""
+"""Renders pages, Markdown and text from the package's templates; makes tables and thumbnails."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
 
 Inert = Callable[[str], str]
-"""Makes a text inert where it is shown: `in_markdown` for Markdown, `one_line` for a terminal."""
+"""Escapes a text for the place where it is shown, as `in_markdown` or `one_line` do."""
 
 SIDE = 160
 QUALITY = 80
 
 
 def render(template: str, filters: Iterable[Callable[..., Any]], **values: Any) -> str:
-    """Render an HTML page; filters have their functions' names, without leading underscores."""
+    """Render an HTML page; a filter has its function's name without leading underscores."""
     return _environment(filters, one_line).get_template(template).render(**values)
 
 
 def render_text(
     template: str, filters: Iterable[Callable[..., Any]], inert: Inert, **values: Any
 ) -> str:
-    """Render a text that is not HTML, in the same way; `inert` replaces HTML's escapes."""
+    """Render a text that is not HTML, as `render` does; `inert` is used instead of HTML escapes."""
     environment = _environment(filters, lambda text: Markup(inert(text)))
     return environment.get_template(template).render(**values)
 
 
 def code(text: str) -> Markup:
-    """A text between backticks: a piece of code ends at its first backtick."""
+    """Return a text for use between backticks, with its own backticks escaped."""
     return Markup(one_line(text).replace("`", r"\x60"))
 
 
@@ -63,7 +63,7 @@ def _data_uri(jpeg: bytes) -> str:
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A line for the head, a rule, and a line for each row, which has as many cells as the head."""
+    """Return a table with a head and rows; each row has as many cells as the head."""
     first, *others = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
     return "\n".join([first, "|---" * len(head) + "|", *others])
 
@@ -71,7 +71,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def aligned_table(
     head: Sequence[str], rows: Mapping[str, Sequence[str]], inert: Callable[[str], str]
 ) -> str:
-    """A table whose columns are aligned on a terminal too; `inert` is applied to the row names."""
+    """Return a Markdown table with aligned columns; `inert` is applied to the names of rows."""
     table = [head, *([inert(name), *cells] for name, cells in rows.items())]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     padded = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in table]
@@ -79,7 +79,7 @@ def aligned_table(
 
 
 def thumbnails(mistakes: Iterable[Mapping[str, Any]], folders: Sequence[Path]) -> dict[str, bytes]:
-    """A JPEG, by its `sha256`, of each mistake whose file is in one of the folders."""
+    """Return `sha256` → JPEG for each mistake whose file is in one of the folders."""
     jpegs = {}
     for mistake in mistakes:
         for folder in folders:
@@ -90,7 +90,7 @@ def thumbnails(mistakes: Iterable[Mapping[str, Any]], folders: Sequence[Path]) -
 
 
 def _thumbnail(path: Path, sha256: str) -> bytes | None:
-    """None unless the file is the picture that was encoded."""
+    """Return a JPEG; None unless the file is the picture that was encoded."""
     try:
         if content_hash(path) != sha256:
             return None

@@ -1,4 +1,4 @@
-"""The words of a report: numbers, and the names of metrics and methods, as readers see them."""
+"""The words of a report: numbers, names of metrics and methods, and notes, as readers see them."""
 
 from __future__ import annotations
 
@@ -24,48 +24,48 @@ METRIC_NAMES = {
     "set_coverage": "Sets that hold the right class, %",
     "set_size": "Classes in a set (small is good)",
 }
-"""The metrics beside accuracy; those in % are fractions in the rows."""
+"""The metrics other than accuracy; a metric in % is a fraction of 1 in the tables."""
 
 METHOD_NOTES = {
     "default": "the generator that ships with metaadapter: it predicts an adapter in one forward "
     "pass, without gradients",
-    "finetune": "the prediction of default, refined by as many gradient steps as help pictures "
-    "left out of the support",
+    "finetune": "the prediction of default, refined by gradient steps, as many as improve the "
+    "answers on pictures left out of the support",
     "closed-form": "the generator before any training",
     "inside bottleneck": "bottlenecks behind blocks of the image tower, trained on the labelled "
     "pictures, and the prediction of default from the features of that tower",
-    "inside LoRA": "the same with low-rank changes of the tower's weights",
-    "soft prompt": "the prediction of default; names of classes without a picture are read through "
-    "vectors trained on the other classes, if that helps classes left out of the training",
+    "inside LoRA": "as inside bottleneck, but with low-rank changes of the tower's weights",
+    "soft prompt": "the prediction of default, where the names of classes without a picture are "
+    "read in a prompt trained on the other classes, if it helps classes left out of the training",
     "fine-tuned tower": "the image tower and a head from the class names, trained as a whole on "
     "the labelled pictures",
 }
-"""The methods whose names are not those of a publication."""
+"""Method → note, for methods whose names are not from a publication."""
 
 SUFFIX_NOTES = {
-    JOINT: "the method with the joint feature of each look alone, without further blocks",
-    LABELLED: "the method with the labelled pictures alone, without the pool",
+    JOINT: "the method sees only the joint block of features",
+    LABELLED: "the method sees only the labelled pictures, not the pool",
 }
 
 SCORE_NOTES = {
     "@msp": "the largest probability (Hendrycks & Gimpel, 2017)",
     "@energy": "the energy of the logits (Liu et al., 2020)",
-    "@mcm": "cosines with the class names (MCM, Ming et al., 2022)",
-    "@neglabel": "words far from the class names (NegLabel, Jiang et al., 2024)",
+    "@mcm": "the cosines with the class names (MCM, Ming et al., 2022)",
+    "@neglabel": "comparison with words far from the class names (NegLabel, Jiang et al., 2024)",
     "@mahalanobis": "the distance from the nearest class mean (Lee et al., 2018)",
     "@prototype": "the cosine with the nearest class mean",
 }
 """Suffix of a method's name → the score that recognizes strangers."""
 
 POOL_VARIABLES = {"size": "unlabelled pictures a class", "evenness": "evenness of the pool"}
-"""The properties of pools against which a report shows the gain."""
+"""The properties of pools by which a report shows the gain."""
 
 LONGEST_NAME = 18
 PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}
 
 
 def method_notes(methods: Collection[str]) -> dict[str, str]:
-    """Notes on those methods whose names are not those of a publication."""
+    """Return name or suffix → note, for the methods whose names are not from a publication."""
     notes = {name: note for name, note in METHOD_NOTES.items() if name in methods}
     for suffix, note in SUFFIX_NOTES.items():
         if any(name.endswith(suffix) for name in methods):
@@ -74,72 +74,72 @@ def method_notes(methods: Collection[str]) -> dict[str, str]:
 
 
 def score_notes(methods: Collection[str]) -> dict[str, str]:
-    """Notes on the scores whose suffix one of the methods has."""
+    """Return suffix → note, for the scores in the names of the methods."""
     return {
-        f"…{suffix}": f"the same answers, strangers recognized by {score}"
+        f"…{suffix}": f"the same labels, but strangers are recognized by {score}"
         for suffix, score in SCORE_NOTES.items()
         if any(name.endswith(suffix) for name in methods)
     }
 
 
 def pool_note(kind: str | None, size: PoolSize) -> str:
-    """The pool of each task, and who reads it; "" without pools."""
+    """Return a note on the pools and the methods that read them; "" without pools."""
     if kind is None:
         return ""
     number = f"{size[0]} to {size[1]}" if isinstance(size, tuple) else str(size)
     return (
-        f"Each task had a pool of {number} unlabelled pictures a class ({kind}), or as many as "
-        "there are, none of them in its support or its queries. The generators read it; peers "
-        f"do not, and neither does a method with {LABELLED} behind its name."
+        f"Each task had a pool of {number} unlabelled pictures a class ({kind}), or fewer if no "
+        "more were left; none of them is in its support or queries. The generators and the pool "
+        f"peers read the pool; other peers and methods with {LABELLED} in their names do not."
     )
 
 
 def pool_value(value: float, by: str) -> str:
-    """A value of one of the `POOL_VARIABLES`."""
+    """Return the text of a value of one of the `POOL_VARIABLES`."""
     return f"{value:.2f}" if by == "evenness" else f"{round(value, 1):g}"
 
 
 def short(name: str) -> str:
-    """The end of a name, short enough for a figure; the end of a path says most."""
+    """Return the end of a name, short enough for a figure; the end of a path says most."""
     name = one_line(name)
     return name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :]
 
 
 def part_suffix(part: str) -> str:
-    """The end of a title about a part of the classes."""
+    """Return the end of a title of figures for a part of the classes."""
     return PARTS.get(part, f", {part} classes")
 
 
 def points(estimate: Estimate) -> str:
-    """A fraction with its interval, as a percentage."""
+    """Return a fraction and its interval as a percentage."""
     return _with_half(f"{100 * estimate.mean:.1f}", estimate)
 
 
 def signed(estimate: Estimate) -> str:
-    """A difference of fractions with its interval, in percentage points."""
+    """Return a difference of fractions and its interval in percentage points."""
     return _with_half(signed_points(estimate.mean), estimate)
 
 
 def signed_points(difference: float) -> str:
-    """A difference of fractions, in percentage points; without a sign if it rounds to 0."""
+    """Return a difference of fractions in percentage points; no sign if it rounds to 0."""
     text = f"{100 * difference:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
 def metric_name(name: str) -> str:
-    """The title of a metric; for a metric of the user's own, its function's name."""
+    """Return the title of a metric; for the user's own metric, the name of its function."""
     return METRIC_NAMES.get(name, name)
 
 
 def metric(value: float, name: str) -> str:
-    """The value of a metric, in the unit that `metric_name` states."""
+    """Return the value of a metric in the unit that `metric_name` states."""
     if name not in METRIC_NAMES:
         return f"{value:.3g}"
     return f"{100 * value:.1f}" if "%" in METRIC_NAMES[name] else f"{value:.2f}"
 
 
 def metric_estimate(estimate: Estimate, name: str) -> str:
-    """The value of a metric with its interval, which a single draw does not have."""
+    """Return the value of a metric with its interval, if there is more than one draw."""
     mean = metric(estimate.mean, name)
     if math.isnan(estimate.half):
         return mean
@@ -147,13 +147,12 @@ def metric_estimate(estimate: Estimate, name: str) -> str:
 
 
 def fraction(value: float | None) -> str:
-    """A fraction as a whole percentage; only 1 itself is called 100 %."""
+    """Return a fraction as a whole percentage; only 1 becomes 100 %."""
     if value is None:
         return "–"
-    # A no-break space keeps the unit beside the number.
+    # A no-break space keeps number and unit on one line.
     return "over 99\u00a0%" if 0.995 <= value < 1 else f"{100 * value:.0f}\u00a0%"
 
 
 def _with_half(mean: str, estimate: Estimate) -> str:
-    """A single draw has no interval."""
     return mean if math.isnan(estimate.half) else f"{mean} ± {100 * estimate.half:.1f}"

@@ -1,4 +1,4 @@
-"""The methods of a study: what each of them sees, what it answers, and its figures."""
+"""The methods of a study: the pictures that each method sees, its answers, and its figures."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from metaadapter.workflow.fit_adapter import labelled_support, predict_adapter
 
 OWN, POOLED, TOWER = "metaadapter", "metaadapter + pool", "fine-tuned tower"
 OURS = (OWN, POOLED)
-"""The second also reads the queries as a pool, without their labels."""
+"""The methods of this package; the second also reads the queries, without labels, as a pool."""
 METHODS = (*OURS, "zero-shot", "CLIP-Adapter", "logistic probe", TOWER)
-# CLIP-Adapter is defined on CLIP's joint feature; on the stages it takes a minute to train.
+# They see the joint block only: CLIP-Adapter is defined for it, and trains a minute on all blocks.
 JOINT = ("CLIP-Adapter", "zero-shot")
 MEASURES = ("macro_f1", "accuracy", "false_alarms", "seconds", "trained")
 RATES = ("precision", "recall", "f1")
 OVERALL = ""
-"""The part of the figures of all classes; other parts are classes."""
+"""The part that has the figures of all classes; each other part is one class."""
 CPU = torch.device("cpu")
 
 
 class MethodAnswers(NamedTuple):
-    """The answers of a method, and their cost."""
+    """The answers of a method, its seconds to fit, and how many numbers it trained."""
 
     labels: list[str]
     seconds: float
@@ -47,7 +47,7 @@ class MethodAnswers(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """All frames of a study, as the methods see them."""
+    """All frames of a study, with what methods need to read them."""
 
     features: Float[np.ndarray, "n D"]
     pictures: Callable[[Sequence[int]], list[Image.Image]]
@@ -61,11 +61,11 @@ class Frames:
 
     @cached_property
     def classes(self) -> list[str]:
-        """The classes, sorted."""
+        """The classes, sorted by name."""
         return sorted(set(self.labels))
 
     def support(self, numbers: Sequence[int]) -> Support:
-        """The support of some frames, as one task."""
+        """Return the support of one task with these frames."""
         return labelled_support(
             self.features[list(numbers)],
             [self.labels[number] for number in numbers],
@@ -77,7 +77,7 @@ class Frames:
         )
 
     def joint_alone(self) -> Frames:
-        """The same frames with the joint feature of each look alone."""
+        """Return the same frames with only the joint block in their features."""
         encoder = self.encoder
         columns = joint_columns(self.features.shape[1], encoder.zoom, encoder.look_blocks)
         rows = self.features[:, columns]
@@ -86,7 +86,7 @@ class Frames:
             features=unit_rows(rows),
             texts={label: text[columns] for label, text in self.texts.items()},
             blocks=look_widths(len(columns), encoder.zoom),
-            # The same logits of texts, because the joint parts of all rows have one length.
+            # The joint parts of all rows have this length; with it text logits do not change.
             logit_scale=self.logit_scale * float(np.linalg.norm(rows[0])),
         )
 
@@ -94,7 +94,7 @@ class Frames:
 def answer_by(
     method: str, frames: Frames, shots: Sequence[int], queries: Sequence[int], seed: int
 ) -> MethodAnswers:
-    """Fit a method of `METHODS` to the frames `shots`, and let it answer `queries`."""
+    """Fit a method of `METHODS` to the frames `shots`, and return its answers to `queries`."""
     if method == TOWER:
         return _by_tower(frames, shots, queries, seed)
     frames = frames.joint_alone() if method in JOINT else frames
@@ -132,15 +132,14 @@ def measure_answers(
 ) -> dict[str, list[Any]]:
     """Compare answers with labels; `background` are the classes of frames without an animal.
 
-    The columns have a row for `OVERALL`, with `MEASURES`, and one for each class, also of the
-    background, with `RATES`, 0 where they are undefined.
+    The returned columns have a row for `OVERALL`, with `MEASURES`, and a row for each class, also
+    of the background, with `RATES` (0 if undefined).
 
     - `macro_f1`: the mean F1 of the species, without the background.
-    - `accuracy`: the fraction of correct answers about all frames.
-    - `false_alarms`: of a thousand frames of the background, those that are answered with a
-      species; None without a background.
-    - `seconds`: the time to fit, without the encoding of pictures where the encoder is frozen.
-    - `trained`: the number of trained numbers.
+    - `accuracy`: the fraction of all frames with a correct answer.
+    - `false_alarms`: how many of 1000 background frames are called a species, None without any.
+    - `seconds`: the time to fit; it includes encoding only if the encoder is trained.
+    - `trained`: how many numbers are trained.
     """
     classes = sorted(set(labels))
     rates = precision_recall_fscore_support(

@@ -1,4 +1,4 @@
-"""The result of a study of labelled frames, as one page and as Markdown."""
+"""Renders the result of a study of labelled frames as one page and as Markdown."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def study_markdown(result: StudyResult) -> str:
 
 
 def headline(result: StudyResult) -> str:
-    """The result in a sentence."""
+    """Return the result of a study in two sentences."""
     most = result.shots[-1]
     peer = result.best_peer(most)
     return (
         f"With up to {most} labelled frames of each class metaadapter identifies the species with "
-        f"a macro-F1 of {points(result.means['macro_f1'][OWN][most])} %. On the same draws this "
-        f"differs by {signed(result.differences['zero-shot'][most])} points from zero-shot CLIP, "
-        f"and by {signed(result.differences[peer][most])} points from the best of the others, "
+        f"a macro-F1 of {points(result.means['macro_f1'][OWN][most])} %. On the same draws its "
+        f"gain is {signed(result.differences['zero-shot'][most])} points over zero-shot CLIP, "
+        f"and {signed(result.differences[peer][most])} points over the best other method, "
         f"{peer}."
     )
 
 
 def f1_rows(result: StudyResult) -> list[list[str]]:
-    """Method and its macro-F1 in % for each number of shots."""
+    """Return rows: a method, then its macro-F1 in % for each number of shots."""
     return [
         [method, *(points(by_shots[k]) for k in result.shots)]
         for method, by_shots in result.means["macro_f1"].items()
@@ -58,5 +58,5 @@ def f1_rows(result: StudyResult) -> list[list[str]]:
 
 
 def _plain(estimate: Estimate) -> str:
-    """A figure with its interval; the figure alone for a single draw."""
+    """Return a figure with its interval, if there is more than one draw."""
     return f"{estimate.mean:.1f}" if math.isnan(estimate.half) else str(estimate)

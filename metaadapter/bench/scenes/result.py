@@ -15,12 +15,12 @@ from metaadapter.bench.report.evaluation_run import ByShots, by_shots
 from metaadapter.bench.scenes.methods import MEASURES, OURS, OVERALL, OWN
 
 STORE = "frames"
-"""The store of all cells."""
+"""The store in all cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class StudyResult:
-    """All values of the report."""
+    """All values that the report of a study shows."""
 
     source: str
     counts: Mapping[str, int]
@@ -29,39 +29,39 @@ class StudyResult:
     """Classes of frames without an animal."""
     shots: Sequence[int]
     n_queries: float
-    """The mean number of queries of a draw."""
+    """The mean number of queries in a draw."""
     learned: Mapping[int, float]
-    """Shots → the mean number of labelled frames of a draw."""
+    """Shots → the mean number of labelled frames in a draw."""
     methods: Sequence[str]
     n_draws: Mapping[str, int]
     means: Mapping[str, ByShots]
     """Measure → method → shots → mean over draws."""
     differences: ByShots
-    """Macro-F1 of metaadapter less that of the method, draw by draw."""
+    """Method → shots → macro-F1 of metaadapter minus that of the method, draw by draw."""
     species: Mapping[str, Mapping[int, Mapping[str, Mapping[str, Estimate]]]]
     encoder: str
     how: str
-    """The rules by which frames form scenes."""
+    """The rules by which frames form scenes, as sentences."""
     seed: int
     versions: Mapping[str, str]
 
     def best_peer(self, shots: int) -> str:
-        """The peer with the highest macro-F1."""
+        """Return the peer with the highest macro-F1 at this number of shots."""
         peers = [method for method in self.methods if method not in OURS]
         return max(peers, key=lambda method: self.means["macro_f1"][method][shots].mean)
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form; a half-width is null for a single draw."""
+        """Return the JSON form; the half-width of a single draw is null."""
         document: dict[str, Any] = plain(asdict(self))
         return document
 
 
 def summarise(results: Iterable[CellResult]) -> dict[str, Any]:
-    """`means`, `differences`, `species` and `n_draws` of a result, from the cells of a study."""
+    """Return `means`, `differences`, `species` and `n_draws` of a result, from its cells."""
     rows = table(gathered(results, "rows")).assign(task=0)
     figures, overall = means(rows), rows[rows["part"] == OVERALL]
     less = differences(overall, OWN)
-    # metaadapter less the other; subtracted from 0, so that no difference is −0.
+    # metaadapter minus the other method; subtracted from 0, so that no difference is −0.
     gains = less.assign(mean=0.0 - less["mean"])
     species: dict[str, dict[int, dict[str, dict[str, Estimate]]]] = {}
     for row in figures[figures["part"] != OVERALL].itertuples():

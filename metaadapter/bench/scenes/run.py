@@ -73,10 +73,10 @@ def run_study(
     tell: Callable[[int, int], None],
     note: Callable[[str], None],
 ) -> tuple[StudyResult, tuple[UnreadableImage, ...]]:
-    """The result of a study, and the unreadable frames.
+    """Run a study; return its result, and the frames that cannot be read.
 
-    `source` is the folder or manifest of the frames, for the report; `tell` and `note` are as for
-    `CellJournal.measure_missing`.
+    `source` is the folder or manifest of the frames, which the report names; `tell` and `note` are
+    those of `CellJournal.measure_missing`.
     """
     background = [label for label in table.classes if is_nothing(label)]
     if len(table.classes) - len(background) < 2:
@@ -110,7 +110,7 @@ def run_study(
         true = [labels[number] for number in draw.queries]
         return {"rows": measure_answers(true, answers, background)}
 
-    # Without the number of draws, because more draws keep the first ones.
+    # The number of draws is left out, because the first draws stay if there are more.
     facts = (encoded.pictures, scenes, encoder.fingerprint, max(config.shots), config.seed)
     study = hashlib.sha256(repr(facts).encode()).hexdigest()
     cells, journal = config.cells(), open_cells(out / CELLS_FILE, study, note)
@@ -119,7 +119,7 @@ def run_study(
         cells,
         {method: generator if method in OURS else "" for method in METHODS},
         code_identity(draw_scenes, measure_answers),
-        # With all threads of torch, since a single tower takes minutes to train.
+        # One after the other with all threads, since a single tower takes minutes to train.
         lambda missing: ((cell, measure(cell)) for cell in missing),
         tell=tell,
         note=note,
@@ -140,20 +140,20 @@ def run_study(
 
 
 def open_cells(path: Path, study: str, note: Callable[[str], None]) -> CellJournal:
-    """The finished cells of a study; those of another one, or of an earlier version, do not count.
+    """Open the journal of a study; cells of another study or an earlier version do not count.
 
-    `study` changes with the frames, the encoder and the draws.
+    `study` is a text that changes with the frames, the encoder and the draws.
     """
     journal = CellJournal(path, {"schema": "metaadapter.study_cells/2", "study": study})
     if path.exists() and not journal.results:
-        note(f"{path} holds no cell of this study by this version: all cells are measured again")
+        note(f"{path} holds no cell of this study from this version; all cells are measured again")
     return journal
 
 
 def _sizes(
     labels: Sequence[str], scenes: Sequence[int], draws: Sequence[Draw], shots: Sequence[int]
 ) -> dict[str, Any]:
-    """The numbers of frames and scenes of each class, and the mean sizes of a draw."""
+    """Return the numbers of frames and scenes of each class, and the mean sizes of draws."""
     pairs = {*zip(labels, scenes, strict=True)}
     return {
         "counts": dict(sorted(Counter(labels).items())),

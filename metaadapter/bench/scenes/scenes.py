@@ -22,15 +22,15 @@ SIDE = 32
 ALIKE = 0.9
 SECONDS = 60.0
 HOW = (
-    "Frames form one scene if a manifest gives them the same group, if one camera took them within "
-    f"{SECONDS:.0f} s of one another by their EXIF times, or if {SIDE} × {SIDE} grey thumbnails of "
-    f"them correlate with {ALIKE} or more. Chains of such frames form one scene, too, whatever "
-    "their labels. A scene gives labelled frames or queries, never both."
+    "Two frames are of one scene if a manifest gives them the same group, if one camera took them "
+    f"within {SECONDS:.0f} s of each other by their EXIF times, or if their {SIDE} × {SIDE} grey "
+    f"thumbnails correlate by {ALIKE} or more. Chains of such frames form one scene, with any "
+    "labels. A scene gives either labelled frames or queries, never both."
 )
 
 
 def scenes_of(frames: Sequence[Frame]) -> Int[np.ndarray, " n"]:
-    """The number of each frame's scene, from 0."""
+    """Return the number of each frame's scene, counted from 0."""
     thumbnails = np.stack([_thumbnail(frame.row) for frame in frames])
     joined = thumbnails @ thumbnails.T >= ALIKE
     _join(joined, [frame.row.group for frame in frames])
@@ -46,7 +46,7 @@ def scenes_of(frames: Sequence[Frame]) -> Int[np.ndarray, " n"]:
 
 
 def _join(joined: np.ndarray, names: Sequence[str | None]) -> None:
-    """Mark frames of the same name, in place."""
+    """Join the frames with the same name, in place; None joins nothing."""
     first: dict[str, int] = {}
     for number, name in enumerate(names):
         if name:
@@ -54,7 +54,7 @@ def _join(joined: np.ndarray, names: Sequence[str | None]) -> None:
 
 
 def _thumbnail(row: ImageRow) -> Float[np.ndarray, " pixels"]:
-    """A grey picture without its mean, as a unit row."""
+    """Return the pixels of a small grey picture minus their mean, scaled to length 1."""
     try:
         picture = decode_image(row.path)
     except UnreadableImage as error:
@@ -66,35 +66,35 @@ def _thumbnail(row: ImageRow) -> Float[np.ndarray, " pixels"]:
     return unit
 
 
-# The fraction of the scenes of a class that is kept for queries, whatever the number of shots.
+# The fraction of a class's scenes that is kept for queries, whatever the number of shots.
 KEPT_FOR_QUERIES = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One division of the frames."""
+    """One division of the frames into labelled frames and queries."""
 
     support: Mapping[str, tuple[int, ...]]
-    """Class → numbers of labelled frames, each of another scene; k shots are the first k."""
+    """Class → numbers of its labelled frames, each from another scene; k shots are the first k."""
     queries: tuple[int, ...]
-    """The same for every number of shots."""
+    """Numbers of the frames that are queries at every number of shots."""
 
     def shots(self, k: int) -> tuple[int, ...]:
-        """The frames of k shots of each class, or of as many as there are."""
+        """Return the numbers of k labelled frames of each class, or of fewer if it has no more."""
         return tuple(number for frames in self.support.values() for number in frames[:k])
 
 
 def draw_scenes(labels: Sequence[str], scenes: Sequence[int], most_shots: int, seed: int) -> Draw:
-    """Divide scenes at random, until each class has its shots or a third of its scenes is left."""
+    """Divide scenes at random until each class has its shots, or a third of its scenes is left."""
     classes_of: dict[int, set[str]] = {}
     for label, scene in zip(labels, scenes, strict=True):
         classes_of.setdefault(scene, set()).add(label)
     n_left = Counter(label for classes in classes_of.values() for label in classes)
     if single := sorted(label for label, n in n_left.items() if n < 2):
         raise DataError(
-            f"all frames of {', '.join(map(repr, single))} show one scene, which cannot give both "
-            "labelled frames and queries; add frames of other places or days, or leave the class "
-            "out"
+            f"the frames of {', '.join(map(repr, single))} show a single scene, which cannot give "
+            "both labelled frames and queries; add frames from other places or days, or leave the "
+            "class out"
         )
     kept = {label: max(1, round(KEPT_FOR_QUERIES * n)) for label, n in n_left.items()}
     rng = np.random.default_rng(seed)
@@ -121,7 +121,7 @@ def draw_scenes(labels: Sequence[str], scenes: Sequence[int], most_shots: int, s
     if bare := [label for label, numbers in support.items() if not numbers]:
         raise DataError(
             f"no labelled frame of {', '.join(map(repr, bare))} is left, because all its scenes "
-            "show other classes too; add frames of other places or days"
+            "show other classes too; add frames from other places or days"
         )
     queries = tuple(number for number, scene in enumerate(scenes) if scene in of_queries)
     return Draw(support, queries)

@@ -1,1 +1,1 @@
-"""Continual learners on sequences of tasks: evaluation and report."""
+"""Continual learners on sequences of tasks: their evaluation and its report."""

@@ -1,4 +1,4 @@
-"""The measures of continual learning, from the accuracies after each task."""
+"""Computes the measures of continual learning from the accuracies after each task."""
 
 from __future__ import annotations
 
@@ -8,43 +8,42 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-# A_ij is the accuracy on task j after tasks 1 … i, NaN without queries of j then; n tasks.
+# A_ij is the accuracy on task j of n after tasks 1 … i are learned; NaN without queries of j then.
 Matrix = Float[np.ndarray, "n n"]
 DRAW = ["method", "n_shot", "seed"]
 COLUMNS = ("method", "n_shot", "measure", "mean", "half", "n_draws")
 MEASURES = ("last", "average", "transfer", "forgetting", "identification", "bytes_a_class")
-"""The measures of a draw, NaN where a setting has none."""
+"""The measures of a draw; NaN if the setting does not define one."""
 
 
 def last(accuracy: Matrix) -> float:
-    """Last: the mean over j of A_nj (MTIL: Zheng et al., ICCV 2023)."""
+    """Return the mean over j of A_nj, "last" (MTIL: Zheng et al., ICCV 2023)."""
     return float(accuracy[-1].mean())
 
 
 def average(accuracy: Matrix) -> float:
-    """Average: the mean over i of the mean over j of A_ij, of the tasks with queries.
+    """Return "average": for each i the mean over j of A_ij, and the mean of these means over i.
 
     MTIL and X-TAIL have queries of all tasks after each task. The class-incremental setting has
-    queries of the tasks learned so far, which gives the average incremental accuracy of iCaRL with
-    equal weights for tasks.
+    those of the tasks learned so far; this is iCaRL's average accuracy with equal task weights.
     """
     return float(np.nanmean(accuracy, axis=1).mean())
 
 
 def transfer(accuracy: Matrix) -> float:
-    """Transfer: the mean over j ≥ 2 of the mean over i < j of A_ij (MTIL).
+    """Return "transfer": for each j ≥ 2 the mean over i < j of A_ij, and the mean over j (MTIL).
 
-    The accuracy on tasks to come; NaN where they have no queries.
+    It is the accuracy on tasks before they are learned; NaN if they have no queries then.
     """
     n = len(accuracy)
     return float(np.mean([accuracy[:j, j].mean() for j in range(1, n)])) if n > 1 else math.nan
 
 
 def forgetting(accuracy: Matrix) -> float:
-    """Forgetting: the mean over j < n of max over j ≤ i < n of A_ij, less A_nj.
+    """Return "forgetting": the mean over j < n of (the max of A_ij over j ≤ i < n) − A_nj.
 
-    As Chaudhry et al. (ECCV 2018); below zero where later tasks helped. In the class-incremental
-    setting it includes the unavoidable cost of more possible answers.
+    The definition is from Chaudhry et al. (ECCV 2018). The value is negative if later tasks helped.
+    In the class-incremental setting it includes the unavoidable cost of more possible answers.
     """
     n = len(accuracy)
     if n < 2:
@@ -53,18 +52,18 @@ def forgetting(accuracy: Matrix) -> float:
 
 
 def matrix(rows: pd.DataFrame, column: str = "accuracy") -> Matrix:
-    """The matrix of one draw, or of the mean over draws."""
+    """Return the matrix of one draw, or, if `rows` has several draws, their mean."""
     means = rows.groupby(["after", "task"])[column].mean().unstack("task")
     values: Matrix = means.to_numpy(dtype=float, na_value=math.nan)
     return values
 
 
 def draw_figures(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row for each method, number of shots and seed, with `MEASURES`, as `means` reads them.
+    """Return a row with `MEASURES` for each method, number of shots and seed, as `means` reads it.
 
-    `identification` is the mean over tasks of the fraction of queries whose predicted class is of
-    the right task, and `bytes_a_class` the size of what the learner keeps by the number of classes,
-    both after the last task. A learner that sees all tasks from the start has no transfer.
+    After the last task, `identification` is the fraction of queries whose predicted class is in the
+    right task (the mean over tasks), and `bytes_a_class` is the size of what the learner keeps
+    divided by the number of classes. A learner that sees all tasks at the start has no transfer.
     """
     draws = []
     for key, of_draw in rows.groupby(DRAW, sort=False):
@@ -85,7 +84,7 @@ def draw_figures(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_measure(figures: pd.DataFrame) -> pd.DataFrame:
-    """Means or differences of `draw_figures` in the columns `COLUMNS`, learner by learner."""
+    """Return means or differences of `draw_figures` in `COLUMNS`, sorted by learner and shots."""
     learner = figures.groupby(["method", "n_shot"], sort=False).ngroup()
     ordered = figures.iloc[learner.argsort(kind="stable")].rename(columns={"metric": "measure"})
     return ordered[list(COLUMNS)].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""The result of a finished continual evaluation; page, Markdown and JSON show it."""
+"""The result of a finished continual evaluation, which page, Markdown and JSON show."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_FEATURED = 6
 
 
 def is_continual(folder: Path) -> bool:
-    """True if a folder holds an evaluation of continual learners."""
+    """Return whether a folder holds an evaluation of continual learners."""
     if not (folder / RECORD_FILE).exists():
         return False
     config = read_record(folder).get("config")
@@ -34,7 +34,7 @@ def is_continual(folder: Path) -> bool:
 
 
 def find_continual(folder: Path) -> ContinualResult:
-    """The result of a continual evaluation; an unfinished or damaged one is a `DataError`."""
+    """Read a continual evaluation; raise `DataError` if it is unfinished or damaged."""
     with read_run(folder, SequenceBench.summary_schema) as run:
         return _result(run, read_table(run.file("rows.csv"), raw=run.summary["csv_raw"]))
 
@@ -82,7 +82,7 @@ def _headline(
     best = next((name for name in methods if name != reference), None)
     if best is None:
         return f"{headline}."
-    return f"{headline}; the best of the others, {best}, {points(last[best][n_shot])} %."
+    return f"{headline}; the best other learner, {best}, answers {points(last[best][n_shot])} %."
 
 
 def _task_names(rows: pd.DataFrame) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def _task_names(rows: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _by_measure(records: list[dict[str, Any]], sign: int = 1) -> dict[str, ByShots]:
-    """The figures of a summary; a sign of −1 makes them the reference less the other."""
+    """Return the figures of a summary, times `sign`: −1 gives the reference minus the others."""
     figures: defaultdict[str, defaultdict[str, dict[int, Estimate]]]
     figures = defaultdict(lambda: defaultdict(dict))
     for row in records:
@@ -113,7 +113,7 @@ def _matrices(rows: pd.DataFrame, column: str) -> Matrices:
 
 
 def _curve(rows: pd.DataFrame) -> Curve:
-    """Means over the tasks with queries, with intervals over the draws."""
+    """Return mean accuracies over the tasks with queries, with intervals over the draws."""
     curve: defaultdict[str, dict[int, tuple[Estimate, ...]]] = defaultdict(dict)
     for (method, n_shot), of_method in rows.groupby(["method", "n_shot"], sort=False):
         of_draws = of_method.groupby(["after", "seed"])["accuracy"].mean()
@@ -125,7 +125,7 @@ def _curve(rows: pd.DataFrame) -> Curve:
 
 
 Matrices = Mapping[str, Mapping[int, tuple[tuple[float, ...], ...]]]
-"""Learner → shots → a row for each number of tasks learned, a column for each task; NaN where the
+"""Learner → shots → a row for each number of tasks learned, with a value for each task; NaN if the
 task had no queries then."""
 Curve = Mapping[str, Mapping[int, tuple[Estimate, ...]]]
 """Learner → shots → an estimate for each number of tasks learned, from 1."""
@@ -133,30 +133,30 @@ Curve = Mapping[str, Mapping[int, tuple[Estimate, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class ContinualResult:
-    """Accuracies are fractions of 1, means over the draws."""
+    """The result; accuracies are fractions of 1 and means over the draws."""
 
     setting: str
     reference: str
     methods: tuple[str, ...]
     """The learners, sorted by `last` at the most shots, the best first."""
     featured: tuple[str, ...]
-    """The learners that plots distinguish: the reference, then the best of the others."""
+    """The learners that have a colour in plots: the reference, then the best of the others."""
     shots: tuple[int, ...]
     tasks: tuple[str, ...]
-    """Names of the tasks in their order; numbers where seeds draw the order."""
+    """Names of the tasks, in the order of learning; numbers if seeds draw the order."""
     headline: str
     figures: Mapping[str, ByShots]
-    """Measure → learner → shots."""
+    """Measure → learner → shots → estimate."""
     gain: Mapping[str, ByShots]
-    """In the same form: the reference less each learner, draw by draw."""
+    """Measure → learner → shots → the reference minus the learner, draw by draw."""
     accuracy: Matrices
     identified: Matrices
-    """The fraction of queries with a class of the right task; empty where the task is given."""
+    """The fraction of queries whose predicted class is in the right task; empty if it is given."""
     mean_curve: Curve
-    """The mean accuracy over the tasks with queries."""
+    """The mean accuracy on the tasks with queries."""
     first_curve: Curve
     sets: Mapping[str, Row]
-    """Name → pictures, classes and encoder."""
+    """Name of a set → facts about its pictures, classes and encoder."""
     boxes: tuple[Box, ...]
     intervals: str
     versions: Mapping[str, str]
@@ -165,6 +165,6 @@ class ContinualResult:
     record: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form; an interval of a single draw and an empty cell of a matrix are null."""
+        """Return the JSON form; empty cells and the interval of a single draw are null."""
         document: dict[str, Any] = plain(asdict(self))
         return document

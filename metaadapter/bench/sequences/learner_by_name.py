@@ -1,4 +1,4 @@
-"""Continual learners by name, with the record of what they were made from."""
+"""Loads continual learners by name, with the record of the data that they were made from."""
 
 from __future__ import annotations
 
@@ -31,34 +31,34 @@ PEERS: dict[str, Callable[[], Learner[Any]]] = {
     "RAIL-primal": lambda: RAIL("primal"),
     "RAIL-dual": lambda: RAIL("dual"),
 }
-"""The learners of `method_names.LEARNERS`, with their authors' settings."""
+"""The learners in `method_names.LEARNERS`, with their authors' settings."""
 OF_METHODS: dict[str, Callable[[Fit], Learner[Any]]] = {
     "library": Library,
     "growing": PooledFit,
     "ceiling": lambda fit: PooledFit(fit, sees_every_task=True),
 }
-"""Learners that use a few-shot method, as in "library@GDA"; without a name they use "default"."""
+"""Learners that use a few-shot method, as "library@GDA" does; "library" uses "default"."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedLearner:
-    """A learner with its name and the record of what it was made from."""
+    """A learner with its name, and the record of the data that it was made from."""
 
     name: str
     identity: str
     learner: Learner[Any]
     meta_training: MetaTraining | None
-    """The data that it was made from before it saw a task; None without a record."""
+    """The data that it was made from before its first task; None without a record."""
     sees_joint_alone: bool = False
-    """Whether it sees the joint features alone where an encoder has further blocks."""
+    """Whether it sees only the joint block of features."""
 
 
 def load_learner(name: str) -> NamedLearner:
-    """A learner by name; an unknown one is a `UsageError`.
+    """Load a learner by name; raise `UsageError` for an unknown name.
 
-    Names are the keys of `PEERS`; "library", "growing" and "ceiling", perhaps with @ and a method,
-    as `load_method` takes them; and FILE.py:CLASS. With @joint at its end the learner sees the
-    joint features alone.
+    Names are the keys of `PEERS`; "library", "growing" and "ceiling", each perhaps with @ and the
+    name of a method for `load_method`; and FILE.py:CLASS. A learner with @joint at the end of its
+    name sees only the joint block of features.
     """
     if name.endswith(JOINT):
         return replace(load_learner(name.removesuffix(JOINT)), name=name, sees_joint_alone=True)
@@ -70,8 +70,8 @@ def load_learner(name: str) -> NamedLearner:
         method = load_method(method_name or "default")
         if isinstance(method.fit, MetaPeer):
             raise UsageError(
-                f"learner {name!r}: {method_name} has weights for the features of one encoder and "
-                "can only be measured without --continual; name another method"
+                f"learner {name!r}: {method_name} has weights for the features of one encoder, so "
+                "it can be measured only without --continual; name another method"
             )
         learner = OF_METHODS[kind](_fit_of(name, method.fit))
         identity = text_digest(code_identity(type(learner)) + method.identity)
@@ -80,8 +80,8 @@ def load_learner(name: str) -> NamedLearner:
         return _own_learner(name)
     known = ", ".join([*PEERS, *OF_METHODS, *(f"{kind}@METHOD" for kind in OF_METHODS)])
     raise UsageError(
-        f"no continual learner {name!r}; there are: {known}, and FILE.py:CLASS; each may be "
-        "followed by @joint"
+        f"no continual learner {name!r}; there are: {known}, and FILE.py:CLASS; a name may end "
+        "with @joint"
     )
 
 
@@ -93,16 +93,16 @@ def _fit_of(name: str, fit: Callable[[Support], Any]) -> Fit:
 
 
 def _own_learner(name: str) -> NamedLearner:
-    """A subclass of `Learner` in the user's file."""
+    """Load a subclass of `Learner` from the user's file."""
     kind = load_user_code(name, kind="learner")
     if not (isinstance(kind, type) and issubclass(kind, Learner)):
         raise UsageError(
-            f"learner {name!r} must be a subclass of metaadapter.bench.Learner, got {kind!r}"
+            f"learner {name!r} must be a subclass of metaadapter.bench.Learner, not {kind!r}"
         )
     try:
         learner = kind()
     except Exception as error:
         raise UsageError(
-            f"learner {name!r} must be created without arguments: {explain(error)}"
+            f"learner {name!r} cannot be created without arguments: {explain(error)}"
         ) from error
     return NamedLearner(name, code_identity(kind), learner, None)

@@ -1,4 +1,4 @@
-"""The result of a continual evaluation in Markdown, and its first part for a terminal."""
+"""The result of a continual evaluation as Markdown, and an overview for a terminal."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ MEASURE_NAMES = {
     "identification": "Right task",
     "bytes_a_class": "kB a class ↓",
 }
-"""The columns of a table: measures in %, and bytes last. With an arrow, smaller is better."""
+"""Measure → title of a column, in % except for the size; ↓ means that smaller is better."""
 SETTING_NOTES = {
     "task-incremental": "The task of each query is given, so only its own classes are possible.",
     "class-incremental": "The classes of all tasks learned so far are possible; there are no "
     "queries of later tasks.",
-    "pooled": "The classes of all tasks are possible, even of those that are not learned yet.",
+    "pooled": "The classes of all tasks are possible, also of tasks that are not learned yet.",
 }
 
 
 def figure(estimate: Estimate, measure: str) -> str:
-    """The value of a measure, in the unit of its name."""
+    """Return the value of a measure in the unit of its column."""
     if measure == "bytes_a_class":
         return _kilobytes(estimate)
     return points(estimate).replace("-", "−")  # forgetting is negative after an improvement
 
 
 def gain(estimate: Estimate, measure: str) -> str:
-    """A difference of two values of a measure."""
+    """Return a difference of two values of a measure in the unit of its column."""
     if measure == "bytes_a_class":
         sign = "+" if estimate.mean > 0 else ""
         return (sign + _kilobytes(estimate)).replace("-", "−")
@@ -60,13 +60,13 @@ def _kilobytes(estimate: Estimate) -> str:
 
 
 def continual_markdown(result: ContinualResult) -> str:
-    """The whole report, without figures."""
+    """Render the whole report as Markdown, without figures."""
     marks = {"heading": Markup("## "), "bullet": Markup("- ")}
     return _render("continual.md.jinja", result, in_markdown, **marks) + "\n"
 
 
 def continual_overview(result: ContinualResult) -> list[str]:
-    """Lines for a terminal: figures of each number of shots, gains and integrity."""
+    """Return lines for a terminal: measures by number of shots, gains and integrity."""
     text = _render("continual_overview.jinja", result, one_line, heading="", bullet="")
     return text.strip("\n").split("\n")
 
@@ -75,7 +75,7 @@ def _render(template: str, result: ContinualResult, inert: Inert, **marks: str) 
     def by_measure(
         table: Mapping[str, ByShots], text: Callable[[Estimate, str], str], n_shot: int
     ) -> Markup:
-        """A row for each learner; no table if no learner has an estimate."""
+        """Return a table with a row for each learner; "" if no learner has an estimate."""
         measures = [name for name in MEASURE_NAMES if name in table]
         rows = {
             method: [

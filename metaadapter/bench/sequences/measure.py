@@ -1,4 +1,4 @@
-"""One learner on one sequence of tasks: after each task it learns, it answers queries."""
+"""Measures one learner on one sequence of tasks: it answers queries after each learned task."""
 
 from __future__ import annotations
 
@@ -25,15 +25,14 @@ COLUMNS = ("after", "task", "n_way", "n_query", "accuracy", "identified", "n_cla
 def measure_sequence(
     named: NamedLearner, tasks: Sequence[Task], setting: Setting
 ) -> dict[str, list[Any]]:
-    """Columns with a row for each number of tasks learned and each task with queries.
+    """Return columns with a row for each number of tasks learned and each task with queries.
 
     - `after`: the number of tasks learned.
-    - `task`: the number of the task of the queries, from 1.
-    - `accuracy`: the fraction of queries whose predicted class has the right name. Where two tasks
+    - `task`: the number of the task that the queries are from, counted from 1.
+    - `accuracy`: the fraction of queries whose predicted class has the right name. If two tasks
       share a class, the class of either task is correct.
-    - `identified`: the fraction of queries whose predicted class is one of their task; None where
-      the task is given.
-    - `n_classes`: the classes learned so far.
+    - `identified`: the fraction whose predicted class is in the right task; None if it is given.
+    - `n_classes`: the number of classes learned so far.
     - `n_bytes`: the size of what the learner keeps.
     """
     try:
@@ -50,7 +49,6 @@ def measure_sequence(
 def _rows(
     named: NamedLearner, tasks: Sequence[Task], setting: Setting
 ) -> Iterator[tuple[Any, ...]]:
-    """Values of the columns."""
     learner = named.learner
     for number, (state, n_learned) in enumerate(_states(named, tasks)):
         n_classes = sum(len(task.classes) for task in tasks[:n_learned])
@@ -74,7 +72,7 @@ def _rows(
 
 
 def _states(named: NamedLearner, tasks: Sequence[Task]) -> Iterator[tuple[Any, int]]:
-    """The state after each task, and the number of tasks learned by then."""
+    """Yield the state after each task, and the number of tasks learned by then."""
     learner, n = named.learner, len(tasks)
     state = learner.start()
     for number, task in enumerate(tasks):
@@ -88,7 +86,7 @@ def _states(named: NamedLearner, tasks: Sequence[Task]) -> Iterator[tuple[Any, i
 def _queried_tasks(
     number: int, n_tasks: int, setting: Setting
 ) -> list[tuple[Sequence[int], Sequence[int]]]:
-    """After a task: tasks with queries, together with those whose classes are possible."""
+    """Return pairs: tasks whose queries come together, and tasks whose classes are possible."""
     if setting == "task-incremental":
         return [((task,), (task,)) for task in range(n_tasks)]
     among = range(number + 1) if setting == "class-incremental" else range(n_tasks)
@@ -99,11 +97,11 @@ def _predictions(scores_QC: Tensor, questions: Questions, name: str) -> Int[Tens
     shape = len(questions.rows_QD), sum(map(len, questions.texts.values()))
     if tuple(scores_QC.shape) != shape:
         raise UsageError(
-            f"learner {name!r} must answer with one score for each picture and class, in shape "
-            f"{shape}, got {tuple(scores_QC.shape)}"
+            f"learner {name!r} must return a score for each picture and class, a tensor of shape "
+            f"{shape}, but it returned the shape {tuple(scores_QC.shape)}"
         )
     if (scores_QC.isnan() | scores_QC.isposinf()).any():
-        raise DataError(f"{name} gave answers that are not numbers; leave it out of --methods")
+        raise DataError(f"{name} gave scores that are not numbers; leave {name} out of --methods")
     return scores_QC.argmax(-1)
 
 
@@ -113,7 +111,7 @@ def _score(
     queried: Sequence[int],
     possible: Sequence[int],
 ) -> list[tuple[float, float]]:
-    """The fractions of the queries of each task with the right class, and with a class of it."""
+    """Return for each queried task the fraction of correct classes, and of classes in the task."""
     names_C = np.array([same_name(name) for i in possible for name in tasks[i].classes])
     task_C = np.repeat(possible, [len(tasks[i].classes) for i in possible])
     sizes = [len(tasks[i].label_Q) for i in queried]

@@ -1,4 +1,4 @@
-"""The result of a continual evaluation as one HTML page that needs no other file or network."""
+"""The result of a continual evaluation as one HTML page, without other files or network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metaadapter.bench.sequences.markdown import MEASURE_NAMES, SETTING_NOTES, f
 
 # Smaller values of these measures are better.
 SMALL_IS_GOOD = ("forgetting", "bytes_a_class")
-# The gain at which a cell has its full colour.
+# A gain or loss of this size, as a fraction of 1, gives a cell its full colour.
 STRONGEST = 0.1
 
 
@@ -49,7 +49,7 @@ def _curves(result: ContinualResult) -> Iterator[tuple[str, Markup]]:
 
 
 def _tint(estimate: Estimate, measure: str) -> str:
-    """Colour of a difference whose interval excludes zero: gain or loss, and its strength."""
+    """Return HTML attributes that colour a cell by a difference whose interval excludes zero."""
     if measure == "bytes_a_class" or not abs(estimate.mean) > estimate.half:
         return ""
     is_good = (estimate.mean > 0) != (measure in SMALL_IS_GOOD)
@@ -58,7 +58,7 @@ def _tint(estimate: Estimate, measure: str) -> str:
 
 
 def _heat(value: float, is_learned: bool) -> str:
-    """Colour of a cell of a matrix: one for learned tasks, one for those to come."""
+    """Return HTML attributes that colour a cell of a matrix; unlearned tasks have another hue."""
     if math.isnan(value):
         return ""
     return Markup(f' class="{"hit" if is_learned else "miss"}" style="--strength: {value:.2f}"')
@@ -71,7 +71,7 @@ def _percent(value: float) -> str:
 def accuracy_by_tasks(
     result: ContinualResult, curve: Curve, n_shot: int, name: str, title: str
 ) -> str:
-    """Lines with 95 % bands; learners that are not featured are grey."""
+    """Draw accuracy against tasks learned, with 95 % bands; learners not featured are grey."""
     description = f"{title} by tasks learned: " + "; ".join(
         f"{method} " + ", ".join(f"{100 * point.mean:.1f} %" for point in curve[method][n_shot])
         for method in result.featured

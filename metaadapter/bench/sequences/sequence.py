@@ -1,4 +1,4 @@
-"""A sequence of tasks, drawn from feature stores by a seed."""
+"""Draws a sequence of tasks from sets by a seed."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskRows:
-    """A task of a sequence as row numbers: a set, or a part of its classes."""
+    """A task of a sequence as numbers of pictures; it has all classes of a set, or some."""
 
     data: EvaluationSet
     rows: EpisodeRows
-    """One task, with the most shots."""
+    """The pictures of this one task, with the most shots."""
     name: str
-    """The name of the set, with the number of the part if the set is divided."""
+    """The name of the set; if its classes are divided, with the number of the part."""
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of the ways."""
+        """The names of the classes, in the order of the ways."""
         return tuple(self.data.classes[number] for number in self.rows.classes_TN[0].tolist())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """A task of a sequence with its features."""
+    """A task of a sequence, with its features."""
 
     classes: tuple[str, ...]
     support: Support
@@ -47,7 +47,7 @@ class Task:
     logit_scale: float
 
     def first(self, n_shot: int) -> Task:
-        """The same task with the first pictures of each class."""
+        """Return the same task with only the first `n_shot` labelled pictures of each class."""
         places_K = torch.arange(self.support.support_mask_TNK.shape[-1])
         shots = self.support.support_TNKD[:, :, :n_shot]
         mask = self.support.support_mask_TNK[..., places_K < n_shot]
@@ -57,10 +57,10 @@ class Task:
 
 
 def draw_sequence(sets: Sequence[EvaluationSet], config: DrawConfig, seed: int) -> list[TaskRows]:
-    """The tasks of a seed: one for each set, or with `splits` as many parts of its classes.
+    """Draw the tasks of a seed: each set gives `splits` tasks, with parts of its classes.
 
-    The seed draws the order of the classes of a set and of their pictures; with `shuffle` also that
-    of the tasks, which else is the order of the sets.
+    The seed draws the order of the classes in a set and of their pictures, and with `shuffle` the
+    order of the tasks, which otherwise is that of the sets.
     """
     tasks = [
         TaskRows(data, rows, data.name if config.splits == 1 else f"{data.name} {part}")
@@ -74,7 +74,7 @@ def draw_sequence(sets: Sequence[EvaluationSet], config: DrawConfig, seed: int) 
 
 
 def look_up(task: TaskRows, *, joint_alone: bool) -> Task:
-    """The features of a task; with `joint_alone` without further blocks."""
+    """Return a task with its features; with `joint_alone`, only their joint block."""
     data, rows = task.data.joint if joint_alone else task.data, task.rows
     is_query_NQ = rows.query_TNQ[0] >= 0
     return Task(
@@ -93,13 +93,13 @@ def look_up(task: TaskRows, *, joint_alone: bool) -> Task:
 
 
 def require_one_encoder(sets: Sequence[EvaluationSet]) -> None:
-    """Check that the features and texts of all sets lie in one space."""
+    """Raise unless the features and texts of all sets are from one encoder."""
     first, *others = sets
     for data in others:
         if data.fingerprint != first.fingerprint:
             raise IncompatibleArtifact(
-                f"a sequence of tasks needs features of one encoder; {first.name} is of "
-                f"{first.fingerprint} and {data.name} of {data.fingerprint}: encode one of them "
+                f"a sequence of tasks needs features of one encoder, but {first.name} is from "
+                f"{first.fingerprint} and {data.name} from {data.fingerprint}; encode one of them "
                 "again"
             )
 
@@ -108,8 +108,8 @@ def _parts(rows: EpisodeRows, n_parts: int, data: EvaluationSet) -> Iterator[Epi
     n_way = rows.classes_TN.shape[1]
     if n_way < 2 * n_parts:
         raise DataError(
-            f"the set {data.name}: expected two classes or more in each of {n_parts} parts, got "
-            f"{n_way} with enough pictures; ask for fewer --splits or --shots"
+            f"the set {data.name}: expected two classes or more in each of {n_parts} parts, but "
+            f"only {n_way} have enough pictures; ask for fewer --splits or --shots"
         )
     ends = [round(n_way * part / n_parts) for part in range(n_parts + 1)]
     for first, end in pairwise(ends):

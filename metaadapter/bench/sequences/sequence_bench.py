@@ -1,4 +1,4 @@
-"""Sets, sequences and learners of an evaluation of continual learners."""
+"""`SequenceBench`: the sets, sequences and learners of an evaluation of continual learners."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from metaadapter.errors import UsageError
 
 @final
 class SequenceBench:
-    """The `Bench` of an evaluation with `continual`, on the CPU."""
+    """The `Bench` for a configuration with `continual`; it computes on the CPU."""
 
     summary_schema: ClassVar[str] = "metaadapter.continual.summary/1"
     packages: ClassVar[Sequence[str]] = ("metaadapter", "torch", "numpy", "scipy", "pandas")
@@ -46,7 +46,7 @@ class SequenceBench:
 
     def __init__(self, config: EvaluationConfig, device: torch.device) -> None:
         if device.type != "cpu":
-            raise UsageError("--continual calculates on the CPU: leave out --device")
+            raise UsageError("--continual computes on the CPU only; leave out --device")
         self.config, self.device = config, device
         self.sets = {data.name: data for data in load_sets(config)}
         self.far_sets: dict[str, EvaluationSet] = {}
@@ -55,15 +55,15 @@ class SequenceBench:
 
     @property
     def identity(self) -> str:
-        """Changes with the program that draws, asks and scores, whatever the learner."""
+        """A text that changes with the code that draws and scores, but not with a learner."""
         return code_identity(draw_sequence, measure_sequence)
 
     def draw(self, seed: int) -> list[TaskRows]:
-        """The sequence of a seed."""
+        """Return the sequence of tasks of a seed."""
         return draw_sequence(list(self.sets.values()), self.config, seed)
 
     def measure(self, cell: Cell) -> Tables:
-        """The rows of a cell."""
+        """Measure a cell and return its rows."""
         assert self.config.continual is not None
         learner = self.methods[cell.method]
         tasks = _tasks(self, cell.seed, learner.sees_joint_alone)
@@ -73,7 +73,7 @@ class SequenceBench:
             return {"rows": measure_sequence(learner, few, self.config.continual)}
 
     def summarise(self, results: Sequence[CellResult]) -> Summary:
-        """Tables, means and differences of the results of all cells."""
+        """Return tables, means and differences from the results of all cells."""
         sequences = {seed: self.draw(seed) for seed in range(self.config.seeds)}
         draws = pd.concat(
             [
@@ -85,7 +85,7 @@ class SequenceBench:
         )
         names = {seed: [task.name for task in tasks] for seed, tasks in sequences.items()}
         columns = gathered(results, "rows")
-        # The store, or the part of one, that each task is of.
+        # The name of each task: its store, perhaps with the number of a part.
         columns["store"] = [
             names[seed][number - 1]
             for seed, number in zip(columns["seed"], columns["task"], strict=True)
@@ -94,7 +94,7 @@ class SequenceBench:
         figures = draw_figures(rows)
         return Summary(
             draws=draws,
-            # A picture in the support of one task must not be a query of another one.
+            # A picture in the support of one task must not be a query of another task.
             compared=draws.assign(store=self.config.cells()[0].store, task=0),
             tables={"rows": rows},
             means=by_measure(means(figures)),
@@ -102,7 +102,7 @@ class SequenceBench:
         )
 
 
-# The draws of a seed, with all blocks and with the joint one alone.
+# Two entries: the tasks of a seed with all blocks, and with the joint block only.
 @lru_cache(maxsize=2)
 def _tasks(bench: SequenceBench, seed: int, joint_alone: bool) -> list[Task]:
     return [look_up(rows, joint_alone=joint_alone) for rows in bench.draw(seed)]
@@ -112,8 +112,8 @@ def evaluate_continual(config: EvaluationConfig, folder: Path, **options: Any) -
     """Run `evaluate` for a configuration with `continual`; the options are the same.
 
     Raises:
-        UsageError: There is no such learner or device, or the user's own learner fails.
+        UsageError: A learner or device does not exist, or the user's own learner fails.
         DataError: A store cannot be used, or the folder holds something else.
-        IncompatibleArtifact: Two stores are of different encoders.
+        IncompatibleArtifact: Two stores are from different encoders.
     """
     return evaluate(config, folder, kind=SequenceBench, **options)

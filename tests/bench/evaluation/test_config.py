@@ -21,7 +21,7 @@ def test_cells__are_each_combination_once(ask):
     [
         ({"support_from": "x"}, "belong together"),
         ({"support_from": "x", "queries_from": "y"}, "expected either stores"),
-        ({"base_to_new": True, "ways": 5}, "neither ways nor unknown"),
+        ({"base_to_new": True, "ways": 5}, "leave out ways and unknown"),
         ({"reference": "GDA"}, "'GDA' is not among the methods"),
         ({"seeds": 0}, "greater than or equal to 1"),
     ],
@@ -107,5 +107,6 @@ def test_load_evaluation__misspelt_key__is_named_with_the_nearest(toml):
 
 
 def test_load_evaluation__nothing_to_evaluate_on__says_so():
-    with pytest.raises(DataError, match=r"asked for is wrong:\n  expected either stores"):
+    message = r"requested evaluation is wrong:\n  expected either stores"
+    with pytest.raises(DataError, match=message):
         load_evaluation(None, {})

@@ -95,7 +95,7 @@ def test_draw_tasks__base_to_new_of_three_classes__is_refused(make_store, load):
     store = make_store("few", {"ant": 5, "bee": 5, "cow": 5, "dog": 1})
     data, config = load(store.folder, base_to_new=True)
 
-    with pytest.raises(DataError, match="needs four classes or more, two in each half; 3 have"):
+    with pytest.raises(DataError, match="four classes or more, two in each half, but only 3 have"):
         draw_tasks(data, config, 0)
 
 
@@ -118,5 +118,5 @@ def test_classes_left_out__two_pools__needs_a_query_of_each(make_store, load):
 def test_draw_tasks__too_few_pictures__names_the_set(pets, load):
     data, config = load(pets, shots=(9,))
 
-    with pytest.raises(DataError, match=r"the set pets: .* ant 9, .*fewer --shots"):
+    with pytest.raises(DataError, match=r"the set pets is too small: .* ant 9, .*fewer --shots"):
         draw_tasks(data, config, 0)

@@ -120,7 +120,7 @@ def test_meta_trained_peer__store_of_another_encoder__is_refused(ask, make_store
     store = make_store("pets", {"ant": 9, "bee": 9}, width=1024, encoder="ViT-B-32/openai")
     config = ask(store.folder, methods=("zero-shot", "ANIL"))
 
-    message = r"ANIL: .*\btiny\b.*, but the store pets has features of ViT-B-32/openai"
+    message = r"ANIL are .*\btiny\b.*, but the store pets has features of ViT-B-32/openai"
     with pytest.raises(UsageError, match=message):
         evaluate(config, tmp_path / "run")
 

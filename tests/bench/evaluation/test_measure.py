@@ -118,9 +118,7 @@ def test_measure__answers_that_are_not_numbers__name_method_and_set(pets, load):
     def diverge(support):
         return support.head(support.text_TND * torch.nan)
 
-    with pytest.raises(
-        DataError, match=r"planted gave answers that are not numbers on pets with 2"
-    ):
+    with pytest.raises(DataError, match=r"planted gave logits that are not numbers on pets with 2"):
         measure(planted(diverge), data, draw_tasks(data, config, 0))
 
 

@@ -160,7 +160,7 @@ def test_meta_training__of_a_run__lies_above_the_best_generator(tmp_path):
 
 def test_meta_training__damaged_record__is_named(tmp_path):
     write_document(tmp_path / "training.json", {"schema": TRAINING_RECORD, "data": []})
-    with pytest.raises(DataError, match="expected the record of a training run"):
+    with pytest.raises(DataError, match="is not the record of a training run"):
         read_meta_training(tmp_path)
 
     (tmp_path / "training.json").write_text('{"schema": "' + TRAINING_RECORD + '", "data": {}}')

@@ -91,7 +91,7 @@ def test_own_metric__changed_or_added__has_all_cells_measured_again(mine, pets, 
     [
         (("broken",), r"metric '.*:broken' failed on 28 queries of 4 classes: RuntimeError: no"),
         (("text",), r"metric '.*:text' failed on .*ValueError"),
-        (("endless",), r"metric '.*:endless' failed on .* it is inf; return .* NaN where"),
+        (("endless",), r"metric '.*:endless' failed on .* it returned inf; return .* NaN if"),
         (("missing",), "has no 'missing'"),
         (("np",), "must be a function of probabilities and classes"),
         (("accuracy",), "another metric or column is called 'accuracy'"),

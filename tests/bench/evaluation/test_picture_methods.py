@@ -134,7 +134,7 @@ def test_evaluate__pictures_that_moved_or_changed__are_told_at_the_start(tmp_pat
     with pytest.raises(DataError, match=f"{changed.name} has changed since it was encoded"):
         evaluate(config, tmp_path / "run")
     changed.unlink()
-    with pytest.raises(DataError, match="start from the folder where they were encoded"):
+    with pytest.raises(DataError, match="give the command in the folder where they were encoded"):
         evaluate(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -148,7 +148,7 @@ def test_evaluate__an_encoder_that_cannot_be_had__is_told_with_the_method(pets, 
 def test_the_group_of_towers__is_all_methods_that_see_pictures():
     assert resolve_names(("towers",)) == tuple(PICTURE_METHODS)
     support = Support.of_tasks(torch.zeros(1, 2, 1, 4))
-    with pytest.raises(UsageError, match="cannot be fitted to their features alone"):
+    with pytest.raises(UsageError, match="cannot be fitted to their features only"):
         load_method("fine-tuned tower").fit(support)
     with pytest.raises(UsageError, match="leave @joint out"):
         load_method("inside LoRA@joint")

@@ -128,7 +128,7 @@ def test_peer_classifier__in_a_grid_search__peers_are_values_of_a_parameter(text
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"peer": "gda"}, "no peer 'gda'; there are: zero-shot, prototypes"),
+        ({"peer": "gda"}, "there is no peer 'gda'; choose one of: zero-shot, prototypes"),
         ({"logit_scale": None}, "pass logit_scale=… .*or encoder="),
         ({"logit_scale": -1.0}, "logit_scale must be positive .*got -1.0"),
         ({"class_texts": {"Ant": [1.0] * 16}}, "use labels from y as the keys"),

@@ -37,7 +37,7 @@ def test_meta_peer__features_of_another_width__says_what_its_weights_are_for(nam
     peer = load_meta_peer(name)
 
     message = (
-        rf"{name}: its weights are for features of width 1024 of the encoder tiny or .*, "
+        rf"weights of {name} are for features of width 1024 from the encoder tiny or .*, "
         r"but the features have width 12\. .*python -m tools\.train_peers"
     )
     with pytest.raises(UsageError, match=message):
@@ -81,7 +81,7 @@ def test_identity__maml_and_anil_of_one_start__differ(make_meta_peer):
         ("MAML", {"width": 13}, r"should be \(.*13.*\) real numbers"),
         ("MAML", {"width": 10**12}, "real numbers"),
         ("MAML", {"width": None}, "peer"),
-        ("MAML", {"encoders": [3]}, "is not a string"),
+        ("MAML", {"encoders": [3]}, "the names of encoders as strings"),
         ("MAML", {"encoders": None}, "peer"),
         ("MAML", {"peer": "none"}, "peer"),
     ],
@@ -98,7 +98,7 @@ def test_load_meta_peer__impossible_values__are_refused(
 
 
 def test_load_meta_peer__no_such__lists_what_there_is():
-    with pytest.raises(UsageError, match=r"'Reptile': expected Meta-Adapter, MAML, ANIL, or"):
+    with pytest.raises(UsageError, match=r"'Reptile'; choose Meta-Adapter, MAML, ANIL, or"):
         load_meta_peer("Reptile")
 
 
@@ -109,7 +109,8 @@ def test_peer_classifier__encoder_of_the_same_width__is_refused():
     texts = {label: np.ones(1024) for label in "ab"}
     classifier = PeerClassifier("Meta-Adapter", texts, encoder=Encoder())
 
-    with pytest.raises(UsageError, match=r"encoder= has features of ViT-B-32/openai\. Leave it"):
+    message = r"encoder= has features of ViT-B-32/openai\. Leave Meta-Adapter out"
+    with pytest.raises(UsageError, match=message):
         classifier.fit(np.ones((2, 1024)), ["a", "b"])
 
 

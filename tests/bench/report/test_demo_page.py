@@ -38,7 +38,7 @@ def test_page__pictures__are_all_there_unchanged_and_have_an_alt_text(make_resul
 def test_page__numbers_and_origin__are_those_of_the_result(make_result, read_page):
     words = read_page(page(make_result())).words
 
-    assert "went from 2 by the names of the classes alone to 2." in words
+    assert "2 predictions are correct; with only the names of the classes, 2 are." in words
     # Wilson's interval of 2 of 4, from the formula: (0.15, 0.85).
     assert "2 50 % 15–85 % 0.25 s" in words
     assert {"51 %", "84 %"} <= set(re.findall(r"\d+ %", words))

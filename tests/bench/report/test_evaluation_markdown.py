@@ -53,7 +53,7 @@ def test_markdown__whole_report__has_every_section(result):
     text = markdown(result)
 
     headings = [line for line in text.splitlines() if line.startswith("#")]
-    assert headings[0] == "# closed-form beside 6 other method(s)"
+    assert headings[0] == "# closed-form and 6 other method(s)"
     assert "## Calibration error, % (small is good)" in headings
     assert "## farm: where closed-form errs" in headings
     assert headings[-1] == "## How it was measured"

@@ -129,7 +129,7 @@ def test_page__failed_box__is_told_in_words(result, read_page):
     words = read_page(page(failed, {})).words
 
     assert "Classes unseen: fails GDA saw all" in words
-    assert "By method; every check holds for the 5 that are not listed" in words
+    assert "By method; every check holds for the 5 methods that are not listed" in words
     assert "GDA ✗ fails" in words
     assert "APE ? not known" in words
     assert "prototypes ✓ holds" not in words
@@ -235,7 +235,7 @@ def test_page__small_and_unlike_evaluations__can_be_drawn(changes, report_of, re
     assert "Are these figures sound?" in words
     assert ("AUROC of near strangers" in words) == ("unknown" in changes)
     steps = changes.get("methods", ())
-    assert ("The thin line is one path" in words) == ("finetune@2" in steps)
+    assert ("The thin line joins" in words) == ("finetune@2" in steps)
 
 
 @pytest.mark.usefixtures("without_drawings")
@@ -245,7 +245,7 @@ def test_page__of_tasks_with_pools__says_who_read_them(report_of, read_page):
     html = page(result, {})
 
     assert "a pool of 2 unlabelled pictures a class (balanced)" in read_page(html).words
-    assert "the method with the labelled pictures alone" in html
+    assert "the method sees only the labelled pictures" in html
     assert "a pool of 2 unlabelled pictures a class" in markdown(result)
 
 

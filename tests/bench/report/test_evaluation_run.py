@@ -32,7 +32,7 @@ def test_read__evaluation_that_was_to_grow__is_not_finished(copy, reseal):
     config = json.loads((copy / "evaluation.json").read_bytes())["config"]
     reseal(copy / "evaluation.json", config={**config, "seeds": config["seeds"] + 1})
 
-    with pytest.raises(DataError, match="hold less than its configuration asks for"):
+    with pytest.raises(DataError, match="lack cells that its configuration asks for"):
         EvaluationRun.read(copy)
 
 

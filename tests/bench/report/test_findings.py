@@ -97,9 +97,10 @@ def test_find__headline__speaks_of_every_number_of_shots_and_of_the_strongest_pe
         "With 1, 2 and 4 labelled pictures a class, closed-form is correct on "
         f"{own[0]}, {own[1]} and {own[2]} % of the pictures it has not seen."
     )
-    assert f"at {ahead or 'none'} of 3 numbers of shots, and behind at {behind or 'none'}" in (
+    assert f"above zero at {ahead or 'none'} of 3 numbers of shots, and below zero at " in (
         result.headline
     )
+    assert f"below zero at {behind or 'none'}." in result.headline
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_find__headline__compares_with_a_peer_where_there_is_one(report_of, more
 
     headline = report_of(("ant", "bee"), 5, methods=methods, shots=(1,)).headline
 
-    assert f"Less the {best} with as many: " in headline
+    assert f"Its gain over the {best} with the same shots is " in headline
     assert f"(1 shot, {name}) points" in headline
 
 

@@ -172,7 +172,7 @@ def test_report__of_pools__has_a_table_and_names_only_what_read_them(gain_report
 
     assert len(rows) == 1
     assert f"| {gain.bins[0].n_tasks} | 1 |" in rows[0]
-    legend = words.split("Gain from the pool ")[1].split("Against unlabelled pictures")[0]
+    legend = words.split("Gain from the pool ")[1].split("By unlabelled pictures")[0]
     assert legend.endswith("on the same tasks. closed-form ")
     assert "a pool of 1 to 20 unlabelled pictures a class (balanced)" in words
     assert "closed-form " in words.split("Gain from the pool by unlabelled pictures a class")[1]

@@ -59,7 +59,7 @@ def test_find__methods_with_the_same_answers__are_one_where_answers_are_told(res
     assert set(result.parts[0].gain["pets"]) == {"GDA@msp"}
     assert set(result.quality["nll"]) == {"closed-form", "GDA@msp"}
     assert result.strangers.methods == METHODS
-    assert "Less the strongest peer" in result.headline
+    assert "Its gain over the strongest peer" in result.headline
 
 
 def test_markdown__strangers__have_a_section_with_intervals_and_their_kinds(result):
@@ -90,7 +90,7 @@ def test_page__strangers__have_a_section_that_names_each_score(result, read_page
 
     section = words.split("None of these")[1].split("Time and memory")[0]
     assert "closed-form@prototype" in section
-    assert "the same answers, strangers recognized by the energy of the logits (Liu" in section
+    assert "same labels, but strangers are recognized by the energy of the logits (Liu" in section
     assert "Classes in a set (small is good), ± 95 % interval" in section
     assert "…@mcm" not in words
 

@@ -57,5 +57,5 @@ def test_draw__frames_of_a_scene_of_both_kinds__are_never_divided():
 
 
 def test_draw__class_of_one_scene__is_refused_by_its_name():
-    with pytest.raises(DataError, match="all frames of 'lynx' show one scene"):
+    with pytest.raises(DataError, match="the frames of 'lynx' show a single scene"):
         draw_scenes([*LABELS, "lynx", "lynx"], [*SCENES, 20, 20], 2, 0)

@@ -85,9 +85,9 @@ def test_run__same_pictures_in_two_tasks__fails_the_check(make_store, plan, tmp_
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tasks": 2}, "cannot have tasks, unknown, pool or base_to_new"),
-        ({"pool": "balanced"}, "cannot have tasks, unknown, pool or base_to_new"),
-        ({"metrics": ("a.py:b",)}, "cannot have metrics"),
+        ({"tasks": 2}, "cannot be combined with tasks, unknown, pool or base_to_new"),
+        ({"pool": "balanced"}, "cannot be combined with tasks, unknown, pool or base_to_new"),
+        ({"metrics": ("a.py:b",)}, "takes no metrics"),
         ({"continual": None, "methods": ("GDA",), "splits": 2}, "need continual"),
         ({"continual": "online"}, "task-incremental"),
     ],

@@ -1,1 +1,1 @@
-"""Continual learners, which learn one task after the other."""
+"""Continual learners: each learns one task after the other."""

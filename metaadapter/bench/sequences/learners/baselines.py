@@ -14,16 +14,16 @@ from metaadapter.bench.sequences.learners.learner import Learner, Questions, gat
 
 @final
 class ZeroShot(Learner[None]):
-    """Answers from the texts of the classes alone."""
+    """Answers from the class texts only."""
 
     def start(self) -> None:
-        """No state."""
+        """Return None, because there is no state."""
 
     def learn(self, state: None, support: Support, task: int) -> None:
         """Learn nothing."""
 
     def answer(self, state: None, questions: Questions) -> Float[Tensor, "Q C"]:
-        """Logits s · cos(x, t_c)."""
+        """Return the logits s · cos(x, t_c)."""
         return questions.zero_shot_QC
 
 
@@ -33,21 +33,21 @@ Means = dict[int, Float[Tensor, "_ D"]]
 
 @final
 class NearestMean(Learner[Means]):
-    """Answers with the class whose mean picture is nearest, by the Euclidean distance.
+    """Answers with the class whose mean picture is nearest by the Euclidean distance.
 
-    As iCaRL (Rebuffi et al., CVPR 2017) without its training; `gated` by zero-shot CLIP.
+    This is iCaRL (Rebuffi et al., CVPR 2017) without its training; zero-shot CLIP is the gate.
     """
 
     def start(self) -> Means:
-        """No means."""
+        """Return a state without means."""
         return {}
 
     def learn(self, state: Means, support: Support, task: int) -> Means:
-        """Add the mean pictures of a task's classes."""
+        """Return a state that also has the mean pictures of a task's classes."""
         return {**state, task: support.means_TND[0]}
 
     def answer(self, state: Means, questions: Questions) -> Float[Tensor, "Q C"]:
-        """Scores x · μ_c − ‖μ_c‖² / 2, which order classes as the distances ‖x − μ_c‖ do."""
+        """Return x · μ_c − ‖μ_c‖² / 2, which is larger for a smaller distance ‖x − μ_c‖."""
         means = [state[task] for task in questions.tasks if task in state]
         means_LD = torch.cat([questions.rows_QD[:0], *means])
         scores_QL = questions.rows_QD @ means_LD.mT - 0.5 * means_LD.square().sum(-1)

@@ -15,26 +15,26 @@ from metaadapter.bench.sequences.learners.learner import Learner, Questions, kep
 
 @final
 class FineTuning(Learner[AdapterWeights | None]):
-    """Continues to train the bottleneck of the peer CLIP-Adapter on each new task.
+    """Goes on to train the bottleneck of the peer CLIP-Adapter on each new task.
 
-    It compares pictures with texts, so it also answers for tasks not learned yet.
+    It compares pictures with texts, so it can also answer with classes that are not learned yet.
     """
 
     def start(self) -> None:
-        """No bottleneck: zero-shot CLIP."""
+        """Return None: without a bottleneck this is zero-shot CLIP."""
         return
 
     def learn(self, state: AdapterWeights | None, support: Support, task: int) -> AdapterWeights:
-        """Train on the classes of one task alone."""
+        """Train on the classes of this task only."""
         return clip_adapter(support, start=state)
 
     def answer(self, state: AdapterWeights | None, questions: Questions) -> Float[Tensor, "Q C"]:
-        """Logits s · x' · t_c."""
+        """Return the logits s · x' · t_c, x' the query behind the bottleneck."""
         if state is None:
             return questions.zero_shot_QC
         (rows_QD,) = apply_adapter(questions.rows_QD[None], state)
         return Questions(rows_QD, questions.texts, questions.logit_scale).zero_shot_QC
 
     def n_bytes(self, state: AdapterWeights | None) -> int:
-        """The size of the bottleneck."""
+        """Return the size of the bottleneck."""
         return 0 if state is None else kept_bytes(state.visual)

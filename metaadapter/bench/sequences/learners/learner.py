@@ -1,4 +1,4 @@
-"""The interface of a continual learner: a state that grows task by task, queries, and answers."""
+"""`Learner`, the interface of a continual learner: its state grows with each task it learns."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from metaadapter.adapter.support import Support
 
 State = TypeVar("State")
 NUMBER = 4
-"""Bytes of a kept number: single precision, whatever the precision of the calculation."""
+"""The bytes of a kept number, in single precision, whatever the calculation uses."""
 
 
 class Learner(ABC, Generic[State]):
     """Learns one task after the other; a state is a value that no later task changes.
 
-    A user's learner is a subclass that is created without arguments and holds only settings.
+    A user's learner is a subclass that can be created without arguments and has only settings.
     """
 
     sees_every_task: bool = False
-    """Whether it learns all tasks before its first answer: an upper bound for the others."""
+    """Whether it learns all tasks before its first answer, as an upper bound for others."""
 
     @abstractmethod
     def start(self) -> State:
-        """The state before the first task."""
+        """Return the state before the first task."""
 
     @abstractmethod
     def learn(self, state: State, support: Support, task: int) -> State:
-        """The state after one more task; the given state stays as it is.
+        """Return the state after one more task, and leave the given state unchanged.
 
         Args:
             state: The state after the tasks so far.
@@ -43,15 +43,15 @@ class Learner(ABC, Generic[State]):
 
     @abstractmethod
     def answer(self, state: State, questions: Questions) -> Float[Tensor, "Q C"]:
-        """Scores of each possible class; the largest score is the answer."""
+        """Return a score for each query and possible class; the largest score is the answer."""
 
     def n_bytes(self, state: State) -> int:
-        """Bytes that are kept from task to task, without texts, which all learners get."""
+        """Return the bytes kept from task to task, without texts, which all learners get."""
         return kept_bytes(state)
 
 
 def kept_bytes(state: Any) -> int:
-    """`NUMBER` bytes for each number in a state's tensors; of supports only the pictures count.
+    """Count `NUMBER` bytes for each number in a state's tensors; in a `Support`, in its pictures.
 
     A state consists of tensors, numbers, mappings, sequences and dataclasses.
     """
@@ -72,30 +72,29 @@ def kept_bytes(state: Any) -> int:
 class Questions:
     """Q pictures to classify among the C classes of some tasks.
 
-    The columns of scores are the classes of the first of these tasks in their order, then those of
-    the second, and so on. Some tasks may not be learned yet: of their classes only the texts are
-    known.
+    Scores have a column for each class: first the classes of the first task, in their order, then
+    those of the second task, and so on. Of a task not learned yet only the texts are known.
     """
 
     rows_QD: Float[Tensor, "Q D"]
-    """Unit rows of the pictures; each is classified by itself."""
+    """The features of the pictures; each picture is classified by itself."""
     texts: dict[int, Float[Tensor, "_ D"]]
-    """Task → unit rows of the texts of its classes."""
+    """Task → the text features of its classes."""
     logit_scale: float
     """The encoder's inverse temperature."""
 
     @property
     def tasks(self) -> tuple[int, ...]:
-        """The tasks whose classes are candidates, in the order of the columns."""
+        """The tasks whose classes are possible, in the order of the columns."""
         return tuple(self.texts)
 
     @property
     def zero_shot_QC(self) -> Float[Tensor, "Q C"]:
-        """The logits of zero-shot CLIP, by the texts alone."""
+        """The logits of zero-shot CLIP, from the texts only."""
         return self.logit_scale * self.rows_QD @ torch.cat(list(self.texts.values())).mT
 
     def is_of(self, tasks: Collection[int]) -> Bool[Tensor, " C"]:
-        """True for the classes of these tasks."""
+        """Return a mask over the columns: True for a class of one of these tasks."""
         return torch.cat(
             [torch.full((len(text),), task in tasks) for task, text in self.texts.items()]
         )
@@ -104,16 +103,16 @@ class Questions:
 def gated(
     scores_QL: Float[Tensor, "Q L"], learned: Collection[int], questions: Questions
 ) -> Float[Tensor, "Q C"]:
-    """Return scores of all candidate classes, by a head for the classes of learned tasks.
+    """Return scores for all possible classes, from a head for the classes of learned tasks.
 
     Zero-shot CLIP is the gate, as in RAIL (Xu et al., NeurIPS 2024, section 4): if its best class
-    is of a learned task, the head predicts, else the texts do.
+    is in a learned task, the head predicts, else the texts do.
 
     Args:
-        scores_QL: The head's scores of the L candidate classes of learned tasks, in the order of
+        scores_QL: The head's scores for the L possible classes of learned tasks, in the order of
             the columns.
-        learned: The learned tasks, whether their classes are candidates or not.
-        questions: The pictures and their candidates.
+        learned: The learned tasks, also those whose classes are not possible.
+        questions: The pictures and their possible classes.
 
     Returns:
         The scores, −∞ for classes that the gate rules out.
@@ -133,11 +132,11 @@ def shared(
     learned: Collection[int],
     questions: Questions,
 ) -> Float[Tensor, "Q C"]:
-    """Return log-probabilities of all candidate classes, with known as "of a learned task".
+    """Return log P(c | x) for all possible classes; "known" means that the task of c is learned.
 
-    P(c | x) is P(known | x) P(c | x, known) for learned classes, and (1 − P(known | x)) times the
-    probability by zero-shot CLIP among the others. If all tasks are learned, P(known | x) is 1.
-    `log_QL` is log P(c | x, known) of the L candidate classes of learned tasks.
+    P(c | x) is P(known | x) P(c | x, known) for a learned class, and for another class it is
+    (1 − P(known | x)) times its zero-shot probability among the unlearned classes. If all tasks are
+    learned, P(known | x) is 1. `log_QL` is log P(c | x, known) for the L learned classes.
     """
     is_learned_C = questions.is_of(learned)
     if is_learned_C.all():
@@ -151,7 +150,7 @@ def shared(
 
 
 def merged(supports: Collection[Support]) -> Support:
-    """Return one support of the classes of several supports, each of one task, in their order."""
+    """Join supports, each of one task, to the support of one task with all their classes."""
     parts = [support.labelled_rows() for support in supports]
     first_ways = torch.tensor([0, *(support.n_way for support in supports)]).cumsum(0)
     rows, labels = zip(*parts, strict=True)

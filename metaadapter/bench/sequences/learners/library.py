@@ -1,4 +1,4 @@
-"""A library of adapters, one for each task, which later tasks do not change."""
+"""`Library`: one adapter for each task, which later tasks do not change."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ from metaadapter.bench.sequences.learners.pooled_fit import Fit
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The adapter of one task, and the means by which pictures find their task."""
+    """The adapter of one task, and its mean pictures, which tell how well a query fits the task."""
 
     adapter: AdapterWeights
     means_ND: Float[Tensor, "N D"]
     """The mean picture of each class."""
     counts_N: Int[Tensor, " N"]
-    """The number of pictures of each mean."""
+    """The number of pictures in each mean."""
 
 
 @final
 class Library(Learner[dict[int, Entry]]):
-    """Fits one adapter to each task alone, and predicts Σ P(task | x) P(class | x, task).
+    """Fits an adapter to each task by itself, and predicts Σ P(task | x) P(class | x, task).
 
-    If queries may show classes that are not learned yet, the known heads of the adapters decide the
-    share of the learned classes (`shared`); without a known head `gated` decides it.
+    If queries may show classes that are not learned yet, the adapters' known heads give the total
+    probability of the learned classes (`shared`); without known heads, `gated` separates them.
     """
 
     def __init__(self, fit: Fit) -> None:
         self._fit = fit
 
     def start(self) -> dict[int, Entry]:
-        """No adapter."""
+        """Return a state without adapters."""
         return {}
 
     def learn(self, state: dict[int, Entry], support: Support, task: int) -> dict[int, Entry]:
-        """Add the adapter of a task."""
+        """Return a state that also has the adapter of a task."""
         adapter = self._fit(support).map(Tensor.detach).task(0)
         counts_N = support.present_TNK[0].sum(-1).clamp(min=1)
         return {**state, task: Entry(adapter, support.means_TND[0], counts_N)}
 
     def answer(self, state: dict[int, Entry], questions: Questions) -> Float[Tensor, "Q C"]:
-        """Log-probabilities of the mixture, joined with zero-shot for classes not learned yet."""
+        """Return log-probabilities of the mixture; zero-shot CLIP answers for unlearned classes."""
         learned = [task for task in questions.tasks if task in state]
         entries = [state[task] for task in learned]
         if not entries:

@@ -1,4 +1,4 @@
-"""Any few-shot method, fitted again to the pictures of all tasks with each new task."""
+"""`PooledFit`: any few-shot method, fitted again to the pictures of all tasks after each task."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.bench.sequences.learners.learner import Learner, Questions, gated, merged
 
 Fit = Callable[[Support], AdapterWeights]
-"""A few-shot method: the supports of tasks → their adapters, with a leading task axis."""
+"""A few-shot method: it takes the supports of T tasks and returns their adapters, stacked."""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of all tasks so far."""
+    """The pictures of all tasks so far, and the method that is fitted to them."""
 
     supports: dict[int, Support]
     fit: Fit
 
     @cached_property
     def adapter(self) -> AdapterWeights:
-        """The adapter of all their classes, task by task; fitted at first use."""
+        """The adapter for all classes, task by task; it is fitted when it is first used."""
         return self.fit(merged(self.supports.values())).map(Tensor.detach).task(0)
 
 
 @final
 class PooledFit(Learner[Pictures]):
-    """Keeps all pictures, and fits one adapter of all classes with each new task.
+    """Keeps all pictures, and fits one adapter for all classes after each new task.
 
-    With `sees_every_task` it has the pictures of all tasks from the start: the joint fit, an upper
-    bound for learners that see one task at a time.
+    With `sees_every_task`, it has the pictures of all tasks from the start, which is an upper bound
+    for learners that see one task at a time.
     """
 
     def __init__(self, fit: Fit, *, sees_every_task: bool = False) -> None:
@@ -45,15 +45,15 @@ class PooledFit(Learner[Pictures]):
         self.sees_every_task = sees_every_task
 
     def start(self) -> Pictures:
-        """No pictures."""
+        """Return a state without pictures."""
         return Pictures({}, self._fit)
 
     def learn(self, state: Pictures, support: Support, task: int) -> Pictures:
-        """Keep the pictures of a task."""
+        """Return a state that also has the pictures of a task."""
         return Pictures({**state.supports, task: support}, self._fit)
 
     def answer(self, state: Pictures, questions: Questions) -> Float[Tensor, "Q C"]:
-        """Logits of the adapter; `gated` adds the classes that are not learned."""
+        """Return the adapter's logits; `gated` adds the classes that are not learned."""
         learned = [task for task in questions.tasks if task in state.supports]
         if not learned:
             return questions.zero_shot_QC

@@ -19,8 +19,8 @@ from metaadapter.bench.sequences.learners.random_ridge import (
 )
 
 Form = Literal["primal", "dual"]
-# The authors' settings: hidden numbers and λ of the primal form, γ and λ of the dual form, and the
-# weight of the regression in the answer.
+# The authors' settings: the hidden numbers of the primal form, λ of both forms, γ of the dual form,
+# and the weight β of the regression in the answer.
 N_HIDDEN = 15_000
 GAMMA = 0.1
 RIDGE: dict[Form, float] = {"primal": 0.1, "dual": 1e-3}
@@ -29,23 +29,23 @@ FUSION = 0.9
 
 @final
 class RAIL(Learner[RidgeState]):
-    """Ridge regression of one-hot classes; one solution for the pictures of all tasks.
+    """Answers by ridge regression of one-hot classes, solved for the pictures of all tasks.
 
-    Primal: h W, h = max(0, x P) with P uniform in ±1/√D, W = (Σ h hᵀ + λ I)⁻¹ Σ h yᵀ, which the
-    authors update recursively: R ← R − R Hᵀ (I + H R Hᵀ)⁻¹ H R, W ← W + R Hᵀ (Y − H W). Dual:
-    k(x, X) (K + λ I)⁻¹ Y with k(x, x') = exp(−γ ‖x − x'‖²), of all pictures. `fused` adds zero-shot
-    CLIP.
+    The primal form is h W with h = max(0, x P), P uniform in ±1/√D, W = (Σ h hᵀ + λ I)⁻¹ Σ h yᵀ.
+    The authors update it recursively: R ← R − R Hᵀ (I + H R Hᵀ)⁻¹ H R, W ← W + R Hᵀ (Y − H W). The
+    dual form is k(x, X) (K + λ I)⁻¹ Y with k(x, x') = exp(−γ ‖x − x'‖²), X all pictures, K their
+    kernel matrix. `fused` adds zero-shot CLIP.
     """
 
     def __init__(self, form: Form, n_hidden: int = N_HIDDEN) -> None:
         self._form, self._n_hidden = form, n_hidden
 
     def start(self) -> RidgeState:
-        """No pictures."""
+        """Return a state without pictures."""
         return RidgeState({}, {})
 
     def learn(self, state: RidgeState, support: Support, task: int) -> RidgeState:
-        """Solve for all classes so far."""
+        """Add the pictures of a task, and solve for all classes so far."""
         supports = {**state.supports, task: support}
         rows_nD, targets_nC = one_hot_rows(supports)
         if self._form == "dual":
@@ -57,7 +57,7 @@ class RAIL(Learner[RidgeState]):
         return RidgeState(supports, split_by_task(heads_xC, supports))
 
     def answer(self, state: RidgeState, questions: Questions) -> Float[Tensor, "Q C"]:
-        """Scores of the regression, fused with zero-shot CLIP."""
+        """Return the scores of the regression, fused with zero-shot CLIP."""
         heads_xL = state.heads_of(questions.tasks)
         if heads_xL is None:
             return questions.zero_shot_QC
@@ -70,7 +70,7 @@ class RAIL(Learner[RidgeState]):
         return fused(features @ heads_xL.to(features), state, questions)
 
     def n_bytes(self, state: RidgeState) -> int:
-        """Primal: R (M × M) and W (M × C). Dual: the pictures, and n × C coefficients."""
+        """Return the size of R (M × M) and W (M × C), or of n pictures and n × C coefficients."""
         if self._form == "primal":
             return self._n_hidden * (self._n_hidden + state.n_classes) * NUMBER
         n = sum(int(support.present_TNK.sum()) for support in state.supports.values())
@@ -81,7 +81,7 @@ class RAIL(Learner[RidgeState]):
 def fused(
     scores_QL: Float[Tensor, "Q L"], state: RidgeState, questions: Questions
 ) -> Float[Tensor, "Q C"]:
-    """(1 − β) p + β r if the best class of p is of a learned task, else p.
+    """Return (1 − β) p + β r for a query whose best class by p is in a learned task, else p.
 
     p are the probabilities of zero-shot CLIP; r is the regression, 0 for classes not learned.
     """

@@ -1,4 +1,4 @@
-"""Ridge regression behind a random layer, shared by RanPAC and RAIL."""
+"""Ridge regression on the output of a random layer, for RanPAC and RAIL."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 
 Start = Literal["normal", "uniform"]
-"""The distribution of the random layer: N(0, 1), or uniform in ±1/√D as in `torch.nn.Linear`."""
+"""The distribution of the layer's weights: N(0, 1), or uniform in ±1/√D as in `torch.nn.Linear`."""
 SEED = 0
 
 
 def hidden_rows(rows_nD: Float[Tensor, "n D"], n_hidden: int, start: Start) -> Float[Tensor, "n M"]:
-    """Rows behind the random layer, max(0, x W); W depends on D, M and its distribution alone."""
+    """Return max(0, x W) for the rows x; the random W depends only on D, M and `start`."""
     layer_DM = _random_layer(rows_nD.shape[-1], n_hidden, start).to(rows_nD)
     return (rows_nD @ layer_DM).relu()
 
 
-# For two learners of one evaluation; a layer of 3008 × 15,000 numbers takes 180 MB.
+# Two entries, for two learners in an evaluation; a layer of 3008 × 15,000 numbers takes 180 MB.
 @lru_cache(maxsize=2)
 def _random_layer(width: int, n_hidden: int, start: Start) -> Float[Tensor, "D M"]:
     draw = torch.Generator().manual_seed(SEED)
@@ -37,7 +37,7 @@ def _random_layer(width: int, n_hidden: int, start: Start) -> Float[Tensor, "D M
 def one_hot_rows(
     supports: Mapping[int, Support],
 ) -> tuple[Float[Tensor, "n D"], Float[Tensor, "n C"]]:
-    """The pictures of the tasks in float64, and their one-hot classes, task by task."""
+    """Return the pictures of the tasks in float64, and their one-hot classes, task by task."""
     parts = [support.labelled_rows() for support in supports.values()]
     blocks = [
         torch.nn.functional.one_hot(labels, support.n_way).double()
@@ -49,11 +49,11 @@ def one_hot_rows(
 def ridge_through_products(
     products_nn: Float[Tensor, "n n"], targets_nC: Float[Tensor, "n C"], ridge: float
 ) -> Float[Tensor, "n C"]:
-    """Coefficients (K + λ I)⁻¹ Y of the pictures; with K = H Hᵀ, Hᵀ times them is the solution.
+    """Return (K + λ I)⁻¹ Y, the coefficients of the pictures; K = H Hᵀ is `products_nn`.
 
-    Hᵀ (H Hᵀ + λ I)⁻¹ Y = (Hᵀ H + λ I)⁻¹ Hᵀ Y. There are far fewer pictures than hidden numbers, so
-    the left side is cheap, while the right side, which the papers accumulate, has M² numbers.
-    Eigenvalues make a tiny λ safe from rounding.
+    The ridge solution is Hᵀ (H Hᵀ + λ I)⁻¹ Y = (Hᵀ H + λ I)⁻¹ Hᵀ Y. The left side is cheap, because
+    there are far fewer pictures than hidden numbers M; for the right side the papers accumulate M²
+    numbers. Eigenvalues are used so that rounding does no harm with a tiny λ.
     """
     values_n, vectors_nn = torch.linalg.eigh(products_nn)
     along_nC = (vectors_nn.mT @ targets_nC) / (values_n.clamp(min=0) + ridge)[:, None]
@@ -63,7 +63,7 @@ def ridge_through_products(
 def split_by_task(
     columns_xC: Float[Tensor, "x C"], supports: Mapping[int, Support]
 ) -> dict[int, Float[Tensor, "x _"]]:
-    """Task → its columns."""
+    """Return task → the columns of its classes."""
     ways = [support.n_way for support in supports.values()]
     return dict(zip(supports, torch.split(columns_xC, ways, dim=-1), strict=True))
 
@@ -74,7 +74,7 @@ class RidgeState:
 
     supports: dict[int, Support]
     heads: dict[int, Float[Tensor, "x _"]]
-    """Task → coefficients of its classes, for hidden numbers or for the kernel of the pictures."""
+    """Task → coefficients of its classes, for hidden numbers or for kernels with the pictures."""
 
     @property
     def n_classes(self) -> int:
@@ -82,6 +82,6 @@ class RidgeState:
         return sum(head.shape[-1] for head in self.heads.values())
 
     def heads_of(self, tasks: Iterable[int]) -> Float[Tensor, "x L"] | None:
-        """The heads of those of the tasks that are learned, side by side; None without any."""
+        """Return the heads of the learned ones of these tasks, side by side; None if none is."""
         heads = [self.heads[task] for task in tasks if task in self.heads]
         return torch.cat(heads, dim=-1) if heads else None

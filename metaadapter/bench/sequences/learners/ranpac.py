@@ -18,7 +18,7 @@ from metaadapter.bench.sequences.learners.random_ridge import (
     split_by_task,
 )
 
-# The authors' number of hidden features, candidates of λ, and fraction of a task for the fit.
+# The authors' number of hidden features, candidates for λ, and fraction of pictures that tries λ.
 N_HIDDEN = 10_000
 RIDGES = tuple(10.0**power for power in range(-8, 9))
 FITTED_PART = 0.8
@@ -27,23 +27,23 @@ SEED = 0
 
 @final
 class RanPAC(Learner[RidgeState]):
-    """Scores h W with h = max(0, x P), P ~ N(0, 1), and W = (G + λ I)⁻¹ Q.
+    """Answers with scores h W, where h = max(0, x P), P ~ N(0, 1) and W = (G + λ I)⁻¹ Q.
 
-    G = Σ h hᵀ and Q = Σ h yᵀ are sums over the pictures of all tasks so far. λ, unless given, is
-    the power of ten from 10⁻⁸ to 10⁸ with which a random four fifths of the newest task's pictures
-    predict the others best (mean squared error), so W depends a little on the last task. Because
-    features are frozen, the authors' first-session training of the encoder is left out.
+    G = Σ h hᵀ and Q = Σ h yᵀ are sums over the pictures of all tasks so far, y one-hot classes. λ,
+    unless given, is a power of ten from 10⁻⁸ to 10⁸: of the newest task's pictures, a random four
+    fifths predict the others best with it (mean squared error). So W depends a little on the last
+    task. The authors also train the encoder on the first task; here features are frozen.
     """
 
     def __init__(self, n_hidden: int = N_HIDDEN, ridge: float | None = None) -> None:
         self._n_hidden, self._ridge = n_hidden, ridge
 
     def start(self) -> RidgeState:
-        """No pictures."""
+        """Return a state without pictures."""
         return RidgeState({}, {})
 
     def learn(self, state: RidgeState, support: Support, task: int) -> RidgeState:
-        """Solve for all classes so far."""
+        """Add the pictures of a task, and solve for all classes so far."""
         supports = {**state.supports, task: support}
         rows_nD, targets_nC = one_hot_rows(supports)
         hidden_nM = hidden_rows(rows_nD, self._n_hidden, "normal")
@@ -56,7 +56,7 @@ class RanPAC(Learner[RidgeState]):
         return RidgeState(supports, split_by_task(weights_MC, supports))
 
     def answer(self, state: RidgeState, questions: Questions) -> Float[Tensor, "Q C"]:
-        """Scores h W; `gated` adds the classes that are not learned."""
+        """Return the scores h W; `gated` adds the classes that are not learned."""
         weights_ML = state.heads_of(questions.tasks)
         if weights_ML is None:
             return questions.zero_shot_QC
@@ -65,7 +65,7 @@ class RanPAC(Learner[RidgeState]):
         return gated(scores_QL, state.supports, questions)
 
     def n_bytes(self, state: RidgeState) -> int:
-        """The size of the authors' state, which has no pictures: G (M × M) and Q (M × C)."""
+        """Return the size of the authors' state, which is G (M × M) and Q (M × C), no pictures."""
         return self._n_hidden * (self._n_hidden + state.n_classes) * NUMBER
 
 
