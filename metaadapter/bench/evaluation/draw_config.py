@@ -54,7 +54,7 @@ class DrawConfig(BaseModel):
     splits: Count = 1
     """The number of tasks into which the classes of each store are divided."""
     shuffle: bool = False
-    """Whether each seed draws an order of the tasks; if not, they have the order of the stores."""
+    """Whether each seed draws an order of the tasks; if not, tasks have the order of the stores."""
 
     @field_validator("pool_size", mode="before")
     @classmethod
@@ -78,7 +78,7 @@ class DrawConfig(BaseModel):
         if self.base_to_new and self.pool:
             raise ValueError("base_to_new cannot be combined with a pool")
         if self.pool is None and self.pool_size != USUAL_POOL_SIZE:
-            raise ValueError("pool_size needs a value of pool: balanced, skewed or strangers")
+            raise ValueError("pool_size needs a pool: balanced, skewed or strangers")
         if self.pool == "skewed" and self.queries == "all":
             raise ValueError(
                 "a skewed pool would take most queries of some classes and few of others; "

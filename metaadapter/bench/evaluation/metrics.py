@@ -124,7 +124,7 @@ def cell_tables(
 
 
 def score(answers: np.ndarray, n_tasks: int, n_way: int) -> dict[str, Float[np.ndarray, " T"]]:
-    """Return name of each of `METRICS` → the figures of T tasks, NaN for a task without queries."""
+    """Return metric of `METRICS` → the figures of T tasks, NaN for a task without queries."""
     known = answers[answers["way"] >= 0]
     correct = known[known["predicted"] == known["way"]]
     true_TN, predicted_TN, correct_TN = (

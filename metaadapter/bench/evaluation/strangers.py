@@ -78,7 +78,7 @@ STRANGER_METRICS = (
 
 
 def score_strangers(answers: np.ndarray, n_tasks: int) -> dict[str, Float[np.ndarray, " T"]]:
-    """Return name of each of `STRANGER_METRICS` → the figures of T tasks.
+    """Return metric of `STRANGER_METRICS` → the figures of T tasks.
 
     The answers may have the columns of `known_answers`; without `known`, `confidence` is the score.
     A figure is NaN if the task has no known pictures or no strangers, or if a column is missing.

@@ -22,7 +22,7 @@ RESIDUAL_SCALE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The weights from which the steps start and the learning rate, learned on training tasks."""
+    """The weights from which the steps start, and their rate; both learned on training tasks."""
 
     down_RD: Float[Tensor, "R D"]
     up_DR: Float[Tensor, "D R"]

@@ -18,7 +18,7 @@ STRONGEST = 10
 
 
 def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
-    """Render the page; `thumbnails` are hash of a picture's bytes → JPEG."""
+    """Render the page; `thumbnails` maps the hash of a picture's bytes to its JPEG."""
     overall = next(iter(result.parts[0].accuracy))
     styles = {method: figures.style_of(method, result) for method in result.methods}
     styles = figures.styles_of_strangers(result) | styles

@@ -32,7 +32,7 @@ class Strangers:
 
     told: str
     methods: tuple[str, ...]
-    """In the order of the configuration; includes methods that differ only in their score."""
+    """In the order of the configuration, also methods that differ only in the score after the @."""
     metrics: tuple[str, ...]
 
 
@@ -42,7 +42,7 @@ class EvaluationResult:
 
     reference: str
     methods: tuple[str, ...]
-    """The best mean rank first; one of several methods that differ only in their score."""
+    """The best mean rank first; of methods that differ only in the score after the @, one."""
     featured: tuple[str, ...]
     """The methods with a colour of their own: the reference, then the best other methods."""
     judged: str

@@ -40,10 +40,11 @@ def transfer(accuracy: Matrix) -> float:
 
 
 def forgetting(accuracy: Matrix) -> float:
-    """Return "forgetting": the mean over j < n of (the max of A_ij over j ≤ i < n) − A_nj.
+    """Return "forgetting": the mean over tasks j < n of (the max of A_ij over j ≤ i < n) − A_nj.
 
-    The definition is from Chaudhry et al. (ECCV 2018). The value is negative if later tasks helped.
-    In the class-incremental setting it includes the unavoidable cost of more possible answers.
+    A_ij is the accuracy on task j after task i is learned. The definition is from Chaudhry et al.
+    (ECCV 2018). The value is negative if later tasks helped. In the class-incremental setting it
+    includes the unavoidable cost of more possible answers.
     """
     n = len(accuracy)
     if n < 2:

@@ -31,7 +31,8 @@ def measure_sequence(
     - `task`: the number of the task that the queries are from, counted from 1.
     - `accuracy`: the fraction of queries whose predicted class has the right name. If two tasks
       share a class, the class of either task is correct.
-    - `identified`: the fraction whose predicted class is in the right task; None if it is given.
+    - `identified`: the fraction whose predicted class is in the right task; None if the task is
+      given.
     - `n_classes`: the number of classes learned so far.
     - `n_bytes`: the size of what the learner keeps.
     """
@@ -101,7 +102,7 @@ def _predictions(scores_QC: Tensor, questions: Questions, name: str) -> Int[Tens
             f"{shape}, but it returned the shape {tuple(scores_QC.shape)}"
         )
     if (scores_QC.isnan() | scores_QC.isposinf()).any():
-        raise DataError(f"{name} gave scores that are not numbers; leave {name} out of --methods")
+        raise DataError(f"{name} gave scores that are not numbers; leave it out of --methods")
     return scores_QC.argmax(-1)
 
 

@@ -74,7 +74,7 @@ def test_load__library_of_a_method_that_is_no_adapter__is_refused_when_it_learns
         ("class L: pass", "must be a subclass of metaadapter.bench.Learner"),
         (
             "from metaadapter.bench import Learner\nclass L(Learner): pass",
-            "must be created without arguments: TypeError",
+            "cannot be created without arguments: TypeError",
         ),
     ],
 )

@@ -124,12 +124,12 @@ def test_measure__learner_of_ones_own__is_measured(own, tasks):
         (
             {"answer": "scores[0]"},
             UsageError,
-            r"one score for each .*, in shape \(20, 4\), got",
+            r"a score for each .* of shape \(20, 4\), but it returned",
         ),
         (
             {"answer": "scores * float('nan')"},
             DataError,
-            "gave answers that are not numbers",
+            "gave scores that are not numbers",
         ),
     ],
     ids=["an error", "another shape", "no numbers"],

@@ -108,5 +108,5 @@ def test_run__device_other_than_the_cpu__is_refused(zoo, plan, tmp_path, monkeyp
     monkeypatch.setattr(
         "metaadapter.bench.evaluation.run.choose_device", lambda _name: torch.device("meta")
     )
-    with pytest.raises(UsageError, match="--continual calculates on the CPU"):
+    with pytest.raises(UsageError, match="--continual computes on the CPU only"):
         evaluate_continual(plan(*zoo), tmp_path / "run", device="cuda")

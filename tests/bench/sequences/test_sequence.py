@@ -65,5 +65,5 @@ def test_sequence__stores_of_two_encoders__are_refused(zoo, plan, make_store):
     other = make_store("other", {"ant": 7, "bee": 7}, encoder="dashes")
     config = plan(zoo[0], str(other.folder))
 
-    with pytest.raises(IncompatibleArtifact, match=r"pets is of .* and other of .*encode one"):
+    with pytest.raises(IncompatibleArtifact, match=r"pets is from .* and other from .*encode one"):
         require_one_encoder(load_sets(config))
