@@ -93,7 +93,7 @@ class EvaluationConfig(DrawConfig):
                 "distinguish sets; rename one of: " + ", ".join(alike)
             )
         if self.reference is not None and self.reference not in self.method_names:
-            raise ValueError(f"the reference {self.reference!r} is not among the methods")
+            raise ValueError(f"the reference {self.reference!r} is not among the methods; name one")
         return self
 
     @property

@@ -138,7 +138,7 @@ def read_run(folder: Path, schema: str, without_proof: Sequence[str] = ()) -> It
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; name the --out folder of an evaluation")
     if not (folder / RECORD_FILE).exists():
-        raise DataError(f"{folder} holds no evaluation (it has no {RECORD_FILE}); name another one")
+        raise DataError(f"{folder} holds no evaluation (no {RECORD_FILE} in it); choose another")
     record = read_record(folder)
     unfinished = f"the evaluation {folder} is not finished: run its command again"
     if not (folder / SUMMARY_FILE).exists():

@@ -185,8 +185,8 @@ def _answer(
             known_TQ = known_answers(method, head, queries, torch.from_numpy(way_Q))
     if any(column_TQ.isnan().any() for column_TQ in known_TQ.values()):
         raise DataError(
-            f"{method.name} gave values that are not numbers as scores of known pictures of "
-            f"{data.name}; leave {method.name} out of --methods"
+            f"{method.name} gave scores that are not numbers for how surely pictures of "
+            f"{data.name} are known; leave {method.name} out of --methods"
         )
     by_hand = method.trained_by_hand
     n_trained = by_hand(n_way, query_TQD.shape[-1]) if by_hand else trained.count // n_tasks
