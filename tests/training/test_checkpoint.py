@@ -76,7 +76,7 @@ def test_load_checkpoint__that_is_none__says_what_to_do(tmp_path):
     save_file({"other/a": torch.ones(1)}, tmp_path / "c", metadata={"metaadapter": text})
 
     for name, error, message in (
-        ("missing", DataError, "give --resume a run folder that has one"),
+        ("missing", DataError, "give --resume a run folder with a whole checkpoint"),
         ("damaged", DataError, "cannot read the checkpoint .*damaged"),
         ("weights", IncompatibleArtifact, "not a training checkpoint of this version"),
         ("c", DataError, "checkpoint .*c is damaged or was changed: 'other'"),

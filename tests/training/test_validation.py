@@ -77,7 +77,7 @@ def test_validator__set_that_gives_no_task__is_named():
     lonely = synthetic_source("lonely", n_classes=3, n_pictures=2, width=12, generator=draw)
     one_each = replace(lonely, labels_n=lonely.labels_n.masked_fill(lonely.labels_n > 0, -1))
 
-    with pytest.raises(EpisodeError, match=r"validation set 'lonely': 2 classes of 1 shots"):
+    with pytest.raises(EpisodeError, match=r"validation set 'lonely': 2 classes with 1 shots"):
         Validator({"classes": [one_each], "domains": []}, CONFIG, seed=0)
 
 
