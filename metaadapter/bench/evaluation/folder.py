@@ -114,7 +114,7 @@ def _record(folder: Path) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """The summary of an evaluation, with the proof of the files beside it."""
+    """The summary of an evaluation, with the proof of the files in its folder."""
 
     folder: Path
     config: EvaluationConfig

@@ -134,7 +134,7 @@ class Evaluation:
 
     @property
     def figures(self) -> pd.DataFrame:
-        """`means`, by its name in the JSON form of an evaluation on sequences."""
+        """`means`, under the name that it has in the JSON of an evaluation on sequences."""
         return self.means
 
     @property

@@ -18,9 +18,9 @@ def descend(
 ) -> None:
     """Take `n_steps` full-batch steps, which change the optimizer's tensors in place.
 
-    A step minimises the sum of the tasks' losses. Each task has tensors of its own, and SGD and
-    Adam work element by element, so the result is the same as for each task alone. With `cosine`,
-    the learning rate falls to zero along a cosine.
+    The loss is the sum of the tasks' losses. Each task has weights of its own, and SGD and Adam
+    work element by element, so the result is the same as if each task were trained by itself. With
+    `cosine`, the learning rate falls to zero along a cosine.
     """
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps) if cosine else None
     with torch.enable_grad():

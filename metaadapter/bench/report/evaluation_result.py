@@ -53,7 +53,7 @@ class EvaluationResult:
     headline: str
     parts: tuple[Part, ...]
     quality: Mapping[str, ByShots]
-    """Further metric → means over sets; those of strangers include methods with the same labels."""
+    """Other metric → means over sets; metrics of strangers also have methods with equal labels."""
     reliability: Mapping[str, Mapping[int, tuple[Row, ...]]]
     """Method → fewest and most shots → bins that are not empty, in all sets together: `n` answers,
     their mean `confidence`, and the fraction `correct`."""

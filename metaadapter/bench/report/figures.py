@@ -270,7 +270,7 @@ def gain_by_pool(
 
 
 def _limits_of_gains(pool_gain: PoolGain) -> tuple[float, float]:
-    """Return an axis's limits in points that hold zero and the gains of all methods and shots."""
+    """Return the limits, in points, of an axis that shows zero and all gains, with a margin."""
     gains = [
         gain
         for bin in pool_gain.bins

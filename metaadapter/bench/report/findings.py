@@ -104,7 +104,7 @@ def _parts(run: EvaluationRun, overall: str, answers: Sequence[str]) -> list[Par
 def _quality(
     run: EvaluationRun, overall: str, part: str, answers: Sequence[str]
 ) -> Mapping[str, ByShots]:
-    """Return the metrics other than accuracy; metrics of strangers have all methods."""
+    """Return the metrics other than accuracy; those of strangers keep methods with equal labels."""
     return {
         name: table if name in STRANGER_METRICS else _of_methods(table, answers)
         for name in dict.fromkeys(run.means["metric"])

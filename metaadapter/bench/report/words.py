@@ -32,7 +32,7 @@ METHOD_NOTES = {
     "finetune": "the prediction of default, refined by gradient steps, as many as improve the "
     "answers on pictures left out of the support",
     "closed-form": "the generator before any training",
-    "inside bottleneck": "bottlenecks behind blocks of the image tower, trained on the labelled "
+    "inside bottleneck": "bottlenecks after blocks of the image tower, trained on the labelled "
     "pictures, and the prediction of default from the features of that tower",
     "inside LoRA": "as inside bottleneck, but with low-rank changes of the tower's weights",
     "soft prompt": "the prediction of default, where the names of classes without a picture are "

@@ -29,7 +29,7 @@ class FineTuning(Learner[AdapterWeights | None]):
         return clip_adapter(support, start=state)
 
     def answer(self, state: AdapterWeights | None, questions: Questions) -> Float[Tensor, "Q C"]:
-        """Return the logits s · x' · t_c, x' the query behind the bottleneck."""
+        """Return the logits s · x' · t_c, with x' the output of the bottleneck for a query."""
         if state is None:
             return questions.zero_shot_QC
         (rows_QD,) = apply_adapter(questions.rows_QD[None], state)

@@ -1,4 +1,4 @@
-"""RanPAC (McDonnell et al., NeurIPS 2023): ridge regression behind random features."""
+"""RanPAC (McDonnell et al., NeurIPS 2023): ridge regression on random features."""
 
 from __future__ import annotations
 
