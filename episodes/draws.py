@@ -1,4 +1,4 @@
-"""Random numbers, classes and pictures of many tasks at once."""
+"""Draws random numbers, classes and pictures for many tasks at once."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def _text(file: Path) -> str:
         if len(content) > MOST_DESCRIPTION_BYTES:
             raise DataError(
                 f"expected a few sentences on a class in {file}, but it has more than "
-                f"{MOST_DESCRIPTION_BYTES} bytes; shorten it, or rename it"
+                f"{MOST_DESCRIPTION_BYTES} bytes; shorten it, or rename it if it is no description"
             )
         if b"\0" in content:
             raise ValueError("it has a zero byte, so it is no text")

@@ -31,6 +31,13 @@ class AdapterGenerator(nn.Module, ABC):
         pictures must not change any other output.
         """
 
+    def in_domain_of_pool(self, support: Support) -> Support:
+        """Return the support with its pictures as the domain of the pool shows them; as it is here.
+
+        Gradient steps learn from these pictures.
+        """
+        return support
+
     @final
     def predict(self, support: Support) -> AdapterWeights:
         """Return the adapters of T tasks, without gradients, in the precision of the support.

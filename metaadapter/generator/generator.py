@@ -16,6 +16,7 @@ from metaadapter.generator.assembly import assemble
 from metaadapter.generator.block_weights import block_scalars, log_lengths, reweigh
 from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.known_network import KnownNetwork
 from metaadapter.generator.known_scalars import likeness, of_left_out
 from metaadapter.generator.leave_one_out import LeftOut, leave_one_out
@@ -98,8 +99,13 @@ class Generator(AdapterGenerator):
         if not support.n_pool:
             return self._without_pool(support)[0]
         with torch.no_grad():
-            weights, problem, corrections = self._without_pool(support)
-        return with_pool(problem, corrections, weights, self.pool)
+            shift = domain_shift(support)
+            weights, problem, corrections = self._without_pool(shift.move(support))
+        return with_pool(problem, corrections, weights, shift, self.pool)
+
+    def in_domain_of_pool(self, support: Support) -> Support:
+        """Return the support with its labelled pictures moved to where its pool lies."""
+        return domain_shift(support).move(support) if support.n_pool else support
 
     def left_out(self, support: Support) -> LeftOutPredictions:
         """Predict each labelled picture of one task without it; pools are ignored.

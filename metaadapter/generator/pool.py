@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.generator.domain_shift import DomainShift
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
 from metaadapter.generator.pool_rounds import FIRST_POWER, PoolMeans, assign_pool, sharpness_of
@@ -27,7 +28,11 @@ MIXTURE_SCALE = 0.4
 
 
 def with_pool(
-    problem: Regression, corrections: Corrections, weights: AdapterWeights, network: PoolNetwork
+    problem: Regression,
+    corrections: Corrections,
+    weights: AdapterWeights,
+    shift: DomainShift,
+    network: PoolNetwork,
 ) -> AdapterWeights:
     """Return the adapters of tasks with their pools; a task without a pool keeps its adapter.
 
@@ -52,7 +57,9 @@ def with_pool(
     shift_TN = weights.logit_scale[:, None] * (weights.classes @ centre_TD[..., None])[..., 0]
     shift_TN = torch.where(support.image_mask_TN.any(-1)[:, None], 0.0, shift_TN)
     first = replace(weights, class_bias=weights.class_bias - shift_TN)
-    means, evenness_T, final = assign_pool(problem, classify(pool_TUD, first), pool_TUD, network)
+    means, evenness_T, final = assign_pool(
+        problem, classify(pool_TUD, first), pool_TUD, shift, network
+    )
     changed = _changed(problem, corrections, first, means, evenness_T, final)
     has_pool_T = mask_TU.any(-1)
     merged = {

@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from metaadapter.generator.domain_shift import DomainShift, evenness
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
-from metaadapter.generator.pool_scalars import PoolState, evenness, pool_scalars
+from metaadapter.generator.pool_scalars import PoolState, pool_scalars
 from metaadapter.generator.regression import Regression
 
 # All constants of pools were chosen on validation sets.
@@ -21,6 +22,8 @@ BARE_SHARPNESS = 5.0
 """The same for a task without labelled pictures, whose first predictions are less reliable."""
 FIRST_POWER = 2.0
 """The exponent of the probability that the adapter without a pool gives."""
+SHIFTED_ANCHOR = 0.3
+"""The weight of a labelled picture in a class mean where the pool is of another domain."""
 SHARE_PRIOR = 0.3
 """The prior count of each class, divided by the mean number of pool pictures per class."""
 
@@ -56,6 +59,7 @@ def assign_pool(
     problem: Regression,
     logits_TUN: Float[Tensor, "T U N"],
     pool_TUD: Float[Tensor, "T U D"],
+    shift: DomainShift,
     network: PoolNetwork,
 ) -> tuple[PoolMeans, Float[Tensor, " T"], FinalCorrections]:
     """Return class means and evenness of the shares after the last round, and final corrections."""
@@ -74,6 +78,7 @@ def assign_pool(
     share_TN = class_mask_TN / n_way_T1
     assigned_TUN = weighted_TUN = torch.zeros_like(first_TUN)
     labels_TXN = rows.labels_TXN
+    anchor_T = 1 - (1 - SHIFTED_ANCHOR) * shift.probability_T
     change_T = torch.zeros_like(n_way_T1[:, 0])
     for number in range(N_ROUNDS + 1):
         means = _class_means(rows, torch.cat([labels_TXN, weighted_TUN], 1))
@@ -89,6 +94,7 @@ def assign_pool(
             mask_TU=mask_TU,
             class_mask_TN=class_mask_TN,
             shot_mask_TNK=shot_mask_TNK,
+            shift=shift,
             fraction_done=number / N_ROUNDS,
         )
         scalars = pool_scalars(state)
@@ -108,7 +114,7 @@ def assign_pool(
         assigned_TUN = scores_TUN.softmax(-1) * present_TU1
         change_T = (assigned_TUN - before_TUN).abs().sum((1, 2)) / n_pool_T1[:, 0] / 2
         weighted_TUN = assigned_TUN * change.weight_TU.exp()[..., None]
-        labels_TXN = rows.labels_TXN * change.anchor_TN.exp()[:, None]
+        labels_TXN = rows.labels_TXN * (anchor_T[:, None] * change.anchor_TN.exp())[:, None]
         share_TN = assigned_TUN.sum(1) / n_pool_T1 + SHARE_PRIOR * class_mask_TN / n_way_T1
         share_TN = share_TN / (1 + SHARE_PRIOR)
     raise AssertionError("the last round returns")

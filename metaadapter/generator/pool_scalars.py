@@ -9,11 +9,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from metaadapter.generator.canonical import masked_mean
+from metaadapter.generator.domain_shift import DomainShift, evenness
 from metaadapter.generator.pool_network import PoolScalars
 from metaadapter.generator.relations import stacked
 
 # Training rarely has more pictures of a class; a network's answers to more would be arbitrary.
-MOST_POOL, MOST_TAKEN, MOST_SHOTS = 40, 400, 30
+MOST_POOL, MOST_TAKEN, MOST_SHOTS, MOST_SHIFT = 40, 400, 30, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class PoolState:
     mask_TU: Bool[Tensor, "T U"]
     class_mask_TN: Bool[Tensor, "T N"]
     shot_mask_TNK: Bool[Tensor, "T N K"]
+    shift: DomainShift
     fraction_done: float
     """The fraction of the rounds that are done."""
 
@@ -62,20 +64,13 @@ def pool_scalars(state: PoolState) -> PoolScalars:
         "change": state.change_T,
         "fraction_done": torch.full_like(n_way_T, state.fraction_done),
         "has_shots": (n_shot_T > 0).to(n_pool_T),
+        "log_shift": state.shift.ratio_T.clamp(1 / MOST_SHIFT, MOST_SHIFT).log(),
+        "shift_along": state.shift.fraction_along_T,
     }
     task_TS = torch.cat(
         [stacked(task), mean_TP, spread_TP, masked_mean(classes, class_mask_TN)], -1
     )
     return PoolScalars(task_TS, classes, pictures)
-
-
-def evenness(
-    share_TN: Float[Tensor, "T N"], class_mask_TN: Bool[Tensor, "T N"]
-) -> Float[Tensor, " T"]:
-    """Return exp(entropy of the shares) / number of classes, which is 1 if all shares are equal."""
-    share_TN = share_TN / share_TN.sum(-1, keepdim=True).clamp(min=1e-12)
-    entropy_T = -(share_TN * share_TN.clamp(min=1e-12).log()).sum(-1)
-    return entropy_T.exp() / class_mask_TN.sum(-1).clamp(min=1)
 
 
 def _picture_scalars(state: PoolState) -> Float[Tensor, "T U P"]:

@@ -22,11 +22,13 @@ from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.pool_network import N_POOL_TASK_SCALARS
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SCHEMA = "metaadapter.generator/3"
 # Files of the first schema also lack the constants of the closed form.
 WITHOUT_PROOF = ("metaadapter.generator/2", WITHOUT_CONSTANTS := "metaadapter.generator/1")
+FIRST_OF_POOL = "pool.task.0.weight"
 REMEDY = "restore it from a copy, or train the generator again"
 SHIPPED = Path(__file__).parents[1] / "assets" / "generator"
 # The constants for files that hold none; they stay when the defaults of `ClosedForm` change.
@@ -83,6 +85,10 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
             # A generator that was saved before this part existed gets an untrained one.
             untrained = _seeded(Generator).state_dict()
             real |= {name: t for name, t in untrained.items() if name.startswith(part)}
+    first = real[FIRST_OF_POOL]
+    if first.shape[-1] == N_POOL_TASK_SCALARS - 2:
+        # A network of pools that was trained before it read the shift does not read it.
+        real[FIRST_OF_POOL] = torch.cat([first[:, :9], 0 * first[:, :2], first[:, 9:]], -1)
     return _with_weights(generator, real, folder, assign=True).eval()
 
 

@@ -60,7 +60,8 @@ def fine_tune(
     def path(kept: Support, steps: Sequence[int]) -> list[AdapterWeights]:
         """Return the prediction from the kept pictures, then the adapter after each of `steps`."""
         start = generator.predict(kept)
-        taken = islice(gradient_steps(start, kept, settings), max(steps, default=0))
+        learned = generator.in_domain_of_pool(kept)
+        taken = islice(gradient_steps(start, learned, settings), max(steps, default=0))
         after = {number: weights for number, weights in enumerate(taken, 1) if number in steps}
         return [start, *(after[number] for number in steps)]
 
@@ -69,7 +70,8 @@ def fine_tune(
         steps = (settings.n_steps,) if settings.n_steps else ()
         wanted_T = len(steps) * support.present_TNK.flatten(1).any(-1)
     else:
-        wanted_T = _choose(*_left_out_losses(path, support))
+        moved = generator.in_domain_of_pool(support)
+        wanted_T = _choose(*_left_out_losses(path, support, moved))
         steps = CHECKED[: max(wanted_T.tolist(), default=0)]
     return _at(path(support, steps), steps, wanted_T)
 
@@ -83,9 +85,14 @@ def fine_tune_adapter(
 
 
 def _left_out_losses(
-    path: Callable[[Support, Sequence[int]], list[AdapterWeights]], support: Support
+    path: Callable[[Support, Sequence[int]], list[AdapterWeights]],
+    support: Support,
+    moved: Support,
 ) -> tuple[Float[Tensor, "S T X"], Bool[Tensor, "T X"]]:
-    """Return the cross-entropy of left-out pictures after 0 and `CHECKED` steps, and a mask."""
+    """Return the cross-entropy of left-out pictures after 0 and `CHECKED` steps, and a mask.
+
+    `moved` has the pictures of the support in the domain of its pool.
+    """
     mask_TNK = support.present_TNK
     several_TN1 = mask_TNK.sum(-1, keepdim=True) > 1
     fold_TNK = (mask_TNK.cumsum(-1) - 1) % N_FOLDS
@@ -95,7 +102,7 @@ def _left_out_losses(
         if not left_TNK.any():
             continue
         for number, weights in enumerate(path(support.kept(~left_TNK), CHECKED)):
-            loss_TNK = -own_log_probability(weights, support)
+            loss_TNK = -own_log_probability(weights, moved)
             losses_STNK[number] = torch.where(left_TNK, loss_TNK, losses_STNK[number])
     return losses_STNK.flatten(2), (mask_TNK & several_TN1).flatten(1)
 

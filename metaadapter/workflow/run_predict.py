@@ -32,6 +32,7 @@ from metaadapter.workflow.queries import (
     load_adapter_encoder,
     load_fitting,
 )
+from metaadapter.workflow.query_shift import QuerySample, QueryShift
 from metaadapter.workflow.unlabelled_pictures import draw_new, predict_together, require_together
 
 Predictor: TypeAlias = Callable[[StoredAdapter, EncodedPictures], list[Prediction]]
@@ -73,6 +74,8 @@ class Predicted:
     kept: list[Prediction] = field(default_factory=list)
     table: PredictionTable | None = None
     n_resumed: int = 0
+    shift: QueryShift | None = None
+    """How far the pictures lie from the labelled ones; `None` if it is not known."""
 
     def predictions(self) -> Iterator[Prediction]:
         """Yield the predictions in the order of the pictures."""
@@ -177,9 +180,20 @@ def run_request(
     progress: Callable[[Progress], None] | None = None,
 ) -> Predicted:
     """Encode a request's pictures and predict their labels; add each part to a given table."""
-    predictor = predictor or partial(predict_pictures, options=request.options)
-    if request.needs_all_at_once:
-        return _run_at_once(request, predictor, table, progress)
+    sample = QuerySample(request.stored)
+    predictor = sample.watch(predictor or partial(predict_pictures, options=request.options))
+    run = _run_at_once if request.needs_all_at_once else _run_in_parts
+    predicted = run(request, predictor, table, progress)
+    predicted.shift = sample.shift
+    return predicted
+
+
+def _run_in_parts(
+    request: PredictionRequest,
+    predictor: Predictor,
+    table: PredictionTable | None,
+    progress: Callable[[Progress], None] | None,
+) -> Predicted:
     rows = request.queries.rows
     starts = range(0, len(rows), PICTURES_AT_ONCE)
     some = [rows[start : start + PICTURES_AT_ONCE] for start in starts]

@@ -25,6 +25,7 @@ from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import mean_of_views
 from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.choose_n_steps import fine_tune_adapter
 from metaadapter.workflow.fit_adapter import generator_that_predicted, predict_adapter
@@ -151,6 +152,8 @@ class PoolEffect:
     unlike: float
     """The fraction whose highest cosine with a labelled picture is below that of each labelled
     picture with other classes; 0 if fewer than two classes have labelled pictures."""
+    shifted: float
+    """The probability that they come from elsewhere: another camera, style or season."""
 
     def lines(self, classes: list[str]) -> list[str]:
         """Return sentences for a user: the effect, then a warning if the pictures cannot help."""
@@ -158,6 +161,11 @@ class PoolEffect:
             f"{self.n} unlabelled picture(s): {self.changed:.0%} of them are predicted differently "
             "than without them"
         ]
+        if self.shifted > 0.5:
+            lines.append(
+                "they seem to come from elsewhere than the labelled pictures: another camera, "
+                "style or season"
+            )
         first = int(np.argmax(self.shares))
         if self.unlike > MOST_UNLIKE:
             lines.append(
@@ -187,7 +195,8 @@ def pool_effect(stored: StoredAdapter) -> PoolEffect | None:
         changed=float((before.argmax(-1) != after.argmax(-1)).double().mean()),
         moved=float((before - after).abs().sum(-1).mean() / 2),
         shares=tuple((n_of / len(rows)).tolist()),
-        unlike=_unlike(support, rows),
+        unlike=_unlike(generator.in_domain_of_pool(support), rows),
+        shifted=float(domain_shift(support).probability_T[0]),
     )
 
 

@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
+from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.generator import Generator
 
 N_WAY, N_SHOT, WIDTH, SCALE = 4, 2, 24, 20.0
@@ -53,10 +54,22 @@ def closed_form():
     return Generator().double()
 
 
+def moved_by_loops(task):
+    """The labelled pictures of one task where its pool lies, and their weight in class means."""
+    shift = domain_shift(task.support)
+    shots, pool = task.shots[0].numpy(), task.pool[0].numpy()
+    centre = np.mean([shots[c].mean(0) for c in range(N_WAY)], 0)
+    offset = float(shift.strength_T) * (pool.mean(0) - centre)
+    rows = np.array([[unit(x + offset) for x in shots[c]] for c in range(N_WAY)])
+    moved = Support.of_tasks(torch.from_numpy(rows)[None], task.text, logit_scale=SCALE)
+    return moved, 1 - 0.7 * float(shift.probability_T)
+
+
 def by_loops(generator, task):
     """The logits of the queries of one task, one picture and one class at a time."""
     constants = generator.config.closed_form
-    shots, texts = task.shots[0].numpy(), task.text[0].numpy()
+    moved, anchor = moved_by_loops(task)
+    shots, texts = moved.support_TNKD[0].numpy(), task.text[0].numpy()
     pool, query = task.pool[0].numpy(), task.query[0].numpy()
     n_shot = shots.shape[1]
     centre = np.mean([shots[c].mean(0) for c in range(N_WAY)], 0)
@@ -66,7 +79,7 @@ def by_loops(generator, task):
     z_shots = [[(x - centre) / spread for x in c] for c in shots]
     z_pool = [(x - centre) / spread for x in pool]
     z_query = [(x - centre) / spread for x in query]
-    base = generator.predict(task.bare)
+    base = generator.predict(moved)
     first_pool = classify(task.pool, base)[0].softmax(-1).numpy()
     first_query = classify(task.query, base)[0].numpy()
     kappa = float(base.logit_scale[0])
@@ -75,12 +88,14 @@ def by_loops(generator, task):
     for number in range(9):
         class_means = []
         for c in range(N_WAY):
-            total = sum(z_shots[c]) + sum(r[c] * z for r, z in zip(assigned, z_pool, strict=True))
-            class_means.append(total / (n_shot + assigned[:, c].sum()))
+            labelled = (anchor if number else 1) * sum(z_shots[c])
+            total = labelled + sum(r[c] * z for r, z in zip(assigned, z_pool, strict=True))
+            n_labelled = (anchor if number else 1) * n_shot
+            class_means.append(total / (n_labelled + assigned[:, c].sum()))
         middle = np.mean(class_means, 0)
         means = []
         for c in range(N_WAY):
-            total = sum(unit(z - middle) for z in z_shots[c])
+            total = (anchor if number else 1) * sum(unit(z - middle) for z in z_shots[c])
             total = total + sum(
                 r[c] * unit(z - middle) for r, z in zip(assigned, z_pool, strict=True)
             )

@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from metaadapter.generator.domain_shift import DomainShift, evenness
 from metaadapter.generator.pool_network import (
     N_POOL_CLASS_SCALARS,
     N_POOL_PICTURE_SCALARS,
     N_POOL_TASK_SCALARS,
     PoolNetwork,
 )
-from metaadapter.generator.pool_scalars import PoolState, evenness, pool_scalars
+from metaadapter.generator.pool_scalars import PoolState, pool_scalars
 
 N_TASKS, N_POOL, N_WAY, N_SHOT = 2, 5, 3, 2
 
@@ -47,6 +48,12 @@ def state():
         mask_TU=mask_TU,
         class_mask_TN=class_mask_TN,
         shot_mask_TNK=shot_mask_TNK,
+        shift=DomainShift(
+            across_TD=torch.tensor([[3.0, 0.0], [0.0, 0.0]]).double(),
+            along_TD=torch.tensor([[0.0, 4.0], [0.0, 0.0]]).double(),
+            ratio_T=torch.tensor([2.0, 1e6]).double(),
+            evenness_T=torch.ones(2).double(),
+        ),
         fraction_done=0.5,
     )
 
@@ -108,6 +115,8 @@ def test_pool_scalars__pictures_and_classes__are_those_of_loops(state):
         entropy = -sum(part * math.log(part) for part in parts)
         assert own[4] == pytest.approx(math.exp(entropy) / n_way)
         assert own[5] == pytest.approx(min(parts) * n_way)
+        shift = [(2.0, 16 / 25), (30.0, 0.0)][task]
+        assert own[9:11] == pytest.approx([math.log(shift[0]), shift[1]])
     assert not scalars.pictures_TUP[1, 4].any()
     assert not scalars.classes_TNC[1, 2].any()
 

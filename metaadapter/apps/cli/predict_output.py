@@ -76,6 +76,8 @@ def show_predicted(
     if request.together:
         console.note("these predictions depend on one another: other pictures may change them")
         warnings += _pool_warnings(console, predicted)
+    elif predicted.shift is not None:
+        warnings += predicted.shift.lines()
     _note_predicted(console, request, predicted, warnings)
     if csv_file is not None:
         n_written = len(output.listed) if listing.top else tally.n
@@ -121,7 +123,8 @@ def _note_predicted(
 def _document(
     request: PredictionRequest, output: PredictOutput, warnings: Sequence[str], *, labelled: bool
 ) -> dict[str, Any]:
-    options, tally, origin = request.options, output.predicted.tally, request.stored.config.origin
+    predicted, options, origin = output.predicted, request.options, request.stored.config.origin
+    tally = predicted.tally
     return {
         "adapter": str(request.adapter),
         "encoder": origin.encoder,
@@ -136,6 +139,7 @@ def _document(
         "classes": request.classes,
         "n_pictures": tally.n,
         "predictions": [prediction.to_dict() for prediction in output.listed],
+        "shift": predicted.shift and predicted.shift.to_dict(),
         "scores": tally.scores.to_dict() if labelled else None,
         "warnings": [*warnings],
         "quarantined": quarantined_json(tally.unreadable),

@@ -89,8 +89,8 @@ def rank(
     """Order captions and pictures, or answer a question.
 
     ADAPTER is made from pictures with captions (`metaadapter adapt --captions`). If it is made from
-    classes, only its frozen encoder is used. Without a terminal the list is tab-separated: a path
-    or caption, `picture` or `caption`, the place of the answer in the list, the answer, its score.
+    classes, only its frozen encoder is used. If the output is no terminal, lines are tab-separated:
+    the picture or caption that answers are for, its kind, and the answer's rank, text and score.
     """
     console = Console(quiet=quiet, json_output=json_output)
     choices = None if answers is None else [answer.strip() for answer in answers.split(",")]

@@ -168,7 +168,7 @@ class PicturePredictions(Revised):
 
 
 class Cost(BaseModel):
-    """The cost of a threshold: predictions with a lower probability do not count."""
+    """The cost of a threshold, below whose probability a prediction does not count."""
 
     threshold: float
     kept: float

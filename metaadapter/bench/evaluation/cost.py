@@ -29,7 +29,7 @@ def timed(action: Callable[[], Result], device: torch.device) -> tuple[Result, f
 
 @dataclass(slots=True)
 class TrainedNumbers:
-    """The count of `trained_numbers`."""
+    """How many numbers a method trains, as `trained_numbers` counts them."""
 
     count: int = 0
     """The size of the largest optimizer, so that training again to estimate accuracy adds none."""

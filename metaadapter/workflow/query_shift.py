@@ -1,0 +1,82 @@
+"""The shift from the labelled pictures of an adapter to those whose labels it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.unit_rows import unit_rows
+from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.generator.domain_shift import SHIFTED, domain_shift
+from metaadapter.workflow.predictions import Prediction
+
+# Fewer pictures say too little about a centre; more than the first thousand change it little.
+LEAST_PICTURES, MOST_PICTURES = 20, 1000
+
+
+@dataclass(frozen=True, slots=True)
+class QueryShift:
+    """How far the pictures whose labels are predicted lie from the labelled ones."""
+
+    n: int
+    """The number of pictures it is measured on."""
+    ratio: float
+    """The squared distance of the centres / its expectation for pictures of one domain."""
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether the pictures come from elsewhere: another camera, style or season."""
+        return self.ratio > SHIFTED
+
+    def lines(self) -> list[str]:
+        """A warning for a person if the pictures come from elsewhere."""
+        if not self.is_shifted:
+            return []
+        return [
+            "these pictures differ from the labelled ones as those of another camera, style or "
+            f"season do (shift ratio {self.ratio:.1f}, usual below {SHIFTED}), so more labels may "
+            "be wrong than the estimate says; together (--together) adapts to them; else label "
+            "some of them"
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {**asdict(self), "is_shifted": self.is_shifted}
+
+
+@dataclass(slots=True)
+class QuerySample:
+    """Keeps features of the first pictures whose labels are predicted, to measure their shift."""
+
+    stored: StoredAdapter
+    _parts: list[Float[np.ndarray, "n D"]] = field(default_factory=list)
+    _n: int = 0
+
+    def watch(
+        self, predictor: Callable[[StoredAdapter, EncodedPictures], list[Prediction]]
+    ) -> Callable[[StoredAdapter, EncodedPictures], list[Prediction]]:
+        """Return a predictor that predicts the same and keeps features."""
+
+        def predict(stored: StoredAdapter, pictures: EncodedPictures) -> list[Prediction]:
+            part = pictures.features[: MOST_PICTURES - self._n]
+            if self.stored.support is not None and len(part):
+                self._parts.append(part)
+                self._n += len(part)
+            return predictor(stored, pictures)
+
+        return predict
+
+    @property
+    def shift(self) -> QueryShift | None:
+        """The shift; `None` with too few pictures, or an adapter without its support features."""
+        support = self.stored.support
+        if support is None or self._n < LEAST_PICTURES or not support.present_TNK.any():
+            return None
+        pool = unit_rows(np.concatenate(self._parts))
+        ratio = float(domain_shift(support.exact.with_pool(pool.double())).ratio_T)
+        return QueryShift(self._n, ratio)

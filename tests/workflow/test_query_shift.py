@@ -1,0 +1,78 @@
+"""What `predict` says of pictures that come from elsewhere than the labelled ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.workflow.query_shift import LEAST_PICTURES, MOST_PICTURES
+from metaadapter.workflow.run_adapt import adapt
+from metaadapter.workflow.run_predict import predict
+
+CLASSES, WIDTH = ("fox", "lynx", "owl", "wolf"), 48
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Makes a store of pictures around the direction of each class, all moved by an offset."""
+    directions = np.random.default_rng(0).normal(size=(len(CLASSES), WIDTH))
+
+    def make(name, n, *, offset=0.0, seed=1, labelled=True):
+        rng = np.random.default_rng(seed)
+        labels = np.arange(n) % len(CLASSES)
+        elsewhere = np.random.default_rng(5).normal(size=WIDTH)
+        rows = directions[labels] + rng.normal(size=(n, WIDTH)) + offset * elsewhere
+        texts = dict(zip(CLASSES, directions, strict=True))
+        return FeatureStore.create(
+            tmp_path / name,
+            rows,
+            [CLASSES[label] for label in labels] if labelled else None,
+            texts=texts if labelled else None,
+            encoder="of numbers",
+            logit_scale=20.0,
+        ).folder
+
+    return make
+
+
+@pytest.fixture
+def adapter(store, tmp_path):
+    adapt(store("labelled", 16)).save(tmp_path / "adapter")
+    return tmp_path / "adapter"
+
+
+@pytest.mark.parametrize("n", [LEAST_PICTURES, 60])
+def test_predict__pictures_from_elsewhere__warns_and_together_adapts(adapter, store, n):
+    far = store("far", n, offset=3.0, seed=2)
+
+    predicted = predict(adapter, [far], labelled=True)
+    together = predict(adapter, [far], labelled=True, together=True)
+
+    assert predicted.shift.is_shifted
+    assert predicted.shift.n == n
+    assert "another camera" in predicted.shift.lines()[0]
+    correct = [answers.scores.accuracy.value for answers in (predicted, together)]
+    assert correct[1] > correct[0]
+
+
+def test_predict__pictures_of_the_same_domain__says_nothing(adapter, store):
+    predicted = predict(adapter, [store("near", 60, seed=3)])
+
+    assert not predicted.shift.is_shifted
+    assert predicted.shift.lines() == []
+    assert predicted.shift.to_dict() == {
+        "n": 60,
+        "ratio": predicted.shift.ratio,
+        "is_shifted": False,
+    }
+
+
+def test_predict__few_pictures__has_no_shift(adapter, store):
+    assert predict(adapter, [store("few", LEAST_PICTURES - 1, seed=3)]).shift is None
+
+
+def test_predict__many_pictures__measures_the_first(adapter, store):
+    predicted = predict(adapter, [store("many", MOST_PICTURES + 40, seed=3)])
+
+    assert predicted.shift.n == MOST_PICTURES
