@@ -39,9 +39,9 @@ class QueryShift:
             return []
         return [
             "these pictures differ from the labelled ones as those of another camera, style or "
-            f"season do (shift ratio {self.ratio:.1f}, usual below {SHIFTED}), so more labels may "
-            "be wrong than the estimate says; together (--together) adapts to them; else label "
-            "some of them"
+            f"season do, or of none of the classes (shift ratio {self.ratio:.1f}, usual below "
+            f"{SHIFTED}), so more labels may be wrong than the estimate says; together "
+            "(--together) adapts to another camera, style or season; else label some of them"
         ]
 
     def to_dict(self) -> dict[str, Any]:
