@@ -19,6 +19,8 @@ SHIFTED_WIDTH = 0.1
 """This much more of the ratio's logarithm multiplies the odds of another domain by e."""
 EVEN, EVEN_WIDTH = 0.97, 0.005
 """The evenness of a pool of the same domain at which half of the distance counts, and the width."""
+LEAST_POOL = 20
+"""A smaller pool says too little about its centre and variance."""
 RIDGE = 1e-3
 """Keeps the projection on class means that are almost equal finite."""
 
@@ -69,17 +71,20 @@ class DomainShift:
 
 
 def domain_shift(support: Support) -> DomainShift:
-    """Measure the shift of tasks with pools; 0 for a task without a pool or labelled pictures."""
+    """Measure the shift of tasks with pools.
+
+    It is 0 for a task with fewer than `LEAST_POOL` pool pictures, or without labelled pictures.
+    """
     pool_TUD, pool_mask_TU = support.pool_TUD, support.pool_mask_TU
     assert pool_TUD is not None
     assert pool_mask_TU is not None
-    has_both_T = pool_mask_TU.any(-1) & support.present_TNK.any(-1).any(-1)
     has_picture_TN, means_TND = support.present_TNK.any(-1), support.means_TND
+    is_measured_T = (pool_mask_TU.sum(-1) >= LEAST_POOL) & has_picture_TN.any(-1)
     centre_TD = masked_mean(means_TND, has_picture_TN)
     apart_TND = (means_TND - centre_TD[:, None]) * has_picture_TN[..., None]
     pool_TUD = pool_TUD.masked_fill(~pool_mask_TU[..., None], 0.0)
     pool_centre_TD = masked_mean(pool_TUD, pool_mask_TU)
-    distance_TD = (pool_centre_TD - centre_TD) * has_both_T[:, None]
+    distance_TD = (pool_centre_TD - centre_TD) * is_measured_T[:, None]
     weights_TN = _weights(apart_TND, distance_TD)
     along_TD = (weights_TN[:, None] @ apart_TND)[:, 0]
     across_TD = distance_TD - along_TD
@@ -87,7 +92,7 @@ def domain_shift(support: Support) -> DomainShift:
     share_TN = normalize(share_TN.clamp(min=0) * has_picture_TN, p=1, dim=-1)
     expected_T = _expected(support, share_TN, pool_TUD, pool_centre_TD)
     ratio_T = across_TD.square().sum(-1) / expected_T.clamp(min=1e-12)
-    ratio_T = torch.where(has_both_T, ratio_T, 1.0)
+    ratio_T = torch.where(is_measured_T, ratio_T, 1.0)
     return DomainShift(across_TD, along_TD, ratio_T, evenness(share_TN, has_picture_TN))
 
 

@@ -12,11 +12,11 @@ from jaxtyping import Float
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.generator.domain_shift import SHIFTED, domain_shift
+from metaadapter.generator.domain_shift import LEAST_POOL, SHIFTED, domain_shift
 from metaadapter.workflow.predictions import Prediction
 
-# Fewer pictures say too little about a centre; more than the first thousand change it little.
-LEAST_PICTURES, MOST_PICTURES = 20, 1000
+# More pictures change the centre little.
+MOST_PICTURES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class QuerySample:
     def shift(self) -> QueryShift | None:
         """The shift; `None` with too few pictures, or an adapter without its support features."""
         support = self.stored.support
-        if support is None or self._n < LEAST_PICTURES or not support.present_TNK.any():
+        if support is None or self._n < LEAST_POOL or not support.present_TNK.any():
             return None
         pool = unit_rows(np.concatenate(self._parts))
         ratio = float(domain_shift(support.exact.with_pool(pool.double())).ratio_T)

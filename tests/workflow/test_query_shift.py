@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.workflow.query_shift import LEAST_PICTURES, MOST_PICTURES
+from metaadapter.generator.domain_shift import LEAST_POOL
+from metaadapter.workflow.query_shift import MOST_PICTURES
 from metaadapter.workflow.run_adapt import adapt
 from metaadapter.workflow.run_predict import predict
 
@@ -42,7 +43,7 @@ def adapter(store, tmp_path):
     return tmp_path / "adapter"
 
 
-@pytest.mark.parametrize("n", [LEAST_PICTURES, 60])
+@pytest.mark.parametrize("n", [LEAST_POOL, 60])
 def test_predict__pictures_from_elsewhere__warns_and_together_adapts(adapter, store, n):
     far = store("far", n, offset=3.0, seed=2)
 
@@ -69,7 +70,7 @@ def test_predict__pictures_of_the_same_domain__says_nothing(adapter, store):
 
 
 def test_predict__few_pictures__has_no_shift(adapter, store):
-    assert predict(adapter, [store("few", LEAST_PICTURES - 1, seed=3)]).shift is None
+    assert predict(adapter, [store("few", LEAST_POOL - 1, seed=3)]).shift is None
 
 
 def test_predict__many_pictures__measures_the_first(adapter, store):
