@@ -36,7 +36,7 @@ class DomainShift:
     across_TD: Float[Tensor, "T D"]
     along_TD: Float[Tensor, "T D"]
     ratio_T: Float[Tensor, " T"]
-    """The squared length across / its expectation for pictures of one domain; 1 if unknown."""
+    """The squared length across / its expectation for pictures of one domain; 0 if unknown."""
     evenness_T: Float[Tensor, " T"]
     """e^entropy / N of the shares of the N classes that explain the distance along best."""
 
@@ -92,7 +92,7 @@ def domain_shift(support: Support) -> DomainShift:
     share_TN = normalize(share_TN.clamp(min=0) * has_picture_TN, p=1, dim=-1)
     expected_T = _expected(support, share_TN, pool_TUD, pool_centre_TD)
     ratio_T = across_TD.square().sum(-1) / expected_T.clamp(min=1e-12)
-    ratio_T = torch.where(is_measured_T, ratio_T, 1.0)
+    ratio_T = torch.where(is_measured_T, ratio_T, 0.0)
     return DomainShift(across_TD, along_TD, ratio_T, evenness(share_TN, has_picture_TN))
 
 

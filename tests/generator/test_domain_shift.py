@@ -114,7 +114,7 @@ def test_move__without_enough_of_a_pool_or_labelled_pictures__changes_nothing():
     for one in (without, small, bare):
         shift = domain_shift(one)
         assert torch.equal(shift.move(one).support_TNKD, one.support_TNKD)
-        assert float(shift.ratio_T) == 1
+        assert float(shift.probability_T) == 0
 
 
 def test_move__moves_views_with_their_pictures():

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.generator.domain_shift import domain_shift
+from metaadapter.generator.domain_shift import LEAST_POOL, domain_shift
 from metaadapter.generator.generator import Generator
 
 N_WAY, N_SHOT, WIDTH, SCALE = 4, 2, 24, 20.0
@@ -59,7 +59,8 @@ def moved_by_loops(task):
     shift = domain_shift(task.support)
     shots, pool = task.shots[0].numpy(), task.pool[0].numpy()
     centre = np.mean([shots[c].mean(0) for c in range(N_WAY)], 0)
-    offset = float(shift.strength_T) * (pool.mean(0) - centre)
+    enough = len(pool) >= LEAST_POOL
+    offset = enough * float(shift.strength_T) * (pool.mean(0) - centre)
     rows = np.array([[unit(x + offset) for x in shots[c]] for c in range(N_WAY)])
     moved = Support.of_tasks(torch.from_numpy(rows)[None], task.text, logit_scale=SCALE)
     return moved, 1 - 0.7 * float(shift.probability_T)

@@ -87,7 +87,7 @@ def test_pooling__tiny__gives_a_cone_that_its_own_features_cannot_join():
     assert features.min() >= 0
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-6)
     assert tiny.encode_images(tones).shape == (2, 2 * (512 + 992))
-    with pytest.raises(IncompatibleArtifact, match="width"):
+    with pytest.raises(IncompatibleArtifact, match="wide"):
         pooled.fingerprint.require_match(tiny.fingerprint, owner="the store")
 
 
