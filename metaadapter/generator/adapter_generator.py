@@ -32,9 +32,9 @@ class AdapterGenerator(nn.Module, ABC):
         """
 
     def in_domain_of_pool(self, support: Support) -> Support:
-        """Return the support with its pictures as the domain of the pool shows them; as it is here.
+        """Return the support with its pictures moved to the domain of its pool; here unchanged.
 
-        Gradient steps learn from these pictures.
+        Gradient steps learn from these pictures, and left-out ones are classified as they are here.
         """
         return support
 

@@ -47,7 +47,7 @@ class DomainShift:
 
     @property
     def strength_T(self) -> Float[Tensor, " T"]:
-        """The fraction of the distance that labelled pictures move.
+        """The fraction of the distance that pictures move before an adapter is predicted from them.
 
         In the same domain the centre of a pool with even shares is the better estimate.
         """
@@ -60,9 +60,9 @@ class DomainShift:
         along_T, across_T = (part.square().sum(-1) for part in (self.along_TD, self.across_TD))
         return along_T / (along_T + across_T).clamp(min=1e-12)
 
-    def move(self, support: Support) -> Support:
-        """Return the support with its labelled pictures where the pool lies, as unit rows."""
-        offset_TD = self.strength_T[:, None] * (self.across_TD + self.along_TD)
+    def move(self, support: Support, fraction_T: Float[Tensor, " T"]) -> Support:
+        """Return the support with its pictures moved by a fraction of the distance; unit rows."""
+        offset_TD = fraction_T[:, None] * (self.across_TD + self.along_TD)
         pictures_TNKD = _moved(support.support_TNKD, offset_TD[:, None, None], support)
         views = support.views_TNKVD
         if views is not None:

@@ -100,12 +100,16 @@ class Generator(AdapterGenerator):
             return self._without_pool(support)[0]
         with torch.no_grad():
             shift = domain_shift(support)
-            weights, problem, corrections = self._without_pool(shift.move(support))
+            moved = shift.move(support, shift.strength_T)
+            weights, problem, corrections = self._without_pool(moved)
         return with_pool(problem, corrections, weights, shift, self.pool)
 
     def in_domain_of_pool(self, support: Support) -> Support:
-        """Return the support with its labelled pictures moved to where its pool lies."""
-        return domain_shift(support).move(support) if support.n_pool else support
+        """Return the support with its labelled pictures moved to the domain of its pool."""
+        if not support.n_pool:
+            return support
+        shift = domain_shift(support)
+        return shift.move(support, shift.probability_T)
 
     def left_out(self, support: Support) -> LeftOutPredictions:
         """Predict each labelled picture of one task without it; pools are ignored.

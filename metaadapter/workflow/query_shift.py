@@ -77,6 +77,10 @@ class QuerySample:
         support = self.stored.support
         if support is None or self._n < LEAST_POOL or not support.present_TNK.any():
             return None
-        pool = unit_rows(np.concatenate(self._parts))
-        ratio = float(domain_shift(support.exact.with_pool(pool.double())).ratio_T)
+        support = support.exact
+        if support.n_pool:
+            shift = domain_shift(support)
+            support = shift.move(support, shift.probability_T)
+        pool = unit_rows(np.concatenate(self._parts)).to(support.text_TND)
+        ratio = float(domain_shift(support.with_pool(pool)).ratio_T)
         return QueryShift(self._n, ratio)

@@ -95,7 +95,7 @@ def test_ratio__tells_another_domain_from_other_shares(shares, n_pool, n_shot):
 def test_move__to_a_shifted_pool__brings_the_centres_together_and_keeps_lengths():
     support, *_ = drawn((20,) * 5, offset=1.0)
 
-    moved = domain_shift(support).move(support)
+    moved = Generator().in_domain_of_pool(support)
 
     centre = support.pool_TUD[0].mean(0)
     before, after = ((one.means_TND[0].mean(0) - centre).norm() for one in (support, moved))
@@ -113,7 +113,7 @@ def test_move__without_enough_of_a_pool_or_labelled_pictures__changes_nothing():
 
     for one in (without, small, bare):
         shift = domain_shift(one)
-        assert torch.equal(shift.move(one).support_TNKD, one.support_TNKD)
+        assert torch.equal(shift.move(one, shift.strength_T).support_TNKD, one.support_TNKD)
         assert float(shift.probability_T) == 0
 
 
@@ -121,7 +121,7 @@ def test_move__moves_views_with_their_pictures():
     support, *_ = drawn((20,) * 5, offset=1.0)
     views = support.support_TNKD[..., None, :].repeat(1, 1, 1, 2, 1)
 
-    moved = domain_shift(support).move(replace(support, views_TNKVD=views))
+    moved = Generator().in_domain_of_pool(replace(support, views_TNKVD=views))
 
     torch.testing.assert_close(moved.views_TNKVD[..., 1, :], moved.support_TNKD)
 

@@ -77,3 +77,12 @@ def test_predict__many_pictures__measures_the_first(adapter, store):
     predicted = predict(adapter, [store("many", MOST_PICTURES + 40, seed=3)])
 
     assert predicted.shift.n == MOST_PICTURES
+
+
+def test_predict__pictures_that_the_adapter_knows_as_a_pool__says_nothing(store, tmp_path):
+    far = store("pool", 80, offset=1.5, seed=4, labelled=False)
+    adapt(store("labelled", 16), unlabelled=far).save(tmp_path / "adapter")
+
+    predicted = predict(tmp_path / "adapter", [store("far", 60, offset=1.5, seed=2)])
+
+    assert not predicted.shift.is_shifted
