@@ -52,7 +52,7 @@ def choose_blocks(
         )
     if "second" in chosen and not second:
         raise UsageError(
-            f"the encoder {encoder} has no second image tower: leave the block second out, or add "
+            f"the encoder {encoder} has no second image tower: omit the block second, or add "
             f"a tower, as in {encoder}+timm:vit_small_patch14_dinov2.lvd142m"
         )
     return chosen

@@ -115,7 +115,7 @@ def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> Non
     if len(quarantined) == n_pictures:
         raise DataError(
             f"none of the {n_pictures} pictures could be read, so there is nothing to encode. "
-            "The first: " + "; ".join(str(error) for error in quarantined[:3])
+            "First errors: " + "; ".join(str(error) for error in quarantined[:3])
         )
 
 

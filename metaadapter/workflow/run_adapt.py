@@ -172,7 +172,7 @@ def _check_names(
     class_names: ClassNames | None, classes: Sequence[str], labels: Sequence[str]
 ) -> None:
     if labels and classes:
-        raise UsageError("give either labelled pictures or classes by names (--names), not both")
+        raise UsageError("give either labelled pictures or names of classes (--names), not both")
     texts = {} if class_names is None else class_names.of(labels or classes)
     if not labels and len(texts) < 2:
         given = ",".join(classes)

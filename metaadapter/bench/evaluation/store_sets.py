@@ -44,9 +44,9 @@ def set_of_store(folder: Path | str) -> EvaluationSet:
 
 
 def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:
-    """Return the pictures of the stores `strangers`, from which far strangers are drawn, as a set.
+    """Return, as a set, the pictures of the stores `strangers`, from which far strangers are drawn.
 
-    The set's own stores, and classes with the readable name of one of its classes, are left out.
+    Stores of `data`, and classes with the readable name of one of its classes, are left out.
     """
     (first, *_) = [folder for folder in config.own_stores if Path(folder).name == data.stores[0]]
     encoder = FeatureStore.open(first).fingerprint
