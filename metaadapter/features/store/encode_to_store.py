@@ -64,10 +64,9 @@ def encode_to_store(
     drop_duplicates: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> EncodeReport:
-    """Create or update the feature store `out` so that it holds the pictures in `table`.
+    """Create or update the feature store `out` to hold the pictures in `table`, or continue a run.
 
-    Pictures are identified by their bytes: moved pictures are not encoded again, and pictures that
-    are no longer in the table leave the store. The next run continues an interrupted one.
+    Pictures are identified by their bytes: moved ones are not encoded again, missing ones leave.
 
     Args:
         table: The pictures, as from `read_images`.
@@ -93,9 +92,8 @@ def encode_to_store(
         before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None
         if before is not None:
             recipe.require_same(before.header.recipe, out)
-        with EncodingCheckpoint(
-            out, recipe, {} if before is None else before.by_content()
-        ) as cache:
+        known = {} if before is None else before.by_content()
+        with EncodingCheckpoint(out, recipe, known) as cache:
             contents, n_new, rate = encode_new(
                 [picture.picture for picture in pictures],
                 encoder,
