@@ -195,8 +195,9 @@ def leave_one_out(
     `left_out_NK` marks the pictures to leave out; one that is alone in its class always stays.
     """
     support = support.to(device=generator.device)
-    moved = generator.in_domain_of_pool(support)
-    shown_NKD = moved.support_TNKD[0] if shown_NKD is None else shown_NKD.to(support.text_TND)
+    if shown_NKD is None:
+        shown_NKD = generator.in_domain_of_pool(support).support_TNKD[0]
+    shown_NKD = shown_NKD.to(support.text_TND)
     (mask_NK,) = support.present_TNK
     several_NK = mask_NK & (mask_NK.sum(1, keepdim=True) > 1)
     left_out_NK = several_NK if left_out_NK is None else several_NK & left_out_NK.to(mask_NK.device)

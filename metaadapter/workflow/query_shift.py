@@ -30,11 +30,11 @@ class QueryShift:
 
     @property
     def is_shifted(self) -> bool:
-        """Whether the pictures come from elsewhere: another camera, style or season."""
+        """Whether the pictures seem to come from elsewhere: another camera, style or season."""
         return self.ratio > SHIFTED
 
     def lines(self) -> list[str]:
-        """A warning for a person if the pictures come from elsewhere."""
+        """Return a warning for a person if the pictures come from elsewhere, or no line."""
         if not self.is_shifted:
             return []
         return [
@@ -45,7 +45,7 @@ class QueryShift:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
+        """Return the JSON form."""
         return {**asdict(self), "is_shifted": self.is_shifted}
 
 
@@ -60,7 +60,7 @@ class QuerySample:
     def watch(
         self, predictor: Callable[[StoredAdapter, EncodedPictures], list[Prediction]]
     ) -> Callable[[StoredAdapter, EncodedPictures], list[Prediction]]:
-        """Return a predictor that predicts the same and keeps features."""
+        """Return a predictor that predicts the same, and keeps the features of its pictures."""
 
         def predict(stored: StoredAdapter, pictures: EncodedPictures) -> list[Prediction]:
             part = pictures.features[: MOST_PICTURES - self._n]
