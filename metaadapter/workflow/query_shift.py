@@ -38,10 +38,10 @@ class QueryShift:
         if not self.is_shifted:
             return []
         return [
-            "these pictures differ from the labelled ones as those of another camera, style or "
-            f"season do, or of none of the classes (shift ratio {self.ratio:.1f}, usual below "
-            f"{SHIFTED}), so more labels may be wrong than the estimate says; together "
-            "(--together) adapts to another camera, style or season; else label some of them"
+            "these pictures seem to come from elsewhere than the labelled ones (another camera, "
+            "style or season), or to show none of the classes: shift ratio "
+            f"{self.ratio:.1f}, usually below {SHIFTED}. More labels may be wrong than the "
+            "estimate says: label some of these pictures, or predict them together (--together)"
         ]
 
     def to_dict(self) -> dict[str, Any]:
