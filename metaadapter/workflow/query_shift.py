@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,9 +10,7 @@ from jaxtyping import Float
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import unit_rows
-from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.generator.domain_shift import LEAST_POOL, SHIFTED, domain_shift
-from metaadapter.workflow.predictions import Prediction
 
 # More pictures change the centre little.
 MOST_PICTURES = 1000
@@ -33,15 +30,15 @@ class QueryShift:
         """Whether the pictures seem to come from elsewhere: another camera, style or season."""
         return self.ratio > SHIFTED
 
-    def lines(self) -> list[str]:
-        """Return a warning for a person if the pictures come from elsewhere, or no line."""
+    def lines(self, remedy: str) -> list[str]:
+        """Return a warning that ends with a remedy if the pictures come from elsewhere."""
         if not self.is_shifted:
             return []
         return [
             "these pictures seem to come from elsewhere than the labelled ones (another camera, "
             "style or season), or to show none of the classes: shift ratio "
             f"{self.ratio:.1f}, usually below {SHIFTED}. More labels may be wrong than the "
-            "estimate says: label some of these pictures, or predict them together (--together)"
+            f"estimate says. Label some of these pictures, or {remedy}"
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,19 +54,12 @@ class QuerySample:
     _parts: list[Float[np.ndarray, "n D"]] = field(default_factory=list)
     _n: int = 0
 
-    def watch(
-        self, predictor: Callable[[StoredAdapter, EncodedPictures], list[Prediction]]
-    ) -> Callable[[StoredAdapter, EncodedPictures], list[Prediction]]:
-        """Return a predictor that predicts the same, and keeps the features of its pictures."""
-
-        def predict(stored: StoredAdapter, pictures: EncodedPictures) -> list[Prediction]:
-            part = pictures.features[: MOST_PICTURES - self._n]
-            if self.stored.support is not None and len(part):
-                self._parts.append(part)
-                self._n += len(part)
-            return predictor(stored, pictures)
-
-        return predict
+    def add(self, features: Float[np.ndarray, "n D"]) -> None:
+        """Add the features of more pictures, or of parts of pictures that boxes cut out."""
+        part = features[: MOST_PICTURES - self._n]
+        if self.stored.support is not None and len(part):
+            self._parts.append(part)
+            self._n += len(part)
 
     @property
     def shift(self) -> QueryShift | None:

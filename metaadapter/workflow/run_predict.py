@@ -8,6 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+from jaxtyping import Float
+
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.table import ImageRow
@@ -92,11 +95,19 @@ class Predicted:
         return self.tally.scores
 
 
+class PredictedPart(NamedTuple):
+    """The predictions for some pictures, their tally, and the features they are made from."""
+
+    predictions: list[Prediction]
+    tally: Tally
+    features: Float[np.ndarray, "n D"]
+
+
 class Part(NamedTuple):
     """Some pictures, and the function that predicts their labels."""
 
     rows: Sequence[ImageRow]
-    predict: Callable[[ImageEncoder, Callable[[Progress], None]], tuple[list[Prediction], Tally]]
+    predict: Callable[[ImageEncoder, Callable[[Progress], None]], PredictedPart]
 
 
 def predict(
@@ -180,12 +191,9 @@ def run_request(
     progress: Callable[[Progress], None] | None = None,
 ) -> Predicted:
     """Encode a request's pictures and predict their labels; add each part to a given table."""
-    sample = QuerySample(request.stored)
-    predictor = sample.watch(predictor or partial(predict_pictures, options=request.options))
+    predictor = predictor or partial(predict_pictures, options=request.options)
     run = _run_at_once if request.needs_all_at_once else _run_in_parts
-    predicted = run(request, predictor, table, progress)
-    predicted.shift = sample.shift
-    return predicted
+    return run(request, predictor, table, progress)
 
 
 def _run_in_parts(
@@ -210,7 +218,7 @@ def run_parts(
     progress: Callable[[Progress], None] | None = None,
 ) -> Predicted:
     """Predict part by part; with a table, only one part at a time is in memory."""
-    predicted = Predicted(request.stored, table=table)
+    predicted, sample = Predicted(request.stored, table=table), QuerySample(request.stored)
     predicted.tally.warnings += [*request.queries.warnings, *warnings]
     encoder: ImageEncoder | None = None
     n_pictures, n_before = sum(len(part.rows) for part in parts), 0
@@ -222,7 +230,8 @@ def run_parts(
         else:
             encoder = encoder or load_fitting(request.stored.config, request.load)
             show = partial(_show_part, progress, n_before, len(part.rows), n_pictures)
-            predictions, tally = part.predict(encoder, show)
+            predictions, tally, features = part.predict(encoder, show)
+            sample.add(features)
             if table:
                 table.add(predictions, digest, tally)
             else:
@@ -231,6 +240,7 @@ def run_parts(
         n_before += len(part.rows)
     if not predicted.tally.n:
         require_some(n_pictures, predicted.tally.unreadable)
+    predicted.shift = sample.shift
     return predicted
 
 
@@ -253,7 +263,7 @@ def _predict_rows(
     rows: Sequence[ImageRow],
     encoder: ImageEncoder,
     progress: Callable[[Progress], None],
-) -> tuple[list[Prediction], Tally]:
+) -> PredictedPart:
     origin = request.stored.config.origin
     pictures = encode_rows(rows, encoder, views=origin.n_views, seed=origin.seed, progress=progress)
     predictions = [
@@ -261,7 +271,8 @@ def _predict_rows(
         for prediction, row in zip(predictor(request.stored, pictures), pictures.rows, strict=True)
     ]
     unreadable = {str(image.path): image for image in pictures.quarantined}  # may have boxes
-    return predictions, Tally.of(predictions, pictures.warnings, unreadable.values())
+    tally = Tally.of(predictions, pictures.warnings, unreadable.values())
+    return PredictedPart(predictions, tally, pictures.features)
 
 
 def _run_at_once(
@@ -271,6 +282,7 @@ def _run_at_once(
     progress: Callable[[Progress], None] | None,
 ) -> Predicted:
     stored, predicted = request.stored, Predicted(request.stored)
+    sample = QuerySample(stored)
     parts = encode_queries(request.queries, stored.config, request.load, progress)
     if request.together:
         whole = EncodedPictures.joined(parts, width=stored.config.width)
@@ -281,8 +293,10 @@ def _run_at_once(
         predicted.tally.warnings += pool.warnings
     for pictures in parts:
         predictions = predictor(stored, pictures)
+        sample.add(pictures.features)
         predicted.tally.add(Tally.of(predictions, pictures.warnings, pictures.quarantined))
         predicted.kept += predictions
     if table is not None:
         table.add(predicted.kept)
+    predicted.shift = sample.shift
     return predicted

@@ -164,7 +164,7 @@ class PoolEffect:
         if self.shifted > 0.5:
             lines.append(
                 "they seem to come from elsewhere than the labelled pictures (another camera, "
-                "style or season), or to show none of the classes"
+                "style or season), or to show none of the classes; the adapter has adapted to them"
             )
         first = int(np.argmax(self.shares))
         if self.unlike > MOST_UNLIKE:

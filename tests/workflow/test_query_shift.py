@@ -52,7 +52,9 @@ def test_predict__pictures_from_elsewhere__warns_and_together_adapts(adapter, st
 
     assert predicted.shift.is_shifted
     assert predicted.shift.n == n
-    assert "another camera" in predicted.shift.lines()[0]
+    (warning,) = predicted.shift.lines("look twice")
+    assert "another camera" in warning
+    assert warning.endswith("or look twice")
     correct = [answers.scores.accuracy.value for answers in (predicted, together)]
     assert correct[1] > correct[0]
 
@@ -61,7 +63,7 @@ def test_predict__pictures_of_the_same_domain__says_nothing(adapter, store):
     predicted = predict(adapter, [store("near", 60, seed=3)])
 
     assert not predicted.shift.is_shifted
-    assert predicted.shift.lines() == []
+    assert predicted.shift.lines("look") == []
     assert predicted.shift.to_dict() == {
         "n": 60,
         "ratio": predicted.shift.ratio,

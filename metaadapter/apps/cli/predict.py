@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Option
@@ -15,6 +16,8 @@ from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from metaadapter.apps.cli.predict_field import FieldRun
     from metaadapter.features.device import Precision
     from metaadapter.workflow.prediction_table import PredictionTable
@@ -68,6 +71,8 @@ Out = Annotated[
     Path | None,
     Option("--out", "-o", metavar="ADAPTER", help="Save the adapter that --together makes."),
 ]
+# The command that a warning proposes names this many sources at most.
+MOST_NAMED = 3
 OF_FRAMES = ("detections", "burst", "allowed", "parents", "megadetector", "timelapse", "camtrap_dp")
 
 
@@ -145,7 +150,19 @@ def predict(
         store_adapter(out, output.predicted.adapter)
         n_unlabelled = output.predicted.adapter.config.n_unlabelled
         console.note(f"{out}: the adapter, made with {n_unlabelled} unlabelled pictures")
-    show_predicted(console, request, output, csv_file, listing, csv_raw=csv_raw, labelled=labelled)
+    remedy = _remedy(adapter, images, field)
+    show_predicted(
+        console, request, output, csv_file, listing, remedy, csv_raw=csv_raw, labelled=labelled
+    )
+
+
+def _remedy(adapter: Path, images: Sequence[Path], field: FieldRun | None) -> str:
+    """Return what to do if the pictures come from elsewhere than the labelled ones."""
+    if field is not None and field.needs_pictures:
+        return "adapt again with them as unlabelled pictures (metaadapter adapt … --unlabelled)"
+    sources = [quote(str(path)) for path in images[:MOST_NAMED]]
+    words = [quote(str(adapter)), *sources, *(["…"] if len(images) > MOST_NAMED else [])]
+    return f"predict them together: metaadapter predict {' '.join(words)} --together"
 
 
 def _open_table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from metaadapter.workflow.predictions import Prediction
     from metaadapter.workflow.run_predict import Predicted, PredictionRequest
+    from metaadapter.workflow.unlabelled_pictures import PoolEffect
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +67,26 @@ def show_predicted(
     output: PredictOutput,
     csv_file: Path | None,
     listing: Listing,
+    remedy: str,
     *,
     csv_raw: bool,
     labelled: bool,
 ) -> None:
-    """Print the list or the JSON document, warnings and notes."""
+    """Print the list or the JSON document, warnings and notes.
+
+    `remedy` says what to do if the pictures come from elsewhere than the labelled ones.
+    """
     predicted, tally = output.predicted, output.predicted.tally
-    warnings = [*tally.warnings]
+    warnings, effect = [*tally.warnings], None
     if request.together:
         console.note("these predictions depend on one another: other pictures may change them")
-        warnings += _pool_warnings(console, predicted)
+        effect = _effect(console, predicted)
     elif predicted.shift is not None:
-        warnings += predicted.shift.lines()
+        warnings += predicted.shift.lines(remedy)
+    if effect is not None:
+        first, *others = effect.lines(request.classes)
+        console.note(first)
+        warnings += others
     _note_predicted(console, request, predicted, warnings)
     if csv_file is not None:
         n_written = len(output.listed) if listing.top else tally.n
@@ -86,21 +95,20 @@ def show_predicted(
     console.warn_of("about what was written:", output.missing)
     if console.json_output:
         warnings += output.missing
-        print_document("predict", _document(request, output, warnings, labelled=labelled))
+        document = _document(request, output, effect, warnings, labelled=labelled)
+        print_document("predict", document)
     elif csv_file is None:
         _list_predictions(output.listed, listing.rank, console, csv_raw=csv_raw)
     if labelled:
         Console().note(*tally.scores.lines())  # shown with --quiet too, because --labelled asks
 
 
-def _pool_warnings(console: Console, predicted: Predicted) -> list[str]:
-    """Return warnings about the pool, but only if they are read, because they take a while."""
+def _effect(console: Console, predicted: Predicted) -> PoolEffect | None:
+    """Return the effect of the pool, but only if it is read, because it takes a while."""
     from metaadapter.workflow.unlabelled_pictures import pool_effect
 
     is_read = console.json_output or not console.silent
-    effect = pool_effect(predicted.adapter) if is_read else None
-    classes = [str(label) for label in predicted.adapter.config.classes]
-    return [*effect.lines(classes)[1:]] if effect else []
+    return pool_effect(predicted.adapter) if is_read else None
 
 
 def _note_predicted(
@@ -121,7 +129,12 @@ def _note_predicted(
 
 
 def _document(
-    request: PredictionRequest, output: PredictOutput, warnings: Sequence[str], *, labelled: bool
+    request: PredictionRequest,
+    output: PredictOutput,
+    effect: PoolEffect | None,
+    warnings: Sequence[str],
+    *,
+    labelled: bool,
 ) -> dict[str, Any]:
     predicted, options, origin = output.predicted, request.options, request.stored.config.origin
     tally = predicted.tally
@@ -132,6 +145,7 @@ def _document(
         "blocks": origin.blocks,
         "n_views": origin.n_views,
         "together": request.together,
+        "unlabelled": effect and asdict(effect),
         "reject": options.reject,
         "keep": options.keep,
         "sets": options.coverage,

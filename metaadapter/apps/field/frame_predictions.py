@@ -24,6 +24,7 @@ from metaadapter.workflow.predictions import (
     Probabilities,
     predict_pictures,
 )
+from metaadapter.workflow.run_predict import PredictedPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def predict_frames(
     options: FieldOptions,
     encoder: ImageEncoder,
     progress: Callable[[Progress], None],
-) -> tuple[list[Prediction], Tally]:
+) -> PredictedPart:
     """Return predictions for whole series of frames, in the order of the frames, and their tally.
 
     A frame has one prediction for each box: first the classified boxes, then the others, labelled
@@ -85,7 +86,8 @@ def predict_frames(
     ]
     warnings = contradictions(equal_pictures(pictures.pictures))
     images = {str(image.path): image for image in unreadable.values()}
-    return results, Tally.of(results, warnings, images.values())
+    tally = Tally.of(results, warnings, images.values())
+    return PredictedPart(results, tally, pictures.features)
 
 
 def predict_species(

@@ -124,6 +124,43 @@ def test_predict__box__is_answered_as_its_crop_in_a_manifest(ask, trap, run, ani
     assert alone["probabilities"] == pytest.approx(whole["probabilities"], abs=1e-6)
 
 
+@pytest.fixture
+def night(trap, tmp_path):
+    """Dark frames of 24 animals of one colour, and their detections."""
+    folder = tmp_path / "night"
+    for number in range(24):
+        draw(folder / f"{number}.jpg", "lynx", seconds=100 * number)
+        picture = Image.open(folder / f"{number}.jpg")
+        picture.point(lambda level: 200 - level // 2).save(folder / f"{number}.jpg")
+    images = [detected(("1", 0.9, BOX), file=f"{number}.jpg") for number in range(24)]
+    document = json.loads((trap / "frames.json").read_text()) | {"images": images}
+    (tmp_path / "night.json").write_text(json.dumps(document))
+    return folder
+
+
+def test_predict__boxes_from_elsewhere__are_measured_like_their_crops(
+    run, animals, night, tmp_path
+):
+    boxes = run("predict", animals, night, "--detections", tmp_path / "night.json", "--json")
+    manifest = tmp_path / "boxes.csv"
+    lines = [f"{path},{','.join(map(str, BOX))}" for path in sorted(night.iterdir())]
+    manifest.write_text("\n".join(["path,box_left,box_top,box_width,box_height", *lines]))
+    crops = run("predict", animals, manifest, "--json")
+
+    shift = boxes.document["shift"]
+    assert shift == crops.document["shift"] | {"ratio": pytest.approx(shift["ratio"], rel=1e-4)}
+    assert shift["n"] == 24
+    assert shift["is_shifted"]
+    assert "adapt again with them as unlabelled pictures" in boxes.err
+    assert f"metaadapter predict {animals} {manifest} --together" in crops.err
+
+
+def test_predict__series_from_elsewhere__are_measured_frame_by_frame(run, animals, night):
+    series = run("predict", animals, night, "--burst", 1000, "--json")
+
+    assert series.document["shift"] == run("predict", animals, night, "--json").document["shift"]
+
+
 def test_predict__min_confidence__takes_the_less_sure_boxes_too(ask):
     documents = [ask("--min-confidence", least, "--json").document for least in (0.05, 0.95)]
 

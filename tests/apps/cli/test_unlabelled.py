@@ -6,6 +6,7 @@ import shutil
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.workflow import accuracy
+from tests.small_pictures import CLASSES
 
 NAMES = "--names=heron,lynx,red_fox"
 
@@ -25,6 +26,20 @@ def test_predict__together__keeps_the_adapter_at_out_and_says_so(
     assert done.document["together"] is True
     assert load_adapter(tmp_path / "kept").config.n_unlabelled == 6
     assert "predictions depend on one another" in done.err
+
+
+def test_predict__together__says_what_the_pictures_changed(run, adapter, picture, tmp_path):
+    for number in range(21):
+        colour = [level // 2 for level in [*CLASSES.values()][number % 3]]
+        picture(tmp_path / "dusk" / f"{number}.png", colour, number)
+
+    alone = run("predict", adapter, tmp_path / "dusk")
+    together = run("predict", adapter, tmp_path / "dusk", "--together")
+
+    command = f"metaadapter predict {adapter} {tmp_path / 'dusk'} --together"
+    assert f"predict them together: {command}" in alone.err
+    assert "21 unlabelled picture(s): " in together.err
+    assert "the adapter has adapted to them" in together.err
 
 
 def test_predict__out_without_together__ends_with_2(run, adapter, unlabelled, tmp_path):
