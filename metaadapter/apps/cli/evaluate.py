@@ -39,8 +39,6 @@ def evaluate(
     continual: own.Continual = None,
     splits: own.Splits = None,
     shuffle: own.Shuffle = False,
-    support_from: own.SupportFrom = None,
-    queries_from: own.QueriesFrom = None,
     reference: own.Reference = None,
     metrics: own.Metrics = None,
     jobs: own.Jobs = None,
@@ -74,8 +72,6 @@ def evaluate(
         "pool_size": own.number_or_range(pool_size),
         "base_to_new": base_to_new or None,
         **{"continual": continual, "splits": splits, "shuffle": shuffle or None},
-        "support_from": support_from and str(support_from),
-        "queries_from": queries_from and str(queries_from),
         "reference": reference,
         "metrics": own.names(metrics),
     }

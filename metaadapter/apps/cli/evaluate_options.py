@@ -10,7 +10,12 @@ from typer import Argument, Option
 from metaadapter.errors import UsageError
 
 Stores = Annotated[
-    list[Path] | None, Argument(metavar="STORE…", help="Feature stores; each is one set.")
+    list[Path] | None,
+    Argument(
+        metavar="STORE…",
+        help="Feature stores; each is one set. SUPPORT@QUERY is one set of two stores: labelled "
+        "pictures are from the first, queries and pools from the second.",
+    ),
 ]
 Out = Annotated[Path | None, Option("--out", "-o", metavar="RUN", help="Folder of the tables.")]
 Config = Annotated[
@@ -85,10 +90,6 @@ Splits = Annotated[
     Option(min=1, help="Split the classes of each store into this many tasks.", show_default="1"),
 ]
 Shuffle = Annotated[bool, Option("--shuffle", help="Draw a new order of the tasks for each seed.")]
-SupportFrom = Annotated[
-    Path | None, Option(metavar="STORE", help="Take the labelled pictures from this store.")
-]
-QueriesFrom = Annotated[Path | None, Option(metavar="STORE", help="Take queries from this store.")]
 Reference = Annotated[
     str | None,
     Option(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from metaadapter.bench.evaluation.cell import Cell
 from metaadapter.bench.evaluation.draw_config import DrawConfig
@@ -17,35 +17,30 @@ from metaadapter.bench.evaluation.method_names import (
     resolve_learners,
     resolve_names,
 )
+from metaadapter.bench.evaluation.store_source import (
+    AT,
+    StoreFolder,
+    StoreSource,
+    folders_of,
+    name_of,
+    read_source,
+)
 from metaadapter.training.config_file import check_config, find_path, read_toml
 
-STORES = ("stores", "support_from", "queries_from")
-PATHS = (*STORES, "strangers")
-
-
-def _resolved(store: str) -> str:
-    """Return the absolute path without links, whose last part names the set."""
-    try:
-        return str(Path(store).resolve())
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{store!r} cannot be a path: {error}") from error
-
-
-StoreFolder = Annotated[str, AfterValidator(_resolved)]
+PATHS = ("stores", "strangers")
+# Earlier versions wrote these keys to each evaluation; without a value they say nothing.
+EARLIER = ("support_from", "queries_from")
 
 
 class EvaluationConfig(DrawConfig):
     """The configuration of one evaluation; equal ones give equal figures, except for times."""
 
     schema_version: Literal[1] = 1
-    stores: tuple[str, ...] = ()
-    """Folders of feature stores; each store is one set, a repeated store counts once."""
-    support_from: StoreFolder | None = None
-    """Instead of `stores`: the store that gives the labelled pictures."""
-    queries_from: StoreFolder | None = None
-    """Instead of `stores`: the store that gives the queries; classes with the same readable name
-    in both stores are one class."""
-    strangers: tuple[str, ...] = ()
+    stores: tuple[StoreSource, ...] = ()
+    """Each store, or pair of stores, is one set; repeated ones count once. Of a pair the first
+    gives the labelled pictures and the second the queries and pools; classes with the same readable
+    name are one class. In a file and in options a pair is SUPPORT@QUERY."""
+    strangers: tuple[StoreFolder, ...] = ()
     """Folders of stores whose pictures are further queries, if their classes are not in the set; a
     set gets no strangers from its own stores."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("default", "peers")
@@ -58,49 +53,50 @@ class EvaluationConfig(DrawConfig):
 
     @model_validator(mode="before")
     @classmethod
-    def _usual_learners(cls, given: Any) -> Any:
-        is_continual = isinstance(given, Mapping) and given.get("continual") is not None
-        return {"methods": USUAL_LEARNERS, **given} if is_continual else given
+    def _completed(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        usual = {"methods": USUAL_LEARNERS} if given.get("continual") is not None else {}
+        is_empty = {key for key in EARLIER if key in given and given[key] is None}
+        return usual | {key: value for key, value in given.items() if key not in is_empty}
 
     @field_validator("stores", "strangers")
     @classmethod
-    def _without_repeats(cls, stores: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(map(_resolved, stores)))
+    def _without_repeats(cls, stores: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(stores))
 
     @model_validator(mode="after")
     def _is_consistent(self) -> EvaluationConfig:
-        crosses = self.support_from is not None
-        if crosses != (self.queries_from is not None):
-            raise ValueError("support_from and queries_from belong together; give both or neither")
-        if crosses == bool(self.stores):
+        if not self.stores:
+            raise ValueError("expected stores to evaluate on (STORE or SUPPORT@QUERY)")
+        if self.continual and (self.metrics or len(self.own_stores) > len(self.stores)):
             raise ValueError(
-                "expected either stores (STORE…), or support_from and queries_from "
-                "(--support-from, --queries-from)"
-            )
-        if self.continual and (crosses or self.metrics):
-            raise ValueError(
-                "a sequence of tasks (continual) needs stores (STORE…) instead of support_from and "
-                "queries_from, and takes no metrics"
+                "a sequence of tasks (continual) takes no metrics, and single stores instead of "
+                "SUPPORT@QUERY"
             )
         if self.strangers and (self.continual or self.base_to_new):
             raise ValueError("strangers cannot be combined with continual or base_to_new")
-        # The name of a set of two stores has both names, which may be equal; strangers may not.
-        folders = {*self.own_stores, *self.strangers} if self.strangers else self.stores
-        n_of_name = Counter(Path(store).name for store in folders)
-        if alike := [store for store in sorted(folders) if n_of_name[Path(store).name] > 1]:
-            raise ValueError(
-                "two stores have folders of the same name, but the names of their folders "
-                "distinguish sets; rename one of: " + ", ".join(alike)
-            )
+        self._require_distinct_names()
         if self.reference is not None and self.reference not in self.method_names:
             raise ValueError(f"the reference {self.reference!r} is not among the methods; name one")
         return self
 
+    def _require_distinct_names(self) -> None:
+        named = {AT.join(folders_of(source)): name_of(source) for source in self.stores}
+        if self.strangers:
+            # Strangers are told from a set's own stores by the names of their folders.
+            named = {store: name_of(store) for store in (*self.own_stores, *self.strangers)}
+        n_of_name = Counter(named.values())
+        if alike := [store for store in sorted(named) if n_of_name[named[store]] > 1]:
+            raise ValueError(
+                "two stores have folders of the same name, but the names of their folders "
+                "distinguish sets; rename one of: " + ", ".join(alike)
+            )
+
     @property
     def own_stores(self) -> tuple[str, ...]:
         """The folders of the stores that the sets are made from."""
-        both = (self.support_from, self.queries_from)
-        return self.stores or tuple(store for store in both if store is not None)
+        return tuple(folder for source in self.stores for folder in folders_of(source))
 
     @property
     def method_names(self) -> tuple[str, ...]:
@@ -115,14 +111,13 @@ class EvaluationConfig(DrawConfig):
     @property
     def set_names(self) -> tuple[str, ...]:
         """The names of the sets in tables and reports."""
-        if self.support_from is not None and self.queries_from is not None:
-            return (f"{Path(self.support_from).name} → {Path(self.queries_from).name}",)
-        return tuple(Path(store).name for store in self.stores)
+        return tuple(map(name_of, self.stores))
 
     @property
     def command(self) -> str:
         """The command that runs this evaluation; values that are defaults are left out."""
-        words = ["metaadapter", "evaluate", *self.stores]
+        words = ["metaadapter", "evaluate"]
+        words += [AT.join(folders_of(source)) for source in self.stores]
         fields = type(self).model_fields
         for name, value in self.model_dump(exclude={"stores", "schema_version"}).items():
             if value == fields[name].default:
@@ -147,22 +142,26 @@ class EvaluationConfig(DrawConfig):
 def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationConfig:
     """Read a configuration from a TOML file with the keys of `EvaluationConfig`, and from `given`.
 
-    A value in `given` replaces that of the file; a store in `given` replaces all stores of the
-    file. A path in the file is relative to the file's folder, or, if nothing is there, to the
-    working directory. The paths of the result are absolute.
+    A value in `given` replaces that of the file. A path in the file is relative to the file's
+    folder, or, if nothing is there, to the working directory. The paths of the result are absolute.
+    A text in `stores` is read by `read_source`.
     """
     content: dict[str, Any] = {}
     if path is not None:
-        replaced = STORES if any(key in given for key in STORES) else ()
         for key, value in read_toml(path).items():
-            if key not in replaced:
-                content[key] = _absolute(value, path.parent) if key in PATHS else value
+            content[key] = _absolute(value, path.parent, key) if key in PATHS else value
+    given = {
+        key: _absolute(value, Path.cwd(), key) if key == "stores" else value
+        for key, value in given.items()
+    }
     owner = "the requested evaluation" if path is None else f"the configuration {path}"
     return check_config(EvaluationConfig, {**content, **given}, owner=owner)
 
 
-def _absolute(value: Any, folder: Path) -> Any:
+def _absolute(value: Any, folder: Path, key: str) -> Any:
     if isinstance(value, list):
-        return [_absolute(item, folder) for item in value]
+        return [_absolute(item, folder, key) for item in value]
     # `check_config` refuses a value that is not a text.
-    return str(find_path(value, folder)) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return read_source(value, folder) if key == "stores" else str(find_path(value, folder))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from episodes import EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
+from metaadapter.bench.evaluation.copies import without_copies
 from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
 from metaadapter.bench.evaluation.pools import with_pools
@@ -24,8 +25,8 @@ def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRow
     rows = _draw(data, config, seed)
     if config.base_to_new:
         rows = _base_to_new(rows)
-    if config.queries == "all":
-        rows = _with_the_rest(rows, data.index, QUERY if data.has_two_pools else SUPPORT)
+    if config.queries == "all" and not data.has_two_pools:
+        rows = _with_the_rest(rows, data.index)
     if config.unknown:
         rows = _hold_out(rows, config.unknown, data.name)
     if config.pool:
@@ -75,23 +76,31 @@ def _draw(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
     if not data.has_two_pools:
         n_query = 0 if config.queries == "all" else config.queries
         return nested_draws(index, shots, n_query, config.tasks, most_ways, seed)
-    return cross_domain_draws(
+    rows = cross_domain_draws(
         index,
         support_domain=SUPPORT,
         query_domain=QUERY,
         n_shot=max(shots),
-        n_query=1 if config.queries == "all" else config.queries,
+        n_query=int(index.counts_CM[:, QUERY].max()),
         n_tasks=config.tasks,
         most_ways=most_ways,
         seed=seed,
     )
+    query_TNQ = without_copies(rows.query_TNQ, rows.support_TNK, data.copies_n)
+    if not (query_TNQ >= 0).flatten(1).any(1).all():
+        raise DataError(
+            f"the set {data.name}: a task has no query, because all pictures for queries have the "
+            "path, content or group of a labelled picture; ask for fewer --shots or add pictures"
+        )
+    n_query = query_TNQ.shape[2] if config.queries == "all" else config.queries
+    return replace(rows, query_TNQ=query_TNQ[..., :n_query])
 
 
-def _with_the_rest(rows: EpisodeRows, index: LabelIndex, domain: int) -> EpisodeRows:
-    """Make all pictures of a class in a domain its queries, except those in the support."""
-    counts_TN1 = index.counts_CM[rows.classes_TN, domain][..., None]
+def _with_the_rest(rows: EpisodeRows, index: LabelIndex) -> EpisodeRows:
+    """Make all pictures of a class its queries, except those in the support."""
+    counts_TN1 = index.counts_CM[rows.classes_TN, SUPPORT][..., None]
     steps_P = torch.arange(int(counts_TN1.max()))
-    places_TNP = index.starts_CM[rows.classes_TN, domain][..., None] + steps_P
+    places_TNP = index.starts_CM[rows.classes_TN, SUPPORT][..., None] + steps_P
     pool_TNP = index.rows_at(torch.where(steps_P < counts_TN1, places_TNP, -1))
     drawn_TNP = torch.stack(list(map(torch.isin, pool_TNP, rows.support_TNK)))
     return replace(rows, query_TNQ=pool_TNP.masked_fill(drawn_TNP, -1))

@@ -47,6 +47,9 @@ class EvaluationSet:
     """Hash of each picture's bytes; "" if there is none."""
     groups_n: np.ndarray
     """Group of each picture, or ""; no group may be in both support and queries."""
+    copies_n: np.ndarray
+    """A number of each picture; of two stores, pictures of the same path in the store, content or
+    group share it. No task draws one as support and another as a query or for its pool."""
     stores: tuple[str, ...]
     encoder: str
     fingerprint: str

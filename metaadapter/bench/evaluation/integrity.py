@@ -129,7 +129,8 @@ def _by_record(
 
 
 def _sets_among(sets: Sequence[EvaluationSet], names: Collection[str]) -> list[str]:
-    return [store for data in sets for store in data.stores if store.casefold() in names]
+    stores = dict.fromkeys(store for data in sets for store in data.stores)
+    return [store for store in stores if store.casefold() in names]
 
 
 def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.DataFrame:

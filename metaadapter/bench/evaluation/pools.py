@@ -43,6 +43,7 @@ def with_pools(
     concentration 0.3. Strangers are pictures of classes that the set has and the task has not. If
     `size` is a range, each task draws its own size, log-uniformly. With `takes_queries`, pool
     pictures are taken from the queries, which keep one of each class; else from outside the task.
+    No copy of a labelled picture is in a pool.
     """
     rng = np.random.default_rng([seed, STREAM])
     index, domain = data.index, QUERY if data.has_two_pools else SUPPORT
@@ -57,6 +58,9 @@ def with_pools(
         classes = rows.classes_TN[task].tolist()
         drawn = (rows.support_TNK[task], rows.query_TNQ[task], rows.off_class_TO[task])
         taken = torch.cat([pictures.flatten() for pictures in drawn]).numpy()
+        taken, support = taken[taken >= 0], drawn[0][drawn[0] >= 0].numpy()
+        is_free = ~np.isin(data.copies_n, data.copies_n[support])
+        is_free[taken] = False
         counts = np.full(n_way, of_class)
         if kind == "skewed":
             fractions = rng.dirichlet(np.full(n_way, CONCENTRATION))
@@ -68,7 +72,8 @@ def with_pools(
                 pictures = queries[queries >= 0].numpy()
                 left = rng.permutation(pictures)[: max(0, len(pictures) - 1)]
             else:
-                left = rng.permutation(np.setdiff1d(pictures_of(number), taken))
+                pictures = pictures_of(number)
+                left = rng.permutation(pictures[is_free[pictures]])
             parts.append(left[:count])
             if takes_queries:
                 is_taken = torch.isin(rows.query_TNQ[task, way], torch.from_numpy(parts[-1]))
@@ -77,7 +82,7 @@ def with_pools(
             others = [c for c in range(len(data.classes)) if c not in classes]
             strangers = np.concatenate([np.empty(0, dtype=int), *map(pictures_of, others)])
             wanted = round(sum(map(len, parts)) * STRANGERS / (1 - STRANGERS))
-            parts.append(rng.permutation(np.setdiff1d(strangers, taken))[:wanted])
+            parts.append(rng.permutation(np.sort(strangers[is_free[strangers]]))[:wanted])
             if not len(parts[-1]):
                 raise DataError(
                     f"the set {data.name}: a pool with strangers needs classes outside the task; "

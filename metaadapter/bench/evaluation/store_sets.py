@@ -10,7 +10,9 @@ import torch
 
 from episodes import LabelIndex
 from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.copies import copy_numbers, paths_within
 from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet, same_name
+from metaadapter.bench.evaluation.store_source import name_of
 from metaadapter.errors import DataError
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
 from metaadapter.features.store.feature_store import FeatureStore
@@ -20,10 +22,10 @@ UNUSED = -1
 
 def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
     """Open the stores of an evaluation and return its sets."""
-    if config.support_from is None or config.queries_from is None:
-        return tuple(map(set_of_store, config.stores))
-    (name,) = config.set_names
-    return (_joined_set(name, config.support_from, config.queries_from),)
+    return tuple(
+        set_of_store(source) if isinstance(source, str) else _joined_set(name_of(source), *source)
+        for source in config.stores
+    )
 
 
 def set_of_store(folder: Path | str) -> EvaluationSet:
@@ -113,6 +115,7 @@ def _of_stores(
         paths_n=_column(stores, "path"),
         contents_n=_column(stores, "sha256"),
         groups_n=_column(stores, "group"),
+        copies_n=_copies(stores),
         stores=tuple(store.folder.resolve().name for store in stores),
         encoder=stores[0].encoder,
         fingerprint=str(stores[0].fingerprint),
@@ -122,6 +125,13 @@ def _of_stores(
         blocks=stores[0].blocks,
         identity=" ".join(store.identity for store in stores),
     )
+
+
+def _copies(stores: Sequence[FeatureStore]) -> np.ndarray:
+    if len(stores) == 1:
+        return np.arange(stores[0].n_pictures)
+    within = np.concatenate([paths_within(_column([store], "path")) for store in stores])
+    return copy_numbers([within, _column(stores, "sha256"), _column(stores, "group")])
 
 
 def _column(stores: Sequence[FeatureStore], name: str) -> np.ndarray:

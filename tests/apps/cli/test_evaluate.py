@@ -56,14 +56,22 @@ def test_evaluate__base_to_new__tells_of_both_halves(evaluate, pets, tmp_path):
     assert "Accuracy in %, pets, harmonic mean of base and new classes" in done.out
 
 
-def test_evaluate__support_from_elsewhere__joins_the_stores(evaluate, make_store, tmp_path):
-    photos, drawings = make_store("photos", COUNTS), make_store("drawings", {"Ant": 2, "bee": 3})
+def test_evaluate__two_stores_beside_one__are_two_sets(evaluate, make_store, tmp_path):
+    photos, drawings = (
+        make_store("photos", COUNTS),
+        make_store(
+            "drawings", {"Ant": 3, "bee": 3}, path=[f"drawn {number}.png" for number in range(6)]
+        ),
+    )
 
-    done = evaluate("--support-from", photos.folder, "--queries-from", drawings.folder)
+    done = evaluate(f"{photos.folder}@{drawings.folder}", drawings.folder)
 
     assert done.code == 0, done.err
     tasks = {(row["store"], row["n_way"], row["n_query"]) for row in rows(tmp_path / "run")}
-    assert tasks == {("photos → drawings", "2", "5")}
+    assert tasks == {("photos@drawings", "2", "6"), ("drawings", "2", "2")}
+    config = json.loads((tmp_path / "run" / "evaluation.json").read_bytes())["config"]
+    pair = [str(photos.folder), str(drawings.folder)]
+    assert config["stores"] == [pair, str(drawings.folder)]
 
 
 def test_evaluate__unknown_fraction_ways_and_sampled_queries__shape_the_tasks(
@@ -116,7 +124,8 @@ def test_evaluate__class_with_too_few_pictures__is_told_to_be_left_out(evaluate,
         ("pets --out run --queries some", 2, "--queries expects a whole number or all"),
         ("pets --out run --methods GDAA", 2, "no method 'GDAA' (did you mean GDA?)"),
         ("pets --out run --splits 2", 3, "splits and shuffle need continual (--continual SETTING)"),
-        ("--out run", 3, "expected either stores (STORE…), or support_from"),
+        ("--out run", 3, "expected stores to evaluate on (STORE or SUPPORT@QUERY)"),
+        ("pets@gone --out run", 3, "nor are there both folders 'pets' and 'gone'"),
         ("nowhere --out run", 3, "nowhere"),
         ("pets --out run --shots 7 --jobs 1", 3, "Ask for fewer --shots"),
     ],

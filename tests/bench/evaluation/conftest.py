@@ -21,11 +21,12 @@ def pets(make_store):
 
 @pytest.fixture
 def ask():
-    """A small evaluation of some stores, with changes."""
+    """A small evaluation of some stores or pairs of stores, with changes."""
 
     def make(*stores, **changes):
         settings = {"methods": ("zero-shot", "prototypes"), "shots": (1, 2), "seeds": 2}
-        return EvaluationConfig(stores=tuple(map(str, stores)), **settings | changes)
+        sources = tuple(s if isinstance(s, tuple) else str(s) for s in stores)
+        return EvaluationConfig(**{"stores": sources} | settings | changes)
 
     return make
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from metaadapter.bench.evaluation.config import load_evaluation
+from metaadapter.bench.evaluation.config import EvaluationConfig, load_evaluation
+from metaadapter.bench.evaluation.store_source import read_source
 from metaadapter.errors import DataError
 
 
@@ -19,8 +21,12 @@ def test_cells__are_each_combination_once(ask):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"support_from": "x"}, "belong together"),
-        ({"support_from": "x", "queries_from": "y"}, "expected either stores"),
+        ({"stores": ()}, "expected stores to evaluate on"),
+        (
+            {"stores": (("a", "b"),), "continual": "pooled"},
+            "single stores instead of SUPPORT@QUERY",
+        ),
+        ({"stores": (("x/a", "b"), ("y/a", "b"))}, "the names of their folders distinguish sets"),
         ({"base_to_new": True, "ways": 5}, "leave out ways and unknown"),
         ({"reference": "GDA"}, "'GDA' is not among the methods"),
         ({"seeds": 0}, "greater than or equal to 1"),
@@ -62,8 +68,16 @@ def test_config__store_where_one_is__has_the_name_of_its_folder(ask, pets, monke
     monkeypatch.chdir(pets)
 
     assert ask(".").set_names == ("pets",)
-    crossing = ask(support_from=".", queries_from=str(pets))
-    assert crossing.set_names == ("pets → pets",)
+    assert ask(stores=((".", str(pets)),)).set_names == ("pets@pets",)
+
+
+def test_config__of_an_earlier_version__is_read_if_it_has_no_two_stores(ask):
+    values = ask("a").model_dump(mode="json")
+    before = {"support_from": None, "queries_from": None}
+
+    assert EvaluationConfig.model_validate(values | before) == ask("a")
+    with pytest.raises(ValidationError, match="support_from"):
+        EvaluationConfig.model_validate(values | {"support_from": "b"})
 
 
 @pytest.fixture
@@ -95,10 +109,48 @@ def test_load_evaluation__strangers_of_a_file__stay_when_stores_are_given(toml, 
     assert f"--strangers {pets},{config.strangers[1]} " in config.command
 
 
-def test_load_evaluation__stores_given__replace_those_of_the_file(toml):
-    config = load_evaluation(toml('support_from = "a"', 'queries_from = "b"'), {"stores": ["c"]})
+def test_load_evaluation__stores_given__replace_those_of_the_file(toml, pets):
+    config = load_evaluation(toml('stores = ["pets@pets"]'), {"stores": ["c"]})
 
-    assert (config.set_names, config.support_from) == (("c",), None)
+    assert config.set_names == ("c",)
+
+
+def test_load_evaluation__two_stores__are_searched_like_one_and_stay_when_they_are_gone(toml, pets):
+    config = load_evaluation(toml('stores = ["pets@pets", "pets"]'), {})
+
+    assert config.stores == ((str(pets), str(pets)), str(pets))
+    assert config.set_names == ("pets@pets", "pets")
+    assert f"evaluate {pets}@{pets} {pets} " in config.command
+    shutil.rmtree(pets)
+    assert EvaluationConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("raw@40", "raw@40"),
+        ("raw@40@drawn", ("raw@40", "drawn")),
+        ("drawn@raw@40", ("drawn", "raw@40")),
+        ("drawn@drawn", ("drawn", "drawn")),
+    ],
+)
+def test_read_source__folder_with_an_at__is_one_store_by_itself_or_of_two(tmp_path, text, names):
+    for name in ("raw@40", "drawn"):
+        (tmp_path / name).mkdir()
+
+    found = read_source(text, tmp_path)
+
+    one = isinstance(names, str)
+    assert found == (str(tmp_path / names) if one else tuple(str(tmp_path / n) for n in names))
+
+
+def test_read_source__folders_that_do_not_exist__are_all_named(tmp_path):
+    (tmp_path / "a").mkdir()
+
+    with pytest.raises(DataError, match=r"'a@b@c'; .* 'a' and 'b@c', or 'a@b' and 'c'"):
+        read_source("a@b@c", tmp_path)
+    with pytest.raises(DataError, match="'a' and ''"):
+        read_source("a@", tmp_path)
 
 
 def test_load_evaluation__misspelt_key__is_named_with_the_nearest(toml):
@@ -107,6 +159,6 @@ def test_load_evaluation__misspelt_key__is_named_with_the_nearest(toml):
 
 
 def test_load_evaluation__nothing_to_evaluate_on__says_so():
-    message = r"requested evaluation is wrong:\n  expected either stores"
+    message = r"requested evaluation is wrong:\n  expected stores to evaluate on"
     with pytest.raises(DataError, match=message):
         load_evaluation(None, {})

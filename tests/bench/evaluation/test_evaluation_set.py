@@ -10,7 +10,7 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 
 
 def cross(support, query):
-    config = EvaluationConfig(support_from=str(support.folder), queries_from=str(query.folder))
+    config = EvaluationConfig(stores=((str(support.folder), str(query.folder)),))
     (data,) = load_sets(config)
     return data
 
@@ -35,7 +35,7 @@ def test_load_sets__two_stores__are_joined_by_readable_name(make_store):
 
     data = cross(support, query)
 
-    assert data.name == "photos → drawings"
+    assert data.name == "photos@drawings"
     assert data.classes == ("cat", "giant panda")
     assert data.index.counts_CM.tolist() == [[3, 2], [3, 2]]
     texts = support.class_texts()

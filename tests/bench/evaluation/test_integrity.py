@@ -6,12 +6,10 @@ import pandas as pd
 import pytest
 
 from metaadapter.bench.evaluation import integrity
-from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.method import UNTRAINED, MetaTraining, Method
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.run import evaluate
-from metaadapter.bench.evaluation.store_sets import load_sets
 from metaadapter.bench.evaluation.tables import draw_table
 from metaadapter.bench.peers.by_name import PEERS
 from metaadapter.errors import UsageError
@@ -44,17 +42,6 @@ def test_support_apart__equal_pictures_on_both_sides__fail(make_store, load, fac
     assert box.status == status
     assert box.methods == {"mine": status}
     assert ("pets" in box.detail) is (status == "fail")
-
-
-def test_support_apart__copy_in_the_store_that_queries_come_from__fails(make_store, ask):
-    hashes = [f"{number}" for number in range(4)]
-    folders = [make_store(name, {"a": 2, "b": 2}, sha256=hashes).folder for name in ("one", "two")]
-    config = EvaluationConfig(
-        support_from=str(folders[0]), queries_from=str(folders[1]), shots=(1,)
-    )
-    (data,) = load_sets(config)
-
-    assert apart(data, config).status == "fail"
 
 
 def test_support_apart__copy_among_the_unknown_classes__fails(make_store, load):
