@@ -21,8 +21,6 @@ from metaadapter.data.strict_json import parse_json
 
 ZERO_SHOT = "zero-shot"
 SUMMARY_WITHOUT_PROOF = "metaadapter.evaluation.summary/1"
-# It is read only if tasks have pools, but always checked: the summary is computed from it.
-ROWS_FILE = "rows.csv"
 TABLES = ("classes", "confusion", "mistakes", "bins")
 Row = Mapping[str, Any]
 """Name of a column → value."""
@@ -44,7 +42,7 @@ class EvaluationRun:
     """The figures of each method minus the reference."""
     ranks: Mapping[str, Ranks]
     tables: Mapping[str, pd.DataFrame]
-    """`bins`, and `rows` if tasks have pools; `classes`, `confusion` and `mistakes` only for the
+    """`bins` and `rows`; `classes`, `confusion` and `mistakes` only for the
     reference and zero-shot with the most shots."""
     boxes: tuple[Box, ...]
     intervals: str
@@ -64,12 +62,11 @@ class EvaluationRun:
             }
             files = {
                 name: run.file(name)
-                for name in ("integrity.json", ROWS_FILE, *(f"{table}.csv" for table in TABLES))
+                for name in ("integrity.json", "rows.csv", *(f"{table}.csv" for table in TABLES))
             }
             errors = {
                 name: read_table(files[f"{name}.csv"], raw=raw, **of_errors) for name in TABLES[:-1]
             }
-            whole = ("bins", "rows") if config.pool else ("bins",)
             boxes = parse_json(regular(files["integrity.json"]).read_bytes())
             return cls(
                 config=config,
@@ -77,7 +74,8 @@ class EvaluationRun:
                 means=of_records(summary["means"]),
                 differences=of_records(summary["differences"]),
                 ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
-                tables=errors | {name: read_table(files[f"{name}.csv"], raw=raw) for name in whole},
+                tables=errors
+                | {name: read_table(files[f"{name}.csv"], raw=raw) for name in ("bins", "rows")},
                 boxes=tuple(Box(**box) for box in boxes["boxes"]),
                 intervals=summary["intervals"],
                 sets=summary["sets"],

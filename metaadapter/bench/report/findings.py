@@ -11,6 +11,7 @@ from metaadapter.bench.evaluation.method_names import AT, distinct_methods, with
 from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import MEAN
 from metaadapter.bench.evaluation.tables import COSTS
+from metaadapter.bench.report.below_names import below_names
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
 from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, EvaluationRun, Row, by_shots
 from metaadapter.bench.report.pool_gain import pool_gains
@@ -42,6 +43,8 @@ def find(run: EvaluationRun) -> EvaluationResult:
     path = _gradient_path(methods)
     others = [name for name in methods if name not in (reference, ZERO_SHOT, *path)]
     featured = (reference, *others[: MOST_FEATURED - 1])
+    below = below_names(run, methods, judged)
+    verdict = [finding.sentence for finding in below if finding.method == reference]
     return EvaluationResult(
         reference=reference,
         methods=methods,
@@ -49,7 +52,8 @@ def find(run: EvaluationRun) -> EvaluationResult:
         judged=judged,
         path=path,
         shots=shots,
-        headline=headline(parts[0], overall, reference),
+        headline=" ".join([headline(parts[0], overall, reference), *verdict]),
+        below_names=below,
         parts=parts,
         quality={name: table for name, table in quality.items() if name not in COSTS},
         reliability={
