@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from sklearn.utils.validation import check_is_fitted
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_of
@@ -18,7 +20,7 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.unit_rows import unit_rows
-from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.origin import Origin
@@ -29,6 +31,7 @@ from metaadapter.workflow.estimator_inputs import label_array, unchanged_on_erro
 from metaadapter.workflow.fit_adapter import CUSTOM, Mode, fit_support
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.new_class import add_class, require_addable
+from metaadapter.workflow.query_shift import QuerySample
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder
@@ -151,6 +154,19 @@ class MetaAdapterClassifier(AdapterClassifier):
                 parts=parts,
             )
         return self
+
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
+        """Return (n, N) probabilities for rows of X (n, D); columns are in `classes_` order.
+
+        It warns if X has 20 rows or more that come from elsewhere than the labelled pictures
+        (docs/explanation/shift.md).
+        """
+        rows, sample = self._rows(X), QuerySample(self.stored_)
+        sample.add(rows.numpy())
+        if sample.shift is not None:
+            for line in sample.shift.lines("pass them to fit as unlabelled"):
+                warnings.warn(line, stacklevel=2)
+        return probabilities(rows, self.adapter_).numpy()
 
     def add_class(
         self,

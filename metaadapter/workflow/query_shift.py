@@ -63,9 +63,13 @@ class QuerySample:
 
     @property
     def shift(self) -> QueryShift | None:
-        """The shift; `None` with too few pictures, or an adapter without its support features."""
+        """The shift, or `None` if it cannot be measured.
+
+        This needs `LEAST_POOL` pictures, the features of the support, and a labelled picture of
+        every class: pictures of a class that has only a name look like pictures from elsewhere.
+        """
         support = self.stored.support
-        if support is None or self._n < LEAST_POOL or not support.present_TNK.any():
+        if support is None or self._n < LEAST_POOL or not support.present_TNK.any(-1).all():
             return None
         support = support.exact
         if support.n_pool:

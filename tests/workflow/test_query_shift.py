@@ -7,6 +7,7 @@ import pytest
 
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.generator.domain_shift import LEAST_POOL
+from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.query_shift import MOST_PICTURES
 from metaadapter.workflow.run_adapt import adapt
 from metaadapter.workflow.run_predict import predict
@@ -69,6 +70,27 @@ def test_predict__pictures_of_the_same_domain__says_nothing(adapter, store):
         "ratio": predicted.shift.ratio,
         "is_shifted": False,
     }
+
+
+def test_classifier__pictures_from_elsewhere__warns_as_predict_does(adapter, store):
+    classifier = MetaAdapterClassifier.load(adapter)
+    near, far = (
+        FeatureStore.open(store(name, 60, offset=offset, seed=2)).mean_features()[0]
+        for name, offset in (("near", 0.0), ("far", 3.0))
+    )
+    ratio = predict(adapter, [store("again", 60, offset=3.0, seed=2)]).shift.ratio
+
+    classifier.predict(near)
+    classifier.predict(far[: LEAST_POOL - 1])
+    with pytest.warns(UserWarning, match=f"shift ratio {ratio:.1f}, .* pass them to fit"):
+        classifier.predict(far)
+
+
+def test_predict__class_with_only_a_name__has_no_shift(adapter, store):
+    classifier = MetaAdapterClassifier.load(adapter).add_class("bear", text=np.ones(WIDTH))
+    classifier.save(adapter)
+
+    assert predict(adapter, [store("far", 60, offset=3.0, seed=2)]).shift is None
 
 
 def test_predict__few_pictures__has_no_shift(adapter, store):

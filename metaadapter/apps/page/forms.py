@@ -158,6 +158,14 @@ class PicturePrediction(BaseModel, from_attributes=True):
     unfamiliar: bool
 
 
+class Shift(BaseModel, from_attributes=True):
+    """The shift of the tray, with the keys of `metaadapter predict --json`."""
+
+    n: int
+    ratio: float
+    is_shifted: bool
+
+
 class PicturePredictions(Revised):
     """The predictions of a revision; they are left out if the client has them already."""
 
@@ -165,6 +173,7 @@ class PicturePredictions(Revised):
     unchanged: bool | None = None
     answers: dict[str, PicturePrediction] | None = None
     left_out: dict[str, PicturePrediction] | None = None
+    shift: Shift | None = None
 
 
 class Cost(BaseModel):

@@ -167,7 +167,11 @@ def read_predictions(session: OpenSession, since: int = -1) -> forms.PicturePred
     if results.revision <= since:
         content |= {"revision": since, "unchanged": True}
     else:
-        content |= {"answers": results.answers, "left_out": results.left_out}
+        content |= {
+            "answers": results.answers,
+            "left_out": results.left_out,
+            "shift": results.shift,
+        }
     return forms.PicturePredictions.model_validate(content)
 
 

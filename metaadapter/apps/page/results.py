@@ -29,6 +29,7 @@ from metaadapter.workflow.predictions import (
     best_classes,
     predict_probabilities,
 )
+from metaadapter.workflow.query_shift import MOST_PICTURES, QuerySample, QueryShift
 
 # Unlabelled pictures help most where labelled ones are few, and more than a few hundred help little
 # but take time (docs/explanation/pool.md).
@@ -54,6 +55,8 @@ class Results:
     """The prediction for each labelled picture by an adapter that did not see it."""
     pool: tuple[str, ...] = ()
     """The pictures of the tray that the adapter was predicted from, in addition to the task."""
+    shift: QueryShift | None = None
+    """How far the tray lies from the labelled pictures; `None` if it cannot be measured."""
 
     def costs(self, contents: Contents) -> Costs:
         """The cost of each threshold from 0 to 0.99, counted on the left-out pictures."""
@@ -123,13 +126,20 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
         before,
         revision=snapshot.revision,
         answers={picture: answers[picture] for picture in tray},
+        shift=_shift(before.stored, snapshot.rows(tray[:MOST_PICTURES])) if tray else None,
     )
 
 
 def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Results | None:
-    """The results with the tray as a pool; `None` if a pool helps little or has not changed."""
+    """The results with the tray as a pool; `None` if a pool helps little or has not changed.
+
+    If the tray comes from elsewhere than the labelled pictures, it helps at any number of them.
+    """
     task, tray = before.task, snapshot.tray
-    if task is None or len(task.labels) > POOL_SHOTS * len(set(task.labels)) or not tray:
+    if task is None or not tray:
+        return None
+    is_shifted = before.shift is not None and before.shift.is_shifted
+    if len(task.labels) > POOL_SHOTS * len(set(task.labels)) and not is_shifted:
         return None
     pool = np.random.default_rng(POOL_SEED).permutation(sorted(tray))[:POOL_ROWS].tolist()
     if before.pool == tuple(pool):
@@ -149,6 +159,14 @@ def fit(
     origin = Origin.of(encoder)
     labelled = LabelledPictures(pictures, origin, encoder.logit_scale, encoder)
     return fit_pictures(labelled, texts, pool=pool)
+
+
+def _shift(stored: StoredAdapter, features: Float[np.ndarray, "n D"]) -> QueryShift | None:
+    """Measure the shift from the labelled pictures alone, also if the adapter has a pool."""
+    assert stored.support is not None
+    sample = QuerySample(replace(stored, support=stored.support.with_pool(None)))
+    sample.add(features)
+    return sample.shift
 
 
 def _predict(

@@ -335,7 +335,7 @@ def test_adapters__many__are_not_all_kept(animals, monkeypatch):
 
 
 def test_twenty_entries_more__change_no_earlier_file_or_answer(animals, fitted, files_in):
-    rows = np.random.default_rng(0).standard_normal((30, WIDTH))
+    rows = np.random.default_rng(0).standard_normal((19, WIDTH))
     files = files_in(animals.folder)
     before = {name: animals.load(name).predict_proba(rows) for name in animals.names}
 

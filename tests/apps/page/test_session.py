@@ -13,6 +13,7 @@ from metaadapter.apps.page.contents import add_classes, add_pictures, label_pict
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
+from tests.apps.page.conftest import COLOURS
 
 
 @pytest.fixture
@@ -66,6 +67,33 @@ def test_answers__with_few_pictures_a_class__learn_from_the_tray_and_with_many_d
                 assert session._state.wait_for(lambda: session.results.pool, timeout=60)
             assert sorted(session.results.pool) == sorted(tray)
             assert session.results.stored.config.n_unlabelled == 4
+
+
+@pytest.mark.parametrize(("shade", "is_shifted"), [(0, False), (90, True)])
+def test_answers__for_a_tray_from_elsewhere__learn_from_it_with_many_pictures_a_class(
+    opened, fill, picture, shade, is_shifted
+):
+    with opened() as project:
+        fill(project, shots=9, tray=0)
+        names = {}
+        for number in range(24):
+            colour = COLOURS["blue" if number % 2 else "red"]
+            file = project.incoming / "new"
+            file.write_bytes(picture(tuple(level + shade for level in colour)))
+            names[project.pictures.keep(file)] = f"{number}.png"
+        contents = project.history.contents
+        project.history.make("tray", add_pictures(contents, names, {}))
+        with Session(project) as session:
+            with session._state:
+                assert session._state.wait_for(
+                    lambda: session.results.answers and bool(session.results.pool) == is_shifted,
+                    timeout=60,
+                )
+            results = session.wait_for_results()
+
+    assert results.shift.n == 24
+    assert results.shift.is_shifted == is_shifted
+    assert len(results.pool) == 24 * is_shifted
 
 
 def test_answers__where_no_label_changed__keep_the_adapter(opened, fill, picture):

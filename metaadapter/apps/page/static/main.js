@@ -84,6 +84,8 @@ function showFrame() {
   byId("download").disabled = !project.ready;
   const { key, ...values } = nextStep(project, pictures.some((picture) => answers[picture]));
   setText(byId("next-step"), say(key, values));
+  byId("elsewhere").hidden = !project.elsewhere || !pictures.length;
+  setText(byId("elsewhere"), byId("elsewhere").hidden ? "" : say("elsewhere"));
   byId("tray-tools").hidden = !pictures.length;
   const losesFocus = document.activeElement === byId("tray") && !pictures.length;
   byId("tray").hidden = !pictures.length;

@@ -25,6 +25,7 @@ export class Project extends EventTarget {
   revision = -1;
   answers = {};
   left_out = {};
+  elsewhere = false; // whether the tray comes from elsewhere than the labelled pictures
   answered = -1; // the revision of the answers
   points = []; // the cost of each threshold
   n_pictures = 0; // the number of left-out pictures behind the points
@@ -149,9 +150,10 @@ export class Project extends EventTarget {
   }
 
   async #loadAnswers() {
-    const { revision, ready, answers, left_out } = await server.answers(this.answered);
+    const { revision, ready, answers, left_out, shift } = await server.answers(this.answered);
     if (answers === undefined || this.#pending) return;
-    Object.assign(this, { ready, answers, left_out: left_out ?? {}, answered: revision });
+    const elsewhere = shift?.is_shifted ?? false;
+    Object.assign(this, { ready, answers, left_out: left_out ?? {}, elsewhere, answered: revision });
     this.#changed();
     const { points, n_pictures } = await server.costs();
     Object.assign(this, { points, n_pictures });

@@ -106,6 +106,8 @@ export const words = {
   tray_title: "Pictures to sort",
   tray_label: "Pictures to sort, with their answers",
   tray_empty: "Drop pictures, a folder or a zip file here, or paste a picture.",
+  elsewhere:
+    "These pictures seem to come from elsewhere than your examples (another camera, style or season), or to show none of the classes. The classifier adapts to them, but more answers may be wrong: put some of these pictures into their classes.",
   tray_keys:
     "Keys: arrows move, 1 to 9 put the picture into a class, Enter accepts the answer, Space selects, Shift with arrows selects several, V enlarges, Delete removes.",
   order_label: "Order",

@@ -66,12 +66,13 @@ GIVEN = {
 }
 
 
-@pytest.fixture
-def page(chromium, hand_over):
+def open_page(chromium, hand_over, given):
+    """The page with these responses of the server, once its first answers are shown."""
+
     def give(route):
         path = route.request.url.removeprefix(ORIGIN).split("?")[0]
-        if path in GIVEN:
-            route.fulfill(body=json.dumps(GIVEN[path]), content_type="application/json")
+        if path in given:
+            route.fulfill(body=json.dumps(given[path]), content_type="application/json")
         elif path == "/":
             hand_over(route, "index.html")
         elif path.startswith("/pictures/"):
@@ -83,6 +84,12 @@ def page(chromium, hand_over):
     document.route("**/*", give)
     document.goto(f"{ORIGIN}/")
     expect(document.locator(".card:not(.unanswered)").first).to_be_visible()
+    return document
+
+
+@pytest.fixture
+def page(chromium, hand_over):
+    document = open_page(chromium, hand_over, GIVEN)
     yield document
     document.close()
 
@@ -111,6 +118,17 @@ def test_tray_of_2000__has_only_rows_near_the_window_in_the_document(page):
         page.evaluate("part => scrollTo(0, part * document.documentElement.scrollHeight)", where)
         expect(page.locator(".card").first).to_be_visible()
         assert page.locator(".card").count() < 80
+
+
+@pytest.mark.parametrize("is_shifted", [False, True])
+def test_tray_from_elsewhere__is_said_above_the_pictures(chromium, hand_over, is_shifted):
+    shift = {"n": 1000, "ratio": 3.0, "is_shifted": is_shifted}
+    given = GIVEN | {"/answers": GIVEN["/answers"] | {"shift": shift}}
+    page = open_page(chromium, hand_over, given)
+
+    assert page.locator("#elsewhere").is_visible() == is_shifted
+    assert ("another camera" in page.locator("#elsewhere").inner_text()) == is_shifted
+    page.close()
 
 
 def test_keys__reach_every_picture_and_keep_it_in_the_window(page):
