@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
@@ -14,7 +15,9 @@ from metaadapter.apps.cli.library_identify import query_warnings, warn_of_querie
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.route import Routed
+    from metaadapter.workflow.query_shift import QueryShift
 
 FRACTIONS = ("probability", "known")
 COLUMNS = ("path", "label", "entry", *FRACTIONS, "unfamiliar")
@@ -55,6 +58,7 @@ def predict(
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.queries import LibraryQueries
     from metaadapter.workflow.predictions import UNKNOWN
+    from metaadapter.workflow.query_shift import QuerySample
 
     queries = LibraryQueries(AdapterLibrary.open(library, create=False), encoder, device, precision)
     if keep is not None:
@@ -62,6 +66,7 @@ def predict(
     if reject:
         queries.require_no_class(UNKNOWN, option="--reject")
     predictions: list[dict[str, Any]] = []
+    samples: dict[str, QuerySample] = {}
     with console.progress() as progress:
         for part in queries.parts(images, split, progress):
             routed = queries.library.route(
@@ -69,6 +74,12 @@ def predict(
             )
             queries.left_out.update(routed.left_out)
             predictions += _predictions(part.paths, routed, UNKNOWN if reject else None)
+            for entry in sorted(set(routed.entries)):
+                if entry not in samples:
+                    samples[entry] = QuerySample(queries.library.stored(entry))
+                samples[entry].add(part.features[routed.entries == entry])
+    shifts = {entry: sample.shift for entry, sample in samples.items()}
+    queries.warnings += _shift_warnings(queries.library, shifts)
     warn_of_queries(console, queries)
     n_unfamiliar = sum(row["unfamiliar"] for row in predictions)
     if n_unfamiliar:
@@ -87,6 +98,7 @@ def predict(
             "n_unfamiliar": n_unfamiliar,
             "n_pictures": len(predictions),
             "predictions": predictions,
+            "shift": {entry: shift and shift.to_dict() for entry, shift in shifts.items()},
             **query_warnings(queries),
         }
         print_document("library-predict", document)
@@ -96,6 +108,16 @@ def predict(
             [_cells(row) for row in predictions],
             right=FRACTIONS,
         )
+
+
+def _shift_warnings(
+    library: AdapterLibrary, shifts: Mapping[str, QueryShift | None]
+) -> Iterator[str]:
+    for entry, shift in shifts.items():
+        file = quote(str(library.path(entry)))
+        remedy = f"predict them together: metaadapter predict {file} PICTURES --together"
+        for line in [] if shift is None else shift.lines(remedy):
+            yield f"pictures of the entry {entry}: {line}"
 
 
 def _predictions(

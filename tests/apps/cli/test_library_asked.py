@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from collections import Counter
 
 import pytest
 import torch
 
 from metaadapter import AdapterLibrary
 from metaadapter.apps.cli.app import main
+from tests.small_pictures import CLASSES
 
 COLOURS = {"iris": (120, 60, 180), "poppy": (220, 40, 40)}
 
@@ -138,6 +140,26 @@ def test_predict__pictures_of_two_entries__answers_as_the_library_does(
             *(f"{answer[key]:.4f}" for key in ("probability", "known")),
             "unfamiliar" if answer["unfamiliar"] else "",
         ]
+
+
+def test_predict__pictures_from_elsewhere__names_the_entry_and_the_command(
+    run, library, picture, tmp_path
+):
+    for number in range(24):
+        colour = [level // 2 for level in [*CLASSES.values()][number % 3]]
+        picture(tmp_path / "dusk" / f"{number}.png", colour, number)
+
+    done = run("library", "predict", library, tmp_path / "dusk", "--json")
+
+    entries = Counter(row["entry"] for row in done.document["predictions"])
+    shifts = done.document["shift"]
+    assert {entry for entry, n in entries.items() if n >= 20} == {"animals"}
+    assert {entry: shift and shift["n"] for entry, shift in shifts.items()} == {
+        entry: n if n >= 20 else None for entry, n in entries.items()
+    }
+    file = library / "entries" / "animals.adapter"
+    assert "pictures of the entry animals: " in done.err
+    assert f"metaadapter predict {file} PICTURES --together" in done.err
 
 
 def test_predict__reject__answers_unknown_and_says_how_many(
