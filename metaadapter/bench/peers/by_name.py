@@ -13,6 +13,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 from metaadapter.bench.peers.ape import ape
 from metaadapter.bench.peers.clip_adapter import clip_adapter
+from metaadapter.bench.peers.coral import coral
 from metaadapter.bench.peers.cross_modal import cross_modal_probe
 from metaadapter.bench.peers.em_dirichlet import em_dirichlet
 from metaadapter.bench.peers.gda import gda
@@ -23,6 +24,7 @@ from metaadapter.bench.peers.prototypes import proto_net, prototypes, ss_text, t
 from metaadapter.bench.peers.rla import rla
 from metaadapter.bench.peers.self_training import self_training
 from metaadapter.bench.peers.stat_a import stat_a
+from metaadapter.bench.peers.t3a import t3a
 from metaadapter.bench.peers.task_res import task_res
 from metaadapter.bench.peers.tip_adapter import tip_adapter, tip_adapter_f
 from metaadapter.bench.peers.transclip import transclip
@@ -62,4 +64,6 @@ POOL_PEERS: dict[str, PoolPeer] = {
     "EM-Dirichlet": em_dirichlet,
     "label spreading": label_spreading,
     "self-training": self_training,
+    "CORAL": coral,
+    "T3A": t3a,
 }
