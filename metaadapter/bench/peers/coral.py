@@ -56,6 +56,6 @@ def _times_power(
     spread_n, basis_nD = torch.linalg.svd(about_nD, full_matrices=False)[1:]
     variance_n = spread_n.square() / len(about_nD)
     least = variance_n.sum() / about_nD.shape[1]
-    outside = least.pow(power)
-    inside_n = (variance_n + least).pow(power)
-    return outside * rows_MD + (rows_MD @ basis_nD.mT * (inside_n - outside)) @ basis_nD
+    beyond_n = (variance_n + least) ** power - least**power
+    result_MD: Tensor = least**power * rows_MD + (rows_MD @ basis_nD.mT * beyond_n) @ basis_nD
+    return result_MD
