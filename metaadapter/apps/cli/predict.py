@@ -159,7 +159,10 @@ def predict(
 def _remedy(adapter: Path, images: Sequence[Path], field: FieldRun | None) -> str:
     """Return what to do if the pictures come from elsewhere than the labelled ones."""
     if field is not None and field.needs_pictures:
-        return "adapt again with them as unlabelled pictures (metaadapter adapt … --unlabelled)"
+        return (
+            "adapt again with them as unlabelled pictures: metaadapter adapt … --unlabelled FILE, "
+            "where FILE is the table of --csv"
+        )
     sources = [quote(str(path)) for path in images[:MOST_NAMED]]
     words = [quote(str(adapter)), *sources, *(["…"] if len(images) > MOST_NAMED else [])]
     return f"predict them together: metaadapter predict {' '.join(words)} --together"

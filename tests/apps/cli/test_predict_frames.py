@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from metaadapter.adapter.files import load_adapter
 from metaadapter.apps.field import run_predict
 
 COLOURS = {"heron": (40, 90, 200), "lynx": (200, 170, 90), "red_fox": (220, 70, 20)}
@@ -126,12 +127,12 @@ def test_predict__box__is_answered_as_its_crop_in_a_manifest(ask, trap, run, ani
 
 @pytest.fixture
 def night(trap, tmp_path):
-    """Dark frames of 24 animals of one colour, and their detections."""
+    """Frames of 24 animals in other light, and their detections."""
     folder = tmp_path / "night"
     for number in range(24):
-        draw(folder / f"{number}.jpg", "lynx", seconds=100 * number)
+        draw(folder / f"{number}.jpg", [*COLOURS][number % 3], seconds=100 * number)
         picture = Image.open(folder / f"{number}.jpg")
-        picture.point(lambda level: 200 - level // 2).save(folder / f"{number}.jpg")
+        picture.point(lambda level: 160 + level // 4).save(folder / f"{number}.jpg")
     images = [detected(("1", 0.9, BOX), file=f"{number}.jpg") for number in range(24)]
     document = json.loads((trap / "frames.json").read_text()) | {"images": images}
     (tmp_path / "night.json").write_text(json.dumps(document))
@@ -151,8 +152,23 @@ def test_predict__boxes_from_elsewhere__are_measured_like_their_crops(
     assert shift == crops.document["shift"] | {"ratio": pytest.approx(shift["ratio"], rel=1e-4)}
     assert shift["n"] == 24
     assert shift["is_shifted"]
-    assert "adapt again with them as unlabelled pictures" in boxes.err
+    assert "metaadapter adapt … --unlabelled FILE, where FILE is the table of --csv" in boxes.err
     assert f"metaadapter predict {animals} {manifest} --together" in crops.err
+
+
+def test_predict__boxes_from_elsewhere__adapt_the_adapter_as_the_warning_says(
+    adapt, run, trap, animals, night, tmp_path
+):
+    boxes, table = tmp_path / "night.json", tmp_path / "night.csv"
+    assert run("predict", animals, night, "--detections", boxes, "--csv", table).code == 0
+    out = tmp_path / "again"
+    again = ("--detections", trap / "labelled.json", "--unlabelled", table)
+    assert adapt(trap / "labelled", *again, out=out).code == 0
+
+    done = run("predict", out, night, "--detections", boxes, "--json")
+
+    assert not done.document["shift"]["is_shifted"]
+    assert load_adapter(out).config.n_unlabelled == 24
 
 
 def test_predict__series_from_elsewhere__are_measured_frame_by_frame(run, animals, night):
