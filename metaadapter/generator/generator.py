@@ -23,6 +23,7 @@ from metaadapter.generator.leave_one_out import LeftOut, leave_one_out
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
 from metaadapter.generator.pool import with_pool
 from metaadapter.generator.pool_network import PoolNetwork
+from metaadapter.generator.pool_thresholds import with_pool_thresholds
 from metaadapter.generator.regression import (
     Regression,
     kernel_ridge,
@@ -102,7 +103,8 @@ class Generator(AdapterGenerator):
             shift = domain_shift(support)
             moved = shift.move(support, shift.strength_T)
             weights, problem, corrections = self._without_pool(moved)
-        return with_pool(problem, corrections, weights, shift, self.pool)
+        weights = with_pool(problem, corrections, weights, shift, self.pool)
+        return with_pool_thresholds(weights, moved, shift)
 
     def in_domain_of_pool(self, support: Support) -> Support:
         """Return the support with its labelled pictures moved to the domain of its pool."""
