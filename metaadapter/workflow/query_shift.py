@@ -38,7 +38,8 @@ class QueryShift:
             "these pictures seem to come from elsewhere than the labelled ones (another camera, "
             "style or season), or to show none of the classes: shift ratio "
             f"{self.ratio:.1f}, usually below {SHIFTED}. More labels may be wrong than the "
-            f"estimate says. Label some of these pictures, or {remedy}"
+            "estimate says, and the thresholds of known and of sets do not hold. Label some of "
+            f"these pictures, or {remedy}"
         ]
 
     def to_dict(self) -> dict[str, Any]:
