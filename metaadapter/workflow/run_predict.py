@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
-
-import numpy as np
-from jaxtyping import Float
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.stored import StoredAdapter
@@ -30,7 +27,6 @@ from metaadapter.workflow.predictions import (
 from metaadapter.workflow.queries import (
     PICTURES_AT_ONCE,
     Queries,
-    encode_queries,
     list_queries,
     load_adapter_encoder,
     load_fitting,
@@ -59,9 +55,9 @@ class PredictionRequest:
         return [str(label) for label in self.stored.config.classes]
 
     @property
-    def needs_all_at_once(self) -> bool:
-        """Whether all pictures must be predicted at once instead of part by part."""
-        return self.together or bool(self.queries.stored)
+    def is_resumable(self) -> bool:
+        """Whether an interrupted run can continue: pictures are predicted part by part."""
+        return not self.together and not self.queries.stored
 
 
 @dataclass(slots=True)
@@ -80,6 +76,15 @@ class Predicted:
     shift: QueryShift | None = None
     """How far the pictures lie from the labelled ones; `None` if it is not known."""
 
+    def add(self, part: EncodedPart, digest: str = "") -> None:
+        """Predict a part, and add its predictions to the table, or keep them without one."""
+        predictions, tally = part.predict(self.adapter)
+        if self.table is None:
+            self.kept += predictions
+        else:
+            self.table.add(predictions, digest, tally)
+        self.tally.add(tally)
+
     def predictions(self) -> Iterator[Prediction]:
         """Yield the predictions in the order of the pictures."""
         if self.table is None or self.kept:
@@ -95,19 +100,18 @@ class Predicted:
         return self.tally.scores
 
 
-class PredictedPart(NamedTuple):
-    """The predictions for some pictures, their tally, and the features they are made from."""
+class EncodedPart(NamedTuple):
+    """Some encoded pictures, and the function that predicts their labels with an adapter."""
 
-    predictions: list[Prediction]
-    tally: Tally
-    features: Float[np.ndarray, "n D"]
+    pictures: EncodedPictures
+    predict: Callable[[StoredAdapter], tuple[list[Prediction], Tally]]
 
 
 class Part(NamedTuple):
-    """Some pictures, and the function that predicts their labels."""
+    """Some pictures, and the function that encodes them; its encoder is loaded when it is used."""
 
     rows: Sequence[ImageRow]
-    predict: Callable[[ImageEncoder, Callable[[Progress], None]], PredictedPart]
+    encode: Callable[[Callable[[], ImageEncoder], Callable[[Progress], None]], EncodedPart]
 
 
 def predict(
@@ -192,20 +196,13 @@ def run_request(
 ) -> Predicted:
     """Encode a request's pictures and predict their labels; add each part to a given table."""
     predictor = predictor or partial(predict_pictures, options=request.options)
-    run = _run_at_once if request.needs_all_at_once else _run_in_parts
-    return run(request, predictor, table, progress)
-
-
-def _run_in_parts(
-    request: PredictionRequest,
-    predictor: Predictor,
-    table: PredictionTable | None,
-    progress: Callable[[Progress], None] | None,
-) -> Predicted:
+    parts = [
+        Part((), partial(_stored_part, pictures, predictor)) for pictures in request.queries.stored
+    ]
     rows = request.queries.rows
-    starts = range(0, len(rows), PICTURES_AT_ONCE)
-    some = [rows[start : start + PICTURES_AT_ONCE] for start in starts]
-    parts = [Part(rows, partial(_predict_rows, request, predictor, rows)) for rows in some]
+    for start in range(0, len(rows), PICTURES_AT_ONCE):
+        some = rows[start : start + PICTURES_AT_ONCE]
+        parts.append(Part(some, partial(_encode_part, some, predictor, request.stored)))
     return run_parts(request, parts, table=table, progress=progress)
 
 
@@ -217,28 +214,41 @@ def run_parts(
     table: PredictionTable | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Predicted:
-    """Predict part by part; with a table, only one part at a time is in memory."""
+    """Predict part by part, or after all parts are encoded if the adapter learns from them.
+
+    With a table, predictions of only one part at a time are in memory.
+    """
     predicted, sample = Predicted(request.stored, table=table), QuerySample(request.stored)
     predicted.tally.warnings += [*request.queries.warnings, *warnings]
-    encoder: ImageEncoder | None = None
+    load = cache(partial(load_fitting, request.stored.config, request.load))
     n_pictures, n_before = sum(len(part.rows) for part in parts), 0
+    waiting: list[EncodedPart] = []
     for part in parts:
         digest = part_digest(part.rows) if table else ""
         tally = table.take(digest) if table else None
+        show = partial(_show_part, progress, n_before, len(part.rows), n_pictures)
+        n_before += len(part.rows)
         if tally is not None:
             predicted.n_resumed += tally.n
+            predicted.tally.add(tally)
+            continue
+        encoded = part.encode(load, show)
+        sample.add(encoded.pictures.features)
+        if request.together:
+            waiting.append(encoded)
         else:
-            encoder = encoder or load_fitting(request.stored.config, request.load)
-            show = partial(_show_part, progress, n_before, len(part.rows), n_pictures)
-            predictions, tally, features = part.predict(encoder, show)
-            sample.add(features)
-            if table:
-                table.add(predictions, digest, tally)
-            else:
-                predicted.kept += predictions
-        predicted.tally.add(tally)
-        n_before += len(part.rows)
-    if not predicted.tally.n:
+            predicted.add(encoded, digest)
+    if request.together:
+        pictures = EncodedPictures.joined(
+            (part.pictures for part in waiting), width=request.stored.config.width
+        )
+        known, seed = request.stored.picture_hashes, request.stored.config.origin.seed
+        pool = draw_new(replace(pictures, warnings=()), known, seed)
+        predicted.adapter = predict_together(request.stored, pool.features, request.adapter)
+        predicted.tally.warnings += pool.warnings
+    for encoded in waiting:
+        predicted.add(encoded)
+    if n_pictures and not predicted.tally.n:
         require_some(n_pictures, predicted.tally.unreadable)
     predicted.shift = sample.shift
     return predicted
@@ -257,46 +267,36 @@ def _show_part(
         progress(replace(moment, done=done, total=n_pictures))
 
 
-def _predict_rows(
-    request: PredictionRequest,
+def _stored_part(
+    pictures: EncodedPictures,
     predictor: Predictor,
-    rows: Sequence[ImageRow],
-    encoder: ImageEncoder,
+    load: Callable[[], ImageEncoder],
     progress: Callable[[Progress], None],
-) -> PredictedPart:
-    origin = request.stored.config.origin
-    pictures = encode_rows(rows, encoder, views=origin.n_views, seed=origin.seed, progress=progress)
-    predictions = [
-        prediction._replace(box=row.box)
-        for prediction, row in zip(predictor(request.stored, pictures), pictures.rows, strict=True)
-    ]
-    unreadable = {str(image.path): image for image in pictures.quarantined}  # may have boxes
-    tally = Tally.of(predictions, pictures.warnings, unreadable.values())
-    return PredictedPart(predictions, tally, pictures.features)
+) -> EncodedPart:
+    """Return pictures whose features a store holds; nothing is left to encode."""
+    return EncodedPart(pictures, partial(_predict_part, pictures, predictor))
 
 
-def _run_at_once(
-    request: PredictionRequest,
+def _encode_part(
+    rows: Sequence[ImageRow],
     predictor: Predictor,
-    table: PredictionTable | None,
-    progress: Callable[[Progress], None] | None,
-) -> Predicted:
-    stored, predicted = request.stored, Predicted(request.stored)
-    sample = QuerySample(stored)
-    parts = encode_queries(request.queries, stored.config, request.load, progress)
-    if request.together:
-        whole = EncodedPictures.joined(parts, width=stored.config.width)
-        unnoticed = replace(whole, warnings=())
-        pool = draw_new(unnoticed, stored.picture_hashes, stored.config.origin.seed)
-        stored, parts = predict_together(stored, pool.features, request.adapter), iter([whole])
-        predicted.adapter = stored
-        predicted.tally.warnings += pool.warnings
-    for pictures in parts:
-        predictions = predictor(stored, pictures)
-        sample.add(pictures.features)
-        predicted.tally.add(Tally.of(predictions, pictures.warnings, pictures.quarantined))
-        predicted.kept += predictions
-    if table is not None:
-        table.add(predicted.kept)
-    predicted.shift = sample.shift
-    return predicted
+    stored: StoredAdapter,
+    load: Callable[[], ImageEncoder],
+    progress: Callable[[Progress], None],
+) -> EncodedPart:
+    origin = stored.config.origin
+    pictures = encode_rows(rows, load(), views=origin.n_views, seed=origin.seed, progress=progress)
+    return EncodedPart(pictures, partial(_predict_part, pictures, predictor))
+
+
+def _predict_part(
+    pictures: EncodedPictures, predictor: Predictor, stored: StoredAdapter
+) -> tuple[list[Prediction], Tally]:
+    predictions = predictor(stored, pictures)
+    if pictures.rows:
+        predictions = [
+            prediction._replace(box=row.box)
+            for prediction, row in zip(predictions, pictures.rows, strict=True)
+        ]
+    unreadable = {str(image.path): image for image in pictures.quarantined}  # may have boxes
+    return predictions, Tally.of(predictions, pictures.warnings, unreadable.values())

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaadapter.errors import DataError
+from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.apps.field.frames import Frame
     from metaadapter.apps.field.run_predict import FieldRequest
     from metaadapter.workflow.run_predict import Predicted
@@ -83,3 +84,12 @@ class FieldFiles:
                     )
                 written.append(line)
         return written, missing
+
+
+def require_pictures(options: FieldOptions, burst: float | None, files: FieldFiles) -> None:
+    """Raise a `UsageError` if an option needs pictures, and only features are given."""
+    if options.detections is not None or burst is not None or files.paths:
+        raise UsageError(
+            "--detections, --burst, --megadetector, --timelapse, --camtrap-dp and --false-triggers "
+            "need pictures, and cannot be used with feature stores"
+        )

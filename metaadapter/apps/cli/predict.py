@@ -158,13 +158,9 @@ def predict(
 
 def _remedy(adapter: Path, images: Sequence[Path], field: FieldRun | None) -> str:
     """Return what to do if the pictures come from elsewhere than the labelled ones."""
-    if field is not None and field.needs_pictures:
-        return (
-            "adapt again with them as unlabelled pictures: metaadapter adapt … --unlabelled FILE, "
-            "where FILE is the table of --csv"
-        )
-    sources = [quote(str(path)) for path in images[:MOST_NAMED]]
-    words = [quote(str(adapter)), *sources, *(["…"] if len(images) > MOST_NAMED else [])]
+    words = [quote(str(path)) for path in (adapter, *images[:MOST_NAMED])]
+    if field is not None or len(images) > MOST_NAMED:
+        words.append("…")
     return f"predict them together: metaadapter predict {' '.join(words)} --together"
 
 
@@ -181,7 +177,7 @@ def _open_table(
     rows = RowFormat(request.classes, csv_raw, request.options.coverage is not None)
     rows = rows if field is None else field.rows(rows)
     digest = None
-    if not request.needs_all_at_once:
+    if request.is_resumable:
         facts = () if field is None else field.digest_facts
         digest = request_digest(request.stored, rows, request.options, precision, *facts)
     return PredictionTable(csv_file, rows, request=digest)

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metaadapter.apps.cli.field_files import FieldFiles
+from metaadapter.apps.cli.field_files import FieldFiles, require_pictures
 from metaadapter.apps.cli.field_options import read_field_options
 from metaadapter.apps.field.frames import Frame
 from metaadapter.apps.field.run_predict import FieldRequest, predict_field
-from metaadapter.errors import UsageError
 from metaadapter.workflow.predictions import UNKNOWN
 
 if TYPE_CHECKING:
@@ -23,11 +22,7 @@ FILES = ("megadetector", "timelapse", "camtrap_dp", "false_triggers")
 
 
 class FieldRun:
-    """One run of the command for camera traps; `values` maps its parameters to their values.
-
-    Attributes:
-        needs_pictures: Whether an option needs pictures, so that `--together` cannot be used.
-    """
+    """One run of the command for camera traps; `values` maps its parameters to their values."""
 
     def __init__(
         self, request: PredictionRequest, images: Sequence[Path], values: Mapping[str, Any]
@@ -45,15 +40,8 @@ class FieldRun:
             labels=[*dict.fromkeys((*request.classes, *options.species.parents, UNKNOWN))],
         )
         burst = values["burst"]
-        self.needs_pictures = (
-            options.detections is not None or burst is not None or bool(self._files.paths)
-        )
-        if self.needs_pictures and request.needs_all_at_once:
-            raise UsageError(
-                "--detections, --burst, --megadetector, --timelapse, --camtrap-dp and "
-                "--false-triggers need pictures, and cannot be used with feature stores or "
-                "--together"
-            )
+        if request.queries.stored:
+            require_pictures(options, burst, self._files)
         self._request = FieldRequest(
             request,
             options,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.field.detections import Detection, Detections
@@ -15,6 +16,7 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.origin import Origin
 from metaadapter.features.store.duplicates import contradictions, equal_pictures
 from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.workflow.accuracy import Tally
@@ -24,7 +26,7 @@ from metaadapter.workflow.predictions import (
     Probabilities,
     predict_pictures,
 )
-from metaadapter.workflow.run_predict import PredictedPart
+from metaadapter.workflow.run_predict import EncodedPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,15 @@ class FieldOptions:
         return (boxes and boxes.sha256, confidence, allowed, sorted(species.parents.items()))
 
 
-def predict_frames(
+def encode_frames(
     frames: Sequence[Frame],
-    stored: StoredAdapter,
+    origin: Origin,
     prediction_options: PredictionOptions,
     options: FieldOptions,
-    encoder: ImageEncoder,
+    load: Callable[[], ImageEncoder],
     progress: Callable[[Progress], None],
-) -> PredictedPart:
-    """Return predictions for whole series of frames, in the order of the frames, and their tally.
-
-    A frame has one prediction for each box: first the classified boxes, then the others, labelled
-    with the detector's category; both by confidence. A frame without a box has the label `EMPTY`.
-    """
+) -> EncodedPart:
+    """Encode the classified boxes of whole series of frames; `origin` is that of the adapter."""
     lost = {number: _undetected(frame, options) for number, frame in enumerate(frames)}
     unreadable = {number: image for number, image in lost.items() if image is not None}
     boxes = [
@@ -66,8 +64,25 @@ def predict_frames(
         if number not in unreadable
         for detection in _boxes(frame, options)
     ]
-    read, pictures, failed = _encode(frames, boxes, stored, encoder, progress)
-    unreadable |= failed
+    read, pictures, failed = _encode(frames, boxes, origin, load(), progress)
+    facts = (frames, read, pictures, unreadable | failed, prediction_options, options)
+    return EncodedPart(pictures, partial(_predict_frames, *facts))
+
+
+def _predict_frames(
+    frames: Sequence[Frame],
+    read: Sequence[tuple[int, Detection | None]],
+    pictures: EncodedPictures,
+    unreadable: Mapping[int, UnreadableImage],
+    prediction_options: PredictionOptions,
+    options: FieldOptions,
+    stored: StoredAdapter,
+) -> tuple[list[Prediction], Tally]:
+    """Return predictions in the order of the frames, and their tally.
+
+    A frame has one prediction for each box: first the classified boxes, then the others, labelled
+    with the detector's category; both by confidence. A frame without a box has the label `EMPTY`.
+    """
     by_number = defaultdict[int, list[Prediction]](list)
     predictions = predict_species(
         options.species,
@@ -86,8 +101,7 @@ def predict_frames(
     ]
     warnings = contradictions(equal_pictures(pictures.pictures))
     images = {str(image.path): image for image in unreadable.values()}
-    tally = Tally.of(results, warnings, images.values())
-    return PredictedPart(results, tally, pictures.features)
+    return results, Tally.of(results, warnings, images.values())
 
 
 def predict_species(
@@ -134,7 +148,7 @@ def _boxes(frame: Frame, options: FieldOptions) -> list[Detection | None]:
 def _encode(
     frames: Sequence[Frame],
     boxes: Sequence[tuple[int, Detection | None]],
-    stored: StoredAdapter,
+    origin: Origin,
     encoder: ImageEncoder,
     progress: Callable[[Progress], None],
 ) -> tuple[list[tuple[int, Detection | None]], EncodedPictures, dict[int, UnreadableImage]]:
@@ -143,7 +157,6 @@ def _encode(
         frames[number].row if detection is None else replace(frames[number].row, box=detection.box)
         for number, detection in boxes
     ]
-    origin = stored.config.origin
     features, contents = encode_pictures(
         [row.picture for row in rows],
         encoder,

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.field.frame_predictions import FieldOptions, predict_frames, predict_species
+from metaadapter.apps.field.frame_predictions import FieldOptions, encode_frames, predict_species
 from metaadapter.apps.field.frames import Frame, in_parts, read_times
 from metaadapter.apps.field.series import in_series
 from metaadapter.features.encoded_pictures import EncodedPictures
@@ -58,9 +58,9 @@ def predict_field(
     table: PredictionTable | None,
     progress: Callable[[Progress], None],
 ) -> tuple[Predicted, list[Frame]]:
-    """Predict part by part, and return the frames too; none if all is predicted at once."""
+    """Predict part by part, and return the frames too; none if feature stores are predicted."""
     request, options = field_request.request, field_request.options
-    if request.needs_all_at_once:
+    if request.queries.stored:
 
         def predictor(stored: StoredAdapter, pictures: EncodedPictures) -> list[Prediction]:
             return predict_species(options.species, stored, pictures, request.options)
@@ -70,7 +70,7 @@ def predict_field(
     parts = [
         Part(
             [frame.row for frame in frames],
-            partial(predict_frames, frames, request.stored, request.options, options),
+            partial(encode_frames, frames, request.stored.config.origin, request.options, options),
         )
         for frames in groups
     ]

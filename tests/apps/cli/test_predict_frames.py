@@ -152,23 +152,27 @@ def test_predict__boxes_from_elsewhere__are_measured_like_their_crops(
     assert shift == crops.document["shift"] | {"ratio": pytest.approx(shift["ratio"], rel=1e-4)}
     assert shift["n"] == 24
     assert shift["is_shifted"]
-    assert "metaadapter adapt … --unlabelled FILE, where FILE is the table of --csv" in boxes.err
+    assert f"metaadapter predict {animals} {night} … --together" in boxes.err
     assert f"metaadapter predict {animals} {manifest} --together" in crops.err
 
 
-def test_predict__boxes_from_elsewhere__adapt_the_adapter_as_the_warning_says(
+def test_predict__boxes_together__are_predicted_as_by_an_adapter_with_this_pool(
     adapt, run, trap, animals, night, tmp_path
 ):
-    boxes, table = tmp_path / "night.json", tmp_path / "night.csv"
-    assert run("predict", animals, night, "--detections", boxes, "--csv", table).code == 0
-    out = tmp_path / "again"
-    again = ("--detections", trap / "labelled.json", "--unlabelled", table)
-    assert adapt(trap / "labelled", *again, out=out).code == 0
+    ask = ("--detections", tmp_path / "night.json", "--burst", 150)
+    table, again = tmp_path / "night.csv", tmp_path / "again"
+    assert run("predict", animals, night, *ask, "--csv", table).code == 0
+    pool = ("--detections", trap / "labelled.json", "--unlabelled", table)
+    assert adapt(trap / "labelled", *pool, out=again).code == 0
 
-    done = run("predict", out, night, "--detections", boxes, "--json")
+    together = run("predict", animals, night, *ask, "--together", "--json").document
+    pooled = run("predict", again, night, *ask, "--json").document
 
-    assert not done.document["shift"]["is_shifted"]
-    assert load_adapter(out).config.n_unlabelled == 24
+    assert together["unlabelled"]["n"] == load_adapter(again).config.n_unlabelled == 24
+    assert not pooled["shift"]["is_shifted"]
+    for one, other in zip(together["predictions"], pooled["predictions"], strict=True):
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
+        assert (one["box"], one["series"]) == (other["box"], other["series"])
 
 
 def test_predict__series_from_elsewhere__are_measured_frame_by_frame(run, animals, night):
@@ -226,16 +230,16 @@ def test_predict__interrupted_with_files_of_others__has_the_same_content_in_the_
     files = ("--timelapse", tmp_path / "t.csv", "--csv", tmp_path / "a.csv")
     ask(*files)
     whole = (tmp_path / "t.csv").read_bytes(), (tmp_path / "a.csv").read_bytes()
-    answer, left = run_predict.predict_frames, [2]
+    encode, left = run_predict.encode_frames, [2]
 
     def stop(*arguments):
         left[0] -= 1
         if left[0] < 0:
             raise KeyboardInterrupt
-        return answer(*arguments)
+        return encode(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_predict, "predict_frames", stop)
+        patch.setattr(run_predict, "encode_frames", stop)
         assert ask(*files).code == 130
 
     done = ask(*files)
@@ -259,7 +263,6 @@ def test_predict__allowed_and_parents__change_the_answers(ask):
         ("--false-triggers f.csv", 2, "needs the boxes of --detections"),
         ("--parents lynx", 2, "their parent"),
         ("--allowed wolf", 2, "none of the adapter's classes"),
-        ("--together --burst 5", 2, "--together"),
         ("--detections labelled.json", 3, "has none of the 7 pictures"),
         ("--detections frames.json --timelapse missing/t.csv", 3, "there is no folder"),
     ],
