@@ -196,9 +196,7 @@ def run_request(
 ) -> Predicted:
     """Encode a request's pictures and predict their labels; add each part to a given table."""
     predictor = predictor or partial(predict_pictures, options=request.options)
-    parts = [
-        Part((), partial(_stored_part, pictures, predictor)) for pictures in request.queries.stored
-    ]
+    parts = [_stored_part(pictures, predictor) for pictures in request.queries.stored]
     rows = request.queries.rows
     for start in range(0, len(rows), PICTURES_AT_ONCE):
         some = rows[start : start + PICTURES_AT_ONCE]
@@ -267,14 +265,10 @@ def _show_part(
         progress(replace(moment, done=done, total=n_pictures))
 
 
-def _stored_part(
-    pictures: EncodedPictures,
-    predictor: Predictor,
-    load: Callable[[], ImageEncoder],
-    progress: Callable[[Progress], None],
-) -> EncodedPart:
-    """Return pictures whose features a store holds; nothing is left to encode."""
-    return EncodedPart(pictures, partial(_predict_part, pictures, predictor))
+def _stored_part(pictures: EncodedPictures, predictor: Predictor) -> Part:
+    """Return a part whose features a store holds; nothing is left to encode."""
+    encoded = EncodedPart(pictures, partial(_predict_part, pictures, predictor))
+    return Part((), lambda *_: encoded)
 
 
 def _encode_part(
