@@ -6,6 +6,9 @@ PICTURES holds one folder per data set, each with one folder per class. Makes th
 the features of tiny, SET.DEGRADATION for degraded copies of some pictures, and SET@GEOMETRY with
 the features of an encoder made from tiny's trunk. Complete stores stay. STORES/.pooled keeps the
 features of the trunk, and may be removed.
+
+`--only` also takes SET.DEGRADATION of any other set in PICTURES, such as test-dtd10.edges, for
+copies of all its pictures (`configs/eval/shift.toml`).
 """
 
 from __future__ import annotations
@@ -80,12 +83,14 @@ def main() -> None:
         needed = encoders.CLASS_WEIGHTS if any("@" in name for name in args.only) else {}
         for name in (name for name in SETS if name in {*args.only, *needed}):
             encode(name, read_images(args.pictures / name), tiny)
-        for name in (name for name in DEGRADATIONS if f"{DEGRADED_SET}.{name}" in args.only):
-            table = pick_to_degrade(read_images(args.pictures / DEGRADED_SET), name)
+        for degraded in (name for name in args.only if _is_degraded(name)):
+            of_set, _, name = degraded.rpartition(".")
+            table = read_images(args.pictures / of_set)
+            table = pick_to_degrade(table, name) if of_set == DEGRADED_SET else table
             # Tiny's fingerprint stays, because these are tiny's features, only for other pictures.
             preprocess = Compose([partial(degrade, name=name), tiny.preprocess])
             degrading = encoders.variant(tiny, name=f"tiny.{name}", preprocess=preprocess)
-            encode(f"{DEGRADED_SET}.{name}", table, degrading)
+            encode(degraded, table, degrading)
         if needed:
             pooling = encoders.pooling(tiny)
             for name in needed:
@@ -97,13 +102,27 @@ def main() -> None:
                 encoders.write_geometry(geometry, pooling, args.out, args.only)
 
 
+def _is_degraded(name: str) -> bool:
+    return name.rpartition(".")[2] in DEGRADATIONS
+
+
 def _arguments() -> argparse.Namespace:
     names = [*SETS, *(f"{DEGRADED_SET}.{name}" for name in DEGRADATIONS)]
     names += [f"{name}@{end}" for end in encoders.GEOMETRIES for name in encoders.CLASS_WEIGHTS]
+
+    def store(name: str) -> str:
+        if name not in names and not _is_degraded(name):
+            kinds = ", ".join(DEGRADATIONS)
+            raise argparse.ArgumentTypeError(
+                f"expected one of {', '.join(names)}, or SET.DEGRADATION with one of {kinds}, got "
+                f"{name!r}"
+            )
+        return name
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", type=Path, metavar="PICTURES")
     parser.add_argument("--out", type=Path, required=True, metavar="STORES")
-    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--only", nargs="+", type=store, default=names, metavar="NAME")
     return parser.parse_args()
 
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from metaadapter.data.table import ImageRow, ImageTable
-from tools.training_stores import DEGRADATIONS, degrade, pick_to_degrade
+from metaadapter.features.store.feature_store import FeatureStore
+from tools.training_stores import DEGRADATIONS, degrade, main, pick_to_degrade
 
 
 @pytest.fixture
@@ -62,3 +63,32 @@ def test_pick_to_degrade__few_pictures__takes_each_once():
     rows = pick_to_degrade(table_of(cat=7, ant=3), "odd").rows
 
     assert len({row.path for row in rows}) == len(rows) == 10
+
+
+def test_only__degraded_copies_of_any_set__are_made_of_all_its_pictures(
+    tmp_path, monkeypatch, picture
+):
+    for label in ("ant", "bee"):
+        for number in range(2):
+            (tmp_path / "pics" / "new" / label).mkdir(parents=True, exist_ok=True)
+            picture.rotate(number).save(tmp_path / "pics" / "new" / label / f"{number}.png")
+    command = ["training_stores", str(tmp_path / "pics"), "--out", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", [*command, "--only", "new.edges", "new.gray40"])
+
+    main()
+
+    edges, grey = (FeatureStore.open(tmp_path / f"new.{name}") for name in ("edges", "gray40"))
+    assert edges.n_pictures == grey.n_pictures == 4
+    assert edges.rows.sha256.tolist() == grey.rows.sha256.tolist()
+    assert not np.allclose(edges.mean_features()[0], grey.mean_features()[0], atol=0.01)
+
+
+def test_only__unknown_degradation__is_refused_with_the_known_ones(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["x", "pics", "--out", "stores", "--only", "new.blurred"])
+
+    with pytest.raises(SystemExit):
+        main()
+
+    assert "with one of px20, gray40, noisy, edges, odd, got 'new.blurred'" in (
+        capsys.readouterr().err
+    )

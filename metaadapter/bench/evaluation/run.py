@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from metaadapter.bench.evaluation.across_domains import across_domains
 from metaadapter.bench.evaluation.bench import Bench, Summary
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import classes_left_out
@@ -81,6 +82,7 @@ def _evaluation(bench: Bench, summary: Summary, folder: Path, n_measured: int) -
         means=summary.means,
         differences=summary.differences,
         ranks=summary.ranks,
+        across=across_domains(summary.tables["rows"], bench.config),
         boxes=check_integrity(
             summary.compared, list(bench.methods.values()), list(bench.sets.values())
         ),
@@ -123,6 +125,8 @@ class Evaluation:
     """The figures of each method minus the reference, draw by draw, in the columns of `means`."""
     ranks: dict[str, Ranks]
     """Part of the classes → ranks; empty for sequences."""
+    across: list[dict[str, Any]]
+    """The records of `across_domains`."""
     boxes: tuple[Box, ...]
     """The outcomes of the checks of integrity."""
     intervals: str
@@ -155,7 +159,7 @@ class Evaluation:
             "reference": self.config.reference_name,
             "figures" if is_continual else "means": records(self.means),
             "differences": records(self.differences),
-            **({} if is_continual else {"ranks": ranks}),
+            **({} if is_continual else {"ranks": ranks, "across": self.across}),
             "integrity": [box.to_dict() for box in self.boxes],
             "sets": self.sets,
             "versions": self.versions,

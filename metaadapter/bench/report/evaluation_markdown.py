@@ -9,6 +9,7 @@ from markupsafe import Markup
 from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import words
+from metaadapter.bench.report.domain_loss import DomainLoss
 from metaadapter.bench.report.evaluation_result import EvaluationResult
 from metaadapter.bench.report.evaluation_run import ByShots, Row
 from metaadapter.bench.report.pool_gain import PoolGain
@@ -69,6 +70,17 @@ def _render(
         head = ["shots", *map(str, result.shots)]
         return Markup(aligned_table(head, rows, inert) if rows else "")
 
+    def losses(loss: DomainLoss) -> Markup:
+        """Return a table with a row for each method: in the domain → across (difference)."""
+        rows = {
+            method: [
+                words.domain_loss(loss, method, n) if n in of_method else "" for n in result.shots
+            ]
+            for method in result.methods
+            if (of_method := loss.difference.get(method))
+        }
+        return Markup(aligned_table(["shots", *map(str, result.shots)], rows, inert))
+
     def bins(gain: PoolGain, method: str) -> Markup:
         """Return a table with a row for each bin of pools."""
         rows = [
@@ -84,7 +96,16 @@ def _render(
 
     return render_text(
         template,
-        (by_shots, bins, words.fraction, words.metric_name, words.part_suffix, _summary, code),
+        (
+            by_shots,
+            losses,
+            bins,
+            words.fraction,
+            words.metric_name,
+            words.part_suffix,
+            _summary,
+            code,
+        ),
         inert,
         result=result,
         judged=words.part_suffix(result.judged),

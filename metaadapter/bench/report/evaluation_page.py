@@ -27,6 +27,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         (
             *(words.points, words.signed, words.signed_points, words.part_suffix, words.metric),
             *(words.metric_estimate, words.metric_name, words.short, words.fraction),
+            words.domain_loss,
             *(_percent, _sentence, _seconds, _number, _tint, _shade),
             *(figures.accuracy_by_shots, figures.accuracy_by_time, figures.areas_by_shots),
             *(figures.gain_by_pool, figures.mean_ranks, figures.reliability),

@@ -9,6 +9,7 @@ from typing import Any
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.summary import Ranks
 from metaadapter.bench.report.below_names import BelowNames
+from metaadapter.bench.report.domain_loss import DomainLoss
 from metaadapter.bench.report.evaluation_run import ByShots, Row
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.set_errors import SetErrors
@@ -54,6 +55,8 @@ class EvaluationResult:
     headline: str
     below_names: tuple[BelowNames, ...]
     """The methods that fall below zero-shot, in the order of `methods`, by set."""
+    domain_losses: tuple[DomainLoss, ...]
+    """One for each set A@B that was measured beside the set B."""
     parts: tuple[Part, ...]
     quality: Mapping[str, ByShots]
     """Other metric → means over sets; metrics of strangers also have methods with equal labels."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class EvaluationRun:
     differences: pd.DataFrame
     """The figures of each method minus the reference."""
     ranks: Mapping[str, Ranks]
+    across: Sequence[Row]
+    """The records of `across_domains`; an earlier version wrote none."""
     tables: Mapping[str, pd.DataFrame]
     """`bins` and `rows`; `classes`, `confusion` and `mistakes` only for the
     reference and zero-shot with the most shots."""
@@ -74,6 +76,7 @@ class EvaluationRun:
                 means=of_records(summary["means"]),
                 differences=of_records(summary["differences"]),
                 ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
+                across=summary.get("across", []),
                 tables=errors
                 | {name: read_table(files[f"{name}.csv"], raw=raw) for name in ("bins", "rows")},
                 boxes=tuple(Box(**box) for box in boxes["boxes"]),

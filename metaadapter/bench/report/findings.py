@@ -12,6 +12,7 @@ from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import MEAN
 from metaadapter.bench.evaluation.tables import COSTS
 from metaadapter.bench.report.below_names import below_names
+from metaadapter.bench.report.domain_loss import domain_losses
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
 from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, EvaluationRun, Row, by_shots
 from metaadapter.bench.report.pool_gain import pool_gains
@@ -54,6 +55,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
         shots=shots,
         headline=" ".join([headline(parts[0], overall, reference), *verdict]),
         below_names=below,
+        domain_losses=domain_losses(run.across, methods, judged),
         parts=parts,
         quality={name: table for name, table in quality.items() if name not in COSTS},
         reliability={

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from metaadapter.bench.evaluation.method_names import JOINT, LABELLED
 from metaadapter.bench.evaluation.pools import PoolSize
 from metaadapter.bench.evaluation.summary import Estimate
+from metaadapter.bench.report.domain_loss import DomainLoss
 from metaadapter.data.plain_text import one_line
 
 METRIC_NAMES = {
@@ -124,6 +125,14 @@ def signed_points(difference: float) -> str:
     """Return a difference of fractions in percentage points; no sign if it rounds to 0."""
     text = f"{100 * difference:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
+def domain_loss(loss: DomainLoss, method: str, n_shot: int) -> str:
+    """Return the accuracy in the domain → across, in %, and the difference in points."""
+    in_domain, across = (
+        f"{100 * table[method][n_shot]:.1f}" for table in (loss.in_domain, loss.across)
+    )
+    return f"{in_domain} → {across} ({signed(loss.difference[method][n_shot])})"
 
 
 def metric_name(name: str) -> str:
