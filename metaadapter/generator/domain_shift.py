@@ -17,8 +17,12 @@ SHIFTED = 1.6
 """The ratio at which another domain is as probable as the same one."""
 SHIFTED_WIDTH = 0.1
 """This much more of the ratio's logarithm multiplies the odds of another domain by e."""
+APART, APART_WIDTH = 0.25, 0.15
+"""The spread at which another domain is half as probable as the ratio says, and its log's width."""
 EVEN, EVEN_WIDTH = 0.97, 0.005
 """The evenness of a pool of the same domain at which half of the distance counts, and the width."""
+USUAL = 0.95
+"""The ratio at which half of the distance to an even pool counts; strangers raise the ratio."""
 LEAST_POOL = 20
 """A smaller pool says too little about its centre and variance."""
 RIDGE = 1e-3
@@ -39,11 +43,17 @@ class DomainShift:
     """The squared length across / its expectation for pictures of one domain; 0 if unknown."""
     evenness_T: Float[Tensor, " T"]
     """e^entropy / N of the shares of the N classes that explain the distance along best."""
+    spread_T: Float[Tensor, " T"]
+    """The variance of the pool in the direction across / the squared length across."""
 
     @property
     def probability_T(self) -> Float[Tensor, " T"]:
-        """The probability that the pool is of another domain."""
-        return ((self.ratio_T / SHIFTED).log() / SHIFTED_WIDTH).sigmoid()
+        """The probability that the pool is of another domain.
+
+        Strangers in a part of the pool move its centre, too, but their distance spreads the pool.
+        """
+        by_ratio_T = ((self.ratio_T / SHIFTED).log() / SHIFTED_WIDTH).sigmoid()
+        return by_ratio_T * ((APART / self.spread_T).log() / APART_WIDTH).sigmoid()
 
     @property
     def strength_T(self) -> Float[Tensor, " T"]:
@@ -52,13 +62,8 @@ class DomainShift:
         In the same domain the centre of a pool with even shares is the better estimate.
         """
         is_even_T = ((self.evenness_T - EVEN) / EVEN_WIDTH).sigmoid()
+        is_even_T = is_even_T * (-(self.ratio_T / USUAL).log() / SHIFTED_WIDTH).sigmoid()
         return self.probability_T + (1 - self.probability_T) * is_even_T
-
-    @property
-    def fraction_along_T(self) -> Float[Tensor, " T"]:
-        """The fraction of the squared distance that lies along the class means."""
-        along_T, across_T = (part.square().sum(-1) for part in (self.along_TD, self.across_TD))
-        return along_T / (along_T + across_T).clamp(min=1e-12)
 
     def move(self, support: Support, fraction_T: Float[Tensor, " T"]) -> Support:
         """Return the support with its pictures moved by a fraction of the distance; unit rows."""
@@ -93,7 +98,11 @@ def domain_shift(support: Support) -> DomainShift:
     expected_T = _expected(support, share_TN, pool_TUD, pool_centre_TD)
     ratio_T = across_TD.square().sum(-1) / expected_T.clamp(min=1e-12)
     ratio_T = torch.where(is_measured_T, ratio_T, 0.0)
-    return DomainShift(across_TD, along_TD, ratio_T, evenness(share_TN, has_picture_TN))
+    square_T = across_TD.square().sum(-1).clamp(min=1e-12)
+    around_TU1 = (pool_TUD - pool_centre_TD[:, None]) @ (across_TD / square_T[:, None])[..., None]
+    spread_T = masked_mean(around_TU1.square(), pool_mask_TU)[:, 0]
+    evenness_T = evenness(share_TN, has_picture_TN)
+    return DomainShift(across_TD, along_TD, ratio_T, evenness_T, spread_T)
 
 
 def evenness(

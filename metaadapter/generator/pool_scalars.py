@@ -65,7 +65,7 @@ def pool_scalars(state: PoolState) -> PoolScalars:
         "fraction_done": torch.full_like(n_way_T, state.fraction_done),
         "has_shots": (n_shot_T > 0).to(n_pool_T),
         "log_shift": state.shift.ratio_T.clamp(1 / MOST_SHIFT, MOST_SHIFT).log(),
-        "shift_along": state.shift.fraction_along_T,
+        "shifted": state.shift.probability_T,
     }
     task_TS = torch.cat(
         [stacked(task), mean_TP, spread_TP, masked_mean(classes, class_mask_TN)], -1

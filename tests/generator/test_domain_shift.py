@@ -44,7 +44,7 @@ def drawn(shares, offset=0.0, n_shot=4, seed=0):
 
 
 def by_loops(support):
-    """The parts of the distance and the ratio, one class and one picture at a time."""
+    """The parts of the distance, the ratio and the spread, one class and one picture at a time."""
     shots, pool = support.support_TNKD[0].numpy(), support.pool_TUD[0].numpy()
     n_way, n_shot = shots.shape[:2]
     means = [sum(shots[c]) / n_shot for c in range(n_way)]
@@ -65,7 +65,9 @@ def by_loops(support):
     within /= n_way * (n_shot - 1) + n_way
     expected = sum(within * share**2 / n_shot for share in shares) + variance / len(pool)
     across = distance - along
-    return across, along, across @ across / expected
+    squares = [((u - pool_centre) @ across) ** 2 for u in pool]
+    spread = sum(squares) / len(pool) / (across @ across) ** 2
+    return across, along, across @ across / expected, spread
 
 
 @pytest.mark.parametrize("n_shot", [1, 4])
@@ -75,10 +77,11 @@ def test_shift__is_that_of_loops(shares, n_shot):
 
     shift = domain_shift(support)
 
-    across, along, ratio = by_loops(support)
+    across, along, ratio, spread = by_loops(support)
     assert shift.across_TD[0].numpy() == pytest.approx(across)
     assert shift.along_TD[0].numpy() == pytest.approx(along)
     assert float(shift.ratio_T) == pytest.approx(ratio)
+    assert float(shift.spread_T) == pytest.approx(spread)
 
 
 @pytest.mark.parametrize("n_shot", [4, 12])
@@ -90,6 +93,20 @@ def test_ratio__tells_another_domain_from_other_shares(shares, n_pool, n_shot):
         assert same.n_pool == n_pool
         assert float(domain_shift(same).ratio_T) < 2
         assert float(domain_shift(shifted).ratio_T) > 3.5
+
+
+@pytest.mark.parametrize("n_shot", [4, 12])
+def test_probability__strangers_in_half_of_the_pool__are_no_other_domain(n_shot):
+    for seed in range(10):
+        support, *_ = drawn((10,) * 5, 0.0, n_shot, seed)
+        strangers = drawn((50, 0, 0, 0, 0), 1.5, n_shot, seed + 100)[0].pool_TUD[0]
+        mixed = support.with_pool(torch.cat([support.pool_TUD[0], strangers]))
+        all_shifted = drawn((20,) * 5, 1.0, n_shot, seed)[0]
+
+        of_mixed, of_shifted = domain_shift(mixed), domain_shift(all_shifted)
+        assert float(of_mixed.ratio_T) > 1.6
+        assert float(of_mixed.probability_T) < 0.05
+        assert float(of_shifted.probability_T) > 0.95
 
 
 def test_move__to_a_shifted_pool__brings_the_centres_together_and_keeps_lengths():

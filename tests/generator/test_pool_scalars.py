@@ -53,6 +53,7 @@ def state():
             along_TD=torch.tensor([[0.0, 4.0], [0.0, 0.0]]).double(),
             ratio_T=torch.tensor([2.0, 1e6]).double(),
             evenness_T=torch.ones(2).double(),
+            spread_T=torch.tensor([0.2, 1.0]).double(),
         ),
         fraction_done=0.5,
     )
@@ -115,8 +116,9 @@ def test_pool_scalars__pictures_and_classes__are_those_of_loops(state):
         entropy = -sum(part * math.log(part) for part in parts)
         assert own[4] == pytest.approx(math.exp(entropy) / n_way)
         assert own[5] == pytest.approx(min(parts) * n_way)
-        shift = [(2.0, 16 / 25), (30.0, 0.0)][task]
-        assert own[9:11] == pytest.approx([math.log(shift[0]), shift[1]])
+        ratio, spread, largest = [(2.0, 0.2, 2.0), (1e6, 1.0, 30.0)][task]
+        other = 1 / (1 + (1.6 / ratio) ** 10) / (1 + (spread / 0.25) ** (1 / 0.15))
+        assert own[9:11] == pytest.approx([math.log(largest), other])
     assert not scalars.pictures_TUP[1, 4].any()
     assert not scalars.classes_TNC[1, 2].any()
 
