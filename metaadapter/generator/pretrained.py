@@ -21,6 +21,7 @@ from metaadapter.data.user_code import explain, load_user_code, user_code_and_fo
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.elsewhere import ELSEWHERE, PLAIN_SCALE, TEMPERATURE, Elsewhere
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pool_network import N_POOL_TASK_SCALARS
 
@@ -54,6 +55,7 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
 
             - `"default"`: the trained generator that ships, for any encoder;
             - `"closed-form"`: an untrained generator, which is kernel ridge towards the text;
+            - `"elsewhere"`: the default, made robust for pictures of another domain;
             - a folder that `save_generator` wrote;
             - FILE.py:CLASS: an `AdapterGenerator` of your own;
             - FILE.py:CLASS@FOLDER: your own with the trained weights in FOLDER.
@@ -65,14 +67,16 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
     """
     if name == "closed-form":
         return _seeded(Generator).eval()
+    if name == ELSEWHERE:
+        return Elsewhere(load_generator()).eval()
     code, place = user_code_and_folder(str(name))
     if code:
         return _own(code, Path(place) if place else None).eval()
     folder = SHIPPED if name == "default" else Path(name)
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
-            f"no generator {str(name)!r}: expected 'default', 'closed-form', FILE.py:CLASS or a "
-            f"folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
+            f"no generator {str(name)!r}: expected 'default', 'closed-form', 'elsewhere', "
+            f"FILE.py:CLASS or a folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
         )
     stored, weights = _read(folder)
     config = _config(stored, folder)
@@ -101,7 +105,7 @@ def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenera
     if isinstance(name, AdapterGenerator):
         return name, generator_id(name)
     code, place = user_code_and_folder(str(name))
-    folder = SHIPPED if name == "default" else Path(place or name)
+    folder = SHIPPED if name in ("default", ELSEWHERE) else Path(place or name)
     files = [folder / CONFIG_FILE, folder / WEIGHTS_FILE, Path(code.rpartition(":")[0])]
     changed = tuple(path.stat().st_mtime_ns for path in files if path.is_file())
     return _shared(str(name), str(Path.cwd()), changed)
@@ -126,7 +130,9 @@ def generator_id(generator: AdapterGenerator) -> str:
 
     The identity of a generator of your own changes with its code, too.
     """
-    if isinstance(generator, Generator):
+    if isinstance(generator, Elsewhere):
+        text = f"{ELSEWHERE} {PLAIN_SCALE} {TEMPERATURE}"
+    elif isinstance(generator, Generator):
         described = asdict(generator.config)
         # Older adapters hold the identity of this generator without its constants.
         if generator.config.closed_form == FIRST_CONSTANTS:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Option → the options that mean nothing together with it.
 EXCLUDED = {
     "--no-text": ("--text", "--add-class", "--describe", "--templates"),
+    "--elsewhere": ("--generator", "--mode", "--names", "--unlabelled"),
     "--names": ("--no-text", "--shots", "--split", "--detections", "--inside"),
 }
 # Options that mean nothing together with --captions, because they are about classes.
@@ -45,6 +46,7 @@ def adapt(
     min_confidence: field_options.MinConfidence = 0.2,
     encoder: options.EncoderOfPictures = None,
     mode: adapt_options.Mode = "one_shot",
+    elsewhere: adapt_options.Elsewhere = False,
     inside: adapt_options.Inside = None,
     kind: adapt_options.Kind = None,
     prompt: adapt_options.Prompt = None,
@@ -78,10 +80,12 @@ def adapt(
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.files import require_adapter_folder
     from metaadapter.features.blocks import block_names
+    from metaadapter.generator.elsewhere import ELSEWHERE
     from metaadapter.workflow.class_texts import ClassNames
     from metaadapter.workflow.labelled_pictures import Selection
     from metaadapter.workflow.run_adapt import adapt as adapt_pictures
 
+    generator = ELSEWHERE if elsewhere else generator
     require_adapter_folder(out)  # fail here, not after minutes of encoding
     selection = Selection(split, shots, views, seed, zoom, block_names(blocks))
     if manifest is not None:

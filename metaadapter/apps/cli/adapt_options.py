@@ -67,6 +67,15 @@ Mode = Annotated[
         "after it; pictures left out of the support decide how many, perhaps none."
     ),
 ]
+Elsewhere = Annotated[
+    bool,
+    Option(
+        "--elsewhere",
+        help="The pictures to predict come from elsewhere than the labelled ones: another camera, "
+        "style or season. The adapter then relies less on what the labelled pictures have in "
+        "common. Pictures from there, given with --unlabelled, help more.",
+    ),
+]
 Inside = Annotated[
     Literal["image"] | None,
     Option(

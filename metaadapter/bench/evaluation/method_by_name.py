@@ -47,6 +47,7 @@ from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.user_code import explain, is_user_code, load_user_code, user_code_and_folder
 from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.generator.elsewhere import ELSEWHERE, Elsewhere
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import SHIPPED, generator_id, load_generator
 from metaadapter.workflow.choose_n_steps import fine_tune
@@ -54,7 +55,10 @@ from metaadapter.workflow.gradient_steps import FineTune
 
 MOST_STEPS = 10_000
 UNTRAINED_PEERS: dict[str, PoolPeer] = {**PEERS, **POOL_PEERS}
-KNOWN = (*GENERATORS, FINE_TUNED, f"{AT}K", *UNTRAINED_PEERS, *META_PEERS, *PICTURE_METHODS)
+KNOWN = (
+    *(*GENERATORS, ELSEWHERE, FINE_TUNED, f"{AT}K"),
+    *(*UNTRAINED_PEERS, *META_PEERS, *PICTURE_METHODS),
+)
 # Peers that train without a torch optimizer → how many numbers they train (N classes, width D).
 TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
     "LP++": lambda n_way, width: n_way * (width + 2),
@@ -67,11 +71,11 @@ def load_method(name: str) -> Method:
     """Return the method of a name; raise `UsageError` for an unknown name, or for K above 10000.
 
     Names are the keys of `PEERS`, `POOL_PEERS`, `META_PEERS` and `PICTURE_METHODS`; "default";
-    "closed-form"; "finetune" (gradient steps from the prediction of "default", as many as improve
-    the answers on left-out pictures); "finetune@K" (K such steps); FILE.py:FUNCTION; and folders
-    of generators and meta-trained peers. A suffix changes the method: with @joint it sees only the
-    joint block of features, with @labelled no pool; with @ and a key of `SCORES`, this score
-    decides whether a picture shows any of the classes.
+    "closed-form"; "elsewhere"; "finetune" (gradient steps from the prediction of "default", as many
+    as improve the answers on left-out pictures); "finetune@K" (K such steps); FILE.py:FUNCTION; and
+    folders of generators and meta-trained peers. A suffix changes the method: with @joint it sees
+    only the joint block of features, with @labelled no pool; with @ and a key of `SCORES`, this
+    score decides whether a picture shows any of the classes.
     """
     if name.endswith(JOINT):
         return _joint_alone(name)
@@ -179,10 +183,12 @@ def _generator(name: str) -> Method:
             "generators and of meta-trained peers, and FILE.py:FUNCTION; a name may end with "
             f"@joint, @labelled or {', '.join(SCORED)}"
         ) from error
-    folder = SHIPPED if name == "default" else Path(name)
-    constants = CLOSED_FORM.chosen_on if isinstance(generator, Generator) else frozenset[str]()
+    folder = SHIPPED if name in ("default", ELSEWHERE) else Path(name)
+    is_ours = isinstance(generator, (Generator, Elsewhere))
+    constants = CLOSED_FORM.chosen_on if is_ours else frozenset[str]()
     card = CLOSED_FORM if name == "closed-form" else read_meta_training(folder, constants)
-    identity = text_digest(code_identity(type(generator)) + generator_id(generator))
+    kinds = [type(generator), *([Generator] if name == ELSEWHERE else [])]
+    identity = text_digest(code_identity(*kinds) + generator_id(generator))
     return Method(name, identity, generator.predict, card)
 
 

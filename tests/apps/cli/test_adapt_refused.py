@@ -55,6 +55,10 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("--names heron,lynx --no-text", 2, "--names excludes"),
         ("--names heron,heron", 2, "--names has 'heron' more than once"),
         ("--names heron,lynx --describe fox=red", 2, "there is no class 'fox'"),
+        # pictures from elsewhere
+        ("{labelled} --elsewhere --unlabelled {unlabelled}", 2, "--elsewhere excludes"),
+        ("{labelled} --elsewhere --mode finetune", 2, "leave --mode out"),
+        ("--names heron,lynx --elsewhere", 2, "leave --names out"),
         # unlabelled pictures and background
         (
             "{labelled} --unlabelled {nowhere}",
