@@ -17,9 +17,11 @@ from metaadapter.generator.adapter_generator import AdapterGenerator
 ELSEWHERE = "elsewhere"
 """The name of the generator that ships, wrapped in `Elsewhere`."""
 # Chosen on validation sets (docs/explanation/shift.md).
-PLAIN_SCALE = 3.0
+FULL_TEXT = 4
+"""With more pictures than this, the text counts less: √(this / pictures)."""
+PLAIN_SCALE = 2.0
 """The inverse temperature of text + mean, as a multiple of the encoder's own."""
-TEMPERATURE = 4.0
+TEMPERATURE = 3.0
 """Divides the sum of the logits, because two methods that agree are too sure together."""
 USUAL_SCALE = 30.0
 """The inverse temperature of an encoder for which it is unknown."""
@@ -72,8 +74,10 @@ def _with_plain(weights: AdapterWeights, support: Support) -> AdapterWeights:
 
 
 def _unit_means(support: Support, is_read_T1D: Tensor) -> Float[Tensor, "T N D"]:
-    """Return the unit sum of each class's unit text and the unit mean of its unit pictures."""
-    text_TND = normalize(support.text_TND, dim=-1)
+    """Return the unit sum of each class's weighted unit text and unit mean of unit pictures."""
+    n_shot_TN = support.present_TNK.sum(-1).clamp(min=1).to(support.text_TND)
+    weight_TN = (FULL_TEXT / n_shot_TN).sqrt().clamp(max=1)
+    text_TND = weight_TN[..., None] * normalize(support.text_TND, dim=-1)
     rows_TNKD = normalize(support.shots_TNKD * is_read_T1D[:, None], dim=-1)
     return normalize(text_TND + normalize(rows_TNKD.sum(2), dim=-1), dim=-1)
 

@@ -21,7 +21,13 @@ from metaadapter.data.user_code import explain, load_user_code, user_code_and_fo
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.elsewhere import ELSEWHERE, PLAIN_SCALE, TEMPERATURE, Elsewhere
+from metaadapter.generator.elsewhere import (
+    ELSEWHERE,
+    FULL_TEXT,
+    PLAIN_SCALE,
+    TEMPERATURE,
+    Elsewhere,
+)
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pool_network import N_POOL_TASK_SCALARS
 
@@ -131,7 +137,7 @@ def generator_id(generator: AdapterGenerator) -> str:
     The identity of a generator of your own changes with its code, too.
     """
     if isinstance(generator, Elsewhere):
-        text = f"{ELSEWHERE} {PLAIN_SCALE} {TEMPERATURE}"
+        text = f"{ELSEWHERE} {FULL_TEXT} {PLAIN_SCALE} {TEMPERATURE}"
     elif isinstance(generator, Generator):
         described = asdict(generator.config)
         # Older adapters hold the identity of this generator without its constants.

@@ -42,7 +42,7 @@ def without_bottleneck(weights):
 
 @pytest.mark.parametrize("logit_scale", [25.0, None])
 def test_logits__are_those_of_two_methods_added_and_tempered(elsewhere, logit_scale):
-    tasks = RandomTasks(2, 4, 3)
+    tasks = RandomTasks(2, 4, 9)
     tasks.mask[:, 1, 1:] = False
     tasks.mask[:, 2] = False  # only a name
     tasks.text[:, 3] = 0  # only pictures
@@ -59,6 +59,7 @@ def test_logits__are_those_of_two_methods_added_and_tempered(elsewhere, logit_sc
             total = tasks.text[task, way, :N_READ].clone()
             if len(pictures):
                 mean = sum(row[:N_READ] / row[:N_READ].norm() for row in pictures)
+                total *= min(1, 2 / len(pictures) ** 0.5)
                 total += mean / mean.norm()
             for query in range(4):
                 row = tasks.query[task, query, :N_READ]
