@@ -73,6 +73,14 @@ PoolSize = Annotated[
         show_default="15",
     ),
 ]
+ByGroup = Annotated[
+    bool,
+    Option(
+        "--by-group",
+        help="Take labelled pictures from some groups of a store (its column group: camera, "
+        "series, day), queries and pools from others.",
+    ),
+]
 BaseToNew = Annotated[
     bool, Option("--base-to-new", help="Adapt on half of the classes, and score both halves.")
 ]

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.store_source import name_of
 from metaadapter.bench.evaluation.summary import Estimate
 
 
@@ -21,7 +20,7 @@ def across_domains(rows: pd.DataFrame, config: EvaluationConfig) -> list[dict[st
     domain) and its `half`, the half-width of Welch's 95 % interval (None for a single draw).
     """
     pairs = [
-        (name_of(source), name_of(source[1]))
+        (config.name_of_set(source), config.name_of_set(source[1]))
         for source in config.stores
         if not isinstance(source, str) and source[1] in config.stores
     ]

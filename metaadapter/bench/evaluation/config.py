@@ -111,7 +111,12 @@ class EvaluationConfig(DrawConfig):
     @property
     def set_names(self) -> tuple[str, ...]:
         """The names of the sets in tables and reports."""
-        return tuple(map(name_of, self.stores))
+        return tuple(map(self.name_of_set, self.stores))
+
+    def name_of_set(self, source: StoreSource) -> str:
+        """Return the name of the set of a store, or of two."""
+        is_divided = self.by_group and isinstance(source, str)
+        return f"{name_of(source)} by group" if is_divided else name_of(source)
 
     @property
     def command(self) -> str:

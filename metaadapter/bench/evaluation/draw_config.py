@@ -46,6 +46,9 @@ class DrawConfig(BaseModel):
     pool_size: PoolSize = USUAL_POOL_SIZE
     """The number of unlabelled pictures of each class in a pool; fewer if there are no more. If it
     is a range, each task draws its own number from it, log-uniformly."""
+    by_group: bool = False
+    """Whether the labelled pictures of a set of one store are from other groups (the column `group`
+    of the store) than queries and pool."""
     base_to_new: bool = False
     """Whether only the first half of the classes has labelled pictures, and each half is scored by
     itself."""
@@ -87,9 +90,9 @@ class DrawConfig(BaseModel):
         if self.continual is None:
             if self.splits > 1 or self.shuffle:
                 raise ValueError("splits and shuffle need continual (--continual SETTING)")
-        elif self.tasks != 1 or self.unknown or self.pool or self.base_to_new:
+        elif self.tasks != 1 or self.unknown or self.pool or self.base_to_new or self.by_group:
             raise ValueError(
-                "continual cannot be combined with tasks, unknown, pool or base_to_new"
+                "continual cannot be combined with tasks, unknown, pool, base_to_new or by_group"
             )
         return self
 

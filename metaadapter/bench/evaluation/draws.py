@@ -10,6 +10,7 @@ from episodes import EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
 from metaadapter.bench.evaluation.copies import without_copies
 from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
+from metaadapter.bench.evaluation.group_draws import enough_groups, group_draws
 from metaadapter.bench.evaluation.pools import with_pools
 from metaadapter.errors import DataError
 
@@ -25,7 +26,7 @@ def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRow
     rows = _draw(data, config, seed)
     if config.base_to_new:
         rows = _base_to_new(rows)
-    if config.queries == "all" and not data.has_two_pools:
+    if config.queries == "all" and not (data.has_two_pools or data.is_by_group):
         rows = _with_the_rest(rows, data.index)
     if config.unknown:
         rows = _hold_out(rows, config.unknown, data.name)
@@ -38,11 +39,16 @@ def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRow
 
 
 def classes_left_out(data: EvaluationSet, config: DrawConfig) -> dict[str, int]:
-    """Return class → number of pictures, if these are too few for the most shots and a query."""
+    """Return class → number of pictures, if these are too few for the most shots and a query.
+
+    By group, both are from different groups.
+    """
     n_shot, counts_CM = max(config.shots), data.index.counts_CM
     counts_C = counts_CM[:, SUPPORT]
     is_enough_C = counts_C > n_shot
-    if data.has_two_pools:
+    if data.is_by_group:
+        is_enough_C = torch.from_numpy(enough_groups(data, n_shot))
+    elif data.has_two_pools:
         is_enough_C = (counts_C >= n_shot) & (counts_CM[:, QUERY] > 0)
     return {data.classes[c]: int(counts_C[c]) for c in (~is_enough_C).nonzero()[:, 0].tolist()}
 
@@ -60,8 +66,8 @@ def _require_classes(data: EvaluationSet, config: DrawConfig) -> None:
         listed = ", ".join(f"{data.classes[c]} {int(counts_C[c])}" for c in largest)
         raise DataError(
             f"the set {data.name} is too small: at least two classes need {max(config.shots)} "
-            f"labelled pictures and a query. Pictures of its largest classes: {listed}. Ask for "
-            "fewer --shots"
+            f"labelled pictures and a query{' from other groups' if data.is_by_group else ''}. "
+            f"Pictures of its largest classes: {listed}. Ask for fewer --shots"
         )
     if config.base_to_new and n_left < 4:
         raise DataError(
@@ -73,6 +79,9 @@ def _require_classes(data: EvaluationSet, config: DrawConfig) -> None:
 def _draw(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
     index, shots = data.index, config.ascending_shots
     most_ways = config.ways or index.n_classes
+    if data.is_by_group:
+        n_asked = None if config.queries == "all" else config.queries
+        return group_draws(data, max(shots), n_asked, config.tasks, most_ways, seed)
     if not data.has_two_pools:
         n_query = 0 if config.queries == "all" else config.queries
         return nested_draws(index, shots, n_query, config.tasks, most_ways, seed)

@@ -49,7 +49,8 @@ class EvaluationSet:
     """Group of each picture, or ""; no group may be in both support and queries."""
     copies_n: np.ndarray
     """A number of each picture; of two stores, pictures of the same path in the store, content or
-    group share it. No task draws one as support and another as a query or for its pool."""
+    group share it, and by group those of the same content or group. No task draws one as support
+    and another as a query or for its pool."""
     stores: tuple[str, ...]
     encoder: str
     fingerprint: str
@@ -64,6 +65,8 @@ class EvaluationSet:
     """Widths of the blocks of a feature; () for a single block."""
     identity: str
     """A text that changes with any picture, label or encoder."""
+    is_by_group: bool = False
+    """Whether no task has labelled pictures and queries from the same group."""
     columns: tuple[int, ...] | None = None
     """The columns of a stored row that make a feature, then scaled to length 1; None for all."""
 

@@ -43,9 +43,17 @@ def check_integrity(
 
 
 def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:
-    """Check that no picture or group of a task's queries is also in its support or pool."""
-    is_seen = draws["role"].isin(["support", "pool"])
-    shared = pd.concat([_on_both_sides(draws, is_seen, key) for key in ("sha256", "group")])
+    """Check that no picture of a task's queries is in its support or pool, and no group in both.
+
+    A pool may have groups of the queries, because it shows what these show: a new season, say.
+    """
+    is_labelled, is_pool = draws["role"] == "support", draws["role"] == "pool"
+    shared = pd.concat(
+        [
+            _on_both_sides(draws, is_labelled | is_pool, "sha256"),
+            _on_both_sides(draws[~is_pool], is_labelled[~is_pool], "group"),
+        ]
+    )
     n_tasks = draws.groupby(TASK).ngroups
     n_unknown = draws[draws["sha256"] == ""].groupby(TASK).ngroups
     status: Status = "fail" if len(shared) else "unknown" if n_unknown else "pass"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,9 @@ UNUSED = -1
 
 def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
     """Open the stores of an evaluation and return its sets."""
+    one_store = set_by_group if config.by_group else set_of_store
     return tuple(
-        set_of_store(source) if isinstance(source, str) else _joined_set(name_of(source), *source)
+        one_store(source) if isinstance(source, str) else _joined_set(name_of(source), *source)
         for source in config.stores
     )
 
@@ -43,6 +45,24 @@ def set_of_store(folder: Path | str) -> EvaluationSet:
     labels = store.classes
     number = {label: position for position, label in enumerate(labels)}
     return _of_stores(store.folder.resolve().name, [store], pool_n, number, labels, labels)
+
+
+def set_by_group(folder: Path | str) -> EvaluationSet:
+    """Return a store as a set whose tasks label pictures of some groups and ask about others."""
+    data = set_of_store(folder)
+    if not (data.groups_n != "").any():
+        raise DataError(
+            f"the feature store {folder} has no groups, which --by-group needs; encode the "
+            "pictures with a manifest that has a column group (camera, series, day), or leave "
+            "--by-group out"
+        )
+    return replace(
+        data,
+        name=f"{data.name} by group",
+        index=LabelIndex.from_labels(data.labels_n, n_classes=len(data.classes)),
+        copies_n=copy_numbers([data.contents_n, data.groups_n]),
+        is_by_group=True,
+    )
 
 
 def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:

@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from metaadapter.apps.field.frames import Frame, camera_folder
 from metaadapter.apps.field.series import in_series
+from metaadapter.bench.evaluation.labelled_groups import labelled_groups
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageRow
@@ -66,10 +67,6 @@ def _thumbnail(row: ImageRow) -> Float[np.ndarray, " pixels"]:
     return unit
 
 
-# The fraction of a class's scenes that is kept for queries, whatever the number of shots.
-KEPT_FOR_QUERIES = 1 / 3
-
-
 @dataclass(frozen=True, slots=True)
 class Draw:
     """One division of the frames into labelled frames and queries."""
@@ -96,32 +93,21 @@ def draw_scenes(labels: Sequence[str], scenes: Sequence[int], most_shots: int, s
             "both labelled frames and queries; add frames from other places or days, or leave the "
             "class out"
         )
-    kept = {label: max(1, round(KEPT_FOR_QUERIES * n)) for label, n in n_left.items()}
     rng = np.random.default_rng(seed)
-    order = rng.permutation(sorted(classes_of)).tolist()
-    n_labelled: Counter[str] = Counter()
-    of_queries: set[int] = set()
-    for scene in order:
-        classes = classes_of[scene]
-        is_wanted = any(n_labelled[label] < most_shots for label in classes)
-        if is_wanted and all(n_left[label] > kept[label] for label in classes):
-            n_labelled.update(classes)
-            n_left.subtract(classes)
-        else:
-            of_queries.add(scene)
-    rank = {scene: number for number, scene in enumerate(order)}
+    counts = {scene: dict.fromkeys(classes, 1) for scene, classes in classes_of.items()}
+    labelled = labelled_groups(counts, most_shots, rng)
     support: dict[str, tuple[int, ...]] = {}
-    for label in sorted(kept):
+    for label in sorted(n_left):
         frames: dict[int, list[int]] = {}
         for number, (frame_label, scene) in enumerate(zip(labels, scenes, strict=True)):
-            if frame_label == label and scene not in of_queries:
+            if frame_label == label:
                 frames.setdefault(scene, []).append(number)
-        chosen = [int(rng.choice(frames[scene])) for scene in sorted(frames, key=rank.__getitem__)]
+        chosen = [int(rng.choice(frames[scene])) for scene in labelled if scene in frames]
         support[label] = tuple(chosen[:most_shots])
     if bare := [label for label, numbers in support.items() if not numbers]:
         raise DataError(
             f"no labelled frame of {', '.join(map(repr, bare))} is left, because all its scenes "
             "show other classes too; add frames from other places or days"
         )
-    queries = tuple(number for number, scene in enumerate(scenes) if scene in of_queries)
+    queries = tuple(number for number, scene in enumerate(scenes) if scene not in labelled)
     return Draw(support, queries)

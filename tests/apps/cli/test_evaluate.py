@@ -74,6 +74,19 @@ def test_evaluate__two_stores_beside_one__are_two_sets(evaluate, make_store, tmp
     assert config["stores"] == [pair, str(drawings.folder)]
 
 
+def test_evaluate__by_group__names_the_set_and_asks_about_other_groups(
+    evaluate, make_store, tmp_path
+):
+    store = make_store("traps", COUNTS, group=[str(number % 7) for number in range(28)])
+
+    done = evaluate(store.folder, "--by-group")
+
+    assert done.code == 0, done.err
+    assert {row["store"] for row in rows(tmp_path / "run")} == {"traps by group"}
+    assert "pass: support and queries apart" in done.out
+    assert json.loads((tmp_path / "run" / "summary.json").read_bytes())["config"]["by_group"]
+
+
 def test_evaluate__unknown_fraction_ways_and_sampled_queries__shape_the_tasks(
     evaluate, pets, tmp_path
 ):

@@ -85,8 +85,11 @@ def test_run__same_pictures_in_two_tasks__fails_the_check(make_store, plan, tmp_
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tasks": 2}, "cannot be combined with tasks, unknown, pool or base_to_new"),
-        ({"pool": "balanced"}, "cannot be combined with tasks, unknown, pool or base_to_new"),
+        ({"tasks": 2}, "cannot be combined with tasks, unknown, pool, base_to_new or by_group"),
+        (
+            {"pool": "balanced"},
+            "cannot be combined with tasks, unknown, pool, base_to_new or by_group",
+        ),
         ({"metrics": ("a.py:b",)}, "takes no metrics"),
         ({"continual": None, "methods": ("GDA",), "splits": 2}, "need continual"),
         ({"continual": "online"}, "task-incremental"),

@@ -1,0 +1,95 @@
+"""Draws tasks whose labelled pictures and queries are from different groups of pictures."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch.nn.utils.rnn import pad_sequence
+
+from episodes import EpisodeRows
+from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
+from metaadapter.bench.evaluation.labelled_groups import labelled_groups, n_kept
+from metaadapter.errors import DataError
+
+# Added to the seed, so that other draws with the same seed are independent of these.
+STREAM = 0x67726F7570
+# Tries to draw a task; a try fails if groups of several classes leave a class without its shots.
+MOST_TRIES = 100
+
+
+def enough_groups(data: EvaluationSet, n_shot: int) -> Bool[np.ndarray, " C"]:
+    """Return whether each class by itself has groups for its shots, and further ones for queries.
+
+    The number of a picture's group is in `copies_n`.
+    """
+    enough = []
+    for number in range(len(data.classes)):
+        sizes = np.unique(data.copies_n[data.labels_n == number], return_counts=True)[1]
+        largest = np.sort(sizes)[::-1][: max(0, len(sizes) - n_kept(len(sizes)))]
+        enough.append(largest.sum() >= n_shot)
+    return np.array(enough)
+
+
+def group_draws(
+    data: EvaluationSet, n_shot: int, n_query: int | None, n_tasks: int, most_ways: int, seed: int
+) -> EpisodeRows:
+    """Draw tasks of up to `most_ways` classes; no group gives both labelled pictures and queries.
+
+    Each task draws the groups of its labelled pictures (`labelled_groups`). Its queries are from
+    all groups without a labelled picture: `n_query` of each class, or all (None). Raise `DataError`
+    if no task has `n_shot` shots of each class.
+    """
+    rng = np.random.default_rng([seed, STREAM])
+    (usable,) = enough_groups(data, n_shot).nonzero()
+    classes, supports, queries = [], [], []
+    for _ in range(n_tasks):
+        ways, support, query = _task(data, usable, n_shot, most_ways, rng)
+        classes.append(ways)
+        supports.append(np.stack(support))
+        queries += [torch.from_numpy(pictures[:n_query]) for pictures in query]
+    classes_TN = torch.from_numpy(np.stack(classes))
+    query_XQ = pad_sequence(queries, batch_first=True, padding_value=-1)
+    support_TNK = torch.from_numpy(np.stack(supports))
+    empty_T0 = classes_TN[:, :0]
+    return EpisodeRows(
+        classes_TN,
+        support_TNK,
+        support_TNK[..., :0],
+        query_XQ.reshape(*classes_TN.shape, -1),
+        empty_T0,
+        empty_T0,
+    )
+
+
+def _task(
+    data: EvaluationSet,
+    usable: np.ndarray,
+    n_shot: int,
+    most_ways: int,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Return classes, and for each class its labelled pictures and its queries."""
+    groups = data.copies_n
+    for _ in range(MOST_TRIES):
+        ways = rng.permutation(usable)[:most_ways]
+        pictures = [(data.labels_n == way).nonzero()[0] for way in ways]
+        counts: dict[int, Counter[str]] = {}
+        for way, own in zip(ways, pictures, strict=True):
+            for group in groups[own].tolist():
+                counts.setdefault(group, Counter())[data.classes[way]] += 1
+        labelled = labelled_groups(counts, n_shot, rng)
+        support = [
+            rng.permutation(own[np.isin(groups[own], labelled)])[:n_shot] for own in pictures
+        ]
+        seen = groups[np.concatenate(support)]
+        query = [rng.permutation(own[~np.isin(groups[own], seen)]) for own in pictures]
+        if all(len(own) == n_shot for own in support) and all(map(len, query)):
+            return ways, support, query
+    raise DataError(
+        f"the set {data.name}: in {MOST_TRIES} tries no division of the groups has {n_shot} "
+        f"labelled pictures of each of {min(most_ways, len(usable))} classes, and a query from "
+        "other groups; ask for fewer --shots or --ways"
+    )

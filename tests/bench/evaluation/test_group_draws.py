@@ -1,0 +1,125 @@
+"""Tasks by group: no group gives both labelled pictures and queries or pool."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from metaadapter.bench.evaluation.copies import copy_numbers
+from metaadapter.bench.evaluation.draws import classes_left_out, draw_tasks
+from metaadapter.bench.evaluation.group_draws import enough_groups
+from metaadapter.bench.evaluation.integrity import support_apart
+from metaadapter.bench.evaluation.labelled_groups import labelled_groups
+from metaadapter.bench.evaluation.tables import draw_table
+from metaadapter.errors import DataError
+
+COUNTS = {"ant": 24, "bee": 24, "cow": 24}
+# Each camera sees eight pictures of one class and four of another.
+CAMERAS = [f"camera {number // 4 % 9}" for number in range(72)]
+
+
+@pytest.fixture
+def cameras(make_store):
+    return make_store("traps", COUNTS, spread=0.8, group=CAMERAS).folder
+
+
+@pytest.mark.parametrize("queries", [3, "all"])
+def test_draw_tasks__by_group__has_no_group_on_both_sides(cameras, draw, queries):
+    data, rows = draw(
+        cameras, by_group=True, tasks=8, shots=(1, 4), queries=queries, pool="balanced", pool_size=2
+    )
+
+    assert data.name == "traps by group"
+    cameras_seen = set()
+    for task in range(8):
+        support, query, pool = (
+            part[task][part[task] >= 0].tolist()
+            for part in (rows.support_TNK, rows.query_TNQ, rows.pool_TU)
+        )
+        labelled = {CAMERAS[number] for number in support}
+        cameras_seen |= labelled
+        assert len(support) == 3 * 4
+        assert not labelled & {CAMERAS[number] for number in query + pool}
+        assert not set(query) & set(pool)
+        assert len(pool) == 3 * 2
+        if queries == "all":
+            free = [number for number in range(72) if CAMERAS[number] not in labelled]
+            assert sorted(query + pool) == free
+        for way, number in enumerate(rows.classes_TN[task].tolist()):
+            own = np.concatenate([rows.support_TNK[task, way], rows.query_TNQ[task, way]])
+            assert set(data.labels_n[own[own >= 0]]) == {number}
+    assert cameras_seen == set(CAMERAS)
+    assert support_apart(draw_table([(data, 0, rows, None)]), []).status == "pass"
+
+
+def test_draw_tasks__by_group__is_decided_by_the_seed(cameras, draw):
+    settings = {"by_group": True, "shots": (2,)}
+
+    one, same, other = (draw(cameras, seed=seed, **settings)[1] for seed in (0, 0, 1))
+
+    assert one.query_TNQ.equal(same.query_TNQ)
+    assert not one.support_TNK.equal(other.support_TNK)
+
+
+def test_enough_groups__random_groups__agrees_with_every_order(make_store, load):
+    rng = np.random.default_rng(0)
+    groups = [f"{label}{rng.integers(1, 5)}" for label in "abcdefgh" for _ in range(7)]
+    counts = dict.fromkeys("abcdefgh", 7)
+    data, _ = load(make_store("random", counts, group=groups).folder, by_group=True)
+    orders = 0
+    for n_shot in (1, 4, 6):
+        enough = enough_groups(data, n_shot)
+        for number, label in enumerate(data.classes):
+            sizes = np.unique(groups[7 * number : 7 * number + 7], return_counts=True)[1]
+            n_kept = max(1, round(len(sizes) / 3))
+            reached = any(
+                sum(order[: len(sizes) - n_kept]) >= n_shot for order in permutations(sizes)
+            )
+            assert enough[number] == reached, label
+            orders += reached
+    assert 0 < orders < 24
+
+
+def test_labelled_groups__one_class_by_turns__takes_no_more_than_it_needs():
+    counts = {group: {"ant": 3} for group in range(6)}
+
+    for seed in range(9):
+        assert len(labelled_groups(counts, 4, np.random.default_rng(seed))) == 2
+        assert len(labelled_groups(counts, 99, np.random.default_rng(seed))) == 4
+
+
+def test_by_group__class_of_one_group__is_left_out(make_store, load):
+    groups = [*"xxxx", *"xyyz", *"zyxx"]
+    store = make_store("traps", {"ant": 4, "bee": 4, "cow": 4}, group=groups).folder
+    data, config = load(store, by_group=True, shots=(1,))
+
+    assert classes_left_out(data, config) == {"ant": 4}
+    assert set(draw_tasks(data, config, 0).classes_TN[0].tolist()) == {1, 2}
+
+
+def test_by_group__no_division_has_the_shots__says_so(make_store, load):
+    data, config = load(
+        make_store(
+            "crossed", {"ant": 4, "bee": 4}, group=["x", "x", "x", "y", "y", "y", "y", "x"]
+        ).folder,
+        by_group=True,
+        shots=(3,),
+    )
+    with pytest.raises(
+        DataError, match=r"crossed by group: in 100 tries no division .* 3 labelled"
+    ):
+        draw_tasks(data, config, 0)
+
+
+def test_by_group__store_without_groups__is_refused(pets, load):
+    with pytest.raises(DataError, match="has no groups, which --by-group needs"):
+        load(pets, by_group=True)
+
+
+def test_copy_numbers__picture_without_a_group__is_a_group_of_its_own():
+    numbers = copy_numbers([np.array(["", "x", "", "x"], dtype=object)])
+
+    assert numbers[1] == numbers[3]
+    assert len(set(numbers.tolist())) == 3
