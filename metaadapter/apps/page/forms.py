@@ -159,7 +159,7 @@ class PicturePrediction(BaseModel, from_attributes=True):
 
 
 class Shift(BaseModel, from_attributes=True):
-    """The shift of the tray, with the keys of `metaadapter predict --json`."""
+    """The shift of pictures, with the keys of `metaadapter predict --json`."""
 
     n: int
     ratio: float
@@ -226,7 +226,8 @@ class Prediction(BaseModel, from_attributes=True):
 
 
 class Predictions(BaseModel):
-    """The predictions of a request, and the files that could not be read."""
+    """The predictions of a request, their shift, and the files that could not be read."""
 
     predictions: list[Prediction]
+    shift: Shift | None
     refused: list[RefusedFile]

@@ -30,6 +30,7 @@ from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.workflow.class_texts import says_nothing
 from metaadapter.workflow.predictions import predict_pictures
+from metaadapter.workflow.query_shift import QuerySample
 
 routes = APIRouter()
 
@@ -44,8 +45,9 @@ async def predict(
         stored = _adapter(form, session)
         encoder = state.encoders.encoder(session.project.encoder, stored)
         pictures, refused = _encode(form, folder, encoder, state.limits)
-        predictions = predict_pictures(stored, pictures)
-        content = {"predictions": predictions, "refused": refused}
+        predictions, sample = predict_pictures(stored, pictures), QuerySample(stored)
+        sample.add(pictures.features)
+        content = {"predictions": predictions, "shift": sample.shift, "refused": refused}
         return forms.Predictions.model_validate(content)
 
     async with state.my_turn():

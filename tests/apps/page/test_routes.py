@@ -230,6 +230,19 @@ def test_predict__of_pictures_that_are_not_kept__is_the_answer_of_the_tray(proje
     assert project.state == before
 
 
+def test_predict__pictures_from_elsewhere__have_the_shift_that_the_tray_has(project, picture):
+    project.fill(n_tray=0)
+    pale = [(f"{n}.png", picture((255, 160, 160) if n % 2 else (160, 255, 160))) for n in range(21)]
+    sent = [("pictures", file) for file in pale]
+    shift = project.client.post("/predict", files=sent).json()["shift"]
+    few = project.client.post("/predict", files=sent[:19]).json()["shift"]
+    project.upload(*pale)
+
+    assert few is None
+    assert shift["is_shifted"]
+    assert project.answers()["shift"] == shift | {"ratio": pytest.approx(shift["ratio"], rel=1e-6)}
+
+
 def test_adapt__pictures_named_by_class__gives_a_file_that_predict_takes(project, picture, shots):
     skill = project.client.post("/adapt", files=shots("red", "blue", n=2))
     question = [("pictures", ("new.png", picture("blue"))), ("adapter", ("a", skill.content))]
