@@ -19,7 +19,7 @@ def measure() -> dict[str, float]:
     y = np.repeat(np.arange(N_WAY), N_SHOT)
     texts = rng.standard_normal((N_WAY, WIDTH))
     X = texts[y] + rng.standard_normal((len(y), WIDTH))
-    X_new = rng.standard_normal((N_QUERY, WIDTH))
+    X_new = texts[rng.integers(N_WAY, size=N_QUERY)] + rng.standard_normal((N_QUERY, WIDTH))
     classifier = MetaAdapterClassifier(dict(enumerate(texts)))
     times, processor_times = [], []
     threads = torch.get_num_threads()
