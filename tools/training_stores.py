@@ -35,19 +35,14 @@ from tools import training_stores_encoders as encoders
 VALIDATION_SETS = ("tiny-imagenet-val", "caltech101-val", "cifar10", "clothing10.large")
 SETS = (*encoders.CLASS_WEIGHTS, "omniglot56", *VALIDATION_SETS)
 DEGRADED_SET = "tiny-imagenet-train"
-DEGRADATIONS = ("px20", "gray40", "noisy", "edges", "odd", "plain")
+DEGRADATIONS = ("px20", "gray40", "noisy", "edges", "odd")
 N_DEGRADED, STEP = 40, 20
 
 
 def degrade(picture: Image.Image, name: str) -> Image.Image:
-    """A degraded copy of an RGB picture, or, for "plain", the picture itself.
-
-    Random choices depend only on the picture and `name`.
-    """
+    """A degraded copy of an RGB picture; random choices depend only on the picture and `name`."""
     key = f"{encoders.SEED} {name} {picture.size} ".encode() + picture.tobytes()
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(key).digest()))
-    if name == "plain":
-        return picture
     if name == "px20":
         return picture.resize((20, 20), Image.Resampling.BILINEAR)
     if name == "noisy":

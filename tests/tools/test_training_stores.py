@@ -34,7 +34,7 @@ def test_degrade__twice__gives_the_same_rgb_picture(picture, name):
 
     assert one.mode == "RGB"
     assert (one.size, one.tobytes()) == (two.size, two.tobytes())
-    assert (one.tobytes() == before) == (name == "plain")
+    assert one.tobytes() != before
     assert picture.tobytes() == before
 
 
