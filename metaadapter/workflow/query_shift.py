@@ -24,11 +24,13 @@ class QueryShift:
     """The number of pictures it is measured on."""
     ratio: float
     """The squared distance of the centres / its expectation for pictures of one domain."""
+    probability: float
+    """The probability that the pictures come from elsewhere: another camera, style or season."""
 
     @property
     def is_shifted(self) -> bool:
-        """Whether the pictures seem to come from elsewhere: another camera, style or season."""
-        return self.ratio > SHIFTED
+        """Whether the pictures seem to come from elsewhere."""
+        return self.probability > 0.5
 
     def lines(self, remedy: str) -> list[str]:
         """Return a warning that ends with a remedy if the pictures come from elsewhere."""
@@ -77,5 +79,5 @@ class QuerySample:
             shift = domain_shift(support)
             support = shift.move(support, shift.probability_T)
         pool = unit_rows(np.concatenate(self._parts)).to(support.text_TND)
-        ratio = float(domain_shift(support.with_pool(pool)).ratio_T)
-        return QueryShift(self._n, ratio)
+        shift = domain_shift(support.with_pool(pool))
+        return QueryShift(self._n, float(shift.ratio_T), float(shift.probability_T))

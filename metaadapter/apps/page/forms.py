@@ -163,6 +163,7 @@ class Shift(BaseModel, from_attributes=True):
 
     n: int
     ratio: float
+    probability: float
     is_shifted: bool
 
 

@@ -122,7 +122,7 @@ def test_tray_of_2000__has_only_rows_near_the_window_in_the_document(page):
 
 @pytest.mark.parametrize("is_shifted", [False, True])
 def test_tray_from_elsewhere__is_said_above_the_pictures(chromium, hand_over, is_shifted):
-    shift = {"n": 1000, "ratio": 3.0, "is_shifted": is_shifted}
+    shift = {"n": 1000, "ratio": 3.0, "probability": 0.9, "is_shifted": is_shifted}
     given = GIVEN | {"/answers": GIVEN["/answers"] | {"shift": shift}}
     page = open_page(chromium, hand_over, given)
 
