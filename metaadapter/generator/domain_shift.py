@@ -21,8 +21,8 @@ APART, APART_WIDTH = 0.25, 0.15
 """The spread at which another domain is half as probable as the ratio says, and its log's width."""
 EVEN, EVEN_WIDTH = 0.97, 0.005
 """The evenness of a pool of the same domain at which half of the distance counts, and the width."""
-USUAL = 0.95
-"""The ratio at which half of the distance to an even pool counts; strangers raise the ratio."""
+USUAL, NARROW = 0.95, 0.1
+"""Half of the distance to an even pool of the same domain counts at this ratio or this spread."""
 LEAST_POOL = 20
 """A smaller pool says too little about its centre and variance."""
 RIDGE = 1e-3
@@ -62,7 +62,10 @@ class DomainShift:
         In the same domain the centre of a pool with even shares is the better estimate.
         """
         is_even_T = ((self.evenness_T - EVEN) / EVEN_WIDTH).sigmoid()
-        is_even_T = is_even_T * (-(self.ratio_T / USUAL).log() / SHIFTED_WIDTH).sigmoid()
+        # Strangers raise the ratio and the spread; a small shift raises the ratio alone.
+        is_usual_T = ((USUAL / self.ratio_T).log() / SHIFTED_WIDTH).sigmoid()
+        is_narrow_T = ((NARROW / self.spread_T).log() / APART_WIDTH).sigmoid()
+        is_even_T = is_even_T * torch.maximum(is_usual_T, is_narrow_T)
         return self.probability_T + (1 - self.probability_T) * is_even_T
 
     def move(self, support: Support, fraction_T: Float[Tensor, " T"]) -> Support:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.generator.domain_shift import LEAST_POOL, domain_shift
+from metaadapter.generator.domain_shift import LEAST_POOL, DomainShift, domain_shift
 from metaadapter.generator.generator import Generator
 
 N_WAY, WIDTH, BLOCKS = 5, 40, (24, 16)
@@ -93,6 +94,23 @@ def test_ratio__tells_another_domain_from_other_shares(shares, n_pool, n_shot):
         assert same.n_pool == n_pool
         assert float(domain_shift(same).ratio_T) < 2
         assert float(domain_shift(shifted).ratio_T) > 3.5
+
+
+@pytest.mark.parametrize("ratio", [0.7, 1.2, 3.0])
+@pytest.mark.parametrize("evenness", [0.9, 0.99])
+@pytest.mark.parametrize("spread", [0.05, 0.15, 0.5])
+def test_strength__is_that_of_its_formula(ratio, evenness, spread):
+    distance = torch.ones(1, 2)
+    shift = DomainShift(distance, distance, *map(torch.tensor, ([ratio], [evenness], [spread])))
+
+    def sigmoid(x):
+        return 1 / (1 + math.exp(-x))
+
+    other = sigmoid(10 * math.log(ratio / 1.6)) * sigmoid(math.log(0.25 / spread) / 0.15)
+    usual = sigmoid(10 * math.log(0.95 / ratio)), sigmoid(math.log(0.1 / spread) / 0.15)
+    even = sigmoid((evenness - 0.97) / 0.005) * max(usual)
+    assert float(shift.probability_T) == pytest.approx(other, rel=1e-4)
+    assert float(shift.strength_T) == pytest.approx(other + (1 - other) * even, rel=1e-4)
 
 
 @pytest.mark.parametrize("n_shot", [4, 12])
