@@ -1,4 +1,4 @@
-"""Predict an adapter and refine it by a number of steps chosen on left-out pictures or a pool."""
+"""Predict an adapter and refine it by a number of steps chosen on left-out pictures."""
 
 from __future__ import annotations
 
@@ -19,12 +19,9 @@ from metaadapter.workflow.gradient_steps import (
     gradient_steps,
     own_log_probability,
 )
-from metaadapter.workflow.pool_labels import pool_labels
 
 # The numbers of steps, one of which is chosen on left-out pictures.
 CHECKED = (5, 10, 20, 40, 80)
-# The place in (0, *CHECKED) of the number of steps on an even pool.
-ON_EVEN_POOL = 3
 # The shots of each class are divided into this many folds, which are left out in turn.
 N_FOLDS = 4
 
@@ -43,14 +40,12 @@ def fine_tune(
 ) -> FineTuned:
     """Predict adapters of T tasks and refine them by gradient steps on their support.
 
-    Without a pool, the number of steps is chosen on the support: the shots of each class are
-    divided into folds, an adapter is predicted and refined without each fold, and the number of
-    steps with the least cross-entropy on the left-out pictures is taken, if its gain is above one
-    standard error of the gain (Breiman's rule). With a pool, 20 steps are taken if the pool is
-    even (`pool_labels`), because labelled pictures of another domain cannot say what helps there. A
-    task keeps its prediction if no class has two pictures, if its pool is not even, or if its steps
-    end in numbers that are not finite. If the support has views, the steps learn from each view of
-    a picture, but the start is predicted from the pictures.
+    The number of steps is chosen on the support: the shots of each class are divided into folds,
+    an adapter is predicted and refined without each fold, and the number of steps with the least
+    cross-entropy on the left-out pictures is taken, if its gain is above one standard error of
+    the gain (Breiman's rule). A task keeps its prediction if no class has two pictures, or if its
+    steps end in numbers that are not finite. If the support has views, the steps learn from each
+    view of a picture, but the start is predicted from the pictures.
 
     Args:
         generator: The generator that predicts the start.
@@ -58,7 +53,7 @@ def fine_tune(
         settings: The settings of the steps; the defaults of `FineTune` if `None`.
 
     Raises:
-        UsageError: The support has no temperature, and these tasks need one.
+        UsageError: The support has no temperature, and these tasks or `settings` need one.
     """
     settings = settings or FineTune()
 
@@ -70,19 +65,15 @@ def fine_tune(
         after = {number: weights for number, weights in enumerate(taken, 1) if number in steps}
         return [start, *(after[number] for number in steps)]
 
-    has_shots_T = support.present_TNK.flatten(1).any(-1)
+    steps: tuple[int, ...] = CHECKED
     if settings.n_steps is not None:
-        steps: tuple[int, ...] = (settings.n_steps,) if settings.n_steps else ()
-        return _at(path(support, steps), steps, len(steps) * has_shots_T)
-    wanted_T = _choose(*_left_out_losses(path, support))
-    most = max(wanted_T.tolist(), default=0)
-    if support.pool_mask_TU is None:
-        return _at(path(support, CHECKED[:most]), CHECKED[:most], wanted_T)
-    steps = CHECKED[: max(most, ON_EVEN_POOL)]
-    refined = path(support, steps)
-    is_even_T = pool_labels(refined[0], support).is_even_T & has_shots_T
-    wanted_T = torch.where(support.pool_mask_TU.any(-1), ON_EVEN_POOL * is_even_T, wanted_T)
-    return _at(refined, steps, wanted_T)
+        steps = (settings.n_steps,) if settings.n_steps else ()
+        wanted_T = len(steps) * support.present_TNK.flatten(1).any(-1)
+    else:
+        moved = generator.in_domain_of_pool(support)
+        wanted_T = _choose(*_left_out_losses(path, support, moved))
+        steps = CHECKED[: max(wanted_T.tolist(), default=0)]
+    return _at(path(support, steps), steps, wanted_T)
 
 
 def fine_tune_adapter(
@@ -94,16 +85,16 @@ def fine_tune_adapter(
 
 
 def _left_out_losses(
-    path: Callable[[Support, Sequence[int]], list[AdapterWeights]], support: Support
+    path: Callable[[Support, Sequence[int]], list[AdapterWeights]],
+    support: Support,
+    moved: Support,
 ) -> tuple[Float[Tensor, "S T X"], Bool[Tensor, "T X"]]:
     """Return the cross-entropy of left-out pictures after 0 and `CHECKED` steps, and a mask.
 
-    No picture of a task with a pool is left out.
+    `moved` has the pictures of the support in the domain of its pool.
     """
     mask_TNK = support.present_TNK
     several_TN1 = mask_TNK.sum(-1, keepdim=True) > 1
-    if support.pool_mask_TU is not None:
-        several_TN1 = several_TN1 & ~support.pool_mask_TU.any(-1)[:, None, None]
     fold_TNK = (mask_TNK.cumsum(-1) - 1) % N_FOLDS
     losses_STNK = support.text_TND.new_zeros(len(CHECKED) + 1, *mask_TNK.shape)
     for fold in range(min(N_FOLDS, mask_TNK.shape[-1])):
@@ -111,7 +102,7 @@ def _left_out_losses(
         if not left_TNK.any():
             continue
         for number, weights in enumerate(path(support.kept(~left_TNK), CHECKED)):
-            loss_TNK = -own_log_probability(weights, support)
+            loss_TNK = -own_log_probability(weights, moved)
             losses_STNK[number] = torch.where(left_TNK, loss_TNK, losses_STNK[number])
     return losses_STNK.flatten(2), (mask_TNK & several_TN1).flatten(1)
 
