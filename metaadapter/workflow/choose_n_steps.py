@@ -40,12 +40,14 @@ def fine_tune(
 ) -> FineTuned:
     """Predict adapters of T tasks and refine them by gradient steps on their support.
 
-    The number of steps is chosen on the support: the shots of each class are divided into folds,
-    an adapter is predicted and refined without each fold, and the number of steps with the least
-    cross-entropy on the left-out pictures is taken, if its gain is above one standard error of
-    the gain (Breiman's rule). A task keeps its prediction if no class has two pictures, or if its
-    steps end in numbers that are not finite. If the support has views, the steps learn from each
-    view of a picture, but the start is predicted from the pictures.
+    Without a pool, the number of steps is chosen on the support: the shots of each class are
+    divided into folds, an adapter is predicted and refined without each fold, and the number of
+    steps with the least cross-entropy on the left-out pictures is taken, if its gain is above one
+    standard error of the gain (Breiman's rule). A task keeps its prediction if no class has two
+    pictures, if its steps end in numbers that are not finite, or if it has a pool: with a pool, no
+    steps gained accuracy reliably (docs/explanation/gradient-steps.md). `settings.n_steps` can
+    force steps. If the support has views, the steps learn from each view of a picture, but the
+    start is predicted from the pictures.
 
     Args:
         generator: The generator that predicts the start.
@@ -53,7 +55,7 @@ def fine_tune(
         settings: The settings of the steps; the defaults of `FineTune` if `None`.
 
     Raises:
-        UsageError: The support has no temperature, and these tasks or `settings` need one.
+        UsageError: The support has no temperature, and these tasks need one.
     """
     settings = settings or FineTune()
 
@@ -70,8 +72,7 @@ def fine_tune(
         steps = (settings.n_steps,) if settings.n_steps else ()
         wanted_T = len(steps) * support.present_TNK.flatten(1).any(-1)
     else:
-        moved = generator.in_domain_of_pool(support)
-        wanted_T = _choose(*_left_out_losses(path, support, moved))
+        wanted_T = _choose(*_left_out_losses(path, support))
         steps = CHECKED[: max(wanted_T.tolist(), default=0)]
     return _at(path(support, steps), steps, wanted_T)
 
@@ -85,16 +86,16 @@ def fine_tune_adapter(
 
 
 def _left_out_losses(
-    path: Callable[[Support, Sequence[int]], list[AdapterWeights]],
-    support: Support,
-    moved: Support,
+    path: Callable[[Support, Sequence[int]], list[AdapterWeights]], support: Support
 ) -> tuple[Float[Tensor, "S T X"], Bool[Tensor, "T X"]]:
     """Return the cross-entropy of left-out pictures after 0 and `CHECKED` steps, and a mask.
 
-    `moved` has the pictures of the support in the domain of its pool.
+    No picture of a task with a pool is left out.
     """
     mask_TNK = support.present_TNK
     several_TN1 = mask_TNK.sum(-1, keepdim=True) > 1
+    if support.pool_mask_TU is not None:
+        several_TN1 = several_TN1 & ~support.pool_mask_TU.any(-1)[:, None, None]
     fold_TNK = (mask_TNK.cumsum(-1) - 1) % N_FOLDS
     losses_STNK = support.text_TND.new_zeros(len(CHECKED) + 1, *mask_TNK.shape)
     for fold in range(min(N_FOLDS, mask_TNK.shape[-1])):
@@ -102,7 +103,7 @@ def _left_out_losses(
         if not left_TNK.any():
             continue
         for number, weights in enumerate(path(support.kept(~left_TNK), CHECKED)):
-            loss_TNK = -own_log_probability(weights, moved)
+            loss_TNK = -own_log_probability(weights, support)
             losses_STNK[number] = torch.where(left_TNK, loss_TNK, losses_STNK[number])
     return losses_STNK.flatten(2), (mask_TNK & several_TN1).flatten(1)
 

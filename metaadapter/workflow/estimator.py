@@ -54,7 +54,8 @@ class MetaAdapterClassifier(AdapterClassifier):
             a name (`"red_fox"` is read as "red fox") or [name, sentence, …], where sentences count
             as far as the pictures support them. `None` uses only pictures.
         mode: `"one_shot"` keeps the generator's prediction; `"finetune"` refines it by gradient
-            steps, whose number is chosen on pictures left out of the support.
+            steps, whose number is chosen on pictures left out of the support; with unlabelled
+            pictures the prediction is kept.
         generator: `"default"`, `"closed-form"`, `"elsewhere"` (for pictures of another domain), a
             folder, FILE.py:CLASS or FILE.py:CLASS@FOLDER, or an `AdapterGenerator`.
         encoder: The `FrozenEncoder` that the features come from, or its name. It reads names and
@@ -83,8 +84,8 @@ class MetaAdapterClassifier(AdapterClassifier):
     blocks_: tuple[int, ...] = _part("config.blocks")
     """The widths of the blocks that the features consist of; () for a single block."""
     n_steps_: int = _part("config.n_steps")
-    """The number of gradient steps that `fit` took; 0 in mode `"one_shot"`, and if no number of
-    steps helps left-out pictures."""
+    """The number of gradient steps that `fit` took; 0 in mode `"one_shot"`, with unlabelled
+    pictures, and if no number of steps helps left-out pictures."""
     inside_: InsideConfig | None = _part("config.inside")
     """The configuration of adapters in the blocks of the encoder's towers; `None` without any."""
     prompt_: PromptConfig | None = _part("config.prompt")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.adapter.divergence import symmetric_divergences
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, apply_adapter, cache_logits, classify
 from metaadapter.errors import UsageError
@@ -28,18 +26,12 @@ class FineTune:
 
     n_steps: int | None = None
     """The number of gradient steps; 0 keeps the prediction. `None` chooses the number, from 0 to
-    80, on pictures left out of the support."""
+    80, on pictures left out of the support; with a pool it is 0."""
     lr: float = 0.02
     """The learning rate of Adam, as a fraction of a tensor's root mean square."""
     anchor: float = 1.0
     """The strength of the L2 anchor to the prediction; it is divided by the mean number of shots,
     as in ProLIP (Fahes et al. 2024)."""
-    # These two weights gain no accuracy on the training sets: docs/explanation/gradient-steps.md.
-    modalities: float = 0.0
-    """The weight of the divergence between the predictions of the visual adapter alone, with
-    zero-shot CLIP's texts, and of the text adapter alone, in tasks whose classes all have texts."""
-    views: float = 0.0
-    """The weight of the divergence between the predictions for a picture and for each view."""
 
     def __post_init__(self) -> None:
         if self.n_steps is not None and self.n_steps < 0:
@@ -47,11 +39,6 @@ class FineTune:
         if not (self.lr > 0 and self.anchor >= 0):
             raise UsageError(
                 f"lr must be above 0 and anchor at least 0, got lr {self.lr}, anchor {self.anchor}"
-            )
-        if not (0 <= self.modalities < math.inf and 0 <= self.views < math.inf):
-            raise UsageError(
-                "the weights of modalities and views must be numbers of at least 0, got "
-                f"modalities {self.modalities}, views {self.views}"
             )
 
 
@@ -77,7 +64,7 @@ def gradient_steps(
     optimizer = torch.optim.Adam(offsets, lr=settings.lr, eps=EPSILON)
     anchor_T = settings.anchor / support.n_shot_T
     has_shots_T = support.present_TNK.flatten(1).any(-1)
-    loss_of = support_objective(fixed, support, settings)
+    loss_of = support_objective(fixed, support)
 
     def moved() -> AdapterWeights:
         places = zip(starts, units, offsets, strict=True)
@@ -106,35 +93,21 @@ def _unit(tensor_TNX: Tensor, part_TN1: Tensor) -> Tensor:
 
 
 def support_objective(
-    start: AdapterWeights, support: Support, settings: FineTune
+    start: AdapterWeights, support: Support
 ) -> Callable[[AdapterWeights], Float[Tensor, " T"]]:
-    """Return a function from adapters to the loss of each task; 0 for a task without a shot.
+    """Return a function from adapters to the cross-entropy of each task; 0 without a shot.
 
     These adapters may differ from `start` only in class vectors and biases; the rest is computed
     once. If the support has views, the cross-entropy is the mean over all views.
     """
-    rows_TMD, views_TNKVD = support.support_TNKD.flatten(1, 2), support.views_TNKVD
+    views_TNKVD = support.views_TNKVD
     if views_TNKVD is None:
         views_TNKVD = support.support_TNKD[..., None, :]
-    n_views, mask_TM = views_TNKVD.shape[3], support.present_TNK.flatten(1)
-    has_view_TX = mask_TM.repeat_interleave(n_views, -1)
+    has_view_TX = support.present_TNK.flatten(1).repeat_interleave(views_TNKVD.shape[3], -1)
     read_views = _reader(start, views_TNKVD.flatten(1, 3))
-    read_pictures = _reader(start, rows_TMD) if settings.views and n_views > 1 else None
-    read_text = _reader(start.text_alone(), rows_TMD) if settings.modalities else None
-    is_named_T1 = (support.text_TND.any(-1) | ~support.class_mask_TN).all(-1, keepdim=True)
 
     def loss_of(weights: AdapterWeights) -> Tensor:
-        views_TXN = read_views(weights)
-        loss_T = -_mean(_own(views_TXN).flatten(1), has_view_TX)
-        if read_pictures is not None:
-            whole_TXN = read_pictures(weights).repeat_interleave(n_views, 1)
-            divergence_TX = symmetric_divergences(views_TXN, whole_TXN)
-            loss_T = loss_T + settings.views * _mean(divergence_TX, has_view_TX)
-        if read_text is not None:
-            visual_TMN = classify(rows_TMD, weights.visual_alone(support.zero_shot()))
-            divergence_TM = symmetric_divergences(read_text(weights.text_alone()), visual_TMN)
-            loss_T = loss_T + settings.modalities * _mean(divergence_TM, mask_TM & is_named_T1)
-        return loss_T
+        return -_mean(_own(read_views(weights)).flatten(1), has_view_TX)
 
     return loss_of
 

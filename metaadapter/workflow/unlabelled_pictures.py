@@ -27,9 +27,7 @@ from metaadapter.features.views import mean_of_views
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.workflow.choose_n_steps import fine_tune_adapter
 from metaadapter.workflow.fit_adapter import generator_that_predicted, predict_adapter
-from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading
 from metaadapter.workflow.new_class import without_copies
 
@@ -232,7 +230,8 @@ def predict_together(
 ) -> StoredAdapter:
     """Predict the adapter again, with these rows of unlabelled pictures added to its pool.
 
-    The new rows come first, and only the first `MOST_UNLABELLED` rows of the pool are kept.
+    The new rows come first, and only the first `MOST_UNLABELLED` rows of the pool are kept. As with
+    any pool, no gradient steps are taken, also if the adapter was refined.
     """
     generator, config = require_together(stored, adapter), stored.config
     assert stored.support is not None
@@ -243,7 +242,7 @@ def predict_together(
     return replace(
         stored,
         weights=_predict(generator, support, config),
-        config=config.model_copy(update={"n_unlabelled": support.n_pool}),
+        config=config.model_copy(update={"n_unlabelled": support.n_pool, "n_steps": 0}),
         support=support,
         signature=None,
     )
@@ -252,9 +251,5 @@ def predict_together(
 def _predict(
     generator: AdapterGenerator, support: Support, config: AdapterConfig
 ) -> AdapterWeights:
-    if config.n_steps:
-        steps = FineTune(n_steps=config.n_steps)
-        weights = fine_tune_adapter(generator, support, steps)[0]
-    else:
-        weights = predict_adapter(generator, support)
+    weights = predict_adapter(generator, support)
     return weights if config.inside is None else calibrated(weights, config.inside.calibration)

@@ -124,28 +124,58 @@ def test_fine_tune__batch__chooses_for_each_task_alone(shipped, make_tasks):
         )
 
 
-@pytest.mark.parametrize("logit_scale", [20.0, torch.tensor([20.0, 30.0])])
-def test_fine_tune__weights_and_views__make_the_steps_hold_to_them(
-    shipped, make_tasks, logit_scale
-):
+def test_fine_tune__views__are_what_the_steps_learn_from(shipped, make_tasks):
     task = make_tasks(2, 4, 3)
     noise = 0.1 * torch.randn(2, 4, 3, 2, 24, generator=torch.Generator().manual_seed(1))
-    views = normalize(task.pictures[..., None, :] + noise, dim=-1)
-    settings = FineTune(n_steps=4, modalities=0.3, views=0.4)
+    support = task.with_scale(None, normalize(task.pictures[..., None, :] + noise, dim=-1))
 
-    tuned = fine_tune(shipped, task.with_scale(logit_scale, views), settings)
+    tuned = fine_tune(shipped, support, FineTune(n_steps=4))
 
-    start, support = shipped.predict(task.support), task.with_scale(logit_scale, views)
-    walk = gradient_steps(start, support, FineTune(modalities=0.3, views=0.4))
+    walk = gradient_steps(shipped.predict(task.support), support, FineTune())
     expected = list(islice(walk, 4))[-1]
     torch.testing.assert_close(tuned.weights.classes, expected.classes)
     plain = fine_tune(shipped, task.support, FineTune(n_steps=4))
     assert not torch.allclose(tuned.weights.classes, plain.weights.classes, atol=1e-4)
 
 
-def test_fine_tune__modalities_without_a_temperature__asks_for_it(shipped, make_tasks):
-    with pytest.raises(UsageError, match=r"inverse temperature is needed here .*pass logit_scale"):
-        fine_tune(shipped, make_tasks(1, 3, 2).support, FineTune(modalities=0.1))
+def with_pools(task, has_pool_T, n_pool=24):
+    """The support with pools of other pictures, from elsewhere, for some of its tasks."""
+    draw = torch.Generator().manual_seed(2)
+    pool = torch.randn(len(has_pool_T), n_pool, 24, generator=draw, dtype=torch.float64) + 0.3
+    mask_TU = torch.tensor(has_pool_T)[:, None].expand(-1, n_pool)
+    return replace(task.support, pool_TUD=normalize(pool, dim=-1), pool_mask_TU=mask_TU)
+
+
+def test_fine_tune__pool__keeps_the_prediction_where_the_same_task_without_one_is_refined(
+    shipped, make_tasks
+):
+    task, settings = make_tasks(6, 4, 5), FineTune(anchor=0.1, lr=0.05)
+    refined_T = fine_tune(shipped, task.support, settings).n_steps_T
+    has_pool_T = [number % 2 == 0 for number in range(6)]
+    support = with_pools(task, has_pool_T)
+
+    tuned = fine_tune(shipped, support, settings)
+
+    start = shipped.predict(support)
+    for number, has_pool in enumerate(has_pool_T):
+        expected = 0 if has_pool else int(refined_T[number])
+        assert int(tuned.n_steps_T[number]) == expected
+        kept = torch.equal(tuned.weights.classes[number], start.classes[number])
+        assert kept == (expected == 0)
+    assert refined_T[::2].any()
+    assert refined_T[1::2].any()
+
+
+def test_fine_tune__given_number_and_pool__learns_from_the_moved_pictures(shipped, make_tasks):
+    support = with_pools(make_tasks(2, 4, 3), [True, True])
+
+    tuned = fine_tune(shipped, support, FineTune(n_steps=4))
+
+    moved = shipped.in_domain_of_pool(support)
+    assert not torch.allclose(moved.support_TNKD, support.support_TNKD, atol=1e-3)
+    walk = gradient_steps(shipped.predict(support), moved, FineTune())
+    assert tuned.n_steps_T.tolist() == [4, 4]
+    torch.testing.assert_close(tuned.weights.classes, list(islice(walk, 4))[-1].classes)
 
 
 @pytest.mark.parametrize(
@@ -154,8 +184,6 @@ def test_fine_tune__modalities_without_a_temperature__asks_for_it(shipped, make_
         ({"n_steps": -1}, "n_steps must be at least 0"),
         ({"lr": 0.0}, "lr must be above 0"),
         ({"anchor": -1.0}, "anchor at least 0"),
-        ({"modalities": -0.1}, "weights of modalities and views must be numbers of at least 0"),
-        ({"views": math.nan}, "got modalities 0.0, views nan"),
     ],
 )
 def test_fine_tune__settings_that_cannot_be__are_refused(change, message):

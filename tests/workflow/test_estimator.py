@@ -161,7 +161,7 @@ def test_finetune__one_shot__is_the_prediction(data):
 def test_finetune__views__are_those_of_each_picture_whatever_their_order(data):
     rng = np.random.default_rng(3)
     views = data.X[:, None] + 0.05 * rng.standard_normal((len(data.X), 2, data.X.shape[1]))
-    settings = FineTune(n_steps=9, views=0.3)
+    settings = FineTune(n_steps=9)
     first, second = (
         MetaAdapterClassifier(data.texts, mode="finetune", fine_tuning=settings) for _ in range(2)
     )

@@ -7,10 +7,13 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.weights import probabilities
 from metaadapter.errors import UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.fit_adapter import predict_adapter
+from metaadapter.workflow.gradient_steps import FineTune
+from metaadapter.workflow.unlabelled_pictures import predict_together
 
 
 @pytest.fixture
@@ -93,13 +96,25 @@ def test_save__keeps_the_pool__so_that_a_class_can_be_added_later(data, few, tmp
     assert loaded.score(data.X_new, data.y_new) > 0.8
 
 
-def test_fit__gradient_steps_after_a_pool__start_from_its_adapter(data, few):
-    X, y, unlabelled = few
+def test_fit__finetune_with_a_pool__keeps_the_prediction(data, few):
+    _, _, unlabelled = few
     classifier = MetaAdapterClassifier(data.texts, mode="finetune")
 
-    stepped = classifier.fit(X, y, unlabelled=unlabelled).predict_proba(data.X_new)
+    kept = classifier.fit(data.X, data.y, unlabelled=unlabelled).predict_proba(data.X_new)
 
-    # With one picture a class nothing can be left out, so no step is taken.
     assert classifier.n_steps_ == 0
-    one_shot = MetaAdapterClassifier(data.texts).fit(X, y, unlabelled=unlabelled)
-    np.testing.assert_allclose(stepped, one_shot.predict_proba(data.X_new), atol=1e-6)
+    one_shot = MetaAdapterClassifier(data.texts).fit(data.X, data.y, unlabelled=unlabelled)
+    np.testing.assert_array_equal(kept, one_shot.predict_proba(data.X_new))
+
+
+def test_predict_together__refined_adapter__is_predicted_with_the_pictures(data, shipped, tmp_path):
+    refined = MetaAdapterClassifier(data.texts, mode="finetune", fine_tuning=FineTune(n_steps=9))
+    refined.fit(data.X, data.y).save(tmp_path / "adapter")
+    stored = load_adapter(tmp_path / "adapter")
+    assert stored.config.n_steps == 9
+
+    together = predict_together(stored, data.X_new, tmp_path / "adapter")
+
+    expected = predict_adapter(shipped, together.support)
+    torch.testing.assert_close(together.weights.classes, expected.classes, rtol=0, atol=1e-6)
+    assert (together.config.n_steps, together.config.n_unlabelled) == (0, len(data.X_new))

@@ -64,7 +64,8 @@ Mode = Annotated[
     Literal["one_shot", "finetune"],
     Option(
         help="one_shot: one forward pass of the generator, no gradients. finetune: gradient steps "
-        "after it; pictures left out of the support decide how many, perhaps none."
+        "after it; pictures left out of the support decide how many, perhaps none. With "
+        "--unlabelled the prediction is kept."
     ),
 ]
 Elsewhere = Annotated[

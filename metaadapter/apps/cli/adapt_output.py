@@ -84,10 +84,12 @@ def _note_estimate(console: Console, adapted: Adapted) -> None:
     more = f", … ({len(shown)} in all)" if len(shown) > MAX_LISTED else ""
     console.note(f"pictures of each class: {', '.join(shown[:MAX_LISTED])}{more}")
     if config.mode == "finetune":
-        console.note(
-            f"gradient steps after the prediction: {config.n_steps or 'none'}, the number that "
-            "left-out pictures confirm"
+        why = (
+            "because with unlabelled pictures no number of steps raises accuracy reliably"
+            if config.n_unlabelled
+            else "the number that left-out pictures confirm"
         )
+        console.note(f"gradient steps after the prediction: {config.n_steps or 'none'}, {why}")
     if estimate is None:
         return
     made = "predicted and refined" if config.n_steps else "predicted"

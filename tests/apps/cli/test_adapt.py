@@ -46,6 +46,14 @@ def test_adapt__finetune__says_how_many_steps_and_loads_again(adapt, labelled, t
     assert document["n_steps"] == config.n_steps == loaded.n_steps_
 
 
+def test_adapt__finetune_with_unlabelled_pictures__says_that_the_prediction_is_kept(
+    adapt, labelled, unlabelled
+):
+    done = adapt(labelled, "--mode", "finetune", "--unlabelled", unlabelled)
+
+    assert "gradient steps after the prediction: none, because with unlabelled pictures" in done.err
+
+
 def test_adapt__mistakes__are_named_with_their_labels(adapt, blurred):
     mistakes = adapt(blurred, "--json").document["mistakes"]
     errors = adapt(blurred).err
