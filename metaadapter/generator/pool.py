@@ -9,10 +9,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.generator.canonical import masked_mean
 from metaadapter.generator.domain_shift import DomainShift
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
 from metaadapter.generator.pool_rounds import FIRST_POWER, PoolMeans, assign_pool, sharpness_of
+from metaadapter.generator.pool_temperature import sharpened
 from metaadapter.generator.regression import Regression, kernel_ridge
 
 REACH = 1.2
@@ -61,6 +63,18 @@ def with_pool(
         problem, classify(pool_TUD, first), pool_TUD, shift, network
     )
     changed = _changed(problem, corrections, first, means, evenness_T, final)
+    changed = changed.to(dtype=support.shots_TNKD.dtype)
+    is_even_T = ((evenness_T - EVEN) / EVEN_WIDTH).sigmoid()
+    reach_T = masked_mean(final.reach_TN[..., None], support.raw.class_mask_TN)[:, 0]
+    n_shot_T = support.raw.n_shot_T * support.image_mask_TN.any(-1)
+    changed = sharpened(
+        changed,
+        classify(pool_TUD, changed),
+        mask_TU,
+        -reach_T * is_even_T,
+        n_shot_T,
+        shift.probability_T,
+    )
     has_pool_T = mask_TU.any(-1)
     merged = {
         name: torch.where(

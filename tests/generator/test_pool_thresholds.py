@@ -83,7 +83,7 @@ def by_loops(generator, task):
     values, own_weights = [], []
     for row in p:
         for share in row:
-            values.append(np.log(share))
+            values.append(np.log(max(share, 1e-9)))
             own_weights.append(share)
     quantiles = []
     for place, fraction in enumerate(FRACTIONS):
