@@ -106,7 +106,7 @@ def test_load_method__finetune_at_no_number__says_what_is_expected(number):
 
 
 def test_load_method__unknown_name__lists_what_there_is():
-    known = "default, closed-form, finetune, finetune@K, zero-shot"
+    known = "default, closed-form, elsewhere, finetune, finetune@K, zero-shot"
     with pytest.raises(UsageError, match=f"no method 'Gda '.*mean GDA.*; there are: {known}"):
         load_method("Gda ")
     with pytest.raises(UsageError, match=r"mean label spreading\?.*ProtoNet, TransCLIP, StatA"):
