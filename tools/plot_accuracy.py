@@ -1,6 +1,6 @@
-"""Draw the README's plot of accuracy against labelled pictures, from the table in docs/figures.md.
+"""Draw the plots of accuracy against labelled pictures, from the tables in docs.
 
-python -m tools.plot_accuracy    # writes docs/img/accuracy.webp; needs matplotlib
+python -m tools.plot_accuracy    # writes accuracy.webp and shift.webp to docs/img; needs matplotlib
 """
 
 from __future__ import annotations
@@ -25,7 +25,53 @@ STYLES: dict[
 }
 
 
+SHIFT_STYLES: dict[str, tuple[str, dict[str, Any]]] = {  # row of the table → label and style
+    "default in the domain, with a pool": ("in the domain, with a pool", {"color": "#0a5aa8"}),
+    "default in the domain, without a pool": (
+        "in the domain",
+        {"color": "#0a5aa8", "ls": "--"},
+    ),
+    "default with a pool": ("from elsewhere, with a pool", {"color": "#c2571a", "lw": 2.6}),
+    "CORAL": ("CORAL with the pool", {"color": "#3f7d4e"}),
+    "default without a pool": ("from elsewhere", {"color": "#c2571a", "ls": "--"}),
+    "text + mean": ("text + mean", {"color": "#b59b00"}),
+    "names alone": ("names alone", {"color": "#777777"}),
+}
+
+
 def main() -> None:
+    """Draw both plots."""
+    plot_accuracy()
+    plot_shift()
+
+
+def plot_shift() -> None:
+    """Plot the accuracy in the domain and across domains."""
+    page = (ROOT / "docs" / "explanation" / "shift.md").read_text(encoding="utf-8")
+    table = next(text for text in page.split("\n\n") if "| names alone |" in text)
+    header, _, *lines = [
+        [cell.strip(" *") for cell in line.strip("|").split("|")] for line in table.splitlines()
+    ]
+    rows = {method: list(map(float, cells)) for method, *cells in lines if "minus" not in method}
+    shots = list(map(int, header[1:]))
+    figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    for row, (label, style) in SHIFT_STYLES.items():
+        axes.plot(shots, rows[row], label=label, **{"marker": "o", "markersize": 4, **style})
+    axes.set_ylabel("accuracy, %")
+    _finish(axes, shots)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.savefig(ROOT / "docs" / "img" / "shift.webp", dpi=130)
+
+
+def _finish(axes: Any, shots: list[int]) -> None:
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(shots, [str(shot) for shot in shots])
+    axes.set_xlabel("labelled pictures of each class")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def plot_accuracy() -> None:
     """Plot the accuracy, and its difference from the shipped generator."""
     shots, rows = accuracy_table((ROOT / "docs" / "figures.md").read_text(encoding="utf-8"))
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4), layout="constrained")
@@ -37,11 +83,7 @@ def main() -> None:
     right.set_ylabel("points, compared with metaadapter")
     right.set_ylim(-4, 0.4)
     for axes in (left, right):
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(shots, [str(shot) for shot in shots])
-        axes.set_xlabel("labelled pictures of each class")
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+        _finish(axes, shots)
     left.legend(frameon=False)
     figure.savefig(ROOT / "docs" / "img" / "accuracy.webp", dpi=130)
 
