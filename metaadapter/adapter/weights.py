@@ -117,10 +117,15 @@ class AdapterWeights(TensorFields):
         """Return the adapter of one task of a batch."""
         return self.map(lambda tensor: tensor[index])
 
-    def tempered(self, temperature: float) -> AdapterWeights:
-        """Return an adapter whose logits are those of this one divided by `temperature`."""
+    def tempered(self, temperature: float | Float[Tensor, " T"]) -> AdapterWeights:
+        """Return adapters whose logits are those of this one divided by `temperature`."""
+
+        def divided(tensor: Tensor) -> Tensor:
+            divisor = torch.as_tensor(temperature).to(tensor)
+            return tensor / divisor.reshape(divisor.shape + (1,) * (tensor.ndim - divisor.ndim))
+
         names = {"class_bias", "logit_scale", "alpha"} & self.tensors().keys()
-        return replace(self, **{name: getattr(self, name) / temperature for name in names})
+        return replace(self, **{name: divided(getattr(self, name)) for name in names})
 
     def text_alone(self) -> AdapterWeights:
         """Return the text adapter: class vectors and cache, without the visual bottleneck."""

@@ -62,11 +62,17 @@ class DomainShift:
         In the same domain the centre of a pool with even shares is the better estimate.
         """
         is_even_T = ((self.evenness_T - EVEN) / EVEN_WIDTH).sigmoid()
-        # Strangers raise the ratio and the spread; a small shift raises the ratio alone.
+        return self.probability_T + (1 - self.probability_T) * is_even_T * self.whole_T
+
+    @property
+    def whole_T(self) -> Float[Tensor, " T"]:
+        """The probability that no part of a pool of the same domain is from another source.
+
+        Strangers raise the ratio and the spread; a small shift raises the ratio alone.
+        """
         is_usual_T = ((USUAL / self.ratio_T).log() / SHIFTED_WIDTH).sigmoid()
         is_narrow_T = ((NARROW / self.spread_T).log() / APART_WIDTH).sigmoid()
-        is_even_T = is_even_T * torch.maximum(is_usual_T, is_narrow_T)
-        return self.probability_T + (1 - self.probability_T) * is_even_T
+        return torch.maximum(is_usual_T, is_narrow_T)
 
     def move(self, support: Support, fraction_T: Float[Tensor, " T"]) -> Support:
         """Return the support with its pictures moved by a fraction of the distance; unit rows."""

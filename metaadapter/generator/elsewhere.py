@@ -15,7 +15,7 @@ from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.generator.adapter_generator import AdapterGenerator
 
 ELSEWHERE = "elsewhere"
-"""The name of the generator that ships, wrapped in `Elsewhere`."""
+"""The name of `Elsewhere` around the generator that ships."""
 # Chosen on validation sets (docs/explanation/shift.md).
 FULL_TEXT = 4
 """With more pictures than this, the text counts less: √(this / pictures)."""
@@ -42,6 +42,10 @@ class Elsewhere(AdapterGenerator):
         super().__init__()
         self.generator = generator
 
+    def in_domain_of_pool(self, support: Support) -> Support:
+        """Return what the other generator returns."""
+        return self.generator.in_domain_of_pool(support)
+
     def forward(self, support: Support) -> AdapterWeights:
         """Return the adapters of T tasks, without gradients."""
         predicted = self.generator.predict(support)
@@ -62,7 +66,8 @@ class Elsewhere(AdapterGenerator):
 
 def _with_plain(weights: AdapterWeights, support: Support) -> AdapterWeights:
     """Return adapters whose logits have those of text + mean added, for the columns of texts."""
-    is_read_T1D = support.text_TND.any(1, keepdim=True)
+    text_TND = support.text_TND * support.class_mask_TN[..., None]
+    is_read_T1D = text_TND.any(1, keepdim=True)
     is_read_T1D = is_read_T1D | ~is_read_T1D.any(-1, keepdim=True)
     plain_TND = _unit_means(support, is_read_T1D)
     part_T = _length_read(support, is_read_T1D)

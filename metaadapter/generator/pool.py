@@ -62,17 +62,16 @@ def with_pool(
     means, evenness_T, final = assign_pool(
         problem, classify(pool_TUD, first), pool_TUD, shift, network
     )
-    changed = _changed(problem, corrections, first, means, evenness_T, final)
+    has_kernel_T = support.image_mask_TN.any(-1) & ~problem.is_large_T
+    trust_T = ((evenness_T - EVEN) / EVEN_WIDTH + final.trust_T).sigmoid() * has_kernel_T
+    changed = _changed(problem, corrections, first, means, trust_T, final)
     changed = changed.to(dtype=support.shots_TNKD.dtype)
-    is_even_T = ((evenness_T - EVEN) / EVEN_WIDTH).sigmoid()
     reach_T = masked_mean(final.reach_TN[..., None], support.raw.class_mask_TN)[:, 0]
-    n_shot_T = support.raw.n_shot_T * support.image_mask_TN.any(-1)
     changed = sharpened(
         changed,
         classify(pool_TUD, changed),
-        mask_TU,
-        -reach_T * is_even_T,
-        n_shot_T,
+        support.raw,
+        -reach_T * trust_T,
         shift.probability_T,
     )
     has_pool_T = mask_TU.any(-1)
@@ -90,13 +89,11 @@ def _changed(
     corrections: Corrections,
     first: AdapterWeights,
     means: PoolMeans,
-    evenness_T: Float[Tensor, " T"],
+    trust_T: Float[Tensor, " T"],
     final: FinalCorrections,
 ) -> AdapterWeights:
-    """Return one adapter that weighs regression and mixture by the evenness of the shares."""
+    """Return one adapter with the weight `trust_T` for the regression, the rest for the mixture."""
     support = problem.support
-    has_kernel_T = support.image_mask_TN.any(-1) & ~problem.is_large_T
-    trust_T = ((evenness_T - EVEN) / EVEN_WIDTH + final.trust_T).sigmoid() * has_kernel_T
     n_shot_T = support.raw.n_shot_T.to(trust_T)
     by_regression_T = trust_T * n_shot_T / (n_shot_T + REGRESSION_SHOTS)
     by_regression_T = by_regression_T * final.regression_T.exp()

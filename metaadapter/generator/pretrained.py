@@ -26,6 +26,7 @@ from metaadapter.generator.elsewhere import (
     FULL_TEXT,
     PLAIN_SCALE,
     TEMPERATURE,
+    USUAL_SCALE,
     Elsewhere,
 )
 from metaadapter.generator.generator import Generator, GeneratorConfig
@@ -137,7 +138,7 @@ def generator_id(generator: AdapterGenerator) -> str:
     The identity of a generator of your own changes with its code, too.
     """
     if isinstance(generator, Elsewhere):
-        text = f"{ELSEWHERE} {FULL_TEXT} {PLAIN_SCALE} {TEMPERATURE}"
+        text = f"{ELSEWHERE} {FULL_TEXT} {PLAIN_SCALE} {TEMPERATURE} {USUAL_SCALE}"
     elif isinstance(generator, Generator):
         described = asdict(generator.config)
         # Older adapters hold the identity of this generator without its constants.

@@ -11,6 +11,7 @@ from episodes import EpisodeSpec
 from episodes.perturb import Perturbations
 from episodes.pools import PoolSpec
 from metaadapter.data.user_code import user_code_and_folder
+from metaadapter.generator.elsewhere import ELSEWHERE
 from metaadapter.generator.generator import GeneratorConfig
 from metaadapter.training.loss_weights import LossWeights
 
@@ -159,7 +160,9 @@ class TrainConfig(Strict):
                 "`start` names a generator that has its network and its shape already; leave out "
                 "`generator` and `network`"
             )
-        if self.start is not None and (self.start in ("", "closed-form") or ".py:" in self.start):
+        if self.start is not None and (
+            self.start in ("", "closed-form", ELSEWHERE) or ".py:" in self.start
+        ):
             raise ValueError(f"expected start as 'default' or a folder, got {self.start!r}")
         if self.generator is None:
             return self

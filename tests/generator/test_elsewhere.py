@@ -99,6 +99,43 @@ def test_predict__one_task_of_names_alone_in_a_batch__is_as_if_by_itself(elsewhe
     )
 
 
+def test_predict__text_of_a_masked_class__changes_nothing(elsewhere):
+    tasks = RandomTasks(1, 4, 3)
+    tasks.classes[:, 3] = False
+    tasks.text[:, :3, N_READ:] = 0
+    support = tasks.with_scale(20.0)
+    text = support.text_TND.clone()
+    text[:, 3] = 0
+
+    one, other = (
+        classify(tasks.query, elsewhere.predict(some))
+        for some in (support, replace(support, text_TND=text))
+    )
+
+    torch.testing.assert_close(one[..., :3], other[..., :3])
+
+
+def test_in_domain_of_pool__is_that_of_the_default(elsewhere):
+    pool = normalize(torch.randn(30, 24, dtype=torch.float64) + 2, dim=-1)
+    support = RandomTasks(1, 4, 3).with_scale(20.0).with_pool(pool)
+
+    moved = elsewhere.in_domain_of_pool(support)
+
+    expected = load_generator().in_domain_of_pool(support)
+    assert torch.equal(moved.support_TNKD, expected.support_TNKD)
+    assert not torch.equal(moved.support_TNKD, support.support_TNKD)
+
+
+def test_predict__with_the_bottleneck__adds_the_logits_nearly_as_well(elsewhere):
+    tasks = RandomTasks(2, 4, 3)
+    support = blocked(tasks, 25.0)
+    whole, bare = elsewhere.predict(support), elsewhere.predict(support).text_alone()
+
+    torch.testing.assert_close(
+        classify(tasks.query, whole), classify(tasks.query, bare), rtol=0, atol=0.3
+    )
+
+
 def test_identity__differs_from_that_of_the_default_and_stays(elsewhere):
     assert generator_id(elsewhere) != generator_id(load_generator())
     assert generator_id(elsewhere) == generator_id(load_generator("elsewhere"))

@@ -75,7 +75,8 @@ def test_logits__are_sharpened_by_the_confidence_on_the_pool(
     weight = own + (1 - own) * another / 4
     logit = math.log(confidence / (1 - confidence))
     # The evenness of this pool is so near 1 that its part in the exponent is 1 within 2 %.
-    exponent = 0.75 * SHORTENING * weight * (logit - 0.2)
+    beyond = logit + 0.5 * math.log(N_WAY - 1) - 1.1
+    exponent = 0.75 * SHORTENING * weight * beyond
     factor = float((result / before).median())
     assert (another > 0.5) is (offset > 0)
     assert math.log(factor) == pytest.approx(exponent, rel=0.03)

@@ -69,10 +69,16 @@ class EvaluationConfig(DrawConfig):
     def _is_consistent(self) -> EvaluationConfig:
         if not self.stores:
             raise ValueError("expected stores to evaluate on (STORE or SUPPORT@QUERY)")
-        if self.continual and (self.metrics or len(self.own_stores) > len(self.stores)):
+        pairs = [AT.join(source) for source in self.stores if not isinstance(source, str)]
+        if self.continual and (self.metrics or pairs):
             raise ValueError(
-                "a sequence of tasks (continual) takes no metrics, and single stores instead of "
-                "SUPPORT@QUERY"
+                "a sequence of tasks (continual) takes single stores and no metrics, got "
+                f"{', '.join((*pairs, *self.metrics))}; leave them out"
+            )
+        if self.by_group and len(pairs) == len(self.stores):
+            raise ValueError(
+                f"by_group divides single stores, got {', '.join(pairs)}; name a single store, or "
+                "leave by_group out"
             )
         if self.strangers and (self.continual or self.base_to_new):
             raise ValueError("strangers cannot be combined with continual or base_to_new")
@@ -84,7 +90,7 @@ class EvaluationConfig(DrawConfig):
     def _require_distinct_names(self) -> None:
         named = {AT.join(folders_of(source)): name_of(source) for source in self.stores}
         if self.strangers:
-            # Strangers are told from a set's own stores by the names of their folders.
+            # The names of their folders distinguish strangers from a set's own stores.
             named = {store: name_of(store) for store in (*self.own_stores, *self.strangers)}
         n_of_name = Counter(named.values())
         if alike := [store for store in sorted(named) if n_of_name[named[store]] > 1]:

@@ -80,8 +80,8 @@ def _draw(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
     index, shots = data.index, config.ascending_shots
     most_ways = config.ways or index.n_classes
     if data.is_by_group:
-        n_asked = None if config.queries == "all" else config.queries
-        return group_draws(data, max(shots), n_asked, config.tasks, most_ways, seed)
+        n_query = None if config.queries == "all" else config.queries
+        return group_draws(data, max(shots), n_query, config.tasks, most_ways, seed)
     if not data.has_two_pools:
         n_query = 0 if config.queries == "all" else config.queries
         return nested_draws(index, shots, n_query, config.tasks, most_ways, seed)

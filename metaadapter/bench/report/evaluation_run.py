@@ -44,8 +44,8 @@ class EvaluationRun:
     across: Sequence[Row]
     """The records of `across_domains`; an earlier version wrote none."""
     tables: Mapping[str, pd.DataFrame]
-    """`bins` and `rows`; `classes`, `confusion` and `mistakes` only for the
-    reference and zero-shot with the most shots."""
+    """`bins` and `rows`; `classes`, `confusion` and `mistakes` only for the reference and
+    zero-shot with the most shots."""
     boxes: tuple[Box, ...]
     intervals: str
     sets: Mapping[str, Row]

@@ -24,8 +24,9 @@ def test_cells__are_each_combination_once(ask):
         ({"stores": ()}, "expected stores to evaluate on"),
         (
             {"stores": (("a", "b"),), "continual": "pooled"},
-            "single stores instead of SUPPORT@QUERY",
+            "takes single stores and no metrics, got ",
         ),
+        ({"stores": (("a", "b"),), "by_group": True}, "by_group divides single stores, got "),
         ({"stores": (("x/a", "b"), ("y/a", "b"))}, "the names of their folders distinguish sets"),
         ({"base_to_new": True, "ways": 5}, "leave out ways and unknown"),
         ({"reference": "GDA"}, "'GDA' is not among the methods"),
@@ -138,10 +139,10 @@ def test_read_source__folder_with_an_at__is_one_store_by_itself_or_of_two(tmp_pa
     for name in ("raw@40", "drawn"):
         (tmp_path / name).mkdir()
 
-    found = read_source(text, tmp_path)
+    source = read_source(text, tmp_path)
 
     one = isinstance(names, str)
-    assert found == (str(tmp_path / names) if one else tuple(str(tmp_path / n) for n in names))
+    assert source == (str(tmp_path / names) if one else tuple(str(tmp_path / n) for n in names))
 
 
 def test_read_source__folders_that_do_not_exist__are_all_named(tmp_path):

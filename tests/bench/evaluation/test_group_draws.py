@@ -7,7 +7,6 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from metaadapter.bench.evaluation.copies import copy_numbers
 from metaadapter.bench.evaluation.draws import classes_left_out, draw_tasks
 from metaadapter.bench.evaluation.group_draws import enough_groups
 from metaadapter.bench.evaluation.integrity import support_apart
@@ -116,10 +115,3 @@ def test_by_group__no_division_has_the_shots__says_so(make_store, load):
 def test_by_group__store_without_groups__is_refused(pets, load):
     with pytest.raises(DataError, match="has no groups, which --by-group needs"):
         load(pets, by_group=True)
-
-
-def test_copy_numbers__picture_without_a_group__is_a_group_of_its_own():
-    numbers = copy_numbers([np.array(["", "x", "", "x"], dtype=object)])
-
-    assert numbers[1] == numbers[3]
-    assert len(set(numbers.tolist())) == 3

@@ -28,19 +28,19 @@ def test_below_names__are_those_whose_paired_interval_is_below_zero(finished, re
             if less.mean() + half < 0:
                 expected.setdefault((method, store), {})[n_shot] = less.mean()
 
-    found = {
+    named = {
         (finding.method, finding.set): {n: e.mean for n, e in finding.difference.items()}
         for finding in result.below_names
     }
-    assert found.keys() == expected.keys()
+    assert named.keys() == expected.keys()
     assert expected
-    for key, by_shots in found.items():
+    for key, by_shots in named.items():
         assert by_shots == pytest.approx(expected[key])
         assert np.all(np.array([*by_shots.values()]) < 0)
 
 
 def test_report__method_below_the_names__is_named_with_both_figures(harmed):
-    (finding,) = [found for found in harmed.below_names if found.method == harmed.reference]
+    (finding,) = [one for one in harmed.below_names if one.method == harmed.reference]
     accuracy = harmed.parts[0].accuracy["pets"]
 
     own, names = (100 * accuracy[method][1].mean for method in ("prototypes", "zero-shot"))

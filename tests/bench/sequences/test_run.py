@@ -90,7 +90,7 @@ def test_run__same_pictures_in_two_tasks__fails_the_check(make_store, plan, tmp_
             {"pool": "balanced"},
             "cannot be combined with tasks, unknown, pool, base_to_new or by_group",
         ),
-        ({"metrics": ("a.py:b",)}, "takes no metrics"),
+        ({"metrics": ("a.py:b",)}, "takes single stores and no metrics, got a.py:b"),
         ({"continual": None, "methods": ("GDA",), "splits": 2}, "need continual"),
         ({"continual": "online"}, "task-incremental"),
     ],
