@@ -10,15 +10,12 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.generator.domain_shift import DomainShift, evenness
-from metaadapter.generator.even_pool import with_equal_shares
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
 from metaadapter.generator.pool_scalars import PoolState, pool_scalars
 from metaadapter.generator.regression import Regression
 
 # All constants of pools were chosen on validation sets.
 N_ROUNDS = 8
-N_EVEN_ROUNDS = 3
-"""Rounds after these, in which an even pool gets equal shares of all classes."""
 SHARPNESS = 10.0
 """The inverse temperature for the cosine between a picture and a class mean."""
 BARE_SHARPNESS = 5.0
@@ -82,7 +79,6 @@ def assign_pool(
     assigned_TUN = weighted_TUN = torch.zeros_like(first_TUN)
     labels_TXN = rows.labels_TXN
     anchor_T = 1 - (1 - SHIFTED_ANCHOR) * shift.probability_T
-    weight_TU = present_TU1[..., 0]
     change_T = torch.zeros_like(n_way_T1[:, 0])
     for number in range(N_ROUNDS + 1):
         means = _class_means(rows, torch.cat([labels_TXN, weighted_TUN], 1))
@@ -104,13 +100,6 @@ def assign_pool(
         scalars = pool_scalars(state)
         if number == N_ROUNDS:
             final = network.final_corrections(scalars)
-            pool_rows_TUD = rows.rows_TRD[:, n_places:]
-            for _ in range(N_EVEN_ROUNDS):
-                assigned_TUN = with_equal_shares(
-                    assigned_TUN, pool_rows_TUD, mask_TU, class_mask_TN, shift
-                )
-            weighted_TUN = assigned_TUN * weight_TU[..., None]
-            means = _class_means(rows, torch.cat([labels_TXN, weighted_TUN], 1))
             return means, evenness(assigned_TUN.sum(1), class_mask_TN), final
         change = network.corrections_of_round(scalars)
         log_share_TN = share_TN.clamp(min=1e-12).log() * change.share_T.exp()[:, None]
@@ -124,8 +113,7 @@ def assign_pool(
         before_TUN = assigned_TUN
         assigned_TUN = scores_TUN.softmax(-1) * present_TU1
         change_T = (assigned_TUN - before_TUN).abs().sum((1, 2)) / n_pool_T1[:, 0] / 2
-        weight_TU = change.weight_TU.exp()
-        weighted_TUN = assigned_TUN * weight_TU[..., None]
+        weighted_TUN = assigned_TUN * change.weight_TU.exp()[..., None]
         labels_TXN = rows.labels_TXN * (anchor_T[:, None] * change.anchor_TN.exp())[:, None]
         share_TN = assigned_TUN.sum(1) / n_pool_T1 + SHARE_PRIOR * class_mask_TN / n_way_T1
         share_TN = share_TN / (1 + SHARE_PRIOR)
