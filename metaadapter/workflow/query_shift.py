@@ -18,7 +18,7 @@ MOST_PICTURES = 1000
 
 @dataclass(frozen=True, slots=True)
 class QueryShift:
-    """How far the pictures whose labels are predicted lie from the labelled ones."""
+    """The distance of pictures whose labels are predicted from those that the adapter has read."""
 
     n: int
     """The number of pictures it is measured on."""
@@ -26,6 +26,8 @@ class QueryShift:
     """The squared distance of the centres / its expectation for pictures of one domain."""
     probability: float
     """The probability that the pictures come from elsewhere: another camera, style or season."""
+    of_pool: bool
+    """Whether it is the distance from the unlabelled pictures that the adapter has adapted to."""
 
     @property
     def is_shifted(self) -> bool:
@@ -36,8 +38,9 @@ class QueryShift:
         """Return a warning that ends with a remedy if the pictures come from elsewhere."""
         if not self.is_shifted:
             return []
+        origin = "unlabelled ones of this adapter" if self.of_pool else "labelled ones"
         return [
-            "these pictures seem to come from elsewhere than the labelled ones (another camera, "
+            f"these pictures seem to come from elsewhere than the {origin} (another camera, "
             "style or season), or to show none of the classes: shift ratio "
             f"{self.ratio:.1f}, usually below {SHIFTED}. More labels may be wrong than the "
             "estimate says, and the thresholds of known and of sets do not hold. Label some of "
@@ -74,10 +77,11 @@ class QuerySample:
         support = self.stored.support
         if support is None or self._n < LEAST_POOL or not support.present_TNK.any(-1).all():
             return None
-        support = support.exact
+        support, of_pool = support.exact, False
         if support.n_pool:
             shift = domain_shift(support)
             support = shift.move(support, shift.probability_T)
+            of_pool = bool(shift.probability_T > 0.5)
         pool = unit_rows(np.concatenate(self._parts)).to(support.text_TND)
         shift = domain_shift(support.with_pool(pool))
-        return QueryShift(self._n, float(shift.ratio_T), float(shift.probability_T))
+        return QueryShift(self._n, float(shift.ratio_T), float(shift.probability_T), of_pool)

@@ -161,19 +161,21 @@ class PoolEffect:
         ]
         if self.shifted > 0.5:
             lines.append(
-                "they seem to come from elsewhere than the labelled pictures (another camera, "
-                "style or season), or to show none of the classes; the adapter has adapted to them"
+                "the unlabelled pictures seem to come from elsewhere than the labelled ones "
+                "(another camera, style or season), or to show none of the classes; the adapter "
+                "has adapted to them, but an accuracy on labelled pictures says little about them"
             )
         first = int(np.argmax(self.shares))
         if self.unlike > MOST_UNLIKE:
             lines.append(
-                f"{self.unlike:.0%} of them seem to show none of the classes, as they are less "
-                "like any labelled picture than your classes are like one another; they do not help"
+                f"{self.unlike:.0%} of the unlabelled pictures seem to show none of the classes: "
+                "they are less like any labelled picture than your classes are like one another, "
+                "and do not help"
             )
         elif self.shares[first] > MOST_IN_ONE_CLASS and len(classes) > 1 and self.n > 1:
             lines.append(
-                f"{self.shares[first]:.0%} of them seem to be {classes[first]}, so they say little "
-                "about the other classes"
+                f"{self.shares[first]:.0%} of the unlabelled pictures seem to be {classes[first]}, "
+                "so they say little about the other classes"
             )
         return lines
 

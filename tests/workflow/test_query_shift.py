@@ -1,4 +1,4 @@
-"""What `predict` says of pictures that come from elsewhere than the labelled ones."""
+"""The warning of pictures that come from elsewhere than the labelled ones."""
 
 from __future__ import annotations
 
@@ -70,8 +70,24 @@ def test_predict__pictures_of_the_same_domain__says_nothing(adapter, store):
         "n": 60,
         "ratio": predicted.shift.ratio,
         "probability": predicted.shift.probability,
+        "of_pool": False,
         "is_shifted": False,
     }
+
+
+def test_predict__adapter_with_a_pool_from_elsewhere__names_the_pool(store, tmp_path):
+    far = store("far", 40, offset=1.5, seed=2, labelled=False)
+    adapt(store("labelled", 16), unlabelled=far).save(tmp_path / "pooled")
+
+    as_labelled, as_pool = (
+        predict(tmp_path / "pooled", [store(name, 60, offset=offset, seed=4)]).shift
+        for name, offset in (("near", 0.0), ("again", 1.5))
+    )
+
+    assert as_labelled.of_pool
+    (warning,) = as_labelled.lines("look")
+    assert "than the unlabelled ones of this adapter" in warning
+    assert not as_pool.is_shifted
 
 
 def test_classifier__pictures_from_elsewhere__warns_as_predict_does(adapter, store):

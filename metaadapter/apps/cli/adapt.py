@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 # Option → the options that mean nothing together with it.
 EXCLUDED = {
     "--no-text": ("--text", "--add-class", "--describe", "--templates"),
-    "--elsewhere": ("--generator", "--mode", "--names", "--unlabelled"),
-    "--names": ("--no-text", "--shots", "--split", "--detections", "--inside"),
+    "--names": ("--no-text", "--shots", "--split", "--detections", "--inside", "--elsewhere"),
+    "--unlabelled": ("--elsewhere",),
+    "--mode": ("--elsewhere",),
+    "--generator": ("--elsewhere",),
 }
 # Options that mean nothing together with --captions, because they are about classes.
 OF_CLASSES = (
@@ -150,7 +152,7 @@ def require_together(given: Mapping[str, Any]) -> None:
     for option, others in EXCLUDED.items():
         wrong = [other for other in others if other in given]
         if option in given and wrong:
-            excluded = f"{', '.join(others[:-1])} or {others[-1]}"
+            excluded = " and ".join(filter(None, [", ".join(others[:-1]), others[-1]]))
             raise UsageError(f"{option} excludes {excluded}: leave {wrong[0]} out")
     if ("SUPPORT" in given) == ("--names" in given):
         raise UsageError(

@@ -79,7 +79,7 @@ def predict(
                     samples[entry] = QuerySample(queries.library.stored(entry))
                 samples[entry].add(part.features[routed.entries == entry])
     shifts = {entry: sample.shift for entry, sample in samples.items()}
-    queries.warnings += _shift_warnings(queries.library, shifts)
+    queries.warnings += _shift_warnings(queries.library, shifts, images)
     warn_of_queries(console, queries)
     n_unfamiliar = sum(row["unfamiliar"] for row in predictions)
     if n_unfamiliar:
@@ -111,11 +111,13 @@ def predict(
 
 
 def _shift_warnings(
-    library: AdapterLibrary, shifts: Mapping[str, QueryShift | None]
+    library: AdapterLibrary, shifts: Mapping[str, QueryShift | None], images: Sequence[Path]
 ) -> Iterator[str]:
     for entry, shift in shifts.items():
-        file = quote(str(library.path(entry)))
-        remedy = f"predict them together: metaadapter predict {file} PICTURES --together"
+        words = [quote(str(path)) for path in (library.path(entry), *images[:1])]
+        if len(images) > 1:
+            words.append("…")
+        remedy = f"predict them together: metaadapter predict {' '.join(words)} --together"
         for line in [] if shift is None else shift.lines(remedy):
             yield f"pictures of the entry {entry}: {line}"
 

@@ -56,9 +56,9 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("--names heron,heron", 2, "--names has 'heron' more than once"),
         ("--names heron,lynx --describe fox=red", 2, "there is no class 'fox'"),
         # pictures from elsewhere
-        ("{labelled} --elsewhere --unlabelled {unlabelled}", 2, "--elsewhere excludes"),
-        ("{labelled} --elsewhere --mode finetune", 2, "leave --mode out"),
-        ("--names heron,lynx --elsewhere", 2, "leave --names out"),
+        ("{labelled} --elsewhere --unlabelled {unlabelled}", 2, "leave --elsewhere out"),
+        ("{labelled} --elsewhere --mode finetune", 2, "--mode excludes --elsewhere: leave"),
+        ("--names heron,lynx --elsewhere", 2, "leave --elsewhere out"),
         # unlabelled pictures and background
         (
             "{labelled} --unlabelled {nowhere}",

@@ -159,7 +159,7 @@ def test_predict__pictures_from_elsewhere__names_the_entry_and_the_command(
     }
     file = library / "entries" / "animals.adapter"
     assert "pictures of the entry animals: " in done.err
-    assert f"metaadapter predict {file} PICTURES --together" in done.err
+    assert f"metaadapter predict {file} {tmp_path / 'dusk'} --together" in done.err
 
 
 def test_predict__reject__answers_unknown_and_says_how_many(
