@@ -12,7 +12,7 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.generator.domain_shift import LEAST_POOL, SHIFTED, domain_shift
 
-# More pictures change the centre little.
+# More pictures change the centre little, if they are from all parts of a folder.
 MOST_PICTURES = 1000
 
 
@@ -54,18 +54,30 @@ class QueryShift:
 
 @dataclass(slots=True)
 class QuerySample:
-    """Keeps features of the first pictures whose labels are predicted, to measure their shift."""
+    """Keeps features of some pictures whose labels are predicted, to measure their shift.
+
+    These are every picture, or every second, fourth … of many: a folder may be sorted by camera.
+    """
 
     stored: StoredAdapter
     _parts: list[Float[np.ndarray, "n D"]] = field(default_factory=list)
-    _n: int = 0
+    _n_added: int = 0
+    _step: int = 1
+
+    @property
+    def _n(self) -> int:
+        return sum(map(len, self._parts))
 
     def add(self, features: Float[np.ndarray, "n D"]) -> None:
         """Add the features of more pictures, or of parts of pictures that boxes cut out."""
-        part = features[: MOST_PICTURES - self._n]
-        if self.stored.support is not None and len(part):
-            self._parts.append(part)
-            self._n += len(part)
+        if self.stored.support is None:
+            return
+        # A copy, because a slice would keep the whole part in memory.
+        self._parts.append(features[-self._n_added % self._step :: self._step].copy())
+        self._n_added += len(features)
+        while self._n > MOST_PICTURES:
+            self._parts = [np.concatenate(self._parts)[::2]]
+            self._step *= 2
 
     @property
     def shift(self) -> QueryShift | None:

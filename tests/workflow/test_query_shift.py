@@ -128,10 +128,25 @@ def test_predict__few_pictures__has_no_shift(adapter, store):
     assert predict(adapter, [store("few", LEAST_POOL - 1, seed=3)]).shift is None
 
 
-def test_predict__many_pictures__measures_the_first(adapter, store):
+def test_predict__many_pictures__measures_every_second(adapter, store):
     predicted = predict(adapter, [store("many", MOST_PICTURES + 40, seed=3)])
 
-    assert predicted.shift.n == MOST_PICTURES
+    assert predicted.shift.n == MOST_PICTURES // 2 + 20
+
+
+@pytest.mark.parametrize("sizes", [(900, 900, 900, 900), (1, 3000, 7, 0, 600), (3608,)])
+def test_sample__in_parts__is_that_of_all_pictures_at_once(adapter, sizes):
+    rows = np.random.default_rng(0).normal(size=(sum(sizes), WIDTH))
+    rows[len(rows) // 2 :] += 1.0  # a folder that is sorted by camera
+    stored = load_adapter(adapter)
+    sample, every_fourth = QuerySample(stored), QuerySample(stored)
+
+    for part in np.split(rows, np.cumsum(sizes)[:-1]):
+        sample.add(part)
+    every_fourth.add(rows[::4])
+
+    assert sample.shift == every_fourth.shift
+    assert sample.shift.n == -(-len(rows) // 4)
 
 
 def test_predict__pictures_that_the_adapter_knows_as_a_pool__says_nothing(store, tmp_path):

@@ -29,7 +29,7 @@ from metaadapter.workflow.predictions import (
     best_classes,
     predict_probabilities,
 )
-from metaadapter.workflow.query_shift import MOST_PICTURES, QuerySample, QueryShift
+from metaadapter.workflow.query_shift import QuerySample, QueryShift
 
 # Unlabelled pictures help most where labelled ones are few, and more than a few hundred help little
 # but take time (docs/explanation/pool.md).
@@ -126,7 +126,7 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
         before,
         revision=snapshot.revision,
         answers={picture: answers[picture] for picture in tray},
-        shift=_shift(before.stored, snapshot.rows(tray[:MOST_PICTURES])) if tray else None,
+        shift=_shift(before.stored, snapshot.rows(tray)) if tray else None,
     )
 
 
