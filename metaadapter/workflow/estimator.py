@@ -20,7 +20,7 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.unit_rows import unit_rows
-from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.origin import Origin
@@ -156,14 +156,18 @@ class MetaAdapterClassifier(AdapterClassifier):
             )
         return self
 
-    def _rows(self, X: Any) -> Float[torch.Tensor, "n D"]:
-        """Return the rows to predict; warn of 20 rows or more that come from elsewhere."""
-        rows, sample = super()._rows(X), QuerySample(self.stored_)
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
+        """Return (n, N) probabilities for rows of X (n, D); columns are in `classes_` order.
+
+        It warns if X has 20 rows or more that come from elsewhere than the labelled pictures
+        (docs/explanation/shift.md).
+        """
+        rows, sample = self._rows(X), QuerySample(self.stored_)
         sample.add(rows.numpy())
         shift = sample.shift
         for line in [] if shift is None else shift.lines("pass them to fit as unlabelled"):
-            warnings.warn(line, stacklevel=3)
-        return rows
+            warnings.warn(line, stacklevel=2)
+        return probabilities(rows, self.adapter_).numpy()
 
     def add_class(
         self,

@@ -102,8 +102,6 @@ def test_classifier__pictures_from_elsewhere__warns_as_predict_does(adapter, sto
     classifier.predict(far[: LEAST_POOL - 1])
     with pytest.warns(UserWarning, match=f"shift ratio {ratio:.1f}, .* pass them to fit"):
         classifier.predict(far)
-    with pytest.warns(UserWarning, match="thresholds of known and of sets do not hold"):
-        classifier.predict_known(far)
 
 
 def test_predict__pictures_of_which_half_show_other_things__says_nothing(adapter, store):
