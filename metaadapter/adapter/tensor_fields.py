@@ -25,6 +25,16 @@ class TensorFields:
         """Return this value with `change` applied to every tensor."""
         return replace(self, **{name: change(tensor) for name, tensor in self.tensors().items()})
 
+    def where(self: Fields, mask_T: Tensor, other: Fields) -> Fields:
+        """Return this value for the tasks in a mask (T,), and `other` for the rest."""
+        chosen = {
+            name: torch.where(
+                mask_T.reshape(-1, *(1,) * (tensor.ndim - 1)), tensor, getattr(other, name)
+            )
+            for name, tensor in self.tensors().items()
+        }
+        return replace(self, **chosen)
+
     def to(
         self: Fields, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> Fields:

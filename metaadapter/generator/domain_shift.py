@@ -52,8 +52,8 @@ class DomainShift:
 
         Strangers in a part of the pool move its centre, too, but their distance spreads the pool.
         """
-        by_ratio_T = ((self.ratio_T / SHIFTED).log() / SHIFTED_WIDTH).sigmoid()
-        return by_ratio_T * ((APART / self.spread_T).log() / APART_WIDTH).sigmoid()
+        is_far_T = _above(self.ratio_T, SHIFTED, SHIFTED_WIDTH)
+        return is_far_T * (1 - _above(self.spread_T, APART, APART_WIDTH))
 
     @property
     def strength_T(self) -> Float[Tensor, " T"]:
@@ -70,9 +70,8 @@ class DomainShift:
 
         Strangers raise the ratio and the spread; a small shift raises the ratio alone.
         """
-        is_usual_T = ((USUAL / self.ratio_T).log() / SHIFTED_WIDTH).sigmoid()
-        is_narrow_T = ((NARROW / self.spread_T).log() / APART_WIDTH).sigmoid()
-        return torch.maximum(is_usual_T, is_narrow_T)
+        is_high_T = _above(self.ratio_T, USUAL, SHIFTED_WIDTH)
+        return 1 - is_high_T.minimum(_above(self.spread_T, NARROW, APART_WIDTH))
 
     def move(self, support: Support, fraction_T: Float[Tensor, " T"]) -> Support:
         """Return the support with its pictures moved by a fraction of the distance; unit rows."""
@@ -82,6 +81,11 @@ class DomainShift:
         if views is not None:
             views = _moved(views, offset_TD[:, None, None, None], support)
         return replace(support, support_TNKD=pictures_TNKD, views_TNKVD=views)
+
+
+def _above(value_T: Tensor, threshold: float, width: float) -> Float[Tensor, " T"]:
+    """Return 1/2 at the threshold; a logarithm that is `width` higher multiplies the odds by e."""
+    return ((value_T / threshold).log() / width).sigmoid()
 
 
 def domain_shift(support: Support) -> DomainShift:

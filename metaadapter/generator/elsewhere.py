@@ -52,16 +52,7 @@ class Elsewhere(AdapterGenerator):
         if support.n_pool:
             return predicted
         changed = _with_plain(predicted, support).tempered(TEMPERATURE)
-        has_picture_T = support.present_TNK.flatten(1).any(-1)
-        merged = {
-            name: torch.where(
-                has_picture_T.reshape(-1, *(1,) * (tensor.ndim - 1)),
-                getattr(changed, name),
-                tensor,
-            )
-            for name, tensor in predicted.tensors().items()
-        }
-        return replace(predicted, **merged)
+        return changed.where(support.present_TNK.flatten(1).any(-1), predicted)
 
 
 def _with_plain(weights: AdapterWeights, support: Support) -> AdapterWeights:

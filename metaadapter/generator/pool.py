@@ -74,14 +74,7 @@ def with_pool(
         -reach_T * trust_T,
         shift.probability_T,
     )
-    has_pool_T = mask_TU.any(-1)
-    merged = {
-        name: torch.where(
-            has_pool_T.reshape(-1, *(1,) * (new.ndim - 1)), new, getattr(weights, name)
-        )
-        for name, new in changed.tensors().items()
-    }
-    return replace(changed, **merged).to(dtype=support.shots_TNKD.dtype)
+    return changed.where(mask_TU.any(-1), weights).to(dtype=support.shots_TNKD.dtype)
 
 
 def _changed(

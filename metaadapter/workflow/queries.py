@@ -118,17 +118,11 @@ def read_queries(
     split: str | None = None,
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[EncodedPictures]:
-    """List the pictures of all sources, then yield their features as `encode_queries` does."""
-    yield from encode_queries(list_queries(sources, config, split=split), config, load, progress)
+    """List the pictures of all sources, then yield features as the adapter expects them.
 
-
-def encode_queries(
-    queries: Queries,
-    config: AdapterConfig,
-    load: Callable[[], ImageEncoder],
-    progress: Callable[[Progress], None] | None,
-) -> Iterator[EncodedPictures]:
-    """Yield features as the adapter expects them, part by part: first stores, then pictures."""
+    They come part by part: first stores, then pictures.
+    """
+    queries = list_queries(sources, config, split=split)
     yield from queries.stored
     if not queries.rows:
         return

@@ -93,9 +93,7 @@ def adapt(
     if manifest is not None:
         adapt_captions(manifest, out, selection, encoder, device, precision, templates, console)
         return
-    cut = None
-    if detections is not None:
-        cut = field_options.read_cut(detections, min_confidence, support)
+    cut = field_options.read_cut(detections, min_confidence, support)
     class_names = ClassNames.parsed(text or (), add_class or (), describe or ())
     with console.progress() as progress:
         tune = _tuning(inside, kind, prompt, generator, progress)

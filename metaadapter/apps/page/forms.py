@@ -164,6 +164,7 @@ class Shift(BaseModel, from_attributes=True):
     n: int
     ratio: float
     probability: float
+    of_pool: bool
     is_shifted: bool
 
 

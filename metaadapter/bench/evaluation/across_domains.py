@@ -37,8 +37,7 @@ def across_domains(rows: pd.DataFrame, config: EvaluationConfig) -> list[dict[st
             if set(across["n_way"]) != set(in_domain["n_way"]):
                 continue
             samples = [of_set["accuracy"].to_numpy(float) for of_set in (across, in_domain)]
-            # The mean of these two "stores" is half of the difference of the means.
-            half_of = Estimate.over_stores([samples[0], -samples[1]])
+            difference = Estimate.of_difference(*samples)
             records.append(
                 {
                     "store": across_set,
@@ -48,8 +47,8 @@ def across_domains(rows: pd.DataFrame, config: EvaluationConfig) -> list[dict[st
                     "n_shot": int(n_shot),
                     "in_domain": float(samples[1].mean()),
                     "across": float(samples[0].mean()),
-                    "difference": 2 * half_of.mean,
-                    "half": None if math.isnan(half_of.half) else 2 * half_of.half,
+                    "difference": difference.mean,
+                    "half": None if math.isnan(difference.half) else difference.half,
                 }
             )
     return records

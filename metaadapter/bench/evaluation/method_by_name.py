@@ -56,8 +56,13 @@ from metaadapter.workflow.gradient_steps import FineTune
 MOST_STEPS = 10_000
 UNTRAINED_PEERS: dict[str, PoolPeer] = {**PEERS, **POOL_PEERS}
 KNOWN = (
-    *(*GENERATORS, ELSEWHERE, FINE_TUNED, f"{AT}K"),
-    *(*UNTRAINED_PEERS, *META_PEERS, *PICTURE_METHODS),
+    *GENERATORS,
+    ELSEWHERE,
+    FINE_TUNED,
+    f"{AT}K",
+    *UNTRAINED_PEERS,
+    *META_PEERS,
+    *PICTURE_METHODS,
 )
 # Peers that train without a torch optimizer → how many numbers they train (N classes, width D).
 TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {

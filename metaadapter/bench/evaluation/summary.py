@@ -42,6 +42,13 @@ class Estimate:
         half = stats.t.ppf(0.975, effective) * total**0.5 / len(samples)
         return cls(mean, float(half))
 
+    @classmethod
+    def of_difference(cls, sample: np.ndarray, other: np.ndarray) -> Estimate:
+        """Return the difference of the means of two independent samples, by Welch's interval."""
+        # The mean of the two "stores" is half of the difference.
+        half = cls.over_stores([sample, -other])
+        return cls(2 * half.mean, 2 * half.half)
+
     def __str__(self) -> str:
         return f"{self.mean:.1f} ± {self.half:.1f}"
 

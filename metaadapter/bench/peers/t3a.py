@@ -1,4 +1,4 @@
-"""T3A (Iwasawa & Matsuo, NeurIPS 2021): class vectors from the pool pictures that are surest."""
+"""T3A (Iwasawa & Matsuo, NeurIPS 2021): class vectors from pictures of a pool with low entropy."""
 
 from __future__ import annotations
 
