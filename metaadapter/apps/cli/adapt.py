@@ -30,7 +30,7 @@ EXCLUDED = {
 OF_CLASSES = (
     *("--names", "--unlabelled", "--background", "--detections", "--mode", "--text", "--generator"),
     *("--add-class", "--describe", "--no-text", "--shots", "--inside", "--kind", "--prompt"),
-    "--min-confidence",
+    *("--elsewhere", "--min-confidence"),
 )
 DEFAULTS = {"--mode": "one_shot", "--generator": "default", "--min-confidence": 0.2}
 PICTURES = ("SUPPORT", "--unlabelled", "--background")

@@ -79,6 +79,8 @@ def adapted_document(out: Path, adapted: Adapted, tuning: TuningStep | None) -> 
 
 
 def _note_estimate(console: Console, adapted: Adapted) -> None:
+    from metaadapter.generator.elsewhere import ELSEWHERE
+
     config, counts, estimate = adapted.adapter.config, adapted.counts, adapted.estimate
     shown = [f"{label} {n}" for label, n in counts.items()]
     more = f", … ({len(shown)} in all)" if len(shown) > MAX_LISTED else ""
@@ -98,6 +100,8 @@ def _note_estimate(console: Console, adapted: Adapted) -> None:
         f"{estimate.accuracy} of the labelled ones are predicted correctly by an adapter {made} "
         "from all the others"
     )
+    if config.generator == ELSEWHERE:
+        console.note("the estimate says little about pictures from elsewhere")
     console.note_all("predicted wrongly when left out:", estimate.mistakes)
     for warning in estimate.warnings(config):
         console.warn(warning)

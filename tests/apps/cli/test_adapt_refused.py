@@ -59,6 +59,7 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("{labelled} --elsewhere --unlabelled {unlabelled}", 2, "leave --elsewhere out"),
         ("{labelled} --elsewhere --mode finetune", 2, "--mode excludes --elsewhere: leave"),
         ("--names heron,lynx --elsewhere", 2, "leave --elsewhere out"),
+        ("{pairs} --captions --elsewhere", 2, "so it excludes --elsewhere"),
         # unlabelled pictures and background
         (
             "{labelled} --unlabelled {nowhere}",

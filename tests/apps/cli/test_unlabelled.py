@@ -1,8 +1,10 @@
-"""`adapt --unlabelled`, `adapt --names`, `predict --together`."""
+"""`adapt --unlabelled`, `adapt --elsewhere`, `adapt --names`, `predict --together`."""
 
 from __future__ import annotations
 
 import shutil
+
+import torch
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.workflow import accuracy
@@ -16,6 +18,19 @@ def test_adapt__names_alone_with_a_pool__says_so(adapt, unlabelled):
 
     assert done.code == 0
     assert "from names only and 6 unlabelled pictures" in done.out
+
+
+def test_adapt__elsewhere__predicts_with_that_generator_and_qualifies_the_estimate(
+    adapt, labelled, tmp_path
+):
+    plain = adapt(labelled, out=tmp_path / "plain")
+    guarded = adapt(labelled, "--elsewhere")
+
+    assert "says little about pictures from elsewhere" in guarded.err
+    assert "from elsewhere" not in plain.err
+    one, other = (load_adapter(tmp_path / name) for name in ("plain", "adapter"))
+    assert other.config.generator == "elsewhere"
+    assert not torch.allclose(one.weights.classes, other.weights.classes)
 
 
 def test_predict__together__keeps_the_adapter_at_out_and_says_so(
