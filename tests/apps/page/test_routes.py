@@ -16,6 +16,7 @@ from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.workflow.predictions import predict_pictures
+from metaadapter.workflow.query_shift import QueryShift
 
 
 @pytest.fixture
@@ -240,6 +241,9 @@ def test_predict__pictures_from_elsewhere__have_the_shift_that_the_tray_has(proj
 
     assert few is None
     assert shift["is_shifted"]
+    # The document that `predict --json` has.
+    n, ratio, probability = shift["n"], shift["ratio"], shift["probability"]
+    assert shift == QueryShift(n, ratio, probability, of_pool=False).to_dict()
     assert project.answers()["shift"] == shift | {"ratio": pytest.approx(shift["ratio"], rel=1e-6)}
 
 
