@@ -1,4 +1,6 @@
-"""The peers: published few-shot heads for frozen features, each with one setting for all tasks.
+"""The peers: few-shot heads for frozen features, each with one setting for all tasks.
+
+All are published but `ridge towards text`, the generator's closed form in its simplest shape.
 
 No peer is tuned to a task: its settings are its authors' defaults or their most frequent choice,
 and training stops at a fixed step. So no peer needs labelled pictures beyond the support. The peers
@@ -21,6 +23,7 @@ from metaadapter.bench.peers.label_spreading import label_spreading
 from metaadapter.bench.peers.logistic_probe import logistic_probe
 from metaadapter.bench.peers.lp_plus_plus import lp_plus_plus
 from metaadapter.bench.peers.prototypes import proto_net, prototypes, ss_text, text_mean
+from metaadapter.bench.peers.ridge_towards_text import ridge_towards_text
 from metaadapter.bench.peers.rla import rla
 from metaadapter.bench.peers.self_training import self_training
 from metaadapter.bench.peers.stat_a import stat_a
@@ -54,6 +57,7 @@ PEERS: dict[str, Peer] = {
     "cross-modal probe": cross_modal_probe,
     "RLA": rla,
     "logistic probe": logistic_probe,
+    "ridge towards text": ridge_towards_text,
     "ProtoNet": proto_net,
 }
 
