@@ -24,11 +24,12 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
-from torch.nn.functional import normalize, pad
+from torch.nn.functional import pad
 
 from episodes import TaskSource
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
+from metaadapter.bench.evaluation.cones import Cones
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.peers.by_name import Peer
 from metaadapter.bench.report.template import markdown_table
@@ -37,7 +38,6 @@ from tools.card_section import rewrite_section
 from tools.store_tasks import SHOTS, StoreTasks, load_source
 
 COSINES, WIDTHS = (0.0, 0.25, 0.5), (0.5, 1.0, 2.0)
-IMAGE_SHARE, TEXT_SHARE = 0.8, 0.65
 MOST_CHANGE = 0.5
 EXTRA_COLUMNS = 128
 Move = Callable[[TaskSource], TaskSource]
@@ -128,15 +128,11 @@ def bend(cosine: float, width: float) -> Move:
     """Bend features into two cones whose axes have this cosine."""
 
     def move(source: TaskSource) -> TaskSource:
-        draw = torch.Generator().manual_seed(0)
-        image_D, other_D = torch.randn(2, source.text_CD.shape[-1], generator=draw)
-        image_D = normalize(image_D, dim=0)
-        other_D = normalize(other_D - (other_D @ image_D) * image_D, dim=0)
-        text_D = cosine * image_D + (1 - cosine**2) ** 0.5 * other_D
+        cones = Cones((slice(None),), cosine, width)
         return replace(
             source,
-            features_nVD=normalize(IMAGE_SHARE * width * source.features_nVD + image_D, dim=-1),
-            text_CD=normalize(TEXT_SHARE * width * source.text_CD + text_D, dim=-1),
+            features_nVD=cones.pictures(source.features_nVD),
+            text_CD=cones.texts(source.text_CD),
         )
 
     return move

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from metaadapter.bench.evaluation.cones import IMAGE_SHARE, TEXT_SHARE
 from metaadapter.bench.peers.by_name import PEERS
-from tools.cone import IMAGE_SHARE, TEXT_SHARE, bend, report, rotate, widen
+from tools.cone import bend, report, rotate, widen
 from tools.store_tasks import StoreTasks
 
 

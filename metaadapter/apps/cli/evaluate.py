@@ -40,6 +40,7 @@ def evaluate(
     continual: own.Continual = None,
     splits: own.Splits = None,
     shuffle: own.Shuffle = False,
+    names: own.Names = None,
     reference: own.Reference = None,
     metrics: own.Metrics = None,
     jobs: own.Jobs = None,
@@ -74,6 +75,7 @@ def evaluate(
         "by_group": by_group or None,
         "base_to_new": base_to_new or None,
         **{"continual": continual, "splits": splits, "shuffle": shuffle or None},
+        "names": own.names(names),
         "reference": reference,
         "metrics": own.names(metrics),
     }

@@ -98,6 +98,17 @@ Splits = Annotated[
     Option(min=1, help="Split the classes of each store into this many tasks.", show_default="1"),
 ]
 Shuffle = Annotated[bool, Option("--shuffle", help="Draw a new order of the tasks for each seed.")]
+Names = Annotated[
+    list[str] | None,
+    Option(
+        metavar="LEVEL,…",
+        help="Quality of the class names; each set is measured once at each level. own: the "
+        "encoder's; a number: the mean of a class's pictures, with noise of this length (0.6 is a "
+        "good CLIP's); noise: noise alone; cone:LEVEL: with features in CLIP's two cones. All but "
+        "own are made from the pictures, queries included, and simulate an encoder.",
+        show_default="own",
+    ),
+]
 Reference = Annotated[
     str | None,
     Option(

@@ -20,8 +20,9 @@ def across_domains(rows: pd.DataFrame, config: EvaluationConfig) -> list[dict[st
     domain) and its `half`, the half-width of Welch's 95 % interval (None for a single draw).
     """
     pairs = [
-        (config.name_of_set(source), config.name_of_set(source[1]))
+        (config.name_of_set(source, level), config.name_of_set(source[1], level))
         for source in config.stores
+        for level in config.names
         if not isinstance(source, str) and source[1] in config.stores
     ]
     if not pairs:

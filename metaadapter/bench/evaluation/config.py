@@ -17,6 +17,7 @@ from metaadapter.bench.evaluation.method_names import (
     resolve_learners,
     resolve_names,
 )
+from metaadapter.bench.evaluation.name_level import MADE, OWN, NameLevel
 from metaadapter.bench.evaluation.store_source import (
     AT,
     StoreFolder,
@@ -48,6 +49,8 @@ class EvaluationConfig(DrawConfig):
     `continual`, names of learners as in `load_learner`, and "peers" for all peers among them."""
     reference: str | None = None
     """The method that all others are compared with; by default the first method."""
+    names: Annotated[tuple[NameLevel, ...], Field(min_length=1)] = (OWN,)
+    """Levels of class texts as in `with_names`; each set is measured once at each level."""
     metrics: tuple[str, ...] = ()
     """The user's own metrics, as FILE.py:FUNCTION."""
 
@@ -60,10 +63,10 @@ class EvaluationConfig(DrawConfig):
         is_empty = {key for key in EARLIER if key in given and given[key] is None}
         return usual | {key: value for key, value in given.items() if key not in is_empty}
 
-    @field_validator("stores", "strangers")
+    @field_validator("stores", "strangers", "names")
     @classmethod
-    def _without_repeats(cls, stores: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(dict.fromkeys(stores))
+    def _without_repeats(cls, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(given))
 
     @model_validator(mode="after")
     def _is_consistent(self) -> EvaluationConfig:
@@ -75,6 +78,8 @@ class EvaluationConfig(DrawConfig):
                 "a sequence of tasks (continual) takes single stores and no metrics, got "
                 f"{', '.join((*pairs, *self.metrics))}; leave them out"
             )
+        if self.continual and self.names != (OWN,):
+            raise ValueError("a sequence of tasks (continual) takes the encoder's own names only")
         if self.by_group and len(pairs) == len(self.stores):
             raise ValueError(
                 f"by_group divides single stores, got {', '.join(pairs)}; name a single store, or "
@@ -117,12 +122,15 @@ class EvaluationConfig(DrawConfig):
     @property
     def set_names(self) -> tuple[str, ...]:
         """The names of the sets in tables and reports."""
-        return tuple(map(self.name_of_set, self.stores))
+        return tuple(
+            self.name_of_set(source, level) for source in self.stores for level in self.names
+        )
 
-    def name_of_set(self, source: StoreSource) -> str:
-        """Return the name of the set of a store, or of two."""
+    def name_of_set(self, source: StoreSource, level: str = OWN) -> str:
+        """Return the name of the set of a store, or of two, with names of a level."""
         is_divided = self.by_group and isinstance(source, str)
-        return f"{name_of(source)} by group" if is_divided else name_of(source)
+        name = f"{name_of(source)} by group" if is_divided else name_of(source)
+        return name if level == OWN else f"{name}, {MADE} {level}"
 
     @property
     def command(self) -> str:

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from episodes import LabelIndex
+from metaadapter.bench.evaluation.cones import Cones
+from metaadapter.bench.evaluation.name_level import OWN
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.image_encoder import ImageEncoder
@@ -69,6 +71,10 @@ class EvaluationSet:
     """Whether no task has labelled pictures and queries from the same group."""
     columns: tuple[int, ...] | None = None
     """The columns of a stored row that make a feature, then scaled to length 1; None for all."""
+    names: str = OWN
+    """The level of the class texts, as in `with_names`."""
+    cones: Cones | None = None
+    """The cones into which stored rows are bent; None for none."""
 
     @property
     def has_two_pools(self) -> bool:
@@ -89,6 +95,8 @@ class EvaluationSet:
             is_here = (numbers >= first) & (numbers < first + len(table))
             rows[is_here] = mean_of_views(table[numbers[is_here] - first])
             first += len(table)
+        if self.cones:
+            rows = self.cones.pictures(torch.from_numpy(rows)).numpy()
         if self.columns is not None:
             rows = unit_rows(rows[:, self.columns])
         return torch.from_numpy(rows).reshape(*pictures.shape, -1)
@@ -107,6 +115,7 @@ class EvaluationSet:
             "n_views": self.n_views,
             "zoom": self.zoom,
             "blocks": self.look_blocks,
+            "names": self.names,
             "identity": self.identity,
         }
 

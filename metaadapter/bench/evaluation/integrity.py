@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from metaadapter.bench.evaluation.bench import Measured
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, same_name
 from metaadapter.bench.evaluation.method import MetaTraining
+from metaadapter.bench.evaluation.name_level import MADE, OWN
 
 Status = Literal["pass", "fail", "unknown"]
 MOST_NAMED = 5
@@ -39,7 +40,10 @@ def check_integrity(
     draws: pd.DataFrame, methods: Sequence[Measured], sets: Sequence[EvaluationSet]
 ) -> tuple[Box, ...]:
     """Run all checks of the methods on the sets; the draws are those of `draw_table`."""
-    return support_apart(draws, methods), *check_records(methods, sets)
+    apart = support_apart(draws, methods)
+    if any(data.names != OWN for data in sets):
+        apart = replace(apart, detail=f"{apart.detail}; {MADE} know all pictures, queries included")
+    return apart, *check_records(methods, sets)
 
 
 def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:

@@ -18,6 +18,7 @@ from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import classes_left_out
 from metaadapter.bench.evaluation.folder import SUMMARY_FILE, Record, hold_evaluation
 from metaadapter.bench.evaluation.integrity import Box, check_integrity
+from metaadapter.bench.evaluation.name_level import made_names_note
 from metaadapter.bench.evaluation.processes import Kind, measure_cells
 from metaadapter.bench.evaluation.summary import Ranks, records
 from metaadapter.bench.evaluation.tables import table_files
@@ -157,6 +158,7 @@ class Evaluation:
             "n_measured": self.n_measured,
             "intervals": self.intervals,
             "reference": self.config.reference_name,
+            "names": made_names_note(self.config.names),
             "figures" if is_continual else "means": records(self.means),
             "differences": records(self.differences),
             **({} if is_continual else {"ranks": ranks, "across": self.across}),

@@ -13,6 +13,7 @@ from episodes import LabelIndex
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.copies import copy_numbers, paths_within
 from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet, same_name
+from metaadapter.bench.evaluation.made_names import with_names
 from metaadapter.bench.evaluation.store_source import name_of
 from metaadapter.errors import DataError
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
@@ -24,10 +25,11 @@ UNUSED = -1
 def load_sets(config: EvaluationConfig) -> tuple[EvaluationSet, ...]:
     """Open the stores of an evaluation and return its sets."""
     one_store = set_by_group if config.by_group else set_of_store
-    return tuple(
+    sets = (
         one_store(source) if isinstance(source, str) else _joined_set(name_of(source), *source)
         for source in config.stores
     )
+    return tuple(named for data in sets for named in with_names(data, config.names))
 
 
 def set_of_store(folder: Path | str) -> EvaluationSet:
@@ -89,7 +91,8 @@ def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:
         )
     number = {label: position for position, label in enumerate(classes)}
     pool_n = np.full(sum(store.n_pictures for store in stores), SUPPORT)
-    return _of_stores(f"strangers of {data.name}", stores, pool_n, number, classes, classes)
+    far = _of_stores(f"strangers of {data.name}", stores, pool_n, number, classes, classes)
+    return replace(far, cones=data.cones)
 
 
 def _joined_set(name: str, support: str, query: str) -> EvaluationSet:

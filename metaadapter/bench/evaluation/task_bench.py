@@ -17,6 +17,7 @@ from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import encoder_of_set, noun_features
+from metaadapter.bench.evaluation.made_names import require_names_fit, with_names
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.method_names import distinct_methods
@@ -59,6 +60,7 @@ class TaskBench:
         }
         self.methods = {name: load_method(name) for name in config.method_names}
         for method, data in product(self.methods.values(), self.sets.values()):
+            require_names_fit(method, data)
             if isinstance(method.fit, MetaPeer):
                 method.fit.require_encoder(data.encoder, owner=f"the store {data.name}")
             if method.reads_words:
@@ -76,7 +78,7 @@ class TaskBench:
     def identity(self) -> str:
         """A text that changes with the code that draws and scores, but not with a method."""
         files = (Path(name.rpartition(":")[0]) for name in self.config.metrics)
-        return code_identity(draw_tasks, draw_far, measure, *files)
+        return code_identity(draw_tasks, draw_far, with_names, measure, *files)
 
     def draw(self, store: str, seed: int) -> EpisodeRows:
         """Return the tasks of a set and seed, with the most shots; the last result is cached."""
