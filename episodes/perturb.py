@@ -1,4 +1,4 @@
-"""Task augmentation: other domains, other geometry, and better or worse texts."""
+"""Task augmentation: other domains, other geometry, and texts of every quality."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from jaxtyping import Bool
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from episodes.draws import uniform
 from episodes.errors import require_fraction
+from episodes.perturb_texts import perturb_texts, spread, unit, used
+from episodes.task_draw import TaskDraw
 from episodes.tasks import EpisodeBatch, Episodes
 
-# Upper ends of uniform draws, in units of the spread around the task's mean.
-MOST_TEXT_NOISE = MOST_TEXT_HELP = 1.5
+# Upper end of a uniform draw, in units of the spread around the task's mean.
 MOST_NOISE = 2.0
 SCALING_DEVIATION = 0.7
 # CLIP's cones: pictures shrink to 0.4–1, texts to 0.3–1 of their length; an offset of 1 is added.
@@ -33,10 +33,8 @@ class Perturbations:
 
     text_permuted: float = 0.05
     """The names are permuted among the classes of the task."""
-    text_noise: float = 0.35
-    """A random direction is added to each text."""
-    text_help: float = 0.35
-    """The mean of all pictures of its class is added to each text."""
+    text_made: float = 0.5
+    """Each text is the mean of all pictures of its class plus noise, or noise alone."""
     noise: float = 0.45
     """Isotropic noise is added to the pictures."""
     scaling: float = 0.25
@@ -63,8 +61,14 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
     those of the original pictures. `generator` draws all numbers.
     """
     batch = episodes.batch
-    draw = _Draw(generator, batch.text_TND)
-    text_TND = _perturb_text(batch, episodes.class_means_TND, fractions, draw)
+    draw = TaskDraw(generator, batch.text_TND)
+    text_TND = perturb_texts(
+        batch.text_TND,
+        episodes.class_means_TND,
+        draw,
+        permuted=fractions.text_permuted,
+        made=fractions.text_made,
+    )
     stretch_T1D, deviation_T11 = _domain_shift(batch, fractions, draw)
     (length_T11, offset_T1D), (text_length_T11, text_offset_T1D) = _cones(fractions, draw)
 
@@ -73,12 +77,12 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
         moved_TXD = before_TXD * stretch_T1D
         if fractions.noise:
             moved_TXD = moved_TXD + deviation_T11 * draw.normal(*before_TXD.shape)
-        moved_TXD = _unit(moved_TXD, was=before_TXD)
-        squeezed_TXD = _unit(length_T11 * moved_TXD + offset_T1D, was=moved_TXD)
+        moved_TXD = unit(moved_TXD, was=before_TXD)
+        squeezed_TXD = unit(length_T11 * moved_TXD + offset_T1D, was=moved_TXD)
         return squeezed_TXD.reshape(pictures.shape)
 
-    text_offset_T1D = text_offset_T1D * _used(batch.text_TND)
-    squeezed_TND = _unit(text_length_T11 * text_TND + text_offset_T1D, was=text_TND)
+    text_offset_T1D = text_offset_T1D * used(batch.text_TND)
+    squeezed_TND = unit(text_length_T11 * text_TND + text_offset_T1D, was=text_TND)
 
     support_TNKD = shift(batch.support_TNKD)
     keeps_pictures_TN1, keeps_text_TN1 = _withheld(batch, fractions, draw)
@@ -104,73 +108,8 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Draw:
-    """Draws (T, 1, 1) random numbers for T tasks, with the type and device of the texts."""
-
-    generator: torch.Generator
-    text_TND: Tensor
-
-    def chosen(self, fraction: float) -> Tensor:
-        """Return 1 for tasks with the change, drawn with this probability, and 0 for others."""
-        return (self.uniform(1.0) < fraction).to(self.text_TND.dtype)
-
-    def uniform(self, high: float) -> Tensor:
-        shape = (len(self.text_TND), 1, 1)
-        drawn_T11 = high * uniform(shape, self.generator, self.text_TND.device)
-        return drawn_T11.to(self.text_TND.dtype)
-
-    def level(self, fraction: float, most: float) -> Tensor:
-        """Return the strength of a change: up to `most` in tasks with the change, 0 in others."""
-        return self.chosen(fraction) * self.uniform(most)
-
-    def normal(self, *shape: int) -> Tensor:
-        numbers = torch.randn(shape, generator=self.generator, device=self.generator.device)
-        return numbers.to(self.text_TND)
-
-    def normal_T1D(self) -> Tensor:
-        return self.normal(len(self.text_TND), 1, self.text_TND.shape[-1])
-
-
-def _perturb_text(
-    batch: EpisodeBatch, means_TND: Tensor, fractions: Perturbations, draw: _Draw
-) -> Tensor:
-    text_TND = batch.text_TND
-    present_TN1 = text_TND.any(-1, keepdim=True).to(text_TND.dtype)
-    if fractions.text_permuted:
-        swapped_T11 = draw.chosen(fractions.text_permuted) > 0
-        text_TND = torch.where(swapped_T11, _permuted(text_TND, present_TN1, draw), text_TND)
-    named_TND, spread_T11 = text_TND, _spread(text_TND, present_TN1)
-    used_T1D = _used(text_TND)
-    if fractions.text_help:
-        strength_T11 = draw.level(fractions.text_help, MOST_TEXT_HELP) * spread_T11
-        means_TND = means_TND * used_T1D
-        centred_TND = _centred(means_TND, present_TN1)
-        text_TND = text_TND + strength_T11 * centred_TND / _spread(means_TND, present_TN1)
-    if fractions.text_noise:
-        strength_T11 = draw.level(fractions.text_noise, MOST_TEXT_NOISE) * spread_T11
-        direction_TND = normalize(draw.normal(*text_TND.shape) * used_T1D, dim=-1)
-        text_TND = text_TND + strength_T11 * direction_TND
-    return _unit(text_TND, was=named_TND)
-
-
-def _used(text_TND: Tensor) -> Tensor:
-    """Return a (T, 1, D) mask of the coordinates of texts, with 0 in blocks without texts."""
-    return (text_TND != 0).any(1, keepdim=True).to(text_TND.dtype)
-
-
-def _permuted(text_TND: Tensor, present_TN1: Tensor, draw: _Draw) -> Tensor:
-    """Return the texts, permuted among the classes that have one."""
-    keys_TN1 = uniform(present_TN1.shape, draw.generator, text_TND.device)
-    is_absent_TN1 = present_TN1 == 0
-    order_TN1 = keys_TN1.masked_fill(is_absent_TN1, 2.0).argsort(1)
-    positions_TN1 = is_absent_TN1.to(torch.int8).argsort(dim=1, stable=True)
-    moved_TND = text_TND.gather(1, order_TN1.expand_as(text_TND))
-    return torch.zeros_like(text_TND).scatter_(1, positions_TN1.expand_as(text_TND), moved_TND)
-
-
 def _domain_shift(
-    batch: EpisodeBatch, fractions: Perturbations, draw: _Draw
+    batch: EpisodeBatch, fractions: Perturbations, draw: TaskDraw
 ) -> tuple[Tensor, Tensor]:
     """Return (T, 1, D) factors on picture coordinates, (T, 1, 1) standard deviations of noise."""
     width = batch.query_TQD.shape[-1]
@@ -180,11 +119,11 @@ def _domain_shift(
         stretch_T1D = (draw.chosen(fractions.scaling) * exponent_T1D).exp()
     level_T11 = draw.level(fractions.noise, MOST_NOISE)
     is_query_TQ1 = (batch.query_labels_TQ >= 0)[..., None].to(batch.query_TQD.dtype)
-    return stretch_T1D, level_T11 * _spread(batch.query_TQD, is_query_TQ1) / width**0.5
+    return stretch_T1D, level_T11 * spread(batch.query_TQD, is_query_TQ1) / width**0.5
 
 
 def _withheld(
-    batch: EpisodeBatch, fractions: Perturbations, draw: _Draw
+    batch: EpisodeBatch, fractions: Perturbations, draw: TaskDraw
 ) -> tuple[Bool[Tensor, "T N 1"], Bool[Tensor, "T N 1"]]:
     """Return which classes keep their pictures and which keep their text; no class loses both.
 
@@ -192,7 +131,7 @@ def _withheld(
     """
     has_text_TN1 = batch.text_TND.any(-1, keepdim=True)
     has_pictures_TN1 = batch.support_mask_TNK.any(-1, keepdim=True)
-    number_TN1 = uniform(has_text_TN1.shape, draw.generator, batch.text_TND.device)
+    number_TN1 = draw.uniform_TN1()
     bare_T11 = draw.level(fractions.bare, MOST_BARE)
     nameless_T11 = draw.level(fractions.nameless, MOST_NAMELESS)
     loses_pictures_TN1 = (number_TN1 < bare_T11) & has_text_TN1
@@ -202,7 +141,7 @@ def _withheld(
     return ~loses_pictures_TN1, ~loses_text_TN1
 
 
-def _cones(fractions: Perturbations, draw: _Draw) -> list[tuple[Tensor | float, Tensor | float]]:
+def _cones(fractions: Perturbations, draw: TaskDraw) -> list[tuple[Tensor | float, Tensor | float]]:
     """Return length and offset for pictures, then texts: cones like CLIP's, length · x + offset."""
     if not fractions.cone:
         return [(1.0, 0.0), (1.0, 0.0)]
@@ -213,22 +152,3 @@ def _cones(fractions: Perturbations, draw: _Draw) -> list[tuple[Tensor | float, 
         return 1 - chosen_T11 * draw.uniform(1 - least), offset_T1D
 
     return [cone(LEAST_IMAGE_LENGTH), cone(LEAST_TEXT_LENGTH)]
-
-
-def _unit(rows: Tensor, *, was: Tensor) -> Tensor:
-    """Return rows scaled to length 1; unchanged rows stay equal to the bit, padding stays zero."""
-    stays = (rows == was).all(-1, keepdim=True) | ~was.any(-1, keepdim=True)
-    return torch.where(stays, was, normalize(rows, dim=-1))
-
-
-def _centred(rows_TXD: Tensor, present_TX1: Tensor) -> Tensor:
-    mean_T1D = (rows_TXD * present_TX1).sum(1, keepdim=True)
-    mean_T1D = mean_T1D / present_TX1.sum(1, keepdim=True).clamp(min=1)
-    return (rows_TXD - mean_T1D) * present_TX1
-
-
-def _spread(rows_TXD: Tensor, present_TX1: Tensor) -> Tensor:
-    """Return the (T, 1, 1) root mean square distance of the present rows from their mean."""
-    square = _centred(rows_TXD, present_TX1).square().sum((1, 2), keepdim=True)
-    tiny = torch.finfo(rows_TXD.dtype).eps
-    return (square / present_TX1.sum(1, keepdim=True).clamp(min=1)).clamp(min=tiny).sqrt()

@@ -20,6 +20,8 @@ SEPARATION = 4.0
 """The typical distance between two class means, in standard deviations of a class."""
 LOGIT_SCALE = 100.0
 """The inverse temperature of a synthetic source, which is CLIP's."""
+LEAST_PICTURES = 10
+"""The fewest pictures of a class whose mean says little about a single one of them."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,12 @@ class TaskSource:
         for features_nD in self.features_nVD.unbind(1):
             sums_XD.index_add_(0, class_n, features_nD)
         return normalize(sums_XD[:n_classes], dim=1)
+
+    @cached_property
+    def large_means_CD(self) -> Float[Tensor, "C D"]:
+        """`class_means_CD` of classes with `LEAST_PICTURES` or more, and zeros for others."""
+        is_large_C1 = (self.index.counts_C >= LEAST_PICTURES)[:, None]
+        return self.class_means_CD * is_large_C1.to(self.class_means_CD.device)
 
     def to(self, device: str | torch.device) -> TaskSource:
         """Return the source with its tensors on a device."""

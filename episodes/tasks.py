@@ -99,7 +99,8 @@ class Episodes:
     off_class_mask_TO: Bool[Tensor, "T O"]
     """True for pictures of other classes that count."""
     class_means_TND: Float[Tensor, "T N D"]
-    """The unit mean of all pictures of each class, inside and outside the task."""
+    """The unit mean of all pictures of each class, inside and outside the task; zeros for a class
+    of fewer than ten pictures, whose mean would give its queries away."""
     pool_TUD: Float[Tensor, "T U D"]
     """Unlabelled pictures; none if not requested."""
     pool_mask_TU: Bool[Tensor, "T U"]
@@ -161,7 +162,7 @@ def gather(
         has_views=n_views > 1,
         off_class_TOD=_look_up(table_rD, off_class),
         off_class_mask_TO=off_class >= 0,
-        class_means_TND=_look_up(source.class_means_CD, rows.classes_TN),
+        class_means_TND=_look_up(source.large_means_CD, rows.classes_TN),
         pool_TUD=_look_up(table_rD, pool),
         pool_mask_TU=pool >= 0,
         pool_labels_TU=_ways_of(source.labels_n, rows),

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from episodes import EpisodeError, EpisodeSpec, Mixture
 from episodes.perturb import Perturbations, perturb
 
-TEXT = ["text_permuted", "text_noise", "text_help"]
+TEXT = ["text_permuted", "text_made"]
 PICTURES = ["noise", "scaling"]
 BOTH = ["cone"]
 SWITCHES = [*TEXT, *PICTURES, *BOTH]  # that change features
@@ -285,40 +285,10 @@ def test_perturb__noise__is_as_strong_in_all_pictures_of_a_task(make_episodes, d
     require_one_level_a_task(*pictures, before.batch.query_TQD, 0.3, (1.7, 2.05))
 
 
-def test_perturb__text_noise__is_drawn_for_each_class_and_as_strong_in_a_task(make_episodes, draw):
-    before = make_episodes(40, n_way=(3, 3), width=8000)
-
-    after = perturb(before, only(text_noise=1.0), draw)
-
-    texts = text_of(before), text_of(after)
-    require_one_level_a_task(*texts, text_of(before), 0.25, (1.25, 1.55))
-
-
-def test_perturb__text_help__adds_the_mean_of_the_class_less_that_of_the_task(episodes, draw):
-    before = without_text(episodes, 0, 0)
-
-    after = perturb(before, only(text_help=1.0), draw)
-
-    levels = []
-    for task in range(len(text_of(before))):
-        ways = [way for way, text in enumerate(text_of(before)[task]) if text.any()]
-        texts, means = text_of(before)[task, ways], before.class_means_TND[task, ways]
-        unit = (means - means.mean(0)) / spread(means) * spread(texts)
-        for text, help_, helped in zip(texts, unit, text_of(after)[task, ways], strict=True):
-            parts = torch.stack([text, help_], 1)
-            solved = torch.linalg.lstsq(parts, helped).solution
-            torch.testing.assert_close(parts @ solved, helped)
-            assert solved[0] > 0
-            levels.append((task, round(float(solved[1] / solved[0]), 6)))
-    by_task = dict(levels)
-    assert set(levels) == set(by_task.items())  # one level for all classes of a task
-    assert 0 <= min(by_task.values()) < 0.4 < 1.1 < max(by_task.values()) <= 1.5
-
-
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
 def test_perturbations__no_share__is_refused_by_name(value):
-    with pytest.raises(EpisodeError, match=rf"text_help must be a fraction .* 0 to 1, got {value}"):
-        Perturbations(text_help=value)
+    with pytest.raises(EpisodeError, match=rf"text_made must be a fraction .* 0 to 1, got {value}"):
+        Perturbations(text_made=value)
 
 
 def test_bare__some_classes__lose_their_pictures_and_keep_their_text(make_episodes, draw):
@@ -356,7 +326,7 @@ def test_bare_and_nameless__no_class__loses_both(make_episodes, draw):
     assert left_TN[there_TN].all()
 
 
-@pytest.mark.parametrize("change", ["text_noise", "text_help", "text_permuted", "cone"])
+@pytest.mark.parametrize("change", ["text_made", "text_permuted", "cone"])
 def test_perturb__coordinates_that_no_text_has__stay_without(episodes, draw, change):
     text_TND = text_of(episodes).clone()
     text_TND[..., 5:] = 0

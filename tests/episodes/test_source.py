@@ -20,6 +20,13 @@ def test_source__class_means__are_those_of_a_loop_and_zero_without_pictures(make
     assert means[1].tolist() == [0] * 6
 
 
+def test_source__large_means__are_zero_for_classes_of_fewer_than_ten_pictures(make_source):
+    source = make_source([0] * 9 + [1] * 10)
+
+    assert not source.large_means_CD[0].any()
+    assert torch.equal(source.large_means_CD[1], source.class_means_CD[1])
+
+
 def test_source__index__has_the_domains_and_no_unlabelled_pictures(make_source):
     assert make_source([0, -1, 1]).index.rows_n.tolist() == [0, 2]
     source = make_source([0, 0, 1], domains_n=torch.tensor([1, 0, 1]))

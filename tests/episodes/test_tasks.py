@@ -40,7 +40,7 @@ def test_episode_batch__parts_that_disagree__are_refused(changes, error, message
         batch(**changes)
 
 
-UNEQUAL = [0] * 7 + [1] * 2 + [2] * 4 + [3] * 9
+UNEQUAL = [0] * 7 + [1] * 2 + [2] * 4 + [3] * 12
 SPEC = EpisodeSpec((2, 3), (1, 3), 2, imbalance=1.0)
 
 
@@ -73,7 +73,7 @@ def test_gather__without_a_generator__is_the_look_up_by_hand(drawn):
         episodes.other_views_TNKD, rows.support_TNK, lambda row: source.features_nVD[row, 1]
     )
     require_look_up(batch.text_TND, rows.classes_TN, lambda c: source.text_CD[c])
-    require_look_up(episodes.class_means_TND, rows.classes_TN, lambda c: source.class_means_CD[c])
+    require_look_up(episodes.class_means_TND, rows.classes_TN, lambda c: source.large_means_CD[c])
     assert torch.equal(batch.class_mask_TN, rows.classes_TN >= 0)
     assert torch.equal(batch.support_mask_TNK, rows.support_TNK >= 0)
     assert torch.equal(episodes.twin_mask_TNK, rows.twin_TNK >= 0)
