@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from metaadapter.bench.evaluation.picture_methods import PICTURE_METHODS
+from metaadapter.bench.evaluation.picture_methods import PICTURE_METHODS, TOWER_PEERS
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS
 from metaadapter.bench.peers.unknown_scores import SCORES
@@ -65,6 +65,11 @@ def without_suffixes(name: str) -> str:
         if name.endswith(end):
             return without_suffixes(name.removesuffix(end))
     return name
+
+
+def is_peer(name: str) -> bool:
+    """Return whether a method, perhaps with suffixes, is a peer and none of the project's own."""
+    return without_suffixes(name) in {*PEERS, *POOL_PEERS, *META_PEERS, *TOWER_PEERS}
 
 
 def _written_out(

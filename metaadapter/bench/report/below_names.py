@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from metaadapter.bench.evaluation.method_names import without_suffixes
+from metaadapter.bench.evaluation.name_level import OWN
 from metaadapter.bench.evaluation.summary import DRAW, Estimate, differences
 from metaadapter.bench.report.evaluation_run import ZERO_SHOT, EvaluationRun, by_shots
 
@@ -39,8 +40,10 @@ class BelowNames:
 def below_names(run: EvaluationRun, methods: Sequence[str], part: str) -> tuple[BelowNames, ...]:
     """Return the findings on these methods and all sets; none without zero-shot among them.
 
-    A single draw has no interval, so there is no finding.
+    A single draw has no interval, so there is no finding. With made names only the reference is
+    compared; `NamesAxis` has the figures of the others.
     """
+    reference = run.config.reference_name
     zero_shot = next((name for name in methods if without_suffixes(name) == ZERO_SHOT), None)
     if zero_shot is None:
         return ()
@@ -54,7 +57,8 @@ def below_names(run: EvaluationRun, methods: Sequence[str], part: str) -> tuple[
                 for n_shot, difference in by_shots(less, place, part).get(method, {}).items()
                 if difference.mean + difference.half < 0
             }
-            if worse:
+            has_own = run.sets[place].get("names", OWN) == OWN
+            if worse and (has_own or method == reference):
                 means = (
                     {n_shot: accuracy[name][n_shot].mean for n_shot in worse}
                     for name in (method, zero_shot)

@@ -12,6 +12,7 @@ from metaadapter.bench.report import words
 from metaadapter.bench.report.domain_loss import DomainLoss
 from metaadapter.bench.report.evaluation_result import EvaluationResult
 from metaadapter.bench.report.evaluation_run import ByShots, Row
+from metaadapter.bench.report.names_axis import NamesAxis
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.template import (
     Inert,
@@ -81,6 +82,11 @@ def _render(
         }
         return Markup(aligned_table(["shots", *map(str, result.shots)], rows, inert))
 
+    def names_table(axis: NamesAxis) -> Markup:
+        """Return a table with a row for each level of names."""
+        head = ["names", "zero-shot", *shots]
+        return Markup(aligned_table(head, words.names_rows(axis), inert))
+
     def bins(gain: PoolGain, method: str) -> Markup:
         """Return a table with a row for each bin of pools."""
         rows = [
@@ -99,6 +105,8 @@ def _render(
         (
             by_shots,
             losses,
+            names_table,
+            words.names_title,
             bins,
             words.fraction,
             words.metric_name,

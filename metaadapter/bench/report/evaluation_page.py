@@ -27,9 +27,10 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         (
             *(words.points, words.signed, words.signed_points, words.part_suffix, words.metric),
             *(words.metric_estimate, words.metric_name, words.short, words.fraction),
-            words.domain_loss,
+            *(words.domain_loss, words.names_title, words.names_rows),
             *(_percent, _sentence, _seconds, _number, _tint, _shade),
             *(figures.accuracy_by_shots, figures.accuracy_by_time, figures.areas_by_shots),
+            figures.accuracy_by_names,
             *(figures.gain_by_pool, figures.mean_ranks, figures.reliability),
         ),
         result=result,

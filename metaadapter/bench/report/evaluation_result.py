@@ -11,6 +11,7 @@ from metaadapter.bench.evaluation.summary import Ranks
 from metaadapter.bench.report.below_names import BelowNames
 from metaadapter.bench.report.domain_loss import DomainLoss
 from metaadapter.bench.report.evaluation_run import ByShots, Row
+from metaadapter.bench.report.names_axis import NamesAxis
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.set_errors import SetErrors
 
@@ -55,6 +56,10 @@ class EvaluationResult:
     headline: str
     below_names: tuple[BelowNames, ...]
     """The methods that fall below zero-shot, in the order of `methods`, by set."""
+    names: str
+    """A sentence on made names; "" if all names are the encoder's own."""
+    names_axes: tuple[NamesAxis, ...]
+    """One for each geometry of made names; none without zero-shot."""
     domain_losses: tuple[DomainLoss, ...]
     """One for each set A@B that was measured beside the set B."""
     parts: tuple[Part, ...]

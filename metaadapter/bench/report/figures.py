@@ -12,6 +12,7 @@ from markupsafe import Markup
 from metaadapter.bench.evaluation.summary import Ranks
 from metaadapter.bench.report.evaluation_result import EvaluationResult
 from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, Row
+from metaadapter.bench.report.names_axis import NamesAxis
 from metaadapter.bench.report.panel import colour, panel
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.words import POOL_VARIABLES, pool_value, short, signed_points
@@ -90,6 +91,29 @@ def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, ti
     styles = {method: style_of(method, result) for method in result.methods}
     title = f"Accuracy by shots, {title}"
     return _by_shots(accuracy, styles, result, result.featured, name, title, "% correct")
+
+
+def accuracy_by_names(
+    result: EvaluationResult, axis: NamesAxis, n_shot: int, name: str, title: str
+) -> Markup:
+    """Draw accuracy against that of the names alone; a dotted line is the best peer of each."""
+    levels = sorted(axis.levels, key=lambda level: axis.zero_shot[level])
+    names_alone = [100 * axis.zero_shot[level] for level in levels]
+    best = [100 * axis.best[level][n_shot].peer_accuracy for level in levels]
+    own = [100 * axis.best[level][n_shot].accuracy for level in levels]
+    description = f"Accuracy by names, {title}: " + "; ".join(
+        f"zero-shot {alone:.1f} %, {result.reference} {mean:.1f} %, best peer {peer:.1f} %"
+        for alone, mean, peer in zip(names_alone, own, best, strict=True)
+    )
+    with panel(name, description, height=300) as drawing:
+        for method in reversed(result.methods):
+            accuracy = axis.accuracy[method][n_shot]
+            means = [100 * accuracy[level] for level in levels]
+            drawing.axes.plot(names_alone, means, **style_of(method, result).line)
+        drawing.axes.plot(names_alone, best, color=colour("ink"), linestyle=":", zorder=4)
+        drawing.axes.set_xlabel("% correct by the names alone (zero-shot)")
+        drawing.show_percentages()
+        return drawing.to_svg()
 
 
 def areas_by_shots(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from metaadapter.bench.evaluation.method_names import AT, distinct_methods, without_suffixes
+from metaadapter.bench.evaluation.name_level import made_names_note
 from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import MEAN
 from metaadapter.bench.evaluation.tables import COSTS
@@ -15,6 +16,7 @@ from metaadapter.bench.report.below_names import below_names
 from metaadapter.bench.report.domain_loss import domain_losses
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
 from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, EvaluationRun, Row, by_shots
+from metaadapter.bench.report.names_axis import names_axes
 from metaadapter.bench.report.pool_gain import pool_gains
 from metaadapter.bench.report.sentences import headline, strangers_of
 from metaadapter.bench.report.set_errors import set_errors
@@ -45,6 +47,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
     others = [name for name in methods if name not in (reference, ZERO_SHOT, *path)]
     featured = (reference, *others[: MOST_FEATURED - 1])
     below = below_names(run, methods, judged)
+    made = made_names_note(config.names)
     verdict = [finding.sentence for finding in below if finding.method == reference]
     return EvaluationResult(
         reference=reference,
@@ -53,8 +56,10 @@ def find(run: EvaluationRun) -> EvaluationResult:
         judged=judged,
         path=path,
         shots=shots,
-        headline=" ".join([headline(parts[0], overall, reference), *verdict]),
+        headline=" ".join(filter(None, [headline(parts[0], overall, reference), *verdict, made])),
         below_names=below,
+        names=made,
+        names_axes=names_axes(run, answers, judged),
         domain_losses=domain_losses(run.across, methods, judged),
         parts=parts,
         quality={name: table for name, table in quality.items() if name not in COSTS},

@@ -7,11 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.method_names import without_suffixes
-from metaadapter.bench.evaluation.picture_methods import TOWER_PEERS
+from metaadapter.bench.evaluation.method_names import is_peer
 from metaadapter.bench.evaluation.strangers import COVERAGE, KEEP, STRANGER_METRICS
-from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
-from metaadapter.bench.peers.meta_trained import META_PEERS
 from metaadapter.bench.report.evaluation_result import Part, Strangers
 from metaadapter.bench.report.evaluation_run import ByShots
 from metaadapter.bench.report.words import part_suffix, signed
@@ -29,7 +26,7 @@ def headline(part: Part, place: str, reference: str) -> str:
         f"With {_and(shots)} labelled picture{'' if shots == [1] else 's'} a class, {reference} "
         f"is correct on {percentages} % of the pictures it has not seen{part_suffix(part.part)}."
     )
-    peers = [name for name in accuracy if _is_peer(name) and name != reference]
+    peers = [name for name in accuracy if is_peer(name) and name != reference]
     others = peers or [name for name in accuracy if name != reference]
     best = {
         n: max(measured, key=lambda name, n=n: accuracy[name][n].mean)  # type: ignore[misc]
@@ -58,10 +55,6 @@ def headline(part: Part, place: str, reference: str) -> str:
 def _and(items: Sequence[object]) -> str:
     *first, last = map(str, items)
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def _is_peer(name: str) -> bool:
-    return without_suffixes(name) in {*PEERS, *POOL_PEERS, *META_PEERS, *TOWER_PEERS}
 
 
 def strangers_of(config: EvaluationConfig, quality: Mapping[str, ByShots]) -> Strangers | None:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Collection
 
 from metaadapter.bench.evaluation.method_names import JOINT, LABELLED
+from metaadapter.bench.evaluation.name_level import MADE, OWN
 from metaadapter.bench.evaluation.pools import PoolSize
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report.domain_loss import DomainLoss
+from metaadapter.bench.report.names_axis import AgainstBest, NamesAxis
 from metaadapter.data.plain_text import one_line
 
 METRIC_NAMES = {
@@ -134,6 +136,35 @@ def domain_loss(loss: DomainLoss, method: str, n_shot: int) -> str:
         f"{100 * table[method][n_shot]:.1f}" for table in (loss.in_domain, loss.across)
     )
     return f"{in_domain} → {across} ({signed(loss.difference[method][n_shot])})"
+
+
+def names_title(axis: NamesAxis) -> str:
+    """Return the title of a table of an axis of names."""
+    return f"Accuracy in %, by {MADE}{' in cones' if axis.in_cones else ''}: against the best peer"
+
+
+def names_rows(axis: NamesAxis) -> dict[str, list[str]]:
+    """Return the rows of a table: level → accuracy of the names alone, then a cell by shots."""
+    rows = {
+        f"{level} names" if level == OWN else f"{MADE} {level}": [
+            f"{100 * axis.zero_shot[level]:.1f}",
+            *map(against_best, axis.best[level].values()),
+        ]
+        for level in axis.best
+    }
+    mean = sum(axis.zero_shot[level] for level in axis.levels) / len(axis.levels)
+    for name, row in (
+        (f"mean of {MADE}", axis.mean_best),
+        (f"mean of {MADE}, one peer", axis.mean_single),
+    ):
+        rows[name] = [f"{100 * mean:.1f}", *map(against_best, row.values())]
+    return rows
+
+
+def against_best(cell: AgainstBest) -> str:
+    """Return the accuracies of the reference and of the peer in %, and the difference in points."""
+    peer = f"{100 * cell.peer_accuracy:.1f}{' ' * bool(cell.peer)}{cell.peer}"
+    return f"{100 * cell.accuracy:.1f} / {peer} ({signed(cell.gain)})"
 
 
 def metric_name(name: str) -> str:

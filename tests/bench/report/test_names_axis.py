@@ -1,0 +1,152 @@
+"""The reference against the best peer of each cell, by the quality of made names."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.report.evaluation_markdown import markdown, overview
+from metaadapter.bench.report.evaluation_page import page
+from metaadapter.bench.report.evaluation_run import EvaluationRun
+from metaadapter.bench.report.findings import find
+from metaadapter.bench.report.names_axis import axes_of_rows
+
+LEVELS, SHOTS = ("own", "0.6", "4", "noise", "cone:2"), (1, 4)
+PEERS = ("zero-shot", "GDA", "APE")
+SEEDS, TASKS, PLACES = range(2), range(3), range(2)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Accuracies of two sets at random; no peer is best everywhere."""
+    rng = np.random.default_rng(0)
+    keys = ("level", "n_shot", "method", "place", "seed", "task")
+    cells = product(LEVELS, SHOTS, ("default", *PEERS), PLACES, SEEDS, TASKS)
+    result = [dict(zip(keys, cell, strict=True), accuracy=rng.random()) for cell in cells]
+    return pd.DataFrame(result)
+
+
+def samples_of(rows, level, n_shot, method):
+    """The accuracies of each set's tasks."""
+    chosen = {
+        (row["place"], row["seed"], row["task"]): row["accuracy"]
+        for row in rows.to_dict("records")
+        if (row["level"], row["n_shot"], row["method"]) == (level, n_shot, method)
+    }
+    return np.array([[chosen[p, s, t] for s in SEEDS for t in TASKS] for p in PLACES])
+
+
+def half_width(gains):
+    """Welch and Satterthwaite's interval of the mean of two means."""
+    variances = gains.var(axis=1, ddof=1) / gains.shape[1]
+    freedom = variances.sum() ** 2 / (variances**2 / (gains.shape[1] - 1)).sum()
+    return stats.t.ppf(0.975, freedom) * variances.sum() ** 0.5 / len(gains)
+
+
+def test_axes__task_by_task__have_the_best_peer_of_each_cell(rows):
+    plain, cones = axes_of_rows(rows, "default", PEERS)
+
+    assert (plain.in_cones, plain.levels) == (False, ("0.6", "4", "noise"))
+    assert (cones.in_cones, cones.levels, list(cones.best)) == (True, ("cone:2",), ["cone:2"])
+    for level, n_shot in product(("own", *plain.levels), SHOTS):
+        cell = plain.best[level][n_shot]
+        of_method = {name: samples_of(rows, level, n_shot, name) for name in ("default", *PEERS)}
+        best = max(PEERS, key=lambda name: of_method[name].mean())
+        gains = of_method["default"] - of_method[best]
+        assert cell.peer == best
+        assert cell.accuracy == pytest.approx(of_method["default"].mean())
+        assert cell.peer_accuracy == pytest.approx(of_method[best].mean())
+        assert cell.gain.mean == pytest.approx(gains.mean())
+        assert cell.gain.half == pytest.approx(half_width(gains))
+        if level != "own":
+            drawn = {name: plain.accuracy[name][n_shot][level] for name in of_method}
+            assert drawn == pytest.approx({name: s.mean() for name, s in of_method.items()})
+    assert len({plain.best[level][n].peer for level in plain.levels for n in SHOTS}) > 1
+    alone = {level: samples_of(rows, level, 1, "zero-shot").mean() for level in plain.zero_shot}
+    assert plain.zero_shot == pytest.approx(alone)
+
+
+@pytest.mark.parametrize("n_shot", SHOTS)
+def test_axes__means_over_made_levels__leave_out_the_own_names(rows, n_shot):
+    axis = axes_of_rows(rows, "default", PEERS)[0]
+
+    def mean_of(method_of):
+        return np.mean(
+            [samples_of(rows, level, n_shot, method_of(level)) for level in axis.levels], axis=0
+        )
+
+    own = mean_of(lambda _: "default")
+    best = mean_of(lambda level: axis.best[level][n_shot].peer)
+    single = max(PEERS, key=lambda name: mean_of(lambda _: name).mean())
+    for cell, peer in (
+        (axis.mean_best[n_shot], best),
+        (axis.mean_single[n_shot], mean_of(lambda _: single)),
+    ):
+        assert cell.accuracy == pytest.approx(own.mean())
+        assert cell.peer_accuracy == pytest.approx(peer.mean())
+        assert cell.gain.half == pytest.approx(half_width(own - peer))
+    assert axis.mean_single[n_shot].peer == single
+
+
+@pytest.fixture(scope="module")
+def measured(store_in, tmp_path_factory):
+    """An evaluation of own and made names, and its result."""
+    folder = tmp_path_factory.mktemp("names")
+    store = store_in(folder, "pets", dict.fromkeys(("ant", "bee", "cow"), 9), spread=2.0)
+    config = EvaluationConfig(
+        stores=(str(store.folder),),
+        methods=("text + mean", "zero-shot", "GDA", "prototypes"),
+        names=("own", "0.6", "noise", "cone:1"),
+        shots=(1, 2),
+        seeds=3,
+        tasks=2,
+        queries=4,
+    )
+    evaluate(config, folder / "run")
+    return folder / "run", find(EvaluationRun.read(folder / "run"))
+
+
+def test_report__made_names__every_text_says_what_they_are(measured, read_page):
+    run, result = measured
+
+    summary = json.loads((run / "summary.json").read_bytes())
+    assert "queries included" in result.names
+    assert result.headline.endswith(result.names)
+    assert summary["names"] == result.to_dict()["names"] == result.names
+    terminal, words = "\n".join(overview(result)), read_page(page(result, {})).words
+    for text in (markdown(result), terminal, words):
+        assert result.names in text
+        assert "Accuracy in %, by made names in cones: against the best peer" in text
+        cell = result.names_axes[0].best["0.6"][1]
+        assert f"{100 * cell.accuracy:.1f} / {100 * cell.peer_accuracy:.1f} {cell.peer}" in text
+        assert "mean of made names, one peer" in text
+
+
+def test_page__made_names__draws_the_axis_by_shots(measured):
+    html = page(measured[1], {})
+
+    assert html.count("Accuracy by names, ") == 2 * 2
+
+
+def test_report__harm_with_made_names__is_told_of_the_reference_alone(measured):
+    result = measured[1]
+
+    axis = result.names_axes[0]
+    assert axis.accuracy["prototypes"][1]["0.6"] < axis.zero_shot["0.6"] - 0.1
+    below = {finding.method for finding in result.below_names if "made" in finding.set}
+    assert below <= {result.reference}
+
+
+def test_report__own_names_or_no_zero_shot__has_no_axis(result, report_of):
+    without = report_of(("ant", "bee"), methods=("text + mean", "GDA"), names=("0.6",), shots=(1,))
+
+    assert (result.names, result.names_axes) == ("", ())
+    assert without.names
+    assert without.names_axes == ()
