@@ -12,6 +12,7 @@ from episodes import EpisodeError, EpisodeSpec, LabelIndex
         ({"n_shot": (3, 2)}, r"n_shot must be \(least, most\) with 1 <= least.*got \(3, 2\)"),
         ({"n_query": 0}, "n_query must be at least 1, got 0"),
         ({"imbalance": -0.1}, "imbalance must be 0 or more, got -0.1"),
+        ({"uneven": -0.1}, "uneven must be a fraction of the tasks, 0 to 1, got -0.1"),
         ({"hard_share": 1.5}, "hard_share must be a fraction of the tasks, 0 to 1, got 1.5"),
         ({"imbalance": float("nan")}, "imbalance must be 0 or more, got nan"),
     ],
