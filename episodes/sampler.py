@@ -100,16 +100,15 @@ class EpisodeSampler:
         is_mixed_T1 = domains_T2[:, :1] == len(self._counts_XC) - 1
         n_sizes = 1 if spec.alike else n_tasks
         sizes_2T = uniform((2, n_sizes), generator, device).expand(2, n_tasks)
-        n_way_T, n_shot_T = (
-            log_uniform(spec.n_way, sizes_2T[1]),
-            log_uniform(spec.n_shot, sizes_2T[0]),
-        )
+        n_way_T = log_uniform(spec.n_way, sizes_2T[1])
+        n_shot_T = log_uniform(spec.n_shot, sizes_2T[0])
         if spec.uneven:
-            *uneven, n_way_T = draw_uneven(spec, n_way_T, n_shot_T, generator)
+            uneven = draw_uneven(spec, n_way_T, n_shot_T, generator)
+            n_way_T = uneven.n_way_T
         classes_TN = self._draw_classes(domains_T2, is_mixed_T1, n_way_T, generator)
         wanted_TN = n_shot_T[:, None].expand_as(classes_TN)
         if spec.uneven:
-            wanted_TN = shots_of_classes(*uneven, classes_TN.shape[1], generator)
+            wanted_TN = shots_of_classes(uneven, classes_TN.shape[1], generator)
         if spec.imbalance:
             exponents_TN = spec.imbalance * (2 * uniform(classes_TN.shape, generator, device) - 1)
             wanted_TN = (wanted_TN * exponents_TN.exp()).round().long().clamp(min=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -16,8 +18,17 @@ MOST_PLACES = 600
 TAIL_SHARE = 0.5
 """The fraction of the uneven tasks with a long tail."""
 
-UnevenSizes = tuple[Int[Tensor, " T"], Int[Tensor, " T"], Float[Tensor, " T"], Int[Tensor, " T"]]
-"""Fewest and most shots, 1 for a long tail and 0 for one large class, and ways."""
+
+class UnevenSizes(NamedTuple):
+    """The sizes of T tasks."""
+
+    n_way_T: Int[Tensor, " T"]
+    few_T: Int[Tensor, " T"]
+    """Fewest shots of a class."""
+    many_T: Int[Tensor, " T"]
+    """Shots of the first class."""
+    tail_T: Float[Tensor, " T"]
+    """1 if the other classes have a long tail of shots, 0 if all have the fewest."""
 
 
 def draw_uneven(
@@ -37,18 +48,14 @@ def draw_uneven(
     many_T = torch.where(is_uneven_T, log_uniform(MANY, drawn_4T[2]), n_shot_T)
     most_ways_T = (MOST_PLACES // many_T).clamp(min=spec.n_way[0])
     n_way_T = torch.where(is_uneven_T, n_way_T.minimum(most_ways_T), n_way_T)
-    return few_T, many_T, (drawn_4T[3] < TAIL_SHARE).to(drawn_4T.dtype), n_way_T
+    return UnevenSizes(n_way_T, few_T, many_T, (drawn_4T[3] < TAIL_SHARE).to(drawn_4T.dtype))
 
 
 def shots_of_classes(
-    few_T: Int[Tensor, " T"],
-    many_T: Int[Tensor, " T"],
-    tail_T: Float[Tensor, " T"],
-    n_way: int,
-    generator: torch.Generator,
+    sizes: UnevenSizes, n_way: int, generator: torch.Generator
 ) -> Int[Tensor, "T N"]:
-    """Return shots: `many_T` for the first class, and for others `few_T` or log-uniform ones."""
-    drawn_TN = uniform((len(few_T), n_way), generator, few_T.device) * tail_T[:, None]
+    """Return shots: the most for the first class, and for others the fewest or log-uniform ones."""
+    few_T1, many_T1, tail_T1 = (part[:, None] for part in sizes[1:])
+    drawn_TN = uniform((len(few_T1), n_way), generator, few_T1.device) * tail_T1
     drawn_TN[:, :1] = 1
-    ratio_T1 = (many_T / few_T)[:, None]
-    return (few_T[:, None] * ratio_T1**drawn_TN).round().long()
+    return (few_T1 * (many_T1 / few_T1) ** drawn_TN).round().long()

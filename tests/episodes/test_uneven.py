@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from episodes import EpisodeSampler, EpisodeSpec, LabelIndex
-from episodes.uneven import shots_of_classes
+from episodes.uneven import UnevenSizes, shots_of_classes
 
 
 def shots_of(rows):
@@ -31,7 +31,9 @@ def test_shots__slow_loop__are_few_times_a_power_of_the_ratio(draw):
     tail_T = torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64)
     powers = torch.rand((3, 5), generator=draw, dtype=torch.float64).tolist()
 
-    shots_TN = shots_of_classes(few_T, many_T, tail_T, 5, torch.Generator().manual_seed(0))
+    shots_TN = shots_of_classes(
+        UnevenSizes(few_T, few_T, many_T, tail_T), 5, torch.Generator().manual_seed(0)
+    )
 
     for task in range(3):
         few, many = int(few_T[task]), int(many_T[task])
