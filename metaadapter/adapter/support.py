@@ -174,6 +174,14 @@ class Support(TensorFields):
         present_TM1 = self.present_TNK.flatten(1)[..., None]
         return classes_NN.repeat_interleave(n_shot, 0) * present_TM1
 
+    def is_own(self, rows: slice) -> Bool[Tensor, "T R N"]:
+        """Return whether each class is that of the picture at each of these M places."""
+        present_TM = self.present_TNK.flatten(1)[:, rows]
+        places_M = torch.arange(self.n_way * self.support_mask_TNK.shape[2])[rows]
+        own_M1 = (places_M // max(1, self.support_mask_TNK.shape[2]))[:, None]
+        own_MN = own_M1.to(present_TM.device) == torch.arange(self.n_way, device=present_TM.device)
+        return own_MN & present_TM[..., None]
+
     @property
     def n_pictures_T(self) -> Float[Tensor, " T"]:
         """The number of pictures of each task, at least 1."""

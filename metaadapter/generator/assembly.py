@@ -10,8 +10,9 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.generator.canonical import CanonicalSupport, sum_blocks
+from metaadapter.generator.linear_ridge import ridge_of
 from metaadapter.generator.network import Corrections
-from metaadapter.generator.regression import Regression, kernel_ridge, ridge_towards_prior
+from metaadapter.generator.regression import Regression, kernel_ridge
 
 # The published default of CLIP-Adapter.
 VISUAL_RATIO = 0.2
@@ -65,21 +66,25 @@ def _class_vectors(
     problem: Regression, corrections: Corrections, prior_TND: Tensor, noise_TX: Tensor
 ) -> Tensor:
     """Return the prior (in large tasks the linear ridge) plus the learned combinations."""
-    support, constants, is_large_T = problem.support, problem.constants, problem.is_large_T
-    learned_TND = corrections.from_text_TNN.to(prior_TND) @ support.text_TND.to(
-        prior_TND
-    ) + corrections.from_means_TNN.to(prior_TND) @ support.means_TND.to(prior_TND)
+    is_large_T = problem.is_large_T
+    learned_TND = _learned_vectors(problem.support, corrections, prior_TND)
     if not is_large_T.any():
         return prior_TND + learned_TND
-    ridge_TND = ridge_towards_prior(
-        support.shots_TNKD.flatten(1, 2).to(prior_TND),
-        support.raw.targets_TMN.to(prior_TND),
-        constants.linear_ridge / constants.ridge * noise_TX,
-        prior_TND,
-    )
+    ridge_TND = ridge_of(problem, noise_TX, prior_TND).vectors_TND
     # As in the kernel ridge, all classes that have only a name change by the same vector.
     ridge_TND = ridge_TND - problem.above_other_names((ridge_TND - prior_TND).mT).mT
     return torch.where(is_large_T[:, None, None], ridge_TND, prior_TND) + learned_TND
+
+
+def _learned_vectors(
+    support: CanonicalSupport, corrections: Corrections, like: Tensor
+) -> Tensor | float:
+    from_text, from_means = corrections.from_text_TNN, corrections.from_means_TNN
+    if from_text is None or from_means is None:
+        return 0.0
+    of_texts_TND = from_text.to(like) @ support.text_TND.to(like)
+    of_means_TND: Tensor = from_means.to(like) @ support.means_TND.to(like)
+    return of_texts_TND + of_means_TND
 
 
 def _bottleneck(support: CanonicalSupport, corrections: Corrections) -> dict[str, Tensor]:

@@ -14,13 +14,14 @@ from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.assembly import assemble
 from metaadapter.generator.block_weights import block_scalars, log_lengths, reweigh
-from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.known_network import KnownNetwork
-from metaadapter.generator.known_scalars import likeness, of_left_out
-from metaadapter.generator.leave_one_out import LeftOut, leave_one_out
+from metaadapter.generator.known_scalars import likeness
+from metaadapter.generator.leave_one_out import LeftOut, leave_one_out, like_and_doubt
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
+from metaadapter.generator.network_share import network_share
 from metaadapter.generator.pool import with_pool
 from metaadapter.generator.pool_network import PoolNetwork
 from metaadapter.generator.pool_thresholds import with_pool_thresholds
@@ -129,17 +130,30 @@ class Generator(AdapterGenerator):
             canonical = reweigh(canonical, base_TP)
         problem = regression(canonical, self.config.closed_form)
         left_out = leave_one_out(problem)
-        dtype, mask_TN = self.heads.task.weight.dtype, support.class_mask_TN
-        relations = Relations(*(part.to(dtype) for part in relate(canonical, left_out)))
-        tokens_TNH, edges_TNNE = self.encoder(relations, mask_TN)
-        blocks_TPS = block_scalars(canonical).to(dtype) if several else None
-        corrections = self.heads(tokens_TNH, edges_TNNE, relations, mask_TN, blocks_TPS)
+        share_T = network_share(support.class_mask_TN.sum(-1))
+        corrections = self._corrections(canonical, left_out, share_T)
         if corrections.log_block_TP is not None:
             weight_TP = base_TP + corrections.log_block_TP.to(base_TP.dtype)
             problem = problem.stretched(reweigh(canonical, weight_TP))
         weights = assemble(problem, corrections, left_out.scale_T)
-        weights = replace(weights, **self.known(problem, left_out))
+        weights = replace(weights, **self.known(left_out, share_T))
         return weights, problem, corrections
+
+    def _corrections(
+        self, support: CanonicalSupport, left_out: LeftOut, share_T: Float[Tensor, " T"]
+    ) -> Corrections:
+        # The scalars of pairs of classes need memory that grows with the square of the classes.
+        if not share_T.any():
+            return Corrections.none(support, self.config.bottleneck)
+        dtype, mask_TN = self.heads.task.weight.dtype, support.raw.class_mask_TN
+        relations = Relations(*(part.to(dtype) for part in relate(support, left_out)))
+        tokens_TNH, edges_TNNE = self.encoder(relations, mask_TN)
+        several = len(support.raw.blocks) > 1
+        blocks_TPS = block_scalars(support).to(dtype) if several else None
+        corrections: Corrections = self.heads(
+            tokens_TNH, edges_TNNE, relations, mask_TN, blocks_TPS
+        )
+        return corrections.times(share_T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,22 +189,17 @@ def left_out_predictions(
     fitted_TMN = noise_TM[..., None] * values_and_factor[0]
     change_TMN = fitted_TMN - left_out_residuals(*values_and_factor)
     raw = problem.support.raw
-    logits_TMN = classify(problem.rows_of(raw.rows_TMD), weights)
+    rows_TMD, is_own_TMN = problem.rows_of(raw.rows_TMD), problem.targets_TMN > 0
+    logits_TMN = classify(rows_TMD, weights)
     logits_TMN = logits_TMN + weights.logit_scale[:, None, None] * change_TMN
-    targets_TMN = problem.targets_TMN
-    several_TN1 = (problem.support.n_shot_TN > 1).to(targets_TMN)[..., None]
-    left_out = LeftOut(
-        logits_TMN.log_softmax(-1),
-        is_own_TMN=targets_TMN > 0,
-        counts_TM=(targets_TMN @ several_TN1)[..., 0] > 0,
-        scale_T=weights.logit_scale,
-        base_scale_T=weights.logit_scale,
-    )
-    like_TM, doubt_TM = of_left_out(problem, likeness(problem).left_out_TXN, left_out)
+    log_p_TMN = logits_TMN.log_softmax(-1)
+    several_TN = problem.support.n_shot_TN > 1
+    counts_TM = (is_own_TMN & several_TN[:, None]).any(-1)
+    like_TM, doubt_TM = like_and_doubt(likeness(raw), rows_TMD, is_own_TMN, log_p_TMN)
     assert weights.known is not None  # the generator always predicts the known head
     evidence_TM2 = torch.stack([like_TM, doubt_TM], -1).to(weights.known)
     known_TM = (evidence_TM2 @ weights.known[:, :2, None])[..., 0] + weights.known[:, 2:]
     # The places with a picture come first, class by class, like the labelled rows.
     present_M = problem.present_TM[0].cpu()
-    parts = left_out.log_p_TMN, known_TM.sigmoid(), left_out.counts_TM
+    parts = log_p_TMN, known_TM.sigmoid(), counts_TM
     return LeftOutPredictions(*(part[0].cpu()[present_M] for part in parts))

@@ -9,16 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from metaadapter.adapter.known import FRACTIONS
-from metaadapter.generator.known_scalars import (
-    N_KNOWN_SCALARS,
-    class_balanced,
-    likeness,
-    of_left_out,
-    weighted_quantiles,
-)
+from metaadapter.generator.known_scalars import N_KNOWN_SCALARS, weighted_quantiles
 from metaadapter.generator.leave_one_out import LeftOut
 from metaadapter.generator.network import zero_linear
-from metaadapter.generator.regression import Regression
 
 # Weight of likeness, weight of doubt and constant, from a logistic regression on training tasks.
 BASE = 8.0, -0.8, -0.95
@@ -43,30 +36,33 @@ class KnownNetwork(nn.Module):
         self.weights = _mlp(N_KNOWN_SCALARS, 3)
         self.quantiles = _mlp(N_KNOWN_SCALARS + 3 + N_LEFT_OUT, 2 * len(FRACTIONS))
 
-    def forward(self, problem: Regression, left_out: LeftOut) -> dict[str, Tensor]:
-        """Return the fields of the known head by name; gradients reach only this network."""
-        with torch.no_grad():
-            like = likeness(problem)
-            p_TMN = left_out.log_p_TMN.exp()
-            like_TM, doubt_TM = of_left_out(problem, like.left_out_TXN, left_out)
+    def forward(self, left_out: LeftOut, share_T: Float[Tensor, " T"]) -> dict[str, Tensor]:
+        """Return the fields of the known head by name; gradients reach only this network.
+
+        The share of the network in each task is a factor on its corrections.
+        """
+        like = left_out.likeness
         dtype, out = next(self.parameters()).dtype, like.of_classes_TND.dtype
+        share_T1 = share_T[:, None].to(dtype)
         scalars_TS = like.scalars_TS.to(dtype).clamp(-LARGEST, LARGEST)
-        known_T3 = scalars_TS.new_tensor(BASE) + self.weights(scalars_TS)
+        known_T3 = scalars_TS.new_tensor(BASE) + share_T1 * self.weights(scalars_TS)
         with torch.no_grad():
-            left_out_TM2 = torch.stack([like_TM, doubt_TM], -1).to(dtype)
-            known_TM = (left_out_TM2 @ known_T3[:, :2, None])[..., 0] + known_T3[:, 2:]
-            own_TM = torch.where(left_out.is_own_TMN, p_TMN, 0.0).sum(-1).clamp(min=1e-9).log()
-            weights_TM = class_balanced(left_out).to(dtype)
-            share_T1 = like.several_share_T[:, None].to(dtype)
-            known_base, known_input = _summary(known_TM, weights_TM, share_T1, USUAL_KNOWN)
-            own_base, own_input = _summary(own_TM.to(dtype), weights_TM, share_T1, USUAL_OWN)
+            left_out_TR2 = torch.stack([left_out.like_TR, left_out.doubt_TR], -1).to(dtype)
+            known_TR = (left_out_TR2 @ known_T3[:, :2, None])[..., 0] + known_T3[:, 2:]
+            own_TR = left_out.own_log_p_TR.exp().clamp(min=1e-9).log().to(dtype)
+            weight_TR = left_out.weight_TR.to(dtype)
+            several_T1 = like.several_share_T[:, None].to(dtype)
+            known_base, known_input = _summary(known_TR, weight_TR, several_T1, USUAL_KNOWN)
+            own_base, own_input = _summary(own_TR, weight_TR, several_T1, USUAL_OWN)
         inputs_TS = torch.cat([scalars_TS, known_T3.detach(), known_input, own_input], -1)
-        changes = self.quantiles(inputs_TS.clamp(-LARGEST, LARGEST)).split(len(FRACTIONS), -1)
+        changes = share_T1 * self.quantiles(inputs_TS.clamp(-LARGEST, LARGEST))
         spreads = known_input[:, -1:], own_input[:, -1:]
         known_TG, own_TG = (
             # The more pictures are kept, the lower the quantile.
             (base + change * spread.clamp(min=LEAST_SPREAD)).cummin(-1).values
-            for base, change, spread in zip((known_base, own_base), changes, spreads, strict=True)
+            for base, change, spread in zip(
+                (known_base, own_base), changes.chunk(2, -1), spreads, strict=True
+            )
         )
         return {
             "likeness": like.of_classes_TND,

@@ -9,10 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.known import doubt_of
 from metaadapter.adapter.support import Support
-from metaadapter.generator.leave_one_out import LeftOut
-from metaadapter.generator.regression import Regression
+from metaadapter.generator.row_chunks import row_chunks
 
 N_KNOWN_SCALARS = 10
 # The factor that brings spreads of cosines to about 1.
@@ -31,36 +29,58 @@ class Likeness(NamedTuple):
     """Zeros where a class has no picture."""
     bias_TN: Float[Tensor, "T N"]
     """For a class without a picture, the usual likeness of pictures to their own class."""
-    left_out_TXN: Float[Tensor, "T X N"]
-    """The likeness of each labelled picture to each class; its own class leaves the picture out."""
     scalars_TS: Float[Tensor, "T S"]
     several_share_T: Float[Tensor, " T"]
     """Among classes with pictures, the share that have several, so that one can be left out."""
+    raw: Support
+    other_T: Float[Tensor, " T"]
+    """The cosine whose likeness is 0."""
+
+    def of_left_out(
+        self, rows_TRD: Float[Tensor, "T R D"], is_own_TRN: Bool[Tensor, "T R N"]
+    ) -> Float[Tensor, "T R N"]:
+        """Return the likeness of labelled pictures to the classes; its own leaves a picture out."""
+        n_shot_TN = self.raw.present_TNK.sum(-1)
+        unit_T11 = _unit(self.other_T)[:, None, None]
+        cosines_TRN = rows_TRD @ normalize(self.raw.means_TND, dim=-1).mT
+        several_TRN = is_own_TRN & (n_shot_TN > 1)[:, None]
+        total_T1N = _total_TN(self.raw)[:, None]
+        cosines_TRN = torch.where(several_TRN, _without_itself(cosines_TRN, total_T1N), cosines_TRN)
+        alone_TN = torch.where(n_shot_TN > 0, 0.0, self.bias_TN)
+        return (cosines_TRN - self.other_T[:, None, None]) / unit_T11 + alone_TN[:, None]
 
 
-def likeness(problem: Regression) -> Likeness:
+def likeness(raw: Support) -> Likeness:
     """Return the likeness of labelled pictures to the classes, and the scalars of each task."""
-    raw = problem.support.raw
-    rows_TXD, own_TXN = raw.rows_TMD, raw.targets_TMN > 0
+    rows_TXD, means_TND = raw.rows_TMD, normalize(raw.means_TND, dim=-1)
     counts_TN = raw.present_TNK.sum(-1).to(rows_TXD.dtype)
-    pictured_TN, means_TND = counts_TN > 0, normalize(raw.means_TND, dim=-1)
-    cosines_TXN = rows_TXD @ means_TND.mT
-    valid_TXN = own_TXN.any(-1, keepdim=True) & pictured_TN[:, None]
-    others_TXN = valid_TXN & ~own_TXN
-    other_T, other_spread_T = _mean_and_spread(cosines_TXN.flatten(1), others_TXN.flatten(1))
-    unit_T = (1 - other_T).clamp(min=LEAST_UNIT)
-    scaled_TXN = (cosines_TXN - other_T[:, None, None]) / unit_T[:, None, None]
+    pictured_TN, several_TN = counts_TN > 0, counts_TN > 1
+    others, nearest, own = [], [rows_TXD[:, :0, 0]], [rows_TXD[:, :0, 0]]
+    for rows in row_chunks(rows_TXD.shape[1], counts_TN.numel()):
+        cosines_TRN, is_own_TRN = rows_TXD[:, rows] @ means_TND.mT, raw.is_own(rows)
+        others_TRN = is_own_TRN.any(-1, keepdim=True) & pictured_TN[:, None] & ~is_own_TRN
+        others.append(_moments(cosines_TRN.flatten(1), others_TRN.flatten(1)))
+        nearest.append(cosines_TRN.masked_fill(~others_TRN, -torch.inf).amax(-1))
+        own.append(torch.where(is_own_TRN, cosines_TRN, 0.0).sum(-1))
+    other_T, other_spread_T = _mean_and_spread(others, counts_TN)
+    unit_T = _unit(other_T)
 
-    nearest_TX = scaled_TXN.masked_fill(~others_TXN, -torch.inf).amax(-1)
-    nearest_T, nearest_spread_T = _mean_and_spread(nearest_TX, others_TXN.any(-1))
-    several_TXN = own_TXN & (counts_TN > 1)[:, None]
-    without_TXN = (_without_itself(raw, cosines_TXN) - other_T[:, None, None]) / unit_T[
-        :, None, None
-    ]
-    own_T, own_spread_T = _mean_and_spread(without_TXN.flatten(1), several_TXN.flatten(1))
-    has_several_T = several_TXN.any(-1).any(-1)
+    def scaled(cosines_TX: Tensor) -> Tensor:
+        return (cosines_TX - other_T[:, None]) / unit_T[:, None]
+
+    nearest_TX, own_TX = torch.cat(nearest, 1), torch.cat(own, 1)
+    nearest_T, nearest_spread_T = _mean_and_spread(
+        [_moments(scaled(nearest_TX), nearest_TX.isfinite())], counts_TN
+    )
+    in_class = raw.present_TNK.shape[2]
+    several_TX = (raw.present_TNK & several_TN[..., None]).flatten(1)
+    total_TX = _total_TN(raw).repeat_interleave(in_class, 1)
+    own_T, own_spread_T = _mean_and_spread(
+        [_moments(scaled(_without_itself(own_TX, total_TX)), several_TX)], counts_TN
+    )
+    has_several_T = several_TN.any(-1)
     n_pictured_T = pictured_TN.sum(-1).clamp(min=1)
-    share_T = (counts_TN > 1).sum(-1).to(unit_T.dtype) / n_pictured_T
+    share_T = several_TN.sum(-1).to(unit_T.dtype) / n_pictured_T
     # For a class without a picture, take the usual likeness of a known picture to its class.
     usual_T = torch.where(has_several_T, own_T, nearest_T + 2 * nearest_spread_T)
     bias_TN = torch.where(pictured_TN, (-other_T / unit_T)[:, None], usual_T[:, None])
@@ -75,43 +95,34 @@ def likeness(problem: Regression) -> Likeness:
         COSINES * share_T * own_T,
         COSINES * share_T * own_spread_T,
         share_T,
-        several_TXN.sum((1, 2)).clamp(min=1).to(unit_T.dtype).rsqrt() * has_several_T,
+        several_TX.sum(-1).clamp(min=1).to(unit_T.dtype).rsqrt() * has_several_T,
     ]
     return Likeness(
         of_classes_TND=means_TND / unit_T[:, None, None],
         bias_TN=bias_TN * raw.class_mask_TN,
-        left_out_TXN=torch.where(several_TXN, without_TXN, scaled_TXN)
-        + torch.where(pictured_TN, 0.0, usual_T[:, None])[:, None],
         scalars_TS=torch.stack(scalars, -1),
         several_share_T=share_T,
+        raw=raw,
+        other_T=other_T,
     )
 
 
-def _without_itself(raw: Support, cosines_TXN: Float[Tensor, "T X N"]) -> Tensor:
-    """Return the (T, X, N) cosines of each row with the sum of each class minus that row."""
-    total_TN = raw.shots_TNKD.sum(2).norm(dim=-1)
-    along_TXN = cosines_TXN * total_TN[:, None]
-    square_TXN = total_TN[:, None].square() - 2 * along_TXN + 1
-    without_TXN: Tensor = (along_TXN - 1) / square_TXN.clamp(min=1e-12).sqrt()
-    return without_TXN
+def _unit(other_T: Float[Tensor, " T"]) -> Float[Tensor, " T"]:
+    return (1 - other_T).clamp(min=LEAST_UNIT)
 
 
-def of_left_out(
-    problem: Regression, like_TXN: Float[Tensor, "T X N"], left_out: LeftOut
-) -> tuple[Float[Tensor, "T M"], Float[Tensor, "T M"]]:
-    """Return likeness and doubt of the pictures at the M places, each predicted without itself."""
-    like_TMN = problem.rows_of(like_TXN)
-    log_p_TMN = left_out.log_p_TMN
-    n_way_T1 = problem.support.raw.class_mask_TN.sum(-1, keepdim=True)
-    like_TM = (log_p_TMN.exp() * like_TMN.to(log_p_TMN)).sum(-1)
-    return like_TM, doubt_of(log_p_TMN, n_way_T1)
+def _total_TN(raw: Support) -> Float[Tensor, "T N"]:
+    """Return the length of the sum of each class's pictures."""
+    lengths: Tensor = raw.shots_TNKD.sum(2).norm(dim=-1)
+    return lengths
 
 
-def class_balanced(left_out: LeftOut) -> Float[Tensor, "T M"]:
-    """Return weights for the left-out pictures; those of a class sum to 1."""
-    own_TMN = left_out.is_own_TMN & left_out.counts_TM[..., None]
-    n_TN = own_TMN.sum(1, keepdim=True).clamp(min=1)
-    return (own_TMN / n_TN).sum(-1)
+def _without_itself(cosines: Tensor, total: Tensor) -> Tensor:
+    """Return cosines of rows with the sum of a class minus the row; `total` is the sum's length."""
+    along = cosines * total
+    square = total.square() - 2 * along + 1
+    without: Tensor = (along - 1) / square.clamp(min=1e-12).sqrt()
+    return without
 
 
 def weighted_quantiles(
@@ -142,11 +153,20 @@ def weighted_quantiles(
     return quantiles_TG * counts_TM.any(-1, keepdim=True)
 
 
+def _moments(values_TX: Float[Tensor, "T X"], mask_TX: Bool[Tensor, "T X"]) -> Float[Tensor, "3 T"]:
+    """Return the number, the mean and the sum of squared deviations of values in a mask."""
+    n_T = mask_TX.sum(-1).to(values_TX.dtype)
+    mean_T = values_TX.masked_fill(~mask_TX, 0.0).sum(-1) / n_T.clamp(min=1)
+    around_TX = (values_TX - mean_T[:, None]).masked_fill(~mask_TX, 0.0)
+    return torch.stack([n_T, mean_T, around_TX.square().sum(-1)])
+
+
 def _mean_and_spread(
-    values_TX: Float[Tensor, "T X"], mask_TX: Bool[Tensor, "T X"]
+    parts: list[Float[Tensor, "3 T"]], like: Tensor
 ) -> tuple[Float[Tensor, " T"], Float[Tensor, " T"]]:
-    kept_TX = values_TX.masked_fill(~mask_TX, 0.0)
-    n_T = mask_TX.sum(-1).clamp(min=1).to(values_TX.dtype)
-    mean_T = kept_TX.sum(-1) / n_T
-    variance_T = ((kept_TX - mean_T[:, None]).square() * mask_TX).sum(-1) / n_T
-    return mean_T, variance_T.sqrt()
+    """Return mean and standard deviation of all parts together (Chan et al. 1983)."""
+    n_PT, mean_PT, square_PT = torch.stack([like.new_zeros(3, len(like)), *parts], 1)
+    n_T = n_PT.sum(0).clamp(min=1)
+    mean_T = (n_PT * mean_PT).sum(0) / n_T
+    between_PT = n_PT * (mean_PT - mean_T).square()
+    return mean_T, ((square_PT + between_PT).sum(0) / n_T).sqrt()

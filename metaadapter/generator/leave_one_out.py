@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from metaadapter.adapter.known import doubt_of
 from metaadapter.generator.canonical import CanonicalSupport
+from metaadapter.generator.known_scalars import Likeness, likeness
+from metaadapter.generator.linear_ridge import left_out_scores
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
-from metaadapter.generator.temperature import posterior_scale
+from metaadapter.generator.temperature import log_likelihood, posterior_scale
 
 # With less noise than this, a Cholesky factorisation in single precision would fail.
 LEAST_NOISE = 1e-3
@@ -18,25 +22,61 @@ LEAST_NOISE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Predictions for the pictures at the M places of T tasks, each by a fit to the others."""
+    """Predictions for R places for pictures of T tasks, each by a fit to the other pictures.
 
-    log_p_TMN: Float[Tensor, "T M N"]
-    """Log-probabilities of the classes, −∞ for classes that are masked out."""
-    is_own_TMN: Bool[Tensor, "T M N"]
-    """True at the class that the picture is labelled with."""
-    counts_TM: Bool[Tensor, "T M"]
+    The places are the M of small tasks, then the X of tasks with too many pictures for a kernel.
+    """
+
+    own_log_p_TR: Float[Tensor, "T R"]
+    """The log-probability of the class that the picture is labelled with."""
+    correct_TR: Float[Tensor, "T R"]
+    """1 if that class is the most probable; 1/n if n classes are equally probable."""
+    like_TR: Float[Tensor, "T R"]
+    """The mean likeness to the classes, weighted by their probabilities."""
+    doubt_TR: Float[Tensor, "T R"]
+    counts_TR: Bool[Tensor, "T R"]
     """True if the picture's class has other pictures; without them, only its name is left."""
+    weight_TR: Float[Tensor, "T R"]
+    """1 divided by the pictures of the class; 0 for pictures that do not count."""
     scale_T: Float[Tensor, " T"]
     """The inverse temperature that fits these predictions; the base where no picture counts."""
     base_scale_T: Float[Tensor, " T"]
     """The inverse temperature before these predictions are seen."""
+    likeness: Likeness
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The left-out scores of some places."""
+
+    rows_TRD: Float[Tensor, "T R D"]
+    scores_TRN: Float[Tensor, "T R N"]
+    """−∞ for classes that are masked out."""
+    is_own_TRN: Bool[Tensor, "T R N"]
+    counts_TR: Bool[Tensor, "T R"]
 
 
 def leave_one_out(problem: Regression) -> LeftOut:
     """Predict each picture by the closed form of the others, and fit the temperature to this."""
-    support, base_T = problem.support, problem.base_scale_T
-    dtype = support.shots_TNKD.dtype
-    targets_TMN, prior_TND = problem.targets_TMN.to(dtype), problem.prior_TND()
+    base_T, kernel = problem.base_scale_T, _kernel_part(problem)
+    likelihood_TS = log_likelihood(kernel.scores_TRN, kernel.is_own_TRN, kernel.counts_TR, base_T)
+    for part in _linear_parts(problem):
+        likelihood_TS = likelihood_TS + log_likelihood(
+            part.scores_TRN, part.is_own_TRN, part.counts_TR, base_T
+        )
+    scale_T, like = posterior_scale(likelihood_TS, base_T), likeness(problem.support.raw)
+    # A second pass over large tasks needs less memory than keeping all their predictions.
+    summaries = [_summary(problem, like, kernel, scale_T)]
+    summaries += [_summary(problem, like, part, scale_T) for part in _linear_parts(problem)]
+    own_log_p, correct, alike, doubt, counts, weight = (
+        torch.cat(values, 1) for values in zip(*summaries, strict=True)
+    )
+    return LeftOut(own_log_p, correct, alike, doubt, counts, weight, scale_T, base_T, like)
+
+
+def kernel_scores(problem: Regression) -> Float[Tensor, "T M N"]:
+    """Return the left-out scores of the pictures at the M places."""
+    dtype, prior_TND = problem.support.shots_TNKD.dtype, problem.prior_TND()
     values_and_factor = kernel_ridge(
         problem.distance_TMM.to(dtype),
         problem.present_TM,
@@ -44,17 +84,62 @@ def leave_one_out(problem: Regression) -> LeftOut:
         problem.take(problem.noise_TX()).to(dtype).clamp(min=LEAST_NOISE),
         problem.sharpness_T().to(dtype),
     )
-    scores_TMN = targets_TMN - left_out_residuals(*values_and_factor)
-    scores_TMN = scores_TMN + problem.above_other_names(problem.predicted_TMN(prior_TND)).to(dtype)
-    scores_TMN = scores_TMN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
-    several_TN = (support.n_shot_TN > 1).to(dtype)
-    counts_TM = (targets_TMN @ several_TN[..., None])[..., 0] > 0
-    is_own_TMN = targets_TMN > 0
+    scores_TMN = problem.targets_TMN.to(dtype) - left_out_residuals(*values_and_factor)
+    return scores_TMN + problem.above_other_names(problem.predicted_TMN(prior_TND)).to(dtype)
+
+
+def _kernel_part(problem: Regression) -> _Part:
+    rows_TMD, is_own_TMN = problem.rows_of(problem.support.raw.rows_TMD), problem.targets_TMN > 0
+    return _part(problem, rows_TMD, kernel_scores(problem), is_own_TMN)
+
+
+def _linear_parts(problem: Regression) -> Iterator[_Part]:
+    """Yield the parts of large tasks; nothing if no picture of these counts."""
+    several_TN = problem.support.n_shot_TN > 1
+    if not several_TN[problem.is_large_T].any():
+        return
+    rows_TXD = problem.support.raw.rows_TMD
+    for rows, scores_TRN, is_own_TRN in left_out_scores(problem):
+        is_own_TRN = is_own_TRN & problem.is_large_T[:, None, None]
+        yield _part(problem, rows_TXD[:, rows], scores_TRN, is_own_TRN)
+
+
+def _part(problem: Regression, rows_TRD: Tensor, scores_TRN: Tensor, is_own_TRN: Tensor) -> _Part:
+    support = problem.support
+    counts_TR = (is_own_TRN & (support.n_shot_TN > 1)[:, None]).any(-1)
+    scores_TRN = scores_TRN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
     weakening_T = weakening(support, problem.constants.weakening)
-    scores_TMN = weakening_T[:, None, None] * scores_TMN
-    scale_T = posterior_scale(scores_TMN, is_own_TMN, counts_TM, base_T)
-    log_p_TMN = (scale_T[:, None, None] * scores_TMN).log_softmax(-1)
-    return LeftOut(log_p_TMN, is_own_TMN, counts_TM, scale_T, base_T)
+    return _Part(rows_TRD, weakening_T[:, None, None] * scores_TRN, is_own_TRN, counts_TR)
+
+
+def _summary(
+    problem: Regression, like: Likeness, part: _Part, scale_T: Float[Tensor, " T"]
+) -> tuple[Tensor, ...]:
+    """Return the first fields of `LeftOut` for the places of a part."""
+    log_p_TRN = (scale_T[:, None, None] * part.scores_TRN).log_softmax(-1)
+    best_TRN = (log_p_TRN == log_p_TRN.max(-1, keepdim=True).values).to(log_p_TRN.dtype)
+    best_TRN = best_TRN / best_TRN.sum(-1, keepdim=True)
+    n_shot_TN = problem.support.n_shot_TN
+    n_own_TR = torch.where(part.is_own_TRN, n_shot_TN[:, None], 0.0).sum(-1).clamp(min=1)
+    return (
+        torch.where(part.is_own_TRN, log_p_TRN, 0.0).sum(-1),
+        torch.where(part.is_own_TRN, best_TRN, 0.0).sum(-1),
+        *like_and_doubt(like, part.rows_TRD, part.is_own_TRN, log_p_TRN),
+        part.counts_TR,
+        part.counts_TR / n_own_TR,
+    )
+
+
+def like_and_doubt(
+    like: Likeness,
+    rows_TRD: Float[Tensor, "T R D"],
+    is_own_TRN: Bool[Tensor, "T R N"],
+    log_p_TRN: Float[Tensor, "T R N"],
+) -> tuple[Float[Tensor, "T R"], Float[Tensor, "T R"]]:
+    """Return likeness and doubt of pictures that are predicted without themselves."""
+    like_TRN = like.of_left_out(rows_TRD, is_own_TRN).to(log_p_TRN)
+    n_way_T1 = like.raw.class_mask_TN.sum(-1, keepdim=True)
+    return (log_p_TRN.exp() * like_TRN).sum(-1), doubt_of(log_p_TRN, n_way_T1)
 
 
 def weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:

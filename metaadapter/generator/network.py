@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import final
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from metaadapter.generator.block_weights import N_BLOCK_SCALARS
+from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
     N_PAIR_SCALARS,
@@ -87,17 +88,52 @@ class Corrections:
     log_sharpness_T: Float[Tensor, " T"]
     bias_TN: Float[Tensor, "T N"]
     """The bias of each class, in units of the inverse temperature."""
-    from_text_TNN: Float[Tensor, "T N N"]
+    from_text_TNN: Float[Tensor, "T N N"] | None
     """The coefficients of all texts in the vector that is added to each class vector."""
-    from_means_TNN: Float[Tensor, "T N N"]
-    """The coefficients of all class means in the same vector."""
+    from_means_TNN: Float[Tensor, "T N N"] | None
+    """The coefficients of all class means in the same vector; both are `None` if they are 0."""
     down_TRB: Float[Tensor, "T R B"]
     """The coefficients of the bottleneck's inputs in a basis of N texts, then N class means."""
     down_bias_TR: Float[Tensor, "T R"]
     up_TRB: Float[Tensor, "T R B"]
     """The coefficients of the bottleneck's outputs in the same basis."""
     log_block_TP: Float[Tensor, "T P"] | None
-    """For the weight of each block; `None` if the features are one block."""
+    """For the weight of each block; `None` if the features are one block, or for no change."""
+
+    @classmethod
+    def none(cls, support: CanonicalSupport, bottleneck: int) -> Corrections:
+        """Return corrections that change nothing; they take memory linear in the classes."""
+        zeros_TNK = torch.zeros_like(support.shot_mask_TNK, dtype=support.text_TND.dtype)
+        zeros_TN = torch.zeros_like(support.n_shot_TN)
+        zeros_TR = zeros_TN.new_zeros(len(zeros_TN), bottleneck)
+        zeros_TRB = zeros_TR[..., None].expand(-1, -1, 2 * zeros_TN.shape[1])
+        zeros_T = torch.zeros_like(support.image_spread_T)
+        return cls(
+            log_scale_T=zeros_T,
+            log_noise_TNK=zeros_TNK,
+            log_trust_TN=zeros_TN,
+            log_sharpness_T=zeros_T,
+            bias_TN=zeros_TN,
+            from_text_TNN=None,
+            from_means_TNN=None,
+            down_TRB=zeros_TRB,
+            down_bias_TR=zeros_TR,
+            up_TRB=zeros_TRB,
+            log_block_TP=None,
+        )
+
+    def times(self, share_T: Float[Tensor, " T"]) -> Corrections:
+        """Return the corrections times the share of the network in each task."""
+
+        def shared(values: Tensor | None) -> Tensor | None:
+            if values is None:
+                return None
+            return values * share_T.to(values).reshape(-1, *(1,) * (values.ndim - 1))
+
+        changes = {field.name: shared(getattr(self, field.name)) for field in fields(self)}
+        # The inputs of the bottleneck have no effect without its outputs.
+        kept = {name: getattr(self, name) for name in ("down_TRB", "down_bias_TR")}
+        return Corrections(**(changes | kept))
 
 
 @final

@@ -120,7 +120,10 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     places_TM = (~kept_TX).to(torch.int8).argsort(dim=1, stable=True)[:, :most]
     present_TM = kept_TX.gather(1, places_TM)
     rows_TMD = _at_places(support.shots_TNKD.flatten(1, 2), places_TM, present_TM)
-    targets_TMN = _at_places(support.raw.targets_TMN, places_TM, present_TM)
+    # A task of many classes has no room for the labels of all X places.
+    own_TM1 = (places_TM // max(1, support.shot_mask_TNK.shape[2]))[..., None]
+    classes_N = torch.arange(support.raw.n_way, device=own_TM1.device)
+    targets_TMN = (own_TM1 == classes_N) & present_TM[..., None]
     widths = list(support.raw.blocks or rows_TMD.shape[-1:])
     block_distance_TPMM = torch.stack(
         [squared_distances(part) for part in torch.split(rows_TMD, widths, -1)], 1
@@ -183,24 +186,3 @@ def left_out_residuals(
     Rasmussen and Williams 2006, equation 5.12.
     """
     return values_TMN / torch.cholesky_inverse(factor_TMM).diagonal(dim1=1, dim2=2)[..., None]
-
-
-def ridge_towards_prior(
-    shots_TMD: Float[Tensor, "T M D"],
-    targets_TMN: Float[Tensor, "T M N"],
-    noise_TM: Float[Tensor, "T M"],
-    prior_TND: Float[Tensor, "T N D"],
-) -> Float[Tensor, "T N D"]:
-    """Return the class vectors W that minimise Σ_m ‖W z_m − y_m‖² / noise_m + ‖W − prior‖².
-
-    The system is D × D or M × M, whichever is smaller; by Woodbury's identity, both give the same
-    W. A row of zeros with a target of zeros changes nothing.
-    """
-    residual_TMN = targets_TMN - shots_TMD @ prior_TND.mT
-    if shots_TMD.shape[1] <= shots_TMD.shape[2]:
-        factor = torch.linalg.cholesky(shots_TMD @ shots_TMD.mT + torch.diag_embed(noise_TM))
-        return prior_TND + torch.cholesky_solve(residual_TMN, factor).mT @ shots_TMD
-    weighted_TMD = shots_TMD / noise_TM[..., None]
-    identity = torch.eye(shots_TMD.shape[2], dtype=shots_TMD.dtype, device=shots_TMD.device)
-    factor = torch.linalg.cholesky(weighted_TMD.mT @ shots_TMD + identity)
-    return prior_TND + torch.cholesky_solve(weighted_TMD.mT @ residual_TMN, factor).mT

@@ -76,11 +76,11 @@ def _zero_shot_scalars(
 
 
 def _left_out_scalars(left_out: LeftOut, log_way_T: Tensor) -> dict[str, Tensor]:
-    log_p_TMN, is_own_TMN, counts_TM = left_out.log_p_TMN, left_out.is_own_TMN, left_out.counts_TM
-    has_any_T = counts_TM.any(-1).to(log_p_TMN.dtype)
+    counts_TR = left_out.counts_TR
+    has_any_T = counts_TR.any(-1).to(left_out.own_log_p_TR.dtype)
     return {
-        "left_out_gain": _mean_own(log_p_TMN, is_own_TMN, counts_TM) + log_way_T * has_any_T,
-        "left_out_accuracy": _mean_own(_best(log_p_TMN), is_own_TMN, counts_TM) * log_way_T,
+        "left_out_gain": _mean(left_out.own_log_p_TR, counts_TR) + log_way_T * has_any_T,
+        "left_out_accuracy": _mean(left_out.correct_TR, counts_TR) * log_way_T,
         "left_out_scale": (left_out.scale_T / left_out.base_scale_T).log(),
         "has_left_out": has_any_T,
     }
@@ -90,8 +90,11 @@ def _mean_own(
     values_TXN: Float[Tensor, "T X N"], is_own: Bool[Tensor, "*#T X N"], counts: Bool[Tensor, "T X"]
 ) -> Float[Tensor, " T"]:
     """Return the mean value at the true class, over the pictures that count; 0 if none counts."""
-    own_TX = torch.where(is_own, values_TXN, 0.0).sum(-1)
-    return torch.where(counts, own_TX, 0.0).sum(-1) / counts.sum(-1).clamp(min=1)
+    return _mean(torch.where(is_own, values_TXN, 0.0).sum(-1), counts)
+
+
+def _mean(values_TX: Float[Tensor, "T X"], counts: Bool[Tensor, "T X"]) -> Float[Tensor, " T"]:
+    return torch.where(counts, values_TX, 0.0).sum(-1) / counts.sum(-1).clamp(min=1)
 
 
 def _best(values: Float[Tensor, "T X N"]) -> Float[Tensor, "T X N"]:

@@ -11,8 +11,8 @@ from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.weights import classify
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.known_network import BASE, USUAL_KNOWN, USUAL_OWN
-from metaadapter.generator.known_scalars import class_balanced, weighted_quantiles
-from metaadapter.generator.leave_one_out import leave_one_out
+from metaadapter.generator.known_scalars import weighted_quantiles
+from metaadapter.generator.leave_one_out import kernel_scores, leave_one_out
 
 
 @pytest.fixture
@@ -52,7 +52,8 @@ def by_loops(generator, task):
     ]
     left_out = []
     if n_shot > 1:
-        log_p = leave_one_out(task.regression).log_p_TMN[0].numpy()
+        scale = leave_one_out(task.regression).scale_T * (1 - 1 / n_shot) ** 0.45
+        log_p = (scale * kernel_scores(task.regression)[0]).log_softmax(-1).numpy()
         for c in range(n_way):
             for k in range(n_shot):
                 without = unit(np.delete(shots[c], k, axis=0).sum(0))
@@ -82,7 +83,7 @@ def test_own_quantiles__are_those_of_the_left_out_answers_and_usual_ones_at_one_
 ):
     task = make_task(1, 4, 3, 32)
     left_out = leave_one_out(task.regression)
-    own = left_out.log_p_TMN[0][left_out.is_own_TMN[0]].numpy()
+    own = left_out.own_log_p_TR[0].numpy()
 
     several, single = (
         untrained.predict(one.support).task(0) for one in (task, make_task(1, 4, 1, 32))
@@ -171,8 +172,6 @@ def test_left_out_pictures_of_a_class_with_many__count_as_those_of_one_with_few(
     weights = untrained.predict(few.support)
     left_out = leave_one_out(few.regression)
 
-    weights_TM = class_balanced(left_out)
-
-    by_class = [float(weights_TM[0][left_out.is_own_TMN[0, :, c]].sum()) for c in range(3)]
+    by_class = [float(part.sum()) for part in left_out.weight_TR[0].split([2, 8, 8])]
     assert by_class == pytest.approx([1.0, 1.0, 1.0])
     assert not torch.equal(weights.known_quantiles, untrained.predict(many.support).known_quantiles)

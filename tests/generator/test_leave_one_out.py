@@ -12,7 +12,7 @@ def test_scale__one_picture_a_class__is_the_base(make_task):
 
     left_out = leave_one_out(task.regression)
 
-    assert not left_out.counts_TM.any()
+    assert not left_out.counts_TR.any()
     torch.testing.assert_close(left_out.scale_T, task.regression.base_scale_T)
 
 

@@ -1,0 +1,14 @@
+"""Chunks of rows, so that memory does not grow with pictures times classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+# A chunk of rows with one number for each class takes 32 MB in double precision.
+NUMBERS_AT_ONCE = 2**22
+
+
+def row_chunks(n_rows: int, numbers_per_row: int) -> Iterator[slice]:
+    """Yield slices that cover the rows; small tasks have one chunk, and no rows have none."""
+    at_once = max(1, NUMBERS_AT_ONCE // max(1, numbers_per_row))
+    return (slice(start, start + at_once) for start in range(0, n_rows, at_once))

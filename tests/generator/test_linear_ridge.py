@@ -1,0 +1,130 @@
+"""The linear ridge of large tasks, against its objective and refits without each picture."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.generator import row_chunks
+from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.leave_one_out import leave_one_out
+from metaadapter.generator.linear_ridge import left_out_scores, linear_ridge
+from metaadapter.generator.regression import regression
+
+LARGE = ClosedForm(most_kernel_rows=4)
+KEPT = [0, 1, 2, 3, 5]
+
+
+@pytest.fixture(params=[row_chunks.NUMBERS_AT_ONCE, 8], ids=["one chunk", "many chunks"])
+def chunked(request, monkeypatch):
+    monkeypatch.setattr(row_chunks, "NUMBERS_AT_ONCE", request.param)
+
+
+@pytest.fixture
+def uneven(make_task):
+    """Seven classes of 1 to 5 pictures, one with a name alone, and one that is masked out."""
+    task = make_task(1, 7, 5, 12)
+    task.mask[0] = torch.arange(5) < torch.tensor([5, 1, 2, 4, 0, 3, 5])[:, None]
+    task.classes[0, 6] = False
+    return task
+
+
+def test_linear_ridge__gradient_of_its_objective__vanishes(uneven):
+    draw = torch.Generator().manual_seed(0)
+    noise = torch.rand(1, 35, generator=draw, dtype=torch.float64) + 0.5
+    prior = torch.randn(1, 7, 12, generator=draw, dtype=torch.float64)
+    shots = uneven.support.shots_TNKD
+
+    vectors = linear_ridge(shots, noise, prior).vectors_TND.requires_grad_()
+
+    missed = shots.flatten(1, 2) @ vectors.mT - uneven.support.targets_TMN
+    objective = (missed.square() / noise[..., None]).sum() + (vectors - prior).square().sum()
+    (gradient,) = torch.autograd.grad(objective, vectors)
+    assert gradient.abs().max() < 1e-10
+
+
+def refitted(problem):
+    """For each picture, its scores by a ridge that is solved without the picture."""
+    support, result = problem.support, {}
+    noise, prior = problem.noise_TX()[0] * 2, problem.prior_TND()[0]  # noise 1 at equal shots
+    rows, targets = support.shots_TNKD[0].flatten(0, 1), support.raw.targets_TMN[0]
+    alone = support.raw.class_mask_TN[0] & ~support.image_mask_TN[0]
+    for place in support.shot_mask_TNK[0].flatten().nonzero()[:, 0].tolist():
+        kept = [row for row in range(len(rows)) if row != place]
+        part, weight = rows[kept], 1 / noise[kept][:, None]
+        gram = part.T @ (weight * part) + torch.eye(rows.shape[1], dtype=rows.dtype)
+        change = torch.linalg.solve(gram, part.T @ (weight * (targets[kept] - part @ prior.T))).T
+        change[alone] = change[alone].mean(0)
+        result[place] = (prior + change) @ rows[place]
+    return result
+
+
+def test_left_out_scores__refitted_without_each_picture__agree(uneven, chunked):
+    problem = regression(uneven.canonical, LARGE)
+
+    parts = list(left_out_scores(problem))
+
+    scores = torch.cat([part.scores_TRN for part in parts], 1)[0]
+    expected = refitted(problem)
+    assert len(expected) == 15
+    for place, row in expected.items():
+        torch.testing.assert_close(scores[place, :6], row[:6], rtol=1e-9, atol=1e-9)
+
+
+def test_left_out__of_a_large_task__is_summarised_from_all_chunks(uneven, chunked):
+    problem = regression(uneven.canonical, LARGE)
+
+    left_out = leave_one_out(problem)
+
+    raw, expected = uneven.support, refitted(problem)
+    weakening = (1 - 1 / ((5 + 2 + 4 + 3) / 4)) ** 0.45
+    steps = torch.linspace(-1.2, 1.2, 25, dtype=torch.float64)
+    log_weights = -0.5 * (steps / 0.4) ** 2
+    own = {place: place // 5 for place in expected if place // 5 != 1}  # class 1 has one picture
+    base = float(problem.base_scale_T[0])
+    for place, label in own.items():
+        scores = expected[place][:6] * weakening * base
+        log_weights += (steps.exp()[:, None] * scores).log_softmax(-1)[:, label]
+    scale = base * float((log_weights.softmax(0) @ steps).exp())
+    assert float(left_out.scale_T[0]) == pytest.approx(scale)
+    assert left_out.counts_TR[0].nonzero()[:, 0].tolist() == sorted(own)
+    for place, label in own.items():
+        log_p = (scale * weakening * expected[place][:6]).log_softmax(0)
+        assert float(left_out.own_log_p_TR[0, place]) == pytest.approx(float(log_p[label]))
+        assert float(left_out.correct_TR[0, place]) == (log_p.argmax() == label)
+        n_shot = int(raw.present_TNK[0, label].sum())
+        assert float(left_out.weight_TR[0, place]) == pytest.approx(1 / n_shot)
+
+
+def test_left_out__likeness_and_doubt__are_those_of_a_loop(uneven, chunked):
+    uneven.classes[0, 4] = False
+    problem = regression(uneven.canonical, LARGE)
+
+    left_out = leave_one_out(problem)
+
+    raw, expected = uneven.support, refitted(problem)
+    shots, mask = raw.shots_TNKD[0], raw.present_TNK[0]
+    rows = {place: shots[place // 5, place % 5] for place in expected}
+    means = [normalize(shots[c, mask[c]].sum(0), dim=0) for c in range(6)]
+    others = [float(row @ means[c]) for place, row in rows.items() for c in KEPT if c != place // 5]
+    common = sum(others) / len(others)
+    places = [place for place in expected if place // 5 != 1]
+    without = {
+        place: float(rows[place] @ normalize(shots[place // 5].sum(0) - rows[place], dim=0))
+        for place in places
+    }
+    scale = float(left_out.scale_T[0]) * (1 - 1 / ((5 + 2 + 4 + 3) / 4)) ** 0.45
+    for place in places:
+        p = (scale * expected[place][KEPT]).softmax(0)
+        cosines = [float(rows[place] @ mean) for mean in means]
+        cosines[place // 5] = without[place]
+        like = sum(
+            float(share) * (cosine - common) / (1 - common)
+            for share, cosine in zip(p, [cosines[c] for c in KEPT], strict=True)
+        )
+        assert float(left_out.like_TR[0, place]) == pytest.approx(like)
+        doubt = -float((p * p.log()).sum()) / math.log(5)
+        assert float(left_out.doubt_TR[0, place]) == pytest.approx(doubt)
