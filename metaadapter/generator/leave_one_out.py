@@ -12,12 +12,15 @@ from torch import Tensor
 from metaadapter.adapter.known import doubt_of
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.known_scalars import Likeness, likeness
-from metaadapter.generator.linear_ridge import left_out_scores
+from metaadapter.generator.linear_ridge import fitted_own_T, left_out_scores
+from metaadapter.generator.network_share import network_share
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
 from metaadapter.generator.temperature import log_likelihood, posterior_scale
 
 # With less noise than this, a Cholesky factorisation in single precision would fail.
 LEAST_NOISE = 1e-3
+USUAL_FIT = 0.9
+"""The inverse temperature in tasks of many classes is multiplied by this / `fitted_own_T`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class _Part:
 
 def leave_one_out(problem: Regression) -> LeftOut:
     """Predict each picture by the closed form of the others, and fit the temperature to this."""
-    base_T, kernel = problem.base_scale_T, _kernel_part(problem)
+    base_T, kernel = _base_scale_T(problem), _kernel_part(problem)
     likelihood_TS = log_likelihood(kernel.scores_TRN, kernel.is_own_TRN, kernel.counts_TR, base_T)
     for part in _linear_parts(problem):
         likelihood_TS = likelihood_TS + log_likelihood(
@@ -72,6 +75,19 @@ def leave_one_out(problem: Regression) -> LeftOut:
         torch.cat(values, 1) for values in zip(*summaries, strict=True)
     )
     return LeftOut(own_log_p, correct, alike, doubt, counts, weight, scale_T, base_T, like)
+
+
+def _base_scale_T(problem: Regression) -> Float[Tensor, " T"]:
+    """Return the inverse temperature before any evidence, in proportion to the usual scores.
+
+    The network corrects the constant of the closed form where the network has a share.
+    """
+    share_T = network_share(problem.support.raw.class_mask_TN.sum(-1))
+    base_T = problem.base_scale_T
+    if (share_T == 1).all():
+        return base_T
+    of_many_T = (USUAL_FIT / fitted_own_T(problem).clamp(min=1e-6)).to(base_T)
+    return base_T * of_many_T ** (1 - share_T).to(base_T)
 
 
 def kernel_scores(problem: Regression) -> Float[Tensor, "T M N"]:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from metaadapter.adapter.files import store_adapter
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.encoding_loop import Progress
+from metaadapter.generator.network_share import share_in_words
 from metaadapter.workflow.accuracy import LeftOutEstimate, estimate_accuracy
 from metaadapter.workflow.class_texts import ClassNames, Texts, class_warnings
 from metaadapter.workflow.fit_adapter import Mode, fit_pictures
@@ -64,6 +66,14 @@ class Adapted:
         """Warnings about the labelled pictures and the classes."""
         pictures = self.labelled.pictures
         return (*pictures.warnings, *class_warnings(self.labelled.counts, self.texts or {}))
+
+    @property
+    def size_note(self) -> str | None:
+        """A line that says how far an adapter of many classes is the closed form; else `None`."""
+        config = self.adapter.config
+        if config.generator == "closed-form" or is_user_code(config.generator):
+            return None
+        return share_in_words(len(config.classes)) if any(config.n_shots) else None
 
     @property
     def quarantined(self) -> tuple[UnreadableImage, ...]:

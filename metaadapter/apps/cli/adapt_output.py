@@ -30,6 +30,7 @@ def show_adapted(
         print_document("adapt", adapted_document(out, adapted, tuning))
         return
     if not console.silent:  # estimates take a while
+        console.note(*filter(None, [adapted.size_note]))
         if tuning is not None:
             console.note(*(inside_lines(tuning.inside) if tuning.inside else ()))
             console.note(*(prompt_lines(tuning.prompt) if tuning.prompt else ()))
@@ -70,6 +71,7 @@ def adapted_document(out: Path, adapted: Adapted, tuning: TuningStep | None) -> 
         "mistakes": [mistake._asdict() for mistake in estimate.mistakes] if estimate else [],
         "warnings": (
             *adapted.warnings,
+            *filter(None, [adapted.size_note]),
             *(estimate.warnings(config) if estimate else ()),
             *pool_warnings,
             *(effect.lines([*adapted.counts])[1:] if effect else ()),

@@ -1,0 +1,153 @@
+"""Tasks of more classes than the network was trained on, and the memory that they take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.generator import generator as generator_module
+from metaadapter.generator import network_share, row_chunks
+from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.generator import Generator
+from metaadapter.generator.network_share import share_in_words
+
+CLOSE = {"rtol": 1e-6, "atol": 1e-6}
+
+
+@pytest.fixture
+def few_ways(monkeypatch):
+    """The network counts in full up to 4 ways, and not at all from 8 on."""
+    monkeypatch.setattr(network_share, "MOST_WAYS", 4)
+    monkeypatch.setattr(network_share, "NO_WAYS", 8)
+
+
+def same_constants(trained_like, *, trained, **constants):
+    config = replace(trained_like.config, closed_form=ClosedForm(**constants))
+    generator = Generator(config).double().eval()
+    if trained:
+        generator.load_state_dict(trained_like.state_dict())
+    return generator
+
+
+def test_share__falls_from_1_to_0_without_a_jump():
+    n_ways = torch.arange(20_000)
+
+    shares = network_share.network_share(n_ways)
+
+    assert (shares[: network_share.MOST_WAYS + 1] == 1).all()
+    assert (shares[network_share.NO_WAYS :] == 0).all()
+    between = shares[network_share.MOST_WAYS : network_share.NO_WAYS + 1].diff()
+    assert (between < 0).all()
+    assert (between > -0.02).all()
+
+
+def test_words__say_what_the_share_is():
+    assert share_in_words(network_share.MOST_WAYS) is None
+    half = round((network_share.MOST_WAYS * network_share.NO_WAYS) ** 0.5)
+    assert "counts for 50%" in share_in_words(half)
+    assert "20,000 classes the adapter is the closed form" in share_in_words(20_000)
+
+
+@pytest.mark.parametrize("most_kernel_rows", [1000, 4], ids=["kernel", "linear"])
+@pytest.mark.parametrize("n_shot", [1, 3])
+def test_beyond_the_range__the_adapter_is_the_closed_form(
+    few_ways, trained_like, make_task, monkeypatch, most_kernel_rows, n_shot
+):
+    task = make_task(2, 9, n_shot, 24)
+    trained, untrained = (
+        same_constants(trained_like, trained=trained, most_kernel_rows=most_kernel_rows)
+        for trained in (True, False)
+    )
+    # The scalars of pairs of classes, which grow with the square of the classes.
+    monkeypatch.delattr(generator_module, "relate")
+
+    weights, expected = (part.predict(task.support) for part in (trained, untrained))
+
+    logits = classify(task.query, expected)
+    torch.testing.assert_close(classify(task.query, weights), logits, **CLOSE)
+    for name in ("known", "known_quantiles", "own_quantiles", "reject_threshold"):
+        torch.testing.assert_close(getattr(weights, name), getattr(expected, name), **CLOSE)
+
+
+def test_within_the_range__the_share_changes_no_bit(few_ways, trained_like, make_task, monkeypatch):
+    task = make_task(2, 4, 3, 24)
+    weights = trained_like.predict(task.support)
+
+    monkeypatch.setattr(network_share, "MOST_WAYS", 100)
+    monkeypatch.setattr(network_share, "NO_WAYS", 400)
+
+    for name, tensor in trained_like.predict(task.support).tensors().items():
+        assert torch.equal(tensor, getattr(weights, name))
+
+
+def test_classes_that_are_masked_out__do_not_lower_the_share(
+    few_ways, trained_like, make_task, padded
+):
+    task = make_task(1, 4, 2, 24)
+
+    weights = trained_like.predict(padded([task], 12, 3))
+
+    expected = classify(task.query, trained_like.predict(task.support))
+    torch.testing.assert_close(classify(task.query, weights)[..., :4], expected, **CLOSE)
+
+
+@pytest.mark.parametrize("n_way", [6, 11])
+@pytest.mark.parametrize("at_once", [row_chunks.NUMBERS_AT_ONCE, 30])
+def test_large_task__permuted_classes_and_shots__permute_the_adapter(
+    few_ways, trained_like, make_task, monkeypatch, n_way, at_once
+):
+    monkeypatch.setattr(row_chunks, "NUMBERS_AT_ONCE", at_once)
+    generator = same_constants(trained_like, trained=True, most_kernel_rows=5)
+    task, draw = make_task(1, n_way, 4, 24), torch.Generator().manual_seed(1)
+    task.mask[0, :, 2:] = torch.rand(n_way, 2, generator=draw) > 0.5
+    order, shots = torch.randperm(n_way, generator=draw), torch.tensor([2, 0, 3, 1])
+    expected = generator.predict(task.support)
+
+    permuted = generator.predict(
+        Support.of_tasks(
+            task.pictures[:, order][:, :, shots],
+            task.text[:, order],
+            task.mask[:, order][:, :, shots],
+        )
+    )
+
+    logits = classify(task.query, expected)[..., order]
+    torch.testing.assert_close(classify(task.query, permuted), logits, **CLOSE)
+    torch.testing.assert_close(permuted.known_quantiles, expected.known_quantiles, **CLOSE)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers how many numbers the largest result of an operation has."""
+
+    size = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        result = function(*arguments, **(keywords or {}))
+        results = result if isinstance(result, tuple | list) else [result]
+        sizes = [part.untyped_storage().nbytes() // 8 for part in results if torch.is_tensor(part)]
+        self.size = max(self.size, *sizes, 0)
+        return result
+
+
+@pytest.mark.parametrize("n_shot", [0, 1, 3])
+def test_many_classes__no_tensor_grows_with_their_square(
+    few_ways, trained_like, make_task, monkeypatch, n_shot
+):
+    monkeypatch.setattr(row_chunks, "NUMBERS_AT_ONCE", 1000)
+    generator = same_constants(trained_like, trained=True, most_kernel_rows=20)
+    supports = [make_task(1, n_way, n_shot, 4).with_scale(20.0) for n_way in (200, 400)]
+    sizes = []
+
+    for support in supports:
+        with LargestTensor() as largest:
+            generator.predict(support)
+        sizes.append(largest.size)
+
+    small, large = sizes
+    assert large < 2.1 * small
+    assert large < 400 * 400
