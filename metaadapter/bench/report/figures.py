@@ -111,6 +111,8 @@ def accuracy_by_names(
             means = [100 * accuracy[level] for level in levels]
             drawing.axes.plot(names_alone, means, **style_of(method, result).line)
         drawing.axes.plot(names_alone, best, color=colour("ink"), linestyle=":", zorder=4)
+        # The names alone fall to chance, and would leave the others no room.
+        drawing.axes.set_ylim(bottom=min(own + best) - POINTS_SHOWN)
         drawing.axes.set_xlabel("% correct by the names alone (zero-shot)")
         drawing.show_percentages()
         return drawing.to_svg()

@@ -87,6 +87,24 @@ def test_evaluate__by_group__names_the_set_and_asks_about_other_groups(
     assert json.loads((tmp_path / "run" / "summary.json").read_bytes())["config"]["by_group"]
 
 
+def test_evaluate__names__measures_each_level_and_says_what_made_names_are(
+    evaluate, pets, tmp_path
+):
+    done = evaluate(pets, "--names", "own,0.6", "--names", "cone:noise")
+
+    assert done.code == 0, done.err
+    stores = {row["store"] for row in rows(tmp_path / "run")}
+    assert stores == {"pets", "pets, made names 0.6", "pets, made names cone:noise"}
+    assert "made from the pictures of the set, queries included" in done.out
+
+
+def test_evaluate__names_of_no_level__says_which_there_are(evaluate, pets):
+    done = evaluate(pets, "--names", "good")
+
+    assert done.code == 3
+    assert "expected levels of names such as own, 0.6, noise or cone:2, got 'good'" in done.err
+
+
 def test_evaluate__unknown_fraction_ways_and_sampled_queries__shape_the_tasks(
     evaluate, pets, tmp_path
 ):
