@@ -1,6 +1,8 @@
 """Draw the plots of accuracy against labelled pictures, from the tables in docs.
 
-python -m tools.plot_accuracy    # writes accuracy.webp and shift.webp to docs/img; needs matplotlib
+python -m tools.plot_accuracy    # writes accuracy.webp, shift.webp and names.webp to docs/img
+
+Needs matplotlib.
 """
 
 from __future__ import annotations
@@ -40,9 +42,37 @@ SHIFT_STYLES: dict[str, tuple[str, dict[str, Any]]] = {  # row of the table → 
 
 
 def main() -> None:
-    """Draw both plots."""
+    """Draw all plots."""
     plot_accuracy()
     plot_shift()
+    plot_names()
+
+
+def plot_names() -> None:
+    """Plot the accuracy of the generator, and of the best peer, against that of the names alone."""
+    page = (ROOT / "docs" / "explanation" / "names.md").read_text(encoding="utf-8")
+    table = next(text for text in page.split("\n\n") if text.startswith("| names"))
+    header, _, *lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()
+    ]
+    rows = sorted(
+        (float(zero_shot), [re.findall(r"[\d.]+", cell)[:2] for cell in cells])
+        for name, zero_shot, *cells in lines
+        if name.startswith("made names")
+    )
+    names_alone = [zero_shot for zero_shot, _ in rows]
+    figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    for column, colour in enumerate(("#c2571a", "#3f7d4e", "#0a5aa8")):
+        own, best = ([float(cells[column][side]) for _, cells in rows] for side in (0, 1))
+        label = header[2 + column]
+        axes.plot(names_alone, own, label=f"metaadapter, {label}", color=colour, marker="o", lw=2.2)
+        axes.plot(names_alone, best, label=f"best peer, {label}", color=colour, ls=":", marker=".")
+    axes.set_xlabel("accuracy of the names alone, %")
+    axes.set_ylabel("accuracy, %")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.savefig(ROOT / "docs" / "img" / "names.webp", dpi=130)
 
 
 def plot_shift() -> None:

@@ -59,7 +59,7 @@ class EvaluationResult:
     names: str
     """A sentence on made names; "" if all names are the encoder's own."""
     names_axes: tuple[NamesAxis, ...]
-    """One for each geometry of made names; none without zero-shot."""
+    """One for each metric and geometry of made names; none without zero-shot."""
     domain_losses: tuple[DomainLoss, ...]
     """One for each set A@B that was measured beside the set B."""
     parts: tuple[Part, ...]

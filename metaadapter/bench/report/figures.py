@@ -99,15 +99,15 @@ def accuracy_by_names(
     """Draw accuracy against that of the names alone; a dotted line is the best peer of each."""
     levels = sorted(axis.levels, key=lambda level: axis.zero_shot[level])
     names_alone = [100 * axis.zero_shot[level] for level in levels]
-    best = [100 * axis.best[level][n_shot].peer_accuracy for level in levels]
-    own = [100 * axis.best[level][n_shot].accuracy for level in levels]
+    best = [100 * axis.best[level][n_shot].of_peer for level in levels]
+    own = [100 * axis.best[level][n_shot].reference for level in levels]
     description = f"Accuracy by names, {title}: " + "; ".join(
         f"zero-shot {alone:.1f} %, {result.reference} {mean:.1f} %, best peer {peer:.1f} %"
         for alone, mean, peer in zip(names_alone, own, best, strict=True)
     )
     with panel(name, description, height=300) as drawing:
         for method in reversed(result.methods):
-            accuracy = axis.accuracy[method][n_shot]
+            accuracy = axis.means[method][n_shot]
             means = [100 * accuracy[level] for level in levels]
             drawing.axes.plot(names_alone, means, **style_of(method, result).line)
         drawing.axes.plot(names_alone, best, color=colour("ink"), linestyle=":", zorder=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -15,32 +16,36 @@ from metaadapter.bench.report.evaluation_run import ZERO_SHOT, EvaluationRun
 TASK = ["place", "seed", "task"]
 
 
+# Accuracy, where larger is better, and log loss, where smaller is.
+SIGNS = {"accuracy": 1, "nll": -1}
+
+
 @dataclass(frozen=True, slots=True)
 class AgainstBest:
-    """The reference against the best peer, both as means over the sets, at one number of shots."""
+    """The reference against the best peer in one metric, both as means over the sets."""
 
-    accuracy: float
-    """The accuracy of the reference."""
+    reference: float
     peer: str
     """The peer; "" for a mean over levels of a peer chosen at each."""
-    peer_accuracy: float
-    gain: Estimate
-    """The accuracy of the reference minus that of the peer, paired by task."""
+    of_peer: float
+    difference: Estimate
+    """The figure of the reference minus that of the peer, paired by task."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamesAxis:
-    """The levels of made names of one geometry, the least noise first.
+    """One metric at the levels of made names of one geometry, the least noise first.
 
     The best peer is chosen on the tasks that it is measured on, which is in favour of the peers.
     """
 
+    metric: str
     in_cones: bool
     levels: tuple[str, ...]
     zero_shot: Mapping[str, float]
     """Level → accuracy of the names alone, the mean over the sets; "own" is a level, too."""
-    accuracy: Mapping[str, Mapping[int, Mapping[str, float]]]
-    """Method → number of shots → level → accuracy, the mean over the sets."""
+    means: Mapping[str, Mapping[int, Mapping[str, float]]]
+    """Method → number of shots → level → figure, the mean over the sets."""
     best: Mapping[str, Mapping[int, AgainstBest]]
     """Level → number of shots → the best peer there."""
     mean_best: Mapping[int, AgainstBest]
@@ -50,7 +55,10 @@ class NamesAxis:
 
 
 def names_axes(run: EvaluationRun, methods: Sequence[str], part: str) -> tuple[NamesAxis, ...]:
-    """Return an axis for each geometry with made names; none without zero-shot among the peers."""
+    """Return an axis for each geometry with made names and each metric of `SIGNS`.
+
+    There is none without zero-shot among the peers.
+    """
     config, rows = run.config, run.tables["rows"]
     peers = [name for name in methods if is_peer(name) and name != config.reference_name]
     if config.names == (OWN,) or not any(without_suffixes(name) == ZERO_SHOT for name in peers):
@@ -60,66 +68,82 @@ def names_axes(run: EvaluationRun, methods: Sequence[str], part: str) -> tuple[N
         for number, source in enumerate(config.stores)
         for level in config.names
     }
-    rows = rows[(rows["part"] == part) & rows["method"].isin([*peers, *methods])]
+    rows = rows[(rows["part"] == part) & rows["method"].isin(methods)]
     place, level = zip(*(places[name] for name in rows["store"]), strict=True)
-    return axes_of_rows(rows.assign(place=place, level=level), config.reference_name, peers)
+    rows = rows.assign(place=place, level=level)
+    return tuple(
+        axis
+        for metric in SIGNS
+        for axis in axes_of_rows(rows, config.reference_name, peers, metric)
+    )
 
 
-def axes_of_rows(rows: pd.DataFrame, reference: str, peers: Sequence[str]) -> tuple[NamesAxis, ...]:
+def axes_of_rows(
+    rows: pd.DataFrame, reference: str, peers: Sequence[str], metric: str
+) -> list[NamesAxis]:
     """Return the axes of rows that have columns `place`, the number of a set, and `level`."""
-    figures = rows.pivot(index=["level", *TASK], columns=["n_shot", "method"], values="accuracy")
-    tasks = {level: table.droplevel("level") for level, table in figures.groupby(level="level")}
+    names_alone = next(name for name in peers if without_suffixes(name) == ZERO_SHOT)
+    is_alone = (rows["method"] == names_alone) & (rows["n_shot"] == rows["n_shot"].min())
+    by_place = rows[is_alone].groupby(["level", "place"])["accuracy"].mean()
+    zero_shot = {level: float(mean) for level, mean in by_place.groupby("level").mean().items()}
+    figures = rows.pivot(index=["level", *TASK], columns=["n_shot", "method"], values=metric)
+    tasks = {
+        level: table.droplevel("level").astype(float)
+        for level, table in figures.groupby(level="level")
+    }
     made = sorted((level for level in tasks if level != OWN), key=noise_of)
     axes = []
     for in_cones in (False, True):
-        levels = [level for level in made if is_in_cones(level) == in_cones]
+        levels = tuple(level for level in made if is_in_cones(level) == in_cones)
         if levels:
-            own = [OWN] if OWN in tasks and not in_cones else []
-            of_axis = {level: tasks[level].astype(float) for level in (*own, *levels)}
-            axes.append(_axis(of_axis, levels, in_cones, reference, peers))
-    return tuple(axes)
+            shown = [OWN] if OWN in tasks and not in_cones else []
+            shown += levels
+            axis = NamesAxis(
+                metric,
+                in_cones,
+                levels,
+                {level: zero_shot[level] for level in shown},
+                **_compared({level: tasks[level] for level in shown}, reference, peers, metric),
+            )
+            axes.append(axis)
+    return axes
 
 
-def _axis(
-    tasks: Mapping[str, pd.DataFrame],
-    levels: Sequence[str],
-    in_cones: bool,
-    reference: str,
-    peers: Sequence[str],
-) -> NamesAxis:
-    means = {level: _over_sets(table) for level, table in tasks.items()}
-    shots = sorted({int(n_shot) for n_shot, _ in means[levels[0]].index})
-    best = {
-        level: {n: str(mean[n][list(peers)].idxmax()) for n in shots}
-        for level, mean in means.items()
-    }
+def _compared(
+    tasks: Mapping[str, pd.DataFrame], reference: str, peers: Sequence[str], metric: str
+) -> dict[str, Any]:
+    """Return the fields of `NamesAxis` that compare methods; "own" is in no mean over levels."""
+    levels = [level for level in tasks if level != OWN]
     together = sum(tasks[level] for level in levels) / len(levels)
-    single = {n: str(_over_sets(together)[n][list(peers)].idxmax()) for n in shots}
-    envelope = {
-        n: sum(tasks[level][n, best[level][n]] for level in levels) / len(levels) for n in shots
-    }
-    names_alone = next(name for name in peers if without_suffixes(name) == ZERO_SHOT)
-    return NamesAxis(
-        in_cones=in_cones,
-        levels=tuple(levels),
-        zero_shot={level: float(mean[shots[0], names_alone]) for level, mean in means.items()},
-        accuracy={
+    shots = sorted(map(int, together.columns.unique("n_shot")))
+
+    def best_peers(table: pd.DataFrame) -> dict[int, str]:
+        means = SIGNS[metric] * _over_sets(table)
+        return {n: str(means[n][list(peers)].idxmax()) for n in shots}
+
+    best = {level: best_peers(table) for level, table in tasks.items()}
+    means = {level: _over_sets(tasks[level]) for level in levels}
+    envelope = {n: sum(tasks[level][n, best[level][n]] for level in levels) for n in shots}
+    return {
+        "means": {
             method: {n: {level: float(means[level][n, method]) for level in levels} for n in shots}
             for method in together.columns.unique("method")
         },
-        best={
+        "best": {
             level: {
                 n: _against(table[n, reference], table[n, peer], peer)
                 for n, peer in best[level].items()
             }
             for level, table in tasks.items()
         },
-        mean_best={n: _against(together[n, reference], envelope[n], "") for n in shots},
-        mean_single={
-            n: _against(together[n, reference], together[n, peer], peer)
-            for n, peer in single.items()
+        "mean_best": {
+            n: _against(together[n, reference], envelope[n] / len(levels), "") for n in shots
         },
-    )
+        "mean_single": {
+            n: _against(together[n, reference], together[n, peer], peer)
+            for n, peer in best_peers(together).items()
+        },
+    }
 
 
 def _over_sets(table: pd.DataFrame) -> pd.Series:
@@ -130,7 +154,7 @@ def _over_sets(table: pd.DataFrame) -> pd.Series:
 def _against(reference: pd.Series, peer: pd.Series, name: str) -> AgainstBest:
     places = pd.DataFrame({"reference": reference, "peer": peer}).dropna().groupby(level="place")
     means = places.mean().mean()
-    gains = [(place["reference"] - place["peer"]).to_numpy() for _, place in places]
+    differences = [(place["reference"] - place["peer"]).to_numpy() for _, place in places]
     return AgainstBest(
-        float(means["reference"]), name, float(means["peer"]), Estimate.over_stores(gains)
+        float(means["reference"]), name, float(means["peer"]), Estimate.over_stores(differences)
     )

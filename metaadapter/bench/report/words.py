@@ -140,7 +140,8 @@ def domain_loss(loss: DomainLoss, method: str, n_shot: int) -> str:
 
 def names_title(axis: NamesAxis) -> str:
     """Return the title of a table of an axis of names."""
-    return f"Accuracy in %, by {MADE}{' in cones' if axis.in_cones else ''}: against the best peer"
+    name = METRIC_NAMES.get(axis.metric, "Accuracy, %")
+    return f"{name}, by {MADE}{' in cones' if axis.in_cones else ''}: against the best peer"
 
 
 def names_rows(axis: NamesAxis) -> dict[str, list[str]]:
@@ -148,7 +149,7 @@ def names_rows(axis: NamesAxis) -> dict[str, list[str]]:
     rows = {
         f"{level} names" if level == OWN else f"{MADE} {level}": [
             f"{100 * axis.zero_shot[level]:.1f}",
-            *map(against_best, axis.best[level].values()),
+            *(against_best(cell, axis.metric) for cell in axis.best[level].values()),
         ]
         for level in axis.best
     }
@@ -157,14 +158,19 @@ def names_rows(axis: NamesAxis) -> dict[str, list[str]]:
         (f"mean of {MADE}", axis.mean_best),
         (f"mean of {MADE}, one peer", axis.mean_single),
     ):
-        rows[name] = [f"{100 * mean:.1f}", *map(against_best, row.values())]
+        cells = (against_best(cell, axis.metric) for cell in row.values())
+        rows[name] = [f"{100 * mean:.1f}", *cells]
     return rows
 
 
-def against_best(cell: AgainstBest) -> str:
-    """Return the accuracies of the reference and of the peer in %, and the difference in points."""
-    peer = f"{100 * cell.peer_accuracy:.1f}{' ' * bool(cell.peer)}{cell.peer}"
-    return f"{100 * cell.accuracy:.1f} / {peer} ({signed(cell.gain)})"
+def against_best(cell: AgainstBest, name: str) -> str:
+    """Return the figures of the reference and of the peer in a metric, and the difference."""
+    reference, peer = (
+        f"{100 * value:.1f}" if name == "accuracy" else metric(value, name)
+        for value in (cell.reference, cell.of_peer)
+    )
+    difference = signed(cell.difference) if name == "accuracy" else cell.difference.signed()
+    return f"{reference} / {' '.join(filter(None, (peer, cell.peer)))} ({difference})"
 
 
 def metric_name(name: str) -> str:

@@ -25,18 +25,21 @@ SEEDS, TASKS, PLACES = range(2), range(3), range(2)
 
 @pytest.fixture(scope="module")
 def rows():
-    """Accuracies of two sets at random; no peer is best everywhere."""
+    """Figures of two sets at random; no peer is best everywhere."""
     rng = np.random.default_rng(0)
     keys = ("level", "n_shot", "method", "place", "seed", "task")
     cells = product(LEVELS, SHOTS, ("default", *PEERS), PLACES, SEEDS, TASKS)
-    result = [dict(zip(keys, cell, strict=True), accuracy=rng.random()) for cell in cells]
+    result = [
+        dict(zip(keys, cell, strict=True), accuracy=rng.random(), nll=rng.random())
+        for cell in cells
+    ]
     return pd.DataFrame(result)
 
 
-def samples_of(rows, level, n_shot, method):
-    """The accuracies of each set's tasks."""
+def samples_of(rows, level, n_shot, method, metric="accuracy"):
+    """The figures of each set's tasks."""
     chosen = {
-        (row["place"], row["seed"], row["task"]): row["accuracy"]
+        (row["place"], row["seed"], row["task"]): row[metric]
         for row in rows.to_dict("records")
         if (row["level"], row["n_shot"], row["method"]) == (level, n_shot, method)
     }
@@ -50,23 +53,26 @@ def half_width(gains):
     return stats.t.ppf(0.975, freedom) * variances.sum() ** 0.5 / len(gains)
 
 
-def test_axes__task_by_task__have_the_best_peer_of_each_cell(rows):
-    plain, cones = axes_of_rows(rows, "default", PEERS)
+@pytest.mark.parametrize(("metric", "better"), [("accuracy", max), ("nll", min)])
+def test_axes__task_by_task__have_the_best_peer_of_each_cell(rows, metric, better):
+    plain, cones = axes_of_rows(rows, "default", PEERS, metric)
 
     assert (plain.in_cones, plain.levels) == (False, ("0.6", "4", "noise"))
     assert (cones.in_cones, cones.levels, list(cones.best)) == (True, ("cone:2",), ["cone:2"])
     for level, n_shot in product(("own", *plain.levels), SHOTS):
         cell = plain.best[level][n_shot]
-        of_method = {name: samples_of(rows, level, n_shot, name) for name in ("default", *PEERS)}
-        best = max(PEERS, key=lambda name: of_method[name].mean())
+        of_method = {
+            name: samples_of(rows, level, n_shot, name, metric) for name in ("default", *PEERS)
+        }
+        best = better(PEERS, key=lambda name: of_method[name].mean())
         gains = of_method["default"] - of_method[best]
         assert cell.peer == best
-        assert cell.accuracy == pytest.approx(of_method["default"].mean())
-        assert cell.peer_accuracy == pytest.approx(of_method[best].mean())
-        assert cell.gain.mean == pytest.approx(gains.mean())
-        assert cell.gain.half == pytest.approx(half_width(gains))
+        assert cell.reference == pytest.approx(of_method["default"].mean())
+        assert cell.of_peer == pytest.approx(of_method[best].mean())
+        assert cell.difference.mean == pytest.approx(gains.mean())
+        assert cell.difference.half == pytest.approx(half_width(gains))
         if level != "own":
-            drawn = {name: plain.accuracy[name][n_shot][level] for name in of_method}
+            drawn = {name: plain.means[name][n_shot][level] for name in of_method}
             assert drawn == pytest.approx({name: s.mean() for name, s in of_method.items()})
     assert len({plain.best[level][n].peer for level in plain.levels for n in SHOTS}) > 1
     alone = {level: samples_of(rows, level, 1, "zero-shot").mean() for level in plain.zero_shot}
@@ -75,7 +81,7 @@ def test_axes__task_by_task__have_the_best_peer_of_each_cell(rows):
 
 @pytest.mark.parametrize("n_shot", SHOTS)
 def test_axes__means_over_made_levels__leave_out_the_own_names(rows, n_shot):
-    axis = axes_of_rows(rows, "default", PEERS)[0]
+    axis = axes_of_rows(rows, "default", PEERS, "accuracy")[0]
 
     def mean_of(method_of):
         return np.mean(
@@ -89,9 +95,9 @@ def test_axes__means_over_made_levels__leave_out_the_own_names(rows, n_shot):
         (axis.mean_best[n_shot], best),
         (axis.mean_single[n_shot], mean_of(lambda _: single)),
     ):
-        assert cell.accuracy == pytest.approx(own.mean())
-        assert cell.peer_accuracy == pytest.approx(peer.mean())
-        assert cell.gain.half == pytest.approx(half_width(own - peer))
+        assert cell.reference == pytest.approx(own.mean())
+        assert cell.of_peer == pytest.approx(peer.mean())
+        assert cell.difference.half == pytest.approx(half_width(own - peer))
     assert axis.mean_single[n_shot].peer == single
 
 
@@ -123,9 +129,11 @@ def test_report__made_names__every_text_says_what_they_are(measured, read_page):
     terminal, words = "\n".join(overview(result)), read_page(page(result, {})).words
     for text in (markdown(result), terminal, words):
         assert result.names in text
-        assert "Accuracy in %, by made names in cones: against the best peer" in text
+        assert "Accuracy, %, by made names in cones: against the best peer" in text
         cell = result.names_axes[0].best["0.6"][1]
-        assert f"{100 * cell.accuracy:.1f} / {100 * cell.peer_accuracy:.1f} {cell.peer}" in text
+        assert f"{100 * cell.reference:.1f} / {100 * cell.of_peer:.1f} {cell.peer} (" in text
+        log_loss = result.names_axes[2].best["noise"][2]
+        assert f"{log_loss.reference:.2f} / {log_loss.of_peer:.2f} {log_loss.peer} (" in text
         assert "mean of made names, one peer" in text
 
 
@@ -139,7 +147,7 @@ def test_report__harm_with_made_names__is_told_of_the_reference_alone(measured):
     result = measured[1]
 
     axis = result.names_axes[0]
-    assert axis.accuracy["prototypes"][1]["0.6"] < axis.zero_shot["0.6"] - 0.1
+    assert axis.means["prototypes"][1]["0.6"] < axis.zero_shot["0.6"] - 0.1
     below = {finding.method for finding in result.below_names if "made" in finding.set}
     assert below <= {result.reference}
 
