@@ -21,7 +21,6 @@ from metaadapter.generator.known_network import KnownNetwork
 from metaadapter.generator.known_scalars import likeness
 from metaadapter.generator.leave_one_out import LeftOut, leave_one_out, like_and_doubt
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
-from metaadapter.generator.network_share import network_share
 from metaadapter.generator.pool import with_pool
 from metaadapter.generator.pool_network import PoolNetwork
 from metaadapter.generator.pool_thresholds import with_pool_thresholds
@@ -130,7 +129,7 @@ class Generator(AdapterGenerator):
             canonical = reweigh(canonical, base_TP)
         problem = regression(canonical, self.config.closed_form)
         left_out = leave_one_out(problem)
-        share_T = network_share(support.class_mask_TN.sum(-1))
+        share_T = problem.network_share_T
         corrections = self._corrections(canonical, left_out, share_T)
         if corrections.log_block_TP is not None:
             weight_TP = base_TP + corrections.log_block_TP.to(base_TP.dtype)

@@ -12,15 +12,13 @@ from torch import Tensor
 from metaadapter.adapter.known import doubt_of
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.known_scalars import Likeness, likeness
-from metaadapter.generator.linear_ridge import fitted_own_T, left_out_scores
-from metaadapter.generator.network_share import network_share
+from metaadapter.generator.linear_ridge import left_out_scores, ridge_of
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
 from metaadapter.generator.temperature import log_likelihood, posterior_scale
 
 # With less noise than this, a Cholesky factorisation in single precision would fail.
 LEAST_NOISE = 1e-3
-USUAL_FIT = 0.9
-"""The inverse temperature in tasks of many classes is multiplied by this / `fitted_own_T`."""
+LEAST_FIT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +76,40 @@ def leave_one_out(problem: Regression) -> LeftOut:
 
 
 def _base_scale_T(problem: Regression) -> Float[Tensor, " T"]:
-    """Return the inverse temperature before any evidence, in proportion to the usual scores.
+    """Return the inverse temperature before any evidence: the constant / `fitted_own_T`.
 
-    The network corrects the constant of the closed form where the network has a share.
+    Where the network has its full share, it corrects the constant alone.
     """
-    share_T = network_share(problem.support.raw.class_mask_TN.sum(-1))
     base_T = problem.base_scale_T
-    if (share_T == 1).all():
+    power_T = torch.where(problem.is_large_T, 1.0, 1 - problem.network_share_T)
+    if not power_T.any():
         return base_T
-    of_many_T = (USUAL_FIT / fitted_own_T(problem).clamp(min=1e-6)).to(base_T)
-    return base_T * of_many_T ** (1 - share_T).to(base_T)
+    return base_T / fitted_own_T(problem).clamp(min=LEAST_FIT).pow(power_T).to(base_T)
+
+
+def fitted_own_T(problem: Regression) -> Float[Tensor, " T"]:
+    """Return the mean score that a regression without texts gives labelled pictures for their own.
+
+    It is the mean over classes with pictures of the mean over their pictures: 1 with many pictures
+    of few classes. It falls with the number of classes, and the scores of new pictures fall too.
+    """
+    support = problem.support
+    noise_TM = problem.take(problem.noise_TX())
+    values_TMN, _ = kernel_ridge(
+        problem.distance_TMM,
+        problem.present_TM,
+        problem.targets_TMN,
+        noise_TM,
+        problem.sharpness_T(),
+    )
+    fitted_TMN = (1 - noise_TM[..., None] * values_TMN) * problem.targets_TMN
+    fitted_TN = fitted_TMN.sum(1) / support.n_shot_TN.clamp(min=1)
+    if problem.is_large_T.any():
+        no_prior_TND = torch.zeros_like(support.text_TND, dtype=noise_TM.dtype)
+        vectors_TND = ridge_of(problem, problem.noise_TX(), no_prior_TND).vectors_TND
+        linear_TN = (support.means_TND.to(vectors_TND) * vectors_TND).sum(-1)
+        fitted_TN = torch.where(problem.is_large_T[:, None], linear_TN, fitted_TN)
+    return fitted_TN.sum(-1) / support.image_mask_TN.sum(-1).clamp(min=1)
 
 
 def kernel_scores(problem: Regression) -> Float[Tensor, "T M N"]:

@@ -91,16 +91,3 @@ def left_out_scores(problem: Regression) -> Iterator[ScoredRows]:
         changed_TRN = left_out_TRN - rows_TRD @ prior_TND.mT
         left_out_TRN = left_out_TRN - problem.above_other_names(changed_TRN)
         yield ScoredRows(rows, left_out_TRN, is_own_TRN)
-
-
-def fitted_own_T(problem: Regression) -> Float[Tensor, " T"]:
-    """Return the mean score that a ridge without texts gives to the own class of a picture.
-
-    It is about 1/2 with one picture a class, or 1 with many. It falls towards 0 with the number of
-    classes, and the scores of new pictures fall with it.
-    """
-    shots_TNKD = problem.support.shots_TNKD.to(problem.targets_TMN)
-    no_prior_TND = torch.zeros_like(problem.support.text_TND, dtype=shots_TNKD.dtype)
-    vectors_TND = ridge_of(problem, problem.noise_TX(), no_prior_TND).vectors_TND
-    fitted_T: Tensor = (shots_TNKD.sum(2) * vectors_TND).sum((1, 2))
-    return fitted_T / problem.support.raw.n_pictures_T

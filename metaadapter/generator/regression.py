@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.network_share import network_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,12 @@ class Regression:
     def is_large_T(self) -> Bool[Tensor, " T"]:
         """True for tasks with too many pictures for a kernel."""
         return self.support.shot_mask_TNK.sum((1, 2)) > self.constants.most_kernel_rows
+
+    @property
+    def network_share_T(self) -> Float[Tensor, " T"]:
+        """The factor on the network's corrections."""
+        support = self.support
+        return network_share(support.raw.class_mask_TN.sum(-1), support.shot_mask_TNK.sum((1, 2)))
 
     @property
     def base_scale_T(self) -> Float[Tensor, " T"]:

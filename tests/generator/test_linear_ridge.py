@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.generator import row_chunks
 from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.leave_one_out import leave_one_out
+from metaadapter.generator.leave_one_out import fitted_own_T, leave_one_out
 from metaadapter.generator.linear_ridge import left_out_scores, linear_ridge
 from metaadapter.generator.regression import regression
 
@@ -62,6 +62,21 @@ def refitted(problem):
     return result
 
 
+def fitted_own(problem):
+    """The mean score of pictures for their own class, by a ridge without texts that saw it."""
+    rows = problem.support.shots_TNKD[0].flatten(0, 1)
+    targets, noise = problem.support.raw.targets_TMN[0], problem.noise_TX()[0] * 2
+    gram = rows.T @ (rows / noise[:, None]) + torch.eye(rows.shape[1], dtype=rows.dtype)
+    scores = rows @ torch.linalg.solve(gram, rows.T @ (targets / noise[:, None]))
+    return mean_of_classes(scores, targets)
+
+
+def mean_of_classes(scores, targets):
+    """The mean over classes with pictures of the mean score of their pictures for the class."""
+    means = [scores[targets[:, c] > 0, c].mean() for c in range(7) if targets[:, c].any()]
+    return float(sum(means) / len(means))
+
+
 def test_left_out_scores__refitted_without_each_picture__agree(uneven, chunked):
     problem = regression(uneven.canonical, LARGE)
 
@@ -84,7 +99,7 @@ def test_left_out__of_a_large_task__is_summarised_from_all_chunks(uneven, chunke
     steps = torch.linspace(-1.2, 1.2, 25, dtype=torch.float64)
     log_weights = -0.5 * (steps / 0.4) ** 2
     own = {place: place // 5 for place in expected if place // 5 != 1}  # class 1 has one picture
-    base = float(problem.base_scale_T[0])
+    base = float(problem.base_scale_T[0]) / fitted_own(problem)
     for place, label in own.items():
         scores = expected[place][:6] * weakening * base
         log_weights += (steps.exp()[:, None] * scores).log_softmax(-1)[:, label]
@@ -128,3 +143,14 @@ def test_left_out__likeness_and_doubt__are_those_of_a_loop(uneven, chunked):
         assert float(left_out.like_TR[0, place]) == pytest.approx(like)
         doubt = -float((p * p.log()).sum()) / math.log(5)
         assert float(left_out.doubt_TR[0, place]) == pytest.approx(doubt)
+
+
+def test_fitted_own__of_a_kernel__is_that_of_its_explicit_solution(uneven):
+    problem = regression(uneven.canonical, ClosedForm())
+    noise, beta = problem.take(problem.noise_TX())[0], 0.6
+    kernel = (-0.5 * beta * problem.distance_TMM[0]).exp() / beta
+    targets = problem.targets_TMN[0]
+
+    scores = kernel @ torch.linalg.solve(kernel + noise.diag(), targets)
+
+    assert float(fitted_own_T(problem)) == pytest.approx(mean_of_classes(scores, targets))

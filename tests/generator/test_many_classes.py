@@ -34,23 +34,28 @@ def same_constants(trained_like, *, trained, **constants):
     return generator
 
 
-def test_share__falls_from_1_to_0_without_a_jump():
-    n_ways = torch.arange(20_000)
+@pytest.mark.parametrize("most", ["MOST_WAYS", "MOST_PICTURES"])
+def test_share__falls_from_1_to_0_without_a_jump(most):
+    numbers, one = torch.arange(20_000), torch.ones(20_000, dtype=torch.long)
+    by_ways = most == "MOST_WAYS"
 
-    shares = network_share.network_share(n_ways)
+    shares = network_share.network_share(*((numbers, one) if by_ways else (one, numbers)))
 
-    assert (shares[: network_share.MOST_WAYS + 1] == 1).all()
-    assert (shares[network_share.NO_WAYS :] == 0).all()
-    between = shares[network_share.MOST_WAYS : network_share.NO_WAYS + 1].diff()
+    first = getattr(network_share, most)
+    last = getattr(network_share, most.replace("MOST", "NO"))
+    assert (shares[: first + 1] == 1).all()
+    assert (shares[last:] == 0).all()
+    between = shares[first : last + 1].diff()
     assert (between < 0).all()
     assert (between > -0.02).all()
 
 
 def test_words__say_what_the_share_is():
-    assert share_in_words(network_share.MOST_WAYS) is None
-    half = round((network_share.MOST_WAYS * network_share.NO_WAYS) ** 0.5)
-    assert "counts for 50%" in share_in_words(half)
-    assert "20,000 classes the adapter is the closed form" in share_in_words(20_000)
+    most, no = network_share.MOST_WAYS, network_share.NO_WAYS
+    assert share_in_words(most, network_share.MOST_PICTURES) is None
+    assert "counts for 50%" in share_in_words(round((most * no) ** 0.5), 100)
+    assert "of 20,000 classes and 20,001 pictures is the closed" in share_in_words(20_000, 20_001)
+    assert "is the closed form" in share_in_words(2, network_share.NO_PICTURES)
 
 
 @pytest.mark.parametrize("most_kernel_rows", [1000, 4], ids=["kernel", "linear"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from metaadapter.adapter.files import load_adapter
+from metaadapter.generator import network_share
 from metaadapter.workflow import accuracy, run_adapt
 from metaadapter.workflow.accuracy import Proportion
 from metaadapter.workflow.estimator import MetaAdapterClassifier
@@ -111,3 +112,17 @@ def test_adapt__folder_of_other_things__is_not_overwritten(adapt, labelled, tmp_
 
     assert result.code == 3
     assert "holds other files" in result.err
+
+
+def test_adapt__more_classes_than_the_network_is_for__says_so(adapt, labelled, monkeypatch):
+    sentence = "the adapter of 3 classes and 9 pictures is the closed form"
+    assert sentence not in adapt(labelled).err
+    monkeypatch.setattr(network_share, "MOST_WAYS", 2)
+    monkeypatch.setattr(network_share, "NO_WAYS", 3)
+
+    errors, document = adapt(labelled).err, adapt(labelled, "--json").document
+    by_closed_form = adapt(labelled, "--generator", "closed-form").err
+
+    assert errors.count(sentence) == 1
+    assert len([line for line in document["warnings"] if line.startswith(sentence)]) == 1
+    assert sentence not in by_closed_form
