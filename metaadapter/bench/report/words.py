@@ -169,7 +169,8 @@ def against_best(cell: AgainstBest, name: str) -> str:
         f"{100 * value:.1f}" if name == "accuracy" else metric(value, name)
         for value in (cell.reference, cell.of_peer)
     )
-    difference = signed(cell.difference) if name == "accuracy" else cell.difference.signed()
+    in_nats = cell.difference.signed().replace("-", "−")
+    difference = signed(cell.difference) if name == "accuracy" else in_nats
     return f"{reference} / {' '.join(filter(None, (peer, cell.peer)))} ({difference})"
 
 
