@@ -11,8 +11,8 @@ from torch import Tensor
 MOST_WAYS, NO_WAYS = 30, 300
 MOST_PICTURES, NO_PICTURES = 2048, 8192
 """The corrections count in full up to the first number of classes and of pictures, and not at all
-from the other on (docs/explanation/closed-form.md has the measurements). A generator that is
-trained on larger tasks needs other numbers."""
+from the other on (docs/explanation/closed-form.md has the measurements). The factor counts during
+training, too, so set the numbers before a generator is trained on larger tasks."""
 
 
 def network_share(n_way_T: Int[Tensor, " T"], n_pictures_T: Int[Tensor, " T"]) -> Tensor:
