@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 # Beyond these values a solution cannot be computed.
 SMALLEST, LARGEST = 1e-6, 1e6
 MAY_BE_ZERO = (
-    *("text_trust", "bare_text_trust", "balance", "scale_decay", "weakening"),
+    *("text_trust", "bare_text_trust", "large_class_weight", "scale_decay", "weakening"),
     "most_kernel_rows",
 )
 
@@ -24,7 +24,7 @@ class ClosedForm:
     """
 
     ridge: float = 0.5
-    """The noise of the kernel ridge where all classes have equally many shots."""
+    """The noise of a picture of the kernel ridge where all classes have equally many shots."""
     linear_ridge: float = 1.0
     """The noise of the linear ridge, for tasks with too many pictures for a kernel."""
     sharpness: float = 0.6
@@ -33,9 +33,9 @@ class ClosedForm:
     """The length of the prior vector of a class with pictures, in units of its canonical text."""
     bare_text_trust: float = 3.0
     """The same for a class without a picture, whose queries only the text can match."""
-    balance: float = 2.0
-    """The noise of a class is multiplied by (its shots / mean shots) to this power, so that a class
-    with many pictures does not outvote the others."""
+    large_class_weight: float = 0.55
+    """The weight of a class with very many pictures, in units of the weight of a class whose shots
+    equal the harmonic mean of all classes. With 1 or more, large classes outvote the others."""
     scale_at_one_shot: float = 17.6
     """The inverse temperature at one shot."""
     scale_decay: float = 0.18

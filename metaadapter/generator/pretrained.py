@@ -46,7 +46,7 @@ FIRST_CONSTANTS = ClosedForm(
     sharpness=0.6,
     text_trust=0.5,
     bare_text_trust=3.0,
-    balance=2.0,
+    large_class_weight=0.55,
     scale_at_one_shot=17.6,
     scale_decay=0.18,
     weakening=0.45,
@@ -182,7 +182,10 @@ def _config(stored: dict[str, Any], folder: Path) -> GeneratorConfig:
     try:
         constants = FIRST_CONSTANTS
         if stored["schema"] != WITHOUT_CONSTANTS:
-            constants = ClosedForm(**stored["closed_form"])
+            # Older files hold the power of a rule that large_class_weight replaces.
+            constants = ClosedForm(
+                **{key: x for key, x in stored["closed_form"].items() if key != "balance"}
+            )
         return GeneratorConfig(**stored["network"], closed_form=constants)
     except (KeyError, TypeError, ValueError) as error:
         raise IncompatibleArtifact(

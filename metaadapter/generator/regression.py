@@ -67,11 +67,19 @@ class Regression:
         return constants.scale_at_one_shot * self.support.raw.n_shot_T**-constants.scale_decay
 
     def noise_TX(self, correction_TNK: Tensor | float = 0.0) -> Float[Tensor, "T X"]:
-        """Return the noise of each target, 1 where there is no picture."""
-        n_shot_TN = self.support.n_shot_TN.to(self.targets_TMN)
-        mean_T1 = self.support.raw.n_shot_T.to(n_shot_TN)[:, None]
-        relative_TN1 = (n_shot_TN.clamp(min=1) / mean_T1)[..., None]
-        noise_TN1 = self.constants.ridge * relative_TN1**self.constants.balance
+        """Return the noise of each target, 1 where there is no picture.
+
+        The weight of a class, which is its shots / their noise, falls from that of a class with
+        the harmonic mean of the shots to `large_class_weight` of it as the shots grow.
+        """
+        weight = self.constants.large_class_weight
+        n_shot_TN = self.support.n_shot_TN.to(self.targets_TMN).clamp(min=1)
+        pictured_TN = self.support.image_mask_TN
+        n_pictured_T1 = pictured_TN.sum(-1, keepdim=True)
+        harmonic_T1 = n_pictured_T1 / (pictured_TN / n_shot_TN).sum(-1, keepdim=True).clamp(min=1e-12)
+        relative_TN1 = (n_shot_TN / harmonic_T1.clamp(min=1))[..., None]
+        noise_TN1 = relative_TN1.square() / (weight * relative_TN1 + 1 - weight)
+        noise_TN1 = self.constants.ridge * noise_TN1
         noise_TNK = noise_TN1 * _factor(correction_TNK, noise_TN1)
         return torch.where(self.support.shot_mask_TNK, noise_TNK, 1.0).flatten(1)
 
