@@ -1,0 +1,94 @@
+"""Classes with many pictures beside classes with few: neither is lost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.generator.pretrained import load_generator
+
+N_WAY, N_QUERY, N_DRAWS = 10, 8, 4
+
+
+def recalls(support, text, query, generator, counts, few, **facts):
+    """Mean recall in % of one class by its number of pictures; the others have `few`."""
+    classes = torch.arange(text.shape[1])
+    found = []
+    for many in counts:
+        shots = torch.full((len(classes), len(classes)), few)
+        shots.fill_diagonal_(many)
+        mask = torch.arange(support.shape[2]) < shots[..., None]
+        correct = []
+        for draw in range(len(support)):
+            # A task for each class that has many pictures.
+            tasks = [x[draw].expand(len(classes), *x.shape[1:]) for x in (support, text)]
+            weights = generator.predict(Support.of_tasks(*tasks, mask, **facts))
+            answers = classify(query[draw].flatten(0, 1).expand(len(classes), -1, -1), weights)
+            own = answers.argmax(-1).unflatten(1, query.shape[1:3])[classes, classes]
+            correct.append((own == classes[:, None]).double().mean())
+        found.append(100 * float(torch.stack(correct).mean()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def clothes(demo_features):
+    encoder, features = demo_features
+    rows = torch.from_numpy(np.stack([features[path] for path in sorted(features)]))
+    rows = rows.unflatten(0, (N_WAY, -1))
+    draw = torch.Generator().manual_seed(0)
+    order = torch.rand(N_DRAWS, *rows.shape[:2], generator=draw).argsort(-1)
+    drawn = torch.stack([rows[torch.arange(N_WAY)[:, None], places] for places in order])
+    names = sorted({path.parent.name for path in features})
+    text = torch.from_numpy(encoder.encode_texts(names)).expand(N_DRAWS, -1, -1)
+    facts = {"logit_scale": encoder.logit_scale, "blocks": encoder.blocks}
+    return (drawn[:, :, N_QUERY:], text, drawn[:, :, :N_QUERY]), facts
+
+
+@pytest.mark.parametrize("name", ["closed-form", "default"])
+@pytest.mark.parametrize("few", [1, 2])
+def test_recall__more_pictures_of_a_class_of_clothes__never_falls(clothes, name, few):
+    task, facts = clothes
+
+    found = recalls(*task, load_generator(name), [few, 4, 6, 8], few, **facts)
+
+    assert found[1] > found[0]
+    assert np.diff(found).min() > -1
+
+
+@pytest.mark.parametrize("name", ["closed-form", "default"])
+@pytest.mark.parametrize("few", [1, 4, 16])
+def test_recall__up_to_a_hundred_pictures_of_a_class__never_falls(name, few):
+    draw = torch.Generator().manual_seed(1)
+    directions = torch.randn(N_DRAWS, N_WAY, 1, 64, generator=draw)
+    rows = directions + 2.5 * torch.randn(N_DRAWS, N_WAY, 100 + 20, 64, generator=draw)
+    text = directions[:, :, 0] + 2.0 * torch.randn(N_DRAWS, N_WAY, 64, generator=draw)
+    rows, text = normalize(rows, dim=-1), normalize(text, dim=-1)
+
+    found = recalls(
+        rows[:, :, 20:], text, rows[:, :, :20], load_generator(name), [few, 32, 64, 100], few
+    )
+
+    assert np.diff(found).min() > -1
+
+
+def test_noise__even_and_uneven_shots__is_the_formula_of_the_weight(make_task):
+    task = make_task(2, 3, 20)
+    task.mask[1] = torch.arange(20) < torch.tensor([[1], [4], [20]])
+    problem = task.regression
+
+    noise = problem.noise_TX().unflatten(1, (3, 20))
+
+    constants = problem.constants
+    torch.testing.assert_close(noise[0], torch.full_like(noise[0], constants.ridge))
+    harmonic = 3 / (1 / 1 + 1 / 4 + 1 / 20)
+    for number, shots in enumerate((1, 4, 20)):
+        relative = shots / harmonic
+        large = constants.large_class_weight
+        # The weight is that of a usual class for 1 and approaches `large` for many pictures.
+        weight = large + (1 - large) / relative
+        expected = constants.ridge * relative / weight
+        assert noise[1, number, 0] == pytest.approx(expected)
