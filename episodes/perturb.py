@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 
 import torch
@@ -17,6 +18,7 @@ from episodes.tasks import EpisodeBatch, Episodes
 # Upper end of a uniform draw, in units of the spread around the task's mean.
 MOST_NOISE = 2.0
 SCALING_DEVIATION = 0.7
+LEAST_SCATTER, MOST_SCATTER = 0.6, 2.5
 # CLIP's cones: pictures shrink to 0.4–1, texts to 0.3–1 of their length; an offset of 1 is added.
 LEAST_IMAGE_LENGTH, LEAST_TEXT_LENGTH = 0.4, 0.3
 # Upper ends of the fraction of a task's classes; 2 leaves some tasks without any text.
@@ -35,6 +37,9 @@ class Perturbations:
     """The names are permuted among the classes of the task."""
     text_made: float = 0.5
     """Each text is the mean of all pictures of its class plus noise, or noise alone."""
+    scatter: float = 0.5
+    """The part of each picture across the mean of its class is multiplied by the same factor, which
+    makes the encoder worse or better."""
     noise: float = 0.45
     """Isotropic noise is added to the pictures."""
     scaling: float = 0.25
@@ -60,8 +65,9 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
     padding stays zero, and a task without a change stays equal to the bit. `class_means_TND` stay
     those of the original pictures. `generator` draws all numbers.
     """
+    draw = TaskDraw(generator, episodes.batch.text_TND)
+    episodes = _scattered(episodes, fractions.scatter, draw)
     batch = episodes.batch
-    draw = TaskDraw(generator, batch.text_TND)
     text_TND = perturb_texts(
         batch.text_TND,
         episodes.class_means_TND,
@@ -105,6 +111,45 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
         other_views_TNKD=shift(episodes.other_views_TNKD) if episodes.has_views else support_TNKD,
         off_class_TOD=shift(episodes.off_class_TOD),
         pool_TUD=shift(episodes.pool_TUD),
+    )
+
+
+def _scattered(episodes: Episodes, fraction: float, draw: TaskDraw) -> Episodes:
+    """Return tasks whose pictures are farther from, or nearer to, the line of their class mean.
+
+    Pictures of classes without a mean, of other classes and strangers stay as they are.
+    """
+    if not fraction:
+        return episodes
+    batch, means_TND = episodes.batch, episodes.class_means_TND
+    factor_T11 = LEAST_SCATTER * (MOST_SCATTER / LEAST_SCATTER) ** draw.uniform(1.0)
+    more_T11 = draw.chosen(fraction) * (factor_T11 - 1)
+
+    def scatter(pictures: Tensor, labels_TX: Tensor) -> Tensor:
+        before_TXD, labels_TX1 = pictures.flatten(1, -2), labels_TX[..., None]
+        of_class_TXD = labels_TX1.clamp(min=0).expand(-1, -1, means_TND.shape[-1])
+        mean_TXD = means_TND.gather(1, of_class_TXD)
+        has_mean_TX1 = (labels_TX1 >= 0) & mean_TXD.any(-1, keepdim=True)
+        along_TX1 = (before_TXD * mean_TXD).sum(-1, keepdim=True)
+        moved_TXD = before_TXD + more_T11 * (before_TXD - along_TX1 * mean_TXD) * has_mean_TX1
+        return unit(moved_TXD, was=before_TXD).reshape(pictures.shape)
+
+    def by_class(pictures_TNKD: Tensor) -> Tensor:
+        n_tasks, n_way, *others = pictures_TNKD.shape[:-1]
+        numbers_N = torch.arange(n_way, device=means_TND.device)
+        labels_TX = numbers_N.repeat_interleave(math.prod(others)).expand(n_tasks, -1)
+        return scatter(pictures_TNKD, labels_TX)
+
+    return replace(
+        episodes,
+        batch=replace(
+            batch,
+            support_TNKD=by_class(batch.support_TNKD),
+            query_TQD=scatter(batch.query_TQD, batch.query_labels_TQ),
+        ),
+        twin_TNKD=by_class(episodes.twin_TNKD),
+        other_views_TNKD=by_class(episodes.other_views_TNKD),
+        pool_TUD=scatter(episodes.pool_TUD, episodes.pool_labels_TU),
     )
 
 

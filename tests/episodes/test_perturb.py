@@ -12,7 +12,7 @@ from episodes import EpisodeError, EpisodeSpec, Mixture
 from episodes.perturb import Perturbations, perturb
 
 TEXT = ["text_permuted", "text_made"]
-PICTURES = ["noise", "scaling"]
+PICTURES = ["noise", "scaling", "scatter"]
 BOTH = ["cone"]
 SWITCHES = [*TEXT, *PICTURES, *BOTH]  # that change features
 
