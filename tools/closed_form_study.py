@@ -57,7 +57,7 @@ def main() -> None:
     print_kernel_gain(stores)
     print_temperatures(stores)
     print_weakening(stores)
-    print_balance(stores)
+    print_uneven(stores)
     print_bare_trust(stores)
 
 
@@ -98,15 +98,18 @@ def print_weakening(stores: list[StoreTasks]) -> None:
         print(f"| {store.source.name} | " + " | ".join(f"{x:+.2f}" for x in row) + " |")
 
 
-def print_balance(stores: list[StoreTasks]) -> None:
+def print_uneven(stores: list[StoreTasks]) -> None:
     kinds: dict[str, Shots] = {
         "1–16 shots": lambda shape, draw: torch.randint(1, 17, shape, generator=draw),
         "1 or 16": lambda shape, draw: 1 + 15 * torch.randint(2, shape, generator=draw),
+        "one of 16, others 1": lambda shape, _: (
+            1 + 15 * (torch.arange(shape[-1]) == 0).expand(shape)
+        ),
     }
-    print_head("balance", kinds)
-    for balance in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5):
-        head = closed_form(replace(CHOSEN, balance=balance))
-        print_row(balance, [mean(accuracies(stores, 16, head, s)) for s in kinds.values()])
+    print_head("large class weight", kinds)
+    for weight in (0.0, 0.25, 0.4, 0.55, 0.7, 1.0):
+        head = closed_form(replace(CHOSEN, large_class_weight=weight))
+        print_row(weight, [mean(accuracies(stores, 16, head, s)) for s in kinds.values()])
 
 
 def print_bare_trust(stores: list[StoreTasks]) -> None:

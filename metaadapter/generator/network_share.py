@@ -1,40 +1,59 @@
-"""How much the network corrects the closed form in large tasks."""
+"""How much the network corrects the closed form in tasks beyond those of its training."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 MOST_WAYS, NO_WAYS = 30, 300
 MOST_PICTURES, NO_PICTURES = 2048, 8192
-"""The corrections count in full up to the first number of classes and of pictures, and not at all
-from the other on (docs/explanation/closed-form.md has the measurements). The factor counts during
-training, too, so set the numbers before a generator is trained on larger tasks."""
+MOST_UNEVEN, NO_UNEVEN = 2, 8
+"""The corrections count in full up to the first number of classes, of pictures, and of the largest
+shots over the usual ones, and not at all from the other on (docs/explanation/closed-form.md has the
+measurements). The factor counts during training, too, so set the numbers before a generator is
+trained on other tasks."""
 
 
-def network_share(n_way_T: Int[Tensor, " T"], n_pictures_T: Int[Tensor, " T"]) -> Tensor:
-    """Return the (T,) factors on all corrections: 1, then linear in the logarithms, then 0."""
-    of_ways_T = _falling(n_way_T, MOST_WAYS, NO_WAYS)
-    return of_ways_T * _falling(n_pictures_T, MOST_PICTURES, NO_PICTURES)
+def network_share(
+    n_shot_TN: Float[Tensor, "T N"], class_mask_TN: Bool[Tensor, "T N"]
+) -> Float[Tensor, " T"]:
+    """Return the factors on all corrections: 1, then linear in the logarithms, then 0."""
+    of_ways_T = _falling(class_mask_TN.sum(-1), MOST_WAYS, NO_WAYS)
+    of_pictures_T = _falling(n_shot_TN.sum(-1), MOST_PICTURES, NO_PICTURES)
+    uneven_T = n_shot_TN.amax(-1) / usual_shots(n_shot_TN)
+    return of_ways_T * of_pictures_T * _falling(uneven_T, MOST_UNEVEN, NO_UNEVEN)
+
+
+def usual_shots(n_shot_TN: Float[Tensor, "T N"]) -> Float[Tensor, " T"]:
+    """Return the harmonic mean of the shots of classes with pictures; 1 without any picture.
+
+    A few classes with many pictures hardly change it.
+    """
+    has_any_TN = n_shot_TN > 0
+    inverse_T = (has_any_TN / n_shot_TN.clamp(min=1)).sum(-1)
+    return has_any_TN.sum(-1).clamp(min=1) / torch.where(inverse_T > 0, inverse_T, 1.0)
 
 
 def _falling(number_T: Tensor, most: int, none: int) -> Float[Tensor, " T"]:
-    beyond_T = (number_T.clamp(min=most).to(torch.float64) / most).log()
+    beyond_T = (number_T.to(torch.float64) / most).clamp(min=1).log()
     return (1 - beyond_T / math.log(none / most)).clamp(0, 1)
 
 
-def share_in_words(n_way: int, n_pictures: int) -> str | None:
+def share_in_words(n_shots: Sequence[int]) -> str | None:
     """Return a line about a task in which the network does not count in full; else `None`."""
-    share = float(network_share(torch.tensor([n_way]), torch.tensor([n_pictures])))
+    n_shot_1N = torch.tensor([n_shots], dtype=torch.float64)
+    share = float(network_share(n_shot_1N, torch.ones_like(n_shot_1N, dtype=torch.bool)))
     if share == 1:
         return None
-    size = f"{n_way:,} classes and {n_pictures:,} pictures"
+    shots = " to ".join(f"{number:,}" for number in dict.fromkeys((min(n_shots), max(n_shots))))
+    size = f"{len(n_shots):,} classes ({shots} labelled per class)"
     if share == 0:
-        return f"the adapter of {size} is the closed form: the network is trained on smaller tasks"
+        return f"the adapter of {size} is the closed form: the network is trained on other tasks"
     return (
-        f"the network counts for {share:.0%} of its full weight, because {size} are more than it "
-        "was trained on"
+        f"the network counts for {share:.0%} of its full weight, because it is not trained on "
+        f"tasks such as {size}"
     )

@@ -182,10 +182,11 @@ def _config(stored: dict[str, Any], folder: Path) -> GeneratorConfig:
     try:
         constants = FIRST_CONSTANTS
         if stored["schema"] != WITHOUT_CONSTANTS:
-            # Older files hold the power of a rule that large_class_weight replaces.
-            constants = ClosedForm(
-                **{key: x for key, x in stored["closed_form"].items() if key != "balance"}
-            )
+            given = dict(stored["closed_form"])
+            # Older files hold a constant of another rule for uneven classes.
+            if given.pop("balance", None) is not None:
+                given["large_class_weight"] = FIRST_CONSTANTS.large_class_weight
+            constants = ClosedForm(**given)
         return GeneratorConfig(**stored["network"], closed_form=constants)
     except (KeyError, TypeError, ValueError) as error:
         raise IncompatibleArtifact(

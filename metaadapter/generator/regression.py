@@ -10,7 +10,7 @@ from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.network_share import network_share
+from metaadapter.generator.network_share import network_share, usual_shots
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,7 @@ class Regression:
     @property
     def network_share_T(self) -> Float[Tensor, " T"]:
         """The factor on the network's corrections."""
-        support = self.support
-        return network_share(support.raw.class_mask_TN.sum(-1), support.shot_mask_TNK.sum((1, 2)))
+        return network_share(self.support.n_shot_TN, self.support.raw.class_mask_TN)
 
     @property
     def base_scale_T(self) -> Float[Tensor, " T"]:
@@ -73,11 +72,8 @@ class Regression:
         the harmonic mean of the shots to `large_class_weight` of it as the shots grow.
         """
         weight = self.constants.large_class_weight
-        n_shot_TN = self.support.n_shot_TN.to(self.targets_TMN).clamp(min=1)
-        pictured_TN = self.support.image_mask_TN
-        n_pictured_T1 = pictured_TN.sum(-1, keepdim=True)
-        harmonic_T1 = n_pictured_T1 / (pictured_TN / n_shot_TN).sum(-1, keepdim=True).clamp(min=1e-12)
-        relative_TN1 = (n_shot_TN / harmonic_T1.clamp(min=1))[..., None]
+        n_shot_TN = self.support.n_shot_TN.to(self.targets_TMN)
+        relative_TN1 = (n_shot_TN.clamp(min=1) / usual_shots(n_shot_TN)[:, None])[..., None]
         noise_TN1 = relative_TN1.square() / (weight * relative_TN1 + 1 - weight)
         noise_TN1 = self.constants.ridge * noise_TN1
         noise_TNK = noise_TN1 * _factor(correction_TNK, noise_TN1)

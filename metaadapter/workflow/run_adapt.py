@@ -69,12 +69,11 @@ class Adapted:
 
     @property
     def size_note(self) -> str | None:
-        """A line that says how far the adapter of a large task is the closed form; else `None`."""
+        """A line that says how far the adapter is the closed form; `None` if it is not."""
         config = self.adapter.config
         if config.generator == "closed-form" or is_user_code(config.generator):
             return None
-        n_pictures = sum(config.n_shots)
-        return share_in_words(len(config.classes), n_pictures) if n_pictures else None
+        return share_in_words(config.n_shots) if any(config.n_shots) else None
 
     @property
     def quarantined(self) -> tuple[UnreadableImage, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -34,28 +35,56 @@ def same_constants(trained_like, *, trained, **constants):
     return generator
 
 
-@pytest.mark.parametrize("most", ["MOST_WAYS", "MOST_PICTURES"])
-def test_share__falls_from_1_to_0_without_a_jump(most):
-    numbers, one = torch.arange(20_000), torch.ones(20_000, dtype=torch.long)
-    by_ways = most == "MOST_WAYS"
+def shots_of_ways(n_way):
+    return [1] * n_way
 
-    shares = network_share.network_share(*((numbers, one) if by_ways else (one, numbers)))
 
-    first = getattr(network_share, most)
-    last = getattr(network_share, most.replace("MOST", "NO"))
-    assert (shares[: first + 1] == 1).all()
-    assert (shares[last:] == 0).all()
-    between = shares[first : last + 1].diff()
+def shots_of_pictures(n_pictures):
+    return [n_pictures // 2, n_pictures - n_pictures // 2]
+
+
+@pytest.mark.parametrize(
+    ("shots", "name"), [(shots_of_ways, "WAYS"), (shots_of_pictures, "PICTURES")]
+)
+def test_share__falls_from_1_to_0_without_a_jump(shots, name):
+    first, last = (getattr(network_share, f"{end}_{name}") for end in ("MOST", "NO"))
+    numbers = sorted({2, first // 2, last, 2 * last} | set(range(first, last, 1 + first // 100)))
+
+    shares = torch.tensor([share_of(shots(number)) for number in numbers])
+
+    numbers = torch.tensor(numbers)
+    assert (shares[numbers <= first] == 1).all()
+    assert (shares[numbers >= last] == 0).all()
+    between = shares[(numbers >= first) & (numbers <= last)].diff()
     assert (between < 0).all()
     assert (between > -0.02).all()
 
 
+@pytest.mark.parametrize(
+    ("shots", "share"),
+    [
+        ([5, 5, 5], 1),
+        ([0, 5, 0, 5], 1),
+        # Harmonic means 4 / (3 + 1/4) and 9 / (8 + 1/100).
+        ([1, 1, 1, 4], 1 - math.log(4 * 3.25 / 4 / 2) / math.log(4)),
+        ([1] * 8 + [100], 0),
+    ],
+)
+def test_share__of_uneven_shots__is_by_the_largest_over_the_harmonic_mean(shots, share):
+    assert share_of(shots) == pytest.approx(share)
+
+
+def share_of(shots):
+    n_shot_1N = torch.tensor([shots], dtype=torch.float64)
+    return float(network_share.network_share(n_shot_1N, torch.ones(1, len(shots)) > 0))
+
+
 def test_words__say_what_the_share_is():
     most, no = network_share.MOST_WAYS, network_share.NO_WAYS
-    assert share_in_words(most, network_share.MOST_PICTURES) is None
-    assert "counts for 50%" in share_in_words(round((most * no) ** 0.5), 100)
-    assert "of 20,000 classes and 20,001 pictures is the closed" in share_in_words(20_000, 20_001)
-    assert "is the closed form" in share_in_words(2, network_share.NO_PICTURES)
+    assert share_in_words([network_share.MOST_PICTURES // most] * most) is None
+    assert "counts for 50%" in share_in_words([1] * round((most * no) ** 0.5))
+    assert "of 20,000 classes (1 labelled per class) is the closed" in share_in_words([1] * 20_000)
+    assert "of 2 classes (1 to 9,000 labelled per class) is" in share_in_words([1, 9000])
 
 
 @pytest.mark.parametrize("most_kernel_rows", [1000, 4], ids=["kernel", "linear"])

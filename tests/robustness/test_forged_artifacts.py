@@ -72,7 +72,7 @@ def write_sealed(path, values, files):
         ("generator", "network", []),
         ("generator", "closed_form", {"ridge": -1.0}),
         ("generator", "closed_form", {"sharpness": 1e300}),
-        ("generator", "closed_form", {"balance": "x"}),
+        ("generator", "closed_form", {"large_class_weight": "x"}),
     ],
     ids=lambda value: str(value)[:20],
 )
