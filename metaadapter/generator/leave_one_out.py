@@ -13,6 +13,7 @@ from metaadapter.adapter.known import doubt_of
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.known_scalars import Likeness, likeness
 from metaadapter.generator.linear_ridge import left_out_scores, ridge_of
+from metaadapter.generator.network_share import share_of_ways
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
 from metaadapter.generator.temperature import log_likelihood, posterior_scale
 
@@ -78,10 +79,11 @@ def leave_one_out(problem: Regression) -> LeftOut:
 def _base_scale_T(problem: Regression) -> Float[Tensor, " T"]:
     """Return the inverse temperature before any evidence: the constant / `fitted_own_T`.
 
-    Where the network has its full share, it corrects the constant alone.
+    Up to 2,048 pictures the power of `fitted_own_T` is 1 − `share_of_ways`.
     """
     base_T = problem.base_scale_T
-    power_T = torch.where(problem.is_large_T, 1.0, 1 - problem.network_share_T)
+    share_T = share_of_ways(problem.support.raw.class_mask_TN)
+    power_T = torch.where(problem.is_large_T, 1.0, 1 - share_T)
     if not power_T.any():
         return base_T
     return base_T / fitted_own_T(problem).clamp(min=LEAST_FIT).pow(power_T).to(base_T)

@@ -22,10 +22,15 @@ def network_share(
     n_shot_TN: Float[Tensor, "T N"], class_mask_TN: Bool[Tensor, "T N"]
 ) -> Float[Tensor, " T"]:
     """Return the factors on all corrections: 1, then linear in the logarithms, then 0."""
-    of_ways_T = _falling(class_mask_TN.sum(-1), MOST_WAYS, NO_WAYS)
     of_pictures_T = _falling(n_shot_TN.sum(-1), MOST_PICTURES, NO_PICTURES)
     uneven_T = n_shot_TN.amax(-1) / usual_shots(n_shot_TN)
-    return of_ways_T * of_pictures_T * _falling(uneven_T, MOST_UNEVEN, NO_UNEVEN)
+    of_uneven_T = _falling(uneven_T, MOST_UNEVEN, NO_UNEVEN)
+    return share_of_ways(class_mask_TN) * of_pictures_T * of_uneven_T
+
+
+def share_of_ways(class_mask_TN: Bool[Tensor, "T N"]) -> Float[Tensor, " T"]:
+    """Return the part of `network_share` that the number of classes decides."""
+    return _falling(class_mask_TN.sum(-1), MOST_WAYS, NO_WAYS)
 
 
 def usual_shots(n_shot_TN: Float[Tensor, "T N"]) -> Float[Tensor, " T"]:

@@ -24,11 +24,13 @@ def slow_closed_form(support, text, query):
     centre = torch.stack([support[c].mean(0) for c in present]).mean(0)
     rows, labels, noise = [], [], []
     mean_shots = sum(len(support[c]) for c in present) / len(present)
+    harmonic_mean = len(present) / sum(1 / len(support[c]) for c in present)
     for c in present:
+        relative = len(support[c]) / harmonic_mean
         for shot in support[c]:
             rows.append(shot - centre)
             labels.append(c)
-            noise.append(0.5 * (len(support[c]) / mean_shots) ** 2)
+            noise.append(0.5 * relative**2 / (0.55 * relative + 0.45))
     spread = (sum(row @ row for row in rows) / len(rows)).sqrt()
     rows = [row / spread for row in rows]
     text = text - text.mean(0)
