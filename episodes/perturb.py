@@ -18,7 +18,7 @@ from episodes.tasks import EpisodeBatch, Episodes
 # Upper end of a uniform draw, in units of the spread around the task's mean.
 MOST_NOISE = 2.0
 SCALING_DEVIATION = 0.7
-LEAST_SCATTER, MOST_SCATTER = 0.6, 2.5
+LEAST_SCATTER, MOST_SCATTER = 0.6, 4.0
 # CLIP's cones: pictures shrink to 0.4–1, texts to 0.3–1 of their length; an offset of 1 is added.
 LEAST_IMAGE_LENGTH, LEAST_TEXT_LENGTH = 0.4, 0.3
 # Upper ends of the fraction of a task's classes; 2 leaves some tasks without any text.

@@ -59,6 +59,8 @@ class SourceConfig(Strict):
     n_shot: tuple[Count, Count] | None = None
     """Least and most shots for this source only; by default those of `episodes`."""
     cross_domain_share: Fraction = 0.0
+    perturb: Perturbations | None = None
+    """The perturbations of this source only; by default those of the run."""
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> SourceConfig:
@@ -152,6 +154,11 @@ class TrainConfig(Strict):
     inner: InnerConfig = InnerConfig()
     optim: OptimConfig = OptimConfig()
     validation: Annotated[ValidateConfig, Field(alias="validate")] = ValidateConfig()
+
+    def perturbations_of(self, source: str) -> Perturbations:
+        """Return the perturbations of the tasks from a source."""
+        own = {one.name: one.perturb for one in self.data.sources}
+        return own.get(source) or self.perturb
 
     @model_validator(mode="after")
     def _has_one_generator(self) -> TrainConfig:

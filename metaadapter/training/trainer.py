@@ -176,7 +176,8 @@ class Trainer:
             foreign=config.loss.known > 0,
             pools=config.pools if config.loss.of_pools else None,
         )
-        episodes = perturb(episodes, config.perturb, self._random["perturb"])
+        fractions = config.perturbations_of(episodes.source)
+        episodes = perturb(episodes, fractions, self._random["perturb"])
         inner, adapt, own = config.inner, None, self._own_losses
         if inner.steps and float(torch.rand((), generator=self._random["inner"])) <= inner.share:
             adapt = partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
