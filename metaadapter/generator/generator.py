@@ -129,7 +129,9 @@ class Generator(AdapterGenerator):
             canonical = reweigh(canonical, base_TP)
         problem = regression(canonical, self.config.closed_form)
         left_out = leave_one_out(problem)
+        # In training the network learns from all tasks, those beyond its former range included.
         share_T = problem.network_share_T
+        share_T = torch.ones_like(share_T) if self.training else share_T
         corrections = self._corrections(canonical, left_out, share_T)
         if corrections.log_block_TP is not None:
             weight_TP = base_TP + corrections.log_block_TP.to(base_TP.dtype)

@@ -14,8 +14,8 @@ MOST_PICTURES, NO_PICTURES = 2048, 8192
 MOST_UNEVEN, NO_UNEVEN = 2, 8
 """The corrections count in full up to the first number of classes, of pictures, and of the largest
 shots over the usual ones, and not at all from the other on (docs/explanation/closed-form.md has the
-measurements). The factor counts during training, too, so set the numbers before a generator is
-trained on other tasks."""
+measurements). In training the factor is 1. Set the numbers anew for a generator that is trained on
+other tasks."""
 
 
 def network_share(

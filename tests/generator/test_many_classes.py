@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 
@@ -117,6 +118,16 @@ def test_within_the_range__the_share_changes_no_bit(few_ways, trained_like, make
 
     for name, tensor in trained_like.predict(task.support).tensors().items():
         assert torch.equal(tensor, getattr(weights, name))
+
+
+def test_beyond_the_range__in_training__the_network_gets_gradients(
+    few_ways, trained_like, make_task
+):
+    task, generator = make_task(1, 9, 2, 24), copy.deepcopy(trained_like).train()
+
+    classify(task.query, generator(task.support)).sum().backward()
+
+    assert generator.heads.task.weight.grad.abs().sum() > 0
 
 
 def test_classes_that_are_masked_out__do_not_lower_the_share(
