@@ -19,7 +19,6 @@ NOISE_ALONE = 0.15
 """The fraction of made texts that know nothing of the class means."""
 CONFUSED = 0.5
 """The fraction of the classes that confusing noise draws towards another class."""
-MOST_RANK = 4.0
 
 
 class Parts(NamedTuple):
@@ -62,11 +61,11 @@ def perturb_texts(
     own_TND, used_T1D = centred(text_TND, present_TN1), used(text_TND)
     means_TND = centred(means_TND * used_T1D, present_TN1)
     parts = Parts(own_TND, means_TND, draw.normal(*text_TND.shape) * used_T1D, present_TN1)
-    kind_T11 = draw.uniform(float(len(NOISES))).long()
-    noise_TND = sum(
-        normalize(noise(parts, draw), dim=-1) * (kind_T11 == number)
-        for number, noise in enumerate(NOISES.values())
-    )
+    left_T11, noise_TND = draw.uniform(1.0), torch.zeros_like(text_TND)
+    for probability, noise in NOISES.values():
+        is_kind_T11 = (left_T11 >= 0) & (left_T11 < probability)
+        noise_TND = noise_TND + normalize(noise(parts, draw), dim=-1) * is_kind_T11
+        left_T11 = left_T11 - probability
     level_T11 = LEAST_NOISE * (MOST_NOISE / LEAST_NOISE) ** draw.uniform(1.0)
     known_T11 = 1 - draw.chosen(NOISE_ALONE)
     made_TND = known_T11 * means_TND / spread(means_TND, present_TN1) + level_T11 * noise_TND
@@ -85,14 +84,6 @@ def isotropic(parts: Parts, _: TaskDraw) -> Tensor:
     return parts.normal_TND
 
 
-def low_rank(parts: Parts, draw: TaskDraw) -> Tensor:
-    """Random combinations of at most four random directions."""
-    n_tasks, n_way, _ = parts.normal_TND.shape
-    rank_T11 = 1 + draw.uniform(MOST_RANK).floor()
-    is_kept_N = torch.arange(n_way, device=rank_T11.device) < rank_T11
-    return (draw.normal(n_tasks, n_way, n_way) * is_kept_N) @ parts.normal_TND
-
-
 def confusing(parts: Parts, draw: TaskDraw) -> Tensor:
     """The mean of another class for some classes, a random direction for the others."""
     other_TND = _permuted(parts.means_TND, parts.present_TN1, draw)
@@ -107,10 +98,13 @@ def shared(parts: Parts, draw: TaskDraw) -> Tensor:
     return one_hot(group_TN, n_way).to(parts.normal_TND.dtype) @ parts.normal_TND
 
 
-NOISES: dict[str, Callable[[Parts, TaskDraw], Tensor]] = {
-    noise.__name__: noise for noise in (own_errors, isotropic, low_rank, confusing, shared)
+NOISES: dict[str, tuple[float, Callable[[Parts, TaskDraw], Tensor]]] = {
+    "isotropic": (0.5, isotropic),
+    "own errors": (0.2, own_errors),
+    "confusing": (0.15, confusing),
+    "shared": (0.15, shared),
 }
-"""The kinds of noise, equally probable; each gives rows (T, N, D) of any length."""
+"""Kind of noise → its probability and its rows (T, N, D) of any length."""
 
 
 def used(text_TND: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ def only(monkeypatch):
     """Leaves one kind of noise."""
 
     def leave(kind):
-        monkeypatch.setattr(made_texts, "NOISES", {kind: NOISES[kind]})
+        monkeypatch.setattr(made_texts, "NOISES", {kind: (1.0, NOISES[kind][1])})
 
     return leave
 
@@ -49,7 +49,7 @@ def centred(vectors):
 
 
 def test_made__own_errors__are_the_centre_plus_mean_plus_level_times_own_text(tasks, only):
-    only("own_errors")
+    only("own errors")
     text_TND, means_TND = tasks
 
     after_TND = make(text_TND, means_TND)
@@ -97,18 +97,7 @@ def noises_of(kind, tasks, **changes):
     parts = made_texts.Parts(
         text_TND, means_TND * present_TN1, rows(40, 6, 50, seed=2), present_TN1
     )
-    return NOISES[kind](parts._replace(**changes), draw), parts
-
-
-def test_low_rank__noise__lies_in_one_to_four_directions_of_those_drawn(tasks):
-    noise_TND, parts = noises_of("low_rank", tasks)
-
-    ranks = []
-    for noise, normal in zip(noise_TND, parts.normal_TND, strict=True):
-        weights = torch.linalg.lstsq(normal.T, noise.T).solution
-        torch.testing.assert_close(normal.T @ weights, noise.T)
-        ranks.append(int(torch.linalg.matrix_rank(noise)))
-    assert set(ranks) == {1, 2, 3, 4}
+    return NOISES[kind][1](parts._replace(**changes), draw), parts
 
 
 def test_confusing__noise__is_another_class_s_mean_or_a_direction_of_the_class(tasks):
@@ -152,7 +141,7 @@ def test_made__any_kind__keeps_unit_rows_missing_texts_and_blocks_without_texts(
 
     torch.testing.assert_close(after_TND.norm(dim=-1), text_TND.any(-1).double())
     assert not after_TND[..., 30:].any()
-    if kind != "own_errors":
+    if kind != "own errors":
         assert (after_TND[..., :30] != text_TND[..., :30]).any(-1)[1:].all()
 
 
@@ -172,7 +161,7 @@ def test_made__padded_class__changes_nothing_for_the_others(tasks, monkeypatch):
     text_TND[:, 5] = 0
     normals = rows(40, 6, 50, seed=5)
     monkeypatch.setattr(TaskDraw, "normal", lambda _, *shape: normals[:, : shape[1], : shape[2]])
-    monkeypatch.setattr(made_texts, "NOISES", {"isotropic": NOISES["isotropic"]})
+    monkeypatch.setattr(made_texts, "NOISES", {"isotropic": (1.0, NOISES["isotropic"][1])})
 
     padded_TND = make(text_TND, means_TND)
     alone_TND = make(text_TND[:, :5], means_TND[:, :5])
