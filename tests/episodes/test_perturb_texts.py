@@ -100,6 +100,25 @@ def noises_of(kind, tasks, **changes):
     return NOISES[kind][1](parts._replace(**changes), draw), parts
 
 
+def test_made__kinds_of_noise__have_their_probabilities(monkeypatch):
+    def along(axis):
+        def noise(parts, _):
+            rows_TND = torch.zeros_like(parts.normal_TND)
+            rows_TND[..., axis] = torch.tensor([1.0, -1.0])
+            return rows_TND
+
+        return noise
+
+    monkeypatch.setattr(made_texts, "NOISES", {"one": (0.75, along(0)), "other": (0.25, along(1))})
+    monkeypatch.setattr(made_texts, "NOISE_ALONE", 1.0)
+
+    after_TND = make(rows(1000, 2, 8, seed=1), rows(1000, 2, 8, seed=2))
+
+    apart_TD = (after_TND[:, 0] - after_TND[:, 1]).abs()
+    is_one_T = apart_TD[:, 0] > apart_TD[:, 1]
+    assert 0.7 < is_one_T.double().mean() < 0.8
+
+
 def test_confusing__noise__is_another_class_s_mean_or_a_direction_of_the_class(tasks):
     noise_TND, parts = noises_of("confusing", tasks)
 

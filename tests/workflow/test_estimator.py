@@ -316,7 +316,7 @@ def test_add_class__other_number_of_shots__is_taken_over_at_the_old_temperature(
 
     grown = classifier.add_class("dog", dogs).adapter_
 
-    assert not torch.isclose(grown.logit_scale, whole.logit_scale, rtol=0.05)
+    assert not torch.isclose(grown.logit_scale, whole.logit_scale, rtol=0.005)
     query = torch.from_numpy(data.X_new).double()
     above_others = [
         (logits[:, 3] - logits[:, :3].mean(1)) / weights.logit_scale

@@ -72,6 +72,8 @@ def test_adapt__finetune__estimate_and_mistakes_are_those_of_refined_adapters(
 ):
     monkeypatch.setattr(choose_n_steps, "CHECKED", (30,))
     monkeypatch.setattr(choose_n_steps, "_choose", always_step)
+    # One class without a wrong label, so that some of the pictures are predicted correctly.
+    (min(blurred.iterdir()) / "0.png").unlink()
 
     result = adapted(blurred, mode="finetune")
 
@@ -82,7 +84,7 @@ def test_adapt__finetune__estimate_and_mistakes_are_those_of_refined_adapters(
         label, probability = refit(config, picture, blurred, loaded)
         if label != picture.parent.name:
             expected.append((str(picture), picture.parent.name, label, probability))
-    assert 0 < len(mistakes) < 9
+    assert 0 < len(mistakes) < 8
     assert [mistake[:3] for mistake in mistakes] == [row[:3] for row in expected]
     probabilities = [mistake.probability for mistake in mistakes]
     assert probabilities == pytest.approx([row[3] for row in expected], abs=2e-2)
