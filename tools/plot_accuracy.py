@@ -19,11 +19,11 @@ STYLES: dict[
     tuple[str, str], tuple[str, dict[str, Any]]
 ] = {  # part and method of the table's row → label and style
     DEFAULT: ("metaadapter", {"color": "#0a5aa8", "lw": 2.6, "marker": "o"}),
+    ("stages", "ridge towards text"): ("ridge towards text", {"color": "#222222", "ls": "--"}),
     ("stages", "logistic probe"): ("logistic probe", {"color": "#c2571a", "marker": "s"}),
     ("stages", "GDA"): ("GDA", {"color": "#3f7d4e", "marker": "^"}),
     ("stages", "LP++"): ("LP++", {"color": "#8a4fa0", "marker": "v"}),
     ("joint", "TaskRes"): ("TaskRes, joint features", {"color": "#777777", "marker": "D"}),
-    ("joint", "text + mean"): ("text + mean, joint features", {"color": "#b59b00", "marker": "x"}),
 }
 
 
@@ -111,7 +111,7 @@ def plot_accuracy() -> None:
         right.plot(shots, differences, markersize=5, **style)
     left.set_ylabel("accuracy, %")
     right.set_ylabel("points, compared with metaadapter")
-    right.set_ylim(-4, 0.4)
+    right.set_ylim(-4, 0.9)
     for axes in (left, right):
         _finish(axes, shots)
     left.legend(frameon=False)
