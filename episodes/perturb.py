@@ -37,9 +37,10 @@ class Perturbations:
     """The names are permuted among the classes of the task."""
     text_made: float = 0.5
     """Each text is the mean of all pictures of its class plus noise, or noise alone."""
-    scatter: float = 0.5
+    scatter: float = 0.0
     """The part of each picture across the mean of its class is multiplied by the same factor, which
-    makes the encoder worse or better."""
+    makes the encoder worse or better. Pictures of other classes stay, so this suits no training of
+    the head that tells strangers."""
     noise: float = 0.45
     """Isotropic noise is added to the pictures."""
     scaling: float = 0.25

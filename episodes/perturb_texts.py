@@ -14,7 +14,7 @@ from episodes.task_draw import TaskDraw
 # The length of the noise in a made text, in units of the root mean square length of the centred
 # class means. With isotropic noise of 6 in the 1,024 coordinates of tiny's texts, ten classes of
 # tiny-imagenet-val have a zero-shot accuracy of 71 %; with 30 it is 21 %, without noise 90 %.
-LEAST_NOISE, MOST_NOISE = 0.5, 30.0
+LEAST_TEXT_NOISE, MOST_TEXT_NOISE = 0.5, 30.0
 NOISE_ALONE = 0.15
 """The fraction of made texts that know nothing of the class means."""
 CONFUSED = 0.5
@@ -66,7 +66,7 @@ def perturb_texts(
         is_kind_T11 = (left_T11 >= 0) & (left_T11 < probability)
         noise_TND = noise_TND + normalize(noise(parts, draw), dim=-1) * is_kind_T11
         left_T11 = left_T11 - probability
-    level_T11 = LEAST_NOISE * (MOST_NOISE / LEAST_NOISE) ** draw.uniform(1.0)
+    level_T11 = LEAST_TEXT_NOISE * (MOST_TEXT_NOISE / LEAST_TEXT_NOISE) ** draw.uniform(1.0)
     known_T11 = 1 - draw.chosen(NOISE_ALONE)
     made_TND = known_T11 * means_TND / spread(means_TND, present_TN1) + level_T11 * noise_TND
     scale_T11 = spread(text_TND, present_TN1) / spread(made_TND, present_TN1)
@@ -86,12 +86,12 @@ def isotropic(parts: Parts, _: TaskDraw) -> Tensor:
 
 def confusing(parts: Parts, draw: TaskDraw) -> Tensor:
     """The mean of another class for some classes, a random direction for the others."""
-    other_TND = _permuted(parts.means_TND, parts.present_TN1, draw)
+    other_TND = _of_next(parts.means_TND, parts.present_TN1)
     return torch.where(draw.uniform_TN1() < CONFUSED, other_TND, parts.normal_TND)
 
 
 def shared(parts: Parts, draw: TaskDraw) -> Tensor:
-    """A random direction for each group of classes; there are two groups or more."""
+    """A random direction for each group of classes, which are drawn into groups at random."""
     n_way = parts.normal_TND.shape[1]
     n_groups_T11 = 2 + draw.uniform(n_way / 2).floor()
     group_TN = (draw.uniform_TN1() * n_groups_T11)[..., 0].long().clamp(max=n_way - 1)
@@ -118,6 +118,16 @@ def _permuted(rows_TND: Tensor, present_TN1: Tensor, draw: TaskDraw) -> Tensor:
     order_TN1 = keys_TN1.masked_fill(is_absent_TN1, 2.0).argsort(1)
     positions_TN1 = is_absent_TN1.to(torch.int8).argsort(dim=1, stable=True)
     moved_TND = rows_TND.gather(1, order_TN1.expand_as(rows_TND))
+    return torch.zeros_like(rows_TND).scatter_(1, positions_TN1.expand_as(rows_TND), moved_TND)
+
+
+def _of_next(rows_TND: Tensor, present_TN1: Tensor) -> Tensor:
+    """Return for each class with a text the row of the next one; classes are in random order."""
+    positions_TN1 = (present_TN1 == 0).to(torch.int8).argsort(dim=1, stable=True)
+    n_present_T11 = present_TN1.sum(1, keepdim=True).long().clamp(min=1)
+    following_N1 = 1 + torch.arange(rows_TND.shape[1], device=rows_TND.device)[:, None]
+    next_TN1 = positions_TN1.gather(1, following_N1 % n_present_T11)
+    moved_TND = rows_TND.gather(1, next_TN1.expand_as(rows_TND)) * present_TN1.any(1, keepdim=True)
     return torch.zeros_like(rows_TND).scatter_(1, positions_TN1.expand_as(rows_TND), moved_TND)
 
 

@@ -107,11 +107,13 @@ class EpisodeSampler:
             n_way_T = uneven.n_way_T
         classes_TN = self._draw_classes(domains_T2, is_mixed_T1, n_way_T, generator)
         wanted_TN = n_shot_T[:, None].expand_as(classes_TN)
-        if spec.uneven:
-            wanted_TN = shots_of_classes(uneven, classes_TN.shape[1], generator)
         if spec.imbalance:
             exponents_TN = spec.imbalance * (2 * uniform(classes_TN.shape, generator, device) - 1)
             wanted_TN = (wanted_TN * exponents_TN.exp()).round().long().clamp(min=1)
+        if spec.uneven:
+            shots_TN = shots_of_classes(uneven, classes_TN.shape[1], generator)
+            is_uneven_T1 = (uneven.few_T != uneven.many_T)[:, None]
+            wanted_TN = torch.where(is_uneven_T1, shots_TN, wanted_TN)
         counts = divide_pictures(
             wanted_TN,
             spec.n_query,

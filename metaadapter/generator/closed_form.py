@@ -35,7 +35,7 @@ class ClosedForm:
     """The same for a class without a picture, whose queries only the text can match."""
     large_class_weight: float = 0.55
     """The weight of a class with very many pictures, in units of the weight of a class whose shots
-    equal the harmonic mean of all classes. With 1 or more, large classes outvote the others."""
+    equal the harmonic mean of all classes. With 1, large classes outvote the others."""
     scale_at_one_shot: float = 17.6
     """The inverse temperature at one shot."""
     scale_decay: float = 0.18
@@ -49,5 +49,6 @@ class ClosedForm:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             least = 0 if name in MAY_BE_ZERO else SMALLEST
-            if not least <= value <= LARGEST:
-                raise ValueError(f"{name} must be from {least:g} to {LARGEST:g}, got {value}")
+            most = 1 if name == "large_class_weight" else LARGEST
+            if not least <= value <= most:
+                raise ValueError(f"{name} must be from {least:g} to {most:g}, got {value}")

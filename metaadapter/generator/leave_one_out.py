@@ -13,9 +13,9 @@ from metaadapter.adapter.known import doubt_of
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.known_scalars import Likeness, likeness
 from metaadapter.generator.linear_ridge import left_out_scores, ridge_of
-from metaadapter.generator.network_share import share_of_ways
+from metaadapter.generator.network_share import share_of_ways, usual_shots
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
-from metaadapter.generator.temperature import log_likelihood, posterior_scale
+from metaadapter.generator.temperature import grid_S, log_likelihood, posterior_scale
 
 # With less noise than this, a Cholesky factorisation in single precision would fail.
 LEAST_NOISE = 1e-3
@@ -56,17 +56,24 @@ class _Part:
     """−∞ for classes that are masked out."""
     is_own_TRN: Bool[Tensor, "T R N"]
     counts_TR: Bool[Tensor, "T R"]
+    weight_TR: Float[Tensor, "T R"]
+    """The weight in the likelihood: 0 if a picture does not count, less than 1 in large classes."""
+
+
+def _likelihood(part: _Part, base_T: Tensor, steps_S: Tensor) -> Float[Tensor, "T S"]:
+    return log_likelihood(part.scores_TRN, part.is_own_TRN, part.weight_TR, base_T, steps_S)
 
 
 def leave_one_out(problem: Regression) -> LeftOut:
     """Predict each picture by the closed form of the others, and fit the temperature to this."""
     base_T, kernel = _base_scale_T(problem), _kernel_part(problem)
-    likelihood_TS = log_likelihood(kernel.scores_TRN, kernel.is_own_TRN, kernel.counts_TR, base_T)
+    is_large_T = problem.is_large_T
+    steps_S = grid_S(base_T, bool(is_large_T.any()))
+    likelihood_TS = _likelihood(kernel, base_T, steps_S)
     for part in _linear_parts(problem):
-        likelihood_TS = likelihood_TS + log_likelihood(
-            part.scores_TRN, part.is_own_TRN, part.counts_TR, base_T
-        )
-    scale_T, like = posterior_scale(likelihood_TS, base_T), likeness(problem.support.raw)
+        likelihood_TS = likelihood_TS + _likelihood(part, base_T, steps_S)
+    scale_T = posterior_scale(likelihood_TS, base_T, steps_S, is_large_T)
+    like = likeness(problem.support.raw)
     # A second pass over large tasks needs less memory than keeping all their predictions.
     summaries = [_summary(problem, like, kernel, scale_T)]
     summaries += [_summary(problem, like, part, scale_T) for part in _linear_parts(problem)]
@@ -79,11 +86,10 @@ def leave_one_out(problem: Regression) -> LeftOut:
 def _base_scale_T(problem: Regression) -> Float[Tensor, " T"]:
     """Return the inverse temperature before any evidence: the constant / `fitted_own_T`.
 
-    Up to 2,048 pictures the power of `fitted_own_T` is 1 − `share_of_ways`.
+    The power of `fitted_own_T` is 1 − `share_of_ways`.
     """
     base_T = problem.base_scale_T
-    share_T = share_of_ways(problem.support.raw.class_mask_TN)
-    power_T = torch.where(problem.is_large_T, 1.0, 1 - share_T)
+    power_T = 1 - share_of_ways(problem.support.raw.class_mask_TN).to(base_T)
     if not power_T.any():
         return base_T
     return base_T / fitted_own_T(problem).clamp(min=LEAST_FIT).pow(power_T).to(base_T)
@@ -149,7 +155,12 @@ def _part(problem: Regression, rows_TRD: Tensor, scores_TRN: Tensor, is_own_TRN:
     counts_TR = (is_own_TRN & (support.n_shot_TN > 1)[:, None]).any(-1)
     scores_TRN = scores_TRN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
     weakening_T = weakening(support, problem.constants.weakening)
-    return _Part(rows_TRD, weakening_T[:, None, None] * scores_TRN, is_own_TRN, counts_TR)
+    scores_TRN = weakening_T[:, None, None] * scores_TRN
+    # A class with many pictures must not decide the temperature of the others.
+    usual_T1 = usual_shots(support.n_shot_TN)[:, None]
+    weight_TN = (usual_T1 / support.n_shot_TN.clamp(min=1)).clamp(max=1)
+    weight_TR = torch.where(is_own_TRN, weight_TN[:, None], 0.0).sum(-1) * counts_TR
+    return _Part(rows_TRD, scores_TRN, is_own_TRN, counts_TR, weight_TR)
 
 
 def _summary(

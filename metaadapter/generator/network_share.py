@@ -12,10 +12,14 @@ from torch import Tensor
 MOST_WAYS, NO_WAYS = 30, 300
 MOST_PICTURES, NO_PICTURES = 2048, 8192
 MOST_UNEVEN, NO_UNEVEN = 2, 8
-"""The corrections count in full up to the first number of classes, of pictures, and of the largest
-shots over the usual ones, and not at all from the other on (docs/explanation/closed-form.md has the
-measurements). In training the factor is 1. Set the numbers anew for a generator that is trained on
-other tasks."""
+"""The corrections count in full up to the first number of classes, of pictures, and of the most
+pictures of a class divided by `usual_shots`, and not at all from the other on. The numbers of
+classes and pictures were measured (docs/explanation/closed-form.md), that of uneven shots is the
+range of the training. In training mode the factor is 1. A generator that is trained on other tasks
+needs other numbers."""
+
+NOTED_BELOW = 0.5
+"""With a smaller share an adapter is noted to be mostly the closed form."""
 
 
 def network_share(
@@ -44,21 +48,19 @@ def usual_shots(n_shot_TN: Float[Tensor, "T N"]) -> Float[Tensor, " T"]:
 
 
 def _falling(number_T: Tensor, most: int, none: int) -> Float[Tensor, " T"]:
-    beyond_T = (number_T.to(torch.float64) / most).clamp(min=1).log()
+    beyond_T = (number_T / most).clamp(min=1).log()
     return (1 - beyond_T / math.log(none / most)).clamp(0, 1)
 
 
 def share_in_words(n_shots: Sequence[int]) -> str | None:
-    """Return a line about a task in which the network does not count in full; else `None`."""
+    """Return a line about a task in which the network counts for less than half; else `None`."""
     n_shot_1N = torch.tensor([n_shots], dtype=torch.float64)
     share = float(network_share(n_shot_1N, torch.ones_like(n_shot_1N, dtype=torch.bool)))
-    if share == 1:
+    if share >= NOTED_BELOW:
         return None
     shots = " to ".join(f"{number:,}" for number in dict.fromkeys((min(n_shots), max(n_shots))))
-    size = f"{len(n_shots):,} classes ({shots} labelled per class)"
-    if share == 0:
-        return f"the adapter of {size} is the closed form: the network is trained on other tasks"
+    form = "the closed form" if share == 0 else f"mostly the closed form (network: {share:.0%})"
     return (
-        f"the network counts for {share:.0%} of its full weight, because it is not trained on "
-        f"tasks such as {size}"
+        f"the adapter is {form}: the network was trained with up to {MOST_WAYS} classes of similar "
+        f"numbers of pictures, not with {len(n_shots):,} classes of {shots}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import fields, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -59,8 +60,8 @@ class SourceConfig(Strict):
     n_shot: tuple[Count, Count] | None = None
     """Least and most shots for this source only; by default those of `episodes`."""
     cross_domain_share: Fraction = 0.0
-    perturb: Perturbations | None = None
-    """The perturbations of this source only; by default those of the run."""
+    perturb: dict[str, float] = Field(default_factory=dict)
+    """Fractions of perturbations for this source only; others are those of the run."""
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> SourceConfig:
@@ -68,6 +69,9 @@ class SourceConfig(Strict):
             raise ValueError(
                 "expected either `stores` (folders in data.root) or a table `synthetic`"
             )
+        if unknown := self.perturb.keys() - {known.name for known in fields(Perturbations)}:
+            raise ValueError(f"`perturb` has unknown perturbations: {', '.join(sorted(unknown))}")
+        Perturbations(**self.perturb)
         if self.synthetic is not None and self.classes is not None:
             raise ValueError("`classes` needs `stores`: synthetic classes cannot be split")
         return self
@@ -158,7 +162,7 @@ class TrainConfig(Strict):
     def perturbations_of(self, source: str) -> Perturbations:
         """Return the perturbations of the tasks from a source."""
         own = {one.name: one.perturb for one in self.data.sources}
-        return own.get(source) or self.perturb
+        return replace(self.perturb, **own.get(source, {}))
 
     @model_validator(mode="after")
     def _has_one_generator(self) -> TrainConfig:

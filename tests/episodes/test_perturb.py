@@ -364,3 +364,49 @@ def test_pictureless__tasks_with_a_pool_and_all_texts__lose_all_labelled_picture
     kept = [0, len(mask_TNK) - 1]  # the first lacks a text, and the last a pool
     assert mask_TNK[kept].equal(pooled.batch.support_mask_TNK[kept])
     assert not mask_TNK[1:-1].any()
+
+
+def test_scatter__formula__is_that_of_a_loop(make_episodes, draw):
+    before = make_episodes(40)
+    means = before.class_means_TND.clone()
+    means[:, 1] = 0  # a class without a mean
+    before = replace(before, class_means_TND=means)
+
+    after = perturb(before, only(scatter=1.0), draw)
+
+    factors = set()
+    parts = {
+        "support": (before.batch.support_TNKD, after.batch.support_TNKD),
+        "twin": (before.twin_TNKD, after.twin_TNKD),
+        "views": (before.other_views_TNKD, after.other_views_TNKD),
+    }
+    for task in range(40):
+        rows = [
+            (way, old[task, way, shot], new[task, way, shot])
+            for old, new in parts.values()
+            for way in range(old.shape[1])
+            for shot in range(old.shape[2])
+        ]
+        labels = before.batch.query_labels_TQ[task]
+        rows += [
+            (int(label), before.batch.query_TQD[task, q], after.batch.query_TQD[task, q])
+            for q, label in enumerate(labels)
+        ]
+        lengths = []
+        for way, old, new in rows:
+            mean = means[task, way]
+            if way < 0 or not old.any() or not mean.any():
+                assert torch.equal(new, old)
+                continue
+            along = float(old @ mean)
+            across = old - along * mean
+            # The ratio of both parts tells the factor, whatever the length of the row.
+            new_along = float(new @ mean)
+            lengths.append(
+                float((new - new_along * mean).norm() / new_along * along / across.norm())
+            )
+            torch.testing.assert_close(new.norm(), torch.ones((), dtype=new.dtype))
+        assert max(lengths) == pytest.approx(min(lengths))
+        factors.add(lengths[0])
+    assert 0.6 <= min(factors) < 1 < 3 < max(factors) <= 4
+    assert torch.equal(after.off_class_TOD, before.off_class_TOD)

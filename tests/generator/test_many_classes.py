@@ -75,6 +75,13 @@ def test_share__of_uneven_shots__is_by_the_largest_over_the_harmonic_mean(shots,
     assert share_of(shots) == pytest.approx(share)
 
 
+def test_share__of_single_precision__needs_no_double():
+    # Apple's GPU has no float64.
+    shares = network_share.network_share(torch.tensor([[1.0, 5.0]]), torch.ones(1, 2) > 0)
+
+    assert shares.dtype == torch.float32
+
+
 def share_of(shots):
     n_shot_1N = torch.tensor([shots], dtype=torch.float64)
     return float(network_share.network_share(n_shot_1N, torch.ones(1, len(shots)) > 0))
@@ -83,9 +90,13 @@ def share_of(shots):
 def test_words__say_what_the_share_is():
     most, no = network_share.MOST_WAYS, network_share.NO_WAYS
     assert share_in_words([network_share.MOST_PICTURES // most] * most) is None
-    assert "counts for 50%" in share_in_words([1] * round((most * no) ** 0.5))
-    assert "of 20,000 classes (1 labelled per class) is the closed" in share_in_words([1] * 20_000)
-    assert "of 2 classes (1 to 9,000 labelled per class) is" in share_in_words([1, 9000])
+    assert share_in_words([1] * round(most**0.6 * no**0.4)) is None
+    assert "mostly the closed form (network: 25%)" in share_in_words(
+        [1] * round(most**0.25 * no**0.75)
+    )
+    assert "is the closed form: " in share_in_words([1] * 20_000)
+    assert "not with 20,000 classes of 1" in share_in_words([1] * 20_000)
+    assert "not with 2 classes of 1 to 9,000" in share_in_words([1, 9000])
 
 
 @pytest.mark.parametrize("most_kernel_rows", [1000, 4], ids=["kernel", "linear"])

@@ -41,7 +41,10 @@ def make_small():
 
 
 CONSTANTS = [constant.name for constant in fields(ClosedForm)]
-OTHERS = ClosedForm(**{name: 1.1 + number for number, name in enumerate(CONSTANTS[:-1])})
+OTHERS = ClosedForm(
+    **{name: 1.1 + number for number, name in enumerate(CONSTANTS[:-1])}
+    | {"large_class_weight": 0.7}
+)
 
 
 def test_generator_id__of_what_ships__is_that_which_saved_adapters_name():
@@ -54,7 +57,8 @@ def test_generator_id__any_constant_changed__changes(make_small, name):
     generator, before = make_small(0), generator_id(make_small(0))
     constants = generator.config.closed_form
 
-    changed = replace(constants, **{name: 2 * getattr(constants, name)})
+    half = type(getattr(constants, name))(getattr(constants, name) / 2)
+    changed = replace(constants, **{name: half})
     generator.config = replace(generator.config, closed_form=changed)
 
     assert generator_id(generator) != before

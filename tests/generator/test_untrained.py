@@ -68,7 +68,11 @@ def slow_closed_form(support, text, query):
     for step in range(25):
         log_factor = -1.2 + 0.1 * step
         scale = base * math.exp(log_factor) * weakening
-        log_p = sum(float((scale * logits).log_softmax(0)[label]) for logits, label in left_out)
+        log_p = sum(
+            min(1, harmonic_mean / len(support[label]))
+            * float((scale * logits).log_softmax(0)[label])
+            for logits, label in left_out
+        )
         weight = math.exp(log_p - (log_factor / 0.4) ** 2 / 2)
         weighted, weights = weighted + weight * log_factor, weights + weight
     scale = base * math.exp(weighted / weights)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 
+from metaadapter.training.config_file import load_config
 from tools.training_stores_encoders import (
     CLASS_WEIGHTS,
     ENCODERS,
@@ -126,3 +128,13 @@ def test_judges__pictures_that_teach__are_photographs(encoder):
 
 def _offset(width):
     return np.random.default_rng(1).standard_normal(width)
+
+
+@pytest.mark.parametrize("recipe", ["default", "pool", "known"])
+def test_judges__no_training_source__is_of_their_encoders(recipe):
+    config = load_config(Path(__file__).parents[2] / "configs" / "train" / f"{recipe}.toml")
+
+    stores = [store for source in config.data.sources for store in source.stores]
+
+    assert stores
+    assert not [store for store in stores if store.partition("@")[2] in JUDGES]

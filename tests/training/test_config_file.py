@@ -36,6 +36,15 @@ def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override
     assert read(load(override)) == value
 
 
+def test_load_config__perturbations_of_a_source__change_those_of_the_run(load):
+    config = load("perturb.cone=0.9", "data.sources.1.perturb={text_made = 0.25}")
+
+    first, second = (config.perturbations_of(source.name) for source in config.data.sources)
+
+    assert (first.cone, first.text_made) == (0.9, config.perturb.text_made)
+    assert (second.cone, second.text_made) == (0.9, 0.25)
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -78,6 +87,8 @@ def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override
         ),
         ("perturb.noise=2", r"perturb: noise must be a fraction of the tasks, 0 to 1, got 2\.0$"),
         ("data.sources.0.stores=['a']", r"data\.sources\.0: expected either `stores`"),
+        ("data.sources.1.perturb={text = 0.2}", r"unknown perturbations: text"),
+        ("data.sources.1.perturb={noise = 2.0}", r"noise"),
     ],
 )
 def test_load_config__wrong_key_or_value__says_what_was_expected(load, override, message):
