@@ -63,7 +63,8 @@ class Regression:
     def base_scale_T(self) -> Float[Tensor, " T"]:
         """The inverse temperature κ before any evidence: it falls slowly with the shots."""
         constants = self.constants
-        return constants.scale_at_one_shot * self.support.raw.n_shot_T**-constants.scale_decay
+        n_shot_T = usual_shots(self.support.n_shot_TN).clamp(min=1)
+        return constants.scale_at_one_shot * n_shot_T**-constants.scale_decay
 
     def noise_TX(self, correction_TNK: Tensor | float = 0.0) -> Float[Tensor, "T X"]:
         """Return the noise of each target, 1 where there is no picture.

@@ -23,7 +23,6 @@ def slow_closed_form(support, text, query):
     present = [c for c in range(len(support)) if len(support[c])]
     centre = torch.stack([support[c].mean(0) for c in present]).mean(0)
     rows, labels, noise = [], [], []
-    mean_shots = sum(len(support[c]) for c in present) / len(present)
     harmonic_mean = len(present) / sum(1 / len(support[c]) for c in present)
     for c in present:
         relative = len(support[c]) / harmonic_mean
@@ -64,7 +63,7 @@ def slow_closed_form(support, text, query):
     ]
     several = [len(shots) for shots in support if len(shots) > 1]
     weakening = (1 - len(several) / sum(several)) ** 0.45 if several else 1
-    base, weighted, weights = 17.6 * mean_shots**-0.18, 0.0, 0.0
+    base, weighted, weights = 17.6 * harmonic_mean**-0.18, 0.0, 0.0
     for step in range(25):
         log_factor = -1.2 + 0.1 * step
         scale = base * math.exp(log_factor) * weakening
