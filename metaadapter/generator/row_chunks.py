@@ -9,6 +9,6 @@ NUMBERS_AT_ONCE = 2**22
 
 
 def row_chunks(n_rows: int, numbers_per_row: int) -> Iterator[slice]:
-    """Yield slices that cover the rows; small tasks have one chunk, and no rows have none."""
+    """Yield slices that cover the rows: one for a small task, none without rows."""
     at_once = max(1, NUMBERS_AT_ONCE // max(1, numbers_per_row))
     return (slice(start, start + at_once) for start in range(0, n_rows, at_once))

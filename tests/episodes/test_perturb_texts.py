@@ -127,14 +127,14 @@ def test_confusing__noise__is_another_class_s_mean_or_a_direction_of_the_class(t
         for way in range(6):
             if torch.equal(noise_TND[task, way], parts.normal_TND[task, way]):
                 continue
-            found = [
+            same_as = [
                 other
                 for other in range(6)
                 if torch.equal(noise_TND[task, way], parts.means_TND[task, other])
             ]
-            assert found
+            assert same_as
             n_confused += 1
-            n_moved += way not in found
+            n_moved += way not in same_as
     assert 90 < n_confused < 150
     assert n_moved > 60
 

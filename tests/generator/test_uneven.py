@@ -17,7 +17,7 @@ N_WAY, N_QUERY, N_DRAWS = 10, 8, 4
 def recalls(support, text, query, generator, counts, few, **facts):
     """Mean recall in % of one class by its number of pictures; the others have `few`."""
     classes = torch.arange(text.shape[1])
-    found = []
+    means = []
     for many in counts:
         shots = torch.full((len(classes), len(classes)), few)
         shots.fill_diagonal_(many)
@@ -30,8 +30,8 @@ def recalls(support, text, query, generator, counts, few, **facts):
             answers = classify(query[draw].flatten(0, 1).expand(len(classes), -1, -1), weights)
             own = answers.argmax(-1).unflatten(1, query.shape[1:3])[classes, classes]
             correct.append((own == classes[:, None]).double().mean())
-        found.append(100 * float(torch.stack(correct).mean()))
-    return found
+        means.append(100 * float(torch.stack(correct).mean()))
+    return means
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +53,10 @@ def clothes(demo_features):
 def test_recall__more_pictures_of_a_class_of_clothes__never_falls(clothes, name, few):
     task, facts = clothes
 
-    found = recalls(*task, load_generator(name), [few, 4, 6, 8], few, **facts)
+    recall = recalls(*task, load_generator(name), [few, 4, 6, 8], few, **facts)
 
-    assert found[1] > found[0]
-    assert np.diff(found).min() > -1
+    assert recall[1] > recall[0]
+    assert np.diff(recall).min() > -1
 
 
 @pytest.mark.parametrize("name", ["closed-form", "default"])
@@ -69,9 +69,9 @@ def test_recall__up_to_a_hundred_pictures_of_a_class__never_falls(name, few):
     rows, text = normalize(rows, dim=-1), normalize(text, dim=-1)
 
     counts = sorted({few, 2 * few, 4 * few, 8 * few, 64, 100} & set(range(101)))
-    found = recalls(rows[:, :, 40:], text, rows[:, :, :40], load_generator(name), counts, few)
+    recall = recalls(rows[:, :, 40:], text, rows[:, :, :40], load_generator(name), counts, few)
 
-    assert np.diff(found).min() > -1
+    assert np.diff(recall).min() > -1
 
 
 def test_noise__even_and_uneven_shots__is_the_formula_of_the_weight(make_task):

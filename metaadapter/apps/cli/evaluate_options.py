@@ -103,8 +103,9 @@ Names = Annotated[
     Option(
         metavar="LEVEL,…",
         help="Quality of the class names; each set is measured once at each level. own: the "
-        "encoder's; a number: the mean of a class's pictures, with noise of this length (0.6 is a "
-        "good CLIP's); noise: noise alone; cone:LEVEL: with features in CLIP's two cones. All but "
+        "encoder's; a number: the mean of a class's pictures, with noise of this length (through "
+        "tiny on three test sets, 0.6 gives the names alone an accuracy of 88 %, 4 gives 75 % and "
+        "8 gives 51 %); noise: noise alone; cone:LEVEL: with features in CLIP's two cones. All but "
         "own are made from the pictures, queries included, and simulate an encoder.",
         show_default="own",
     ),

@@ -143,7 +143,7 @@ def test_page__made_names__draws_the_axis_by_shots(measured):
     assert html.count("Accuracy by names, ") == 2 * 2
 
 
-def test_report__harm_with_made_names__is_told_of_the_reference_alone(measured):
+def test_report__harm_with_made_names__is_reported_for_the_reference_alone(measured):
     result = measured[1]
 
     axis = result.names_axes[0]
