@@ -286,11 +286,15 @@ def test_advise__pictures_all_the_same__are_copies(clean):
     assert (copies.classes, copies.pictures) == (("fox", "owl"), (0, 1, 2, 3))
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_advise__two_or_three_random_pictures__doubts_no_label(seed):
-    rng = np.random.default_rng(seed)
-    texts = {label: rng.standard_normal(16) for label in ("fox", "hare", "owl")}
+def test_advise__two_or_three_random_pictures__seldom_doubts_a_label():
+    n_doubted = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        texts = {label: rng.standard_normal(16) for label in ("fox", "hare", "owl")}
 
-    advice = advise(rng.standard_normal((3, 16)), ["fox", "owl", "owl"], texts)
+        advice = advise(rng.standard_normal((3, 16)), ["fox", "owl", "owl"], texts)
 
-    assert {item.kind for item in advice} == {"few_pictures"}
+        kinds = {item.kind for item in advice}
+        assert kinds in ({"few_pictures"}, {"few_pictures", "label"})
+        n_doubted += "label" in kinds
+    assert n_doubted <= 6

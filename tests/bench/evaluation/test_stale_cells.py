@@ -119,7 +119,8 @@ def test_modules_run_through__cover_every_file_that_an_answer_executes(name, own
 @pytest.mark.parametrize("name", [field.name for field in fields(ClosedForm)])
 def test_identity__of_a_generator__changes_with_each_constant(name, tmp_path):
     constants = ClosedForm()
-    changed = replace(constants, **{name: getattr(constants, name) * 2})
+    value = getattr(constants, name)
+    changed = replace(constants, **{name: type(value)(value / 2)})
     identities = set()
     for number, closed_form in enumerate((constants, changed)):
         with torch.random.fork_rng(devices=[]):
