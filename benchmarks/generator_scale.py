@@ -32,11 +32,6 @@ TASKS = (
     *((100, 20, 20), (100, 40, 40), (100, 160, 160), (1000, 16, 16)),
     *((100, 50, 1), (1000, 20, 1)),
 )
-METHODS: dict[str, Callable[[Support], AdapterWeights]] = {
-    "default": load_generator("default").predict,
-    "closed_form": load_generator("closed-form").predict,
-    "gda": gda,
-}
 
 
 def measure() -> dict[str, float]:
@@ -60,7 +55,12 @@ def measure_task(n_way: int, n_shot: int, n_other: int) -> dict[str, float]:
     tasks = [draw(n_way, n_shot, n_other, seed) for seed in range(max(1, 100 // n_way))]
     figures: dict[str, float] = {}
     scores: dict[str, Tensor] = {}
-    for name, predict in METHODS.items():
+    methods: dict[str, Callable[[Support], AdapterWeights]] = {
+        "default": load_generator("default").predict,
+        "closed_form": load_generator("closed-form").predict,
+        "gda": gda,
+    }
+    for name, predict in methods.items():
         start, of_tasks = time.perf_counter(), []
         for support, query, label in tasks:
             adapter = predict(support).task(0)

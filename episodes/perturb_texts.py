@@ -127,8 +127,9 @@ def _of_next(rows_TND: Tensor, present_TN1: Tensor) -> Tensor:
     n_present_T11 = present_TN1.sum(1, keepdim=True).long().clamp(min=1)
     following_N1 = 1 + torch.arange(rows_TND.shape[1], device=rows_TND.device)[:, None]
     next_TN1 = positions_TN1.gather(1, following_N1 % n_present_T11)
-    moved_TND = rows_TND.gather(1, next_TN1.expand_as(rows_TND)) * present_TN1.any(1, keepdim=True)
-    return torch.zeros_like(rows_TND).scatter_(1, positions_TN1.expand_as(rows_TND), moved_TND)
+    next_TND = rows_TND.gather(1, next_TN1.expand_as(rows_TND))
+    moved_TND = torch.zeros_like(rows_TND)
+    return moved_TND.scatter_(1, positions_TN1.expand_as(rows_TND), next_TND) * present_TN1
 
 
 def unit(rows: Tensor, *, was: Tensor) -> Tensor:

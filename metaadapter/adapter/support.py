@@ -169,13 +169,10 @@ class Support(TensorFields):
     @property
     def targets_TMN(self) -> Float[Tensor, "T M N"]:
         """One-hot classes of `rows_TMD`, zeros where there is no picture."""
-        text_TND, n_shot = self.text_TND, self.support_mask_TNK.shape[2]
-        classes_NN = torch.eye(self.n_way, dtype=text_TND.dtype, device=text_TND.device)
-        present_TM1 = self.present_TNK.flatten(1)[..., None]
-        return classes_NN.repeat_interleave(n_shot, 0) * present_TM1
+        return self.is_own(slice(None)).to(self.text_TND.dtype)
 
     def is_own(self, rows: slice) -> Bool[Tensor, "T R N"]:
-        """Return whether each class is that of the picture at each of these M places."""
+        """Return, for these of the M places, a mask of the class of the picture there."""
         present_TM = self.present_TNK.flatten(1)[:, rows]
         places_M = torch.arange(self.n_way * self.support_mask_TNK.shape[2])[rows]
         own_M1 = (places_M // max(1, self.support_mask_TNK.shape[2]))[:, None]

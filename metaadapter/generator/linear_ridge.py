@@ -26,7 +26,7 @@ class ScoredRows(NamedTuple):
     """Left-out scores of R places for pictures, a part of the X places of T tasks."""
 
     rows: slice
-    """Which of the X places these are."""
+    """The places among the X of a task."""
     scores_TRN: Float[Tensor, "T R N"]
     is_own_TRN: Bool[Tensor, "T R N"]
     """True at the class of the picture."""
@@ -59,9 +59,11 @@ def ridge_of(
 
     `noise_TX` is the noise of the kernel ridge, which is scaled to that of a linear ridge.
     """
-    constants = problem.constants
-    noise_TX = constants.linear_ridge / constants.ridge * noise_TX
-    return linear_ridge(problem.support.shots_TNKD, noise_TX, prior_TND)
+    return linear_ridge(problem.support.shots_TNKD, _linear_noise(problem, noise_TX), prior_TND)
+
+
+def _linear_noise(problem: Regression, noise_TX: Tensor) -> Float[Tensor, "T X"]:
+    return problem.constants.linear_ridge / problem.constants.ridge * noise_TX
 
 
 def left_out_scores(problem: Regression) -> Iterator[ScoredRows]:
@@ -70,10 +72,10 @@ def left_out_scores(problem: Regression) -> Iterator[ScoredRows]:
     Leaving out picture m divides its residual by 1 − h_m, where h_m = z_mᵀ (Σ_l z_l z_lᵀ / λ_l +
     I)⁻¹ z_m / λ_m is its leverage (the diagonal of the hat matrix; Cook and Weisberg 1982).
     """
-    support, constants = problem.support, problem.constants
+    support = problem.support
     prior_TND, noise_TX = problem.prior_TND(), problem.noise_TX()
     ridge = ridge_of(problem, noise_TX, prior_TND)
-    noise_TX = constants.linear_ridge / constants.ridge * noise_TX
+    noise_TX = _linear_noise(problem, noise_TX)
     vectors_TND = ridge.vectors_TND.to(support.shots_TNKD)
     prior_TND = prior_TND.to(vectors_TND)
     rows_TXD, n_way = support.shots_TNKD.flatten(1, 2), support.text_TND.shape[1]

@@ -49,7 +49,7 @@ class EvaluationConfig(DrawConfig):
     `continual`, names of learners as in `load_learner`, and "peers" for all peers among them."""
     reference: str | None = None
     """The method that all others are compared with; by default the first method."""
-    names: Annotated[tuple[NameLevel, ...], Field(min_length=1)] = (OWN,)
+    names: tuple[NameLevel, ...] = (OWN,)
     """Levels of class texts as in `with_names`; each set is measured once at each level."""
     metrics: tuple[str, ...] = ()
     """The user's own metrics, as FILE.py:FUNCTION."""
@@ -78,6 +78,8 @@ class EvaluationConfig(DrawConfig):
                 "a sequence of tasks (continual) takes single stores and no metrics, got "
                 f"{', '.join((*pairs, *self.metrics))}; leave them out"
             )
+        if not self.names:
+            raise ValueError(f"expected at least one level of names, such as {OWN!r}, got none")
         if self.continual and self.names != (OWN,):
             raise ValueError("a sequence of tasks (continual) takes the encoder's own names only")
         if self.by_group and len(pairs) == len(self.stores):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.generator.canonical import masked_mean
 
 TEXT_TRUST, RIDGE, TEMPERATURE = 0.5, 0.5, 17.6
 # Rows with a smaller root mean square length count as zero and are not scaled.
@@ -23,9 +24,11 @@ def ridge_towards_text(support: Support) -> AdapterWeights:
     """
     exact = support.exact
     pictured_TN, named_TN = exact.present_TNK.any(-1), exact.text_TND.any(-1) & exact.class_mask_TN
-    centre_T1D = _mean(exact.means_TND, pictured_TN)
+    centre_T1D = masked_mean(exact.means_TND, pictured_TN)[:, None]
     rows_TMD, length_T11 = _scaled(exact.rows_TMD - centre_T1D, exact.present_TNK.flatten(1))
-    texts_TND, _ = _scaled(exact.text_TND - _mean(exact.text_TND, named_TN), named_TN)
+    texts_TND, _ = _scaled(
+        exact.text_TND - masked_mean(exact.text_TND, named_TN)[:, None], named_TN
+    )
     prior_TND = TEXT_TRUST * texts_TND
     errors_TMN = exact.targets_TMN - rows_TMD @ prior_TND.mT
     classes_TND = prior_TND + _ridge(rows_TMD, errors_TMN).mT
@@ -35,12 +38,6 @@ def ridge_towards_text(support: Support) -> AdapterWeights:
     return support.head(
         classes_TND.to(support.text_TND), bias_TN.to(support.text_TND), logit_scale=TEMPERATURE
     )
-
-
-def _mean(rows_TXD: Float[Tensor, "T X D"], mask_TX: Bool[Tensor, "T X"]) -> Tensor:
-    """Return the mean (T, 1, D) of the rows in the mask; zeros without any."""
-    sum_T1D = (rows_TXD * mask_TX[..., None]).sum(1, keepdim=True)
-    return sum_T1D / mask_TX.sum(1)[:, None, None].clamp(min=1)
 
 
 def _scaled(rows_TXD: Tensor, mask_TX: Tensor) -> tuple[Tensor, Tensor]:
