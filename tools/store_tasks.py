@@ -11,8 +11,8 @@ import torch
 
 from episodes import EpisodeBatch, EpisodeRows, TaskSource, gather, nested_draws
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import classify
-from metaadapter.bench.peers.by_name import Peer
+from metaadapter.adapter.weights import logits_of
+from metaadapter.bench.peers.by_name import PoolPeer
 from metaadapter.features.store.feature_store import FeatureStore
 
 SHOTS = (1, 2, 4, 8, 16)
@@ -29,11 +29,13 @@ class StoreTasks:
     rows: EpisodeRows
 
     @classmethod
-    def draw(cls, source: TaskSource, n_tasks: int, seed: int = 0) -> StoreTasks:
-        """Draw tasks: up to 20 classes, 15 queries each, shots as the smallest class allows."""
+    def draw(
+        cls, source: TaskSource, n_tasks: int, seed: int = 0, *, most_classes: int = MOST_CLASSES
+    ) -> StoreTasks:
+        """Draw tasks: 15 queries of each class, shots as the smallest class allows."""
         smallest = int(source.index.counts_C.min())
         shots = tuple(n_shot for n_shot in SHOTS if n_shot < smallest)
-        rows = nested_draws(source.index, shots, N_QUERY, n_tasks, MOST_CLASSES, seed)
+        rows = nested_draws(source.index, shots, N_QUERY, n_tasks, most_classes, seed)
         return cls(source, rows)
 
     @property
@@ -46,13 +48,13 @@ class StoreTasks:
         for part in self.rows.first(n_shot).split(CHUNK):
             yield gather(part, self.source).batch
 
-    def accuracy_T(self, method: Peer, n_shot: int) -> np.ndarray:
+    def accuracy_T(self, method: PoolPeer, n_shot: int) -> np.ndarray:
         """The accuracy of each task in %."""
         percent = []
         for batch in self.batches(n_shot):
-            weights = method(Support.of_batch(batch, self.source.logit_scale, self.source.blocks))
+            head = method(Support.of_batch(batch, self.source.logit_scale, self.source.blocks))
             there_TQ = batch.query_labels_TQ >= 0
-            correct_TQ = classify(batch.query_TQD, weights).argmax(-1) == batch.query_labels_TQ
+            correct_TQ = logits_of(head, batch.query_TQD).argmax(-1) == batch.query_labels_TQ
             percent.append(100 * correct_TQ.sum(-1).double() / there_TQ.sum(-1))
         return torch.cat(percent).numpy()
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from metaadapter.adapter.weights import require_adapters
-from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS, Peer
+from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS, Peer, PoolPeer
 from metaadapter.bench.peers.meta_trained import META_PEERS, load_meta_peer
 from metaadapter.errors import UsageError
 from metaadapter.workflow.classifier_base import AdapterClassifier
@@ -65,10 +65,16 @@ class PeerClassifier(AdapterClassifier):
             self.adapter_ = adapters.map(torch.Tensor.detach).task(0)
         return self
 
-    def _peer(self, encoder: ImageEncoder | None) -> Peer:
+    def _peer(self, encoder: ImageEncoder | None) -> PoolPeer:
         if callable(self.peer):
             return self.peer
         if self.peer in META_PEERS:
+            if META_PEERS[self.peer].reads_query:
+                raise UsageError(
+                    f"peer {self.peer!r} predicts no adapter, which `fit` needs: it reads each "
+                    "query with the labelled pictures; measure it with metaadapter evaluate "
+                    f"--methods {self.peer}"
+                )
             peer = load_meta_peer(self.peer)
             if encoder is not None:
                 peer.require_encoder(encoder.name, owner="encoder=")
