@@ -165,7 +165,7 @@ def learn(
     learned = first_weights(name, tasks, stream(config.seed, "network"))
     losses_of = LOSSES[name]
     episodes = replace(config.episodes, **recipe.sizes)
-    mixture = _of_sizes(data, recipe.sizes).mixture(
+    mixture = of_sizes(data, recipe.sizes).mixture(
         config.model_copy(update={"episodes": episodes}), "cpu"
     )
     draw = stream(config.seed, "episodes")
@@ -236,7 +236,7 @@ def _shorter(recipe: Recipe, steps: int) -> Recipe:
     return replace(recipe, optim=optim)
 
 
-def _of_sizes(data: TrainingData, sizes: Mapping[str, Any]) -> TrainingData:
+def of_sizes(data: TrainingData, sizes: Mapping[str, Any]) -> TrainingData:
     """Give these sizes to the sources that have sizes of their own."""
 
     def resized(source: LoadedSource) -> LoadedSource:
