@@ -68,7 +68,7 @@ RECIPES = {
         sizes={"n_way": (2, WAYS), "n_shot": (1, 5), "n_query": 1},
     ),
     "MetaQDA": Recipe(
-        OptimConfig(steps=1200, tasks_per_draw=4, draws_per_step=2, lr=1e-4), scalar_lr=3e-2
+        OptimConfig(steps=400, tasks_per_draw=4, draws_per_step=2, lr=1e-4), scalar_lr=3e-2
     ),
 }
 
