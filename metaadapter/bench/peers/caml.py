@@ -42,8 +42,8 @@ class Transformer:
 def caml(support: Support, learned: Transformer) -> LogitFunction:
     """Return a function that reads each query with its whole support, and with no other query.
 
-    The first class gets the first label vector, and so on; another order of the classes changes
-    the answers a little. Texts and temperature are not used.
+    The first class gets the first label vector, and so on, so that another order of the classes
+    changes the logits. Texts and temperature are not used.
     """
 
     def answer(query_TQD: Float[Tensor, "T Q D"]) -> Float[Tensor, "T Q N"]:
