@@ -18,7 +18,7 @@ from episodes.tasks import EpisodeBatch, Episodes
 # Upper end of a uniform draw, in units of the spread around the task's mean.
 MOST_NOISE = 2.0
 SCALING_DEVIATION = 0.7
-LEAST_SCATTER, MOST_SCATTER = 0.6, 4.0
+LEAST_SCATTER, MOST_SCATTER = 1.0, 8.0
 # CLIP's cones: pictures shrink to 0.4–1, texts to 0.3–1 of their length; an offset of 1 is added.
 LEAST_IMAGE_LENGTH, LEAST_TEXT_LENGTH = 0.4, 0.3
 # Upper ends of the fraction of a task's classes; 2 leaves some tasks without any text.
@@ -39,7 +39,7 @@ class Perturbations:
     """Each text is the mean of all pictures of its class plus noise, or noise alone."""
     scatter: float = 0.0
     """The part of each picture across the mean of its class is multiplied by the same factor, which
-    makes the encoder worse or better. Pictures of other classes stay, so this suits no training of
+    makes the encoder worse. Pictures of other classes stay, so this suits no training of
     the head that tells strangers."""
     noise: float = 0.45
     """Isotropic noise is added to the pictures."""
@@ -116,7 +116,7 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
 
 
 def _scattered(episodes: Episodes, fraction: float, draw: TaskDraw) -> Episodes:
-    """Return tasks whose pictures are farther from, or nearer to, the line of their class mean.
+    """Return tasks whose pictures are farther from the line of their class mean.
 
     Pictures of classes without a mean, of other classes and strangers stay as they are.
     """

@@ -24,7 +24,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.peers.by_name import PEERS, Peer
-from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.closed_form import LARGEST, SMALLEST, ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from tools.store_tasks import SHOTS, StoreTasks, load_source
 
@@ -37,7 +37,12 @@ GRID = {
         for ridge in (0.25, 0.5, 1.0)
         for sharpness in (0.3, 0.6, 1.2)
     },
-    **{f"text trust {x}": replace(CHOSEN, text_trust=x) for x in (0.0, 0.25, 0.75, 1.0)},
+    **{
+        f"text trust {x} in all tasks": replace(CHOSEN, text_trust=x, evidence_of_prior=LARGEST)
+        for x in (SMALLEST, 0.25, 0.5, 1.0)
+    },
+    "text trust half of that": replace(CHOSEN, part_of_slope=CHOSEN.part_of_slope / 2),
+    "text trust twice that": replace(CHOSEN, part_of_slope=CHOSEN.part_of_slope * 2),
 }
 """The difference from the chosen constants → the constants."""
 Shots = Callable[[tuple[int, ...], torch.Generator], Tensor]

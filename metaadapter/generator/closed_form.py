@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 # Beyond these values a solution cannot be computed.
 SMALLEST, LARGEST = 1e-6, 1e6
 MAY_BE_ZERO = (
-    *("text_trust", "bare_text_trust", "large_class_weight", "scale_decay", "weakening"),
+    *("bare_text_trust", "large_class_weight", "scale_decay", "weakening"),
+    *("growth_by_fit", "trust_decay", "decay_by_fit"),
     "most_kernel_rows",
 )
 
@@ -30,14 +31,27 @@ class ClosedForm:
     sharpness: float = 0.6
     """The sharpness β of the kernel exp(−β ‖z − z'‖² / 2) / β."""
     text_trust: float = 0.5
-    """The length of the prior vector of a class with pictures, in units of its canonical text."""
+    """The length of the prior vector of a class with pictures, in units of its canonical text,
+    where nothing tells how well the texts explain the pictures."""
+    evidence_of_prior: float = 10.0
+    """The freedom of the evidence (`TextEvidence`) that counts as much as `text_trust`."""
+    part_of_slope: float = 0.23
+    """The text trust divided by the slope, at one shot, of texts whose fit is 0."""
+    growth_by_fit: float = 2.4
+    """This part is multiplied by exp(this · fit)."""
+    trust_decay: float = 0.3
+    """This part is divided by the usual shots to this power."""
     bare_text_trust: float = 3.0
-    """The same for a class without a picture, whose queries only the text can match."""
+    """The same as `text_trust` for a class without a picture, which only the text can match."""
+    bare_part_of_slope: float = 1.2
+    """The text trust of such a class divided by the slope."""
     large_class_weight: float = 0.55
     """The weight of a class with very many pictures, in units of the weight of a class whose shots
     equal the harmonic mean of all classes. With 1, large classes outvote the others."""
     scale_at_one_shot: float = 17.6
     """The inverse temperature at one shot."""
+    decay_by_fit: float = 0.6
+    """The inverse temperature is divided by exp(this · fit)."""
     scale_decay: float = 0.18
     """The inverse temperature is divided by the mean shots to this power, because ridge predictions
     become sharper with more pictures."""

@@ -21,6 +21,7 @@ from metaadapter.generator.known_network import KnownNetwork
 from metaadapter.generator.known_scalars import likeness
 from metaadapter.generator.leave_one_out import LeftOut, leave_one_out, like_and_doubt
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
+from metaadapter.generator.network_share import usual_shots
 from metaadapter.generator.pool import with_pool
 from metaadapter.generator.pool_network import PoolNetwork
 from metaadapter.generator.pool_thresholds import with_pool_thresholds
@@ -34,6 +35,7 @@ from metaadapter.generator.relations import Relations, relate
 
 # Even a large machine has no room for a network with larger sizes.
 LARGEST = {"width": 8192, "n_layers": 128, "n_heads": 8192, "bottleneck": 8192}
+MOST_CAUTION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,16 @@ class GeneratorConfig:
     """The constants of a generator and the shape of its network, which fits all feature widths.
 
     Raises:
-        ValueError: A size is out of range, or `n_heads` does not divide `width`.
+        ValueError: A number is out of range, or `n_heads` does not divide `width`.
     """
 
     width: int = 128
     n_layers: int = 3
     n_heads: int = 4
     bottleneck: int = 8
+    caution: float = 0.0
+    """With K pictures a class, labelled or not, this / K is subtracted from ln of the inverse
+    temperature: one does not tell the scatter, and the network learned that of its encoders."""
     closed_form: ClosedForm = field(default_factory=ClosedForm)
 
     def __post_init__(self) -> None:
@@ -62,6 +67,8 @@ class GeneratorConfig:
                 "expected sizes of at least 1, and n_layers of at least 0, got "
                 f"{wrong}; the largest allowed sizes are {LARGEST}"
             )
+        if not 0 <= self.caution <= MOST_CAUTION:
+            raise ValueError(f"caution must be from 0 to {MOST_CAUTION}, got {self.caution}")
         if self.width % self.n_heads:
             raise ValueError(
                 f"expected a width that n_heads divides, got width {self.width} and n_heads "
@@ -136,7 +143,8 @@ class Generator(AdapterGenerator):
         if corrections.log_block_TP is not None:
             weight_TP = base_TP + corrections.log_block_TP.to(base_TP.dtype)
             problem = problem.stretched(reweigh(canonical, weight_TP))
-        weights = assemble(problem, corrections, left_out.scale_T)
+        caution_T = self.config.caution * share_T / _pictures_per_class(canonical)
+        weights = assemble(problem, corrections, left_out.scale_T * (-caution_T).exp())
         weights = replace(weights, **self.known(left_out, share_T))
         return weights, problem, corrections
 
@@ -155,6 +163,14 @@ class Generator(AdapterGenerator):
             tokens_TNH, edges_TNNE, relations, mask_TN, blocks_TPS
         )
         return corrections.times(share_T)
+
+
+def _pictures_per_class(support: CanonicalSupport) -> Float[Tensor, " T"]:
+    pictures_T = usual_shots(support.n_shot_TN)
+    if support.raw.pool_mask_TU is None:
+        return pictures_T
+    n_way_T = support.raw.class_mask_TN.sum(-1).clamp(min=1)
+    return pictures_T + support.raw.pool_mask_TU.sum(-1) / n_way_T
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,6 @@ from metaadapter.generator.regression import Regression, kernel_ridge
 
 REACH = 1.2
 """The length of the class means in the prior of the regression."""
-EVEN = 0.875
-"""The evenness of the shares at which regression and mixture have equal weights."""
-EVEN_WIDTH = 0.03
-"""A rise of the evenness by this much multiplies the odds of the regression by e."""
 REGRESSION_SHOTS = 1.5
 """The regression's inverse temperature is proportional to K / (K + this), with K the shots."""
 MIXTURE_SCALE = 0.4
@@ -59,11 +55,9 @@ def with_pool(
     shift_TN = weights.logit_scale[:, None] * (weights.classes @ centre_TD[..., None])[..., 0]
     shift_TN = torch.where(support.image_mask_TN.any(-1)[:, None], 0.0, shift_TN)
     first = replace(weights, class_bias=weights.class_bias - shift_TN)
-    means, evenness_T, final = assign_pool(
-        problem, classify(pool_TUD, first), pool_TUD, shift, network
-    )
+    means, even_T, final = assign_pool(problem, classify(pool_TUD, first), pool_TUD, shift, network)
     has_kernel_T = support.image_mask_TN.any(-1) & ~problem.is_large_T
-    trust_T = ((evenness_T - EVEN) / EVEN_WIDTH + final.trust_T).sigmoid() * has_kernel_T
+    trust_T = (even_T + final.trust_T).sigmoid() * has_kernel_T
     changed = _changed(problem, corrections, first, means, trust_T, final)
     changed = changed.to(dtype=support.shots_TNKD.dtype)
     reach_T = masked_mean(final.reach_TN[..., None], support.raw.class_mask_TN)[:, 0]

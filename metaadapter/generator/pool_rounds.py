@@ -26,6 +26,10 @@ SHIFTED_ANCHOR = 0.3
 """The weight of a labelled picture in a class mean where the pool is of another domain."""
 SHARE_PRIOR = 0.3
 """The prior count of each class, divided by the mean number of pool pictures per class."""
+EVEN = 0.875
+"""The evenness of the shares from which the pool counts as even: half of `even_T`."""
+EVEN_WIDTH = 0.03
+"""A rise of the evenness by this much multiplies the odds of an even pool by e."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def assign_pool(
     shift: DomainShift,
     network: PoolNetwork,
 ) -> tuple[PoolMeans, Float[Tensor, " T"], FinalCorrections]:
-    """Return class means and evenness of the shares after the last round, and final corrections."""
+    """Return class means and `even_T` after the last round, and final corrections."""
     rows = _rows(problem, pool_TUD)
     n_places, n_way = rows.labels_TXN.shape[1:]
     shot_mask_TNK = problem.support.shot_mask_TNK
@@ -100,10 +104,12 @@ def assign_pool(
         scalars = pool_scalars(state)
         if number == N_ROUNDS:
             final = network.final_corrections(scalars)
-            return means, evenness(assigned_TUN.sum(1), class_mask_TN), final
+            return means, even_T(assigned_TUN, class_mask_TN), final
         change = network.corrections_of_round(scalars)
         log_share_TN = share_TN.clamp(min=1e-12).log() * change.share_T.exp()[:, None]
         log_share_TN = log_share_TN + change.class_TN
+        probability_TUN = assigned_TUN if number else first_TUN * present_TU1
+        log_share_TN = log_share_TN - _log_presence(probability_TUN, class_mask_TN)
         log_share_TN = log_share_TN.masked_fill(~class_mask_TN, -torch.inf)
         scores_TUN = (
             (sharpness_T * change.sharpness_T.exp())[:, None, None] * state.cosine_TUN
@@ -118,6 +124,26 @@ def assign_pool(
         share_TN = assigned_TUN.sum(1) / n_pool_T1 + SHARE_PRIOR * class_mask_TN / n_way_T1
         share_TN = share_TN / (1 + SHARE_PRIOR)
     raise AssertionError("the last round returns")
+
+
+def even_T(
+    probability_TUN: Float[Tensor, "T U N"], class_mask_TN: Bool[Tensor, "T N"]
+) -> Float[Tensor, " T"]:
+    """Return the logarithm of the odds that the pool has equally many pictures of each class."""
+    return (evenness(probability_TUN.sum(1), class_mask_TN) - EVEN) / EVEN_WIDTH
+
+
+def _log_presence(
+    probability_TUN: Float[Tensor, "T U N"], class_mask_TN: Bool[Tensor, "T N"]
+) -> Float[Tensor, "T N"]:
+    """Return ln of the mean times the largest probability of a class; towards 0 in uneven pools.
+
+    Without it, rounds over an even pool enlarge classes that are easily predicted. The product is
+    the squared weight of a class in MOON (arXiv 2607.15851).
+    """
+    mean_TN, largest_TN = probability_TUN.mean(1), probability_TUN.amax(1)
+    log_TN = (mean_TN * largest_TN).clamp(min=1e-12).log()
+    return log_TN * even_T(probability_TUN, class_mask_TN).sigmoid()[:, None]
 
 
 def sharpness_of(problem: Regression) -> Float[Tensor, " T"]:

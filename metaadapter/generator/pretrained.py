@@ -30,28 +30,11 @@ from metaadapter.generator.elsewhere import (
     Elsewhere,
 )
 from metaadapter.generator.generator import Generator, GeneratorConfig
-from metaadapter.generator.pool_network import N_POOL_TASK_SCALARS
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
-SCHEMA = "metaadapter.generator/3"
-# Files of the first schema also lack the constants of the closed form.
-WITHOUT_PROOF = ("metaadapter.generator/2", WITHOUT_CONSTANTS := "metaadapter.generator/1")
-FIRST_OF_POOL = "pool.task.0.weight"
+SCHEMA = "metaadapter.generator/4"
 REMEDY = "restore it from a copy, or train the generator again"
 SHIPPED = Path(__file__).parents[1] / "assets" / "generator"
-# The constants for files that hold none; they stay when the defaults of `ClosedForm` change.
-FIRST_CONSTANTS = ClosedForm(
-    ridge=0.5,
-    linear_ridge=1.0,
-    sharpness=0.6,
-    text_trust=0.5,
-    bare_text_trust=3.0,
-    large_class_weight=0.55,
-    scale_at_one_shot=17.6,
-    scale_decay=0.18,
-    weakening=0.45,
-    most_kernel_rows=2048,
-)
 
 
 def load_generator(name: str | Path = "default") -> AdapterGenerator:
@@ -91,15 +74,6 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
     with torch.device("meta"):
         generator = Generator(config)
     real = {name: tensor.float() for name, tensor in weights.items()}
-    for part in ("pool.", "known."):
-        if not any(name.startswith(part) for name in real):
-            # A generator that was saved before this part existed gets an untrained one.
-            untrained = _seeded(Generator).state_dict()
-            real |= {name: t for name, t in untrained.items() if name.startswith(part)}
-    first = real[FIRST_OF_POOL]
-    if first.shape[-1] == N_POOL_TASK_SCALARS - 2:
-        # A network of pools that was trained before it read the shift does not read it.
-        real[FIRST_OF_POOL] = torch.cat([first[:, :9], 0 * first[:, :2], first[:, 9:]], -1)
     return _with_weights(generator, real, folder, assign=True).eval()
 
 
@@ -140,11 +114,7 @@ def generator_id(generator: AdapterGenerator) -> str:
     if isinstance(generator, Elsewhere):
         text = f"{ELSEWHERE} {FULL_TEXT} {PLAIN_SCALE} {TEMPERATURE} {USUAL_SCALE}"
     elif isinstance(generator, Generator):
-        described = asdict(generator.config)
-        # Older adapters hold the identity of this generator without its constants.
-        if generator.config.closed_form == FIRST_CONSTANTS:
-            del described["closed_form"]
-        text = json_text(described, sort_keys=True)
+        text = json_text(asdict(generator.config), sort_keys=True)
     else:
         text = f"{type(generator).__qualname__} {code_identity(type(generator))}"
     digest = hashlib.sha256(text.encode())
@@ -162,10 +132,10 @@ def _shared(name: str, _cwd: str, _changed: tuple[int, ...]) -> tuple[AdapterGen
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     path = folder / CONFIG_FILE
-    stored, proof = read_document(path, SCHEMA, REMEDY, without_proof=WITHOUT_PROOF)
+    stored, proof = read_document(path, SCHEMA, REMEDY)
     try:
-        file = proof.find(WEIGHTS_FILE) if proof else folder / WEIGHTS_FILE
-        tensors: dict[str, Tensor] = load(regular(file).read_bytes())
+        assert proof is not None  # every file of this schema has one
+        tensors: dict[str, Tensor] = load(regular(proof.find(WEIGHTS_FILE)).read_bytes())
     except (OSError, SafetensorError) as error:
         raise DataError(f"cannot read {folder / WEIGHTS_FILE}: {error}; {REMEDY}") from error
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
@@ -180,13 +150,7 @@ def _config(stored: dict[str, Any], folder: Path) -> GeneratorConfig:
             f"name both, as in FILE.py:{stored['class']}@{folder}"
         )
     try:
-        constants = FIRST_CONSTANTS
-        if stored["schema"] != WITHOUT_CONSTANTS:
-            given = dict(stored["closed_form"])
-            # Older files hold a constant of another rule for uneven classes.
-            if given.pop("balance", None) is not None:
-                given["large_class_weight"] = FIRST_CONSTANTS.large_class_weight
-            constants = ClosedForm(**given)
+        constants = ClosedForm(**stored["closed_form"])
         return GeneratorConfig(**stored["network"], closed_form=constants)
     except (KeyError, TypeError, ValueError) as error:
         raise IncompatibleArtifact(

@@ -11,6 +11,7 @@ from torch import Tensor
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.network_share import network_share, usual_shots
+from metaadapter.generator.text_evidence import TextEvidence, text_evidence, text_trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Regression:
     """The factor by which each block has been stretched since the distances were computed."""
     distance_TMM: Float[Tensor, "T M M"]
     """Squared distances between the rows after their blocks are stretched."""
+    evidence: TextEvidence
+    """How well the texts explain the pictures before the blocks are stretched."""
 
     def stretched(self, support: CanonicalSupport) -> Regression:
         """Return the regression for `support`, which differs from its own only in block weights."""
@@ -64,7 +67,8 @@ class Regression:
         """The inverse temperature κ before any evidence: it falls slowly with the shots."""
         constants = self.constants
         n_shot_T = usual_shots(self.support.n_shot_TN).clamp(min=1)
-        return constants.scale_at_one_shot * n_shot_T**-constants.scale_decay
+        of_fit_T = (-constants.decay_by_fit * self.evidence.fit_T).exp()
+        return constants.scale_at_one_shot * of_fit_T * n_shot_T**-constants.scale_decay
 
     def noise_TX(self, correction_TNK: Tensor | float = 0.0) -> Float[Tensor, "T X"]:
         """Return the noise of each target, 1 where there is no picture.
@@ -82,9 +86,7 @@ class Regression:
 
     def prior_TND(self, correction_TN: Tensor | float = 0.0) -> Float[Tensor, "T N D"]:
         """Return the class vectors before any picture is seen: the texts times their trust."""
-        trust_TN = torch.where(
-            self.support.n_shot_TN > 0, self.constants.text_trust, self.constants.bare_text_trust
-        ).to(self.targets_TMN)
+        trust_TN = text_trust(self.evidence, self.support, self.constants).to(self.targets_TMN)
         trust_TN = trust_TN * _factor(correction_TN, trust_TN)
         return trust_TN[..., None] * self.support.text_TND.to(trust_TN)
 
@@ -150,6 +152,7 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
         block_distance_TPMM,
         stretch_TP=torch.ones_like(support.block_scale_TP),
         distance_TMM=block_distance_TPMM.sum(1).to(solver),
+        evidence=text_evidence(support, constants),
     )
 
 

@@ -139,17 +139,6 @@ def test_confusing__noise__is_another_class_s_mean_or_a_direction_of_the_class(t
     assert n_moved > 60
 
 
-def test_shared__noise__is_the_same_in_two_or_more_groups_of_classes(tasks):
-    noise_TND, parts = noises_of("shared", tasks)
-
-    n_groups = []
-    for noise, normal in zip(noise_TND, parts.normal_TND, strict=True):
-        origins = [[torch.equal(row, one) for one in normal].index(True) for row in noise]
-        n_groups.append(len(set(origins)))
-    assert 1 <= min(n_groups) <= 2 < max(n_groups) < 6
-    assert sum(n_groups) / len(n_groups) < 4
-
-
 @pytest.mark.parametrize("kind", NOISES)
 def test_made__any_kind__keeps_unit_rows_missing_texts_and_blocks_without_texts(tasks, only, kind):
     only(kind)

@@ -16,6 +16,7 @@ from metaadapter.generator.generator import Generator
 from metaadapter.generator.leave_one_out import leave_one_out
 from metaadapter.generator.regression import regression
 from metaadapter.generator.relations import Relations, relate
+from metaadapter.generator.text_evidence import text_trust
 
 LENGTHS = (0.7, 0.5, 0.3)
 SCALE = 20.0
@@ -102,8 +103,10 @@ def test_weighed_blocks__adapter__is_kernel_ridge_on_the_stretched_blocks(std):
 
     canonical = canonicalise(support)
     canonical = reweigh(canonical, log_lengths(canonical))
-    left_out = leave_one_out(regression(canonical, constants))
-    relations = Relations(*relate(canonical, left_out))
+    problem = regression(canonical, constants)
+    left_out = leave_one_out(problem)
+    trust_TN = text_trust(problem.evidence, canonical, constants)
+    relations = Relations(*relate(canonical, left_out, problem.evidence))
     tokens, edges = generator.encoder(relations, support.class_mask_TN)
     evidence = block_scalars(canonical)
     logs = generator.heads(tokens, edges, relations, support.class_mask_TN, evidence).log_block_TP
@@ -124,7 +127,7 @@ def test_weighed_blocks__adapter__is_kernel_ridge_on_the_stretched_blocks(std):
         z, query = z / spread, (task.query[number] - centre) * stretch / spread
         text = task.text[number] - task.text[number].mean(0)
         share = z[:, : task.widths[0]].square().sum(1).mean()
-        prior = constants.text_trust * text / (share * text.square().sum(1).mean()).sqrt()
+        prior = trust_TN[number, 0] * text / (share * text.square().sum(1).mean()).sqrt()
 
         def kernel(one, other, beta=constants.sharpness):
             return torch.exp(-0.5 * beta * torch.cdist(one, other).square()) / beta

@@ -11,6 +11,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.text_evidence import text_trust
 
 # A limit that the tasks here can pass.
 CONSTANTS = ClosedForm(most_kernel_rows=12)
@@ -21,13 +22,13 @@ def untrained():
     return Generator(GeneratorConfig(closed_form=CONSTANTS)).double()
 
 
-def slow_linear_ridge(support, text, query):
+def slow_linear_ridge(support, text, query, trust):
     """By an explicit inverse in the feature space: one loop over the pictures."""
     n_way, _, width = support.shape
     centre = support.mean((0, 1))
     spread = (support - centre).square().sum(-1).mean().sqrt()
     text = text - text.mean(0)
-    prior = 0.5 * text / text.square().sum(-1).mean().sqrt()
+    prior = trust * text / text.square().sum(-1).mean().sqrt()
     precision, pull = torch.eye(width, dtype=text.dtype), prior.T.clone()
     for c in range(n_way):
         for shot in support[c]:
@@ -44,7 +45,8 @@ def test_untrained__more_pictures_than_a_kernel_takes__is_linear_ridge(make_task
 
     weights = untrained.predict(task.support)
 
-    expected = slow_linear_ridge(task.pictures[0], task.text[0], task.query[0])
+    trust = text_trust(task.regression.evidence, task.canonical, CONSTANTS)[0, 0]
+    expected = slow_linear_ridge(task.pictures[0], task.text[0], task.query[0], trust)
     # test_linear_ridge checks the temperature.
     torch.testing.assert_close(classify(task.query, weights)[0] / weights.logit_scale, expected)
     assert weights.keys.shape[1] == 0

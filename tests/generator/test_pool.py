@@ -11,8 +11,10 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
+from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.domain_shift import LEAST_POOL, domain_shift
 from metaadapter.generator.generator import Generator
+from metaadapter.generator.text_evidence import text_evidence, text_trust
 
 N_WAY, N_SHOT, WIDTH, SCALE = 4, 2, 24, 20.0
 
@@ -84,6 +86,9 @@ def by_loops(generator, task):
     first_pool = classify(task.pool, base)[0].softmax(-1).numpy()
     first_query = classify(task.query, base)[0].numpy()
     kappa = float(base.logit_scale[0])
+    canonical = canonicalise(moved)
+    evidence = text_evidence(canonical, constants)
+    trust_in_text = float(text_trust(evidence, canonical, constants)[0, 0])
 
     assigned, share = np.zeros((len(pool), N_WAY)), np.full(N_WAY, 1 / N_WAY)
     for number in range(9):
@@ -103,10 +108,18 @@ def by_loops(generator, task):
             means.append(unit(total))
         if number == 8:
             break
+        chance = assigned if number else first_pool
+        parts = chance.mean(0)
+        evenness = np.exp(-(parts * np.log(parts)).sum()) / N_WAY
+        is_even = 1 / (1 + np.exp(-(evenness - 0.875) / 0.03))
+        presence = [(chance[:, c].mean() * chance[:, c].max()) ** is_even for c in range(N_WAY)]
         for row, z in enumerate(z_pool):
             scores = np.array(
                 [
-                    share[c] * first_pool[row, c] ** 2 * np.exp(10 * unit(z - middle) @ means[c])
+                    share[c]
+                    / presence[c]
+                    * first_pool[row, c] ** 2
+                    * np.exp(10 * unit(z - middle) @ means[c])
                     for c in range(N_WAY)
                 ]
             )
@@ -125,7 +138,7 @@ def by_loops(generator, task):
         return np.exp(-beta * ((a - b) ** 2).sum() / 2) / beta
 
     def prior(z):
-        text = [constants.text_trust * around[c] @ z / text_spread for c in range(N_WAY)]
+        text = [trust_in_text * around[c] @ z / text_spread for c in range(N_WAY)]
         return np.array([text[c] + 1.2 * means[c] @ (z - middle) for c in range(N_WAY)])
 
     gram = np.array([[kernel(a, b) for b in rows] for a in rows])

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, astuple, fields, replace
+from dataclasses import asdict, fields, replace
 
 import pytest
 import torch
 
-from metaadapter.data.checksums import unsealed
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
@@ -86,40 +84,6 @@ def test_load_generator__saved_with_constants__brings_them_whatever_the_defaults
     loaded = load_generator(tmp_path)
     assert loaded.config.closed_form == constants
     assert generator_id(loaded) == identity
-
-
-def test_load_generator__file_without_constants__has_the_first_ones(
-    tmp_path, make_small, change_defaults
-):
-    save_generator(make_small(0), tmp_path)
-    config, _ = unsealed(json.loads((tmp_path / "config.json").read_bytes()))
-    assert config.pop("closed_form") == asdict(ClosedForm())
-    config["schema"] = "metaadapter.generator/1"
-    (tmp_path / "config.json").write_text(json.dumps(config))
-
-    change_defaults(OTHERS)
-
-    with pytest.warns(UserWarning, match=r"an earlier version wrote .*config\.json"):
-        loaded = load_generator(tmp_path)
-    first = (0.5, 1.0, 0.6, 0.5, 3.0, 0.55, 17.6, 0.18, 0.45, 2048)
-    assert astuple(loaded.config.closed_form) == first
-
-
-def test_load_generator__file_with_the_former_rule_for_uneven_classes__has_todays(
-    tmp_path, make_small, change_defaults
-):
-    save_generator(make_small(0), tmp_path)
-    config, _ = unsealed(json.loads((tmp_path / "config.json").read_bytes()))
-    del config["closed_form"]["large_class_weight"]
-    config["closed_form"]["balance"] = 2.0
-    config["schema"] = "metaadapter.generator/2"
-    (tmp_path / "config.json").write_text(json.dumps(config))
-
-    change_defaults(OTHERS)
-
-    with pytest.warns(UserWarning, match=r"an earlier version wrote .*config\.json"):
-        loaded = load_generator(tmp_path)
-    assert loaded.config.closed_form.large_class_weight == 0.55
 
 
 @pytest.fixture

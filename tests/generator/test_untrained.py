@@ -16,6 +16,30 @@ from metaadapter.generator import cosines, regression
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import load_generator
+from metaadapter.generator.text_evidence import text_evidence, text_trust
+
+
+def slow_text_trust(means, text, n_shot):
+    """The text trust with and without pictures, and the fit, pair by pair."""
+    n_way = len(means)
+    own = square = 0.0
+    for i in range(n_way):
+        scores = [float(means[i] @ text[j]) for j in range(n_way)]
+        mean = sum(scores) / n_way
+        own += scores[i] - mean
+        square += sum((score - mean) ** 2 for score in scores)
+    freedom = (n_way - 1) ** 2
+    if not freedom:
+        return 0.5, 3.0, 0.0
+    slope = max(own / square, 0.02)
+    explained = max(own, 0) ** 2 / (square * (n_way - 1))
+    fit = max(0, freedom * explained - 1) / (freedom + 10)
+    weight = freedom / (freedom + 10)
+    pictured = weight * math.log(0.23 * slope * math.exp(2.4 * fit) / n_shot**0.3)
+    bare = weight * math.log(1.2 * slope)
+    pictured += (1 - weight) * math.log(0.5)
+    bare += (1 - weight) * math.log(3)
+    return math.exp(pictured), math.exp(bare), fit
 
 
 def slow_closed_form(support, text, query):
@@ -34,7 +58,15 @@ def slow_closed_form(support, text, query):
     rows = [row / spread for row in rows]
     text = text - text.mean(0)
     text = text / (text.square().sum(1).mean()).sqrt()
-    trust = [0.5 if len(shots) else 3.0 for shots in support]
+    trust, bare_trust, fit = slow_text_trust(
+        [
+            torch.stack([z for z, c in zip(rows, labels, strict=True) if c == way]).mean(0)
+            for way in present
+        ],
+        text[present],
+        harmonic_mean,
+    )
+    trust = [trust if len(shots) else bare_trust for shots in support]
     prior = torch.tensor(trust, dtype=text.dtype)[:, None] * text
     beta = 0.6
 
@@ -63,7 +95,7 @@ def slow_closed_form(support, text, query):
     ]
     several = [len(shots) for shots in support if len(shots) > 1]
     weakening = (1 - len(several) / sum(several)) ** 0.45 if several else 1
-    base, weighted, weights = 17.6 * harmonic_mean**-0.18, 0.0, 0.0
+    base, weighted, weights = 17.6 * math.exp(-0.6 * fit) * harmonic_mean**-0.18, 0.0, 0.0
     for step in range(25):
         log_factor = -1.2 + 0.1 * step
         scale = base * math.exp(log_factor) * weakening
@@ -197,7 +229,8 @@ def test_untrained__classes_named_alone__are_separated_by_their_texts(make_task,
     among_new = classify(task.query, adapter)[0, :, 3:]
 
     text = task.text[0] - task.text[0].mean(0)
-    text = 3.0 * text / text.square().sum(1).mean().sqrt()
+    trust = text_trust(text_evidence(task.canonical, constants), task.canonical, constants)[0, 4]
+    text = trust * text / text.square().sum(1).mean().sqrt()
     spread = task.canonical.scale_TD[0, 0]
     centre = support.means_TND[0, :3].mean(0)
     apart = adapter.logit_scale[0] * (spread * (task.query[0] - centre) @ (text[3] - text[4]))

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize, pad
+
+from metaadapter.adapter.support import Support
+from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.text_evidence import LEAST_SLOPE, text_evidence, text_trust
+
+CONSTANTS = ClosedForm()
+
+
+def evidence_of(support: Support) -> list[float]:
+    evidence = text_evidence(canonicalise(support), CONSTANTS)
+    return [float(values_T[0]) for values_T in evidence]
+
+
+def test_text_evidence__by_least_squares_on_all_pairs__is_the_same(make_task):
+    task = make_task(1, 6, 3, 24)
+    canonical = task.canonical
+    means, texts = canonical.means_TND[0].numpy(), canonical.text_TND[0].numpy()
+    scores, labels = [], []
+    for i in range(6):
+        row = [float(means[i] @ texts[j]) for j in range(6)]
+        scores += [score - np.mean(row) for score in row]
+        labels += [(i == j) - 1 / 6 for j in range(6)]
+
+    slope, *_ = np.linalg.lstsq(np.array(scores)[:, None], np.array(labels), rcond=None)
+    cosine = np.dot(scores, labels) / np.linalg.norm(scores) / np.linalg.norm(labels)
+
+    found = evidence_of(task.support)
+    assert found[0] == pytest.approx(slope[0])
+    assert found[1] == pytest.approx((25 * cosine**2 - 1) / (25 + CONSTANTS.evidence_of_prior))
+    assert found[2] == pytest.approx(25 / (25 + CONSTANTS.evidence_of_prior))
+
+
+def test_text_evidence__more_classes_than_coordinates__is_that_of_padded_rows(make_task):
+    task = make_task(2, 9, 2, 5)
+    narrow = text_evidence(task.canonical, CONSTANTS)
+    wide = Support.of_tasks(pad(task.pictures, (0, 9)), pad(task.text, (0, 9)))
+
+    for found_T, expected_T in zip(
+        narrow, text_evidence(canonicalise(wide), CONSTANTS), strict=True
+    ):
+        torch.testing.assert_close(found_T, expected_T)
+
+
+def test_text_evidence__class_without_picture_or_text__counts_for_nothing(make_task):
+    task = make_task(1, 7, 2, 24)
+    expected = evidence_of(Support.of_tasks(task.pictures[:, :5], task.text[:, :5]))
+    task.mask[:, 5] = False
+    text = task.text.clone()
+    text[:, 6] = 0
+    mask = task.mask.clone()
+    mask[:, 6] = True
+    without = Support.of_tasks(task.pictures, text, mask)
+
+    canonical = canonicalise(without)
+    of_five = canonicalise(Support.of_tasks(task.pictures[:, :5], task.text[:, :5]))
+    # The centre and the spread are those of all classes, so compare in the same coordinates.
+    both = replace(
+        canonical,
+        means_TND=torch.cat([of_five.means_TND, canonical.means_TND[:, 5:]], 1),
+        text_TND=torch.cat([of_five.text_TND, canonical.text_TND[:, 5:]], 1),
+    )
+    assert [float(v) for v in text_evidence(both, CONSTANTS)] == pytest.approx(expected)
+
+
+def test_text_evidence__texts_that_are_the_means__explain_nearly_all(make_task):
+    task = make_task(1, 10, 1, 400)
+    means = Support.of_tasks(task.pictures, task.pictures[:, :, 0])
+
+    slope, fit, weight = evidence_of(means)
+
+    assert 0.8 < slope <= 1
+    assert 0.95 * weight < fit <= weight
+
+
+def test_text_evidence__texts_of_other_classes__have_the_least_slope_and_no_fit(make_task):
+    task = make_task(1, 3, 4, 24)
+    opposite = Support.of_tasks(task.pictures, -task.pictures.mean(2))
+
+    slope, fit, _ = evidence_of(opposite)
+
+    assert (slope, fit) == (pytest.approx(LEAST_SLOPE), 0)
+
+
+@pytest.mark.parametrize("n_way", [1, 2])
+def test_text_trust__one_picture_of_each_of_so_few_classes__hardly_moves(make_task, n_way):
+    task = make_task(1, n_way, 1, 24)
+    canonical = task.canonical
+
+    trust_TN = text_trust(text_evidence(canonical, CONSTANTS), canonical, CONSTANTS)
+
+    assert float(trust_TN[0, 0]) == pytest.approx(CONSTANTS.text_trust, rel=0.5 * (n_way - 1))
+
+
+def test_text_trust__better_names__keeps_more_of_the_slope(make_task):
+    task = make_task(8, 12, 1, 200)
+    draw = torch.Generator().manual_seed(1)
+    noise = normalize(torch.randn(task.text.shape, generator=draw, dtype=torch.float64), dim=-1)
+    means = normalize(task.pictures.mean(2), dim=-1)
+
+    parts = []
+    for level in (0.0, 0.5, 1.0, 2.0, 4.0):
+        text = normalize(means + level * noise, dim=-1)
+        canonical = canonicalise(Support.of_tasks(task.pictures, text))
+        evidence = text_evidence(canonical, CONSTANTS)
+        trust_TN = text_trust(evidence, canonical, CONSTANTS)
+        parts.append(float((trust_TN[:, 0] / evidence.slope_T).mean()))
+    assert parts == sorted(parts, reverse=True)
+    assert parts[0] > 2.5 * parts[-1]
