@@ -29,13 +29,11 @@ class StoreTasks:
     rows: EpisodeRows
 
     @classmethod
-    def draw(
-        cls, source: TaskSource, n_tasks: int, seed: int = 0, *, most_classes: int = MOST_CLASSES
-    ) -> StoreTasks:
-        """Draw tasks: 15 queries of each class, shots as the smallest class allows."""
+    def draw(cls, source: TaskSource, n_tasks: int, seed: int = 0) -> StoreTasks:
+        """Draw tasks: up to 20 classes, 15 queries each, shots as the smallest class allows."""
         smallest = int(source.index.counts_C.min())
         shots = tuple(n_shot for n_shot in SHOTS if n_shot < smallest)
-        rows = nested_draws(source.index, shots, N_QUERY, n_tasks, most_classes, seed)
+        rows = nested_draws(source.index, shots, N_QUERY, n_tasks, MOST_CLASSES, seed)
         return cls(source, rows)
 
     @property

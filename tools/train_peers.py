@@ -1,4 +1,4 @@
-"""Meta-train the peers that learn on training tasks: Meta-Adapter, MAML, ANIL, CAML and MetaQDA.
+"""Meta-train the peers that learn on training tasks: Meta-Adapter, MAML, ANIL and MetaQDA.
 
     python -m tools.train_peers CONFIG --out FOLDER [--set KEY=VALUE]… [--only NAME,NAME]
 
@@ -16,8 +16,9 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,24 +26,34 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
+from torch import Tensor
 from torch.nn.functional import normalize
 from torch.nn.utils import clip_grad_norm_
 
-from metaadapter.bench.peers.caml import WAYS
+from episodes import EpisodeBatch, TaskSource
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.bench.peers.maml import Start
+from metaadapter.bench.peers.meta_adapter import Attention, meta_adapter
+from metaadapter.bench.peers.meta_qda import Prior, logits
 from metaadapter.bench.peers.meta_trained import META_PEERS, MetaPeer, save_meta_peer
 from metaadapter.data.checksums import TRAINING_RECORD, write_document
 from metaadapter.errors import DataError
 from metaadapter.training.config import OptimConfig, TrainConfig
 from metaadapter.training.config_file import load_config
+from metaadapter.training.loss_terms import query_loss
 from metaadapter.training.optimizer import WEIGHT_DECAY, make_schedule
 from metaadapter.training.sources import LoadedSource
 from metaadapter.training.trainer import MOST_GRADIENT, stream
 from metaadapter.training.training_data import TrainingData, load_training_data
-from tools.first_weights import first_weights
-from tools.peer_losses import LOSSES
-from tools.store_tasks import MOST_CLASSES, StoreTasks
+from tools.first_prior import first_prior
+from tools.inner_steps import task_losses
+from tools.store_tasks import StoreTasks
 
 N_TASKS_VALIDATED = 40
+
+Losses = Callable[[Mapping[str, Tensor], EpisodeBatch, float], Iterable[Tensor]]
+"""Learned weights, tasks and temperature → losses; the gradients of all losses are added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +62,11 @@ class Recipe:
 
     optim: OptimConfig
     scalar_lr: float
-    """The learning rate of single numbers, such as the logarithm of the inner rate."""
-    sizes: Mapping[str, Any] = field(default_factory=dict)
-    """Sizes of the tasks that differ from the configuration's."""
+    """The learning rate of single numbers: the gate's bias, the logarithm of the inner rate."""
+    n_hidden: int = 64
+    """Width of the visual adapter's bottleneck."""
+    inner_rate: float = 30.0
+    """The initial inner learning rate, multiplied by the square of the temperature."""
 
 
 RECIPES = {
@@ -62,13 +75,8 @@ RECIPES = {
     ),
     "MAML": Recipe(OptimConfig(steps=800, tasks_per_draw=8, draws_per_step=2), scalar_lr=1e-2),
     "ANIL": Recipe(OptimConfig(steps=800, tasks_per_draw=8, draws_per_step=2), scalar_lr=1e-2),
-    "CAML": Recipe(
-        OptimConfig(steps=10000, tasks_per_draw=8, draws_per_step=2),
-        scalar_lr=1e-2,
-        sizes={"n_way": (2, WAYS), "n_shot": (1, 5), "n_query": 1},
-    ),
     "MetaQDA": Recipe(
-        OptimConfig(steps=400, tasks_per_draw=4, draws_per_step=2, lr=1e-4), scalar_lr=3e-2
+        OptimConfig(steps=1200, tasks_per_draw=4, draws_per_step=2, lr=1e-4), scalar_lr=3e-2
     ),
 }
 
@@ -79,6 +87,11 @@ def main() -> None:
     torch.set_num_threads(1)
     config = load_config(args.config, args.set)
     data = data_of_one_width(joint_alone(load_training_data(config)))
+    sets = [
+        StoreTasks.draw(source.tasks, N_TASKS_VALIDATED, config.seed)
+        for kind in ("classes", "domains")
+        for source in data.validation[kind]
+    ]
     columns = (*Progress.get_default_columns(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         for name in args.only or META_PEERS:
@@ -89,7 +102,7 @@ def main() -> None:
                 name, data, config, recipe, tell=lambda _, task=task: progress.advance(task)
             )
             save_meta_peer(peer, args.out / name.casefold())
-            accuracy = _accuracies(peer, data, config.seed)
+            accuracy = {tasks.source.name: _accuracy(peer, tasks) for tasks in sets}
             record = describe(data, config, recipe, accuracy, time.monotonic() - started)
             path = args.out / name.casefold() / "training.json"
             write_document(path, {"schema": TRAINING_RECORD, **record})
@@ -162,12 +175,9 @@ def learn(
     """
     width = data.sources[0].tasks.features_nVD.shape[-1]
     tasks = [source.tasks for source in data.sources]
-    learned = first_weights(name, tasks, stream(config.seed, "network"))
+    learned = _first(name, tasks, recipe, stream(config.seed, "network"))
     losses_of = LOSSES[name]
-    episodes = replace(config.episodes, **recipe.sizes)
-    mixture = of_sizes(data, recipe.sizes).mixture(
-        config.model_copy(update={"episodes": episodes}), "cpu"
-    )
+    mixture = data.mixture(config, "cpu")
     draw = stream(config.seed, "episodes")
     optim = recipe.optim
     optimizer = torch.optim.AdamW(
@@ -236,32 +246,55 @@ def _shorter(recipe: Recipe, steps: int) -> Recipe:
     return replace(recipe, optim=optim)
 
 
-def of_sizes(data: TrainingData, sizes: Mapping[str, Any]) -> TrainingData:
-    """Give these sizes to the sources that have sizes of their own."""
+def _first(
+    name: str, sources: Sequence[TaskSource], recipe: Recipe, generator: torch.Generator
+) -> dict[str, torch.nn.Parameter]:
+    """The weights before the first step; drawn ones uniform in ±1/√D as in `torch.nn.Linear`."""
+    width = sources[0].features_nVD.shape[-1]
 
-    def resized(source: LoadedSource) -> LoadedSource:
-        spec = source.tasks.spec
-        if spec is None:
-            return source
-        return replace(source, tasks=replace(source.tasks, spec=replace(spec, **sizes)))
+    def layer(*shape: int) -> Tensor:
+        return (2 * torch.rand(shape, generator=generator) - 1) / width**0.5
 
-    return replace(data, sources=tuple(map(resized, data.sources)))
+    first: Attention | Start | Prior
+    if name == "Meta-Adapter":
+        first = Attention(layer(width, width), layer(width, width), layer(width), torch.tensor(1.0))
+    elif name == "MetaQDA":
+        first = first_prior(sources)
+    else:
+        # The adapter initially changes nothing, as CLIP-Adapter does here.
+        first = Start(
+            layer(recipe.n_hidden, width),
+            torch.zeros(width, recipe.n_hidden),
+            torch.tensor(recipe.inner_rate).log(),
+        )
+    return {field.name: torch.nn.Parameter(getattr(first, field.name)) for field in fields(first)}
 
 
-def _accuracies(peer: MetaPeer, data: TrainingData, seed: int) -> dict[str, dict[int, float]]:
-    """Return mean accuracy in % by validation set and shots."""
-    most = META_PEERS[peer.name].most_ways or MOST_CLASSES
-    sets = [
-        StoreTasks.draw(source.tasks, N_TASKS_VALIDATED, seed, most_classes=most)
-        for kind in ("classes", "domains")
-        for source in data.validation[kind]
-    ]
-    return {
-        tasks.source.name: {
-            k: round(float(tasks.accuracy_T(peer, k).mean()), 2) for k in tasks.shots
-        }
-        for tasks in sets
-    }
+def _attention_losses(
+    learned: Mapping[str, Tensor], batch: EpisodeBatch, scale: float
+) -> Iterable[Tensor]:
+    weights = meta_adapter(Support.of_batch(batch, scale), Attention(**learned))
+    yield len(batch.text_TND) * query_loss(classify(batch.query_TQD, weights), batch)
+
+
+def _density_losses(
+    learned: Mapping[str, Tensor], batch: EpisodeBatch, scale: float
+) -> Iterable[Tensor]:
+    logits_TQN = logits(Support.of_batch(batch, scale), batch.query_TQD, Prior(**learned))
+    yield len(batch.text_TND) * query_loss(logits_TQN, batch)
+
+
+LOSSES: dict[str, Losses] = {
+    "Meta-Adapter": _attention_losses,
+    "MAML": partial(task_losses, moves_adapter=True),
+    "ANIL": partial(task_losses, moves_adapter=False),
+    "MetaQDA": _density_losses,
+}
+
+
+def _accuracy(peer: MetaPeer, tasks: StoreTasks) -> dict[int, float]:
+    """Mean accuracy in % by shots."""
+    return {k: round(float(tasks.accuracy_T(peer, k).mean()), 2) for k in tasks.shots}
 
 
 def _arguments() -> argparse.Namespace:

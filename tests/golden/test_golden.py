@@ -36,7 +36,7 @@ ADAPTERS = {
     "views": ("--views", "3", "--shots", "2"),
     "finetune": ("--mode", "finetune"),
 }
-METHODS = "default,closed-form,finetune,finetune@5,default@joint,peers@joint,Meta-Adapter,MAML,ANIL"
+METHODS = "default,closed-form,finetune,finetune@5,default@joint,peers@joint,meta-peers"
 KEYS = ("method", "store", "part", "n_shot", "seed", "task", "n_way", "n_query")
 COMPARED = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", "unknown_auroc")
 

@@ -18,7 +18,7 @@ from metaadapter.errors import DataError
 from metaadapter.training.config_file import load_config
 from metaadapter.training.training_data import load_training_data
 from tools.inner_steps import task_losses
-from tools.train_peers import RECIPES, data_of_one_width, joint_alone, learn, main, of_sizes
+from tools.train_peers import RECIPES, data_of_one_width, joint_alone, learn, main
 
 CONFIG = """\
 [data]
@@ -206,14 +206,3 @@ def test_joint_alone__coordinates_without_texts__are_left_out_and_logits_stay(co
     torch.testing.assert_close(joint.text_CD, tasks.text_CD)
     assert joint.logit_scale == pytest.approx(tasks.logit_scale)
     assert reduced.sources[1] is data.sources[1]
-
-
-def test_of_sizes__source_with_shots_of_its_own__gets_the_sizes_of_the_recipe(config_file):
-    config_file.write_text(
-        CONFIG.replace('stores = ["pets"]', 'stores = ["pets"]\nn_shot = [1, 9]')
-    )
-    data = of_sizes(load_training_data(load_config(config_file)), RECIPES["CAML"].sizes)
-
-    spec = data.sources[0].tasks.spec
-    assert (spec.n_way, spec.n_shot, spec.n_query) == ((2, 5), (1, 5), 1)
-    assert data.sources[1].tasks.spec is None

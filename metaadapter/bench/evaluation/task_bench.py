@@ -62,11 +62,7 @@ class TaskBench:
         for method, data in product(self.methods.values(), self.sets.values()):
             require_names_fit(method, data)
             if isinstance(method.fit, MetaPeer):
-                owner = f"the store {data.name}"
-                method.fit.require_encoder(data.encoder, owner=owner)
-                if method.fit.most_ways is not None:
-                    n_way = self.draw(data.name, 0).classes_TN.shape[1]
-                    method.fit.require_ways(n_way, owner=owner)
+                method.fit.require_encoder(data.encoder, owner=f"the store {data.name}")
             if method.reads_words:
                 noun_features(data)
             if method.fit_pictures:

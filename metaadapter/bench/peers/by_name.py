@@ -5,8 +5,8 @@ All are published but `ridge towards text`, the generator's closed form in its s
 No peer is tuned to a task: its settings are its authors' defaults or their most frequent choice,
 and training stops at a fixed step. So no peer needs labelled pictures beyond the support. The peers
 in `META_PEERS` have weights that were trained on other tasks, as a generator has, and take the
-features of one encoder only; two of them return a function of queries instead of adapters. So do
-most of the peers in `POOL_PEERS`, which also read a pool of unlabelled pictures.
+features of one encoder only; MetaQDA returns a function of queries instead of adapters. So do most
+of the peers in `POOL_PEERS`, which also read a pool of unlabelled pictures.
 """
 
 from collections.abc import Callable

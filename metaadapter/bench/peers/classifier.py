@@ -71,9 +71,9 @@ class PeerClassifier(AdapterClassifier):
         if self.peer in META_PEERS:
             if META_PEERS[self.peer].reads_query:
                 raise UsageError(
-                    f"peer {self.peer!r} predicts no adapter, which `fit` needs: it reads each "
-                    "query with the labelled pictures; measure it with metaadapter evaluate "
-                    f"--methods {self.peer}"
+                    f"peer {self.peer!r} predicts no adapter, which `fit` needs: its logits are "
+                    "not linear in the features; measure it with metaadapter evaluate --methods "
+                    f"{self.peer}"
                 )
             peer = load_meta_peer(self.peer)
             if encoder is not None:

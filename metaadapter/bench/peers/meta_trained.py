@@ -15,7 +15,6 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.tensor_fields import require_shapes
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction
-from metaadapter.bench.peers.caml import WAYS, Transformer, caml
 from metaadapter.bench.peers.maml import Start, anil, maml
 from metaadapter.bench.peers.meta_adapter import Attention, meta_adapter
 from metaadapter.bench.peers.meta_qda import Prior, meta_qda
@@ -35,8 +34,6 @@ class Formula(NamedTuple):
 
     learned: type[Any]
     fit: Callable[[Support, Any], AdapterWeights | LogitFunction]
-    most_ways: int | None = None
-    """The most classes of a task; None without a limit."""
     reads_query: bool = False
     """Whether `fit` returns a function of queries, because no adapter has its logits."""
 
@@ -45,7 +42,6 @@ META_PEERS: dict[str, Formula] = {
     "Meta-Adapter": Formula(Attention, meta_adapter),
     "MAML": Formula(Start, maml),
     "ANIL": Formula(Start, anil),
-    "CAML": Formula(Transformer, caml, most_ways=WAYS, reads_query=True),
     "MetaQDA": Formula(Prior, meta_qda, reads_query=True),
 }
 """Name of a peer → its formula."""
@@ -65,7 +61,6 @@ class MetaPeer:
         width = support.text_TND.shape[-1]
         if width != self.width:
             raise UsageError(self._unfit(f"the features have width {width}"))
-        self.require_ways(int(support.class_mask_TN.sum(-1).max()), owner="the support")
         formula = META_PEERS[self.name]
         placed = {name: tensor.to(support.text_TND) for name, tensor in self.learned.items()}
         return formula.fit(support, formula.learned(**placed))
@@ -74,19 +69,6 @@ class MetaPeer:
         """Raise unless the weights are for this encoder; `owner` says whose features they are."""
         if encoder not in self.encoders:
             raise UsageError(self._unfit(f"{owner} has features of {encoder}"))
-
-    @property
-    def most_ways(self) -> int | None:
-        """The most classes of a task; None without a limit."""
-        return META_PEERS[self.name].most_ways
-
-    def require_ways(self, n_way: int, *, owner: str) -> None:
-        """Raise if the weights are for fewer classes than these; `owner` says whose they are."""
-        if self.most_ways is not None and n_way > self.most_ways:
-            raise UsageError(
-                f"{self.name} reads tasks of at most {self.most_ways} classes, but {owner} has "
-                f"{n_way} in a task. Leave {self.name} out, or take --ways {self.most_ways}"
-            )
 
     def _unfit(self, difference: str) -> str:
         return (
@@ -124,7 +106,7 @@ def load_meta_peer(name: str | Path) -> MetaPeer:
         if set(stored) != expected:
             raise ValueError(f"expected tensors {sorted(expected)}, got {sorted(stored)}")
         learned = {key: tensor.float() for key, tensor in stored.items()}
-        require_shapes(META_PEERS[config["peer"]].learned, learned, D=config["width"], C=WAYS)
+        require_shapes(META_PEERS[config["peer"]].learned, learned, D=config["width"])
         encoders = frozenset(config["encoders"])
         if not all(isinstance(encoder, str) for encoder in encoders):
             raise ValueError("expected the names of encoders as strings")

@@ -126,22 +126,5 @@ def test_meta_trained_peer__store_of_its_encoder__is_measured(ask, make_store, t
         "Meta-Adapter": 0,
         "ANIL": 2 * 1024,
         "MAML": 2 * 1024 + 2 * 64 * 1024,
-        "CAML": 0,
         "MetaQDA": 0,
     }
-
-
-def test_meta_trained_peer__tasks_of_more_classes_than_it_reads__are_refused(
-    ask, make_store, tmp_path
-):
-    counts = dict.fromkeys(("ant", "bee", "cow", "dog", "elk", "fox"), 5)
-    store = make_store("pets", counts, width=1024, encoder="tiny")
-
-    message = (
-        r"CAML reads tasks of at most 5 classes, but the store pets has 6 in a task\. .*--ways 5"
-    )
-    with pytest.raises(UsageError, match=message):
-        evaluate(ask(store.folder, methods=("zero-shot", "CAML")), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-    evaluate(ask(store.folder, methods=("zero-shot", "CAML"), ways=5), tmp_path / "run")

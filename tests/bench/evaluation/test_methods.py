@@ -121,7 +121,7 @@ def test_load_method__file_without_a_function__says_how_to_name_one():
 def test_resolve_names__groups__are_written_out_once():
     assert resolve_names(("GDA", "peers")) == ("GDA", *(name for name in PEERS if name != "GDA"))
     assert resolve_names(("all",))[:2] == ("default", "closed-form")
-    others = ("Meta-Adapter", "MAML", "CAML", "MetaQDA")
+    others = ("Meta-Adapter", "MAML", "MetaQDA")
     assert resolve_names(("ANIL", "meta-peers")) == ("ANIL", *others)
     assert resolve_names(("StatA", "pool-peers"))[:3] == ("StatA", "TransCLIP", "ZLaP")
     labelled_alone = tuple(f"{name}@labelled" for name in POOL_PEERS)

@@ -8,7 +8,6 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.peers.caml import WAYS
 from metaadapter.bench.peers.meta_trained import MetaPeer
 
 SCALE = 17.0
@@ -68,8 +67,6 @@ def random_meta_peer(name, width=12, seed=0):
             "gate_D": randn(width),
             "gate_bias": torch.tensor(1.0),
         }
-    elif name == "CAML":
-        learned = random_transformer(randn, width)
     elif name == "MetaQDA":
         learned = {
             "mean_D": randn(width),
@@ -85,33 +82,6 @@ def random_meta_peer(name, width=12, seed=0):
             "log_rate": torch.tensor(20.0).log(),
         }
     return MetaPeer(name, width, frozenset({"dots"}), learned)
-
-
-def random_transformer(randn, width, n_layers=2, n_heads=2, inner=6):
-    """Weights near a layer that gives a query the labels of pictures like it."""
-    head, whole = width, width + WAYS
-
-    def about(start, *shape):
-        return start + 0.3 * randn(*shape)
-
-    similar_HEW, copy_HEW = torch.zeros(2, n_heads, head, whole, dtype=torch.float64)
-    similar_HEW[:, range(width), range(width)] = 1.0
-    copy_HEW[:, :WAYS, width:] = torch.eye(WAYS)
-    shape = (n_layers, n_heads, head, whole)
-    return {
-        "project_WD": about(width**0.5 * torch.eye(whole, width), whole, width),
-        "bias_W": randn(whole),
-        "label_WC": about(2 * torch.eye(whole, WAYS).roll(width, 0), whole, WAYS),
-        "unknown_W": 0.3 * randn(whole),
-        "query_JHEW": about(similar_HEW, *shape),
-        "key_JHEW": about(similar_HEW, *shape),
-        "value_JHEW": about(copy_HEW, *shape),
-        "out_JHEW": about(copy_HEW, *shape),
-        "up_JFW": randn(n_layers, inner, whole),
-        "up_bias_JF": randn(n_layers, inner),
-        "down_JFW": randn(n_layers, inner, whole),
-        "read_CW": about(torch.eye(WAYS, whole).roll(width, 1), WAYS, whole),
-    }
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def test_shipped_weights__pictures_near_their_class__are_recognized(name):
     logits = logits_of(load_meta_peer(name)(support), rows[:, :, 2])
 
     assert logits.argmax(-1).tolist() == [[0, 1, 2]] * 2
-    assert sum(path.stat().st_size for path in SHIPPED.rglob("*.safetensors")) < 10e6
+    assert sum(path.stat().st_size for path in SHIPPED.rglob("*.safetensors")) < 7e6
 
 
 @every_name
@@ -84,7 +84,6 @@ def test_identity__maml_and_anil_of_one_start__differ(make_meta_peer):
         ("Meta-Adapter", {"peer": "MAML"}, "expected tensors .*down_RD.*, got .*gate_D"),
         ("MAML", {"width": 13}, r"should be \(.*13.*\) real numbers"),
         ("MetaQDA", {"width": 13}, r"should be \(.*13.*\) real numbers"),
-        ("CAML", {"peer": "MetaQDA"}, "expected tensors .*kappa.*, got .*read_CW"),
         ("MAML", {"width": 10**12}, "real numbers"),
         ("MAML", {"width": None}, "peer"),
         ("MAML", {"encoders": [3]}, "the names of encoders as strings"),
@@ -104,9 +103,7 @@ def test_load_meta_peer__impossible_values__are_refused(
 
 
 def test_load_meta_peer__no_such__lists_what_there_is():
-    with pytest.raises(
-        UsageError, match=r"'Reptile'; choose Meta-Adapter, MAML, ANIL, CAML, MetaQDA, or"
-    ):
+    with pytest.raises(UsageError, match=r"'Reptile'; choose Meta-Adapter, .*, MetaQDA, or"):
         load_meta_peer("Reptile")
 
 
@@ -133,12 +130,11 @@ def test_peer_classifier__features_of_the_width__are_classified(name):
     assert result.tolist() == list("abab")
 
 
-@pytest.mark.parametrize("name", ["CAML", "MetaQDA"])
-def test_peer_classifier__peer_without_an_adapter__is_refused(name):
+def test_peer_classifier__peer_without_an_adapter__is_refused():
     texts = {label: np.ones(1024) for label in "ab"}
 
-    with pytest.raises(UsageError, match=f"peer '{name}' predicts no adapter.* --methods {name}"):
-        PeerClassifier(name, texts).fit(np.ones((2, 1024)), ["a", "b"])
+    with pytest.raises(UsageError, match=r"'MetaQDA' predicts no adapter.* --methods MetaQDA"):
+        PeerClassifier("MetaQDA", texts).fit(np.ones((2, 1024)), ["a", "b"])
 
 
 def test_load_meta_peer__weight_that_is_no_number__is_refused(make_meta_peer, tmp_path):

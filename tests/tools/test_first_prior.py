@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from episodes import TaskSource
-from metaadapter.bench.peers.caml import WAYS
-from tools.first_weights import FREEDOM, SHRINKAGE, WIDTH, first_weights
+from tools.first_prior import FREEDOM, SHRINKAGE, first_prior
 
 
 @pytest.fixture
@@ -36,8 +35,8 @@ def classes_of(source):
     return share, [source.features_nVD[source.labels_n == c, 0] for c in range(len(source.text_CD))]
 
 
-def test_first_weights_of_meta_qda__scatter_within_classes__is_whitened(sources):
-    first = first_weights("MetaQDA", sources, torch.Generator())
+def test_first_prior__scatter_within_classes__is_whitened(sources):
+    prior = first_prior(sources)
 
     within, mean = torch.zeros(6, 6), torch.zeros(6)
     for source in sources:
@@ -46,17 +45,6 @@ def test_first_weights_of_meta_qda__scatter_within_classes__is_whitened(sources)
             mean += share / len(pictures) * shots.mean(0)
             within += share / len(pictures) * shots.T.cov(correction=0)
     within += SHRINKAGE * within.trace() / 6 * torch.eye(6)
-    white = FREEDOM * first["whiten_DD"] @ within @ first["whiten_DD"].T
+    white = FREEDOM * prior.whiten_DD @ within @ prior.whiten_DD.T
     torch.testing.assert_close(white, torch.eye(6), rtol=0, atol=1e-4)
-    torch.testing.assert_close(first["mean_D"].data, mean)
-
-
-def test_first_weights_of_caml__narrow_features__keep_their_distances(sources):
-    first = first_weights("CAML", sources, torch.Generator().manual_seed(0))
-
-    rows = sources[0].features_nVD[:9, 0]
-    tokens = rows @ first["project_WD"].T + first["bias_W"]
-    ratio = torch.cdist(tokens, tokens)[0, 1:] / torch.cdist(rows, rows)[0, 1:]
-    torch.testing.assert_close(ratio, ratio[:1].expand(8))
-    assert tokens.shape == (9, WIDTH)
-    assert not tokens[:, -WAYS:].any()  # the place of the labels
+    torch.testing.assert_close(prior.mean_D, mean)
