@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from metaadapter.generator.generator import Generator, GeneratorConfig
+
+CAUTION = 0.6
+
+
+@pytest.fixture
+def scales(trained_like):
+    """The inverse temperatures with caution, divided by those without."""
+
+    def scales(support):
+        cautious = Generator(replace(trained_like.config, caution=CAUTION)).double()
+        cautious.load_state_dict(trained_like.state_dict())
+        with_it, without = (
+            generator.eval().predict(support) for generator in (cautious, trained_like)
+        )
+        torch.testing.assert_close(with_it.classes, without.classes)
+        torch.testing.assert_close(with_it.values, without.values)
+        return with_it.logit_scale / without.logit_scale
+
+    return scales
+
+
+@pytest.mark.parametrize("n_shot", [1, 3])
+def test_caution__some_pictures_a_class__lowers_the_temperature_by_its_part(
+    make_task, scales, n_shot
+):
+    task = make_task(2, 4, n_shot)
+
+    expected = torch.full((2,), math.exp(-CAUTION / n_shot), dtype=torch.float64)
+    torch.testing.assert_close(scales(task.support), expected)
+
+
+def test_caution__uneven_shots__counts_their_harmonic_mean(make_task, scales):
+    task = make_task(1, 3, 3)
+    task.mask[0] = torch.arange(3) < torch.tensor([[1], [2], [3]])
+
+    harmonic = 3 / (1 + 1 / 2 + 1 / 3)
+    assert float(scales(task.support)) == pytest.approx(math.exp(-CAUTION / harmonic))
+
+
+def test_caution__closed_form_of_a_large_task__has_none(make_task, scales):
+    task = make_task(1, 300, 1, 8)
+
+    assert float(scales(task.support)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("caution", [-0.1, 5.0, math.nan])
+def test_caution__out_of_range__is_refused(caution):
+    with pytest.raises(ValueError, match=f"caution must be from 0 to 4, got {caution}"):
+        GeneratorConfig(caution=caution)
