@@ -136,13 +136,14 @@ def even_T(
 def _log_presence(
     probability_TUN: Float[Tensor, "T U N"], class_mask_TN: Bool[Tensor, "T N"]
 ) -> Float[Tensor, "T N"]:
-    """Return ln of the mean times the largest probability of a class; towards 0 in uneven pools.
+    """Return ln of the sum times the largest probability of a class; towards 0 in uneven pools.
 
-    Without it, rounds over an even pool enlarge classes that are easily predicted. The product is
-    the squared weight of a class in MOON (arXiv 2607.15851).
+    Without it, rounds over an even pool enlarge classes that are easily predicted. One divided by
+    the product is, but for a factor of the task, the squared weight of a class in MOON (arXiv
+    2607.15851).
     """
-    mean_TN, largest_TN = probability_TUN.mean(1), probability_TUN.amax(1)
-    log_TN = (mean_TN * largest_TN).clamp(min=1e-12).log()
+    sum_TN, largest_TN = probability_TUN.sum(1), probability_TUN.amax(1)
+    log_TN = (sum_TN * largest_TN).clamp(min=1e-12).log()
     return log_TN * even_T(probability_TUN, class_mask_TN).sigmoid()[:, None]
 
 

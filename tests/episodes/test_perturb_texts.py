@@ -86,7 +86,7 @@ def test_made__own_errors__are_the_centre_plus_mean_plus_level_times_own_text(ta
         levels.append(noise / strength if strength > 1e-9 else None)
     known = [level for level in levels if level is not None]
     assert 25 < len(known) < 40  # the others are noise alone
-    assert 0.5 <= min(known) < 1 < 15 < max(known) <= 30
+    assert 0.1 <= min(known) < 0.3 < 4 < max(known) <= 8
 
 
 def noises_of(kind, tasks, **changes):
@@ -117,26 +117,6 @@ def test_made__kinds_of_noise__have_their_probabilities(monkeypatch):
     apart_TD = (after_TND[:, 0] - after_TND[:, 1]).abs()
     is_one_T = apart_TD[:, 0] > apart_TD[:, 1]
     assert 0.7 < is_one_T.double().mean() < 0.8
-
-
-def test_confusing__noise__is_another_class_s_mean_or_a_direction_of_the_class(tasks):
-    noise_TND, parts = noises_of("confusing", tasks)
-
-    n_confused = n_moved = 0
-    for task in range(40):
-        for way in range(6):
-            if torch.equal(noise_TND[task, way], parts.normal_TND[task, way]):
-                continue
-            same_as = [
-                other
-                for other in range(6)
-                if torch.equal(noise_TND[task, way], parts.means_TND[task, other])
-            ]
-            assert same_as
-            n_confused += 1
-            n_moved += way not in same_as
-    assert 90 < n_confused < 150
-    assert n_moved > 60
 
 
 @pytest.mark.parametrize("kind", NOISES)

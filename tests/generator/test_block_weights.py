@@ -106,7 +106,7 @@ def test_weighed_blocks__adapter__is_kernel_ridge_on_the_stretched_blocks(std):
     problem = regression(canonical, constants)
     left_out = leave_one_out(problem)
     trust_TN = text_trust(problem.evidence, canonical, constants)
-    relations = Relations(*relate(canonical, left_out, problem.evidence))
+    relations = Relations(*relate(canonical, left_out))
     tokens, edges = generator.encoder(relations, support.class_mask_TN)
     evidence = block_scalars(canonical)
     logs = generator.heads(tokens, edges, relations, support.class_mask_TN, evidence).log_block_TP

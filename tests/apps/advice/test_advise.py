@@ -174,8 +174,8 @@ def test_advise__without_texts__still_tells_of_pictures(clean):
 
 def test_advise__many_wrong_labels__tells_the_most_doubtful_five(make_pictures):
     labels = [f"kind of bird {number}" for number in range(12)]
-    pictures = make_pictures(labels, n_shot=8)
-    wrong = {f"_{8 * number}": labels[(number + 5) % 12] for number in range(12)}
+    pictures = make_pictures(labels, n_shot=12)
+    wrong = {f"_{12 * number}": labels[(number + 5) % 12] for number in range(12)}
 
     advice = of_kind(pictures.labelled(**wrong).advice(), "label")
 
