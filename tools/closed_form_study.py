@@ -112,7 +112,7 @@ def print_uneven(stores: list[StoreTasks]) -> None:
         ),
     }
     print_head("large class weight", kinds)
-    for weight in (0.0, 0.25, 0.4, 0.55, 0.7, 1.0):
+    for weight in (0.0, 0.25, 0.4, 0.6, 0.8, 1.0):
         head = closed_form(replace(CHOSEN, large_class_weight=weight))
         print_row(weight, [mean(accuracies(stores, 16, head, s)) for s in kinds.values()])
 

@@ -45,7 +45,7 @@ class ClosedForm:
     """The same as `text_trust` for a class without a picture, which only the text can match."""
     bare_part_of_slope: float = 1.2
     """The text trust of such a class divided by the slope."""
-    large_class_weight: float = 0.55
+    large_class_weight: float = 0.6
     """The weight of a class with very many pictures, in units of the weight of a class whose shots
     equal the harmonic mean of all classes. With 1, large classes outvote the others."""
     scale_at_one_shot: float = 17.6

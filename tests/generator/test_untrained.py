@@ -53,7 +53,7 @@ def slow_closed_form(support, text, query):
         for shot in support[c]:
             rows.append(shot - centre)
             labels.append(c)
-            noise.append(0.5 * relative**2 / (0.55 * relative + 0.45))
+            noise.append(0.5 * relative**2 / (0.6 * relative + 0.4))
     spread = (sum(row @ row for row in rows) / len(rows)).sqrt()
     rows = [row / spread for row in rows]
     text = text - text.mean(0)

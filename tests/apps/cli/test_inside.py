@@ -284,7 +284,8 @@ def test_adapt__inside__keeps_what_was_trained_and_predicts_from_it(
     np.testing.assert_allclose(probabilities(predicted), expected, atol=1e-5)
     seen = adapted_encoder(load_encoder(str(clip), device="cpu"), stored)
     rows = seen.encode_images(sorted((labelled / "heron").iterdir()))
-    np.testing.assert_allclose(rows, stored.support.labelled_rows()[0][:3], atol=1e-6)
+    # Stored rows are half precision, where equal numbers may round to neighbours.
+    np.testing.assert_allclose(rows, stored.support.labelled_rows()[0][:3], rtol=2**-10, atol=1e-6)
 
 
 def test_adapt__inside_that_is_not_borne_out__is_the_adapter_without(
