@@ -27,7 +27,7 @@ SHIFTED_ANCHOR = 0.3
 SHARE_PRIOR = 0.3
 """The prior count of each class, divided by the mean number of pool pictures per class."""
 EVEN = 0.875
-"""The evenness of the shares from which the pool counts as even: half of `even_T`."""
+"""The evenness of the shares at which an even pool and an uneven one are equally probable."""
 EVEN_WIDTH = 0.03
 """A rise of the evenness by this much multiplies the odds of an even pool by e."""
 

@@ -33,7 +33,10 @@ class TextEvidence(NamedTuple):
 
 
 def text_evidence(support: CanonicalSupport, constants: ClosedForm) -> TextEvidence:
-    """Return the evidence, unchanged by rotation, width, order and padding; no N × N matrix."""
+    """Return the evidence, unchanged by rotation, width, order and padding.
+
+    Memory grows linearly with the classes where these outnumber the features.
+    """
     both_TN = support.text_mask_TN & support.image_mask_TN
     both_TN1 = both_TN[..., None].to(support.text_TND.dtype)
     means_TND = support.means_TND * both_TN1
