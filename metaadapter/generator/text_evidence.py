@@ -10,18 +10,20 @@ from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport, masked_mean
 from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.network_share import usual_shots
+from metaadapter.generator.network_share import MOST_WAYS, usual_shots
 
 LEAST_SLOPE = 0.02
 """Texts that explain nothing, or the opposite, have this slope."""
 LEAST_SQUARE = 1e-12
+LEAST_WAYS = 8
 
 
 class TextEvidence(NamedTuple):
     """The regression of labels on text scores, in T tasks, over classes with text and pictures.
 
     S_ij is the score of text j for the mean picture of class i, minus the mean over j. Y_ij is
-    1 if i = j, else 0, minus the same mean.
+    1 if i = j, else 0, minus the same mean. With n > 30 classes, the pairs of different classes
+    count as if there were max(8, 30 √(30 / n)).
     """
 
     slope_T: Float[Tensor, " T"]
@@ -41,12 +43,18 @@ def text_evidence(support: CanonicalSupport, constants: ClosedForm) -> TextEvide
     both_TN1 = both_TN[..., None].to(support.text_TND.dtype)
     means_TND = support.means_TND * both_TN1
     text_TND = (support.text_TND - masked_mean(support.text_TND, both_TN)[:, None]) * both_TN1
-    own_T = (means_TND * text_TND).sum((1, 2))
+    own_TN = (means_TND * text_TND).sum(-1)
+    n_T, own_T = both_TN1.sum((1, 2)), own_TN.sum(-1)
     square_T = _square_of_scores(means_TND, text_TND)
-    n_T = both_TN1.sum((1, 2))
+    # The more classes, the more pairs of different ones make the slope smaller.
+    fewer_T = (MOST_WAYS * (MOST_WAYS / n_T.clamp(min=1)).sqrt()).clamp(min=LEAST_WAYS)
+    counted_T = torch.where(n_T > MOST_WAYS, fewer_T, n_T)
+    omitted_T = 1 - (counted_T - 1) / (n_T - 1).clamp(min=1)
+    omitted_T = torch.where(n_T > MOST_WAYS, omitted_T, 0.0)
+    square_T = square_T - omitted_T * (square_T - own_TN.square().sum(-1))
     freedom_T = (n_T - 1).clamp(min=0).square()
     slope_T = (own_T / square_T.clamp(min=LEAST_SQUARE)).clamp(min=LEAST_SLOPE)
-    labels_T = (n_T - 1).clamp(min=1)  # ⟨Y, Y⟩
+    labels_T = (n_T - n_T / counted_T.clamp(min=1)).clamp(min=1)  # ⟨Y, Y⟩
     cosine_T = own_T.clamp(min=0) / (square_T * labels_T).clamp(min=LEAST_SQUARE).sqrt()
     prior = constants.evidence_of_prior
     fit_T = (cosine_T.square() * freedom_T - 1).clamp(min=0) / (freedom_T + prior)

@@ -115,3 +115,20 @@ def test_text_trust__better_names__keeps_more_of_the_slope(make_task):
         parts.append(float((trust_TN[:, 0] / evidence.slope_T).mean()))
     assert parts == sorted(parts, reverse=True)
     assert parts[0] > 2.5 * parts[-1]
+
+
+def test_text_evidence__many_classes__counts_pairs_as_if_there_were_fewer(make_task):
+    task = make_task(1, 60, 1, 24)
+    canonical = task.canonical
+    means, texts = canonical.means_TND[0].numpy(), canonical.text_TND[0].numpy()
+    scores = means @ texts.T
+    scores = scores - scores.mean(1, keepdims=True)
+    own, counted = np.diag(scores), 30 * (30 / 60) ** 0.5
+    others = (scores**2).sum() - (own**2).sum()
+
+    square = (own**2).sum() + others * (counted - 1) / 59
+
+    found = evidence_of(task.support)
+    assert found[0] == pytest.approx(own.sum() / square)
+    cosine = own.sum() / np.sqrt(square * (60 - 60 / counted))
+    assert found[1] == pytest.approx((59**2 * cosine**2 - 1) / (59**2 + 10))
