@@ -46,6 +46,21 @@ def test_caution__uneven_shots__counts_their_harmonic_mean(make_task, scales):
     assert float(scales(task.support)) == pytest.approx(math.exp(-CAUTION / harmonic))
 
 
+def test_caution__pool__counts_as_pictures(make_task, trained_like):
+    task = make_task(1, 4, 2)
+    pooled = task.support.with_pool(task.query[0])
+    cautious = Generator(replace(trained_like.config, caution=CAUTION)).double()
+    cautious.load_state_dict(trained_like.state_dict())
+
+    scales = [
+        generator._without_pool(pooled)[0].logit_scale.detach()
+        for generator in (cautious, trained_like)
+    ]
+
+    # Four pictures of a pool and four classes: one more picture of each class.
+    assert float(scales[0] / scales[1]) == pytest.approx(math.exp(-CAUTION / 3))
+
+
 def test_caution__closed_form_of_a_large_task__has_none(make_task, scales):
     task = make_task(1, 300, 1, 8)
 
