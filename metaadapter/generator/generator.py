@@ -162,7 +162,10 @@ class Generator(AdapterGenerator):
         corrections: Corrections = self.heads(
             tokens_TNH, edges_TNNE, relations, mask_TN, blocks_TPS
         )
-        return corrections.times(share_T)
+        # The more pictures a class has, the better leave-one-out tells the temperature alone.
+        part_T = usual_shots(support.n_shot_TN).rsqrt().to(dtype)
+        counted = replace(corrections, log_scale_T=corrections.log_scale_T * part_T)
+        return counted.times(share_T)
 
 
 def _pictures_per_class(support: CanonicalSupport) -> Float[Tensor, " T"]:
