@@ -36,6 +36,8 @@ from metaadapter.generator.relations import Relations, relate
 # Even a large machine has no room for a network with larger sizes.
 LARGEST = {"width": 8192, "n_layers": 128, "n_heads": 8192, "bottleneck": 8192}
 MOST_CAUTION = 4
+TEMPERATURE_DECAY = 0.25
+"""The network's correction of ln κ counts shots^−0.25 (docs/laboratory-notes/encoders.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class Generator(AdapterGenerator):
             tokens_TNH, edges_TNNE, relations, mask_TN, blocks_TPS
         )
         # The more pictures a class has, the better leave-one-out tells the temperature alone.
-        part_T = usual_shots(support.n_shot_TN).rsqrt().to(dtype)
+        part_T = (usual_shots(support.n_shot_TN) ** -TEMPERATURE_DECAY).to(dtype)
         counted = replace(corrections, log_scale_T=corrections.log_scale_T * part_T)
         return counted.times(share_T)
 

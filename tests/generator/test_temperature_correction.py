@@ -26,11 +26,11 @@ def ratio():
 
 
 def log_factor(shots):
-    return float(bounded(torch.tensor(FACTOR, dtype=torch.float64))) / math.sqrt(shots)
+    return float(bounded(torch.tensor(FACTOR, dtype=torch.float64))) / math.sqrt(math.sqrt(shots))
 
 
-@pytest.mark.parametrize("n_shot", [1, 4, 9])
-def test_correction__more_pictures_a_class__falls_with_their_square_root(make_task, ratio, n_shot):
+@pytest.mark.parametrize("n_shot", [1, 4, 16])
+def test_correction__more_pictures_a_class__falls_with_their_fourth_root(make_task, ratio, n_shot):
     expected = torch.full((2,), math.exp(log_factor(n_shot)), dtype=torch.float64)
 
     torch.testing.assert_close(ratio(make_task(2, 4, n_shot).support), expected)
