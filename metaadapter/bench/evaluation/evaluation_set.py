@@ -51,8 +51,8 @@ class EvaluationSet:
     """Group of each picture, or ""; no group may be in both support and queries."""
     copies_n: np.ndarray
     """A number of each picture; of two stores, pictures of the same path in the store, content or
-    group share it, and by group those of the same content or group. No task draws one as support
-    and another as a query or for its pool."""
+    group share it, and by group those of the same content or group; near copies, too. No task draws
+    one as support and another as a query or for its pool."""
     stores: tuple[str, ...]
     encoder: str
     fingerprint: str
@@ -67,6 +67,8 @@ class EvaluationSet:
     """Widths of the blocks of a feature; () for a single block."""
     identity: str
     """A text that changes with any picture, label or encoder."""
+    n_near_copies: int = 0
+    """The number of pictures that are near copies of earlier ones; unused if there is one pool."""
     is_by_group: bool = False
     """Whether no task has labelled pictures and queries from the same group."""
     columns: tuple[int, ...] | None = None
@@ -109,6 +111,7 @@ class EvaluationSet:
         """Return the facts that a report shows."""
         return {
             "n_pictures": int((self.labels_n >= 0).sum()),
+            "near_copies": self.n_near_copies,
             "n_classes": len(self.classes),
             "encoder": self.encoder,
             "fingerprint": self.fingerprint,

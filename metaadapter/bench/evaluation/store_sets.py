@@ -14,6 +14,7 @@ from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.copies import copy_numbers, paths_within
 from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet, same_name
 from metaadapter.bench.evaluation.made_names import with_names
+from metaadapter.bench.evaluation.near_copies import near_copies_apart
 from metaadapter.bench.evaluation.store_source import name_of
 from metaadapter.errors import DataError
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
@@ -127,7 +128,7 @@ def _of_stores(
     numbers_n = [number.get(label, -1) for label in _column(stores, "label").tolist()]
     labels_n = np.where(pool_n == UNUSED, -1, numbers_n)
     texts, none = stores[0].class_texts(), np.zeros(stores[0].fingerprint.dim, dtype=np.float32)
-    return EvaluationSet(
+    data = EvaluationSet(
         name=name,
         features=tuple(store.by_picture() for store in stores),
         text_CD=torch.from_numpy(np.stack([texts.get(label, none) for label in text_labels])),
@@ -148,6 +149,7 @@ def _of_stores(
         blocks=stores[0].blocks,
         identity=" ".join(store.identity for store in stores),
     )
+    return near_copies_apart(data)
 
 
 def _copies(stores: Sequence[FeatureStore]) -> np.ndarray:

@@ -93,8 +93,8 @@ def test_draw_tasks__copy_in_the_other_store__is_neither_query_nor_in_the_pool(
 
 def test_draw_tasks__stores_without_copies__have_all_pictures_as_queries(make_store, load):
     stores = [
-        str(make_store(name, COUNTS, path=[f"{name}{number}.png" for number in range(36)]).folder)
-        for name in ("photos", "drawings")
+        str(make_store(name, COUNTS, path=[f"{name}{n}.png" for n in range(36)], seed=seed).folder)
+        for seed, name in enumerate(("photos", "drawings"))
     ]
     data, config = load(tuple(stores))
 
