@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -64,9 +65,9 @@ def near_copy_groups(data: EvaluationSet) -> Int[np.ndarray, " n"]:
 def _projected(data: EvaluationSet) -> Float[Tensor, "n W"]:
     n, dim = len(data.labels_n), data.text_CD.shape[1]
     directions_DW = torch.randn(dim, WIDTH, generator=torch.Generator().manual_seed(0))
-    chunks = torch.arange(n).split(N_ROWS)
-    rows = [data.look_up(chunk) @ directions_DW for chunk in chunks]
-    return torch.cat(rows) / WIDTH**0.5
+    chunks = torch.split(torch.arange(n), N_ROWS)
+    rows = [data.look_up(chunk) @ directions_DW / math.sqrt(WIDTH) for chunk in chunks]
+    return torch.cat(rows)
 
 
 def _usual(projected_nW: Float[Tensor, "n W"], members: list[np.ndarray]) -> float:
@@ -90,7 +91,7 @@ def _pairs(
         ones, twos = members[some + first], members[others]
         rows = [data.look_up(torch.from_numpy(numbers)) for numbers in (ones, twos)]
         near = (_squared(*rows) <= NEAR * usual).numpy() & (ones[:, None] != twos)
-        one, other = near.nonzero()
+        one, other = np.nonzero(near)
         yield np.stack([ones[one], twos[other]])
 
 
