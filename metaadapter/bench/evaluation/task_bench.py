@@ -14,6 +14,7 @@ import torch
 from episodes import EpisodeRows
 from metaadapter.bench.evaluation.bench import Summary
 from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
+from metaadapter.bench.evaluation.class_intervals import with_class_intervals
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import encoder_of_set, noun_features
@@ -47,9 +48,9 @@ class TaskBench:
         "pandas",
     )
     intervals: ClassVar[str] = (
-        "95 % intervals of Student's t cover the draw of classes and pictures (seeds and tasks), "
-        "not which data sets were chosen; draws of one set share pictures, so they are a little "
-        "narrow"
+        "95 % intervals of Student's t over draws cover the draw of pictures (seeds and tasks); "
+        "draws share classes, so they do not tell what other classes would show. Those over "
+        "classes do. Neither covers the choice of data sets"
     )
 
     def __init__(self, config: EvaluationConfig, device: torch.device) -> None:
@@ -125,6 +126,8 @@ class TaskBench:
             compared=draws,
             tables=tables,
             means=figures,
-            differences=differences(rows, config.reference_name),
+            differences=with_class_intervals(
+                differences(rows, config.reference_name), tables["classes"], config.reference_name
+            ),
             ranks={part: ranked for part, ranked in ranks.items() if ranked is not None},
         )

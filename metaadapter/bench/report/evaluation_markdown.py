@@ -10,7 +10,7 @@ from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import words
 from metaadapter.bench.report.domain_loss import DomainLoss
-from metaadapter.bench.report.evaluation_result import EvaluationResult
+from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
 from metaadapter.bench.report.evaluation_run import ByShots, Row
 from metaadapter.bench.report.names_axis import NamesAxis
 from metaadapter.bench.report.pool_gain import PoolGain
@@ -27,7 +27,6 @@ from metaadapter.features.views import looks_in_words
 STRANGER_METRICS_OF_A_TERMINAL = ("unknown_auroc", "far_auroc")
 CELLS: Mapping[str, Callable[[Estimate, str], str]] = {
     "accuracy": lambda estimate, _: words.points(estimate),
-    "gain": lambda estimate, _: words.signed(estimate),
     "mean": lambda estimate, metric: words.metric(estimate.mean, metric),
     "estimate": words.metric_estimate,
 }
@@ -71,6 +70,20 @@ def _render(
         head = ["shots", *map(str, result.shots)]
         return Markup(aligned_table(head, rows, inert) if rows else "")
 
+    def gains(part: Part, place: str) -> Markup:
+        """Return a table of gains, each with its intervals over draws and over classes."""
+        over_classes = part.gain_by_class[place]
+        rows = {
+            method: [
+                words.gain(gain[n], over_classes.get(method, {}).get(n)) if n in gain else ""
+                for n in result.shots
+            ]
+            for method in result.methods
+            if (gain := part.gain[place].get(method))
+        }
+        head = ["shots", *map(str, result.shots)]
+        return Markup(aligned_table(head, rows, inert) if rows else "")
+
     def losses(loss: DomainLoss) -> Markup:
         """Return a table with a row for each method: in the domain → across (difference)."""
         rows = {
@@ -104,6 +117,7 @@ def _render(
         template,
         (
             by_shots,
+            gains,
             losses,
             names_table,
             words.names_title,

@@ -26,6 +26,8 @@ class Part:
     """Set, or mean over sets → accuracy, as fractions of 1."""
     gain: Mapping[str, ByShots]
     """Set, or mean over sets → the accuracy of the reference minus each method, paired by draw."""
+    gain_by_class: Mapping[str, ByShots]
+    """The same gains with intervals over classes; without figures for a harmonic mean."""
     ranks: Ranks | None
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import pandas as pd
 
+from metaadapter.bench.evaluation.class_intervals import BY_CLASS
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.folder import read_run
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.run import SUMMARY_SCHEMA
-from metaadapter.bench.evaluation.summary import Estimate, Ranks, of_records
+from metaadapter.bench.evaluation.summary import COLUMNS, Estimate, Ranks, of_records
 from metaadapter.bench.evaluation.tables import read_table
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
@@ -74,7 +75,7 @@ class EvaluationRun:
                 config=config,
                 record=run.record,
                 means=of_records(summary["means"]),
-                differences=of_records(summary["differences"]),
+                differences=of_records(summary["differences"], (*COLUMNS, BY_CLASS)),
                 ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
                 across=summary.get("across", []),
                 tables=errors
@@ -86,10 +87,17 @@ class EvaluationRun:
             )
 
 
-def by_shots(means: pd.DataFrame, place: str, part: str, metric: str = "accuracy") -> ByShots:
-    """Return one metric for a `place`, a set or `MEAN`, from a table of `summary.means`."""
+def by_shots(
+    means: pd.DataFrame, place: str, part: str, metric: str = "accuracy", half: str = "half"
+) -> ByShots:
+    """Return one metric for a `place`, a set or `MEAN`, from a table of `summary.means`.
+
+    Rows without a number in the column `half` are left out, unless it is that over draws.
+    """
     table: defaultdict[str, dict[int, Estimate]] = defaultdict(dict)
     chosen = (means["store"] == place) & (means["part"] == part) & (means["metric"] == metric)
+    if half != "half":
+        chosen &= means[half].notna()
     for row in means[chosen].itertuples():
-        table[row.method][int(row.n_shot)] = Estimate(row.mean, row.half)
+        table[row.method][int(row.n_shot)] = Estimate(row.mean, getattr(row, half))
     return dict(table)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from metaadapter.bench.evaluation.class_intervals import BY_CLASS
 from metaadapter.bench.evaluation.method_names import AT, distinct_methods, without_suffixes
 from metaadapter.bench.evaluation.name_level import made_names_note
 from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
@@ -104,6 +105,10 @@ def _parts(run: EvaluationRun, overall: str, answers: Sequence[str]) -> list[Par
             },
             gain={
                 place: _of_methods(by_shots(gains, place, part), answers)
+                for place in (overall, *run.config.set_names)
+            },
+            gain_by_class={
+                place: _of_methods(by_shots(gains, place, part, half=BY_CLASS), answers)
                 for place in (overall, *run.config.set_names)
             },
             ranks=run.ranks.get(part),

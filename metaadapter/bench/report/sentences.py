@@ -16,7 +16,8 @@ from metaadapter.bench.report.words import part_suffix, signed
 
 def headline(part: Part, place: str, reference: str) -> str:
     """Return sentences on accuracy by shots, and on the gain over the best peer or other method."""
-    accuracy, gain = part.accuracy[place], part.gain[place]
+    accuracy, over_classes = part.accuracy[place], part.gain_by_class[place]
+    gain = over_classes or part.gain[place]
     of_reference = accuracy.get(reference, {})
     if not of_reference:
         return f"No figure of {reference} could be scored."
@@ -46,8 +47,9 @@ def headline(part: Part, place: str, reference: str) -> str:
     ahead = sum(estimate.mean > estimate.half for estimate in gains.values())
     behind = sum(-estimate.mean > estimate.half for estimate in gains.values())
     counted = f"{ahead or 'none'} of {len(gains)} number{'' if len(gains) == 1 else 's'} of shots"
+    unit = "classes" if over_classes else "draws"
     return (
-        f"{text} The 95 % interval of the gain, on the same draws, is above zero at {counted}, and "
+        f"{text} The 95 % interval of the gain over {unit} is above zero at {counted}, and "
         f"below zero at {behind or 'none'}."
     )
 

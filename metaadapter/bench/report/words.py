@@ -124,6 +124,12 @@ def signed(estimate: Estimate) -> str:
     return _with_half(signed_points(estimate.mean), estimate)
 
 
+def gain(over_draws: Estimate, over_classes: Estimate | None) -> str:
+    """Return a difference with its half-widths over draws / over classes, in percentage points."""
+    text = signed(over_draws)
+    return text if over_classes is None else f"{text} / {100 * over_classes.half:.1f}"
+
+
 def signed_points(difference: float) -> str:
     """Return a difference of fractions in percentage points; no sign if it rounds to 0."""
     text = f"{100 * difference:+.1f}"

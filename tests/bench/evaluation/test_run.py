@@ -35,7 +35,7 @@ def test_evaluate__new_folder__holds_all_tables(pets, ask, tmp_path):
     summary = json.loads((tmp_path / "run" / "summary.json").read_bytes())
     boxes = json.loads((tmp_path / "run" / "integrity.json").read_bytes())["boxes"]
     assert summary["reference"] == "zero-shot"
-    assert "not which data sets" in summary["intervals"]
+    assert "Neither covers the choice of data sets" in summary["intervals"]
     assert summary["sets"]["pets"]["n_pictures"] == 36
     assert [box["status"] for box in boxes] == ["pass"] * 4
 

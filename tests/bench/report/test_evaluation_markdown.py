@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from metaadapter.bench.evaluation.summary import MEAN
 from metaadapter.bench.report.evaluation_markdown import markdown, overview
 
 
@@ -9,7 +10,13 @@ def test_overview__terminal__has_tables_ranks_and_boxes(result):
     lines = overview(result)
 
     assert lines[0] == "Accuracy in %, mean over sets"
-    assert "Gain of closed-form over each method, in points, mean over sets" in lines
+    title = "Gain of closed-form over each method, in points, mean over sets"
+    first = lines.index(f"{title}, ± over draws / over classes")
+    (part,) = result.parts
+    tables = part.gain[MEAN], part.gain_by_class[MEAN]
+    draws, classes = (100 * table["GDA"][1].half for table in tables)
+    (row,) = (line for line in lines[first : first + 10] if line.startswith("| GDA "))
+    assert f"± {draws:.1f} / {classes:.1f} |" in row
     tables = [line for line in lines if line.startswith("| ")]
     n_methods = len(result.methods)
     # Accuracy, gains, log loss and calibration error.

@@ -88,7 +88,8 @@ def test_find__headline__speaks_of_every_number_of_shots_and_of_the_strongest_pe
             (name for name in accuracy if name != "closed-form"),
             key=lambda name, n=n_shot: accuracy[name][n].mean,
         )
-        gain = part.gain[MEAN][best][n_shot]
+        gain = part.gain_by_class[MEAN][best][n_shot]
+        assert gain.mean == part.gain[MEAN][best][n_shot].mean
         shots = "shot" if n_shot == 1 else "shots"
         assert f"{signed(gain)} ({n_shot} {shots}, {best})" in result.headline
         ahead += gain.mean > gain.half
@@ -100,6 +101,7 @@ def test_find__headline__speaks_of_every_number_of_shots_and_of_the_strongest_pe
     assert f"above zero at {ahead or 'none'} of 3 numbers of shots, and below zero at " in (
         result.headline
     )
+    assert "The 95 % interval of the gain over classes is above" in result.headline
     assert f"below zero at {behind or 'none'}." in result.headline
 
 

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from metaadapter.bench.evaluation.class_intervals import BY_CLASS, with_class_intervals
+from metaadapter.bench.evaluation.summary import MEAN
+
+SETS = {"pets": {"ant": 8, "bee": 8, "cow": 4}, "cars": {"bus": 6, "van": 10}}
+
+
+@pytest.fixture
+def classes():
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "method": method,
+            "store": store,
+            "part": "all",
+            "n_shot": 4,
+            "seed": seed,
+            "class": name,
+            "recall": rng.integers(0, asked + 1) / asked if asked else math.nan,
+            "support": asked,
+        }
+        for method in ("mine", "theirs")
+        for store, counts in SETS.items()
+        for seed in range(3)
+        for name, queries in counts.items()
+        # In one draw a class is not asked about.
+        for asked in [0 if (name, seed) == ("bus", 1) else queries]
+    )
+
+
+def differences(metric="accuracy", part="all"):
+    return pd.DataFrame(
+        {
+            "method": "theirs",
+            "part": part,
+            "n_shot": 4,
+            "store": store,
+            "metric": metric,
+            "mean": 0.1,
+        }
+        for store in (*SETS, MEAN)
+    )
+
+
+def slow_variance(classes, store):
+    """Cluster-robust variance of the difference of fractions, class by class."""
+    right = {"mine": {}, "theirs": {}}
+    asked = {}
+    for row in classes[classes["store"] == store].itertuples():
+        if row.support:
+            hits = right[row.method]
+            hits[row[6]] = hits.get(row[6], 0) + row.recall * row.support
+            if row.method == "mine":
+                asked[row[6]] = asked.get(row[6], 0) + row.support
+    total = sum(asked.values())
+    mean = sum(right["theirs"][c] - right["mine"][c] for c in asked) / total
+    squares = [
+        (right["theirs"][c] - right["mine"][c] - asked[c] * mean) ** 2 / total**2 for c in asked
+    ]
+    return len(asked) / (len(asked) - 1) * sum(squares)
+
+
+def test_class_intervals__classes_of_different_sizes__are_those_of_a_slow_loop(classes):
+    table = with_class_intervals(differences(), classes, "mine")
+    halves = dict(zip(table["store"], table[BY_CLASS], strict=True))
+
+    variances = {store: slow_variance(classes, store) for store in SETS}
+    for store, counts in SETS.items():
+        expected = stats.t.ppf(0.975, len(counts) - 1) * variances[store] ** 0.5
+        assert halves[store] == pytest.approx(expected)
+    total = sum(variances.values())
+    freedom = total**2 / sum(v**2 / (len(SETS[store]) - 1) for store, v in variances.items())
+    assert halves[MEAN] == pytest.approx(stats.t.ppf(0.975, freedom) * total**0.5 / 2)
+
+
+@pytest.mark.parametrize("changes", [{"metric": "nll"}, {"part": "harmonic"}])
+def test_class_intervals__figure_without_classes__has_none(classes, changes):
+    table = with_class_intervals(differences(**changes), classes, "mine")
+
+    assert table[BY_CLASS].isna().all()
+
+
+def test_class_intervals__method_that_is_equal_everywhere__is_zero(classes):
+    same = classes[classes["method"] == "mine"]
+    table = with_class_intervals(
+        differences(), pd.concat([same, same.assign(method="theirs")]), "mine"
+    )
+
+    assert table[BY_CLASS].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_class_intervals__more_draws_of_the_same_classes__do_not_narrow(classes):
+    twice = pd.concat([classes, classes.assign(seed=classes["seed"] + 3)])
+
+    once, again = (
+        with_class_intervals(differences(), table, "mine")[BY_CLASS] for table in (classes, twice)
+    )
+    np.testing.assert_allclose(once, again)
