@@ -21,7 +21,8 @@ LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
 
 @pytest.fixture(scope="module")
 def pictures(folder):
-    """A user's folder with the scripts and configurations that pages name."""
+    """A user's folder with the scripts, configurations and data that pages name."""
+    shutil.copytree(ROOT / "docs" / "data", folder / "docs" / "data")
     shutil.copy(ROOT / "examples" / "camera_trap" / "draw.py", folder)
     for path in (folder / "train.toml", folder / "configs" / "train" / "quick.toml"):
         path.parent.mkdir(parents=True, exist_ok=True)
