@@ -9,6 +9,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.client import HTTPException
 
 import numpy as np
 
@@ -212,6 +214,21 @@ def half_open(served: Served, rng: np.random.Generator) -> Outcome:
         return f"half open at {number}, waited for", _rest(connection)
 
 
+def slow_strangers(served: Served, rng: np.random.Generator) -> Outcome:
+    """More connections without the token than the server has places for, while a client asks."""
+    head = f"GET /project HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nX: ".encode()
+    n_slow = int(rng.integers(220, 260))
+    with ExitStack() as stack:
+        for _ in range(n_slow):
+            stack.enter_context(served.connected()).sendall(head[: int(rng.integers(len(head)))])
+        what = f"{n_slow} slow connections"
+        try:
+            answer = served.ask("GET", "/work")
+        except (OSError, HTTPException) as error:
+            answer = Answer(0, repr(error).encode())
+    return what, None if answer.status == 200 else answer
+
+
 def raw(served: Served, rng: np.random.Generator) -> Outcome:
     """Bytes that are not a request."""
     host = f"Host: 127.0.0.1:{served.port}\r\n".encode()
@@ -276,5 +293,6 @@ HOSTILE: dict[str, Callable[[Served, np.random.Generator], Outcome]] = {
     "forms": forms,
     "files": files,
     "half-open connections": half_open,
+    "slow strangers": slow_strangers,
     "bytes that are no request": raw,
 }

@@ -84,6 +84,30 @@ def test_connection__whose_head_does_not_come__is_closed_and_others_are_answered
         served.kill()
 
 
+def test_connections__without_the_token__never_keep_out_those_with_it(
+    tmp_path, encoder, monkeypatch
+):
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 5)
+    monkeypatch.setattr(server, "HEADER_SECONDS", 60)
+    served = Served(tmp_path / "project", encoder)
+    head = f"GET /project HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n"
+    try:
+        served.wait()
+        with served.connected() as known:
+            known.sendall(f"{head}Authorization: Bearer {served.access.token}\r\n\r\n".encode())
+            assert known.recv(65_536).startswith(b"HTTP/1.1 200")
+            slow = [served.connected() for _ in range(20)]
+            for connection in slow[::2]:
+                connection.sendall(head.encode())
+            assert served.ask("GET", "/project").status == 200
+            known.sendall(f"{head}Authorization: Bearer {served.access.token}\r\n\r\n".encode())
+            assert known.recv(65_536).startswith(b"HTTP/1.1 200")
+        for connection in slow:
+            connection.close()
+    finally:
+        served.kill()
+
+
 def closed(connection):
     try:
         return connection.recv(1000) == b""

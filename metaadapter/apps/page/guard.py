@@ -32,6 +32,8 @@ SECURITY_HEADERS = {
 PIECE_SECONDS = 20.0
 # After a refusal, the rest of the body is still read, up to this time and size.
 DISCARD_SECONDS, DISCARD_BYTES = 2.0, 2**26
+# The key of a scope whose request has shown the token.
+PERMITTED = "metaadapter.permitted"
 
 
 @final
@@ -68,6 +70,7 @@ class Guard:
         response: Response | None
         try:
             response = self._check(scope, headers)
+            scope[PERMITTED] = True
         except Refusal as refusal:
             response = error_response(refusal)
             if scope["path"] == "/" and "text/html" in headers.get("accept", ""):  # a person

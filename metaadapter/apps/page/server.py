@@ -7,19 +7,21 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import closing
+from operator import attrgetter
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from metaadapter.apps.page.guard import PERMITTED
 from metaadapter.errors import UsageError
 
 HOST = "127.0.0.1"
 WAITING_CONNECTIONS = 64
 # Each connection counts as one of the files that the process may have open.
 MAX_CONNECTIONS = 200
-HEADER_SECONDS = 10.0
+HEADER_SECONDS = 5.0
 
 
 def listening_socket(port: int) -> socket.socket:
@@ -55,7 +57,6 @@ def run_server(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=3,
     )
@@ -80,15 +81,22 @@ class _TimedConnection(H11Protocol):
     """A connection that is closed if the header of a request takes longer than `HEADER_SECONDS`.
 
     Uvicorn itself waits forever for the rest of a header, so a few hundred unfinished headers would
-    use up all connections that the process may have.
+    use up all connections that the process may have. Beyond `MAX_CONNECTIONS`, the oldest one that
+    has not shown the token is closed, so strangers never keep a client with the token out.
     """
 
     _deadline: asyncio.TimerHandle | None = None
+    _made = 0.0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
-            transport.abort()
+        self._made = self.loop.time()
+        mine = [one for one in self.connections if isinstance(one, _TimedConnection)]
+        open_ones = [one for one in mine if not one.transport.is_closing()]
+        if len(open_ones) > MAX_CONNECTIONS:
+            # The new connection is a stranger until its first request.
+            strangers = [one for one in open_ones if PERMITTED not in (one.scope or {})]
+            min(strangers, key=attrgetter("_made")).transport.abort()
         self._start_timer()
 
     def data_received(self, data: bytes) -> None:
