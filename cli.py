@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaadapter.apps.cli.app import main
+from metaadapter.__main__ import main
 
 if __name__ == "__main__":
     main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -118,6 +119,8 @@ class _Pooled(nn.Module):
     def __init__(self, file: Path, output: str) -> None:
         super().__init__()
         import onnx
+
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime
 
         model = onnx.load(file)

@@ -11,8 +11,11 @@ and, where the adapter can tell, the probability of showing one of the classes a
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import, so that nothing is sent
 
 import numpy as np
 import onnxruntime

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.output_folder import Content, replace_file
+from metaadapter.data.output_folder import OWN_SCHEMAS, Content, replace_file
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact
 
 PROOF, SEAL, FILES = "proof", "sha256", "files"
-OWN_SCHEMAS = "metaadapter."
 # The schema of a training run's record, which training writes and an evaluation reads.
 TRAINING_RECORD = "metaadapter.training_summary/2"
 

@@ -20,6 +20,7 @@ REMEDIES = {
     errno.ENFILE: OPEN_FILES,
     errno.EIO: "check the drive, or the connection to it",
     errno.ENOMEM: MEMORY,
+    errno.ENAMETOOLONG: "choose a shorter name",
 }
 # Messages of PyTorch and the standard library about memory, in errors of any class.
 NO_MEMORY = re.compile(

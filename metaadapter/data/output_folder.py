@@ -15,12 +15,14 @@ from typing import IO, TypeAlias
 
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.regular_files import regular
+from metaadapter.data.strict_json import parse_json
 from metaadapter.errors import DataError
 
 # The errors of file systems that cannot lock, such as many network drives.
 NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
 # The endings of names that a writer leaves if it is killed before it renames its files.
 UNFINISHED = ("", ".tmp", ".new", ".new.tmp")
+OWN_SCHEMAS = "metaadapter."
 
 Content: TypeAlias = bytes | str | Callable[[IO[bytes]], object]
 
@@ -34,10 +36,7 @@ def replace_file(path: Path, content: Content) -> None:
     file = unfinished.open("xb")
     try:
         with file:
-            if callable(content):
-                content(file)
-            else:
-                file.write(content.encode() if isinstance(content, str) else content)
+            write_content(file, content)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -47,6 +46,14 @@ def replace_file(path: Path, content: Content) -> None:
         unfinished.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_content(file: IO[bytes], content: Content) -> None:
+    """Write bytes, a text in UTF-8, or what a function writes."""
+    if callable(content):
+        content(file)
+    else:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def sync_folder(folder: Path) -> None:
@@ -67,8 +74,13 @@ def require_own_or_empty(
     *,
     instead: str = "give --out an empty or new folder",
 ) -> None:
-    """Raise `DataError` unless a folder is empty or has results, shown by a file of `marks`."""
-    if any((folder / f"{name}{end}").exists() for name in marks for end in UNFINISHED):
+    """Raise `DataError` unless a folder is empty or has results, shown by a file of `marks`.
+
+    A JSON file of another program with such a name is no mark; a damaged one is.
+    """
+    places = [folder / f"{name}{end}" for name in marks for end in UNFINISHED]
+    present = [place for place in places if place.exists()]
+    if present and not any(map(_is_of_another_program, present)):
         return
     # File managers leave hidden files, and no results have such names.
     others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
@@ -77,6 +89,16 @@ def require_own_or_empty(
             f"the folder {folder} holds other files ({', '.join(others[:3])}"
             f"{' …' if len(others) > 3 else ''}) and no {kind}; {instead}"
         )
+
+
+def _is_of_another_program(file: Path) -> bool:
+    if file.suffix != ".json":
+        return False
+    try:
+        values = parse_json(regular(file).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return not (isinstance(values, dict) and str(values.get("schema")).startswith(OWN_SCHEMAS))
 
 
 @contextmanager

@@ -6,16 +6,19 @@ import csv
 import hashlib
 import io
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import IO, final
 
 from metaadapter.data.crop import Box
-from metaadapter.data.output_folder import hold_lock, replace_file, require_no_link
+from metaadapter.data.output_file import is_stream, write_output
+from metaadapter.data.output_folder import hold_lock, require_no_link
 from metaadapter.data.plain_text import csv_bytes, from_csv
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, Interrupted
@@ -122,12 +125,20 @@ class PredictionTable:
     A run that ends early, by Ctrl-C, a full disk or a crash, leaves the rows so far in
     FILE.partial, in the order of the pictures; FILE itself is always whole. The next run of the
     same request (`request_digest`) keeps the rows of the parts that were predicted. Only one
-    process at a time can write.
+    process at a time can write. If FILE is a pipe, the rows are written to it at the end, and none
+    are kept before.
     """
 
     def __init__(self, path: Path, rows: RowFormat, *, request: str | None = None) -> None:
         self._path = path
-        self._partial = path.with_name(path.name + ".partial")
+        self._is_stream = is_stream(path)
+        held = ExitStack()
+        if self._is_stream:
+            place = Path(held.enter_context(TemporaryDirectory()), "table")
+            request = None
+        else:
+            place = path
+        self._partial = place.with_name(place.name + ".partial")
         self._format = rows
         self._n_rows = 0
         self._has_begun = False
@@ -135,7 +146,7 @@ class PredictionTable:
         journal = self._partial.with_name(self._partial.name + ".journal")
         require_no_link(self._partial)
         require_no_link(journal)
-        with self._explained(), ExitStack() as held:
+        with self._explained(), held:
             # The rows of an earlier run stay until this run has rows.
             self._partial.touch()
             held.enter_context(_only_writer(path, self._partial))
@@ -186,11 +197,14 @@ class PredictionTable:
         with self._explained():
             self._begin()
             self._file.close()
-            if ordered is None:
-                self._partial.replace(self._path)
-            else:
-                replace_file(self._path, partial(self._write_whole, ordered))
+            if ordered is not None:
+                write_output(self._path, partial(self._write_whole, ordered))
                 self._partial.unlink()
+            elif self._is_stream:
+                with self._partial.open("rb") as rows:
+                    write_output(self._path, partial(shutil.copyfileobj, rows))
+            else:
+                self._partial.replace(self._path)
             if self._journal:
                 self._journal.remove()
 
@@ -216,7 +230,7 @@ class PredictionTable:
                     self._journal.remove()
         except OSError:  # the first error matters more than a file that is gone
             return
-        if self._n_rows and issubclass(kind, KeyboardInterrupt):
+        if self._n_rows and not self._is_stream and issubclass(kind, KeyboardInterrupt):
             resume = "; the same command resumes there" if self._journal else ""
             raise Interrupted(
                 f"interrupted; the predictions so far, for {self._n_rows} pictures, are in "
@@ -249,7 +263,8 @@ class PredictionTable:
         try:
             yield
         except OSError as error:
-            kept = f"; the rows so far are in {self._partial}" if self._n_rows else ""
+            has_rows = self._n_rows and not self._is_stream
+            kept = f"; the rows so far are in {self._partial}" if has_rows else ""
             raise DataError(
                 f"cannot write {error.filename2 or error.filename or self._path}: "
                 f"{error.strerror}; free some space, or choose another --csv{kept}"

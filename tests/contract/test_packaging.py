@@ -73,4 +73,4 @@ def test_wheel__in_an_empty_folder__gives_the_public_face(unpacked, tmp_path):
 def test_wheel__script__is_the_command_app(unpacked):
     entry_points = unpacked / "metaadapter-0.1.0.dist-info" / "entry_points.txt"
 
-    assert "metaadapter = metaadapter.apps.cli.app:main" in entry_points.read_text("utf-8")
+    assert "metaadapter = metaadapter.__main__:main" in entry_points.read_text("utf-8")

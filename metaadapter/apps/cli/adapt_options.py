@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from metaadapter.apps.cli.outputs import Output
+
 # CoOp uses this number, and no name needs more.
 MOST_VECTORS = 16
 
@@ -28,6 +30,7 @@ Out = Annotated[
         metavar="ADAPTER",
         help="Folder of the adapter, or NAME.adapter for a skill file.",
     ),
+    Output(),
 ]
 Captions = Annotated[
     bool,

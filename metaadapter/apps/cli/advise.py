@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
-from metaadapter.apps.cli.page_file import require_place
 
 if TYPE_CHECKING:
     from metaadapter.apps.advice.advise import AdvisedPictures
@@ -37,8 +36,6 @@ def advise_on(
     json_output: bool,
 ) -> None:
     """Read labelled pictures as `adapt` does, print advice on them, and write the page."""
-    if page_file is not None:
-        require_place(page_file, "another --page")  # refused before pictures are encoded
     from metaadapter.apps.advice.advise import advise_on_pictures
     from metaadapter.features.encoder_by_name import load_encoder
 
@@ -92,11 +89,12 @@ def _lines(source: Path, advised: AdvisedPictures) -> list[str]:
 
 
 def _write_page(page_file: Path, source: Path, advised: AdvisedPictures) -> None:
-    from metaadapter.data.output_folder import replace_file, write_errors
+    from metaadapter.data.output_file import write_output
+    from metaadapter.data.output_folder import write_errors
 
     with write_errors(f"the page {page_file}", instead="choose another --page"):
         page_file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(page_file, advice_page(str(source), advised))
+        write_output(page_file, advice_page(str(source), advised))
 
 
 def advice_page(source: str, advised: AdvisedPictures) -> str:

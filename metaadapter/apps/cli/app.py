@@ -18,13 +18,14 @@ from metaadapter.apps.cli.add import add
 from metaadapter.apps.cli.console import Console, calm_warnings, print_document
 from metaadapter.apps.cli.demo import demo
 from metaadapter.apps.cli.doctor import doctor
+from metaadapter.apps.cli.early_signals import KINDS as KINDS_OF_SIGNALS
 from metaadapter.apps.cli.encode import encode
 from metaadapter.apps.cli.evaluate import evaluate
 from metaadapter.apps.cli.export import export
 from metaadapter.apps.cli.ground import ground
 from metaadapter.apps.cli.library import library
+from metaadapter.apps.cli.outputs import Commands
 from metaadapter.apps.cli.predict import predict
-from metaadapter.apps.cli.process import KINDS as KINDS_OF_SIGNALS
 from metaadapter.apps.cli.process import ending_code, hear_signals, lasting_streams, reader_left
 from metaadapter.apps.cli.rank import rank
 from metaadapter.apps.cli.report import report
@@ -43,7 +44,7 @@ KINDS = {
     **KINDS_OF_SIGNALS,
 }
 
-app = typer.Typer(
+app = Commands(
     name="metaadapter",
     help="From a few labelled photographs to a classifier, in one forward pass.",
     epilog="Start with `metaadapter demo`, or with `metaadapter adapt YOUR_FOLDER --out ADAPTER`.",

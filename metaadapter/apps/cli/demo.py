@@ -12,7 +12,7 @@ from typer import Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document
-from metaadapter.apps.cli.page_file import require_place
+from metaadapter.apps.cli.outputs import PAGE, Output, Place, require_replaceable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,7 +30,9 @@ EFFECTS = {
 
 def demo(
     out: Annotated[
-        Path, Option(help="Folder for the page and the adapter; created if missing.")
+        Path,
+        Option(help="Folder for the page and the adapter; created if missing."),
+        Output(),
     ] = Path("demo"),
     seed: options.Seed = 0,
     json_output: options.Json = False,
@@ -46,7 +48,7 @@ def demo(
     """
     console = Console(quiet=quiet, json_output=json_output)
     page_file, adapter = out / "index.html", out / "adapter"
-    require_place(page_file, "another folder with --out")
+    require_replaceable(Place("--out", page_file), PAGE)
 
     console.note("Encoding 160 photographs with the embedded encoder; this takes some seconds …")
     from metaadapter.data.output_folder import replace_file, write_errors

@@ -12,6 +12,7 @@ from metaadapter.apps.cli import options
 from metaadapter.apps.cli.advise import advise_on
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.doctor_checks import all_checks, file_checks
+from metaadapter.apps.cli.outputs import PAGE, Output
 from metaadapter.errors import UsageError
 
 MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
@@ -37,6 +38,7 @@ Page = Annotated[
     Option(
         metavar="FILE", help="With --advise: write the advice with the pictures to an HTML page."
     ),
+    Output(PAGE),
 ]
 Places = Annotated[
     str | None,

@@ -12,6 +12,7 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, quarantined_json
+from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import DataError, UsageError
 
@@ -28,7 +29,9 @@ Images = Annotated[
         "CoOp split (.json).",
     ),
 ]
-Store = Annotated[Path, Option("--out", "-o", metavar="STORE", help="Folder of the feature store.")]
+Store = Annotated[
+    Path, Option("--out", "-o", metavar="STORE", help="Folder of the feature store."), Output()
+]
 Labels = Annotated[bool, Option("--labels/--no-labels", help="Read the classes of the pictures.")]
 Shard = Annotated[
     str | None,

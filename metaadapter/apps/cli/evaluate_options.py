@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from metaadapter.apps.cli.outputs import Output
 from metaadapter.errors import UsageError
 
 Stores = Annotated[
@@ -17,7 +18,9 @@ Stores = Annotated[
         "pictures are from the first, queries and pools from the second.",
     ),
 ]
-Out = Annotated[Path | None, Option("--out", "-o", metavar="RUN", help="Folder of the tables.")]
+Out = Annotated[
+    Path | None, Option("--out", "-o", metavar="RUN", help="Folder of the tables."), Output()
+]
 Config = Annotated[
     Path | None, Option(metavar="FILE", help="Configuration (.toml); options replace its values.")
 ]

@@ -12,18 +12,22 @@ from typer import Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.apps.cli.outputs import Output
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.apps.export.exporting import ExportModel, WrittenFile
 
+EXPORTED = Output(rb"metaadapter\.exported/")
 OnnxFile = Annotated[
     Path | None,
     Option("--onnx", metavar="FILE", help="Write an ONNX file, for onnxruntime and others."),
+    EXPORTED,
 ]
 TorchFile = Annotated[
     Path | None,
     Option("--torch", metavar="FILE", help="Write a program of torch.export, a .pt2 file."),
+    EXPORTED,
 ]
 Pixels = Annotated[
     bool,
@@ -48,6 +52,7 @@ WebFolder = Annotated[
         help="Write a page that labels pictures in the browser, for any web host; includes "
         "--pixels. Needs --runtime.",
     ),
+    Output(),
 ]
 Runtime = Annotated[
     Path | None,

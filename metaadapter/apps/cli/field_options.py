@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from metaadapter.apps.cli.outputs import Output
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -65,10 +67,12 @@ MegaDetector = Annotated[
         metavar="FILE.json",
         help="Also write the answers as MegaDetector JSON (format 1.6).",
     ),
+    Output(rb'\A.{0,65536}"classifier": "metaadapter '),
 ]
 Timelapse = Annotated[
     Path | None,
     Option(metavar="FILE.csv", help="Also write a table for Timelapse, one row per frame."),
+    Output(rb"\AFile,RelativePath,DateTime,DeleteFlag,Species,Count,Probability\r"),
 ]
 CamtrapDp = Annotated[
     Path | None,
@@ -78,6 +82,7 @@ CamtrapDp = Annotated[
         help="Also write a Camera Trap Data Package (Camtrap DP 1.0.2). Entries that you made in "
         "an existing datapackage.json or deployments.csv remain.",
     ),
+    Output(),
 ]
 FalseTriggers = Annotated[
     Path | None,
@@ -86,6 +91,7 @@ FalseTriggers = Annotated[
         help="Also list boxes that recur at the same place of one camera, such as a branch: check "
         "the list, then use it with adapt --background. Needs --detections.",
     ),
+    Output(rb"\Apath,box_left,box_top,box_width,box_height,camera,thing,"),
 ]
 
 

@@ -10,6 +10,7 @@ from typer import Argument, Option
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.apps.cli.ground_output import GroundingList, heat_map_files
+from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import DataError, UsageError
 
@@ -40,6 +41,7 @@ def ground(
             help="Write each picture with its heat map and box into this folder; for a single "
             "picture a name that ends in .png is a file.",
         ),
+        Output(),
     ] = None,
     encoder: options.MovedEncoder = None,
     device: options.Device = "auto",

@@ -6,7 +6,6 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
@@ -14,6 +13,7 @@ from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.library_identify import identify
 from metaadapter.apps.cli.library_predict import predict
 from metaadapter.apps.cli.library_show import list_entries, show
+from metaadapter.apps.cli.outputs import Commands, Output
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ Features = Annotated[
     ),
 ]
 
-library = typer.Typer(name="library", help="Keep many adapters in one folder.")
+library = Commands(name="library", help="Keep many adapters in one folder.")
 
 
 @library.command()
@@ -126,7 +126,9 @@ def export(
     library: options.Library,
     name: options.Entry,
     file: Annotated[
-        Path, Argument(metavar="FILE", help="Skill file to write; its name ends in .adapter.")
+        Path,
+        Argument(metavar="FILE", help="Skill file to write; its name ends in .adapter."),
+        Output(),
     ],
     features: Features = True,
     json_output: options.Json = False,

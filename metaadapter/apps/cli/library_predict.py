@@ -11,6 +11,7 @@ from typer import Option
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.library_identify import query_warnings, warn_of_queries
+from metaadapter.apps.cli.outputs import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,9 @@ Reject = Annotated[
     Option("--reject", help="Answer `unknown` for pictures that look unfamiliar to their entry."),
 ]
 CsvFile = Annotated[
-    Path | None, Option("--csv", metavar="FILE", help="Write a table instead of the list.")
+    Path | None,
+    Option("--csv", metavar="FILE", help="Write a table instead of the list."),
+    Output(rb"\Apath,label,entry,probability,"),
 ]
 
 
@@ -147,9 +150,10 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    from metaadapter.data.output_folder import replace_file, write_errors
+    from metaadapter.data.output_file import write_output
+    from metaadapter.data.output_folder import write_errors
     from metaadapter.data.plain_text import csv_bytes
 
     cells = [{**row, "unfamiliar": "yes" if row["unfamiliar"] else ""}.values() for row in rows]
     with write_errors(str(path), instead="choose another --csv"):
-        replace_file(path, csv_bytes([COLUMNS, *cells]))
+        write_output(path, csv_bytes([COLUMNS, *cells]))

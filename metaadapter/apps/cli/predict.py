@@ -11,6 +11,7 @@ from typer import Option
 
 from metaadapter.apps.cli import field_options, options
 from metaadapter.apps.cli.console import Console
+from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.predict_output import Listing, PredictOutput, show_predicted
 from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import UsageError
@@ -31,6 +32,7 @@ CsvFile = Annotated[
         help="Write a table with the probability of each class, in place of the list. It grows "
         "in FILE.partial, from which the same command continues after an interruption.",
     ),
+    Output(rb"\Apath,label,probability,runner_up,|\A{\"schema\": ?\"metaadapter\.predicting/"),
 ]
 Rank = Annotated[
     str | None, Option(metavar="LABEL", help="List the most probable pictures of a class first.")
@@ -70,6 +72,7 @@ Together = Annotated[
 Out = Annotated[
     Path | None,
     Option("--out", "-o", metavar="ADAPTER", help="Save the adapter that --together makes."),
+    Output(),
 ]
 # The command that a warning proposes names this many sources at most.
 MOST_NAMED = 3

@@ -17,9 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
-# Exit code (128 + the signal, as in shells) → kind of the error.
-KINDS = {130: "interrupted", 143: "terminated", 129: "hung-up"}
-ENDING = [number for number in signal.Signals if 128 + number in KINDS]  # no SIGHUP on Windows
+from metaadapter.apps.cli.early_signals import ENDING, end_loading
 
 M_ARENA_MAX = -8  # from glibc's malloc.h
 
@@ -41,7 +39,8 @@ def hear_signals(*, of_process: bool) -> None:
     global _latest
     _latest = signal.SIGINT
     for number in ENDING if of_process else ():
-        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+        before = signal.getsignal(number)
+        if before in (signal.SIG_DFL, signal.default_int_handler, end_loading):
             signal.signal(number, _end)
 
 

@@ -10,6 +10,7 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, quarantined_json
+from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.rank_output import QuestionAnswers, RankedLists, show
 from metaadapter.errors import UsageError
 
@@ -64,7 +65,9 @@ Sentence = Annotated[
     ),
 ]
 CsvFile = Annotated[
-    Path | None, Option("--csv", metavar="FILE", help="Write a table in place of the lists.")
+    Path | None,
+    Option("--csv", metavar="FILE", help="Write a table in place of the lists."),
+    Output(rb"\A(asked about,kind,place|picture,answer,probability),"),
 ]
 
 

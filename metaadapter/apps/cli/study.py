@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.apps.cli.outputs import Output
 from metaadapter.errors import UsageError
 
 
@@ -22,7 +23,9 @@ def study(
         ),
     ],
     *,
-    out: Annotated[Path, Option("--out", "-o", metavar="FOLDER", help="Folder of the study.")],
+    out: Annotated[
+        Path, Option("--out", "-o", metavar="FOLDER", help="Folder of the study."), Output()
+    ],
     shots: Annotated[
         str, Option(metavar="K,…", help="Numbers of labelled frames of each class, one or several.")
     ] = "1,4,16",

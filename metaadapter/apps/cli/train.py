@@ -17,6 +17,7 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
+from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.process import stop_at_first_signal
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import Interrupted, UsageError
@@ -38,6 +39,7 @@ Changes = Annotated[
 Out = Annotated[
     Path | None,
     Option("--out", "-o", metavar="RUN", help="Folder of a new run.", show_default="runs/CONFIG"),
+    Output(),
 ]
 Resume = Annotated[Path | None, Option(metavar="RUN", help="Continue the run in this folder.")]
 Device = Annotated[str, Option(metavar="NAME", help="Where to train: auto, cpu, cuda, cuda:1, …")]

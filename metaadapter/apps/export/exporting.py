@@ -30,7 +30,8 @@ from metaadapter.apps.export.int8 import (
 )
 from metaadapter.apps.export.models import FeatureModel, PictureModel
 from metaadapter.apps.export.web_page import require_runtime, require_web_folder, write_web_page
-from metaadapter.data.output_folder import replace_file, write_errors
+from metaadapter.data.output_file import write_output
+from metaadapter.data.output_folder import write_errors
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
@@ -247,5 +248,5 @@ def _checked(model: ExportModel, run: Run, count: Count, owner: str) -> dict[str
 
 def _write_file(path: Path, form: Literal["onnx", "torch"], exported: Exported) -> WrittenFile:
     with write_errors(str(path), instead="write to another place"):
-        replace_file(path, exported.content)
+        write_output(path, exported.content)
     return WrittenFile(path, form, len(exported.content), exported)

@@ -111,7 +111,9 @@ def read_metadata(folder: Path) -> PackageMetadata:
             raise ValueError("it is not a JSON object, or its `project` is not an object")
         if not isinstance(values.get("taxonomic", []), list):
             raise ValueError("its `taxonomic` is not a list")
-    except (OSError, ValueError) as error:
+        if others := {str(entry.get("name")) for entry in values.get("resources", [])} - {*COLUMNS}:
+            raise ValueError(f"its `resources` list other tables ({', '.join(sorted(others))})")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(
             f"expected the metadata of a Camtrap DP in {file}, but {error}; correct it, or give "
             "another folder"

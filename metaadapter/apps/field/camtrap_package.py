@@ -23,7 +23,9 @@ from metaadapter.apps.field.frames import by_frame, camera_folder, relative_name
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.crop import Box
 from metaadapter.data.output_folder import replace_file
+from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.strict_json import json_text
+from metaadapter.errors import DataError
 from metaadapter.workflow.predictions import UNKNOWN, Prediction
 
 Row: TypeAlias = Mapping[str, object]
@@ -46,6 +48,13 @@ class CamtrapPackage:
         """Raise a `DataError`, before any work, if an existing package cannot be read."""
         read_metadata(self.out)
         read_deployments(self.out)
+        observations, media = self.out / "observations.csv", self.out / "media.csv"
+        for file in (observations, media):
+            if file.exists() and not _is_own(observations):
+                raise DataError(
+                    f"{file} is not from `metaadapter predict --camtrap-dp`, and would be "
+                    "overwritten; choose another --camtrap-dp, or move that file away"
+                )
 
     def write(self, predictions: Callable[[], Iterable[Prediction]]) -> list[str]:
         """Write the package; return sentences on the required information that is missing."""
@@ -184,6 +193,16 @@ class CamtrapPackage:
             text.detach()
 
         replace_file(self.out / f"{name}.csv", write)
+
+
+def _is_own(observations: Path) -> bool:
+    """Return whether a table of observations has no rows, or rows that metaadapter classified."""
+    if not is_regular(observations):
+        return False
+    with regular(observations).open("rb") as file:
+        next(file, b"")
+        lines = list(file)
+    return not lines or any(b",metaadapter " in line or b',"metaadapter ' in line for line in lines)
 
 
 def _type_of(label: str) -> str:

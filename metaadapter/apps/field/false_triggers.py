@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from metaadapter.apps.field.detections import Detection
 from metaadapter.apps.field.frames import Frame, camera_folder
 from metaadapter.data.crop import Box
-from metaadapter.data.output_folder import replace_file
+from metaadapter.data.output_file import write_output
 from metaadapter.data.plain_text import csv_bytes
 
 # Two boxes show the same object if no side differs by more than this fraction of the frame, the
@@ -65,7 +65,7 @@ def write_false_triggers(file: Path, triggers: Sequence[FalseTrigger]) -> None:
         )
         for trigger in triggers
     ]
-    replace_file(file, csv_bytes([COLUMNS, *rows]))
+    write_output(file, csv_bytes([COLUMNS, *rows]))
 
 
 def _static_boxes(camera: Path, boxes: Sequence[tuple[Path, Detection]]) -> list[FalseTrigger]:

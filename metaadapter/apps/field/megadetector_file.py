@@ -16,7 +16,7 @@ from metaadapter.apps.field.frames import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.crop import Box
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.output_folder import replace_file
+from metaadapter.data.output_file import write_output
 from metaadapter.data.strict_json import json_text
 from metaadapter.workflow.predictions import Prediction
 
@@ -58,7 +58,7 @@ class MegaDetectorFile:
                 opened.write(f"{',' * (number > 0)}\n  {json_text(image)}".encode())
             opened.write(b"\n ]\n}\n")
 
-        replace_file(file, write)
+        write_output(file, write)
 
     def _info(self) -> dict[str, Any]:
         info = {} if self.detections is None else dict(self.detections.info)

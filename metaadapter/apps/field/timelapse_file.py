@@ -10,7 +10,7 @@ from typing import IO
 
 from metaadapter.apps.field.frames import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
-from metaadapter.data.output_folder import replace_file
+from metaadapter.data.output_file import write_output
 from metaadapter.data.plain_text import csv_bytes
 from metaadapter.workflow.predictions import Prediction
 
@@ -27,7 +27,7 @@ def write_timelapse(file: Path, predictions: Iterable[Prediction], folder: Path)
         for row in _rows(predictions, folder):
             opened.write(csv_bytes([row]))
 
-    replace_file(file, write)
+    write_output(file, write)
 
 
 def _rows(predictions: Iterable[Prediction], folder: Path) -> Iterator[Sequence[object]]:

@@ -211,6 +211,8 @@ class AdapterLibrary:
         source, file = self.path(name), Path(file)
         if file.suffix != SKILL_SUFFIX or file.is_dir():
             raise UsageError(f"expected the name of a skill file, NAME{SKILL_SUFFIX}, got {file}")
+        if file.absolute().parent.resolve() == source.parent.resolve():
+            raise UsageError(f"{file} is in the library itself; give a file outside of it")
         require_adapter_folder(file)
         stored = load_adapter(source)
         content = source.read_bytes()

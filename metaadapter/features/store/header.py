@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from metaadapter.features.store.row_table import REMEDY, StoredPicture
 HEADER_FILE = "store.json"
 CACHE_FOLDER = ".partial"
 LOCK_FILE = ".lock"
+# The names of `StoreHeader.files`, also unfinished; other files such as features-2021.csv stay.
+OWN_FILES = re.compile(r"((features|texts)-\d{4,}\.npy|rows-\d{4,}\.csv)(\.tmp)?", re.ASCII)
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.store/2", "metaadapter.store/1"
 
 Value = TypeVar("Value")
@@ -106,9 +109,16 @@ def hold_folder(folder: Path) -> Iterator[None]:
     """Create a store's folder if it is missing, and lock it until the block or process ends."""
     with write_errors(f"the feature store {folder}", "Nothing was changed."):
         folder.mkdir(parents=True, exist_ok=True)
-        require_own_or_empty(folder, (HEADER_FILE, CACHE_FOLDER, LOCK_FILE), "feature store")
+        if not _is_unfinished(folder):
+            require_own_or_empty(folder, (HEADER_FILE,), "feature store")
     with hold_lock(folder / LOCK_FILE, f"the feature store {folder}"):
         yield
+
+
+def _is_unfinished(folder: Path) -> bool:
+    """Return whether a folder has only files of a first run that was killed while it wrote them."""
+    names = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    return (folder / LOCK_FILE).exists() and all(map(OWN_FILES.fullmatch, names))
 
 
 def features_file(generation: int) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -26,14 +25,18 @@ from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.origin import Origin, Recipe
-from metaadapter.features.store.header import HEADER_FILE, StoreHeader, features_file, hold_folder
+from metaadapter.features.store.header import (
+    HEADER_FILE,
+    OWN_FILES,
+    StoreHeader,
+    features_file,
+    hold_folder,
+)
 from metaadapter.features.store.row_table import StoredPicture, write_rows
 from metaadapter.features.views import unit_rows
 
 # The number of pictures in memory at a time.
 CHUNK_PICTURES = 8_192
-# The names of `StoreHeader.files`, also unfinished; other files such as features-2021.csv stay.
-OWN_FILES = re.compile(r"((features|texts)-\d{4,}\.npy|rows-\d{4,}\.csv)(\.tmp)?", re.ASCII)
 
 Columns = Mapping[str, Collection[Any] | np.ndarray | None]
 

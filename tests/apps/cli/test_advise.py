@@ -98,7 +98,7 @@ def test_advise__page_of_someone_else__is_refused_before_pictures_are_read(advis
     result = advise(tmp_path / "not there", "--page", page)
 
     assert result.code == 3
-    assert "is not a page of metaadapter" in result.err
+    assert "is not a file that --page has written" in result.err
     assert page.read_text() == "<h1>My thesis</h1>"
 
 

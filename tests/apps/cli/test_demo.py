@@ -109,7 +109,7 @@ def test_demo__page_of_someone_else__is_not_overwritten(demo, tmp_path, encoder)
     code, _, err = demo()
 
     assert code == 3
-    assert "is not a page of metaadapter, and would be overwritten; choose" in err
+    assert "is not a file that --out has written, and would be overwritten; choose" in err
     assert (tmp_path / "index.html").read_text() == "<h1>My thesis</h1>"
     assert not (tmp_path / "adapter").exists()
 
@@ -120,7 +120,7 @@ def test_demo__out_is_a_file__says_so(demo, tmp_path, encoder):
     code, _, err = demo(out=tmp_path / "demo")
 
     assert code == 3
-    assert "is a file, not a folder; choose another folder with --out" in err
+    assert "is a file, not a folder; choose another --out" in err
 
 
 def test_demo__open__shows_the_page(demo, tmp_path, encoder, monkeypatch):

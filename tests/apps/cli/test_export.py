@@ -140,7 +140,7 @@ def test_export__that_answers_otherwise__is_not_written_over_what_is_there(
     run, adapter, tmp_path, monkeypatch
 ):
     file = tmp_path / "adapter.onnx"
-    file.write_bytes(b"what was there")
+    file.write_bytes(b"metaadapter.exported/1: what was there")
     honest = metaadapter.apps.export.onnx_model.onnx_run
 
     def dishonest(content):
@@ -155,7 +155,7 @@ def test_export__that_answers_otherwise__is_not_written_over_what_is_there(
     assert (
         "was not written: its probabilities differ from those of PyTorch by up to 0.001" in done.err
     )
-    assert file.read_bytes() == b"what was there"
+    assert file.read_bytes() == b"metaadapter.exported/1: what was there"
     assert [path.name for path in tmp_path.iterdir()] == ["adapter.onnx"]
 
 

@@ -37,13 +37,36 @@ def test_hold__folder_of_other_files__names_some_and_adds_nothing(tmp_path):
     assert not (tmp_path / ".lock").exists()
 
 
-@pytest.mark.parametrize("name", ["store.json", ".partial", ".lock"])
-def test_hold__folder_of_a_store__may_hold_other_files(tmp_path, name):
+def test_hold__folder_of_a_store__may_hold_other_files(tmp_path):
     (tmp_path / "notes.txt").touch()
-    (tmp_path / name).touch()
+    (tmp_path / "store.json").touch()
 
     with hold_folder(tmp_path):
         assert (tmp_path / "notes.txt").exists()
+
+
+@pytest.mark.parametrize("file", ["notes.txt", "adapter_config.json", "history.jsonl"])
+def test_hold__lock_of_another_folder__is_no_mark_of_a_store(tmp_path, file):
+    (tmp_path / file).touch()
+    (tmp_path / ".lock").touch()
+
+    with pytest.raises(DataError, match="holds other files"), hold_folder(tmp_path):
+        pass
+
+
+def test_hold__document_of_another_program__is_no_mark_of_a_store(tmp_path):
+    (tmp_path / "store.json").write_text('{"schema": "shop/1", "address": "Main Street 1"}')
+
+    with pytest.raises(DataError, match="holds other files"), hold_folder(tmp_path):
+        pass
+
+
+def test_hold__files_of_a_first_run_that_was_killed__are_taken_over(tmp_path):
+    for name in (".lock", "features-0001.npy", "rows-0001.csv.tmp"):
+        (tmp_path / name).touch()
+
+    with hold_folder(tmp_path):
+        assert (tmp_path / ".lock").exists()
 
 
 def test_hold__lock_file_that_cannot_be_opened__names_the_store(tmp_path):

@@ -1,0 +1,177 @@
+"""The guard of all commands: an output replaces no input, no other output and no foreign file."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias, get_type_hints
+
+import typer
+from typer.models import ArgumentInfo, OptionInfo
+
+from metaadapter.data.output_file import is_stream
+from metaadapter.errors import DataError, UsageError
+
+# The endings of the names of files that a writer makes next to an output.
+BESIDE = ("", ".tmp", ".partial", ".partial.tmp", ".partial.lock", ".partial.journal")
+# Pages that metaadapter writes begin like this.
+PAGE = rb'\A.{0,2000}<meta name="generator" content="metaadapter">'
+
+Identity: TypeAlias = tuple[int, int] | str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Marks a parameter, in its annotation, as the place of an output.
+
+    `content` is a pattern in the content of earlier outputs, which may be replaced. Without it the
+    output is a folder or an adapter, and the command itself checks what it replaces.
+    """
+
+    content: bytes | None = None
+
+
+class Place(NamedTuple):
+    """A path that the user gives, and the parameter that names it."""
+
+    parameter: str
+    path: Path
+
+
+class Commands(typer.Typer):
+    """Commands that pass the guard before they run."""
+
+    def command(self, *args: Any, **options: Any) -> Callable[..., Any]:
+        """Register a command whose outputs are checked."""
+        register = super().command(*args, **options)
+        return lambda command: register(_guarded(command))
+
+
+def _guarded(command: Callable[..., object]) -> Callable[..., object]:
+    @wraps(command)
+    def run(**values: Any) -> object:
+        require_harmless_outputs(command, values)
+        return command(**values)
+
+    return run
+
+
+def require_harmless_outputs(command: Callable[..., object], values: Mapping[str, Any]) -> None:
+    """Raise an error if an output of a command would destroy a file.
+
+    Raises:
+        UsageError: An output is also an input or another output, or it lies in another output.
+        DataError: An output is a link, a device, or a file that no such command has written.
+    """
+    inputs: dict[Identity, Place] = {}
+    outputs: dict[Place, Output] = {}
+    for name, hint in get_type_hints(command, include_extras=True).items():
+        facts = getattr(hint, "__metadata__", ())
+        output = next((fact for fact in facts if isinstance(fact, Output)), None)
+        for place in _places(name, facts, values.get(name)):
+            if output is None:
+                inputs[_identity(place.path)] = place
+            elif not is_stream(place.path):
+                outputs[place] = output
+    for place, output in outputs.items():
+        _require_no_input(place, inputs)
+        if output.content is not None:
+            require_replaceable(place, output.content)
+    _require_apart([*outputs])
+
+
+def _require_no_input(output: Place, inputs: Mapping[Identity, Place]) -> None:
+    for written in _written(output.path):
+        if (place := inputs.get(_identity(written))) is not None:
+            raise UsageError(
+                f"{output.parameter} {output.path} would replace the input {place.parameter} "
+                f"{place.path}; choose another place for the output"
+            )
+
+
+def _require_apart(outputs: Iterable[Place]) -> None:
+    owners: dict[Identity, Place] = {}
+    for output in outputs:
+        for written in _written(output.path):
+            other = owners.setdefault(_identity(written), output)
+            if other is not output:
+                raise UsageError(_clash(other, output))
+    for output in outputs:
+        for folder in output.path.absolute().parents:
+            if (outer := owners.get(_identity(folder))) is not None:
+                raise UsageError(_clash(outer, output))
+
+
+def require_replaceable(output: Place, content: bytes) -> None:
+    """Raise an error if a new file would replace one without the pattern `content`."""
+    name, path = output
+    if path.parent.is_file():
+        raise DataError(f"{path.parent} is a file, not a folder; choose another {name}")
+    if path.is_dir():
+        raise UsageError(f"{name} {path} is a folder; give the name of a file")
+    if path.is_symlink():
+        raise DataError(
+            f"{name} {path} is a link to {os.path.realpath(path)}; name that file itself, or "
+            "remove the link"
+        )
+    for written in _written(path):
+        try:
+            status = written.lstat()
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(
+                f"{written} is no ordinary file, so {name} cannot replace it; choose another "
+                f"{name}, or remove it first"
+            )
+        if status.st_size and not _has(written, re.compile(content, re.DOTALL)):
+            raise DataError(
+                f"{written} is not a file that {name} has written, and would be overwritten; "
+                f"choose another {name}, or remove that file first"
+            )
+
+
+def _has(file: Path, content: re.Pattern[bytes]) -> bool:
+    with (
+        file.open("rb") as opened,
+        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+    ):
+        return content.search(mapped) is not None
+
+
+def _clash(one: Place, other: Place) -> str:
+    return (
+        f"{one.parameter} {one.path} and {other.parameter} {other.path} would overwrite one "
+        "another; choose another place for one of them"
+    )
+
+
+def _written(path: Path) -> list[Path]:
+    return [path.with_name(f"{path.name}{end}") for end in BESIDE] if path.name else [path]
+
+
+def _identity(path: Path) -> Identity:
+    """Return what two paths to one file share; new files also if they differ only in case."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
+    return status.st_dev, status.st_ino
+
+
+def _places(name: str, facts: Iterable[object], value: object) -> list[Place]:
+    info = next((fact for fact in facts if isinstance(fact, OptionInfo | ArgumentInfo)), None)
+    if isinstance(info, ArgumentInfo):
+        parameter = str(info.metavar or name.upper())
+    else:
+        long = [text for text in (info and info.param_decls) or () if text.startswith("--")]
+        parameter = long[0] if long else f"--{name.replace('_', '-')}"
+    values = value if isinstance(value, list) else [value]
+    return [Place(parameter, path) for path in values if isinstance(path, Path)]
