@@ -13,6 +13,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.blocks import (
     block_lengths,
     choose_blocks,
@@ -29,6 +30,7 @@ from metaadapter.features.fingerprint import (
     uses_quick_gelu,
 )
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.logit_scale import LARGEST
 from metaadapter.features.networks import ImageNetwork, fold_batch_norms, shared_copy
 from metaadapter.features.open_clip_model import (
     EMBEDDED,
@@ -88,15 +90,23 @@ class FrozenEncoder(ImageEncoder):
         self.templates = resolve_templates(templates)
         self.preprocess = model.preprocess
         self.zoom = zoom
-        self._whitening = read_whitening(source.folder)
+        # The whitening was measured at the encoder's own picture size.
+        self._whitening = read_whitening(None if source.image_size else source.folder)
         has_second = model.second is not None
         chosen = choose_blocks(blocks, self._whitening, second=has_second, encoder=self.name)
         self._lengths = block_lengths(chosen, self._whitening)
         # Temperature and digest are computed before a lower precision rounds the weights.
         temperature = float(model.network.logit_scale.detach().exp())
+        if not 0 < temperature < LARGEST:
+            raise IncompatibleArtifact(
+                f"{source.files} of the encoder {self.name} are damaged: expected a "
+                f"positive finite temperature, got {temperature}; restore them from a copy"
+            )
         self.logit_scale = temperature / joint_length(self._lengths)
-        both = (model.network, model.second)
-        digest = digest_weights(*(network for network in both if network is not None))
+        if model.second is not None:
+            digest = digest_weights(model.network, model.second)
+        else:
+            digest = model.digest or digest_weights(model.network)
         self.tokenize = model.tokenize
         self.network = model.network.eval().requires_grad_(False)
         probe = self.preprocess(probe_picture())[None]
@@ -149,7 +159,8 @@ class FrozenEncoder(ImageEncoder):
 
         Raises:
             UsageError: The encoder, device, precision, templates or blocks do not exist.
-            DataError: The weights are not on this machine and cannot be downloaded.
+            DataError: The weights are not on this machine and cannot be downloaded, or a file of
+                `tiny` or of another folder with a proof is damaged.
             IncompatibleArtifact: The weights do not fit the architecture.
         """
         require_precision(precision, choose_device(device))

@@ -12,7 +12,7 @@ from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.open_clip_model import resolve_encoder
+from metaadapter.features.open_clip_model import EncoderSource, resolve_encoder
 
 
 def load_encoder(
@@ -46,7 +46,7 @@ def load_encoder(
     """
     if not is_user_code(name):
         if remembered_by is not None:
-            _require_known(name, remembered_by)
+            _known(name, remembered_by)
         return FrozenEncoder.load(
             name,
             device=device,
@@ -81,9 +81,23 @@ def load_encoder(
     return encoder
 
 
-def _require_known(name: str, remembered_by: str) -> None:
+def require_no_file(name: str, remembered_by: str) -> None:
+    """Raise `UsageError` if a name that an adapter remembers leads to files on this machine.
+
+    Anybody may have made the adapter, so only the user may name such a folder or file.
+    """
+    if is_user_code(name):
+        return  # `load_encoder` refuses it
+    if place := _known(name, remembered_by).named_place:
+        raise UsageError(
+            f"{remembered_by} was made with the encoder {name}, and {place} is read only if you "
+            f"name it: if you trust it, give --encoder {name}"
+        )
+
+
+def _known(name: str, remembered_by: str) -> EncoderSource:
     try:
-        resolve_encoder(name)
+        return resolve_encoder(name)
     except UsageError as error:
         raise UsageError(
             f"{remembered_by} was made with the encoder {name!r}, and {error}. If the encoder was "

@@ -22,6 +22,7 @@ from metaadapter.errors import (
     MissingPackage,
     UsageError,
 )
+from metaadapter.features.encoder_proof import PROOF_FILE, proven_digest
 from metaadapter.features.fingerprint import probe_picture
 from metaadapter.features.second_tower import (
     SEPARATOR,
@@ -50,7 +51,25 @@ class EncoderSource:
     weights: str
     image_size: int | None = None
     folder: Path | None = None
+    """The folder of the weights and their whitening; None for a tag or a file."""
     second: SecondSource | None = None
+
+    @property
+    def files(self) -> str:
+        """The weights, and the configuration of a folder, as a subject of error messages."""
+        if self.folder is None:
+            return f"the weights {self.pretrained or self.weights}"
+        files = (self.folder / CONFIG_FILE, *sorted(weights_files(self.folder)))
+        return f"the files {', '.join(map(str, files))}"
+
+    @property
+    def named_place(self) -> str:
+        """The folder or file in the name, which the user must name; "" if it names none."""
+        if self.folder is not None and self.folder != TINY:
+            return str(self.folder)
+        if self.pretrained is not None and Path(self.pretrained).is_absolute():
+            return self.pretrained
+        return "" if self.second is None else self.second.place
 
 
 class OpenClipModel(NamedTuple):
@@ -60,6 +79,8 @@ class OpenClipModel(NamedTuple):
     preprocess: Callable[[Image.Image], Tensor]
     tokenize: Callable[[list[str]], Tensor]
     second: SecondTower | None = None
+    digest: str = ""
+    """The digest of the network's weights, if its folder proves it."""
 
 
 def resolve_encoder(name: str) -> EncoderSource:
@@ -69,9 +90,7 @@ def resolve_encoder(name: str) -> EncoderSource:
         source, second = resolve_encoder(first), resolve_second(second_name)
         return replace(source, name=f"{source.name}{SEPARATOR}{second.name}", second=second)
     if name in EMBEDDED:
-        source, size = _folder(TINY), EMBEDDED[name]
-        folder = source.folder if size is None else None
-        return replace(source, name=name, image_size=size, folder=folder)
+        return replace(_folder(TINY), name=name, image_size=EMBEDDED[name])
     folder = Path(name).expanduser()
     if name and folder.is_dir():
         return _folder(folder.resolve())
@@ -95,6 +114,9 @@ def build_model(source: EncoderSource) -> OpenClipModel:
     """Build the model on the CPU in float32; its weights come from the disk or from the hub."""
     import open_clip
 
+    folder = source.folder
+    is_proven = folder is not None and (folder == TINY or (folder / PROOF_FILE).exists())
+    digest = proven_digest(folder) if folder is not None and is_proven else ""
     with silence():
         try:
             network, preprocess = open_clip.create_model_from_pretrained(
@@ -116,7 +138,7 @@ def build_model(source: EncoderSource) -> OpenClipModel:
             config = network.visual.preprocess_cfg
             probe = preprocess(probe_picture())[None]
             second = build_second(source.second, probe, config["mean"], config["std"])
-    return OpenClipModel(network, preprocess, tokenize, second)
+    return OpenClipModel(network, preprocess, tokenize, second, digest)
 
 
 def _folder(folder: Path) -> EncoderSource:
@@ -126,15 +148,7 @@ def _folder(folder: Path) -> EncoderSource:
             "folder of a hub; for a single weights file write MODEL/FILE"
         )
     # Without weights open_clip would continue with random ones.
-    weights = [
-        file
-        for file in folder.iterdir()
-        # In a hub's folder the links of files that were never downloaded lead to nothing.
-        if file.suffix in WEIGHTS_SUFFIXES
-        and file.name != WHITENING_FILE
-        and file.exists()
-        and not file.is_dir()
-    ]
+    weights = weights_files(folder)
     if no_files := [file for file in weights if not is_regular(file)]:
         raise DataError(f"{no_files[0]} of the encoder {folder} is no file that can be read")
     if not weights:
@@ -143,6 +157,19 @@ def _folder(folder: Path) -> EncoderSource:
             "put open_clip_model.safetensors next to it"
         )
     return EncoderSource(str(folder), f"local-dir:{folder}", None, folder.name, folder=folder)
+
+
+def weights_files(folder: Path) -> list[Path]:
+    """Return the weights in an encoder folder, of which open_clip reads one."""
+    return [
+        file
+        for file in folder.iterdir()
+        # In a hub's folder the links of files that were never downloaded lead to nothing.
+        if file.suffix in WEIGHTS_SUFFIXES
+        and file.name != WHITENING_FILE
+        and file.exists()
+        and not file.is_dir()
+    ]
 
 
 def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:
@@ -205,10 +232,11 @@ def _explain(source: EncoderSource, error: Exception) -> MetaAdapterError:
         )
     if isinstance(error, pickle.UnpicklingError):
         return IncompatibleArtifact(
-            f"the weights {source.weights} of the encoder {source.name} are damaged or hold "
+            f"{source.files} of the encoder {source.name} are damaged or hold "
             "program code, which is never run; expected tensors only, best as .safetensors"
         )
     return IncompatibleArtifact(
-        f"the weights {source.weights} do not fit the encoder {source.name}: expected the "
-        f"tensors of its architecture; open_clip says: {reason[:300]}"
+        f"{source.files} do not fit the encoder {source.name}: expected the tensors of its "
+        "architecture; if they are damaged, restore them from a copy; open_clip says: "
+        f"{reason[:300]}"
     )

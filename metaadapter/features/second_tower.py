@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,6 +11,7 @@ from typing import Any, final
 
 import torch
 from jaxtyping import Float
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from metaadapter.data.machine_errors import is_shortage
@@ -18,6 +20,12 @@ from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError
 
 SEPARATOR = "+timm:"
 CONFIG_FILE = "config.json"
+LOCAL = "local-dir:"
+SAFE_SUFFIX = ".safetensors"
+# Suffixes of weights files, the preferred one first.
+WEIGHTS_SUFFIXES = (SAFE_SUFFIX, ".bin", ".pth", ".pt")
+# The names under which training scripts store the weights in a checkpoint.
+PARTS_OF_CHECKPOINTS = ("state_dict_ema", "model_ema", "state_dict", "model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +34,13 @@ class SecondSource:
 
     name: str
     model: str
-    file: str | None = None
+    file: Path | None = None
+    """The weights; None if timm fetches them from the hub."""
+
+    @property
+    def place(self) -> str:
+        """The path in the name; "" for a name of timm's hub."""
+        return self.name if self.model.startswith(LOCAL) else str(self.file or "")
 
 
 def resolve_second(name: str) -> SecondSource:
@@ -40,7 +54,8 @@ def resolve_second(name: str) -> SecondSource:
                 f"the folder {folder} is no model of timm: expected {CONFIG_FILE} and the weights "
                 "in it, as timm.models.save_for_hf writes them and the hub has them"
             )
-        return SecondSource(str(folder.resolve()), f"local-dir:{folder.resolve()}")
+        folder = folder.resolve()
+        return SecondSource(str(folder), f"{LOCAL}{folder}", _weights_in(folder))
     if name.startswith(("/", "./", "../", "~")):
         raise UsageError(f"there is no folder {name}; expected the folder of a model of timm")
     model, _, weights = name.partition("/")
@@ -57,7 +72,7 @@ def resolve_second(name: str) -> SecondSource:
     file = Path(weights).expanduser()
     if not is_regular(file):
         raise UsageError(f"there is no weights file {weights} for the model {model} of timm")
-    return SecondSource(f"{model}/{file.resolve()}", model, str(file.resolve()))
+    return SecondSource(f"{model}/{file.resolve()}", model, file.resolve())
 
 
 @final
@@ -112,7 +127,9 @@ def _model(source: SecondSource, size: int) -> nn.Module:
 
     weights: dict[str, Any] = {"pretrained": True}
     if source.file is not None:
-        weights["pretrained_cfg_overlay"] = {"file": source.file}
+        # With these tensors timm reads no file itself: some of its versions run code in a pickle.
+        tensors = _tensors(source.file)
+        weights["pretrained_cfg_overlay"] = {"source": "", "file": None, "state_dict": tensors}
     try:
         model = timm.create_model(source.model, img_size=size, **weights)
     except TypeError as error:
@@ -120,22 +137,50 @@ def _model(source: SecondSource, size: int) -> nn.Module:
             raise
         # Convolutions accept pictures of any size.
         model = timm.create_model(source.model, **weights)
-    # Removed only now, since timm checks for missing weights only in a model with classifier.
     without_classifier: Any = model
+    without_classifier.pretrained_cfg.pop("state_dict", None)  # it would stay in memory
+    # Removed only now, since timm checks for missing weights only in a model with classifier.
     without_classifier.reset_classifier(0)
     return model
 
 
+def _weights_in(folder: Path) -> Path:
+    files = sorted(file for file in folder.iterdir() if is_regular(file))
+    for suffix in WEIGHTS_SUFFIXES:
+        if file := next((file for file in files if file.suffix == suffix), None):
+            return file
+    raise DataError(
+        f"the folder {folder} has {CONFIG_FILE} but no weights; put model{SAFE_SUFFIX} next to it"
+    )
+
+
+def _tensors(file: Path) -> dict[str, Tensor]:
+    """Read the weights in a file; code in a pickle never runs."""
+    if file.suffix == SAFE_SUFFIX:
+        return load_file(file)
+    stored = torch.load(file, map_location="cpu", weights_only=True)
+    part = next((name for name in PARTS_OF_CHECKPOINTS if name in stored), None)
+    tensors = stored if part is None else stored[part]
+    if not tensors:
+        raise ValueError("the file holds no weights")
+    return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+
+
 def _explain(source: SecondSource, error: Exception) -> MetaAdapterError:
     reason = " ".join(str(error).split())[:300]
-    if source.file is None and source.model == source.name and _is_network_error(error):
+    if source.file is None and _is_network_error(error):
         return DataError(
             f"the weights of the model {source.name} of timm are not on this machine and could not "
             f"be downloaded. On a machine with a network run `hf download timm/{source.name} "
             f"--local-dir {source.name}`, copy that folder here and write +timm: and its path"
         )
+    if isinstance(error, pickle.UnpicklingError):
+        return IncompatibleArtifact(
+            f"the weights {source.file} of the second image tower are damaged or hold program "
+            "code, which is never run; expected tensors only, best as .safetensors"
+        )
     return IncompatibleArtifact(
-        f"the second image tower {source.name} cannot be used: expected a model of timm with "
+        f"the second image tower {source.file or source.name} cannot be used: expected a model of timm with "
         f"matching weights and pooled features; timm says: {reason}"
     )
 

@@ -52,6 +52,8 @@ def read_whitening(folder: Path | None) -> dict[str, Whitening]:
         for block in whitening.values():
             if block.matrix.shape != (len(block.centre), len(block.centre)):
                 raise ValueError("a matrix does not fit its centre")
+            if not (block.centre.isfinite().all() and block.matrix.isfinite().all()):
+                raise ValueError("a number is NaN or infinite")
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise IncompatibleArtifact(
             f"{file} is damaged: expected a centre and a square matrix for each block ({error}); "

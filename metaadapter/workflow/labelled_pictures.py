@@ -92,7 +92,8 @@ def read_support(
         table = read_images(source, split=selection.split)
         check_labels(table.classes)
         table = table if cut is None else cut(table)
-        loaded = load(encoder or "tiny", zoom=selection.zoom, blocks=selection.blocks)
+        name = "tiny" if encoder is None else encoder
+        loaded = load(name, zoom=selection.zoom, blocks=selection.blocks)
         return _encode(table, loaded, reading)
     if cut is not None:
         raise UsageError(
@@ -113,7 +114,8 @@ def _without_pictures(
     reading: Reading, encoder: str | None, unlabelled: Path | None
 ) -> LabelledPictures:
     selection = reading.selection
-    zoom, blocks, name, by = selection.zoom, selection.blocks, encoder or "tiny", None
+    zoom, blocks, by = selection.zoom, selection.blocks, None
+    name = "tiny" if encoder is None else encoder
     views = selection.views or 1
     if unlabelled is not None and is_store(unlabelled):
         store = FeatureStore.open(unlabelled)

@@ -22,7 +22,7 @@ from metaadapter.features.encoded_pictures import (
     read_store,
     require_some,
 )
-from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.encoder_by_name import load_encoder, require_no_file
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
@@ -55,12 +55,14 @@ def load_base_encoder(
 ) -> ImageEncoder:
     """Load the encoder that `override` or the adapter names, and check that it fits the adapter."""
     owner = f"the adapter {adapter}"
-    name = override or origin.encoder
+    name = origin.encoder if override is None else override
     if name is None:
         raise UsageError(
             f"{owner} was made from features and does not name their encoder; name that encoder "
             "with encoder=… (--encoder)"
         )
+    if override is None:
+        require_no_file(name, owner)
     remembered_by = owner if override is None else None
     load = partial(
         load_encoder, name, device=device, precision=precision, remembered_by=remembered_by

@@ -197,7 +197,7 @@ def test_build__text_tower_without_its_package__names_it(monkeypatch, no_hub):
 
 
 def test_build__weights_of_another_architecture__names_both(weights):
-    message = r"weights open_clip_model\.safetensors do not fit the encoder ViT-S-32/.*changed"
+    message = r"the weights .*open_clip_model\.safetensors do not fit the encoder ViT-S-32/.*changed"
     with pytest.raises(IncompatibleArtifact, match=message):
         build_model(resolve_encoder(f"ViT-S-32/{weights}"))
 
@@ -211,7 +211,7 @@ def copied(clip_folder, tmp_path):
 def test_build__weights_cut_short__says_which(copied):
     copied.write_bytes(copied.read_bytes()[:5000])
 
-    message = "weights copied do not fit the encoder .*/copied"
+    message = f"the files .*, {copied} do not fit the encoder .*/copied"
     with pytest.raises(IncompatibleArtifact, match=message):
         build_model(resolve_encoder(str(copied.parent)))
 

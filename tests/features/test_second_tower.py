@@ -162,3 +162,62 @@ def test_blocks__that_do_not_fit_the_towers__are_told(load_pair, clip_folder):
         load_pair(blocks=("joint",))
     with pytest.raises(UsageError, match=r"no second image tower: .* as in .*\+timm:"):
         load_encoder(str(clip_folder), blocks=("joint", "second"))
+
+
+class Intruder:
+    def __reduce__(self):
+        return exec, ("import pathlib; pathlib.Path('ran').touch()",)
+
+
+@pytest.fixture
+def careless_timm(monkeypatch):
+    """timm as in version 1.0.17, which runs the code in a pickle."""
+
+    def load(file, *_args, **_options):
+        return torch.load(file, weights_only=False)
+
+    def load_folder(folder, *_args, **_options):
+        return load(next(folder.glob("*model*")))
+
+    monkeypatch.setattr("timm.models._builder.load_state_dict", load)
+    monkeypatch.setattr("timm.models._builder.load_state_dict_from_path", load_folder)
+
+
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_pickle__with_any_version_of_timm__never_runs_code(
+    place, careless_timm, clip_folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    timm.models.save_for_hf(random_model(CONVOLUTIONS), tmp_path / "model")
+    (tmp_path / "model" / "model.safetensors").unlink(missing_ok=True)
+    torch.save(Intruder(), pickled := tmp_path / "model" / "pytorch_model.bin")
+    name = tmp_path / "model" if place == "folder" else f"{CONVOLUTIONS}/{pickled}"
+
+    with pytest.raises(IncompatibleArtifact, match=rf"{pickled} .*program code, which is never"):
+        load_encoder(f"{clip_folder}+timm:{name}", device="cpu")
+
+    assert not (tmp_path / "ran").exists()
+    torch.load(pickled, weights_only=False)
+    assert (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("part", [None, "state_dict", "model_ema"])
+def test_pickle__of_tensors__is_the_same_tower(part, load_pair, clip_folder, tmp_path):
+    weights = random_model(CONVOLUTIONS).state_dict()
+    stored = weights if part is None else {part: {f"module.{k}": v for k, v in weights.items()}}
+    torch.save(stored, tmp_path / "weights.pth")
+
+    name = f"{clip_folder}+timm:{CONVOLUTIONS}/{tmp_path / 'weights.pth'}"
+    encoder = load_encoder(name, device="cpu")
+
+    assert encoder.fingerprint.digest == load_pair().fingerprint.digest
+
+
+def test_folder__without_weights__is_told(clip_folder, tmp_path):
+    timm.models.save_for_hf(random_model(CONVOLUTIONS), tmp_path / "model")
+    for file in (tmp_path / "model").iterdir():
+        if file.name != "config.json":
+            file.unlink()
+
+    with pytest.raises(DataError, match=r"config\.json but no weights"):
+        load_encoder(f"{clip_folder}+timm:{tmp_path / 'model'}", device="cpu")

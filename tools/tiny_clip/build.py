@@ -24,6 +24,8 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from tools.seal_encoder import seal_encoder
+
 from .classes import imagenet_classes
 from .image_tower import class_directions, joint_projection, load_trunk, mean_feature
 from .text_corpus import Corpus, read_corpus
@@ -82,6 +84,7 @@ def main() -> None:
         say(f"logit scale {scale:.2f}")
         model.logit_scale.data.fill_(torch.tensor(scale).log())
     save(model, settings, args.out)
+    seal_encoder(args.out)
     say(f"wrote {args.out}")
 
 

@@ -34,7 +34,7 @@ def adapt_captions(
 
     load = partial(
         load_encoder,
-        encoder or "tiny",
+        "tiny" if encoder is None else encoder,
         zoom=selection.zoom,
         blocks=selection.blocks,
         device=device,

@@ -83,7 +83,7 @@ def open_project(
             facts = read_facts(folder)
             loaded = load(facts.encoder, remembered_by=owner) if encoder is None else load(encoder)
         else:
-            facts = ProjectFacts(name, encoder or "tiny")
+            facts = ProjectFacts(name, "tiny" if encoder is None else encoder)
             loaded = load(facts.encoder)
             values = {"schema": SCHEMA, "name": facts.name, "encoder": facts.encoder}
             with write_errors(owner, instead=INSTEAD):

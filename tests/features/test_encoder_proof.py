@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.features import open_clip_model
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoder_proof import PROOF_FILE
+from metaadapter.features.fingerprint import digest_weights
+from metaadapter.features.open_clip_model import TINY, build_model, resolve_encoder
+from tools.seal_encoder import seal_encoder
+
+FILES = ("open_clip_config.json", "open_clip_model.safetensors", "whitening.safetensors")
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A copy of the folder of `tiny`, which a test may damage."""
+    return shutil.copytree(TINY, tmp_path / "copied")
+
+
+def flip_a_bit(file, place=-1000):
+    content = bytearray(file.read_bytes())
+    content[max(place, -len(content))] ^= 4
+    file.write_bytes(content)
+
+
+@pytest.fixture(params=["copied folder", "tiny", "tiny-128"])
+def load(request, copied, monkeypatch):
+    """Loads the encoder in the copied folder, by its path or as the one in the package."""
+    if request.param == "copied folder":
+        return lambda: FrozenEncoder.load(str(copied), device="cpu")
+    monkeypatch.setattr(open_clip_model, "TINY", copied)
+    return lambda: FrozenEncoder.load(request.param, device="cpu")
+
+
+@pytest.mark.parametrize("name", [*FILES, PROOF_FILE])
+def test_flipped_bit__in_any_file__is_told_with_file_and_remedy(load, copied, name):
+    flip_a_bit(copied / name)
+
+    with pytest.raises(DataError, match=rf"{copied / name} is damaged .*restore it from a copy"):
+        load()
+
+
+@pytest.mark.parametrize("name", [*FILES, PROOF_FILE])
+def test_missing_file__of_the_package__is_told(copied, name, monkeypatch):
+    monkeypatch.setattr(open_clip_model, "TINY", copied)
+    (copied / name).unlink()
+
+    with pytest.raises(DataError, match=name):
+        FrozenEncoder.load("tiny", device="cpu")
+
+
+def test_folder__without_a_proof__is_an_encoder_as_any_other(copied):
+    (copied / PROOF_FILE).unlink()
+    (copied / "whitening.safetensors").unlink()
+
+    encoder = FrozenEncoder.load(str(copied), device="cpu")
+
+    assert encoder.fingerprint.digest == FrozenEncoder.load("tiny", device="cpu").fingerprint.digest
+
+
+def test_proof_of_tiny__is_what_its_files_give(copied):
+    shipped = (copied / PROOF_FILE).read_bytes()
+
+    seal_encoder(copied)
+
+    assert (copied / PROOF_FILE).read_bytes() == shipped
+    model = build_model(resolve_encoder("tiny"))
+    assert model.digest == digest_weights(model.network)
+
+
+def test_seal__after_a_change_on_purpose__makes_another_encoder(copied):
+    weights = load_file(copied / FILES[1])
+    weights["logit_scale"] = weights["logit_scale"] + 1
+    save_file(weights, copied / FILES[1])
+
+    seal_encoder(copied)
+
+    changed, tiny = (FrozenEncoder.load(name, device="cpu") for name in (str(copied), "tiny"))
+    assert changed.fingerprint.digest != tiny.fingerprint.digest
+
+
+@pytest.mark.parametrize(
+    ("file", "key"),
+    [
+        (FILES[1], "logit_scale"),
+        (FILES[1], "visual.trunk.conv_stem.weight"),
+        (FILES[2], "stages.matrix"),
+    ],
+)
+def test_numbers_that_are_nan__in_a_folder_without_a_proof__name_the_encoder(copied, file, key):
+    (copied / PROOF_FILE).unlink()
+    tensors = load_file(copied / file)
+    tensors[key] = torch.full_like(tensors[key], torch.nan)
+    save_file(tensors, copied / file)
+
+    with pytest.raises(IncompatibleArtifact, match=f"{copied}.*damaged"):
+        FrozenEncoder.load(str(copied), device="cpu")
