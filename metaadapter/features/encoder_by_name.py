@@ -82,16 +82,17 @@ def load_encoder(
 
 
 def require_no_file(name: str, remembered_by: str) -> None:
-    """Raise `UsageError` if a name that an adapter remembers leads to files on this machine.
+    """Raise `UsageError` if a name that an adapter remembers is MODEL/FILE.
 
-    Anybody may have made the adapter, so only the user may name such a folder or file.
+    Anybody may have made the adapter, and FILE may be any file of the user, so only the user may
+    name it. A folder must hold a configuration of an encoder.
     """
     if is_user_code(name):
         return  # `load_encoder` refuses it
-    if place := _known(name, remembered_by).named_place:
+    if file := _known(name, remembered_by).named_file:
         raise UsageError(
-            f"{remembered_by} was made with the encoder {name}, and {place} is read only if you "
-            f"name it: if you trust it, give --encoder {name}"
+            f"{remembered_by} was made with the encoder {name}, and a single file such as {file} "
+            f"is read only if you name it: if you trust it, give --encoder {name}"
         )
 
 

@@ -63,13 +63,11 @@ class EncoderSource:
         return f"the files {', '.join(map(str, files))}"
 
     @property
-    def named_place(self) -> str:
-        """The folder or file in the name, which the user must name; "" if it names none."""
-        if self.folder is not None and self.folder != TINY:
-            return str(self.folder)
+    def named_file(self) -> str:
+        """The weights file in the name, as in MODEL/FILE; "" if the name has none."""
         if self.pretrained is not None and Path(self.pretrained).is_absolute():
             return self.pretrained
-        return "" if self.second is None else self.second.place
+        return "" if self.second is None else self.second.named_file
 
 
 class OpenClipModel(NamedTuple):

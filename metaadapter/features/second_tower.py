@@ -38,9 +38,9 @@ class SecondSource:
     """The weights; None if timm fetches them from the hub."""
 
     @property
-    def place(self) -> str:
-        """The path in the name; "" for a name of timm's hub."""
-        return self.name if self.model.startswith(LOCAL) else str(self.file or "")
+    def named_file(self) -> str:
+        """The weights file in the name, as in MODEL/FILE; "" if the name has none."""
+        return "" if self.model.startswith(LOCAL) else str(self.file or "")
 
 
 def resolve_second(name: str) -> SecondSource:
