@@ -82,7 +82,7 @@ def read_adapter(folder: Path, materials: Materials) -> Content | None:
 
 
 def read_library(folder: Path, materials: Materials) -> Content | None:
-    """The bytes of every file, and the content of each entry as an adapter."""
+    """The bytes of every entry, and its content as an adapter."""
     if not (folder / "library.json").exists():
         return None
     library = AdapterLibrary.open(folder, create=False)
@@ -90,7 +90,7 @@ def read_library(folder: Path, materials: Materials) -> Content | None:
         raise RuntimeError(f"damaged entries: {fault}")
     if not library.names:  # the mark is written before the first entry
         return None
-    content: Content = {"library.json": (folder / "library.json").read_bytes()}
+    content: Content = {}
     for name in library.names:
         file = library.path(name)
         content[name] = [file.read_bytes(), read_adapter(file, materials)]

@@ -18,6 +18,7 @@ from metaadapter.adapter.layout import (
     is_skill,
     open_adapter,
 )
+from metaadapter.adapter.listed_skills import listing
 from metaadapter.adapter.skill import seal_skill, skill_contents
 from metaadapter.adapter.stored import StoredAdapter, adapter_of_files, file_contents
 from metaadapter.data.checksums import write_document
@@ -65,7 +66,8 @@ def write_adapter_files(
     with hold_adapter(path), write_errors(owner):
         card = new_card(read_card(path))
         if is_skill(path):
-            replace_file(path, seal_skill(facts, contents, card))
+            with listing(path):
+                replace_file(path, seal_skill(facts, contents, card))
             return
         write_document(path / CONFIG_FILE, facts, contents)
         for name in set(TENSOR_FILES) - contents.keys():

@@ -11,9 +11,10 @@ from pathlib import Path
 from metaadapter.data.checksums import read_document
 
 PROOF_FILE, SCHEMA = "encoder.json", "metaadapter.encoder/1"
+REINSTALL = "`pip install --force-reinstall --no-deps metaadapter` restores the package's files"
 REMEDY = (
-    "restore it from a copy (`pip install --force-reinstall --no-deps metaadapter` restores `tiny` "
-    f"in the package); if you changed a folder of your own on purpose, delete its {PROOF_FILE}"
+    f"restore it from a copy ({REINSTALL}); if you changed a folder of your own on purpose, "
+    f"delete its {PROOF_FILE}"
 )
 
 

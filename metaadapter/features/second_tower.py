@@ -180,8 +180,8 @@ def _explain(source: SecondSource, error: Exception) -> MetaAdapterError:
             "code, which is never run; expected tensors only, best as .safetensors"
         )
     return IncompatibleArtifact(
-        f"the second image tower {source.file or source.name} cannot be used: expected a model of timm with "
-        f"matching weights and pooled features; timm says: {reason}"
+        f"the second image tower {source.file or source.name} cannot be used: expected a model of "
+        f"timm with matching weights and pooled features; timm says: {reason}"
     )
 
 

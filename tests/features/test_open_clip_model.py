@@ -197,7 +197,9 @@ def test_build__text_tower_without_its_package__names_it(monkeypatch, no_hub):
 
 
 def test_build__weights_of_another_architecture__names_both(weights):
-    message = r"the weights .*open_clip_model\.safetensors do not fit the encoder ViT-S-32/.*changed"
+    message = (
+        r"the weights .*open_clip_model\.safetensors do not fit the encoder ViT-S-32/.*changed"
+    )
     with pytest.raises(IncompatibleArtifact, match=message):
         build_model(resolve_encoder(f"ViT-S-32/{weights}"))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import webbrowser
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,12 +51,11 @@ def demo(
 
     console.note("Encoding 160 photographs with the embedded encoder; this takes some seconds …")
     from metaadapter.data.output_folder import replace_file, write_errors
-    from metaadapter.data.reader import read_images
     from metaadapter.features.encoder import FrozenEncoder
     from metaadapter.workflow.demo import run_demo
+    from metaadapter.workflow.demo_pictures import demo_pictures
 
-    with as_file(files("metaadapter") / "assets" / "demo" / "pictures") as pictures:
-        result, classifier = run_demo(read_images(pictures), FrozenEncoder.load("tiny"), seed=seed)
+    result, classifier = run_demo(demo_pictures(), FrozenEncoder.load("tiny"), seed=seed)
     classifier.save(adapter)
     with write_errors(f"the page {page_file}"):
         replace_file(page_file, page(result))

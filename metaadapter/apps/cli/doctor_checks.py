@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -113,9 +114,29 @@ def _machine() -> Iterator[Check]:
         # Loading computes the fingerprint, which takes both towers and every weight.
         encoder = FrozenEncoder.load("tiny", device="cpu")
     except MetaAdapterError as error:
-        yield Check("encoder tiny", "problem", f"{error}; install metaadapter again")
+        yield Check("encoder tiny", "problem", str(error))
     else:
         yield Check("encoder tiny", "ok", f"{encoder.dim} wide, {encoder.fingerprint.digest}")
+    yield _files_of_package()
+
+
+def _files_of_package() -> Check:
+    """Compare the files that the package ships with the hashes that ship with them."""
+    from metaadapter.data.checksums import check_files
+    from metaadapter.features.encoder_proof import REINSTALL
+    from metaadapter.features.open_clip_model import TINY
+    from metaadapter.workflow.demo_pictures import demo_pictures
+
+    files = dict(check_files(TINY.parent))
+    faults = [f"{path}: {fault or 'no SHA-256'}" for path, fault in files.items() if fault != ""]
+    try:
+        n_pictures = len(demo_pictures().rows)
+    except MetaAdapterError as error:
+        faults.append(str(error))
+    if faults:
+        return Check("files of the package", "problem", f"{'; '.join(faults)}; {REINSTALL}")
+    detail = f"{len(files)} files and {n_pictures} pictures as they were written"
+    return Check("files of the package", "ok", detail)
 
 
 def _version(name: str) -> str | None:
@@ -152,7 +173,9 @@ def file_checks(place: Path) -> Iterator[Check]:
 def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     """Yield each file with its fault; "" if it has no fault, `None` if it has no hash."""
     from metaadapter.adapter.layout import SKILL_SUFFIX
+    from metaadapter.adapter.listed_skills import MARK_FILE
     from metaadapter.adapter.skill import check_skill
+    from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.page.history import HISTORY_FILE, read_contents
     from metaadapter.bench.evaluation.journal import JOURNAL_FILE, CellJournal
     from metaadapter.data.checksums import check_files
@@ -166,6 +189,12 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     for skill in sorted(place.rglob(f"*{SKILL_SUFFIX}")):
         if not skill.is_dir():
             yield from check_skill(skill)
+    for mark in sorted(place.rglob(MARK_FILE)):
+        with suppress(MetaAdapterError):  # the mark is damaged, which has been reported
+            for entry in AdapterLibrary(mark.parent).entries():
+                is_lost = not entry.file.exists()
+                if entry.damaged and (is_lost or entry.facts is not None):  # else reported
+                    yield entry.file, entry.damaged
     # Files that contain their own hashes.
     readers: dict[str, Callable[[Path], Any]] = {
         JOURNAL_FILE: CellJournal,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,13 +22,14 @@ from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, require_some
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.workflow.demo_pictures import DEMO, PICTURES
 
 TOLERANCE = 1e-4
 """The largest difference between two probabilities that passes the check."""
 # The sizes of the batches, in this order; the last one repeats while there are rows.
 BATCHES = (1, 7, 64)
 N_DRAWN = sum(BATCHES)
-DEMO_PICTURES = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
+DEMO_PICTURES = DEMO / PICTURES
 """Photographs of clothes that are part of the package."""
 MOST, MOST_OF_DEMO = 200, 30
 

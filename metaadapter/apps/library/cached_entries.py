@@ -12,10 +12,12 @@ from jaxtyping import Float32
 from sklearn.utils.validation import check_array
 from torch import Tensor
 
+from metaadapter.adapter.listed_skills import ENTRIES, MARK_FILE, faults_of_list, read_list
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import as_array, unit_rows
-from metaadapter.apps.library.folder import ENTRIES, entry_files
+from metaadapter.apps.library.folder import entry_files
 from metaadapter.apps.library.index import (
+    NO_FILE,
     SignatureIndex,
     Stamp,
     entry_stamps,
@@ -48,6 +50,7 @@ class CachedEntries:
 
     def __init__(self, folder: Path, stored: Callable[[str], StoredAdapter]) -> None:
         self._folder, self._stored = folder, stored
+        self._read: SignatureIndex | None = None
         self._index: SignatureIndex | None = None
         self._seen: dict[str, Stamp] = {}
         self._stamps: dict[str, Stamp] = {}
@@ -58,17 +61,26 @@ class CachedEntries:
     def index(self) -> SignatureIndex:
         """Return the signatures of all current entries."""
         seen = folder_stamps(self._folder / ENTRIES)
-        if self._index is not None and seen == self._seen:
-            return self._index
-        files = entry_files(self._folder)
+        seen[MARK_FILE] = folder_stamps(self._folder).get(MARK_FILE, NO_FILE)
+        if self._index is None or seen != self._seen:
+            index, faults = self._updated()
+            if faults:  # one that is still there is not the work of another process
+                index, faults = self._updated()
+            self._index, self._seen = index.with_faults(faults) if faults else index, seen
+        return self._index
+
+    def _updated(self) -> tuple[SignatureIndex, dict[str, str]]:
+        """Return the index of all files, and the faults of the list."""
+        # A writer lists a file after it is written, so the list is read first.
+        listed, files = read_list(self._folder), entry_files(self._folder)
         stamps = entry_stamps(files)
         cache = self._folder / INDEX_FILE
-        index = self._index or read_index(cache)
+        index = self._read or read_index(cache)
         if index is None or index.stamps != stamps:
             index = update_index(index or SignatureIndex((), {}), files, stamps)
             write_index(cache, index)
-        self._index, self._seen, self._stamps = index, seen, index.stamps
-        return index
+        self._read, self._stamps = index, index.stamps
+        return index, faults_of_list(self._folder, listed, index.seals)
 
     def run(
         self,

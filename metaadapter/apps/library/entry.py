@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from metaadapter.adapter.config import AdapterConfig, read_config
 from metaadapter.adapter.files import load_adapter, read_card
 from metaadapter.adapter.layout import CONFIG_FILE, SUPPORT_FILE, open_skill
+from metaadapter.adapter.listed_skills import seal_of
 from metaadapter.adapter.skill import skill_bytes
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
@@ -31,7 +32,9 @@ class Entry:
     has_features: bool = False
     """Whether it holds the support, the features of its labelled pictures."""
     damaged: str = ""
-    """Why the entry cannot be read; "" if it can."""
+    """Why the entry cannot be used; "" if it can."""
+    seal: str = ""
+    """The `seal_of` the file; "" if it cannot be read."""
 
     @classmethod
     def of_file(cls, name: str, file: Path) -> Entry:
@@ -44,7 +47,7 @@ class Entry:
             facts, _ = read_config(file, place)
         except MetaAdapterError as error:
             return cls(name, file, n_bytes, None, damaged=str(error))
-        return cls(name, file, n_bytes, facts, place.has(SUPPORT_FILE))
+        return cls(name, file, n_bytes, facts, place.has(SUPPORT_FILE), seal=seal_of(place))
 
     @property
     def n_pictures(self) -> int:

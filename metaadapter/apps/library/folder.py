@@ -1,28 +1,29 @@
 """The folder of a library: a file that marks it as a library, and one file for each entry.
 
 The files in the folder of entries are the entries. So an entry is added, changed or removed in one
-step of the file system, and no other file has to be changed with it.
+step of the file system. Only the list in the mark is changed with it.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from metaadapter.adapter.files import LOCK_OF_SKILLS, SECONDS_TO_WAIT
 from metaadapter.adapter.layout import SKILL_SUFFIX
+from metaadapter.adapter.listed_skills import (
+    ENTRIES,
+    MARK_FILE,
+    listing,
+    read_list,
+    skill_name,
+    write_list,
+)
 from metaadapter.apps.library.names import fold
-from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.output_folder import hold_lock, replace_file, require_no_link, write_errors
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 
-MARK_FILE, ENTRIES, SCHEMA = "library.json", "entries", "metaadapter.library/1"
-REMEDY = (
-    "delete that file, which only marks the folder as a library; the next `metaadapter library "
-    "add` writes it again"
-)
 AGAIN = "give the same command again"
 
 
@@ -30,7 +31,7 @@ def open_folder(folder: Path, *, create: bool) -> None:
     """Check that a folder is a library; with `create`, make a new or empty folder one."""
     mark = folder / MARK_FILE
     if mark.exists():
-        read_document(mark, SCHEMA, REMEDY)
+        read_list(folder)
         return
     if not create:
         raise IncompatibleArtifact(
@@ -43,7 +44,7 @@ def open_folder(folder: Path, *, create: bool) -> None:
         (folder / ENTRIES).mkdir(parents=True, exist_ok=True)
     with hold_entries(folder):
         if not mark.exists():  # another process may have written it
-            write_document(mark, {"schema": SCHEMA})
+            write_list(folder, {})
 
 
 def entry_files(folder: Path) -> dict[str, Path]:
@@ -54,8 +55,7 @@ def entry_files(folder: Path) -> dict[str, Path]:
         files = []
     entries: dict[str, Path] = {}
     for file in sorted(files):
-        name = file.removesuffix(SKILL_SUFFIX)
-        composed = unicodedata.normalize("NFC", name)
+        name, composed = file.removesuffix(SKILL_SUFFIX), skill_name(Path(file))
         # Some file systems decompose accented letters; on others both forms may exist.
         entries[name if composed in entries else composed] = folder / ENTRIES / file
     return dict(sorted(entries.items()))
@@ -66,11 +66,15 @@ def entry_file(folder: Path, name: str) -> Path:
     return folder / ENTRIES / f"{name}{SKILL_SUFFIX}"
 
 
-def require_free(folder: Path, name: str, *, replace: bool) -> None:
-    """Raise a `UsageError` if a name is taken, or is the same as a taken one on some systems."""
-    names = entry_files(folder)
-    if name in names and replace:
+def require_free(folder: Path, name: str, *, replace: bool, besides: Path | None = None) -> None:
+    """Raise a `UsageError` if a name is taken, or is the same as a taken one on some systems.
+
+    The file `besides` gets the name, so its own name does not count.
+    """
+    files = entry_files(folder)
+    if name in files and replace:
         return
+    names = (other for other, file in files.items() if file != besides)
     taken = next((other for other in names if fold(other) == fold(name)), None)
     if taken is not None:
         same = "" if taken == name else ", which is the same name for some file systems"
@@ -84,7 +88,9 @@ def put_entry(folder: Path, name: str, content: bytes, *, replace: bool) -> None
     """Write an entry in one step."""
     with hold_entries(folder):
         require_free(folder, name, replace=replace)
-        replace_file(entry_files(folder).get(name, entry_file(folder, name)), content)
+        file = entry_files(folder).get(name, entry_file(folder, name))
+        with listing(file):
+            replace_file(file, content)
 
 
 @contextmanager

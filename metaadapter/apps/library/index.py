@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Float16, Int64
 from torch import Tensor
 
+from metaadapter.adapter.layout import CONFIG_FILE, open_skill
+from metaadapter.adapter.listed_skills import seal_of
 from metaadapter.adapter.skill import read_signature
 from metaadapter.adapter.tensor_fields import TensorFields
 from metaadapter.apps.library.entry import require_shared_features
@@ -26,6 +28,7 @@ from metaadapter.features.fingerprint import Fingerprint
 
 Stamp: TypeAlias = tuple[int, int, int]
 """Size, modification time in nanoseconds, and inode of a file; they differ if it has changed."""
+NO_FILE: Stamp = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class IndexedEntry:
     name: str
     stamp: Stamp
     damaged: str = ""
-    """Why the entry cannot be read; the other fields are then empty."""
+    """Why the entry cannot be used; if it cannot be read, the other fields are empty."""
     width: int = 0
     first: int = 0
     """The first row of the entry in the stack; it has one row for each class."""
@@ -49,6 +52,8 @@ class IndexedEntry:
     """The variance of pictures around the means of their classes, summed over all directions."""
     freedom: int = 0
     """The degrees of freedom of the scatter: pictures minus classes that have pictures."""
+    seal: str = ""
+    """The `seal_of` the file."""
 
     @property
     def rows(self) -> slice:
@@ -89,13 +94,32 @@ class SignatureIndex:
 
     @property
     def damaged(self) -> dict[str, str]:
-        """Name of each entry that cannot be read → reason."""
+        """Name of each entry that cannot be used → reason."""
         return {entry.name: entry.damaged for entry in self.entries if entry.damaged}
 
     @property
     def stamps(self) -> dict[str, Stamp]:
         """Name of each entry → stamp of its file when it was read."""
         return {entry.name: entry.stamp for entry in self.entries}
+
+    @property
+    def seals(self) -> dict[str, str]:
+        """Name of each entry → `seal_of` its file; "" if it cannot be read."""
+        return {entry.name: entry.seal for entry in self.entries}
+
+    def with_faults(self, faults: Mapping[str, str]) -> SignatureIndex:
+        """Return an index with name → reason as damaged entries; unknown names come last."""
+        entries = [
+            replace(entry, damaged=entry.damaged or faults.get(entry.name, ""))
+            for entry in self.entries
+        ]
+        known = self.seals
+        lost = [
+            IndexedEntry(name, NO_FILE, damaged=reason)
+            for name, reason in faults.items()
+            if name not in known
+        ]
+        return SignatureIndex((*entries, *lost), self.stacks)
 
     def by_encoder(self) -> list[list[str]]:
         """Group the names of undamaged entries by their encoder, the largest group first."""
@@ -130,7 +154,7 @@ def entry_stamps(files: Mapping[str, Path]) -> dict[str, Stamp]:
             stamps[name] = _stamp(file.stat())
         except OSError:
             if file.is_symlink():  # a dangling link is a damaged entry
-                stamps[name] = (0, 0, 0)
+                stamps[name] = NO_FILE
     return stamps
 
 
@@ -165,6 +189,7 @@ def _stamp(status: os.stat_result) -> Stamp:
 def _read(name: str, file: Path, stamp: Stamp) -> tuple[IndexedEntry, SignatureStack | None]:
     try:
         config, signature = read_signature(file)
+        seal = seal_of(open_skill(file, CONFIG_FILE))
         require_shared_features(config, f"the adapter {file}")
     except MetaAdapterError as error:
         return IndexedEntry(name, stamp, damaged=str(error)), None
@@ -181,6 +206,7 @@ def _read(name: str, file: Path, stamp: Stamp) -> tuple[IndexedEntry, SignatureS
         n_views=config.origin.n_views,
         scatter=float(signature.variances.sum()) + rest,
         freedom=int((signature.counts - 1).clamp(min=0).sum()),
+        seal=seal,
     )
     counts = signature.counts.to(torch.int64)
     part = SignatureStack(signature.means.half(), signature.text.half(), counts, counts)

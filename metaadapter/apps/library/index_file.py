@@ -22,7 +22,7 @@ from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.features.fingerprint import Fingerprint
 
 INDEX_FILE = Path(".index", "signatures.safetensors")
-SCHEMA = "metaadapter.library-index/1"
+SCHEMA = "metaadapter.library-index/2"
 TYPES: dict[str, type[Any]] = {"F16": np.float16, "I64": np.int64}
 # The limit of the package safetensors.
 MOST_HEADER_BYTES = 100_000_000

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -13,7 +15,14 @@ import numpy as np
 from metaadapter.adapter.config import AdapterConfig, read_config
 from metaadapter.adapter.files import hold_adapter, load_adapter, read_card, require_adapter_folder
 from metaadapter.adapter.known import require_fraction
-from metaadapter.adapter.layout import SKILL_SUFFIX
+from metaadapter.adapter.layout import CONFIG_FILE, SKILL_SUFFIX, open_skill
+from metaadapter.adapter.listed_skills import (
+    ENTRIES,
+    faults_of_list,
+    listing,
+    read_list,
+    seal_of,
+)
 from metaadapter.adapter.skill import read_signature, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.task_signature import TaskSignature
@@ -22,7 +31,6 @@ from metaadapter.apps.library.cached_entries import CachedEntries, query_rows
 from metaadapter.apps.library.compose import compose
 from metaadapter.apps.library.entry import Entry, skill_content
 from metaadapter.apps.library.folder import (
-    ENTRIES,
     entry_file,
     entry_files,
     hold_entries,
@@ -31,11 +39,11 @@ from metaadapter.apps.library.folder import (
     require_free,
 )
 from metaadapter.apps.library.index import SignatureIndex
-from metaadapter.apps.library.names import entry_name, fold, missing_entry
+from metaadapter.apps.library.names import entry_name, missing_entry
 from metaadapter.apps.library.route import Identified, Routed, identified, routed
 from metaadapter.apps.library.task_means import comparable_means
 from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
-from metaadapter.errors import UsageError
+from metaadapter.errors import DataError, MetaAdapterError, UsageError
 from metaadapter.features.prompts import readable_name
 from metaadapter.workflow.classifier_base import loaded_encoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
@@ -51,10 +59,11 @@ if TYPE_CHECKING:
 class AdapterLibrary:
     """A folder of adapters, one skill file each; `open` creates or opens it.
 
-    Each change is one step of the file system and never changes another file, even if it fails.
-    Writers wait for one another. A damaged entry does not affect the others: it is listed, and
-    using it raises an error that describes the damage. Adapters of different encoders may be in one
-    library.
+    Each change is one step of the file system and never changes another entry, even if it fails.
+    Writers wait for one another. A list in `library.json` shows which file was removed or exchanged
+    by hand; files that are added by hand are entries, too. A damaged entry does not affect the
+    others: it is listed, and using it raises an error that describes the damage. Adapters of
+    different encoders may be in one library.
 
     Attributes:
         folder: The folder of the library.
@@ -93,9 +102,14 @@ class AdapterLibrary:
         return name in entry_files(self.folder)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the facts of each entry, without reading tensors."""
-        for name, file in entry_files(self.folder).items():
-            yield Entry.of_file(name, file)
+        """Yield the facts of each entry, also of missing files, without reading tensors."""
+        listed, files = read_list(self.folder), entry_files(self.folder)
+        entries = {name: Entry.of_file(name, file) for name, file in files.items()}
+        seals = {name: entry.seal for name, entry in entries.items()}
+        for name, fault in faults_of_list(self.folder, listed, seals).items():
+            lost = Entry(name, entry_file(self.folder, name), 0, None)
+            entries[name] = replace(entries.get(name, lost), damaged=fault)
+        yield from (entries[name] for name in sorted(entries))
 
     def add(
         self, name: str, adapter: MetaAdapterClassifier | str | Path, *, replace: bool = False
@@ -161,23 +175,40 @@ class AdapterLibrary:
 
         Raises:
             UsageError: There is no such entry; the message suggests similar names.
+            DataError: The file is missing, or holds the adapter of another entry.
         """
-        files = entry_files(self.folder)
-        for form in (name, unicodedata.normalize("NFC", name)):
-            if form in files:
-                return files[form]
-        raise missing_entry(name, files, f"the library {self.folder}")
+        for _ in range(2):  # a fault that is still there is not the work of another process
+            listed, files = read_list(self.folder), entry_files(self.folder)
+            known = name if name in files else unicodedata.normalize("NFC", name)
+            seals = dict.fromkeys(files, "")
+            with suppress(MetaAdapterError):  # reading the entry says why it is damaged
+                if known in files and known in listed:
+                    seals[known] = seal_of(open_skill(files[known], CONFIG_FILE))
+            fault = faults_of_list(self.folder, listed, seals).get(known)
+            if fault is None:
+                break
+        else:
+            raise DataError(fault)
+        if known not in files:
+            raise missing_entry(name, files, f"the library {self.folder}")
+        return files[known]
 
     def remove(self, name: str) -> None:
-        """Remove an entry, which may be damaged.
+        """Remove an entry, which may be damaged or missing.
 
         Raises:
             UsageError: There is no such entry.
             DataError: The library cannot be written.
         """
         with hold_entries(self.folder):
-            self.path(name).unlink()
-            sync_folder(self.folder / ENTRIES)
+            files = entry_files(self.folder)
+            known = name if name in files else unicodedata.normalize("NFC", name)
+            if known not in files and known not in read_list(self.folder):
+                raise missing_entry(name, files, f"the library {self.folder}")
+            file = files.get(known, entry_file(self.folder, known))
+            with listing(file):
+                file.unlink(missing_ok=True)
+                sync_folder(self.folder / ENTRIES)
 
     def rename(self, old: str, new: str) -> None:
         """Rename an entry.
@@ -189,10 +220,11 @@ class AdapterLibrary:
         new = entry_name(new)
         with hold_entries(self.folder):
             file = self.path(old)
-            if fold(new) != fold(old):
-                require_free(self.folder, new, replace=False)
-            file.rename(entry_file(self.folder, new))
-            sync_folder(self.folder / ENTRIES)
+            require_free(self.folder, new, replace=False, besides=file)
+            target = entry_file(self.folder, new)
+            with listing(file, target):
+                file.rename(target)
+                sync_folder(self.folder / ENTRIES)
 
     def export(self, name: str, file: str | Path, *, features: bool = True) -> None:
         """Write an entry to a skill file elsewhere.
@@ -220,7 +252,7 @@ class AdapterLibrary:
             content = skill_bytes(stored, read_card(source), features=False)
         with write_errors(f"the skill file {file}", instead="choose another place"):
             file.parent.mkdir(parents=True, exist_ok=True)
-            with hold_adapter(file):
+            with hold_adapter(file), listing(file):
                 replace_file(file, content)
 
     def index(self) -> SignatureIndex:

@@ -8,7 +8,9 @@ import pytest
 import metaadapter.apps.cli.doctor_checks as checks
 from benchmarks.robustness.artifacts import ARTIFACTS
 from metaadapter.errors import DataError
+from metaadapter.features import open_clip_model
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.open_clip_model import TINY
 
 
 def test_doctor__healthy_machine__ends_with_0_and_a_line_for_each_thing(run):
@@ -124,6 +126,43 @@ def test_doctor_verify__damaged_file__ends_with_3_and_names_it_alone(run, folder
     assert (result.code, result.document["healthy"]) == (3, False)
     wrong = [check for check in result.document["checks"] if check["status"] == "problem"]
     assert [check["name"] for check in wrong] == [name]
+
+
+@pytest.mark.parametrize("change", ["remove", "exchange"])
+def test_doctor_verify__library_with_a_lost_or_exchanged_entry__names_its_file(
+    run, undamaged, tmp_path, change
+):
+    for name, more in (("ten", []), ("wear", ["--no-text"])):
+        adapter = tmp_path / name
+        run("adapt", undamaged / "feature store" / "artifact", "--out", adapter, *more)
+        run("library", "add", tmp_path / "skills", adapter)
+    entries = tmp_path / "skills" / "entries"
+    if change == "remove":
+        (entries / "ten.adapter").unlink()
+    else:
+        shutil.copy(entries / "wear.adapter", entries / "ten.adapter")
+
+    result = run("doctor", "--verify", tmp_path / "skills", "--json")
+
+    assert result.code == 3
+    wrong = [check for check in result.document["checks"] if check["status"] == "problem"]
+    assert [check["name"] for check in wrong] == ["entries/ten.adapter"]
+
+
+def test_doctor__damaged_file_of_the_package__is_a_problem_with_the_remedy(
+    run, tmp_path, monkeypatch
+):
+    assets = shutil.copytree(TINY.parent, tmp_path / "assets")
+    monkeypatch.setattr(open_clip_model, "TINY", assets / "tiny")
+    damaged = assets / "peers" / "maml" / "model.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+
+    result = run("doctor", "--json")
+
+    (check,) = (check for check in result.document["checks"] if check["status"] == "problem")
+    assert check["name"] == "files of the package"
+    assert re.search(rf"{damaged} is damaged.*pip install", check["detail"])
+    assert result.code == 1
 
 
 def test_doctor_verify__evaluation_with_a_report__has_nothing_to_note(run, folder):

@@ -65,14 +65,14 @@ def animals(_animals, tmp_path):
 
 @pytest.fixture
 def files_in():
-    """Path → content of each file in a folder and those within it, but for locks."""
+    """Path → content of each file in a folder and those within it, but for locks and the list."""
 
     def read(folder):
         files = (path for path in folder.rglob("*") if path.is_file())
         return {
             path.relative_to(folder).as_posix(): path.read_bytes()
             for path in files
-            if not path.name.endswith(".lock")
+            if not path.name.endswith((".lock", "library.json"))
         }
 
     return read

@@ -160,6 +160,122 @@ def test_entry__put_there_and_taken_away_by_hand__is_there_and_gone(animals):
     assert same_answers(animals.load("copy"), animals.load("birds"))
 
 
+@pytest.fixture
+def answers_of(animals):
+    """All that a library says of an entry: each is an error, or a reason that it is left out."""
+
+    def answers(name):
+        texts = []
+        for ask in (animals.load, animals.stored, animals.facts, animals.signature, animals.path):
+            with pytest.raises(DataError) as error:
+                ask(name)
+            texts.append(str(error.value))
+        listed = {entry.name: entry.damaged for entry in animals.entries()}
+        asked_anew = AdapterLibrary.open(animals.folder)
+        return [
+            *texts,
+            listed[name],
+            animals.index().damaged[name],
+            asked_anew.index().damaged[name],
+        ]
+
+    return answers
+
+
+def test_entry__with_the_content_of_another__is_damaged_and_answers_nothing(animals, answers_of):
+    animals.index()
+    entries = animals.folder / "entries"
+    shutil.copy(entries / "wear.adapter", entries / "birds.adapter")
+
+    for text in answers_of("birds"):
+        assert f"{entries / 'birds.adapter'} holds the adapter of the entry 'wear'" in text
+    assert animals.load("wear").classes_.tolist() == ["dress", "hat"]
+    rows = animals.stored("wear").support.support_TNKD[0, :, 0]
+    assert set(animals.route(rows).entries) == {"wear"}
+    animals.add("birds", entries / "wear.adapter", replace=True)
+    assert animals.load("birds").classes_.tolist() == ["dress", "hat"]
+    assert not animals.index().damaged
+
+
+def test_entries__exchanged__are_both_damaged(animals):
+    entries = animals.folder / "entries"
+    (entries / "wear.adapter").rename(entries / "x")
+    (entries / "birds.adapter").rename(entries / "wear.adapter")
+    (entries / "x").rename(entries / "birds.adapter")
+
+    assert animals.index().damaged.keys() == {"birds", "wear"}
+
+
+def test_entry__removed_by_hand__is_told_until_it_is_forgotten(animals, answers_of):
+    animals.index()
+    (animals.folder / "entries" / "wear.adapter").unlink()
+
+    for text in answers_of("wear"):
+        assert "the file of the entry 'wear' is missing: expected" in text
+        assert "entries/wear.adapter" in text
+    animals.remove("wear")
+    assert not animals.index().damaged
+    with pytest.raises(UsageError, match="has no entry 'wear'"):
+        animals.path("wear")
+
+
+def test_entry__removed_by_hand_and_added_again__is_there(animals, fitted):
+    (animals.folder / "entries" / "wear.adapter").unlink()
+
+    animals.add("wear", fitted("dress", "hat", seed=2))
+
+    assert not animals.index().damaged
+
+
+def test_entry__changed_by_metaadapter_itself__is_no_damage(animals, fitted):
+    changed = fitted("owl", "tit", seed=8)
+    changed.save(animals.path("birds"))
+    animals.add("same", changed)
+
+    assert not animals.index().damaged
+    assert animals.load("birds").classes_.tolist() == ["owl", "tit"]
+
+
+def test_library__of_an_earlier_version__without_a_list__is_used_as_it_is(animals, reseal):
+    reseal(animals.folder / "library.json", entries=None)
+    (animals.folder / "entries" / "wear.adapter").unlink()
+
+    assert not animals.index().damaged
+    assert animals.load("birds").classes_.tolist() == ["heron", "owl", "raven"]
+
+
+def test_rename__to_the_name_of_a_file_put_there_by_hand__keeps_both(animals):
+    entries = animals.folder / "entries"
+    shutil.copy(entries / "birds.adapter", entries / "Wear.adapter")
+    if len(animals) != 4:
+        pytest.skip("this file system takes both names for one")
+    before = (entries / "Wear.adapter").read_bytes()
+
+    for old, new in (("wear", "Wear"), ("Wear", "wear"), ("wear", "WEAR")):
+        with pytest.raises(UsageError, match="already has an entry"):
+            animals.rename(old, new)
+
+    assert (entries / "Wear.adapter").read_bytes() == before
+    assert animals.load("wear").classes_.tolist() == ["dress", "hat"]
+
+
+def test_rename__on_a_file_system_without_case__changes_the_case(animals, monkeypatch):
+    class Caseless(type(animals.folder)):
+        """A path that exists in any case, as on Windows and macOS."""
+
+        def exists(self, **_options):
+            names = {other.name.casefold() for other in Path(self.parent).iterdir()}
+            return self.name.casefold() in names
+
+    library = AdapterLibrary(Caseless(animals.folder))
+
+    library.rename("wear", "Wear")
+
+    assert animals.names == ["Wear", "animals", "birds"]
+    assert not animals.index().damaged
+    assert animals.load("Wear").classes_.tolist() == ["dress", "hat"]
+
+
 def test_export__then_import__is_the_same_to_the_byte(animals, tmp_path):
     animals.export("birds", tmp_path / "new" / "given.adapter")
 

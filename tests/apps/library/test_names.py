@@ -56,6 +56,10 @@ def test_entry_name__letters_of_any_script__stays_as_it_is(name):
         ("a*", "contains"),
         ("🦊", "contains"),
         *[
+            (f"we{invisible}ar", r"contains the invisible character U\+[0-9A-F]{4,5}")
+            for invisible in "\u034f\u115f\u1160\u17b4\u180b\u180f\u3164\ufe0f\uffa0\U000e0100"
+        ],
+        *[
             (name, "is the name of a device in Windows")
             for name in ("con", "NUL", "Com1", "lpt9.x")
         ],

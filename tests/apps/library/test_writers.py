@@ -61,7 +61,7 @@ def change_and_die(folder, skill, change, dies_at):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("dies_at", range(8))
+@pytest.mark.parametrize("dies_at", range(20))
 def test_change__killed_at_any_moment__is_done_or_not(animals, skill, files_in, change, dies_at):
     before = files_in(animals.folder)
     others = {name: before[name] for name in before if name != "entries/birds.adapter"}
@@ -80,6 +80,7 @@ def test_change__killed_at_any_moment__is_done_or_not(animals, skill, files_in, 
     assert result in right
     after = files_in(animals.folder)
     assert {name: after[name] for name in others} == others
+    assert not AdapterLibrary.open(animals.folder).index().damaged
     animals.remove("wear")  # the next writer
     assert not list((animals.folder / "entries").glob("*.tmp"))
 
