@@ -1,7 +1,7 @@
 """A journal: a file that only grows, with one JSON record per line.
 
 A record counts only once it is on disk. A killed process leaves at most an incomplete last line,
-which readers ignore. Features are too large for lines:
+which readers ignore, unless only its line end is missing. Features are too large for lines:
 `features.store.encoding_checkpoint` keeps them in files that are read through a memory map.
 """
 
@@ -35,8 +35,12 @@ class Journal:
     def __init__(self, path: Path, head: Any = None) -> None:
         self.path = path
         self._head = b"" if head is None else _line(head)
-        self._size = 0
+        self.size = 0
         """The bytes of the head and of all records that were read or appended."""
+        self._lacks_end = False
+        """Whether the last record lacks its line end."""
+        self._known: tuple[int, int, int] | None = None
+        """The drive, number and size of the file as this process left it; None before that."""
 
     def read(self, enter: Callable[[Any], object], remedy: str | None = None) -> None:
         """Pass each record to `enter`, which raises one of `DAMAGE` if it gets anything else.
@@ -45,7 +49,8 @@ class Journal:
         before that line, and the next `append` replaces the rest.
         """
         try:
-            content = regular(self.path).read_bytes()
+            with regular(self.path).open("rb") as file:
+                content, self._known = file.read(), _identity(os.fstat(file.fileno()))
         except FileNotFoundError:
             return
         except OSError as error:
@@ -55,8 +60,8 @@ class Journal:
             ) from error
         if not content.startswith(self._head):
             return
-        self._size = len(self._head)
-        *lines, _ = content[self._size :].split(b"\n")
+        self.size = len(self._head)
+        *lines, rest = content[self.size :].split(b"\n")
         for number, line in enumerate(lines, start=2 if self._head else 1):
             try:
                 enter(parse_json(line))
@@ -66,18 +71,49 @@ class Journal:
                 raise DataError(
                     f"line {number} of {self.path} is damaged ({_reason(error)}); {remedy}"
                 ) from error
-            self._size += len(line) + 1
+            self.size += len(line) + 1
+        if rest:
+            with suppress(*DAMAGE):
+                enter(parse_json(rest))
+                self.size, self._lacks_end = self.size + len(rest), True
+
+    def is_current(self) -> bool:
+        """Return whether the file is still the one that this process read or wrote."""
+        try:
+            return self._known is None or self._known == _identity(self.path.stat())
+        except OSError:
+            return False
 
     def prepare(self) -> None:
         """Create the file, or cut it after the last whole record; errors of the disk show here."""
         require_no_link(self.path)
+        if not self.is_current():
+            raise DataError(
+                f"another program has changed, replaced or removed {self.path} since this one read "
+                "it; nothing was written to it: run the command again, which reads the file again"
+            )
         self.path.touch()
-        os.truncate(regular(self.path), min(self._size, self.path.stat().st_size))
+        self.cut(self.size)
+        if self._lacks_end:
+            with self.path.open("ab") as file:
+                file.write(b"\n")
+            self.size, self._lacks_end = self.size + 1, False
+            self._known = _identity(self.path.stat())
 
-    def append(self, record: Any) -> None:
-        """Append a JSON value; it is on disk when this returns, and absent after an `OSError`."""
-        line = _line(record) if self._size else self._head + _line(record)
+    def cut(self, size: int) -> None:
+        """Cut off all bytes after the first `size`, also after an error: then at the next write."""
+        self.size = size
+        os.truncate(regular(self.path), min(size, self.path.stat().st_size))
+        self._known = _identity(self.path.stat())
+
+    def append(self, record: Any) -> int:
+        """Append a JSON value and return the size of the file before it.
+
+        The value is on disk when this returns, and absent after an `OSError`.
+        """
+        line = _line(record) if self.size else self._head + _line(record)
         self.prepare()
+        before = self.size
         with self.path.open("ab") as file:
             rest = line
             try:
@@ -87,20 +123,28 @@ class Journal:
                 os.fsync(file.fileno())
             except OSError:
                 with suppress(OSError):  # the next `append` tries again
-                    os.truncate(self.path, self._size)
+                    os.truncate(self.path, self.size)
                 raise
-        self._size += len(line)
+            finally:
+                self._known = _identity(os.fstat(file.fileno()))
+        self.size += len(line)
+        return before
 
     def replace(self, records: Iterable[Any]) -> None:
         """Replace the whole journal by these records, in one step."""
         require_no_link(self.path)
         content = self._head + b"".join(map(_line, records))
         replace_file(self.path, content)
-        self._size = len(content)
+        self.size, self._lacks_end = len(content), False
+        self._known = _identity(self.path.stat())
 
 
 def _line(value: Any) -> bytes:
     return json_text(value).encode() + b"\n"
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_dev, status.st_ino, status.st_size
 
 
 def _reason(error: Exception) -> str:

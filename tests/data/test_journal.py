@@ -35,7 +35,8 @@ def test_journal__cut_off_anywhere__goes_on_after_the_last_whole_record(path):
     for end in range(len(whole)):
         path.write_bytes(whole[:end])
         journal, numbers = read(path)
-        assert numbers == [0, 1, 2][: whole[:end].count(b"\n")]
+        # A record counts without its line end, once its last bracket is there.
+        assert numbers == [0, 1, 2][: whole[:end].count(b"}")]
         journal.append({"number": 7})
         assert read(path, remedy="restore it")[1] == [*numbers, 7]
 
@@ -99,6 +100,25 @@ def test_full_disk__in_the_middle_of_a_line__loses_no_record(path, monkeypatch, 
 
     journal.append({"number": 4})
     assert read(path, remedy="restore it")[1] == [0, 1, 2, 4]
+
+
+@pytest.mark.parametrize("change", ["removed", "replaced by a copy", "grown", "shorter"])
+def test_file__changed_by_another_program__is_not_written_to(path, change):
+    journal, _ = read(path)
+    content = path.read_bytes()
+    if change == "replaced by a copy":  # as a program does that copies files from elsewhere
+        copy = path.with_name("copy")
+        copy.write_bytes(content)
+        copy.replace(path)
+    elif change == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(content + b"{}\n" if change == "grown" else content[:-17])
+    left = path.read_bytes() if path.exists() else None
+
+    with pytest.raises(DataError, match=r"another program has changed.*records\.jsonl"):
+        journal.append({"number": 3})
+    assert (path.read_bytes() if path.exists() else None) == left
 
 
 def test_replace__has_the_given_records_alone_and_goes_on_after_them(path):

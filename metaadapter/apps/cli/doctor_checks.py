@@ -176,7 +176,7 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     from metaadapter.adapter.listed_skills import MARK_FILE
     from metaadapter.adapter.skill import check_skill
     from metaadapter.apps.library.library import AdapterLibrary
-    from metaadapter.apps.page.history import HISTORY_FILE, read_contents
+    from metaadapter.apps.page.project_check import check_project, projects_in
     from metaadapter.bench.evaluation.journal import JOURNAL_FILE, CellJournal
     from metaadapter.data.checksums import check_files
     from metaadapter.training.checkpoint import load_checkpoint
@@ -199,7 +199,6 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     readers: dict[str, Callable[[Path], Any]] = {
         JOURNAL_FILE: CellJournal,
         CHECKPOINT: load_checkpoint,
-        HISTORY_FILE: read_contents,
     }
     for name, read in readers.items():
         for path in sorted(place.rglob(name)):
@@ -209,3 +208,5 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
                 yield path, str(error)
             else:
                 yield path, ""
+    for project in projects_in(place):
+        yield from check_project(project)

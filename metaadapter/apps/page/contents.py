@@ -91,6 +91,16 @@ class Contents:
         """The ids of the classes, in the order in which the page shows them."""
         return sorted(self.classes, key=lambda label: self.classes[label].place)
 
+    @property
+    def kept_pictures(self) -> set[str]:
+        """Every picture, and every picture that an undo or redo can bring back."""
+        return set(self.pictures).union(
+            change.id
+            for edit in (*self.done, *self.undone)
+            for change in edit.changes
+            if change.kind == "picture"
+        )
+
     def pictures_of(self, label: str | None) -> list[str]:
         """The ids of the pictures of a class, or of the tray (`None`), in the page's order."""
         pictures = [picture for picture, entry in self.pictures.items() if entry.label == label]

@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_mark
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page.multipart import Form, Limits, receive_form
+from metaadapter.apps.page.project import UPLOAD_PREFIX
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
@@ -123,7 +124,7 @@ OpenSession = Annotated[Session, Depends(open_session)]
 def upload_folder(session: OpenSession) -> Iterator[Path]:
     """Yield a folder for the files of one request, which is removed after the request."""
     try:
-        folder = Path(tempfile.mkdtemp(dir=session.project.incoming))
+        folder = Path(tempfile.mkdtemp(dir=session.project.incoming, prefix=UPLOAD_PREFIX))
     except OSError as error:
         raise Refusal(
             503, "not-saved", f"The project cannot be written to: {error.strerror}."

@@ -47,9 +47,10 @@ def download_predictions(session: OpenSession, threshold: Threshold = 0.0) -> Re
 def download_pictures(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """The pictures in folders named by class."""
     pictures = _sorted(session, threshold)
-    files = {picture.id: session.project.pictures.path(picture.id) for picture in pictures}
     return StreamingResponse(
-        zip_pieces(pictures, files), media_type="application/zip", headers=_headers("pictures.zip")
+        zip_pieces(pictures, session.picture),
+        media_type="application/zip",
+        headers=_headers("pictures.zip"),
     )
 
 

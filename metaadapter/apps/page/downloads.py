@@ -1,16 +1,20 @@
-"""The files to download: predictions as a table, and pictures sorted into folders."""
+"""The files to download: predictions as a table, and pictures sorted into folders.
+
+No two classes share a folder, and no class shares one with the pile of unsure predictions.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 import zipfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from shlex import quote
 from typing import NamedTuple
 
 from metaadapter.apps.page.contents import Contents
+from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import in_csv
 from metaadapter.workflow.predictions import Prediction
 
@@ -20,7 +24,7 @@ HEADER = (
     *("unfamiliar", "labelled", "id"),
 )
 NOT_IN_FOLDER_NAMES = '/\\:*?"<>|'
-PIECE_BYTES = 2**20
+LEFT_OUT_FILE = "pictures left out.txt"
 
 
 class SortedPicture(NamedTuple):
@@ -29,7 +33,8 @@ class SortedPicture(NamedTuple):
     id: str
     name: str
     answer: str
-    """The name of the class, `UNSURE` or `NONE_OF_THESE`."""
+    """The name of the class or of a pile; a class of that name gives the pile a number."""
+    folder: str
     prediction: Prediction | None
     """`None` for a labelled picture."""
 
@@ -39,22 +44,28 @@ def sorted_pictures(
 ) -> list[SortedPicture]:
     """Every picture with a label or a prediction: the pictures of each class, then of the tray.
 
-    A prediction with a probability below the threshold becomes `UNSURE`; the prediction for an
-    unfamiliar picture becomes `NONE_OF_THESE`. Labels stay as they are.
+    A prediction with a probability below the threshold goes to the pile `UNSURE`; the prediction
+    for an unfamiliar picture to the pile `NONE_OF_THESE`. Labels stay as they are.
     """
     pictures = []
+    names = [contents.classes[label].name for label in contents.ordered_classes]
+    taken = {_key(name) for name in names}
+    unsure, none_of_these = _free(UNSURE, taken), _free(NONE_OF_THESE, taken)
+    folders = folder_names([*names, unsure, none_of_these])
     for label in (*contents.ordered_classes, None):
         for key in contents.pictures_of(label):
             name, prediction = contents.pictures[key].name, predictions.get(key)
             if label is not None:
-                pictures.append(SortedPicture(key, name, contents.classes[label].name, None))
-            elif prediction is not None and prediction.label in contents.classes:
+                answer, prediction = contents.classes[label].name, None
+            elif prediction is None or prediction.label not in contents.classes:
+                continue
+            elif prediction.unfamiliar:
+                answer = none_of_these
+            elif prediction.probability < threshold:
+                answer = unsure
+            else:
                 answer = contents.classes[prediction.label].name
-                if prediction.unfamiliar:
-                    answer = NONE_OF_THESE
-                elif prediction.probability < threshold:
-                    answer = UNSURE
-                pictures.append(SortedPicture(key, name, answer, prediction))
+            pictures.append(SortedPicture(key, name, answer, folders[answer], prediction))
     return pictures
 
 
@@ -88,30 +99,48 @@ def move_script(pictures: list[SortedPicture]) -> str:
         "# pictures from. A file that is missing, or would replace another one, stays.",
         "set -u",
     ]
-    folders = dict.fromkeys(folder_name(picture.answer) for picture in pictures)
+    folders = dict.fromkeys(picture.folder for picture in pictures)
     lines += [f"mkdir -p -- {quote('./' + folder)}" for folder in folders]
     for picture in pictures:
-        folder, (*parents, _) = folder_name(picture.answer), picture.name.split("/")
-        if parents == [folder]:  # the picture is already there
+        if picture.name.split("/")[:-1] == [picture.folder]:  # the picture is already there
             continue
-        source, target = quote(f"./{picture.name}"), quote(f"./{folder}/")
+        source, target = quote(f"./{picture.name}"), quote(f"./{picture.folder}/")
         lines.append(f"[ -f {source} ] && mv -n -- {source} {target}")
     return "\n".join([*lines, "exit 0", ""])
 
 
-def zip_pieces(pictures: list[SortedPicture], files: Mapping[str, Path]) -> Iterator[bytes]:
-    """Yield, in pieces, a zip file of the pictures in folders named by class."""
+def zip_pieces(pictures: list[SortedPicture], read: Callable[[str], bytes]) -> Iterator[bytes]:
+    """Yield, in pieces, a zip file of the pictures in folders named by class.
+
+    `read` returns the content of a picture. A picture that cannot be read is left out, and a text
+    file in the zip file says so.
+    """
     pipe = _Pipe()
-    taken: set[str] = set()
+    left_out: list[str] = []
+    taken = {_key(picture.folder) for picture in pictures}
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
         for picture in pictures:
-            entry = zipfile.ZipInfo(_free_name(picture, taken))
-            with files[picture.id].open("rb") as file, archive.open(entry, "w") as packed:
-                while piece := file.read(PIECE_BYTES):
-                    packed.write(piece)
-                    yield pipe.take()
+            try:
+                content = read(picture.id)
+            except UnreadableImage as error:
+                left_out.append(f"{picture.answer}: {picture.name}: {error.reason}\n")
+                continue
+            file = folder_name(picture.name.split("/")[-1])
+            name = _free(f"{picture.folder}/{file}", taken)
+            archive.writestr(zipfile.ZipInfo(name), content)
             yield pipe.take()
+        if left_out:
+            entry = zipfile.ZipInfo(_free(LEFT_OUT_FILE, taken))
+            archive.writestr(entry, "".join(["These pictures are left out:\n", *left_out]))
     yield pipe.take()
+
+
+def folder_names(answers: Iterable[str]) -> dict[str, str]:
+    """A folder name for each answer; they differ on every system, also where case is ignored."""
+    taken: set[str] = set()
+    # An answer that is a folder name already keeps it.
+    own = sorted(answers, key=lambda answer: folder_name(answer) != answer)
+    return {answer: _free(folder_name(answer), taken) for answer in own}
 
 
 def folder_name(answer: str) -> str:
@@ -120,16 +149,22 @@ def folder_name(answer: str) -> str:
     return plain.strip(" .") or "_"
 
 
-def _free_name(picture: SortedPicture, taken: set[str]) -> str:
-    folder, file = folder_name(picture.answer), folder_name(picture.name.split("/")[-1])
-    name, number = f"{folder}/{file}", 1
+def _free(name: str, taken: set[str]) -> str:
+    """The name, with a number before its ending if it is taken; it is taken from then on."""
+    folder, slash, file = name.rpartition("/")
     stem, dot, suffix = file.rpartition(".")
-    while name.casefold() in taken:
+    free, number = name, 1
+    while _key(free) in taken:
         number += 1
         numbered = f"{stem} ({number}){dot}{suffix}" if stem else f"{file} ({number})"
-        name = f"{folder}/{numbered}"
-    taken.add(name.casefold())
-    return name
+        free = f"{folder}{slash}{numbered}"
+    taken.add(_key(free))
+    return free
+
+
+def _key(name: str) -> str:
+    """A value that is equal for names that some system takes for the same."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 class _Pipe(io.RawIOBase):

@@ -1,4 +1,4 @@
-"""The history of a project on disk: a journal with one record per edit.
+"""The history of a project on disk: a chain with one record per edit.
 
 An edit counts once its record is on disk, so an edit that was shown as saved survives a kill at any
 moment.
@@ -10,15 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from metaadapter.apps.page.chain import BEGIN, Chain
 from metaadapter.apps.page.contents import Change, Contents, Edit
+from metaadapter.apps.page.leftovers import copy_aside
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.data.checksums import sealed, unsealed
-from metaadapter.data.journal import Journal
 from metaadapter.data.output_folder import write_errors
 
-HISTORY_FILE = "history.jsonl"
+HISTORY_FILE, HEAD_FILE = "history.jsonl", "history.json"
 # A larger file is shortened when the project is opened; this many edits can still be undone then.
 MAX_BYTES, KEPT_EDITS = 2**24, 200
+# For a history that an earlier version wrote, without a head.
 REMEDY = (
     "restore the project from a copy, or remove this line and all lines after it, which undoes "
     "their edits"
@@ -29,25 +30,38 @@ INSTEAD = "choose another project"
 def read_contents(path: Path) -> Contents:
     """The contents after all edits in a file, which another process may have open."""
     contents = Contents()
-    _read(Journal(path), contents)
+    Chain(path).read(lambda values: _enter(contents, values), REMEDY)
     return contents
 
 
 class History:
     """The contents of a project, and the file that its edits are appended to.
 
-    A line that was cut off by a kill does not count.
+    A line that was cut off by a kill does not count. Without its head a history keeps its whole
+    lines, and gets a new head; `remedy` is that of `Chain.read`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, remedy: str | None = None) -> None:
         self.contents = Contents()
         self.saved = True
         """True if the latest edit could be written."""
         self._owner = f"the project {path.parent}"
-        self._journal = Journal(path)
-        _read(self._journal, self.contents)
+        self._chain = Chain(path)
+        has_head = self._chain.head.exists()
+        records: list[dict[str, Any]] = []
+
+        def enter(values: dict[str, Any]) -> None:
+            _enter(self.contents, values)
+            if not has_head:
+                records.append(values)
+
+        self._chain.read(enter, remedy)
         with write_errors(self._owner, instead=INSTEAD):
-            self._journal.prepare()
+            if not has_head:
+                if self._chain.is_cut():
+                    copy_aside(path)
+                self._chain.replace(records)
+            self._chain.prepare()
             if path.stat().st_size > MAX_BYTES:
                 self._shorten()
 
@@ -74,18 +88,10 @@ class History:
         step()
         return message
 
-    @property
-    def pictures(self) -> set[str]:
-        """Every picture of the project, and every picture that an undo or redo can bring back."""
-        edits = (*self.contents.done, *self.contents.undone)
-        return set(self.contents.pictures).union(
-            change.id for edit in edits for change in edit.changes if change.kind == "picture"
-        )
-
     def _append(self, values: dict[str, Any]) -> None:
         self.saved = False
         with write_errors(self._owner, "This edit was not made.", instead=INSTEAD):
-            self._journal.append(sealed(values))
+            self._chain.append(values)
         self.saved = True
 
     def _shorten(self) -> None:
@@ -100,28 +106,24 @@ class History:
             *Contents().changes("picture", start.pictures),
         )
         records: list[dict[str, Any]] = [
-            {"begin": _dump(Edit.of("", begin))},
+            {BEGIN: _dump(Edit.of("", begin))},
             *({"edit": _dump(edit)} for edit in (*done, *reversed(undone))),
             *({"undo": True} for _ in undone),
         ]
-        self._journal.replace(map(sealed, records))
+        self._chain.replace(records, self._chain.last)
         contents.done, contents.undone = done, undone
 
 
-def _read(journal: Journal, contents: Contents) -> None:
-    def apply(record: Any) -> None:
-        values, _ = unsealed(record)
-        if "edit" in values:
-            contents.make(Edit.model_validate(values["edit"]))
-        elif "undo" in values:
-            contents.undo()
-        elif "redo" in values:
-            contents.redo()
-        else:  # the first record of a shortened history
-            contents.make(Edit.model_validate(values["begin"]))
-            contents.done.clear()
-
-    journal.read(apply, REMEDY)
+def _enter(contents: Contents, values: dict[str, Any]) -> None:
+    if "edit" in values:
+        contents.make(Edit.model_validate(values["edit"]))
+    elif "undo" in values:
+        contents.undo()
+    elif "redo" in values:
+        contents.redo()
+    else:
+        contents.make(Edit.model_validate(values[BEGIN]))
+        contents.done.clear()
 
 
 def _dump(edit: Edit) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """The pictures of a project on disk, in files named by their hashes, and their thumbnails.
 
-A name that comes from a client never becomes the name of a file.
+A name that comes from a client never becomes the name of a file. A picture is compared with its
+name whenever it is read, and a thumbnail with the hash at its end. No link is followed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
@@ -15,9 +17,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from metaadapter.apps.page.leftovers import move_aside
+from metaadapter.apps.page.multipart import Limits
 from metaadapter.data.checksums import file_hash
 from metaadapter.data.decode import decode_image
+from metaadapter.data.inputs import UnreadableImage, open_readable
 from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
+from metaadapter.errors import DataError
 
 ID_DIGITS = 32
 ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
@@ -33,6 +39,10 @@ MEDIA_TYPES = (
     (b"BM", "image/bmp"),
 )
 BROWSER_TYPES = {"image/jpeg", "image/png", "image/webp", "image/gif"}
+PICTURES_FOLDER, THUMBNAILS_FOLDER = "pictures", "thumbnails"
+DIFFERS = "its content is not that of the picture that was added"
+# A thumbnail ends with the SHA-256 of its picture's id and its own JPEG file; viewers ignore it.
+PROOF_BYTES = hashlib.sha256().digest_size
 
 
 def id_of(sha256: str) -> str:
@@ -44,11 +54,14 @@ class PictureFolder:
     """Two folders, `pictures` and `thumbnails`, whose files are named by the ids of pictures."""
 
     def __init__(self, project: Path) -> None:
-        """Make the folders if they are missing."""
-        self._pictures, self._thumbnails = project / "pictures", project / "thumbnails"
-        for folder in (self._pictures, self._thumbnails):
-            folder.mkdir(exist_ok=True)
+        self._project = project
+        self._pictures, self._thumbnails = project / PICTURES_FOLDER, project / THUMBNAILS_FOLDER
         self._writing = threading.Lock()  # two requests may upload the same picture
+
+    def make(self) -> None:
+        """Make the folders if they are missing."""
+        for folder in (self._pictures, self._thumbnails):
+            make_folder(folder)
 
     def path(self, picture: str) -> Path:
         """The path of a picture, which may not exist; a `ValueError` unless `picture` is an id."""
@@ -56,53 +69,98 @@ class PictureFolder:
             raise ValueError(f"{picture[:80]!r} is not the id of a picture")
         return self._pictures / picture
 
-    def thumbnail(self, picture: str) -> Path:
-        """The path of a picture's thumbnail, a JPEG file, which is made if it is missing."""
+    def read(self, picture: str) -> bytes:
+        """The content of a picture; an `UnreadableImage` if it is missing or differs."""
+        path = self.path(picture)
+        content = _content(path)
+        if id_of(hashlib.sha256(content).hexdigest()) != picture:
+            raise UnreadableImage(path, DIFFERS)
+        return content
+
+    def thumbnail(self, picture: str) -> bytes:
+        """The thumbnail of a picture, a JPEG file; it is made again if it is missing or damaged."""
         path = self._thumbnails / self.path(picture).name
         with self._writing:
-            if not path.exists():
-                _write_thumbnail(path, decode_image(self.path(picture)))
-        return path
+            with suppress(UnreadableImage):
+                content = _content(path)
+                jpeg = content[:-PROOF_BYTES]
+                if content == _with_proof(picture, jpeg):
+                    return jpeg
+            jpeg = _thumbnail(decode_image(self.read(picture)))
+            with suppress(OSError):  # the thumbnail is made again the next time
+                replace_file(path, _with_proof(picture, jpeg))
+        return jpeg
 
     def keep(self, file: Path) -> str:
         """Move a picture from the same drive into the folder; return its id.
 
-        On return, the picture survives a power cut. An `UnreadableImage` if it cannot be read.
+        A damaged file of the same picture goes to the leftovers. On return, the picture survives a
+        power cut. An `UnreadableImage` if it cannot be read.
         """
         picture = id_of(file_hash(file))
-        path = self._pictures / picture
-        if path.exists():
+        with suppress(UnreadableImage):
+            self.read(picture)
             file.unlink()
             return picture
         decoded = decode_image(file)
         with self._writing, write_errors("the picture", instead="choose another project"):
-            _write_thumbnail(self._thumbnails / picture, decoded)
+            jpeg = _thumbnail(decoded)
+            replace_file(self._thumbnails / picture, _with_proof(picture, jpeg))
             with file.open("rb+") as opened:
                 os.fsync(opened.fileno())
+            if os.path.lexists(path := self._pictures / picture):
+                move_aside(path, self._project)
             file.replace(path)
             sync_folder(self._pictures)
         return picture
 
-    def remove_others(self, wanted: Container[str]) -> None:
-        """Remove the files of all other pictures, and files that a killed run left behind."""
-        for folder in (self._pictures, self._thumbnails):
-            for path in folder.iterdir():
-                if path.name not in wanted:
-                    with suppress(OSError):
-                        path.unlink()
+    def set_others_aside(self, wanted: Container[str]) -> int:
+        """Move all files but the wanted pictures to the leftovers; return their number.
+
+        Hidden files, which file managers leave, stay.
+        """
+        others = [
+            path
+            for path in self._pictures.iterdir()
+            if path.name not in wanted and not path.name.startswith(".")
+        ]
+        for path in others:
+            move_aside(path, self._project)
+        return len(others)
 
 
-def media_type(path: Path) -> str:
+def make_folder(folder: Path) -> None:
+    """Make a folder of a project if it is missing; a `DataError` if a file is in its place."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError as error:
+        raise DataError(
+            f"{folder} is a file, but the project keeps a folder of this name; move the file away"
+        ) from error
+
+
+def media_type(content: bytes) -> str:
     """The media type of a picture, recognized by the first bytes of its file."""
-    with path.open("rb") as file:
-        start = file.read(16)
-    kinds = (kind for magic, kind in MEDIA_TYPES if start.startswith(magic))
+    kinds = (kind for magic, kind in MEDIA_TYPES if content.startswith(magic))
     return next(kinds, "image/x-portable-anymap")
 
 
-def _write_thumbnail(path: Path, picture: Image.Image) -> None:
+def _content(path: Path) -> bytes:
+    if path.is_symlink():
+        raise UnreadableImage(path, "it is a link, not a file")
+    with open_readable(path) as file:
+        if os.fstat(file.fileno()).st_size > Limits().picture_bytes:
+            raise UnreadableImage(path, DIFFERS)
+        return file.read()
+
+
+def _thumbnail(picture: Image.Image) -> bytes:
     picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    replace_file(path, jpeg_bytes(picture))
+    return jpeg_bytes(picture)
+
+
+def _with_proof(picture: str, jpeg: bytes) -> bytes:
+    return jpeg + hashlib.sha256(picture.encode() + jpeg).digest()
 
 
 def jpeg_bytes(picture: Image.Image) -> bytes:

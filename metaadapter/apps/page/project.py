@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,18 +11,36 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.apps.page.history import HISTORY_FILE, INSTEAD, History
-from metaadapter.apps.page.picture_folder import PictureFolder
+from metaadapter.apps.page.history import HEAD_FILE, HISTORY_FILE, INSTEAD, REMEDY, History
+from metaadapter.apps.page.leftovers import LEFTOVERS_FOLDER
+from metaadapter.apps.page.picture_folder import (
+    PICTURES_FOLDER,
+    THUMBNAILS_FOLDER,
+    PictureFolder,
+    make_folder,
+)
 from metaadapter.data.checksums import read_document, write_document
-from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
+from metaadapter.data.output_folder import (
+    hold_lock,
+    require_no_link,
+    require_own_or_empty,
+    write_errors,
+)
 from metaadapter.errors import DataError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
 from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
 
-PROJECT_FILE, LOCK_FILE, SCHEMA = "project.json", ".lock", "metaadapter.project/1"
+PROJECT_FILE, LOCK_FILE = "project.json", ".lock"
+# Projects of schema 1 have a history without a head.
+SCHEMA, SCHEMA_WITHOUT_HEAD = "metaadapter.project/2", "metaadapter.project/1"
 INCOMING_FOLDER, FEATURES_FOLDER = "incoming", "features"
-REMEDY = "restore the project from a copy"
+UPLOAD_PREFIX = "upload-"
+PARTS = (
+    *(PROJECT_FILE, LOCK_FILE, HISTORY_FILE, HEAD_FILE, PICTURES_FOLDER, THUMBNAILS_FOLDER),
+    *(INCOMING_FOLDER, FEATURES_FOLDER, LEFTOVERS_FOLDER),
+)
+RESTORE = "restore the project from a copy"
 # Opening a project joins its files of features into one if there are more.
 MAX_BLOCKS = 50
 
@@ -32,6 +51,8 @@ class ProjectFacts:
 
     name: str
     encoder: str
+    has_head: bool = True
+    """False for a project of an earlier version, whose history has no head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +68,19 @@ class Project:
     """The features of each picture by its SHA-256."""
     incoming: Path
     """A folder on the same drive for uploads that have not been checked yet."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what was not as it should be when the project was opened."""
 
 
 def read_facts(folder: Path) -> ProjectFacts:
     """The name and the encoder of the project in a folder."""
-    values, _ = read_document(folder / PROJECT_FILE, SCHEMA, REMEDY)
+    path = folder / PROJECT_FILE
+    values, _ = read_document(path, (SCHEMA, SCHEMA_WITHOUT_HEAD), RESTORE)
     try:
-        return ProjectFacts(str(values["name"]), str(values["encoder"]))
+        name, encoder = str(values["name"]), str(values["encoder"])
     except KeyError as error:
-        raise DataError(f"{folder / PROJECT_FILE} lacks {error}; {REMEDY}") from error
+        raise DataError(f"{path} lacks {error}; {RESTORE}") from error
+    return ProjectFacts(name, encoder, values["schema"] == SCHEMA)
 
 
 @contextmanager
@@ -71,34 +96,76 @@ def open_project(
         folder.mkdir(parents=True, exist_ok=True)
     require_own_or_empty(
         folder,
-        (PROJECT_FILE, LOCK_FILE),
+        (PROJECT_FILE, HEAD_FILE),
         "project",
         instead="name a new folder for the project, and drop your pictures on its page",
     )
+    for part in PARTS:
+        require_no_link(folder / part)
     lock = hold_lock(
         folder / LOCK_FILE, owner, instead="use the page at the address that the other run printed"
     )
     with lock:
-        if (folder / PROJECT_FILE).exists():
-            facts = read_facts(folder)
-            loaded = load(facts.encoder, remembered_by=owner) if encoder is None else load(encoder)
-        else:
+        facts = _facts(folder)
+        if facts is None:
             facts = ProjectFacts(name, "tiny" if encoder is None else encoder)
             loaded = load(facts.encoder)
-            values = {"schema": SCHEMA, "name": facts.name, "encoder": facts.encoder}
-            with write_errors(owner, instead=INSTEAD):
-                write_document(folder / PROJECT_FILE, values)
-        incoming = folder / INCOMING_FOLDER
+        else:
+            loaded = load(facts.encoder, remembered_by=owner) if encoder is None else load(encoder)
+        incoming, pictures = folder / INCOMING_FOLDER, PictureFolder(folder)
         with write_errors(owner, instead=INSTEAD):
-            shutil.rmtree(incoming, ignore_errors=True)  # left by a request that a kill cut off
-            incoming.mkdir()
-            (folder / FEATURES_FOLDER).mkdir(exist_ok=True)
-            pictures = PictureFolder(folder)
+            make_folder(incoming)
+            for left in incoming.glob(f"{UPLOAD_PREFIX}*"):  # by a request that a kill cut off
+                shutil.rmtree(left, ignore_errors=True)
+            make_folder(folder / FEATURES_FOLDER)
+            pictures.make()
         features = _features(folder / FEATURES_FOLDER, loaded)
-        history = History(folder / HISTORY_FILE)
-        pictures.remove_others(history.pictures)
-        yield Project(folder, facts, loaded, history, pictures, features, incoming)
+        history, notes = _history(folder, facts)
+        with write_errors(owner, instead=INSTEAD):
+            if n_others := pictures.set_others_aside(history.contents.kept_pictures):
+                notes.append(
+                    f"{n_others} files in {folder / PICTURES_FOLDER} are not in the history of the "
+                    f"project; they are now in {folder / LEFTOVERS_FOLDER}"
+                )
+        for note in notes:
+            warnings.warn(note, stacklevel=3)
+        yield Project(folder, facts, loaded, history, pictures, features, incoming, tuple(notes))
         features.flush()
+
+
+def _facts(folder: Path) -> ProjectFacts | None:
+    """The facts of a project, `None` for a new one; a `DataError` if only they are missing."""
+    path, history = folder / PROJECT_FILE, folder / HISTORY_FILE
+    if path.exists():
+        return read_facts(folder)
+    if history.exists() and history.stat().st_size:
+        raise DataError(
+            f"{path} is missing, so the name and the encoder of the project are unknown; {RESTORE}"
+        )
+    return None
+
+
+def _history(folder: Path, facts: ProjectFacts) -> tuple[History, list[str]]:
+    """Open the history of a project, and bring `project.json` up to date; return also notes."""
+    path, owner = folder / PROJECT_FILE, f"the project {folder}"
+    is_new, notes = not path.exists(), []
+    if facts.has_head and not is_new and not (folder / HEAD_FILE).exists():
+        notes.append(
+            f"{folder / HEAD_FILE} was missing, so that edits may be missing at the end of "
+            f"{HISTORY_FILE}; the whole lines count, and what was left of the file is in "
+            f"{folder / LEFTOVERS_FOLDER}"
+        )
+    history = History(folder / HISTORY_FILE, None if facts.has_head else REMEDY)
+    if is_new or not facts.has_head:
+        values = {"schema": SCHEMA, "name": facts.name, "encoder": facts.encoder}
+        with write_errors(owner, instead=INSTEAD):
+            write_document(path, values)
+    if not facts.has_head:
+        notes.append(
+            f"an earlier version made {owner}; its history now has a head, and earlier versions "
+            "cannot open it any more"
+        )
+    return history, notes
 
 
 def _features(folder: Path, encoder: ImageEncoder) -> EncodingCheckpoint:

@@ -6,7 +6,7 @@ from secrets import token_hex
 from typing import Any, Literal
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 
 from metaadapter.apps.page import forms
 from metaadapter.apps.page.contents import (
@@ -136,7 +136,7 @@ def redo(session: OpenSession) -> forms.Undone:
     return forms.Undone(revision=revision, undone=f"Redone: {message}.")
 
 
-@routes.get("/pictures/{picture}", response_class=FileResponse)
+@routes.get("/pictures/{picture}", response_class=Response)
 def read_picture(
     session: OpenSession,
     picture: forms.PictureId,
@@ -144,19 +144,19 @@ def read_picture(
 ) -> Response:
     """A picture or its thumbnail, in a format that browsers show."""
     session.read(lambda contents: contents.require_pictures([picture]))
-    folder = session.project.pictures
+    kind = "image/jpeg"
     try:
         if size == "thumbnail":
-            path = folder.thumbnail(picture)
-            return FileResponse(path, media_type="image/jpeg", headers=FOREVER)
-        path = folder.path(picture)
-        if (kind := media_type(path)) in BROWSER_TYPES:
-            return FileResponse(path, media_type=kind, headers=FOREVER)
-        return Response(jpeg_bytes(decode_image(path)), media_type="image/jpeg", headers=FOREVER)
+            content = session.project.pictures.thumbnail(picture)
+        elif (own_kind := media_type(content := session.picture(picture))) in BROWSER_TYPES:
+            kind = own_kind
+        else:
+            content = jpeg_bytes(decode_image(content))
     except UnreadableImage as error:
         raise Refusal(
             404, "no-such-picture", f"The picture cannot be read: {error.reason}."
         ) from error
+    return Response(content, media_type=kind, headers=FOREVER)
 
 
 @routes.get("/answers", response_model_exclude_unset=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, final
@@ -22,7 +22,7 @@ from metaadapter.apps.page.history import History
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, as_sentence
 from metaadapter.apps.page.results import Results, remembering_texts, updated, updated_with_pool
-from metaadapter.apps.page.snapshot import LabelledTask, Snapshot, encoded_rows
+from metaadapter.apps.page.snapshot import EncodedRow, LabelledTask, Snapshot, encoded_rows
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import DataError, MetaAdapterError
@@ -30,6 +30,8 @@ from metaadapter.features.encoding_loop import encode_new
 
 # After this many pictures, encoding pauses to see which pictures are the most urgent now.
 PICTURES_AT_ONCE = 8
+# Pictures with stored features are only compared with their names, which is fast.
+CHECKED_AT_ONCE = 256
 # The longest time that a request waits for the results of the latest edit.
 MAX_WAIT_SECONDS = 60.0
 
@@ -52,10 +54,12 @@ class Session:
         self.unreadable: dict[str, str] = {}
         self._encoder = remembering_texts(project.encoder)
         self._state = threading.Condition()
-        self._encoded = encoded_rows(project.features.features)
+        self._stored = encoded_rows(project.features.features)
+        self._encoded: dict[str, EncodedRow] = {}
+        """The features of the pictures whose files this process has checked."""
         self._advice: tuple[LabelledTask | None, list[Advice[str]]] = None, []
         self._ending = self._stopped = False
-        self._error: str | None = None
+        self._error: str | None = " ".join(f"{note}." for note in project.notes) or None
         self._started, self._n_done = 0.0, 0
         self._threads = [
             threading.Thread(target=self._repeat, args=(work,), name=work.__name__, daemon=True)
@@ -128,6 +132,22 @@ class Session:
         pictures.sort(key=lambda picture: entries[picture].label is None)
         return [self.project.pictures.path(picture) for picture in pictures]
 
+    def picture(self, picture: str) -> bytes:
+        """The content of a picture; if it cannot be read, the predictions leave it out."""
+        try:
+            return self.project.pictures.read(picture)
+        except UnreadableImage:
+            with self._state:
+                if self._encoded.pop(picture, None):
+                    self._new_revision()
+            raise
+
+    def check_again(self, pictures: Iterable[str]) -> None:
+        """Read pictures anew whose files were added again."""
+        with self._state:
+            for picture in pictures:
+                self.unreadable.pop(picture, None)
+
     def advice(self) -> list[Advice[str]]:
         """Advice on the labelled pictures, computed once for the same pictures and labels."""
         results, last = self.results, self._advice
@@ -187,7 +207,6 @@ class Session:
                         self._state.wait()
 
     def _encode(self) -> None:
-        features = self.project.features
         while True:
             with self._state:
                 self._state.wait_for(
@@ -195,32 +214,59 @@ class Session:
                 )
                 if self._ending:
                     return
-                batch = self._waiting()[:PICTURES_AT_ONCE]
+                waiting = self._waiting()
+                stored = [picture for picture in waiting if picture in self._stored]
+                batch = stored[:CHECKED_AT_ONCE] or waiting[:PICTURES_AT_ONCE]
                 if not self._n_done:
                     self._started = time.monotonic()
-            new: dict[str, np.ndarray] = {}
-            outcomes, _, _ = encode_new(
-                [self.project.pictures.path(picture) for picture in batch],
-                self.project.encoder,
-                views=1,
-                seed=0,
-                batch_size=None,
-                known=features.features,
-                keep=new.update,
-            )
-            features.add(new)
+            contents, reasons = self._contents(batch)
+            reasons |= self._encode_contents(contents)
             with self._state:
-                self._encoded |= encoded_rows(new)
-                for picture, outcome in zip(batch, outcomes, strict=True):
-                    if isinstance(outcome, UnreadableImage):
-                        self.unreadable[picture] = outcome.reason
-                    elif picture not in self._encoded:
-                        self.unreadable[picture] = "its file has changed since it was added"
+                self._encoded |= {
+                    picture: self._stored[picture] for picture in contents if picture not in reasons
+                }
+                self.unreadable |= reasons
+                if reasons:
+                    self._error = _left_out(len(reasons))
                 is_last = not self._waiting()
                 self._n_done = 0 if is_last else self._n_done + len(batch)
                 self._new_revision()
             if is_last:
-                features.flush()
+                self.project.features.flush()
+
+    def _contents(self, pictures: list[str]) -> tuple[dict[str, bytes], dict[str, str]]:
+        """The contents of pictures, empty if their features are stored; why others are unread."""
+        contents, reasons = {}, {}
+        for picture in pictures:
+            try:
+                content = self.project.pictures.read(picture)
+                contents[picture] = b"" if picture in self._stored else content
+            except UnreadableImage as error:
+                reasons[picture] = f"{error.reason}; add the picture again, or remove it"
+        return contents, reasons
+
+    def _encode_contents(self, contents: dict[str, bytes]) -> dict[str, str]:
+        """Store the features of pictures without any; return why some cannot be encoded."""
+        new = [picture for picture in contents if picture not in self._stored]
+        if not new:
+            return {}
+        rows: dict[str, np.ndarray] = {}
+        outcomes, _, _ = encode_new(
+            [contents[picture] for picture in new],
+            self.project.encoder,
+            views=1,
+            seed=0,
+            batch_size=None,
+            known=self.project.features.features,
+            keep=rows.update,
+        )
+        self.project.features.add(rows)
+        self._stored |= encoded_rows(rows)
+        return {
+            picture: outcome.reason
+            for picture, outcome in zip(new, outcomes, strict=True)
+            if isinstance(outcome, UnreadableImage)
+        }
 
     def _predict(self) -> None:
         while True:
@@ -244,3 +290,11 @@ class Session:
         with self._state:
             self.results = results
             self._state.notify_all()
+
+
+def _left_out(n: int) -> str:
+    which = "1 picture is" if n == 1 else f"{n} pictures are"
+    return (
+        f"{which} missing or damaged, and left out of the predictions. Add the same files again, "
+        "or remove the marked pictures."
+    )

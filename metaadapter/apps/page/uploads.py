@@ -71,6 +71,7 @@ def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
             *move_pictures(contents, from_tray),
         )
 
+    session.check_again(uploaded)
     revised = session.edit(f"Added {n_pictures(len(uploaded))}", changes)
     return Added(added=added, known_already=known, refused=refused, revision=revised.revision)
 

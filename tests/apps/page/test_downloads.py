@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import subprocess
+import unicodedata
 import zipfile
 
 import pytest
@@ -17,6 +18,7 @@ from metaadapter.apps.page.downloads import (
     sorted_pictures,
     zip_pieces,
 )
+from metaadapter.data.inputs import UnreadableImage
 from metaadapter.workflow.predictions import Prediction
 
 NAMES = {
@@ -104,12 +106,72 @@ def test_zip__has_every_picture_once_and_never_two_of_a_name(pictures, tmp_path)
         files[picture] = tmp_path / picture
         files[picture].write_bytes(picture.encode() * 1000)
 
-    archive = zipfile.ZipFile(io.BytesIO(b"".join(zip_pieces(pictures, files))))
+    pieces = zip_pieces(pictures, lambda picture: files[picture].read_bytes())
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
 
     assert archive.testzip() is None
     assert archive.namelist()[:2] == ["red fox/a.jpg", "red fox/a (2).jpg"]
     contents = sorted(archive.read(name) for name in archive.namelist())
     assert contents == sorted(path.read_bytes() for path in files.values())
+
+
+def test_zip__without_a_picture_that_cannot_be_read__has_the_others_and_says_so(pictures):
+    def read(picture):
+        if picture == "2":
+            raise UnreadableImage("2", "there is no such file")
+        return picture.encode()
+
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(zip_pieces(pictures, read))))
+
+    assert archive.testzip() is None
+    contents = {name: archive.read(name).decode() for name in archive.namelist()}
+    said = contents.pop("pictures left out.txt")
+    assert said.splitlines()[1:] == ["red fox: in/a.jpg: there is no such file"]
+    assert sorted(contents.values()) == ["1", "3", "4", "5", "6"]
+
+
+ALIKE = ("a:b", "a_b", "hat", "hat.", "Hat", "unsure", "none of these", "h\u00e9", "he\u0301")
+
+
+@pytest.fixture
+def alike():
+    """A labelled picture in each of some classes of similar names, and one in each pile."""
+    contents = Contents()
+    classes = {f"c{number}": name for number, name in enumerate(ALIKE)}
+    contents.make(Edit.of("", add_classes(contents, classes)))
+    labels = {f"{number}": f"c{number}" for number in range(len(ALIKE))}
+    names = {key: f"{key}.jpg" for key in [*labels, "d", "e"]}
+    contents.make(Edit.of("", add_pictures(contents, names, labels)))
+    answers = {
+        "d": predicted("c0", 0.4, "c1", 0.3, 0.8, unfamiliar=False),
+        "e": predicted("c0", 0.9, "c1", 0.1, 0.1, unfamiliar=True),
+    }
+    return sorted_pictures(contents, answers, 0.5)
+
+
+def test_folders__of_similar_names__are_as_many_as_the_names_on_every_system(alike):
+    folders = {picture.id: picture.folder for picture in alike}
+    plain = [unicodedata.normalize("NFC", folder).casefold() for folder in folders.values()]
+
+    assert len(set(plain)) == len(ALIKE) + 2
+    assert (folders["0"], folders["1"]) == ("a_b (2)", "a_b")
+    assert (folders["2"], folders["3"]) == ("hat", "hat (3)")
+    assert (folders["5"], folders["d"]) == ("unsure", "unsure (2)")
+    assert len({picture.answer for picture in alike}) == len(ALIKE) + 2
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(zip_pieces(alike, str.encode))))
+    assert {name: archive.read(name).decode() for name in archive.namelist()} == {
+        f"{folder}/{picture}.jpg": picture for picture, folder in folders.items()
+    }
+
+
+def test_script__with_similar_names__moves_each_class_into_a_folder_of_its_own(alike, tmp_path):
+    for picture in alike:
+        (tmp_path / picture.name).write_text(picture.answer)
+
+    subprocess.run(["sh", "-c", move_script(alike)], cwd=tmp_path, check=True)
+
+    there = {path.parent.name: path.read_text() for path in tmp_path.rglob("*.jpg")}
+    assert there == {picture.folder: picture.answer for picture in alike}
 
 
 @pytest.mark.parametrize(

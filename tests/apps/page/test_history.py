@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 
 import pytest
 
+from metaadapter.apps.page import chain as chain_module
 from metaadapter.apps.page import history as module
+from metaadapter.apps.page.chain import Chain
 from metaadapter.apps.page.contents import add_classes, add_pictures, label_pictures
 from metaadapter.apps.page.history import History, read_contents
+from metaadapter.data.checksums import sealed, unsealed
 from metaadapter.errors import DataError
 
 
@@ -36,17 +41,22 @@ def label(history, name="b"):
 
 
 def test_history__cut_off_anywhere_in_its_last_line__has_all_edits_before(history, path):
-
-    before, size = entries(history.contents), path.stat().st_size
+    head = path.with_suffix(".json")
+    before, size, head_before = entries(history.contents), path.stat().st_size, head.read_bytes()
     label(history)
     after = entries(history.contents)
     whole = path.read_bytes()
 
-    for end in (*range(size, len(whole), 5), len(whole) - 1):
+    head_after = head.read_bytes()
+
+    head.write_bytes(head_before)  # a kill comes after the line and before its head
+    for end in (*range(size, len(whole) - 1, 5), len(whole) - 2):
         path.write_bytes(whole[:end])
         assert entries(read_contents(path)) == before
-    path.write_bytes(whole)
-    assert entries(read_contents(path)) == after
+    for state, end in ((head_before, -1), (head_after, -1), (head_before, None)):
+        head.write_bytes(state)
+        path.write_bytes(whole[:end])
+        assert entries(read_contents(path)) == after
 
 
 def test_history__reopened_after_a_cut__continues_after_the_last_whole_line(history, path):
@@ -133,3 +143,174 @@ def test_failing_drive__that_keeps_half_a_line__spoils_no_later_edit(history, pa
     now = entries(history.contents)
 
     assert entries(read_contents(path)) == now
+
+
+def lines(path):
+    return path.read_bytes().splitlines(keepends=True)
+
+
+DAMAGES = {
+    "the last line lost": lambda content: b"".join(content[:-1]),
+    "a line lost": lambda content: b"".join([*content[:1], *content[2:]]),
+    "the first line lost": lambda content: b"".join(content[1:]),
+    "lines swapped": lambda content: b"".join([content[1], content[0], *content[2:]]),
+    "a line doubled": lambda content: b"".join([*content, content[-1]]),
+    "cut within a line": lambda content: b"".join(content)[:-20],
+    "zeroed": lambda content: bytes(len(b"".join(content))),
+    "its end zeroed": lambda content: b"".join(content[:-1]) + bytes(len(content[-1])),
+    "emptied": lambda _: b"",
+    "removed": lambda _: None,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_history__shorter_or_in_another_order__is_named_and_stays_as_it_is(history, path, damage):
+    label(history)
+    left = DAMAGES[damage](lines(path))
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left)
+
+    for read in (History, read_contents):
+        with pytest.raises(DataError, match=r"history\.jsonl .*; restore both files"):
+            read(path)
+    assert (path.read_bytes() if path.exists() else None) == left
+
+
+@pytest.mark.parametrize("shortened", [False, True])
+def test_history__older_than_its_head__is_named(history, path, shortened, monkeypatch):
+    older = path.read_bytes()
+    if shortened:
+        monkeypatch.setattr(module, "MAX_BYTES", 1)
+        history = History(path)
+        older = path.read_bytes()
+    label(history)
+    path.write_bytes(older)
+
+    with pytest.raises(DataError, match=r"history\.jsonl .*; restore both files"):
+        History(path)
+
+
+def test_history__of_another_project__is_named(history, path, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = History(tmp_path / "other" / path.name)
+    for name in ("a", "b", "c", "d"):
+        other.make(name, add_classes(other.contents, {name: name}))
+    path.write_bytes((tmp_path / "other" / path.name).read_bytes())
+
+    with pytest.raises(DataError, match=r"it is another history; restore both"):
+        History(path)
+
+
+def test_kill__between_a_shortened_history_and_its_head__is_no_damage(history, path, monkeypatch):
+    for name in ("b", "a") * 5:
+        label(history, name)
+    before = entries(history.contents)
+    monkeypatch.setattr(module, "MAX_BYTES", 1000)
+    monkeypatch.setattr(module, "KEPT_EDITS", 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(Chain, "_write_head", lambda *_, **__: None)
+        History(path)
+
+    assert entries(read_contents(path)) == entries(History(path).contents) == before
+
+
+def test_full_disk__within_the_head__makes_no_edit(history, path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before, size = entries(history.contents), path.stat().st_size
+    with monkeypatch.context() as patch:
+        patch.setattr(chain_module, "replace_file", fail)
+        with pytest.raises(DataError, match=r"No space left.*This edit was not made"):
+            label(history)
+    assert path.stat().st_size == size
+    label(history)
+    label(history, "a")
+
+    assert entries(read_contents(path)) == entries(history.contents) != before
+
+
+@pytest.mark.parametrize("head", ["removed", "damaged"])
+def test_history__without_its_head__keeps_what_is_whole_and_loses_no_byte(history, path, head):
+    label(history)
+    content = lines(path)
+    damaged = b"".join([*content[:2], content[2].replace(b"to b", b"to c")])
+    path.write_bytes(damaged)
+    if head == "damaged":
+        path.with_suffix(".json").write_bytes(b"{")
+        with pytest.raises(
+            DataError, match=r"history\.json .*restore it from a copy, or remove it"
+        ):
+            History(path)
+    path.with_suffix(".json").unlink()  # as the message says
+
+    history = History(path)
+
+    assert history.contents.pictures["2"].label is None
+    assert (path.parent / "leftovers" / path.name).read_bytes() == damaged
+    label(history)
+    assert read_contents(path).pictures["2"].label == "b"
+
+
+def test_history__of_an_earlier_version__gets_a_chain_and_loses_nothing(path):
+    history = History(path)
+    history.make("class", add_classes(history.contents, {"a": "fox"}))
+    history.undo()
+    history.redo()
+    expected = entries(history.contents)
+    records = [unsealed(json.loads(line))[0] for line in lines(path)]
+    old = [{key: record[key] for key in record if key != "previous"} for record in records]
+    path.write_text("".join(json.dumps(sealed(record)) + "\n" for record in old))
+    path.with_suffix(".json").unlink()
+
+    assert entries(History(path, "restore it").contents) == expected
+    assert path.with_suffix(".json").exists()
+    assert entries(read_contents(path)) == expected
+    path.write_bytes(b"".join(lines(path)[1:]))
+    with pytest.raises(DataError, match="does not follow"):
+        History(path)
+
+
+def test_chain__is_that_of_plain_hashes(history, path):
+    previous = ""
+    for line in lines(path):
+        document = json.loads(line)
+        assert document["previous"] == previous
+        previous = document["proof"].pop("sha256")
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+        assert hashlib.sha256(text.encode()).hexdigest() == previous
+
+    head = json.loads(path.with_suffix(".json").read_text())
+    assert (head["lines"], head["last"]) == (2, previous)
+
+
+def test_copy__put_in_the_place_of_the_file__takes_the_next_edits(history, path):
+    copy = path.with_name("copy")
+    for name in ("b", "a"):
+        copy.write_bytes(path.read_bytes())
+        copy.replace(path)
+        label(history, name)
+
+    assert entries(read_contents(path)) == entries(history.contents)
+
+
+@pytest.mark.parametrize("change", ["removed", "older", "damaged", "a link"])
+def test_file__changed_while_it_is_open__makes_no_edit(history, path, change):
+    older = path.read_bytes()
+    label(history)
+    before, content = entries(history.contents), path.read_bytes()
+    path.unlink()
+    other = path.with_name("other")
+    other.write_bytes(content)
+    if change == "a link":
+        path.symlink_to(other)
+    elif change != "removed":
+        path.write_bytes(older if change == "older" else content.replace(b"fox", b"fix"))
+
+    with pytest.raises(DataError, match=r"history\.jsonl"):
+        label(history, "a")
+
+    assert not history.saved
+    assert entries(history.contents) == before
+    assert other.read_bytes() == content

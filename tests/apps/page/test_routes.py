@@ -219,6 +219,45 @@ def test_downloads__table_and_folders__have_each_picture_by_its_answer(project):
     assert set(of_tray) <= {"unsure", "none of these"}
 
 
+def test_missing_picture__is_told_and_left_out_of_the_zip_file(project):
+    project.fill(n_shots=2, n_tray=1)
+    (red, *_), (tray,) = project.state["classes"], project.state["tray"]
+    gone = red["pictures"][0]
+    for picture in (gone, tray):
+        project.session.project.pictures.path(picture).unlink()
+
+    archive = zipfile.ZipFile(io.BytesIO(project.client.get("/take/pictures.zip").content))
+    refused = project.client.get(f"/pictures/{gone}?size=whole")
+
+    said = archive.read("pictures left out.txt").decode()
+    assert said.count("no such file") == 2
+    assert len(archive.namelist()) == 5 + 1
+    assert (refused.status_code, refused.json()["kind"]) == (404, "no-such-picture")
+    assert "no such file" in refused.json()["error"]
+    assert set(project.answers()["left_out"]).isdisjoint([gone])
+    assert set(project.state["unreadable"]) == {gone, tray}
+    project.client.request("DELETE", "/pictures", json={"pictures": [gone, tray]})
+    assert project.state["unreadable"] == {}
+
+
+def test_damaged_picture__uploaded_again__is_whole_again(project, picture):
+    project.fill(n_shots=2, n_tray=0)
+    content = picture("red")
+    (added,) = project.upload(("red/new.png", content), into="folders")["added"]
+    project.answers()
+    path = project.session.project.pictures.path(added)
+    path.write_bytes(picture("blue"))
+    assert project.client.get(f"/pictures/{added}?size=whole").status_code == 404
+    assert added not in project.answers()["left_out"]
+
+    again = project.upload(("red/new.png", content))
+
+    assert again["known_already"] == [added]
+    assert project.client.get(f"/pictures/{added}?size=whole").content == content
+    assert added in project.answers()["left_out"]
+    assert project.state["unreadable"] == {}
+
+
 def test_predict__of_pictures_that_are_not_kept__is_the_answer_of_the_tray(project, picture):
     project.fill(n_tray=0)
     before = project.state

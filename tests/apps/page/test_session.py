@@ -158,17 +158,6 @@ def test_encoding__that_fails__is_shown_and_tried_after_the_next_edit(opened, fi
         session.__exit__(None, None, None)
 
 
-def test_file__that_was_changed_on_the_disk__is_named_and_has_no_prediction(opened, fill, picture):
-    with opened() as project:
-        tray = fill(project, shots=1, tray=2)
-        project.pictures.path(tray[0]).write_bytes(picture("blue"))
-        with Session(project) as session:
-            results = session.wait_for_results()
-
-    assert set(results.answers) == {tray[1]}
-    assert "has changed since it was added" in session.unreadable[tray[0]]
-
-
 def test_answers__without_two_classes__are_refused_with_what_to_do(opened):
     refused = pytest.raises(Refusal, match=r"give two classes a picture each")
     with opened() as project, Session(project) as session, refused:
@@ -188,21 +177,6 @@ def test_project__open_in_another_process__is_not_opened_twice(opened):
 
     with opened(), pytest.raises(DataError, match=r"another run .*use the page"), opened():
         pass
-
-
-def test_files__without_an_entry__are_removed_when_the_project_is_opened(opened, fill, picture):
-    with opened() as project:
-        tray = fill(project, shots=1, tray=1)
-        (project.folder / "pictures" / ("0" * 32)).write_bytes(picture("red"))
-        (project.incoming / "half").write_bytes(b"half")
-        there = {path.name for path in (project.folder / "pictures").iterdir()}
-
-    with opened() as project:
-        left = {path.name for path in (project.folder / "pictures").iterdir()}
-        assert list(project.incoming.iterdir()) == []
-
-    assert there - left == {"0" * 32}
-    assert tray[0] in left
 
 
 def test_features__of_many_blocks__are_joined_unchanged(opened, fill, monkeypatch, colour_encoder):

@@ -61,6 +61,7 @@ def test_picture__that_several_requests_bring_at_once__is_kept_once(tmp_path, pi
         file.write_bytes(content)
     (tmp_path / "project").mkdir()
     folder = picture_folder.PictureFolder(tmp_path / "project")
+    folder.make()
 
     with ThreadPoolExecutor(n) as threads:
         kept = set(threads.map(folder.keep, files))

@@ -74,16 +74,17 @@ export class ClassCard {
     const node = this.#thumbnails.get(picture) ?? this.#newThumbnail(picture);
     const answer = this.#project.left_out[picture];
     const doubted = Boolean(answer) && answer.class !== this.#id;
+    const reason = this.#project.unreadable[picture];
     const button = node.firstChild;
     const file = this.#project.names[picture] ?? "";
-    button.classList.toggle("doubted", doubted);
+    button.classList.toggle("doubted", doubted || Boolean(reason));
     const label = doubted
       ? say("example_doubted", {
           file,
           name: this.#project.className(answer.class),
           probability: percent(answer.probability),
         })
-      : file;
+      : [file, reason].filter(Boolean).join(": ");
     button.setAttribute("aria-label", label);
     button.title = label;
     return node;

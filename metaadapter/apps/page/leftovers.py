@@ -1,0 +1,34 @@
+"""Files of a project that its history does not name: they are kept in a folder of their own."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import count
+from pathlib import Path
+
+from metaadapter.data.output_folder import require_no_link, sync_folder
+
+LEFTOVERS_FOLDER = "leftovers"
+
+
+def move_aside(path: Path, project: Path) -> None:
+    """Move a file, a folder or a link into the leftovers of a project."""
+    path.rename(_place(project, path.name))
+
+
+def copy_aside(path: Path) -> None:
+    """Copy a file of a project into its leftovers."""
+    place = _place(path.parent, path.name)
+    shutil.copyfile(path, place)
+    sync_folder(place.parent)
+
+
+def _place(project: Path, name: str) -> Path:
+    """A free place in the leftovers, whose folder is made if it is missing."""
+    folder = project / LEFTOVERS_FOLDER
+    require_no_link(folder)
+    folder.mkdir(exist_ok=True)
+    names = (f"{name} ({number})" if number > 1 else name for number in count(1))
+    return next(
+        path for path in map(folder.joinpath, names) if not path.is_symlink() and not path.exists()
+    )

@@ -1,0 +1,355 @@
+"""The folder of a project: nothing in it is deleted, and no damage of it goes unseen."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import warnings
+
+import pytest
+
+from metaadapter.apps.cli.app import main
+from metaadapter.apps.page.contents import add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.project import open_project
+from metaadapter.apps.page.session import Session
+from metaadapter.data.checksums import sealed, unsealed, write_document
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.errors import DataError
+
+UNNAMED = "are not in the history"
+needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def opened(folder, colour_encoder):
+    return lambda: open_project(folder, "colours", None, lambda *_, **__: colour_encoder)
+
+
+@pytest.fixture
+def pictures(opened, picture):
+    """A project of two classes of two pictures and a tray of two; the ids of its pictures."""
+    with opened() as project:
+        contents = project.history.contents
+        project.history.make("classes", add_classes(contents, {"a": "red", "b": "blue"}))
+        ids = []
+        for colour in ("red", "red", "blue", "blue", "red", "blue"):
+            file = project.incoming / "new"
+            file.write_bytes(picture(colour))
+            ids.append(project.pictures.keep(file))
+        labels = dict(zip(ids, ["a", "a", "b", "b", None, None], strict=True))
+        names = {key: f"{number}.png" for number, key in enumerate(ids)}
+        project.history.make("pictures", add_pictures(contents, names, labels))
+        with Session(project) as session:
+            session.wait_for_results()
+    return ids
+
+
+def content_of(folder):
+    """Every file below a folder, but the lock."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.mark.filterwarnings("ignore:6 files in")
+@pytest.mark.parametrize("loss", ["removed", "emptied", "zeroed", "cut"])
+def test_lost_history__with_its_head_removed__leaves_every_picture_in_the_project(
+    opened, folder, pictures, loss
+):
+    path = folder / "history.jsonl"
+    history = path.read_bytes()
+    path.write_bytes(history[: len(history) // 2])
+    with pytest.raises(DataError, match=r"history\.jsonl .*restore"), opened():
+        pass
+    assert {file.name for file in (folder / "pictures").iterdir()} == set(pictures)
+
+    (folder / "history.json").unlink()  # as the message says
+    if loss == "removed":
+        path.unlink()
+    elif loss != "cut":
+        path.write_bytes(bytes(len(history) if loss == "zeroed" else 0))
+    with pytest.warns(UserWarning, match="history.json was missing"), opened() as project:
+        pass
+
+    assert project.history.contents.pictures == {}
+    assert f"6 files in {folder / 'pictures'} {UNNAMED}" in project.notes[1]
+    assert set(pictures) <= {file.name for file in (folder / "leftovers").iterdir()}
+
+
+def test_lost_line_end__of_the_last_edit__keeps_the_edit_and_its_pictures(opened, folder, pictures):
+    path = folder / "history.jsonl"
+    path.write_bytes(path.read_bytes()[:-1])
+
+    with opened() as project:
+        assert set(project.history.contents.pictures) == set(pictures)
+        project.history.undo()
+    with opened() as project:
+        assert project.history.redo() == "pictures"
+    assert {file.name for file in (folder / "pictures").iterdir()} == set(pictures)
+
+
+def test_files__that_the_history_does_not_name__go_to_the_leftovers(opened, folder, pictures):
+    (folder / "leftovers").mkdir()
+    (folder / "leftovers" / "holiday.jpg").write_bytes(b"older")
+    (folder / "pictures" / "holiday.jpg").write_bytes(b"mine")
+    (folder / "pictures" / ".hidden").write_bytes(b"of a file manager")
+    (folder / "pictures" / "more").mkdir()
+    (folder / "pictures" / "more" / "mine.jpg").write_bytes(b"mine too")
+    (folder / "thumbnails" / "mine.jpg").write_bytes(b"mine as well")
+    (folder / "incoming" / "mine.jpg").write_bytes(b"and this")
+    (folder / "incoming" / "upload-1").mkdir()
+    (folder / "incoming" / "upload-1" / "half").write_bytes(b"cut off by a kill")
+
+    with pytest.warns(UserWarning, match=rf"2 files in .*pictures {UNNAMED}.*leftovers"), opened():
+        pass
+
+    left = content_of(folder)
+    assert left["leftovers/holiday.jpg"] == b"older"
+    assert left["leftovers/holiday.jpg (2)"] == b"mine"
+    assert left["leftovers/more/mine.jpg"] == b"mine too"
+    assert left["pictures/.hidden"] == b"of a file manager"
+    assert left["thumbnails/mine.jpg"] == b"mine as well"
+    assert left["incoming/mine.jpg"] == b"and this"
+    assert not (folder / "incoming" / "upload-1").exists()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with opened() as project:
+            assert set(project.history.contents.pictures) == set(pictures)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("pictures", "thumbnails", "features", "incoming", "leftovers"),
+        *("history.jsonl", "history.json", "project.json", ".lock"),
+    ],
+)
+@pytest.mark.usefixtures("pictures")
+def test_link__in_the_place_of_a_part__is_refused_and_not_followed(opened, folder, tmp_path, part):
+    elsewhere, place = tmp_path / "elsewhere", folder / part
+    if place.exists():
+        shutil.move(place, elsewhere)
+    else:
+        elsewhere.mkdir()
+    if elsewhere.is_dir():
+        (elsewhere / "mine.jpg").write_bytes(b"mine")
+    else:
+        (tmp_path / "kept").write_bytes(elsewhere.read_bytes())
+    before = content_of(tmp_path)
+    place.symlink_to(elsewhere)
+
+    with pytest.raises(DataError, match=rf"{part} is a link"), opened():
+        pass
+
+    place.unlink()
+    assert content_of(tmp_path) == before
+
+
+@pytest.mark.usefixtures("pictures")
+@pytest.mark.parametrize("part", ["pictures", "thumbnails", "features", "incoming"])
+def test_file__in_the_place_of_a_folder__is_named(opened, folder, part):
+    shutil.rmtree(folder / part)
+    (folder / part).write_bytes(b"mine")
+
+    with pytest.raises(DataError, match=rf"{part} is a file"), opened():
+        pass
+    assert (folder / part).read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {".lock": None, "holiday.jpg": None},
+        {".lock": None, "evaluation.json": "metaadapter.evaluation/2", "rows.csv": None},
+        {".lock": None, "store.json": "metaadapter.store/2"},
+        {".lock": None, "adapter_config.json": "metaadapter.adapter/2"},
+        {".lock": None, "library.json": "metaadapter.library/1"},
+        {".lock": None, "resolved.json": "metaadapter.training_run/2"},
+    ],
+    ids=["pictures", "evaluation", "store", "adapter", "library", "training"],
+)
+def test_folder__of_something_else__does_not_become_a_project(opened, folder, files):
+    folder.mkdir()
+    for name, schema in files.items():
+        if schema is None:
+            (folder / name).write_bytes(b"")
+        else:
+            write_document(folder / name, {"schema": schema})
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    with pytest.raises(DataError, match="holds other files"), opened():
+        pass
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.usefixtures("pictures")
+def test_project_file__missing__is_named_and_no_other_encoder_is_taken(opened, folder):
+    (folder / "project.json").unlink()
+
+    with pytest.raises(DataError, match=r"project\.json is missing, .*restore"), opened():
+        pass
+
+
+def test_project__of_an_earlier_version__opens_without_loss(opened, folder, pictures):
+    lines = (folder / "history.jsonl").read_text().splitlines()
+    records = [unsealed(json.loads(line))[0] for line in lines]
+    old = [{key: record[key] for key in record if key != "previous"} for record in records]
+    (folder / "history.jsonl").write_text("".join(json.dumps(sealed(row)) + "\n" for row in old))
+    (folder / "history.json").unlink()
+    facts = {"schema": "metaadapter.project/1", "name": "colours", "encoder": "colours"}
+    write_document(folder / "project.json", facts)
+
+    with pytest.warns(UserWarning, match="earlier versions cannot open it"), opened() as project:
+        pass
+    assert set(project.history.contents.pictures) == set(pictures)
+    with opened() as project:
+        assert project.notes == ()
+        assert project.history.undo() == "pictures"
+        assert project.history.redo() == "pictures"
+        assert set(project.history.contents.pictures) == set(pictures)
+    assert {file.name for file in (folder / "pictures").iterdir()} == set(pictures)
+
+
+def zeroed(path):
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def replaced(path):
+    other = next(file for file in sorted(path.parent.iterdir()) if file != path)
+    path.write_bytes(other.read_bytes())
+
+
+def linked(path):
+    path.rename(path.parents[2] / "elsewhere.png")
+    path.symlink_to(path.parents[2] / "elsewhere.png")
+
+
+def piped(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def in_a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def huge(path):
+    os.truncate(path, 2**40)  # a file with a hole, which takes no space
+
+
+DAMAGES = {
+    "zeroed": zeroed,
+    "replaced by another": replaced,
+    "missing": lambda path: path.unlink(),
+    "a link": linked,
+    "a pipe": piped,
+    "a folder": in_a_folder,
+    "huge": huge,
+}
+
+
+@needs_pipes
+@pytest.mark.parametrize("number", [0, 4], ids=["labelled", "tray"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_picture__that_is_not_the_one_added__is_marked_and_never_used(
+    opened, folder, pictures, damage, number
+):
+    damaged = pictures[number]
+    DAMAGES[damage](folder / "pictures" / damaged)
+
+    with opened() as project, Session(project) as session:
+        results = session.wait_for_results()
+        assert "missing or damaged" in session.work().error
+        with pytest.raises(UnreadableImage):
+            session.picture(damaged)
+
+    assert session.unreadable.keys() == {damaged}
+    assert "add the picture again, or remove it" in session.unreadable[damaged]
+    assert {*results.answers, *results.labelled} == {*pictures} - {damaged}
+    assert damaged not in results.pool
+
+
+@needs_pipes
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_picture__added_again__is_used_again(opened, folder, pictures, damage, tmp_path):
+    content = (folder / "pictures" / pictures[0]).read_bytes()
+    DAMAGES[damage](folder / "pictures" / pictures[0])
+
+    with opened() as project, Session(project) as session:
+        session.wait_for_results()
+        (tmp_path / "again.png").write_bytes(content)
+        assert project.pictures.keep(tmp_path / "again.png") == pictures[0]
+        session.check_again([pictures[0]])
+        session.edit("again", lambda contents: label_pictures(contents, {pictures[0]: "a"}))
+        results = session.wait_for_results()
+        assert session.picture(pictures[0]) == content
+
+    assert session.unreadable == {}
+    assert set(results.labelled) == set(pictures[:4])
+
+
+def test_picture__damaged_while_the_page_is_open__is_left_out_once_it_is_read(
+    opened, folder, pictures
+):
+    with opened() as project, Session(project) as session:
+        session.wait_for_results()
+        zeroed(folder / "pictures" / pictures[0])
+        with pytest.raises(UnreadableImage, match="not that of the picture that was added"):
+            session.picture(pictures[0])
+        results = session.wait_for_results()
+
+    assert set(results.labelled) == set(pictures[1:4])
+    assert session.unreadable.keys() == {pictures[0]}
+
+
+@needs_pipes
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_thumbnail__that_is_not_the_one_made__is_made_again(opened, folder, pictures, damage):
+    with opened() as project:
+        before = [project.pictures.thumbnail(picture) for picture in pictures]
+        DAMAGES[damage](folder / "thumbnails" / pictures[2])
+        assert [project.pictures.thumbnail(picture) for picture in pictures] == before
+        assert [project.pictures.thumbnail(picture) for picture in pictures] == before
+    assert before[0].startswith(b"\xff\xd8")
+    assert before[0].endswith(b"\xff\xd9")
+
+
+def verified(folder, capsys):
+    code = main(["doctor", "--verify", str(folder)])
+    return code, capsys.readouterr().out
+
+
+@needs_pipes
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_doctor__names_a_picture_that_is_not_the_one_added(folder, pictures, damage, capsys):
+    assert verified(folder, capsys)[0] == 0
+    DAMAGES[damage](folder / "pictures" / pictures[5])
+
+    code, out = verified(folder, capsys)
+
+    assert code == 3
+    (fault,) = [line for line in out.splitlines() if not line.startswith("ok")]
+    assert pictures[5] in fault
+
+
+@pytest.mark.usefixtures("pictures")
+@pytest.mark.parametrize("damage", ["a lost line", "no history", "no head", "no project.json"])
+def test_doctor__names_what_is_lost(folder, damage, capsys):
+    path = folder / "history.jsonl"
+    if damage == "a lost line":
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    name = {"a lost line": path.name, "no history": path.name, "no head": "history.json"}
+    lost = folder / name.get(damage, "project.json")
+    if damage != "a lost line":
+        lost.unlink()
+
+    code, out = verified(folder, capsys)
+
+    assert code == 3
+    assert lost.name in out
