@@ -1,8 +1,9 @@
 """The `metaadapter` program, which `python -m metaadapter` runs too."""
 
+import os
 import sys
 
-from metaadapter.apps.cli.early_signals import hear_early_signals
+from metaadapter.apps.cli.early_signals import KINDS, hear_early_signals
 
 
 def main() -> int:
@@ -10,7 +11,10 @@ def main() -> int:
     hear_early_signals()
     from metaadapter.apps.cli.app import main as run
 
-    return run()
+    code = run()
+    if code in KINDS:
+        os._exit(code)  # otherwise Python would wait for threads that still decode pictures
+    return code
 
 
 if __name__ == "__main__":

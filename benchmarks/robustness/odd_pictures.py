@@ -12,6 +12,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.robustness.costly_pictures import (
+    jpeg_of_scans,
+    jpeg_of_segments,
+    plain_ppm_of_comments,
+    tiff_of_strips,
+    tiff_of_tile,
+)
 from benchmarks.robustness.damage import damage
 
 FORMATS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "TIFF": ".tif"}
@@ -110,6 +117,20 @@ def _narrow(stem: Path, rng: Rng) -> None:
     _save(Image.new("RGB", sides[:: int(rng.choice([-1, 1]))]), stem, "PNG")
 
 
+def _costly(stem: Path, rng: Rng) -> None:
+    """Write a small file that repeats what costs much, sometimes too often."""
+    n = int(2 ** rng.uniform(1, 16))
+    kinds: list[tuple[str, Callable[[], bytes]]] = [
+        (".jpg", lambda: jpeg_of_scans(64, 64, n)),
+        (".jpg", lambda: jpeg_of_segments(n)),
+        (".ppm", lambda: plain_ppm_of_comments(n)),
+        (".tif", lambda: tiff_of_tile(n, 64)),
+        (".tif", lambda: tiff_of_strips(80, 80 + n // 10, n)),
+    ]
+    suffix, content = kinds[rng.integers(len(kinds))]
+    stem.with_suffix(suffix).write_bytes(content())
+
+
 def _no_file(stem: Path, rng: Rng) -> None:
     path = stem.with_suffix(".png")
     kind = rng.integers(5)
@@ -134,6 +155,7 @@ KINDS: dict[str, Callable[[Path, Rng], object]] = {
     "of another mode": _of_another_mode,
     "turned": _turned,
     "narrow": _narrow,
+    "costly": _costly,
     "no file": _no_file,
 }
 """Description → the function that writes such a file; its first argument has no suffix yet."""

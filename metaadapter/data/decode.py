@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from threading import Lock
 from typing import IO, cast
 
 import numpy as np
@@ -14,6 +16,7 @@ from PIL import ExifTags, Image
 
 from metaadapter.data.crop import Crop, cut_out
 from metaadapter.data.inputs import ImageInput, UnreadableImage, as_picture, name_of, open_readable
+from metaadapter.data.picture_limits import most_pixels, require_cheap_file, require_cheap_strips
 
 # Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")
@@ -25,7 +28,10 @@ LARGE_PIXELS = 2**24
 WHITE_OF_WHOLE_NUMBERS = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 WHITE_OF_FRACTIONS = (1.0,)
 
-_LOADING = Lock()
+# Pixels are converted this many at a time, because intermediate results take several bytes each.
+BAND_PIXELS = 2**20
+
+_LOADING = threading.Lock()
 
 # The transposition that undoes each EXIF orientation (EXIF 2.32, tag 274); 1 is upright.
 UPRIGHT = {
@@ -57,8 +63,10 @@ def decode_image(image: ImageInput) -> Image.Image:
 
     Raises:
         UnreadableImage: The picture is missing, empty, damaged, not a picture, larger than Pillow's
-            `Image.MAX_IMAGE_PIXELS` (a guard against decompression bombs) or than the memory, or
-            more than 100 times as long as wide, which would exceed the memory when it is scaled.
+            `Image.MAX_IMAGE_PIXELS` (a guard against decompression bombs; for WebP three quarters
+            of that) or than the memory, or more than 100 times as long as wide, which would exceed
+            the memory when it is scaled; or its file would take far longer to decode than others,
+            as a JPEG file of more than 64 scans.
         MemoryError: There is too little memory even for a picture that is not large.
         UsageError: `image` has none of the forms above.
     """
@@ -123,7 +131,7 @@ def _upright_rgb(
     path: Path | str, image: Image.Image, loading: AbstractContextManager[object]
 ) -> Image.Image:
     size = f"{image.width} x {image.height}"
-    pixels, limit = image.width * image.height, Image.MAX_IMAGE_PIXELS
+    pixels, limit = image.width * image.height, most_pixels(image)
     if limit is not None and pixels > limit:
         raise UnreadableImage(
             path,
@@ -136,14 +144,32 @@ def _upright_rgb(
             f"too narrow: {size} pixels, but the longer side may be at most {LONGEST_ASPECT} times "
             "the shorter; cut it into pieces",
         )
+    require_cheap_strips(path, image)
     with loading:
-        image.load()
+        _load(image)
     # Pillow turns TIFF pictures while loading, so the orientation is read afterwards.
     turn = UPRIGHT.get(_orientation(image))
     rgb = _to_rgb(image)
     upright = rgb if turn is None else rgb.transpose(turn)
     upright.info = {}  # with an orientation in here, the next reader would turn it again
     return upright
+
+
+def _load(image: Image.Image) -> None:
+    if not is_large(image) or threading.current_thread() is not threading.main_thread():
+        image.load()
+        return
+    # A signal reaches the main thread only between two steps of Python, not within a decoder.
+    loaded: Future[object] = Future()
+
+    def load() -> None:
+        try:
+            loaded.set_result(image.load())
+        except BaseException as error:
+            loaded.set_exception(error)
+
+    threading.Thread(target=load, name="decode", daemon=True).start()
+    loaded.result()
 
 
 def open_image(path: Path | str, file: BufferedIOBase) -> Image.Image:
@@ -157,6 +183,7 @@ def open_image(path: Path | str, file: BufferedIOBase) -> Image.Image:
     for name in FORMATS:
         factory, accept = Image.OPEN[name]
         if accept is not None and accept(start) is True:
+            require_cheap_file(path, file, name)
             file.seek(0)
             return factory(cast("IO[bytes]", file), str(path))
     raise UnreadableImage(path, f"not a picture of a known kind ({', '.join(FORMATS)})")
@@ -173,19 +200,37 @@ def _orientation(image: Image.Image) -> int:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F" or image.mode.startswith("I"):
         image = _eight_bit_grey(image)
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return image.convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    on_white = Image.new("RGB", image.size)
+    for top, band in _bands(image):
+        white = Image.new("RGBA", band.size, "white")
+        on_white.paste(Image.alpha_composite(white, band.convert("RGBA")).convert("RGB"), (0, top))
+    return on_white
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Yield the rows of a picture a few at a time, each time with the number of the first."""
+    height = max(1, BAND_PIXELS // image.width)
+    for top in range(0, image.height, height):
+        yield top, image.crop((0, top, image.width, min(top + height, image.height)))
 
 
 def _eight_bit_grey(image: Image.Image) -> Image.Image:
-    tones = np.asarray(image, dtype=np.float32)
-    finite = tones[np.isfinite(tones)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    low, high = np.inf, -np.inf
+    for _, band in _bands(image):
+        tones = np.asarray(band, dtype=np.float32)
+        finite = tones[np.isfinite(tones)]
+        low, high = float(finite.min(initial=low)), float(finite.max(initial=high))
+    if low > high:  # there is no number
+        low, high = 0.0, 0.0
     levels = WHITE_OF_FRACTIONS if image.mode == "F" else WHITE_OF_WHOLE_NUMBERS
     if low >= 0 and high <= levels[-1]:
         low, high = 0.0, next(level for level in levels if high <= level)
-    tones = np.nan_to_num(tones, nan=low, posinf=high, neginf=low)
-    eight_bit = np.rint((tones - low) * (255 / max(high - low, 1e-30)))
-    return Image.fromarray(eight_bit.astype(np.uint8))
+    grey = Image.new("L", image.size)
+    for top, band in _bands(image):
+        tones = np.asarray(band, dtype=np.float32)
+        tones = np.nan_to_num(tones, nan=low, posinf=high, neginf=low)
+        eight_bit = np.rint((tones - low) * (255 / max(high - low, 1e-30)))
+        grey.paste(Image.fromarray(eight_bit.astype(np.uint8)), (0, top))
+    return grey

@@ -249,6 +249,7 @@ def _in_threads(
     executor = ThreadPoolExecutor(workers, thread_name_prefix="encode", initializer=share_threads)
     # Unlike `Executor.map` this runs only a few batches ahead of the reader.
     waiting: deque[Future[Encoded]] = deque()
+    waits = True
     try:
         for batch in batches:
             waiting.append(executor.submit(encode, batch))
@@ -256,8 +257,12 @@ def _in_threads(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    except (KeyboardInterrupt, GeneratorExit):
+        # Ctrl-C reaches the reader at once, but a thread goes on until its pictures are decoded.
+        waits = False
+        raise
     finally:
-        executor.shutdown(cancel_futures=True)
+        executor.shutdown(wait=waits, cancel_futures=True)
         torch.set_num_threads(n_threads)
 
 

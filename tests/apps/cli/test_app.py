@@ -179,6 +179,31 @@ sys.exit(main())
     assert process.returncode == 130
 
 
+def test_program__interrupted_while_a_thread_decodes__does_not_wait_for_it():
+    code = """
+import importlib, signal, threading
+from concurrent.futures import ThreadPoolExecutor
+from metaadapter.__main__ import main
+doctor = importlib.import_module("metaadapter.apps.cli.doctor")
+
+def interrupted():
+    ThreadPoolExecutor(1).submit(threading.Event().wait, 60).add_done_callback(
+        lambda _: print("decoded", flush=True)
+    )
+    signal.raise_signal(signal.SIGINT)
+
+doctor.all_checks = interrupted
+sys.argv[1:] = ["doctor"]
+sys.exit(main())
+"""
+    process = program(
+        code, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    )
+
+    assert process.communicate() == ("", "error: interrupted\n")
+    assert process.returncode == 130
+
+
 @pytest.mark.parametrize(
     ("category", "shown"),
     [(UserWarning, "warning: this version is newer\n"), (DeprecationWarning, "")],

@@ -1,0 +1,134 @@
+"""Files that are small, but would take much time or memory to decode."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.robustness.costly_pictures import (
+    blank,
+    jpeg_of_scans,
+    jpeg_of_segments,
+    plain_ppm_of_comments,
+    saved,
+    tiff_of_strips,
+    tiff_of_tile,
+)
+from metaadapter.data import decode
+from metaadapter.data.decode import decode_image
+from metaadapter.data.inputs import UnreadableImage
+
+EXIF_SEGMENT = b"\xff\xe1\x00\x0aExif\0\0II"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda: jpeg_of_scans(8, 8, 64), "it has more than 64 scans"),
+        (lambda: jpeg_of_segments(1000), "it has more than 1,000 segments"),
+        (lambda: jpeg_of_segments(17, EXIF_SEGMENT), "it has more than 16 segments of EXIF data"),
+        (lambda: plain_ppm_of_comments(1001), "it has more than 1,000 comments"),
+        (lambda: tiff_of_tile(10_000, 9_008), "its tiles are too large: 10000 x 9008 pixels"),
+        (lambda: tiff_of_strips(200, 20_000, 60_000), "its strips have 1,200,000,000 bytes"),
+    ],
+    ids=["scans", "segments", "EXIF", "comments", "tile", "strips"],
+)
+def test_decode__costly_file__is_refused_by_its_name(tmp_path, content, message):
+    (tmp_path / "a.jpg").write_bytes(content())
+
+    with pytest.raises(UnreadableImage, match=message) as caught:
+        decode_image(tmp_path / "a.jpg")
+
+    assert caught.value.path == tmp_path / "a.jpg"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda: jpeg_of_scans(8, 8, 63),
+        lambda: jpeg_of_segments(900),
+        lambda: jpeg_of_segments(16, EXIF_SEGMENT),
+        lambda: plain_ppm_of_comments(1000),
+        lambda: tiff_of_tile(256, 256),
+        lambda: tiff_of_strips(20, 30, 60),
+    ],
+    ids=["scans", "segments", "EXIF", "comments", "tile", "strips"],
+)
+def test_decode__file_within_the_limits__is_read(content):
+    assert decode_image(content()).mode == "RGB"
+
+
+def test_decode__scans_of_a_thumbnail_or_of_a_film_behind_the_picture__do_not_count():
+    noise = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
+    content = saved(Image.fromarray(noise), "JPEG", progressive=True, quality=100)
+    thumbnail = b"\xff\xda\x00\x02" * 300
+    in_a_segment = b"\xff\xe5" + (2 + len(thumbnail)).to_bytes(2) + thumbnail
+    larger = content[:2] + in_a_segment + content[2:] + jpeg_of_scans(8, 8, 300)
+
+    np.testing.assert_array_equal(decode_image(larger), decode_image(content))
+
+
+@pytest.mark.parametrize(("kind", "most"), [("WEBP", 30), ("PNG", 40)])
+def test_decode__webp__may_have_three_quarters_of_the_pixels(monkeypatch, kind, most):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40 * 30)
+    larger = blank(most + 1, 30, "RGB", kind)
+
+    assert decode_image(blank(most, 30, "RGB", kind)).size == (most, 30)
+    with pytest.raises(UnreadableImage, match=f"pixels, but at most {most * 30:,} are read"):
+        decode_image(larger)
+
+
+def colours(mode):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 30, 4), np.uint8)
+    return Image.fromarray(noise).convert(mode)
+
+
+def tones(dtype, scale, n_rows=40):
+    grey = np.random.default_rng(1).standard_normal((n_rows, 30)) * scale
+    if dtype is np.float32:
+        grey[::9, ::7] = np.nan
+        grey[5:, 5] = np.inf
+    return Image.fromarray(np.abs(grey).astype(dtype))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *(colours("RGBA"), colours("LA"), colours("PA")),
+        *(tones(np.float32, 1), tones(np.float32, 1e6), tones(np.float32, np.nan, n_rows=4)),
+        *(tones(np.int32, 1e4), tones(np.int32, 1e6), tones(np.uint16, 300)),
+    ],
+)
+def test_decode__in_bands_of_rows__is_as_at_once(monkeypatch, image):
+    whole = decode_image(image)
+
+    monkeypatch.setattr(decode, "BAND_PIXELS", 100)
+
+    np.testing.assert_array_equal(decode_image(image), whole)
+
+
+@pytest.mark.parametrize("is_large", [True, False])
+def test_decode__large_picture__leaves_the_main_thread_to_signals(monkeypatch, is_large):
+    loaders = []
+
+    class Picture(Image.Image):
+        def load(self):
+            loaders.append(threading.current_thread())
+            return super().load()
+
+    monkeypatch.setattr(decode, "is_large", lambda _: is_large)
+    picture = Picture()
+    picture.im, picture._mode, picture._size = Image.new("RGB", (3, 2)).im, "RGB", (3, 2)
+
+    assert decode_image(picture).size == (3, 2)
+    assert (loaders[0] is threading.main_thread()) is not is_large
+
+
+def test_decode__large_picture_that_is_damaged__is_unreadable(monkeypatch):
+    monkeypatch.setattr(decode, "is_large", lambda _: True)
+
+    with pytest.raises(UnreadableImage, match="truncated"):
+        decode_image(blank(90, 90, "RGB", "PNG")[:60])

@@ -1,0 +1,51 @@
+"""The threads that decode and encode pictures."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from metaadapter.features.encoding_loop import encode_new
+
+
+class SlowExceptOnBlack:
+    """An encoder that waits at every picture that is not black."""
+
+    zoom, dim = False, 1
+
+    def __init__(self):
+        self.may_end = threading.Event()
+        self.ended = []
+
+    def look(self, picture):
+        return torch.full((1, 3, 2, 2), float(picture.getpixel((0, 0))[0]))
+
+    def encode_looks(self, batch):
+        if batch.any():
+            self.may_end.wait(60)
+            self.ended.append(batch)
+        return np.ones((len(batch), 1), np.float32)
+
+
+def test_encode__interrupted__does_not_wait_for_the_pictures_under_way():
+    encoder = SlowExceptOnBlack()
+
+    def interrupt(progress):
+        if progress.stage == "encode":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encode_new(
+            [np.full((2, 2), tone, np.uint8) for tone in (0, 1, 2)],
+            encoder,
+            **{"views": 1, "seed": 0, "batch_size": 1, "workers": 2},
+            known=(),
+            keep=lambda _: None,
+            progress=interrupt,
+        )
+
+    assert encoder.ended == []
+    encoder.may_end.set()
