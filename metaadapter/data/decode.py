@@ -114,7 +114,7 @@ def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Ima
     # Two threads may share an open picture, whose file can be read only once.
     loading = _LOADING if image else nullcontext()
     try:
-        image = image or open_image(path, cast("BufferedIOBase", source))
+        image = image or open_image(path, cast("BufferedIOBase", source), of_pixels=True)
         return _upright_rgb(path, image, loading)
     except UnreadableImage:
         raise
@@ -172,8 +172,11 @@ def _load(image: Image.Image) -> None:
     loaded.result()
 
 
-def open_image(path: Path | str, file: BufferedIOBase) -> Image.Image:
-    """Read the header of a picture file; no pixel is decoded."""
+def open_image(path: Path | str, file: BufferedIOBase, *, of_pixels: bool = False) -> Image.Image:
+    """Read the header of a picture file; no pixel is decoded.
+
+    Set `of_pixels` if pixels are decoded later: then the rest of the file is checked, too.
+    """
     # Not Image.open: it warns of pictures above the limit, and a warning cannot be caught without
     # changing the filters of all threads.
     Image.init()
@@ -183,7 +186,7 @@ def open_image(path: Path | str, file: BufferedIOBase) -> Image.Image:
     for name in FORMATS:
         factory, accept = Image.OPEN[name]
         if accept is not None and accept(start) is True:
-            require_cheap_file(path, file, name)
+            require_cheap_file(path, file, name, of_pixels=of_pixels)
             file.seek(0)
             return factory(cast("IO[bytes]", file), str(path))
     raise UnreadableImage(path, f"not a picture of a known kind ({', '.join(FORMATS)})")

@@ -26,21 +26,24 @@ TILE_SIDES, STRIP_BYTES = (322, 323), (279, 325)
 CHUNK = 2**14
 
 
-def require_cheap_file(path: Path | str, file: BufferedIOBase, kind: str) -> None:
+def require_cheap_file(
+    path: Path | str, file: BufferedIOBase, kind: str, *, of_pixels: bool
+) -> None:
     """Check a picture file before Pillow reads its header; the file may be left at any place.
 
     Args:
         path: What an error names.
         file: The file.
         kind: Its format, such as "JPEG".
+        of_pixels: Whether pixels are decoded later; else only what is before them is checked.
 
     Raises:
         UnreadableImage: Decoding it would take much longer, or more memory, than other pictures of
             its size take.
     """
     if kind == "JPEG":
-        _require_few_segments(path, file)
-    elif kind == "PPM":
+        _require_few_segments(path, file, (END,) if of_pixels else (SCAN, END))
+    elif kind == "PPM" and of_pixels:
         _require_few_comments(path, file)
 
 
@@ -71,10 +74,10 @@ def require_cheap_strips(path: Path | str, image: Image.Image) -> None:
         )
 
 
-def _require_few_segments(path: Path | str, file: BufferedIOBase) -> None:
+def _require_few_segments(path: Path | str, file: BufferedIOBase, ends: tuple[int, ...]) -> None:
     n_scans = n_exif = n_segments = 0
     file.seek(2)
-    while (marker := _next_marker(file)) not in (None, END):
+    while (marker := _next_marker(file)) not in (None, *ends):
         length = max(int.from_bytes(file.read(2)) - 2, 0)
         start = file.read(min(length, 4))
         file.seek(length - len(start), SEEK_CUR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.robustness.costly_pictures import (
+    SCAN,
     blank,
     jpeg_of_scans,
     jpeg_of_segments,
@@ -18,7 +20,7 @@ from benchmarks.robustness.costly_pictures import (
     tiff_of_tile,
 )
 from metaadapter.data import decode
-from metaadapter.data.decode import decode_image
+from metaadapter.data.decode import decode_image, open_image
 from metaadapter.data.inputs import UnreadableImage
 
 EXIF_SEGMENT = b"\xff\xe1\x00\x0aExif\0\0II"
@@ -59,6 +61,18 @@ def test_decode__costly_file__is_refused_by_its_name(tmp_path, content, message)
 )
 def test_decode__file_within_the_limits__is_read(content):
     assert decode_image(content()).mode == "RGB"
+
+
+def test_open__header_alone__reads_no_scan():
+    content = jpeg_of_scans(8, 8, 65)
+    first_scan = content.index(b"\xff\xda")
+
+    class File(io.BytesIO):
+        def read(self, size=-1):
+            assert self.tell() <= first_scan + len(SCAN)
+            return super().read(size)
+
+    assert open_image("a.jpg", File(content)).size == (8, 8)
 
 
 def test_decode__scans_of_a_thumbnail_or_of_a_film_behind_the_picture__do_not_count():
