@@ -24,11 +24,13 @@ from metaadapter.training.run_conditions import (
     Conditions,
     computing_threads,
     require_same_conditions,
+    require_same_run,
     training_device,
 )
 from metaadapter.training.run_folder import (
     hold_run,
     require_same,
+    run_digest,
     write_config,
 )
 from metaadapter.training.trainer import Trainer
@@ -118,8 +120,10 @@ def train(
                 versions={name: metadata.version(name) for name in PACKAGES}
                 | {"python": platform.python_version()},
                 code={"training code": code_identity(Trainer)},
+                run=run_digest(config),
             )
             if before:
+                require_same_run(before, now, path)
                 require_same_conditions(before, now)
             sources = _described_sources(data, config)
             mixture, validator = data.mixture(config, place), data.validator(config, place)

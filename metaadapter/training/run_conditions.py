@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -27,6 +28,8 @@ class Conditions(BaseModel):
     """Versions of packages."""
     code: dict[str, str] = {}
     """The digest of the training code."""
+    run: str = ""
+    """The digest of the run's configuration and of the user's code in it."""
 
 
 def training_device(name: str) -> torch.device:
@@ -56,6 +59,16 @@ def computing_threads(n_threads: int | None) -> Iterator[int]:
         yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
+
+
+def require_same_run(before: Conditions, now: Conditions, checkpoint: Path) -> None:
+    """Raise `DataError` for the checkpoint of another run."""
+    if before.run not in ("", now.run):
+        raise DataError(
+            f"the checkpoint {checkpoint} is of another run: its configuration differs from the "
+            "one in this folder. Restore the checkpoint of this run from a copy, or start a new "
+            "run with --out"
+        )
 
 
 def require_same_conditions(before: Conditions, now: Conditions) -> None:

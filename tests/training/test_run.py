@@ -237,6 +237,23 @@ def test_train__resumed_with_another_configuration__is_refused(start, load):
         train(folder, load("optim.lr=0.5"))
 
 
+def test_train__resumed_with_the_checkpoint_of_another_run__is_refused(start):
+    folder, config, _ = start("run", **stop_at(2))
+    other, _, _ = start("other", "seed=7", **stop_at(3))
+    checkpoint = folder / "checkpoint.safetensors"
+    checkpoint.write_bytes((other / "checkpoint.safetensors").read_bytes())
+
+    with pytest.raises(DataError, match=rf"{checkpoint} is of another run.*Restore"):
+        train(folder, config)
+
+
+def test_train__resumed_with_a_checkpoint_of_an_earlier_version__resumes(start):
+    folder, config, _ = start("run", **stop_at(2))
+    edit_checkpoint(folder, lambda saved: saved.values["conditions"].pop("run"))
+
+    assert train(folder, config).ending == "finished"
+
+
 @pytest.mark.parametrize("build", ["", "+cu132"])
 def test_train__versions__are_those_installed_in_whatever_build(start, monkeypatch, build):
     # A wheel of PyPI says "2.15.0" where its torch says "2.15.0+cu132".
