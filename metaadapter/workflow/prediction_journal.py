@@ -44,19 +44,21 @@ class Entry(NamedTuple):
 class PredictionJournal:
     """The parts of a request whose predictions are already in its unfinished table.
 
-    A part counts if its record is whole and its rows are in the table, byte for byte. So no row is
-    lost or written twice wherever a run ends, and rows that were edited are predicted again.
+    A part counts if its record is whole, and the table has its rows, byte for byte, below the first
+    line `head`. So no row is lost or written twice wherever a run ends, and rows that were edited,
+    or whose columns were, are predicted again.
     """
 
-    def __init__(self, path: Path, request: str, table: Path) -> None:
+    def __init__(self, path: Path, request: str, table: Path, head: bytes) -> None:
         self._file = Journal(path, {"schema": SCHEMA, "question": request})
         self._entries: list[Entry] = []
         self._n_taken = 0
         self._is_open = True
         if is_regular(table):
             with regular(table).open("rb") as rows:
-                self._end = len(rows.readline())
-                self._file.read(partial(self._enter, rows))
+                if rows.read(len(head)) == head:
+                    self._end = len(head)
+                    self._file.read(partial(self._enter, rows))
 
     def take(self, part: str) -> Entry | None:
         """Return the next part's entry; `None` from the first part on that has no entry."""

@@ -152,7 +152,9 @@ class PredictionTable:
             held.enter_context(_only_writer(path, self._partial))
             self._file = regular(self._partial).open("ab")
             self._n_bytes = self._file.tell()
-            self._journal = request and PredictionJournal(journal, request, self._partial)
+            self._journal = request and PredictionJournal(
+                journal, request, self._partial, self._format.head
+            )
             self._held = held.pop_all()
 
     def __enter__(self) -> PredictionTable:

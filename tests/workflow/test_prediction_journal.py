@@ -56,6 +56,21 @@ def test_table__same_question__goes_on_and_tells_what_it_would_have_told(tmp_pat
     assert total.warnings == ["of first", "of second", "of third"]
 
 
+@pytest.mark.parametrize(
+    ("name", "other"), [(b"label,", b"lebal,"), (b"p_fox,p_lynx", b"p_lynx,p_fox"), (b"path,", b"")]
+)
+def test_table__whose_first_line_was_changed__is_predicted_anew(tmp_path, name, other):
+    file = tmp_path / "a.csv"
+    answer(file, "first", "second", end=False)
+    unfinished = tmp_path / "a.csv.partial"
+    unfinished.write_bytes(unfinished.read_bytes().replace(name, other, 1))
+
+    taken, _ = answer(file, *PARTS)
+
+    assert taken == []
+    assert file.read_bytes() == whole(tmp_path)
+
+
 @pytest.mark.parametrize("ending", [".partial", ".partial.journal"])
 @pytest.mark.parametrize("share", range(0, 60, 7))
 def test_table__rows_or_journal_cut_off_anywhere__loses_and_doubles_no_row(tmp_path, ending, share):
