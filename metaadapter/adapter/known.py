@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Real
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -98,8 +99,11 @@ def prediction_sets(
 
 def require_fraction(fraction: float, name: str) -> None:
     """Raise `UsageError` unless a fraction is in the range of `FRACTIONS`; the error has `name`."""
-    if not FRACTIONS[0] <= fraction <= FRACTIONS[-1]:
-        raise UsageError(f"{name} must be within {FRACTIONS[0]} to {FRACTIONS[-1]}, got {fraction}")
+    is_number = isinstance(fraction, Real)
+    if not is_number or not FRACTIONS[0] <= fraction <= FRACTIONS[-1]:
+        raise UsageError(
+            f"{name} must be within {FRACTIONS[0]} to {FRACTIONS[-1]}, got {fraction!r}"
+        )
 
 
 def _head(weights: AdapterWeights) -> KnownHead:

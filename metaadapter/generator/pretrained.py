@@ -92,8 +92,18 @@ def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenera
     return _shared(str(name), str(Path.cwd()), changed)
 
 
-def save_generator(generator: AdapterGenerator, folder: Path) -> None:
-    """Write `config.json` and `model.safetensors` in one step, without a pickle or code."""
+def save_generator(generator: AdapterGenerator, folder: str | Path) -> None:
+    """Write `config.json` and `model.safetensors` in one step, without a pickle or code.
+
+    Raises:
+        UsageError: `generator` is no generator.
+    """
+    if not isinstance(generator, AdapterGenerator):
+        raise UsageError(
+            "save_generator expects a generator, as from load_generator('default'), and a folder, "
+            f"got {generator!r}"
+        )
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
     config: dict[str, Any] = {"schema": SCHEMA}

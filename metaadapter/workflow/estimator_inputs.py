@@ -58,7 +58,12 @@ def unlabelled_rows(unlabelled: Any, width: int) -> Float[np.ndarray, "u D"]:
 def require_shared_labels(
     class_texts: Mapping[Any, Any] | None, labels: Sequence[Any]
 ) -> list[Any]:
-    """Return the labels of `class_texts`; raise a `UsageError` if none of them is in y."""
+    """Return the labels of `class_texts`, a mapping; raise a `UsageError` if none is in y."""
+    if not isinstance(class_texts, Mapping | None):
+        raise UsageError(
+            "class_texts must be a mapping from label to text, as in {'fox': 'red fox'}, or None, "
+            f"got {class_texts!r:.80}"
+        )
     named = list(class_texts or {})
     if named and labels and not set(named) & set(labels):
         raise UsageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -87,12 +88,7 @@ def labelled_support(
             f"the class {classes[unknown[0]]!r} has no picture, and the encoder reads no texts; "
             "give the class a picture, or leave the class out"
         )
-    blocks = tuple(blocks or getattr(encoder, "blocks", ()))
-    if blocks and sum(blocks) != X.shape[1]:
-        raise UsageError(
-            f"the widths of the blocks {blocks} must add up to {X.shape[1]}, the width of the "
-            "features; give the widths from the encoder or store that the features come from"
-        )
+    blocks = _block_widths(blocks or getattr(encoder, "blocks", ()), X.shape[1])
     return Support.of_rows(
         rows,
         numbers,
@@ -101,6 +97,21 @@ def labelled_support(
         views=views,
         blocks=blocks,
     )
+
+
+def _block_widths(blocks: Any, width: int) -> tuple[int, ...]:
+    """Check the widths of blocks of features that are `width` wide."""
+    try:
+        widths = tuple(map(index, blocks))
+    except TypeError:
+        widths = (0,)
+    if widths and (min(widths) < 1 or sum(widths) != width):
+        raise UsageError(
+            f"expected the widths of blocks: positive whole numbers that add up to {width}, the "
+            f"width of the features, got {blocks!r}; give the widths from the encoder or store "
+            "that the features come from"
+        )
+    return widths
 
 
 def fit_support(
