@@ -174,7 +174,10 @@ def hold_lock(
         ) from error
     except OSError as error:
         if error.errno not in NO_LOCKS:
-            raise DataError(f"cannot lock {owner}: {error.strerror or error}; {instead}") from error
+            raise DataError(
+                f"cannot lock {owner}: {error.strerror or error}; {instead}, or correct the lock "
+                f"{file}, which should be a file"
+            ) from error
         warnings.warn(
             f"the drive of {owner} cannot lock files ({error.strerror}); take care that no other "
             "run writes to this folder at the same time",

@@ -6,6 +6,7 @@ import hashlib
 import io
 import shutil
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,6 +52,12 @@ class EncodingCheckpoint:
                 recipe.require_same(read_entries(Recipe, {**values, "origin": values}), store)
                 while file := next(self._folder.glob(f"block-{self._n_files:06d}-*.npy"), None):
                     self._read(file)
+            elif any(self._folder.glob("block-*.npy")):
+                warnings.warn(
+                    f"{recipe_file} is missing, which says how the features of an interrupted run "
+                    "were made; the run begins anew, and its pictures are encoded again",
+                    stacklevel=3,
+                )
         except MetaAdapterError:
             raise
         except (KeyError, TypeError, ValueError, EOFError, OSError) as error:
@@ -85,6 +92,8 @@ class EncodingCheckpoint:
             with write_errors(f"the feature store {self._store}", kept):
                 if self._n_files == 0:
                     self._folder.mkdir(exist_ok=True)
+                    for unused in self._folder.glob("block-*.npy"):
+                        unused.unlink()
                     document = {"schema": SCHEMA, **self._recipe.entries()}
                     write_document(self._folder / RECIPE_FILE, document)
                 np.save(content := io.BytesIO(), records)

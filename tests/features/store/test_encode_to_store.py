@@ -420,6 +420,27 @@ def test_encode__unfinished_run_that_is_damaged__says_what_to_delete(encode, tmp
             encode()
 
 
+def test_encode__unfinished_run_without_its_recipe__is_begun_anew_and_says_so(
+    encode, make_encoder, tmp_path
+):
+    with pytest.raises(KeyboardInterrupt):
+        encode(batch_size=3, progress=stop_after(2))
+    partial, other = tmp_path / "store" / ".partial", make_encoder("other colours")
+    (partial / "recipe.json").unlink()
+    before = set(partial.glob("block-*.npy"))
+
+    with (
+        pytest.warns(UserWarning, match=rf"{partial / 'recipe.json'} is missing.*encoded again"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        encode(encoder=other, batch_size=3, progress=stop_after(1))
+
+    # What the first encoder made is gone: nothing of it is taken for the second one's.
+    assert before and not before & set(partial.glob("block-*.npy"))
+    encode(encoder=other)
+    assert other.n_rows_encoded == 12
+
+
 def test_encode__torch_threads__are_given_back(encode):
     before = torch.get_num_threads()
     torch.set_num_threads(3)

@@ -72,7 +72,10 @@ def test_hold__files_of_a_first_run_that_was_killed__are_taken_over(tmp_path):
 def test_hold__lock_file_that_cannot_be_opened__names_the_store(tmp_path):
     (tmp_path / ".lock").mkdir()
 
-    message = rf"cannot lock the feature store {tmp_path}: .*choose another --out"
+    message = (
+        rf"cannot lock the feature store {tmp_path}: .*choose another --out, or correct the lock "
+        rf"{tmp_path / '.lock'}, which should be a file"
+    )
     with pytest.raises(DataError, match=message), hold_folder(tmp_path):
         pass
 
