@@ -33,11 +33,13 @@ from benchmarks.robustness.memory_limits import MemoryLimits
 from benchmarks.robustness.names import Names
 from benchmarks.robustness.pictures import Pictures
 from benchmarks.robustness.serve import Serve
+from benchmarks.robustness.shared_damage import DamagedShared
 from benchmarks.robustness.trial import Section, Verdict
 from benchmarks.robustness.two_writers import TwoWriters
 
 SECTIONS: dict[str, type[Section]] = {
     "damage": DamagedArtifacts,
+    "shared damage": DamagedShared,
     "kills": Kills,
     "two writers": TwoWriters,
     "full disk": FullDisk,

@@ -28,6 +28,11 @@ def damage(file: Path, rng: np.random.Generator, others: list[Path]) -> str:
         if after is not None and after != before:
             file.write_bytes(after)
             return f"{name} in {file.name}"
+    return damage_whole_file(file, rng, others)
+
+
+def damage_whole_file(file: Path, rng: np.random.Generator, others: list[Path]) -> str:
+    """Remove a file, or put one of the others in its place; arguments are those of `damage`."""
     if others and rng.random() < 0.5:
         other = others[rng.integers(len(others))]
         file.write_bytes(other.read_bytes())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.robustness.artifacts import ARTIFACTS, Answer, make_store
-from benchmarks.robustness.damage import damage
+from benchmarks.robustness.artifacts import ARTIFACTS, Answer, Artifact, make_store
+from benchmarks.robustness.damage import damage, damage_whole_file
 from benchmarks.robustness.trial import Verdict
 
 UNCHANGED, REPORTED = "unchanged", "reported"
@@ -18,14 +18,19 @@ UNCHANGED, REPORTED = "unchanged", "reported"
 class DamagedArtifacts:
     """One artifact of each kind in a folder, whose copies are damaged."""
 
+    ARTIFACTS: Mapping[str, Artifact] = ARTIFACTS
     KINDS = tuple(ARTIFACTS)
+    WHOLE_FILES = 0.0
+    """The fraction of trials that remove or exchange a whole file."""
+    IS_SHARED = False
+    """Whether undamaged parts answer without the damaged one, and a warning names its file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store = folder / "store"
         make_store(self.store)
         self.answers: dict[str, list[Answer]] = {}
-        for kind, artifact in ARTIFACTS.items():
+        for kind, artifact in self.ARTIFACTS.items():
             place = folder / kind
             place.mkdir()
             artifact.make(place / "artifact", self.store)
@@ -40,7 +45,8 @@ class DamagedArtifacts:
         files = sorted(path for path in (trial / "artifact").rglob("*") if path.is_file())
         file = files[rng.integers(len(files))]
         others = [other for other in files if other != file and other.suffix == file.suffix]
-        what = damage(file, rng, others)
+        change = damage_whole_file if rng.random() < self.WHOLE_FILES else damage
+        what = change(file, rng, others)
         outcome, detail = self._outcome(kind, file)
         return Verdict(outcome, what, outcome not in (UNCHANGED, REPORTED), detail)
 
@@ -54,12 +60,14 @@ class DamagedArtifacts:
     def _answers(self, kind: str) -> Iterator[Answer]:
         trial = self.folder / "trial"
         (trial / "out").mkdir()
-        return ARTIFACTS[kind].ask(trial / "artifact", self.store, trial / "out")
+        return self.ARTIFACTS[kind].ask(trial / "artifact", self.store, trial / "out")
 
     def _outcome(self, kind: str, file: Path) -> tuple[str, str]:
         for expected, answer in zip(self.answers[kind], self._answers(kind), strict=True):
             if answer.code == 0 and answer.out == expected.out:
                 continue
+            if answer.code == 0 and self.IS_SHARED and file.name in answer.err:
+                return REPORTED, ""
             if answer.code == 0:
                 return "another answer", f"{answer.out[:300]}\n  instead of {expected.out[:300]}"
             if answer.code not in (2, 3, 4):

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.robustness import long_run
 from benchmarks.robustness.artifacts import ARTIFACTS
 from benchmarks.robustness.kills import Kills
+from benchmarks.robustness.shared_damage import DamagedShared
 
 pytestmark = pytest.mark.slow
 
@@ -18,6 +19,19 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("kind", ARTIFACTS)
 def test_artifact__damaged_at_random__answers_as_before_or_names_the_file(artifacts, kind):
     trials = [artifacts.trial(kind, np.random.default_rng((20, number))) for number in range(8)]
+
+    assert [trial for trial in trials if trial.failed] == []
+    assert {trial.outcome for trial in trials} - {"unchanged"}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return DamagedShared(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.mark.parametrize("kind", DamagedShared.KINDS)
+def test_library_or_encoder__damaged_at_random__names_the_file(shared, kind):
+    trials = [shared.trial(kind, np.random.default_rng((21, number))) for number in range(8)]
 
     assert [trial for trial in trials if trial.failed] == []
     assert {trial.outcome for trial in trials} - {"unchanged"}

@@ -436,7 +436,8 @@ def test_encode__unfinished_run_without_its_recipe__is_begun_anew_and_says_so(
         encode(encoder=other, batch_size=3, progress=stop_after(1))
 
     # What the first encoder made is gone: nothing of it is taken for the second one's.
-    assert before and not before & set(partial.glob("block-*.npy"))
+    assert before
+    assert not before & set(partial.glob("block-*.npy"))
     encode(encoder=other)
     assert other.n_rows_encoded == 12
 

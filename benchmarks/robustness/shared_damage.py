@@ -1,0 +1,91 @@
+"""Damage to a library, and to the files of an encoder: whole files are lost or exchanged, too."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import final
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.robustness.artifacts import Answer, Artifact, run
+from benchmarks.robustness.damage_trials import DamagedArtifacts
+from metaadapter import FeatureStore
+from metaadapter.features import open_clip_model
+
+ENTRIES = {"birds": ("--shots=2",), "ten": ("--shots=5",), "wear": ()}
+
+
+def _make_library(folder: Path, store: Path) -> None:
+    for name, options in ENTRIES.items():
+        adapter = folder.with_name(name)
+        run("adapt", store, "--out", adapter, *options)
+        run("library", "add", folder, adapter)
+    run("library", "identify", folder, store)  # makes the index
+
+
+def _ask_library(library: Path, store: Path, _out: Path) -> Iterator[Answer]:
+    yield run("library", "list", library, "--json")
+    yield run("library", "identify", library, store, "--json")
+    yield run("library", "predict", library, store, "--json")
+    for name in ENTRIES:
+        yield run("library", "show", library, name, "--json")
+
+
+def _make_encoder(folder: Path, _store: Path) -> None:
+    shutil.copytree(open_clip_model.TINY, folder)
+
+
+def _ask_folder(folder: Path, _store: Path, out: Path) -> Iterator[Answer]:
+    yield from _encoded(str(folder), out)
+
+
+def _ask_package(folder: Path, _store: Path, out: Path) -> Iterator[Answer]:
+    with _package_in(folder):
+        yield from _encoded("tiny", out)
+
+
+def _encoded(encoder: str, out: Path) -> Iterator[Answer]:
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    for label in ("heron", "lynx"):
+        (out / "pictures" / label).mkdir(parents=True)
+        Image.fromarray(pixels).save(out / "pictures" / label / "1.png")
+    answer = run("encode", out / "pictures", "--out", out / "store", "--encoder", encoder)
+    if answer.code:
+        yield answer
+        return
+    store = FeatureStore.open(out / "store")
+    texts = b"" if store.texts is None else store.texts.tobytes()
+    digest = hashlib.sha256(np.array(store.features).tobytes() + texts)
+    yield Answer(0, digest.hexdigest(), answer.err)
+
+
+@contextmanager
+def _package_in(folder: Path) -> Iterator[None]:
+    shipped = open_clip_model.TINY
+    open_clip_model.TINY = folder
+    try:
+        yield
+    finally:
+        open_clip_model.TINY = shipped
+
+
+SHARED = {
+    "library": Artifact(_make_library, _ask_library),
+    "encoder folder": Artifact(_make_encoder, _ask_folder),
+    "encoder in the package": Artifact(_make_encoder, _ask_package),
+}
+
+
+@final
+class DamagedShared(DamagedArtifacts):
+    """A library and encoders in a folder, whose copies are damaged."""
+
+    ARTIFACTS = SHARED
+    KINDS = tuple(SHARED)
+    WHOLE_FILES = 0.4
+    IS_SHARED = True
