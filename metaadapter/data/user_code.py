@@ -10,10 +10,12 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from metaadapter.data.opened_files import OpenedFiles, changed_files
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import UsageError
 
 PACKAGE = Path(__file__).parents[1]
+_opened: dict[Path, OpenedFiles] = {}
 
 
 def is_user_code(name: str) -> bool:
@@ -50,6 +52,11 @@ def load_user_code(name: str, *, kind: str) -> Any:
     return getattr(module, attribute)
 
 
+def files_opened_by(name: str) -> OpenedFiles:
+    """Return the files that FILE.py opened when it was loaded; those of later runs may be added."""
+    return _opened[Path(name.rpartition(":")[0]).resolve()]
+
+
 def explain(error: BaseException) -> str:
     """Describe an error of code outside this package, with its file and line."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -59,20 +66,28 @@ def explain(error: BaseException) -> str:
 
 
 def _run(path: Path, digest: str, owner: str) -> Any:
-    # The title is a hash: two files may have the same name, and a changed file is run again.
+    # The title is a hash: two files may have the same name, and a changed file is run again. It is
+    # run again, too, if a file that it opened has changed.
     title = f"user_code_{digest}"
-    spec = importlib.util.spec_from_file_location(title, path.resolve())
+    file = path.resolve()
+    spec = importlib.util.spec_from_file_location(title, file)
     assert spec is not None
     assert spec.loader is not None
-    if title in sys.modules and getattr(sys.modules[title], "__file__", None) == spec.origin:
+    if (
+        getattr(sys.modules.get(title), "__file__", None) == spec.origin
+        and file in _opened
+        and not changed_files(_opened[file].hashes())
+    ):
         return sys.modules[title]
+    _opened[file] = OpenedFiles()
     module = importlib.util.module_from_spec(spec)
     sys.modules[title] = module  # where dataclasses and pickled functions look for it
-    folder = str(path.resolve().parent)
+    folder = str(file.parent)
     if folder not in sys.path:
         sys.path.append(folder)
     try:
-        spec.loader.exec_module(module)
+        with _opened[file].watch():
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a script may end with sys.exit
         del sys.modules[title]
         raise UsageError(f"{owner} cannot be loaded: {explain(error)}") from error

@@ -22,6 +22,7 @@ from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import mean_of_views, unit_rows
 from metaadapter.training.config import SourceConfig, SyntheticConfig
+from metaadapter.training.training_record import short_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class LoadedSource:
             "n_pictures": len(self.tasks.labels_n),
             "weight": self.tasks.weight,
             "classes": list(self.classes),
+            "pictures": sorted(map(short_hash, self.picture_hashes - {""})),
         }
 
 

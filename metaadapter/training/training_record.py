@@ -14,6 +14,13 @@ from metaadapter.data.checksums import TRAINING_RECORD, read_document
 # In the folder of the weights that ship; one folder above `best/` in a training run.
 RECORDS = ("training.json", "../summary.json")
 RECORD_REMEDY = "restore it from a copy, or train again"
+# 48 bits: of a million trained pictures, one in 280 million others has the digits of one of them.
+HASH_DIGITS = 12
+
+
+def short_hash(sha256: str) -> str:
+    """Return the first digits of a picture's hash, as a record keeps them."""
+    return sha256[:HASH_DIGITS]
 
 
 def read_training_record(folder: Path) -> tuple[Path, dict[str, Any]] | None:

@@ -46,6 +46,7 @@ def evaluate(
     jobs: own.Jobs = None,
     device: own.Device = "cpu",
     csv_raw: options.CsvRaw = False,
+    audit: own.Audit = 0,
     strict: own.Strict = False,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
@@ -84,7 +85,8 @@ def evaluate(
     console = Console(quiet=quiet, json_output=json_output)
     given = {key: value for key, value in values.items() if value is not None}
     settings = load_evaluation(config, given)
-    evaluation = _measure(settings, out, console, jobs=jobs, device=device, csv_raw=csv_raw)
+    run_options = {"device": device, "csv_raw": csv_raw, "audit": audit}
+    evaluation = _measure(settings, out, console, jobs=jobs, **run_options)
     _warn(evaluation, console)
     _show(evaluation, console)
     if strict and evaluation.failed:

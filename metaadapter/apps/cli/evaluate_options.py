@@ -132,6 +132,15 @@ Jobs = Annotated[
 Device = Annotated[
     str, Option(metavar="NAME", help="Where to calculate: auto, cpu, cuda, cuda:1, ….")
 ]
+Audit = Annotated[
+    int,
+    Option(
+        metavar="N",
+        min=0,
+        help="Measure N random cells of the folder again, whoever measured them, and say whether "
+        "their figures are equal.",
+    ),
+]
 Strict = Annotated[bool, Option("--strict", help="Exit with code 3 if a check fails.")]
 
 

@@ -14,6 +14,7 @@ from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.method import MetaTraining
 from metaadapter.bench.evaluation.summary import Ranks
+from metaadapter.data.opened_files import OpenedFiles
 
 
 @runtime_checkable
@@ -31,6 +32,10 @@ class Measured(Protocol):
     @property
     def meta_training(self) -> MetaTraining | None:
         """The record of its meta-training; None without a record."""
+
+    @property
+    def files(self) -> OpenedFiles | None:
+        """The files that it opened so far, for code of the user; None for others."""
 
 
 @dataclass(frozen=True, slots=True)

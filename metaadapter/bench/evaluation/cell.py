@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from metaadapter.data.opened_files import OpenedFiles
+
 Tables = dict[str, dict[str, list[Any]]]
 """Name of a table → name of a column → values, as a journal keeps them."""
+FILES = "files"
+"""The table of the files that a method of the user opened, with the columns path and sha256."""
 
 
 class Cell(NamedTuple):
@@ -27,3 +31,21 @@ class CellResult(NamedTuple):
     bench: str
     """Identity of the code that measured the cell."""
     tables: Tables
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Path → SHA-256 of the files that the method opened; empty for other code than a user's.
+
+        A method may open a file once and remember it: the file is listed in all later cells of the
+        same process, too.
+        """
+        files = self.tables.get(FILES, {"path": [], "sha256": []})
+        return dict(zip(files["path"], files["sha256"], strict=True))
+
+
+def with_files(tables: Tables, opened: OpenedFiles | None) -> Tables:
+    """Return the tables of a cell, with that of the files that its method has opened."""
+    if opened is None:
+        return tables
+    hashes = opened.hashes()
+    return {**tables, FILES: {"path": [*hashes], "sha256": [*hashes.values()]}}

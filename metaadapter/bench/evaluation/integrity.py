@@ -10,13 +10,17 @@ from typing import Any, Literal
 import pandas as pd
 
 from metaadapter.bench.evaluation.bench import Measured
+from metaadapter.bench.evaluation.cell import CellResult
+from metaadapter.bench.evaluation.consistency import contradictions
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, same_name
 from metaadapter.bench.evaluation.method import MetaTraining
 from metaadapter.bench.evaluation.name_level import MADE, OWN
+from metaadapter.training.training_record import short_hash
 
 Status = Literal["pass", "fail", "unknown"]
 MOST_NAMED = 5
 BY_NAME = "by the names of their stores; this does not notice a renamed copy"
+BY_PICTURES = "by the names of their stores and the bytes of their pictures"
 TASK = ["store", "seed", "task"]
 
 
@@ -37,13 +41,19 @@ class Box:
 
 
 def check_integrity(
-    draws: pd.DataFrame, methods: Sequence[Measured], sets: Sequence[EvaluationSet]
+    draws: pd.DataFrame,
+    methods: Sequence[Measured],
+    sets: Sequence[EvaluationSet],
+    results: Sequence[CellResult] = (),
 ) -> tuple[Box, ...]:
     """Run all checks of the methods on the sets; the draws are those of `draw_table`."""
-    apart = support_apart(draws, methods)
+    apart = apart_from_files(support_apart(draws, methods), methods, sets, results)
     if any(data.names != OWN for data in sets):
         apart = replace(apart, detail=f"{apart.detail}; {MADE} know all pictures, queries included")
-    return apart, *check_records(methods, sets)
+    # Sequences of tasks have no figure but the accuracy.
+    are_of_tasks = bool(results) and "confusion" in results[0].tables
+    agree = [figures_agree(methods, results)] if are_of_tasks else []
+    return apart, *check_records(methods, sets), *agree
 
 
 def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:
@@ -62,7 +72,7 @@ def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:
     n_unknown = draws[draws["sha256"] == ""].groupby(TASK).ngroups
     status: Status = "fail" if len(shared) else "unknown" if n_unknown else "pass"
     most = shared.groupby(TASK, sort=False).size().groupby("store", sort=False).max()
-    listed = _some(f"{store}: {count} in a task" for store, count in most.items())
+    listed = some(f"{store}: {count} in a task" for store, count in most.items())
     detail = {
         "fail": f"pictures with the same bytes, or of one group, are on both sides: {listed}",
         "unknown": f"{n_unknown} of {n_tasks} tasks have pictures without a hash",
@@ -74,6 +84,56 @@ def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:
     return Box("support and queries apart", status, detail[status], outcomes)
 
 
+def apart_from_files(
+    box: Box,
+    methods: Sequence[Measured],
+    sets: Sequence[EvaluationSet],
+    results: Sequence[CellResult],
+) -> Box:
+    """Return the outcome of `support_apart`, failed for methods that opened a file of the sets.
+
+    A file of a store, or of a picture, is recognized by its hash, also as a copy elsewhere.
+    """
+    own = [method.name for method in methods if method.files is not None]
+    secret = {sha256 for data in sets for sha256 in (*data.store_files, *data.contents_n)} - {""}
+    opened = defaultdict[str, dict[str, str]](dict)
+    for result in results:
+        opened[result.cell.method].update(result.files)
+    details, outcomes = [box.detail], dict(box.methods)
+    for name in own:
+        if taken := [path for path, sha256 in opened[name].items() if sha256 in secret]:
+            outcomes[name] = "fail"
+            details.append(f"{name} opened files of the evaluated stores: {some(taken)}")
+    if own:
+        details.append(
+            f"what {some(own)} may read otherwise than by Python's open(), or of the memory of the "
+            "evaluation, was not checked"
+        )
+    status = "fail" if "fail" in outcomes.values() else box.status
+    return replace(box, status=status, detail="; ".join(details), methods=outcomes)
+
+
+def figures_agree(methods: Sequence[Measured], results: Sequence[CellResult]) -> Box:
+    """Check that the figures of each cell can come from the same answers."""
+    outcomes: dict[str, Status] = {method.name: "pass" for method in methods}
+    faults = []
+    for result in results:
+        if texts := contradictions(result.tables):
+            method, store, n_shot, seed = result.cell
+            outcomes[method] = "fail"
+            faults.append(f"{method} on {store}, {n_shot} shot(s), seed {seed}: {'; '.join(texts)}")
+    detail = (
+        "accuracy, log loss, Brier score, calibration error, confusions and confidence; invented "
+        "figures that agree are noticed only if --audit measures their cells again"
+    )
+    return Box(
+        "figures agree with one another",
+        "fail" if faults else "pass",
+        some(faults) if faults else detail,
+        outcomes,
+    )
+
+
 def check_records(
     methods: Sequence[Measured], sets: Sequence[EvaluationSet]
 ) -> tuple[Box, Box, Box]:
@@ -83,23 +143,25 @@ def check_records(
         _by_record(
             "data sets unseen in meta-training",
             methods,
-            lambda record: _sets_among(sets, record.stores),
+            lambda record: _sets_among(sets, record.stores, record.pictures),
             "trained on",
-            BY_NAME,
+            lambda record: BY_NAME if record.pictures is None else BY_PICTURES,
         ),
         _by_record(
             "classes unseen in meta-training",
             methods,
             lambda record: [name for name in classes if same_name(name) in record.classes],
             "trained on pictures called",
-            "by their readable names; this does not notice another word for the same thing",
+            lambda _: (
+                "by their readable names; this does not notice another word for the same thing"
+            ),
         ),
         _by_record(
             "settings chosen elsewhere",
             methods,
-            lambda record: _sets_among(sets, record.chosen_on),
+            lambda record: _sets_among(sets, record.chosen_on, record.chosen_pictures),
             "chosen on",
-            BY_NAME,
+            lambda record: BY_NAME if record.chosen_pictures is None else BY_PICTURES,
         ),
     )
 
@@ -109,7 +171,7 @@ def _by_record(
     methods: Sequence[Measured],
     overlap: Callable[[MetaTraining], list[str]],
     verb: str,
-    compared_by: str,
+    compared_by: Callable[[MetaTraining], str],
 ) -> Box:
     shared = {
         method.name: None if method.meta_training is None else overlap(method.meta_training)
@@ -122,28 +184,38 @@ def _by_record(
     failing = defaultdict[str, list[str]](list)
     for method, overlaps in shared.items():
         if overlaps:
-            failing[_some(overlaps)].append(method)
+            failing[some(overlaps)].append(method)
     details = [
-        f"{_some(names)} {'was' if len(names) == 1 else 'were'} {verb} {overlaps}"
+        f"{some(names)} {'was' if len(names) == 1 else 'were'} {verb} {overlaps}"
         for overlaps, names in failing.items()
     ]
-    unknown, passing = (
-        [method for method, status in outcomes.items() if status == wanted]
-        for wanted in ("unknown", "pass")
-    )
-    if unknown:
-        details.append(f"there is no record of meta-training for {_some(unknown)}")
-    if passing:
-        ending = "s" if len(passing) > 1 else ""
-        others = f"{len(passing)} other{ending}" if details else "all methods"
-        details.append(f"true for {others}, {compared_by}")
+    if unknown := [method for method, status in outcomes.items() if status == "unknown"]:
+        details.append(f"there is no record of meta-training for {some(unknown)}")
+    passing = defaultdict[str, list[str]](list)
+    for one in methods:
+        if one.meta_training is not None and outcomes[one.name] == "pass":
+            passing[compared_by(one.meta_training)].append(one.name)
+    for way, names in passing.items():
+        details.append(
+            f"true for all methods, {way}"
+            if len(names) == len(methods)
+            else f"true for {some(names)}, {way}"
+        )
     status: Status = "fail" if failing else "unknown" if unknown else "pass"
     return Box(name, status, "; ".join(details), outcomes)
 
 
-def _sets_among(sets: Sequence[EvaluationSet], names: Collection[str]) -> list[str]:
+def _sets_among(
+    sets: Sequence[EvaluationSet], names: Collection[str], pictures: Collection[str] | None
+) -> list[str]:
+    """Return the stores of these names, and the sets with these pictures (starts of hashes)."""
     stores = dict.fromkeys(store for data in sets for store in data.stores)
-    return [store for store in stores if store.casefold() in names]
+    among = [store for store in stores if store.casefold() in names]
+    for data in sets:
+        shared = {short_hash(sha256) for sha256 in data.contents_n} & set(pictures or ())
+        if shared and not set(data.stores) & set(among):
+            among.append(f"{len(shared)} pictures of {data.name}")
+    return among
 
 
 def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.DataFrame:
@@ -155,7 +227,8 @@ def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.D
     return support.merge(queries, on=[*TASK, key])[TASK]
 
 
-def _some(names: Iterable[str]) -> str:
+def some(names: Iterable[str]) -> str:
+    """Return the first names, and how many more there are."""
     listed = list(names)
     more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
     return ", ".join(listed[:MOST_NAMED]) + more

@@ -9,6 +9,7 @@ from typing import Any, final
 from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
 from metaadapter.data.checksums import PROOF, sealed, unsealed
 from metaadapter.data.journal import Journal
+from metaadapter.data.opened_files import changed_files
 from metaadapter.data.output_folder import write_errors
 
 JOURNAL_FILE = "journal.jsonl"
@@ -72,22 +73,24 @@ class CellJournal:
         """
         kept = [self.results[cell] for cell in cells if cell in self.results]
         of_old_program = [result.cell for result in kept if result.bench != bench]
-        of_old_method = [
-            result.cell
-            for result in kept
-            if result.bench == bench and result.method != methods[result.cell.method]
-        ]
+        of_old_method, files = list[Cell](), set[str]()
+        for result in kept:
+            changed = changed_files(result.files)
+            if result.bench == bench and (changed or result.method != methods[result.cell.method]):
+                of_old_method.append(result.cell)
+                files.update(changed)
         reasons = []
         if of_old_program:
             reasons.append(
                 "the program that draws, fits, answers and scores has changed: "
                 f"{_count(of_old_program)} measured again"
             )
-        if changed := list(dict.fromkeys(cell.method for cell in of_old_method)):
-            have = "method has" if len(changed) == 1 else "methods have"
+        if of_old_method:
+            names = list(dict.fromkeys(cell.method for cell in of_old_method))
+            have = "method has" if len(names) == 1 else "methods have"
+            listed = ", ".join(names + [f"reads {file}" for file in sorted(files)])
             reasons.append(
-                f"{len(changed)} {have} changed ({', '.join(changed)}): {_count(of_old_method)} "
-                "measured again"
+                f"{len(names)} {have} changed ({listed}): {_count(of_old_method)} measured again"
             )
         again = {*of_old_program, *of_old_method}
         return [cell for cell in cells if cell in again or cell not in self.results], reasons

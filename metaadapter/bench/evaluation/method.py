@@ -13,6 +13,7 @@ from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 from metaadapter.bench.evaluation.evaluation_set import same_name
 from metaadapter.bench.evaluation.picture_task import PictureAnswers, PictureTask
 from metaadapter.bench.peers.unknown_scores import Score
+from metaadapter.data.opened_files import OpenedFiles
 from metaadapter.errors import DataError
 from metaadapter.training.training_record import read_training_record
 
@@ -26,6 +27,11 @@ class MetaTraining:
     """The classes of these stores, as `same_name` writes them."""
     chosen_on: frozenset[str] = frozenset()
     """Data sets on which settings or a checkpoint were chosen."""
+    pictures: frozenset[str] | None = frozenset()
+    """The pictures of `stores`, as `short_hash` writes their hashes; None if the record of an
+    earlier version has none."""
+    chosen_pictures: frozenset[str] | None = frozenset()
+    """The same for the pictures of `chosen_on`."""
 
 
 UNTRAINED = MetaTraining()
@@ -40,7 +46,7 @@ META_PEERS_STUDIED = frozenset(
 """Data sets on which the settings of the meta-trained peers were chosen."""
 
 # docs/explanation/closed-form.md lists them.
-CLOSED_FORM = MetaTraining(chosen_on=META_PEERS_STUDIED | {"omniglot56"})
+CLOSED_FORM = MetaTraining(chosen_on=META_PEERS_STUDIED | {"omniglot56"}, chosen_pictures=None)
 """The record of the untrained generator; no report uses the sets that chose its constants."""
 
 
@@ -68,6 +74,8 @@ class Method:
     """Replaces `fit` for a method that reads the pictures themselves."""
     trained_by_hand: Callable[[int, int], int] | None = None
     """(N classes, width D) → how many numbers it trains, if it uses no torch optimizer."""
+    files: OpenedFiles | None = None
+    """The files that it opened so far, for code of the user; None for other methods."""
 
 
 def read_meta_training(
@@ -89,6 +97,8 @@ def read_meta_training(
             _data_sets(training),
             frozenset(same_name(name) for source in training for name in source["classes"]),
             chosen_on | _data_sets(validation),
+            _pictures(training),
+            None if chosen_on else _pictures(validation),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
@@ -103,3 +113,10 @@ def _data_sets(sources: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     """
     names = [Path(store).name.casefold() for source in sources for store in source["stores"]]
     return frozenset(names) | {re.split("[.@]", name)[0] for name in names}
+
+
+def _pictures(sources: Sequence[Mapping[str, Any]]) -> frozenset[str] | None:
+    """Return the hashes of the sources' pictures; None if a source with stores lists none."""
+    if any("pictures" not in source for source in sources if source["stores"]):
+        return None
+    return frozenset(digits for source in sources for digits in source.get("pictures", ()))

@@ -44,7 +44,13 @@ from metaadapter.bench.peers.meta_trained import (
 from metaadapter.bench.peers.unknown_scores import READ_WORDS, SCORES
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.user_code import explain, is_user_code, load_user_code, user_code_and_folder
+from metaadapter.data.user_code import (
+    explain,
+    files_opened_by,
+    is_user_code,
+    load_user_code,
+    user_code_and_folder,
+)
 from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.elsewhere import ELSEWHERE, Elsewhere
@@ -210,10 +216,12 @@ def _own_method(name: str) -> Method:
 
     The name of a class may end with @FOLDER, the folder of its weights.
     """
-    code, _ = user_code_and_folder(name)
+    code, folder = user_code_and_folder(name)
     function = value = load_user_code(code, kind="method")
+    files = files_opened_by(code)
     if isinstance(value, type) and issubclass(value, AdapterGenerator):
-        generator = load_generator(name)
+        with files.watch():
+            generator = load_generator(name)
         function, identity = generator.predict, generator_id(generator)
     elif callable(value):
         # The function gets a support, so its answers depend on that class even without an import.
@@ -223,7 +231,8 @@ def _own_method(name: str) -> Method:
 
     def fit(support: Support) -> AdapterWeights:
         try:
-            weights = function(support)
+            with files.watch():
+                weights = function(support)
         except Exception as error:
             if is_shortage(error):
                 raise
@@ -234,4 +243,5 @@ def _own_method(name: str) -> Method:
             ) from error
         return require_adapters(weights, support.text_TND.shape, owner=f"method {name!r}")
 
-    return Method(name, identity, fit, None)
+    card = read_meta_training(Path(folder)) if folder else None
+    return Method(name, identity, fit, card, files=files)

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from metaadapter.bench.evaluation.across_domains import across_domains
+from metaadapter.bench.evaluation.audit import audit_cells
 from metaadapter.bench.evaluation.bench import Bench, Summary
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import classes_left_out
@@ -39,6 +40,7 @@ def evaluate(
     jobs: int = 1,
     device: str = "cpu",
     csv_raw: bool = False,
+    audit: int = 0,
     tell: Callable[[int, int], None] = lambda _done, _total: None,
     note: Callable[[str], None] = lambda _reason: None,
 ) -> Evaluation:
@@ -52,6 +54,8 @@ def evaluate(
         jobs: The number of processes, with one thread each.
         device: Name of a device, or "auto".
         csv_raw: Write texts to the tables unchanged, even if a spreadsheet takes them for formulas.
+        audit: The number of random cells that were measured before this run, to measure again and
+            to compare; the result is one more check.
         tell: Called with the number of finished cells and the number of cells to measure.
         note: Called with each reason why cells are measured again.
 
@@ -65,16 +69,26 @@ def evaluate(
     record = Record(config, methods, {data.name: data.identity for data in all_sets})
     measure, cells = partial(measure_cells, bench, jobs=jobs), config.cells()
     with hold_evaluation(folder, record) as journal:
+        before = dict(journal.results)
         n_measured = journal.measure_missing(
             cells, methods, bench.identity, measure, tell=tell, note=note
         )
-        summary = bench.summarise([journal.results[cell] for cell in cells])
-        evaluation = _evaluation(bench, summary, folder, n_measured)
+        results = [journal.results[cell] for cell in cells]
+        summary = bench.summarise(results)
+        boxes = check_integrity(
+            summary.compared, list(bench.methods.values()), list(bench.sets.values()), results
+        )
+        if audit:
+            kept = [result for result in results if before.get(result.cell) is result]
+            boxes = (*boxes, audit_cells(kept, audit, measure))
+        evaluation = _evaluation(bench, summary, folder, n_measured, boxes)
         _write(evaluation, summary, bench.summary_schema, csv_raw=csv_raw)
         return evaluation
 
 
-def _evaluation(bench: Bench, summary: Summary, folder: Path, n_measured: int) -> Evaluation:
+def _evaluation(
+    bench: Bench, summary: Summary, folder: Path, n_measured: int, boxes: tuple[Box, ...]
+) -> Evaluation:
     return Evaluation(
         folder=folder,
         config=bench.config,
@@ -84,9 +98,7 @@ def _evaluation(bench: Bench, summary: Summary, folder: Path, n_measured: int) -
         differences=summary.differences,
         ranks=summary.ranks,
         across=across_domains(summary.tables["rows"], bench.config),
-        boxes=check_integrity(
-            summary.compared, list(bench.methods.values()), list(bench.sets.values())
-        ),
+        boxes=boxes,
         intervals=bench.intervals,
         sets={
             name: data.to_dict() | {"left_out": classes_left_out(data, bench.config)}

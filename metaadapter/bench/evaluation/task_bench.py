@@ -13,7 +13,7 @@ import torch
 
 from episodes import EpisodeRows
 from metaadapter.bench.evaluation.bench import Summary
-from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
+from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables, with_files
 from metaadapter.bench.evaluation.class_intervals import with_class_intervals
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
@@ -104,7 +104,8 @@ class TaskBench:
                 first_far = next(far.split(1)) if far else None
                 self._measure(method, data, next(rows.first(1).split(1)), far=first_far)
                 self._warm.add(cell.method)
-            return self._measure(method, data, rows.first(cell.n_shot), far=far)
+            tables = self._measure(method, data, rows.first(cell.n_shot), far=far)
+            return with_files(tables, method.files)
 
     def summarise(self, results: Sequence[CellResult]) -> Summary:
         """Return tables, means, differences and ranks from the results of all cells."""

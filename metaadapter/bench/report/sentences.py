@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.method_names import is_peer
 from metaadapter.bench.evaluation.strangers import COVERAGE, KEEP, STRANGER_METRICS
 from metaadapter.bench.report.evaluation_result import Part, Strangers
 from metaadapter.bench.report.evaluation_run import ByShots
@@ -15,43 +14,51 @@ from metaadapter.bench.report.words import part_suffix, signed
 
 
 def headline(part: Part, place: str, reference: str) -> str:
-    """Return sentences on accuracy by shots, and on the gain over the best peer or other method."""
-    accuracy, over_classes = part.accuracy[place], part.gain_by_class[place]
-    gain = over_classes or part.gain[place]
+    """Return sentences on the reference's accuracy by shots, and on its gain over all others."""
+    accuracy, gain, unit = part.accuracy[place], part.gain[place], "draws"
+    over_classes = part.gain_by_class[place]
+    if over_classes and all(
+        gain[name].keys() == over_classes.get(name, {}).keys() for name in gain
+    ):
+        gain, unit = over_classes, "classes"
     of_reference = accuracy.get(reference, {})
     if not of_reference:
         return f"No figure of {reference} could be scored."
     shots = sorted(of_reference)
     percentages = _and([f"{100 * of_reference[n].mean:.1f}" for n in shots])
     text = (
-        f"With {_and(shots)} labelled picture{'' if shots == [1] else 's'} a class, {reference} "
+        f"With {_shots(shots, 'labelled picture')} a class, {reference} "
         f"is correct on {percentages} % of the pictures it has not seen{part_suffix(part.part)}."
     )
-    peers = [name for name in accuracy if is_peer(name) and name != reference]
-    others = peers or [name for name in accuracy if name != reference]
-    best = {
-        n: max(measured, key=lambda name, n=n: accuracy[name][n].mean)  # type: ignore[misc]
-        for n in shots
-        if (measured := [name for name in others if n in accuracy[name]])
+    gains = {
+        n: {name: gain[name][n] for name in accuracy if n in gain.get(name, {})} for n in shots
     }
-    if not best:
+    gains = {n: of_methods for n, of_methods in gains.items() if of_methods}
+    if not gains:
         return text
-    gains = {n: gain[name][n] for n, name in best.items()}
-    listed = [
-        f"{signed(gains[n])} ({n} shot{'' if n == 1 else 's'}, {name})" for n, name in best.items()
-    ]
-    kind = "strongest peer" if peers else "best of the others"
-    text += f" Its gain over the {kind} with the same shots is {_and(listed)} points."
-    if any(math.isnan(estimate.half) for estimate in gains.values()):
+    best = {
+        n: max(of_methods, key=lambda name, n=n: accuracy[name][n].mean)  # type: ignore[misc]
+        for n, of_methods in gains.items()
+    }
+    listed = [f"{signed(gains[n][name])} ({_shots([n])}, {name})" for n, name in best.items()]
+    text += f" Its gain over the best other method with the same shots is {_and(listed)} points."
+    if any(math.isnan(gains[n][name].half) for n, name in best.items()):
         return f"{text} With a single draw there is no interval."
-    ahead = sum(estimate.mean > estimate.half for estimate in gains.values())
-    behind = sum(-estimate.mean > estimate.half for estimate in gains.values())
+    ahead = sum(all(e.mean > e.half for e in of_methods.values()) for of_methods in gains.values())
+    behind = {
+        name: [n for n in gains if name in gains[n] and -gains[n][name].mean > gains[n][name].half]
+        for name in accuracy
+    }
+    better = [f"{name} ({_shots(where)})" for name, where in behind.items() if where]
     counted = f"{ahead or 'none'} of {len(gains)} number{'' if len(gains) == 1 else 's'} of shots"
-    unit = "classes" if over_classes else "draws"
     return (
-        f"{text} The 95 % interval of the gain over {unit} is above zero at {counted}, and "
-        f"below zero at {behind or 'none'}."
+        f"{text} By 95 % intervals over {unit} it is ahead of all other methods at {counted}, and "
+        f"behind {_and(better) if better else 'none of them'}."
     )
+
+
+def _shots(numbers: Sequence[int], noun: str = "shot") -> str:
+    return f"{_and(numbers)} {noun}{'' if list(numbers) == [1] else 's'}"
 
 
 def _and(items: Sequence[object]) -> str:

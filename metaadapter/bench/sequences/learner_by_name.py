@@ -20,7 +20,8 @@ from metaadapter.bench.sequences.learners.pooled_fit import Fit, PooledFit
 from metaadapter.bench.sequences.learners.rail import RAIL
 from metaadapter.bench.sequences.learners.ranpac import RanPAC
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.user_code import explain, is_user_code, load_user_code
+from metaadapter.data.opened_files import OpenedFiles
+from metaadapter.data.user_code import explain, files_opened_by, is_user_code, load_user_code
 from metaadapter.errors import UsageError
 
 PEERS: dict[str, Callable[[], Learner[Any]]] = {
@@ -51,6 +52,8 @@ class NamedLearner:
     """The data that it was made from before its first task; None without a record."""
     sees_joint_alone: bool = False
     """Whether it sees only the joint block of features."""
+    files: OpenedFiles | None = None
+    """The files that it opened so far, for code of the user; None for other learners."""
 
 
 def load_learner(name: str) -> NamedLearner:
@@ -75,7 +78,7 @@ def load_learner(name: str) -> NamedLearner:
             )
         learner = OF_METHODS[kind](_fit_of(name, method.fit))
         identity = text_digest(code_identity(type(learner)) + method.identity)
-        return NamedLearner(name, identity, learner, method.meta_training)
+        return NamedLearner(name, identity, learner, method.meta_training, files=method.files)
     if is_user_code(name):
         return _own_learner(name)
     known = ", ".join([*PEERS, *OF_METHODS, *(f"{kind}@METHOD" for kind in OF_METHODS)])
@@ -105,4 +108,4 @@ def _own_learner(name: str) -> NamedLearner:
         raise UsageError(
             f"learner {name!r} cannot be created without arguments: {explain(error)}"
         ) from error
-    return NamedLearner(name, code_identity(kind), learner, None)
+    return NamedLearner(name, code_identity(kind), learner, None, files=files_opened_by(name))

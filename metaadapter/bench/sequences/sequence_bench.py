@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -12,7 +13,7 @@ import pandas as pd
 import torch
 
 from metaadapter.bench.evaluation.bench import Summary
-from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
+from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables, with_files
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.run import Evaluation, evaluate
@@ -70,7 +71,9 @@ class SequenceBench:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             few = [task.first(cell.n_shot) for task in tasks]
-            return {"rows": measure_sequence(learner, few, self.config.continual)}
+            with learner.files.watch() if learner.files else nullcontext():
+                rows = measure_sequence(learner, few, self.config.continual)
+            return with_files({"rows": rows}, learner.files)
 
     def summarise(self, results: Sequence[CellResult]) -> Summary:
         """Return tables, means and differences from the results of all cells."""

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from metaadapter.data.checksums import sealed, unsealed
+
 COUNTS = {"ant": 7, "bee": 7, "cow": 7, "dog": 7}
 FEW = ("--methods", "prototypes,zero-shot", "--shots", "1,2", "--seeds", "2", "--jobs", "1")
 ONE_SHOT = ("--methods", "nearest mean,zero-shot", "--shots", "1", "--seeds", "2", "--jobs", "1")
@@ -46,7 +48,7 @@ def test_evaluate__stores__writes_rows_and_tells_accuracy_differences_and_integr
     ]
     title = "Gain of prototypes over each method, in points, pets, ± over draws / over classes"
     assert title in lines
-    assert sum(line.startswith("pass: ") for line in lines) == 4
+    assert sum(line.startswith("pass: ") for line in lines) == 5
     assert "8 cells, 0 of them measured now" in evaluate(pets).out
 
 
@@ -140,6 +142,23 @@ def test_evaluate__failed_check__is_told_and_ends_with_3_if_strict(evaluate, mak
     assert [box["status"] for box in strict.document["integrity"]].count("fail") == 1
     assert "warning: support and queries apart: pictures with the same bytes" in strict.err
     assert json.loads((tmp_path / "run" / "integrity.json").read_bytes())["boxes"]
+
+
+def test_evaluate__audit__measures_cells_again_and_tells_of_a_changed_figure(evaluate, pets):
+    evaluate(pets)
+    equal = evaluate(pets, "--audit", "2")
+    journal = pets.parent / "run" / "journal.jsonl"
+    lines = [unsealed(json.loads(line))[0] for line in journal.read_text().splitlines()]
+    for line in lines:
+        line["tables"]["rows"]["macro_f1"] = [0.75]
+    journal.write_text("\n".join([*(json.dumps(sealed(line)) for line in lines), ""]))
+    changed = evaluate(pets, "--audit", str(len(lines)), "--strict")
+
+    assert (
+        f"pass: cells measured again: 2 of {len(lines)} cells, chosen at random: all" in equal.out
+    )
+    assert f"fail: cells measured again: {len(lines)} of {len(lines)} cells" in changed.out
+    assert (equal.code, changed.code) == (0, 3)
 
 
 def test_evaluate__class_with_too_few_pictures__is_told_to_be_left_out(evaluate, make_store):

@@ -79,16 +79,21 @@ def test_record__missing__is_unknown(pets, load):
 def test_record__verdicts__are_those_of_each_method_and_none_hides_another(pets, load):
     data, _ = load(pets)
     trained = MetaTraining(frozenset({"pets"}), NONE, NONE)
-    methods = [made_with(UNTRAINED, "peer"), made_with(None, "own"), made_with(trained, "seen")]
+    of_names = MetaTraining(pictures=None)
+    methods = [
+        *(made_with(UNTRAINED, "peer"), made_with(None, "own")),
+        *(made_with(trained, "seen"), made_with(of_names, "old")),
+    ]
 
     box, _, _ = integrity.check_records(methods, [data])
 
-    assert box.methods == {"peer": "pass", "own": "unknown", "seen": "fail"}
+    assert box.methods == {"peer": "pass", "own": "unknown", "seen": "fail", "old": "pass"}
     assert box.status == "fail"
     assert "seen was trained on pets" in box.detail
     assert "there is no record of meta-training for own" in box.detail
-    assert "true for 1 other" in box.detail
-    assert "this does not notice a renamed copy" in box.detail
+    assert "true for peer, by the names of their stores and the bytes of their" in box.detail
+    assert "true for old, by the names" in box.detail
+    assert box.detail.endswith("this does not notice a renamed copy")
 
 
 @pytest.mark.parametrize("name", ["trashnet6.large", "trashnet6"])

@@ -8,6 +8,7 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -19,6 +20,7 @@ from metaadapter.bench.evaluation import method_by_name
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.peers.by_name import PEERS
+from metaadapter.bench.sequences.sequence_bench import evaluate_continual
 from metaadapter.data.code_identity import modules_run_through
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
@@ -185,6 +187,68 @@ def test_evaluate__file_of_ones_own_changed__measures_its_cells_again(measured, 
     methods, n_cells, _ = measured()
 
     assert (methods, n_cells) == ([f"{own}:mine"], 2)
+
+
+READS = """\
+from functools import cache
+import numpy as np
+
+def read():
+    return float(np.load("weight.npy"))
+{more}
+def mine(support):
+    return support.head({weight} * support.means_TND)
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "weight"),
+    [
+        ("", "read()"),
+        ("read = cache(read)\n", "read()"),
+        ("WEIGHT = read()\n", "WEIGHT"),
+    ],
+    ids=["in each task", "once", "when it is loaded"],
+)
+def test_evaluate__file_that_ones_own_method_reads_changed__measures_its_cells_again(
+    pets, ask, write_method, tmp_path, monkeypatch, more, weight
+):
+    monkeypatch.chdir(tmp_path)
+    np.save("weight.npy", 1.0)
+    own = write_method(READS.format(more=more, weight=weight), "")
+    config, notes = ask(pets, methods=("GDA", "mine.py:mine"), shots=(1, 2), seeds=2), []
+    assert own.parent == Path.cwd()
+
+    def again():
+        return evaluate(config, tmp_path / "run", note=notes.append)
+
+    first, second = again(), again()
+    np.save("weight.npy", -1.0)
+    third, fourth = again(), again()
+
+    assert [one.n_measured for one in (first, second, third, fourth)] == [8, 0, 4, 0]
+    assert notes == [
+        "1 method has changed (mine.py:mine, reads weight.npy): 4 cells are measured again"
+    ]
+    means = [one.means.set_index(["method", "metric"])["mean"] for one in (first, third)]
+    assert (means[0]["GDA", "accuracy"] == means[1]["GDA", "accuracy"]).all()
+    assert (means[0]["mine.py:mine", "accuracy"] > means[1]["mine.py:mine", "accuracy"]).all()
+
+
+def test_evaluate__file_that_ones_own_learner_reads_changed__measures_its_cells_again(
+    pets, ask, write_method, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    np.save("weight.npy", 1.0)
+    write_method(READS.format(more="", weight="read()"), "")
+    methods = ("nearest mean", "library@mine.py:mine")
+    config = ask(pets, methods=methods, shots=(1,), seeds=1, continual="pooled", splits=2)
+
+    measured = [evaluate_continual(config, tmp_path / "run").n_measured]
+    np.save("weight.npy", 2.0)
+    measured += [evaluate_continual(config, tmp_path / "run").n_measured for _ in range(2)]
+
+    assert measured == [2, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_find__methods_with_the_same_answers__are_one_where_answers_are_told(res
     assert set(result.parts[0].gain["pets"]) == {"GDA@msp"}
     assert set(result.quality["nll"]) == {"closed-form", "GDA@msp"}
     assert result.strangers.methods == METHODS
-    assert "Its gain over the strongest peer" in result.headline
+    assert "Its gain over the best other method" in result.headline
 
 
 def test_markdown__strangers__have_a_section_with_intervals_and_their_kinds(result):

@@ -1,0 +1,248 @@
+"""Ways to publish better figures than a method has: the outcome of the checks after each one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.report.evaluation_run import EvaluationRun
+from metaadapter.data.checksums import sealed, unsealed
+from metaadapter.errors import DataError
+from metaadapter.training.config_file import load_config
+from metaadapter.training.run import train
+
+APART = "support and queries apart"
+UNSEEN, CLASSES = "data sets unseen in meta-training", "classes unseen in meta-training"
+AGREE, AGAIN = "figures agree with one another", "cells measured again"
+MINE = "mine.py:mine"
+READS_FILE = """\
+def mine(support):
+    open({path!r}, "rb").read()
+    return support.head(support.means_TND)
+"""
+LOOKS_AROUND = """\
+import gc
+
+def mine(support):
+    [one for one in gc.get_objects() if type(one).__name__ == "EvaluationSet"]
+    return support.head(support.means_TND)
+"""
+LEARNS = """\
+import torch
+from metaadapter import AdapterGenerator
+
+class Mine(AdapterGenerator):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, support):
+        return support.head(support.start_TND + self.weight * support.means_TND)
+"""
+TRAINING = """\
+generator = "mine.py:Mine"
+
+[[data.sources]]
+name = "own"
+stores = ["pets"]
+
+[episodes]
+n_way = [2, 3]
+n_shot = [1, 2]
+n_query = 2
+
+[optim]
+steps = 1
+tasks_per_draw = 2
+"""
+
+
+@pytest.fixture
+def scene(tmp_path, monkeypatch, pets, write_method, ask):
+    """Writes mine.py, trains it, and evaluates it in the folder RUN; the store is tmp_path/pets."""
+    monkeypatch.chdir(tmp_path)
+
+    class Scene:
+        store, method, audit = pets, MINE, 0
+        journal = tmp_path / "run" / "journal.jsonl"
+
+        def write(self, code):
+            write_method(code, "")
+
+        def train(self):
+            (tmp_path / "mine.toml").write_text(TRAINING)
+            train(tmp_path / "RUN", load_config(tmp_path / "mine.toml"), config_text=TRAINING)
+            self.method = "mine.py:Mine@RUN/best"
+
+        def evaluate(self):
+            config = ask(self.store, methods=("GDA", self.method), shots=(1,), seeds=2)
+            return evaluate(config, tmp_path / "run", audit=self.audit)
+
+        def forge(self, change):
+            """Change the tables of own cells, and seal the lines as the package does."""
+            lines = []
+            for line in map(json.loads, self.journal.read_text().splitlines()):
+                values, _ = unsealed(line)
+                if values["cell"][0] == self.method:
+                    change(values["tables"])
+                lines.append(json.dumps(sealed(values)))
+            self.journal.write_text("\n".join([*lines, ""]))
+
+    scene = Scene()
+    scene.write("def mine(support):\n    return support.head(support.means_TND)\n")
+    return scene
+
+
+def test_fraud__none__passes_every_check_but_those_of_the_record(scene):
+    result = scene.evaluate()
+
+    assert {box.name: box.methods[MINE] for box in result.boxes} == {
+        APART: "pass",
+        UNSEEN: "unknown",
+        CLASSES: "unknown",
+        "settings chosen elsewhere": "unknown",
+        AGREE: "pass",
+    }
+
+
+def trains_on_the_test_set(scene):
+    scene.write(LEARNS)
+    scene.train()
+
+
+def trains_on_a_copy_under_another_name(scene):
+    trains_on_the_test_set(scene)
+    scene.store = scene.store.rename(scene.store.with_name("fresh"))
+
+
+def trains_on_the_test_set_and_loses_the_record(scene):
+    trains_on_the_test_set(scene)
+    (scene.store.parent / "RUN" / "summary.json").unlink()
+
+
+def reads_the_store(scene):
+    file = next(scene.store.glob("*.npy"))
+    scene.write(READS_FILE.format(path=str(file)))
+
+
+def reads_a_copy_of_the_store(scene):
+    copy = shutil.copytree(scene.store, scene.store.with_name("notes"))
+    file = next(copy.glob("*.npy"))
+    scene.write(READS_FILE.format(path=str(file.rename(copy / "weights.bin"))))
+
+
+def looks_into_the_memory(scene):
+    scene.write(LOOKS_AROUND)
+
+
+def invents_an_accuracy(scene):
+    def change(tables):
+        rows = tables["rows"]
+        rows["accuracy"] = [1 - 1 / n for n in rows["n_query"]]
+
+    scene.evaluate()
+    scene.forge(change)
+
+
+def invents_an_accuracy_with_its_counts(scene):
+    """All answers become correct; the log loss stays."""
+
+    def change(tables):
+        tables["rows"]["accuracy"] = [1.0]
+        pairs, bins = tables["confusion"], tables["bins"]
+        counts = dict.fromkeys(pairs["true"], 0)
+        for true, count in zip(pairs["true"], pairs["count"], strict=True):
+            counts[true] += count
+        tables["confusion"] = {
+            "part": ["all"] * len(counts),
+            "true": [*counts],
+            "predicted": [*counts],
+            "count": [*counts.values()],
+        }
+        bins["right"] = bins["n"]
+        tables["mistakes"] = {name: [] for name in tables["mistakes"]}
+
+    scene.evaluate()
+    scene.forge(change)
+
+
+def puts_a_smaller_log_loss(scene):
+    def change(tables):
+        tables["rows"]["nll"] = [0.01]
+
+    scene.evaluate()
+    scene.forge(change)
+
+
+def copies_the_cells_of_a_better_method(scene):
+    scene.evaluate()
+    better = [json.loads(line)["tables"] for line in scene.journal.read_text().splitlines()]
+    scene.forge(lambda tables: tables.update(better[0]))
+
+
+def copies_the_cells_of_a_better_method_and_is_audited(scene):
+    copies_the_cells_of_a_better_method(scene)
+    scene.audit = 4
+
+
+@pytest.mark.parametrize(
+    ("fraud", "name", "status", "text"),
+    [
+        (trains_on_the_test_set, UNSEEN, "fail", "was trained on pets"),
+        (trains_on_a_copy_under_another_name, UNSEEN, "fail", "trained on 36 pictures of fresh"),
+        (trains_on_the_test_set_and_loses_the_record, UNSEEN, "unknown", "there is no record"),
+        (reads_the_store, APART, "fail", "opened files of the evaluated stores: pets/"),
+        (reads_a_copy_of_the_store, APART, "fail", "evaluated stores: notes/weights.bin"),
+        (looks_into_the_memory, APART, "pass", "or of the memory of the evaluation, was not"),
+        (invents_an_accuracy, AGREE, "fail", "correct answers, the confusions"),
+        (invents_an_accuracy_with_its_counts, AGREE, "fail", "a mean log loss of"),
+        (puts_a_smaller_log_loss, AGREE, "fail", "a log loss of 0.010 beside an accuracy of"),
+        (copies_the_cells_of_a_better_method, AGREE, "pass", "noticed only if --audit measures"),
+        (copies_the_cells_of_a_better_method_and_is_audited, AGAIN, "fail", "2 are different"),
+    ],
+)  # fmt: skip
+def test_fraud__planted__is_caught_or_told_as_not_checked(scene, fraud, name, status, text):
+    fraud(scene)
+
+    result = scene.evaluate()
+
+    (box,) = [box for box in result.boxes if box.name == name]
+    assert box.methods[scene.method] == status
+    assert box.methods["GDA"] == "pass"
+    assert text in box.detail
+
+
+def test_fraud__picture_mirrored_on_the_other_side__is_told_as_not_checked(scene):
+    assert "does not notice a picture that was mirrored" in scene.evaluate().boxes[0].detail
+
+
+def test_fraud__table_edited__is_refused(scene, tmp_path):
+    scene.evaluate()
+    rows = pd.read_csv(tmp_path / "run" / "rows.csv").assign(accuracy=0.99)
+    rows.to_csv(tmp_path / "run" / "rows.csv", index=False)
+
+    with pytest.raises(DataError, match=r"rows\.csv is damaged or was changed"):
+        EvaluationRun.read(tmp_path / "run")
+
+
+def test_audit__of_true_figures__says_that_they_are_equal(scene):
+    scene.evaluate()
+    scene.audit = 3
+
+    box = scene.evaluate().boxes[-1]
+
+    assert (box.name, box.status) == (AGAIN, "pass")
+    assert box.detail == "3 of 4 cells, chosen at random: all figures are equal"
+
+
+def test_audit__where_all_was_measured_now__is_unknown(scene):
+    scene.audit = 3
+
+    box = scene.evaluate().boxes[-1]
+
+    assert box.status == "unknown"
+    assert "none was measured before this run" in box.detail
