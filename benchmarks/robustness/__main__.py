@@ -31,6 +31,7 @@ from benchmarks.robustness.full_disk import FullDisk
 from benchmarks.robustness.kills import Kills
 from benchmarks.robustness.memory_limits import MemoryLimits
 from benchmarks.robustness.names import Names
+from benchmarks.robustness.page_project import DamagedProject
 from benchmarks.robustness.pictures import Pictures
 from benchmarks.robustness.serve import Serve
 from benchmarks.robustness.shared_damage import DamagedShared
@@ -40,6 +41,7 @@ from benchmarks.robustness.two_writers import TwoWriters
 SECTIONS: dict[str, type[Section]] = {
     "damage": DamagedArtifacts,
     "shared damage": DamagedShared,
+    "page project": DamagedProject,
     "kills": Kills,
     "two writers": TwoWriters,
     "full disk": FullDisk,

@@ -70,7 +70,7 @@ def run(*arguments: object) -> Answer:
     """Run the program in this process; if it hangs, it ends after a minute with an error."""
     out, err = io.StringIO(), io.StringIO()
     with (
-        _time_limit(LONGEST_SECONDS),
+        time_limit(),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
@@ -163,7 +163,9 @@ def without_measurements(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @contextlib.contextmanager
-def _time_limit(seconds: int) -> Iterator[None]:
+def time_limit(seconds: int = LONGEST_SECONDS) -> Iterator[None]:
+    """Raise a `TimeoutError` in a block that takes longer."""
+
     def end(_number: int, _frame: object) -> None:
         raise TimeoutError(f"still running after {seconds} s")
 

@@ -43,12 +43,15 @@ class DamagedArtifacts:
         shutil.rmtree(trial, ignore_errors=True)
         shutil.copytree(self.folder / kind / "artifact", trial / "artifact")
         files = sorted(path for path in (trial / "artifact").rglob("*") if path.is_file())
-        file = files[rng.integers(len(files))]
+        file = self._pick(files, rng)
         others = [other for other in files if other != file and other.suffix == file.suffix]
         change = damage_whole_file if rng.random() < self.WHOLE_FILES else damage
         what = change(file, rng, others)
         outcome, detail = self._outcome(kind, file)
         return Verdict(outcome, what, outcome not in (UNCHANGED, REPORTED), detail)
+
+    def _pick(self, files: list[Path], rng: np.random.Generator) -> Path:
+        return files[rng.integers(len(files))]
 
     def _ask(self, kind: str) -> list[Answer]:
         """Use an undamaged copy, and return its answers."""

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.robustness import long_run
 from benchmarks.robustness.artifacts import ARTIFACTS
 from benchmarks.robustness.kills import Kills
+from benchmarks.robustness.page_project import DamagedProject
 from benchmarks.robustness.shared_damage import DamagedShared
 
 pytestmark = pytest.mark.slow
@@ -32,6 +33,14 @@ def shared(tmp_path_factory):
 @pytest.mark.parametrize("kind", DamagedShared.KINDS)
 def test_library_or_encoder__damaged_at_random__names_the_file(shared, kind):
     trials = [shared.trial(kind, np.random.default_rng((21, number))) for number in range(8)]
+
+    assert [trial for trial in trials if trial.failed] == []
+    assert {trial.outcome for trial in trials} - {"unchanged"}
+
+
+def test_project_of_the_page__damaged_at_random__is_shown_as_before_or_names_the_file(tmp_path):
+    project = DamagedProject(tmp_path)
+    trials = [project.trial("project", np.random.default_rng((22, n))) for n in range(12)]
 
     assert [trial for trial in trials if trial.failed] == []
     assert {trial.outcome for trial in trials} - {"unchanged"}

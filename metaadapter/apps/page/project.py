@@ -124,8 +124,8 @@ def open_project(
         with write_errors(owner, instead=INSTEAD):
             if n_others := pictures.set_others_aside(history.contents.kept_pictures):
                 notes.append(
-                    f"{n_others} files in {folder / PICTURES_FOLDER} are not in the history of the "
-                    f"project; they are now in {folder / LEFTOVERS_FOLDER}"
+                    f"the history does not name {n_others} of the files that were in "
+                    f"{folder / PICTURES_FOLDER}; they are now in {folder / LEFTOVERS_FOLDER}"
                 )
         for note in notes:
             warnings.warn(note, stacklevel=3)

@@ -17,7 +17,7 @@ from metaadapter.data.checksums import sealed, unsealed, write_document
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError
 
-UNNAMED = "are not in the history"
+UNNAMED = "the history does not name"
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
 
 
@@ -56,7 +56,7 @@ def content_of(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-@pytest.mark.filterwarnings("ignore:6 files in")
+@pytest.mark.filterwarnings(f"ignore:{UNNAMED}")
 @pytest.mark.parametrize("loss", ["removed", "emptied", "zeroed", "cut"])
 def test_lost_history__with_its_head_removed__leaves_every_picture_in_the_project(
     opened, folder, pictures, loss
@@ -77,7 +77,7 @@ def test_lost_history__with_its_head_removed__leaves_every_picture_in_the_projec
         pass
 
     assert project.history.contents.pictures == {}
-    assert f"6 files in {folder / 'pictures'} {UNNAMED}" in project.notes[1]
+    assert f"{UNNAMED} 6 of the files that were in {folder / 'pictures'}" in project.notes[1]
     assert set(pictures) <= {file.name for file in (folder / "leftovers").iterdir()}
 
 
@@ -105,7 +105,7 @@ def test_files__that_the_history_does_not_name__go_to_the_leftovers(opened, fold
     (folder / "incoming" / "upload-1").mkdir()
     (folder / "incoming" / "upload-1" / "half").write_bytes(b"cut off by a kill")
 
-    with pytest.warns(UserWarning, match=rf"2 files in .*pictures {UNNAMED}.*leftovers"), opened():
+    with pytest.warns(UserWarning, match=rf"{UNNAMED} 2 of the files .*leftovers"), opened():
         pass
 
     left = content_of(folder)
