@@ -85,14 +85,16 @@ def require_own_or_empty(
     """
     places = [folder / f"{name}{end}" for name in marks for end in UNFINISHED]
     present = [place for place in places if place.exists()]
-    if present and not any(map(_is_of_another_program, present)):
+    foreign = [place.name for place in present if _is_of_another_program(place)]
+    if present and not foreign:
         return
     # File managers leave hidden files, and no results have such names.
     others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if others:
+        reason = f" ({foreign[0]} is damaged, or of another program)" if foreign else ""
         raise DataError(
             f"the folder {folder} holds other files ({', '.join(others[:3])}"
-            f"{' …' if len(others) > 3 else ''}) and no {kind}; {instead}"
+            f"{' …' if len(others) > 3 else ''}) and no {kind}{reason}; {instead}"
         )
 
 
