@@ -94,14 +94,15 @@ def open_project(
     owner = f"the project {folder}"
     with write_errors(owner, instead=INSTEAD):
         folder.mkdir(parents=True, exist_ok=True)
-    require_own_or_empty(
-        folder,
-        (PROJECT_FILE, HEAD_FILE),
-        "project",
-        instead="name a new folder for the project, and drop your pictures on its page",
-    )
     for part in PARTS:
         require_no_link(folder / part)
+    if not _is_unfinished(folder):
+        require_own_or_empty(
+            folder,
+            (PROJECT_FILE, HEAD_FILE),
+            "project",
+            instead="name a new folder for the project, and drop your pictures on its page",
+        )
     lock = hold_lock(
         folder / LOCK_FILE, owner, instead="use the page at the address that the other run printed"
     )
@@ -119,8 +120,8 @@ def open_project(
                 shutil.rmtree(left, ignore_errors=True)
             make_folder(folder / FEATURES_FOLDER)
             pictures.make()
-        features = _features(folder / FEATURES_FOLDER, loaded)
         history, notes = _history(folder, facts)
+        features = _features(folder / FEATURES_FOLDER, loaded)
         with write_errors(owner, instead=INSTEAD):
             if n_others := pictures.set_others_aside(history.contents.kept_pictures):
                 notes.append(
@@ -131,6 +132,16 @@ def open_project(
             warnings.warn(note, stacklevel=3)
         yield Project(folder, facts, loaded, history, pictures, features, incoming, tuple(notes))
         features.flush()
+
+
+def _is_unfinished(folder: Path) -> bool:
+    """Return whether a folder has nothing but the empty parts of a new project that was killed."""
+    paths = [path for path in folder.iterdir() if path.name != LOCK_FILE]
+    return (folder / LOCK_FILE).exists() and all(
+        path.name.removesuffix(".tmp") in PARTS
+        and (not any(path.iterdir()) if path.is_dir() else not path.stat().st_size)
+        for path in paths
+    )
 
 
 def _facts(folder: Path) -> ProjectFacts | None:

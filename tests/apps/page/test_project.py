@@ -187,6 +187,28 @@ def test_folder__of_something_else__does_not_become_a_project(opened, folder, fi
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@pytest.mark.parametrize(
+    "step",
+    ["project.History", "project._features", "chain.replace_file", "chain.Chain._write_head"],
+)
+def test_new_project__killed_while_it_is_made__opens_the_next_time(
+    opened, folder, monkeypatch, step
+):
+    class Killed(BaseException):
+        pass
+
+    def kill(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"metaadapter.apps.page.{step}", kill)
+        with pytest.raises(Killed), opened():
+            pass
+
+    with opened() as project:
+        assert project.notes == ()
+
+
 @pytest.mark.usefixtures("pictures")
 def test_project_file__missing__is_named_and_no_other_encoder_is_taken(opened, folder):
     (folder / "project.json").unlink()
