@@ -9,6 +9,7 @@ from pathlib import Path
 from metaadapter.data.coop_split import read_coop_split
 from metaadapter.data.folder import read_folder, subfolders
 from metaadapter.data.manifest import is_manifest, read_manifest
+from metaadapter.data.regular_files import expanded
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError, UsageError
 
@@ -35,7 +36,7 @@ def read_images(
         UsageError: The split is unknown, or must be chosen.
         MissingPackage: Reading Parquet needs pyarrow.
     """
-    source = Path(source).expanduser()
+    source = expanded(source)
     try:
         exists = source.exists()
     except OSError as error:

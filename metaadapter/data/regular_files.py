@@ -30,6 +30,14 @@ def regular(path: Path) -> Path:
     return path
 
 
+def expanded(name: str | Path) -> Path:
+    """Return a path with the home of a user in the place of `~`; an unknown user's `~` stays."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
 def is_regular(path: Path) -> bool:
     """Return whether a path leads to a file on a disk."""
     try:

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.regular_files import is_regular
+from metaadapter.data.regular_files import expanded, is_regular
 from metaadapter.data.silence import silence
 from metaadapter.errors import (
     DataError,
@@ -89,7 +89,7 @@ def resolve_encoder(name: str) -> EncoderSource:
         return replace(source, name=f"{source.name}{SEPARATOR}{second.name}", second=second)
     if name in EMBEDDED:
         return replace(_folder(TINY), name=name, image_size=EMBEDDED[name])
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if name and folder.is_dir():
         return _folder(folder.resolve())
     import open_clip
@@ -101,7 +101,7 @@ def resolve_encoder(name: str) -> EncoderSource:
     tag = weights.lower().replace("-", "_")  # open_clip accepts both spellings
     if tag in tags:
         return EncoderSource(f"{model}/{tag}", model, tag, tag)
-    file = Path(weights).expanduser()
+    file = expanded(weights)
     if weights and is_regular(file):
         file = file.resolve()
         return EncoderSource(f"{model}/{file}", model, str(file), file.name)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.regular_files import is_regular
+from metaadapter.data.regular_files import expanded, is_regular
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
 
 SEPARATOR = "+timm:"
@@ -47,7 +47,7 @@ def resolve_second(name: str) -> SecondSource:
     """Find the model after `+timm:`: a model of timm, MODEL/FILE, or a folder."""
     import timm
 
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if name and folder.is_dir():
         if not is_regular(folder / CONFIG_FILE):
             raise DataError(
@@ -69,7 +69,7 @@ def resolve_second(name: str) -> SecondSource:
         )
     if not weights:
         return SecondSource(model, model)
-    file = Path(weights).expanduser()
+    file = expanded(weights)
     if not is_regular(file):
         raise UsageError(f"there is no weights file {weights} for the model {model} of timm")
     return SecondSource(f"{model}/{file.resolve()}", model, file.resolve())

@@ -25,6 +25,7 @@ from metaadapter.data.output_folder import write_errors
 REDIRECT_FILE = "open.html"
 # The values of Sec-Fetch-Site in requests that this page or the person causes, and no other page.
 SAME_SITE = ("same-origin", "none")
+STANDARD_PORT = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,10 @@ class Access:
     @property
     def hosts(self) -> tuple[str, ...]:
         """The names that a client may use for this host."""
-        return tuple(f"{host}:{self.port}" for host in ("127.0.0.1", "localhost", "[::1]"))
+        names = ("127.0.0.1", "localhost", "[::1]")
+        # Browsers leave out the standard port.
+        plain = names if self.port == STANDARD_PORT else ()
+        return (*plain, *(f"{name}:{self.port}" for name in names))
 
     def is_token(self, text: str) -> bool:
         """Return whether a text is the token, in a time that does not depend on the text."""

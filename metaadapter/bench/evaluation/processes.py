@@ -41,8 +41,7 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
         finally:
             torch.set_num_threads(n_threads)
         return
-    # Not by fork, which is unsafe in a process that has used torch or a GPU.
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker)
+    pool = open_pool(jobs)
     try:
         with _interrupts_ignored():  # new processes inherit this
             futures = [
@@ -63,6 +62,18 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def open_pool(jobs: int) -> ProcessPoolExecutor:
+    """Return processes that have one thread each; their locks lie in shared memory."""
+    try:
+        # Not by fork, which is unsafe in a process that has used torch or a GPU.
+        return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker)
+    except OSError as error:
+        raise DataError(
+            f"cannot start {jobs} processes ({error.strerror}), perhaps because the folder of "
+            "shared memory, /dev/shm, is full or missing; free some space in it, or give --jobs 1"
+        ) from error
 
 
 @cache

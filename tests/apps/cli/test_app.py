@@ -204,6 +204,37 @@ sys.exit(main())
     assert process.returncode == 130
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a system without SIGHUP")
+@pytest.mark.parametrize("module", ["typer", "metaadapter.apps.cli.app", "torch"])
+@pytest.mark.parametrize("numbers", [(signal.SIGINT,), (signal.SIGINT, signal.SIGINT)])
+def test_program__interrupted_while_it_loads__ends_with_one_line(module, numbers, tmp_path):
+    code = f"""
+import runpy, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            for number in {[*map(int, numbers)]}:
+                signal.raise_signal(number)
+
+sys.meta_path.insert(0, Interrupt())
+sys.argv[1:] = ["encode", {str(tmp_path)!r}, "--out", "x"]
+runpy.run_module("metaadapter", run_name="__main__", alter_sys=True)
+"""
+    (tmp_path / "1.png").write_bytes(b"a picture")
+
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+    assert process.returncode == 130
+    assert process.stderr.startswith("error: interrupted")
+    assert "Traceback" not in process.stderr
+
+
 @pytest.mark.parametrize(
     ("category", "shown"),
     [(UserWarning, "warning: this version is newer\n"), (DeprecationWarning, "")],

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from starlette.datastructures import Headers
+
+from metaadapter.apps.page.access import Access
 
 JSON = {"content-type": "application/json"}
 
@@ -66,6 +69,13 @@ def test_request__for_another_host_or_from_another_page__is_refused(served, head
 )
 def test_request__of_the_page_itself__is_answered(served, headers):
     assert served.client.get("/project", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.1:80"])
+def test_request__to_the_standard_port_which_browsers_leave_out__is_answered(host):
+    headers = Headers({"host": host, "origin": f"http://{host}"})
+
+    Access("a-token", 80).require_same_origin(headers, "/project")
 
 
 @pytest.mark.parametrize("path", ["/project", "/nowhere", "/page/main.js"])
