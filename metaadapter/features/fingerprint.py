@@ -89,10 +89,10 @@ class Fingerprint:
                 remedy = f"Only one encoder zooms into each picture: encode with {option} as well"
             elif self.encoder == other.encoder and self.dim != other.dim:
                 remedy = "The blocks or looks differ: encode with the same --blocks and --zoom"
-            elif self.encoder == other.encoder and self.digest != other.digest:
+            elif self.encoder == other.encoder:
                 remedy = (
-                    "The weights under this name are damaged or were replaced: restore the files "
-                    f"of the encoder from a copy. Only if you replaced them, make {owner} again"
+                    f"The files of {self.encoder} are damaged or were replaced: restore them from "
+                    f"a copy. Only if you replaced them on purpose, make {owner} again"
                 )
             raise IncompatibleArtifact(
                 f"{owner} was made with the encoder {self} and is now used with the encoder "

@@ -24,6 +24,6 @@ def test_encoder__a_single_file_that_only_the_adapter_names__is_not_read(name, t
         load(name)
 
 
-def test_encoder__empty_name__is_no_encoder():
+def test_encoder__empty_name_for_an_adapter__is_no_encoder():
     with pytest.raises(UsageError, match="unknown encoder ''"):
         load("tiny", override="")

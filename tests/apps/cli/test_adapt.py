@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from metaadapter.adapter.files import load_adapter
 from metaadapter.generator import network_share
 from metaadapter.workflow import accuracy, run_adapt
@@ -36,6 +38,17 @@ def test_adapt_and_predict__no_encoder_named__take_tiny(run, labelled, unlabelle
     assert load_adapter(tmp_path / "adapter").config.origin.encoder == "tiny"
     for prediction in predicted.document["predictions"]:
         assert prediction["path"].rsplit("/", 1)[1].startswith(f"{prediction['label']}-")
+
+
+@pytest.mark.parametrize("more", [(), ("--names", "fox,owl")])
+def test_adapt__encoder_of_an_empty_name__is_refused(run, labelled, tmp_path, more):
+    pictures = () if more else (labelled,)
+
+    result = run("adapt", *pictures, *more, "--out", tmp_path / "adapter", "--encoder", "")
+
+    assert result.code == 2
+    assert "unknown encoder ''" in result.err
+    assert not (tmp_path / "adapter").exists()
 
 
 def test_adapt__finetune__says_how_many_steps_and_loads_again(adapt, labelled, tmp_path):
