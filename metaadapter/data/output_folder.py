@@ -121,6 +121,12 @@ def write_errors(
     except OSError as error:
         if is_shortage(error):
             raise
+        if isinstance(error, IsADirectoryError | NotADirectoryError):  # no matter of space
+            place = error.filename2 or error.filename
+            raise DataError(
+                f"cannot write {owner}: {place}: {error.strerror}; remove it, or {instead}"
+                f"{kept and '. '}{kept}"
+            ) from error
         raise DataError(
             f"cannot write {owner}: {error.strerror or error}; free some space, correct the "
             f"permissions, or {instead}{kept and '. '}{kept}"

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from metaadapter.data.output_folder import replace_file
+from metaadapter.data.output_folder import replace_file, write_errors
+from metaadapter.errors import DataError
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,14 @@ def test_replace__before_the_new_file_takes_the_name__it_is_on_disk(tmp_path, mo
     replace_file(tmp_path / "a.txt", b"new")
 
     assert steps == ["sync", "rename", "sync"]  # the last one is that of the folder
+
+
+def test_write_errors__folder_in_the_place_of_a_file__is_named(tmp_path):
+    (taken := tmp_path / "rows.csv").mkdir()
+
+    message = rf"cannot write the evaluation e: {taken}: Is a directory; remove it, or choose"
+    with pytest.raises(DataError, match=message), write_errors("the evaluation e"):
+        replace_file(taken, b"rows")
+
+    assert taken.is_dir()
+    assert list(tmp_path.iterdir()) == [taken]

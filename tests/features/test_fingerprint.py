@@ -73,7 +73,9 @@ def test_require_match__other_encoder__names_both_and_the_remedy():
 
 @pytest.mark.parametrize("other", [replace(FOX, digest="f" * 16), moved(1.0)])
 def test_require_match__other_files_under_the_same_name__are_the_first_to_suspect(other):
-    message = "The files of fox-clip are damaged or were replaced: restore them.*on purpose, make it"
+    message = (
+        "The files of fox-clip are damaged or were replaced: restore them.*on purpose, make it"
+    )
     with pytest.raises(IncompatibleArtifact, match=message):
         FOX.require_match(other, owner="it")
 
