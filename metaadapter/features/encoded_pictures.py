@@ -18,7 +18,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.duplicates import contradictions, equal_pictures
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE
-from metaadapter.features.store.row_table import StoredPicture
+from metaadapter.features.store.row_table import REMEDY, StoredPicture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,5 +136,11 @@ def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictu
 
 
 def is_store(path: Path) -> bool:
-    """Return whether a path is a feature store and not a source of pictures."""
-    return is_regular(path / HEADER_FILE)
+    """Return whether a path is a feature store; `DataError` for one without its `store.json`."""
+    if is_regular(path / HEADER_FILE):
+        return True
+    if path.is_dir() and any(path.glob("features-*.npy")) and any(path.glob("rows-*.csv")):
+        raise DataError(
+            f"{path / HEADER_FILE} is missing, or no file, and a feature store needs it; {REMEDY}"
+        )
+    return False
