@@ -46,6 +46,7 @@ class AdapterWeights(TensorFields):
     classes: Float[Tensor, "*T N D"]
     """Class vectors (the adapted texts), of any length."""
     class_bias: Float[Tensor, "*T N"]
+    """Added to the logits: the larger it is, the more probable is its class; −∞ excludes it."""
     logit_scale: Float[Tensor, "*T"]
     """The inverse temperature of the class vectors; it does not scale the cache."""
     centre: Float[Tensor, "*T D"] | None = None

@@ -26,7 +26,7 @@ from metaadapter.data.machine_errors import is_shortage
 from metaadapter.errors import UsageError
 from metaadapter.features.views import mean_of_views, n_looks, view_pixels
 
-Stage = Literal["times", "hash", "encode", "captions", "read", "tune"]
+Stage = Literal["times", "hash", "encode", "texts", "captions", "read", "tune"]
 OnError = Literal["raise", "skip"]
 Features: TypeAlias = Float16[np.ndarray, "views dim"]
 Encoded: TypeAlias = tuple[dict[str, Features], dict[str, str]]
@@ -42,8 +42,9 @@ class Progress:
     """The progress of a run over pictures, for the caller to show; the rate is items per second.
 
     The stage "times" reads when pictures were taken, "hash" compares pictures with the store,
-    "encode" encodes those that the store lacks, "captions" encodes captions, "read" reads the
-    features of a store, and "tune" takes training steps.
+    "encode" encodes those that the store lacks, "texts" encodes class names in all templates,
+    "captions" encodes captions, "read" reads the features of a store, and "tune" takes training
+    steps.
     """
 
     stage: Stage

@@ -126,11 +126,11 @@ def build_model(source: EncoderSource) -> OpenClipModel:
                 force_quick_gelu=_tag(source).get("quick_gelu", False),
                 **_preprocessing_of_file(source),
             )
-            tokenize = open_clip.get_tokenizer(source.model)
         except Exception as error:
             if is_shortage(error):
                 raise
             raise _explain(source, error) from error
+        tokenize = _tokenizer(source)
         second = None
         if source.second is not None:
             config = network.visual.preprocess_cfg
@@ -210,6 +210,31 @@ def _preprocessing_of_file(source: EncoderSource) -> dict[str, Any]:
     configs = [open_clip.get_pretrained_cfg(source.model, tag) for tag in tags]
     choices = [{f"image_{key}": config[key] for key in PREPROCESS_KEYS} for config in configs]
     return choices[0] if choices and all(choice == choices[0] for choice in choices) else {}
+
+
+def _tokenizer(source: EncoderSource) -> Callable[[list[str]], Tensor]:
+    import open_clip
+
+    try:
+        tokenize: Callable[[list[str]], Tensor] = open_clip.get_tokenizer(source.model)
+        return tokenize
+    except ImportError as error:
+        package = error.name or "transformers"
+        raise MissingPackage(
+            f"the tokenizer of {source.model} needs the package {package}: pip install {package}"
+        ) from error
+    except Exception as error:
+        if is_shortage(error):
+            raise
+        text_config = (open_clip.get_model_config(source.model) or {}).get("text_cfg", {})
+        name = text_config.get("hf_tokenizer_name") or f"of {source.model}"
+        raise DataError(
+            f"the weights of {source.name} are here, but its tokenizer {name} is not, or cannot be "
+            f"read, and could not be downloaded. On a machine with a network load the encoder once "
+            "and copy the cache of the hub (the folder HF_HOME) here; or give as the encoder a "
+            "model folder of the hub with its tokenizer files. The tokenizer says: "
+            f"{' '.join(str(error).split())[:300]}"
+        ) from error
 
 
 def _explain(source: EncoderSource, error: Exception) -> MetaAdapterError:

@@ -59,13 +59,18 @@ def mean_over_templates(
 ) -> Float32[Tensor, "n dim"]:
     """Return for each name the mean of the unit rows of its sentences, scaled to length 1."""
     rows = []
-    n_names = max(1, SENTENCES_PER_BATCH // len(templates))
+    n_names = names_at_a_time(templates)
     for start in range(0, len(names), n_names):
         batch = names[start : start + n_names]
         sentences = [fill_template(template, name) for name in batch for template in templates]
         features = encode(sentences).reshape(len(batch), len(templates), -1)
         rows.append(normalize(features.mean(1), dim=-1))
     return torch.cat(rows)
+
+
+def names_at_a_time(templates: Sequence[str]) -> int:
+    """Return the number of names whose sentences make a batch of the text tower."""
+    return max(1, SENTENCES_PER_BATCH // max(1, len(templates)))
 
 
 def require_names(names: Sequence[str]) -> None:

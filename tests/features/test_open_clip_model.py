@@ -196,6 +196,36 @@ def test_build__text_tower_without_its_package__names_it(monkeypatch, no_hub):
         build_model(source)
 
 
+@pytest.mark.parametrize(
+    ("failure", "kind", "message"),
+    [
+        (
+            ModuleNotFoundError("No module named 'transformers'", name="transformers"),
+            MissingPackage,
+            "the tokenizer of small-clip needs the package transformers: pip install transformers",
+        ),
+        (
+            OSError("We couldn't connect to 'https://huggingface.co' to load the files"),
+            DataError,
+            r"weights of small-clip/.* are here, but its tokenizer someone/tokens is not.*HF_HOME",
+        ),
+    ],
+)
+def test_build__tokenizer_that_cannot_be_had__is_named_and_not_the_weights(
+    small_model, weights, monkeypatch, failure, kind, message
+):
+    def fail(_name):
+        raise failure
+
+    monkeypatch.setattr("open_clip.get_tokenizer", fail)
+    config = open_clip.factory._MODEL_CONFIGS["small-clip"]
+    named = config | {"text_cfg": config["text_cfg"] | {"hf_tokenizer_name": "someone/tokens"}}
+    monkeypatch.setattr("open_clip.get_model_config", lambda _name: named)
+
+    with pytest.raises(kind, match=message):
+        build_model(resolve_encoder(f"small-clip/{weights}"))
+
+
 def test_build__weights_of_another_architecture__names_both(weights):
     message = (
         r"the weights .*open_clip_model\.safetensors do not fit the encoder ViT-S-32/.*changed"

@@ -34,6 +34,7 @@ STAGES = {
     "times": "reading times",
     "hash": "comparing",
     "encode": "encoding",
+    "texts": "encoding class names",
     "captions": "encoding captions",
     "read": "reading features",
     "tune": "training",

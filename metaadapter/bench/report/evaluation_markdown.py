@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
+from metaadapter.bench.evaluation.metrics import METRICS
 from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import words
@@ -133,6 +134,7 @@ def _render(
         judged=words.part_suffix(result.judged),
         stranger_metrics=stranger_metrics,
         all_stranger_metrics=STRANGER_METRICS,
+        shown_metrics=("nll", "ece", *(name for name in result.quality if name not in METRICS)),
         variables=words.POOL_VARIABLES,
         costs=_costs(result),
         **marks,

@@ -18,7 +18,7 @@ from metaadapter.features.encoded_pictures import part_readable, require_some
 from metaadapter.features.encoding_loop import Progress, encode_new
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
-from metaadapter.features.prompts import readable_name
+from metaadapter.features.prompts import names_at_a_time, readable_name
 from metaadapter.features.store.duplicates import equal_pictures
 from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
 from metaadapter.features.store.feature_store import FeatureStore
@@ -117,7 +117,7 @@ def encode_to_store(
             tuple(encoder.templates),
             tuple(Quarantined(str(error.path), error.reason) for error in quarantined),
         )
-        _update_store(out, before, header, stored, cache.features, encoder)
+        _update_store(out, before, header, stored, cache.features, encoder, progress)
         cache.remove()
     hashes_before = set() if before is None else set(before.rows.sha256)
     return EncodeReport(
@@ -140,6 +140,7 @@ def _update_store(
     pictures: tuple[StoredPicture, ...],
     features: Mapping[str, Float16[np.ndarray, "views dim"]],
     encoder: ImageEncoder,
+    progress: Callable[[Progress], None] | None,
 ) -> None:
     if before is not None:
         old = before.header
@@ -149,7 +150,7 @@ def _update_store(
             tidy_up(folder, old)  # a writer that was killed at its end has left the older files
             return
         header = replace(header, generation=old.generation + 1)
-    texts = _class_texts(encoder, header, before)
+    texts = _class_texts(encoder, header, before, progress)
     with write_errors(f"the feature store {folder}", ALL_KEPT):
         write_store(folder, header, pictures, features, texts)
 
@@ -175,14 +176,23 @@ def pick_shard(
 
 
 def _class_texts(
-    encoder: ImageEncoder, header: StoreHeader, before: FeatureStore | None
+    encoder: ImageEncoder,
+    header: StoreHeader,
+    before: FeatureStore | None,
+    progress: Callable[[Progress], None] | None,
 ) -> dict[str, Float32[np.ndarray, " dim"]]:
     """Return the text feature of each class; stored ones are kept, as a thousand take minutes."""
     texts: dict[str, np.ndarray] = {}
     if before is not None and before.header.templates == header.templates:
         texts = before.class_texts()
     new = [name for name in header.classes if name not in texts]
-    if new:
-        features = encoder.encode_texts([readable_name(name) for name in new])
-        texts |= dict(zip(new, features, strict=True))
+    started, size = time.monotonic(), names_at_a_time(header.templates)
+    for first in range(0, len(new), size):
+        names = new[first : first + size]
+        features = encoder.encode_texts([readable_name(name) for name in names])
+        texts |= dict(zip(names, features, strict=True))
+        done = first + len(names)
+        if progress is not None and len(new) > size:
+            rate = done / (time.monotonic() - started)
+            progress(Progress("texts", done, len(new), rate))
     return texts

@@ -215,10 +215,12 @@ def test_evaluate__metric_of_ones_own__is_in_rows_and_report(run, evaluate, pets
     done = evaluate(pets, "--metrics", f"{file}:hits")
 
     assert done.code == 0, done.err
+    assert "hits" in done.out.splitlines()
     for row in rows(tmp_path / "run"):
         assert float(row["hits"]) == round(float(row["accuracy"]) * int(row["n_query"]))
     assert run("report", tmp_path / "run").code == 0
-    assert "## hits" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    markdown = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert markdown.count("## hits") == 1
     assert "hits" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
 
 

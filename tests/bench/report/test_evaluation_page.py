@@ -48,6 +48,17 @@ def test_page__figures__take_their_colours_from_the_page_and_say_what_they_show(
     assert all("<title" in drawing for drawing in drawn)
 
 
+def test_page__names_of_checks__may_be_broken_into_lines(result, read_page):
+    """In one line the names of all checks are wider than a page of 1,100 pixels."""
+    failed = replace(result, boxes=(Box("classes unseen", "fail", "GDA saw all", {"GDA": "fail"}),))
+
+    html = page(failed, {})
+
+    (rule,) = re.findall(r"\.checks thead th \{([^}]*)\}", html)
+    assert "compact checks" in [table.get("class") for table in read_page(html).all("table")]
+    assert "white-space: normal" in rule
+
+
 def test_page__numbers__are_those_of_the_result(html, result, read_page):
     words = read_page(html).words
     own = result.parts[0].accuracy["mean over sets"]["closed-form"]

@@ -289,6 +289,22 @@ def test_progress__counts_up_to_all_pictures_in_both_stages(encode, pictures):
     assert all(p.rate > 0 for p in seen)
 
 
+def test_progress__many_sentences__counts_the_class_names(encode, encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr("metaadapter.features.prompts.SENTENCES_PER_BATCH", len(encoder.templates))
+    seen: list[Progress] = []
+
+    encode("s", progress=seen.append)
+    monkeypatch.undo()
+    encode("t")
+
+    one, other = (FeatureStore.open(tmp_path / name) for name in "st")
+    n = len(one.classes)
+    texts = [(p.done, p.total) for p in seen if p.stage == "texts"]
+    assert texts == [(number + 1, n) for number in range(n)]
+    assert n > 1
+    np.testing.assert_array_equal(one.texts, other.texts)
+
+
 def stop_after(n_batches: int):
     left = [n_batches]
 
