@@ -54,6 +54,10 @@ class RunSummary:
     n_skipped: int
     seconds: float
     """The time of training and validation, over all sessions of the run."""
+    part_seconds: dict[str, float]
+    """Part of a step, as in `StepClock` → its seconds over all steps."""
+    tasks_per_second: dict[str, float]
+    """Source → its tasks in a second, from their draw to their gradient."""
     before: Validation | None
     """The validation of the untrained generator; `None` without validation sets."""
     best: Validation | None
@@ -150,6 +154,7 @@ def _advance(
         try:
             before, position = checkpoint.values["seconds"], int(checkpoint.values["log_position"])
             trainer.restore(checkpoint)
+            trainer.clock.restore(checkpoint.values.get("clock", {}))
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise _unfit(folder / CHECKPOINT, error) from error
     started, owner = time.monotonic(), f"the training run {folder}"
@@ -167,6 +172,7 @@ def _advance(
                 about = {
                     "log_position": log.tell(),
                     "seconds": seconds,
+                    "clock": trainer.clock.to_dict(),
                     "conditions": conditions.model_dump(),
                 }
                 with write_errors(owner, RESUMABLE):
@@ -219,6 +225,8 @@ def _summary(
         n_steps=trainer.config.optim.steps,
         n_skipped=trainer.n_skipped,
         seconds=seconds,
+        part_seconds=trainer.clock.seconds,
+        tasks_per_second=trainer.clock.tasks_per_second,
         before=trainer.first,
         best=trainer.best,
         generator=generator_id(generator),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from episodes import Mixture
+from episodes import Episodes, Mixture
 from episodes.perturb import perturb
 from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError, UsageError
@@ -27,6 +27,7 @@ from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.loss_weights import weighted_sum
 from metaadapter.training.objective import objective, own_code_errors
 from metaadapter.training.optimizer import make_optimizer, make_schedule
+from metaadapter.training.step_clock import LearnedDraw, StepClock, figures_by_source
 from metaadapter.training.validation import Moment, Validation
 from metaadapter.training.validator import Validator
 
@@ -47,6 +48,7 @@ class Trainer:
         self.n_skipped = 0
         self.first: Validation | None = None
         self.best: Validation | None = None
+        self.clock = StepClock()
         self._mixture, self._validator = mixture, validator
         self._skipped_in_a_row = 0
         self._random = {use: stream(config.seed, use) for use in ("episodes", "perturb", "inner")}
@@ -152,45 +154,60 @@ class Trainer:
         # that a resumed run draws the same numbers; the caller's random state does not change.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream(self.config.seed, f"step {self.step}").initial_seed())
-            terms = _means([self._backward() for _ in range(optim.draws_per_step)])
-        grad_norm = float(clip_grad_norm_(self._network.parameters(), MOST_GRADIENT))
-        self.step += 1
-        self._update(terms, grad_norm)
+            draws = [self._backward() for _ in range(optim.draws_per_step)]
+        terms = _means([draw.terms for draw in draws])
+        with self.clock.part("update"):
+            grad_norm = float(clip_grad_norm_(self._network.parameters(), MOST_GRADIENT))
+            self.step += 1
+            self._update(terms, grad_norm)
         return Moment(
             step=self.step,
             terms=terms,
             lr=lr,
             grad_norm=grad_norm,
             tasks_per_second=optim.tasks_per_step / (time.monotonic() - started),
+            sources=figures_by_source(draws, optim.tasks_per_draw),
             n_skipped=self.n_skipped,
             validation=self._validate() if self.is_due else None,
         )
 
-    def _backward(self) -> dict[str, float]:
-        config, optim = self.config, self.config.optim
-        episodes = self._mixture.draw(
-            optim.tasks_per_draw,
-            self._random["episodes"],
-            twins=config.loss.draws > 0,
-            off_class=config.loss.off_class > 0 or config.loss.known > 0,
-            foreign=config.loss.known > 0,
-            pools=config.pools if config.loss.of_pools else None,
-        )
-        fractions = config.perturbations_of(episodes.source)
-        episodes = perturb(episodes, fractions, self._random["perturb"])
+    def _backward(self) -> LearnedDraw:
+        """Draw tasks from one source, and add the gradient of their loss."""
+        config, started = self.config, time.monotonic()
+        with self.clock.part("draw"):
+            episodes = self._mixture.draw(
+                config.optim.tasks_per_draw,
+                self._random["episodes"],
+                twins=config.loss.draws > 0,
+                off_class=config.loss.off_class > 0 or config.loss.known > 0,
+                foreign=config.loss.known > 0,
+                pools=config.pools if config.loss.of_pools else None,
+            )
+        with self.clock.part("perturb"):
+            fractions = config.perturbations_of(episodes.source)
+            episodes = perturb(episodes, fractions, self._random["perturb"])
+        terms = self._loss(episodes)
+        seconds = time.monotonic() - started
+        self.clock.add(episodes.source, config.optim.tasks_per_draw, seconds)
+        return LearnedDraw(episodes.source, terms, seconds)
+
+    def _loss(self, episodes: Episodes) -> dict[str, float]:
+        """Return the loss terms of tasks, and add the gradient of their weighted sum."""
+        config = self.config
         inner, adapt, own = config.inner, None, self._own_losses
         if inner.steps and float(torch.rand((), generator=self._random["inner"])) <= inner.share:
             adapt = partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
         try:
-            with own_code_errors("generator", config.generator):
+            with own_code_errors("generator", config.generator), self.clock.part("loss"):
                 terms = objective(self._network, episodes, config.loss, adapt=adapt, own=own)
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": math.nan}
         if not terms:  # no task had a picture left for a pool
             return {}
         total = weighted_sum(terms, config.loss)
-        (total / optim.draws_per_step).backward()  # type: ignore[no-untyped-call]
-        return {name: float(term.detach()) for name, term in {**terms, "total": total}.items()}
+        with self.clock.part("gradient"):
+            (total / config.optim.draws_per_step).backward()  # type: ignore[no-untyped-call]
+            return {name: float(term.detach()) for name, term in {**terms, "total": total}.items()}
 
     def _update(self, terms: Mapping[str, float], grad_norm: float) -> None:
         if math.isfinite(terms.get("total", math.nan) + grad_norm):
@@ -219,7 +236,10 @@ class Trainer:
         if self._validator.is_empty:
             return None
         try:
-            with own_code_errors("generator", self.config.generator):
+            with (
+                own_code_errors("generator", self.config.generator),
+                self.clock.part("validate"),
+            ):
                 validation = self._validator(self._averaged, self.step)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise DataError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
@@ -75,6 +75,9 @@ class Moment:
     grad_norm: float = 0.0
     """The norm of the gradient before it is scaled."""
     tasks_per_second: float = 0.0
+    sources: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Source of tasks in this step → `loss`, the mean total of its draws, and
+    `tasks_per_second`."""
     n_skipped: int = 0
     """Steps skipped so far: a loss or a gradient was not finite, or no task had a pool."""
 
@@ -87,6 +90,7 @@ class Moment:
                 "lr": self.lr,
                 "grad_norm": self.grad_norm,
                 "tasks_per_second": round(self.tasks_per_second, 1),
+                "sources": self.sources,
                 "n_skipped": self.n_skipped,
             }
         if self.validation:

@@ -45,6 +45,26 @@ def test_train__run_folder__holds_all_that_is_needed_to_repeat_it(start, config_
     assert load_generator(folder / "best").config == config.network
 
 
+def test_train__log_and_summary__tell_loss_and_time_by_source_and_part(start):
+    """Two draws of three tasks in each of eight steps, stopped and continued between."""
+    folder, config, _ = start("run", *WITHOUT_VALIDATION, "validate.every=8", **stop_at(5))
+    summary = train(folder, config)
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()[1:]]
+    clock = load_checkpoint(folder / "checkpoint.safetensors").values["clock"]
+
+    names = {"gaussians", "wider gaussians"}
+    assert len(lines) == 8
+    for line in lines:
+        losses = [source["loss"] for source in line["sources"].values()]
+        assert line["loss"]["total"] == pytest.approx(sum(losses) / len(losses))
+        assert set(line["sources"]) <= names
+        assert all(source["tasks_per_second"] > 0 for source in line["sources"].values())
+    assert sum(n_tasks for n_tasks, _ in clock["sources"].values()) == 8 * 2 * 3
+    assert set(summary.tasks_per_second) == set(clock["sources"]) == names
+    assert [*summary.part_seconds] == ["draw", "perturb", "loss", "gradient", "update"]
+    assert 0 < sum(summary.part_seconds.values()) < summary.seconds
+
+
 @pytest.mark.slow
 def test_train__asked_to_stop__ends_at_the_step_and_resumes_later(start):
     folder, config, stopped = start("stopped", **stop_at(5))

@@ -100,7 +100,10 @@ def test_validation__summaries__are_means_of_both_kinds_and_each_the_mean_of_its
 
 
 def test_log_line__figures_that_are_not_finite__are_null():
-    moment = Moment(2, None, {"query": float("nan")}, lr=0.1, grad_norm=float("inf"))
+    sources = {"pets": {"loss": float("nan"), "tasks_per_second": 8.0}}
+    moment = Moment(
+        2, None, {"query": float("nan")}, lr=0.1, grad_norm=float("inf"), sources=sources
+    )
 
     line = moment.log_line(seconds=1.5)
 
@@ -112,6 +115,7 @@ def test_log_line__figures_that_are_not_finite__are_null():
         "lr": 0.1,
         "grad_norm": None,
         "tasks_per_second": 0.0,
+        "sources": {"pets": {"loss": None, "tasks_per_second": 8.0}},
         "n_skipped": 0,
     }
 

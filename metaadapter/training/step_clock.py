@@ -1,0 +1,84 @@
+"""The time of training: of the parts of its steps, and of the tasks from each source."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from statistics import fmean
+from typing import Any, Literal, NamedTuple, final
+
+Part = Literal["draw", "perturb", "loss", "gradient", "update", "validate"]
+
+
+@final
+class StepClock:
+    """Adds up seconds over all steps, as the process waits for them.
+
+    On a GPU, which computes while the process goes on, a part may wait for the parts before it.
+    """
+
+    def __init__(self) -> None:
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._of_sources: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0.0])
+
+    @contextmanager
+    def part(self, name: Part) -> Iterator[None]:
+        """Add the time of this block to a part."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds[name] += time.monotonic() - started
+
+    def add(self, source: str, n_tasks: int, seconds: float) -> None:
+        """Add the tasks of one draw, and the seconds from their draw to their gradient."""
+        counts = self._of_sources[source]
+        counts[0] += n_tasks
+        counts[1] += seconds
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Part of a step → seconds."""
+        return dict(self._seconds)
+
+    @property
+    def tasks_per_second(self) -> dict[str, float]:
+        """Source → tasks that are drawn and learned from in a second."""
+        return {name: n / max(seconds, 1e-9) for name, (n, seconds) in self._of_sources.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form, from which `restore` continues."""
+        return {"parts": self.seconds, "sources": dict(self._of_sources)}
+
+    def restore(self, stored: Mapping[str, Any]) -> None:
+        """Continue from a JSON form; an earlier version stored none."""
+        self._seconds.update(stored.get("parts", {}))
+        self._of_sources.update({name: [*of] for name, of in stored.get("sources", {}).items()})
+
+
+class LearnedDraw(NamedTuple):
+    """Tasks of one source, with their loss terms and the seconds from draw to gradient."""
+
+    source: str
+    terms: dict[str, float]
+    seconds: float
+
+
+def figures_by_source(draws: Sequence[LearnedDraw], n_tasks: int) -> dict[str, dict[str, float]]:
+    """Return source → mean total `loss` of its draws in a step, and its `tasks_per_second`.
+
+    `n_tasks` is the number of tasks in a draw. The loss is NaN if no task had a pool.
+    """
+    figures = {}
+    for source in dict.fromkeys(draw.source for draw in draws):
+        own = [draw for draw in draws if draw.source == source]
+        totals = [draw.terms["total"] for draw in own if "total" in draw.terms]
+        speed = n_tasks * len(own) / max(sum(draw.seconds for draw in own), 1e-9)
+        figures[source] = {
+            "loss": fmean(totals) if totals else math.nan,
+            "tasks_per_second": round(speed, 1),
+        }
+    return figures
