@@ -31,6 +31,7 @@ from benchmarks.robustness.full_disk import FullDisk
 from benchmarks.robustness.kills import Kills
 from benchmarks.robustness.memory_limits import MemoryLimits
 from benchmarks.robustness.names import Names
+from benchmarks.robustness.outputs import Outputs
 from benchmarks.robustness.page_project import DamagedProject
 from benchmarks.robustness.pictures import Pictures
 from benchmarks.robustness.serve import Serve
@@ -47,6 +48,7 @@ SECTIONS: dict[str, type[Section]] = {
     "full disk": FullDisk,
     "pictures": Pictures,
     "names": Names,
+    "outputs": Outputs,
     "memory": MemoryLimits,
     "serve": Serve,
 }

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.robustness import long_run
 from benchmarks.robustness.artifacts import ARTIFACTS
 from benchmarks.robustness.kills import Kills
+from benchmarks.robustness.outputs import Outputs
 from benchmarks.robustness.page_project import DamagedProject
 from benchmarks.robustness.shared_damage import DamagedShared
 
@@ -58,6 +59,20 @@ def test_command__killed_at_random__leaves_a_whole_artifact_and_goes_on(kills, k
 
     assert not trial.failed, trial
     assert trial.outcome != "whole after 0 kills"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks on this system")
+def test_outputs__at_random_places__destroy_nothing(tmp_path):
+    outputs = Outputs(tmp_path)
+
+    trials = [
+        outputs.trial(kind, np.random.default_rng((1, number)))
+        for kind in ("predict", "library", "folders")
+        for number in range(6)
+    ]
+
+    assert [trial for trial in trials if trial.failed] == []
+    assert {trial.outcome for trial in trials} == {"written", "refused"}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")

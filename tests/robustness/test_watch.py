@@ -32,8 +32,8 @@ predict out/a in/new --csv out/t.csv --timelapse out/l.csv --megadetector out/m.
 predict out/a in/new --together --out out/b --camtrap-dp out/package
 ground out/a in/new hat --out out/where
 rank out/pairs in/new in/captions.txt --csv out/ranks.csv
-export out/a --onnx out/a.onnx --torch out/a.pt2 --pixels
-export out/a --onnx out/small.onnx --pixels --int8 --pictures in/labelled
+export out/a --onnx out/a.onnx --pixels
+export out/a --torch out/a.pt2
 library add out/library out/a --name a
 library import out/library out/a.adapter --name b
 library predict out/library in/new --csv out/routed.csv
