@@ -21,6 +21,7 @@ REMEDIES = {
     errno.EIO: "check the drive, or the connection to it",
     errno.ENOMEM: MEMORY,
     errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "correct the links",
 }
 # Messages of PyTorch and the standard library about memory, in errors of any class.
 NO_MEMORY = re.compile(
@@ -42,6 +43,9 @@ def machine_error(error: BaseException) -> DataError | None:
     if isinstance(error, OSError) and error.errno in REMEDIES:
         where = "" if error.filename is None else f"{error.filename}: "
         return DataError(f"{where}{error.strerror}; {REMEDIES[error.errno]}")
+    # Until Python 3.12 this error of a path has no number.
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):
+        return DataError(f"{error}; {REMEDIES[errno.ELOOP]}")
     if not _is_memory(error):
         return None
     first = str(error).strip().partition("\n")[0].rstrip(".")

@@ -22,6 +22,8 @@ from metaadapter.data.machine_errors import is_shortage, machine_error
         ("EMFILE", "ulimit -n"),
         ("EIO", "check the drive"),
         ("ENOMEM", "ulimit -v"),
+        ("ENAMETOOLONG", "a shorter name"),
+        ("ELOOP", "correct the links"),
     ],
 )
 def test_refusal__of_the_system__names_the_file_and_a_remedy(number, remedy):

@@ -171,7 +171,9 @@ def _places(name: str, facts: Iterable[object], value: object) -> list[Place]:
     if isinstance(info, ArgumentInfo):
         parameter = str(info.metavar or name.upper())
     else:
-        long = [text for text in (info and info.param_decls) or () if text.startswith("--")]
+        # typer keeps the first name of an option in the place of its default.
+        names = () if info is None else (info.default, *(info.param_decls or ()))
+        long = [text for text in names if isinstance(text, str) and text.startswith("--")]
         parameter = long[0] if long else f"--{name.replace('_', '-')}"
     values = value if isinstance(value, list) else [value]
     return [Place(parameter, path) for path in values if isinstance(path, Path)]

@@ -95,6 +95,19 @@ def test_output__in_the_place_of_something_else__is_refused(run, place, command)
 
 
 @pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("table.csv --csv hard.csv", "--csv hard.csv would replace the input IMAGES table.csv;"),
+        ("new --csv x --timelapse x", "--csv x and --timelapse x would overwrite one another;"),
+        ("new --csv notes.txt", "notes.txt is not a file that --csv has written, and would be"),
+        ("new --csv soft.csv", "--csv soft.csv is a link to {}/q.csv; name that file itself, or"),
+    ],
+)
+def test_output__that_is_refused__is_named_with_its_option(run, place, command, message):
+    assert message.format(place) in run("predict", "a.adapter", *command.split()).err
+
+
+@pytest.mark.parametrize(
     ("command", "output"),
     [
         ("predict a.adapter new --csv {}", "table.csv"),
@@ -146,6 +159,15 @@ def test_adapt__folder_of_another_programs_adapter__stays(run, place):
 
     assert run("adapt", "labelled", "--out", "lora").code == 3
     assert contents(place) == before
+
+
+def test_output__link_to_itself__is_named(run, place):
+    (place / "loop").symlink_to("loop")
+
+    done = run("ground", "a.adapter", "new", "lynx", "--out", "loop")
+
+    assert done.code == 3
+    assert "loop" in done.err
 
 
 @posix
