@@ -47,12 +47,12 @@ class Page:
         access = Access("a-token", PORT)
         self.projects = projects
         app = make_app(projects, access)
-        self._client = TestClient(app, base_url=f"http://127.0.0.1:{PORT}")
-        self._client.headers["Authorization"] = f"Bearer {access.token}"
+        self.client = TestClient(app, base_url=f"http://127.0.0.1:{PORT}")
+        self.client.headers["Authorization"] = f"Bearer {access.token}"
 
     def ask(self, method: str, path: str, **body: Any) -> bytes:
         """The content of a response; a `RuntimeError` for a fault of the server."""
-        response = self._client.request(method, path, **body)
+        response = self.client.request(method, path, **body)
         if response.status_code >= 500:
             raise RuntimeError(f"{path}: {response.status_code} {response.text}")
         return response.content
@@ -92,7 +92,9 @@ def _ask_project(folder: Path, _store: Path, _out: Path) -> Iterator[Answer]:
         warnings.simplefilter("always")
         try:
             with Projects(folder, None, lambda *_, **__: _encoder()).opened() as projects:
-                shown, told = _everything(Page(projects))
+                page = Page(projects)
+                with page.client:  # one event loop for all requests
+                    shown, told = _everything(page)
         except MetaAdapterError as error:
             yield Answer(error.exit_code, "", str(error))
             return

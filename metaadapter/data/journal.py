@@ -79,15 +79,16 @@ class Journal:
 
     def is_current(self) -> bool:
         """Return whether the file is still the one that this process read or wrote."""
-        try:
-            return self._known is None or self._known == _identity(self.path.stat())
-        except OSError:
-            return False
+        return self._known is None or self._known == self._now()
 
     def prepare(self) -> None:
-        """Create the file, or cut it after the last whole record; errors of the disk show here."""
+        """Create the file, or cut it after the last whole record; errors of the disk show here.
+
+        A `DataError` if another program has changed its size. An equal copy is written to.
+        """
         require_no_link(self.path)
-        if not self.is_current():
+        now = self._now()
+        if self._known is not None and (now is None or now[2] != self._known[2]):
             raise DataError(
                 f"another program has changed, replaced or removed {self.path} since this one read "
                 "it; nothing was written to it: run the command again, which reads the file again"
@@ -98,13 +99,13 @@ class Journal:
             with self.path.open("ab") as file:
                 file.write(b"\n")
             self.size, self._lacks_end = self.size + 1, False
-            self._known = _identity(self.path.stat())
+            self._known = self._now()
 
     def cut(self, size: int) -> None:
         """Cut off all bytes after the first `size`, also after an error: then at the next write."""
         self.size = size
         os.truncate(regular(self.path), min(size, self.path.stat().st_size))
-        self._known = _identity(self.path.stat())
+        self._known = self._now()
 
     def append(self, record: Any) -> int:
         """Append a JSON value and return the size of the file before it.
@@ -136,7 +137,13 @@ class Journal:
         content = self._head + b"".join(map(_line, records))
         replace_file(self.path, content)
         self.size, self._lacks_end = len(content), False
-        self._known = _identity(self.path.stat())
+        self._known = self._now()
+
+    def _now(self) -> tuple[int, int, int] | None:
+        try:
+            return _identity(self.path.stat())
+        except FileNotFoundError:
+            return None
 
 
 def _line(value: Any) -> bytes:
