@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ if not hasattr(os, "fork"):
     pytest.skip("no forks on this system", allow_module_level=True)
 
 from benchmarks.robustness.hostile_requests import HOSTILE
-from benchmarks.robustness.serve import KILLS, Serve
+from benchmarks.robustness.serve import KILLS, Serve, a_picture
 from benchmarks.robustness.served import Served
 from metaadapter.apps.page import server
 from metaadapter.features.image_encoder import ModelEncoder
@@ -60,6 +61,30 @@ def test_server__killed_while_it_saves__has_all_that_was_shown(campaign):
     trials = [campaign.trial(KILLS, np.random.default_rng((SEED, n))) for n in range(2)]
 
     assert [trial for trial in trials if trial.failed] == []
+
+
+def test_pipe__in_the_place_of_a_picture__is_refused_and_the_server_ends_at_a_signal(
+    tmp_path, encoder
+):
+    folder = tmp_path / "project"
+    served = Served(folder, encoder)
+    try:
+        served.wait()
+        (picture,) = served.send([("a.png", a_picture(0))]).json["added"]
+        for place in ("pictures", "thumbnails"):
+            (folder / place / picture).unlink()
+            os.mkfifo(folder / place / picture)
+        answers = [
+            served.ask("GET", f"/pictures/{picture}?size={size}") for size in ("thumbnail", "whole")
+        ]
+        os.kill(served.pid, signal.SIGTERM)
+        status = os.waitpid(served.pid, 0)[1]
+    finally:
+        served.kill()
+
+    assert [answer.status for answer in answers] == [404, 404]
+    assert all("it is a pipe" in answer.json["error"] for answer in answers)
+    assert status in (0, signal.SIGTERM)  # uvicorn sends the signal again once it has ended
 
 
 @pytest.mark.parametrize(
