@@ -249,6 +249,7 @@ def test_evaluate__file_that_ones_own_learner_reads_changed__measures_its_cells_
     measured += [evaluate_continual(config, tmp_path / "run").n_measured for _ in range(2)]
 
     assert measured == [2, 1, 0]
+    assert evaluate_continual(config, tmp_path / "run", audit=2).boxes[-1].status == "pass"
 
 
 @pytest.mark.parametrize(
