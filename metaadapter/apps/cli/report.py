@@ -11,8 +11,8 @@ from typer import Argument, Option
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document
 
-Views = tuple[dict[str, Any], str, Callable[[], str]]
-"""The JSON, the Markdown and the page of a run."""
+Views = tuple[dict[str, Any], dict[str, str | bytes], Callable[[], str]]
+"""The JSON of a run, the ending and content of each other file, and the page."""
 
 
 def report(
@@ -31,12 +31,12 @@ def report(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a report of an evaluation as a page, Markdown and JSON.
+    """Write a report of an evaluation as a page, Markdown, JSON, a table for LaTeX, and CSV.
 
-    The files are report.html, report.md and report.json. The page needs no other file, no script
-    and no network. Pictures of the worst mistakes are shown if their files have not changed. For
-    an evaluation with --continual the page has figures, curves, and the accuracy on each task after
-    each task.
+    The files are report.html, report.md, report.json, report.tex and report.csv. The page needs no
+    other file, no script and no network. Pictures of the worst mistakes are shown if their files
+    have not changed. For an evaluation with --continual the page has figures, curves, and the
+    accuracy on each task after each task; report.tex and report.csv are not written.
     """
     from metaadapter.bench.evaluation.folder import RECORD_FILE
     from metaadapter.bench.sequences.findings import is_continual
@@ -45,17 +45,18 @@ def report(
 
     console = Console(quiet=quiet, json_output=json_output)
     read = _read_continual if is_continual(run) else _read_evaluation
-    document, markdown, page = read(run, pictures or [], console)
+    document, others, page = read(run, pictures or [], console)
     folder = out or run
     with write_errors(f"the report into {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
         # First, because it marks the folder as that of a report.
         write_document(folder / "report.json", document)
-        replace_file(folder / "report.md", markdown)
+        for kind, content in others.items():
+            replace_file(folder / f"report.{kind}", content)
         # Last, because only the page needs a package that may be missing.
         replace_file(folder / "report.html", page())
-    files = [str(folder / f"report.{kind}") for kind in ("html", "md", "json")]
+    files = [str(folder / f"report.{kind}") for kind in ("html", "json", *others)]
     if json_output:
         print_document("report", {"files": files, **document})
     else:
@@ -67,6 +68,7 @@ def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> Views
     from metaadapter.bench.report.evaluation_page import page
     from metaadapter.bench.report.evaluation_run import EvaluationRun
     from metaadapter.bench.report.findings import find
+    from metaadapter.bench.report.paper_tables import csv_table, latex
     from metaadapter.bench.report.template import thumbnails
 
     result = find(EvaluationRun.read(run))
@@ -79,7 +81,9 @@ def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> Views
             "give the folder to which their paths are relative"
         )
     document = {"schema": "metaadapter.report/2", **result.to_dict()}
-    return document, markdown(result), lambda: page(result, jpegs)
+    others: dict[str, str | bytes]
+    others = {"md": markdown(result), "tex": latex(result), "csv": csv_table(result)}
+    return document, others, lambda: page(result, jpegs)
 
 
 def _read_continual(run: Path, _pictures: list[Path], _console: Console) -> Views:
@@ -89,4 +93,4 @@ def _read_continual(run: Path, _pictures: list[Path], _console: Console) -> View
 
     result = find_continual(run)
     document = {"schema": "metaadapter.continual_report/1", **result.to_dict()}
-    return document, continual_markdown(result), lambda: continual_page(result)
+    return document, {"md": continual_markdown(result)}, lambda: continual_page(result)

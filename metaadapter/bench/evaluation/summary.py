@@ -33,14 +33,8 @@ class Estimate:
         by Welch and Satterthwaite (by Student for one store).
         """
         mean = float(np.mean([sample.mean() for sample in samples]))
-        if min(map(len, samples)) < 2:
-            return cls(mean, math.nan)
-        variances = np.array([sample.var(ddof=1) / len(sample) for sample in samples])
-        freedom = np.array(list(map(len, samples))) - 1
-        total = variances.sum()
-        effective = total**2 / (variances**2 / freedom).sum() if total else freedom.sum()
-        half = stats.t.ppf(0.975, effective) * total**0.5 / len(samples)
-        return cls(mean, float(half))
+        deviation, freedom = deviation_and_freedom(samples)
+        return cls(mean, float(stats.t.ppf(0.975, freedom) * deviation))
 
     @classmethod
     def of_difference(cls, sample: np.ndarray, other: np.ndarray) -> Estimate:
@@ -55,6 +49,20 @@ class Estimate:
     def signed(self) -> str:
         """Return a difference as a text with its sign."""
         return f"{self.mean:+.2f} ± {self.half:.2f}"
+
+
+def deviation_and_freedom(samples: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Return the standard deviation of `over_stores`, and its degrees of freedom.
+
+    The deviation is NaN if a sample has one value.
+    """
+    freedom = np.array(list(map(len, samples))) - 1
+    if freedom.min() < 1:
+        return math.nan, math.nan
+    variances = np.array([sample.var(ddof=1) / len(sample) for sample in samples])
+    total = variances.sum()
+    effective = total**2 / (variances**2 / freedom).sum() if total else freedom.sum()
+    return float(total**0.5 / len(samples)), float(effective)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,10 +73,12 @@ def _render(
 
     def gains(part: Part, place: str) -> Markup:
         """Return a table of gains, each with its intervals over draws and over classes."""
-        over_classes = part.gain_by_class[place]
+        over_classes, p = part.gain_by_class[place], part.p_by_class[place]
         rows = {
             method: [
-                words.gain(gain[n], over_classes.get(method, {}).get(n)) if n in gain else ""
+                words.gain(gain[n], over_classes.get(method, {}).get(n), p.get(method, {}).get(n))
+                if n in gain
+                else ""
                 for n in result.shots
             ]
             for method in result.methods

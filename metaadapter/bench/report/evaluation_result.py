@@ -28,6 +28,9 @@ class Part:
     """Set, or mean over sets → the accuracy of the reference minus each method, paired by draw."""
     gain_by_class: Mapping[str, ByShots]
     """The same gains with intervals over classes; without figures for a harmonic mean."""
+    p_by_class: Mapping[str, Mapping[str, Mapping[int, float]]]
+    """Set, or mean over sets → method → shots → the p-value of its gain over classes, for all
+    methods together (Holm 1979)."""
     ranks: Ranks | None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from metaadapter.bench.evaluation.class_intervals import BY_CLASS
+from metaadapter.bench.evaluation.class_intervals import BY_CLASS, P_BY_CLASS
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.folder import read_run
 from metaadapter.bench.evaluation.integrity import Box
@@ -75,7 +75,7 @@ class EvaluationRun:
                 config=config,
                 record=run.record,
                 means=of_records(summary["means"]),
-                differences=of_records(summary["differences"], (*COLUMNS, BY_CLASS)),
+                differences=of_records(summary["differences"], (*COLUMNS, BY_CLASS, P_BY_CLASS)),
                 ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
                 across=summary.get("across", []),
                 tables=errors

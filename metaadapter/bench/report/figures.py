@@ -218,7 +218,10 @@ def accuracy_by_time(
 
 
 def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> Markup:
-    """Draw mean ranks, the best first, with the critical difference (Demšar, 2006) as a band."""
+    """Draw mean ranks, the best first, with the critical difference (Demšar, 2006) as a band.
+
+    A line at the right joins methods that the test does not tell apart.
+    """
     methods = list(ranks.mean)
     description = "Mean ranks: " + "; ".join(
         f"{method} {rank:.1f}" for method, rank in ranks.mean.items()
@@ -232,10 +235,27 @@ def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> Markup:
             axes.plot([rank], [row], **style_of(method, result).point)
         axes.set_yticks(range(len(methods)), labels=list(map(short, methods)))
         axes.tick_params(axis="y", length=0, labelcolor=colour("ink"))
+        alike = cliques(list(ranks.mean.values()), ranks.critical_difference)
+        for number, (first, last) in enumerate(alike):
+            place = len(methods) + 0.8 + 0.3 * number
+            axes.plot([place, place], [first, last], color=colour("muted"), linewidth=2.5)
         axes.set_ylim(len(methods) - 0.5, -0.5)
-        axes.set_xlim(0.5, len(methods) + 0.5)
+        axes.set_xlim(0.5, len(methods) + 0.6 + 0.3 * len(alike))
         axes.set_xlabel("mean rank, 1 is best")
         return drawing.to_svg()
+
+
+def cliques(ranks: Sequence[float], difference: float) -> list[tuple[int, int]]:
+    """Return (first, last) of the largest groups of two or more within a critical difference.
+
+    The ranks ascend. No group is within another one (Demšar, 2006).
+    """
+    groups: list[tuple[int, int]] = []
+    for first, rank in enumerate(ranks):
+        last = max(place for place, other in enumerate(ranks) if other - rank <= difference)
+        if last > first and not (groups and last <= groups[-1][1]):
+            groups.append((first, last))
+    return groups
 
 
 def reliability(bins: Sequence[Row], style: MethodStyle, name: str, title: str) -> Markup:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from metaadapter.bench.evaluation.class_intervals import BY_CLASS
+from metaadapter.bench.evaluation.class_intervals import BY_CLASS, P_BY_CLASS, holm
 from metaadapter.bench.evaluation.method_names import AT, distinct_methods, without_suffixes
 from metaadapter.bench.evaluation.name_level import made_names_note
 from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
@@ -111,10 +111,26 @@ def _parts(run: EvaluationRun, overall: str, answers: Sequence[str]) -> list[Par
                 place: _of_methods(by_shots(gains, place, part, half=BY_CLASS), answers)
                 for place in (overall, *run.config.set_names)
             },
+            p_by_class={
+                place: _p_by_class(gains, place, part, answers)
+                for place in (overall, *run.config.set_names)
+            },
             ranks=run.ranks.get(part),
         )
         for part in dict.fromkeys(run.means["part"])
     ]
+
+
+def _p_by_class(
+    gains: pd.DataFrame, place: str, part: str, answers: Sequence[str]
+) -> dict[str, dict[int, float]]:
+    is_here = (gains["store"] == place) & (gains["part"] == part) & gains[P_BY_CLASS].notna()
+    table: dict[str, dict[int, float]] = {}
+    for n, rows in gains[is_here & gains["method"].isin(answers)].groupby("n_shot"):
+        p = dict(zip(rows["method"], rows[P_BY_CLASS], strict=True))
+        for method, value in holm(p).items():
+            table.setdefault(method, {})[int(n)] = value
+    return table
 
 
 def _quality(

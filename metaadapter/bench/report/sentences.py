@@ -10,17 +10,15 @@ from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.strangers import COVERAGE, KEEP, STRANGER_METRICS
 from metaadapter.bench.report.evaluation_result import Part, Strangers
 from metaadapter.bench.report.evaluation_run import ByShots
-from metaadapter.bench.report.words import part_suffix, signed
+from metaadapter.bench.report.words import LEVEL, part_suffix, signed
 
 
 def headline(part: Part, place: str, reference: str) -> str:
     """Return sentences on the reference's accuracy by shots, and on its gain over all others."""
-    accuracy, gain, unit = part.accuracy[place], part.gain[place], "draws"
-    over_classes = part.gain_by_class[place]
-    if over_classes and all(
-        gain[name].keys() == over_classes.get(name, {}).keys() for name in gain
-    ):
-        gain, unit = over_classes, "classes"
+    accuracy, gain, p = part.accuracy[place], part.gain[place], part.p_by_class[place]
+    is_tested = all(gain[name].keys() == p.get(name, {}).keys() for name in gain)
+    if is_tested:
+        gain = part.gain_by_class[place]
     of_reference = accuracy.get(reference, {})
     if not of_reference:
         return f"No figure of {reference} could be scored."
@@ -44,15 +42,30 @@ def headline(part: Part, place: str, reference: str) -> str:
     text += f" Its gain over the best other method with the same shots is {_and(listed)} points."
     if any(math.isnan(gains[n][name].half) for n, name in best.items()):
         return f"{text} With a single draw there is no interval."
-    ahead = sum(all(e.mean > e.half for e in of_methods.values()) for of_methods in gains.values())
+
+    def differs(name: str, n: int) -> bool:
+        estimate = gains[n][name]
+        return p[name][n] < LEVEL if is_tested else abs(estimate.mean) > estimate.half
+
+    ahead = sum(
+        all(e.mean > 0 and differs(name, n) for name, e in of_methods.items())
+        for n, of_methods in gains.items()
+    )
     behind = {
-        name: [n for n in gains if name in gains[n] and -gains[n][name].mean > gains[n][name].half]
+        name: [
+            n for n in gains if name in gains[n] and gains[n][name].mean < 0 and differs(name, n)
+        ]
         for name in accuracy
     }
     better = [f"{name} ({_shots(where)})" for name, where in behind.items() if where]
     counted = f"{ahead or 'none'} of {len(gains)} number{'' if len(gains) == 1 else 's'} of shots"
+    tests = (
+        "tests over classes at 5 %, for all methods together,"
+        if is_tested
+        else ("95 % intervals over draws")
+    )
     return (
-        f"{text} By 95 % intervals over {unit} it is ahead of all other methods at {counted}, and "
+        f"{text} By {tests} it is ahead of all other methods at {counted}, and "
         f"behind {_and(better) if better else 'none of them'}."
     )
 

@@ -13,6 +13,9 @@ from metaadapter.bench.report.domain_loss import DomainLoss
 from metaadapter.bench.report.names_axis import AgainstBest, NamesAxis
 from metaadapter.data.plain_text import one_line
 
+LEVEL = 0.05
+"""The level of the tests of differences."""
+
 METRIC_NAMES = {
     "balanced_accuracy": "Balanced accuracy, %",
     "macro_f1": "Macro-F1, %",
@@ -124,10 +127,15 @@ def signed(estimate: Estimate) -> str:
     return _with_half(signed_points(estimate.mean), estimate)
 
 
-def gain(over_draws: Estimate, over_classes: Estimate | None) -> str:
-    """Return a difference with its half-widths over draws / over classes, in percentage points."""
+def gain(over_draws: Estimate, over_classes: Estimate | None, p: float | None) -> str:
+    """Return a difference with its half-widths over draws / over classes, in percentage points.
+
+    A star marks p below `LEVEL`.
+    """
     text = signed(over_draws)
-    return text if over_classes is None else f"{text} / {100 * over_classes.half:.1f}"
+    if over_classes is None or p is None:
+        return text
+    return f"{text} / {100 * over_classes.half:.1f}{' *' if p < LEVEL else ''}"
 
 
 def signed_points(difference: float) -> str:

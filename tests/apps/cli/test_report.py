@@ -21,7 +21,7 @@ def test_report__evaluation__writes_page_markdown_and_json_beside_the_tables(run
     done = run("report", measured)
 
     assert done.code == 0, done.err
-    names = ("report.html", "report.md", "report.json")
+    names = [f"report.{kind}" for kind in ("html", "json", "md", "tex", "csv")]
     assert done.out.split() == [str(measured / name) for name in names]
     assert (measured / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     document = json.loads((measured / "report.json").read_bytes())
@@ -51,7 +51,7 @@ def test_report__out_of_one_killed_at_its_first_file__is_taken_up(run, measured,
 
     assert done.code == 0, done.err
     assert {file.name for file in (tmp_path / "new").iterdir()} == {
-        *("report.html", "report.md", "report.json")
+        *("report.html", "report.json", "report.md", "report.tex", "report.csv")
     }
 
 

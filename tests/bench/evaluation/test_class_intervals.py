@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from metaadapter.bench.evaluation.class_intervals import BY_CLASS, with_class_intervals
+from metaadapter.bench.evaluation.class_intervals import (
+    BY_CLASS,
+    P_BY_CLASS,
+    holm,
+    with_class_intervals,
+)
 from metaadapter.bench.evaluation.summary import MEAN
 
 SETS = {"pets": {"ant": 8, "bee": 8, "cow": 4}, "cars": {"bus": 6, "van": 10}}
@@ -104,3 +109,37 @@ def test_class_intervals__more_draws_of_the_same_classes__do_not_narrow(classes)
         with_class_intervals(differences(), table, "mine")[BY_CLASS] for table in (classes, twice)
     )
     np.testing.assert_allclose(once, again)
+
+
+def test_p_by_class__is_5_percent_where_the_interval_ends_at_zero(classes):
+    table = with_class_intervals(differences(), classes, "mine")
+
+    for row in table[table["store"] != MEAN].itertuples():
+        of_store = classes[classes["store"] == row.store]
+        right = of_store.assign(right=of_store["recall"].fillna(0) * of_store["support"])
+        sums = right.groupby("method")[["right", "support"]].sum()
+        fractions = sums["right"] / sums["support"]
+        mean = fractions["theirs"] - fractions["mine"]
+        is_outside = abs(mean) > row.half_by_class
+        assert (row.p_by_class < 0.05) == is_outside
+        freedom = len(SETS[row.store]) - 1
+        deviation = row.half_by_class / stats.t.ppf(0.975, freedom)
+        expected = 2 * stats.t.sf(abs(mean) / deviation, freedom)
+        assert row.p_by_class == pytest.approx(expected)
+    assert table[P_BY_CLASS].between(0, 1).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_holm__random_p_values__reject_what_the_stepwise_procedure_rejects(seed):
+    rng = np.random.default_rng(seed)
+    p = dict(zip("abcdefg", rng.uniform(0, 0.06, 7).round(3).tolist(), strict=True))
+
+    adjusted = holm(p)
+
+    rejected = set()
+    for place, name in enumerate(sorted(p, key=p.get)):
+        if p[name] > 0.05 / (len(p) - place):
+            break
+        rejected.add(name)
+    assert {name for name, value in adjusted.items() if value <= 0.05} == rejected
+    assert all(adjusted[name] >= p[name] for name in p)

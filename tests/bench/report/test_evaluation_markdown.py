@@ -11,12 +11,14 @@ def test_overview__terminal__has_tables_ranks_and_boxes(result):
 
     assert lines[0] == "Accuracy in %, mean over sets"
     title = "Gain of closed-form over each method, in points, mean over sets"
-    first = lines.index(f"{title}, ± over draws / over classes")
+    title += ", ± over draws / over classes, * if p < 0.05 over classes for all methods together"
+    first = lines.index(title)
     (part,) = result.parts
     tables = part.gain[MEAN], part.gain_by_class[MEAN]
     draws, classes = (100 * table["GDA"][1].half for table in tables)
     (row,) = (line for line in lines[first : first + 10] if line.startswith("| GDA "))
-    assert f"± {draws:.1f} / {classes:.1f} |" in row
+    star = " *" if part.p_by_class[MEAN]["GDA"][1] < 0.05 else ""
+    assert f"± {draws:.1f} / {classes:.1f}{star} |" in row
     tables = [line for line in lines if line.startswith("| ")]
     n_methods = len(result.methods)
     # Accuracy, gains, log loss and calibration error.

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from metaadapter.bench.evaluation.class_intervals import P_BY_CLASS, holm
 from metaadapter.bench.evaluation.summary import MEAN
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.bench.report.findings import find
@@ -89,10 +90,11 @@ def test_find__headline__speaks_of_every_number_of_shots_and_of_the_best_other_t
         shots = "shot" if n_shot == 1 else "shots"
         gain = part.gain_by_class[MEAN][best][n_shot]
         assert f"{signed(gain)} ({n_shot} {shots}, {best})" in result.headline
-        gains = {name: part.gain_by_class[MEAN][name][n_shot] for name in others}
-        ahead += all(gain.mean - gain.half > 0 for gain in gains.values())
-        for name, gain in gains.items():
-            if gain.mean + gain.half < 0:
+        gains = {name: part.gain_by_class[MEAN][name][n_shot].mean for name in others}
+        p = {name: part.p_by_class[MEAN][name][n_shot] for name in others}
+        ahead += all(gains[name] > 0 and p[name] < 0.05 for name in others)
+        for name in others:
+            if gains[name] < 0 and p[name] < 0.05:
                 better.setdefault(name, []).append(n_shot)
     assert result.headline.startswith(
         "With 1, 2 and 4 labelled pictures a class, closed-form is correct on "
@@ -101,10 +103,23 @@ def test_find__headline__speaks_of_every_number_of_shots_and_of_the_best_other_t
     assert f"ahead of all other methods at {ahead or 'none'} of 3 numbers of shots" in (
         result.headline
     )
-    assert "By 95 % intervals over classes it is ahead of" in result.headline
+    tests = "By tests over classes at 5 %, for all methods together, it is ahead of"
+    assert tests in result.headline
     ending = result.headline.split(", and behind ")[1]
     assert all(name in ending for name in better)
     assert bool(better) is ("none of them" not in ending)
+
+
+def test_find__p_by_class__is_holms_over_the_other_methods_at_each_number_of_shots(
+    result, finished
+):
+    (part,) = result.parts
+    table = EvaluationRun.read(finished).differences
+    for n_shot in (1, 2, 4):
+        rows = table[(table["store"] == MEAN) & (table["n_shot"] == n_shot)]
+        rows = rows[rows["metric"] == "accuracy"]
+        expected = holm(dict(zip(rows["method"], rows[P_BY_CLASS], strict=True)))
+        assert {name: p[n_shot] for name, p in part.p_by_class[MEAN].items()} == expected
 
 
 @pytest.mark.parametrize("own", ["mine.py:f", "default"])
@@ -117,6 +132,8 @@ def test_find__headline__method_that_is_no_peer_and_ahead__is_named(finished, ow
         is_accuracy = copy["metric"] == "accuracy"
         copy.loc[is_accuracy, "mean"] = more
         copy.loc[is_accuracy, [name for name in copy if name.startswith("half")]] = 0.1
+        if P_BY_CLASS in copy:
+            copy.loc[is_accuracy, P_BY_CLASS] = 0.001
         tables.append(pd.concat([table, copy], ignore_index=True))
     config = run.config.model_copy(update={"methods": (*run.config.methods, own)})
 

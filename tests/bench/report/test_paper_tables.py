@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import replace
+
+import pytest
+
+from metaadapter.bench.evaluation.summary import MEAN
+from metaadapter.bench.report.figures import cliques
+from metaadapter.bench.report.paper_tables import csv_table, latex
+
+
+def test_csv_table__figures__are_those_of_the_result(result):
+    rows = list(csv.DictReader(io.StringIO(csv_table(result).decode())))
+
+    (part,) = result.parts
+    assert len(rows) == sum(
+        len(shots) for table in part.accuracy.values() for shots in table.values()
+    )
+    for row in rows:
+        place, method, n = row["set"], row["method"], int(row["n_shot"])
+        assert float(row["accuracy"]) == pytest.approx(part.accuracy[place][method][n].mean, 1e-5)
+        if method == result.reference:
+            assert row["gain"] == row["p_over_classes"] == ""
+            continue
+        gain, by_class = part.gain[place][method][n], part.gain_by_class[place][method][n]
+        assert float(row["gain"]) == pytest.approx(gain.mean, 1e-5, 1e-9)
+        assert float(row["half_over_draws"]) == pytest.approx(gain.half, 1e-5)
+        assert float(row["half_over_classes"]) == pytest.approx(by_class.half, 1e-5)
+        p = part.p_by_class[place][method][n]
+        assert float(row["p_over_classes"]) == pytest.approx(p, 1e-5)
+
+
+def test_latex__rows__have_the_accuracies_and_the_best_is_bold(result):
+    text = latex(result)
+
+    (part,) = result.parts
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")][1:]
+    assert len(rows) == len(result.methods)
+    for column, n in enumerate(result.shots, 1):
+        means = {name: part.accuracy[MEAN][name][n].mean for name in result.methods}
+        for name, row in zip(result.methods, rows, strict=True):
+            cell = row.split(" & ")[column]
+            assert f"{100 * means[name]:.1f}" in cell
+            assert (r"\textbf" in cell) == (means[name] == max(means.values()))
+            p = part.p_by_class[MEAN].get(name, {}).get(n, 1)
+            assert ("$^*$" in cell) == (p < 0.05)
+
+
+def test_latex__name_with_marks_of_latex__is_escaped(result):
+    strange = r"50% of_x & {y}\~"
+    (part,) = result.parts
+    accuracy = {
+        place: {strange if name == "GDA" else name: shots for name, shots in table.items()}
+        for place, table in part.accuracy.items()
+    }
+    methods = tuple(strange if name == "GDA" else name for name in result.methods)
+
+    text = latex(replace(result, methods=methods, parts=(replace(part, accuracy=accuracy),)))
+
+    (row,) = (line for line in text.splitlines() if line.startswith("50"))
+    assert row.startswith(r"50\% of\_x \& \{y\}\textbackslash{}\textasciitilde{} & ")
+    assert len(re.findall(r" & ", row)) == len(result.shots)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "groups"),
+    [
+        ([1.0, 1.5, 2.4, 3.0, 5.0], [(0, 1), (1, 2), (2, 3)]),
+        ([1.0, 1.5, 1.9, 3.0], [(0, 2)]),
+        ([1.0, 3.0, 5.0], []),
+        ([2.0, 2.0, 2.0], [(0, 2)]),
+    ],
+)
+def test_cliques__ranks__are_the_largest_groups_within_the_difference(ranks, groups):
+    assert cliques(ranks, 1.0) == groups
