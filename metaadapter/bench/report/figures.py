@@ -241,6 +241,7 @@ def mean_ranks(result: EvaluationResult, ranks: Ranks, name: str) -> Markup:
             axes.plot([place, place], [first, last], color=colour("muted"), linewidth=2.5)
         axes.set_ylim(len(methods) - 0.5, -0.5)
         axes.set_xlim(0.5, len(methods) + 0.6 + 0.3 * len(alike))
+        axes.set_xticks([tick for tick in axes.get_xticks() if 1 <= tick <= len(methods)])
         axes.set_xlabel("mean rank, 1 is best")
         return drawing.to_svg()
 
