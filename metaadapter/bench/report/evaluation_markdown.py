@@ -55,6 +55,31 @@ def _render(
     stranger_metrics: Sequence[str],
     **marks: str,
 ) -> str:
+    return render_text(
+        template,
+        (
+            *_table_filters(result, inert),
+            words.names_title,
+            words.fraction,
+            words.metric_name,
+            words.part_suffix,
+            _summary,
+            code,
+        ),
+        inert,
+        result=result,
+        judged=words.part_suffix(result.judged),
+        stranger_metrics=stranger_metrics,
+        all_stranger_metrics=STRANGER_METRICS,
+        shown_metrics=("nll", "ece", *(name for name in result.quality if name not in METRICS)),
+        variables=words.POOL_VARIABLES,
+        costs=_costs(result),
+        **marks,
+    )
+
+
+def _table_filters(result: EvaluationResult, inert: Inert) -> tuple[Callable[..., Markup], ...]:
+    """Return the filters that write tables of a result, for templates to call by their names."""
     shots = [f"{n} shot{'' if n == 1 else 's'}" for n in result.shots]
 
     def by_shots(table: ByShots, cell: str, metric: str = "") -> Markup:
@@ -116,31 +141,7 @@ def _render(
         head = [words.POOL_VARIABLES[gain.by], "tasks", "sets", *shots]
         return Markup(markdown_table(head, rows))
 
-    return render_text(
-        template,
-        (
-            by_shots,
-            gains,
-            losses,
-            names_table,
-            words.names_title,
-            bins,
-            words.fraction,
-            words.metric_name,
-            words.part_suffix,
-            _summary,
-            code,
-        ),
-        inert,
-        result=result,
-        judged=words.part_suffix(result.judged),
-        stranger_metrics=stranger_metrics,
-        all_stranger_metrics=STRANGER_METRICS,
-        shown_metrics=("nll", "ece", *(name for name in result.quality if name not in METRICS)),
-        variables=words.POOL_VARIABLES,
-        costs=_costs(result),
-        **marks,
-    )
+    return by_shots, gains, losses, names_table, bins
 
 
 def _costs(result: EvaluationResult) -> Markup:
