@@ -27,11 +27,8 @@ OWN_SCHEMAS = "metaadapter."
 Content: TypeAlias = bytes | str | Callable[[IO[bytes]], object]
 
 
-def replace_file(path: Path, content: Content, *, sync: bool = True) -> None:
-    """Create or replace a file in one step; a reader sees the old file or the new one.
-
-    Without `sync` this takes no time of the drive, and a loss of power may bring the old file back.
-    """
+def replace_file(path: Path, content: Content) -> None:
+    """Create or replace a file in one step; a reader sees the old file or the new one."""
     unfinished = path.with_name(f"{path.name}.tmp")
     # A link to another file, or a pipe, may have this name.
     unfinished.unlink(missing_ok=True)
@@ -41,16 +38,14 @@ def replace_file(path: Path, content: Content, *, sync: bool = True) -> None:
         with file:
             write_content(file, content)
             file.flush()
-            if sync:
-                os.fsync(file.fileno())
+            os.fsync(file.fileno())
         unfinished.replace(path)
     except BaseException as error:
         if isinstance(error, OSError) and error.errno and error.filename is None:
             error.filename = str(path)  # a failed write does not name its file
         unfinished.unlink(missing_ok=True)
         raise
-    if sync:
-        sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def write_content(file: IO[bytes], content: Content) -> None:

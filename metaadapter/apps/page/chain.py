@@ -7,6 +7,7 @@ may have one record more than the head says, but never one less.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError
 
 HEAD_SCHEMA, PREVIOUS = "metaadapter.history/1", "previous"
+HEAD_BYTES = 512
+"""The size of a head with its spaces, which is that of the smallest sector of a drive."""
 # The first record of a shortened chain, which holds the hash of the last record that it replaces.
 BEGIN = "begin"
 
@@ -79,8 +82,7 @@ class Chain:
         size, before = self._journal.append(record), (self.n_records, self.last)
         try:
             self.n_records, self.last = self.n_records + 1, record[PROOF][SEAL]
-            # An older head is no damage, so an edit does not wait for the drive again.
-            self._write_head(sync=False)
+            self._write_head()
         except OSError:
             self.n_records, self.last = before
             with suppress(OSError):
@@ -120,9 +122,16 @@ class Chain:
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{self.head} lacks its numbers ({error}); {remedy}") from error
 
-    def _write_head(self, *, sync: bool = True) -> None:
+    def _write_head(self) -> None:
+        """Replace the head in one step: a write of one sector is done whole or not at all."""
         values = {"schema": HEAD_SCHEMA, "lines": self.n_records, "last": self.last}
-        replace_file(self.head, json_text(sealed(values), indent=2) + "\n", sync=sync)
+        content = json_text(sealed(values)).ljust(HEAD_BYTES - 1).encode() + b"\n"
+        if _is_head(self.head):
+            # A new file for each edit would make the next line wait longer for the drive.
+            with self.head.open("r+b", buffering=0) as file:
+                file.write(content)
+        else:
+            replace_file(self.head, content)
 
     @property
     def _remedy(self) -> str:
@@ -130,3 +139,12 @@ class Chain:
             f"restore both files from a copy of the project, or remove {self.head.name}: then the "
             "lines before the damage count, and the rest goes to the folder leftovers"
         )
+
+
+def _is_head(path: Path) -> bool:
+    """Return whether there is a file of the size of a head, and no link or pipe."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == HEAD_BYTES

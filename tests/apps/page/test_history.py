@@ -9,7 +9,6 @@ import os
 
 import pytest
 
-from metaadapter.apps.page import chain as chain_module
 from metaadapter.apps.page import history as module
 from metaadapter.apps.page.chain import Chain
 from metaadapter.apps.page.contents import add_classes, add_pictures, label_pictures
@@ -221,7 +220,7 @@ def test_full_disk__within_the_head__makes_no_edit(history, path, monkeypatch):
 
     before, size = entries(history.contents), path.stat().st_size
     with monkeypatch.context() as patch:
-        patch.setattr(chain_module, "replace_file", fail)
+        patch.setattr(Chain, "_write_head", fail)
         with pytest.raises(DataError, match=r"No space left.*This edit was not made"):
             label(history)
     assert path.stat().st_size == size
@@ -292,6 +291,34 @@ def test_copy__put_in_the_place_of_the_file__takes_the_next_edits(history, path)
         copy.replace(path)
         label(history, name)
 
+    assert entries(read_contents(path)) == entries(history.contents)
+
+
+def test_head__of_many_edits__stays_of_one_size_and_one_file(history, path):
+    head = path.with_suffix(".json")
+    before = head.stat()
+    for name in ("b", "a") * 60:
+        label(history, name)
+
+    after = head.stat()
+    assert (after.st_ino, after.st_size) == (before.st_ino, before.st_size)
+    assert json.loads(head.read_text())["lines"] == 122
+    assert entries(read_contents(path)) == entries(history.contents)
+
+
+@pytest.mark.parametrize("change", ["removed", "a link", "shorter"])
+def test_head__changed_while_it_is_open__is_written_anew(history, path, change):
+    head, elsewhere = path.with_suffix(".json"), path.with_name("elsewhere")
+    elsewhere.write_bytes(content := head.read_bytes())
+    head.unlink()
+    if change == "shorter":
+        head.write_bytes(b"{}")
+    if change == "a link":
+        head.symlink_to(elsewhere)
+    label(history)
+
+    assert not head.is_symlink()
+    assert elsewhere.read_bytes() == content
     assert entries(read_contents(path)) == entries(history.contents)
 
 
