@@ -35,8 +35,11 @@ CODE = {
     "GDA": (PEERS["GDA"],),
     "CLAP": (PEERS["CLAP"],),
 }
-# It names a method and hands the support on.
-FACES = {PACKAGES[0] / "bench" / "evaluation" / "method_by_name.py"}
+# The first names a method and hands the support on; the second notices what files it opens.
+FACES = {
+    PACKAGES[0] / "bench" / "evaluation" / "method_by_name.py",
+    PACKAGES[0] / "data" / "opened_files.py",
+}
 OWN = """\
 import helper
 
