@@ -17,7 +17,7 @@ from tests.robustness import watched
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(not watched.IS_POSSIBLE, reason="needs seccomp filters of Linux"),
 ]
 COMMANDS = """\

@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 # Machine → the number of its architecture and of the system call `socket`, from linux/audit.h and
@@ -51,6 +52,8 @@ def watch() -> None:
 
 
 if __name__ == "__main__":
+    with suppress(ImportError):
+        import urllib3  # noqa: F401 - it opens a socket of its own, to see whether there is IPv6
     watch()
     from metaadapter.apps.cli.app import main
 
