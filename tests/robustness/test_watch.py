@@ -109,6 +109,7 @@ def test_commands__on_pictures__stay_on_the_machine_and_in_their_outputs(watch, 
 
     assert done.returncode == 0, done.stderr[-2000:]
     assert sorted(path.name for path in (tmp_path / "work").iterdir()) == ["in", "out"]
-    for name in ("home", "temporary"):
-        assert not list((tmp_path / name).rglob("*"))
+    written = [path for name in ("home", "temporary") for path in (tmp_path / name).rglob("*")]
+    # matplotlib, which draws the figures of a report, keeps a list of the fonts of the machine.
+    assert not [path for path in written if path.is_file() and path.parent.name != "matplotlib"]
     assert {path: path.read_bytes() for path in given.rglob("*") if path.is_file()} == before
