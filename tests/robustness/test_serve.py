@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
+from http.client import HTTPConnection
 
 import numpy as np
 import pytest
@@ -118,17 +120,20 @@ def test_connections__without_the_token__never_keep_out_those_with_it(
     head = f"GET /project HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n"
     try:
         served.wait()
-        with served.connected() as known:
-            known.sendall(f"{head}Authorization: Bearer {served.access.token}\r\n\r\n".encode())
-            assert known.recv(65_536).startswith(b"HTTP/1.1 200")
-            slow = [served.connected() for _ in range(20)]
+        with ExitStack() as stack:
+            known = HTTPConnection("127.0.0.1", served.port, timeout=20)
+            stack.callback(known.close)
+            permitted = {"Authorization": f"Bearer {served.access.token}"}
+            known.request("GET", "/project", headers=permitted)
+            assert known.getresponse().read()
+            place = known.sock
+            slow = [stack.enter_context(served.connected()) for _ in range(20)]
             for connection in slow[::2]:
                 connection.sendall(head.encode())
             assert served.ask("GET", "/project").status == 200
-            known.sendall(f"{head}Authorization: Bearer {served.access.token}\r\n\r\n".encode())
-            assert known.recv(65_536).startswith(b"HTTP/1.1 200")
-        for connection in slow:
-            connection.close()
+            known.request("GET", "/project", headers=permitted)
+            assert known.getresponse().status == 200
+            assert known.sock is place  # it was not opened again
     finally:
         served.kill()
 

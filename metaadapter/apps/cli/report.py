@@ -31,12 +31,13 @@ def report(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a report of an evaluation as a page, Markdown, JSON, a table for LaTeX, and CSV.
+    """Write a report of an evaluation.
 
-    The files are report.html, report.md, report.json, report.tex and report.csv. The page needs no
-    other file, no script and no network. Pictures of the worst mistakes are shown if their files
-    have not changed. For an evaluation with --continual the page has figures, curves, and the
-    accuracy on each task after each task; report.tex and report.csv are not written.
+    The files are report.html, report.md, report.json, report.csv, and report.tex, a table for
+    LaTeX. The page needs no other file, no script and no network. Pictures of the worst mistakes
+    are shown if their files have not changed. For an evaluation with --continual the page has
+    figures, curves, and the accuracy on each task after each task; report.tex and report.csv are
+    not written.
     """
     from metaadapter.bench.evaluation.folder import RECORD_FILE
     from metaadapter.bench.sequences.findings import is_continual

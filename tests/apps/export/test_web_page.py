@@ -16,6 +16,7 @@ import pytest
 from metaadapter.adapter.files import load_adapter
 from metaadapter.apps.cli.app import main
 from metaadapter.apps.export.checks import DEMO_PICTURES
+from metaadapter.apps.export.exporting import SCHEMA
 from metaadapter.apps.export.web_page import (
     RUNTIME_FILES,
     require_runtime,
@@ -56,7 +57,7 @@ def test_web_page__folder__has_the_page_model_facts_and_runtime(package, tmp_pat
 
 
 def test_web_page__written_again__replaces_its_own_and_nothing_else(package, tmp_path):
-    write_web_page(tmp_path / "site", b"a model", {}, package)
+    write_web_page(tmp_path / "site", b"a model", {"schema": SCHEMA}, package)
     require_web_folder(tmp_path / "site")
 
     with pytest.raises(DataError, match=r"holds other files.*give --web an empty or new folder"):
