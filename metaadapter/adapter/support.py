@@ -173,11 +173,14 @@ class Support(TensorFields):
 
     def is_own(self, rows: slice) -> Bool[Tensor, "T R N"]:
         """Return, for these of the M places, a mask of the class of the picture there."""
-        present_TM = self.present_TNK.flatten(1)[:, rows]
-        places_M = torch.arange(self.n_way * self.support_mask_TNK.shape[2])[rows]
-        own_M1 = (places_M // max(1, self.support_mask_TNK.shape[2]))[:, None]
-        own_MN = own_M1.to(present_TM.device) == torch.arange(self.n_way, device=present_TM.device)
-        return own_MN & present_TM[..., None]
+        present_TR = self.present_TNK.flatten(1)[:, rows]
+        classes_N = torch.arange(self.n_way, device=present_TR.device)
+        return (self._class_of_place(rows)[:, None] == classes_N) & present_TR[..., None]
+
+    def _class_of_place(self, rows: slice) -> Int[Tensor, " R"]:
+        _, n_way, n_shot = self.support_mask_TNK.shape
+        places_M = torch.arange(n_way * n_shot, device=self.support_mask_TNK.device)
+        return places_M[rows] // max(1, n_shot)
 
     @property
     def n_pictures_T(self) -> Float[Tensor, " T"]:
@@ -278,12 +281,21 @@ class Support(TensorFields):
             visual_ratio=classes_TND.new_full((n_tasks,), visual_ratio),
         )
 
-    def cross_entropy_T(self, logits_TMN: Float[Tensor, "T M N"]) -> Float[Tensor, " T"]:
-        """Return the mean cross-entropy of logits of `rows_TMD`; 0 without any picture."""
-        masked_T1N = ~self.class_mask_TN[:, None]
-        # A finite value in place of −∞ keeps 0 · log 0 out of the sum.
-        log_TMN = logits_TMN.masked_fill(masked_T1N, -1e9).log_softmax(-1)
-        return -(log_TMN * self.targets_TMN).sum((1, 2)) / self.n_pictures_T
+    def cross_entropy_T(
+        self, logits_TRN: Float[Tensor, "T R N"], rows: slice = slice(None)
+    ) -> Float[Tensor, " T"]:
+        """Return the mean cross-entropy of logits of `rows_TMD`; 0 without any picture.
+
+        If the logits are those of some `rows` of the M places, return their share of the mean.
+        """
+        if not self.class_mask_TN.all():
+            # A finite value in place of −∞ keeps 0 · −∞ out of the sum.
+            logits_TRN = logits_TRN.masked_fill(~self.class_mask_TN[:, None], -1e9)
+        log_TRN = logits_TRN.log_softmax(-1)
+        own_R1 = self._class_of_place(rows)[:, None]
+        own_TR = log_TRN.gather(-1, own_R1.expand(self.n_tasks, -1, 1))[..., 0]
+        present_TR = self.present_TNK.flatten(1)[:, rows]
+        return -(own_TR * present_TR).sum(1) / self.n_pictures_T
 
 
 def _sort_by_class(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.data.training_steps import counted
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.gradient_steps import (
     MOVED,
@@ -63,8 +63,11 @@ def fine_tune(
         """Return the prediction from the kept pictures, then the adapter after each of `steps`."""
         start = generator.predict(kept)
         learned = generator.in_domain_of_pool(kept)
-        taken = islice(gradient_steps(start, learned, settings), max(steps, default=0))
-        after = {number: weights for number, weights in enumerate(taken, 1) if number in steps}
+        # The numbers come first, so that no step is taken after the last of them.
+        taken = zip(
+            counted(max(steps, default=0)), gradient_steps(start, learned, settings), strict=False
+        )
+        after = {number: weights for number, weights in taken if number in steps}
         return [start, *(after[number] for number in steps)]
 
     steps: tuple[int, ...] = CHECKED

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, final
 
 from rich.console import Console as RichConsole
+from rich.markup import escape
 
 from metaadapter.data.plain_text import in_csv, one_line
 from metaadapter.data.strict_json import json_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.features.encoding_loop import Progress
@@ -156,15 +158,13 @@ class Console:
             yield show
 
     @contextmanager
-    def counting(
-        self, description: str, *, below_results: bool = False
-    ) -> Iterator[Callable[[int, int], None]]:
+    def counting(self, description: str, *, below_results: bool = False) -> Iterator[Count]:
         """Show a bar with the work done and the time left, only on a terminal."""
         # A bar on stderr and results on stdout, on one terminal, would mix in the same line.
         on_stdout = below_results and self.stdout.is_terminal
         with self._bar("{task.elapsed:.0f} s", self.stdout if on_stdout else self.stderr) as bar:
             task = bar.add_task(description, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+            yield Count(bar, task)
 
     def _bar(self, measure: str, console: RichConsole) -> Bars:
         from rich import progress as bars
@@ -178,6 +178,22 @@ class Console:
         )
         hidden = self.silent or not console.is_terminal
         return bars.Progress(*columns, console=console, transient=True, disable=hidden)
+
+
+@final
+class Count:
+    """The bar that `Console.counting` shows."""
+
+    def __init__(self, bar: Bars, task: TaskID) -> None:
+        self._bar, self._task = bar, task
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show how much of the work is done."""
+        self._bar.update(self._task, completed=done, total=total)
+
+    def describe(self, text: str) -> None:
+        """Show what is being done, to the left of the bar."""
+        self._bar.update(self._task, description=escape(one_line(text)))
 
 
 def print_document(command: str, content: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typer import Exit
 
 from metaadapter.apps.cli import evaluate_options as own
 from metaadapter.apps.cli import options
+from metaadapter.apps.cli.cell_progress import CellProgress
 from metaadapter.apps.cli.console import Console
 from metaadapter.errors import DataError, UsageError
 
@@ -104,13 +105,14 @@ def _measure(
     from metaadapter.bench.sequences.sequence_bench import SequenceBench
 
     kind = SequenceBench if config.continual else TaskBench
-    with console.counting("measuring") as tell:
+    with console.counting("measuring") as count:
         return run.evaluate(
             config,
             out,
             kind=kind,
             jobs=jobs or cpu_count(),
-            tell=tell,
+            tell=count,
+            tell_steps=CellProgress(console, count),
             note=console.warn,
             **options,
         )

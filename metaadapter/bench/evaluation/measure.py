@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from metaadapter.bench.evaluation.picture_task import files_of, picture_task
 from metaadapter.bench.evaluation.pools import pool_facts
 from metaadapter.bench.evaluation.strangers import FAR, UNKNOWN, FarStrangers, known_answers
 from metaadapter.bench.peers.unknown_scores import AnsweredQueries
+from metaadapter.data.training_steps import one_of_several
 from metaadapter.errors import DataError
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
@@ -65,8 +67,10 @@ def measure(
     size = 1 if method.fit_pictures else max(1, size)
     parts = _parts(n_way, base_to_new)
     pieces = zip(range(0, n_tasks, size), rows.split(size), far.split(size), strict=True)
+    n_pieces = math.ceil(n_tasks / size)
     for first, piece, far_piece in pieces:
-        logits_TQN, known_TQ, cost = _answer(method, data, piece, far_piece, way_Q, device)
+        with one_of_several(first // size, n_pieces):
+            logits_TQN, known_TQ, cost = _answer(method, data, piece, far_piece, way_Q, device)
         of_set = (piece.query_TNQ.flatten(1), piece.off_class_TO)
         picture_TQ = torch.cat([*of_set, far_piece.picture_TF], 1).numpy()
         for part in parts:

@@ -16,8 +16,10 @@ from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation.picture_task import PictureAnswers, PictureTask
 from metaadapter.bench.peers.fine_tuned_tower import FineTunedTower
 from metaadapter.data.decode import decode_image
+from metaadapter.data.training_steps import tell_step
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.labs.tuning.tune_inside import Inside, tune_inside
@@ -66,7 +68,14 @@ def _inside(method: str, task: PictureTask, settings: Inside) -> PictureAnswers:
     names = dict(zip(classes, task.names, strict=True))
     labels = [classes[number] for number in task.labels.tolist()]
     tuned = tune_inside(
-        encoder, task.paths, labels, names, settings, generator=generator, seed=SEED
+        encoder,
+        task.paths,
+        labels,
+        names,
+        settings,
+        generator=generator,
+        seed=SEED,
+        progress=_tell,
     )
     if tuned.config is None:
         weights = predict_adapter(generator, task.support)
@@ -90,7 +99,8 @@ def _soft_prompt(task: PictureTask) -> PictureAnswers:
     rows, labels = support.labelled_rows()
     learned = torch.tensor(sorted(set(labels.tolist())))
     names = [task.names[number] for number in learned.tolist()]
-    tuned = tune_prompt(encoder, rows, torch.searchsorted(learned, labels), names)
+    numbers = torch.searchsorted(learned, labels)
+    tuned = tune_prompt(encoder, rows, numbers, names, progress=_tell)
     if tuned.tensors:
         read = PromptedEncoder(encoder, tuned.tensors).encode_texts(task.names)
         # Pictures describe a class better than the prompt that was learned from them.
@@ -99,6 +109,10 @@ def _soft_prompt(task: PictureTask) -> PictureAnswers:
         support = replace(support, text_TND=texts[None])
     weights = predict_adapter(load_generator("default"), support)
     return lambda _paths, rows_QD: classify(rows_QD.double(), weights).to(rows_QD)
+
+
+def _tell(moment: Progress) -> None:
+    tell_step(moment.done, moment.total)
 
 
 def _open_clip(method: str, task: PictureTask) -> FrozenEncoder:

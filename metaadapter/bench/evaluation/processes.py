@@ -7,26 +7,40 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
 from multiprocessing.connection import wait
+from multiprocessing.queues import SimpleQueue
 
 import torch
 
 from metaadapter.bench.evaluation.bench import Bench
 from metaadapter.bench.evaluation.cell import Cell, Tables
+from metaadapter.bench.evaluation.cell_steps import CellSteps, TellSteps, cell_steps_told
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.data.user_code import explain
 from metaadapter.errors import DataError, MetaAdapterError
 
 Kind = Callable[[EvaluationConfig, torch.device], Bench]
+# Not by fork, which is unsafe in a process that has used torch or a GPU.
+SPAWN = multiprocessing.get_context("spawn")
+# Seconds between two looks at the reports of the processes.
+LOOK_EVERY = 0.5
 
 
-def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Tables]]:
+def measure_cells(
+    bench: Bench,
+    cells: Sequence[Cell],
+    jobs: int,
+    tell_steps: TellSteps = lambda _steps: None,
+) -> Iterator[tuple[Cell, Tables]]:
     """Yield each cell with its tables when it is finished; measure in up to `jobs` processes.
+
+    `tell_steps` is called when a cell starts, and with the steps of its training, once a second.
 
     joblib does not fit: its workers outlive a killed parent, and it reports an error only when all
     cells that were sent to workers are finished.
@@ -37,19 +51,26 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
         torch.set_num_threads(1)
         try:
             for cell in cells:
-                yield cell, bench.measure(cell)
+                with cell_steps_told(cell, tell_steps):
+                    tables = bench.measure(cell)
+                yield cell, tables
         finally:
             torch.set_num_threads(n_threads)
         return
-    pool = open_pool(jobs)
+    pool, reports = open_pool(jobs)
     try:
         with _interrupts_ignored():  # new processes inherit this
             futures = [
                 pool.submit(_measure, type(bench), bench.config, bench.device, cell)
                 for cell in cells
             ]
-        for future in as_completed(futures):
-            yield future.result()
+        waiting = set(futures)
+        while waiting:
+            finished, waiting = wait_for(waiting, LOOK_EVERY, FIRST_COMPLETED)
+            while not reports.empty():
+                tell_steps(reports.get())
+            for future in finished:
+                yield future.result()
     except BaseException as error:
         # An unfinished cell might take minutes more, and its result would not be kept.
         for worker in list(pool._processes.values()):
@@ -64,11 +85,14 @@ def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
         pool.shutdown(cancel_futures=True)
 
 
-def open_pool(jobs: int) -> ProcessPoolExecutor:
-    """Return processes that have one thread each; their locks lie in shared memory."""
+def open_pool(jobs: int) -> tuple[ProcessPoolExecutor, SimpleQueue[CellSteps]]:
+    """Return processes that have one thread each, and their reports.
+
+    The locks of both lie in shared memory.
+    """
     try:
-        # Not by fork, which is unsafe in a process that has used torch or a GPU.
-        return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker)
+        reports: SimpleQueue[CellSteps] = SPAWN.SimpleQueue()
+        return ProcessPoolExecutor(jobs, SPAWN, _start_worker, (reports,)), reports
     except OSError as error:
         raise DataError(
             f"cannot start {jobs} processes ({error.strerror}), perhaps because the folder of "
@@ -81,7 +105,12 @@ def _bench_of(kind: Kind, config: EvaluationConfig, device: torch.device) -> Ben
     return kind(config, device)
 
 
-def _start_worker() -> None:
+_tell_steps: TellSteps
+
+
+def _start_worker(reports: SimpleQueue[CellSteps]) -> None:
+    global _tell_steps
+    _tell_steps = reports.put
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C for all
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
@@ -99,7 +128,9 @@ def _measure(
     kind: Kind, config: EvaluationConfig, device: torch.device, cell: Cell
 ) -> tuple[Cell, Tables]:
     try:
-        return cell, _bench_of(kind, config, device).measure(cell)
+        bench = _bench_of(kind, config, device)
+        with cell_steps_told(cell, _tell_steps):
+            return cell, bench.measure(cell)
     except MetaAdapterError:
         raise
     except Exception as error:

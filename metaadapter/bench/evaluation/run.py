@@ -15,6 +15,7 @@ import pandas as pd
 from metaadapter.bench.evaluation.across_domains import across_domains
 from metaadapter.bench.evaluation.audit import audit_cells
 from metaadapter.bench.evaluation.bench import Bench, Summary
+from metaadapter.bench.evaluation.cell_steps import TellSteps
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import classes_left_out
 from metaadapter.bench.evaluation.folder import SUMMARY_FILE, Record, hold_evaluation
@@ -42,6 +43,7 @@ def evaluate(
     csv_raw: bool = False,
     audit: int = 0,
     tell: Callable[[int, int], None] = lambda _done, _total: None,
+    tell_steps: TellSteps = lambda _steps: None,
     note: Callable[[str], None] = lambda _reason: None,
 ) -> Evaluation:
     """Measure the cells that are missing or were measured by other code, and write all tables.
@@ -57,6 +59,7 @@ def evaluate(
         audit: The number of random cells that were measured before this run, to measure again and
             to compare; the result is one more check.
         tell: Called with the number of finished cells and the number of cells to measure.
+        tell_steps: Called when a cell starts, and with the steps of its training, once a second.
         note: Called with each reason why cells are measured again.
 
     Raises:
@@ -67,7 +70,7 @@ def evaluate(
     methods = {name: method.identity for name, method in bench.methods.items()}
     all_sets = (*bench.sets.values(), *bench.far_sets.values())
     record = Record(config, methods, {data.name: data.identity for data in all_sets})
-    measure, cells = partial(measure_cells, bench, jobs=jobs), config.cells()
+    measure, cells = partial(measure_cells, bench, jobs=jobs, tell_steps=tell_steps), config.cells()
     with hold_evaluation(folder, record) as journal:
         before = dict(journal.results)
         n_measured = journal.measure_missing(

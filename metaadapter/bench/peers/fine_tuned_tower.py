@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from metaadapter.data.training_steps import counted
 from metaadapter.features.open_clip_model import build_model, resolve_encoder
 from metaadapter.features.views import unit_rows, view_pixels
 
@@ -72,7 +73,7 @@ class FineTunedTower:
         parameters = [*self._tower.parameters(), self._head]
         optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, N_STEPS)
-        for _ in range(N_STEPS):
+        for _ in counted(N_STEPS):
             chosen = torch.randperm(len(targets), generator=draw)[:BATCH]
             drawn = torch.randint(N_VIEWS, (len(chosen),), generator=draw)
             batch = views[chosen, drawn]

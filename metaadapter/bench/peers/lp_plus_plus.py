@@ -7,6 +7,7 @@ from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.data.training_steps import counted
 
 # The authors' constants. They keep the best step on validation pictures; here the last step counts.
 N_STEPS, MOMENTUM, STEPS_PER_TEXT_STEP = 300, 0.9, 10
@@ -36,12 +37,13 @@ def lp_plus_plus(support: Support) -> AdapterWeights:
     speed_TND, bias_speed_TN = torch.zeros_like(classes_TND), torch.zeros_like(bias_TN)
     wanted_TMN = exact.targets_TMN / exact.n_pictures_T[:, None, None]
     weight_TM1, ruled_out_T1N = wanted_TMN.sum(-1, keepdim=True), ~exact.class_mask_TN[:, None]
-    for i in range(1, N_STEPS + 1):
-        from_text_TMN = alpha_TN[:, None] * along_text_TMN
-        logits_TMN = rows_TMD @ classes_TND.mT + bias_TN[:, None] + from_text_TMN
+    for i in counted(N_STEPS):
+        # In place, because with 1,000 classes each copy is slow and large.
+        logits_TMN = (rows_TMD @ classes_TND.mT).add_(bias_TN[:, None])
+        logits_TMN.addcmul_(alpha_TN[:, None], along_text_TMN)
         # The gradient of each task's mean cross-entropy.
-        p_TMN = logits_TMN.masked_fill(ruled_out_T1N, -torch.inf).softmax(-1)
-        slope_TMN = weight_TM1 * p_TMN - wanted_TMN
+        p_TMN = logits_TMN.masked_fill_(ruled_out_T1N, -torch.inf).softmax(-1)
+        slope_TMN = p_TMN.mul_(weight_TM1).sub_(wanted_TMN)
         speed_TND = MOMENTUM * speed_TND + slope_TMN.mT @ rows_TMD
         bias_speed_TN = MOMENTUM * bias_speed_TN + slope_TMN.sum(1)
         classes_TND = classes_TND - step_T11 * speed_TND
