@@ -1,7 +1,7 @@
 """Measure trained peers on one task of 1,000 ways, 16 shots and width 512, on one thread.
 
-python -m tools.trials.peers_at_1000_ways PEER STEPS prints the processor seconds of STEPS steps, and the
-MiB that the peer needs. STEPS = 0 takes all steps of the peer.
+python -m tools.trials.peers_at_1000_ways PEER STEPS prints the processor seconds of STEPS steps (0:
+all steps of the peer) and the MiB that the peer needs.
 """
 
 from __future__ import annotations

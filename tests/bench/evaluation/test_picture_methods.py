@@ -207,8 +207,8 @@ def test_soft_prompt__names_alone__are_read_through_it(coloured, load, monkeypat
     task, rows = named_task(encoder, ["fox", "heron", "otter", "lynx", "owl"], 3)
     learned = []
 
-    def tune(*arguments):
-        learned.append(tune_prompt(*arguments, SoftPrompt(n_steps=n_steps)))
+    def tune(*arguments, **options):
+        learned.append(tune_prompt(*arguments, SoftPrompt(n_steps=n_steps), **options))
         return learned[-1]
 
     monkeypatch.setattr(picture_methods, "tune_prompt", tune)
