@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,12 @@ PREPROCESSING = {
 }
 
 
-_load_once = functools.cache(FrozenEncoder.load)
+_load_cached = functools.cache(FrozenEncoder.load)
+
+
+def _load_once(*names: str, templates: str | Sequence[str] | None = None, **more: Any) -> Any:
+    chosen = tuple(templates) if isinstance(templates, list) else templates
+    return _load_cached(*names, templates=chosen, **more)
 
 
 @pytest.fixture(autouse=True)

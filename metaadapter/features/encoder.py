@@ -149,8 +149,8 @@ class FrozenEncoder(ImageEncoder):
                 tower, as in "tiny+timm:vit_small_patch14_dinov2.lvd142m".
             device: "cpu", "cuda", "mps"; the fastest on this machine if None or "auto".
             precision: "fp32", "bf16", or on a GPU "fp16".
-            templates: "simple", "openai-imagenet", or your own, each with one `{}`; those that suit
-                the encoder if None or "default".
+            templates: "simple", "openai-imagenet", or your own, each with one `{}`; in a list they
+                add up. Those that suit the encoder if None or "default".
             zoom: Encode the whole picture and its middle; False takes half the time and memory.
             blocks: The blocks of features in a row: "joint", the feature in the space of texts,
                 which is required; "trunk", the feature before its projection; "stages", statistics
@@ -165,15 +165,13 @@ class FrozenEncoder(ImageEncoder):
         """
         require_precision(precision, choose_device(device))
         source = resolve_encoder(name)
-        if templates is None or templates == "default":
-            templates = DEFAULT_TEMPLATES.get(source.name.partition(SEPARATOR)[0], "simple")
-        templates = resolve_templates(templates)
+        own = DEFAULT_TEMPLATES.get(source.name.partition(SEPARATOR)[0], "simple")
         return cls(
             build_model(source),
             source,
             device=device,
             precision=precision,
-            templates=templates,
+            templates=resolve_templates(templates, own),
             zoom=zoom,
             blocks=blocks,
         )
@@ -226,9 +224,7 @@ class FrozenEncoder(ImageEncoder):
         Raises:
             UsageError: `names` is not a list, a name is empty, or a template is wrong.
         """
-        chosen = self.templates
-        if templates is not None and templates != "default":
-            chosen = resolve_templates(templates)
+        chosen = resolve_templates(templates, self.templates)
         require_names(names)
         if not names:
             return np.empty((0, self.dim), dtype=np.float32)

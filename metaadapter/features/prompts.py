@@ -21,30 +21,38 @@ SENTENCES_PER_BATCH = 256
 WORDNET_ID = re.compile(r"^n\d{8}[\s_-]+")
 
 
-def resolve_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
-    """Return checked templates, given as "simple", "openai-imagenet", one text or a list."""
-    if isinstance(templates, str) and PLACEHOLDER not in templates:
-        if templates not in TEMPLATE_SETS:
-            raise UsageError(
-                f"unknown set of templates {templates!r}; choose default, "
-                f"{', '.join(TEMPLATE_SETS)}, or give your own, each with one {{}} for the name of "
-                "the class"
-            )
+def resolve_templates(
+    templates: str | Sequence[str] | None, default: str | Sequence[str] = "simple"
+) -> tuple[str, ...]:
+    """Return checked templates in the order given.
+
+    Args:
+        templates: "default", "simple", "openai-imagenet", a sentence with one `{}`, or a list of
+            these, which add up; `default` if None.
+        default: The templates that "default" stands for, in the same form.
+
+    Raises:
+        UsageError: A set is unknown, a sentence does not have one `{}`, or the list is empty.
+    """
+    if templates is None or templates == "default":
+        return resolve_templates(default)
+    if not isinstance(templates, str):
+        if not templates:
+            raise UsageError("expected at least one template such as 'a photo of a {}.', got none")
+        return tuple(one for given in templates for one in resolve_templates(given, default))
+    if templates in TEMPLATE_SETS:
         from open_clip import OPENAI_IMAGENET_TEMPLATES, SIMPLE_IMAGENET_TEMPLATES
 
         simple = templates == "simple"
         functions = SIMPLE_IMAGENET_TEMPLATES if simple else OPENAI_IMAGENET_TEMPLATES
         return tuple(function(PLACEHOLDER) for function in functions)
-    chosen = (templates,) if isinstance(templates, str) else tuple(templates)
-    if not chosen:
-        raise UsageError("expected at least one template such as 'a photo of a {}.', got none")
-    for template in chosen:
-        if template.count(PLACEHOLDER) != 1:
-            raise UsageError(
-                f"the template {template!r} has {template.count(PLACEHOLDER)} places for the name "
-                "of the class; write {} exactly once, as in 'a photo of a {}.'"
-            )
-    return chosen
+    if templates.count(PLACEHOLDER) != 1:
+        raise UsageError(
+            f"expected a set of templates (default, {', '.join(TEMPLATE_SETS)}), or a sentence "
+            "with one {} for the name of the class, as in 'a photo of a {}.', got "
+            f"{templates!r}"
+        )
+    return (templates,)
 
 
 def fill_template(template: str, name: str) -> str:

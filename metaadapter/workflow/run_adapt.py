@@ -116,7 +116,7 @@ def adapt(
     encoder: str | None = None,
     device: str = "auto",
     precision: Precision = "fp32",
-    templates: str | None = None,
+    templates: str | Sequence[str] | None = None,
     mode: Mode = "one_shot",
     generator: str = "default",
     cut: Callable[[ImageTable], ImageTable] | None = None,

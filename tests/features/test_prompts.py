@@ -25,12 +25,24 @@ def test_templates__own_list_or_one_template__is_kept_in_order():
     assert resolve_templates("an x-ray of {}") == ("an x-ray of {}",)
 
 
+def test_templates__sets_and_sentences_in_a_list__add_up_in_order():
+    simple = resolve_templates("simple")
+
+    assert resolve_templates(["{}", "simple"]) == ("{}", *simple)
+    assert resolve_templates(["default", "{}"], default="an x-ray of {}") == (
+        "an x-ray of {}",
+        "{}",
+    )
+    assert resolve_templates(None, default=["a {}"]) == ("a {}",)
+    assert resolve_templates(None) == simple
+
+
 @pytest.mark.parametrize(
     ("templates", "message"),
     [
-        ("imagenet", "unknown set of templates 'imagenet'; choose default, si"),
-        (["{}", "a photo"], "the template 'a photo' has 0 places"),
-        (["{} or {}"], r"the template '\{\} or \{\}' has 2 places"),
+        ("imagenet", r"set of templates \(default, simple, .* got 'imagenet'"),
+        (["{}", "a photo"], r"sentence with one \{\} .* got 'a photo'"),
+        (["{} or {}"], r"sentence with one \{\} .* got '\{\} or \{\}'"),
         ([], "at least one template"),
     ],
 )

@@ -22,7 +22,7 @@ def adapt_captions(
     encoder: str | None,
     device: str,
     precision: Precision,
-    templates: str | None,
+    templates: list[str] | None,
     console: Console,
 ) -> None:
     """Store the pairs of a manifest as an adapter, and show how well it orders left-out pairs."""
@@ -44,7 +44,7 @@ def adapt_captions(
         stored, pictures = read_pairs(
             manifest,
             load,
-            templates=resolve_templates(templates or "{}"),  # a caption is a whole sentence
+            templates=resolve_templates(templates, "{}"),  # a caption is a whole sentence
             views=selection.views or 1,
             seed=selection.seed,
             split=selection.split,

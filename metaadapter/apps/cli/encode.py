@@ -25,14 +25,22 @@ Images = Annotated[
     Path,
     Argument(
         metavar="IMAGES",
-        help="Folder with one folder per class, flat folder, manifest (.csv, .jsonl, .parquet) or "
-        "CoOp split (.json).",
+        help="Folder with one folder per class, flat folder, manifest (.csv, .jsonl, .parquet), "
+        "CoOp split (.json), or classnames.txt of ImageNet, or variants.txt of FGVC-Aircraft.",
     ),
 ]
 Store = Annotated[
     Path, Option("--out", "-o", metavar="STORE", help="Folder of the feature store."), Output()
 ]
 Labels = Annotated[bool, Option("--labels/--no-labels", help="Read the classes of the pictures.")]
+Names = Annotated[
+    Path | None,
+    Option(
+        metavar="FILE",
+        help='JSON file with names for classes, as {"AnnualCrop": "Annual Crop Land"}. The store '
+        "has the names in place of the labels.",
+    ),
+]
 Shard = Annotated[
     str | None,
     Option(metavar="I/N", help="Encode only the I-th of N parts, to share work among N machines."),
@@ -64,6 +72,7 @@ def encode(
     seed: options.Seed = 0,
     split: options.Split = None,
     labels: Labels = True,
+    names: Names = None,
     templates: options.Templates = None,
     shard: Shard = None,
     drop_duplicates: DropDuplicates = False,
@@ -88,6 +97,8 @@ def encode(
     from metaadapter.features.store.feature_store import FeatureStore
 
     table = _read(images, labelled=labels, split=split, console=console)
+    if names is not None:
+        table = _with_names(table, names)
     loaded = load_encoder(
         encoder,
         device=device,
@@ -142,6 +153,14 @@ def _read(images: Path, *, labelled: bool, split: str | None, console: Console) 
             raise DataError(f"{error}; or encode without classes: --no-labels") from error
         console.note(f"{images}: {table.source}, so its pictures are encoded without classes")
         return table
+
+
+def _with_names(table: ImageTable, names: Path) -> ImageTable:
+    from metaadapter.data.class_names import with_class_names
+
+    if not table.classes:
+        raise UsageError("--names gives names to classes, but the pictures are read without them")
+    return with_class_names(table, names)
 
 
 def _warnings(table: ImageTable, report: EncodeReport) -> list[str]:

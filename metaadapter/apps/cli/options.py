@@ -91,10 +91,11 @@ Split = Annotated[
     Option(metavar="NAME", help="Read only this split of a source with splits, or `all` splits."),
 ]
 Templates = Annotated[
-    str | None,
+    list[str] | None,
     Option(
         metavar="SET",
-        help="Prompts for class names: the name of a set, or one prompt with {}.",
+        help="Prompts for class names: the name of a set, or one prompt with {}. Repeatable; the "
+        "prompts add up.",
     ),
 ]
 CsvRaw = Annotated[

@@ -191,3 +191,42 @@ def test_encode__drop_duplicates_from_a_store__needs_no_encoding(encode, with_co
     document = encode(with_copies, "--drop-duplicates", "--json").document
 
     assert [document[f"n_{kind}"] for kind in ("new", "total", "dropped")] == [0, 9, 2]
+
+
+def test_encode__several_templates__add_up(encode, encoder, labelled, tmp_path):
+    sentences = ("a sketch of {}", "a photo of {}")
+
+    result = encode(
+        labelled, *(word for sentence in sentences for word in ("--templates", sentence))
+    )
+
+    assert result.code == 0, result.err
+    store = FeatureStore.open(tmp_path / "store")
+    assert store.header.templates == sentences
+    clip = FrozenEncoder.load(str(encoder), templates="{}")
+    rows = clip.encode_texts([sentence.format("red fox") for sentence in sentences])
+    mean = rows.mean(0)  # each row has length 1
+    expected = mean / np.linalg.norm(mean)
+    np.testing.assert_allclose(store.class_texts()["red_fox"], expected, atol=1e-6)
+
+
+def test_encode__names__stand_in_the_store_for_the_labels(encode, encoder, labelled, tmp_path):
+    names = tmp_path / "names.json"
+    names.write_text('{"red_fox": "fox in winter"}')
+
+    result = encode(labelled, "--names", names)
+
+    store = FeatureStore.open(tmp_path / "store")
+    assert result.code == 0
+    assert store.classes == ("fox in winter", "heron", "lynx")
+    (expected,) = FrozenEncoder.load(str(encoder)).encode_texts(["fox in winter"])
+    np.testing.assert_allclose(store.class_texts()["fox in winter"], expected, atol=1e-6)
+
+
+def test_encode__names_without_labels__are_refused(encode, labelled, tmp_path):
+    (tmp_path / "names.json").write_text('{"red_fox": "fox"}')
+
+    result = encode(labelled, "--no-labels", "--names", tmp_path / "names.json")
+
+    assert result.code == 2
+    assert "--names gives names to classes" in result.err
