@@ -25,10 +25,14 @@ FORMATS = {
 }
 
 SIDES = ("box_left", "box_top", "box_width", "box_height")
+# The column of paths in the published draws of 2SFS; they are relative to DATA, the manifest is
+# DATA/SET/split_fewshot/shot_1-seed_1_train.jsonl. Source: M. Farina et al., Rethinking Few-Shot
+# Adaptation of Vision-Language Models in Two Stages, 2025.
+FEW_SHOT = "_impath"
 # The name of each column, followed by other names that users give it.
 COLUMNS = {
-    "path": ("path", "file", "filename", "file_name", "image", "filepath", "image_path"),
-    "label": ("label", "class", "category"),
+    "path": ("path", "file", "filename", "file_name", "image", "filepath", "image_path", FEW_SHOT),
+    "label": ("label", "class", "category", "_classname"),
     "split": ("split",),
     "group": ("group",),
     "description": ("description",),
@@ -58,7 +62,8 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     """Read a table of pictures with the columns `COLUMNS`; only path is always required.
 
     A description is a sentence about the class; duplicates count once. The box is in fractions
-    of the upright picture. Paths may be relative to the folder of the manifest.
+    of the upright picture. Paths may be relative to the folder of the manifest, or
+    in a file of 2SFS to that of all its data sets.
     """
     kind = FORMATS[manifest.suffix.lower()]
     read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}[kind]
@@ -81,6 +86,8 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
                 + ("; to learn from its captions, give --captions" if has_captions else "")
             )
         _require_filled(manifest, column, records, name)
+    folders = manifest.absolute().parents
+    root = folders[min(2, len(folders) - 1)] if named["path"] == FEW_SHOT else manifest.parent
     rows: list[ImageRow] = []
     sentences: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for record in records:
@@ -90,7 +97,7 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         }
         label = facts["label"] if labelled else None
         label = label and unicodedata.normalize("NFC", label)
-        path = manifest.parent / (facts["path"] or "")
+        path = root / (facts["path"] or "")
         box = _box(manifest, record.position, [facts[side] for side in SIDES])
         rows.append(ImageRow(path, label, facts["split"], facts["group"], box, facts["caption"]))
         if label and facts["description"]:
@@ -98,8 +105,8 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     if not any(is_regular(row.path) for row in rows):
         raise DataError(
             f"none of the {len(rows)} pictures named in {manifest} exists; its paths are relative "
-            f"to the folder of the manifest, {manifest.parent.absolute()}, so the first was looked "
-            f"for at {rows[0].path.absolute()}; move the manifest or correct its paths"
+            f"to the folder {root.absolute()}, so the first was looked for at "
+            f"{rows[0].path.absolute()}; move the manifest or correct its paths"
         )
     descriptions = {label: tuple(lines) for label, lines in sentences.items()}
     return ImageTable(tuple(rows), f"{kind} manifest", descriptions=descriptions)

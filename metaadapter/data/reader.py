@@ -6,6 +6,7 @@ import difflib
 from dataclasses import replace
 from pathlib import Path
 
+from metaadapter.data.coop_lists import is_class_list, read_class_list
 from metaadapter.data.coop_split import read_coop_split
 from metaadapter.data.folder import read_folder, subfolders
 from metaadapter.data.manifest import is_manifest, read_manifest
@@ -24,8 +25,9 @@ def read_images(
     Args:
         source: A folder with one folder per class, perhaps inside train/val/test folders; a CSV,
             JSON lines or Parquet manifest with the columns path, label and optionally split,
-            group and caption; or a CoOp split file (JSON). If not labelled, also one picture, or
-            folders nested in any way.
+            group and caption; a CoOp split file (JSON); or `classnames.txt` of ImageNet or
+            `variants.txt` of FGVC-Aircraft. If not labelled, also one picture, or folders nested
+            in any way.
         labelled: Whether every picture needs a label; if not, all labels are None.
         split: Read only this split of a divided source; "all" reads every split. It is required
             for a labelled source with several splits, so that test pictures do not become examples.
@@ -56,6 +58,8 @@ def _read(source: Path, labelled: bool) -> ImageTable:
         return read_manifest(source, labelled=labelled)
     if source.suffix.lower() == ".json":
         return read_coop_split(source, labelled=labelled)
+    if is_class_list(source):
+        return read_class_list(source, labelled=labelled)
     if labelled:
         raise DataError(
             f"expected labelled pictures: a folder with one folder per class, a manifest (.csv, "

@@ -107,7 +107,7 @@ def test_read_manifest__all_files_missing__says_where_they_were_looked_for(tmp_p
     with pytest.raises(DataError, match="none of the 2 pictures named in") as caught:
         read_manifest(manifest, labelled=True)
 
-    assert f"the folder of the manifest, {tmp_path.resolve()}," in str(caught.value)
+    assert f"relative to the folder {tmp_path.resolve()}," in str(caught.value)
     assert f"looked for at {(tmp_path / 'a' / 'x.jpg').resolve()};" in str(caught.value)
 
 
@@ -120,7 +120,7 @@ JSONL = '{"path": "1.jpg", "label": "a"}\n'
         (
             "m.csv",
             "path,species\n1.jpg,fox",
-            r"a column 'label' \(or class, category\) .* its columns are 'path', 'species'",
+            r"a column 'label' \(or class, category, .*\) .* columns are 'path', 'species'",
         ),
         ("m.csv", "1.jpg,fox\n2.jpg,lynx", r"a column 'path' .* '1\.jpg', 'fox'; .*first line"),
         (
@@ -229,3 +229,23 @@ def test_read_manifest__parquet_of_more_rows_than_it_can_hold__is_not_unpacked(t
 
     with pytest.raises(DataError, match=r"m\.parquet: it claims 1000000 rows"):
         read_manifest(tmp_path / "m.parquet", labelled=True)
+
+
+def test_read_manifest__few_shot_split_of_2sfs__paths_are_relative_to_the_folder_of_all_sets(
+    tmp_path,
+):
+    folder, other = tmp_path / "pets" / "split_fewshot", tmp_path / "pets" / "images"
+    for made in (folder, other):
+        made.mkdir(parents=True)
+    (other / "1.jpg").touch()
+    facts = {"_label": 0, "_domain": 0, "_classname": "red fox"}
+    lines = [json.dumps({"_impath": f"pets/images/{n}.jpg", **facts}) for n in (1, 2)]
+    file = folder / "shot_2-seed_1_train.jsonl"
+    file.write_text("\n".join(lines))
+
+    table = read_manifest(file, labelled=True)
+
+    assert [(row.path, row.label) for row in table.rows] == [
+        (other / "1.jpg", "red fox"),
+        (other / "2.jpg", "red fox"),
+    ]
