@@ -55,6 +55,8 @@ class Served:
             return
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         code = 1
+        # A picture that a kill left without a line in the history goes to the leftovers with a note.
+        warnings.simplefilter("ignore", UserWarning)
         try:
             with Projects(folder, encoder.name, lambda *_, **__: encoder).opened() as projects:
                 run_server(make_app(projects, self.access, limits), listening)
