@@ -55,7 +55,7 @@ class Served:
             return
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         code = 1
-        # A picture without a line in the history, left by a kill, goes to the leftovers with a note.
+        # A kill leaves pictures without a line in the history; the page notes that it moves them.
         warnings.simplefilter("ignore", UserWarning)
         try:
             with Projects(folder, encoder.name, lambda *_, **__: encoder).opened() as projects:
