@@ -7,7 +7,8 @@ there are named and left out. A picture is encoded in one look, as in published 
 this script does not have are those of `metaadapter evaluate`, as --methods zero-shot,GDA.
 
 With --2sfs the labelled pictures are those that 2SFS publishes (M. Farina et al., 2025): seeds 1 to
-3, in DATA/SET/split_fewshot. Its names are put into "a photo of a {}." in all sets.
+3, in DATA/SET/split_fewshot. Its names are put into "a photo of a {}." in all sets. Classes are
+matched by name, so ImageNet has 998: CLIP's names have missile and sunglasses twice.
 """
 
 from __future__ import annotations

@@ -114,19 +114,22 @@ def test_script__draws_of_2sfs__are_the_labelled_pictures(
     tmp_path,
     capsys,
 ):
-    pets, out = data / "oxford_pets", tmp_path / "out"
-    (pets / "split_fewshot").mkdir()
-    for seed, chosen in ((1, 0), (2, 1)):
+    out = tmp_path / "out"
+    pictures = {
+        ("oxford_pets", 1): {"red_fox": "images/train_0_0.jpg", "lynx": "images/train_1_0.jpg"},
+        ("oxford_pets", 2): {"red_fox": "images/train_0_1.jpg", "lynx": "images/train_1_1.jpg"},
+        ("imagenet", 1): {
+            name: f"images/train/{number}/{number}_1.JPEG"
+            for name, number in (("tench", TENCH), ("crane", CRANE))
+        },
+    }
+    for (folder, seed), chosen in pictures.items():
         lines = [
-            {
-                "_impath": f"oxford_pets/images/train_{c}_{chosen}.jpg",
-                "_label": c,
-                "_domain": 0,
-                "_classname": name,
-            }
-            for c, name in enumerate(("red_fox", "lynx"))
+            {"_impath": f"{folder}/{path}", "_label": c, "_domain": 0, "_classname": name}
+            for c, (name, path) in enumerate(chosen.items())
         ]
-        file = pets / "split_fewshot" / f"shot_1-seed_{seed}_train.jsonl"
+        file = data / folder / "split_fewshot" / f"shot_1-seed_{seed}_train.jsonl"
+        file.parent.mkdir(exist_ok=True)
         file.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     code = script([str(data), "--out", str(out), "--encoder", str(clip), "--2sfs", *FEW])
@@ -141,7 +144,7 @@ def test_script__draws_of_2sfs__are_the_labelled_pictures(
     assert support.header.templates == ("a photo of a {}.",)
     with (out / "run-1-shot" / "rows.csv").open(encoding="utf-8") as file:
         sets = {row["store"] for row in csv.DictReader(file)}
-    assert sets == {f"oxford_pets-seed_{seed}@oxford_pets" for seed in (1, 2)}
+    assert sets == {f"{folder}-seed_{seed}@{folder}" for folder, seed in pictures}
 
 
 def test_script__set_that_is_not_there__is_named(script, tmp_path, capsys):
