@@ -181,9 +181,8 @@ def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
     else:
         n_copies = sum(len(group) - 1 for group in report.duplicates)
         heading = (
-            f"pictures with the same bytes as another one: {n_copies}; evaluations of this store "
-            "will fail, because support and queries must not share a picture; to keep one of each: "
-            "--drop-duplicates"
+            f"pictures with the same bytes as another one: {n_copies}; evaluations keep those of "
+            "a class on one side of a task; to keep one of each: --drop-duplicates"
         )
     equal = [" = ".join(picture.path for picture in group) for group in report.duplicates]
     console.warn_of(heading, equal)

@@ -157,7 +157,7 @@ def test_encode__equal_pictures__are_pointed_out_with_their_labels(encode, with_
 
     assert result.code == 0
     message = " ".join(result.err.split())
-    assert "pictures with the same bytes as another one: 2; evaluations of this store" in message
+    assert "pictures with the same bytes as another one: 2; evaluations keep those of" in message
     assert "to keep one of each: --drop-duplicates" in message
     names = ("heron/0-copy.png", "heron/1.png", "lynx/copy.png")
     copies = [str(with_copies / name) for name in names]
