@@ -105,7 +105,7 @@ def _bench_of(kind: Kind, config: EvaluationConfig, device: torch.device) -> Ben
     return kind(config, device)
 
 
-_tell_steps: TellSteps
+_tell_steps: TellSteps = lambda _steps: None
 
 
 def _start_worker(reports: SimpleQueue[CellSteps]) -> None:
