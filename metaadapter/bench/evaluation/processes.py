@@ -19,7 +19,7 @@ import torch
 
 from metaadapter.bench.evaluation.bench import Bench
 from metaadapter.bench.evaluation.cell import Cell, Tables
-from metaadapter.bench.evaluation.cell_steps import CellSteps, TellSteps, cell_steps_told
+from metaadapter.bench.evaluation.cell_steps import CellSteps, TellSteps, cell_steps_told, tell_nobody
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.data.user_code import explain
@@ -36,7 +36,7 @@ def measure_cells(
     bench: Bench,
     cells: Sequence[Cell],
     jobs: int,
-    tell_steps: TellSteps = lambda _steps: None,
+    tell_steps: TellSteps = tell_nobody,
 ) -> Iterator[tuple[Cell, Tables]]:
     """Yield each cell with its tables when it is finished; measure in up to `jobs` processes.
 
@@ -105,7 +105,7 @@ def _bench_of(kind: Kind, config: EvaluationConfig, device: torch.device) -> Ben
     return kind(config, device)
 
 
-_tell_steps: TellSteps = lambda _steps: None
+_tell_steps: TellSteps = tell_nobody
 
 
 def _start_worker(reports: SimpleQueue[CellSteps]) -> None:

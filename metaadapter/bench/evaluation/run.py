@@ -15,7 +15,7 @@ import pandas as pd
 from metaadapter.bench.evaluation.across_domains import across_domains
 from metaadapter.bench.evaluation.audit import audit_cells
 from metaadapter.bench.evaluation.bench import Bench, Summary
-from metaadapter.bench.evaluation.cell_steps import TellSteps
+from metaadapter.bench.evaluation.cell_steps import TellSteps, tell_nobody
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import classes_left_out
 from metaadapter.bench.evaluation.folder import SUMMARY_FILE, Record, hold_evaluation
@@ -43,7 +43,7 @@ def evaluate(
     csv_raw: bool = False,
     audit: int = 0,
     tell: Callable[[int, int], None] = lambda _done, _total: None,
-    tell_steps: TellSteps = lambda _steps: None,
+    tell_steps: TellSteps = tell_nobody,
     note: Callable[[str], None] = lambda _reason: None,
 ) -> Evaluation:
     """Measure the cells that are missing or were measured by other code, and write all tables.
