@@ -19,7 +19,12 @@ import torch
 
 from metaadapter.bench.evaluation.bench import Bench
 from metaadapter.bench.evaluation.cell import Cell, Tables
-from metaadapter.bench.evaluation.cell_steps import CellSteps, TellSteps, cell_steps_told, tell_nobody
+from metaadapter.bench.evaluation.cell_steps import (
+    CellSteps,
+    TellSteps,
+    cell_steps_told,
+    tell_nobody,
+)
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.data.user_code import explain
