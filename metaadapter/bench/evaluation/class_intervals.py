@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from metaadapter.bench.evaluation.summary import MEAN, Estimate, deviation_and_freedom
+from metaadapter.bench.evaluation.tables import table
 
 BY_CLASS, P_BY_CLASS = "half_by_class", "p_by_class"
 CELL_OF_CLASSES = ["part", "n_shot", "store"]
@@ -25,7 +26,9 @@ def with_class_intervals(
     that of the same two-sided test of Student.
     """
     keys = ["method", *CELL_OF_CLASSES]
-    tests = pd.DataFrame(_tests(classes, reference), columns=[*keys, BY_CLASS, P_BY_CLASS])
+    columns = (*keys, BY_CLASS, P_BY_CLASS)
+    rows = list(_tests(classes, reference))
+    tests = table({name: [row[place] for row in rows] for place, name in enumerate(columns)})
     tests = tests.astype({"n_shot": differences["n_shot"].dtype})
     return differences.merge(tests.assign(metric="accuracy"), "left", [*keys, "metric"])
 

@@ -126,9 +126,9 @@ def _p_by_class(
 ) -> dict[str, dict[int, float]]:
     is_here = (gains["store"] == place) & (gains["part"] == part) & gains[P_BY_CLASS].notna()
     table: dict[str, dict[int, float]] = {}
-    for n, rows in gains[is_here & gains["method"].isin(answers)].groupby("n_shot"):
+    for n, rows in gains[is_here].groupby("n_shot"):
         p = dict(zip(rows["method"], rows[P_BY_CLASS], strict=True))
-        for method, value in holm(p).items():
+        for method, value in holm({name: p[name] for name in p if name in answers}).items():
             table.setdefault(method, {})[int(n)] = value
     return table
 

@@ -100,4 +100,4 @@ def _table(result: EvaluationResult, part: Part) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(LATEX.get(letter, letter) for letter in text)
+    return "".join(LATEX.get(letter, letter) for letter in one_line(text))
