@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
 from metaadapter.bench.report.words import LEVEL, part_suffix
-from metaadapter.data.plain_text import csv_bytes
+from metaadapter.data.plain_text import csv_bytes, one_line
 
 COLUMNS = (
     *("part", "set", "method", "n_shot", "accuracy", "half"),
@@ -87,7 +87,7 @@ def _table(result: EvaluationResult, part: Part) -> str:
     )
     return "\n".join(
         [
-            rf"\begin{{tabular}}{{l{'r' * len(result.shots)}}} % {caption}",
+            rf"\begin{{tabular}}{{l{'r' * len(result.shots)}}} % {one_line(caption)}",
             r"\toprule",
             " & ".join(["shots", *map(str, result.shots)]) + r" \\",
             r"\midrule",
