@@ -94,20 +94,20 @@ def _ask_project(folder: Path, _store: Path, _out: Path) -> Iterator[Answer]:
             with Projects(folder, None, lambda *_, **__: _encoder()).opened() as projects:
                 page = Page(projects)
                 with page.client:  # one event loop for all requests
-                    shown, told = _everything(page)
+                    shown, notes = _everything(page)
         except MetaAdapterError as error:
             yield Answer(error.exit_code, "", str(error))
             return
-    told += [str(warning.message) for warning in noted]
+    notes += [str(warning.message) for warning in noted]
     # What the page tells counts as an error of a command.
-    yield Answer(3 if told else 0, shown, "\n".join(told))
+    yield Answer(3 if notes else 0, shown, "\n".join(notes))
 
 
 def _everything(page: Page) -> tuple[str, list[str]]:
     """All that the page shows of its project, as a text, and what it tells about damage."""
     page.projects.session.wait_for_results()
     shown: list[Any] = [page.json("/project"), page.json("/answers"), page.json("/work")]
-    told = [f"{name}: {reason}" for name, reason in shown[0]["unreadable"].items()]
+    notes = [f"{name}: {reason}" for name, reason in shown[0]["unreadable"].items()]
     for picture in shown[0]["names"]:
         for size in ("thumbnail", "whole"):
             content = page.ask("GET", f"/pictures/{picture}?size={size}")
@@ -116,11 +116,11 @@ def _everything(page: Page) -> tuple[str, list[str]]:
     archive = zipfile.ZipFile(io.BytesIO(page.ask("GET", "/take/pictures.zip")))
     shown += [(entry.filename, entry.CRC) for entry in archive.infolist()]
     if LEFT_OUT_FILE in archive.namelist():
-        told.append(archive.read(LEFT_OUT_FILE).decode())
+        notes.append(archive.read(LEFT_OUT_FILE).decode())
     for step in ("undo", "undo", "redo", "redo"):
         page.ask("POST", f"/{step}")
         shown.append(page.json("/project"))
-    return json.dumps(shown), told
+    return json.dumps(shown), notes
 
 
 def _picture(colour: tuple[int, int, int], rng: np.random.Generator) -> bytes:

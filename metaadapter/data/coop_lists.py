@@ -42,10 +42,10 @@ def read_imagenet(file: Path) -> ImageTable:
     pictures = file.parent / PICTURES
     table = read_folder(pictures, labelled=True)
     if set(table.splits) != {"train", "val"}:
-        found = ", ".join(table.splits) or "no such folders"
+        present = ", ".join(table.splits) or "no such folders"
         raise DataError(
             f"expected the folders train and val, with one folder per class in each, in {pictures} "
-            f"beside {file.name}, got {found}; arrange ImageNet's pictures like this, those for "
+            f"beside {file.name}, got {present}; arrange ImageNet's pictures like this, those for "
             "validation too"
         )
     if unnamed := sorted(set(table.classes) - set(label_by_folder)):

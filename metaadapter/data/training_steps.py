@@ -26,7 +26,7 @@ def tell_step(n_done: int, n_steps: int) -> None:
 
 
 @contextmanager
-def steps_told(tell: Tell | None) -> Iterator[None]:
+def reporting_steps(tell: Tell | None) -> Iterator[None]:
     """Within the block, tell of the steps of all trainings."""
     token = _tell.set(tell)
     try:
@@ -42,5 +42,5 @@ def one_of_several(index: int, n_trainings: int) -> Iterator[None]:
     if tell is None:
         yield
         return
-    with steps_told(lambda done, total: tell(index * total + done, n_trainings * total)):
+    with reporting_steps(lambda done, total: tell(index * total + done, n_trainings * total)):
         yield

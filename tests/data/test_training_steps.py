@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from metaadapter.data.training_steps import counted, one_of_several, steps_told
+from metaadapter.data.training_steps import counted, one_of_several, reporting_steps
 
 
 def test_counted__a_listener__is_told_after_each_step():
     events = []
 
-    with steps_told(lambda done, total: events.append((done, total))):
+    with reporting_steps(lambda done, total: events.append((done, total))):
         for number in counted(3):
             events.append(number)
 
@@ -17,7 +17,7 @@ def test_counted__a_listener__is_told_after_each_step():
 
 def test_counted__outside_the_block__is_silent():
     heard = []
-    with steps_told(lambda *step: heard.append(step)):
+    with reporting_steps(lambda *step: heard.append(step)):
         pass
 
     assert list(counted(2)) == [1, 2]
@@ -27,7 +27,7 @@ def test_counted__outside_the_block__is_silent():
 def test_one_of_several__the_second_of_three__goes_on_from_the_first():
     heard = []
 
-    with steps_told(lambda done, total: heard.append((done, total))):
+    with reporting_steps(lambda done, total: heard.append((done, total))):
         for index in range(3):
             with one_of_several(index, 3):
                 list(counted(2))

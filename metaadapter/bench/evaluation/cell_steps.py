@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from metaadapter.bench.evaluation.cell import Cell
-from metaadapter.data.training_steps import steps_told
+from metaadapter.data.training_steps import reporting_steps
 
 # Seconds between two reports of a cell.
 EVERY = 1.0
@@ -34,29 +34,29 @@ def tell_nobody(_steps: CellSteps) -> None:
 
 
 @contextmanager
-def cell_steps_told(
+def reporting_cell_steps(
     cell: Cell, tell: TellSteps, now: Callable[[], float] = time.monotonic
 ) -> Iterator[None]:
     """Within the block, which measures a cell, tell how many steps are done, once a second.
 
     The cell may train several times; each training has a speed of its own.
     """
-    started = told_at = now()
+    started = reported_at = now()
     first, first_at, last = 0, started, 0
     tell(CellSteps(cell, 0, 0, 0.0, None))
 
     def tell_step(n_done: int, n_steps: int) -> None:
-        nonlocal told_at, first, first_at, last
+        nonlocal reported_at, first, first_at, last
         moment = now()
         if n_done <= last or not last:
             first, first_at = n_done, moment
         last = n_done
-        if moment - told_at >= EVERY:
-            told_at = moment
+        if moment - reported_at >= EVERY:
+            reported_at = moment
             left = None
             if n_done > first:
                 left = (n_steps - n_done) * (moment - first_at) / (n_done - first)
             tell(CellSteps(cell, n_done, n_steps, moment - started, left))
 
-    with steps_told(tell_step):
+    with reporting_steps(tell_step):
         yield

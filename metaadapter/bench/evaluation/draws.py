@@ -64,6 +64,8 @@ def _require_classes(data: EvaluationSet, config: DrawConfig) -> None:
     if n_left < 2:
         largest = counts_C.argsort(descending=True)[:3].tolist()
         listed = ", ".join(f"{data.classes[c]} {int(counts_C[c])}" for c in largest)
+        if data.n_near_copies and not data.has_two_pools:
+            listed += f", without {data.n_near_copies} near copies of other pictures"
         raise DataError(
             f"the set {data.name} is too small: at least two classes need {max(config.shots)} "
             f"labelled pictures and a query{' from other groups' if data.is_by_group else ''}. "

@@ -22,7 +22,7 @@ from metaadapter.bench.evaluation.cell import Cell, Tables
 from metaadapter.bench.evaluation.cell_steps import (
     CellSteps,
     TellSteps,
-    cell_steps_told,
+    reporting_cell_steps,
     tell_nobody,
 )
 from metaadapter.bench.evaluation.config import EvaluationConfig
@@ -56,7 +56,7 @@ def measure_cells(
         torch.set_num_threads(1)
         try:
             for cell in cells:
-                with cell_steps_told(cell, tell_steps):
+                with reporting_cell_steps(cell, tell_steps):
                     tables = bench.measure(cell)
                 yield cell, tables
         finally:
@@ -134,7 +134,7 @@ def _measure(
 ) -> tuple[Cell, Tables]:
     try:
         bench = _bench_of(kind, config, device)
-        with cell_steps_told(cell, _tell_steps):
+        with reporting_cell_steps(cell, _tell_steps):
             return cell, bench.measure(cell)
     except MetaAdapterError:
         raise

@@ -6,7 +6,7 @@ import pytest
 
 from metaadapter.bench.evaluation import cell_steps, measure
 from metaadapter.bench.evaluation.cell import Cell
-from metaadapter.bench.evaluation.cell_steps import cell_steps_told
+from metaadapter.bench.evaluation.cell_steps import reporting_cell_steps
 from metaadapter.bench.evaluation.journal import CellJournal
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.data.training_steps import counted
@@ -20,7 +20,7 @@ def hear():
 
     def make(*trainings):
         clock, heard = [100.0], []
-        with cell_steps_told(CELL, heard.append, now=lambda: clock[0]):
+        with reporting_cell_steps(CELL, heard.append, now=lambda: clock[0]):
             for n_steps, seconds in trainings:
                 for _ in counted(n_steps):
                     clock[0] += seconds

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.peers.by_name import PEERS
-from metaadapter.data.training_steps import steps_told
+from metaadapter.data.training_steps import reporting_steps
 
 SHOTS = (3, 1, 2)
 
@@ -289,7 +289,7 @@ def test_tip_adapter_f__many_pictures__never_holds_all_affinities(make_support, 
 def test_peers__trained_by_steps__tell_of_each(make_support, name, n_steps):
     heard = []
 
-    with steps_told(lambda *step: heard.append(step)):
+    with reporting_steps(lambda *step: heard.append(step)):
         PEERS[name](make_support((1, 1)))
 
     assert heard == [(number, n_steps) for number in range(1, n_steps + 1)]
