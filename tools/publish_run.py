@@ -100,25 +100,34 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/data"))
     parser.add_argument("--compare", type=Path, metavar="ROWS")
     options = parser.parse_args()
-    if options.compare is not None:
-        table = compare(options.run, options.compare)
-        print(table.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
-        differs = (table["accuracy"] - table["accuracy_published"]).abs() > TOLERANCE
-        print(
-            f"{int(differs.sum())} of {len(table)} mean accuracies differ by more than {TOLERANCE}"
-        )
-        return int(differs.any())
-    options.out.mkdir(parents=True, exist_ok=True)
-    files = [options.out / "rows.csv.gz"]
-    figures_of(options.run).to_csv(
-        files[0], index=False, compression={"method": "gzip", "mtime": 0}
-    )
-    if options.store is not None:
-        files.append(options.out / f"{options.store.name}.npz")
-        np.savez_compressed(files[1], **one_set(options.run, options.store, options.method))
+    try:
+        if options.compare is not None:
+            return print_comparison(options.run, options.compare)
+        publish(options.run, options.store, options.method, options.out)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    return 0
+
+
+def print_comparison(run: Path, published: Path) -> int:
+    """Print `compare`; return 1 if a mean accuracy differs by more than `TOLERANCE`."""
+    table = compare(run, published)
+    print(table.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+    differs = (table["accuracy"] - table["accuracy_published"]).abs() > TOLERANCE
+    print(f"{int(differs.sum())} of {len(table)} mean accuracies differ by more than {TOLERANCE}")
+    return int(differs.any())
+
+
+def publish(run: Path, store: Path | None, method: str, out: Path) -> None:
+    """Write the figures of a run, and one of its sets, into a folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    files = [out / "rows.csv.gz"]
+    figures_of(run).to_csv(files[0], index=False, compression={"method": "gzip", "mtime": 0})
+    if store is not None:
+        files.append(out / f"{store.name}.npz")
+        np.savez_compressed(files[1], **one_set(run, store, method))
     for file in files:
         print(file, f"{file.stat().st_size:,} bytes, SHA-256 {file_hash(file)}")
-    return 0
 
 
 if __name__ == "__main__":

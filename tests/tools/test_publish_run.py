@@ -86,6 +86,16 @@ def test_main__run_against_itself_and_against_another__ends_with_0_and_1(
     assert "2 of 4 mean accuracies differ" in capsys.readouterr().out
 
 
+def test_main__folder_without_a_run__says_so_in_a_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        "sys.argv", ["publish_run", str(tmp_path / "none"), "--compare", "rows.csv"]
+    )
+
+    with pytest.raises(SystemExit):
+        main()
+    assert "rows.csv" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_compare__other_tasks__is_refused(run, tmp_path):
     other = tmp_path / "rows.csv"
     figures_of(run).assign(store="cars").to_csv(other, index=False)

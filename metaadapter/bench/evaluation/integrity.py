@@ -11,7 +11,7 @@ import pandas as pd
 
 from metaadapter.bench.evaluation.bench import Measured
 from metaadapter.bench.evaluation.cell import CellResult
-from metaadapter.bench.evaluation.consistency import contradictions
+from metaadapter.bench.evaluation.contradictions import contradictions
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, same_name
 from metaadapter.bench.evaluation.method import MetaTraining
 from metaadapter.bench.evaluation.name_level import MADE, OWN

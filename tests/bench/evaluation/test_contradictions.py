@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.bench.evaluation.consistency import contradictions
+from metaadapter.bench.evaluation.contradictions import contradictions
 from metaadapter.bench.evaluation.metrics import cell_tables, read_answers
 
 
