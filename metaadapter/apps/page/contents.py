@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
@@ -18,6 +18,8 @@ from metaadapter.data.plain_text import one_line
 MAX_CLASSES = 1000
 Kind = Literal["class", "picture"]
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
+NONE: Final = "none"
+"""The label of a picture that shows none of the classes; no class has this id."""
 
 
 class ClassEntry(BaseModel, frozen=True, extra="forbid"):
@@ -32,8 +34,8 @@ class PictureEntry(BaseModel, frozen=True, extra="forbid"):
     """A picture: the name of its file, its class, and its place in the order of the pictures."""
 
     name: str
-    label: Id | None = None
-    """The id of its class; `None` in the tray."""
+    label: Id | Literal["none"] | None = None
+    """The id of its class, `NONE` if it shows none of them, or `None` in the tray."""
     place: int
 
 
@@ -102,7 +104,7 @@ class Contents:
         )
 
     def pictures_of(self, label: str | None) -> list[str]:
-        """The ids of the pictures of a class, or of the tray (`None`), in the page's order."""
+        """The pictures of a class, of the tray (`None`), or of no class (`NONE`), in order."""
         pictures = [picture for picture, entry in self.pictures.items() if entry.label == label]
         return sorted(pictures, key=lambda picture: self.pictures[picture].place)
 
@@ -180,9 +182,9 @@ def remove_class(contents: Contents, label: str) -> tuple[Change, ...]:
 
 
 def label_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple[Change, ...]:
-    """The changes that move each picture to its class, or to the tray if the class is `None`."""
+    """The changes that give each picture its label: a class, `NONE`, or `None` for the tray."""
     contents.require_pictures(labels)
-    for label in {label for label in labels.values() if label is not None}:
+    for label in {label for label in labels.values() if label not in (None, NONE)}:
         contents.require_class(label)
     return move_pictures(contents, labels)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from shlex import quote
 from typing import NamedTuple
 
-from metaadapter.apps.page.contents import Contents
+from metaadapter.apps.page.contents import NONE, Contents
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import in_csv
 from metaadapter.workflow.predictions import Prediction
@@ -45,17 +45,20 @@ def sorted_pictures(
     """Every picture with a label or a prediction: the pictures of each class, then of the tray.
 
     A prediction with a probability below the threshold goes to the pile `UNSURE`; the prediction
-    for an unfamiliar picture to the pile `NONE_OF_THESE`. Labels stay as they are.
+    for an unfamiliar picture to the pile `NONE_OF_THESE`, as does a picture that is labelled so.
+    Other labels stay as they are.
     """
     pictures = []
     names = [contents.classes[label].name for label in contents.ordered_classes]
     taken = {_key(name) for name in names}
     unsure, none_of_these = _free(UNSURE, taken), _free(NONE_OF_THESE, taken)
     folders = folder_names([*names, unsure, none_of_these])
-    for label in (*contents.ordered_classes, None):
+    for label in (*contents.ordered_classes, NONE, None):
         for key in contents.pictures_of(label):
             name, prediction = contents.pictures[key].name, predictions.get(key)
-            if label is not None:
+            if label == NONE:
+                answer, prediction = none_of_these, None
+            elif label is not None:
                 answer, prediction = contents.classes[label].name, None
             elif prediction is None or prediction.label not in contents.classes:
                 continue
@@ -76,7 +79,8 @@ def prediction_table(pictures: list[SortedPicture], contents: Contents) -> str:
     writer.writerow(HEADER)
     for picture in pictures:
         prediction = picture.prediction
-        numbers: tuple[object, ...] = ("", "", "", "", "", "yes")
+        is_none = contents.pictures[picture.id].label == NONE
+        numbers: tuple[object, ...] = ("", "", "", "", "yes" if is_none else "", "yes")
         if prediction is not None:
             runner_up = contents.classes.get(prediction.runner_up)
             numbers = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -24,6 +24,8 @@ Name = Annotated[str, Field(max_length=MAX_NAME_LENGTH), AfterValidator(_plain)]
 Description = Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH)]
 PictureId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 ClassId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,32}$")]
+Label = ClassId | Literal["none"] | None
+"""The id of a class, "none" for none of the classes, or `None` for the tray."""
 
 
 class RequestForm(BaseModel):
@@ -53,11 +55,14 @@ class Pictures(RequestForm):
 
 
 class Labels(RequestForm):
-    """Either `labels`, picture → class, or `pictures` with one `class`; `null` is the tray."""
+    """Either `labels`, picture → label, or `pictures` with one label, `class`.
+
+    A label is the id of a class, "none" for none of the classes, or `null` for the tray.
+    """
 
     pictures: Annotated[list[PictureId], Field(max_length=MAX_PICTURES)] = []
-    class_id: Annotated[ClassId | None, Field(alias="class")] = None
-    labels: Annotated[dict[PictureId, ClassId | None], Field(max_length=MAX_PICTURES)] = {}
+    class_id: Annotated[Label, Field(alias="class")] = None
+    labels: Annotated[dict[PictureId, Label], Field(max_length=MAX_PICTURES)] = {}
 
 
 class ProjectName(RequestForm):
@@ -108,6 +113,7 @@ class ProjectState(BaseModel):
     revision: int
     classes: list[ClassState]
     tray: list[str]
+    none: list[str]
     names: dict[str, str]
     unreadable: dict[str, str]
     ready: bool

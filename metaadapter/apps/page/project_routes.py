@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from metaadapter.apps.page import forms
 from metaadapter.apps.page.contents import (
+    NONE,
     Contents,
     add_classes,
     change_class,
@@ -33,7 +34,7 @@ routes = APIRouter()
 
 @routes.get("/project")
 def read_project(session: OpenSession) -> forms.ProjectState:
-    """The classes, the tray and the names of all pictures."""
+    """The classes, the tray, the pictures of no class, and the names of all pictures."""
     project = session.project
 
     def state(contents: Contents) -> forms.ProjectState:
@@ -51,6 +52,7 @@ def read_project(session: OpenSession) -> forms.ProjectState:
                 for label in contents.ordered_classes
             ],
             tray=contents.pictures_of(None),
+            none=contents.pictures_of(NONE),
             names={picture: entry.name for picture, entry in contents.pictures.items()},
             unreadable={
                 picture: reason
@@ -104,7 +106,7 @@ def upload_pictures(session: OpenSession, form: UploadedForm, state: AppState) -
 
 @routes.post("/labels")
 def set_labels(session: OpenSession, labels: forms.Labels) -> forms.Revised:
-    """Move pictures to classes or to the tray."""
+    """Move pictures to classes, to "none of these", or to the tray."""
     if labels.labels and labels.pictures:
         raise Refusal(422, "invalid", "Give `labels`, or `pictures` with a `class`, not both.")
     new = labels.labels or dict.fromkeys(labels.pictures, labels.class_id)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float16, Float32
 
-from metaadapter.apps.page.contents import ClassEntry, Contents, PictureEntry
+from metaadapter.apps.page.contents import NONE, ClassEntry, Contents, PictureEntry
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.store.row_table import StoredPicture
@@ -93,7 +93,9 @@ class Snapshot:
     @property
     def labelled(self) -> list[str]:
         """The pictures with a class."""
-        return [picture for picture, entry in self.pictures.items() if entry.label is not None]
+        return [
+            picture for picture, entry in self.pictures.items() if entry.label not in (None, NONE)
+        ]
 
     @property
     def tray(self) -> list[str]:
@@ -118,6 +120,6 @@ class Snapshot:
         pictures = tuple(
             StoredPicture(entry.name, classes[label].name, "", "", self.encoded[picture].sha256)
             for picture, entry in self.pictures.items()
-            if (label := entry.label) is not None
+            if (label := entry.label) not in (None, NONE)
         )
         return LabelledTask(classes, labels, EncodedPictures(pictures, self.rows(labelled)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from metaadapter.apps.page.contents import (
+    NONE,
     Change,
     Contents,
     add_classes,
@@ -31,12 +32,12 @@ DRIVE = re.compile(r"^[A-Za-z]:")
 
 
 def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
-    """Add the pictures of a form to the tray, to one class, or to the classes of their folders.
+    """Add pictures to the tray, to one class or to none, or to the classes of their folders.
 
     Pictures that the project already has keep their class; those in the tray move to the new class.
     """
     target = form.texts.get("class", "")
-    if target not in ("", FOLDERS):
+    if target not in ("", FOLDERS, NONE):
         session.read(lambda contents: contents.require_class(target))
     try:
         kept, refused = keep_pictures(form.files, session.project.pictures, limits)
@@ -52,7 +53,8 @@ def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
         known.extend(key for key in uploaded if key not in new)
         new_classes: tuple[Change, ...] = ()
         # The class may have been removed during the upload.
-        labels = dict.fromkeys(uploaded, target if target in contents.classes else None)
+        is_label = target == NONE or target in contents.classes
+        labels = dict.fromkeys(uploaded, target if is_label else None)
         if target == FOLDERS:
             ids = {entry.name: label for label, entry in contents.classes.items()}
             folders = dict.fromkeys(folder_of(name) for _, name in kept)

@@ -33,6 +33,7 @@ EDITS = {
     "change a class": lambda contents: edits.change_class(contents, "a", "red fox", None),
     "remove a class": lambda contents: edits.remove_class(contents, "a"),
     "label": lambda contents: edits.label_pictures(contents, {"1": None, "2": "b", "3": "b"}),
+    "none": lambda contents: edits.label_pictures(contents, {"1": edits.NONE, "2": edits.NONE}),
     "add pictures": lambda contents: edits.add_pictures(contents, {"4": "4.jpg"}, {"4": "b"}),
     "remove pictures": lambda contents: edits.remove_pictures(contents, ["1", "3"]),
 }

@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from metaadapter.apps.page.contents import Contents, Edit, add_classes, add_pictures
+from metaadapter.apps.page.contents import NONE, Contents, Edit, add_classes, add_pictures
 from metaadapter.apps.page.downloads import (
     folder_name,
     move_script,
@@ -28,6 +28,7 @@ NAMES = {
     "4": "-rf.jpg",
     "5": "=1+1.jpg",
     "6": "nowhere.jpg",
+    "7": "car.jpg",
 }
 
 
@@ -36,7 +37,7 @@ def contents():
     contents = Contents()
     classes = add_classes(contents, {"f": "red fox", "c": 'a/b: "c"'})
     contents.make(Edit.of("", classes))
-    pictures = add_pictures(contents, NAMES, {"1": "f", "2": "f"})
+    pictures = add_pictures(contents, NAMES, {"1": "f", "2": "f", "7": NONE})
     contents.make(Edit.of("", pictures))
     return contents
 
@@ -61,6 +62,7 @@ def test_sorted__labels_come_first_and_unsure_ones_are_marked(pictures):
     assert [(picture.id, picture.answer) for picture in pictures] == [
         ("1", "red fox"),
         ("2", "red fox"),
+        ("7", "none of these"),
         ("3", 'a/b: "c"'),
         ("4", "unsure"),
         ("5", "none of these"),
@@ -71,15 +73,17 @@ def test_sorted__labels_come_first_and_unsure_ones_are_marked(pictures):
 def test_table__reads_back_and_holds_no_formula(pictures, contents):
     rows = list(csv.DictReader(io.StringIO(prediction_table(pictures, contents))))
 
-    assert [row["picture"] for row in rows][4] == "'=1+1.jpg"
-    assert rows[2]["runner_up"] == "red fox"
-    assert [row["labelled"] for row in rows] == ["yes", "yes", "", "", "", ""]
-    assert rows[4]["unfamiliar"] == "yes"
+    assert [row["picture"] for row in rows][5] == "'=1+1.jpg"
+    assert rows[3]["runner_up"] == "red fox"
+    assert [row["labelled"] for row in rows] == ["yes", "yes", "yes", "", "", "", ""]
+    assert [row["unfamiliar"] for row in rows] == ["", "", "yes", "", "", "yes", ""]
 
 
 def test_script__moves_existing_files_and_runs_no_name(pictures, tmp_path):
     (tmp_path / "in").mkdir()
-    for name in list(NAMES.values())[:5]:
+    for name in NAMES.values():
+        if name == "nowhere.jpg":
+            continue
         (tmp_path / name).write_text(name)
     script = move_script(pictures)
 
@@ -97,6 +101,7 @@ def test_script__moves_existing_files_and_runs_no_name(pictures, tmp_path):
         "a_b_ _c_/it's $(touch hacked) `x`.jpg": NAMES["3"],
         "unsure/-rf.jpg": NAMES["4"],
         "none of these/=1+1.jpg": NAMES["5"],
+        "none of these/car.jpg": NAMES["7"],
     }
 
 
@@ -127,7 +132,7 @@ def test_zip__without_a_picture_that_cannot_be_read__has_the_others_and_says_so(
     contents = {name: archive.read(name).decode() for name in archive.namelist()}
     said = contents.pop("pictures left out.txt")
     assert said.splitlines()[1:] == ["red fox: in/a.jpg: there is no such file"]
-    assert sorted(contents.values()) == ["1", "3", "4", "5", "6"]
+    assert sorted(contents.values()) == ["1", "3", "4", "5", "6", "7"]
 
 
 ALIKE = ("a:b", "a_b", "hat", "hat.", "Hat", "unsure", "none of these", "h\u00e9", "he\u0301")

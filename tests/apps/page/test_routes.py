@@ -70,6 +70,23 @@ def test_answers__of_the_tray__are_those_of_the_downloaded_adapter(project, pict
         assert predicted["unfamiliar"] == prediction.unfamiliar
 
 
+def test_label__of_none_of_the_classes__leaves_the_tray_and_can_be_undone(project, picture):
+    project.fill(n_tray=2)
+    first, second = project.state["tray"]
+
+    project.client.post("/labels", json={"labels": {first: "none"}})
+    project.client.post("/labels", json={"pictures": [second], "class": "none"})
+    (third,) = project.upload(("grey.png", picture((99, 99, 99))), into="none")["added"]
+
+    state = project.state
+    assert (state["none"], state["tray"]) == ([first, second, third], [])
+    assert not any({first, second, third} & {*entry["pictures"]} for entry in state["classes"])
+    assert not project.answers()["answers"]
+    for _ in range(2):
+        project.client.post("/undo")
+    assert (project.state["none"], project.state["tray"]) == ([first], [second])
+
+
 def test_answers__that_the_client_has__are_not_sent_again(project):
     held = project.fill(n_tray=0)  # with a tray, better answers follow a moment later
 
