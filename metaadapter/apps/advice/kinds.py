@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,6 +19,19 @@ from metaadapter.apps.advice.findings import (
 from metaadapter.workflow.class_texts import says_nothing
 
 Kind = Literal["label", "near_duplicate", "name", "confused", "few_pictures"]
+Form = Literal[
+    "confused",
+    "few_pictures",
+    "few_pictures_none",
+    "few_pictures_one",
+    "label",
+    "name",
+    "name_empty",
+    "name_swapped",
+    "near_duplicate",
+    "near_duplicate_across",
+]
+"""The sentences of the kinds. The page has words for each in every language."""
 Picture = TypeVar("Picture")
 
 # The most pieces of a kind: more than can be followed at a time is noise.
@@ -41,6 +54,24 @@ class Advice(Generic[Picture]):
     """The pictures concerned: indices into the arguments of `advise`, or ids. For `confused` they
     form pairs with one picture of each class: the first and the second, the third and the fourth,
     …"""
+    form: Form
+    """The form of the sentence."""
+    values: Mapping[str, str | int | tuple[str, ...]]
+    """The names and numbers in the sentence, for pages that say it in another language."""
+
+
+class Wording(NamedTuple):
+    """The sentence of a piece of advice."""
+
+    sentence: str
+    form: Form
+    values: Mapping[str, str | int | tuple[str, ...]]
+
+    def advice(
+        self, kind: Kind, classes: tuple[str, ...], pictures: tuple[Picture, ...]
+    ) -> Advice[Picture]:
+        """Make the advice that has this sentence."""
+        return Advice(kind, self.sentence, classes, pictures, self.form, self.values)
 
 
 def on_copies(
@@ -54,8 +85,8 @@ def on_copies(
     for group in sorted(groups, key=lambda group: (-len({*numbers[group]}), -len(group))):
         labels = tuple(classes[number] for number in sorted({*numbers[group].tolist()}))
         pictures = tuple(number_of[place] for place in group)
-        sentence = _near_duplicates(labels, len(group))
-        advice.append(Advice("near_duplicate", sentence, labels, pictures))
+        wording = _near_duplicates(labels, len(group))
+        advice.append(wording.advice("near_duplicate", labels, pictures))
     return advice[:MOST_CHECKED]
 
 
@@ -94,8 +125,8 @@ class Adviser:
         for label, other in nearer.items():
             both = label, other
             if nearer.get(other) != label:
-                sentence = _doubtful_name(label, names[label], other)
-                advice.append(self._on_name(sentence, both, [label]))
+                wording = _doubtful_name(label, names[label], other)
+                advice.append(self._on_name(wording, both, [label]))
             elif label < other:  # one piece of advice for the two
                 advice.append(self._on_name(_swapped_names(both), both, both))
         return advice[:MOST_WORKED_ON]
@@ -108,8 +139,8 @@ class Adviser:
             n_right = 0
             if len(places) > 1:
                 n_right = int((self.counted()[places].argmax(-1) == number).sum())
-            sentence = _few_pictures(label, len(places), n_right)
-            advice.append(self._piece("few_pictures", sentence, (label,), places.tolist()))
+            wording = _few_pictures(label, len(places), n_right)
+            advice.append(self._piece("few_pictures", wording, (label,), places.tolist()))
         return advice
 
     def on_confusions(self) -> list[Advice[int]]:
@@ -117,13 +148,13 @@ class Adviser:
         advice = []
         for confusion in confusions(self.evidence, self.counted)[:MOST_WORKED_ON]:
             both = self.classes[confusion.classes[0]], self.classes[confusion.classes[1]]
-            sentence = _confused_classes(both, confusion.n_pictures, confusion.n_wrong)
+            wording = _confused_classes(both, confusion.n_pictures, confusion.n_wrong)
             places = [place for pair in confusion.alike for place in pair]
-            advice.append(self._piece("confused", sentence, both, places))
+            advice.append(self._piece("confused", wording, both, places))
         return advice
 
     def _on_name(
-        self, sentence: str, labels: tuple[str, ...], doubtful: Sequence[str]
+        self, wording: Wording, labels: tuple[str, ...], doubtful: Sequence[str]
     ) -> Advice[int]:
         typical: list[int] = []
         for label in doubtful:
@@ -131,75 +162,86 @@ class Adviser:
             places = np.flatnonzero(self.evidence.numbers == number)
             order = np.argsort(-self.evidence.log_p[places, number], kind="stable")
             typical += places[order[:MOST_TYPICAL]].tolist()
-        return self._piece("name", sentence, labels, typical)
+        return self._piece("name", wording, labels, typical)
 
     def _piece(
-        self, kind: Kind, sentence: str, labels: tuple[str, ...], places: Sequence[int]
+        self, kind: Kind, wording: Wording, labels: tuple[str, ...], places: Sequence[int]
     ) -> Advice[int]:
-        return Advice(kind, sentence, labels, tuple(self.number_of[place] for place in places))
+        pictures = tuple(self.number_of[place] for place in places)
+        return wording.advice(kind, labels, pictures)
 
 
-def _wrong_label(label: str, better: str) -> str:
-    return (
+def _wrong_label(label: str, better: str) -> Wording:
+    sentence = (
         f"A picture labelled {label!r} looks more like {better!r}: correct its label, or remove it "
         "if it shows neither well."
     )
+    return Wording(sentence, "label", {"name": label, "better": better})
 
 
-def _near_duplicates(labels: Sequence[str], n_pictures: int) -> str:
+def _near_duplicates(labels: tuple[str, ...], n_pictures: int) -> Wording:
     if len(labels) > 1:
-        return (
+        sentence = (
             f"Nearly the same picture is in {_and(labels)}: keep it only in the class that it "
             "shows."
         )
-    return (
+        return Wording(sentence, "near_duplicate_across", {"names": labels})
+    sentence = (
         f"Among the pictures of {labels[0]!r}, {n_pictures} are nearly the same and add nothing "
         "new: keep one, and replace the others with different ones."
     )
+    return Wording(sentence, "near_duplicate", {"name": labels[0], "n": n_pictures})
 
 
-def _doubtful_name(label: str, name: str, nearer: str) -> str:
+def _doubtful_name(label: str, name: str, nearer: str) -> Wording:
     subject = f"The name of {label!r}" if name == label else f"The name {name!r} of {label!r}"
-    return (
+    sentence = (
         f"{subject} does not fit its pictures, and fits those of {nearer!r} better: name what the "
         "pictures show, or describe it in a sentence."
     )
+    return Wording(sentence, "name", {"name": name, "better": nearer})
 
 
-def _swapped_names(labels: Sequence[str]) -> str:
-    return (
+def _swapped_names(labels: tuple[str, ...]) -> Wording:
+    sentence = (
         f"The names of {_and(labels)} fit the pictures of each other better than their own: check "
         "whether they were swapped."
     )
+    return Wording(sentence, "name_swapped", {"names": labels})
 
 
-def _empty_names(labels: Sequence[str]) -> str:
+def _empty_names(labels: tuple[str, ...]) -> Wording:
     is_one = len(labels) == 1
-    return (
+    sentence = (
         f"The name{'' if is_one else 's'} of {_and(labels)} {'says' if is_one else 'say'} nothing "
         "to the encoder: give a name that says what the pictures show."
     )
+    return Wording(sentence, "name_empty", {"names": labels, "n": len(labels)})
 
 
-def _few_pictures(label: str, n_pictures: int, n_right: int) -> str:
+def _few_pictures(label: str, n_pictures: int, n_right: int) -> Wording:
     if n_pictures == 0:
-        return f"The class {label!r} has no picture yet: the first one helps most."
+        sentence = f"The class {label!r} has no picture yet: the first one helps most."
+        return Wording(sentence, "few_pictures_none", {"name": label})
     if n_pictures == 1:
-        return f"The class {label!r} has a single picture: add more, as different as possible."
+        sentence = f"The class {label!r} has a single picture: add more, as different as possible."
+        return Wording(sentence, "few_pictures_one", {"name": label})
     right = f"{n_right or 'none'} {'is' if n_right < 2 else 'are'} correct"
-    return (
+    sentence = (
         f"The class {label!r} needs pictures: of its {n_pictures}, each predicted from the others, "
         f"{right}; add pictures that differ from these."
     )
+    return Wording(sentence, "few_pictures", {"name": label, "of": n_pictures, "n": n_right})
 
 
-def _confused_classes(labels: Sequence[str], n_pictures: int, n_wrong: int) -> str:
+def _confused_classes(labels: tuple[str, str], n_pictures: int, n_wrong: int) -> Wording:
     look = "looks" if n_wrong == 1 else "look"
-    return (
+    sentence = (
         f"The classes {_and(labels)} are hard to tell apart: of their {n_pictures} pictures, each "
         f"predicted from the others, {n_wrong or 'none'} {look} more like the other class; add "
         "pictures that show the difference, or merge the two classes."
     )
+    return Wording(sentence, "confused", {"names": labels, "of": n_pictures, "n": n_wrong})
 
 
 def _and(labels: Sequence[str], most: int = 3) -> str:

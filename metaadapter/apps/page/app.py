@@ -18,7 +18,7 @@ from metaadapter.apps.page.dependencies import State
 from metaadapter.apps.page.guard import Guard, error_response
 from metaadapter.apps.page.multipart import Limits
 from metaadapter.apps.page.projects import Projects
-from metaadapter.apps.page.refusal import Refusal, as_sentence
+from metaadapter.apps.page.refusal import Kind, Refusal, as_sentence
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import (
     DataError,
@@ -34,13 +34,13 @@ MEDIA_TYPES = {
     "js": "text/javascript",
     "svg": "image/svg+xml",
 }
-STATUSES: dict[type[MetaAdapterError], tuple[int, str]] = {
+STATUSES: dict[type[MetaAdapterError], tuple[int, Kind]] = {
     UsageError: (422, "usage"),
     DataError: (422, "data"),
     IncompatibleArtifact: (409, "incompatible-artifact"),
     MissingPackage: (409, "missing-package"),
 }
-KINDS = {400: "form", 404: "no-such-path", 405: "method"}
+KINDS: dict[int, Kind] = {400: "form", 404: "no-such-path", 405: "method"}
 
 
 def make_app(projects: Projects, access: Access, limits: Limits | None = None) -> ASGIApp:

@@ -147,7 +147,10 @@ def add_classes(
     """The changes that add classes, given as id → name, all with the same description."""
     if len(contents.classes) + len(names) > MAX_CLASSES:
         raise Refusal(
-            409, "too-many", f"A project has at most {MAX_CLASSES} classes. Remove some first."
+            409,
+            "too-many",
+            f"A project has at most {MAX_CLASSES} classes. Remove some first.",
+            most=MAX_CLASSES,
         )
     taken = {entry.name for entry in contents.classes.values()}
     if duplicate := next((name for name in names.values() if name in taken), None):
@@ -221,4 +224,4 @@ def _next_place(entries: Mapping[str, Entry]) -> int:
 
 
 def _name_taken(name: str) -> Refusal:
-    return Refusal(409, "name-taken", f"There is already a class {name!r}.")
+    return Refusal(409, "name-taken", f"There is already a class {name!r}.", name=name)

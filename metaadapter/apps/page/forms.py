@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from metaadapter.apps.advice.kinds import Advice
+from metaadapter.apps.page.refusal import Kind
 from metaadapter.data.plain_text import one_line
 
 MAX_NAME_LENGTH, MAX_DESCRIPTION_LENGTH = 120, 10_000
@@ -72,10 +73,11 @@ class ProjectName(RequestForm):
 
 
 class Error(BaseModel):
-    """The reason why a request was refused."""
+    """The reason why a request was refused, with the names and numbers in its sentence."""
 
     error: str
-    kind: str
+    kind: Kind
+    values: dict[str, str | int]
 
 
 class Revised(BaseModel):
@@ -216,6 +218,8 @@ class Work(Revised):
     total: int
     seconds_left: float | None
     error: str | None
+    kind: Kind | None
+    values: dict[str, str | int]
 
 
 class Prediction(BaseModel, from_attributes=True):

@@ -144,7 +144,7 @@ class _Body:
 
 def error_response(refusal: Refusal) -> JSONResponse:
     """A refusal as JSON; the connection ends if the body may not have been read."""
-    content = {"error": str(refusal), "kind": refusal.kind}
+    content = {"error": str(refusal), "kind": refusal.kind, "values": refusal.values}
     headers = {"Connection": "close"} if refusal.status in (401, 403, 405, 408, 413) else None
     return JSONResponse(content, refusal.status, headers)
 

@@ -13,7 +13,7 @@ from typing import Any
 from metaadapter.apps.page.chain import BEGIN, Chain
 from metaadapter.apps.page.contents import Change, Contents, Edit
 from metaadapter.apps.page.leftovers import copy_aside
-from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.refusal import Kind, Refusal
 from metaadapter.data.output_folder import write_errors
 
 HISTORY_FILE, HEAD_FILE = "history.jsonl", "history.json"
@@ -82,7 +82,8 @@ class History:
 
     def _step(self, name: str, edits: list[Edit], step: Callable[[], None]) -> str:
         if not edits:
-            raise Refusal(409, f"nothing-to-{name}", f"There is nothing to {name}.")
+            kind: Kind = "nothing-to-undo" if name == "undo" else "nothing-to-redo"
+            raise Refusal(409, kind, f"There is nothing to {name}.")
         message = edits[-1].message
         self._append({name: True})
         step()

@@ -115,6 +115,7 @@ class _Parts:
                 "too-many",
                 f"A request may hold at most {self._limits.files:,} files. Send them in several "
                 "requests, or in a zip file.",
+                most=self._limits.files,
             )
         self._header, self._disposition = [b"", b""], b""
         self._size = self._header_size = 0

@@ -62,7 +62,7 @@ class Projects:
         """The session of the open project; a `Refusal` while another project is being opened."""
         session = self._session
         if session is None:
-            raise Refusal(503, "busy", "A project is being opened. Try again in a moment.")
+            raise Refusal(503, "opening", "A project is being opened. Try again in a moment.")
         return session
 
     def listed(self) -> list[ListedProject]:
@@ -85,13 +85,13 @@ class Projects:
         """Close the open project and open another; if that fails, open the former one again."""
         folders = [folder for folder, other in self._names().items() if other == name]
         if not folders:
-            raise Refusal(404, "no-such-project", f"There is no project {name!r}.")
+            raise Refusal(404, "no-such-project", f"There is no project {name!r}.", name=name)
         self._switch(folders[0], name)
 
     def make(self, name: str) -> None:
         """Close the open project and make a new one; if that fails, open the former one again."""
         if name in self._names().values():
-            raise Refusal(409, "name-taken", f"There is already a project {name!r}.")
+            raise Refusal(409, "name-taken", f"There is already a project {name!r}.", name=name)
         plain = NOT_PLAIN.sub("-", name.lower()).strip("-")[:MAX_FOLDER_NAME]
         folder = self._folder.parent / (plain or "project")
         if folder.exists():

@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from metaadapter.errors import MetaAdapterError
+
+Kind: TypeAlias = Literal[
+    "busy",
+    "closed",
+    "data",
+    "form",
+    "host",
+    "incompatible-artifact",
+    "invalid",
+    "left",
+    "left-out",
+    "machine",
+    "media-type",
+    "method",
+    "missing-package",
+    "name-taken",
+    "no-adapter",
+    "no-such-class",
+    "no-such-path",
+    "no-such-picture",
+    "no-such-project",
+    "not-encoded",
+    "not-saved",
+    "nothing-to-redo",
+    "nothing-to-undo",
+    "opening",
+    "origin",
+    "slow",
+    "token",
+    "too-large",
+    "too-many",
+    "unexpected",
+    "usage",
+]
+"""The page has words for each kind in every language; see `static/words.de.js`."""
 
 
 class Refusal(MetaAdapterError):
-    """The reason why a request is refused: a sentence for people, and a kind for programs."""
+    """The reason why a request is refused: a sentence for people, and a kind for programs.
 
-    def __init__(self, status: int, kind: str, sentence: str) -> None:
+    `values` are the names and numbers in the sentence, for pages that say it in another language.
+    """
+
+    def __init__(self, status: int, kind: Kind, sentence: str, **values: str | int) -> None:
         super().__init__(sentence)
-        self.status, self.kind = status, kind
+        self.status, self.kind, self.values = status, kind, values
 
 
 def as_sentence(error: MetaAdapterError) -> str:

@@ -94,6 +94,8 @@ class Results:
                 item.sentence,
                 classes=tuple(task.ids[name] for name in item.classes),
                 pictures=tuple(self.labelled[number] for number in item.pictures),
+                form=item.form,
+                values=item.values,
             )
             for item in advise(
                 task.pictures.features,

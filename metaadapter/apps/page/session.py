@@ -59,7 +59,8 @@ class Session:
         """The features of the pictures whose files this process has checked."""
         self._advice: tuple[LabelledTask | None, list[Advice[str]]] = None, []
         self._ending = self._stopped = False
-        self._error: str | None = " ".join(f"{note}." for note in project.notes) or None
+        notes = " ".join(f"{note}." for note in project.notes)
+        self._error: Refusal | None = Refusal(422, "data", notes) if notes else None
         self._started, self._n_done = 0.0, 0
         self._threads = [
             threading.Thread(target=self._repeat, args=(work,), name=work.__name__, daemon=True)
@@ -92,7 +93,7 @@ class Session:
         """Call an action that edits, undoes or redoes; return the new revision and its result."""
         with self._state:
             if self._ending:
-                raise Refusal(503, "busy", "The project was closed. Load the page again.")
+                raise Refusal(503, "closed", "The project was closed. Load the page again.")
             try:
                 result = action(self.project.history)
             except DataError as error:  # the request is valid and may be sent again
@@ -108,10 +109,11 @@ class Session:
                 n_left = len(self._waiting())
                 raise Refusal(
                     503,
-                    "busy",
+                    "not-encoded",
                     f"{n_left} pictures are not encoded yet. Try again when they are."
                     if n_left
                     else "The predictions are not ready yet. Try again in a moment.",
+                    n=n_left,
                 )
             results = self.results
         if results.stored is None:
@@ -170,7 +172,9 @@ class Session:
                 done=done,
                 total=done + n_left,
                 seconds_left=seconds_left,
-                error=self._error,
+                error=None if self._error is None else str(self._error),
+                kind=None if self._error is None else self._error.kind,
+                values={} if self._error is None else self._error.values,
             )
 
     def stop(self) -> None:
@@ -200,8 +204,9 @@ class Session:
                 work()
             except Exception as error:  # a thread that ended would leave the page waiting
                 known = error if isinstance(error, MetaAdapterError) else machine_error(error)
+                sentence = str(known or f"unexpected {type(error).__name__}: {error}")
                 with self._state:
-                    self._error = str(known or f"unexpected {type(error).__name__}: {error}")
+                    self._error = Refusal(500, "machine" if known else "unexpected", sentence)
                     revision = self.revision
                     while self.revision == revision and not self._ending:
                         self._state.wait()
@@ -292,9 +297,10 @@ class Session:
             self._state.notify_all()
 
 
-def _left_out(n: int) -> str:
+def _left_out(n: int) -> Refusal:
     which = "1 picture is" if n == 1 else f"{n} pictures are"
-    return (
+    sentence = (
         f"{which} missing or damaged, and left out of the predictions. Add the same files again, "
         "or remove the marked pictures."
     )
+    return Refusal(422, "left-out", sentence, n=n)
