@@ -62,6 +62,11 @@ class Edit(BaseModel, frozen=True, extra="forbid"):
         """Make an edit from changes that are known to be valid."""
         return cls.model_construct(message=message, changes=tuple(changes))
 
+    @property
+    def pictures(self) -> list[str]:
+        """The ids of the pictures that the edit changes."""
+        return [change.id for change in self.changes if change.kind == "picture"]
+
 
 @dataclass(slots=True)
 class Contents:
@@ -97,10 +102,7 @@ class Contents:
     def kept_pictures(self) -> set[str]:
         """Every picture, and every picture that an undo or redo can bring back."""
         return set(self.pictures).union(
-            change.id
-            for edit in (*self.done, *self.undone)
-            for change in edit.changes
-            if change.kind == "picture"
+            picture for edit in (*self.done, *self.undone) for picture in edit.pictures
         )
 
     def pictures_of(self, label: str | None) -> list[str]:

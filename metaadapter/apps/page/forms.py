@@ -93,9 +93,10 @@ class ClassMade(Revised):
 
 
 class Undone(Revised):
-    """The edit that was undone or redone."""
+    """The edit that was undone or redone, and the ids of its pictures."""
 
     undone: str
+    pictures: list[str]
 
 
 class ClassState(BaseModel):

@@ -72,22 +72,22 @@ class History:
             self._append({"edit": _dump(edit)})
             self.contents.make(edit)
 
-    def undo(self) -> str:
-        """Undo the latest edit and save this step; return the message of the edit."""
+    def undo(self) -> Edit:
+        """Undo the latest edit and save this step; return the edit."""
         return self._step("undo", self.contents.done, self.contents.undo)
 
-    def redo(self) -> str:
-        """Redo the edit that was undone last and save this step; return the edit's message."""
+    def redo(self) -> Edit:
+        """Redo the edit that was undone last and save this step; return the edit."""
         return self._step("redo", self.contents.undone, self.contents.redo)
 
-    def _step(self, name: str, edits: list[Edit], step: Callable[[], None]) -> str:
+    def _step(self, name: str, edits: list[Edit], step: Callable[[], None]) -> Edit:
         if not edits:
             kind: Kind = "nothing-to-undo" if name == "undo" else "nothing-to-redo"
             raise Refusal(409, kind, f"There is nothing to {name}.")
-        message = edits[-1].message
+        edit = edits[-1]
         self._append({name: True})
         step()
-        return message
+        return edit
 
     def _append(self, values: dict[str, Any]) -> None:
         self.saved = False

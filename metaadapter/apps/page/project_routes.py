@@ -127,15 +127,17 @@ def delete_pictures(session: OpenSession, pictures: forms.Pictures) -> forms.Rev
 @routes.post("/undo")
 def undo(session: OpenSession) -> forms.Undone:
     """Undo the latest edit."""
-    revision, message = session.change(History.undo)
-    return forms.Undone(revision=revision, undone=f"Undone: {message}.")
+    revision, edit = session.change(History.undo)
+    undone = f"Undone: {edit.message}."
+    return forms.Undone(revision=revision, undone=undone, pictures=edit.pictures)
 
 
 @routes.post("/redo")
 def redo(session: OpenSession) -> forms.Undone:
     """Redo the edit that was undone last."""
-    revision, message = session.change(History.redo)
-    return forms.Undone(revision=revision, undone=f"Redone: {message}.")
+    revision, edit = session.change(History.redo)
+    undone = f"Redone: {edit.message}."
+    return forms.Undone(revision=revision, undone=undone, pictures=edit.pictures)
 
 
 @routes.get("/pictures/{picture}", response_class=Response)

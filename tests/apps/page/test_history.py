@@ -71,10 +71,10 @@ def test_history__reopened_after_a_cut__continues_after_the_last_whole_line(hist
 
 def test_undo_and_redo__are_saved_too(history, path):
 
-    assert history.undo() == "pictures"
+    assert history.undo().message == "pictures"
     history = History(path)
     assert history.contents.pictures == {}
-    assert history.redo() == "pictures"
+    assert history.redo().message == "pictures"
 
     assert set(read_contents(path).pictures) == {"1", "2"}
 
@@ -123,8 +123,8 @@ def test_long_history__is_shortened_and_keeps_the_latest_undos(history, path, mo
     history = History(path)
     assert path.stat().st_size < size / 2
     assert entries(history.contents) == before
-    assert [history.redo(), history.redo()] == ["to b", "to a"]
-    assert [history.undo() for _ in range(4)] == ["to a", "to b", "to a", "to b"]
+    assert [history.redo().message, history.redo().message] == ["to b", "to a"]
+    assert [history.undo().message for _ in range(4)] == ["to a", "to b", "to a", "to b"]
     assert len(history.contents.done) == 3
     assert set(read_contents(path).pictures) == {"1", "2"}
 

@@ -89,7 +89,7 @@ def test_lost_line_end__of_the_last_edit__keeps_the_edit_and_its_pictures(opened
         assert set(project.history.contents.pictures) == set(pictures)
         project.history.undo()
     with opened() as project:
-        assert project.history.redo() == "pictures"
+        assert project.history.redo().message == "pictures"
     assert {file.name for file in (folder / "pictures").iterdir()} == set(pictures)
 
 
@@ -231,8 +231,8 @@ def test_project__of_an_earlier_version__opens_without_loss(opened, folder, pict
     assert set(project.history.contents.pictures) == set(pictures)
     with opened() as project:
         assert project.notes == ()
-        assert project.history.undo() == "pictures"
-        assert project.history.redo() == "pictures"
+        assert project.history.undo().message == "pictures"
+        assert project.history.redo().message == "pictures"
         assert set(project.history.contents.pictures) == set(pictures)
     assert {file.name for file in (folder / "pictures").iterdir()} == set(pictures)
 

@@ -65,7 +65,9 @@ document.addEventListener("keydown", (event) => {
 
 async function step(direction) {
   const result = await project.change(() => server[direction]());
-  if (result) note(result.undone);
+  if (!result) return;
+  note(result.undone);
+  tray.showAgain(result.pictures);
 }
 
 function showFrame() {

@@ -20,14 +20,19 @@ export function ordered(pictures, order, answers, rank) {
   return [...pictures].sort((a, b) => compare(keys.get(a), keys.get(b)));
 }
 
-/** Updates the order on the page: remaining pictures keep their order, new ones come last. */
-export function kept(shown, pictures) {
+/**
+ * Updates the places of pictures: new ones come last. Pictures that left keep their places, so that
+ * an undo puts them back there.
+ */
+export function withNew(places, pictures) {
+  const before = new Set(places);
+  return [...places, ...pictures.filter((picture) => !before.has(picture))];
+}
+
+/** The pictures in the order of their places. */
+export function inPlace(places, pictures) {
   const present = new Set(pictures);
-  const before = new Set(shown);
-  return [
-    ...shown.filter((picture) => present.has(picture)),
-    ...pictures.filter((picture) => !before.has(picture)),
-  ];
+  return places.filter((picture) => present.has(picture));
 }
 
 /** The certainty of an answer: low if two classes are about equally probable, or none may fit. */

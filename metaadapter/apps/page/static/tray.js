@@ -1,7 +1,7 @@
 /** The tray: pictures without a class, their answers, and actions for the selected ones. */
 import { byId, element, setText } from "./element.js";
 import { note, readOut } from "./messages.js";
-import { kept, ordered, ORDERS } from "./order.js";
+import { inPlace, ordered, ORDERS, withNew } from "./order.js";
 import { showPicture } from "./picture_dialog.js";
 import { actedOn, allOf, clicked, moved, NOTHING, without } from "./selection.js";
 import { TrayCard } from "./tray_card.js";
@@ -13,6 +13,7 @@ import { count, say } from "./words.js";
 export class Tray extends EventTarget {
   #project;
   #grid;
+  #places = []; // of all pictures since the last sorting, also of those that left the tray
   #order = [];
   #orderName = ORDERS[0];
   #selection = NOTHING;
@@ -63,9 +64,21 @@ export class Tray extends EventTarget {
     const { tray } = this.#project;
     const before = this.#order;
     // The order stays while a person works in the tray.
-    this.#order = this.#selection.current === null ? this.#sorted() : kept(before, tray);
+    this.#places = this.#selection.current === null ? this.#sorted() : withNew(this.#places, tray);
+    this.#order = inPlace(this.#places, tray);
     this.#selection = without(this.#selection, before, this.#order);
     this.#showAll();
+  }
+
+  /** Shows pictures that an undo has brought back, and makes the first one current. */
+  showAgain(pictures) {
+    this.show();
+    const back = inPlace(this.#order, pictures);
+    if (!back.length) return;
+    const selected = new Set(back.length > 1 ? back : []);
+    this.#select({ current: back[0], anchor: back[0], selected });
+    this.#grid.reveal();
+    this.focus();
   }
 
   move(places, options) {
@@ -128,7 +141,7 @@ export class Tray extends EventTarget {
 
   #sortBy(orderName) {
     this.#orderName = orderName;
-    this.#order = this.#sorted();
+    this.#places = this.#order = this.#sorted();
     this.#select(NOTHING);
   }
 

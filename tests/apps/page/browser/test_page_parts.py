@@ -67,9 +67,12 @@ def test_ordered__puts_the_unanswered_last(call, order, expected):
     assert call("order", "ordered", TRAY, order, ANSWERS, rank) == expected
 
 
-def test_kept__leaves_pictures_where_they_are_and_adds_new_ones_at_the_end(call):
-    assert call("order", "kept", ["c", "a", "b"], ["a", "b", "new", "c"]) == ["c", "a", "b", "new"]
-    assert call("order", "kept", ["c", "a", "b"], ["b", "c"]) == ["c", "b"]
+def test_places__of_pictures_that_left_stay_free_and_new_ones_come_last(call):
+    places = call("order", "withNew", ["c", "a", "b"], ["b", "new", "c"])
+
+    assert places == ["c", "a", "b", "new"]
+    assert call("order", "inPlace", places, ["new", "b", "c"]) == ["c", "b", "new"]
+    assert call("order", "inPlace", places, ["a", "new", "b", "c"]) == places
 
 
 def selection(current=None, anchor=None, selected=()):
