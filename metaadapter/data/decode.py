@@ -79,6 +79,25 @@ def decode_image(image: ImageInput) -> Image.Image:
     return _decode(name_of(picture), BytesIO(picture) if isinstance(picture, bytes) else picture)
 
 
+def upright_size(path: Path) -> tuple[int, int]:
+    """Return the width and height of a picture file when it is upright; no pixel is decoded.
+
+    Raises:
+        UnreadableImage: The file is missing, or its header is no picture's.
+    """
+    with open_readable(path) as file:
+        try:
+            image = open_image(path, file)
+            width, height = image.size
+            # The orientations 5 to 8 turn the picture by 90 degrees.
+            return (height, width) if _orientation(image) >= 5 else (width, height)
+        except UnreadableImage:
+            raise
+        except Exception as error:  # damaged files raise nearly any type of error
+            reason = f"truncated or damaged ({str(error) or type(error).__name__})"
+            raise UnreadableImage(path, reason) from error
+
+
 def content_hash(image: ImageInput) -> str:
     """Return a hash of a picture's content: equal files have equal hashes.
 

@@ -1,9 +1,4 @@
-"""The detections of MegaDetector and SpeciesNet in the frames of camera traps, read from JSON.
-
-https://lila.science/megadetector-output-format describes the format of MegaDetector; the parts that
-this module reads are the same in versions 1.0 to 1.6. SpeciesNet writes `predictions.json`
-(https://github.com/google/cameratrapai), and its converter writes MegaDetector's format.
-"""
+"""The detections of a detector in many frames, read from its file."""
 
 from __future__ import annotations
 
@@ -11,51 +6,22 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from metaadapter.data.capture_time import read_time
-from metaadapter.data.crop import Box
+from metaadapter.apps.field.detection_formats import read_listing
+from metaadapter.apps.field.frame_detections import ANIMAL, FrameDetections
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
 
-ANIMAL = "animal"
-"""The category whose boxes are classified; boxes of others, such as "person", are not."""
-# MegaDetector's categories, for its early files and SpeciesNet's files, which do not list them.
-USUAL_CATEGORIES = {"1": ANIMAL, "2": "person", "3": "vehicle"}
 EXAMPLE = (
-    "expected a JSON file as MegaDetector (with `images` and `detection_categories`) or "
-    "SpeciesNet (with `predictions`) writes it"
+    "expected a JSON file as MegaDetector (with `images` and `detection_categories`, or a list of "
+    "frames) or SpeciesNet (with `predictions`) writes it"
 )
-
-
-class Detection(NamedTuple):
-    """One box that a detector reports."""
-
-    category: str
-    confidence: float
-    box: Box
-
-
-class FrameDetections(NamedTuple):
-    """The detections in one frame."""
-
-    file: str
-    """The name of the frame in the detector's file."""
-    detections: tuple[Detection, ...]
-    failure: str = ""
-    """Why the frame has no boxes, if the detector could not read it."""
-    time: datetime | None = None
-
-    def above(self, confidence: float) -> tuple[Detection, ...]:
-        """The detections with at least this confidence, the most confident first."""
-        chosen = (box for box in self.detections if box.confidence >= confidence)
-        return tuple(sorted(chosen, key=lambda box: -box.confidence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +35,7 @@ class Detections:
     """Category ID → name."""
     frames: Mapping[str, FrameDetections]
     """File name with forward slashes → its frame."""
+    warnings: tuple[str, ...] = ()
 
     @property
     def classified(self) -> frozenset[str]:
@@ -77,9 +44,14 @@ class Detections:
         return names & {ANIMAL} or names
 
     def of(self, path: Path, folders: Sequence[Path]) -> FrameDetections | None:
-        """The detections in a picture, listed under its path or its path relative to a folder."""
+        """The detections in a picture.
+
+        The file lists it under its path, or its path relative to one of the folders, or to a folder
+        around them: that of the detector's run, of which only a part is given.
+        """
         names = _names(path, folders)
-        return next((self.frames[name] for name in names if name in self.frames), None)
+        frame = next((self.frames[name] for name in names if name in self.frames), None)
+        return frame and frame.of_picture(path)
 
     def require_some(self, paths: Sequence[Path], folders: Sequence[Path]) -> None:
         """Raise a `DataError` if the detector's file lists none of the pictures."""
@@ -93,14 +65,10 @@ class Detections:
 
 
 def read_detections(source: Path) -> Detections:
-    """Read the JSON file of MegaDetector or SpeciesNet."""
+    """Read the JSON file of MegaDetector or SpeciesNet; other content is a `DataError`."""
     try:
         content = regular(source).read_bytes()
-        value = parse_json(content)
-        if not isinstance(value, dict):
-            raise ValueError("it is not an object")
-        model = _SpeciesNet if "predictions" in value else _MegaDetector
-        read = model.model_validate(value)
+        listing = read_listing(parse_json(content))
     except OSError as error:
         raise DataError(f"cannot read the detections {source}: {error.strerror}") from error
     except ValidationError as error:
@@ -109,13 +77,19 @@ def read_detections(source: Path) -> Detections:
         raise DataError(f"{EXAMPLE}, but {source} is wrong at {place}: {first['msg']}") from error
     except ValueError as error:
         raise DataError(f"{EXAMPLE}, but {source} is no such JSON file: {error}") from error
-    names = read.categories()
+    warnings: tuple[str, ...] = ()
+    if listing.wrong_boxes:
+        warnings = (
+            f"left out of {source}: {len(listing.wrong_boxes)} box(es) that are no rectangles in "
+            f"their pictures; the first is in {listing.wrong_boxes[0]}",
+        )
     return Detections(
         source,
         hashlib.sha256(content).hexdigest(),
-        read.info,
-        names,
-        {_name(frame.file): frame for frame in read.frames(names)},
+        listing.info,
+        listing.categories,
+        {_name(frame.file): frame for frame in listing.frames},
+        warnings,
     )
 
 
@@ -136,79 +110,13 @@ def surest_boxes(
             f"{detections.source} has no box of an animal with a confidence of {min_confidence} or "
             "more in any labelled picture; lower --min-confidence, or leave out --detections"
         )
-    if not unboxed:
-        return replace(table, rows=tuple(rows))
-    warning = (
-        f"{unboxed.total()} labelled pictures have no box of an animal and are used as a whole: "
-        + ", ".join(f"{n} of {label!r}" for label, n in sorted(unboxed.items()))
-    )
-    return replace(table, rows=tuple(rows), warnings=(*table.warnings, warning))
-
-
-class _Detection(BaseModel):
-    category: str
-    conf: float
-    bbox: tuple[float, float, float, float]
-
-    def read(self, names: Mapping[str, str]) -> Detection:
-        return Detection(names.get(self.category, self.category), self.conf, Box(*self.bbox))
-
-
-class _Image(BaseModel):
-    file: str
-    detections: list[_Detection] | None = None
-    failure: str | None = None
-    datetime: str | None = None
-
-
-class _MegaDetector(BaseModel):
-    info: dict[str, Any] = {}
-    detection_categories: dict[str, str] = USUAL_CATEGORIES
-    images: list[_Image]
-
-    def categories(self) -> dict[str, str]:
-        return self.detection_categories
-
-    def frames(self, names: Mapping[str, str]) -> Iterator[FrameDetections]:
-        for image in self.images:
-            failure = image.failure or ("" if image.detections is not None else "no detections")
-            time = read_time(image.datetime)
-            yield _frame(image.file, image.detections or [], names, failure, time)
-
-
-class _Prediction(BaseModel):
-    filepath: str
-    detections: list[_Detection] | None = None
-    failures: list[str] = []
-
-
-class _SpeciesNet(BaseModel):
-    predictions: list[_Prediction]
-
-    @property
-    def info(self) -> dict[str, Any]:
-        return {"detector": "SpeciesNet"}
-
-    def categories(self) -> dict[str, str]:
-        return USUAL_CATEGORIES
-
-    def frames(self, names: Mapping[str, str]) -> Iterator[FrameDetections]:
-        for frame in self.predictions:
-            failure = "" if frame.detections is not None else ", ".join(frame.failures) or "none"
-            yield _frame(frame.filepath, frame.detections or [], names, failure)
-
-
-def _frame(
-    file: str,
-    detections: Sequence[_Detection],
-    names: Mapping[str, str],
-    failure: str,
-    time: datetime | None = None,
-) -> FrameDetections:
-    boxes = tuple(detection.read(names) for detection in detections)
-    if wrong := next((detection.box for detection in boxes if not detection.box.is_within), None):
-        failure = f"its box {list(wrong)} is not a rectangle in the picture"
-    return FrameDetections(file, () if failure else boxes, failure, time)
+    warnings = (*table.warnings, *detections.warnings)
+    if unboxed:
+        warnings += (
+            f"{unboxed.total()} labelled pictures have no box of an animal and are used as a whole:"
+            + ",".join(f" {n} of {label!r}" for label, n in sorted(unboxed.items())),
+        )
+    return replace(table, rows=tuple(rows), warnings=warnings)
 
 
 def _name(file: str) -> str:
@@ -216,11 +124,18 @@ def _name(file: str) -> str:
 
 
 def _names(path: Path, folders: Sequence[Path]) -> Iterator[str]:
+    """The names under which a file may list a picture; the outermost folder comes first.
+
+    A longer name is more certain: every camera has a picture 1.jpg.
+    """
+    whole = path.absolute()
+    yield whole.as_posix()
     for folder in folders:
         if path.is_relative_to(folder):
-            yield path.relative_to(folder).as_posix()
+            inner = folder.absolute()
+            for outer in (*reversed(inner.parents), inner):
+                yield whole.relative_to(outer).as_posix()
     yield _name(str(path))
-    yield path.absolute().as_posix()
 
 
 def _with_box(

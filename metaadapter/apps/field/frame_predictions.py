@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.field.detections import Detection, Detections
+from metaadapter.apps.field.detections import Detections
+from metaadapter.apps.field.frame_detections import Detection
 from metaadapter.apps.field.frames import Frame
 from metaadapter.apps.field.series import mean_in_series
 from metaadapter.apps.field.species import EMPTY, Species

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from metaadapter.apps.field.detections import ANIMAL, Detections, FrameDetections
+from metaadapter.apps.field.detections import Detections
+from metaadapter.apps.field.frame_detections import ANIMAL, FrameDetections
 from metaadapter.apps.field.frames import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.crop import Box

@@ -74,7 +74,10 @@ def predict_field(
         )
         for frames in groups
     ]
-    warnings = _time_warnings(groups, field_request.burst)
+    warnings = [
+        *(options.detections.warnings if options.detections else ()),
+        *_time_warnings(groups, field_request.burst),
+    ]
     predicted = run_parts(request, parts, warnings=warnings, table=table, progress=progress)
     return predicted, [frame for frames in groups for frame in frames]
 

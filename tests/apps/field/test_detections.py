@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from PIL import ExifTags, Image
 
 from metaadapter.apps.field.detections import read_detections
 from metaadapter.data.crop import Box
@@ -48,14 +49,16 @@ def test_megadetector__time_of_a_frame__is_read(write_json):
     assert time == datetime(2024, 5, 1, 6, 12, 33)
 
 
-def test_megadetector__impossible_box__fails_its_frame_and_no_other(write_json):
-    value = megadetector("1.5", detections=[{"category": "1", "conf": 0.5, "bbox": [2, 0, 1, 1]}])
-    value["images"].append({"file": "b.jpg", "detections": []})
+def test_megadetector__impossible_box__is_left_out_and_counted(write_json):
+    boxes = [{"category": "1", "conf": 0.5, "bbox": sides} for sides in ([2, 0, 1, 1], BOX)]
 
-    frames = read_detections(write_json(value)).frames
+    read = read_detections(write_json(megadetector("1.5", detections=boxes)))
 
-    assert "not a rectangle" in frames["a/1.jpg"].failure
-    assert frames["b.jpg"].failure == ""
+    frame = read.frames["a/1.jpg"]
+    assert ([box.box for box in frame.detections], frame.failure) == ([Box(*BOX)], "")
+    (warning,) = read.warnings
+    assert "1 box(es)" in warning
+    assert "a\\1.jpg: [2.0, 0.0, 1.0, 1.0]" in warning
 
 
 def test_speciesnet__predictions__give_boxes_and_failures(write_json):
@@ -77,10 +80,123 @@ def test_speciesnet__predictions__give_boxes_and_failures(write_json):
     assert read.frames["b/3.jpg"].failure == "DETECTOR"
 
 
+def speciesnet_5(*boxes):
+    """A frame of SpeciesNet 5; a box is (category, confidence, raw scores, final answer)."""
+    detections = [
+        {
+            "category": category,
+            "label": "whole_image_classification" if category == "0" else "animal",
+            "conf": conf,
+            "bbox": [0, 0, 1, 1] if category == "0" else BOX,
+            **(
+                {"raw_classifications": {"classes": [*raw], "scores": [*raw.values()]}}
+                if raw
+                else {}
+            ),
+            **({"processed_classification": final} if final else {}),
+        }
+        for category, conf, raw, final in boxes
+    ]
+    return {"predictions": [{"filepath": "a/1.jpg", "detections": detections}]}
+
+
+FOX = "uuid;mammalia;carnivora;canidae;vulpes;vulpes;red fox"
+CANIS = "uuid;mammalia;carnivora;canidae;canis;;canis species"
+
+
+def test_speciesnet_5__whole_image__is_no_box_and_classifies_all_boxes(write_json):
+    final = {"class": FOX, "score": 0.9, "source": "classifier"}
+    value = speciesnet_5(
+        ("0", 1.0, {FOX: 0.9}, final), ("1", 0.8, None, None), ("2", 0.3, None, None)
+    )
+
+    (first, second) = read_detections(write_json(value)).frames["a/1.jpg"].detections
+
+    assert (first.category, first.confidence, first.species) == ("animal", 0.8, {FOX: 0.9})
+    assert (second.category, second.species) == ("person", {FOX: 0.9})
+
+
+def test_speciesnet_5__boxes__have_their_own_scores_unless_the_place_excludes_them(write_json):
+    rolled = {"class": CANIS, "score": 0.8, "source": "classifier+geofence+rollup_to_genus"}
+    value = speciesnet_5(("1", 0.8, {FOX: 0.9}, None), ("1", 0.7, {FOX: 0.7}, rolled))
+
+    (first, second) = read_detections(write_json(value)).frames["a/1.jpg"].detections
+
+    assert (first.species, second.species) == ({FOX: 0.9}, {CANIS: 0.8})
+
+
+def test_speciesnet_4__frame__classifies_its_surest_box(write_json):
+    value = speciesnet_5(("1", 0.8, None, None), ("1", 0.7, None, None))
+    value["predictions"][0] |= {"classifications": {"classes": [FOX], "scores": [0.9]}}
+
+    (first, second) = read_detections(write_json(value)).frames["a/1.jpg"].detections
+
+    assert (first.species, second.species) == ({FOX: 0.9}, {})
+
+
+def test_megadetector__classifications__are_species_where_the_file_describes_them(write_json):
+    box = {"category": "1", "conf": 0.9, "bbox": BOX, "classifications": [["7", 0.8], ["8", 0.1]]}
+    value = megadetector("1.6", detections=[box])
+    value["classification_category_descriptions"] = {"7": FOX, "8": "a fox"}
+
+    (detection,) = read_detections(write_json(value)).frames["a/1.jpg"].detections
+
+    assert detection.species == {FOX: 0.8}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        speciesnet_5(("0", 1.0, {FOX: 0.9}, None)),
+        {
+            "predictions": [
+                {"filepath": "1.jpg", "classifications": {"classes": [FOX], "scores": [0.9]}}
+            ]
+        },
+    ],
+)
+def test_speciesnet__of_the_classifier_alone__is_refused_with_the_reason(write_json, value):
+    with pytest.raises(DataError, match="classifier alone"):
+        read_detections(write_json(value))
+
+
+def test_microsoft__list_of_frames__has_corners_in_pixels(write_json, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # the upright picture is 100 wide and 200 high
+    (tmp_path / "a").mkdir()
+    Image.new("RGB", (200, 100)).save(tmp_path / "a/1.jpg", exif=exif)
+    value = [
+        {
+            "file": "a/1.jpg",
+            "detections": [
+                {"category": "animal", "confidence": 0.93, "bbox": [10, 40, 50, 100]},
+                {"category": "person", "confidence": 0.81, "bbox": [50, 40, 50, 100]},
+            ],
+        },
+        {"file": "a/2.jpg", "detections": []},
+    ]
+
+    read = read_detections(write_json(value))
+
+    assert read.of(tmp_path / "a/1.jpg", [tmp_path]).detections == (
+        ("animal", 0.93, (0.1, 0.2, 0.4, 0.3), {}),
+    )
+    assert "1 box(es)" in read.warnings[0]
+    assert read.of(tmp_path / "a/2.jpg", [tmp_path]).failure == ""
+
+
+def test_microsoft__picture_that_is_gone__fails_its_frame(write_json, tmp_path):
+    corners = {"category": "animal", "confidence": 0.9, "bbox": [10, 40, 50, 100]}
+
+    read = read_detections(write_json([{"file": "a/1.jpg", "detections": [corners]}]))
+
+    assert "no such file" in read.of(tmp_path / "a/1.jpg", [tmp_path]).failure
+
+
 @pytest.mark.parametrize(
     ("value", "named"),
     [
-        ("[]", "not an object"),
+        ("5", "neither an object nor a list"),
         ("{", "no such JSON file"),
         ({"info": {}}, "images: Field required"),
         (megadetector("1.5", detections=[{"category": "1", "conf": "x", "bbox": BOX}]), "conf"),
@@ -97,6 +213,16 @@ def test_read__other_content__says_what_was_expected_and_where(write_json, value
 def test_read__missing_file__is_told(tmp_path):
     with pytest.raises(DataError, match="cannot read the detections"):
         read_detections(tmp_path / "none.json")
+
+
+def test_of__subfolder_of_the_run__finds_the_frame_of_its_own_camera(write_json):
+    value = megadetector("1.5", detections=[])
+    value["images"] = [{"file": name, "detections": []} for name in ("1.jpg", "a/1.jpg", "b/1.jpg")]
+
+    read = read_detections(write_json(value))
+
+    assert read.of(Path("frames/b/1.jpg"), [Path("frames/b")]).file == "b/1.jpg"
+    read.require_some([Path("frames/b/1.jpg")], [Path("frames/b")])
 
 
 @pytest.mark.parametrize("name", ["a/1.jpg", "./a/1.jpg", "frames/a/1.jpg", "ABSOLUTE"])

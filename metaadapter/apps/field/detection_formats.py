@@ -1,0 +1,265 @@
+"""The JSON formats of detectors: MegaDetector's two, and SpeciesNet's two.
+
+- MegaDetector's, format 1.0 to 1.6: https://lila.science/megadetector-output-format
+- Microsoft's: a list of frames, with boxes as corners in pixels:
+  https://microsoft.github.io/MegaDetector/output_format
+- SpeciesNet's `predictions.json`: https://github.com/google/cameratrapai. Version 4 classifies
+  frames, version 5 boxes. Its model of whole images reports its classification as a box of the
+  category "0" around the frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, Field, RootModel
+
+from metaadapter.apps.field.frame_detections import ANIMAL, Detection, FrameDetections
+from metaadapter.data.capture_time import read_time
+from metaadapter.data.crop import Box
+
+# MegaDetector's categories, for its early files and SpeciesNet's files, which do not list them.
+USUAL_CATEGORIES = {"1": ANIMAL, "2": "person", "3": "vehicle"}
+WHOLE_IMAGE = "0"
+# SpeciesNet's labels: an identifier, class, order, family, genus, species, common name.
+N_PARTS = 7
+
+
+class Listing(NamedTuple):
+    """The content of a detector's file."""
+
+    info: Mapping[str, Any]
+    categories: Mapping[str, str]
+    """Category ID → name."""
+    frames: Sequence[FrameDetections]
+    wrong_boxes: Sequence[str]
+    """A description of each box that is no rectangle in its picture; the frames lack these."""
+
+
+def read_listing(value: Any) -> Listing:
+    """Read parsed JSON; other content is a `ValidationError` of pydantic, or a `ValueError`."""
+    if isinstance(value, list):
+        model: _Format = _Microsoft.model_validate(value)
+    elif not isinstance(value, dict):
+        raise ValueError("it is neither an object nor a list")
+    else:
+        kind = _SpeciesNet if "predictions" in value else _MegaDetector
+        model = kind.model_validate(value)
+    frames = [*model.frames()]
+    wrong = [
+        f"{frame.file}: {[*detection.box]}"
+        for frame in frames
+        for detection in frame.detections
+        if not _is_right(detection.box, frame.in_pixels)
+    ]
+    right = [
+        frame._replace(
+            detections=tuple(
+                detection
+                for detection in frame.detections
+                if _is_right(detection.box, frame.in_pixels)
+            )
+        )
+        for frame in frames
+    ]
+    return Listing(model.info, model.categories, right, wrong)
+
+
+def is_species_label(label: str) -> bool:
+    """Return whether a label has the seven parts of SpeciesNet's labels."""
+    return label.count(";") == N_PARTS - 1
+
+
+def _is_right(box: Box, in_pixels: bool) -> bool:
+    return min(box.width, box.height) > 0 if in_pixels else box.is_within
+
+
+class _Scores(BaseModel):
+    classes: list[str] = []
+    scores: list[float] = []
+
+    def read(self) -> dict[str, float]:
+        return _species(zip(self.classes, self.scores, strict=True))
+
+
+class _Processed(BaseModel):
+    label: str = Field("", alias="class")
+    score: float = 0.0
+    source: str = ""
+
+
+class _Detection(BaseModel):
+    category: str
+    conf: float
+    bbox: tuple[float, float, float, float]
+    classifications: list[tuple[str, float]] | None = None  # MegaDetector's
+
+    def read(
+        self, names: Mapping[str, str], species: Mapping[str, float] | None = None
+    ) -> Detection:
+        name = names.get(self.category, self.category)
+        return Detection(name, self.conf, Box(*self.bbox), species or {})
+
+
+class _SpeciesDetection(_Detection):
+    raw_classifications: _Scores | None = None
+    processed_classification: _Processed | None = None
+
+    @property
+    def species(self) -> dict[str, float]:
+        raw = self.raw_classifications.read() if self.raw_classifications else {}
+        processed = self.processed_classification
+        return _located(raw, processed) if processed else raw
+
+
+class _Image(BaseModel):
+    file: str
+    detections: list[_Detection] | None = None
+    failure: str | None = None
+    datetime: str | None = None
+
+
+class _MegaDetector(BaseModel):
+    info: dict[str, Any] = {}
+    detection_categories: dict[str, str] = USUAL_CATEGORIES
+    classification_category_descriptions: dict[str, str] | None = None
+    images: list[_Image]
+
+    @property
+    def categories(self) -> dict[str, str]:
+        return self.detection_categories
+
+    def frames(self) -> Iterator[FrameDetections]:
+        labels = self.classification_category_descriptions or {}
+        for image in self.images:
+            failure = image.failure or ("" if image.detections is not None else "no detections")
+            boxes = tuple(
+                detection.read(
+                    self.categories,
+                    _species(
+                        (labels.get(number, ""), score)
+                        for number, score in detection.classifications or ()
+                    ),
+                )
+                for detection in image.detections or ()
+            )
+            yield FrameDetections(image.file, boxes, failure, read_time(image.datetime))
+
+
+class _Corners(BaseModel):
+    category: str
+    confidence: float
+    bbox: tuple[float, float, float, float]
+
+
+class _CornersImage(BaseModel):
+    file: str
+    detections: list[_Corners]
+
+
+class _Microsoft(RootModel[list[_CornersImage]]):
+    @property
+    def info(self) -> dict[str, Any]:
+        return {"detector": "MegaDetector"}
+
+    @property
+    def categories(self) -> dict[str, str]:
+        return USUAL_CATEGORIES
+
+    def frames(self) -> Iterator[FrameDetections]:
+        for image in self.root:
+            boxes = []
+            for box in image.detections:
+                left, top, right, bottom = box.bbox
+                sides = Box(left, top, right - left, bottom - top)
+                boxes.append(Detection(box.category, box.confidence, sides))
+            yield FrameDetections(image.file, tuple(boxes), in_pixels=True)
+
+
+class _Prediction(BaseModel):
+    filepath: str
+    detections: list[_SpeciesDetection] | None = None
+    classifications: _Scores | None = None
+    prediction: str | None = None
+    prediction_score: float = 0.0
+    prediction_source: str = ""
+    failures: list[str] = []
+
+    @property
+    def of_frame(self) -> dict[str, float]:
+        """The scores of the frame as a whole, or in version 4 of its most confident box."""
+        for detection in self.detections or ():
+            if detection.category == WHOLE_IMAGE:
+                return detection.species
+        raw = self.classifications.read() if self.classifications else {}
+        processed = _Processed.model_validate(
+            {
+                "class": self.prediction or "",
+                "score": self.prediction_score,
+                "source": self.prediction_source,
+            }
+        )
+        return _located(raw, processed)
+
+
+class _SpeciesNet(BaseModel):
+    predictions: list[_Prediction]
+
+    @property
+    def info(self) -> dict[str, Any]:
+        return {"detector": "SpeciesNet"}
+
+    @property
+    def categories(self) -> dict[str, str]:
+        return USUAL_CATEGORIES
+
+    def frames(self) -> Iterator[FrameDetections]:
+        self._require_detector()
+        for frame in self.predictions:
+            failure = "" if frame.detections is not None else ", ".join(frame.failures) or "none"
+            boxes = [box for box in frame.detections or () if box.category != WHOLE_IMAGE]
+            # Version 4 crops the most confident box; a model of whole images sees them all.
+            sees_all = len(boxes) < len(frame.detections or ())
+            surest = max((box.conf for box in boxes), default=0.0)
+            read = tuple(
+                box.read(
+                    self.categories,
+                    box.species or (frame.of_frame if sees_all or box.conf == surest else {}),
+                )
+                for box in boxes
+            )
+            yield FrameDetections(frame.filepath, read, failure)
+
+    def _require_detector(self) -> None:
+        """Raise a `ValueError` if the classifier alone has run, and no frame has a box."""
+        ran = [frame for frame in self.predictions if not frame.failures]
+        has_boxes = any(
+            frame.prediction is not None
+            or (frame.detections is not None and not frame.detections)
+            or any(
+                box.category != WHOLE_IMAGE or box.processed_classification
+                for box in frame.detections or ()
+            )
+            for frame in ran
+        )
+        if ran and not has_boxes:
+            raise ValueError(
+                "SpeciesNet's classifier alone made it (--classifier_only), so it has no boxes; "
+                "run SpeciesNet without that option"
+            )
+
+
+_Format = _MegaDetector | _Microsoft | _SpeciesNet
+
+
+def _species(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """The scores of the labels that are SpeciesNet's."""
+    return {label: score for label, score in scores if is_species_label(label)}
+
+
+def _located(raw: dict[str, float], processed: _Processed) -> dict[str, float]:
+    """The raw scores; or the final one if there are none, or if the place rules species out."""
+    if raw and "geofence" not in processed.source:
+        return raw
+    return _species([(processed.label, processed.score)]) or raw

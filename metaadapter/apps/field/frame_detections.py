@@ -1,0 +1,61 @@
+"""The detections in one frame, in fractions of the upright picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from metaadapter.data.crop import Box
+from metaadapter.data.decode import upright_size
+from metaadapter.data.inputs import UnreadableImage
+
+ANIMAL = "animal"
+"""The category whose boxes are classified; boxes of others, such as "person", are not."""
+
+
+class Detection(NamedTuple):
+    """One box that a detector reports."""
+
+    category: str
+    confidence: float
+    box: Box
+    species: Mapping[str, float] = {}
+    """SpeciesNet's label → its score, as its file lists them; empty without a classification."""
+
+
+class FrameDetections(NamedTuple):
+    """The detections in one frame."""
+
+    file: str
+    """The name of the frame in the detector's file."""
+    detections: tuple[Detection, ...]
+    failure: str = ""
+    """Why the frame has no boxes, if the detector could not read it."""
+    time: datetime | None = None
+    in_pixels: bool = False
+    """Whether the sides of the boxes are numbers of pixels of the upright picture."""
+
+    def above(self, confidence: float) -> tuple[Detection, ...]:
+        """The detections with at least this confidence, the most confident first."""
+        chosen = (box for box in self.detections if box.confidence >= confidence)
+        return tuple(sorted(chosen, key=lambda box: -box.confidence))
+
+    def of_picture(self, path: Path) -> FrameDetections:
+        """These detections with boxes in fractions; the header of the picture gives its size."""
+        if not self.in_pixels or not self.detections:
+            return self
+        try:
+            width, height = upright_size(path)
+        except UnreadableImage as error:
+            return self._replace(detections=(), failure=error.reason, in_pixels=False)
+        boxes = [
+            detection._replace(
+                box=Box(box.left / width, box.top / height, box.width / width, box.height / height)
+            )
+            for detection in self.detections
+            for box in [detection.box]
+        ]
+        within = tuple(detection for detection in boxes if detection.box.is_within)
+        return self._replace(detections=within, in_pixels=False)
