@@ -49,7 +49,8 @@ Allowed = Annotated[
     Option(
         metavar="LIST",
         help="Answer only with these classes, which occur where the pictures were taken: names "
-        "separated by commas, or a text file with one name on each line.",
+        "separated by commas, or a text file with one name on each line, which may name more "
+        "species than the adapter knows. People, vehicles and empty frames stay.",
     ),
 ]
 Parents = Annotated[
@@ -122,13 +123,13 @@ def read_field_options(
     classes: Sequence[str],
 ) -> FieldOptions:
     """Read the options of a command; errors are those of their readers."""
+    from metaadapter.apps.field.allowed_species import read_allowed
     from metaadapter.apps.field.detections import read_detections
     from metaadapter.apps.field.frame_predictions import FieldOptions
-    from metaadapter.apps.field.species import Species, read_allowed, read_parents
+    from metaadapter.apps.field.species import Species, read_parents
 
-    species = Species(
-        None if allowed is None else read_allowed(allowed, classes),
-        read_parents(parents or (), classes),
-    )
     boxes = None if detections is None else read_detections(detections)
-    return FieldOptions(boxes, min_confidence, species)
+    occurring = None if allowed is None else read_allowed(allowed, classes)
+    species = Species(occurring and occurring.classes, read_parents(parents or (), classes))
+    warnings = (*(boxes.warnings if boxes else ()), *(occurring.warnings if occurring else ()))
+    return FieldOptions(boxes, min_confidence, species, warnings)

@@ -20,7 +20,7 @@ from metaadapter.apps.field.camtrap_metadata import (
     read_metadata,
 )
 from metaadapter.apps.field.frames import by_frame, camera_folder, relative_name
-from metaadapter.apps.field.species import is_nothing
+from metaadapter.apps.field.species import PEOPLE, VEHICLES, is_nothing
 from metaadapter.data.crop import Box
 from metaadapter.data.output_folder import replace_file
 from metaadapter.data.regular_files import is_regular, regular
@@ -29,7 +29,6 @@ from metaadapter.errors import DataError
 from metaadapter.workflow.predictions import UNKNOWN, Prediction
 
 Row: TypeAlias = Mapping[str, object]
-PEOPLE, VEHICLES = frozenset({"person", "human"}), frozenset({"vehicle", "car"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ class FieldOptions:
     min_confidence: float = 0.2
     """Boxes of lower confidence are ignored."""
     species: Species = field(default_factory=Species)
+    warnings: tuple[str, ...] = ()
+    """Sentences on what the options' files contain."""
 
     @property
     def identity(self) -> tuple[object, ...]:

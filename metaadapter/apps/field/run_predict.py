@@ -65,7 +65,9 @@ def predict_field(
         def predictor(stored: StoredAdapter, pictures: EncodedPictures) -> list[Prediction]:
             return predict_species(options.species, stored, pictures, request.options)
 
-        return run_request(request, table=table, progress=progress, predictor=predictor), []
+        predicted = run_request(request, table=table, progress=progress, predictor=predictor)
+        predicted.tally.warnings += options.warnings
+        return predicted, []
     groups = field_request.parts(progress)
     parts = [
         Part(
@@ -74,10 +76,7 @@ def predict_field(
         )
         for frames in groups
     ]
-    warnings = [
-        *(options.detections.warnings if options.detections else ()),
-        *_time_warnings(groups, field_request.burst),
-    ]
+    warnings = [*options.warnings, *_time_warnings(groups, field_request.burst)]
     predicted = run_parts(request, parts, warnings=warnings, table=table, progress=progress)
     return predicted, [frame for frames in groups for frame in frames]
 

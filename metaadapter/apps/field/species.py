@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from metaadapter.data.regular_files import is_regular
-from metaadapter.errors import DataError, UsageError
+from metaadapter.errors import UsageError
 from metaadapter.workflow.class_texts import require_label
 from metaadapter.workflow.predictions import Prediction
 from metaadapter.workflow.unlabelled_pictures import BACKGROUND
@@ -18,6 +16,7 @@ from metaadapter.workflow.unlabelled_pictures import BACKGROUND
 EMPTY = "empty"
 """The label of a frame without detections."""
 NOTHING = frozenset({BACKGROUND, EMPTY, "blank"})
+PEOPLE, VEHICLES = frozenset({"person", "human", "people"}), frozenset({"vehicle", "car"})
 # A child stays the label if it is three times as probable as all its siblings together.
 CLEAR_SHARE = 0.75
 
@@ -25,6 +24,11 @@ CLEAR_SHARE = 0.75
 def is_nothing(label: str) -> bool:
     """True if a class means a frame without an animal: background, empty or blank."""
     return label.casefold() in NOTHING
+
+
+def is_species(label: str) -> bool:
+    """False for a class that means nothing, people or vehicles."""
+    return label.casefold() not in NOTHING | PEOPLE | VEHICLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,13 @@ class Species:
     def among_allowed(
         self, shares_NC: Float[np.ndarray, "n C"], classes: Sequence[str]
     ) -> Float[np.ndarray, "n C"]:
-        """The conditional probabilities, given that a picture shows an allowed class or nothing."""
+        """The conditional probabilities, given that a picture shows no class that is not allowed.
+
+        Nothing, people and vehicles are no species, and always allowed.
+        """
         if self.allowed is None:
             return shares_NC
-        may_be_C = np.array([label in self.allowed or is_nothing(label) for label in classes])
+        may_be_C = np.array([label in self.allowed or not is_species(label) for label in classes])
         kept_NC = np.where(may_be_C, shares_NC, 0.0)
         total_N1 = kept_NC.sum(1, keepdims=True)
         even_C = may_be_C / may_be_C.sum()
@@ -75,32 +82,6 @@ class Species:
             runner_up=child,
             runner_up_probability=shares[child],
         )
-
-
-def read_allowed(given: str, classes: Sequence[str]) -> frozenset[str]:
-    """The classes in `given`: names with commas between them, or a text file with one per line.
-
-    Names that are no classes are ignored, since a list for a region has more than an adapter knows.
-    """
-    if is_regular(file := Path(given)):
-        try:
-            lines = file.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(
-                f"expected a text file in UTF-8 with a species on each line in {file}, but reading "
-                f"it failed: {error}"
-            ) from error
-    else:
-        lines = given.split(",")
-    names = {" ".join(line.split()).casefold() for line in lines}
-    allowed = frozenset(label for label in classes if label.casefold() in names)
-    if all(map(is_nothing, allowed)):
-        raise UsageError(
-            f"--allowed {given}: it names none of the adapter's classes ("
-            f"{', '.join(map(repr, classes[:5]))}{', …' if len(classes) > 5 else ''}); give names "
-            "of classes with commas between them, or a text file with one name on each line"
-        )
-    return allowed
 
 
 def read_parents(given: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -262,7 +262,7 @@ def test_predict__allowed_and_parents__change_the_answers(ask):
     [
         ("--false-triggers f.csv", 2, "needs the boxes of --detections"),
         ("--parents lynx", 2, "their parent"),
-        ("--allowed wolf", 2, "none of the adapter's classes"),
+        ("--allowed lynks", 2, "did you mean 'lynx'"),
         ("--detections labelled.json", 3, "has none of the 7 pictures"),
         ("--detections frames.json --timelapse missing/t.csv", 3, "there is no folder"),
     ],

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metaadapter.apps.field.species import Species, read_allowed, read_parents
-from metaadapter.errors import DataError, UsageError
+from metaadapter.apps.field.species import Species, read_parents
+from metaadapter.errors import UsageError
 from metaadapter.workflow.predictions import Prediction
 
 CLASSES = ["background", "deer", "dog", "fox"]
@@ -25,24 +25,13 @@ def test_allowed__other_classes__give_their_probability_to_the_allowed(shares, a
     np.testing.assert_allclose(rows, [among_allowed])
 
 
-def test_allowed__names_and_a_file__are_read_alike(tmp_path):
-    file = tmp_path / "region.txt"
-    file.write_text("Red  Deer\nDEER\n\nfox\n", encoding="utf-8")
+def test_allowed__vehicle_person_and_empty__are_no_species_and_stay():
+    classes = ["Vehicle", "deer", "empty", "fox", "person"]
+    shares = np.array([[0.5, 0.1, 0.1, 0.2, 0.1]])
 
-    assert read_allowed("deer, Fox,wolf", CLASSES) == read_allowed(str(file), CLASSES)
+    rows = Species(frozenset({"deer"})).among_allowed(shares, classes)
 
-
-@pytest.mark.parametrize("given", ["wolf,lynx", "background"])
-def test_allowed__no_species_of_the_adapter__is_refused(given):
-    with pytest.raises(UsageError, match="none of the adapter's classes"):
-        read_allowed(given, CLASSES)
-
-
-def test_allowed__file_that_is_no_text__is_refused(tmp_path):
-    (tmp_path / "list.txt").write_bytes(b"\xff\xfe\xff")
-
-    with pytest.raises(DataError, match="UTF-8"):
-        read_allowed(str(tmp_path / "list.txt"), CLASSES)
+    np.testing.assert_allclose(rows, [[0.625, 0.125, 0.125, 0, 0.125]])
 
 
 @pytest.mark.parametrize(
