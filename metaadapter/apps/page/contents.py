@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
+from unicodedata import normalize
 
 from pydantic import BaseModel, Field
 
@@ -51,16 +52,29 @@ class Change(BaseModel, frozen=True, extra="forbid"):
     after: Entry | None
 
 
+class Origin(BaseModel, frozen=True):
+    """Who made an edit and when; all parts are "" where nobody knows."""
+
+    by: str = ""
+    """The name that a person gave in the browser."""
+    at: str = ""
+    """The time in UTC, as ISO 8601 writes it."""
+    key: str = ""
+    """The client's name of this request, so that a request sent twice is done once."""
+
+
 class Edit(BaseModel, frozen=True, extra="forbid"):
     """Changes that are made, undone and redone together, and a sentence that describes them."""
 
     message: Annotated[str, Field(validation_alias="said", serialization_alias="said")]
     changes: tuple[Change, ...]
+    origin: Annotated[Origin, Field(exclude=True)] = Origin()
 
     @classmethod
-    def of(cls, message: str, changes: Iterable[Change]) -> Edit:
+    def of(cls, message: str, changes: Iterable[Change], origin: Origin | None = None) -> Edit:
         """Make an edit from changes that are known to be valid."""
-        return cls.model_construct(message=message, changes=tuple(changes))
+        origin = origin or Origin()
+        return cls.model_construct(message=message, changes=tuple(changes), origin=origin)
 
     @property
     def pictures(self) -> list[str]:
@@ -154,9 +168,10 @@ def add_classes(
             f"A project has at most {MAX_CLASSES} classes. Remove some first.",
             most=MAX_CLASSES,
         )
-    taken = {entry.name for entry in contents.classes.values()}
-    if duplicate := next((name for name in names.values() if name in taken), None):
-        raise _name_taken(duplicate)
+    taken = {name_key(entry.name): entry.name for entry in contents.classes.values()}
+    for name in names.values():
+        _require_free(name, taken)
+        taken[name_key(name)] = name
     entries = {
         label: ClassEntry(name=name, description=description, place=place)
         for place, (label, name) in enumerate(names.items(), _next_place(contents.classes))
@@ -169,9 +184,9 @@ def change_class(
 ) -> tuple[Change, ...]:
     """The changes that rename or describe a class; `None` leaves that part as it is."""
     before = contents.require_class(label)
-    others = {entry.name for other, entry in contents.classes.items() if other != label}
-    if name is not None and name in others:
-        raise _name_taken(name)
+    others = [entry.name for other, entry in contents.classes.items() if other != label]
+    if name is not None:
+        _require_free(name, {name_key(other): other for other in others})
     parts = {"name": name, "description": description}
     after = before.model_copy(
         update={part: value for part, value in parts.items() if value is not None}
@@ -225,5 +240,14 @@ def _next_place(entries: Mapping[str, Entry]) -> int:
     return 1 + max((entry.place for entry in entries.values()), default=-1)
 
 
-def _name_taken(name: str) -> Refusal:
-    return Refusal(409, "name-taken", f"There is already a class {name!r}.", name=name)
+def name_key(name: str) -> str:
+    """A text that is equal for names that a person takes for the same: "Fox", "fox", "ｆｏｘ"."""
+    return normalize("NFKC", normalize("NFKC", name).casefold())
+
+
+def _require_free(name: str, taken: Mapping[str, str]) -> None:
+    other = taken.get(name_key(name))
+    if other is None:
+        return
+    hint = "" if other == name else " Their names differ too little: capitals do not count."
+    raise Refusal(409, "name-taken", f"There is already a class {other!r}.{hint}", name=other)

@@ -93,10 +93,25 @@ class ClassMade(Revised):
 
 
 class Undone(Revised):
-    """The edit that was undone or redone, and the ids of its pictures."""
+    """The edit that was undone or redone, who made it, and the ids of its pictures."""
 
     undone: str
+    by: str
     pictures: list[str]
+
+
+class Step(BaseModel):
+    """An edit, undo or redo: what was done, the name of the person, and the time in UTC."""
+
+    said: str
+    by: str
+    at: str
+
+
+class Steps(BaseModel):
+    """The latest steps of all people, the last one first."""
+
+    steps: list[Step]
 
 
 class ClassState(BaseModel):

@@ -6,14 +6,15 @@ moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from metaadapter.apps.page.chain import BEGIN, Chain
-from metaadapter.apps.page.contents import Change, Contents, Edit
+from metaadapter.apps.page.contents import Change, Contents, Edit, Origin
 from metaadapter.apps.page.leftovers import copy_aside
-from metaadapter.apps.page.refusal import Kind, Refusal
+from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.output_folder import write_errors
 
 HISTORY_FILE, HEAD_FILE = "history.jsonl", "history.json"
@@ -27,11 +28,51 @@ REMEDY = (
 INSTEAD = "choose another project"
 
 
+class Step(NamedTuple):
+    """An edit, undo or redo: a sentence on what was done, and its origin."""
+
+    message: str
+    origin: Origin
+
+
+@dataclass(slots=True)
+class Past:
+    """What the records of a history say: the contents after them, and who did what."""
+
+    contents: Contents = field(default_factory=Contents)
+    steps: deque[Step] = field(default_factory=lambda: deque(maxlen=KEPT_EDITS))
+    """The latest steps, the last one last."""
+    keys: dict[str, None] = field(default_factory=dict)
+    """The keys of the requests that were done, the last one last."""
+
+    def enter(self, values: dict[str, Any], edit: Edit | None = None) -> None:
+        """Make, undo or redo what a record says; `edit` is its edit if it is at hand."""
+        origin, contents = Origin.model_validate(values), self.contents
+        if "edit" in values:
+            edit = edit or Edit.model_validate(values["edit"])
+            contents.make(edit.model_copy(update={"origin": origin}))
+            message = edit.message
+        elif "undo" in values:
+            contents.undo()
+            message = f"Undone: {contents.undone[-1].message}"
+        elif "redo" in values:
+            contents.redo()
+            message = f"Redone: {contents.done[-1].message}"
+        else:
+            contents.make(Edit.model_validate(values[BEGIN]))
+            contents.done.clear()
+            self.keys |= dict.fromkeys(values.get("keys", ()))
+            return
+        self.steps.append(Step(message, origin))
+        if origin.key:
+            self.keys[origin.key] = None
+
+
 def read_contents(path: Path) -> Contents:
     """The contents after all edits in a file, which another process may have open."""
-    contents = Contents()
-    Chain(path).read(lambda values: _enter(contents, values), REMEDY)
-    return contents
+    past = Past()
+    Chain(path).read(past.enter, REMEDY)
+    return past.contents
 
 
 class History:
@@ -42,7 +83,7 @@ class History:
     """
 
     def __init__(self, path: Path, remedy: str | None = None) -> None:
-        self.contents = Contents()
+        self.past = Past()
         self.saved = True
         """True if the latest edit could be written."""
         self._owner = f"the project {path.parent}"
@@ -51,7 +92,7 @@ class History:
         records: list[dict[str, Any]] = []
 
         def enter(values: dict[str, Any]) -> None:
-            _enter(self.contents, values)
+            self.past.enter(values)
             if not has_head:
                 records.append(values)
 
@@ -65,35 +106,40 @@ class History:
             if path.stat().st_size > MAX_BYTES:
                 self._shorten()
 
-    def make(self, message: str, changes: tuple[Change, ...]) -> None:
+    @property
+    def contents(self) -> Contents:
+        """The contents after all edits."""
+        return self.past.contents
+
+    def make(self, message: str, changes: tuple[Change, ...], origin: Origin | None = None) -> None:
         """Make and save an edit if there is a change; a `DataError` if it cannot be saved."""
         if changes:
             edit = Edit.of(message, changes)
-            self._append({"edit": _dump(edit)})
-            self.contents.make(edit)
+            self._append({"edit": _dump(edit)}, origin, edit)
 
-    def undo(self) -> Edit:
+    def undo(self, origin: Origin | None = None) -> Edit:
         """Undo the latest edit and save this step; return the edit."""
-        return self._step("undo", self.contents.done, self.contents.undo)
+        if not self.contents.done:
+            raise Refusal(409, "nothing-to-undo", "There is nothing to undo.")
+        self._append({"undo": True}, origin)
+        return self.contents.undone[-1]
 
-    def redo(self) -> Edit:
+    def redo(self, origin: Origin | None = None) -> Edit:
         """Redo the edit that was undone last and save this step; return the edit."""
-        return self._step("redo", self.contents.undone, self.contents.redo)
+        if not self.contents.undone:
+            raise Refusal(409, "nothing-to-redo", "There is nothing to redo.")
+        self._append({"redo": True}, origin)
+        return self.contents.done[-1]
 
-    def _step(self, name: str, edits: list[Edit], step: Callable[[], None]) -> Edit:
-        if not edits:
-            kind: Kind = "nothing-to-undo" if name == "undo" else "nothing-to-redo"
-            raise Refusal(409, kind, f"There is nothing to {name}.")
-        edit = edits[-1]
-        self._append({name: True})
-        step()
-        return edit
-
-    def _append(self, values: dict[str, Any]) -> None:
+    def _append(
+        self, values: dict[str, Any], origin: Origin | None, edit: Edit | None = None
+    ) -> None:
         self.saved = False
+        record = {**values, **_origin(origin or Origin())}
         with write_errors(self._owner, "This edit was not made.", instead=INSTEAD):
-            self._chain.append(values)
+            self._chain.append(record)
         self.saved = True
+        self.past.enter(record, edit)
 
     def _shorten(self) -> None:
         """Write the history anew; its older edits become one edit that cannot be undone."""
@@ -107,25 +153,17 @@ class History:
             *Contents().changes("picture", start.pictures),
         )
         records: list[dict[str, Any]] = [
-            {BEGIN: _dump(Edit.of("", begin))},
-            *({"edit": _dump(edit)} for edit in (*done, *reversed(undone))),
+            {BEGIN: _dump(Edit.of("", begin)), "keys": list(self.past.keys)[-KEPT_EDITS:]},
+            *({"edit": _dump(edit), **_origin(edit.origin)} for edit in (*done, *reversed(undone))),
             *({"undo": True} for _ in undone),
         ]
         self._chain.replace(records, self._chain.last)
         contents.done, contents.undone = done, undone
 
 
-def _enter(contents: Contents, values: dict[str, Any]) -> None:
-    if "edit" in values:
-        contents.make(Edit.model_validate(values["edit"]))
-    elif "undo" in values:
-        contents.undo()
-    elif "redo" in values:
-        contents.redo()
-    else:
-        contents.make(Edit.model_validate(values[BEGIN]))
-        contents.done.clear()
-
-
 def _dump(edit: Edit) -> dict[str, Any]:
     return edit.model_dump(mode="json", by_alias=True)
+
+
+def _origin(origin: Origin) -> dict[str, str]:
+    return origin.model_dump(exclude_defaults=True)

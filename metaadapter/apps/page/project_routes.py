@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secrets import token_hex
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -12,6 +12,7 @@ from metaadapter.apps.page import forms
 from metaadapter.apps.page.contents import (
     NONE,
     Contents,
+    Edit,
     add_classes,
     change_class,
     label_pictures,
@@ -19,9 +20,11 @@ from metaadapter.apps.page.contents import (
     remove_pictures,
 )
 from metaadapter.apps.page.dependencies import UPLOAD_SCHEMA, AppState, OpenSession, UploadedForm
+from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.history import History
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.session import Session
 from metaadapter.apps.page.uploads import add_uploads, n_pictures
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
@@ -70,10 +73,10 @@ def read_project(session: OpenSession) -> forms.ProjectState:
 
 
 @routes.post("/classes", status_code=201)
-def add_class(session: OpenSession, new: forms.NewClass) -> forms.ClassMade:
+def add_class(editor: OpenEditor, new: forms.NewClass) -> forms.ClassMade:
     """Add a class."""
-    label = token_hex(6)
-    revised = session.edit(
+    label = editor.new_class_id()
+    revised = editor.edit(
         f"Added the class {new.name}",
         lambda contents: add_classes(contents, {label: new.name}, new.description),
     )
@@ -82,62 +85,96 @@ def add_class(session: OpenSession, new: forms.NewClass) -> forms.ClassMade:
 
 @routes.patch("/classes/{label}")
 def edit_class(
-    session: OpenSession, label: forms.ClassId, change: forms.ClassChange
+    editor: OpenEditor, label: forms.ClassId, change: forms.ClassChange
 ) -> forms.Revised:
     """Rename or describe a class."""
-    return session.edit(
-        "Renamed a class" if change.name is not None else "Described a class",
+    name = _class_name(editor.session, label)
+    return editor.edit(
+        f"Described {name}" if change.name is None else f"Renamed {name} to {change.name}",
         lambda contents: change_class(contents, label, change.name, change.description),
     )
 
 
 @routes.delete("/classes/{label}")
-def delete_class(session: OpenSession, label: forms.ClassId) -> forms.Revised:
+def delete_class(editor: OpenEditor, label: forms.ClassId) -> forms.Revised:
     """Remove a class; its pictures go to the tray."""
-    name = session.read(lambda contents: contents.require_class(label).name)
-    return session.edit(f"Removed the class {name}", lambda contents: remove_class(contents, label))
+    name = _class_name(editor.session, label)
+    return editor.edit(f"Removed the class {name}", lambda contents: remove_class(contents, label))
 
 
 @routes.post("/pictures", status_code=202, openapi_extra=UPLOAD_SCHEMA)
-def upload_pictures(session: OpenSession, form: UploadedForm, state: AppState) -> forms.Added:
-    """Add pictures and zip files of pictures."""
-    return add_uploads(session, form, state.limits)
+def upload_pictures(editor: OpenEditor, form: UploadedForm, state: AppState) -> forms.Added:
+    """Add pictures and zip files of pictures; those that the project has are not added again."""
+    return add_uploads(editor, form, state.limits)
 
 
 @routes.post("/labels")
-def set_labels(session: OpenSession, labels: forms.Labels) -> forms.Revised:
+def set_labels(editor: OpenEditor, labels: forms.Labels) -> forms.Revised:
     """Move pictures to classes, to "none of these", or to the tray."""
     if labels.labels and labels.pictures:
         raise Refusal(422, "invalid", "Give `labels`, or `pictures` with a `class`, not both.")
     new = labels.labels or dict.fromkeys(labels.pictures, labels.class_id)
-    return session.edit(
-        f"Sorted {n_pictures(len(new))}", lambda contents: label_pictures(contents, new)
-    )
+    message = editor.session.read(lambda contents: _sorted(contents, new))
+    return editor.edit(message, lambda contents: label_pictures(contents, new))
+
+
+def _class_name(session: Session, label: str) -> str:
+    return session.read(lambda contents: contents.require_class(label).name)
+
+
+def _sorted(contents: Contents, labels: Mapping[str, str | None]) -> str:
+    """A sentence on labels, with the name of the class if there is only one."""
+    n, targets = n_pictures(len(labels)), set(labels.values())
+    if len(targets) != 1:
+        return f"Sorted {n}"
+    (target,) = targets
+    if target is None:
+        return f"Put {n} back to the pictures to sort"
+    if target == NONE:
+        return f"Put {n} to none of these"
+    return f"Put {n} into {contents.require_class(target).name}"
 
 
 @routes.delete("/pictures")
-def delete_pictures(session: OpenSession, pictures: forms.Pictures) -> forms.Revised:
+def delete_pictures(editor: OpenEditor, pictures: forms.Pictures) -> forms.Revised:
     """Remove pictures."""
-    return session.edit(
+    return editor.edit(
         f"Removed {n_pictures(len(pictures.pictures))}",
         lambda contents: remove_pictures(contents, pictures.pictures),
     )
 
 
 @routes.post("/undo")
-def undo(session: OpenSession) -> forms.Undone:
-    """Undo the latest edit."""
-    revision, edit = session.change(History.undo)
-    undone = f"Undone: {edit.message}."
-    return forms.Undone(revision=revision, undone=undone, pictures=edit.pictures)
+def undo(editor: OpenEditor) -> forms.Undone:
+    """Undo the latest edit, whoever made it."""
+    return _undone("Undone", *editor.change(History.undo))
 
 
 @routes.post("/redo")
-def redo(session: OpenSession) -> forms.Undone:
+def redo(editor: OpenEditor) -> forms.Undone:
     """Redo the edit that was undone last."""
-    revision, edit = session.change(History.redo)
-    undone = f"Redone: {edit.message}."
-    return forms.Undone(revision=revision, undone=undone, pictures=edit.pictures)
+    return _undone("Redone", *editor.change(History.redo))
+
+
+def _undone(what: str, revision: int, edit: Edit | None) -> forms.Undone:
+    if edit is None:  # the answer to the same request was lost
+        return forms.Undone(revision=revision, undone=f"{what}.", by="", pictures=[])
+    by, pictures = edit.origin.by, edit.pictures
+    return forms.Undone(
+        revision=revision, undone=f"{what}: {edit.message}.", by=by, pictures=pictures
+    )
+
+
+@routes.get("/history")
+def read_history(session: OpenSession) -> forms.Steps:
+    """The latest edits, undos and redos, the last one first: what was done, by whom and when."""
+    steps = session.read(lambda _: list(session.project.history.past.steps))
+    return forms.Steps(
+        steps=[
+            forms.Step(said=step.message, by=step.origin.by, at=step.origin.at)
+            for step in reversed(steps)
+        ]
+    )
 
 
 @routes.get("/pictures/{picture}", response_class=Response)

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from metaadapter.errors import MetaAdapterError
 
 Kind: TypeAlias = Literal[
+    "another-project",
     "busy",
     "closed",
     "data",

@@ -89,9 +89,14 @@ class Session:
         revision, _ = self.change(lambda history: history.make(message, changes(history.contents)))
         return Revised(revision=revision)
 
-    def change(self, action: Callable[[History], Value]) -> tuple[int, Value]:
-        """Call an action that edits, undoes or redoes; return the new revision and its result."""
+    def change(self, action: Callable[[History], Value], key: str = "") -> tuple[int, Value | None]:
+        """Call an action that edits, undoes or redoes; return the new revision and its result.
+
+        `None` is the result of an action with a key that the history knows: it was done before.
+        """
         with self._state:
+            if key and key in self.project.history.past.keys:
+                return self.revision, None
             if self._ending:
                 raise Refusal(503, "closed", "The project was closed. Load the page again.")
             try:

@@ -14,12 +14,13 @@ from metaadapter.apps.page.contents import (
     add_classes,
     add_pictures,
     move_pictures,
+    name_key,
 )
+from metaadapter.apps.page.editor import Editor
 from metaadapter.apps.page.forms import Added, RefusedFile
 from metaadapter.apps.page.multipart import Form, FormFile, Limits
 from metaadapter.apps.page.picture_folder import PictureFolder
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.session import Session
 from metaadapter.apps.page.uploaded_zip import UploadedFile, is_zip, unpack
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
@@ -31,12 +32,12 @@ MAX_PART_LENGTH, MAX_PARTS = 120, 16
 DRIVE = re.compile(r"^[A-Za-z]:")
 
 
-def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
+def add_uploads(editor: Editor, form: Form, limits: Limits) -> Added:
     """Add pictures to the tray, to one class or to none, or to the classes of their folders.
 
     Pictures that the project already has keep their class; those in the tray move to the new class.
     """
-    target = form.texts.get("class", "")
+    session, target = editor.session, form.texts.get("class", "")
     if target not in ("", FOLDERS, NONE):
         session.read(lambda contents: contents.require_class(target))
     try:
@@ -56,12 +57,12 @@ def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
         is_label = target == NONE or target in contents.classes
         labels = dict.fromkeys(uploaded, target if is_label else None)
         if target == FOLDERS:
-            ids = {entry.name: label for label, entry in contents.classes.items()}
-            folders = dict.fromkeys(folder_of(name) for _, name in kept)
-            new_names = {token_hex(6): name for name in folders if name and name not in ids}
+            ids = {name_key(entry.name): label for label, entry in contents.classes.items()}
+            folders = {name_key(folder): folder for _, name in kept if (folder := folder_of(name))}
+            new_names = {token_hex(6): folders[key] for key in folders if key not in ids}
             new_classes = add_classes(contents, new_names)
-            ids |= {name: label for label, name in new_names.items()}
-            labels = {key: ids.get(folder_of(name)) for key, name in uploaded.items()}
+            ids |= {name_key(name): label for label, name in new_names.items()}
+            labels = {key: ids.get(name_key(folder_of(name))) for key, name in uploaded.items()}
         from_tray = {
             key: labels[key]
             for key in known
@@ -74,7 +75,7 @@ def add_uploads(session: Session, form: Form, limits: Limits) -> Added:
         )
 
     session.check_again(uploaded)
-    revised = session.edit(f"Added {n_pictures(len(uploaded))}", changes)
+    revised = editor.edit(f"Added {n_pictures(len(uploaded))}", changes)
     return Added(added=added, known_already=known, refused=refused, revision=revised.revision)
 
 

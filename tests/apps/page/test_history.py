@@ -11,7 +11,7 @@ import pytest
 
 from metaadapter.apps.page import history as module
 from metaadapter.apps.page.chain import Chain
-from metaadapter.apps.page.contents import add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.contents import Origin, add_classes, add_pictures, label_pictures
 from metaadapter.apps.page.history import History, read_contents
 from metaadapter.data.checksums import sealed, unsealed
 from metaadapter.errors import DataError
@@ -341,3 +341,21 @@ def test_file__changed_while_it_is_open__makes_no_edit(history, path, change):
     assert not history.saved
     assert entries(history.contents) == before
     assert other.read_bytes() == content
+
+
+def test_shortened_history__keeps_who_did_what_and_the_keys(history, path, monkeypatch):
+    for number in range(8):
+        origin = Origin(by=f"person {number}", at="now", key=f"key-{number}")
+        changes = label_pictures(history.contents, {"2": "ab"[number % 2]})
+        history.make(f"to {number}", changes, origin)
+    history.undo(Origin(by="Anna", key="undo-1"))
+    monkeypatch.setattr(module, "MAX_BYTES", 1)
+    monkeypatch.setattr(module, "KEPT_EDITS", 5)
+
+    History(path)  # shortens it
+    past = History(path).past
+
+    assert [edit.origin.by for edit in past.contents.done] == [f"person {n}" for n in range(2, 7)]
+    assert past.contents.undone[0].origin.key == "key-7"
+    assert "undo-1" in past.keys
+    assert "key-4" in past.keys

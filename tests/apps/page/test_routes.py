@@ -439,3 +439,92 @@ def test_onnx__of_a_project__answers_as_the_tray(serve, picture, shots, tmp_path
     outputs = session.run(None, {session.get_inputs()[0].name: pixels})
     expected = list(predicted["predictions"][0]["probabilities"].values())
     assert outputs[0][0] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["bald uakari", "BALD  UAKARI", "ｂald uakari"])
+def test_class__whose_name_differs_too_little__is_refused_with_the_reason(project, name):
+    project.client.post("/classes", json={"name": "Bald Uakari"})
+    other = project.client.post("/classes", json={"name": "fox"}).json()["id"]
+
+    answers = [
+        project.client.post("/classes", json={"name": name}),
+        project.client.patch(f"/classes/{other}", json={"name": name}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [409, 409]
+    for answer in answers:
+        assert answer.json()["error"].startswith("There is already a class 'Bald Uakari'. Their")
+    again = project.client.patch(f"/classes/{project.class_of('Bald Uakari')}", json={"name": name})
+    assert again.status_code == 200  # a class may change its own capitals
+
+
+def test_folders__whose_names_differ_in_capitals__are_one_class(project, picture):
+    project.upload(("Fox/1.png", picture("red")), ("fox/2.png", picture("red")), into="folders")
+    project.upload(("FOX/3.png", picture("red")), into="folders")
+
+    assert [len(entry["pictures"]) for entry in project.state["classes"]] == [3]
+
+
+def sent(key, by="", project=""):
+    return {"Idempotency-Key": key, "Metaadapter-Author": by, "Metaadapter-Project": project}
+
+
+def test_edit__sent_twice__is_done_once_also_after_a_restart(project, picture, tmp_path):
+    client = project.client
+    made = [client.post("/classes", json={"name": "red"}, headers=sent("k1")) for _ in range(2)]
+    (added,) = project.upload(("1.png", picture("red")))["added"]
+    label = {"labels": {added: made[0].json()["id"]}}
+    client.post("/labels", json=label, headers=sent("k2"))
+    client.post("/labels", json={"labels": {added: None}}, headers=sent("k3"))
+    client.post("/undo", headers=sent("k4"))
+    before = project.state
+
+    for _ in range(2):
+        assert client.post("/labels", json={"labels": {added: None}}, headers=sent("k3")).is_success
+        assert client.post("/undo", headers=sent("k4")).json()["pictures"] == []
+        assert content_of(project.state) == content_of(before)
+        name = before["name"]  # opened again, from what is on disk
+        client.post("/projects", json={"name": f"beside {name}"})
+        assert client.post("/projects/open", json={"name": name}).is_success
+
+    assert made[0].json()["id"] == made[1].json()["id"]
+    assert [len(entry["pictures"]) for entry in before["classes"]] == [1]
+    client.post("/undo", headers=sent("k5"))
+    assert project.state["tray"] == [added]
+
+
+def content_of(state):
+    return {key: value for key, value in state.items() if key != "revision"}
+
+
+def test_edit__meant_for_another_project__is_refused(project):
+    name = project.session.project.folder.name
+    refused = project.client.post("/classes", json={"name": "a"}, headers=sent("k", project="no"))
+    made = project.client.post("/classes", json={"name": "a"}, headers=sent("k", project=name))
+
+    assert (refused.status_code, refused.json()["kind"]) == (409, "another-project")
+    assert made.status_code == 201
+
+
+def test_history__says_who_did_what_after_a_restart_too(project, picture):
+    client = project.client
+    (added,) = project.upload(("1.png", picture("red")))["added"]
+    deer = client.post("/classes", json={"name": "deer"}, headers=sent("", "J%C3%B6rg")).json()[
+        "id"
+    ]
+    client.post("/labels", json={"labels": {added: deer}}, headers=sent("", "Anna"))
+    undone = client.post("/undo", headers=sent("", "J%C3%B6rg")).json()
+    steps = client.get("/history").json()["steps"]
+    name = project.state["name"]
+    client.post("/projects", json={"name": f"beside {name}"})
+    client.post("/projects/open", json={"name": name})
+
+    assert [(step["by"], step["said"]) for step in steps] == [
+        ("Jörg", "Undone: Put 1 picture into deer"),
+        ("Anna", "Put 1 picture into deer"),
+        ("Jörg", "Added the class deer"),
+        ("", "Added 1 picture"),
+    ]
+    assert (undone["by"], undone["pictures"]) == ("Anna", [added])
+    assert client.get("/history").json()["steps"] == steps
+    assert all(step["at"].endswith("+00:00") for step in steps)
