@@ -28,6 +28,7 @@ Kind: TypeAlias = Literal[
     "no-such-picture",
     "no-such-project",
     "not-encoded",
+    "not-predicted",
     "not-saved",
     "nothing-to-redo",
     "nothing-to-undo",

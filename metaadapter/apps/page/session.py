@@ -111,14 +111,13 @@ class Session:
         with self._state:
             self._state.wait_for(self._is_up_to_date, MAX_WAIT_SECONDS)
             if not self._is_up_to_date() and not self._ending:
-                n_left = len(self._waiting())
+                if n_left := len(self._waiting()):
+                    sentence = f"{n_left} pictures are not encoded yet. Try again when they are."
+                    raise Refusal(503, "not-encoded", sentence, n=n_left)
                 raise Refusal(
                     503,
-                    "not-encoded",
-                    f"{n_left} pictures are not encoded yet. Try again when they are."
-                    if n_left
-                    else "The predictions are not ready yet. Try again in a moment.",
-                    n=n_left,
+                    "not-predicted",
+                    "The predictions are not ready yet. Try again in a moment.",
                 )
             results = self.results
         if results.stored is None:

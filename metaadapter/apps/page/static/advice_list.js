@@ -2,7 +2,7 @@
 import { byId, element, setChildren } from "./element.js";
 import { showPicture } from "./picture_dialog.js";
 import { thumbnail } from "./server.js";
-import { say } from "./words.js";
+import { say, sayOf } from "./words.js";
 
 export class AdviceList {
   #project;
@@ -25,18 +25,19 @@ export class AdviceList {
         "summary",
         {},
         say("advice", { n: advice.length }),
-        element("span.first", {}, first.sentence),
+        element("span.first", {}, sentenceOf(first)),
       ),
       element("ul", {}, ...advice.map((piece) => this.#item(piece))),
     ]);
   }
 
-  #item({ kind, sentence, pictures }) {
+  #item(piece) {
+    const { kind, pictures } = piece;
     const images = kind === "few_pictures" ? [] : pictures.slice(0, 4);
     return element(
       "li",
       { "data-kind": kind },
-      element("p", {}, sentence),
+      element("p", {}, sentenceOf(piece)),
       images.length ? element("div.shots", {}, ...images.map((picture) => this.#picture(picture))) : null,
     );
   }
@@ -55,3 +56,5 @@ export class AdviceList {
     );
   }
 }
+
+const sentenceOf = ({ form, values, sentence }) => sayOf({ kind: form, values }, sentence);

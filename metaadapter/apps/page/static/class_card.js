@@ -74,7 +74,7 @@ export class ClassCard {
     const node = this.#thumbnails.get(picture) ?? this.#newThumbnail(picture);
     const answer = this.#project.left_out[picture];
     const doubted = Boolean(answer) && answer.class !== this.#id;
-    const reason = this.#project.unreadable[picture];
+    const reason = this.#project.reasonOf(picture);
     const button = node.firstChild;
     const file = this.#project.names[picture] ?? "";
     button.classList.toggle("doubted", doubted || Boolean(reason));

@@ -15,7 +15,7 @@ import { Tray } from "./tray.js";
 import { Uploads } from "./uploads.js";
 import { showWelcome } from "./welcome.js";
 import { WorkBar } from "./work_bar.js";
-import { fillIn, say } from "./words.js";
+import { choose, fillIn, language, languages, say } from "./words.js";
 
 fillIn(document);
 const project = new Project();
@@ -49,6 +49,11 @@ project.addEventListener("refused", ({ error }) => {
   showError(error.message);
 });
 
+byId("language").append(
+  ...Object.entries(languages).map(([code, name]) => element("option", { value: code, lang: code }, name)),
+);
+byId("language").value = language;
+byId("language").addEventListener("change", ({ target }) => choose(target.value));
 byId("add-pictures").addEventListener("click", () => uploads.choose(""));
 byId("add-tray-folder").addEventListener("click", () => uploads.choose("", { folder: true }));
 byId("download").addEventListener("click", () => showDownloads(project, slider.threshold));

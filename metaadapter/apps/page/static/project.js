@@ -5,6 +5,7 @@
  * change that the server refused.
  */
 import { server } from "./server.js";
+import { reason } from "./words.js";
 
 const SOON = 200; // milliseconds until the next request while the server works
 const LATER = 3000;
@@ -59,6 +60,11 @@ export class Project extends EventTarget {
 
   className(id) {
     return this.classes.find((entry) => entry.id === id)?.name ?? "";
+  }
+
+  /** Why a picture cannot be read; undefined if it can. */
+  reasonOf(picture) {
+    return picture in this.unreadable ? reason(this.unreadable[picture]) : undefined;
   }
 
   /** Follows the server as long as the page is open. */

@@ -1,5 +1,5 @@
 /** The requests to the server: one function for each, as `docs/reference/http.md` describes them. */
-import { say } from "./words.js";
+import { say, sayOf } from "./words.js";
 
 /** The server refused a request or could not be reached; `message` is a sentence to show. */
 export class Refusal extends Error {
@@ -28,8 +28,8 @@ async function request(method, path, { json, form, signal } = {}) {
 
 async function refusal(response) {
   if (response.status === 401) return new Refusal(say("no_permission"), 401);
-  const { error } = await response.json().catch(() => ({}));
-  return new Refusal(error ?? say("server_failed", { n: response.status }), response.status);
+  const { error, ...wording } = await response.json().catch(() => ({}));
+  return new Refusal(error ? sayOf(wording, error) : say("server_failed", { n: response.status }), response.status);
 }
 
 const get = async (path) => (await request("GET", path)).json();

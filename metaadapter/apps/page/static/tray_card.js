@@ -55,7 +55,7 @@ export class TrayCard {
   /** Sets the texts for screen readers and for the pointer. */
   #describe(project, answer, threshold) {
     const file = project.names[this.picture] ?? "";
-    const reason = project.unreadable[this.picture];
+    const reason = project.reasonOf(this.picture);
     const text = answer ? answerText(project, answer) : (reason ?? say(reasonKey(project, this.picture)));
     const below = answer && !answer.unfamiliar && !counts(answer, threshold);
     this.node.setAttribute("aria-label", `${file}: ${text}${below ? ` ${say("below_threshold")}` : ""}`);

@@ -5,7 +5,7 @@ import { element } from "./element.js";
 import { note, showError } from "./messages.js";
 import { server } from "./server.js";
 import { Upload } from "./upload.js";
-import { say } from "./words.js";
+import { reason, say } from "./words.js";
 
 const DRAGGED_PICTURES = "application/x-metaadapter-pictures";
 const MAX_FOLDERS = 8; // in the question
@@ -117,7 +117,7 @@ function report({ added, known_already, refused, complete }, unsuitable) {
   if (known_already.length) parts.push(say("known_already", { n: known_already.length }));
   note(parts.join(" "));
   const lines = [
-    ...refused.map(({ name, reason }) => `${name}: ${reason}`),
+    ...refused.map((file) => `${file.name}: ${reason(file.reason)}`),
     ...unsuitable.map(({ path }) => `${path}: ${say("no_picture")}`),
   ];
   const n_more = lines.length - MAX_LINES;

@@ -15,6 +15,8 @@ export const words = {
   saving: "Saving …",
   close: "Close",
   footer: "Everything stays on this computer, in {folder}. The encoder {encoder} reads the pictures.",
+  language: "Language",
+  quoted: "“{name}”",
 
   // Errors of the server
   server_gone:

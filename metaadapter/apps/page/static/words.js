@@ -1,17 +1,40 @@
 /**
  * The words of the page in the reader's language.
  *
- * To add a language, add a file like `words.en.js` with the same keys, and its code to LANGUAGES.
+ * To add a language, add a file like `words.de.js` with the same keys, and its code to LANGUAGES.
  */
 import { words as english } from "./words.en.js";
+import * as german from "./words.de.js";
 
-const LANGUAGES = { en: english };
+/** code → {words, sentences, reasons}; the sentences and reasons of the server are English. */
+const LANGUAGES = { en: { words: english, sentences: {}, reasons: {} }, de: german };
+const KEPT = "language"; // the key of the choice in the browser's storage
 
-const language =
-  navigator.languages.map((code) => code.split("-")[0]).find((code) => code in LANGUAGES) ?? "en";
+/** The codes of the languages and their own names. */
+export const languages = { en: "English", de: "Deutsch" };
+
+/** The code of the language: the chosen one, or else the browser's. */
+export const language =
+  [chosen(), ...navigator.languages].map((code) => code.split("-")[0]).find((code) => code in LANGUAGES) ?? "en";
+const { words, sentences, reasons } = LANGUAGES[language];
 const plural = new Intl.PluralRules(language);
 const number = new Intl.NumberFormat(language);
 const percentage = new Intl.NumberFormat(language, { style: "percent" });
+const list = new Intl.ListFormat(language);
+
+/** Keeps a choice of language, and loads the page again in it. */
+export function choose(code) {
+  localStorage.setItem(KEPT, code);
+  location.reload();
+}
+
+function chosen() {
+  try {
+    return localStorage.getItem(KEPT) ?? "";
+  } catch {
+    return ""; // the browser is set to store nothing
+  }
+}
 
 /**
  * The text of a key, with `{name}` replaced by values.name.
@@ -19,11 +42,42 @@ const percentage = new Intl.NumberFormat(language, { style: "percent" });
  * If a text has forms for one and for other numbers, `values.n` chooses the form.
  */
 export function say(key, values = {}) {
-  const entry = LANGUAGES[language][key];
-  if (entry === undefined) throw new Error(`there are no words for "${key}"`);
+  if (words[key] === undefined) throw new Error(`there are no words for "${key}"`);
+  return filled(words[key], values);
+}
+
+/**
+ * A sentence of the server in the reader's language: by its kind, or else the English sentence.
+ *
+ * @param {{kind: string, values: Object}} wording - of a refusal, of advice or of an edit.
+ * @param {string} sentence - in English.
+ */
+export function sayOf({ kind, values }, sentence) {
+  const entry = sentences[kind];
+  return entry === undefined ? sentence : filled(entry, { ...values, error: sentence });
+}
+
+/** The reason why a file cannot be read, as part of a sentence. */
+export function reason(text) {
+  for (const [template, translated] of Object.entries(reasons)) {
+    const names = [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const pattern = template.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\w+\}/g, "(.+)");
+    const match = new RegExp(`^${pattern}$`).exec(text);
+    if (!match) continue;
+    const values = names.map((name, at) => [name, name === "reason" ? reason(match[at + 1]) : numeral(match[at + 1])]);
+    return filled(translated, Object.fromEntries(values));
+  }
+  return text;
+}
+
+/** A number in English digits as a number, any other text as it is. */
+const numeral = (text) => (/^\d{1,3}(,\d{3})*$/.test(text) ? Number(text.replaceAll(",", "")) : text);
+
+function filled(entry, values) {
   const text = typeof entry === "string" ? entry : (entry[plural.select(values.n)] ?? entry.other);
   return text.replace(/\{(\w+)\}/g, (_, name) => {
     const value = values[name];
+    if (Array.isArray(value)) return list.format(value.map((item) => say("quoted", { name: item })));
     return typeof value === "number" ? number.format(value) : String(value);
   });
 }

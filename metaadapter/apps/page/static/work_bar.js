@@ -2,7 +2,7 @@
 import { byId, element, setText } from "./element.js";
 import { note, readOut, showError } from "./messages.js";
 import { server } from "./server.js";
-import { duration, say } from "./words.js";
+import { duration, say, sayOf } from "./words.js";
 
 export class WorkBar {
   #project;
@@ -35,7 +35,7 @@ export class WorkBar {
       this.#bar.max = total || 1;
       this.#bar.value = done;
     }
-    if (work.error && work.error !== this.#error) showError(work.error);
+    if (work.error && work.error !== this.#error) showError(sayOf(work, work.error));
     this.#error = work.error;
   }
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import mimetypes
+import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[4] / "metaadapter" / "apps" / "page" / "static"
+ROOT = Path(__file__).parents[4]
+PAGE = ROOT / "metaadapter" / "apps" / "page" / "static"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
     "--no-sandbox",
@@ -59,3 +64,29 @@ def modules(chromium, hand_over):
     document.goto(f"{ORIGIN}/empty")
     yield document
     document.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """The address of a server that runs until the tests are over."""
+    home = tmp_path_factory.mktemp("home")
+    command = [sys.executable, "-m", "metaadapter", "serve", str(home / "first")]
+    with subprocess.Popen(
+        [*command, "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(home)},
+    ) as server:
+        try:
+            lines = []
+            for line in server.stdout:
+                lines.append(line)
+                if match := re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line):
+                    yield match[0]
+                    break
+            else:
+                pytest.fail("the server printed no address:\n" + "".join(lines))
+        finally:
+            server.terminate()

@@ -11,8 +11,6 @@ import io
 import mimetypes
 import os
 import re
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -33,32 +31,6 @@ def pictures(label, part):
 
 
 TRUTH = {path.name: path.parent.name for path in DEMO.glob("*/*.jpg")}
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """The address of a server that runs until the tests are over."""
-    home = tmp_path_factory.mktemp("home")
-    command = [sys.executable, "-m", "metaadapter", "serve", str(home / "first")]
-    with subprocess.Popen(
-        [*command, "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "HOME": str(home)},
-    ) as server:
-        try:
-            lines = []
-            for line in server.stdout:
-                lines.append(line)
-                if match := re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line):
-                    yield match[0]
-                    break
-            else:
-                pytest.fail("the server printed no address:\n" + "".join(lines))
-        finally:
-            server.terminate()
 
 
 @pytest.fixture

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from metaadapter.apps.advice import kinds as kinds_of_advice
+from metaadapter.apps.page import picture_folder, refusal
+
+APPS = Path(__file__).parents[4] / "metaadapter" / "apps"
 PAGE = Path(__file__).parents[4] / "metaadapter" / "apps" / "page" / "static"
 SCRIPTS = {path.name: path.read_text("utf-8") for path in sorted(PAGE.glob("*.js"))}
+TRANSLATIONS = [name for name in SCRIPTS if re.fullmatch(r"words\.(?!en)\w+\.js", name)]
 HTML = (PAGE / "index.html").read_text("utf-8")
 STYLES = {path.name: path.read_text("utf-8") for path in sorted(PAGE.glob("*.css"))}
 READ = [  # colours of texts and of their backgrounds
@@ -49,6 +56,14 @@ def words(modules):
     return modules.evaluate("import('/page/words.en.js').then(({words}) => words)")
 
 
+@pytest.fixture(scope="module", params=TRANSLATIONS)
+def language(request, modules):
+    """All words of another language: of the page, and of the server's sentences and reasons."""
+    return modules.evaluate(
+        f"import('/page/{request.param}').then((module) => Object.assign({{}}, module))"
+    )
+
+
 def test_words__exist_for_every_key_of_the_page(words):
     whole, begun = used_words()
 
@@ -58,7 +73,9 @@ def test_words__exist_for_every_key_of_the_page(words):
 
 
 def test_words__are_all_used(words):
-    everything = HTML + "".join(text for name, text in SCRIPTS.items() if name != "words.en.js")
+    everything = HTML + "".join(
+        text for name, text in SCRIPTS.items() if not re.fullmatch(r"words\.\w+\.js", name)
+    )
     _, begun = used_words()
 
     unsaid = [key for key in words if f'"{key}"' not in everything]
@@ -66,11 +83,95 @@ def test_words__are_all_used(words):
     assert [key for key in unsaid if not key.startswith(tuple(begun))] == []
 
 
-def test_words__with_a_form_for_one_have_one_for_others(words):
-    forms = [value for value in words.values() if not isinstance(value, str)]
+def test_words__with_a_form_for_one_have_one_for_others(words, language):
+    everything = [*words.values(), *language["words"].values(), *language["sentences"].values()]
+    forms = [value for value in everything if not isinstance(value, str)]
 
     assert forms
     assert all(form.keys() == {"one", "other"} for form in forms)
+
+
+def test_language__has_the_same_keys_forms_and_values_as_english(words, language):
+    translated = language["words"]
+
+    assert [*translated] == [*words]  # and in the same order, so that a gap is seen
+    for key, text in words.items():
+        forms, others = (
+            [one] if isinstance(one, str) else [*one.values()] for one in (text, translated[key])
+        )
+        assert len(forms) == len(others), key
+        assert all(others), key
+        assert placeholders(text) == placeholders(translated[key]), key
+
+
+def placeholders(entry):
+    return {
+        *re.findall(r"\{(\w+)\}", entry if isinstance(entry, str) else " ".join(entry.values()))
+    }
+
+
+def test_language__has_a_sentence_for_every_refusal_and_advice(language):
+    kinds = {*get_args(refusal.Kind), *get_args(kinds_of_advice.Form)}
+
+    assert language["sentences"].keys() == kinds
+    assert len(kinds) == len(get_args(refusal.Kind)) + len(get_args(kinds_of_advice.Form))
+
+
+def calls(name, *folders):
+    """The calls of a class in the source code of folders."""
+    for folder in folders:
+        for file in sorted(folder.glob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name:
+                    yield file, node
+
+
+def sent_values():
+    """The kind of every refusal and advice in the code, and the names of the values with it."""
+    for _, call in calls("Refusal", APPS / "page"):
+        if isinstance(kind := call.args[1], ast.Constant):
+            yield kind.value, {keyword.arg for keyword in call.keywords}
+    for _, call in calls("Wording", APPS / "advice"):
+        yield call.args[1].value, {key.value for key in call.args[2].keys}
+
+
+def test_language__uses_values_that_every_such_refusal_and_advice_has(language):
+    sent = list(sent_values())
+
+    assert {kind for kind, _ in sent} >= {*get_args(kinds_of_advice.Form), "name-taken", "too-many"}
+    for kind, values in sent:
+        entry = language["sentences"][kind]
+        assert placeholders(entry) <= values | {"error"}, kind
+        assert isinstance(entry, str) or "n" in values, kind
+
+
+def reasons_in_the_code():
+    """The texts for unreadable files, with X for what is filled in."""
+    folders = APPS / "page", APPS.parent / "data"
+    places = (*calls("UnreadableImage", *folders), *calls("UploadedFile", *folders))
+    texts = [call.args[-1] for _, call in places if len(call.args) > 1]
+    texts += [
+        call.args[0] for file, call in calls("ValueError", APPS / "page") if "zip" in file.name
+    ]
+    for text in texts:
+        if isinstance(text, ast.Constant) and text.value:
+            yield text.value
+        if isinstance(text, ast.JoinedStr):
+            yield "".join(
+                getattr(part, "value", "X") if isinstance(part, ast.Constant) else "X"
+                for part in text.values
+            )
+
+
+def test_language__has_words_for_every_reason_why_a_file_is_not_read(language):
+    patterns = [re.sub(r"\\\{\w+\\\}", ".+", re.escape(english)) for english in language["reasons"]]
+    reasons = {*reasons_in_the_code(), picture_folder.DIFFERS}
+
+    assert len(reasons) > 15
+    unsaid = [one for one in reasons if not any(re.fullmatch(each, one) for each in patterns)]
+    assert unsaid == []
+    for english, translated in language["reasons"].items():
+        assert placeholders(translated) <= placeholders(english)
 
 
 def test_scripts__put_nothing_into_the_page_as_markup():

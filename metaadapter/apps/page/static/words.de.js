@@ -1,0 +1,331 @@
+/** All words of the page in German, with the keys and `{names}` of `words.en.js`. */
+export const words = {
+  // The frame
+  skip_to_tray: "Zu den zu sortierenden Bildern springen",
+  project_label: "Projekt {name}: ein anderes öffnen oder ein neues anlegen",
+  sections_label: "Teile dieser Seite",
+  to_classes: "Klassen ({n})",
+  to_pictures: "Zu sortieren ({n})",
+  undo: "Rückgängig",
+  undo_keys: "Strg+Z",
+  redo: "Wiederholen",
+  redo_keys: "Strg+Umschalt+Z",
+  download: "Herunterladen",
+  saved: "Gespeichert",
+  saving: "Wird gespeichert …",
+  close: "Schließen",
+  footer: "Alles bleibt auf diesem Rechner, in {folder}. Der Encoder {encoder} liest die Bilder.",
+  language: "Sprache",
+  quoted: "„{name}“",
+
+  // Errors of the server
+  server_gone:
+    "metaadapter antwortet nicht. Läuft es noch in seinem Terminal? Was die Seite als gespeichert zeigte, ist gespeichert. Starten Sie metaadapter neu, dann macht diese Seite weiter.",
+  server_failed: "metaadapter meldete den Fehler {n} ohne Begründung. Sehen Sie im Terminal nach.",
+  no_permission:
+    "Diese Seite hat keine Berechtigung mehr. Öffnen Sie die Adresse, die metaadapter beim Start ausgegeben hat.",
+
+  // Progress
+  work_label: "Fortschritt",
+  uploading: { one: "Ein Bild wird hinzugefügt", other: "{n} Bilder werden hinzugefügt" },
+  working: "Bilder werden gelesen: {done} von {total}",
+  with_time_left: "{what}, noch etwa {left}",
+  seconds: { one: "eine Sekunde", other: "{n} Sekunden" },
+  minutes: { one: "eine Minute", other: "{n} Minuten" },
+  stop: "Anhalten",
+  stopped: "Angehalten. Die übrigen Bilder werden nach Ihrer nächsten Änderung gelesen.",
+
+  // The first screen
+  welcome_title: "Zeigen Sie ein paar Bilder, der Rest wird sortiert",
+  step_1: "Benennen Sie die Klassen",
+  step_1_words: "Eine Klasse ist eine Art von Dingen, zum Beispiel Hüte oder Schuhe.",
+  step_2: "Geben Sie jeder Klasse ein paar Bilder",
+  step_2_words: "Drei bis fünf sind ein guter Anfang. Eines genügt, um zu beginnen.",
+  step_3: "Fügen Sie die zu sortierenden Bilder hinzu",
+  step_3_words: "Jedes Bild erhält sofort eine Antwort. Aus jeder Berichtigung lernt der Klassifikator.",
+  welcome_class_1: "Erste Klasse",
+  welcome_class_2: "Zweite Klasse",
+  welcome_example_1: "zum Beispiel Hut",
+  welcome_example_2: "zum Beispiel Schuhe",
+  welcome_begin: "Beginnen",
+  welcome_or: "oder",
+  welcome_drop:
+    "Ziehen Sie Ordner hierher: für jede Klasse einen Ordner mit Bildern, oder eine Zip-Datei mit solchen Ordnern.",
+  welcome_choose: "Ordner auswählen",
+  welcome_promise: "Ihre Bilder bleiben auf diesem Rechner. Es wird nichts anderswohin gesendet.",
+
+  // The next step
+  next_first_class: "Als Nächstes: Legen Sie eine Klasse an. Ihr Name sagt, was ihre Bilder zeigen.",
+  next_second_class:
+    "Als Nächstes: Legen Sie eine zweite Klasse an, für Bilder, die nicht „{name}“ zeigen.",
+  next_pictures:
+    "Als Nächstes: Ziehen Sie ein paar Bilder auf „{name}“. Drei bis fünf sind ein guter Anfang.",
+  next_tray:
+    "Als Nächstes: Ziehen Sie die zu sortierenden Bilder in das Feld unten. Jedes Bild erhält sofort eine Antwort.",
+  next_wait: "Die ersten Antworten kommen gleich.",
+  next_correct:
+    "Berichtigen Sie falsche Antworten: Wählen Sie ein Bild, dann klicken Sie auf seine Klasse oder drücken Sie die Nummer der Klasse. Aus jeder Berichtigung lernt der Klassifikator.",
+
+  // Classes
+  classes_title: "Klassen",
+  add_folders: "Ordner hinzufügen",
+  new_class_label: "Name einer neuen Klasse",
+  new_class_placeholder: "Name einer neuen Klasse",
+  new_class: "Klasse anlegen",
+  class_added: "Neue Klasse: {name}.",
+  class_name_label: "Name der Klasse {name}",
+  description_label: "Beschreibung von {name}",
+  description_placeholder: "Wie es aussieht, falls der Name es nicht sagt",
+  n_pictures: { one: "{n} Bild", other: "{n} Bilder" },
+  class_empty: "Ziehen Sie Bilder hierher",
+  class_add: "Bilder hinzufügen",
+  class_remove: "Entfernen",
+  of_class: "{what}: {name}",
+  show_all: { one: "Das Bild zeigen", other: "Alle {n} zeigen" },
+  show_fewer: "Weniger zeigen",
+  example_doubted: "{file}. Ohne dieses Beispiel wäre die Antwort {name}, {probability}.",
+
+  // Uploads
+  add_pictures: "Bilder hinzufügen",
+  add_folder: "Ordner hinzufügen",
+  folders_title: "Sind die Ordner nach Klassen benannt?",
+  folders_question:
+    "Sie haben {names} hinzugefügt. Aus jedem Ordner kann eine Klasse werden, mit seinen Bildern als Beispielen. Oder alle Bilder kommen zu den zu sortierenden.",
+  folders_yes: "Aus jedem Ordner eine Klasse machen",
+  folders_no: "Unsortiert hinzufügen",
+  added: { one: "{n} Bild hinzugefügt.", other: "{n} Bilder hinzugefügt." },
+  added_in_part: {
+    one: "Nicht fertig geworden: {n} Bild hinzugefügt.",
+    other: "Nicht fertig geworden: {n} Bilder hinzugefügt.",
+  },
+  known_already: { one: "{n} Bild war schon da.", other: "{n} Bilder waren schon da." },
+  not_added: {
+    one: "{n} Datei konnte nicht hinzugefügt werden.",
+    other: "{n} Dateien konnten nicht hinzugefügt werden.",
+  },
+  no_picture: "Das ist weder ein Bild noch eine Zip-Datei.",
+  and_more: "und {n} weitere",
+  camera: "Kamera",
+  camera_title: "Kamera: Bilder für {name}",
+  camera_waiting: "Erlauben Sie dieser Seite, die Kamera zu benutzen: Der Browser fragt Sie danach.",
+  camera_ready: "Bereit. Jedes Bild wird hinzugefügt, sobald Sie es aufnehmen.",
+  camera_shoot: "Bild aufnehmen",
+  camera_taken: { one: "{n} Bild aufgenommen.", other: "{n} Bilder aufgenommen." },
+  camera_refused:
+    "Der Browser erlaubt dieser Seite nicht, die Kamera zu benutzen. Ändern Sie das in den Einstellungen des Browsers für diese Adresse.",
+  camera_none: "Dieser Rechner hat keine Kamera.",
+
+  // The tray
+  tray_title: "Zu sortierende Bilder",
+  tray_label: "Zu sortierende Bilder mit ihren Antworten",
+  tray_empty:
+    "Ziehen Sie Bilder, einen Ordner oder eine Zip-Datei hierher, oder fügen Sie ein Bild aus der Zwischenablage ein.",
+  elsewhere:
+    "Diese Bilder stammen anscheinend von anderswo als Ihre Beispiele (andere Kamera, anderer Stil, andere Jahreszeit), oder sie zeigen keine der Klassen. Der Klassifikator passt sich ihnen an, aber es können mehr Antworten falsch sein: Ordnen Sie einige dieser Bilder ihren Klassen zu.",
+  tray_keys:
+    "Tasten: Pfeile bewegen, 1 bis 9 ordnen das Bild einer Klasse zu, die Eingabetaste nimmt die Antwort an, die Leertaste wählt aus, Umschalt mit Pfeilen wählt mehrere aus, V vergrößert, Entf entfernt.",
+  order_label: "Reihenfolge",
+  order_doubtful: "Unsicherste zuerst",
+  order_certain: "Sicherste zuerst",
+  order_class: "Nach Antwort",
+  order_added: "Wie hinzugefügt",
+  order_again: "Neu sortieren",
+  select_all: "Alle auswählen",
+  select_all_keys: "Strg+A in den Bildern",
+  n_selected: { one: "{n} Bild ausgewählt.", other: "{n} Bilder ausgewählt." },
+  answer: "{name}, {probability}",
+  answer_with_other: "{answer}; oder {name}, {probability}",
+  answer_unfamiliar: "Keine von diesen; am nächsten liegt {answer}",
+  none_of_these: "Keine von diesen",
+  below_threshold: "Unter Ihrem Mindestwert.",
+  no_answer: "Noch keine Antwort",
+  reading: "Wird gelesen …",
+  unreadable: "Nicht lesbar",
+  or: "oder {name} {probability}",
+  nearest: "am nächsten: {name}",
+  put_in: "Der Klasse {name} zuordnen",
+  accept: "Diese Antwort annehmen",
+  put: {
+    one: "Der Klasse {name} zugeordnet. Noch {left} zu sortieren.",
+    other: "{n} Bilder der Klasse {name} zugeordnet. Noch {left} zu sortieren.",
+  },
+  accepted: {
+    one: "Angenommen. Noch {left} zu sortieren.",
+    other: "{n} Antworten angenommen. Noch {left} zu sortieren.",
+  },
+  nothing_to_accept: "Es gibt keine Antwort, die Sie annehmen könnten. Wählen Sie eine Klasse für das Bild.",
+
+  // The bar below the tray
+  selection_label: "Was Sie mit den ausgewählten Bildern tun können",
+  select_first: "Wählen Sie ein Bild, dann hier seine Klasse.",
+  put_selected: { one: "Zuordnen zu", other: "{n} Bilder zuordnen zu" },
+  accept_selected: "Antwort annehmen",
+  enlarge: "Vergrößern",
+  remove: "Entfernen",
+
+  // One picture, enlarged
+  picture: "Bild",
+  picture_of: "Ein Beispiel für {name}.",
+  left_out: "Ohne dieses Beispiel wäre die Antwort: {answer}.",
+  put_into: "Zuordnen zu",
+  to_tray: "Zurück zu den zu sortierenden Bildern",
+
+  // The threshold
+  threshold_none: "Alle Antworten zählen",
+  threshold_at_least: "Antworten ab {probability} zählen",
+  threshold_kept: { one: "{n} von {of} Antworten zählt.", other: "{n} von {of} Antworten zählen." },
+  threshold_cost: {
+    one: "Von den Antworten für Ihr {n} Beispiel, einmal weggelassen, würden {kept} zählen, und davon wären {wrong} falsch.",
+    other:
+      "Von den Antworten für Ihre {n} Beispiele, jedes einmal weggelassen, würden {kept} zählen, und davon wären {wrong} falsch.",
+  },
+  threshold_unknown:
+    "Geben Sie einer Klasse zwei Bilder, dann sehen Sie, wie viele Antworten falsch wären.",
+
+  // Advice
+  advice: { one: "Ein Hinweis", other: "{n} Hinweise" },
+  show_picture: "{name} zeigen",
+
+  // Downloads
+  download_title: "Herunterladen",
+  download_not_ready:
+    "Geben Sie zwei Klassen je ein Bild, dann gibt es etwas herunterzuladen.",
+  download_all: "Alle Antworten zählen. Der Schieberegler über den Bildern legt einen Mindestwert fest.",
+  download_threshold:
+    "Antworten unter {probability} gelten als „unsure“ (unsicher), wie mit dem Schieberegler über den Bildern festgelegt.",
+  download_answers: "Antworten als Tabelle",
+  download_answers_words: "Eine CSV-Datei mit einer Zeile je Bild, für eine Tabellenkalkulation.",
+  download_pictures: "Bilder in Ordnern",
+  download_pictures_words: "Eine Zip-Datei mit einem Ordner je Klasse.",
+  download_moves: "Skript, das Ihre Dateien verschiebt",
+  download_moves_words:
+    "Ein Shell-Skript: Lesen Sie es, und führen Sie es dann im Ordner Ihrer Bilder aus.",
+  download_adapter: "Klassifikator als Datei",
+  download_adapter_words: "Der Klassifikator in einer Datei, für metaadapter auf einem anderen Rechner.",
+  download_onnx: "ONNX-Modell",
+  download_onnx_words: "Der Klassifikator für Programme ohne Python und ohne metaadapter.",
+  download_preparing: "Wird vorbereitet …",
+  download_done: "{name} liegt bei Ihren heruntergeladenen Dateien.",
+
+  // Projects
+  projects_title: "Projekte",
+  project_now: "{name} ist geöffnet. Jede Änderung wird gespeichert.",
+  project_folder: "Der Ordner des Projekts ist {folder}.",
+  projects_others: "Ein anderes Projekt öffnen",
+  project_is_open: "jetzt geöffnet",
+  project_holds: { one: "{n} Bild, {classes} Klassen", other: "{n} Bilder, {classes} Klassen" },
+  project_new_label: "Name eines neuen Projekts",
+  project_new: "Anlegen",
+};
+
+/** Sentences of the server by their kind; `{error}` is the English sentence. */
+export const sentences = {
+  // Refusals: metaadapter/apps/page/refusal.py
+  busy: "Andere Anfragen werden gerade bearbeitet. Versuchen Sie es in einer Minute noch einmal.",
+  closed: "Das Projekt wurde geschlossen. Laden Sie die Seite neu.",
+  data: "metaadapter meldet: {error}",
+  form: "Das Formular ist nicht lesbar: {error}",
+  host: "Unter diesem Namen ist metaadapter nicht zu erreichen: {error}",
+  "incompatible-artifact": "Das passt nicht zusammen: {error}",
+  invalid: "Die Anfrage ist ungültig: {error}",
+  left: "Die Verbindung brach ab, bevor die Anfrage vollständig war.",
+  "left-out": {
+    one: "{n} Bild fehlt oder ist beschädigt und erhält keine Antwort. Fügen Sie dieselbe Datei noch einmal hinzu, oder entfernen Sie das markierte Bild.",
+    other:
+      "{n} Bilder fehlen oder sind beschädigt und erhalten keine Antwort. Fügen Sie dieselben Dateien noch einmal hinzu, oder entfernen Sie die markierten Bilder.",
+  },
+  machine: "Dem Rechner fehlt etwas: {error}",
+  "media-type": "Die Anfrage hat eine unerwartete Form: {error}",
+  method: "Diese Anfrage kennt metaadapter nicht: {error}",
+  "missing-package": "Dafür muss noch ein Paket installiert werden: {error}",
+  "name-taken": "Der Name „{name}“ ist schon vergeben.",
+  "no-adapter": "Es gibt noch keinen Klassifikator: Geben Sie zwei Klassen je ein Bild.",
+  "no-such-class": "Diese Klasse gibt es nicht mehr. Laden Sie die Seite neu.",
+  "no-such-path": "Unter dieser Adresse gibt es nichts.",
+  "no-such-picture": "Dieses Bild gibt es nicht mehr, oder es ist nicht lesbar. Laden Sie die Seite neu.",
+  "no-such-project": "Es gibt kein Projekt „{name}“.",
+  "not-encoded": {
+    one: "{n} Bild ist noch nicht gelesen. Versuchen Sie es danach noch einmal.",
+    other: "{n} Bilder sind noch nicht gelesen. Versuchen Sie es danach noch einmal.",
+  },
+  "not-predicted": "Die Antworten sind noch nicht fertig. Versuchen Sie es gleich noch einmal.",
+  "not-saved": "Das konnte nicht gespeichert werden: {error}",
+  "nothing-to-redo": "Es gibt nichts zu wiederholen.",
+  "nothing-to-undo": "Es gibt nichts rückgängig zu machen.",
+  opening: "Ein Projekt wird geöffnet. Versuchen Sie es gleich noch einmal.",
+  origin: "Anfragen von einer anderen Seite werden abgelehnt.",
+  slow: "Die Verbindung war zu langsam. Versuchen Sie es noch einmal.",
+  token: "Öffnen Sie die Adresse, die `metaadapter serve` beim Start ausgegeben hat.",
+  "too-large": "Das ist zu groß: {error}",
+  "too-many": "Das sind zu viele, es dürfen höchstens {most} sein.",
+  unexpected:
+    "Ein unerwarteter Fehler von metaadapter. Bitte melden Sie ihn mit der Meldung im Terminal: {error}",
+  usage: "So geht es nicht: {error}",
+
+  // Advice: metaadapter/apps/advice/kinds.py
+  confused: {
+    one: "Die Klassen {names} sind schwer zu unterscheiden: Von ihren {of} Bildern, jedes aus den anderen vorhergesagt, sieht {n} eher nach der anderen Klasse aus. Fügen Sie Bilder hinzu, die den Unterschied zeigen, oder legen Sie die beiden Klassen zusammen.",
+    other:
+      "Die Klassen {names} sind schwer zu unterscheiden: Von ihren {of} Bildern, jedes aus den anderen vorhergesagt, sehen {n} eher nach der anderen Klasse aus. Fügen Sie Bilder hinzu, die den Unterschied zeigen, oder legen Sie die beiden Klassen zusammen.",
+  },
+  few_pictures: {
+    one: "Die Klasse „{name}“ braucht Bilder: Von ihren {of}, jedes aus den anderen vorhergesagt, ist {n} richtig. Fügen Sie Bilder hinzu, die sich von diesen unterscheiden.",
+    other:
+      "Die Klasse „{name}“ braucht Bilder: Von ihren {of}, jedes aus den anderen vorhergesagt, sind {n} richtig. Fügen Sie Bilder hinzu, die sich von diesen unterscheiden.",
+  },
+  few_pictures_none: "Die Klasse „{name}“ hat noch kein Bild: Das erste hilft am meisten.",
+  few_pictures_one:
+    "Die Klasse „{name}“ hat ein einziges Bild: Fügen Sie weitere hinzu, so verschieden wie möglich.",
+  label:
+    "Ein Bild der Klasse „{name}“ sieht eher nach „{better}“ aus: Berichtigen Sie seine Klasse, oder entfernen Sie es, wenn es keine von beiden gut zeigt.",
+  name: "Der Name „{name}“ passt nicht zu den Bildern seiner Klasse, und besser zu denen von „{better}“: Benennen Sie, was die Bilder zeigen, oder beschreiben Sie es in einem Satz.",
+  name_empty: {
+    one: "Der Name {names} sagt dem Encoder nichts: Wählen Sie einen Namen, der sagt, was die Bilder zeigen.",
+    other:
+      "Die Namen {names} sagen dem Encoder nichts: Wählen Sie Namen, die sagen, was die Bilder zeigen.",
+  },
+  name_swapped:
+    "Die Namen {names} passen jeweils besser zu den Bildern der anderen Klasse: Prüfen Sie, ob sie vertauscht sind.",
+  near_duplicate:
+    "Unter den Bildern von „{name}“ sind {n} fast gleich und zeigen nichts Neues: Behalten Sie eines, und ersetzen Sie die übrigen durch andere.",
+  near_duplicate_across:
+    "Fast dasselbe Bild liegt in {names}: Lassen Sie es nur in der Klasse, die es zeigt.",
+};
+
+/** Why a file cannot be read: the server's English text, and the German one. */
+export const reasons = {
+  "{reason}; add the picture again, or remove it": "{reason}; fügen Sie das Bild noch einmal hinzu, oder entfernen Sie es",
+  "there is no such file": "es gibt diese Datei nicht",
+  "no permission to read it": "die Berechtigung, sie zu lesen, fehlt",
+  "it is a link, not a file": "es ist ein Verweis, keine Datei",
+  "its content is not that of the picture that was added": "ihr Inhalt ist nicht der des hinzugefügten Bildes",
+  "the file is empty": "die Datei ist leer",
+  "not a picture of a known kind ({formats})": "kein Bild einer bekannten Art ({formats})",
+  "truncated or damaged ({why})": "abgeschnitten oder beschädigt ({why})",
+  "too large for the memory of this machine": "zu groß für den Speicher dieses Rechners",
+  "too large: {size} = {pixels} pixels, but at most {limit} are read; save a smaller copy":
+    "zu groß: {size} = {pixels} Pixel, gelesen werden höchstens {limit}; speichern Sie eine kleinere Kopie",
+  "too narrow: {size} pixels, but the longer side may be at most {most} times the shorter; cut it into pieces":
+    "zu schmal: {size} Pixel, die längere Seite darf höchstens das {most}fache der kürzeren sein; zerschneiden Sie das Bild",
+  "its tiles are too large: {size} pixels each": "seine Kacheln sind zu groß: je {size} Pixel",
+  "its strips have {n_bytes} bytes, but at most {most} are read; save it again":
+    "seine Streifen haben {n_bytes} Byte, gelesen werden höchstens {most}; speichern Sie das Bild neu",
+  "it has more than {most} {what}, and would take very long to decode; save it again":
+    "das Bild hat mehr als {most} Teile und wäre sehr langsam zu lesen; speichern Sie es neu",
+  "it has more than {most} comments; remove them, or save a PNG file":
+    "das Bild hat mehr als {most} Kommentare; entfernen Sie sie, oder speichern Sie eine PNG-Datei",
+  "it cannot be scaled for the encoder ({why})": "das Bild lässt sich nicht für den Encoder verkleinern ({why})",
+  "it has more than {most} bytes": "die Datei hat mehr als {most} Byte",
+  "it has {n_bytes} bytes; the limit is {most}": "die Datei hat {n_bytes} Byte, erlaubt sind {most}",
+  "it is a zip file within a zip file; unpack it first": "es ist eine Zip-Datei in einer Zip-Datei; entpacken Sie sie zuerst",
+  "it holds {n_files} files; the limit is {most}": "die Zip-Datei enthält {n_files} Dateien, erlaubt sind {most}",
+  "it is larger than its zip file says": "die Datei ist größer, als ihre Zip-Datei angibt",
+  "it unpacks to more than {most} bytes": "entpackt hätte sie mehr als {most} Byte",
+  "it is damaged or not a readable zip file ({why})": "es ist keine lesbare Zip-Datei, oder sie ist beschädigt ({why})",
+  "its list of files is too long": "ihr Verzeichnis ist zu lang",
+  "it is encrypted": "die Datei ist verschlüsselt",
+  "its compression is not supported; pack it again as an ordinary zip file":
+    "ihre Komprimierung ist unbekannt; packen Sie eine gewöhnliche Zip-Datei",
+  "it would grow to more than {most} times its size, as no picture does":
+    "entpackt wäre die Datei mehr als {most}-mal so groß, wie es kein Bild ist",
+};
