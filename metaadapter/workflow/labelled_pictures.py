@@ -48,6 +48,21 @@ class Reading:
     progress: Callable[[Progress], None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Functions that replace the pictures of a table by parts of them, such as a detector's boxes.
+
+    `None` leaves the pictures whole.
+    """
+
+    labelled: Callable[[ImageTable], ImageTable] | None = None
+    unlabelled: Callable[[ImageTable], ImageTable] | None = None
+
+
+WHOLE = Cut()
+"""Pictures are used as they are."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPictures:
     """Labelled pictures with their features, and the origin of the features."""
@@ -95,11 +110,7 @@ def read_support(
         name = "tiny" if encoder is None else encoder
         loaded = load(name, zoom=selection.zoom, blocks=selection.blocks)
         return _encode(table, loaded, reading)
-    if cut is not None:
-        raise UsageError(
-            f"boxes (--detections) are cut out of pictures, but {source} is a feature store; give "
-            "the pictures"
-        )
+    require_pictures(source, cut)
     store, from_store = FeatureStore.open(source), None
     recipe = store.origin
     load = partial(load, zoom=recipe.zoom, blocks=recipe.block_names)
@@ -108,6 +119,15 @@ def read_support(
     elif reads_names:
         from_store = load(store.encoder, remembered_by=f"the feature store {source}")
     return _read_store(store, from_store, selection)
+
+
+def require_pictures(store: Path, cut: object) -> None:
+    """Raise a `UsageError` if parts are cut out of pictures, and there is only a store of them."""
+    if cut is not None:
+        raise UsageError(
+            f"boxes (--detections) are cut out of pictures, but {store} is a feature store; give "
+            "the pictures"
+        )
 
 
 def _without_pictures(

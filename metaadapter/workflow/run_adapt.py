@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from metaadapter.adapter.files import store_adapter
 from metaadapter.adapter.stored import StoredAdapter
@@ -22,6 +21,8 @@ from metaadapter.workflow.accuracy import LeftOutEstimate, estimate_accuracy
 from metaadapter.workflow.class_texts import ClassNames, Texts, class_warnings
 from metaadapter.workflow.fit_adapter import Mode, fit_pictures
 from metaadapter.workflow.labelled_pictures import (
+    WHOLE,
+    Cut,
     LabelledPictures,
     Reading,
     Selection,
@@ -34,9 +35,6 @@ from metaadapter.workflow.unlabelled_pictures import (
     read_unlabelled,
     with_background,
 )
-
-if TYPE_CHECKING:
-    from metaadapter.data.table import ImageTable
 
 BY_LABEL = ClassNames()
 """The label of each class is its name."""
@@ -119,7 +117,7 @@ def adapt(
     templates: str | Sequence[str] | None = None,
     mode: Mode = "one_shot",
     generator: str = "default",
-    cut: Callable[[ImageTable], ImageTable] | None = None,
+    cut: Cut = WHOLE,
     tune: Callable[[LabelledPictures, Texts | None], LabelledPictures] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Adapted:
@@ -140,7 +138,7 @@ def adapt(
         templates: The prompts that class names are put into.
         mode: `"one_shot"` keeps the prediction; `"finetune"` refines it by gradient steps.
         generator: The generator, as for `MetaAdapterClassifier`.
-        cut: A function that cuts the part to use, such as a box, out of each picture of a table.
+        cut: The parts to use of labelled and unlabelled pictures, such as boxes.
         tune: A function that trains parts of the encoder on the labelled pictures.
         progress: Called after each batch that is encoded.
 
@@ -159,7 +157,7 @@ def adapt(
         encoder=encoder,
         reads_names=bool((class_names and class_names.are_given) or templates or tune),
         check_labels=partial(_check_names, class_names, classes),
-        cut=cut,
+        cut=cut.labelled,
         unlabelled=pool,
     )
     texts = None
@@ -171,7 +169,7 @@ def adapt(
         labelled = with_background(labelled, Path(background), texts or {}, reading)
     pictures = rows = None
     if pool is not None:
-        pictures = read_unlabelled(pool, labelled, reading)
+        pictures = read_unlabelled(pool, labelled, reading, cut=cut.unlabelled)
         pictures = draw_new(pictures, labelled.pictures.sha256, selection.seed)
         rows = pictures.features
     adapter = fit_pictures(labelled, texts, mode=mode, generator=generator, pool=rows)

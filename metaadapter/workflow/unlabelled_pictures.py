@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.data.reader import read_images
+from metaadapter.data.table import ImageTable
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store
@@ -28,7 +29,7 @@ from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.fit_adapter import generator_that_predicted, predict_adapter
-from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading
+from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading, require_pictures
 from metaadapter.workflow.new_class import without_copies
 
 # More unlabelled pictures change an adapter little, and make its folder large.
@@ -61,12 +62,20 @@ def with_background(
     return replace(labelled, pictures=EncodedPictures.joined(parts, width=width))
 
 
-def read_unlabelled(source: Path, labelled: LabelledPictures, reading: Reading) -> EncodedPictures:
+def read_unlabelled(
+    source: Path,
+    labelled: LabelledPictures,
+    reading: Reading,
+    *,
+    cut: Callable[[ImageTable], ImageTable] | None = None,
+) -> EncodedPictures:
     """Encode at most `MOST_UNLABELLED` pictures like the labelled ones, or read a store."""
     origin, encoder, seed = labelled.origin, labelled.encoder, reading.selection.seed
     if is_store(source):
+        require_pictures(source, cut)
         return _read_store(FeatureStore.open(source), source, origin, seed)
     table = read_images(source, labelled=False, n_classes=1)
+    table = table if cut is None else cut(table)
     numbers, warnings = _drawn(len(table.rows), seed)
     if encoder is None:
         if origin.encoder is None:

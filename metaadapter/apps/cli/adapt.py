@@ -30,7 +30,7 @@ EXCLUDED = {
 OF_CLASSES = (
     *("--names", "--unlabelled", "--background", "--detections", "--mode", "--text", "--generator"),
     *("--add-class", "--describe", "--no-text", "--shots", "--inside", "--kind", "--prompt"),
-    *("--elsewhere", "--min-confidence"),
+    *("--elsewhere", "--min-confidence", "--unlabelled-detections"),
 )
 DEFAULTS = {"--mode": "one_shot", "--generator": "default", "--min-confidence": 0.2}
 PICTURES = ("SUPPORT", "--unlabelled", "--background")
@@ -45,6 +45,7 @@ def adapt(
     unlabelled: adapt_options.Unlabelled = None,
     background: adapt_options.Background = None,
     detections: field_options.LabelledDetections = None,
+    unlabelled_detections: field_options.UnlabelledDetections = None,
     min_confidence: field_options.MinConfidence = 0.2,
     encoder: options.EncoderOfPictures = None,
     mode: adapt_options.Mode = "one_shot",
@@ -78,7 +79,6 @@ def adapt(
     manifest = require_manifest(given) if captions else None
     if manifest is None:
         require_together(given)
-    classes = class_list(names)
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.files import require_adapter_folder
     from metaadapter.features.blocks import block_names
@@ -93,13 +93,13 @@ def adapt(
     if manifest is not None:
         adapt_captions(manifest, out, selection, encoder, device, precision, templates, console)
         return
-    cut = field_options.read_cut(detections, min_confidence, support)
+    cut = field_options.read_cut(given, min_confidence)
     class_names = ClassNames.parsed(text or (), add_class or (), describe or ())
     with console.progress() as progress:
         tune = _tuning(inside, kind, prompt, generator, progress)
         adapted = adapt_pictures(
             support,
-            classes=classes,
+            classes=class_list(names),
             class_names=None if no_text else class_names,
             selection=selection,
             unlabelled=unlabelled,
@@ -160,6 +160,11 @@ def require_together(given: Mapping[str, Any]) -> None:
     if "--kind" in given and "--inside" not in given:
         raise UsageError(
             "--kind chooses what --inside trains, and --inside was not given: add --inside image"
+        )
+    if "--unlabelled-detections" in given and "--unlabelled" not in given:
+        raise UsageError(
+            "--unlabelled-detections lists boxes in the pictures of --unlabelled, which was not "
+            "given: add --unlabelled, or give the file as --detections"
         )
     for name in PICTURES[1:]:
         if name in given and not given[name].exists():

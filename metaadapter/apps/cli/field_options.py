@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
 from metaadapter.apps.cli.outputs import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from metaadapter.apps.field.frame_predictions import FieldOptions
-    from metaadapter.data.table import ImageTable
+    from metaadapter.workflow.labelled_pictures import Cut
 
 DetectionsFile = Annotated[
     Path | None,
@@ -31,7 +30,15 @@ LabelledDetections = Annotated[
         "--detections",
         metavar="FILE.json",
         help="Detections of MegaDetector (format 1.0 to 1.6) or SpeciesNet for the labelled "
-        "pictures: the most confident box of an animal replaces each picture.",
+        "pictures: the most confident box of an animal replaces each picture. All boxes of animals "
+        "replace each picture of --unlabelled.",
+    ),
+]
+UnlabelledDetections = Annotated[
+    Path | None,
+    Option(
+        metavar="FILE.json",
+        help="Detections for the pictures of --unlabelled, if --detections does not list them.",
     ),
 ]
 MinConfidence = Annotated[float, Option(min=0, max=1, help="Ignore boxes of lower confidence.")]
@@ -96,16 +103,30 @@ FalseTriggers = Annotated[
 ]
 
 
-def read_cut(
-    detections: Path | None, min_confidence: float, support: Path | None
-) -> Callable[[ImageTable], ImageTable] | None:
-    """Return a function that crops labelled pictures to boxes; None without detections."""
-    if detections is None or support is None:
-        return None
-    from metaadapter.apps.field.detections import read_detections, surest_boxes
+def read_cut(given: Mapping[str, Any], min_confidence: float) -> Cut:
+    """Return the functions that cut boxes out of labelled and unlabelled pictures.
 
-    boxes = read_detections(detections)
-    return lambda table: surest_boxes(table, boxes, min_confidence, support)
+    `given` maps the options of `adapt` to their values.
+    """
+    from metaadapter.apps.field.detections import read_detections, surest_boxes
+    from metaadapter.apps.field.pool_boxes import pool_boxes
+    from metaadapter.workflow.labelled_pictures import Cut
+
+    support, pool = given.get("SUPPORT"), given.get("--unlabelled")
+    file = given.get("--detections")
+    of_pool = given.get("--unlabelled-detections", file)
+    labelled = unlabelled = None
+    if file is not None and support is not None:
+        boxes = read_detections(file)
+        labelled = partial(
+            surest_boxes, detections=boxes, min_confidence=min_confidence, folder=support
+        )
+    if of_pool is not None and pool is not None:
+        boxes = read_detections(of_pool)
+        unlabelled = partial(
+            pool_boxes, detections=boxes, min_confidence=min_confidence, folder=pool
+        )
+    return Cut(labelled, unlabelled)
 
 
 def other_labels() -> tuple[str, ...]:

@@ -310,3 +310,55 @@ def test_adapt__false_triggers_as_background__are_boxes_and_not_whole_frames(tra
 
     assert boxes.document["counts"]["background"] == 2
     assert whole.document["counts"]["background"] == 4
+
+
+def pool_of(adapt, trap, out, *more):
+    adapted = adapt(trap / "labelled", "--unlabelled", *more, "--json", out=out)
+    assert adapted.code == 0, adapted.err
+    return adapted, load_adapter(out).support.pool_TUD[0]
+
+
+def test_adapt__detections_and_unlabelled__pool_has_the_boxes_of_the_frames(trap, adapt, tmp_path):
+    labelled, frames = trap / "labelled.json", trap / "frames"
+    boxes = ("--detections", labelled, "--unlabelled-detections", trap / "frames.json")
+    listed = tmp_path / "boxes.csv"
+    names = ("brook/1", "brook/2", "brook/4", "meadow/1")
+    listed.write_text(
+        "path,box_left,box_top,box_width,box_height\n"
+        + "".join(f"{frames}/{name}.jpg,{','.join(map(str, BOX))}\n" for name in names)
+    )
+
+    done, pool = pool_of(adapt, trap, tmp_path / "boxed", frames, *boxes)
+    _, by_hand = pool_of(
+        adapt, trap, tmp_path / "by_hand.adapter", listed, "--detections", labelled
+    )
+
+    assert pool.tolist() == by_hand.tolist()
+    warnings = done.document["warnings"]
+    assert any("2 unlabelled pictures have no box of an animal" in text for text in warnings)
+    assert any("1 unlabelled pictures are left out, because" in text for text in warnings)
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "reason"),
+    [
+        ("--detections labelled.json", 3, "give the detections in these with"),
+        ("--unlabelled-detections frames.json --min-confidence 0.95", 3, "lower --min-confidence"),
+    ],
+)
+def test_adapt__pool_without_boxes_beside_boxes__is_refused_with_the_reason(
+    trap, adapt, monkeypatch, more, code, reason
+):
+    monkeypatch.chdir(trap)
+
+    done = adapt("labelled", "--unlabelled", "frames", *more.split())
+
+    assert done.code == code
+    assert reason in done.err
+
+
+def test_adapt__unlabelled_detections_without_a_pool__is_refused(trap, adapt):
+    done = adapt(trap / "labelled", "--unlabelled-detections", trap / "frames.json")
+
+    assert done.code == 2
+    assert "add --unlabelled" in done.err
