@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -123,6 +124,8 @@ def read_cut(given: Mapping[str, Any], min_confidence: float) -> Cut:
         )
     if of_pool is not None and pool is not None:
         boxes = read_detections(of_pool)
+        if of_pool == file:  # its warnings come with the labelled pictures
+            boxes = replace(boxes, warnings=())
         unlabelled = partial(
             pool_boxes, detections=boxes, min_confidence=min_confidence, folder=pool
         )

@@ -39,7 +39,7 @@ def pool_boxes(
             without += [] if boxes else [row.path]
     if not rows:
         _refuse(detections, min_confidence, folder, () if without else unlisted)
-    warnings = [*table.warnings]
+    warnings = [*table.warnings, *detections.warnings]
     if unlisted:
         warnings.append(
             f"{len(unlisted)} unlabelled pictures are left out, because {detections.source} does "
