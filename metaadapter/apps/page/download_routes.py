@@ -11,11 +11,11 @@ from metaadapter.adapter.skill import skill_bytes
 from metaadapter.apps.page.dependencies import OpenSession
 from metaadapter.apps.page.downloads import (
     SortedPicture,
-    move_script,
     prediction_table,
     sorted_pictures,
     zip_pieces,
 )
+from metaadapter.apps.page.move_script import move_script
 from metaadapter.apps.page.session import Session
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows

@@ -10,7 +10,6 @@ import io
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from shlex import quote
 from typing import NamedTuple
 
 from metaadapter.apps.page.contents import NONE, Contents
@@ -93,24 +92,6 @@ def prediction_table(pictures: list[SortedPicture], contents: Contents) -> str:
             )
         writer.writerow(map(in_csv, (picture.name, picture.answer, *numbers, picture.id)))
     return text.getvalue()
-
-
-def move_script(pictures: list[SortedPicture]) -> str:
-    """A shell script that moves the user's own files into folders named by class."""
-    lines = [
-        "#!/bin/sh",
-        "# Moves pictures into one folder per class. Run it in the folder that you added the",
-        "# pictures from. A file that is missing, or would replace another one, stays.",
-        "set -u",
-    ]
-    folders = dict.fromkeys(picture.folder for picture in pictures)
-    lines += [f"mkdir -p -- {quote('./' + folder)}" for folder in folders]
-    for picture in pictures:
-        if picture.name.split("/")[:-1] == [picture.folder]:  # the picture is already there
-            continue
-        source, target = quote(f"./{picture.name}"), quote(f"./{picture.folder}/")
-        lines.append(f"[ -f {source} ] && mv -n -- {source} {target}")
-    return "\n".join([*lines, "exit 0", ""])
 
 
 def zip_pieces(pictures: list[SortedPicture], read: Callable[[str], bytes]) -> Iterator[bytes]:

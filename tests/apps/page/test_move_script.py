@@ -1,0 +1,174 @@
+"""The script that moves the user's own files goes by their contents, whatever their names are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from metaadapter.apps.page.downloads import SortedPicture
+from metaadapter.apps.page.move_script import move_script
+
+SHELLS = [name for name in ("sh", "bash", "dash", "zsh") if shutil.which(name)]
+needs_shell = pytest.mark.skipif(not SHELLS, reason="no shell on this system")
+pytestmark = needs_shell
+
+
+def sorted_picture(content, name, folder):
+    key = hashlib.sha256(content.encode()).hexdigest()[:32]
+    return SortedPicture(key, name, folder, folder, None)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write files, given as path → content."""
+
+    def write_them(files):
+        for name, content in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+
+    return write_them
+
+
+@pytest.fixture
+def move(tmp_path):
+    """Run the script for pictures, given as (content, name, folder); return what it prints."""
+
+    def move_them(*pictures, shell="sh", **environment):
+        script = move_script([sorted_picture(*picture) for picture in pictures])
+        done = subprocess.run(
+            [shell, "-s"],
+            input=script.encode(),
+            cwd=tmp_path,
+            capture_output=True,
+            env={**os.environ, **environment},
+        )
+        assert (done.returncode, done.stderr) == (0, b""), done.stderr
+        return done.stdout.decode()
+
+    return move_them
+
+
+def files_in(folder):
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_files__of_one_name_in_every_class__go_where_their_contents_belong(
+    tmp_path, write, move, shell
+):
+    classes = ("deer", "fox", "hare", "boar", "lynx", "none of these")
+    write({f"card {n}/001.jpg": f"a {label}" for n, label in enumerate(classes)})
+    write({"001.jpg": "another picture, which the page has never seen"})
+    pictures = [(f"a {label}", "001.jpg", label) for label in classes]
+
+    move(*pictures, shell=shell)
+    after = files_in(tmp_path)
+    again = move(*pictures, shell=shell)
+
+    assert after == {
+        "001.jpg": "another picture, which the page has never seen",
+        **{f"{label}/001.jpg": f"a {label}" for label in classes},
+    }
+    assert files_in(tmp_path) == after
+    assert again == "0 pictures moved, 6 are in their folders already.\n"
+
+
+def test_files__of_one_name_and_class__get_numbers_and_replace_nothing(tmp_path, write, move):
+    write({"a/1.jpg": "one", "b/1.jpg": "two", "c/1": "three", "fox/1.jpg": "mine", "fox/1": "x"})
+    names = [("one", "1.jpg", "fox"), ("two", "1.jpg", "fox"), ("three", "1", "fox")]
+
+    said = move(*names)
+
+    there = files_in(tmp_path)
+    assert there["fox/1.jpg"] == "mine"
+    assert {there["fox/1 (2).jpg"], there["fox/1 (3).jpg"]} == {"one", "two"}
+    assert (there["fox/1"], there["fox/1 (2)"]) == ("x", "three")
+    assert len(there) == 5
+    assert said == "3 pictures moved, 0 are in their folders already.\n"
+
+
+def test_picture__missing_or_in_several_places__stays_and_is_named(tmp_path, write, move):
+    files = {"a.jpg": "twice", "copy/b.jpg": "twice", "fox/c.jpg": "sorted", "copy/c.jpg": "sorted"}
+    write(files)
+
+    said = move(("twice", "a.jpg", "fox"), ("gone", "gone.jpg", "fox"), ("sorted", "c.jpg", "fox"))
+
+    assert files_in(tmp_path) == files
+    assert "a.jpg lies in several places, and stays:\n    ./a.jpg\n    ./copy/b.jpg\n" in said
+    assert "Not found: gone.jpg\n" in said
+    assert "A copy of c.jpg is in fox; these stay:\n    ./copy/c.jpg\n" in said
+    assert said.endswith("0 pictures moved, 1 are in their folders already.\n")
+
+
+STRANGE = [
+    "it's $(touch hacked) `touch hacked`.jpg",
+    "-rf.jpg",
+    "--help",
+    '"quoted" & more; touch hacked.jpg',
+    " two  blanks .jpg",
+    "*.jpg",
+    "ünï☃.jpg",
+    "%s%n.jpg",
+]
+
+
+def test_names__of_any_kind__are_names_and_nothing_is_run(tmp_path, write, move):
+    write({name: f"content of {name}" for name in STRANGE})
+
+    move(*((f"content of {name}", name, "it's $(touch hacked) -n") for name in STRANGE))
+
+    assert files_in(tmp_path) == {
+        f"it's $(touch hacked) -n/{name}": f"content of {name}" for name in STRANGE
+    }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names that Windows does not allow")
+def test_name__that_the_table_of_hashes_cannot_show__stays_and_is_named(tmp_path, write, move):
+    write({"a\\b.jpg": "one", "c\nd.jpg": "two"})
+
+    said = move(("one", "b.jpg", "fox"), ("two", "d.jpg", "fox"))
+
+    assert files_in(tmp_path) == {"a\\b.jpg": "one", "c\nd.jpg": "two"}
+    assert said.count("a line break in its name stays: ") == 2
+
+
+def test_script__without_a_program_for_hashes__moves_nothing_and_says_so(tmp_path, write):
+    write({"a.jpg": "one"})
+    script = move_script([sorted_picture("one", "a.jpg", "fox")])
+
+    done = subprocess.run(
+        [shutil.which("sh"), "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={"PATH": str(tmp_path)},
+    )
+
+    assert done.returncode == 1
+    assert "needs the program sha256sum or shasum" in done.stderr
+    assert files_in(tmp_path) == {"a.jpg": "one"}
+
+
+@pytest.mark.skipif(not shutil.which("shasum"), reason="needs shasum")
+def test_script__with_shasum_alone__moves_as_with_sha256sum(tmp_path, write, move):
+    write({"in/a.jpg": "one"})
+    programs = tmp_path.parent / f"{tmp_path.name} programs"
+    programs.mkdir()
+    for name in ("find", "awk", "mv", "mkdir", "cat", "shasum", "perl", "env"):
+        if place := shutil.which(name):
+            (programs / name).symlink_to(place)
+    shell = shutil.which("sh")
+
+    move(("one", "a.jpg", "fox"), shell=shell, PATH=str(programs))
+
+    assert files_in(tmp_path) == {"fox/a.jpg": "one"}
