@@ -19,6 +19,14 @@ from metaadapter.data.plain_text import one_line
 MAX_CLASSES = 1000
 Kind = Literal["class", "picture"]
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
+EditKind = Literal[
+    "added-class",
+    "added-pictures",
+    "changed-class",
+    "removed-class",
+    "removed-pictures",
+    "sorted-pictures",
+]
 NONE: Final = "none"
 """The label of a picture that shows none of the classes; no class has this id."""
 
@@ -80,6 +88,22 @@ class Edit(BaseModel, frozen=True, extra="forbid"):
     def pictures(self) -> list[str]:
         """The ids of the pictures that the edit changes."""
         return [change.id for change in self.changes if change.kind == "picture"]
+
+    @property
+    def wording(self) -> tuple[EditKind, dict[str, str | int]]:
+        """The kind of the edit and its name or number, for pages in another language."""
+        classes = [change for change in self.changes if change.kind == "class"]
+        pictures = [change for change in self.changes if change.kind == "picture"]
+        if any(change.before is None for change in pictures):
+            return "added-pictures", {"n": len(pictures)}
+        if not classes:
+            is_removal = all(change.after is None for change in pictures)
+            return "removed-pictures" if is_removal else "sorted-pictures", {"n": len(pictures)}
+        before, after = classes[0].before, classes[0].after
+        entry = after or before
+        assert isinstance(entry, ClassEntry)
+        kind: EditKind = "changed-class" if before and after else "added-class"
+        return "removed-class" if after is None else kind, {"name": entry.name}
 
 
 @dataclass(slots=True)

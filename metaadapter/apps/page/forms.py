@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from metaadapter.apps.advice.kinds import Advice
+from metaadapter.apps.page.contents import EditKind
 from metaadapter.apps.page.refusal import Kind
 from metaadapter.data.plain_text import one_line
 
@@ -97,6 +98,9 @@ class Undone(Revised):
 
     undone: str
     by: str
+    edit: str
+    kind: EditKind | None
+    values: dict[str, str | int]
     pictures: list[str]
 
 

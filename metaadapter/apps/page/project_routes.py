@@ -158,10 +158,18 @@ def redo(editor: OpenEditor) -> forms.Undone:
 
 def _undone(what: str, revision: int, edit: Edit | None) -> forms.Undone:
     if edit is None:  # the answer to the same request was lost
-        return forms.Undone(revision=revision, undone=f"{what}.", by="", pictures=[])
-    by, pictures = edit.origin.by, edit.pictures
+        return forms.Undone(
+            revision=revision, undone=f"{what}.", by="", edit="", kind=None, values={}, pictures=[]
+        )
+    kind, values = edit.wording
     return forms.Undone(
-        revision=revision, undone=f"{what}: {edit.message}.", by=by, pictures=pictures
+        revision=revision,
+        undone=f"{what}: {edit.message}.",
+        by=edit.origin.by,
+        edit=edit.message,
+        kind=kind,
+        values=values,
+        pictures=edit.pictures,
     )
 
 

@@ -52,6 +52,22 @@ def test_edit__undone_and_redone__leaves_the_contents_before_and_after(contents,
     assert entries(contents) == after
 
 
+WORDINGS = {
+    "add classes": ("added-class", {"name": "heron"}),
+    "change a class": ("changed-class", {"name": "red fox"}),
+    "remove a class": ("removed-class", {"name": "fox"}),
+    "label": ("sorted-pictures", {"n": 3}),
+    "none": ("sorted-pictures", {"n": 2}),
+    "add pictures": ("added-pictures", {"n": 1}),
+    "remove pictures": ("removed-pictures", {"n": 2}),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_edit__has_a_kind_and_values_for_pages_in_other_languages(contents, edit):
+    assert Edit.of("", EDITS[edit](contents)).wording == WORDINGS[edit]
+
+
 def test_order__of_classes_and_pictures__outlasts_removing_and_undoing(contents):
     make(contents, edits.remove_class(contents, "a"))
     contents.undo()

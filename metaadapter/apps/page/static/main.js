@@ -15,7 +15,7 @@ import { Tray } from "./tray.js";
 import { Uploads } from "./uploads.js";
 import { showWelcome } from "./welcome.js";
 import { WorkBar } from "./work_bar.js";
-import { choose, fillIn, language, languages, say } from "./words.js";
+import { choose, fillIn, language, languages, say, sayOf } from "./words.js";
 
 fillIn(document);
 const project = new Project();
@@ -71,7 +71,7 @@ document.addEventListener("keydown", (event) => {
 async function step(direction) {
   const result = await project.change(() => server[direction]());
   if (!result) return;
-  note(result.undone);
+  if (result.edit) note(say(`done_${direction}`, { edit: sayOf(result, result.edit) }));
   tray.showAgain(result.pictures);
 }
 

@@ -10,6 +10,8 @@ export const words = {
   undo_keys: "Strg+Z",
   redo: "Wiederholen",
   redo_keys: "Strg+Umschalt+Z",
+  done_undo: "Rückgängig gemacht: {edit}.",
+  done_redo: "Wiederholt: {edit}.",
   download: "Herunterladen",
   saved: "Gespeichert",
   saving: "Wird gespeichert …",
@@ -261,6 +263,14 @@ export const sentences = {
   unexpected:
     "Ein unerwarteter Fehler von metaadapter. Bitte melden Sie ihn mit der Meldung im Terminal: {error}",
   usage: "So geht es nicht: {error}",
+
+  // Edits: metaadapter/apps/page/contents.py
+  "added-class": "Klasse {name} angelegt",
+  "added-pictures": { one: "{n} Bild hinzugefügt", other: "{n} Bilder hinzugefügt" },
+  "changed-class": "Klasse {name} geändert",
+  "removed-class": "Klasse {name} entfernt",
+  "removed-pictures": { one: "{n} Bild entfernt", other: "{n} Bilder entfernt" },
+  "sorted-pictures": { one: "{n} Bild zugeordnet", other: "{n} Bilder zugeordnet" },
 
   // Advice: metaadapter/apps/advice/kinds.py
   confused: {

@@ -10,6 +10,8 @@ export const words = {
   undo_keys: "Ctrl+Z",
   redo: "Redo",
   redo_keys: "Ctrl+Shift+Z",
+  done_undo: "Undone: {edit}.",
+  done_redo: "Redone: {edit}.",
   download: "Download",
   saved: "Saved",
   saving: "Saving …",

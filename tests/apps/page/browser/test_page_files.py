@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from metaadapter.apps.advice import kinds as kinds_of_advice
-from metaadapter.apps.page import picture_folder, refusal
+from metaadapter.apps.page import contents, picture_folder, refusal
 
 APPS = Path(__file__).parents[4] / "metaadapter" / "apps"
 PAGE = Path(__file__).parents[4] / "metaadapter" / "apps" / "page" / "static"
@@ -110,11 +110,14 @@ def placeholders(entry):
     }
 
 
-def test_language__has_a_sentence_for_every_refusal_and_advice(language):
-    kinds = {*get_args(refusal.Kind), *get_args(kinds_of_advice.Form)}
+def test_language__has_a_sentence_for_every_refusal_edit_and_advice(language):
+    kinds = [
+        *get_args(refusal.Kind),
+        *get_args(contents.EditKind),
+        *get_args(kinds_of_advice.Form),
+    ]
 
-    assert language["sentences"].keys() == kinds
-    assert len(kinds) == len(get_args(refusal.Kind)) + len(get_args(kinds_of_advice.Form))
+    assert sorted(language["sentences"]) == sorted(kinds)
 
 
 def calls(name, *folders):
