@@ -223,6 +223,8 @@ export const words = {
 /** Sentences of the server by their kind; `{error}` is the English sentence. */
 export const sentences = {
   // Refusals: metaadapter/apps/page/refusal.py
+  "another-project":
+    "Diese Änderung gehört zu einem anderen Projekt, geöffnet ist aber „{name}“. Öffnen Sie das andere Projekt wieder, um sie zu speichern.",
   busy: "Andere Anfragen werden gerade bearbeitet. Versuchen Sie es in einer Minute noch einmal.",
   closed: "Das Projekt wurde geschlossen. Laden Sie die Seite neu.",
   data: "metaadapter meldet: {error}",
