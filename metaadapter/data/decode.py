@@ -14,7 +14,7 @@ from typing import IO, cast
 import numpy as np
 from PIL import ExifTags, Image
 
-from metaadapter.data.crop import Crop, cut_out
+from metaadapter.data.crop import Box, Crop, cut_out
 from metaadapter.data.inputs import ImageInput, UnreadableImage, as_picture, name_of, open_readable
 from metaadapter.data.picture_limits import most_pixels, require_cheap_file, require_cheap_strips
 
@@ -112,8 +112,7 @@ def content_hash(image: ImageInput) -> str:
     """
     picture = as_picture(image)
     if isinstance(picture, Crop):
-        named = f"{content_hash(picture.path)} {[*picture.box]}"
-        return hashlib.sha256(named.encode()).hexdigest()
+        return crop_hash(content_hash(picture.path), picture.box)
     if isinstance(picture, Path):
         with open_readable(picture) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -121,6 +120,11 @@ def content_hash(image: ImageInput) -> str:
         return hashlib.sha256(picture).hexdigest()
     upright = decode_image(picture)
     return hashlib.sha256(f"{upright.size}".encode() + upright.tobytes()).hexdigest()
+
+
+def crop_hash(sha256: str, box: Box) -> str:
+    """The content hash of a crop, from the SHA-256 of the picture's file and its box."""
+    return hashlib.sha256(f"{sha256} {[*box]}".encode()).hexdigest()
 
 
 def is_large(image: Image.Image) -> bool:

@@ -12,7 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
-from metaadapter.apps.page import download_routes, forms, predict_routes, project_routes
+from metaadapter.apps.page import (
+    download_routes,
+    field_downloads,
+    field_routes,
+    forms,
+    predict_routes,
+    project_routes,
+)
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.dependencies import State
 from metaadapter.apps.page.guard import Guard, error_response
@@ -55,7 +62,10 @@ def make_app(projects: Projects, access: Access, limits: Limits | None = None) -
         responses={"default": {"model": forms.Error}},
     )
     app.state.shared = State(projects, limits)
-    for module in (project_routes, download_routes, predict_routes):
+    for module in (
+        *(project_routes, download_routes, predict_routes),
+        *(field_routes, field_downloads),
+    ):
         app.include_router(module.routes)
     _add_page(app)
     for error in (

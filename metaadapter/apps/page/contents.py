@@ -6,23 +6,29 @@ same way as it is made, and a list of edits is the whole history of a project.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from unicodedata import normalize
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_serializer
 
+from metaadapter.apps.page.field_entries import NO_SETTINGS, BoxEntry, CropEntry, FieldEntry, Id
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.plain_text import one_line
 
 MAX_CLASSES = 1000
-Kind = Literal["class", "picture"]
-Id = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
+SETTINGS = "0"
+"""The id of the settings for camera traps."""
+Kind = Literal["class", "picture", "settings"]
 EditKind = Literal[
+    "added-boxes",
     "added-class",
     "added-pictures",
+    "changed-box",
     "changed-class",
+    "changed-settings",
     "removed-class",
     "removed-pictures",
     "sorted-pictures",
@@ -46,9 +52,26 @@ class PictureEntry(BaseModel, frozen=True, extra="forbid"):
     label: Id | Literal["none"] | None = None
     """The id of its class, `NONE` if it shows none of them, or `None` in the tray."""
     place: int
+    time: str | None = None
+    """The time when it was taken (ISO 8601)."""
+    crop: CropEntry | None = None
+    """The box that it is cut out of; `None` for a whole picture."""
+    boxes: tuple[BoxEntry, ...] | None = None
+    """The boxes of a frame that are no pictures: people, vehicles, and animals that the detector
+    is not sure of; `None` without a detector."""
+
+    @property
+    def is_frame(self) -> bool:
+        """True if its boxes are sorted instead of the whole picture."""
+        return self.boxes is not None and self.label is None
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, dump: Callable[[PictureEntry], dict[str, Any]]) -> dict[str, Any]:
+        values = dump(self)
+        return {key: value for key, value in values.items() if value is not None or key == "label"}
 
 
-Entry = ClassEntry | PictureEntry
+Entry = ClassEntry | PictureEntry | FieldEntry
 
 
 class Change(BaseModel, frozen=True, extra="forbid"):
@@ -94,6 +117,14 @@ class Edit(BaseModel, frozen=True, extra="forbid"):
         """The kind of the edit and its name or number, for pages in another language."""
         classes = [change for change in self.changes if change.kind == "class"]
         pictures = [change for change in self.changes if change.kind == "picture"]
+        if len(classes) + len(pictures) < len(self.changes):
+            return "changed-settings", {}
+        changed = [change for change in pictures if _boxes(change.before) != _boxes(change.after)]
+        if n_frames := sum(bool(change.before and change.after) for change in changed):
+            is_new = all(_boxes(change.before) == (None, None) for change in changed)
+            return ("added-boxes", {"n": n_frames}) if is_new else ("changed-box", {})
+        if any(change.after for change in changed):
+            return "changed-box", {}
         if any(change.before is None for change in pictures):
             return "added-pictures", {"n": len(pictures)}
         if not classes:
@@ -106,6 +137,10 @@ class Edit(BaseModel, frozen=True, extra="forbid"):
         return "removed-class" if after is None else kind, {"name": entry.name}
 
 
+def _boxes(entry: Entry | None) -> tuple[CropEntry | None, tuple[BoxEntry, ...] | None]:
+    return (entry.crop, entry.boxes) if isinstance(entry, PictureEntry) else (None, None)
+
+
 @dataclass(slots=True)
 class Contents:
     """The entries by their ids, and the edits that can be undone and redone, the latest last."""
@@ -114,6 +149,8 @@ class Contents:
     pictures: dict[str, PictureEntry] = field(default_factory=dict)
     done: list[Edit] = field(default_factory=list)
     undone: list[Edit] = field(default_factory=list)
+    stored_settings: dict[str, FieldEntry] = field(default_factory=dict)
+    """The settings for camera traps, if there are any, by the id `SETTINGS`."""
 
     def make(self, edit: Edit) -> None:
         """Make an edit; edits that were undone before can no longer be redone."""
@@ -137,15 +174,43 @@ class Contents:
         return sorted(self.classes, key=lambda label: self.classes[label].place)
 
     @property
+    def settings(self) -> FieldEntry:
+        """The settings for camera traps."""
+        return self.stored_settings.get(SETTINGS, NO_SETTINGS)
+
+    @property
     def kept_pictures(self) -> set[str]:
-        """Every picture, and every picture that an undo or redo can bring back."""
-        return set(self.pictures).union(
-            picture for edit in (*self.done, *self.undone) for picture in edit.pictures
+        """Every picture with a file, also those that an undo or redo can bring back."""
+        past = (
+            (change.id, entry)
+            for edit in (*self.done, *self.undone)
+            for change in edit.changes
+            for entry in (change.before, change.after)
         )
+        return {
+            picture
+            for picture, entry in (*self.pictures.items(), *past)
+            if isinstance(entry, PictureEntry) and entry.crop is None
+        }
+
+    def crops_of(self, frames: Iterable[str]) -> dict[str, list[str]]:
+        """Frame → the pictures that are cut out of it, in the page's order."""
+        crops: dict[str, list[str]] = {frame: [] for frame in frames}
+        for picture, entry in sorted(self.pictures.items(), key=lambda item: item[1].place):
+            if entry.crop is not None and entry.crop.frame in crops:
+                crops[entry.crop.frame].append(picture)
+        return crops
 
     def pictures_of(self, label: str | None) -> list[str]:
-        """The pictures of a class, of the tray (`None`), or of no class (`NONE`), in order."""
-        pictures = [picture for picture, entry in self.pictures.items() if entry.label == label]
+        """The pictures of a class, of the tray (`None`), or of no class (`NONE`), in order.
+
+        A frame is not in the tray: its boxes are.
+        """
+        pictures = [
+            picture
+            for picture, entry in self.pictures.items()
+            if entry.label == label and not entry.is_frame
+        ]
         return sorted(pictures, key=lambda picture: self.pictures[picture].place)
 
     def require_class(self, label: str) -> ClassEntry:
@@ -162,7 +227,12 @@ class Contents:
             )
 
     def _entries(self, kind: Kind) -> dict[str, Any]:
-        return self.classes if kind == "class" else self.pictures
+        entries: dict[Kind, dict[str, Any]] = {
+            "class": self.classes,
+            "picture": self.pictures,
+            "settings": self.stored_settings,
+        }
+        return entries[kind]
 
     def changes(self, kind: Kind, entries: Mapping[str, Entry | None]) -> tuple[Change, ...]:
         """The changes that set entries, given as id → entry; `None` removes an entry."""
@@ -198,7 +268,7 @@ def add_classes(
         taken[name_key(name)] = name
     entries = {
         label: ClassEntry(name=name, description=description, place=place)
-        for place, (label, name) in enumerate(names.items(), _next_place(contents.classes))
+        for place, (label, name) in enumerate(names.items(), next_place(contents.classes))
     }
     return contents.changes("class", entries)
 
@@ -243,24 +313,35 @@ def move_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple
 
 
 def add_pictures(
-    contents: Contents, names: Mapping[str, str], labels: Mapping[str, str | None]
+    contents: Contents,
+    names: Mapping[str, str],
+    labels: Mapping[str, str | None],
+    times: Mapping[str, datetime | None] | None = None,
 ) -> tuple[Change, ...]:
     """The changes that add pictures (id → name) to their classes in `labels`, or to the tray."""
     entries = {
-        picture: PictureEntry(name=one_line(name), label=labels.get(picture), place=place)
-        for place, (picture, name) in enumerate(names.items(), _next_place(contents.pictures))
+        picture: PictureEntry(
+            name=one_line(name),
+            label=labels.get(picture),
+            place=place,
+            time=time.isoformat() if (time := (times or {}).get(picture)) else None,
+        )
+        for place, (picture, name) in enumerate(names.items(), next_place(contents.pictures))
     }
     return contents.changes("picture", entries)
 
 
 def remove_pictures(contents: Contents, pictures: Iterable[str]) -> tuple[Change, ...]:
-    """The changes that remove pictures from the project."""
+    """The changes that remove pictures from the project, frames with their boxes."""
     removals = dict.fromkeys(pictures)
     contents.require_pictures(removals)
+    for crops in contents.crops_of(removals).values():
+        removals |= dict.fromkeys(crops)
     return contents.changes("picture", removals)
 
 
-def _next_place(entries: Mapping[str, Entry]) -> int:
+def next_place(entries: Mapping[str, ClassEntry | PictureEntry]) -> int:
+    """The first place after those of all entries."""
     return 1 + max((entry.place for entry in entries.values()), default=-1)
 
 

@@ -23,7 +23,7 @@ from metaadapter.apps.page.session import Session
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 
-FILE_FIELDS = {"pictures", "adapter"}
+FILE_FIELDS = {"pictures", "adapter", "detections"}
 # The OpenAPI description of an upload, whose body FastAPI does not read.
 UPLOAD_SCHEMA = {
     "requestBody": {

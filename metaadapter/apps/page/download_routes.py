@@ -13,11 +13,11 @@ from metaadapter.apps.page.downloads import (
     SortedPicture,
     prediction_table,
     sorted_pictures,
+    whole_pictures,
     zip_pieces,
 )
 from metaadapter.apps.page.move_script import move_script
 from metaadapter.apps.page.session import Session
-from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 
 # An ONNX file is checked on at most this many pictures; more would keep the user waiting.
@@ -32,7 +32,7 @@ def download_adapter(session: OpenSession) -> Response:
     """The classifier as a skill file."""
     stored = session.wait_for_results().stored
     assert stored is not None
-    return _file(skill_bytes(stored), "classifier.adapter", "application/octet-stream")
+    return file_response(skill_bytes(stored), "classifier.adapter", "application/octet-stream")
 
 
 @routes.get("/answers.csv", response_class=Response)
@@ -40,7 +40,7 @@ def download_predictions(session: OpenSession, threshold: Threshold = 0.0) -> Re
     """The predictions as a table."""
     pictures = _sorted(session, threshold)
     table = session.read(lambda contents: prediction_table(pictures, contents))
-    return _file(table.encode(), "answers.csv", "text/csv; charset=utf-8")
+    return file_response(table.encode(), "answers.csv", "text/csv; charset=utf-8")
 
 
 @routes.get("/pictures.zip", response_class=StreamingResponse)
@@ -57,8 +57,9 @@ def download_pictures(session: OpenSession, threshold: Threshold = 0.0) -> Respo
 @routes.get("/moves.sh", response_class=Response)
 def download_moves(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """A shell script that moves the user's own files."""
-    script = move_script(_sorted(session, threshold))
-    return _file(script.encode(), "moves.sh", "text/x-shellscript; charset=utf-8")
+    pictures = _sorted(session, threshold)
+    script = move_script(session.read(lambda contents: whole_pictures(pictures, contents)))
+    return file_response(script.encode(), "moves.sh", "text/x-shellscript; charset=utf-8")
 
 
 @routes.get("/onnx", response_class=Response)
@@ -72,12 +73,12 @@ def download_onnx(session: OpenSession) -> Response:
     require_onnx()
 
     def read() -> EncodedPictures:
-        rows = [ImageRow(path, None) for path in session.picture_files()[:MAX_CHECKED]]
+        rows = session.encoded_pictures()[:MAX_CHECKED]
         return encode_rows(rows, encoder, views=1, seed=0)
 
     model = ExportModel.with_encoder(stored, encoder, read)
     content = export_onnx(model, lambda _: None, owner="the ONNX file").content
-    return _file(content, "classifier.onnx", "application/octet-stream")
+    return file_response(content, "classifier.onnx", "application/octet-stream")
 
 
 def _sorted(session: Session, threshold: float) -> list[SortedPicture]:
@@ -85,7 +86,8 @@ def _sorted(session: Session, threshold: float) -> list[SortedPicture]:
     return session.read(lambda contents: sorted_pictures(contents, predictions, threshold))
 
 
-def _file(content: bytes, name: str, media_type: str) -> Response:
+def file_response(content: bytes, name: str, media_type: str) -> Response:
+    """A file that the browser saves under a name."""
     return Response(content, media_type=media_type, headers=_headers(name))
 
 

@@ -9,12 +9,14 @@ import csv
 import io
 import unicodedata
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from metaadapter.apps.page.contents import NONE, Contents
+from metaadapter.apps.page.contents import NONE, Contents, PictureEntry
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import in_csv
+from metaadapter.workflow.prediction_table import BOX_COLUMNS
 from metaadapter.workflow.predictions import Prediction
 
 UNSURE, NONE_OF_THESE = "unsure", "none of these"
@@ -72,10 +74,14 @@ def sorted_pictures(
 
 
 def prediction_table(pictures: list[SortedPicture], contents: Contents) -> str:
-    """A CSV text with one row per picture; spreadsheets take no name in it for a formula."""
+    """A CSV text with one row per picture; spreadsheets take no name in it for a formula.
+
+    With boxes it also has the columns of `metaadapter predict --csv` for boxes and times.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(HEADER)
+    has_boxes = any(contents.pictures[picture.id].crop for picture in pictures)
+    writer.writerow((*HEADER, *BOX_COLUMNS, "time") if has_boxes else HEADER)
     for picture in pictures:
         prediction = picture.prediction
         is_none = contents.pictures[picture.id].label == NONE
@@ -90,8 +96,31 @@ def prediction_table(pictures: list[SortedPicture], contents: Contents) -> str:
                 "yes" if prediction.unfamiliar else "",
                 "",
             )
-        writer.writerow(map(in_csv, (picture.name, picture.answer, *numbers, picture.id)))
+        boxes = _box_cells(contents.pictures[picture.id]) if has_boxes else ()
+        cells = (picture.name, picture.answer, *numbers, picture.id, *boxes)
+        writer.writerow(map(in_csv, cells))
     return text.getvalue()
+
+
+def whole_pictures(pictures: Iterable[SortedPicture], contents: Contents) -> list[SortedPicture]:
+    """The pictures with frames in place of their boxes.
+
+    A frame whose boxes have several answers belongs into no folder, and is left out.
+    """
+    whole, folders = dict[str, SortedPicture](), defaultdict[str, set[str]](set)
+    for picture in pictures:
+        crop = contents.pictures[picture.id].crop
+        key = picture.id if crop is None else crop.frame
+        whole[key] = picture._replace(id=key)
+        folders[key].add(picture.folder)
+    return [picture for key, picture in whole.items() if len(folders[key]) == 1]
+
+
+def _box_cells(entry: PictureEntry) -> tuple[object, ...]:
+    crop, time = entry.crop, entry.time or ""
+    if crop is None:
+        return (*("",) * len(BOX_COLUMNS), time)
+    return (*crop.sides, crop.category, crop.confidence, time)
 
 
 def zip_pieces(pictures: list[SortedPicture], read: Callable[[str], bytes]) -> Iterator[bytes]:

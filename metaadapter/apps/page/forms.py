@@ -127,6 +127,16 @@ class ClassState(BaseModel):
     pictures: list[str]
 
 
+class CameraTraps(BaseModel):
+    """The settings for camera traps, and the number of frames with boxes."""
+
+    n_frames: int
+    burst: float | None
+    """Most seconds between two frames of a series."""
+    allowed: list[str] | None
+    """The ids of the classes that occur."""
+
+
 class ProjectState(BaseModel):
     """The open project."""
 
@@ -138,6 +148,9 @@ class ProjectState(BaseModel):
     none: list[str]
     names: dict[str, str]
     unreadable: dict[str, str]
+    frames: dict[str, str]
+    """Picture in a box → the frame that it is cut out of."""
+    camera_traps: CameraTraps
     ready: bool
     can_undo: bool
     can_redo: bool

@@ -17,7 +17,7 @@ from metaadapter.apps.page.multipart import Limits
 from metaadapter.apps.page.refusal import Refusal
 
 METHODS = ("GET", "POST", "PATCH", "DELETE")
-UPLOAD_PATHS = ("/pictures", "/predict", "/adapt")
+UPLOAD_PATHS = ("/pictures", "/predict", "/adapt", "/detections")
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",

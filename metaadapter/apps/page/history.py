@@ -145,12 +145,19 @@ class History:
         """Write the history anew; its older edits become one edit that cannot be undone."""
         contents = self.contents
         done, undone = contents.done[-KEPT_EDITS:], contents.undone[-KEPT_EDITS:]
-        start = Contents(dict(contents.classes), dict(contents.pictures), list(done), [])
+        start = Contents(
+            dict(contents.classes),
+            dict(contents.pictures),
+            list(done),
+            [],
+            dict(contents.stored_settings),
+        )
         for _ in done:
             start.undo()
         begin = (
             *Contents().changes("class", start.classes),
             *Contents().changes("picture", start.pictures),
+            *Contents().changes("settings", start.stored_settings),
         )
         records: list[dict[str, Any]] = [
             {BEGIN: _dump(Edit.of("", begin)), "keys": list(self.past.keys)[-KEPT_EDITS:]},

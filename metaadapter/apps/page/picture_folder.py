@@ -17,9 +17,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from metaadapter.apps.page.field_entries import CropEntry
 from metaadapter.apps.page.leftovers import move_aside
 from metaadapter.apps.page.multipart import Limits
 from metaadapter.data.checksums import file_hash
+from metaadapter.data.crop import Crop
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage, open_readable
 from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
@@ -28,6 +30,8 @@ from metaadapter.errors import DataError
 ID_DIGITS = 32
 ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
 THUMBNAIL_SIDE, JPEG_QUALITY = 256, 80
+# A crop that is downloaded may become an example again.
+CROP_QUALITY = 95
 # The first bytes of each kind of picture that `decode_image` reads, and its media type.
 MEDIA_TYPES = (
     (b"\xff\xd8", "image/jpeg"),
@@ -77,7 +81,14 @@ class PictureFolder:
             raise UnreadableImage(path, DIFFERS)
         return content
 
-    def thumbnail(self, picture: str) -> bytes:
+    def image(self, picture: str, crop: CropEntry | None) -> bytes | Crop:
+        """A picture to decode: its content, or its box in a frame whose content was checked."""
+        if crop is None:
+            return self.read(picture)
+        self.read(crop.frame)
+        return Crop(self.path(crop.frame), crop.box)
+
+    def thumbnail(self, picture: str, crop: CropEntry | None = None) -> bytes:
         """The thumbnail of a picture, a JPEG file; it is made again if it is missing or damaged."""
         path = self._thumbnails / self.path(picture).name
         with self._writing:
@@ -86,7 +97,7 @@ class PictureFolder:
                 jpeg = content[:-PROOF_BYTES]
                 if content == _with_proof(picture, jpeg):
                     return jpeg
-            jpeg = _thumbnail(decode_image(self.read(picture)))
+            jpeg = _thumbnail(decode_image(self.image(picture, crop)))
             with suppress(OSError):  # the thumbnail is made again the next time
                 replace_file(path, _with_proof(picture, jpeg))
         return jpeg
@@ -163,8 +174,8 @@ def _with_proof(picture: str, jpeg: bytes) -> bytes:
     return jpeg + hashlib.sha256(picture.encode() + jpeg).digest()
 
 
-def jpeg_bytes(picture: Image.Image) -> bytes:
+def jpeg_bytes(picture: Image.Image, quality: int = JPEG_QUALITY) -> bytes:
     """A picture as the content of a JPEG file."""
     content = io.BytesIO()
-    picture.save(content, "JPEG", quality=JPEG_QUALITY)
+    picture.save(content, "JPEG", quality=quality)
     return content.getvalue()

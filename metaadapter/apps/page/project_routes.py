@@ -62,6 +62,16 @@ def read_project(session: OpenSession) -> forms.ProjectState:
                 for picture, reason in session.unreadable.items()
                 if picture in contents.pictures
             },
+            frames={
+                picture: entry.crop.frame
+                for picture, entry in contents.pictures.items()
+                if entry.crop is not None
+            },
+            camera_traps=forms.CameraTraps(
+                n_frames=sum(entry.boxes is not None for entry in contents.pictures.values()),
+                burst=contents.settings.burst,
+                allowed=None if contents.settings.allowed is None else [*contents.settings.allowed],
+            ),
             ready=session.results.stored is not None,
             can_undo=bool(contents.done),
             can_redo=bool(contents.undone),
@@ -196,7 +206,7 @@ def read_picture(
     kind = "image/jpeg"
     try:
         if size == "thumbnail":
-            content = session.project.pictures.thumbnail(picture)
+            content = session.thumbnail(picture)
         elif (own_kind := media_type(content := session.picture(picture))) in BROWSER_TYPES:
             kind = own_kind
         else:

@@ -13,6 +13,8 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.advice.advise import advise
 from metaadapter.apps.advice.evidence import MAX_PICTURES
 from metaadapter.apps.advice.kinds import Advice
+from metaadapter.apps.field.series import mean_in_series
+from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.forms import Cost, Costs
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
@@ -57,6 +59,10 @@ class Results:
     """The pictures of the tray that the adapter was predicted from, in addition to the task."""
     shift: QueryShift | None = None
     """How far the tray lies from the labelled pictures; `None` if it cannot be measured."""
+    species: Species = field(default_factory=Species)
+    """The classes that the predictions for the tray were made among."""
+    in_series: bool = False
+    """Whether the predictions for the tray are those of series."""
 
     def costs(self, contents: Contents) -> Costs:
         """The cost of each threshold from 0 to 0.99, counted on the left-out pictures."""
@@ -120,14 +126,18 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
         before = Results(snapshot.revision, task, labelled, stored, {}, left_out)
     assert before.stored is not None
     tray = snapshot.tray
-    new = [picture for picture in tray if picture not in before.answers]
-    answers = dict(before.answers)
+    # A new picture may change the answers for its series.
+    is_same = snapshot.species == before.species and not (snapshot.series or before.in_series)
+    answers = dict(before.answers) if is_same else {}
+    new = [picture for picture in tray if picture not in answers]
     if new:
-        answers |= zip(new, _predict(before.stored, task, snapshot.rows(new)), strict=True)
+        answers |= _predict(before.stored, task, snapshot, new)
     return replace(
         before,
         revision=snapshot.revision,
         answers={picture: answers[picture] for picture in tray},
+        species=snapshot.species,
+        in_series=bool(snapshot.series),
         shift=_shift(before.stored, snapshot.rows(tray)) if tray else None,
     )
 
@@ -147,7 +157,7 @@ def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder
     if before.pool == tuple(pool):
         return None
     stored = fit(task.pictures, task.texts, encoder, snapshot.rows(pool))
-    answers = dict(zip(tray, _predict(stored, task, snapshot.rows(tray)), strict=True))
+    answers = _predict(stored, task, snapshot, tray)
     return replace(before, stored=stored, answers=answers, pool=tuple(pool))
 
 
@@ -172,20 +182,27 @@ def _shift(stored: StoredAdapter, features: Float[np.ndarray, "n D"]) -> QuerySh
 
 
 def _predict(
-    stored: StoredAdapter, task: LabelledTask, features: Float[np.ndarray, "n D"]
-) -> list[Prediction]:
+    stored: StoredAdapter, task: LabelledTask, snapshot: Snapshot, pictures: list[str]
+) -> dict[str, Prediction]:
     """Predict as `metaadapter predict` does, but with class ids as labels.
 
     The probabilities of the other classes are left out, because a tray may have many rows.
     """
-    ids = task.ids
-    labels = [ids[str(name)] for name in stored.config.classes]
+    names = [str(name) for name in stored.config.classes]
+    labels = [task.ids[name] for name in names]
     predictions: list[Prediction] = []
-    for start in range(0, len(features), ROWS_AT_ONCE):
-        rows = features[start : start + ROWS_AT_ONCE]
-        probabilities = predict_probabilities(rows, stored.weights)
+    can_occur = snapshot.species.allowed is None or not snapshot.species.allowed.isdisjoint(names)
+    species = snapshot.species if can_occur else Species()
+    n_at_once = len(pictures) if snapshot.series else ROWS_AT_ONCE  # no series is divided
+    for start in range(0, len(pictures), n_at_once):
+        some = pictures[start : start + n_at_once]
+        probabilities = predict_probabilities(snapshot.rows(some), stored.weights)
+        rows_NC = species.among_allowed(probabilities.classes_NC, names)
+        probabilities = mean_in_series(
+            Probabilities(rows_NC, probabilities.known_N), [*map(snapshot.series.get, some)], names
+        )
         predictions += best_classes(labels, probabilities, stored.weights)
-    return predictions
+    return dict(zip(pictures, predictions, strict=True))
 
 
 def _predict_left_out(task: LabelledTask, stored: StoredAdapter) -> dict[int, Prediction]:

@@ -10,21 +10,25 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar, final
 
 import numpy as np
 
 from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.field_entries import CropEntry
 from metaadapter.apps.page.forms import Revised, Work
 from metaadapter.apps.page.history import History
+from metaadapter.apps.page.picture_folder import CROP_QUALITY, jpeg_bytes
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, as_sentence
 from metaadapter.apps.page.results import Results, remembering_texts, updated, updated_with_pool
 from metaadapter.apps.page.snapshot import EncodedRow, LabelledTask, Snapshot, encoded_rows
+from metaadapter.data.crop import Crop
+from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.machine_errors import machine_error
+from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.encoding_loop import encode_new
 
@@ -130,23 +134,39 @@ class Session:
         encoded = self._stopped or not self._waiting()
         return self._ending or (encoded and self.results.revision >= self.revision)
 
-    def picture_files(self) -> list[Path]:
-        """The files of the encoded pictures, the labelled ones first."""
+    def encoded_pictures(self) -> list[ImageRow]:
+        """The encoded pictures, the labelled ones first."""
         with self._state:
-            entries = self.project.history.contents.pictures
+            entries = dict(self.project.history.contents.pictures)
             pictures = [picture for picture in entries if picture in self._encoded]
         pictures.sort(key=lambda picture: entries[picture].label is None)
-        return [self.project.pictures.path(picture) for picture in pictures]
+        folder, rows = self.project.pictures, []
+        for picture in pictures:
+            crop = entries[picture].crop
+            path = folder.path(picture if crop is None else crop.frame)
+            rows.append(ImageRow(path, None, box=None if crop is None else crop.box))
+        return rows
 
     def picture(self, picture: str) -> bytes:
         """The content of a picture; if it cannot be read, the predictions leave it out."""
         try:
-            return self.project.pictures.read(picture)
+            image = self.project.pictures.image(picture, self._crop(picture))
+            if isinstance(image, bytes):
+                return image
+            return jpeg_bytes(decode_image(image), CROP_QUALITY)
         except UnreadableImage:
             with self._state:
                 if self._encoded.pop(picture, None):
                     self._new_revision()
             raise
+
+    def thumbnail(self, picture: str) -> bytes:
+        """The thumbnail of a picture, a JPEG file."""
+        return self.project.pictures.thumbnail(picture, self._crop(picture))
+
+    def _crop(self, picture: str) -> CropEntry | None:
+        entry = self.read(lambda contents: contents.pictures.get(picture))
+        return None if entry is None else entry.crop
 
     def check_again(self, pictures: Iterable[str]) -> None:
         """Read pictures anew whose files were added again."""
@@ -196,8 +216,10 @@ class Session:
         entries = self.project.history.contents.pictures
         new = [
             picture
-            for picture in entries
-            if picture not in self._encoded and picture not in self.unreadable
+            for picture, entry in entries.items()
+            if picture not in self._encoded
+            and picture not in self.unreadable
+            and not entry.is_frame
         ]
         return sorted(new, key=lambda key: (entries[key].label is None, entries[key].place))
 
@@ -243,18 +265,19 @@ class Session:
             if is_last:
                 self.project.features.flush()
 
-    def _contents(self, pictures: list[str]) -> tuple[dict[str, bytes], dict[str, str]]:
+    def _contents(self, pictures: list[str]) -> tuple[dict[str, bytes | Crop], dict[str, str]]:
         """The contents of pictures, empty if their features are stored; why others are unread."""
-        contents, reasons = {}, {}
+        contents: dict[str, bytes | Crop] = {}
+        reasons: dict[str, str] = {}
         for picture in pictures:
             try:
-                content = self.project.pictures.read(picture)
+                content = self.project.pictures.image(picture, self._crop(picture))
                 contents[picture] = b"" if picture in self._stored else content
             except UnreadableImage as error:
                 reasons[picture] = f"{error.reason}; add the picture again, or remove it"
         return contents, reasons
 
-    def _encode_contents(self, contents: dict[str, bytes]) -> dict[str, str]:
+    def _encode_contents(self, contents: dict[str, bytes | Crop]) -> dict[str, str]:
         """Store the features of pictures without any; return why some cannot be encoded."""
         new = [picture for picture in contents if picture not in self._stored]
         if not new:

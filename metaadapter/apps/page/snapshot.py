@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float16, Float32
 
+from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.contents import NONE, ClassEntry, Contents, PictureEntry
+from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.store.row_table import StoredPicture
@@ -71,19 +73,31 @@ class Snapshot:
     revision: int
     classes: Mapping[str, ClassEntry]
     pictures: Mapping[str, PictureEntry]
-    """Only the pictures that have features, by their ids."""
+    """Only the pictures that have features, by their ids; a frame is left out for its boxes."""
     encoded: Mapping[str, EncodedRow]
+    series: Mapping[str, str] = field(default_factory=dict)
+    """Picture → the name of its series; empty if no series are formed."""
+    species: Species = field(default_factory=Species)
+    """The classes that occur, by name."""
 
     @classmethod
     def of(cls, revision: int, contents: Contents, encoded: Mapping[str, EncodedRow]) -> Snapshot:
         """Copy the classes and the encoded pictures of a project."""
-        pictures = [picture for picture in contents.pictures if picture in encoded]
+        pictures = [
+            picture
+            for picture, entry in contents.pictures.items()
+            if picture in encoded and not entry.is_frame
+        ]
         pictures.sort(key=lambda picture: contents.pictures[picture].place)
+        allowed = contents.settings.allowed
+        names = {label: entry.name for label, entry in contents.classes.items()}
         return cls(
             revision,
             {label: contents.classes[label] for label in contents.ordered_classes},
             {picture: contents.pictures[picture] for picture in pictures},
             dict(encoded),
+            series_of(contents),
+            Species(frozenset(names[label] for label in allowed or () if label in names) or None),
         )
 
     def rows(self, pictures: list[str]) -> Float32[np.ndarray, "n D"]:

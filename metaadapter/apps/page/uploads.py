@@ -11,9 +11,9 @@ from metaadapter.apps.page.contents import (
     NONE,
     Change,
     Contents,
+    PictureEntry,
     add_classes,
     add_pictures,
-    move_pictures,
     name_key,
 )
 from metaadapter.apps.page.editor import Editor
@@ -22,6 +22,7 @@ from metaadapter.apps.page.multipart import Form, FormFile, Limits
 from metaadapter.apps.page.picture_folder import PictureFolder
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.uploaded_zip import UploadedFile, is_zip, unpack
+from metaadapter.data.capture_time import capture_time
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import DataError
@@ -45,6 +46,7 @@ def add_uploads(editor: Editor, form: Form, limits: Limits) -> Added:
     except DataError as error:
         raise Refusal(503, "not-saved", f"The pictures cannot be stored: {error}.") from error
     uploaded = dict(kept)
+    times = {key: capture_time(session.project.pictures.path(key)) for key in uploaded}
     added: list[str] = []
     known: list[str] = []
 
@@ -63,15 +65,12 @@ def add_uploads(editor: Editor, form: Form, limits: Limits) -> Added:
             new_classes = add_classes(contents, new_names)
             ids |= {name_key(name): label for label, name in new_names.items()}
             labels = {key: ids.get(name_key(folder_of(name))) for key, name in uploaded.items()}
-        from_tray = {
-            key: labels[key]
-            for key in known
-            if labels[key] is not None and contents.pictures[key].label is None
-        }
+        again = {key: _again(contents.pictures[key], uploaded[key], labels[key]) for key in known}
+        changed = {key: entry for key, entry in again.items() if entry != contents.pictures[key]}
         return (
             *new_classes,
-            *add_pictures(contents, new, labels),
-            *move_pictures(contents, from_tray),
+            *add_pictures(contents, new, labels, times),
+            *contents.changes("picture", changed),
         )
 
     session.check_again(uploaded)
@@ -93,6 +92,18 @@ def keep_pictures(
         except UnreadableImage as error:
             refused.append(RefusedFile(name=file.name, reason=error.reason))
     return kept, refused
+
+
+def _again(entry: PictureEntry, name: str, label: str | None) -> PictureEntry:
+    """The entry of a picture that is uploaded again: from the tray it moves to its new class.
+
+    If the new name begins with more folders, it is kept, because folders are cameras.
+    """
+    if entry.boxes is not None:
+        return entry
+    label = label if entry.label is None else entry.label
+    name = name if name.endswith(f"/{entry.name}") else entry.name
+    return entry.model_copy(update={"label": label, "name": name})
 
 
 def uploaded_files(files: Sequence[FormFile], limits: Limits) -> Iterator[UploadedFile]:

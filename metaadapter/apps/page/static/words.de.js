@@ -244,10 +244,14 @@ export const sentences = {
   "missing-package": "Dafür muss noch ein Paket installiert werden: {error}",
   "name-taken": "Der Name „{name}“ ist schon vergeben.",
   "no-adapter": "Es gibt noch keinen Klassifikator: Geben Sie zwei Klassen je ein Bild.",
+  "no-frames":
+    "Die Datei des Detektors nennt {name} und andere Bilder, aber keines der Bilder hier. Fügen Sie zuerst die Bilder mit ihrem Ordner hinzu.",
+  "no-such-box": "Diesen Rahmen gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-such-class": "Diese Klasse gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-such-path": "Unter dieser Adresse gibt es nichts.",
   "no-such-picture": "Dieses Bild gibt es nicht mehr, oder es ist nicht lesbar. Laden Sie die Seite neu.",
   "no-such-project": "Es gibt kein Projekt „{name}“.",
+  "no-such-species": "Es gibt keine Klasse „{name}“. Am nächsten kommt „{nearest}“.",
   "not-encoded": {
     one: "{n} Bild ist noch nicht gelesen. Versuchen Sie es danach noch einmal.",
     other: "{n} Bilder sind noch nicht gelesen. Versuchen Sie es danach noch einmal.",
@@ -258,6 +262,7 @@ export const sentences = {
   "nothing-to-undo": "Es gibt nichts rückgängig zu machen.",
   opening: "Ein Projekt wird geöffnet. Versuchen Sie es gleich noch einmal.",
   origin: "Anfragen von einer anderen Seite werden abgelehnt.",
+  "same-box": "Diesen Rahmen gibt es schon.",
   slow: "Die Verbindung war zu langsam. Versuchen Sie es noch einmal.",
   token: "Öffnen Sie die Adresse, die `metaadapter serve` beim Start ausgegeben hat.",
   "too-large": "Das ist zu groß: {error}",
@@ -267,9 +272,12 @@ export const sentences = {
   usage: "So geht es nicht: {error}",
 
   // Edits: metaadapter/apps/page/contents.py
+  "added-boxes": { one: "Rahmen in {n} Bild hinzugefügt", other: "Rahmen in {n} Bildern hinzugefügt" },
   "added-class": "Klasse {name} angelegt",
   "added-pictures": { one: "{n} Bild hinzugefügt", other: "{n} Bilder hinzugefügt" },
+  "changed-box": "Rahmen geändert",
   "changed-class": "Klasse {name} geändert",
+  "changed-settings": "Einstellungen für Fotofallen geändert",
   "removed-class": "Klasse {name} entfernt",
   "removed-pictures": { one: "{n} Bild entfernt", other: "{n} Bilder entfernt" },
   "sorted-pictures": { one: "{n} Bild zugeordnet", other: "{n} Bilder zugeordnet" },

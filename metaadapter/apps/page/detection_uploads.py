@@ -1,0 +1,123 @@
+"""A detector's file that a client uploads: its boxes become pictures of the open project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from metaadapter.apps.field.detections import read_detections
+from metaadapter.apps.field.frame_detections import FrameDetections
+from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.detected_boxes import DetectedFrame, add_boxes
+from metaadapter.apps.page.editor import Editor
+from metaadapter.apps.page.field_forms import BoxesAdded
+from metaadapter.apps.page.forms import RefusedFile
+from metaadapter.apps.page.frame_answers import MIN_CONFIDENCE
+from metaadapter.apps.page.frame_names import match_names
+from metaadapter.apps.page.multipart import Form
+from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.uploads import n_pictures, plain_name
+from metaadapter.data.capture_time import capture_time
+from metaadapter.data.checksums import file_hash
+from metaadapter.errors import DataError
+
+FIELD = "detections"
+READERS = 8
+
+
+def add_detections(editor: Editor, form: Form) -> BoxesAdded:
+    """Give pictures of the project the boxes in a detector's file.
+
+    Frames that have boxes already keep them, since a person may have corrected them.
+    """
+    frames, classified = _read(form)
+    session = editor.session
+    contents = session.read(lambda contents: dict(contents.pictures))
+    whole = {key: entry for key, entry in contents.items() if entry.crop is None}
+    matches = match_names({key: entry.name for key, entry in whole.items()}, frames)
+    if not matches.pictures and not matches.refused:
+        first = next(iter(frames), "nothing")
+        raise Refusal(
+            422,
+            "no-frames",
+            f"The detector's file lists {first!r} and {max(0, len(frames) - 1)} other frames, but "
+            "none of the pictures here. Add the pictures first, with their folder.",
+            name=first,
+        )
+    refused, detected, n_known = dict(matches.refused), dict[str, DetectedFrame](), 0
+
+    def read(file: str, picture: str) -> DetectedFrame | None:
+        path = session.project.pictures.path(picture)
+        try:
+            sha256 = file_hash(path)
+        except OSError:
+            return None
+        found = frames[file].of_picture(path)
+        time, surest = capture_time(path) or found.time, found.above(0.0)
+        animals = tuple(
+            box for box in surest if box.category in classified and box.confidence >= MIN_CONFIDENCE
+        )
+        others = tuple(box for box in surest if box not in animals)
+        stamp = None if time is None else time.isoformat()
+        return DetectedFrame(sha256, animals, others, stamp)
+
+    new = dict[str, str]()
+    for file, picture in matches.pictures.items():
+        if frames[file].failure:
+            refused[file] = f"the detector reports: {frames[file].failure}"
+        elif whole[picture].boxes is not None:
+            n_known += 1
+        else:
+            new[file] = picture
+    with ThreadPoolExecutor(READERS, thread_name_prefix="boxes") as executor:
+        for file, frame in zip(new, executor.map(read, new, new.values()), strict=True):
+            if frame is None:
+                refused[file] = "its picture is missing; add it again"
+            else:
+                detected[new[file]] = frame
+
+    def changes(contents: Contents) -> tuple[Change, ...]:
+        present = {key: frame for key, frame in detected.items() if key in contents.pictures}
+        return add_boxes(contents, present)
+
+    revised = editor.edit(f"Added the boxes of {n_pictures(len(detected))}", changes)
+    return _report(detected, n_known, matches.n_missing, refused, revised.revision)
+
+
+def _read(form: Form) -> tuple[Mapping[str, FrameDetections], frozenset[str]]:
+    """The frames in the uploaded file by their plain names, and the classified categories."""
+    files = [file for file in form.files if file.field == FIELD]
+    if len(files) != 1:
+        raise Refusal(
+            422, "invalid", f"Expected one file in the field `{FIELD}`, but {len(files)} came."
+        )
+    try:
+        detections = read_detections(files[0].path)
+    except DataError as error:
+        sentence = str(error).replace(str(files[0].path), plain_name(files[0].name))
+        raise Refusal(422, "data", f"{sentence[:1].upper()}{sentence[1:]}.") from error
+    frames = {plain_name(file): frame for file, frame in detections.frames.items()}
+    return frames, detections.classified
+
+
+def _report(
+    detected: Mapping[str, DetectedFrame],
+    n_known: int,
+    n_missing: int,
+    refused: Mapping[str, str],
+    revision: int,
+) -> BoxesAdded:
+    frames = detected.values()
+    sure = [[box for box in frame.others if box.confidence >= MIN_CONFIDENCE] for frame in frames]
+    return BoxesAdded(
+        frames=len(detected),
+        boxes=sum(len(frame.animals) for frame in frames),
+        others=sum(map(len, sure)),
+        empty=sum(
+            not frame.animals and not boxes for frame, boxes in zip(frames, sure, strict=True)
+        ),
+        known_already=n_known,
+        missing=n_missing,
+        refused=[RefusedFile(name=file, reason=reason) for file, reason in refused.items()],
+        revision=revision,
+    )

@@ -1,0 +1,87 @@
+"""The routes of downloads for camera traps: the files that `metaadapter predict` writes."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from metaadapter.apps.field.camtrap_package import CamtrapPackage
+from metaadapter.apps.field.megadetector_file import MegaDetectorFile
+from metaadapter.apps.field.species_counts import counts_table, species_counts
+from metaadapter.apps.field.timelapse_file import write_timelapse
+from metaadapter.apps.page.dependencies import OpenSession
+from metaadapter.apps.page.download_routes import Threshold, file_response
+from metaadapter.apps.page.downloads import folder_name
+from metaadapter.apps.page.field_forms import Counts
+from metaadapter.apps.page.frame_answers import FrameAnswers, frame_answers
+from metaadapter.apps.page.session import Session
+
+CSV = "text/csv; charset=utf-8"
+
+routes = APIRouter()
+
+
+@routes.get("/counts")
+def read_counts(session: OpenSession, threshold: Threshold = 0.0) -> Counts:
+    """How often each species was seen at each camera."""
+    answers = _answers(session, threshold)
+    counts = species_counts(answers.predictions, answers.folder)
+    return Counts.model_validate({"counts": counts}, from_attributes=True)
+
+
+@routes.get("/take/counts.csv", response_class=Response)
+def download_counts(session: OpenSession, threshold: Threshold = 0.0) -> Response:
+    """The counts of species as a table."""
+    answers = _answers(session, threshold)
+    table = counts_table(species_counts(answers.predictions, answers.folder))
+    return file_response(table, "counts.csv", CSV)
+
+
+@routes.get("/take/timelapse.csv", response_class=Response)
+def download_timelapse(session: OpenSession, threshold: Threshold = 0.0) -> Response:
+    """A table for Timelapse."""
+    answers = _answers(session, threshold)
+    with tempfile.TemporaryDirectory(dir=session.project.incoming) as folder:
+        file = Path(folder) / "timelapse.csv"
+        write_timelapse(file, answers.predictions, answers.folder)
+        return file_response(file.read_bytes(), file.name, CSV)
+
+
+@routes.get("/take/megadetector.json", response_class=Response)
+def download_megadetector(session: OpenSession, threshold: Threshold = 0.0) -> Response:
+    """All boxes, as corrected, with the answers, as MegaDetector JSON."""
+    answers = _answers(session, threshold)
+    with tempfile.TemporaryDirectory(dir=session.project.incoming) as folder:
+        file = Path(folder) / "megadetector.json"
+        writer = MegaDetectorFile(
+            _classifier(session), answers.labels, answers.folder, answers.detections
+        )
+        writer.write(file, answers.predictions, [])
+        return file_response(file.read_bytes(), file.name, "application/json")
+
+
+@routes.get("/take/camtrap-dp.zip", response_class=Response)
+def download_camtrap(session: OpenSession, threshold: Threshold = 0.0) -> Response:
+    """A Camera Trap Data Package in a zip file."""
+    answers, content = _answers(session, threshold), io.BytesIO()
+    with tempfile.TemporaryDirectory(dir=session.project.incoming) as folder:
+        package = CamtrapPackage(Path(folder), _classifier(session), answers.folder)
+        package.write(lambda: answers.predictions)
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(Path(folder).iterdir()):
+                archive.write(file, file.name)
+    return file_response(content.getvalue(), "camtrap-dp.zip", "application/zip")
+
+
+def _answers(session: Session, threshold: float) -> FrameAnswers:
+    answers, name = session.wait_for_results().answers, folder_name(session.project.facts.name)
+    return session.read(lambda contents: frame_answers(contents, answers, threshold, name))
+
+
+def _classifier(session: Session) -> str:
+    return f"metaadapter {session.project.facts.name}"

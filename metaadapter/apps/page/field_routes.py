@@ -1,0 +1,130 @@
+"""The routes for camera traps: a detector's file, frames, their boxes, and settings."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from fastapi import APIRouter
+
+from metaadapter.apps.field.allowed_species import folded
+from metaadapter.apps.page import field_forms
+from metaadapter.apps.page.contents import SETTINGS, Contents
+from metaadapter.apps.page.dependencies import UPLOAD_SCHEMA, OpenSession, UploadedForm
+from metaadapter.apps.page.detected_boxes import change_box
+from metaadapter.apps.page.detection_uploads import add_detections
+from metaadapter.apps.page.editor import OpenEditor
+from metaadapter.apps.page.field_entries import BoxEntry, FieldEntry
+from metaadapter.apps.page.forms import PictureId, Revised
+from metaadapter.apps.page.frame_answers import series_of
+from metaadapter.apps.page.picture_folder import id_of
+from metaadapter.apps.page.refusal import Refusal
+from metaadapter.data.checksums import file_hash
+from metaadapter.data.crop import Box
+from metaadapter.data.decode import crop_hash
+
+routes = APIRouter()
+
+
+@routes.post("/detections", status_code=202, openapi_extra=UPLOAD_SCHEMA)
+def upload_detections(editor: OpenEditor, form: UploadedForm) -> field_forms.BoxesAdded:
+    """Add the boxes in the JSON file of MegaDetector or SpeciesNet to the pictures."""
+    return add_detections(editor, form)
+
+
+@routes.get("/frames")
+def read_frames(session: OpenSession) -> field_forms.Frames:
+    """All frames with boxes."""
+
+    def frames(contents: Contents) -> field_forms.Frames:
+        keys = [key for key, entry in contents.pictures.items() if entry.boxes is not None]
+        keys.sort(key=lambda key: contents.pictures[key].place)
+        crops, series = contents.crops_of(keys), series_of(contents)
+        return field_forms.Frames(
+            revision=session.revision,
+            frames=[
+                field_forms.FrameState(
+                    id=key,
+                    name=contents.pictures[key].name,
+                    time=contents.pictures[key].time,
+                    series=series.get(key),
+                    boxes=_boxes(contents, key, crops[key]),
+                )
+                for key in keys
+            ],
+        )
+
+    return session.read(frames)
+
+
+@routes.post("/frames/{frame}/boxes")
+def edit_box(
+    editor: OpenEditor, frame: PictureId, change: field_forms.BoxChange
+) -> field_forms.BoxChanged:
+    """Add, remove, move or accept a box of a frame; a picture without boxes becomes a frame."""
+    before, after = (sides and Box(*sides) for sides in (change.before, change.after))
+    session = editor.session
+    session.read(lambda contents: contents.require_pictures([frame]))
+    sha256 = file_hash(session.project.pictures.path(frame))
+    message = (
+        "Added a box"
+        if before is None
+        else "Removed a box"
+        if after is None
+        else "Accepted a box"
+        if after == before
+        else "Moved a box"
+    )
+    revised = editor.edit(
+        message, lambda contents: change_box(contents, frame, sha256, before, after)
+    )
+    picture = None if after is None else id_of(crop_hash(sha256, after))
+    return field_forms.BoxChanged(picture=picture, revision=revised.revision)
+
+
+@routes.patch("/field")
+def edit_settings(editor: OpenEditor, change: field_forms.FieldChange) -> Revised:
+    """Set which frames form series, and which classes occur; `null` ends a setting."""
+
+    def entry(contents: Contents) -> FieldEntry:
+        settings, changed = contents.settings, change.model_fields_set
+        allowed = _classes(contents, change.allowed) if change.allowed else None
+        return FieldEntry(
+            burst=change.burst if "burst" in changed else settings.burst,
+            allowed=allowed if "allowed" in changed else settings.allowed,
+        )
+
+    return editor.edit(
+        "Changed the settings for camera traps",
+        lambda contents: contents.changes("settings", {SETTINGS: entry(contents)}),
+    )
+
+
+def _boxes(contents: Contents, frame: str, crops: list[str]) -> list[field_forms.FrameBox]:
+    cut = [(crop, contents.pictures[crop].crop) for crop in crops]
+    others: list[tuple[str | None, BoxEntry | None]] = [
+        (None, box) for box in contents.pictures[frame].boxes or ()
+    ]
+    return [
+        field_forms.FrameBox(
+            sides=box.sides, category=box.category, confidence=box.confidence, picture=picture
+        )
+        for picture, box in (*cut, *others)
+        if box is not None
+    ]
+
+
+def _classes(contents: Contents, names: list[str]) -> tuple[str, ...]:
+    """The ids of classes, given by name; an unknown name is refused, with the nearest one."""
+    ids = {folded(entry.name): label for label, entry in contents.classes.items()}
+    for name in names:
+        if folded(name) not in ids:
+            close = get_close_matches(folded(name), ids, n=1, cutoff=0)
+            nearest = contents.classes[ids[close[0]]].name if close else ""
+            raise Refusal(
+                422,
+                "no-such-species",
+                f"There is no class {name!r}. The nearest one is {nearest!r}.",
+                name=name,
+                nearest=nearest,
+            )
+    return tuple(dict.fromkeys(ids[folded(name)] for name in names))

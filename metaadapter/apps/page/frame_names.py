@@ -1,0 +1,67 @@
+"""Pictures of a project found by the names of frames in a detector's file.
+
+A person may add a folder, a folder above it, or single files; and a detector's file names frames
+relative to a folder, or by whole paths. So two names mean one frame if one is the end of the other.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+
+class NameMatches(NamedTuple):
+    """The frames of a detector's file, as the project has them."""
+
+    pictures: dict[str, str]
+    """Name in the detector's file → the picture."""
+    refused: dict[str, str]
+    """Name in the detector's file → why no picture can be chosen for it."""
+    n_missing: int
+    """The number of frames of which the project has no picture."""
+
+
+def match_names(names: Mapping[str, str], files: Iterable[str]) -> NameMatches:
+    """Match pictures, given as id → name, with the names of frames in a detector's file."""
+    by_name, by_end = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+    for picture, name in names.items():
+        by_name[name].append(picture)
+        for end in _ends(name):
+            by_end[end].append(picture)
+    pictures, refused, n_missing = dict[str, str](), dict[str, str](), 0
+    claims = defaultdict[str, list[str]](list)
+    for file in files:
+        candidates = next(
+            (found for found in (by_name[file], by_end[file]) if found),
+            next((by_name[end] for end in _ends(file) if by_name.get(end)), []),
+        )
+        if len(candidates) == 1:
+            claims[candidates[0]].append(file)
+        elif candidates:
+            listed = ", ".join(repr(names[picture]) for picture in candidates[:3])
+            refused[file] = f"{len(candidates)} pictures may be this frame: {listed}; {REMEDY}"
+        else:
+            n_missing += 1
+    for picture, claiming in claims.items():
+        exact = [file for file in claiming if file == names[picture]]
+        if len(claiming) == 1 or exact:
+            pictures[(exact or claiming)[0]] = picture
+            continue
+        others = ", ".join(map(repr, claiming[:3]))
+        for file in claiming:
+            refused[file] = (
+                f"the file lists {others}, and the picture {names[picture]!r} may be any of them; "
+                f"{REMEDY}"
+            )
+    return NameMatches(pictures, refused, n_missing)
+
+
+REMEDY = "add the folder that holds the folders of all cameras"
+
+
+def _ends(name: str) -> Iterator[str]:
+    """A name without its first folders, the longest end first; the whole name is left out."""
+    parts = name.split("/")
+    for start in range(1, len(parts)):
+        yield "/".join(parts[start:])

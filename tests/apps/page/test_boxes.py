@@ -1,0 +1,380 @@
+"""Boxes of a detector on the page: matched with pictures, cut out, corrected, and written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from metaadapter.apps.page.frame_names import match_names
+from metaadapter.data.crop import Box, Crop
+from metaadapter.data.decode import content_hash, decode_image
+
+LEFT, RIGHT = [0.05, 0.1, 0.3, 0.8], [0.6, 0.1, 0.3, 0.8]
+COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "grey": (120, 120, 120)}
+
+
+def frame(left="grey", right="grey", number=0, time=None):
+    """A grey frame whose boxes LEFT and RIGHT have these colours."""
+    rng = np.random.default_rng(number)
+    pixels = np.full((40, 80, 3), COLOURS["grey"]) + rng.integers(-20, 20, (40, 80, 3))
+    pixels[:, :32] += np.array(COLOURS[left]) - COLOURS["grey"]
+    pixels[:, 46:] += np.array(COLOURS[right]) - COLOURS["grey"]
+    exif = Image.Exif()
+    if time:
+        exif.get_ifd(0x8769)[0x9003] = time
+    file = io.BytesIO()
+    image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    image.save(file, "JPEG", quality=95, exif=exif)
+    return file.getvalue()
+
+
+def detection(box, confidence=0.9, category="1"):
+    return {"category": category, "conf": confidence, "bbox": box}
+
+
+def detector_file(frames):
+    """MegaDetector's JSON for name → detections."""
+    return json.dumps(
+        {
+            "info": {"format_version": "1.5", "detector": "a test"},
+            "detection_categories": {"1": "animal", "2": "person", "3": "vehicle"},
+            "images": [{"file": name, "detections": found} for name, found in frames.items()],
+        }
+    ).encode()
+
+
+def send(project, frames, name="boxes.json"):
+    content = frames if isinstance(frames, bytes) else detector_file(frames)
+    return project.client.post("/detections", files=[("detections", (name, content))])
+
+
+DAY = "2025:05:04 06:00:"
+FRAMES = {
+    "all/brook/1.jpg": frame("red", "green", 1, f"{DAY}00"),
+    "all/brook/2.jpg": frame("red", "grey", 2, f"{DAY}02"),
+    "all/meadow/1.jpg": frame("grey", "grey", 3, f"{DAY}00"),
+    "all/meadow/2.jpg": frame("grey", "green", 4, f"{DAY}30"),
+}
+FOUND = {
+    "brook/1.jpg": [detection(LEFT, 0.8), detection(RIGHT, 0.95)],
+    "brook/2.jpg": [detection(LEFT, 0.7), detection(RIGHT, 0.6, "2")],
+    "meadow/1.jpg": [detection(LEFT, 0.1)],
+    "meadow/2.jpg": [detection(RIGHT, 0.9)],
+}
+
+
+@pytest.fixture
+def trapped(project, picture):
+    """A project with two classes, and four frames with their boxes in the tray."""
+    shots = [(f"{name}/{n}.png", picture(name)) for name in ("red", "green") for n in range(2)]
+    project.upload(*shots, into="folders")
+    project.upload(*FRAMES.items())
+    response = send(project, FOUND)
+    assert response.status_code == 202, response.text
+    project.report = response.json()
+    return project
+
+
+def frames_of(project):
+    """Name → frame."""
+    return {one["name"]: one for one in project.client.get("/frames").json()["frames"]}
+
+
+def change(project, name, before, after):
+    frame_id = frames_of(project)[name]["id"]
+    return project.client.post(f"/frames/{frame_id}/boxes", json={"before": before, "after": after})
+
+
+def test_detections__make_one_picture_of_each_box_of_an_animal(trapped):
+    state, frames = trapped.state, frames_of(trapped)
+
+    expected = {"frames": 4, "boxes": 4, "others": 1, "empty": 1, "missing": 0, "refused": []}
+    assert expected.items() <= trapped.report.items()
+    names = [state["names"][picture] for picture in state["tray"]]
+    assert names == [*("all/brook/1.jpg",) * 2, "all/brook/2.jpg", "all/meadow/2.jpg"]
+    assert set(state["frames"]) == set(state["tray"])
+    brook = frames["all/brook/1.jpg"]
+    assert [box["sides"] for box in brook["boxes"]] == [RIGHT, LEFT]
+    assert [box["category"] for box in frames["all/brook/2.jpg"]["boxes"]] == ["animal", "person"]
+    assert frames["all/meadow/1.jpg"]["boxes"][0]["picture"] is None
+
+
+def test_boxes__are_cut_and_encoded_as_the_shell_does(trapped, tmp_path):
+    trapped.answers()
+    path = tmp_path / "1.jpg"
+    path.write_bytes(FRAMES["all/brook/1.jpg"])
+    (box,) = [box for box in frames_of(trapped)["all/brook/1.jpg"]["boxes"] if box["sides"] == LEFT]
+    crop = Crop(path, Box(*LEFT))
+
+    assert box["picture"] == content_hash(crop)[:32]
+    encoder = trapped.session.project.encoder
+    row = trapped.session._encoded[box["picture"]].features_D
+    np.testing.assert_array_equal(row, encoder.encode_images([crop])[0].astype(np.float32))
+    whole = trapped.client.get(f"/pictures/{box['picture']}?size=whole").content
+    assert Image.open(io.BytesIO(whole)).size == decode_image(crop).size
+    thumbnail = trapped.client.get(f"/pictures/{box['picture']}").content
+    red, green, _ = np.asarray(Image.open(io.BytesIO(thumbnail))).mean((0, 1))
+    assert red > green + 30
+
+
+def test_answers__of_boxes_and_not_of_frames(trapped):
+    answers, state = trapped.answers()["answers"], trapped.state
+    classes = {one["id"]: one["name"] for one in state["classes"]}
+
+    assert set(answers) == set(state["tray"])
+    shown = [classes[answers[picture]["class"]] for picture in state["tray"]]
+    assert shown == ["green", "red", "red", "green"]
+
+
+def test_detections__are_one_edit_that_undo_takes_back(trapped):
+    before = trapped.state
+    undone = trapped.client.post("/undo").json()
+
+    assert undone["undone"] == "Undone: Added the boxes of 4 pictures."
+    assert (undone["kind"], undone["values"]) == ("added-boxes", {"n": 4})
+    assert sorted(trapped.state["names"].values())[:4] == sorted(FRAMES)
+    assert len(trapped.state["tray"]) == 4
+    assert frames_of(trapped) == {}
+    trapped.client.post("/redo")
+    assert trapped.state["tray"] == before["tray"]
+
+
+def test_history__keeps_boxes_over_a_restart(trapped, serve, colour_encoder):
+    tray, frames = trapped.state["tray"], frames_of(trapped)
+    change(trapped, "all/brook/1.jpg", LEFT, [0.0, 0.0, 0.4, 1.0])
+    trapped.client.post("/undo")
+    folder = trapped.session.project.folder
+    trapped.client.post("/projects", json={"name": f"another than {folder.name}"})
+
+    with serve(folder, None, lambda *_, **__: colour_encoder) as again:
+        state = again.client.get("/project").json()
+        assert state["tray"] == tray
+        kept = {one["name"]: one for one in again.client.get("/frames").json()["frames"]}
+        assert kept == frames
+        again.client.post("/redo")
+        assert again.client.get("/project").json()["tray"] != tray
+
+
+def test_detections__sent_twice__keep_corrected_boxes(trapped):
+    change(trapped, "all/meadow/2.jpg", RIGHT, None)
+
+    again = send(trapped, FOUND).json()
+
+    assert (again["frames"], again["known_already"]) == (0, 4)
+    assert frames_of(trapped)["all/meadow/2.jpg"]["boxes"] == []
+
+
+def test_label_of_a_frame__goes_to_its_surest_box(project):
+    project.upload(("deer/1.jpg", FRAMES["all/brook/1.jpg"]), into="folders")
+    project.upload(("deer/2.jpg", FRAMES["all/meadow/1.jpg"]), into="folders")
+    send(project, {"deer/1.jpg": FOUND["brook/1.jpg"], "deer/2.jpg": []})
+
+    (deer,), tray = project.state["classes"], project.state["tray"]
+    boxes = frames_of(project)["deer/1.jpg"]["boxes"]
+    whole = frames_of(project)["deer/2.jpg"]["id"]
+    assert deer["pictures"] == [whole, boxes[0]["picture"]]
+    assert tray == [boxes[1]["picture"]]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "n_tray", "message"),
+    [
+        (None, [0.4, 0.2, 0.1, 0.3], 5, "Added a box"),
+        (LEFT, None, 3, "Removed a box"),
+        (LEFT, [0.0, 0.1, 0.35, 0.8], 4, "Moved a box"),
+        (LEFT, LEFT, 4, "Accepted a box"),
+    ],
+)
+def test_box__changed_by_a_person__is_encoded_anew_and_can_be_undone(
+    trapped, before, after, n_tray, message
+):
+    was, frames = trapped.state["tray"], frames_of(trapped)
+    response = change(trapped, "all/brook/1.jpg", before, after)
+
+    assert response.status_code == 200, response.text
+    assert len(trapped.state["tray"]) == n_tray
+    boxes = frames_of(trapped)["all/brook/1.jpg"]["boxes"]
+    if after:
+        (box,) = [box for box in boxes if box["sides"] == after]
+        assert (box["picture"], box["confidence"]) == (response.json()["picture"], 1.0)
+        assert box["picture"] in trapped.answers()["answers"]
+    else:
+        assert before not in [box["sides"] for box in boxes]
+    undone = trapped.client.post("/undo").json()
+    assert undone["undone"] == f"Undone: {message}."
+    assert undone["kind"] == ("changed-box" if after else "removed-pictures")
+    assert (trapped.state["tray"], frames_of(trapped)) == (was, frames)
+
+
+def test_moved_box__keeps_its_class_and_place(trapped):
+    picture, red = trapped.state["tray"][1], trapped.class_of("red")
+    trapped.client.post("/labels", json={"labels": {picture: red}})
+
+    moved = change(trapped, "all/brook/1.jpg", LEFT, [0.0, 0.1, 0.35, 0.8]).json()["picture"]
+
+    (shown,) = [one for one in trapped.state["classes"] if one["id"] == red]
+    assert moved in shown["pictures"]
+    assert picture not in trapped.state["names"]
+
+
+def test_weak_box__becomes_a_picture_once_a_person_accepts_it(trapped):
+    response = change(trapped, "all/meadow/1.jpg", LEFT, LEFT)
+
+    assert response.json()["picture"] in trapped.state["tray"]
+    assert len(frames_of(trapped)["all/meadow/1.jpg"]["boxes"]) == 1
+
+
+def test_box__drawn_in_a_whole_picture__makes_it_a_frame(project, picture):
+    project.fill(n_tray=1)
+    (whole,) = project.state["tray"]
+
+    drawn = project.client.post(f"/frames/{whole}/boxes", json={"after": LEFT}).json()["picture"]
+
+    assert project.state["tray"] == [drawn]
+    assert project.state["frames"] == {drawn: whole}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "status", "kind"),
+    [
+        ([0.0, 0.0, 0.1, 0.1], None, 404, "no-such-box"),
+        (None, RIGHT, 409, "same-box"),
+        (None, [0.9, 0.0, 0.3, 0.1], 422, "invalid"),
+        (None, [0.1, 0.1, 0.0, 0.1], 422, "invalid"),
+    ],
+)
+def test_box__that_cannot_be_changed__is_refused(trapped, before, after, status, kind):
+    response = change(trapped, "all/brook/1.jpg", before, after)
+
+    assert (response.status_code, response.json()["kind"]) == (status, kind)
+
+
+def test_removed_frame__takes_its_boxes_with_it(trapped):
+    frame_id = frames_of(trapped)["all/brook/1.jpg"]["id"]
+    trapped.client.request("DELETE", "/pictures", json={"pictures": [frame_id]})
+
+    assert len(trapped.state["tray"]) == 2
+    trapped.client.post("/undo")
+    assert len(trapped.state["tray"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("names", "files", "matched"),
+    [
+        ({"1": "brook/1.jpg"}, ["brook/1.jpg"], {"brook/1.jpg": "1"}),
+        ({"1": "all/brook/1.jpg"}, ["brook/1.jpg"], {"brook/1.jpg": "1"}),
+        ({"1": "brook/1.jpg"}, ["data/all/brook/1.jpg"], {"data/all/brook/1.jpg": "1"}),
+        ({"1": "brook/1.jpg", "2": "meadow/1.jpg"}, ["1.jpg"], {}),
+        ({"1": "1.jpg", "2": "1.jpg"}, ["brook/1.jpg"], {}),
+        ({"1": "1.jpg"}, ["brook/1.jpg", "meadow/1.jpg"], {}),
+        ({"1": "1.jpg", "2": "brook/1.jpg"}, ["1.jpg"], {"1.jpg": "1"}),
+        ({"1": "01.jpg"}, ["1.jpg"], {}),
+    ],
+)
+def test_frames__are_matched_by_path_and_refused_where_names_repeat(names, files, matched):
+    matches = match_names(names, files)
+
+    assert matches.pictures == matched
+    assert len(matches.refused) + matches.n_missing + len(matched) == len(files)
+
+
+def test_repeated_names__are_refused_with_the_reason_and_mended_by_adding_the_folder(project):
+    content = FRAMES["all/brook/1.jpg"]
+    project.upload(("1.jpg", content), ("other/2.jpg", FRAMES["all/brook/2.jpg"]))
+    found = {"brook/1.jpg": [detection(LEFT)], "meadow/1.jpg": []}
+
+    refused = send(project, found).json()["refused"]
+    assert {one["name"] for one in refused} == set(found)
+    assert "add the folder that holds the folders of all cameras" in refused[0]["reason"]
+    project.upload(("all/brook/1.jpg", content))
+    assert send(project, found).json()["boxes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "part"),
+    [
+        (b"no JSON", "data", "boxes.json"),
+        (detector_file({"elsewhere.jpg": []}), "no-frames", "'elsewhere.jpg'"),
+    ],
+)
+def test_detections__that_do_not_fit__are_refused(trapped, content, kind, part):
+    response = send(trapped, content)
+
+    assert (response.status_code, response.json()["kind"]) == (422, kind)
+    assert part in response.json()["error"]
+    assert "incoming" not in response.json()["error"]
+
+
+def table(project, name):
+    response = project.client.get(f"/take/{name}")
+    assert response.status_code == 200, response.text
+    return list(csv.DictReader(io.StringIO(response.text.removeprefix("\ufeff"))))
+
+
+def test_timelapse__has_one_row_for_each_frame(trapped):
+    rows = table(trapped, "timelapse.csv")
+
+    places = [(row["RelativePath"], row["File"], row["Species"], row["Count"]) for row in rows]
+    assert places[2] == ("meadow", "1.jpg", "empty", "0")
+    assert places[3] == ("meadow", "2.jpg", "green", "1")
+    assert rows[0]["DateTime"] == "2025-05-04 06:00:00"
+
+
+def test_megadetector_file__has_the_corrected_boxes(trapped):
+    change(trapped, "all/brook/1.jpg", LEFT, None)
+    document = trapped.client.get("/take/megadetector.json").json()
+
+    images = {image["file"]: image["detections"] for image in document["images"]}
+    assert [box["bbox"] for box in images["brook/1.jpg"]] == [RIGHT]
+    classes = document["classification_categories"]
+    number, share = images["brook/1.jpg"][0]["classifications"][0]
+    assert classes[number] == "green"
+    assert 0.3 < share < 1
+    assert [box["category"] for box in images["brook/2.jpg"]] == ["1", "2"]
+
+
+def test_camtrap_package__has_people_animals_and_empty_frames(trapped):
+    content = trapped.client.get("/take/camtrap-dp.zip").content
+
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = {"datapackage.json", "deployments.csv", "media.csv", "observations.csv"}
+        assert set(archive.namelist()) == names
+        rows = list(csv.DictReader(io.StringIO(archive.read("observations.csv").decode())))
+    kinds = {row["observationType"] for row in rows if row["observationLevel"] == "media"}
+    assert kinds == {"animal", "human", "blank"}
+    assert {row["deploymentID"] for row in rows} == {"brook", "meadow"}
+
+
+def test_counts__by_species_and_camera(trapped):
+    counts = {(row["species"], row["camera"]): row for row in table(trapped, "counts.csv")}
+
+    assert counts["green", "brook"]["individuals"] == "1"
+    assert counts["red", "brook"] == {
+        "species": "red",
+        "camera": "brook",
+        "individuals": "2",
+        "pictures": "2",
+    }
+    assert counts["empty", "meadow"]["individuals"] == "0"
+
+
+def test_answers_table__has_the_columns_of_boxes(trapped):
+    rows = [row for row in table(trapped, "answers.csv") if not row["labelled"]]
+
+    assert [float(rows[1][side]) for side in ("box_left", "box_top")] == LEFT[:2]
+    assert (rows[1]["detected"], rows[1]["confidence"]) == ("animal", "0.8")
+    assert rows[1]["time"] == "2025-05-04T06:00:00"
+
+
+def test_moves__take_whole_frames_unless_their_boxes_differ(trapped):
+    script = trapped.client.get("/take/moves.sh").text
+
+    assert "brook/2.jpg" in script
+    assert "meadow/2.jpg" in script
+    assert "brook/1.jpg" not in script  # it shows red and green
