@@ -31,7 +31,7 @@ ROWS_AT_ONCE = 1024
 
 COLUMNS = (*Prediction._fields[:5], "known", "unfamiliar")  # from path to runner_up_probability
 # A manifest of pictures names these columns in the same way.
-BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height", "detected", "confidence")
+BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height", "detected", "confidence", "source")
 BETWEEN = " | "
 
 
@@ -54,7 +54,7 @@ class RowFormat:
             *COLUMNS,
             *(["set"] if self.sets else []),
             *(BOX_COLUMNS if self.boxes else []),
-            *(["time", "series"] if self.times else []),
+            *(["time", "series", "animal"] if self.times else []),
             *(f"p_{label}" for label in self.classes),
         )
 
@@ -90,9 +90,9 @@ class RowFormat:
             cells.append(BETWEEN.join(prediction.set or ()))
         if self.boxes:
             cells += [*(prediction.box or ("",) * 4), prediction.detected or ""]
-            cells.append("" if confidence is None else confidence)
+            cells += ["" if confidence is None else confidence, prediction.source or ""]
         if self.times:
-            cells += [prediction.time or "", prediction.series or ""]
+            cells += [prediction.time or "", prediction.series or "", prediction.animal or ""]
         return [*cells, *(prediction.probabilities.get(label, "") for label in self.classes)]
 
     def _prediction(self, cells: dict[str, str]) -> Prediction:
@@ -115,6 +115,8 @@ class RowFormat:
             confidence=float(confidence) if confidence else None,
             time=cells.get("time") or None,
             series=cells.get("series") or None,
+            animal=int(cells["animal"]) if cells.get("animal") else None,
+            source=cells.get("source") or None,
         )
 
 

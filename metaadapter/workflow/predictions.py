@@ -62,6 +62,10 @@ class Prediction(NamedTuple):
     """The time when the picture was taken (ISO 8601), if times are read and the file has one."""
     series: str | None = None
     """The name of the series that the picture is in, if series are formed."""
+    animal: int | None = None
+    """The number of the box's animal in its series; `None` for a picture without a series."""
+    source: str | None = None
+    """What gave the label of a box: `adapter` or `detector`; `None` without a detector."""
 
     @property
     def rejected(self) -> Prediction:
@@ -82,7 +86,7 @@ class Prediction(NamedTuple):
         }
 
 
-OF_FRAMES = ("box", "detected", "confidence", "time", "series")
+OF_FRAMES = ("box", "detected", "confidence", "time", "series", "animal", "source")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -59,15 +59,17 @@ class FieldFiles:
         for name, path in self.paths.items():
             with write_errors(str(path), instead=f"choose another --{name.replace('_', '-')}"):
                 if name == "megadetector":
-                    facts = (folder, options.detections, field_request.folders)
-                    writer = MegaDetectorFile(self.classifier, self.labels, *facts)
+                    detected = (folder, options.detections, field_request.folders)
+                    writer = MegaDetectorFile(self.classifier, self.labels, *detected)
                     writer.write(path, predictions(), predicted.tally.unreadable)
                     line = f"wrote the answers as MegaDetector JSON to {path}"
                 elif name == "timelapse":
                     write_timelapse(path, predictions(), folder)
                     line = f"wrote a table for Timelapse to {path}; its root folder is {folder}"
                 elif name == "camtrap_dp":
-                    missing += CamtrapPackage(path, self.classifier, folder).write(predictions)
+                    info = {} if options.detections is None else options.detections.info
+                    facts = (path, self.classifier, folder, str(info.get("detector", "detector")))
+                    missing += CamtrapPackage(*facts).write(predictions)
                     line = (
                         f"wrote a Camera Trap Data Package to {path}; its paths are relative to "
                         f"{folder}"

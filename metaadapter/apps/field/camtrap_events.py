@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from metaadapter.apps.field.frame_answer import shown_in
 from metaadapter.apps.field.frames import by_frame
 from metaadapter.workflow.predictions import Prediction
 
@@ -22,8 +23,8 @@ class Event:
     end: datetime
     counts: Counter[str] = field(default_factory=Counter)
     """Label → its largest count in one frame; the event shows at least this many animals."""
-    surest: dict[str, float] = field(default_factory=dict)
-    """Label → its largest probability."""
+    surest: dict[str, Prediction] = field(default_factory=dict)
+    """Label → its most probable prediction."""
 
 
 def events_of(predictions: Iterable[Prediction]) -> tuple[dict[str, Event], int]:
@@ -38,16 +39,21 @@ def events_of(predictions: Iterable[Prediction]) -> tuple[dict[str, Event], int]
         event = events.setdefault(event_of(of_frame), Event(path, time, time))
         event.start = min(event.start, time, key=clock)
         event.end = max(event.end, time, key=clock)
-        event.counts |= Counter(prediction.label for prediction in of_frame)
-        for prediction in of_frame:
-            largest = max(event.surest.get(prediction.label, 0.0), prediction.probability)
-            event.surest[prediction.label] = largest
+        shown = shown_in(of_frame)
+        event.counts |= Counter(prediction.label for prediction in shown)
+        for prediction in shown:
+            before = event.surest.get(prediction.label, prediction)
+            event.surest[prediction.label] = max(before, prediction, key=_probability)
     return events, n_without_time
 
 
 def event_of(of_frame: Sequence[Prediction]) -> str:
     """The name of a frame's event: the series of the frame, or the frame's own path."""
     return of_frame[0].series or of_frame[0].path
+
+
+def _probability(prediction: Prediction) -> float:
+    return prediction.probability
 
 
 def clock(time: datetime) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import mimetypes
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from metaadapter.apps.field.camtrap_metadata import (
     read_deployments,
     read_metadata,
 )
+from metaadapter.apps.field.camtrap_profile import profile_faults
+from metaadapter.apps.field.frame_answer import shown_in
 from metaadapter.apps.field.frames import by_frame, camera_folder, relative_name
 from metaadapter.apps.field.species import PEOPLE, VEHICLES, is_nothing
 from metaadapter.data.crop import Box
@@ -42,6 +45,8 @@ class CamtrapPackage:
     out: Path
     classifier: str
     folder: Path
+    detector: str = "detector"
+    """The name of the detector, which classifies people, vehicles and frames without a box."""
 
     def require_readable(self) -> None:
         """Raise a `DataError`, before any work, if an existing package cannot be read."""
@@ -78,7 +83,7 @@ class CamtrapPackage:
         observations = self._observations(predictions(), events, metadata.scientific_name)
         self._table("observations", observations)
         replace_file(self.out / METADATA_FILE, json_text(document, indent=2) + "\n")
-        missing = []
+        missing = [f"{self.out / METADATA_FILE}: {fault}" for fault in profile_faults(document)]
         if unplaced := [camera for camera, row in cameras.items() if row not in placed]:
             missing.append(
                 f"{len(unplaced)} camera(s) have no latitude and longitude, which the standard "
@@ -104,10 +109,9 @@ class CamtrapPackage:
                 "locationName": camera,
                 "latitude": "",
                 "longitude": "",
-                "deploymentStart": _stamp(min(times, key=clock)),
-                "deploymentEnd": _stamp(max(times, key=clock)),
                 "timestampIssues": str(any(time.tzinfo is None for time in times)).lower(),
                 **known.get(camera, {}),
+                **_period(times, known.get(camera, {})),
             }
             for camera, times in cameras.items()
         }
@@ -133,26 +137,25 @@ class CamtrapPackage:
         events: dict[str, Event],
         scientific_name: Callable[[str], str],
     ) -> Iterator[Row]:
-        by_machine = {
-            "classificationMethod": "machine",
-            "classifiedBy": self.classifier,
-            "classificationTimestamp": _stamp(datetime.now(UTC)),
-        }
+        now = _stamp(datetime.now(UTC))
 
-        def classified(label: str, probability: float) -> Row:
-            kind = _type_of(label)
+        def classified(prediction: Prediction) -> Row:
+            label, kind = prediction.label, _type_of(prediction.label)
+            by_detector = prediction.source == "detector"
             return {
-                **by_machine,
+                "classificationMethod": "machine",
+                "classifiedBy": self.detector if by_detector else self.classifier,
+                "classificationTimestamp": now,
                 "observationType": kind,
                 "scientificName": scientific_name(label) if kind == "animal" else "",
-                "classificationProbability": round(probability, 5),
+                "classificationProbability": round(prediction.probability, 5),
             }
 
         for path, of_frame in by_frame(predictions):
             if (time := of_frame[0].time) is None:
                 continue
             name, stamp = relative_name(path, self.folder), _stamp(datetime.fromisoformat(time))
-            for number, prediction in enumerate(of_frame, start=1):
+            for number, prediction in enumerate(shown_in(of_frame), start=1):
                 yield {
                     "observationID": f"{name}#{number}",
                     "deploymentID": self._camera(path),
@@ -161,7 +164,7 @@ class CamtrapPackage:
                     "eventStart": stamp,
                     "eventEnd": stamp,
                     "observationLevel": "media",
-                    **classified(prediction.label, prediction.probability),
+                    **classified(prediction),
                     **({} if prediction.box is None else {"count": 1, **_box(prediction.box)}),
                 }
         for key, event in events.items():
@@ -175,7 +178,7 @@ class CamtrapPackage:
                     "eventStart": _stamp(event.start),
                     "eventEnd": _stamp(event.end),
                     "observationLevel": "event",
-                    **classified(label, event.surest[label]),
+                    **classified(event.surest[label]),
                     **({"count": event.counts[label]} if animals else {}),
                 }
 
@@ -195,13 +198,32 @@ class CamtrapPackage:
 
 
 def _is_own(observations: Path) -> bool:
-    """Return whether a table of observations has no rows, or rows that metaadapter classified."""
+    """Return whether a table of observations has no rows, or first one numbered by this module."""
     if not is_regular(observations):
         return False
-    with regular(observations).open("rb") as file:
-        next(file, b"")
-        lines = list(file)
-    return not lines or any(b",metaadapter " in line or b',"metaadapter ' in line for line in lines)
+    with regular(observations).open(encoding="utf-8", errors="replace", newline="") as file:
+        first = next(csv.DictReader(file), None)
+    return (
+        first is None or re.search(r"#(event)?\d+$", first.get("observationID") or "") is not None
+    )
+
+
+def _period(times: Sequence[datetime], known: Mapping[str, str]) -> dict[str, str]:
+    """Start and end of a deployment: those of `known`, widened to all its media."""
+    first, last = clock(min(times, key=clock)), clock(max(times, key=clock))
+    start, end = (known.get(column) or "" for column in ("deploymentStart", "deploymentEnd"))
+    begins, ends = _time(start), _time(end)
+    return {
+        "deploymentStart": start if begins and begins <= first else _stamp(min(times, key=clock)),
+        "deploymentEnd": end if ends and ends >= last else _stamp(max(times, key=clock)),
+    }
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return clock(datetime.fromisoformat(text))
+    except ValueError:
+        return None
 
 
 def _type_of(label: str) -> str:

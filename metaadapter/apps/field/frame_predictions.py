@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.apps.field.animals import Seen, number_animals
 from metaadapter.apps.field.detections import Detections
 from metaadapter.apps.field.frame_detections import Detection
 from metaadapter.apps.field.frames import Frame
@@ -87,15 +88,27 @@ def _predict_frames(
     with the detector's category; both by confidence. A frame without a box has the label `EMPTY`.
     """
     by_number = defaultdict[int, list[Prediction]](list)
+    animals = number_animals(
+        [
+            Seen(frames[number].series, number, detection and detection.box)
+            for number, detection in read
+        ]
+    )
     predictions = predict_species(
         options.species,
         stored,
         pictures,
         prediction_options,
-        series=[frames[number].series for number, _ in read],
+        animals=[
+            animal and (frames[number].series, animal)
+            for (number, _), animal in zip(read, animals, strict=True)
+        ],
+        weights=[1.0 if detection is None else detection.confidence for _, detection in read],
     )
-    for (number, detection), prediction in zip(read, predictions, strict=True):
-        by_number[number].append(_of_frame(prediction, frames[number], detection))
+    for (number, detection), prediction, animal in zip(read, predictions, animals, strict=True):
+        source = None if options.detections is None else "adapter"
+        of_box = prediction._replace(animal=animal, source=source)
+        by_number[number].append(_of_frame(of_box, frames[number], detection))
     results = [
         prediction
         for number, frame in enumerate(frames)
@@ -113,14 +126,16 @@ def predict_species(
     pictures: EncodedPictures,
     options: PredictionOptions,
     *,
-    series: Sequence[str | None] = (),
+    animals: Sequence[Hashable | None] = (),
+    weights: Sequence[float] | None = None,
 ) -> list[Prediction]:
-    """Predict pictures among the allowed species, with parents, and average over each series."""
+    """Predict pictures among the allowed species, with parents; see `mean_in_series`."""
     classes = [str(label) for label in stored.config.classes]
 
     def reconsider(probabilities: Probabilities) -> Probabilities:
         rows_NC = species.among_allowed(probabilities.classes_NC, classes)
-        return mean_in_series(Probabilities(rows_NC, probabilities.known_N), series, classes)
+        allowed = Probabilities(rows_NC, probabilities.known_N)
+        return mean_in_series(allowed, animals, classes, weights)
 
     predictions = predict_pictures(stored, pictures, options, reconsider)
     return [species.rolled_up(prediction) for prediction in predictions]
@@ -198,7 +213,9 @@ def _by_detector(frame: Frame, options: FieldOptions) -> list[Prediction]:
 
 def _detected(frame: Frame, label: str, probability: float) -> Prediction:
     path, true_label = str(frame.row.path), frame.row.label or ""
-    return Prediction(path, label, probability, "", 0.0, False, {}, true_label=true_label)
+    return Prediction(
+        path, label, probability, "", 0.0, False, {}, true_label=true_label, source="detector"
+    )
 
 
 def _of_frame(prediction: Prediction, frame: Frame, detection: Detection | None) -> Prediction:

@@ -1,9 +1,9 @@
-"""Series: frames that a camera took shortly after one another, with a common prediction."""
+"""Series: frames that a camera took shortly after one another, with one prediction an animal."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -42,24 +42,30 @@ def in_series(frames: Iterable[Frame], seconds: float) -> list[list[Frame]]:
 
 
 def mean_in_series(
-    probabilities: Probabilities, series: Sequence[str | None], classes: Sequence[str]
+    probabilities: Probabilities,
+    animals: Sequence[Hashable | None],
+    classes: Sequence[str],
+    weights: Sequence[float] | None = None,
 ) -> Probabilities:
-    """Give all frames of a named series the mean of their probabilities.
+    """Give all boxes of an animal in a series the weighted mean of their probabilities.
 
-    A series is assumed to show one species. Frames that most probably show nothing keep their own
-    probabilities and do not count in the mean, because a camera continues when the animal has left.
+    `animals` names the animal of each row; a row of `None` keeps its probabilities. `weights` are
+    the detector's confidences (equal without them), because an unsure box often shows a branch.
+    Rows that most probably show nothing keep their own probabilities and do not count in the mean,
+    because a camera continues when the animal has left.
     """
     rows_NC = probabilities.classes_NC.copy()
     known_N = None if probabilities.known_N is None else probabilities.known_N.copy()
     shows_nothing_C = np.array([is_nothing(label) for label in classes])
-    members = defaultdict[str, list[int]](list)
-    for number, name in enumerate(series):
-        if name is not None and not shows_nothing_C[rows_NC[number].argmax()]:
-            members[name].append(number)
+    members = defaultdict[Hashable, list[int]](list)
+    for number, animal in enumerate(animals):
+        if animal is not None and not shows_nothing_C[rows_NC[number].argmax()]:
+            members[animal].append(number)
     for numbers in members.values():
-        rows_NC[numbers] = rows_NC[numbers].mean(0)
+        shares = None if weights is None else [max(weights[number], 1e-6) for number in numbers]
+        rows_NC[numbers] = np.average(rows_NC[numbers], axis=0, weights=shares)
         if known_N is not None:
-            known_N[numbers] = known_N[numbers].mean()
+            known_N[numbers] = np.average(known_N[numbers], weights=shares)
     return Probabilities(rows_NC, known_N)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path, PureWindowsPath
 from typing import IO
 
+from metaadapter.apps.field.frame_answer import shown_in, sureness
 from metaadapter.apps.field.frames import by_frame, relative_name
-from metaadapter.apps.field.species import is_nothing
+from metaadapter.apps.field.species import is_nothing, is_species
 from metaadapter.data.output_file import write_output
 from metaadapter.data.plain_text import csv_bytes
 from metaadapter.workflow.predictions import Prediction
@@ -40,11 +40,17 @@ def _rows(predictions: Iterable[Prediction], folder: Path) -> Iterator[Sequence[
 
 
 def _answer(of_frame: Sequence[Prediction]) -> tuple[str, int, float]:
-    """The label with the most boxes (of equal ones the most probable), its count, probability."""
-    animals = [answer for answer in of_frame if not is_nothing(answer.label)]
-    if not animals:
-        surest = max(of_frame, key=lambda answer: answer.probability)
-        return surest.label, 0, surest.probability
-    counts = Counter(answer.label for answer in animals)
-    best = max(animals, key=lambda answer: (counts[answer.label], answer.probability))
-    return best.label, counts[best.label], best.probability
+    """The label of the surest animal, its number of boxes, and its probability.
+
+    The labels of people and vehicles follow, with commas between them as in a field of Timelapse
+    for multiple choices.
+    """
+    shown = shown_in(of_frame)
+    best = max(shown, key=lambda answer: (is_species(answer.label), sureness(answer)))
+    count = sum(answer.label == best.label for answer in shown)
+    others = {answer.label for answer in shown if not is_species(answer.label)} - {best.label}
+    return (
+        ",".join([best.label, *sorted(others)]),
+        0 if is_nothing(best.label) else count,
+        best.probability,
+    )

@@ -196,6 +196,31 @@ def test_predict__burst__gives_a_series_one_answer_and_names_it(ask, trap):
     assert one["time"] == "2025-05-04T06:00:00"
 
 
+def test_predict__burst_with_two_animals__answers_for_each_by_its_own_boxes(run, animals, tmp_path):
+    other = [0.0, 0.0, 0.25, 0.5]
+    for number in range(3):
+        path = tmp_path / "pair" / f"{number}.jpg"
+        draw(path, "lynx", seconds=2 * number)
+        with Image.open(path) as picture:
+            exif = picture.getexif()
+            picture.paste(COLOURS["heron"], (0, 0, 32, 32))
+            picture.save(path, exif=exif)
+    images = [
+        detected(("1", 0.95, BOX), ("1", 0.3, other), file=f"{number}.jpg") for number in range(3)
+    ]
+    document = {"detection_categories": {"1": "animal"}, "images": images}
+    (tmp_path / "pair.json").write_text(json.dumps(document))
+
+    done = run(
+        *("predict", animals, tmp_path / "pair", "--detections", tmp_path / "pair.json"),
+        *("--burst", 5, "--json"),
+    )
+
+    rows = [(row["label"], row["animal"], row["source"]) for row in done.document["predictions"]]
+    assert rows == [("lynx", 1, "adapter"), ("heron", 2, "adapter")] * 3
+    assert len({row["probability"] for row in done.document["predictions"]}) == 2
+
+
 def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path):
     names = ("a.csv", "t.csv", "m.json", "package", "f.csv")
     table, timelapse, megadetector, package, triggers = (tmp_path / name for name in names)
@@ -213,7 +238,7 @@ def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path)
     assert [row["box_left"] for row in rows[:3]] == ["0.5", "0.5", ""]
     species = [(row["RelativePath"], row["File"], row["Species"]) for row in rows_of(timelapse)]
     assert species[0] == ("brook", "1.jpg", "lynx")
-    assert [row[2] for row in species] == ["lynx", "lynx", "empty", "red_fox", "heron"]
+    assert [row[2] for row in species] == ["lynx", "lynx", "empty", "red_fox,person", "heron"]
     document = json.loads(megadetector.read_text())
     assert len(document["images"]) == 7
     assert sum(image["detections"] is None for image in document["images"]) == 2

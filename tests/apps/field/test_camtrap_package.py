@@ -115,6 +115,107 @@ def test_package__observations__are_of_boxes_and_of_series(write, tmp_path):
     assert event["classificationProbability"] == "0.9"
 
 
+def test_package__background_beside_an_animal__is_no_row_and_blank_frames_have_no_box(
+    tmp_path, answers
+):
+    fox, branch = answers[0], answers[5]
+    beside = branch._replace(path=fox.path, time=fox.time, series=fox.series)
+    alone = branch._replace(label="empty", probability=0.6)
+    package = CamtrapPackage(tmp_path / "package", "metaadapter x", tmp_path / "frames")
+
+    package.write(lambda: iter([fox, beside, branch, alone]))
+
+    observed = rows_of(tmp_path, "observations")
+    rows = [
+        (row["observationLevel"], row["observationType"], bool(row["bboxX"])) for row in observed
+    ]
+    assert rows == [
+        ("media", "animal", True),
+        ("media", "blank", False),
+        ("event", "animal", False),
+        ("event", "blank", False),
+    ]
+
+
+def test_package__people_vehicles_and_frames_without_a_box__are_classified_by_the_detector(
+    tmp_path, answers
+):
+    fox, person, empty = answers[0], answers[4], answers[3]
+    detected = [one._replace(source="detector", probabilities={}) for one in (person, empty)]
+    out = tmp_path / "package"
+    package = CamtrapPackage(out, "metaadapter x", tmp_path / "frames", "md_v5a.0.0.pt")
+
+    package.write(lambda: iter([fox._replace(source="adapter"), *detected]))
+
+    by = {
+        (row["observationType"], row["classifiedBy"]) for row in rows_of(tmp_path, "observations")
+    }
+    assert by == {
+        ("animal", "metaadapter x"),
+        ("human", "md_v5a.0.0.pt"),
+        ("blank", "md_v5a.0.0.pt"),
+    }
+    package.write(lambda: iter(detected))
+    package.require_readable()  # it stays our own table without a row of the adapter
+
+
+def test_package__second_run_with_later_frames__widens_the_deployment(write, tmp_path, answers):
+    write()
+    table = tmp_path / "package" / "deployments.csv"
+    text = table.read_text()
+    assert "2025-05-04T06:00:01Z,2025-05-04T06:00:03Z" in text
+    table.write_text(text.replace("2025-05-04T06:00:01Z", "2025-05-01T00:00:00Z"))
+    answers[2] = answers[2]._replace(time="2025-06-01T10:00:00")
+
+    write()
+
+    brook = rows_of(tmp_path, "deployments")[0]
+    period = (brook["deploymentStart"], brook["deploymentEnd"])
+    assert period == ("2025-05-01T00:00:00Z", "2025-06-01T10:00:00Z")
+    media = [row["timestamp"] for row in rows_of(tmp_path, "media") if "brook" in row["mediaID"]]
+    assert period[0] <= min(media)
+    assert max(media) <= period[1]
+
+
+def test_package__metadata__keeps_the_profile_and_faults_of_the_user_are_told(write, tmp_path):
+    assert not any("the standard wants" in note for note in write())
+    metadata = tmp_path / "package" / "datapackage.json"
+    document = json.loads(metadata.read_text())
+    assert document["profile"].endswith("1.0.2/camtrap-dp-profile.json")
+    assert {resource["name"] for resource in document["resources"]} == {*PATTERNS}
+    for resource in document["resources"]:
+        assert resource["profile"] == "tabular-data-resource"
+        assert re.search(r"1\.0\.2/.*-table-schema\.json$", resource["schema"])
+    assert document["spatial"]["type"] == "MultiPoint"
+    assert re.fullmatch(STAMP, document["created"])
+    assert document["temporal"] == {"start": "2025-05-04", "end": "2025-05-05"}
+    assert all(taxon["scientificName"] for taxon in document["taxonomic"])
+    document["project"] |= {"samplingDesign": "random", "captureMethod": "motion"}
+    document["contributors"] = [{"title": "Ada", "role": "boss"}, "Bob"]
+    document["name"] = "My Package"
+    metadata.write_text(json.dumps(document))
+
+    faults = [note for note in write() if "the standard wants" in note]
+
+    named = ("name", "samplingDesign", "captureMethod", "'boss'", "'Bob'")
+    assert len(faults) == len(named)
+    assert all(word in fault for word, fault in zip(named, faults, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_package__by_frictionless__is_valid(write, tmp_path):
+    frictionless = pytest.importorskip("frictionless")
+    write()
+    table = tmp_path / "package" / "deployments.csv"
+    table.write_text(re.sub(r"^(\w+,,\w+),,", r"\1,50.1,8.2", table.read_text(), flags=re.M))
+    write()
+
+    report = frictionless.validate(tmp_path / "package" / "datapackage.json")
+
+    assert report.valid, report.to_summary()
+
+
 def test_package__what_is_missing__is_told_and_stays_once_it_is_filled_in(write, tmp_path):
     notes = write()
     cameras = rows_of(tmp_path, "deployments")

@@ -32,11 +32,35 @@ def test_table__one_row_a_frame__has_the_columns_and_paths_of_timelapse(tmp_path
         *("File", "RelativePath", "DateTime", "DeleteFlag", "Species", "Count", "Probability")
     ]
     assert [tuple(row.values()) for row in rows] == [
-        ("1.jpg", "brook\\100RECNX", "2025-05-04 06:00:01", "false", "deer", "2", "0.8000"),
+        ("1.jpg", "brook\\100RECNX", "2025-05-04 06:00:01", "false", "fox", "1", "0.9000"),
         ("2.jpg", "", "", "false", "empty", "0", "0.6000"),
         ("3.jpg", "", "", "false", "background", "0", "0.7000"),
         ("'=1+1.jpg", "", "", "false", "fox", "1", "0.5000"),
     ]
+
+
+def test_table__surest_animal__counts_its_confidence_and_people_are_never_left_out(tmp_path):
+    box = Box(0, 0, 1, 1)
+
+    def boxed(label, share, confidence, source="adapter"):
+        shares = {label: share} if source == "adapter" else {}
+        return answer("/frames/1.jpg", label, share, box)._replace(
+            confidence=confidence, probabilities=shares, source=source
+        )
+
+    answers = [
+        boxed("deer", 0.9, 0.95),
+        boxed("dog", 0.99, 0.3),
+        boxed("dog", 0.98, 0.3),
+        boxed("person", 0.25, 0.25, "detector"),
+        boxed("vehicle", 0.4, 0.4, "detector"),
+        boxed("background", 0.99, 0.99),
+    ]
+
+    write_timelapse(tmp_path / "t.csv", answers, Path("/frames"))
+
+    row = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[1]
+    assert row == '1.jpg,,,false,"deer,person,vehicle",1,0.9000'
 
 
 def test_table__frame_from_elsewhere__has_its_whole_path(tmp_path):
