@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -37,12 +38,18 @@ routes = APIRouter()
 
 @routes.post("/predict", openapi_extra=UPLOAD_SCHEMA)
 async def predict(
-    session: OpenSession, folder: UploadFolder, form: UploadedForm, state: AppState
+    session: OpenSession,
+    folder: UploadFolder,
+    form: UploadedForm,
+    state: AppState,
+    now: Annotated[
+        bool, Query(description="Use the project's adapter as it is, before its latest edits.")
+    ] = False,
 ) -> forms.Predictions:
     """Predict pictures with the open project's adapter, or with the one in the field `adapter`."""
 
     def work() -> forms.Predictions:
-        stored = _adapter(form, session)
+        stored = _adapter(form, session, now=now)
         encoder = state.encoders.encoder(session.project.encoder, stored)
         pictures, refused = _encode(form, folder, encoder, state.limits)
         predictions, sample = predict_pictures(stored, pictures), QuerySample(stored)
@@ -71,9 +78,11 @@ async def adapt(
         return await run_in_threadpool(work)
 
 
-def _adapter(form: Form, session: Session) -> StoredAdapter:
+def _adapter(form: Form, session: Session, *, now: bool) -> StoredAdapter:
     files = [file for file in form.files if file.field == "adapter"]
     if not files:
+        if now and (current := session.results.stored) is not None:
+            return current
         stored = session.wait_for_results().stored
         assert stored is not None
         return stored

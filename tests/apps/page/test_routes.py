@@ -528,3 +528,16 @@ def test_history__says_who_did_what_after_a_restart_too(project, picture):
     assert (undone["by"], undone["pictures"]) == ("Anna", [added])
     assert client.get("/history").json()["steps"] == steps
     assert all(step["at"].endswith("+00:00") for step in steps)
+
+
+def test_predict__now__does_not_wait_for_pictures_that_are_not_encoded_yet(
+    project, picture, monkeypatch
+):
+    project.fill(n_tray=0)
+    monkeypatch.setattr(project.session, "wait_for_results", None)  # a call would fail
+
+    files = {"pictures": ("new.png", picture("green"))}
+    answer = project.client.post("/predict?now=true", files=files)
+
+    assert [one["label"] for one in answer.json()["predictions"]] == ["green"]
+    assert project.state["tray"] == []

@@ -1,10 +1,13 @@
-/** Pictures from the camera, if the browser and the person allow it. */
+/** The camera: shows the answer while it runs, and takes pictures into a class. */
+import { Burst } from "./burst.js";
+import { camerasOf, openCamera, photograph } from "./camera_stream.js";
 import { showDialog } from "./dialog.js";
-import { byId, element } from "./element.js";
+import { byId, element, setText } from "./element.js";
+import { LiveAnswer } from "./live_answer.js";
 import { readOut } from "./messages.js";
 import { say } from "./words.js";
 
-const MAX_SIDE = 1280; // pixels
+const MAX_SIDE = 1280; // pixels of a picture that is kept
 
 export class Camera {
   #project;
@@ -16,53 +19,67 @@ export class Camera {
     byId("add-camera").addEventListener("click", () => this.open(""));
   }
 
-  /** Opens the camera; each picture goes to a class, or with "" to the tray. */
+  /** Opens the camera; pictures go to the chosen class: at first this one, or with "" the tray. */
   async open(target) {
-    const name = target ? this.#project.className(target) : say("tray_title");
     const video = element("video", { autoplay: true, muted: true, playsInline: true });
+    const live = new LiveAnswer(this.#project, video);
     const status = element("p", { role: "status" }, say("camera_waiting"));
-    let n = 0;
-    const shoot = element("button.primary", { type: "button", disabled: true }, say("camera_shoot"));
-    const dialog = showDialog(say("camera_title", { name }), video, status, element("div.choices", {}, shoot));
-    const stream = await cameraStream(status);
-    if (!stream) return;
-    const stop = () => stream.getTracks().forEach((track) => track.stop());
-    if (!dialog.isConnected) return void stop();
-    dialog.addEventListener("close", stop);
-    video.srcObject = stream;
-    video.addEventListener("loadeddata", () => {
-      status.textContent = say("camera_ready");
-      shoot.disabled = false;
-      shoot.focus();
+    const shoot = element("button.primary.shoot", { type: "button", disabled: true }, say("camera_shoot"));
+    const classes = choice("camera_class", [
+      ...this.#project.classes.map(({ id, name }) => [id, name]),
+      ["", say("tray_title")],
+    ]);
+    classes.select.value = target;
+    const cameras = choice("camera_device", []);
+    cameras.node.hidden = true;
+    const dialog = showDialog(
+      say("camera"),
+      video,
+      live.node,
+      element("div.camera-choices", {}, classes.node, cameras.node),
+      shoot,
+      status,
+    );
+    let stream = null;
+    const start = async (device) => {
+      stream?.getTracks().forEach((track) => track.stop());
+      stream = await openCamera(device).catch((error) => {
+        setText(status, say(error.name === "NotAllowedError" ? "camera_refused" : "camera_none"));
+        return null;
+      });
+      if (!dialog.isConnected) stream?.getTracks().forEach((track) => track.stop());
+      video.srcObject = stream;
+      shoot.disabled = !stream;
+      if (!stream) return;
+      setText(status, say("camera_ready"));
+      const devices = await camerasOf();
+      cameras.fill(devices, stream.getVideoTracks()[0].getSettings().deviceId);
+      cameras.node.hidden = devices.length < 2;
+    };
+    cameras.select.addEventListener("change", () => start(cameras.select.value));
+    const burst = new Burst(shoot, dialog, {
+      take: () => photograph(video, MAX_SIDE, 0.92),
+      add: (files) => this.#uploads.add({ files, folders: [] }, classes.select.value),
+      count: (n) => setText(status, say("camera_taken", { n })),
+      done: () => readOut(status.textContent),
     });
-    shoot.addEventListener("click", async () => {
-      const file = await photograph(video);
-      n += 1;
-      status.textContent = say("camera_taken", { n });
-      readOut(status.textContent);
-      await this.#uploads.add({ files: [{ file, path: file.name }], folders: [] }, target);
+    dialog.addEventListener("close", () => {
+      burst.end();
+      live.end();
+      stream?.getTracks().forEach((track) => track.stop());
     });
+    await start("");
+    if (stream) shoot.focus();
   }
 }
 
-async function cameraStream(status) {
-  try {
-    if (!navigator.mediaDevices) throw new DOMException("", "NotFoundError");
-    return await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-  } catch (error) {
-    status.textContent = say(error.name === "NotAllowedError" ? "camera_refused" : "camera_none");
-    return null;
-  }
-}
-
-async function photograph(video) {
-  const scale = Math.min(1, MAX_SIDE / Math.max(video.videoWidth, video.videoHeight));
-  const canvas = element("canvas", {
-    width: Math.round(video.videoWidth * scale),
-    height: Math.round(video.videoHeight * scale),
-  });
-  canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
-  const time = new Date().toISOString().replace(/[:.]/g, "-");
-  return new File([blob], `camera-${time}.jpg`, { type: "image/jpeg" });
+/** A labelled list to choose from; `fill` sets its pairs of value and text. */
+function choice(key, options) {
+  const select = element("select", {});
+  const fill = (pairs, value) => {
+    select.replaceChildren(...pairs.map(([own, text]) => element("option", { value: own }, text)));
+    if (value !== undefined) select.value = value;
+  };
+  fill(options);
+  return { select, fill, node: element("label", {}, element("span", {}, say(key)), select) };
 }

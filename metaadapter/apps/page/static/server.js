@@ -60,6 +60,13 @@ export const server = {
     return { blob: await response.blob(), name };
   },
 
+  /** The answer for a picture that is not kept, by the classifier as it is now. */
+  async predictNow(file, signal) {
+    const form = new FormData();
+    form.append("pictures", file);
+    return (await request("POST", "/predict?now=true", { form, signal })).json();
+  },
+
   /**
    * @param {{file: File, path: string}[]} files
    * @param {string} target - id of a class, "" for the tray, "folders" to make a class of each folder.

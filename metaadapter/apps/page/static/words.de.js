@@ -108,9 +108,12 @@ export const words = {
   no_picture: "Das ist weder ein Bild noch eine Zip-Datei.",
   and_more: "und {n} weitere",
   camera: "Kamera",
-  camera_title: "Kamera: Bilder für {name}",
   camera_waiting: "Erlauben Sie dieser Seite, die Kamera zu benutzen: Der Browser fragt Sie danach.",
-  camera_ready: "Bereit. Jedes Bild wird hinzugefügt, sobald Sie es aufnehmen.",
+  camera_class: "Bilder zuordnen zu",
+  camera_device: "Kamera",
+  camera_no_answer: "Hier steht die Antwort, sobald zwei Klassen je ein Bild haben.",
+  camera_ready:
+    "Drücken Sie den Knopf oder die Leertaste für ein Bild, halten Sie sie gedrückt für fünf in der Sekunde. Drehen Sie das Ding dabei: Aus verschiedenen Bildern lernt der Klassifikator am meisten.",
   camera_shoot: "Bild aufnehmen",
   camera_taken: { one: "{n} Bild aufgenommen.", other: "{n} Bilder aufgenommen." },
   camera_refused:

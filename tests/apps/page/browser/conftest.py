@@ -17,23 +17,30 @@ PAGE = ROOT / "metaadapter" / "apps" / "page" / "static"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
     "--no-sandbox",
-    "--use-fake-device-for-media-stream",  # a camera that shows a test picture
-    "--use-fake-ui-for-media-stream",  # and is allowed without a question
+    "--use-fake-ui-for-media-stream",  # the camera is allowed without a question
 ]
 ORIGIN = "http://127.0.0.1"  # of pages whose files a test hands over itself
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    """A browser without windows; closed with the module, for it keeps an event loop running."""
+def launch():
+    """Starts a browser without windows; closed with the module, for it keeps an event loop."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip(f"needs a Chromium on PATH: one of {', '.join(NAMES)}")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        yield lambda *arguments: driver.chromium.launch(
+            executable_path=path, args=[*ARGUMENTS, *arguments]
+        )
+
+
+@pytest.fixture(scope="module")
+def chromium(launch):
+    """A browser whose camera shows a test picture."""
+    browser = launch("--use-fake-device-for-media-stream")
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="module")

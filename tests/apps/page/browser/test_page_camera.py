@@ -1,0 +1,145 @@
+"""The camera: a live answer, pictures while a button is held, a choice of class and camera."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+expect = pytest.importorskip("playwright.sync_api").expect
+pytestmark = pytest.mark.slow
+
+DEMO = Path(__file__).parents[4] / "metaadapter" / "assets" / "demo" / "pictures"
+N_FRAMES = 31  # no two frames that are taken in a row are equal
+
+
+def video_of(path):
+    """A picture as a film in which it moves, for the camera of Chromium."""
+    picture = Image.open(path).convert("RGB").resize((700, 520))
+    film = io.BytesIO()
+    for number in range(N_FRAMES):
+        frame = picture.crop((number, 0, number + 640, 480))
+        frame.save(film, "JPEG")
+    return film.getvalue()
+
+
+@pytest.fixture(scope="module")
+def filming(launch, tmp_path_factory):
+    """A browser whose camera shows a hat."""
+    film = tmp_path_factory.mktemp("film") / "hat.mjpeg"
+    film.write_bytes(video_of(sorted((DEMO / "hat").glob("*.jpg"))[4]))
+    browser = launch(
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={film}",
+    )
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def open_page(address, request):
+    """Opens a project of hats and shoes, with three pictures each, in a browser."""
+    contexts = []
+
+    def open_in(browser):
+        context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
+        contexts.append(context)
+        base = address.split("?")[0]
+        context.request.get(address)
+        assert context.request.post(base + "projects", data={"name": request.node.name}).ok
+        for label in ("hat", "shoes"):
+            for path in sorted((DEMO / label).glob("*.jpg"))[:3]:
+                name = f"{label}/{path.name}"
+                file = {"name": name, "mimeType": "image/jpeg", "buffer": path.read_bytes()}
+                form = {"class": "folders", "pictures": file}
+                assert context.request.post(base + "pictures", multipart=form).ok
+        page = context.new_page()
+        page.goto(address)
+        expect(page.locator(".class")).to_have_count(2)
+        return page
+
+    yield open_in
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(filming, open_page):
+    return open_page(filming)
+
+
+def pictures(page):
+    """Class → number of pictures, as the server has them; the tray has no name."""
+    project = page.evaluate("fetch('/project').then((response) => response.json())")
+    counts = {entry["name"]: len(entry["pictures"]) for entry in project["classes"]}
+    return counts | {"": len(project["tray"])}
+
+
+def test_camera__shows_a_live_answer_and_keeps_nothing(page):
+    asked, together = [], []
+    page.on("request", lambda one: one.url.endswith("now=true") and asked.append(one))
+    for kind in ("requestfinished", "requestfailed"):
+        page.on(kind, lambda one: one in asked and together.append(len(asked) - len(together)))
+
+    page.locator("#add-camera").click()
+
+    answer = page.locator(".live-answer .answer-name")
+    expect(answer).to_have_text("hat", timeout=60_000)
+    expect(page.locator(".live-answer .answer-probability")).to_have_text(re.compile(r"^\d+%$"))
+    while len(together) < 4:
+        page.wait_for_event("requestfinished", timeout=60_000)
+    assert set(together) == {1}  # never two at a time
+    page.keyboard.press("Escape")
+    assert pictures(page) == {"hat": 3, "shoes": 3, "": 0}
+
+
+def test_camera__while_space_is_held__records_into_the_chosen_class(page):
+    page.locator("#add-camera").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Take a picture")).to_be_enabled()
+    dialog.get_by_label("Put the pictures into").select_option("shoes")
+
+    page.keyboard.down(" ")
+    expect(dialog.get_by_role("status")).to_have_text(re.compile(r"^([5-9]|\d\d) pictures taken"))
+    page.keyboard.up(" ")
+    taken = int(dialog.get_by_role("status").inner_text().split()[0])
+    page.keyboard.press("Escape")
+
+    expect(page.locator(".class:nth-child(2) .count")).to_have_text(f"{3 + taken} pictures")
+    assert pictures(page) == {"hat": 3, "shoes": 3 + taken, "": 0}
+
+
+def test_camera__pressed_by_mouse_or_key__takes_one_picture_each(page):
+    page.locator("#add-camera").click()
+    shoot = page.get_by_role("dialog").get_by_role("button", name="Take a picture")
+    status = page.get_by_role("dialog").get_by_role("status")
+
+    shoot.click()
+    expect(status).to_have_text("1 picture taken.")
+    page.keyboard.press("Enter")
+    expect(status).to_have_text("2 pictures taken.")
+    page.keyboard.press(" ")
+    expect(status).to_have_text("3 pictures taken.")
+
+    page.keyboard.press("Escape")
+    expect(page.locator("#tray-count")).to_have_text("3")
+
+
+def test_camera__of_several__can_be_chosen(launch, open_page):
+    page = open_page(launch("--use-fake-device-for-media-stream=device-count=2"))
+    page.locator("#add-camera").click()
+    cameras = page.get_by_role("dialog").get_by_label("Camera")
+    expect(cameras.locator("option")).to_have_count(2)
+    other = cameras.locator("option:not(:checked)").get_attribute("value")
+
+    cameras.select_option(other)
+
+    page.wait_for_function(
+        """(id) => document.querySelector("video").srcObject?.getVideoTracks()[0]
+            .getSettings().deviceId === id""",
+        arg=other,
+    )
+    expect(page.get_by_role("button", name="Take a picture")).to_be_enabled()
