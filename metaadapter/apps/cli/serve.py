@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
 from metaadapter.errors import MissingPackage
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from metaadapter.apps.page.access import Access
+    from metaadapter.apps.page.projects import Projects
 
 PACKAGES = ("fastapi", "uvicorn", "python_multipart")
 
@@ -46,29 +53,69 @@ def serve(
     """
     console = Console(quiet=quiet)
     _require_packages()
-    from metaadapter.apps.page.access import Access, open_in_browser
-    from metaadapter.apps.page.app import make_app
-    from metaadapter.apps.page.projects import Projects, default_project
-    from metaadapter.apps.page.server import listening_socket, run_server
-    from metaadapter.features.encoder_by_name import load_encoder
+    from metaadapter.apps.page.access import open_in_browser
+    from metaadapter.apps.page.kept_access import open_port
+    from metaadapter.apps.page.project_folders import default_project
+    from metaadapter.apps.page.server import run_server
+    from metaadapter.apps.page.starting import Starting
 
-    listening = listening_socket(port)
-    access = Access.at(listening.getsockname()[1])
     folder = default_project() if project is None else project
-    console.note(f"opening the project {folder} …")
-    load = partial(load_encoder, device=device)
-    with listening, Projects(folder, encoder, load).opened() as projects, ExitStack() as stack:
+    listening, access = open_port(folder, port)
+    opening = _Opening(folder, encoder, device, access)
 
-        def announce() -> None:
-            console.result(access.address)
-            sys.stdout.flush()  # a program that reads the address from a pipe is waiting for it
-            console.note("Open this address in a browser on this machine. Ctrl-C ends the page.")
-            if open_page:
-                stack.enter_context(open_in_browser(access.address, folder))
+    def announce() -> None:
+        console.result(access.address)
+        sys.stdout.flush()  # a program that reads the address from a pipe is waiting for it
+        console.note("Open this address in a browser on this machine. Ctrl-C ends the page.")
+        if access.former_port is not None:
+            console.note(
+                f"Tabs that are still open ask at the former port {access.former_port}, where they "
+                "are answered too as soon as no other program uses it."
+            )
+        if open_page:
+            stack.enter_context(open_in_browser(access.address, folder))
 
-        with suppress(KeyboardInterrupt):  # a signal ends the server
-            run_server(make_app(projects, access), listening, announce)
+    with (
+        listening,
+        ExitStack() as stack,
+        Starting(opening.opened, opening.doing) as starting,
+        suppress(KeyboardInterrupt),  # a signal ends the server
+    ):
+        run_server(
+            starting.guarded(access),
+            listening,
+            announce,
+            former_port=access.former_port,
+            is_over=lambda: starting.has_failed,
+        )
     console.note("ended; everything is saved in the project")
+
+
+class _Opening:
+    """Imports and opens what a project needs; this takes seconds, so the page is shown before."""
+
+    def __init__(self, folder: Path, encoder: str | None, device: str, access: Access) -> None:
+        self._folder, self._encoder, self._device = folder, encoder, device
+        self._access = access
+        self._projects: Projects | None = None
+
+    def doing(self) -> str:
+        """A sentence on what is being opened."""
+        return self._projects.doing if self._projects else "Starting metaadapter …"
+
+    @contextmanager
+    def opened(self) -> Iterator[ASGIApp]:
+        """Open the project, and yield the application for it."""
+        from metaadapter.apps.page.app import make_app
+        from metaadapter.apps.page.kept_access import keep_access
+        from metaadapter.apps.page.projects import Projects
+        from metaadapter.features.encoder_by_name import load_encoder
+
+        load = partial(load_encoder, device=self._device)
+        note = partial(keep_access, access=self._access)
+        self._projects = Projects(self._folder, self._encoder, load, note)
+        with self._projects.opened():
+            yield make_app(self._projects, self._access)
 
 
 def _require_packages() -> None:

@@ -19,10 +19,10 @@ from pathlib import Path
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
+from metaadapter.apps.page.project_folders import REDIRECT_FILE
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.output_folder import write_errors
 
-REDIRECT_FILE = "open.html"
 # The values of Sec-Fetch-Site in requests that this page or the person causes, and no other page.
 SAME_SITE = ("same-origin", "none")
 STANDARD_PORT = 80
@@ -30,10 +30,12 @@ STANDARD_PORT = 80
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Permission for clients that have the token, at one port of this machine."""
+    """Permission for clients that have the token, at a port of this machine."""
 
     token: str
     port: int
+    former_port: int | None = None
+    """A port that an earlier start has used, where tabs of a browser may still ask."""
 
     @classmethod
     def at(cls, port: int) -> Access:
@@ -54,9 +56,10 @@ class Access:
     def hosts(self) -> tuple[str, ...]:
         """The names that a client may use for this host."""
         names = ("127.0.0.1", "localhost", "[::1]")
+        ports = [self.port] if self.former_port is None else [self.port, self.former_port]
         # Browsers leave out the standard port.
-        plain = names if self.port == STANDARD_PORT else ()
-        return (*plain, *(f"{name}:{self.port}" for name in names))
+        plain = names if STANDARD_PORT in ports else ()
+        return (*plain, *(f"{name}:{port}" for port in ports for name in names))
 
     def is_token(self, text: str) -> bool:
         """Return whether a text is the token, in a time that does not depend on the text."""
@@ -103,11 +106,17 @@ def open_in_browser(address: str, folder: Path) -> Iterator[None]:
         f'<meta http-equiv="refresh" content="0; url={link}"><a href="{link}">To the page</a>'
     )
     with write_errors(f"the project {folder}", instead="leave --open out"):
-        file.unlink(missing_ok=True)
-        with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as opened:
-            opened.write(content)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_private(file, content)
     try:
         webbrowser.open(file.absolute().as_uri())
         yield
     finally:
         file.unlink(missing_ok=True)
+
+
+def write_private(file: Path, content: str) -> None:
+    """Replace a file by one that only this user can read."""
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as opened:
+        opened.write(content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from importlib.resources import files
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -24,6 +23,7 @@ from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.dependencies import State
 from metaadapter.apps.page.guard import Guard, error_response
 from metaadapter.apps.page.multipart import Limits
+from metaadapter.apps.page.page_files import PREFIX, page_file
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Kind, Refusal, as_sentence
 from metaadapter.data.machine_errors import machine_error
@@ -35,12 +35,6 @@ from metaadapter.errors import (
     UsageError,
 )
 
-MEDIA_TYPES = {
-    "css": "text/css",
-    "html": "text/html",
-    "js": "text/javascript",
-    "svg": "image/svg+xml",
-}
 STATUSES: dict[type[MetaAdapterError], tuple[int, Kind]] = {
     UsageError: (422, "usage"),
     DataError: (422, "data"),
@@ -67,7 +61,8 @@ def make_app(projects: Projects, access: Access, limits: Limits | None = None) -
         *(field_routes, field_downloads),
     ):
         app.include_router(module.routes)
-    _add_page(app)
+    app.get(f"{PREFIX}{{name}}", include_in_schema=False)(page_file)
+    app.get("/", include_in_schema=False)(lambda: page_file("index.html"))
     for error in (
         MetaAdapterError,
         RequestValidationError,
@@ -77,27 +72,6 @@ def make_app(projects: Projects, access: Access, limits: Limits | None = None) -
     ):
         app.add_exception_handler(error, _respond_to_error)
     return Guard(app, access, limits)
-
-
-def _add_page(app: FastAPI) -> None:
-    # Only the files that exist now are served, so no path that a client sends is opened.
-    page_files = {
-        file.name: file
-        for file in (files("metaadapter.apps.page") / "static").iterdir()
-        if file.name.rpartition(".")[2] in MEDIA_TYPES
-    }
-
-    @app.get("/page/{name}", include_in_schema=False)
-    def read_page_file(name: str) -> Response:
-        if name not in page_files:
-            raise Refusal(404, "no-such-path", "There is nothing at this address.")
-        media_type = MEDIA_TYPES[name.rpartition(".")[2]]
-        headers = {"Cache-Control": "no-cache"}
-        return Response(page_files[name].read_bytes(), media_type=media_type, headers=headers)
-
-    @app.get("/", include_in_schema=False)
-    def read_page() -> Response:
-        return read_page_file("index.html")
 
 
 async def _respond_to_error(_: Request, error: Exception) -> Response:

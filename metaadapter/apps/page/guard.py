@@ -9,12 +9,13 @@ from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.multipart import Limits
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.refusal_page import is_for_people, refusal_page
 
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 UPLOAD_PATHS = ("/pictures", "/predict", "/adapt", "/detections")
@@ -73,9 +74,8 @@ class Guard:
             scope[PERMITTED] = True
         except Refusal as refusal:
             response = error_response(refusal)
-            if scope["path"] == "/" and "text/html" in headers.get("accept", ""):  # a person
-                close = {"Connection": "close"}
-                response = PlainTextResponse(str(refusal), refusal.status, close)
+            if is_for_people(scope["method"], headers):
+                response = refusal_page(refusal, self._access.address.partition("token=")[0])
         if response is None:
             await self._app(scope, body.receive, send_guarded)
         else:

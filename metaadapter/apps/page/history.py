@@ -17,7 +17,6 @@ from metaadapter.apps.page.leftovers import copy_aside
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.output_folder import write_errors
 
-HISTORY_FILE, HEAD_FILE = "history.jsonl", "history.json"
 # A larger file is shortened when the project is opened; this many edits can still be undone then.
 MAX_BYTES, KEPT_EDITS = 2**24, 200
 # For a history that an earlier version wrote, without a head.

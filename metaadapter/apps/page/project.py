@@ -11,13 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.apps.page.history import HEAD_FILE, HISTORY_FILE, INSTEAD, REMEDY, History
+from metaadapter.apps.page.history import INSTEAD, REMEDY, History
 from metaadapter.apps.page.leftovers import LEFTOVERS_FOLDER
 from metaadapter.apps.page.picture_folder import (
     PICTURES_FOLDER,
     THUMBNAILS_FOLDER,
     PictureFolder,
     make_folder,
+)
+from metaadapter.apps.page.project_folders import (
+    HEAD_FILE,
+    HISTORY_FILE,
+    PROJECT_FILE,
+    REDIRECT_FILE,
 )
 from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.output_folder import (
@@ -31,7 +37,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
 from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
 
-PROJECT_FILE, LOCK_FILE = "project.json", ".lock"
+LOCK_FILE = ".lock"
 # Projects of schema 1 have a history without a head.
 SCHEMA, SCHEMA_WITHOUT_HEAD = "metaadapter.project/2", "metaadapter.project/1"
 INCOMING_FOLDER, FEATURES_FOLDER = "incoming", "features"
@@ -136,7 +142,7 @@ def open_project(
 
 def _is_unfinished(folder: Path) -> bool:
     """Return whether a folder has nothing but the empty parts of a new project that was killed."""
-    paths = [path for path in folder.iterdir() if path.name != LOCK_FILE]
+    paths = [path for path in folder.iterdir() if path.name not in (LOCK_FILE, REDIRECT_FILE)]
     return (folder / LOCK_FILE).exists() and all(
         path.name.removesuffix(".tmp") in PARTS
         and (not any(path.iterdir()) if path.is_dir() else not path.stat().st_size)

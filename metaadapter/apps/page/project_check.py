@@ -7,9 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from metaadapter.apps.page.contents import Contents
-from metaadapter.apps.page.history import HEAD_FILE, HISTORY_FILE, read_contents
+from metaadapter.apps.page.history import read_contents
 from metaadapter.apps.page.picture_folder import PictureFolder
-from metaadapter.apps.page.project import PARTS, PROJECT_FILE, read_facts
+from metaadapter.apps.page.project import PARTS, read_facts
+from metaadapter.apps.page.project_folders import HEAD_FILE, HISTORY_FILE, PROJECT_FILE
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.output_folder import require_no_link
 from metaadapter.errors import DataError, MetaAdapterError

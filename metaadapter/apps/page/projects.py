@@ -11,23 +11,17 @@ from pathlib import Path
 from typing import final
 
 from metaadapter.apps.page.forms import ListedProject
-from metaadapter.apps.page.history import HISTORY_FILE, read_contents
-from metaadapter.apps.page.project import PROJECT_FILE, open_project, read_facts
+from metaadapter.apps.page.history import read_contents
+from metaadapter.apps.page.project import open_project, read_facts
+from metaadapter.apps.page.project_folders import HISTORY_FILE, projects_in
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
-from metaadapter.errors import DataError, MetaAdapterError
+from metaadapter.data.plain_text import one_line
+from metaadapter.errors import MetaAdapterError
 from metaadapter.features.image_encoder import ImageEncoder
 
-DEFAULT_NAME = "My pictures"
-PROJECTS_FOLDER = "metaadapter projects"
 NOT_PLAIN = re.compile(r"[^a-z0-9]+")
 MAX_FOLDER_NAME = 40
-
-
-def default_project() -> Path:
-    """The last used project in the user's projects folder, or the path for a first one."""
-    folder = Path.home() / PROJECTS_FOLDER
-    return max(_folders(folder), key=_last_used, default=folder / DEFAULT_NAME)
 
 
 @final
@@ -35,18 +29,25 @@ class Projects:
     """The open project, and the others in its parent folder, which can be opened instead.
 
     `encoder` is for the first project; `None` means the project's own. `load` is `load_encoder`.
+    `note` is called with the folder of each project that is opened.
     """
 
     def __init__(
-        self, folder: Path, encoder: str | None, load: Callable[..., ImageEncoder]
+        self,
+        folder: Path,
+        encoder: str | None,
+        load: Callable[..., ImageEncoder],
+        note: Callable[[Path], object] = lambda _: None,
     ) -> None:
         self._folder = folder.absolute()
-        self._encoder, self._load = encoder, load
+        self._encoder, self._load, self._note = encoder, load, note
         self._loaded: dict[str, ImageEncoder] = {}
         self._open = ExitStack()
         self._switching = threading.Lock()
         self._session: Session | None = None
         self._revision = 0
+        self.doing = ""
+        """A sentence on what keeps the open project from being ready."""
 
     @contextmanager
     def opened(self) -> Iterator[Projects]:
@@ -62,7 +63,7 @@ class Projects:
         """The session of the open project; a `Refusal` while another project is being opened."""
         session = self._session
         if session is None:
-            raise Refusal(503, "opening", "A project is being opened. Try again in a moment.")
+            raise Refusal(503, "opening", self.doing)
         return session
 
     def listed(self) -> list[ListedProject]:
@@ -100,7 +101,9 @@ class Projects:
 
     def _load_once(self, name: str, **options: object) -> ImageEncoder:
         if name not in self._loaded:
+            self.doing = f"Loading the encoder {name} …"
             self._loaded[name] = self._load(name, **options)
+        self.doing = "Reading what the project has …"
         return self._loaded[name]
 
     def _switch(self, folder: Path, name: str) -> None:
@@ -117,27 +120,17 @@ class Projects:
                 raise
 
     def _start(self, folder: Path, name: str, encoder: str | None) -> None:
+        self.doing = f"Opening the project {one_line(name)} …"
         with ExitStack() as stack:
             project = stack.enter_context(open_project(folder, name, encoder, self._load_once))
             session = stack.enter_context(Session(project, self._revision))
             self._open = stack.pop_all()
+        self._note(folder)
         self._session = session
 
     def _names(self) -> dict[Path, str]:
         names: dict[Path, str] = {}
-        for folder in _folders(self._folder.parent):
+        for folder in projects_in(self._folder.parent):
             with suppress(MetaAdapterError):
                 names[folder] = read_facts(folder).name
         return names
-
-
-def _folders(folder: Path) -> list[Path]:
-    try:
-        return sorted(path.parent for path in folder.glob(f"*/{PROJECT_FILE}"))
-    except OSError as error:
-        raise DataError(f"cannot read the folder {folder}: {error.strerror}") from error
-
-
-def _last_used(project: Path) -> float:
-    history = project / HISTORY_FILE
-    return history.stat().st_mtime if history.exists() else 0.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from operator import attrgetter
 from typing import Any
 
@@ -22,14 +23,19 @@ WAITING_CONNECTIONS = 64
 # Each connection counts as one of the files that the process may have open.
 MAX_CONNECTIONS = 200
 HEADER_SECONDS = 5.0
+# Tenths of a second between two tries to listen at the former port.
+TICKS_A_TRY = 10
 
 
 def listening_socket(port: int) -> socket.socket:
     """Open a socket that only this machine can reach; port 0 means any free port."""
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # Without this option, the port of a server that has just ended stays closed for a minute.
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "win32":  # there SO_REUSEADDR takes the port of another program
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            # Without it, the port of a server that has just ended stays closed for a minute.
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((HOST, port))
         opened.listen(WAITING_CONNECTIONS)
     except OSError as error:
@@ -42,11 +48,17 @@ def listening_socket(port: int) -> socket.socket:
 
 
 def run_server(
-    app: ASGIApp, listening: socket.socket, ready: Callable[[], None] | None = None
+    app: ASGIApp,
+    listening: socket.socket,
+    ready: Callable[[], None] = lambda: None,
+    *,
+    former_port: int | None = None,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Serve until Ctrl-C or another signal; requests in progress are completed.
+    """Serve until Ctrl-C, another signal or `is_over`; requests in progress are completed.
 
-    The socket is closed at the end. `ready` is called once the server accepts requests.
+    The socket is closed at the end. `ready` is called once the server accepts requests. As soon as
+    `former_port` is free, the server listens there too.
     """
     config = uvicorn.Config(
         app,
@@ -63,18 +75,34 @@ def run_server(
     # The mistakes of a client concern the client, not the person at the terminal.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     with closing(listening):
-        _Server(config, ready).run(sockets=[listening])
+        _Server(config, ready, is_over, former_port).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None] | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        ready: Callable[[], None],
+        is_over: Callable[[], bool],
+        former_port: int | None,
+    ) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._ready, self._is_over, self._former_port = ready, is_over, former_port
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started and self._ready is not None:
-            self._ready()
+        self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second; return whether the server should end."""
+        if self._former_port is not None and counter % TICKS_A_TRY == 0:
+            with suppress(UsageError):  # another program has it
+                former = listening_socket(self._former_port)
+                servers, self._former_port = self.servers, None
+                # uvicorn starts listening here, and forgets the sockets before.
+                await super().startup([former])
+                self.servers += servers
+        return self._is_over() or await super().on_tick(counter)
 
 
 class _TimedConnection(H11Protocol):

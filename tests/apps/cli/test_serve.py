@@ -22,7 +22,7 @@ def test_serve__until_a_signal__answers_at_the_printed_address_and_keeps_the_pro
     run, encoder, tmp_path, monkeypatch
 ):
     seen = []
-    redirect = tmp_path / "animals" / "open.html"
+    redirect = tmp_path / "animals" / ".open.html"
 
     def browse(shown):
         assert shown == redirect.as_uri()

@@ -30,11 +30,28 @@ def test_address__with_the_token__gives_a_cookie_that_opens_the_page(stranger):
     stranger.cookies.clear()
 
 
-def test_page__without_the_token__says_what_to_do_in_plain_text(stranger):
-    answer = stranger.get("/", headers={"accept": "text/html,*/*"})
+@pytest.mark.parametrize("path", ["/", "/?token=old", "/project"])
+def test_browser__without_the_token_or_with_an_old_one__gets_a_page_that_says_what_to_do(
+    stranger, path
+):
+    answer = stranger.get(path, headers={"accept": "text/html,*/*"})
 
     assert answer.status_code == 401
-    assert answer.text.startswith("Open the address with the token")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "<h1>This address does not open the page</h1>" in answer.text
+    assert "begins with <code>http://127.0.0.1:8000/?</code>" in answer.text
+    assert "a-token" not in answer.text
+    assert stranger.get(path).json()["kind"] == "token"  # for a program
+
+
+def test_browser__that_asks_by_another_name__gets_its_text_as_text(served):
+    headers = {"accept": "text/html", "host": "<b>evil</b>"}
+
+    answer = served.client.get("/", headers=headers)
+
+    assert answer.status_code == 403
+    assert "<h1>This does not work</h1>" in answer.text
+    assert "<b>" not in answer.text
 
 
 @pytest.mark.parametrize("token", ["", "a-toke", "a-token2", "ä"])

@@ -1,0 +1,91 @@
+"""The application while it starts: the page is there at once, and says what is being opened.
+
+Importing the libraries and loading an encoder take seconds, so another thread does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from metaadapter.apps.page.access import Access
+from metaadapter.apps.page.guard import Guard, error_response
+from metaadapter.apps.page.multipart import Limits
+from metaadapter.apps.page.page_files import PREFIX, page_file
+from metaadapter.apps.page.refusal import Refusal
+
+SECONDS_BETWEEN_LOOKS = 0.05
+
+
+@final
+class Starting:
+    """An application that hands all requests on to another one as soon as that is open.
+
+    `opened` is called in a thread: a context with the application. Until then `/work`, which the
+    page asks first, is refused as `opening`; other requests wait, so that programs need not.
+    """
+
+    def __init__(
+        self, opened: Callable[[], AbstractContextManager[ASGIApp]], doing: Callable[[], str]
+    ) -> None:
+        self._opened, self._doing = opened, doing
+        self._app: ASGIApp | None = None
+        self._error: BaseException | None = None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._open, name="opening")
+
+    def guarded(self, access: Access) -> ASGIApp:
+        """The application that is served: this one for clients that have the token."""
+        early = Guard(self._while_opening, access, Limits())
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await (self._app or early)(scope, receive, send)
+
+        return app
+
+    def __enter__(self) -> Starting:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close what was opened; an error of the opening is raised here."""
+        self._ending.set()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    @property
+    def has_failed(self) -> bool:
+        """Return whether the opening has ended with an error."""
+        return self._error is not None
+
+    def _open(self) -> None:
+        try:
+            with self._opened() as app:
+                self._app = app
+                self._ending.wait()
+        except BaseException as error:  # it is raised again in the main thread
+            self._error = error
+
+    async def _while_opening(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        try:
+            if path == "/" or path.startswith(PREFIX):
+                name = path.removeprefix(PREFIX) if path != "/" else "index.html"
+                await page_file(name)(scope, receive, send)
+                return
+            if path == "/work" and self._app is None:
+                raise Refusal(503, "opening", self._doing())
+            while self._app is None:
+                if self.has_failed or self._ending.is_set():
+                    raise Refusal(503, "closed", "The project could not be opened.")
+                await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        except Refusal as refusal:
+            await error_response(refusal)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
