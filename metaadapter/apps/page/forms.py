@@ -242,13 +242,22 @@ class AdviceList(BaseModel):
     advice: list[Advice[str]]
 
 
+class LookAlikes(BaseModel):
+    """Groups of pictures of the tray that look alike, the most alike first."""
+
+    groups: list[list[str]]
+
+
 class Work(Revised):
     """The work in the background."""
 
     busy: bool
+    stopped: bool
+    """Whether pictures are left because a person stopped the work."""
     what: str
     done: int
     total: int
+    per_second: float | None
     seconds_left: float | None
     error: str | None
     kind: Kind | None

@@ -246,6 +246,12 @@ def read_advice(session: OpenSession) -> forms.AdviceList:
     return forms.AdviceList(advice=session.advice())
 
 
+@routes.get("/alike")
+def read_look_alikes(session: OpenSession) -> forms.LookAlikes:
+    """Groups of pictures of the tray that look alike."""
+    return forms.LookAlikes(groups=session.look_alikes())
+
+
 @routes.get("/work")
 def read_work(session: OpenSession) -> forms.Work:
     """The work in the background."""
@@ -254,8 +260,15 @@ def read_work(session: OpenSession) -> forms.Work:
 
 @routes.post("/work/stop")
 def stop_work(session: OpenSession) -> forms.Work:
-    """Stop encoding until the next edit."""
+    """Stop encoding until the next edit, or until it is resumed."""
     session.stop()
+    return session.work()
+
+
+@routes.post("/work/resume")
+def resume_work(session: OpenSession) -> forms.Work:
+    """Go on with the encoding that was stopped."""
+    session.resume()
     return session.work()
 
 

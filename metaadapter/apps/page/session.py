@@ -19,6 +19,7 @@ from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.field_entries import CropEntry
 from metaadapter.apps.page.forms import Revised, Work
 from metaadapter.apps.page.history import History
+from metaadapter.apps.page.look_alikes import look_alikes
 from metaadapter.apps.page.picture_folder import CROP_QUALITY, jpeg_bytes
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, as_sentence
@@ -62,6 +63,7 @@ class Session:
         self._encoded: dict[str, EncodedRow] = {}
         """The features of the pictures whose files this process has checked."""
         self._advice: tuple[LabelledTask | None, list[Advice[str]]] = None, []
+        self._alike: tuple[tuple[str, ...], list[list[str]]] = (), []
         self._ending = self._stopped = False
         notes = " ".join(f"{note}." for note in project.notes)
         self._error: Refusal | None = Refusal(422, "data", notes) if notes else None
@@ -181,20 +183,33 @@ class Session:
             self._advice = last = results.task, results.advice()
         return last[1]
 
+    def look_alikes(self) -> list[list[str]]:
+        """Groups of encoded pictures without a label that look alike, the most alike first."""
+        with self._state:
+            snapshot = Snapshot.of(self.revision, self.project.history.contents, self._encoded)
+        tray = snapshot.tray
+        if tuple(tray) != self._alike[0]:
+            groups = look_alikes(snapshot.rows(tray)) if tray else []
+            self._alike = tuple(tray), [[tray[number] for number in group] for group in groups]
+        return self._alike[1]
+
     def work(self) -> Work:
         """The work in the background and the time that is left for it."""
         with self._state:
-            n_left = 0 if self._stopped else len(self._waiting())
+            n_left = len(self._waiting())
             done = self._n_done if n_left else 0
-            seconds_left = None
-            if n_left and done:
-                seconds_left = n_left * (time.monotonic() - self._started) / done
+            per_second = seconds_left = None
+            if done and not self._stopped:
+                per_second = done / (time.monotonic() - self._started)
+                seconds_left = n_left / per_second
             return Work(
                 revision=self.revision,
-                busy=n_left > 0,
-                what="encoding pictures" if n_left else "",
+                busy=n_left > 0 and not self._stopped,
+                stopped=n_left > 0 and self._stopped,
+                what="encoding pictures" if n_left and not self._stopped else "",
                 done=done,
                 total=done + n_left,
+                per_second=per_second,
                 seconds_left=seconds_left,
                 error=None if self._error is None else str(self._error),
                 kind=None if self._error is None else self._error.kind,
@@ -202,9 +217,15 @@ class Session:
             )
 
     def stop(self) -> None:
-        """Stop encoding until the next edit."""
+        """Stop encoding until the next edit, or until `resume`."""
         with self._state:
             self._stopped = True
+
+    def resume(self) -> None:
+        """Go on with the encoding that was stopped, and measure its speed anew."""
+        with self._state:
+            self._stopped, self._n_done = False, 0
+            self._state.notify_all()
 
     def _new_revision(self) -> int:
         self.revision += 1

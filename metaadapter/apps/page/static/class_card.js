@@ -1,124 +1,128 @@
-/** One class: its name, description and pictures; more pictures can be dropped on it. */
-import { element, setChildren, setText } from "./element.js";
-import { showPicture } from "./picture_dialog.js";
-import { server, thumbnail } from "./server.js";
-import { drag } from "./uploads.js";
-import { percent, say } from "./words.js";
-
-const MAX_SHOWN = 12; // pictures, until the button shows all
+/** One class: a row with its name, which opens to show its description and pictures. */
+import { ClassPictures } from "./class_pictures.js";
+import { element, setText } from "./element.js";
+import { server } from "./server.js";
+import { count, say } from "./words.js";
 
 export class ClassCard {
   #id;
   #project;
-  #showsAll = false;
+  #sources;
+  #isOpen = null; // null until a person opens or closes it
   #entry = null;
-  #thumbnails = new Map();
+  #body = null; // made when the row is opened for the first time
 
-  constructor(id, project, { uploads, camera }) {
+  constructor(id, project, sources) {
     this.#id = id;
     this.#project = project;
-    const button = (key, onclick, properties = {}) =>
-      element("button.quiet", { type: "button", onclick, ...properties }, say(key));
-    this.key = element("kbd", { "aria-hidden": "true" });
-    this.name = this.#field("input.class-name", "name", { maxLength: 200 });
-    this.count = element("span.muted.count");
-    this.description = this.#field("input.class-description", "description", {
-      maxLength: 500,
-      placeholder: say("description_placeholder"),
+    this.#sources = sources;
+    this.key = element("kbd.class-key", { "aria-hidden": "true" });
+    this.title = element("span.class-title.two-lines");
+    this.size = element("span.muted.count");
+    this.toggle = element(
+      "button.quiet.class-toggle",
+      { type: "button", onclick: () => this.#open(!this.isOpen) },
+      this.key,
+      this.title,
+      this.size,
+    );
+    this.answered = element("button.quiet.class-answered", {
+      type: "button",
+      onclick: () => project.dispatchEvent(Object.assign(new Event("filter"), { filter: "sort", id })),
     });
-    this.empty = element("p.class-empty.muted", {}, say("class_empty"));
-    this.pictures = element("div.shots", { role: "list" });
-    this.more = button("show_all", () => {
-      this.#showsAll = !this.#showsAll;
-      this.show(this.#entry);
-    });
-    this.add = button("class_add", () => uploads.choose(id));
-    this.photograph = button("camera", () => camera.open(id));
-    this.remove = button("class_remove", () => this.#remove());
     this.node = element(
       "article.class",
       { role: "listitem", "data-drop": id },
-      element("div.class-head", {}, this.key, this.name, this.count),
-      this.description,
-      this.pictures,
-      this.empty,
-      element("div.class-actions", {}, this.more, this.add, this.photograph, this.remove),
+      element("div.class-head", {}, this.toggle, this.answered),
     );
   }
 
-  /** @param {{name: string, description: string, pictures: string[]}} entry @param {number} place */
-  show(entry, place = this.place) {
+  get isOpen() {
+    return this.#isOpen ?? this.opens;
+  }
+
+  /**
+   * @param {{name: string, description: string, pictures: string[]}} entry
+   * @param state - {place, answered, opens}: `answered` is the number of pictures with this answer;
+   *   `opens` says whether the row is open unless a person closes it.
+   */
+  show(entry, { place, answered, opens }) {
     this.#entry = entry;
     this.place = place;
-    const { name, description, pictures } = entry;
-    setText(this.key, place < 9 ? String(place + 1) : "");
-    this.key.hidden = place >= 9;
+    this.opens = opens;
+    const { name, pictures } = entry;
+    setText(this.key, String(place + 1));
+    this.key.classList.toggle("no-key", place >= 9);
+    setText(this.title, name);
+    this.title.title = name;
+    setText(this.size, count(pictures.length));
+    this.size.title = say("n_pictures", { n: pictures.length });
+    this.toggle.setAttribute("aria-expanded", String(this.isOpen));
+    this.answered.hidden = !answered;
+    setText(this.answered, count(answered));
+    this.answered.title = say("show_answered", { n: answered, name });
+    this.answered.setAttribute("aria-label", this.answered.title);
+    this.node.classList.toggle("open", this.isOpen);
+    if (this.isOpen) this.#showBody();
+    else this.#body?.node.remove();
+  }
+
+  #open(isOpen) {
+    this.#isOpen = isOpen;
+    this.#project.dispatchEvent(new Event("change"));
+  }
+
+  #showBody() {
+    this.#body ??= this.#newBody();
+    const { name, description, pictures } = this.#entry;
     for (const [field, value] of [[this.name, name], [this.description, description ?? ""]])
       if (document.activeElement !== field) field.value = value;
     this.name.setAttribute("aria-label", say("class_name_label", { name }));
     this.description.setAttribute("aria-label", say("description_label", { name }));
-    setText(this.count, say("n_pictures", { n: pictures.length }));
-    for (const [key, node] of [["class_add", this.add], ["camera", this.photograph], ["class_remove", this.remove]])
-      node.setAttribute("aria-label", say("of_class", { what: say(key), name }));
     this.empty.hidden = pictures.length > 0;
-    const shown = this.#showsAll ? pictures : pictures.slice(0, MAX_SHOWN);
-    this.more.hidden = pictures.length <= MAX_SHOWN;
-    setText(this.more, this.#showsAll ? say("show_fewer") : say("show_all", { n: pictures.length }));
-    setChildren(this.pictures, shown.map((picture) => this.#thumbnail(picture)));
-    this.pictures.hidden = !pictures.length;
-    for (const picture of this.#thumbnails.keys())
-      if (!shown.includes(picture)) this.#thumbnails.delete(picture);
+    this.#body.pictures.show(pictures);
+    for (const { key, node } of this.#body.actions) node.setAttribute("aria-label", say("of_class", { what: say(key), name }));
+    if (!this.#body.node.isConnected) this.node.append(this.#body.node);
   }
 
-  #thumbnail(picture) {
-    const node = this.#thumbnails.get(picture) ?? this.#newThumbnail(picture);
-    const answer = this.#project.left_out[picture];
-    const doubted = Boolean(answer) && answer.class !== this.#id;
-    const reason = this.#project.reasonOf(picture);
-    const button = node.firstChild;
-    const file = this.#project.names[picture] ?? "";
-    button.classList.toggle("doubted", doubted || Boolean(reason));
-    const label = doubted
-      ? say("example_doubted", {
-          file,
-          name: this.#project.className(answer.class),
-          probability: percent(answer.probability),
-        })
-      : [file, reason].filter(Boolean).join(": ");
-    button.setAttribute("aria-label", label);
-    button.title = label;
-    return node;
-  }
-
-  #newThumbnail(picture) {
-    const image = element("img", { alt: "", loading: "lazy", decoding: "async", src: thumbnail(picture) });
-    const button = element(
-      "button.shot",
-      {
-        type: "button",
-        draggable: true,
-        ondragstart: (event) => drag(event, [picture]),
-        onclick: () => showPicture(this.#project, picture),
-      },
-      image,
+  #newBody() {
+    const { uploads, camera } = this.#sources;
+    const action = (key, onclick) => ({ key, node: element("button.quiet", { type: "button", onclick }, say(key)) });
+    this.name = this.#field("class-name", "name", { maxLength: 120 });
+    this.description = this.#field("class-description", "description", {
+      maxLength: 500,
+      placeholder: say("description_placeholder"),
+    });
+    this.empty = element("p.class-empty.muted", {}, say("class_empty"));
+    const pictures = new ClassPictures(this.#id, this.#project);
+    const actions = [
+      action("class_add", () => uploads.choose(this.#id)),
+      action("camera", () => camera.open(this.#id)),
+      action("class_remove", () => this.#project.change(() => server.removeClass(this.#id))),
+    ];
+    const node = element(
+      "div.class-body",
+      {},
+      this.name,
+      this.description,
+      pictures.node,
+      this.empty,
+      element("div.class-actions", {}, pictures.more, ...actions.map((one) => one.node)),
     );
-    const node = element("div", { role: "listitem" }, button);
-    this.#thumbnails.set(picture, node);
-    return node;
+    return { node, pictures, actions };
   }
 
-  #field(tag, key, properties) {
-    const field = element(tag, {
+  #field(name, key, properties) {
+    const field = element(`input.${name}`, {
       ...properties,
       type: "text",
       autocomplete: "off",
       onchange: () => this.#change(key, field),
       onkeydown: (event) => {
-        if (event.key === "Enter") field.blur();
-        if (event.key === "Escape") {
-          field.value = this.#entry[key] ?? "";
-          field.blur();
-        }
+        if (event.key !== "Enter" && event.key !== "Escape") return;
+        if (event.key === "Escape") field.value = this.#entry[key] ?? "";
+        else this.#change(key, field);
+        this.toggle.focus();
       },
     });
     return field;
@@ -135,9 +139,5 @@ export class ClassCard {
       () => Object.assign(this.#project.classes[this.place], { [key]: value }),
     );
     if (!result) field.value = this.#entry[key] ?? "";
-  }
-
-  #remove() {
-    this.#project.change(() => server.removeClass(this.#id));
   }
 }

@@ -1,9 +1,13 @@
-/** All classes, and the form that adds one. */
+/** All classes in compact rows, a search if they are many, and the form that adds one. */
+import { addClasses } from "./add_classes.js";
 import { ClassCard } from "./class_card.js";
-import { byId, setChildren } from "./element.js";
-import { readOut } from "./messages.js";
-import { server } from "./server.js";
-import { say } from "./words.js";
+import { matching } from "./class_search.js";
+import { byId, setChildren, setText } from "./element.js";
+import { classFor } from "./filters.js";
+import { count, say } from "./words.js";
+
+const MANY = 10; // classes; from this number on they can be searched
+const FEW = 4; // classes; up to this number they are open at first
 
 export class ClassList {
   #project;
@@ -25,22 +29,55 @@ export class ClassList {
     byId("add-folders").addEventListener("click", () =>
       sources.uploads.choose("folders", { folder: true }),
     );
+    byId("class-search").addEventListener("input", () => this.show());
+    drawer();
   }
 
   show() {
     const { classes } = this.#project;
+    setText(byId("class-count"), count(classes.length));
+    setText(byId("classes-toggle"), say("to_classes", { n: classes.length }));
     for (const { id } of classes)
       if (!this.#cards.has(id)) this.#cards.set(id, new ClassCard(id, this.#project, this.#sources));
-    const ids = new Set(classes.map(({ id }) => id));
-    for (const id of this.#cards.keys()) if (!ids.has(id)) this.#cards.delete(id);
-    setChildren(byId("class-list"), classes.map(({ id }) => this.#cards.get(id).node));
-    for (const [place, entry] of classes.entries()) this.#cards.get(entry.id).show(entry, place);
+    for (const id of this.#cards.keys()) if (!this.#project.rank.has(id)) this.#cards.delete(id);
+    byId("class-search").hidden = classes.length < MANY;
+    const text = byId("class-search").hidden ? "" : byId("class-search").value;
+    const numbered = classes.map((entry, place) => ({ ...entry, number: place + 1 }));
+    const shown = matching(numbered, text);
+    const answered = this.#answered();
+    setChildren(byId("class-list"), shown.map(({ id }) => this.#cards.get(id).node));
+    for (const { id, number } of shown)
+      this.#cards.get(id).show(classes[number - 1], {
+        place: number - 1,
+        answered: answered.get(id) ?? 0,
+        opens: classes.length <= FEW,
+      });
+    byId("class-none").hidden = Boolean(text) || shown.length > 0 || !classes.length;
+  }
+
+  /** id of a class → the number of pictures in the tray with it as their answer. */
+  #answered() {
+    const sizes = new Map();
+    for (const picture of this.#project.tray) {
+      const id = classFor(this.#project, picture);
+      sizes.set(id, (sizes.get(id) ?? 0) + 1);
+    }
+    return sizes;
   }
 }
 
-/** Adds classes with these names; returns whether the server accepted all of them. */
-export async function addClasses(project, names) {
-  for (const name of names) if (!(await project.change(() => server.addClass(name)))) return false;
-  readOut(say("class_added", { name: names.join(", ") }));
-  return true;
+/** In a narrow window the classes are a drawer, which a button of the toolbar opens. */
+function drawer() {
+  const toggle = byId("classes-toggle");
+  const open = (is) => {
+    document.body.classList.toggle("classes-open", is);
+    toggle.setAttribute("aria-expanded", String(is));
+    byId(is ? "classes-title" : "classes-toggle").focus({ preventScroll: true });
+  };
+  toggle.addEventListener("click", () => open(!document.body.classList.contains("classes-open")));
+  byId("classes-close").addEventListener("click", () => open(false));
+  byId("classes").addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && byId("classes-close").checkVisibility() && !event.target.matches("input, textarea"))
+      open(false);
+  });
 }

@@ -1,5 +1,6 @@
 /** Modal dialogs. */
 import { element } from "./element.js";
+import { keepFocus } from "./focus_guard.js";
 import { say } from "./words.js";
 
 /**
@@ -28,7 +29,8 @@ export function showDialog(title, ...children) {
   });
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (before?.isConnected) before.focus({ preventScroll: true });
+    if (before?.isConnected && before.checkVisibility()) before.focus({ preventScroll: true });
+    keepFocus();
   });
   document.body.append(dialog);
   dialog.showModal();

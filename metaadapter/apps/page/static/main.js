@@ -4,6 +4,7 @@ import { Camera } from "./camera.js";
 import { ClassList } from "./class_list.js";
 import { showDownloads } from "./download_dialog.js";
 import { byId, element, setText } from "./element.js";
+import { keepFocus } from "./focus_guard.js";
 import { clearErrors, note, showError } from "./messages.js";
 import { nextStep } from "./next_step.js";
 import { Project } from "./project.js";
@@ -13,9 +14,10 @@ import { server } from "./server.js";
 import { ThresholdSlider } from "./threshold_slider.js";
 import { Tray } from "./tray.js";
 import { Uploads } from "./uploads.js";
+import { readSettings, settings } from "./view_settings.js";
 import { showWelcome } from "./welcome.js";
 import { WorkBar } from "./work_bar.js";
-import { choose, fillIn, language, languages, say, sayOf } from "./words.js";
+import { choose, count, fillIn, language, languages, say, sayOf } from "./words.js";
 
 fillIn(document);
 const project = new Project();
@@ -35,6 +37,7 @@ const parts = [
   new SelectionBar(project, tray),
   slider,
   new AdviceList(project),
+  { show: keepFocus },
 ];
 showWelcome(project, uploads);
 
@@ -42,12 +45,19 @@ let wasUnreachable = false;
 project.addEventListener("change", () => {
   if (wasUnreachable && project.reachable) clearErrors();
   wasUnreachable = !project.reachable;
+  if (project.name && readSettings(project.name)) restoreView();
   for (const part of parts) part.show();
 });
 project.addEventListener("refused", ({ error }) => {
   wasUnreachable ||= error.status === 0;
   showError(error.message);
 });
+
+/** Restores the order and the minimum that this browser used for the project. */
+function restoreView() {
+  if (settings.order) tray.sortBy(settings.order);
+  if (settings.threshold) slider.threshold = settings.threshold;
+}
 
 byId("language").append(
   ...Object.entries(languages).map(([code, name]) => element("option", { value: code, lang: code }, name)),
@@ -77,8 +87,10 @@ async function step(direction) {
 
 function showFrame() {
   const { classes, tray: pictures, answers } = project;
-  const isNew = !classes.length && !pictures.length;
+  const isNew = !classes.length && !project.size;
+  const { size } = project;
   document.body.dataset.state = isNew ? "welcome" : "sorting";
+  document.body.classList.toggle("no-pictures", !pictures.length);
   document.title = project.name ? `${project.name} – metaadapter` : "metaadapter";
   byId("welcome").hidden = !isNew;
   byId("classes").hidden = isNew;
@@ -93,24 +105,11 @@ function showFrame() {
   setText(byId("next-step"), say(key, values));
   byId("elsewhere").hidden = !project.elsewhere || !pictures.length;
   setText(byId("elsewhere"), byId("elsewhere").hidden ? "" : say("elsewhere"));
-  byId("tray-tools").hidden = !pictures.length;
-  const losesFocus = document.activeElement === byId("tray") && !pictures.length;
-  byId("tray").hidden = !pictures.length;
-  if (losesFocus) byId("tray-title").focus({ preventScroll: true });
+  setText(byId("tray-count"), count(pictures.length));
+  byId("tray-tools").hidden = !size;
+  byId("tray").hidden = !size;
   byId("tray-keys").hidden = !pictures.length;
-  byId("tray-empty").hidden = Boolean(pictures.length);
-  setText(byId("tray-empty"), say("tray_empty"));
   setText(byId("footer"), say("footer", { encoder: project.encoder, folder: project.folder }));
-  showSections(classes.length, pictures.length);
-}
-
-/** Two links lead to the two halves of the page, which a narrow window shows one below the other. */
-function showSections(n_classes, n_pictures) {
-  const links = byId("sections");
-  if (!links.children.length)
-    links.append(element("a", { href: "#classes-title" }), element("a", { href: "#tray-title" }));
-  setText(links.firstChild, say("to_classes", { n: n_classes }));
-  setText(links.lastChild, say("to_pictures", { n: n_pictures }));
 }
 
 project.follow();

@@ -3,12 +3,26 @@ import { byId, element } from "./element.js";
 import { say } from "./words.js";
 
 const NOTE_TIME = 6000; // milliseconds
+const ACTION_TIME = 12000; // for a note with a button
 
-/** Shows a note and reads it out. */
-export function note(text) {
-  const node = element("div.message", {}, element("p", {}, text));
+/**
+ * Shows a note and reads it out.
+ *
+ * @param {?{label: string, run: function()}} action - a button of the note.
+ */
+export function note(text, action = null) {
+  const run = () => {
+    node.remove();
+    action.run();
+  };
+  const button = action && element("button.quiet", { type: "button", onclick: run }, action.label);
+  const node = element("div.message", {}, element("p", {}, text), button);
   byId("messages").replaceChildren(...byId("messages").querySelectorAll(".error"), node);
-  setTimeout(() => node.remove(), NOTE_TIME);
+  const leave = () => {
+    if (node.matches(":hover, :focus-within")) setTimeout(leave, NOTE_TIME);
+    else node.remove();
+  };
+  setTimeout(leave, action ? ACTION_TIME : NOTE_TIME);
   readOut(text);
 }
 

@@ -1,38 +1,69 @@
 /**
- * The order of the pictures in the tray.
+ * The order of the pictures in the tray, in groups that have headings.
  *
- * Pure functions: `answers` maps pictures to answers, `rank` maps ids of classes to their places.
+ * Pure functions. `answers` maps pictures to answers, `rank` maps ids of classes to their places.
+ *
+ * @typedef {{key: ?string, pictures: string[]}} Group - key: the id of a class or the number of a
+ *   group of look-alikes; null for a group without a heading.
  */
 
-export const ORDERS = ["doubtful", "certain", "class", "added"];
+export const ORDERS = ["doubtful", "certain", "class", "alike", "added"];
+export const REST = "rest"; // the key of the group of pictures that belong to no other
 
-/** Sorts pictures; pictures without an answer come last, and equal ones stay as they were added. */
-export function ordered(pictures, order, answers, rank) {
-  if (order === "added") return [...pictures];
-  const key = {
-    doubtful: (answer) => [certainty(answer)],
-    certain: (answer) => [-certainty(answer)],
-    class: (answer) => [answer.unfamiliar ? Infinity : rank.get(answer.class), -certainty(answer)],
+/**
+ * Sorts pictures; pictures without an answer come last, and equal ones stay as they were added.
+ *
+ * @param {Map<string, string>} keys - picture → the key of its group; the others are the REST.
+ * @returns {Group[]}
+ */
+export function grouped(pictures, order, answers, rank, keys) {
+  if (order === "added") return [{ key: null, pictures: [...pictures] }];
+  const sortKey = {
+    doubtful: (picture, answer) => [certainty(answer)],
+    certain: (picture, answer) => [-certainty(answer)],
+    class: (picture, answer) => [rank.get(keys.get(picture)) ?? Infinity, -certainty(answer)],
+    alike: (picture) => [Number(keys.get(picture) ?? Infinity)],
   }[order];
-  const keys = new Map(
-    pictures.map((picture) => [picture, answers[picture] ? key(answers[picture]) : null]),
+  const sortKeys = new Map(
+    pictures.map((picture) => {
+      const answer = answers[picture];
+      const key = order === "alike" || answer ? sortKey(picture, answer) : null;
+      return [picture, key];
+    }),
   );
-  return [...pictures].sort((a, b) => compare(keys.get(a), keys.get(b)));
+  const sorted = [...pictures].sort((a, b) => compare(sortKeys.get(a), sortKeys.get(b)));
+  if (order !== "class" && order !== "alike") return [{ key: null, pictures: sorted }];
+  return added([], sorted, keys);
 }
 
 /**
- * Updates the places of pictures: new ones come last. Pictures that left keep their places, so that
- * an undo puts them back there.
+ * Updates remembered groups: pictures keep their places, also while they are away, so that they
+ * come back to them; new pictures come last in their groups.
  */
-export function withNew(places, pictures) {
-  const before = new Set(places);
-  return [...places, ...pictures.filter((picture) => !before.has(picture))];
+export function remembered(groups, pictures, keys) {
+  const before = new Set(groups.flatMap((group) => group.pictures));
+  const more = pictures.filter((picture) => !before.has(picture));
+  if (!more.length) return groups;
+  const hasHeadings = groups.length && groups[0].key !== null;
+  return added(groups, more, hasHeadings ? keys : null);
 }
 
-/** The pictures in the order of their places. */
-export function inPlace(places, pictures) {
-  const present = new Set(pictures);
-  return places.filter((picture) => present.has(picture));
+/** The groups with only these pictures, without empty groups. */
+export function present(groups, pictures) {
+  const there = new Set(pictures);
+  return groups
+    .map(({ key, pictures: all }) => ({ key, pictures: all.filter((picture) => there.has(picture)) }))
+    .filter((group) => group.pictures.length);
+}
+
+function added(groups, pictures, keys) {
+  const all = new Map(groups.map((group) => [group.key, { ...group, pictures: [...group.pictures] }]));
+  for (const picture of pictures) {
+    const key = keys && (keys.get(picture) ?? REST);
+    if (!all.has(key)) all.set(key, { key, pictures: [] });
+    all.get(key).pictures.push(picture);
+  }
+  return [...all.values()];
 }
 
 /** The certainty of an answer: low if two classes are about equally probable, or none may fit. */
@@ -43,6 +74,7 @@ function certainty(answer) {
 
 function compare(one, other) {
   if (one === null || other === null) return (one === null) - (other === null);
-  for (const [place, value] of one.entries()) if (value !== other[place]) return value - other[place];
+  for (const [place, value] of one.entries())
+    if (value !== other[place]) return value < other[place] ? -1 : 1;
   return 0;
 }

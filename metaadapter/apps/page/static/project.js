@@ -4,8 +4,9 @@
  * It dispatches "change" after every change of what is shown, and "refused" with the error of a
  * change that the server refused.
  */
+import { NONE } from "./none.js";
 import { server } from "./server.js";
-import { reason } from "./words.js";
+import { reason, say } from "./words.js";
 
 const SOON = 200; // milliseconds until the next request while the server works
 const LATER = 3000;
@@ -17,6 +18,7 @@ export class Project extends EventTarget {
   encoder = "";
   classes = [];
   tray = [];
+  none = []; // the pictures that are labelled as none of the classes
   names = {};
   unreadable = {}; // picture → the reason
   ready = false;
@@ -31,6 +33,7 @@ export class Project extends EventTarget {
   points = []; // the cost of each threshold
   n_pictures = 0; // the number of left-out pictures behind the points
   advice = [];
+  alike = new Map(); // picture → the number of its group of look-alikes
   work = { busy: false };
   reachable = true;
 
@@ -38,6 +41,7 @@ export class Project extends EventTarget {
   #pending = 0; // changes that are shown but not yet saved by the server
   #wake = () => {};
   #scheduled = false;
+  #labels = null;
 
   /** Whether the server has saved everything that is shown. */
   get allSaved() {
@@ -54,11 +58,26 @@ export class Project extends EventTarget {
     return new Map(this.classes.map(({ id }, place) => [id, place]));
   }
 
+  /** picture → the id of its class, or NONE; only of the pictures that have a label. */
+  get labels() {
+    this.#labels ??= new Map([
+      ...this.classes.flatMap(({ id, pictures }) => pictures.map((picture) => [picture, id])),
+      ...this.none.map((picture) => [picture, NONE]),
+    ]);
+    return this.#labels;
+  }
+
+  /** The number of pictures, with and without a label. */
+  get size() {
+    return this.tray.length + this.labels.size;
+  }
+
   classOf(picture) {
     return this.classes.find(({ pictures }) => pictures.includes(picture)) ?? null;
   }
 
   className(id) {
+    if (id === NONE) return say("none_of_these");
     return this.classes.find((entry) => entry.id === id)?.name ?? "";
   }
 
@@ -110,15 +129,16 @@ export class Project extends EventTarget {
     return this.#queue.then(() => sent);
   }
 
-  /** Moves pictures to classes, or with null to the tray. */
+  /** Moves pictures to classes, with NONE to none of them, or with null to the tray. */
   label(labels) {
     const pictures = new Set(Object.keys(labels));
     return this.change(
       () => server.label(labels),
       () => {
         this.#remove(pictures);
-        for (const [picture, id] of Object.entries(labels))
-          (this.classes.find((entry) => entry.id === id)?.pictures ?? this.tray).push(picture);
+        const lists = new Map(this.classes.map(({ id, pictures: all }) => [id, all]));
+        lists.set(NONE, this.none);
+        for (const [picture, id] of Object.entries(labels)) (lists.get(id) ?? this.tray).push(picture);
       },
     );
   }
@@ -133,15 +153,31 @@ export class Project extends EventTarget {
   #remove(pictures) {
     const rest = (all) => all.filter((picture) => !pictures.has(picture));
     this.tray = rest(this.tray);
+    this.none = rest(this.none);
     this.classes = this.classes.map((entry) => ({ ...entry, pictures: rest(entry.pictures) }));
   }
 
-  async #update() {
-    const work = await server.work();
+  /** Loads the groups of look-alikes in the tray. */
+  async loadAlike() {
+    const { groups } = await server.alike().catch((error) => {
+      this.#refused(error);
+      return { groups: [] };
+    });
+    this.alike = new Map(groups.flatMap((pictures, n) => pictures.map((picture) => [picture, String(n)])));
+  }
+
+  /** Shows a state of the work that the server has just sent. */
+  showWork(work) {
     const changed = JSON.stringify(work) !== JSON.stringify(this.work) || !this.reachable;
     this.work = work;
     this.reachable = true;
     if (changed) this.#changed();
+    this.#wake();
+  }
+
+  async #update() {
+    const work = await server.work();
+    this.showWork(work);
     if (work.revision !== this.revision) await this.#load();
     if (this.answered !== this.revision) await this.#loadAnswers();
     return work.busy || this.answered !== this.revision ? SOON : LATER;
@@ -174,6 +210,7 @@ export class Project extends EventTarget {
   }
 
   #changed() {
+    this.#labels = null;
     if (this.#scheduled) return;
     this.#scheduled = true;
     queueMicrotask(() => {

@@ -1,68 +1,53 @@
-/** The bar below the tray: one click puts the selected pictures into a class. */
+/** The bar below the tray: puts the selected pictures into a class. */
+import { ClassButtons } from "./class_buttons.js";
 import { byId, element, setChildren, setText } from "./element.js";
 import { say } from "./words.js";
-
-const MAX_ON_LINE = 5; // classes next to the other buttons; more classes get lines of their own
 
 export class SelectionBar {
   #project;
   #tray;
-  #buttons = new Map();
   #text = element("p.selection-text");
   #classes = element("div.selection-classes");
   #others = element("div.selection-others");
-  #accept = this.#button("button.primary", "accept_selected", () => this.#tray.accept());
-  #enlarge = this.#button("button.quiet", "enlarge", () => this.#tray.enlarge());
-  #remove = this.#button("button.quiet", "remove", () => this.#tray.remove());
+  #classButtons;
+  #accept = this.#button("button.primary", "accept_selected", "↵", () => this.#tray.accept());
+  #none = this.#button("button", "none_of_these", "0", () => this.#tray.putIntoNone());
+  #takeBack = this.#button("button.quiet", "take_back", "B", () => this.#tray.takeBack());
+  #enlarge = this.#button("button.quiet", "enlarge", "V", () => this.#tray.enlarge());
+  #remove = this.#button("button.quiet", "remove", "Del", () => this.#tray.remove());
 
   constructor(project, tray) {
     this.#project = project;
     this.#tray = tray;
+    this.#classButtons = new ClassButtons(project, (id) => tray.put(id), () => tray.chooseClass());
     tray.addEventListener("selection", () => this.show());
-    this.#others.append(this.#accept, this.#enlarge, this.#remove);
+    this.#others.append(this.#classButtons.other, this.#none, this.#accept, this.#takeBack, this.#enlarge, this.#remove);
     byId("selection").append(this.#text, this.#classes, this.#others);
+    // The focus stays in the tray, so that keys go on working after a click.
+    byId("selection").addEventListener("mousedown", (event) => {
+      if (event.target.closest("button")) event.preventDefault();
+    });
   }
 
   show() {
     const { selected } = this.#tray;
-    const { classes, answers } = this.#project;
-    byId("selection").hidden = !this.#tray.size || !classes.length;
-    const acceptable = selected.some((picture) => answers[picture] && !answers[picture].unfamiliar);
-    setText(this.#text, selected.length ? say("put_selected", { n: selected.length }) : say("select_first"));
-    this.#classes.hidden = !selected.length;
-    this.#others.hidden = !selected.length;
-    this.#accept.disabled = !acceptable;
+    const { classes, answers, labels } = this.#project;
+    byId("selection").hidden = !selected.length || !classes.length;
+    if (byId("selection").hidden) return;
+    setText(this.#text, say("put_selected", { n: selected.length }));
+    this.#accept.hidden = !selected.some((picture) => answers[picture] && !labels.has(picture));
+    this.#takeBack.hidden = !selected.some((picture) => labels.has(picture));
     this.#enlarge.disabled = selected.length !== 1;
-    byId("selection").classList.toggle("many", classes.length > MAX_ON_LINE);
-    setChildren(this.#classes, classes.map((entry, place) => this.#classButton(entry, place)));
+    setChildren(this.#classes, this.#classButtons.nodes(selected));
   }
 
-  #classButton({ id, name }, place) {
-    let button = this.#buttons.get(id);
-    if (!button) {
-      button = element(
-        "button.selection-class",
-        { type: "button", onclick: () => this.#run(() => this.#tray.put(id)) },
-        element("kbd", { "aria-hidden": "true" }),
-        element("span"),
-      );
-      this.#buttons.set(id, button);
-    }
-    const [key, text] = button.children;
-    setText(key, place < 9 ? String(place + 1) : "");
-    key.hidden = place >= 9;
-    setText(text, name);
-    return button;
-  }
-
-  #button(tag, key, onclick) {
-    return element(tag, { type: "button", onclick: () => this.#run(onclick) }, say(key));
-  }
-
-  /** Runs an action; the focus returns to the tray if its button is disabled or hidden then. */
-  #run(action) {
-    const button = document.activeElement;
-    action();
-    if (button?.disabled || !button?.checkVisibility()) this.#tray.focus();
+  #button(tag, key, shortcut, action) {
+    const onclick = () => {
+      const button = document.activeElement;
+      action();
+      // The focus returns to the tray if its button is disabled or hidden then.
+      if (button?.disabled || !button?.checkVisibility()) this.#tray.focus();
+    };
+    return element(tag, { type: "button", onclick }, say(key), element("kbd", { "aria-hidden": "true" }, shortcut));
   }
 }

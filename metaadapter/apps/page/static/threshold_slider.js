@@ -1,6 +1,7 @@
-/** The slider for the threshold on the probability of answers, and the cost of the threshold. */
+/** The slider for the minimum probability of answers, and the cost of that minimum. */
 import { countPassing, countsAt } from "./costs.js";
 import { byId, element, setText } from "./element.js";
+import { settings } from "./view_settings.js";
 import { percent, say } from "./words.js";
 
 export class ThresholdSlider {
@@ -17,22 +18,27 @@ export class ThresholdSlider {
     "aria-describedby": "threshold-cost",
   });
   #label = element("label", { htmlFor: "threshold-slider" });
-  #cost = element("p.muted", { id: "threshold-cost" });
 
   /** @param {function(number)} onChange - called with the new threshold. */
   constructor(project, onChange) {
     this.#project = project;
     this.#onChange = onChange;
-    byId("threshold").append(element("div.threshold-line", {}, this.#label, this.#input), this.#cost);
+    byId("threshold").append(this.#label, this.#input);
   }
 
   get threshold() {
     return Number(this.#input.value) / 100;
   }
 
+  set threshold(value) {
+    this.#input.value = Math.round(100 * value);
+    this.#set();
+  }
+
   show() {
     const { answers, points, n_pictures, tray } = this.#project;
     byId("threshold").hidden = !this.#project.ready;
+    byId("threshold-cost").hidden = byId("threshold").hidden || !this.threshold || !tray.length;
     const text = this.threshold
       ? say("threshold_at_least", { probability: percent(this.threshold) })
       : say("threshold_none");
@@ -42,10 +48,11 @@ export class ThresholdSlider {
     const parts = [say("threshold_kept", { n: countPassing(shown, this.threshold), of: shown.length })];
     const cost = countsAt(points, this.threshold, n_pictures);
     parts.push(cost ? say("threshold_cost", { n: n_pictures, ...cost }) : say("threshold_unknown"));
-    setText(this.#cost, parts.join(" "));
+    setText(byId("threshold-cost"), parts.join(" "));
   }
 
   #set() {
+    settings.threshold = this.threshold;
     this.#onChange(this.threshold);
     this.show();
   }

@@ -1,21 +1,30 @@
-/** The tray: pictures without a class, their answers, and actions for the selected ones. */
+/** The tray: the pictures that its filter shows, their answers, and actions for the selected ones. */
+import { pickClass } from "./class_picker.js";
 import { byId, element, setText } from "./element.js";
+import { answerOf, classFor } from "./filters.js";
+import { GroupHeading } from "./group_heading.js";
 import { note, readOut } from "./messages.js";
-import { inPlace, ordered, ORDERS, withNew } from "./order.js";
+import { NONE } from "./none.js";
+import { grouped, ORDERS, present, remembered, REST } from "./order.js";
 import { showPicture } from "./picture_dialog.js";
 import { actedOn, allOf, clicked, moved, NOTHING, without } from "./selection.js";
+import { server } from "./server.js";
 import { TrayCard } from "./tray_card.js";
+import { TrayFilters } from "./tray_filters.js";
 import { TrayGrid } from "./tray_grid.js";
 import { listenToKeys } from "./tray_keys.js";
-import { drag } from "./uploads.js";
-import { count, say } from "./words.js";
+import { listenToPointer } from "./tray_pointer.js";
+import { settings } from "./view_settings.js";
+import { say } from "./words.js";
 
 export class Tray extends EventTarget {
   #project;
   #grid;
-  #places = []; // of all pictures since the last sorting, also of those that left the tray
-  #order = [];
+  #filters;
   #orderName = ORDERS[0];
+  #memory = []; // groups in the order of the last sorting, also of pictures that have left
+  #groups = [];
+  #order = [];
   #selection = NOTHING;
   threshold = 0;
 
@@ -23,20 +32,22 @@ export class Tray extends EventTarget {
   constructor(project) {
     super();
     this.#project = project;
-    const actions = {
-      accept: (picture) => this.accept([picture]),
-      put: (picture, id) => this.put(id, [picture]),
-    };
-    this.#grid = new TrayGrid((picture) => new TrayCard(picture, actions), (card) => this.#showCard(card));
+    this.#filters = new TrayFilters(project, () => this.#sort());
+    this.#grid = new TrayGrid({
+      card: (picture) => new TrayCard(picture, this),
+      showCard: (card) => this.#showCard(card),
+      heading: () => new GroupHeading(project, this),
+      showHeading: (heading, group) => heading.show(group),
+    });
     byId("order").append(...ORDERS.map((value) => element("option", { value }, say(`order_${value}`))));
-    byId("order").addEventListener("change", (event) => this.#sortBy(event.target.value));
-    byId("order-again").addEventListener("click", () => this.#sortBy(this.#orderName));
+    byId("order").addEventListener("change", (event) => this.sortBy(event.target.value));
+    byId("order-again").addEventListener("click", () => this.#sort());
     byId("select-all").addEventListener("click", () => {
       this.selectAll();
       this.focus();
     });
-    this.#listen(this.#grid.node);
-    listenToKeys(this.#grid.node, this);
+    listenToPointer(this.#grid.node, this);
+    listenToKeys(this);
   }
 
   /** The pictures for keys and buttons. */
@@ -44,28 +55,38 @@ export class Tray extends EventTarget {
     return actedOn(this.#selection, this.#order);
   }
 
+  /** The number of pictures shown. */
   get size() {
     return this.#order.length;
-  }
-
-  get columns() {
-    return this.#grid.columns;
   }
 
   get rowsInWindow() {
     return this.#grid.rowsInWindow;
   }
 
+  isSelected(picture) {
+    return this.#selection.selected.has(picture);
+  }
+
   focus() {
     this.#grid.node.focus({ preventScroll: true });
   }
 
+  /** Makes the first picture current if none is. */
+  begin() {
+    const [first] = this.#order;
+    if (this.#selection.current === null && first)
+      this.#select({ ...this.#selection, current: first, anchor: first });
+  }
+
   show() {
-    const { tray } = this.#project;
+    this.#filters.show(this.threshold);
     const before = this.#order;
+    const shown = this.#filters.shown;
     // The order stays while a person works in the tray.
-    this.#places = this.#selection.current === null ? this.#sorted() : withNew(this.#places, tray);
-    this.#order = inPlace(this.#places, tray);
+    if (this.#selection.current === null) this.#memory = this.#sorted();
+    else this.#memory = remembered(this.#memory, shown, this.#keys());
+    this.#arrange(shown);
     this.#selection = without(this.#selection, before, this.#order);
     this.#showAll();
   }
@@ -73,7 +94,8 @@ export class Tray extends EventTarget {
   /** Shows pictures that an undo has brought back, and makes the first one current. */
   showAgain(pictures) {
     this.show();
-    const back = inPlace(this.#order, pictures);
+    const there = new Set(pictures);
+    const back = this.#order.filter((picture) => there.has(picture));
     if (!back.length) return;
     const selected = new Set(back.length > 1 ? back : []);
     this.#select({ current: back[0], anchor: back[0], selected });
@@ -86,9 +108,36 @@ export class Tray extends EventTarget {
     this.#grid.reveal();
   }
 
+  moveRows(n, options) {
+    const { current } = this.#selection;
+    this.move(current === null ? 0 : this.#grid.placesBelow(current, n), options);
+  }
+
+  click(picture, options) {
+    this.#select(clicked(this.#selection, this.#order, picture, options));
+  }
+
+  /** Makes a picture current and scrolls to it; the selection is empty then. */
+  goTo(picture) {
+    if (!this.#order.includes(picture)) return;
+    this.#select({ current: picture, anchor: picture, selected: new Set() });
+    this.#grid.reveal();
+  }
+
   selectAll() {
-    this.#select(allOf(this.#selection, this.#order));
-    readOut(say("n_selected", { n: this.#order.length }));
+    this.selectPictures(this.#order);
+  }
+
+  /** Selects the pictures that stand under the same heading as the current one. */
+  selectGroup() {
+    const [first] = this.selected;
+    this.selectPictures(this.#groups.find(({ pictures }) => pictures.includes(first))?.pictures ?? []);
+  }
+
+  selectPictures(pictures) {
+    const current = pictures.includes(this.#selection.current) ? this.#selection.current : (pictures[0] ?? null);
+    this.#select(allOf({ current, anchor: current }, pictures));
+    readOut(say("n_selected", { n: pictures.length }));
   }
 
   selectNone() {
@@ -97,16 +146,14 @@ export class Tray extends EventTarget {
 
   toggle() {
     const { current } = this.#selection;
-    if (current) this.#select(clicked(this.#selection, this.#order, current, { toggle: true }));
+    if (current) this.click(current, { toggle: true });
   }
 
-  /** Puts pictures into a class. */
+  /** Puts pictures into a class, or with NONE into none of them. */
   put(id, pictures = this.selected) {
     if (!id || !pictures.length) return;
-    this.#label(Object.fromEntries(pictures.map((picture) => [picture, id])));
-    readOut(
-      say("put", { n: pictures.length, name: this.#project.className(id), left: this.#order.length }),
-    );
+    const left = this.#label(Object.fromEntries(pictures.map((picture) => [picture, id])));
+    this.#report(say("put", { n: pictures.length, name: this.#project.className(id), left }), pictures.length);
   }
 
   /** Puts the selected pictures into the class at a place, from 0. */
@@ -114,40 +161,97 @@ export class Tray extends EventTarget {
     this.put(this.#project.classes[place]?.id);
   }
 
-  /** Makes the answers of pictures their labels; unfamiliar pictures stay. */
+  putIntoNone() {
+    this.put(NONE);
+  }
+
+  /** Asks for the class of the selected pictures. */
+  async chooseClass() {
+    const pictures = this.selected;
+    if (pictures.length) this.put(await pickClass(this.#project, pictures), pictures);
+  }
+
+  /** Makes the answers of pictures without a label their labels. */
   accept(pictures = this.selected) {
-    const { answers } = this.#project;
-    const acceptable = pictures.filter((picture) => answers[picture] && !answers[picture].unfamiliar);
-    if (!acceptable.length) return pictures.length ? note(say("nothing_to_accept")) : undefined;
-    const labels = Object.fromEntries(acceptable.map((picture) => [picture, answers[picture].class]));
-    this.#label(labels);
-    return readOut(say("accepted", { n: acceptable.length, left: this.#order.length }));
+    const { answers, labels } = this.#project;
+    const waiting = pictures.filter((picture) => !labels.has(picture));
+    const answered = waiting.filter((picture) => answers[picture]);
+    if (pictures.length && !waiting.length) return this.move(1);
+    if (!answered.length) return pictures.length ? note(say("nothing_to_accept")) : undefined;
+    const left = this.#label(
+      Object.fromEntries(answered.map((picture) => [picture, answerOf(answers[picture])])),
+    );
+    return this.#report(say("accepted", { n: answered.length, left }), answered.length);
+  }
+
+  /** Takes the labels of pictures away. */
+  takeBack(pictures = this.selected) {
+    const labelled = pictures.filter((picture) => this.#project.labels.has(picture));
+    if (!labelled.length) return;
+    this.#label(Object.fromEntries(labelled.map((picture) => [picture, null])));
+    this.#report(say("taken_back", { n: labelled.length }), labelled.length);
   }
 
   remove(pictures = this.selected) {
-    if (pictures.length) this.#project.removePictures(pictures);
+    if (!pictures.length) return;
+    this.#project.removePictures(pictures);
+    this.show();
+    this.#report(say("removed", { n: pictures.length }), Infinity);
   }
 
   enlarge() {
     const [picture] = this.selected;
-    if (picture) showPicture(this.#project, picture);
+    if (picture) showPicture(this.#project, picture, [...this.#order], (shown) => this.goTo(shown));
   }
 
+  /** Sorts anew; the look-alikes are asked from the server. */
+  async sortBy(orderName) {
+    this.#orderName = orderName;
+    byId("order").value = orderName;
+    settings.order = orderName;
+    if (orderName === "alike") await this.#project.loadAlike();
+    this.#sort();
+  }
+
+  /** Labels pictures; returns the number of pictures that are left to sort. */
   #label(labels) {
     this.#project.label(labels);
     this.show();
     this.#grid.reveal();
+    return this.#project.tray.length;
   }
 
-  #sortBy(orderName) {
-    this.#orderName = orderName;
-    this.#places = this.#order = this.#sorted();
-    this.#select(NOTHING);
+  /** Reads a message out, or with several pictures shows it with a button that undoes the change. */
+  #report(text, n) {
+    if (n === 1) return readOut(text);
+    return note(text, { label: say("undo"), run: () => this.#project.change(() => server.undo()) });
+  }
+
+  #sort() {
+    this.#filters.show(this.threshold);
+    this.#selection = NOTHING;
+    this.#memory = this.#sorted();
+    this.#arrange(this.#filters.shown);
+    this.#showAll();
   }
 
   #sorted() {
-    const { tray, answers, rank } = this.#project;
-    return ordered(tray, this.#orderName, answers, rank);
+    const { answers, rank } = this.#project;
+    return grouped(this.#filters.shown, this.#orderName, answers, rank, this.#keys());
+  }
+
+  /** picture → the key of its group. */
+  #keys() {
+    if (this.#orderName === "alike") return this.#project.alike;
+    if (this.#orderName !== "class") return new Map();
+    return new Map(this.#filters.shown.map((picture) => [picture, classFor(this.#project, picture) ?? REST]));
+  }
+
+  #arrange(shown) {
+    this.#groups = present(this.#memory, shown);
+    this.#order = this.#groups.flatMap(({ pictures }) => pictures);
+    const sorted = present(this.#sorted(), shown).flatMap(({ pictures }) => pictures);
+    byId("order-again").hidden = sorted.every((picture, place) => picture === this.#order[place]);
   }
 
   #select(selection) {
@@ -156,53 +260,19 @@ export class Tray extends EventTarget {
   }
 
   #showAll() {
-    this.#grid.show(this.#order, this.#selection.current);
-    const sorted = this.#sorted();
-    byId("order-again").hidden = sorted.every((picture, place) => picture === this.#order[place]);
-    setText(byId("tray-count"), count(this.#order.length));
+    const isEmpty = !this.#order.length;
+    byId("tray").hidden = isEmpty;
+    byId("tray-empty").hidden = !isEmpty;
+    if (isEmpty) setText(byId("tray-empty"), say(this.#filters.isOpen ? "tray_empty" : "filter_empty"));
+    this.#grid.show(this.#groups, this.#order, this.#selection.current);
     this.dispatchEvent(new Event("selection"));
   }
 
   #showCard(card) {
-    const { answers, upToDate } = this.#project;
     card.show(this.#project, {
-      answer: answers[card.picture],
       threshold: this.threshold,
       selected: this.#selection.selected.has(card.picture),
       current: this.#selection.current === card.picture,
-      stale: !upToDate,
-    });
-  }
-
-  #listen(node) {
-    const pictureOf = (event) => event.target.closest?.("[data-picture]")?.dataset.picture;
-    // The focus stays on the grid, so that keys continue where the mouse was.
-    node.addEventListener("mousedown", (event) => {
-      if (!event.target.closest("button")) return;
-      event.preventDefault();
-      this.#select(clicked({ ...NOTHING }, this.#order, pictureOf(event), { toggle: true }));
-      this.selectNone();
-      this.focus();
-    });
-    node.addEventListener("click", (event) => {
-      const picture = pictureOf(event);
-      this.focus();
-      if (!picture || event.target.closest("button")) return;
-      const toggle = event.ctrlKey || event.metaKey || Boolean(event.target.closest(".mark"));
-      this.#select(clicked(this.#selection, this.#order, picture, { toggle, extend: event.shiftKey }));
-    });
-    node.addEventListener("dblclick", (event) => {
-      if (pictureOf(event) && !event.target.closest("button, .mark")) this.enlarge();
-    });
-    node.addEventListener("dragstart", (event) => {
-      const picture = pictureOf(event);
-      if (!picture) return;
-      drag(event, this.#selection.selected.has(picture) ? this.selected : [picture]);
-    });
-    node.addEventListener("focus", () => {
-      const [first] = this.#order;
-      if (this.#selection.current !== null || !first) return;
-      this.#select({ ...this.#selection, current: first, anchor: first });
     });
   }
 }

@@ -1,84 +1,92 @@
-/** One picture of the tray with its answer, and buttons to accept it or take the runner-up. */
+/** One picture of the tray with its answer or label, and buttons to accept it or take another class. */
 import { answerText } from "./answer_text.js";
 import { counts } from "./costs.js";
 import { element, setText } from "./element.js";
+import { answerOf, isDoubtful } from "./filters.js";
 import { thumbnail } from "./server.js";
 import { percent, say } from "./words.js";
 
 export class TrayCard {
   #otherClass = null; // the class of the button `other`
 
-  /** @param {{accept: function(string), put: function(string, string)}} actions */
-  constructor(picture, actions) {
+  /** @param tray - a Tray, whose `accept` and `put` the buttons call. */
+  constructor(picture, tray) {
     this.picture = picture;
     const button = (tag, onclick) => element(tag, { type: "button", tabIndex: -1, onclick });
     this.image = element("img", { alt: "", decoding: "async", draggable: false, src: thumbnail(picture) });
     this.mark = element("span.mark", { "aria-hidden": "true" });
+    this.file = element("span.unseen");
     this.name = element("span.answer-name");
     this.probability = element("span.answer-probability");
     this.bar = element("span.bar", { "aria-hidden": "true" });
-    this.other = button("button.other", () => actions.put(picture, this.#otherClass));
-    this.accept = button("button.accept", () => actions.accept(picture));
-    this.accept.textContent = "✓";
-    this.accept.setAttribute("aria-label", say("accept"));
+    this.other = button("button.other", () => tray.put(this.#otherClass, [picture]));
+    this.accept = button("button.accept", () => tray.accept([picture]));
+    this.accept.append(element("span.unseen", {}, say("accept")));
     this.accept.title = say("accept");
     this.node = element(
       "div.card",
       { id: `picture-${picture}`, role: "gridcell", draggable: true, "data-picture": picture },
-      this.image,
-      this.mark,
+      element("div.frame", {}, this.image, this.mark, this.bar),
+      this.file,
       element("div.answer", {}, this.name, this.probability),
-      this.bar,
       element("div.card-actions", {}, this.other, this.accept),
     );
   }
 
-  /** @param state - {answer, threshold, selected, current, stale}. */
-  show(project, { answer, threshold, selected, current, stale }) {
-    const { node } = this;
-    node.classList.toggle("current", current);
-    node.classList.toggle("stale", stale);
-    node.classList.toggle("unanswered", !answer);
-    node.classList.toggle("unsure", Boolean(answer) && !counts(answer, threshold));
-    node.classList.toggle("unfamiliar", Boolean(answer?.unfamiliar));
+  /** @param state - {threshold, selected, current}. */
+  show(project, { threshold, selected, current }) {
+    const { node, picture } = this;
+    const label = project.labels.get(picture);
+    const answer = project[label ? "left_out" : "answers"][picture];
+    const known = !label && answer && !answer.unfamiliar;
+    const classes = {
+      current,
+      stale: !project.upToDate,
+      unanswered: !label && !answer,
+      unsure: known && !counts(answer, threshold),
+      unfamiliar: !label && answer?.unfamiliar,
+      labelled: label,
+      doubted: label && isDoubtful(project, picture),
+    };
+    for (const [name, on] of Object.entries(classes)) node.classList.toggle(name, Boolean(on));
     if (node.getAttribute("aria-selected") !== String(selected))
       node.setAttribute("aria-selected", String(selected));
-    this.#describe(project, answer, threshold);
-    const known = answer && !answer.unfamiliar;
-    this.accept.hidden = !known;
-    setText(this.name, known ? project.className(answer.class) : say(reasonKey(project, this.picture, answer)));
+    const id = label ?? answerOf(answer);
+    setText(this.name, id ? project.className(id) : say(reasonKey(project, picture)));
     setText(this.probability, known ? percent(answer.probability) : "");
     this.bar.style.setProperty("--part", known ? answer.probability : 0);
-    this.#showOther(project, answer);
+    this.accept.hidden = !answer || Boolean(label);
+    this.#describe(project, answer, { label, unsure: classes.unsure });
+    this.#showOther(project, answer, label);
   }
 
   /** Sets the texts for screen readers and for the pointer. */
-  #describe(project, answer, threshold) {
+  #describe(project, answer, { label, unsure }) {
     const file = project.names[this.picture] ?? "";
     const reason = project.reasonOf(this.picture);
-    const text = answer ? answerText(project, answer) : (reason ?? say(reasonKey(project, this.picture)));
-    const below = answer && !answer.unfamiliar && !counts(answer, threshold);
-    this.node.setAttribute("aria-label", `${file}: ${text}${below ? ` ${say("below_threshold")}` : ""}`);
+    setText(this.file, [`${file}:`, unsure ? say("below_threshold") : "", label ? say("labelled") : ""].filter(Boolean).join(" "));
     this.node.title = reason ? `${file}: ${reason}` : file;
+    this.name.title = answer && !label ? answerText(project, answer) : this.name.textContent;
   }
 
-  #showOther(project, answer) {
-    const [id, probability] = answer?.unfamiliar
-      ? [answer.class, answer.probability]
-      : [answer?.runner_up, answer?.runner_up_probability];
+  /** Shows the runner-up, the class nearest to a stranger, or what a labelled picture would be. */
+  #showOther(project, answer, label) {
+    let [key, id, probability] = ["or", answer?.runner_up, answer?.runner_up_probability];
+    if (answer?.unfamiliar) [key, id, probability] = ["nearest", answer.class, answer.probability];
+    if (label) [key, id, probability] = ["rather", answerOf(answer), answer?.probability];
+    if (label === id) id = null;
     this.#otherClass = id;
     this.other.hidden = !id;
     if (!id) return;
     const name = project.className(id);
-    const key = answer.unfamiliar ? "nearest" : "or";
     setText(this.other, say(key, { name, probability: percent(probability) }));
     this.other.title = say("put_in", { name });
   }
 }
 
-/** The reason why a picture has no class as its answer, as a key of the words. */
-function reasonKey(project, picture, answer) {
-  if (answer) return "none_of_these";
+/** The reason why a picture has no answer, as a key of the words. */
+function reasonKey(project, picture) {
   if (project.unreadable[picture]) return "unreadable";
-  return project.ready ? "reading" : "no_answer";
+  if (!project.ready) return "no_answer";
+  return project.work.stopped ? "not_read" : "reading";
 }

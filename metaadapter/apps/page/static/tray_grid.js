@@ -5,33 +5,35 @@
  * is always in the document.
  */
 import { byId, element, setChildren } from "./element.js";
-import { columnsIn, visibleRows } from "./visible_rows.js";
+import { columnsIn, placeBelow, rowOf, rowsOf, visibleRows } from "./tray_rows.js";
 
 const MIN_WIDTH = 148; // pixels of a card
-const GAP = 12;
-const BELOW_PICTURE = 78; // pixels: answer, bar and buttons
+const GAP = 14;
+const BELOW_PICTURE = 74; // pixels: two lines of a name, and the buttons
+const HEADING = 52; // pixels
 const EXTRA_ROWS = 2; // above and below the window
 
 export class TrayGrid {
   node = byId("tray");
   columns = 1;
+  #groups = [];
   #order = [];
+  #places = new Map();
   #current = null;
+  #table = { rows: [], height: 0 };
   #rows = new Map();
   #cards = new Map();
   #rowHeight = 200; // pixels, with the gap
   #size = "";
-  #makeCard;
-  #showCard;
+  #make;
   #waiting = false;
 
   /**
-   * @param {function(string): {node: HTMLElement}} makeCard - for a picture.
-   * @param {function({node: HTMLElement})} showCard - shows its answer.
+   * @param make - {card, showCard, heading, showHeading}: `card` makes the card of a picture and
+   *   `heading` the heading of a group; the others show their states.
    */
-  constructor(makeCard, showCard) {
-    this.#makeCard = makeCard;
-    this.#showCard = showCard;
+  constructor(make) {
+    this.#make = make;
     addEventListener("scroll", () => this.#layOutSoon(), { passive: true });
     new ResizeObserver(() => this.#layOutSoon()).observe(this.node);
     addEventListener("resize", () => this.#layOutSoon());
@@ -41,21 +43,34 @@ export class TrayGrid {
     return Math.max(1, Math.floor(innerHeight / this.#rowHeight) - 1);
   }
 
-  show(order, current) {
-    this.#order = order;
+  /** @param {Group[]} groups @param {string[]} order - the pictures of all groups. */
+  show(groups, order, current) {
+    if (groups !== this.#groups) {
+      this.#groups = groups;
+      this.#order = order;
+      this.#places = new Map(order.map((picture, place) => [picture, place]));
+      this.#size = "";
+    }
     this.#current = current;
+    if (!order.length) this.#fill(new Set()); // the grid is hidden then, and has no size
     this.#layOut();
-    for (const card of this.#cards.values()) this.#showCard(card);
+    for (const card of this.#cards.values()) this.#make.showCard(card);
+  }
+
+  /** The number of places from a picture to the one some rows below it. */
+  placesBelow(picture, n) {
+    const place = this.#places.get(picture);
+    return place === undefined ? 0 : placeBelow(this.#table.rows, place, n) - place;
   }
 
   /** Scrolls the current picture into the window. */
   reveal() {
-    const place = this.#order.indexOf(this.#current);
-    if (place < 0) return;
-    const top = this.node.getBoundingClientRect().top + Math.floor(place / this.columns) * this.#rowHeight;
+    const place = this.#places.get(this.#current);
+    if (place === undefined || !this.#table.rows.length) return;
+    const top = this.node.getBoundingClientRect().top + this.#table.rows[rowOf(this.#table.rows, place)].top;
     const style = getComputedStyle(document.documentElement);
     const [from, to] = [parseFloat(style.scrollPaddingTop), innerHeight - parseFloat(style.scrollPaddingBottom)];
-    if (top < from) scrollBy(0, top - from);
+    if (top < from || this.#rowHeight > to - from) scrollBy(0, top - from);
     else if (top + this.#rowHeight > to) scrollBy(0, top + this.#rowHeight - to);
     this.#layOut();
   }
@@ -72,45 +87,50 @@ export class TrayGrid {
   #layOut() {
     const box = this.node.getBoundingClientRect();
     if (!box.width) return;
-    const n = this.#measure(box.width);
-    const [first, end] = visibleRows(-box.top, innerHeight, this.#rowHeight, n, EXTRA_ROWS);
-    const rows = new Set();
-    for (let row = first; row < end; row += 1) rows.add(row);
-    const place = this.#order.indexOf(this.#current);
-    if (place >= 0) rows.add(Math.floor(place / this.columns));
-    this.#fill(rows);
-    if (place >= 0) this.node.setAttribute("aria-activedescendant", `picture-${this.#current}`);
+    this.#measure(box.width);
+    const [first, end] = visibleRows(this.#table.rows, -box.top, innerHeight, EXTRA_ROWS);
+    const numbers = new Set();
+    for (let number = first; number < end; number += 1) numbers.add(number);
+    const place = this.#places.get(this.#current);
+    if (place !== undefined) numbers.add(rowOf(this.#table.rows, place));
+    this.#fill(numbers);
+    if (place !== undefined) this.node.setAttribute("aria-activedescendant", `picture-${this.#current}`);
     else this.node.removeAttribute("aria-activedescendant");
   }
 
-  /** Sets the size of the grid if it changes; returns the number of rows. */
+  /** Sets the rows and the size of the grid if they change. */
   #measure(width) {
+    if (this.#size === `${width}`) return;
+    this.#size = `${width}`;
     this.columns = columnsIn(width, MIN_WIDTH, GAP);
     const side = (width - GAP * (this.columns - 1)) / this.columns;
     this.#rowHeight = Math.round(side + BELOW_PICTURE) + GAP;
-    const n = Math.ceil(this.#order.length / this.columns);
-    const size = `${n} ${this.columns} ${this.#rowHeight}`;
-    if (size === this.#size) return n;
-    this.#size = size;
+    this.#table = rowsOf(this.#groups, this.columns, this.#rowHeight, HEADING);
+    this.#rows.clear();
     this.node.style.setProperty("--columns", this.columns);
     this.node.style.setProperty("--row", `${this.#rowHeight - GAP}px`);
-    this.node.style.height = `${n ? n * this.#rowHeight - GAP : 0}px`;
-    this.node.setAttribute("aria-rowcount", n);
+    this.node.style.height = `${Math.max(this.#table.height - GAP, 0)}px`;
+    this.node.setAttribute("aria-rowcount", this.#table.rows.length);
     this.node.setAttribute("aria-colcount", this.columns);
-    return n;
   }
 
-  #fill(rows) {
+  #fill(numbers) {
     const shown = new Set();
-    const nodes = [...rows].sort((a, b) => a - b).map((row) => {
-      const node = this.#rows.get(row) ?? this.#newRow(row);
-      node.style.transform = `translateY(${row * this.#rowHeight}px)`;
-      const pictures = this.#order.slice(row * this.columns, (row + 1) * this.columns);
-      setChildren(node, pictures.map((picture) => this.#card(picture).node));
+    const nodes = [...numbers].sort((a, b) => a - b).map((number) => {
+      const { group, from, to } = this.#table.rows[number];
+      const row = this.#rows.get(number) ?? this.#newRow(number);
+      if (from === to) {
+        row.heading ??= this.#make.heading();
+        this.#make.showHeading(row.heading, this.#groups[group]);
+        setChildren(row.node, [row.heading.node]);
+        return row.node;
+      }
+      const pictures = this.#order.slice(from, to);
+      setChildren(row.node, pictures.map((picture) => this.#card(picture).node));
       for (const picture of pictures) shown.add(picture);
-      return node;
+      return row.node;
     });
-    for (const row of this.#rows.keys()) if (!rows.has(row)) this.#rows.delete(row);
+    for (const number of this.#rows.keys()) if (!numbers.has(number)) this.#rows.delete(number);
     for (const [picture, card] of this.#cards) {
       if (shown.has(picture)) continue;
       card.image.removeAttribute("src"); // cancels its download
@@ -119,18 +139,22 @@ export class TrayGrid {
     setChildren(this.node, nodes);
   }
 
-  #newRow(row) {
-    const node = element("div.tray-row", { role: "row", "aria-rowindex": row + 1 });
-    this.#rows.set(row, node);
-    return node;
+  #newRow(number) {
+    const { top, from, to } = this.#table.rows[number];
+    const tag = from === to ? "div.tray-row.tray-heading" : "div.tray-row";
+    const node = element(tag, { role: "row", "aria-rowindex": number + 1 });
+    node.style.transform = `translateY(${top}px)`;
+    const row = { node, heading: null };
+    this.#rows.set(number, row);
+    return row;
   }
 
   #card(picture) {
     let card = this.#cards.get(picture);
     if (!card) {
-      card = this.#makeCard(picture);
+      card = this.#make.card(picture);
       this.#cards.set(picture, card);
-      this.#showCard(card);
+      this.#make.showCard(card);
     }
     return card;
   }

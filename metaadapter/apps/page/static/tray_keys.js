@@ -1,38 +1,49 @@
-/** The keys of the tray, which work only while it has the focus. */
+/**
+ * The keys of the tray. They work while the focus is in the tray, its tools or the bar below it, or
+ * nowhere, so that a click on a button does not end them; not in fields and dialogs.
+ */
 
-/** @param {HTMLElement} node @param tray - a Tray. */
-export function listenToKeys(node, tray) {
-  node.addEventListener("keydown", (event) => {
+const PLACES = "#sorting, #dock";
+
+/** @param tray - a Tray. */
+export function listenToKeys(tray) {
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || !tray.size || !isForTray(event)) return;
     const action = actionOf(event, tray);
     if (!action) return;
     event.preventDefault();
+    tray.focus();
     action();
   });
 }
 
+function isForTray({ target, key }) {
+  if (document.querySelector("dialog[open]") || target.closest("input, select, textarea")) return false;
+  if (target.closest("button, summary, a") && (key === "Enter" || key === " ")) return false;
+  return target === document.body || target.closest(PLACES) !== null;
+}
+
 function actionOf(event, tray) {
-  const { key, shiftKey: extend } = event;
-  const withControl = event.ctrlKey || event.metaKey;
-  if (event.altKey || event.repeat && !key.startsWith("Arrow") && !key.startsWith("Page")) return null;
-  if (withControl) return key.toLowerCase() === "a" ? () => tray.selectAll() : null;
+  const { shiftKey: extend } = event;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key; // also under Caps Lock
+  if (event.altKey || (event.repeat && !key.startsWith("Arrow") && !key.startsWith("Page"))) return null;
+  if (event.ctrlKey || event.metaKey) return key === "a" ? () => tray.selectAll() : null;
   if (/^[1-9]$/.test(key)) return () => tray.putInto(Number(key) - 1);
-  const places = {
-    ArrowLeft: -1,
-    ArrowRight: 1,
-    ArrowUp: -tray.columns,
-    ArrowDown: tray.columns,
-    PageUp: -tray.columns * tray.rowsInWindow,
-    PageDown: tray.columns * tray.rowsInWindow,
-    Home: -tray.size,
-    End: tray.size,
-  }[key];
+  const rows = { ArrowUp: -1, ArrowDown: 1, PageUp: -tray.rowsInWindow, PageDown: tray.rowsInWindow }[key];
+  if (rows !== undefined) return () => tray.moveRows(rows, { extend });
+  const places = { ArrowLeft: -1, ArrowRight: 1, Home: -tray.size, End: tray.size }[key];
   if (places !== undefined) return () => tray.move(places, { extend });
   return {
+    0: () => tray.putIntoNone(),
     Enter: () => tray.accept(),
     " ": () => tray.toggle(),
     Delete: () => tray.remove(),
     Backspace: () => tray.remove(),
     Escape: () => tray.selectNone(),
+    a: () => tray.selectGroup(),
+    b: () => tray.takeBack(),
+    c: () => tray.chooseClass(),
+    "/": () => tray.chooseClass(),
     v: () => tray.enlarge(),
   }[key];
 }

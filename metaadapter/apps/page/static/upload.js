@@ -7,6 +7,7 @@ const MAX_BYTES = 16e6;
 export class Upload {
   done = 0; // bytes
   total = 0;
+  #sent = 0; // files
   #started = performance.now();
   #stopped = new AbortController();
 
@@ -20,6 +21,11 @@ export class Upload {
   get secondsLeft() {
     const seconds = (performance.now() - this.#started) / 1000;
     return this.done ? (seconds * (this.total - this.done)) / this.done : null;
+  }
+
+  /** Files a second, null before the first portion is sent. */
+  get per_second() {
+    return this.#sent ? (this.#sent * 1000) / (performance.now() - this.#started) : null;
   }
 
   stop() {
@@ -38,6 +44,7 @@ export class Upload {
       const added = this.#stopped.signal.aborted ? null : await send(portion, this.#stopped.signal);
       if (!added) return { ...result, complete: false };
       for (const key of ["added", "known_already", "refused"]) result[key].push(...added[key]);
+      this.#sent += portion.length;
       this.done += portion.reduce((sum, { file }) => sum + file.size, 0);
     }
     return result;

@@ -1,5 +1,5 @@
 /** The first screen: three steps, and two ways to begin. */
-import { addClasses } from "./class_list.js";
+import { addClasses } from "./add_classes.js";
 import { byId, element } from "./element.js";
 import { say } from "./words.js";
 

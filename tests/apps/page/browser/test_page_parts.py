@@ -61,18 +61,34 @@ def call(modules):
         ("added", TRAY),
     ],
 )
-def test_ordered__puts_the_unanswered_last(call, order, expected):
+def test_grouped__puts_the_unanswered_last(call, order, expected):
     rank = {"map_of": [["a", 0], ["b", 1]]}
+    keys = {"map_of": [["sure", "b"], ["even", "a"], ["likely", "a"], ["strange", "none"]]}
 
-    assert call("order", "ordered", TRAY, order, ANSWERS, rank) == expected
+    groups = call("order", "grouped", TRAY, order, ANSWERS, rank, keys)
+
+    assert [picture for group in groups for picture in group["pictures"]] == expected
+    assert [group["key"] for group in groups] == (
+        ["a", "b", "none", "rest"] if order == "class" else [None]
+    )
 
 
-def test_places__of_pictures_that_left_stay_free_and_new_ones_come_last(call):
-    places = call("order", "withNew", ["c", "a", "b"], ["b", "new", "c"])
+def test_remembered__leaves_pictures_where_they_are_and_adds_new_ones_to_their_groups(call):
+    before = [{"key": "a", "pictures": ["c", "a"]}, {"key": "b", "pictures": ["b"]}]
 
-    assert places == ["c", "a", "b", "new"]
-    assert call("order", "inPlace", places, ["new", "b", "c"]) == ["c", "b", "new"]
-    assert call("order", "inPlace", places, ["a", "new", "b", "c"]) == places
+    keys = {"map_of": [["b2", "b"], ["d", "d"]]}
+
+    after = call("order", "remembered", before, ["a", "b", "b2", "d"], keys)
+
+    assert after == [
+        {"key": "a", "pictures": ["c", "a"]},  # c is away and keeps its place
+        {"key": "b", "pictures": ["b", "b2"]},
+        {"key": "d", "pictures": ["d"]},
+    ]
+    assert call("order", "present", after, ["a", "b2"]) == [
+        {"key": "a", "pictures": ["a"]},
+        {"key": "b", "pictures": ["b2"]},
+    ]
 
 
 def selection(current=None, anchor=None, selected=()):
@@ -184,12 +200,67 @@ def test_next_step__is_the_missing_thing(call, pictures, tray, answered, key):
     assert call("next_step", "nextStep", {"classes": classes, "tray": tray}, answered)["key"] == key
 
 
+def rows_of(call, *sizes, columns=3):
+    groups = [{"key": str(at), "pictures": ["x"] * size} for at, size in enumerate(sizes)]
+    return call("tray_rows", "rowsOf", groups, columns, 100, 40)
+
+
+def test_rows__have_a_heading_above_the_pictures_of_each_group(call):
+    table = rows_of(call, 4, 2)
+
+    assert [(row["top"], row["group"], row["from"], row["to"]) for row in table["rows"]] == [
+        (0, 0, 0, 0),
+        (40, 0, 0, 3),
+        (140, 0, 3, 4),
+        (240, 1, 4, 4),
+        (280, 1, 4, 6),
+    ]
+    assert table["height"] == 380
+    one = call("tray_rows", "rowsOf", [{"key": None, "pictures": ["x"] * 4}], 3, 100, 40)
+    assert [row["top"] for row in one["rows"]] == [0, 100]
+
+
 def test_visible_rows__are_those_in_the_window_and_some_beyond_it(call):
-    assert call("visible_rows", "visibleRows", 1000, 500, 100, 50, 2) == [8, 17]
-    assert call("visible_rows", "visibleRows", -300, 500, 100, 50, 2) == [0, 4]
-    assert call("visible_rows", "visibleRows", 90000, 500, 100, 50, 2) == [50, 50]
-    assert call("visible_rows", "columnsIn", 320, 148, 12) == 2
-    assert call("visible_rows", "columnsIn", 100, 148, 12) == 1
+    rows = call("tray_rows", "rowsOf", [{"key": None, "pictures": ["x"] * 50}], 1, 100, 40)["rows"]
+
+    assert call("tray_rows", "visibleRows", rows, 1000, 500, 2) == [8, 17]
+    assert call("tray_rows", "visibleRows", rows, -300, 500, 2) == [0, 4]
+    assert call("tray_rows", "visibleRows", rows, 90000, 500, 2) == [47, 50]
+    assert call("tray_rows", "columnsIn", 320, 148, 12) == 2
+    assert call("tray_rows", "columnsIn", 100, 148, 12) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "n", "below"),
+    [(1, 1, 3), (3, 1, 4), (5, -1, 3), (4, -2, 0), (0, -1, 0), (5, 9, 5), (2, 2, 5)],
+)
+def test_place_below__passes_headings_and_stays_in_the_column(call, place, n, below):
+    rows = rows_of(call, 4, 2)["rows"]
+
+    assert call("tray_rows", "placeBelow", rows, place, n) == below
+
+
+CLASSES = [
+    {"id": str(at), "name": name, "number": at + 1}
+    for at, name in enumerate(["Red fox", "grey wolf", "Arctic fox", "Löwe", "wild boar"])
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fox", ["Red fox", "Arctic fox"]),
+        ("lowe", ["Löwe"]),
+        ("2", ["grey wolf"]),
+        ("W", ["wild boar", "grey wolf", "Löwe"]),
+        ("zebra", []),
+        ("", ["Löwe", "Red fox", "grey wolf", "Arctic fox", "wild boar"]),
+    ],
+)
+def test_matching__finds_classes_by_part_of_the_name_or_number(call, text, expected):
+    found = call("class_search", "matching", CLASSES, text, ["3"])
+
+    assert [entry["name"] for entry in found] == expected
 
 
 def test_portions__are_few_enough_and_small_enough_and_lose_no_file(call):

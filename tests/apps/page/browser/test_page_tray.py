@@ -23,6 +23,7 @@ PROJECT = {
         {"id": "b", "name": "shoes", "description": "", "pictures": ["b" * 32]},
     ],
     "tray": TRAY,
+    "none": [],
     "names": {picture: f"{number}.jpg" for number, picture in enumerate(TRAY)},
     "unreadable": {},
     "ready": True,
@@ -57,6 +58,8 @@ GIVEN = {
     "/work": {
         "revision": 1,
         "busy": False,
+        "stopped": False,
+        "per_second": None,
         "what": "",
         "done": 0,
         "total": 0,

@@ -1,0 +1,192 @@
+"""States of the page without a server: responses of the server, with drawn pictures of 20 kinds.
+
+Tests of the page's design and `tools/page_screenshots.py` show the same states.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import random
+from pathlib import Path
+
+PAGE = Path(__file__).parents[4] / "metaadapter" / "apps" / "page" / "static"
+ORIGIN = "http://127.0.0.1"
+STRANGER = 99  # a kind that is none of the classes
+NAMES = (
+    *("red fox", "grey wolf", "European badger", "mantled howler", "bald uakari"),
+    *("white-headed capuchin", "silvery marmoset", "pygmy marmoset", "common squirrel monkey"),
+    *("black-headed night monkey", "Chevrolet Silverado 1500 Extended Cab 2012"),
+    *("Chevrolet Silverado 1500 Classic Extended Cab 2007", "Chevrolet Camaro Convertible 2012"),
+    *("Nilgiri langur", "patas monkey", "ring-tailed lemur", "wild boar", "hat", "shoes", "dress"),
+)
+SHAPES = (
+    "<circle cx='32' cy='32' r='20'/>",
+    "<rect x='14' y='14' width='36' height='36'/>",
+    "<path d='M32 10 54 52H10z'/>",
+    "<path d='M10 24h44v16H10z'/>",
+    "<path d='M32 8 56 32 32 56 8 32z'/>",
+)
+
+
+def drawing(kind: int, number: int) -> str:
+    """An SVG picture of a kind: its shape and colour, a little different for each number."""
+    draw = random.Random(f"{kind} {number}")
+    hue, turn, size = kind * 137 % 360, draw.randint(-12, 12), draw.uniform(0.75, 1.15)
+    background = f"hsl({(hue + 150 + draw.randint(-15, 15)) % 360} 25% {draw.randint(74, 90)}%)"
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 64 64' width='256' height='256'>"
+        f"<rect width='64' height='64' fill='{background}'/>"
+        f"<g fill='hsl({hue} 55% {draw.randint(38, 55)}%)' "
+        f"transform='translate(32 32) rotate({turn}) scale({size:.2f}) translate(-32 -32)'>"
+        f"{SHAPES[kind % len(SHAPES)]}</g></svg>"
+    )
+
+
+def picture_id(kind: int, number: int) -> str:
+    """The id of a drawn picture."""
+    return f"{kind:016x}{number:016x}"
+
+
+def state(n_classes: int = 20, n_shots: int = 4, n_tray: int = 2000, **changes: dict) -> dict:
+    """Path → response of a project with classes, labelled pictures and a tray.
+
+    `changes` replaces keys of a response: `work={"busy": True}`.
+    """
+    draw = random.Random(n_tray)
+    classes = [
+        {
+            "id": f"c{place:x}",
+            "name": NAMES[place] if place < len(NAMES) else f"species number {place + 1}",
+            "description": "",
+            "pictures": [picture_id(place, number) for number in range(n_shots)],
+        }
+        for place in range(n_classes)
+    ]
+    kinds = [draw.randrange(n_classes) if draw.random() < 0.94 else STRANGER for _ in range(n_tray)]
+    tray = {picture_id(kind, 1000 + number): kind for number, kind in enumerate(kinds)}
+    ready = n_classes > 1 and n_shots > 0
+    left_out = {
+        picture: answer(classes, place, 0.9)
+        for place, entry in enumerate(classes)
+        for picture in (entry["pictures"] if ready else [])
+    }
+    if n_classes > 3 and ready:
+        left_out[classes[2]["pictures"][0]] = answer(classes, 3, 0.83)
+    groups: dict[int, list[str]] = {}
+    for picture, kind in tray.items():
+        groups.setdefault(kind, []).append(picture)
+    pictures = [*(picture for entry in classes for picture in entry["pictures"]), *tray]
+    given = {
+        "/project": PROJECT
+        | {
+            "classes": classes,
+            "tray": list(tray),
+            "names": {picture: f"IMG_{n:04}.jpg" for n, picture in enumerate(pictures)},
+            "ready": ready,
+        },
+        "/answers": {
+            "revision": 1,
+            "ready": ready,
+            "answers": {
+                picture: answer(classes, kind, min(0.99, 0.35 + 0.65 * draw.betavariate(4, 1.5)))
+                for picture, kind in (tray if ready else {}).items()
+            },
+            "left_out": left_out,
+        },
+        "/sure": {"points": POINTS, "n_pictures": n_classes * n_shots},
+        "/advice": {"advice": []},
+        "/alike": {"groups": list(groups.values())},
+        "/work": WORK,
+        "/projects": {"projects": [], "current": PROJECT["name"]},
+    }
+    for path, change in changes.items():
+        given[f"/{path}"] = {**given[f"/{path}"], **change}
+    return given
+
+
+PROJECT = {
+    "name": "Camera 4, July",
+    "encoder": "tiny",
+    "revision": 1,
+    "none": [],
+    "unreadable": {},
+    "can_undo": True,
+    "can_redo": False,
+    "saved": True,
+    "folder": "/home/ana/metaadapter projects/camera-4-july",
+}
+WORK = {
+    "revision": 1,
+    "busy": False,
+    "stopped": False,
+    "what": "",
+    "done": 0,
+    "total": 0,
+    "per_second": None,
+    "seconds_left": None,
+    "error": None,
+}
+POINTS = [
+    {"threshold": step / 100, "kept": 1 - step / 140, "errors": max(0, 0.12 - step / 700)}
+    for step in range(100)
+]
+
+
+def answer(classes: list[dict], kind: int, probability: float) -> dict:
+    """The answer for a picture of a kind; a stranger looks a little like the last class."""
+    place = kind % len(classes)
+    return {
+        "class": classes[place]["id"],
+        "probability": probability,
+        "runner_up": classes[place - 1]["id"],
+        "runner_up_probability": 0.8 * (1 - probability),
+        "known": 0.02 if kind == STRANGER else 0.97,
+        "unfamiliar": kind == STRANGER,
+    }
+
+
+def advice_of(given: dict) -> dict:
+    """The same state with two pieces of advice."""
+    classes = given["/project"]["classes"]
+    pieces = [
+        {
+            "kind": "label",
+            "sentence": f"{classes[2]['name']}: one picture looks like {classes[3]['name']}.",
+            "classes": [classes[2]["id"], classes[3]["id"]],
+            "pictures": classes[2]["pictures"][:1],
+        },
+        {
+            "kind": "near_duplicate",
+            "sentence": f"{classes[0]['name']}: two pictures are almost the same.",
+            "classes": [classes[0]["id"]],
+            "pictures": classes[0]["pictures"][:2],
+        },
+    ]
+    return given | {"/advice": {"advice": pieces}}
+
+
+def route(given: dict):
+    """A handler for a browser's requests that answers with a state."""
+
+    def give(request_route):
+        url = request_route.request.url
+        path = url.removeprefix(ORIGIN).split("?")[0]
+        if path in given and request_route.request.method == "GET":
+            request_route.fulfill(body=json.dumps(given[path]), content_type="application/json")
+        elif path.startswith("/pictures/") and request_route.request.method == "GET":
+            name = path.removeprefix("/pictures/")
+            body = drawing(int(name[:16], 16), int(name[16:], 16))
+            request_route.fulfill(body=body, content_type="image/svg+xml")
+        elif request_route.request.method != "GET":
+            body = json.dumps({"revision": 2, "id": "c0", "undone": "Undone.", "pictures": []})
+            request_route.fulfill(body=body, content_type="application/json")
+        else:
+            file = PAGE / ("index.html" if path == "/" else path.removeprefix("/page/"))
+            if not file.is_file():
+                request_route.fulfill(status=404, body="{}", content_type="application/json")
+                return
+            kind = "text/javascript" if file.suffix == ".js" else mimetypes.guess_type(file)[0]
+            request_route.fulfill(body=file.read_bytes(), content_type=kind)
+
+    return give

@@ -1,0 +1,38 @@
+"""Groups of pictures that look alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metaadapter.apps.page.look_alikes import look_alikes
+
+
+def drawn(n_kinds, n_each, noise=0.05):
+    """Rows of some kinds in turn: row r is of kind r % n_kinds."""
+    rng = np.random.default_rng(5)
+    kinds = rng.normal(size=(n_kinds, 32))
+    rows = kinds[np.arange(n_kinds * n_each) % n_kinds]
+    rows = rows + noise * rng.normal(size=rows.shape)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_look_alikes__of_distinct_kinds__holds_one_kind_in_each_group():
+    groups = look_alikes(drawn(6, 40))
+
+    numbers = [number for group in groups for number in group]
+    assert len(numbers) == len(set(numbers)) > 0.95 * 240
+    pure = [len({number % 6 for number in group}) == 1 for group in groups]
+    assert np.mean(pure) > 0.8
+
+
+def test_look_alikes__puts_the_tightest_group_first():
+    rows = np.concatenate([drawn(1, 30, noise=0.001), drawn(40, 1)])
+
+    first = look_alikes(rows)[0]
+
+    assert set(first) <= set(range(30))
+
+
+def test_look_alikes__of_equal_or_few_rows__needs_no_spread():
+    assert look_alikes(np.ones((1, 4), np.float32)) == []
+    assert look_alikes(np.full((9, 4), 0.5, np.float32)) == [list(range(9))]
