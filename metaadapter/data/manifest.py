@@ -40,6 +40,8 @@ COLUMNS = {
     **{side: (side,) for side in SIDES},
 }
 
+# In a table of predictions, the reason why a picture has none; such a row has no label.
+UNREADABLE = "unreadable_reason"
 NO_TEXT = (type(None), dict, list, bytes)
 MAX_NAMED = 5  # faulty lines named in a message
 # A Parquet file that claims more rows is damaged, since different paths take more bytes.
@@ -67,7 +69,11 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     """
     kind = FORMATS[manifest.suffix.lower()]
     read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}[kind]
-    records = read(manifest)
+    records = [
+        record
+        for record in read(manifest)
+        if record.values.get("label") or not record.values.get(UNREADABLE)
+    ]
     if not records:
         raise DataError(f"expected one row per picture in {manifest}, but it has no rows")
     columns = dict.fromkeys(name for record in records for name in record.values)

@@ -90,6 +90,8 @@ class Tally:
     """Counts of predictions, with warnings about their pictures and the unreadable ones."""
 
     n: int = 0
+    n_classified: int = 0
+    """The number of predictions by the adapter; a detector made the others."""
     n_unfamiliar: int = 0
     in_support: list[str] = field(default_factory=list)
     """Paths of pictures that the adapter was predicted from."""
@@ -112,6 +114,7 @@ class Tally:
         for prediction in predictions:
             true_label = prediction.true_label
             tally.n += 1
+            tally.n_classified += bool(prediction.probabilities)
             tally.n_unfamiliar += prediction.unfamiliar
             tally.in_support += [prediction.path] if prediction.in_support else []
             tally.pictures[true_label] += 1
@@ -121,6 +124,7 @@ class Tally:
     def add(self, other: Tally) -> None:
         """Add the counts of another tally."""
         self.n += other.n
+        self.n_classified += other.n_classified
         self.n_unfamiliar += other.n_unfamiliar
         self.in_support += other.in_support
         self.pictures.update(other.pictures)
@@ -139,6 +143,7 @@ class Tally:
         """The JSON form."""
         return {
             "n": self.n,
+            "n_classified": self.n_classified,
             "n_unfamiliar": self.n_unfamiliar,
             "in_support": self.in_support,
             "pictures": self.pictures,
@@ -152,6 +157,7 @@ class Tally:
         """Read the JSON form; wrong values raise `KeyError`, `TypeError` or `ValueError`."""
         return cls(
             n=int(values["n"]),
+            n_classified=int(values["n_classified"]),
             n_unfamiliar=int(values["n_unfamiliar"]),
             in_support=[*values["in_support"]],
             pictures=Counter(values["pictures"]),

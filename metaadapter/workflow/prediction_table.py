@@ -17,6 +17,8 @@ from types import TracebackType
 from typing import IO, final
 
 from metaadapter.data.crop import Box
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.manifest import UNREADABLE
 from metaadapter.data.output_file import is_stream, write_output
 from metaadapter.data.output_folder import hold_lock, require_no_link
 from metaadapter.data.plain_text import csv_bytes, from_csv
@@ -28,10 +30,10 @@ from metaadapter.workflow.predictions import Prediction
 
 ROWS_AT_ONCE = 1024
 
-
-COLUMNS = (*Prediction._fields[:5], "known", "unfamiliar")  # from path to runner_up_probability
+# From path to runner_up_probability; a picture without predictions has only path and the reason.
+COLUMNS = (*Prediction._fields[:5], "known", "unfamiliar", UNREADABLE)
 # A manifest of pictures names these columns in the same way.
-BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height", "detected", "confidence", "source")
+BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height", "detected", "confidence")
 BETWEEN = " | "
 
 
@@ -53,7 +55,7 @@ class RowFormat:
         return (
             *COLUMNS,
             *(["set"] if self.sets else []),
-            *(BOX_COLUMNS if self.boxes else []),
+            *((*BOX_COLUMNS, "source") if self.boxes else []),
             *(["time", "series", "animal"] if self.times else []),
             *(f"p_{label}" for label in self.classes),
         )
@@ -63,9 +65,16 @@ class RowFormat:
         """The first line, with the names of the columns."""
         return csv_bytes([self.columns], raw=self.raw)
 
-    def rows(self, predictions: Iterable[Prediction]) -> bytes:
-        """Return one line for each prediction."""
-        return csv_bytes(map(self._cells, predictions), raw=self.raw)
+    def rows(
+        self, predictions: Iterable[Prediction], unreadable: Iterable[UnreadableImage] = ()
+    ) -> bytes:
+        """Return one line for each prediction, then one for each unreadable picture."""
+        left_out = ({"path": str(image.path), UNREADABLE: image.reason} for image in unreadable)
+        cells = (
+            *map(self._cells, predictions),
+            *([values.get(column, "") for column in self.columns] for values in left_out),
+        )
+        return csv_bytes(cells, raw=self.raw)
 
     def read(self, file: IO[bytes]) -> Iterator[Prediction]:
         """Yield the predictions in a complete table, without true labels and `in_support`."""
@@ -74,8 +83,10 @@ class RowFormat:
             lines = csv.reader(text)
             next(lines)
             for line in lines:
-                cells = line if self.raw else map(from_csv, line)
-                yield self._prediction(dict(zip(self.columns, cells, strict=True)))
+                texts = line if self.raw else map(from_csv, line)
+                cells = dict(zip(self.columns, texts, strict=True))
+                if not cells[UNREADABLE]:
+                    yield self._prediction(cells)
         finally:
             text.detach()  # the caller closes the file
 
@@ -85,6 +96,7 @@ class RowFormat:
             *prediction[:5],
             "" if known is None else known,
             "yes" if prediction.unfamiliar else "",
+            "",
         ]
         if self.sets:
             cells.append(BETWEEN.join(prediction.set or ()))
@@ -143,6 +155,7 @@ class PredictionTable:
         self._partial = place.with_name(place.name + ".partial")
         self._format = rows
         self._n_rows = 0
+        self._unreadable: list[UnreadableImage] = []
         self._has_begun = False
         self._end_of_taken = 0
         journal = self._partial.with_name(self._partial.name + ".journal")
@@ -171,16 +184,18 @@ class PredictionTable:
         if entry is None:
             return None
         self._end_of_taken = entry.n_bytes
+        self._unreadable += entry.tally.unreadable
         self._n_rows += entry.tally.n
         return entry.tally
 
     def add(
         self, predictions: Sequence[Prediction], part: str = "", tally: Tally | None = None
     ) -> None:
-        """Append the rows of a part; they are in the file when this returns."""
+        """Append the rows of a part and of its unreadable pictures; they are then in the file."""
+        unreadable = [] if tally is None else tally.unreadable
         with self._explained():
             self._begin()
-            rows = self._format.rows(predictions)
+            rows = self._format.rows(predictions, unreadable)
             self._write(self._file, rows)
             self._file.flush()
             self._n_bytes = self._file.tell()
@@ -188,6 +203,7 @@ class PredictionTable:
                 sha256 = hashlib.sha256(rows).hexdigest()
                 self._journal.add(Entry(part, self._n_bytes, sha256, tally))
         self._n_rows += len(predictions)
+        self._unreadable += unreadable
 
     def predictions(self) -> Iterator[Prediction]:
         """Read the predictions of all rows so far, one by one."""
@@ -197,7 +213,7 @@ class PredictionTable:
             yield from self._format.read(file)
 
     def finish(self, ordered: Sequence[Prediction] | None = None) -> None:
-        """Write FILE, which holds the rows that were added, or `ordered` if it is given."""
+        """Write FILE: the rows that were added, or `ordered` and the unreadable pictures."""
         with self._explained():
             self._begin()
             self._file.close()
@@ -258,6 +274,7 @@ class PredictionTable:
         file.write(self._format.head)
         for start in range(0, len(predictions), ROWS_AT_ONCE):
             self._write(file, self._format.rows(predictions[start : start + ROWS_AT_ONCE]))
+        self._write(file, self._format.rows((), self._unreadable))
 
     def _write(self, file: IO[bytes], rows: bytes) -> None:
         file.write(rows)

@@ -29,8 +29,9 @@ CsvFile = Annotated[
     Option(
         "--csv",
         metavar="FILE",
-        help="Write a table with the probability of each class, in place of the list. It grows "
-        "in FILE.partial, from which the same command continues after an interruption.",
+        help="Write a table with the probability of each class, in place of the list; rows of "
+        "unreadable pictures give the reason. It grows in FILE.partial, from which the same "
+        "command continues after an interruption.",
     ),
     Output(rb"\Apath,label,probability,runner_up,|\A{\"schema\": ?\"metaadapter\.predicting/"),
 ]
@@ -112,8 +113,9 @@ def predict(
     """Label new pictures, with probabilities and the runner-up.
 
     The encoder that the adapter names is loaded and checked. Without a terminal the list is
-    tab-separated: path, label, probability, runner-up, its probability[, that of --rank], the
-    probability of showing one of the classes, `unfamiliar` or nothing[, the set of --sets].
+    tab-separated: path, label, probability, runner-up, its probability[, that of --rank], `known`,
+    `unfamiliar` or nothing[, the set of --sets]. `probability` compares the classes with one
+    another; `known` is the probability that the picture shows any of them.
     """
     values = dict(locals())
     listing = Listing(rank, sort, top)
@@ -206,4 +208,5 @@ def _run(
         written, missing = ([], []) if field is None else field.write(predicted)
         if table is not None:
             table.finish(listed if listing.is_chosen else None)
-    return PredictOutput(predicted, listed, written, missing)
+    things = "pictures" if field is None else field.things
+    return PredictOutput(predicted, listed, written, missing, things)

@@ -56,6 +56,11 @@ class FieldRun:
         """Options that predictions depend on."""
         return self._request.burst, self._request.options.identity
 
+    @property
+    def things(self) -> str:
+        """What the adapter classifies: boxes, or pictures as a whole."""
+        return "pictures" if self._request.options.detections is None else "boxes"
+
     def rows(self, rows: RowFormat) -> RowFormat:
         """The format of the table, with the columns of frames."""
         boxes = self._request.options.detections is not None

@@ -59,6 +59,8 @@ class PredictOutput(NamedTuple):
     listed: list[Prediction]
     written: list[str]
     missing: list[str]
+    things: str = "pictures"
+    """What the adapter classified: pictures or boxes."""
 
 
 def show_predicted(
@@ -87,7 +89,7 @@ def show_predicted(
         first, *others = effect.lines(request.classes)
         console.note(first)
         warnings += others
-    _note_predicted(console, request, predicted, warnings)
+    _note_predicted(console, request, output, warnings)
     if csv_file is not None:
         n_written = len(output.listed) if listing.top else tally.n
         console.note(f"wrote {n_written} predictions to {csv_file}")
@@ -112,9 +114,9 @@ def _effect(console: Console, predicted: Predicted) -> PoolEffect | None:
 
 
 def _note_predicted(
-    console: Console, request: PredictionRequest, predicted: Predicted, warnings: Sequence[str]
+    console: Console, request: PredictionRequest, output: PredictOutput, warnings: Sequence[str]
 ) -> None:
-    tally = predicted.tally
+    predicted, tally = output.predicted, output.predicted.tally
     console.warn_of(
         f"the adapter was predicted from {len(tally.in_support)} of these very pictures, so their "
         "labels show memory, not skill:",
@@ -123,7 +125,8 @@ def _note_predicted(
     console.warn_of_pictures("these", warnings, tally.unreadable)
     if tally.n_unfamiliar:
         label = "their label is `unknown`" if request.options.reject else "they may be unknown"
-        console.note(f"{tally.n_unfamiliar} of {tally.n} pictures look unfamiliar: {label}")
+        n, things = tally.n_classified, output.things
+        console.note(f"{tally.n_unfamiliar} of {n} {things} look unfamiliar: {label}")
     if predicted.n_resumed:
         console.note(f"{predicted.n_resumed} of the predictions are from the interrupted run")
 

@@ -233,7 +233,7 @@ def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path)
     assert done.code == 0
     rows = rows_of(table)
     assert [row["label"] for row in rows] == [
-        *("lynx", "lynx", "empty", "red_fox", "person", "heron", "heron")
+        *("lynx", "lynx", "empty", "red_fox", "person", "heron", "heron", "", "")
     ]
     assert [row["box_left"] for row in rows[:3]] == ["0.5", "0.5", ""]
     species = [(row["RelativePath"], row["File"], row["Species"]) for row in rows_of(timelapse)]
@@ -246,6 +246,28 @@ def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path)
     assert kinds[:7] == ["animal", "animal", "blank", "animal", "human", "animal", "animal"]
     assert rows_of(triggers) == []
     assert "2 camera(s) have no latitude" in done.err
+
+
+def test_predict__unreadable_frames__are_rows_with_the_reason_that_adapt_skips(
+    ask, adapt, trap, animals, tmp_path
+):
+    table = tmp_path / "a.csv"
+    ask("--csv", table)
+
+    reasons = {row["path"]: row["unreadable_reason"] for row in rows_of(table)}
+    assert {path.rpartition("/")[2]: reason for path, reason in reasons.items() if reason} == {
+        "2.jpg": "the detector reports: broken file",
+        "3.jpg": f"{trap / 'frames.json'} does not have it",
+    }
+    assert adapt(table).code == 0
+    ask("--csv", table, "--sort", "sure", "--top", 1)
+    assert [row["label"] for row in rows_of(table)][1:] == ["", ""]
+
+
+def test_predict__unfamiliar_boxes__are_counted_among_boxes(ask):
+    done = ask("--min-confidence", 0.05, "--keep", 0.5)  # 7 boxes of animals, one of a person
+
+    assert "of 7 boxes look unfamiliar" in done.err
 
 
 def test_predict__interrupted_with_files_of_others__has_the_same_content_in_the_end(
