@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -70,11 +71,8 @@ class RowFormat:
     ) -> bytes:
         """Return one line for each prediction, then one for each unreadable picture."""
         left_out = ({"path": str(image.path), UNREADABLE: image.reason} for image in unreadable)
-        cells = (
-            *map(self._cells, predictions),
-            *([values.get(column, "") for column in self.columns] for values in left_out),
-        )
-        return csv_bytes(cells, raw=self.raw)
+        reasons = ([values.get(column, "") for column in self.columns] for values in left_out)
+        return csv_bytes(chain(map(self._cells, predictions), reasons), raw=self.raw)
 
     def read(self, file: IO[bytes]) -> Iterator[Prediction]:
         """Yield the predictions in a complete table, without true labels and `in_support`."""
