@@ -131,7 +131,7 @@ def _answer(
     label, prediction = contents.pictures[picture].label, answers.get(picture)
     if label is not None:
         name = UNKNOWN if label == NONE else contents.classes[label].name
-        return _detected(name, 1.0)._replace(probabilities={name: 1.0})
+        return _detected(name, 1.0)._replace(probabilities={name: 1.0}, source=None)
     if prediction is None or prediction.label not in contents.classes:
         return None
     name, other = (
@@ -147,7 +147,7 @@ def _answer(
 
 
 def _detected(label: str, probability: float) -> Prediction:
-    return Prediction("", label, probability, "", 0.0, False, {})
+    return Prediction("", label, probability, "", 0.0, False, {}, source="detector")
 
 
 def _in_box(prediction: Prediction, box: BoxEntry) -> Prediction:

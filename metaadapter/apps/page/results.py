@@ -15,6 +15,7 @@ from metaadapter.apps.advice.evidence import MAX_PICTURES
 from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.field.series import mean_in_series
 from metaadapter.apps.field.species import Species
+from metaadapter.apps.page.animals_in_tray import animals_in, confidences
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.forms import Cost, Costs
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
@@ -198,8 +199,12 @@ def _predict(
         some = pictures[start : start + n_at_once]
         probabilities = predict_probabilities(snapshot.rows(some), stored.weights)
         rows_NC = species.among_allowed(probabilities.classes_NC, names)
+        entries = {picture: snapshot.pictures[picture] for picture in some}
         probabilities = mean_in_series(
-            Probabilities(rows_NC, probabilities.known_N), [*map(snapshot.series.get, some)], names
+            Probabilities(rows_NC, probabilities.known_N),
+            animals_in(entries, snapshot.series),
+            names,
+            confidences([*entries.values()]),
         )
         predictions += best_classes(labels, probabilities, stored.weights)
     return dict(zip(pictures, predictions, strict=True))
