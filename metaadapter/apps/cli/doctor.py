@@ -8,8 +8,9 @@ from typing import Annotated
 
 from typer import Exit, Option
 
-from metaadapter.apps.cli import options
+from metaadapter.apps.cli import field_options, options
 from metaadapter.apps.cli.advise import advise_on
+from metaadapter.apps.cli.advise_labels import advise_labels
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.doctor_checks import all_checks, file_checks
 from metaadapter.apps.cli.outputs import PAGE, Output
@@ -30,7 +31,8 @@ Advise = Annotated[
     Option(
         metavar="SUPPORT",
         help="Instead, give advice on labelled pictures that `adapt` can read: suspicious labels "
-        "and names, classes that need more pictures or are easily confused, near-duplicates.",
+        "and names, classes that need more pictures or are easily confused, near-duplicates. With "
+        "--label, advise which pictures to label.",
     ),
 ]
 Page = Annotated[
@@ -39,6 +41,25 @@ Page = Annotated[
         metavar="FILE", help="With --advise: write the advice with the pictures to an HTML page."
     ),
     Output(PAGE),
+]
+Label = Annotated[
+    int | None,
+    Option(
+        min=1,
+        metavar="N",
+        help="With --advise: its pictures have no labels yet; choose the N that are most worth a "
+        "label. Of a camera's frames within a minute, at most one is chosen.",
+    ),
+]
+Csv = Annotated[
+    Path | None,
+    Option(
+        "--csv",
+        metavar="FILE.csv",
+        help="With --label: write a table of the chosen pictures, for `adapt` once its labels are "
+        "filled in.",
+    ),
+    Output(rb"\Apath,label,box_left,box_top,box_width,box_height,camera,probably\r"),
 ]
 Places = Annotated[
     str | None,
@@ -55,6 +76,10 @@ def doctor(
     verify: Verify = None,
     advise: Advise = None,
     page: Page = None,
+    label: Label = None,
+    detections: field_options.DetectionsFile = None,
+    min_confidence: field_options.MinConfidence = 0.2,
+    csv_file: Csv = None,
     places: Places = None,
     encoder: options.EncoderOfPictures = None,
     split: options.Split = None,
@@ -72,6 +97,22 @@ def doctor(
     given = {"--advise": advise, "--verify": verify, "--places": places}
     if len(chosen := [name for name, value in given.items() if value is not None]) > 1:
         raise UsageError(f"{' and '.join(chosen)} check different things; give one of them")
+    if label is None and (detections is not None or csv_file is not None):
+        raise UsageError("--detections and --csv need --label N, the number of pictures to label")
+    if label is not None:
+        if advise is None or page is not None or split is not None:
+            raise UsageError("--label needs --advise PICTURES, and excludes --page and --split")
+        advise_labels(
+            advise,
+            label,
+            console,
+            encoder=encoder,
+            detections=detections,
+            min_confidence=min_confidence,
+            csv_file=csv_file,
+            json_output=json_output,
+        )
+        return
     if advise is not None:
         advise_on(
             advise, console, encoder=encoder, split=split, page_file=page, json_output=json_output

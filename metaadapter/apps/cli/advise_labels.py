@@ -1,0 +1,174 @@
+"""`metaadapter doctor --advise PICTURES --label N`: which pictures to label first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.errors import DataError
+
+if TYPE_CHECKING:
+    from metaadapter.apps.field.worth_labelling import Candidates
+    from metaadapter.data.inputs import UnreadableImage
+    from metaadapter.data.table import ImageRow
+    from metaadapter.features.encoding_loop import Progress
+    from metaadapter.features.image_encoder import ImageEncoder
+
+# More pictures would take minutes and gigabytes to compare, and change little.
+MOST_COMPARED = 4000
+# Four empty frames of the same cameras prevent most false alarms; more than a fifth is too many.
+MOST_EMPTY, EMPTY_SHARE = 4, 5
+COLUMNS = ("path", "label", "box_left", "box_top", "box_width", "box_height", "camera", "probably")
+EMPTY = "empty"
+
+
+class Chosen(NamedTuple):
+    """The pictures to label, the most helpful first."""
+
+    rows: Sequence[ImageRow]
+    likely_empty: Sequence[ImageRow]
+    encoder: str
+    warnings: tuple[str, ...]
+    quarantined: tuple[UnreadableImage, ...]
+
+
+def advise_labels(
+    source: Path,
+    n_label: int,
+    console: Console,
+    *,
+    encoder: str | None,
+    detections: Path | None,
+    min_confidence: float,
+    csv_file: Path | None,
+    json_output: bool,
+) -> None:
+    """Choose the pictures to label, print them, and write a table to fill in."""
+    from metaadapter.features.encoder_by_name import load_encoder
+
+    with console.progress() as progress:
+        found, warnings = _candidates(source, detections, min_confidence, progress)
+        loaded = load_encoder(encoder or "tiny")
+        chosen = _choose(found, n_label, loaded, progress)
+    chosen = chosen._replace(warnings=(*warnings, *chosen.warnings))
+    console.warn_of_pictures("the unlabelled", chosen.warnings, chosen.quarantined)
+    if csv_file is not None:
+        _write(csv_file, chosen)
+    if json_output:
+        print_document("to_label", _document(source, chosen, csv_file))
+        return
+    console.result(*_lines(source, chosen))
+    if csv_file is not None:
+        console.note(
+            f"wrote {csv_file}: fill in its column label, delete rows that you cannot label, and "
+            f"give it to adapt: metaadapter adapt {csv_file} --out ADAPTER"
+        )
+
+
+def _candidates(
+    source: Path,
+    detections: Path | None,
+    min_confidence: float,
+    progress: Callable[[Progress], None],
+) -> tuple[Candidates, tuple[str, ...]]:
+    from metaadapter.apps.field.detections import read_detections
+    from metaadapter.apps.field.frames import Frame, read_times
+    from metaadapter.apps.field.worth_labelling import candidates
+    from metaadapter.data.reader import read_images
+
+    table, boxes = read_images(source, labelled=False, n_classes=1), None
+    warnings = table.warnings
+    frames = [Frame(row) for row in table.rows]
+    if detections is not None:
+        boxes = read_detections(detections)
+        warnings += boxes.warnings
+        boxes.require_some([row.path for row in table.rows], [source])
+        listed = [boxes.of(row.path, [source]) for row in table.rows]
+        frames = [
+            Frame(row, in_frame, in_frame and in_frame.time)
+            for row, in_frame in zip(table.rows, listed, strict=True)
+        ]
+    found = candidates(read_times(frames, progress), boxes, min_confidence)
+    if found.n_unlisted:
+        warnings += (
+            f"{found.n_unlisted} frames are left out, because {detections} does not list them or "
+            "the detector could not read them",
+        )
+    return found, warnings
+
+
+def _choose(
+    found: Candidates, n_label: int, encoder: ImageEncoder, progress: Callable[[Progress], None]
+) -> Chosen:
+    from metaadapter.apps.advice.representatives import representatives
+    from metaadapter.features.encoded_pictures import encode_rows, require_some
+
+    empty = found.likely_empty[: min(MOST_EMPTY, n_label // EMPTY_SHARE)]
+    rows, warnings = list(found.animals), tuple[str, ...]()
+    if len(rows) > MOST_COMPARED:
+        drawn = np.random.default_rng(0).permutation(len(rows))[:MOST_COMPARED]
+        warnings = (f"of {len(rows)} series {MOST_COMPARED} are compared, drawn at random",)
+        rows = [rows[number] for number in sorted(drawn.tolist())]
+    if not rows:
+        raise DataError("no frame has a box of an animal; lower --min-confidence")
+    pictures = encode_rows(rows, encoder, views=1, seed=0, progress=progress)
+    require_some(len(rows), pictures.quarantined)
+    numbers = representatives(pictures.features, n_label - len(empty))
+    return Chosen(
+        [pictures.rows[number] for number in numbers],
+        empty,
+        encoder.name,
+        warnings,
+        pictures.quarantined,
+    )
+
+
+def _cells(row: ImageRow) -> tuple[object, ...]:
+    from metaadapter.apps.field.frames import camera_folder
+
+    sides = ("", "", "", "") if row.box is None else (*row.box,)
+    return (str(row.path.absolute()), "", *sides, str(camera_folder(row.path)))
+
+
+def _write(file: Path, chosen: Chosen) -> None:
+    from metaadapter.data.output_file import write_output
+    from metaadapter.data.output_folder import write_errors
+    from metaadapter.data.plain_text import csv_bytes
+
+    rows = [(*_cells(row), "") for row in chosen.rows]
+    rows += [(*_cells(row), EMPTY) for row in chosen.likely_empty]
+    with write_errors(f"the table {file}", instead="choose another --csv"):
+        write_output(file, csv_bytes([COLUMNS, *rows]))
+
+
+def _document(source: Path, chosen: Chosen, csv_file: Path | None) -> dict[str, object]:
+    both = [*((row, False) for row in chosen.rows), *((row, True) for row in chosen.likely_empty)]
+    return {
+        "source": str(source),
+        "encoder": chosen.encoder,
+        "chosen": [
+            {
+                "path": str(row.path),
+                "box": row.box and [*row.box],
+                "camera": _cells(row)[-1],
+                "probably_empty": probably_empty,
+            }
+            for row, probably_empty in both
+        ],
+        "csv": None if csv_file is None else str(csv_file),
+        "warnings": chosen.warnings,
+        "quarantined": quarantined_json(chosen.quarantined),
+    }
+
+
+def _lines(source: Path, chosen: Chosen) -> list[str]:
+    lines = [f"{source}: label these {len(chosen.rows)} pictures; the most helpful first:"]
+    lines += [f"     {row.path}" for row in chosen.rows]
+    if chosen.likely_empty:
+        lines.append(f"{len(chosen.likely_empty)} that are probably empty:")
+        lines += [f"     {row.path}" for row in chosen.likely_empty]
+    return lines

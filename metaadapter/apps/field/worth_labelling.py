@@ -1,0 +1,87 @@
+"""The frames of a season among which those to label are chosen."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from metaadapter.apps.field.detections import Detections
+from metaadapter.apps.field.false_triggers import false_triggers
+from metaadapter.apps.field.frame_detections import Detection
+from metaadapter.apps.field.frames import Frame, camera_folder
+from metaadapter.apps.field.series import in_series
+from metaadapter.data.table import ImageRow
+
+# Frames of one camera within a minute of one another show the same animal.
+SAME_ANIMAL_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Frames that may be worth a label."""
+
+    animals: tuple[ImageRow, ...]
+    """One frame of each series: its surest box; without a detector the whole frame."""
+    likely_empty: tuple[ImageRow, ...]
+    """Boxes that recur at one place, one of each object, then frames without a box, in turn from
+    each camera. `adapt` learns from them what shows no animal."""
+    n_unlisted: int
+    """The number of frames that the detector's file does not list, or could not read."""
+
+
+def candidates(
+    frames: Sequence[Frame], detections: Detections | None, min_confidence: float
+) -> Candidates:
+    """Choose the frames of which a few are then labelled; at most one of each series."""
+    series = in_series(frames, SAME_ANIMAL_SECONDS)
+    if detections is None:
+        return Candidates(tuple(some[len(some) // 2].row for some in series), (), 0)
+    triggers = false_triggers(frames, min_confidence)
+    static = {(trigger.path, trigger.box) for trigger in triggers}
+    animals, blank = list[ImageRow](), list[ImageRow]()
+    for some in series:
+        boxes = [
+            (detection, frame)
+            for frame in some
+            for detection in _above(frame, min_confidence)
+            if (frame.row.path, detection.box) not in static
+        ]
+        classified = [box for box in boxes if box[0].category in detections.classified]
+        if classified:
+            surest, frame = max(classified, key=lambda box: box[0].confidence)
+            animals.append(replace(frame.row, box=surest.box))
+        elif not boxes:
+            blank += [frame.row for frame in some if _is_blank(frame, min_confidence)][:1]
+    by_thing = {
+        (trigger.camera, trigger.thing): ImageRow(trigger.path, None, box=trigger.box)
+        for trigger in sorted(triggers, key=lambda trigger: (trigger.n_frames, trigger.confidence))
+    }
+    things = [*by_thing.values()][::-1]
+    lost = sum(frame.detections is None or bool(frame.detections.failure) for frame in frames)
+    return Candidates(tuple(animals), (*things, *_in_turn(blank)), lost)
+
+
+def _above(frame: Frame, min_confidence: float) -> tuple[Detection, ...]:
+    return () if frame.detections is None else frame.detections.above(min_confidence)
+
+
+def _is_blank(frame: Frame, min_confidence: float) -> bool:
+    listed = frame.detections is not None and not frame.detections.failure
+    return listed and not _above(frame, min_confidence)
+
+
+def _in_turn(rows: Sequence[ImageRow]) -> list[ImageRow]:
+    """Order rows by turns of their cameras; those of a camera begin in the middle of its season."""
+    cameras = defaultdict[Path, list[ImageRow]](list)
+    for row in rows:
+        cameras[camera_folder(row.path)].append(row)
+    numbered = [
+        (turn, row)
+        for of_camera in cameras.values()
+        for turn, row in enumerate(
+            of_camera[len(of_camera) // 2 :] + of_camera[: len(of_camera) // 2]
+        )
+    ]
+    return [row for _, row in sorted(numbered, key=lambda pair: pair[0])]
