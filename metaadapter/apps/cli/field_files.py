@@ -68,8 +68,14 @@ class FieldFiles:
                     line = f"wrote a table for Timelapse to {path}; its root folder is {folder}"
                 elif name == "camtrap_dp":
                     info = {} if options.detections is None else options.detections.info
-                    facts = (path, self.classifier, folder, str(info.get("detector", "detector")))
-                    missing += CamtrapPackage(*facts).write(predictions)
+                    package = CamtrapPackage(
+                        path,
+                        self.classifier,
+                        folder,
+                        str(info.get("detector", "detector")),
+                        options.fauna.scientific_names if options.fauna else {},
+                    )
+                    missing += package.write(predictions)
                     line = (
                         f"wrote a Camera Trap Data Package to {path}; its paths are relative to "
                         f"{folder}"

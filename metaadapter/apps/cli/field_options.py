@@ -149,11 +149,17 @@ def read_field_options(
     """Read the options of a command; errors are those of their readers."""
     from metaadapter.apps.field.allowed_species import read_allowed
     from metaadapter.apps.field.detections import read_detections
+    from metaadapter.apps.field.fauna import Fauna
     from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.apps.field.species import Species, read_parents
 
     boxes = None if detections is None else read_detections(detections)
-    occurring = None if allowed is None else read_allowed(allowed, classes)
-    species = Species(occurring and occurring.classes, read_parents(parents or (), classes))
-    warnings = (*(boxes.warnings if boxes else ()), *(occurring.warnings if occurring else ()))
-    return FieldOptions(boxes, min_confidence, species, warnings)
+    fauna = None if boxes is None else Fauna.of(boxes, classes)
+    warnings = [*(boxes.warnings if boxes else ()), *(fauna.warnings if fauna else ())]
+    classes_there = None
+    if allowed is not None:
+        there = read_allowed(allowed, classes, fauna.others if fauna else ())
+        classes_there, fauna = there.classes, fauna and fauna.among(there.names)
+        warnings += there.warnings
+    species = Species(classes_there, read_parents(parents or (), classes))
+    return FieldOptions(boxes, min_confidence, species, fauna, tuple(warnings))

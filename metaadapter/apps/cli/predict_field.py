@@ -14,6 +14,7 @@ from metaadapter.apps.field.run_predict import FieldRequest, predict_field
 from metaadapter.workflow.predictions import UNKNOWN
 
 if TYPE_CHECKING:
+    from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.features.encoding_loop import Progress
     from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
     from metaadapter.workflow.run_predict import Predicted, PredictionRequest
@@ -37,7 +38,7 @@ class FieldRun:
         self._files = FieldFiles(
             {name: values[name] for name in FILES if values[name] is not None},
             classifier=f"metaadapter {request.adapter.name}",
-            labels=[*dict.fromkeys((*request.classes, *options.species.parents, UNKNOWN))],
+            labels=_labels(request.classes, options),
         )
         burst = values["burst"]
         if request.queries.stored:
@@ -76,3 +77,10 @@ class FieldRun:
     def write(self, predicted: Predicted) -> tuple[list[str], list[str]]:
         """Write the files for other programs; see `FieldFiles.write`."""
         return self._files.write(predicted, self._request, self._frames)
+
+
+def _labels(classes: Sequence[str], options: FieldOptions) -> list[str]:
+    """All possible answers for boxes of animals."""
+    fauna = options.fauna
+    others = () if fauna is None else (*fauna.others, *fauna.higher)
+    return [*dict.fromkeys((*classes, *options.species.parents, *others, UNKNOWN))]

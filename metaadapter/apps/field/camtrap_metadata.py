@@ -45,15 +45,17 @@ class PackageMetadata:
     """The content of datapackage.json, which the user may have edited."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Label → scientific name, for labels that the content does not name."""
 
     def scientific_name(self, label: str) -> str:
-        """The scientific name of the taxon with `label` as vernacular name; else `label` itself."""
+        """The scientific name of the taxon with `label` as vernacular name, if there is one."""
         for taxon in self._taxa():
             names = taxon.get("vernacularNames")
             vernacular = names.values() if isinstance(names, dict) else ()
             if label.casefold() in {str(name).casefold() for name in vernacular}:
                 return str(taxon["scientificName"])
-        return label
+        return self.names.get(label, label)
 
     def completed(
         self,
@@ -68,7 +70,7 @@ class PackageMetadata:
         kept = [taxon for taxon in self._taxa() if taxon["scientificName"] in known]
         named = {taxon["scientificName"] for taxon in kept}
         added = [
-            {"scientificName": label, "vernacularNames": {"eng": label}}
+            {"scientificName": self.scientific_name(label), "vernacularNames": {"eng": label}}
             for label in species
             if self.scientific_name(label) not in named
         ]
@@ -101,10 +103,13 @@ class PackageMetadata:
         return [taxon for taxon in taxa if isinstance(taxon, dict) and "scientificName" in taxon]
 
 
-def read_metadata(folder: Path) -> PackageMetadata:
-    """Read the metadata of the package in a folder; it is empty if there is no package yet."""
+def read_metadata(folder: Path, names: Mapping[str, str] | None = None) -> PackageMetadata:
+    """Read the metadata of the package in a folder; it is empty if there is no package yet.
+
+    `names` gives the scientific names of labels that it does not name.
+    """
     if not is_regular(file := folder / METADATA_FILE):
-        return PackageMetadata()
+        return PackageMetadata({}, names or {})
     try:
         values = parse_json(regular(file).read_bytes())
         if not isinstance(values, dict) or not isinstance(values.get("project", {}), dict):
@@ -118,7 +123,7 @@ def read_metadata(folder: Path) -> PackageMetadata:
             f"expected the metadata of a Camtrap DP in {file}, but {error}; correct it, or give "
             "another folder"
         ) from error
-    return PackageMetadata(values)
+    return PackageMetadata(values, names or {})
 
 
 def read_deployments(folder: Path) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ import io
 import mimetypes
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -24,6 +24,7 @@ from metaadapter.apps.field.camtrap_profile import profile_faults
 from metaadapter.apps.field.frame_answer import shown_in
 from metaadapter.apps.field.frames import by_frame, camera_folder, relative_name
 from metaadapter.apps.field.species import PEOPLE, VEHICLES, is_nothing
+from metaadapter.apps.field.species_answer import SOURCE
 from metaadapter.data.crop import Box
 from metaadapter.data.output_folder import replace_file
 from metaadapter.data.regular_files import is_regular, regular
@@ -47,6 +48,8 @@ class CamtrapPackage:
     folder: Path
     detector: str = "detector"
     """The name of the detector, which classifies people, vehicles and frames without a box."""
+    scientific_names: Mapping[str, str] = field(default_factory=dict)
+    """Label → scientific name, where datapackage.json does not say otherwise."""
 
     def require_readable(self) -> None:
         """Raise a `DataError`, before any work, if an existing package cannot be read."""
@@ -62,7 +65,10 @@ class CamtrapPackage:
 
     def write(self, predictions: Callable[[], Iterable[Prediction]]) -> list[str]:
         """Write the package; return sentences on the required information that is missing."""
-        known, metadata = read_deployments(self.out), read_metadata(self.out)
+        known, metadata = (
+            read_deployments(self.out),
+            read_metadata(self.out, self.scientific_names),
+        )
         events, n_without_time = events_of(predictions())
         cameras = self._deployments(events, known)
         placed = [row for row in cameras.values() if row["latitude"] and row["longitude"]]
@@ -141,10 +147,10 @@ class CamtrapPackage:
 
         def classified(prediction: Prediction) -> Row:
             label, kind = prediction.label, _type_of(prediction.label)
-            by_detector = prediction.source == "detector"
+            programs = {"detector": self.detector, SOURCE: SOURCE}
             return {
                 "classificationMethod": "machine",
-                "classifiedBy": self.detector if by_detector else self.classifier,
+                "classifiedBy": programs.get(prediction.source or "", self.classifier),
                 "classificationTimestamp": now,
                 "observationType": kind,
                 "scientificName": scientific_name(label) if kind == "animal" else "",

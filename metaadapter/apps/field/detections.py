@@ -43,6 +43,12 @@ class Detections:
         names = frozenset(self.categories.values())
         return names & {ANIMAL} or names
 
+    @property
+    def species_labels(self) -> frozenset[str]:
+        """SpeciesNet's labels in all frames."""
+        boxes = (box for frame in self.frames.values() for box in frame.detections)
+        return frozenset(label for box in boxes for label in box.species)
+
     def of(self, path: Path, folders: Sequence[Path]) -> FrameDetections | None:
         """The detections in a picture.
 

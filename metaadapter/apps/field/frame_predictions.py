@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.field.animals import Seen, number_animals
 from metaadapter.apps.field.detections import Detections
+from metaadapter.apps.field.fauna import Fauna
 from metaadapter.apps.field.frame_detections import Detection
 from metaadapter.apps.field.frames import Frame
-from metaadapter.apps.field.series import mean_in_series
 from metaadapter.apps.field.species import EMPTY, Species
+from metaadapter.apps.field.species_predictions import BoxFacts, predict_species
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress, encode_pictures
@@ -25,8 +26,6 @@ from metaadapter.workflow.accuracy import Tally
 from metaadapter.workflow.predictions import (
     Prediction,
     PredictionOptions,
-    Probabilities,
-    predict_pictures,
 )
 from metaadapter.workflow.run_predict import EncodedPart
 
@@ -39,6 +38,8 @@ class FieldOptions:
     min_confidence: float = 0.2
     """Boxes of lower confidence are ignored."""
     species: Species = field(default_factory=Species)
+    fauna: Fauna | None = None
+    """The species that the detector's file names."""
     warnings: tuple[str, ...] = ()
     """Sentences on what the options' files contain."""
 
@@ -48,7 +49,9 @@ class FieldOptions:
         boxes, species = self.detections, self.species
         allowed = None if species.allowed is None else sorted(species.allowed)
         confidence = None if boxes is None else self.min_confidence
-        return (boxes and boxes.sha256, confidence, allowed, sorted(species.parents.items()))
+        others = sorted(self.fauna.others) if self.fauna else []
+        parents = sorted(species.parents.items())
+        return (boxes and boxes.sha256, confidence, allowed, others, parents)
 
 
 def encode_frames(
@@ -94,19 +97,24 @@ def _predict_frames(
             for number, detection in read
         ]
     )
+    facts = [
+        BoxFacts(
+            animal and (frames[number].series, animal),
+            1.0 if detection is None else detection.confidence,
+            {} if detection is None else detection.species,
+        )
+        for (number, detection), animal in zip(read, animals, strict=True)
+    ]
     predictions = predict_species(
         options.species,
         stored,
         pictures,
         prediction_options,
-        animals=[
-            animal and (frames[number].series, animal)
-            for (number, _), animal in zip(read, animals, strict=True)
-        ],
-        weights=[1.0 if detection is None else detection.confidence for _, detection in read],
+        facts=facts,
+        fauna=options.fauna,
     )
     for (number, detection), prediction, animal in zip(read, predictions, animals, strict=True):
-        source = None if options.detections is None else "adapter"
+        source = None if options.detections is None else prediction.source or "adapter"
         of_box = prediction._replace(animal=animal, source=source)
         by_number[number].append(_of_frame(of_box, frames[number], detection))
     results = [
@@ -118,27 +126,6 @@ def _predict_frames(
     warnings = contradictions(equal_pictures(pictures.pictures))
     images = {str(image.path): image for image in unreadable.values()}
     return results, Tally.of(results, warnings, images.values())
-
-
-def predict_species(
-    species: Species,
-    stored: StoredAdapter,
-    pictures: EncodedPictures,
-    options: PredictionOptions,
-    *,
-    animals: Sequence[Hashable | None] = (),
-    weights: Sequence[float] | None = None,
-) -> list[Prediction]:
-    """Predict pictures among the allowed species, with parents; see `mean_in_series`."""
-    classes = [str(label) for label in stored.config.classes]
-
-    def reconsider(probabilities: Probabilities) -> Probabilities:
-        rows_NC = species.among_allowed(probabilities.classes_NC, classes)
-        allowed = Probabilities(rows_NC, probabilities.known_N)
-        return mean_in_series(allowed, animals, classes, weights)
-
-    predictions = predict_pictures(stored, pictures, options, reconsider)
-    return [species.rolled_up(prediction) for prediction in predictions]
 
 
 def _undetected(frame: Frame, options: FieldOptions) -> UnreadableImage | None:

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.field.frame_predictions import FieldOptions, encode_frames, predict_species
+from metaadapter.apps.field.frame_predictions import FieldOptions, encode_frames
 from metaadapter.apps.field.frames import Frame, in_parts, read_times
 from metaadapter.apps.field.series import in_series
+from metaadapter.apps.field.species_predictions import predict_species
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.workflow.prediction_table import PredictionTable

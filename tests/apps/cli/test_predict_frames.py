@@ -221,6 +221,53 @@ def test_predict__burst_with_two_animals__answers_for_each_by_its_own_boxes(run,
     assert len({row["probability"] for row in done.document["predictions"]}) == 2
 
 
+def test_predict__species_of_speciesnet__are_evidence_and_stand_for_the_rest_of_the_fauna(
+    run, animals, tmp_path
+):
+    folder, package, exported = tmp_path / "night", tmp_path / "package", tmp_path / "m.json"
+    draw(folder / "1.jpg", "lynx", seconds=0)
+    draw(folder / "2.jpg", "", seconds=900)  # the box shows none of the classes
+    bobcat = "u;mammalia;carnivora;felidae;lynx;rufus;bobcat"
+    raccoon = "v;mammalia;carnivora;procyonidae;procyon;lotor;northern raccoon"
+    predictions = [
+        {
+            "filepath": f"{number}.jpg",
+            "detections": [
+                {
+                    **{"category": "1", "label": "animal", "conf": 0.9, "bbox": BOX},
+                    "raw_classifications": {"classes": [label], "scores": [0.97]},
+                }
+            ],
+        }
+        for number, label in ((1, bobcat), (2, raccoon))
+    ]
+    file = tmp_path / "predictions.json"
+    file.write_text(json.dumps({"predictions": predictions}))
+    bare = {"predictions": [{**one, "detections": []} for one in predictions]}
+    for one, whole in zip(bare["predictions"], predictions, strict=True):
+        box = {k: v for k, v in whole["detections"][0].items() if k != "raw_classifications"}
+        one["detections"] = [box]
+    (tmp_path / "bare.json").write_text(json.dumps(bare))
+
+    ask = functools.partial(run, "predict", animals, folder, "--json", "--detections")
+    with_species = ask(file, "--camtrap-dp", package, "--megadetector", exported)
+    without = ask(tmp_path / "bare.json").document["predictions"]
+    elsewhere = ask(file, "--allowed", "lynx").document["predictions"]
+
+    lynx, other = with_species.document["predictions"]
+    assert (lynx["label"], lynx["source"]) == ("lynx", "adapter")
+    assert lynx["probability"] >= without[0]["probability"]
+    assert (other["label"], other["source"]) == ("northern raccoon", "SpeciesNet")
+    assert other["known"] < without[1]["known"]
+    assert {row["label"] for row in elsewhere} <= {*COLOURS}
+    observed = {row["scientificName"]: row for row in rows_of(package / "observations.csv")}
+    assert observed["Procyon lotor"]["classifiedBy"] == "SpeciesNet"
+    assert observed["Lynx"]["classifiedBy"].startswith("metaadapter ")
+    named = json.loads(exported.read_text())["classification_categories"].values()
+    assert {"northern raccoon", "procyon species", "felidae family"} <= {*named}
+    assert "names 'heron', 'red_fox'" in with_species.err
+
+
 def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path):
     names = ("a.csv", "t.csv", "m.json", "package", "f.csv")
     table, timelapse, megadetector, package, triggers = (tmp_path / name for name in names)

@@ -1,0 +1,97 @@
+"""Predictions of species: those that occur, with SpeciesNet's scores, series and higher taxa."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.apps.field.fauna import Fauna
+from metaadapter.apps.field.series import mean_in_series
+from metaadapter.apps.field.species import Species
+from metaadapter.apps.field.species_answer import species_answer
+from metaadapter.apps.field.species_posterior import posterior
+from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.workflow.predictions import (
+    Prediction,
+    PredictionOptions,
+    Probabilities,
+    predict_pictures,
+)
+
+
+class BoxFacts(NamedTuple):
+    """Facts about one picture that its pixels do not show."""
+
+    animal: Hashable | None = None
+    """The animal in its series; `None` without a series."""
+    confidence: float = 1.0
+    """The detector's confidence."""
+    scores: Mapping[str, float] = {}
+    """SpeciesNet's label → its score."""
+
+
+def predict_species(
+    species: Species,
+    stored: StoredAdapter,
+    pictures: EncodedPictures,
+    options: PredictionOptions,
+    *,
+    facts: Sequence[BoxFacts] | None = None,
+    fauna: Fauna | None = None,
+) -> list[Prediction]:
+    """Predict pictures among the species that may occur, with one answer for each animal."""
+    classes = [str(label) for label in stored.config.classes]
+    facts = facts or [BoxFacts()] * len(pictures)
+    others = [] if fauna is None else [*fauna.others]
+    shares_NO = np.zeros((len(facts), len(others)))
+
+    def reconsider(probabilities: Probabilities) -> Probabilities:
+        rows_NC = species.among_allowed(probabilities.classes_NC, classes)
+        evident = Probabilities(rows_NC, probabilities.known_N)
+        if fauna is not None:
+            evident, shares_NO[:] = _with_evidence(evident, fauna, facts)
+        merged = mean_in_series(
+            Probabilities(np.hstack([evident.classes_NC, shares_NO]), evident.known_N),
+            [fact.animal for fact in facts],
+            [*classes, *others],
+            [fact.confidence for fact in facts],
+        )
+        shares_NO[:] = merged.classes_NC[:, len(classes) :]
+        return Probabilities(merged.classes_NC[:, : len(classes)], merged.known_N)
+
+    predictions = predict_pictures(stored, pictures, options, reconsider)
+    rolled_up = [species.rolled_up(prediction) for prediction in predictions]
+    if fauna is None:
+        return rolled_up
+    return [
+        prediction
+        if prediction.label in species.parents
+        else species_answer(fauna, prediction, _positive(others, row))
+        for prediction, row in zip(rolled_up, shares_NO.tolist(), strict=True)
+    ]
+
+
+def _with_evidence(
+    probabilities: Probabilities, fauna: Fauna, facts: Sequence[BoxFacts]
+) -> tuple[Probabilities, np.ndarray]:
+    """Return the probabilities given SpeciesNet's scores, and those of the other species (n O)."""
+    rows_NC, known_N = probabilities.classes_NC.copy(), probabilities.known_N
+    known_N = None if known_N is None else known_N.copy()
+    others_NO = np.zeros((len(facts), len(fauna.others)))
+    columns = {name: column for column, name in enumerate(fauna.others)}
+    for n, fact in enumerate(facts):
+        known = None if known_N is None else float(known_N[n])
+        result = posterior(rows_NC[n], known, fauna.evidence(fact.scores))
+        rows_NC[n] = result.shares_C
+        if known_N is not None:
+            known_N[n] = result.known
+        for name, share in result.others.items():
+            others_NO[n, columns[name]] = share
+    return Probabilities(rows_NC, known_N), others_NO
+
+
+def _positive(names: Sequence[str], shares: Sequence[float]) -> dict[str, float]:
+    return {name: share for name, share in zip(names, shares, strict=True) if share > 0}

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metaadapter.apps.field.detections import Detections
+from metaadapter.apps.field.fauna import Fauna
+from metaadapter.apps.field.frame_detections import Detection, FrameDetections
+from metaadapter.apps.field.species_answer import species_answer
+from metaadapter.apps.field.species_posterior import WRONG, Evidence, posterior
+from metaadapter.data.crop import Box
+from metaadapter.workflow.predictions import Prediction
+
+RED_FOX = "a;mammalia;carnivora;canidae;vulpes;vulpes;red fox"
+GREY_FOX = "b;mammalia;carnivora;canidae;urocyon;cinereoargenteus;grey fox"
+COYOTE = "c;mammalia;carnivora;canidae;canis;latrans;coyote"
+WOLF = "d;mammalia;carnivora;canidae;canis;lupus;grey wolf"
+CANIS = "e;mammalia;carnivora;canidae;canis;;canis species"
+RACCOON = "f;mammalia;carnivora;procyonidae;procyon;lotor;northern raccoon"
+WHITE_TAIL = "g;mammalia;cetartiodactyla;cervidae;odocoileus;virginianus;white-tailed deer"
+MULE_DEER = "h;mammalia;cetartiodactyla;cervidae;odocoileus;hemionus;mule deer"
+ROBIN = "i;aves;passeriformes;turdidae;turdus;migratorius;american robin"
+BLANK, ANIMAL, VEHICLE = "j;;;;;;blank", "k;;;;;;animal", "l;;;;;;vehicle"
+HUMAN = "m;mammalia;primates;hominidae;homo;sapiens;human"
+NO_RESULT = "n;" + ";".join(["no cv result"] * 6)
+ALL = (
+    *(RED_FOX, GREY_FOX, COYOTE, WOLF, CANIS, RACCOON, WHITE_TAIL, MULE_DEER, ROBIN),
+    *(BLANK, ANIMAL, VEHICLE, HUMAN, NO_RESULT),
+)
+
+
+def fauna_of(classes, labels=ALL):
+    box = Detection("animal", 0.9, Box(0, 0, 1, 1), dict.fromkeys(labels, 0.1))
+    frames = {"1.jpg": FrameDetections("1.jpg", (box,))}
+    return Fauna.of(Detections(Path("d.json"), "", {}, {"1": "animal"}, frames), classes)
+
+
+def spread(classes, scores):
+    evidence = fauna_of(classes).evidence(scores)
+    named = dict(zip(classes, evidence.scores_C.tolist(), strict=True))
+    return {name: share for name, share in named.items() if share}, evidence.others, evidence.rest
+
+
+def test_fauna__file_without_species__is_none():
+    assert fauna_of(["fox"], labels=()) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "taxa"),
+    [
+        ("red_fox", [RED_FOX]),
+        ("Gray Wolf", [WOLF]),
+        ("Vulpes vulpes", [RED_FOX]),
+        ("canis", [COYOTE, WOLF, CANIS]),
+        ("Canidae", [RED_FOX, GREY_FOX, COYOTE, WOLF, CANIS]),
+        ("deer", [WHITE_TAIL, MULE_DEER]),
+        ("bird", [ROBIN]),
+        ("background", [BLANK]),
+        ("vehicle", [VEHICLE]),
+        ("person", [HUMAN]),
+        ("hirsch", []),
+    ],
+)
+def test_fauna__name_of_a_class__means_the_taxa_of_common_or_scientific_names(label, taxa):
+    for taxon in ALL:
+        named, _, _ = spread([label, "ostrich"], {taxon: 0.5})
+        assert (named.get(label) == 0.5) == (taxon in taxa)
+
+
+def test_fauna__scores__go_to_the_lowest_class_evenly_below_a_label_and_else_to_the_rest():
+    classes = ["canidae", "coyote", "wolf cub", "deer"]
+
+    assert spread(classes, {COYOTE: 0.6, WOLF: 0.2}) == ({"coyote": 0.6, "canidae": 0.2}, {}, 0.0)
+    assert spread(["coyote", "deer"], {CANIS: 0.6}) == ({"coyote": 0.3}, {}, 0.3)
+    assert spread(["coyote", "deer"], {RACCOON: 0.6}) == ({}, {"northern raccoon": 0.6}, 0.0)
+    third = pytest.approx(0.2)
+    assert spread(["coyote", "deer"], {ANIMAL: 0.6}) == (
+        {"coyote": third, "deer": third},
+        {},
+        third,
+    )
+    assert spread(["coyote", "deer"], {BLANK: 0.6}) == ({}, {}, 0.0)
+
+
+def test_fauna__species_that_do_not_occur__are_no_answers_but_people_and_vehicles_are():
+    fauna = fauna_of(["coyote", "deer"]).among({"red fox", "procyon lotor"})
+
+    assert {*fauna.others} == {"red fox", "northern raccoon", "human", "vehicle"}
+
+
+def test_fauna__classes_that_no_label_names__are_told():
+    assert "'hirsch', 'fuchs'" in fauna_of(["hirsch", "coyote", "fuchs"]).warnings[0]
+    assert fauna_of(["coyote"]).warnings == ()
+
+
+def test_fauna__answers__have_scientific_names():
+    names = fauna_of(["coyote", "deer"]).scientific_names
+
+    assert (names["coyote"], names["deer"]) == ("Canis latrans", "Odocoileus")
+    assert (names["northern raccoon"], names["canis species"]) == ("Procyon lotor", "Canis")
+    assert "vehicle" not in names
+
+
+shares = st.lists(st.floats(0.001, 1), min_size=3, max_size=3).map(
+    lambda row: np.array(row) / sum(row)
+)
+knowns = st.none() | st.floats(0.01, 0.99)
+masks = st.lists(st.booleans(), min_size=3, max_size=3).map(np.array)
+
+
+@given(shares, knowns, masks, st.floats(0, 0.25))
+def test_posterior__flat_scores__change_nothing(row, known, is_named, score):
+    evidence = Evidence(np.where(is_named, score, 0.0), is_named, {"raccoon": score})
+
+    result = posterior(row, known, evidence)
+
+    np.testing.assert_allclose(result.shares_C, row, atol=1e-12)
+    assert result.known == (None if known is None else pytest.approx(known))
+
+
+@given(shares, knowns, masks, st.lists(st.floats(0, 1), min_size=4, max_size=4))
+def test_posterior__any_scores__are_probabilities_and_spare_classes_without_a_name(
+    row, known, is_named, scores
+):
+    evidence = Evidence(np.array(scores[:3]) * is_named, is_named, {"raccoon": scores[3]})
+
+    result = posterior(row, known, evidence)
+
+    assert result.shares_C.sum() == pytest.approx(1)
+    assert result.shares_C.min() >= 0
+    if known is not None:
+        assert 0 <= result.known <= 1
+        assert sum(result.others.values()) <= 1 - result.known + 1e-9
+        kept = known * row[~is_named]
+        np.testing.assert_allclose((result.known * result.shares_C)[~is_named], kept)
+
+
+def test_posterior__by_hand__is_bayes_rule():
+    row, known = np.array([0.7, 0.3]), 0.8
+    evidence = Evidence(np.array([0.1, 0.6]), np.array([True, True]), {"raccoon": 0.2})
+
+    result = posterior(row, known, evidence)
+
+    left = 1 - 0.1 - 0.6 - 0.2
+    q = [(1 - WRONG) * (s + left / 3) + WRONG / 3 for s in (0.1, 0.6, 0.2)]
+    joint = np.array([0.56 * q[0], 0.24 * q[1], 0.2 * q[2]])
+    joint /= joint.sum()
+    np.testing.assert_allclose(result.known * result.shares_C, joint[:2])
+    assert result.others["raccoon"] == pytest.approx(joint[2] * (1 - WRONG) * 0.2 / q[2])
+
+
+def predicted(known=0.9, **shares):
+    first, second = sorted(shares, key=shares.__getitem__)[:-3:-1]
+    return Prediction(
+        "a.jpg", first, shares[first], second, shares[second], False, shares, known=known
+    )
+
+
+@pytest.mark.parametrize(
+    ("shares", "others", "label", "source"),
+    [
+        ({"coyote": 0.9, "deer": 0.1}, {"grey wolf": 0.05}, "coyote", None),
+        ({"coyote": 0.5, "deer": 0.5}, {"northern raccoon": 0.7}, "northern raccoon", "SpeciesNet"),
+        ({"coyote": 0.5, "deer": 0.1}, {"grey wolf": 0.4}, "canis species", None),  # they disagree
+        ({"coyote": 0.4, "deer": 0.1}, {"red fox": 0.3}, "canidae family", None),
+        ({"coyote": 0.7, "deer": 0.3}, {"grey wolf": 0.1}, "coyote", None),  # clear among canids
+        ({"coyote": 0.5, "deer": 0.4}, {"american robin": 0.3}, "coyote", None),
+    ],
+)
+def test_answer__of_leaves__rolls_up_where_they_disagree(shares, others, label, source):
+    fauna = fauna_of(["coyote", "deer"])
+    prediction = predicted(**shares)
+
+    answer = species_answer(fauna, prediction, others)
+
+    assert (answer.label, answer.source) == (label, source)
+    assert answer.probabilities == prediction.probabilities
+    if label.startswith("canis"):
+        assert answer.probability == pytest.approx(0.9 * 0.5 + 0.4)
+        assert answer.runner_up == "coyote"
