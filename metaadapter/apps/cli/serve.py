@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from metaadapter.apps.page.projects import Projects
 
 PACKAGES = ("fastapi", "uvicorn", "python_multipart")
+WARNING = (
+    "Everyone who has the address for phones can add pictures and see predictions. The connection "
+    "is not encrypted, so others in the network can see the address and the pictures: use it only "
+    "in a network that you trust."
+)
 
 
 def serve(
@@ -41,6 +46,14 @@ def serve(
             min=0, max=65535, metavar="N", help="Port of this machine.", show_default="a free one"
         ),
     ] = 0,
+    phone: Annotated[
+        bool,
+        Option(
+            "--phone",
+            help="Let a phone in the same network take pictures and see predictions, at an address "
+            "of its own. The connection is not encrypted.",
+        ),
+    ] = False,
     encoder: options.EncoderOfPictures = None,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
@@ -52,16 +65,19 @@ def serve(
     is saved in the project.
     """
     console = Console(quiet=quiet)
-    _require_packages()
+    _require_packages([*PACKAGES, "segno"] if phone else PACKAGES)
     from metaadapter.apps.page.access import open_in_browser
     from metaadapter.apps.page.kept_access import open_port
+    from metaadapter.apps.page.phone import open_to_phones
     from metaadapter.apps.page.project_folders import default_project
     from metaadapter.apps.page.server import run_server
     from metaadapter.apps.page.starting import Starting
 
     folder = default_project() if project is None else project
     listening, access = open_port(folder, port)
-    opening = _Opening(folder, encoder, device, access)
+    phones = open_to_phones() if phone else None
+    also = [phones[0]] if phones else []
+    opening = _Opening(folder, encoder, device, access, phones[1] if phones else None)
 
     def announce() -> None:
         console.result(access.address)
@@ -72,6 +88,9 @@ def serve(
                 f"Tabs that are still open ask at the former port {access.former_port}, where they "
                 "are answered too as soon as no other program uses it."
             )
+        if phones:
+            console.note(f"A phone in the same network opens {phones[1].address}")
+            console.note(WARNING)
         if open_page:
             stack.enter_context(open_in_browser(access.address, folder))
 
@@ -81,10 +100,13 @@ def serve(
         Starting(opening.opened, opening.doing) as starting,
         suppress(KeyboardInterrupt),  # a signal ends the server
     ):
+        for other in also:
+            stack.enter_context(other)
         run_server(
             starting.guarded(access),
             listening,
             announce,
+            also=also,
             former_port=access.former_port,
             is_over=lambda: starting.has_failed,
         )
@@ -94,9 +116,16 @@ def serve(
 class _Opening:
     """Imports and opens what a project needs; this takes seconds, so the page is shown before."""
 
-    def __init__(self, folder: Path, encoder: str | None, device: str, access: Access) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        encoder: str | None,
+        device: str,
+        access: Access,
+        phone: Access | None,
+    ) -> None:
         self._folder, self._encoder, self._device = folder, encoder, device
-        self._access = access
+        self._access, self._phone = access, phone
         self._projects: Projects | None = None
 
     def doing(self) -> str:
@@ -115,13 +144,13 @@ class _Opening:
         note = partial(keep_access, access=self._access)
         self._projects = Projects(self._folder, self._encoder, load, note)
         with self._projects.opened():
-            yield make_app(self._projects, self._access)
+            yield make_app(self._projects, self._access, phone=self._phone)
 
 
-def _require_packages() -> None:
+def _require_packages(names: Sequence[str]) -> None:
     from importlib import import_module
 
-    for name in PACKAGES:
+    for name in names:
         try:
             import_module(name)
         except ImportError as error:

@@ -26,6 +26,7 @@ from metaadapter.data.output_folder import write_errors
 # The values of Sec-Fetch-Site in requests that this page or the person causes, and no other page.
 SAME_SITE = ("same-origin", "none")
 STANDARD_PORT = 80
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +37,18 @@ class Access:
     port: int
     former_port: int | None = None
     """A port that an earlier start has used, where tabs of a browser may still ask."""
+    host: str = LOOPBACK
+    """The address of this machine; by default the one that only this machine can reach."""
 
     @classmethod
-    def at(cls, port: int) -> Access:
+    def at(cls, port: int, host: str = LOOPBACK) -> Access:
         """Make the permission for a port, with a new token."""
-        return cls(secrets.token_urlsafe(32), port)
+        return cls(secrets.token_urlsafe(32), port, host=host)
 
     @property
     def address(self) -> str:
         """The address to open in a browser."""
-        return f"http://127.0.0.1:{self.port}/?token={self.token}"
+        return f"http://{self.host}:{self.port}/?token={self.token}"
 
     @property
     def cookie(self) -> str:
@@ -55,7 +58,7 @@ class Access:
     @property
     def hosts(self) -> tuple[str, ...]:
         """The names that a client may use for this host."""
-        names = ("127.0.0.1", "localhost", "[::1]")
+        names = (LOOPBACK, "localhost", "[::1]") if self.host == LOOPBACK else (self.host,)
         ports = [self.port] if self.former_port is None else [self.port, self.former_port]
         # Browsers leave out the standard port.
         plain = names if STANDARD_PORT in ports else ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
@@ -16,6 +17,7 @@ from metaadapter.apps.page import (
     field_downloads,
     field_routes,
     forms,
+    phone_routes,
     predict_routes,
     project_routes,
 )
@@ -24,6 +26,7 @@ from metaadapter.apps.page.dependencies import State
 from metaadapter.apps.page.guard import Guard, error_response
 from metaadapter.apps.page.multipart import Limits
 from metaadapter.apps.page.page_files import PREFIX, page_file
+from metaadapter.apps.page.phone import by_port
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Kind, Refusal, as_sentence
 from metaadapter.data.machine_errors import machine_error
@@ -44,9 +47,30 @@ STATUSES: dict[type[MetaAdapterError], tuple[int, Kind]] = {
 KINDS: dict[int, Kind] = {400: "form", 404: "no-such-path", 405: "method"}
 
 
-def make_app(projects: Projects, access: Access, limits: Limits | None = None) -> ASGIApp:
-    """Make the application for the open project; it serves only requests that `access` allows."""
-    limits = limits or Limits()
+def make_app(
+    projects: Projects,
+    access: Access,
+    limits: Limits | None = None,
+    phone: Access | None = None,
+) -> ASGIApp:
+    """Make the application for the open project; it serves only requests that `access` allows.
+
+    With `phone` it also serves the phones that this permission lets in, each at its own port.
+    """
+    state = State(projects, limits or Limits(), phone)
+    routers = (
+        *(project_routes.routes, download_routes.routes, predict_routes.routes),
+        *(field_routes.routes, field_downloads.routes, phone_routes.code_routes),
+    )
+    app = _app(state, routers)
+    app.get("/", include_in_schema=False)(lambda: page_file("index.html"))
+    guarded = Guard(app, access, state.limits)
+    if phone is None:
+        return guarded
+    return by_port(guarded, Guard(_app(state, [phone_routes.routes]), phone, state.limits), phone)
+
+
+def _app(state: State, routers: Iterable[APIRouter]) -> FastAPI:
     app = FastAPI(
         title="metaadapter serve",
         version="1",
@@ -55,14 +79,10 @@ def make_app(projects: Projects, access: Access, limits: Limits | None = None) -
         redoc_url=None,
         responses={"default": {"model": forms.Error}},
     )
-    app.state.shared = State(projects, limits)
-    for module in (
-        *(project_routes, download_routes, predict_routes),
-        *(field_routes, field_downloads),
-    ):
-        app.include_router(module.routes)
+    app.state.shared = state
+    for router in routers:
+        app.include_router(router)
     app.get(f"{PREFIX}{{name}}", include_in_schema=False)(page_file)
-    app.get("/", include_in_schema=False)(lambda: page_file("index.html"))
     for error in (
         MetaAdapterError,
         RequestValidationError,
@@ -71,7 +91,7 @@ def make_app(projects: Projects, access: Access, limits: Limits | None = None) -
         Exception,
     ):
         app.add_exception_handler(error, _respond_to_error)
-    return Guard(app, access, limits)
+    return app
 
 
 async def _respond_to_error(_: Request, error: Exception) -> Response:

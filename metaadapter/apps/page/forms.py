@@ -248,6 +248,19 @@ class LookAlikes(BaseModel):
     groups: list[list[str]]
 
 
+class ClassNames(BaseModel):
+    """The names of the classes by their ids, and whether there is a classifier."""
+
+    names: dict[str, str]
+    ready: bool
+
+
+class Address(BaseModel):
+    """The address that a phone opens."""
+
+    address: str
+
+
 class Work(Revised):
     """The work in the background."""
 

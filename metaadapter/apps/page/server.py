@@ -1,4 +1,4 @@
-"""The server: it listens only to this machine, and limits connections and their waiting times."""
+"""The server: it limits connections and their waiting times; by default only this machine asks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, suppress
 from operator import attrgetter
 from typing import Any
 
@@ -15,10 +15,10 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from metaadapter.apps.page.access import LOOPBACK
 from metaadapter.apps.page.guard import PERMITTED
 from metaadapter.errors import UsageError
 
-HOST = "127.0.0.1"
 WAITING_CONNECTIONS = 64
 # Each connection counts as one of the files that the process may have open.
 MAX_CONNECTIONS = 200
@@ -27,8 +27,8 @@ HEADER_SECONDS = 5.0
 TICKS_A_TRY = 10
 
 
-def listening_socket(port: int) -> socket.socket:
-    """Open a socket that only this machine can reach; port 0 means any free port."""
+def listening_socket(port: int, host: str = LOOPBACK) -> socket.socket:
+    """Open a socket, by default one that only this machine can reach; port 0 is any free one."""
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":  # there SO_REUSEADDR takes the port of another program
@@ -36,7 +36,7 @@ def listening_socket(port: int) -> socket.socket:
         else:
             # Without it, the port of a server that has just ended stays closed for a minute.
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind((HOST, port))
+        opened.bind((host, port))
         opened.listen(WAITING_CONNECTIONS)
     except OSError as error:
         opened.close()
@@ -52,13 +52,14 @@ def run_server(
     listening: socket.socket,
     ready: Callable[[], None] = lambda: None,
     *,
+    also: Sequence[socket.socket] = (),
     former_port: int | None = None,
     is_over: Callable[[], bool] = lambda: False,
 ) -> None:
     """Serve until Ctrl-C, another signal or `is_over`; requests in progress are completed.
 
-    The socket is closed at the end. `ready` is called once the server accepts requests. As soon as
-    `former_port` is free, the server listens there too.
+    The sockets are closed at the end. `ready` is called once the server accepts requests. When
+    `former_port` becomes free, the server listens there too.
     """
     config = uvicorn.Config(
         app,
@@ -74,8 +75,9 @@ def run_server(
     )
     # The mistakes of a client concern the client, not the person at the terminal.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    with closing(listening):
-        _Server(config, ready, is_over, former_port).run(sockets=[listening])
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(closing(one)) for one in (listening, *also)]
+        _Server(config, ready, is_over, former_port).run(sockets=sockets)
 
 
 class _Server(uvicorn.Server):

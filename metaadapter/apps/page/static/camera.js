@@ -5,6 +5,7 @@ import { showDialog } from "./dialog.js";
 import { byId, element, setText } from "./element.js";
 import { LiveAnswer } from "./live_answer.js";
 import { readOut } from "./messages.js";
+import { showPhone } from "./phone_dialog.js";
 import { say } from "./words.js";
 
 const MAX_SIDE = 1280; // pixels of a picture that is kept
@@ -39,6 +40,7 @@ export class Camera {
       element("div.camera-choices", {}, classes.node, cameras.node),
       shoot,
       status,
+      element("button.quiet", { type: "button", onclick: () => dialog.close() || showPhone() }, say("phone_use")),
     );
     let stream = null;
     const start = async (device) => {

@@ -52,6 +52,8 @@ export const server = {
   undo: () => send("POST", "/undo"),
   redo: () => send("POST", "/redo"),
   projects: () => get("/projects"),
+  classes: () => get("/classes"), // for phones
+  phone: () => get("/phone"),
   newProject: (name) => send("POST", "/projects", { name }),
   openProject: (name) => send("POST", "/projects/open", { name }),
 

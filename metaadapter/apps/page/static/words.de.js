@@ -129,6 +129,21 @@ export const words = {
     "Der Browser erlaubt dieser Seite nicht, die Kamera zu benutzen. Ändern Sie das in den Einstellungen des Browsers für diese Adresse.",
   camera_none: "Dieser Rechner hat keine Kamera.",
 
+  // A phone
+  phone_use: "Ein Telefon als Kamera benutzen",
+  phone_title: "Bilder von einem Telefon",
+  phone_off:
+    "Telefone sind nicht zugelassen. Beenden Sie metaadapter in seinem Terminal mit Strg-C, und starten Sie es neu mit: metaadapter serve --phone",
+  phone_scan:
+    "Lesen Sie diesen Code mit der Kamera eines Telefons im selben Netz, oder geben Sie die Adresse dort ein.",
+  phone_code: "Die Adresse als Code zum Einlesen",
+  phone_warning:
+    "Jeder, der die Adresse hat, kann Bilder hinzufügen und Antworten sehen. Die Verbindung ist nicht verschlüsselt: Benutzen Sie sie nur in einem Netz, dem Sie vertrauen.",
+  phone_only_ask: "Nur die Antwort zeigen, nichts behalten",
+  phone_choose: "Bilder auswählen",
+  phone_pictures: "Bilder und ihre Antworten, die neuesten zuerst",
+  phone_added: "Hinzugefügt zu: {name}",
+
   // The tray
   tray_title: "Zu sortierende Bilder",
   tray_label: "Bilder mit ihren Antworten",
@@ -294,6 +309,7 @@ export const sentences = {
   "no-frames":
     "Die Datei des Detektors nennt {name} und andere Bilder, aber keines der Bilder hier. Fügen Sie zuerst die Bilder mit ihrem Ordner hinzu.",
   "no-such-box": "Diesen Rahmen gibt es nicht mehr. Laden Sie die Seite neu.",
+  "no-phone": "Telefone sind nicht zugelassen. Starten Sie `metaadapter serve --phone`, um sie zuzulassen.",
   "no-such-class": "Diese Klasse gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-such-path": "Unter dieser Adresse gibt es nichts.",
   "no-such-picture": "Dieses Bild gibt es nicht mehr, oder es ist nicht lesbar. Laden Sie die Seite neu.",
@@ -310,6 +326,7 @@ export const sentences = {
   opening: "Ein Projekt wird geöffnet. Versuchen Sie es gleich noch einmal.",
   origin: "Anfragen von einer anderen Seite werden abgelehnt.",
   "same-box": "Diesen Rahmen gibt es schon.",
+  phone: "Ein Telefon kann nur Bilder hinzufügen und ihre Antworten ansehen.",
   slow: "Die Verbindung war zu langsam. Versuchen Sie es noch einmal.",
   token: "Öffnen Sie die Adresse, die `metaadapter serve` beim Start ausgegeben hat.",
   "too-large": "Das ist zu groß: {error}",

@@ -115,6 +115,20 @@ export const words = {
   camera_refused: "The browser does not allow this page to use the camera. Change this in the browser's settings for this address.",
   camera_none: "This computer has no camera.",
 
+  // A phone
+  phone_use: "Use a phone as the camera",
+  phone_title: "Pictures from a phone",
+  phone_off:
+    "Phones are not let in. End metaadapter in its terminal with Ctrl-C, and start it again with: metaadapter serve --phone",
+  phone_scan: "Scan this code with the camera of a phone in the same network, or type the address.",
+  phone_code: "The address as a code to scan",
+  phone_warning:
+    "Everyone who has the address can add pictures and see answers. The connection is not encrypted: use it only in a network that you trust.",
+  phone_only_ask: "Only show the answer, keep nothing",
+  phone_choose: "Choose pictures",
+  phone_pictures: "Pictures and their answers, the latest first",
+  phone_added: "Added to: {name}",
+
   // The tray
   tray_title: "Pictures to sort",
   tray_label: "Pictures with their answers",

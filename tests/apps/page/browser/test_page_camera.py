@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 
 DEMO = Path(__file__).parents[4] / "metaadapter" / "assets" / "demo" / "pictures"
 N_FRAMES = 31  # no two frames that are taken in a row are equal
+MINUTES = 120_000  # a busy machine takes long to open the first project
 
 
 def video_of(path):
@@ -49,13 +50,15 @@ def open_page(address, request):
         contexts.append(context)
         base = address.split("?")[0]
         context.request.get(address)
-        assert context.request.post(base + "projects", data={"name": request.node.name}).ok
+        assert context.request.post(
+            base + "projects", data={"name": request.node.name}, timeout=MINUTES
+        ).ok
         for label in ("hat", "shoes"):
             for path in sorted((DEMO / label).glob("*.jpg"))[:3]:
                 name = f"{label}/{path.name}"
                 file = {"name": name, "mimeType": "image/jpeg", "buffer": path.read_bytes()}
                 form = {"class": "folders", "pictures": file}
-                assert context.request.post(base + "pictures", multipart=form).ok
+                assert context.request.post(base + "pictures", multipart=form, timeout=MINUTES).ok
         page = context.new_page()
         page.goto(address)
         expect(page.locator(".class")).to_have_count(2)
@@ -108,7 +111,7 @@ def test_camera__while_space_is_held__records_into_the_chosen_class(page):
     taken = int(dialog.get_by_role("status").inner_text().split()[0])
     page.keyboard.press("Escape")
 
-    expect(page.locator(".class:nth-child(2) .count")).to_have_text(f"{3 + taken} pictures")
+    expect(page.locator(".class:nth-child(2) .count")).to_have_text(str(3 + taken))
     assert pictures(page) == {"hat": 3, "shoes": 3 + taken, "": 0}
 
 

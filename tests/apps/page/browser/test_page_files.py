@@ -16,7 +16,7 @@ APPS = Path(__file__).parents[4] / "metaadapter" / "apps"
 PAGE = Path(__file__).parents[4] / "metaadapter" / "apps" / "page" / "static"
 SCRIPTS = {path.name: path.read_text("utf-8") for path in sorted(PAGE.glob("*.js"))}
 TRANSLATIONS = [name for name in SCRIPTS if re.fullmatch(r"words\.(?!en)\w+\.js", name)]
-HTML = (PAGE / "index.html").read_text("utf-8")
+HTML = "".join(path.read_text("utf-8") for path in sorted(PAGE.glob("*.html")))
 STYLES = {path.name: path.read_text("utf-8") for path in sorted(PAGE.glob("*.css"))}
 READ = [  # colours of texts and of their backgrounds
     ("--ink", "--paper"),
@@ -187,7 +187,7 @@ def test_scripts__put_nothing_into_the_page_as_markup():
 
 def test_files__name_no_other_host():
     elsewhere = re.compile(r"(?:https?:)?//(?!www\.w3\.org/2000/svg)[\w-]+\.\w+")
-    files = SCRIPTS | STYLES | {"index.html": HTML}
+    files = SCRIPTS | STYLES | {"the HTML files": HTML}
 
     assert {name for name, text in files.items() if elsewhere.search(text)} == set()
 

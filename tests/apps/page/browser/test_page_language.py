@@ -10,6 +10,7 @@ expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
 
 DEMO = Path(__file__).parents[4] / "metaadapter" / "assets" / "demo" / "pictures"
+MINUTES = 120_000  # a busy machine takes long to open the first project
 
 
 @pytest.fixture
@@ -17,7 +18,9 @@ def context(chromium, address, request):
     """A German browser, and a new project."""
     context = chromium.new_context(locale="de-DE", viewport={"width": 1280, "height": 800})
     context.request.get(address)
-    new = context.request.post(address.split("?")[0] + "projects", data={"name": request.node.name})
+    new = context.request.post(
+        address.split("?")[0] + "projects", data={"name": request.node.name}, timeout=MINUTES
+    )
     assert new.ok, new.text()
     yield context
     context.close()
@@ -28,7 +31,9 @@ def upload(context, address, path):
     name = f"{path.parent.name}/{path.name}"
     file = {"name": name, "mimeType": "image/jpeg", "buffer": path.read_bytes()}
     response = context.request.post(
-        address.split("?")[0] + "pictures", multipart={"class": "folders", "pictures": file}
+        address.split("?")[0] + "pictures",
+        multipart={"class": "folders", "pictures": file},
+        timeout=MINUTES,
     )
     assert response.ok, response.text()
 

@@ -1,0 +1,83 @@
+"""What a phone may do: see the classes, add pictures, and have pictures predicted."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+
+from metaadapter.apps.page import forms
+from metaadapter.apps.page.dependencies import (
+    UPLOAD_SCHEMA,
+    AppState,
+    OpenSession,
+    UploadedForm,
+)
+from metaadapter.apps.page.page_files import page_file
+from metaadapter.apps.page.predict_routes import predict
+from metaadapter.apps.page.project_routes import upload_pictures
+from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.uploads import FOLDERS
+
+routes = APIRouter()
+"""The routes of phones."""
+code_routes = APIRouter(prefix="/phone")
+"""The routes of the page that show a phone the way to its own."""
+
+
+async def require_pictures(form: UploadedForm) -> None:
+    """Raise a `Refusal` for an adapter, and for an upload that would make classes."""
+    if form.texts.get("class") == FOLDERS or any(file.field != "pictures" for file in form.files):
+        raise Refusal(403, "phone", "A phone can only add pictures and have them predicted.")
+
+
+OnlyPictures = Depends(require_pictures)
+routes.post("/pictures", status_code=202, openapi_extra=UPLOAD_SCHEMA, dependencies=[OnlyPictures])(
+    upload_pictures
+)
+routes.post("/predict", openapi_extra=UPLOAD_SCHEMA, dependencies=[OnlyPictures])(predict)
+
+
+@routes.get("/", include_in_schema=False)
+def read_phone_page() -> Response:
+    """The page of a phone."""
+    return page_file("phone.html")
+
+
+@routes.get("/classes")
+def read_classes(session: OpenSession) -> forms.ClassNames:
+    """The names of the classes, and whether there is a classifier."""
+    names = session.read(
+        lambda contents: {label: contents.classes[label].name for label in contents.ordered_classes}
+    )
+    return forms.ClassNames(names=names, ready=session.results.stored is not None)
+
+
+async def phone_address(state: AppState) -> str:
+    """The address for phones; a `Refusal` if they are not let in."""
+    if state.phone is None:
+        sentence = "Phones are not let in. Start `metaadapter serve --phone` to allow them."
+        raise Refusal(404, "no-phone", sentence)
+    return state.phone.address
+
+
+PhoneAddress = Annotated[str, Depends(phone_address)]
+
+
+@code_routes.get("")
+def read_address(address: PhoneAddress) -> forms.Address:
+    """The address that a phone in the same network opens; 404 without `--phone`."""
+    return forms.Address(address=address)
+
+
+@code_routes.get("/code.svg", response_class=Response)
+def read_code(address: PhoneAddress) -> Response:
+    """The address as a code to scan."""
+    import segno
+
+    file = BytesIO()
+    code = segno.make(address, error="m", micro=False)
+    code.save(file, kind="svg", xmldecl=False, dark="#000", light="#fff", omitsize=True)
+    return Response(file.getvalue(), media_type="image/svg+xml")

@@ -1,0 +1,106 @@
+"""A phone in the same network: its own page, and the code on the page that leads there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+expect = pytest.importorskip("playwright.sync_api").expect
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[4]
+DEMO = ROOT / "metaadapter" / "assets" / "demo" / "pictures"
+# Tests reach no network, so the phone asks at this machine; its port and token are its own.
+SERVE = """
+import sys
+from metaadapter.apps.cli.app import main
+from metaadapter.apps.page import phone
+phone.network_address = lambda: "127.0.0.1"
+sys.exit(main(sys.argv[1:]))
+"""
+MINUTES = 120_000  # a busy machine takes long to open the first project
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory):
+    """The addresses for this machine and for phones."""
+    home = tmp_path_factory.mktemp("home")
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE, "serve", str(home / "clothes"), "--phone"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(home)},
+    ) as server:
+        try:
+            lines, found = [], []
+            for line in server.stdout:
+                lines.append(line)
+                found += re.findall(r"http://127\.0\.0\.1:\d+/\?token=\S+", line)
+                if "encrypted" in line:
+                    yield found
+                    break
+            else:
+                pytest.fail("the server ended:\n" + "".join(lines))
+        finally:
+            server.terminate()
+
+
+@pytest.fixture
+def computer(chromium, addresses):
+    """The page on this machine, with hats and shoes."""
+    context = chromium.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
+    context.request.get(addresses[0])
+    for label in ("hat", "shoes"):
+        for path in sorted((DEMO / label).glob("*.jpg"))[:3]:
+            name = f"{label}/{path.name}"
+            file = {"name": name, "mimeType": "image/jpeg", "buffer": path.read_bytes()}
+            form = {"class": "folders", "pictures": file}
+            base = addresses[0].split("?")[0]
+            assert context.request.post(base + "pictures", multipart=form, timeout=MINUTES).ok
+    page = context.new_page()
+    page.goto(addresses[0])
+    expect(page.locator(".class")).to_have_count(2)
+    yield page
+    context.close()
+
+
+def test_phone__shows_the_answer_of_its_picture_and_adds_it(chromium, computer, addresses):
+    phone = chromium.new_context(
+        locale="de-DE", viewport={"width": 375, "height": 740}, has_touch=True, is_mobile=True
+    ).new_page()
+    phone.goto(addresses[1])
+    expect(phone.locator("#target option")).to_have_count(4)
+    hats = sorted((DEMO / "hat").glob("*.jpg"))
+
+    phone.locator("#shoot").set_input_files(hats[4])
+    expect(phone.locator("li strong")).to_have_text(re.compile(r"^hat, \d+\s%$"), timeout=60_000)
+    assert computer.locator(".class .shot").count() == 6  # only asked
+    phone.locator("#target").select_option("hat")
+    phone.locator("#shoot").set_input_files(hats[5])
+
+    expect(phone.locator("li").first).to_contain_text("Hinzugefügt zu: hat", timeout=60_000)
+    expect(computer.locator(".class:nth-child(1) .count")).to_have_text("4")
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 375
+    if folder := os.environ.get("METAADAPTER_SCREENSHOTS"):
+        phone.screenshot(path=Path(folder) / "phone.png")
+
+
+def test_page__leads_a_phone_to_its_page_by_a_code(computer, addresses):
+    computer.locator("#add-camera").click()
+
+    computer.get_by_role("button", name="Use a phone as the camera").click()
+
+    dialog = computer.get_by_role("dialog")
+    expect(dialog).to_contain_text(addresses[1])
+    expect(dialog).to_contain_text("The connection is not encrypted")
+    code = dialog.get_by_role("img", name="The address as a code to scan")
+    assert code.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    if folder := os.environ.get("METAADAPTER_SCREENSHOTS"):
+        computer.screenshot(path=Path(folder) / "phone-code.png")

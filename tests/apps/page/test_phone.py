@@ -1,0 +1,163 @@
+"""A phone in the same network: what it may do, and what only the page may."""
+
+from __future__ import annotations
+
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from metaadapter.apps.page import phone as phones
+from metaadapter.apps.page.access import Access
+from metaadapter.errors import UsageError
+
+PHONE = Access("token-of-phones", 9000, host="192.168.1.5")
+BASE = "http://192.168.1.5:9000"
+
+
+@pytest.fixture
+def opened(tmp_path, colour_encoder, limits, picture):
+    """A project of two colours, with a client at this machine and one at the phones' port."""
+    testclient = pytest.importorskip("starlette.testclient", reason="needs the extra serve")
+    from metaadapter.apps.page.app import make_app
+    from metaadapter.apps.page.projects import Projects
+
+    folder = tmp_path / "colours"
+    with Projects(folder, "colours", lambda *_, **__: colour_encoder).opened() as projects:
+        app = make_app(projects, Access("a-token", 8000), limits, PHONE)
+
+        def client(base, token):
+            headers = {"Authorization": f"Bearer {token}"}
+            return testclient.TestClient(app, base_url=base, headers=headers)
+
+        computer = client("http://127.0.0.1:8000", "a-token")
+        files = [
+            ("pictures", (f"{colour}/{number}.png", picture(colour)))
+            for colour in ("red", "green")
+            for number in (1, 2)
+        ]
+        assert computer.post("/pictures", files=files, data={"class": "folders"}).is_success
+        projects.session.wait_for_results()
+        yield SimpleNamespace(computer=computer, client=client, phone=client(BASE, PHONE.token))
+
+
+def test_phone__sees_classes_adds_pictures_and_has_them_predicted(opened, picture):
+    names = opened.phone.get("/classes").json()["names"]
+    red = next(label for label, name in names.items() if name == "red")
+    files = {"pictures": ("1.png", picture("red"))}
+
+    predicted = opened.phone.post("/predict?now=true", files=files).json()["predictions"]
+    added = opened.phone.post("/pictures", files=files, data={"class": red})
+
+    assert sorted(names.values()) == ["green", "red"]
+    assert predicted[0]["label"] == "red"
+    assert added.status_code == 202
+    classes = opened.computer.get("/project").json()["classes"]
+    assert {entry["name"]: len(entry["pictures"]) for entry in classes} == {"red": 3, "green": 2}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/project"),
+        ("GET", "/answers"),
+        ("GET", "/projects"),
+        ("GET", "/take/adapter"),
+        ("GET", "/phone"),
+        ("POST", "/classes"),
+        ("POST", "/labels"),
+        ("POST", "/undo"),
+        ("POST", "/adapt"),
+        ("POST", "/projects/open"),
+        ("DELETE", "/pictures"),
+        ("GET", "/pictures/" + "0" * 32),
+    ],
+)
+def test_phone__may_do_nothing_else(opened, method, path):
+    assert opened.phone.request(method, path).status_code in (404, 405)
+
+
+def test_phone__makes_no_classes_and_sends_no_adapter(opened, picture):
+    file = ("new/1.png", picture("blue"))
+    folders = opened.phone.post("/pictures", files={"pictures": file}, data={"class": "folders"})
+    adapter = opened.phone.post("/predict", files={"pictures": file, "adapter": file})
+
+    assert [folders.json()["kind"], adapter.json()["kind"]] == ["phone", "phone"]
+    assert [folders.status_code, adapter.status_code] == [403, 403]
+
+
+def test_tokens__open_only_their_own_port(opened):
+    assert opened.client(BASE, "a-token").get("/classes").status_code == 401
+    assert opened.client("http://127.0.0.1:8000", PHONE.token).get("/project").status_code == 401
+    for host in ("127.0.0.1:9000", "localhost:9000", "192.168.1.5:8000", "evil.example:9000"):
+        assert opened.phone.get("/classes", headers={"host": host}).json()["kind"] == "host"
+
+
+def test_address__of_phones__opens_their_page(opened):
+    browser = opened.client(BASE, "")
+    del browser.headers["Authorization"]
+
+    page = browser.get(f"/?token={PHONE.token}")  # gives a cookie
+
+    assert page.status_code == 200
+    assert "phone.js" in page.text
+    assert browser.get("/classes").is_success
+
+
+def test_page__shows_the_address_of_phones_as_a_code(opened):
+    address = opened.computer.get("/phone").json()["address"]
+    code = opened.computer.get("/phone/code.svg")
+
+    assert address == f"{BASE}/?token={PHONE.token}"
+    assert code.headers["content-type"] == "image/svg+xml"
+    assert code.text.startswith("<svg")
+
+
+def test_page__without_phones__says_how_they_are_let_in(served):
+    refused = served.client.get("/phone")
+
+    assert (refused.status_code, refused.json()["kind"]) == (404, "no-phone")
+    assert "serve --phone" in refused.json()["error"]
+    assert served.client.get("/phone/code.svg").status_code == 404
+
+
+class Probe:
+    """A socket of a machine whose address in its network is `host`; `None` without a network."""
+
+    def __init__(self, host):
+        self._host = host
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def connect(self, _address):
+        if self._host is None:
+            raise OSError("Network is unreachable")
+
+    def getsockname(self):
+        return self._host, 12345
+
+
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        (None, "this machine is in none"),
+        ("127.0.0.1", "this machine is in none"),
+        ("8.8.8.8", "is open to the internet"),
+    ],
+)
+def test_network__that_is_missing_or_public__is_refused(monkeypatch, host, sentence):
+    monkeypatch.setattr(socket, "socket", lambda *_: Probe(host))
+
+    with pytest.raises(UsageError, match=sentence):
+        phones.network_address()
+
+
+@pytest.mark.parametrize("host", ["192.168.178.23", "10.0.0.7", "172.16.5.5", "169.254.3.4"])
+def test_network__at_home_or_at_work__gives_its_address(monkeypatch, host):
+    monkeypatch.setattr(socket, "socket", lambda *_: Probe(host))
+
+    assert phones.network_address() == host
