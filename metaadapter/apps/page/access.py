@@ -53,16 +53,20 @@ class Access:
     @property
     def cookie(self) -> str:
         """The name of the cookie, with the port, because browsers share cookies among ports."""
-        return f"metaadapter-{self.port}"
+        return _cookie(self.port)
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports at which clients ask."""
+        return [self.port] if self.former_port is None else [self.port, self.former_port]
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """The names that a client may use for this host."""
         names = (LOOPBACK, "localhost", "[::1]") if self.host == LOOPBACK else (self.host,)
-        ports = [self.port] if self.former_port is None else [self.port, self.former_port]
         # Browsers leave out the standard port.
-        plain = names if STANDARD_PORT in ports else ()
-        return (*plain, *(f"{name}:{port}" for port in ports for name in names))
+        plain = names if STANDARD_PORT in self.ports else ()
+        return (*plain, *(f"{name}:{port}" for port in self.ports for name in names))
 
     def is_token(self, text: str) -> bool:
         """Return whether a text is the token, in a time that does not depend on the text."""
@@ -86,7 +90,8 @@ class Access:
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.is_token(credentials.strip()):
             return
-        if self.is_token(cookie_parser(headers.get("cookie", "")).get(self.cookie, "")):
+        cookies = cookie_parser(headers.get("cookie", ""))
+        if any(self.is_token(cookies.get(_cookie(port), "")) for port in self.ports):
             return
         raise Refusal(
             401,
@@ -94,6 +99,10 @@ class Access:
             "Open the address with the token that `metaadapter serve` has printed, or send the "
             "token as `Authorization: Bearer TOKEN`.",
         )
+
+
+def _cookie(port: int) -> str:
+    return f"metaadapter-{port}"
 
 
 @contextmanager

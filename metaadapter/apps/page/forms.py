@@ -105,11 +105,15 @@ class Undone(Revised):
 
 
 class Step(BaseModel):
-    """An edit, undo or redo: what was done, the name of the person, and the time in UTC."""
+    """What was done with which edit, by whom, when (in UTC), and the key of the request."""
 
-    said: str
+    what: Literal["edit", "undo", "redo"]
+    edit: str
+    kind: EditKind
+    values: dict[str, str | int]
     by: str
     at: str
+    key: str
 
 
 class Steps(BaseModel):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from metaadapter.apps.page.chain import BEGIN, Chain
 from metaadapter.apps.page.contents import Change, Contents, Edit, Origin
@@ -28,9 +28,10 @@ INSTEAD = "choose another project"
 
 
 class Step(NamedTuple):
-    """An edit, undo or redo: a sentence on what was done, and its origin."""
+    """What was done with which edit, and by whom."""
 
-    message: str
+    what: Literal["edit", "undo", "redo"]
+    edit: Edit
     origin: Origin
 
 
@@ -50,19 +51,17 @@ class Past:
         if "edit" in values:
             edit = edit or Edit.model_validate(values["edit"])
             contents.make(edit.model_copy(update={"origin": origin}))
-            message = edit.message
+            self.steps.append(Step("edit", contents.done[-1], origin))
         elif "undo" in values:
             contents.undo()
-            message = f"Undone: {contents.undone[-1].message}"
+            self.steps.append(Step("undo", contents.undone[-1], origin))
         elif "redo" in values:
             contents.redo()
-            message = f"Redone: {contents.done[-1].message}"
+            self.steps.append(Step("redo", contents.done[-1], origin))
         else:
             contents.make(Edit.model_validate(values[BEGIN]))
             contents.done.clear()
             self.keys |= dict.fromkeys(values.get("keys", ()))
-            return
-        self.steps.append(Step(message, origin))
         if origin.key:
             self.keys[origin.key] = None
 

@@ -13,6 +13,7 @@ from metaadapter.apps.page.contents import (
     NONE,
     Contents,
     Edit,
+    Origin,
     add_classes,
     change_class,
     label_pictures,
@@ -187,12 +188,12 @@ def _undone(what: str, revision: int, edit: Edit | None) -> forms.Undone:
 def read_history(session: OpenSession) -> forms.Steps:
     """The latest edits, undos and redos, the last one first: what was done, by whom and when."""
     steps = session.read(lambda _: list(session.project.history.past.steps))
-    return forms.Steps(
-        steps=[
-            forms.Step(said=step.message, by=step.origin.by, at=step.origin.at)
-            for step in reversed(steps)
-        ]
-    )
+    return forms.Steps(steps=[_step(*step) for step in reversed(steps)])
+
+
+def _step(what: Literal["edit", "undo", "redo"], edit: Edit, origin: Origin) -> forms.Step:
+    kind, values = edit.wording
+    return forms.Step(what=what, edit=edit.message, kind=kind, values=values, **origin.model_dump())
 
 
 @routes.get("/pictures/{picture}", response_class=Response)

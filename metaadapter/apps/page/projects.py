@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -45,7 +46,8 @@ class Projects:
         self._open = ExitStack()
         self._switching = threading.Lock()
         self._session: Session | None = None
-        self._revision = 0
+        # Larger than every revision that a tab has seen from a server before this one.
+        self._revision = time.time_ns() // 10**6
         self.doing = ""
         """A sentence on what keeps the open project from being ready."""
 

@@ -519,11 +519,11 @@ def test_history__says_who_did_what_after_a_restart_too(project, picture):
     client.post("/projects", json={"name": f"beside {name}"})
     client.post("/projects/open", json={"name": name})
 
-    assert [(step["by"], step["said"]) for step in steps] == [
-        ("Jörg", "Undone: Put 1 picture into deer"),
-        ("Anna", "Put 1 picture into deer"),
-        ("Jörg", "Added the class deer"),
-        ("", "Added 1 picture"),
+    assert [(step["by"], step["what"], step["edit"]) for step in steps] == [
+        ("Jörg", "undo", "Put 1 picture into deer"),
+        ("Anna", "edit", "Put 1 picture into deer"),
+        ("Jörg", "edit", "Added the class deer"),
+        ("", "edit", "Added 1 picture"),
     ]
     assert (undone["by"], undone["pictures"]) == ("Anna", [added])
     assert client.get("/history").json()["steps"] == steps

@@ -1,7 +1,7 @@
 /** One class: a row with its name, which opens to show its description and pictures. */
 import { ClassPictures } from "./class_pictures.js";
+import { edits } from "./edits.js";
 import { element, setText } from "./element.js";
-import { server } from "./server.js";
 import { count, say } from "./words.js";
 
 export class ClassCard {
@@ -98,7 +98,7 @@ export class ClassCard {
     const actions = [
       action("class_add", () => uploads.choose(this.#id)),
       action("camera", () => camera.open(this.#id)),
-      action("class_remove", () => this.#project.change(() => server.removeClass(this.#id))),
+      action("class_remove", () => this.#project.change(edits.removeClass(this.#id))),
     ];
     const node = element(
       "div.class-body",
@@ -135,7 +135,7 @@ export class ClassCard {
       return;
     }
     const result = await this.#project.change(
-      () => server.changeClass(this.#id, { [key]: value }),
+      edits.changeClass(this.#id, { [key]: value }),
       () => Object.assign(this.#project.classes[this.place], { [key]: value }),
     );
     if (!result) field.value = this.#entry[key] ?? "";

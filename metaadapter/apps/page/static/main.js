@@ -1,12 +1,16 @@
 /** Builds the page: the project, the parts that show it, and the keys that work everywhere. */
 import { AdviceList } from "./advice_list.js";
+import { author } from "./author.js";
 import { Camera } from "./camera.js";
 import { ClassList } from "./class_list.js";
 import { showDownloads } from "./download_dialog.js";
+import { edits } from "./edits.js";
 import { byId, element, setText } from "./element.js";
 import { keepFocus } from "./focus_guard.js";
 import { clearErrors, note, showError } from "./messages.js";
+import { doneBy, showHistory } from "./history_dialog.js";
 import { nextStep } from "./next_step.js";
+import { isOwn } from "./outbox.js";
 import { Project } from "./project.js";
 import { showProjects } from "./project_dialog.js";
 import { SelectionBar } from "./selection_bar.js";
@@ -43,14 +47,25 @@ showWelcome(project, uploads);
 
 let wasUnreachable = false;
 project.addEventListener("change", () => {
+  if (project.revision < 0) return; // nothing is known yet
   if (wasUnreachable && project.reachable) clearErrors();
   wasUnreachable = !project.reachable;
   if (project.name && readSettings(project.name)) restoreView();
+  byId("opening").hidden = project.reachable;
   for (const part of parts) part.show();
 });
-project.addEventListener("refused", ({ error }) => {
-  wasUnreachable ||= error.status === 0;
-  showError(error.message);
+project.addEventListener("refused", ({ error }) => showError(error.message));
+project.addEventListener("opening", ({ sentence }) => {
+  byId("opening").hidden = false;
+  setText(byId("opening"), sentence);
+});
+project.addEventListener("late", ({ n }) => note(say("sent_late", { n })));
+project.addEventListener("overruled", ({ pictures }) => tellWho(pictures));
+addEventListener("beforeunload", (event) => {
+  if (!project.holdsUnsent) return;
+  event.preventDefault(); // the browser asks whether to leave, in words of its own
+  const n = project.n_unsent;
+  showError(n ? say("leaving_with_changes", { n }) : say("leaving_with_uploads"));
 });
 
 /** Restores the order and the minimum that this browser used for the project. */
@@ -68,6 +83,7 @@ byId("add-pictures").addEventListener("click", () => uploads.choose(""));
 byId("add-tray-folder").addEventListener("click", () => uploads.choose("", { folder: true }));
 byId("download").addEventListener("click", () => showDownloads(project, slider.threshold));
 byId("project").addEventListener("click", () => showProjects(project, ({ message }) => showError(message)));
+byId("history").addEventListener("click", () => showHistory(showError));
 byId("undo").addEventListener("click", () => step("undo"));
 byId("redo").addEventListener("click", () => step("redo"));
 document.addEventListener("keydown", (event) => {
@@ -79,10 +95,21 @@ document.addEventListener("keydown", (event) => {
 });
 
 async function step(direction) {
-  const result = await project.change(() => server[direction]());
+  const result = await project.change(edits[direction]());
   if (!result) return;
-  if (result.edit) note(say(`done_${direction}`, { edit: sayOf(result, result.edit) }));
+  if (result.edit) {
+    const edit = sayOf(result, result.edit);
+    note(say(`done_${direction}`, { edit: result.by && result.by !== author() ? `${result.by}: ${edit}` : edit }));
+  }
   tray.showAgain(result.pictures);
+}
+
+/** Says who has sorted pictures differently that this tab had sorted. */
+async function tellWho(pictures) {
+  const { steps } = await server.history().catch(() => ({ steps: [] }));
+  const step = steps.find((one) => !isOwn(one));
+  const by = step?.by || say("somebody");
+  showError(say("overruled", { n: pictures.length, by, done: step ? doneBy({ ...step, by: "" }) : "" }));
 }
 
 function showFrame() {
@@ -97,7 +124,10 @@ function showFrame() {
   byId("sorting").hidden = isNew;
   setText(byId("project"), project.name);
   byId("project").setAttribute("aria-label", say("project_label", { name: project.name }));
-  setText(byId("saved"), project.allSaved ? say("saved") : say("saving"));
+  const isWaiting = !project.reachable && project.n_unsent > 0;
+  byId("saved").classList.toggle("wrong", isWaiting);
+  const saved = project.allSaved ? say("saved") : say("saving");
+  setText(byId("saved"), isWaiting ? say("not_saved", { n: project.n_unsent }) : saved);
   byId("undo").disabled = !project.can_undo;
   byId("redo").disabled = !project.can_redo;
   byId("download").disabled = !project.ready;

@@ -3,11 +3,12 @@ import { answerText } from "./answer_text.js";
 import { ClassButtons } from "./class_buttons.js";
 import { pickClass } from "./class_picker.js";
 import { showDialog } from "./dialog.js";
+import { edits } from "./edits.js";
 import { element, setChildren, setText } from "./element.js";
 import { answerOf } from "./filters.js";
 import { note } from "./messages.js";
 import { NONE } from "./none.js";
-import { server, whole } from "./server.js";
+import { whole } from "./server.js";
 import { count, say } from "./words.js";
 
 /**
@@ -132,7 +133,7 @@ class PictureView {
   #remove() {
     const picture = this.#picture;
     this.#project.removePictures([picture]);
-    note(say("removed", { n: 1 }), { label: say("undo"), run: () => this.#project.change(() => server.undo()) });
+    note(say("removed", { n: 1 }), { label: say("undo"), run: () => this.#project.change(edits.undo()) });
     this.#pictures = this.#pictures.filter((other) => other !== picture);
     this.#place = Math.min(this.#place, this.#pictures.length - 1);
     if (this.#pictures.length) this.#show();

@@ -1,16 +1,21 @@
 /**
  * The project as the page shows it: the state of the server, and changes that are being sent to it.
  *
- * It dispatches "change" after every change of what is shown, and "refused" with the error of a
- * change that the server refused.
+ * While the server is away, changes wait in the order in which they were made. It dispatches
+ * "change" after every change of what is shown, "refused" with the error of a change that the
+ * server refused or of a server that is away, "opening" with a sentence while the server opens a
+ * project, "late" with the number of changes that had waited and are saved now, and "overruled"
+ * with the pictures that somebody else has sorted differently.
  */
+import { edits } from "./edits.js";
 import { NONE } from "./none.js";
+import { forget, keep, leftOver } from "./outbox.js";
+import { OwnLabels } from "./own_labels.js";
 import { server } from "./server.js";
 import { reason, say } from "./words.js";
 
 const SOON = 200; // milliseconds until the next request while the server works
-const LATER = 3000;
-const BUSY = 503;
+const LATER = 1500; // what another person does is shown within two seconds
 
 export class Project extends EventTarget {
   name = "";
@@ -39,13 +44,34 @@ export class Project extends EventTarget {
 
   #queue = Promise.resolve();
   #pending = 0; // changes that are shown but not yet saved by the server
+  #unsent = new Map(); // key → edit that the server has not answered yet
+  #n_uploads = 0; // portions of pictures that are being sent, or wait
+  #newest = -1; // the revision after the latest change of this tab
+  #own = new OwnLabels();
+  #whenBack = []; // called once the server is there again
   #wake = () => {};
   #scheduled = false;
   #labels = null;
 
   /** Whether the server has saved everything that is shown. */
   get allSaved() {
-    return this.saved && !this.#pending;
+    return this.saved && !this.#unsent.size;
+  }
+
+  /** The number of changes that the server does not have yet. */
+  get n_unsent() {
+    return this.#unsent.size;
+  }
+
+  /** Whether something is lost, or has to be sent later, if the page is closed now. */
+  get holdsUnsent() {
+    const lost = [...this.#unsent.values()].some(({ isKept }) => !isKept);
+    return lost || this.#n_uploads > 0 || (this.#unsent.size > 0 && !this.reachable);
+  }
+
+  /** The last part of the folder, by which the server knows for which project a change is. */
+  get place() {
+    return this.folder.split(/[\\/]/).pop();
   }
 
   /** Whether the answers belong to the state that is shown. */
@@ -90,10 +116,8 @@ export class Project extends EventTarget {
   async follow() {
     for (;;) {
       const wait = await this.#update().catch((error) => {
-        if (error.status === BUSY) return SOON; // another project is being opened
-        if (this.reachable) this.#refused(error);
-        this.reachable = false;
-        return LATER;
+        this.#lost(error);
+        return error.kind === "opening" ? SOON : LATER;
       });
       await new Promise((resume) => {
         const timer = setTimeout(resume, wait);
@@ -108,32 +132,91 @@ export class Project extends EventTarget {
   /**
    * Makes a change: it is shown at once, and sent after the changes before it.
    *
-   * @param {function(): Promise} send - sends the change to the server.
+   * @param {Object|function(): Promise} change - an edit, or a function that sends something else.
    * @param {?function()} show - changes what is shown; null if only the server knows the result.
    * @returns the response, or null if the server refused; then the page shows the server's state.
    */
-  change(send, show = null) {
+  change(change, show = null) {
+    const edit = typeof change === "function" ? null : keep(change, this.place);
     if (show) {
       show();
       this.#pending += 1;
-      this.#changed();
     }
-    const sent = this.#queue.then(send).catch((error) => {
+    if (edit) this.#unsent.set(edit.key, edit);
+    if (show || edit) this.#changed();
+    const sent = this.#queue.then(() => (edit ? this.#deliver(edit) : change())).catch((error) => {
       if (error.name !== "AbortError") this.#refused(error);
       return null;
     });
-    this.#queue = sent.then(() => {
+    this.#queue = sent.then((response) => {
       if (show) this.#pending -= 1;
-      return this.#pending ? null : this.#load().catch((error) => this.#refused(error));
+      this.#newest = Math.max(this.#newest, response?.revision ?? 0);
+      if (edit && response) this.#own.add(edit);
+      return this.#pending ? null : this.#load().catch((error) => this.#lost(error));
     });
     return this.#queue.then(() => sent);
+  }
+
+  /** Sends pictures, after the changes before them; waits while the server is away. */
+  async upload(send, signal) {
+    this.#n_uploads += 1;
+    try {
+      return await this.change(() => this.#whenReachable(send, signal));
+    } finally {
+      this.#n_uploads -= 1;
+    }
+  }
+
+  /** Sends an edit until the server has done or refused it. */
+  async #deliver(edit) {
+    try {
+      const response = await this.#whenReachable(() => server.edit(edit));
+      forget(edit);
+      return response;
+    } catch (error) {
+      // The storage keeps the edit until its project is open again.
+      if (error.kind !== "another-project") forget(edit);
+      throw error;
+    } finally {
+      this.#unsent.delete(edit.key);
+      this.#changed();
+    }
+  }
+
+  /** Calls a function that sends something, again and again until the server is there. */
+  async #whenReachable(send, signal) {
+    for (;;) {
+      try {
+        return await send();
+      } catch (error) {
+        if (!error.isAway) throw error;
+        this.#lost(error);
+        await new Promise((resume, stop) => {
+          this.#whenBack.push(resume);
+          signal?.addEventListener("abort", () => stop(signal.reason));
+        });
+      }
+    }
+  }
+
+  /** Sends what earlier pages have left, or this one when another project was open. */
+  #sendLeftOver() {
+    const left = leftOver(this.place).filter(({ key }) => !this.#unsent.has(key));
+    for (const edit of left) this.#unsent.set(edit.key, edit);
+    for (const edit of left)
+      this.#queue = this.#queue.then(() => this.#deliver(edit)).catch((error) => this.#refused(error));
+    if (!left.length) return;
+    this.#queue = this.#queue.then(() => {
+      this.#emit("late", { n: left.length });
+      return this.#load().catch((error) => this.#lost(error));
+    });
   }
 
   /** Moves pictures to classes, with NONE to none of them, or with null to the tray. */
   label(labels) {
     const pictures = new Set(Object.keys(labels));
     return this.change(
-      () => server.label(labels),
+      edits.label(labels),
       () => {
         this.#remove(pictures);
         const lists = new Map(this.classes.map(({ id, pictures: all }) => [id, all]));
@@ -145,7 +228,7 @@ export class Project extends EventTarget {
 
   removePictures(pictures) {
     return this.change(
-      () => server.removePictures(pictures),
+      edits.removePictures(pictures),
       () => this.#remove(new Set(pictures)),
     );
   }
@@ -170,7 +253,7 @@ export class Project extends EventTarget {
   showWork(work) {
     const changed = JSON.stringify(work) !== JSON.stringify(this.work) || !this.reachable;
     this.work = work;
-    this.reachable = true;
+    this.#back();
     if (changed) this.#changed();
     this.#wake();
   }
@@ -185,8 +268,15 @@ export class Project extends EventTarget {
 
   async #load() {
     const project = await server.project();
-    if (this.#pending) return; // a newer change is shown
+    if (this.#pending || project.revision < this.#newest) return; // a newer change is shown
+    const isOther = project.folder !== this.folder;
     Object.assign(this, project);
+    if (isOther) {
+      this.#own = new OwnLabels();
+      this.#sendLeftOver();
+    }
+    const overruled = this.#own.overruled(project);
+    if (overruled.length) this.#emit("overruled", { pictures: overruled });
     this.#changed();
     this.#wake();
   }
@@ -205,8 +295,26 @@ export class Project extends EventTarget {
     this.#changed();
   }
 
+  #lost(error) {
+    if (error.kind === "opening") this.#emit("opening", { sentence: error.message });
+    else if (this.reachable) this.#refused(error);
+    this.reachable = false;
+    this.#changed();
+  }
+
+  #back() {
+    const n = this.reachable ? 0 : this.#unsent.size;
+    this.reachable = true;
+    for (const resume of this.#whenBack.splice(0)) resume();
+    if (n) this.#queue.then(() => this.#emit("late", { n }));
+  }
+
   #refused(error) {
-    this.dispatchEvent(Object.assign(new Event("refused"), { error }));
+    this.#emit("refused", { error });
+  }
+
+  #emit(name, values) {
+    this.dispatchEvent(Object.assign(new Event(name), values));
   }
 
   #changed() {

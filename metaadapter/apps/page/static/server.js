@@ -1,16 +1,24 @@
 /** The requests to the server: one function for each, as `docs/reference/http.md` describes them. */
+import { author } from "./author.js";
 import { say, sayOf } from "./words.js";
+
+const AWAY = ["away", "token", "opening", "closed"];
 
 /** The server refused a request or could not be reached; `message` is a sentence to show. */
 export class Refusal extends Error {
-  constructor(message, status = 0) {
+  constructor(message, status = 0, kind = "away") {
     super(message);
-    this.status = status;
+    Object.assign(this, { status, kind });
+  }
+
+  /** Whether the same request can be done later, when the server is there again. */
+  get isAway() {
+    return AWAY.includes(this.kind);
   }
 }
 
-async function request(method, path, { json, form, signal } = {}) {
-  const options = { method, signal, body: form, headers: { Accept: "application/json" } };
+async function request(method, path, { json, form, signal, headers = {} } = {}) {
+  const options = { method, signal, body: form, headers: { Accept: "application/json", ...headers } };
   if (json !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(json);
@@ -27,13 +35,35 @@ async function request(method, path, { json, form, signal } = {}) {
 }
 
 async function refusal(response) {
-  if (response.status === 401) return new Refusal(say("no_permission"), 401);
+  if (response.status === 401) return new Refusal(say("no_permission"), 401, "token");
   const { error, ...wording } = await response.json().catch(() => ({}));
-  return new Refusal(error ? sayOf(wording, error) : say("server_failed", { n: response.status }), response.status);
+  // The server has ended, and another program uses its port now.
+  if (!error || !wording.kind) return new Refusal(say("other_program"));
+  return new Refusal(sayOf(wording, error), response.status, wording.kind);
 }
 
-const get = async (path) => (await request("GET", path)).json();
-const send = async (method, path, json) => (await request(method, path, { json })).json();
+const get = async (path) => content(await request("GET", path));
+
+async function content(response) {
+  return response.json().catch(() => {
+    throw new Refusal(say("other_program"));
+  });
+}
+
+/** The content of the answer to an edit; the edit is not saved if another program has answered. */
+async function revised(response) {
+  const values = await content(response);
+  if (typeof values?.revision !== "number") throw new Refusal(say("other_program"));
+  return values;
+}
+
+const send = async (method, path, json) => content(await request(method, path, { json }));
+
+/** Who sends a change, and for which project. */
+const origin = (project) => ({
+  "Metaadapter-Project": encodeURIComponent(project),
+  "Metaadapter-Author": encodeURIComponent(author()),
+});
 
 export const server = {
   project: () => get("/project"),
@@ -44,13 +74,14 @@ export const server = {
   work: () => get("/work"),
   stopWork: () => send("POST", "/work/stop"),
   resumeWork: () => send("POST", "/work/resume"),
-  addClass: (name) => send("POST", "/classes", { name }),
-  changeClass: (id, changes) => send("PATCH", `/classes/${id}`, changes),
-  removeClass: (id) => send("DELETE", `/classes/${id}`),
-  label: (labels) => send("POST", "/labels", { labels }),
-  removePictures: (pictures) => send("DELETE", "/pictures", { pictures }),
-  undo: () => send("POST", "/undo"),
-  redo: () => send("POST", "/redo"),
+  history: () => get("/history"),
+
+  /** Sends an edit that the outbox keeps. */
+  async edit({ method, path, json, key, project }) {
+    const headers = { "Idempotency-Key": key, ...origin(project) };
+    return revised(await request(method, path, { json, headers }));
+  },
+
   projects: () => get("/projects"),
   classes: () => get("/classes"), // for phones
   phone: () => get("/phone"),
@@ -75,12 +106,13 @@ export const server = {
    * @param {{file: File, path: string}[]} files
    * @param {string} target - id of a class, "" for the tray, "folders" to make a class of each folder.
    * @param {AbortSignal} signal
+   * @param {string} project - the last part of its folder.
    */
-  async addPictures(files, target, signal) {
+  async addPictures(files, target, signal, project) {
     const form = new FormData();
     form.append("class", target);
     for (const { file, path } of files) form.append("pictures", file, path);
-    return (await request("POST", "/pictures", { form, signal })).json();
+    return revised(await request("POST", "/pictures", { form, signal, headers: origin(project) }));
   },
 };
 

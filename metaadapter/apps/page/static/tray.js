@@ -1,5 +1,6 @@
 /** The tray: the pictures that its filter shows, their answers, and actions for the selected ones. */
 import { pickClass } from "./class_picker.js";
+import { edits } from "./edits.js";
 import { byId, element, setText } from "./element.js";
 import { answerOf, classFor } from "./filters.js";
 import { GroupHeading } from "./group_heading.js";
@@ -8,7 +9,6 @@ import { NONE } from "./none.js";
 import { grouped, ORDERS, present, remembered, REST } from "./order.js";
 import { showPicture } from "./picture_dialog.js";
 import { actedOn, allOf, clicked, moved, NOTHING, without } from "./selection.js";
-import { server } from "./server.js";
 import { TrayCard } from "./tray_card.js";
 import { TrayFilters } from "./tray_filters.js";
 import { TrayGrid } from "./tray_grid.js";
@@ -224,7 +224,7 @@ export class Tray extends EventTarget {
   /** Reads a message out, or with several pictures shows it with a button that undoes the change. */
   #report(text, n) {
     if (n === 1) return readOut(text);
-    return note(text, { label: say("undo"), run: () => this.#project.change(() => server.undo()) });
+    return note(text, { label: say("undo"), run: () => this.#project.change(edits.undo()) });
   }
 
   #sort() {

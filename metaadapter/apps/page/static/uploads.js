@@ -46,9 +46,10 @@ export class Uploads {
     const asks = target === null || (target === "" && folders.length > 1);
     if (asks) target = await askForTarget(files, folders);
     if (target === null) return;
+    const { place } = this.#project;
     const upload = new Upload(files);
     const result = await upload.run(
-      (portion, signal) => this.#project.change(() => server.addPictures(portion, target, signal)),
+      (portion, signal) => this.#project.upload(() => server.addPictures(portion, target, signal, place), signal),
       () => this.#work.showUpload(upload),
     );
     this.#work.showUpload(null);

@@ -8,11 +8,27 @@ export const words = {
   undo_keys: "Strg+Z",
   redo: "Wiederholen",
   redo_keys: "Strg+Umschalt+Z",
-  done_undo: "Rückgängig gemacht: {edit}.",
-  done_redo: "Wiederholt: {edit}.",
+  done_undo: "Rückgängig gemacht: {edit}",
+  done_redo: "Wiederholt: {edit}",
   download: "Herunterladen",
   saved: "Gespeichert",
   saving: "Wird gespeichert …",
+  not_saved: { one: "{n} Änderung ist noch nicht gespeichert", other: "{n} Änderungen sind noch nicht gespeichert" },
+  sent_late: {
+    one: "{n} Änderung, die gewartet hatte, ist jetzt gespeichert.",
+    other: "{n} Änderungen, die gewartet hatten, sind jetzt gespeichert.",
+  },
+  history: "Verlauf",
+  history_title: "Was getan wurde",
+  history_empty: "Noch nichts.",
+  own_name: "Ihr Name",
+  own_name_words: "Andere, die in diesem Projekt arbeiten, sehen ihn bei Ihren Änderungen. Dieser Browser merkt ihn sich.",
+  done_by: "{by}: {done}",
+  somebody: "Jemand anderes",
+  overruled: {
+    one: "{by} hat ein Bild anders zugeordnet, das Sie zugeordnet hatten: {done}.",
+    other: "{by} hat {n} Bilder anders zugeordnet, die Sie zugeordnet hatten: {done}.",
+  },
   close: "Schließen",
   footer: "Alles bleibt auf diesem Rechner, in {folder}. Der Encoder {encoder} liest die Bilder.",
   language: "Sprache",
@@ -20,10 +36,16 @@ export const words = {
 
   // Errors of the server
   server_gone:
-    "metaadapter antwortet nicht. Läuft es noch in seinem Terminal? Was die Seite als gespeichert zeigte, ist gespeichert. Starten Sie metaadapter neu, dann macht diese Seite weiter.",
-  server_failed: "metaadapter meldete den Fehler {n} ohne Begründung. Sehen Sie im Terminal nach.",
+    "metaadapter antwortet nicht. Was die Seite als gespeichert zeigte, ist gespeichert. Starten Sie metaadapter neu: Diese Seite wartet darauf und sendet dann, was Sie inzwischen tun.",
+  other_program:
+    "An der Adresse dieser Seite antwortet ein anderes Programm, denn metaadapter ist beendet. Starten Sie metaadapter neu und öffnen Sie die Adresse, die es ausgibt. Lassen Sie diese Seite offen: Sie sendet ihre Änderungen, sobald das andere Programm beendet ist.",
   no_permission:
-    "Diese Seite hat keine Berechtigung mehr. Öffnen Sie die Adresse, die metaadapter beim Start ausgegeben hat.",
+    "Diese Seite hat eine alte Adresse. Öffnen Sie die Adresse, die metaadapter beim Start ausgegeben hat; dann geht es auch auf dieser Seite weiter.",
+  leaving_with_changes: {
+    one: "{n} Änderung ist noch nicht gespeichert. Dieser Browser behält sie und sendet sie, wenn Sie die Seite des Projekts wieder öffnen.",
+    other: "{n} Änderungen sind noch nicht gespeichert. Dieser Browser behält sie und sendet sie, wenn Sie die Seite des Projekts wieder öffnen.",
+  },
+  leaving_with_uploads: "Es werden noch Bilder hinzugefügt. Was noch fehlt, müssten Sie erneut auswählen.",
 
   // Progress
   work_label: "Fortschritt",
@@ -323,7 +345,7 @@ export const sentences = {
   "not-saved": "Das konnte nicht gespeichert werden: {error}",
   "nothing-to-redo": "Es gibt nichts zu wiederholen.",
   "nothing-to-undo": "Es gibt nichts rückgängig zu machen.",
-  opening: "Ein Projekt wird geöffnet. Versuchen Sie es gleich noch einmal.",
+  opening: "Das Projekt wird geöffnet. Das dauert einige Sekunden.",
   origin: "Anfragen von einer anderen Seite werden abgelehnt.",
   "same-box": "Diesen Rahmen gibt es schon.",
   phone: "Ein Telefon kann nur Bilder hinzufügen und ihre Antworten ansehen.",

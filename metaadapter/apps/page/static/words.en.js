@@ -8,11 +8,24 @@ export const words = {
   undo_keys: "Ctrl+Z",
   redo: "Redo",
   redo_keys: "Ctrl+Shift+Z",
-  done_undo: "Undone: {edit}.",
-  done_redo: "Redone: {edit}.",
+  done_undo: "Undone: {edit}",
+  done_redo: "Redone: {edit}",
   download: "Download",
   saved: "Saved",
   saving: "Saving …",
+  not_saved: { one: "{n} change is not saved yet", other: "{n} changes are not saved yet" },
+  sent_late: { one: "{n} change that had waited is saved now.", other: "{n} changes that had waited are saved now." },
+  history: "History",
+  history_title: "What was done",
+  history_empty: "Nothing yet.",
+  own_name: "Your name",
+  own_name_words: "Others who work in this project see it with your changes. This browser remembers it.",
+  done_by: "{by}: {done}",
+  somebody: "Somebody else",
+  overruled: {
+    one: "{by} has sorted a picture differently that you had sorted: {done}.",
+    other: "{by} has sorted {n} pictures differently that you had sorted: {done}.",
+  },
   close: "Close",
   footer: "Everything stays on this computer, in {folder}. The encoder {encoder} reads the pictures.",
   language: "Language",
@@ -20,10 +33,16 @@ export const words = {
 
   // Errors of the server
   server_gone:
-    "metaadapter does not respond. Is it still running in its terminal? What the page showed as saved is saved. Start metaadapter again, and this page continues.",
-  server_failed: "metaadapter responded with error {n} and no reason. See its terminal.",
+    "metaadapter does not respond. What the page showed as saved is saved. Start metaadapter again: this page waits for it, and then sends what you do in the meantime.",
+  other_program:
+    "Another program answers at the address of this page, because metaadapter has ended. Start metaadapter again and open the address that it prints. Leave this page open: it sends its changes as soon as the other program has ended.",
   no_permission:
-    "This page has no permission any more. Open the address that metaadapter printed when it started.",
+    "This page has an old address. Open the address that metaadapter printed when it started; then this page goes on, too.",
+  leaving_with_changes: {
+    one: "{n} change is not saved yet. This browser keeps it, and sends it when you open the project's page again.",
+    other: "{n} changes are not saved yet. This browser keeps them, and sends them when you open the project's page again.",
+  },
+  leaving_with_uploads: "Pictures are still being added. Those that are not added yet would have to be chosen again.",
 
   // Progress
   work_label: "Progress",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -151,3 +154,232 @@ def test_undo__puts_the_picture_back_to_its_place_and_shows_it(context, server):
 
     assert order_of(page) == before
     assert current(page) == [name, True]
+
+
+def wait_until_lost(page):
+    expect(page.locator("#messages")).to_contain_text(
+        "metaadapter does not respond", timeout=TIMEOUT
+    )
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("port", ["the same", "another"])
+def test_server__killed_while_pictures_are_sorted__is_found_again_and_gets_all(
+    context, server, port
+):
+    filled(context, server)
+    page = opened(context, server)
+    page.evaluate("window.isTheSamePage = true")
+    page.focus("#tray")
+    page.keyboard.press("1")
+    expect(page.locator("#saved")).to_have_text("Saved")
+    server.kill()
+
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    page.keyboard.press("2")
+    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY - 4))
+    expect(page.locator("#saved")).to_have_text("3 changes are not saved yet")
+    wait_until_lost(page)
+    page.get_by_label("Name of a new class").fill("dress")
+    page.keyboard.press("Enter")
+    expect(page.locator("#saved")).to_have_text("4 changes are not saved yet")
+    server.start(*(["--port", str(free_port())] if port == "another" else []))
+
+    expect(page.locator("#saved")).to_have_text("Saved", timeout=TIMEOUT)
+    expect(page.locator("#messages")).to_contain_text("4 changes that had waited are saved now.")
+    expect(page.locator("#messages .error")).to_have_count(0)
+    assert page.evaluate("window.isTheSamePage")
+    assert context.request.get(server.address).ok
+    assert classes_kept(context, server) == {"hat": N_SHOTS + 2, "shoes": N_SHOTS + 2, "dress": 0}
+    page.keyboard.press("Control+z")  # in the input field: nothing
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.locator("#class-list")).not_to_contain_text("dress")
+
+
+class Stranger(http.server.BaseHTTPRequestHandler):
+    """Another program, which has taken the port."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<h1>something else</h1>")
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+def test_port__that_another_program_took__is_said_and_used_again_once_it_is_free(context, server):
+    filled(context, server)
+    page, before = opened(context, server), server.address
+    port = int(server.origin.rpartition(":")[2])
+    server.kill()
+    stranger = http.server.ThreadingHTTPServer(("127.0.0.1", port), Stranger)
+    threading.Thread(target=stranger.serve_forever).start()
+    try:
+        page.focus("#tray")
+        page.keyboard.press("1")
+        expect(page.locator("#messages")).to_contain_text("Another program answers")
+        expect(page.locator("#saved")).to_have_text("1 change is not saved yet")
+        server.start()
+        assert server.address.split("token=")[1] != before.split("token=")[1]
+        other = context.new_page()
+        other.goto(server.address)  # as the message says
+        expect(other.locator("#tray-count")).to_have_text(str(N_TRAY), timeout=TIMEOUT)
+    finally:
+        stranger.shutdown()
+        stranger.server_close()
+
+    expect(page.locator("#saved")).to_have_text("Saved", timeout=TIMEOUT)
+    expect(other.locator("#tray-count")).to_have_text(str(N_TRAY - 1), timeout=TIMEOUT)
+    assert classes_kept(context, server)["hat"] == N_SHOTS + 1
+
+
+def test_page__closed_while_the_server_is_away__warns_and_sends_its_changes_the_next_time(
+    context, server
+):
+    filled(context, server)
+    page = opened(context, server)
+    server.kill()
+    page.focus("#tray")
+    page.keyboard.press("1")
+    expect(page.locator("#saved")).to_have_text("1 change is not saved yet")
+    page.keyboard.press("2")
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.close(run_before_unload=True)
+    expect(page.locator("#messages")).to_contain_text("This browser keeps them")
+    assert asked == ["beforeunload"]
+    page.close()
+    server.start()
+
+    again = context.new_page()
+    again.goto(server.address)
+
+    expect(again.locator("#messages")).to_contain_text(
+        "2 changes that had waited are saved now.", timeout=TIMEOUT
+    )
+    expect(again.locator("#tray-count")).to_have_text(str(N_TRAY - 2))
+    assert classes_kept(context, server) == {"hat": N_SHOTS + 1, "shoes": N_SHOTS + 1}
+    again.reload()
+    expect(again.locator("#tray-count")).to_have_text(str(N_TRAY - 2), timeout=TIMEOUT)
+    assert (
+        again.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('unsent'))") == []
+    )
+
+
+def test_answer__that_is_lost__makes_no_edit_twice(context, server):
+    filled(context, server)
+    page = opened(context, server)
+    lost = []
+
+    def lose_first(route):
+        if lost:
+            route.continue_()
+            return
+        lost.append(route.fetch().status)
+        route.abort()
+
+    for path in ("labels", "undo"):
+        page.route(f"**/{path}", lose_first)
+    page.focus("#tray")
+    page.keyboard.press("1")
+    expect(page.locator("#saved")).to_have_text("Saved", timeout=TIMEOUT)
+    page.keyboard.press("1")
+    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY - 2))
+    expect(page.locator("#saved")).to_have_text("Saved", timeout=TIMEOUT)
+    lost.clear()
+    page.keyboard.press("Control+z")
+    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY - 1), timeout=TIMEOUT)
+    expect(page.locator("#saved")).to_have_text("Saved", timeout=TIMEOUT)
+
+    assert lost == [200]
+    steps = context.request.get(f"{server.origin}/history").json()["steps"]
+    assert [step["what"] for step in steps[:4]] == ["undo", "edit", "edit", "edit"]
+    assert [step["kind"] for step in steps[1:4]] == ["sorted-pictures"] * 2 + ["added-pictures"]
+    assert classes_kept(context, server)["hat"] == N_SHOTS + 1
+
+
+def test_pictures__added_while_the_server_is_away__are_added_when_it_is_back(context, server):
+    filled(context, server)
+    page = opened(context, server)
+    server.kill()
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Add pictures", exact=True).click()
+    chooser.value.set_files([str(path) for path in files_of("pants")[:2]])
+    wait_until_lost(page)
+    server.start()
+
+    expect(page.locator("#messages")).to_contain_text("2 pictures added.", timeout=TIMEOUT)
+    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY + 2), timeout=TIMEOUT)
+
+
+def person(chromium, server, name):
+    """The page of a person who has given a name, in a browser of her own."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    context.set_default_timeout(TIMEOUT)
+    page = opened(context, server)
+    page.get_by_role("button", name="History", exact=True).click()
+    page.get_by_label("Your name").fill(name)
+    page.keyboard.press("Escape")
+    return page
+
+
+def test_two_people__see_what_the_other_does_and_nobody_loses_a_change(chromium, context, server):
+    filled(context, server)
+    anna, ben = (person(chromium, server, name) for name in ("Anna", "Ben"))
+    for page in (anna, ben):
+        page.focus("#tray")
+    name, _ = current(anna)
+
+    anna.keyboard.press("1")
+    expect(ben.locator("#tray-count")).to_have_text(str(N_TRAY - 1))  # within two seconds
+    ben.keyboard.press("1")
+    expect(anna.locator("#tray-count")).to_have_text(str(N_TRAY - 2))
+
+    # Ben takes the picture that Anna has sorted, while she sorts another one.
+    project = context.request.get(f"{server.origin}/project").json()
+    (key,) = [key for key, other in project["names"].items() if other.endswith(name)]
+    shoes = next(one["id"] for one in project["classes"] if one["name"] == "shoes")
+    ben.evaluate(
+        """([key, shoes]) => fetch("/labels", {
+            method: "POST",
+            headers: {"Content-Type": "application/json", "Metaadapter-Author": "Ben"},
+            body: JSON.stringify({labels: {[key]: shoes}}),
+        })""",
+        [key, shoes],
+    )
+    anna.keyboard.press("2")
+
+    expect(anna.locator("#messages .error")).to_contain_text(
+        "Ben has sorted a picture differently that you had sorted: Put 1 picture into shoes."
+    )
+    expect(anna.locator("#tray-count")).to_have_text(str(N_TRAY - 3))
+    kept = classes_kept(context, server)
+    assert kept == {"hat": N_SHOTS + 1, "shoes": N_SHOTS + 2}
+    expect(ben.locator("#messages .error")).to_have_count(0)
+    ben.get_by_role("button", name="History", exact=True).click()
+    steps = ben.locator("ol.history li")
+    expect(steps.nth(0)).to_contain_text("Anna: Put 1 picture into shoes")
+    expect(steps.nth(1)).to_contain_text("Ben: Put 1 picture into shoes")
+    expect(steps.nth(2)).to_contain_text("Ben: Put 1 picture into hat")
+    for page in (anna, ben):
+        page.context.close()
+
+
+def test_page__is_there_while_the_project_is_opened(context, server):
+    filled(context, server)
+    server.kill()
+    server.start()
+    page = context.new_page()
+    page.goto(server.address)
+
+    expect(page.locator("#opening, #tray-count").first).to_be_visible()
+    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY), timeout=TIMEOUT)
+    expect(page.locator("#opening")).to_be_hidden()

@@ -1,0 +1,10 @@
+/** The edits of a project as the server takes them: values that can be kept until it is there. */
+export const edits = {
+  addClass: (name) => ({ method: "POST", path: "/classes", json: { name } }),
+  changeClass: (id, changes) => ({ method: "PATCH", path: `/classes/${id}`, json: changes }),
+  removeClass: (id) => ({ method: "DELETE", path: `/classes/${id}` }),
+  label: (labels) => ({ method: "POST", path: "/labels", json: { labels } }),
+  removePictures: (pictures) => ({ method: "DELETE", path: "/pictures", json: { pictures } }),
+  undo: () => ({ method: "POST", path: "/undo" }),
+  redo: () => ({ method: "POST", path: "/redo" }),
+};
