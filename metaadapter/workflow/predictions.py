@@ -26,6 +26,8 @@ from metaadapter.features.encoded_pictures import EncodedPictures
 
 UNKNOWN = "unknown"
 """The label of a picture that shows none of the classes."""
+NONE_OF_THESE = "none of these"
+"""The class of labelled pictures that show no other class (docs/explanation/unknown.md)."""
 
 
 class Prediction(NamedTuple):
@@ -49,7 +51,7 @@ class Prediction(NamedTuple):
     """The probability that the picture shows one of the classes; `None` if the adapter cannot
     predict it."""
     unfamiliar: bool = False
-    """Whether `known` is below the threshold."""
+    """Whether `known` is below the threshold, or the picture looks like those of no class."""
     set: tuple[str, ...] | None = None
     """The classes that the picture may show, the most probable first; `None` without a coverage."""
     box: Box | None = None
@@ -196,8 +198,12 @@ def best_classes(
     if known_N is None:
         return predictions
     threshold = float(known_threshold(weights, options.keep))
+    if NONE_OF_THESE in classes:
+        known_N = known_N * (1 - rows_NC[:, classes.index(NONE_OF_THESE)])
     predictions = [
-        prediction._replace(known=known, unfamiliar=known < threshold)
+        prediction._replace(
+            known=known, unfamiliar=known < threshold or prediction.label == NONE_OF_THESE
+        )
         for prediction, known in zip(predictions, known_N.tolist(), strict=True)
     ]
     if options.coverage is not None:

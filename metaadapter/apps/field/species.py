@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from metaadapter.errors import UsageError
 from metaadapter.workflow.class_texts import require_label
-from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction
 from metaadapter.workflow.unlabelled_pictures import BACKGROUND
 
 EMPTY = "empty"
@@ -27,8 +27,8 @@ def is_nothing(label: str) -> bool:
 
 
 def is_species(label: str) -> bool:
-    """False for a class that means nothing, people or vehicles."""
-    return label.casefold() not in NOTHING | PEOPLE | VEHICLES
+    """False for a class that means nothing, people, vehicles or none of the classes."""
+    return label.casefold() not in NOTHING | PEOPLE | VEHICLES | {NONE_OF_THESE}
 
 
 @dataclass(frozen=True, slots=True)

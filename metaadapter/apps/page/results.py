@@ -16,7 +16,7 @@ from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.field.series import mean_in_series
 from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.animals_in_tray import animals_in, confidences
-from metaadapter.apps.page.contents import Contents
+from metaadapter.apps.page.contents import NONE, Contents
 from metaadapter.apps.page.forms import Cost, Costs
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
 from metaadapter.features.encoded_pictures import EncodedPictures
@@ -67,16 +67,15 @@ class Results:
 
     def costs(self, contents: Contents) -> Costs:
         """The cost of each threshold from 0 to 0.99, counted on the left-out pictures."""
-        correct = np.array(
-            [
-                picture in contents.pictures
-                and contents.pictures[picture].label == prediction.label
-                for picture, prediction in self.left_out.items()
-            ]
-        )
-        probabilities = np.array([prediction.probability for prediction in self.left_out.values()])
+        own = {
+            picture: contents.pictures[picture].label if picture in contents.pictures else None
+            for picture in self.left_out
+        }
+        counted = {key: answer for key, answer in self.left_out.items() if own[key] != NONE}
+        correct = np.array([own[key] == answer.label for key, answer in counted.items()])
+        probabilities = np.array([answer.probability for answer in counted.values()])
         points = []
-        for step in range(N_THRESHOLDS if self.left_out else 0):
+        for step in range(N_THRESHOLDS if counted else 0):
             kept = probabilities >= step / N_THRESHOLDS
             errors = float(1 - correct[kept].mean()) if kept.any() else None
             cost = Cost(threshold=step / N_THRESHOLDS, kept=float(kept.mean()), errors=errors)
@@ -190,7 +189,6 @@ def _predict(
     The probabilities of the other classes are left out, because a tray may have many rows.
     """
     names = [str(name) for name in stored.config.classes]
-    labels = [task.ids[name] for name in names]
     predictions: list[Prediction] = []
     can_occur = snapshot.species.allowed is None or not snapshot.species.allowed.isdisjoint(names)
     species = snapshot.species if can_occur else Species()
@@ -206,7 +204,7 @@ def _predict(
             names,
             confidences([*entries.values()]),
         )
-        predictions += best_classes(labels, probabilities, stored.weights)
+        predictions += _of_classes(task, stored, probabilities)
     return dict(zip(pictures, predictions, strict=True))
 
 
@@ -215,15 +213,32 @@ def _predict_left_out(task: LabelledTask, stored: StoredAdapter) -> dict[int, Pr
     generator, _ = shared_generator(stored.config.generator)
     assert isinstance(generator, Generator)
     assert stored.support is not None
-    left_out, ids = generator.left_out(stored.support), task.ids
-    labels = [ids[str(name)] for name in stored.config.classes]
+    left_out = generator.left_out(stored.support)
     counts = left_out.counts
     probabilities = Probabilities(
         left_out.log_p[counts].exp().numpy(), left_out.known[counts].numpy()
     )
-    predictions = best_classes(labels, probabilities, stored.weights)
+    predictions = _of_classes(task, stored, probabilities)
     numbers = (stored.support.order[place] for place in counts.nonzero()[:, 0].tolist())
     return dict(zip(numbers, predictions, strict=True))
+
+
+def _of_classes(
+    task: LabelledTask, stored: StoredAdapter, probabilities: Probabilities
+) -> list[Prediction]:
+    """Return predictions with class ids as labels; of a picture of no class, the nearest class."""
+    names, ids = [str(name) for name in stored.config.classes], task.ids
+    predictions = []
+    for prediction in best_classes(names, probabilities, stored.weights):
+        label, other = ids[prediction.label], ids[prediction.runner_up]
+        if label == NONE:
+            label, other = other, ""
+            prediction = prediction._replace(
+                probability=prediction.runner_up_probability, runner_up_probability=0.0
+            )
+        second = "" if other == NONE else other
+        predictions.append(prediction._replace(label=label, runner_up=second))
+    return predictions
 
 
 def remembering_texts(encoder: ImageEncoder) -> ImageEncoder:

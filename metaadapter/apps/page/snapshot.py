@@ -17,6 +17,8 @@ from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.features.views import mean_of_views
 from metaadapter.workflow.class_texts import says_nothing
+from metaadapter.workflow.predictions import NONE_OF_THESE
+from metaadapter.workflow.unlabelled_pictures import MOST_BACKGROUND
 
 
 class EncodedRow(NamedTuple):
@@ -41,7 +43,7 @@ class LabelledTask:
     classes: Mapping[str, ClassEntry]
     """The classes of the adapter by their ids; their names are unique."""
     labels: tuple[str, ...]
-    """The class id of each labelled picture."""
+    """The class id of each labelled picture, or `NONE`."""
     pictures: EncodedPictures
 
     @property
@@ -52,7 +54,7 @@ class LabelledTask:
     @property
     def ids(self) -> dict[str, str]:
         """Class name → class id."""
-        return {entry.name: label for label, entry in self.classes.items()}
+        return {NONE_OF_THESE: NONE, **{entry.name: key for key, entry in self.classes.items()}}
 
     @property
     def texts(self) -> dict[str, str | list[str]] | None:
@@ -106,9 +108,14 @@ class Snapshot:
 
     @property
     def labelled(self) -> list[str]:
-        """The pictures with a class."""
+        """The pictures to learn from: those with a class, and up to `MOST_BACKGROUND` of none."""
+        of_none = [picture for picture, entry in self.pictures.items() if entry.label == NONE]
+        # In the order of their hashes, so that a further one replaces at most one of them.
+        left_out = {*sorted(of_none)[MOST_BACKGROUND:]}
         return [
-            picture for picture, entry in self.pictures.items() if entry.label not in (None, NONE)
+            picture
+            for picture, entry in self.pictures.items()
+            if entry.label is not None and picture not in left_out
         ]
 
     @property
@@ -119,11 +126,12 @@ class Snapshot:
     def task(self) -> LabelledTask | None:
         """The pictures to predict an adapter from; `None` if fewer than two classes have any.
 
-        A class without a picture is part of the task if its name is no placeholder.
+        A class without a picture is part of the task if its name is no placeholder. The pictures of
+        none of the classes form a class without a text.
         """
         labelled = self.labelled
         labels = tuple(self.pictures[picture].label or "" for picture in labelled)
-        pictured = set(labels)
+        pictured = {*labels} - {NONE}
         if len(pictured) < 2:
             return None
         classes = {
@@ -131,9 +139,11 @@ class Snapshot:
             for label, entry in self.classes.items()
             if label in pictured or not says_nothing(entry.name)
         }
+        names = {NONE: NONE_OF_THESE, **{label: entry.name for label, entry in classes.items()}}
         pictures = tuple(
-            StoredPicture(entry.name, classes[label].name, "", "", self.encoded[picture].sha256)
-            for picture, entry in self.pictures.items()
-            if (label := entry.label) not in (None, NONE)
+            StoredPicture(
+                self.pictures[picture].name, names[label], "", "", self.encoded[picture].sha256
+            )
+            for picture, label in zip(labelled, labels, strict=True)
         )
         return LabelledTask(classes, labels, EncodedPictures(pictures, self.rows(labelled)))

@@ -87,6 +87,33 @@ def test_label__of_none_of_the_classes__leaves_the_tray_and_can_be_undone(projec
     assert (project.state["none"], project.state["tray"]) == ([first], [second])
 
 
+def test_answers__that_fall_on_pictures_of_none__are_unfamiliar_here_and_in_the_skill_file(
+    project, picture, tmp_path
+):
+    orange = 220, 140, 30
+    project.fill(n_tray=3)
+    strangers = [(f"{number}.png", picture(orange)) for number in range(6)]
+    added = project.upload(*strangers)["added"]
+
+    project.client.post("/labels", json={"labels": dict.fromkeys(added[:3], "none")})
+
+    answers = project.answers()["answers"]
+    ids = {entry["id"] for entry in project.state["classes"]}
+    assert all(answers[picture]["unfamiliar"] for picture in added[3:])
+    assert {answer["class"] for answer in answers.values()} <= ids
+    skill = tmp_path / "downloaded.adapter"
+    skill.write_bytes(project.client.get("/take/adapter").content)
+    (tmp_path / "new.png").write_bytes(picture(orange))
+    rows = [ImageRow(tmp_path / "new.png", None)]
+    pictures = encode_rows(rows, project.session.project.encoder, views=1, seed=0)
+    (prediction,) = predict_pictures(load_adapter(skill), pictures)
+    assert (prediction.label, prediction.unfamiliar) == ("none of these", True)
+    assert prediction.known == pytest.approx(0.0, abs=0.2)
+    left_out = project.answers()["left_out"]
+    assert all(left_out[picture]["unfamiliar"] for picture in added[:3])
+    assert project.client.get("/sure").json()["n_pictures"] == len(left_out) - 3
+
+
 def test_answers__that_the_client_has__are_not_sent_again(project):
     held = project.fill(n_tray=0)  # with a tray, better answers follow a moment later
 
