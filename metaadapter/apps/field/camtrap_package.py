@@ -149,12 +149,10 @@ class CamtrapPackage:
             label, kind = prediction.label, _type_of(prediction.label)
             programs = {"detector": self.detector, SOURCE: SOURCE}
             return {
-                "classificationMethod": "machine",
-                "classifiedBy": programs.get(prediction.source or "", self.classifier),
+                **_classifier(programs.get(prediction.source or "", self.classifier), prediction),
                 "classificationTimestamp": now,
                 "observationType": kind,
                 "scientificName": scientific_name(label) if kind == "animal" else "",
-                "classificationProbability": round(prediction.probability, 5),
             }
 
         for path, of_frame in by_frame(predictions):
@@ -212,6 +210,17 @@ def _is_own(observations: Path) -> bool:
     return (
         first is None or re.search(r"#(event)?\d+$", first.get("observationID") or "") is not None
     )
+
+
+def _classifier(program: str, prediction: Prediction) -> Row:
+    """A person's classification has neither a program nor a probability."""
+    if prediction.source == "person":
+        return {"classificationMethod": "human"}
+    return {
+        "classificationMethod": "machine",
+        "classifiedBy": program,
+        "classificationProbability": round(prediction.probability, 5),
+    }
 
 
 def _period(times: Sequence[datetime], known: Mapping[str, str]) -> dict[str, str]:

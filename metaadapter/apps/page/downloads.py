@@ -24,6 +24,8 @@ HEADER = (
     *("picture", "answer", "probability", "runner_up", "runner_up_probability", "known"),
     *("unfamiliar", "labelled", "id"),
 )
+# The columns for pictures in boxes, as `metaadapter predict --csv` names them.
+BOX_CELLS = (*BOX_COLUMNS[:6], "time")
 NOT_IN_FOLDER_NAMES = '/\\:*?"<>|'
 LEFT_OUT_FILE = "pictures left out.txt"
 
@@ -81,7 +83,7 @@ def prediction_table(pictures: list[SortedPicture], contents: Contents) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     has_boxes = any(contents.pictures[picture.id].crop for picture in pictures)
-    writer.writerow((*HEADER, *BOX_COLUMNS, "time") if has_boxes else HEADER)
+    writer.writerow((*HEADER, *BOX_CELLS) if has_boxes else HEADER)
     for picture in pictures:
         prediction = picture.prediction
         is_none = contents.pictures[picture.id].label == NONE
@@ -119,7 +121,7 @@ def whole_pictures(pictures: Iterable[SortedPicture], contents: Contents) -> lis
 def _box_cells(entry: PictureEntry) -> tuple[object, ...]:
     crop, time = entry.crop, entry.time or ""
     if crop is None:
-        return (*("",) * len(BOX_COLUMNS), time)
+        return (*("",) * (len(BOX_CELLS) - 1), time)
     return (*crop.sides, crop.category, crop.confidence, time)
 
 

@@ -32,11 +32,15 @@ def upload_detections(editor: OpenEditor, form: UploadedForm) -> field_forms.Box
 
 
 @routes.get("/frames")
-def read_frames(session: OpenSession) -> field_forms.Frames:
-    """All frames with boxes."""
+def read_frames(session: OpenSession, frame: PictureId | None = None) -> field_forms.Frames:
+    """All frames with boxes, or only this one."""
 
     def frames(contents: Contents) -> field_forms.Frames:
-        keys = [key for key, entry in contents.pictures.items() if entry.boxes is not None]
+        keys = [
+            key
+            for key, entry in contents.pictures.items()
+            if entry.boxes is not None and frame in (None, key)
+        ]
         keys.sort(key=lambda key: contents.pictures[key].place)
         crops, series = contents.crops_of(keys), series_of(contents)
         return field_forms.Frames(
@@ -46,7 +50,7 @@ def read_frames(session: OpenSession) -> field_forms.Frames:
                     id=key,
                     name=contents.pictures[key].name,
                     time=contents.pictures[key].time,
-                    series=series.get(key),
+                    series=series[key].series if key in series else None,
                     boxes=_boxes(contents, key, crops[key]),
                 )
                 for key in keys

@@ -154,6 +154,8 @@ class ProjectState(BaseModel):
     unreadable: dict[str, str]
     frames: dict[str, str]
     """Picture in a box → the frame that it is cut out of."""
+    series: dict[str, str]
+    """Picture → the first frame of its series; empty if no series are formed."""
     camera_traps: CameraTraps
     ready: bool
     can_undo: bool

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from metaadapter.apps.field.animals import Seen
 from metaadapter.apps.field.detection_formats import USUAL_CATEGORIES
 from metaadapter.apps.field.detections import Detections
 from metaadapter.apps.field.frame_detections import Detection, FrameDetections
@@ -23,32 +24,33 @@ MIN_CONFIDENCE = FieldOptions().min_confidence
 """Boxes of lower confidence become pictures only if a person accepts them."""
 
 
-def series_of(contents: Contents) -> dict[str, str]:
-    """Picture → the first frame of its series, for whole pictures and those in boxes.
+def series_of(contents: Contents) -> dict[str, Seen]:
+    """Picture → its series and frame, for whole pictures and those in boxes.
 
-    It is empty if the project forms no series.
+    A series has the id of its first frame. The result is empty if the project forms no series.
     """
     seconds = contents.settings.burst
     if seconds is None:
         return {}
-    whole = {key: entry for key, entry in contents.pictures.items() if entry.crop is None}
     frames = [
         # Two pictures may have the same name, but no two have the same id.
         Frame(
             ImageRow(Path(entry.name).parent / key, None),
             time=datetime.fromisoformat(entry.time) if entry.time else None,
         )
-        for key, entry in whole.items()
+        for key, entry in contents.pictures.items()
+        if entry.crop is None
     ]
-    series = {
-        frame.row.path.name: Path(group[0].row.path).name
-        for group in in_series(frames, seconds)
-        for frame in group
+    groups = in_series(frames, seconds)
+    seen = {
+        frame.row.path.name: Seen(group[0].row.path.name, number, None)
+        for group in groups
+        for number, frame in enumerate(group)
     }
     for key, entry in contents.pictures.items():
-        if entry.crop is not None and entry.crop.frame in series:
-            series[key] = series[entry.crop.frame]
-    return series
+        if entry.crop is not None and entry.crop.frame in seen:
+            seen[key] = seen[entry.crop.frame]._replace(box=entry.crop.box)
+    return seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,9 @@ def frame_answers(
         else:
             answer = _answer(contents, frame, answers, threshold)
             made = [] if answer is None else [answer]
-        first = series.get(frame)
-        group = None if first is None else str(paths.get(first, first))
+        group = None
+        if frame in series and (first := series[frame].series) is not None:
+            group = str(paths.get(first, first))
         predictions += [
             prediction._replace(path=path, time=entry.time, series=group) for prediction in made
         ]
@@ -131,7 +134,7 @@ def _answer(
     label, prediction = contents.pictures[picture].label, answers.get(picture)
     if label is not None:
         name = UNKNOWN if label == NONE else contents.classes[label].name
-        return _detected(name, 1.0)._replace(probabilities={name: 1.0}, source=None)
+        return _detected(name, 1.0)._replace(probabilities={name: 1.0}, source="person")
     if prediction is None or prediction.label not in contents.classes:
         return None
     name, other = (

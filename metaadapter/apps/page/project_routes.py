@@ -22,6 +22,7 @@ from metaadapter.apps.page.contents import (
 )
 from metaadapter.apps.page.dependencies import UPLOAD_SCHEMA, AppState, OpenSession, UploadedForm
 from metaadapter.apps.page.editor import OpenEditor
+from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.history import History
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
 from metaadapter.apps.page.refusal import Refusal
@@ -67,6 +68,11 @@ def read_project(session: OpenSession) -> forms.ProjectState:
                 picture: entry.crop.frame
                 for picture, entry in contents.pictures.items()
                 if entry.crop is not None
+            },
+            series={
+                picture: seen.series
+                for picture, seen in series_of(contents).items()
+                if seen.series is not None
             },
             camera_traps=forms.CameraTraps(
                 n_frames=sum(entry.boxes is not None for entry in contents.pictures.values()),

@@ -13,9 +13,9 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.advice.advise import advise
 from metaadapter.apps.advice.evidence import MAX_PICTURES
 from metaadapter.apps.advice.kinds import Advice
+from metaadapter.apps.field.animals import number_animals
 from metaadapter.apps.field.series import mean_in_series
 from metaadapter.apps.field.species import Species
-from metaadapter.apps.page.animals_in_tray import animals_in, confidences
 from metaadapter.apps.page.contents import NONE, Contents
 from metaadapter.apps.page.forms import Cost, Costs
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
@@ -197,15 +197,25 @@ def _predict(
         some = pictures[start : start + n_at_once]
         probabilities = predict_probabilities(snapshot.rows(some), stored.weights)
         rows_NC = species.among_allowed(probabilities.classes_NC, names)
-        entries = {picture: snapshot.pictures[picture] for picture in some}
-        probabilities = mean_in_series(
-            Probabilities(rows_NC, probabilities.known_N),
-            animals_in(entries, snapshot.series),
-            names,
-            confidences([*entries.values()]),
-        )
+        probabilities = Probabilities(rows_NC, probabilities.known_N)
+        if snapshot.series:
+            probabilities = _merged(probabilities, names, snapshot, some)
         predictions += _of_classes(task, stored, probabilities)
     return dict(zip(pictures, predictions, strict=True))
+
+
+def _merged(
+    probabilities: Probabilities, names: list[str], snapshot: Snapshot, pictures: list[str]
+) -> Probabilities:
+    """Merge the probabilities of each animal in a series, as `metaadapter predict` does."""
+    seen = [snapshot.series[picture] for picture in pictures]
+    animals = [
+        animal and (one.series, animal)
+        for one, animal in zip(seen, number_animals(seen), strict=True)
+    ]
+    crops = [snapshot.pictures[picture].crop for picture in pictures]
+    weights = [1.0 if crop is None else crop.confidence for crop in crops]
+    return mean_in_series(probabilities, animals, names, weights)
 
 
 def _predict_left_out(task: LabelledTask, stored: StoredAdapter) -> dict[int, Prediction]:

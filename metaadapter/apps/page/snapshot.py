@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float16, Float32
 
+from metaadapter.apps.field.animals import Seen
 from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.contents import NONE, ClassEntry, Contents, PictureEntry
 from metaadapter.apps.page.frame_answers import series_of
@@ -77,8 +78,8 @@ class Snapshot:
     pictures: Mapping[str, PictureEntry]
     """Only the pictures that have features, by their ids; a frame is left out for its boxes."""
     encoded: Mapping[str, EncodedRow]
-    series: Mapping[str, str] = field(default_factory=dict)
-    """Picture → the name of its series; empty if no series are formed."""
+    series: Mapping[str, Seen] = field(default_factory=dict)
+    """Picture → its series and frame; empty if no series are formed."""
     species: Species = field(default_factory=Species)
     """The classes that occur, by name."""
 

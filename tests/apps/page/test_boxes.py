@@ -335,7 +335,7 @@ def test_megadetector_file__has_the_corrected_boxes(trapped):
     classes = document["classification_categories"]
     number, share = images["brook/1.jpg"][0]["classifications"][0]
     assert classes[number] == "green"
-    assert 0.3 < share < 1
+    assert 0.3 < share <= 1
     assert [box["category"] for box in images["brook/2.jpg"]] == ["1", "2"]
 
 
@@ -378,3 +378,63 @@ def test_moves__take_whole_frames_unless_their_boxes_differ(trapped):
     assert "brook/2.jpg" in script
     assert "meadow/2.jpg" in script
     assert "brook/1.jpg" not in script  # it shows red and green
+
+
+def test_series__merge_the_answers_of_each_animal(trapped):
+    red, green = trapped.class_of("red"), trapped.class_of("green")
+    alone = trapped.answers()["answers"]
+    tray = trapped.state["tray"]
+    trapped.client.patch("/field", json={"burst": 10})
+    merged = trapped.answers()["answers"]
+
+    # The red animal is on the left of both frames of the brook; the green one in one of them.
+    first, second = tray[1], tray[2]
+    weights = {first: 0.8, second: 0.7}
+    for answers in (alone, merged):
+        assert [answers[one]["class"] for one in tray] == [green, red, red, green]
+    mean = sum(alone[one]["probability"] * weights[one] for one in weights) / sum(weights.values())
+    assert merged[first]["probability"] == pytest.approx(mean)
+    assert merged[second] == merged[first]
+    assert merged[tray[0]] == alone[tray[0]]
+    series = trapped.state["series"]
+    assert series[first] == series[second] == series[tray[0]] != series[tray[3]]
+    trapped.client.post("/undo")
+    assert trapped.answers()["answers"] == alone
+
+
+def test_counts__of_a_series_are_the_most_in_one_frame(trapped):
+    trapped.client.patch("/field", json={"burst": 10})
+
+    seen = {
+        (one["label"], one["camera"]): (one["individuals"], one["pictures"])
+        for one in trapped.client.get("/counts").json()["counts"]
+    }
+
+    assert (seen["red", "brook"], seen["green", "brook"]) == ((1, 2), (1, 1))
+    assert seen["person", "brook"] == (1, 1)
+
+
+def test_allowed__classes_alone_are_answers_and_unknown_names_are_refused(trapped):
+    red = trapped.class_of("red")
+    assert trapped.client.patch("/field", json={"allowed": ["Red"]}).status_code == 200
+    answers = trapped.answers()["answers"]
+    refused = trapped.client.patch("/field", json={"allowed": ["red", "gren"]})
+
+    assert {one["class"] for one in answers.values()} == {red}
+    assert trapped.state["camera_traps"]["allowed"] == [red]
+    assert (refused.status_code, refused.json()["kind"]) == (422, "no-such-species")
+    assert refused.json()["values"] == {"name": "gren", "nearest": "green"}
+    trapped.client.patch("/field", json={"allowed": None})
+    assert len({one["class"] for one in trapped.answers()["answers"].values()}) == 2
+
+
+def test_camtrap_package__says_what_a_person_has_classified(trapped):
+    picture = trapped.state["tray"][3]
+    trapped.client.post("/labels", json={"labels": {picture: trapped.class_of("green")}})
+
+    content = trapped.client.get("/take/camtrap-dp.zip").content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        rows = list(csv.DictReader(io.StringIO(archive.read("observations.csv").decode())))
+
+    (row,) = [row for row in rows if row["mediaID"] == "meadow/2.jpg"]
+    assert (row["classificationMethod"], row["classifiedBy"]) == ("human", "")

@@ -12,6 +12,13 @@ const DOWNLOADS = [
   { key: "adapter", path: "/take/adapter" },
   { key: "onnx", path: "/take/onnx" },
 ];
+// The files for camera traps, if there are frames with boxes.
+const FIELD_DOWNLOADS = [
+  { key: "counts", path: "/take/counts.csv", usesThreshold: true },
+  { key: "timelapse", path: "/take/timelapse.csv", usesThreshold: true },
+  { key: "megadetector", path: "/take/megadetector.json", usesThreshold: true },
+  { key: "camtrap", path: "/take/camtrap-dp.zip", usesThreshold: true },
+];
 
 /** @param project - a Project. @param {number} threshold - answers below it are "unsure". */
 export function showDownloads(project, threshold) {
@@ -22,7 +29,7 @@ export function showDownloads(project, threshold) {
   showDialog(
     say("download_title"),
     element("p", {}, project.ready ? sentence : say("download_not_ready")),
-    element("ul.things", {}, ...DOWNLOADS.map((download) => item(download, project, threshold, status))),
+    element("ul.things", {}, ...(project.camera_traps.n_frames ? [...DOWNLOADS, ...FIELD_DOWNLOADS] : DOWNLOADS).map((download) => item(download, project, threshold, status))),
     status,
   );
 }

@@ -20,11 +20,11 @@ export async function filesOf(transfer) {
   return withFolders(files.length ? files : [...transfer.files].map(chosen));
 }
 
-/** Opens a dialog for pictures and zip files, or for a folder. */
+/** Opens a dialog for pictures, zip files and a detector's files, or for a folder. */
 export function chooseFiles({ folder = false } = {}) {
   const input = document.createElement("input");
   Object.assign(input, { type: "file", multiple: true, webkitdirectory: folder });
-  if (!folder) input.accept = "image/*,.zip";
+  if (!folder) input.accept = "image/*,.zip,.json";
   return new Promise((resolve) => {
     input.onchange = () => resolve(withFolders([...input.files].map(chosen)));
     input.oncancel = () => resolve({ files: [], folders: [] });
@@ -40,6 +40,9 @@ export function isUploadable({ file, path }) {
 
 /** Whether a file is a zip file. */
 export const isZip = ({ file, path }) => /zip/.test(file.type) || /\.zip$/i.test(path);
+
+/** Whether a file is the JSON file of a detector. */
+export const isDetections = ({ path }) => /\.json$/i.test(path);
 
 const chosen = (file) => ({ file, path: file.webkitRelativePath || file.name });
 

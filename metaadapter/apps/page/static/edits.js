@@ -5,6 +5,7 @@ export const edits = {
   removeClass: (id) => ({ method: "DELETE", path: `/classes/${id}` }),
   label: (labels) => ({ method: "POST", path: "/labels", json: { labels } }),
   removePictures: (pictures) => ({ method: "DELETE", path: "/pictures", json: { pictures } }),
+  changeBox: (frame, before, after) => ({ method: "POST", path: `/frames/${frame}/boxes`, json: { before, after } }),
   undo: () => ({ method: "POST", path: "/undo" }),
   redo: () => ({ method: "POST", path: "/redo" }),
 };

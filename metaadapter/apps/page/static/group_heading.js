@@ -30,6 +30,7 @@ export class GroupHeading {
 
   #text(key) {
     if (key === REST) return say("group_rest");
+    if (key in this.#project.names) return say("group_series", { name: this.#project.names[key] });
     return /^\d+$/.test(key) && !this.#project.rank.has(key)
       ? say("group_alike", { n: Number(key) + 1 })
       : this.#project.className(key);

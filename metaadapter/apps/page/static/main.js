@@ -7,6 +7,7 @@ import { showDownloads } from "./download_dialog.js";
 import { edits } from "./edits.js";
 import { byId, element, setText } from "./element.js";
 import { keepFocus } from "./focus_guard.js";
+import { FramesLine } from "./frames_line.js";
 import { clearErrors, note, showError } from "./messages.js";
 import { doneBy, showHistory } from "./history_dialog.js";
 import { nextStep } from "./next_step.js";
@@ -38,6 +39,7 @@ const parts = [
   work,
   new ClassList(project, { uploads, camera }),
   tray,
+  new FramesLine(project, () => slider.threshold),
   new SelectionBar(project, tray),
   slider,
   new AdviceList(project),

@@ -4,10 +4,10 @@
  * Pure functions. `answers` maps pictures to answers, `rank` maps ids of classes to their places.
  *
  * @typedef {{key: ?string, pictures: string[]}} Group - key: the id of a class or the number of a
- *   group of look-alikes; null for a group without a heading.
+ *   group of look-alikes, or the first frame of a series; null for a group without a heading.
  */
 
-export const ORDERS = ["doubtful", "certain", "class", "alike", "added"];
+export const ORDERS = ["doubtful", "certain", "class", "alike", "series", "added"];
 export const REST = "rest"; // the key of the group of pictures that belong to no other
 
 /**
@@ -18,21 +18,24 @@ export const REST = "rest"; // the key of the group of pictures that belong to n
  */
 export function grouped(pictures, order, answers, rank, keys) {
   if (order === "added") return [{ key: null, pictures: [...pictures] }];
+  const series = pictures.map((picture) => keys.get(picture)); // in the order of their first pictures
+  const places = new Map([...new Set(series)].map((key, place) => [key, key ? place : Infinity]));
   const sortKey = {
     doubtful: (picture, answer) => [certainty(answer)],
     certain: (picture, answer) => [-certainty(answer)],
     class: (picture, answer) => [rank.get(keys.get(picture)) ?? Infinity, -certainty(answer)],
     alike: (picture) => [Number(keys.get(picture) ?? Infinity)],
+    series: (picture) => [places.get(keys.get(picture))],
   }[order];
   const sortKeys = new Map(
     pictures.map((picture) => {
       const answer = answers[picture];
-      const key = order === "alike" || answer ? sortKey(picture, answer) : null;
+      const key = order === "alike" || order === "series" || answer ? sortKey(picture, answer) : null;
       return [picture, key];
     }),
   );
   const sorted = [...pictures].sort((a, b) => compare(sortKeys.get(a), sortKeys.get(b)));
-  if (order !== "class" && order !== "alike") return [{ key: null, pictures: sorted }];
+  if (!["class", "alike", "series"].includes(order)) return [{ key: null, pictures: sorted }];
   return added([], sorted, keys);
 }
 

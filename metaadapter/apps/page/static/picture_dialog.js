@@ -6,7 +6,8 @@ import { showDialog } from "./dialog.js";
 import { edits } from "./edits.js";
 import { element, setChildren, setText } from "./element.js";
 import { answerOf } from "./filters.js";
-import { note } from "./messages.js";
+import { showFrames } from "./frame_dialog.js";
+import { note, showError } from "./messages.js";
 import { NONE } from "./none.js";
 import { whole } from "./server.js";
 import { count, say } from "./words.js";
@@ -17,8 +18,10 @@ import { count, say } from "./words.js";
  * @param {function(string)} onShow - called with each picture that is shown.
  */
 export function showPicture(project, picture, pictures = [picture], onShow = () => {}) {
+  if (project.frames[picture])
+    return showFrames(project, picture, pictures, onShow).catch((error) => showError(error.message));
   const view = new PictureView(project, pictures, pictures.indexOf(picture), onShow);
-  view.open();
+  return view.open();
 }
 
 class PictureView {

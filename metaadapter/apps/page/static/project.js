@@ -26,6 +26,9 @@ export class Project extends EventTarget {
   none = []; // the pictures that are labelled as none of the classes
   names = {};
   unreadable = {}; // picture → the reason
+  frames = {}; // picture in a box → the frame that it is cut out of
+  series = {}; // picture → the first frame of its series
+  camera_traps = { n_frames: 0, burst: null, allowed: null };
   ready = false;
   saved = true;
   can_undo = false;

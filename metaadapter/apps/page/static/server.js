@@ -82,6 +82,14 @@ export const server = {
     return revised(await request(method, path, { json, headers }));
   },
 
+  frames: (frame) => get(frame ? `/frames?frame=${frame}` : "/frames"),
+  speciesCounts: (threshold) => get(`/counts?sure=${threshold}`),
+
+  /** Changes the settings for camera traps; the dialog shows a refusal itself. */
+  async changeField(settings, project) {
+    return revised(await request("PATCH", "/field", { json: settings, headers: origin(project) }));
+  },
+
   projects: () => get("/projects"),
   classes: () => get("/classes"), // for phones
   phone: () => get("/phone"),
@@ -113,6 +121,13 @@ export const server = {
     form.append("class", target);
     for (const { file, path } of files) form.append("pictures", file, path);
     return revised(await request("POST", "/pictures", { form, signal, headers: origin(project) }));
+  },
+
+  /** @param {File} file - the JSON of MegaDetector or SpeciesNet. @param {string} project */
+  async addDetections(file, project) {
+    const form = new FormData();
+    form.append("detections", file, file.name);
+    return revised(await request("POST", "/detections", { form, headers: origin(project) }));
   },
 };
 

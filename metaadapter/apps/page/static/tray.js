@@ -80,6 +80,7 @@ export class Tray extends EventTarget {
   }
 
   show() {
+    byId("order").querySelector("[value=series]").hidden = this.#project.camera_traps.burst === null;
     this.#filters.show(this.threshold);
     const before = this.#order;
     const shown = this.#filters.shown;
@@ -243,6 +244,7 @@ export class Tray extends EventTarget {
   /** picture → the key of its group. */
   #keys() {
     if (this.#orderName === "alike") return this.#project.alike;
+    if (this.#orderName === "series") return new Map(Object.entries(this.#project.series));
     if (this.#orderName !== "class") return new Map();
     return new Map(this.#filters.shown.map((picture) => [picture, classFor(this.#project, picture) ?? REST]));
   }

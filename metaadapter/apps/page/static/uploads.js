@@ -1,6 +1,6 @@
 /** Adds pictures from a drop, a paste, a file dialog or the camera to a class or the tray. */
 import { showDialog } from "./dialog.js";
-import { chooseFiles, filesOf, isZip } from "./dropped_files.js";
+import { chooseFiles, filesOf, isDetections, isZip } from "./dropped_files.js";
 import { element } from "./element.js";
 import { note, showError } from "./messages.js";
 import { server } from "./server.js";
@@ -41,11 +41,18 @@ export class Uploads {
    *   folder, or null to ask if there are folders.
    */
   async add({ files, folders }, target) {
-    if (!files.length) return;
+    const detections = files.filter(isDetections);
+    files = files.filter((file) => !isDetections(file));
+    if (files.length && !(await this.#addPictures(files, folders, target))) return;
+    for (const { file } of detections) await this.#addDetections(file);
+  }
+
+  /** Returns whether all pictures were sent. */
+  async #addPictures(files, folders, target) {
     if (target === "folders" && !folders.length && !files.some(isZip)) target = "";
     const asks = target === null || (target === "" && folders.length > 1);
     if (asks) target = await askForTarget(files, folders);
-    if (target === null) return;
+    if (target === null) return false;
     const { place } = this.#project;
     const upload = new Upload(files);
     const result = await upload.run(
@@ -54,6 +61,23 @@ export class Uploads {
     );
     this.#work.showUpload(null);
     report(result, upload.unsuitable);
+    return result.complete;
+  }
+
+  /** Gives the pictures the boxes in a detector's file. */
+  async #addDetections(file) {
+    const { place } = this.#project;
+    note(say("boxes_reading", { name: file.name }));
+    const added = await this.#project.upload(() => server.addDetections(file, place));
+    if (!added) return;
+    const { frames, boxes, others, empty, known_already, missing, refused } = added;
+    const parts = [say("boxes_added", { n: boxes, frames })];
+    if (others) parts.push(say("boxes_others", { n: others }));
+    if (empty) parts.push(say("boxes_empty", { n: empty }));
+    if (known_already) parts.push(say("boxes_kept", { n: known_already }));
+    if (missing) parts.push(say("boxes_missing", { n: missing }));
+    note(parts.join(" "));
+    showLines(say("boxes_refused", { n: refused.length }), refused.map((one) => `${one.name}: ${reason(one.reason)}`));
   }
 
   async #drop(event) {
@@ -121,7 +145,13 @@ function report({ added, known_already, refused, complete }, unsuitable) {
     ...refused.map((file) => `${file.name}: ${reason(file.reason)}`),
     ...unsuitable.map(({ path }) => `${path}: ${say("no_picture")}`),
   ];
+  showLines(say("not_added", { n: lines.length }), lines);
+}
+
+/** Shows an error with the first lines, if there are any. */
+function showLines(sentence, lines) {
+  if (!lines.length) return;
   const n_more = lines.length - MAX_LINES;
   const shown = n_more > 0 ? [...lines.slice(0, MAX_LINES), say("and_more", { n: n_more })] : lines;
-  if (lines.length) showError(say("not_added", { n: lines.length }), shown);
+  showError(sentence, shown);
 }

@@ -286,3 +286,49 @@ def test_say__chooses_the_form_for_the_number_and_fills_names_in(call):
     assert call("words", "say", "n_pictures", {"n": 1}) == "1 picture"
     assert call("words", "say", "n_pictures", {"n": 1200}) == "1,200 pictures"
     assert call("words", "say", "put_in", {"name": "<b>{n}</b>"}) == "Put it into <b>{n}</b>"
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "expected"),
+    [
+        ("movedBox", [[0.1, 0.1, 0.2, 0.2], 0.05, -0.05], [0.15, 0.05, 0.2, 0.2]),
+        ("movedBox", [[0.1, 0.1, 0.2, 0.2], -1, 1], [0, 0.8, 0.2, 0.2]),
+        ("resizedBox", [[0.1, 0.1, 0.2, 0.2], "rb", 0.1, 0.05], [0.1, 0.1, 0.3, 0.25]),
+        ("resizedBox", [[0.1, 0.1, 0.2, 0.2], "lt", -1, 1], [0, 0.29, 0.3, 0.01]),
+        ("boxBetween", [[0.5, 0.9], [0.2, 1.5]], [0.2, 0.9, 0.3, 0.1]),
+        ("boxBetween", [[0.5, 0.5], [0.505, 0.9]], None),
+    ],
+)
+def test_boxes__stay_in_their_frame(call, function, given, expected):
+    assert call("box_geometry", function, *given) == expected
+
+
+@pytest.mark.parametrize(
+    ("boxes", "kinds"),
+    [
+        ([("a", 0.9), (None, 0.1)], {"all", "animals", "weak"}),
+        ([(None, 0.1)], {"all", "empty", "weak"}),
+        ([(None, 0.6)], {"all", "others"}),
+        ([], {"all", "empty"}),
+    ],
+)
+def test_frames__are_shown_by_kind(call, boxes, kinds):
+    frame = {"boxes": [{"picture": picture, "confidence": sure} for picture, sure in boxes]}
+
+    of_kind = {
+        kind
+        for kind in ("all", "animals", "empty", "others", "weak")
+        if call("frame_dialog", "isOfKind", frame, kind)
+    }
+    assert of_kind == kinds
+
+
+def test_grouped__puts_series_together_in_the_order_of_their_first_pictures(call):
+    keys = {"map_of": [["sure", "s"], ["likely", "s"], ["strange", "t"]]}
+
+    groups = call("order", "grouped", TRAY, "series", ANSWERS, {"map_of": []}, keys)
+    assert groups == [
+        {"key": "s", "pictures": ["sure", "likely"]},
+        {"key": "t", "pictures": ["strange"]},
+        {"key": "rest", "pictures": ["unanswered", "even"]},
+    ]
