@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
@@ -22,6 +23,7 @@ from metaadapter.apps.page import (
     project_routes,
 )
 from metaadapter.apps.page.access import Access
+from metaadapter.apps.page.api_page import api_page
 from metaadapter.apps.page.dependencies import State
 from metaadapter.apps.page.guard import Guard, error_response
 from metaadapter.apps.page.multipart import Limits
@@ -44,6 +46,7 @@ STATUSES: dict[type[MetaAdapterError], tuple[int, Kind]] = {
     IncompatibleArtifact: (409, "incompatible-artifact"),
     MissingPackage: (409, "missing-package"),
 }
+TOKEN = "The token in the address that `metaadapter serve` prints."
 KINDS: dict[int, Kind] = {400: "form", 404: "no-such-path", 405: "method"}
 
 
@@ -77,12 +80,15 @@ def _app(state: State, routers: Iterable[APIRouter]) -> FastAPI:
         description="Takes pictures of a few classes; returns a classifier and its predictions.",
         docs_url=None,  # these pages would be loaded from another host
         redoc_url=None,
-        responses={"default": {"model": forms.Error}},
+        responses={"default": {"model": forms.Error, "description": "The reason of a refusal"}},
+        # The guard before the application checks the token; this only describes it.
+        dependencies=[Depends(HTTPBearer(auto_error=False, description=TOKEN))],
     )
     app.state.shared = state
     for router in routers:
         app.include_router(router)
     app.get(f"{PREFIX}{{name}}", include_in_schema=False)(page_file)
+    app.get("/docs", include_in_schema=False)(lambda: HTMLResponse(api_page(app.openapi())))
     for error in (
         MetaAdapterError,
         RequestValidationError,

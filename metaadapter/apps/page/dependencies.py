@@ -25,32 +25,6 @@ from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 
 FILE_FIELDS = {"pictures", "adapter", "detections"}
-# The OpenAPI description of an upload, whose body FastAPI does not read.
-UPLOAD_SCHEMA = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "pictures": {
-                            "type": "array",
-                            "items": {"type": "string", "format": "binary"},
-                            "description": "Pictures, or zip files of pictures.",
-                        },
-                        "class": {
-                            "type": "string",
-                            "description": "The id of a class; empty for the tray; `folders` to "
-                            "make a class of each folder.",
-                        },
-                    },
-                    "required": ["pictures"],
-                }
-            }
-        },
-    }
-}
 # How long a request waits for the request before it.
 MAX_WAIT_SECONDS = 60.0
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
@@ -11,6 +13,7 @@ from metaadapter.adapter.skill import skill_bytes
 from metaadapter.apps.page.dependencies import OpenSession
 from metaadapter.apps.page.downloads import (
     SortedPicture,
+    folder_name,
     prediction_table,
     sorted_pictures,
     whole_pictures,
@@ -22,7 +25,16 @@ from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 
 # An ONNX file is checked on at most this many pictures; more would keep the user waiting.
 MAX_CHECKED = 20
-Threshold = Annotated[float, Query(alias="sure", ge=0, le=1, allow_inf_nan=False)]
+Threshold = Annotated[
+    float,
+    Query(
+        alias="sure",
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Predictions with a probability below it do not count.",
+    ),
+]
 
 routes = APIRouter(prefix="/take")
 
@@ -32,7 +44,9 @@ def download_adapter(session: OpenSession) -> Response:
     """The classifier as a skill file."""
     stored = session.wait_for_results().stored
     assert stored is not None
-    return file_response(skill_bytes(stored), "classifier.adapter", "application/octet-stream")
+    return file_response(
+        session, skill_bytes(stored), "classifier.adapter", "application/octet-stream"
+    )
 
 
 @routes.get("/answers.csv", response_class=Response)
@@ -40,7 +54,7 @@ def download_predictions(session: OpenSession, threshold: Threshold = 0.0) -> Re
     """The predictions as a table."""
     pictures = _sorted(session, threshold)
     table = session.read(lambda contents: prediction_table(pictures, contents))
-    return file_response(table.encode(), "answers.csv", "text/csv; charset=utf-8")
+    return file_response(session, table.encode(), "answers.csv", "text/csv; charset=utf-8")
 
 
 @routes.get("/pictures.zip", response_class=StreamingResponse)
@@ -50,7 +64,7 @@ def download_pictures(session: OpenSession, threshold: Threshold = 0.0) -> Respo
     return StreamingResponse(
         zip_pieces(pictures, session.picture),
         media_type="application/zip",
-        headers=_headers("pictures.zip"),
+        headers=_headers(session, "pictures.zip"),
     )
 
 
@@ -59,7 +73,7 @@ def download_moves(session: OpenSession, threshold: Threshold = 0.0) -> Response
     """A shell script that moves the user's own files."""
     pictures = _sorted(session, threshold)
     script = move_script(session.read(lambda contents: whole_pictures(pictures, contents)))
-    return file_response(script.encode(), "moves.sh", "text/x-shellscript; charset=utf-8")
+    return file_response(session, script.encode(), "moves.sh", "text/x-shellscript; charset=utf-8")
 
 
 @routes.get("/onnx", response_class=Response)
@@ -78,7 +92,7 @@ def download_onnx(session: OpenSession) -> Response:
 
     model = ExportModel.with_encoder(stored, encoder, read)
     content = export_onnx(model, lambda _: None, owner="the ONNX file").content
-    return file_response(content, "classifier.onnx", "application/octet-stream")
+    return file_response(session, content, "classifier.onnx", "application/octet-stream")
 
 
 def _sorted(session: Session, threshold: float) -> list[SortedPicture]:
@@ -86,10 +100,14 @@ def _sorted(session: Session, threshold: float) -> list[SortedPicture]:
     return session.read(lambda contents: sorted_pictures(contents, predictions, threshold))
 
 
-def file_response(content: bytes, name: str, media_type: str) -> Response:
-    """A file that the browser saves under a name."""
-    return Response(content, media_type=media_type, headers=_headers(name))
+def file_response(session: Session, content: bytes, name: str, media_type: str) -> Response:
+    """A file that the browser saves under the names of the project and of the file, and the day."""
+    return Response(content, media_type=media_type, headers=_headers(session, name))
 
 
-def _headers(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}"'}
+def _headers(session: Session, name: str) -> dict[str, str]:
+    project = "-".join(folder_name(session.project.facts.name).split())
+    dated = f"{project}-{date.today()}-{name}"
+    ascii_name = dated.encode("ascii", "replace").decode().replace("?", "_")
+    encoded = f"filename*=UTF-8''{quote(dated, safe='')}"
+    return {"Content-Disposition": f'attachment; filename="{ascii_name}"; {encoded}'}

@@ -39,7 +39,7 @@ def download_counts(session: OpenSession, threshold: Threshold = 0.0) -> Respons
     """The counts of species as a table."""
     answers = _answers(session, threshold)
     table = counts_table(species_counts(answers.predictions, answers.folder))
-    return file_response(table, "counts.csv", CSV)
+    return file_response(session, table, "counts.csv", CSV)
 
 
 @routes.get("/take/timelapse.csv", response_class=Response)
@@ -49,7 +49,7 @@ def download_timelapse(session: OpenSession, threshold: Threshold = 0.0) -> Resp
     with tempfile.TemporaryDirectory(dir=session.project.incoming) as folder:
         file = Path(folder) / "timelapse.csv"
         write_timelapse(file, answers.predictions, answers.folder)
-        return file_response(file.read_bytes(), file.name, CSV)
+        return file_response(session, file.read_bytes(), file.name, CSV)
 
 
 @routes.get("/take/megadetector.json", response_class=Response)
@@ -62,7 +62,7 @@ def download_megadetector(session: OpenSession, threshold: Threshold = 0.0) -> R
             _classifier(session), answers.labels, answers.folder, answers.detections
         )
         writer.write(file, answers.predictions, [])
-        return file_response(file.read_bytes(), file.name, "application/json")
+        return file_response(session, file.read_bytes(), file.name, "application/json")
 
 
 @routes.get("/take/camtrap-dp.zip", response_class=Response)
@@ -75,7 +75,7 @@ def download_camtrap(session: OpenSession, threshold: Threshold = 0.0) -> Respon
         with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(Path(folder).iterdir()):
                 archive.write(file, file.name)
-    return file_response(content.getvalue(), "camtrap-dp.zip", "application/zip")
+    return file_response(session, content.getvalue(), "camtrap-dp.zip", "application/zip")
 
 
 def _answers(session: Session, threshold: float) -> FrameAnswers:

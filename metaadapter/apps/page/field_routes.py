@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from metaadapter.apps.field.allowed_species import folded
 from metaadapter.apps.page import field_forms
 from metaadapter.apps.page.contents import SETTINGS, Contents
-from metaadapter.apps.page.dependencies import UPLOAD_SCHEMA, OpenSession, UploadedForm
+from metaadapter.apps.page.dependencies import OpenSession, UploadedForm
 from metaadapter.apps.page.detected_boxes import change_box
 from metaadapter.apps.page.detection_uploads import add_detections
 from metaadapter.apps.page.editor import OpenEditor
@@ -18,6 +18,7 @@ from metaadapter.apps.page.forms import PictureId, Revised
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.upload_schema import DETECTIONS_SCHEMA
 from metaadapter.data.checksums import file_hash
 from metaadapter.data.crop import Box
 from metaadapter.data.decode import crop_hash
@@ -25,7 +26,7 @@ from metaadapter.data.decode import crop_hash
 routes = APIRouter()
 
 
-@routes.post("/detections", status_code=202, openapi_extra=UPLOAD_SCHEMA)
+@routes.post("/detections", status_code=202, openapi_extra=DETECTIONS_SCHEMA)
 def upload_detections(editor: OpenEditor, form: UploadedForm) -> field_forms.BoxesAdded:
     """Add the boxes in the JSON file of MegaDetector or SpeciesNet to the pictures."""
     return add_detections(editor, form)

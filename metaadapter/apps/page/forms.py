@@ -24,8 +24,16 @@ def _plain(text: str) -> str:
 
 Name = Annotated[str, Field(max_length=MAX_NAME_LENGTH), AfterValidator(_plain)]
 Description = Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH)]
-PictureId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-ClassId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,32}$")]
+PictureId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{32}$"),
+    Field(description="The id of a picture: the first 32 digits of its SHA-256."),
+]
+ClassId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{1,32}$"),
+    Field(description="The id of a class."),
+]
 Label = ClassId | Literal["none"] | None
 """The id of a class, "none" for none of the classes, or `None` for the tray."""
 

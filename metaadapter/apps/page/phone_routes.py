@@ -10,7 +10,6 @@ from fastapi.responses import Response
 
 from metaadapter.apps.page import forms
 from metaadapter.apps.page.dependencies import (
-    UPLOAD_SCHEMA,
     AppState,
     OpenSession,
     UploadedForm,
@@ -19,6 +18,7 @@ from metaadapter.apps.page.page_files import page_file
 from metaadapter.apps.page.predict_routes import predict
 from metaadapter.apps.page.project_routes import upload_pictures
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.upload_schema import PICTURES, UPLOAD_SCHEMA, upload_schema
 from metaadapter.apps.page.uploads import FOLDERS
 
 routes = APIRouter()
@@ -37,7 +37,11 @@ OnlyPictures = Depends(require_pictures)
 routes.post("/pictures", status_code=202, openapi_extra=UPLOAD_SCHEMA, dependencies=[OnlyPictures])(
     upload_pictures
 )
-routes.post("/predict", openapi_extra=UPLOAD_SCHEMA, dependencies=[OnlyPictures])(predict)
+routes.post(
+    "/predict",
+    openapi_extra=upload_schema("pictures", pictures=PICTURES),
+    dependencies=[OnlyPictures],
+)(predict)
 
 
 @routes.get("/", include_in_schema=False)

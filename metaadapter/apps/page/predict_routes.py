@@ -15,7 +15,6 @@ from metaadapter.adapter.skill import skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page import forms
 from metaadapter.apps.page.dependencies import (
-    UPLOAD_SCHEMA,
     AppState,
     OpenSession,
     UploadedForm,
@@ -25,8 +24,10 @@ from metaadapter.apps.page.multipart import Form, Limits
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.results import fit
 from metaadapter.apps.page.session import Session
+from metaadapter.apps.page.upload_schema import ADAPT_SCHEMA, PREDICT_SCHEMA
 from metaadapter.apps.page.uploads import folder_of, plain_name, uploaded_files
 from metaadapter.data.table import ImageRow
+from metaadapter.errors import MetaAdapterError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.workflow.class_texts import says_nothing
@@ -36,7 +37,7 @@ from metaadapter.workflow.query_shift import QuerySample
 routes = APIRouter()
 
 
-@routes.post("/predict", openapi_extra=UPLOAD_SCHEMA)
+@routes.post("/predict", openapi_extra=PREDICT_SCHEMA)
 async def predict(
     session: OpenSession,
     folder: UploadFolder,
@@ -61,7 +62,7 @@ async def predict(
         return await run_in_threadpool(work)
 
 
-@routes.post("/adapt", openapi_extra=UPLOAD_SCHEMA, response_class=Response)
+@routes.post("/adapt", openapi_extra=ADAPT_SCHEMA, response_class=Response)
 async def adapt(
     session: OpenSession, folder: UploadFolder, form: UploadedForm, state: AppState
 ) -> Response:
@@ -88,9 +89,13 @@ def _adapter(form: Form, session: Session, *, now: bool) -> StoredAdapter:
         return stored
     if len(files) > 1:
         raise Refusal(422, "invalid", "Expected one file in the field `adapter`, but several came.")
-    stored = load_adapter(files[0].path)
+    name, path = plain_name(files[0].name), files[0].path
+    try:
+        stored = load_adapter(path)
+    except MetaAdapterError as error:  # it names the file that the request has become
+        raise type(error)(str(error).replace(str(path), f"the file {name}")) from error
     stored.config.origin.require_encoder(
-        session.project.encoder.fingerprint, owner=f"the adapter {plain_name(files[0].name)}"
+        session.project.encoder.fingerprint, owner=f"the adapter {name}"
     )
     return stored
 

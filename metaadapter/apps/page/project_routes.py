@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from metaadapter.apps.page import forms
@@ -20,13 +20,14 @@ from metaadapter.apps.page.contents import (
     remove_class,
     remove_pictures,
 )
-from metaadapter.apps.page.dependencies import UPLOAD_SCHEMA, AppState, OpenSession, UploadedForm
+from metaadapter.apps.page.dependencies import AppState, OpenSession, UploadedForm
 from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.history import History
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
+from metaadapter.apps.page.upload_schema import UPLOAD_SCHEMA
 from metaadapter.apps.page.uploads import add_uploads, n_pictures
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
@@ -206,7 +207,9 @@ def _step(what: Literal["edit", "undo", "redo"], edit: Edit, origin: Origin) -> 
 def read_picture(
     session: OpenSession,
     picture: forms.PictureId,
-    size: Literal["thumbnail", "whole"] = "thumbnail",
+    size: Annotated[
+        Literal["thumbnail", "whole"], Query(description="A JPEG of 256 pixels, or the picture.")
+    ] = "thumbnail",
 ) -> Response:
     """A picture or its thumbnail, in a format that browsers show."""
     session.read(lambda contents: contents.require_pictures([picture]))
@@ -226,7 +229,10 @@ def read_picture(
 
 
 @routes.get("/answers", response_model_exclude_unset=True)
-def read_predictions(session: OpenSession, since: int = -1) -> forms.PicturePredictions:
+def read_predictions(
+    session: OpenSession,
+    since: Annotated[int, Query(description="The revision that the client has.")] = -1,
+) -> forms.PicturePredictions:
     """The predictions, left out if the client has those of the current revision."""
     results = session.results
     content: dict[str, Any] = {"revision": results.revision, "ready": results.stored is not None}

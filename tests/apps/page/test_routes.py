@@ -7,6 +7,7 @@ import hashlib
 import io
 import zipfile
 from dataclasses import replace
+from datetime import date
 
 import pytest
 import torch
@@ -396,7 +397,6 @@ def test_projects__are_listed_opened_and_made_beside_one_another(project, pictur
         ("GET", "/take/answers.csv?sure=nan", None, 422, "invalid"),
         ("GET", "/pictures/..%2f..%2fproject.json", None, 404, "no-such-path"),
         ("GET", "/page/..%2fapp.py", None, 404, "no-such-path"),
-        ("GET", "/docs", None, 404, "no-such-path"),
         ("POST", "/projects/open", {"name": "nowhere"}, 404, "no-such-project"),
         ("POST", "/pictures", {"pictures": []}, 415, "media-type"),
         ("PUT", "/classes", {"name": "a"}, 405, "method"),
@@ -427,7 +427,73 @@ def test_openapi__describes_every_address_and_needs_no_other_host(served):
 
     paths = document.json()["paths"]
     assert {"/project", "/pictures", "/answers", "/predict", "/adapt"} <= set(paths)
-    assert "http" not in document.text.replace("http_", "")
+    assert "://" not in document.text
+
+
+def test_openapi__says_how_to_send_the_token_and_describes_everything(served):
+    document = served.client.get("/openapi.json").json()
+    (scheme,) = document["components"]["securitySchemes"].items()
+    operations = [one for path in document["paths"].values() for one in path.values()]
+
+    assert (scheme[1]["type"], scheme[1]["scheme"]) == ("http", "bearer")
+    assert all(operation["security"] == [{scheme[0]: []}] for operation in operations)
+    assert [one["operationId"] for one in operations if not one["description"].endswith(".")] == []
+    parameters = [one for operation in operations for one in operation.get("parameters", ())]
+    assert [one["name"] for one in parameters if "description" not in one] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/pictures", {"pictures", "class"}),
+        ("/predict", {"pictures", "adapter"}),
+        ("/adapt", {"pictures"}),
+        ("/detections", {"detections"}),
+    ],
+)
+def test_openapi__names_the_fields_of_each_form(served, path, fields):
+    document = served.client.get("/openapi.json").json()
+
+    content = document["paths"][path]["post"]["requestBody"]["content"]
+    assert set(content["multipart/form-data"]["schema"]["properties"]) == fields
+
+
+def test_docs__are_a_page_without_scripts_that_has_every_operation(served):
+    page = served.client.get("/docs")
+    document = served.client.get("/openapi.json").json()
+
+    assert page.headers["content-type"].startswith("text/html")
+    for path, operations in document["paths"].items():
+        for method in operations:
+            assert f"<code>{method.upper()} {path}</code>" in page.text
+    for name in document["components"]["schemas"]:
+        assert f'<section id="{name}">' in page.text
+    assert "<script" not in page.text
+    assert "://" not in page.text
+
+
+def test_predict__with_a_file_that_is_no_adapter__names_the_file_as_the_client_does(
+    project, picture
+):
+    sent = [("pictures", ("x.png", picture("blue"))), ("adapter", ("mine.adapter", b"nothing"))]
+
+    refused = project.client.post("/predict", files=sent)
+
+    assert refused.status_code in (409, 422)
+    assert "mine.adapter" in refused.json()["error"]
+    assert "upload-" not in refused.text
+    assert str(project.session.project.folder) not in refused.text
+
+
+def test_downloads__are_named_after_the_project_and_the_day(project, picture):
+    project.client.post("/projects", json={"name": 'Jörg\'s "wear": 1/2'})
+    project.fill(n_tray=0)
+
+    head = project.client.get("/take/answers.csv").headers["content-disposition"]
+
+    name = f"J%C3%B6rg%27s-_wear__-1_2-{date.today()}-answers.csv"
+    assert head.endswith(f"filename*=UTF-8''{name}")
+    assert f'filename="J_rg\'s-_wear__-1_2-{date.today()}-answers.csv"' in head
 
 
 def test_onnx__without_its_packages__is_refused_with_what_to_install(project, monkeypatch):

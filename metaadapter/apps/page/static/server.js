@@ -99,8 +99,8 @@ export const server = {
   /** Downloads a file; returns {blob, name}, with the name that the server gives. */
   async file(path) {
     const response = await request("GET", path);
-    const [, name = ""] = /filename="([^"]*)"/.exec(response.headers.get("Content-Disposition")) ?? [];
-    return { blob: await response.blob(), name };
+    const [, name = ""] = /filename\*=UTF-8''([^;]*)/.exec(response.headers.get("Content-Disposition")) ?? [];
+    return { blob: await response.blob(), name: decodeURIComponent(name) };
   },
 
   /** The answer for a picture that is not kept, by the classifier as it is now. */
