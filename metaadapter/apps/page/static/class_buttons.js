@@ -1,6 +1,6 @@
 /** Buttons for the class of pictures: of all classes if they are few, else of the likely ones. */
 import { suggestedFor } from "./class_picker.js";
-import { element, setText } from "./element.js";
+import { element, setName, setText } from "./element.js";
 import { say } from "./words.js";
 
 const MAX_BUTTONS = 9; // the classes with a key of their own
@@ -44,7 +44,7 @@ export class ClassButtons {
     const [key, text] = button.children;
     setText(key, String(place + 1));
     key.hidden = place >= MAX_BUTTONS;
-    setText(text, this.#project.className(id));
+    setName(text, this.#project.className(id));
     button.title = this.#project.className(id);
     button.setAttribute("aria-pressed", String(id === current));
     return button;

@@ -1,7 +1,7 @@
 /** One class: a row with its name, which opens to show its description and pictures. */
 import { ClassPictures } from "./class_pictures.js";
 import { edits } from "./edits.js";
-import { element, setText } from "./element.js";
+import { element, setName, setText } from "./element.js";
 import { count, say } from "./words.js";
 
 export class ClassCard {
@@ -24,16 +24,15 @@ export class ClassCard {
       { type: "button", onclick: () => this.#open(!this.isOpen) },
       this.key,
       this.title,
-      this.size,
     );
     this.answered = element("button.quiet.class-answered", {
       type: "button",
       onclick: () => project.dispatchEvent(Object.assign(new Event("filter"), { filter: "sort", id })),
     });
     this.node = element(
-      "article.class",
+      "div.class",
       { role: "listitem", "data-drop": id },
-      element("div.class-head", {}, this.toggle, this.answered),
+      (this.head = element("div.class-head", {}, this.toggle, this.size, this.answered)),
     );
   }
 
@@ -53,18 +52,20 @@ export class ClassCard {
     const { name, pictures } = entry;
     setText(this.key, String(place + 1));
     this.key.classList.toggle("no-key", place >= 9);
-    setText(this.title, name);
+    setName(this.title, name);
     this.title.title = name;
     setText(this.size, count(pictures.length));
     this.size.title = say("n_pictures", { n: pictures.length });
     this.toggle.setAttribute("aria-expanded", String(this.isOpen));
+    this.title.classList.toggle("unseen", this.isOpen);
     this.answered.hidden = !answered;
     setText(this.answered, count(answered));
     this.answered.title = say("show_answered", { n: answered, name });
     this.answered.setAttribute("aria-label", this.answered.title);
     this.node.classList.toggle("open", this.isOpen);
-    if (this.isOpen) this.#showBody();
-    else this.#body?.node.remove();
+    if (this.isOpen) return this.#showBody();
+    this.#body?.node.remove();
+    this.name?.remove();
   }
 
   #open(isOpen) {
@@ -82,7 +83,9 @@ export class ClassCard {
     this.empty.hidden = pictures.length > 0;
     this.#body.pictures.show(pictures);
     for (const { key, node } of this.#body.actions) node.setAttribute("aria-label", say("of_class", { what: say(key), name }));
-    if (!this.#body.node.isConnected) this.node.append(this.#body.node);
+    if (this.#body.node.parentNode) return;
+    this.toggle.after(this.name);
+    this.node.append(this.#body.node);
   }
 
   #newBody() {
@@ -103,7 +106,6 @@ export class ClassCard {
     const node = element(
       "div.class-body",
       {},
-      this.name,
       this.description,
       pictures.node,
       this.empty,

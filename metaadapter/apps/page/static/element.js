@@ -21,9 +21,17 @@ export function element(tag, properties = {}, ...children) {
   return node;
 }
 
+const LONG = 26; // letters
+
 /** Sets text only if it changes, so that a screen reader does not read the same text again. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
+}
+
+/** Sets the name of a class; a long one is smaller, so that two lines show the whole. */
+export function setName(node, name) {
+  setText(node, name);
+  node.classList.toggle("long", name.length > LONG);
 }
 
 /** Sets the children of a node; children that are already in place keep the focus. */

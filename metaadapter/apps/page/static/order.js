@@ -11,7 +11,8 @@ export const ORDERS = ["doubtful", "certain", "class", "alike", "series", "added
 export const REST = "rest"; // the key of the group of pictures that belong to no other
 
 /**
- * Sorts pictures; pictures without an answer come last, and equal ones stay as they were added.
+ * Sorts pictures. Strangers, which have a filter of their own, come after the others, pictures
+ * without an answer come last, and equal ones stay as they were added.
  *
  * @param {Map<string, string>} keys - picture → the key of its group; the others are the REST.
  * @returns {Group[]}
@@ -21,8 +22,8 @@ export function grouped(pictures, order, answers, rank, keys) {
   const series = pictures.map((picture) => keys.get(picture)); // in the order of their first pictures
   const places = new Map([...new Set(series)].map((key, place) => [key, key ? place : Infinity]));
   const sortKey = {
-    doubtful: (picture, answer) => [certainty(answer)],
-    certain: (picture, answer) => [-certainty(answer)],
+    doubtful: (picture, answer) => [Number(answer.unfamiliar), certainty(answer)],
+    certain: (picture, answer) => [Number(answer.unfamiliar), -certainty(answer)],
     class: (picture, answer) => [rank.get(keys.get(picture)) ?? Infinity, -certainty(answer)],
     alike: (picture) => [Number(keys.get(picture) ?? Infinity)],
     series: (picture) => [places.get(keys.get(picture))],

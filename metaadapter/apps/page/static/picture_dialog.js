@@ -130,6 +130,7 @@ class PictureView {
   #accept() {
     const { labels, answers } = this.#project;
     if (labels.has(this.#picture)) this.#go(1);
+    else if (this.#project.hasJustChanged(this.#picture)) note(say("answer_changed"));
     else if (answers[this.#picture]) this.#label(answerOf(answers[this.#picture]));
   }
 

@@ -16,6 +16,7 @@ import { reason, say } from "./words.js";
 
 const SOON = 200; // milliseconds until the next request while the server works
 const LATER = 1500; // what another person does is shown within two seconds
+const REACTION = 400; // milliseconds that a person needs to see that an answer has changed
 
 export class Project extends EventTarget {
   name = "";
@@ -53,6 +54,8 @@ export class Project extends EventTarget {
   #own = new OwnLabels();
   #whenBack = []; // called once the server is there again
   #wake = () => {};
+  #answersBefore = {};
+  #answersAt = -Infinity; // the time of the last answers
   #scheduled = false;
   #labels = null;
 
@@ -243,6 +246,13 @@ export class Project extends EventTarget {
     this.classes = this.classes.map((entry) => ({ ...entry, pictures: rest(entry.pictures) }));
   }
 
+  /** Whether the class of an answer has changed so recently that a person may not have seen it. */
+  hasJustChanged(picture) {
+    const [before, now] = [this.#answersBefore[picture], this.answers[picture]];
+    const changed = before && (before.class !== now?.class || before.unfamiliar !== now?.unfamiliar);
+    return Boolean(changed) && performance.now() - this.#answersAt < REACTION;
+  }
+
   /** Loads the groups of look-alikes in the tray. */
   async loadAlike() {
     const { groups } = await server.alike().catch((error) => {
@@ -288,6 +298,7 @@ export class Project extends EventTarget {
     const { revision, ready, answers, left_out, shift } = await server.answers(this.answered);
     if (answers === undefined || this.#pending) return;
     const elsewhere = shift?.is_shifted ?? false;
+    [this.#answersBefore, this.#answersAt] = [this.answers, performance.now()];
     Object.assign(this, { ready, answers, left_out: left_out ?? {}, elsewhere, answered: revision });
     this.#changed();
     const { points, n_pictures } = await server.costs();

@@ -179,6 +179,7 @@ export class Tray extends EventTarget {
     const answered = waiting.filter((picture) => answers[picture]);
     if (pictures.length && !waiting.length) return this.move(1);
     if (!answered.length) return pictures.length ? note(say("nothing_to_accept")) : undefined;
+    if (answered.length === 1 && this.#project.hasJustChanged(answered[0])) return note(say("answer_changed"));
     const left = this.#label(
       Object.fromEntries(answered.map((picture) => [picture, answerOf(answers[picture])])),
     );
@@ -225,7 +226,12 @@ export class Tray extends EventTarget {
   /** Reads a message out, or with several pictures shows it with a button that undoes the change. */
   #report(text, n) {
     if (n === 1) return readOut(text);
-    return note(text, { label: say("undo"), run: () => this.#project.change(edits.undo()) });
+    return note(text, { label: say("undo"), run: () => this.#undo() });
+  }
+
+  async #undo() {
+    const result = await this.#project.change(edits.undo());
+    if (result) this.showAgain(result.pictures);
   }
 
   #sort() {

@@ -1,7 +1,7 @@
 /** One picture of the tray with its answer or label, and buttons to accept it or take another class. */
 import { answerText } from "./answer_text.js";
 import { counts } from "./costs.js";
-import { element, setText } from "./element.js";
+import { element, setName, setText } from "./element.js";
 import { answerOf, isDoubtful } from "./filters.js";
 import { thumbnail } from "./server.js";
 import { percent, say } from "./words.js";
@@ -28,8 +28,8 @@ export class TrayCard {
       { id: `picture-${picture}`, role: "gridcell", draggable: true, "data-picture": picture },
       element("div.frame", {}, this.image, this.mark, this.bar),
       this.file,
-      element("div.answer", {}, this.name, this.probability),
-      element("div.card-actions", {}, this.other, this.accept),
+      element("div.answer", {}, this.name),
+      element("div.card-actions", {}, this.probability, this.other, this.accept),
     );
   }
 
@@ -52,7 +52,7 @@ export class TrayCard {
     if (node.getAttribute("aria-selected") !== String(selected))
       node.setAttribute("aria-selected", String(selected));
     const id = label ?? answerOf(answer);
-    setText(this.name, id ? project.className(id) : say(reasonKey(project, picture)));
+    setName(this.name, id ? project.className(id) : say(reasonKey(project, picture)));
     setText(this.probability, known ? percent(answer.probability) : "");
     this.bar.style.setProperty("--part", known ? answer.probability : 0);
     this.accept.hidden = !answer || Boolean(label);

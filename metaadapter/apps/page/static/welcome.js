@@ -39,7 +39,7 @@ export function showWelcome(project, uploads) {
     ),
   );
   byId("welcome").append(
-    element("h1", { id: "welcome-title" }, say("welcome_title")),
+    element("h2", { id: "welcome-title" }, say("welcome_title")),
     element(
       "ol.steps",
       {},

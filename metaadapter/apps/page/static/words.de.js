@@ -231,6 +231,7 @@ export const words = {
   },
   taken_back: { one: "Zuordnung zurückgenommen.", other: "{n} Zuordnungen zurückgenommen." },
   removed: { one: "Bild entfernt.", other: "{n} Bilder entfernt." },
+  answer_changed: "Die Antwort hat sich gerade geändert. Sehen Sie noch einmal hin, dann drücken Sie die Eingabetaste.",
   nothing_to_accept: "Es gibt noch keine Antwort, die Sie annehmen könnten. Wählen Sie eine Klasse für das Bild.",
 
   // The bar of the selected pictures

@@ -209,6 +209,7 @@ export const words = {
   accepted: { one: "Accepted. {left} left to sort.", other: "{n} answers accepted. {left} left to sort." },
   taken_back: { one: "Label taken back.", other: "{n} labels taken back." },
   removed: { one: "Picture removed.", other: "{n} pictures removed." },
+  answer_changed: "The answer has just changed. Look again, then press Enter.",
   nothing_to_accept: "There is no answer to accept yet. Choose a class for the picture.",
 
   // The bar of the selected pictures

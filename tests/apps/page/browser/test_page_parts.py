@@ -55,7 +55,7 @@ def call(modules):
 @pytest.mark.parametrize(
     ("order", "expected"),
     [
-        ("doubtful", ["strange", "even", "likely", "sure", "unanswered"]),
+        ("doubtful", ["even", "likely", "sure", "strange", "unanswered"]),
         ("certain", ["sure", "likely", "even", "strange", "unanswered"]),
         ("class", ["likely", "even", "sure", "strange", "unanswered"]),
         ("added", TRAY),

@@ -1,6 +1,6 @@
 """States of the page without a server: responses of the server, with drawn pictures of 20 kinds.
 
-Tests of the page's design and `tools/page_screenshots.py` show the same states.
+Tests of the page and `tools/page_screenshots.py` show the same states.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import mimetypes
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-PAGE = Path(__file__).parents[4] / "metaadapter" / "apps" / "page" / "static"
+PAGE = Path(__file__).parents[1] / "metaadapter" / "apps" / "page" / "static"
 ORIGIN = "http://127.0.0.1"
 STRANGER = 99  # a kind that is none of the classes
 NAMES = (
@@ -140,13 +142,13 @@ def answer(classes: list[dict], kind: int, probability: float) -> dict:
         "class": classes[place]["id"],
         "probability": probability,
         "runner_up": classes[place - 1]["id"],
-        "runner_up_probability": 0.8 * (1 - probability),
+        "runner_up_probability": min(0.8 * (1 - probability), 0.9 * probability),
         "known": 0.02 if kind == STRANGER else 0.97,
         "unfamiliar": kind == STRANGER,
     }
 
 
-def advice_of(given: dict) -> dict:
+def with_advice(given: dict) -> dict:
     """The same state with two pieces of advice."""
     classes = given["/project"]["classes"]
     pieces = [
@@ -166,27 +168,25 @@ def advice_of(given: dict) -> dict:
     return given | {"/advice": {"advice": pieces}}
 
 
-def route(given: dict):
+def route(given: dict) -> Callable[[Any], None]:
     """A handler for a browser's requests that answers with a state."""
 
-    def give(request_route):
-        url = request_route.request.url
-        path = url.removeprefix(ORIGIN).split("?")[0]
-        if path in given and request_route.request.method == "GET":
-            request_route.fulfill(body=json.dumps(given[path]), content_type="application/json")
-        elif path.startswith("/pictures/") and request_route.request.method == "GET":
+    def give(asked: Any) -> None:
+        path, method = asked.request.url.removeprefix(ORIGIN).split("?")[0], asked.request.method
+        file = PAGE / ("index.html" if path == "/" else path.removeprefix("/page/"))
+        if method != "GET":
+            changed = {"revision": 2, "id": "c0", "edit": "", "kind": "", "pictures": []}
+            asked.fulfill(body=json.dumps(changed), content_type="application/json")
+        elif path in given:
+            asked.fulfill(body=json.dumps(given[path]), content_type="application/json")
+        elif path.startswith("/pictures/"):
             name = path.removeprefix("/pictures/")
             body = drawing(int(name[:16], 16), int(name[16:], 16))
-            request_route.fulfill(body=body, content_type="image/svg+xml")
-        elif request_route.request.method != "GET":
-            body = json.dumps({"revision": 2, "id": "c0", "undone": "Undone.", "pictures": []})
-            request_route.fulfill(body=body, content_type="application/json")
-        else:
-            file = PAGE / ("index.html" if path == "/" else path.removeprefix("/page/"))
-            if not file.is_file():
-                request_route.fulfill(status=404, body="{}", content_type="application/json")
-                return
+            asked.fulfill(body=body, content_type="image/svg+xml")
+        elif file.is_file():
             kind = "text/javascript" if file.suffix == ".js" else mimetypes.guess_type(file)[0]
-            request_route.fulfill(body=file.read_bytes(), content_type=kind)
+            asked.fulfill(body=file.read_bytes(), content_type=kind)
+        else:
+            asked.fulfill(status=404, body="{}", content_type="application/json")
 
     return give
