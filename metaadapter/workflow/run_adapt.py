@@ -30,9 +30,8 @@ from metaadapter.workflow.labelled_pictures import (
 )
 from metaadapter.workflow.unlabelled_pictures import (
     PoolEffect,
-    draw_new,
     pool_effect,
-    read_unlabelled,
+    read_pool,
     with_background,
 )
 
@@ -169,8 +168,7 @@ def adapt(
         labelled = with_background(labelled, Path(background), texts or {}, reading)
     pictures = rows = None
     if pool is not None:
-        pictures = read_unlabelled(pool, labelled, reading, cut=cut.unlabelled)
-        pictures = draw_new(pictures, labelled.pictures.sha256, selection.seed)
+        pictures = read_pool(pool, labelled, reading, cut.unlabelled)
         rows = pictures.features
     adapter = fit_pictures(labelled, texts, mode=mode, generator=generator, pool=rows)
     return Adapted(adapter, labelled, texts, pictures)

@@ -62,6 +62,25 @@ def with_background(
     return replace(labelled, pictures=EncodedPictures.joined(parts, width=width))
 
 
+def read_pool(
+    source: Path,
+    labelled: LabelledPictures,
+    reading: Reading,
+    cut: Callable[[ImageTable], ImageTable] | None,
+) -> EncodedPictures:
+    """Read the pool of an adapter: unlabelled pictures, or the parts of them that `cut` returns."""
+    pictures = read_unlabelled(source, labelled, reading, cut=cut)
+    pictures = draw_new(pictures, labelled.pictures.sha256, reading.selection.seed)
+    boxed, pool = (any(row.box for row in some.rows) for some in (labelled.pictures, pictures))
+    if not boxed or pool or not pictures.rows:
+        return pictures
+    warning = (
+        "the labelled pictures are boxes and the unlabelled ones are whole pictures, which may "
+        "cost accuracy; give their boxes (--unlabelled-detections)"
+    )
+    return replace(pictures, warnings=(*pictures.warnings, warning))
+
+
 def read_unlabelled(
     source: Path,
     labelled: LabelledPictures,

@@ -451,6 +451,23 @@ def test_adapt__pool_without_boxes_beside_boxes__is_refused_with_the_reason(
     assert reason in done.err
 
 
+def test_adapt__boxes_in_a_manifest_and_a_pool_of_whole_frames__is_warned_of(trap, adapt, tmp_path):
+    listed = tmp_path / "boxes.csv"
+    rows = [f"{trap}/labelled/{label}/{n}.jpg,{label}" for label in COLOURS for n in range(2)]
+    sides = ",".join(map(str, BOX))
+    listed.write_text(
+        "path,label,box_left,box_top,box_width,box_height\n"
+        + "".join(f"{row},{sides}\n" for row in rows)
+    )
+    boxes = ("--unlabelled-detections", trap / "frames.json")
+
+    whole = adapt(listed, "--unlabelled", trap / "frames")
+    boxed = adapt(listed, "--unlabelled", trap / "frames", *boxes)
+
+    assert "are boxes and the unlabelled ones are whole pictures" in whole.err
+    assert "whole pictures" not in boxed.err
+
+
 def test_adapt__unlabelled_detections_without_a_pool__is_refused(trap, adapt):
     done = adapt(trap / "labelled", "--unlabelled-detections", trap / "frames.json")
 
