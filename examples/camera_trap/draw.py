@@ -51,9 +51,9 @@ FRAMES_OF_A_SERIES = 3
 
 
 def main(folder: Path) -> None:
-    """Draw labelled frames, frames of two cameras, and write detections of both."""
+    """Draw labelled frames and frames of two cameras; write detections of both, and shown.json."""
     rng = np.random.default_rng(0)
-    labelled, found = [], []
+    labelled, found, shown = [], [], {}
     for label in OUTLINES:
         for number in range(4):
             name = f"labelled/{label}/{number}.jpg"
@@ -66,6 +66,8 @@ def main(folder: Path) -> None:
                 name = f"{camera}/{series * FRAMES_OF_A_SERIES + number:04d}.jpg"
                 path = folder / "frames" / name
                 found.append(_frame(path, name, label, time, rng, branch=branch))
+                shown[name] = label
+    (folder / "shown.json").write_text(json.dumps(shown, indent=1), encoding="utf-8")
     for name, images in (("labelled", labelled), ("frames", found)):
         document = {
             "info": {"format_version": "1.5", "detector": "drawn, not detected"},

@@ -23,7 +23,8 @@ LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
 def pictures(folder):
     """A user's folder with the scripts, configurations and data that pages name."""
     shutil.copytree(ROOT / "docs" / "data", folder / "docs" / "data")
-    shutil.copy(ROOT / "examples" / "camera_trap" / "draw.py", folder)
+    for script in ("draw.py", "label.py"):
+        shutil.copy(ROOT / "examples" / "camera_trap" / script, folder)
     for path in (folder / "train.toml", folder / "configs" / "train" / "quick.toml"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(TINY, encoding="utf-8")

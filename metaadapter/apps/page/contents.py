@@ -151,6 +151,8 @@ class Contents:
     undone: list[Edit] = field(default_factory=list)
     stored_settings: dict[str, FieldEntry] = field(default_factory=dict)
     """The settings for camera traps, if there are any, by the id `SETTINGS`."""
+    derived: dict[str, Any] = field(default_factory=dict, compare=False)
+    """Values that take long to compute from the entries; every edit empties it."""
 
     def make(self, edit: Edit) -> None:
         """Make an edit; edits that were undone before can no longer be redone."""
@@ -243,6 +245,7 @@ class Contents:
         )
 
     def _set(self, edit: Edit, *, reverse: bool) -> None:
+        self.derived.clear()
         for change in edit.changes:
             entry = change.before if reverse else change.after
             if entry is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -21,6 +22,7 @@ from metaadapter.apps.page.field_forms import Counts
 from metaadapter.apps.page.frame_answers import FrameAnswers, frame_answers
 from metaadapter.apps.page.session import Session
 
+MISSING_FILE = "what is missing.txt"
 CSV = "text/csv; charset=utf-8"
 
 routes = APIRouter()
@@ -71,10 +73,13 @@ def download_camtrap(session: OpenSession, threshold: Threshold = 0.0) -> Respon
     answers, content = _answers(session, threshold), io.BytesIO()
     with tempfile.TemporaryDirectory(dir=session.project.incoming) as folder:
         package = CamtrapPackage(Path(folder), _classifier(session), answers.folder)
-        package.write(lambda: answers.predictions)
+        missing = package.write(lambda: answers.predictions)
         with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(Path(folder).iterdir()):
                 archive.write(file, file.name)
+            if missing:
+                lines = [line.replace(f"{folder}{os.sep}", "") for line in missing]
+                archive.writestr(MISSING_FILE, "".join(f"{line}\n" for line in lines))
     return file_response(session, content.getvalue(), "camtrap-dp.zip", "application/zip")
 
 

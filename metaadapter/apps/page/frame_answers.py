@@ -29,9 +29,14 @@ def series_of(contents: Contents) -> dict[str, Seen]:
 
     A series has the id of its first frame. The result is empty if the project forms no series.
     """
-    seconds = contents.settings.burst
-    if seconds is None:
-        return {}
+    seen: dict[str, Seen] | None = contents.derived.get("series")
+    if seen is None:
+        seconds = contents.settings.burst
+        contents.derived["series"] = seen = {} if seconds is None else _series(contents, seconds)
+    return seen
+
+
+def _series(contents: Contents, seconds: float) -> dict[str, Seen]:
     frames = [
         # Two pictures may have the same name, but no two have the same id.
         Frame(

@@ -79,6 +79,8 @@ def pairs(labelled, tmp_path):
         ("doctor/1", "doctor"),
         ("advice/1", "doctor --advise {labelled} --encoder {encoder}"),
         ("advice/1", "doctor --advise {labelled} --encoder {encoder} --page {out}/page.html"),
+        ("to_label/1", "doctor --advise {labelled} --label 3 --encoder {encoder}"),
+        ("to_label/1", "doctor --advise {labelled} --label 3 --encoder {encoder} --csv {out}.csv"),
         ("places/1", "doctor --places {encoder}"),
         ("error/1", "predict nowhere new"),
     ],
@@ -191,5 +193,5 @@ def test_page__documents_each_schema_once():
         *("library-add", "library-list", "library-show", "library-remove", "library-rename"),
         *("library-export", "library-import", "library-identify", "library-predict"),
         *("library-merge", "train", "evaluate", "continual", "report", "continual_report"),
-        *("study", "doctor", "advice", "places", "error"),
+        *("study", "doctor", "advice", "to_label", "places", "error"),
     ]

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from metaadapter.apps.page.frame_names import match_names
+from metaadapter.apps.page.project_check import check_project
 from metaadapter.data.crop import Box, Crop
 from metaadapter.data.decode import content_hash, decode_image
 
@@ -159,6 +160,17 @@ def test_history__keeps_boxes_over_a_restart(trapped, serve, colour_encoder):
         assert kept == frames
         again.client.post("/redo")
         assert again.client.get("/project").json()["tray"] != tray
+
+
+def test_project_with_boxes__passes_its_check_and_keeps_its_files(trapped):
+    change(trapped, "all/brook/1.jpg", LEFT, [0.0, 0.0, 0.4, 1.0])
+    folder = trapped.session.project.folder
+
+    checked = dict(check_project(folder))
+
+    assert set(checked.values()) == {""}
+    assert len(checked) == 1 + 4 + 4  # the history, the frames, and the examples
+    assert not (folder / "leftovers").exists()
 
 
 def test_detections__sent_twice__keep_corrected_boxes(trapped):
@@ -344,11 +356,14 @@ def test_camtrap_package__has_people_animals_and_empty_frames(trapped):
 
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = {"datapackage.json", "deployments.csv", "media.csv", "observations.csv"}
-        assert set(archive.namelist()) == names
+        assert set(archive.namelist()) == {*names, "what is missing.txt"}
+        missing = archive.read("what is missing.txt").decode()
         rows = list(csv.DictReader(io.StringIO(archive.read("observations.csv").decode())))
     kinds = {row["observationType"] for row in rows if row["observationLevel"] == "media"}
     assert kinds == {"animal", "human", "blank"}
     assert {row["deploymentID"] for row in rows} == {"brook", "meadow"}
+    assert "2 camera(s) have no latitude and longitude" in missing
+    assert "to deployments.csv" in missing
 
 
 def test_counts__by_species_and_camera(trapped):
