@@ -81,6 +81,12 @@ class ProjectName(RequestForm):
     name: Name
 
 
+class NewProjectName(ProjectName):
+    """The name of a project, and its new name."""
+
+    new_name: Name
+
+
 class Error(BaseModel):
     """The reason why a request was refused, with the names and numbers in its sentence."""
 
@@ -185,6 +191,12 @@ class ProjectList(BaseModel):
 
     projects: list[ListedProject]
     current: str
+
+
+class Deleted(ProjectList):
+    """The projects that are left, and the folder that the deleted one has been moved to."""
+
+    place: str
 
 
 class RefusedFile(BaseModel):

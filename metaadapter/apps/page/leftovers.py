@@ -28,7 +28,11 @@ def _place(project: Path, name: str) -> Path:
     folder = project / LEFTOVERS_FOLDER
     require_no_link(folder)
     folder.mkdir(exist_ok=True)
-    names = (f"{name} ({number})" if number > 1 else name for number in count(1))
-    return next(
-        path for path in map(folder.joinpath, names) if not path.is_symlink() and not path.exists()
-    )
+    return free_place(folder / name)
+
+
+def free_place(path: Path) -> Path:
+    """A path where nothing lies, with a number if something lies at `path`."""
+    names = (f"{path.name} ({number})" if number > 1 else path.name for number in count(1))
+    places = map(path.with_name, names)
+    return next(place for place in places if not place.is_symlink() and not place.exists())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,7 @@ MAX_BLOCKS = 50
 
 @dataclass(frozen=True, slots=True)
 class ProjectFacts:
-    """The facts of a project that never change: its name and its encoder's name."""
+    """The name of a project and its encoder's name."""
 
     name: str
     encoder: str
@@ -89,6 +89,20 @@ def read_facts(folder: Path) -> ProjectFacts:
     return ProjectFacts(name, encoder, values["schema"] == SCHEMA)
 
 
+def rename(folder: Path, name: str) -> ProjectFacts:
+    """Give the project in a folder another name; return its new facts."""
+    values, _ = read_document(folder / PROJECT_FILE, (SCHEMA, SCHEMA_WITHOUT_HEAD), RESTORE)
+    with write_errors(f"the project {folder}", instead="keep its name"):
+        write_document(folder / PROJECT_FILE, {**values, "name": name})
+    return read_facts(folder)
+
+
+def hold(folder: Path) -> AbstractContextManager[None]:
+    """Hold the lock of a project; a `DataError` if another process has it open."""
+    advice = "use the page at the address that the other run printed"
+    return hold_lock(folder / LOCK_FILE, f"the project {folder}", instead=advice)
+
+
 @contextmanager
 def open_project(
     folder: Path, name: str, encoder: str | None, load: Callable[..., ImageEncoder]
@@ -109,10 +123,7 @@ def open_project(
             "project",
             instead="name a new folder for the project, and drop your pictures on its page",
         )
-    lock = hold_lock(
-        folder / LOCK_FILE, owner, instead="use the page at the address that the other run printed"
-    )
-    with lock:
+    with hold(folder):
         facts = _facts(folder)
         if facts is None:
             facts = ProjectFacts(name, "tiny" if encoder is None else encoder)

@@ -10,6 +10,8 @@ PROJECT_FILE, HISTORY_FILE, HEAD_FILE = "project.json", "history.jsonl", "histor
 # It leads the browser to the page; a folder that has only hidden files is still empty.
 REDIRECT_FILE = ".open.html"
 PROJECTS_FOLDER, DEFAULT_NAME = "metaadapter projects", "My pictures"
+DELETED_FOLDER = "deleted projects"
+"""Beside the projects; nothing in it is listed, and moving a project back restores it."""
 
 
 def default_project() -> Path:

@@ -306,3 +306,17 @@ def open_project(state: AppState, project: forms.ProjectName) -> forms.ProjectLi
     """Open another project."""
     state.projects.open(project.name)
     return list_projects(state)
+
+
+@routes.post("/projects/rename")
+def rename_project(state: AppState, names: forms.NewProjectName) -> forms.ProjectList:
+    """Rename a project, which may be the open one."""
+    state.projects.rename(names.name, names.new_name)
+    return list_projects(state)
+
+
+@routes.post("/projects/delete")
+def delete_project(state: AppState, project: forms.ProjectName) -> forms.Deleted:
+    """Move a project that is not open into the folder `deleted projects` beside it."""
+    place = one_line(state.projects.delete(project.name))
+    return forms.Deleted(place=place, **list_projects(state).model_dump())

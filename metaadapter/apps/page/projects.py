@@ -6,17 +6,21 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
+from metaadapter.apps.page.contents import name_key
 from metaadapter.apps.page.forms import ListedProject
 from metaadapter.apps.page.history import read_contents
-from metaadapter.apps.page.project import open_project, read_facts
-from metaadapter.apps.page.project_folders import HISTORY_FILE, projects_in
+from metaadapter.apps.page.leftovers import free_place
+from metaadapter.apps.page.project import hold, open_project, read_facts, rename
+from metaadapter.apps.page.project_folders import DELETED_FOLDER, HISTORY_FILE, projects_in
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
+from metaadapter.data.output_folder import require_no_link, sync_folder, write_errors
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.image_encoder import ImageEncoder
@@ -86,20 +90,64 @@ class Projects:
 
     def open(self, name: str) -> None:
         """Close the open project and open another; if that fails, open the former one again."""
-        folders = [folder for folder, other in self._names().items() if other == name]
-        if not folders:
-            raise Refusal(404, "no-such-project", f"There is no project {name!r}.", name=name)
-        self._switch(folders[0], name)
+        self._switch(self._folder_of(name), name)
 
     def make(self, name: str) -> None:
         """Close the open project and make a new one; if that fails, open the former one again."""
-        if name in self._names().values():
-            raise Refusal(409, "name-taken", f"There is already a project {name!r}.", name=name)
+        self._require_free(name, self._names().values())
         plain = NOT_PLAIN.sub("-", name.lower()).strip("-")[:MAX_FOLDER_NAME]
         folder = self._folder.parent / (plain or "project")
         if folder.exists():
             folder = folder.with_name(f"{folder.name}-{secrets.token_hex(3)}")
         self._switch(folder, name)
+
+    def rename(self, name: str, new_name: str) -> None:
+        """Rename a project; its folder keeps its name."""
+        with self._switching:
+            folder = self._folder_of(name)
+            others = [other for place, other in self._names().items() if place != folder]
+            self._require_free(new_name, others)
+            session = self.session
+            if folder == session.project.folder:
+                session.project = replace(session.project, facts=rename(folder, new_name))
+            else:
+                with hold(folder):
+                    rename(folder, new_name)
+
+    def delete(self, name: str) -> Path:
+        """Move a project into the folder of deleted projects; return its place there."""
+        with self._switching:
+            folder = self._folder_of(name)
+            if folder == self.session.project.folder:
+                raise Refusal(
+                    409,
+                    "project-open",
+                    f"The project {name!r} is open. Open another one, then delete it.",
+                    name=name,
+                )
+            with hold(folder):
+                pass  # no other process has it open
+            trash = folder.parent / DELETED_FOLDER
+            require_no_link(trash)
+            with write_errors(f"the project {folder}", instead="move its folder away yourself"):
+                trash.mkdir(exist_ok=True)
+                place = free_place(trash / folder.name)
+                folder.rename(place)
+                sync_folder(trash)
+            return place
+
+    def _folder_of(self, name: str) -> Path:
+        folders = [folder for folder, other in self._names().items() if other == name]
+        if not folders:
+            raise Refusal(404, "no-such-project", f"There is no project {name!r}.", name=name)
+        return folders[0]
+
+    def _require_free(self, name: str, taken: Iterable[str]) -> None:
+        for other in taken:
+            if name_key(other) == name_key(name):
+                raise Refusal(
+                    409, "name-taken", f"There is already a project {other!r}.", name=other
+                )
 
     def _load_once(self, name: str, **options: object) -> ImageEncoder:
         if name not in self._loaded:

@@ -40,6 +40,7 @@ Kind: TypeAlias = Literal[
     "origin",
     "phone",
     "same-box",
+    "project-open",
     "slow",
     "token",
     "too-large",

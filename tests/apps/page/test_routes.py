@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from metaadapter.adapter.files import load_adapter, store_adapter
+from metaadapter.apps.page.project import hold, read_facts
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.features.towers.config import InsideConfig
@@ -634,3 +635,60 @@ def test_predict__now__does_not_wait_for_pictures_that_are_not_encoded_yet(
 
     assert [one["label"] for one in answer.json()["predictions"]] == ["green"]
     assert project.state["tray"] == []
+
+
+def test_project__renamed__keeps_its_folder_and_everything_in_it(project, picture):
+    project.upload(("red/1.png", picture("red")), into="folders")
+    client, folder, name = project.client, project.session.project.folder, project.state["name"]
+
+    def rename(old, new):
+        return client.post("/projects/rename", json={"name": old, "new_name": new})
+
+    assert rename(name, f"{name} of wear").json()["current"] == f"{name} of wear"
+    assert project.state["name"] == f"{name} of wear"
+    client.post("/projects", json={"name": f"beside {name}"})
+    refused = rename(f"{name} of wear", f"BESIDE {name}")
+    assert (refused.status_code, refused.json()["kind"]) == (409, "name-taken")
+    assert rename("nowhere", "x").status_code == 404
+    rename(f"{name} of wear", f"{name} OF WEAR")  # one that is not open
+
+    assert client.post("/projects/open", json={"name": f"{name} OF WEAR"}).is_success
+    assert project.session.project.folder == folder
+    assert [entry["name"] for entry in project.state["classes"]] == ["red"]
+    assert read_facts(folder).name == f"{name} OF WEAR"
+
+
+def test_project__deleted__lies_whole_in_another_folder_that_is_named(project, picture):
+    project.upload(("red/1.png", picture("red")), into="folders")
+    client, folder, name = project.client, project.session.project.folder, project.state["name"]
+    refused = client.post("/projects/delete", json={"name": name})
+    client.post("/projects", json={"name": f"beside {name}"})
+    before = {file.name for file in folder.rglob("*")}
+    (folder.parent / "deleted projects").mkdir(exist_ok=True)
+    (folder.parent / "deleted projects" / folder.name).mkdir()  # one of that name is there
+
+    deleted = client.post("/projects/delete", json={"name": name}).json()
+
+    assert (refused.status_code, refused.json()["kind"]) == (409, "project-open")
+    place = folder.parent / "deleted projects" / f"{folder.name} (2)"
+    assert deleted["place"] == str(place)
+    assert not folder.exists()
+    assert {file.name for file in place.rglob("*")} == before
+    assert name not in [listed["name"] for listed in deleted["projects"]]
+    place.rename(folder)
+    assert client.post("/projects/open", json={"name": name}).is_success
+    assert len(project.state["classes"]) == 1
+
+
+def test_project__open_in_another_process__is_neither_renamed_nor_deleted(project):
+    client, folder, name = project.client, project.session.project.folder, project.state["name"]
+    client.post("/projects", json={"name": f"beside {name}"})
+    with hold(folder):
+        answers = [
+            client.post("/projects/rename", json={"name": name, "new_name": "x"}),
+            client.post("/projects/delete", json={"name": name}),
+        ]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert all("another run is writing" in answer.json()["error"].lower() for answer in answers)
+    assert read_facts(folder).name == name

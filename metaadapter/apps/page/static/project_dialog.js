@@ -1,6 +1,7 @@
-/** The dialog of projects: the open one, the others, and a form for a new one. */
+/** The dialog of projects: the open one, which can be renamed, the others, and a form for a new one. */
 import { showDialog } from "./dialog.js";
 import { element } from "./element.js";
+import { note } from "./messages.js";
 import { server } from "./server.js";
 import { say } from "./words.js";
 
@@ -14,45 +15,59 @@ export async function showProjects(project, onError) {
     dialog.close();
     if (await project.change(send)) location.reload();
   };
-  const name = element("input", { id: "new-project-name", maxLength: 100, required: true });
-  const form = element(
-    "form.new-project",
-    {
-      autocomplete: "off",
-      onsubmit: (event) => {
-        event.preventDefault();
-        if (name.value.trim()) open(() => server.newProject(name.value.trim()));
-      },
-    },
-    element("label", { htmlFor: "new-project-name" }, say("project_new_label")),
-    element("div.line", {}, name, element("button", { type: "submit" }, say("project_new"))),
-  );
+  const remove = async (name) => {
+    dialog.close();
+    const deleted = await project.change(() => server.deleteProject(name));
+    if (deleted) note(say("project_deleted", { name, place: deleted.place }));
+  };
+  const rename = async (name) => {
+    dialog.close();
+    if (name !== project.name) await project.change(() => server.renameProject(project.name, name));
+  };
+  const others = projects.filter(({ name }) => name !== project.name);
   const dialog = showDialog(
     say("projects_title"),
     element("p", {}, say("project_now", { name: project.name })),
     element("p.muted.path", {}, say("project_folder", { folder: project.folder })),
-    projects.length > 1 ? element("h3", {}, say("projects_others")) : null,
-    projects.length > 1
-      ? element("ul.things", {}, ...projects.map((listed) => item(listed, project, open)))
-      : null,
-    form,
+    nameForm("project-name", "project_rename_label", "project_rename", project.name, rename),
+    others.length ? element("h3", {}, say("projects_others")) : null,
+    others.length ? element("ul.things", {}, ...others.map((listed) => item(listed, open, remove))) : null,
+    nameForm("new-project-name", "project_new_label", "project_new", "", (name) => open(() => server.newProject(name))),
   );
 }
 
-function item({ name, n_pictures, n_classes }, project, open) {
-  const isOpen = name === project.name;
+function nameForm(id, label, action, value, send) {
+  const name = element("input", { id, maxLength: 100, required: true, value });
+  const onsubmit = (event) => {
+    event.preventDefault();
+    if (name.value.trim()) send(name.value.trim());
+  };
+  return element(
+    "form.new-project",
+    { autocomplete: "off", onsubmit },
+    element("label", { htmlFor: id }, say(label)),
+    element("div.line", {}, name, element("button", { type: "submit" }, say(action))),
+  );
+}
+
+function item({ name, n_pictures, n_classes }, open, remove) {
+  const onclick = () => {
+    if (button.dataset.asked) return remove(name);
+    button.dataset.asked = "yes"; // a second click on the same button confirms it
+    button.textContent = say("project_delete_sure", { name });
+    return undefined;
+  };
+  const label = say("of_class", { what: say("project_delete"), name });
+  const button = element("button.quiet", { type: "button", onclick, "aria-label": label }, say("project_delete"));
   return element(
     "li",
     {},
+    element("button", { type: "button", onclick: () => open(() => server.openProject(name)) }, name),
     element(
-      "button",
-      { type: "button", disabled: isOpen, onclick: () => open(() => server.openProject(name)) },
-      name,
-    ),
-    element(
-      "p.muted",
+      "div.line",
       {},
-      isOpen ? say("project_is_open") : say("project_holds", { n: n_pictures, classes: n_classes }),
+      element("p.muted", {}, say("project_holds", { n: n_pictures, classes: n_classes })),
+      button,
     ),
   );
 }

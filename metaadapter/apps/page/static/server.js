@@ -94,6 +94,8 @@ export const server = {
   classes: () => get("/classes"), // for phones
   phone: () => get("/phone"),
   newProject: (name) => send("POST", "/projects", { name }),
+  renameProject: (name, new_name) => send("POST", "/projects/rename", { name, new_name }),
+  deleteProject: (name) => send("POST", "/projects/delete", { name }),
   openProject: (name) => send("POST", "/projects/open", { name }),
 
   /** Downloads a file; returns {blob, name}, with the name that the server gives. */

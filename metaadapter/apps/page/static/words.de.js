@@ -309,10 +309,14 @@ export const words = {
   project_now: "{name} ist geöffnet. Jede Änderung wird gespeichert.",
   project_folder: "Der Ordner des Projekts ist {folder}.",
   projects_others: "Ein anderes Projekt öffnen",
-  project_is_open: "jetzt geöffnet",
   project_holds: { one: "{n} Bild, {classes} Klassen", other: "{n} Bilder, {classes} Klassen" },
   project_new_label: "Name eines neuen Projekts",
   project_new: "Anlegen",
+  project_rename_label: "Name dieses Projekts",
+  project_rename: "Umbenennen",
+  project_delete: "Löschen",
+  project_delete_sure: "{name} löschen: noch einmal klicken",
+  project_deleted: "{name} ist gelöscht. Sein Ordner ist jetzt {place}; verschieben Sie ihn zurück, um das Projekt wiederherzustellen.",
 
   // Camera traps
   boxes_reading: "Die Rahmen in {name} werden gelesen …",
@@ -413,6 +417,7 @@ export const sentences = {
   origin: "Anfragen von einer anderen Seite werden abgelehnt.",
   "same-box": "Diesen Rahmen gibt es schon.",
   phone: "Ein Telefon kann nur Bilder hinzufügen und ihre Antworten ansehen.",
+  "project-open": "Das Projekt „{name}“ ist geöffnet. Öffnen Sie ein anderes, und löschen Sie es dann.",
   slow: "Die Verbindung war zu langsam. Versuchen Sie es noch einmal.",
   token: "Öffnen Sie die Adresse, die `metaadapter serve` beim Start ausgegeben hat.",
   "too-large": "Das ist zu groß: {error}",

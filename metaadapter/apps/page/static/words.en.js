@@ -281,10 +281,14 @@ export const words = {
   project_now: "{name} is open. Every change is saved.",
   project_folder: "Its folder is {folder}.",
   projects_others: "Open another project",
-  project_is_open: "open now",
   project_holds: { one: "{n} picture, {classes} classes", other: "{n} pictures, {classes} classes" },
   project_new_label: "Name of a new project",
   project_new: "Create",
+  project_rename_label: "Name of this project",
+  project_rename: "Rename",
+  project_delete: "Delete",
+  project_delete_sure: "Delete {name}: click again",
+  project_deleted: "{name} is deleted. Its folder is now {place}; move it back to restore the project.",
 
   // Camera traps
   boxes_reading: "Reading the boxes in {name} …",

@@ -383,3 +383,27 @@ def test_page__is_there_while_the_project_is_opened(context, server):
     expect(page.locator("#opening, #tray-count").first).to_be_visible()
     expect(page.locator("#tray-count")).to_have_text(str(N_TRAY), timeout=TIMEOUT)
     expect(page.locator("#opening")).to_be_hidden()
+
+
+def test_projects__are_renamed_and_deleted_into_a_folder_that_is_named(context, server):
+    filled(context, server)
+    page = opened(context, server)
+    page.locator("#project").click()
+    page.get_by_label("Name of this project").fill("Wear 2026")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    expect(page.locator("#project")).to_have_text("Wear 2026")
+    page.locator("#project").click()
+    page.get_by_label("Name of a new project").fill("other")
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.locator("#project")).to_have_text("other", timeout=TIMEOUT)
+
+    page.locator("#project").click()
+    page.get_by_role("button", name="Delete: Wear 2026").click()
+    assert (server.home / "project" / "project.json").exists()  # it asks first
+    page.get_by_text("Delete Wear 2026: click again").click()
+
+    place = server.home / "deleted projects" / "project"
+    expect(page.locator("#messages")).to_contain_text(f"Its folder is now {place}")
+    assert len(list((place / "pictures").iterdir())) == 2 * N_SHOTS + N_TRAY
+    page.locator("#project").click()
+    expect(page.get_by_role("dialog")).not_to_contain_text("Wear 2026")
