@@ -18,7 +18,7 @@ export class FrameBoxes {
   #boxes = []; // {sides, text, kind}
   #nodes = [];
   #drag = null;
-  #moved = null; // {place, sides}: moved by keys, and not saved yet
+  #moved = null; // {place, after}: moved by keys, and not saved yet
   #timer = 0;
 
   /** @param {{choose: function(number), change: function(?number[], number[])}} actions */
@@ -54,7 +54,8 @@ export class FrameBoxes {
       node.setAttribute("aria-label", text);
       node.setAttribute("aria-pressed", String(place === chosen));
       node.firstChild.textContent = text;
-      draw(node, this.#moved?.place === place ? this.#moved.sides : sides);
+      const inHand = [this.#moved, this.#drag].find((one) => one?.place === place); // keeps its place on the screen
+      draw(node, inHand?.after ?? sides);
     });
     if (focused >= 0 && !this.node.contains(document.activeElement)) this.focus(chosen);
   }
@@ -67,9 +68,9 @@ export class FrameBoxes {
   save() {
     clearTimeout(this.#timer);
     if (!this.#moved) return;
-    const { place, sides } = this.#moved;
+    const { place, after } = this.#moved;
     this.#moved = null;
-    this.#change(this.#boxes[place].sides, sides);
+    this.#change(this.#boxes[place].sides, after);
   }
 
   #newNode() {
@@ -141,9 +142,9 @@ export class FrameBoxes {
     if (!by || place < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
-    const sides = this.#moved?.sides ?? this.#boxes[place].sides;
-    this.#moved = { place, sides: event.shiftKey ? resizedBox(sides, "rb", ...by) : movedBox(sides, ...by) };
-    draw(event.target, this.#moved.sides);
+    const sides = this.#moved?.after ?? this.#boxes[place].sides;
+    this.#moved = { place, after: event.shiftKey ? resizedBox(sides, "rb", ...by) : movedBox(sides, ...by) };
+    draw(event.target, this.#moved.after);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.save(), SAVED_AFTER);
   }

@@ -8,27 +8,13 @@ import { edits } from "./edits.js";
 import { element, setChildren, setText } from "./element.js";
 import { answerOf } from "./filters.js";
 import { FrameBoxes } from "./frame_boxes.js";
+import { isOfKind, KINDS, kindOf, SURE } from "./frame_kinds.js";
 import { readOut } from "./messages.js";
 import { NONE } from "./none.js";
 import { server } from "./server.js";
 import { count, percent, say } from "./words.js";
 
-export const KINDS = ["all", "animals", "empty", "others", "weak"];
 const CATEGORIES = ["animal", "person", "vehicle"]; // others have the detector's name
-export const SURE = 0.2; // the server makes pictures of boxes with at least this confidence
-
-/** Whether a frame is of a kind. */
-export function isOfKind({ boxes }, kind) {
-  const has = (test) => boxes.some(test);
-  const isSure = ({ picture, confidence }) => picture || confidence >= SURE;
-  return {
-    all: true,
-    animals: has(({ picture }) => picture),
-    empty: !has(isSure),
-    others: has((box) => !box.picture && isSure(box)),
-    weak: has((box) => !isSure(box)),
-  }[kind];
-}
 
 /**
  * Shows the frame of a picture, or without a picture all frames.
@@ -62,12 +48,14 @@ class FrameDialog {
   #classes = element("div.choices");
   #classButtons;
   #onShow;
+  #revision; // of the project when a frame was loaded
   #dialog = null;
   #last = Promise.resolve(); // the last action: the next one acts on the boxes that it leaves
 
   constructor(project, frames, picture, onShow) {
     this.#project = project;
     this.#onShow = onShow;
+    this.#revision = project.revision;
     const put = (id) => this.#run(() => this.#label(id));
     this.#classButtons = new ClassButtons(project, put, () => this.#run(() => this.#pick()));
     this.#all = this.#shown = frames;
@@ -105,7 +93,10 @@ class FrameDialog {
     );
     this.#dialog.classList.add("frame-dialog");
     this.#dialog.tabIndex = -1;
-    const show = () => this.#show();
+    const show = () => {
+      if (this.#project.revision !== this.#revision) this.#run(() => this.#reload(this.#frame).then(() => this.#show()));
+      this.#show();
+    };
     this.#project.addEventListener("change", show);
     this.#dialog.addEventListener("close", () => {
       this.#view.save();
@@ -250,22 +241,32 @@ class FrameDialog {
     if (!changed) return this.#reload(frame).then(() => this.#show());
     readOut(say(after === null ? "box_removed" : before === null ? "box_added" : "box_changed"));
     await this.#reload(frame);
-    const place = frame.boxes.findIndex(({ sides }) => sameBox(sides, after));
-    this.#chosen = place < 0 ? Math.max(0, Math.min(this.#chosen, frame.boxes.length - 1)) : place;
+    if (frame !== this.#frame) return undefined;
+    this.#chosen = this.#placeOf(after);
     this.#show();
     if (frame.boxes.length) return this.#view.focus(this.#chosen);
     return this.#dialog.focus();
   }
 
+  /** Loads a frame, which another tab or person may have changed; the chosen box stays chosen. */
   async #reload(frame) {
-    const { frames } = await server.frames(frame.id);
+    this.#revision = this.#project.revision;
+    const chosen = frame.boxes[this.#chosen]?.sides;
+    const { frames } = await server.frames(frame.id).catch(() => ({ frames: [frame] })); // the server is away
     Object.assign(frame, frames[0] ?? { boxes: [] });
+    if (frame === this.#frame) this.#chosen = this.#placeOf(chosen);
+  }
+
+  /** The place of a box in the frame, or else the nearest place to the chosen one. */
+  #placeOf(wanted) {
+    const { boxes } = this.#frame;
+    const place = boxes.findIndex(({ sides }) => sameBox(sides, wanted));
+    return place < 0 ? Math.max(0, Math.min(this.#chosen, boxes.length - 1)) : place;
   }
 
   async #step(direction) {
     await this.#project.change(edits[direction]());
     await this.#reload(this.#frame);
-    this.#chosen = Math.max(0, Math.min(this.#chosen, this.#frame.boxes.length - 1));
     this.#show();
     if (!this.#dialog.contains(document.activeElement)) this.#dialog.focus();
   }
@@ -304,9 +305,4 @@ class FrameDialog {
     this.#view.save();
     this.#run(action);
   }
-}
-
-function kindOf({ picture, confidence }) {
-  if (picture) return "animal";
-  return confidence >= SURE ? "other" : "weak";
 }

@@ -498,6 +498,12 @@ export const reasons = {
   "it unpacks to more than {most} bytes": "entpackt hätte sie mehr als {most} Byte",
   "it is damaged or not a readable zip file ({why})": "es ist keine lesbare Zip-Datei, oder sie ist beschädigt ({why})",
   "its list of files is too long": "ihr Verzeichnis ist zu lang",
+  "{n} pictures may be this frame: {names}; add the folder that holds the folders of all cameras":
+    "{n} Bilder können diese Aufnahme sein: {names}; fügen Sie den Ordner hinzu, in dem die Ordner aller Kameras liegen",
+  "the file lists {names}, and the picture {name} may be any of them; add the folder that holds the folders of all cameras":
+    "die Datei nennt {names}, und das Bild {name} kann jede davon sein; fügen Sie den Ordner hinzu, in dem die Ordner aller Kameras liegen",
+  "the detector reports: {why}": "der Detektor meldet: {why}",
+  "its picture is missing; add it again": "ihr Bild fehlt; fügen Sie es noch einmal hinzu",
   "it is encrypted": "die Datei ist verschlüsselt",
   "its compression is not supported; pack it again as an ordinary zip file":
     "ihre Komprimierung ist unbekannt; packen Sie eine gewöhnliche Zip-Datei",

@@ -224,3 +224,47 @@ def test_series_species_and_counts(page, frames):
     rows = download.value.path().read_text("utf-8").splitlines()
     assert rows[0].lstrip("\ufeff") == "species,camera,individuals,pictures"
     assert not any(row.startswith("fox") for row in rows)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_dialogs_of_camera_traps__have_no_violation(page, frames, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
+    page.emulate_media(color_scheme=scheme)
+    add_boxes(page, frames)
+    page.locator(".card:not(.stale, .unanswered)").first.wait_for(timeout=TIMEOUT)
+    found = {}
+    for name, ready in (
+        ("Review boxes", ".frame-box"),
+        ("Series, species and counts", "tbody tr"),
+    ):
+        page.get_by_role("button", name=name).click()
+        page.locator(ready).first.wait_for(timeout=TIMEOUT)
+        found[name] = [
+            (rule["id"], [node["html"][:200] for node in rule["nodes"]])
+            for rule in axe.Axe().run(page).response["violations"]
+        ]
+        page.keyboard.press("Escape")
+
+    assert found == {name: [] for name in found}
+
+
+def test_frame__shows_what_another_person_changes(page, frames):
+    add_boxes(page, frames)
+    page.get_by_role("button", name="Review boxes").click()
+    dialog = page.get_by_role("dialog")
+    name = dialog.get_by_role("heading").inner_text()
+    n_boxes = len(kept_frames(page)[name])
+    expect(dialog.locator(".frame-box")).to_have_count(n_boxes)
+
+    page.evaluate(
+        """async (name) => {
+            const {frames} = await (await fetch("/frames")).json();
+            const {id} = frames.find((frame) => frame.name === name);
+            const body = JSON.stringify({after: [0.4, 0.01, 0.1, 0.1]});
+            const headers = {"Content-Type": "application/json"};
+            await fetch(`/frames/${id}/boxes`, {method: "POST", headers, body});
+        }""",
+        name,
+    )
+
+    expect(dialog.locator(".frame-box")).to_have_count(n_boxes + 1, timeout=10_000)

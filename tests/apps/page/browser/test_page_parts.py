@@ -318,7 +318,7 @@ def test_frames__are_shown_by_kind(call, boxes, kinds):
     of_kind = {
         kind
         for kind in ("all", "animals", "empty", "others", "weak")
-        if call("frame_dialog", "isOfKind", frame, kind)
+        if call("frame_kinds", "isOfKind", frame, kind)
     }
     assert of_kind == kinds
 
