@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from metaadapter.apps.cli import options
+from metaadapter.apps.cli import field_options, options
 from metaadapter.apps.cli.console import Console, quarantined_json
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.process import share_one_heap
@@ -76,6 +76,8 @@ def encode(
     templates: options.Templates = None,
     shard: Shard = None,
     drop_duplicates: DropDuplicates = False,
+    detections: field_options.LabelledDetections = None,
+    min_confidence: field_options.MinConfidence = 0.2,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     batch_size: BatchSize = None,
@@ -97,6 +99,8 @@ def encode(
     from metaadapter.features.store.feature_store import FeatureStore
 
     table = _read(images, labelled=labels, split=split, console=console)
+    if cut := field_options.read_cut(detections, min_confidence, images):
+        table = cut(table)
     if names is not None:
         table = _with_names(table, names)
     loaded = load_encoder(

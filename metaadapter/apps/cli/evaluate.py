@@ -37,6 +37,7 @@ def evaluate(
     pool: own.Pool = None,
     pool_size: own.PoolSize = None,
     by_group: own.ByGroup = False,
+    fewer_shots: own.FewerShots = False,
     base_to_new: own.BaseToNew = False,
     continual: own.Continual = None,
     splits: own.Splits = None,
@@ -74,7 +75,7 @@ def evaluate(
         "strangers": own.names(strangers),
         "pool": pool,
         "pool_size": own.number_or_range(pool_size),
-        "by_group": by_group or None,
+        **{"by_group": by_group or None, "fewer_shots": fewer_shots or None},
         "base_to_new": base_to_new or None,
         **{"continual": continual, "splits": splits, "shuffle": shuffle or None},
         "names": own.names(names),
@@ -87,17 +88,18 @@ def evaluate(
     given = {key: value for key, value in values.items() if value is not None}
     settings = load_evaluation(config, given)
     run_options = {"device": device, "csv_raw": csv_raw, "audit": audit}
-    evaluation = _measure(settings, out, console, jobs=jobs, **run_options)
-    _warn(evaluation, console)
+    evaluation = run_evaluation(settings, out, console, jobs=jobs, **run_options)
+    warn_of(evaluation, console)
     _show(evaluation, console)
     if strict and evaluation.failed:
         console.warn(f"{len(evaluation.failed)} check(s) failed: --strict makes the exit code 3")
         raise Exit(DataError.exit_code)
 
 
-def _measure(
+def run_evaluation(
     config: EvaluationConfig, out: Path, console: Console, jobs: int | None, **options: Any
 ) -> Evaluation:
+    """Measure the cells that are missing in `out`, and show the progress."""
     from joblib import cpu_count
 
     from metaadapter.bench.evaluation import run
@@ -118,7 +120,8 @@ def _measure(
         )
 
 
-def _warn(evaluation: Evaluation, console: Console) -> None:
+def warn_of(evaluation: Evaluation, console: Console) -> None:
+    """Warn of classes that are left out, wide intervals and failed checks."""
     config = evaluation.config
     for store, facts in evaluation.sets.items():
         if facts["left_out"]:

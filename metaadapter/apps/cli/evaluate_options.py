@@ -84,6 +84,14 @@ ByGroup = Annotated[
         "series, day), queries and pools from others.",
     ),
 ]
+FewerShots = Annotated[
+    bool,
+    Option(
+        "--fewer-shots",
+        help="With --by-group: a class with too few groups for its shots gives those that it has; "
+        "else it is left out.",
+    ),
+]
 BaseToNew = Annotated[
     bool, Option("--base-to-new", help="Adapt on half of the classes, and score both halves.")
 ]

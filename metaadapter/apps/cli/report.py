@@ -39,15 +39,25 @@ def report(
     figures, curves, and the accuracy on each task after each task; report.tex and report.csv are
     not written.
     """
+    console = Console(quiet=quiet, json_output=json_output)
+    document, files = write_report(run, out or run, pictures or [], console)
+    if json_output:
+        print_document("report", {"files": files, **document})
+    else:
+        console.result(*files)
+
+
+def write_report(
+    run: Path, folder: Path, pictures: list[Path], console: Console
+) -> tuple[dict[str, Any], list[str]]:
+    """Write the report of an evaluation; return its JSON form and the paths of its files."""
     from metaadapter.bench.evaluation.folder import RECORD_FILE
     from metaadapter.bench.sequences.findings import is_continual
     from metaadapter.data.checksums import write_document
     from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
 
-    console = Console(quiet=quiet, json_output=json_output)
     read = _read_continual if is_continual(run) else _read_evaluation
-    document, others, page = read(run, pictures or [], console)
-    folder = out or run
+    document, others, page = read(run, pictures, console)
     with write_errors(f"the report into {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
@@ -57,11 +67,7 @@ def report(
             replace_file(folder / f"report.{kind}", content)
         # Last, because only the page needs a package that may be missing.
         replace_file(folder / "report.html", page())
-    files = [str(folder / f"report.{kind}") for kind in ("html", "json", *others)]
-    if json_output:
-        print_document("report", {"files": files, **document})
-    else:
-        console.result(*files)
+    return document, [str(folder / f"report.{kind}") for kind in ("html", "json", *others)]
 
 
 def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> Views:

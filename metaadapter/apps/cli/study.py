@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from metaadapter.apps.cli import options
+from metaadapter.apps.cli import evaluate_options as own
+from metaadapter.apps.cli import field_options, options
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.apps.cli.evaluate import run_evaluation
 from metaadapter.apps.cli.outputs import Output
-from metaadapter.errors import UsageError
+from metaadapter.apps.cli.report import write_report
+
+if TYPE_CHECKING:
+    from metaadapter.data.table import ImageTable
+
+STORE, EVALUATION = "frames", "evaluation"
+"""The folders of a study: the feature store of its frames, and its evaluation."""
 
 
 def study(
@@ -26,67 +34,72 @@ def study(
     out: Annotated[
         Path, Option("--out", "-o", metavar="FOLDER", help="Folder of the study."), Output()
     ],
+    detections: field_options.LabelledDetections = None,
+    min_confidence: field_options.MinConfidence = 0.2,
+    methods: own.Methods = None,
     shots: Annotated[
         str, Option(metavar="K,…", help="Numbers of labelled frames of each class, one or several.")
     ] = "1,4,16",
-    draws: Annotated[
-        int,
-        Option(
-            min=1,
-            help="Number of draws of scenes; the tower is fine-tuned on the first three draws.",
-        ),
-    ] = 20,
+    draws: Annotated[int, Option(min=1, help="Number of draws of scenes.")] = 20,
     encoder: options.Encoder = "tiny",
-    seed: options.Seed = 0,
+    jobs: own.Jobs = None,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Measure how well methods identify species on labelled frames.
 
-    The command writes a report page. It compares, on the same draws, metaadapter with and without
-    the unlabelled frames, zero-shot CLIP, CLIP-Adapter, a logistic probe and a fine-tuned image
-    tower. No scene has both labelled frames and queries. The same command continues after an
-    interruption.
+    The command encodes the frames, divides them into scenes, and evaluates methods as `evaluate
+    --by-group --fewer-shots` does: no scene has both labelled frames and queries. It writes a page
+    on species, false alarms and missed animals, with a paragraph for a methods section, and the
+    report of the evaluation. The same command continues after an interruption.
     """
     console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.apps.field.frames import Frame, read_times
     from metaadapter.bench.scenes.page import f1_rows, study_markdown, study_page
-    from metaadapter.bench.scenes.run import CELLS_FILE, StudyConfig, run_study
+    from metaadapter.bench.scenes.study import in_scenes, study_config, study_result
     from metaadapter.data.checksums import write_document
     from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
     from metaadapter.data.reader import read_images
-    from metaadapter.features.encoder import FrozenEncoder
+    from metaadapter.features.encoder_by_name import load_encoder
+    from metaadapter.features.store.encode_to_store import encode_to_store
 
-    config = StudyConfig(_numbers(shots), draws, seed)
+    names = own.names(methods) or ["default", "peers"]
+    config = study_config(out / STORE, names, own.whole_numbers(shots) or [], draws)
     table = read_images(frames)
-    loaded = FrozenEncoder.load(encoder)
     with write_errors(f"the study into {out}"):
         out.mkdir(parents=True, exist_ok=True)
-        require_own_or_empty(out, (CELLS_FILE, "study.json"), "study")
-        with console.progress() as progress, console.counting("measuring") as tell:
-            result, unreadable = run_study(
-                table, frames, config, loaded, out, progress=progress, tell=tell, note=console.warn
-            )
-        document = {"schema": "metaadapter.study/1", **result.to_dict()}
+        require_own_or_empty(out, (STORE, "study.json"), "study")
+    with console.progress() as progress:
+        table = in_scenes(table, read_times([Frame(row) for row in table.rows], progress))
+        if cut := field_options.read_cut(detections, min_confidence, frames):
+            table = cut(table)
+        report = encode_to_store(table, load_encoder(encoder), out / STORE, progress=progress)
+    console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
+    evaluation = run_evaluation(config, out / EVALUATION, console, jobs)
+    _, files = write_report(out / EVALUATION, out / EVALUATION, [], console)
+    result = study_result(evaluation, str(frames), _boxes(table, detections, min_confidence))
+    document = {"schema": "metaadapter.study/2", **result.to_dict()}
+    with write_errors(f"the study into {out}"):
         write_document(out / "study.json", document)
         replace_file(out / "study.md", study_markdown(result))
         replace_file(out / "study.html", study_page(result))
-    files = [str(out / f"study.{kind}") for kind in ("html", "md", "json")]
-    console.warn_of_pictures("the labelled", table.warnings, unreadable)
+    files = [*(str(out / f"study.{kind}") for kind in ("html", "md", "json")), *files]
     if json_output:
-        more = {"files": files, "quarantined": quarantined_json(unreadable)}
+        more = {"files": files, "quarantined": quarantined_json(report.quarantined)}
         print_document("study", {**more, **document})
         return
     console.table(["macro-F1 in %", *map(str, result.shots)], f1_rows(result))
     console.note("wrote " + ", ".join(files))
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        numbers = sorted({int(part) for part in text.split(",")})
-    except ValueError:
-        numbers = []
-    if not numbers or numbers[0] < 1:
-        raise UsageError(
-            f"--shots {text!r}: expected whole numbers from 1, separated by commas, such as 1,4,16"
-        )
-    return tuple(numbers)
+def _boxes(table: ImageTable, detections: Path | None, min_confidence: float) -> str:
+    """Return how frames were cut to boxes, for a methods section."""
+    n_boxed = sum(row.box is not None for row in table.rows)
+    if not n_boxed:
+        return "whole, without a detector"
+    source = "of the manifest" if detections is None else f"of {detections.name}"
+    least = "" if detections is None else f" with a confidence of {min_confidence} or more"
+    return (
+        f"{n_boxed} of them cut to the most confident box {source}{least}, as a square with a "
+        f"margin, and {len(table.rows) - n_boxed} whole"
+    )

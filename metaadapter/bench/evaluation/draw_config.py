@@ -49,6 +49,9 @@ class DrawConfig(BaseModel):
     by_group: bool = False
     """Whether the labelled pictures of a set of one store are from other groups (the column `group`
     of the store) than queries and pool."""
+    fewer_shots: bool = False
+    """Whether a class with too few groups for its shots gives those that it has, instead of being
+    left out. Its labelled pictures are then of as many groups as possible. Needs `by_group`."""
     base_to_new: bool = False
     """Whether only the first half of the classes has labelled pictures, and each half is scored by
     itself."""
@@ -80,6 +83,8 @@ class DrawConfig(BaseModel):
             raise ValueError("base_to_new takes all classes; leave out ways and unknown")
         if self.base_to_new and self.pool:
             raise ValueError("base_to_new cannot be combined with a pool")
+        if self.fewer_shots and not self.by_group:
+            raise ValueError("fewer_shots needs by_group (--by-group)")
         if self.pool is None and self.pool_size != USUAL_POOL_SIZE:
             raise ValueError("pool_size needs a pool: balanced, skewed or strangers")
         if self.pool == "skewed" and self.queries == "all":

@@ -43,7 +43,7 @@ def classes_left_out(data: EvaluationSet, config: DrawConfig) -> dict[str, int]:
 
     By group, both are from different groups.
     """
-    n_shot, counts_CM = max(config.shots), data.index.counts_CM
+    n_shot, counts_CM = 1 if config.fewer_shots else max(config.shots), data.index.counts_CM
     counts_C = counts_CM[:, SUPPORT]
     is_enough_C = counts_C > n_shot
     if data.is_by_group:
@@ -83,7 +83,15 @@ def _draw(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
     most_ways = config.ways or index.n_classes
     if data.is_by_group:
         n_query = None if config.queries == "all" else config.queries
-        return group_draws(data, max(shots), n_query, config.tasks, most_ways, seed)
+        return group_draws(
+            data,
+            max(shots),
+            n_query,
+            config.tasks,
+            most_ways,
+            seed,
+            fewer_shots=config.fewer_shots,
+        )
     if not data.has_two_pools:
         n_query = 0 if config.queries == "all" else config.queries
         return nested_draws(index, shots, n_query, config.tasks, most_ways, seed)

@@ -34,21 +34,30 @@ def enough_groups(data: EvaluationSet, n_shot: int) -> Bool[np.ndarray, " C"]:
 
 
 def group_draws(
-    data: EvaluationSet, n_shot: int, n_query: int | None, n_tasks: int, most_ways: int, seed: int
+    data: EvaluationSet,
+    n_shot: int,
+    n_query: int | None,
+    n_tasks: int,
+    most_ways: int,
+    seed: int,
+    *,
+    fewer_shots: bool = False,
 ) -> EpisodeRows:
     """Draw tasks of up to `most_ways` classes; no group gives both labelled pictures and queries.
 
     Each task draws the groups of its labelled pictures (`labelled_groups`). Its queries are from
-    all groups without a labelled picture: `n_query` of each class, or all (None). Raise `DataError`
-    if no task has `n_shot` shots of each class.
+    all groups without a labelled picture: `n_query` of each class, or all (None). With
+    `fewer_shots`, a class may have fewer shots, and the rest of its row is −1; its first shots are
+    of different groups, as far as it has them. Raise `DataError` if no task has the shots.
     """
     rng = np.random.default_rng([seed, STREAM])
-    (usable,) = enough_groups(data, n_shot).nonzero()
+    (usable,) = enough_groups(data, 1 if fewer_shots else n_shot).nonzero()
     classes, supports, queries = [], [], []
     for _ in range(n_tasks):
-        ways, support, query = _task(data, usable, n_shot, most_ways, rng)
+        ways, support, query = _task(data, usable, n_shot, most_ways, rng, fewer_shots=fewer_shots)
         classes.append(ways)
-        supports.append(np.stack(support))
+        padding = np.full(n_shot, -1)
+        supports.append(np.stack([np.append(own, padding)[:n_shot] for own in support]))
         queries += [torch.from_numpy(pictures[:n_query]) for pictures in query]
     classes_TN = torch.from_numpy(np.stack(classes))
     query_XQ = pad_sequence(queries, batch_first=True, padding_value=-1)
@@ -70,6 +79,8 @@ def _task(
     n_shot: int,
     most_ways: int,
     rng: np.random.Generator,
+    *,
+    fewer_shots: bool,
 ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
     """Return classes, and for each class its labelled pictures and its queries."""
     groups = data.copies_n
@@ -79,17 +90,32 @@ def _task(
         counts: dict[int, Counter[str]] = {}
         for way, own in zip(ways, pictures, strict=True):
             for group in groups[own].tolist():
-                counts.setdefault(group, Counter())[data.classes[way]] += 1
+                of_group = counts.setdefault(group, Counter())
+                # One for each group, so that the shots are of as many groups as there are.
+                of_group[data.classes[way]] = 1 if fewer_shots else of_group[data.classes[way]] + 1
         labelled = labelled_groups(counts, n_shot, rng)
-        support = [
-            rng.permutation(own[np.isin(groups[own], labelled)])[:n_shot] for own in pictures
-        ]
+        support = [rng.permutation(own[np.isin(groups[own], labelled)]) for own in pictures]
+        if fewer_shots:
+            support = [own[_by_turns(groups[own])] for own in support]
+        support = [own[:n_shot] for own in support]
         seen = groups[np.concatenate(support)]
         query = [rng.permutation(own[~np.isin(groups[own], seen)]) for own in pictures]
-        if all(len(own) == n_shot for own in support) and all(map(len, query)):
+        is_enough = all(len(own) >= (1 if fewer_shots else n_shot) for own in support)
+        if is_enough and all(map(len, query)):
             return ways, support, query
     raise DataError(
         f"the set {data.name}: in {MOST_TRIES} tries no division of the groups has {n_shot} "
         f"labelled pictures of each of {min(most_ways, len(usable))} classes, and a query from "
         "other groups; ask for fewer --shots or --ways"
     )
+
+
+def _by_turns(groups: np.ndarray) -> np.ndarray:
+    """Return an order of pictures: first one of each group, then a second of each, and so on."""
+    seen: Counter[int] = Counter()
+    turns = []
+    for group in groups.tolist():
+        turns.append(seen[group])
+        seen[group] += 1
+    order: np.ndarray = np.argsort(turns, kind="stable")
+    return order

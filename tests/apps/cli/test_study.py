@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from metaadapter.bench.peers import fine_tuned_tower
-from metaadapter.bench.scenes import methods, run
 from tests.apps.cli.test_documented_json import agrees
 
 COLOURS = {"empty": (90, 90, 90), "lynx": (200, 170, 90), "red_fox": (220, 70, 20)}
@@ -31,42 +30,83 @@ def frames(tmp_path_factory):
 
 
 @pytest.fixture
-def study(monkeypatch, encoder, frames, tmp_path):
+def study(encoder, frames, tmp_path):
     """The arguments of a short study."""
-    monkeypatch.setattr(fine_tuned_tower, "N_STEPS", 2)
-    monkeypatch.setattr(run, "TOWER_DRAWS", 1)
-    few = ("--shots", "1,2", "--draws", 2, "--encoder", encoder)
-    return ("study", frames, "--out", tmp_path / "study", *few)
+    few = ("--shots", "1", "--draws", 2, "--encoder", encoder, "--jobs", 1)
+    return ("study", frames, "--out", tmp_path / "study", "--methods", "GDA,zero-shot", *few)
 
 
 def test_study__of_labelled_frames__writes_a_page_and_what_is_documented(run, study, tmp_path):
-    done = run(*study, "--json")
+    done = run(*study, "--methods", "default,zero-shot,GDA", "--shots", "1,9", "--json")
 
     assert done.code == 0, done.err
-    assert agrees(done.document, "metaadapter.study/1")
+    assert agrees(done.document, "metaadapter.study/2")
     assert done.document["n_scenes"] == dict.fromkeys(COLOURS, 5)
-    assert done.document["background"] == ["empty"]
-    assert set(done.document["means"]["macro_f1"]) == set(methods.METHODS)
-    assert done.document["n_draws"][methods.TOWER] == 1
-    assert done.document["means"]["trained"]["zero-shot"]["1"]["mean"] == 0
-    assert done.document["means"]["trained"][methods.TOWER]["1"]["mean"] > 1000
+    assert done.document["species"] == ["lynx", "red_fox"]
+    assert set(done.document["means"]["macro_f1"]) == {"default", "zero-shot", "GDA"}
+    assert set(done.document["means"]) >= {"accuracy", "ece", "false_alarms", "missed"}
+    assert done.document["means"]["trained_parameters"]["zero-shot"]["1"]["mean"] == 0
+    # A third of five scenes is two; of the two near copies in each other scene, one is used.
+    assert done.document["reached"]["9"]["lynx"] == {"frames": 3, "scenes": 3}
+    assert done.document["reached"]["1"]["lynx"] == {"frames": 1, "scenes": 1}
+    # Two draws are too few for an interval.
+    assert done.document["means"]["macro_f1"]["default"]["1"]["half"] is None
     page = (tmp_path / "study" / "study.html").read_text()
     assert "<script" not in page
     assert "http" not in page.split("</style>")[1]
-    for method in methods.METHODS:
-        assert method in page
+    assert "too few for" in page
+    assert "lynx 3.0 from 3.0 scenes" in page
+    for method in ("default", "zero-shot", "GDA"):
+        assert f">{method}<" in page
     kept = json.loads((tmp_path / "study" / "study.json").read_text())
     assert kept["means"] == done.document["means"]
+    assert (tmp_path / "study" / "evaluation" / "report.html").exists()
+
+
+def test_study__with_detections__cuts_boxes_and_says_so(run, study, frames, tmp_path):
+    boxes = [{"category": "1", "conf": 0.8, "bbox": [0.25, 0.25, 0.5, 0.5]}]
+    listed = [
+        {"file": path.relative_to(frames).as_posix(), "detections": boxes}
+        for path in sorted(frames.glob("*/*.png"))
+        if path.parent.name != "empty"
+    ]
+    file = tmp_path / "boxes.json"
+    file.write_text(json.dumps({"info": {}, "images": listed}))
+
+    whole = run(*study, "--json").document
+    boxed = run(*study, "--detections", file, "--out", tmp_path / "boxed", "--json").document
+
+    assert boxed["boxes"].startswith("20 of them cut to the most confident box of boxes.json")
+    assert boxed["boxes"].endswith("and 10 whole")
+    assert whole["boxes"] == "whole, without a detector"
+    assert boxed["n_scenes"] == whole["n_scenes"]
+    assert boxed["means"]["macro_f1"] != whole["means"]["macro_f1"]
+
+
+def test_study__is_the_evaluation__that_its_command_repeats(run, study, tmp_path):
+    document = run(*study, "--json").document
+    words = shlex.split(document["command"])[1:-1]
+
+    again = run(*words, tmp_path / "again", "--jobs", 1, "--json").document
+
+    rows = {
+        (row["method"], row["n_shot"]): row["mean"]
+        for row in again["means"]
+        if row["metric"] == "accuracy"
+    }
+    accuracy = document["means"]["accuracy"]
+    for (method, n_shot), mean in rows.items():
+        assert accuracy[method][str(n_shot)]["mean"] == pytest.approx(mean)
 
 
 def test_study__given_again__measures_nothing_twice(run, study, monkeypatch):
-    study += ("--shots", "1")
     first = run(*study, "--json").document
+    assert first["means"]
 
     def refuse(*_):
         raise AssertionError("a cell was measured again")
 
-    monkeypatch.setattr("metaadapter.bench.scenes.run.answer_by", refuse)
+    monkeypatch.setattr("metaadapter.bench.evaluation.journal.CellJournal.append", refuse)
     again = run(*study, "--json").document
 
     assert again["means"] == first["means"]
@@ -76,7 +116,7 @@ def test_study__broken_frames__are_listed_and_left_out(run, study, frames, tmp_p
     source = shutil.copytree(frames, tmp_path / "frames")
     (source / "lynx" / "broken.png").write_bytes(b"no picture")
 
-    done = run("study", source, *study[2:], "--shots", "1")
+    done = run("study", source, *study[2:])
 
     assert done.code == 0
     assert "left out, because unreadable: 1" in done.err
@@ -85,7 +125,7 @@ def test_study__broken_frames__are_listed_and_left_out(run, study, frames, tmp_p
 @pytest.mark.parametrize(
     ("source", "shots", "reason"),
     [
-        *(("all", shots, "expected whole numbers") for shots in ("0", "x", "1,,2")),
+        *(("all", shots, "--shots") for shots in ("x", "1,,2")),
         ("one species", "1", "at least two species"),
     ],
 )
@@ -94,9 +134,19 @@ def test_study__what_cannot_be_measured__ends_with_2(
 ):
     for label in ("empty", "lynx"):
         shutil.copytree(frames / label, tmp_path / "few" / label)
+    # A vehicle is a class, but no species.
+    shutil.copytree(frames / "red_fox", tmp_path / "few" / "vehicle")
 
     source = frames if source == "all" else tmp_path / "few"
     done = run("study", source, *study[2:], "--shots", shots)
 
     assert done.code == 2
     assert reason in done.err
+
+
+def test_study__shots_below_one__are_refused_before_frames_are_encoded(run, study, tmp_path):
+    done = run(*study, "--shots", "0")
+
+    assert done.code == 3
+    assert "shots" in done.err
+    assert not (tmp_path / "study").exists()

@@ -98,6 +98,28 @@ def test_by_group__class_of_one_group__is_left_out(make_store, load):
     assert set(draw_tasks(data, config, 0).classes_TN[0].tolist()) == {1, 2}
 
 
+def test_fewer_shots__class_of_few_groups__gives_what_it_has_from_all_its_groups(make_store, draw):
+    groups = [*"aaaabbbbcccc", *"defghijklmno"]
+    store = make_store("traps", {"ant": 12, "bee": 12}, group=groups).folder
+
+    data, rows = draw(store, by_group=True, fewer_shots=True, shots=(1, 2, 16))
+
+    ways = rows.classes_TN[0].tolist()
+    support = {data.classes[way]: rows.support_TNK[0, n] for n, way in enumerate(ways)}
+    # A third of the groups is for queries: one of three, and four of twelve.
+    assert {name: int((row >= 0).sum()) for name, row in support.items()} == {"ant": 8, "bee": 8}
+    assert support["ant"].shape == (16,)
+    # The first two shots are of two groups, though each has four pictures.
+    assert len({groups[number] for number in support["ant"][:2].tolist()}) == 2
+    assert len({groups[number] for number in rows.query_TNQ[0].flatten().tolist()}) == 5
+    assert support_apart(draw_table([(data, 0, rows, None)]), []).status == "pass"
+
+
+def test_fewer_shots__without_groups__is_refused(pets, load):
+    with pytest.raises(ValueError, match="fewer_shots needs by_group"):
+        load(pets, fewer_shots=True)
+
+
 def test_by_group__no_division_has_the_shots__says_so(make_store, load):
     data, config = load(
         make_store(

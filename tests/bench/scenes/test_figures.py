@@ -1,112 +1,48 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from sklearn.metrics import precision_recall_fscore_support
 
 from metaadapter.bench.evaluation.cell import Cell, CellResult
-from metaadapter.bench.scenes.methods import OVERALL, MethodAnswers, measure_answers
-from metaadapter.bench.scenes.result import STORE, summarise
-from metaadapter.bench.scenes.run import open_cells
+from metaadapter.bench.scenes.figures import OVERALL, confusions, field_rows
 
-TRUE = ["deer", "deer", "deer", "fox", "empty", "empty", "empty", "empty"]
-ANSWERS = MethodAnswers(["deer", "deer", "fox", "fox", "deer", "empty", "empty", "empty"], 0.5, 12)
+CLASSES = ("deer", "empty", "fox", "vehicle")
 
 
-def by_part(columns):
-    """Part → its figures, without those that it does not have."""
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    return {
-        row.pop("part"): {name: figure for name, figure in row.items() if figure is not None}
-        for row in rows
-    }
+def rows_of(true, predicted):
+    """The rows of one cell; classes by number."""
+    pairs = {"true": true, "predicted": predicted, "count": [1] * len(true)}
+    cell = CellResult(Cell("default", "traps", 4, 0), "", "", {"confusion": pairs | all_part(true)})
+    return field_rows(confusions([cell], CLASSES), CLASSES).set_index("part")
 
 
-def test_figures__counted_by_hand__agree():
-    figures = by_part(measure_answers(TRUE, ANSWERS, ["empty"]))
+def all_part(true):
+    return {"part": ["all"] * len(true)}
 
-    assert figures["deer"] == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3})
-    assert figures["fox"] == pytest.approx({"precision": 1 / 2, "recall": 1, "f1": 2 / 3})
-    assert figures[OVERALL] == pytest.approx(
-        {
-            "macro_f1": 2 / 3,  # of deer and fox
-            "false_alarms": 250,
-            "accuracy": 6 / 8,
-            "seconds": 0.5,
-            "trained": 12,
-        }
-    )
+
+def test_figures__counted_by_hand__know_species_false_alarms_and_missed_animals():
+    true = [0, 0, 0, 2, 1, 1, 1, 1, 3]
+    predicted = [0, 0, 1, 2, 0, 1, 1, 1, 3]
+
+    overall = rows_of(true, predicted).loc[OVERALL]
+
+    # Deer: two of three with one false alarm; fox: right. The vehicle and the empties do not count.
+    assert overall["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
+    assert overall["false_alarms"] == 250
+    assert overall["missed"] == 250
 
 
 def test_figures__no_empty_frames__tell_of_no_false_alarms():
-    answers = MethodAnswers(["deer", "deer"], 0.0, 0)
-
-    figures = measure_answers(["deer", "fox"], answers, [])
-
-    assert "false_alarms" not in by_part(figures)[OVERALL]
+    assert np.isnan(rows_of([0, 2], [0, 0]).loc[OVERALL, "false_alarms"])
 
 
-@pytest.fixture
-def study(tmp_path):
-    """Measure some cells of a study; the cells that were not there before, and the notes."""
-    path = tmp_path / "cells.jsonl"
-    tables = {"rows": measure_answers(TRUE, ANSWERS, ["empty"])}
+def test_rates__random_answers__agree_with_scikit_learn():
+    rng = np.random.default_rng(0)
+    true, predicted = rng.integers(0, 4, (2, 60)).tolist()
 
-    def measured(*cells, study="study"):
-        missing, notes = [], []
+    rows = rows_of(true, predicted)
 
-        def measure(given):
-            missing.extend(given)
-            return [(cell, tables) for cell in given]
-
-        journal = open_cells(path, study, notes.append)
-        journal.measure_missing(
-            cells, {"a": "a"}, "bench", measure, tell=lambda *_: None, note=notes.append
-        )
-        assert [journal.results[cell].tables for cell in cells] == [tables] * len(cells)
-        return path, missing, notes
-
-    return measured
-
-
-def test_cells__of_the_same_study__are_there_again_but_for_a_line_that_was_cut_off(study):
-    cells = [Cell("a", STORE, 1, 0), Cell("a", STORE, 1, 1)]
-    path, missing, notes = study(*cells)
-    assert (missing, notes) == (cells, [])
-    path.write_bytes(path.read_bytes()[:-10])
-
-    assert study(*cells)[1:] == (cells[1:], [])
-    assert study(*cells)[1:] == ([], [])
-    _, missing, (note,) = study(*cells, study="other")
-    assert missing == cells
-    assert "holds no cell of this study" in note
-
-
-def test_cells__file_of_an_earlier_version__are_measured_again_with_a_note(study, tmp_path):
-    (tmp_path / "cells.jsonl").write_text(
-        '{"schema": "metaadapter.study_cells/1", "study": "study"}\n'
-        '{"cell": ["a", 1, 0], "figures": {"macro_f1": 0.6}}\n'
-    )
-    cell = Cell("a", STORE, 1, 0)
-
-    path, missing, (note,) = study(cell)
-
-    assert missing == [cell]
-    assert "all cells are measured again" in note
-    assert "study_cells/1" not in path.read_text()
-    assert study(cell)[1:] == ([], [])
-
-
-def test_summary__differences__are_paired_draw_by_draw():
-    def result(method, draw, f1):
-        rows = measure_answers(TRUE, ANSWERS, ["empty"])
-        rows["macro_f1"][0] = f1
-        return CellResult(Cell(method, STORE, 1, draw), "", "", {"rows": rows})
-
-    results = [result("metaadapter", draw, 0.5 + 0.1 * draw) for draw in range(3)]
-    results += [result("peer", draw, 0.3 + 0.1 * draw) for draw in range(2)]
-
-    summary = summarise(results)
-
-    assert summary["means"]["macro_f1"]["metaadapter"][1].mean == pytest.approx(0.6)
-    assert summary["differences"]["peer"][1].mean == pytest.approx(0.2)
-    assert summary["differences"]["peer"][1].half == pytest.approx(0, abs=1e-9)
-    assert summary["n_draws"] == {"metaadapter": 3, "peer": 2}
+    expected = precision_recall_fscore_support(true, predicted, labels=range(4), zero_division=0)
+    for name, values in zip(("precision", "recall", "f1"), expected[:3], strict=True):
+        assert rows.loc[list(CLASSES), name].to_numpy(float) == pytest.approx(values)
