@@ -99,8 +99,7 @@ def encode(
     from metaadapter.features.store.feature_store import FeatureStore
 
     table = _read(images, labelled=labels, split=split, console=console)
-    if cut := field_options.read_cut(detections, min_confidence, images):
-        table = cut(table)
+    table = field_options.cut_labelled(table, images, detections, min_confidence)
     if names is not None:
         table = _with_names(table, names)
     loaded = load_encoder(

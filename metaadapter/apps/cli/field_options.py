@@ -14,6 +14,7 @@ from metaadapter.apps.cli.outputs import Output
 
 if TYPE_CHECKING:
     from metaadapter.apps.field.frame_predictions import FieldOptions
+    from metaadapter.data.table import ImageTable
     from metaadapter.workflow.labelled_pictures import Cut
 
 DetectionsFile = Annotated[
@@ -130,6 +131,17 @@ def read_cut(given: Mapping[str, Any], min_confidence: float) -> Cut:
             pool_boxes, detections=boxes, min_confidence=min_confidence, folder=pool
         )
     return Cut(labelled, unlabelled)
+
+
+def cut_labelled(
+    table: ImageTable, source: Path, detections: Path | None, min_confidence: float
+) -> ImageTable:
+    """Return labelled pictures of `source`, each cut to its most confident box, if there is one."""
+    if detections is None:
+        return table
+    from metaadapter.apps.field.detections import read_detections, surest_boxes
+
+    return surest_boxes(table, read_detections(detections), min_confidence, source)
 
 
 def other_labels() -> tuple[str, ...]:

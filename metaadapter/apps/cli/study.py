@@ -71,8 +71,7 @@ def study(
         require_own_or_empty(out, (STORE, "study.json"), "study")
     with console.progress() as progress:
         table = in_scenes(table, read_times([Frame(row) for row in table.rows], progress))
-        if cut := field_options.read_cut(detections, min_confidence, frames):
-            table = cut(table)
+        table = field_options.cut_labelled(table, frames, detections, min_confidence)
         report = encode_to_store(table, load_encoder(encoder), out / STORE, progress=progress)
     console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
     evaluation = run_evaluation(config, out / EVALUATION, console, jobs)

@@ -9,19 +9,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
 
-from metaadapter.apps.field.camtrap_package import PEOPLE, VEHICLES
-from metaadapter.apps.field.species import is_nothing
+from metaadapter.apps.field.species import is_nothing, is_species
 from metaadapter.bench.evaluation.cell import CellResult
 from metaadapter.bench.evaluation.tables import CELL, gathered, table
 
 OVERALL = ""
 """The part of the rows with the figures of all classes; each other part is one class."""
 RATES = ("precision", "recall", "f1")
-
-
-def is_species(label: str) -> bool:
-    """Return whether a class is an animal: not an empty frame, a person or a vehicle."""
-    return not is_nothing(label) and label.casefold() not in PEOPLE | VEHICLES
 
 
 def confusions(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from metaadapter.apps.field.frames import Frame
+from metaadapter.apps.field.species import is_species
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
@@ -24,7 +25,7 @@ from metaadapter.bench.evaluation.summary import Estimate, differences, means
 from metaadapter.bench.evaluation.tables import CELL
 from metaadapter.bench.report.evaluation_result import plain
 from metaadapter.bench.report.evaluation_run import ByShots, by_shots
-from metaadapter.bench.scenes.figures import OVERALL, RATES, confusions, field_rows, is_species
+from metaadapter.bench.scenes.figures import OVERALL, RATES, confusions, field_rows
 from metaadapter.bench.scenes.scenes import scenes_of
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import UsageError
