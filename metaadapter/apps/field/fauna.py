@@ -92,8 +92,8 @@ class Fauna:
     def evidence(self, scores: Mapping[str, float]) -> Evidence:
         """Spread SpeciesNet's scores (label → score) over the classes and the rest.
 
-        A label within a class counts for that class. A label above some classes counts for these
-        and for the rest, in equal parts. Any other label counts for its species.
+        A label within a class counts for that class. Half of a label above some classes counts for
+        these in equal parts, half for the rest. Any other label counts for its species.
         """
         of_classes, others, rest = (
             defaultdict[str, float](float),
@@ -107,8 +107,8 @@ class Fauna:
                     of_classes[label] += score / len(holders)
             elif below := self._below(taxon.path):
                 for label in below:
-                    of_classes[label] += score / (len(below) + 1)
-                rest += score / (len(below) + 1)
+                    of_classes[label] += score / (2 * len(below))
+                rest += score / 2
             elif taxon.name in self.others:
                 others[taxon.name] += score
         scores_C = np.array([of_classes[label] for label in self.classes], dtype=np.float64)

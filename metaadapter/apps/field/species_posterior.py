@@ -1,13 +1,14 @@
 """SpeciesNet's scores as evidence beside the adapter's probabilities.
 
-Let a_c = known · p_c be the adapter's probability of class c, and a_o = 1 − known that of the rest
-of the fauna. s_h are SpeciesNet's scores of the m classes that its labels name and of the rest, and
-r is what they lack to 1, because its file lists only the best labels. Then
+s_c are the scores of the m classes that SpeciesNet's labels name, s_o is that of the rest of the
+fauna, and r is what they lack to 1, because its file lists only the best labels. With S, the sum
+over c of s_c, two questions are answered one after the other:
 
-    q_h = (1 − ε) (s_h + r / (m + 1)) + ε / (m + 1)
-    a'_h ∝ a_h q_h,  where the sum of all a'_h is that of all a_h.
+    Which class, if it is one?   p'_c ∝ p_c q_c,  q_c = (1 − ε) (s_c + (1 − S) / m) + ε / m
+    One of them, or the rest?    known Q_in : (1 − known) Q_o,
+                                 Q_in = (1 − ε) (S + r / 2) + ε / 2,  Q_o likewise with s_o
 
-This is Bayes' rule for two witnesses that are independent given the species, with a flat prior;
+Each is Bayes' rule for two witnesses that are independent given the species, with a flat prior;
 with the probability ε SpeciesNet knows nothing. So flat scores change nothing, and no score
 excludes a class. A class that no label names keeps its probability.
 """
@@ -15,7 +16,7 @@ excludes a class. A class that no label names keeps its probability.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -54,26 +55,38 @@ def posterior(
 
     If the adapter cannot tell what is `known`, the scores only compare the classes.
     """
-    is_named_C, n_named = evidence.is_named_C, int(evidence.is_named_C.sum())
+    is_named_C = evidence.is_named_C
     before_C = shares_C * (1.0 if known is None else known)
-    before, scores = before_C[is_named_C], evidence.scores_C[is_named_C]
-    if known is not None:
-        before = np.append(before, 1 - known)
-        scores = np.append(scores, evidence.rest + sum(evidence.others.values()))
-    if not before.sum():
-        return Posterior(shares_C, known, {})
-    scale = max(float(scores.sum()), 1.0)
-    scores = scores / scale
-    flat = 1 / len(scores)
-    likelihood = (1 - WRONG) * (scores + (1 - scores.sum()) * flat) + WRONG * flat
-    after = before * likelihood
-    after *= before.sum() / after.sum()
-    after_C = before_C.copy()
-    after_C[is_named_C] = after[:n_named]
-    total = float(after_C.sum())
-    new_C = after_C / total if total else shares_C
+    named, rest = float(before_C[is_named_C].sum()), 0.0 if known is None else 1 - known
+    scores = evidence.scores_C[is_named_C]
+    of_rest = evidence.rest + sum(evidence.others.values())
+    scale = max(float(scores.sum()) + of_rest, 1.0)
+    scores, of_rest = scores / scale, of_rest / scale
+    if not named:
+        return Posterior(shares_C, known, _others(evidence, rest, scale, _likelihood(of_rest, 0.0)))
+    of_classes = float(scores.sum())
+    likelihoods = _likelihood(scores, (1 - of_classes) / len(scores), len(scores))
+    left = (1 - of_classes - of_rest) / 2
+    within, outside = _likelihood(of_classes, left), _likelihood(of_rest, left)
     if known is None:
-        return Posterior(new_C, None, {})
-    a_unit = float(after[-1] / likelihood[-1])
-    others = {name: a_unit * (1 - WRONG) * score / scale for name, score in evidence.others.items()}
-    return Posterior(new_C, min(total, 1.0), others)
+        within = outside = 1.0
+    unit = (named + rest) / (named * within + rest * outside)
+    after_C = before_C.copy()
+    after_C[is_named_C] *= likelihoods
+    after_C[is_named_C] *= unit * named * within / after_C[is_named_C].sum()
+    total = float(after_C.sum())
+    others = _others(evidence, rest * unit * outside, scale, outside)
+    return Posterior(after_C / total, None if known is None else min(total, 1.0), others)
+
+
+def _likelihood(score: Any, left: float, n: int = 2) -> Any:
+    """A score with an even part of what is left, mixed with the flat one of n answers."""
+    return (1 - WRONG) * (score + left) + WRONG / n
+
+
+def _others(evidence: Evidence, rest: float, scale: float, outside: float) -> dict[str, float]:
+    """The parts of the rest's probability that named species have."""
+    return {
+        name: rest * (1 - WRONG) * score / scale / outside
+        for name, score in evidence.others.items()
+    }

@@ -77,12 +77,8 @@ def test_fauna__scores__go_to_the_lowest_class_evenly_below_a_label_and_else_to_
     assert spread(classes, {COYOTE: 0.6, WOLF: 0.2}) == ({"coyote": 0.6, "canidae": 0.2}, {}, 0.0)
     assert spread(["coyote", "deer"], {CANIS: 0.6}) == ({"coyote": 0.3}, {}, 0.3)
     assert spread(["coyote", "deer"], {RACCOON: 0.6}) == ({}, {"northern raccoon": 0.6}, 0.0)
-    third = pytest.approx(0.2)
-    assert spread(["coyote", "deer"], {ANIMAL: 0.6}) == (
-        {"coyote": third, "deer": third},
-        {},
-        third,
-    )
+    evenly = {"coyote": pytest.approx(0.15), "deer": pytest.approx(0.15)}
+    assert spread(["coyote", "deer"], {ANIMAL: 0.6}) == (evenly, {}, pytest.approx(0.3))
     assert spread(["coyote", "deer"], {BLANK: 0.6}) == ({}, {}, 0.0)
 
 
@@ -112,9 +108,10 @@ knowns = st.none() | st.floats(0.01, 0.99)
 masks = st.lists(st.booleans(), min_size=3, max_size=3).map(np.array)
 
 
-@given(shares, knowns, masks, st.floats(0, 0.25))
+@given(shares, knowns, masks, st.floats(0, 1 / 6))
 def test_posterior__flat_scores__change_nothing(row, known, is_named, score):
-    evidence = Evidence(np.where(is_named, score, 0.0), is_named, {"raccoon": score})
+    scores = np.where(is_named, score, 0.0)
+    evidence = Evidence(scores, is_named, {"raccoon": float(scores.sum())})
 
     result = posterior(row, known, evidence)
 
@@ -145,12 +142,13 @@ def test_posterior__by_hand__is_bayes_rule():
 
     result = posterior(row, known, evidence)
 
-    left = 1 - 0.1 - 0.6 - 0.2
-    q = [(1 - WRONG) * (s + left / 3) + WRONG / 3 for s in (0.1, 0.6, 0.2)]
-    joint = np.array([0.56 * q[0], 0.24 * q[1], 0.2 * q[2]])
-    joint /= joint.sum()
-    np.testing.assert_allclose(result.known * result.shares_C, joint[:2])
-    assert result.others["raccoon"] == pytest.approx(joint[2] * (1 - WRONG) * 0.2 / q[2])
+    q = [(1 - WRONG) * (s + 0.3 / 2) + WRONG / 2 for s in (0.1, 0.6)]
+    shares = np.array([0.7 * q[0], 0.3 * q[1]])
+    np.testing.assert_allclose(result.shares_C, shares / shares.sum())
+    within, outside = ((1 - WRONG) * (s + 0.1 / 2) + WRONG / 2 for s in (0.7, 0.2))
+    rest = 0.2 * outside / (0.8 * within + 0.2 * outside)
+    assert result.known == pytest.approx(1 - rest)
+    assert result.others["raccoon"] == pytest.approx(rest * (1 - WRONG) * 0.2 / outside)
 
 
 def predicted(known=0.9, **shares):
