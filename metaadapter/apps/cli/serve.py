@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,6 +55,13 @@ def serve(
             "of its own. The connection is not encrypted.",
         ),
     ] = False,
+    runtime: Annotated[
+        Path | None,
+        Option(
+            metavar="FOLDER",
+            help="The unpacked npm package onnxruntime-web, to export pages for web hosts.",
+        ),
+    ] = None,
     encoder: options.EncoderOfPictures = None,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
@@ -73,24 +81,19 @@ def serve(
     from metaadapter.apps.page.server import run_server
     from metaadapter.apps.page.starting import Starting
 
+    if runtime is not None:
+        from metaadapter.apps.export.web_page import require_runtime
+
+        require_runtime(runtime)
     folder = default_project() if project is None else project
     listening, access = open_port(folder, port)
-    phones = open_to_phones() if phone else None
-    also = [phones[0]] if phones else []
-    opening = _Opening(folder, encoder, device, access, phones[1] if phones else None)
+    of_phones = open_to_phones() if phone else None
+    also = [of_phones[0]] if of_phones else []
+    phone_access = of_phones[1] if of_phones else None
+    opening = _Opening(folder, encoder, device, access, phone_access, runtime)
 
     def announce() -> None:
-        console.result(access.address)
-        sys.stdout.flush()  # a program that reads the address from a pipe is waiting for it
-        console.note("Open this address in a browser on this machine. Ctrl-C ends the page.")
-        if access.former_port is not None:
-            console.note(
-                f"Tabs that are still open ask at the former port {access.former_port}, where they "
-                "are answered too as soon as no other program uses it."
-            )
-        if phones:
-            console.note(f"A phone in the same network opens {phones[1].address}")
-            console.note(WARNING)
+        _announce(console, access, phone_access)
         if open_page:
             stack.enter_context(open_in_browser(access.address, folder))
 
@@ -113,24 +116,35 @@ def serve(
     console.note("ended; everything is saved in the project")
 
 
+def _announce(console: Console, access: Access, phone: Access | None) -> None:
+    console.result(access.address)
+    sys.stdout.flush()  # a program that reads the address from a pipe is waiting for it
+    console.note("Open this address in a browser on this machine. Ctrl-C ends the page.")
+    if access.former_port is not None:
+        console.note(
+            f"Tabs that are still open ask at the former port {access.former_port}, where they "
+            "are answered too as soon as no other program uses it."
+        )
+    if phone is not None:
+        console.note(f"A phone in the same network opens {phone.address}")
+        console.note(WARNING)
+
+
+@dataclass
 class _Opening:
     """Imports and opens what a project needs; this takes seconds, so the page is shown before."""
 
-    def __init__(
-        self,
-        folder: Path,
-        encoder: str | None,
-        device: str,
-        access: Access,
-        phone: Access | None,
-    ) -> None:
-        self._folder, self._encoder, self._device = folder, encoder, device
-        self._access, self._phone = access, phone
-        self._projects: Projects | None = None
+    folder: Path
+    encoder: str | None
+    device: str
+    access: Access
+    phone: Access | None
+    runtime: Path | None
+    projects: Projects | None = None
 
     def doing(self) -> str:
         """A sentence on what is being opened."""
-        return self._projects.doing if self._projects else "Starting metaadapter …"
+        return self.projects.doing if self.projects else "Starting metaadapter …"
 
     @contextmanager
     def opened(self) -> Iterator[ASGIApp]:
@@ -140,11 +154,11 @@ class _Opening:
         from metaadapter.apps.page.projects import Projects
         from metaadapter.features.encoder_by_name import load_encoder
 
-        load = partial(load_encoder, device=self._device)
-        note = partial(keep_access, access=self._access)
-        self._projects = Projects(self._folder, self._encoder, load, note)
-        with self._projects.opened():
-            yield make_app(self._projects, self._access, phone=self._phone)
+        load = partial(load_encoder, device=self.device)
+        note = partial(keep_access, access=self.access)
+        self.projects = Projects(self.folder, self.encoder, load, note)
+        with self.projects.opened():
+            yield make_app(self.projects, self.access, phone=self.phone, runtime=self.runtime)
 
 
 def _require_packages(names: Sequence[str]) -> None:

@@ -45,6 +45,16 @@ def require_web_folder(folder: Path) -> None:
 
 def write_web_page(folder: Path, model: bytes, facts: Mapping[str, Any], package: Path) -> int:
     """Write the page, its ONNX file and the package's runtime; return the number of bytes."""
+    contents = page_contents(model, facts, package)
+    with write_errors(f"the page {folder}", instead="choose another folder"):
+        (folder / "runtime").mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            replace_file(folder / name, content)
+    return sum(map(len, contents.values()))
+
+
+def page_contents(model: bytes, facts: Mapping[str, Any], package: Path) -> dict[str, bytes]:
+    """The files of the page by their paths in its folder, in the order to write them."""
     contents: dict[str, bytes] = {FACTS_FILE: json_text(facts, indent=2).encode()}
     contents |= {
         f"runtime/{Path(name).name}": (package / name).read_bytes() for name in RUNTIME_FILES
@@ -52,8 +62,9 @@ def write_web_page(folder: Path, model: bytes, facts: Mapping[str, Any], package
     contents[MODEL_FILE] = model
     for path in sorted(PAGE.iterdir(), key=lambda path: path.name == START_FILE):
         contents[path.name] = path.read_bytes()
-    with write_errors(f"the page {folder}", instead="choose another folder"):
-        (folder / "runtime").mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            replace_file(folder / name, content)
-    return sum(map(len, contents.values()))
+    return contents
+
+
+def runtime_bytes(package: Path) -> int:
+    """The size of the files that a page takes from the package."""
+    return sum((package / name).stat().st_size for name in RUNTIME_FILES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp
 
 from metaadapter.apps.page import (
     download_routes,
+    export_routes,
     field_downloads,
     field_routes,
     forms,
@@ -25,6 +27,7 @@ from metaadapter.apps.page import (
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.api_page import api_page
 from metaadapter.apps.page.dependencies import State
+from metaadapter.apps.page.exports import Exports
 from metaadapter.apps.page.guard import Guard, error_response
 from metaadapter.apps.page.multipart import Limits
 from metaadapter.apps.page.page_files import PREFIX, page_file
@@ -55,14 +58,17 @@ def make_app(
     access: Access,
     limits: Limits | None = None,
     phone: Access | None = None,
+    runtime: Path | None = None,
 ) -> ASGIApp:
     """Make the application for the open project; it serves only requests that `access` allows.
 
+    `runtime` is the unpacked npm package onnxruntime-web, for exported pages.
     With `phone` it also serves the phones that this permission lets in, each at its own port.
     """
-    state = State(projects, limits or Limits(), phone)
+    state = State(projects, limits or Limits(), Exports(runtime), phone)
     routers = (
         *(project_routes.routes, download_routes.routes, predict_routes.routes),
+        export_routes.routes,
         *(field_routes.routes, field_downloads.routes, phone_routes.code_routes),
     )
     app = _app(state, routers)

@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_mark
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page.access import Access
+from metaadapter.apps.page.exports import Exports
 from metaadapter.apps.page.multipart import Form, Limits, receive_form
 from metaadapter.apps.page.project import UPLOAD_PREFIX
 from metaadapter.apps.page.projects import Projects
@@ -57,6 +58,7 @@ class State:
 
     projects: Projects
     limits: Limits
+    exports: Exports
     phone: Access | None = None
     """The permission of phones, if they are let in."""
     encoders: AdaptedEncoders = field(default_factory=AdaptedEncoders)

@@ -21,10 +21,7 @@ from metaadapter.apps.page.downloads import (
 )
 from metaadapter.apps.page.move_script import move_script
 from metaadapter.apps.page.session import Session
-from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 
-# An ONNX file is checked on at most this many pictures; more would keep the user waiting.
-MAX_CHECKED = 20
 Threshold = Annotated[
     float,
     Query(
@@ -52,7 +49,7 @@ def download_adapter(session: OpenSession) -> Response:
 @routes.get("/answers.csv", response_class=Response)
 def download_predictions(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """The predictions as a table."""
-    pictures = _sorted(session, threshold)
+    pictures = decided(session, threshold)
     table = session.read(lambda contents: prediction_table(pictures, contents))
     return file_response(session, table.encode(), "answers.csv", "text/csv; charset=utf-8")
 
@@ -60,7 +57,7 @@ def download_predictions(session: OpenSession, threshold: Threshold = 0.0) -> Re
 @routes.get("/pictures.zip", response_class=StreamingResponse)
 def download_pictures(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """The pictures in folders named by class."""
-    pictures = _sorted(session, threshold)
+    pictures = decided(session, threshold)
     return StreamingResponse(
         zip_pieces(pictures, session.picture),
         media_type="application/zip",
@@ -71,31 +68,13 @@ def download_pictures(session: OpenSession, threshold: Threshold = 0.0) -> Respo
 @routes.get("/moves.sh", response_class=Response)
 def download_moves(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """A shell script that moves the user's own files."""
-    pictures = _sorted(session, threshold)
+    pictures = decided(session, threshold)
     script = move_script(session.read(lambda contents: whole_pictures(pictures, contents)))
     return file_response(session, script.encode(), "moves.sh", "text/x-shellscript; charset=utf-8")
 
 
-@routes.get("/onnx", response_class=Response)
-def download_onnx(session: OpenSession) -> Response:
-    """The encoder and the classifier as one ONNX file, which takes decoded pictures."""
-    from metaadapter.apps.export.exporting import ExportModel, export_onnx
-    from metaadapter.apps.export.onnx_model import require_onnx
-
-    stored, encoder = session.wait_for_results().stored, session.project.encoder
-    assert stored is not None
-    require_onnx()
-
-    def read() -> EncodedPictures:
-        rows = session.encoded_pictures()[:MAX_CHECKED]
-        return encode_rows(rows, encoder, views=1, seed=0)
-
-    model = ExportModel.with_encoder(stored, encoder, read)
-    content = export_onnx(model, lambda _: None, owner="the ONNX file").content
-    return file_response(session, content, "classifier.onnx", "application/octet-stream")
-
-
-def _sorted(session: Session, threshold: float) -> list[SortedPicture]:
+def decided(session: Session, threshold: float) -> list[SortedPicture]:
+    """All pictures, sorted by their labels and predictions once these are up to date."""
     predictions = session.wait_for_results().answers
     return session.read(lambda contents: sorted_pictures(contents, predictions, threshold))
 

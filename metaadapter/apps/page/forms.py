@@ -274,6 +274,21 @@ class LookAlikes(BaseModel):
     groups: list[list[str]]
 
 
+class Sizes(BaseModel):
+    """The sizes of the downloads in bytes, null if unknown.
+
+    Unless `is_made`, the ONNX file and the page are larger than the number given.
+    """
+
+    answers: int
+    pictures: int | None
+    moves: int
+    adapter: int
+    onnx: int | None
+    page: int | None
+    is_made: bool
+
+
 class ClassNames(BaseModel):
     """The names of the classes by their ids, and whether there is a classifier."""
 

@@ -60,7 +60,7 @@ class Guard:
                     await body.discard()
                 response_headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
-                    response_headers[name] = value
+                    response_headers.setdefault(name, value)
                 response_headers.setdefault("Cache-Control", "no-store")
             try:
                 async with asyncio.timeout(PIECE_SECONDS):

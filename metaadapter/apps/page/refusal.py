@@ -26,6 +26,7 @@ Kind: TypeAlias = Literal[
     "no-frames",
     "no-such-box",
     "no-phone",
+    "no-runtime",
     "no-such-class",
     "no-such-path",
     "no-such-picture",

@@ -512,6 +512,71 @@ def test_onnx__without_its_packages__is_refused_with_what_to_install(project, mo
     assert "metaadapter[onnx]" in answer.json()["error"]
 
 
+def test_page__without_its_runtime__is_refused_with_what_to_do(project):
+    project.fill()
+
+    answers = [project.client.get(path) for path in ("/take/page.zip", "/preview/index.html")]
+
+    assert {answer.json()["kind"] for answer in answers} == {"no-runtime"}
+    assert "serve --runtime FOLDER" in answers[0].json()["error"]
+
+
+def test_sizes__are_those_of_the_downloads(project):
+    project.fill()
+
+    sizes = project.client.get("/take/sizes?sure=0.4").json()
+
+    taken = {
+        key: len(project.client.get(f"/take/{path}?sure=0.4").content)
+        for key, path in (("answers", "answers.csv"), ("moves", "moves.sh"), ("adapter", "adapter"))
+    }
+    assert {key: sizes[key] for key in taken} == taken
+    content = project.client.get("/take/pictures.zip").content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert sizes["pictures"] == sum(entry.file_size for entry in archive.infolist())
+
+
+@pytest.fixture
+def runtime(tmp_path):
+    """A folder with the files of onnxruntime-web, without their content."""
+    from metaadapter.apps.export.web_page import RUNTIME_FILES
+
+    for name in RUNTIME_FILES:
+        path = tmp_path / "package" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"the file {name}")
+    return tmp_path / "package"
+
+
+@pytest.mark.slow
+def test_page__of_a_project__has_the_classifier_and_a_preview(serve, shots, runtime, tmp_path):
+    pytest.importorskip("onnxruntime")
+    from metaadapter.features.encoder_by_name import load_encoder
+
+    with serve(tmp_path / "project", "tiny", load_encoder, runtime=runtime) as served:
+        files = shots("red", "blue", n=2)
+        served.client.post("/pictures", files=files, data={"class": "folders"})
+        before = served.client.get("/take/sizes").json()
+        page = served.client.get("/take/page.zip").content
+        previews = {
+            name: served.client.get(f"/preview/{name}")
+            for name in ("index.html", "model.onnx", "runtime/ort-wasm-simd-threaded.wasm")
+        }
+        model = served.client.get("/take/onnx").content
+        sizes = served.client.get("/take/sizes").json()
+        assert served.client.get("/preview/../pyproject.toml").status_code == 404
+
+    with zipfile.ZipFile(io.BytesIO(page)) as archive:
+        for name, preview in previews.items():
+            assert archive.read(f"page/{name}") == preview.content
+        assert archive.read("page/model.onnx") == model  # made once
+        assert b'"red"' in archive.read("page/adapter.json")
+    assert "wasm-unsafe-eval" in previews["index.html"].headers["content-security-policy"]
+    assert (before["is_made"], sizes["is_made"]) == (False, True)
+    assert 0.7 * len(model) < before["onnx"] < len(model) == sizes["onnx"]
+    assert sizes["page"] == pytest.approx(len(page), rel=0.01)
+
+
 @pytest.mark.slow
 def test_onnx__of_a_project__answers_as_the_tray(serve, picture, shots, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")

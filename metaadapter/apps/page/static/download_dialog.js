@@ -1,8 +1,8 @@
 /** The dialog of downloads: the answers, the pictures in folders, the classifier. */
 import { showDialog } from "./dialog.js";
-import { element } from "./element.js";
+import { element, setText } from "./element.js";
 import { server } from "./server.js";
-import { percent, say } from "./words.js";
+import { bytes, percent, say } from "./words.js";
 
 // The page fetches small files, so that it can show an error; pictures go straight to the disk.
 const DOWNLOADS = [
@@ -11,6 +11,7 @@ const DOWNLOADS = [
   { key: "moves", path: "/take/moves.sh", usesThreshold: true },
   { key: "adapter", path: "/take/adapter" },
   { key: "onnx", path: "/take/onnx" },
+  { key: "page", path: "/take/page.zip", preview: "/preview/index.html" },
 ];
 // The files for camera traps, if there are frames with boxes.
 const FIELD_DOWNLOADS = [
@@ -32,16 +33,35 @@ export function showDownloads(project, threshold) {
     element("ul.things", {}, ...(project.camera_traps.n_frames ? [...DOWNLOADS, ...FIELD_DOWNLOADS] : DOWNLOADS).map((download) => item(download, project, threshold, status))),
     status,
   );
+  if (project.ready) showSizes(threshold);
 }
 
-function item({ key, path, usesThreshold, straight }, project, threshold, status) {
+/** Adds the sizes, as far as they are known before the files are made. */
+async function showSizes(threshold) {
+  const sizes = await server.sizes(threshold).catch(() => ({}));
+  for (const node of document.querySelectorAll("[data-size]")) {
+    const n_bytes = sizes[node.dataset.size];
+    const isLeast = !sizes.is_made && ["onnx", "page"].includes(node.dataset.size);
+    if (n_bytes) setText(node, isLeast ? say("size_at_least", { size: bytes(n_bytes) }) : bytes(n_bytes));
+  }
+}
+
+function item({ key, path, usesThreshold, straight, preview }, project, threshold, status) {
   const address = usesThreshold && threshold ? `${path}?sure=${threshold}` : path;
   const name = say(`download_${key}`);
   const control = straight && project.ready
     ? element("a.button", { href: address, download: "" }, name)
     : element("button", { type: "button", disabled: !project.ready }, name);
   if (!straight) control.addEventListener("click", () => fetchFile(control, address, project, status));
-  return element("li", {}, control, element("p.muted", {}, say(`download_${key}_words`)));
+  const look = preview && project.ready
+    ? element("a", { href: preview, target: "_blank", rel: "noopener" }, say("download_preview"))
+    : null;
+  return element(
+    "li",
+    {},
+    control,
+    element("p.muted", {}, say(`download_${key}_words`), " ", element("span.size", { "data-size": key }), " ", look),
+  );
 }
 
 async function fetchFile(control, address, project, status) {

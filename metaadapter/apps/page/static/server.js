@@ -91,6 +91,7 @@ export const server = {
   },
 
   projects: () => get("/projects"),
+  sizes: (threshold) => get(`/take/sizes?sure=${threshold}`),
   classes: () => get("/classes"), // for phones
   phone: () => get("/phone"),
   newProject: (name) => send("POST", "/projects", { name }),

@@ -283,16 +283,15 @@ export const words = {
   download_threshold:
     "Antworten unter {probability} gelten als „unsure“ (unsicher), wie mit dem Schieberegler über den Bildern festgelegt.",
   download_answers: "Antworten als Tabelle",
-  download_answers_words: "Eine CSV-Datei mit einer Zeile je Bild, für eine Tabellenkalkulation.",
+  download_answers_words: "Für eine Tabellenkalkulation: eine CSV-Datei mit einer Zeile je Bild.",
   download_pictures: "Bilder in Ordnern",
-  download_pictures_words: "Eine Zip-Datei mit einem Ordner je Klasse.",
+  download_pictures_words: "Zum Aufbewahren oder Weitergeben: eine Zip-Datei mit einem Ordner je Klasse.",
   download_moves: "Skript, das Ihre Dateien verschiebt",
   download_moves_words:
-    "Ein Shell-Skript: Lesen Sie es, und führen Sie es dann im Ordner Ihrer Bilder aus.",
+    "Um Ihre eigenen Dateien an Ort und Stelle zu sortieren: Lesen Sie das Shell-Skript, und führen Sie es dann in ihrem Ordner aus.",
   download_adapter: "Klassifikator als Datei",
-  download_adapter_words: "Der Klassifikator in einer Datei, für metaadapter auf einem anderen Rechner.",
+  download_adapter_words: "Für metaadapter auf einem anderen Rechner: der Klassifikator in einer Datei.",
   download_onnx: "ONNX-Modell",
-  download_onnx_words: "Der Klassifikator für Programme ohne Python und ohne metaadapter.",
   download_counts: "Zählung der Arten",
   download_counts_words: "Eine CSV-Datei: Individuen und Bilder je Art und Kamera.",
   download_timelapse: "Tabelle für Timelapse",
@@ -301,6 +300,12 @@ export const words = {
   download_megadetector_words: "Alle Rahmen, wie Sie sie berichtigt haben, mit den Antworten, für Timelapse und AddaxAI.",
   download_camtrap: "Camtrap DP",
   download_camtrap_words: "Ein Datenpaket (Camera Trap Data Package) in einer Zip-Datei.",
+  download_onnx_words: "Für Programme in jeder Sprache: der Klassifikator mit seinem Encoder, für onnxruntime.",
+  download_page: "Webseite",
+  download_page_words:
+    "Für alle, ohne etwas zu installieren: auf einem beliebigen Webserver zu entpacken. Die Bilder bleiben im Browser der Besucher.",
+  size_at_least: "mehr als {size}",
+  download_preview: "Ansehen",
   download_preparing: "Wird vorbereitet …",
   download_done: "{name} liegt bei Ihren heruntergeladenen Dateien.",
 
@@ -400,6 +405,8 @@ export const sentences = {
     "Die Datei des Detektors nennt {name} und andere Bilder, aber keines der Bilder hier. Fügen Sie zuerst die Bilder mit ihrem Ordner hinzu.",
   "no-such-box": "Diesen Rahmen gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-phone": "Telefone sind nicht zugelassen. Starten Sie `metaadapter serve --phone`, um sie zuzulassen.",
+  "no-runtime":
+    "Die Webseite braucht das npm-Paket onnxruntime-web. Entpacken Sie es, und starten Sie `metaadapter serve --runtime ORDNER` mit seinem Ordner.",
   "no-such-class": "Diese Klasse gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-such-path": "Unter dieser Adresse gibt es nichts.",
   "no-such-picture": "Dieses Bild gibt es nicht mehr, oder es ist nicht lesbar. Laden Sie die Seite neu.",

@@ -1,0 +1,91 @@
+"""The routes of exports for other programs: an ONNX file, and a web page with its preview."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from metaadapter.adapter.skill import skill_bytes
+from metaadapter.apps.export.web_page import runtime_bytes
+from metaadapter.apps.page import forms
+from metaadapter.apps.page.contents import Contents
+from metaadapter.apps.page.dependencies import AppState, OpenSession
+from metaadapter.apps.page.download_routes import Threshold, decided, file_response
+from metaadapter.apps.page.downloads import SortedPicture, prediction_table, whole_pictures
+from metaadapter.apps.page.move_script import move_script
+from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.session import Session
+
+CSP = "Content-Security-Policy"
+# WebAssembly is compiled only with the permission of its page.
+PREVIEW_CSP = (
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+PREVIEW_TYPES = {
+    "css": "text/css",
+    "html": "text/html",
+    "js": "text/javascript",
+    "mjs": "text/javascript",
+    "json": "application/json",
+    "wasm": "application/wasm",
+}
+
+routes = APIRouter()
+
+
+@routes.get("/take/onnx", response_class=Response)
+def download_onnx(session: OpenSession, state: AppState) -> Response:
+    """The encoder and the classifier as one ONNX file, which takes decoded pictures."""
+    content = state.exports.onnx(session)
+    return file_response(session, content, "classifier.onnx", "application/octet-stream")
+
+
+@routes.get("/take/page.zip", response_class=Response)
+def download_page(session: OpenSession, state: AppState) -> Response:
+    """A page for any web host, on which everyone can have pictures predicted."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for name, file in state.exports.page(session).items():
+            archive.writestr(zipfile.ZipInfo(f"page/{name}"), file)
+    return file_response(session, content.getvalue(), "page.zip", "application/zip")
+
+
+@routes.get("/preview/{name:path}", response_class=Response)
+def preview_page(session: OpenSession, state: AppState, name: str) -> Response:
+    """A file of that page, to look at it before it is on a web host."""
+    files = state.exports.page(session)
+    if name not in files:
+        raise Refusal(404, "no-such-path", "There is nothing at this address.")
+    kind = PREVIEW_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+    return Response(files[name], media_type=kind, headers={CSP: PREVIEW_CSP})
+
+
+@routes.get("/take/sizes")
+def read_sizes(session: OpenSession, state: AppState, threshold: Threshold = 0.0) -> forms.Sizes:
+    """The sizes of the downloads in bytes."""
+    stored = session.wait_for_results().stored
+    assert stored is not None
+    pictures = decided(session, threshold)
+    moved = session.read(lambda contents: whole_pictures(pictures, contents))
+    onnx, is_made = state.exports.n_bytes(session)
+    runtime = state.exports.runtime
+    return forms.Sizes(
+        answers=len(session.read(lambda contents: prediction_table(pictures, contents)).encode()),
+        pictures=session.read(lambda contents: _zip_bytes(session, pictures, contents)),
+        moves=len(move_script(moved).encode()),
+        adapter=len(skill_bytes(stored)),
+        onnx=onnx,
+        page=None if onnx is None or runtime is None else onnx + runtime_bytes(runtime),
+        is_made=is_made,
+    )
+
+
+def _zip_bytes(session: Session, pictures: list[SortedPicture], contents: Contents) -> int | None:
+    if any(contents.pictures[picture.id].crop for picture in pictures):
+        return None  # boxes are cut out when the zip file is made
+    files = [session.project.pictures.path(picture.id) for picture in pictures]
+    return sum(file.stat().st_size for file in files if file.is_file())
