@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import zipfile
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
 from metaadapter.adapter.skill import skill_bytes
@@ -55,7 +56,11 @@ def download_page(session: OpenSession, state: AppState) -> Response:
 
 
 @routes.get("/preview/{name:path}", response_class=Response)
-def preview_page(session: OpenSession, state: AppState, name: str) -> Response:
+def preview_page(
+    session: OpenSession,
+    state: AppState,
+    name: Annotated[str, Path(description="The path of a file in `page.zip`.")],
+) -> Response:
     """A file of that page, to look at it before it is on a web host."""
     files = state.exports.page(session)
     if name not in files:

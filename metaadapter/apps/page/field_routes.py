@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from metaadapter.apps.field.allowed_species import folded
 from metaadapter.apps.page import field_forms
@@ -33,7 +34,10 @@ def upload_detections(editor: OpenEditor, form: UploadedForm) -> field_forms.Box
 
 
 @routes.get("/frames")
-def read_frames(session: OpenSession, frame: PictureId | None = None) -> field_forms.Frames:
+def read_frames(
+    session: OpenSession,
+    frame: Annotated[PictureId | None, Query(description="The id of one frame.")] = None,
+) -> field_forms.Frames:
     """All frames with boxes, or only this one."""
 
     def frames(contents: Contents) -> field_forms.Frames:
