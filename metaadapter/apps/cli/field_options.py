@@ -22,8 +22,9 @@ DetectionsFile = Annotated[
     Option(
         "--detections",
         metavar="FILE.json",
-        help="Detections of MegaDetector (format 1.0 to 1.6) or SpeciesNet for these pictures: "
-        "each box of an animal gets its own prediction.",
+        help="Detections of MegaDetector (format 1.0 to 1.6, or Microsoft's list) or SpeciesNet "
+        "for these pictures: each box of an animal gets its own prediction. Species that "
+        "SpeciesNet names are evidence, and may be the answer where they are no classes.",
     ),
 ]
 LabelledDetections = Annotated[
@@ -49,8 +50,9 @@ Burst = Annotated[
     Option(
         metavar="SECONDS",
         min=0,
-        help="Give one answer for a series: frames of one camera (one folder), each taken at most "
-        "this many seconds after the previous frame.",
+        help="Give one answer for each animal in a series: frames of one camera (one folder), each "
+        "taken at most this many seconds after the previous frame. Boxes that continue one another "
+        "are one animal; without a detector the whole series is.",
     ),
 ]
 Allowed = Annotated[
