@@ -75,7 +75,9 @@ class Guard:
         except Refusal as refusal:
             response = error_response(refusal)
             if is_for_people(scope["method"], headers):
-                response = refusal_page(refusal, self._access.address.partition("token=")[0])
+                response = refusal_page(
+                    refusal, self._access.address.removesuffix(self._access.token)
+                )
         if response is None:
             await self._app(scope, body.receive, send_guarded)
         else:

@@ -39,7 +39,7 @@ def test_browser__without_the_token_or_with_an_old_one__gets_a_page_that_says_wh
     assert answer.status_code == 401
     assert answer.headers["content-type"].startswith("text/html")
     assert "<h1>This address does not open the page</h1>" in answer.text
-    assert "begins with <code>http://127.0.0.1:8000/?</code>" in answer.text
+    assert "begins with <code>http://127.0.0.1:8000/?token=</code>" in answer.text
     assert "a-token" not in answer.text
     assert stranger.get(path).json()["kind"] == "token"  # for a program
 

@@ -53,12 +53,15 @@ project.addEventListener("change", () => {
   if (wasUnreachable && project.reachable) clearErrors();
   wasUnreachable = !project.reachable;
   if (project.name && readSettings(project.name)) restoreView();
-  byId("opening").hidden = project.reachable;
+  if (project.reachable) byId("opening").hidden = true;
   for (const part of parts) part.show();
 });
-project.addEventListener("refused", ({ error }) => showError(error.message));
+project.addEventListener("refused", ({ error }) => {
+  byId("opening").hidden = true;
+  showError(error.message);
+});
 project.addEventListener("opening", ({ sentence }) => {
-  byId("opening").hidden = false;
+  byId("opening").hidden = project.revision >= 0; // later the page keeps what it shows
   setText(byId("opening"), sentence);
 });
 project.addEventListener("late", ({ n }) => note(say("sent_late", { n })));

@@ -60,7 +60,7 @@ async function revised(response) {
 const send = async (method, path, json) => content(await request(method, path, { json }));
 
 /** Who sends a change, and for which project. */
-const origin = (project) => ({
+const origin = (project = "") => ({
   "Metaadapter-Project": encodeURIComponent(project),
   "Metaadapter-Author": encodeURIComponent(author()),
 });

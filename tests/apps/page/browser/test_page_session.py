@@ -185,6 +185,7 @@ def test_server__killed_while_pictures_are_sorted__is_found_again_and_gets_all(
     expect(page.locator("#tray-count")).to_have_text(str(N_TRAY - 4))
     expect(page.locator("#saved")).to_have_text("3 changes are not saved yet")
     wait_until_lost(page)
+    expect(page.locator("#opening")).to_be_hidden()
     page.get_by_label("Name of a new class").fill("dress")
     page.keyboard.press("Enter")
     expect(page.locator("#saved")).to_have_text("4 changes are not saved yet")
