@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import chain, filterfalse, groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from jaxtyping import Float, Int
 from metaadapter.adapter.support import Support
 from metaadapter.apps.advice.evidence import MAX_PICTURES, distances, evidence_of, left_out
 from metaadapter.apps.advice.findings import groups_of_copies
-from metaadapter.apps.advice.kinds import Advice, Adviser, on_copies
+from metaadapter.apps.advice.kinds import MOST, Advice, Adviser, on_copies
 from metaadapter.data.reader import read_images
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import is_store, read_store
@@ -42,6 +43,7 @@ def advise(
     *,
     names: Mapping[str, str] | None = None,
     blocks: Sequence[int] = (),
+    is_settled: Callable[[Advice[int]], bool] = lambda _: False,
 ) -> list[Advice[int]]:
     """Return advice on labelled pictures, the most helpful first; nothing if all looks well.
 
@@ -55,6 +57,7 @@ def advise(
             may be included, and a class may lack a text.
         names: class → name, to detect names that say nothing; by default the label.
         blocks: The widths of the blocks of features (`FeatureStore.blocks`).
+        is_settled: Whether a person wants no more of a piece of advice.
 
     Raises:
         UsageError: There are fewer than two classes, or more pictures than `MAX_PICTURES`.
@@ -79,13 +82,15 @@ def advise(
     names = {label: (names or {}).get(label, label) for label in texts or {}}
     number_of = [support.order[place] for place in kept]
     adviser = Adviser(evidence, classes, number_of, counted)
-    return [
-        *adviser.on_labels(),
-        *on_copies(numbers, groups, classes, support.order),
-        *adviser.on_needs(),
-        *adviser.on_confusions(),
-        *adviser.on_names(names),
-    ]
+    pieces = chain(
+        adviser.on_labels(),
+        on_copies(numbers, groups, classes, support.order),
+        adviser.on_needs(),
+        adviser.on_confusions(),
+        adviser.on_names(names),
+    )
+    by_kind = groupby(filterfalse(is_settled, pieces), lambda piece: piece.kind)
+    return [piece for kind, of_kind in by_kind for piece in islice(of_kind, MOST[kind])]
 
 
 def _without_copies(numbers: Int[np.ndarray, " m"], groups: Sequence[Sequence[int]]) -> list[int]:

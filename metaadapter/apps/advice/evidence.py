@@ -11,15 +11,17 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, one_hot
 
 from metaadapter.adapter.support import Support
 from metaadapter.generator.block_weights import log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.generator import Generator, LeftOutPredictions
+from metaadapter.generator.known_scalars import likeness
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.generator.regression import squared_distances
 
+KNOWN_SHARE = 0.1
 MAX_PICTURES = 2048
 """The most pictures for which the shipped generator computes left-out predictions."""
 
@@ -31,6 +33,10 @@ class Evidence:
     numbers: Int[np.ndarray, " m"]
     log_p: Float[np.ndarray, "m N"]
     """Log-probability of each class for each picture, by the adapter from all other pictures."""
+    strangeness: Float[np.ndarray, " m"]
+    """How little a picture looks like its class and like any class: minus its likeness to its class
+    (0 is the mean likeness to other classes), minus `KNOWN_SHARE` of the logit of being known; −∞
+    if it is probably known, as a picture of another class is."""
     has_others: Bool[np.ndarray, " m"]
     """True if the class of a picture has other pictures, so that its left-out prediction counts."""
     distances: Float[np.ndarray, "m m"]
@@ -49,9 +55,12 @@ class Evidence:
 def evidence_of(support: Support) -> Evidence:
     """Return the evidence for the single task of a support with 1 to `MAX_PICTURES` pictures."""
     predictions, canonical = left_out(support), _weighed(support)
+    numbers, known = support.labelled_rows()[1], predictions.known.logit(1e-9)
+    strangeness = -(_own_likeness(support) + KNOWN_SHARE * known)
     return Evidence(
-        numbers=support.labelled_rows()[1].numpy(),
+        numbers=numbers.numpy(),
         log_p=predictions.log_p.numpy(),
+        strangeness=strangeness.masked_fill(known > 0, -torch.inf).numpy(),
         has_others=predictions.counts.numpy(),
         distances=_distances(canonical),
         agreement=_agreement(canonical),
@@ -64,6 +73,16 @@ def left_out(support: Support) -> LeftOutPredictions:
     generator, _ = shared_generator("default")
     assert isinstance(generator, Generator)
     return generator.left_out(support)
+
+
+def _own_likeness(support: Support) -> Float[Tensor, " m"]:
+    """Return the likeness of each picture to the other pictures of its class."""
+    exact = support.exact
+    rows_MD, numbers_M = exact.labelled_rows()
+    is_own_MN = one_hot(numbers_M, exact.n_way).bool()
+    like_MN = likeness(exact).of_left_out(rows_MD[None], is_own_MN[None])[0]
+    own: Tensor = like_MN[is_own_MN]
+    return own
 
 
 def distances(support: Support) -> Float[np.ndarray, "m m"]:

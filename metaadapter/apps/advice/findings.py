@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,10 @@ LEAST_USUAL = 0.05
 # more look odd by chance. docs/explanation/advice.md has the precision and recall.
 DOUBT = 3.0
 FEWEST_COMPARED = 20  # fewer pictures count as this many, because they say little about one another
+
+# The least strangeness is the first number plus the second times the logarithm of the number of
+# pictures. docs/explanation/advice.md has the precision and recall on strangers of other sets.
+STRANGE, STRANGE_OF_MORE = 0.25, 0.1
 
 # In standard deviations of the agreement between names and pictures of other classes. `MISFIT`, for
 # a single name, is added to the logarithm of the number of names: of many names, more misfit by
@@ -54,6 +58,18 @@ def groups_of_copies(
     return [group.tolist() for group in np.split(order, ends) if len(group) > 1]
 
 
+def strangers(evidence: Evidence) -> list[int]:
+    """Return the pictures that look like no class, the strangest first.
+
+    Of each class, fewer than half of the pictures are strangers, or one of two.
+    """
+    strange = evidence.strangeness
+    _, rank = _in_class(-strange, evidence.numbers, evidence.has_others)
+    least = STRANGE + STRANGE_OF_MORE * np.log(max(FEWEST_COMPARED, len(strange)))
+    odd = np.flatnonzero(evidence.has_others & _minority(evidence, rank) & (strange > least))
+    return [int(place) for place in odd[np.argsort(-strange[odd], kind="stable")]]
+
+
 def doubtful_labels(evidence: Evidence) -> list[tuple[int, int]]:
     """Return pairs (picture, class that fits it better), the most doubtful first.
 
@@ -68,11 +84,17 @@ def doubtful_labels(evidence: Evidence) -> list[tuple[int, int]]:
     others[:, evidence.n_pictures == 0] = -np.inf  # a name alone is not evidence against a label
     usual, rank = _in_class(own, evidence.numbers, evidence.has_others)
     doubt = others.max(-1, initial=-np.inf) - own + usual - own
-    most = np.maximum(1, (evidence.n_pictures - 1) // 2)[evidence.numbers]
     least = DOUBT + np.log(max(FEWEST_COMPARED, len(doubt)))
-    doubtful = np.flatnonzero(evidence.has_others & (rank < most) & (doubt > least))
+    doubtful = np.flatnonzero(evidence.has_others & _minority(evidence, rank) & (doubt > least))
     doubtful = doubtful[np.argsort(-doubt[doubtful], kind="stable")]
     return list(zip(doubtful.tolist(), others[doubtful].argmax(-1).tolist(), strict=True))
+
+
+def _minority(evidence: Evidence, rank: Int[np.ndarray, " m"]) -> Bool[np.ndarray, " m"]:
+    """Whether fewer than half of the pictures of a class have at most this rank, or one of two."""
+    most = np.maximum(1, (evidence.n_pictures - 1) // 2)[evidence.numbers]
+    minority: np.ndarray = rank < most
+    return minority
 
 
 def _in_class(
@@ -144,8 +166,8 @@ class Confusion(NamedTuple):
 
 def confusions(
     evidence: Evidence, counted: Callable[[], Float[np.ndarray, "m N"]]
-) -> list[Confusion]:
-    """Return the pairs of classes that are most often confused, the worst first.
+) -> Iterator[Confusion]:
+    """Yield the pairs of classes that are most often confused, the worst first.
 
     The measure is the probability of the wrong class of the two, averaged over the pictures of each
     class, then over both classes. The log-probabilities of `counted` decide which are wrong.
@@ -153,7 +175,8 @@ def confusions(
     wrong = _wrong_fractions(evidence)
     first, second = np.nonzero(np.triu((wrong + wrong.T) / 2 > WRONG_FRACTION, 1))
     worst = np.argsort(-(wrong + wrong.T)[first, second], kind="stable")
-    return [_confusion(evidence, counted(), int(first[pair]), int(second[pair])) for pair in worst]
+    for pair in worst:
+        yield _confusion(evidence, counted(), int(first[pair]), int(second[pair]))
 
 
 def _wrong_fractions(evidence: Evidence) -> Float[np.ndarray, "N N"]:

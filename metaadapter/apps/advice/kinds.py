@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, TypeVar
 
@@ -15,10 +15,12 @@ from metaadapter.apps.advice.findings import (
     disagreeing_names,
     doubtful_labels,
     needy_classes,
+    strangers,
 )
 from metaadapter.workflow.class_texts import says_nothing
+from metaadapter.workflow.predictions import NONE_OF_THESE
 
-Kind = Literal["label", "near_duplicate", "name", "confused", "few_pictures"]
+Kind = Literal["stranger", "label", "near_duplicate", "name", "confused", "few_pictures"]
 Form = Literal[
     "confused",
     "few_pictures",
@@ -30,12 +32,20 @@ Form = Literal[
     "name_swapped",
     "near_duplicate",
     "near_duplicate_across",
+    "stranger",
 ]
 """The sentences of the kinds. The page has words for each in every language."""
 Picture = TypeVar("Picture")
 
 # The most pieces of a kind: more than can be followed at a time is noise.
-MOST_CHECKED, MOST_WORKED_ON = 5, 3
+MOST: Mapping[Kind, int] = {
+    "stranger": 5,
+    "label": 5,
+    "near_duplicate": 5,
+    "few_pictures": 3,
+    "confused": 3,
+    "name": 3,
+}
 MOST_TYPICAL = 3
 
 
@@ -79,20 +89,22 @@ def on_copies(
     groups: Sequence[list[int]],
     classes: Sequence[str],
     number_of: Sequence[int],
-) -> list[Advice[int]]:
+) -> Iterator[Advice[int]]:
     """Advise on near copies; copies in several classes come first, because a label is wrong."""
-    advice = []
     for group in sorted(groups, key=lambda group: (-len({*numbers[group]}), -len(group))):
         labels = tuple(classes[number] for number in sorted({*numbers[group].tolist()}))
         pictures = tuple(number_of[place] for place in group)
-        wording = _near_duplicates(labels, len(group))
-        advice.append(wording.advice("near_duplicate", labels, pictures))
-    return advice[:MOST_CHECKED]
+        if labels != (NONE_OF_THESE,):
+            wording = _near_duplicates(labels, len(group))
+            yield wording.advice("near_duplicate", labels, pictures)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adviser:
-    """Turns evidence, with its class labels and picture numbers, into advice."""
+    """Turns evidence, with its class labels and picture numbers, into advice.
+
+    The pictures of `NONE_OF_THESE` are no class to advise on.
+    """
 
     evidence: Evidence
     classes: Sequence[str]
@@ -101,22 +113,30 @@ class Adviser:
     """Returns the log-probabilities by which sentences count right and wrong pictures: those of
     `Generator.left_out` when the support includes the copies of these pictures."""
 
-    def on_labels(self) -> list[Advice[int]]:
-        """Advise on labels that look wrong."""
-        advice = []
-        for place, better in doubtful_labels(self.evidence)[:MOST_CHECKED]:
-            both = self.classes[int(self.evidence.numbers[place])], self.classes[better]
-            advice.append(self._piece("label", _wrong_label(*both), both, [place]))
-        return advice
+    def on_labels(self) -> Iterator[Advice[int]]:
+        """Advise on pictures that look like no class, then on other labels that look wrong."""
+        pairs = {place: self.classes[better] for place, better in doubtful_labels(self.evidence)}
+        of_none = [place for place, better in pairs.items() if better == NONE_OF_THESE]
+        odd = dict.fromkeys([*strangers(self.evidence), *of_none])
+        for place in odd:
+            label = self._label(place)
+            if label != NONE_OF_THESE:
+                yield self._piece("stranger", _stranger(label), (label,), [place])
+        for place, better in pairs.items():
+            both = self._label(place), better
+            if place not in odd and both[0] != NONE_OF_THESE:
+                yield self._piece("label", _wrong_label(*both), both, [place])
 
-    def on_names(self, names: Mapping[str, str]) -> list[Advice[int]]:
+    def _label(self, place: int) -> str:
+        return self.classes[int(self.evidence.numbers[place])]
+
+    def on_names(self, names: Mapping[str, str]) -> Iterator[Advice[int]]:
         """Advise on names that say nothing, or fit the pictures of another class better."""
         empty = tuple(
             label for label in self.classes if label in names and says_nothing(names[label])
         )
-        advice = []
         if empty:
-            advice.append(self._on_name(_empty_names(empty), empty, empty))
+            yield self._on_name(_empty_names(empty), empty, empty)
         nearer = {
             self.classes[number]: self.classes[other]
             for number, other in disagreeing_names(self.evidence)
@@ -126,32 +146,31 @@ class Adviser:
             both = label, other
             if nearer.get(other) != label:
                 wording = _doubtful_name(label, names[label], other)
-                advice.append(self._on_name(wording, both, [label]))
+                yield self._on_name(wording, both, [label])
             elif label < other:  # one piece of advice for the two
-                advice.append(self._on_name(_swapped_names(both), both, both))
-        return advice[:MOST_WORKED_ON]
+                yield self._on_name(_swapped_names(both), both, both)
 
-    def on_needs(self) -> list[Advice[int]]:
+    def on_needs(self) -> Iterator[Advice[int]]:
         """Advise on classes that gain most from another picture."""
-        advice = []
-        for number in needy_classes(self.evidence)[:MOST_WORKED_ON]:
+        for number in needy_classes(self.evidence):
+            if self.classes[number] == NONE_OF_THESE:
+                continue
             places, label = np.flatnonzero(self.evidence.numbers == number), self.classes[number]
             n_right = 0
             if len(places) > 1:
                 n_right = int((self.counted()[places].argmax(-1) == number).sum())
             wording = _few_pictures(label, len(places), n_right)
-            advice.append(self._piece("few_pictures", wording, (label,), places.tolist()))
-        return advice
+            yield self._piece("few_pictures", wording, (label,), places.tolist())
 
-    def on_confusions(self) -> list[Advice[int]]:
+    def on_confusions(self) -> Iterator[Advice[int]]:
         """Advise on pairs of classes that are confused with one another."""
-        advice = []
-        for confusion in confusions(self.evidence, self.counted)[:MOST_WORKED_ON]:
+        for confusion in confusions(self.evidence, self.counted):
             both = self.classes[confusion.classes[0]], self.classes[confusion.classes[1]]
+            if NONE_OF_THESE in both:
+                continue
             wording = _confused_classes(both, confusion.n_pictures, confusion.n_wrong)
             places = [place for pair in confusion.alike for place in pair]
-            advice.append(self._piece("confused", wording, both, places))
-        return advice
+            yield self._piece("confused", wording, both, places)
 
     def _on_name(
         self, wording: Wording, labels: tuple[str, ...], doubtful: Sequence[str]
@@ -169,6 +188,14 @@ class Adviser:
     ) -> Advice[int]:
         pictures = tuple(self.number_of[place] for place in places)
         return wording.advice(kind, labels, pictures)
+
+
+def _stranger(label: str) -> Wording:
+    sentence = (
+        f"A picture labelled {label!r} looks like none of the classes: remove it from {label!r}, "
+        "unless it shows one."
+    )
+    return Wording(sentence, "stranger", {"name": label})
 
 
 def _wrong_label(label: str, better: str) -> Wording:

@@ -17,6 +17,7 @@ MAX_PICTURES_LISTED = 6
 
 # Kind → heading, and what the pictures below a sentence are.
 KINDS = {
+    "stranger": ("Pictures that look like none of the classes", ""),
     "label": ("Labels that look wrong", ""),
     "near_duplicate": ("Nearly the same picture", ""),
     "name": ("Names that do not fit", "Typical pictures of their classes."),

@@ -468,6 +468,8 @@ export const sentences = {
   },
   name_swapped:
     "Die Namen {names} passen jeweils besser zu den Bildern der anderen Klasse: Prüfen Sie, ob sie vertauscht sind.",
+  stranger:
+    "Ein Bild der Klasse „{name}“ sieht nach keiner der Klassen aus: Nehmen Sie es aus „{name}“ heraus, wenn es keine zeigt.",
   near_duplicate:
     "Unter den Bildern von „{name}“ sind {n} fast gleich und zeigen nichts Neues: Behalten Sie eines, und ersetzen Sie die übrigen durch andere.",
   near_duplicate_across:
