@@ -22,6 +22,7 @@ from benchmarks.advice.measures import (
     measure_labels,
     measure_names,
     measure_needs,
+    measure_strangers,
 )
 from benchmarks.altered_pictures import ALTERED
 from metaadapter.features.encoder import FrozenEncoder
@@ -45,6 +46,18 @@ def main() -> None:
         "5 % of the labels wrong, at least one",
         ["set", "shots", "precision", "recall", "points gained by correcting the first"],
         [[name, k, *measure_labels(pictures, k, n)] for name, pictures, k in several],
+    )
+    table(
+        "A picture of another set labelled as a class",
+        ["set", "shots", "draws in which it comes first", "false pieces per draw"],
+        [
+            [
+                name,
+                k,
+                *measure_strangers(pictures, [sets[o] for o in sets if o != name], k, n),
+            ]
+            for name, pictures, k in (several if len(sets) > 1 else [])
+        ],
     )
     table(
         "Two names swapped",

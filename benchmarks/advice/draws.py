@@ -71,8 +71,10 @@ def read(store: FeatureStore) -> Set:
     )
 
 
-def draw(pictures: Set, shots: dict[str, int] | int, rng: np.random.Generator) -> Draw:
-    classes = rng.permutation(sorted(pictures.texts))[:N_WAY]
+def draw(
+    pictures: Set, shots: dict[str, int] | int, rng: np.random.Generator, n_way: int = N_WAY
+) -> Draw:
+    classes = rng.permutation(sorted(pictures.texts))[:n_way]
     if isinstance(shots, dict):
         shots = dict(zip(classes, shots.values(), strict=False))
     rows: dict[str, list[int]] = defaultdict(list)

@@ -13,9 +13,10 @@ from metaadapter.apps.advice.kinds import Advice
 from metaadapter.data.decode import decode_image
 from metaadapter.features.encoder import FrozenEncoder
 
-KINDS = "label", "near_duplicate", "name", "few_pictures", "confused"
+KINDS = "stranger", "label", "near_duplicate", "name", "few_pictures", "confused"
 WRONG_LABELS = 0.05
 N_ALTERED = 15
+STRANGER_WAYS = 6
 
 
 def measure_labels(pictures: Set, n_shot: int, n_seeds: int) -> list[object]:
@@ -35,6 +36,25 @@ def measure_labels(pictures: Set, n_shot: int, n_seeds: int) -> list[object]:
             if place in wrong:
                 gains.append(several._replace(labels=labels).accuracy() - several.accuracy())
     return [hits / n_reported if n_reported else "–", hits / n_wrong, mean(gains)]
+
+
+def measure_strangers(pictures: Set, others: list[Set], n_shot: int, n_seeds: int) -> list[object]:
+    """Count the draws in which a stranger of another set, labelled as a class, comes first."""
+    n_first, n_false = 0, 0
+    for seed in range(n_seeds):
+        rng = np.random.default_rng([seed, n_shot, 7])
+        clean = draw(pictures, n_shot, rng, STRANGER_WAYS)
+        n_false += len(of_kind(clean.advice(), "stranger"))
+        for other in others:
+            stranger = other.features[[rng.integers(len(other.features))]]
+            label = rng.choice(sorted(clean.texts))
+            several = clean._replace(
+                features=np.concatenate([clean.features, stranger]),
+                labels=np.append(clean.labels, label),
+            )
+            first = several.advice()[:1]
+            n_first += bool(first and first[0].pictures == (len(clean.labels),))
+    return [n_first / (n_seeds * len(others)), n_false / n_seeds]
 
 
 def measure_names(pictures: Set, n_shot: int, n_seeds: int) -> list[object]:
