@@ -24,7 +24,7 @@ from metaadapter.data.checksums import file_hash
 from metaadapter.data.crop import Crop
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage, open_readable
-from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
+from metaadapter.data.output_folder import sync_folder, write_errors
 from metaadapter.errors import DataError
 
 ID_DIGITS = 32
@@ -99,14 +99,14 @@ class PictureFolder:
                     return jpeg
             jpeg = _thumbnail(decode_image(self.image(picture, crop)))
             with suppress(OSError):  # the thumbnail is made again the next time
-                replace_file(path, _with_proof(picture, jpeg))
+                self._write_thumbnail(picture, jpeg)
         return jpeg
 
     def keep(self, file: Path) -> str:
         """Move a picture from the same drive into the folder; return its id.
 
-        A damaged file of the same picture goes to the leftovers. On return, the picture survives a
-        power cut. An `UnreadableImage` if it cannot be read.
+        A damaged file of the same picture goes to the leftovers. The picture survives a power cut
+        after `sync`, which waits for many at once. An `UnreadableImage` if it cannot be read.
         """
         picture = id_of(file_hash(file))
         with suppress(UnreadableImage):
@@ -116,14 +116,26 @@ class PictureFolder:
         decoded = decode_image(file)
         with self._writing, write_errors("the picture", instead="choose another project"):
             jpeg = _thumbnail(decoded)
-            replace_file(self._thumbnails / picture, _with_proof(picture, jpeg))
+            self._write_thumbnail(picture, jpeg)
             with file.open("rb+") as opened:
                 os.fsync(opened.fileno())
             if os.path.lexists(path := self._pictures / picture):
                 move_aside(path, self._project)
             file.replace(path)
-            sync_folder(self._pictures)
         return picture
+
+    def sync(self) -> None:
+        """Wait until the names of the pictures are on the disk, too."""
+        with write_errors("the pictures", instead="choose another project"):
+            sync_folder(self._pictures)
+
+    def _write_thumbnail(self, picture: str, jpeg: bytes) -> None:
+        # Nothing is synced: a thumbnail that a power cut damages has no proof, and is made again.
+        unfinished = self._thumbnails / f"{picture}.tmp"
+        unfinished.unlink(missing_ok=True)  # a link may have this name
+        with unfinished.open("xb") as file:
+            file.write(_with_proof(picture, jpeg))
+        unfinished.replace(self._thumbnails / picture)
 
     def set_others_aside(self, wanted: Container[str]) -> int:
         """Move all files but the wanted pictures to the leftovers; return their number.

@@ -91,6 +91,7 @@ def keep_pictures(
             kept.append((folder.keep(file.path), file.name))
         except UnreadableImage as error:
             refused.append(RefusedFile(name=file.name, reason=error.reason))
+    folder.sync()
     return kept, refused
 
 
