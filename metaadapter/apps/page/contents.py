@@ -117,7 +117,7 @@ class Edit(BaseModel, frozen=True, extra="forbid"):
         """The kind of the edit and its name or number, for pages in another language."""
         classes = [change for change in self.changes if change.kind == "class"]
         pictures = [change for change in self.changes if change.kind == "picture"]
-        if len(classes) + len(pictures) < len(self.changes):
+        if not classes and not pictures:
             return "changed-settings", {}
         changed = [change for change in pictures if _boxes(change.before) != _boxes(change.after)]
         if n_frames := sum(bool(change.before and change.after) for change in changed):

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from metaadapter.apps.field.detections import read_detections
 from metaadapter.apps.field.frame_detections import FrameDetections
-from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.contents import SETTINGS, Change, Contents
 from metaadapter.apps.page.detected_boxes import DetectedFrame, add_boxes
 from metaadapter.apps.page.editor import Editor
 from metaadapter.apps.page.field_forms import BoxesAdded
-from metaadapter.apps.page.forms import RefusedFile
+from metaadapter.apps.page.forms import MAX_NAME_LENGTH, RefusedFile
 from metaadapter.apps.page.frame_answers import MIN_CONFIDENCE
 from metaadapter.apps.page.frame_names import match_names
 from metaadapter.apps.page.multipart import Form
@@ -19,6 +19,7 @@ from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.uploads import n_pictures, plain_name
 from metaadapter.data.capture_time import capture_time
 from metaadapter.data.checksums import file_hash
+from metaadapter.data.plain_text import one_line
 from metaadapter.errors import DataError
 
 FIELD = "detections"
@@ -30,7 +31,7 @@ def add_detections(editor: Editor, form: Form) -> BoxesAdded:
 
     Frames that have boxes already keep them, since a person may have corrected them.
     """
-    frames, classified = _read(form)
+    frames, classified, detector = _read(form)
     session = editor.session
     contents = session.read(lambda contents: dict(contents.pictures))
     whole = {key: entry for key, entry in contents.items() if entry.crop is None}
@@ -78,14 +79,16 @@ def add_detections(editor: Editor, form: Form) -> BoxesAdded:
 
     def changes(contents: Contents) -> tuple[Change, ...]:
         present = {key: frame for key, frame in detected.items() if key in contents.pictures}
-        return add_boxes(contents, present)
+        settings = contents.settings.model_copy(update={"detector": detector})
+        changed = {} if settings == contents.settings else {SETTINGS: settings}
+        return (*add_boxes(contents, present), *contents.changes("settings", changed))
 
     revised = editor.edit(f"Added the boxes of {n_pictures(len(detected))}", changes)
     return _report(detected, n_known, matches.n_missing, refused, revised.revision)
 
 
-def _read(form: Form) -> tuple[Mapping[str, FrameDetections], frozenset[str]]:
-    """The frames in the uploaded file by their plain names, and the classified categories."""
+def _read(form: Form) -> tuple[Mapping[str, FrameDetections], frozenset[str], str]:
+    """The frames in the uploaded file by plain name, the classified categories, the detector."""
     files = [file for file in form.files if file.field == FIELD]
     if len(files) != 1:
         raise Refusal(
@@ -97,7 +100,8 @@ def _read(form: Form) -> tuple[Mapping[str, FrameDetections], frozenset[str]]:
         sentence = str(error).replace(str(files[0].path), plain_name(files[0].name))
         raise Refusal(422, "data", f"{sentence[:1].upper()}{sentence[1:]}.") from error
     frames = {plain_name(file): frame for file, frame in detections.frames.items()}
-    return frames, detections.classified
+    detector = one_line(detections.info.get("detector", ""))[:MAX_NAME_LENGTH]
+    return frames, detections.classified, detector
 
 
 def _report(

@@ -20,6 +20,7 @@ from metaadapter.apps.page.download_routes import Threshold, file_response
 from metaadapter.apps.page.downloads import folder_name
 from metaadapter.apps.page.field_forms import Counts
 from metaadapter.apps.page.frame_answers import FrameAnswers, frame_answers
+from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
 
 MISSING_FILE = "what is missing.txt"
@@ -72,7 +73,8 @@ def download_camtrap(session: OpenSession, threshold: Threshold = 0.0) -> Respon
     """A Camera Trap Data Package in a zip file."""
     answers, content = _answers(session, threshold), io.BytesIO()
     with tempfile.TemporaryDirectory(dir=session.project.incoming) as folder:
-        package = CamtrapPackage(Path(folder), _classifier(session), answers.folder)
+        detector = str(answers.detections.info["detector"])
+        package = CamtrapPackage(Path(folder), _classifier(session), answers.folder, detector)
         missing = package.write(lambda: answers.predictions)
         with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(Path(folder).iterdir()):
@@ -84,7 +86,14 @@ def download_camtrap(session: OpenSession, threshold: Threshold = 0.0) -> Respon
 
 
 def _answers(session: Session, threshold: float) -> FrameAnswers:
-    answers, name = session.wait_for_results().answers, folder_name(session.project.facts.name)
+    """The answers by frame; without a classifier, boxes have the detector's categories."""
+    name = folder_name(session.project.facts.name)
+    try:
+        answers = session.wait_for_results().answers
+    except Refusal as refusal:
+        if refusal.kind != "no-adapter":
+            raise
+        answers = {}
     return session.read(lambda contents: frame_answers(contents, answers, threshold, name))
 
 

@@ -41,6 +41,8 @@ class FieldEntry(BaseModel, frozen=True, extra="forbid"):
     """Most seconds between two frames of a series; `None` if no series are formed."""
     allowed: tuple[Id, ...] | None
     """The classes that occur; `None` means all."""
+    detector: str = ""
+    """The name of the detector, as its file says it."""
 
 
 NO_SETTINGS = FieldEntry(burst=None, allowed=None)

@@ -100,6 +100,7 @@ def edit_settings(editor: OpenEditor, change: field_forms.FieldChange) -> Revise
         return FieldEntry(
             burst=change.burst if "burst" in changed else settings.burst,
             allowed=allowed if "allowed" in changed else settings.allowed,
+            detector=settings.detector,
         )
 
     return editor.edit(

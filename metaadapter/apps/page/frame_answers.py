@@ -107,7 +107,8 @@ def frame_answers(
     folder = common_folder([ImageRow(path, None) for path in paths.values()])
     names = [contents.classes[label].name for label in contents.ordered_classes]
     labels = (*dict.fromkeys((*names, UNKNOWN)),)
-    return FrameAnswers(tuple(predictions), folder, _detections(frames, folder), labels)
+    detections = _detections(frames, folder, contents.settings.detector or "unknown")
+    return FrameAnswers(tuple(predictions), folder, detections, labels)
 
 
 def _of_frame(
@@ -172,7 +173,7 @@ def _paths(root: Path, names: Mapping[str, str]) -> dict[str, Path]:
     return paths
 
 
-def _detections(frames: Mapping[str, FrameDetections], folder: Path) -> Detections:
+def _detections(frames: Mapping[str, FrameDetections], folder: Path, detector: str) -> Detections:
     """The boxes as a detector's file holds them, with names of frames relative to a folder."""
     named = {
         path: frame._replace(file=relative_name(Path(path), folder))
@@ -181,4 +182,4 @@ def _detections(frames: Mapping[str, FrameDetections], folder: Path) -> Detectio
     found = {box.category for frame in frames.values() for box in frame.detections}
     new = sorted(found - {*USUAL_CATEGORIES.values()})
     categories = {**USUAL_CATEGORIES, **{str(n): name for n, name in enumerate(new, 4)}}
-    return Detections(folder, "", {"detector": "unknown"}, categories, named)
+    return Detections(folder, "", {"detector": detector}, categories, named)

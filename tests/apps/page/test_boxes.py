@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from metaadapter.apps.page.contents import PictureEntry
 from metaadapter.apps.page.frame_names import match_names
 from metaadapter.apps.page.project_check import check_project
 from metaadapter.data.crop import Box, Crop
@@ -453,3 +454,19 @@ def test_camtrap_package__says_what_a_person_has_classified(trapped):
 
     (row,) = [row for row in rows if row["mediaID"] == "meadow/2.jpg"]
     assert (row["classificationMethod"], row["classifiedBy"]) == ("human", "")
+
+
+def test_files__without_a_classifier_have_the_categories_of_the_detector(project):
+    project.upload(*FRAMES.items())
+    send(project, FOUND)
+
+    species = [row["Species"] for row in table(project, "timelapse.csv")]
+    assert species == ["animal", "animal,person", "empty", "animal"]
+    document = project.client.get("/take/megadetector.json").json()
+    assert document["info"]["detector"] == "a test"
+
+
+def test_entries__of_pictures_without_boxes_are_written_as_before():
+    values = {"name": "a.jpg", "label": None, "place": 3}
+
+    assert PictureEntry.model_validate(values).model_dump(mode="json") == values

@@ -13,12 +13,12 @@ const DOWNLOADS = [
   { key: "onnx", path: "/take/onnx" },
   { key: "page", path: "/take/page.zip", preview: "/preview/index.html" },
 ];
-// The files for camera traps, if there are frames with boxes.
+// The files for camera traps, if there are frames with boxes; they need no classifier.
 const FIELD_DOWNLOADS = [
-  { key: "counts", path: "/take/counts.csv", usesThreshold: true },
-  { key: "timelapse", path: "/take/timelapse.csv", usesThreshold: true },
-  { key: "megadetector", path: "/take/megadetector.json", usesThreshold: true },
-  { key: "camtrap", path: "/take/camtrap-dp.zip", usesThreshold: true },
+  { key: "counts", path: "/take/counts.csv", usesThreshold: true, always: true },
+  { key: "timelapse", path: "/take/timelapse.csv", usesThreshold: true, always: true },
+  { key: "megadetector", path: "/take/megadetector.json", usesThreshold: true, always: true },
+  { key: "camtrap", path: "/take/camtrap-dp.zip", usesThreshold: true, always: true },
 ];
 
 /** @param project - a Project. @param {number} threshold - answers below it are "unsure". */
@@ -46,12 +46,12 @@ async function showSizes(threshold) {
   }
 }
 
-function item({ key, path, usesThreshold, straight, preview }, project, threshold, status) {
+function item({ key, path, usesThreshold, straight, always, preview }, project, threshold, status) {
   const address = usesThreshold && threshold ? `${path}?sure=${threshold}` : path;
   const name = say(`download_${key}`);
   const control = straight && project.ready
     ? element("a.button", { href: address, download: "" }, name)
-    : element("button", { type: "button", disabled: !project.ready }, name);
+    : element("button", { type: "button", disabled: !project.ready && !always }, name);
   if (!straight) control.addEventListener("click", () => fetchFile(control, address, project, status));
   const look = preview && project.ready
     ? element("a", { href: preview, target: "_blank", rel: "noopener" }, say("download_preview"))

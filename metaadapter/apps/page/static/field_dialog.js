@@ -27,8 +27,7 @@ export async function showField(project, threshold) {
     return showCounts();
   };
   showDialog(say("field_title"), seriesForm(project, change), speciesForm(project, change), status, element("h3", {}, say("counts_title")), element("p.muted", {}, say("counts_words")), table);
-  if (project.ready) await showCounts();
-  else table.replaceChildren(element("p.muted", {}, say("download_not_ready")));
+  await showCounts();
 }
 
 function seriesForm(project, change) {

@@ -135,7 +135,7 @@ function showFrame() {
   setText(byId("saved"), isWaiting ? say("not_saved", { n: project.n_unsent }) : saved);
   byId("undo").disabled = !project.can_undo;
   byId("redo").disabled = !project.can_redo;
-  byId("download").disabled = !project.ready;
+  byId("download").disabled = !project.ready && !project.camera_traps.n_frames;
   const { key, ...values } = nextStep(project, pictures.some((picture) => answers[picture]));
   setText(byId("next-step"), say(key, values));
   byId("elsewhere").hidden = !project.elsewhere || !pictures.length;
