@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import threading
+import urllib.request
 
 import pytest
 
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
+from starlette.responses import PlainTextResponse
+
+from metaadapter.apps.page import server
 from metaadapter.apps.page.kept_access import keep_access, open_port, state_folder
 from metaadapter.errors import UsageError
 
@@ -118,3 +123,39 @@ def test_folder__that_cannot_be_written__is_no_reason_not_to_start(project, home
     home.write_text("a file in the place of the home folder")
 
     assert start(project).port
+
+
+def test_server__on_another_port__answers_at_the_former_one_as_soon_as_it_is_free(
+    project, monkeypatch
+):
+    monkeypatch.setattr(server, "TICKS_A_TRY", 1)
+    first, over, ready = start(project), threading.Event(), threading.Event()
+    with socket.create_server(("127.0.0.1", first.port)):
+        listening, access = open_port(project)
+        running = threading.Thread(
+            target=server.run_server,
+            args=(PlainTextResponse("here"), listening, ready.set),
+            kwargs={"former_port": access.former_port, "is_over": over.is_set},
+        )
+        running.start()
+        assert ready.wait(60)
+    try:
+        bodies = [answer_at(port) for port in (access.port, first.port)]
+    finally:
+        over.set()
+        running.join()
+
+    assert bodies == [b"here", b"here"]
+    for port in (access.port, first.port):  # both are free again
+        socket.create_server(("127.0.0.1", port)).close()
+
+
+def answer_at(port):
+    """What a server answers, once it listens."""
+    for _ in range(3000):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
+                return answer.read()
+        except OSError:
+            threading.Event().wait(0.02)
+    raise AssertionError(f"nobody answers at port {port}")

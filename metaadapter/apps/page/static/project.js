@@ -120,6 +120,8 @@ export class Project extends EventTarget {
 
   /** Follows the server as long as the page is open. */
   async follow() {
+    // Browsers slow down the timers of tabs that are not seen.
+    document.addEventListener("visibilitychange", () => this.#wake());
     for (;;) {
       const wait = await this.#update().catch((error) => {
         this.#lost(error);
