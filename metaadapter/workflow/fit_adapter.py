@@ -33,6 +33,7 @@ from metaadapter.workflow.class_texts import (
     text_names,
 )
 from metaadapter.workflow.gradient_steps import FineTune
+from metaadapter.workflow.known_by_group import first_of_groups, with_known_head
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.sentence_weights import weigh_sentences
 
@@ -126,10 +127,12 @@ def fit_support(
     origin: Origin | None = None,
     parts: TowerParts | None = None,
     picture_hashes: Sequence[str] = (),
+    groups: Sequence[str] = (),
 ) -> StoredAdapter:
     """Predict the adapter of one task, and refine it in mode `"finetune"`.
 
     The adapter stores `names` (label → name, or [name, sentence, …]) but no vectors among them.
+    `groups` are as for `first_of_groups`.
     """
     loaded, identity = shared_generator(generator)
     parts = parts or TowerParts()
@@ -137,6 +140,8 @@ def fit_support(
         weights, n_steps = fine_tune_adapter(loaded, support, fine_tuning)
     else:
         weights, n_steps = predict_adapter(loaded, support), 0
+        if (first := first_of_groups(support, groups)) is not None:
+            weights = with_known_head(weights, predict_adapter(loaded, first))
     if parts.inside is not None and support.present_TNK.any():
         weights = calibrated(weights, parts.inside.calibration)
     config = AdapterConfig(
@@ -185,6 +190,7 @@ def fit_pictures(
         origin=labelled.origin,
         parts=parts_of(labelled.encoder)[1],
         picture_hashes=labelled.pictures.sha256,
+        groups=[picture.group for picture in labelled.pictures.pictures],
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from metaadapter.data.capture_series import with_series
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError, UsageError
@@ -104,7 +105,7 @@ def read_support(
         check_labels(())
         return _without_pictures(reading, encoder, unlabelled)
     if not is_store(source):
-        table = read_images(source, split=selection.split)
+        table = with_series(read_images(source, split=selection.split))
         check_labels(table.classes)
         table = table if cut is None else cut(table)
         name = "tiny" if encoder is None else encoder
