@@ -48,7 +48,7 @@ def test_known__of_labelled_series__keeps_the_frames_of_new_series(frames):
 
 
 def test_known__of_series__changes_no_label(frames):
-    support, groups, new = frames
+    support, groups, _ = frames
     one, other = (
         fit_support(support, CLASSES, names=None, logit_scale=100.0, groups=given).weights
         for given in (groups, ())
