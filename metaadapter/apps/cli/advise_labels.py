@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.errors import DataError
 
@@ -104,6 +102,8 @@ def _candidates(
 def _choose(
     found: Candidates, n_label: int, encoder: ImageEncoder, progress: Callable[[Progress], None]
 ) -> Chosen:
+    import numpy as np
+
     from metaadapter.apps.advice.representatives import representatives
     from metaadapter.features.encoded_pictures import encode_rows, require_some
 
