@@ -53,7 +53,7 @@ def advise_on(
         )
     console.warn_of_pictures("the labelled", warnings, pictures.quarantined)
     if page_file is not None:
-        _write_page(page_file, source, advised)
+        write_page(page_file, advice_page(str(source), advised))
     if not json_output:
         console.result(*_lines(source, advised))
         if page_file is not None:
@@ -89,13 +89,14 @@ def _lines(source: Path, advised: AdvisedPictures) -> list[str]:
     return lines
 
 
-def _write_page(page_file: Path, source: Path, advised: AdvisedPictures) -> None:
+def write_page(page_file: Path, page: str) -> None:
+    """Write an HTML page, and its folder if needed."""
     from metaadapter.data.output_file import write_output
     from metaadapter.data.output_folder import write_errors
 
     with write_errors(f"the page {page_file}", instead="choose another --page"):
         page_file.parent.mkdir(parents=True, exist_ok=True)
-        write_output(page_file, advice_page(str(source), advised))
+        write_output(page_file, page)
 
 
 def advice_page(source: str, advised: AdvisedPictures) -> str:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+<<<<<<< HEAD
+=======
+import numpy as np
+
+from metaadapter.apps.cli.advise import write_page
+>>>>>>> 3210c1e3 (doctor --label --page shows the pictures to label, with the rows of the table)
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.errors import DataError
 
@@ -22,6 +29,7 @@ MOST_COMPARED = 4000
 MOST_EMPTY, EMPTY_SHARE = 4, 5
 COLUMNS = ("path", "label", "box_left", "box_top", "box_width", "box_height", "camera", "probably")
 EMPTY = "empty"
+SIDE = 320  # pixels of a picture on the page
 
 
 class Chosen(NamedTuple):
@@ -33,6 +41,10 @@ class Chosen(NamedTuple):
     warnings: tuple[str, ...]
     quarantined: tuple[UnreadableImage, ...]
 
+    def both(self) -> list[tuple[ImageRow, bool]]:
+        """All pictures, each with whether it is probably empty."""
+        return [(row, False) for row in self.rows] + [(row, True) for row in self.likely_empty]
+
 
 def advise_labels(
     source: Path,
@@ -43,6 +55,7 @@ def advise_labels(
     detections: Path | None,
     min_confidence: float,
     csv_file: Path | None,
+    page_file: Path | None,
     json_output: bool,
 ) -> None:
     """Choose the pictures to label, print them, and write a table to fill in."""
@@ -56,10 +69,14 @@ def advise_labels(
     console.warn_of_pictures("the unlabelled", chosen.warnings, chosen.quarantined)
     if csv_file is not None:
         _write(csv_file, chosen)
+    if page_file is not None:
+        write_page(page_file, _page(source, chosen, csv_file))
     if json_output:
-        print_document("to_label", _document(source, chosen, csv_file))
+        print_document("to_label", _document(source, chosen, csv_file, page_file))
         return
     console.result(*_lines(source, chosen))
+    if page_file is not None:
+        console.note(f"page: {page_file}")
     if csv_file is not None:
         console.note(
             f"wrote {csv_file}: fill in its column label, delete rows that you cannot label, and "
@@ -139,14 +156,36 @@ def _write(file: Path, chosen: Chosen) -> None:
     from metaadapter.data.output_folder import write_errors
     from metaadapter.data.plain_text import csv_bytes
 
-    rows = [(*_cells(row), "") for row in chosen.rows]
-    rows += [(*_cells(row), EMPTY) for row in chosen.likely_empty]
+    rows = [(*_cells(row), EMPTY if empty else "") for row, empty in chosen.both()]
     with write_errors(f"the table {file}", instead="choose another --csv"):
         write_output(file, csv_bytes([COLUMNS, *rows]))
 
 
-def _document(source: Path, chosen: Chosen, csv_file: Path | None) -> dict[str, object]:
-    both = [*((row, False) for row in chosen.rows), *((row, True) for row in chosen.likely_empty)]
+def _page(source: Path, chosen: Chosen, csv_file: Path | None) -> str:
+    from metaadapter.bench.report.template import render, thumbnail
+
+    cards = [
+        {
+            "jpeg": thumbnail(row.picture, SIDE),
+            "path": str(row.path),
+            "probably_empty": probably_empty,
+        }
+        for row, probably_empty in chosen.both()
+    ]
+    return render(
+        "label_page.html.jinja",
+        (),
+        source=str(source),
+        csv_file=csv_file and str(csv_file),
+        cards=cards,
+        encoder=chosen.encoder,
+        version=version("metaadapter"),
+    )
+
+
+def _document(
+    source: Path, chosen: Chosen, csv_file: Path | None, page_file: Path | None
+) -> dict[str, object]:
     return {
         "source": str(source),
         "encoder": chosen.encoder,
@@ -157,9 +196,10 @@ def _document(source: Path, chosen: Chosen, csv_file: Path | None) -> dict[str, 
                 "camera": _cells(row)[-1],
                 "probably_empty": probably_empty,
             }
-            for row, probably_empty in both
+            for row, probably_empty in chosen.both()
         ],
         "csv": None if csv_file is None else str(csv_file),
+        "page": None if page_file is None else str(page_file),
         "warnings": chosen.warnings,
         "quarantined": quarantined_json(chosen.quarantined),
     }

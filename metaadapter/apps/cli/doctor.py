@@ -38,7 +38,8 @@ Advise = Annotated[
 Page = Annotated[
     Path | None,
     Option(
-        metavar="FILE", help="With --advise: write the advice with the pictures to an HTML page."
+        metavar="FILE",
+        help="With --advise: write the advice, or the pictures to label, to an HTML page.",
     ),
     Output(PAGE),
 ]
@@ -100,8 +101,8 @@ def doctor(
     if label is None and (detections is not None or csv_file is not None):
         raise UsageError("--detections and --csv need --label N, the number of pictures to label")
     if label is not None:
-        if advise is None or page is not None or split is not None:
-            raise UsageError("--label needs --advise PICTURES, and excludes --page and --split")
+        if advise is None or split is not None:
+            raise UsageError("--label needs --advise PICTURES, and excludes --split")
         advise_labels(
             advise,
             label,
@@ -110,6 +111,7 @@ def doctor(
             detections=detections,
             min_confidence=min_confidence,
             csv_file=csv_file,
+            page_file=page,
             json_output=json_output,
         )
         return

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from metaadapter.data.crop import Crop
 from metaadapter.data.decode import content_hash, decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
@@ -94,10 +95,15 @@ def _thumbnail(path: Path, sha256: str) -> bytes | None:
     try:
         if content_hash(path) != sha256:
             return None
-        picture = decode_image(path)
+        return thumbnail(path)
     except UnreadableImage:
         return None
-    picture.thumbnail((SIDE, SIDE))
+
+
+def thumbnail(picture: Path | Crop, side: int = SIDE) -> bytes:
+    """Return a JPEG of at most `side` pixels; an `UnreadableImage` if that is impossible."""
+    image = decode_image(picture)
+    image.thumbnail((side, side))
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=QUALITY)
+    image.save(file, "JPEG", quality=QUALITY)
     return file.getvalue()

@@ -74,6 +74,18 @@ def test_label__table_filled_in__is_read_by_adapt(advise, season, run, tmp_path,
     assert set(done.document["counts"]) == {*names, "empty"}
 
 
+def test_label__page__shows_each_box_with_its_row(advise, season):
+    page = season / "pages" / "label.html"
+
+    advise(6, "--detections", season / "frames.json", "--csv", season / "a.csv", "--page", page)
+
+    text = page.read_text()
+    assert text.count("data:image/jpeg;base64,") == 6
+    assert "<strong>2</strong>" in text
+    assert "<strong>7: probably empty</strong>" in text
+    assert f"<code>{season / 'a.csv'}</code>" in text
+
+
 def test_label__without_detections__chooses_whole_pictures(advise, season):
     done = advise(3, "--json")
 
@@ -86,7 +98,7 @@ def test_label__without_detections__chooses_whole_pictures(advise, season):
     [
         (["--label", 3], "--label needs --advise"),
         (["--csv", "a.csv"], "need --label N"),
-        (["--advise", "x", "--label", 3, "--page", "a.html"], "excludes --page"),
+        (["--advise", "x", "--label", 3, "--split", "a"], "excludes --split"),
     ],
 )
 def test_label__options_that_do_not_fit__are_refused(run, arguments, reason):
