@@ -7,12 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-<<<<<<< HEAD
-=======
-import numpy as np
-
 from metaadapter.apps.cli.advise import write_page
->>>>>>> 3210c1e3 (doctor --label --page shows the pictures to label, with the rows of the table)
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 from metaadapter.errors import DataError
 
