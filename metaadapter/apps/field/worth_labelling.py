@@ -12,6 +12,7 @@ from metaadapter.apps.field.false_triggers import false_triggers
 from metaadapter.apps.field.frame_detections import Detection
 from metaadapter.apps.field.frames import Frame, camera_folder
 from metaadapter.apps.field.series import in_series
+from metaadapter.data.crop import Box
 from metaadapter.data.table import ImageRow
 
 # Frames of one camera within a minute of one another show the same animal.
@@ -25,8 +26,9 @@ class Candidates:
     animals: tuple[ImageRow, ...]
     """One frame of each series: its surest box; without a detector the whole frame."""
     likely_empty: tuple[ImageRow, ...]
-    """Boxes that recur at one place, one of each object, then frames without a box, in turn from
-    each camera. `adapt` learns from them what shows no animal."""
+    """Boxes that recur at one place, one of each object; then frames without a box, in turn from
+    each camera, and cut where that camera has an animal at another time: what `adapt` learns from
+    should look like the boxes of false alarms. In whole frames these would look unlike it."""
     n_unlisted: int
     """The number of frames that the detector's file does not list, or could not read."""
 
@@ -60,7 +62,7 @@ def candidates(
     }
     things = [*by_thing.values()][::-1]
     lost = sum(frame.detections is None or bool(frame.detections.failure) for frame in frames)
-    return Candidates(tuple(animals), (*things, *_in_turn(blank)), lost)
+    return Candidates(tuple(animals), (*things, *_cut(_in_turn(blank), animals)), lost)
 
 
 def _above(frame: Frame, min_confidence: float) -> tuple[Detection, ...]:
@@ -70,6 +72,19 @@ def _above(frame: Frame, min_confidence: float) -> tuple[Detection, ...]:
 def _is_blank(frame: Frame, min_confidence: float) -> bool:
     listed = frame.detections is not None and not frame.detections.failure
     return listed and not _above(frame, min_confidence)
+
+
+def _cut(blank: Sequence[ImageRow], animals: Sequence[ImageRow]) -> list[ImageRow]:
+    """Give each frame the box of an animal, of its own camera if that has any."""
+    boxes = defaultdict[Path, list[Box | None]](list)
+    for row in animals:
+        boxes[camera_folder(row.path)].append(row.box)
+    others = [row.box for row in animals] or [None]
+    cut = []
+    for number, row in enumerate(blank):
+        some = boxes.get(camera_folder(row.path), others)
+        cut.append(replace(row, box=some[number % len(some)]))
+    return cut
 
 
 def _in_turn(rows: Sequence[ImageRow]) -> list[ImageRow]:

@@ -34,6 +34,7 @@ def test_candidates__series__gives_its_surest_box(frame):
     assert names(found.animals) == ["2.jpg", "3.jpg", "1.jpg"]
     assert found.animals[0].box == (0.5, 0.1, 0.2, 0.2)
     assert names(found.likely_empty) == ["2.jpg"]
+    assert found.likely_empty[0].box == found.animals[2].box  # that of its own camera
 
 
 def test_candidates__box_that_recurs__is_likely_empty_and_comes_first(frame):
