@@ -98,8 +98,10 @@ class _Detection(BaseModel):
     def read(
         self, names: Mapping[str, str], species: Mapping[str, float] | None = None
     ) -> Detection:
-        name = names.get(self.category, self.category)
-        return Detection(name, self.conf, Box(*self.bbox), species or {})
+        if self.category not in names:
+            listed = ", ".join(f"{number} ({name})" for number, name in names.items())
+            raise ValueError(f"it has a box of the category {self.category!r}, but lists {listed}")
+        return Detection(names[self.category], self.conf, Box(*self.bbox), species or {})
 
 
 class _SpeciesDetection(_Detection):
@@ -165,7 +167,9 @@ class _Microsoft(RootModel[list[_CornersImage]]):
 
     @property
     def categories(self) -> dict[str, str]:
-        return USUAL_CATEGORIES
+        named = {box.category for image in self.root for box in image.detections}
+        new = sorted(named - {*USUAL_CATEGORIES.values()})
+        return {**USUAL_CATEGORIES, **{str(n): name for n, name in enumerate(new, start=4)}}
 
     def frames(self) -> Iterator[FrameDetections]:
         for image in self.root:

@@ -170,7 +170,7 @@ def test_microsoft__list_of_frames__has_corners_in_pixels(write_json, tmp_path):
             "file": "a/1.jpg",
             "detections": [
                 {"category": "animal", "confidence": 0.93, "bbox": [10, 40, 50, 100]},
-                {"category": "person", "confidence": 0.81, "bbox": [50, 40, 50, 100]},
+                {"category": "unknown", "confidence": 0.81, "bbox": [50, 40, 50, 100]},
             ],
         },
         {"file": "a/2.jpg", "detections": []},
@@ -182,6 +182,7 @@ def test_microsoft__list_of_frames__has_corners_in_pixels(write_json, tmp_path):
         ("animal", 0.93, (0.1, 0.2, 0.4, 0.3), {}),
     )
     assert "1 box(es)" in read.warnings[0]
+    assert [*read.categories.values()] == ["animal", "person", "vehicle", "unknown"]
     assert read.of(tmp_path / "a/2.jpg", [tmp_path]).failure == ""
 
 
@@ -200,6 +201,10 @@ def test_microsoft__picture_that_is_gone__fails_its_frame(write_json, tmp_path):
         ("{", "no such JSON file"),
         ({"info": {}}, "images: Field required"),
         (megadetector("1.5", detections=[{"category": "1", "conf": "x", "bbox": BOX}]), "conf"),
+        (
+            megadetector("1.5", detections=[{"category": "0", "conf": 1, "bbox": BOX}]),
+            "category '0'",
+        ),
         (megadetector("1.5", detections=[{"category": "1", "conf": 1, "bbox": [1]}]), "bbox"),
     ],
 )
