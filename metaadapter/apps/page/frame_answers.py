@@ -15,7 +15,7 @@ from metaadapter.apps.field.frame_predictions import FieldOptions
 from metaadapter.apps.field.frames import Frame, common_folder, relative_name
 from metaadapter.apps.field.series import in_series
 from metaadapter.apps.field.species import EMPTY
-from metaadapter.apps.page.contents import NONE, Contents
+from metaadapter.apps.page.contents import NONE, Contents, name_key
 from metaadapter.apps.page.field_entries import BoxEntry
 from metaadapter.data.table import ImageRow
 from metaadapter.workflow.predictions import UNKNOWN, Prediction
@@ -78,11 +78,9 @@ def frame_answers(
     A label has the probability 1. An answer below the threshold or for an unfamiliar picture, and a
     picture that shows none of the classes, is `UNKNOWN`. A box without an answer, such as that of a
     person, has the detector's category; a frame without boxes is `EMPTY`. If there are frames with
-    boxes, other pictures are examples from elsewhere, and left out.
+    boxes, other pictures are left out, and so are examples.
     """
-    entries = {key: entry for key, entry in contents.pictures.items() if entry.crop is None}
-    frames_only = any(entry.boxes is not None for entry in entries.values())
-    whole = [key for key, entry in entries.items() if entry.boxes is not None or not frames_only]
+    whole = _frames(contents)
     whole.sort(key=lambda key: contents.pictures[key].place)
     paths = _paths(Path("/", project), {key: contents.pictures[key].name for key in whole})
     crops, series = contents.crops_of(whole), series_of(contents)
@@ -109,6 +107,21 @@ def frame_answers(
     labels = (*dict.fromkeys((*names, UNKNOWN)),)
     detections = _detections(frames, folder, contents.settings.detector or "unknown")
     return FrameAnswers(tuple(predictions), folder, detections, labels)
+
+
+def _frames(contents: Contents) -> list[str]:
+    """The pictures to write: frames with boxes, if there are any, but no examples.
+
+    A folder with the name of a class has examples, which may come from elsewhere.
+    """
+    whole = {key: entry for key, entry in contents.pictures.items() if entry.crop is None}
+    frames = [key for key, entry in whole.items() if entry.boxes is not None]
+    classes = {name_key(entry.name) for entry in contents.classes.values()}
+    return [
+        key
+        for key in frames or whole
+        if not frames or name_key(Path(whole[key].name).parent.name) not in classes
+    ]
 
 
 def _of_frame(

@@ -6,16 +6,24 @@ import csv
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from metaadapter.apps.field.detections import read_detections
+from metaadapter.apps.field.frame_predictions import FieldOptions, encode_frames
+from metaadapter.apps.field.frames import Frame, read_times
+from metaadapter.apps.field.series import in_series
+from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.contents import PictureEntry
 from metaadapter.apps.page.frame_names import match_names
 from metaadapter.apps.page.project_check import check_project
 from metaadapter.data.crop import Box, Crop
 from metaadapter.data.decode import content_hash, decode_image
+from metaadapter.data.table import ImageRow
+from metaadapter.workflow.predictions import PredictionOptions
 
 LEFT, RIGHT = [0.05, 0.1, 0.3, 0.8], [0.6, 0.1, 0.3, 0.8]
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "grey": (120, 120, 120)}
@@ -193,6 +201,7 @@ def test_label_of_a_frame__goes_to_its_surest_box(project):
     whole = frames_of(project)["deer/2.jpg"]["id"]
     assert deer["pictures"] == [whole, boxes[0]["picture"]]
     assert tray == [boxes[1]["picture"]]
+    assert table(project, "timelapse.csv") == []  # the folder of a class holds examples
 
 
 @pytest.mark.parametrize(
@@ -470,3 +479,47 @@ def test_entries__of_pictures_without_boxes_are_written_as_before():
     values = {"name": "a.jpg", "label": None, "place": 3}
 
     assert PictureEntry.model_validate(values).model_dump(mode="json") == values
+
+
+def test_answers__equal_those_of_the_shell_with_series_and_species(trapped, tmp_path):
+    trapped.client.patch("/field", json={"burst": 10, "allowed": ["red", "green"]})
+    answers, state = trapped.answers()["answers"], trapped.state
+    classes = {one["id"]: one["name"] for one in state["classes"]}
+    boxes = {
+        box["picture"]: (name, *box["sides"])
+        for name, one in frames_of(trapped).items()
+        for box in one["boxes"]
+    }
+    shown = {
+        boxes[picture]: (classes[answers[picture]["class"]], answers[picture]["probability"])
+        for picture in state["tray"]
+    }
+
+    for name, content in FRAMES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "boxes.json").write_bytes(detector_file(FOUND))
+    detections = read_detections(tmp_path / "boxes.json")
+    rows = [ImageRow(tmp_path / name, None) for name in FRAMES]
+    found = [Frame(row, detections.of(row.path, [tmp_path / "all"])) for row in rows]
+    series = in_series(read_times(found, lambda _: None), 10.0)
+    session, species = trapped.session, Species(frozenset({"red", "green"}))
+    stored = session.results.stored
+    part = encode_frames(
+        [frame for group in series for frame in group],
+        stored.config.origin,
+        PredictionOptions(),
+        FieldOptions(detections, species=species),
+        lambda: session.project.encoder,
+        lambda _: None,
+    )
+    predictions, _ = part.predict(stored)
+
+    by_shell = {
+        (Path(one.path).relative_to(tmp_path).as_posix(), *one.box): (one.label, one.probability)
+        for one in predictions
+        if one.source == "adapter"
+    }
+    assert by_shell.keys() == shown.keys()
+    for box, (label, probability) in by_shell.items():
+        assert shown[box] == (label, pytest.approx(probability, abs=1e-9))
