@@ -1,7 +1,7 @@
 """Sorting a large tray of the page by keys alone, for tests in a browser.
 
 The pictures are drawn: twenty kinds of shapes in colours, and striped ones that are none of them.
-The name of a file begins with its kind.
+The name of a file ends with its kind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def draw_tray(folder: Path, n: int, strangers: float = 0.05, seed: int = 0) -> l
     files = []
     for number in range(n):
         kind = STRANGER if rng.random() < strangers else KINDS[number % len(KINDS)]
-        path = folder / f"{kind}-{number:05}.jpg"
+        path = folder / f"{number:05}-{kind}.jpg"
         draw_picture(kind, rng).save(path, quality=85)
         files.append(path)
     return files
@@ -63,7 +63,7 @@ def draw_picture(kind: str, rng: np.random.Generator) -> Image.Image:
 
 def kind_of(file: str) -> str:
     """The kind in the name of a file."""
-    return Path(file).name.rsplit("-", 1)[0]
+    return Path(file).stem.split("-", 1)[1]
 
 
 def begin(page: Any) -> None:
@@ -81,6 +81,8 @@ def sort_by_keys(page: Any, n: int) -> Iterator[tuple[str, str]]:
 
     Yields the file and the key after each picture, so that a test can do something in between.
     """
+    page.focus("#order")
+    page.keyboard.press("End")  # as added
     page.focus("#tray")
     n_left = n
     while n_left:

@@ -11,7 +11,7 @@ export class SelectionBar {
   #others = element("div.selection-others");
   #classButtons;
   #accept = this.#button("button.primary", "accept_selected", "↵", () => this.#tray.accept());
-  #none = this.#button("button", "none_of_these", "0", () => this.#tray.putIntoNone());
+  #none = this.#button("button.put-none", "none_of_these", "0", () => this.#tray.putIntoNone());
   #takeBack = this.#button("button.quiet", "take_back", "B", () => this.#tray.takeBack());
   #enlarge = this.#button("button.quiet", "enlarge", "V", () => this.#tray.enlarge());
   #remove = this.#button("button.quiet", "remove", "Del", () => this.#tray.remove());
