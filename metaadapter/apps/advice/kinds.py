@@ -20,8 +20,9 @@ from metaadapter.apps.advice.findings import (
 from metaadapter.workflow.class_texts import says_nothing
 from metaadapter.workflow.predictions import NONE_OF_THESE
 
-Kind = Literal["stranger", "label", "near_duplicate", "name", "confused", "few_pictures"]
+Kind = Literal["stranger", "label", "near_duplicate", "name", "confused", "few_pictures", "alike"]
 Form = Literal[
+    "alike",
     "confused",
     "few_pictures",
     "few_pictures_none",
@@ -45,6 +46,7 @@ MOST: Mapping[Kind, int] = {
     "few_pictures": 3,
     "confused": 3,
     "name": 3,
+    "alike": 1,
 }
 MOST_TYPICAL = 3
 
@@ -188,6 +190,15 @@ class Adviser:
     ) -> Advice[int]:
         pictures = tuple(self.number_of[place] for place in places)
         return wording.advice(kind, labels, pictures)
+
+
+def on_look_alikes(pictures: tuple[Picture, ...]) -> Advice[Picture]:
+    """Advise on pictures without a label that look alike, and like none of the classes."""
+    sentence = (
+        f"{len(pictures)} pictures look alike and like none of your classes: confirm this, or make "
+        "a class of them."
+    )
+    return Wording(sentence, "alike", {"n": len(pictures)}).advice("alike", (), pictures)
 
 
 def _stranger(label: str) -> Wording:

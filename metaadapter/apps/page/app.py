@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from metaadapter.apps.page import (
+    advice_routes,
     download_routes,
     export_routes,
     field_downloads,
@@ -67,7 +68,8 @@ def make_app(
     """
     state = State(projects, limits or Limits(), Exports(runtime), phone)
     routers = (
-        *(project_routes.routes, download_routes.routes, predict_routes.routes),
+        *(project_routes.routes, advice_routes.routes),
+        *(download_routes.routes, predict_routes.routes),
         export_routes.routes,
         *(field_routes.routes, field_downloads.routes, phone_routes.code_routes),
     )

@@ -14,6 +14,7 @@ from unicodedata import normalize
 
 from pydantic import BaseModel, Field, model_serializer
 
+from metaadapter.apps.page.advice_entry import AdviceEntry
 from metaadapter.apps.page.field_entries import NO_SETTINGS, BoxEntry, CropEntry, FieldEntry, Id
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.plain_text import one_line
@@ -21,7 +22,7 @@ from metaadapter.data.plain_text import one_line
 MAX_CLASSES = 1000
 SETTINGS = "0"
 """The id of the settings for camera traps."""
-Kind = Literal["class", "picture", "settings"]
+Kind = Literal["class", "picture", "settings", "advice"]
 EditKind = Literal[
     "added-boxes",
     "added-class",
@@ -31,6 +32,7 @@ EditKind = Literal[
     "changed-settings",
     "removed-class",
     "removed-pictures",
+    "settled-advice",
     "sorted-pictures",
 ]
 NONE: Final = "none"
@@ -71,7 +73,7 @@ class PictureEntry(BaseModel, frozen=True, extra="forbid"):
         return {key: value for key, value in values.items() if value is not None or key == "label"}
 
 
-Entry = ClassEntry | PictureEntry | FieldEntry
+Entry = ClassEntry | PictureEntry | FieldEntry | AdviceEntry
 
 
 class Change(BaseModel, frozen=True, extra="forbid"):
@@ -117,6 +119,8 @@ class Edit(BaseModel, frozen=True, extra="forbid"):
         """The kind of the edit and its name or number, for pages in another language."""
         classes = [change for change in self.changes if change.kind == "class"]
         pictures = [change for change in self.changes if change.kind == "picture"]
+        if any(change.kind == "advice" for change in self.changes):
+            return "settled-advice", {}
         if not classes and not pictures:
             return "changed-settings", {}
         changed = [change for change in pictures if _boxes(change.before) != _boxes(change.after)]
@@ -151,6 +155,8 @@ class Contents:
     undone: list[Edit] = field(default_factory=list)
     stored_settings: dict[str, FieldEntry] = field(default_factory=dict)
     """The settings for camera traps, if there are any, by the id `SETTINGS`."""
+    settled: dict[str, AdviceEntry] = field(default_factory=dict)
+    """The pieces of advice that a person has settled, the latest last."""
     derived: dict[str, Any] = field(default_factory=dict, compare=False)
     """Values that take long to compute from the entries; every edit empties it."""
 
@@ -233,6 +239,7 @@ class Contents:
             "class": self.classes,
             "picture": self.pictures,
             "settings": self.stored_settings,
+            "advice": self.settled,
         }
         return entries[kind]
 

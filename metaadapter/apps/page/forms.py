@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from metaadapter.apps.advice.kinds import Advice
+from metaadapter.apps.advice import kinds as advice_kinds
+from metaadapter.apps.page.advice_entry import Action
 from metaadapter.apps.page.contents import EditKind
 from metaadapter.apps.page.refusal import Kind
 from metaadapter.data.plain_text import one_line
@@ -262,10 +263,46 @@ class Costs(BaseModel):
     n_pictures: int
 
 
-class AdviceList(BaseModel):
-    """Advice, the most helpful first, with the ids of classes and pictures."""
+class AdvicePiece(BaseModel, from_attributes=True):
+    """A piece of advice with the ids of classes and pictures, and the ways to settle it."""
 
-    advice: list[Advice[str]]
+    id: str
+    kind: advice_kinds.Kind
+    sentence: str
+    classes: list[str]
+    pictures: list[str]
+    form: advice_kinds.Form
+    values: dict[str, str | int | list[str]]
+    actions: list[Action]
+
+
+class SettledPiece(BaseModel, from_attributes=True):
+    """A piece of advice that a person has settled, and how."""
+
+    id: str
+    action: Action
+    sentence: str
+    classes: list[str]
+    pictures: list[str]
+    form: advice_kinds.Form
+    values: dict[str, str | int | list[str]]
+
+
+class AdviceList(BaseModel):
+    """Advice, the most helpful first, and what was settled, the latest first."""
+
+    advice: list[AdvicePiece]
+    settled: list[SettledPiece]
+
+
+class Settlement(RequestForm):
+    """The way to settle a piece of advice.
+
+    "move" gives its picture the better label, "none" the label of none of the classes; "keep" says
+    that its label is right, and "dismiss" that nothing will be done.
+    """
+
+    action: Action
 
 
 class LookAlikes(BaseModel):

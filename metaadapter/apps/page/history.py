@@ -149,6 +149,7 @@ class History:
             list(done),
             [],
             dict(contents.stored_settings),
+            dict(contents.settled),
         )
         for _ in done:
             start.undo()
@@ -156,6 +157,7 @@ class History:
             *Contents().changes("class", start.classes),
             *Contents().changes("picture", start.pictures),
             *Contents().changes("settings", start.stored_settings),
+            *Contents().changes("advice", start.settled),
         )
         records: list[dict[str, Any]] = [
             {BEGIN: _dump(Edit.of("", begin)), "keys": list(self.past.keys)[-KEPT_EDITS:]},

@@ -253,12 +253,6 @@ def read_costs(session: OpenSession) -> forms.Costs:
     return session.read(session.results.costs)
 
 
-@routes.get("/advice")
-def read_advice(session: OpenSession) -> forms.AdviceList:
-    """Advice on the labelled pictures."""
-    return forms.AdviceList(advice=session.advice())
-
-
 @routes.get("/alike")
 def read_look_alikes(session: OpenSession) -> forms.LookAlikes:
     """Groups of pictures of the tray that look alike."""

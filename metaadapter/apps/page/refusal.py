@@ -24,6 +24,7 @@ Kind: TypeAlias = Literal[
     "name-taken",
     "no-adapter",
     "no-frames",
+    "no-such-advice",
     "no-such-box",
     "no-phone",
     "no-runtime",

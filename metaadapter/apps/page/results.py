@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.field.animals import number_animals
 from metaadapter.apps.field.series import mean_in_series
 from metaadapter.apps.field.species import Species
+from metaadapter.apps.page.advice_entry import id_of_advice
 from metaadapter.apps.page.contents import NONE, Contents
 from metaadapter.apps.page.forms import Cost, Costs
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
@@ -82,8 +83,8 @@ class Results:
             points.append(cost)
         return Costs(points=points, n_pictures=len(correct))
 
-    def advice(self) -> list[Advice[str]]:
-        """Advice with the ids of classes and pictures, the most helpful first.
+    def advice(self, settled: Collection[str] = ()) -> list[Advice[str]]:
+        """Advice with the ids of classes and pictures, the most helpful first, but none `settled`.
 
         It is empty without an adapter, or with too many pictures to compare all pairs.
         """
@@ -94,22 +95,19 @@ class Results:
             return []
         names = [str(name) for name in stored.config.classes]
         texts = zip(names, stored.support.text_TND[0].numpy(), strict=True)
-        return [
-            Advice(
-                item.kind,
-                item.sentence,
-                classes=tuple(task.ids[name] for name in item.classes),
-                pictures=tuple(self.labelled[number] for number in item.pictures),
-                form=item.form,
-                values=item.values,
-            )
-            for item in advise(
-                task.pictures.features,
-                task.pictures.labels,
-                {name: text for name, text in texts if text.any()},
-                blocks=stored.config.blocks,
-            )
-        ]
+        pieces = advise(
+            task.pictures.features,
+            task.pictures.labels,
+            {name: text for name, text in texts if text.any()},
+            blocks=stored.config.blocks,
+            is_settled=lambda piece: id_of_advice(self._with_ids(task, piece)) in settled,
+        )
+        return [self._with_ids(task, piece) for piece in pieces]
+
+    def _with_ids(self, task: LabelledTask, piece: Advice[int]) -> Advice[str]:
+        classes = tuple(task.ids[name] for name in piece.classes)
+        pictures = tuple(self.labelled[number] for number in piece.pictures)
+        return Advice(piece.kind, piece.sentence, classes, pictures, piece.form, piece.values)
 
 
 def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Results:

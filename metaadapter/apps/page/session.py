@@ -14,7 +14,8 @@ from typing import TypeVar, final
 
 import numpy as np
 
-from metaadapter.apps.advice.kinds import Advice
+from metaadapter.apps.advice.kinds import Advice, on_look_alikes
+from metaadapter.apps.page.alike_strangers import FEWEST, alike_strangers
 from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.field_entries import CropEntry
 from metaadapter.apps.page.forms import Revised, Work
@@ -24,7 +25,7 @@ from metaadapter.apps.page.picture_folder import CROP_QUALITY, jpeg_bytes
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, as_sentence
 from metaadapter.apps.page.results import Results, remembering_texts, updated, updated_with_pool
-from metaadapter.apps.page.snapshot import EncodedRow, LabelledTask, Snapshot, encoded_rows
+from metaadapter.apps.page.snapshot import EncodedRow, Snapshot, encoded_rows
 from metaadapter.data.crop import Crop
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
@@ -62,7 +63,7 @@ class Session:
         self._stored = encoded_rows(project.features.features)
         self._encoded: dict[str, EncodedRow] = {}
         """The features of the pictures whose files this process has checked."""
-        self._advice: tuple[LabelledTask | None, list[Advice[str]]] = None, []
+        self._advice: tuple[object, list[Advice[str]]] = None, []
         self._alike: tuple[tuple[str, ...], list[list[str]]] = (), []
         self._ending = self._stopped = False
         notes = " ".join(f"{note}." for note in project.notes)
@@ -177,11 +178,25 @@ class Session:
                 self.unreadable.pop(picture, None)
 
     def advice(self) -> list[Advice[str]]:
-        """Advice on the labelled pictures, computed once for the same pictures and labels."""
+        """Advice on the labelled pictures, computed once for the same pictures and labels.
+
+        The last piece is about pictures of the tray that look alike, and like none of the classes.
+        """
         results, last = self.results, self._advice
-        if last[0] is not results.task:
-            self._advice = last = results.task, results.advice()
-        return last[1]
+        settled = self.read(lambda contents: dict(contents.settled))
+        task, key = results.task, (results.task and results.task.key, tuple(settled))
+        if last[0] != key:
+            self._advice = last = key, results.advice(settled)
+        dismissed = {picture for entry in settled.values() for picture in entry.pictures}
+        strangers = {
+            picture
+            for picture, answer in results.answers.items()
+            if answer.unfamiliar and picture not in dismissed
+        }
+        if task is None or len(strangers) < FEWEST:
+            return last[1]
+        alike = alike_strangers(self.look_alikes(), strangers, self._encoded, task)
+        return [*last[1], *([on_look_alikes(alike)] if alike else [])]
 
     def look_alikes(self) -> list[list[str]]:
         """Groups of encoded pictures without a label that look alike, the most alike first."""

@@ -403,6 +403,7 @@ export const sentences = {
   "no-adapter": "Es gibt noch keinen Klassifikator: Geben Sie zwei Klassen je ein Bild.",
   "no-frames":
     "Die Datei des Detektors nennt {name} und andere Bilder, aber keines der Bilder hier. Fügen Sie zuerst die Bilder mit ihrem Ordner hinzu.",
+  "no-such-advice": "Diesen Hinweis gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-such-box": "Diesen Rahmen gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-phone": "Telefone sind nicht zugelassen. Starten Sie `metaadapter serve --phone`, um sie zuzulassen.",
   "no-runtime":
@@ -442,6 +443,7 @@ export const sentences = {
   "changed-settings": "Einstellungen für Fotofallen geändert",
   "removed-class": "Klasse {name} entfernt",
   "removed-pictures": { one: "{n} Bild entfernt", other: "{n} Bilder entfernt" },
+  "settled-advice": "Hinweis erledigt",
   "sorted-pictures": { one: "{n} Bild zugeordnet", other: "{n} Bilder zugeordnet" },
 
   // Advice: metaadapter/apps/advice/kinds.py
@@ -468,6 +470,11 @@ export const sentences = {
   },
   name_swapped:
     "Die Namen {names} passen jeweils besser zu den Bildern der anderen Klasse: Prüfen Sie, ob sie vertauscht sind.",
+  alike: {
+    one: "{n} Bild sieht nach keiner Ihrer Klassen aus: Bestätigen Sie das, oder machen Sie daraus eine Klasse.",
+    other:
+      "{n} Bilder sehen einander ähnlich und nach keiner Ihrer Klassen aus: Bestätigen Sie das, oder machen Sie daraus eine Klasse.",
+  },
   stranger:
     "Ein Bild der Klasse „{name}“ sieht nach keiner der Klassen aus: Nehmen Sie es aus „{name}“ heraus, wenn es keine zeigt.",
   near_duplicate:

@@ -1,0 +1,56 @@
+"""The routes of advice: what to check first, and what a person has done about it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import StringConstraints
+
+from metaadapter.apps.page import forms
+from metaadapter.apps.page.advice_entry import actions_of, id_of_advice
+from metaadapter.apps.page.dependencies import OpenSession
+from metaadapter.apps.page.editor import OpenEditor
+from metaadapter.apps.page.settled_advice import no_such_advice, settle, take_back
+
+AdviceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+routes = APIRouter()
+
+
+@routes.get("/advice")
+def read_advice(session: OpenSession) -> forms.AdviceList:
+    """Advice on the pictures, and what was settled."""
+    settled = session.read(lambda contents: [*contents.settled.items()])
+    return forms.AdviceList(
+        advice=[
+            forms.AdvicePiece.model_validate(
+                {**vars(piece), "id": id_of_advice(piece), "actions": actions_of(piece)}
+            )
+            for piece in session.advice()
+        ],
+        settled=[
+            forms.SettledPiece.model_validate({**dict(entry), "id": key})
+            for key, entry in reversed(settled)
+        ],
+    )
+
+
+@routes.post("/advice/{advice_id}")
+def settle_advice(
+    editor: OpenEditor, advice_id: AdviceId, settlement: forms.Settlement
+) -> forms.Revised:
+    """Settle a piece of advice: its pictures move if the action says so, and it is kept in mind."""
+    pieces = {id_of_advice(piece): piece for piece in editor.session.advice()}
+    if advice_id not in pieces:
+        raise no_such_advice()
+    return editor.edit(
+        "Followed advice",
+        lambda contents: settle(contents, pieces[advice_id], settlement.action),
+    )
+
+
+@routes.delete("/advice/{advice_id}")
+def take_back_advice(editor: OpenEditor, advice_id: AdviceId) -> forms.Revised:
+    """Take back what was done about a piece of advice."""
+    return editor.edit("Took back advice", lambda contents: take_back(contents, advice_id))

@@ -1,0 +1,53 @@
+"""Settle pieces of advice, and take that back: edits of a project's contents."""
+
+from __future__ import annotations
+
+from metaadapter.apps.advice.kinds import Advice
+from metaadapter.apps.page.advice_entry import Action, AdviceEntry, actions_of, id_of_advice
+from metaadapter.apps.page.contents import NONE, Change, Contents, label_pictures, move_pictures
+from metaadapter.apps.page.refusal import Refusal
+
+
+def settle(contents: Contents, piece: Advice[str], action: Action) -> tuple[Change, ...]:
+    """The changes that settle a piece of advice: its pictures move, and it does not come back."""
+    if action not in actions_of(piece):
+        raise Refusal(422, "invalid", f"This advice cannot be settled by {action!r}.")
+    entry = AdviceEntry(
+        action=action,
+        kind=piece.kind,
+        sentence=piece.sentence,
+        classes=piece.classes,
+        pictures=piece.pictures,
+        form=piece.form,
+        values=dict(piece.values),
+    )
+    label = _label_after(entry)
+    moves = label_pictures(contents, dict.fromkeys(piece.pictures, label)) if label else ()
+    return (*moves, *contents.changes("advice", {id_of_advice(piece): entry}))
+
+
+def take_back(contents: Contents, key: str) -> tuple[Change, ...]:
+    """The changes that bring a piece back, and its pictures, unless they were moved again."""
+    entry = contents.settled.get(key)
+    if entry is None:
+        raise no_such_advice()
+    label = _label_after(entry)
+    before = entry.classes[0] if entry.classes and entry.classes[0] in contents.classes else None
+    moved = {
+        picture: before
+        for picture in entry.pictures
+        if label and picture in contents.pictures and contents.pictures[picture].label == label
+    }
+    return (*move_pictures(contents, moved), *contents.changes("advice", {key: None}))
+
+
+def no_such_advice() -> Refusal:
+    """The refusal of a request about advice that is no longer given."""
+    return Refusal(404, "no-such-advice", "This advice is no longer given. Load the page again.")
+
+
+def _label_after(entry: AdviceEntry) -> str | None:
+    """The label that the action gives the pictures; `None` if they keep theirs."""
+    if entry.action == "none":
+        return NONE
+    return entry.classes[1] if entry.action == "move" else None
