@@ -15,7 +15,7 @@ from typing import TypeVar, final
 import numpy as np
 
 from metaadapter.apps.advice.kinds import Advice, on_look_alikes
-from metaadapter.apps.page.alike_strangers import FEWEST, alike_strangers
+from metaadapter.apps.page.alike_strangers import alike_strangers
 from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.field_entries import CropEntry
 from metaadapter.apps.page.forms import Revised, Work
@@ -188,14 +188,12 @@ class Session:
         if last[0] != key:
             self._advice = last = key, results.advice(settled)
         dismissed = {picture for entry in settled.values() for picture in entry.pictures}
-        strangers = {
+        strangers = [
             picture
             for picture, answer in results.answers.items()
             if answer.unfamiliar and picture not in dismissed
-        }
-        if task is None or len(strangers) < FEWEST:
-            return last[1]
-        alike = alike_strangers(self.look_alikes(), strangers, self._encoded, task)
+        ]
+        alike = () if task is None else alike_strangers(strangers, self._encoded, task)
         return [*last[1], *([on_look_alikes(alike)] if alike else [])]
 
     def look_alikes(self) -> list[list[str]]:

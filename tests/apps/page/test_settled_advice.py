@@ -43,7 +43,7 @@ def shots():
     def make(name, n, seed=0):
         pattern = np.random.default_rng([*name.encode()]).standard_normal((4, 4, 3))
         noise = np.random.default_rng([seed, *name.encode()]).standard_normal((n, 4, 4, 3))
-        rows = (128 + 40 * (pattern + 0.7 * noise)).clip(0, 255).astype(np.uint8)
+        rows = (128 + 40 * (pattern + 0.5 * noise)).clip(0, 255).astype(np.uint8)
         return [(f"{name}/{seed}-{number}.png", png(row)) for number, row in enumerate(rows)]
 
     return make
