@@ -221,7 +221,8 @@ class _SpeciesNet(BaseModel):
     def frames(self) -> Iterator[FrameDetections]:
         self._require_detector()
         for frame in self.predictions:
-            failure = "" if frame.detections is not None else ", ".join(frame.failures) or "none"
+            failure = ", ".join(frame.failures) or "no detections"
+            failure = "" if frame.detections is not None else failure
             boxes = [box for box in frame.detections or () if box.category != WHOLE_IMAGE]
             # Version 4 crops the most confident box; a model of whole images sees them all.
             sees_all = len(boxes) < len(frame.detections or ())

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,16 @@ from metaadapter.apps.field.taxonomy import (
 MOST_NAMED = 5
 
 
+class Spread(NamedTuple):
+    """What a label of SpeciesNet says of the classes; at most one of the lists is not empty."""
+
+    name: str
+    within: Sequence[str]
+    """The classes that it lies within."""
+    below: Sequence[str]
+    """The classes that lie below it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fauna:
     """The classes and other species, with their places in SpeciesNet's tree."""
@@ -35,16 +46,25 @@ class Fauna:
     """Class → its taxa; classes that no label names are missing."""
     others: Mapping[str, TaxonPath] = field(default_factory=dict)
     """Name of a species that is no class, but may be the answer → its taxon."""
+    labels: Mapping[str, Spread] = field(default_factory=dict)
+    """All labels of SpeciesNet in the file."""
 
     @classmethod
     def of(cls, detections: Detections, classes: Sequence[str]) -> Fauna | None:
         """The fauna of a file; `None` if it names no species."""
-        taxa = sorted({Taxon.of(label) for label in detections.species_labels})
+        taxa = {label: Taxon.of(label) for label in sorted(detections.species_labels)}
         if not taxa:
             return None
-        fauna = cls(classes, places_of(classes, taxa))
-        others = {taxon.name: taxon.path for taxon in taxa if fauna._is_other(taxon.path)}
-        return replace(fauna, others=others)
+        fauna = cls(classes, places_of(classes, taxa.values()))
+        labels = {label: fauna._spread(taxon) for label, taxon in taxa.items()}
+        others = {
+            taxon.name: taxon.path
+            for label, taxon in taxa.items()
+            if taxon.path not in ((), ("blank",))
+            and not labels[label].within
+            and not labels[label].below
+        }
+        return replace(fauna, others=others, labels=labels)
 
     def among(self, names: Container[str]) -> Fauna:
         """The fauna with only these other species; people and vehicles stay."""
@@ -100,37 +120,31 @@ class Fauna:
             defaultdict[str, float](float),
             0.0,
         )
-        for named, score in scores.items():
-            taxon = Taxon.of(named)
-            if holders := self._holders(taxon.path):
-                for label in holders:
-                    of_classes[label] += score / len(holders)
-            elif below := self._below(taxon.path):
-                for label in below:
-                    of_classes[label] += score / (2 * len(below))
+        for label, score in scores.items():
+            name, within, below = self.labels[label]
+            for place in within:
+                of_classes[place] += score / len(within)
+            for place in below:
+                of_classes[place] += score / (2 * len(below))
+            if below:
                 rest += score / 2
-            elif taxon.name in self.others:
-                others[taxon.name] += score
+            elif name in self.others:
+                others[name] += score
         scores_C = np.array([of_classes[label] for label in self.classes], dtype=np.float64)
         is_named_C = np.array([label in self.places for label in self.classes])
         return Evidence(scores_C, is_named_C, others, rest)
 
-    def _holders(self, path: TaxonPath) -> list[str]:
-        """The classes that a taxon lies within; the lowest, if one class lies within another."""
+    def _spread(self, taxon: Taxon) -> Spread:
+        """Classes that a taxon lies within, only the lowest ones; else classes below it."""
         depths = {
-            label: max((len(place) for place in places if is_within(path, place)), default=0)
+            label: max((len(place) for place in places if is_within(taxon.path, place)), default=0)
             for label, places in self.places.items()
         }
         deepest = max(depths.values(), default=0)
-        return [label for label, depth in depths.items() if depth == deepest > 0]
-
-    def _below(self, path: TaxonPath) -> list[str]:
-        return [
+        within = [label for label, depth in depths.items() if depth == deepest > 0]
+        below = [
             label
             for label, places in self.places.items()
-            if any(is_within(place, path) for place in places)
+            if not within and any(is_within(place, taxon.path) for place in places)
         ]
-
-    def _is_other(self, path: TaxonPath) -> bool:
-        is_nothing = path in ((), ("blank",))
-        return not is_nothing and not self._holders(path) and not self._below(path)
+        return Spread(taxon.name, within, below)

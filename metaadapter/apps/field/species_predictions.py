@@ -66,10 +66,11 @@ def predict_species(
     rolled_up = [species.rolled_up(prediction) for prediction in predictions]
     if fauna is None:
         return rolled_up
+    paths = {name: fauna.path(name) for name in (*classes, *others)}
     return [
         prediction
         if prediction.label in species.parents
-        else species_answer(fauna, prediction, _positive(others, row))
+        else species_answer(paths, prediction, _positive(others, row))
         for prediction, row in zip(rolled_up, shares_NO.tolist(), strict=True)
     ]
 

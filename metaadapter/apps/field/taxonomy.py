@@ -35,7 +35,8 @@ class Taxon(NamedTuple):
 
     path: TaxonPath
     name: str
-    """The common name, or SpeciesNet's convention without one, such as "canis species"."""
+    """The common name, or SpeciesNet's convention without one, such as "canis species"; for people
+    MegaDetector's category "person"."""
 
     @classmethod
     def of(cls, label: str) -> Taxon:
@@ -45,7 +46,7 @@ class Taxon(NamedTuple):
             return cls((common,), common)
         n_ranks = max((n for n, rank in enumerate(ranks, 1) if rank), default=0)
         path = () if common == NO_RESULT else tuple(ranks[:n_ranks])
-        return cls(path, common or name_of(path))
+        return cls(path, "person" if common == "human" else common or name_of(path))
 
     @property
     def scientific_name(self) -> str:

@@ -85,7 +85,7 @@ def test_fauna__scores__go_to_the_lowest_class_evenly_below_a_label_and_else_to_
 def test_fauna__species_that_do_not_occur__are_no_answers_but_people_and_vehicles_are():
     fauna = fauna_of(["coyote", "deer"]).among({"red fox", "procyon lotor"})
 
-    assert {*fauna.others} == {"red fox", "northern raccoon", "human", "vehicle"}
+    assert {*fauna.others} == {"red fox", "northern raccoon", "person", "vehicle"}
 
 
 def test_fauna__classes_that_no_label_names__are_told():
@@ -173,7 +173,8 @@ def test_answer__of_leaves__rolls_up_where_they_disagree(shares, others, label, 
     fauna = fauna_of(["coyote", "deer"])
     prediction = predicted(**shares)
 
-    answer = species_answer(fauna, prediction, others)
+    paths = {name: fauna.path(name) for name in (*shares, *others)}
+    answer = species_answer(paths, prediction, others)
 
     assert (answer.label, answer.source) == (label, source)
     assert answer.probabilities == prediction.probabilities
