@@ -59,8 +59,8 @@ Background = Annotated[
     Path | None,
     Option(
         metavar="PICTURES",
-        help="Pictures without anything of interest, such as empty frames. They form a class "
-        "`background`, which needs no name.",
+        help="Pictures without anything of interest, such as empty frames from the same cameras "
+        "(those of others hardly help). They form a class `background`, which needs no name.",
     ),
 ]
 Mode = Annotated[

@@ -155,10 +155,21 @@ def predict(
         store_adapter(out, output.predicted.adapter)
         n_unlabelled = output.predicted.adapter.config.n_unlabelled
         console.note(f"{out}: the adapter, made with {n_unlabelled} unlabelled pictures")
+    if detections is None:
+        _note_boxes(console, request, (burst, timelapse, megadetector, camtrap_dp))
     remedy = _remedy(adapter, images, field)
     show_predicted(
         console, request, output, csv_file, listing, remedy, csv_raw=csv_raw, labelled=labelled
     )
+
+
+def _note_boxes(console: Console, request: PredictionRequest, options: Sequence[object]) -> None:
+    """Note that boxes would help, if the pictures are whole frames of camera traps."""
+    from metaadapter.apps.field.whole_frames import BOXES_HELP, are_whole_frames
+
+    rows = () if request.queries.stored else request.queries.rows
+    if are_whole_frames(rows, request.classes, options):
+        console.note(BOXES_HELP)
 
 
 def _remedy(adapter: Path, images: Sequence[Path], field: FieldRun | None) -> str:

@@ -473,3 +473,32 @@ def test_adapt__unlabelled_detections_without_a_pool__is_refused(trap, adapt):
 
     assert done.code == 2
     assert "add --unlabelled" in done.err
+
+
+HINT = "with the boxes of a detector"
+
+
+@pytest.mark.parametrize("options", [["--burst", "10"], []])
+def test_predict__whole_frames_of_a_camera_trap__tells_once_that_boxes_would_help(
+    run, animals, trap, options, tmp_path
+):
+    frames = tmp_path / "frames"
+    draw(frames / "1.jpg", "lynx", 0)
+    if not options:  # the camera is known by its maker alone
+        exif = Image.Exif()
+        exif[0x010F] = "RECONYX"
+        Image.open(frames / "1.jpg").save(frames / "1.jpg", exif=exif)
+    draw(frames / "2.jpg", "lynx", 2)
+
+    done = run("predict", animals, frames, *options)
+
+    assert done.code == 0
+    assert done.err.count(HINT) == 1
+    assert "12 to 21 more of 100" in done.err
+
+
+def test_predict__boxes_or_other_pictures__tells_nothing_of_boxes(ask, run, animals, tmp_path):
+    draw(tmp_path / "pictures" / "1.jpg", "lynx")
+
+    assert HINT not in ask("--burst", "10").err
+    assert HINT not in run("predict", animals, tmp_path / "pictures").err
