@@ -137,7 +137,7 @@ class FrameDialog {
     this.#actions.replaceChildren(
       ...(box ? [action("button.primary", "box_accept", "↵", () => this.#run(() => this.#accept()))] : []),
       ...(box?.picture ? [action("button", "none_of_these", "0", () => this.#run(() => this.#label(NONE)))] : []),
-      ...(box ? [action("button", "box_wrong", "Del", () => this.#run(() => this.#remove()))] : []),
+      ...(box ? [action("button", "box_wrong", say("delete_key"), () => this.#run(() => this.#remove()))] : []),
       action("button", "box_add", "N", () => this.#run(() => this.#change(null, MIDDLE))),
     );
     const label = this.#labelOf(box);

@@ -99,7 +99,7 @@ class PictureView {
         answer && !label ? button("button.primary", "accept_selected", "↵", () => this.#accept()) : null,
         label === NONE ? null : button("button", "none_of_these", "0", () => this.#label(NONE)),
         label ? button("button.quiet", "to_tray", "B", () => this.#label(null)) : null,
-        button("button.quiet", "remove", "Del", () => this.#remove()),
+        button("button.quiet", "remove", say("delete_key"), () => this.#remove()),
       ].filter(Boolean),
     );
     if (focused) this.#dialog.focus();

@@ -14,7 +14,7 @@ export class SelectionBar {
   #none = this.#button("button.put-none", "none_of_these", "0", () => this.#tray.putIntoNone());
   #takeBack = this.#button("button.quiet", "take_back", "B", () => this.#tray.takeBack());
   #enlarge = this.#button("button.quiet", "enlarge", "V", () => this.#tray.enlarge());
-  #remove = this.#button("button.quiet", "remove", "Del", () => this.#tray.remove());
+  #remove = this.#button("button.quiet", "remove", say("delete_key"), () => this.#tray.remove());
 
   constructor(project, tray) {
     this.#project = project;

@@ -160,7 +160,7 @@ export const words = {
     "Lesen Sie diesen Code mit der Kamera eines Telefons im selben Netz, oder geben Sie die Adresse dort ein.",
   phone_code: "Die Adresse als Code zum Einlesen",
   phone_warning:
-    "Jeder, der die Adresse hat, kann Bilder hinzufügen und Antworten sehen. Die Verbindung ist nicht verschlüsselt: Benutzen Sie sie nur in einem Netz, dem Sie vertrauen.",
+    "Wer die Adresse hat, kann Bilder hinzufügen und Antworten sehen. Die Verbindung ist nicht verschlüsselt: Benutzen Sie sie nur in einem Netz, dem Sie vertrauen.",
   phone_only_ask: "Nur die Antwort zeigen, nichts behalten",
   phone_choose: "Bilder auswählen",
   phone_pictures: "Bilder und ihre Antworten, die neuesten zuerst",
@@ -204,6 +204,7 @@ export const words = {
   select_group: "Alle auswählen",
   accept_group: "Alle Antworten annehmen",
   select_all: "Alle auswählen",
+  delete_key: "Entf",
   select_all_keys: "Strg+A",
   n_selected: { one: "{n} Bild ausgewählt.", other: "{n} Bilder ausgewählt." },
   answer: "{name}, {probability}",

@@ -185,6 +185,7 @@ export const words = {
   select_group: "Select all",
   accept_group: "Accept all answers",
   select_all: "Select all",
+  delete_key: "Del",
   select_all_keys: "Ctrl+A",
   n_selected: { one: "{n} picture selected.", other: "{n} pictures selected." },
   answer: "{name}, {probability}",
