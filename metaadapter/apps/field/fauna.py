@@ -17,6 +17,8 @@ from metaadapter.apps.field.species_posterior import Evidence
 from metaadapter.apps.field.taxonomy import (
     FAMILY,
     GENUS,
+    NO_RESULT,
+    NO_SPECIES,
     Taxon,
     TaxonPath,
     is_within,
@@ -52,7 +54,11 @@ class Fauna:
     @classmethod
     def of(cls, detections: Detections, classes: Sequence[str]) -> Fauna | None:
         """The fauna of a file; `None` if it names no species."""
-        taxa = {label: Taxon.of(label) for label in sorted(detections.species_labels)}
+        taxa = {
+            label: Taxon.of(label)
+            for label in sorted(detections.species_labels)
+            if NO_RESULT not in label.casefold()
+        }
         if not taxa:
             return None
         fauna = cls(classes, places_of(classes, taxa.values()))
@@ -121,6 +127,8 @@ class Fauna:
             0.0,
         )
         for label, score in scores.items():
+            if label not in self.labels:
+                continue
             name, within, below = self.labels[label]
             for place in within:
                 of_classes[place] += score / len(within)
@@ -145,6 +153,7 @@ class Fauna:
         below = [
             label
             for label, places in self.places.items()
-            if not within and any(is_within(place, taxon.path) for place in places)
+            if not within
+            and any(is_within(place, taxon.path) for place in places if place[0] not in NO_SPECIES)
         ]
         return Spread(taxon.name, within, below)

@@ -45,7 +45,7 @@ class Taxon(NamedTuple):
         if common in NO_SPECIES:
             return cls((common,), common)
         n_ranks = max((n for n, rank in enumerate(ranks, 1) if rank), default=0)
-        path = () if common == NO_RESULT else tuple(ranks[:n_ranks])
+        path = tuple(ranks[:n_ranks])
         return cls(path, "person" if common == "human" else common or name_of(path))
 
     @property

@@ -78,7 +78,8 @@ def test_fauna__scores__go_to_the_lowest_class_evenly_below_a_label_and_else_to_
     assert spread(["coyote", "deer"], {CANIS: 0.6}) == ({"coyote": 0.3}, {}, 0.3)
     assert spread(["coyote", "deer"], {RACCOON: 0.6}) == ({}, {"northern raccoon": 0.6}, 0.0)
     evenly = {"coyote": pytest.approx(0.15), "deer": pytest.approx(0.15)}
-    assert spread(["coyote", "deer"], {ANIMAL: 0.6}) == (evenly, {}, pytest.approx(0.3))
+    classes = ["coyote", "deer", "background", "vehicle"]
+    assert spread(classes, {ANIMAL: 0.6, NO_RESULT: 0.3}) == (evenly, {}, pytest.approx(0.3))
     assert spread(["coyote", "deer"], {BLANK: 0.6}) == ({}, {}, 0.0)
 
 
