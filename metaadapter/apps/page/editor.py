@@ -33,16 +33,30 @@ class Editor:
     session: Session
     origin: Origin
 
-    def edit(self, message: str, changes: Callable[[Contents], tuple[Change, ...]]) -> Revised:
-        """Make and save an edit, unless the same request has made it before."""
+    def edit(
+        self,
+        message: str,
+        changes: Callable[[Contents], tuple[Change, ...]],
+        *,
+        stops: bool = False,
+    ) -> Revised:
+        """Make and save an edit, unless the same request has made it before; see `change`."""
         revision, _ = self.change(
-            lambda history, origin: history.make(message, changes(history.contents), origin)
+            lambda history, origin: history.make(message, changes(history.contents), origin),
+            stops=stops,
         )
         return Revised(revision=revision)
 
-    def change(self, action: Callable[[History, Origin], Value]) -> tuple[int, Value | None]:
-        """Edit, undo or redo; return the new revision, and `None` for a request sent again."""
-        return self.session.change(lambda history: action(history, self.origin), self.origin.key)
+    def change(
+        self, action: Callable[[History, Origin], Value], *, stops: bool = False
+    ) -> tuple[int, Value | None]:
+        """Edit, undo or redo; return the new revision, and `None` for a request sent again.
+
+        If it `stops`, no picture is encoded before the next edit.
+        """
+        return self.session.change(
+            lambda history: action(history, self.origin), self.origin.key, stops=stops
+        )
 
     def new_class_id(self) -> str:
         """An id for a new class, which is the same if the request is sent again."""

@@ -96,10 +96,13 @@ class Session:
         revision, _ = self.change(lambda history: history.make(message, changes(history.contents)))
         return Revised(revision=revision)
 
-    def change(self, action: Callable[[History], Value], key: str = "") -> tuple[int, Value | None]:
+    def change(
+        self, action: Callable[[History], Value], key: str = "", *, stops: bool = False
+    ) -> tuple[int, Value | None]:
         """Call an action that edits, undoes or redoes; return the new revision and its result.
 
         `None` is the result of an action with a key that the history knows: it was done before.
+        Encoding goes on, or `stops` until the next edit.
         """
         with self._state:
             if key and key in self.project.history.past.keys:
@@ -110,7 +113,7 @@ class Session:
                 result = action(self.project.history)
             except DataError as error:  # the request is valid and may be sent again
                 raise Refusal(503, "not-saved", as_sentence(error)) from error
-            self._stopped, self._error = False, None
+            self._stopped, self._error = stops, None
             return self._new_revision(), result
 
     def wait_for_results(self) -> Results:

@@ -20,7 +20,11 @@ def upload_schema(*required: str, **fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-UPLOAD_SCHEMA = upload_schema("pictures", pictures=PICTURES, **{"class": CLASS})
+WAIT = {
+    "type": "string",
+    "description": "Any text: none is encoded before the next edit, such as a detector's file.",
+}
+UPLOAD_SCHEMA = upload_schema("pictures", pictures=PICTURES, wait=WAIT, **{"class": CLASS})
 PREDICT_SCHEMA = upload_schema(
     "pictures",
     pictures=PICTURES,

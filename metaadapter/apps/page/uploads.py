@@ -74,7 +74,8 @@ def add_uploads(editor: Editor, form: Form, limits: Limits) -> Added:
         )
 
     session.check_again(uploaded)
-    revised = editor.edit(f"Added {n_pictures(len(uploaded))}", changes)
+    stops = bool(form.texts.get("wait"))
+    revised = editor.edit(f"Added {n_pictures(len(uploaded))}", changes, stops=stops)
     return Added(added=added, known_already=known, refused=refused, revision=revised.revision)
 
 

@@ -252,6 +252,18 @@ def test_weak_box__becomes_a_picture_once_a_person_accepts_it(trapped):
     assert len(frames_of(trapped)["all/meadow/1.jpg"]["boxes"]) == 1
 
 
+def test_frames__that_wait_for_their_boxes__are_never_encoded_as_a_whole(project):
+    parts = [("pictures", (name, content)) for name, content in FRAMES.items()]
+    project.client.post("/pictures", files=parts, data={"class": "", "wait": "true"})
+    assert project.client.get("/work").json()["stopped"]
+    assert send(project, FOUND).json()["boxes"] == 4
+
+    session = project.session
+    with session._state:
+        assert session._state.wait_for(lambda: not session._waiting(), 60)
+    assert set(session._encoded) == set(project.state["tray"])
+
+
 def test_box__drawn_in_a_whole_picture__makes_it_a_frame(project, picture):
     project.fill(n_tray=1)
     (whole,) = project.state["tray"]

@@ -446,7 +446,7 @@ def test_openapi__says_how_to_send_the_token_and_describes_everything(served):
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
-        ("/pictures", {"pictures", "class"}),
+        ("/pictures", {"pictures", "class", "wait"}),
         ("/predict", {"pictures", "adapter"}),
         ("/adapt", {"pictures"}),
         ("/detections", {"detections"}),

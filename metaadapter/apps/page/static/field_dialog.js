@@ -43,7 +43,7 @@ function seriesForm(project, change) {
   return element(
     "div.field-form",
     {},
-    element("div.line", {}, on, element("label", { htmlFor: "series" }, say("series_label")), seconds, element("label", { htmlFor: "burst" }, say("series_seconds"))),
+    element("div.line.series-line", {}, on, element("label", { htmlFor: "series" }, say("series_label")), seconds, element("label", { htmlFor: "burst" }, say("series_seconds"))),
     element("p.muted", {}, say("series_words")),
   );
 }

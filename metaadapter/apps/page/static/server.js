@@ -118,10 +118,12 @@ export const server = {
    * @param {string} target - id of a class, "" for the tray, "folders" to make a class of each folder.
    * @param {AbortSignal} signal
    * @param {string} project - the last part of its folder.
+   * @param {boolean} waits - whether the pictures are read only after the next change.
    */
-  async addPictures(files, target, signal, project) {
+  async addPictures(files, target, signal, project, waits = false) {
     const form = new FormData();
     form.append("class", target);
+    if (waits) form.append("wait", "true");
     for (const { file, path } of files) form.append("pictures", file, path);
     return revised(await request("POST", "/pictures", { form, signal, headers: origin(project) }));
   },

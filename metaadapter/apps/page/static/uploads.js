@@ -43,12 +43,13 @@ export class Uploads {
   async add({ files, folders }, target) {
     const detections = files.filter(isDetections);
     files = files.filter((file) => !isDetections(file));
-    if (files.length && !(await this.#addPictures(files, folders, target))) return;
+    const waits = detections.length > 0; // frames are read only by their boxes
+    if (files.length && !(await this.#addPictures(files, folders, target, waits))) return;
     for (const { file } of detections) await this.#addDetections(file);
   }
 
   /** Returns whether all pictures were sent. */
-  async #addPictures(files, folders, target) {
+  async #addPictures(files, folders, target, waits) {
     if (target === "folders" && !folders.length && !files.some(isZip)) target = "";
     const asks = target === null || (target === "" && folders.length > 1);
     if (asks) target = await askForTarget(files, folders);
@@ -56,7 +57,7 @@ export class Uploads {
     const { place } = this.#project;
     const upload = new Upload(files);
     const result = await upload.run(
-      (portion, signal) => this.#project.upload(() => server.addPictures(portion, target, signal, place), signal),
+      (portion, signal) => this.#project.upload(() => server.addPictures(portion, target, signal, place, waits), signal),
       () => this.#work.showUpload(upload),
     );
     this.#work.showUpload(null);

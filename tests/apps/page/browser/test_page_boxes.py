@@ -268,3 +268,45 @@ def test_frame__shows_what_another_person_changes(page, frames):
     )
 
     expect(dialog.locator(".frame-box")).to_have_count(n_boxes + 1, timeout=10_000)
+
+
+def test_frames__dropped_with_their_boxes__are_read_only_by_boxes(page, frames):
+    before = set(project_of(page)["names"])
+    page.evaluate(
+        """(files) => {
+            const transfer = new DataTransfer();
+            for (const [name, bytes] of files)
+                transfer.items.add(new File([Uint8Array.from(bytes)], name));
+            const how = {bubbles: true, cancelable: true, dataTransfer: transfer};
+            document.querySelector("#tray").dispatchEvent(new DragEvent("drop", how));
+        }""",
+        [
+            (path.name, [*path.read_bytes()])
+            for path in (*sorted(frames.glob("frames/meadow/001[0-2].jpg")), boxes_of(frames))
+        ],
+    )
+    page.wait_for_selector("#frames:visible", timeout=TIMEOUT)
+
+    project = project_of(page)
+    new = {kept["id"] for kept in kept_list(page)} - before
+    assert len(new) == 3
+    assert not new & {*project["tray"]}
+
+
+def boxes_of(frames):
+    """A detector's file for frames without folders, whose names do not repeat."""
+    document = json.loads((frames / "frames.detections.json").read_text())
+    images = [image for image in document["images"] if image["file"].startswith("meadow/")]
+    for image in images:
+        image["file"] = image["file"].removeprefix("meadow/")
+    path = frames / "meadow.json"
+    path.write_text(json.dumps({**document, "images": images}))
+    return path
+
+
+def project_of(page):
+    return page.evaluate("fetch('/project').then((response) => response.json())")
+
+
+def kept_list(page):
+    return page.evaluate("fetch('/frames').then((response) => response.json())")["frames"]
