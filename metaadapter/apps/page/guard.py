@@ -75,9 +75,8 @@ class Guard:
         except Refusal as refusal:
             response = error_response(refusal)
             if is_for_people(scope["method"], headers):
-                response = refusal_page(
-                    refusal, self._access.address.removesuffix(self._access.token)
-                )
+                address = self._access.address.removesuffix(self._access.token)
+                response = refusal_page(refusal, address, headers)
         if response is None:
             await self._app(scope, body.receive, send_guarded)
         else:

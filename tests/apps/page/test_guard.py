@@ -54,6 +54,25 @@ def test_browser__that_asks_by_another_name__gets_its_text_as_text(served):
     assert "<b>" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("accepted", "language", "title"),
+    [
+        ("de-AT,en;q=0.7", "de", "Diese Adresse öffnet die Seite nicht"),
+        ("fr,de;q=0.5", "de", "Diese Adresse öffnet die Seite nicht"),
+        ("en-GB,de", "en", "This address does not open the page"),
+        ("fr", "en", "This address does not open the page"),
+    ],
+)
+def test_page__without_the_token__is_in_the_language_of_the_browser(
+    stranger, accepted, language, title
+):
+    answer = stranger.get("/", headers={"accept": "text/html", "accept-language": accepted})
+
+    assert f'<html lang="{language}">' in answer.text
+    assert f"<h1>{title}</h1>" in answer.text
+    assert "http://127.0.0.1:8000/?token=</code>" in answer.text
+
+
 @pytest.mark.parametrize("token", ["", "a-toke", "a-token2", "ä"])
 def test_token__that_is_another__opens_nothing(stranger, token):
     assert stranger.get("/", params={"token": token}).status_code == 401

@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from metaadapter.apps.advice import kinds as kinds_of_advice
-from metaadapter.apps.page import contents, picture_folder, refusal
+from metaadapter.apps.page import contents, picture_folder, refusal, refusal_page
 
 APPS = Path(__file__).parents[4] / "metaadapter" / "apps"
 PAGE = Path(__file__).parents[4] / "metaadapter" / "apps" / "page" / "static"
@@ -118,6 +118,10 @@ def test_language__has_a_sentence_for_every_refusal_edit_and_advice(language):
     ]
 
     assert sorted(language["sentences"]) == sorted(kinds)
+
+
+def test_page__for_browsers_without_the_token__is_in_the_same_languages():
+    assert sorted(refusal_page.NO_TOKEN) == sorted(["en", *(name[6:8] for name in TRANSLATIONS)])
 
 
 def calls(name, *folders):
