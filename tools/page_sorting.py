@@ -20,6 +20,7 @@ KINDS = tuple(
 )
 STRANGER = "striped"
 SIDE = 96  # pixels
+PATIENCE = 5000  # milliseconds until a key is pressed again
 
 
 def draw_tray(folder: Path, n: int, strangers: float = 0.05, seed: int = 0) -> list[Path]:
@@ -95,13 +96,14 @@ def sort_by_keys(page: Any, n: int) -> Iterator[tuple[str, str]]:
             key = "0"
         else:
             key = str(numbers[kind]) if numbers.get(kind, 10) < 10 else "c"
+        until = page.evaluate("performance.now()") + PATIENCE
         page.keyboard.press(key)
         if key == "c":  # any class is found by its name, or made
             page.wait_for_selector("dialog input:focus")
             page.keyboard.type(kind)
             page.keyboard.press("Enter")
             page.wait_for_selector("dialog", state="detached")
-        page.wait_for_function(HAS_MOVED_OR_CHANGED, arg=[file, shown])
+        page.wait_for_function(HAS_MOVED_OR_CHANGED, arg=[file, shown, until])
         if page.evaluate(CURRENT)[0] == file:
             continue  # the answer changed before Enter, which the page does not take then
         n_left -= 1
@@ -126,8 +128,9 @@ CURRENT = """() => {
         Number(row.querySelector(".class-key").textContent)]);
     return [card.title, card.querySelector(".answer-name").textContent, Object.fromEntries(rows)];
 }"""
-HAS_MOVED_OR_CHANGED = """([file, shown]) => {
+# The page does not take Enter for an answer that has just changed, so nothing may happen.
+HAS_MOVED_OR_CHANGED = """([file, shown, until]) => {
     const card = document.querySelector(".card.current");
     const answer = card?.querySelector(".answer-name").textContent;
-    return card && (card.title !== file || answer !== shown);
+    return card && (card.title !== file || answer !== shown || performance.now() > until);
 }"""

@@ -272,6 +272,8 @@ def add_classes(
             f"A project has at most {MAX_CLASSES} classes. Remove some first.",
             most=MAX_CLASSES,
         )
+    if any(label in contents.classes for label in names):
+        raise Refusal(409, "invalid", "There is already a class with this id.")
     taken = {name_key(entry.name): entry.name for entry in contents.classes.values()}
     for name in names.values():
         _require_free(name, taken)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
-from secrets import token_hex
 from typing import Annotated, TypeVar
 from urllib.parse import unquote
 
@@ -21,7 +19,6 @@ from metaadapter.apps.page.session import Session
 from metaadapter.data.plain_text import one_line
 
 MAX_AUTHOR_LENGTH = 40
-CLASS_ID_DIGITS = 12
 
 Value = TypeVar("Value")
 
@@ -57,12 +54,6 @@ class Editor:
         return self.session.change(
             lambda history: action(history, self.origin), self.origin.key, stops=stops
         )
-
-    def new_class_id(self) -> str:
-        """An id for a new class, which is the same if the request is sent again."""
-        key = self.origin.key
-        digits = sha256(key.encode()).hexdigest() if key else token_hex(CLASS_ID_DIGITS)
-        return digits[:CLASS_ID_DIGITS]
 
 
 async def open_editor(

@@ -46,8 +46,9 @@ class RequestForm(BaseModel):
 
 
 class NewClass(RequestForm):
-    """A new class."""
+    """A new class; a client that has to know its `id` at once may choose it."""
 
+    id: ClassId | None = None
     name: Name
     description: Description = ""
 

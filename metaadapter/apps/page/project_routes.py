@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from secrets import token_hex
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -93,7 +94,7 @@ def read_project(session: OpenSession) -> forms.ProjectState:
 @routes.post("/classes", status_code=201)
 def add_class(editor: OpenEditor, new: forms.NewClass) -> forms.ClassMade:
     """Add a class."""
-    label = editor.new_class_id()
+    label = new.id or token_hex(6)
     revised = editor.edit(
         f"Added the class {new.name}",
         lambda contents: add_classes(contents, {label: new.name}, new.description),

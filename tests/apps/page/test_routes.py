@@ -630,7 +630,8 @@ def sent(key, by="", project=""):
 
 def test_edit__sent_twice__is_done_once_also_after_a_restart(project, picture, tmp_path):
     client = project.client
-    made = [client.post("/classes", json={"name": "red"}, headers=sent("k1")) for _ in range(2)]
+    red = {"name": "red", "id": "abc"}
+    made = [client.post("/classes", json=red, headers=sent("k1")) for _ in range(2)]
     (added,) = project.upload(("1.png", picture("red")))["added"]
     label = {"labels": {added: made[0].json()["id"]}}
     client.post("/labels", json=label, headers=sent("k2"))
@@ -646,7 +647,9 @@ def test_edit__sent_twice__is_done_once_also_after_a_restart(project, picture, t
         client.post("/projects", json={"name": f"beside {name}"})
         assert client.post("/projects/open", json={"name": name}).is_success
 
-    assert made[0].json()["id"] == made[1].json()["id"]
+    assert made[0].json()["id"] == made[1].json()["id"] == "abc"
+    taken = client.post("/classes", json={"name": "other", "id": "abc"})
+    assert (taken.status_code, taken.json()["kind"]) == (409, "invalid")
     assert [len(entry["pictures"]) for entry in before["classes"]] == [1]
     client.post("/undo", headers=sent("k5"))
     assert project.state["tray"] == [added]

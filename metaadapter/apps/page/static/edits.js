@@ -1,6 +1,6 @@
 /** The edits of a project as the server takes them: values that can be kept until it is there. */
 export const edits = {
-  addClass: (name) => ({ method: "POST", path: "/classes", json: { name } }),
+  addClass: (id, name) => ({ method: "POST", path: "/classes", json: { id, name } }),
   changeClass: (id, changes) => ({ method: "PATCH", path: `/classes/${id}`, json: changes }),
   removeClass: (id) => ({ method: "DELETE", path: `/classes/${id}` }),
   label: (labels) => ({ method: "POST", path: "/labels", json: { labels } }),

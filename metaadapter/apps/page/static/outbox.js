@@ -25,7 +25,8 @@ export function keep(edit, project) {
   }
 }
 
-function random() {
+/** A text that nobody else has. */
+export function random() {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

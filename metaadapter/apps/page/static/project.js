@@ -9,7 +9,7 @@
  */
 import { edits } from "./edits.js";
 import { NONE } from "./none.js";
-import { forget, keep, leftOver } from "./outbox.js";
+import { forget, keep, leftOver, random } from "./outbox.js";
 import { OwnLabels } from "./own_labels.js";
 import { server } from "./server.js";
 import { reason, say } from "./words.js";
@@ -232,6 +232,14 @@ export class Project extends EventTarget {
         for (const [picture, id] of Object.entries(labels)) (lists.get(id) ?? this.tray).push(picture);
       },
     );
+  }
+
+  /** Adds a class. It has its id at once, so that pictures can go into it before the server knows it. */
+  addClass(name) {
+    const id = random().slice(0, 12);
+    return this.change(edits.addClass(id, name), () => {
+      this.classes = [...this.classes, { id, name, description: "", pictures: [] }];
+    });
   }
 
   removePictures(pictures) {

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.page_sorting import KINDS, begin, draw_tray, kind_of, labels_of, sort_by_keys
+
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
 
@@ -188,17 +190,21 @@ def test_server__killed_while_pictures_are_sorted__is_found_again_and_gets_all(
     expect(page.locator("#opening")).to_be_hidden()
     page.get_by_label("Name of a new class").fill("dress")
     page.keyboard.press("Enter")
-    expect(page.locator("#saved")).to_have_text("4 changes are not saved yet")
+    expect(page.locator(".class")).to_have_count(3)
+    page.focus("#tray")
+    page.keyboard.press("3")
+    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY - 5))
+    expect(page.locator("#saved")).to_have_text("5 changes are not saved yet")
     server.start(*(["--port", str(free_port())] if port == "another" else []))
 
     expect(page.locator("#saved")).to_have_text("Saved", timeout=TIMEOUT)
-    expect(page.locator("#messages")).to_contain_text("4 changes that had waited are saved now.")
+    expect(page.locator("#messages")).to_contain_text("5 changes that had waited are saved now.")
     expect(page.locator("#messages .error")).to_have_count(0)
     assert page.evaluate("window.isTheSamePage")
     assert context.request.get(server.address).ok
-    assert classes_kept(context, server) == {"hat": N_SHOTS + 2, "shoes": N_SHOTS + 2, "dress": 0}
-    page.keyboard.press("Control+z")  # in the input field: nothing
-    page.get_by_role("button", name="Undo", exact=True).click()
+    assert classes_kept(context, server) == {"hat": N_SHOTS + 2, "shoes": N_SHOTS + 2, "dress": 1}
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
     expect(page.locator("#class-list")).not_to_contain_text("dress")
 
 
@@ -408,3 +414,35 @@ def test_projects__are_renamed_and_deleted_into_a_folder_that_is_named(context, 
     assert len(list((place / "pictures").iterdir())) == 2 * N_SHOTS + N_TRAY
     page.locator("#project").click()
     expect(page.get_by_role("dialog")).not_to_contain_text("Wear 2026")
+
+
+@pytest.mark.timeout(1200)
+def test_200_pictures_of_2000__sorted_by_keys_while_the_server_ends_twice__are_all_saved(
+    context, server, tmp_path
+):
+    files = draw_tray(tmp_path / "drawn", 2000)
+    page = context.new_page()
+    page.goto(server.address)
+    page.wait_for_selector("body[data-state=welcome]", timeout=TIMEOUT)
+    page.evaluate("window.isTheSamePage = true")
+    begin(page)
+    for first in range(0, len(files), 200):  # one kind after the other, as they were drawn
+        upload(context, server, files[first : first + 200], "")
+    expect(page.locator("#tray-count")).to_have_text("2,000", timeout=10 * TIMEOUT)
+
+    for n, _ in enumerate(sort_by_keys(page, 200), start=1):
+        if n in (60, 130):
+            server.kill()
+        elif n == 80:  # by now a class has been made while nobody answered
+            server.start("--port", str(free_port()))
+        elif n == 150:
+            server.start()
+
+    expect(page.locator("#saved")).to_have_text("Saved", timeout=5 * TIMEOUT)
+    expect(page.locator("#tray-count")).to_have_text("1,800")
+    assert page.evaluate("window.isTheSamePage")
+    assert context.request.get(server.address).ok
+    labels = labels_of(context.request.get(f"{server.origin}/project").json())
+    assert len(labels) == 200
+    assert labels == {file: kind_of(file) for file in labels}
+    assert set(labels.values()) >= set(KINDS)
