@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.page_states import ORIGIN, route, state, with_advice
+from tools.page_states import OPENING, ORIGIN, route, state, with_advice, with_frames
 
 # The last is a window of 1440 x 900 pixels at a zoom of 200 %.
 SIZES = {"phone": (375, 740), "tablet": (768, 1024), "desk": (1440, 900), "zoomed": (720, 450)}
@@ -59,6 +59,7 @@ def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
     reading = {"busy": True, "done": 40, "total": 415, "per_second": 31.2, "seconds_left": 12.0}
     filters = {name: (many, click(f"#filters .filter >> nth={n}")) for n, name in FILTERS.items()}
     return {
+        "opening": (state(0, 0, 0, work=OPENING), None),
         "welcome": (state(0, 0, 0), None),
         "classes": (state(2, 0, 0), None),
         "examples": (state(3, 4, 0), None),
@@ -76,6 +77,8 @@ def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
         "picker-search": (many, find_class),
         "large": (many, keys("v")),
         "class": (many, open_class),
+        "camera-traps": (with_frames(state(8, 4, 200)), keys("ArrowRight")),
+        "history": (many, click("#history")),
         "download": (many, click("#download")),
         "projects": (many, click("#project")),
     }
@@ -90,7 +93,7 @@ def open_state(browser: Any, given: dict, act: Callable[[Any], None] | None, **o
     page = browser.new_page(locale="en-GB", reduced_motion="reduce", **options)
     page.route("**/*", route(given))
     page.goto(f"{ORIGIN}/")
-    page.wait_for_selector("body:not([data-state=starting])")
+    page.wait_for_selector("body:not([data-state=starting]), #opening:visible")
     if given["/project"]["tray"]:
         page.wait_for_selector(".card")
     page.wait_for_function(LOADED)

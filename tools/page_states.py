@@ -100,7 +100,8 @@ def state(n_classes: int = 20, n_shots: int = 4, n_tray: int = 2000, **changes: 
         "/advice": {"advice": []},
         "/alike": {"groups": list(groups.values())},
         "/work": WORK,
-        "/projects": {"projects": [], "current": PROJECT["name"]},
+        "/projects": PROJECTS,
+        "/history": HISTORY,
     }
     for path, change in changes.items():
         given[f"/{path}"] = {**given[f"/{path}"], **change}
@@ -117,6 +118,31 @@ PROJECT = {
     "can_redo": False,
     "saved": True,
     "folder": "/home/ana/metaadapter projects/camera-4-july",
+}
+PROJECTS = {
+    "current": PROJECT["name"],
+    "projects": [
+        {"name": name, "n_pictures": n_pictures, "n_classes": n_classes, "folder": name}
+        for name, n_pictures, n_classes in ((PROJECT["name"], 2080, 20), ("Clothes", 160, 10))
+    ],
+}
+HISTORY = {
+    "steps": [
+        {
+            "what": what,
+            "edit": edit,
+            "kind": "",
+            "values": {},
+            "by": by,
+            "at": f"2026-07-0{day}T09:30Z",
+        }
+        for day, what, edit, by in (
+            (4, "undo", "sorted 3 pictures", "Ana"),
+            (4, "edit", "sorted 3 pictures", "Ana"),
+            (3, "edit", "added 2,000 pictures", "Ben"),
+            (2, "edit", "added the class red fox", ""),
+        )
+    ]
 }
 WORK = {
     "revision": 1,
@@ -168,6 +194,17 @@ def with_advice(given: dict) -> dict:
     return given | {"/advice": {"advice": pieces}}
 
 
+def with_frames(given: dict) -> dict:
+    """The same state with pictures that are boxes in frames of a camera trap."""
+    project = given["/project"]
+    frames = {picture: picture for picture in project["tray"]}
+    traps = {"n_frames": 120, "burst": 60, "allowed": None}
+    return given | {"/project": {**project, "frames": frames, "camera_traps": traps}}
+
+
+OPENING = {"kind": "opening", "error": "The encoder tiny is being loaded.", "values": {}}
+
+
 def route(given: dict) -> Callable[[Any], None]:
     """A handler for a browser's requests that answers with a state."""
 
@@ -178,7 +215,9 @@ def route(given: dict) -> Callable[[Any], None]:
             changed = {"revision": 2, "id": "c0", "edit": "", "kind": "", "pictures": []}
             asked.fulfill(body=json.dumps(changed), content_type="application/json")
         elif path in given:
-            asked.fulfill(body=json.dumps(given[path]), content_type="application/json")
+            status = 503 if given[path].get("kind") == "opening" else 200
+            body = json.dumps(given[path])
+            asked.fulfill(status=status, body=body, content_type="application/json")
         elif path.startswith("/pictures/"):
             name = path.removeprefix("/pictures/")
             body = drawing(int(name[:16], 16), int(name[16:], 16))

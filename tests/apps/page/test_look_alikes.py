@@ -36,3 +36,24 @@ def test_look_alikes__puts_the_tightest_group_first():
 def test_look_alikes__of_equal_or_few_rows__needs_no_spread():
     assert look_alikes(np.ones((1, 4), np.float32)) == []
     assert look_alikes(np.full((9, 4), 0.5, np.float32)) == [list(range(9))]
+
+
+def test_alike__groups_the_tray_and_follows_it(project, picture):
+    colours = ("red", "green", "blue")
+    project.fill(n_shots=1, n_tray=0, colours=colours)
+    project.upload(
+        *((f"{colour}{at}.png", picture(colour)) for at in range(6) for colour in colours)
+    )
+    project.answers()
+
+    groups = project.client.get("/alike").json()["groups"]
+    names = project.state["names"]
+    tray = set(project.state["tray"])
+    assert {key for group in groups for key in group} <= tray
+    assert all(len({names[key][:3] for key in group}) == 1 for group in groups)
+
+    gone = groups[0][0]
+    project.client.post("/labels", json={"labels": {gone: project.class_of("red")}})
+    project.answers()
+    again = project.client.get("/alike").json()["groups"]
+    assert gone not in {key for group in again for key in group}

@@ -138,6 +138,19 @@ def test_work__that_was_stopped__continues_after_the_next_edit(opened, fill):
             assert not session.work().busy
 
 
+def test_work__that_was_stopped__says_what_is_left_and_goes_on_when_resumed(opened, fill):
+    with opened() as project:
+        fill(project, shots=1, tray=1)
+        session = Session(project)
+        session.stop()
+        work = session.work()
+        assert (work.busy, work.stopped, work.total - work.done) == (False, True, 3)
+        with session:
+            session.resume()
+            assert len(session.wait_for_results().answers) == 1
+        assert not session.work().stopped
+
+
 def test_encoding__that_fails__is_shown_and_tried_after_the_next_edit(opened, fill, monkeypatch):
     with opened() as project:
         fill(project, shots=1, tray=1)
