@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[4]
 DEMO = ROOT / "metaadapter" / "assets" / "demo" / "pictures"
 SHOTS, SORTED = slice(0, 3), slice(3, 8)  # of each class: given as examples, and to be sorted
 PHONE = {"width": 375, "height": 740}
+PATIENCE = 120_000  # milliseconds
 WINDOW = {"width": 1280, "height": 800}
 
 
@@ -44,7 +45,11 @@ def page(chromium, address, request):
     document.on("filechooser", lambda _: None)  # from the start: a key is quicker than asking
     document.on("request", lambda request: hosts.add(request.url.split("/")[2]))
     context.request.get(address)
-    new = context.request.post(address.split("?")[0] + "projects", data={"name": request.node.name})
+    new = context.request.post(
+        address.split("?")[0] + "projects",
+        data={"name": request.node.name},
+        timeout=PATIENCE,  # the first project may still be being opened
+    )
     assert new.ok, new.text()
     document.goto(address)
     document.wait_for_selector("body[data-state=welcome]")

@@ -32,7 +32,8 @@ def files(tmp_path_factory):
 def page(chromium, address):
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
     context.request.get(address)
-    made = context.request.post(f"{address.split('?')[0]}projects", data={"name": "by keys"})
+    projects = f"{address.split('?')[0]}projects"
+    made = context.request.post(projects, data={"name": "by keys"}, timeout=PATIENCE)
     assert made.ok, made.text()
     document = context.new_page()
     faults = []
