@@ -62,7 +62,7 @@ project.addEventListener("refused", ({ error }) => {
 });
 project.addEventListener("opening", ({ sentence }) => {
   byId("opening").hidden = project.revision >= 0; // later the page keeps what it shows
-  setText(byId("opening"), sentence);
+  setText(byId("opening-text"), sentence);
 });
 project.addEventListener("late", ({ n }) => note(say("sent_late", { n })));
 project.addEventListener("overruled", ({ pictures }) => tellWho(pictures));
