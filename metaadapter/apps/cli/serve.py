@@ -29,6 +29,22 @@ WARNING = (
     "in a network that you trust."
 )
 
+Phone = Annotated[
+    bool,
+    Option(
+        "--phone",
+        help="Let a phone in the same network take pictures and see predictions, at an address of "
+        "its own. The connection is not encrypted.",
+    ),
+]
+Runtime = Annotated[
+    Path | None,
+    Option(
+        metavar="FOLDER",
+        help="The unpacked npm package onnxruntime-web, to export pages for web hosts.",
+    ),
+]
+
 
 def serve(
     project: Annotated[
@@ -47,30 +63,17 @@ def serve(
             min=0, max=65535, metavar="N", help="Port of this machine.", show_default="a free one"
         ),
     ] = 0,
-    phone: Annotated[
-        bool,
-        Option(
-            "--phone",
-            help="Let a phone in the same network take pictures and see predictions, at an address "
-            "of its own. The connection is not encrypted.",
-        ),
-    ] = False,
-    runtime: Annotated[
-        Path | None,
-        Option(
-            metavar="FOLDER",
-            help="The unpacked npm package onnxruntime-web, to export pages for web hosts.",
-        ),
-    ] = None,
+    phone: Phone = False,
+    runtime: Runtime = None,
     encoder: options.EncoderOfPictures = None,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Sort pictures into classes on a page in the browser.
 
-    The page offers the classifier, a table and sorted folders as downloads. Only this machine can
-    open it, at the printed address, and no data leave the machine. Ctrl-C ends the page; everything
-    is saved in the project.
+    The page offers the classifier, a table and sorted folders as downloads. Without --phone only
+    this machine can open it, at the printed address, and no data leave the machine. Ctrl-C ends the
+    page; everything is saved in the project.
     """
     console = Console(quiet=quiet)
     _require_packages([*PACKAGES, "segno"] if phone else PACKAGES)
