@@ -43,6 +43,11 @@ Page = Annotated[
     ),
     Output(PAGE),
 ]
+# A table of `--csv` in which every label is still empty.
+UNLABELLED = (
+    rb"\Apath,label,box_left,box_top,box_width,box_height,camera,probably\r\n"
+    rb'((?:"(?:[^"]|"")*"|[^",\r\n]*),,[^\r\n]*\r\n)*\Z'
+)
 Label = Annotated[
     int | None,
     Option(
@@ -58,9 +63,9 @@ Csv = Annotated[
         "--csv",
         metavar="FILE.csv",
         help="With --label: write a table of the chosen pictures, for `adapt` once its labels are "
-        "filled in.",
+        "filled in. A table with labels is never replaced.",
     ),
-    Output(rb"\Apath,label,box_left,box_top,box_width,box_height,camera,probably\r"),
+    Output(UNLABELLED),
 ]
 Places = Annotated[
     str | None,

@@ -74,6 +74,21 @@ def test_label__table_filled_in__is_read_by_adapt(advise, season, run, tmp_path,
     assert set(done.document["counts"]) == {*names, "empty"}
 
 
+def test_label__table_with_labels__is_never_replaced(advise, season):
+    table = season / "label.csv"
+    advise(3, "--csv", table)
+    again = advise(3, "--csv", table)
+    filled = table.read_bytes().replace(b".png,,", b".png,lynx,", 1)
+    table.write_bytes(filled)
+
+    refused = advise(3, "--csv", table)
+
+    assert again.code == 0, again.err
+    assert refused.code == 3
+    assert "would be overwritten" in refused.err
+    assert table.read_bytes() == filled
+
+
 def test_label__page__shows_each_box_with_its_row(advise, season):
     page = season / "pages" / "label.html"
 
