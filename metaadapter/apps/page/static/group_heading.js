@@ -1,5 +1,6 @@
 /** The heading of a group of pictures in the tray, with buttons for all of them. */
 import { element, setText } from "./element.js";
+import { classFor } from "./filters.js";
 import { REST } from "./order.js";
 import { count, say } from "./words.js";
 
@@ -31,8 +32,18 @@ export class GroupHeading {
   #text(key) {
     if (key === REST) return say("group_rest");
     if (key in this.#project.names) return say("group_series", { name: this.#project.names[key] });
-    return /^\d+$/.test(key) && !this.#project.rank.has(key)
-      ? say("group_alike", { n: Number(key) + 1 })
-      : this.#project.className(key);
+    if (!/^\d+$/.test(key) || this.#project.rank.has(key)) return this.#project.className(key);
+    const [n, id] = [Number(key) + 1, this.#mostFrequent()];
+    return id ? say("group_alike_mostly", { n, name: this.#project.className(id) }) : say("group_alike", { n });
+  }
+
+  /** The class of most answers of the group; null without answers. */
+  #mostFrequent() {
+    const sizes = new Map();
+    for (const picture of this.#pictures) {
+      const id = classFor(this.#project, picture);
+      if (id) sizes.set(id, (sizes.get(id) ?? 0) + 1);
+    }
+    return [...sizes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null;
   }
 }

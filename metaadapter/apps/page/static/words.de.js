@@ -91,7 +91,7 @@ export const words = {
     "Als Nächstes: Fügen Sie die zu sortierenden Bilder hinzu. Jedes Bild erhält sofort eine Antwort.",
   next_wait: "Die ersten Antworten kommen gleich.",
   next_correct:
-    "Bestätigen Sie richtige Antworten mit der Eingabetaste. Bei einer falschen drücken Sie die Nummer der Klasse, oder 0 für keine von diesen. Jede Zuordnung verbessert die anderen Antworten.",
+    "Die Eingabetaste bestätigt eine Antwort. Bei einer falschen drücken Sie die Nummer ihrer Klasse, oder 0 für keine von diesen. Jede Zuordnung verbessert die anderen Antworten.",
 
   // Classes
   classes_title: "Klassen",
@@ -200,6 +200,7 @@ export const words = {
   order_again: "Neu sortieren",
   group_series: "Serie ab {name}",
   group_alike: "Ähnliche {n}",
+  group_alike_mostly: "Ähnliche {n}, meist {name}",
   group_rest: "Übrige",
   select_group: "Alle auswählen",
   accept_group: "Alle Antworten annehmen",
@@ -258,7 +259,7 @@ export const words = {
   next: "Nächstes Bild",
   place: "{n} von {of}",
   picture_keys:
-    "Tasten: 1 bis 9, 0 und die Eingabetaste ordnen zu und gehen weiter; ← und → blättern; C sucht eine Klasse; Esc schließt.",
+    "Tasten: 1 bis 9, 0 und die Eingabetaste ordnen zu und gehen weiter; ← und → zeigen die Nachbarn; C sucht eine Klasse; Esc schließt.",
 
   // The threshold
   threshold_none: "Alle Antworten zählen",

@@ -84,7 +84,7 @@ export const words = {
   next_tray: "Next: add the pictures to sort. Each picture gets an answer at once.",
   next_wait: "The first answers are coming.",
   next_correct:
-    "Confirm right answers with Enter. For a wrong one, press the number of the class, or 0 for none of these. Every label improves the other answers.",
+    "Enter confirms an answer. For a wrong one, press the number of its class, or 0 for none of these. Every label improves the other answers.",
 
   // Classes
   classes_title: "Classes",
@@ -181,6 +181,7 @@ export const words = {
   order_again: "Sort again",
   group_series: "Series from {name}",
   group_alike: "Look-alikes {n}",
+  group_alike_mostly: "Look-alikes {n}, mostly {name}",
   group_rest: "Others",
   select_group: "Select all",
   accept_group: "Accept all answers",
@@ -235,7 +236,7 @@ export const words = {
   previous: "Previous picture",
   next: "Next picture",
   place: "{n} of {of}",
-  picture_keys: "Keys: 1 to 9, 0 and Enter label it and go on; ← and → turn pages; C finds a class; Esc closes.",
+  picture_keys: "Keys: 1 to 9, 0 and Enter label it and go on; ← and → show its neighbours; C finds a class; Esc closes.",
 
   // The threshold
   threshold_none: "All answers count",
