@@ -97,7 +97,7 @@ def state(n_classes: int = 20, n_shots: int = 4, n_tray: int = 2000, **changes: 
             "left_out": left_out,
         },
         "/sure": {"points": POINTS, "n_pictures": n_classes * n_shots},
-        "/advice": {"advice": []},
+        "/advice": {"advice": [], "settled": []},
         "/alike": {"groups": list(groups.values())},
         "/work": WORK,
         "/projects": PROJECTS,
@@ -183,15 +183,20 @@ def with_advice(given: dict) -> dict:
             "sentence": f"{classes[2]['name']}: one picture looks like {classes[3]['name']}.",
             "classes": [classes[2]["id"], classes[3]["id"]],
             "pictures": classes[2]["pictures"][:1],
+            "id": "1" * 32,
+            "actions": ["move", "none", "keep"],
         },
         {
             "kind": "near_duplicate",
             "sentence": f"{classes[0]['name']}: two pictures are almost the same.",
             "classes": [classes[0]["id"]],
             "pictures": classes[0]["pictures"][:2],
+            "id": "2" * 32,
+            "actions": ["dismiss"],
         },
     ]
-    return given | {"/advice": {"advice": pieces}}
+    settled = pieces[0] | {"id": "3" * 32, "action": "keep"}
+    return given | {"/advice": {"advice": pieces, "settled": [settled]}}
 
 
 def with_frames(given: dict) -> dict:

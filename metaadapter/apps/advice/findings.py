@@ -25,7 +25,7 @@ FEWEST_COMPARED = 20  # fewer pictures count as this many, because they say litt
 
 # The least strangeness is the first number plus the second times the logarithm of the number of
 # pictures. docs/explanation/advice.md has the precision and recall on strangers of other sets.
-STRANGE, STRANGE_OF_MORE = 0.25, 0.1
+STRANGE, STRANGE_OF_MORE = 0.12, 0.12
 
 # In standard deviations of the agreement between names and pictures of other classes. `MISFIT`, for
 # a single name, is added to the logarithm of the number of names: of many names, more misfit by

@@ -11,6 +11,7 @@ import { FramesLine } from "./frames_line.js";
 import { clearErrors, note, showError } from "./messages.js";
 import { doneBy, showHistory } from "./history_dialog.js";
 import { nextStep } from "./next_step.js";
+import { NoneRow } from "./none_row.js";
 import { isOwn } from "./outbox.js";
 import { Project } from "./project.js";
 import { showProjects } from "./project_dialog.js";
@@ -42,6 +43,7 @@ const parts = [
   new FramesLine(project, () => slider.threshold),
   new SelectionBar(project, tray),
   slider,
+  new NoneRow(project),
   new AdviceList(project),
   { show: keepFocus },
 ];

@@ -42,6 +42,7 @@ export class Project extends EventTarget {
   points = []; // the cost of each threshold
   n_pictures = 0; // the number of left-out pictures behind the points
   advice = [];
+  settled = []; // pieces of advice, with the action of a person
   alike = new Map(); // picture → the number of its group of look-alikes
   work = { busy: false };
   reachable = true;
@@ -222,15 +223,9 @@ export class Project extends EventTarget {
 
   /** Moves pictures to classes, with NONE to none of them, or with null to the tray. */
   label(labels) {
-    const pictures = new Set(Object.keys(labels));
     return this.change(
       edits.label(labels),
-      () => {
-        this.#remove(pictures);
-        const lists = new Map(this.classes.map(({ id, pictures: all }) => [id, all]));
-        lists.set(NONE, this.none);
-        for (const [picture, id] of Object.entries(labels)) (lists.get(id) ?? this.tray).push(picture);
-      },
+      () => this.#move(labels),
     );
   }
 
@@ -240,6 +235,31 @@ export class Project extends EventTarget {
     return this.change(edits.addClass(id, name), () => {
       this.classes = [...this.classes, { id, name, description: "", pictures: [] }];
     });
+  }
+
+  /** Settles a piece of advice: "move" and "none" label its pictures, "keep" and "dismiss" do not. */
+  settle(piece, action) {
+    const { id, classes, pictures } = piece;
+    return this.change(edits.settleAdvice(id, action), () => {
+      this.advice = this.advice.filter((other) => other.id !== id);
+      this.settled = [{ ...piece, action }, ...this.settled];
+      const label = { move: classes[1], none: NONE }[action];
+      if (label) this.#move(Object.fromEntries(pictures.map((picture) => [picture, label])));
+    });
+  }
+
+  /** Brings a settled piece of advice back, and its pictures to where they were. */
+  takeBackAdvice(id) {
+    return this.change(edits.takeBackAdvice(id), () => {
+      this.settled = this.settled.filter((piece) => piece.id !== id);
+    });
+  }
+
+  #move(labels) {
+    this.#remove(new Set(Object.keys(labels)));
+    const lists = new Map(this.classes.map(({ id, pictures: all }) => [id, all]));
+    lists.set(NONE, this.none);
+    for (const [picture, id] of Object.entries(labels)) (lists.get(id) ?? this.tray).push(picture);
   }
 
   removePictures(pictures) {
@@ -314,8 +334,9 @@ export class Project extends EventTarget {
     const { points, n_pictures } = await server.costs();
     Object.assign(this, { points, n_pictures });
     this.#changed();
-    const { advice } = await server.advice();
-    Object.assign(this, { advice });
+    const { advice, settled = [] } = await server.advice();
+    if (this.#pending) return; // a newer change is shown
+    Object.assign(this, { advice, settled });
     this.#changed();
   }
 

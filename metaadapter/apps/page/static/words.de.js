@@ -275,6 +275,16 @@ export const words = {
 
   // Advice
   advice: { one: "Ein Hinweis", other: "{n} Hinweise" },
+  advice_settled: { one: "Hinweise: einer erledigt", other: "Hinweise: {n} erledigt" },
+  advice_move: "Zu {name} verschieben",
+  advice_keep: "Behalten",
+  advice_dismiss: "Verwerfen",
+  advice_class: "Eine Klasse daraus machen",
+  settled_move: "Zu {name} verschoben.",
+  settled_none: "Keine davon.",
+  settled_keep: "Behalten.",
+  settled_dismiss: "Verworfen.",
+  none_empty: "Bilder, die keine der Klassen zeigen, hier ablegen",
   show_picture: "{name} zeigen",
 
   // Downloads

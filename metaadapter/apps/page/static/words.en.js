@@ -250,6 +250,16 @@ export const words = {
 
   // Advice
   advice: { one: "One piece of advice", other: "{n} pieces of advice" },
+  advice_settled: { one: "Advice: one piece done", other: "Advice: {n} pieces done" },
+  advice_move: "Move to {name}",
+  advice_keep: "Keep",
+  advice_dismiss: "Dismiss",
+  advice_class: "Make a class",
+  settled_move: "Moved to {name}.",
+  settled_none: "None of these.",
+  settled_keep: "Kept.",
+  settled_dismiss: "Dismissed.",
+  none_empty: "Drop pictures of none of the classes here",
   show_picture: "Show {name}",
 
   // Downloads

@@ -1,0 +1,110 @@
+"""Advice that one click settles, and the row of pictures of none of the classes, in Chromium."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+expect = pytest.importorskip("playwright.sync_api").expect
+pytestmark = pytest.mark.slow
+
+DEMO = Path(__file__).parents[4] / "metaadapter" / "assets" / "demo" / "pictures"
+LABELS = ("dress", "hat", "shoes")
+
+
+@pytest.fixture
+def page(chromium, address, request):
+    """A project with three classes of five pictures; a shoe is a dress, and a dress a hat."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    document, base = context.new_page(), address.split("?")[0]
+    faults = []
+    document.on("pageerror", lambda error: faults.append(str(error)))
+    context.request.get(address)
+    context.request.post(f"{base}projects", data={"name": request.node.name})
+    files = [
+        (f"{label}/{path.name}", path.read_bytes())
+        for label in LABELS
+        for path in sorted((DEMO / label).glob("*.jpg"))[:5]
+    ]
+    for label, name in (("shoes", "dress/shoe.jpg"), ("dress", "hat/dress.jpg")):
+        files.append((name, sorted((DEMO / label).glob("*.jpg"))[7].read_bytes()))
+    for name, content in files:
+        file = {"name": name, "mimeType": "image/jpeg", "buffer": content}
+        sent = context.request.post(
+            f"{base}pictures", multipart={"class": "folders", "pictures": file}
+        )
+        assert sent.ok, sent.text()
+    document.goto(address)
+    expect(document.locator("#advice")).to_be_visible(timeout=60_000)
+    yield document
+    context.close()
+    assert faults == []
+
+
+def state(page):
+    """Class → file names, with "none" and the tray, as the server has them."""
+    project = page.evaluate("fetch('/project').then((response) => response.json())")
+    groups = {one["name"]: one["pictures"] for one in project["classes"]}
+    groups |= {"none": project["none"], "tray": project["tray"]}
+    return {key: {project["names"][one] for one in ones} for key, ones in groups.items()}
+
+
+def advice_about(page, name):
+    return page.locator("#advice > ul > li", has=page.get_by_label(f"Show {name}", exact=True))
+
+
+def in_advice(page):
+    return page.evaluate(
+        "[document.activeElement.tagName, Boolean(document.activeElement.closest('#advice'))]"
+    )
+
+
+def test_advice__is_settled_by_one_click_and_the_focus_goes_to_the_next_piece(page):
+    expect(page.locator("#advice > ul > li")).to_have_count(2, timeout=60_000)
+    page.locator("#advice > summary").click()
+    advice_about(page, "dress/shoe.jpg").get_by_role("button", name="Move to shoes").click()
+
+    expect(page.locator("#advice > ul > li")).to_have_count(1)
+    assert in_advice(page) == ["BUTTON", True]
+    expect(page.locator("#saved")).to_have_text("Saved")
+    assert "dress/shoe.jpg" in state(page)["shoes"]
+    keep = advice_about(page, "hat/dress.jpg").get_by_role("button", name="None of these")
+    keep.click(timeout=60_000)
+    expect(advice_about(page, "hat/dress.jpg")).to_have_count(0)
+    assert in_advice(page) == ["SUMMARY", True]
+    expect(page.locator("#none-row .count")).to_have_text("1")
+    expect(page.locator("#saved")).to_have_text("Saved")
+    assert state(page)["none"] == {"hat/dress.jpg"}
+
+    page.reload()
+    expect(page.locator("#advice")).to_be_visible(timeout=60_000)
+    expect(page.locator("#advice .settled li")).to_have_count(2)
+    expect(advice_about(page, "dress/shoe.jpg")).to_have_count(0)
+    page.locator("#advice > summary").click()
+    if not page.locator("#advice .settled ul").is_visible():
+        page.locator("#advice .settled > summary").click()
+    page.locator("#advice .settled li").first.get_by_role("button", name="Take back").click()
+    expect(page.locator("#advice .settled li")).to_have_count(1)
+    assert in_advice(page) == ["BUTTON", True]
+    expect(page.locator("#saved")).to_have_text("Saved")
+    assert "hat/dress.jpg" in state(page)["hat"]
+
+
+def test_none_row__takes_pictures_shows_them_and_hides_them(page):
+    row = page.locator("#none-row")
+    toggle = row.get_by_role("button", name="None of these")
+    expect(toggle).to_have_attribute("aria-expanded", "false")
+
+    for place in (1, 2):  # so that the row is within the window
+        page.locator(".class-toggle").nth(place).click()
+    page.locator(".class .shot[title^='dress/shoe.jpg']").drag_to(row)
+    expect(row.locator(".count")).to_have_text("1")
+    toggle.click()
+    expect(row.locator(".shot")).to_have_attribute("aria-label", "dress/shoe.jpg")
+    expect(page.locator("#saved")).to_have_text("Saved")
+    assert state(page)["none"] == {"dress/shoe.jpg"}
+    toggle.click()
+    expect(row.locator(".shot")).not_to_be_visible()
+    page.keyboard.press("Control+z")
+    expect(row.locator(".count")).to_have_text("0")
