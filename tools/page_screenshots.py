@@ -35,6 +35,16 @@ def click(where: str) -> Callable[[Any], None]:
     return lambda page: page.locator(where).first.click()
 
 
+def open_dialog(where: str, content: str) -> Callable[[Any], None]:
+    """Click what a selector names, and wait for the content of its dialog."""
+
+    def show(page: Any) -> None:
+        page.locator(where).click()
+        page.wait_for_selector(content)
+
+    return show
+
+
 def find_class(page: Any) -> None:
     """Search for a class."""
     keys("c")(page)
@@ -55,7 +65,7 @@ def open_class(page: Any) -> None:
 
 def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
     """Name → the responses of the server, and what a person does then."""
-    many = with_advice(state())
+    many, frames = with_advice(state()), with_frames(state(12, 4, 400))
     reading = {"busy": True, "done": 40, "total": 415, "per_second": 31.2, "seconds_left": 12.0}
     filters = {name: (many, click(f"#filters .filter >> nth={n}")) for n, name in FILTERS.items()}
     return {
@@ -77,10 +87,13 @@ def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
         "picker-search": (many, find_class),
         "large": (many, keys("v")),
         "class": (many, open_class),
-        "camera-traps": (with_frames(state(8, 4, 200)), keys("ArrowRight")),
+        "camera-traps": (frames, keys("ArrowRight")),
         "history": (many, click("#history")),
         "download": (many, click("#download")),
         "projects": (many, click("#project")),
+        "series": (frames, lambda page: page.select_option("#order", "series")),
+        "boxes": (frames, open_dialog("#frames button >> nth=0", ".frame-box")),
+        "counts": (frames, open_dialog("#frames button >> nth=1", "tbody tr")),
     }
 
 

@@ -200,11 +200,51 @@ def with_advice(given: dict) -> dict:
 
 
 def with_frames(given: dict) -> dict:
-    """The same state with pictures that are boxes in frames of a camera trap."""
-    project = given["/project"]
-    frames = {picture: picture for picture in project["tray"]}
-    traps = {"n_frames": 120, "burst": 60, "allowed": None}
-    return given | {"/project": {**project, "frames": frames, "camera_traps": traps}}
+    """The same state with the pictures of the tray as boxes in frames of two cameras, in series."""
+    project, tray = given["/project"], given["/project"]["tray"]
+    frames = [picture_id(int(one[:16], 16), 50_000 + n) for n, one in enumerate(tray[::2])]
+    of = {picture: frames[n // 2] for n, picture in enumerate(tray)}
+    listed = [
+        {
+            "id": frame,
+            "name": f"reserve/{'brook' if n % 2 else 'meadow'}/IMG_{n:04}.JPG",
+            "time": f"2026-05-04T{n // 60 % 24:02}:{n % 60:02}:00",
+            "series": None,
+            "boxes": [
+                {
+                    "sides": [0.08 + 0.4 * place, 0.3, 0.35, 0.5],
+                    "category": "animal",
+                    "confidence": 0.91,
+                    "picture": picture,
+                }
+                for place, picture in enumerate(tray[2 * n : 2 * n + 2])
+            ]
+            + [
+                {"sides": sides, "category": category, "confidence": sure, "picture": None}
+                for sides, category, sure in (
+                    ([0.82, 0.05, 0.15, 0.3], "person", 0.66),
+                    ([0.02, 0.02, 0.2, 0.12], "animal", 0.08),
+                )
+            ],
+        }
+        for n, frame in enumerate(frames)
+    ]
+    counts = [
+        {"label": entry["name"], "camera": camera, "individuals": 3 + n, "pictures": 2 * n + 5}
+        for n, entry in enumerate(project["classes"])
+        for camera in ("brook", "meadow")
+    ]
+    changed = {
+        "frames": of,
+        "series": {picture: of[tray[n // 6 * 6]] for n, picture in enumerate(tray)},
+        "names": project["names"] | {one["id"]: one["name"] for one in listed},
+        "camera_traps": {"n_frames": len(frames), "burst": 10.0, "allowed": None},
+    }
+    return given | {
+        "/project": project | changed,
+        "/frames": {"revision": 1, "frames": listed},
+        "/counts": {"counts": counts},
+    }
 
 
 OPENING = {"kind": "opening", "error": "The encoder tiny is being loaded.", "values": {}}

@@ -152,6 +152,8 @@ export class FrameBoxes {
 
 function draw(node, [left, top, width, height]) {
   const sides = { left, top, width, height };
-  node.querySelector(".frame-box-text")?.classList.toggle("below", top < 0.08);
+  const text = node.querySelector(".frame-box-text"); // stays within the frame
+  text?.classList.toggle("below", top < 0.08);
+  text?.classList.toggle("to-left", left + width / 2 > 0.75);
   for (const [side, value] of Object.entries(sides)) node.style[side] = `${value * 100}%`;
 }

@@ -61,7 +61,7 @@ class FrameDialog {
     this.#all = this.#shown = frames;
     const place = frames.findIndex(({ id }) => id === project.frames[picture]);
     this.#place = Math.max(place, 0);
-    this.#chosen = Math.max(this.#frame.boxes.findIndex((box) => box.picture === picture), 0);
+    if (picture) this.#chosen = Math.max(this.#frame.boxes.findIndex((box) => box.picture === picture), 0);
   }
 
   get #frame() {

@@ -104,6 +104,7 @@ def test_boxes__are_drawn_moved_removed_and_accepted(page, frames):
     boxes = dialog.locator(".frame-box")
     expect(boxes).to_have_count(len(before[name]))
     expect(boxes.first).to_be_focused()
+    expect(boxes.first).to_have_attribute("aria-pressed", "true")
 
     # By mouse: draw, resize by a corner, move.
     page.wait_for_function(
