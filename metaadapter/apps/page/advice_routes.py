@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from metaadapter.apps.page import forms
 from metaadapter.apps.page.advice_entry import actions_of, id_of_advice
@@ -13,7 +13,11 @@ from metaadapter.apps.page.dependencies import OpenSession
 from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.settled_advice import no_such_advice, settle, take_back
 
-AdviceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+AdviceId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{32}$"),
+    Field(description="The `id` of a piece of advice."),
+]
 
 routes = APIRouter()
 

@@ -458,7 +458,8 @@ def test_server_that_is_gone__is_reported_and_the_page_stays(page):
     page.keyboard.press("Enter")
     page.wait_for_selector(".error")
     assert "does not respond" in page.locator(".error").first.inner_text()
-    assert page.locator(".class").count() == 2
+    assert page.locator(".class").count() == 3  # the new class waits for the server
+    expect(page.locator("#saved")).to_have_text("1 change is not saved yet")
 
 
 def test_projects__on_a_phone__fit_its_width(page):
