@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from shlex import join
 from typing import TYPE_CHECKING, NamedTuple
 
 from metaadapter.apps.cli.advise import write_page
@@ -74,9 +75,11 @@ def advise_labels(
         console.note(f"page: {page_file}")
     if csv_file is not None:
         console.note(
-            f"wrote {csv_file}: fill in its column label, delete rows that you cannot label, and "
-            f"give it to adapt: metaadapter adapt {csv_file} --out ADAPTER"
+            f"wrote {csv_file}: fill in its column label, and delete rows that you cannot label"
         )
+        pool = [] if detections is None else ["--detections", str(detections)]
+        pool += ["--unlabelled", str(source)]
+        console.note(f"next: {join(['metaadapter', 'adapt', str(csv_file), *pool])} --out ADAPTER")
 
 
 def _candidates(

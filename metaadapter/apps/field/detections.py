@@ -108,7 +108,7 @@ def surest_boxes(
     as empty frames, are used as a whole; a warning gives their number by class. A `DataError` if no
     picture has a box.
     """
-    detections.require_some([row.path for row in table.rows], [folder])
+    detections.require_some([row.path for row in table.rows if row.box is None], [folder])
     rows = [_with_box(row, detections, min_confidence, [folder]) for row in table.rows]
     unboxed = Counter(str(row.label) for row in rows if row.box is None)
     if unboxed.total() == len(rows):

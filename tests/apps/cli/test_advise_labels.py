@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import re
+import shlex
 
 import pytest
 from PIL import Image
@@ -58,7 +60,7 @@ def test_label__detections__chooses_boxes_of_each_kind_and_an_empty_frame(advise
 
 def test_label__table_filled_in__is_read_by_adapt(advise, season, run, tmp_path, encoder):
     table, names = season / "label.csv", [*COLOURS]
-    advise(7, "--detections", season / "frames.json", "--csv", table)
+    chosen = advise(7, "--detections", season / "frames.json", "--csv", table)
     with table.open(newline="") as opened:
         rows = list(csv.DictReader(opened))
     for row in rows:
@@ -68,8 +70,12 @@ def test_label__table_filled_in__is_read_by_adapt(advise, season, run, tmp_path,
         writer.writeheader()
         writer.writerows(rows)
 
-    done = run("adapt", table, "--out", tmp_path / "animals", "--encoder", encoder, "--json")
+    (following,) = re.findall(r"next: metaadapter (.+) --out ADAPTER", chosen.err)
+    words = shlex.split(following)
+    done = run(*words, "--out", tmp_path / "animals", "--encoder", encoder, "--json")
 
+    assert done.code == 0, done.err
+    assert done.document["unlabelled"]["n"] == 6  # the other boxes
     assert sum(done.document["counts"].values()) == 7
     assert set(done.document["counts"]) == {*names, "empty"}
 

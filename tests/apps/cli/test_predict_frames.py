@@ -459,7 +459,7 @@ def test_adapt__boxes_in_a_manifest_and_a_pool_of_whole_frames__is_warned_of(tra
         "path,label,box_left,box_top,box_width,box_height\n"
         + "".join(f"{row},{sides}\n" for row in rows)
     )
-    boxes = ("--unlabelled-detections", trap / "frames.json")
+    boxes = ("--detections", trap / "frames.json")
 
     whole = adapt(listed, "--unlabelled", trap / "frames")
     boxed = adapt(listed, "--unlabelled", trap / "frames", *boxes)
