@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -32,7 +33,7 @@ from metaadapter.apps.page.exports import Exports
 from metaadapter.apps.page.guard import Guard, error_response
 from metaadapter.apps.page.multipart import Limits
 from metaadapter.apps.page.page_files import PREFIX, page_file
-from metaadapter.apps.page.phone import by_port
+from metaadapter.apps.page.phone import PHONE_BYTES, by_port
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Kind, Refusal, as_sentence
 from metaadapter.data.machine_errors import machine_error
@@ -64,7 +65,7 @@ def make_app(
     """Make the application for the open project; it serves only requests that `access` allows.
 
     `runtime` is the unpacked npm package onnxruntime-web, for exported pages.
-    With `phone` it also serves the phones that this permission lets in, each at its own port.
+    With `phone` it also serves the phones that this permission lets in, at their own port.
     """
     state = State(projects, limits or Limits(), Exports(runtime), phone)
     routers = (
@@ -78,7 +79,10 @@ def make_app(
     guarded = Guard(app, access, state.limits)
     if phone is None:
         return guarded
-    return by_port(guarded, Guard(_app(state, [phone_routes.routes]), phone, state.limits), phone)
+    most = min(PHONE_BYTES, state.limits.request_bytes)
+    phone_limits = replace(state.limits, request_bytes=most)
+    phone_app = Guard(_app(state, [phone_routes.routes]), phone, phone_limits)
+    return by_port(guarded, phone_app, phone)
 
 
 def _app(state: State, routers: Iterable[APIRouter]) -> FastAPI:

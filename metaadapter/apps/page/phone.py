@@ -16,6 +16,8 @@ from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.server import listening_socket
 from metaadapter.errors import UsageError
 
+# The most bytes of a request: some pictures, not an archive.
+PHONE_BYTES = 2**28
 # Of a network for documentation: nothing is sent there, but the system chooses the way to it.
 ELSEWHERE = ("192.0.2.1", 9)
 

@@ -38,7 +38,12 @@ def opened(tmp_path, colour_encoder, limits, picture):
         ]
         assert computer.post("/pictures", files=files, data={"class": "folders"}).is_success
         projects.session.wait_for_results()
-        yield SimpleNamespace(computer=computer, client=client, phone=client(BASE, PHONE.token))
+        yield SimpleNamespace(
+            projects=projects,
+            computer=computer,
+            client=client,
+            phone=client(BASE, PHONE.token),
+        )
 
 
 def test_phone__sees_classes_adds_pictures_and_has_them_predicted(opened, picture):
@@ -84,6 +89,18 @@ def test_phone__makes_no_classes_and_sends_no_adapter(opened, picture):
 
     assert [folders.json()["kind"], adapter.json()["kind"]] == ["phone", "phone"]
     assert [folders.status_code, adapter.status_code] == [403, 403]
+
+
+def test_phone__sends_some_pictures_at_a_time_and_no_archive(opened, monkeypatch):
+    from metaadapter.apps.page import app
+    from metaadapter.apps.page.multipart import Limits
+
+    guard, made = app.Guard, []
+    monkeypatch.setattr(app, "Guard", lambda *given: made.append(given[2]) or guard(*given))
+
+    app.make_app(opened.projects, Access("a-token", 8000), Limits(), PHONE)
+
+    assert [limits.request_bytes for limits in made] == [2**32, 2**28]
 
 
 def test_tokens__open_only_their_own_port(opened):
