@@ -106,7 +106,8 @@ def long_run(folder: Path, n_pictures: int, n_kills: int, command: Sequence[str]
         was_killed, output = _predict([*command, str(pictures), "--csv", str(killed)], killed, kill)
         n_done += was_killed
     with killed.open(newline="", encoding="utf-8") as file:
-        rows = Counter(row["path"] for row in csv.DictReader(file))
+        table = csv.DictReader(file)
+        rows = Counter(row["path"] for row in table if not row["unreadable_reason"])
     expected = n_pictures - len(range(0, n_pictures, n_pictures // N_BROKEN))
     warm = [mib for n, mib in memory.items() if n >= WARM * n_pictures]
     unreadable = re.search(r"unreadable: (\d+)", output)
