@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tools.page_screenshots import SIZES, open_state, states
+from tools.page_states import state
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -230,6 +231,56 @@ def test_small_window__shows_pictures_first_and_bars_leave_room(chromium, size):
     expect(page.locator("#classes")).to_be_hidden()
     has_focus(page, "#classes-toggle")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+def test_two_hundred_classes__are_found_by_a_part_of_the_name_beside_and_below_the_tray(chromium):
+    viewport = {"width": 1440, "height": 900}
+    page = open_state(chromium, state(200, 2, 300), None, viewport=viewport)
+
+    page.get_by_label("Find a class").fill("number 15")
+    names = page.locator(".class-title").all_inner_texts()
+    assert names == [f"species number {n}" for n in range(150, 160)]
+    page.focus("#tray")
+    bar = page.locator("#selection")
+    expect(bar).to_be_visible()
+    assert bar.bounding_box()["height"] < 150
+    page.keyboard.press("c")
+    expect(page.locator("[role=option]")).to_have_count(201)  # with none of these
+    page.keyboard.type("183")
+    with page.expect_request(lambda asked: asked.url.endswith("/labels")) as asked:
+        page.keyboard.press("Enter")
+    assert list(asked.value.post_data_json["labels"].values()) == [f"c{182:x}"]
+    page.close()
+
+
+def test_order_and_minimum__are_kept_when_the_page_is_loaded_again(chromium):
+    page = open_at(chromium, "unsure")
+    page.select_option("#order", "certain")
+    page.locator("#threshold-slider").fill("80")
+
+    page.reload()
+
+    expect(page.locator("#order")).to_have_value("certain")
+    expect(page.locator("#threshold-slider")).to_have_value("80")
+    expect(page.locator("#threshold-cost")).to_be_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("size", ["desk", "phone"])
+def test_message__covers_no_field_and_no_button(chromium, size):
+    page = open_at(chromium, "removed", size)
+    expect(page.locator(".message")).to_be_visible()
+
+    covered = page.evaluate(
+        """() => [...document.querySelectorAll("input, select, button")].filter((node) => {
+            if (!node.checkVisibility() || node.closest(".message, .card")) return false;
+            const { left, top, width, height } = node.getBoundingClientRect();
+            const over = document.elementFromPoint(left + width / 2, top + height / 2);
+            return over?.closest("#messages") !== null && over !== null;
+        }).map((node) => node.outerHTML.slice(0, 80))"""
+    )
+    assert covered == []
     page.close()
 
 
