@@ -44,7 +44,8 @@ def picture(address: str, folder: Path) -> bytes:
         n = len(CLASSES) * N_TO_SORT
         shown = f"document.querySelector('#tray-count').textContent === '{n}'"
         ready = "!document.querySelector('.card.unanswered, .card.stale, .message')"
-        page.wait_for_function(f"() => {shown} && {ready}")
+        read = "document.querySelector('#work').hidden"
+        page.wait_for_function(f"() => {shown} && {read} && {ready}")
         page.keyboard.press("Escape")
         page.mouse.click(640, 780)
         page.wait_for_timeout(1000)
