@@ -2,7 +2,7 @@
 import { answerText } from "./answer_text.js";
 import { ClassButtons } from "./class_buttons.js";
 import { pickClass } from "./class_picker.js";
-import { MIDDLE, sameBox } from "./box_geometry.js";
+import { MIDDLE, movedBox, sameBox } from "./box_geometry.js";
 import { showDialog } from "./dialog.js";
 import { edits } from "./edits.js";
 import { element, setChildren, setText } from "./element.js";
@@ -138,7 +138,7 @@ class FrameDialog {
       ...(box ? [action("button.primary", "box_accept", "↵", () => this.#run(() => this.#accept()))] : []),
       ...(box?.picture ? [action("button", "none_of_these", "0", () => this.#run(() => this.#label(NONE)))] : []),
       ...(box ? [action("button", "box_wrong", say("delete_key"), () => this.#run(() => this.#remove()))] : []),
-      action("button", "box_add", "N", () => this.#run(() => this.#change(null, MIDDLE))),
+      action("button", "box_add", "N", () => this.#run(() => this.#add())),
     );
     const label = this.#labelOf(box);
     this.#classes.hidden = !box?.picture;
@@ -228,6 +228,13 @@ class FrameDialog {
     return answer ? this.#label(answerOf(answer)) : this.#next();
   }
 
+  /** Adds a box in the middle, or beside one that is there. */
+  #add() {
+    const { boxes } = this.#frame;
+    const places = Array.from({ length: boxes.length + 1 }, (_, n) => movedBox(MIDDLE, 0.02 * n, 0.02 * n));
+    return this.#change(null, places.find((sides) => !boxes.some((box) => sameBox(box.sides, sides))) ?? MIDDLE);
+  }
+
   #remove() {
     return this.#box && this.#change(this.#box.sides, null);
   }
@@ -297,7 +304,7 @@ class FrameDialog {
           Backspace: () => this.#remove(),
           c: () => this.#pick(),
           "/": () => this.#pick(),
-          n: () => this.#change(null, MIDDLE),
+          n: () => this.#add(),
           v: () => this.#dialog.close(),
         }[key];
     if (!action || (event.repeat && !key.startsWith("Arrow") && !key.startsWith("Page"))) return;

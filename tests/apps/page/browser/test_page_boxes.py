@@ -269,6 +269,9 @@ def test_frame__shows_what_another_person_changes(page, frames):
     )
 
     expect(dialog.locator(".frame-box")).to_have_count(n_boxes + 1, timeout=10_000)
+    page.keyboard.press("n")
+    page.keyboard.press("n")
+    expect(dialog.locator(".frame-box")).to_have_count(n_boxes + 3, timeout=10_000)
 
 
 def test_frames__dropped_with_their_boxes__are_read_only_by_boxes(page, frames):
