@@ -48,6 +48,7 @@ class FrameDialog {
   #classes = element("div.choices");
   #classButtons;
   #onShow;
+  #refusal = ""; // why the server refused the last action
   #revision; // of the project when a frame was loaded
   #dialog = null;
   #last = Promise.resolve(); // the last action: the next one acts on the boxes that it leaves
@@ -94,13 +95,21 @@ class FrameDialog {
     this.#dialog.classList.add("frame-dialog");
     this.#dialog.tabIndex = -1;
     const show = () => {
-      if (this.#project.revision !== this.#revision) this.#run(() => this.#reload(this.#frame).then(() => this.#show()));
+      if (this.#project.revision !== this.#revision)
+        this.#last = this.#last.then(() => this.#reload(this.#frame)).then(() => this.#show());
+      this.#show();
+    };
+    // The messages of the page lie behind the dialog.
+    const refuse = ({ error }) => {
+      this.#refusal = error.message;
       this.#show();
     };
     this.#project.addEventListener("change", show);
+    this.#project.addEventListener("refused", refuse);
     this.#dialog.addEventListener("close", () => {
       this.#view.save();
       this.#project.removeEventListener("change", show);
+      this.#project.removeEventListener("refused", refuse);
     });
     this.#dialog.addEventListener("keydown", (event) => this.#key(event));
     this.#show();
@@ -128,7 +137,8 @@ class FrameDialog {
     setText(this.#where, time ? `${place} · ${time.replace("T", " ")}` : place);
     const drawn = boxes.map((box) => ({ sides: box.sides, text: this.#boxText(box), kind: kindOf(box) }));
     this.#view.show(id, name, drawn, this.#chosen);
-    setText(this.#state, this.#box ? this.#boxState(this.#box) : say("frame_empty"));
+    setText(this.#state, this.#refusal || (this.#box ? this.#boxState(this.#box) : say("frame_empty")));
+    this.#state.classList.toggle("wrong", this.#refusal !== "");
     for (const option of this.#kind.options) setText(option, this.#kindText(option.value));
     const action = (tag, key, shortcut, onclick) =>
       element(tag, { type: "button", onclick }, say(key), element("kbd", { "aria-hidden": "true" }, shortcut));
@@ -175,7 +185,10 @@ class FrameDialog {
 
   /** Runs an action after those before it. */
   #run(action) {
-    this.#last = this.#last.then(action);
+    this.#last = this.#last.then(() => {
+      this.#refusal = "";
+      return action();
+    });
   }
 
   #choose(place) {

@@ -273,6 +273,13 @@ def test_frame__shows_what_another_person_changes(page, frames):
     page.keyboard.press("n")
     expect(dialog.locator(".frame-box")).to_have_count(n_boxes + 3, timeout=10_000)
 
+    sentence = "There is already this box."
+    refusal = {"error": sentence, "kind": "same-box", "values": {}}
+    page.route(CHANGES, lambda route: route.fulfill(status=409, json=refusal))
+    page.keyboard.press("Delete")
+    expect(dialog.get_by_role("status")).to_have_text(sentence)
+    expect(dialog.locator(".frame-box")).to_have_count(n_boxes + 3)
+
 
 def test_frames__dropped_with_their_boxes__are_read_only_by_boxes(page, frames):
     before = set(project_of(page)["names"])
