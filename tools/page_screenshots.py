@@ -53,7 +53,7 @@ def find_class(page: Any) -> None:
 
 def open_advice(page: Any) -> None:
     """Show all pieces of advice."""
-    page.locator("#advice summary").click()
+    page.locator("#advice > summary").click()
 
 
 def open_class(page: Any) -> None:

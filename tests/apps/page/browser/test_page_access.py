@@ -178,10 +178,10 @@ def test_removal__says_how_many_and_offers_to_undo_it(sent):
 @pytest.mark.parametrize("close", ["Escape", "button"])
 def test_focus__returns_to_its_place_after_a_dialog(sent, close):
     page, _ = sent
-    for where in ("#project", "#download", "#advice summary"):
+    for where in ("#project", "#download", "#advice > summary"):
         page.locator(where).focus()
         page.keyboard.press("Enter")
-        if where == "#advice summary":
+        if where == "#advice > summary":
             page.locator("#advice .shot").first.click()
         expect(page.locator("dialog")).to_be_visible()
         if close == "Escape":
