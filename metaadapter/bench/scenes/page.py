@@ -69,7 +69,8 @@ def intervals(result: StudyResult) -> str:
         )
     return (
         f"Figures are means over {result.n_draws} draws with 95 % intervals of Student's t. The "
-        "intervals cover the draw of scenes, not other places or seasons."
+        "intervals cover the draw of scenes, not other places or seasons. An interval can be wider "
+        "than its figure where few scenes decide, as for false alarms of a class with few scenes."
     )
 
 
