@@ -54,7 +54,7 @@ project.addEventListener("change", () => {
   if (project.revision < 0) return; // nothing is known yet
   if (wasUnreachable && project.reachable) clearErrors();
   wasUnreachable = !project.reachable;
-  if (project.name && readSettings(project.name)) restoreView();
+  if (project.name && readSettings(project.folder)) restoreView();
   if (project.reachable) byId("opening").hidden = true;
   for (const part of parts) part.show();
 });

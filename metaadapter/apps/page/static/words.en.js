@@ -272,7 +272,7 @@ export const words = {
   download_pictures: "Pictures in folders",
   download_pictures_words: "To keep or to pass on: a zip file with one folder per class.",
   download_moves: "Script that moves your files",
-  download_moves_words: "To sort your own files where they are: read the shell script, then run it in their folder.",
+  download_moves_words: "To sort your own files where they are, whatever their names: run the shell script in their folder.",
   download_adapter: "Skill file",
   download_adapter_words: "For metaadapter on another computer: the classifier in one file.",
   download_onnx: "ONNX model",

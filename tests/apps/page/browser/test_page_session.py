@@ -454,3 +454,19 @@ def test_200_pictures_of_2000__sorted_by_keys_while_the_server_ends_twice__are_a
     assert len(labels) == 200
     assert labels == {file: kind_of(file) for file in labels}
     assert set(labels.values()) == {*KINDS, STRANGER}
+
+
+def test_order_and_minimum__are_remembered_also_after_the_project_is_renamed(context, server):
+    filled(context, server)
+    page = opened(context, server)
+    page.locator("#order").select_option("certain")
+    page.locator("#threshold-slider").fill("70")
+    page.locator("#project").click()
+    page.get_by_label("Name of this project").fill("Wear 2026")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    expect(page.locator("#project")).to_have_text("Wear 2026")
+
+    page.reload()
+
+    expect(page.locator("#order")).to_have_value("certain", timeout=TIMEOUT)
+    expect(page.locator("#threshold-slider")).to_have_value("70")
