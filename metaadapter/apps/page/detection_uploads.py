@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from metaadapter.apps.field.detections import read_detections
 from metaadapter.apps.field.frame_detections import FrameDetections
@@ -47,20 +48,8 @@ def add_detections(editor: Editor, form: Form) -> BoxesAdded:
         )
     refused, detected, n_known = dict(matches.refused), dict[str, DetectedFrame](), 0
 
-    def read(file: str, picture: str) -> DetectedFrame | None:
-        path = session.project.pictures.path(picture)
-        try:
-            sha256 = file_hash(path)
-        except OSError:
-            return None
-        found = frames[file].of_picture(path)
-        time, surest = capture_time(path) or found.time, found.above(0.0)
-        animals = tuple(
-            box for box in surest if box.category in classified and box.confidence >= MIN_CONFIDENCE
-        )
-        others = tuple(box for box in surest if box not in animals)
-        stamp = None if time is None else time.isoformat()
-        return DetectedFrame(sha256, animals, others, stamp)
+    def read(file: str, picture: str) -> DetectedFrame | str:
+        return _read_frame(session.project.pictures.path(picture), frames[file], classified)
 
     new = dict[str, str]()
     for file, picture in matches.pictures.items():
@@ -72,8 +61,8 @@ def add_detections(editor: Editor, form: Form) -> BoxesAdded:
             new[file] = picture
     with ThreadPoolExecutor(READERS, thread_name_prefix="boxes") as executor:
         for file, frame in zip(new, executor.map(read, new, new.values()), strict=True):
-            if frame is None:
-                refused[file] = "its picture is missing; add it again"
+            if isinstance(frame, str):
+                refused[file] = frame
             else:
                 detected[new[file]] = frame
 
@@ -102,6 +91,25 @@ def _read(form: Form) -> tuple[Mapping[str, FrameDetections], frozenset[str], st
     frames = {plain_name(file): frame for file, frame in detections.frames.items()}
     detector = one_line(detections.info.get("detector", ""))[:MAX_NAME_LENGTH]
     return frames, detections.classified, detector
+
+
+def _read_frame(
+    path: Path, frame: FrameDetections, classified: Container[str]
+) -> DetectedFrame | str:
+    """The boxes in a picture, with its hash and time; or the reason why there are none."""
+    try:
+        sha256 = file_hash(path)
+    except OSError:
+        return "its picture is missing; add it again"
+    frame = frame.of_picture(path)
+    if frame.failure:
+        return frame.failure
+    time, boxes = capture_time(path) or frame.time, frame.above(0.0)
+    animals = tuple(
+        box for box in boxes if box.category in classified and box.confidence >= MIN_CONFIDENCE
+    )
+    others = tuple(box for box in boxes if box not in animals)
+    return DetectedFrame(sha256, animals, others, None if time is None else time.isoformat())
 
 
 def _report(

@@ -91,8 +91,8 @@ def frame_answers(
         if entry.is_frame:
             made = _of_frame(contents, crops[frame], boxes, answers, threshold)
             boxes = [box for crop in crops[frame] if (box := contents.pictures[crop].crop)] + boxes
-            found = tuple(Detection(box.category, box.confidence, box.box) for box in boxes)
-            frames[path] = FrameDetections(paths[frame].name, found)
+            detected = tuple(Detection(box.category, box.confidence, box.box) for box in boxes)
+            frames[path] = FrameDetections(paths[frame].name, detected)
         else:
             answer = _answer(contents, frame, answers, threshold)
             made = [] if answer is None else [answer]
@@ -192,7 +192,7 @@ def _detections(frames: Mapping[str, FrameDetections], folder: Path, detector: s
         path: frame._replace(file=relative_name(Path(path), folder))
         for path, frame in frames.items()
     }
-    found = {box.category for frame in frames.values() for box in frame.detections}
-    new = sorted(found - {*USUAL_CATEGORIES.values()})
+    used = {box.category for frame in frames.values() for box in frame.detections}
+    new = sorted(used - {*USUAL_CATEGORIES.values()})
     categories = {**USUAL_CATEGORIES, **{str(n): name for n, name in enumerate(new, 4)}}
     return Detections(folder, "", {"detector": detector}, categories, named)

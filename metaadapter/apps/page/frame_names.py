@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+REMEDY = "add the folder that holds the folders of all cameras"
+
 
 class NameMatches(NamedTuple):
     """The frames of a detector's file, as the project has them."""
@@ -32,10 +34,8 @@ def match_names(names: Mapping[str, str], files: Iterable[str]) -> NameMatches:
     pictures, refused, n_missing = dict[str, str](), dict[str, str](), 0
     claims = defaultdict[str, list[str]](list)
     for file in files:
-        candidates = next(
-            (found for found in (by_name[file], by_end[file]) if found),
-            next((by_name[end] for end in _ends(file) if by_name.get(end)), []),
-        )
+        same_end = next((by_name[end] for end in _ends(file) if end in by_name), [])
+        candidates = by_name.get(file) or by_end.get(file) or same_end
         if len(candidates) == 1:
             claims[candidates[0]].append(file)
         elif candidates:
@@ -47,6 +47,7 @@ def match_names(names: Mapping[str, str], files: Iterable[str]) -> NameMatches:
         exact = [file for file in claiming if file == names[picture]]
         if len(claiming) == 1 or exact:
             pictures[(exact or claiming)[0]] = picture
+            n_missing += len(claiming) - 1
             continue
         others = ", ".join(map(repr, claiming[:3]))
         for file in claiming:
@@ -55,9 +56,6 @@ def match_names(names: Mapping[str, str], files: Iterable[str]) -> NameMatches:
                 f"{REMEDY}"
             )
     return NameMatches(pictures, refused, n_missing)
-
-
-REMEDY = "add the folder that holds the folders of all cameras"
 
 
 def _ends(name: str) -> Iterator[str]:

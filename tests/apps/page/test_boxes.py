@@ -54,7 +54,7 @@ def detector_file(frames):
         {
             "info": {"format_version": "1.5", "detector": "a test"},
             "detection_categories": {"1": "animal", "2": "person", "3": "vehicle"},
-            "images": [{"file": name, "detections": found} for name, found in frames.items()],
+            "images": [{"file": name, "detections": boxes} for name, boxes in frames.items()],
         }
     ).encode()
 
@@ -309,6 +309,7 @@ def test_removed_frame__takes_its_boxes_with_it(trapped):
         ({"1": "1.jpg"}, ["brook/1.jpg", "meadow/1.jpg"], {}),
         ({"1": "1.jpg", "2": "brook/1.jpg"}, ["1.jpg"], {"1.jpg": "1"}),
         ({"1": "01.jpg"}, ["1.jpg"], {}),
+        ({"1": "a/1.jpg"}, ["a/1.jpg", "b/a/1.jpg"], {"a/1.jpg": "1"}),
     ],
 )
 def test_frames__are_matched_by_path_and_refused_where_names_repeat(names, files, matched):
@@ -321,13 +322,13 @@ def test_frames__are_matched_by_path_and_refused_where_names_repeat(names, files
 def test_repeated_names__are_refused_with_the_reason_and_mended_by_adding_the_folder(project):
     content = FRAMES["all/brook/1.jpg"]
     project.upload(("1.jpg", content), ("other/2.jpg", FRAMES["all/brook/2.jpg"]))
-    found = {"brook/1.jpg": [detection(LEFT)], "meadow/1.jpg": []}
+    detected = {"brook/1.jpg": [detection(LEFT)], "meadow/1.jpg": []}
 
-    refused = send(project, found).json()["refused"]
-    assert {one["name"] for one in refused} == set(found)
+    refused = send(project, detected).json()["refused"]
+    assert {one["name"] for one in refused} == set(detected)
     assert "add the folder that holds the folders of all cameras" in refused[0]["reason"]
     project.upload(("all/brook/1.jpg", content))
-    assert send(project, found).json()["boxes"] == 1
+    assert send(project, detected).json()["boxes"] == 1
 
 
 @pytest.mark.parametrize(
@@ -513,8 +514,8 @@ def test_answers__equal_those_of_the_shell_with_series_and_species(trapped, tmp_
     (tmp_path / "boxes.json").write_bytes(detector_file(FOUND))
     detections = read_detections(tmp_path / "boxes.json")
     rows = [ImageRow(tmp_path / name, None) for name in FRAMES]
-    found = [Frame(row, detections.of(row.path, [tmp_path / "all"])) for row in rows]
-    series = in_series(read_times(found, lambda _: None), 10.0)
+    frames = [Frame(row, detections.of(row.path, [tmp_path / "all"])) for row in rows]
+    series = in_series(read_times(frames, lambda _: None), 10.0)
     session, species = trapped.session, Species(frozenset({"red", "green"}))
     stored = session.results.stored
     part = encode_frames(

@@ -233,20 +233,20 @@ def test_dialogs_of_camera_traps__have_no_violation(page, frames, scheme):
     page.emulate_media(color_scheme=scheme)
     add_boxes(page, frames)
     page.locator(".card:not(.stale, .unanswered)").first.wait_for(timeout=TIMEOUT)
-    found = {}
+    violations = {}
     for name, ready in (
         ("Review boxes", ".frame-box"),
         ("Series, species and counts", "tbody tr"),
     ):
         page.get_by_role("button", name=name).click()
         page.locator(ready).first.wait_for(timeout=TIMEOUT)
-        found[name] = [
+        violations[name] = [
             (rule["id"], [node["html"][:200] for node in rule["nodes"]])
             for rule in axe.Axe().run(page).response["violations"]
         ]
         page.keyboard.press("Escape")
 
-    assert found == {name: [] for name in found}
+    assert violations == {name: [] for name in violations}
 
 
 def test_frame__shows_what_another_person_changes(page, frames):
