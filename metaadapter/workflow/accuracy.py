@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -194,18 +194,25 @@ def leave_one_out(
     n_steps: int = 0,
     shown_NKD: Float[Tensor, "N K D"] | None = None,
     left_out_NK: Bool[Tensor, "N K"] | None = None,
+    group_NK: Int[Tensor, "N K"] | None = None,
 ) -> LeftOut:
     """Classify each picture of one task by an adapter predicted from all other pictures.
 
     `shown_NKD` holds other features to classify, such as those of a less exact encoder.
     `left_out_NK` marks the pictures to leave out; one that is alone in its class always stays.
+    With `group_NK`, the whole group of a picture is left out with it.
     """
     support = support.to(device=generator.device)
     if shown_NKD is None:
         shown_NKD = generator.in_domain_of_pool(support).support_TNKD[0]
     shown_NKD = shown_NKD.to(support.text_TND)
     (mask_NK,) = support.present_TNK
-    several_NK = mask_NK & (mask_NK.sum(1, keepdim=True) > 1)
+    if group_NK is None:
+        group_NK = torch.arange(mask_NK.numel()).reshape(mask_NK.shape)
+    group_NK = group_NK.to(mask_NK.device)
+    several_NK = mask_NK.clone()
+    for own_K, several_K, group_K in zip(mask_NK, several_NK, group_NK, strict=True):
+        several_K &= len(group_K[own_K].unique()) > 1
     left_out_NK = several_NK if left_out_NK is None else several_NK & left_out_NK.to(mask_NK.device)
     pictures = mask_NK.flatten().cumsum(0)[left_out_NK.flatten()] - 1
     labels, places = left_out_NK.nonzero().unbind(1)
@@ -216,9 +223,7 @@ def leave_one_out(
         some = slice(start, start + at_once)
         left_out = labels[some], places[some]
         many = support.repeated(len(labels[some]))
-        kept_TNK = torch.ones_like(many.support_mask_TNK)
-        kept_TNK[range(many.n_tasks), *left_out] = False
-        kept = many.kept(kept_TNK)
+        kept = many.kept(group_NK != group_NK[left_out][:, None, None])
         if n_steps:
             weights = fine_tune(generator, kept, FineTune(n_steps=n_steps)).weights
         else:
@@ -261,6 +266,7 @@ class LeftOutEstimate(NamedTuple):
 def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftOutEstimate | None:
     """Estimate the accuracy of an adapter on its own pictures, each left out of the prediction.
 
+    Pictures of its group, such as a series, are left out with it, because they are nearly equal.
     If the adapter took gradient steps, each prediction takes the same number of steps, which was
     chosen on left-out pictures. Return `None` if no class has two pictures, if the estimate takes
     too long, or if the encoder's towers were trained on these pictures, which then look too easy.
@@ -273,7 +279,8 @@ def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftO
     if len(pictures) * stored.support.n_pool > MAX_UNLABELLED_ROWS:
         return None
     generator, _ = shared_generator(config.generator)
-    left_out = leave_one_out(stored.support, generator, n_steps=config.n_steps)
+    groups = _groups(stored.support, [picture.group for picture in pictures.pictures])
+    left_out = leave_one_out(stored.support, generator, n_steps=config.n_steps, group_NK=groups)
     if not len(left_out.labels):
         return None
     mistakes = [
@@ -287,3 +294,15 @@ def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftO
     ]
     accuracy = Proportion(int(left_out.correct.sum()), len(left_out.labels))
     return LeftOutEstimate(accuracy, tuple(mistakes))
+
+
+def _groups(support: Support, names: Sequence[str]) -> Int[Tensor, "N K"]:
+    """Return the number of each picture's group; a picture without a name is its own group."""
+    group_NK = torch.arange(support.present_TNK[0].numel()).reshape(support.present_TNK[0].shape)
+    first: dict[str, int] = {}
+    for (way, shot), row in zip(
+        support.present_TNK[0].nonzero().tolist(), support.order, strict=True
+    ):
+        if names[row]:
+            group_NK[way, shot] = first.setdefault(names[row], int(group_NK[way, shot]))
+    return group_NK

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.workflow.accuracy import Proportion, leave_one_out
 from metaadapter.workflow.estimator import MetaAdapterClassifier
@@ -90,3 +91,26 @@ def test_leave_one_out__only_picture_of_its_class__is_not_predicted():
     assert some.pictures.tolist() == [0, 1, 3, 4]
     assert some.labels.tolist() == [0, 0, 2, 2]
     assert len(single.labels) == 0
+
+
+def test_leave_one_out__with_groups__agrees_with_a_support_without_the_group():
+    features, labels, text = draw(LABELS)
+    names = ["a", "a", "", "b", "b", "c", "", "a", ""]
+    support = Support.of_rows(features, labels, text, logit_scale=100.0)
+    generator = load_generator("default")
+    number = {"a": 0, "b": 3, "c": 5}
+    rows = [number.get(name, place) for place, name in enumerate(names)]
+    group_NK = torch.full(support.present_TNK[0].shape, -1)
+    group_NK[support.present_TNK[0]] = torch.tensor(rows)
+
+    left_out = leave_one_out(support, generator, group_NK=group_NK)
+
+    # Class 1 has a single group, so its pictures stay.
+    assert left_out.pictures.tolist() == [0, 1, 2, 5, 6, 7, 8]
+    for place, row in enumerate(left_out.pictures.tolist()):
+        others = [number for number, group in enumerate(rows) if group != rows[row]]
+        without = Support.of_rows(features[others], labels[others], text, logit_scale=100.0)
+        expected = classify(features[row][None, None].float(), generator.predict(without))
+        assert left_out.probabilities[place].numpy() == pytest.approx(
+            expected[0, 0].softmax(-1).numpy(), abs=1e-5
+        )
