@@ -41,7 +41,7 @@ export class Tray extends EventTarget {
     });
     byId("order").append(...ORDERS.map((value) => element("option", { value }, say(`order_${value}`))));
     byId("order").addEventListener("change", (event) => this.sortBy(event.target.value));
-    byId("order-again").addEventListener("click", () => this.#sort());
+    byId("order-again").addEventListener("click", () => this.sortBy(this.#orderName));
     byId("select-all").addEventListener("click", () => {
       this.selectAll();
       this.focus();
