@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -230,3 +231,28 @@ def test_encode__names_without_labels__are_refused(encode, labelled, tmp_path):
 
     assert result.code == 2
     assert "--names gives names to classes" in result.err
+
+
+def test_encode__detections__are_the_boxes_of_a_manifest(run, labelled, encoder, tmp_path):
+    box = [0.25, 0.25, 0.5, 0.5]
+    paths = sorted(labelled.glob("*/*.png"))
+    images = [
+        {
+            "file": path.relative_to(labelled).as_posix(),
+            "detections": [{"category": "1", "conf": 0.9, "bbox": box}],
+        }
+        for path in paths
+    ]
+    (tmp_path / "boxes.json").write_text(json.dumps({"info": {}, "images": images}))
+    rows = [f"{path},{path.parent.name},{','.join(map(str, box))}" for path in paths]
+    head = "path,label,box_left,box_top,box_width,box_height"
+    (tmp_path / "boxes.csv").write_text("\n".join([head, *rows]))
+
+    detected = ("encode", labelled, "--detections", tmp_path / "boxes.json")
+    for command, out in ((detected, "detected"), (("encode", tmp_path / "boxes.csv"), "listed")):
+        done = run(*command, "--encoder", encoder, "--out", tmp_path / out)
+        assert done.code == 0, done.err
+
+    one, other = (FeatureStore.open(tmp_path / name) for name in ("detected", "listed"))
+    assert one.rows.path.tolist() == other.rows.path.tolist()
+    assert (one.by_picture() == other.by_picture()).all()
