@@ -239,7 +239,7 @@ def test_two_hundred_classes__are_found_by_a_part_of_the_name_beside_and_below_t
     page = open_state(chromium, state(200, 2, 300), None, viewport=viewport)
 
     page.get_by_label("Find a class").fill("number 15")
-    names = page.locator(".class-title").all_inner_texts()
+    names = page.locator("#class-list .class-title").all_inner_texts()
     assert names == [f"species number {n}" for n in range(150, 160)]
     page.focus("#tray")
     bar = page.locator("#selection")
