@@ -17,9 +17,9 @@ from metaadapter.apps.page.contents import NONE, Contents, PictureEntry
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import in_csv
 from metaadapter.workflow.prediction_table import BOX_COLUMNS
-from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction
 
-UNSURE, NONE_OF_THESE = "unsure", "none of these"
+UNSURE = "unsure"
 HEADER = (
     *("picture", "answer", "probability", "runner_up", "runner_up_probability", "known"),
     *("unfamiliar", "labelled", "id"),

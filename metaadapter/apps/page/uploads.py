@@ -26,6 +26,7 @@ from metaadapter.data.capture_time import capture_time
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import DataError
+from metaadapter.workflow.predictions import NONE_OF_THESE
 
 FOLDERS = "folders"
 """The value of the field `class` that makes a class of each folder."""
@@ -59,7 +60,9 @@ def add_uploads(editor: Editor, form: Form, limits: Limits) -> Added:
         is_label = target == NONE or target in contents.classes
         labels = dict.fromkeys(uploaded, target if is_label else None)
         if target == FOLDERS:
-            ids = {name_key(entry.name): label for label, entry in contents.classes.items()}
+            # The folder of none of the classes comes from a download of pictures in folders.
+            ids = {name_key(NONE_OF_THESE): NONE}
+            ids |= {name_key(entry.name): label for label, entry in contents.classes.items()}
             folders = {name_key(folder): folder for _, name in kept if (folder := folder_of(name))}
             new_names = {token_hex(6): folders[key] for key in folders if key not in ids}
             new_classes = add_classes(contents, new_names)

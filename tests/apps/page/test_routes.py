@@ -89,6 +89,16 @@ def test_label__of_none_of_the_classes__leaves_the_tray_and_can_be_undone(projec
     assert (project.state["none"], project.state["tray"]) == ([first], [second])
 
 
+def test_folder__of_none_of_the_classes__becomes_their_label(project, picture):
+    content = picture((99, 99, 99))
+    added = project.upload(
+        ("red/1.png", picture("red")), ("None of these/2.png", content), into="folders"
+    )["added"]
+
+    assert project.state["none"] == added[1:]
+    assert [entry["name"] for entry in project.state["classes"]] == ["red"]
+
+
 def test_answers__that_fall_on_pictures_of_none__are_unfamiliar_here_and_in_the_skill_file(
     project, picture, tmp_path
 ):

@@ -105,7 +105,7 @@ export const words = {
   description_placeholder: "Wie es aussieht, falls der Name es nicht sagt",
   n_pictures: { one: "{n} Bild", other: "{n} Bilder" },
   show_answered: {
-    one: "Das Bild mit der Antwort {name} zeigen",
+    one: "{n} Bild mit der Antwort {name} zeigen",
     other: "Die {n} Bilder mit der Antwort {name} zeigen",
   },
   search_classes: "Klasse suchen",

@@ -97,7 +97,7 @@ export const words = {
   description_label: "Description of {name}",
   description_placeholder: "What it looks like, if the name does not say it",
   n_pictures: { one: "{n} picture", other: "{n} pictures" },
-  show_answered: { one: "Show the picture answered {name}", other: "Show the {n} pictures answered {name}" },
+  show_answered: { one: "Show {n} picture answered {name}", other: "Show the {n} pictures answered {name}" },
   search_classes: "Find a class",
   no_class_found: "No class has this name.",
   class_empty: "Drop pictures here",
