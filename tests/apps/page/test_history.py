@@ -9,10 +9,12 @@ import os
 
 import pytest
 
+from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.page import history as module
 from metaadapter.apps.page.chain import Chain
 from metaadapter.apps.page.contents import Origin, add_classes, add_pictures, label_pictures
 from metaadapter.apps.page.history import History, read_contents
+from metaadapter.apps.page.settled_advice import settle
 from metaadapter.data.checksums import sealed, unsealed
 from metaadapter.errors import DataError
 
@@ -127,6 +129,20 @@ def test_long_history__is_shortened_and_keeps_the_latest_undos(history, path, mo
     assert [history.undo().message for _ in range(4)] == ["to a", "to b", "to a", "to b"]
     assert len(history.contents.done) == 3
     assert set(read_contents(path).pictures) == {"1", "2"}
+
+
+def test_shortened_history__keeps_settled_advice_and_pictures_of_none(history, path, monkeypatch):
+    piece = Advice("stranger", "It looks like none.", ("a",), ("1",), "stranger", {"name": "fox"})
+    history.make("settled", settle(history.contents, piece, "none"))
+    label(history)
+    monkeypatch.setattr(module, "MAX_BYTES", 1)
+    monkeypatch.setattr(module, "KEPT_EDITS", 1)
+
+    contents = History(path).contents
+
+    assert contents.pictures["1"].label == "none"
+    assert contents.settled == history.contents.settled == read_contents(path).settled
+    assert [entry.action for entry in contents.settled.values()] == ["none"]
 
 
 def test_failing_drive__that_keeps_half_a_line__spoils_no_later_edit(history, path, monkeypatch):
