@@ -16,7 +16,7 @@ export class GroupHeading {
     this.#project = project;
     const button = (key, onclick) => element("button.quiet", { type: "button", tabIndex: -1, onclick }, say(key));
     this.#select = button("select_group", () => tray.selectPictures(this.#pictures));
-    this.#accept = button("accept_group", () => tray.accept(this.#pictures));
+    this.#accept = button("accept_group", () => tray.actions.accept(this.#pictures));
     this.node = element("div.group-head", { role: "gridcell" }, this.#title, this.#count, this.#select, this.#accept);
   }
 

@@ -10,16 +10,16 @@ export class SelectionBar {
   #classes = element("div.selection-classes");
   #others = element("div.selection-others");
   #classButtons;
-  #accept = this.#button("button.primary", "accept_selected", "↵", () => this.#tray.accept());
-  #none = this.#button("button.put-none", "none_of_these", "0", () => this.#tray.putIntoNone());
-  #takeBack = this.#button("button.quiet", "take_back", "B", () => this.#tray.takeBack());
+  #accept = this.#button("button.primary", "accept_selected", "↵", () => this.#tray.actions.accept());
+  #none = this.#button("button.put-none", "none_of_these", "0", () => this.#tray.actions.putIntoNone());
+  #takeBack = this.#button("button.quiet", "take_back", "B", () => this.#tray.actions.takeBack());
   #enlarge = this.#button("button.quiet", "enlarge", "V", () => this.#tray.enlarge());
-  #remove = this.#button("button.quiet", "remove", say("delete_key"), () => this.#tray.remove());
+  #remove = this.#button("button.quiet", "remove", say("delete_key"), () => this.#tray.actions.remove());
 
   constructor(project, tray) {
     this.#project = project;
     this.#tray = tray;
-    this.#classButtons = new ClassButtons(project, (id) => tray.put(id), () => tray.chooseClass());
+    this.#classButtons = new ClassButtons(project, (id) => tray.actions.put(id), () => tray.actions.chooseClass());
     tray.addEventListener("selection", () => this.show());
     this.#others.append(this.#classButtons.other, this.#none, this.#accept, this.#takeBack, this.#enlarge, this.#remove);
     byId("selection").append(this.#text, this.#classes, this.#others);

@@ -1,14 +1,12 @@
 /** The tray: the pictures that its filter shows, their answers, and actions for the selected ones. */
-import { pickClass } from "./class_picker.js";
-import { edits } from "./edits.js";
 import { byId, element, setText } from "./element.js";
-import { answerOf, classFor } from "./filters.js";
+import { classFor } from "./filters.js";
 import { GroupHeading } from "./group_heading.js";
-import { note, readOut } from "./messages.js";
-import { NONE } from "./none.js";
+import { readOut } from "./messages.js";
 import { grouped, ORDERS, present, remembered, REST } from "./order.js";
 import { showPicture } from "./picture_dialog.js";
 import { actedOn, allOf, clicked, moved, NOTHING, without } from "./selection.js";
+import { TrayActions } from "./tray_actions.js";
 import { TrayCard } from "./tray_card.js";
 import { TrayFilters } from "./tray_filters.js";
 import { TrayGrid } from "./tray_grid.js";
@@ -27,14 +25,16 @@ export class Tray extends EventTarget {
   #order = [];
   #selection = NOTHING;
   threshold = 0;
+  actions;
 
   /** It dispatches "selection" when the selection changes. */
   constructor(project) {
     super();
     this.#project = project;
+    this.actions = new TrayActions(project, this);
     this.#filters = new TrayFilters(project, () => this.#sort());
     this.#grid = new TrayGrid({
-      card: (picture) => new TrayCard(picture, this),
+      card: (picture) => new TrayCard(picture, this.actions),
       showCard: (card) => this.#showCard(card),
       heading: () => new GroupHeading(project, this),
       showHeading: (heading, group) => heading.show(group),
@@ -150,57 +150,6 @@ export class Tray extends EventTarget {
     if (current) this.click(current, { toggle: true });
   }
 
-  /** Puts pictures into a class, or with NONE into none of them. */
-  put(id, pictures = this.selected) {
-    if (!id || !pictures.length) return;
-    const left = this.#label(Object.fromEntries(pictures.map((picture) => [picture, id])));
-    this.#report(say("put", { n: pictures.length, name: this.#project.className(id), left }), pictures.length);
-  }
-
-  /** Puts the selected pictures into the class at a place, from 0. */
-  putInto(place) {
-    this.put(this.#project.classes[place]?.id);
-  }
-
-  putIntoNone() {
-    this.put(NONE);
-  }
-
-  /** Asks for the class of the selected pictures. */
-  async chooseClass() {
-    const pictures = this.selected;
-    if (pictures.length) this.put(await pickClass(this.#project, pictures), pictures);
-  }
-
-  /** Makes the answers of pictures without a label their labels. */
-  accept(pictures = this.selected) {
-    const { answers, labels } = this.#project;
-    const waiting = pictures.filter((picture) => !labels.has(picture));
-    const answered = waiting.filter((picture) => answers[picture]);
-    if (pictures.length && !waiting.length) return this.move(1);
-    if (!answered.length) return pictures.length ? note(say("nothing_to_accept")) : undefined;
-    if (answered.length === 1 && this.#project.hasJustChanged(answered[0])) return note(say("answer_changed"));
-    const left = this.#label(
-      Object.fromEntries(answered.map((picture) => [picture, answerOf(answers[picture])])),
-    );
-    return this.#report(say("accepted", { n: answered.length, left }), answered.length);
-  }
-
-  /** Takes the labels of pictures away. */
-  takeBack(pictures = this.selected) {
-    const labelled = pictures.filter((picture) => this.#project.labels.has(picture));
-    if (!labelled.length) return;
-    this.#label(Object.fromEntries(labelled.map((picture) => [picture, null])));
-    this.#report(say("taken_back", { n: labelled.length }), labelled.length);
-  }
-
-  remove(pictures = this.selected) {
-    if (!pictures.length) return;
-    this.#project.removePictures(pictures);
-    this.show();
-    this.#report(say("removed", { n: pictures.length }), Infinity);
-  }
-
   enlarge() {
     const [picture] = this.selected;
     if (picture) showPicture(this.#project, picture, [...this.#order], (shown) => this.goTo(shown));
@@ -215,23 +164,10 @@ export class Tray extends EventTarget {
     this.#sort();
   }
 
-  /** Labels pictures; returns the number of pictures that are left to sort. */
-  #label(labels) {
-    this.#project.label(labels);
+  /** Shows a change of the pictures, and the picture that is current then. */
+  showChange() {
     this.show();
     this.#grid.reveal();
-    return this.#project.tray.length;
-  }
-
-  /** Reads a message out, or with several pictures shows it with a button that undoes the change. */
-  #report(text, n) {
-    if (n === 1) return readOut(text);
-    return note(text, { label: say("undo"), run: () => this.#undo() });
-  }
-
-  async #undo() {
-    const result = await this.#project.change(edits.undo());
-    if (result) this.showAgain(result.pictures);
   }
 
   #sort() {

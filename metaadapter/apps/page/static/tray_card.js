@@ -9,8 +9,8 @@ import { percent, say } from "./words.js";
 export class TrayCard {
   #otherClass = null; // the class of the button `other`
 
-  /** @param tray - a Tray, whose `accept` and `put` the buttons call. */
-  constructor(picture, tray) {
+  /** @param actions - TrayActions, whose `accept` and `put` the buttons call. */
+  constructor(picture, actions) {
     this.picture = picture;
     const button = (tag, onclick) => element(tag, { type: "button", tabIndex: -1, onclick });
     this.image = element("img", { alt: "", decoding: "async", draggable: false, src: thumbnail(picture) });
@@ -19,8 +19,8 @@ export class TrayCard {
     this.name = element("span.answer-name");
     this.probability = element("span.answer-probability");
     this.bar = element("span.bar", { "aria-hidden": "true" });
-    this.other = button("button.other", () => tray.put(this.#otherClass, [picture]));
-    this.accept = button("button.accept", () => tray.accept([picture]));
+    this.other = button("button.other", () => actions.put(this.#otherClass, [picture]));
+    this.accept = button("button.accept", () => actions.accept([picture]));
     this.accept.append(element("span.unseen", {}, say("accept")));
     this.accept.title = say("accept");
     this.node = element(

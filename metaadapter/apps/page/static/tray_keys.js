@@ -28,22 +28,22 @@ function actionOf(event, tray) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key; // also under Caps Lock
   if (event.altKey || (event.repeat && !key.startsWith("Arrow") && !key.startsWith("Page"))) return null;
   if (event.ctrlKey || event.metaKey) return key === "a" ? () => tray.selectAll() : null;
-  if (/^[1-9]$/.test(key)) return () => tray.putInto(Number(key) - 1);
+  if (/^[1-9]$/.test(key)) return () => tray.actions.putInto(Number(key) - 1);
   const rows = { ArrowUp: -1, ArrowDown: 1, PageUp: -tray.rowsInWindow, PageDown: tray.rowsInWindow }[key];
   if (rows !== undefined) return () => tray.moveRows(rows, { extend });
   const places = { ArrowLeft: -1, ArrowRight: 1, Home: -tray.size, End: tray.size }[key];
   if (places !== undefined) return () => tray.move(places, { extend });
   return {
-    0: () => tray.putIntoNone(),
-    Enter: () => tray.accept(),
+    0: () => tray.actions.putIntoNone(),
+    Enter: () => tray.actions.accept(),
     " ": () => tray.toggle(),
-    Delete: () => tray.remove(),
-    Backspace: () => tray.remove(),
+    Delete: () => tray.actions.remove(),
+    Backspace: () => tray.actions.remove(),
     Escape: () => tray.selectNone(),
     a: () => tray.selectGroup(),
-    b: () => tray.takeBack(),
-    c: () => tray.chooseClass(),
-    "/": () => tray.chooseClass(),
+    b: () => tray.actions.takeBack(),
+    c: () => tray.actions.chooseClass(),
+    "/": () => tray.actions.chooseClass(),
     v: () => tray.enlarge(),
   }[key];
 }
