@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 
 # Lengths of blocks before a row is scaled to length 1; docs/explanation/looks.md has the reasons.
@@ -25,6 +26,19 @@ WIDEST_STAGES = 1024
 def block_names(text: str | None) -> tuple[str, ...] | None:
     """Return the names in the value of `--blocks`; `None` if the option is not given."""
     return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
+def default_blocks(
+    names: tuple[str, ...] | None, encoder: str, *, boxed: bool
+) -> tuple[str, ...] | None:
+    """Return the names of blocks that are given, or for boxes those without the trunk and stages.
+
+    The trunk and the stages describe the place that a box is cut out of more than its animal
+    (docs/figures.md#camera-traps). None stands for the default blocks of the encoder.
+    """
+    if names is not None or not boxed or is_user_code(encoder):
+        return names
+    return ("joint", "second") if "+" in encoder else ("joint",)
 
 
 def choose_blocks(

@@ -15,6 +15,7 @@ from metaadapter.data.capture_series import with_series
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError, UsageError
+from metaadapter.features.blocks import default_blocks
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store, read_store
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
@@ -36,7 +37,7 @@ class Selection:
     zoom: bool | None = None
     """Whether each picture has a second look, the zoom; as in the store or encoder by default."""
     blocks: tuple[str, ...] | None = None
-    """The names of the blocks of each look; as in the store or the encoder by default."""
+    """The names of the blocks of each look; by default as in the store, or `default_blocks`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,9 @@ def read_support(
         check_labels(table.classes)
         table = table if cut is None else cut(table)
         name = "tiny" if encoder is None else encoder
-        loaded = load(name, zoom=selection.zoom, blocks=selection.blocks)
+        boxed = any(row.box for row in table.rows)
+        blocks = default_blocks(selection.blocks, name, boxed=boxed)
+        loaded = load(name, zoom=selection.zoom, blocks=blocks)
         return _encode(table, loaded, reading)
     require_pictures(source, cut)
     store, from_store = FeatureStore.open(source), None

@@ -12,6 +12,7 @@ from metaadapter.features.blocks import (
     WIDEST_STAGES,
     block_lengths,
     choose_blocks,
+    default_blocks,
     join_blocks,
     joint_length,
     tower_blocks,
@@ -259,3 +260,17 @@ def test_folder__of_a_vit__gives_blocks_with_its_weights(clip_folder):
         "joint": config["embed_dim"],
         "trunk": config["vision_cfg"]["width"],
     }
+
+
+@pytest.mark.parametrize(
+    ("encoder", "blocks"),
+    [
+        ("tiny", ("joint",)),
+        ("tiny+timm:resnet18", ("joint", "second")),
+        ("own.py:make", None),
+    ],
+)
+def test_default_blocks__of_boxes__leave_out_what_describes_the_place(encoder, blocks):
+    assert default_blocks(None, encoder, boxed=True) == blocks
+    assert default_blocks(None, encoder, boxed=False) is None
+    assert default_blocks(("joint", "trunk"), encoder, boxed=True) == ("joint", "trunk")

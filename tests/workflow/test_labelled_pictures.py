@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.workflow.labelled_pictures import draw_shots
+from metaadapter.workflow.labelled_pictures import Reading, Selection, draw_shots, read_support
 
 LABELS = st.lists(st.sampled_from(["heron", "lynx", "red fox"]), min_size=1, max_size=30)
 
@@ -33,3 +34,31 @@ def test_draw_shots__another_class__changes_nothing_for_the_others(labels, shots
 
 def test_draw_shots__no_number__takes_all():
     assert draw_shots(["a", "b", "a"], None, 0) == [0, 1, 2]
+
+
+class Loaded(Exception):
+    """Raised instead of encoding, with the blocks that the encoder is loaded with."""
+
+
+@pytest.mark.parametrize(
+    ("box", "chosen", "blocks"),
+    [
+        ((0.1, 0.1, 0.5, 0.5), None, ("joint",)),
+        (("", "", "", ""), None, None),
+        ((0.1, 0.1, 0.5, 0.5), ("joint", "stages"), ("joint", "stages")),
+    ],
+)
+def test_read_support__boxes__have_the_joint_block_alone(tmp_path, box, chosen, blocks):
+    head = "path,label,box_left,box_top,box_width,box_height"
+    rows = [f"{name}.png,{name},{','.join(map(str, box))}" for name in ("fox", "owl")]
+    for name in ("fox", "owl"):
+        (tmp_path / f"{name}.png").touch()
+    (tmp_path / "boxes.csv").write_text("\n".join([head, *rows]))
+
+    def load(_, **options):
+        raise Loaded(options["blocks"])
+
+    with pytest.raises(Loaded) as loaded:
+        read_support(tmp_path / "boxes.csv", Reading(load, Selection(blocks=chosen)), encoder=None)
+
+    assert loaded.value.args == (blocks,)

@@ -93,7 +93,7 @@ def encode(
     part = _shard(shard)
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.features.blocks import block_names
+    from metaadapter.features.blocks import block_names, default_blocks
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.store.encode_to_store import encode_to_store
     from metaadapter.features.store.feature_store import FeatureStore
@@ -102,13 +102,14 @@ def encode(
     table = field_options.cut_labelled(table, images, detections, min_confidence)
     if names is not None:
         table = _with_names(table, names)
+    boxed = any(row.box for row in table.rows)
     loaded = load_encoder(
         encoder,
         device=device,
         precision=precision,
         templates=templates,
         zoom=zoom,
-        blocks=block_names(blocks),
+        blocks=default_blocks(block_names(blocks), encoder, boxed=boxed),
     )
     with console.progress() as progress:
         report = encode_to_store(

@@ -60,6 +60,7 @@ def study(
     from metaadapter.data.checksums import write_document
     from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
     from metaadapter.data.reader import read_images
+    from metaadapter.features.blocks import default_blocks
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.store.encode_to_store import encode_to_store
 
@@ -72,7 +73,9 @@ def study(
     with console.progress() as progress:
         table = in_scenes(table, read_times([Frame(row) for row in table.rows], progress))
         table = field_options.cut_labelled(table, frames, detections, min_confidence)
-        report = encode_to_store(table, load_encoder(encoder), out / STORE, progress=progress)
+        blocks = default_blocks(None, encoder, boxed=any(row.box for row in table.rows))
+        loaded = load_encoder(encoder, blocks=blocks)
+        report = encode_to_store(table, loaded, out / STORE, progress=progress)
     console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
     evaluation = run_evaluation(config, out / EVALUATION, console, jobs)
     _, files = write_report(out / EVALUATION, out / EVALUATION, [], console)
