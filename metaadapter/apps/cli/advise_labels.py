@@ -55,11 +55,14 @@ def advise_labels(
     json_output: bool,
 ) -> None:
     """Choose the pictures to label, print them, and write a table to fill in."""
+    from metaadapter.features.blocks import default_blocks
     from metaadapter.features.encoder_by_name import load_encoder
 
     with console.progress() as progress:
         found, warnings = _candidates(source, detections, min_confidence, progress)
-        loaded = load_encoder(encoder or "tiny")
+        name = encoder or "tiny"
+        blocks = default_blocks(None, name, boxed=detections is not None)
+        loaded = load_encoder(name, blocks=blocks)
         chosen = _choose(found, n_label, loaded, progress)
     chosen = chosen._replace(warnings=(*warnings, *chosen.warnings))
     console.warn_of_pictures("the unlabelled", chosen.warnings, chosen.quarantined)
