@@ -127,7 +127,7 @@ def read_cut(given: Mapping[str, Any], min_confidence: float) -> Cut:
         )
     if of_pool is not None and pool is not None:
         boxes = read_detections(of_pool)
-        if of_pool == file:  # its warnings come with the labelled pictures
+        if labelled is not None and of_pool == file:  # its warnings come with the labelled pictures
             boxes = replace(boxes, warnings=())
         unlabelled = partial(
             pool_boxes, detections=boxes, min_confidence=min_confidence, folder=pool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Option
 
@@ -17,7 +17,7 @@ from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from metaadapter.apps.cli.predict_field import FieldRun
     from metaadapter.features.device import Precision
@@ -144,11 +144,7 @@ def predict(
         precision=precision,
     )
     listing.require_class_among(request.classes)
-    field = None
-    if any(values[name] not in (None, []) for name in OF_FRAMES):
-        from metaadapter.apps.cli.predict_field import FieldRun
-
-        field = FieldRun(request, images, values)
+    field = _field_run(request, images, values)
     table = csv_file and _open_table(csv_file, request, field, csv_raw, precision)
     output = _run(request, field, table or None, listing, console)
     if out is not None:
@@ -161,6 +157,17 @@ def predict(
     show_predicted(
         console, request, output, csv_file, listing, remedy, csv_raw=csv_raw, labelled=labelled
     )
+
+
+def _field_run(
+    request: PredictionRequest, images: Sequence[Path], values: Mapping[str, Any]
+) -> FieldRun | None:
+    """Return the run for camera traps, if one of its options is given."""
+    if all(values[name] in (None, []) for name in OF_FRAMES):
+        return None
+    from metaadapter.apps.cli.predict_field import FieldRun
+
+    return FieldRun(request, images, values)
 
 
 def _note_boxes(console: Console, request: PredictionRequest, options: Sequence[object]) -> None:

@@ -47,7 +47,9 @@ def read_allowed(given: str, classes: Sequence[str], others: Iterable[str] = ())
         require_label(unknown[0], [*classes, *others], option="--allowed")
     listed = frozenset(map(folded, names))
     allowed = frozenset(label for name, label in known.items() if name in listed)
-    if not any(map(is_species, allowed)) and not outside & listed:
+    # Other species alone leave the adapter no answer, unless it has a class that is no species.
+    others_do = outside & listed and not all(map(is_species, classes))
+    if not any(map(is_species, allowed)) and not others_do:
         raise UsageError(
             f"--allowed {given}: it names none of the adapter's classes ("
             f"{', '.join(map(repr, classes[:5]))}{', …' if len(classes) > 5 else ''}); give names "

@@ -79,4 +79,4 @@ def _distance(one: Box | None, other: Box | None) -> tuple[float, float] | None:
     height = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
     common = max(width, 0.0) * max(height, 0.0)
     union = one.width * one.height + other.width * other.height - common
-    return (-common / union, apart / diagonal)
+    return (-common / union if union else 0.0, apart / diagonal)  # 0 by underflow

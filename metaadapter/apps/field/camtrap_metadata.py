@@ -133,12 +133,31 @@ def read_deployments(folder: Path) -> dict[str, dict[str, str]]:
     try:
         with regular(file).open(encoding="utf-8-sig", newline="") as opened:
             rows = list(csv.DictReader(opened, strict=True))
+        for row in rows:
+            _require_place(row)
         return {row["deploymentID"]: row for row in rows}
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+    except (OSError, ValueError, csv.Error, KeyError) as error:
         raise DataError(
             f"expected the cameras of a Camtrap DP in {file}, a table in UTF-8 with a column "
             f"deploymentID, but it cannot be read: {error}; correct it, or give another folder"
         ) from error
+
+
+def _require_place(row: Mapping[str | None, Any]) -> None:
+    camera = row["deploymentID"]
+    if None in row:
+        raise ValueError(f"the row of {camera!r} has more cells than the table has columns")
+    for column, most in (("latitude", 90), ("longitude", 180)):
+        if not (text := row.get(column)):
+            continue
+        try:
+            is_right = abs(float(text)) <= most
+        except ValueError:
+            is_right = False
+        if not is_right:
+            raise ValueError(
+                f"the {column} of {camera!r} is {text!r}, not a number from -{most} to {most}"
+            )
 
 
 def _resource(name: str) -> dict[str, str]:

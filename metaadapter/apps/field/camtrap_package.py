@@ -30,7 +30,7 @@ from metaadapter.data.output_folder import replace_file
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError
-from metaadapter.workflow.predictions import UNKNOWN, Prediction
+from metaadapter.workflow.predictions import NONE_OF_THESE, UNKNOWN, Prediction
 
 Row: TypeAlias = Mapping[str, object]
 
@@ -70,7 +70,7 @@ class CamtrapPackage:
             read_metadata(self.out, self.scientific_names),
         )
         events, n_without_time = events_of(predictions())
-        cameras = self._deployments(events, known)
+        cameras = _placed(known) | self._deployments(events, known)
         placed = [row for row in cameras.values() if row["latitude"] and row["longitude"]]
         labels = sorted({label for event in events.values() for label in event.counts})
         times = [time for event in events.values() for time in (event.start, event.end)]
@@ -223,14 +223,24 @@ def _classifier(program: str, prediction: Prediction) -> Row:
     }
 
 
+def _placed(known: Mapping[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """The cameras whose places a person entered: a run on other cameras keeps their rows."""
+    needed = ("latitude", "longitude", "deploymentStart", "deploymentEnd")
+    return {camera: row for camera, row in known.items() if all(map(row.get, needed))}
+
+
 def _period(times: Sequence[datetime], known: Mapping[str, str]) -> dict[str, str]:
     """Start and end of a deployment: those of `known`, widened to all its media."""
     first, last = clock(min(times, key=clock)), clock(max(times, key=clock))
     start, end = (known.get(column) or "" for column in ("deploymentStart", "deploymentEnd"))
     begins, ends = _time(start), _time(end)
     return {
-        "deploymentStart": start if begins and begins <= first else _stamp(min(times, key=clock)),
-        "deploymentEnd": end if ends and ends >= last else _stamp(max(times, key=clock)),
+        "deploymentStart": _stamp(datetime.fromisoformat(start))
+        if begins and begins <= first
+        else _stamp(min(times, key=clock)),
+        "deploymentEnd": _stamp(datetime.fromisoformat(end))
+        if ends and ends >= last
+        else _stamp(max(times, key=clock)),
     }
 
 
@@ -249,7 +259,7 @@ def _type_of(label: str) -> str:
         return "human"
     if word in VEHICLES:
         return "vehicle"
-    return "unknown" if word == UNKNOWN else "animal"
+    return "unknown" if word in (UNKNOWN, NONE_OF_THESE) else "animal"
 
 
 def _box(box: Box) -> Row:

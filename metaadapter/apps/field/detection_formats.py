@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, Field, RootModel
 
@@ -24,6 +24,8 @@ USUAL_CATEGORIES = {"1": ANIMAL, "2": "person", "3": "vehicle"}
 WHOLE_IMAGE = "0"
 # SpeciesNet's labels: an identifier, class, order, family, genus, species, common name.
 N_PARTS = 7
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1.001)]
+"""A confidence or score; single precision may exceed 1 a little."""
 
 
 class Listing(NamedTuple):
@@ -77,7 +79,7 @@ def _is_right(box: Box, in_pixels: bool) -> bool:
 
 class _Scores(BaseModel):
     classes: list[str] = []
-    scores: list[float] = []
+    scores: list[Share] = []
 
     def read(self) -> dict[str, float]:
         return _species(zip(self.classes, self.scores, strict=True))
@@ -85,15 +87,15 @@ class _Scores(BaseModel):
 
 class _Processed(BaseModel):
     label: str = Field("", alias="class")
-    score: float = 0.0
+    score: Share = 0.0
     source: str = ""
 
 
 class _Detection(BaseModel):
     category: str
-    conf: float
+    conf: Share
     bbox: tuple[float, float, float, float]
-    classifications: list[tuple[str, float]] | None = None  # MegaDetector's
+    classifications: list[tuple[str, Share]] | None = None  # MegaDetector's
 
     def read(
         self, names: Mapping[str, str], species: Mapping[str, float] | None = None
@@ -151,7 +153,7 @@ class _MegaDetector(BaseModel):
 
 class _Corners(BaseModel):
     category: str
-    confidence: float
+    confidence: Share
     bbox: tuple[float, float, float, float]
 
 

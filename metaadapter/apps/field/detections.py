@@ -89,14 +89,14 @@ def read_detections(source: Path) -> Detections:
             f"left out of {source}: {len(listing.wrong_boxes)} box(es) that are no rectangles in "
             f"their pictures; the first is in {listing.wrong_boxes[0]}",
         )
-    return Detections(
-        source,
-        hashlib.sha256(content).hexdigest(),
-        listing.info,
-        listing.categories,
-        {_name(frame.file): frame for frame in listing.frames},
-        warnings,
-    )
+    frames: dict[str, FrameDetections] = {}
+    for frame in listing.frames:
+        if frames.setdefault(_name(frame.file), frame).detections != frame.detections:
+            raise DataError(
+                f"{source} lists {frame.file!r} twice, with different boxes; correct it"
+            )
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Detections(source, sha256, listing.info, listing.categories, frames, warnings)
 
 
 def surest_boxes(

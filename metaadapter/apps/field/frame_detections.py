@@ -58,4 +58,7 @@ class FrameDetections(NamedTuple):
             for box in [detection.box]
         ]
         within = tuple(detection for detection in boxes if detection.box.is_within)
+        if not within:
+            reason = "its boxes lie outside the picture, which may have been resized since"
+            return self._replace(detections=(), failure=reason, in_pixels=False)
         return self._replace(detections=within, in_pixels=False)

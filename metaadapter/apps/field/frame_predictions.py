@@ -91,9 +91,14 @@ def _predict_frames(
     with the detector's category; both by confidence. A frame without a box has the label `EMPTY`.
     """
     by_number = defaultdict[int, list[Prediction]](list)
+    first = {frame.row.path: number for number, frame in reversed([*enumerate(frames)])}
     animals = number_animals(
         [
-            Seen(frames[number].series, number, detection and detection.box)
+            Seen(
+                frames[number].series,
+                first[frames[number].row.path],  # a manifest may have several boxes of a frame
+                frames[number].row.box if detection is None else detection.box,
+            )
             for number, detection in read
         ]
     )

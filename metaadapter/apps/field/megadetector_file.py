@@ -96,7 +96,7 @@ class MegaDetectorFile:
             return [self._whole(answer) for answer in of_frame if not is_nothing(answer.label)]
         ids = {name: number for number, name in self._categories().items()}
         classified = {
-            answer.box: {"classifications": self._classified(answer)}
+            (answer.detected, answer.box): {"classifications": self._classified(answer)}
             for answer in of_frame
             if answer.probabilities
         }
@@ -105,7 +105,7 @@ class MegaDetectorFile:
                 "category": ids.get(detection.category, detection.category),
                 "conf": float(detection.confidence),
                 "bbox": [*detection.box],
-                **classified.get(detection.box, {}),
+                **classified.get((detection.category, detection.box), {}),
             }
             for detection in frame.detections
         ]

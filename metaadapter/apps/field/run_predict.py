@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from metaadapter.apps.field.frame_predictions import FieldOptions, encode_frames
 from metaadapter.apps.field.frames import Frame, in_parts, read_times
 from metaadapter.apps.field.series import in_series
 from metaadapter.apps.field.species_predictions import predict_species
+from metaadapter.data.crop import Box
+from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.workflow.prediction_table import PredictionTable
@@ -38,7 +40,8 @@ class FieldRequest:
 
     def parts(self, progress: Callable[[Progress], None]) -> list[list[Frame]]:
         """Divide the frames into parts to predict one after the other; no series is divided."""
-        rows, detections = self.request.queries.rows, self.options.detections
+        detections = self.options.detections
+        rows = _by_picture(self.request.queries.rows, boxed=detections is not None)
         if detections is not None:
             detections.require_some([row.path for row in rows], self.folders)
         frames = []
@@ -80,6 +83,15 @@ def predict_field(
     warnings = [*options.warnings, *_time_warnings(groups, field_request.burst)]
     predicted = run_parts(request, parts, warnings=warnings, table=table, progress=progress)
     return predicted, [frame for frames in groups for frame in frames]
+
+
+def _by_picture(rows: Sequence[ImageRow], *, boxed: bool) -> list[ImageRow]:
+    """Return each box once, those of a picture together; pictures once if a detector has boxes."""
+    pictures: dict[Path, dict[Box | None, ImageRow]] = {}
+    for row in rows:
+        row = replace(row, box=None) if boxed else row
+        pictures.setdefault(row.path, {}).setdefault(row.box, row)
+    return [row for of_picture in pictures.values() for row in of_picture.values()]
 
 
 def _time_warnings(parts: Sequence[Sequence[Frame]], burst: float | None) -> list[str]:

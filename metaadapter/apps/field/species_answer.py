@@ -39,6 +39,7 @@ def species_answer(
                     probability=together,
                     runner_up=first,
                     runner_up_probability=leaves[first],
+                    source=SOURCE if first in others else prediction.source,
                 )
     if best not in others:
         return prediction

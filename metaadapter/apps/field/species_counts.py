@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from metaadapter.apps.field.frame_answer import shown_in
 from metaadapter.apps.field.frames import by_frame, camera_folder, relative_name
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.plain_text import csv_bytes
@@ -34,7 +35,7 @@ def species_counts(predictions: Iterable[Prediction], folder: Path) -> list[Spec
     for path, of_frame in by_frame(predictions):
         camera = relative_name(camera_folder(path), folder).strip(".") or folder.name
         event = of_frame[0].series or str(path)
-        for label, n in Counter(prediction.label for prediction in of_frame).items():
+        for label, n in Counter(prediction.label for prediction in shown_in(of_frame)).items():
             pictures[label, camera] += 1
             largest[label, camera, event] = max(largest[label, camera, event], n)
     individuals = Counter[tuple[str, str]]()

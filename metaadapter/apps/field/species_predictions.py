@@ -69,10 +69,16 @@ def predict_species(
     paths = {name: fauna.path(name) for name in (*classes, *others)}
     return [
         prediction
-        if prediction.label in species.parents
+        if prediction.label in species.parents and _together(prediction) >= max(row, default=0.0)
         else species_answer(paths, prediction, _positive(others, row))
         for prediction, row in zip(rolled_up, shares_NO.tolist(), strict=True)
     ]
+
+
+def _together(prediction: Prediction) -> float:
+    """The probability of a parent, also if the picture may show no class."""
+    known = 1.0 if prediction.known is None else prediction.known
+    return known * prediction.probability
 
 
 def _with_evidence(

@@ -12,7 +12,7 @@ from metaadapter.apps.field.frames import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing, is_species
 from metaadapter.data.output_file import write_output
 from metaadapter.data.plain_text import csv_bytes
-from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction
 
 # The first four are built into Timelapse; its template must have fields with the other names.
 COLUMNS = ("File", "RelativePath", "DateTime", "DeleteFlag", "Species", "Count", "Probability")
@@ -48,7 +48,8 @@ def _answer(of_frame: Sequence[Prediction]) -> tuple[str, int, float]:
     shown = shown_in(of_frame)
     best = max(shown, key=lambda answer: (is_species(answer.label), sureness(answer)))
     count = sum(answer.label == best.label for answer in shown)
-    others = {answer.label for answer in shown if not is_species(answer.label)} - {best.label}
+    others = {answer.label for answer in shown if not is_species(answer.label)}
+    others -= {best.label, NONE_OF_THESE}
     return (
         ",".join([best.label, *sorted(others)]),
         0 if is_nothing(best.label) else count,

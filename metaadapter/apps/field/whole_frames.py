@@ -19,7 +19,7 @@ MAKERS = (
 """Makers of camera traps, as EXIF data has them, in lower case."""
 BOXES_HELP = (
     "these frames are predicted whole; with the boxes of a detector for labelled and new frames "
-    "(--detections of adapt and predict), 12 to 21 more of 100 were right at one and four labelled "
+    "(--detections of adapt and predict), 12 to 24 more of 100 were right at one and four labelled "
     "frames of each class"
 )
 

@@ -494,7 +494,7 @@ def test_predict__whole_frames_of_a_camera_trap__tells_once_that_boxes_would_hel
 
     assert done.code == 0
     assert done.err.count(HINT) == 1
-    assert "12 to 21 more of 100" in done.err
+    assert "12 to 24 more of 100" in done.err
 
 
 def test_predict__boxes_or_other_pictures__tells_nothing_of_boxes(ask, run, animals, tmp_path):
@@ -502,3 +502,22 @@ def test_predict__boxes_or_other_pictures__tells_nothing_of_boxes(ask, run, anim
 
     assert HINT not in ask("--burst", "10").err
     assert HINT not in run("predict", animals, tmp_path / "pictures").err
+
+
+def test_predict__burst_with_boxes_of_a_manifest__tells_animals_apart_and_boxes_once(
+    run, animals, tmp_path
+):
+    draw(tmp_path / "1.jpg", "lynx", seconds=0)
+    with Image.open(tmp_path / "1.jpg") as picture:
+        exif = picture.getexif()
+        picture.paste(COLOURS["heron"], (0, 0, 32, 32))
+        picture.save(tmp_path / "1.jpg", exif=exif)
+    right, left = ",".join(map(str, BOX)), "0.0,0.0,0.25,0.5"
+    rows = [f"1.jpg,{box}" for box in (right, left, right)]
+    table = tmp_path / "boxes.csv"
+    table.write_text("\n".join(["path,box_left,box_top,box_width,box_height", *rows]))
+
+    done = run("predict", animals, table, "--burst", 5, "--json")
+
+    answers = [(row["label"], row["animal"]) for row in done.document["predictions"]]
+    assert answers == [("lynx", 1), ("heron", 2)]

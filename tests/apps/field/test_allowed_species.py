@@ -66,3 +66,10 @@ def test_allowed__file_that_is_no_text__is_refused(tmp_path):
 
     with pytest.raises(DataError, match="UTF-8"):
         read_allowed(str(tmp_path / "list.txt"), CLASSES)
+
+
+def test_allowed__only_species_that_are_no_class__needs_a_class_that_is_no_species():
+    with pytest.raises(UsageError, match="names none of the adapter's classes"):
+        read_allowed("raccoon", ["deer", "fox"], ["raccoon"])
+
+    assert read_allowed("raccoon", [*CLASSES], ["raccoon"]).classes == set()

@@ -79,3 +79,9 @@ def test_animals__any_boxes__are_never_one_in_the_same_frame(frames):
     pairs = Counter((one.frame, animal) for one, animal in zip(seen, animals, strict=True))
     assert max(pairs.values(), default=1) == 1
     assert {*animals} == {*range(1, len({*animals}) + 1)}
+
+
+def test_animals__boxes_of_no_area__are_numbered():
+    point = Box(0.5, 0.5, 1e-200, 1e-200)
+
+    assert number_animals([Seen("s", 0, point), Seen("s", 1, point)]) == [1, 1]

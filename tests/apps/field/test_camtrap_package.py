@@ -251,6 +251,9 @@ def test_package__what_is_missing__is_told_and_stays_once_it_is_filled_in(write,
         ("datapackage.json", "[]"),
         ("datapackage.json", '{"taxonomic": 5}'),
         ("deployments.csv", "camera\n1\n"),
+        ("deployments.csv", "deploymentID,latitude,longitude\nbrook,N51,7\n"),
+        ("deployments.csv", "deploymentID,latitude,longitude\nbrook,99,7\n"),
+        ("deployments.csv", "deploymentID,latitude,longitude\nbrook,51,5,7\n"),
     ],
 )
 def test_package__other_content_in_its_place__is_refused_at_the_start(tmp_path, name, content):
@@ -258,3 +261,45 @@ def test_package__other_content_in_its_place__is_refused_at_the_start(tmp_path, 
 
     with pytest.raises(DataError, match=f"Camtrap DP in .*{name}"):
         CamtrapPackage(tmp_path, "metaadapter x", tmp_path).require_readable()
+
+
+def edit_cameras(tmp_path, **values):
+    rows = [row | values for row in rows_of(tmp_path, "deployments")]
+    with (tmp_path / "package" / "deployments.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_package__period_of_the_user__has_a_time_zone(write, tmp_path):
+    write()
+    edit_cameras(tmp_path, deploymentStart="2024-05-01", deploymentEnd="2026-01-01T10:00:00")
+
+    write()
+
+    for row in rows_of(tmp_path, "deployments"):
+        assert re.fullmatch(STAMP, row["deploymentStart"])
+        assert re.fullmatch(STAMP, row["deploymentEnd"])
+        assert row["deploymentStart"].startswith("2024-05-01T00:00:00")
+
+
+def test_package__none_of_these__is_no_species(tmp_path, answers):
+    package = CamtrapPackage(tmp_path / "package", "metaadapter x", tmp_path / "frames")
+
+    package.write(lambda: iter([answers[0]._replace(label="none of these")]))
+
+    kinds = {row["observationType"] for row in rows_of(tmp_path, "observations")}
+    assert kinds == {"unknown"}
+
+
+def test_package__run_on_one_camera__keeps_the_places_of_the_others(write, tmp_path, answers):
+    write()
+    edit_cameras(tmp_path, latitude="50.1", longitude="8.2")
+    before = rows_of(tmp_path, "deployments")
+    package = CamtrapPackage(tmp_path / "package", "metaadapter x", tmp_path / "frames")
+
+    package.write(lambda: iter(answers[:4]))
+
+    after = rows_of(tmp_path, "deployments")
+    assert len(before) == 2
+    assert sorted(after, key=str) == sorted(before, key=str)

@@ -7,6 +7,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from metaadapter.apps.field.detections import read_detections
+from metaadapter.apps.field.frame_detections import Detection, FrameDetections
 from metaadapter.data.crop import Box
 from metaadapter.errors import DataError
 
@@ -244,3 +245,30 @@ def test_require_some__file_of_other_pictures__names_both_sides(write_json):
 
     with pytest.raises(DataError, match=r"'a/1.jpg'.*the first picture is other/9.jpg"):
         read.require_some([Path("other/9.jpg")], [])
+
+
+def test_frame__listed_twice_with_other_boxes__is_refused(write_json):
+    value = megadetector("1.4", detections=[{"category": "1", "conf": 0.9, "bbox": BOX}])
+    value["images"].append({"file": "a/1.jpg", "detections": []})
+
+    with pytest.raises(DataError, match=r"lists 'a/1\.jpg' twice, with different boxes"):
+        read_detections(write_json(value))
+
+
+@pytest.mark.parametrize("conf", [-5, 7])
+def test_confidence__that_is_no_probability__is_refused(write_json, conf):
+    value = megadetector("1.4", detections=[{"category": "1", "conf": conf, "bbox": BOX}])
+
+    with pytest.raises(DataError, match="conf"):
+        read_detections(write_json(value))
+
+
+def test_boxes_in_pixels__all_outside_of_a_smaller_copy__leave_no_empty_frame(tmp_path):
+    box = Detection("animal", 0.9, Box(800, 600, 200, 200))
+    Image.new("RGB", (100, 100)).save(tmp_path / "1.jpg")
+    frame = FrameDetections("1.jpg", (box,), in_pixels=True)
+
+    read = frame.of_picture(tmp_path / "1.jpg")
+
+    assert read.detections == ()
+    assert "may have been resized" in read.failure
