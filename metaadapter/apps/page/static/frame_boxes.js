@@ -18,7 +18,7 @@ export class FrameBoxes {
   #boxes = []; // {sides, text, kind}
   #nodes = [];
   #drag = null;
-  #moved = null; // {place, after}: moved by keys, and not saved yet
+  #moved = null; // {place, before, after}: moved by keys, and not saved yet
   #timer = 0;
 
   /** @param {{choose: function(number), change: function(?number[], number[])}} actions */
@@ -45,6 +45,7 @@ export class FrameBoxes {
     this.image.alt = alt;
     const focused = this.#nodes.indexOf(document.activeElement);
     this.#boxes = boxes;
+    if (this.#moved) this.#moved.place = boxes.findIndex(({ sides }) => sameBox(sides, this.#moved.before));
     while (this.#nodes.length > boxes.length) this.#nodes.pop();
     while (this.#nodes.length < boxes.length) this.#nodes.push(this.#newNode());
     setChildren(this.node, [this.image, ...this.#nodes]);
@@ -68,9 +69,9 @@ export class FrameBoxes {
   save() {
     clearTimeout(this.#timer);
     if (!this.#moved) return;
-    const { place, after } = this.#moved;
+    const { before, after } = this.#moved;
     this.#moved = null;
-    this.#change(this.#boxes[place].sides, after);
+    this.#change(before, after);
   }
 
   #newNode() {
@@ -142,8 +143,9 @@ export class FrameBoxes {
     if (!by || place < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
-    const sides = this.#moved?.after ?? this.#boxes[place].sides;
-    this.#moved = { place, after: event.shiftKey ? resizedBox(sides, "rb", ...by) : movedBox(sides, ...by) };
+    if (this.#moved && this.#moved.place !== place) this.save();
+    const { before, after: sides } = this.#moved ?? { before: this.#boxes[place].sides, after: this.#boxes[place].sides };
+    this.#moved = { place, before, after: event.shiftKey ? resizedBox(sides, "rb", ...by) : movedBox(sides, ...by) };
     draw(event.target, this.#moved.after);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.save(), SAVED_AFTER);

@@ -51,6 +51,7 @@ class FrameDialog {
   #refusal = ""; // why the server refused the last action
   #revision; // of the project when a frame was loaded
   #dialog = null;
+  #n_running = 0; // actions
   #last = Promise.resolve(); // the last action: the next one acts on the boxes that it leaves
 
   constructor(project, frames, picture, onShow) {
@@ -100,10 +101,7 @@ class FrameDialog {
       this.#show();
     };
     // The messages of the page lie behind the dialog.
-    const refuse = ({ error }) => {
-      this.#refusal = error.message;
-      this.#show();
-    };
+    const refuse = ({ error }) => this.#refuse(error.message);
     this.#project.addEventListener("change", show);
     this.#project.addEventListener("refused", refuse);
     this.#dialog.addEventListener("close", () => {
@@ -183,12 +181,24 @@ class FrameDialog {
     return `${place} ${say(confidence >= SURE ? "box_of_detector" : "box_is_weak", { probability: percent(confidence) })}`;
   }
 
-  /** Runs an action after those before it. */
+  /** Runs an action after those before it; refuses it while one waits for a server that is away. */
   #run(action) {
-    this.#last = this.#last.then(() => {
-      this.#refusal = "";
-      return action();
-    });
+    const { reachable, n_unsent } = this.#project;
+    if (this.#n_running && !reachable) return this.#refuse(say("not_saved", { n: Math.max(n_unsent, 1) }));
+    this.#n_running += 1;
+    this.#last = this.#last
+      .then(() => {
+        this.#refusal = "";
+        return action();
+      })
+      .catch((error) => this.#refuse(error.message))
+      .finally(() => (this.#n_running -= 1));
+    return undefined;
+  }
+
+  #refuse(sentence) {
+    this.#refusal = sentence;
+    this.#show();
   }
 
   #choose(place) {
@@ -237,6 +247,7 @@ class FrameDialog {
     const box = this.#box;
     if (!box) return undefined;
     if (!box.picture) return this.#change(box.sides, box.sides);
+    if (!this.#labelOf(box) && this.#project.hasJustChanged(box.picture)) return this.#refuse(say("answer_changed"));
     const answer = this.#project.answers[box.picture];
     return answer ? this.#label(answerOf(answer)) : this.#next();
   }

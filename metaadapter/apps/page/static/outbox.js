@@ -45,10 +45,19 @@ export function leftOver(project) {
   try {
     return Object.keys(localStorage)
       .filter((name) => name.startsWith(PREFIX))
-      .map((name) => ({ ...JSON.parse(localStorage.getItem(name)), isKept: true }))
-      .filter((edit) => edit.project === project)
+      .map(read)
+      .filter((edit) => edit?.key && edit.project === project)
       .sort((a, b) => a.at - b.at || a.n - b.n);
   } catch {
-    return [];
+    return []; // the browser is set to store nothing
+  }
+}
+
+/** An edit that is kept; null if it is damaged. */
+function read(name) {
+  try {
+    return { ...JSON.parse(localStorage.getItem(name)), isKept: true };
+  } catch {
+    return null;
   }
 }

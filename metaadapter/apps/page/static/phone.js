@@ -1,7 +1,7 @@
 /** The page of a phone: takes pictures with its camera, shows their answers, and adds them. */
 import { byId, element, setText } from "./element.js";
 import { server } from "./server.js";
-import { fillIn, percent, say } from "./words.js";
+import { fillIn, percent, reason, say } from "./words.js";
 
 const ONLY_ASK = "only-ask"; // the target of a picture that is not kept
 const MOST_SHOWN = 20;
@@ -29,12 +29,19 @@ async function take(file) {
   while (byId("pictures").children.length > MOST_SHOWN) byId("pictures").lastChild.remove();
   const { value, selectedOptions } = target;
   const asked = server.predictNow(file).then(({ predictions, refused }) => {
-    setText(answer, predictions.length ? answerOf(predictions[0]) : refused[0].reason);
+    setText(answer, predictions.length ? answerOf(predictions[0]) : reason(refused[0].reason));
   });
   await asked.catch((error) => setText(answer, error.message)); // without a classifier, still added
   if (value === ONLY_ASK) return;
-  await server.addPictures([{ file, path: file.name }], value);
-  setText(done, say("phone_added", { name: selectedOptions[0].textContent }));
+  const name = selectedOptions[0].textContent;
+  try {
+    const { refused } = await server.addPictures([{ file, path: file.name }], value);
+    done.classList.toggle("wrong", refused.length > 0);
+    setText(done, refused.length ? reason(refused[0].reason) : say("phone_added", { name }));
+  } catch (error) {
+    done.classList.add("wrong");
+    setText(done, error.message);
+  }
 }
 
 function answerOf({ label, probability, unfamiliar }) {
@@ -44,10 +51,8 @@ function answerOf({ label, probability, unfamiliar }) {
 async function takeAll({ target: input }) {
   const files = [...input.files];
   input.value = ""; // the same picture can be chosen again
-  await attempt(async () => {
-    for (const file of files) await take(file);
-    await showClasses();
-  });
+  for (const file of files) await take(file);
+  await attempt(showClasses);
 }
 
 async function attempt(action) {

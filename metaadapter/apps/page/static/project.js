@@ -50,6 +50,7 @@ export class Project extends EventTarget {
   #queue = Promise.resolve();
   #pending = 0; // changes that are shown but not yet saved by the server
   #unsent = new Map(); // key → edit that the server has not answered yet
+  #n_late = 0; // changes that had waited and are saved, and are not told yet
   #n_uploads = 0; // portions of pictures that are being sent, or wait
   #newest = -1; // the revision after the latest change of this tab
   #own = new OwnLabels();
@@ -103,10 +104,6 @@ export class Project extends EventTarget {
   /** The number of pictures, with and without a label. */
   get size() {
     return this.tray.length + this.labels.size;
-  }
-
-  classOf(picture) {
-    return this.classes.find(({ pictures }) => pictures.includes(picture)) ?? null;
   }
 
   className(id) {
@@ -180,6 +177,7 @@ export class Project extends EventTarget {
   async #deliver(edit) {
     try {
       const response = await this.#whenReachable(() => server.edit(edit));
+      if (edit.isLate) this.#n_late += 1;
       forget(edit);
       return response;
     } catch (error) {
@@ -208,17 +206,29 @@ export class Project extends EventTarget {
     }
   }
 
-  /** Sends what earlier pages have left, or this one when another project was open. */
-  #sendLeftOver() {
+  /** What other pages have left, or this one when another project was open. */
+  #leftOver() {
     const left = leftOver(this.place).filter(({ key }) => !this.#unsent.has(key));
-    for (const edit of left) this.#unsent.set(edit.key, edit);
-    for (const edit of left)
-      this.#queue = this.#queue.then(() => this.#deliver(edit)).catch((error) => this.#refused(error));
-    if (!left.length) return;
-    this.#queue = this.#queue.then(() => {
-      this.#emit("late", { n: left.length });
-      return this.#load().catch((error) => this.#lost(error));
-    });
+    for (const edit of left) edit.isLate = true;
+    return left;
+  }
+
+  /** Sends edits, one after the other, once `before` is done. */
+  #sendAll(late, before) {
+    for (const edit of late) this.#unsent.set(edit.key, edit);
+    return late.reduce(
+      (sent, edit) => sent.then(() => this.#deliver(edit)).catch((error) => this.#refused(error)),
+      before,
+    );
+  }
+
+  /** Says how many changes that had waited are saved now, and shows what they have changed. */
+  #tellLate() {
+    const n = this.#n_late;
+    this.#n_late = 0;
+    if (!n) return null;
+    this.#emit("late", { n });
+    return this.#load().catch((error) => this.#lost(error));
   }
 
   /** Moves pictures to classes, with NONE to none of them, or with null to the tray. */
@@ -316,7 +326,7 @@ export class Project extends EventTarget {
     Object.assign(this, project);
     if (isOther) {
       this.#own = new OwnLabels();
-      this.#sendLeftOver();
+      this.#queue = this.#sendAll(this.#leftOver(), this.#queue).then(() => this.#tellLate());
     }
     const overruled = this.#own.overruled(project);
     if (overruled.length) this.#emit("overruled", { pictures: overruled });
@@ -348,10 +358,18 @@ export class Project extends EventTarget {
   }
 
   #back() {
-    const n = this.reachable ? 0 : this.#unsent.size;
+    const wasAway = !this.reachable;
+    const waiting = this.#whenBack.splice(0);
     this.reachable = true;
-    for (const resume of this.#whenBack.splice(0)) resume();
-    if (n) this.#queue.then(() => this.#emit("late", { n }));
+    const own = [...this.#unsent.values()];
+    for (const edit of own) if (wasAway) edit.isLate = true;
+    const left = wasAway && this.folder ? this.#leftOver() : [];
+    const oldest = Math.min(...own.map(({ at }) => at));
+    const older = this.#sendAll(left.filter(({ at }) => at < oldest), Promise.resolve());
+    older.then(() => waiting.forEach((resume) => resume()));
+    if (!wasAway) return;
+    const newer = left.filter(({ at }) => at >= oldest);
+    this.#queue = this.#sendAll(newer, Promise.all([older, this.#queue])).then(() => this.#tellLate());
   }
 
   #refused(error) {

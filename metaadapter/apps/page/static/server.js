@@ -2,7 +2,7 @@
 import { author } from "./author.js";
 import { say, sayOf } from "./words.js";
 
-const AWAY = ["away", "token", "opening", "closed"];
+const AWAY = ["away", "token", "opening", "closed", "slow", "left"];
 
 /** The server refused a request or could not be reached; `message` is a sentence to show. */
 export class Refusal extends Error {

@@ -1,9 +1,13 @@
 /**
  * The keys of the tray. They work while the focus is in the tray, its tools or the bar below it, or
- * nowhere, so that a click on a button does not end them; not in fields and dialogs.
+ * nowhere, so that a click on a button does not end them; not in fields and dialogs, and not in the
+ * lines above the tray that have buttons of their own. Without a current picture, a key that would
+ * sort or remove one only makes the first one current, for a person has not seen which it is.
  */
 
 const PLACES = "#sorting, #dock";
+const OTHERS = "#advice, #frames";
+const NEEDS_PICTURE = /^([0-9]|Delete|Backspace)$/;
 
 /** @param tray - a Tray. */
 export function listenToKeys(tray) {
@@ -12,15 +16,16 @@ export function listenToKeys(tray) {
     const action = actionOf(event, tray);
     if (!action) return;
     event.preventDefault();
+    const hasPicture = tray.selected.length > 0;
     tray.focus();
-    action();
+    if (hasPicture || !NEEDS_PICTURE.test(event.key)) action();
   });
 }
 
 function isForTray({ target, key }) {
   if (document.querySelector("dialog[open]") || target.closest("input, select, textarea")) return false;
   if (target.closest("button, summary, a") && (key === "Enter" || key === " ")) return false;
-  return target === document.body || target.closest(PLACES) !== null;
+  return target === document.body || (target.closest(PLACES) !== null && !target.closest(OTHERS));
 }
 
 function actionOf(event, tray) {

@@ -289,6 +289,31 @@ def test_page__closed_while_the_server_is_away__warns_and_sends_its_changes_the_
     )
 
 
+def test_changes__of_a_tab_that_was_closed__are_sent_by_another_before_its_newer_ones(
+    context, server
+):
+    filled(context, server)
+    closed, page = opened(context, server), opened(context, server)
+    server.kill()
+    closed.bring_to_front()
+    closed.focus("#tray")
+    name = current(closed)[0]
+    closed.keyboard.press("1")
+    expect(closed.locator("#saved")).to_have_text("1 change is not saved yet")
+    closed.close()
+    page.focus("#tray")
+    assert current(page)[0] == name
+    page.keyboard.press("2")
+    expect(page.locator("#saved")).to_have_text("1 change is not saved yet")
+    server.start()
+
+    expect(page.locator("#messages")).to_contain_text(
+        "2 changes that had waited are saved now.", timeout=TIMEOUT
+    )
+    assert context.request.get(server.address).ok
+    assert classes_kept(context, server) == {"hat": N_SHOTS, "shoes": N_SHOTS + 1}
+
+
 def test_answer__that_is_lost__makes_no_edit_twice(context, server):
     filled(context, server)
     page = opened(context, server)

@@ -149,6 +149,15 @@ def test_keys__reach_every_picture_and_keep_it_in_the_window(page):
     assert current(page) == ["0.jpg", True]
 
 
+@pytest.mark.parametrize("key", ["Delete", "1"])
+def test_keys__before_a_picture_is_current__only_make_the_first_one_current(page, key):
+    page.keyboard.press(key)
+    assert current(page) == ["0.jpg", True]
+    expect(page.locator("#tray-count")).to_have_text(f"{N:,}")
+    page.keyboard.press(key)
+    expect(page.locator("#tray-count")).to_have_text(f"{N - 1:,}")
+
+
 def test_order__most_certain_first__turns_the_tray_round(page):
     page.select_option("#order", "certain")
     page.focus("#tray")
