@@ -13,6 +13,7 @@ const MAX_SHOTS = 4;
 export class AdviceList {
   #project;
   #shown = null;
+  #summary = element("summary");
 
   constructor(project) {
     this.#project = project;
@@ -27,18 +28,21 @@ export class AdviceList {
     this.#shown = text;
     const held = heldIn(node);
     const isOpen = node.querySelector(".settled")?.open ?? false;
+    const isSettledFocused = document.activeElement?.matches("#advice .settled > summary") ?? false;
+    const scrolled = [...node.querySelectorAll("ul")].map(({ scrollTop }) => scrollTop);
     const [first] = advice;
+    this.#summary.replaceChildren(
+      advice.length ? say("advice", { n: advice.length }) : say("advice_settled", { n: settled.length }),
+      ...(first ? [element("span.first", {}, sentenceOf(first))] : []),
+    );
     setChildren(node, [
-      element(
-        "summary",
-        {},
-        advice.length ? say("advice", { n: advice.length }) : say("advice_settled", { n: settled.length }),
-        first ? element("span.first", {}, sentenceOf(first)) : null,
-      ),
+      this.#summary,
       element("ul", { hidden: !first }, ...advice.map((piece) => this.#item(piece))),
       settled.length ? this.#settled(settled, isOpen || !first) : null,
     ].filter(Boolean));
+    node.querySelectorAll("ul").forEach((list, place) => (list.scrollTop = scrolled[place] ?? 0));
     if (held) focusAgain(node, held);
+    else if (isSettledFocused) (node.querySelector(".settled > summary") ?? this.#summary).focus({ preventScroll: true });
   }
 
   #item(piece) {

@@ -47,7 +47,6 @@ export class ClassCard {
    */
   show(entry, { place, answered, opens }) {
     this.#entry = entry;
-    this.place = place;
     this.opens = opens;
     const { name, pictures } = entry;
     setText(this.key, String(place + 1));
@@ -121,7 +120,7 @@ export class ClassCard {
       autocomplete: "off",
       onchange: () => this.#change(key, field),
       onkeydown: (event) => {
-        if (event.key !== "Enter" && event.key !== "Escape") return;
+        if (event.isComposing || (event.key !== "Enter" && event.key !== "Escape")) return;
         if (event.key === "Escape") field.value = this.#entry[key] ?? "";
         else this.#change(key, field);
         this.toggle.focus();
@@ -138,7 +137,7 @@ export class ClassCard {
     }
     const result = await this.#project.change(
       edits.changeClass(this.#id, { [key]: value }),
-      () => Object.assign(this.#project.classes[this.place], { [key]: value }),
+      () => Object.assign(this.#project.classes.find(({ id }) => id === this.#id) ?? {}, { [key]: value }),
     );
     if (!result) field.value = this.#entry[key] ?? "";
   }

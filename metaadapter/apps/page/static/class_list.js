@@ -34,12 +34,12 @@ export class ClassList {
   }
 
   show() {
-    const { classes } = this.#project;
+    const { classes, rank } = this.#project;
     setText(byId("class-count"), count(classes.length));
     setText(byId("classes-toggle"), say("to_classes", { n: classes.length }));
     for (const { id } of classes)
       if (!this.#cards.has(id)) this.#cards.set(id, new ClassCard(id, this.#project, this.#sources));
-    for (const id of this.#cards.keys()) if (!this.#project.rank.has(id)) this.#cards.delete(id);
+    for (const id of this.#cards.keys()) if (!rank.has(id)) this.#cards.delete(id);
     byId("class-search").hidden = classes.length < MANY;
     const text = byId("class-search").hidden ? "" : byId("class-search").value;
     const numbered = classes.map((entry, place) => ({ ...entry, number: place + 1 }));
@@ -52,7 +52,7 @@ export class ClassList {
         answered: answered.get(id) ?? 0,
         opens: classes.length <= FEW,
       });
-    byId("class-none").hidden = Boolean(text) || shown.length > 0 || !classes.length;
+    byId("class-none").hidden = !text || shown.length > 0;
   }
 
   /** id of a class → the number of pictures in the tray with it as their answer. */

@@ -95,6 +95,7 @@ class Picker {
   }
 
   #key(event) {
+    if (event.isComposing) return;
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[event.key];
     if (step) this.#active = Math.min(Math.max(this.#active + step, 0), this.#options.length - 1);
     else if (event.key === "Enter") this.#pick(this.#options[this.#active]);

@@ -3,6 +3,8 @@ import { element } from "./element.js";
 import { keepFocus } from "./focus_guard.js";
 import { say } from "./words.js";
 
+let n_shown = 0;
+
 /**
  * Shows a dialog with a title and a close button. When it is closed it is removed, and the focus
  * returns to where it was.
@@ -13,6 +15,8 @@ import { say } from "./words.js";
  */
 export function showDialog(title, ...children) {
   const before = document.activeElement;
+  n_shown += 1;
+  const id = `dialog-title-${n_shown}`; // a dialog may open above another one
   const close = element(
     "button.quiet.close",
     { type: "button", "aria-label": say("close"), onclick: () => dialog.close() },
@@ -20,9 +24,10 @@ export function showDialog(title, ...children) {
   );
   const dialog = element(
     "dialog",
-    { "aria-labelledby": "dialog-title" },
-    element("div.dialog-head", {}, element("h2", { id: "dialog-title" }, title), close),
+    { "aria-labelledby": id },
+    element("div.dialog-head", {}, element("h2", { id }, title), close),
     ...children,
+    element("p.unseen.live", { "aria-live": "polite" }),
   );
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close();

@@ -25,6 +25,6 @@ export class FramesLine {
     const { camera_traps, frames } = this.#project;
     byId("frames").hidden = !camera_traps.n_frames;
     const n = Object.keys(frames).length;
-    setText(this.#text, say("frames_line", { n: camera_traps.n_frames, boxes: n }));
+    setText(this.#text, say("frames_line", { n: camera_traps.n_frames, boxes: say("n_boxes", { n }) }));
   }
 }

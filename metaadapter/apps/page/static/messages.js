@@ -26,9 +26,10 @@ export function note(text, action = null) {
   readOut(text);
 }
 
-/** Reads a text out through a screen reader. */
+/** Reads a text out through a screen reader, which hears only the topmost dialog if one is open. */
 export function readOut(text) {
-  byId("live").textContent = text;
+  const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
+  (dialog?.querySelector(".live") ?? byId("live")).textContent = text;
 }
 
 /** Shows an error. `details` are lines below the sentence. */

@@ -90,10 +90,10 @@ class PictureView {
       answer ? (label ? say("left_out", { answer: answerText(this.#project, answer) }) : answerText(this.#project, answer)) : "",
     ];
     setText(this.#state, lines.filter(Boolean).join(" ") || say("no_answer"));
+    const focused = [this.#actions, this.#classes].some((node) => node.contains(document.activeElement));
     setChildren(this.#classes, [...this.#classButtons.nodes([picture], label), this.#classButtons.other]);
     const button = (tag, key, shortcut, onclick) =>
       element(tag, { type: "button", onclick }, say(key), element("kbd", { "aria-hidden": "true" }, shortcut));
-    const focused = this.#actions.contains(document.activeElement);
     this.#actions.replaceChildren(
       ...[
         answer && !label ? button("button.primary", "accept_selected", "↵", () => this.#accept()) : null,
@@ -102,7 +102,7 @@ class PictureView {
         button("button.quiet", "remove", say("delete_key"), () => this.#remove()),
       ].filter(Boolean),
     );
-    if (focused) this.#dialog.focus();
+    if (focused && !this.#dialog.contains(document.activeElement)) this.#dialog.focus();
   }
 
   #go(places) {

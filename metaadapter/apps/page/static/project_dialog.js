@@ -55,6 +55,7 @@ function item({ name, n_pictures, n_classes }, open, remove) {
     if (button.dataset.asked) return remove(name);
     button.dataset.asked = "yes"; // a second click on the same button confirms it
     button.textContent = say("project_delete_sure", { name });
+    button.removeAttribute("aria-label");
     return undefined;
   };
   const label = say("of_class", { what: say("project_delete"), name });
@@ -66,7 +67,7 @@ function item({ name, n_pictures, n_classes }, open, remove) {
     element(
       "div.line",
       {},
-      element("p.muted", {}, say("project_holds", { n: n_pictures, classes: n_classes })),
+      element("p.muted", {}, say("project_holds", { pictures: say("n_pictures", { n: n_pictures }), classes: say("n_classes", { n: n_classes }) })),
       button,
     ),
   );

@@ -20,7 +20,7 @@ export class TrayActions {
   put(id, pictures = this.#tray.selected) {
     if (!id || !pictures.length) return;
     const left = this.#label(Object.fromEntries(pictures.map((picture) => [picture, id])));
-    this.#report(say("put", { n: pictures.length, name: this.#project.className(id), left }), pictures.length);
+    this.#report(say(id === NONE ? "put_none" : "put", { n: pictures.length, name: this.#project.className(id), left }), pictures.length);
   }
 
   /** Puts the selected pictures into the class at a place, from 0. */

@@ -45,7 +45,7 @@ export class TrayGrid {
 
   /** @param {Group[]} groups @param {string[]} order - the pictures of all groups. */
   show(groups, order, current) {
-    if (groups !== this.#groups) {
+    if (!areSame(groups, this.#groups)) {
       this.#groups = groups;
       this.#order = order;
       this.#places = new Map(order.map((picture, place) => [picture, place]));
@@ -159,3 +159,10 @@ export class TrayGrid {
     return card;
   }
 }
+
+const areSame = (groups, others) =>
+  groups.length === others.length &&
+  groups.every(({ key, pictures }, place) => key === others[place].key && areEqual(pictures, others[place].pictures));
+
+const areEqual = (pictures, others) =>
+  pictures.length === others.length && pictures.every((picture, place) => picture === others[place]);

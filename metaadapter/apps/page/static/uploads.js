@@ -72,7 +72,7 @@ export class Uploads {
     const added = await this.#project.upload(() => server.addDetections(file, place));
     if (!added) return;
     const { frames, boxes, others, empty, known_already, missing, refused } = added;
-    const parts = [say("boxes_added", { n: boxes, frames })];
+    const parts = [say("boxes_added", { n: boxes, frames: say("n_frames", { n: frames }) })];
     if (others) parts.push(say("boxes_others", { n: others }));
     if (empty) parts.push(say("boxes_empty", { n: empty }));
     if (known_already) parts.push(say("boxes_kept", { n: known_already }));
@@ -88,7 +88,8 @@ export class Uploads {
     const dragged = event.dataTransfer.getData(DRAGGED_PICTURES);
     if (!dragged) return this.add(await filesOf(event.dataTransfer), target);
     if (target === null || target === "folders") return undefined;
-    const pictures = JSON.parse(dragged);
+    const { pictures, from } = JSON.parse(dragged);
+    if (target === from) return undefined;
     return this.#project.label(Object.fromEntries(pictures.map((picture) => [picture, target || null])));
   }
 
@@ -98,9 +99,9 @@ export class Uploads {
   }
 }
 
-/** Lets pictures of the page be dragged to a class. */
+/** Lets pictures of the page be dragged to a class; dropped where they came from, they stay as they are. */
 export function drag(event, pictures) {
-  event.dataTransfer.setData(DRAGGED_PICTURES, JSON.stringify(pictures));
+  event.dataTransfer.setData(DRAGGED_PICTURES, JSON.stringify({ pictures, from: targetOf(event) }));
   event.dataTransfer.effectAllowed = "move";
 }
 
