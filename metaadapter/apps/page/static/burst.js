@@ -11,7 +11,7 @@ export class Burst {
 
   /**
    * @param {HTMLButtonElement} button
-   * @param {HTMLElement} area - Space counts here, except in lists.
+   * @param {HTMLElement} area - Space counts here, except in lists and on other buttons.
    * @param {{take: function(): Promise<File>, add: function(Object[]): Promise, count: function(number),
    *   done: function()}} actions - `count` gets the number of pictures so far.
    */
@@ -25,7 +25,7 @@ export class Burst {
     button.addEventListener("click", ({ detail }) => {
       if (detail === 0 && begin()) end();
     });
-    const isSpace = (event) => event.key === " " && !event.target.closest("select, .close");
+    const isSpace = ({ key, target }) => key === " " && (target.closest("select, button") ?? button) === button;
     area.addEventListener("keydown", (event) => {
       if (!isSpace(event)) return;
       event.preventDefault();

@@ -45,19 +45,25 @@ export class Camera {
     let stream = null;
     const start = async (device) => {
       stream?.getTracks().forEach((track) => track.stop());
-      stream = await openCamera(device).catch((error) => {
+      shoot.disabled = true; // until the video has a picture
+      const opened = await openCamera(device).catch((error) => {
         setText(status, say(error.name === "NotAllowedError" ? "camera_refused" : "camera_none"));
         return null;
       });
+      stream?.getTracks().forEach((track) => track.stop()); // another choice of a camera may have been faster
+      stream = opened;
       if (!dialog.isConnected) stream?.getTracks().forEach((track) => track.stop());
       video.srcObject = stream;
-      shoot.disabled = !stream;
       if (!stream) return;
       setText(status, say("camera_ready"));
       const devices = await camerasOf();
       cameras.fill(devices, stream.getVideoTracks()[0].getSettings().deviceId);
       cameras.node.hidden = devices.length < 2;
     };
+    video.addEventListener("loadedmetadata", () => {
+      shoot.disabled = false;
+      if (dialog.contains(document.activeElement) && !document.activeElement.matches("select")) shoot.focus();
+    });
     cameras.select.addEventListener("change", () => start(cameras.select.value));
     const burst = new Burst(shoot, dialog, {
       take: () => photograph(video, MAX_SIDE, 0.92),
@@ -71,7 +77,6 @@ export class Camera {
       stream?.getTracks().forEach((track) => track.stop());
     });
     await start("");
-    if (stream) shoot.focus();
   }
 }
 

@@ -20,7 +20,6 @@ export class ClassPictures {
   constructor(id, project) {
     this.#id = id;
     this.#project = project;
-    this.node.setAttribute("role", "list");
   }
 
   show(pictures) {

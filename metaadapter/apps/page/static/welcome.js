@@ -7,7 +7,7 @@ export function showWelcome(project, uploads) {
   const fields = [1, 2].map((number) =>
     element("input", {
       id: `first-class-${number}`,
-      maxLength: 200,
+      maxLength: 120,
       required: true,
       autocomplete: "off",
       placeholder: say(`welcome_example_${number}`),
