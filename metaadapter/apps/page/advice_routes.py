@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from metaadapter.apps.page import forms
 from metaadapter.apps.page.advice_entry import actions_of, id_of_advice
+from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.dependencies import OpenSession
 from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.settled_advice import no_such_advice, settle, take_back
@@ -46,12 +47,13 @@ def settle_advice(
 ) -> forms.Revised:
     """Settle a piece of advice: its pictures move if the action says so, and it is kept in mind."""
     pieces = {id_of_advice(piece): piece for piece in editor.session.advice()}
-    if advice_id not in pieces:
-        raise no_such_advice()
-    return editor.edit(
-        "Followed advice",
-        lambda contents: settle(contents, pieces[advice_id], settlement.action),
-    )
+
+    def changes(contents: Contents) -> tuple[Change, ...]:
+        if advice_id not in pieces:
+            raise no_such_advice()
+        return settle(contents, pieces[advice_id], settlement.action)
+
+    return editor.edit("Followed advice", changes)
 
 
 @routes.delete("/advice/{advice_id}")

@@ -66,14 +66,23 @@ def add_detections(editor: Editor, form: Form) -> BoxesAdded:
             else:
                 detected[new[file]] = frame
 
+    def without_boxes(contents: Contents) -> dict[str, DetectedFrame]:
+        present = {key: contents.pictures[key] for key in detected if key in contents.pictures}
+        return {key: detected[key] for key, entry in present.items() if entry.boxes is None}
+
+    added = dict[str, DetectedFrame]()
+
     def changes(contents: Contents) -> tuple[Change, ...]:
-        present = {key: frame for key, frame in detected.items() if key in contents.pictures}
+        added.update(without_boxes(contents))  # a person may have drawn boxes in the meantime
         settings = contents.settings.model_copy(update={"detector": detector})
         changed = {} if settings == contents.settings else {SETTINGS: settings}
-        return (*add_boxes(contents, present), *contents.changes("settings", changed))
+        return (*add_boxes(contents, added), *contents.changes("settings", changed))
 
-    revised = editor.edit(f"Added the boxes of {n_pictures(len(detected))}", changes)
-    return _report(detected, n_known, matches.n_missing, refused, revised.revision)
+    revised = editor.edit(
+        lambda contents: f"Added the boxes of {n_pictures(len(without_boxes(contents)))}", changes
+    )
+    n_known += len(detected) - len(added)
+    return _report(added, n_known, matches.n_missing, refused, revised.revision)
 
 
 def _read(form: Form) -> tuple[Mapping[str, FrameDetections], frozenset[str], str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
+from secrets import token_hex
 from typing import Annotated, TypeVar
 from urllib.parse import unquote
 
@@ -32,16 +35,22 @@ class Editor:
 
     def edit(
         self,
-        message: str,
+        message: str | Callable[[Contents], str],
         changes: Callable[[Contents], tuple[Change, ...]],
         *,
         stops: bool = False,
     ) -> Revised:
-        """Make and save an edit, unless the same request has made it before; see `change`."""
-        revision, _ = self.change(
-            lambda history, origin: history.make(message, changes(history.contents), origin),
-            stops=stops,
-        )
+        """Make and save an edit, unless the same request has made it before; see `change`.
+
+        A `message` that depends on the contents, or refuses the edit, is a function of them.
+        """
+
+        def make(history: History, origin: Origin) -> None:
+            contents = history.contents
+            text = message if isinstance(message, str) else message(contents)
+            history.make(text, changes(contents), origin)
+
+        revision, _ = self.change(make, stops=stops)
         return Revised(revision=revision)
 
     def change(
@@ -54,6 +63,11 @@ class Editor:
         return self.session.change(
             lambda history: action(history, self.origin), self.origin.key, stops=stops
         )
+
+    def new_class_id(self) -> str:
+        """An id for a new class, the same one if the request is sent again."""
+        key = self.origin.key
+        return sha256(f"class {key}".encode()).hexdigest()[:12] if key else token_hex(6)
 
 
 async def open_editor(
@@ -87,7 +101,8 @@ async def open_editor(
 ) -> Editor:
     """The editor of a request; a `Refusal` if the request is for another project."""
     facts, folder = session.project.facts, session.project.folder
-    if project and unquote(project) != folder.name:
+    # What the page has is the folder as it is shown.
+    if project and unquote(project) != re.split(r"[\\/]", one_line(folder))[-1]:
         raise Refusal(
             409,
             "another-project",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from metaadapter.apps.page.forms import PictureId, Revised
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.session import Session
 from metaadapter.apps.page.upload_schema import DETECTIONS_SCHEMA
 from metaadapter.data.checksums import file_hash
 from metaadapter.data.crop import Box
@@ -73,7 +75,7 @@ def edit_box(
     before, after = (sides and Box(*sides) for sides in (change.before, change.after))
     session = editor.session
     session.read(lambda contents: contents.require_pictures([frame]))
-    sha256 = file_hash(session.project.pictures.path(frame))
+    sha256 = _hash_of(session, frame)
     message = (
         "Added a box"
         if before is None
@@ -106,6 +108,17 @@ def edit_settings(editor: OpenEditor, change: field_forms.FieldChange) -> Revise
     return editor.edit(
         "Changed the settings for camera traps",
         lambda contents: contents.changes("settings", {SETTINGS: entry(contents)}),
+    )
+
+
+def _hash_of(session: Session, frame: str) -> str:
+    """The hash of a frame's file; a `Refusal` if it is damaged or missing, as that of a box is."""
+    with suppress(OSError):
+        sha256 = file_hash(session.project.pictures.path(frame))
+        if id_of(sha256) == frame:
+            return sha256
+    raise Refusal(
+        404, "no-such-picture", "The file of this picture is missing or damaged. Add it again."
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from secrets import token_hex
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -27,7 +26,6 @@ from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.history import History
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.session import Session
 from metaadapter.apps.page.upload_schema import UPLOAD_SCHEMA
 from metaadapter.apps.page.uploads import add_uploads, n_pictures
 from metaadapter.data.decode import decode_image
@@ -94,7 +92,7 @@ def read_project(session: OpenSession) -> forms.ProjectState:
 @routes.post("/classes", status_code=201)
 def add_class(editor: OpenEditor, new: forms.NewClass) -> forms.ClassMade:
     """Add a class."""
-    label = new.id or token_hex(6)
+    label = new.id or editor.new_class_id()
     revised = editor.edit(
         f"Added the class {new.name}",
         lambda contents: add_classes(contents, {label: new.name}, new.description),
@@ -107,9 +105,13 @@ def edit_class(
     editor: OpenEditor, label: forms.ClassId, change: forms.ClassChange
 ) -> forms.Revised:
     """Rename or describe a class."""
-    name = _class_name(editor.session, label)
+
+    def message(contents: Contents) -> str:
+        name = contents.require_class(label).name
+        return f"Described {name}" if change.name is None else f"Renamed {name} to {change.name}"
+
     return editor.edit(
-        f"Described {name}" if change.name is None else f"Renamed {name} to {change.name}",
+        message,
         lambda contents: change_class(contents, label, change.name, change.description),
     )
 
@@ -117,8 +119,10 @@ def edit_class(
 @routes.delete("/classes/{label}")
 def delete_class(editor: OpenEditor, label: forms.ClassId) -> forms.Revised:
     """Remove a class; its pictures go to the tray."""
-    name = _class_name(editor.session, label)
-    return editor.edit(f"Removed the class {name}", lambda contents: remove_class(contents, label))
+    return editor.edit(
+        lambda contents: f"Removed the class {contents.require_class(label).name}",
+        lambda contents: remove_class(contents, label),
+    )
 
 
 @routes.post("/pictures", status_code=202, openapi_extra=UPLOAD_SCHEMA)
@@ -133,12 +137,9 @@ def set_labels(editor: OpenEditor, labels: forms.Labels) -> forms.Revised:
     if labels.labels and labels.pictures:
         raise Refusal(422, "invalid", "Give `labels`, or `pictures` with a `class`, not both.")
     new = labels.labels or dict.fromkeys(labels.pictures, labels.class_id)
-    message = editor.session.read(lambda contents: _sorted(contents, new))
-    return editor.edit(message, lambda contents: label_pictures(contents, new))
-
-
-def _class_name(session: Session, label: str) -> str:
-    return session.read(lambda contents: contents.require_class(label).name)
+    return editor.edit(
+        lambda contents: _sorted(contents, new), lambda contents: label_pictures(contents, new)
+    )
 
 
 def _sorted(contents: Contents, labels: Mapping[str, str | None]) -> str:

@@ -105,6 +105,8 @@ class Projects:
         """Rename a project; its folder keeps its name."""
         with self._switching:
             folder = self._folder_of(name)
+            if folder != self.session.project.folder:
+                self._require_one(name)
             others = [other for place, other in self._names().items() if place != folder]
             self._require_free(new_name, others)
             session = self.session
@@ -117,6 +119,7 @@ class Projects:
     def delete(self, name: str) -> Path:
         """Move a project into the folder of deleted projects; return its place there."""
         with self._switching:
+            self._require_one(name)
             folder = self._folder_of(name)
             if folder == self.session.project.folder:
                 raise Refusal(
@@ -140,7 +143,15 @@ class Projects:
         folders = [folder for folder, other in self._names().items() if other == name]
         if not folders:
             raise Refusal(404, "no-such-project", f"There is no project {name!r}.", name=name)
-        return folders[0]
+        session = self._session
+        is_open = session is not None and session.project.folder in folders
+        return session.project.folder if session is not None and is_open else folders[0]
+
+    def _require_one(self, name: str) -> None:
+        """Refuse a name that several projects have: the copies of a folder, for example."""
+        if [*self._names().values()].count(name) > 1:
+            sentence = f"There are several projects {name!r}; rename one of them first."
+            raise Refusal(409, "name-taken", sentence, name=name)
 
     def _require_free(self, name: str, taken: Iterable[str]) -> None:
         for other in taken:

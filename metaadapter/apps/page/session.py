@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar, final
 
@@ -175,10 +175,11 @@ class Session:
         return None if entry is None else entry.crop
 
     def check_again(self, pictures: Iterable[str]) -> None:
-        """Read pictures anew whose files were added again."""
+        """Read pictures anew whose files were added again, and the boxes in them."""
         with self._state:
-            for picture in pictures:
-                self.unreadable.pop(picture, None)
+            for picture, crops in self.project.history.contents.crops_of(pictures).items():
+                for key in (picture, *crops):
+                    self.unreadable.pop(key, None)
 
     def advice(self) -> list[Advice[str]]:
         """Advice on the labelled pictures, computed once for the same pictures and labels.
@@ -196,7 +197,9 @@ class Session:
             for picture, answer in results.answers.items()
             if answer.unfamiliar and picture not in dismissed
         ]
-        alike = () if task is None else alike_strangers(strangers, self._encoded, task)
+        with self._state:
+            encoded = {key: self._encoded[key] for key in strangers if key in self._encoded}
+        alike = () if task is None else alike_strangers(strangers, encoded, task)
         return [*last[1], *([on_look_alikes(alike)] if alike else [])]
 
     def look_alikes(self) -> list[list[str]]:
@@ -285,9 +288,11 @@ class Session:
                 waiting = self._waiting()
                 stored = [picture for picture in waiting if picture in self._stored]
                 batch = stored[:CHECKED_AT_ONCE] or waiting[:PICTURES_AT_ONCE]
+                entries = self.project.history.contents.pictures
+                crops = {picture: entries[picture].crop for picture in batch}
                 if not self._n_done:
                     self._started = time.monotonic()
-            contents, reasons = self._contents(batch)
+            contents, reasons = self._contents(crops)
             reasons |= self._encode_contents(contents)
             with self._state:
                 self._encoded |= {
@@ -302,13 +307,18 @@ class Session:
             if is_last:
                 self.project.features.flush()
 
-    def _contents(self, pictures: list[str]) -> tuple[dict[str, bytes | Crop], dict[str, str]]:
-        """The contents of pictures, empty if their features are stored; why others are unread."""
+    def _contents(
+        self, crops: Mapping[str, CropEntry | None]
+    ) -> tuple[dict[str, bytes | Crop], dict[str, str]]:
+        """The contents of pictures, empty if their features are stored; why others are unread.
+
+        `crops` is picture → its box as it was when the picture was chosen: an edit may remove it.
+        """
         contents: dict[str, bytes | Crop] = {}
         reasons: dict[str, str] = {}
-        for picture in pictures:
+        for picture, crop in crops.items():
             try:
-                content = self.project.pictures.image(picture, self._crop(picture))
+                content = self.project.pictures.image(picture, crop)
                 contents[picture] = b"" if picture in self._stored else content
             except UnreadableImage as error:
                 reasons[picture] = f"{error.reason}; add the picture again, or remove it"

@@ -22,6 +22,8 @@ def settle(contents: Contents, piece: Advice[str], action: Action) -> tuple[Chan
         values=dict(piece.values),
     )
     label = _label_after(entry)
+    if label and any(_label_of(contents, picture) != _before(entry) for picture in piece.pictures):
+        raise no_such_advice()  # a person has moved a picture since
     moves = label_pictures(contents, dict.fromkeys(piece.pictures, label)) if label else ()
     return (*moves, *contents.changes("advice", {id_of_advice(piece): entry}))
 
@@ -32,7 +34,7 @@ def take_back(contents: Contents, key: str) -> tuple[Change, ...]:
     if entry is None:
         raise no_such_advice()
     label = _label_after(entry)
-    before = entry.classes[0] if entry.classes and entry.classes[0] in contents.classes else None
+    before = _before(entry) if _before(entry) in contents.classes else None
     moved = {
         picture: before
         for picture in entry.pictures
@@ -44,6 +46,16 @@ def take_back(contents: Contents, key: str) -> tuple[Change, ...]:
 def no_such_advice() -> Refusal:
     """The refusal of a request about advice that is no longer given."""
     return Refusal(404, "no-such-advice", "This advice is no longer given. Load the page again.")
+
+
+def _before(entry: AdviceEntry) -> str | None:
+    """The label that the pictures had when the advice was given; `None` in the tray."""
+    return entry.classes[0] if entry.classes else None
+
+
+def _label_of(contents: Contents, picture: str) -> str | None:
+    contents.require_pictures([picture])
+    return contents.pictures[picture].label
 
 
 def _label_after(entry: AdviceEntry) -> str | None:

@@ -17,6 +17,7 @@ from metaadapter.apps.field.frame_predictions import FieldOptions, encode_frames
 from metaadapter.apps.field.frames import Frame, read_times
 from metaadapter.apps.field.series import in_series
 from metaadapter.apps.field.species import Species
+from metaadapter.apps.page import detection_uploads
 from metaadapter.apps.page.contents import PictureEntry
 from metaadapter.apps.page.frame_names import match_names
 from metaadapter.apps.page.project_check import check_project
@@ -540,3 +541,82 @@ def test_answers__equal_those_of_the_shell_with_series_and_species(trapped, tmp_
     assert by_shell.keys() == shown.keys()
     for box, (label, probability) in by_shell.items():
         assert shown[box] == (label, pytest.approx(probability, abs=1e-9))
+
+
+def during(monkeypatch, owner, name, act):
+    """Do something once, while the function that is called so is at work."""
+    original, acts = getattr(owner, name), [act]
+
+    def changed(*arguments, **options):
+        if acts:
+            acts.pop()()
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, changed)
+
+
+def test_box__removed_while_it_is_encoded__is_whole_after_an_undo(trapped, monkeypatch):
+    session = trapped.session
+    trapped.upload(("new.jpg", frame("red", "green", 9)))
+    trapped.answers()
+    removed = []
+    during(
+        monkeypatch,
+        session,
+        "_contents",
+        lambda: removed.append(change(trapped, "new.jpg", LEFT, None).status_code),
+    )
+
+    send(trapped, {"new.jpg": [detection(LEFT), detection(RIGHT, 0.8)]})
+    trapped.answers()
+    assert removed == [200]
+    trapped.client.post("/undo")
+
+    trapped.answers()
+    assert trapped.state["unreadable"] == {}
+
+
+def test_box__drawn_while_a_detectors_file_is_read__stays(trapped, monkeypatch):
+    (picture,) = trapped.upload(("new.jpg", frame("red", "green", 9)))["added"]
+
+    def draw():
+        body = {"before": None, "after": RIGHT}
+        assert trapped.client.post(f"/frames/{picture}/boxes", json=body).is_success
+
+    during(monkeypatch, detection_uploads, "_read_frame", draw)
+    report = send(trapped, {"new.jpg": [detection(LEFT)]}).json()
+
+    assert [box["sides"] for box in frames_of(trapped)["new.jpg"]["boxes"]] == [RIGHT]
+    assert (report["frames"], report["known_already"]) == (0, 1)
+
+
+def test_damaged_frame__added_again__has_its_boxes_again(trapped):
+    name = "all/brook/1.jpg"
+    one, pictures = frames_of(trapped)[name], trapped.session.project.pictures
+    boxes = {box["picture"] for box in one["boxes"]}
+    trapped.answers()
+    pictures.path(one["id"]).unlink()
+    for box in boxes:
+        assert trapped.client.get(f"/pictures/{box}?size=whole").status_code == 404
+    trapped.answers()
+    assert trapped.state["unreadable"].keys() == boxes
+
+    trapped.upload((name, FRAMES[name]))
+
+    assert boxes <= trapped.answers()["answers"].keys()
+    assert trapped.state["unreadable"] == {}
+
+
+@pytest.mark.parametrize("damage", ["box", "missing", "changed"])
+def test_box__in_what_is_no_whole_frame__is_refused(trapped, damage):
+    first = frames_of(trapped)["all/brook/1.jpg"]
+    key = first["boxes"][0]["picture"] if damage == "box" else first["id"]
+    file = trapped.session.project.pictures.path(key)
+    if damage == "missing":
+        file.unlink()
+    elif damage == "changed":
+        file.write_bytes(b"something else")
+
+    response = trapped.client.post(f"/frames/{key}/boxes", json={"after": [0.4, 0.4, 0.2, 0.2]})
+
+    assert (response.status_code, response.json()["kind"]) == (404, "no-such-picture")

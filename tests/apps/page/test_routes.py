@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
+import shutil
 import zipfile
 from dataclasses import replace
 from datetime import date
+from urllib.parse import quote
 
 import pytest
 import torch
@@ -770,3 +773,56 @@ def test_project__open_in_another_process__is_neither_renamed_nor_deleted(projec
     assert [answer.status_code for answer in answers] == [422, 422]
     assert all("another run is writing" in answer.json()["error"].lower() for answer in answers)
     assert read_facts(folder).name == name
+
+
+def test_edit__sent_again_after_later_edits__is_answered_as_before(project, picture):
+    client = project.client
+    (added,) = project.upload(("1.png", picture("red")))["added"]
+
+    def send(key, method, path, body=None):
+        return client.request(method, path, json=body, headers=sent(key))
+
+    made = [send("m", "POST", "/classes", {"name": "red"}).json()["id"] for _ in range(2)]
+    requests = [
+        ("r", "PATCH", f"/classes/{made[0]}", {"name": "fox"}),
+        ("l", "POST", "/labels", {"pictures": [added], "class": made[0]}),
+        ("d", "DELETE", f"/classes/{made[0]}"),
+    ]
+    statuses = [send(*request).status_code for request in requests * 2]
+
+    assert made[0] == made[1]
+    assert statuses == [200] * 6
+    assert (project.state["classes"], project.state["tray"]) == ([], [added])
+    assert send("other", *requests[2][1:]).json()["kind"] == "no-such-class"
+
+
+@pytest.mark.parametrize("name", ["back\\slash", "mark\u200e", "turned\u202eback"])
+def test_edit__of_a_project_with_an_unusual_folder__is_for_this_project(
+    serve, colour_encoder, tmp_path, name
+):
+    with serve(tmp_path / name, "colours", lambda *_, **__: colour_encoder) as served:
+        shown = re.split(r"[/\\]", served.client.get("/project").json()["folder"])[-1]
+        headers = sent("k", project=quote(shown))
+        made = served.client.post("/classes", json={"name": "a"}, headers=headers)
+
+    assert made.status_code == 201, made.text
+
+
+def test_project__with_the_name_of_another__is_not_deleted_or_renamed(project):
+    client, folder, name = project.client, project.session.project.folder, project.state["name"]
+    client.post("/projects", json={"name": f"beside {name}"})
+    copy = folder.with_name(f"{folder.name} copy")
+    shutil.copytree(folder, copy)
+
+    refused = [
+        client.post("/projects/delete", json={"name": name}),
+        client.post("/projects/rename", json={"name": name, "new_name": f"new {name}"}),
+    ]
+    assert [(one.status_code, one.json()["kind"]) for one in refused] == [(409, "name-taken")] * 2
+    assert folder.exists()
+    assert copy.exists()
+
+    client.post("/projects/open", json={"name": name})
+    renamed = client.post("/projects/rename", json={"name": name, "new_name": f"new {name}"})
+    assert renamed.is_success
+    assert client.post("/projects/delete", json={"name": name}).is_success

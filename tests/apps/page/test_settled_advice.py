@@ -190,3 +190,33 @@ def test_advice__on_pictures_alike_and_like_no_class__labels_them_all(filled, sh
     assert {*project.state["none"]} == {*piece["pictures"], first}
     project.client.delete(f"/advice/{piece['id']}")
     assert {*piece["pictures"]} <= {*project.state["tray"]}
+
+
+def test_advice__on_pictures_that_were_moved_since__does_not_move_them_again(mislabelled):
+    project, key = mislabelled, {"Idempotency-Key": "settled"}
+    (piece,) = about(project, project.wrong)
+    deer = project.class_of("deer")
+    project.session.stop()  # the advice lags behind
+    late = project.session.advice()
+    project.client.post("/labels", json={"labels": {project.wrong: deer}})
+    project.session.advice = lambda: late
+
+    refused = project.client.post(f"/advice/{piece['id']}", json={"action": "move"}, headers=key)
+
+    assert (refused.status_code, refused.json()["kind"]) == (404, "no-such-advice")
+    assert label_of(project, project.wrong) == deer
+
+
+def test_advice__settled_by_a_request_that_is_sent_twice__is_settled_once(mislabelled):
+    project = mislabelled
+    (piece,) = about(project, project.wrong)
+
+    def send():
+        return project.client.post(
+            f"/advice/{piece['id']}", json={"action": "move"}, headers={"Idempotency-Key": "one"}
+        )
+
+    statuses = [send().status_code, bool(advice(project)) and send().status_code]
+
+    assert statuses == [200, 200]
+    assert label_of(project, project.wrong) == project.class_of("crow")
