@@ -67,7 +67,7 @@ class Prediction(NamedTuple):
     animal: int | None = None
     """The number of the box's animal in its series; `None` for a picture without a series."""
     source: str | None = None
-    """What gave the label of a box: `adapter`, `detector`, `SpeciesNet` (a species that is no
+    """The origin of a box's label: `adapter`, `detector`, `SpeciesNet` (a species that is no
     class), or on the page a `person`; `None` without a detector."""
 
     @property

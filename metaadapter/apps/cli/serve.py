@@ -109,7 +109,7 @@ def serve(
         for other in also:
             stack.enter_context(other)
         run_server(
-            starting.guarded(access),
+            starting.guarded(access, phone_access),
             listening,
             announce,
             also=also,

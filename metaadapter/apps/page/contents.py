@@ -18,6 +18,7 @@ from metaadapter.apps.page.advice_entry import AdviceEntry
 from metaadapter.apps.page.field_entries import NO_SETTINGS, BoxEntry, CropEntry, FieldEntry, Id
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.plain_text import one_line
+from metaadapter.workflow.predictions import NONE_OF_THESE
 
 MAX_CLASSES = 1000
 SETTINGS = "0"
@@ -221,6 +222,16 @@ class Contents:
         ]
         return sorted(pictures, key=lambda picture: self.pictures[picture].place)
 
+    def piles(self) -> dict[str | None, list[str]]:
+        """Class, `NONE`, or `None` for the tray → its `pictures_of`, of all in one pass."""
+        piles: dict[str | None, list[str]] = {
+            label: [] for label in (*self.ordered_classes, NONE, None)
+        }
+        for picture, entry in sorted(self.pictures.items(), key=lambda item: item[1].place):
+            if not entry.is_frame:
+                piles.setdefault(entry.label, []).append(picture)
+        return piles
+
     def require_class(self, label: str) -> ClassEntry:
         """Return the class with this id; raise a `Refusal` if there is no such class."""
         if label not in self.classes:
@@ -363,6 +374,13 @@ def name_key(name: str) -> str:
 
 
 def _require_free(name: str, taken: Mapping[str, str]) -> None:
+    if name_key(name) == name_key(NONE_OF_THESE):
+        raise Refusal(
+            409,
+            "name-taken",
+            f"No class has the name {NONE_OF_THESE!r}: it is for pictures of none of the classes.",
+            name=NONE_OF_THESE,
+        )
     other = taken.get(name_key(name))
     if other is None:
         return

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
 from metaadapter.adapter.skill import skill_bytes
+from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.dependencies import OpenSession
 from metaadapter.apps.page.downloads import (
     SortedPicture,
@@ -33,6 +35,8 @@ Threshold = Annotated[
     ),
 ]
 
+Value = TypeVar("Value")
+
 routes = APIRouter(prefix="/take")
 
 
@@ -49,15 +53,14 @@ def download_adapter(session: OpenSession) -> Response:
 @routes.get("/answers.csv", response_class=Response)
 def download_predictions(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """The predictions as a table."""
-    pictures = decided(session, threshold)
-    table = session.read(lambda contents: prediction_table(pictures, contents))
+    table = decided(session, threshold, prediction_table)
     return file_response(session, table.encode(), "answers.csv", "text/csv; charset=utf-8")
 
 
 @routes.get("/pictures.zip", response_class=StreamingResponse)
 def download_pictures(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """The pictures in folders named by class."""
-    pictures = decided(session, threshold)
+    pictures = decided(session, threshold, lambda pictures, _: pictures)
     return StreamingResponse(
         zip_pieces(pictures, session.picture),
         media_type="application/zip",
@@ -68,15 +71,21 @@ def download_pictures(session: OpenSession, threshold: Threshold = 0.0) -> Respo
 @routes.get("/moves.sh", response_class=Response)
 def download_moves(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """A shell script that moves the user's own files."""
-    pictures = decided(session, threshold)
-    script = move_script(session.read(lambda contents: whole_pictures(pictures, contents)))
+    script = move_script(decided(session, threshold, whole_pictures))
     return file_response(session, script.encode(), "moves.sh", "text/x-shellscript; charset=utf-8")
 
 
-def decided(session: Session, threshold: float) -> list[SortedPicture]:
-    """All pictures, sorted by their labels and predictions once these are up to date."""
+def decided(
+    session: Session, threshold: float, use: Callable[[list[SortedPicture], Contents], Value]
+) -> Value:
+    """Call `use` with all pictures, sorted by their labels and predictions, and the contents.
+
+    It waits until the predictions are up to date. Nothing changes the contents during the call.
+    """
     predictions = session.wait_for_results().answers
-    return session.read(lambda contents: sorted_pictures(contents, predictions, threshold))
+    return session.read(
+        lambda contents: use(sorted_pictures(contents, predictions, threshold), contents)
+    )
 
 
 def file_response(session: Session, content: bytes, name: str, media_type: str) -> Response:

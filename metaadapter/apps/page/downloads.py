@@ -56,8 +56,9 @@ def sorted_pictures(
     taken = {_key(name) for name in names}
     unsure, none_of_these = _free(UNSURE, taken), _free(NONE_OF_THESE, taken)
     folders = folder_names([*names, unsure, none_of_these])
+    piles = contents.piles()
     for label in (*contents.ordered_classes, NONE, None):
-        for key in contents.pictures_of(label):
+        for key in piles[label]:
             name, prediction = contents.pictures[key].name, predictions.get(key)
             if label == NONE:
                 answer, prediction = none_of_these, None

@@ -62,7 +62,7 @@ def preview_page(
     name: Annotated[str, Path(description="The path of a file in `page.zip`.")],
 ) -> Response:
     """A file of that page, to look at it before it is on a web host."""
-    files = state.exports.page(session)
+    files = state.exports.page(session, name)
     if name not in files:
         raise Refusal(404, "no-such-path", "There is nothing at this address.")
     kind = PREVIEW_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
@@ -74,13 +74,21 @@ def read_sizes(session: OpenSession, state: AppState, threshold: Threshold = 0.0
     """The sizes of the downloads in bytes."""
     stored = session.wait_for_results().stored
     assert stored is not None
-    pictures = decided(session, threshold)
-    moved = session.read(lambda contents: whole_pictures(pictures, contents))
+
+    def parts(
+        pictures: list[SortedPicture], contents: Contents
+    ) -> tuple[str, list[SortedPicture], list[str] | None]:
+        # Boxes are cut out when the zip file is made.
+        has_boxes = any(contents.pictures[picture.id].crop for picture in pictures)
+        whole = None if has_boxes else [picture.id for picture in pictures]
+        return prediction_table(pictures, contents), whole_pictures(pictures, contents), whole
+
+    table, moved, whole = decided(session, threshold, parts)
     onnx, is_made = state.exports.n_bytes(session)
     runtime = state.exports.runtime
     return forms.Sizes(
-        answers=len(session.read(lambda contents: prediction_table(pictures, contents)).encode()),
-        pictures=session.read(lambda contents: _zip_bytes(session, pictures, contents)),
+        answers=len(table.encode()),
+        pictures=None if whole is None else _n_bytes(session, whole),
         moves=len(move_script(moved).encode()),
         adapter=len(skill_bytes(stored)),
         onnx=onnx,
@@ -89,8 +97,6 @@ def read_sizes(session: OpenSession, state: AppState, threshold: Threshold = 0.0
     )
 
 
-def _zip_bytes(session: Session, pictures: list[SortedPicture], contents: Contents) -> int | None:
-    if any(contents.pictures[picture.id].crop for picture in pictures):
-        return None  # boxes are cut out when the zip file is made
-    files = [session.project.pictures.path(picture.id) for picture in pictures]
+def _n_bytes(session: Session, pictures: list[str]) -> int:
+    files = map(session.project.pictures.path, pictures)
     return sum(file.stat().st_size for file in files if file.is_file())

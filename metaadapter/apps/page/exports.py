@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import final
 
@@ -39,6 +41,12 @@ class Exports:
 
     def onnx(self, session: Session) -> bytes:
         """The ONNX file of the current classifier, with its encoder; made once for each."""
+        with self._made(session) as folder:
+            return (folder / MODEL_FILE).read_bytes()
+
+    @contextmanager
+    def _made(self, session: Session) -> Iterator[Path]:
+        """The folder with the current classifier, which no other replaces during the block."""
         stored, encoder = session.wait_for_results().stored, session.project.encoder
         assert stored is not None
         require_onnx()
@@ -57,10 +65,13 @@ class Exports:
                 (folder / MODEL_FILE).write_bytes(exported.content)
                 (folder / FACTS_FILE).write_text(json_text(exported.facts))
                 self._exported = stored
-            return (folder / MODEL_FILE).read_bytes()
+            yield folder
 
-    def page(self, session: Session) -> dict[str, bytes]:
-        """The files of the page, by their paths; a `Refusal` without the runtime."""
+    def page(self, session: Session, only: str | None = None) -> dict[str, bytes]:
+        """The files of the page, by their paths; a `Refusal` without the runtime.
+
+        If `only` one of them is asked for, the large model may be left empty.
+        """
         if self.runtime is None:
             raise Refusal(
                 409,
@@ -68,8 +79,9 @@ class Exports:
                 "The page runs on the npm package onnxruntime-web. Unpack it, and start "
                 "`metaadapter serve --runtime FOLDER` with its folder.",
             )
-        model = self.onnx(session)
-        facts = parse_json((session.project.incoming / FOLDER / FACTS_FILE).read_bytes())
+        with self._made(session) as folder:
+            model = (folder / MODEL_FILE).read_bytes() if only in (None, MODEL_FILE) else b""
+            facts = parse_json((folder / FACTS_FILE).read_bytes())
         return page_contents(model, facts, self.runtime)
 
     def n_bytes(self, session: Session) -> tuple[int | None, bool]:

@@ -20,6 +20,7 @@ from metaadapter.apps.page.download_routes import Threshold, file_response
 from metaadapter.apps.page.downloads import folder_name
 from metaadapter.apps.page.field_forms import Counts
 from metaadapter.apps.page.frame_answers import FrameAnswers, frame_answers
+from metaadapter.apps.page.project import UPLOAD_PREFIX
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
 
@@ -49,7 +50,7 @@ def download_counts(session: OpenSession, threshold: Threshold = 0.0) -> Respons
 def download_timelapse(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """A table for Timelapse."""
     answers = _answers(session, threshold)
-    with tempfile.TemporaryDirectory(dir=session.project.incoming) as folder:
+    with _folder(session) as folder:
         file = Path(folder) / "timelapse.csv"
         write_timelapse(file, answers.predictions, answers.folder)
         return file_response(session, file.read_bytes(), file.name, CSV)
@@ -59,7 +60,7 @@ def download_timelapse(session: OpenSession, threshold: Threshold = 0.0) -> Resp
 def download_megadetector(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """All boxes, as corrected, with the answers, as MegaDetector JSON."""
     answers = _answers(session, threshold)
-    with tempfile.TemporaryDirectory(dir=session.project.incoming) as folder:
+    with _folder(session) as folder:
         file = Path(folder) / "megadetector.json"
         writer = MegaDetectorFile(
             _classifier(session), answers.labels, answers.folder, answers.detections
@@ -72,7 +73,7 @@ def download_megadetector(session: OpenSession, threshold: Threshold = 0.0) -> R
 def download_camtrap(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """A Camera Trap Data Package in a zip file."""
     answers, content = _answers(session, threshold), io.BytesIO()
-    with tempfile.TemporaryDirectory(dir=session.project.incoming) as folder:
+    with _folder(session) as folder:
         detector = str(answers.detections.info["detector"])
         package = CamtrapPackage(Path(folder), _classifier(session), answers.folder, detector)
         missing = package.write(lambda: answers.predictions)
@@ -95,6 +96,11 @@ def _answers(session: Session, threshold: float) -> FrameAnswers:
             raise
         answers = {}
     return session.read(lambda contents: frame_answers(contents, answers, threshold, name))
+
+
+def _folder(session: Session) -> tempfile.TemporaryDirectory[str]:
+    """A folder for files until they are sent; after a kill the next start removes it."""
+    return tempfile.TemporaryDirectory(dir=session.project.incoming, prefix=UPLOAD_PREFIX)
 
 
 def _classifier(session: Session) -> str:

@@ -121,7 +121,7 @@ class Undone(Revised):
 
 
 class Step(BaseModel):
-    """What was done with which edit, by whom, when (in UTC), and the key of the request."""
+    """An edit that was made, undone or redone: by whom, when (in UTC), and the request's key."""
 
     what: Literal["edit", "undo", "redo"]
     edit: str

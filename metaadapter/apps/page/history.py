@@ -28,7 +28,7 @@ INSTEAD = "choose another project"
 
 
 class Step(NamedTuple):
-    """What was done with which edit, and by whom."""
+    """An edit that was made, undone or redone, and by whom."""
 
     what: Literal["edit", "undo", "redo"]
     edit: Edit
@@ -37,7 +37,7 @@ class Step(NamedTuple):
 
 @dataclass(slots=True)
 class Past:
-    """What the records of a history say: the contents after them, and who did what."""
+    """The contents after the records of a history, and the steps that led there."""
 
     contents: Contents = field(default_factory=Contents)
     steps: deque[Step] = field(default_factory=lambda: deque(maxlen=KEPT_EDITS))

@@ -3,6 +3,11 @@
 So a tab of the browser that was open when the server ended goes on when it starts again. They are
 kept in the user's own folder for the state of programs, in files that only this user can read, and
 not in the project, which people copy and share.
+
+Browsers send the cookies of 127.0.0.1 to all its ports, and the cookie holds the token. So another
+program on this machine that gets a request from this browser, at whatever port, sees the token that
+is valid then. A new token ends the use of the former one; it does not protect the new one from a
+program that the browser still asks, such as one at a former port with a tab of the page.
 """
 
 from __future__ import annotations

@@ -56,10 +56,10 @@ def network_address() -> str:
 
 
 def by_port(app: ASGIApp, phone_app: ASGIApp, phone: Access) -> ASGIApp:
-    """Hand the requests at the phones' port to their application, and all others to `app`."""
+    """Hand the requests at the phones' address to their application, and all others to `app`."""
 
     async def choose(scope: Scope, receive: Receive, send: Send) -> None:
-        is_phone = (scope.get("server") or ("", None))[1] == phone.port
+        is_phone = tuple(scope.get("server") or ()) == (phone.host, phone.port)
         await (phone_app if is_phone else app)(scope, receive, send)
 
     return choose

@@ -1,4 +1,4 @@
-"""What a phone may do: see the classes, add pictures, and have pictures predicted."""
+"""The routes of phones, which may see the classes, add pictures, and have pictures predicted."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ code_routes = APIRouter(prefix="/phone")
 
 
 async def require_pictures(form: UploadedForm) -> None:
-    """Raise a `Refusal` for an adapter, and for an upload that would make classes."""
-    if form.texts.get("class") == FOLDERS or any(file.field != "pictures" for file in form.files):
+    """Raise a `Refusal` for an adapter, and an upload that makes classes or stops the encoding."""
+    is_more = form.texts.get("class") == FOLDERS or bool(form.texts.get("wait"))
+    if is_more or any(file.field != "pictures" for file in form.files):
         raise Refusal(403, "phone", "A phone can only add pictures and have them predicted.")
 
 

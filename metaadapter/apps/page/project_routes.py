@@ -43,6 +43,7 @@ def read_project(session: OpenSession) -> forms.ProjectState:
     project = session.project
 
     def state(contents: Contents) -> forms.ProjectState:
+        piles = contents.piles()
         return forms.ProjectState(
             name=project.facts.name,
             encoder=project.facts.encoder,
@@ -52,12 +53,12 @@ def read_project(session: OpenSession) -> forms.ProjectState:
                     id=label,
                     name=contents.classes[label].name,
                     description=contents.classes[label].description,
-                    pictures=contents.pictures_of(label),
+                    pictures=piles[label],
                 )
                 for label in contents.ordered_classes
             ],
-            tray=contents.pictures_of(None),
-            none=contents.pictures_of(NONE),
+            tray=piles[None],
+            none=piles[NONE],
             names={picture: entry.name for picture, entry in contents.pictures.items()},
             unreadable={
                 picture: reason

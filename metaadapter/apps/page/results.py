@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -187,19 +187,28 @@ def _predict(
     The probabilities of the other classes are left out, because a tray may have many rows.
     """
     names = [str(name) for name in stored.config.classes]
-    predictions: list[Prediction] = []
     can_occur = snapshot.species.allowed is None or not snapshot.species.allowed.isdisjoint(names)
     species = snapshot.species if can_occur else Species()
-    n_at_once = len(pictures) if snapshot.series else ROWS_AT_ONCE  # no series is divided
-    for start in range(0, len(pictures), n_at_once):
-        some = pictures[start : start + n_at_once]
-        probabilities = predict_probabilities(snapshot.rows(some), stored.weights)
-        rows_NC = species.among_allowed(probabilities.classes_NC, names)
-        probabilities = Probabilities(rows_NC, probabilities.known_N)
-        if snapshot.series:
-            probabilities = _merged(probabilities, names, snapshot, some)
-        predictions += _of_classes(task, stored, probabilities)
+
+    def parts() -> Iterator[Probabilities]:
+        for start in range(0, len(pictures), ROWS_AT_ONCE):
+            rows = snapshot.rows(pictures[start : start + ROWS_AT_ONCE])
+            part = predict_probabilities(rows, stored.weights)
+            yield Probabilities(species.among_allowed(part.classes_NC, names), part.known_N)
+
+    all_parts: Iterable[Probabilities] = parts()
+    if snapshot.series:  # one may have pictures in several parts
+        all_parts = [_merged(_joined([*all_parts]), names, snapshot, pictures)]
+    predictions = [one for part in all_parts for one in _of_classes(task, stored, part)]
     return dict(zip(pictures, predictions, strict=True))
+
+
+def _joined(parts: Sequence[Probabilities]) -> Probabilities:
+    known = [part.known_N for part in parts if part.known_N is not None]
+    return Probabilities(
+        np.concatenate([part.classes_NC for part in parts]),
+        np.concatenate(known) if known else None,
+    )
 
 
 def _merged(

@@ -16,9 +16,9 @@ import numpy as np
 
 from metaadapter.apps.advice.kinds import Advice, on_look_alikes
 from metaadapter.apps.page.alike_strangers import alike_strangers
-from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.field_entries import CropEntry
-from metaadapter.apps.page.forms import Revised, Work
+from metaadapter.apps.page.forms import Work
 from metaadapter.apps.page.history import History
 from metaadapter.apps.page.look_alikes import look_alikes
 from metaadapter.apps.page.picture_folder import CROP_QUALITY, jpeg_bytes
@@ -90,11 +90,6 @@ class Session:
         """Call a function with the contents while nothing changes them."""
         with self._state:
             return reader(self.project.history.contents)
-
-    def edit(self, message: str, changes: Callable[[Contents], tuple[Change, ...]]) -> Revised:
-        """Make and save an edit."""
-        revision, _ = self.change(lambda history: history.make(message, changes(history.contents)))
-        return Revised(revision=revision)
 
     def change(
         self, action: Callable[[History], Value], key: str = "", *, stops: bool = False

@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,6 +18,7 @@ from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.guard import Guard, error_response
 from metaadapter.apps.page.multipart import Limits
 from metaadapter.apps.page.page_files import PREFIX, page_file
+from metaadapter.apps.page.phone import by_port
 from metaadapter.apps.page.refusal import Refusal
 
 SECONDS_BETWEEN_LOOKS = 0.05
@@ -39,9 +41,15 @@ class Starting:
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._open, name="opening")
 
-    def guarded(self, access: Access) -> ASGIApp:
-        """The application that is served: this one for clients that have the token."""
-        early = Guard(self._while_opening, access, Limits())
+    def guarded(self, access: Access, phone: Access | None = None) -> ASGIApp:
+        """The application that is served: this one for clients that have the token.
+
+        With `phone`, the phones that it lets in get their own page at their own port.
+        """
+        early: ASGIApp = Guard(partial(self._while_opening, "index.html"), access, Limits())
+        if phone is not None:
+            of_phones = Guard(partial(self._while_opening, "phone.html"), phone, Limits())
+            early = by_port(early, of_phones, phone)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await (self._app or early)(scope, receive, send)
@@ -72,11 +80,11 @@ class Starting:
         except BaseException as error:  # it is raised again in the main thread
             self._error = error
 
-    async def _while_opening(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _while_opening(self, page: str, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         try:
             if path == "/" or path.startswith(PREFIX):
-                name = path.removeprefix(PREFIX) if path != "/" else "index.html"
+                name = path.removeprefix(PREFIX) if path != "/" else page
                 await page_file(name)(scope, receive, send)
                 return
             if path == "/work" and self._app is None:

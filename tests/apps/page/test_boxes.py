@@ -17,7 +17,7 @@ from metaadapter.apps.field.frame_predictions import FieldOptions, encode_frames
 from metaadapter.apps.field.frames import Frame, read_times
 from metaadapter.apps.field.series import in_series
 from metaadapter.apps.field.species import Species
-from metaadapter.apps.page import detection_uploads
+from metaadapter.apps.page import detection_uploads, results
 from metaadapter.apps.page.contents import PictureEntry
 from metaadapter.apps.page.frame_names import match_names
 from metaadapter.apps.page.project_check import check_project
@@ -419,7 +419,9 @@ def test_moves__take_whole_frames_unless_their_boxes_differ(trapped):
     assert "brook/1.jpg" not in script  # it shows red and green
 
 
-def test_series__merge_the_answers_of_each_animal(trapped):
+@pytest.mark.parametrize("at_once", [1, 512])
+def test_series__merge_the_answers_of_each_animal(trapped, monkeypatch, at_once):
+    monkeypatch.setattr(results, "ROWS_AT_ONCE", at_once)
     red, green = trapped.class_of("red"), trapped.class_of("green")
     alone = trapped.answers()["answers"]
     tray = trapped.state["tray"]

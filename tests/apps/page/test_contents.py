@@ -101,3 +101,19 @@ def test_new_edit__after_undo__forgets_what_could_be_redone(contents):
 def test_edit__of_missing_entries_or_with_a_taken_name__is_refused(contents, edit):
     with pytest.raises(Refusal, match=r"^(There is|This) .*\.|^A project has at most"):
         edit(contents)
+
+
+def test_piles__have_the_pictures_of_each_label(contents):
+    make(contents, edits.label_pictures(contents, {"2": edits.NONE}))
+
+    assert contents.piles() == {"a": ["1"], "b": [], edits.NONE: ["2"], None: ["3"]}
+    assert all(contents.pictures_of(label) == keys for label, keys in contents.piles().items())
+
+
+def test_class__named_as_the_pile_of_no_class__is_refused(contents):
+    for changes in (
+        lambda: edits.add_classes(contents, {"c": "None of These"}),
+        lambda: edits.change_class(contents, "a", "none of these", None),
+    ):
+        with pytest.raises(Refusal, match="it is for pictures of none of the classes"):
+            changes()

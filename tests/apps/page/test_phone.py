@@ -82,13 +82,15 @@ def test_phone__may_do_nothing_else(opened, method, path):
     assert opened.phone.request(method, path).status_code in (404, 405)
 
 
-def test_phone__makes_no_classes_and_sends_no_adapter(opened, picture):
+def test_phone__makes_no_classes_sends_no_adapter_and_stops_no_encoding(opened, picture):
     file = ("new/1.png", picture("blue"))
     folders = opened.phone.post("/pictures", files={"pictures": file}, data={"class": "folders"})
     adapter = opened.phone.post("/predict", files={"pictures": file, "adapter": file})
 
-    assert [folders.json()["kind"], adapter.json()["kind"]] == ["phone", "phone"]
-    assert [folders.status_code, adapter.status_code] == [403, 403]
+    waiting = opened.phone.post("/pictures", files={"pictures": file}, data={"wait": "yes"})
+
+    for response in (folders, adapter, waiting):
+        assert (response.status_code, response.json()["kind"]) == (403, "phone")
 
 
 def test_phone__sends_some_pictures_at_a_time_and_no_archive(opened, monkeypatch):

@@ -10,7 +10,8 @@ import warnings
 import pytest
 
 from metaadapter.apps.cli.app import main
-from metaadapter.apps.page.contents import add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.contents import Origin, add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.editor import Editor
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session
 from metaadapter.data.checksums import sealed, unsealed, write_document
@@ -308,7 +309,9 @@ def test_damaged_picture__added_again__is_used_again(opened, folder, pictures, d
         (tmp_path / "again.png").write_bytes(content)
         assert project.pictures.keep(tmp_path / "again.png") == pictures[0]
         session.check_again([pictures[0]])
-        session.edit("again", lambda contents: label_pictures(contents, {pictures[0]: "a"}))
+        Editor(session, Origin()).edit(
+            "again", lambda contents: label_pictures(contents, {pictures[0]: "a"})
+        )
         results = session.wait_for_results()
         assert session.picture(pictures[0]) == content
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from metaadapter.adapter.files import load_adapter, store_adapter
+from metaadapter.apps.page.contents import remove_pictures
 from metaadapter.apps.page.project import hold, read_facts
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import encode_rows
@@ -826,3 +827,22 @@ def test_project__with_the_name_of_another__is_not_deleted_or_renamed(project):
     renamed = client.post("/projects/rename", json={"name": name, "new_name": f"new {name}"})
     assert renamed.is_success
     assert client.post("/projects/delete", json={"name": name}).is_success
+
+
+@pytest.mark.parametrize("path", ["answers.csv", "moves.sh", "sizes"])
+def test_downloads__while_a_picture_is_removed__are_of_one_moment(project, monkeypatch, path):
+    project.fill()
+    session, left = project.session, project.state["tray"][:1]
+    read = session.read
+
+    def racing(reader):
+        value = read(reader)
+        if left:
+            changes = remove_pictures(read(lambda contents: contents), [left.pop()])
+            session.change(lambda history: history.make("removed", changes))
+        return value
+
+    monkeypatch.setattr(session, "read", racing)
+
+    assert project.client.get(f"/take/{path}").status_code == 200
+    assert left == []

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from metaadapter.apps.page import session as module
-from metaadapter.apps.page.contents import add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.contents import Origin, add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.editor import Editor
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
@@ -104,7 +105,9 @@ def test_answers__where_no_label_changed__keep_the_adapter(opened, fill, picture
             file = project.incoming / "new"
             file.write_bytes(picture("blue"))
             new = project.pictures.keep(file)
-            session.edit("one more", lambda contents: add_pictures(contents, {new: "new.png"}, {}))
+            Editor(session, Origin()).edit(
+                "one more", lambda contents: add_pictures(contents, {new: "new.png"}, {})
+            )
             after = session.wait_for_results()
 
     assert after.stored is before.stored
@@ -116,7 +119,9 @@ def test_label__given_to_a_picture_of_the_tray__changes_the_adapter(opened, fill
         (loose,) = fill(project, shots=9, tray=1)
         with Session(project) as session:
             before = session.wait_for_results()
-            session.edit("label", lambda contents: label_pictures(contents, {loose: "a"}))
+            Editor(session, Origin()).edit(
+                "label", lambda contents: label_pictures(contents, {loose: "a"})
+            )
             after = session.wait_for_results()
 
     assert loose in before.answers
@@ -133,7 +138,9 @@ def test_work__that_was_stopped__continues_after_the_next_edit(opened, fill):
         session.stop()
         assert not session.work().busy
         with session:
-            session.edit("class", lambda contents: add_classes(contents, {"c": "green"}))
+            Editor(session, Origin()).edit(
+                "class", lambda contents: add_classes(contents, {"c": "green"})
+            )
             assert len(session.wait_for_results().answers) == 1
             assert not session.work().busy
 
@@ -165,7 +172,9 @@ def test_encoding__that_fails__is_shown_and_tried_after_the_next_edit(opened, fi
             with session._state:
                 assert session._state.wait_for(lambda: session._error, timeout=60)
             assert "No space left" in session.work().error
-        session.edit("class", lambda contents: add_classes(contents, {"c": "green"}))
+        Editor(session, Origin()).edit(
+            "class", lambda contents: add_classes(contents, {"c": "green"})
+        )
         assert len(session.wait_for_results().answers) == 1
         assert session.work().error is None
         session.__exit__(None, None, None)
@@ -182,7 +191,9 @@ def test_edit__of_a_project_that_was_closed_meanwhile__is_refused(opened):
         with Session(project) as session:
             pass
         with pytest.raises(Refusal, match=r"was closed"):
-            session.edit("class", lambda contents: add_classes(contents, {"c": "green"}))
+            Editor(session, Origin()).edit(
+                "class", lambda contents: add_classes(contents, {"c": "green"})
+            )
 
 
 def test_project__open_in_another_process__is_not_opened_twice(opened):

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from metaadapter.apps.page.access import Access
+from metaadapter.apps.page.page_files import page_file
 from metaadapter.apps.page.starting import Starting
 from metaadapter.errors import DataError
 
@@ -89,3 +90,16 @@ def test_first_page__needs_no_slow_import():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "set()"
+
+
+def test_phone__while_the_project_is_opened__gets_its_page():
+    opening, phone = Opening(), Access("of-phones", 9000, host="192.168.1.5")
+    with Starting(opening.opened, lambda: "Opening …") as starting:
+        app = starting.guarded(Access("a-token", 8000), phone)
+        client = TestClient(app, base_url="http://192.168.1.5:9000")
+        early = client.get("/", headers={"Authorization": "Bearer of-phones"})
+        other = client.get("/", headers={"Authorization": "Bearer a-token"})
+        opening.may_open.set()
+
+    assert (early.status_code, other.status_code) == (200, 401)
+    assert early.text == page_file("phone.html").body.decode()
