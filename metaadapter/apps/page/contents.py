@@ -377,7 +377,7 @@ def _require_free(name: str, taken: Mapping[str, str]) -> None:
     if name_key(name) == name_key(NONE_OF_THESE):
         raise Refusal(
             409,
-            "name-taken",
+            "name-reserved",
             f"No class has the name {NONE_OF_THESE!r}: it is for pictures of none of the classes.",
             name=NONE_OF_THESE,
         )

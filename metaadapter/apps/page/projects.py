@@ -151,7 +151,7 @@ class Projects:
         """Refuse a name that several projects have: the copies of a folder, for example."""
         if [*self._names().values()].count(name) > 1:
             sentence = f"There are several projects {name!r}; rename one of them first."
-            raise Refusal(409, "name-taken", sentence, name=name)
+            raise Refusal(409, "several-projects", sentence, name=name)
 
     def _require_free(self, name: str, taken: Iterable[str]) -> None:
         for other in taken:

@@ -819,7 +819,8 @@ def test_project__with_the_name_of_another__is_not_deleted_or_renamed(project):
         client.post("/projects/delete", json={"name": name}),
         client.post("/projects/rename", json={"name": name, "new_name": f"new {name}"}),
     ]
-    assert [(one.status_code, one.json()["kind"]) for one in refused] == [(409, "name-taken")] * 2
+    kinds = [(one.status_code, one.json()["kind"]) for one in refused]
+    assert kinds == [(409, "several-projects")] * 2
     assert folder.exists()
     assert copy.exists()
 

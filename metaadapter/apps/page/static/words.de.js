@@ -418,6 +418,7 @@ export const sentences = {
   "media-type": "Die Anfrage hat eine unerwartete Form: {error}",
   method: "Diese Anfrage kennt metaadapter nicht: {error}",
   "missing-package": "Dafür muss noch ein Paket installiert werden: {error}",
+  "name-reserved": "Keine Klasse kann „{name}“ heißen: Der Name steht für Bilder, die keine der Klassen zeigen.",
   "name-taken": "Der Name „{name}“ ist schon vergeben.",
   "no-adapter": "Es gibt noch keinen Klassifikator: Geben Sie zwei Klassen je ein Bild.",
   "no-frames":
@@ -432,6 +433,7 @@ export const sentences = {
   "no-such-picture": "Dieses Bild gibt es nicht mehr, oder es ist nicht lesbar. Laden Sie die Seite neu.",
   "no-such-project": "Es gibt kein Projekt „{name}“.",
   "no-such-species": "Es gibt keine Klasse „{name}“. Am nächsten kommt „{nearest}“.",
+  "several-projects": "Mehrere Projekte heißen „{name}“. Benennen Sie zuerst eines davon um.",
   "not-encoded": {
     one: "{n} Bild ist noch nicht gelesen. Versuchen Sie es danach noch einmal.",
     other: "{n} Bilder sind noch nicht gelesen. Versuchen Sie es danach noch einmal.",
