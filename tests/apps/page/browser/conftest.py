@@ -26,6 +26,7 @@ ORIGIN = "http://127.0.0.1"  # of pages whose files a test hands over itself
 def launch():
     """Starts a browser without windows; closed with the module, for it keeps an event loop."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    playwright.expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip(f"needs a Chromium on PATH: one of {', '.join(NAMES)}")
