@@ -60,6 +60,7 @@ project.addEventListener("change", () => {
 });
 project.addEventListener("refused", ({ error }) => {
   byId("opening").hidden = true;
+  if (error.isAway) clearErrors(); // an earlier reason why the server is away holds no longer
   showError(error.message);
 });
 project.addEventListener("opening", ({ sentence }) => {

@@ -54,6 +54,7 @@ export class Project extends EventTarget {
   #n_uploads = 0; // portions of pictures that are being sent, or wait
   #newest = -1; // the revision after the latest change of this tab
   #own = new OwnLabels();
+  #absence = ""; // the latest reason why the server cannot be reached
   #whenBack = []; // called once the server is there again
   #wake = () => {};
   #answersBefore = {};
@@ -352,7 +353,8 @@ export class Project extends EventTarget {
 
   #lost(error) {
     if (error.kind === "opening") this.#emit("opening", { sentence: error.message });
-    else if (this.reachable) this.#refused(error);
+    else if (this.reachable || error.message !== this.#absence) this.#refused(error);
+    this.#absence = error.message;
     this.reachable = false;
     this.#changed();
   }
