@@ -11,13 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from metaadapter.apps.page.contents import (
-    Change,
-    Contents,
-    add_classes,
-    add_pictures,
-    label_pictures,
-)
+from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session

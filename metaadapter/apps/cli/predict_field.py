@@ -59,7 +59,7 @@ class FieldRun:
 
     @property
     def things(self) -> str:
-        """What the adapter classifies: boxes, or pictures as a whole."""
+        """The kind of the parts to predict: boxes, or whole pictures."""
         return "pictures" if self._request.options.detections is None else "boxes"
 
     def rows(self, rows: RowFormat) -> RowFormat:

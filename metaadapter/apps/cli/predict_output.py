@@ -60,7 +60,7 @@ class PredictOutput(NamedTuple):
     written: list[str]
     missing: list[str]
     things: str = "pictures"
-    """What the adapter classified: pictures or boxes."""
+    """The kind of the predicted parts: pictures or boxes."""
 
 
 def show_predicted(

@@ -78,12 +78,14 @@ def study(
         report = encode_to_store(table, loaded, out / STORE, progress=progress)
     console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
     evaluation = run_evaluation(config, out / EVALUATION, console, jobs)
-    _, files = write_report(out / EVALUATION, out / EVALUATION, [], console)
     result = study_result(evaluation, str(frames), _boxes(table, detections, min_confidence))
     document = {"schema": "metaadapter.study/2", **result.to_dict()}
     with write_errors(f"the study into {out}"):
         write_document(out / "study.json", document)
         replace_file(out / "study.md", study_markdown(result))
+    # Last, because only pages need a package that may be missing.
+    _, files = write_report(out / EVALUATION, out / EVALUATION, [], console)
+    with write_errors(f"the study into {out}"):
         replace_file(out / "study.html", study_page(result))
     files = [*(str(out / f"study.{kind}") for kind in ("html", "md", "json")), *files]
     if json_output:

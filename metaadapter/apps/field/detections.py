@@ -62,10 +62,12 @@ class Detections:
     def require_some(self, paths: Sequence[Path], folders: Sequence[Path]) -> None:
         """Raise a `DataError` if the detector's file lists none of the pictures."""
         if paths and not any(self.of(path, folders) for path in paths):
-            first = next(iter(self.frames), "nothing")
+            listed = "no frame"
+            if first := next(iter(self.frames), None):
+                listed = f"{first!r} and {len(self.frames) - 1} other frames"
             raise DataError(
-                f"{self.source} has none of the {len(paths)} pictures: it lists {first!r} and "
-                f"{max(0, len(self.frames) - 1)} other frames, but the first picture is {paths[0]};"
+                f"{self.source} has none of the {len(paths)} pictures: it lists {listed}, and the "
+                f"first picture is {paths[0]};"
                 " give the folder that the detector processed, or run the detector on this folder"
             )
 
@@ -80,7 +82,8 @@ def read_detections(source: Path) -> Detections:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise DataError(f"{EXAMPLE}, but {source} is wrong at {place}: {first['msg']}") from error
+        wrong = first["msg"] if "instance of" not in first["msg"] else "expected a JSON object"
+        raise DataError(f"{EXAMPLE}, but {source} is wrong at {place}: {wrong}") from error
     except ValueError as error:
         raise DataError(f"{EXAMPLE}, but {source} is no such JSON file: {error}") from error
     warnings: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ MOST_NAMED = 5
 
 
 class Spread(NamedTuple):
-    """What a label of SpeciesNet says of the classes; at most one of the lists is not empty."""
+    """The classes that a label of SpeciesNet stands for; at most one of the lists is not empty."""
 
     name: str
     within: Sequence[str]

@@ -1,4 +1,4 @@
-"""What a frame shows, from the predictions for its boxes."""
+"""The contents of a frame, from the predictions for its boxes."""
 
 from __future__ import annotations
 

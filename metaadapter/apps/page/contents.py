@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal
-from unicodedata import normalize
 
 from pydantic import BaseModel, Field, model_serializer
 
 from metaadapter.apps.page.advice_entry import AdviceEntry
 from metaadapter.apps.page.field_entries import NO_SETTINGS, BoxEntry, CropEntry, FieldEntry, Id
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.data.plain_text import one_line
-from metaadapter.workflow.predictions import NONE_OF_THESE
 
-MAX_CLASSES = 1000
 SETTINGS = "0"
 """The id of the settings for camera traps."""
 Kind = Literal["class", "picture", "settings", "advice"]
@@ -270,119 +265,3 @@ class Contents:
                 self._entries(change.kind).pop(change.id, None)
             else:
                 self._entries(change.kind)[change.id] = entry
-
-
-def add_classes(
-    contents: Contents, names: Mapping[str, str], description: str = ""
-) -> tuple[Change, ...]:
-    """The changes that add classes, given as id → name, all with the same description."""
-    if len(contents.classes) + len(names) > MAX_CLASSES:
-        raise Refusal(
-            409,
-            "too-many",
-            f"A project has at most {MAX_CLASSES} classes. Remove some first.",
-            most=MAX_CLASSES,
-        )
-    if any(label in contents.classes for label in names):
-        raise Refusal(409, "invalid", "There is already a class with this id.")
-    taken = {name_key(entry.name): entry.name for entry in contents.classes.values()}
-    for name in names.values():
-        _require_free(name, taken)
-        taken[name_key(name)] = name
-    entries = {
-        label: ClassEntry(name=name, description=description, place=place)
-        for place, (label, name) in enumerate(names.items(), next_place(contents.classes))
-    }
-    return contents.changes("class", entries)
-
-
-def change_class(
-    contents: Contents, label: str, name: str | None, description: str | None
-) -> tuple[Change, ...]:
-    """The changes that rename or describe a class; `None` leaves that part as it is."""
-    before = contents.require_class(label)
-    others = [entry.name for other, entry in contents.classes.items() if other != label]
-    if name is not None:
-        _require_free(name, {name_key(other): other for other in others})
-    parts = {"name": name, "description": description}
-    after = before.model_copy(
-        update={part: value for part, value in parts.items() if value is not None}
-    )
-    return contents.changes("class", {label: after})
-
-
-def remove_class(contents: Contents, label: str) -> tuple[Change, ...]:
-    """The changes that remove a class and move its pictures to the tray."""
-    contents.require_class(label)
-    to_tray = move_pictures(contents, dict.fromkeys(contents.pictures_of(label)))
-    return (*to_tray, *contents.changes("class", {label: None}))
-
-
-def label_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple[Change, ...]:
-    """The changes that give each picture its label: a class, `NONE`, or `None` for the tray."""
-    contents.require_pictures(labels)
-    for label in {label for label in labels.values() if label not in (None, NONE)}:
-        contents.require_class(label)
-    return move_pictures(contents, labels)
-
-
-def move_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple[Change, ...]:
-    """The changes of `label_pictures` without checks, since the same edit may add the classes."""
-    entries = {
-        picture: contents.pictures[picture].model_copy(update={"label": label})
-        for picture, label in labels.items()
-    }
-    return contents.changes("picture", entries)
-
-
-def add_pictures(
-    contents: Contents,
-    names: Mapping[str, str],
-    labels: Mapping[str, str | None],
-    times: Mapping[str, datetime | None] | None = None,
-) -> tuple[Change, ...]:
-    """The changes that add pictures (id → name) to their classes in `labels`, or to the tray."""
-    entries = {
-        picture: PictureEntry(
-            name=one_line(name),
-            label=labels.get(picture),
-            place=place,
-            time=time.isoformat() if (time := (times or {}).get(picture)) else None,
-        )
-        for place, (picture, name) in enumerate(names.items(), next_place(contents.pictures))
-    }
-    return contents.changes("picture", entries)
-
-
-def remove_pictures(contents: Contents, pictures: Iterable[str]) -> tuple[Change, ...]:
-    """The changes that remove pictures from the project, frames with their boxes."""
-    removals = dict.fromkeys(pictures)
-    contents.require_pictures(removals)
-    for crops in contents.crops_of(removals).values():
-        removals |= dict.fromkeys(crops)
-    return contents.changes("picture", removals)
-
-
-def next_place(entries: Mapping[str, ClassEntry | PictureEntry]) -> int:
-    """The first place after those of all entries."""
-    return 1 + max((entry.place for entry in entries.values()), default=-1)
-
-
-def name_key(name: str) -> str:
-    """A text that is equal for names that a person takes for the same: "Fox", "fox", "ｆｏｘ"."""
-    return normalize("NFKC", normalize("NFKC", name).casefold())
-
-
-def _require_free(name: str, taken: Mapping[str, str]) -> None:
-    if name_key(name) == name_key(NONE_OF_THESE):
-        raise Refusal(
-            409,
-            "name-reserved",
-            f"No class has the name {NONE_OF_THESE!r}: it is for pictures of none of the classes.",
-            name=NONE_OF_THESE,
-        )
-    other = taken.get(name_key(name))
-    if other is None:
-        return
-    hint = "" if other == name else " Their names differ too little: capitals do not count."
-    raise Refusal(409, "name-taken", f"There is already a class {other!r}.{hint}", name=other)

@@ -15,7 +15,8 @@ from metaadapter.apps.field.frame_predictions import FieldOptions
 from metaadapter.apps.field.frames import Frame, common_folder, relative_name
 from metaadapter.apps.field.series import in_series
 from metaadapter.apps.field.species import EMPTY
-from metaadapter.apps.page.contents import NONE, Contents, name_key
+from metaadapter.apps.page.changes import name_key
+from metaadapter.apps.page.contents import NONE, Contents
 from metaadapter.apps.page.field_entries import BoxEntry
 from metaadapter.data.table import ImageRow
 from metaadapter.workflow.predictions import UNKNOWN, Prediction

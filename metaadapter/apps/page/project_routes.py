@@ -9,17 +9,14 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from metaadapter.apps.page import forms
-from metaadapter.apps.page.contents import (
-    NONE,
-    Contents,
-    Edit,
-    Origin,
+from metaadapter.apps.page.changes import (
     add_classes,
     change_class,
     label_pictures,
     remove_class,
     remove_pictures,
 )
+from metaadapter.apps.page.contents import NONE, Contents, Edit, Origin
 from metaadapter.apps.page.dependencies import AppState, OpenSession, UploadedForm
 from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.frame_answers import series_of

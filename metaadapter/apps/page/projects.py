@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import final
 
-from metaadapter.apps.page.contents import name_key
+from metaadapter.apps.page.changes import name_key
 from metaadapter.apps.page.forms import ListedProject
 from metaadapter.apps.page.history import read_contents
 from metaadapter.apps.page.leftovers import free_place

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.page.advice_entry import Action, AdviceEntry, actions_of, id_of_advice
-from metaadapter.apps.page.contents import NONE, Change, Contents, label_pictures, move_pictures
+from metaadapter.apps.page.changes import label_pictures, move_pictures
+from metaadapter.apps.page.contents import NONE, Change, Contents
 from metaadapter.apps.page.refusal import Refusal
 
 

@@ -7,15 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from secrets import token_hex
 
-from metaadapter.apps.page.contents import (
-    NONE,
-    Change,
-    Contents,
-    PictureEntry,
-    add_classes,
-    add_pictures,
-    name_key,
-)
+from metaadapter.apps.page.changes import add_classes, add_pictures, name_key
+from metaadapter.apps.page.contents import NONE, Change, Contents, PictureEntry
 from metaadapter.apps.page.editor import Editor
 from metaadapter.apps.page.forms import Added, RefusedFile
 from metaadapter.apps.page.multipart import Form, FormFile, Limits

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -150,3 +151,14 @@ def test_study__shots_below_one__are_refused_before_frames_are_encoded(run, stud
     assert done.code == 3
     assert "shots" in done.err
     assert not (tmp_path / "study").exists()
+
+
+def test_study__without_the_package_for_pages__keeps_its_figures(run, study, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    done = run(*study)
+
+    assert done.code == 5
+    assert "metaadapter[report]" in done.err
+    assert json.loads((tmp_path / "study" / "study.json").read_text())["means"]
+    assert (tmp_path / "study" / "study.md").exists()

@@ -272,3 +272,18 @@ def test_boxes_in_pixels__all_outside_of_a_smaller_copy__leave_no_empty_frame(tm
 
     assert read.detections == ()
     assert "may have been resized" in read.failure
+
+
+@pytest.mark.parametrize("value", [[1, 2], 5, {"images": [3], "detection_categories": {}}])
+def test_other_json__names_no_class_of_the_program(write_json, value):
+    with pytest.raises(DataError, match="expected a JSON file as MegaDetector") as error:
+        read_detections(write_json(value))
+
+    assert "instance of" not in str(error.value)
+
+
+def test_file_without_frames__says_so(write_json):
+    read = read_detections(write_json({"detection_categories": {}, "images": []}))
+
+    with pytest.raises(DataError, match=r"it lists no frame, and the first picture is 1\.jpg"):
+        read.require_some([Path("1.jpg")], [])

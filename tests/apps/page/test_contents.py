@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from metaadapter.apps.page import changes as page_changes
 from metaadapter.apps.page import contents as edits
 from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.refusal import Refusal
@@ -12,10 +13,10 @@ from metaadapter.apps.page.refusal import Refusal
 @pytest.fixture
 def contents():
     contents = Contents()
-    make(contents, edits.add_classes(contents, {"a": "fox", "b": "lynx"}, "an animal"))
+    make(contents, page_changes.add_classes(contents, {"a": "fox", "b": "lynx"}, "an animal"))
     make(
         contents,
-        edits.add_pictures(contents, {"1": "1.jpg", "2": "2.jpg", "3": "3.jpg"}, {"1": "a"}),
+        page_changes.add_pictures(contents, {"1": "1.jpg", "2": "2.jpg", "3": "3.jpg"}, {"1": "a"}),
     )
     return contents
 
@@ -29,13 +30,19 @@ def entries(contents):
 
 
 EDITS = {
-    "add classes": lambda contents: edits.add_classes(contents, {"c": "heron"}),
-    "change a class": lambda contents: edits.change_class(contents, "a", "red fox", None),
-    "remove a class": lambda contents: edits.remove_class(contents, "a"),
-    "label": lambda contents: edits.label_pictures(contents, {"1": None, "2": "b", "3": "b"}),
-    "none": lambda contents: edits.label_pictures(contents, {"1": edits.NONE, "2": edits.NONE}),
-    "add pictures": lambda contents: edits.add_pictures(contents, {"4": "4.jpg"}, {"4": "b"}),
-    "remove pictures": lambda contents: edits.remove_pictures(contents, ["1", "3"]),
+    "add classes": lambda contents: page_changes.add_classes(contents, {"c": "heron"}),
+    "change a class": lambda contents: page_changes.change_class(contents, "a", "red fox", None),
+    "remove a class": lambda contents: page_changes.remove_class(contents, "a"),
+    "label": lambda contents: page_changes.label_pictures(
+        contents, {"1": None, "2": "b", "3": "b"}
+    ),
+    "none": lambda contents: page_changes.label_pictures(
+        contents, {"1": edits.NONE, "2": edits.NONE}
+    ),
+    "add pictures": lambda contents: page_changes.add_pictures(
+        contents, {"4": "4.jpg"}, {"4": "b"}
+    ),
+    "remove pictures": lambda contents: page_changes.remove_pictures(contents, ["1", "3"]),
 }
 
 
@@ -69,9 +76,9 @@ def test_edit__has_a_kind_and_values_for_pages_in_other_languages(contents, edit
 
 
 def test_order__of_classes_and_pictures__outlasts_removing_and_undoing(contents):
-    make(contents, edits.remove_class(contents, "a"))
+    make(contents, page_changes.remove_class(contents, "a"))
     contents.undo()
-    make(contents, edits.label_pictures(contents, {"3": "b", "2": "b"}))
+    make(contents, page_changes.label_pictures(contents, {"3": "b", "2": "b"}))
 
     assert contents.ordered_classes == ["a", "b"]
     assert contents.pictures_of("b") == ["2", "3"]
@@ -79,7 +86,7 @@ def test_order__of_classes_and_pictures__outlasts_removing_and_undoing(contents)
 
 def test_new_edit__after_undo__forgets_what_could_be_redone(contents):
     contents.undo()
-    make(contents, edits.add_classes(contents, {"c": "heron"}))
+    make(contents, page_changes.add_classes(contents, {"c": "heron"}))
 
     assert contents.undone == []
 
@@ -87,13 +94,13 @@ def test_new_edit__after_undo__forgets_what_could_be_redone(contents):
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda contents: edits.add_classes(contents, {"c": "fox"}),
-        lambda contents: edits.change_class(contents, "a", "lynx", None),
-        lambda contents: edits.remove_class(contents, "z"),
-        lambda contents: edits.label_pictures(contents, {"1": "z"}),
-        lambda contents: edits.label_pictures(contents, {"9": "a"}),
-        lambda contents: edits.remove_pictures(contents, ["9"]),
-        lambda contents: edits.add_classes(
+        lambda contents: page_changes.add_classes(contents, {"c": "fox"}),
+        lambda contents: page_changes.change_class(contents, "a", "lynx", None),
+        lambda contents: page_changes.remove_class(contents, "z"),
+        lambda contents: page_changes.label_pictures(contents, {"1": "z"}),
+        lambda contents: page_changes.label_pictures(contents, {"9": "a"}),
+        lambda contents: page_changes.remove_pictures(contents, ["9"]),
+        lambda contents: page_changes.add_classes(
             contents, {f"{n:x}f": f"thing {n}" for n in range(1000)}
         ),
     ],
@@ -104,7 +111,7 @@ def test_edit__of_missing_entries_or_with_a_taken_name__is_refused(contents, edi
 
 
 def test_piles__have_the_pictures_of_each_label(contents):
-    make(contents, edits.label_pictures(contents, {"2": edits.NONE}))
+    make(contents, page_changes.label_pictures(contents, {"2": edits.NONE}))
 
     assert contents.piles() == {"a": ["1"], "b": [], edits.NONE: ["2"], None: ["3"]}
     assert all(contents.pictures_of(label) == keys for label, keys in contents.piles().items())
@@ -112,8 +119,8 @@ def test_piles__have_the_pictures_of_each_label(contents):
 
 def test_class__named_as_the_pile_of_no_class__is_refused(contents):
     for changes in (
-        lambda: edits.add_classes(contents, {"c": "None of These"}),
-        lambda: edits.change_class(contents, "a", "none of these", None),
+        lambda: page_changes.add_classes(contents, {"c": "None of These"}),
+        lambda: page_changes.change_class(contents, "a", "none of these", None),
     ):
         with pytest.raises(Refusal, match="it is for pictures of none of the classes"):
             changes()

@@ -9,14 +9,8 @@ import zipfile
 
 import pytest
 
-from metaadapter.apps.page.contents import (
-    NONE,
-    ClassEntry,
-    Contents,
-    Edit,
-    add_classes,
-    add_pictures,
-)
+from metaadapter.apps.page.changes import add_classes, add_pictures
+from metaadapter.apps.page.contents import NONE, ClassEntry, Contents, Edit
 from metaadapter.apps.page.downloads import (
     folder_name,
     prediction_table,

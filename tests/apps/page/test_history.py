@@ -12,7 +12,8 @@ import pytest
 from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.page import history as module
 from metaadapter.apps.page.chain import Chain
-from metaadapter.apps.page.contents import Origin, add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.contents import Origin
 from metaadapter.apps.page.history import History, read_contents
 from metaadapter.apps.page.settled_advice import settle
 from metaadapter.data.checksums import sealed, unsealed

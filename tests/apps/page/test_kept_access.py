@@ -151,7 +151,7 @@ def test_server__on_another_port__answers_at_the_former_one_as_soon_as_it_is_fre
 
 
 def answer_at(port):
-    """What a server answers, once it listens."""
+    """The answer of a server, once it listens."""
     for _ in range(3000):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:

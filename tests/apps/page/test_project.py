@@ -10,7 +10,8 @@ import warnings
 import pytest
 
 from metaadapter.apps.cli.app import main
-from metaadapter.apps.page.contents import Origin, add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.contents import Origin
 from metaadapter.apps.page.editor import Editor
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session

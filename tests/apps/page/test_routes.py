@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from metaadapter.adapter.files import load_adapter, store_adapter
-from metaadapter.apps.page.contents import remove_pictures
+from metaadapter.apps.page.changes import remove_pictures
 from metaadapter.apps.page.project import hold, read_facts
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import encode_rows

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from metaadapter.apps.page import session as module
-from metaadapter.apps.page.contents import Origin, add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
+from metaadapter.apps.page.contents import Origin
 from metaadapter.apps.page.editor import Editor
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.refusal import Refusal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mimetypes
 import os
 import re
@@ -75,26 +76,38 @@ def modules(chromium, hand_over):
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """The address of a server that runs until the tests are over."""
-    home = tmp_path_factory.mktemp("home")
-    command = [sys.executable, "-m", "metaadapter", "serve", str(home / "first")]
-    with subprocess.Popen(
-        [*command, "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "HOME": str(home)},
-    ) as server:
-        try:
-            lines = []
+def serving(tmp_path_factory):
+    """Starts `python ARGUMENTS… PROJECT OPTIONS…` and returns the addresses that it prints.
+
+    They are complete with the line that has `last` in it. The servers end with the module.
+    """
+    with contextlib.ExitStack() as servers:
+
+        def start(*arguments, options=(), last):
+            home = tmp_path_factory.mktemp("home")
+            server = servers.enter_context(
+                subprocess.Popen(
+                    [sys.executable, *arguments, "serve", str(home / "first"), *options],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    cwd=ROOT,
+                    env={**os.environ, "HOME": str(home)},
+                )
+            )
+            servers.callback(server.terminate)
+            printed = ""
             for line in server.stdout:
-                lines.append(line)
-                if match := re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line):
-                    yield match[0]
-                    break
-            else:
-                pytest.fail("the server printed no address:\n" + "".join(lines))
-        finally:
-            server.terminate()
+                printed += line
+                if last in line:
+                    return re.findall(r"http://127\.0\.0\.1:\d+/\?token=\S+", printed)
+            pytest.fail(f"the server ended:\n{printed}")
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def address(serving):
+    """The address of a server that runs until the tests are over."""
+    (address,) = serving("-m", "metaadapter", options=("--port", "0"), last="?token=")
+    return address

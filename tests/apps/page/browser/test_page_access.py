@@ -22,7 +22,7 @@ def open_at(chromium, name, size="desk", scheme="light"):
 
 
 def violations(page):
-    """What axe-core finds: its rules, each with the elements."""
+    """The violations that axe-core reports: rules with their elements."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
     found = axe.Axe().run(page, options={"rules": RULES}).response["violations"]
     return {rule["id"]: [node["html"][:160] for node in rule["nodes"][:3]] for rule in found}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -27,29 +25,9 @@ MINUTES = 120_000  # a busy machine takes long to open the first project
 
 
 @pytest.fixture(scope="module")
-def addresses(tmp_path_factory):
+def addresses(serving):
     """The addresses for this machine and for phones."""
-    home = tmp_path_factory.mktemp("home")
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVE, "serve", str(home / "clothes"), "--phone"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "HOME": str(home)},
-    ) as server:
-        try:
-            lines, found = [], []
-            for line in server.stdout:
-                lines.append(line)
-                found += re.findall(r"http://127\.0\.0\.1:\d+/\?token=\S+", line)
-                if "encrypted" in line:
-                    yield found
-                    break
-            else:
-                pytest.fail("the server ended:\n" + "".join(lines))
-        finally:
-            server.terminate()
+    return serving("-c", SERVE, options=("--phone",), last="encrypted")
 
 
 @pytest.fixture
