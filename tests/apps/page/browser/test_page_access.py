@@ -147,7 +147,8 @@ def test_large_view__has_keys_for_classes_and_for_the_pictures_beside(sent):
     expect(page.locator("dialog h2")).not_to_have_text(second)
     page.keyboard.press("c")
     page.keyboard.type("boar")
-    page.keyboard.press("Enter")
+    with page.expect_request(lambda asked: "c10" in (asked.post_data or ""), timeout=60_000):
+        page.keyboard.press("Enter")
     page.wait_for_function("() => document.querySelectorAll('dialog').length === 1")
     page.keyboard.press("Escape")
 
