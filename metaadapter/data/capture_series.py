@@ -21,7 +21,7 @@ def with_series(table: ImageTable) -> ImageTable:
     """
     folders = defaultdict[Path, list[tuple[datetime, int]]](list)
     for number, row in enumerate(table.rows):
-        time = None if row.group else capture_time(row.path)
+        time = None if row.group else capture_time(row.file)
         if time is not None:
             # A folder may have times with and without an offset, which Python does not compare.
             folders[row.path.parent].append((time.replace(tzinfo=None), number))

@@ -9,17 +9,18 @@ from pathlib import Path
 from PIL import ExifTags
 
 from metaadapter.data.decode import open_image
-from metaadapter.data.inputs import open_readable
+from metaadapter.data.inputs import name_of, open_readable
+from metaadapter.data.packed import Packed
 
 EXIF_TIME = "%Y:%m:%d %H:%M:%S"
 OFFSET = re.compile(r"[+-]\d\d:\d\d")
 
 
-def capture_time(path: Path) -> datetime | None:
+def capture_time(file: Path | Packed) -> datetime | None:
     """Return the camera's time from EXIF data, with the UTC offset if there is one, or None."""
     try:
-        with open_readable(path) as file:
-            image = open_image(path, file)
+        with open_readable(file) as opened:
+            image = open_image(name_of(file), opened)
             exif = image.getexif()
             details = exif.get_ifd(ExifTags.IFD.Exif)
     except Exception:  # the picture may be missing, or only its metadata damaged

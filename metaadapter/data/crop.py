@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from metaadapter.data.packed import Packed
+
 # Added to each side of a box, as a fraction of its longer side: surroundings help recognition.
 MARGIN = 0.1
 
@@ -34,7 +36,7 @@ class Box(NamedTuple):
 class Crop(NamedTuple):
     """A picture file and a box in it; accepted wherever a picture is."""
 
-    path: Path
+    file: Path | Packed
     box: Box
 
 

@@ -9,13 +9,14 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from metaadapter.data.crop import Box, Crop, cut_out
 from metaadapter.data.inputs import ImageInput, UnreadableImage, as_picture, name_of, open_readable
+from metaadapter.data.packed import ParquetCell, TarMember
 from metaadapter.data.picture_limits import most_pixels, require_cheap_file, require_cheap_strips
 
 # Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
@@ -55,8 +56,9 @@ def decode_image(image: ImageInput) -> Image.Image:
 
     Args:
         image: A JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file as a path, bytes or a binary file
-            object (the content decides, not the name); a `Crop`, a box in such a file; an open
-            picture, in its current frame; or an array (H, W[, 1, 3 or 4]) of uint8.
+            object (the content decides, not the name), or packed in a tar or Parquet file; a
+            `Crop`, a box in such a file; an open picture, in its current frame; or an array
+            (H, W[, 1, 3 or 4]) of uint8.
 
     Returns:
         A picture of mode "RGB" without metadata, independent of the input.
@@ -72,10 +74,10 @@ def decode_image(image: ImageInput) -> Image.Image:
     """
     picture = as_picture(image)
     if isinstance(picture, Crop):
-        return cut_out(decode_image(picture.path), picture.box)
-    if isinstance(picture, Path):
+        return cut_out(decode_image(picture.file), picture.box)
+    if isinstance(picture, Path | TarMember | ParquetCell):
         with open_readable(picture) as file:
-            return _decode(picture, file)
+            return _decode(name_of(picture), file)
     return _decode(name_of(picture), BytesIO(picture) if isinstance(picture, bytes) else picture)
 
 
@@ -112,10 +114,10 @@ def content_hash(image: ImageInput) -> str:
     """
     picture = as_picture(image)
     if isinstance(picture, Crop):
-        return crop_hash(content_hash(picture.path), picture.box)
-    if isinstance(picture, Path):
+        return crop_hash(content_hash(picture.file), picture.box)
+    if isinstance(picture, Path | TarMember | ParquetCell):
         with open_readable(picture) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
     if isinstance(picture, bytes):
         return hashlib.sha256(picture).hexdigest()
     upright = decode_image(picture)

@@ -7,29 +7,32 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from metaadapter.data.containers import holds_pictures, read_containers
+from metaadapter.data.picture_names import (
+    PICTURE_SUFFIXES,
+    SPLIT_NAMES,
+    are_splits,
+    is_picture,
+    is_visible,
+)
 from metaadapter.data.regular_files import regular
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
-
-# In lower case; `decode` reads their formats.
-PICTURE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif"),
-    *(".tif", ".tiff", ".bmp", ".ppm", ".pgm"),
-)
-# Files that file managers and archivers leave behind; names that begin with a dot are skipped too.
-LEFTOVERS = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir"})
 
 # The file of sentences about a class, one per line, in the folder of the class.
 DESCRIPTION_FILE = "class.txt"
 MOST_DESCRIPTION_BYTES = 65_536
 
-SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
-
 
 def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
-    """Read the pictures of a folder, sorted by path, and the sentences of each class.txt."""
+    """Read the pictures of a folder, sorted by path, and the sentences of each class.txt.
+
+    A folder without picture files may have tar or Parquet files of pictures (`read_containers`).
+    """
     files = [path for path in walk(folder) if path.name != DESCRIPTION_FILE]
     pictures = [path for path in files if is_picture(path)]
+    if not pictures and (containers := [path for path in files if holds_pictures(path)]):
+        return read_containers(containers, folder, labelled=labelled)
     others = _others(files)
     if not pictures:
         reason = f"found only {others}" if others else "found no files"
@@ -39,7 +42,7 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
         )
     warnings = [f"{others} were left out of {folder}"] if others else []
     parents = [path.relative_to(folder).parts[:-1] for path in pictures]
-    depth = 1 if _are_splits(parents) else 0
+    depth = 1 if are_splits({*parents}) else 0
     rows = [
         ImageRow(
             path,
@@ -73,11 +76,6 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
     return ImageTable(tuple(rows), source, tuple(warnings), _descriptions(folder, rows, depth))
 
 
-def is_picture(path: Path) -> bool:
-    """Return whether a file has the name of a picture."""
-    return path.suffix.lower() in PICTURE_SUFFIXES
-
-
 def walk(folder: Path) -> list[Path]:
     """Return the visible files in a folder and below, sorted; links to parents are not followed."""
     real = folder.resolve()
@@ -105,13 +103,7 @@ def _visible(folder: Path) -> list[Path]:
             f"cannot look into the folder {folder}: {error.strerror}; change its permissions or "
             "move it away"
         ) from error
-    return [p for p in paths if not p.name.startswith(".") and p.name not in LEFTOVERS]
-
-
-def _are_splits(parents: Sequence[tuple[str, ...]]) -> bool:
-    tops = {names[0] for names in parents if names}
-    holding_classes = {names[0] for names in parents if len(names) > 1}
-    return bool(tops) and tops == holding_classes and {t.lower() for t in tops} <= SPLIT_NAMES
+    return [path for path in paths if is_visible(path.name)]
 
 
 def _descriptions(folder: Path, rows: Sequence[ImageRow], depth: int) -> dict[str, tuple[str, ...]]:

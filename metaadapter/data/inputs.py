@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -14,17 +14,18 @@ from PIL import Image
 
 from metaadapter.data.crop import Crop
 from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.packed import Packed, ParquetCell, TarMember
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, UsageError
 
 ImageInput: TypeAlias = (
-    "str | os.PathLike[str] | Crop | bytes | IO[bytes] | Image.Image | np.ndarray"
+    "str | os.PathLike[str] | Packed | Crop | bytes | IO[bytes] | Image.Image | np.ndarray"
 )
-"""A path, a box in the picture of a path, the bytes of a picture file, a binary file object, an
-open picture of Pillow, or an array of uint8: (H, W) or (H, W, 1) for grey, (H, W, 3) for RGB,
-(H, W, 4) for RGBA."""
+"""A path, a place in a tar or Parquet file, a box in the picture of either, the bytes of a picture
+file, a binary file object, an open picture of Pillow, or an array of uint8: (H, W) or (H, W, 1) for
+grey, (H, W, 3) for RGB, (H, W, 4) for RGBA."""
 
-Picture: TypeAlias = "Path | Crop | bytes | Image.Image"
+Picture: TypeAlias = "Path | Packed | Crop | bytes | Image.Image"
 """The results of `as_picture`; unlike a file object they can be read twice."""
 
 
@@ -45,8 +46,8 @@ class UnreadableImage(DataError):
 
 
 def as_picture(image: Any) -> Picture:
-    """Reduce an `ImageInput` to a path, a crop, bytes or an open picture; nothing is decoded."""
-    if isinstance(image, Image.Image | Crop):
+    """Reduce an `ImageInput` to a `Picture`; nothing is decoded."""
+    if isinstance(image, Image.Image | Crop | TarMember | ParquetCell):
         return image
     if isinstance(image, str | os.PathLike):
         return Path(image)
@@ -78,6 +79,8 @@ def name_of(picture: Picture) -> Path | str:
     if isinstance(picture, Path):
         return picture
     if isinstance(picture, Crop):
+        return name_of(picture.file)
+    if isinstance(picture, TarMember | ParquetCell):
         return picture.path
     if isinstance(picture, bytes):
         return f"a picture of {len(picture):,} bytes"
@@ -85,16 +88,20 @@ def name_of(picture: Picture) -> Path | str:
 
 
 @contextmanager
-def open_readable(path: Path) -> Iterator[BufferedReader]:
+def open_readable(place: Path | Packed) -> Iterator[BufferedIOBase]:
     """Open a file for reading; turn an error of the system into an `UnreadableImage`."""
     try:
-        with regular(path).open("rb") as file:
-            yield file
+        if isinstance(place, Path):
+            with regular(place).open("rb") as file:
+                yield file
+        else:
+            yield BytesIO(place.read())
     except FileNotFoundError as error:
-        raise UnreadableImage(path, "there is no such file") from error
+        raise UnreadableImage(name_of(place), "there is no such file") from error
     except PermissionError as error:
-        raise UnreadableImage(path, "no permission to read it") from error
+        raise UnreadableImage(name_of(place), "no permission to read it") from error
     except OSError as error:
         if is_shortage(error):
             raise
-        raise UnreadableImage(path, (error.strerror or str(error)).lower()) from error
+        reason = (error.strerror or str(error)).lower()
+        raise UnreadableImage(name_of(place), reason) from error

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaadapter.data.crop import Box
+from metaadapter.data.parquet_file import open_parquet
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageRow, ImageTable
-from metaadapter.errors import DataError, MissingPackage
+from metaadapter.errors import DataError
 
 FORMATS = {
     ".csv": "CSV",
@@ -44,8 +45,6 @@ COLUMNS = {
 UNREADABLE = "unreadable_reason"
 NO_TEXT = (type(None), dict, list, bytes)
 MAX_NAMED = 5  # faulty lines named in a message
-# A Parquet file that claims more rows is damaged, since different paths take more bytes.
-MOST_ROWS_A_BYTE = 8
 
 
 class Record(NamedTuple):
@@ -173,24 +172,8 @@ def _read_jsonl(path: Path) -> list[Record]:
 
 
 def _read_parquet(path: Path) -> list[Record]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingPackage(
-            f"reading the Parquet manifest {path} needs the package pyarrow; install it with "
-            "pip install 'metaadapter[parquet]', or save the table as CSV"
-        ) from error
-    try:
-        # As an open file: pyarrow cannot open a path that is not UTF-8.
-        with regular(path).open("rb") as file:
-            table = pyarrow.parquet.ParquetFile(file)
-            n_rows = table.metadata.num_rows
-            if n_rows > MOST_ROWS_A_BYTE * path.stat().st_size:
-                raise ValueError(f"it claims {n_rows} rows, more than it can hold")
-            rows = enumerate(table.read().to_pylist(), start=1)
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"cannot read the Parquet table {path}: {error}; save it again") from error
+    with open_parquet(path) as table:
+        rows = enumerate(table.read().to_pylist(), start=1)
     return [Record(f"row {number}", _texts(values)) for number, values in rows]
 
 

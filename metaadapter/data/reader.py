@@ -6,6 +6,7 @@ import difflib
 from dataclasses import replace
 from pathlib import Path
 
+from metaadapter.data.containers import holds_pictures, read_containers
 from metaadapter.data.coop_lists import is_class_list, read_class_list
 from metaadapter.data.coop_split import read_coop_split
 from metaadapter.data.folder import read_folder, subfolders
@@ -26,8 +27,9 @@ def read_images(
         source: A folder with one folder per class, perhaps inside train/val/test folders; a CSV,
             JSON lines or Parquet manifest with the columns path, label and optionally split,
             group and caption; a CoOp split file (JSON); or `classnames.txt` of ImageNet or
-            `variants.txt` of FGVC-Aircraft. If not labelled, also one picture, or folders nested
-            in any way.
+            `variants.txt` of FGVC-Aircraft; a tar file of WebDataset, a Parquet file with a column
+            of pictures, or a folder of either. If not labelled, also one picture, or folders
+            nested in any way.
         labelled: Whether every picture needs a label; if not, all labels are None.
         split: Read only this split of a divided source; "all" reads every split. It is required
             for a labelled source with several splits, so that test pictures do not become examples.
@@ -54,6 +56,8 @@ def read_images(
 def _read(source: Path, labelled: bool) -> ImageTable:
     if source.is_dir():
         return read_folder(source, labelled=labelled)
+    if holds_pictures(source):
+        return read_containers([source], source, labelled=labelled)
     if is_manifest(source):
         return read_manifest(source, labelled=labelled)
     if source.suffix.lower() == ".json":
@@ -63,7 +67,7 @@ def _read(source: Path, labelled: bool) -> ImageTable:
     if labelled:
         raise DataError(
             f"expected labelled pictures: a folder with one folder per class, a manifest (.csv, "
-            f".jsonl, .parquet) or a CoOp split (.json); but {source} is a single file"
+            f".jsonl, .parquet), a tar file or a CoOp split (.json); but {source} is a single file"
         )
     return ImageTable((ImageRow(source, None),), "one picture")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaadapter.data.crop import Box, Crop
+from metaadapter.data.packed import Packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class ImageRow:
 
     The label identifies its class. Pictures of one group (a burst, a patient) stay on one side
     of a split. The box is the part of the picture to encode, by default the whole picture. The
-    caption is a sentence about the picture.
+    caption is a sentence about the picture. A picture that is packed has no file of its own: its
+    path is only its name.
     """
 
     path: Path
@@ -25,11 +27,17 @@ class ImageRow:
     group: str | None = None
     box: Box | None = None
     caption: str | None = None
+    packed: Packed | None = None
 
     @property
-    def picture(self) -> Path | Crop:
+    def file(self) -> Path | Packed:
+        """The picture's file, or its place in a tar or Parquet file."""
+        return self.packed or self.path
+
+    @property
+    def picture(self) -> Path | Packed | Crop:
         """The picture to encode."""
-        return self.path if self.box is None else Crop(self.path, self.box)
+        return self.file if self.box is None else Crop(self.file, self.box)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.data.folder import is_picture, read_folder, subfolders, walk
+from metaadapter.data.folder import read_folder, subfolders, walk
+from metaadapter.data.picture_names import is_picture
 from metaadapter.errors import DataError
 
 

@@ -17,8 +17,8 @@ Support = Annotated[
     Argument(
         metavar="[SUPPORT]",
         help="Labelled pictures: a folder with one folder per class, a manifest (.csv, .jsonl, "
-        ".parquet), a CoOp split (.json), or a feature store made by `metaadapter encode`. Not "
-        "given with --names.",
+        ".parquet), a CoOp split (.json), tar or Parquet files of pictures, or a feature store "
+        "made by `metaadapter encode`. Not given with --names.",
         show_default=False,
     ),
 ]

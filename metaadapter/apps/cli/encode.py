@@ -26,7 +26,8 @@ Images = Annotated[
     Argument(
         metavar="IMAGES",
         help="Folder with one folder per class, flat folder, manifest (.csv, .jsonl, .parquet), "
-        "CoOp split (.json), or classnames.txt of ImageNet, or variants.txt of FGVC-Aircraft.",
+        "CoOp split (.json), WebDataset (.tar, or a folder of them), Parquet files of pictures, "
+        "classnames.txt of ImageNet, or variants.txt of FGVC-Aircraft.",
     ),
 ]
 Store = Annotated[

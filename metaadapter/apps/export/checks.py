@@ -72,14 +72,14 @@ def picture_cases(
 ) -> Iterator[Case]:
     """Yield a batch of several pictures, then each picture alone, decoded when it is needed."""
     n_together = min(BATCHES[1], len(pictures))
-    together = [np.array(decode_image(path)) for path in pictures.paths[:n_together]]
+    together = [np.array(decode_image(row.picture)) for row in pictures.rows[:n_together]]
     # All are cropped to the smallest height and width, because a batch has one size.
     height, width = (min(picture.shape[axis] for picture in together) for axis in (0, 1))
     batch = np.stack([picture[:height, :width] for picture in together])
     yield Case(batch, _expected(stored, encoder.encode_images(batch)))
-    for number, path in enumerate(pictures.paths):
+    for number, row in enumerate(pictures.rows):
         features = pictures.features[number : number + 1]
-        yield Case(np.array(decode_image(path))[None], _expected(stored, features))
+        yield Case(np.array(decode_image(row.picture))[None], _expected(stored, features))
 
 
 def largest_difference(
@@ -149,6 +149,6 @@ def _chosen(
 
 def _hash(row: ImageRow) -> str:
     try:
-        return content_hash(row.path)
+        return content_hash(row.file)
     except UnreadableImage:
         return ""

@@ -49,7 +49,7 @@ def read_times(frames: Iterable[Frame], progress: Callable[[Progress], None]) ->
     with ThreadPoolExecutor(READERS, thread_name_prefix="time") as executor:
         for start in range(0, len(frames), TIMES_AT_ONCE):
             some = frames[start : start + TIMES_AT_ONCE]
-            times = executor.map(lambda frame: capture_time(frame.row.path), some)
+            times = executor.map(lambda frame: capture_time(frame.row.file), some)
             timed += [
                 replace(frame, time=time or frame.time)
                 for frame, time in zip(some, times, strict=True)

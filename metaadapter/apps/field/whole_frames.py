@@ -9,7 +9,8 @@ from PIL import ExifTags
 
 from metaadapter.apps.field.species import EMPTY
 from metaadapter.data.decode import open_image
-from metaadapter.data.inputs import open_readable
+from metaadapter.data.inputs import name_of, open_readable
+from metaadapter.data.packed import Packed
 from metaadapter.data.table import ImageRow
 
 MAKERS = (
@@ -35,13 +36,13 @@ def are_whole_frames(
     if not rows or any(row.box is not None for row in rows):
         return False
     given = any(option is not None for option in options)
-    return given or bool({EMPTY, "blank"} & {*map(str.casefold, classes)}) or _by_trap(rows[0].path)
+    return given or bool({EMPTY, "blank"} & {*map(str.casefold, classes)}) or _by_trap(rows[0].file)
 
 
-def _by_trap(path: Path) -> bool:
+def _by_trap(place: Path | Packed) -> bool:
     try:
-        with open_readable(path) as file:
-            exif = open_image(path, file).getexif()
+        with open_readable(place) as file:
+            exif = open_image(name_of(place), file).getexif()
     except Exception:  # the picture may be missing or damaged
         return False
     maker = f"{exif.get(ExifTags.Base.Make)} {exif.get(ExifTags.Base.Model)}".casefold()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaadapter.apps.page.multipart import Limits
-from metaadapter.data.folder import LEFTOVERS
+from metaadapter.data.picture_names import LEFTOVERS
 
 MAGIC = b"PK\x03\x04"
 # The end record of a zip file (APPNOTE.TXT of PKWARE, 4.3.16), and its size with a full comment.

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from metaadapter.data.crop import Crop
 from metaadapter.data.decode import content_hash, decode_image
 from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.packed import Packed
 from metaadapter.data.plain_text import one_line
 
 Inert = Callable[[str], str]
@@ -100,7 +101,7 @@ def _thumbnail(path: Path, sha256: str) -> bytes | None:
         return None
 
 
-def thumbnail(picture: Path | Crop, side: int = SIDE) -> bytes:
+def thumbnail(picture: Path | Packed | Crop, side: int = SIDE) -> bytes:
     """Return a JPEG of at most `side` pixels; an `UnreadableImage` if that is impossible."""
     image = decode_image(picture)
     image.thumbnail((side, side))

@@ -74,7 +74,7 @@ def _thumbnail(row: ImageRow) -> Float[np.ndarray, " pixels"]:
     An unreadable picture gives zeros, which are like no other picture.
     """
     try:
-        picture = decode_image(row.path)
+        picture = decode_image(row.file)
     except UnreadableImage:
         return np.zeros(SIDE * SIDE)
     small = picture.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)

@@ -1,0 +1,116 @@
+"""Tar and Parquet files that hold pictures: one file, or a folder of them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from metaadapter.data.parquet_pictures import list_parquet, picture_column
+from metaadapter.data.picture_names import SPLIT_NAMES, are_splits
+from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.data.tar_pictures import PackedPicture, list_tar
+from metaadapter.errors import DataError
+
+TAR, PARQUET = ".tar", ".parquet"
+# Parquet files of Hugging Face are called train-00000-of-00010.parquet.
+FIRST_WORD = re.compile(r"[a-z]+(?=[-_.]|$)", re.IGNORECASE)
+
+
+def is_tar(path: Path) -> bool:
+    """Return whether a file has the name of a tar file."""
+    return path.suffix.lower() == TAR
+
+
+def holds_pictures(path: Path) -> bool:
+    """Return whether a file is a tar file, by its name, or a Parquet file with pictures in it."""
+    is_parquet = path.suffix.lower() == PARQUET
+    return is_tar(path) or (is_parquet and picture_column(path) is not None)
+
+
+def read_containers(files: Sequence[Path], source: Path, *, labelled: bool) -> ImageTable:
+    """List the pictures of tar and Parquet files, file by file, in the order of the members.
+
+    The split is the folder of the file (train, val, test), or the first word of its name; or the
+    uppermost folder in a tar file. A picture's label is in its file (`list_tar`, `list_parquet`),
+    or the folder of the member.
+
+    Args:
+        files: The files.
+        source: The file or folder that the user named.
+        labelled: Whether pictures need a label; those without one are left out.
+
+    Raises:
+        DataError: A file cannot be read, or no picture has a label that needs one.
+        MissingPackage: Reading Parquet needs pyarrow.
+    """
+    warnings: list[str] = []
+    listed = [(file, picture) for file in files for picture in _list(file, warnings)]
+    if not listed:
+        raise DataError(
+            f"expected pictures in {source}, but its tar or Parquet files ({len(files)}) hold none"
+            f"{''.join(f'; {warning}' for warning in warnings)}"
+        )
+    splits = _splits(files, source)
+    depth = 1 if are_splits({picture.folders for _, picture in listed}) else 0
+    rows = [_row(picture, splits.get(file), depth, labelled=labelled) for file, picture in listed]
+    kind = "tar" if is_tar(files[0]) else "Parquet"
+    if labelled:
+        rows = [row for row in rows if row.label is not None]
+        if not rows:
+            raise DataError(
+                f"expected a class for each picture in {source}, but none of {len(listed)} has "
+                f"one; {_LABELS[kind]}"
+            )
+        if n_left := len(listed) - len(rows):
+            warnings.append(f"pictures without a class in {source} were left out: {n_left}")
+    return ImageTable(tuple(rows), f"{kind} files", tuple(warnings))
+
+
+_LABELS = {
+    "tar": "put a member KEY.cls or KEY.json with a key 'label' beside KEY.jpg, or put the "
+    "pictures of each class into a folder of their own",
+    "Parquet": "add a column 'label'",
+}
+
+
+def _list(file: Path, warnings: list[str]) -> Iterable[PackedPicture]:
+    if is_tar(file):
+        return list_tar(file, warnings)
+    column = picture_column(file)
+    if column is None:
+        raise DataError(
+            f"expected a column of pictures in {file}, like the other Parquet files in its folder, "
+            "but it has none; move it away"
+        )
+    return list_parquet(file, column)
+
+
+def _row(picture: PackedPicture, split: str | None, depth: int, *, labelled: bool) -> ImageRow:
+    folders, name = picture.folders, None
+    if labelled:
+        name = picture.label or (folders[depth] if folders[depth:] else None)
+    return ImageRow(
+        picture.place.path,
+        # Macs write é as two characters, unlike most manifests.
+        unicodedata.normalize("NFC", name) if name else None,
+        picture.split or split or (folders[0] if depth and folders else None),
+        picture.group or None,
+        caption=picture.caption or None,
+        packed=picture.place,
+    )
+
+
+def _splits(files: Sequence[Path], source: Path) -> dict[Path, str]:
+    """Return the split of each file by its folder or name; empty unless all have one."""
+    splits = {}
+    for file in files:
+        parts = file.relative_to(source).parts if file != source else (file.name,)
+        match = FIRST_WORD.match(parts[-1])
+        names = [parts[0], *([match[0]] if match else [])]
+        split = next((name for name in names if name.lower() in SPLIT_NAMES), None)
+        if split is None:
+            return {}
+        splits[file] = split
+    return splits

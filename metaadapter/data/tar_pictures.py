@@ -1,0 +1,137 @@
+"""The pictures of a tar file in the layout of WebDataset; only headers and small texts are read.
+
+Members with the same name up to the first dot are one sample: `fox/001.jpg`, `fox/001.cls`.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, NamedTuple, cast
+
+from metaadapter.data.packed import Packed, TarMember, packed_name
+from metaadapter.data.picture_names import is_picture, is_visible
+from metaadapter.data.regular_files import regular
+from metaadapter.data.strict_json import parse_json
+from metaadapter.errors import DataError
+
+LABEL, FACTS, TEXT = "cls", "json", "txt"
+LABEL_KEYS, CAPTION_KEYS = ("label", "class", "category"), ("caption", "sentence", "text")
+MOST_TEXT_BYTES = 65_536
+# Of the errors of `tarfile`, the last ones come from sizes and names that make no sense.
+DAMAGE = (tarfile.TarError, ValueError, OverflowError, EOFError)
+
+
+class PackedPicture(NamedTuple):
+    """A picture in a container, as it is listed."""
+
+    place: Packed
+    folders: tuple[str, ...] = ()
+    """The folders of the member within the container."""
+    label: str = ""
+    caption: str = ""
+    split: str = ""
+    group: str = ""
+
+
+def list_tar(container: Path, warnings: list[str]) -> Iterator[PackedPicture]:
+    """Yield the pictures of a tar file in their order; damage ends the list with a warning.
+
+    The label is the content of the member `.cls`, else `label`, `class` or `category` in `.json`,
+    else the content of `.txt` if there is no `.json`; `.txt` is the caption, unless `.json` has
+    one.
+
+    Raises:
+        DataError: The file cannot be read, or is no uncompressed tar file.
+    """
+    try:
+        with (
+            regular(container).open("rb") as file,
+            regular(container).open("rb") as texts,
+            tarfile.open(fileobj=file, mode="r:") as archive,
+        ):
+            members = _members(archive, container, warnings)
+            for _, sample in groupby(members, key=lambda member: _parts(member.name)[0]):
+                yield from _pictures(container, list(sample), texts)
+    except (*DAMAGE, OSError) as error:
+        raise DataError(
+            f"cannot read the tar file {container}: {getattr(error, 'strerror', '') or error}; "
+            "copy it again, or unpack it if it is compressed"
+        ) from error
+
+
+def _members(
+    archive: tarfile.TarFile, container: Path, warnings: list[str]
+) -> Iterator[tarfile.TarInfo]:
+    n_members, fault = 0, ""
+    try:
+        while member := archive.next():
+            cast("Any", archive).members.clear()  # it would keep millions
+            n_members += 1
+            if member.isreg() and not member.issparse():
+                yield member
+        file: Any = archive.fileobj
+        file.seek(archive.offset)
+        end = file.read(tarfile.BLOCKSIZE)
+        if len(end) < tarfile.BLOCKSIZE:
+            fault = "cut short"
+        elif end.strip(b"\0"):
+            fault = "damaged"
+    except DAMAGE:
+        fault = "cut short or damaged"
+    if fault:
+        warnings.append(
+            f"{container} is {fault} at byte {archive.offset:,}: only the {n_members:,} members "
+            "before that place are used; copy it again"
+        )
+
+
+def _pictures(
+    container: Path, sample: list[tarfile.TarInfo], texts: IO[bytes]
+) -> Iterator[PackedPicture]:
+    pictures = [member for member in sample if is_picture(PurePosixPath(member.name))]
+    if not pictures:
+        return
+    beside = {_parts(member.name)[1]: member for member in sample}
+    said = {ending: _text(beside[ending], texts) for ending in (LABEL, TEXT) if ending in beside}
+    facts = _facts(beside[FACTS], texts) if FACTS in beside else {}
+    label = said.get(LABEL) or _first(facts, LABEL_KEYS)
+    if not label and FACTS not in beside:
+        label = said.get(TEXT, "")
+    caption = _first(facts, CAPTION_KEYS) or said.get(TEXT, "")
+    for member in pictures:
+        path = packed_name(container, member.name)
+        folders = path.relative_to(container).parts[:-1]
+        if all(map(is_visible, (*folders, path.name))):
+            place = TarMember(path, container, member.offset_data, member.size)
+            yield PackedPicture(place, folders, label, caption)
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Return the key of a sample and the ending, which follows the first dot of the file name."""
+    folder, slash, file = name.rpartition("/")
+    key, _, ending = file.partition(".")
+    return f"{folder}{slash}{key}", ending.lower()
+
+
+def _text(member: tarfile.TarInfo, file: IO[bytes]) -> str:
+    file.seek(member.offset_data)
+    content = file.read(min(member.size, MOST_TEXT_BYTES + 1))
+    if len(content) > MOST_TEXT_BYTES:
+        return ""
+    return " ".join(content.decode("utf-8-sig", errors="replace").replace("\0", "").split())
+
+
+def _facts(member: tarfile.TarInfo, file: IO[bytes]) -> dict[str, Any]:
+    try:
+        facts = parse_json(_text(member, file))
+    except (ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _first(facts: dict[str, Any], keys: tuple[str, ...]) -> str:
+    values = (facts.get(key) for key in keys)
+    return next((str(value) for value in values if isinstance(value, str | int)), "")
