@@ -12,6 +12,7 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import field_options, options
 from metaadapter.apps.cli.console import Console, quarantined_json
+from metaadapter.apps.cli.encode_embeddings import LabelColumn, PathColumn, encode_embeddings
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import DataError, UsageError
@@ -27,7 +28,8 @@ Images = Annotated[
         metavar="IMAGES",
         help="Folder with one folder per class, flat folder, manifest (.csv, .jsonl, .parquet), "
         "CoOp split (.json), WebDataset (.tar, or a folder of them), Parquet files of pictures, "
-        "classnames.txt of ImageNet, or variants.txt of FGVC-Aircraft.",
+        "classnames.txt of ImageNet, or variants.txt of FGVC-Aircraft. Or embeddings of "
+        "clip-retrieval: a folder with img_emb and metadata.",
     ),
 ]
 Store = Annotated[
@@ -83,6 +85,8 @@ def encode(
     precision: options.Precision = "fp32",
     batch_size: BatchSize = None,
     workers: Workers = None,
+    path_column: PathColumn = None,
+    label_column: LabelColumn = None,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -91,6 +95,7 @@ def encode(
     A second run encodes only new pictures, which it recognizes by their bytes. To continue an
     interrupted run, give the same command again.
     """
+    values = dict(locals())
     part = _shard(shard)
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
@@ -99,6 +104,10 @@ def encode(
     from metaadapter.features.store.encode_to_store import encode_to_store
     from metaadapter.features.store.feature_store import FeatureStore
 
+    if (imported := encode_embeddings(values, console)) is not None:
+        table, report = imported
+        _show(console, FeatureStore.open(out), table, report)
+        return
     table = _read(images, labelled=labels, split=split, console=console)
     table = field_options.cut_labelled(table, images, detections, min_confidence)
     if names is not None:
@@ -125,7 +134,11 @@ def encode(
             drop_duplicates=drop_duplicates,
             progress=progress,
         )
-    store, warnings = FeatureStore.open(out), _warnings(table, report)
+    _show(console, FeatureStore.open(out), table, report)
+
+
+def _show(console: Console, store: FeatureStore, table: ImageTable, report: EncodeReport) -> None:
+    warnings = _warnings(table, report)
     console.warn_of_pictures("these", warnings, report.quarantined)
     _warn_of_duplicates(report, console)
     document = _document(table, report, store, warnings)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
+from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
@@ -66,27 +66,50 @@ CheckPictures = Annotated[
         show_default="photographs of the package",
     ),
 ]
+Artifact = Annotated[
+    Path,
+    Argument(
+        metavar="ADAPTER",
+        help="Folder or skill file (NAME.adapter) written by `metaadapter adapt`; with "
+        "--clip-retrieval a feature store.",
+    ),
+]
+EmbeddingsOut = Annotated[
+    Path | None,
+    Option(
+        "--clip-retrieval",
+        metavar="FOLDER",
+        help="Write a feature store as clip-retrieval writes embeddings: img_emb and metadata.",
+    ),
+    Output(),
+]
 
 
 def export(
-    adapter: options.Adapter,
+    adapter: Artifact,
     onnx: OnnxFile = None,
     torch: TorchFile = None,
     pixels: Pixels = False,
     int8: Int8 = False,
     web: WebFolder = None,
+    clip_retrieval: EmbeddingsOut = None,
     runtime: Runtime = None,
     pictures: CheckPictures = None,
     encoder: options.MovedEncoder = None,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write an adapter as a file for other programs.
+    """Write an adapter, or a feature store, as files for other programs.
 
-    The forms are ONNX, a program of torch.export, and a page for the browser. A file is written
-    only if none of its probabilities differs from this program by more than 0.0001. With --int8
-    they may differ more, and the result says by how much.
+    The forms of an adapter are ONNX, a program of torch.export, and a page for the browser. Its
+    file is written only if none of its probabilities differs from this program by more than
+    0.0001. With --int8 they may differ more, and the result says by how much.
     """
+    if clip_retrieval is not None:
+        if onnx or torch or web:
+            raise UsageError("--clip-retrieval writes a feature store, the others an adapter")
+        _export_store(adapter, clip_retrieval, Console(quiet=quiet, json_output=json_output))
+        return
     pixels = pixels or web is not None
     _require_consistent(onnx, torch, web, runtime, pixels=pixels, int8=int8, pictures=pictures)
     console = Console(quiet=quiet, json_output=json_output)
@@ -120,6 +143,17 @@ def export(
         print_document("export", document)
 
 
+def _export_store(folder: Path, out: Path, console: Console) -> None:
+    from metaadapter.features.store.feature_store import FeatureStore
+    from metaadapter.features.store.store_to_embeddings import store_to_embeddings
+
+    store = FeatureStore.open(folder)
+    n_parts = store_to_embeddings(store, out)
+    document = {"store": str(folder), "n_pictures": store.n_pictures, "n_parts": n_parts}
+    line = f"{out}: {store.n_pictures:,} embeddings of {store.encoder} in {n_parts} part(s)"
+    console.show_result("export-store", document, line)
+
+
 def _require_consistent(
     onnx: Path | None,
     torch: Path | None,
@@ -131,7 +165,10 @@ def _require_consistent(
     pictures: Sequence[Path] | None,
 ) -> None:
     if onnx is None and torch is None and web is None:
-        raise UsageError("nothing to write: give --onnx FILE, --torch FILE or --web FOLDER")
+        raise UsageError(
+            "nothing to write: give --onnx FILE, --torch FILE or --web FOLDER, or for a feature "
+            "store --clip-retrieval FOLDER"
+        )
     if (web is None) != (runtime is None):
         raise UsageError(
             "--web FOLDER and --runtime PACKAGE need each other: the page runs on the npm package "

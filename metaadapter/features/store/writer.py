@@ -28,6 +28,7 @@ from metaadapter.features.origin import Origin, Recipe
 from metaadapter.features.store.header import (
     HEADER_FILE,
     OWN_FILES,
+    Quarantined,
     StoreHeader,
     features_file,
     hold_folder,
@@ -52,7 +53,7 @@ def write_store(
 
     def write(file: IO[bytes]) -> None:
         # Not through a memory map: a full disk kills a process that writes through one.
-        _write_npy_header(file, header.n_rows, header.recipe.fingerprint.dim)
+        write_npy_header(file, header.n_rows, header.recipe.fingerprint.dim)
         for start in range(0, len(pictures), CHUNK_PICTURES):
             chunk = pictures[start : start + CHUNK_PICTURES]
             rows = np.stack([features[picture.sha256] for picture in chunk])
@@ -69,8 +70,14 @@ def create_store(
     texts: Mapping[Any, np.ndarray] | None,
     encoder: str | ImageEncoder,
     logit_scale: float | None,
+    *,
+    templates: Sequence[str] = (),
+    quarantined: Sequence[Quarantined] = (),
 ) -> None:
-    """Write a store; the arguments and errors are those of `FeatureStore.create`."""
+    """Write a store; the arguments and errors are those of `FeatureStore.create`.
+
+    `columns` and `quarantined` are read after the features, so that their reader may fill them.
+    """
     if (folder / HEADER_FILE).exists():
         raise UsageError(f"{folder} is a feature store already; choose a new folder")
     batches = _batches(features)
@@ -81,13 +88,13 @@ def create_store(
     hashes: list[str] = []
 
     def write(file: IO[bytes]) -> None:
-        _write_npy_header(file, 0, dim)
+        write_npy_header(file, 0, dim)
         for batch in chain([first], batches):
             rows = _unit_batch(batch, (n_views, dim), number=len(hashes))
             file.write(rows.tobytes())
             hashes.extend(hashlib.sha256(row.tobytes()).hexdigest() for row in rows)
         file.seek(0)
-        _write_npy_header(file, len(hashes) * n_views, dim)
+        write_npy_header(file, len(hashes) * n_views, dim)
 
     owner = f"the feature store {folder}"
     with hold_folder(folder), write_errors(owner, "Nothing of it is kept."):
@@ -101,7 +108,9 @@ def create_store(
             path.unlink()
             raise
         classes = tuple(sorted({picture.label for picture in pictures if picture.label}))
-        header = StoreHeader.of_pictures(pictures, recipe, classes)
+        header = StoreHeader.of_pictures(
+            pictures, recipe, classes, tuple(templates), tuple(quarantined)
+        )
         _commit(folder, header, pictures, unit_texts)
 
 
@@ -132,7 +141,7 @@ def tidy_up(folder: Path, header: StoreHeader) -> None:
                 path.unlink()
 
 
-def _write_npy_header(file: IO[bytes], n_rows: int, dim: int) -> None:
+def write_npy_header(file: IO[bytes], n_rows: int, dim: int) -> None:
     """Write the header of a `.npy` file of float16, which is equally long for any `n_rows`."""
     facts = {"descr": "<f2", "fortran_order": False, "shape": (n_rows, dim)}
     np.lib.format.write_array_header_1_0(file, facts)

@@ -102,6 +102,15 @@ def test_export__document__is_as_documented(run, adapter, tmp_path):
     assert agrees(done.document, "metaadapter.export/1")
 
 
+def test_export__of_a_store__document_is_as_documented(run, labelled, encoder, tmp_path):
+    store = tmp_path / "store"
+    run("encode", labelled, "--encoder", encoder, "--out", store)
+
+    done = run("export", store, "--clip-retrieval", tmp_path / "out", "--json")
+
+    assert agrees(done.document, "metaadapter.export-store/1")
+
+
 def test_library__documents__are_as_documented(run, adapter, tmp_path):
     library, file = tmp_path / "library", tmp_path / "given.adapter"
     commands = {
@@ -188,6 +197,7 @@ def test_page__documents_each_schema_once():
             "ground",
             "rank",
             "export",
+            "export-store",
             "demo",
         ),
         *("library-add", "library-list", "library-show", "library-remove", "library-rename"),

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from metaadapter.features.encoder import FrozenEncoder
@@ -256,3 +257,58 @@ def test_encode__detections__are_the_boxes_of_a_manifest(run, labelled, encoder,
     one, other = (FeatureStore.open(tmp_path / name) for name in ("detected", "listed"))
     assert one.rows.path.tolist() == other.rows.path.tolist()
     assert (one.by_picture() == other.by_picture()).all()
+
+
+@pytest.fixture
+def embeddings(labelled, encoder, tmp_path):
+    """The labelled pictures, as clip-retrieval writes their embeddings."""
+    loaded = FrozenEncoder.load(str(encoder), zoom=False, blocks=("joint",))
+    paths = sorted(labelled.glob("*/*.png"))
+    folder = tmp_path / "embeddings"
+    (folder / "img_emb").mkdir(parents=True)
+    (folder / "metadata").mkdir()
+    np.save(folder / "img_emb" / "img_emb_0.npy", loaded.encode_images(paths).astype(np.float16))
+    table = pd.DataFrame({"image_path": map(str, paths), "kind": [p.parent.name for p in paths]})
+    table.to_parquet(folder / "metadata" / "metadata_0.parquet")
+    return folder
+
+
+def test_encode__embeddings__are_the_store_that_encoding_makes(
+    encode, embeddings, labelled, run, tmp_path
+):
+    result = encode(embeddings, "--label-column", "kind", "--json")
+    encode(labelled, "--no-zoom", "--blocks", "joint", out=tmp_path / "encoded")
+
+    imported, encoded = (FeatureStore.open(tmp_path / name) for name in ("store", "encoded"))
+    assert (result.document["n_new"], result.document["n_reused"]) == (0, 9)
+    assert result.document["source"] == "embeddings of clip-retrieval"
+    np.testing.assert_allclose(imported.features, encoded.features, atol=1e-3)
+    np.testing.assert_allclose(imported.texts, encoded.texts, atol=1e-6)
+    assert imported.rows.label.tolist() == encoded.rows.label.tolist()
+    assert imported.header.recipe == encoded.header.recipe
+    assert run("adapt", tmp_path / "store", "--out", tmp_path / "adapter").code == 0
+    assert run("predict", tmp_path / "adapter", labelled, "--labelled").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--views 2", "--views needs pictures, but"),
+        ("--zoom", "--zoom needs pictures"),
+        ("--shard 1/2", "--shard needs pictures"),
+        ("--label-column colour", "has no column 'colour'"),
+    ],
+)
+def test_encode__embeddings_with_options_of_pictures__is_refused(
+    encode, embeddings, words, message
+):
+    result = encode(embeddings, *words.split())
+
+    assert (result.code, message in result.err) == (2, True)
+
+
+def test_encode__columns_of_embeddings_for_pictures__are_refused(encode, labelled):
+    result = encode(labelled, "--label-column", "kind")
+
+    assert result.code == 2
+    assert "--label-column names a column of embeddings" in result.err

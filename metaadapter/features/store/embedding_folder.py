@@ -1,0 +1,187 @@
+"""Folders of embeddings as clip-retrieval writes them.
+
+`img_emb/img_emb_N.npy` holds the features of the pictures of part N, one row for each picture;
+`metadata/metadata_N.parquet` holds a row of facts for each of them, in the same order. Numbers may
+have leading zeros. Source: R. Beaumont, clip-retrieval, `clip_inference/writer.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.regular_files import regular
+from metaadapter.errors import DataError, MissingPackage
+
+FEATURES, METADATA = "img_emb", "metadata"
+NUMBERED = re.compile(r"(?:img_emb|metadata)_(\d+)\.(?:npy|parquet)", re.ASCII)
+AGAIN = "copy this part again from where it was made, or run clip-retrieval inference again"
+# The number of rows in memory at a time.
+CHUNK_ROWS = 8_192
+
+
+class Part(NamedTuple):
+    """The files of one part, and the features, which stay on disk."""
+
+    number: int
+    features: np.ndarray
+    file: Path
+    metadata: Path
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingFolder:
+    """The parts of a folder in the order of their numbers; all are as wide and of one type.
+
+    `missing` are numbers below the largest one that no part has.
+    """
+
+    path: Path
+    parts: tuple[Part, ...]
+    columns: tuple[str, ...]
+    missing: tuple[int, ...]
+
+    @classmethod
+    def open(cls, path: Path) -> EmbeddingFolder:
+        """Open a folder and compare its parts; no feature is read yet.
+
+        Raises:
+            DataError: A part lacks a file, is damaged, or differs in width or type of number from
+                the first; or its two files have different numbers of rows.
+            MissingPackage: Reading Parquet needs pyarrow.
+        """
+        files = _numbered(path / FEATURES, ".npy")
+        tables = _numbered(path / METADATA, ".parquet")
+        for number in sorted(files.keys() ^ tables.keys()):
+            lacks = METADATA if number in files else FEATURES
+            raise DataError(
+                f"part {number} of {path} is not complete: {lacks} has no file of this number; "
+                + AGAIN
+            )
+        if not files:
+            raise DataError(f"there is no {FEATURES}_N.npy in {path / FEATURES}")
+        parts = tuple(
+            Part(number, _load(files[number]), files[number], tables[number])
+            for number in sorted(files)
+        )
+        columns: tuple[str, ...] = ()
+        for part in parts:
+            _require_like(parts[0], part)
+            with _parquet(part.metadata) as table:
+                n_rows, columns = (
+                    table.metadata.num_rows,
+                    columns or tuple(table.schema_arrow.names),
+                )
+            if n_rows != len(part.features):
+                raise DataError(
+                    f"{part.file} has {len(part.features)} rows, but {part.metadata} has {n_rows}: "
+                    f"nothing says which rows belong together; {AGAIN}"
+                )
+        missing = tuple(sorted(set(range(parts[-1].number)) - files.keys()))
+        return cls(path, parts, columns, missing)
+
+    @property
+    def dim(self) -> int:
+        """The width of the features."""
+        return int(self.parts[0].features.shape[1])
+
+    def __len__(self) -> int:
+        return sum(len(part.features) for part in self.parts)
+
+    def read(
+        self, columns: Sequence[str]
+    ) -> Iterator[tuple[Part, int, np.ndarray, dict[str, list[Any]]]]:
+        """Yield rows: their part, the number of the first row in it, features and the columns."""
+        for part in self.parts:
+            start = 0
+            for facts in read_columns(part.metadata, columns):
+                n_rows = len(facts[columns[0]])
+                yield part, start, part.features[start : start + n_rows], facts
+                start += n_rows
+
+
+def is_embedding_folder(path: Path) -> bool:
+    """Return whether a folder has the two folders of clip-retrieval, and features in them."""
+    return (path / METADATA).is_dir() and any((path / FEATURES).glob(f"{FEATURES}_*.npy"))
+
+
+def read_columns(file: Path, columns: Sequence[str]) -> Iterator[dict[str, list[Any]]]:
+    """Yield the columns of a Parquet file, some thousand rows at a time."""
+    with _parquet(file) as table:
+        names = table.schema_arrow.names
+        for column in columns:
+            if column not in names:
+                raise DataError(f"{file} has no column {column!r}; it has {', '.join(names)}")
+        try:
+            for batch in table.iter_batches(CHUNK_ROWS, columns=list(columns)):
+                yield batch.to_pydict()
+        except (OSError, ValueError) as error:  # pyarrow's errors are of these types
+            raise _unreadable(file, error) from error
+
+
+def _numbered(folder: Path, ending: str) -> dict[int, Path]:
+    files: dict[int, Path] = {}
+    for path in sorted(folder.glob(f"*{ending}")):
+        match = NUMBERED.fullmatch(path.name)
+        if match is None:
+            raise DataError(
+                f"expected {folder.name}_N{ending} with a number N in {folder}, got {path.name}; "
+                "rename this file, or remove it"
+            )
+        other = files.setdefault(int(match[1]), path)
+        if other != path:
+            raise DataError(
+                f"{other.name} and {path.name} in {folder} have the same number, so they come from "
+                "two runs; keep the files of one run"
+            )
+    return files
+
+
+def _load(file: Path) -> np.ndarray:
+    try:
+        features: np.ndarray = np.load(regular(file), mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # numpy parses the header as Python, which may raise any error
+        if is_shortage(error):
+            raise
+        raise _unreadable(file, error) from error
+    if features.ndim != 2 or not np.issubdtype(features.dtype, np.floating):
+        raise DataError(
+            f"expected features as (pictures, width) of floating-point numbers in {file}, got "
+            f"{features.shape} of {features.dtype}; {AGAIN}"
+        )
+    return features
+
+
+def _require_like(first: Part, part: Part) -> None:
+    kinds = [
+        f"{one.features.shape[1]} numbers of {one.features.dtype} a row" for one in (first, part)
+    ]
+    if kinds[0] != kinds[1]:
+        raise DataError(
+            f"{first.file} has {kinds[0]}, but {part.file} has {kinds[1]}, so they come from two "
+            "encoders or two runs; keep the parts of one run, or make a store of each"
+        )
+
+
+def _parquet(file: Path) -> Any:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingPackage(
+            f"reading {file} needs the package pyarrow; install it with "
+            "pip install 'metaadapter[parquet]'"
+        ) from error
+    try:
+        return pyarrow.parquet.ParquetFile(regular(file), memory_map=True)
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: Exception) -> DataError:
+    return DataError(f"{file} cannot be read ({error}); {AGAIN}")
