@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -96,7 +95,9 @@ def encode(
     interrupted run, give the same command again.
     """
     values = dict(locals())
-    part = _shard(shard)
+    from metaadapter.data.shard import read_shard
+
+    part = read_shard(shard)
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.features.blocks import block_names, default_blocks
@@ -143,18 +144,6 @@ def _show(console: Console, store: FeatureStore, table: ImageTable, report: Enco
     _warn_of_duplicates(report, console)
     document = _document(table, report, store, warnings)
     console.show_result("encode", document, _summary(report, store))
-
-
-def _shard(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
-    if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise UsageError(
-            f"--shard expects I/N with I from 1 to N, got {text!r}; on the first of four machines "
-            "give --shard 1/4, on the second 2/4, and so on"
-        )
-    return int(match[1]), int(match[2])
 
 
 def _read(images: Path, *, labelled: bool, split: str | None, console: Console) -> ImageTable:

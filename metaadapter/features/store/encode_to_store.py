@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from jaxtyping import Float16, Float32
 
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.output_folder import write_errors
-from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.data.shard import Shard, pick_shard
+from metaadapter.data.table import ImageTable
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import part_readable, require_some
 from metaadapter.features.encoding_loop import Progress, encode_new
@@ -60,7 +61,7 @@ def encode_to_store(
     seed: int = 0,
     batch_size: int | None = None,
     workers: int | None = None,
-    shard: tuple[int, int] | None = None,
+    shard: Shard | None = None,
     drop_duplicates: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> EncodeReport:
@@ -86,7 +87,12 @@ def encode_to_store(
         IncompatibleArtifact: The store has another encoder, precision, number of views or seed.
     """
     started = time.monotonic()
-    pictures = pick_shard(table.rows, shard, drop_duplicates=drop_duplicates)
+    if shard is not None and drop_duplicates:
+        raise UsageError(
+            "--drop-duplicates cannot be used with --shard, since equal pictures may lie in two "
+            "shards; encode without shards, or keep the duplicates"
+        )
+    pictures = pick_shard(table.rows, shard)
     recipe = Recipe.of(encoder, views, seed)
     with hold_folder(out):
         before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None
@@ -153,26 +159,6 @@ def _update_store(
     texts = _class_texts(encoder, header, before, progress)
     with write_errors(f"the feature store {folder}", ALL_KEPT):
         write_store(folder, header, pictures, features, texts)
-
-
-def pick_shard(
-    pictures: Sequence[ImageRow], shard: tuple[int, int] | None, *, drop_duplicates: bool = False
-) -> tuple[ImageRow, ...]:
-    """Return every n-th picture by path, from the i-th on, for a shard (i, n); all for None."""
-    if shard is None:
-        return tuple(pictures)
-    if drop_duplicates:
-        raise UsageError(
-            "--drop-duplicates cannot be used with --shard, since equal pictures may lie in two "
-            "shards; encode without shards, or keep the duplicates"
-        )
-    number, n_shards = shard
-    if not 1 <= number <= n_shards:
-        raise UsageError(
-            f"expected a shard i/n with i from 1 to n, got {number}/{n_shards}; for four machines "
-            "use --shard 1/4 on the first, 2/4 on the second and so on"
-        )
-    return tuple(sorted(pictures, key=lambda picture: str(picture.path)))[number - 1 :: n_shards]
 
 
 def _class_texts(

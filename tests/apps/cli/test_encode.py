@@ -96,7 +96,7 @@ def test_encode__missing_folder__ends_with_3(encode, tmp_path):
     ("options", "reason"),
     [
         *(
-            (("--shard", shard), f"--shard expects I/N with I from 1 to N, got '{shard}'")
+            (("--shard", shard), f"expected a shard I/N with I from 1 to N, got '{shard}'")
             for shard in ("0/2", "3/2", "1", "a/b", "1/0")
         ),
         (("--drop-duplicates", "--shard", "1/2"), "equal pictures may lie in two shards"),

@@ -7,24 +7,9 @@ import pytest
 
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.features.store.encode_to_store import encode_to_store, pick_shard
+from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.merge import merge_stores
-
-
-def test_pick_shard__all_parts__hold_each_picture_once_in_any_order(pictures, read_table):
-    rows = read_table(pictures).rows
-
-    parts = [pick_shard(rows[::-1], (number, 5)) for number in range(1, 6)]
-
-    assert [len(part) for part in parts] == [3, 3, 2, 2, 2]
-    assert sorted((row for part in parts for row in part), key=lambda row: row.path) == list(rows)
-
-
-@pytest.mark.parametrize("shard", [(0, 4), (5, 4), (1, 0), (-1, 2)])
-def test_pick_shard__outside__shows_the_numbering(shard):
-    with pytest.raises(UsageError, match=rf"{shard[0]}/{shard[1]}; .*use --shard 1/4"):
-        pick_shard((), shard)
 
 
 def test_merge__shards_and_a_double__equals_the_store_of_one_run(encode, pictures, tmp_path):
