@@ -41,7 +41,8 @@ def pick_shard(rows: Sequence[ImageRow], shard: Shard | None) -> Sequence[ImageR
         return rows
     require_shard(shard)
     number, n_shards = shard
-    first, end = ((part * len(rows)) // n_shards for part in (number - 1, number))
+    size, n_larger = divmod(len(rows), n_shards)
+    first, end = (part * size + min(part, n_larger) for part in (number - 1, number))
     return rows[first:end]
 
 
