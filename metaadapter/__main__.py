@@ -12,8 +12,10 @@ def main() -> int:
     from metaadapter.apps.cli.app import main as run
 
     code = run()
-    if code in KINDS:
-        os._exit(code)  # otherwise Python would wait for threads that still decode pictures
+    # Python would wait for threads that still decode pictures, and threads that connect the
+    # processes of torchrun sometimes abort when Python ends (pytorch/pytorch#179291).
+    if code in KINDS or "TORCHELASTIC_RUN_ID" in os.environ:
+        os._exit(code)
     return code
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any
 
 from pydantic import ValidationError
 
 from metaadapter.data.checksums import TRAINING_RECORD, write_document
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.output_folder import open_after, require_no_link, write_errors
-from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.generator.pretrained import SHIPPED, generator_id, save_generator
+from metaadapter.data.strict_json import json_text
+from metaadapter.errors import IncompatibleArtifact
+from metaadapter.generator.pretrained import save_generator
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
+from metaadapter.training.processes import Processes, joined
 from metaadapter.training.run_conditions import (
     Conditions,
     computing_threads,
@@ -33,48 +37,14 @@ from metaadapter.training.run_folder import (
     run_digest,
     write_config,
 )
+from metaadapter.training.run_summary import RunSummary, described_sources, summarise
 from metaadapter.training.trainer import Trainer
-from metaadapter.training.training_data import TrainingData, load_training_data
-from metaadapter.training.training_record import read_training_record
-from metaadapter.training.validation import Moment, Validation
+from metaadapter.training.training_data import load_training_data
+from metaadapter.training.validation import Moment
 
 CHECKPOINT, LOG, SUMMARY, BEST = "checkpoint.safetensors", "log.jsonl", "summary.json", "best"
 RESUMABLE = "The last saved state is kept; resume it with --resume"
 PACKAGES = ("metaadapter", "torch", "numpy", "safetensors", "pydantic")
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """How a run ended, and the facts for a model card."""
-
-    run: str
-    ending: Literal["finished", "interrupted"]
-    step: int
-    n_steps: int
-    n_skipped: int
-    seconds: float
-    """The time of training and validation, over all sessions of the run."""
-    part_seconds: dict[str, float]
-    """Part of a step, as in `StepClock` → its seconds over all steps."""
-    tasks_per_second: dict[str, float]
-    """Source → its tasks in a second, from their draw to their gradient."""
-    before: Validation | None
-    """The validation of the untrained generator; `None` without validation sets."""
-    best: Validation | None
-    """The validation of the generator in `best/`."""
-    generator: str
-    """The identity of the weights in `best/`."""
-    n_parameters: int
-    seed: int
-    device: str
-    threads: int | None
-    data: dict[str, list[dict[str, Any]]]
-    versions: dict[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        rounds = {"before": self.before, "best": self.best}
-        return asdict(self) | {name: value and value.to_dict() for name, value in rounds.items()}
 
 
 def train(
@@ -91,64 +61,108 @@ def train(
     An interrupted run gets the same weights, bit for bit, as one that is not interrupted, on the
     same kind of machine with the same PyTorch, device and number of threads.
 
+    If torchrun has started several processes, they share the tasks of each step. All must see the
+    folder and the stores; the first process alone writes, and all return the summary.
+
     Args:
         folder: The folder of the run; a new folder holds only a lock until all checks pass.
         config: The configuration; a resumed run may have another `data.root` with the same stores.
         config_text: The TOML text to keep with a new run. Without it the run in the folder resumes.
         device: Name of a device. "auto" is the device of the run so far; for a new run, the first
             CUDA GPU if there is one, else the CPU.
-        tell: Called after each step.
-        should_stop: Called after each step; true saves the state and stops the training.
+        tell: Called after each step, in each process.
+        should_stop: Called after each step; true in any process saves the state and stops all.
 
     Raises:
         DataError: Sources are missing, have changed, or overlap with validation; training diverges;
-            or the folder is not empty, not a run, or used by another process.
-        UsageError: The device cannot train, or the configuration or the user's code has changed.
+            the folder is not empty, not a run, or used by another run; or a process is lost.
+        UsageError: The device cannot train; the configuration, the user's code or the number of
+            processes has changed; or the processes cannot share the tasks of a step.
     """
-    is_new = config_text is not None
-    if not is_new:
-        require_same(folder, config)
-    with hold_run(folder, is_new=is_new):
+    with joined() as processes, ExitStack() as held:
+        with processes.together():
+            run = _Run.open(folder, config, config_text, device, processes, held)
+        processes.require_same(run.digest, "the data, the code, the packages or the saved state")
+        if processes.is_first:
+            write_config(folder, config, config_text)
+        seconds = _advance(run, tell, should_stop)
+        summary = summarise(folder, run.trainer, seconds, run.conditions, run.sources)
+        if processes.is_first:
+            with write_errors(f"the training run {folder}", RESUMABLE):
+                write_document(folder / SUMMARY, {"schema": TRAINING_RECORD, **summary.to_dict()})
+        processes.any(False)  # all wait until the first one has written
+        return summary
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run that is ready for its next step, in one of its processes."""
+
+    folder: Path
+    trainer: Trainer
+    checkpoint: Checkpoint | None
+    conditions: Conditions
+    sources: dict[str, list[dict[str, Any]]]
+    processes: Processes
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        config: TrainConfig,
+        config_text: str | None,
+        device: str,
+        processes: Processes,
+        held: ExitStack,
+    ) -> _Run:
+        """Check everything, read the data, and hold the folder and the threads by `held`."""
+        is_new = config_text is not None
+        if not is_new:
+            require_same(folder, config)
+        if processes.is_first:
+            held.enter_context(hold_run(folder, is_new=is_new))
         path = folder / CHECKPOINT
         checkpoint = load_checkpoint(path) if path.exists() else None
         before = _conditions(checkpoint, path) if checkpoint else None
         if before and device == "auto":
             device = before.device
-        place = training_device(device)
-        with computing_threads(before.n_threads if before else None) as n_threads:
-            data = load_training_data(config)
-            now = Conditions(
-                device=str(place),
-                n_threads=n_threads,
-                data=data.digests(),
-                versions={name: metadata.version(name) for name in PACKAGES}
-                | {"python": platform.python_version()},
-                code={"training code": code_identity(Trainer)},
-                run=run_digest(config),
-            )
-            if before:
-                require_same_run(before, now, path)
-                require_same_conditions(before, now)
-            sources = _described_sources(data, config)
-            mixture, validator = data.mixture(config, place), data.validator(config, place)
-            trainer = Trainer(config, mixture, validator, place)
-            write_config(folder, config, config_text)
-            seconds = _advance(folder, trainer, checkpoint, now, tell, should_stop)
-            summary = _summary(folder, trainer, seconds, now, sources)
-            with write_errors(f"the training run {folder}", RESUMABLE):
-                write_document(folder / SUMMARY, {"schema": TRAINING_RECORD, **summary.to_dict()})
-            return summary
+        place = training_device(processes.device(device))
+        n_threads = held.enter_context(computing_threads(before.n_threads if before else None))
+        data = load_training_data(config)
+        now = Conditions(
+            # Each process has its own GPU.
+            device=str(place) if processes.size == 1 else place.type,
+            n_threads=n_threads,
+            n_processes=processes.size,
+            data=data.digests(),
+            versions={name: metadata.version(name) for name in PACKAGES}
+            | {"python": platform.python_version()},
+            code={"training code": code_identity(Trainer)},
+            run=run_digest(config),
+        )
+        if before:
+            require_same_run(before, now, path)
+            require_same_conditions(before, now)
+        sources = described_sources(data, config)
+        mixture, validator = data.mixture(config, place), data.validator(config, place)
+        trainer = Trainer(config, mixture, validator, place, processes)
+        return cls(folder, trainer, checkpoint, now, sources, processes)
+
+    @property
+    def digest(self) -> str:
+        """A digest of all that must be the same in all processes."""
+        step = self.checkpoint and self.checkpoint.values.get("step")
+        values = [step, self.conditions.model_dump(exclude={"device"})]
+        return hashlib.sha256(json_text(values).encode()).hexdigest()
 
 
 def _advance(
-    folder: Path,
-    trainer: Trainer,
-    checkpoint: Checkpoint | None,
-    conditions: Conditions,
+    run: _Run,
     tell: Callable[[Moment], None],
     should_stop: Callable[[], bool],
 ) -> float:
     """Run the trainer, log its steps, save its states, and return the seconds of all sessions."""
+    folder, trainer, checkpoint, processes = run.folder, run.trainer, run.checkpoint, run.processes
     before, position = 0.0, 0
     if checkpoint:
         try:
@@ -158,85 +172,47 @@ def _advance(
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise _unfit(folder / CHECKPOINT, error) from error
     started, owner = time.monotonic(), f"the training run {folder}"
-    with open_after(folder / LOG, position) as log:
+    with open_after(folder / LOG, position) if processes.is_first else nullcontext() as log:
         for moment in trainer.steps():
             seconds = before + time.monotonic() - started
-            with write_errors(owner, RESUMABLE):
-                log.write(moment.log_line(seconds))
-                log.flush()
+            if log:
+                with write_errors(owner, RESUMABLE):
+                    log.write(moment.log_line(seconds))
+                    log.flush()
             tell(moment)
             if moment.step == 0:
                 continue
-            stopped = should_stop()
+            stopped = processes.any(should_stop())
             if stopped or trainer.is_due:
                 about = {
-                    "log_position": log.tell(),
+                    "log_position": log.tell() if log else 0,
                     "seconds": seconds,
                     "clock": trainer.clock.to_dict(),
-                    "conditions": conditions.model_dump(),
+                    "conditions": run.conditions.model_dump(),
                 }
-                with write_errors(owner, RESUMABLE):
-                    # The log is first, because a resumed run needs the lines before its checkpoint.
-                    os.fsync(log.fileno())
-                    trainer.state(about).save(folder / CHECKPOINT)
-                if trainer.is_at_its_best:
+                state = trainer.state(about)
+                if log:
+                    _save(folder, log, state, owner)
+                if log and trainer.is_at_its_best:
                     _save_best(folder, trainer)
             if stopped:
                 break
-    _save_best(folder, trainer)
+        if log:
+            _save_best(folder, trainer)
     return before + time.monotonic() - started
+
+
+def _save(folder: Path, log: IO[bytes], state: Checkpoint, owner: str) -> None:
+    with write_errors(owner, RESUMABLE):
+        # The log is first, because a resumed run needs the lines before its checkpoint.
+        os.fsync(log.fileno())
+        state.save(folder / CHECKPOINT)
 
 
 def _save_best(folder: Path, trainer: Trainer) -> None:
     require_no_link(folder / BEST)
     with write_errors(f"the generator {folder / BEST}", RESUMABLE):
         save_generator(trainer.best_generator(), folder / BEST)
-
-
-def _described_sources(data: TrainingData, config: TrainConfig) -> dict[str, list[dict[str, Any]]]:
-    sources = data.describe()
-    if config.start:
-        folder = SHIPPED if config.start == "default" else Path(config.start)
-        record = read_training_record(folder)
-        if record is None:
-            raise DataError(
-                f"start = {config.start!r}: there is no record of the data that this generator was "
-                "trained on, so the data of the new generator would be unknown; restore "
-                "training.json in its folder, or summary.json one folder above"
-            )
-        for part, earlier in record[1].get("data", {}).items():
-            own = sources.setdefault(part, [])
-            own += [source for source in earlier if source not in own]
-    return sources
-
-
-def _summary(
-    folder: Path,
-    trainer: Trainer,
-    seconds: float,
-    conditions: Conditions,
-    sources: dict[str, list[dict[str, Any]]],
-) -> RunSummary:
-    generator = trainer.best_generator()
-    return RunSummary(
-        run=str(folder),
-        ending="finished" if trainer.is_done else "interrupted",
-        step=trainer.step,
-        n_steps=trainer.config.optim.steps,
-        n_skipped=trainer.n_skipped,
-        seconds=seconds,
-        part_seconds=trainer.clock.seconds,
-        tasks_per_second=trainer.clock.tasks_per_second,
-        before=trainer.first,
-        best=trainer.best,
-        generator=generator_id(generator),
-        n_parameters=sum(parameter.numel() for parameter in generator.parameters()),
-        seed=trainer.config.seed,
-        device=conditions.device,
-        threads=conditions.n_threads,
-        data=sources,
-        versions=conditions.versions,
-    )
 
 
 def _conditions(checkpoint: Checkpoint, path: Path) -> Conditions:

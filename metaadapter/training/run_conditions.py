@@ -22,6 +22,7 @@ class Conditions(BaseModel):
 
     device: str
     n_threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] | None = None
+    n_processes: Annotated[int, Field(ge=1)] = 1
     data: dict[str, str]
     """Digests by source."""
     versions: dict[str, str] = {}
@@ -72,7 +73,20 @@ def require_same_run(before: Conditions, now: Conditions, checkpoint: Path) -> N
 
 
 def require_same_conditions(before: Conditions, now: Conditions) -> None:
-    """Raise `DataError` if the data of a run have changed; warn if its weights will differ."""
+    """Raise an error if a run cannot continue; warn if its weights will differ.
+
+    Each process has its own stream of tasks, so their number must stay.
+
+    Raises:
+        DataError: The data of the run have changed.
+        UsageError: The number of processes has changed.
+    """
+    if before.n_processes != now.n_processes:
+        raise UsageError(
+            f"the run has {before.n_processes} process(es), each with its own stream of tasks, and "
+            f"cannot continue with {now.n_processes}; start {before.n_processes} (torchrun "
+            f"--nproc-per-node {before.n_processes} on one machine), or start a new run with --out"
+        )
     changed = [name for name, digest in before.data.items() if now.data.get(name) != digest]
     if changed:
         raise DataError(

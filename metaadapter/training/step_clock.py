@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from statistics import fmean
-from typing import Any, Literal, NamedTuple, final
+from typing import Any, Literal, final
 
 Part = Literal["draw", "perturb", "loss", "gradient", "update", "validate"]
 
@@ -57,28 +55,3 @@ class StepClock:
         """Continue from a JSON form; an earlier version stored none."""
         self._seconds.update(stored.get("parts", {}))
         self._of_sources.update({name: [*of] for name, of in stored.get("sources", {}).items()})
-
-
-class LearnedDraw(NamedTuple):
-    """Tasks of one source, with their loss terms and the seconds from draw to gradient."""
-
-    source: str
-    terms: dict[str, float]
-    seconds: float
-
-
-def figures_by_source(draws: Sequence[LearnedDraw], n_tasks: int) -> dict[str, dict[str, float]]:
-    """Return source → mean total `loss` of its draws in a step, and its `tasks_per_second`.
-
-    `n_tasks` is the number of tasks in a draw. The loss is NaN if no task had a pool.
-    """
-    figures = {}
-    for source in dict.fromkeys(draw.source for draw in draws):
-        own = [draw for draw in draws if draw.source == source]
-        totals = [draw.terms["total"] for draw in own if "total" in draw.terms]
-        speed = n_tasks * len(own) / max(sum(draw.seconds for draw in own), 1e-9)
-        figures[source] = {
-            "loss": fmean(totals) if totals else math.nan,
-            "tasks_per_second": round(speed, 1),
-        }
-    return figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, cast, final
 
@@ -27,7 +27,9 @@ from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.loss_weights import weighted_sum
 from metaadapter.training.objective import objective, own_code_errors
 from metaadapter.training.optimizer import make_optimizer, make_schedule
-from metaadapter.training.step_clock import LearnedDraw, StepClock, figures_by_source
+from metaadapter.training.processes import ALONE, Processes
+from metaadapter.training.step_clock import StepClock
+from metaadapter.training.step_figures import LearnedDraw, StepFigures, step_figures
 from metaadapter.training.validation import Moment, Validation
 from metaadapter.training.validator import Validator
 
@@ -38,10 +40,19 @@ MOST_SKIPPED_IN_A_ROW = 10
 
 @final
 class Trainer:
-    """The state of a run, and the loop of its steps; the validator measures the moving average."""
+    """The state of a run, and the loop of its steps; the validator measures the moving average.
+
+    With several `processes` each one draws its share of the tasks of a step. Their gradients are
+    averaged, so that all have the same weights.
+    """
 
     def __init__(
-        self, config: TrainConfig, mixture: Mixture, validator: Validator, device: torch.device
+        self,
+        config: TrainConfig,
+        mixture: Mixture,
+        validator: Validator,
+        device: torch.device,
+        processes: Processes = ALONE,
     ) -> None:
         self.config = config
         self.step = 0
@@ -51,7 +62,12 @@ class Trainer:
         self.clock = StepClock()
         self._mixture, self._validator = mixture, validator
         self._skipped_in_a_row = 0
-        self._random = {use: stream(config.seed, use) for use in ("episodes", "perturb", "inner")}
+        self._processes = processes
+        optim = config.optim
+        self._n_draws, self._n_tasks = processes.share(optim.draws_per_step, optim.tasks_per_draw)
+        self._random = {
+            use: stream(config.seed, processes.own(use)) for use in ("episodes", "perturb", "inner")
+        }
         self._network = _new_generator(config).to(device)
         self._own_losses = {
             name.rpartition(":")[2]: load_user_code(name, kind="loss")
@@ -96,6 +112,7 @@ class Trainer:
 
     def state(self, about: Mapping[str, Any]) -> Checkpoint:
         """Return everything that the next step depends on, and the values `about` the run."""
+        states = {use: generator.get_state() for use, generator in self._random.items()}
         tensors = {
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
@@ -104,7 +121,11 @@ class Trainer:
                 for number, moments in self._optimizer.state_dict()["state"].items()
                 for name, tensor in moments.items()
             },
-            "random": {use: generator.get_state() for use, generator in self._random.items()},
+            "random": {
+                f"{use}{rank or ''}": part
+                for use, state in states.items()
+                for rank, part in enumerate(self._processes.gather(state))
+            },
             "best": self._best_weights,
         }
         values = {
@@ -137,7 +158,7 @@ class Trainer:
             group["lr"] = lr
         self._optimizer.load_state_dict(optimizer)
         for use, generator in self._random.items():
-            generator.set_state(tensors["random"][use])
+            generator.set_state(tensors["random"][f"{use}{self._processes.rank or ''}"])
         self._best_weights = dict(tensors["best"])
         _new_generator(self.config).load_state_dict(self._best_weights)
         self.step, self.n_skipped = int(values["step"]), int(values["n_skipped"])
@@ -147,26 +168,34 @@ class Trainer:
         )
 
     def _advance(self) -> Moment:
-        optim, started = self.config.optim, time.monotonic()
+        started = time.monotonic()
         lr = float(self._schedule.get_last_lr()[0])
         self._optimizer.zero_grad()
         # The user's code may draw from torch's global random state (dropout). The step seeds it, so
         # that a resumed run draws the same numbers; the caller's random state does not change.
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(stream(self.config.seed, f"step {self.step}").initial_seed())
-            draws = [self._backward() for _ in range(optim.draws_per_step)]
-        terms = _means([draw.terms for draw in draws])
+            name = self._processes.own(f"step {self.step}")
+            torch.manual_seed(stream(self.config.seed, name).initial_seed())
+            draws = [self._backward() for _ in range(self._n_draws)]
         with self.clock.part("update"):
-            grad_norm = float(clip_grad_norm_(self._network.parameters(), MOST_GRADIENT))
+            self._processes.average(self._network)
+            norm = clip_grad_norm_(self._network.parameters(), MOST_GRADIENT)
+            sources = [source.name for source in self._mixture.sources]
+            names = [*self.config.loss.by_name, "total"]
+            figures = step_figures(draws, norm, self._processes, names, sources)
             self.step += 1
-            self._update(terms, grad_norm)
+            self._update(figures)
+        n_tasks, of_sources = self._n_tasks * self._processes.size, figures.sources
+        for source, one in of_sources.items():
+            self.clock.add(source, self._n_tasks * one.n_draws, one.seconds)
+        seconds = time.monotonic() - started
         return Moment(
             step=self.step,
-            terms=terms,
+            terms=figures.terms,
             lr=lr,
-            grad_norm=grad_norm,
-            tasks_per_second=optim.tasks_per_step / (time.monotonic() - started),
-            sources=figures_by_source(draws, optim.tasks_per_draw),
+            grad_norm=figures.grad_norm,
+            tasks_per_second=n_tasks * self._n_draws / seconds,
+            sources={name: one.to_dict(self._n_tasks) for name, one in of_sources.items()},
             n_skipped=self.n_skipped,
             validation=self._validate() if self.is_due else None,
         )
@@ -176,7 +205,7 @@ class Trainer:
         config, started = self.config, time.monotonic()
         with self.clock.part("draw"):
             episodes = self._mixture.draw(
-                config.optim.tasks_per_draw,
+                self._n_tasks,
                 self._random["episodes"],
                 twins=config.loss.draws > 0,
                 off_class=config.loss.off_class > 0 or config.loss.known > 0,
@@ -187,11 +216,9 @@ class Trainer:
             fractions = config.perturbations_of(episodes.source)
             episodes = perturb(episodes, fractions, self._random["perturb"])
         terms = self._loss(episodes)
-        seconds = time.monotonic() - started
-        self.clock.add(episodes.source, config.optim.tasks_per_draw, seconds)
-        return LearnedDraw(episodes.source, terms, seconds)
+        return LearnedDraw(episodes.source, terms, time.monotonic() - started)
 
-    def _loss(self, episodes: Episodes) -> dict[str, float]:
+    def _loss(self, episodes: Episodes) -> dict[str, Tensor]:
         """Return the loss terms of tasks, and add the gradient of their weighted sum."""
         config = self.config
         inner, adapt, own = config.inner, None, self._own_losses
@@ -201,16 +228,17 @@ class Trainer:
             with own_code_errors("generator", config.generator), self.clock.part("loss"):
                 terms = objective(self._network, episodes, config.loss, adapt=adapt, own=own)
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-            return {"total": math.nan}
+            return {"total": torch.tensor(math.nan)}
         if not terms:  # no task had a picture left for a pool
             return {}
         total = weighted_sum(terms, config.loss)
         with self.clock.part("gradient"):
-            (total / config.optim.draws_per_step).backward()  # type: ignore[no-untyped-call]
-            return {name: float(term.detach()) for name, term in {**terms, "total": total}.items()}
+            (total / self._n_draws).backward()  # type: ignore[no-untyped-call]
+        return {**terms, "total": total.detach()}
 
-    def _update(self, terms: Mapping[str, float], grad_norm: float) -> None:
-        if math.isfinite(terms.get("total", math.nan) + grad_norm):
+    def _update(self, figures: StepFigures) -> None:
+        terms = figures.terms
+        if figures.is_finite:
             self._optimizer.step()
             self._schedule.step()
             self._average.update_parameters(self._network)
@@ -240,7 +268,7 @@ class Trainer:
                 own_code_errors("generator", self.config.generator),
                 self.clock.part("validate"),
             ):
-                validation = self._validator(self._averaged, self.step)
+                validation = self._validator(self._averaged, self.step, self._processes)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise DataError(
                 f"the generator of step {self.step} predicts no adapter that can be computed: its "
@@ -268,12 +296,6 @@ def _new_generator(config: TrainConfig) -> AdapterGenerator:
     if not any(parameter.requires_grad for parameter in generator.parameters()):
         raise UsageError(f"the generator {config.generator} has no parameter to train")
     return generator
-
-
-def _means(draws: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    names = dict.fromkeys(name for draw in draws for name in draw)
-    values = {name: [draw[name] for draw in draws if name in draw] for name in names}
-    return {name: sum(numbers) / len(numbers) for name, numbers in values.items()}
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:

@@ -29,6 +29,7 @@ from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.loss_terms import known_loss, query_loss
+from metaadapter.training.processes import ALONE, Processes
 from metaadapter.training.validation import Kind, Tables, Validation
 
 N_QUERY, MOST_WAYS, N_STRANGERS = 15, 20, 60
@@ -70,19 +71,35 @@ class Validator:
         """Whether there is no validation set."""
         return not self._sets
 
-    def __call__(self, generator: AdapterGenerator, step: int) -> Validation:
-        """Return the figures of the generator's adapters on all tasks."""
+    def __call__(
+        self, generator: AdapterGenerator, step: int, processes: Processes = ALONE
+    ) -> Validation:
+        """Return the figures of the generator's adapters on all tasks.
+
+        Several processes share the tasks, and all get the figures that one alone would get.
+        """
+        work = [
+            (kind, source, n, chunk)
+            for kind, source, rows in self._sets
+            for n in self._config.shots
+            if n <= rows.support_TNK.shape[-1]
+            for chunk in rows.first(n).split(CHUNK_TASKS)
+        ]
+        # A row for each chunk, so that all processes add up the same numbers in the same order.
+        sums_X4 = torch.zeros(len(work), 4, dtype=torch.float64)
+        for number in range(processes.rank, len(work), processes.size):
+            _, source, _, chunk = work[number]
+            far = self._far[source.name] if self._strangers else None
+            sums_X4[number] = torch.tensor(_measure(generator, source, chunk, far))
         accuracy: Tables = {"classes": {}, "domains": {}}
         loss: Tables = {"classes": {}, "domains": {}}
-        for kind, source, rows in self._sets:
-            shots = [n for n in self._config.shots if n <= rows.support_TNK.shape[-1]]
-            far = self._far[source.name]
-            figures = {
-                n: _measure(generator, source, rows.first(n), far if self._strangers else None)
-                for n in shots
-            }
-            accuracy[kind][source.name] = {n: figures[n][0] for n in shots}
-            loss[kind][source.name] = {n: figures[n][1] for n in shots}
+        added: dict[tuple[Kind, str, int], list[float]] = {}
+        for (kind, source, n, _), sums in zip(work, processes.sum(sums_X4).tolist(), strict=True):
+            before = added.get((kind, source.name, n), [0.0] * 4)
+            added[kind, source.name, n] = [old + new for old, new in zip(before, sums, strict=True)]
+        for (kind, name, n), (n_correct, n_queries, losses, n_tasks) in added.items():
+            accuracy[kind].setdefault(name, {})[n] = n_correct / max(n_queries, 1)
+            loss[kind].setdefault(name, {})[n] = losses / n_tasks
         return Validation(step, accuracy, loss)
 
     def _draw(self, source: TaskSource, seed: int) -> EpisodeRows:
@@ -144,26 +161,23 @@ def _measure(
     source: TaskSource,
     rows: EpisodeRows,
     far: Float[Tensor, "O D"] | None,
-) -> tuple[float, float]:
-    """Return accuracy and mean loss for the queries, or, with strangers `far`, the known head."""
-    n_correct, n_queries, losses = 0.0, 0, 0.0
-    for chunk in rows.split(CHUNK_TASKS):
-        episodes = gather(chunk, source)
-        support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
-        if chunk.pool_TU.shape[1]:
-            support = replace(
-                support, pool_TUD=episodes.pool_TUD, pool_mask_TU=episodes.pool_mask_TU
-            )
-        weights = generator.predict(support)
-        if far is None:
-            correct, loss = _classified(weights, episodes.batch)
-        else:
-            strangers = far.expand(support.n_tasks, *far.shape)
-            correct, loss = _separated(weights, episodes.with_off_class(strangers))
-        n_correct += correct
-        n_queries += int((episodes.batch.query_labels_TQ >= 0).sum())
-        losses += loss
-    return n_correct / max(n_queries, 1), losses / len(rows.classes_TN)
+) -> tuple[float, float, float, float]:
+    """Return the number of correct queries, that of queries, the sum of losses, and that of tasks.
+
+    With strangers `far` the figures are those of the known head.
+    """
+    episodes = gather(rows, source)
+    support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
+    if rows.pool_TU.shape[1]:
+        support = replace(support, pool_TUD=episodes.pool_TUD, pool_mask_TU=episodes.pool_mask_TU)
+    weights = generator.predict(support)
+    if far is None:
+        correct, loss = _classified(weights, episodes.batch)
+    else:
+        strangers = far.expand(support.n_tasks, *far.shape)
+        correct, loss = _separated(weights, episodes.with_off_class(strangers))
+    n_queries = float((episodes.batch.query_labels_TQ >= 0).sum())
+    return correct, n_queries, loss, float(support.n_tasks)
 
 
 def _classified(weights: AdapterWeights, batch: EpisodeBatch) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -24,7 +25,7 @@ from metaadapter.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from metaadapter.training.config import TrainConfig
-    from metaadapter.training.run import RunSummary
+    from metaadapter.training.run_summary import RunSummary
     from metaadapter.training.validation import Moment, Validation
 
 
@@ -58,24 +59,27 @@ def train(
 
     The folder of the run holds the configuration, a log, the state of the run, and in best/ the
     generator with the lowest mean loss on validation tasks. Ctrl-C saves the state and prints the
-    command that continues the run.
+    command that continues the run. `torchrun --nproc-per-node 2 -m metaadapter train CONFIG` trains
+    with two processes, which share the tasks of each step.
     """
     if config is None and resume is None:
         raise UsageError("give a configuration, or a run to continue: --resume RUN")
     if resume is not None and out is not None:
         raise UsageError("--resume continues a run in its folder: give --resume or --out, not both")
+    from metaadapter.training.processes import launched
     from metaadapter.training.run import train as meta_train
 
-    console = Console(quiet=quiet, json_output=json_output)
+    rank = launched()[0]
+    console = Console(quiet=quiet or rank > 0, json_output=json_output)
     folder, settings = _open(config, changes or [], out, resume)
-    command = ["metaadapter", "train", *([str(config)] if config and settings.own_code else [])]
+    command = [*_launcher(), "train", *([str(config)] if config and settings.own_code else [])]
     command += ["--resume", str(folder), *([] if device == "auto" else ["--device", device])]
     how_to_continue = f"To continue:\n  {shlex.join(command)}"
     display = Display(console, settings.optim.steps)
     try:
         with (
             display.live(),
-            stop_at_first_signal(partial(_announce_stop, console)) as should_stop,
+            stop_at_first_signal(partial(_announce_stop, console, rank)) as should_stop,
         ):
             summary = meta_train(
                 folder,
@@ -89,10 +93,23 @@ def train(
         if not (folder / "resolved.json").exists():
             raise Interrupted("interrupted before the first step") from None
         raise Interrupted(f"interrupted; the last saved state is kept. {how_to_continue}") from None
+    if rank > 0:  # the first process alone prints
+        return
     if summary.ending == "interrupted":
         reached = f"step {summary.step} of {summary.n_steps}"
         raise Interrupted(f"interrupted; {reached} is kept. {how_to_continue}")
     console.show_result("train", summary.to_dict(), *_summary_lines(summary))
+
+
+def _launcher() -> list[str]:
+    """Return the command, without its arguments, that starts as many processes as there are."""
+    n_here, n_machines = (
+        os.environ.get(name, "1") for name in ("LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE")
+    )
+    if (n_here, n_machines) == ("1", "1"):
+        return ["metaadapter"]
+    machines = [] if n_machines == "1" else ["--nnodes", n_machines]
+    return ["torchrun", *machines, "--nproc-per-node", n_here, "-m", "metaadapter"]
 
 
 def _open(
@@ -114,7 +131,9 @@ def _open(
     return resume, settings
 
 
-def _announce_stop(console: Console) -> None:
+def _announce_stop(console: Console, rank: int) -> None:
+    if rank > 0:
+        return
     # The signal may interrupt a write to the same stream.
     with suppress(RuntimeError):
         console.say("stopping after this step, which is saved; Ctrl-C again stops at once")

@@ -1,0 +1,100 @@
+"""How a run ended, and the facts for a model card."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from metaadapter.errors import DataError
+from metaadapter.generator.pretrained import SHIPPED, generator_id
+from metaadapter.training.config import TrainConfig
+from metaadapter.training.run_conditions import Conditions
+from metaadapter.training.trainer import Trainer
+from metaadapter.training.training_data import TrainingData
+from metaadapter.training.training_record import read_training_record
+from metaadapter.training.validation import Validation
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended, and the facts for a model card."""
+
+    run: str
+    ending: Literal["finished", "interrupted"]
+    step: int
+    n_steps: int
+    n_skipped: int
+    seconds: float
+    """The time of training and validation, over all sessions of the run."""
+    part_seconds: dict[str, float]
+    """Part of a step, as in `StepClock` → its seconds over all steps."""
+    tasks_per_second: dict[str, float]
+    """Source → its tasks in a second, from their draw to their gradient."""
+    before: Validation | None
+    """The validation of the untrained generator; `None` without validation sets."""
+    best: Validation | None
+    """The validation of the generator in `best/`."""
+    generator: str
+    """The identity of the weights in `best/`."""
+    n_parameters: int
+    seed: int
+    device: str
+    threads: int | None
+    n_processes: int
+    data: dict[str, list[dict[str, Any]]]
+    versions: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        rounds = {"before": self.before, "best": self.best}
+        return asdict(self) | {name: value and value.to_dict() for name, value in rounds.items()}
+
+
+def described_sources(data: TrainingData, config: TrainConfig) -> dict[str, list[dict[str, Any]]]:
+    """Return the facts of all data behind the weights, those of the generator to start from too."""
+    sources = data.describe()
+    if config.start:
+        folder = SHIPPED if config.start == "default" else Path(config.start)
+        record = read_training_record(folder)
+        if record is None:
+            raise DataError(
+                f"start = {config.start!r}: there is no record of the data that this generator was "
+                "trained on, so the data of the new generator would be unknown; restore "
+                "training.json in its folder, or summary.json one folder above"
+            )
+        for part, earlier in record[1].get("data", {}).items():
+            own = sources.setdefault(part, [])
+            own += [source for source in earlier if source not in own]
+    return sources
+
+
+def summarise(
+    folder: Path,
+    trainer: Trainer,
+    seconds: float,
+    conditions: Conditions,
+    sources: dict[str, list[dict[str, Any]]],
+) -> RunSummary:
+    """Return the summary of a run after its last step so far."""
+    generator = trainer.best_generator()
+    return RunSummary(
+        run=str(folder),
+        ending="finished" if trainer.is_done else "interrupted",
+        step=trainer.step,
+        n_steps=trainer.config.optim.steps,
+        n_skipped=trainer.n_skipped,
+        seconds=seconds,
+        part_seconds=trainer.clock.seconds,
+        tasks_per_second=trainer.clock.tasks_per_second,
+        before=trainer.first,
+        best=trainer.best,
+        generator=generator_id(generator),
+        n_parameters=sum(parameter.numel() for parameter in generator.parameters()),
+        seed=trainer.config.seed,
+        device=conditions.device,
+        threads=conditions.n_threads,
+        n_processes=conditions.n_processes,
+        data=sources,
+        versions=conditions.versions,
+    )

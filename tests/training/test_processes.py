@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from metaadapter.errors import DataError, UsageError
+from metaadapter.training import processes as processes_module
+from metaadapter.training.checkpoint import load_checkpoint
+from metaadapter.training.processes import ALONE, Processes, joined
+from metaadapter.training.run import train
+from metaadapter.training.trainer import Trainer, stream
+from metaadapter.training.training_data import load_training_data
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork there")
+
+
+def in_processes(function, *arguments, size=2):
+    """Call `function(rank, …)` in connected processes; return values or errors, None if killed."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    context = multiprocessing.get_context("fork")
+    pipes = [context.Pipe(duplex=False) for _ in range(size)]
+
+    def work(rank):
+        os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank)}
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        try:
+            outcome = function(rank, *arguments)
+        except Exception as error:
+            outcome = error
+        pipes[rank][1].send(outcome)
+        pipes[rank][1].close()
+        os._exit(0)
+
+    started = [context.Process(target=work, args=(rank,)) for rank in range(size)]
+    for process in started:
+        process.start()
+    outcomes = []
+    for process, (receiver, sender) in zip(started, pipes, strict=True):
+        sender.close()
+        process.join(60)
+        outcomes.append(receiver.recv() if process.exitcode == 0 else None)
+    return outcomes
+
+
+@pytest.fixture
+def train_in_two(tmp_path, config_file, load):
+    """Trains the tiny configuration in two processes."""
+
+    def run(name, *overrides, resume=False, **options):
+        text = None if resume else config_file.read_text(encoding="utf-8")
+
+        def work(rank):
+            own = {key: option(rank) for key, option in options.items()}
+            summary = train(tmp_path / name, load(*overrides), config_text=text, **own)
+            return summary.ending, summary.step, summary.generator
+
+        return in_processes(work)
+
+    return run
+
+
+def state_of(folder):
+    return load_checkpoint(folder / "checkpoint.safetensors")
+
+
+def one_with_the_tasks_of_two(config):
+    """Train in this process on the tasks that two processes draw, one after the other."""
+    data, cpu = load_training_data(config), torch.device("cpu")
+    trainer = Trainer(config, data.mixture(config, cpu), data.validator(config, cpu), cpu)
+    streams = [
+        {use: stream(config.seed, Processes(rank, 2).own(use)) for use in trainer._random}
+        for rank in range(2)
+    ]
+    backward, calls = trainer._backward, []
+
+    def of_the_next_process():
+        calls.append(1)
+        trainer._random = streams[(len(calls) - 1) % 2]
+        return backward()
+
+    trainer._backward = of_the_next_process
+    return trainer, list(trainer.steps())
+
+
+EVERYTHING = ("loss.draws=0.3", "loss.off_class=0.1", "inner.steps=1", "inner.share=0.5")
+
+
+@pytest.mark.parametrize("overrides", [(), pytest.param(EVERYTHING, marks=pytest.mark.slow)])
+def test_train__two_processes__equal_one_with_the_same_tasks(
+    train_in_two, load, tmp_path, overrides
+):
+    outcomes = train_in_two("two", *overrides)
+
+    trainer, moments = one_with_the_tasks_of_two(load(*overrides))
+
+    assert outcomes[0] == outcomes[1]
+    expected = trainer.state({})
+    for group in ("network", "average", "optimizer"):
+        torch.testing.assert_close(
+            state_of(tmp_path / "two").tensors[group], dict(expected.tensors[group]),
+            rtol=1e-4, atol=1e-6,
+        )  # fmt: skip
+    lines = [json.loads(line) for line in (tmp_path / "two" / "log.jsonl").read_text().splitlines()]
+    assert len(lines) == len(moments)
+    for line, moment in zip(lines, moments, strict=True):
+        assert line.get("loss", {}) == pytest.approx(dict(moment.terms), rel=1e-4)
+        losses = {name: one["loss"] for name, one in line.get("sources", {}).items()}
+        own = {name: one["loss"] for name, one in moment.sources.items()}
+        assert losses == pytest.approx(own, rel=1e-4)
+        if moment.validation:
+            assert line["validation"]["score"] == pytest.approx(moment.validation.score, rel=1e-4)
+
+
+def test_train__tasks_of_the_processes__differ(train_in_two, tmp_path):
+    train_in_two("two")
+
+    random = state_of(tmp_path / "two").tensors["random"]
+
+    assert not torch.equal(random["episodes"], random["episodes1"])
+
+
+def die_at(step):
+    """A `tell` that kills the second process."""
+
+    def of(rank):
+        def tell(moment):
+            if rank == 1 and moment.step == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        return tell
+
+    return of
+
+
+@pytest.mark.slow
+def test_train__one_process_killed__others_end_and_a_resume_goes_on_exactly(train_in_two, tmp_path):
+    lost, killed = train_in_two("killed", tell=die_at(6))
+    at = state_of(tmp_path / "killed").values["step"]
+
+    resumed = train_in_two("killed", resume=True)
+
+    assert killed is None
+    assert isinstance(lost, DataError)
+    assert "process 0 of 2 has lost another process of this run" in str(lost)
+    assert "--resume and 2 processes" in str(lost)
+    assert at == 4
+    assert resumed == train_in_two("whole")
+    ends = [state_of(tmp_path / name).tensors for name in ("killed", "whole")]
+    torch.testing.assert_close(ends[0], ends[1], rtol=0, atol=0)
+
+
+@pytest.mark.slow
+def test_train__one_process_asked_to_stop__all_end_at_the_same_step(train_in_two, tmp_path):
+    steps = []
+
+    def stop(rank):
+        return lambda: rank == 1 and len(steps) == 6  # steps 0 to 5
+
+    stopped = train_in_two("stopped", tell=lambda _: steps.append, should_stop=stop)
+    finished = train_in_two("stopped", resume=True)
+
+    assert [outcome[:2] for outcome in stopped] == [("interrupted", 5)] * 2
+    assert finished == train_in_two("whole")
+
+
+def test_train__another_number_of_processes__is_refused(train_in_two, tmp_path, load):
+    train_in_two("two", should_stop=lambda _: lambda: True)
+
+    with pytest.raises(UsageError, match=r"the run has 2 process\(es\).*cannot continue with 1"):
+        train(tmp_path / "two", load())
+
+
+def test_train__one_process_cannot_begin__ends_all_and_tells_why(tmp_path, config_file, load):
+    def work(rank):
+        fault = ["data.reserved=['nowhere']"] if rank == 1 else []
+        train(tmp_path / "run", load(*fault), config_text=config_file.read_text())
+
+    other, failed = in_processes(work)
+
+    assert "another process of this run has failed" in str(other)
+    assert "nowhere" in str(failed)
+    assert not (tmp_path / "run" / "resolved.json").exists()
+
+
+def test_train__processes_with_other_data__are_refused(tmp_path, config_file, load):
+    def work(rank):
+        config = load(f"data.sources.0.synthetic.seed={rank}")
+        train(tmp_path / "run", config, config_text=config_file.read_text())
+
+    outcomes = in_processes(work)
+
+    for outcome in outcomes:
+        assert isinstance(outcome, DataError)
+        assert "process(es) 1 differ from those of process 0" in str(outcome)
+
+
+class Parts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.both, self.one, self.neither = (nn.Parameter(torch.zeros(3)) for _ in range(3))
+        self.register_buffer("mean", torch.zeros(2))
+        self.register_buffer("count", torch.zeros(1, dtype=torch.long))
+
+
+def averaged_parts(rank):
+    network = Parts()
+    network.both.grad = torch.tensor([1.0, 2.0, 3.0]) * (rank + 1)
+    if rank == 1:
+        network.one.grad = torch.ones(3)
+    network.mean += rank
+    network.count += 5
+    with joined() as processes:
+        processes.average(network)
+    gradients = [None if p.grad is None else p.grad.tolist() for p in network.parameters()]
+    return gradients, network.mean.tolist(), network.count.tolist()
+
+
+def test_average__gradients_and_buffers__are_means_and_what_none_has_stays_without():
+    first, second = in_processes(averaged_parts)
+
+    assert first == second == ([[1.5, 3.0, 4.5], [0.5] * 3, None], [0.5, 0.5], [5])
+
+
+@pytest.mark.parametrize(
+    ("size", "n_draws", "n_tasks", "expected"),
+    [
+        (1, 3, 5, (3, 5)),
+        (2, 2, 5, (1, 5)),
+        (2, 1, 16, (1, 8)),
+        (4, 2, 6, (1, 3)),
+        (6, 4, 9, (2, 3)),
+    ],
+)
+def test_share__draws_first_then_tasks__are_all_the_tasks(size, n_draws, n_tasks, expected):
+    assert Processes(0, size).share(n_draws, n_tasks) == expected
+    assert size * expected[0] * expected[1] == n_draws * n_tasks
+
+
+def test_share__what_cannot_be_divided__is_refused():
+    with pytest.raises(UsageError, match=r"3 processes cannot share 2 draw\(s\) of 16 tasks"):
+        Processes(0, 3).share(2, 16)
+
+
+@pytest.mark.parametrize("name", ["auto", "cuda"])
+def test_device__several_processes__have_a_gpu_each(monkeypatch, name):
+    monkeypatch.setattr(processes_module.torch, "cuda", SimpleNamespace(is_available=lambda: True))
+    monkeypatch.setenv("LOCAL_RANK", "3")
+
+    assert Processes(11, 16).device(name) == "cuda:3"
+    assert Processes(11, 16).device("cpu") == "cpu"
+    assert ALONE.device(name) == name
