@@ -7,6 +7,8 @@ import torch
 
 from metaadapter.errors import DataError
 from metaadapter.training import trainer as trainer_module
+from metaadapter.training.processes import ALONE
+from metaadapter.training.step_figures import LearnedDraw, step_figures
 from metaadapter.training.trainer import stream
 from metaadapter.training.training_data import load_training_data
 
@@ -190,10 +192,22 @@ def test_trainer__steps_inside_the_objective__change_what_is_learned(run, order)
     assert all(math.isfinite(moment.terms["query"]) for moment in moments[1:])
 
 
-def test_means__term_of_some_draws__is_the_mean_over_those():
-    draws = [{"query": 1.0}, {"query": 2.0, "views": 4.0}]
+def test_step_figures__term_of_some_draws__is_the_mean_over_those():
+    draws = [
+        LearnedDraw("a", {"query": torch.tensor(1.0), "total": torch.tensor(1.0)}, 1.0),
+        LearnedDraw("b", {"query": torch.tensor(2.0), "views": torch.tensor(4.0)}, 2.0),
+        LearnedDraw("a", {}, 3.0),
+    ]
+    names = ["query", "views", "draws", "total"]
 
-    assert trainer_module._means(draws) == {"query": 1.5, "views": 4.0}
+    figures = step_figures(draws, torch.tensor(0.5), ALONE, names, ["c", "a", "b"])
+
+    assert figures.terms == {"query": 1.5, "views": 4.0, "total": 1.0}
+    assert figures.grad_norm == 0.5
+    assert figures.sources["a"] == (2, 4.0, 1.0)
+    assert figures.sources["b"][:2] == (1, 2.0)
+    assert math.isnan(figures.sources["b"].loss)
+    assert figures.is_finite
 
 
 def draws(seed, name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
+import warnings
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -14,14 +15,14 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
-from typer import Argument, Option
+from typer import Argument, Exit, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.process import stop_at_first_signal
 from metaadapter.data.plain_text import one_line
-from metaadapter.errors import Interrupted, UsageError
+from metaadapter.errors import Interrupted, MetaAdapterError, UsageError
 
 if TYPE_CHECKING:
     from metaadapter.training.config import TrainConfig
@@ -66,12 +67,37 @@ def train(
         raise UsageError("give a configuration, or a run to continue: --resume RUN")
     if resume is not None and out is not None:
         raise UsageError("--resume continues a run in its folder: give --resume or --out, not both")
-    from metaadapter.training.processes import launched
-    from metaadapter.training.run import train as meta_train
+    from metaadapter.training.processes import OtherProcessFailed, launched
 
     rank = launched()[0]
     console = Console(quiet=quiet or rank > 0, json_output=json_output)
-    folder, settings = _open(config, changes or [], out, resume)
+    if rank > 0:
+        warnings.simplefilter("ignore")  # the first process has the same ones
+    try:
+        summary = _train(console, config, changes or [], out, resume, device, rank)
+    except MetaAdapterError as error:
+        if rank == 0:
+            raise
+        if not isinstance(error, OtherProcessFailed | Interrupted):
+            console.error(f"process {rank}: {error}")
+        # torchrun ends the others at once if one fails, even while the first one still writes.
+        raise Exit(int(not isinstance(error, Interrupted))) from None
+    if rank == 0:
+        console.show_result("train", summary.to_dict(), *_summary_lines(summary))
+
+
+def _train(
+    console: Console,
+    config: Path | None,
+    changes: list[str],
+    out: Path | None,
+    resume: Path | None,
+    device: str,
+    rank: int,
+) -> RunSummary:
+    from metaadapter.training.run import train as meta_train
+
+    folder, settings = _open(config, changes, out, resume)
     command = [*_launcher(), "train", *([str(config)] if config and settings.own_code else [])]
     command += ["--resume", str(folder), *([] if device == "auto" else ["--device", device])]
     how_to_continue = f"To continue:\n  {shlex.join(command)}"
@@ -93,12 +119,10 @@ def train(
         if not (folder / "resolved.json").exists():
             raise Interrupted("interrupted before the first step") from None
         raise Interrupted(f"interrupted; the last saved state is kept. {how_to_continue}") from None
-    if rank > 0:  # the first process alone prints
-        return
     if summary.ending == "interrupted":
         reached = f"step {summary.step} of {summary.n_steps}"
         raise Interrupted(f"interrupted; {reached} is kept. {how_to_continue}")
-    console.show_result("train", summary.to_dict(), *_summary_lines(summary))
+    return summary
 
 
 def _launcher() -> list[str]:
