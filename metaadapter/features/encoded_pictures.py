@@ -139,7 +139,7 @@ def is_store(path: Path) -> bool:
     """Return whether a path is a feature store; `DataError` for one without its `store.json`."""
     if is_regular(path / HEADER_FILE):
         return True
-    if path.is_dir() and any(path.glob("features-*.npy")) and any(path.glob("rows-*.csv")):
+    if path.is_dir() and any(path.glob("features-*.npy")) and any(path.glob("rows-*.*")):
         raise DataError(
             f"{path / HEADER_FILE} is missing, or no file, and a feature store needs it; {REMEDY}"
         )

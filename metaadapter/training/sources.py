@@ -94,7 +94,7 @@ def load_source(
         spec=spec,
         cross_domain_share=config.cross_domain_share,
     )
-    hashes = [store.rows.sha256[np.isin(store.rows.label, classes)] for store in stores]
+    hashes = [store.rows.of_pictures("sha256", _kept(store, classes)[0]) for store in stores]
     return LoadedSource(
         tasks,
         classes,
@@ -133,11 +133,16 @@ def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str,
 
 def _labelled(store: FeatureStore, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the stored (n, V, D) rows and (n,) class numbers of the pictures in these classes."""
+    kept, labels = _kept(store, classes)
+    return store.by_picture()[kept], labels
+
+
+def _kept(store: FeatureStore, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of the pictures in these classes, and the numbers of their classes."""
     number = {name: position for position, name in enumerate(classes)}
-    names = store.rows.label[store.rows.view == 0]
-    labels = np.array([number.get(str(name), -1) for name in names], dtype=np.int64)
+    labels = store.rows.numbers_in("label", number)
     kept = np.flatnonzero(labels >= 0)
-    return store.by_picture()[kept], labels[kept]
+    return kept, labels[kept]
 
 
 def _unit(stored_nVD: np.ndarray, average_views: bool) -> np.ndarray:

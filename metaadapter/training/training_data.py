@@ -80,7 +80,7 @@ def load_training_data(config: TrainConfig) -> TrainingData:
             _require_apart(source, classes, domains)
         for store in data.reserved:
             # Sources may name the store by another path.
-            pictures = frozenset(map(str, FeatureStore.open(root / store).rows.sha256))
+            pictures = frozenset(FeatureStore.open(root / store).rows.of_pictures("sha256"))
             for source in (*sources, *classes, *domains):
                 _require_not_in(source, root / store, "which is reserved")
                 _require_other_pictures(source, pictures, str(root / store))

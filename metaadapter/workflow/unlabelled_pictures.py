@@ -120,8 +120,8 @@ def read_unlabelled(
 def _read_store(store: FeatureStore, source: Path, origin: Origin, seed: int) -> EncodedPictures:
     if origin.fingerprint is not None:
         store.fingerprint.require_match(origin.fingerprint, owner=f"the feature store {source}")
-    numbers, warnings = _drawn(store.n_pictures, seed)
-    pictures = store.rows.pictures()
+    drawn, warnings = _drawn(store.n_pictures, seed)
+    numbers = np.array(drawn, dtype=np.int64)
     features = mean_of_views(store.by_picture()[numbers])
     if store.n_views != origin.n_views:
         views = (
@@ -129,7 +129,7 @@ def _read_store(store: FeatureStore, source: Path, origin: Origin, seed: int) ->
             f"the adapter is made with {origin.n_views}"
         )
         warnings = (views, *warnings)
-    return EncodedPictures(tuple(pictures[n] for n in numbers), features, warnings=warnings)
+    return EncodedPictures(tuple(store.rows.pictures(numbers)), features, warnings=warnings)
 
 
 def draw_new(

@@ -10,6 +10,8 @@ import torch
 
 from episodes import ClassSplit
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.features.store.chunks import write_chunk_hashes
+from metaadapter.features.store.header import StoreHeader
 from metaadapter.generator.pretrained import generator_id, load_generator
 from metaadapter.training import run as run_module
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
@@ -221,6 +223,7 @@ def test_train__resumed_on_other_data__names_the_source(
     for kept in {"features": ("texts",), "texts": ("features",)}.get(what, ()):
         name = f"{kept}-0001.npy"
         (store / name).write_bytes((tmp_path / "old" / name).read_bytes())
+    write_chunk_hashes(store, StoreHeader.read(store)[0])
     reseal(store / "store.json")
     log = (folder / "log.jsonl").read_bytes()
 

@@ -125,7 +125,7 @@ def _of_stores(
     text_labels: Sequence[str],
 ) -> EvaluationSet:
     """Join the pictures of stores to one set; its texts are those of the first store."""
-    numbers_n = [number.get(label, -1) for label in _column(stores, "label").tolist()]
+    numbers_n = np.concatenate([store.rows.numbers_in("label", number) for store in stores])
     labels_n = np.where(pool_n == UNUSED, -1, numbers_n)
     texts, none = stores[0].class_texts(), np.zeros(stores[0].fingerprint.dim, dtype=np.float32)
     data = EvaluationSet(
@@ -163,6 +163,6 @@ def _copies(stores: Sequence[FeatureStore]) -> np.ndarray:
 
 
 def _column(stores: Sequence[FeatureStore], name: str) -> np.ndarray:
-    parts = [getattr(store.rows, name)[store.rows.view == 0] for store in stores]
+    parts = [store.rows.of_pictures(name) for store in stores]
     column: np.ndarray = np.concatenate(parts)
     return column

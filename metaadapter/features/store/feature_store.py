@@ -13,20 +13,17 @@ import numpy as np
 from jaxtyping import Float16, Float32, Shaped
 
 from metaadapter.data.checksums import Proof, file_hash
-from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
+from metaadapter.features.store.checked_file import CheckedRows
+from metaadapter.features.store.chunks import open_chunks
 from metaadapter.features.store.header import StoreHeader
-from metaadapter.features.store.row_table import REMEDY, StoreRows
+from metaadapter.features.store.row_table import StoreRows
+from metaadapter.features.store.stored_arrays import damaged, load_array, require_unit_rows
 from metaadapter.features.store.writer import create_store
 from metaadapter.features.views import look_widths, mean_of_views
-
-# The rounding error of the length of features in half precision.
-MAX_LENGTH_ERROR = 0.01
-CHUNK_ROWS = 16_384
 
 Column: TypeAlias = Collection[Any] | np.ndarray
 
@@ -40,7 +37,7 @@ class FeatureStore:
         folder: The folder of the store.
         header: The contents of `store.json`.
         proof: The hashes of the other files; None in a store of an earlier version.
-        rows: Aligned columns `picture`, `view`, `path`, `label`, `split`, `group`, `sha256`.
+        rows: The table of the pictures, read from disk when used.
         texts: One unit row per name in `classes`, zeros for a class without a text; None if the
             pictures have no labels.
     """
@@ -50,23 +47,18 @@ class FeatureStore:
     proof: Proof | None
     rows: StoreRows
     texts: Float32[np.ndarray, "classes dim"] | None
-    _unchecked: Float16[np.ndarray, "rows dim"]
+    _views: CheckedRows
 
-    @cached_property
+    @property
     def features(self) -> Float16[np.ndarray, "rows dim"]:
-        """One unit row per picture and view, read from disk when used, read-only.
+        """One unit row per picture and view, on disk, read-only.
 
-        The first use reads all rows once, to check them.
+        The first use reads all rows once, to check them; `by_picture` checks only those in use.
 
         Raises:
             DataError: The features are damaged, or not of length 1.
         """
-        if self.proof is not None:
-            self.proof.find(self.header.files["features"])
-        for start in range(0, len(self._unchecked), CHUNK_ROWS):
-            chunk = self._unchecked[start : start + CHUNK_ROWS]
-            _require_unit_rows(self.folder / self.header.files["features"], chunk, start)
-        return self._unchecked
+        return self._views[:].reshape(self.header.n_rows, -1)
 
     @classmethod
     def open(cls, folder: Path | str) -> FeatureStore:
@@ -135,36 +127,29 @@ class FeatureStore:
     @classmethod
     def _read(cls, folder: Path, header: StoreHeader, proof: Proof | None) -> FeatureStore:
         paths = {content: folder / name for content, name in header.files.items()}
-        if proof is not None:
-            paths |= {
-                content: proof.find(path.name)
-                for content, path in paths.items()
-                if content != "features"
-            }
-        try:
-            rows = StoreRows.read(paths["rows"])
-        except OSError as error:
-            raise _damaged(folder, str(error)) from error
-        features = _load(paths["features"], folder, np.float16)
-        texts = _load(paths["texts"], folder, np.float32) if header.classes else None
+        for content in {"texts", "chunks"} & paths.keys():
+            paths[content] = proof.find(paths[content].name) if proof else paths[content]
+        features = load_array(paths["features"], folder, np.float16)
+        texts = load_array(paths["texts"], folder, np.float32) if header.classes else None
         dim, n_rows, n_classes = header.recipe.fingerprint.dim, header.n_rows, len(header.classes)
         names, n_views = header.files, header.recipe.origin.n_views
         fault = ""
-        if (*features.shape, len(rows)) != (n_rows, dim, n_rows):
-            fault = (
-                f"{n_rows} rows of {dim} numbers, but {names['rows']} has {len(rows)} rows, and "
-                f"{names['features']} is {features.shape}"
-            )
-        elif n_rows % n_views or not rows.has_views(n_views):
-            fault = f"{n_views} views of each picture, but {names['rows']} has others"
+        if features.shape != (n_rows, dim):
+            fault = f"{n_rows} rows of {dim} numbers, but {names['features']} is {features.shape}"
+        elif n_rows % n_views:
+            fault = f"{n_rows} rows and {n_views} views of each picture"
         elif texts is not None and texts.shape != (n_classes, dim):
             fault = f"{n_classes} classes, texts {dim} wide, but {names['texts']} is {texts.shape}"
         if fault:
-            raise _damaged(folder, f"store.json says it has {fault}")
+            raise damaged(folder, f"store.json says it has {fault}")
         if texts is not None:
             texts = np.array(texts)
-            _require_unit_rows(paths["texts"], texts, zeros=True)
-        return cls(folder, header, proof, rows, texts, features)
+            require_unit_rows(paths["texts"], texts, zeros=True)
+        try:
+            views, rows = open_chunks(folder, header, proof, features)
+        except OSError as error:
+            raise damaged(folder, str(error)) from error
+        return cls(folder, header, proof, rows, texts, views)
 
     @property
     def encoder(self) -> str:
@@ -200,7 +185,7 @@ class FeatureStore:
     @property
     def n_pictures(self) -> int:
         """The number of pictures in the store."""
-        return self.header.n_rows // self.n_views
+        return self.header.n_pictures
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -213,19 +198,26 @@ class FeatureStore:
         file = self.header.files["features"]
         features = self.proof.files[file] if self.proof else file_hash(self.folder / file)
         digest = hashlib.sha256(f"{self.fingerprint.digest} {features}".encode())
-        for column in (self.rows.sha256, self.rows.label, self.rows.split):
-            digest.update("\n".join(column).encode(errors="surrogateescape"))
+        for column in ("sha256", "label", "split"):
+            for number, (start, stop) in enumerate(self.rows.parts()):
+                texts = self.rows.of_pictures(column, slice(start, stop)).repeat(self.n_views)
+                joined = ("\n" if number else "") + "\n".join(texts)
+                digest.update(joined.encode(errors="surrogateescape"))
         digest.update(b"" if self.texts is None else self.texts.tobytes())
         return digest.hexdigest()[:16]
 
-    def by_picture(self) -> Float16[np.ndarray, "pictures views dim"]:
-        """Return the features, kept on disk, with an axis of pictures and an axis of views."""
-        return self.features.reshape(self.n_pictures, self.n_views, -1)
+    def by_picture(self) -> CheckedRows:
+        """Return the features on disk, as a read-only array of float16 (pictures, views, dim).
+
+        It is indexed by pictures, as an array of numpy is. Only the chunks of the pictures in use
+        are read and checked, about 1 MB at a time; `DataError` for a damaged one.
+        """
+        return self._views
 
     def by_content(self) -> dict[str, Float16[np.ndarray, "views dim"]]:
         """Return the features of each picture, kept on disk, by content hash."""
-        hashes = self.rows.sha256[self.rows.view == 0]
-        return dict(zip(hashes, np.asarray(self.by_picture()), strict=True))
+        hashes = self.rows.of_pictures("sha256")
+        return dict(zip(hashes, self.by_picture()[:], strict=True))
 
     def class_texts(self) -> dict[str, Float32[np.ndarray, " dim"]]:
         """Return the text feature of each class that has one, for `MetaAdapterClassifier`."""
@@ -238,36 +230,5 @@ class FeatureStore:
         self,
     ) -> tuple[Float32[np.ndarray, "pictures dim"], Shaped[np.ndarray, " pictures"]]:
         """Return for each picture a unit row, the mean of its views, and its label or ""."""
-        means = mean_of_views(self.by_picture())
-        return means, self.rows.label[self.rows.view == 0].astype(str)
-
-
-def _load(file: Path, folder: Path, kind: type[np.floating[Any]]) -> np.ndarray:
-    """Open an array as a memory map: its header may declare more than the memory holds."""
-    try:
-        array: np.ndarray = np.load(regular(file), mmap_mode="r", allow_pickle=False)
-        if array.dtype != kind:
-            raise ValueError(f"expected {kind.__name__}, found {array.dtype}")
-    except Exception as error:  # numpy parses the header as Python, which may raise any error
-        if is_shortage(error):
-            raise
-        raise _damaged(folder, f"{file.name} is no array of numpy ({error})") from error
-    return array
-
-
-def _require_unit_rows(
-    file: Path, rows: np.ndarray, start: int = 0, *, zeros: bool = False
-) -> None:
-    lengths = np.linalg.norm(rows.astype(np.float32), axis=1)
-    # Written with <, which is false for NaN, so that a row with NaN is wrong.
-    is_right = (abs(lengths - 1) < MAX_LENGTH_ERROR) | (zeros & (lengths == 0))
-    if not is_right.all():
-        row = int(np.flatnonzero(~is_right)[0])
-        raise DataError(
-            f"row {start + row} of {file} should be a vector of length 1, but has length "
-            f"{lengths[row]}; {REMEDY}"
-        )
-
-
-def _damaged(folder: Path, reason: str) -> DataError:
-    return DataError(f"the feature store {folder} is damaged: {reason}. To continue, {REMEDY}")
+        means = mean_of_views(self.by_picture()[:])
+        return means, self.rows.of_pictures("label").astype(str)

@@ -24,8 +24,12 @@ HEADER_FILE = "store.json"
 CACHE_FOLDER = ".partial"
 LOCK_FILE = ".lock"
 # The names of `StoreHeader.files`, also unfinished; other files such as features-2021.csv stay.
-OWN_FILES = re.compile(r"((features|texts)-\d{4,}\.npy|rows-\d{4,}\.csv)(\.tmp)?", re.ASCII)
-SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.store/2", "metaadapter.store/1"
+OWN_FILES = re.compile(
+    r"((features|texts|chunks)-\d{4,}\.npy|rows-\d{4,}\.(csv|npz))(\.tmp)?", re.ASCII
+)
+SCHEMA = "metaadapter.store/3"
+# Earlier versions, whose table is in CSV: with hashes of whole files, and without hashes.
+SCHEMA_OF_CSV, SCHEMA_WITHOUT_PROOF = "metaadapter.store/2", "metaadapter.store/1"
 
 Value = TypeVar("Value")
 
@@ -48,6 +52,7 @@ class StoreHeader:
     classes: tuple[str, ...]
     templates: tuple[str, ...]
     quarantined: tuple[Quarantined, ...]
+    schema: str = SCHEMA
 
     @classmethod
     def of_pictures(
@@ -66,10 +71,19 @@ class StoreHeader:
 
     @property
     def files(self) -> dict[str, str]:
-        """File names by content: "features", "rows", and "texts" if the pictures have labels."""
+        """File names by content: "features", "rows", "chunks", and "texts" if there are classes."""
         number = f"{self.generation:04d}"
-        names = {"features": features_file(self.generation), "rows": f"rows-{number}.csv"}
+        names = {"features": features_file(self.generation)}
+        if self.schema == SCHEMA:
+            names |= {"rows": f"rows-{number}.npz", "chunks": f"chunks-{number}.npy"}
+        else:
+            names |= {"rows": f"rows-{number}.csv"}
         return names | ({"texts": f"texts-{number}.npy"} if self.classes else {})
+
+    @property
+    def n_pictures(self) -> int:
+        """The number of pictures in the store."""
+        return self.n_rows // self.recipe.origin.n_views
 
     def write(self, folder: Path) -> None:
         """Replace `store.json`, with the hashes of the other files, in one step."""
@@ -83,7 +97,7 @@ class StoreHeader:
             "generation": self.generation,
             "files": self.files,
             "n_rows": self.n_rows,
-            "n_pictures": self.n_rows // self.recipe.origin.n_views,
+            "n_pictures": self.n_pictures,
             "counts": self.counts,
             "classes": self.classes,
             "templates": self.templates,
@@ -97,7 +111,8 @@ class StoreHeader:
         path = folder / HEADER_FILE
         if not path.is_file():
             raise DataError(_missing(folder))
-        values, proof = read_document(path, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,))
+        schemas = (SCHEMA, SCHEMA_OF_CSV)
+        values, proof = read_document(path, schemas, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,))
         try:
             return read_entries(cls, {**values, "recipe": {**values, "origin": values}}), proof
         except ValueError as error:

@@ -25,6 +25,7 @@ from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.origin import Origin, Recipe
+from metaadapter.features.store.chunks import write_chunk_hashes
 from metaadapter.features.store.header import (
     HEADER_FILE,
     OWN_FILES,
@@ -120,14 +121,15 @@ def _commit(
     pictures: Sequence[StoredPicture],
     texts: Mapping[str, Float32[np.ndarray, " dim"]],
 ) -> None:
-    files, n_views = header.files, header.recipe.origin.n_views
-    replace_file(folder / files["rows"], lambda file: write_rows(file, pictures, n_views))
+    files = header.files
+    replace_file(folder / files["rows"], lambda file: write_rows(file, pictures))
     if header.classes:
         zeros = np.zeros(header.recipe.fingerprint.dim, dtype=np.float32)
         text_rows = np.stack([texts.get(name, zeros) for name in header.classes])
         # Saved to memory first, since numpy's own error on a full disk does not name the cause.
         np.save(content := io.BytesIO(), text_rows)
         replace_file(folder / files["texts"], content.getvalue())
+    write_chunk_hashes(folder, header)
     header.write(folder)
     tidy_up(folder, header)
 

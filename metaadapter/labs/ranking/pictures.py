@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float16, Float32
+from jaxtyping import Float32
 
 from metaadapter.data.crop import Box
 from metaadapter.data.inputs import UnreadableImage
@@ -17,6 +17,7 @@ from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
+from metaadapter.features.store.checked_file import CheckedRows
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import mean_of_views
 
@@ -32,7 +33,7 @@ class RankedPictures:
     boxes: tuple[Box | None, ...]
     """The part of each picture that is encoded; `None` for the whole picture."""
     sha256: tuple[str, ...]
-    features: Float32[np.ndarray, "n dim"] | Float16[np.ndarray, "n views dim"]
+    features: Float32[np.ndarray, "n dim"] | CheckedRows
     """Unit rows: in memory one for each picture, on disk one for each view of each picture."""
     quarantined: tuple[UnreadableImage, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -61,8 +62,7 @@ def pictures_of_store(
         chosen = read_store(store, split=split)
         boxes = (None,) * len(chosen)
         return RankedPictures(chosen.paths, boxes, chosen.sha256, chosen.features)
-    pictures = store.rows.pictures()
-    paths, hashes = zip(*((picture.path, picture.sha256) for picture in pictures), strict=True)
+    paths, hashes = (tuple(store.rows.of_pictures(column)) for column in ("path", "sha256"))
     return RankedPictures(paths, (None,) * len(paths), hashes, store.by_picture())
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +11,11 @@ import torch
 
 from metaadapter.data.checksums import unsealed, write_document
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.features.store import checked_file
+from metaadapter.features.store.chunks import write_chunk_hashes
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import StoreHeader
+from metaadapter.features.store.row_table import StoredPicture
 
 
 @pytest.fixture
@@ -23,7 +29,27 @@ def edit_header(folder, **change):
     path = folder / "store.json"
     values, files = unsealed(json.loads(path.read_bytes()))
     kept = {key: value for key, value in (values | change).items() if value is not ...}
+    if len(list(folder.glob("chunks-*"))):
+        write_chunk_hashes(folder, StoreHeader.read(folder)[0])
     write_document(path, kept, files=files)
+
+
+def write_as_csv(folder):
+    """Turn a store into one of an earlier version, as that version wrote it."""
+    path = folder / "store.json"
+    pictures = FeatureStore.open(folder).rows.pictures()
+    values, files = unsealed(json.loads(path.read_bytes()))
+    with (folder / "rows-0001.csv").open("w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(("picture", "view", *StoredPicture._fields))
+        views = range(values["n_views"])
+        lines.writerows((n, view, *row) for n, row in enumerate(pictures) for view in views)
+    for name in ("rows-0001.npz", "chunks-0001.npy"):
+        (folder / name).unlink()
+    values["files"] = {"features": "features-0001.npy", "rows": "rows-0001.csv"}
+    names = (files.keys() | {"rows-0001.csv"}) - {"rows-0001.npz", "chunks-0001.npy"}
+    write_document(path, {**values, "schema": "metaadapter.store/2"}, files=names)
+    return pictures
 
 
 def test_open__complete_store__has_the_encoder_rows_and_texts(folder, encoder):
@@ -42,13 +68,16 @@ def test_files__read_by_hand__are_named_in_the_header_and_mapped(folder):
     header = json.loads((folder / "store.json").read_text())
 
     features = np.load(folder / header["files"]["features"], mmap_mode="r")
-    table = (folder / header["files"]["rows"]).read_text(encoding="utf-8").splitlines()
+    table = np.load(folder / header["files"]["rows"])
 
-    assert header["schema"] == "metaadapter.store/2"
+    assert header["schema"] == "metaadapter.store/3"
     assert isinstance(features, np.memmap)
     assert (features.dtype, features.shape) == (np.float16, (header["n_rows"], header["dim"]))
-    assert table[0] == "picture,view,path,label,split,group,sha256"
-    assert len(table) == header["n_rows"] + 1
+    names = json.loads(bytes(table["label_names"]))
+    assert [names[number] for number in table["label"]] == ["heron"] * 6 + ["stork"] * 6
+    last = bytes(table["path"][table["path_ends"][-2] :]).decode()
+    content = Path(last).read_bytes()
+    assert table["sha256"][-1].tobytes() == hashlib.sha256(content).digest()
     assert header["counts"] == {"heron": 6, "stork": 6}
 
 
@@ -101,7 +130,7 @@ def test_open__header_is_something_else__says_restore_or_encode_elsewhere(folder
         FeatureStore.open(folder)
 
 
-@pytest.mark.parametrize("name", ["features-0001.npy", "rows-0001.csv", "texts-0001.npy"])
+@pytest.mark.parametrize("name", ["features-0001.npy", "rows-0001.npz", "texts-0001.npy"])
 def test_open__file_missing_or_cut__gives_the_remedy_once_and_never_to_delete(folder, name):
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2])
@@ -116,7 +145,7 @@ def test_open__file_missing_or_cut__gives_the_remedy_once_and_never_to_delete(fo
 
 
 @pytest.mark.parametrize("place", [-1, -40, 130])
-@pytest.mark.parametrize("name", ["features-0001.npy", "rows-0001.csv", "texts-0001.npy"])
+@pytest.mark.parametrize("name", ["features-0001.npy", "rows-0001.npz", "texts-0001.npy"])
 def test_open__file_of_which_a_bit_was_flipped__is_refused_before_an_answer(folder, name, place):
     content = bytearray((folder / name).read_bytes())
     content[place] ^= 1
@@ -132,8 +161,8 @@ def test_open__rows_in_another_order__are_refused(folder):
     np.save(path, features[::-1])
 
     store = FeatureStore.open(folder)
-    with pytest.raises(DataError, match=r"features-0001\.npy is damaged"):
-        store.by_picture()
+    with pytest.raises(DataError, match=r"features-0001\.npy is damaged .* its chunk 0 "):
+        store.by_picture()[3]
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, 0.0, 1e-6, 6e4])
@@ -153,6 +182,7 @@ def test_open__row_that_is_no_unit_vector__is_refused_with_its_number(folder, na
 
 def test_open__store_of_an_earlier_version__says_that_it_cannot_be_checked(encode, folder):
     path = folder / "store.json"
+    write_as_csv(folder)
     values, _ = unsealed(json.loads(path.read_bytes()))
     path.write_text(json.dumps({**values, "schema": "metaadapter.store/1"}))
 
@@ -166,6 +196,62 @@ def test_open__store_of_an_earlier_version__says_that_it_cannot_be_checked(encod
     after = FeatureStore.open(folder)
     assert (report.n_new, after.proof is None) == (0, False)
     np.testing.assert_array_equal(after.features, before.features)
+
+
+def test_open__store_with_a_table_in_csv__is_the_same_store_and_the_next_run_converts_it(
+    encode, folder
+):
+    now = FeatureStore.open(folder)
+    pictures = write_as_csv(folder)
+
+    before = FeatureStore.open(folder)
+
+    assert before.rows.pictures() == pictures
+    assert before.identity == now.identity
+    assert before.rows.numbers("label")[1] == ("heron", "stork")
+    np.testing.assert_array_equal(before.rows.numbers("label")[0], now.rows.numbers("label")[0])
+    np.testing.assert_array_equal(before.features, now.features)
+    assert encode(views=3).n_new == 0
+    after = FeatureStore.open(folder)
+    assert (after.header.schema, after.header.generation) == ("metaadapter.store/3", 2)
+    assert after.rows.pictures() == pictures
+
+
+@pytest.mark.parametrize("name", ["features-0001.npy", "rows-0001.csv", "texts-0001.npy"])
+@pytest.mark.parametrize("place", [-1, -40, 130])
+def test_open__flipped_bit_in_a_store_with_a_table_in_csv__is_refused(folder, name, place):
+    write_as_csv(folder)
+    content = bytearray((folder / name).read_bytes())
+    content[place] ^= 1
+    (folder / name).write_bytes(content)
+
+    with pytest.raises(DataError, match=rf"{name} is damaged .*store\.json"):
+        FeatureStore.open(folder).mean_features()
+
+
+def test_by_picture__damaged_chunk__spoils_only_its_own_pictures(folder, monkeypatch):
+    monkeypatch.setattr(checked_file, "CHUNK_BYTES", 4 * 3 * 16 * 2)  # of four pictures
+    edit_header(folder)
+    whole = np.array(FeatureStore.open(folder).features).reshape(12, 3, 16)
+    path = folder / "features-0001.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # in the last picture, of chunk 2
+    path.write_bytes(content)
+
+    views = FeatureStore.open(folder).by_picture()
+
+    np.testing.assert_array_equal(views[np.array([7, 0, 3])], whole[[7, 0, 3]])
+    np.testing.assert_array_equal(views[:8], whole[:8])
+    np.testing.assert_array_equal(views[-6:-4], whole[-6:-4])
+    np.testing.assert_array_equal(views[6], whole[6])
+    np.testing.assert_array_equal(views[np.arange(12) < 8], whole[:8])
+    for index in (8, -1, slice(None), slice(11, 3, -2), np.array([0, 9]), np.arange(12) > 10):
+        with pytest.raises(DataError, match=r"features-0001\.npy is damaged .* its chunk 2 "):
+            views[index]
+    with pytest.raises(IndexError):
+        views[np.array([12])]
+    with pytest.raises(DataError, match="its chunk 2 "):
+        np.asarray(views)
 
 
 def test_identity__of_a_store__changes_with_features_labels_and_texts(make_store):
@@ -218,7 +304,7 @@ WRONG_KIND = r"entry of .*store\.json cannot be read: .* wrong kind.*restore it"
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": "metaadapter.store/3"}, "expected .*store/2', found .*/3'; upgrade"),
+        ({"schema": "metaadapter.store/4"}, "expected .*store/3' or .*, found .*/4'; upgrade"),
         ({"n_rows": ...}, "n_rows is missing"),
         *(
             (change, WRONG_KIND)

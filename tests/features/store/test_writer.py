@@ -11,12 +11,13 @@ def test_commit__files_beside_the_store__only_its_own_earlier_ones_go(encode, pi
         "texts-0001.csv",
         "features-0001.npy.gz",
     ]
-    cut_off = ["features-0007.npy", "rows-0007.csv", "texts-12345.npy", "rows-0007.csv.tmp"]
+    cut_off = ["features-0007.npy", "rows-0007.csv", "texts-12345.npy", "rows-0007.npz.tmp"]
     for name in (*mine, *cut_off):
         (out / name).touch()
     (pictures / "heron/000.png").unlink()
 
     encode()
 
-    store = {"store.json", ".lock", "features-0002.npy", "rows-0002.csv", "texts-0002.npy"}
+    store = {"store.json", ".lock", "features-0002.npy", "rows-0002.npz", "texts-0002.npy"}
+    store |= {"chunks-0002.npy"}
     assert {path.name for path in out.iterdir()} == store | set(mine)

@@ -17,7 +17,7 @@ def test_pictures_of_store__features__stay_on_disk_and_come_in_blocks(store, mon
 
     pictures = pictures_of_store(store.folder, store.fingerprint)
 
-    assert isinstance(pictures.features.base, np.memmap)
+    assert isinstance(pictures.features[:], np.memmap)
     blocks = list(pictures.blocks())
     assert [len(block) for block in blocks] == [4, 4, 1]
     np.testing.assert_array_equal(np.concatenate(blocks), store.mean_features()[0])
