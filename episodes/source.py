@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 from episodes.errors import EpisodeError
 from episodes.label_index import LabelIndex
 from episodes.spec import EpisodeSpec
+from episodes.stored_features import StoredFeatures
 
 # n pictures, V views, C classes, D feature width. A synthetic source: A classes of n pictures each.
 
@@ -33,8 +34,8 @@ class TaskSource:
     """
 
     name: str
-    features_nVD: Float[Tensor, "n V D"]
-    """Unit rows of V ≥ 1 views of each picture."""
+    features_nVD: Float[Tensor, "n V D"] | StoredFeatures
+    """Unit rows of V ≥ 1 views of each picture, in memory or on disk."""
     labels_n: Int[Tensor, " n"]
     """The class number of each picture, 0 … C − 1; −1 without a label."""
     text_CD: Float[Tensor, "C D"]
@@ -81,8 +82,11 @@ class TaskSource:
         # Pictures without a label are summed in an extra row, so the large table is not copied.
         class_n = self.labels_n.masked_fill(self.labels_n < 0, n_classes)
         sums_XD = self.text_CD.new_zeros(n_classes + 1, self.text_CD.shape[1])
-        for features_nD in self.features_nVD.unbind(1):
-            sums_XD.index_add_(0, class_n, features_nD)
+        features, start = self.features_nVD, 0
+        for part_nVD in (features,) if isinstance(features, Tensor) else features.parts():
+            for part_nD in part_nVD.unbind(1):
+                sums_XD.index_add_(0, class_n[start : start + len(part_nD)], part_nD)
+            start += len(part_nVD)
         return normalize(sums_XD[:n_classes], dim=1)
 
     @cached_property

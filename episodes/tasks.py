@@ -12,6 +12,7 @@ from torch.nn.functional import embedding
 
 from episodes.draws import uniform
 from episodes.source import TaskSource
+from episodes.stored_features import StoredFeatures
 
 # T tasks, N ways, K shots, Q queries (of a class in row numbers, of a task in features), O pictures
 # of other classes, U unlabelled pictures, D feature width, r = pictures × views.
@@ -138,7 +139,8 @@ def gather(
     Returns:
         Tasks on the source's device. Rows that do not count are zeros.
     """
-    n_views, table_rD = source.features_nVD.shape[1], source.features_nVD.flatten(0, 1)
+    features, n_views = source.features_nVD, source.features_nVD.shape[1]
+    table_rD = features.flatten(0, 1) if isinstance(features, Tensor) else features
     support, other = _draw_views(rows.support_TNK, n_views, generator)
     twin, query, off_class, pool = (
         _draw_views(drawn, n_views, generator)[0]
@@ -194,13 +196,19 @@ def _draw_views(
 
 
 def _look_up(
-    table_rD: Float[Tensor, "r D"], rows: Int[Tensor, "*shape"]
+    table_rD: Float[Tensor, "r D"] | StoredFeatures, rows: Int[Tensor, "*shape"]
 ) -> Float[Tensor, "*shape D"]:
     """Return the features of these rows; zeros for rows below 0."""
+
+    def picked(rows: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
+        if isinstance(table_rD, StoredFeatures):
+            return table_rD.look_up(rows)
+        return embedding(rows, table_rD)
+
     is_padding = rows < 0
     if not is_padding.any():
-        return embedding(rows, table_rD)
-    features = embedding(rows.clamp(min=0), table_rD)
+        return picked(rows)
+    features = picked(rows.clamp(min=0))
     # Only padding is overwritten, because a mask would read all features again.
     features.flatten(0, -2).index_fill_(0, is_padding.flatten().nonzero()[:, 0], 0.0)
     return features

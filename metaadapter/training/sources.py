@@ -20,8 +20,8 @@ from metaadapter.errors import DataError
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.views import mean_of_views, unit_rows
 from metaadapter.training.config import SourceConfig, SyntheticConfig
+from metaadapter.training.kept_pictures import KeptPictures, features_of
 from metaadapter.training.training_record import short_hash
 
 
@@ -67,42 +67,40 @@ def load_source(
     for store in stores[1:]:
         stores[0].fingerprint.require_match(store.fingerprint, owner=f"the store {store.folder}")
     classes = _classes(config, stores)
-    parts = [_labelled(store, classes) for store in stores]
-    n_views = [features.shape[1] for features, _ in parts]
+    parts = [KeptPictures.of_classes(store, classes) for store in stores]
+    n_views = [store.n_views for store in stores]
     if len(set(n_views)) > 1:
         raise DataError(
             f"the stores of the source {config.name!r} have {n_views} views a picture; encode them "
             "with the same --views"
         )
-    domains = [np.full(len(labels), number) for number, (_, labels) in enumerate(parts)]
-    features = [_unit(stored, average_views) for stored, _ in parts]
+    domains = np.repeat(np.arange(len(parts)), [len(part.labels) for part in parts])
     # A class has the text of the first store that has one for it.
     class_texts = ChainMap(*(store.class_texts() for store in stores))
     none = np.zeros(stores[0].fingerprint.dim)
     texts = np.stack([class_texts.get(name, none) for name in classes]).astype(np.float32)
     tasks = TaskSource(
         name=config.name,
-        features_nVD=torch.from_numpy(np.concatenate(features)),
-        labels_n=torch.from_numpy(np.concatenate([labels for _, labels in parts])),
+        features_nVD=features_of(parts, average_views=average_views),
+        labels_n=torch.from_numpy(np.concatenate([part.labels for part in parts])),
         text_CD=torch.from_numpy(texts),
         logit_scale=stores[0].logit_scale or CLIP_LOGIT_SCALE,
         weight=config.weight,
         blocks=stores[0].blocks,
         classes=tuple(map(readable_name, classes)),
         encoder=str(stores[0].encoder),
-        domains_n=torch.from_numpy(np.concatenate(domains)),
+        domains_n=torch.from_numpy(domains),
         spec=spec,
         cross_domain_share=config.cross_domain_share,
     )
-    hashes = [store.rows.of_pictures("sha256", _kept(store, classes)[0]) for store in stores]
     return LoadedSource(
         tasks,
         classes,
         encoder=stores[0].encoder,
-        digest=_digest([classes, tasks.logit_scale], [texts, *chain.from_iterable(parts)]),
+        digest=_digest([classes, tasks.logit_scale], [texts], parts),
         stores=config.stores,
         folders=tuple(store.folder for store in stores),
-        picture_hashes=frozenset(map(str, chain.from_iterable(hashes))),
+        picture_hashes=frozenset(chain.from_iterable(part.hashes() for part in parts)),
     )
 
 
@@ -131,33 +129,22 @@ def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str,
     return tuple(sorted(wanted))
 
 
-def _labelled(store: FeatureStore, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the stored (n, V, D) rows and (n,) class numbers of the pictures in these classes."""
-    kept, labels = _kept(store, classes)
-    return store.by_picture()[kept], labels
-
-
-def _kept(store: FeatureStore, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers of the pictures in these classes, and the numbers of their classes."""
-    number = {name: position for position, name in enumerate(classes)}
-    labels = store.rows.numbers_in("label", number)
-    kept = np.flatnonzero(labels >= 0)
-    return kept, labels[kept]
-
-
-def _unit(stored_nVD: np.ndarray, average_views: bool) -> np.ndarray:
-    if average_views:
-        return mean_of_views(stored_nVD)[:, None]
-    views = stored_nVD.astype(np.float32)
-    return unit_rows(views.reshape(-1, views.shape[-1])).reshape(views.shape)
-
-
-def _digest(values: Any, arrays: Iterable[np.ndarray] = ()) -> str:
+def _digest(
+    values: Any, texts: Iterable[np.ndarray] = (), parts: Iterable[KeptPictures] = ()
+) -> str:
     """Return a hash for stored values; computed values may differ slightly between machines."""
     digest = hashlib.sha256(json_text(values).encode())
-    for array in arrays:
-        digest.update(f"{array.dtype.str} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+
+    def add(dtype: str, shape: tuple[int, ...], pieces: Iterable[np.ndarray]) -> None:
+        digest.update(f"{dtype} {shape}".encode())
+        for piece in pieces:
+            digest.update(np.ascontiguousarray(piece).data)
+
+    for text in texts:
+        add(text.dtype.str, text.shape, [text])
+    for part in parts:
+        add("<f2", part.shape, part.parts())
+        add(part.labels.dtype.str, part.labels.shape, [part.labels])
     return digest.hexdigest()
 
 

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from episodes import ClassSplit, EpisodeSpec
+from episodes import ClassSplit, EpisodeSampler, EpisodeSpec, gather, stored_features
+from episodes.stored_features import StoredFeatures
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.training import kept_pictures
 from metaadapter.training.config import SourceConfig, SplitPart, SyntheticConfig
 from metaadapter.training.sources import load_source
 
@@ -104,6 +107,39 @@ def test_load_source__split_that_does_not_fit__is_refused(
 
     with pytest.raises(DataError, match=message):
         load("a", classes=split(part, **parts))
+
+
+@pytest.mark.parametrize("n_views", [1, 3])
+def test_load_source__features_on_disk__give_the_tasks_of_those_in_memory(
+    load, make_store, monkeypatch, n_views
+):
+    make_store("a", {"heron": 5, "": 2, "stork": 4}, n_views=n_views)
+    make_store("b", {"crane": 4, "heron": 12}, seed=1, n_views=n_views)
+    memory = load("a", "b")
+    monkeypatch.setattr(kept_pictures, "MOST_IN_MEMORY", 100)
+    monkeypatch.setattr(kept_pictures, "CHUNK_PICTURES", 3)
+    monkeypatch.setattr(stored_features, "CHUNK_PICTURES", 3)
+    disk = load("a", "b")
+
+    assert isinstance(disk.tasks.features_nVD, StoredFeatures)
+    assert disk.digest == memory.digest
+    torch.testing.assert_close(disk.tasks.class_means_CD, memory.tasks.class_means_CD)
+    is_heron = memory.tasks.labels_n == memory.classes.index("heron")
+    whole = memory.tasks.features_nVD
+    assert torch.equal(disk.tasks.features_nVD[is_heron, 0], whole[is_heron, 0])
+    assert torch.equal(disk.tasks.features_nVD[:3, 0], whole[:3, 0])
+
+    spec = EpisodeSpec((2, 3), (1, 3), 2)
+    rows = EpisodeSampler(memory.tasks.index, spec).draw(
+        8, torch.Generator().manual_seed(0), twins=True, off_class=True
+    )
+    one, other = (
+        gather(rows, source.tasks, torch.Generator().manual_seed(1)) for source in (memory, disk)
+    )
+    for name in ("twin_TNKD", "other_views_TNKD", "off_class_TOD", "pool_TUD"):
+        assert torch.equal(getattr(one, name), getattr(other, name))
+    assert torch.equal(one.batch.support_TNKD, other.batch.support_TNKD)
+    assert torch.equal(one.batch.query_TQD, other.batch.query_TQD)
 
 
 def test_load_source__own_shots__replace_those_of_the_run(load, make_store):

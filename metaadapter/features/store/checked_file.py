@@ -128,6 +128,11 @@ class CheckedRows:
         rows: np.ndarray = self._rows[index]
         return rows
 
+    def joined(self) -> CheckedRows:
+        """Return the same array with its first two axes as one."""
+        shape = (self.shape[0] * self.shape[1], *self.shape[2:])
+        return CheckedRows(self._file, self._start, self._rows.reshape(-1), shape)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         whole = self[:]
         return whole if dtype is None else whole.astype(dtype)
