@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
-from metaadapter.data.table import ImageRow
 from metaadapter.errors import UsageError
 
+Item = TypeVar("Item")
 Shard: TypeAlias = tuple[int, int]
 """(i, n): part i of n, with i from 1."""
 
@@ -31,7 +31,7 @@ def require_shard(shard: Shard) -> None:
         raise UsageError(_usage("{}/{}".format(*shard)))
 
 
-def pick_shard(rows: Sequence[ImageRow], shard: Shard | None) -> Sequence[ImageRow]:
+def pick_shard(rows: Sequence[Item], shard: Shard | None) -> Sequence[Item]:
     """Return the rows of a shard in their order, successive ones; all rows for None.
 
     Successive pictures mostly lie in the same tar or Parquet file, so a shard reads only a few of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.regular_files import is_regular
@@ -121,18 +121,25 @@ def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> Non
 
 def read_store(store: FeatureStore, *, split: str | None = None) -> EncodedPictures:
     """Return the pictures of a store or of one of its splits; `DataError` for an unknown split."""
-    pictures = store.rows.pictures()
-    whole = EncodedPictures(tuple(pictures), store.mean_features()[0])
+    whole = EncodedPictures(tuple(store.rows.pictures()), store.mean_features()[0])
     if split is None or split == "all":
         return whole
-    numbers = [number for number, picture in enumerate(pictures) if picture.split == split]
-    if not numbers:
-        splits = sorted({picture.split for picture in pictures if picture.split})
+    return whole.select(pictures_of_split(store, split).tolist())
+
+
+def pictures_of_split(store: FeatureStore, split: str | None) -> Int[np.ndarray, " n"]:
+    """Return the numbers of a store's pictures in a split, or of all for None and "all"."""
+    if split is None or split == "all":
+        return np.arange(store.n_pictures)
+    splits_N = np.asarray(store.rows.split[:: store.n_views])
+    numbers = np.flatnonzero(splits_N == split)
+    if not len(numbers):
+        splits = sorted({name for name in splits_N.tolist() if name})
         raise DataError(
             f"the feature store {store.folder} has no split {split!r}; "
             + (f"it has {', '.join(splits)}" if splits else "it is not divided into splits")
         )
-    return whole.select(numbers)
+    return numbers
 
 
 def is_store(path: Path) -> bool:

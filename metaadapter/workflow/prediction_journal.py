@@ -16,7 +16,7 @@ from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.table import ImageRow
 from metaadapter.workflow.accuracy import Tally
 
-SCHEMA = "metaadapter.predicting/1"
+SCHEMA = "metaadapter.predicting/2"
 
 
 class Entry(NamedTuple):
@@ -28,6 +28,7 @@ class Entry(NamedTuple):
     """The size of the table at the end of the rows."""
     rows: str
     """The SHA-256 digest of the rows."""
+    n_rows: int
     tally: Tally
 
     def record(self) -> dict[str, Any]:

@@ -69,6 +69,8 @@ class Prediction(NamedTuple):
     source: str | None = None
     """The origin of a box's label: `adapter`, `detector`, `SpeciesNet` (a species that is no
     class), or on the page a `person`; `None` without a detector."""
+    sha256: str = ""
+    """The content hash of the picture or box; "" if it was not encoded."""
 
     @property
     def rejected(self) -> Prediction:
@@ -85,10 +87,11 @@ class Prediction(NamedTuple):
         return {
             key: value
             for key, value in self._asdict().items()
-            if key != "true_label" and (value is not None or key not in OF_FRAMES)
+            if key not in NOT_IN_JSON and (value is not None or key not in OF_FRAMES)
         }
 
 
+NOT_IN_JSON = ("true_label", "sha256")
 OF_FRAMES = ("box", "detected", "confidence", "time", "series", "animal", "source")
 
 
@@ -152,6 +155,7 @@ def predict_pictures(
             in_support=picture.sha256 in support,
             probabilities=dict(zip(classes, row, strict=True)),
             true_label=picture.label,
+            sha256=picture.sha256,
         )
         for picture, row, prediction in zip(
             pictures.pictures,

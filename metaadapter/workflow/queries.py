@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
@@ -19,7 +21,6 @@ from metaadapter.features.encoded_pictures import (
     EncodedPictures,
     encode_rows,
     is_store,
-    read_store,
     require_some,
 )
 from metaadapter.features.encoder_by_name import load_encoder, require_no_file
@@ -27,6 +28,7 @@ from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.workflow.stored_queries import StoredQueries
 
 # An interrupted run loses at most this many pictures, which make several overlapping batches.
 PICTURES_AT_ONCE = 128
@@ -80,7 +82,7 @@ def load_base_encoder(
 class Queries:
     """The queries: pictures that feature stores hold, and pictures to encode."""
 
-    stored: tuple[EncodedPictures, ...]
+    stored: tuple[StoredQueries, ...]
     rows: tuple[ImageRow, ...]
     warnings: tuple[str, ...]
     """Warnings about `rows`."""
@@ -104,7 +106,7 @@ def list_queries(
         for source in sources
         if not is_store(source)
     ]
-    stored = [_read_store(source, config, split) for source in sources if is_store(source)]
+    stored = [_open_store(source, config, split) for source in sources if is_store(source)]
     rows = [row for table in tables for row in table.rows]
     if labelled:
         _require_labels(stored, rows, [*map(str, config.classes), *other_labels])
@@ -125,7 +127,8 @@ def read_queries(
     They come part by part: first stores, then pictures.
     """
     queries = list_queries(sources, config, split=split)
-    yield from queries.stored
+    for stored in queries.stored:
+        yield from stored.parts()
     if not queries.rows:
         return
     encoder = load_fitting(config, load)
@@ -142,7 +145,7 @@ def load_fitting(config: AdapterConfig, load: Callable[[], ImageEncoder]) -> Ima
     return encoder
 
 
-def _read_store(source: Path, config: AdapterConfig, split: str | None) -> EncodedPictures:
+def _open_store(source: Path, config: AdapterConfig, split: str | None) -> StoredQueries:
     store = FeatureStore.open(source)
     if config.inside is not None:
         raise UsageError(
@@ -151,14 +154,13 @@ def _read_store(source: Path, config: AdapterConfig, split: str | None) -> Encod
         )
     config.origin.require_encoder(store.fingerprint, owner="the adapter")
     _require_width(store.fingerprint.dim, config, f"those of the feature store {source}")
-    pictures = read_store(store, split=split)
     if store.n_views == config.origin.n_views:
-        return pictures
+        return StoredQueries(store, split)
     warning = (
         f"the feature store {source} averages {store.n_views} view(s) of a picture, but the "
         f"adapter was made with {config.origin.n_views}; probabilities shift a little"
     )
-    return replace(pictures, warnings=(*pictures.warnings, warning))
+    return StoredQueries(store, split, (warning,))
 
 
 def _encode(
@@ -183,10 +185,10 @@ def _encode(
 
 
 def _require_labels(
-    stored: Sequence[EncodedPictures], rows: Sequence[ImageRow], classes: Sequence[str]
+    stored: Sequence[StoredQueries], rows: Sequence[ImageRow], classes: Sequence[str]
 ) -> None:
-    columns: list[tuple[Sequence[str], Sequence[object]]]
-    columns = [(pictures.labels, pictures.paths) for pictures in stored]
+    columns: list[tuple[Sequence[str], Sequence[object] | np.ndarray]]
+    columns = [(queries.labels().tolist(), queries.paths()) for queries in stored]
     columns.append(([row.label or "" for row in rows], [row.path for row in rows]))
     for labels, paths in columns:
         if "" in labels:

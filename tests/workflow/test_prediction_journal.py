@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import pytest
 
+from metaadapter.data.crop import Box
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError
 from metaadapter.workflow.accuracy import Tally
-from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
+from metaadapter.workflow.prediction_files import file_kind
+from metaadapter.workflow.prediction_rows import RowFormat
+from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.row_files import CsvFile
 
 SHARES = {"fox": 0.75, "lynx": 0.25}
 PARTS = {"first": ["1.png", "2.png"], "second": ["3.png"], "third": ["4.png", "5.png"]}
@@ -19,13 +23,14 @@ def predictions(names):
 def answer(file, *parts, request="asked", end=True):
     """Predict the parts that a table lacks; gives the parts that it had, and the tally of all."""
     total, taken = Tally(), []
-    with PredictionTable(file, RowFormat([*SHARES]), request=request) as table:
+    with PredictionTable(file, file_kind(file, RowFormat([*SHARES])), request=request) as table:
         for part in parts:
             tally = table.take(part)
             if tally is None:
                 some = predictions(PARTS[part])
-                tally = Tally.of(some, [f"of {part}"], [UnreadableImage(f"{part}.png", "broken")])
-                table.add(some, part, tally)
+                broken = UnreadableImage(f"{part}.png", "broken")
+                tally = Tally.of(some, [f"of {part}"], [broken])
+                table.add([some[0], broken, *some[1:]], part, tally)
             else:
                 taken.append(part)
             total.add(tally)
@@ -34,9 +39,10 @@ def answer(file, *parts, request="asked", end=True):
     return taken, total
 
 
-def whole(tmp_path):
-    answer(tmp_path / "whole.csv", *PARTS)
-    return (tmp_path / "whole.csv").read_bytes()
+def whole(tmp_path, ending=".csv"):
+    file = tmp_path / f"whole{ending}"
+    answer(file, *PARTS)
+    return file.read_bytes()
 
 
 def test_table__same_question__goes_on_and_tells_what_it_would_have_told(tmp_path):
@@ -71,17 +77,21 @@ def test_table__whose_first_line_was_changed__is_predicted_anew(tmp_path, name, 
     assert file.read_bytes() == whole(tmp_path)
 
 
+@pytest.mark.parametrize("kind", [".csv", ".jsonl", ".parquet"])
 @pytest.mark.parametrize("ending", [".partial", ".partial.journal"])
 @pytest.mark.parametrize("share", range(0, 60, 7))
-def test_table__rows_or_journal_cut_off_anywhere__loses_and_doubles_no_row(tmp_path, ending, share):
-    file, unfinished = tmp_path / "a.csv", tmp_path / f"a.csv{ending}"
+def test_table__rows_or_journal_cut_off_anywhere__loses_and_doubles_no_row(
+    tmp_path, kind, ending, share
+):
+    pytest.importorskip("pyarrow")
+    file, unfinished = tmp_path / f"a{kind}", tmp_path / f"a{kind}{ending}"
     answer(file, *PARTS, end=False)
     content = unfinished.read_bytes()
     unfinished.write_bytes(content[: len(content) * share // 60])
 
     answer(file, *PARTS)
 
-    assert file.read_bytes() == whole(tmp_path)
+    assert file.read_bytes() == whole(tmp_path, kind)
 
 
 def test_table__row_changed_by_hand__is_asked_again(tmp_path):
@@ -104,26 +114,30 @@ def test_table__other_question_or_other_parts__begins_anew(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
-def test_table__predictions_read_back__are_those_that_were_added(tmp_path):
+@pytest.mark.parametrize("kind", [".csv", ".jsonl", ".parquet"])
+def test_table__predictions_read_back__are_those_that_were_added(tmp_path, kind):
+    pytest.importorskip("pyarrow")
     rows = RowFormat([*SHARES], sets=True, boxes=True, times=True)
     one = Prediction("=1.png", "fox", 1 / 3, "lynx", 0.25, False, SHARES, known=0.1, set=("fox",))
     none = Prediction("2.png", "empty", 0.9, "", 0.0, False, {}, time="2025-05-04T06:00:00")
+    box = Box(0.1, 0.2, 1 / 3, 0.4)
+    boxed = one._replace(box=box, confidence=0.5, animal=3, sha256="ab", unfamiliar=True)
 
-    with PredictionTable(tmp_path / "a.csv", rows) as table:
-        table.add([one, none])
+    with PredictionTable(tmp_path / f"a{kind}", file_kind(tmp_path / f"a{kind}", rows)) as table:
+        table.add([one, UnreadableImage("3.png", "broken"), none, boxed])
         read_back = list(table.predictions())
         table.finish()
 
-    assert read_back == [one, none]
+    assert read_back == [one, none, boxed]
 
 
 def test_table__that_another_run_is_writing__is_left_to_it(tmp_path):
     file = tmp_path / "a.csv"
-    with PredictionTable(file, RowFormat([*SHARES]), request="asked") as table:
+    with PredictionTable(file, CsvFile(RowFormat([*SHARES])), request="asked") as table:
         table.add(predictions(PARTS["first"]), "first", Tally())
 
         with pytest.raises(DataError, match=r"another run is writing to the table .*a\.csv"):
-            PredictionTable(file, RowFormat([*SHARES]), request="asked")
+            PredictionTable(file, CsvFile(RowFormat([*SHARES])), request="asked")
         table.finish()
 
     assert len(file.read_text().splitlines()) == 1 + len(PARTS["first"])

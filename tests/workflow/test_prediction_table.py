@@ -9,8 +9,10 @@ import sys
 import pytest
 
 from metaadapter.errors import DataError, Interrupted
-from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
+from metaadapter.workflow.prediction_rows import RowFormat
+from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.row_files import CsvFile
 
 
 def predictions(*names):
@@ -27,23 +29,25 @@ SMALL_DISK = """
 import resource, sys
 from pathlib import Path
 from metaadapter.errors import DataError
-from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
+from metaadapter.workflow.prediction_rows import RowFormat
+from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.row_files import CsvFile
 
-resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (400, resource.RLIM_INFINITY))
 try:
-    with PredictionTable(Path(sys.argv[1]), RowFormat(["fox", "lynx"])) as table:
+    with PredictionTable(Path(sys.argv[1]), CsvFile(RowFormat(["fox", "lynx"]))) as table:
         for number in range(20):
             shares = {"fox": 0.75, "lynx": 0.25}
             table.add([Prediction(f"{number}.png", "fox", 0.75, "lynx", 0.25, False, shares)])
 except DataError as error:
     print(error)
 """
-"""No file grows beyond 300 bytes: in a process of its own, for the tests may write to one."""
+"""No file grows beyond 400 bytes: in a process of its own, for the tests may write to one."""
 
 
 def test_table__rows_that_were_added__are_on_disk_at_once_with_any_name(tmp_path):
-    with PredictionTable(tmp_path / "a.csv", RowFormat(["fox", "lynx"])) as table:
+    with PredictionTable(tmp_path / "a.csv", CsvFile(RowFormat(["fox", "lynx"]))) as table:
         table.add(predictions("one", "two", "caf\udce9"))
         seen = paths_in(tmp_path / "a.csv.partial")
         table.finish()
@@ -56,7 +60,7 @@ def test_table__rows_that_were_added__are_on_disk_at_once_with_any_name(tmp_path
 def test_table__finished_in_an_order__holds_that_list_alone(tmp_path):
     one, two, three = predictions("one", "two", "three")
 
-    with PredictionTable(tmp_path / "a.csv", RowFormat(["fox", "lynx"])) as table:
+    with PredictionTable(tmp_path / "a.csv", CsvFile(RowFormat(["fox", "lynx"]))) as table:
         table.add([one, two, three])
         table.finish([three, one])
 
@@ -66,7 +70,7 @@ def test_table__finished_in_an_order__holds_that_list_alone(tmp_path):
 
 def write(file, *parts, error=None):
     """Add some predictions after the others; then the error, if there is one."""
-    with PredictionTable(file, RowFormat(["fox", "lynx"])) as table:
+    with PredictionTable(file, CsvFile(RowFormat(["fox", "lynx"]))) as table:
         for names in parts:
             table.add(predictions(*names))
         if error is not None:
@@ -117,7 +121,7 @@ def test_table__on_a_full_disk__ends_at_the_last_whole_row(tmp_path, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     unfinished = tmp_path / "a.csv.partial"
-    table = PredictionTable(tmp_path / "a.csv", RowFormat(["fox", "lynx"]))
+    table = PredictionTable(tmp_path / "a.csv", CsvFile(RowFormat(["fox", "lynx"])))
     table.add(predictions("one"))
     whole = unfinished.read_bytes()
     monkeypatch.setattr(PredictionTable, "_write", write_a_part)
@@ -141,7 +145,7 @@ def test_table__unfinished_file_is_a_link__changes_nothing_there(tmp_path):
 
 @pytest.mark.parametrize("error", [DataError("no such picture"), KeyboardInterrupt()], ids=type)
 def test_table__unfinished_file_was_taken_away__tells_why_the_run_ended(tmp_path, error):
-    table = PredictionTable(tmp_path / "a.csv", RowFormat(["fox", "lynx"]))
+    table = PredictionTable(tmp_path / "a.csv", CsvFile(RowFormat(["fox", "lynx"])))
     table.add(predictions("one"))
     (tmp_path / "a.csv.partial").unlink()
 

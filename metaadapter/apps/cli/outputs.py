@@ -20,7 +20,8 @@ from metaadapter.data.output_file import is_stream
 from metaadapter.errors import DataError, UsageError
 
 # The endings of the names of files that a writer makes next to an output.
-BESIDE = ("", ".tmp", ".partial", ".partial.tmp", ".partial.lock", ".partial.journal")
+OF_PARTIAL = (".partial", ".partial.tmp", ".partial.lock", ".partial.journal")
+BESIDE = ("", ".tmp", *OF_PARTIAL, ".shard.json")
 # Pages that metaadapter writes begin like this.
 PAGE = rb'\A.{0,2000}<meta name="generator" content="metaadapter">'
 
@@ -32,10 +33,12 @@ class Output:
     """Marks a parameter, in its annotation, as the place of an output.
 
     `content` is a pattern in the content of earlier outputs, which may be replaced. Without it the
-    output is a folder or an adapter, and the command itself checks what it replaces.
+    output is a folder or an adapter, and the command itself checks what it replaces. With
+    `endings`, the pattern holds only for names that end so.
     """
 
     content: bytes | None = None
+    endings: tuple[str, ...] = ("",)
 
 
 class Place(NamedTuple):
@@ -82,7 +85,7 @@ def require_harmless_outputs(command: Callable[..., object], values: Mapping[str
                 outputs[place] = output
     for place, output in outputs.items():
         _require_no_input(place, inputs)
-        if output.content is not None:
+        if output.content is not None and place.path.name.lower().endswith(output.endings):
             require_replaceable(place, output.content)
     _require_apart([*outputs])
 

@@ -13,6 +13,13 @@ from metaadapter.apps.cli import field_options, options
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.predict_output import Listing, PredictOutput, show_predicted
+from metaadapter.apps.cli.predict_table import (
+    ENDINGS,
+    TABLES,
+    NewTable,
+    shard_of,
+    table_or_adapter,
+)
 from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import UsageError
 
@@ -20,20 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from metaadapter.apps.cli.predict_field import FieldRun
-    from metaadapter.features.device import Precision
-    from metaadapter.workflow.prediction_table import PredictionTable
-    from metaadapter.workflow.run_predict import PredictionRequest
+    from metaadapter.workflow.prediction_request import PredictionRequest
 
 CsvFile = Annotated[
     Path | None,
     Option(
         "--csv",
         metavar="FILE",
-        help="Write a table with the probability of each class, in place of the list; rows of "
-        "unreadable pictures give the reason. It grows in FILE.partial, from which the same "
-        "command continues after an interruption.",
+        help="Write the table of --out as CSV, whatever the name of the file; FILE may be a pipe.",
     ),
-    Output(rb"\Apath,label,probability,runner_up,|\A{\"schema\": ?\"metaadapter\.predicting/"),
+    Output(TABLES),
 ]
 Rank = Annotated[
     str | None, Option(metavar="LABEL", help="List the most probable pictures of a class first.")
@@ -72,8 +75,27 @@ Together = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    Option("--out", "-o", metavar="ADAPTER", help="Save the adapter that --together makes."),
-    Output(),
+    Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Write a table with one row for each picture, in place of the list: FILE.csv, "
+        "FILE.jsonl or FILE.parquet. It has the probability of each class, and a status (done, "
+        "unreadable with the reason, or duplicate). It grows in FILE.partial, from which the same "
+        "command continues after an interruption. Any other name is that of a new adapter, which "
+        "--together makes.",
+    ),
+    Output(TABLES, ENDINGS),
+]
+ShardOption = Annotated[
+    str | None,
+    Option(
+        "--shard",
+        metavar="I/N",
+        help="Predict only the I-th of N parts, to share work among N machines; `metaadapter "
+        "merge` makes one table of their tables. Parts consist of blocks of 128 pictures, or of "
+        "1024 of a store.",
+    ),
 ]
 # The command that a warning proposes names this many sources at most.
 MOST_NAMED = 3
@@ -93,6 +115,7 @@ def predict(
     sets: Sets = None,
     together: Together = False,
     out: Out = None,
+    shard: ShardOption = None,
     detections: field_options.DetectionsFile = None,
     min_confidence: field_options.MinConfidence = 0.2,
     burst: field_options.Burst = None,
@@ -119,15 +142,20 @@ def predict(
     """
     values = dict(locals())
     listing = Listing(rank, sort, top)
+    table_file, out = table_or_adapter(csv_file, out)
     if out is not None and not together:
-        raise UsageError("--out saves the adapter that --together makes; add --together")
+        raise UsageError(
+            f"--out {out} names an adapter, which only --together makes; add --together, or give a "
+            f"table a name that ends in {', '.join(ENDINGS)}"
+        )
+    part = shard_of(shard, table_file, listing, values)
     if false_triggers is not None and detections is None:
         raise UsageError("--false-triggers needs the boxes of --detections FILE.json; add it")
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.files import require_adapter_folder, store_adapter
+    from metaadapter.workflow.prediction_request import request_predictions
     from metaadapter.workflow.predictions import PredictionOptions
-    from metaadapter.workflow.run_predict import request_predictions
 
     if out is not None:
         require_adapter_folder(out)
@@ -138,6 +166,7 @@ def predict(
         labelled=labelled,
         other_labels=field_options.other_labels() if detections else (),
         together=together,
+        shard=part,
         split=split,
         encoder=encoder,
         device=device,
@@ -145,8 +174,11 @@ def predict(
     )
     listing.require_class_among(request.classes)
     field = _field_run(request, images, values)
-    table = csv_file and _open_table(csv_file, request, field, csv_raw, precision)
-    output = _run(request, field, table or None, listing, console)
+    table = None
+    if table_file is not None:
+        is_csv = csv_file is not None
+        table = NewTable.of(table_file, request, field, raw=csv_raw, csv=is_csv, facts=(precision,))
+    output = _run(request, field, table, listing, console)
     if out is not None:
         store_adapter(out, output.predicted.adapter)
         n_unlabelled = output.predicted.adapter.config.n_unlabelled
@@ -155,7 +187,7 @@ def predict(
         _note_boxes(console, request, (burst, timelapse, megadetector, camtrap_dp))
     remedy = _remedy(adapter, images, field)
     show_predicted(
-        console, request, output, csv_file, listing, remedy, csv_raw=csv_raw, labelled=labelled
+        console, request, output, table_file, listing, remedy, csv_raw=csv_raw, labelled=labelled
     )
 
 
@@ -187,35 +219,16 @@ def _remedy(adapter: Path, images: Sequence[Path], field: FieldRun | None) -> st
     return f"predict them together: metaadapter predict {' '.join(words)} --together"
 
 
-def _open_table(
-    csv_file: Path,
-    request: PredictionRequest,
-    field: FieldRun | None,
-    csv_raw: bool,
-    precision: Precision,
-) -> PredictionTable:
-    from metaadapter.workflow.prediction_journal import request_digest
-    from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
-
-    rows = RowFormat(request.classes, csv_raw, request.options.coverage is not None)
-    rows = rows if field is None else field.rows(rows)
-    digest = None
-    if request.is_resumable:
-        facts = () if field is None else field.digest_facts
-        digest = request_digest(request.stored, rows, request.options, precision, *facts)
-    return PredictionTable(csv_file, rows, request=digest)
-
-
 def _run(
     request: PredictionRequest,
     field: FieldRun | None,
-    table: PredictionTable | None,
+    new: NewTable | None,
     listing: Listing,
     console: Console,
 ) -> PredictOutput:
     from metaadapter.workflow.run_predict import run_request
 
-    with table or nullcontext():
+    with nullcontext() if new is None else new.open() as table:
         with console.progress() as progress:
             if field is None:
                 predicted = run_request(request, table=table, progress=progress)
@@ -226,5 +239,7 @@ def _run(
         written, missing = ([], []) if field is None else field.write(predicted)
         if table is not None:
             table.finish(listed if listing.is_chosen else None)
+    if new is not None and table is not None:
+        new.finish(request, table.n_rows)
     things = "pictures" if field is None else field.things
     return PredictOutput(predicted, listed, written, missing, things)

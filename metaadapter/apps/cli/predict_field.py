@@ -16,8 +16,10 @@ from metaadapter.workflow.predictions import UNKNOWN
 if TYPE_CHECKING:
     from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.features.encoding_loop import Progress
-    from metaadapter.workflow.prediction_table import PredictionTable, RowFormat
-    from metaadapter.workflow.run_predict import Predicted, PredictionRequest
+    from metaadapter.workflow.prediction_request import PredictionRequest
+    from metaadapter.workflow.prediction_rows import RowFormat
+    from metaadapter.workflow.prediction_table import PredictionTable
+    from metaadapter.workflow.run_predict import Predicted
 
 FILES = ("megadetector", "timelapse", "camtrap_dp", "false_triggers")
 

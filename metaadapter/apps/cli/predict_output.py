@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from heapq import nsmallest
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
@@ -12,8 +14,9 @@ from metaadapter.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from metaadapter.workflow.prediction_request import PredictionRequest
     from metaadapter.workflow.predictions import Prediction
-    from metaadapter.workflow.run_predict import Predicted, PredictionRequest
+    from metaadapter.workflow.run_predict import Predicted
     from metaadapter.workflow.unlabelled_pictures import PoolEffect
 
 
@@ -43,13 +46,16 @@ class Listing:
 
     def of(self, predictions: Iterable[Prediction]) -> list[Prediction]:
         """Return the predictions to list, sorted and shortened."""
-        listed = list(predictions)
+        if self.rank is None and self.sort is None:
+            return list(islice(predictions, self.top))
+        if self.top is None:
+            return sorted(predictions, key=self._key)
+        return nsmallest(self.top, predictions, key=self._key)  # keeps no others in memory
+
+    def _key(self, prediction: Prediction) -> float:
         if self.rank is not None:
-            label = self.rank
-            listed.sort(key=lambda prediction: -prediction.probabilities.get(label, 0.0))
-        elif self.sort is not None:
-            listed.sort(key=lambda prediction: prediction.probability, reverse=self.sort == "sure")
-        return listed[: self.top]
+            return -prediction.probabilities.get(self.rank, 0.0)
+        return -prediction.probability if self.sort == "sure" else prediction.probability
 
 
 class PredictOutput(NamedTuple):
@@ -67,7 +73,7 @@ def show_predicted(
     console: Console,
     request: PredictionRequest,
     output: PredictOutput,
-    csv_file: Path | None,
+    table_file: Path | None,
     listing: Listing,
     remedy: str,
     *,
@@ -90,16 +96,16 @@ def show_predicted(
         console.note(first)
         warnings += others
     _note_predicted(console, request, output, warnings)
-    if csv_file is not None:
+    if table_file is not None:
         n_written = len(output.listed) if listing.top else tally.n
-        console.note(f"wrote {n_written} predictions to {csv_file}")
+        console.note(f"wrote {n_written} predictions to {table_file}")
     console.note(*output.written)
     console.warn_of("about what was written:", output.missing)
     if console.json_output:
         warnings += output.missing
         document = _document(request, output, effect, warnings, labelled=labelled)
         print_document("predict", document)
-    elif csv_file is None:
+    elif table_file is None:
         _list_predictions(output.listed, listing.rank, console, csv_raw=csv_raw)
     if labelled:
         Console().note(*tally.scores.lines())  # shown with --quiet too, because --labelled asks

@@ -23,11 +23,9 @@ from metaadapter.features.origin import Origin
 from metaadapter.features.store.duplicates import contradictions, equal_pictures
 from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.workflow.accuracy import Tally
-from metaadapter.workflow.predictions import (
-    Prediction,
-    PredictionOptions,
-)
-from metaadapter.workflow.run_predict import EncodedPart
+from metaadapter.workflow.prediction_parts import EncodedPart
+from metaadapter.workflow.prediction_rows import Outcome
+from metaadapter.workflow.predictions import Prediction, PredictionOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +70,20 @@ def encode_frames(
         for detection in _boxes(frame, options)
     ]
     read, pictures, failed = _encode(frames, boxes, origin, load(), progress)
-    facts = (frames, read, pictures, unreadable | failed, prediction_options, options)
+    facts = (frames, read, unreadable | failed, prediction_options, options)
     return EncodedPart(pictures, partial(_predict_frames, *facts))
 
 
 def _predict_frames(
     frames: Sequence[Frame],
     read: Sequence[tuple[int, Detection | None]],
-    pictures: EncodedPictures,
     unreadable: Mapping[int, UnreadableImage],
     prediction_options: PredictionOptions,
     options: FieldOptions,
     stored: StoredAdapter,
-) -> tuple[list[Prediction], Tally]:
-    """Return predictions in the order of the frames, and their tally.
+    pictures: EncodedPictures,
+) -> tuple[list[Outcome], Tally]:
+    """Return predictions and unreadable frames in the order of the frames, and their tally.
 
     A frame has one prediction for each box: first the classified boxes, then the others, labelled
     with the detector's category; both by confidence. A frame without a box has the label `EMPTY`.
@@ -122,15 +120,16 @@ def _predict_frames(
         source = None if options.detections is None else prediction.source or "adapter"
         of_box = prediction._replace(animal=animal, source=source)
         by_number[number].append(_of_frame(of_box, frames[number], detection))
-    results = [
-        prediction
-        for number, frame in enumerate(frames)
-        if number not in unreadable
-        for prediction in (*by_number[number], *_by_detector(frame, options))
-    ]
+    outcomes: list[Outcome] = []
+    for number, frame in enumerate(frames):
+        if number in unreadable:
+            outcomes.append(unreadable[number])
+        else:
+            outcomes += (*by_number[number], *_by_detector(frame, options))
+    results = [outcome for outcome in outcomes if isinstance(outcome, Prediction)]
     warnings = contradictions(equal_pictures(pictures.pictures))
     images = {str(image.path): image for image in unreadable.values()}
-    return results, Tally.of(results, warnings, images.values())
+    return outcomes, Tally.of(results, warnings, images.values())
 
 
 def _undetected(frame: Frame, options: FieldOptions) -> UnreadableImage | None:

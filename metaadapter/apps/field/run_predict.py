@@ -16,16 +16,12 @@ from metaadapter.data.crop import Box
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress
+from metaadapter.workflow.prediction_parts import Part
+from metaadapter.workflow.prediction_request import PredictionRequest
 from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import Prediction
 from metaadapter.workflow.queries import PICTURES_AT_ONCE
-from metaadapter.workflow.run_predict import (
-    Part,
-    Predicted,
-    PredictionRequest,
-    run_parts,
-    run_request,
-)
+from metaadapter.workflow.run_predict import Predicted, run_parts, run_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ def predict_field(
         return predicted, []
     groups = field_request.parts(progress)
     parts = [
-        Part(
+        Part.of_rows(
             [frame.row for frame in frames],
             partial(encode_frames, frames, request.stored.config.origin, request.options, options),
         )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from metaadapter.apps.page.contents import NONE, Contents, PictureEntry
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import in_csv
-from metaadapter.workflow.prediction_table import BOX_COLUMNS
+from metaadapter.workflow.prediction_rows import BOX_COLUMNS
 from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction
 
 UNSURE = "unsure"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.workflow import run_predict
+from metaadapter.workflow import prediction_parts
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 PREDICTION_KEYS = {
@@ -90,7 +90,7 @@ def test_predict__unreadable_pictures_among_others__are_listed(
     broken = [source / f"a-{number}.jpg" for number in range(3)]
     for path in broken:
         path.write_bytes(b"no picture")
-    monkeypatch.setattr(run_predict, "PICTURES_AT_ONCE", pictures_at_once)
+    monkeypatch.setattr(prediction_parts, "PICTURES_AT_ONCE", pictures_at_once)
 
     result = predict(source, "--json")
 
@@ -247,7 +247,7 @@ def test_predict__csv__has_the_probability_of_each_class(predict, unlabelled, tm
 @pytest.fixture
 def interrupt_after(monkeypatch):
     """Ctrl-C while the pictures after the first so many are encoded, two at a time."""
-    encode = run_predict.encode_rows
+    encode = prediction_parts.encode_rows
 
     def arrange(n_pictures):
         left = [n_pictures]
@@ -258,8 +258,8 @@ def interrupt_after(monkeypatch):
             left[0] -= len(pictures)
             return encode(pictures, *arguments, **options)
 
-        monkeypatch.setattr(run_predict, "PICTURES_AT_ONCE", 2)
-        monkeypatch.setattr(run_predict, "encode_rows", encode_some)
+        monkeypatch.setattr(prediction_parts, "PICTURES_AT_ONCE", 2)
+        monkeypatch.setattr(prediction_parts, "encode_rows", encode_some)
 
     return arrange
 
@@ -382,7 +382,7 @@ def test_predict__csv_with_rank_and_top__is_the_list_in_its_order(
 
 def test_predict__some_at_a_time__agrees_with_all_at_once(predict, unlabelled, monkeypatch):
     expected = predict(unlabelled, "--json").document["predictions"]
-    monkeypatch.setattr(run_predict, "PICTURES_AT_ONCE", 4)
+    monkeypatch.setattr(prediction_parts, "PICTURES_AT_ONCE", 4)
 
     some = predict(unlabelled, "--json").document["predictions"]
 

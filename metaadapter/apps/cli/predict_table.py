@@ -1,0 +1,114 @@
+"""The table that `metaadapter predict` writes: its place, its kind, and the share of a shard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from metaadapter.errors import UsageError
+
+if TYPE_CHECKING:
+    from metaadapter.apps.cli.predict_field import FieldRun
+    from metaadapter.apps.cli.predict_output import Listing
+    from metaadapter.data.shard import Shard
+    from metaadapter.workflow.prediction_request import PredictionRequest
+    from metaadapter.workflow.prediction_table import PredictionTable
+    from metaadapter.workflow.row_files import RowFile
+
+ENDINGS = (".csv", ".jsonl", ".parquet")
+# The contents of tables that the command has written, finished or not, and of files beside them.
+TABLES = (
+    rb"\Apath,label,probability,runner_up,"
+    rb'|\A\{"path": "(?:[^"\\]|\\.)*", "label": (?:null|"(?:[^"\\]|\\.)*"), "probability": '
+    rb"|\APAR1.*metaadapter\.predictions/|\A\xff{4}.*?metaadapter\.predictions/"
+    rb'|\A\{\s*"schema": ?"metaadapter\.predict(?:ing|ion_shard)/'
+)
+# The files that tell of all pictures, as parameters of the command.
+OF_ALL = ("megadetector", "timelapse", "camtrap_dp", "false_triggers")
+
+
+def table_or_adapter(csv_file: Path | None, out: Path | None) -> tuple[Path | None, Path | None]:
+    """Return the file of the table and the place of the adapter, as far as they are given."""
+    if out is None or not out.name.lower().endswith(ENDINGS):
+        return csv_file, out
+    if csv_file is not None:
+        raise UsageError(f"--csv {csv_file} and --out {out} are both tables; give one of them")
+    return out, None
+
+
+def shard_of(
+    text: str | None, table: Path | None, listing: Listing, values: Mapping[str, Any]
+) -> Shard | None:
+    """Read --shard, which excludes options that need all pictures."""
+    from metaadapter.data.output_file import is_stream
+    from metaadapter.data.shard import read_shard
+
+    shard = read_shard(text)
+    if shard is None:
+        return None
+    if table is None or is_stream(table):
+        raise UsageError("--shard writes a table to merge; give --out FILE.csv, .jsonl or .parquet")
+    if listing.is_chosen:
+        raise UsageError(
+            "--rank, --sort and --top order all pictures, and --shard predicts only a part of "
+            "them; leave them out, and order the merged table"
+        )
+    if given := [name for name in OF_ALL if values[name] is not None]:
+        raise UsageError(
+            f"--{given[0].replace('_', '-')} writes a file of all pictures, and --shard predicts "
+            "only a part of them; leave one of the two out"
+        )
+    return shard
+
+
+class NewTable(NamedTuple):
+    """A table to write, and the digest of the request that it answers."""
+
+    file: Path
+    kind: RowFile
+    digest: str
+    is_resumable: bool
+
+    @classmethod
+    def of(
+        cls,
+        file: Path,
+        request: PredictionRequest,
+        field: FieldRun | None,
+        *,
+        raw: bool,
+        csv: bool,
+        facts: Sequence[object],
+    ) -> NewTable:
+        """Choose the columns, and the kind: CSV, or by the ending; `facts` enter the digest."""
+        from metaadapter.workflow.prediction_files import file_kind
+        from metaadapter.workflow.prediction_journal import request_digest
+        from metaadapter.workflow.prediction_rows import RowFormat
+        from metaadapter.workflow.row_files import CsvFile
+
+        rows = RowFormat(request.classes, raw, request.options.coverage is not None)
+        rows = rows if field is None else field.rows(rows)
+        of_field = () if field is None else field.digest_facts
+        digest = request_digest(request.stored, rows, request.options, *facts, *of_field)
+        kind = CsvFile(rows) if csv else file_kind(file, rows)
+        return cls(file, kind, digest, request.is_resumable)
+
+    def open(self) -> PredictionTable:
+        """Open the table, with the rows of an interrupted run of the same request."""
+        from metaadapter.workflow.prediction_table import PredictionTable
+
+        request = self.digest if self.is_resumable else None
+        return PredictionTable(self.file, self.kind, request=request)
+
+    def finish(self, request: PredictionRequest, n_rows: int) -> None:
+        """Write what a merge of shards needs to know, after the table is whole."""
+        if request.shard is None:
+            return
+        from dataclasses import asdict
+
+        from metaadapter.workflow.prediction_shards import ShardFacts, write_shard_document
+
+        pictures, rows = request.pictures_digest, asdict(self.kind.rows)
+        facts = ShardFacts(*request.shard, self.digest, pictures, n_rows, rows)
+        write_shard_document(self.file, facts)

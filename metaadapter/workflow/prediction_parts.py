@@ -1,0 +1,123 @@
+"""The parts of a request for predictions: some pictures each, encoded and predicted together.
+
+The features of a picture differ in the last bits with the pictures that the encoder takes beside
+it. So the parts are the same in every run of a request, and shards consist of whole parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple, TypeAlias
+
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.table import ImageRow
+from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
+from metaadapter.features.encoding_loop import Progress
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.workflow.accuracy import Tally
+from metaadapter.workflow.prediction_journal import part_digest
+from metaadapter.workflow.prediction_rows import Outcome
+from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.queries import PICTURES_AT_ONCE, Queries
+from metaadapter.workflow.stored_queries import STORED_AT_ONCE, StoredQueries
+
+Predictor: TypeAlias = Callable[[StoredAdapter, EncodedPictures], list[Prediction]]
+
+
+class EncodedPart(NamedTuple):
+    """Some encoded pictures, and the function that predicts their labels with an adapter."""
+
+    pictures: EncodedPictures
+    predict: Callable[[StoredAdapter, EncodedPictures], tuple[list[Outcome], Tally]]
+    """Takes these pictures; returns one outcome or more for each, in their order."""
+
+
+class Part(NamedTuple):
+    """Some pictures, and the function that encodes them; its encoder is loaded when it is used."""
+
+    n: int
+    """The number of pictures to encode."""
+    digest: Callable[[], str]
+    """Returns a digest of the pictures, by which an interrupted run recognizes them."""
+    encode: Callable[[Callable[[], ImageEncoder], Callable[[Progress], None]], EncodedPart]
+
+    @classmethod
+    def of_rows(
+        cls,
+        rows: Sequence[ImageRow],
+        encode: Callable[[Callable[[], ImageEncoder], Callable[[Progress], None]], EncodedPart],
+    ) -> Part:
+        """Return the part of some pictures of a table."""
+        return cls(len(rows), partial(part_digest, rows), encode)
+
+
+def parts_of(queries: Queries, predictor: Predictor, stored: StoredAdapter) -> list[Part]:
+    """Divide queries into parts: first the pictures of stores, then those to encode."""
+    parts = [
+        _stored_part(of_store, start, predictor)
+        for of_store in queries.stored
+        for start in range(0, len(of_store), STORED_AT_ONCE)
+    ]
+    for start in range(0, len(queries.rows), PICTURES_AT_ONCE):
+        some = queries.rows[start : start + PICTURES_AT_ONCE]
+        parts.append(Part.of_rows(some, partial(_encode, some, predictor, stored)))
+    return parts
+
+
+def _stored_part(queries: StoredQueries, start: int, predictor: Predictor) -> Part:
+    def read(*_: object) -> EncodedPart:
+        pictures = queries.read(start, start + STORED_AT_ONCE)
+        return EncodedPart(pictures, partial(_predict, (), predictor))
+
+    return Part(0, lambda: f"{queries.digest} {start}", read)
+
+
+def _encode(
+    rows: Sequence[ImageRow],
+    predictor: Predictor,
+    stored: StoredAdapter,
+    load: Callable[[], ImageEncoder],
+    progress: Callable[[Progress], None],
+) -> EncodedPart:
+    origin = stored.config.origin
+    pictures = encode_rows(rows, load(), views=origin.n_views, seed=origin.seed, progress=progress)
+    return EncodedPart(pictures, partial(_predict, rows, predictor))
+
+
+def _predict(
+    rows: Sequence[ImageRow],
+    predictor: Predictor,
+    stored: StoredAdapter,
+    pictures: EncodedPictures,
+) -> tuple[list[Outcome], Tally]:
+    """Predict labels; `rows` are all that were encoded, of which some may be unreadable."""
+    predictions = predictor(stored, pictures)
+    if pictures.rows:
+        predictions = [
+            prediction._replace(box=row.box)
+            for prediction, row in zip(predictions, pictures.rows, strict=True)
+        ]
+    unreadable = {str(image.path): image for image in pictures.quarantined}  # may have boxes
+    tally = Tally.of(predictions, pictures.warnings, unreadable.values())
+    return _in_order(rows, pictures, predictions), tally
+
+
+def _in_order(
+    rows: Sequence[ImageRow], pictures: EncodedPictures, predictions: Sequence[Prediction]
+) -> list[Outcome]:
+    """Return predictions and unreadable pictures in the order of the rows."""
+    if not pictures.quarantined:
+        return [*predictions]
+    left: list[UnreadableImage] = [*reversed(pictures.quarantined)]
+    readable = zip(pictures.rows, predictions, strict=True)
+    row_of_next, prediction = next(readable, (None, None))
+    outcomes: list[Outcome] = []
+    for row in rows:
+        if row is row_of_next and prediction is not None:
+            outcomes.append(prediction)
+            row_of_next, prediction = next(readable, (None, None))
+        else:
+            outcomes.append(left.pop())
+    return outcomes

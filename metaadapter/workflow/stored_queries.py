@@ -1,0 +1,67 @@
+"""Pictures in a feature store whose labels are predicted, read some at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Int
+
+from metaadapter.data.checksums import file_hash
+from metaadapter.features.encoded_pictures import EncodedPictures, pictures_of_split
+from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.features.store.row_table import StoredPicture
+from metaadapter.features.views import mean_of_views
+
+# Their features in float64 take 25 MB if a feature is 3008 wide.
+STORED_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class StoredQueries:
+    """The pictures of a store, or of one of its splits, in the order of the store."""
+
+    store: FeatureStore
+    split: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def numbers(self) -> Int[np.ndarray, " n"]:
+        """The numbers of the pictures in the store, from 0."""
+        return pictures_of_split(self.store, self.split)
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of the store's features and table, and of the split."""
+        store, names = self.store, self.store.header.files.values()
+        hashes = store.proof.files if store.proof else {}
+        facts = [hashes.get(name) or file_hash(store.folder / name) for name in names]
+        return hashlib.sha256(repr((facts, self.split)).encode()).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def labels(self) -> np.ndarray:
+        """Return the label of each picture, or ""."""
+        return np.asarray(self.store.rows.label[self.numbers * self.store.n_views])
+
+    def paths(self) -> np.ndarray:
+        """Return the path of each picture."""
+        return np.asarray(self.store.rows.path[self.numbers * self.store.n_views])
+
+    def read(self, start: int, stop: int) -> EncodedPictures:
+        """Read the features of some of the pictures; the warnings come with the first."""
+        some = self.numbers[start:stop]
+        rows = some * self.store.n_views
+        columns = (getattr(self.store.rows, name)[rows] for name in StoredPicture._fields)
+        features = mean_of_views(self.store.by_picture()[some])
+        warnings = () if start else self.warnings
+        return EncodedPictures(tuple(map(StoredPicture, *columns)), features, warnings=warnings)
+
+    def parts(self) -> Iterator[EncodedPictures]:
+        """Read all pictures, `STORED_AT_ONCE` at a time."""
+        for start in range(0, len(self), STORED_AT_ONCE):
+            yield self.read(start, start + STORED_AT_ONCE)
