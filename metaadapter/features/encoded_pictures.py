@@ -131,7 +131,7 @@ def pictures_of_split(store: FeatureStore, split: str | None) -> Int[np.ndarray,
     """Return the numbers of a store's pictures in a split, or of all for None and "all"."""
     if split is None or split == "all":
         return np.arange(store.n_pictures)
-    splits_N = np.asarray(store.rows.split[:: store.n_views])
+    splits_N = store.rows.of_pictures("split")
     numbers = np.flatnonzero(splits_N == split)
     if not len(numbers):
         splits = sorted({name for name in splits_N.tolist() if name})

@@ -13,7 +13,6 @@ from jaxtyping import Int
 from metaadapter.data.checksums import file_hash
 from metaadapter.features.encoded_pictures import EncodedPictures, pictures_of_split
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.features.views import mean_of_views
 
 # Their features in float64 take 25 MB if a feature is 3008 wide.
@@ -46,20 +45,18 @@ class StoredQueries:
 
     def labels(self) -> np.ndarray:
         """Return the label of each picture, or ""."""
-        return np.asarray(self.store.rows.label[self.numbers * self.store.n_views])
+        return self.store.rows.of_pictures("label", self.numbers)
 
     def paths(self) -> np.ndarray:
         """Return the path of each picture."""
-        return np.asarray(self.store.rows.path[self.numbers * self.store.n_views])
+        return self.store.rows.of_pictures("path", self.numbers)
 
     def read(self, start: int, stop: int) -> EncodedPictures:
         """Read the features of some of the pictures; the warnings come with the first."""
         some = self.numbers[start:stop]
-        rows = some * self.store.n_views
-        columns = (getattr(self.store.rows, name)[rows] for name in StoredPicture._fields)
         features = mean_of_views(self.store.by_picture()[some])
-        warnings = () if start else self.warnings
-        return EncodedPictures(tuple(map(StoredPicture, *columns)), features, warnings=warnings)
+        pictures = tuple(self.store.rows.pictures(some))
+        return EncodedPictures(pictures, features, warnings=() if start else self.warnings)
 
     def parts(self) -> Iterator[EncodedPictures]:
         """Read all pictures, `STORED_AT_ONCE` at a time."""
