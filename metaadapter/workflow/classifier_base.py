@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Shaped
+from jaxtyping import Bool, Float, Float32, Int, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -24,9 +24,16 @@ from metaadapter.workflow.fit_adapter import labelled_support
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder
 
+# Their features in float64 take 98 MB if a feature is 3008 wide.
+ROWS_AT_ONCE = 4096
+
 
 class AdapterClassifier(ClassifierMixin, BaseEstimator):
-    """A scikit-learn classifier that predicts with the adapter that a subclass's `fit` makes."""
+    """A scikit-learn classifier that predicts with the adapter that a subclass's `fit` makes.
+
+    The methods that predict take `X` as n rows (n, D), which may be a memory map, or as an iterator
+    of batches of rows. They read `ROWS_AT_ONCE` rows at a time, so an array is never copied whole.
+    """
 
     class_texts: Mapping[Any, Any] | None
     encoder: ImageEncoder | str | None
@@ -44,11 +51,11 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
         """Return (n, N) probabilities for rows of X (n, D); columns are in `classes_` order."""
-        return probabilities(self._rows(X), self.adapter_).numpy()
+        return np.concatenate([*self._probabilities(X)])
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " n"]:
         """Return the most probable label for each row of X (n, D)."""
-        best = self.predict_proba(X).argmax(-1)  # first, because it raises if `fit` did not run
+        best = np.concatenate([*map(_best, self._probabilities(X))])  # first: it needs a `fit`
         labels: np.ndarray = self.classes_[best]
         return labels
 
@@ -60,7 +67,8 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             UsageError: The adapter cannot predict this, because no generator made the adapter.
         """
-        return known_probabilities(self._rows(X), self.adapter_).numpy()
+        parts = (known_probabilities(rows, self.adapter_).numpy() for rows in self._rows(X))
+        return np.concatenate([*parts])
 
     def predict_known(self, X: Any, keep: float | None = None) -> Bool[np.ndarray, " n"]:
         """Return whether each row of X (n, D) shows one of the classes.
@@ -86,12 +94,35 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             UsageError: As for `predict_known_proba`, or `coverage` is out of range.
         """
-        shares = torch.from_numpy(self.predict_proba(X))
-        return prediction_sets(shares, self.adapter_, coverage).numpy()
+        shares = map(torch.from_numpy, self._probabilities(X))
+        parts = (prediction_sets(some, self.adapter_, coverage).numpy() for some in shares)
+        return np.concatenate([*parts])
 
-    def _rows(self, X: Any) -> Float[torch.Tensor, "n D"]:
+    def _probabilities(self, X: Any) -> Iterator[Float[np.ndarray, "n N"]]:
+        """Yield the probabilities of some rows at a time."""
+        for rows in self._rows(X):
+            yield probabilities(rows, self.adapter_).numpy()
+
+    def _rows(self, X: Any) -> Iterator[Float[torch.Tensor, "n D"]]:
+        """Yield checked rows, `ROWS_AT_ONCE` or fewer at a time."""
         check_is_fitted(self)
-        return torch.from_numpy(moderate_rows(checked(self, X, reset=False)))
+        if not isinstance(X, Iterator):
+            yield from self._rows_of(X)
+            return
+        batch = None
+        for batch in X:
+            yield from self._rows_of(batch)
+        if batch is None:
+            raise UsageError("X is an iterator without any batch of rows; give one batch or more")
+
+    def _rows_of(self, X: Any) -> Iterator[Float[torch.Tensor, "n D"]]:
+        is_array = isinstance(X, np.ndarray | torch.Tensor) and X.ndim == 2
+        rows = X if is_array else checked(self, X, reset=False)
+        for start in range(0, max(len(rows), 1), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
+            if is_array:
+                some = checked(self, some, first=start, reset=False)
+            yield torch.from_numpy(moderate_rows(some))
 
     def _read(self, X: Any, y: Any, views: Any = None) -> tuple[Support, ImageEncoder | None]:
         """Return the support in float32, with classes in `classes_` order, and the encoder.
@@ -128,8 +159,15 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         return support, encoder
 
 
-def checked(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
-    """Validate X (and y) as scikit-learn does, with an error that names the first wrong row."""
+def _best(shares: Float[np.ndarray, "n N"]) -> Int[np.ndarray, " n"]:
+    return np.asarray(shares.argmax(-1))
+
+
+def checked(estimator: Any, X: Any, *y: Any, first: int = 0, **options: Any) -> Any:
+    """Validate X (and y) as scikit-learn does, with an error that names the first wrong row.
+
+    `first` is the number of the first row of X in the user's rows.
+    """
     valid = validate_data(
         estimator,
         as_array(X),
@@ -138,7 +176,7 @@ def checked(estimator: Any, X: Any, *y: Any, **options: Any) -> Any:
         ensure_all_finite=False,
         **options,
     )
-    require_finite(valid[0] if y else valid, "X")
+    require_finite(valid[0] if y else valid, "X", first)
     return valid
 
 

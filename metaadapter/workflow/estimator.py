@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
@@ -48,6 +48,8 @@ class MetaAdapterClassifier(AdapterClassifier):
 
     Rows of X are features from one encoder, of any width; they are scaled to length 1. A class may
     have pictures, a text, or both: labels in `class_texts` that are not in y become classes too.
+    `predict` and `predict_proba` warn of 20 rows or more that come from elsewhere than the labelled
+    pictures (docs/explanation/shift.md).
 
     Args:
         class_texts: label → text: a vector from the encoder's text tower or, if `encoder` is given,
@@ -156,18 +158,15 @@ class MetaAdapterClassifier(AdapterClassifier):
             )
         return self
 
-    def predict_proba(self, X: Any) -> Float[np.ndarray, "n N"]:
-        """Return (n, N) probabilities for rows of X (n, D); columns are in `classes_` order.
-
-        It warns if X has 20 rows or more that come from elsewhere than the labelled pictures
-        (docs/explanation/shift.md).
-        """
-        rows, sample = self._rows(X), QuerySample(self.stored_)
-        sample.add(rows.numpy())
-        shift = sample.shift
+    def _probabilities(self, X: Any) -> Iterator[Float[np.ndarray, "n N"]]:
+        sample = None
+        for rows in self._rows(X):  # raises unless there is a fit
+            sample = sample or QuerySample(self.stored_)
+            sample.add(rows.numpy())
+            yield probabilities(rows, self.adapter_).numpy()
+        shift = None if sample is None else sample.shift
         for line in [] if shift is None else shift.lines("pass them to fit as unlabelled"):
-            warnings.warn(line, stacklevel=2)
-        return probabilities(rows, self.adapter_).numpy()
+            warnings.warn(line, stacklevel=3)
 
     def add_class(
         self,

@@ -14,14 +14,17 @@ from metaadapter.adapter.unit_rows import as_array
 from metaadapter.errors import UsageError
 
 
-def require_finite(rows: Float[np.ndarray, "n *V D"], name: str) -> None:
-    """Raise a `UsageError` with the number of the first row that is not finite."""
+def require_finite(rows: Float[np.ndarray, "n *V D"], name: str, first: int = 0) -> None:
+    """Raise a `UsageError` with the number of the first row that is not finite.
+
+    The rows are numbered from `first`.
+    """
     wrong = np.flatnonzero(~np.isfinite(rows).all(tuple(range(1, rows.ndim))))
     if len(wrong):
         more = f", and so have {len(wrong) - 1} more rows" if len(wrong) > 1 else ""
         raise UsageError(
-            f"row {wrong[0]} of {name} has a NaN or infinity (inf){more}; leave such rows out, or "
-            "encode their pictures again"
+            f"row {first + wrong[0]} of {name} has a NaN or infinity (inf){more}; leave such rows "
+            "out, or encode their pictures again"
         )
 
 

@@ -21,6 +21,7 @@ from metaadapter.features.origin import Origin
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import load_generator
+from metaadapter.workflow import classifier_base
 from metaadapter.workflow.choose_n_steps import fine_tune
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.gradient_steps import FineTune
@@ -445,3 +446,33 @@ def test_add_class__picture_hashes__are_saved_with_the_others(tmp_path):
     loaded.add_class("d", X[:1], picture_hashes=["6th"]).save(tmp_path)
     assert "6th" in MetaAdapterClassifier.load(tmp_path).picture_hashes_
     assert "0th" in MetaAdapterClassifier.load(tmp_path).picture_hashes_
+
+
+def test_predict__many_rows_or_batches__agree_with_all_at_once(data, tmp_path, monkeypatch):
+    classifier = MetaAdapterClassifier().fit(data.X, data.y)
+    X = data.X_new
+    whole, labels = classifier.predict_proba(X), classifier.predict(X)
+    known, sets = classifier.predict_known_proba(X), classifier.predict_sets(X)
+    np.save(tmp_path / "X.npy", X.astype(np.float32))
+    monkeypatch.setattr(classifier_base, "ROWS_AT_ONCE", 7)
+
+    np.testing.assert_allclose(classifier.predict_proba(X), whole, rtol=1e-9)
+    batches = (X[start : start + 9] for start in range(0, len(X), 9))
+    np.testing.assert_allclose(classifier.predict_proba(batches), whole, rtol=1e-9)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    np.testing.assert_allclose(classifier.predict_proba(mapped), whole, rtol=1e-3)
+    np.testing.assert_array_equal(classifier.predict(iter([X[:3], X[3:]])), labels)
+    np.testing.assert_allclose(classifier.predict_known_proba(X), known, rtol=1e-9)
+    np.testing.assert_array_equal(classifier.predict_sets(X), sets)
+
+
+def test_predict__wrong_row_far_behind__is_named(data, monkeypatch):
+    classifier = MetaAdapterClassifier().fit(data.X, data.y)
+    monkeypatch.setattr(classifier_base, "ROWS_AT_ONCE", 7)
+    X = data.X_new.copy()
+    X[50] = np.nan
+
+    with pytest.raises(ValueError, match="row 50 of X has a NaN"):
+        classifier.predict_proba(X)
+    with pytest.raises(ValueError, match="an iterator without any batch"):
+        classifier.predict_proba(iter([]))
