@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.open_clip_model import EncoderSource, OpenClipModel
+from metaadapter.features.encoder_model import EncoderModel
+from metaadapter.features.encoder_source import EncoderSource
 from metaadapter.generator.generator import Generator, GeneratorConfig
 
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
@@ -37,7 +38,7 @@ def random_encoder(vision: dict[str, Any], name: str, **options: Any) -> FrozenE
     seen = {"size": side, "mean": (0.5, 0.4, 0.3), "std": (0.2, 0.3, 0.4)}
     network.visual.preprocess_cfg = seen
     preprocess = open_clip.image_transform(side, False, mean=seen["mean"], std=seen["std"])
-    model = OpenClipModel(network, preprocess, open_clip.SimpleTokenizer(context_length=16))
+    model = EncoderModel(network, preprocess, open_clip.SimpleTokenizer(context_length=16))
     return FrozenEncoder(model, EncoderSource(f"{name}/random", name, None, "random"), **options)
 
 

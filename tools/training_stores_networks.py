@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, normalize, relu
 
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoder_model import build_model
+from metaadapter.features.encoder_source import resolve_encoder
 from metaadapter.features.fingerprint import N_SUMMARY, Fingerprint, probe_picture, summarise
 from metaadapter.features.image_encoder import ImageEncoder, ModelEncoder
 from metaadapter.features.networks import fold_batch_norms
-from metaadapter.features.open_clip_model import build_model, resolve_encoder
 from metaadapter.features.views import look_at
 from tools.tiny_clip.image_tower import Preprocess, load_trunk
 

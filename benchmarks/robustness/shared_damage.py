@@ -15,7 +15,7 @@ from PIL import Image
 from benchmarks.robustness.artifacts import Answer, Artifact, run
 from benchmarks.robustness.damage_trials import DamagedArtifacts
 from metaadapter import FeatureStore
-from metaadapter.features import open_clip_model
+from metaadapter.features import encoder_source
 
 ENTRIES = {"birds": ("--shots=2",), "ten": ("--shots=5",), "wear": ()}
 
@@ -37,7 +37,7 @@ def _ask_library(library: Path, store: Path, _out: Path) -> Iterator[Answer]:
 
 
 def _make_encoder(folder: Path, _store: Path) -> None:
-    shutil.copytree(open_clip_model.TINY, folder)
+    shutil.copytree(encoder_source.TINY, folder)
 
 
 def _ask_folder(folder: Path, _store: Path, out: Path) -> Iterator[Answer]:
@@ -66,12 +66,12 @@ def _encoded(encoder: str, out: Path) -> Iterator[Answer]:
 
 @contextmanager
 def _package_in(folder: Path) -> Iterator[None]:
-    shipped = open_clip_model.TINY
-    open_clip_model.TINY = folder
+    shipped = encoder_source.TINY
+    encoder_source.TINY = folder
     try:
         yield
     finally:
-        open_clip_model.TINY = shipped
+        encoder_source.TINY = shipped
 
 
 SHARED = {

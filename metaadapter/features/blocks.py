@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
+from metaadapter.features.transformers_model import ImageTower
 
 # Lengths of blocks before a row is scaled to length 1; docs/explanation/looks.md has the reasons.
 BLOCKS = {"joint": 1.0, "trunk": 0.5, "stages": 0.5, "second": 1.4}
@@ -80,7 +81,7 @@ def block_lengths(names: Iterable[str], whitened: Collection[str]) -> dict[str, 
 def tower_blocks(
     tower: Any, pixels: Float[Tensor, "n 3 height width"]
 ) -> dict[str, Float[Tensor, "n _"]]:
-    """Return all blocks of pictures after one pass through an image tower of open_clip.
+    """Return all blocks of pictures after one pass through an image tower.
 
     joint: exactly the output of the tower. trunk: the features before they are projected into
     the space of texts. stages: the means and standard deviations, over all positions, of the
@@ -98,6 +99,9 @@ def tower_blocks(
         outputs = bare.forward_intermediates(pixels, _stages(len(tower.transformer.resblocks)))
         maps, trunk = outputs["image_intermediates"], outputs["image_features"]
         joint = trunk if tower.proj is None else trunk @ tower.proj
+    elif kind == "ImageTower":
+        joint, trunk, every = tower.blocks(pixels)
+        maps = [every[number] for number in _stages(len(every))]
     elif kind == "ModifiedResNet":
         outputs = tower.forward_intermediates(pixels, _stages(N_STAGES + 1))
         maps, joint = outputs["image_intermediates"], outputs["image_features"]
@@ -126,14 +130,14 @@ def joint_length(lengths: Mapping[str, float]) -> float:
 
 
 def kind_of_tower(tower: Any) -> str:
-    """Return the open_clip class of a tower; "" if the tower gives no blocks."""
+    """Return the class of a tower in open_clip, or `ImageTower`; "" if it gives no blocks."""
     from open_clip.modified_resnet import ModifiedResNet
     from open_clip.timm_model import TimmModel
     from open_clip.transformer import VisionTransformer
 
     if isinstance(tower, TimmModel) and not hasattr(tower.trunk, "forward_intermediates"):
         return ""
-    kinds = (ModifiedResNet, TimmModel, VisionTransformer)
+    kinds = (ModifiedResNet, TimmModel, VisionTransformer, ImageTower)
     return next((kind.__name__ for kind in kinds if isinstance(tower, kind)), "")
 
 
@@ -143,7 +147,7 @@ def _stages(n: int) -> list[int]:
     return [round(n * quarter / N_STAGES) - 1 for quarter in range(1, N_STAGES + 1)]
 
 
-def _statistics(maps: Sequence[Float[Tensor, "n _ _ _"]]) -> Float[Tensor, "n _"]:
+def _statistics(maps: Sequence[Float[Tensor, "n _ *_"]]) -> Float[Tensor, "n _"]:
     flat_maps = [stage.flatten(2).float() for stage in maps]
     parts = [part for flat in flat_maps for part in (flat.mean(2), flat.std(2, correction=0))]
     rows = torch.cat(parts, 1)

@@ -1,4 +1,4 @@
-"""The frozen encoder: a model of open_clip that turns pictures and class names into features."""
+"""The frozen encoder: a published model that turns pictures and class names into features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from metaadapter.errors import IncompatibleArtifact
+from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.blocks import (
     block_lengths,
     choose_blocks,
@@ -22,6 +22,8 @@ from metaadapter.features.blocks import (
     tower_blocks,
 )
 from metaadapter.features.device import Precision, choose_device, require_precision
+from metaadapter.features.encoder_model import EncoderModel, build_model
+from metaadapter.features.encoder_source import EMBEDDED, EncoderSource, resolve_encoder
 from metaadapter.features.fingerprint import (
     PROBE_SENTENCE,
     Fingerprint,
@@ -32,13 +34,6 @@ from metaadapter.features.fingerprint import (
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import LARGEST
 from metaadapter.features.networks import ImageNetwork, fold_batch_norms, shared_copy
-from metaadapter.features.open_clip_model import (
-    EMBEDDED,
-    EncoderSource,
-    OpenClipModel,
-    build_model,
-    resolve_encoder,
-)
 from metaadapter.features.prompts import mean_over_templates, require_names, resolve_templates
 from metaadapter.features.second_tower import SEPARATOR
 from metaadapter.features.whitening import read_whitening
@@ -50,30 +45,32 @@ DEFAULT_TEMPLATES = dict.fromkeys(EMBEDDED, ("{}", "a photo of a {}."))
 
 @final
 class FrozenEncoder(ImageEncoder):
-    """A CLIP-like model that is used and never trained; see `load`.
+    """A published model that is used and never trained; see `load`.
 
-    It has the attributes of every `ImageEncoder`, and its `logit_scale` is known. Its features are
-    float32 in every precision, and `encode_texts` averages over its templates.
+    It has the attributes of every `ImageEncoder`. Its features are float32 in every precision, and
+    `encode_texts` averages over its templates. A model without a text tower has no `logit_scale`,
+    and its texts are rows of zeros.
 
     Attributes:
         weights: The tag or the file name of the weights.
         mark: Identifies the change of an `adapted` encoder; "" for an unchanged one.
         base: The unchanged encoder of an `adapted` one; None for an unchanged one.
         parts: The parts of an adapter that lie in the towers and are saved with it, or None.
-        network: The model of open_clip with both towers, frozen; it must not be changed.
-        tokenize: Maps n sentences to their token numbers (n, length).
+        network: The model with its towers, frozen; it must not be changed.
+        tokenize: Maps n sentences to their token numbers (n, length); `UsageError` without texts.
+        reads_texts: Whether the model has a text tower.
     """
 
-    logit_scale: float
     mark: str = ""
     base: FrozenEncoder | None = None
     parts: object = None
     network: Any
     tokenize: Callable[[list[str]], Tensor]
+    reads_texts: bool
 
     def __init__(
         self,
-        model: OpenClipModel,
+        model: EncoderModel,
         source: EncoderSource,
         *,
         device: str | None = "cpu",
@@ -96,18 +93,20 @@ class FrozenEncoder(ImageEncoder):
         chosen = choose_blocks(blocks, self._whitening, second=has_second, encoder=self.name)
         self._lengths = block_lengths(chosen, self._whitening)
         # Temperature and digest are computed before a lower precision rounds the weights.
-        temperature = float(model.network.logit_scale.detach().exp())
-        if not 0 < temperature < LARGEST:
-            raise IncompatibleArtifact(
-                f"{source.files} of the encoder {self.name} are damaged: expected a "
-                f"positive finite temperature, got {temperature}; restore them from a copy"
-            )
-        self.logit_scale = temperature / joint_length(self._lengths)
+        if model.network.logit_scale is not None:
+            temperature = float(model.network.logit_scale.detach().exp())
+            if not 0 < temperature < LARGEST:
+                raise IncompatibleArtifact(
+                    f"{source.files} of the encoder {self.name} are damaged: expected a "
+                    f"positive finite temperature, got {temperature}; restore them from a copy"
+                )
+            self.logit_scale = temperature / joint_length(self._lengths)
         if model.second is not None:
             digest = digest_weights(model.network, model.second)
         else:
             digest = model.digest or digest_weights(model.network)
-        self.tokenize = model.tokenize
+        self.reads_texts = model.tokenize is not None
+        self.tokenize = model.tokenize or self._refuse_texts
         self.network = model.network.eval().requires_grad_(False)
         probe = self.preprocess(probe_picture())[None]
         if isinstance(getattr(self.network, "visual", None), nn.Module):
@@ -226,14 +225,17 @@ class FrozenEncoder(ImageEncoder):
         """
         chosen = resolve_templates(templates, self.templates)
         require_names(names)
-        if not names:
-            return np.empty((0, self.dim), dtype=np.float32)
+        if not names or not self.reads_texts:
+            return np.zeros((len(names), self.dim), dtype=np.float32)
         rows = mean_over_templates(names, chosen, self._encode_sentences)
         return self.as_wide_as_pictures(rows.numpy())
 
     def _fingerprint(self, digest: str) -> Fingerprint:
         picture = self.encode_looks(self.look(probe_picture())[None])[0]
-        sentence = self.as_wide_as_pictures(self._encode_sentences([PROBE_SENTENCE]).numpy())[0]
+        sentence = None
+        if self.reads_texts:
+            rows = self._encode_sentences([PROBE_SENTENCE]).numpy()
+            sentence = self.as_wide_as_pictures(rows)[0]
         is_quick = uses_quick_gelu(self.network)
         return Fingerprint.of(
             self.name, picture, sentence, weights=self.weights, digest=digest, quick_gelu=is_quick
@@ -243,6 +245,12 @@ class FrozenEncoder(ImageEncoder):
         with torch.inference_mode(), self._autocast():
             features = self.network.encode_text(self.tokenize(sentences).to(self.device))
         return normalize(features.float(), dim=-1).cpu()
+
+    def _refuse_texts(self, _sentences: list[str]) -> Tensor:
+        raise UsageError(
+            f"the encoder {self.name} has no text tower, so it reads no texts; name an encoder "
+            "with one, such as tiny"
+        )
 
     def _features(self, pixels: Tensor) -> Tensor:
         if not self.look_blocks:

@@ -11,8 +11,8 @@ from metaadapter.data.user_code import explain, is_user_code, load_user_code
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoder_source import EncoderSource, resolve_encoder
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.open_clip_model import EncoderSource, resolve_encoder
 
 
 def load_encoder(

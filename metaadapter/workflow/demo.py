@@ -101,6 +101,7 @@ def run_demo(
 
     names = {label: label for label in classes}
     text = torch.from_numpy(text_features(names, classes, X.shape[1], encoder))
+    assert encoder.logit_scale is not None
     zero_shot = AdapterWeights.zero_shot(text, encoder.logit_scale)
     shares = probabilities(torch.from_numpy(X[held_out]), zero_shot).numpy()
     methods = [result_of("zero-shot", 0, shares)]

@@ -22,9 +22,10 @@ from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.checksums import check_files, read_document
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoder_model import EncoderModel
+from metaadapter.features.encoder_source import EncoderSource
 from metaadapter.features.image_encoder import ModelEncoder
 from metaadapter.features.networks import shared_copy
-from metaadapter.features.open_clip_model import EncoderSource, OpenClipModel
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.bottleneck import Bottleneck, insert_bottlenecks
 from metaadapter.features.towers.config import Calibration, InsideConfig, PromptConfig
@@ -48,7 +49,7 @@ def small_clip(seed=0):
     network = random_clip(VIT, seed=seed)
     tokenize = open_clip.SimpleTokenizer(context_length=16)
     source = EncoderSource("small", "small", None, "random")
-    return FrozenEncoder(OpenClipModel(network, preprocess, tokenize), source, zoom=False)
+    return FrozenEncoder(EncoderModel(network, preprocess, tokenize), source, zoom=False)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,8 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.open_clip_model import TINY, EncoderSource, OpenClipModel, build_model
+from metaadapter.features.encoder_model import EncoderModel, build_model
+from metaadapter.features.encoder_source import TINY, EncoderSource
 from metaadapter.features.prompts import resolve_templates
 from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
@@ -40,7 +41,7 @@ def architecture(request):
     torch.manual_seed(0)
     network = open_clip.create_model(name)
     preprocess = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), False)
-    model = OpenClipModel(network, preprocess, open_clip.get_tokenizer(name))
+    model = EncoderModel(network, preprocess, open_clip.get_tokenizer(name))
     source = EncoderSource(f"{name}/random", name, None, "random")
     return FrozenEncoder(model, source, zoom=False), width
 

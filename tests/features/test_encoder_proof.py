@@ -7,11 +7,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features import open_clip_model
+from metaadapter.features import encoder_source
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoder_model import build_model
 from metaadapter.features.encoder_proof import PROOF_FILE
+from metaadapter.features.encoder_source import TINY, resolve_encoder
 from metaadapter.features.fingerprint import digest_weights
-from metaadapter.features.open_clip_model import TINY, build_model, resolve_encoder
 from tools.seal_encoder import seal_encoder
 
 FILES = ("open_clip_config.json", "open_clip_model.safetensors", "whitening.safetensors")
@@ -34,7 +35,7 @@ def load(request, copied, monkeypatch):
     """Loads the encoder in the copied folder, by its path or as the one in the package."""
     if request.param == "copied folder":
         return lambda: FrozenEncoder.load(str(copied), device="cpu")
-    monkeypatch.setattr(open_clip_model, "TINY", copied)
+    monkeypatch.setattr(encoder_source, "TINY", copied)
     return lambda: FrozenEncoder.load(request.param, device="cpu")
 
 
@@ -48,7 +49,7 @@ def test_flipped_bit__in_any_file__is_told_with_file_and_remedy(load, copied, na
 
 @pytest.mark.parametrize("name", [*FILES, PROOF_FILE])
 def test_missing_file__of_the_package__is_told(copied, name, monkeypatch):
-    monkeypatch.setattr(open_clip_model, "TINY", copied)
+    monkeypatch.setattr(encoder_source, "TINY", copied)
     (copied / name).unlink()
 
     with pytest.raises(DataError, match=name):

@@ -15,8 +15,9 @@ from open_clip.transform import PreprocessCfg
 from safetensors.torch import load_file, save_file
 
 from metaadapter.errors import DataError, IncompatibleArtifact, MissingPackage, UsageError
+from metaadapter.features.encoder_model import build_model
+from metaadapter.features.encoder_source import EncoderSource, resolve_encoder
 from metaadapter.features.fingerprint import uses_quick_gelu
-from metaadapter.features.open_clip_model import EncoderSource, build_model, resolve_encoder
 
 
 @pytest.mark.parametrize("name", ["ViT-B-32/laion2b_s34b_b79k", "ViT-B-32/LAION2B-s34B-b79K"])

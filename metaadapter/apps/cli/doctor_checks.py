@@ -124,7 +124,7 @@ def _files_of_package() -> Check:
     """Compare the files that the package ships with the hashes that ship with them."""
     from metaadapter.data.checksums import check_files
     from metaadapter.features.encoder_proof import REINSTALL
-    from metaadapter.features.open_clip_model import TINY
+    from metaadapter.features.encoder_source import TINY
     from metaadapter.workflow.demo_pictures import demo_pictures
 
     files = dict(check_files(TINY.parent))

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from metaadapter.data.training_steps import counted
-from metaadapter.features.open_clip_model import build_model, resolve_encoder
+from metaadapter.features.encoder_model import build_model
+from metaadapter.features.encoder_source import resolve_encoder
 from metaadapter.features.views import unit_rows, view_pixels
 
 if TYPE_CHECKING:
     from metaadapter.features.encoder import FrozenEncoder
-    from metaadapter.features.open_clip_model import OpenClipModel
+    from metaadapter.features.encoder_model import EncoderModel
 
 N_STEPS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 60, 8, 1e-4, 0.05
 # For each picture: the whole and random crops, half of them mirrored; each step draws one view.
@@ -40,7 +41,7 @@ class FineTunedTower:
 
     def __init__(
         self,
-        model: OpenClipModel,
+        model: EncoderModel,
         texts: Float[np.ndarray, "n_classes width"],
         logit_scale: float,
         seed: int,

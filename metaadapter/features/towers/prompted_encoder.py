@@ -34,7 +34,7 @@ class PromptedEncoder(ImageEncoder):
     The tensors are `CONTEXT` (words, width), `START` (words, width) and `SHIFT` (joint_dim,).
     """
 
-    logit_scale: float
+    logit_scale: float | None
 
     def __init__(
         self,

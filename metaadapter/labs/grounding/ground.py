@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
 from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, GroundingMaps, frozen_map
 from metaadapter.labs.grounding.tokens import (
     PictureTokens,
@@ -73,7 +74,8 @@ def ground(
     for picture in pictures:
         tokens = picture_tokens(encoder, [picture], size)
         if adapter is None:
-            groundings.append(_by_frozen_map(tokens, words.vectors_TLD[:, 0], encoder.logit_scale))
+            scale = encoder.logit_scale or CLIP_LOGIT_SCALE
+            groundings.append(_by_frozen_map(tokens, words.vectors_TLD[:, 0], scale))
         else:
             with torch.inference_mode():
                 groundings.append(

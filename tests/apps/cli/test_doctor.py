@@ -8,9 +8,9 @@ import pytest
 import metaadapter.apps.cli.doctor_checks as checks
 from benchmarks.robustness.artifacts import ARTIFACTS
 from metaadapter.errors import DataError
-from metaadapter.features import open_clip_model
+from metaadapter.features import encoder_source
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.open_clip_model import TINY
+from metaadapter.features.encoder_source import TINY
 
 
 def test_doctor__healthy_machine__ends_with_0_and_a_line_for_each_thing(run):
@@ -153,7 +153,7 @@ def test_doctor__damaged_file_of_the_package__is_a_problem_with_the_remedy(
     run, tmp_path, monkeypatch
 ):
     assets = shutil.copytree(TINY.parent, tmp_path / "assets")
-    monkeypatch.setattr(open_clip_model, "TINY", assets / "tiny")
+    monkeypatch.setattr(encoder_source, "TINY", assets / "tiny")
     damaged = assets / "peers" / "maml" / "model.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
 

@@ -1,0 +1,102 @@
+"""The networks of an encoder: its towers, its preprocessing and its tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, final
+
+import torch
+from jaxtyping import Float, Int
+from PIL import Image
+from torch import Tensor, nn
+
+from metaadapter.data.silence import silence
+from metaadapter.errors import UsageError
+from metaadapter.features import encoder_source
+from metaadapter.features.encoder_proof import PROOF_FILE, proven_digest
+from metaadapter.features.encoder_source import EncoderSource
+from metaadapter.features.fingerprint import PROBE_SENTENCE, probe_picture
+from metaadapter.features.open_clip_model import build_open_clip
+from metaadapter.features.second_tower import SecondTower, build_second
+from metaadapter.features.transformers_model import build_transformers
+
+
+class EncoderModel(NamedTuple):
+    """A model with two towers, or only one for pictures, and perhaps a second image tower.
+
+    The network has the interface of a model of open_clip: `visual`, `encode_image`, `encode_text`
+    and `logit_scale`, which is None without texts.
+    """
+
+    network: Any
+    preprocess: Callable[[Image.Image], Tensor]
+    tokenize: Callable[[list[str]], Tensor] | None
+    """Maps n sentences to their token numbers (n, length); None for a model without texts."""
+    second: SecondTower | None = None
+    digest: str = ""
+    """The digest of the network's weights, if its folder proves it."""
+
+
+def build_model(source: EncoderSource) -> EncoderModel:
+    """Build the model on the CPU in float32; its weights come from the disk or from the hub."""
+    folder = source.folder
+    digest = ""
+    if folder is not None and (folder == encoder_source.TINY or (folder / PROOF_FILE).exists()):
+        digest = proven_digest(folder)
+    with silence():
+        if source.library == "transformers":
+            assert folder is not None
+            model = EncoderModel(*build_transformers(folder), digest=digest)
+        else:
+            model = EncoderModel(*build_open_clip(source), digest=digest)
+        if source.text is not None:
+            model = _with_texts(model, build_model(source.text), source)
+        if source.second is not None:
+            config = model.network.visual.preprocess_cfg
+            probe = model.preprocess(probe_picture())[None]
+            second = build_second(source.second, probe, config["mean"], config["std"])
+            model = model._replace(second=second)
+    return model
+
+
+@final
+class JoinedTowers(nn.Module):
+    """The image tower of one model, and the text tower and the temperature of another."""
+
+    def __init__(self, visual: nn.Module, texts: Any) -> None:
+        super().__init__()
+        self.visual = visual
+        self.texts = texts
+        self.logit_scale = texts.logit_scale
+        self.logit_bias = getattr(texts, "logit_bias", None)
+        texts.visual = None  # its weights are no part of the encoder
+
+    def encode_image(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
+        """Return the features of preprocessed pictures."""
+        features: Tensor = self.visual(pixels)
+        return features
+
+    def encode_text(self, tokens: Int[Tensor, "n length"]) -> Float[Tensor, "n dim"]:
+        """Return the features of sentences."""
+        features: Tensor = self.texts.encode_text(tokens)
+        return features
+
+
+def _with_texts(model: EncoderModel, other: EncoderModel, source: EncoderSource) -> EncoderModel:
+    assert source.text is not None
+    if other.tokenize is None:
+        raise UsageError(
+            f"the encoder {source.text.name} has no text tower; name another after +text:"
+        )
+    with torch.inference_mode():
+        pixels = model.preprocess(probe_picture())[None]
+        width = model.network.eval().encode_image(pixels).shape[1]
+        text_width = other.network.eval().encode_text(other.tokenize([PROBE_SENTENCE])).shape[1]
+    if width != text_width:
+        raise UsageError(
+            f"the towers of {source.name} do not fit: the features of pictures are {width} wide "
+            f"and those of texts {text_width}; name a text tower that was trained with the image "
+            "tower"
+        )
+    network = JoinedTowers(model.network.visual, other.network)
+    return EncoderModel(network, model.preprocess, other.tokenize)

@@ -1,0 +1,163 @@
+"""Find the model and the weights that the name of an encoder means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from metaadapter.data.regular_files import expanded, is_regular
+from metaadapter.errors import DataError, UsageError
+from metaadapter.features.hub import PREFIX, hub_folder
+from metaadapter.features.second_tower import SAFE_SUFFIX, SEPARATOR, SecondSource, resolve_second
+from metaadapter.features.transformers_model import CONFIG_FILE as TRANSFORMERS_CONFIG
+from metaadapter.features.transformers_model import WEIGHTS, family_in
+from metaadapter.features.whitening import WHITENING_FILE
+
+TINY = Path(__file__).parents[1] / "assets" / "tiny"
+# The names of the encoder in the package, each with its picture size; None for its own size.
+EMBEDDED: dict[str, int | None] = {"tiny": None, "tiny-128": 128}
+CONFIG_FILE = "open_clip_config.json"
+TEXT_SEPARATOR = "+text:"
+WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSource:
+    """The package that builds an encoder, and the arguments with which it does."""
+
+    name: str
+    model: str
+    pretrained: str | None
+    weights: str
+    image_size: int | None = None
+    folder: Path | None = None
+    """The folder of the weights and their whitening; None for a tag or a file."""
+    second: SecondSource | None = None
+    text: EncoderSource | None = None
+    """The encoder whose text tower is used in place of its own."""
+    library: Literal["open_clip", "transformers"] = "open_clip"
+
+    @property
+    def files(self) -> str:
+        """The weights, and the configuration of a folder, as a subject of error messages."""
+        if self.folder is None:
+            return f"the weights {self.pretrained or self.weights}"
+        config = CONFIG_FILE if self.library == "open_clip" else TRANSFORMERS_CONFIG
+        files = (self.folder / config, *sorted(weights_files(self.folder)))
+        return f"the files {', '.join(map(str, files))}"
+
+    @property
+    def named_file(self) -> str:
+        """The weights file in the name, as in MODEL/FILE; "" if the name has none."""
+        if self.pretrained is not None and Path(self.pretrained).is_absolute():
+            return self.pretrained
+        parts = (part for part in (self.text, self.second) if part is not None)
+        return next(filter(None, (part.named_file for part in parts)), "")
+
+
+def resolve_encoder(name: str) -> EncoderSource:
+    """Find the model and the weights of an encoder by its name, as for `FrozenEncoder.load`."""
+    first, separator, second_name = name.partition(SEPARATOR)
+    if separator:
+        source, second = resolve_encoder(first), resolve_second(second_name)
+        return replace(source, name=f"{source.name}{SEPARATOR}{second.name}", second=second)
+    first, separator, text_name = name.partition(TEXT_SEPARATOR)
+    if separator:
+        source, text = resolve_encoder(first), resolve_encoder(text_name)
+        return replace(source, name=f"{source.name}{TEXT_SEPARATOR}{text.name}", text=text)
+    if name.startswith(PREFIX):
+        folder = hub_folder(name)
+        # The cache names a folder by its commit.
+        return replace(_folder(folder), name=name, weights=folder.name)
+    if name in EMBEDDED:
+        return replace(_folder(TINY), name=name, image_size=EMBEDDED[name])
+    folder = expanded(name)
+    if name and folder.is_dir():
+        return _folder(folder.resolve())
+    import open_clip
+
+    model, _, weights = name.partition("/")
+    if model not in open_clip.list_models():
+        raise UsageError(_unknown_model(name, model, open_clip.list_models()))
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    tag = weights.lower().replace("-", "_")  # open_clip accepts both spellings
+    if tag in tags:
+        return EncoderSource(f"{model}/{tag}", model, tag, tag)
+    file = expanded(weights)
+    if weights and is_regular(file):
+        file = file.resolve()
+        return EncoderSource(f"{model}/{file}", model, str(file), file.name)
+    raise UsageError(_unknown_weights(model, weights, tags))
+
+
+def _folder(folder: Path) -> EncoderSource:
+    if not is_regular(folder / CONFIG_FILE):
+        if is_regular(folder / TRANSFORMERS_CONFIG) and family_in(folder) is not None:
+            return _transformers(folder)
+        raise DataError(
+            f"the folder {folder} is no encoder: expected {CONFIG_FILE} in it, or "
+            f"{TRANSFORMERS_CONFIG} of a model of transformers, as in a model folder of a hub; "
+            "for a single weights file write MODEL/FILE"
+        )
+    # Without weights open_clip would continue with random ones.
+    weights = weights_files(folder)
+    if no_files := [file for file in weights if not is_regular(file)]:
+        raise DataError(f"{no_files[0]} of the encoder {folder} is no file that can be read")
+    if not weights:
+        raise DataError(
+            f"the encoder folder {folder} has {CONFIG_FILE} but no weights; "
+            "put open_clip_model.safetensors next to it"
+        )
+    return EncoderSource(str(folder), f"local-dir:{folder}", None, folder.name, folder=folder)
+
+
+def _transformers(folder: Path) -> EncoderSource:
+    if not any(map(is_regular, folder.glob(WEIGHTS))):
+        raise DataError(
+            f"the encoder folder {folder} has {TRANSFORMERS_CONFIG} but no weights as "
+            f"model{SAFE_SUFFIX}. Other weights may hold program code and are never read: on the "
+            "hub a repository often has a revision with them (hf-hub:ORGANISATION/MODEL@refs/pr/1)"
+        )
+    name = str(folder)
+    return EncoderSource(name, name, None, folder.name, folder=folder, library="transformers")
+
+
+def weights_files(folder: Path) -> list[Path]:
+    """Return the weights in an encoder folder, of which open_clip reads one."""
+    return [
+        file
+        for file in folder.iterdir()
+        # In a hub's folder the links of files that were never downloaded lead to nothing.
+        if file.suffix in WEIGHTS_SUFFIXES
+        and file.name != WHITENING_FILE
+        and file.exists()
+        and not file.is_dir()
+    ]
+
+
+def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:
+    if name.startswith(("/", "./", "../", "~")):
+        return f"there is no folder {name}; expected one with {CONFIG_FILE} and the weights"
+    near = get_close_matches(model, [*EMBEDDED, *models], n=5, cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}? " if near else ""
+    return (
+        f"unknown encoder {name!r}: {hint}expected 'tiny', 'tiny-128', MODEL/WEIGHTS as in "
+        "'ViT-B-32/laion2b_s34b_b79k', hf-hub:ORGANISATION/MODEL, or a folder with a model of "
+        "open_clip or transformers; "
+        "open_clip.list_pretrained() lists all"
+    )
+
+
+def _unknown_weights(model: str, weights: str, tags: Sequence[str]) -> str:
+    known = ", ".join(f"{model}/{tag}" for tag in tags) or f"none for {model}"
+    listing = f"open_clip knows {known}; a weights file works too: {model}/FILE"
+    if not weights:
+        return f"the encoder {model!r} is an architecture without weights: {listing}"
+    if "/" in weights or weights.endswith(WEIGHTS_SUFFIXES):
+        return f"there is no weights file {weights} for the encoder {model}"
+    near = get_close_matches(weights.lower(), tags, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"unknown weights {weights!r} for {model}: {hint}{listing}"
