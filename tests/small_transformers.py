@@ -13,7 +13,7 @@ import torch
 SIDE = 32
 VIT = {
     "hidden_size": 32,
-    "num_hidden_layers": 5,
+    "num_hidden_layers": 6,
     "num_attention_heads": 2,
     "image_size": SIDE,
     "patch_size": 8,
@@ -120,14 +120,22 @@ def _clip_tokenizer(transformers: Any) -> Any:
 
 
 def _siglip_tokenizer(transformers: Any, folder: Path | None = None) -> Any:
-    import sentencepiece
     import tempfile
+
+    import sentencepiece
 
     model = io.BytesIO()
     corpus = ["a photo of a red fox", "a heron in the snow", "two birds by a river", LETTERS]
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(corpus), model_writer=model, vocab_size=64, pad_id=0, eos_id=1,
-        unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=2,
+        sentence_iterator=iter(corpus),
+        model_writer=model,
+        vocab_size=64,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        hard_vocab_limit=False,
+        minloglevel=2,
     )
     with tempfile.TemporaryDirectory() as name:
         file = Path(name) / "spiece.model"

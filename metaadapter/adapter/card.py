@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaadapter.adapter.config import AdapterConfig
+from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.plain_text import in_markdown, one_line
 
 _BEGIN, _END = "<!-- metaadapter: facts -->", "<!-- metaadapter: end of facts -->"
@@ -14,9 +14,9 @@ tags: [clip, few-shot, adapter]
 """
 
 
-def adapter_card(config: AdapterConfig, old: bytes) -> bytes:
+def adapter_card(adapter: StoredAdapter, old: bytes) -> bytes:
     """Return the card of an adapter, which keeps the author's words in the `old` one."""
-    return renew_card(old, _HEAD, _facts(config))
+    return renew_card(old, _HEAD, _facts(adapter))
 
 
 def renew_card(old: bytes, head: str, facts: str) -> bytes:
@@ -30,8 +30,8 @@ def renew_card(old: bytes, head: str, facts: str) -> bytes:
     return text.encode(errors="surrogateescape")
 
 
-def _facts(config: AdapterConfig) -> str:
-    origin = config.origin
+def _facts(adapter: StoredAdapter) -> str:
+    config, origin = adapter.config, adapter.config.origin
     encoder = in_markdown(origin.encoder) if origin.encoder else "not recorded"
     generator = in_markdown(f"{config.generator}, {config.generator_id}")
     no_names = [""] * len(config.classes)
@@ -48,6 +48,7 @@ def _facts(config: AdapterConfig) -> str:
     views = f", {origin.n_views} views each (seed {origin.seed})" if several else ""
     arguments = f", views={origin.n_views}, seed={origin.seed}" if several else ""
     looks = f"zoom={origin.zoom}" + (f", blocks={origin.block_names}" if origin.blocks else "")
+    no_texts = "\nNames of classes say nothing: it had no texts." if adapter.has_no_texts else ""
     parts = [part for part in (config.inside, config.prompt) if part is not None]
     towers = "".join(f"\nThe encoder has {part}." for part in parts)
     without = "in one forward pass" if parts else "without gradients"
@@ -62,7 +63,7 @@ def _facts(config: AdapterConfig) -> str:
 Predicted by metaadapter {in_markdown(config.library_version)} from {sum(config.n_shots)} labelled
 pictures{pool}{views}, {steps} (generator {generator}; mode
 {in_markdown(config.mode)}). It works on features of the frozen encoder {encoder}, {config.width}
-wide, whose licence also applies, and holds no picture.{towers}
+wide, whose licence also applies, and holds no picture.{no_texts}{towers}
 
 | class | name read by the encoder | pictures |
 |---|---|---|

@@ -48,7 +48,7 @@ def store_adapter(path: Path, adapter: StoredAdapter) -> None:
     """
     contents = skill_contents(adapter) if is_skill(path) else file_contents(adapter)
     write_adapter_files(
-        path, stored_facts(adapter.config), contents, lambda old: adapter_card(adapter.config, old)
+        path, stored_facts(adapter.config), contents, lambda old: adapter_card(adapter, old)
     )
 
 

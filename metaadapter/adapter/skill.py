@@ -37,9 +37,7 @@ def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"", *, features: bool
     contents = skill_contents(adapter)
     if not features:
         contents.pop(SUPPORT_FILE, None)
-    return seal_skill(
-        stored_facts(adapter.config), contents, adapter_card(adapter.config, old_card)
-    )
+    return seal_skill(stored_facts(adapter.config), contents, adapter_card(adapter, old_card))
 
 
 def skill_contents(adapter: StoredAdapter) -> dict[str, bytes]:

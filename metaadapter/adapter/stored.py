@@ -64,6 +64,11 @@ class StoredAdapter:
             return TaskSignature.of(self.support)
         return self.signature or TaskSignature.unknown(len(self.config.classes), self.config.width)
 
+    @property
+    def has_no_texts(self) -> bool:
+        """Whether no class in the support has a text; False without a support."""
+        return self.support is not None and not self.support.text_TND.any()
+
 
 def file_contents(adapter: StoredAdapter) -> dict[str, bytes]:
     """Return file name → content for all tensors; the signature only if there is no support."""

@@ -58,7 +58,6 @@ class FrozenEncoder(ImageEncoder):
         parts: The parts of an adapter that lie in the towers and are saved with it, or None.
         network: The model with its towers, frozen; it must not be changed.
         tokenize: Maps n sentences to their token numbers (n, length); `UsageError` without texts.
-        reads_texts: Whether the model has a text tower.
     """
 
     mark: str = ""
@@ -66,7 +65,6 @@ class FrozenEncoder(ImageEncoder):
     parts: object = None
     network: Any
     tokenize: Callable[[list[str]], Tensor]
-    reads_texts: bool
 
     def __init__(
         self,
@@ -105,7 +103,7 @@ class FrozenEncoder(ImageEncoder):
             digest = digest_weights(model.network, model.second)
         else:
             digest = model.digest or digest_weights(model.network)
-        self.reads_texts = model.tokenize is not None
+        self._has_texts = model.tokenize is not None
         self.tokenize = model.tokenize or self._refuse_texts
         self.network = model.network.eval().requires_grad_(False)
         probe = self.preprocess(probe_picture())[None]
@@ -210,6 +208,11 @@ class FrozenEncoder(ImageEncoder):
         """Return the image towers and the calculation of blocks as one module; no text tower."""
         towers = [self.network.visual, *([self._second] if "second" in self._lengths else [])]
         return ImageNetwork(self._features, *towers)
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether the model has a text tower."""
+        return self._has_texts
 
     def encode_texts(
         self, names: Sequence[str], *, templates: str | Sequence[str] | None = None

@@ -99,6 +99,11 @@ class ImageEncoder(Protocol):
         return np.zeros((len(names), self.dim), dtype=np.float32)
 
     @property
+    def reads_texts(self) -> bool:
+        """Whether names say anything; without texts, adapters are predicted from pictures alone."""
+        return type(self).encode_texts is not ImageEncoder.encode_texts
+
+    @property
     def dim(self) -> int:
         """The width D of the features."""
         return self.fingerprint.dim
@@ -243,6 +248,11 @@ class ModelEncoder(ImageEncoder):
     def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
         """Encode class names to unit rows, or to rows of zeros if the encoder has no texts."""
         return self._texts(names, self.dim)
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether the encoder was given texts."""
+        return self._encode_names is not None
 
     def _texts(self, names: Sequence[str], dim: int) -> Float32[np.ndarray, "n dim"]:
         if self._encode_names is None or not len(names):

@@ -209,9 +209,7 @@ def build_transformers(folder: Path) -> TransformersParts:
             tokenize = None
             if family.has_texts:
                 tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **local)
-                length = model.config.text_config.max_position_embeddings
-                tokenize = _tokenizer(tokenizer, length, lower_case=family.lower_case)
-                tokenize(["a"])
+                tokenize = _tokenizer(tokenizer, model.config.text_config, family.lower_case)
         except Exception as error:
             if is_shortage(error):
                 raise
@@ -282,14 +280,22 @@ def _settings(values: Any) -> Any:
     }
 
 
-def _tokenizer(tokenizer: Any, length: int, *, lower_case: bool) -> Callable[[list[str]], Tensor]:
+def _tokenizer(tokenizer: Any, config: Any, lower_case: bool) -> Callable[[list[str]], Tensor]:
     def tokenize(sentences: Sequence[str]) -> Tensor:
         read = [sentence.lower() for sentence in sentences] if lower_case else list(sentences)
         tokens: Tensor = tokenizer(
-            read, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+            read,
+            padding="max_length",
+            max_length=config.max_position_embeddings,
+            truncation=True,
+            return_tensors="pt",
         )["input_ids"]
         return tokens
 
+    # Without its files transformers makes a tokenizer that knows no words.
+    one, other = tokenize(["a red fox", "two herons"])
+    if one.equal(other) or max(one.max(), other.max()) >= config.vocab_size:
+        raise ValueError("the tokenizer's files are missing, or of another model")
     return tokenize
 
 

@@ -129,6 +129,14 @@ def class_warnings(counts: Mapping[str, int], texts: Texts) -> tuple[str, ...]:
     return tuple(warnings)
 
 
+def unread_names(encoder: str) -> str:
+    """Return the warning that an encoder reads no texts."""
+    return (
+        f"the encoder {encoder} gives no texts, so names of classes say nothing: the adapter is "
+        "predicted from pictures alone, and every class needs one"
+    )
+
+
 def says_nothing(name: str) -> bool:
     """Whether a name is a number or a placeholder such as `class 1`."""
     return PLACEHOLDER.fullmatch(name.strip()) is not None

@@ -131,7 +131,8 @@ def fit_support(
 ) -> StoredAdapter:
     """Predict the adapter of one task, and refine it in mode `"finetune"`.
 
-    The adapter stores `names` (label → name, or [name, sentence, …]) but no vectors among them.
+    The adapter stores `names` (label → name, or [name, sentence, …]) but no vectors among them, and
+    no names that the encoder does not read.
     `groups` are as for `first_of_groups`.
     """
     loaded, identity = shared_generator(generator)
@@ -144,6 +145,7 @@ def fit_support(
             weights = with_known_head(weights, predict_adapter(loaded, first))
     if parts.inside is not None and support.present_TNK.any():
         weights = calibrated(weights, parts.inside.calibration)
+    read = names if support.text_TND.any() else None
     config = AdapterConfig(
         classes=[*classes],
         width=support.text_TND.shape[-1],
@@ -155,8 +157,8 @@ def fit_support(
         generator_id=identity,
         logit_scale=logit_scale,
         blocks=support.blocks,
-        class_names=text_names(names, classes),
-        descriptions=descriptions(names, classes),
+        class_names=text_names(read, classes),
+        descriptions=descriptions(read, classes),
         origin=origin or Origin(),
         inside=parts.inside,
         prompt=parts.prompt,

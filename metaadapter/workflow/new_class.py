@@ -71,6 +71,13 @@ def add_class(
     texts = {} if text is None else {label: text}
     position = bisect_left(config.classes, label)
     vector = text_of_new_class(support, texts, label, rows, encoder)
+    if not vector.any():
+        if not len(rows):
+            raise UsageError(
+                f"the class {label!r} has no picture, and the encoder reads no texts, so its name "
+                "says nothing; give the class a picture"
+            )
+        texts = {}
     weights, support = append_class(loaded, stored.weights, support, position, rows, vector)
     if config.inside is not None:
         weights = with_calibrated_head(weights, config.inside.calibration)

@@ -18,7 +18,7 @@ from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.generator.network_share import share_in_words
 from metaadapter.workflow.accuracy import LeftOutEstimate, estimate_accuracy
-from metaadapter.workflow.class_texts import ClassNames, Texts, class_warnings
+from metaadapter.workflow.class_texts import ClassNames, Texts, class_warnings, unread_names
 from metaadapter.workflow.fit_adapter import Mode, fit_pictures
 from metaadapter.workflow.labelled_pictures import (
     WHOLE,
@@ -61,8 +61,11 @@ class Adapted:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about the labelled pictures and the classes."""
-        pictures = self.labelled.pictures
-        return (*pictures.warnings, *class_warnings(self.labelled.counts, self.texts or {}))
+        texts, unread = self.texts or {}, []
+        if texts and self.adapter.has_no_texts:
+            texts, unread = {}, [unread_names(self.labelled.origin.encoder or "")]
+        warnings = class_warnings(self.labelled.counts, texts)
+        return (*self.labelled.pictures.warnings, *warnings, *unread)
 
     @property
     def size_note(self) -> str | None:

@@ -119,6 +119,8 @@ def add(
             picture_hashes=added.sha256,
         )
         store_adapter(place, grown)
+    if label not in grown.config.texts:
+        name = None  # the encoder reads no texts
     known = {*stored.picture_hashes}
     repeated = [picture.path for picture in added.pictures if picture.sha256 in known]
     return Added(grown, place, added, name, generator, repeated)

@@ -112,7 +112,7 @@ class Results:
 
 def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Results:
     """The results for a snapshot; the adapter in `before` is kept if its task is the same."""
-    task = snapshot.task()
+    task = snapshot.task(reads_texts=encoder.reads_texts)
     if task is None:
         return Results(snapshot.revision)
     if before.stored is None or before.task is None or task.key != before.task.key:

@@ -124,11 +124,11 @@ class Snapshot:
         """The pictures without a class."""
         return [picture for picture, entry in self.pictures.items() if entry.label is None]
 
-    def task(self) -> LabelledTask | None:
+    def task(self, *, reads_texts: bool = True) -> LabelledTask | None:
         """The pictures to predict an adapter from; `None` if fewer than two classes have any.
 
-        A class without a picture is part of the task if its name is no placeholder. The pictures of
-        none of the classes form a class without a text.
+        A class without a picture is part of the task if the encoder reads texts and its name is no
+        placeholder. The pictures of none of the classes form a class without a text.
         """
         labelled = self.labelled
         labels = tuple(self.pictures[picture].label or "" for picture in labelled)
@@ -138,7 +138,7 @@ class Snapshot:
         classes = {
             label: entry
             for label, entry in self.classes.items()
-            if label in pictured or not says_nothing(entry.name)
+            if label in pictured or (reads_texts and not says_nothing(entry.name))
         }
         names = {NONE: NONE_OF_THESE, **{label: entry.name for label, entry in classes.items()}}
         pictures = tuple(
