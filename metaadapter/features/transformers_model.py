@@ -22,6 +22,7 @@ from metaadapter.errors import (
     MissingPackage,
     UsageError,
 )
+from metaadapter.features.transformers_pictures import preprocessing_of
 
 CONFIG_FILE = "config.json"
 WEIGHTS = "model*.safetensors"
@@ -148,30 +149,11 @@ class TwoTowers(nn.Module):
         return features
 
 
-@final
-class Preprocessing:
-    """The processor that a family prescribes, as a function of one picture."""
-
-    def __init__(self, processor: Any) -> None:
-        self.processor = processor
-
-    def __call__(self, picture: Image.Image) -> Float[Tensor, "3 height width"]:
-        """Return the pixels of an upright RGB picture."""
-        pixels: Tensor = self.processor(images=picture, return_tensors="pt")["pixel_values"][0]
-        return pixels
-
-    def require_fixed_size(self) -> None:
-        """Raise a `ValueError` if pictures of two shapes become pixels of two shapes."""
-        sizes = {self(Image.new("RGB", size)).shape for size in ((64, 48), (48, 64))}
-        if len(sizes) != 1:
-            raise ValueError("the processor gives pictures of several sizes")
-
-
 class TransformersParts(NamedTuple):
     """The parts of an encoder of transformers; `tokenize` is None without texts."""
 
     network: TwoTowers
-    preprocess: Preprocessing
+    preprocess: Callable[[Image.Image], Tensor]
     tokenize: Callable[[list[str]], Tensor] | None
 
 
@@ -203,9 +185,11 @@ def build_transformers(folder: Path) -> TransformersParts:
     with _quiet(transformers):
         try:
             model = _model(transformers, folder, family, values)
-            processor = transformers.AutoImageProcessor.from_pretrained(folder, **local)
-            preprocess = Preprocessing(processor)
-            preprocess.require_fixed_size()
+            # Models were trained on pictures that Pillow resized; DINOv3 has no such processor.
+            processor = transformers.AutoImageProcessor.from_pretrained(
+                folder, backend="pil", **local
+            )
+            preprocess = preprocessing_of(processor)
             tokenize = None
             if family.has_texts:
                 tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **local)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import torch
 from jaxtyping import Float32, Float64, UInt8
@@ -28,7 +28,8 @@ class PicturePixels(nn.Module):
 
     def __init__(self, encoder: ImageEncoder) -> None:
         super().__init__()
-        self.side, self.keeps_shape, self._kernel, scaling = _steps_of(encoder)
+        self._steps = _steps_of(encoder)
+        self.side, scaling = self._steps.side, self._steps.scaling
         self.zoom = encoder.zoom
         self._down_first = resizes_down_first()
         for name, values in (("mean", scaling.mean), ("deviation", scaling.std)):
@@ -66,39 +67,58 @@ class PicturePixels(nn.Module):
             self._axis(*rows, shorter),
             self._axis(*columns, shorter),
             self.side,
-            self._kernel,
+            self._steps.kernel,
             down_first=self._down_first,
         )
         return (square.float() / 255 - self.mean) / self.deviation
 
     def _axis(self, first: Tensor, size: Tensor, shorter: Tensor) -> Axis:
-        if not self.keeps_shape:
-            return Axis(first, size, torch.full_like(size, self.side), torch.zeros_like(size))
-        scaled = (self.side * size / shorter).floor()
-        # torchvision rounds half a pixel to the even side, as Tensor.round does.
-        return Axis(first, size, scaled, ((scaled - self.side) / 2).round())
+        steps = self._steps
+        scaled = torch.full_like(size, steps.resized)
+        if steps.keeps_shape:
+            scaled = (steps.resized * size / shorter).floor()
+        return Axis(first, size, scaled, steps.rounded((scaled - self.side) / 2))
 
 
-def _steps_of(encoder: ImageEncoder) -> tuple[int, bool, Callable[[Tensor], Tensor], Any]:
-    """Return the side of the square, whether it is the middle part, the kernel, and `Normalize`."""
+class _Steps(NamedTuple):
+    """Preprocessing: resize, crop the middle, and scale the colours."""
+
+    side: int
+    """The side of the square that is left."""
+    resized: int
+    """The side that is resized to: of the square, or the shorter one."""
+    keeps_shape: bool
+    rounded: Callable[[Tensor], Tensor]
+    """Rounds the margin above and to the left."""
+    kernel: Callable[[Tensor], Tensor]
+    scaling: Any
+
+
+def _steps_of(encoder: ImageEncoder) -> _Steps:
     steps: dict[str, Any] = {}
     for step in getattr(encoder.preprocess, "transforms", [encoder.preprocess]):
         kind = getattr(step, "__name__", type(step).__name__)
         if kind not in NO_EFFECT:
             steps[kind] = step
-    resize, crop, scaling = (
-        steps.pop(kind, None) for kind in ("Resize", "CenterCrop", "Normalize")
+    # torchvision's crop rounds half a pixel to the even side, as torch.round does.
+    rounded = torch.floor if "FloorCrop" in steps else torch.round
+    resize, crop, floor_crop, scaling = (
+        steps.pop(kind, None) for kind in ("Resize", "CenterCrop", "FloorCrop", "Normalize")
     )
+    crop = crop or floor_crop
     if steps or resize is None or scaling is None:
         raise _not_exportable(encoder, f"has {', '.join(steps) or 'no Resize and Normalize'}")
     interpolation = str(getattr(resize.interpolation, "value", resize.interpolation))
     if interpolation not in KERNELS or resize.max_size is not None:
         raise _not_exportable(encoder, f"resizes by {interpolation}, or to a longest side")
     keeps_shape = isinstance(resize.size, int) or len(resize.size) == 1
-    sides = {*_sides(resize.size), *(_sides(crop.size) if crop is not None else ())}
-    if len(sides) != 1 or (keeps_shape and crop is None):
+    resized = {*_sides(resize.size)}
+    sides = resized if crop is None else {*_sides(crop.size)}
+    is_square = len(resized) == len(sides) == 1 and (crop is not None or not keeps_shape)
+    if not is_square or max(sides) > min(resized):
         raise _not_exportable(encoder, f"does not end in a square (Resize {resize.size})")
-    return sides.pop(), keeps_shape, KERNELS[interpolation], scaling
+    kernel = KERNELS[interpolation]
+    return _Steps(min(sides), min(resized), keeps_shape, rounded, kernel, scaling)
 
 
 def _sides(size: int | Sequence[int]) -> tuple[int, ...]:
@@ -108,6 +128,6 @@ def _sides(size: int | Sequence[int]) -> tuple[int, ...]:
 def _not_exportable(encoder: ImageEncoder, fault: str) -> UsageError:
     return UsageError(
         f"the preprocessing of the encoder {encoder.name} cannot be exported: expected from "
-        "torchvision a Resize (bicubic or bilinear), perhaps a CenterCrop of the same side, and a "
+        "torchvision a Resize (bicubic or bilinear), perhaps a CenterCrop of a square, and a "
         f"Normalize; it {fault}. Export without --pixels"
     )

@@ -12,6 +12,7 @@ from torchvision import transforms as steps
 
 from metaadapter.adapter.config import AdapterConfig
 from metaadapter.features.image_encoder import ModelEncoder
+from metaadapter.features.transformers_pictures import FloorCrop
 
 SIDE, MEAN, DEVIATION = 24, [0.4, 0.5, 0.6], [0.2, 0.3, 0.4]
 BICUBIC = steps.InterpolationMode.BICUBIC
@@ -24,6 +25,9 @@ def preprocessing():
     return {
         "shortest": [steps.Resize(SIDE, BICUBIC), steps.CenterCrop(SIDE), *scaled],
         "squash": [steps.Resize((SIDE, SIDE), steps.InterpolationMode.BILINEAR), *scaled],
+        "cropped": [steps.Resize(29, BICUBIC), steps.CenterCrop(SIDE), *scaled],
+        "floored": [steps.Resize(SIDE, BICUBIC), FloorCrop((SIDE, SIDE)), *scaled],
+        "squashed first": [steps.Resize((29, 29), BICUBIC), FloorCrop((SIDE, SIDE)), *scaled],
     }
 
 

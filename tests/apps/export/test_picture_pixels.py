@@ -21,7 +21,7 @@ def noise(height, width, n=1):
     return draw.integers(0, 256, (n, height, width, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("kind", ["shortest", "squash"])
+@pytest.mark.parametrize("kind", ["shortest", "squash", "cropped", "floored", "squashed first"])
 @pytest.mark.parametrize("zoom", [True, False])
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_pixels__of_any_size__are_those_preprocessed(
@@ -47,7 +47,8 @@ def test_pixels__of_several_pictures__are_those_of_each(make_encoder):
     [
         ([steps.Resize(24), steps.CenterCrop(24), steps.ToTensor()], "has no Resize and Normalize"),
         ([steps.Resize(24, steps.InterpolationMode.NEAREST), steps.CenterCrop(24)], "nearest"),
-        ([steps.Resize(30), steps.CenterCrop(24)], "does not end in a square"),
+        ([steps.Resize(24)], "does not end in a square"),
+        ([steps.Resize(20), steps.CenterCrop(24)], "does not end in a square"),
         ([steps.Resize(24), steps.CenterCrop(24), steps.Grayscale(3)], "has Grayscale"),
     ],
 )
