@@ -109,6 +109,7 @@ class TextTower(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model.text_model
+        self.config = self.model.config
         self.projection = getattr(model, "text_projection", nn.Identity())
 
     def forward(self, tokens: Int[Tensor, "n length"]) -> Float[Tensor, "n dim"]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from metaadapter.errors import UsageError
 from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.config import TowerName
 
@@ -50,7 +51,8 @@ def find_places(network: nn.Module) -> tuple[Place, ...]:
     A block is a module with parts that is in a sequence or list of modules, or has siblings of the
     same class. To measure the shapes, one picture and one text of zeros pass through the network,
     which must be in evaluation mode and is not changed. A block is no place if its output
-    is neither a map nor tokens, or if it does not run exactly once.
+    is neither a map nor tokens, or if it does not run exactly once. A model that is not of
+    open_clip is a `UsageError`.
     """
     watched = shared_copy(network)
     outputs: dict[str, list[Any]] = {}
@@ -93,6 +95,11 @@ def _blocks(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]
 
 
 def _run(network: Any) -> None:
+    if not hasattr(network, "context_length"):
+        raise UsageError(
+            "places for adapters are inside the two towers of a model of open_clip, and this "
+            "encoder is none: leave --inside out, or name another encoder"
+        )
     weight = next(network.parameters())
     # In a network of a lower precision some weights stay in float32.
     low = {parameter.dtype for parameter in network.parameters()} - {torch.float32}

@@ -1,0 +1,129 @@
+"""Encoders of each family of transformers through the commands."""
+
+from __future__ import annotations
+
+import pytest
+
+from metaadapter.adapter.files import load_adapter
+from tests.small_transformers import FAMILIES, WITH_TEXTS, save_family
+
+pytest.importorskip("transformers")
+QUICK = ("clip", "dinov2")
+
+
+@pytest.fixture(scope="module")
+def family_folder(tmp_path_factory):
+    """The folder of a family, saved once."""
+    root = tmp_path_factory.mktemp("families")
+
+    def folder(family):
+        if not (root / family).exists():
+            save_family(family, root / family)
+        return root / family
+
+    return folder
+
+
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in FAMILIES],
+)
+def test_family__in_every_command__works(run, labelled, family_folder, tmp_path, family):
+    encoder, store = ("--encoder", family_folder(family)), tmp_path / "store"
+    adapter, library = tmp_path / "adapter", tmp_path / "library"
+
+    adapted = run("adapt", labelled, "--out", adapter, *encoder, "--json")
+    assert adapted.code == 0, adapted.err
+    config = load_adapter(adapter).config
+    assert (config.class_names is not None) == (family in WITH_TEXTS)
+    predicted = run("predict", adapter, labelled, "--json")
+    assert predicted.code == 0
+    label = predicted.document["predictions"][0]["label"]
+    assert label in config.classes
+    assert run("add", adapter, "grey", labelled / str(label), "--quiet").code == 0
+    assert "grey" in load_adapter(adapter).config.classes
+    assert run("library", "add", library, adapter, "--quiet").code == 0
+    assert run("library", "predict", library, labelled, "--json").code == 0
+    assert run("export", adapter, "--torch", tmp_path / "a.pt2", "--quiet").code == 0
+    assert run("encode", labelled, "--out", store, *encoder, "--quiet").code == 0
+    options = ("--methods", "default", "--shots", 1, "--seeds", 1, "--jobs", 1, "--quiet")
+    assert run("evaluate", store, *options, "--out", tmp_path / "evaluated").code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_family__exported_with_its_pixels__gives_the_same_answers(
+    run, labelled, family_folder, tmp_path, family
+):
+    adapter = tmp_path / "adapter"
+    run("adapt", labelled, "--out", adapter, "--encoder", family_folder(family), "--quiet")
+
+    done = run("export", adapter, "--pixels", "--onnx", tmp_path / "a.onnx", "--quiet")
+
+    if family.startswith("dinov3"):  # its processor resizes tensors, not pictures of Pillow
+        assert (done.code, "Export without --pixels" in done.err) == (2, True)
+    else:
+        assert done.code == 0, done.err
+
+
+def test_without_texts__names_say_nothing__and_the_answer_and_the_card_say_so(
+    run, labelled, family_folder, tmp_path
+):
+    adapter = tmp_path / "adapter"
+
+    done = run("adapt", labelled, "--out", adapter, "--encoder", family_folder("dinov2"), "--json")
+
+    (warning,) = [text for text in done.document["warnings"] if "gives no texts" in text]
+    assert "names of classes say nothing: the adapter is predicted from pictures alone" in warning
+    assert "Names of classes say nothing: it had no texts." in (adapter / "README.md").read_text()
+    quiet = run(
+        *("adapt", labelled, "--out", tmp_path / "b", "--encoder", family_folder("dinov2")),
+        *("--no-text", "--json"),
+    )
+    assert not [text for text in quiet.document["warnings"] if "gives no texts" in text]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("adapt", "PICTURES", "--add-class", "zebra", "--out", "new"),
+        ("adapt", "--names", "fox,zebra", "--out", "new"),
+        ("add", "adapter", "zebra", "--text", "zebra"),
+    ],
+)
+def test_without_texts__class_by_its_name_alone__is_refused_with_the_reason(
+    run, labelled, family_folder, tmp_path, monkeypatch, command
+):
+    monkeypatch.chdir(tmp_path)
+    encoder = ("--encoder", family_folder("dinov2"))
+    run("adapt", labelled, "--out", "adapter", *encoder, "--quiet")
+    given = [labelled if part == "PICTURES" else part for part in command]
+
+    done = run(*given, *(encoder if command[0] == "adapt" else ()))
+
+    assert done.code == 2
+    assert "has no picture, and the encoder reads no texts" in done.err
+    assert len(load_adapter(tmp_path / "adapter").config.classes) == len(list(labelled.iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("family", "command", "reason"),
+    [
+        ("clip", ("doctor", "--places", "ENCODER"), "towers of a model of open_clip"),
+        ("clip", ("adapt", "PICTURES", "--inside", "image"), "is none: leave --inside"),
+        ("clip", ("adapt", "PICTURES", "--prompt", 4), "this encoder has one of Hugging Face"),
+        ("dinov2", ("adapt", "PICTURES", "--prompt", 4), "this encoder has none"),
+    ],
+)
+def test_command__that_needs_a_model_of_open_clip__is_refused(
+    run, labelled, family_folder, tmp_path, family, command, reason
+):
+    places = {"PICTURES": labelled, "ENCODER": family_folder(family)}
+    more = ()
+    if command[0] == "adapt":
+        more = ("--encoder", places["ENCODER"], "--out", tmp_path / "a")
+
+    done = run(*(places.get(part, part) for part in command), *more)
+
+    assert done.code == 2
+    assert reason in done.err

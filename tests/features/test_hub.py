@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+from huggingface_hub import errors
+
+from metaadapter.errors import DataError, UsageError
+from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoder_source import resolve_encoder
+from tests.small_transformers import save_family
+
+COMMIT = "5" * 40
+
+
+@pytest.fixture
+def cached(monkeypatch, tmp_path):
+    """Puts the files of a folder into an empty cache of the hub, as a download of a model would."""
+    cache = tmp_path / "cache"
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+
+    def put(folder: Path, name: str, revision: str = "main") -> Path:
+        place = cache / f"models--{name.replace('/', '--')}"
+        (place / "refs" / revision).parent.mkdir(parents=True, exist_ok=True)
+        (place / "refs" / revision).write_text(COMMIT)
+        shutil.copytree(folder, place / "snapshots" / COMMIT, dirs_exist_ok=True)
+        return place / "snapshots" / COMMIT
+
+    return put
+
+
+def test_hub__model_of_open_clip__is_that_of_its_folder(cached, clip_folder):
+    cached(clip_folder, "imageomics/bioclip")
+
+    encoder = FrozenEncoder.load("hf-hub:imageomics/bioclip", device="cpu")
+
+    assert (encoder.name, encoder.weights) == ("hf-hub:imageomics/bioclip", COMMIT)
+    folder = FrozenEncoder.load(str(clip_folder), device="cpu")
+    assert encoder.fingerprint.matches(folder.fingerprint)
+
+
+def test_hub__model_of_transformers_at_a_revision__is_that_of_its_folder(cached, tmp_path):
+    pytest.importorskip("transformers")
+    save_family("dinov2", tmp_path / "family")
+    place = cached(tmp_path / "family", "facebook/dinov2-base", "refs/pr/1")
+
+    source = resolve_encoder("hf-hub:facebook/dinov2-base@refs/pr/1")
+
+    assert (source.library, source.folder, source.weights) == ("transformers", place, COMMIT)
+    assert source.name == "hf-hub:facebook/dinov2-base@refs/pr/1"
+    assert not source.named_file
+
+
+def test_hub__model_that_is_not_in_the_cache__is_named_with_the_command_that_fetches_it(cached):
+    message = r"hf download google/siglip-base --local-dir siglip-base`, copy that folder here"
+    with pytest.raises(DataError, match=message):
+        resolve_encoder("hf-hub:google/siglip-base")
+
+
+@pytest.mark.parametrize("name", ["", "bioclip", "a/b/c", "/b"])
+def test_hub__name_of_another_form__is_refused(name):
+    with pytest.raises(UsageError, match=f"'hf-hub:{name}' names no model of the hub"):
+        resolve_encoder(f"hf-hub:{name}")
+
+
+def test_hub__name_with_a_character_that_no_model_has__is_refused(cached):
+    with pytest.raises(UsageError, match="the hub has no model hf-hub:a b/c"):
+        resolve_encoder("hf-hub:a b/c")
+
+
+def test_hub__download__asks_for_no_pickle_and_no_code(monkeypatch, tmp_path):
+    asked = []
+
+    def download(repository, *, revision, allow_patterns, ignore_patterns):
+        asked.extend(allow_patterns)
+        (tmp_path / "open_clip_config.json").touch()
+        if "open_clip_model.safetensors" in allow_patterns:
+            (tmp_path / "open_clip_model.safetensors").touch()
+        return str(tmp_path)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+
+    assert resolve_encoder("hf-hub:imageomics/bioclip-2").folder == tmp_path
+    assert asked == ["*.json", "*.txt", "*.model", "open_clip_model.safetensors"]
+
+
+def test_hub__licence_that_was_not_accepted__says_where_to_accept_it(monkeypatch):
+    def refuse(*_args, **_options):
+        raise errors.GatedRepoError("gated", response=_response())
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+
+    with pytest.raises(
+        DataError, match=r"accept it at https://huggingface\.co/facebook/dinov3-vitb16"
+    ):
+        resolve_encoder("hf-hub:facebook/dinov3-vitb16")
+
+
+def _response():
+    import httpx
+
+    return httpx.Response(403, request=httpx.Request("GET", "https://huggingface.co"))
