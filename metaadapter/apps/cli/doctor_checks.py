@@ -23,6 +23,8 @@ OPTIONAL = {
     "onnx": "`metaadapter export --onnx`",
     "onnxscript": "`metaadapter export --onnx`",
     "onnxruntime": "`metaadapter export --onnx`",
+    "transformers": "encoders of transformers",
+    "sentencepiece": "the texts of SigLIP encoders of transformers",
 }
 # Two dormant packages that only `tools/`, `benchmarks/` and tests use.
 WITNESSES = ("learn2learn", "higher")
