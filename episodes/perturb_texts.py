@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 from torch.nn.functional import normalize
 
 from episodes.task_draw import TaskDraw
@@ -105,8 +106,9 @@ def _permuted(rows_TND: Tensor, present_TN1: Tensor, draw: TaskDraw) -> Tensor:
 
 def unit(rows: Tensor, *, was: Tensor) -> Tensor:
     """Return rows scaled to length 1; unchanged rows stay equal to the bit, padding stays zero."""
-    stays = (rows == was).all(-1, keepdim=True) | ~was.any(-1, keepdim=True)
-    return torch.where(stays, was, normalize(rows, dim=-1))
+    # Lengths, because comparing number by number takes several times as long.
+    change, length = (vector_norm(one, dim=-1, keepdim=True) for one in (rows - was, was))
+    return torch.where((change == 0) | (length == 0), was, normalize(rows, dim=-1))
 
 
 def centred(rows_TXD: Tensor, present_TX1: Tensor) -> Tensor:

@@ -182,15 +182,29 @@ def kernel_ridge(
     """Return the values A that minimise Σ_m ‖Σ_l A_l k(z_l, z_m) − y_m‖² / noise_m + tr(Aᵀ K A).
 
     y is the residual. A is the posterior mean of a Gaussian process with the kernel k(z, z') =
-    exp(−β ‖z − z'‖² / 2) / β, linear as β → 0. Also return the Cholesky factor of K + noise.
+    exp(−β ‖z − z'‖² / 2) / β, linear as β → 0. Also return the Cholesky factor of K + noise, without
+    gradients.
     """
-    beta_T11 = sharpness_T[:, None, None]
-    kernel_TMM = (-0.5 * beta_T11 * distance_TMM).exp() / beta_T11
-    both_TMM = present_TM[:, :, None] & present_TM[:, None]
-    factor_TMM = torch.linalg.cholesky(kernel_TMM * both_TMM + torch.diag_embed(noise_TM))
+    beta_T11, absent_TM = sharpness_T[:, None, None], ~present_TM
+    # In place, because matrices of all pictures are the largest tensors of a prediction.
+    exponent_TMM = torch.addcmul(-beta_T11.log(), distance_TMM, -0.5 * beta_T11)
+    exponent_TMM.masked_fill_(absent_TM[:, :, None] | absent_TM[:, None], -torch.inf)
+    kernel_TMM = exponent_TMM.exp_()
+    learns = torch.is_grad_enabled() and any(
+        part.requires_grad for part in (kernel_TMM, residual_TMN, noise_TM)
+    )
+    matrix_TMM = kernel_TMM.detach().clone() if learns else kernel_TMM
+    matrix_TMM.diagonal(dim1=1, dim2=2).add_(noise_TM.detach())
+    factor_TMM = torch.linalg.cholesky(matrix_TMM)
     # Contiguous: some CPU builds of torch fail on an expanded right-hand side.
     wanted_TMN = (residual_TMN * present_TM[..., None]).contiguous()
-    return torch.cholesky_solve(wanted_TMN, factor_TMM), factor_TMM
+    values_TMN = torch.cholesky_solve(wanted_TMN.detach(), factor_TMM)
+    if learns:
+        # The gradient of A is that of one step of refinement, A + (K + noise)⁻¹ (y − (K + noise) A),
+        # with both A and the inverse constant. That of the factorisation takes much longer.
+        left_TMN = wanted_TMN - kernel_TMM @ values_TMN - noise_TM[..., None] * values_TMN
+        values_TMN = values_TMN + torch.cholesky_solve(left_TMN, factor_TMM)
+    return values_TMN, factor_TMM
 
 
 def left_out_residuals(

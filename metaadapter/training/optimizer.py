@@ -20,7 +20,8 @@ def make_optimizer(network: nn.Module, lr: float) -> torch.optim.Optimizer:
         {"params": [parameter for parameter in parameters if parameter.ndim >= 2]},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=lr, weight_decay=WEIGHT_DECAY)
+    # Fused: one call for all weights, where a loop over them would take a twentieth of a step.
+    return torch.optim.AdamW(groups, lr=lr, weight_decay=WEIGHT_DECAY, fused=True)
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, n_steps: int) -> LambdaLR:
