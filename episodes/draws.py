@@ -20,7 +20,14 @@ def uniform(
 ) -> Float[Tensor, ...]:
     """Draw float64 numbers in [0, 1) on the generator's device; all devices get the same ones."""
     drawn = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
-    return drawn.to(device)
+    return upload(drawn, device)
+
+
+def upload(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return the tensor on a device; a GPU copies it later, in order, and the host goes on."""
+    if device.type != "cuda" or tensor.device.type == "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def log_uniform(ends: tuple[int, int], uniform_T: Float[Tensor, " T"]) -> Int[Tensor, " T"]:

@@ -10,13 +10,15 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from episodes.draws import uniform
+from episodes.draws import uniform, upload
 from episodes.errors import EpisodeError
 from episodes.pools import PoolSpec
 from episodes.sampler import EpisodeSampler
 from episodes.source import TaskSource
 from episodes.spec import EpisodeSpec
-from episodes.tasks import Episodes, gather
+from episodes.tasks import EpisodeRows, Episodes, first_views, gather, ways_of_pool
+
+CPU = torch.device("cpu")
 
 
 @final
@@ -59,7 +61,7 @@ class Mixture:
             The tasks on the source's device, each picture in a random view.
         """
         cumulated = self._weights.cumsum(0)
-        drawn = uniform((), generator, torch.device("cpu")) * cumulated[-1]
+        drawn = uniform((), generator, CPU) * cumulated[-1]
         number = min(int((cumulated <= drawn).sum()), len(self.sources) - 1)
         rows = self._samplers[number].draw(
             n_tasks, generator, twins=twins, off_class=off_class, pools=pools
@@ -68,7 +70,7 @@ class Mixture:
         if foreign:
             episodes = self._with_foreign_strangers(episodes, number, generator)
         if pools is not None:
-            episodes = self._with_foreign_pool(episodes, number, pools, generator)
+            episodes = self._with_foreign_pool(episodes, rows, number, pools, generator)
         return episodes
 
     def _with_foreign_strangers(
@@ -79,25 +81,29 @@ class Mixture:
         if not others:
             return episodes
         source, rows_n = _one_of(others, generator)
-        mask_TO = episodes.off_class_mask_TO
-        picked_TO = uniform(tuple(mask_TO.shape), generator, mask_TO.device) * len(rows_n)
-        return episodes.with_off_class(source.features_nVD[rows_n[picked_TO.long()], 0])
+        picked_TO = uniform(tuple(episodes.off_class_mask_TO.shape), generator, CPU) * len(rows_n)
+        return episodes.with_off_class(first_views(source, rows_n[picked_TO.long()]))
 
     def _with_foreign_pool(
-        self, episodes: Episodes, number: int, pools: PoolSpec, generator: torch.Generator
+        self,
+        episodes: Episodes,
+        rows: EpisodeRows,
+        number: int,
+        pools: PoolSpec,
+        generator: torch.Generator,
     ) -> Episodes:
         """Replace the strangers in some pools by first views of pictures from another source."""
         others = self._foreign_to(number)
-        is_stranger_TU = episodes.pool_mask_TU & (episodes.pool_labels_TU < 0)
+        is_stranger_TU = (rows.pool_TU >= 0) & (ways_of_pool(self.sources[number], rows) < 0)
         if not others or not is_stranger_TU.any():
             return episodes
-        device = episodes.pool_TUD.device
         source, rows_n = _one_of(others, generator)
-        is_chosen_T1 = uniform((len(is_stranger_TU), 1), generator, device) < pools.foreign
-        picked_TU = uniform(tuple(is_stranger_TU.shape), generator, device) * len(rows_n)
-        foreign_TUD = source.features_nVD[rows_n[picked_TU.long()], 0]
-        chosen_TU1 = (is_stranger_TU & is_chosen_T1)[..., None]
-        return replace(episodes, pool_TUD=torch.where(chosen_TU1, foreign_TUD, episodes.pool_TUD))
+        is_chosen_T1 = uniform((len(is_stranger_TU), 1), generator, CPU) < pools.foreign
+        picked_TU = uniform(tuple(is_stranger_TU.shape), generator, CPU) * len(rows_n)
+        foreign_TUD = first_views(source, rows_n[picked_TU.long()])
+        chosen_TU = upload(is_stranger_TU & is_chosen_T1, foreign_TUD.device)
+        pool_TUD = torch.where(chosen_TU[..., None], foreign_TUD, episodes.pool_TUD)
+        return replace(episodes, pool_TUD=pool_TUD)
 
     def _foreign_to(self, number: int) -> list[tuple[TaskSource, Int[Tensor, " n"]]]:
         """Return other sources with this encoder, and their rows of classes that this one lacks."""
@@ -109,7 +115,7 @@ class Mixture:
                 is_alike &= source.encoder == home.encoder and source.blocks == home.blocks
                 if names and source.classes and is_alike:
                     other = torch.tensor([name.casefold() not in names for name in source.classes])
-                    is_other_n = other.to(source.labels_n.device)[source.labels_n]
+                    is_other_n = other[source.labels_n]
                     rows_n = (is_other_n & (source.labels_n >= 0)).nonzero()[:, 0]
                     if len(rows_n):
                         foreign.append((source, rows_n))
@@ -120,7 +126,7 @@ class Mixture:
 def _one_of(
     sources: Sequence[tuple[TaskSource, Int[Tensor, " n"]]], generator: torch.Generator
 ) -> tuple[TaskSource, Int[Tensor, " n"]]:
-    return sources[int(uniform((), generator, torch.device("cpu")) * len(sources))]
+    return sources[int(uniform((), generator, CPU) * len(sources))]
 
 
 def _sampler_of(source: TaskSource, spec: EpisodeSpec) -> EpisodeSampler:
@@ -129,9 +135,8 @@ def _sampler_of(source: TaskSource, spec: EpisodeSpec) -> EpisodeSampler:
         return EpisodeSampler(
             source.index,
             spec,
-            similarity_CC=means_CD @ means_CD.T if spec.hard_share else None,
+            similarity_CC=(means_CD @ means_CD.T).cpu() if spec.hard_share else None,
             cross_domain_share=source.cross_domain_share,
-            device=source.features_nVD.device,
         )
     except EpisodeError as reason:
         raise EpisodeError(f"source {source.name!r}: {reason}") from reason

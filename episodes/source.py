@@ -81,6 +81,7 @@ class TaskSource:
         n_classes = len(self.text_CD)
         # Pictures without a label are summed in an extra row, so the large table is not copied.
         class_n = self.labels_n.masked_fill(self.labels_n < 0, n_classes)
+        class_n = class_n.to(self.text_CD.device)
         sums_XD = self.text_CD.new_zeros(n_classes + 1, self.text_CD.shape[1])
         features, start = self.features_nVD, 0
         for part_nVD in (features,) if isinstance(features, Tensor) else features.parts():
@@ -96,13 +97,13 @@ class TaskSource:
         return self.class_means_CD * is_large_C1.to(self.class_means_CD.device)
 
     def to(self, device: str | torch.device) -> TaskSource:
-        """Return the source with its tensors on a device."""
+        """Return the source with its features on a device; labels stay on the CPU.
+
+        Tasks are drawn as row numbers on the CPU, because the sizes of their tensors depend on what
+        is drawn, and a device would have to be asked for them.
+        """
         return replace(
-            self,
-            features_nVD=self.features_nVD.to(device),
-            labels_n=self.labels_n.to(device),
-            text_CD=self.text_CD.to(device),
-            domains_n=None if self.domains_n is None else self.domains_n.to(device),
+            self, features_nVD=self.features_nVD.to(device), text_CD=self.text_CD.to(device)
         )
 
 

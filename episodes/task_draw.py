@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from episodes.draws import uniform
+from episodes.draws import uniform, upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class TaskDraw:
     def normal(self, *shape: int) -> Tensor:
         """Return standard normal numbers."""
         numbers = torch.randn(shape, generator=self.generator, device=self.generator.device)
-        return numbers.to(self.text_TND)
+        return upload(numbers, self.text_TND.device).to(self.text_TND.dtype)
 
     def normal_T1D(self) -> Tensor:
         """Return one random vector for each task."""

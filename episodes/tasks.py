@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import embedding
 
-from episodes.draws import uniform
+from episodes.draws import uniform, upload
 from episodes.source import TaskSource
 from episodes.stored_features import StoredFeatures
 
@@ -75,6 +75,8 @@ class EpisodeBatch:
 
     def __post_init__(self) -> None:
         labels = self.query_labels_TQ
+        if labels.device.type != "cpu":
+            return  # the host would wait for the device; `gather` gives correct labels
         is_valid = self.class_mask_TN.gather(1, labels.clamp(min=0)) | (labels < 0)
         if not is_valid.all():
             task = int((~is_valid).nonzero()[0, 0])
@@ -131,7 +133,7 @@ def gather(
     """Return the features of drawn tasks.
 
     Args:
-        rows: Tasks drawn from the source's labels.
+        rows: Tasks drawn from the source's labels, on the CPU.
         source: Features and texts.
         generator: Draws the view of each picture uniformly. Without a generator the first view is
             used, and the second is the other view.
@@ -139,44 +141,57 @@ def gather(
     Returns:
         Tasks on the source's device. Rows that do not count are zeros.
     """
-    features, n_views = source.features_nVD, source.features_nVD.shape[1]
-    table_rD = features.flatten(0, 1) if isinstance(features, Tensor) else features
+    n_views, table_rD = source.features_nVD.shape[1], _table(source)
+
+    def on_device(tensor: Tensor) -> Tensor:
+        return upload(tensor, table_rD.device)
+
     support, other = _draw_views(rows.support_TNK, n_views, generator)
     twin, query, off_class, pool = (
         _draw_views(drawn, n_views, generator)[0]
         for drawn in (rows.twin_TNK, rows.query_TNQ, rows.off_class_TO, rows.pool_TU)
     )
-    ways_N1 = torch.arange(rows.classes_TN.shape[1], device=rows.classes_TN.device)[:, None]
+    ways_N1 = torch.arange(rows.classes_TN.shape[1])[:, None]
     support_TNKD = _look_up(table_rD, support)
     batch = EpisodeBatch(
         support_TNKD=support_TNKD,
-        support_mask_TNK=support >= 0,
+        support_mask_TNK=on_device(support >= 0),
         query_TQD=_look_up(table_rD, query).flatten(1, 2),
-        query_labels_TQ=torch.where(query >= 0, ways_N1, -1).flatten(1),
+        query_labels_TQ=on_device(torch.where(query >= 0, ways_N1, -1).flatten(1)),
         text_TND=_look_up(source.text_CD, rows.classes_TN),
-        class_mask_TN=rows.classes_TN >= 0,
+        class_mask_TN=on_device(rows.classes_TN >= 0),
     )
     return Episodes(
         batch=batch,
         twin_TNKD=_look_up(table_rD, twin),
-        twin_mask_TNK=twin >= 0,
+        twin_mask_TNK=on_device(twin >= 0),
         other_views_TNKD=_look_up(table_rD, other) if n_views > 1 else support_TNKD,
         has_views=n_views > 1,
         off_class_TOD=_look_up(table_rD, off_class),
-        off_class_mask_TO=off_class >= 0,
+        off_class_mask_TO=on_device(off_class >= 0),
         class_means_TND=_look_up(source.large_means_CD, rows.classes_TN),
         pool_TUD=_look_up(table_rD, pool),
-        pool_mask_TU=pool >= 0,
-        pool_labels_TU=_ways_of(source.labels_n, rows),
+        pool_mask_TU=on_device(pool >= 0),
+        pool_labels_TU=on_device(ways_of_pool(source, rows)),
         logit_scale=source.logit_scale,
         source=source.name,
         blocks=source.blocks,
     )
 
 
-def _ways_of(labels_n: Int[Tensor, " n"], rows: EpisodeRows) -> Int[Tensor, "T U"]:
+def first_views(source: TaskSource, pictures: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
+    """Return the features of pictures in their first view, on the source's device."""
+    return _look_up(_table(source), pictures * source.features_nVD.shape[1])
+
+
+def _table(source: TaskSource) -> Float[Tensor, "r D"] | StoredFeatures:
+    features = source.features_nVD
+    return features.flatten(0, 1) if isinstance(features, Tensor) else features
+
+
+def ways_of_pool(source: TaskSource, rows: EpisodeRows) -> Int[Tensor, "T U"]:
     """Return each unlabelled picture's class within its task; −1 for other classes and padding."""
-    class_TU = torch.where(rows.pool_TU < 0, -2, labels_n[rows.pool_TU.clamp(min=0)])
+    class_TU = torch.where(rows.pool_TU < 0, -2, source.labels_n[rows.pool_TU.clamp(min=0)])
     is_class_TUN = class_TU[..., None] == rows.classes_TN[:, None]
     return torch.where(is_class_TUN.any(-1), is_class_TUN.to(torch.int8).argmax(-1), -1)
 
@@ -203,12 +218,13 @@ def _look_up(
     def picked(rows: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
         if isinstance(table_rD, StoredFeatures):
             return table_rD.look_up(rows)
-        return embedding(rows, table_rD)
+        return embedding(upload(rows, table_rD.device), table_rD)
 
     is_padding = rows < 0
     if not is_padding.any():
         return picked(rows)
     features = picked(rows.clamp(min=0))
     # Only padding is overwritten, because a mask would read all features again.
-    features.flatten(0, -2).index_fill_(0, is_padding.flatten().nonzero()[:, 0], 0.0)
+    places = upload(is_padding.flatten().nonzero()[:, 0], features.device)
+    features.flatten(0, -2).index_fill_(0, places, 0.0)
     return features

@@ -68,7 +68,7 @@ def _class_vectors(
     """Return the prior (in large tasks the linear ridge) plus the learned combinations."""
     is_large_T = problem.is_large_T
     learned_TND = _learned_vectors(problem.support, corrections, prior_TND)
-    if not is_large_T.any():
+    if not problem.has_large:
         return prior_TND + learned_TND
     ridge_TND = ridge_of(problem, noise_TX, prior_TND).vectors_TND
     # As in the kernel ridge, all classes that have only a name change by the same vector.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from jaxtyping import Bool, Float
@@ -49,8 +50,8 @@ class CanonicalSupport:
     @property
     def block_scale_TP(self) -> Float[Tensor, "T P"]:
         """The factor on each block, which all coordinates of the block share."""
-        firsts = torch.tensor([0, *self.raw.blocks[:-1]], device=self.scale_TD.device).cumsum(0)
-        return self.scale_TD[:, firsts]
+        firsts = accumulate([0, *self.raw.blocks[:-1]])
+        return torch.stack([self.scale_TD[:, first] for first in firsts], 1)
 
     @property
     def image_mask_TN(self) -> Bool[Tensor, "T N"]:

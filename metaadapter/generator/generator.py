@@ -154,7 +154,7 @@ class Generator(AdapterGenerator):
         self, support: CanonicalSupport, left_out: LeftOut, share_T: Float[Tensor, " T"]
     ) -> Corrections:
         # The scalars of pairs of classes need memory that grows with the square of the classes.
-        if not share_T.any():
+        if not (self.training or share_T.any()):
             return Corrections.none(support, self.config.bottleneck)
         dtype, mask_TN = self.heads.task.weight.dtype, support.raw.class_mask_TN
         relations = Relations(*(part.to(dtype) for part in relate(support, left_out)))

@@ -13,7 +13,7 @@ from metaadapter.adapter.known import doubt_of
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.known_scalars import Likeness, likeness
 from metaadapter.generator.linear_ridge import left_out_scores, ridge_of
-from metaadapter.generator.network_share import share_of_ways, usual_shots
+from metaadapter.generator.network_share import MOST_WAYS, share_of_ways, usual_shots
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
 from metaadapter.generator.temperature import grid_S, log_likelihood, posterior_scale
 
@@ -68,7 +68,7 @@ def leave_one_out(problem: Regression) -> LeftOut:
     """Predict each picture by the closed form of the others, and fit the temperature to this."""
     base_T, kernel = _base_scale_T(problem), _kernel_part(problem)
     is_large_T = problem.is_large_T
-    steps_S = grid_S(base_T, bool(is_large_T.any()))
+    steps_S = grid_S(base_T, problem.has_large)
     likelihood_TS = _likelihood(kernel, base_T, steps_S)
     for part in _linear_parts(problem):
         likelihood_TS = likelihood_TS + _likelihood(part, base_T, steps_S)
@@ -89,6 +89,8 @@ def _base_scale_T(problem: Regression) -> Float[Tensor, " T"]:
     The power of `fitted_own_T` is 1 − `share_of_ways`.
     """
     base_T = problem.base_scale_T
+    if problem.support.raw.n_way <= MOST_WAYS:
+        return base_T
     power_T = 1 - share_of_ways(problem.support.raw.class_mask_TN).to(base_T)
     if not power_T.any():
         return base_T
@@ -112,7 +114,7 @@ def fitted_own_T(problem: Regression) -> Float[Tensor, " T"]:
     )
     fitted_TMN = (1 - noise_TM[..., None] * values_TMN) * problem.targets_TMN
     fitted_TN = fitted_TMN.sum(1) / support.n_shot_TN.clamp(min=1)
-    if problem.is_large_T.any():
+    if problem.has_large:
         no_prior_TND = torch.zeros_like(support.text_TND, dtype=noise_TM.dtype)
         vectors_TND = ridge_of(problem, problem.noise_TX(), no_prior_TND).vectors_TND
         linear_TN = (support.means_TND.to(vectors_TND) * vectors_TND).sum(-1)
@@ -142,7 +144,7 @@ def _kernel_part(problem: Regression) -> _Part:
 def _linear_parts(problem: Regression) -> Iterator[_Part]:
     """Yield the parts of large tasks; nothing if no picture of these counts."""
     several_TN = problem.support.n_shot_TN > 1
-    if not several_TN[problem.is_large_T].any():
+    if not (problem.has_large and several_TN[problem.is_large_T].any()):
         return
     rows_TXD = problem.support.raw.rows_TMD
     for rows, scores_TRN, is_own_TRN in left_out_scores(problem):

@@ -58,6 +58,12 @@ class Regression:
         return self.support.shot_mask_TNK.sum((1, 2)) > self.constants.most_kernel_rows
 
     @property
+    def has_large(self) -> bool:
+        """Whether a task has too many pictures for a kernel; small batches are not counted."""
+        most = self.constants.most_kernel_rows
+        return self.support.shot_mask_TNK[0].numel() > most and bool(self.is_large_T.any())
+
+    @property
     def network_share_T(self) -> Float[Tensor, " T"]:
         """The factor on the network's corrections."""
         return network_share(self.support.n_shot_TN, self.support.raw.class_mask_TN)
@@ -118,8 +124,9 @@ class Regression:
 
     def predicted_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
         """Return the predictions of the prior class vectors for the pictures."""
-        widths = torch.tensor(self.support.raw.blocks or prior_TND.shape[-1:])
-        stretch_TD = self.stretch_TP.repeat_interleave(widths.to(self.stretch_TP.device), dim=1)
+        widths = self.support.raw.blocks or prior_TND.shape[-1:]
+        factors = zip(self.stretch_TP.split(1, dim=1), widths, strict=True)
+        stretch_TD = torch.cat([factor_T1.expand(-1, width) for factor_T1, width in factors], 1)
         stretched_TND = prior_TND.to(self.rows_TMD) * stretch_TD[:, None]
         return (self.rows_TMD @ stretched_TND.mT).to(self.targets_TMN)
 
@@ -130,7 +137,10 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     solver = torch.float32 if support.shots_TNKD.device.type == "mps" else torch.float64
     shot_mask_TX = support.shot_mask_TNK.flatten(1)
     kept_TX = shot_mask_TX & (shot_mask_TX.sum(1) <= constants.most_kernel_rows)[:, None]
-    most = max(kept_TX.sum(1).tolist(), default=0)
+    most = kept_TX.shape[1]
+    # Padding costs a GPU less than it costs the host to wait until it has counted.
+    if kept_TX.device.type == "cpu" or most > constants.most_kernel_rows:
+        most = max(kept_TX.sum(1).tolist(), default=0)
     places_TM = (~kept_TX).to(torch.int8).argsort(dim=1, stable=True)[:, :most]
     present_TM = kept_TX.gather(1, places_TM)
     rows_TMD = _at_places(support.shots_TNKD.flatten(1, 2), places_TM, present_TM)
@@ -182,8 +192,8 @@ def kernel_ridge(
     """Return the values A that minimise Σ_m ‖Σ_l A_l k(z_l, z_m) − y_m‖² / noise_m + tr(Aᵀ K A).
 
     y is the residual. A is the posterior mean of a Gaussian process with the kernel k(z, z') =
-    exp(−β ‖z − z'‖² / 2) / β, linear as β → 0. Also return the Cholesky factor of K + noise, without
-    gradients.
+    exp(−β ‖z − z'‖² / 2) / β, linear as β → 0. Also return the Cholesky factor of K + noise,
+    without gradients.
     """
     beta_T11, absent_TM = sharpness_T[:, None, None], ~present_TM
     # In place, because matrices of all pictures are the largest tensors of a prediction.
@@ -195,16 +205,25 @@ def kernel_ridge(
     )
     matrix_TMM = kernel_TMM.detach().clone() if learns else kernel_TMM
     matrix_TMM.diagonal(dim1=1, dim2=2).add_(noise_TM.detach())
-    factor_TMM = torch.linalg.cholesky(matrix_TMM)
+    factor_TMM = _factored(matrix_TMM)
     # Contiguous: some CPU builds of torch fail on an expanded right-hand side.
     wanted_TMN = (residual_TMN * present_TM[..., None]).contiguous()
     values_TMN = torch.cholesky_solve(wanted_TMN.detach(), factor_TMM)
     if learns:
-        # The gradient of A is that of one step of refinement, A + (K + noise)⁻¹ (y − (K + noise) A),
-        # with both A and the inverse constant. That of the factorisation takes much longer.
+        # The gradient is that of a step of refinement, A + (K + noise)⁻¹ (y − (K + noise) A), with
+        # both A and the inverse constant. That of the factorisation takes much longer.
         left_TMN = wanted_TMN - kernel_TMM @ values_TMN - noise_TM[..., None] * values_TMN
         values_TMN = values_TMN + torch.cholesky_solve(left_TMN, factor_TMM)
     return values_TMN, factor_TMM
+
+
+def _factored(matrix_TMM: Float[Tensor, "T M M"]) -> Float[Tensor, "T M M"]:
+    """Return the Cholesky factors; without one, training gets NaN, and others `LinAlgError`."""
+    if not torch.is_grad_enabled():
+        factor_TMM: Tensor = torch.linalg.cholesky(matrix_TMM)
+        return factor_TMM
+    factor_TMM, fault_T = torch.linalg.cholesky_ex(matrix_TMM)  # the host need not wait to check it
+    return torch.where((fault_T != 0)[:, None, None], torch.nan, factor_TMM)
 
 
 def left_out_residuals(

@@ -19,7 +19,7 @@ def grid_S(base_T: Float[Tensor, " T"], has_large: bool) -> Float[Tensor, " S"]:
     """Return the differences of ln κ from ln base_T at which its likelihood is computed."""
     farthest = FARTHEST_OF_LARGE if has_large else FARTHEST
     n_steps = 1 + 2 * round(farthest / STEP)
-    return torch.linspace(-farthest, farthest, n_steps, dtype=base_T.dtype).to(base_T)
+    return torch.linspace(-farthest, farthest, n_steps, dtype=base_T.dtype, device=base_T.device)
 
 
 def log_likelihood(

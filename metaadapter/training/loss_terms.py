@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, softplus
 
 from episodes import EpisodeBatch, Episodes
+from episodes.draws import upload
 from metaadapter.adapter.divergence import symmetric_divergence
 from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.support import Support
@@ -68,7 +69,7 @@ def _pinball(
     values_TQ: Float[Tensor, "T Q"], mask_TQ: Bool[Tensor, "T Q"], quantiles_TG: Tensor | None
 ) -> Float[Tensor, " T"]:
     assert quantiles_TG is not None  # known_logits has checked it
-    below_G = 1 - values_TQ.new_tensor(FRACTIONS)
+    below_G = 1 - upload(torch.tensor(FRACTIONS, dtype=values_TQ.dtype), values_TQ.device)
     over_TQG = values_TQ[..., None] - quantiles_TG[:, None]
     pinball_TQG = torch.maximum(below_G * over_TQG, (below_G - 1) * over_TQG)
     pinball_TQ = (pinball_TQG / (below_G * (1 - below_G)).sqrt()).mean(-1)

@@ -54,7 +54,7 @@ def objective(
     logits_TQN = logits(predicted)
     adapted_TQN = logits_TQN if adapt is None else logits(adapt(predicted, support))
     terms = {"query": query_loss(adapted_TQN, batch)}
-    if weights.draws and twin_mask_TNK.any():
+    if weights.draws and _may_count(twin_mask_TNK):
         twin = replace(support, support_TNKD=episodes.twin_TNKD, support_mask_TNK=twin_mask_TNK)
         # Without a twin, the second prediction of a task would be zero-shot CLIP.
         has_twin_TQ = counts_TQ & twin_mask_TNK.any(-1).any(-1, keepdim=True)
@@ -65,12 +65,12 @@ def objective(
     unadapted = support.zero_shot()
     # Zero-shot CLIP cannot judge a class without a text, but would give it the logit 0.
     is_named_T1 = (batch.text_TND.any(-1) | ~batch.class_mask_TN).all(-1, keepdim=True)
-    if weights.modalities and is_named_T1.any():
+    if weights.modalities and _may_count(is_named_T1):
         visual_TQN = logits(predicted.visual_alone(unadapted))
         text_TQN = logits(predicted.text_alone())
         terms["modalities"] = symmetric_divergence(visual_TQN, text_TQN, counts_TQ & is_named_T1)
     counts_TO = episodes.off_class_mask_TO & is_named_T1
-    if weights.off_class and counts_TO.any():
+    if weights.off_class and _may_count(counts_TO):
         target_TON, predicted_TON = (
             classify(episodes.off_class_TOD, adapters) for adapters in (unadapted, predicted)
         )
@@ -85,6 +85,11 @@ def objective(
             )
         terms[name] = term
     return terms | of_parts
+
+
+def _may_count(mask: Tensor) -> bool:
+    """Return whether an entry counts; a GPU is not asked, because without one the term is 0."""
+    return mask.numel() > 0 and (mask.device.type != "cpu" or bool(mask.any()))
 
 
 @contextmanager

@@ -68,6 +68,9 @@ class Trainer:
         self._random = {
             use: stream(config.seed, processes.own(use)) for use in ("episodes", "perturb", "inner")
         }
+        if device.type == "cuda":  # which then draws the noise of all pictures itself
+            seed = self._random["perturb"].initial_seed()
+            self._random["perturb"] = torch.Generator(device).manual_seed(seed)
         self._network = _new_generator(config).to(device)
         self._own_losses = {
             name.rpartition(":")[2]: load_user_code(name, kind="loss")
@@ -158,7 +161,12 @@ class Trainer:
             group["lr"] = lr
         self._optimizer.load_state_dict(optimizer)
         for use, generator in self._random.items():
-            generator.set_state(tensors["random"][f"{use}{self._processes.rank or ''}"])
+            state = tensors["random"][f"{use}{self._processes.rank or ''}"]
+            if len(state) == len(generator.get_state()):
+                generator.set_state(state)
+            else:  # that of another device, whose numbers are others anyway
+                name = self._processes.own(f"{use} from step {values['step']}")
+                generator.manual_seed(stream(self.config.seed, name).initial_seed())
         self._best_weights = dict(tensors["best"])
         _new_generator(self.config).load_state_dict(self._best_weights)
         self.step, self.n_skipped = int(values["step"]), int(values["n_skipped"])

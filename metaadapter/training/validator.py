@@ -121,7 +121,7 @@ class Validator:
                 rows = _with_pools(source.index, rows, self._pools, seed)
         except EpisodeError as error:
             raise EpisodeError(f"validation set {source.name!r}: {error}") from error
-        return rows.to(source.features_nVD.device)
+        return rows
 
 
 def _far_strangers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
 from metaadapter.generator.regression import (
@@ -83,3 +84,50 @@ def test_left_out_residuals__refitted_without_each_row__agree():
         square = (rows[0] - rows[0, m]).square().sum(-1)
         predicted = (-0.5 * 0.5 * square).exp() / 0.5 @ values[0]
         torch.testing.assert_close(left[0, m], residual[0, m] - predicted)
+
+
+def test_kernel_ridge__gradients__are_those_through_the_factorisation():
+    """The witness lets autograd differentiate the inverse of the whole matrix, task by task."""
+    draw = torch.Generator().manual_seed(0)
+
+    def normal(*shape):
+        return torch.randn(shape, generator=draw, dtype=torch.float64)
+
+    rows_TMD, present_TM = normal(3, 6, 4), torch.ones(3, 6, dtype=torch.bool)
+    present_TM[1, 4:] = False
+    distance_TMM = squared_distances(rows_TMD)
+    inputs = normal(3, 6, 2), normal(3, 6).exp(), normal(3).exp()
+    wanted_TMN = normal(3, 6, 2)
+
+    def plain(residual_TMN, noise_TM, sharpness_T):
+        kernel_TMM = (-0.5 * sharpness_T[:, None, None] * distance_TMM).exp()
+        kernel_TMM = kernel_TMM / sharpness_T[:, None, None]
+        parts = []
+        for task in range(3):
+            n = int(present_TM[task].sum())
+            matrix_MM = kernel_TMM[task, :n, :n] + noise_TM[task, :n].diag()
+            values_MN = matrix_MM.inverse() @ residual_TMN[task, :n]
+            parts.append((values_MN * wanted_TMN[task, :n]).sum())
+        return sum(parts)
+
+    def ours(residual_TMN, noise_TM, sharpness_T):
+        values_TMN, _ = kernel_ridge(distance_TMM, present_TM, residual_TMN, noise_TM, sharpness_T)
+        return (values_TMN * wanted_TMN * present_TM[..., None]).sum()
+
+    for part in inputs:
+        part.requires_grad_()
+    expected = torch.autograd.grad(plain(*inputs), inputs)
+    got = torch.autograd.grad(ours(*inputs), inputs)
+    for one, other in zip(got, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_kernel_ridge__matrix_without_a_factor__is_nan_in_training_and_an_error_elsewhere():
+    task = torch.zeros(1, 2, 2), torch.ones(1, 2, dtype=torch.bool), torch.ones(1, 2, 1)
+    noise_TM, sharpness_T = torch.full((1, 2), -2.0), torch.ones(1)
+
+    values_TMN, _ = kernel_ridge(*task, noise_TM, sharpness_T)
+
+    assert values_TMN.isnan().all()
+    with torch.no_grad(), pytest.raises(torch.linalg.LinAlgError):
+        kernel_ridge(*task, noise_TM, sharpness_T)
