@@ -125,7 +125,7 @@ class Regression:
     def predicted_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
         """Return the predictions of the prior class vectors for the pictures."""
         widths = self.support.raw.blocks or prior_TND.shape[-1:]
-        factors = zip(self.stretch_TP.split(1, dim=1), widths, strict=True)
+        factors = zip(torch.split(self.stretch_TP, 1, dim=1), widths, strict=True)
         stretch_TD = torch.cat([factor_T1.expand(-1, width) for factor_T1, width in factors], 1)
         stretched_TND = prior_TND.to(self.rows_TMD) * stretch_TD[:, None]
         return (self.rows_TMD @ stretched_TND.mT).to(self.targets_TMN)
