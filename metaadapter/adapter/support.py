@@ -159,7 +159,11 @@ class Support(TensorFields):
     @property
     def shots_TNKD(self) -> Float[Tensor, "T N K D"]:
         """The pictures, zeros where there is none."""
-        return self.support_TNKD.masked_fill(~self.present_TNK[..., None], 0.0)
+        present_TNK = self.present_TNK
+        # A copy of wide rows costs more than this check, which a GPU would wait for.
+        if present_TNK.device.type == "cpu" and present_TNK.all():
+            return self.support_TNKD
+        return self.support_TNKD.masked_fill(~present_TNK[..., None], 0.0)
 
     @property
     def rows_TMD(self) -> Float[Tensor, "T M D"]:

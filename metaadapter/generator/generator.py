@@ -32,6 +32,7 @@ from metaadapter.generator.regression import (
     regression,
 )
 from metaadapter.generator.relations import Relations, relate
+from metaadapter.generator.span import span_of
 
 # Even a large machine has no room for a network with larger sizes.
 LARGEST = {"width": 8192, "n_layers": 128, "n_heads": 8192, "bottleneck": 8192}
@@ -107,7 +108,10 @@ class Generator(AdapterGenerator):
             UsageError: A task has no picture, and the encoder's temperature is unknown.
         """
         if not support.n_pool:
-            return self._without_pool(support)[0]
+            span = span_of(support)
+            if span is None:
+                return self._without_pool(support)[0]
+            return span.lift(self._without_pool(span.support)[0])
         with torch.no_grad():
             shift = domain_shift(support)
             moved = shift.move(support, shift.strength_T)
@@ -128,7 +132,10 @@ class Generator(AdapterGenerator):
         For all pictures together, this takes about as long as predicting one adapter.
         """
         with torch.no_grad():
-            weights, problem, corrections = self._without_pool(support.with_pool(None).exact)
+            support = support.with_pool(None).exact
+            span = span_of(support)
+            support = support if span is None else span.support
+            weights, problem, corrections = self._without_pool(support)
             return left_out_predictions(problem, corrections, weights)
 
     def _without_pool(self, support: Support) -> tuple[AdapterWeights, Regression, Corrections]:
