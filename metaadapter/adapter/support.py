@@ -160,9 +160,8 @@ class Support(TensorFields):
     def shots_TNKD(self) -> Float[Tensor, "T N K D"]:
         """The pictures, zeros where there is none."""
         present_TNK = self.present_TNK
-        # A copy of wide rows costs more than this check, which a GPU would wait for.
-        if present_TNK.device.type == "cpu" and present_TNK.all():
-            return self.support_TNKD
+        if is_all(present_TNK):
+            return self.support_TNKD  # a copy of wide rows takes long
         return self.support_TNKD.masked_fill(~present_TNK[..., None], 0.0)
 
     @property
@@ -177,9 +176,14 @@ class Support(TensorFields):
 
     def is_own(self, rows: slice) -> Bool[Tensor, "T R N"]:
         """Return, for these of the M places, a mask of the class of the picture there."""
-        present_TR = self.present_TNK.flatten(1)[:, rows]
+        own_TR, present_TR = self.own_and_present(rows)
         classes_N = torch.arange(self.n_way, device=present_TR.device)
-        return (self._class_of_place(rows)[:, None] == classes_N) & present_TR[..., None]
+        return (own_TR[..., None] == classes_N) & present_TR[..., None]
+
+    def own_and_present(self, rows: slice) -> tuple[Int[Tensor, "T R"], Bool[Tensor, "T R"]]:
+        """Return the classes of these of the M places, and where there is a picture."""
+        present_TR = self.present_TNK.flatten(1)[:, rows]
+        return self._class_of_place(rows).expand(present_TR.shape), present_TR
 
     def _class_of_place(self, rows: slice) -> Int[Tensor, " R"]:
         _, n_way, n_shot = self.support_mask_TNK.shape
@@ -300,6 +304,11 @@ class Support(TensorFields):
         own_TR = log_TRN.gather(-1, own_R1.expand(self.n_tasks, -1, 1))[..., 0]
         present_TR = self.present_TNK.flatten(1)[:, rows]
         return -(own_TR * present_TR).sum(1) / self.n_pictures_T
+
+
+def is_all(mask: Bool[Tensor, "..."]) -> bool:
+    """Return whether a mask on the CPU is true everywhere; `False` elsewhere, where it would wait."""
+    return mask.device.type == "cpu" and bool(mask.all())
 
 
 def _sort_by_class(

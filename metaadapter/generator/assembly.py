@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.generator.canonical import CanonicalSupport, sum_blocks
-from metaadapter.generator.linear_ridge import ridge_of
+from metaadapter.generator.linear_ridge import NormalEquations, ridge_of
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.regression import Regression, kernel_ridge
 
@@ -19,9 +19,14 @@ VISUAL_RATIO = 0.2
 
 
 def assemble(
-    problem: Regression, corrections: Corrections, scale_T: Float[Tensor, " T"]
+    problem: Regression,
+    corrections: Corrections,
+    scale_T: Float[Tensor, " T"],
+    ridge: NormalEquations | None,
 ) -> AdapterWeights:
     """Return the adapters; `scale_T` is the inverse temperature κ before its correction.
+
+    `ridge` is the linear ridge of large tasks, if nothing corrects its noise.
 
     In canonical coordinates z = s (x − c), with one factor s for each block, the logits are
     κ (W z + Σ_m a_m k(z_m, z) + b). W is the texts times their trust, plus learned combinations.
@@ -35,7 +40,9 @@ def assemble(
     sharpness_T = problem.sharpness_T(corrections.log_sharpness_T)
     pictured_T = support.image_mask_TN.any(-1)
     pictured_T1 = pictured_T[:, None]
-    classes_TND = _class_vectors(problem, corrections, prior_TND, noise_TX)
+    if ridge is None and problem.has_large:
+        ridge = ridge_of(problem, noise_TX)
+    classes_TND = _class_vectors(problem, corrections, prior_TND, ridge)
     classes_TND = torch.where(pictured_T1[..., None], classes_TND, support.text_TND)
     scale_T = torch.where(
         pictured_T,
@@ -63,17 +70,19 @@ def assemble(
 
 
 def _class_vectors(
-    problem: Regression, corrections: Corrections, prior_TND: Tensor, noise_TX: Tensor
+    problem: Regression,
+    corrections: Corrections,
+    prior_TND: Tensor,
+    ridge: NormalEquations | None,
 ) -> Tensor:
     """Return the prior (in large tasks the linear ridge) plus the learned combinations."""
-    is_large_T = problem.is_large_T
     learned_TND = _learned_vectors(problem.support, corrections, prior_TND)
-    if not problem.has_large:
+    if ridge is None:
         return prior_TND + learned_TND
-    ridge_TND = ridge_of(problem, noise_TX, prior_TND).vectors_TND
+    ridge_TND = ridge.vectors_TND(prior_TND)
     # As in the kernel ridge, all classes that have only a name change by the same vector.
     ridge_TND = ridge_TND - problem.above_other_names((ridge_TND - prior_TND).mT).mT
-    return torch.where(is_large_T[:, None, None], ridge_TND, prior_TND) + learned_TND
+    return torch.where(problem.is_large_T[:, None, None], ridge_TND, prior_TND) + learned_TND
 
 
 def _learned_vectors(

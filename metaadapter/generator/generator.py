@@ -153,7 +153,9 @@ class Generator(AdapterGenerator):
             weight_TP = base_TP + corrections.log_block_TP.to(base_TP.dtype)
             problem = problem.stretched(reweigh(canonical, weight_TP))
         caution_T = self.config.caution * share_T / _pictures_per_class(canonical)
-        weights = assemble(problem, corrections, left_out.scale_T * (-caution_T).exp())
+        scale_T = left_out.scale_T * (-caution_T).exp()
+        ridge = left_out.ridge if corrections.from_text_TNN is None else None
+        weights = assemble(problem, corrections, scale_T, ridge)
         weights = replace(weights, **self.known(left_out, share_T))
         return weights, problem, corrections
 
@@ -224,7 +226,7 @@ def left_out_predictions(
     log_p_TMN = logits_TMN.log_softmax(-1)
     several_TN = problem.support.n_shot_TN > 1
     counts_TM = (is_own_TMN & several_TN[:, None]).any(-1)
-    like_TM, doubt_TM = like_and_doubt(likeness(raw), rows_TMD, is_own_TMN, log_p_TMN)
+    like_TM, doubt_TM = like_and_doubt(likeness(raw), rows_TMD, problem.own_TM, log_p_TMN)
     assert weights.known is not None  # the generator always predicts the known head
     evidence_TM2 = torch.stack([like_TM, doubt_TM], -1).to(weights.known)
     known_TM = (evidence_TM2 @ weights.known[:, :2, None])[..., 0] + weights.known[:, 2:]

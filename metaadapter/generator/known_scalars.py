@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.support import Support
+from metaadapter.adapter.support import Support, is_all
 from metaadapter.generator.row_chunks import row_chunks
 
 N_KNOWN_SCALARS = 10
@@ -36,18 +36,44 @@ class Likeness(NamedTuple):
     other_T: Float[Tensor, " T"]
     """The cosine whose likeness is 0."""
 
-    def of_left_out(
-        self, rows_TRD: Float[Tensor, "T R D"], is_own_TRN: Bool[Tensor, "T R N"]
-    ) -> Float[Tensor, "T R N"]:
-        """Return the likeness of labelled pictures to the classes; its own leaves a picture out."""
-        n_shot_TN = self.raw.present_TNK.sum(-1)
-        unit_T11 = _unit(self.other_T)[:, None, None]
-        cosines_TRN = rows_TRD @ normalize(self.raw.means_TND, dim=-1).mT
-        several_TRN = is_own_TRN & (n_shot_TN > 1)[:, None]
-        total_T1N = _total_TN(self.raw)[:, None]
-        cosines_TRN = torch.where(several_TRN, _without_itself(cosines_TRN, total_T1N), cosines_TRN)
-        alone_TN = torch.where(n_shot_TN > 0, 0.0, self.bias_TN)
-        return (cosines_TRN - self.other_T[:, None, None]) / unit_T11 + alone_TN[:, None]
+    def own_of_left_out(
+        self, rows_TRD: Float[Tensor, "T R D"], own_TR: Int[Tensor, "T R"]
+    ) -> Float[Tensor, "T R"]:
+        """Return the likeness of labelled pictures to the other pictures of their class."""
+        return self._own(rows_TRD, own_TR)[1]
+
+    def mean_of_left_out(
+        self,
+        rows_TRD: Float[Tensor, "T R D"],
+        own_TR: Int[Tensor, "T R"],
+        p_TRN: Float[Tensor, "T R N"],
+    ) -> Float[Tensor, "T R"]:
+        """Return the likeness of labelled pictures to all classes, weighted by p, which adds to 1.
+
+        A picture is left out of its own class.
+        """
+        seen_TR, left_out_TR = self._own(rows_TRD, own_TR)
+        along_TR = (rows_TRD * (p_TRN @ self.of_classes_TND.to(p_TRN)).to(rows_TRD)).sum(-1)
+        mean_TR = along_TR + (p_TRN @ self._constant_TN[..., None].to(p_TRN))[..., 0]
+        own_p_TR = p_TRN.gather(-1, own_TR[..., None])[..., 0]
+        return (mean_TR + own_p_TR * (left_out_TR - seen_TR)).to(p_TRN)
+
+    def _own(self, rows_TRD: Tensor, own_TR: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the likeness to the own class with the picture in it, and without it."""
+        tasks_T1 = torch.arange(len(own_TR), device=own_TR.device)[:, None]
+        along_TR = (rows_TRD * self.of_classes_TND[tasks_T1, own_TR]).sum(-1)
+        constant_TR, unit_T1 = self._constant_TN.gather(1, own_TR), _unit(self.other_T)[:, None]
+        several_TR = (self.raw.present_TNK.sum(-1) > 1).gather(1, own_TR)
+        total_TR = _total_TN(self.raw).gather(1, own_TR)
+        left_out_TR = _without_itself(along_TR * unit_T1, total_TR) / unit_T1
+        seen_TR = along_TR + constant_TR
+        return seen_TR, torch.where(several_TR, left_out_TR + constant_TR, seen_TR)
+
+    @property
+    def _constant_TN(self) -> Float[Tensor, "T N"]:
+        """Return `bias_TN` plus, for a class without a picture, the same term as for the others."""
+        alone_TN = torch.where(self.raw.present_TNK.any(-1), 0.0, self.bias_TN)
+        return alone_TN - (self.other_T / _unit(self.other_T))[:, None]
 
 
 def likeness(raw: Support) -> Likeness:
@@ -55,20 +81,12 @@ def likeness(raw: Support) -> Likeness:
     rows_TXD, means_TND = raw.rows_TMD, normalize(raw.means_TND, dim=-1)
     counts_TN = raw.present_TNK.sum(-1).to(rows_TXD.dtype)
     pictured_TN, several_TN = counts_TN > 0, counts_TN > 1
-    others, nearest, own = [], [rows_TXD[:, :0, 0]], [rows_TXD[:, :0, 0]]
-    for rows in row_chunks(rows_TXD.shape[1], counts_TN.numel()):
-        cosines_TRN, is_own_TRN = rows_TXD[:, rows] @ means_TND.mT, raw.is_own(rows)
-        others_TRN = is_own_TRN.any(-1, keepdim=True) & pictured_TN[:, None] & ~is_own_TRN
-        others.append(_moments(cosines_TRN.flatten(1), others_TRN.flatten(1)))
-        nearest.append(cosines_TRN.masked_fill(~others_TRN, -torch.inf).amax(-1))
-        own.append(torch.where(is_own_TRN, cosines_TRN, 0.0).sum(-1))
-    other_T, other_spread_T = _mean_and_spread(others, counts_TN)
+    other_T, other_spread_T, nearest_TX, own_TX = _cosines(raw, means_TND)
     unit_T = _unit(other_T)
 
     def scaled(cosines_TX: Tensor) -> Tensor:
         return (cosines_TX - other_T[:, None]) / unit_T[:, None]
 
-    nearest_TX, own_TX = torch.cat(nearest, 1), torch.cat(own, 1)
     nearest_T, nearest_spread_T = _mean_and_spread(
         [_moments(scaled(nearest_TX), nearest_TX.isfinite())], counts_TN
     )
@@ -105,6 +123,34 @@ def likeness(raw: Support) -> Likeness:
         raw=raw,
         other_T=other_T,
     )
+
+
+def _cosines(raw: Support, means_TND: Float[Tensor, "T N D"]) -> tuple[Tensor, ...]:
+    """Return mean and spread of the cosines of pictures with means of other classes, (T,) each.
+
+    Then the largest of these, −∞ if there is none, and the cosine with the own mean, (T, X) each.
+    """
+    rows_TXD, pictured_TN = raw.rows_TMD, raw.present_TNK.any(-1)
+    n_TN = raw.present_TNK.sum(-1).to(rows_TXD)
+    own_sum_T = (raw.shots_TNKD.sum(2) * means_TND).sum((1, 2))
+    n_T = n_TN.sum(-1) * (pictured_TN.sum(-1) - 1)
+    all_T = (rows_TXD.sum(1) * means_TND.sum(1)).sum(-1)
+    other_T = (all_T - own_sum_T) / n_T.clamp(min=1)
+    square_T, nearest, own = torch.zeros_like(other_T), [rows_TXD[:, :0, 0]], [rows_TXD[:, :0, 0]]
+    for rows in row_chunks(rows_TXD.shape[1], n_TN.numel()):
+        own_TR, present_TR = raw.own_and_present(rows)
+        cosines_TRN = rows_TXD[:, rows] @ means_TND.mT
+        own_cosine_TR = cosines_TRN.gather(-1, own_TR[..., None])[..., 0]
+        own.append(own_cosine_TR)
+        around_TRN = (cosines_TRN - other_T[:, None, None]).scatter_(-1, own_TR[..., None], 0.0)
+        rivals_TRN = cosines_TRN.scatter_(-1, own_TR[..., None], -torch.inf)
+        if not (is_all(pictured_TN) and is_all(present_TR)):
+            missing_TRN = ~pictured_TN[:, None] | ~present_TR[..., None]
+            around_TRN = around_TRN.masked_fill_(missing_TRN, 0.0)
+            rivals_TRN = rivals_TRN.masked_fill_(missing_TRN, -torch.inf)
+        square_T = square_T + around_TRN.square_().sum((1, 2))
+        nearest.append(rivals_TRN.amax(-1))
+    return other_T, (square_T / n_T.clamp(min=1)).sqrt(), torch.cat(nearest, 1), torch.cat(own, 1)
 
 
 def _unit(other_T: Float[Tensor, " T"]) -> Float[Tensor, " T"]:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from metaadapter.adapter.known import doubt_of
+from metaadapter.adapter.support import is_all
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.known_scalars import Likeness, likeness
-from metaadapter.generator.linear_ridge import left_out_scores, ridge_of
+from metaadapter.generator.linear_ridge import NormalEquations, left_out_scores, ridge_of
 from metaadapter.generator.network_share import MOST_WAYS, share_of_ways, usual_shots
 from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
-from metaadapter.generator.temperature import grid_S, log_likelihood, posterior_scale
+from metaadapter.generator.temperature import (
+    grid_S,
+    likelihood_on_grid,
+    log_likelihood,
+    posterior_scale,
+)
 
 # With less noise than this, a Cholesky factorisation in single precision would fail.
 LEAST_NOISE = 1e-3
 LEAST_FIT = 1e-6
+KEPT_NUMBERS = 2**26
+"""So many left-out scores are kept for a second reading; more are computed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,8 @@ class LeftOut:
     base_scale_T: Float[Tensor, " T"]
     """The inverse temperature before these predictions are seen."""
     likeness: Likeness
+    ridge: NormalEquations | None
+    """The linear ridge of large tasks without corrections; `None` without such tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +65,60 @@ class _Part:
     rows_TRD: Float[Tensor, "T R D"]
     scores_TRN: Float[Tensor, "T R N"]
     """−∞ for classes that are masked out."""
-    is_own_TRN: Bool[Tensor, "T R N"]
+    own_TR: Int[Tensor, "T R"]
+    """The class of a place."""
+    present_TR: Bool[Tensor, "T R"]
+    """True where there is a picture."""
     counts_TR: Bool[Tensor, "T R"]
     weight_TR: Float[Tensor, "T R"]
     """The weight in the likelihood: 0 if a picture does not count, less than 1 in large classes."""
 
 
-def _likelihood(part: _Part, base_T: Tensor, steps_S: Tensor) -> Float[Tensor, "T S"]:
-    return log_likelihood(part.scores_TRN, part.is_own_TRN, part.weight_TR, base_T, steps_S)
-
-
 def leave_one_out(problem: Regression) -> LeftOut:
     """Predict each picture by the closed form of the others, and fit the temperature to this."""
-    base_T, kernel = _base_scale_T(problem), _kernel_part(problem)
     is_large_T = problem.is_large_T
-    steps_S = grid_S(base_T, problem.has_large)
-    likelihood_TS = _likelihood(kernel, base_T, steps_S)
-    for part in _linear_parts(problem):
-        likelihood_TS = likelihood_TS + _likelihood(part, base_T, steps_S)
+    ridge = ridge_of(problem, problem.noise_TX()) if problem.has_large else None
+    base_T, parts = _base_scale_T(problem, ridge), _parts(problem, ridge)
+
+    def likelihood(steps_S: Float[Tensor, " S"]) -> Float[Tensor, "T S"]:
+        total_TS = torch.zeros_like(scale_TS := base_T[:, None] * steps_S.exp())
+        for part in parts():
+            scores_TRN, weight_TR = part.scores_TRN, part.weight_TR
+            total_TS += log_likelihood(scores_TRN, part.own_TR, weight_TR, scale_TS.to(scores_TRN))
+        return total_TS
+
+    steps_S = grid_S(base_T, ridge is not None)
+    if ridge is not None and is_large_T.all():
+        likelihood_TS = likelihood_on_grid(likelihood, steps_S)
+    else:
+        likelihood_TS = likelihood(steps_S)
     scale_T = posterior_scale(likelihood_TS, base_T, steps_S, is_large_T)
     like = likeness(problem.support.raw)
-    # A second pass over large tasks needs less memory than keeping all their predictions.
-    summaries = [_summary(problem, like, kernel, scale_T)]
-    summaries += [_summary(problem, like, part, scale_T) for part in _linear_parts(problem)]
+    summaries = [_summary(problem, like, part, scale_T) for part in parts()]
     own_log_p, correct, alike, doubt, counts, weight = (
         torch.cat(values, 1) for values in zip(*summaries, strict=True)
     )
-    return LeftOut(own_log_p, correct, alike, doubt, counts, weight, scale_T, base_T, like)
+    return LeftOut(own_log_p, correct, alike, doubt, counts, weight, scale_T, base_T, like, ridge)
 
 
-def _base_scale_T(problem: Regression) -> Float[Tensor, " T"]:
+def _parts(problem: Regression, ridge: NormalEquations | None) -> Callable[[], Iterable[_Part]]:
+    """Return a function that yields all parts; those of very large tasks are computed each time."""
+    kernel = _kernel_part(problem)
+    several_TN = problem.support.n_shot_TN > 1
+    if ridge is None or not several_TN[problem.is_large_T].any():
+        return lambda: [kernel]  # no picture of a large task counts
+
+    def parts() -> Iterable[_Part]:
+        return chain([kernel], _linear_parts(problem, ridge))
+
+    n_places = problem.support.shot_mask_TNK.numel()
+    if n_places * problem.support.raw.n_way > KEPT_NUMBERS:
+        return parts
+    kept = list(parts())
+    return lambda: kept
+
+
+def _base_scale_T(problem: Regression, ridge: NormalEquations | None) -> Float[Tensor, " T"]:
     """Return the inverse temperature before any evidence: the constant / `fitted_own_T`.
 
     The power of `fitted_own_T` is 1 − `share_of_ways`.
@@ -94,10 +129,10 @@ def _base_scale_T(problem: Regression) -> Float[Tensor, " T"]:
     power_T = 1 - share_of_ways(problem.support.raw.class_mask_TN).to(base_T)
     if not power_T.any():
         return base_T
-    return base_T / fitted_own_T(problem).clamp(min=LEAST_FIT).pow(power_T).to(base_T)
+    return base_T / fitted_own_T(problem, ridge).clamp(min=LEAST_FIT).pow(power_T).to(base_T)
 
 
-def fitted_own_T(problem: Regression) -> Float[Tensor, " T"]:
+def fitted_own_T(problem: Regression, ridge: NormalEquations | None) -> Float[Tensor, " T"]:
     """Return the mean score that a regression without texts gives labelled pictures for their own.
 
     It is the mean over classes with pictures of the mean over their pictures: 1 with many pictures
@@ -114,9 +149,8 @@ def fitted_own_T(problem: Regression) -> Float[Tensor, " T"]:
     )
     fitted_TMN = (1 - noise_TM[..., None] * values_TMN) * problem.targets_TMN
     fitted_TN = fitted_TMN.sum(1) / support.n_shot_TN.clamp(min=1)
-    if problem.has_large:
-        no_prior_TND = torch.zeros_like(support.text_TND, dtype=noise_TM.dtype)
-        vectors_TND = ridge_of(problem, problem.noise_TX(), no_prior_TND).vectors_TND
+    if ridge is not None:
+        vectors_TND = ridge.vectors_TND(None)
         linear_TN = (support.means_TND.to(vectors_TND) * vectors_TND).sum(-1)
         fitted_TN = torch.where(problem.is_large_T[:, None], linear_TN, fitted_TN)
     return fitted_TN.sum(-1) / support.image_mask_TN.sum(-1).clamp(min=1)
@@ -137,47 +171,46 @@ def kernel_scores(problem: Regression) -> Float[Tensor, "T M N"]:
 
 
 def _kernel_part(problem: Regression) -> _Part:
-    rows_TMD, is_own_TMN = problem.rows_of(problem.support.raw.rows_TMD), problem.targets_TMN > 0
-    return _part(problem, rows_TMD, kernel_scores(problem), is_own_TMN)
+    rows_TMD = problem.rows_of(problem.support.raw.rows_TMD)
+    return _part(problem, rows_TMD, kernel_scores(problem), problem.own_TM, problem.present_TM)
 
 
-def _linear_parts(problem: Regression) -> Iterator[_Part]:
-    """Yield the parts of large tasks; nothing if no picture of these counts."""
-    several_TN = problem.support.n_shot_TN > 1
-    if not (problem.has_large and several_TN[problem.is_large_T].any()):
-        return
-    rows_TXD = problem.support.raw.rows_TMD
-    for rows, scores_TRN, is_own_TRN in left_out_scores(problem):
-        is_own_TRN = is_own_TRN & problem.is_large_T[:, None, None]
-        yield _part(problem, rows_TXD[:, rows], scores_TRN, is_own_TRN)
+def _linear_parts(problem: Regression, ridge: NormalEquations) -> Iterator[_Part]:
+    rows_TXD, is_large_T1 = problem.support.raw.rows_TMD, problem.is_large_T[:, None]
+    for rows, scores_TRN in left_out_scores(problem, ridge):
+        own_TR, present_TR = problem.support.raw.own_and_present(rows)
+        yield _part(problem, rows_TXD[:, rows], scores_TRN, own_TR, present_TR & is_large_T1)
 
 
-def _part(problem: Regression, rows_TRD: Tensor, scores_TRN: Tensor, is_own_TRN: Tensor) -> _Part:
+def _part(
+    problem: Regression, rows_TRD: Tensor, scores_TRN: Tensor, own_TR: Tensor, present_TR: Tensor
+) -> _Part:
     support = problem.support
-    counts_TR = (is_own_TRN & (support.n_shot_TN > 1)[:, None]).any(-1)
-    scores_TRN = scores_TRN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
-    weakening_T = weakening(support, problem.constants.weakening)
-    scores_TRN = weakening_T[:, None, None] * scores_TRN
+    counts_TR = present_TR & (support.n_shot_TN > 1).gather(1, own_TR)
+    scores_TRN = weakening(support, problem.constants.weakening)[:, None, None] * scores_TRN
+    if not is_all(support.raw.class_mask_TN):
+        scores_TRN = scores_TRN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
     # A class with many pictures must not decide the temperature of the others.
     usual_T1 = usual_shots(support.n_shot_TN)[:, None]
     weight_TN = (usual_T1 / support.n_shot_TN.clamp(min=1)).clamp(max=1)
-    weight_TR = torch.where(is_own_TRN, weight_TN[:, None], 0.0).sum(-1) * counts_TR
-    return _Part(rows_TRD, scores_TRN, is_own_TRN, counts_TR, weight_TR)
+    weight_TR = weight_TN.gather(1, own_TR) * counts_TR
+    return _Part(rows_TRD, scores_TRN, own_TR, present_TR, counts_TR, weight_TR)
 
 
 def _summary(
     problem: Regression, like: Likeness, part: _Part, scale_T: Float[Tensor, " T"]
 ) -> tuple[Tensor, ...]:
     """Return the first fields of `LeftOut` for the places of a part."""
-    log_p_TRN = (scale_T[:, None, None] * part.scores_TRN).log_softmax(-1)
-    best_TRN = (log_p_TRN == log_p_TRN.max(-1, keepdim=True).values).to(log_p_TRN.dtype)
-    best_TRN = best_TRN / best_TRN.sum(-1, keepdim=True)
-    n_shot_TN = problem.support.n_shot_TN
-    n_own_TR = torch.where(part.is_own_TRN, n_shot_TN[:, None], 0.0).sum(-1).clamp(min=1)
+    log_p_TRN = (scale_T.to(part.scores_TRN)[:, None, None] * part.scores_TRN).log_softmax(-1)
+    own_log_p_TR = log_p_TRN.gather(-1, part.own_TR[..., None])[..., 0]
+    best_TR1 = log_p_TRN.amax(-1, keepdim=True)
+    n_best_TR = (log_p_TRN == best_TR1).sum(-1)
+    correct_TR = (own_log_p_TR == best_TR1[..., 0]) / n_best_TR.clamp(min=1)
+    n_own_TR = problem.support.n_shot_TN.gather(1, part.own_TR).clamp(min=1)
     return (
-        torch.where(part.is_own_TRN, log_p_TRN, 0.0).sum(-1),
-        torch.where(part.is_own_TRN, best_TRN, 0.0).sum(-1),
-        *like_and_doubt(like, part.rows_TRD, part.is_own_TRN, log_p_TRN),
+        torch.where(part.present_TR, own_log_p_TR, 0.0),
+        torch.where(part.present_TR, correct_TR.to(own_log_p_TR), 0.0),
+        *like_and_doubt(like, part.rows_TRD, part.own_TR, log_p_TRN),
         part.counts_TR,
         part.counts_TR / n_own_TR,
     )
@@ -186,13 +219,12 @@ def _summary(
 def like_and_doubt(
     like: Likeness,
     rows_TRD: Float[Tensor, "T R D"],
-    is_own_TRN: Bool[Tensor, "T R N"],
+    own_TR: Int[Tensor, "T R"],
     log_p_TRN: Float[Tensor, "T R N"],
 ) -> tuple[Float[Tensor, "T R"], Float[Tensor, "T R"]]:
     """Return likeness and doubt of pictures that are predicted without themselves."""
-    like_TRN = like.of_left_out(rows_TRD, is_own_TRN).to(log_p_TRN)
     n_way_T1 = like.raw.class_mask_TN.sum(-1, keepdim=True)
-    return (log_p_TRN.exp() * like_TRN).sum(-1), doubt_of(log_p_TRN, n_way_T1)
+    return like.mean_of_left_out(rows_TRD, own_TR, log_p_TRN.exp()), doubt_of(log_p_TRN, n_way_T1)
 
 
 def weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:

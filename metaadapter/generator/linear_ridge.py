@@ -6,20 +6,34 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.generator.regression import Regression
 from metaadapter.generator.row_chunks import row_chunks
 
 
-class LinearRidge(NamedTuple):
-    """The ridge of T tasks, with pictures z_m, one-hot labels y_m and noise λ_m."""
+class NormalEquations(NamedTuple):
+    """The linear ridge of T tasks, with pictures z_m, one-hot labels y_m and noise λ_m."""
 
-    vectors_TND: Float[Tensor, "T N D"]
-    """The class vectors W that minimise Σ_m ‖W z_m − y_m‖² / λ_m + ‖W − prior‖²."""
+    gram_TDD: Float[Tensor, "T D D"]
+    """Σ_m z_m z_mᵀ / λ_m."""
     factor_TDD: Float[Tensor, "T D D"]
-    """The Cholesky factor of Σ_m z_m z_mᵀ / λ_m + I."""
+    """The Cholesky factor of this + I."""
+    pull_TND: Float[Tensor, "T N D"]
+    """Σ_m y_m z_mᵀ / λ_m."""
+
+    def vectors_TND(self, prior_TND: Float[Tensor, "T N D"] | None) -> Float[Tensor, "T N D"]:
+        """Return the class vectors W that minimise Σ_m ‖W z_m − y_m‖² / λ_m + ‖W − prior‖².
+
+        Without a prior, it is 0.
+        """
+        if prior_TND is None:
+            return self._solved(self.pull_TND)
+        return prior_TND + self._solved(self.pull_TND - prior_TND @ self.gram_TDD)
+
+    def _solved(self, pull_TND: Tensor) -> Tensor:
+        return torch.cholesky_solve(pull_TND.mT.contiguous(), self.factor_TDD).mT
 
 
 class ScoredRows(NamedTuple):
@@ -28,68 +42,60 @@ class ScoredRows(NamedTuple):
     rows: slice
     """The places among the X of a task."""
     scores_TRN: Float[Tensor, "T R N"]
-    is_own_TRN: Bool[Tensor, "T R N"]
-    """True at the class of the picture."""
 
 
-def linear_ridge(
-    shots_TNKD: Float[Tensor, "T N K D"],
-    noise_TX: Float[Tensor, "T X"],
-    prior_TND: Float[Tensor, "T N D"],
-) -> LinearRidge:
-    """Solve the ridge in the feature space; memory is linear in pictures and in classes.
+def normal_equations(
+    shots_TNKD: Float[Tensor, "T N K D"], noise_TX: Float[Tensor, "T X"]
+) -> NormalEquations:
+    """Return the ridge in the feature space; memory is linear in pictures and in classes.
 
     A picture of zeros changes nothing.
     """
-    shots_TNKD = shots_TNKD.to(prior_TND)
+    shots_TNKD = shots_TNKD.to(noise_TX)
     weighted_TNKD = shots_TNKD / noise_TX.reshape(shots_TNKD.shape[:3])[..., None]
     gram_TDD = weighted_TNKD.flatten(1, 2).mT @ shots_TNKD.flatten(1, 2)
     identity = torch.eye(gram_TDD.shape[1], dtype=gram_TDD.dtype, device=gram_TDD.device)
-    factor_TDD = torch.linalg.cholesky(gram_TDD + identity)
     # Only the own class of a picture has the target 1, so Σ_m y_m z_mᵀ / λ_m is a sum by class.
-    pull_TND = weighted_TNKD.sum(2) - prior_TND @ gram_TDD
-    moved_TDN = torch.cholesky_solve(pull_TND.mT.contiguous(), factor_TDD)
-    return LinearRidge(prior_TND + moved_TDN.mT, factor_TDD)
+    factor_TDD = torch.linalg.cholesky(gram_TDD + identity)
+    return NormalEquations(gram_TDD, factor_TDD, weighted_TNKD.sum(2))
 
 
-def ridge_of(
-    problem: Regression, noise_TX: Float[Tensor, "T X"], prior_TND: Float[Tensor, "T N D"]
-) -> LinearRidge:
+def ridge_of(problem: Regression, noise_TX: Float[Tensor, "T X"]) -> NormalEquations:
     """Return the ridge of all tasks of a regression, small ones included.
 
     `noise_TX` is the noise of the kernel ridge, which is scaled to that of a linear ridge.
     """
-    return linear_ridge(problem.support.shots_TNKD, _linear_noise(problem, noise_TX), prior_TND)
+    return normal_equations(problem.support.shots_TNKD, _linear_noise(problem, noise_TX))
 
 
 def _linear_noise(problem: Regression, noise_TX: Tensor) -> Float[Tensor, "T X"]:
     return problem.constants.linear_ridge / problem.constants.ridge * noise_TX
 
 
-def left_out_scores(problem: Regression) -> Iterator[ScoredRows]:
+def left_out_scores(problem: Regression, ridge: NormalEquations) -> Iterator[ScoredRows]:
     """Predict each picture by the untrained ridge of the others, in chunks of rows.
 
     Leaving out picture m divides its residual by 1 − h_m, where h_m = z_mᵀ (Σ_l z_l z_lᵀ / λ_l +
-    I)⁻¹ z_m / λ_m is its leverage (the diagonal of the hat matrix; Cook and Weisberg 1982).
+    I)⁻¹ z_m / λ_m is its leverage (the diagonal of the hat matrix; Cook and Weisberg 1982). So the
+    scores W z_m are divided by 1 − h_m, and that of its own class loses h_m / (1 − h_m).
     """
-    support = problem.support
-    prior_TND, noise_TX = problem.prior_TND(), problem.noise_TX()
-    ridge = ridge_of(problem, noise_TX, prior_TND)
-    noise_TX = _linear_noise(problem, noise_TX)
-    vectors_TND = ridge.vectors_TND.to(support.shots_TNKD)
-    prior_TND = prior_TND.to(vectors_TND)
+    support, prior_TND = problem.support, problem.prior_TND()
+    noise_TX = _linear_noise(problem, problem.noise_TX())
+    vectors_TND = ridge.vectors_TND(prior_TND).to(support.shots_TNKD)
+    prior_TND, factor_TDD = prior_TND.to(vectors_TND), ridge.factor_TDD.to(vectors_TND)
     rows_TXD, n_way = support.shots_TNKD.flatten(1, 2), support.text_TND.shape[1]
+    some_alone = (support.raw.class_mask_TN & ~support.image_mask_TN).any()
     for rows in row_chunks(rows_TXD.shape[1], len(rows_TXD) * n_way):
         rows_TRD = rows_TXD[:, rows]
-        whitened_TDR = torch.linalg.solve_triangular(
-            ridge.factor_TDD, rows_TRD.mT.to(ridge.factor_TDD), upper=False
-        )
+        whitened_TDR = torch.linalg.solve_triangular(factor_TDD, rows_TRD.mT, upper=False)
         leverage_TR = whitened_TDR.square().sum(1) / noise_TX[:, rows]
-        is_own_TRN = support.raw.is_own(rows)
-        targets_TRN = is_own_TRN.to(rows_TRD)
-        residual_TRN = targets_TRN - rows_TRD @ vectors_TND.mT
-        left_out_TRN = targets_TRN - residual_TRN / (1 - leverage_TR).to(rows_TRD)[..., None]
-        # As in the kernel ridge, all classes that have only a name change by the same number.
-        changed_TRN = left_out_TRN - rows_TRD @ prior_TND.mT
-        left_out_TRN = left_out_TRN - problem.above_other_names(changed_TRN)
-        yield ScoredRows(rows, left_out_TRN, is_own_TRN)
+        remaining_TR1 = (1 - leverage_TR).to(rows_TRD)[..., None]
+        scores_TRN = (rows_TRD / remaining_TR1) @ vectors_TND.mT
+        own_TR1, present_TR1 = (part[..., None] for part in support.raw.own_and_present(rows))
+        lost_TR1 = (1 - 1 / remaining_TR1) * present_TR1
+        scores_TRN = scores_TRN.scatter_add(-1, own_TR1, lost_TR1)
+        if some_alone:
+            # As in the kernel ridge, all classes that have only a name change by the same number.
+            changed_TRN = scores_TRN - rows_TRD @ prior_TND.mT
+            scores_TRN = scores_TRN - problem.above_other_names(changed_TRN)
+        yield ScoredRows(rows, scores_TRN)

@@ -101,6 +101,11 @@ class Regression:
         sharpness_T = self.targets_TMN.new_full((len(self.rows_TMD),), self.constants.sharpness)
         return sharpness_T * _factor(correction_T, sharpness_T)
 
+    @property
+    def own_TM(self) -> Int[Tensor, "T M"]:
+        """The class of each of the M places, with a picture or without."""
+        return self.places_TM // max(1, self.support.shot_mask_TNK.shape[2])
+
     def take(self, values_TX: Float[Tensor, "T X"]) -> Float[Tensor, "T M"]:
         """Return the values at the M places, 1 where there is no picture."""
         return torch.where(self.present_TM, values_TX.gather(1, self.places_TM), 1.0)

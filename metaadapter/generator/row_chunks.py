@@ -8,7 +8,9 @@ from collections.abc import Iterator
 NUMBERS_AT_ONCE = 2**22
 
 
-def row_chunks(n_rows: int, numbers_per_row: int) -> Iterator[slice]:
+def row_chunks(
+    n_rows: int, numbers_per_row: int, numbers_at_once: int | None = None
+) -> Iterator[slice]:
     """Yield slices that cover the rows: one for a small task, none without rows."""
-    at_once = max(1, NUMBERS_AT_ONCE // max(1, numbers_per_row))
+    at_once = max(1, (numbers_at_once or NUMBERS_AT_ONCE) // max(1, numbers_per_row))
     return (slice(start, start + at_once) for start in range(0, n_rows, at_once))

@@ -2,21 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from metaadapter.adapter.support import Support
+from metaadapter.adapter.support import Support, is_all
 from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.generator.row_chunks import row_chunks
 
 # Equal rows have a singular matrix of inner products. This part of its largest entry, added to the
 # diagonal, is far below the spread that counts as none (`canonical.SPREAD_FLOOR`).
 JITTER = 1e-13
-LEAST_SAVING = 2
+COPIES = 16
+LEAST_SAVING = 4
 """How many times as many features as coordinates there must be."""
+
+
+class _Rows(NamedTuple):
+    """The pictures of T tasks, then their texts, in blocks of these widths."""
+
+    shots_TXD: Float[Tensor, "T X D"]
+    text_TND: Float[Tensor, "T N D"]
+    widths: tuple[int, ...]
+
+    @property
+    def n_tasks(self) -> int:
+        return len(self.text_TND)
+
+    @property
+    def n_rows(self) -> int:
+        return self.shots_TXD.shape[1] + self.text_TND.shape[1]
+
+    @property
+    def width(self) -> int:
+        return self.text_TND.shape[2]
+
+    def part(self, tasks: slice) -> _Rows:
+        return _Rows(self.shots_TXD[tasks], self.text_TND[tasks], self.widths)
+
+    def chunks(self) -> Iterator[slice]:
+        """Yield slices of tasks whose rows stay in a processor's cache."""
+        return row_chunks(self.n_tasks, COPIES * self.n_rows * self.width)
+
+    def in_blocks(self, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        rows_TRD = torch.cat([self.shots_TXD.to(dtype), self.text_TND.to(dtype)], 1)
+        return torch.split(rows_TRD, list(self.widths), -1)
+
+    def inner_products(self) -> Float[Tensor, "P T R R"]:
+        """Return the inner products of all rows within each block, in float64."""
+        parts = [
+            torch.stack([rows @ rows.mT for rows in self.part(tasks).in_blocks(torch.float64)])
+            for tasks in self.chunks()
+        ]
+        return torch.cat(parts, 1)
+
+    def combined(self, weights_PTVR: Float[Tensor, "P T V R"]) -> Float[Tensor, "T V D"]:
+        """Return weighted sums of the rows, with a weight for each row and block."""
+        blocks = zip(weights_PTVR, self.in_blocks(weights_PTVR.dtype), strict=True)
+        return torch.cat([weights_TVR @ rows for weights_TVR, rows in blocks], -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +75,34 @@ class Span:
     X Xᵀ. A vector with coordinates v is v L⁻¹ X in the encoder's own coordinates.
     """
 
-    own: Support
-    """The support in the encoder's own coordinates."""
+    own: _Rows
+    """The rows in the encoder's own coordinates."""
     support: Support
-    """The same in coordinates of the span: each block has as many as there are rows."""
+    """The support in coordinates of the span: each block has as many as there are rows."""
     factor_PTRR: Float[Tensor, "P T R R"]
 
     def lift(self, weights: AdapterWeights) -> AdapterWeights:
         """Return adapters that were predicted from `support` in the encoder's own coordinates."""
-        tensors = weights.tensors()
-        named = {name: tensors[name] for name in ("classes", "keys", "likeness", "down")}
-        named |= {"centre": tensors["centre"][:, None], "up": tensors["up"].mT}
-        vectors_TVR = torch.cat(list(named.values()), 1)
-        widths = self.own.blocks or self.own.text_TND.shape[-1:]
-        shots_TXD, text_TXD = self.own.rows_TMD, self.own.text_TND
-        in_blocks = []
-        for factor_TRR, shots, text, vectors in zip(
-            self.factor_PTRR,
-            shots_TXD.split(widths, -1),
-            text_TXD.split(widths, -1),
-            vectors_TVR.chunk(len(widths), -1),
-            strict=True,
-        ):
-            combined_TVR = torch.linalg.solve_triangular(
-                factor_TRR, vectors.to(factor_TRR), upper=False, left=False
-            ).to(shots)
-            of_shots, of_text = combined_TVR.split([shots.shape[1], text.shape[1]], -1)
-            in_blocks.append(torch.baddbmm(of_shots @ shots, of_text, text))
-        lifted = torch.cat(in_blocks, -1).split([part.shape[1] for part in named.values()], 1)
-        changed = dict(zip(named, lifted, strict=True))
-        changed["centre"], changed["up"] = changed["centre"][:, 0], changed["up"].mT
+        rows = {name: getattr(weights, name) for name in ("classes", "keys", "likeness", "down")}
+        assert weights.centre is not None
+        assert weights.up is not None
+        rows |= {"centre": weights.centre[:, None], "up": weights.up.mT}
+        vectors_TVR = torch.cat(list(rows.values()), 1)
+        in_blocks = torch.stack(vectors_TVR.chunk(len(self.factor_PTRR), -1)).to(self.factor_PTRR)
+        combined_PTVR = torch.linalg.solve_triangular(
+            self.factor_PTRR, in_blocks, upper=False, left=False
+        ).to(vectors_TVR)
+        sizes = [part.shape[1] for part in rows.values()]
+        if vectors_TVR.requires_grad:
+            lifted = list(torch.split(self.own.combined(combined_PTVR), sizes, 1))
+        else:
+            lifted = [vectors_TVR.new_empty(self.own.n_tasks, n, self.own.width) for n in sizes]
+            for tasks in self.own.chunks():
+                products_TVD = self.own.part(tasks).combined(combined_PTVR[:, tasks])
+                for field, part in zip(lifted, torch.split(products_TVD, sizes, 1), strict=True):
+                    field[tasks] = part
+        changed = dict(zip(rows, lifted, strict=True))
+        changed["centre"], changed["up"] = changed["centre"][:, 0], changed["up"].mT.contiguous()
         return replace(weights, **changed)
 
 
@@ -66,37 +111,31 @@ def span_of(support: Support) -> Span | None:
 
     Pools have too many rows. Features with gradients stay, since the factor has no stable ones.
     """
-    text_TND, shots_TXD = support.text_TND, support.rows_TMD
-    widths, n_rows = support.blocks or text_TND.shape[-1:], shots_TXD.shape[1] + text_TND.shape[1]
-    wide = text_TND.shape[-1] >= LEAST_SAVING * len(widths) * n_rows and n_rows <= min(widths)
-    exact = text_TND.device.type != "mps"  # Apple's GPU has no float64
-    if not wide or not exact or support.n_pool or shots_TXD.requires_grad or text_TND.requires_grad:
+    widths = support.blocks or (support.text_TND.shape[-1],)
+    own = _Rows(support.rows_TMD, support.text_TND, widths)
+    n_rows, n_shots = own.n_rows, own.shots_TXD.shape[1]
+    n_coordinates = len(widths) * n_rows
+    is_wide = min(widths) >= n_rows and own.width >= LEAST_SAVING * n_coordinates
+    is_exact = own.text_TND.device.type != "mps"  # Apple's GPU has no float64
+    is_constant = not (own.shots_TXD.requires_grad or own.text_TND.requires_grad)
+    if support.n_pool or not (is_wide and is_exact and is_constant and own.n_tasks):
         return None
-    gram_PTRR = _inner_products(shots_TXD, text_TND, widths)
+    gram_PTRR = own.inner_products()
     square_PTR = gram_PTRR.diagonal(dim1=-2, dim2=-1)
-    jitter_PTR = (JITTER * square_PTR.amax(-1, keepdim=True).clamp(min=JITTER)).expand_as(square_PTR)
-    factor_PTRR, failed_PT = torch.linalg.cholesky_ex(gram_PTRR + torch.diag_embed(jitter_PTR))
-    if failed_PT.any():
-        return None
+    jitter_PT1 = JITTER * square_PTR.amax(-1, keepdim=True).clamp(min=JITTER)
+    jitter_PTRR = torch.diag_embed(jitter_PT1.expand_as(square_PTR))
+    factor_PTRR, failed_PT = torch.linalg.cholesky_ex(gram_PTRR + jitter_PTRR)
+    if not is_all(failed_PT == 0):
+        if failed_PT.device.type == "cpu":
+            return None
+        factor_PTRR = factor_PTRR.masked_fill((failed_PT != 0)[..., None, None], torch.nan)
     # A row of zeros, which is no picture or no text, stays one.
-    rows_TRP = torch.cat(list(factor_PTRR * (square_PTR > 0)[..., None]), -1).to(text_TND)
-    n_places = support.support_mask_TNK.shape[1:]
+    rows_TRC = torch.cat(list(factor_PTRR * (square_PTR > 0)[..., None]), -1).to(own.text_TND)
     changed = replace(
         support,
-        support_TNKD=rows_TRP[:, : shots_TXD.shape[1]].unflatten(1, n_places),
-        text_TND=rows_TRP[:, shots_TXD.shape[1] :],
+        support_TNKD=rows_TRC[:, :n_shots].reshape(*support.support_mask_TNK.shape, n_coordinates),
+        text_TND=rows_TRC[:, n_shots:],
         views_TNKVD=None,
         blocks=support.blocks and (n_rows,) * len(widths),
     )
-    return Span(support, changed, factor_PTRR)
-
-
-def _inner_products(
-    shots_TXD: Tensor, text_TND: Tensor, widths: Sequence[int]
-) -> Float[Tensor, "P T R R"]:
-    """Return the inner products of the pictures, then the texts, of each block in float64."""
-    blocks = []
-    for shots, text in zip(shots_TXD.split(widths, -1), text_TND.split(widths, -1), strict=True):
-        rows = torch.cat([shots.double(), text.double()], 1)
-        blocks.append(rows @ rows.mT)
-    return torch.stack(blocks)
+    return Span(own, changed, factor_PTRR)

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from metaadapter.generator import row_chunks
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.leave_one_out import fitted_own_T, leave_one_out
-from metaadapter.generator.linear_ridge import left_out_scores, linear_ridge
+from metaadapter.generator.linear_ridge import left_out_scores, normal_equations, ridge_of
 from metaadapter.generator.regression import regression
 
 LARGE = ClosedForm(most_kernel_rows=4)
@@ -39,7 +39,7 @@ def test_linear_ridge__gradient_of_its_objective__vanishes(uneven):
     prior = torch.randn(1, 7, 12, generator=draw, dtype=torch.float64)
     shots = uneven.support.shots_TNKD
 
-    vectors = linear_ridge(shots, noise, prior).vectors_TND.requires_grad_()
+    vectors = normal_equations(shots, noise).vectors_TND(prior).requires_grad_()
 
     missed = shots.flatten(1, 2) @ vectors.mT - uneven.support.targets_TMN
     objective = (missed.square() / noise[..., None]).sum() + (vectors - prior).square().sum()
@@ -81,7 +81,7 @@ def mean_of_classes(scores, targets):
 def test_left_out_scores__refitted_without_each_picture__agree(uneven, chunked):
     problem = regression(uneven.canonical, LARGE)
 
-    parts = list(left_out_scores(problem))
+    parts = list(left_out_scores(problem, ridge_of(problem, problem.noise_TX())))
 
     scores = torch.cat([part.scores_TRN for part in parts], 1)[0]
     expected = refitted(problem)
@@ -157,4 +157,4 @@ def test_fitted_own__of_a_kernel__is_that_of_its_explicit_solution(uneven):
 
     scores = kernel @ torch.linalg.solve(kernel + noise.diag(), targets)
 
-    assert float(fitted_own_T(problem)) == pytest.approx(mean_of_classes(scores, targets))
+    assert float(fitted_own_T(problem, None)) == pytest.approx(mean_of_classes(scores, targets))

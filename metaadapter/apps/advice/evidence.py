@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import normalize, one_hot
+from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.generator.block_weights import log_lengths, reweigh
@@ -79,10 +79,7 @@ def _own_likeness(support: Support) -> Float[Tensor, " m"]:
     """Return the likeness of each picture to the other pictures of its class."""
     exact = support.exact
     rows_MD, numbers_M = exact.labelled_rows()
-    is_own_MN = one_hot(numbers_M, exact.n_way).bool()
-    like_MN = likeness(exact).of_left_out(rows_MD[None], is_own_MN[None])[0]
-    own: Tensor = like_MN[is_own_MN]
-    return own
+    return likeness(exact).own_of_left_out(rows_MD[None], numbers_M[None])[0]
 
 
 def distances(support: Support) -> Float[np.ndarray, "m m"]:
