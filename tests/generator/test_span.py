@@ -120,5 +120,6 @@ def test_pictures__all_equal__have_no_spread(trained_like, without_span):
     adapters = trained_like.predict(support)
 
     expected = without_span(trained_like, support)
-    logits = [classify(row[:, 0].double(), found) for found in (adapters, expected)]
-    torch.testing.assert_close(*logits, rtol=1e-5, atol=1e-5)
+    # Cosines of rows without any spread are cosines of rounding errors, here and there.
+    p, expected_p = (classify(row[:, 0].double(), w).softmax(-1) for w in (adapters, expected))
+    torch.testing.assert_close(p, expected_p, rtol=0, atol=5e-3)
