@@ -306,8 +306,8 @@ class Support(TensorFields):
         return -(own_TR * present_TR).sum(1) / self.n_pictures_T
 
 
-def is_all(mask: Bool[Tensor, "..."]) -> bool:
-    """Return whether a mask on the CPU is true everywhere; `False` elsewhere, where it would wait."""
+def is_all(mask: Bool[Tensor, ...]) -> bool:
+    """Return whether a mask is true everywhere; `False` on other devices, which would wait."""
     return mask.device.type == "cpu" and bool(mask.all())
 
 
