@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from io import BufferedIOBase, BytesIO
@@ -31,6 +31,9 @@ WHITE_OF_FRACTIONS = (1.0,)
 
 # Pixels are converted this many at a time, because intermediate results take several bytes each.
 BAND_PIXELS = 2**20
+
+# A larger file is read twice, to hash and to decode it, rather than kept in memory.
+MOST_BYTES_IN_MEMORY = 2**26
 
 _LOADING = threading.Lock()
 
@@ -120,7 +123,46 @@ def content_hash(image: ImageInput) -> str:
             return hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
     if isinstance(picture, bytes):
         return hashlib.sha256(picture).hexdigest()
-    upright = decode_image(picture)
+    return _pixel_hash(decode_image(picture))
+
+
+def read_once(image: ImageInput, is_new: Callable[[str], bool]) -> tuple[str, Image.Image | None]:
+    """Return `content_hash`, and `decode_image` if the hash is new; the file is read once.
+
+    Raises:
+        UnreadableImage: The picture cannot be read, or is new and cannot be decoded.
+    """
+    picture = as_picture(image)
+    if isinstance(picture, Image.Image):
+        upright = decode_image(picture)
+        sha256 = _pixel_hash(upright)
+        return sha256, upright if is_new(sha256) else None
+    if isinstance(picture, bytes):
+        return _hash_and_decode(name_of(picture), BytesIO(picture), None, is_new)
+    box = picture.box if isinstance(picture, Crop) else None
+    file = picture.file if isinstance(picture, Crop) else picture
+    with open_readable(file) as opened:
+        content = opened.read(MOST_BYTES_IN_MEMORY)
+        if len(content) < MOST_BYTES_IN_MEMORY:
+            opened = BytesIO(content)
+        return _hash_and_decode(name_of(file), opened, box, is_new)
+
+
+def _hash_and_decode(
+    name: Path | str, file: BufferedIOBase, box: Box | None, is_new: Callable[[str], bool]
+) -> tuple[str, Image.Image | None]:
+    file.seek(0)
+    sha256 = hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
+    if box is not None:
+        sha256 = crop_hash(sha256, box)
+    if not is_new(sha256):
+        return sha256, None
+    file.seek(0)
+    upright = _decode(name, file)
+    return sha256, upright if box is None else cut_out(upright, box)
+
+
+def _pixel_hash(upright: Image.Image) -> str:
     return hashlib.sha256(f"{upright.size}".encode() + upright.tobytes()).hexdigest()
 
 

@@ -1,39 +1,23 @@
-"""Two loops over pictures: the first hashes contents, the second encodes each new content once.
-
-Both run in threads, not in processes: pictures are decoded and features computed outside the
-interpreter's lock, and threads share the encoder's weights.
-"""
+"""Encode a list of pictures, each content once, and report the progress."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float16, Float32
-from PIL import Image
-from torch import Tensor
+from jaxtyping import Float32
 
-from metaadapter.data.decode import content_hash, decode_image, is_large
-from metaadapter.data.inputs import ImageInput, Picture, UnreadableImage, as_picture, name_of
-from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.inputs import ImageInput, Picture, UnreadableImage, as_picture
 from metaadapter.errors import UsageError
-from metaadapter.features.views import mean_of_views, n_looks, view_pixels
+from metaadapter.features.encoding_pipeline import Features, LookEncoder, OnError, Outcome, Pipeline
+from metaadapter.features.views import mean_of_views
 
-Stage = Literal["times", "hash", "encode", "texts", "captions", "read", "tune"]
-OnError = Literal["raise", "skip"]
-Features: TypeAlias = Float16[np.ndarray, "views dim"]
-Encoded: TypeAlias = tuple[dict[str, Features], dict[str, str]]
-"""Content hash → features, and content hash → why the picture cannot be read. An error in place of
-the reason would keep the pixels of its whole batch in memory."""
+Stage = Literal["times", "encode", "texts", "captions", "read", "tune"]
 
-HASHES_AT_ONCE = 256
 ON_CPU, ON_GPU, ELSEWHERE = 4, 64, 32
 
 
@@ -41,35 +25,15 @@ ON_CPU, ON_GPU, ELSEWHERE = 4, 64, 32
 class Progress:
     """The progress of a run over pictures, for the caller to show; the rate is items per second.
 
-    The stage "times" reads when pictures were taken, "hash" compares pictures with the store,
-    "encode" encodes those that the store lacks, "texts" encodes class names in all templates,
-    "captions" encodes captions, "read" reads the features of a store, and "tune" takes training
-    steps.
+    The stage "times" reads when pictures were taken, "encode" reads pictures and encodes those
+    that are new, "texts" encodes class names in all templates, "captions" encodes captions, "read"
+    reads the features of a store, and "tune" takes training steps.
     """
 
     stage: Stage
     done: int
     total: int
     rate: float
-
-
-@runtime_checkable
-class LookEncoder(Protocol):
-    """The part of an `ImageEncoder` that the loops need."""
-
-    zoom: bool
-
-    @property
-    def dim(self) -> int:
-        """The width of the features."""
-
-    def look(self, picture: Image.Image) -> Float32[Tensor, "looks 3 height width"]:
-        """Return the preprocessed looks at an upright RGB picture."""
-
-    def encode_looks(
-        self, batch: Float[Tensor, "batch looks 3 height width"]
-    ) -> Float32[np.ndarray, "batch dim"]:
-        """Return a unit row for each picture, which is given by its looks."""
 
 
 def encode_pictures(
@@ -90,7 +54,7 @@ def encode_pictures(
     if on_error not in ("raise", "skip"):
         raise UsageError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
     known: dict[str, np.ndarray] = {}
-    contents, _, _ = encode_new(
+    contents, _ = encode_new(
         images,
         encoder,
         views=views,
@@ -114,59 +78,50 @@ def encode_new(
     batch_size: int | None,
     known: Container[str],
     keep: Callable[[dict[str, Features]], None],
-    workers: int | None = None,
     on_error: OnError = "skip",
     progress: Callable[[Progress], None] | None = None,
-) -> tuple[tuple[str | UnreadableImage, ...], int, float]:
+) -> tuple[tuple[Outcome, ...], int]:
     """Encode the pictures whose content is not known yet, each content once.
 
     `known` holds the content hashes that need no features, and `keep` takes the features of
-    each finished batch by content hash. `workers` threads run the encoder, by default as many
-    as torch uses. Return for each picture its content hash, or the error if it could not be read;
-    the number of encoded contents; and the contents per second, without the time for hashing.
+    each finished batch by content hash. Return for each picture its content hash, or the error if
+    it could not be read; and the number of encoded contents.
     """
+    pictures = _as_pictures(images)
+    pipeline = make_pipeline(
+        encoder, views=views, seed=seed, batch_size=batch_size, on_error=on_error
+    )
+    # A thread for each batch: a single picture is faster on all of torch's threads.
+    n_batches = -(-len(pictures) // pipeline.pictures_at_once)
+    pipeline = replace(pipeline, workers=max(1, min(pipeline.workers, n_batches)))
+    seen: set[str] = set()
+    outcomes: list[Outcome] = []
+    advance = meter("encode", len(pictures), progress)
+    for part in pipeline.run(pictures, lambda sha256: sha256 in seen or sha256 in known):
+        keep(part.features)
+        seen.update(part.features)
+        outcomes += part.outcomes
+        advance(len(part.outcomes))
+    return tuple(outcomes), len(seen)
+
+
+def make_pipeline(
+    encoder: LookEncoder,
+    *,
+    views: int,
+    seed: int,
+    batch_size: int | None,
+    workers: int | None = None,
+    fixed_batches: bool = False,
+    on_error: OnError = "skip",
+) -> Pipeline:
+    """Return a pipeline; by default with a fast batch size and as many threads as torch uses."""
     workers = torch.get_num_threads() if workers is None else workers
     batch_size = fast_batch_size(encoder) if batch_size is None else batch_size
     for option, value in {"views": views, "batch_size": batch_size, "workers": workers}.items():
         if value < 1:
             raise UsageError(f"{option} must be 1 or more, got {value}")
-    pictures = _as_pictures(images)
-    contents = _hash_contents(pictures, workers, on_error, progress)
-    new: dict[str, list[Picture]] = {}
-    for picture, content in zip(pictures, contents, strict=True):
-        if isinstance(content, str) and content not in known:
-            new.setdefault(content, []).append(picture)
-
-    def encode(hashes: list[str]) -> Encoded:
-        pixels, failures = {}, {}
-        for sha256 in hashes:
-            try:
-                pixels[sha256] = _pixels_of_first(new[sha256], encoder, views, seed)
-            except UnreadableImage as error:
-                if on_error == "raise":
-                    raise
-                failures[sha256] = error.reason
-        if not pixels:
-            return {}, failures
-        rows = encoder.encode_looks(torch.cat(list(pixels.values())))
-        features = rows.reshape(len(pixels), views, -1).astype(np.float16)
-        return dict(zip(pixels, features, strict=True)), failures
-
-    advance, rate = _meter("encode", len(new), progress), 0.0
-    failures: dict[str, str] = {}
-    size = max(1, batch_size // (views * n_looks(encoder.zoom)))
-    for features, failed in _in_threads(encode, list(new), size, workers):
-        keep(features)
-        failures |= failed
-        rate = advance(len(features) + len(failed))
-    outcomes = tuple(
-        # The error of a copy names the copy, not the first of the equal pictures.
-        UnreadableImage(name_of(picture), failures[content])
-        if isinstance(content, str) and content in failures
-        else content
-        for picture, content in zip(pictures, contents, strict=True)
-    )
-    return outcomes, len(new) - len(failures), rate
+    return Pipeline(encoder, views, seed, batch_size, workers, fixed_batches, on_error)
 
 
 def fast_batch_size(encoder: LookEncoder) -> int:
@@ -177,39 +132,20 @@ def fast_batch_size(encoder: LookEncoder) -> int:
     return ON_CPU if device.type == "cpu" else ON_GPU
 
 
-def _hash_contents(
-    pictures: Sequence[Picture],
-    workers: int,
-    on_error: OnError,
-    progress: Callable[[Progress], None] | None,
-) -> list[str | UnreadableImage]:
-    def hash_or_error(picture: Picture) -> str | UnreadableImage:
-        try:
-            return content_hash(picture)
-        except UnreadableImage as error:
-            if on_error == "raise":
-                raise
-            return UnreadableImage(error.path, error.reason)
-
-    contents: list[str | UnreadableImage] = []
-    advance = _meter("hash", len(pictures), progress)
-    with ThreadPoolExecutor(workers, thread_name_prefix="hash") as executor:
-        for start in range(0, len(pictures), HASHES_AT_ONCE):
-            chunk = pictures[start : start + HASHES_AT_ONCE]
-            contents += executor.map(hash_or_error, chunk)
-            advance(len(chunk))
-    return contents
-
-
-def _meter(
-    stage: Stage, total: int, listener: Callable[[Progress], None] | None
+def meter(
+    stage: Stage,
+    total: int,
+    listener: Callable[[Progress], None] | None,
+    *,
+    done: int = 0,
 ) -> Callable[[int], float]:
-    started, done = time.monotonic(), 0
+    """Return a function that counts further items, tells the listener, and returns the rate."""
+    started, n_before = time.monotonic(), done
 
-    def advance(n_pictures: int) -> float:
+    def advance(n_items: int) -> float:
         nonlocal done
-        done += n_pictures
-        rate = done / max(time.monotonic() - started, 1e-9)
+        done += n_items
+        rate = (done - n_before) / max(time.monotonic() - started, 1e-9)
         if listener is not None:
             listener(Progress(stage, done, total, rate))
         return rate
@@ -230,64 +166,3 @@ def _as_pictures(images: Iterable[ImageInput] | np.ndarray) -> list[Picture]:
         except UsageError as error:
             raise UsageError(f"images[{number}]: {error}") from None
     return pictures
-
-
-def _in_threads(
-    encode: Callable[[list[str]], Encoded], hashes: list[str], size: int, workers: int
-) -> Iterator[Encoded]:
-    """Yield the encoded batches of `size` pictures in order, several computed at a time.
-
-    On a CPU the workers share torch's threads among themselves: whole batches side by side are
-    a third faster than one batch on all threads, which wait for one another at every layer.
-    """
-    batches = [hashes[start : start + size] for start in range(0, len(hashes), size)]
-    workers = min(workers, len(batches))
-    if workers <= 1:
-        yield from map(encode, batches)
-        return
-    n_threads = torch.get_num_threads()
-    share_threads = partial(torch.set_num_threads, max(1, n_threads // workers))
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="encode", initializer=share_threads)
-    # Unlike `Executor.map` this runs only a few batches ahead of the reader.
-    waiting: deque[Future[Encoded]] = deque()
-    waits = True
-    try:
-        for batch in batches:
-            waiting.append(executor.submit(encode, batch))
-            if len(waiting) > workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except (KeyboardInterrupt, GeneratorExit):
-        # Ctrl-C reaches the reader at once, but a thread goes on until its pictures are decoded.
-        waits = False
-        raise
-    finally:
-        executor.shutdown(wait=waits, cancel_futures=True)
-        torch.set_num_threads(n_threads)
-
-
-def _pixels_of_first(
-    pictures: Sequence[Picture], encoder: LookEncoder, views: int, seed: int
-) -> Float32[Tensor, "views looks 3 height width"]:
-    """Return the views of the first readable picture; all are equal, but some may be gone."""
-    failures = []
-    for picture in pictures:
-        try:
-            upright = decode_image(picture)
-        except UnreadableImage as error:
-            failures.append(error)
-            continue
-        try:
-            return view_pixels(upright, encoder.look, views, seed)
-        except Exception as error:  # one picture that is too large must not end a run over millions
-            machine_is_short = is_shortage(error) and not is_large(upright)
-            if isinstance(error, OSError) or machine_is_short:
-                raise
-            reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
-            failures.append(UnreadableImage(name_of(picture), reason))
-            failures[-1].__cause__ = error
-    try:
-        raise failures[0]
-    finally:
-        failures.clear()  # the error and this frame would keep each other alive

@@ -45,7 +45,7 @@ class MeanColourEncoder(ImageEncoder):
         return torch.from_numpy(np.array(small)).permute(2, 0, 1).float() / 255
 
     def encode_pixels(self, batch: Tensor) -> Tensor:
-        self.n_rows_encoded += len(batch)
+        self.n_rows_encoded += int(batch.flatten(1).any(1).sum())  # zeros fill a batch up
         colours = torch.nn.functional.pad(batch.mean((2, 3)), (0, 1), value=0.1)
         # One row at a time: what a batch holds must not change the last digit.
         return torch.stack([normalize(row @ self._projection, dim=0) for row in colours])

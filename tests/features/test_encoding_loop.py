@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-import pytest
 import torch
+from PIL import Image
 
-from metaadapter.features.encoding_loop import encode_new
+from metaadapter.features.encoding_loop import make_pipeline
 
 
 class SlowExceptOnBlack:
@@ -33,19 +33,12 @@ class SlowExceptOnBlack:
 def test_encode__interrupted__does_not_wait_for_the_pictures_under_way():
     encoder = SlowExceptOnBlack()
 
-    def interrupt(progress):
-        if progress.stage == "encode":
-            raise KeyboardInterrupt
+    pipeline = make_pipeline(encoder, views=1, seed=0, batch_size=1, workers=2)
+    pictures = [Image.new("RGB", (2, 2), (tone, 0, 0)) for tone in (0, 1, 2)]
 
-    with pytest.raises(KeyboardInterrupt):
-        encode_new(
-            [np.full((2, 2), tone, np.uint8) for tone in (0, 1, 2)],
-            encoder,
-            **{"views": 1, "seed": 0, "batch_size": 1, "workers": 2},
-            known=(),
-            keep=lambda _: None,
-            progress=interrupt,
-        )
+    parts = pipeline.run(pictures, lambda _: False)
+    assert next(parts).features
+    parts.close()  # as Ctrl-C does
 
     assert encoder.ended == []
     encoder.may_end.set()

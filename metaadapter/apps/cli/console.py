@@ -34,7 +34,6 @@ FOR_PROGRAMMERS = (
 )
 STAGES = {
     "times": "reading times",
-    "hash": "comparing",
     "encode": "encoding",
     "texts": "encoding class names",
     "captions": "encoding captions",

@@ -199,12 +199,12 @@ def _history(folder: Path, facts: ProjectFacts) -> tuple[History, list[str]]:
 def _features(folder: Path, encoder: ImageEncoder) -> EncodingCheckpoint:
     """Open the stored features; join their files if there are more than `MAX_BLOCKS`."""
     recipe = Recipe.of(encoder)
-    cache = EncodingCheckpoint(folder, recipe, {})
+    cache = EncodingCheckpoint(folder, recipe)
     if sum(1 for _ in folder.glob("*/block-*")) <= MAX_BLOCKS:
         return cache
     features = {sha256: np.array(rows) for sha256, rows in cache.features.items()}
     cache.remove()  # a kill before the end costs a new encoding, but nothing shown as saved
-    cache = EncodingCheckpoint(folder, recipe, {})
+    cache = EncodingCheckpoint(folder, recipe)
     cache.add(features)
     cache.flush()
     return cache

@@ -325,7 +325,7 @@ class Session:
         if not new:
             return {}
         rows: dict[str, np.ndarray] = {}
-        outcomes, _, _ = encode_new(
+        outcomes, _ = encode_new(
             [contents[picture] for picture in new],
             self.project.encoder,
             views=1,

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float16, Float32
+from jaxtyping import Float32
 
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.output_folder import write_errors
 from metaadapter.data.shard import Shard, pick_shard
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import UsageError
-from metaadapter.features.encoded_pictures import part_readable, require_some
-from metaadapter.features.encoding_loop import Progress, encode_new
+from metaadapter.features.encoded_pictures import require_some
+from metaadapter.features.encoding_loop import Progress, make_pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
 from metaadapter.features.prompts import names_at_a_time, readable_name
-from metaadapter.features.store.duplicates import equal_pictures
+from metaadapter.features.store.encode_inputs import encode_inputs
 from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
+from metaadapter.features.store.feature_rows import FeatureRows
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHeader, hold_folder
 from metaadapter.features.store.row_table import StoredPicture
+from metaadapter.features.store.store_inputs import StoreInputs
 from metaadapter.features.store.writer import tidy_up, write_store
 
 ALL_KEPT = "All pictures are encoded and kept; run the same command to write the store."
@@ -38,7 +41,7 @@ class EncodeReport:
     pictures that are no longer in the table, and `n_dropped` copies that were left out.
     `duplicates` has the groups of equal pictures, each sorted by path; if copies are dropped,
     the first of each group is kept. The next run tries quarantined pictures again.
-    `images_per_second` does not count the time for hashing.
+    `images_per_second` counts all pictures that were read, also those that were not new.
     """
 
     n_new: int
@@ -76,7 +79,8 @@ def encode_to_store(
         views: Rows per picture: the picture and `views` − 1 random crops.
         seed: The seed of the random crops.
         batch_size: The number of looks per batch; a fast number for the device if None.
-        workers: The number of threads that read and encode; as many as torch uses if None.
+        workers: The number of threads that read, and on a CPU encode; as many as torch uses if
+            None.
         shard: (i, n): encode only part i of n parts, with i from 1; see `merge_stores`.
         drop_duplicates: Keep only the first of equal pictures, by path.
         progress: Called after each batch.
@@ -86,56 +90,56 @@ def encode_to_store(
         DataError: No picture can be read, or the folder is locked, not writable or not a store.
         IncompatibleArtifact: The store has another encoder, precision, number of views or seed.
     """
-    started = time.monotonic()
     if shard is not None and drop_duplicates:
         raise UsageError(
             "--drop-duplicates cannot be used with --shard, since equal pictures may lie in two "
             "shards; encode without shards, or keep the duplicates"
         )
-    pictures = pick_shard(table.rows, shard)
+    started = time.monotonic()
+    rows = pick_shard(table.rows, shard)
     recipe = Recipe.of(encoder, views, seed)
+    pipeline = make_pipeline(
+        encoder,
+        views=views,
+        seed=seed,
+        batch_size=batch_size,
+        workers=workers,
+        fixed_batches=True,
+    )
     with hold_folder(out):
         before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None
+        known = FeatureRows()
         if before is not None:
             recipe.require_same(before.header.recipe, out)
-        known = {} if before is None else before.by_content()
-        with EncodingCheckpoint(out, recipe, known) as cache:
-            contents, n_new, rate = encode_new(
-                [picture.picture for picture in pictures],
-                encoder,
-                views=views,
-                seed=seed,
-                batch_size=batch_size,
-                workers=workers,
-                known=cache.features,
-                keep=cache.add,
-                progress=progress,
-            )
-        stored, quarantined = part_readable(pictures, contents)
-        require_some(len(pictures), quarantined)
-        duplicates = equal_pictures(stored)
-        dropped = {picture for group in duplicates for picture in group[1:] if drop_duplicates}
-        stored = tuple(picture for picture in stored if picture not in dropped)
+            known.extend(before.rows.sha256[before.rows.view == 0], before.by_picture())
+        cache = EncodingCheckpoint(out, recipe, known)
+        encoded = encode_inputs(out, rows, pipeline, cache, progress)
+        inputs = StoreInputs.of(rows, encoded.states, drop_duplicates=drop_duplicates)
+        quarantined = inputs.quarantined()
+        if not inputs.pictures:
+            cache.remove()
+        require_some(len(rows), quarantined)
         header = StoreHeader.of_pictures(
-            stored,
+            inputs.pictures,
             recipe,
             table.classes,
             tuple(encoder.templates),
             tuple(Quarantined(str(error.path), error.reason) for error in quarantined),
         )
-        _update_store(out, before, header, stored, cache.features, encoder, progress)
+        header = replace(header, shard=shard, n_inputs=len(rows))
+        _update_store(out, before, header, inputs, cache.features, encoder, progress)
         cache.remove()
-    hashes_before = set() if before is None else set(before.rows.sha256)
+    n_total, hashes = len(inputs.pictures), {picture.sha256 for picture in inputs.pictures}
     return EncodeReport(
-        n_new=n_new,
-        n_reused=len(stored) - n_new,
-        n_removed=len(hashes_before - {picture.sha256 for picture in stored}),
-        n_total=len(stored),
-        n_dropped=len(dropped),
-        duplicates=duplicates,
+        n_new=encoded.n_new,
+        n_reused=n_total - encoded.n_new,
+        n_removed=0 if before is None else len({*before.rows.sha256} - hashes),
+        n_total=n_total,
+        n_dropped=inputs.n_dropped,
+        duplicates=inputs.duplicates,
         quarantined=quarantined,
         seconds=time.monotonic() - started,
-        images_per_second=rate,
+        images_per_second=encoded.rate,
     )
 
 
@@ -143,22 +147,27 @@ def _update_store(
     folder: Path,
     before: FeatureStore | None,
     header: StoreHeader,
-    pictures: tuple[StoredPicture, ...],
-    features: Mapping[str, Float16[np.ndarray, "views dim"]],
+    inputs: StoreInputs,
+    features: FeatureRows,
     encoder: ImageEncoder,
     progress: Callable[[Progress], None] | None,
 ) -> None:
+    pictures = inputs.pictures
     if before is not None:
         old = before.header
         header = replace(header, recipe=old.recipe, generation=old.generation)
         # A store of an earlier version has no proof, and is written again to get one.
-        if before.proof and (header, pictures) == (old, tuple(before.rows.pictures())):
+        if before.proof and header == old and _are_equal(before.rows.pictures(), pictures):
             tidy_up(folder, old)  # a writer that was killed at its end has left the older files
             return
         header = replace(header, generation=old.generation + 1)
     texts = _class_texts(encoder, header, before, progress)
     with write_errors(f"the feature store {folder}", ALL_KEPT):
-        write_store(folder, header, pictures, features, texts)
+        write_store(folder, header, pictures, features, texts, inputs.entries())
+
+
+def _are_equal(some: Iterable[StoredPicture], others: Iterable[StoredPicture]) -> bool:
+    return all(one == other for one, other in zip_longest(some, others))
 
 
 def _class_texts(

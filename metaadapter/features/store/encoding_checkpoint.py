@@ -18,12 +18,13 @@ from metaadapter.data.output_folder import replace_file, require_no_link, write_
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.origin import Recipe
+from metaadapter.features.store.feature_rows import FeatureRows
 from metaadapter.features.store.header import CACHE_FOLDER, read_entries
 
 RECIPE_FILE, SCHEMA = "recipe.json", "metaadapter.encoding/1"
 REMEDY = "delete that folder and run the same command again, which encodes those pictures again"
-# The seconds between two files: a killed run loses this much work at most.
-FILE_SECONDS = 2.0
+# The seconds between two files, and their share of a long run: a kill loses this much at most.
+FILE_SECONDS, SHARE_LOST = 2.0, 0.002
 
 
 class EncodingCheckpoint:
@@ -31,27 +32,26 @@ class EncodingCheckpoint:
 
     A file is a `.npy` of records (`sha256`, `features`), which is read through a memory map;
     its name ends in the first digits of its own SHA-256. Features that were just added are only
-    in memory until `flush`, which the end of the context calls.
+    in memory until `flush`.
     """
 
-    def __init__(
-        self, store: Path, recipe: Recipe, features: dict[str, Float16[np.ndarray, "views dim"]]
-    ) -> None:
-        self.features = features
+    def __init__(self, store: Path, recipe: Recipe, features: FeatureRows | None = None) -> None:
+        self.features = FeatureRows() if features is None else features
         self._store = store
         self._folder = store / CACHE_FOLDER
         self._recipe = recipe
         self._n_files = 0
         self._waiting: dict[str, np.ndarray] = {}
-        self._flushed_at = time.monotonic()
+        self._begun_at = self._flushed_at = time.monotonic()
         require_no_link(self._folder)
         recipe_file = self._folder / RECIPE_FILE
         try:
             if recipe_file.exists():
                 values, _ = read_document(recipe_file, SCHEMA, REMEDY)
                 recipe.require_same(read_entries(Recipe, {**values, "origin": values}), store)
-                while file := next(self._folder.glob(f"block-{self._n_files:06d}-*.npy"), None):
-                    self._read(file)
+                for file in sorted(self._folder.glob("block-*.npy")):
+                    if file.name.startswith(f"block-{self._n_files:06d}-"):
+                        self._read(file)
             elif any(self._folder.glob("block-*.npy")):
                 warnings.warn(
                     f"{recipe_file} is missing, which says how the features of an interrupted run "
@@ -66,21 +66,26 @@ class EncodingCheckpoint:
                 f"{REMEDY}"
             ) from error
 
-    def __enter__(self) -> EncodingCheckpoint:
-        return self
+    def __contains__(self, sha256: str) -> bool:
+        """Return whether there are features of a content, in memory or on disk."""
+        return sha256 in self._waiting or sha256 in self.features
 
-    def __exit__(self, *_: object) -> None:
-        self.flush()
+    def add(self, features: Mapping[str, Float16[np.ndarray, "views dim"]]) -> bool:
+        """Add features by content hash; return whether the last file was old enough for a new one.
 
-    def add(self, features: Mapping[str, Float16[np.ndarray, "views dim"]]) -> None:
-        """Add features by content hash, and write a file if the last one is old enough."""
+        Then all features are on disk.
+        """
         self._waiting |= features
-        if time.monotonic() - self._flushed_at >= FILE_SECONDS:
-            self.flush()
+        now = time.monotonic()
+        # A run of days must not end in a file for every two seconds of it.
+        if now - self._flushed_at < max(FILE_SECONDS, SHARE_LOST * (now - self._begun_at)):
+            return False
+        self.flush()
+        return True
 
     def flush(self) -> None:
         """Write the added features to disk, and enter them into `features`."""
-        # Cleared first: on a full disk, the flush at the end of the context must not try again.
+        # Cleared first: on a full disk, the flush at the end of a run must not try again.
         waiting, self._waiting = self._waiting, {}
         if waiting:
             rows = np.stack(list(waiting.values()))
@@ -111,7 +116,7 @@ class EncodingCheckpoint:
             raise ValueError(f"the content of {file.name} does not match its name")
         records = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
         hashes = records["sha256"].astype(str).tolist()
-        self.features |= zip(hashes, records["features"], strict=True)
+        self.features.extend(hashes, records["features"])
         self._n_files += 1
 
 

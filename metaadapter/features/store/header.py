@@ -25,7 +25,8 @@ CACHE_FOLDER = ".partial"
 LOCK_FILE = ".lock"
 # The names of `StoreHeader.files`, also unfinished; other files such as features-2021.csv stay.
 OWN_FILES = re.compile(
-    r"((features|texts|chunks)-\d{4,}\.npy|rows-\d{4,}\.(csv|npz))(\.tmp)?", re.ASCII
+    r"((features|texts|chunks)-\d{4,}\.npy|rows-\d{4,}\.(csv|npz)|inputs-\d{4,}\.csv)(\.tmp)?",
+    re.ASCII,
 )
 SCHEMA = "metaadapter.store/3"
 # Earlier versions, whose table is in CSV: with hashes of whole files, and without hashes.
@@ -43,7 +44,11 @@ class Quarantined(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoreHeader:
-    """The facts about a store; its file names contain the generation, a number from 1."""
+    """The facts about a store; its file names contain the generation, a number from 1.
+
+    `shard` is (i, n) if the store has part i of n of its source. `n_inputs` counts the lines of its
+    table of inputs; None without such a table.
+    """
 
     recipe: Recipe
     generation: Annotated[int, Field(ge=0, le=10**9)]
@@ -53,6 +58,8 @@ class StoreHeader:
     templates: tuple[str, ...]
     quarantined: tuple[Quarantined, ...]
     schema: str = SCHEMA
+    shard: tuple[int, int] | None = None
+    n_inputs: int | None = None
 
     @classmethod
     def of_pictures(
@@ -78,6 +85,8 @@ class StoreHeader:
             names |= {"rows": f"rows-{number}.npz", "chunks": f"chunks-{number}.npy"}
         else:
             names |= {"rows": f"rows-{number}.csv"}
+        if self.n_inputs is not None:
+            names |= {"inputs": f"inputs-{number}.csv"}
         return names | ({"texts": f"texts-{number}.npy"} if self.classes else {})
 
     @property
@@ -101,6 +110,8 @@ class StoreHeader:
             "counts": self.counts,
             "classes": self.classes,
             "templates": self.templates,
+            "shard": self.shard,
+            "n_inputs": self.n_inputs,
             "quarantined": [entry._asdict() for entry in self.quarantined],
         }
         write_document(folder / HEADER_FILE, values, files=self.files.values())

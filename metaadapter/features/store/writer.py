@@ -34,6 +34,7 @@ from metaadapter.features.store.header import (
     features_file,
     hold_folder,
 )
+from metaadapter.features.store.input_states import InputEntry, write_inputs
 from metaadapter.features.store.row_table import StoredPicture, write_rows
 from metaadapter.features.views import unit_rows
 
@@ -49,8 +50,12 @@ def write_store(
     pictures: Sequence[StoredPicture],
     features: Mapping[str, Float16[np.ndarray, "views dim"]],
     texts: Mapping[str, Float32[np.ndarray, " dim"]],
+    inputs: Iterable[InputEntry] = (),
 ) -> None:
-    """Replace the content of a store in one step; a class without a text gets zeros."""
+    """Replace the content of a store in one step; a class without a text gets zeros.
+
+    `inputs` are the lines of its table of inputs, if the header counts any.
+    """
 
     def write(file: IO[bytes]) -> None:
         # Not through a memory map: a full disk kills a process that writes through one.
@@ -61,6 +66,8 @@ def write_store(
             file.write(np.ascontiguousarray(rows, dtype="<f2").tobytes())
 
     replace_file(folder / features_file(header.generation), write)
+    if header.n_inputs is not None:
+        replace_file(folder / header.files["inputs"], lambda file: write_inputs(file, inputs))
     _commit(folder, header, pictures, texts)
 
 

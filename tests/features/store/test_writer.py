@@ -19,5 +19,5 @@ def test_commit__files_beside_the_store__only_its_own_earlier_ones_go(encode, pi
     encode()
 
     store = {"store.json", ".lock", "features-0002.npy", "rows-0002.npz", "texts-0002.npy"}
-    store |= {"chunks-0002.npy"}
+    store |= {"chunks-0002.npy", "inputs-0002.csv"}
     assert {path.name for path in out.iterdir()} == store | set(mine)

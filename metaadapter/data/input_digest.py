@@ -1,0 +1,33 @@
+"""A digest of input pictures without reading them, to tell whether they are those of before."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from metaadapter.data.table import ImageRow
+
+
+def inputs_digest(rows: Iterable[ImageRow]) -> str:
+    """Return a digest of paths, labels, boxes, places, file sizes and modification times."""
+    digest = hashlib.sha256()
+    facts_of_container = cache(_facts)
+    for row in rows:
+        packed = row.packed
+        if packed is None:
+            place, facts = None, _facts(row.path)
+        else:
+            place, facts = packed[2:], facts_of_container(packed.container)
+        digest.update(repr((os.fspath(row.path), row.label, row.box, place, facts)).encode())
+    return digest.hexdigest()
+
+
+def _facts(path: Path) -> tuple[int, ...]:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return ()
+    return status.st_size, status.st_mtime_ns

@@ -1,0 +1,201 @@
+"""Decode and encode pictures in their order, reading each of them once.
+
+Threads, not processes: pictures are decoded and features computed outside the interpreter's lock,
+and threads share the encoder's weights and the decoded pixels.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float16, Float32
+from PIL import Image
+from torch import Tensor
+
+from metaadapter.data.decode import is_large, read_once
+from metaadapter.data.inputs import Picture, UnreadableImage, name_of
+from metaadapter.data.machine_errors import is_shortage
+from metaadapter.features.views import n_looks, view_pixels
+
+OnError = Literal["raise", "skip"]
+Features: TypeAlias = Float16[np.ndarray, "views dim"]
+Outcome: TypeAlias = str | UnreadableImage
+"""The content hash of a picture, or why it cannot be read."""
+Pixels: TypeAlias = Float32[Tensor, "views looks 3 height width"]
+
+# A GPU takes the next batch while the results of the last one are copied.
+ENCODERS_BESIDE = 2
+
+
+@runtime_checkable
+class LookEncoder(Protocol):
+    """The part of an `ImageEncoder` that the loops need."""
+
+    zoom: bool
+
+    @property
+    def dim(self) -> int:
+        """The width of the features."""
+
+    def look(self, picture: Image.Image) -> Float32[Tensor, "looks 3 height width"]:
+        """Return the preprocessed looks at an upright RGB picture."""
+
+    def encode_looks(
+        self, batch: Float[Tensor, "batch looks 3 height width"]
+    ) -> Float32[np.ndarray, "batch dim"]:
+        """Return a unit row for each picture, which is given by its looks."""
+
+
+@dataclass(slots=True)
+class Finished:
+    """The outcomes of successive pictures, and the features of the contents new among them."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    features: dict[str, Features] = field(default_factory=dict)
+
+
+class _Read(NamedTuple):
+    """A picture that was read: its outcome, and its pixels if its content is new."""
+
+    outcome: Outcome
+    pixels: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """An encoder and the way in which threads use it.
+
+    Attributes:
+        encoder: The encoder.
+        views: The number of views of each picture.
+        seed: The seed of the random crops.
+        batch_size: The most looks in a batch.
+        workers: The number of threads that read; on a CPU they also encode.
+        fixed_batches: Fill up each batch to `batch_size`, and divide torch's threads as for many
+            batches: the last digits of a feature depend on both, but not on the other pictures.
+        on_error: "raise" ends with the first picture that cannot be read.
+    """
+
+    encoder: LookEncoder
+    views: int
+    seed: int
+    batch_size: int
+    workers: int
+    fixed_batches: bool = False
+    on_error: OnError = "skip"
+
+    @property
+    def pictures_at_once(self) -> int:
+        """The number of pictures in a batch."""
+        return max(1, self.batch_size // (self.views * n_looks(self.encoder.zoom)))
+
+    def run(
+        self, pictures: Iterable[Picture], is_known: Callable[[str], bool]
+    ) -> Iterator[Finished]:
+        """Yield outcomes and features of all pictures, in order.
+
+        A content that is known, or that came before, is not encoded. `is_known` has to know the
+        contents of all parts that were yielded; several threads call it.
+        """
+        n_threads = torch.get_num_threads()
+        share = partial(torch.set_num_threads, max(1, n_threads // self.workers))
+        readers = ThreadPoolExecutor(self.workers, "read", initializer=share)
+        device = getattr(self.encoder, "device", None)
+        on_cpu = not isinstance(device, torch.device) or device.type == "cpu"
+        encoders = readers if on_cpu else ThreadPoolExecutor(ENCODERS_BESIDE, "encode")
+        waits = True
+        try:
+            yield from self._run(iter(pictures), is_known, readers, encoders)
+        except (KeyboardInterrupt, GeneratorExit):
+            # Ctrl-C reaches the reader at once, but a thread goes on until its picture is decoded.
+            waits = False
+            raise
+        finally:
+            for executor in (readers, encoders):
+                executor.shutdown(wait=waits, cancel_futures=True)
+            torch.set_num_threads(n_threads)
+
+    def _run(
+        self,
+        pictures: Iterator[Picture],
+        is_known: Callable[[str], bool],
+        readers: ThreadPoolExecutor,
+        encoders: ThreadPoolExecutor,
+    ) -> Iterator[Finished]:
+        size = self.pictures_at_once
+        under_way: set[str] = set()
+        encoding: deque[tuple[Finished, Future[np.ndarray] | None]] = deque()
+        most_waiting = self.workers if encoders is readers else ENCODERS_BESIDE
+
+        def is_new(sha256: str) -> bool:
+            return not is_known(sha256) and sha256 not in under_way
+
+        def read(picture: Picture) -> Future[_Read]:
+            return readers.submit(self._read, picture, is_new)
+
+        def done() -> Finished:
+            part, rows = encoding.popleft()
+            if rows is not None:
+                part.features = dict(zip(part.features, rows.result(), strict=True))
+            under_way.difference_update(part.features)
+            return part
+
+        # Results are taken in order, so a slow picture must not leave the other threads idle.
+        reading = deque(map(read, islice(pictures, size + 2 * self.workers)))
+        part, batch = Finished(), list[Pixels]()
+        while reading:
+            outcome, pixels = reading.popleft().result()
+            reading.extend(map(read, islice(pictures, 1)))
+            part.outcomes.append(outcome)
+            if pixels is not None and isinstance(outcome, str) and is_new(outcome):
+                under_way.add(outcome)
+                part.features[outcome] = _NO_ROWS
+                batch.append(pixels)
+            is_last = not reading
+            if len(batch) == size or is_last or len(part.outcomes) >= MOST_OUTCOMES:
+                rows = encoders.submit(self._encode, batch) if batch else None
+                encoding.append((part, rows))
+                part, batch = Finished(), []
+            while encoding and (is_last or len(encoding) > most_waiting):
+                yield done()
+
+    def _read(self, picture: Picture, is_new: Callable[[str], bool]) -> _Read:
+        try:
+            sha256, upright = read_once(picture, is_new)
+            if upright is None:
+                return _Read(sha256)
+            return _Read(sha256, self._pixels(picture, upright))
+        except UnreadableImage as error:
+            if self.on_error == "raise":
+                raise
+            # The error itself would keep its frames, and with them pixels.
+            return _Read(UnreadableImage(error.path, error.reason))
+
+    def _pixels(self, picture: Picture, upright: Image.Image) -> Pixels:
+        try:
+            return view_pixels(upright, self.encoder.look, self.views, self.seed)
+        except Exception as error:  # one picture that is too large must not end a run over millions
+            machine_is_short = is_shortage(error) and not is_large(upright)
+            if isinstance(error, OSError) or machine_is_short:
+                raise
+            reason = f"it cannot be scaled for the encoder ({str(error) or type(error).__name__})"
+            raise UnreadableImage(name_of(picture), reason) from error
+
+    def _encode(self, batch: list[Pixels]) -> Float16[np.ndarray, "pictures views dim"]:
+        n_missing = self.pictures_at_once - len(batch) if self.fixed_batches else 0
+        looks = torch.cat([*batch, *([torch.zeros_like(batch[0])] * n_missing)])
+        rows = self.encoder.encode_looks(looks)[: len(batch) * self.views]
+        return rows.reshape(len(batch), self.views, -1).astype(np.float16)
+
+
+# Known pictures need no batch; after so many of them the others are encoded all the same.
+MOST_OUTCOMES = 1024
+_NO_ROWS = np.empty((0, 0), np.float16)
