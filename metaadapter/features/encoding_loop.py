@@ -16,7 +16,7 @@ from metaadapter.errors import UsageError
 from metaadapter.features.encoding_pipeline import Features, LookEncoder, OnError, Outcome, Pipeline
 from metaadapter.features.views import mean_of_views
 
-Stage = Literal["times", "encode", "texts", "captions", "read", "tune"]
+Stage = Literal["times", "encode", "texts", "captions", "read", "merge", "tune"]
 
 ON_CPU, ON_GPU, ELSEWHERE = 4, 64, 32
 
@@ -27,7 +27,7 @@ class Progress:
 
     The stage "times" reads when pictures were taken, "encode" reads pictures and encodes those
     that are new, "texts" encodes class names in all templates, "captions" encodes captions, "read"
-    reads the features of a store, and "tune" takes training steps.
+    reads the features of a store, "merge" reads stores to merge, and "tune" takes training steps.
     """
 
     stage: Stage

@@ -24,6 +24,7 @@ from metaadapter.apps.cli.evaluate import evaluate
 from metaadapter.apps.cli.export import export
 from metaadapter.apps.cli.ground import ground
 from metaadapter.apps.cli.library import library
+from metaadapter.apps.cli.merge import merge
 from metaadapter.apps.cli.outputs import Commands
 from metaadapter.apps.cli.predict import predict
 from metaadapter.apps.cli.process import ending_code, hear_signals, lasting_streams, reader_left
@@ -53,7 +54,7 @@ app = Commands(
     add_completion=False,
 )
 COMMANDS = (
-    *(demo, encode, adapt, add, predict, ground, rank, export, serve),
+    *(demo, encode, merge, adapt, add, predict, ground, rank, export, serve),
     *(study, train, evaluate, report, doctor),
 )
 for command in COMMANDS:

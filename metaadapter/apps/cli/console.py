@@ -38,6 +38,7 @@ STAGES = {
     "texts": "encoding class names",
     "captions": "encoding captions",
     "read": "reading features",
+    "merge": "merging",
     "tune": "training",
 }
 

@@ -37,7 +37,7 @@ def encode_inputs(
     Inputs that an unfinished run could not read are tried again.
     """
     states = InputStates(len(rows))
-    journal = InputJournal(out / CACHE_FOLDER, rows, states, cache)
+    journal = InputJournal(out / CACHE_FOLDER, rows, states, cache.__contains__)
     n_done = journal.n_done
     again = sorted(states.reasons)
     advance = meter("encode", len(rows), progress, done=n_done - len(again))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
 from metaadapter.features.store.feature_rows import FeatureRows
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHeader, hold_folder
-from metaadapter.features.store.row_table import StoredPicture
+from metaadapter.features.store.row_table import StoredPicture, StoreRows
 from metaadapter.features.store.store_inputs import StoreInputs
 from metaadapter.features.store.writer import tidy_up, write_store
 
@@ -111,29 +110,34 @@ def encode_to_store(
         known = FeatureRows()
         if before is not None:
             recipe.require_same(before.header.recipe, out)
-            known.extend(before.rows.sha256[before.rows.view == 0], before.by_picture())
+            known.extend(before.rows.of_pictures("sha256"), before.by_picture()[:])
         cache = EncodingCheckpoint(out, recipe, known)
         encoded = encode_inputs(out, rows, pipeline, cache, progress)
         inputs = StoreInputs.of(rows, encoded.states, drop_duplicates=drop_duplicates)
         quarantined = inputs.quarantined()
         if not inputs.pictures:
             cache.remove()
-        require_some(len(rows), quarantined)
+        if shard is None:  # a shard may have no readable picture, or none at all
+            require_some(len(rows), quarantined)
         header = StoreHeader.of_pictures(
             inputs.pictures,
             recipe,
             table.classes,
             tuple(encoder.templates),
             tuple(Quarantined(str(error.path), error.reason) for error in quarantined),
+            shard=shard,
+            n_inputs=len(rows),
         )
-        header = replace(header, shard=shard, n_inputs=len(rows))
         _update_store(out, before, header, inputs, cache.features, encoder, progress)
         cache.remove()
-    n_total, hashes = len(inputs.pictures), {picture.sha256 for picture in inputs.pictures}
+    n_total, n_removed = len(inputs.pictures), 0
+    if before is not None:
+        hashes = {picture.sha256 for picture in inputs.pictures}
+        n_removed = len({*before.rows.of_pictures("sha256")} - hashes)
     return EncodeReport(
         n_new=encoded.n_new,
         n_reused=n_total - encoded.n_new,
-        n_removed=0 if before is None else len({*before.rows.sha256} - hashes),
+        n_removed=n_removed,
         n_total=n_total,
         n_dropped=inputs.n_dropped,
         duplicates=inputs.duplicates,
@@ -157,7 +161,7 @@ def _update_store(
         old = before.header
         header = replace(header, recipe=old.recipe, generation=old.generation)
         # A store of an earlier version has no proof, and is written again to get one.
-        if before.proof and header == old and _are_equal(before.rows.pictures(), pictures):
+        if before.proof and header == old and _are_stored(before.rows, pictures):
             tidy_up(folder, old)  # a writer that was killed at its end has left the older files
             return
         header = replace(header, generation=old.generation + 1)
@@ -166,8 +170,10 @@ def _update_store(
         write_store(folder, header, pictures, features, texts, inputs.entries())
 
 
-def _are_equal(some: Iterable[StoredPicture], others: Iterable[StoredPicture]) -> bool:
-    return all(one == other for one, other in zip_longest(some, others))
+def _are_stored(rows: StoreRows, pictures: Sequence[StoredPicture]) -> bool:
+    return rows.n_pictures == len(pictures) and all(
+        rows.pictures(slice(start, end)) == [*pictures[start:end]] for start, end in rows.parts()
+    )
 
 
 def _class_texts(

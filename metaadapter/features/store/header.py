@@ -69,12 +69,25 @@ class StoreHeader:
         classes: tuple[str, ...],
         templates: tuple[str, ...] = (),
         quarantined: tuple[Quarantined, ...] = (),
+        *,
+        shard: tuple[int, int] | None = None,
+        n_inputs: int | None = None,
     ) -> StoreHeader:
         """Return the header of a new store with these pictures."""
         n_rows = len(pictures) * recipe.origin.n_views
         labels = Counter(picture.label for picture in pictures if picture.label)
         counts = dict(sorted(labels.items()))
-        return cls(recipe, 1, n_rows, counts, classes, templates, quarantined)
+        return cls(
+            recipe,
+            1,
+            n_rows,
+            counts,
+            classes,
+            templates,
+            quarantined,
+            shard=shard,
+            n_inputs=n_inputs,
+        )
 
     @property
     def files(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -23,10 +23,14 @@ class InputJournal:
     """A journal of successive inputs; it counts only if they are the same files as then."""
 
     def __init__(
-        self, folder: Path, rows: Sequence[ImageRow], states: InputStates, known: Container[str]
+        self,
+        folder: Path,
+        rows: Sequence[ImageRow],
+        states: InputStates,
+        is_known: Callable[[str], bool],
     ) -> None:
-        """Read the outcomes of an unfinished run into `states`, if `known` has the features."""
-        self._rows, self._states, self._known = rows, states, known
+        """Read the outcomes of an unfinished run into `states`, if their features are known."""
+        self._rows, self._states, self._is_known = rows, states, is_known
         self._store = folder.parent
         self._journal = Journal(folder / JOURNAL_FILE, HEAD)
         self.n_done = 0
@@ -61,7 +65,7 @@ class InputJournal:
         is_same = (
             len(hashes) + len(reasons) == len(numbers)
             and numbers.stop <= len(self._rows)
-            and all(sha256 in self._known for sha256 in hashes)
+            and all(map(self._is_known, hashes))
             and inputs_digest(self._rows[number] for number in numbers) == record["inputs"]
         )
         if not is_same:

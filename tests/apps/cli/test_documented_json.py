@@ -94,6 +94,17 @@ def test_command__document__is_as_documented(
     assert agrees(run(*words, "--json").document, f"metaadapter.{schema}")
 
 
+def test_merge__document__is_as_documented(run, labelled, encoder, tmp_path):
+    parts = [tmp_path / "part1", tmp_path / "part2"]
+    for number, part in enumerate(parts, start=1):
+        run("encode", labelled, "--encoder", encoder, "--out", part, "--shard", f"{number}/2")
+
+    done = run("merge", *parts, "--out", tmp_path / "whole", "--json")
+
+    assert agrees(done.document, "metaadapter.merge/1")
+    assert done.document["n_total"] == 9
+
+
 def test_export__document__is_as_documented(run, adapter, tmp_path):
     pytest.importorskip("onnxscript")
 
@@ -190,6 +201,7 @@ def test_page__documents_each_schema_once():
     assert re.findall(r"^### `metaadapter\.([\w-]+)/\d`$", PAGE, re.MULTILINE) == [
         *(
             "encode",
+            "merge",
             "adapt",
             "adapt-captions",
             "add",

@@ -1,31 +1,57 @@
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
 import pytest
 
+from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageRow, ImageTable
-from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.store.encode_to_store import encode_to_store
-from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.features.store.input_states import read_inputs
 from metaadapter.features.store.merge import merge_stores
 
 
-def test_merge__shards_and_a_double__equals_the_store_of_one_run(encode, pictures, tmp_path):
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
+
+
+@pytest.fixture
+def mixed(pictures) -> Path:
+    """The pictures with unreadable ones, copies far apart, and names that sort in two ways."""
     (pictures / "heron/002.png").write_bytes(b"broken")
-    encode("whole", views=2)
-    folders = [tmp_path / f"part{number}" for number in (1, 2, 3)]
+    (pictures / "stork/011.png").write_bytes(b"broken")
+    for name in ("heron/001.png", "stork/012.png", "stork-2/000.png"):
+        (pictures / name).parent.mkdir(exist_ok=True)
+        (pictures / name).write_bytes((pictures / "heron/000.png").read_bytes())
+    return pictures
+
+
+@pytest.mark.parametrize("n_shards", [1, 2, 3, 5, 17])
+@pytest.mark.parametrize("views", [1, 2])
+def test_merge__all_shards_in_any_order__is_byte_for_byte_the_store_of_one_process(
+    mixed, make_encoder, tmp_path, n_shards, views
+):
+    table = read_images(mixed)
+    encode_to_store(table, make_encoder(), tmp_path / "whole", views=views, batch_size=5)
+    folders = [tmp_path / f"part{number}" for number in range(1, n_shards + 1)]
     for number, folder in enumerate(folders, start=1):
-        encode(folder.name, views=2, shard=(number, 3))
+        # Of 17 shards two have only an unreadable picture, and two have none.
+        encode_to_store(
+            table,
+            make_encoder(),
+            folder,
+            views=views,
+            batch_size=3,
+            workers=2,
+            shard=(number, n_shards),
+        )
 
-    merged = merge_stores([*folders[::-1], folders[0]], tmp_path / "merged")
+    merge_stores([*folders[::-1], folders[0]], tmp_path / "merged")
 
-    whole = FeatureStore.open(tmp_path / "whole")
-    assert merged.header == whole.header
-    assert merged.rows.pictures() == whole.rows.pictures()
-    np.testing.assert_array_equal(merged.features, whole.features)
-    np.testing.assert_array_equal(merged.texts, whole.texts)
+    assert files_of(tmp_path / "merged") == files_of(tmp_path / "whole")
 
 
 def test_merge__picture_unreadable_in_one_part_only__is_not_quarantined(encode, pictures, tmp_path):
@@ -68,3 +94,79 @@ def test_merge__equal_paths_with_other_labels__keeps_both_rows(
     merged = merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
 
     assert list(merged.rows.label) == ["heron", "stork"]
+
+
+def test_merge__shards_that_do_not_make_a_whole__are_named(mixed, encoder, tmp_path):
+    table = read_images(mixed)
+    for name, shard in (("a", (1, 3)), ("b", (2, 3)), ("c", (3, 3)), ("d", (1, 2))):
+        encode_to_store(table, encoder, tmp_path / name, shard=shard)
+    a, b, c, d = (tmp_path / name for name in "abcd")
+
+    with pytest.raises(DataError, match=r"expected all shards, but 2/3 is missing; .*--shard 2/3"):
+        merge_stores([a, c], tmp_path / "merged")
+    with pytest.raises(DataError, match=r"shards of 2 and 3: .*d \(1/2\); encode them again"):
+        merge_stores([a, b, d], tmp_path / "merged")
+    (mixed / "heron/000.png").write_bytes((mixed / "stork/001.png").read_bytes())
+    encode_to_store(table, encoder, tmp_path / "e", shard=(1, 3))
+    with pytest.raises(DataError, match=r"a and .*e are both the shard 1/3, with different"):
+        merge_stores([a, b, c, tmp_path / "e"], tmp_path / "merged")
+    assert not (tmp_path / "merged/store.json").exists()
+
+
+@pytest.mark.parametrize("content", ["features", "rows", "texts", "inputs"])
+def test_merge__damaged_shard__is_named(pictures, read_table, encoder, tmp_path, content):
+    for number in (1, 2):
+        encode_to_store(
+            read_table(pictures), encoder, tmp_path / f"part{number}", shard=(number, 2)
+        )
+    file = next((tmp_path / "part2").glob(f"{content}-*"))
+    damaged = bytearray(file.read_bytes())
+    damaged[-5] ^= 1
+    file.write_bytes(damaged)
+
+    with pytest.raises(DataError, match=rf"part2.{file.name}"):
+        merge_stores([tmp_path / "part1", tmp_path / "part2"], tmp_path / "merged")
+    assert not (tmp_path / "merged/store.json").exists()
+
+
+def test_merge__other_templates__are_refused(encode, make_encoder, tmp_path):
+    one, other = make_encoder(), make_encoder()
+    other.templates = ("a drawing of {}",)
+    encode("a", one, shard=(1, 2))
+    encode("b", other, shard=(2, 2))
+
+    with pytest.raises(IncompatibleArtifact, match=r"class names of .*a and .*b .* templates"):
+        merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
+
+
+def test_encode__table_of_inputs__has_the_status_of_each_in_order(mixed, encoder, tmp_path):
+    table = read_images(mixed)
+    encode_to_store(table, encoder, tmp_path / "store")
+
+    with (tmp_path / "store/inputs-0001.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+
+    assert [line["path"] for line in lines] == [str(row.path) for row in table.rows]
+    by_status = {
+        status: [Path(line["path"]).name for line in lines if line["status"] == status]
+        for status in ("done", "unreadable", "duplicate")
+    }
+    assert [len(names) for names in by_status.values()] == [10, 2, 3]
+    assert by_status["unreadable"] == ["002.png", "011.png"]
+    copies = [line for line in lines if line["status"] == "duplicate"]
+    assert {line["duplicate_of"] for line in copies} == {str(mixed / "heron/000.png")}
+    assert all("known kind" in line["reason"] for line in lines if line["status"] == "unreadable")
+
+
+def test_encode__dropped_duplicates__are_duplicates_of_the_first_path(mixed, encoder, tmp_path):
+    (mixed / "egret.png").write_bytes((mixed / "heron/000.png").read_bytes())
+    (mixed / "egret").mkdir()
+    (mixed / "egret.png").rename(mixed / "egret/z.png")
+    table = ImageTable(read_images(mixed).rows[::-1], "backwards")
+
+    encode_to_store(table, encoder, tmp_path / "store", drop_duplicates=True)
+
+    entries = list(read_inputs(tmp_path / "store/inputs-0001.csv"))
+    assert [entry.path for entry in entries] == [str(row.path) for row in table.rows]
+    assert {entry.duplicate_of for entry in entries} == {"", str(mixed / "egret/z.png")}
+    assert [e.status for e in entries if e.path.endswith("z.png")] == ["done"]
