@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from metaadapter.data.packed import TarMember
 from metaadapter.data.parquet_pictures import list_parquet, picture_column
 from metaadapter.data.picture_names import SPLIT_NAMES, are_splits
-from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.data.table import CompactRows, ImageRow, ImageTable
 from metaadapter.data.tar_pictures import PackedPicture, list_tar
 from metaadapter.errors import DataError
 
@@ -46,26 +49,31 @@ def read_containers(files: Sequence[Path], source: Path, *, labelled: bool) -> I
         MissingPackage: Reading Parquet needs pyarrow.
     """
     warnings: list[str] = []
-    listed = [(file, picture) for file in files for picture in _list(file, warnings)]
+    folders: set[tuple[str, ...]] = set()
+    listed = CompactRows(
+        _row(picture, folders) for file in files for picture in _list(file, warnings)
+    )
     if not listed:
         raise DataError(
             f"expected pictures in {source}, but its tar or Parquet files ({len(files)}) hold none"
             f"{''.join(f'; {warning}' for warning in warnings)}"
         )
     splits = _splits(files, source)
-    depth = 1 if are_splits({picture.folders for _, picture in listed}) else 0
-    rows = [_row(picture, splits.get(file), depth, labelled=labelled) for file, picture in listed]
+    depth = 1 if are_splits(folders) else 0
+    rows = CompactRows(
+        row
+        for row in map(partial(_with_facts, splits, depth, labelled=labelled), listed)
+        if row.label is not None or not labelled
+    )
     kind = "tar" if is_tar(files[0]) else "Parquet"
-    if labelled:
-        rows = [row for row in rows if row.label is not None]
-        if not rows:
-            raise DataError(
-                f"expected a class for each picture in {source}, but none of {len(listed)} has "
-                f"one; {_LABELS[kind]}"
-            )
-        if n_left := len(listed) - len(rows):
-            warnings.append(f"pictures without a class in {source} were left out: {n_left}")
-    return ImageTable(tuple(rows), f"{kind} files", tuple(warnings))
+    if not rows:
+        raise DataError(
+            f"expected a class for each picture in {source}, but none of {len(listed)} has "
+            f"one; {_LABELS[kind]}"
+        )
+    if n_left := len(listed) - len(rows):
+        warnings.append(f"pictures without a class in {source} were left out: {n_left}")
+    return ImageTable(rows, f"{kind} files", tuple(warnings))
 
 
 _LABELS = {
@@ -87,19 +95,30 @@ def _list(file: Path, warnings: list[str]) -> Iterable[PackedPicture]:
     return list_parquet(file, column)
 
 
-def _row(picture: PackedPicture, split: str | None, depth: int, *, labelled: bool) -> ImageRow:
-    folders, name = picture.folders, None
-    if labelled:
-        name = picture.label or (folders[depth] if folders[depth:] else None)
-    return ImageRow(
-        picture.place.path,
-        # Macs write é as two characters, unlike most manifests.
-        unicodedata.normalize("NFC", name) if name else None,
-        picture.split or split or (folders[0] if depth and folders else None),
-        picture.group or None,
-        caption=picture.caption or None,
-        packed=picture.place,
-    )
+def _row(picture: PackedPicture, folders: set[tuple[str, ...]]) -> ImageRow:
+    """Return a row with the facts of the picture itself; add its folders to `folders`."""
+    place = picture.place
+    if isinstance(place, TarMember):
+        folders.add(_folders(place))
+    facts = (picture.label or None, picture.split or None, picture.group or None)
+    return ImageRow(place.path, *facts, None, picture.caption or None, place)
+
+
+def _with_facts(
+    splits: Mapping[Path, str], depth: int, row: ImageRow, *, labelled: bool
+) -> ImageRow:
+    """Return a row with the label and split of its folders and its container."""
+    place = row.packed
+    assert place is not None, "only packed pictures are listed"
+    folders = _folders(place) if isinstance(place, TarMember) else ()
+    label = row.label or (folders[depth] if folders[depth:] else None) if labelled else None
+    split = row.split or splits.get(place.container) or (folders[0] if folders[:depth] else None)
+    # Macs write é as two characters, unlike most manifests.
+    return replace(row, label=unicodedata.normalize("NFC", label) if label else None, split=split)
+
+
+def _folders(member: TarMember) -> tuple[str, ...]:
+    return member.path.relative_to(member.container).parts[:-1]
 
 
 def _splits(files: Sequence[Path], source: Path) -> dict[Path, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from metaadapter.data.containers import holds_pictures, read_containers
@@ -16,7 +16,7 @@ from metaadapter.data.picture_names import (
     is_visible,
 )
 from metaadapter.data.regular_files import regular
-from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.data.table import CompactRows, ImageRow, ImageTable
 from metaadapter.errors import DataError
 
 # The file of sentences about a class, one per line, in the folder of the class.
@@ -29,57 +29,77 @@ def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
 
     A folder without picture files may have tar or Parquet files of pictures (`read_containers`).
     """
-    files = [path for path in walk(folder) if path.name != DESCRIPTION_FILE]
-    pictures = [path for path in files if is_picture(path)]
-    if not pictures and (containers := [path for path in files if holds_pictures(path)]):
+    rest: list[Path] = []
+    listed = CompactRows(_pictures(folder, rest))
+    if not listed and (containers := [path for path in rest if holds_pictures(path)]):
         return read_containers(containers, folder, labelled=labelled)
-    others = _others(files)
-    if not pictures:
+    others = _others(rest)
+    if not listed:
         reason = f"found only {others}" if others else "found no files"
         raise DataError(
             f"expected pictures ({', '.join(PICTURE_SUFFIXES)}) in the folder {folder}, but "
             f"{reason}; put pictures into it or name another folder"
         )
     warnings = [f"{others} were left out of {folder}"] if others else []
-    parents = [path.relative_to(folder).parts[:-1] for path in pictures]
-    depth = 1 if are_splits({*parents}) else 0
-    rows = [
-        ImageRow(
-            path,
-            # Macs write é as two characters, unlike most manifests.
-            unicodedata.normalize("NFC", names[depth]) if labelled and names[depth:] else None,
-            names[0] if depth and names else None,
-        )
-        for path, names in zip(pictures, parents, strict=True)
-    ]
+    parents = {_parents(folder, row) for row in listed}
+    depth = 1 if are_splits(parents) else 0
     if not labelled:
         source = "nested folders" if any(parents) else "flat folder"
-        return ImageTable(tuple(rows), source, tuple(warnings))
+        rows = CompactRows(_with_facts(folder, row, depth, labelled=False) for row in listed)
+        return ImageTable(rows, source, tuple(warnings))
 
-    rows = [row for row in rows if row.label is not None]
+    rows = CompactRows(
+        row
+        for row in (_with_facts(folder, row, depth, labelled=True) for row in listed)
+        if row.label is not None
+    )
     if not rows:
         raise DataError(
-            f"expected one folder per class in {folder}, but its pictures ({len(pictures)}) lie "
+            f"expected one folder per class in {folder}, but its pictures ({len(listed)}) lie "
             "side by side, so their classes are unknown; make a folder for each class and move the "
-            f"pictures there, for example to {folder / 'fox' / pictures[0].name}"
+            f"pictures there, for example to {folder / 'fox' / listed[0].path.name}"
         )
-    if n_loose := len(pictures) - len(rows):
+    if n_loose := len(listed) - len(rows):
         warnings.append(f"pictures outside the class folders of {folder} were left out: {n_loose}")
-    warnings += _empty_classes(folder, rows, depth)
-    classes = sorted({str(row.label) for row in rows})
+    class_parts = {names[: depth + 1] for names in parents if names[depth:]}
+    warnings += _empty_classes(folder, class_parts)
+    classes = sorted({_label(parts) for parts in class_parts})
     if not depth and {name.lower() for name in classes} <= SPLIT_NAMES:
         warnings.append(
             f"the classes of {folder} are called {' and '.join(classes)}: if these are splits, "
             "put one folder per class into each"
         )
     source = "class-per-folder in splits" if depth else "class-per-folder"
-    return ImageTable(tuple(rows), source, tuple(warnings), _descriptions(folder, rows, depth))
+    return ImageTable(rows, source, tuple(warnings), _descriptions(folder, class_parts))
+
+
+def _pictures(folder: Path, rest: list[Path]) -> Iterator[ImageRow]:
+    """Yield the pictures in a folder; add the other files to `rest`."""
+    for path in _files(folder, _ancestors(folder)):
+        if is_picture(path):
+            yield ImageRow(path, None)
+        elif path.name != DESCRIPTION_FILE:
+            rest.append(path)
+
+
+def _parents(folder: Path, row: ImageRow) -> tuple[str, ...]:
+    return row.path.relative_to(folder).parts[:-1]
+
+
+def _with_facts(folder: Path, row: ImageRow, depth: int, *, labelled: bool) -> ImageRow:
+    names = _parents(folder, row)
+    label = _label(names[: depth + 1]) if labelled and names[depth:] else None
+    return ImageRow(row.path, label, names[0] if depth and names else None)
+
+
+def _label(class_parts: tuple[str, ...]) -> str:
+    # Macs write é as two characters, unlike most manifests.
+    return unicodedata.normalize("NFC", class_parts[-1])
 
 
 def walk(folder: Path) -> list[Path]:
     """Return the visible files in a folder and below, sorted; links to parents are not followed."""
-    real = folder.resolve()
-    return sorted(_files(folder, frozenset({real, *real.parents})))
+    return list(_files(folder, _ancestors(folder)))
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -87,8 +107,14 @@ def subfolders(folder: Path) -> list[Path]:
     return sorted(path for path in _visible(folder) if path.is_dir())
 
 
+def _ancestors(folder: Path) -> frozenset[Path]:
+    real = folder.resolve()
+    return frozenset({real, *real.parents})
+
+
 def _files(folder: Path, ancestors: frozenset[Path]) -> Iterator[Path]:
-    for path in _visible(folder):
+    # Sorted folder by folder, so that a list of millions is never in memory.
+    for path in sorted(_visible(folder)):
         if not path.is_dir():
             yield path
         elif (real := path.resolve()) not in ancestors:
@@ -106,12 +132,11 @@ def _visible(folder: Path) -> list[Path]:
     return [path for path in paths if is_visible(path.name)]
 
 
-def _descriptions(folder: Path, rows: Sequence[ImageRow], depth: int) -> dict[str, tuple[str, ...]]:
+def _descriptions(
+    folder: Path, class_parts: Iterable[tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
     sentences: dict[str, dict[str, None]] = {}
-    class_folders = {
-        folder.joinpath(*row.path.relative_to(folder).parts[: depth + 1]): str(row.label)
-        for row in rows
-    }
+    class_folders = {folder.joinpath(*parts): _label(parts) for parts in class_parts}
     for class_folder, label in sorted(class_folders.items()):
         if (file := class_folder / DESCRIPTION_FILE).is_file():
             lines = (" ".join(line.split()) for line in _text(file).splitlines())
@@ -145,8 +170,7 @@ def _others(files: Sequence[Path]) -> str:
     return f"files whose ending is not that of a picture ({kinds})" if counts else ""
 
 
-def _empty_classes(folder: Path, rows: Sequence[ImageRow], depth: int) -> list[str]:
-    class_parts = {row.path.relative_to(folder).parts[: depth + 1] for row in rows}
+def _empty_classes(folder: Path, class_parts: Iterable[tuple[str, ...]]) -> list[str]:
     filled = {folder.joinpath(*parts) for parts in class_parts}
     return [
         f"the class folder {path} holds no pictures: put some into it, or delete it"

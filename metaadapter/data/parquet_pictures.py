@@ -68,9 +68,7 @@ def list_parquet(container: Path, column: str) -> Iterator[PackedPicture]:
                 known = {fact: _text(values.get(name)) for fact, name in facts.items()}
                 if classes and known["label"]:
                     known["label"] = classes.get(known["label"], "")
-                yield PackedPicture(
-                    ParquetCell(*cell), (), *(known.get(fact, "") for fact in FACTS)
-                )
+                yield PackedPicture(ParquetCell(*cell), *(known.get(fact, "") for fact in FACTS))
             n_before += n_rows
 
 

@@ -28,8 +28,6 @@ class PackedPicture(NamedTuple):
     """A picture in a container, as it is listed."""
 
     place: Packed
-    folders: tuple[str, ...] = ()
-    """The folders of the member within the container."""
     label: str = ""
     caption: str = ""
     split: str = ""
@@ -106,7 +104,7 @@ def _pictures(
         folders = path.relative_to(container).parts[:-1]
         if all(map(is_visible, (*folders, path.name))):
             place = TarMember(path, container, member.offset_data, member.size)
-            yield PackedPicture(place, folders, label, caption)
+            yield PackedPicture(place, label, caption)
 
 
 def _parts(name: str) -> tuple[str, str]:
