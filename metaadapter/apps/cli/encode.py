@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from metaadapter.apps.cli import field_options, options
+from metaadapter.apps.cli import cluster_options, field_options, options
 from metaadapter.apps.cli.console import Console, quarantined_json
+from metaadapter.apps.cli.encode_cluster import encode_on_cluster
 from metaadapter.apps.cli.encode_embeddings import LabelColumn, PathColumn, encode_embeddings
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.process import share_one_heap
@@ -86,6 +87,9 @@ def encode(
     workers: Workers = None,
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
+    engine: cluster_options.Engine = None,
+    address: cluster_options.Address = None,
+    shards: cluster_options.Shards = None,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -95,6 +99,7 @@ def encode(
     interrupted run, give the same command again.
     """
     values = dict(locals())
+    cluster_options.require_engine(values)
     from metaadapter.data.shard import read_shard
 
     part = read_shard(shard)
@@ -113,6 +118,10 @@ def encode(
     table = field_options.cut_labelled(table, images, detections, min_confidence)
     if names is not None:
         table = _with_names(table, names)
+    if engine is not None:
+        report = encode_on_cluster(encode, values, table, console)
+        _show(console, FeatureStore.open(out), table, report)
+        return
     boxed = any(row.box for row in table.rows)
     loaded = load_encoder(
         encoder,

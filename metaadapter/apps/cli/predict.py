@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Option
 
-from metaadapter.apps.cli import field_options, options
+from metaadapter.apps.cli import cluster_options, field_options, options
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import Output
+from metaadapter.apps.cli.predict_cluster import predict_on_cluster
 from metaadapter.apps.cli.predict_output import Listing, PredictOutput, show_predicted
 from metaadapter.apps.cli.predict_table import (
     ENDINGS,
@@ -130,6 +131,9 @@ def predict(
     encoder: options.MovedEncoder = None,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
+    engine: cluster_options.Engine = None,
+    address: cluster_options.Address = None,
+    shards: cluster_options.Shards = None,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -148,7 +152,8 @@ def predict(
             f"--out {out} names an adapter, which only --together makes; add --together, or give a "
             f"table a name that ends in {', '.join(ENDINGS)}"
         )
-    part = shard_of(shard, table_file, listing, values)
+    cluster_options.require_engine(values)
+    part = shard_of("1/1" if engine else shard, table_file, listing, values)
     if false_triggers is not None and detections is None:
         raise UsageError("--false-triggers needs the boxes of --detections FILE.json; add it")
     share_one_heap()
@@ -172,6 +177,9 @@ def predict(
         device=device,
         precision=precision,
     )
+    if engine is not None:
+        predict_on_cluster(predict, values, request, console)
+        return
     listing.require_class_among(request.classes)
     field = _field_run(request, images, values)
     table = None

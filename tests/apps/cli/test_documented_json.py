@@ -206,6 +206,7 @@ def test_page__documents_each_schema_once():
             "adapt-captions",
             "add",
             "predict",
+            "predict-on-cluster",
             "ground",
             "rank",
             "export",

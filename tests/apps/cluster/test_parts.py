@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from metaadapter.apps.cluster.parts import hold_parts
+from metaadapter.errors import DataError
+
+
+@pytest.fixture
+def result(tmp_path):
+    return tmp_path / "result"
+
+
+def test_parts__finished_ones__are_not_missing_and_keep_their_number(result):
+    with hold_parts(result, "request", 3) as parts:
+        assert parts.missing() == [1, 2, 3]
+        parts.path(2).mkdir()
+        parts.finish(2)
+
+    with hold_parts(result, "request", 8) as parts:
+        assert (parts.n, parts.missing()) == (3, [1, 3])
+        assert [path.name for path in parts.paths] == ["1", "2", "3"]
+
+
+def test_parts__of_another_request__are_missing(result):
+    with hold_parts(result, "request", 2) as parts:
+        parts.path(1).touch()
+        parts.finish(1)
+
+    with hold_parts(result, "another", 2) as parts:
+        assert parts.missing() == [1, 2]
+        parts.finish(2)
+
+    with hold_parts(result, "request", 2) as parts:
+        assert parts.missing() == [2]
+
+
+def test_parts__that_were_removed__are_missing(result):
+    with hold_parts(result, "request", 1, ending=".csv") as parts:
+        parts.path(1).touch()
+        parts.finish(1)
+        assert parts.missing() == []
+        (result.parent / "result.parts" / "1.csv").unlink()
+
+        assert parts.missing() == [1]
+
+
+def test_parts__are_held_by_one_command(result):
+    with (
+        hold_parts(result, "request", 1),
+        pytest.raises(DataError, match=r"another run is writing to .*result"),
+        hold_parts(result, "request", 1),
+    ):
+        pass
+
+
+def test_parts__beside_other_files__are_refused(result, tmp_path):
+    (tmp_path / "result.parts").mkdir()
+    (tmp_path / "result.parts" / "mine.txt").touch()
+
+    with pytest.raises(DataError, match="holds other files"), hold_parts(result, "request", 1):
+        pass
+
+
+def test_parts__a_changed_plan__is_refused(result, tmp_path):
+    with hold_parts(result, "request", 2):
+        pass
+    plan = tmp_path / "result.parts" / "plan.json"
+    plan.write_text(plan.read_text().replace('"n": 2', '"n": 3'))
+
+    with pytest.raises(DataError, match="which begins anew"), hold_parts(result, "request", 1):
+        pass
+
+
+def test_parts__removed__leave_nothing(result, tmp_path):
+    with hold_parts(result, "request", 2) as parts:
+        parts.remove()
+
+    assert list(tmp_path.iterdir()) == []
