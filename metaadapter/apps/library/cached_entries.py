@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from metaadapter.adapter.listed_skills import ENTRIES, MARK_FILE, faults_of_list, read_list
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import as_array, unit_rows
+from metaadapter.apps.library.compose import compose
 from metaadapter.apps.library.folder import entry_files
 from metaadapter.apps.library.index import (
     NO_FILE,
@@ -25,8 +27,10 @@ from metaadapter.apps.library.index import (
     update_index,
 )
 from metaadapter.apps.library.index_file import INDEX_FILE, read_index, write_index
+from metaadapter.apps.library.merged_file import merged_file, read_merged, write_merged
+from metaadapter.apps.library.open_entries import OpenEntries
 from metaadapter.apps.library.route import Identified, Routed
-from metaadapter.apps.library.task_means import TaskMeans, comparable_means
+from metaadapter.apps.library.task_means import comparable_means
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.workflow.classifier_base import loaded_encoder
@@ -54,9 +58,10 @@ class CachedEntries:
         self._index: SignatureIndex | None = None
         self._seen: dict[str, Stamp] = {}
         self._stamps: dict[str, Stamp] = {}
-        self._means: tuple[SignatureIndex, object, TaskMeans, dict[str, str]] | None = None
-        self._adapters: dict[str, tuple[Stamp, StoredAdapter]] = {}
+        self._open: tuple[SignatureIndex, object, OpenEntries, dict[str, str]] | None = None
+        self._adapters: dict[tuple[str, ...], tuple[list[Stamp], StoredAdapter]] = {}
         self._unusable: dict[str, tuple[Stamp, str]] = {}
+        self._apart: frozenset[tuple[str, ...]] = frozenset()
 
     def index(self) -> SignatureIndex:
         """Return the signatures of all current entries."""
@@ -84,7 +89,7 @@ class CachedEntries:
 
     def run(
         self,
-        query: Callable[[TaskMeans, Callable[[str], StoredAdapter]], Result],
+        query: Callable[[OpenEntries], Result],
         width: int,
         fingerprint: Fingerprint | None,
     ) -> Result:
@@ -97,34 +102,63 @@ class CachedEntries:
                 for name, (stamp, reason) in self._unusable.items()
                 if stamps.get(name) == stamp
             }
-            key = width, fingerprint, unusable
-            if self._means is None or self._means[0] is not index or self._means[1] != key:
+            key = width, fingerprint, unusable, self._apart
+            if self._open is None or self._open[0] is not index or self._open[1] != key:
                 means, left_out = comparable_means(index, width, fingerprint, unusable=unusable)
-                self._means = index, key, means, left_out
-            _, _, means, left_out = self._means
+                adapter = partial(self._adapter, stamps=stamps, seals=index.seals)
+                opened = OpenEntries(index, means, adapter, self._apart)
+                self._open = index, key, opened, left_out
+            _, _, opened, left_out = self._open
             try:
-                result = query(means, lambda name: self._adapter(name, stamps[name]))
+                result = query(opened)
             except _Unusable as error:
                 name, reason = error.args
                 self._unusable[name] = stamps[name], reason
+            except _NotMerged as error:
+                self._apart |= {error.args}
             else:
                 return replace(result, left_out=left_out)
 
-    def _adapter(self, name: str, stamp: Stamp) -> StoredAdapter:
-        cached = self._adapters.pop(name, None)
-        if cached is None or cached[0] != stamp:
-            try:
-                cached = stamp, self._stored(name)
-            except MetaAdapterError as error:
-                raise _Unusable(name, str(error)) from error
-        self._adapters[name] = cached  # the least recently used adapter comes first
+    def _adapter(
+        self, names: tuple[str, ...], stamps: Mapping[str, Stamp], seals: Mapping[str, str]
+    ) -> StoredAdapter:
+        key = [stamps[name] for name in names]
+        cached = self._adapters.pop(names, None)
+        if cached is None or cached[0] != key:
+            is_one = len(names) == 1
+            cached = key, self._alone(*names) if is_one else self._merged(names, stamps, seals)
+        self._adapters[names] = cached  # the least recently used adapter comes first
         while len(self._adapters) > MOST_CACHED:
             self._adapters.pop(next(iter(self._adapters)))
         return cached[1]
 
+    def _alone(self, name: str) -> StoredAdapter:
+        try:
+            return self._stored(name)
+        except MetaAdapterError as error:
+            raise _Unusable(name, str(error)) from error
+
+    def _merged(
+        self, names: tuple[str, ...], stamps: Mapping[str, Stamp], seals: Mapping[str, str]
+    ) -> StoredAdapter:
+        file = merged_file(self._folder, {name: seals[name] for name in names})
+        if (kept := read_merged(file)) is not None:
+            return kept
+        parts = {name: self._adapter((name,), stamps, seals) for name in names}
+        try:
+            merged = compose(parts)
+        except MetaAdapterError as error:
+            raise _NotMerged(*names) from error
+        write_merged(file, merged)
+        return merged
+
 
 class _Unusable(Exception):
     """Holds the name of an entry, and the reason why its adapter cannot be read."""
+
+
+class _NotMerged(Exception):
+    """Holds the names of entries of one domain that cannot be one adapter."""
 
 
 def query_rows(

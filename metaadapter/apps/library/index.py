@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,6 +77,13 @@ class SignatureStack(TensorFields):
     counts: Int64[Tensor, " M"]
     owners: Int64[Tensor, " M"]
     """For each class, the index of its entry in `SignatureIndex.entries`."""
+
+    def with_pictures(self, numbers: Collection[int]) -> SignatureStack:
+        """Return the classes with pictures of these entries, whose owners are numbered from 0."""
+        chosen = torch.tensor(sorted(numbers), dtype=torch.int64)
+        is_used_M = self.means.any(-1) & torch.isin(self.owners, chosen)
+        fields = {name: tensor[is_used_M] for name, tensor in self.tensors().items()}
+        return SignatureStack(**{**fields, "owners": torch.searchsorted(chosen, fields["owners"])})
 
     @classmethod
     def empty(cls, width: int) -> SignatureStack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -40,21 +41,26 @@ def read_index(file: Path) -> SignatureIndex | None:
 
 def write_index(file: Path, index: SignatureIndex) -> None:
     """Write an index in one step; if that fails, the file stays as it was."""
-    # Readers may write at the same time: each writes its own file, and the last one stays.
-    unfinished = file.with_name(f"{file.name}.{uuid4().hex}")
     with suppress(OSError, ValueError):
-        require_no_link(file.parent)
-        file.parent.mkdir(exist_ok=True)
-        try:
-            # Not synced: a file that a power failure cuts off is made again.
-            with unfinished.open("xb") as opened:
-                _write(opened, index)
-            unfinished.replace(file)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        for other in file.parent.iterdir():
+        put_derived(file, lambda opened: _write(opened, index))
+        for other in file.parent.iterdir():  # unfinished files, and merges of earlier entries
             if other != file and other.stat().st_mtime < time.time() - SECONDS_OF_A_WRITER:
                 other.unlink()
+
+
+def put_derived(file: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file of the hidden folder in one step."""
+    # Readers may write at the same time: each writes its own file, and the last one stays.
+    unfinished = file.with_name(f"{file.name}.{uuid4().hex}")
+    require_no_link(file.parent)
+    file.parent.mkdir(exist_ok=True)
+    try:
+        # Not synced: a file that a power failure cuts off is made again.
+        with unfinished.open("xb") as opened:
+            write(opened)
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _write(file: IO[bytes], index: SignatureIndex) -> None:

@@ -316,12 +316,14 @@ class AdapterLibrary:
         k: int = 1,
         keep: float | None = None,
     ) -> Routed:
-        """Predict among the classes of all entries, by the k most probable entries of a picture.
+        """Predict among the classes of all entries, by the k most probable domains of a picture.
+
+        Entries of one domain are answered by the adapter of all their pictures; see `domains`.
 
         Args:
             X: (n, D) features of pictures.
             encoder: As for `identify`.
-            k: The number of entries whose predictions are mixed for each picture, at most all.
+            k: The number of domains whose predictions are mixed for each picture, at most all.
             keep: The fraction of pictures of its own classes that must not look unfamiliar to an
                 entry, from 0.5 to 0.99; by default the adapter's own fraction, 0.95.
 

@@ -1,8 +1,8 @@
-"""Predictions of a library: each picture goes to the entries that it most likely belongs to."""
+"""Predictions of a library: each picture goes to the domains that it most likely belongs to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from metaadapter.adapter.known import known_probabilities, known_threshold
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import probabilities
-from metaadapter.apps.library.task_means import TaskMeans
+from metaadapter.apps.library.open_entries import OpenEntries
 
 Label: TypeAlias = bool | int | float | str
 
@@ -43,13 +43,10 @@ class Identified:
 
 
 def identified(
-    rows: Float[Tensor, "n D"],
-    means: TaskMeans,
-    stored: Callable[[str], StoredAdapter],
-    *,
-    together: bool,
+    rows: Float[Tensor, "n D"], entries: OpenEntries, *, together: bool
 ) -> Identified:
     """Identify the task of unit rows, and predict with its adapter whether they are known."""
+    means = entries.means
     shares_QE = means.jointly(rows)[None] if together else means.per_row(rows)
     best_Q = shares_QE.argmax(-1)
     known_n, least_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).double()
@@ -57,7 +54,7 @@ def identified(
     for number in sorted(set(best_Q.tolist())):
         is_of_entry_n = entry_n == number
         known_n[is_of_entry_n], least_n[is_of_entry_n] = _known(
-            rows[is_of_entry_n], stored(means.names[number])
+            rows[is_of_entry_n], entries.adapter((means.names[number],))
         )
     is_none_n = known_n < least_n
     if together:
@@ -73,15 +70,18 @@ def identified(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Routed:
-    """The predictions of a library for n pictures, each by its k likeliest entries.
+    """The predictions of a library for n pictures, each by its k likeliest domains.
+
+    A domain is an entry, or several whose classes one adapter predicts together.
 
     Attributes:
         labels: The most probable label of each picture, a text or a number.
-        entries: The entry that contributes most to this label's probability.
+        entries: The entry of this label; the most probable one, if several have it.
         probabilities: The probability of that label.
-        shares: For each picture, label → probability, with all labels of its entries.
-        known: The probability that the picture shows one of its entries' classes.
-        unfamiliar: Whether `known` is below the threshold of the picture's entries.
+        shares: For each picture, label → probability, with all labels of its domains.
+        known: The probability that the picture shows one of these domains' classes.
+        unfamiliar: Whether `known` is below the threshold of the picture's domains.
+        domains: The names of the entries of each domain.
         left_out: Name of each entry that was left out → reason.
     """
 
@@ -91,39 +91,44 @@ class Routed:
     shares: tuple[dict[Label, float], ...]
     known: Float[np.ndarray, " n"]
     unfamiliar: np.ndarray
+    domains: tuple[tuple[str, ...], ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def routed(
-    rows: Float[Tensor, "n D"],
-    means: TaskMeans,
-    stored: Callable[[str], StoredAdapter],
-    *,
-    k: int = 1,
-    keep: float | None = None,
+    rows: Float[Tensor, "n D"], entries: OpenEntries, *, k: int = 1, keep: float | None = None
 ) -> Routed:
-    """Send each unit row to its k likeliest entries, and mix their predictions.
+    """Send each unit row to its k likeliest domains, and mix their predictions.
 
-    P(label | x) = Σ_e P(e | x) P(label | x, e) over the k entries e, whose P(e | x) are scaled to
-    sum to 1; if entries share a label, their terms add up. To an adapter that does not predict
-    known, all pictures are known.
+    P(label | x) = Σ_d P(d | x) P(label | x, d) over the k domains d, whose P(d | x) are scaled to
+    sum to 1; P(d | x) is the sum over the entries of d. If domains share a label, their terms add
+    up. To an adapter that does not predict known, all pictures are known.
     """
-    shares_nK, entries_nK = means.per_row(rows).topk(min(k, len(means.names)), dim=-1)
+    names = entries.means.names
+    entry_nE = entries.means.per_row(rows)
+    domain_nG = torch.stack([entry_nE[:, group].sum(-1) for group in entries.domains], dim=-1)
+    shares_nK, domains_nK = domain_nG.topk(min(k, len(entries.domains)), dim=-1)
     shares_nK = shares_nK / shares_nK.sum(-1, keepdim=True)
     mixed: list[dict[Label, float]] = [{} for _ in rows]
     most: list[dict[Label, tuple[float, str]]] = [{} for _ in rows]
     known_n, least_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).double()
-    for number in sorted(set(entries_nK.flatten().tolist())):
-        numbers_m, place_m = (entries_nK == number).nonzero(as_tuple=True)
+    for number in sorted(set(domains_nK.flatten().tolist())):
+        numbers_m, place_m = (domains_nK == number).nonzero(as_tuple=True)
         weights_m = shares_nK[numbers_m, place_m].double()
-        name = means.names[number]
-        adapter, rows_m = stored(name), rows[numbers_m]
+        group = entries.domains[number]
+        adapter, rows_m = entries.adapter(tuple(names[place] for place in group)), rows[numbers_m]
         shares_mN = probabilities(rows_m, adapter.weights) * weights_m[:, None]
         known_m, least = _known(rows_m, adapter, keep)
         known_n[numbers_m] += weights_m * known_m
         least_n[numbers_m] += weights_m * least
+        owners = [
+            [place for place in group if entries.has_label(place, label)]
+            for label in adapter.config.classes
+        ]
         for row, shares in zip(numbers_m.tolist(), shares_mN.tolist(), strict=True):
-            for label, share in zip(adapter.config.classes, shares, strict=True):
+            of_entry = entry_nE[row]
+            for label, share, own in zip(adapter.config.classes, shares, owners, strict=True):
+                name = names[own[0] if len(own) == 1 else max(own, key=of_entry.__getitem__)]
                 mixed[row][label] = mixed[row].get(label, 0.0) + share
                 most[row][label] = max(most[row].get(label, (0.0, name)), (share, name))
     best = [max(shares, key=shares.__getitem__) for shares in mixed]
@@ -136,6 +141,7 @@ def routed(
         shares=tuple(mixed),
         known=known_n.numpy(),
         unfamiliar=(known_n < least_n).numpy(),
+        domains=tuple(tuple(names[place] for place in group) for group in entries.domains),
     )
 
 

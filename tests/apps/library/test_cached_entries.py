@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from metaadapter import AdapterLibrary, MetaAdapterClassifier
 from metaadapter.adapter.files import store_adapter
 from metaadapter.adapter.known import known_probabilities
-from metaadapter.apps.library import cached_entries
+from metaadapter.apps.library import cached_entries, domains
 from metaadapter.apps.library import library as library_module
 from metaadapter.errors import UsageError
 from metaadapter.features.fingerprint import Fingerprint
@@ -31,6 +31,12 @@ class Encoder:
 
     def encode_texts(self, names):
         return np.stack([self._texts.get(name, np.zeros(WIDTH)) for name in names])
+
+
+@pytest.fixture
+def apart(monkeypatch):
+    """Every entry is a domain of its own."""
+    monkeypatch.setattr(domains, "MOST_FAR", -1.0)
 
 
 def pictures_of(library, name, n=4, seed=0, spread=0.1):
@@ -106,7 +112,7 @@ def test_library_of_one_entry__answers_as_its_adapter(library, fitted):
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 7])
-def test_route__k_entries__mixes_as_a_slow_loop_does(animals, k):
+def test_route__k_entries__mixes_as_a_slow_loop_does(apart, animals, k):
     rows = np.random.default_rng(0).standard_normal((9, WIDTH))
 
     result = animals.route(rows, k=k)
@@ -129,7 +135,7 @@ def test_route__k_entries__mixes_as_a_slow_loop_does(animals, k):
         assert result.known[number] == pytest.approx(is_known, rel=1e-4)
 
 
-def test_route__two_entries_with_the_same_label__adds_their_shares(library, fitted):
+def test_route__two_entries_with_the_same_label__adds_their_shares(apart, library, fitted):
     library.add("one", fitted("fox", "lynx"))
     library.add("same", fitted("fox", "lynx"))
     rows = np.random.default_rng(0).standard_normal((5, WIDTH))
@@ -188,7 +194,7 @@ def test_route__more_to_keep__finds_fewer_unfamiliar(animals):
     assert numbers == sorted(numbers, reverse=True)
 
 
-def test_route__adapter_that_cannot_tell__takes_all_for_known(animals, tmp_path):
+def test_route__adapter_that_cannot_tell__takes_all_for_known(apart, animals, tmp_path):
     stored = animals.stored("birds")
     head = dict.fromkeys(
         ("likeness", "likeness_bias", "known", "known_quantiles", "own_quantiles")
@@ -307,7 +313,7 @@ def test_identify_names__of_a_task__finds_it(animals):
         animals.identify_names([], encoder=Encoder(texts))
 
 
-def test_adapters__are_read_once_until_their_file_changes(animals, fitted, monkeypatch):
+def test_adapters__are_read_once_until_their_file_changes(apart, animals, fitted, monkeypatch):
     read = []
     original = AdapterLibrary.stored
     monkeypatch.setattr(
@@ -325,13 +331,13 @@ def test_adapters__are_read_once_until_their_file_changes(animals, fitted, monke
     assert read == ["birds", "birds"]
 
 
-def test_adapters__many__are_not_all_kept(animals, monkeypatch):
+def test_adapters__many__are_not_all_kept(apart, animals, monkeypatch):
     monkeypatch.setattr(cached_entries, "MOST_CACHED", 2)
 
     for name in ("animals", "birds", "wear"):
         assert set(animals.route(pictures_of(animals, name)).entries) == {name}
 
-    assert list(animals._cached._adapters) == ["birds", "wear"]
+    assert list(animals._cached._adapters) == [("birds",), ("wear",)]
 
 
 def test_twenty_entries_more__change_no_earlier_file_or_answer(animals, fitted, files_in):

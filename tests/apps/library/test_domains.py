@@ -1,0 +1,186 @@
+"""Entries of one domain: which they are, and the adapter that answers for all of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from metaadapter import AdapterLibrary, MetaAdapterClassifier
+from metaadapter.adapter.unit_rows import unit_rows
+from metaadapter.adapter.weights import probabilities
+from metaadapter.apps.library import domains as domains_module
+from metaadapter.apps.library import merged_file
+from metaadapter.apps.library.domains import MOST_FAR, domains
+
+WIDTH = 24
+
+
+def means_of(n_ways, places, spread=1.0, seed=0):
+    """Class means around the place of each entry, and the owners of the classes."""
+    draw = torch.Generator().manual_seed(seed)
+    centres = 4 * torch.randn(max(places) + 1, WIDTH, generator=draw)
+    rows = [
+        centres[place] + spread * torch.randn(n_way, WIDTH, generator=draw)
+        for n_way, place in zip(n_ways, places, strict=True)
+    ]
+    owners = torch.arange(len(n_ways)).repeat_interleave(torch.tensor(n_ways))
+    return torch.cat(rows), owners
+
+
+def grouped(n_ways, places, kinds=None, counts=4, **more):
+    means, owners = means_of(n_ways, places, **more)
+    counts_M = torch.full((len(means),), counts)
+    return domains(means, counts_M, owners, kinds or [0] * len(n_ways))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_domains__are_the_places_that_entries_came_from(seed):
+    places = [0, 1, 0, 2, 1, 0]
+
+    groups = grouped([5, 4, 3, 6, 2, 8], places, seed=seed)
+
+    assert groups == [[0, 2, 5], [1, 4], [3]]
+
+
+def test_domains__move_with_the_entries():
+    means, owners = means_of([5, 4, 3, 6], [0, 1, 0, 1])
+    order = [2, 0, 3, 1]
+    rows = torch.cat([means[owners == number] for number in order])
+    moved = torch.arange(4).repeat_interleave(torch.tensor([3, 5, 6, 4]))
+
+    groups = domains(rows, torch.full((18,), 4), moved, [0] * 4)
+
+    assert groups == [[0, 1], [2, 3]]
+
+
+def test_domains__two_random_parts_of_one_set__have_a_distance_of_about_one():
+    """The distance of the first two, by a slow loop over the formula."""
+    values = []
+    for seed in range(20):
+        means, owners = means_of([6, 9], [0, 0], seed=seed)
+        rows = normalize(means.double(), dim=-1)
+        parts = [rows[owners == number] for number in (0, 1)]
+        centres = [part.mean(0) for part in parts]
+        scatter = sum(
+            float((row - centre) @ (row - centre))
+            for part, centre in zip(parts, centres, strict=True)
+            for row in part
+        )
+        gap = float((centres[0] - centres[1]) @ (centres[0] - centres[1]))
+        values.append(gap / ((1 / 6 + 1 / 9) * scatter / 13))
+        joined = domains(means, torch.ones(15, dtype=torch.long), owners, [0, 0]) == [[0, 1]]
+        assert joined == (values[-1] <= MOST_FAR)
+
+    assert np.mean(values) == pytest.approx(1.0, abs=0.2)
+
+
+def test_domains__of_other_kinds_and_too_many_pictures__stay_apart(monkeypatch):
+    assert grouped([3, 3, 3], [0, 0, 0], kinds=["a", "b", "a"]) == [[0, 2], [1]]
+    monkeypatch.setattr(domains_module, "MOST_PICTURES", 24)
+    assert grouped([3, 3, 3], [0, 0, 0]) in ([[0, 1], [2]], [[0, 2], [1]], [[0], [1, 2]])
+    monkeypatch.setattr(domains_module, "MOST_ENTRIES", 2)
+    assert grouped([3, 3, 3], [0, 0, 0]) == [[0], [1], [2]]
+
+
+def test_domains__of_one_class_each__are_one():
+    assert grouped([1, 1, 1], [0, 1, 2]) == [[0, 1, 2]]
+
+
+@pytest.fixture(scope="module")
+def task():
+    """Pictures of eight classes in two places, with their texts."""
+    rng = np.random.default_rng(0)
+    labels = [f"{place}{number}" for place in "ab" for number in range(4)]
+    centres = dict(zip("ab", 4 * rng.standard_normal((2, WIDTH)), strict=True))
+    means = {label: centres[label[0]] + rng.standard_normal(WIDTH) for label in labels}
+    texts = {label: means[label] + 2 * rng.standard_normal(WIDTH) for label in labels}
+
+    def draw(names, n_shot):
+        given = np.repeat(names, n_shot)
+        rows = np.stack([means[name] for name in given.tolist()])
+        return rows + 0.5 * rng.standard_normal(rows.shape), given
+
+    def fit(*names, n_shot=3):
+        classifier = MetaAdapterClassifier({name: texts[name] for name in names}, logit_scale=20.0)
+        return classifier.fit(*draw(names, n_shot))
+
+    fit.draw = draw
+    return fit
+
+
+@pytest.fixture
+def library(tmp_path, task):
+    """Two entries of the first place, and one of the other."""
+    library = AdapterLibrary.open(tmp_path / "library")
+    library.add("one", task("a0", "a1"))
+    library.add("two", task("a2", "a3"))
+    library.add("far", task("b0", "b1", "b2"))
+    return library
+
+
+def test_route__entries_of_one_domain__answers_as_their_merge_to_the_bit(library, task):
+    rows, labels = task.draw([f"a{number}" for number in range(4)], 20)
+
+    result = library.route(rows)
+
+    assert result.domains == (("far",), ("one", "two"))
+    library.merge(["one", "two"], "both")
+    merged = library.stored("both")
+    wanted = probabilities(unit_rows(rows), merged.weights)
+    assert [[*shares.values()] for shares in result.shares] == wanted.tolist()
+    classes = np.array(merged.config.classes)
+    np.testing.assert_array_equal(result.labels, classes[wanted.argmax(-1).numpy()])
+    owner = {label: "one" if label < "a2" else "two" for label in classes.tolist()}
+    assert result.entries.tolist() == [owner[label] for label in result.labels]
+    assert (result.labels == labels).mean() > 0.9
+
+
+def test_route__a_merge__is_kept_until_an_entry_changes(library, task, monkeypatch):
+    rows, _ = task.draw(["a0", "b0"], 5)
+    first = library.route(rows)
+    (file,) = (library.folder / ".index").glob("*.adapter")
+
+    def fails(*_):
+        raise AssertionError("merged again")
+
+    monkeypatch.setattr("metaadapter.apps.library.cached_entries.compose", fails)
+    again = AdapterLibrary.open(library.folder).route(rows)
+    assert again.shares == first.shares
+    monkeypatch.undo()
+
+    file.write_bytes(b"half a file")
+    assert AdapterLibrary.open(library.folder).route(rows).shares == first.shares
+    library.add("two", task("a2", "a3", n_shot=5), replace=True)
+    changed = library.route(rows)
+    assert changed.shares != first.shares
+    assert merged_file.read_merged(file) is not None  # of the entries as they were
+
+
+def test_route__a_damaged_entry_of_a_domain__is_left_out_of_the_merge(library, task):
+    rows, _ = task.draw(["a0"], 5)
+    content = library.path("two").read_bytes()
+    support = content.index(b"support.safetensors") + 400
+    library.path("two").write_bytes(
+        content[:support] + bytes([content[support] ^ 1]) + content[support + 1 :]
+    )
+
+    result = library.route(rows)
+
+    assert list(result.left_out) == ["two"]
+    assert result.domains == (("far",), ("one",))
+
+
+def test_route__entries_that_cannot_be_one_adapter__answer_alone(library, task, monkeypatch):
+    from metaadapter.errors import IncompatibleArtifact
+
+    def refuses(_):
+        raise IncompatibleArtifact("other blocks")
+
+    monkeypatch.setattr("metaadapter.apps.library.cached_entries.compose", refuses)
+
+    result = library.route(task.draw(["a0"], 5)[0])
+
+    assert result.domains == (("far",), ("one",), ("two",))
+    assert set(result.entries) == {"one"}
