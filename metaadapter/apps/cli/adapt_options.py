@@ -84,8 +84,9 @@ Inside = Annotated[
     Literal["image"] | None,
     Option(
         help="Before the adapter is predicted, train adapters inside this tower of the encoder, in "
-        "minutes. They are kept only if they improve the predictions of left-out pictures. Use it "
-        "with about 16 pictures per class, if new pictures come from the same source."
+        "minutes. They are kept only if they improve the predictions of left-out pictures. The "
+        "gain is small, 0.5 ± 0.6 points with 16 pictures per class, and new pictures from another "
+        "source lose."
     ),
 ]
 Kind = Annotated[
@@ -104,7 +105,8 @@ Prompt = Annotated[
         metavar="N",
         help="From the classes with pictures, learn N vectors that precede the names of classes "
         "without pictures, now and in `metaadapter add`. They are kept only if they improve the "
-        "predictions of left-out classes. 4 is usual.",
+        "predictions of left-out classes. Beside classes with pictures this gains nothing (−0.2 ± "
+        "0.4 points). 4 is usual.",
     ),
 ]
 Generator = Annotated[

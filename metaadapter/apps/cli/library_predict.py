@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 FRACTIONS = ("probability", "known")
 COLUMNS = ("path", "label", "entry", *FRACTIONS, "unfamiliar")
 
-MostEntries = Annotated[
-    int, Option("-k", min=1, help="Number of entries that predict each picture.")
-]
 Reject = Annotated[
     bool,
     Option("--reject", help="Answer `unknown` for pictures that look unfamiliar to their entry."),
@@ -40,7 +37,6 @@ CsvFile = Annotated[
 def predict(
     library: options.Library,
     images: options.Pictures,
-    k: MostEntries = 1,
     reject: Reject = False,
     keep: options.Keep = None,
     csv_file: CsvFile = None,
@@ -52,6 +48,8 @@ def predict(
     quiet: options.Quiet = False,
 ) -> None:
     """Label pictures with the entries that they most probably belong to.
+
+    Entries of one domain are answered by one adapter, predicted from the pictures of all of them.
 
     Without a terminal the list is tab-separated: path, label, entry, probability, the probability
     of known, `unfamiliar` or nothing.
@@ -70,12 +68,14 @@ def predict(
         queries.require_no_class(UNKNOWN, option="--reject")
     predictions: list[dict[str, Any]] = []
     samples: dict[str, QuerySample] = {}
+    domains: tuple[tuple[str, ...], ...] = ()
     with console.progress() as progress:
         for part in queries.parts(images, split, progress):
             routed = queries.library.route(
-                part.features, encoder=queries.fingerprint, k=k, keep=keep
+                part.features, encoder=queries.fingerprint, keep=keep
             )
             queries.left_out.update(routed.left_out)
+            domains = routed.domains
             predictions += _predictions(part.paths, routed, UNKNOWN if reject else None)
             for entry in sorted(set(routed.entries)):
                 if entry not in samples:
@@ -84,6 +84,9 @@ def predict(
     shifts = {entry: sample.shift for entry, sample in samples.items()}
     queries.warnings += _shift_warnings(queries.library, shifts, images)
     warn_of_queries(console, queries)
+    for domain in domains:
+        if len(domain) > 1:
+            console.note(f"entries of one domain, answered by one adapter: {', '.join(domain)}")
     n_unfamiliar = sum(row["unfamiliar"] for row in predictions)
     if n_unfamiliar:
         answer = "they are answered `unknown`" if reject else "they may show none of the classes"
@@ -95,7 +98,7 @@ def predict(
         document = {
             "library": str(library),
             "encoder": queries.config.origin.encoder,
-            "k": k,
+            "domains": [*map(list, domains)],
             "reject": reject,
             "keep": keep,
             "n_unfamiliar": n_unfamiliar,

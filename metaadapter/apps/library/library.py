@@ -313,36 +313,32 @@ class AdapterLibrary:
         X: Any,
         *,
         encoder: ImageEncoder | Fingerprint | str | None = None,
-        k: int = 1,
         keep: float | None = None,
     ) -> Routed:
-        """Predict among the classes of all entries, by the k most probable domains of a picture.
+        """Predict among the classes of all entries, by the most probable domain of each picture.
 
         Entries of one domain are answered by the adapter of all their pictures; see `domains`.
 
         Args:
             X: (n, D) features of pictures.
             encoder: As for `identify`.
-            k: The number of domains whose predictions are mixed for each picture, at most all.
             keep: The fraction of pictures of its own classes that must not look unfamiliar to an
                 entry, from 0.5 to 0.99; by default the adapter's own fraction, 0.95.
 
         Raises:
-            UsageError: No entry fits these features, or `k` or `keep` is out of range.
+            UsageError: No entry fits these features, or `keep` is out of range.
         """
-        if k < 1:
-            raise UsageError(f"k must be at least 1, got {k}")
         if keep is not None:
             require_fraction(keep, "keep")
         rows, fingerprint = query_rows(X, encoder)
-        query = partial(routed, rows, k=k, keep=keep)
+        query = partial(routed, rows, keep=keep)
         return self._cached.run(query, rows.shape[1], fingerprint)
 
     def predict(
-        self, X: Any, *, encoder: ImageEncoder | Fingerprint | str | None = None, k: int = 1
+        self, X: Any, *, encoder: ImageEncoder | Fingerprint | str | None = None
     ) -> np.ndarray:
         """Return the label of each row of X (n, D), `"unknown"` if unfamiliar; see `route`."""
-        result = self.route(X, encoder=encoder, k=k)
+        result = self.route(X, encoder=encoder)
         return np.where(result.unfamiliar, UNKNOWN, result.labels)
 
     def merge(self, names: Sequence[str], new: str, *, replace: bool = False) -> StoredAdapter:

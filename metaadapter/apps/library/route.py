@@ -1,4 +1,4 @@
-"""Predictions of a library: each picture goes to the domains that it most likely belongs to."""
+"""Predictions of a library: each picture goes to the domain that it most probably belongs to."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def identified(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Routed:
-    """The predictions of a library for n pictures, each by its k likeliest domains.
+    """The predictions of a library for n pictures, each by its most probable domain.
 
     A domain is an entry, or several whose classes one adapter predicts together.
 
@@ -78,9 +78,9 @@ class Routed:
         labels: The most probable label of each picture, a text or a number.
         entries: The entry of this label; the most probable one, if several have it.
         probabilities: The probability of that label.
-        shares: For each picture, label → probability, with all labels of its domains.
-        known: The probability that the picture shows one of these domains' classes.
-        unfamiliar: Whether `known` is below the threshold of the picture's domains.
+        shares: For each picture, label → probability, for all labels of its domain.
+        known: The probability that the picture shows one of its domain's classes.
+        unfamiliar: Whether `known` is below the threshold of the picture's domain.
         domains: The names of the entries of each domain.
         left_out: Name of each entry that was left out → reason.
     """
@@ -96,49 +96,38 @@ class Routed:
 
 
 def routed(
-    rows: Float[Tensor, "n D"], entries: OpenEntries, *, k: int = 1, keep: float | None = None
+    rows: Float[Tensor, "n D"], entries: OpenEntries, *, keep: float | None = None
 ) -> Routed:
-    """Send each unit row to its k likeliest domains, and mix their predictions.
+    """Predict each unit row by the adapter of its most probable domain.
 
-    P(label | x) = Σ_d P(d | x) P(label | x, d) over the k domains d, whose P(d | x) are scaled to
-    sum to 1; P(d | x) is the sum over the entries of d. If domains share a label, their terms add
-    up. To an adapter that does not predict known, all pictures are known.
+    The probability of a domain is the sum over its entries. To an adapter that does not predict
+    known, all pictures are known.
     """
     names = entries.means.names
     entry_nE = entries.means.per_row(rows)
     domain_nG = torch.stack([entry_nE[:, group].sum(-1) for group in entries.domains], dim=-1)
-    shares_nK, domains_nK = domain_nG.topk(min(k, len(entries.domains)), dim=-1)
-    shares_nK = shares_nK / shares_nK.sum(-1, keepdim=True)
-    mixed: list[dict[Label, float]] = [{} for _ in rows]
-    most: list[dict[Label, tuple[float, str]]] = [{} for _ in rows]
+    domain_n = domain_nG.argmax(-1)
+    shares: list[dict[Label, float]] = [{} for _ in rows]
+    labels: list[Label] = [""] * len(rows)
+    owners = np.empty(len(rows), object)
     known_n, least_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).double()
-    for number in sorted(set(domains_nK.flatten().tolist())):
-        numbers_m, place_m = (domains_nK == number).nonzero(as_tuple=True)
-        weights_m = shares_nK[numbers_m, place_m].double()
+    for number in sorted(set(domain_n.tolist())):
+        is_here_n = domain_n == number
         group = entries.domains[number]
-        adapter, rows_m = entries.adapter(tuple(names[place] for place in group)), rows[numbers_m]
-        shares_mN = probabilities(rows_m, adapter.weights) * weights_m[:, None]
-        known_m, least = _known(rows_m, adapter, keep)
-        known_n[numbers_m] += weights_m * known_m
-        least_n[numbers_m] += weights_m * least
-        owners = [
-            [place for place in group if entries.has_label(place, label)]
-            for label in adapter.config.classes
-        ]
-        for row, shares in zip(numbers_m.tolist(), shares_mN.tolist(), strict=True):
-            of_entry = entry_nE[row]
-            for label, share, own in zip(adapter.config.classes, shares, owners, strict=True):
-                name = names[own[0] if len(own) == 1 else max(own, key=of_entry.__getitem__)]
-                mixed[row][label] = mixed[row].get(label, 0.0) + share
-                most[row][label] = max(most[row].get(label, (0.0, name)), (share, name))
-    best = [max(shares, key=shares.__getitem__) for shares in mixed]
+        adapter = entries.adapter(tuple(names[place] for place in group))
+        classes = adapter.config.classes
+        shares_mN = probabilities(rows[is_here_n], adapter.weights)
+        known_n[is_here_n], least_n[is_here_n] = _known(rows[is_here_n], adapter, keep)
+        for row, own in zip(is_here_n.nonzero()[:, 0].tolist(), shares_mN, strict=True):
+            shares[row] = dict(zip(classes, own.tolist(), strict=True))
+            label = classes[int(own.argmax())]
+            holders = [place for place in group if entries.has_label(place, label)]
+            labels[row], owners[row] = label, names[max(holders, key=entry_nE[row].__getitem__)]
     return Routed(
-        labels=_objects(best),
-        entries=_objects(by[label][1] for by, label in zip(most, best, strict=True)),
-        probabilities=np.array(
-            [shares[label] for shares, label in zip(mixed, best, strict=True)], dtype=np.float64
-        ),
-        shares=tuple(mixed),
+        labels=_objects(labels),
+        entries=owners,
+        probabilities=np.array([max(own.values()) for own in shares], dtype=np.float64),
+        shares=tuple(shares),
         known=known_n.numpy(),
         unfamiliar=(known_n < least_n).numpy(),
         domains=tuple(tuple(names[place] for place in group) for group in entries.domains),

@@ -103,7 +103,7 @@ def test_library_of_one_entry__answers_as_its_adapter(library, fitted):
     library.add("birds", fitted("heron", "owl"))
     rows = np.random.default_rng(0).standard_normal((9, WIDTH))
 
-    result = library.route(rows, k=3)
+    result = library.route(rows)
 
     adapter = library.load("birds")
     assert result.labels.tolist() == adapter.predict(rows).tolist()
@@ -111,40 +111,23 @@ def test_library_of_one_entry__answers_as_its_adapter(library, fitted):
     assert library.identify(rows).probabilities.tolist() == [[1.0]] * 9
 
 
-@pytest.mark.parametrize("k", [1, 2, 3, 7])
-def test_route__k_entries__mixes_as_a_slow_loop_does(apart, animals, k):
+def test_route__answers_as_a_slow_loop_does(apart, animals):
     rows = np.random.default_rng(0).standard_normal((9, WIDTH))
 
-    result = animals.route(rows, k=k)
+    result = animals.route(rows)
 
     shares = animals.identify(rows)
     for number, row in enumerate(torch.tensor(rows)):
-        best = np.argsort(-shares.probabilities[number])[:k]
-        weights = shares.probabilities[number][best] / shares.probabilities[number][best].sum()
-        wanted, is_known = {}, 0.0
-        for place, weight in zip(best, weights, strict=True):
-            name = shares.names[place]
-            answer = animals.load(name).predict_proba(row[None].numpy())[0]
-            wanted |= dict(zip(animals.facts(name).classes, weight * answer, strict=True))
-            stored = animals.stored(name)
-            unit = normalize(row, dim=-1)
-            is_known += weight * float(known_probabilities(unit[None], stored.weights)[0])
+        name = shares.names[int(shares.probabilities[number].argmax())]
+        answer = animals.load(name).predict_proba(row[None].numpy())[0]
+        wanted = dict(zip(animals.facts(name).classes, answer, strict=True))
+        unit = normalize(row, dim=-1)
+        known = float(known_probabilities(unit[None], animals.stored(name).weights)[0])
+        assert result.entries[number] == name
         assert result.shares[number] == pytest.approx(wanted, rel=1e-4)
         assert result.labels[number] == max(wanted, key=wanted.get)
         assert result.probabilities[number] == pytest.approx(max(wanted.values()), rel=1e-4)
-        assert result.known[number] == pytest.approx(is_known, rel=1e-4)
-
-
-def test_route__two_entries_with_the_same_label__adds_their_shares(apart, library, fitted):
-    library.add("one", fitted("fox", "lynx"))
-    library.add("same", fitted("fox", "lynx"))
-    rows = np.random.default_rng(0).standard_normal((5, WIDTH))
-
-    result = library.route(rows, k=2)
-
-    alone = library.load("one")
-    np.testing.assert_allclose(result.probabilities, alone.predict_proba(rows).max(1), rtol=1e-5)
-    assert [sum(shares.values()) for shares in result.shares] == pytest.approx([1.0] * 5)
+        assert result.known[number] == pytest.approx(known, rel=1e-4)
 
 
 def test_route__numbers_beside_texts__stay_what_they_are(library, fitted):
@@ -159,7 +142,7 @@ def test_route__numbers_beside_texts__stay_what_they_are(library, fitted):
 
 
 def test_route__no_pictures__is_no_answers(animals):
-    result = animals.route(np.empty((0, WIDTH)), k=2)
+    result = animals.route(np.empty((0, WIDTH)))
 
     for answers in (result.labels, result.entries, result.shares, result.known):
         assert len(answers) == 0
@@ -169,12 +152,9 @@ def test_route__no_pictures__is_no_answers(animals):
         animals.identify(np.empty((0, WIDTH)), together=True)
 
 
-@pytest.mark.parametrize(
-    ("more", "match"), [({"k": 0}, "k must be at least 1"), ({"keep": 0.3}, "keep must be within")]
-)
-def test_route__out_of_range__is_refused(animals, more, match):
-    with pytest.raises(UsageError, match=match):
-        animals.route(np.ones((1, WIDTH)), **more)
+def test_route__out_of_range__is_refused(animals):
+    with pytest.raises(UsageError, match="keep must be within"):
+        animals.route(np.ones((1, WIDTH)), keep=0.3)
 
 
 def test_predict__pictures_of_no_entry__are_unknown(animals):
