@@ -123,16 +123,18 @@ def test_identify__pictures_unlike_all__are_of_none(run, library, unlabelled, no
     assert {answer["likely"][0]["entry"] for answer in answers} <= {"animals", "flowers"}
 
 
-@pytest.mark.parametrize("k", [1, 2])
 def test_predict__pictures_of_two_entries__answers_as_the_library_does(
-    run, library, flowers, unlabelled, k
+    run, library, flowers, unlabelled
 ):
-    done = run("library", "predict", library, flowers, unlabelled, "-k", k, "--json")
+    done = run("library", "predict", library, flowers, unlabelled, "--json")
 
     assert done.code == 0
     classes = {"iris", "poppy", "heron", "lynx", "red_fox"}
     assert done.document["n_pictures"] == 12
-    rows = table(run("library", "predict", library, flowers, unlabelled, "-k", k))
+    assert done.document["domains"] == [["animals"], ["flowers"]]
+    shown = run("library", "predict", library, flowers, unlabelled)
+    assert "of one domain" not in shown.err
+    rows = table(shown)
     for row, answer in zip(rows, done.document["predictions"], strict=True):
         assert answer["label"] in classes
         assert row == [
