@@ -71,9 +71,7 @@ def predict(
     domains: tuple[tuple[str, ...], ...] = ()
     with console.progress() as progress:
         for part in queries.parts(images, split, progress):
-            routed = queries.library.route(
-                part.features, encoder=queries.fingerprint, keep=keep
-            )
+            routed = queries.library.route(part.features, encoder=queries.fingerprint, keep=keep)
             queries.left_out.update(routed.left_out)
             domains = routed.domains
             predictions += _predictions(part.paths, routed, UNKNOWN if reject else None)

@@ -42,9 +42,7 @@ class Identified:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def identified(
-    rows: Float[Tensor, "n D"], entries: OpenEntries, *, together: bool
-) -> Identified:
+def identified(rows: Float[Tensor, "n D"], entries: OpenEntries, *, together: bool) -> Identified:
     """Identify the task of unit rows, and predict with its adapter whether they are known."""
     means = entries.means
     shares_QE = means.jointly(rows)[None] if together else means.per_row(rows)
