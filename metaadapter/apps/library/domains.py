@@ -17,8 +17,8 @@ from torch.nn.functional import normalize
 # Entries are of one domain if their centres differ by at most this many times the distance that
 # random parts of one set of classes have. Chosen on validation sets.
 MOST_FAR = 3.0
-# The adapter of a domain is predicted from at most this many pictures, which takes a second or two.
-MOST_PICTURES = 4096
+# The adapter of a domain is predicted from at most this many pictures, which takes some seconds.
+MOST_PICTURES = 2048
 # Scatters of unit rows below this are rounding errors.
 ROUNDING = 1e-12
 # Comparing all pairs of more entries takes longer than their answers.

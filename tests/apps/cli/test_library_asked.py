@@ -131,9 +131,9 @@ def test_predict__pictures_of_two_entries__answers_as_the_library_does(
     assert done.code == 0
     classes = {"iris", "poppy", "heron", "lynx", "red_fox"}
     assert done.document["n_pictures"] == 12
-    assert done.document["domains"] == [["animals"], ["flowers"]]
+    assert done.document["domains"] == [["animals", "flowers"]]
     shown = run("library", "predict", library, flowers, unlabelled)
-    assert "of one domain" not in shown.err
+    assert "entries of one domain, answered by one adapter: animals, flowers" in shown.err
     rows = table(shown)
     for row, answer in zip(rows, done.document["predictions"], strict=True):
         assert answer["label"] in classes
