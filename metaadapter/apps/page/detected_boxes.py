@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from metaadapter.apps.field.frame_detections import Detection
+from metaadapter.data.boxes.frame_detections import Detection
 from metaadapter.apps.page.changes import next_place
 from metaadapter.apps.page.contents import NONE, Change, Contents, PictureEntry
 from metaadapter.apps.page.field_entries import BoxEntry, CropEntry

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from metaadapter.apps.field.detections import read_detections
-from metaadapter.apps.field.frame_detections import FrameDetections
+from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.apps.page.contents import SETTINGS, Change, Contents
 from metaadapter.apps.page.detected_boxes import DetectedFrame, add_boxes
 from metaadapter.apps.page.editor import Editor
