@@ -15,6 +15,7 @@ from metaadapter.data.checksums import file_hash
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
 
+
 @dataclass(frozen=True, slots=True)
 class Detections:
     """The detections in many frames."""

@@ -129,5 +129,3 @@ def _warning(fate: str, files: Sequence[str], source: Path) -> str:
     different = [*Counter(files)]
     more = f" and {len(different) - MOST_NAMED} more" if len(different) > MOST_NAMED else ""
     return f"{len(files)} {fate} ({source}): {', '.join(different[:MOST_NAMED])}{more}"
-
-

@@ -118,7 +118,7 @@ def write_coco(listing: Listing, file: Path) -> None:
         for box in [in_pixels(detection.box, frame.known_size)]
     ]
     document = {
-        "info": {"description": "metaadapter", **listing.info},
+        "info": {"description": listing.description},
         "images": [
             dict(zip(("id", "file_name", "width", "height"), values, strict=True))
             for image, frame in zip(images, listing.frames, strict=True)

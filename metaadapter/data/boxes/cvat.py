@@ -67,7 +67,9 @@ def write_cvat(listing: Listing, file: Path) -> None:
     """Write pictures, whose sizes must be known; a label without a character of XML is refused."""
     root = Element("annotations")
     add(root, "version", "1.1")
-    labels = add(add(add(root, "meta"), "task"), "labels")
+    task = add(add(root, "meta"), "task")
+    add(task, "name", listing.description)
+    labels = add(task, "labels")
     for name in listing.categories.values():
         label = add(labels, "label")
         add(label, "name", name)

@@ -34,12 +34,23 @@ WRITERS: Mapping[str, Callable[[Listing, Path], None]] = {
     "cvat": write_cvat,
     "label-studio": write_label_studio,
 }
-FOLDERS = frozenset({"yolo", "voc"})
-"""The formats that are folders; the others are files."""
+EARLIER = {
+    "coco": rb'\A\{"info": \{"description": "metaadapter',
+    "cvat": rb"\A.{0,200}<name>metaadapter",
+    "label-studio": rb'\A\[.{0,65536}"model_version": "metaadapter|\A\[\]\Z',
+}
+"""The beginnings of the files that an earlier run has written; the other formats are folders."""
+BOM, MOST_HEAD = b"\xef\xbb\xbf", 65536
+ENDINGS = (".json", ".xml", ".yaml", ".yml", ".csv", ".tsv")
 EXPECTED = (
-    "expected boxes of COCO, YOLO (a folder with data.yaml), Pascal VOC, CVAT (XML 1.1 for images), "
+    "expected boxes of COCO, YOLO (a folder with data.yaml), Pascal VOC, CVAT (XML for images), "
     "Label Studio, MegaDetector or SpeciesNet"
 )
+
+
+def may_have_boxes(source: Path) -> bool:
+    """Return whether a source of pictures is worth a try with `recognized`."""
+    return source.suffix.lower() in ENDINGS or source.is_dir()
 
 
 def read_boxes(source: Path) -> Listing:
@@ -70,6 +81,14 @@ def recognized(source: Path) -> Listing | None:
     return None if listing is None else checked(listing)
 
 
+def write_boxes(listing: Listing, name: str, place: Path) -> None:
+    """Write a listing in the format of a name; what the format cannot hold is a `DataError`."""
+    try:
+        WRITERS[name](listing, place)
+    except ValueError as error:
+        raise DataError(f"cannot write {place} in the format {name}: {error}") from error
+
+
 def _folder(folder: Path) -> Listing | None:
     if (names := yolo_names(folder)) is not None:
         return read_yolo(names)
@@ -80,16 +99,18 @@ def _folder(folder: Path) -> Listing | None:
 def _file(file: Path) -> Listing | None:
     if file.suffix.lower() in (".yaml", ".yml"):
         return read_yolo(file)
-    content = regular(file).read_bytes().removeprefix(b"\xef\xbb\xbf")
-    start = content[:100].lstrip()[:1]
+    with regular(file).open("rb") as opened:
+        head = opened.readline(MOST_HEAD)
+        is_table = is_label_studio_table(head.decode("utf-8-sig", errors="replace"))
+        if not (is_table or head.removeprefix(BOM).lstrip()[:1] in (b"<", b"{", b"[", b"")):
+            return None  # a picture or a large table is not read on
+        content = (head + opened.read()).removeprefix(BOM)
+    if is_table:
+        return read_label_studio_table(content.decode())
+    start = content[:MOST_HEAD].lstrip()[:1]
     if start == b"<":
         return _xml(content, file)
-    if start in (b"{", b"["):
-        return _json(parse_json(content))
-    head, _, _ = content.partition(b"\n")
-    if is_label_studio_table(head.decode(errors="replace")):
-        return read_label_studio_table(content.decode())
-    return None
+    return _json(parse_json(content)) if start in (b"{", b"[") else None
 
 
 def _xml(content: bytes, file: Path) -> Listing:

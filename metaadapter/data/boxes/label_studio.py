@@ -29,8 +29,8 @@ from metaadapter.data.boxes.listing import (
     rotated,
 )
 from metaadapter.data.crop import Box
-from metaadapter.data.folder import is_picture
 from metaadapter.data.output_file import write_output
+from metaadapter.data.picture_names import is_picture
 from metaadapter.data.strict_json import json_text, parse_json
 
 # Columns of every row of JSON-MIN and CSV, beside those of the task and the answers.
@@ -93,10 +93,8 @@ def read_label_studio(value: Any) -> Listing:
         results = made[0].result if made else []
         boxes = tuple(_detections(results, name, told))
         sizes = ((result.original_width, result.original_height) for result in results)
-        size = next((size for size in sizes if 0 < min(size) and max(size) <= 1_000_000), None)
-        frames.append(
-            FrameDetections(name, boxes, size=size, id=str(task.id), other_file=other)
-        )
+        size = next((size for size in sizes if min(size) > 0 and max(size) <= 1_000_000), None)
+        frames.append(FrameDetections(name, boxes, size=size, id=str(task.id), other_file=other))
     names = dict.fromkeys(box.category for frame in frames for box in frame.detections)
     categories = {str(number): name for number, name in enumerate(names)}
     return Listing("Label Studio", categories, frames, told=told)
@@ -115,8 +113,8 @@ def read_label_studio_table(text: str) -> Listing:
 def write_label_studio(listing: Listing, file: Path) -> None:
     """Write tasks: with predictions if boxes have confidences, otherwise with annotations.
 
-    Pictures are named as local files, relative to Label Studio's root of documents. `info` has the
-    `model_version`. Sizes must be known, except of pictures with choices.
+    Pictures are named as local files, relative to Label Studio's root of documents. The
+    description becomes the `model_version`. Sizes must be known, except of pictures with choices.
     """
     kind = "predictions" if listing.is_scored else "annotations"
     choices = listing.of_whole_pictures
@@ -126,11 +124,12 @@ def write_label_studio(listing: Listing, file: Path) -> None:
             _result(number, box, frame, is_scored=listing.is_scored, choices=choices)
             for number, box in enumerate(frame.detections)
         ]
-        made: dict[str, Any] = {"result": results}
+        made: dict[str, Any] = {}
         if listing.is_scored:
-            made["model_version"] = str(listing.info.get("model_version", "metaadapter"))
+            made["model_version"] = listing.description
             shares = [box.confidence for box in frame.detections]
             made["score"] = sum(shares) / len(shares) if shares else 0.0
+        made["result"] = results
         task: dict[str, Any] = {"data": {"image": LOCAL_FILES + quote(frame.file)}, kind: [made]}
         tasks.append({"id": int(frame.id), **task} if frame.id.isdecimal() else task)
     write_output(file, json_text(tasks))
@@ -214,7 +213,7 @@ def _picture(data: Mapping[str, Any]) -> str:
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     if "image" in texts:
         return texts["image"]
-    named = [value for value in texts.values() if is_picture(PurePosixPath(_names(value)[0]))]
+    named = [value for value in texts.values() if is_picture(Path(_names(value)[0]))]
     return next(iter([*named, *texts.values()]), "")
 
 

@@ -32,10 +32,20 @@ class Listing(NamedTuple):
     told: Mapping[str, Sequence[str]] = {}
     """The end of a sentence about boxes → a description of each such box."""
 
+    predicted: bool = False
+    """Whether the confidences are those of a program, and say something even if all are 1."""
+
     @property
     def is_scored(self) -> bool:
         """Whether the boxes have confidences; those of a person are all 1."""
-        return any(box.confidence != 1 for frame in self.frames for box in frame.detections)
+        return self.predicted or any(
+            box.confidence != 1 for frame in self.frames for box in frame.detections
+        )
+
+    @property
+    def description(self) -> str:
+        """The name of the program that made the boxes."""
+        return str(self.info.get("description", "metaadapter"))
 
     @property
     def of_whole_pictures(self) -> bool:
@@ -101,9 +111,7 @@ def plain(number: float) -> float:
     return float(f"{number:.12g}")
 
 
-def numbered(
-    ids: Iterable[str], values: Sequence[Name], first: int
-) -> dict[int, Name]:
+def numbered(ids: Iterable[str], values: Sequence[Name], first: int) -> dict[int, Name]:
     """Number → value: the numbers that a file gives in `ids`, or new ones if they are none."""
     numbers = [int(id) for id in ids if id.isascii() and id.isdecimal()]
     if len({*numbers}) != len(values):

@@ -6,12 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from metaadapter.data.boxes.frame_detections import FrameDetections
-from metaadapter.data.folder import PICTURE_SUFFIXES, subfolders
+from metaadapter.data.folder import subfolders
+from metaadapter.data.picture_names import PICTURE_SUFFIXES
 from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError
 
 # Names that are tried to choose a folder.
 SAMPLE = 200
+REMEDY = (
+    "name the folder of the pictures: `adapt FILE --pictures FOLDER`, or `predict ADAPTER FOLDER "
+    "--detections FILE`"
+)
 MOST_ROOTS = 100
 DEEPEST = 12
 
@@ -64,7 +69,7 @@ def find_pictures(
         looked = f"in {roots[0]}" if is_given else f"in folders near {source}"
         raise DataError(
             f"none of the {len(frames)} pictures named in {source} exists: {frames[0].file!r} was "
-            f"looked for {looked}; name the folder of the pictures with --pictures"
+            f"looked for {looked}; {REMEDY}"
         )
     _require_different(frames, paths, source)
     return paths
@@ -102,5 +107,5 @@ def _require_different(
         if path is not None and names.setdefault(path, frame.file) != frame.file:
             raise DataError(
                 f"{source} lists {names[path]!r} and {frame.file!r}, and both would be {path}; "
-                "name the folder that has both with --pictures"
+                f"{REMEDY}, so that it has both"
             )

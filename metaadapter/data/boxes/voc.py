@@ -6,6 +6,7 @@ the sets of the challenge itself the first pixel has the number 1, so boxes lie 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -52,9 +53,7 @@ def read_voc(files: Sequence[Path], root: Path) -> Listing:
     return Listing("Pascal VOC", {str(n): name for n, name in enumerate(names)}, frames, told=told)
 
 
-def read_picture(
-    root: Element, file: Path, told: defaultdict[str, list[str]]
-) -> FrameDetections:
+def read_picture(root: Element, file: Path, told: defaultdict[str, list[str]]) -> FrameDetections:
     """Read the element `annotation` of a file, whose path stands for a name without folders."""
     if root.tag != "annotation":
         raise ValueError(f"expected the element annotation, got {root.tag}")
@@ -71,7 +70,7 @@ def read_picture(
             sides = [float(text_of(item, f"robndbox/{side}")) for side in ("cx", "cy", "w", "h")]
             (x, y, width, height), angle = sides, float(text_of(item, "robndbox/angle") or 0)
             upright = Box(x - width / 2, y - height / 2, width, height)
-            box = rotated(upright, angle * 57.29577951308232, (x, y))
+            box = rotated(upright, math.degrees(angle), (x, y))
             told[ROTATED].append(name)
         else:
             raise ValueError("an object has no bndbox")
@@ -102,8 +101,8 @@ def _picture(frame: FrameDetections, *, is_scored: bool) -> bytes:
     add(root, "folder", "JPEGImages")
     add(root, "filename", frame.file)
     size = add(root, "size")
-    for name, value in (("width", width), ("height", height), ("depth", 3)):
-        add(size, name, value)
+    for name, length in (("width", width), ("height", height), ("depth", 3)):
+        add(size, name, length)
     add(root, "segmented", 0)
     for detection in frame.detections:
         item = add(root, "object")
@@ -116,7 +115,8 @@ def _picture(frame: FrameDetections, *, is_scored: bool) -> bytes:
         ends = (plain(box.left + box.width), plain(box.top + box.height))
         for name, side in zip(CORNERS, (box.left, box.top, *ends), strict=True):
             add(sides, name, side)
-    return tostring(root, encoding="utf-8")
+    content: bytes = tostring(root, encoding="utf-8")
+    return content
 
 
 def _is_annotation(file: Path) -> bool:

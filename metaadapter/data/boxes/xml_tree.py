@@ -43,10 +43,10 @@ def parse_xml(content: bytes) -> Element:
     return builder.close()
 
 
-def add(parent: Element, name: str, text: object = None, **attributes: object) -> Element:
+def add(parent: Element, tag: str, text: object = None, /, **attributes: object) -> Element:
     """Append an element; a character that XML does not have is a `ValueError`."""
     values = {key: _text(value) for key, value in attributes.items()}
-    element = SubElement(parent, name, values)
+    element = SubElement(parent, tag, values)
     element.text = None if text is None else _text(text)
     return element
 
@@ -62,11 +62,13 @@ def size_of(width: str, height: str) -> tuple[int, int] | None:
         sides = (int(float(width)), int(float(height)))
     except (ValueError, OverflowError):
         return None
-    return sides if 0 < min(sides) and max(sides) <= 1_000_000 else None
+    return sides if min(sides) > 0 and max(sides) <= 1_000_000 else None
 
 
 def _text(value: object) -> str:
-    text = str(value)
+    # Many readers of VOC take whole numbers of pixels only.
+    is_whole = isinstance(value, float) and value.is_integer()
+    text = str(int(value) if is_whole else value)  # type: ignore[call-overload]
     if wrong := NOT_IN_XML.search(text):
         raise ValueError(f"XML cannot hold the character {wrong[0]!r} of {text!r}")
     return text

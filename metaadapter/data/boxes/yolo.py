@@ -19,7 +19,8 @@ from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing, around, numbered, plain
 from metaadapter.data.boxes.written_files import write_files
 from metaadapter.data.crop import Box
-from metaadapter.data.folder import is_picture, walk
+from metaadapter.data.folder import walk
+from metaadapter.data.picture_names import is_picture
 from metaadapter.data.regular_files import is_regular, regular
 
 SPLITS = ("train", "val", "test")
@@ -51,7 +52,10 @@ def read_yolo(names: Path) -> Listing:
             boxes = [_detection(line, categories, is_pose=is_pose) for line in lines.splitlines()]
         except ValueError as error:
             raise ValueError(f"{labels.relative_to(folder)} is wrong: {error}") from error
-        frames.append(FrameDetections(name, tuple(filter(None, boxes)), split=split))
+        # `images` may be a link to the folder that a command is given.
+        inner = name.removeprefix("images/")
+        found = tuple(filter(None, boxes))
+        frames.append(FrameDetections(name, found, split=split, other_file=inner))
     if not frames:
         raise ValueError(
             f"{folder} has neither pictures with labels nor labels; labels/train/1.txt is the file "
@@ -63,15 +67,14 @@ def read_yolo(names: Path) -> Listing:
 def write_yolo(listing: Listing, folder: Path) -> None:
     """Write `labels` and `data.yaml`, which expects the pictures, or a link to them, in `images`.
 
-    Each split is a folder of `labels`. Pictures of the same name with different endings are a
+    Splits are lists of pictures. Pictures of the same name with different endings are a
     `ValueError`.
     """
     categories = numbered(listing.categories, [*listing.categories.values()], first=0)
     if [*categories] != [*range(len(categories))]:
         categories = dict(enumerate(categories.values()))
     numbers = {name: number for number, name in categories.items()}
-    files = dict[str, bytes]()
-    splits = {frame.split for frame in listing.frames}
+    files, lists = dict[str, bytes](), dict.fromkeys(SPLITS, "")
     for frame in listing.frames:
         inner = PurePosixPath(frame.file.removeprefix("images/"))
         place = f"labels/{inner.with_suffix('')}.txt"
@@ -79,8 +82,11 @@ def write_yolo(listing: Listing, folder: Path) -> None:
             raise ValueError(f"two pictures named {inner.with_suffix('')} would share a file")
         lines = [_line(box, numbers, is_scored=listing.is_scored) for box in frame.detections]
         files[place] = "".join(f"{line}\n" for line in lines).encode()
-    named = [split for split in SPLITS if split in splits]
-    places = {split: f"images/{split}" for split in named} or {"train": "images", "val": "images"}
+        lists[frame.split if frame.split in SPLITS else "train"] += f"./images/{inner}\n"
+    places = {"train": "images", "val": "images"}
+    if any(frame.split for frame in listing.frames):
+        places = {split: f"{split}.txt" for split in SPLITS}
+        files |= {f"{split}.txt": names.encode() for split, names in lists.items()}
     facts = {"path": ".", **places, "names": categories}
     text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
     write_files(folder, {**files, "data.yaml": text.encode()}, listing)
@@ -135,8 +141,8 @@ def _pictures(folder: Path, facts: Mapping[str, Any]) -> Iterator[tuple[str | No
                 files = filter(is_picture, walk(folder / inner))
                 pictures |= {file.relative_to(folder).as_posix(): None for file in files}
     if pictures:
-        for name, split in pictures.items():
-            yield split, name, folder / _labels_of(name)
+        for name, of_split in pictures.items():
+            yield of_split, name, folder / _labels_of(name)
         return
     for inner in ("labels", DARKNET):
         if (folder / inner).is_dir():
