@@ -92,7 +92,9 @@ def write_voc(listing: Listing, folder: Path) -> None:
         lists[frame.split or NO_SPLIT].append(str(name))
     for split, names in lists.items():
         files[(LISTS / f"{split}.txt").as_posix()] = "".join(f"{name}\n" for name in names).encode()
-    write_files(folder, files, listing)
+    # CVAT and datumaro need it for labels other than those of the challenge.
+    labels = "".join(f"{name}:::\n" for name in listing.categories.values())
+    write_files(folder, {**files, "labelmap.txt": labels.encode()}, listing)
 
 
 def _picture(frame: FrameDetections, *, is_scored: bool) -> bytes:

@@ -87,7 +87,7 @@ def write_yolo(listing: Listing, folder: Path) -> None:
     if any(frame.split for frame in listing.frames):
         places = {split: f"{split}.txt" for split in SPLITS}
         files |= {f"{split}.txt": names.encode() for split, names in lists.items()}
-    facts = {"path": ".", **places, "names": categories}
+    facts = {**places, "names": categories}  # without `path`, Ultralytics takes this folder
     text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
     write_files(folder, {**files, "data.yaml": text.encode()}, listing)
 

@@ -34,9 +34,9 @@ def boxes(draw):
 
 
 @st.composite
-def listings(draw, scored=st.booleans()):
+def listings(draw):
     names = draw(st.lists(odd_names, min_size=1, max_size=4, unique=True))
-    is_scored = draw(scored)
+    is_scored = draw(st.booleans())
     scores = st.floats(0, 1) if is_scored else st.just(1.0)
     detections = st.builds(Detection, st.sampled_from(names), scores, boxes())
     stems = draw(st.lists(plain_names.filter(bool), max_size=4, unique_by=str.casefold))
