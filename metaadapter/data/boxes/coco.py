@@ -44,7 +44,7 @@ class _Category(BaseModel):
 class _Annotation(BaseModel):
     image_id: int | str
     category_id: int | str
-    bbox: tuple[float, float, float, float] | list[Any] | None = None
+    bbox: tuple[float, float, float, float] | tuple[()] | None = None
     segmentation: Any = None
     iscrowd: int = 0
     score: Share = 1.0
@@ -73,8 +73,8 @@ def read_coco(value: Any) -> Listing:
     for number, annotation in enumerate(model.annotations):
         image, category = str(annotation.image_id), str(annotation.category_id)
         if image not in sizes or category not in names:
-            kind = "image" if image not in sizes else "category"
-            raise ValueError(f"annotation {number} has a {kind} that the file does not list")
+            wrong = f"image {image}" if image not in sizes else f"category {category}"
+            raise ValueError(f"annotation {number} has the {wrong}, which the file does not list")
         box = _box(annotation)
         if annotation.iscrowd:
             told[CROWD].append(f"image {image}")
@@ -131,8 +131,8 @@ def write_coco(listing: Listing, file: Path) -> None:
 
 
 def _box(annotation: _Annotation) -> Box | None:
-    if annotation.bbox and len(annotation.bbox) == 4:
-        return Box(*map(float, annotation.bbox))
+    if annotation.bbox:
+        return Box(*annotation.bbox)
     polygons = annotation.segmentation
     try:
         sides = [side for polygon in polygons for side in polygon]

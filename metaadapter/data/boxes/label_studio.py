@@ -82,7 +82,9 @@ def read_label_studio(value: Any) -> Listing:
 
     Predictions count where the file has no annotations, as in the files that are imported.
     """
-    tasks = [_Task.model_validate(_task(row) if "data" not in row else row) for row in value]
+    if wrong := [number for number, row in enumerate(value) if not isinstance(row, dict)]:
+        raise ValueError(f"entry {wrong[0]} is no task")
+    tasks = [_Task.model_validate(row if "data" in row else _task(row)) for row in value]
     told, frames = defaultdict[str, list[str]](list), list[FrameDetections]()
     for task in tasks:
         made = task.predictions if task.annotations is None else task.annotations

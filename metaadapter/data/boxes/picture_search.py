@@ -13,6 +13,8 @@ from metaadapter.errors import DataError
 
 # Names that are tried to choose a folder.
 SAMPLE = 200
+# The names of folders of boxes that lie beside the folders of pictures.
+BESIDE_PICTURES = ("annotations", "labels")
 REMEDY = (
     "name the folder of the pictures: `adapt FILE --pictures FOLDER`, or `predict ADAPTER FOLDER "
     "--detections FILE`"
@@ -24,11 +26,11 @@ DEEPEST = 12
 def roots_of(source: Path) -> list[Path]:
     """The folders where the pictures of a file or folder of boxes may be: near it, nearest first.
 
-    COCO's pictures are beside the folder of the file, Roboflow's beside the file, VOC's in
+    Roboflow's pictures are beside the file, COCO's beside its folder `annotations`, VOC's in
     JPEGImages, CVAT's in images/default.
     """
     near = source if source.is_dir() else source.absolute().parent
-    outer = [] if source.is_dir() else [near.parent]
+    outer = [near.parent] if near.name.lower() in BESIDE_PICTURES else []
     roots = list[Path]()
     for folder in (near, *outer):
         inner = subfolders(folder) if len(roots) < MOST_ROOTS else []

@@ -32,11 +32,12 @@ NO_RECTANGLE_LINE = "expected class x y width height, or class x y x y x y …"
 
 def yolo_names(folder: Path) -> Path | None:
     """The file with the names of the classes in a folder of this format; `None` in another one."""
-    for file in [*sorted(folder.glob("*.y*ml")), *(folder / name for name in NAMES)]:
-        has_labels = (folder / "labels").is_dir() or (folder / DARKNET).is_dir()
-        if is_regular(file) and (has_labels or (file.suffix in (".yaml", ".yml") and _is(file))):
+    # A class may be called "labels", too; its folder has pictures.
+    has_labels = any(any((folder / inner).rglob("*.txt")) for inner in ("labels", DARKNET))
+    for file in sorted(folder.glob("*.y*ml")):
+        if is_regular(file) and _is(file, has_labels=has_labels):
             return file
-    return None
+    return next((folder / name for name in NAMES if has_labels and is_regular(folder / name)), None)
 
 
 def read_yolo(names: Path) -> Listing:
@@ -92,10 +93,10 @@ def write_yolo(listing: Listing, folder: Path) -> None:
     write_files(folder, {**files, "data.yaml": text.encode()}, listing)
 
 
-def _is(file: Path) -> bool:
+def _is(file: Path, *, has_labels: bool) -> bool:
     try:
         facts = _facts(file)
-        return "names" in facts and any(split in facts for split in SPLITS)
+        return "names" in facts and (has_labels or any(split in facts for split in SPLITS))
     except (OSError, ValueError):
         return False
 
