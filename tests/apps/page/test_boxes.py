@@ -542,7 +542,7 @@ def test_answers__equal_those_of_the_shell_with_series_and_species(trapped, tmp_
         lambda: session.project.encoder,
         lambda _: None,
     )
-    predictions, _ = part.predict(stored)
+    predictions, _ = part.predict(stored, part.pictures)
 
     by_shell = {
         (Path(one.path).relative_to(tmp_path).as_posix(), *one.box): (one.label, one.probability)
