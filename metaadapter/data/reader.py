@@ -6,6 +6,8 @@ import difflib
 from dataclasses import replace
 from pathlib import Path
 
+from metaadapter.data.boxes.boxed_table import boxed_table
+from metaadapter.data.boxes.formats import may_have_boxes, recognized
 from metaadapter.data.containers import holds_pictures, read_containers
 from metaadapter.data.coop_lists import is_class_list, read_class_list
 from metaadapter.data.coop_split import read_coop_split
@@ -19,7 +21,12 @@ ALL_SPLITS = "all"
 
 
 def read_images(
-    source: Path | str, *, labelled: bool = True, split: str | None = None, n_classes: int = 2
+    source: Path | str,
+    *,
+    labelled: bool = True,
+    split: str | None = None,
+    n_classes: int = 2,
+    pictures: Path | None = None,
 ) -> ImageTable:
     """Read a list of pictures, with their labels, from a folder or a file; no picture is decoded.
 
@@ -28,12 +35,15 @@ def read_images(
             JSON lines or Parquet manifest with the columns path, label and optionally split,
             group and caption; a CoOp split file (JSON); or `classnames.txt` of ImageNet or
             `variants.txt` of FGVC-Aircraft; a tar file of WebDataset, a Parquet file with a column
-            of pictures, or a folder of either. If not labelled, also one picture, or folders
-            nested in any way.
+            of pictures, or a folder of either; or boxes with labels as COCO, YOLO, Pascal VOC,
+            CVAT, Label Studio or MegaDetector have them: each box is a row. If not labelled, also
+            one picture, or folders nested in any way.
         labelled: Whether every picture needs a label; if not, all labels are None.
         split: Read only this split of a divided source; "all" reads every split. It is required
             for a labelled source with several splits, so that test pictures do not become examples.
         n_classes: The fewest classes that a labelled source must have, 1 or 2.
+        pictures: The folder of the pictures that a source of boxes names; by default they are
+            looked for near the source.
 
     Raises:
         DataError: The source is missing, or lacks pictures, labels or classes.
@@ -47,13 +57,21 @@ def read_images(
         raise DataError(f"cannot look for {source}: {error.strerror}") from error
     if not exists:
         raise DataError(_not_found(source))
-    table = _select_split(_read(source, labelled), source, split, labelled)
+    table = _select_split(_read(source, labelled, pictures), source, split, labelled)
     if labelled and len(table.classes) < n_classes:
         raise DataError(_one_class(source, table))
     return table
 
 
-def _read(source: Path, labelled: bool) -> ImageTable:
+def _read(source: Path, labelled: bool, pictures: Path | None) -> ImageTable:
+    listing = recognized(source) if may_have_boxes(source) else None
+    if listing is not None:
+        return boxed_table(listing, source, labelled=labelled, pictures=pictures)
+    if pictures is not None:
+        raise UsageError(
+            f"pictures (--pictures) is the folder of the pictures that boxes belong to, and "
+            f"{source} has no boxes; leave it out"
+        )
     if source.is_dir():
         return read_folder(source, labelled=labelled)
     if holds_pictures(source):
@@ -67,7 +85,8 @@ def _read(source: Path, labelled: bool) -> ImageTable:
     if labelled:
         raise DataError(
             f"expected labelled pictures: a folder with one folder per class, a manifest (.csv, "
-            f".jsonl, .parquet), a tar file or a CoOp split (.json); but {source} is a single file"
+            f".jsonl, .parquet), a tar file, a CoOp split (.json) or boxes (.json, .xml, .yaml); "
+            f"but {source} is a single file"
         )
     return ImageTable((ImageRow(source, None),), "one picture")
 

@@ -38,6 +38,8 @@ class Selection:
     """Whether each picture has a second look, the zoom; as in the store or encoder by default."""
     blocks: tuple[str, ...] | None = None
     """The names of the blocks of each look; by default as in the store, or `default_blocks`."""
+    pictures: Path | None = None
+    """The folder of the pictures that a source of boxes names; by default near the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ def read_support(
         check_labels(())
         return _without_pictures(reading, encoder, unlabelled)
     if not is_store(source):
-        table = with_series(read_images(source, split=selection.split))
+        read = read_images(source, split=selection.split, pictures=selection.pictures)
+        table = with_series(read)
         check_labels(table.classes)
         table = table if cut is None else cut(table)
         name = "tiny" if encoder is None else encoder

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 # Option → the options that mean nothing together with it.
 EXCLUDED = {
     "--no-text": ("--text", "--add-class", "--describe", "--templates"),
-    "--names": ("--no-text", "--shots", "--split", "--detections", "--inside", "--elsewhere"),
+    "--names": (
+        *("--no-text", "--shots", "--split", "--detections", "--inside", "--elsewhere"),
+        "--pictures",
+    ),
     "--unlabelled": ("--elsewhere",),
     "--mode": ("--elsewhere",),
     "--generator": ("--elsewhere",),
@@ -30,7 +33,7 @@ EXCLUDED = {
 OF_CLASSES = (
     *("--names", "--unlabelled", "--background", "--detections", "--mode", "--text", "--generator"),
     *("--add-class", "--describe", "--no-text", "--shots", "--inside", "--kind", "--prompt"),
-    *("--elsewhere", "--min-confidence", "--unlabelled-detections"),
+    *("--elsewhere", "--min-confidence", "--unlabelled-detections", "--pictures"),
 )
 DEFAULTS = {"--mode": "one_shot", "--generator": "default", "--min-confidence": 0.2}
 PICTURES = ("SUPPORT", "--unlabelled", "--background")
@@ -44,6 +47,7 @@ def adapt(
     names: adapt_options.Names = None,
     unlabelled: adapt_options.Unlabelled = None,
     background: adapt_options.Background = None,
+    pictures: adapt_options.OfBoxes = None,
     detections: field_options.LabelledDetections = None,
     unlabelled_detections: field_options.UnlabelledDetections = None,
     min_confidence: field_options.MinConfidence = 0.2,
@@ -89,7 +93,7 @@ def adapt(
 
     generator = ELSEWHERE if elsewhere else generator
     require_adapter_folder(out)  # fail here, not after minutes of encoding
-    selection = Selection(split, shots, views, seed, zoom, block_names(blocks))
+    selection = Selection(split, shots, views, seed, zoom, block_names(blocks), pictures)
     if manifest is not None:
         adapt_captions(manifest, out, selection, encoder, device, precision, templates, console)
         return

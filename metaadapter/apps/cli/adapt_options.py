@@ -17,9 +17,18 @@ Support = Annotated[
     Argument(
         metavar="[SUPPORT]",
         help="Labelled pictures: a folder with one folder per class, a manifest (.csv, .jsonl, "
-        ".parquet), a CoOp split (.json), tar or Parquet files of pictures, or a feature store "
-        "made by `metaadapter encode`. Not given with --names.",
+        ".parquet), a CoOp split (.json), boxes with labels (COCO, YOLO, Pascal VOC, CVAT, Label "
+        "Studio), tar or Parquet files of pictures, or a feature store made by `metaadapter "
+        "encode`. Not given with --names.",
         show_default=False,
+    ),
+]
+OfBoxes = Annotated[
+    Path | None,
+    Option(
+        "--pictures",
+        metavar="FOLDER",
+        help="Folder of the pictures that the boxes of SUPPORT are in, if it is not near SUPPORT.",
     ),
 ]
 Out = Annotated[

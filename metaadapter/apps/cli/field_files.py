@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.apps.field.frames import Frame
     from metaadapter.apps.field.run_predict import FieldRequest
+    from metaadapter.workflow.predictions import Prediction
     from metaadapter.workflow.run_predict import Predicted
 
 
@@ -25,9 +26,12 @@ class FieldFiles:
     classifier: str
     labels: Sequence[str]
     """All possible answers."""
+    export_format: str = "coco"
 
     def __post_init__(self) -> None:
         for name, path in self.paths.items():
+            if name == "export":
+                _require_place(path, self.export_format)
             if name == "camtrap_dp":
                 from metaadapter.apps.field.camtrap_package import CamtrapPackage
 
@@ -66,6 +70,8 @@ class FieldFiles:
                 elif name == "timelapse":
                     write_timelapse(path, predictions(), folder)
                     line = f"wrote a table for Timelapse to {path}; its root folder is {folder}"
+                elif name == "export":
+                    line = self._export(path, predictions(), folder)
                 elif name == "camtrap_dp":
                     info = {} if options.detections is None else options.detections.info
                     package = CamtrapPackage(
@@ -93,11 +99,37 @@ class FieldFiles:
                 written.append(line)
         return written, missing
 
+    def _export(self, path: Path, predictions: Iterable[Prediction], folder: Path) -> str:
+        from metaadapter.apps.field.answers_in_boxes import answers_in_boxes
+        from metaadapter.data.boxes.formats import write_boxes
+
+        listing = answers_in_boxes(predictions, self.labels, folder, self.classifier)
+        write_boxes(listing, self.export_format, path)
+        return (
+            f"wrote the answers in the format {self.export_format} to {path}; the names of its "
+            f"pictures are relative to {folder}"
+        )
+
+
+def _require_place(path: Path, export_format: str) -> None:
+    """Raise an error if an export would replace something that no earlier one has written."""
+    from metaadapter.apps.cli.outputs import Place, require_replaceable
+    from metaadapter.data.boxes.formats import EARLIER
+    from metaadapter.data.boxes.written_files import require_place
+    from metaadapter.data.output_file import is_stream
+
+    if export_format not in EARLIER:
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"--export {path} is a file; {export_format} is a folder of files")
+        require_place(path)
+    elif not is_stream(path):
+        require_replaceable(Place("--export", path), EARLIER[export_format])
+
 
 def require_pictures(options: FieldOptions, burst: float | None, files: FieldFiles) -> None:
     """Raise a `UsageError` if an option needs pictures, and only features are given."""
     if options.detections is not None or burst is not None or files.paths:
         raise UsageError(
-            "--detections, --burst, --megadetector, --timelapse, --camtrap-dp and --false-triggers "
-            "need pictures, and cannot be used with feature stores"
+            "--detections, --burst, --megadetector, --timelapse, --camtrap-dp, --export and "
+            "--false-triggers need pictures, and cannot be used with feature stores"
         )

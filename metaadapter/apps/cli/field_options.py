@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Option
 
@@ -21,9 +21,10 @@ DetectionsFile = Annotated[
     Path | None,
     Option(
         "--detections",
-        metavar="FILE.json",
-        help="Detections of MegaDetector (format 1.0 to 1.6, or Microsoft's list) or SpeciesNet "
-        "for these pictures: each box of an animal gets its own prediction. Species that "
+        metavar="BOXES",
+        help="Boxes in these pictures, by MegaDetector (format 1.0 to 1.6, or Microsoft's list), "
+        "SpeciesNet or another detector (COCO, YOLO, Pascal VOC, CVAT, Label Studio): each box, of "
+        "MegaDetector each of an animal, gets its own prediction. Species that "
         "SpeciesNet names are evidence, and may be the answer where they are no classes.",
     ),
 ]
@@ -31,17 +32,17 @@ LabelledDetections = Annotated[
     Path | None,
     Option(
         "--detections",
-        metavar="FILE.json",
-        help="Detections of MegaDetector (format 1.0 to 1.6) or SpeciesNet for the labelled "
-        "pictures: the most confident box of an animal replaces each picture. All boxes of animals "
-        "replace each picture of --unlabelled.",
+        metavar="BOXES",
+        help="Boxes in the labelled pictures, by MegaDetector, SpeciesNet or another detector "
+        "(COCO, YOLO, Pascal VOC, CVAT, Label Studio): the most confident box, of MegaDetector the "
+        "one of an animal, replaces each picture. All such boxes replace those of --unlabelled.",
     ),
 ]
 UnlabelledDetections = Annotated[
     Path | None,
     Option(
-        metavar="FILE.json",
-        help="Detections for the pictures of --unlabelled, if --detections does not list them.",
+        metavar="BOXES",
+        help="Boxes in the pictures of --unlabelled, if --detections does not list them.",
     ),
 ]
 MinConfidence = Annotated[float, Option(min=0, max=1, help="Ignore boxes of lower confidence.")]
@@ -95,6 +96,24 @@ CamtrapDp = Annotated[
         "an existing datapackage.json or deployments.csv remain.",
     ),
     Output(),
+]
+Export = Annotated[
+    Path | None,
+    Option(
+        "--export",
+        metavar="PLACE",
+        help="Also write the answers for other programs, a label for each box, as the file or "
+        "folder that --format says.",
+    ),
+    Output(),
+]
+ExportFormat = Annotated[
+    Literal["coco", "yolo", "voc", "cvat", "label-studio"],
+    Option(
+        "--format",
+        help="Format of --export: COCO (JSON), YOLO (a folder), Pascal VOC (a folder), CVAT (XML "
+        "1.1 for images) or predictions for Label Studio (JSON).",
+    ),
 ]
 FalseTriggers = Annotated[
     Path | None,

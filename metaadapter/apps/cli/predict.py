@@ -100,7 +100,10 @@ ShardOption = Annotated[
 ]
 # The command that a warning proposes names this many sources at most.
 MOST_NAMED = 3
-OF_FRAMES = ("detections", "burst", "allowed", "parents", "megadetector", "timelapse", "camtrap_dp")
+OF_FRAMES = (
+    *("detections", "burst", "allowed", "parents", "megadetector", "timelapse", "camtrap_dp"),
+    "export",
+)
 
 
 def predict(
@@ -125,6 +128,8 @@ def predict(
     megadetector: field_options.MegaDetector = None,
     timelapse: field_options.Timelapse = None,
     camtrap_dp: field_options.CamtrapDp = None,
+    export: field_options.Export = None,
+    export_format: field_options.ExportFormat = "coco",
     false_triggers: field_options.FalseTriggers = None,
     split: options.Split = None,
     csv_raw: options.CsvRaw = False,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metaadapter.workflow.prediction_table import PredictionTable
     from metaadapter.workflow.run_predict import Predicted
 
-FILES = ("megadetector", "timelapse", "camtrap_dp", "false_triggers")
+FILES = ("megadetector", "timelapse", "camtrap_dp", "export", "false_triggers")
 
 
 class FieldRun:
@@ -41,6 +41,7 @@ class FieldRun:
             {name: values[name] for name in FILES if values[name] is not None},
             classifier=f"metaadapter {request.adapter.name}",
             labels=_labels(request.classes, options),
+            export_format=values["export_format"],
         )
         burst = values["burst"]
         if request.queries.stored:

@@ -1,4 +1,4 @@
-"""The detections of a detector in many frames, read from its file."""
+"""The detections in many frames, read from a file or folder of boxes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from metaadapter.apps.field.detection_formats import read_listing
-from metaadapter.apps.field.frame_detections import ANIMAL, FrameDetections
-from metaadapter.data.regular_files import regular
-from metaadapter.data.strict_json import parse_json
+from metaadapter.data.boxes.formats import read_boxes
+from metaadapter.data.boxes.frame_detections import ANIMAL, FrameDetections
+from metaadapter.data.checksums import file_hash
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
-
-EXAMPLE = (
-    "expected a JSON file as MegaDetector (with `images` and `detection_categories`, or a list of "
-    "frames) or SpeciesNet (with `predictions`) writes it"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +47,9 @@ class Detections:
         The file lists it under its path, or its path relative to one of the folders, or to a folder
         around them: that of the detector's run, of which only a part is given.
         """
-        names = _names(path, folders)
+        names = [*_names(path, folders)]
+        # The files of YOLO's predictions do not tell the ending of a picture's name.
+        names += [name.removesuffix(path.suffix) for name in names]
         frame = next((self.frames[name] for name in names if name in self.frames), None)
         return frame and frame.of_picture(path)
 
@@ -73,33 +67,23 @@ class Detections:
 
 
 def read_detections(source: Path) -> Detections:
-    """Read the JSON file of MegaDetector or SpeciesNet; other content is a `DataError`."""
-    try:
-        content = regular(source).read_bytes()
-        listing = read_listing(parse_json(content))
-    except OSError as error:
-        raise DataError(f"cannot read the detections {source}: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        wrong = first["msg"] if "instance of" not in first["msg"] else "expected a JSON object"
-        raise DataError(f"{EXAMPLE}, but {source} is wrong at {place}: {wrong}") from error
-    except ValueError as error:
-        raise DataError(f"{EXAMPLE}, but {source} is no such JSON file: {error}") from error
-    warnings: tuple[str, ...] = ()
-    if listing.wrong_boxes:
-        warnings = (
-            f"left out of {source}: {len(listing.wrong_boxes)} box(es) that are no rectangles in "
-            f"their pictures; the first is in {listing.wrong_boxes[0]}",
-        )
+    """Read a file or folder of boxes in any format; other content is a `DataError`."""
+    listing = read_boxes(source)
     frames: dict[str, FrameDetections] = {}
     for frame in listing.frames:
         if frames.setdefault(_name(frame.file), frame).detections != frame.detections:
             raise DataError(
                 f"{source} lists {frame.file!r} twice, with different boxes; correct it"
             )
-    sha256 = hashlib.sha256(content).hexdigest()
-    return Detections(source, sha256, listing.info, listing.categories, frames, warnings)
+    for frame in listing.frames:
+        if frame.other_file:
+            frames.setdefault(_name(frame.other_file), frame)
+    info = listing.info or {"detector": f"boxes of {listing.format}"}
+    sha256 = file_hash(source) if source.is_file() else ""
+    sha256 = sha256 or hashlib.sha256(repr(listing.frames).encode(errors="replace")).hexdigest()
+    return Detections(
+        source, sha256, info, listing.categories, frames, (*listing.warnings(source),)
+    )
 
 
 def surest_boxes(

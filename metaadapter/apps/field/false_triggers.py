@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial import cKDTree
 
-from metaadapter.apps.field.frame_detections import Detection
 from metaadapter.apps.field.frames import Frame, camera_folder
+from metaadapter.data.boxes.frame_detections import Detection
 from metaadapter.data.crop import Box
 from metaadapter.data.output_file import write_output
 from metaadapter.data.plain_text import csv_bytes

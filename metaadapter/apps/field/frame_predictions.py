@@ -11,10 +11,10 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.field.animals import Seen, number_animals
 from metaadapter.apps.field.detections import Detections
 from metaadapter.apps.field.fauna import Fauna
-from metaadapter.apps.field.frame_detections import Detection
 from metaadapter.apps.field.frames import Frame
 from metaadapter.apps.field.species import EMPTY, Species
 from metaadapter.apps.field.species_predictions import BoxFacts, predict_species
+from metaadapter.data.boxes.frame_detections import Detection
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress, encode_pictures

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
-from metaadapter.apps.field.frame_detections import FrameDetections
+from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.data.capture_time import capture_time
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoding_loop import Progress

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from metaadapter.apps.field.detections import Detections
-from metaadapter.apps.field.frame_detections import ANIMAL, FrameDetections
 from metaadapter.apps.field.frames import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing
+from metaadapter.data.boxes.frame_detections import ANIMAL, FrameDetections
 from metaadapter.data.crop import Box
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.output_file import write_output

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from metaadapter.apps.field.detections import Detections
 from metaadapter.apps.field.false_triggers import false_triggers
-from metaadapter.apps.field.frame_detections import Detection
 from metaadapter.apps.field.frames import Frame, camera_folder
 from metaadapter.apps.field.series import in_series
+from metaadapter.data.boxes.frame_detections import Detection
 from metaadapter.data.crop import Box
 from metaadapter.data.table import ImageRow
 

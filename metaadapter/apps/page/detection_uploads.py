@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from metaadapter.apps.field.detections import read_detections
-from metaadapter.apps.field.frame_detections import FrameDetections
 from metaadapter.apps.page.contents import SETTINGS, Change, Contents
 from metaadapter.apps.page.detected_boxes import DetectedFrame, add_boxes
 from metaadapter.apps.page.editor import Editor
@@ -18,6 +17,7 @@ from metaadapter.apps.page.frame_names import match_names
 from metaadapter.apps.page.multipart import Form
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.uploads import n_pictures, plain_name
+from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.data.capture_time import capture_time
 from metaadapter.data.checksums import file_hash
 from metaadapter.data.plain_text import one_line

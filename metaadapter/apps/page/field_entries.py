@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from metaadapter.apps.field.frame_detections import ANIMAL
+from metaadapter.data.boxes.frame_detections import ANIMAL
 from metaadapter.data.crop import Box
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]

@@ -8,9 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from metaadapter.apps.field.animals import Seen
-from metaadapter.apps.field.detection_formats import USUAL_CATEGORIES
 from metaadapter.apps.field.detections import Detections
-from metaadapter.apps.field.frame_detections import Detection, FrameDetections
 from metaadapter.apps.field.frame_predictions import FieldOptions
 from metaadapter.apps.field.frames import Frame, common_folder, relative_name
 from metaadapter.apps.field.series import in_series
@@ -18,6 +16,8 @@ from metaadapter.apps.field.species import EMPTY
 from metaadapter.apps.page.changes import name_key
 from metaadapter.apps.page.contents import NONE, Contents
 from metaadapter.apps.page.field_entries import BoxEntry
+from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
+from metaadapter.data.boxes.megadetector import USUAL_CATEGORIES
 from metaadapter.data.table import ImageRow
 from metaadapter.workflow.predictions import UNKNOWN, Prediction
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.apps.field.frame_detections import Detection, FrameDetections
 from metaadapter.apps.field.frames import Frame
+from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.crop import Box
 from metaadapter.data.table import ImageRow
 

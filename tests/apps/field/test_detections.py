@@ -7,7 +7,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from metaadapter.apps.field.detections import read_detections
-from metaadapter.apps.field.frame_detections import Detection, FrameDetections
+from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.crop import Box
 from metaadapter.errors import DataError
 
@@ -180,7 +180,7 @@ def test_microsoft__list_of_frames__has_corners_in_pixels(write_json, tmp_path):
     read = read_detections(write_json(value))
 
     assert read.of(tmp_path / "a/1.jpg", [tmp_path]).detections == (
-        ("animal", 0.93, (0.1, 0.2, 0.4, 0.3), {}),
+        ("animal", 0.93, (0.1, 0.2, 0.4, 0.3), {}, ""),
     )
     assert "1 box(es)" in read.warnings[0]
     assert [*read.categories.values()] == ["animal", "person", "vehicle", "unknown"]
@@ -198,9 +198,10 @@ def test_microsoft__picture_that_is_gone__fails_its_frame(write_json, tmp_path):
 @pytest.mark.parametrize(
     ("value", "named"),
     [
-        ("5", "neither an object nor a list"),
-        ("{", "no such JSON file"),
-        ({"info": {}}, "images: Field required"),
+        ("5", "none of these"),
+        ("{", "is wrong: Expecting property name"),
+        ({"info": {}}, "none of these"),
+        ({"images": [{}]}, "images.0.file: Field required"),
         (megadetector("1.5", detections=[{"category": "1", "conf": "x", "bbox": BOX}]), "conf"),
         (
             megadetector("1.5", detections=[{"category": "0", "conf": 1, "bbox": BOX}]),
@@ -210,14 +211,14 @@ def test_microsoft__picture_that_is_gone__fails_its_frame(write_json, tmp_path):
     ],
 )
 def test_read__other_content__says_what_was_expected_and_where(write_json, value, named):
-    with pytest.raises(DataError, match="as MegaDetector") as caught:
+    with pytest.raises(DataError, match="expected boxes of COCO, YOLO") as caught:
         read_detections(write_json(value))
 
     assert named in str(caught.value)
 
 
 def test_read__missing_file__is_told(tmp_path):
-    with pytest.raises(DataError, match="cannot read the detections"):
+    with pytest.raises(DataError, match="cannot read the boxes"):
         read_detections(tmp_path / "none.json")
 
 
@@ -276,7 +277,7 @@ def test_boxes_in_pixels__all_outside_of_a_smaller_copy__leave_no_empty_frame(tm
 
 @pytest.mark.parametrize("value", [[1, 2], 5, {"images": [3], "detection_categories": {}}])
 def test_other_json__names_no_class_of_the_program(write_json, value):
-    with pytest.raises(DataError, match="expected a JSON file as MegaDetector") as error:
+    with pytest.raises(DataError, match="expected boxes of COCO") as error:
         read_detections(write_json(value))
 
     assert "instance of" not in str(error.value)

@@ -103,9 +103,12 @@ def test_file__with_detections__keeps_all_boxes_and_classifies_the_answered_one(
 def test_file__read_by_our_own_reader__has_the_same_boxes(written, write_json):
     ours, theirs = read_detections(written), read_detections(write_json(DETECTIONS))
 
-    assert {name: frame.detections for name, frame in ours.frames.items()} == {
-        name: frame.detections for name, frame in theirs.frames.items()
-    }
+    def boxes(detections):
+        return {
+            name: [box[:4] for box in frame.detections] for name, frame in detections.frames.items()
+        }
+
+    assert boxes(ours) == boxes(theirs)
 
 
 def test_file__of_whole_frames__has_a_box_around_what_is_not_empty(tmp_path):

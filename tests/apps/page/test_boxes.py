@@ -21,6 +21,9 @@ from metaadapter.apps.page import detection_uploads, results, session
 from metaadapter.apps.page.contents import PictureEntry
 from metaadapter.apps.page.frame_names import match_names
 from metaadapter.apps.page.project_check import check_project
+from metaadapter.data.boxes.formats import write_boxes
+from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
+from metaadapter.data.boxes.listing import Listing
 from metaadapter.data.crop import Box, Crop
 from metaadapter.data.decode import content_hash, decode_image
 from metaadapter.data.table import ImageRow
@@ -539,7 +542,7 @@ def test_answers__equal_those_of_the_shell_with_series_and_species(trapped, tmp_
         lambda: session.project.encoder,
         lambda _: None,
     )
-    predictions, _ = part.predict(stored)
+    predictions, _ = part.predict(stored, part.pictures)
 
     by_shell = {
         (Path(one.path).relative_to(tmp_path).as_posix(), *one.box): (one.label, one.probability)
@@ -628,3 +631,19 @@ def test_box__in_what_is_no_whole_frame__is_refused(trapped, damage):
     response = trapped.client.post(f"/frames/{key}/boxes", json={"after": [0.4, 0.4, 0.2, 0.2]})
 
     assert (response.status_code, response.json()["kind"]) == (404, "no-such-picture")
+
+
+@pytest.mark.parametrize("name", ["coco", "cvat", "label-studio"])
+def test_boxes__of_other_programs__become_pictures_like_those_of_a_detector(
+    project, picture, tmp_path, name
+):
+    boxes = (Detection("bird", 1.0, Box(*LEFT)), Detection("bird", 1.0, Box(*RIGHT)))
+    frames = [FrameDetections("brook/1.jpg", boxes, size=(80, 40))]
+    write_boxes(Listing("", {"1": "bird"}, frames), name, tmp_path / "boxes")
+    project.upload(*FRAMES.items())
+
+    report = send(project, (tmp_path / "boxes").read_bytes()).json()
+
+    assert (report["frames"], report["boxes"], report["missing"]) == (1, 2, 0)
+    found = frames_of(project)["all/brook/1.jpg"]["boxes"]
+    assert [box["sides"] for box in found] == [pytest.approx(LEFT), pytest.approx(RIGHT)]

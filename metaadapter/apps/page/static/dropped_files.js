@@ -42,7 +42,7 @@ export function isUploadable({ file, path }) {
 export const isZip = ({ file, path }) => /zip/.test(file.type) || /\.zip$/i.test(path);
 
 /** Whether a file is the JSON file of a detector. */
-export const isDetections = ({ path }) => /\.json$/i.test(path);
+export const isDetections = ({ path }) => /\.(json|xml)$/i.test(path);
 
 const chosen = (file) => ({ file, path: file.webkitRelativePath || file.name });
 

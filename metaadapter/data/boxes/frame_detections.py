@@ -1,4 +1,4 @@
-"""The detections in one frame, in fractions of the upright picture."""
+"""The boxes in one picture: the neutral value that every format is read into and written from."""
 
 from __future__ import annotations
 
@@ -15,27 +15,49 @@ ANIMAL = "animal"
 """The category whose boxes are classified; boxes of others, such as "person", are not."""
 
 
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+"""The box of a label or an answer for the whole picture."""
+
+
 class Detection(NamedTuple):
-    """One box that a detector reports."""
+    """One box that a detector reports, or that a person draws."""
 
     category: str
+    """The kind that the detector reports, or the label that the person gives; "" for none."""
     confidence: float
+    """1 for the box of a person."""
     box: Box
     species: Mapping[str, float] = {}
     """SpeciesNet's label → its score, as its file lists them; empty without a classification."""
+    classified: str = ""
+    """The most probable label, where the file has the answers of a classifier for this box."""
 
 
 class FrameDetections(NamedTuple):
     """The detections in one frame."""
 
     file: str
-    """The name of the frame in the detector's file."""
+    """The name of the picture in the file of boxes, with forward or backward slashes."""
     detections: tuple[Detection, ...]
     failure: str = ""
     """Why the frame has no boxes, if the detector could not read it."""
     time: datetime | None = None
     in_pixels: bool = False
     """Whether the sides of the boxes are numbers of pixels of the upright picture."""
+    size: tuple[int, int] | None = None
+    """The width and height of the picture in pixels, if the file has them."""
+    id: str = ""
+    """The identifier of the picture in the file; "" if the format has none."""
+    split: str | None = None
+    other_file: str = ""
+    """Another name that the picture may have."""
+
+    @property
+    def known_size(self) -> tuple[int, int]:
+        """The size of the picture; a `ValueError` if it is not known."""
+        if self.size is None:
+            raise ValueError(f"the size of {self.file!r} in pixels is not known")
+        return self.size
 
     def above(self, confidence: float) -> tuple[Detection, ...]:
         """The detections with at least this confidence, the most confident first."""

@@ -10,12 +10,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from pydantic import BaseModel, Field, RootModel
 
-from metaadapter.apps.field.frame_detections import ANIMAL, Detection, FrameDetections
+from metaadapter.data.boxes.frame_detections import ANIMAL, Detection, FrameDetections
+from metaadapter.data.boxes.listing import Listing, Share
 from metaadapter.data.capture_time import read_time
 from metaadapter.data.crop import Box
 
@@ -24,57 +25,28 @@ USUAL_CATEGORIES = {"1": ANIMAL, "2": "person", "3": "vehicle"}
 WHOLE_IMAGE = "0"
 # SpeciesNet's labels: an identifier, class, order, family, genus, species, common name.
 N_PARTS = 7
-Share: TypeAlias = Annotated[float, Field(ge=0, le=1.001)]
-"""A confidence or score; single precision may exceed 1 a little."""
 
 
-class Listing(NamedTuple):
-    """The content of a detector's file."""
-
-    info: Mapping[str, Any]
-    categories: Mapping[str, str]
-    """Category ID → name."""
-    frames: Sequence[FrameDetections]
-    wrong_boxes: Sequence[str]
-    """A description of each box that is no rectangle in its picture; the frames lack these."""
+def is_megadetector(value: Any) -> bool:
+    """Return whether parsed JSON has the form of one of the four formats."""
+    if isinstance(value, list):
+        return not value or (isinstance(value[0], dict) and "file" in value[0])
+    return isinstance(value, dict) and ("predictions" in value or "images" in value)
 
 
-def read_listing(value: Any) -> Listing:
+def read_megadetector(value: Any) -> Listing:
     """Read parsed JSON; other content is a `ValidationError` of pydantic, or a `ValueError`."""
     if isinstance(value, list):
         model: _Format = _Microsoft.model_validate(value)
-    elif not isinstance(value, dict):
-        raise ValueError("it is neither an object nor a list")
     else:
         kind = _SpeciesNet if "predictions" in value else _MegaDetector
         model = kind.model_validate(value)
-    frames = [*model.frames()]
-    wrong = [
-        f"{frame.file}: {[*detection.box]}"
-        for frame in frames
-        for detection in frame.detections
-        if not _is_right(detection.box, frame.in_pixels)
-    ]
-    right = [
-        frame._replace(
-            detections=tuple(
-                detection
-                for detection in frame.detections
-                if _is_right(detection.box, frame.in_pixels)
-            )
-        )
-        for frame in frames
-    ]
-    return Listing(model.info, model.categories, right, wrong)
+    return Listing("MegaDetector", model.categories, [*model.frames()], model.info)
 
 
 def is_species_label(label: str) -> bool:
     """Return whether a label has the seven parts of SpeciesNet's labels."""
     return label.count(";") == N_PARTS - 1
-
-
-def _is_right(box: Box, in_pixels: bool) -> bool:
-    return min(box.width, box.height) > 0 if in_pixels else box.is_within
 
 
 class _Scores(BaseModel):
@@ -98,12 +70,17 @@ class _Detection(BaseModel):
     classifications: list[tuple[str, Share]] | None = None  # MegaDetector's
 
     def read(
-        self, names: Mapping[str, str], species: Mapping[str, float] | None = None
+        self,
+        names: Mapping[str, str],
+        species: Mapping[str, float] | None = None,
+        classified: str = "",
     ) -> Detection:
         if self.category not in names:
             listed = ", ".join(f"{number} ({name})" for number, name in names.items())
             raise ValueError(f"it has a box of the category {self.category!r}, but lists {listed}")
-        return Detection(names[self.category], self.conf, Box(*self.bbox), species or {})
+        return Detection(
+            names[self.category], self.conf, Box(*self.bbox), species or {}, classified
+        )
 
 
 class _SpeciesDetection(_Detection):
@@ -127,6 +104,7 @@ class _Image(BaseModel):
 class _MegaDetector(BaseModel):
     info: dict[str, Any] = {}
     detection_categories: dict[str, str] = USUAL_CATEGORIES
+    classification_categories: dict[str, str] | None = None
     classification_category_descriptions: dict[str, str] | None = None
     images: list[_Image]
 
@@ -136,6 +114,7 @@ class _MegaDetector(BaseModel):
 
     def frames(self) -> Iterator[FrameDetections]:
         labels = self.classification_category_descriptions or {}
+        classes = self.classification_categories or {}
         for image in self.images:
             failure = image.failure or ("" if image.detections is not None else "no detections")
             boxes = tuple(
@@ -145,6 +124,7 @@ class _MegaDetector(BaseModel):
                         (labels.get(number, ""), score)
                         for number, score in detection.classifications or ()
                     ),
+                    classes.get((detection.classifications or [("", 0.0)])[0][0], ""),
                 )
                 for detection in image.detections or ()
             )

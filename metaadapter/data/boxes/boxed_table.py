@@ -1,0 +1,131 @@
+"""A file or folder of boxes as a table of pictures: one row for each box, with its label."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from metaadapter.data.boxes.frame_detections import WHOLE, Detection, FrameDetections
+from metaadapter.data.boxes.listing import Listing
+from metaadapter.data.boxes.picture_search import find_pictures, roots_of
+from metaadapter.data.decode import upright_size
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.errors import DataError
+
+MIN_CONFIDENCE = 0.2
+"""Boxes of which a detector was less sure are no examples of a class."""
+TINY = 16  # pixels of the longer side: an encoder sees a blur
+HUGE = 0.95  # of both sides of a picture
+SAME_SHAPE = 0.02
+MOST_NAMED = 3
+
+
+def boxed_table(
+    listing: Listing, source: Path, *, labelled: bool, pictures: Path | None = None
+) -> ImageTable:
+    """Return one row for each box whose picture exists; warnings tell what is left out or odd.
+
+    The pictures are in the folder `pictures`, or near `source`. A `DataError` if no picture exists,
+    or if no box is left.
+    """
+    roots = roots_of(source) if pictures is None else [pictures]
+    paths = find_pictures(listing.frames, roots, source, is_given=pictures is not None)
+    told = defaultdict[str, list[str]](list)
+    for frame, path in zip(listing.frames, paths, strict=True):
+        if path is None:
+            told["pictures are missing and left out"].append(frame.file)
+    rows = [
+        row
+        for frame, path in zip(listing.frames, paths, strict=True)
+        if path is not None
+        for row in _rows(frame, path, told, labelled=labelled)
+    ]
+    warnings = [*listing.warnings(source), *(_warning(*item, source) for item in told.items())]
+    if not rows:
+        raise DataError(
+            f"expected boxes with labels in {source}, but it leaves none to use"
+            + "".join(f"; {warning}" for warning in warnings)
+        )
+    return ImageTable(tuple(rows), f"boxes of {listing.format}", tuple(warnings))
+
+
+def _rows(
+    frame: FrameDetections, path: Path, told: defaultdict[str, list[str]], *, labelled: bool
+) -> Iterator[ImageRow]:
+    size = _size(path)
+    if frame.size and size and not _same_shape(frame.size, size):
+        told[
+            "pictures have other proportions than when their boxes were drawn, as after a turn by "
+            "EXIF data, and are left out"
+        ].append(frame.file)
+        return
+    if frame.in_pixels and size is None:
+        told["pictures cannot be measured, so their boxes in pixels are left out"].append(
+            frame.file
+        )
+        return
+    frame = frame.of_picture(path)
+    if not frame.detections:
+        told["pictures have no box and are left out"].append(frame.file)
+    boxes = list[tuple[Detection, str]]()
+    for detection in frame.detections:
+        label = _label(detection)
+        if detection.confidence < MIN_CONFIDENCE:
+            told[f"boxes have a confidence below {MIN_CONFIDENCE} and are left out"].append(
+                frame.file
+            )
+        elif labelled and not label:
+            told["boxes have no label and are left out"].append(frame.file)
+        else:
+            boxes.append((detection, label))
+            _tell_of_extent(detection, size, frame.file, told)
+    for detection, label in boxes:
+        yield ImageRow(
+            path,
+            label if labelled else None,
+            frame.split,
+            # The boxes of one picture stay on one side of a split.
+            group=str(path) if len(boxes) > 1 else None,
+            box=None if detection.box == WHOLE else detection.box,
+        )
+
+
+def _label(detection: Detection) -> str:
+    label = detection.classified or detection.category
+    return unicodedata.normalize("NFC", " ".join(label.split()))
+
+
+def _tell_of_extent(
+    detection: Detection,
+    size: tuple[int, int] | None,
+    file: str,
+    told: defaultdict[str, list[str]],
+) -> None:
+    box = detection.box
+    if size and max(box.width * size[0], box.height * size[1]) < TINY:
+        told[f"boxes are shorter than {TINY} pixels, which show little"].append(file)
+    elif box != WHOLE and min(box.width, box.height) >= HUGE:
+        told["boxes take nearly their whole pictures"].append(file)
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    try:
+        return upright_size(path)
+    except UnreadableImage:  # the encoder tells of it
+        return None
+
+
+def _same_shape(one: Sequence[int], other: Sequence[int]) -> bool:
+    first, second = one[0] * other[1], one[1] * other[0]
+    # A picture that was made smaller has its sides rounded to whole pixels.
+    rounding = SAME_SHAPE + 1 / min(*one, *other)
+    return abs(first - second) <= rounding * max(first, second)
+
+
+def _warning(fate: str, files: Sequence[str], source: Path) -> str:
+    different = [*Counter(files)]
+    more = f" and {len(different) - MOST_NAMED} more" if len(different) > MOST_NAMED else ""
+    return f"{len(files)} {fate} ({source}): {', '.join(different[:MOST_NAMED])}{more}"

@@ -1,0 +1,141 @@
+"""Pascal VOC's XML, one file a picture: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/.
+
+A box has its corners in pixels. The corners are read as LabelImg, CVAT and Roboflow write them; in
+the sets of the challenge itself the first pixel has the number 1, so boxes lie one pixel off there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from xml.etree.ElementTree import Element, tostring
+
+from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
+from metaadapter.data.boxes.listing import ROTATED, Listing, in_fractions, in_pixels, plain, rotated
+from metaadapter.data.boxes.written_files import write_files
+from metaadapter.data.boxes.xml_tree import add, parse_xml, size_of, text_of
+from metaadapter.data.crop import Box
+from metaadapter.data.folder import walk
+from metaadapter.data.regular_files import regular
+
+FOLDER, LISTS = "Annotations", Path("ImageSets", "Main")
+SPLITS = ("train", "val", "test", "trainval")
+NO_SPLIT = "default"
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def voc_files(folder: Path) -> list[Path]:
+    """The files in a folder of this format; none if it has another one.
+
+    They are in its folder `Annotations`, or beside the pictures.
+    """
+    inner = folder / FOLDER
+    files = walk(inner) if inner.is_dir() else folder.glob("*.xml")
+    files = sorted(file for file in files if file.suffix.lower() == ".xml")
+    return files if files and _is_annotation(files[0]) else []
+
+
+def read_voc(files: Sequence[Path], root: Path) -> Listing:
+    """Read files below a folder; other content is a `ValueError` that names the file."""
+    splits = _splits(root)
+    told, frames = defaultdict[str, list[str]](list), list[FrameDetections]()
+    for file in files:
+        try:
+            element = parse_xml(regular(file).read_bytes())
+            inner = file.relative_to(root / FOLDER if (root / FOLDER).is_dir() else root)
+            frames.append(read_picture(element, inner, told))
+        except ValueError as error:
+            raise ValueError(f"{file.relative_to(root)} is wrong: {error}") from error
+        frames[-1] = frames[-1]._replace(split=splits.get(inner.with_suffix("").as_posix()))
+    names = dict.fromkeys(box.category for frame in frames for box in frame.detections)
+    return Listing("Pascal VOC", {str(n): name for n, name in enumerate(names)}, frames, told=told)
+
+
+def read_picture(root: Element, file: Path, told: defaultdict[str, list[str]]) -> FrameDetections:
+    """Read the element `annotation` of a file, whose path stands for a name without folders."""
+    if root.tag != "annotation":
+        raise ValueError(f"expected the element annotation, got {root.tag}")
+    name = text_of(root, "filename").replace("\\", "/") or file.with_suffix("").name
+    # Most programs leave out the folder.
+    name = name if "/" in name else (file.parent / name).as_posix()
+    size = size_of(text_of(root, "size/width"), text_of(root, "size/height"))
+    boxes = list[Detection]()
+    for item in root.findall("object"):
+        if item.find("bndbox") is not None:
+            left, top, right, bottom = (float(text_of(item, f"bndbox/{side}")) for side in CORNERS)
+            box = Box(left, top, right - left, bottom - top)
+        elif item.find("robndbox") is not None:
+            sides = [float(text_of(item, f"robndbox/{side}")) for side in ("cx", "cy", "w", "h")]
+            (x, y, width, height), angle = sides, float(text_of(item, "robndbox/angle") or 0)
+            upright = Box(x - width / 2, y - height / 2, width, height)
+            box = rotated(upright, math.degrees(angle), (x, y))
+            told[ROTATED].append(name)
+        else:
+            raise ValueError("an object has no bndbox")
+        box = box if size is None else in_fractions(box, size)
+        score = float(text_of(item, "confidence") or 1)
+        boxes.append(Detection(text_of(item, "name"), min(max(score, 0.0), 1.0), box))
+    return FrameDetections(name, tuple(boxes), in_pixels=size is None, size=size)
+
+
+def write_voc(listing: Listing, folder: Path) -> None:
+    """Write one file a picture, whose size must be known, and the lists of the splits."""
+    files, lists = dict[str, bytes](), defaultdict[str, list[str]](list)
+    for frame in listing.frames:
+        name = PurePosixPath(frame.file).with_suffix("")
+        place = f"{FOLDER}/{name}.xml"
+        if place in files:
+            raise ValueError(f"two pictures named {name} would share a file")
+        files[place] = _picture(frame, is_scored=listing.is_scored)
+        lists[frame.split or NO_SPLIT].append(str(name))
+    for split, names in lists.items():
+        files[(LISTS / f"{split}.txt").as_posix()] = "".join(f"{name}\n" for name in names).encode()
+    # CVAT and datumaro need it for labels other than those of the challenge.
+    labels = "".join(f"{name}:::\n" for name in listing.categories.values())
+    write_files(folder, {**files, "labelmap.txt": labels.encode()}, listing)
+
+
+def _picture(frame: FrameDetections, *, is_scored: bool) -> bytes:
+    width, height = frame.known_size
+    root = Element("annotation")
+    add(root, "folder", "JPEGImages")
+    add(root, "filename", frame.file)
+    size = add(root, "size")
+    for name, length in (("width", width), ("height", height), ("depth", 3)):
+        add(size, name, length)
+    add(root, "segmented", 0)
+    for detection in frame.detections:
+        item = add(root, "object")
+        add(item, "name", detection.category)
+        for name, value in (("pose", "Unspecified"), ("truncated", 0), ("difficult", 0)):
+            add(item, name, value)
+        if is_scored:
+            add(item, "confidence", detection.confidence)
+        sides, box = add(item, "bndbox"), in_pixels(detection.box, frame.known_size)
+        ends = (plain(box.left + box.width), plain(box.top + box.height))
+        for name, side in zip(CORNERS, (box.left, box.top, *ends), strict=True):
+            add(sides, name, side)
+    content: bytes = tostring(root, encoding="utf-8")
+    return content
+
+
+def _is_annotation(file: Path) -> bool:
+    try:
+        with regular(file).open("rb") as opened:
+            return b"<annotation>" in opened.read(4096)
+    except OSError:
+        return False
+
+
+def _splits(root: Path) -> dict[str, str]:
+    """Name of a picture without its ending → its split; the files of classes are ignored."""
+    splits: dict[str, str] = {}
+    for split in SPLITS:
+        file = root / LISTS / f"{split}.txt"
+        if file.is_file():
+            for line in regular(file).read_text(encoding="utf-8-sig").splitlines():
+                if line.strip():
+                    splits.setdefault(line.split()[0], split)
+    return splits

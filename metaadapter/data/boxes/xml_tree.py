@@ -1,0 +1,74 @@
+"""Read and write XML without entities, which could make a small file fill the memory."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NoReturn
+from xml.etree.ElementTree import Element, SubElement, TreeBuilder
+from xml.parsers import expat
+
+# No format of boxes nests deeper than ten.
+DEEPEST = 50
+# XML 1.0 has no form for these characters.
+NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def parse_xml(content: bytes) -> Element:
+    """Parse XML; entities, a document type, deep nesting and damage are a `ValueError`."""
+    builder, parser, depth = TreeBuilder(), expat.ParserCreate(), 0
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > DEEPEST:
+            raise ValueError("it is nested too deeply")
+        builder.start(name, attributes)
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(name)
+
+    def refuse(*_: Any) -> NoReturn:
+        raise ValueError("it declares a document type or entities, which are not read")
+
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
+    try:
+        parser.Parse(content, True)
+    except expat.ExpatError as error:
+        raise ValueError(f"it is no XML: {error}") from error
+    return builder.close()
+
+
+def add(parent: Element, tag: str, text: object = None, /, **attributes: object) -> Element:
+    """Append an element; a character that XML does not have is a `ValueError`."""
+    values = {key: _text(value) for key, value in attributes.items()}
+    element = SubElement(parent, tag, values)
+    element.text = None if text is None else _text(text)
+    return element
+
+
+def text_of(element: Element, path: str) -> str:
+    """The text of the first element below `element` at `path`; "" without one."""
+    return (element.findtext(path) or "").strip()
+
+
+def size_of(width: str, height: str) -> tuple[int, int] | None:
+    """The size of a picture; `None` if it is not given, or 0."""
+    try:
+        sides = (int(float(width)), int(float(height)))
+    except (ValueError, OverflowError):
+        return None
+    return sides if min(sides) > 0 and max(sides) <= 1_000_000 else None
+
+
+def _text(value: object) -> str:
+    # Many readers of VOC take whole numbers of pixels only.
+    is_whole = isinstance(value, float) and value.is_integer()
+    text = str(int(value) if is_whole else value)  # type: ignore[call-overload]
+    if wrong := NOT_IN_XML.search(text):
+        raise ValueError(f"XML cannot hold the character {wrong[0]!r} of {text!r}")
+    return text

@@ -1,0 +1,223 @@
+"""YOLO's folders of text files: https://docs.ultralytics.com/datasets/detect/.
+
+A line is `class x y width height[ confidence]`, with the middle and the sides of the box in
+fractions; `class x y x y x y …[ confidence]` for a polygon, or the corners of a rotated box; and in
+a data set of poses `class x y width height` before the key points. The names of the classes are in
+`data.yaml` (Ultralytics), `classes.txt` (Label Studio) or `obj.names` (Darknet, CVAT's YOLO 1.1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
+from metaadapter.data.boxes.listing import Listing, around, numbered, plain
+from metaadapter.data.boxes.written_files import write_files
+from metaadapter.data.crop import Box
+from metaadapter.data.folder import walk
+from metaadapter.data.picture_names import is_picture
+from metaadapter.data.regular_files import is_regular, regular
+
+SPLITS = ("train", "val", "test")
+NAMES = ("classes.txt", "obj.names")
+DARKNET = "obj_train_data"
+MOST_BYTES = 16 * 2**20  # of a file of names
+NO_RECTANGLE_LINE = "expected class x y width height, or class x y x y x y …"
+
+
+def yolo_names(folder: Path) -> Path | None:
+    """The file with the names of the classes in a folder of this format; `None` in another one."""
+    # A class may be called "labels", too; its folder has pictures.
+    has_labels = any(any((folder / inner).rglob("*.txt")) for inner in ("labels", DARKNET))
+    for file in sorted(folder.glob("*.y*ml")):
+        if is_regular(file) and _is(file, has_labels=has_labels):
+            return file
+    return next((folder / name for name in NAMES if has_labels and is_regular(folder / name)), None)
+
+
+def read_yolo(names: Path) -> Listing:
+    """Read the folder of a file of names; other content is a `ValueError` that names the file."""
+    folder = names.parent
+    facts = _facts(names)
+    categories = _categories(facts.get("names"))
+    is_pose = "kpt_shape" in facts
+    frames = []
+    for split, name, labels in _pictures(folder, facts):
+        lines = regular(labels).read_text(encoding="utf-8-sig") if labels.is_file() else ""
+        try:
+            boxes = [_detection(line, categories, is_pose=is_pose) for line in lines.splitlines()]
+        except ValueError as error:
+            raise ValueError(f"{labels.relative_to(folder)} is wrong: {error}") from error
+        # `images` may be a link to the folder that a command is given.
+        inner = name.removeprefix("images/")
+        found = tuple(filter(None, boxes))
+        frames.append(FrameDetections(name, found, split=split, other_file=inner))
+    if not frames:
+        raise ValueError(
+            f"{folder} has neither pictures with labels nor labels; labels/train/1.txt is the file "
+            "of images/train/1.jpg"
+        )
+    return Listing("YOLO", categories, frames)
+
+
+def write_yolo(listing: Listing, folder: Path) -> None:
+    """Write `labels` and `data.yaml`, which expects the pictures, or a link to them, in `images`.
+
+    Splits are lists of pictures. Pictures of the same name with different endings are a
+    `ValueError`.
+    """
+    categories = numbered(listing.categories, [*listing.categories.values()], first=0)
+    if [*categories] != [*range(len(categories))]:
+        categories = dict(enumerate(categories.values()))
+    numbers = {name: number for number, name in categories.items()}
+    files, lists = dict[str, bytes](), dict.fromkeys(SPLITS, "")
+    for frame in listing.frames:
+        inner = PurePosixPath(frame.file.removeprefix("images/"))
+        place = f"labels/{inner.with_suffix('')}.txt"
+        if place in files:
+            raise ValueError(f"two pictures named {inner.with_suffix('')} would share a file")
+        lines = [_line(box, numbers, is_scored=listing.is_scored) for box in frame.detections]
+        files[place] = "".join(f"{line}\n" for line in lines).encode()
+        lists[frame.split if frame.split in SPLITS else "train"] += f"./images/{inner}\n"
+    places = {"train": "images", "val": "images"}
+    if any(frame.split for frame in listing.frames):
+        places = {split: f"{split}.txt" for split in SPLITS}
+        files |= {f"{split}.txt": names.encode() for split, names in lists.items()}
+    facts = {**places, "names": categories}  # without `path`, Ultralytics takes this folder
+    text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
+    write_files(folder, {**files, "data.yaml": text.encode()}, listing)
+
+
+def _is(file: Path, *, has_labels: bool) -> bool:
+    try:
+        facts = _facts(file)
+        return "names" in facts and (has_labels or any(split in facts for split in SPLITS))
+    except (OSError, ValueError):
+        return False
+
+
+def _facts(names: Path) -> Mapping[str, Any]:
+    if names.stat().st_size > MOST_BYTES:
+        raise ValueError(f"{names.name} is larger than {MOST_BYTES} bytes")
+    text = regular(names).read_text(encoding="utf-8-sig")
+    if names.suffix not in (".yaml", ".yml"):
+        return {"names": [line.strip() for line in text.splitlines() if line.strip()]}
+    try:
+        facts = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"{names.name} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(facts, dict):
+        raise ValueError(f"{names.name} has no names of classes (names: …)")
+    return facts
+
+
+def _categories(names: object) -> dict[str, str]:
+    pairs = dict(enumerate(names)) if isinstance(names, list) else names
+    if not isinstance(pairs, dict) or not pairs:
+        raise ValueError("expected names of classes, as a list or as number: name")
+    return {str(number): str(name) for number, name in pairs.items()}
+
+
+def _pictures(folder: Path, facts: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Path]]:
+    """Yield the split, the name and the file of labels of each picture.
+
+    Without pictures, such as after `yolo predict`, every file of labels stands for a picture, whose
+    name then has no ending.
+    """
+    root = _root(folder, facts)
+    pictures = dict[str, str | None]()
+    for split in SPLITS:
+        given = facts.get(split)
+        for place in given if isinstance(given, list) else [given] if given else []:
+            for name in _listed(folder, root, str(place)):
+                pictures.setdefault(name, split)
+    if not pictures:
+        for inner in ("images", DARKNET):
+            if (folder / inner).is_dir():
+                files = filter(is_picture, walk(folder / inner))
+                pictures |= {file.relative_to(folder).as_posix(): None for file in files}
+    if pictures:
+        for name, of_split in pictures.items():
+            yield of_split, name, folder / _labels_of(name)
+        return
+    for inner in ("labels", DARKNET):
+        if (folder / inner).is_dir():
+            for file in walk(folder / inner):
+                if file.suffix == ".txt":
+                    name = file.relative_to(folder / inner).with_suffix("").as_posix()
+                    yield None, name, file
+
+
+def _root(folder: Path, facts: Mapping[str, Any]) -> Path:
+    """The folder that splits are relative to: `path` if it lies in this folder."""
+    root = folder / str(facts.get("path") or ".")
+    return root if root.is_dir() and root.resolve().is_relative_to(folder.resolve()) else folder
+
+
+def _listed(folder: Path, root: Path, place: str) -> Iterator[str]:
+    """The names, relative to `folder`, of the pictures of a split: a folder or a list of names.
+
+    Roboflow's `../train/images` means a folder beside `data.yaml`. Nothing outside is read.
+    """
+    parts = [part for part in PurePosixPath(place.replace("\\", "/")).parts if part != ".."]
+    for start in range(len(parts)):
+        found = root.joinpath(*parts[start:])
+        if found.resolve().is_relative_to(folder.resolve()) and found != folder:
+            if found.is_dir():
+                for file in filter(is_picture, walk(found)):
+                    yield file.relative_to(folder).as_posix()
+                return
+            if found.suffix == ".txt" and is_regular(found):
+                for line in found.read_text(encoding="utf-8-sig").splitlines():
+                    inner = [part for part in PurePosixPath(line.strip()).parts if part != ".."]
+                    if "images" in inner:
+                        inner = inner[inner.index("images") :]
+                    if inner:
+                        yield "/".join(inner).lstrip("/")
+                return
+
+
+def _labels_of(name: str) -> PurePosixPath:
+    """`labels/a/1.txt` for `images/a/1.jpg`, as Ultralytics finds it."""
+    parts = [*PurePosixPath(name).with_suffix(".txt").parts]
+    if "images" in parts[:-1]:
+        parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
+    return PurePosixPath(*parts)
+
+
+def _detection(line: str, names: Mapping[str, str], *, is_pose: bool) -> Detection | None:
+    words = line.split()
+    if not words:
+        return None
+    number, *sides = map(float, words)
+    if not all(map(math.isfinite, (number, *sides))):
+        raise ValueError(f"{line[:80]!r} has an infinite number")
+    if str(int(number)) not in names:
+        raise ValueError(f"the class {words[0]} has no name; the classes are {', '.join(names)}")
+    confidence = 1.0
+    if is_pose:
+        sides = sides[:4]
+    elif len(sides) >= 5 and len(sides) % 2:
+        confidence = sides.pop()
+    if len(sides) == 4:
+        x, y, width, height = sides
+        box = Box(plain(x - width / 2), plain(y - height / 2), width, height)
+    elif len(sides) >= 6:
+        box = around(zip(sides[::2], sides[1::2], strict=True))
+    else:
+        raise ValueError(f"{NO_RECTANGLE_LINE}, got {line[:80]!r}")
+    if not 0 <= confidence <= 1.001:
+        raise ValueError(f"a confidence is from 0 to 1, not {confidence}")
+    return Detection(names[str(int(number))], confidence, box)
+
+
+def _line(detection: Detection, numbers: Mapping[str, int], *, is_scored: bool) -> str:
+    left, top, width, height = detection.box
+    sides = [plain(left + width / 2), plain(top + height / 2), width, height]
+    words = [numbers[detection.category], *sides]
+    return " ".join(map(str, [*words, detection.confidence] if is_scored else words))

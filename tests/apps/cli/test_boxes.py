@@ -1,0 +1,198 @@
+"""`adapt` from boxes with labels in every format, and `predict --export` into every format."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from metaadapter.adapter.files import load_adapter
+from metaadapter.data.boxes.formats import WRITERS, read_boxes, write_boxes
+from metaadapter.data.boxes.frame_detections import WHOLE, Detection, FrameDetections
+from metaadapter.data.boxes.listing import Listing
+from metaadapter.data.crop import Box
+
+COLOURS = {"heron": (40, 90, 200), "red fox": (220, 70, 20)}
+BOXES = {"heron": Box(0.0625, 0.25, 0.3125, 0.5), "red fox": Box(0.5625, 0.25, 0.3125, 0.5)}
+PAGE = Path(__file__).parents[3] / "docs/how-to/fiftyone.md"
+
+
+@pytest.fixture(scope="module")
+def trap(tmp_path_factory):
+    """A folder with pictures in `photos`, each with a box of both classes, and these boxes."""
+    folder = tmp_path_factory.mktemp("trap")
+    rng, frames = np.random.default_rng(0), []
+    for number in range(6):
+        pixels = 90 + rng.integers(-8, 9, (64, 128, 3))
+        for label, box in BOXES.items():
+            left, top = round(box.left * 128), round(box.top * 64)
+            colour = np.array(COLOURS[label]) + rng.integers(-20, 21, (32, 40, 3))
+            pixels[top : top + 32, left : left + 40] = colour
+        file = f"{'ab'[number % 2]}/{number}.png"
+        (folder / "photos" / file).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / "photos" / file)
+        found = tuple(Detection(label, 1.0, box) for label, box in BOXES.items())
+        frames.append(FrameDetections(file, found, size=(128, 64), id=str(number + 1)))
+    listing = Listing("", {"1": "heron", "2": "red fox"}, frames)
+    for name in WRITERS:
+        write_boxes(listing, name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def named(trap):
+    """The boxes under names that end as users name them."""
+    endings = {"coco": "coco.json", "cvat": "cvat.xml", "label-studio": "export.json"}
+    for name, file in endings.items():
+        (trap / file).write_bytes((trap / name).read_bytes())
+    return {name: trap / endings.get(name, name) for name in WRITERS}
+
+
+@pytest.fixture
+def animals(adapt, named, trap, tmp_path):
+    done = adapt(named["coco"], out=tmp_path / "animals")
+    assert done.code == 0, done.err
+    return tmp_path / "animals"
+
+
+@pytest.mark.parametrize("name", [*WRITERS, "manifest"])
+def test_adapt__boxes_of_any_format__give_the_adapter_of_a_manifest(
+    adapt, named, trap, tmp_path, animals, name
+):
+    source, options = named.get(name), ("--pictures", trap / "photos")
+    if name == "manifest":  # the second witness: the boxes as columns
+        source, options = tmp_path / "boxes.csv", ()
+        lines = [
+            f"{path},{label},{path},{','.join(map(str, box))}"
+            for path in sorted((trap / "photos").rglob("*.png"), key=lambda path: path.name)
+            for label, box in BOXES.items()
+        ]
+        head = "path,label,group,box_left,box_top,box_width,box_height"
+        source.write_text("\n".join([head, *lines]))
+
+    done = adapt(source, *options, "--json", out=tmp_path / "other")
+
+    assert done.code == 0, done.err
+    one, other = load_adapter(animals), load_adapter(tmp_path / "other")
+    assert {*one.picture_hashes} == {*other.picture_hashes}
+    assert [*map(str, other.config.classes)] == ["heron", "red fox"]
+    assert [*other.config.n_shots] == [6, 6]
+
+
+def test_adapt__pictures_without_boxes__are_refused(adapt, labelled, tmp_path):
+    done = adapt(labelled, "--pictures", tmp_path, out=tmp_path / "other")
+
+    assert done.code == 2
+    assert "has no boxes; leave it out" in done.err
+
+
+def test_adapt__pictures_not_near__says_what_to_type(adapt, trap, tmp_path):
+    (tmp_path / "coco.json").write_bytes((trap / "coco").read_bytes())
+
+    done = adapt(tmp_path / "coco.json", out=tmp_path / "other")
+
+    assert done.code == 3
+    assert "`adapt FILE --pictures FOLDER`" in done.err
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("source", ["coco", "yolo", "voc", "label-studio"])
+def test_predict__detections_and_export__keep_boxes_with_new_labels(
+    run, trap, animals, tmp_path, name, source
+):
+    if source != "coco" and name != "coco":
+        return  # formats do not know one another
+    out = tmp_path / "out"
+    ask = ("--detections", trap / source, "--export", out, "--format", name, "--quiet")
+    done = run("predict", animals, trap / "photos", *ask)
+    assert done.code == 0, done.err
+    first = out.read_bytes() if out.is_file() else sorted(out.rglob("*"))
+    assert run("predict", animals, trap / "photos", *ask).code == 0  # replaces its own
+
+    assert first == (out.read_bytes() if out.is_file() else sorted(out.rglob("*")))
+    (out / "images").symlink_to(trap / "photos") if name == "yolo" else None
+    read = {frame.file.removeprefix("images/"): frame for frame in read_boxes(out).frames}
+    assert [*read] == sorted(f"{'ab'[number % 2]}/{number}.png" for number in range(6))
+    for frame in read.values():
+        assert {box.category: box.box for box in frame.detections} == {
+            label: pytest.approx(tuple(box), abs=1e-9) for label, box in BOXES.items()
+        }
+        assert all(0.5 < box.confidence <= 1 for box in frame.detections)
+
+
+def test_predict__source_of_boxes__predicts_each_box(run, named, animals):
+    done = run("predict", animals, named["coco"], "--labelled", "--json")
+
+    assert done.code == 0, done.err
+    assert len(done.document["predictions"]) == 12
+    assert done.document["scores"]["accuracy"]["n_right"] == 12
+
+
+def test_predict__whole_pictures__are_choices_for_label_studio(run, trap, animals, tmp_path):
+    out = tmp_path / "tasks.json"
+
+    done = run("predict", animals, trap / "photos", "--export", out, "--format", "label-studio")
+
+    assert done.code == 0, done.err
+    assert f"relative to {trap / 'photos'}" in done.err
+    tasks = json.loads(out.read_text())
+    (prediction,) = tasks[0]["predictions"]
+    assert tasks[0]["data"] == {"image": "/data/local-files/?d=a/0.png"}
+    assert prediction["model_version"] == "metaadapter animals"
+    assert [result["type"] for result in prediction["result"]] == ["choices"]
+    assert {box.box for frame in read_boxes(out).frames for box in frame.detections} == {WHOLE}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_predict__export_over_something_else__is_refused_before_the_work(
+    run, trap, animals, tmp_path, name
+):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("mine")
+    ask = ("predict", animals, trap / "photos", "--format", name, "--export")
+
+    done = [run(*ask, tmp_path / "notes.txt"), run(*ask, tmp_path / "mine")]
+
+    assert [one.code != 0 for one in done] == [True, True]
+    assert {path.read_text() for path in tmp_path.rglob("notes.txt")} == {"mine"}
+    assert len([*(tmp_path / "mine").iterdir()]) == 1
+
+
+@pytest.mark.slow
+def test_docs__page_of_fiftyone__runs_with_its_database(run, trap, animals, tmp_path):
+    pytest.importorskip("fiftyone.brain")
+    (tmp_path / "photos").symlink_to(trap / "photos")
+    coco = ("--detections", trap / "coco", "--export", tmp_path / "answers.json")
+    photos = tmp_path / "photos"
+    assert run("predict", animals, photos, *coco).code == 0
+    assert run("predict", animals, photos, "--csv", tmp_path / "answers.csv").code == 0
+    assert run("encode", photos, "--out", tmp_path / "features").code == 0
+    blocks = re.findall(r"^```py\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    text = "\n".join(blocks).replace("fo.launch_app(dataset)\n", "")
+    last = 'print("counted", boxes.count_values("metaadapter.detections.label"))'
+    (tmp_path / "page.py").write_text(f"{text}\n{last}\n")
+
+    done = subprocess.run(
+        [sys.executable, "page.py"],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path), "FIFTYONE_DO_NOT_TRACK": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    if "MongoDB could not be installed" in done.stderr:
+        pytest.skip("FiftyOne has no database here")
+    assert done.returncode == 0, done.stderr
+    assert "counted {'heron': 6, 'red fox': 6}" in done.stdout
+    again = run("adapt", tmp_path / "boxes/labels.json", "--out", tmp_path / "again")
+    assert again.code == 0, again.err
+    assert {path.name for path in (tmp_path / "labelled").iterdir()} <= {*COLOURS}

@@ -1,0 +1,375 @@
+"""Files in the shape that the documentation of each program shows, and what they mean."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from PIL import Image
+
+from metaadapter.data.boxes.formats import read_boxes, recognized
+from metaadapter.data.boxes.frame_detections import WHOLE
+
+
+def boxes(listing):
+    """Name → its labels and boxes, to six digits."""
+    return {
+        frame.file: [
+            (box.category, *(round(side, 6) for side in box.box)) for box in frame.detections
+        ]
+        for frame in listing.frames
+    }
+
+
+def test_coco__of_its_documentation(tmp_path):
+    value = {
+        "info": {"year": 2017},
+        "licenses": [],
+        "images": [
+            {"id": 397133, "file_name": "000000397133.jpg", "width": 640, "height": 400},
+            {"id": 2, "file_name": "2.jpg"},
+        ],
+        "annotations": [
+            {
+                "id": 1,
+                "image_id": 397133,
+                "category_id": 18,
+                "segmentation": [[64, 40, 128, 40, 128, 80]],
+                "area": 1280.0,
+                "bbox": [64.0, 40.0, 64.0, 40.0],
+                "iscrowd": 0,
+            },
+            {
+                "id": 2,
+                "image_id": 397133,
+                "category_id": 1,
+                "segmentation": [[64, 40, 128, 40, 128, 80], [320, 200, 384, 200, 384, 240]],
+            },
+            {
+                "id": 3,
+                "image_id": 397133,
+                "category_id": 1,
+                "segmentation": {"counts": [1, 2], "size": [400, 640]},
+                "bbox": [0, 0, 640, 400],
+                "iscrowd": 1,
+            },
+            {"id": 4, "image_id": 2, "category_id": 1, "bbox": [10, 20, 30, 40]},
+        ],
+        "categories": [
+            {"supercategory": "person", "id": 1, "name": "person"},
+            {"supercategory": "animal", "id": 18, "name": "dog"},
+        ],
+    }
+    (tmp_path / "1.json").write_text(json.dumps(value))
+
+    read = read_boxes(tmp_path / "1.json")
+
+    assert boxes(read) == {
+        "000000397133.jpg": [("dog", 0.1, 0.1, 0.1, 0.1), ("person", 0.1, 0.1, 0.5, 0.5)],
+        "2.jpg": [("person", 10, 20, 30, 40)],
+    }
+    assert [frame.in_pixels for frame in read.frames] == [False, True]
+    assert read.categories == {"1": "person", "18": "dog"}
+    assert "1 box(es) of X surround crowds" in read.warnings("X")[0]
+
+
+@pytest.fixture
+def yolo(tmp_path):
+    """A folder as Ultralytics documents it, with polygons and boxes."""
+    (tmp_path / "coco8/images/train").mkdir(parents=True)
+    (tmp_path / "coco8/labels/train").mkdir(parents=True)
+    for name in ("1.jpg", "2.jpg"):
+        (tmp_path / "coco8/images/train" / name).touch()
+    (tmp_path / "coco8/labels/train/1.txt").write_text(
+        "45 0.5 0.5 0.2 0.4\n45 0.1 0.1 0.3 0.1 0.3 0.5\n0 0.5 0.5 0.2 0.4 0.25\n"
+    )
+    (tmp_path / "coco8/data.yaml").write_text(
+        "path: ../datasets/coco8 # dataset root dir\ntrain: images/train\nval:\n"
+        "names:\n  0: person\n  45: 'bowl: deep'\n"
+    )
+    return tmp_path / "coco8"
+
+
+def test_yolo__of_ultralytics(yolo):
+    read = read_boxes(yolo)
+
+    assert boxes(read) == {
+        "images/train/1.jpg": [
+            ("bowl: deep", 0.4, 0.3, 0.2, 0.4),
+            ("bowl: deep", 0.1, 0.1, 0.2, 0.4),
+            ("person", 0.4, 0.3, 0.2, 0.4),
+        ],
+        "images/train/2.jpg": [],
+    }
+    assert read.frames[0].detections[2].confidence == 0.25
+    assert read.frames[0].split == "train"
+    assert read_boxes(yolo / "data.yaml") == read
+
+
+def test_yolo__of_roboflow__has_its_folders_beside_data_yaml(tmp_path):
+    for split in ("train", "valid"):
+        (tmp_path / split / "images").mkdir(parents=True)
+        (tmp_path / split / "labels").mkdir()
+        (tmp_path / split / "images/1.jpg").touch()
+        (tmp_path / split / "labels/1.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "data.yaml").write_text(
+        "train: ../train/images\nval: ../valid/images\ntest: ../test/images\n"
+        "nc: 1\nnames: ['fox']\n"
+    )
+
+    read = read_boxes(tmp_path)
+
+    assert boxes(read) == {
+        f"{split}/images/1.jpg": [("fox", 0.4, 0.3, 0.2, 0.4)] for split in ("train", "valid")
+    }
+    assert [frame.split for frame in read.frames] == ["train", "val"]
+
+
+def test_yolo__of_label_studio__has_classes_txt(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "images/0a1b2c3d-1.jpg").touch()
+    (tmp_path / "labels/0a1b2c3d-1.txt").write_text("1 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "classes.txt").write_text("deer\nred fox\n")
+
+    assert boxes(read_boxes(tmp_path)) == {
+        "images/0a1b2c3d-1.jpg": [("red fox", 0.4, 0.3, 0.2, 0.4)]
+    }
+
+
+def test_yolo__of_cvat__has_obj_names_and_lists(tmp_path):
+    (tmp_path / "obj_train_data").mkdir()
+    (tmp_path / "obj_train_data/1.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "obj.data").write_text(
+        "classes = 1\ntrain = data/train.txt\nnames = data/obj.names"
+    )
+    (tmp_path / "obj.names").write_text("fox\n")
+    assert boxes(read_boxes(tmp_path)) == {"1": [("fox", 0.4, 0.3, 0.2, 0.4)]}
+
+    (tmp_path / "new/labels/train").mkdir(parents=True)
+    (tmp_path / "new/labels/train/1.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "new/train.txt").write_text("data/images/train/1.jpg\n")
+    (tmp_path / "new/data.yaml").write_text("names:\n  0: fox\npath: .\ntrain: train.txt\n")
+    assert boxes(read_boxes(tmp_path / "new")) == {
+        "images/train/1.jpg": [("fox", 0.4, 0.3, 0.2, 0.4)]
+    }
+
+
+def test_yolo__of_poses__has_its_box_first(yolo):
+    (yolo / "labels/train/1.txt").write_text("0 0.5 0.5 0.2 0.4 0.1 0.1 2 0.9 0.9 2\n")
+    text = (yolo / "data.yaml").read_text()
+    (yolo / "data.yaml").write_text(f"{text}kpt_shape: [2, 3]\n")
+
+    assert boxes(read_boxes(yolo))["images/train/1.jpg"] == [("person", 0.4, 0.3, 0.2, 0.4)]
+
+
+VOC = """<annotation>
+  <folder>VOC2012</folder><filename>2007_000027.jpg</filename>
+  <source><database>The VOC2007 Database</database></source>
+  <size><width>500</width><height>400</height><depth>3</depth></size>
+  <object>
+    <name>person</name><pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>
+    <bndbox><xmin>50</xmin><ymin>40</ymin><xmax>150</xmax><ymax>240</ymax></bndbox>
+    <part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox>
+    </part>
+  </object>
+  <object>
+    <name>ship</name>
+    <robndbox><cx>250</cx><cy>200</cy><w>100</w><h>50</h><angle>1.5707963267948966</angle></robndbox>
+  </object>
+</annotation>"""
+
+
+@pytest.mark.parametrize("place", ["Annotations/2007_000027.xml", "2007_000027.xml"])
+def test_voc__of_its_documentation(tmp_path, place):
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text(VOC)
+    (tmp_path / "ImageSets/Main").mkdir(parents=True)
+    (tmp_path / "ImageSets/Main/val.txt").write_text("2007_000027\n")
+    (tmp_path / "ImageSets/Main/person_val.txt").write_text("2007_000027 -1\n")
+
+    read = read_boxes(tmp_path)
+
+    assert boxes(read) == {
+        "2007_000027.jpg": [("person", 0.1, 0.1, 0.2, 0.5), ("ship", 0.45, 0.375, 0.1, 0.25)]
+    }
+    assert read.frames[0].split == "val"
+    assert "are rotated" in read.warnings("X")[0]
+    assert boxes(read_boxes(tmp_path / place)) == boxes(read)
+
+
+CVAT = """<?xml version="1.0" encoding="utf-8"?>
+<annotations>
+  <version>1.1</version>
+  <meta><task><id>4</id><name>segmentation</name><mode>annotation</mode>
+    <labels><label><name>car</name><attributes></attributes></label><label><name>road</name></label>
+    </labels></task></meta>
+  <image id="0" name="a/filename000.jpg" width="1600" height="1200" subset="Train">
+    <box label="car" xtl="160.00" ytl="120.00" xbr="320.00" ybr="600.00" occluded="0" z_order="1">
+      <attribute name="model">a</attribute>
+    </box>
+    <box label="car" xtl="100" ytl="100" xbr="300" ybr="200" rotation="90.00" occluded="0"/>
+    <polygon label="road" points="160.00,120.00;320.00,120.00;320.00,600.00" occluded="0"/>
+    <mask label="road" occluded="0" rle="3, 5, 7" left="16" top="12" width="160" height="120"/>
+    <ellipse label="road" cx="800" cy="600" rx="80" ry="60"/>
+    <skeleton label="road"></skeleton>
+    <tag label="road" source="manual"></tag>
+  </image>
+</annotations>"""
+
+
+def test_cvat__of_its_documentation(tmp_path):
+    (tmp_path / "annotations.xml").write_text(CVAT)
+
+    read = read_boxes(tmp_path / "annotations.xml")
+
+    assert boxes(read) == {
+        "a/filename000.jpg": [
+            ("car", 0.1, 0.1, 0.1, 0.4),
+            ("car", 0.09375, round(50 / 1200, 6), 0.0625, round(200 / 1200, 6)),
+            ("road", 0.1, 0.1, 0.1, 0.4),
+            ("road", 0.01, 0.01, 0.1, 0.1),
+            ("road", 0.45, 0.45, 0.1, 0.1),
+            ("road", *WHOLE),
+        ]
+    }
+    assert [*read.categories.values()] == ["car", "road"]
+    first, second = read.warnings("X")
+    assert "1 box(es) of X are rotated" in first
+    assert "a/filename000.jpg: skeleton" in second
+
+
+def region(label="fox", **value):
+    """A rectangle as in Label Studio's exports."""
+    sides = {"x": 10, "y": 20, "width": 30, "height": 40, "rotation": 0}
+    return {
+        "original_width": 600,
+        "original_height": 300,
+        "image_rotation": 0,
+        "value": {**sides, "rectanglelabels": [label], **value},
+        "id": "Dx_aB91ISN",
+        "from_name": "label",
+        "to_name": "image",
+        "type": "rectanglelabels",
+    }
+
+
+def task(*results, image="/data/upload/3/0a1b2c3d-fox%20one.jpg", **more):
+    annotation = {"id": 1, "completed_by": 1, "result": [*results], "was_cancelled": False}
+    return {"id": 5, "data": {"image": image}, "annotations": [annotation], **more}
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """Writes tasks, and gives what is read from them."""
+
+    def read(*tasks):
+        (tmp_path / "export.json").write_text(json.dumps(tasks))
+        return read_boxes(tmp_path / "export.json")
+
+    return read
+
+
+def test_label_studio__of_its_documentation(exported):
+    read = exported(task(region()))
+
+    (frame,) = read.frames
+    assert boxes(read) == {"0a1b2c3d-fox one.jpg": [("fox", 0.1, 0.2, 0.3, 0.4)]}
+    assert (frame.other_file, frame.size, frame.id) == ("fox one.jpg", (600, 300), "5")
+
+
+def test_label_studio__rotated_box__is_the_upright_box_around_its_corners(exported):
+    read = exported(task(region(rotation=30)))
+
+    # By hand: the corners of 180 x 120 pixels, turned about the upper left one at (60, 60).
+    cos, sin = math.cos(math.pi / 6), math.sin(math.pi / 6)
+    corners = [(60 + cos * x - sin * y, 60 + sin * x + cos * y) for x in (0, 180) for y in (0, 120)]
+    across, down = zip(*corners, strict=True)
+    left, top = min(across) / 600, min(down) / 300
+    (box,) = read.frames[0].detections
+    assert box.box == pytest.approx(
+        (left, top, max(across) / 600 - left, max(down) / 300 - top), abs=1e-9
+    )
+    assert "are rotated" in read.warnings("X")[0]
+
+
+def test_label_studio__shapes_without_rectangle__have_the_box_around_them(exported):
+    polygon = {"points": [[10, 20], [40, 20], [40, 60]], "polygonlabels": ["fox"]}
+    ellipse = {"x": 50, "y": 50, "radiusX": 10, "radiusY": 20, "ellipselabels": ["deer"]}
+    brush = {"rle": [1, 2], "brushlabels": ["deer"]}
+    choice = {"choices": ["night"]}
+    read = exported(task(*({"value": value} for value in (polygon, ellipse, brush, choice))))
+
+    assert boxes(read)["0a1b2c3d-fox one.jpg"] == [
+        ("fox", 0.1, 0.2, 0.3, 0.4),
+        ("deer", 0.4, 0.3, 0.2, 0.4),
+        ("night", *WHOLE),
+    ]
+    assert "region without a box" in read.warnings("X")[0]
+
+
+def test_label_studio__several_annotators_and_choices__are_told(exported):
+    one, two = task(region("fox")), task(region("deer"))
+    one["annotations"].insert(0, {"result": [region("cat")], "was_cancelled": True})
+    one["annotations"] += two["annotations"]
+    several = task({"value": {"choices": ["a", "b"]}}, image="s3://bucket/in/2.jpg")
+
+    read = exported(one, several, {"data": {"image": "https://x.org/a/3.jpg?w=1"}})
+
+    assert boxes(read) == {
+        "0a1b2c3d-fox one.jpg": [("fox", 0.1, 0.2, 0.3, 0.4)],
+        "in/2.jpg": [],
+        "a/3.jpg": [],
+    }
+    assert ["annotations" in line for line in read.warnings("X")] == [True, False]
+    assert "several choices" in read.warnings("X")[1]
+
+
+def test_label_studio__json_min_and_csv(exported, tmp_path):
+    row = {"annotator": 1, "annotation_id": 2, "lead_time": 3.5, "created_at": "", "id": 7}
+    image = {"image": "/data/local-files/?d=in/a%20b.jpg", "site": "brook"}
+    sides = {"x": 10, "y": 20, "width": 30, "height": 40, "rectanglelabels": ["fox, red"]}
+    expected = {"in/a b.jpg": [("fox, red", 0.1, 0.2, 0.3, 0.4)]}
+    assert boxes(exported({**row, **image, "label": [sides]})) == expected
+
+    choice = exported({**row, **image, "choice": "fox, red"})
+    assert boxes(choice) == {"in/a b.jpg": [("fox, red", *WHOLE)]}
+
+    text = '"annotation_id","annotator","image","kind","lead_time"\n2,1,"in/a b.jpg","fox, red",3\n'
+    (tmp_path / "export.csv").write_text(text)
+    assert boxes(read_boxes(tmp_path / "export.csv")) == boxes(choice)
+
+
+def test_megadetector__answers_of_a_classifier__come_before_the_category(tmp_path):
+    value = {
+        "detection_categories": {"1": "animal"},
+        "classification_categories": {"0": "fox", "1": "deer"},
+        "images": [
+            {
+                "file": "1.jpg",
+                "detections": [
+                    {
+                        "category": "1",
+                        "conf": 0.9,
+                        "bbox": [0.1, 0.2, 0.3, 0.4],
+                        "classifications": [["1", 0.8], ["0", 0.2]],
+                    }
+                ],
+            }
+        ],
+    }
+    (tmp_path / "1.json").write_text(json.dumps(value))
+
+    (box,) = read_boxes(tmp_path / "1.json").frames[0].detections
+
+    assert (box.category, box.classified) == ("animal", "deer")
+
+
+def test_picture_or_table__is_no_boxes(tmp_path):
+    Image.new("RGB", (10, 10)).save(tmp_path / "1.png")
+    (tmp_path / "1.csv").write_text("path,label\n1.png,fox\n")
+
+    assert recognized(tmp_path / "1.png") is None
+    assert recognized(tmp_path / "1.csv") is None
+    assert recognized(tmp_path) is None

@@ -1,0 +1,354 @@
+"""Other programs read our files as they read their own, and we read theirs without loss.
+
+Each test is skipped where its program is missing (dependency group `box-readers`).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from metaadapter.data.boxes.formats import read_boxes, write_boxes
+from metaadapter.data.boxes.frame_detections import WHOLE, Detection, FrameDetections
+from metaadapter.data.boxes.listing import in_pixels
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+LABELS = ("red fox", "deer")
+CONFIG = """<View><Image name="image" value="$image"/>
+<RectangleLabels name="label" toName="image"><Label value="red fox"/><Label value="deer"/>
+</RectangleLabels></View>"""
+CHOICES = """<View><Image name="image" value="$image"/>
+<Choices name="choice" toName="image"><Choice value="red fox"/><Choice value="deer"/>
+</Choices></View>"""
+
+
+@pytest.fixture
+def scored(animals):
+    """The boxes of the fixture with confidences, as predictions have them."""
+    frames = [
+        frame._replace(
+            detections=tuple(
+                box._replace(confidence=0.5 + 0.125 * number)
+                for number, box in enumerate(frame.detections)
+            )
+        )
+        for frame in animals.frames
+    ]
+    return animals._replace(frames=frames, predicted=True)
+
+
+def draw(listing, folder):
+    for frame in listing.frames:
+        place = folder / frame.file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((*frame.size[::-1], 3), np.uint8)).save(place)
+
+
+def boxes(listing, *, scores=True):
+    """Name of a picture without its ending → its labels, boxes and confidences."""
+    return {
+        Path(frame.file.removeprefix("images/")).with_suffix("").as_posix(): [
+            (box.category, pytest.approx(box.box, abs=1e-4), *([box.confidence] * scores))
+            for box in frame.detections
+        ]
+        for frame in listing.frames
+    }
+
+
+def plain(listing, *, scores=True):
+    return {
+        Path(frame.file.removeprefix("images/")).with_suffix("").as_posix(): [
+            (box.category, tuple(box.box), *([box.confidence] * scores)) for box in frame.detections
+        ]
+        for frame in listing.frames
+    }
+
+
+def test_coco__by_pycocotools__has_the_boxes_and_scores(scored, tmp_path, capsys):
+    module = pytest.importorskip("pycocotools.coco")
+    write_boxes(scored, "coco", tmp_path / "boxes.json")
+
+    coco = module.COCO(str(tmp_path / "boxes.json"))
+
+    names = {category["id"]: category["name"] for category in coco.loadCats(coco.getCatIds())}
+    read = {}
+    for image in coco.loadImgs(coco.getImgIds()):
+        read[image["file_name"]] = [
+            (names[box["category_id"]], box["bbox"], box["score"])
+            for box in coco.loadAnns(coco.getAnnIds(image["id"]))
+        ]
+    assert read == {
+        frame.file: [
+            (box.category, pytest.approx([*in_pixels(box.box, frame.size)]), box.confidence)
+            for box in frame.detections
+        ]
+        for frame in scored.frames
+    }
+
+
+def test_coco__as_results_in_pycocotools__evaluates_as_perfect(animals, scored, tmp_path, capsys):
+    module = pytest.importorskip("pycocotools.coco")
+    from pycocotools.cocoeval import COCOeval
+
+    write_boxes(animals, "coco", tmp_path / "truth.json")
+    write_boxes(scored, "coco", tmp_path / "answers.json")
+    answers = json.loads((tmp_path / "answers.json").read_text())["annotations"]
+
+    truth = module.COCO(str(tmp_path / "truth.json"))
+    evaluation = COCOeval(truth, truth.loadRes(answers), "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+
+    assert evaluation.stats[0] == pytest.approx(1.0)
+
+
+def test_yolo__by_ultralytics__has_the_boxes(animals, tmp_path, monkeypatch):
+    monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path / "settings"))
+    utils = pytest.importorskip("ultralytics.data.utils")
+    from ultralytics.data.dataset import YOLODataset
+
+    write_boxes(animals, "yolo", tmp_path / "set")
+    draw(animals, tmp_path / "set/images")
+
+    facts = utils.check_det_dataset(str(tmp_path / "set/data.yaml"), autodownload=False)
+    read = YOLODataset(img_path=facts["train"], data=facts, imgsz=64, augment=False)
+
+    names = facts["names"]
+    found = {}
+    for label in read.labels:
+        corners = [
+            (x - width / 2, y - height / 2, width, height)
+            for x, y, width, height in label["bboxes"].tolist()
+        ]
+        name = Path(label["im_file"]).relative_to(tmp_path / "set/images").with_suffix("")
+        labels = [names[int(number)] for number in label["cls"][:, 0]]
+        found[name.as_posix()] = [*zip(labels, corners, strict=True)]
+    assert found == boxes(animals, scores=False)
+
+
+def test_voc__by_torchvision__has_the_boxes(animals, tmp_path):
+    pytest.importorskip("torchvision")
+    from torchvision.datasets import VOCDetection
+
+    place = tmp_path / "VOCdevkit/VOC2012"
+    frames = [frame._replace(split="train") for frame in animals.frames]
+    write_boxes(animals._replace(frames=frames), "voc", place)
+    draw(animals, place / "JPEGImages")
+
+    read = VOCDetection(str(tmp_path), image_set="train")
+
+    for (picture, target), frame in zip(read, animals.frames, strict=True):
+        annotation = target["annotation"]
+        assert (annotation["filename"], picture.size) == (frame.file, frame.size)
+        found = [
+            (item["name"], {side: float(value) for side, value in item["bndbox"].items()})
+            for item in annotation.get("object", [])
+        ]
+        assert [(name, [*sides.values()]) for name, sides in found] == [
+            (box.category, pytest.approx([left, top, left + width, top + height]))
+            for box in frame.detections
+            for left, top, width, height in [in_pixels(box.box, frame.size)]
+        ]
+
+
+DATUMARO = {"coco": "coco", "voc": "voc", "cvat": "cvat"}
+
+
+@pytest.mark.parametrize("name", DATUMARO)
+def test_format__through_datumaro__comes_back_as_it_was(animals, tmp_path, name):
+    datumaro = pytest.importorskip("datumaro")
+    kinds = {"coco": "annotations/instances_default.json", "cvat": "default.xml", "voc": ""}
+    place = tmp_path / "ours" / kinds[name]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    write_boxes(animals, name, place)
+    draw(animals, tmp_path / "ours" / ("JPEGImages" if name == "voc" else "images"))
+
+    theirs = {"coco": "coco_instances", "voc": "voc_detection", "cvat": "cvat"}[name]
+    dataset = datumaro.Dataset.import_from(str(tmp_path / "ours"), DATUMARO[name])
+    dataset.export(str(tmp_path / "theirs"), theirs, save_media=True)
+
+    files = [*(tmp_path / "theirs").rglob("*.json"), *(tmp_path / "theirs").glob("*.xml")]
+    read = read_boxes(tmp_path / "theirs" if name == "voc" else files[0])
+    expected = boxes(animals)
+    if name == "voc":  # it writes no file for a picture without a box
+        del expected["b/2"]
+    assert plain(read) == expected
+
+
+def test_yolo__of_datumaro__has_the_boxes(animals, tmp_path):
+    datumaro = pytest.importorskip("datumaro")
+    (tmp_path / "ours/annotations").mkdir(parents=True)
+    for split, frames in (("train", animals.frames[:1]), ("val", animals.frames[1:])):
+        part = animals._replace(frames=frames)
+        write_boxes(part, "coco", tmp_path / f"ours/annotations/instances_{split}.json")
+        draw(part, tmp_path / "ours/images" / split)
+
+    dataset = datumaro.Dataset.import_from(str(tmp_path / "ours"), "coco")
+    dataset.export(str(tmp_path / "theirs"), "yolo_ultralytics", save_media=True)
+
+    read = plain(read_boxes(tmp_path / "theirs"))
+    # It writes the boxes of a picture in another order.
+    inner = {name.partition("/")[2]: [*reversed(found)] for name, found in read.items()}
+    assert inner == boxes(animals)
+
+
+@pytest.fixture
+def label_studio():
+    pytest.importorskip("label_studio_sdk")
+    from label_studio_sdk.converter import Converter
+
+    return Converter
+
+
+def test_predictions__for_label_studio__keep_the_rules_of_its_projects(scored, tmp_path):
+    pytest.importorskip("label_studio_sdk")
+    from label_studio_sdk.label_interface import LabelInterface
+
+    whole = Detection("deer", 0.75, WHOLE)
+    choices = scored._replace(frames=[FrameDetections("1.jpg", (whole,))])
+    for config, listing in ((CONFIG, scored), (CHOICES, choices)):
+        write_boxes(listing, "label-studio", tmp_path / "tasks.json")
+        interface = LabelInterface(config)
+        for task in json.loads((tmp_path / "tasks.json").read_text()):
+            interface.validate_task({"data": task["data"]})
+            for prediction in task["predictions"]:
+                assert interface.validate_prediction(prediction, return_errors=True) == []
+
+
+@pytest.mark.parametrize("kind", ["JSON", "JSON_MIN", "CSV", "TSV", "COCO", "YOLO", "VOC"])
+def test_boxes__through_the_exports_of_label_studio__come_back(
+    label_studio, animals, tmp_path, kind
+):
+    # Its converter of VOC leaves out tasks without an annotation, and YOLO joins names of folders.
+    write_boxes(animals, "label-studio", tmp_path / "tasks.json")
+    tasks = json.loads((tmp_path / "tasks.json").read_text())
+    for number, task in enumerate(tasks):
+        task["data"]["image"] = f"/data/upload/1/{number}{number:07}-{number}.jpg"
+        task["annotations"][0] |= {"id": number, "created_at": "", "lead_time": 1.0}
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+    for number, frame in enumerate(animals.frames):
+        picture = FrameDetections(f"{number}{number:07}-{number}.jpg", (), size=frame.size)
+        draw(animals._replace(frames=[picture]), tmp_path / "upload/1")
+
+    converter = label_studio(CONFIG, str(tmp_path / "upload"), upload_dir=str(tmp_path / "upload"))
+    converter.convert(str(tmp_path / "tasks.json"), str(tmp_path / "out"), kind, is_dir=False)
+
+    place = tmp_path / "out"
+    if kind not in ("YOLO", "VOC"):
+        (place,) = [file for file in place.iterdir() if file.is_file()]
+    read = {Path(name).name[-1]: found for name, found in plain(read_boxes(place)).items()}
+    expected = {str(number): found for number, found in enumerate(boxes(animals).values()) if found}
+    assert {name: found for name, found in read.items() if found} == expected
+
+
+@pytest.mark.parametrize("kind", ["JSON", "JSON_MIN", "CSV"])
+def test_choices__through_the_exports_of_label_studio__come_back(label_studio, tmp_path, kind):
+    result = [
+        {"from_name": "choice", "to_name": "image", "type": "choices", "value": {"choices": [name]}}
+        for name in LABELS
+    ]
+    tasks = [
+        {
+            "id": number,
+            "data": {"image": f"/data/local-files/?d=photos/{number}.jpg"},
+            "annotations": [{"id": number, "result": [one], "created_at": "", "lead_time": 1.0}],
+        }
+        for number, one in enumerate(result)
+    ]
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+
+    label_studio(CHOICES, str(tmp_path)).convert(
+        str(tmp_path / "tasks.json"), str(tmp_path / "out"), kind, is_dir=False
+    )
+
+    (file,) = (tmp_path / "out").iterdir()
+    assert plain(read_boxes(file)) == {
+        f"photos/{number}": [(name, WHOLE, 1.0)] for number, name in enumerate(LABELS)
+    }
+
+
+@pytest.fixture
+def fiftyone(tmp_path, monkeypatch):
+    """Its importers and exporters, which need no database."""
+    monkeypatch.setenv("FIFTYONE_DO_NOT_TRACK", "1")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return pytest.importorskip("fiftyone")
+
+
+def test_coco__by_the_importer_of_fiftyone__has_the_boxes_and_confidences(
+    fiftyone, scored, tmp_path
+):
+    from fiftyone.utils.coco import COCODetectionDatasetImporter
+
+    write_boxes(scored, "coco", tmp_path / "boxes.json")
+    draw(scored, tmp_path / "photos")
+
+    importer = COCODetectionDatasetImporter(
+        data_path=str(tmp_path / "photos"), labels_path=str(tmp_path / "boxes.json")
+    )
+    with importer:
+        read = {
+            Path(path).relative_to(tmp_path / "photos").with_suffix("").as_posix(): [
+                (box.label, tuple(box.bounding_box), box.confidence)
+                for found in (label or {}).values()
+                for box in found.detections
+            ]
+            for path, _, label in importer
+        }
+
+    assert read == boxes(scored)
+
+
+def test_voc_and_yolo__by_the_importers_of_fiftyone__have_the_boxes(fiftyone, animals, tmp_path):
+    from fiftyone.utils.voc import VOCDetectionDatasetImporter
+    from fiftyone.utils.yolo import YOLOv5DatasetImporter
+
+    write_boxes(animals, "voc", tmp_path / "voc")
+    write_boxes(animals, "yolo", tmp_path / "yolo")
+    draw(animals, tmp_path / "yolo/images")
+
+    importers = [
+        VOCDetectionDatasetImporter(
+            data_path=str(tmp_path / "yolo/images"), labels_path=str(tmp_path / "voc/Annotations")
+        ),
+        YOLOv5DatasetImporter(
+            dataset_dir=str(tmp_path / "yolo"), yaml_path="data.yaml", split="train"
+        ),
+    ]
+    for importer in importers:
+        with importer:
+            read = {
+                Path(path).relative_to(tmp_path / "yolo/images").with_suffix("").as_posix(): [
+                    (box.label, tuple(box.bounding_box)) for box in label.detections
+                ]
+                for path, _, label in importer
+                if label is not None
+            }
+        expected = {name: found for name, found in boxes(animals, scores=False).items() if found}
+        assert {name: found for name, found in read.items() if found} == expected
+
+
+def test_coco__by_the_exporter_of_fiftyone__has_the_boxes(fiftyone, animals, tmp_path):
+    from fiftyone.utils.coco import COCODetectionDatasetExporter
+
+    draw(animals, tmp_path / "photos")
+    exporter = COCODetectionDatasetExporter(
+        export_dir=str(tmp_path / "out"), export_media=True, classes=list(LABELS)
+    )
+    with exporter:
+        for frame in animals.frames:
+            found = [
+                fiftyone.Detection(label=box.category, bounding_box=[*box.box])
+                for box in frame.detections
+            ]
+            path = tmp_path / "photos" / frame.file
+            metadata = fiftyone.ImageMetadata(width=frame.size[0], height=frame.size[1])
+            exporter.export_sample(str(path), fiftyone.Detections(detections=found), metadata)
+
+    read = plain(read_boxes(tmp_path / "out/labels.json"), scores=False)
+    assert sorted(read.values()) == sorted(boxes(animals, scores=False).values())

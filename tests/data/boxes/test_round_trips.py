@@ -1,0 +1,188 @@
+"""What a format writes, its reader reads: names, sizes, boxes, labels and confidences."""
+
+from __future__ import annotations
+
+import string
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from metaadapter.data.boxes.formats import WRITERS, read_boxes, write_boxes
+from metaadapter.data.boxes.frame_detections import WHOLE, Detection, FrameDetections
+from metaadapter.data.boxes.listing import Listing
+from metaadapter.data.crop import Box
+from metaadapter.errors import DataError
+
+FOLDERS = {"voc", "yolo"}
+# Letters of other alphabets, signs that mean something in CSV, YAML, JSON, XML and paths.
+odd_names = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp", "Cn")),
+    min_size=1,
+    max_size=12,
+).filter(lambda name: name == name.strip() and "\ufffe" not in name and "\uffff" not in name)
+plain_names = st.text(string.ascii_letters + "äß日 -_", min_size=1, max_size=8).map(str.strip)
+
+
+@st.composite
+def boxes(draw):
+    left, top = draw(st.floats(0, 0.9)), draw(st.floats(0, 0.9))
+    width, height = (draw(st.floats(0.001, 1 - side)) for side in (left, top))
+    return Box(left, top, width, height)
+
+
+@st.composite
+def listings(draw):
+    names = draw(st.lists(odd_names, min_size=1, max_size=4, unique=True))
+    is_scored = draw(st.booleans())
+    scores = st.floats(0, 1) if is_scored else st.just(1.0)
+    detections = st.builds(Detection, st.sampled_from(names), scores, boxes())
+    stems = draw(st.lists(plain_names.filter(bool), max_size=4, unique_by=str.casefold))
+    frames = [
+        FrameDetections(
+            f"{draw(st.sampled_from(['', 'a/', 'a/b c/']))}{stem}.jpg",
+            tuple(draw(st.lists(detections, max_size=3))),
+            size=draw(st.tuples(st.integers(1, 9999), st.integers(1, 9999))),
+            id=str(number),
+        )
+        for number, stem in enumerate(stems, start=1)
+    ]
+    categories = {str(number): name for number, name in enumerate(names)}
+    return Listing("test", categories, frames, predicted=is_scored)
+
+
+def same(number):
+    return number
+
+
+def nearly(number):
+    """As equal as after a division and a multiplication, and a rounding to twelve digits."""
+    return pytest.approx(number, rel=1e-9, abs=1e-9)
+
+
+def facts(listing, number=same, *, sizes=True):
+    """The facts that every format keeps, by picture."""
+    return {
+        frame.file.removeprefix("images/"): (
+            frame.size if sizes and frame.detections else None,
+            [(box.category, number(box.confidence), number(box.box)) for box in frame.detections],
+        )
+        for frame in listing.frames
+    }
+
+
+def written(listing, name, folder):
+    place = folder / ("boxes" if name in FOLDERS else "boxes.file")
+    write_boxes(listing, name, place)
+    if name == "yolo":  # its pictures are beside the labels
+        for frame in listing.frames:
+            picture = place / "images" / frame.file.removeprefix("images/")
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            picture.touch()
+    return place
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(listing=listings())
+def test_format__written_and_read__has_the_same_boxes(name, listing):
+    if not listing.frames and name not in ("coco", "cvat"):
+        return  # an empty folder or list is of no format
+    with tempfile.TemporaryDirectory() as folder:
+        read = read_boxes(written(listing, name, Path(folder)))
+
+    assert facts(read, sizes=name != "yolo") == facts(listing, nearly, sizes=name != "yolo")
+    names = {box.category for frame in listing.frames for box in frame.detections}
+    if name in ("coco", "yolo", "cvat"):  # the others do not list labels without boxes
+        names = {*listing.categories.values()}
+    assert {*read.categories.values()} == names
+    if name in ("coco", "cvat"):
+        assert [frame.id for frame in read.frames] == [frame.id for frame in listing.frames]
+
+
+@pytest.mark.parametrize("first", WRITERS)
+@pytest.mark.parametrize("second", WRITERS)
+def test_format__read_from_another__is_the_same(animals, tmp_path, first, second):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    once = read_boxes(written(animals, first, tmp_path / "one"))
+    sized = [
+        frame._replace(size=known.size)
+        for frame, known in zip(
+            sorted(once.frames), sorted(animals.frames), strict=True
+        )  # YOLO has no sizes
+    ]
+    twice = read_boxes(written(once._replace(frames=sized), second, tmp_path / "two"))
+
+    assert facts(twice, sizes=second != "yolo") == facts(animals, nearly, sizes=second != "yolo")
+
+
+@pytest.mark.parametrize("name", ["coco", "cvat", "label-studio"])
+def test_whole_pictures__written_and_read__stay_whole(tmp_path, name):
+    fox = Detection("fox", 0.75, WHOLE)
+    listing = Listing("test", {"0": "fox"}, [FrameDetections("1.jpg", (fox,), size=(7, 9))])
+
+    (frame,) = read_boxes(written(listing, name, tmp_path)).frames
+
+    assert [(box.category, box.confidence, box.box) for box in frame.detections] == [fox[:3]]
+
+
+@pytest.mark.parametrize("name", ["yolo", "voc", "cvat"])
+def test_splits__written_and_read__stay(animals, tmp_path, name):
+    splits = ("val", "train", "test")
+    frames = [
+        frame._replace(split=split) for frame, split in zip(animals.frames, splits, strict=True)
+    ]
+
+    read = read_boxes(written(animals._replace(frames=frames), name, tmp_path))
+
+    assert {frame.file.removeprefix("images/"): frame.split for frame in read.frames} == {
+        frame.file: frame.split for frame in frames
+    }
+
+
+@pytest.mark.parametrize("name", sorted(FOLDERS))
+def test_folder__written_again__keeps_no_file_of_the_earlier_run(animals, tmp_path, name):
+    place = written(animals, name, tmp_path)
+    write_boxes(animals._replace(frames=animals.frames[:1]), name, place)
+
+    inner = place / {"yolo": "labels", "voc": "Annotations"}[name]
+    assert [path.relative_to(inner).with_suffix("") for path in inner.rglob("*.*")] == [Path("a/1")]
+
+
+@pytest.mark.parametrize("name", sorted(FOLDERS))
+@pytest.mark.parametrize("file", ["../../1.jpg", "a/../../../1.jpg"])
+def test_folder__name_that_leads_out__is_refused(animals, tmp_path, name, file):
+    frames = [animals.frames[0]._replace(file=file)]
+
+    with pytest.raises(DataError, match="leads out of the folder"):
+        write_boxes(animals._replace(frames=frames), name, tmp_path / "out")
+
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("name", sorted(FOLDERS))
+def test_folder__two_pictures_of_one_name__are_refused(animals, tmp_path, name):
+    frames = [animals.frames[0]._replace(file=file) for file in ("1.jpg", "1.png")]
+
+    with pytest.raises(DataError, match="would share a file"):
+        write_boxes(animals._replace(frames=frames), name, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", sorted(FOLDERS))
+def test_folder__of_something_else__is_refused(animals, tmp_path, name):
+    (tmp_path / "notes.txt").touch()
+
+    with pytest.raises(DataError, match=r"holds other files \(notes.txt\)"):
+        write_boxes(animals, name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["voc", "cvat"])
+def test_xml__label_with_a_control_character__is_refused(animals, tmp_path, name):
+    box = Detection("red\x07fox", 1.0, WHOLE)
+    listing = Listing("test", {"0": box.category}, [animals.frames[0]._replace(detections=(box,))])
+
+    with pytest.raises(DataError, match=r"XML cannot hold the character '\\x07'"):
+        write_boxes(listing, name, tmp_path / "out")
