@@ -15,8 +15,10 @@ from tests.small_pictures import (  # noqa: F401
     encoder,
     labelled,
     load_each_encoder_once,
+    loaded,
     other_encoder,
     picture,
+    store_of,
     unlabelled,
 )
 

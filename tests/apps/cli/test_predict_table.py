@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import shutil
+
+import pytest
+
+from metaadapter.workflow import prediction_parts
+from metaadapter.workflow.prediction_shards import merge_predictions
+
+KINDS = ("csv", "jsonl", "parquet")
+
+
+@pytest.fixture
+def predict(run, adapter):
+    return functools.partial(run, "predict", adapter)
+
+
+@pytest.fixture
+def folder(unlabelled, tmp_path):
+    """The pictures with a copy of the first, last by name, and one that is broken, in between."""
+    pictures = shutil.copytree(unlabelled, tmp_path / "pictures")
+    shutil.copy(pictures / "heron-0.png", pictures / "zzz.png")
+    (pictures / "kite.png").write_bytes(b"no picture")
+    return pictures
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_predict__out__has_a_row_for_every_picture_in_order(predict, folder, tmp_path, kind):
+    pyarrow = pytest.importorskip("pyarrow.parquet")
+    out = tmp_path / f"table.{kind}"
+
+    done = predict(folder, "--out", out)
+
+    if kind == "csv":
+        rows = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
+    elif kind == "jsonl":
+        rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    else:
+        rows = pyarrow.read_table(out).to_pylist()
+    assert (done.code, done.out) == (0, "")
+    assert [row["path"] for row in rows] == [str(path) for path in sorted(folder.iterdir())]
+    status = {row["path"].rpartition("/")[2]: row["status"] for row in rows}
+    assert (status["kite.png"], status["zzz.png"]) == ("unreadable", "duplicate")
+    assert list(status.values()).count("done") == 6
+    assert rows[-1]["duplicate_of"] == str(folder / "heron-0.png")
+    assert rows[-1]["label"] == rows[0]["label"]
+    again = predict(folder, "--out", out)  # an earlier table may be replaced
+    assert again.code == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_predict__shards__merge_into_the_bytes_of_one_process(
+    predict, folder, store_of, unlabelled, tmp_path, kind, monkeypatch
+):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(prediction_parts, "PICTURES_AT_ONCE", 3)
+    monkeypatch.setattr(prediction_parts, "STORED_AT_ONCE", 2)
+    sources = (store_of(unlabelled), folder)
+    whole = tmp_path / f"whole.{kind}"
+    assert predict(*sources, "--out", whole).code == 0
+    shards = [tmp_path / f"{number}.{kind}" for number in range(1, 5)]
+
+    for number, shard in enumerate(shards, start=1):
+        assert predict(*sources, "--out", shard, "--shard", f"{number}/4").code == 0
+
+    merge_predictions(shards, tmp_path / f"merged.{kind}")
+    assert (tmp_path / f"merged.{kind}").read_bytes() == whole.read_bytes()
+
+
+def test_predict__more_shards_than_blocks__some_are_empty(predict, unlabelled, tmp_path):
+    done = predict(unlabelled, "--out", tmp_path / "3.csv", "--shard", "3/3", "--json")
+
+    assert done.code == 0
+    assert done.document["n_pictures"] == 0
+    assert len((tmp_path / "3.csv").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--shard", "1/2"], "--shard writes a table to merge; give --out FILE.csv"),
+        (["--shard", "3/2", "--out", "a.csv"], "expected a shard I/N"),
+        (["--shard", "1/2", "--out", "a.csv", "--sort", "sure"], "order all pictures"),
+        (["--shard", "1/2", "--out", "a.csv", "--together"], "learns from all pictures"),
+        (
+            ["--shard", "1/2", "--out", "a.csv", "--timelapse", "t.csv"],
+            "--timelapse writes a file of all pictures",
+        ),
+        (["--csv", "a.csv", "--out", "b.csv"], "are both tables; give one of them"),
+        (["--out", "b.txt"], "names an adapter, which only --together makes"),
+    ],
+)
+def test_predict__table_that_cannot_be__ends_with_2(
+    predict, unlabelled, tmp_path, monkeypatch, options, reason
+):
+    monkeypatch.chdir(tmp_path)
+
+    done = predict(unlabelled, *options)
+
+    assert done.code == 2
+    assert reason in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["mine.jsonl", "mine.parquet", "mine.csv"])
+def test_predict__file_that_is_no_table_of_predictions__is_kept(
+    predict, unlabelled, tmp_path, name
+):
+    file = tmp_path / name
+    file.write_text('{"path": "a.png", "label": "fox"}\n')
+
+    done = predict(unlabelled, "--out", file)
+
+    assert done.code == 3
+    assert "would be overwritten" in done.err
+    assert file.read_text() == '{"path": "a.png", "label": "fox"}\n'
