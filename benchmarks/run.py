@@ -21,6 +21,7 @@ from metaadapter import __version__
 # Each module has `measure() -> dict[str, float]`: name → figure; each name ends in its unit.
 ROWS = {
     "encode-throughput": "benchmarks.encode_throughput",
+    "encode-memory": "benchmarks.encode_memory",
     "adapt-latency": "benchmarks.adapt_latency",
     "classifier-latency": "benchmarks.classifier_latency",
     "episodes": "benchmarks.episodes",

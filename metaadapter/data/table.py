@@ -91,10 +91,10 @@ class _Columns:
     def __init__(self, rows: Iterable[ImageRow]) -> None:
         self.paths, self.ends = bytearray(), array("q", [0])
         self.facts: list[str | None] = [None]
-        self.texts = {name: array("l") for name in TEXTS}
+        self.texts = {name: array("i") for name in TEXTS}
         self.boxes: dict[int, Box] = {}
         self.packed: dict[str, array[int]] = {name: array("q") for name in ("at", "length")}
-        self.containers, self.container = list[tuple[Path, str] | None]([None]), array("l")
+        self.containers, self.container = list[tuple[Path, str] | None]([None]), array("i")
         numbers: dict[str | None, int] = {None: 0}
         container_numbers: dict[tuple[Path, str] | None, int] = {None: 0}
         for row in rows:

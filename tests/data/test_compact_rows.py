@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from metaadapter.data.crop import Box
+from metaadapter.data.packed import ParquetCell, TarMember
+from metaadapter.data.table import CompactRows, ImageRow, ImageTable
+
+TAR, PARQUET = Path("a.tar"), Path("b.parquet")
+ROWS = [
+    ImageRow(Path("a/1.png"), "fox", "train", "burst", Box(0.1, 0.2, 0.3, 0.4), "a fox"),
+    ImageRow(Path("ü.png"), None),
+    ImageRow(Path(os.fsdecode(b"\xff.png")), "fox", caption="another"),
+    ImageRow(TAR / "1.png", "lynx", packed=TarMember(TAR / "1.png", TAR, 512, 2**40)),
+    ImageRow(PARQUET / "x", "", packed=ParquetCell(PARQUET / "x", PARQUET, "image.bytes", 3, 7)),
+]
+
+
+def test_compact_rows__of_any_kind__are_the_rows_that_were_given():
+    rows = CompactRows(iter(ROWS))
+
+    assert len(rows) == 5
+    assert [*rows] == ROWS
+    assert rows == ROWS
+    assert rows[-1] == ROWS[-1]
+    assert ImageTable(rows, "list").classes == ImageTable(tuple(ROWS), "list").classes
+
+
+def test_compact_rows__slices__are_those_of_a_list():
+    rows = CompactRows(ROWS)
+
+    for part in (slice(1, 4), slice(-2, None), slice(3, 1), slice(None, None, -1), slice(0, 9)):
+        assert [*rows[part]] == ROWS[part]
+    assert [*rows[1:5][1:3]] == ROWS[2:4]
+    assert [*ImageTable(rows[2:4], "part").rows.labels] == ["fox", "lynx"]
