@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,6 @@ from metaadapter.adapter.stored import StoredAdapter, file_contents
 from metaadapter.data.checksums import sealed, unsealed
 from metaadapter.data.journal import Journal
 from metaadapter.data.regular_files import is_regular, regular
-from metaadapter.data.table import ImageRow
 from metaadapter.workflow.accuracy import Tally
 
 SCHEMA = "metaadapter.predicting/2"
@@ -23,7 +21,7 @@ class Entry(NamedTuple):
     """The record of one part of the pictures, whose rows are in the table."""
 
     part: str
-    """`part_digest` of the pictures."""
+    """`inputs_digest` of the pictures."""
     n_bytes: int
     """The size of the table at the end of the rows."""
     rows: str
@@ -90,19 +88,6 @@ class PredictionJournal:
             raise ValueError("the rows in the table differ from those in the journal")
         self._end = entry.n_bytes
         self._entries.append(entry)
-
-
-def part_digest(rows: Iterable[ImageRow]) -> str:
-    """Return a digest of paths, labels, boxes, file sizes and modification times of pictures."""
-    digest = hashlib.sha256()
-    for row in rows:
-        try:
-            stat = row.path.stat()
-            facts: tuple[int, ...] = stat.st_size, stat.st_mtime_ns
-        except (OSError, ValueError):
-            facts = ()
-        digest.update(repr((str(row.path), row.label, row.box, facts)).encode())
-    return digest.hexdigest()
 
 
 def request_digest(stored: StoredAdapter, rows: object, *facts: object) -> str:

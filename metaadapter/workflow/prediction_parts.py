@@ -11,13 +11,13 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.input_digest import inputs_digest
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.workflow.accuracy import Tally
-from metaadapter.workflow.prediction_journal import part_digest
 from metaadapter.workflow.prediction_rows import Outcome
 from metaadapter.workflow.predictions import Prediction
 from metaadapter.workflow.queries import PICTURES_AT_ONCE, Queries
@@ -50,7 +50,7 @@ class Part(NamedTuple):
         encode: Callable[[Callable[[], ImageEncoder], Callable[[Progress], None]], EncodedPart],
     ) -> Part:
         """Return the part of some pictures of a table."""
-        return cls(len(rows), partial(part_digest, rows), encode)
+        return cls(len(rows), partial(inputs_digest, rows), encode)
 
 
 def parts_of(queries: Queries, predictor: Predictor, stored: StoredAdapter) -> list[Part]:

@@ -21,12 +21,12 @@ def encode_on_cluster(
     encode: Callable[..., object], values: Mapping[str, Any], table: ImageTable, console: Console
 ) -> EncodeReport:
     """Make the store of `table` by jobs that call the command `encode` with its own options."""
+    from metaadapter.data.input_digest import inputs_digest
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.features.store.duplicates import equal_pictures
     from metaadapter.features.store.encode_to_store import EncodeReport
     from metaadapter.features.store.header import HEADER_FILE
     from metaadapter.features.store.merge import merge_stores
-    from metaadapter.workflow.prediction_journal import part_digest
 
     started, out = time.monotonic(), Path(values["out"])
     if values["drop_duplicates"]:
@@ -40,7 +40,7 @@ def encode_on_cluster(
             "encode only what is new"
         )
     in_json = {**values, "json_output": True}
-    pictures = [1] * len(table.rows), part_digest(table.rows)
+    pictures = [1] * len(table.rows), inputs_digest(table.rows)
     with parts_on_cluster(encode, in_json, "out", *pictures, console) as (parts, outputs):
         store = merge_stores(parts.paths, out)
     n_new = sum(parse_json(output)["n_new"] for output in outputs)

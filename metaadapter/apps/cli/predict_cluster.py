@@ -21,7 +21,7 @@ def predict_on_cluster(
     console: Console,
 ) -> None:
     """Write the table of a request by jobs that call the command `predict` with its options."""
-    from metaadapter.workflow.prediction_journal import part_digest
+    from metaadapter.data.input_digest import inputs_digest
     from metaadapter.workflow.prediction_shards import merge_predictions
     from metaadapter.workflow.queries import PICTURES_AT_ONCE
     from metaadapter.workflow.stored_queries import STORED_AT_ONCE
@@ -40,7 +40,7 @@ def predict_on_cluster(
         for length, size in (*lengths, (len(queries.rows), PICTURES_AT_ONCE))
         for start in range(0, length, size)
     ]
-    facts = " ".join([part_digest(queries.rows), *(stored.digest for stored in queries.stored)])
+    facts = " ".join([inputs_digest(queries.rows), *(stored.digest for stored in queries.stored)])
     options = {**values, "json_output": False}
     with parts_on_cluster(predict, options, place, sizes, facts, console, ending=ending) as (
         parts,

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from metaadapter.data.crop import Box
+from metaadapter.data.input_digest import inputs_digest
+from metaadapter.data.packed import TarMember
+from metaadapter.data.table import ImageRow
+
+
+@pytest.fixture(params=["file", "member"])
+def row(request, tmp_path) -> ImageRow:
+    file = tmp_path / "a.tar"
+    file.write_bytes(b"content")
+    if request.param == "file":
+        return ImageRow(file, "fox")
+    return ImageRow(file / "1.png", "fox", packed=TarMember(file / "1.png", file, 512, 9))
+
+
+def test_inputs_digest__anything_that_a_feature_depends_on__changes_it(row):
+    file = row.packed.container if row.packed else row.path
+    before = inputs_digest([row])
+    others = [replace(row, label="lynx"), replace(row, box=Box(0, 0, 1, 0.5))]
+    others.append(replace(row, path=Path("other.png")))
+    if row.packed:
+        others += [replace(row, packed=row.packed._replace(start=1024))]
+    else:
+        others += [replace(row, packed=TarMember(row.path, file, 0, 7))]
+
+    assert inputs_digest([row]) == before
+    assert len({before, *(inputs_digest([other]) for other in others)}) == len(others) + 1
+    for change in (lambda: os.utime(file, (1, 1)), lambda: file.write_bytes(b"x"), file.unlink):
+        change()
+        assert inputs_digest([row]) != before
