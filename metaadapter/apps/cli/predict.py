@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from metaadapter.apps.cli.predict_field import FieldRun
+    from metaadapter.data.shard import Shard
     from metaadapter.workflow.prediction_request import PredictionRequest
 
 CsvFile = Annotated[
@@ -164,24 +166,10 @@ def predict(
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.files import require_adapter_folder, store_adapter
-    from metaadapter.workflow.prediction_request import request_predictions
-    from metaadapter.workflow.predictions import PredictionOptions
 
     if out is not None:
         require_adapter_folder(out)
-    request = request_predictions(
-        adapter,
-        images,
-        PredictionOptions(reject, keep, sets),
-        labelled=labelled,
-        other_labels=field_options.other_labels() if detections else (),
-        together=together,
-        shard=part,
-        split=split,
-        encoder=encoder,
-        device=device,
-        precision=precision,
-    )
+    request = _request(values, part)
     if engine is not None:
         predict_on_cluster(predict, values, request, console)
         return
@@ -198,9 +186,22 @@ def predict(
         console.note(f"{out}: the adapter, made with {n_unlabelled} unlabelled pictures")
     if detections is None:
         _note_boxes(console, request, (burst, timelapse, megadetector, camtrap_dp))
-    remedy = _remedy(adapter, images, field)
-    show_predicted(
-        console, request, output, table_file, listing, remedy, csv_raw=csv_raw, labelled=labelled
+    show = partial(show_predicted, csv_raw=csv_raw, labelled=labelled)
+    show(console, request, output, table_file, listing, _remedy(adapter, images, field))
+
+
+def _request(values: Mapping[str, Any], shard: Shard | None) -> PredictionRequest:
+    from metaadapter.workflow.prediction_request import request_predictions
+    from metaadapter.workflow.predictions import PredictionOptions
+
+    names = ("labelled", "together", "split", "encoder", "device", "precision")
+    return request_predictions(
+        values["adapter"],
+        values["images"],
+        PredictionOptions(values["reject"], values["keep"], values["sets"]),
+        other_labels=field_options.other_labels() if values["detections"] else (),
+        shard=shard,
+        **{name: values[name] for name in names},
     )
 
 

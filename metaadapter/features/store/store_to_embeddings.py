@@ -38,8 +38,7 @@ def store_to_embeddings(store: FeatureStore, out: Path) -> int:
         raise DataError(f"{out} exists already and is not empty; choose a new folder")
     unfinished = out.with_name(f"{out.name}.partial")
     require_no_link(unfinished)
-    pictures, features = store.rows.pictures(), store.by_picture()
-    n_parts = -(-len(pictures) // PART_ROWS)
+    features, n_parts = store.by_picture(), -(-store.n_pictures // PART_ROWS)
     with write_errors(str(out)):
         shutil.rmtree(unfinished, ignore_errors=True)
         for folder in (FEATURES, METADATA):
@@ -50,7 +49,7 @@ def store_to_embeddings(store: FeatureStore, out: Path) -> int:
             name = f"{number:0{len(str(n_parts))}}"
             for folder, ending, write in (
                 (FEATURES, "npy", partial(_write_features, features[rows])),
-                (METADATA, "parquet", partial(_write_metadata, pictures[rows])),
+                (METADATA, "parquet", partial(_write_metadata, store.rows.pictures(rows))),
             ):
                 replace_file(unfinished / folder / f"{folder}_{name}.{ending}", write)
         if out.exists():
