@@ -66,6 +66,23 @@ def test_family__exported_with_its_pixels__gives_the_same_answers(
         assert done.code == 0, done.err
 
 
+def test_without_texts__pictures_and_a_pool__give_a_classifier(
+    run, labelled, unlabelled, family_folder, tmp_path
+):
+    adapter, encoder = tmp_path / "adapter", family_folder("dinov2")
+
+    done = run(
+        *("adapt", labelled, "--out", adapter, "--encoder", encoder),
+        *("--unlabelled", unlabelled, "--json"),
+    )
+
+    assert done.code == 0, done.err
+    assert load_adapter(adapter).config.n_unlabelled > 0
+    predictions = run("predict", adapter, labelled, "--json").document["predictions"]
+    right = [row["label"] == row["path"].split("/")[-2] for row in predictions]
+    assert sum(right) / len(right) > 0.9
+
+
 def test_without_texts__names_say_nothing__and_the_answer_and_the_card_say_so(
     run, labelled, family_folder, tmp_path
 ):

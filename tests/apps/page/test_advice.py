@@ -10,6 +10,7 @@ import pytest
 from metaadapter.apps.page.contents import ClassEntry, PictureEntry
 from metaadapter.apps.page.results import Results, updated
 from metaadapter.apps.page.snapshot import EncodedRow, Snapshot
+from metaadapter.features.image_encoder import ImageEncoder
 
 WIDTH = 24
 COUNTS = {
@@ -99,3 +100,31 @@ def test_advice__sentences__begin_with_a_capital_and_end_with_a_full_stop(publis
 
     assert len({item.kind for item in items}) > 2
     assert all(re.fullmatch(r"[A-Z].*\.", item.sentence) for item in items)
+
+
+def test_results__class_without_a_picture__waits_for_one_where_the_encoder_reads_no_texts(
+    colour_encoder,
+):
+    class WithoutTexts(ImageEncoder):
+        name, fingerprint, encode_pixels = "pictures", colour_encoder.fingerprint, None
+
+    rows = np.eye(8, dtype=np.float32)
+    names = {"a": "red", "b": "blue", "c": "red fox"}
+    snapshot = Snapshot(
+        revision=0,
+        classes={key: ClassEntry(name=name, place=0) for key, name in names.items()},
+        pictures={
+            f"picture {number}": PictureEntry(name="a.png", label=label, place=number)
+            for number, label in enumerate("aabb")
+        },
+        encoded={
+            f"picture {number}": EncodedRow(f"{number:064x}", rows[number]) for number in range(4)
+        },
+    )
+
+    with_texts, without = (
+        updated(Results(), snapshot, encoder) for encoder in (colour_encoder, WithoutTexts())
+    )
+
+    assert sorted(with_texts.stored.config.classes) == ["blue", "red", "red fox"]
+    assert sorted(without.stored.config.classes) == ["blue", "red"]
