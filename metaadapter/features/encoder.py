@@ -142,8 +142,8 @@ class FrozenEncoder(ImageEncoder):
             name: "tiny", which is in the package; "tiny-128", the same at 128 instead of 224
                 pixels, 2.6 times as fast; "MODEL/TAG" of open_clip, from the hub or its cache;
                 "MODEL/FILE" with a weights file; "hf-hub:ORGANISATION/MODEL" or
-                "hf-hub:ORGANISATION/MODEL@REVISION", a model of open_clip or transformers on the
-                hub; or a folder with such a model. "+text:" and another of these names take the
+                "hf-hub:ORGANISATION/MODEL@REVISION", a model of open_clip, transformers or timm on
+                the hub; a folder with such a model; or "timm:MODEL". "+text:" and another of these names take the
                 text tower and the temperature of that model, whose features must be as wide.
                 "+timm:" and a model of timm, as a name, MODEL/FILE or folder, adds a second image
                 tower, as in "tiny+timm:vit_small_patch14_dinov2.lvd142m".

@@ -18,7 +18,9 @@ from metaadapter.features.encoder_source import EncoderSource
 from metaadapter.features.fingerprint import PROBE_SENTENCE, probe_picture
 from metaadapter.features.open_clip_model import build_open_clip
 from metaadapter.features.second_tower import SecondTower, build_second
+from metaadapter.features.timm_model import build_timm
 from metaadapter.features.transformers_model import build_transformers
+from metaadapter.features.two_towers import TwoTowers
 
 
 class EncoderModel(NamedTuple):
@@ -44,7 +46,9 @@ def build_model(source: EncoderSource) -> EncoderModel:
     if folder is not None and (folder == encoder_source.TINY or (folder / PROOF_FILE).exists()):
         digest = proven_digest(folder)
     with silence():
-        if source.library == "transformers":
+        if source.timm is not None:
+            model = EncoderModel(*build_timm(source.timm), digest=digest)
+        elif source.library == "transformers":
             assert folder is not None
             model = EncoderModel(*build_transformers(folder), digest=digest)
         else:
@@ -60,25 +64,17 @@ def build_model(source: EncoderSource) -> EncoderModel:
 
 
 @final
-class JoinedTowers(nn.Module):
-    """The image tower of one model, and the text tower and the temperature of another."""
+class TextsOf(nn.Module):
+    """The text tower of a model, without its image tower."""
 
-    def __init__(self, visual: nn.Module, texts: Any) -> None:
+    def __init__(self, network: Any) -> None:
         super().__init__()
-        self.visual = visual
-        self.texts = texts
-        self.logit_scale = texts.logit_scale
-        self.logit_bias = getattr(texts, "logit_bias", None)
-        texts.visual = None  # its weights are no part of the encoder
+        self.network = network
+        network.visual = None
 
-    def encode_image(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
-        """Return the features of preprocessed pictures."""
-        features: Tensor = self.visual(pixels)
-        return features
-
-    def encode_text(self, tokens: Int[Tensor, "n length"]) -> Float[Tensor, "n dim"]:
+    def forward(self, tokens: Int[Tensor, "n length"]) -> Float[Tensor, "n dim"]:
         """Return the features of sentences."""
-        features: Tensor = self.texts.encode_text(tokens)
+        features: Tensor = self.network.encode_text(tokens)
         return features
 
 
@@ -98,5 +94,7 @@ def _with_texts(model: EncoderModel, other: EncoderModel, source: EncoderSource)
             f"and those of texts {text_width}; name a text tower that was trained with the image "
             "tower"
         )
-    network = JoinedTowers(model.network.visual, other.network)
+    texts = other.network
+    bias = getattr(texts, "logit_bias", None)
+    network = TwoTowers(model.network.visual, TextsOf(texts), texts.logit_scale, bias)
     return EncoderModel(network, model.preprocess, other.tokenize)

@@ -21,6 +21,7 @@ TINY = Path(__file__).parents[1] / "assets" / "tiny"
 EMBEDDED: dict[str, int | None] = {"tiny": None, "tiny-128": 128}
 CONFIG_FILE = "open_clip_config.json"
 TEXT_SEPARATOR = "+text:"
+TIMM = SEPARATOR.removeprefix("+")
 WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
 
 
@@ -39,13 +40,16 @@ class EncoderSource:
     text: EncoderSource | None = None
     """The encoder whose text tower is used in place of its own."""
     library: Literal["open_clip", "transformers"] = "open_clip"
+    timm: SecondSource | None = None
+    """The model of timm that is the encoder's image tower; such an encoder has no texts."""
 
     @property
     def files(self) -> str:
         """The weights, and the configuration of a folder, as a subject of error messages."""
         if self.folder is None:
             return f"the weights {self.pretrained or self.weights}"
-        config = CONFIG_FILE if self.library == "open_clip" else TRANSFORMERS_CONFIG
+        is_open_clip = self.library == "open_clip" and self.timm is None
+        config = CONFIG_FILE if is_open_clip else TRANSFORMERS_CONFIG
         files = (self.folder / config, *sorted(weights_files(self.folder)))
         return f"the files {', '.join(map(str, files))}"
 
@@ -54,7 +58,7 @@ class EncoderSource:
         """The weights file in the name, as in MODEL/FILE; "" if the name has none."""
         if self.pretrained is not None and Path(self.pretrained).is_absolute():
             return self.pretrained
-        parts = (part for part in (self.text, self.second) if part is not None)
+        parts = (part for part in (self.text, self.timm, self.second) if part is not None)
         return next(filter(None, (part.named_file for part in parts)), "")
 
 
@@ -72,6 +76,9 @@ def resolve_encoder(name: str) -> EncoderSource:
         folder = hub_folder(name)
         # The cache names a folder by its commit.
         return replace(_folder(folder), name=name, weights=folder.name)
+    if name.startswith(TIMM):
+        tower = resolve_second(name.removeprefix(TIMM))
+        return EncoderSource(f"{TIMM}{tower.name}", tower.model, None, tower.name, timm=tower)
     if name in EMBEDDED:
         return replace(_folder(TINY), name=name, image_size=EMBEDDED[name])
     folder = expanded(name)
@@ -95,12 +102,15 @@ def resolve_encoder(name: str) -> EncoderSource:
 
 def _folder(folder: Path) -> EncoderSource:
     if not is_regular(folder / CONFIG_FILE):
-        if is_regular(folder / TRANSFORMERS_CONFIG) and family_in(folder) is not None:
-            return _transformers(folder)
+        if is_regular(folder / TRANSFORMERS_CONFIG):
+            if family_in(folder) is not None:
+                return _transformers(folder)
+            tower, place = resolve_second(str(folder)), str(folder)
+            return EncoderSource(place, place, None, folder.name, folder=folder, timm=tower)
         raise DataError(
             f"the folder {folder} is no encoder: expected {CONFIG_FILE} in it, or "
-            f"{TRANSFORMERS_CONFIG} of a model of transformers, as in a model folder of a hub; "
-            "for a single weights file write MODEL/FILE"
+            f"{TRANSFORMERS_CONFIG} of a model of transformers or timm, as in a model folder of a "
+            "hub; for a single weights file write MODEL/FILE"
         )
     # Without weights open_clip would continue with random ones.
     weights = weights_files(folder)
@@ -145,8 +155,8 @@ def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:
     hint = f"did you mean {', '.join(near)}? " if near else ""
     return (
         f"unknown encoder {name!r}: {hint}expected 'tiny', 'tiny-128', MODEL/WEIGHTS as in "
-        "'ViT-B-32/laion2b_s34b_b79k', hf-hub:ORGANISATION/MODEL, or a folder with a model of "
-        "open_clip or transformers; "
+        "'ViT-B-32/laion2b_s34b_b79k', hf-hub:ORGANISATION/MODEL, timm:MODEL, or a folder with a "
+        "model of open_clip, transformers or timm; "
         "open_clip.list_pretrained() lists all"
     )
 

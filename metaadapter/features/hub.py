@@ -9,14 +9,15 @@ from typing import Any
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.silence import silence
 from metaadapter.errors import DataError, MetaAdapterError, UsageError
+from metaadapter.features.transformers_model import CONFIG_FILE, WEIGHTS, family_in
 
 PREFIX = "hf-hub:"
 SETTINGS = ("*.json", "*.txt", "*.model")
-# Weights in the order of preference: of open_clip, of transformers and timm, and those that are
-# only tensors in a pickle, which open_clip reads without running code.
+# The files of weights in the order of preference. The last of each kind is a pickle, of which only
+# tensors are read, and for which transformers has no such reader.
 OPEN_CLIP_CONFIG = "open_clip_config.json"
 OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-WEIGHTS = "model*.safetensors"
+TIMM_WEIGHTS = (WEIGHTS, "pytorch_model.bin")
 
 
 def hub_folder(name: str) -> Path:
@@ -30,32 +31,42 @@ def hub_folder(name: str) -> Path:
         UsageError: The name has another form, or the hub has no such model or revision.
         DataError: The model is not on this machine and cannot be downloaded.
     """
-    from huggingface_hub import snapshot_download
-
     repository, _, revision = name.removeprefix(PREFIX).partition("@")
     if repository.count("/") != 1 or not all(repository.split("/")):
         raise UsageError(
             f"{name!r} names no model of the hub: expected {PREFIX}ORGANISATION/MODEL as in "
             f"{PREFIX}imageomics/bioclip-2, perhaps with @REVISION"
         )
-    fetch = partial(
-        snapshot_download, repository, revision=revision or None, ignore_patterns=["*/*"]
-    )
+    fetch = partial(_fetch, name, repository, revision or None)
+    folder = fetch(*SETTINGS)
+    patterns: tuple[str, ...] = TIMM_WEIGHTS
+    if (folder / OPEN_CLIP_CONFIG).exists():
+        patterns = OPEN_CLIP_WEIGHTS
+    elif (folder / CONFIG_FILE).exists() and family_in(folder) is not None:
+        patterns = (WEIGHTS,)
+    for pattern in patterns:
+        fetch(pattern)
+        if any(folder.glob(pattern)):
+            break
+    return folder
+
+
+def _fetch(name: str, repository: str, revision: str | None, *patterns: str) -> Path:
+    from huggingface_hub import snapshot_download
+
     with silence():
         try:
-            folder = Path(fetch(allow_patterns=list(SETTINGS)))
-            if (folder / OPEN_CLIP_CONFIG).exists():
-                for file in OPEN_CLIP_WEIGHTS:
-                    fetch(allow_patterns=[file])
-                    if (folder / file).exists():
-                        break
-            else:
-                fetch(allow_patterns=[WEIGHTS])
+            folder = snapshot_download(
+                repository,
+                revision=revision,
+                allow_patterns=list(patterns),
+                ignore_patterns=["*/*"],
+            )
         except Exception as error:
             if is_shortage(error):
                 raise
             raise _explain(name, repository, error) from error
-    return folder
+    return Path(folder)
 
 
 def _explain(name: str, repository: str, error: Any) -> MetaAdapterError:

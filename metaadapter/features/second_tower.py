@@ -110,7 +110,7 @@ def build_second(
 ) -> SecondTower:
     """Build the tower on the CPU in float32; the probe is a picture preprocessed for the CLIP."""
     try:
-        tower = SecondTower(_model(source, probe.shape[-1]), mean, deviation).eval()
+        tower = SecondTower(timm_network(source, probe.shape[-1]), mean, deviation).eval()
         with torch.inference_mode():
             features = tower(probe)
         if features.ndim != 2:
@@ -118,11 +118,12 @@ def build_second(
     except Exception as error:
         if is_shortage(error):
             raise
-        raise _explain(source, error) from error
+        raise explain_timm(source, error) from error
     return tower
 
 
-def _model(source: SecondSource, size: int) -> nn.Module:
+def timm_network(source: SecondSource, size: int | None) -> nn.Module:
+    """Return a model of timm without classifier, for pictures of a size, or of its own if None."""
     import timm
 
     weights: dict[str, Any] = {"pretrained": True}
@@ -131,7 +132,8 @@ def _model(source: SecondSource, size: int) -> nn.Module:
         tensors = _tensors(source.file)
         weights["pretrained_cfg_overlay"] = {"source": "", "file": None, "state_dict": tensors}
     try:
-        model = timm.create_model(source.model, img_size=size, **weights)
+        sized: dict[str, Any] = {} if size is None else {"img_size": size}
+        model = timm.create_model(source.model, **sized, **weights)
     except TypeError as error:
         if "img_size" not in str(error):
             raise
@@ -166,7 +168,8 @@ def _tensors(file: Path) -> dict[str, Tensor]:
     return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
 
 
-def _explain(source: SecondSource, error: Exception) -> MetaAdapterError:
+def explain_timm(source: SecondSource, error: Exception) -> MetaAdapterError:
+    """Return the error that says why a model of timm cannot be used."""
     reason = " ".join(str(error).split())[:300]
     if source.file is None and _is_network_error(error):
         return DataError(

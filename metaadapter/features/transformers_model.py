@@ -23,6 +23,7 @@ from metaadapter.errors import (
     UsageError,
 )
 from metaadapter.features.transformers_pictures import preprocessing_of
+from metaadapter.features.two_towers import TwoTowers
 
 CONFIG_FILE = "config.json"
 WEIGHTS = "model*.safetensors"
@@ -120,36 +121,6 @@ class TextTower(nn.Module):
         return joint
 
 
-@final
-class TwoTowers(nn.Module):
-    """A model of transformers with the interface of a model of open_clip.
-
-    Attributes:
-        visual: The image tower.
-        text: The text tower; None in a family without texts.
-        logit_scale: The logarithm of the inverse temperature; None without texts.
-        logit_bias: What SigLIP adds to each logit; None in other families.
-    """
-
-    def __init__(self, model: Any, family: Family, processor: Any) -> None:
-        super().__init__()
-        self.visual = ImageTower(model, family, processor)
-        self.text = TextTower(model) if family.has_texts else None
-        self.logit_scale = getattr(model, "logit_scale", None)
-        self.logit_bias = getattr(model, "logit_bias", None)
-
-    def encode_image(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
-        """Return the features of preprocessed pictures."""
-        features: Tensor = self.visual(pixels)
-        return features
-
-    def encode_text(self, tokens: Int[Tensor, "n length"]) -> Float[Tensor, "n dim"]:
-        """Return the features of sentences."""
-        assert self.text is not None
-        features: Tensor = self.text(tokens)
-        return features
-
-
 class TransformersParts(NamedTuple):
     """The parts of an encoder of transformers; `tokenize` is None without texts."""
 
@@ -199,7 +170,13 @@ def build_transformers(folder: Path) -> TransformersParts:
             if is_shortage(error):
                 raise
             raise _explain(folder, error) from error
-    return TransformersParts(TwoTowers(model, family, processor), preprocess, tokenize)
+    network = TwoTowers(
+        ImageTower(model, family, processor),
+        TextTower(model) if family.has_texts else None,
+        getattr(model, "logit_scale", None),
+        getattr(model, "logit_bias", None),
+    )
+    return TransformersParts(network, preprocess, tokenize)
 
 
 def _model(transformers: Any, folder: Path, family: Family, values: dict[str, Any]) -> Any:

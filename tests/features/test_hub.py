@@ -5,6 +5,8 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+import timm
+import torch
 from huggingface_hub import errors
 
 from metaadapter.errors import DataError, UsageError
@@ -77,6 +79,7 @@ def test_hub__download__asks_for_no_pickle_and_no_code(monkeypatch, tmp_path):
     def download(repository, *, revision, allow_patterns, ignore_patterns):
         asked.extend(allow_patterns)
         (tmp_path / "open_clip_config.json").touch()
+        assert ignore_patterns == ["*/*"]
         if "open_clip_model.safetensors" in allow_patterns:
             (tmp_path / "open_clip_model.safetensors").touch()
         return str(tmp_path)
@@ -103,3 +106,27 @@ def _response():
     import httpx
 
     return httpx.Response(403, request=httpx.Request("GET", "https://huggingface.co"))
+
+
+def test_hub__model_of_timm__is_an_encoder_without_texts(cached, tmp_path, photos):
+    model = timm.create_model("resnet10t", pretrained=False)
+    timm.models.save_for_hf(model, tmp_path / "resnet", safe_serialization=True)
+    cached(tmp_path / "resnet", "timm/resnet10t")
+
+    encoder = FrozenEncoder.load("hf-hub:timm/resnet10t", device="cpu", zoom=False)
+
+    config = timm.data.resolve_model_data_config(model)
+    transform = timm.data.create_transform(**config, is_training=False)
+    with torch.no_grad():
+        pooled = model.eval().forward_head(
+            model.forward_features(torch.stack([transform(photo) for photo in photos])),
+            pre_logits=True,
+        )
+    pixels = torch.stack([encoder.preprocess(photo) for photo in photos])
+    expected = torch.nn.functional.normalize(pooled, dim=-1)
+    torch.testing.assert_close(encoder.encode_pixels(pixels), expected, atol=1e-5, rtol=0)
+    assert not encoder.reads_texts
+    named = f"timm:resnet10t/{tmp_path / 'resnet' / 'model.safetensors'}"
+    by_name = FrozenEncoder.load(named, device="cpu", zoom=False)
+    assert by_name.fingerprint.digest == encoder.fingerprint.digest
+    assert (by_name.name, resolve_encoder(named).named_file) == (named, named.split("/", 1)[1])

@@ -23,6 +23,8 @@ SMALL = {"hidden_size": 384, "intermediate_size": 1536, "num_attention_heads": 6
 
 
 class Means:
+    """The colours of a processor."""
+
     image_mean = image_std = (0.5, 0.5, 0.5)
 
 

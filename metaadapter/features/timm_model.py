@@ -1,0 +1,59 @@
+"""Models of timm as encoders: image towers without texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, final
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor, nn
+
+from metaadapter.data.machine_errors import is_shortage
+from metaadapter.features.fingerprint import probe_picture
+from metaadapter.features.second_tower import SecondSource, explain_timm, timm_network
+from metaadapter.features.two_towers import TwoTowers
+
+
+@final
+class TimmTower(nn.Module):
+    """A model of timm without its classifier, from pixels to pooled features."""
+
+    def __init__(self, trunk: nn.Module, config: dict[str, Any]) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.preprocess_cfg = {"mean": config["mean"], "std": config["std"]}
+
+    def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
+        """Return the features of preprocessed pictures."""
+        features: Tensor = self.trunk(pixels)
+        return features
+
+
+class TimmParts(NamedTuple):
+    """The parts of an encoder of timm, which reads no texts."""
+
+    network: TwoTowers
+    preprocess: Callable[[Image.Image], Tensor]
+    tokenize: None = None
+
+
+def build_timm(source: SecondSource) -> TimmParts:
+    """Build the model on the CPU in float32, with the preprocessing that it prescribes."""
+    from timm import data
+
+    timm_data: Any = data
+    try:
+        trunk = timm_network(source, None).eval()
+        config = timm_data.resolve_model_data_config(trunk)
+        preprocess = timm_data.create_transform(**config, is_training=False)
+        with torch.inference_mode():
+            features = trunk(preprocess(probe_picture())[None])
+        if features.ndim != 2:
+            raise ValueError(f"for one picture its output has the shape {tuple(features.shape)}")
+    except Exception as error:
+        if is_shortage(error):
+            raise
+        raise explain_timm(source, error) from error
+    return TimmParts(TwoTowers(TimmTower(trunk, config)), preprocess)
