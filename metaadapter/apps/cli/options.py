@@ -10,8 +10,8 @@ from typer import Argument, Option
 _ENCODER_HELP = (
     "Frozen encoder: tiny (embedded, needs no network), MODEL/WEIGHTS as open_clip names them, for "
     "example ViT-B-32/laion2b_s34b_b79k, hf-hub:ORGANISATION/MODEL, timm:MODEL, a folder, or "
-    "FILE.py:FACTORY for your own code. Append +text:NAME for the text tower of another encoder, and +timm:MODEL "
-    "for a second image tower, as in tiny+timm:vit_small_patch14_dinov2."
+    "FILE.py:FACTORY for your own code. Append +text:NAME for the text tower of another encoder, "
+    "and +timm:MODEL for a second image tower, as in tiny+timm:vit_small_patch14_dinov2."
 )
 _VIEWS_HELP = "Average the features of this many views: the picture, then random crops."
 _ZOOM_HELP = (
