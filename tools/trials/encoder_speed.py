@@ -19,7 +19,7 @@ from metaadapter.features.transformers_model import FAMILIES, ImageTower
 
 ROUNDS, BATCH = 3, 4
 LARGE = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24}
-LARGE |= {"num_attention_heads": 16, "patch_size": 14}
+LARGE |= {"num_attention_heads": 16, "patch_size": 14, "projection_dim": 768}
 SMALL = {"hidden_size": 384, "intermediate_size": 1536, "num_attention_heads": 6}
 
 
