@@ -80,8 +80,9 @@ def towers() -> Iterator[tuple[str, int, Any]]:
             ImageTower(getattr(hf, family.model)(config, **family.options), family, Means),
         )
     for name, model in (("bioclip", "ViT-B-16"), ("bioclip-2", "ViT-L-14")):
-        size = n_bytes(lambda m=model: open_clip.create_model(m, pretrained=None))
-        yield f"imageomics/{name}", size, open_clip.create_model(model, pretrained=None).visual
+        made = open_clip.create_model(model, pretrained=None)
+        size = 4 * sum(parameter.numel() for parameter in made.parameters())
+        yield f"imageomics/{name}", size, made.visual
 
 
 @torch.inference_mode()
