@@ -53,7 +53,8 @@ class StoredQueries:
 
     def read(self, start: int, stop: int) -> EncodedPictures:
         """Read the features of some of the pictures; the warnings come with the first."""
-        some = self.numbers[start:stop]
+        # A range is read at once, numbers one by one.
+        some = slice(start, stop) if self.split is None else self.numbers[start:stop]
         features = mean_of_views(self.store.by_picture()[some])
         pictures = tuple(self.store.rows.pictures(some))
         return EncodedPictures(pictures, features, warnings=() if start else self.warnings)

@@ -58,21 +58,42 @@ def wait(child: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
+def changed(journal: Path) -> int | None:
+    try:
+        return journal.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def wait_for(journal: Path, child: int) -> None:
+    """Wait until the child has opened the journal; it is there if an earlier one has left it."""
+    before = changed(journal)
+    while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if changed(journal) != before:
+            return
+        time.sleep(0.001)
+
+
 def run(out: Path, n_kills: int, seed: int, arguments: list[str]) -> None:
     command = ["predict", *arguments, "--quiet", "--out"]
     whole = out.with_name(f"whole-{out.name}")
     began = time.monotonic()
     assert wait(start([*command, str(whole)])) == 0
     seconds, moments = time.monotonic() - began, random.Random(seed)
+    journal = out.with_name(f"{out.name}.partial.journal")
     n_ended = n_resumed = 0
     while n_kills:
         child = start([*command, str(out)])
-        time.sleep(moments.uniform(0, seconds))
+        if moments.random() < 0.25:  # perhaps before the first row
+            time.sleep(moments.uniform(0, seconds))
+        else:
+            wait_for(journal, child)
+            time.sleep(moments.uniform(0, 0.1))
         os.kill(child, signal.SIGKILL)
         code = wait(child)
         if code == -signal.SIGKILL:
             n_kills -= 1
-            n_resumed += out.with_name(f"{out.name}.partial.journal").exists()
+            n_resumed += journal.exists()
         else:
             assert code == 0, code
             assert out.read_bytes() == whole.read_bytes()
