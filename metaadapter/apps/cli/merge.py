@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +11,26 @@ from typer import Argument, Option
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, quarantined_json
 from metaadapter.apps.cli.outputs import Output
+from metaadapter.apps.cli.predict_table import ENDINGS, TABLES
+from metaadapter.errors import UsageError
 
 Parts = Annotated[
     list[Path],
-    Argument(metavar="PART...", help="Feature stores made by `metaadapter encode --shard`."),
+    Argument(
+        metavar="PART...",
+        help="Feature stores made by `metaadapter encode --shard`, or tables made by `metaadapter "
+        "predict --shard`.",
+    ),
 ]
 Whole = Annotated[
-    Path, Option("--out", "-o", metavar="WHOLE", help="New folder for the result."), Output()
+    Path,
+    Option(
+        "--out",
+        "-o",
+        metavar="WHOLE",
+        help="New folder for the store, or a table: FILE.csv, FILE.jsonl or FILE.parquet.",
+    ),
+    Output(TABLES, ENDINGS),
 ]
 
 
@@ -26,11 +40,42 @@ def merge(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Merge the shards of a feature store into the store that one process writes.
+    """Merge the shards of a store or of a table of predictions into what one process writes.
 
     Other stores of the same encoder are merged too, in the order of the paths of their pictures.
     """
     console = Console(quiet=quiet, json_output=json_output)
+    if any(_is_table(part) for part in parts):
+        _merge_tables(parts, out, console)
+    else:
+        _merge_stores(parts, out, console)
+
+
+def _is_table(part: Path) -> bool:
+    return part.name.lower().endswith(ENDINGS) and not part.is_dir()
+
+
+def _merge_tables(parts: Sequence[Path], out: Path, console: Console) -> None:
+    from metaadapter.workflow.prediction_shards import merge_predictions
+
+    if not out.name.lower().endswith(ENDINGS):
+        raise UsageError(
+            f"--out {out} should be the table of the merged predictions; give it a name that ends "
+            f"in {', '.join(ENDINGS)}"
+        )
+    merged = merge_predictions(parts, out)
+    document = {
+        "table": str(out),
+        "parts": [str(part) for part in parts],
+        "n_rows": merged.n_rows,
+        "statuses": merged.statuses,
+    }
+    counts = ", ".join(f"{count:,} {status}" for status, count in merged.statuses.items())
+    summary = f"{out}: {merged.n_rows:,} rows, {counts or 'none'}, from {len(parts)} tables"
+    console.show_result("merge-predictions", document, summary)
+
+
+def _merge_stores(parts: list[Path], out: Path, console: Console) -> None:
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.features.store.merge import merge_stores
 

@@ -25,7 +25,7 @@ TABLES = (
     rb'|\A\{\s*"schema": ?"metaadapter\.predict(?:ing|ion_shard)/'
 )
 # The files that tell of all pictures, as parameters of the command.
-OF_ALL = ("megadetector", "timelapse", "camtrap_dp", "false_triggers")
+OF_ALL = ("megadetector", "timelapse", "camtrap_dp", "export", "false_triggers")
 
 
 def table_or_adapter(csv_file: Path | None, out: Path | None) -> tuple[Path | None, Path | None]:

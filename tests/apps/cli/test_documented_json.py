@@ -202,6 +202,7 @@ def test_page__documents_each_schema_once():
         *(
             "encode",
             "merge",
+            "merge-predictions",
             "adapt",
             "adapt-captions",
             "add",

@@ -8,7 +8,6 @@ import shutil
 import pytest
 
 from metaadapter.workflow import prediction_parts
-from metaadapter.workflow.prediction_shards import merge_predictions
 
 KINDS = ("csv", "jsonl", "parquet")
 
@@ -53,7 +52,7 @@ def test_predict__out__has_a_row_for_every_picture_in_order(predict, folder, tmp
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_predict__shards__merge_into_the_bytes_of_one_process(
-    predict, folder, store_of, unlabelled, tmp_path, kind, monkeypatch
+    run, predict, folder, store_of, unlabelled, tmp_path, kind, monkeypatch
 ):
     pytest.importorskip("pyarrow")
     monkeypatch.setattr(prediction_parts, "PICTURES_AT_ONCE", 3)
@@ -66,7 +65,14 @@ def test_predict__shards__merge_into_the_bytes_of_one_process(
     for number, shard in enumerate(shards, start=1):
         assert predict(*sources, "--out", shard, "--shard", f"{number}/4").code == 0
 
-    merge_predictions(shards, tmp_path / f"merged.{kind}")
+    merged = run("merge", *shards, "--out", tmp_path / f"merged.{kind}", "--json")
+    assert merged.document == {
+        "schema": "metaadapter.merge-predictions/1",
+        "table": str(tmp_path / f"merged.{kind}"),
+        "parts": [str(shard) for shard in shards],
+        "n_rows": 14,
+        "statuses": {"done": 6, "duplicate": 7, "unreadable": 1},
+    }
     assert (tmp_path / f"merged.{kind}").read_bytes() == whole.read_bytes()
 
 
@@ -117,3 +123,16 @@ def test_predict__file_that_is_no_table_of_predictions__is_kept(
     assert done.code == 3
     assert "would be overwritten" in done.err
     assert file.read_text() == '{"path": "a.png", "label": "fox"}\n'
+
+
+def test_merge__of_tables__ends_with_the_code_of_the_fault(run, predict, unlabelled, tmp_path):
+    table = tmp_path / "1.csv"
+    predict(unlabelled, "--out", table, "--shard", "1/2")
+
+    into_folder = run("merge", table, "--out", tmp_path / "whole")
+    incomplete = run("merge", table, "--out", tmp_path / "whole.csv")
+
+    assert (into_folder.code, incomplete.code) == (2, 3)
+    assert "should be the table of the merged predictions" in into_folder.err
+    assert "of the 2 shards, 2/2 are missing" in incomplete.err
+    assert not (tmp_path / "whole.csv").exists()
