@@ -3,7 +3,7 @@
 #   make test     the tests, without those marked slow or network
 #   make test-slow   those marked slow
 #   make lint     style, types and import layers
-#   make bench    the measured rows, as a table and as JSON
+#   make bench    the measured rows, as a table and as JSON, and what got worse since the stored run
 #   make docs     the documentation pages, into build/docs
 #   make clean    removes what the verbs made
 # Another interpreter: `make test PYTHON=python3.12 VENV=.venv-3.12`. More in CONTRIBUTING.md.
@@ -35,7 +35,7 @@ lint: $(VENV)/.installed
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.run --against benchmarks/stored.json
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/mkdocs build --strict
