@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Option
@@ -42,19 +44,27 @@ Shards = Annotated[
     ),
 ]
 JOBS_PER_SLOT = 4
+BUCKET = re.compile(r"(s3|gs|gcs|az|abfs|hdfs|https?):/", re.ASCII)
 # The options that change nothing in the result.
 UNIMPORTANT = ("engine", "address", "shards", "json_output", "quiet", "batch_size", "workers")
 OF_A_JOB = {"engine": None, "address": None, "shards": None, "quiet": True}
 
 
 def require_engine(values: Mapping[str, Any]) -> None:
-    """Raise `UsageError` if an option of an engine is given without one, or with a shard."""
+    """Raise `UsageError` for options without an engine, or that it cannot follow."""
     if values["engine"] is None:
         for name in ("address", "shards"):
             if values[name] is not None:
                 raise UsageError(f"--{name} needs --engine ray; add it")
     elif values["shard"] is not None:
         raise UsageError("--engine ray makes all shards itself; leave --shard out")
+    for value in values.values():
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, Path) and BUCKET.match(str(path)):
+                raise UsageError(
+                    f"{path} is a place in a bucket, and pictures and results are files; mount the "
+                    "bucket under the same path on all machines, and name that path"
+                )
 
 
 @contextmanager
