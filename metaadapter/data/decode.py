@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 
 from metaadapter.data.crop import Box, Crop, cut_out
 from metaadapter.data.inputs import ImageInput, UnreadableImage, as_picture, name_of, open_readable
-from metaadapter.data.packed import ParquetCell, TarMember
+from metaadapter.data.packed import Packed, ParquetCell, TarMember
 from metaadapter.data.picture_limits import most_pixels, require_cheap_file, require_cheap_strips
 
 # Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
@@ -84,15 +84,15 @@ def decode_image(image: ImageInput) -> Image.Image:
     return _decode(name_of(picture), BytesIO(picture) if isinstance(picture, bytes) else picture)
 
 
-def upright_size(path: Path) -> tuple[int, int]:
+def upright_size(place: Path | Packed) -> tuple[int, int]:
     """Return the width and height of a picture file when it is upright; no pixel is decoded.
 
     Raises:
         UnreadableImage: The file is missing, or its header is no picture's.
     """
-    with open_readable(path) as file:
+    with open_readable(place) as file:
         try:
-            image = open_image(path, file)
+            image = open_image(name_of(place), file)
             width, height = image.size
             # The orientations 5 to 8 turn the picture by 90 degrees.
             return (height, width) if _orientation(image) >= 5 else (width, height)
@@ -100,7 +100,7 @@ def upright_size(path: Path) -> tuple[int, int]:
             raise
         except Exception as error:  # damaged files raise nearly any type of error
             reason = f"truncated or damaged ({str(error) or type(error).__name__})"
-            raise UnreadableImage(path, reason) from error
+            raise UnreadableImage(name_of(place), reason) from error
 
 
 def content_hash(image: ImageInput) -> str:

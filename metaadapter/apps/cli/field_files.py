@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.apps.field.frames import Frame
     from metaadapter.apps.field.run_predict import FieldRequest
-    from metaadapter.workflow.predictions import Prediction
     from metaadapter.workflow.run_predict import Predicted
 
 
@@ -71,7 +70,7 @@ class FieldFiles:
                     write_timelapse(path, predictions(), folder)
                     line = f"wrote a table for Timelapse to {path}; its root folder is {folder}"
                 elif name == "export":
-                    line = self._export(path, predictions(), folder)
+                    line = self._export(path, predicted, field_request, folder)
                 elif name == "camtrap_dp":
                     info = {} if options.detections is None else options.detections.info
                     package = CamtrapPackage(
@@ -99,11 +98,15 @@ class FieldFiles:
                 written.append(line)
         return written, missing
 
-    def _export(self, path: Path, predictions: Iterable[Prediction], folder: Path) -> str:
+    def _export(
+        self, path: Path, predicted: Predicted, field_request: FieldRequest, folder: Path
+    ) -> str:
         from metaadapter.apps.field.answers_in_boxes import answers_in_boxes
         from metaadapter.data.boxes.formats import write_boxes
 
-        listing = answers_in_boxes(predictions, self.labels, folder, self.classifier)
+        rows = field_request.request.queries.rows
+        facts = (self.labels, rows, folder, self.classifier)
+        listing = answers_in_boxes(predicted.predictions(), *facts)
         write_boxes(listing, self.export_format, path)
         return (
             f"wrote the answers in the format {self.export_format} to {path}; the names of its "

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -166,7 +167,20 @@ def test_predict__export_over_something_else__is_refused_before_the_work(
     assert len([*(tmp_path / "mine").iterdir()]) == 1
 
 
+def test_predict__export_of_pictures_in_a_tar__has_their_sizes(run, trap, animals, tmp_path):
+    with tarfile.open(tmp_path / "photos.tar", "w") as archive:
+        archive.add(trap / "photos", arcname="photos")
+
+    done = run("predict", animals, tmp_path / "photos.tar", "--export", tmp_path / "out.json")
+
+    assert done.code == 0, done.err
+    frames = read_boxes(tmp_path / "out.json").frames
+    assert [frame.size for frame in frames] == [(128, 64)] * 6
+    assert sorted(Path(frame.file).name for frame in frames) == [f"{n}.png" for n in range(6)]
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_docs__page_of_fiftyone__runs_with_its_database(run, trap, animals, tmp_path):
     pytest.importorskip("fiftyone.brain")
     (tmp_path / "photos").symlink_to(trap / "photos")
