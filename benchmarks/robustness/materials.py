@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import tarfile
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +41,26 @@ class Materials:
     @cached_property
     def evaluation(self) -> Path:
         return self._evaluated("evaluation", n_seeds=2)
+
+    @cached_property
+    def tars(self) -> Path:
+        """The pictures in two tar files."""
+        folder = self._folder / "tars"
+        folder.mkdir()
+        paths = sorted(self.pictures.glob("*/*.png"))
+        for number in range(2):
+            with tarfile.open(folder / f"{number}.tar", "w") as archive:
+                for path in paths[number::2]:
+                    archive.add(path, path.relative_to(self.pictures))
+        return folder
+
+    @cached_property
+    def shards(self) -> tuple[Path, ...]:
+        """The stores of three shards of the tar files."""
+        parts = tuple(self._folder / f"shard {number}" for number in (1, 2, 3))
+        for number, part in enumerate(parts, start=1):
+            must("encode", self.tars, "--out", part, "--shard", f"{number}/3", "--quiet")
+        return parts
 
     @cached_property
     def adapter(self) -> Path:

@@ -43,8 +43,8 @@ class Writer(NamedTuple):
     """Whether the command refuses to run again when it is done."""
 
 
-def _encode(pictures: str) -> Command:
-    options = ("--views=2", "--batch-size=4", "--workers=1", "--quiet")
+def _encode(pictures: str, *more: str) -> Command:
+    options = ("--views=2", "--batch-size=4", "--workers=1", "--quiet", *more)
     return lambda materials, out: ["encode", getattr(materials, pictures), "--out", out, *options]
 
 
@@ -103,6 +103,12 @@ WRITERS = {
     "encode": Writer(_encode("pictures"), read_store, kept=kept_pictures),
     "encode more": Writer(
         _encode("pictures"), read_store, _run(_encode("some_pictures")), kept_pictures
+    ),
+    "encode a shard": Writer(_encode("tars", "--shard=2/3"), read_store, kept=kept_pictures),
+    "merge": Writer(
+        lambda materials, out: ["merge", *materials.shards, "--out", out, "--quiet"],
+        read_store,
+        once=True,
     ),
     "train": Writer(_train, read_training, kept=trained_steps),
     "train on": Writer(_train, read_training, _interrupted_training, trained_steps),
