@@ -24,13 +24,13 @@ def chunk_length(unit: int) -> int:
     return max(1, CHUNK_BYTES // unit) * unit
 
 
-def chunk_hashes(
-    content: UInt8[np.ndarray, " bytes"], unit: int = 1
-) -> UInt8[np.ndarray, "chunks 32"]:
-    """Return the SHA-256 of each chunk of a file's content; the last chunk may be shorter."""
+def file_hashes(path: Path, unit: int = 1, *, start: int = 0) -> UInt8[np.ndarray, "chunks 32"]:
+    """Return the SHA-256 of each chunk of a file from a byte on; the last may be shorter."""
     length = chunk_length(unit)
-    parts = (content[start : start + length] for start in range(0, len(content), length))
-    digests = b"".join(hashlib.sha256(part.data).digest() for part in parts)
+    with path.open("rb") as file:
+        file.seek(start)
+        parts = iter(lambda: file.read(length), b"")
+        digests = b"".join(hashlib.sha256(part).digest() for part in parts)
     return np.frombuffer(digests, np.uint8).reshape(-1, 32)
 
 

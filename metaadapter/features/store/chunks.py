@@ -15,8 +15,8 @@ from metaadapter.data.regular_files import regular
 from metaadapter.features.store.checked_file import (
     CheckedFile,
     CheckedRows,
-    chunk_hashes,
     chunk_length,
+    file_hashes,
 )
 from metaadapter.features.store.csv_rows import read_csv
 from metaadapter.features.store.header import StoreHeader
@@ -26,9 +26,13 @@ from metaadapter.features.store.stored_arrays import load_array, require_unit_ro
 
 def write_chunk_hashes(folder: Path, header: StoreHeader) -> None:
     """Write the hashes of the chunks of the features, without their header, then of the table."""
-    features = np.load(folder / header.files["features"], mmap_mode="r")
-    table = np.memmap(folder / header.files["rows"], np.uint8, "r")
-    hashes = [chunk_hashes(_bytes(features), _picture_bytes(features, header)), chunk_hashes(table)]
+    files = [folder / header.files[content] for content in ("features", "rows")]
+    features = np.load(files[0], mmap_mode="r")
+    # Not through a memory map: what was read through one counts as memory of the process.
+    hashes = [
+        file_hashes(files[0], _picture_bytes(features, header), start=features.offset),
+        file_hashes(files[1]),
+    ]
     np.save(content := io.BytesIO(), np.concatenate(hashes))
     replace_file(folder / header.files["chunks"], content.getvalue())
 

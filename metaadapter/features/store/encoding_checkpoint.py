@@ -7,7 +7,8 @@ import io
 import shutil
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ RECIPE_FILE, SCHEMA = "recipe.json", "metaadapter.encoding/1"
 REMEDY = "delete that folder and run the same command again, which encodes those pictures again"
 # The seconds between two files, and their share of a long run: a kill loses this much at most.
 FILE_SECONDS, SHARE_LOST = 2.0, 0.002
+BLOCKS_MAPPED = 8
 
 
 class EncodingCheckpoint:
@@ -104,7 +106,7 @@ class EncodingCheckpoint:
                 np.save(content := io.BytesIO(), records)
                 name = f"block-{self._n_files:06d}-{_digits(content.getvalue())}.npy"
                 replace_file(self._folder / name, content.getvalue())
-            self._read(self._folder / name)
+            self._enter(self._folder / name, waiting)
         self._flushed_at = time.monotonic()
 
     def remove(self) -> None:
@@ -114,10 +116,30 @@ class EncodingCheckpoint:
     def _read(self, file: Path) -> None:
         if _digits(regular(file).read_bytes()) != file.stem.rpartition("-")[2]:
             raise ValueError(f"the content of {file.name} does not match its name")
-        records = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-        hashes = records["sha256"].astype(str).tolist()
-        self.features.extend(hashes, records["features"])
+        self._enter(file, np.load(file, allow_pickle=False)["sha256"].astype(str).tolist())
+
+    def _enter(self, file: Path, hashes: Collection[str]) -> None:
+        self.features.extend(hashes, _Block(file, len(hashes)))
         self._n_files += 1
+
+
+class _Block:
+    """The features in a file, mapped while they are in use: what was mapped counts as memory."""
+
+    def __init__(self, file: Path, n_pictures: int) -> None:
+        self._file, self._n_pictures = file, n_pictures
+
+    def __len__(self) -> int:
+        return self._n_pictures
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        features: np.ndarray = _mapped(self._file)["features"][place]
+        return features
+
+
+@lru_cache(maxsize=BLOCKS_MAPPED)
+def _mapped(file: Path) -> np.ndarray:
+    return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
 
 
 def _digits(content: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from typing import final
+from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float16
@@ -12,6 +12,17 @@ from jaxtyping import Float16
 # A dictionary takes 200 bytes an entry; above so many entries they go into sorted arrays.
 MOST_RECENT = 2**17
 BYTES = 32
+
+
+@runtime_checkable
+class PictureFeatures(Protocol):
+    """Features by the number of their picture, such as an array (pictures, views, dim)."""
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+
+    def __getitem__(self, place: int, /) -> np.ndarray:
+        """Return the features of a picture."""
 
 
 @final
@@ -26,14 +37,15 @@ class FeatureRows(Mapping[str, Float16[np.ndarray, "views dim"]]):
         self._recent: dict[bytes | str, int] = {}
         self._sorted = np.empty(0, f"S{BYTES}"), np.empty(0, np.int64)
         """Hashes in their order, and the place of the features of each."""
-        self._arrays: list[np.ndarray] = []
+        self._arrays: list[PictureFeatures] = []
         self._starts: list[int] = []
         self._n_rows = self._n_contents = 0
 
-    def extend(
-        self, hashes: Iterable[str], features: Float16[np.ndarray, "pictures views dim"]
-    ) -> None:
-        """Add the features of several pictures; later ones replace those of an equal picture."""
+    def extend(self, hashes: Iterable[str], features: PictureFeatures) -> None:
+        """Add the features of several pictures, (pictures, views, dim).
+
+        Later ones replace those of an equal picture.
+        """
         self._starts.append(self._n_rows)
         self._arrays.append(features)
         first, self._n_rows = self._n_rows, self._n_rows + len(features)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import tempfile
 import zipfile
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaadapter.errors import DataError
-from metaadapter.features.store.checked_file import CheckedFile, chunk_hashes
+from metaadapter.features.store.checked_file import CheckedFile, chunk_length
 from metaadapter.features.store.csv_rows import read_csv
 from metaadapter.features.store.row_table import StoredPicture, StoreRows, write_rows
 
@@ -21,7 +22,10 @@ hashes = names | st.binary(min_size=32, max_size=32).map(bytes.hex)
 def opened(content, path, n_pictures, n_views=1):
     """The table in these bytes, with the hashes that they have now."""
     array = np.frombuffer(content, np.uint8)
-    file = CheckedFile(path, array, chunk_hashes(array), "restore it")
+    length = chunk_length(1)
+    parts = [content[start : start + length] for start in range(0, len(content), length)]
+    hashes = [np.frombuffer(hashlib.sha256(part).digest(), np.uint8) for part in parts]
+    file = CheckedFile(path, array, np.array(hashes), "restore it")
     return StoreRows.open(file, path, n_pictures, n_views)
 
 
