@@ -1,4 +1,4 @@
-"""Applications: the command line, the page, camera traps, libraries, export, advice."""
+"""Applications: the command line, the page, camera traps, libraries, export, advice, clusters."""
 
 import lazy_loader
 
