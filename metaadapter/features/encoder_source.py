@@ -128,8 +128,8 @@ def _transformers(folder: Path) -> EncoderSource:
     if not any(map(is_regular, folder.glob(WEIGHTS))):
         raise DataError(
             f"the encoder folder {folder} has {TRANSFORMERS_CONFIG} but no weights as "
-            f"model{SAFE_SUFFIX}. Other weights may hold program code and are never read: on the "
-            "hub a repository often has a revision with them (hf-hub:ORGANISATION/MODEL@refs/pr/1)"
+            f"model{SAFE_SUFFIX}. Other weights may hold program code and are never read; on the "
+            "hub a pull request may have such weights: hf-hub:ORGANISATION/MODEL@refs/pr/N"
         )
     name = str(folder)
     return EncoderSource(name, name, None, folder.name, folder=folder, library="transformers")
