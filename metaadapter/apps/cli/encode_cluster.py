@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ def encode_on_cluster(
     encode: Callable[..., object], values: Mapping[str, Any], table: ImageTable, console: Console
 ) -> EncodeReport:
     """Make the store of `table` by jobs that call the command `encode` with its own options."""
+    from metaadapter.apps.cluster.parts import parts_folder
     from metaadapter.data.input_digest import inputs_digest
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.features.store.duplicates import equal_pictures
@@ -35,9 +37,11 @@ def encode_on_cluster(
             "two shards; leave it out, or encode on one machine"
         )
     if (out / HEADER_FILE).exists():
+        # A run that was killed after its merge has left its parts.
+        shutil.rmtree(parts_folder(out), ignore_errors=True)
         raise UsageError(
-            f"{out} is a feature store already; choose a new folder, or leave --engine out to "
-            "encode only what is new"
+            f"{out} is a whole feature store already; choose a new folder, or leave --engine out "
+            "to encode only what is new"
         )
     in_json = {**values, "json_output": True}
     pictures = [1] * len(table.rows), inputs_digest(table.rows)
