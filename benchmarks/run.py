@@ -37,6 +37,7 @@ ROWS = {
     "classifier-latency": "benchmarks.classifier_latency",
     "episodes": "benchmarks.episodes",
     "generator-scale": "benchmarks.generator_scale",
+    "meta-training": "benchmarks.meta_training",
     "library": "benchmarks.library",
     "library-route": "benchmarks.library_route",
     "pool": "benchmarks.pool",

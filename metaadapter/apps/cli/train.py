@@ -20,7 +20,7 @@ from typer import Argument, Exit, Option
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import Output
-from metaadapter.apps.cli.process import stop_at_first_signal
+from metaadapter.apps.cli.process import keep_freed_memory, stop_at_first_signal
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import Interrupted, MetaAdapterError, UsageError
 
@@ -69,6 +69,7 @@ def train(
         raise UsageError("--resume continues a run in its folder: give --resume or --out, not both")
     from metaadapter.training.processes import OtherProcessFailed, launched
 
+    keep_freed_memory()
     rank = launched()[0]
     console = Console(quiet=quiet or rank > 0, json_output=json_output)
     if rank > 0:

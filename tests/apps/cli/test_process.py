@@ -264,3 +264,34 @@ def test_share_one_heap__threads__have_one_unless_the_environment_says_more(
 
     n_heaps = file.read_text().count("<heap nr=")
     assert (n_heaps == 1) is is_one
+
+
+# Blocks of 48 MiB, taken, written and freed ten times; the pages that the system had to give.
+FAULTS = """
+import ctypes, resource, sys
+from metaadapter.apps.cli.process import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    block = libc.malloc(48 << 20)
+    libc.memset(block, 1, 48 << 20)
+    libc.free(block)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+def test_keep_freed_memory__large_blocks__are_taken_from_the_system_once():
+    environment = {name: text for name, text in os.environ.items() if "MALLOC_" not in name}
+
+    def taken(how):
+        command = [sys.executable, "-c", FAULTS, how]
+        run = subprocess.run(command, check=True, capture_output=True, env=environment)
+        return int(run.stdout)
+
+    assert 3 * taken("keep") < taken("leave")
