@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy, normalize
 from metaadapter.data.training_steps import counted
 from metaadapter.features.encoder_model import build_model
 from metaadapter.features.encoder_source import resolve_encoder
+from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
 from metaadapter.features.views import unit_rows, view_pixels
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ class FineTunedTower:
         width = model.network.visual(model.preprocess(Image.new("RGB", (8, 8)))[None]).shape[1]
         # Texts fill only the first columns, the joint block of the first look.
         rows = unit_rows(texts[:, :width].astype(np.float32))
-        return cls(model, rows, float(model.network.logit_scale.detach().exp()), seed)
+        logarithm = model.network.logit_scale  # None without texts
+        scale = CLIP_LOGIT_SCALE if logarithm is None else float(logarithm.detach().exp())
+        return cls(model, rows, scale, seed)
 
     def fit(self, pictures: Sequence[Image.Image], labels: Sequence[int]) -> FineTunedTower:
         """Fine-tune on upright RGB pictures, given the number of each picture's class."""

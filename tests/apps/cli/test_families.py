@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
 from metaadapter.adapter.files import load_adapter
+from metaadapter.bench.peers.fine_tuned_tower import FineTunedTower
+from metaadapter.features.encoder import FrozenEncoder
 from tests.small_transformers import FAMILIES, WITH_TEXTS, save_family
 
 pytest.importorskip("transformers")
@@ -81,6 +84,19 @@ def test_without_texts__pictures_and_a_pool__give_a_classifier(
     predictions = run("predict", adapter, labelled, "--json").document["predictions"]
     right = [row["label"] == row["path"].split("/")[-2] for row in predictions]
     assert sum(right) / len(right) > 0.9
+
+
+def test_without_texts__peer_that_tunes_the_tower__starts_at_pictures_alone(
+    labelled, family_folder, monkeypatch
+):
+    monkeypatch.setattr("metaadapter.bench.peers.fine_tuned_tower.N_STEPS", 2)
+    encoder = FrozenEncoder.load(str(family_folder("dinov2")), device="cpu")
+    pictures = [Image.open(path).convert("RGB") for path in sorted(labelled.glob("*/*"))[:4]]
+    texts = encoder.encode_texts(["heron", "lynx"])
+
+    tuned = FineTunedTower.of_encoder(encoder, texts, 0).fit(pictures, [0, 1, 0, 1])
+
+    assert tuned.logits(pictures).isfinite().all()
 
 
 def test_without_texts__names_say_nothing__and_the_answer_and_the_card_say_so(
