@@ -61,6 +61,11 @@ LINES = (
         0.85,
         "forward_images_per_second",
     ),
+    Line("encode-memory", "mib_of_1000000_pictures", "MiB", 1024.0),
+    Line("predict-rows", "pictures_s", "pictures/s", None, 0.8, "forward_pictures_s"),
+    # Twenty times the rows take no more memory.
+    Line("predict-rows", "large_own_mib", "MiB", 1.5, None, "small_own_mib"),
+    Line("predict-rows", "proba_large_own_mib", "MiB", 1.5, None, "proba_small_own_mib"),
     Line("adapt-latency", "ms_each_of_64", "ms", 2.0),
     Line("classifier-latency", "fit_and_predict_ms", "ms", 8.0),
     *(

@@ -41,6 +41,7 @@ ROWS = {
     "library": "benchmarks.library",
     "library-route": "benchmarks.library_route",
     "pool": "benchmarks.pool",
+    "predict-rows": "benchmarks.predict_rows",
     "prediction-time": "benchmarks.prediction_time",
     "ranking-time": "benchmarks.ranking_time",
     "serve": "benchmarks.serve",
