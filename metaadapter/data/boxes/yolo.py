@@ -26,7 +26,7 @@ from metaadapter.data.regular_files import is_regular, regular
 SPLITS = ("train", "val", "test")
 NAMES = ("classes.txt", "obj.names")
 DARKNET = "obj_train_data"
-MOST_BYTES = 16 * 2**20  # of a file of names
+MOST_BYTES = 2**20  # of a file of names; a thousand names take 20 kB
 NO_RECTANGLE_LINE = "expected class x y width height, or class x y x y x y …"
 
 
@@ -75,7 +75,7 @@ def write_yolo(listing: Listing, folder: Path) -> None:
     if [*categories] != [*range(len(categories))]:
         categories = dict(enumerate(categories.values()))
     numbers = {name: number for number, name in categories.items()}
-    files, lists = dict[str, bytes](), dict.fromkeys(SPLITS, "")
+    files, lists = dict[str, bytes](), {split: list[str]() for split in SPLITS}
     for frame in listing.frames:
         inner = PurePosixPath(frame.file.removeprefix("images/"))
         place = f"labels/{inner.with_suffix('')}.txt"
@@ -83,11 +83,11 @@ def write_yolo(listing: Listing, folder: Path) -> None:
             raise ValueError(f"two pictures named {inner.with_suffix('')} would share a file")
         lines = [_line(box, numbers, is_scored=listing.is_scored) for box in frame.detections]
         files[place] = "".join(f"{line}\n" for line in lines).encode()
-        lists[frame.split if frame.split in SPLITS else "train"] += f"./images/{inner}\n"
+        lists[frame.split if frame.split in SPLITS else "train"].append(f"./images/{inner}\n")
     places = {"train": "images", "val": "images"}
     if any(frame.split for frame in listing.frames):
         places = {split: f"{split}.txt" for split in SPLITS}
-        files |= {f"{split}.txt": names.encode() for split, names in lists.items()}
+        files |= {f"{split}.txt": "".join(names).encode() for split, names in lists.items()}
     facts = {**places, "names": categories}  # without `path`, Ultralytics takes this folder
     text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
     write_files(folder, {**files, "data.yaml": text.encode()}, listing)
@@ -108,6 +108,9 @@ def _facts(names: Path) -> Mapping[str, Any]:
     if names.suffix not in (".yaml", ".yml"):
         return {"names": [line.strip() for line in text.splitlines() if line.strip()]}
     try:
+        # Aliases make a small file exponentially large.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise ValueError(f"{names.name} has YAML aliases (*name), which are not read")
         facts = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"{names.name} is no YAML: {' '.join(str(error).split())}") from error
