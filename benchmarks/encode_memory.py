@@ -69,7 +69,8 @@ def measure(sizes: Sequence[int] = SIZES) -> dict[str, float]:
 
 def measure_file(file: Path) -> tuple[float, float]:
     """MiB above this process, and seconds, to encode a Parquet file into a store beside it."""
-    before, started = _peak_mib(), time.monotonic()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])  # Linux alone has this file
+    before, started = pages * resource.getpagesize() / 2**20, time.monotonic()
     encode_to_store(read_images(file), CheapEncoder(), file.with_name("store"), batch_size=64)
     return _peak_mib() - before, time.monotonic() - started
 

@@ -82,7 +82,7 @@ def encode_rows(
     seed: int,
     progress: Callable[[Progress], None] | None = None,
 ) -> EncodedPictures:
-    """Encode the pictures of a table in memory, exactly as `encode_to_store` does.
+    """Encode the pictures of a table in memory, as `encode_pictures` does.
 
     The result lists pictures that cannot be read, and warns of copies with different labels.
     """

@@ -46,7 +46,9 @@ def encode_pictures(
     on_error: OnError = "skip",
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Float32[np.ndarray, "read dim"], tuple[str | UnreadableImage, ...]]:
-    """Encode a list of pictures in memory, bit for bit as `encode_to_store` does.
+    """Encode a list of pictures in memory, as `encode_to_store` does.
+
+    The last digits may differ, because a store fills up its last batch.
 
     Return a unit row for each readable picture, the mean of its views; and for every picture its
     content hash, or the error if it could not be read.
