@@ -15,13 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from metaadapter.data.boxes.frame_detections import WHOLE, Detection, FrameDetections
 from metaadapter.data.boxes.listing import (
     ROTATED,
     Listing,
-    Share,
     around,
     in_fractions,
     in_pixels,
@@ -38,6 +37,7 @@ MARKS = {"annotation_id", "annotator", "lead_time"}
 OF_ROW = {*MARKS, "id", "created_at", "updated_at", "agreement", "history"}
 CHOICE_NAMES = ("choice", "choices", "label", "class")
 LOCAL_FILES = "/data/local-files/?d="
+LARGEST = 1_000_000  # pixels of a side
 UPLOAD = re.compile(r"/?data/upload/(\d+/)?")
 # Label Studio puts this before the name of an uploaded file.
 UPLOAD_ID = re.compile(r"[0-9a-f]{8}-")
@@ -48,21 +48,28 @@ SEVERAL_ANNOTATIONS = "have several annotations, and the first is used"
 
 class _Result(BaseModel):
     value: dict[str, Any] = {}
-    original_width: int = 0
-    original_height: int = 0
-    score: Share | None = None
+    original_width: int | None = None
+    original_height: int | None = None
+    score: float | None = None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """The size of the picture in pixels, if it is given."""
+        width, height = self.original_width or 0, self.original_height or 0
+        return (width, height) if 0 < min(width, height) <= max(width, height) <= LARGEST else None
 
 
 class _Annotation(BaseModel):
     result: list[_Result] = []
-    was_cancelled: bool = False
+    was_cancelled: bool | None = None
 
 
 class _Task(BaseModel):
     id: int | str = ""
     data: dict[str, Any]
     annotations: list[_Annotation] | None = None
-    predictions: list[_Annotation] = Field([])
+    predictions: list[Any] = []
+    """Annotations; exports may have only their numbers."""
 
 
 def is_label_studio(value: Any) -> bool:
@@ -87,15 +94,16 @@ def read_label_studio(value: Any) -> Listing:
     tasks = [_Task.model_validate(row if "data" in row else _task(row)) for row in value]
     told, frames = defaultdict[str, list[str]](list), list[FrameDetections]()
     for task in tasks:
-        made = task.predictions if task.annotations is None else task.annotations
+        made = task.annotations
+        if made is None:
+            made = [_Annotation.model_validate(prediction) for prediction in task.predictions]
         made = [annotation for annotation in made if not annotation.was_cancelled]
         name, other = _names(_picture(task.data))
         if len(made) > 1:
             told[SEVERAL_ANNOTATIONS].append(name)
         results = made[0].result if made else []
         boxes = tuple(_detections(results, name, told))
-        sizes = ((result.original_width, result.original_height) for result in results)
-        size = next((size for size in sizes if min(size) > 0 and max(size) <= 1_000_000), None)
+        size = next((result.size for result in results if result.size), None)
         frames.append(FrameDetections(name, boxes, size=size, id=str(task.id), other_file=other))
     names = dict.fromkeys(box.category for frame in frames for box in frame.detections)
     categories = {str(number): name for number, name in enumerate(names)}
@@ -165,6 +173,7 @@ def _detections(
 ) -> Iterator[Detection]:
     for result in results:
         value, score = result.value, 1.0 if result.score is None else result.score
+        score = min(max(score, 0.0), 1.0)
         label, several = _label(value)
         if several:
             told[SEVERAL].append(name)
@@ -203,7 +212,7 @@ def _box(result: _Result) -> Box | None:
         return None
     if degrees:
         # Percent of a width and of a height differ in length; a region turns around its corner.
-        size = (max(result.original_width, 1), max(result.original_height, 1))
+        size = result.size or (100, 100)
         pixels = in_pixels(in_fractions(box, (100, 100)), size)
         pivot = (float(value["x"]) / 100 * size[0], float(value["y"]) / 100 * size[1])
         return in_fractions(rotated(pixels, degrees, pivot), size)

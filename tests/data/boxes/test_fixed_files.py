@@ -326,6 +326,16 @@ def test_label_studio__several_annotators_and_choices__are_told(exported):
     assert "several choices" in read.warnings("X")[1]
 
 
+def test_label_studio__facts_that_some_versions_leave_out(exported):
+    bare = {**region(), "original_width": None, "original_height": None, "score": 7}
+    one = task(bare, {"type": "relation", "from_id": "a"}, predictions=[3, 4], drafts=[])
+    one["annotations"][0]["was_cancelled"] = None
+
+    (frame,) = exported(one).frames
+
+    assert (frame.size, [box.confidence for box in frame.detections]) == (None, [1.0])
+
+
 def test_label_studio__json_min_and_csv(exported, tmp_path):
     row = {"annotator": 1, "annotation_id": 2, "lead_time": 3.5, "created_at": "", "id": 7}
     image = {"image": "/data/local-files/?d=in/a%20b.jpg", "site": "brook"}
