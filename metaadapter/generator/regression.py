@@ -60,8 +60,8 @@ class Regression:
     @property
     def has_large(self) -> bool:
         """Whether a task has too many pictures for a kernel; small batches are not counted."""
-        most = self.constants.most_kernel_rows
-        return self.support.shot_mask_TNK[0].numel() > most and bool(self.is_large_T.any())
+        n_places = self.support.shot_mask_TNK.shape[1:].numel()
+        return n_places > self.constants.most_kernel_rows and bool(self.is_large_T.any())
 
     @property
     def network_share_T(self) -> Float[Tensor, " T"]:
