@@ -72,7 +72,7 @@ LINES = (
         Line("episodes", f"{size}_tasks_s", "tasks/s", None, 1.0, f"{size}_learn2learn_tasks_s")
         for size in ("5way_5shot", "20way_16shot")
     ),
-    Line("generator-scale", "1000x16_default_seconds", "s", 1.0),
+    Line("generator-scale", "1000x16_default_float32_seconds", "s", 1.0),
     Line("generator-scale", "1000x16_peak_gib", "GiB", 1.5),
     Line("generator-scale", "20000x1_peak_gib", "GiB", 24.0),
     Line("generator-scale", "20000x0_default_seconds", "s", 10.0),
@@ -93,6 +93,9 @@ LINES = (
             ("predict", 15.0),
         )
     ),
+    Line("start-up", "help_ms", "ms", 300.0),
+    Line("start-up", "predict_cpu_ms", "ms", 1.5, None, "predict_bare_cpu_ms"),
+    Line("start-up", "serve_page_s", "s", 3.0),
     Line("store-rows", "open_s", "s", 2.0),
     Line("store-rows", "index_s", "s", 5.0),
     Line("store-rows", "own_memory_gib", "GiB", 1.0),

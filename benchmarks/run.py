@@ -48,6 +48,7 @@ ROWS = {
     "fine-tuning": "benchmarks.fine_tuning",
     "store-rows": "benchmarks.store_rows",
     "floor": "benchmarks.floor",
+    "start-up": "benchmarks.start_up",
 }
 
 

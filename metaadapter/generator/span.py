@@ -17,7 +17,7 @@ from metaadapter.generator.row_chunks import row_chunks
 # Equal rows have a singular matrix of inner products. This part of its largest entry, added to the
 # diagonal, is far below the spread that counts as none (`canonical.SPREAD_FLOOR`).
 JITTER = 1e-13
-COPIES = 16
+COPIES = 4
 LEAST_SAVING = 4
 """How many times as many features as coordinates there must be."""
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import softmax
 
 # The factors on a sentence's gain in agreement over the name: on its own gain, and on the mean gain
 # over all classes that have sentences. Measured in docs/explanation/sentences.md.
@@ -39,7 +38,8 @@ def weigh_sentences(
     shared = float(np.mean(measured)) if measured else 0.0
     for number, texts_SD in sentences.items():
         logits = OF_CLASS * gains[number] + OF_ALL * shared - HEAD_START
-        weights = softmax(np.concatenate([[0.0], logits]))
+        weights = np.exp(np.concatenate([[0.0], logits]) - max(0.0, logits.max()))
+        weights /= weights.sum()
         mixed = weights @ np.concatenate([names[number][None], texts_SD])
         texts[number] = mixed / max(float(np.linalg.norm(mixed)), np.finfo(np.float32).tiny)
     return texts

@@ -1,0 +1,46 @@
+"""The modules that commands load: what start-up takes, without a clock."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PRINT = "import sys; print('LOADED', *(sys.modules.keys() - sys.stdlib_module_names))"
+# Needed to read the options, and nothing else.
+OF_HELP = {"annotated_doc", "lazy_loader", "metaadapter", "rich", "shellingham", "typer"}
+# typer checks the arguments of a command by pydantic.
+PYDANTIC = {
+    *("annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection")
+}
+# Beside what `import torch, open_clip` loads.
+OF_PREDICT = OF_HELP | PYDANTIC | {"episodes", "jaxtyping"}
+
+
+def loaded_by(code, *arguments):
+    """Packages, without their parts, that a fresh interpreter has loaded after the code."""
+    command = [sys.executable, "-c", f"{code}; {PRINT}", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    modules = done.stdout.rpartition("LOADED ")[2].split()
+    names = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
+    # Modules that start with an underscore belong to installers and to compilers of extensions.
+    return {name for name in names if not name.startswith("_")}
+
+
+def of_command(*arguments):
+    code = "import sys; from metaadapter.apps.cli.app import main; assert main(sys.argv[1:]) == 0"
+    return loaded_by(code, *arguments)
+
+
+def test_help__loads_what_options_need():
+    assert of_command("--help") <= OF_HELP
+
+
+def test_help__of_a_command__loads_what_options_need():
+    assert of_command("predict", "--help") <= OF_HELP | PYDANTIC
+
+
+def test_predict__loads_little_beside_torch_and_open_clip(adapter, unlabelled):
+    loaded = of_command("predict", adapter, unlabelled, "--json")
+
+    assert {"torch", "open_clip"} <= loaded
+    assert loaded - loaded_by("import torch, open_clip") <= OF_PREDICT
