@@ -81,7 +81,7 @@ def _encode(
     load: Callable[[], ImageEncoder],
     progress: Callable[[Progress], None],
 ) -> EncodedPart:
-    origin = stored.config.origin
+    origin, rows = stored.config.origin, [*rows]  # the objects by which `_in_order` knows them
     pictures = encode_rows(rows, load(), views=origin.n_views, seed=origin.seed, progress=progress)
     return EncodedPart(pictures, partial(_predict, rows, predictor))
 

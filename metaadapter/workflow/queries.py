@@ -14,7 +14,7 @@ from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.reader import read_images
-from metaadapter.data.table import ImageRow
+from metaadapter.data.table import CompactRows, ImageRow
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import (
@@ -83,7 +83,7 @@ class Queries:
     """The queries: pictures that feature stores hold, and pictures to encode."""
 
     stored: tuple[StoredQueries, ...]
-    rows: tuple[ImageRow, ...]
+    rows: Sequence[ImageRow]
     warnings: tuple[str, ...]
     """Warnings about `rows`."""
 
@@ -107,11 +107,13 @@ def list_queries(
         if not is_store(source)
     ]
     stored = [_open_store(source, config, split) for source in sources if is_store(source)]
-    rows = [row for table in tables for row in table.rows]
+    rows: Sequence[ImageRow] = CompactRows(row for table in tables for row in table.rows)
+    if len(tables) == 1:
+        rows = tables[0].rows
     if labelled:
         _require_labels(stored, rows, [*map(str, config.classes), *other_labels])
     warnings = tuple(warning for table in tables for warning in table.warnings)
-    return Queries(tuple(stored), tuple(rows), warnings)
+    return Queries(tuple(stored), rows, warnings)
 
 
 def read_queries(

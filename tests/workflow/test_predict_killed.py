@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from metaadapter.workflow import parquet_predictions
 from metaadapter.workflow.prediction_shards import merge_predictions
 
 pytestmark = [
@@ -51,9 +52,10 @@ def predict_and_kill(out, seed, *arguments, n_kills=N_KILLS):
 
 @pytest.mark.parametrize("kind", [".csv", ".jsonl", ".parquet"])
 def test_predict__killed_at_random_moments__loses_and_doubles_nothing(
-    adapter, sources, tmp_path, kind
+    adapter, sources, tmp_path, kind, monkeypatch
 ):
     pytest.importorskip("pyarrow")
+    monkeypatch.setattr(parquet_predictions, "MOST_ROWS_IN_A_GROUP", 5)  # as in the program
     out = tmp_path / "out"
     out.mkdir()
 
