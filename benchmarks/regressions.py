@@ -7,6 +7,8 @@ from typing import Any
 
 # Timings on a busy machine differ by this fraction from run to run.
 TOLERANCE = 0.25
+# A figure may have a line for each of its peers.
+IDENTITY = ("row", "figure", "peer_figure")
 # Facts of a machine on which absolute figures depend; ratios to a peer compare anywhere.
 MACHINE = ("processor", "cores", "torch_threads")
 
@@ -18,10 +20,10 @@ def compare(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[dict[str,
     factor is above 1 + `TOLERANCE`; an absolute figure of another machine is never worse.
     """
     is_same = all(now["machine"].get(key) == before["machine"].get(key) for key in MACHINE)
-    known = {(line["row"], line["figure"]): line for line in before["lines"]}
+    known = {tuple(line[key] for key in IDENTITY): line for line in before["lines"]}
     changes = []
     for line in now["lines"]:
-        old = known.get((line["row"], line["figure"]))
+        old = known.get(tuple(line[key] for key in IDENTITY))
         if old is None or old["limit"] != line["limit"] or None in (line["value"], old["value"]):
             continue
         ratio = line["value"] / old["value"]
