@@ -48,3 +48,18 @@ def test_label_index__class_without_a_row_and_padding__keep_their_numbers():
 def test_label_index__labels_that_are_none__says_what_is_needed(labels, settings, message):
     with pytest.raises(EpisodeError, match=message):
         LabelIndex.from_labels(labels, **settings)
+
+
+@pytest.mark.parametrize("n_classes", [32_766, 32_767, 32_768, 40_000])
+def test_from_labels__many_classes__have_the_rows_that_a_loop_finds(n_classes):
+    """The sort reads numbers of 16 bits as long as all cells fit into them."""
+    labels = np.random.default_rng(0).integers(-1, n_classes, 300)
+    labels[:3] = n_classes - 1, 0, -1
+
+    index = LabelIndex.from_labels(labels, n_classes=n_classes)
+
+    for number in set(labels.tolist()) - {-1}:
+        start, count = int(index.starts_CM[number, 0]), int(index.counts_CM[number, 0])
+        rows = index.rows_n[start : start + count].tolist()
+        assert rows == [row for row, label in enumerate(labels) if label == number]
+    assert len(index.rows_n) == (labels >= 0).sum()

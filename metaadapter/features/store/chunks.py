@@ -21,7 +21,7 @@ from metaadapter.features.store.checked_file import (
 from metaadapter.features.store.csv_rows import read_csv
 from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.row_table import REMEDY, StoreRows
-from metaadapter.features.store.stored_arrays import load_array, require_unit_rows
+from metaadapter.features.store.stored_arrays import damaged, load_array, require_unit_rows
 
 
 def write_chunk_hashes(folder: Path, header: StoreHeader) -> None:
@@ -63,7 +63,9 @@ def open_chunks(
     if "chunks" in header.files:
         stored = load_array(folder / header.files["chunks"], folder, np.uint8)
         hashes, of_table = np.split(stored, [-(-features.nbytes // chunk_length(unit))])
-        file = CheckedFile(table, np.memmap(regular(table), np.uint8, "r"), of_table, REMEDY)
+        if not regular(table).stat().st_size:
+            raise damaged(folder, f"{table.name} is empty")
+        file = CheckedFile(table, np.memmap(table, np.uint8, "r"), of_table, REMEDY)
         rows = StoreRows.open(file, table, header.n_pictures, n_views)
     else:
         if proof is not None:

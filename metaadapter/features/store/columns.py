@@ -20,6 +20,7 @@ from jaxtyping import Int32
 
 from metaadapter.data.stored_zip import HEADER, NO_TIME
 from metaadapter.data.strict_json import json_text, parse_json
+from metaadapter.errors import DataError
 from metaadapter.features.store.checked_file import CheckedFile, CheckedRows, Index
 
 # Entries in memory at a time while a column is written.
@@ -52,14 +53,33 @@ class NumberedColumn:
     @property
     def names(self) -> tuple[str, ...]:
         """The sorted names."""
-        if isinstance(self.stored_names, CheckedRows):
-            return tuple(parse_json(self.stored_names[:].tobytes()))
-        return tuple(self.stored_names)
+        if not isinstance(self.stored_names, CheckedRows):
+            return tuple(self.stored_names)
+        content = self.stored_names[:].tobytes()
+        try:
+            names = parse_json(content)
+        except ValueError as error:
+            raise DataError(
+                f"the names in the row table of a feature store are no JSON: {error}"
+            ) from error
+        if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+            raise DataError("the names in the row table of a feature store are no list of texts")
+        return tuple(names)
+
+    def whole(self) -> Int32[np.ndarray, " pictures"]:
+        """Return the numbers of all pictures; `DataError` for a number without a name."""
+        numbers = np.array(self.numbers[:])
+        if numbers.size and not -1 <= numbers.min() <= numbers.max() < len(self.names):
+            raise DataError(
+                f"the row table of a feature store has numbers from {numbers.min()} to "
+                f"{numbers.max()}, but {len(self.names)} names"
+            )
+        return numbers
 
     def at(self, index: Index) -> np.ndarray:
         """Return the texts of some pictures; equal texts share one object."""
         names = np.array([*self.names, ""], dtype=object)  # −1 selects the last
-        texts: np.ndarray = names[np.atleast_1d(self.numbers[index])]
+        texts: np.ndarray = names[np.atleast_1d(self.whole()[index])]
         return texts
 
 
@@ -143,10 +163,14 @@ def read_columns(file: CheckedFile) -> dict[str, Column]:
                 member.filename.removesuffix(".npy"): _array(file, content, archive, member)
                 for member in archive.infolist()
             }
-    except (zipfile.BadZipFile, NotImplementedError, struct.error, EOFError) as error:
+    except (zipfile.BadZipFile, RuntimeError, struct.error, EOFError) as error:
         raise ValueError(f"it is no zip file of arrays: {error}") from error
     columns: dict[str, Column] = {}
     for name, array in arrays.items():
+        is_text = array.dtype == np.uint8 and not name.endswith(ENDS) and name + NAMES not in arrays
+        n_axes = 2 if is_text and not (name.endswith(NAMES) or name + ENDS in arrays) else 1
+        if len(array.shape) != n_axes or not (is_text or array.dtype.kind == "i"):
+            raise ValueError(f"{name} is {array.shape} of {array.dtype}")
         if name + NAMES in arrays:
             columns[name] = NumberedColumn(array, arrays[name + NAMES])
         elif name + ENDS in arrays:

@@ -130,7 +130,9 @@ def test_open__header_is_something_else__says_restore_or_encode_elsewhere(folder
         FeatureStore.open(folder)
 
 
-@pytest.mark.parametrize("name", ["features-0001.npy", "rows-0001.npz", "texts-0001.npy"])
+@pytest.mark.parametrize(
+    "name", ["features-0001.npy", "rows-0001.npz", "texts-0001.npy", "chunks-0001.npy"]
+)
 def test_open__file_missing_or_cut__gives_the_remedy_once_and_never_to_delete(folder, name):
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2])
@@ -139,13 +141,19 @@ def test_open__file_missing_or_cut__gives_the_remedy_once_and_never_to_delete(fo
     assert str(caught.value).count("restore it from a copy, or run the same") == 1
     assert "delete" not in str(caught.value)
 
+    (folder / name).write_bytes(b"")
+    with pytest.raises(DataError, match=rf"damaged.*{name}|{name}.*damaged"):
+        FeatureStore.open(folder)
+
     (folder / name).unlink()
     with pytest.raises(DataError, match=rf"{name}"):
         FeatureStore.open(folder)
 
 
 @pytest.mark.parametrize("place", [-1, -40, 130])
-@pytest.mark.parametrize("name", ["features-0001.npy", "rows-0001.npz", "texts-0001.npy"])
+@pytest.mark.parametrize(
+    "name", ["features-0001.npy", "rows-0001.npz", "texts-0001.npy", "chunks-0001.npy"]
+)
 def test_open__file_of_which_a_bit_was_flipped__is_refused_before_an_answer(folder, name, place):
     content = bytearray((folder / name).read_bytes())
     content[place] ^= 1

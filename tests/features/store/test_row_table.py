@@ -74,9 +74,9 @@ def test_rows__another_number_of_pictures__is_refused(tmp_path, n_pictures):
 
 
 def test_rows__other_columns__names_the_right_ones(tmp_path):
-    np.savez(file := io.BytesIO(), path=np.zeros(3, np.uint8))
+    np.savez(file := io.BytesIO(), sha256=np.zeros((3, 32), np.uint8))
 
-    with pytest.raises(DataError, match=r"columns path, label, split, group, sha256.*are path"):
+    with pytest.raises(DataError, match=r"columns path, label, split, group, sha256.*are sha256"):
         opened(file.getvalue(), tmp_path, 3)
 
 
