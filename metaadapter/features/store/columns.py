@@ -13,6 +13,7 @@ import struct
 import zipfile
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import IO, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -40,7 +41,7 @@ class Column(Protocol):
         """Return the texts of some pictures, as objects."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NumberedColumn:
     """Texts that repeat: a number into `names` for each picture, −1 for ""."""
 
@@ -50,7 +51,7 @@ class NumberedColumn:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The sorted names."""
         if not isinstance(self.stored_names, CheckedRows):
@@ -66,20 +67,20 @@ class NumberedColumn:
             raise DataError("the names in the row table of a feature store are no list of texts")
         return tuple(names)
 
-    def whole(self) -> Int32[np.ndarray, " pictures"]:
-        """Return the numbers of all pictures; `DataError` for a number without a name."""
-        numbers = np.array(self.numbers[:])
-        if numbers.size and not -1 <= numbers.min() <= numbers.max() < len(self.names):
+    def of(self, index: Index) -> tuple[Int32[np.ndarray, " some"], tuple[str, ...]]:
+        """Return the numbers of some pictures, and the names; `DataError` if one has no name."""
+        numbers, names = np.atleast_1d(np.array(self.numbers[index])), self.names
+        if numbers.size and not -1 <= numbers.min() <= numbers.max() < len(names):
             raise DataError(
                 f"the row table of a feature store has numbers from {numbers.min()} to "
-                f"{numbers.max()}, but {len(self.names)} names"
+                f"{numbers.max()}, but {len(names)} names"
             )
-        return numbers
+        return numbers, names
 
     def at(self, index: Index) -> np.ndarray:
         """Return the texts of some pictures; equal texts share one object."""
-        names = np.array([*self.names, ""], dtype=object)  # −1 selects the last
-        texts: np.ndarray = names[np.atleast_1d(self.whole()[index])]
+        numbers, names = self.of(index)
+        texts: np.ndarray = np.array([*names, ""], dtype=object)[numbers]  # −1 selects the last
         return texts
 
 
@@ -95,7 +96,10 @@ class TextColumn:
 
     def at(self, index: Index) -> np.ndarray:
         """Return the texts of some pictures."""
-        numbers = np.atleast_1d(np.arange(len(self.ends))[index])
+        if isinstance(index, slice):
+            numbers = np.arange(*index.indices(len(self.ends)))
+        else:
+            numbers = np.atleast_1d(np.arange(len(self.ends))[index])
         lasts = self.ends[numbers]
         firsts = np.where(numbers > 0, self.ends[np.maximum(numbers - 1, 0)], 0)
         texts = np.empty(len(numbers), dtype=object)

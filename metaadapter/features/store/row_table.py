@@ -118,7 +118,7 @@ class StoreRows:
         """
         numbered = self._columns[column]
         assert isinstance(numbered, NumberedColumn), f"{column} differs from picture to picture"
-        return numbered.whole(), numbered.names
+        return numbered.of(slice(None))
 
     def numbers_in(self, column: str, wanted: Mapping[str, int]) -> Int[np.ndarray, " pictures"]:
         """Return the number that `wanted` gives each picture's label, split or group, else −1."""
