@@ -111,15 +111,17 @@ def span_of(support: Support) -> Span | None:
 
     Pools have too many rows. Features with gradients stay, since the factor has no stable ones.
     """
-    widths = support.blocks or (support.text_TND.shape[-1],)
-    own = _Rows(support.rows_TMD, support.text_TND, widths)
-    n_rows, n_shots = own.n_rows, own.shots_TXD.shape[1]
+    shots, text_TND = support.support_TNKD, support.text_TND
+    widths = support.blocks or (text_TND.shape[-1],)
+    n_shots = shots.shape[1] * shots.shape[2]
+    n_rows = n_shots + text_TND.shape[1]
     n_coordinates = len(widths) * n_rows
-    is_wide = min(widths) >= n_rows and own.width >= LEAST_SAVING * n_coordinates
-    is_exact = own.text_TND.device.type != "mps"  # Apple's GPU has no float64
-    is_constant = not (own.shots_TXD.requires_grad or own.text_TND.requires_grad)
-    if support.n_pool or not (is_wide and is_exact and is_constant and own.n_tasks):
+    is_wide = min(widths) >= n_rows and text_TND.shape[-1] >= LEAST_SAVING * n_coordinates
+    is_exact = text_TND.device.type != "mps"  # Apple's GPU has no float64
+    is_constant = not (shots.requires_grad or text_TND.requires_grad)
+    if support.n_pool or not (is_wide and is_exact and is_constant and len(text_TND)):
         return None
+    own = _Rows(support.rows_TMD, text_TND, widths)
     gram_PTRR = own.inner_products()
     square_PTR = gram_PTRR.diagonal(dim1=-2, dim2=-1)
     jitter_PT1 = JITTER * square_PTR.amax(-1, keepdim=True).clamp(min=JITTER)

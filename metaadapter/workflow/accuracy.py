@@ -31,6 +31,7 @@ MAX_PICTURES_REFINED = 80  # where each left-out picture takes gradient steps
 MAX_UNLABELLED_ROWS = 20_000  # unlabelled pictures times labelled ones
 # The number of tasks in a batch, each with one picture left out.
 TASKS_AT_ONCE = 32
+NUMBERS_AT_ONCE = 2**23  # of features of labelled pictures: 64 MB, which are copied several times
 # This many unlabelled pictures take as much memory as a task without unlabelled pictures.
 POOL_AT_ONCE = 100
 
@@ -218,7 +219,8 @@ def leave_one_out(
     labels, places = left_out_NK.nonzero().unbind(1)
     probabilities = [support.text_TND.new_empty(0, support.n_way)]
     # Each task in a batch holds all unlabelled pictures.
-    at_once = max(1, TASKS_AT_ONCE // (1 + support.n_pool // POOL_AT_ONCE))
+    at_once = TASKS_AT_ONCE // (1 + support.n_pool // POOL_AT_ONCE)
+    at_once = max(1, min(at_once, NUMBERS_AT_ONCE // max(1, support.support_TNKD.numel())))
     for start in range(0, len(labels), at_once):
         some = slice(start, start + at_once)
         left_out = labels[some], places[some]
