@@ -83,13 +83,11 @@ class _GroupReader:
     def _read(self) -> Iterator[Any]:
         import pyarrow.parquet
 
-        name, *parts = self._column.split(".")
         with self._file.open("rb") as file:
             table = pyarrow.parquet.ParquetFile(file, buffer_size=BUFFER_BYTES)
             for batch in table.iter_batches(
                 ROWS_AT_ONCE, row_groups=[self._row_group], columns=[self._column]
             ):
-                cells = batch.column(name)
-                for part in parts:
-                    cells = cells.field(part)
-                yield cells
+                # Only the wanted part of a nested column is read.
+                cells = batch.column(0)
+                yield cells.field(0) if pyarrow.types.is_struct(cells.type) else cells

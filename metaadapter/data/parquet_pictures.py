@@ -105,7 +105,7 @@ def _column(schema: Schema, names: tuple[str, ...], *, but: str) -> str | None:
 def _value(values: Mapping[str, Any], column: str | None) -> object:
     if column is None:
         return None
-    name, _, part = column.partition(".")
+    name, _, part = column.rpartition(".")  # the name of a column may have a dot
     value = values.get(column, values.get(name))
     return value.get(part) if isinstance(value, dict) else value
 

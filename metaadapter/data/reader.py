@@ -14,7 +14,7 @@ from metaadapter.data.coop_split import read_coop_split
 from metaadapter.data.folder import read_folder, subfolders
 from metaadapter.data.manifest import is_manifest, read_manifest
 from metaadapter.data.regular_files import expanded
-from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.data.table import CompactRows, ImageRow, ImageTable
 from metaadapter.errors import DataError, UsageError
 
 ALL_SPLITS = "all"
@@ -106,7 +106,7 @@ def _select_split(table: ImageTable, source: Path, split: str | None, labelled: 
             f"split {split!r} was asked for, but {source} "
             + (f"is divided into {listed}" if listed else "is not divided into splits")
         )
-    return replace(table, rows=tuple(row for row in table.rows if row.split == split))
+    return replace(table, rows=CompactRows(row for row in table.rows if row.split == split))
 
 
 def _not_found(source: Path) -> str:

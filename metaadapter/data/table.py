@@ -94,9 +94,9 @@ class _Columns:
         self.texts = {name: array("i") for name in TEXTS}
         self.boxes: dict[int, Box] = {}
         self.packed: dict[str, array[int]] = {name: array("q") for name in ("at", "length")}
-        self.containers, self.container = list[tuple[Path, str] | None]([None]), array("i")
+        self.containers, self.container = list[tuple[Path, str | None] | None]([None]), array("i")
         numbers: dict[str | None, int] = {None: 0}
-        container_numbers: dict[tuple[Path, str] | None, int] = {None: 0}
+        container_numbers: dict[tuple[Path, str | None] | None, int] = {None: 0}
         for row in rows:
             self.paths += os.fsencode(row.path)
             self.ends.append(len(self.paths))
@@ -125,9 +125,9 @@ class _Columns:
             container, column = place
             at, length = self.packed["at"][number], self.packed["length"][number]
             packed = (
-                ParquetCell(path, container, column, at, length)
-                if column
-                else TarMember(path, container, at, length)
+                TarMember(path, container, at, length)
+                if column is None
+                else ParquetCell(path, container, column, at, length)
             )
         return ImageRow(path, label, split, group, self.boxes.get(number), caption, packed)
 
@@ -135,11 +135,11 @@ class _Columns:
 TEXTS = ("label", "split", "group", "caption")
 
 
-def _place(packed: Packed | None) -> tuple[tuple[Path, str] | None, int, int]:
+def _place(packed: Packed | None) -> tuple[tuple[Path, str | None] | None, int, int]:
     if packed is None:
         return None, 0, 0
     if isinstance(packed, TarMember):
-        return (packed.container, ""), packed.start, packed.length
+        return (packed.container, None), packed.start, packed.length
     return (packed.container, packed.column), packed.row_group, packed.row
 
 

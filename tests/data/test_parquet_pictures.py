@@ -51,6 +51,18 @@ def test_parquet__column_of_bytes__is_read_like_files(write, tmp_path):
     assert decode_image(table.rows[9].picture).tobytes() == decode_image(contents[9]).tobytes()
 
 
+@pytest.mark.parametrize("name", ["image.jpg", ""])
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_parquet__any_name_of_the_column__is_read(write, name, is_nested):
+    contents = [png(number) for number in range(3)]
+    nested = [{"bytes": content, "path": f"{n}.png"} for n, content in enumerate(contents)]
+
+    rows = read_images(write({name: nested if is_nested else contents}), labelled=False).rows
+
+    assert [content_hash(row.picture) for row in rows] == [*map(content_hash, contents)]
+    assert rows[1].path.name == ("1.png" if is_nested else "row 1")
+
+
 def test_parquet__of_hugging_face__has_the_names_of_its_classes(write):
     images = [{"bytes": png(n), "path": f"{n}.png"} for n in range(3)]
     features = {"info": {"features": {"label": {"names": ["fox", "lynx"], "_type": "ClassLabel"}}}}
