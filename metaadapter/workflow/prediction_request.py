@@ -10,6 +10,7 @@ from pathlib import Path
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.input_digest import listing_digest
 from metaadapter.data.shard import Shard
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
@@ -45,11 +46,10 @@ class PredictionRequest:
 
     @property
     def pictures_digest(self) -> str:
-        """A digest of the stores and of the paths, labels and boxes of the pictures."""
-        digest = hashlib.sha256(repr([stored.digest for stored in self.queries.stored]).encode())
-        for row in self.queries.rows:
-            digest.update(repr((str(row.path), row.label, row.box)).encode())
-        return digest.hexdigest()
+        """A digest of the stores and of the list of the pictures to encode."""
+        digests = [stored.digest for stored in self.queries.stored]
+        digests.append(listing_digest(self.queries.rows))
+        return hashlib.sha256(repr(digests).encode()).hexdigest()
 
 
 def request_predictions(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from metaadapter.data.crop import Box
-from metaadapter.data.input_digest import inputs_digest
+from metaadapter.data.input_digest import inputs_digest, listing_digest
 from metaadapter.data.packed import TarMember
 from metaadapter.data.table import ImageRow
 
@@ -36,3 +36,19 @@ def test_inputs_digest__anything_that_a_feature_depends_on__changes_it(row):
     for change in (lambda: os.utime(file, (1, 1)), lambda: file.write_bytes(b"x"), file.unlink):
         change()
         assert inputs_digest([row]) != before
+
+
+def test_listing_digest__of_other_facts__differs_and_of_other_files_not(row):
+    others = [
+        replace(row, label="lynx"),
+        replace(row, split="test"),
+        replace(row, group="burst"),
+        replace(row, box=Box(0, 0, 1, 0.5)),
+        replace(row, path=Path("other.png")),
+    ]
+    before = listing_digest([row])
+
+    assert len({before, *(listing_digest([other]) for other in others)}) == len(others) + 1
+    assert listing_digest([row, others[0]]) != listing_digest([others[0], row])
+    (row.packed.container if row.packed else row.path).write_bytes(b"another content")
+    assert listing_digest([row]) == before

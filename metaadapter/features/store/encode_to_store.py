@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
+from metaadapter.data.input_digest import listing_digest
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.output_folder import write_errors
 from metaadapter.data.shard import Shard, pick_shard
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import require_some
-from metaadapter.features.encoding_loop import Progress, make_pipeline
+from metaadapter.features.encoding_loop import Progress, make_pipeline, meter
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
 from metaadapter.features.prompts import names_at_a_time, readable_name
@@ -127,6 +128,7 @@ def encode_to_store(
             tuple(Quarantined(str(error.path), error.reason) for error in quarantined),
             shard=shard,
             n_inputs=len(rows),
+            listing=None if shard is None else listing_digest(table.rows),
         )
         _update_store(out, before, header, inputs, cache.features, encoder, progress)
         cache.remove()
@@ -187,13 +189,11 @@ def _class_texts(
     if before is not None and before.header.templates == header.templates:
         texts = before.class_texts()
     new = [name for name in header.classes if name not in texts]
-    started, size = time.monotonic(), names_at_a_time(header.templates)
+    size = names_at_a_time(header.templates)
+    advance = meter("texts", len(new), progress if len(new) > size else None)
     for first in range(0, len(new), size):
         names = new[first : first + size]
         features = encoder.encode_texts([readable_name(name) for name in names])
         texts |= dict(zip(names, features, strict=True))
-        done = first + len(names)
-        if progress is not None and len(new) > size:
-            rate = done / (time.monotonic() - started)
-            progress(Progress("texts", done, len(new), rate))
+        advance(len(names))
     return texts

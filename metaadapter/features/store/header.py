@@ -46,8 +46,9 @@ class Quarantined(NamedTuple):
 class StoreHeader:
     """The facts about a store; its file names contain the generation, a number from 1.
 
-    `shard` is (i, n) if the store has part i of n of its source. `n_inputs` counts the lines of its
-    table of inputs; None without such a table.
+    `shard` is (i, n) if the store has part i of n of its source, and `listing` is then the
+    `listing_digest` of the whole source. `n_inputs` counts the lines of its table of inputs; None
+    without such a table.
     """
 
     recipe: Recipe
@@ -60,6 +61,7 @@ class StoreHeader:
     schema: str = SCHEMA
     shard: tuple[int, int] | None = None
     n_inputs: int | None = None
+    listing: str | None = None
 
     @classmethod
     def of_pictures(
@@ -72,6 +74,7 @@ class StoreHeader:
         *,
         shard: tuple[int, int] | None = None,
         n_inputs: int | None = None,
+        listing: str | None = None,
     ) -> StoreHeader:
         """Return the header of a new store with these pictures."""
         n_rows = len(pictures) * recipe.origin.n_views
@@ -87,6 +90,7 @@ class StoreHeader:
             quarantined,
             shard=shard,
             n_inputs=n_inputs,
+            listing=listing,
         )
 
     @property
@@ -124,6 +128,7 @@ class StoreHeader:
             "classes": self.classes,
             "templates": self.templates,
             "shard": self.shard,
+            "listing": self.listing,
             "n_inputs": self.n_inputs,
             "quarantined": [entry._asdict() for entry in self.quarantined],
         }

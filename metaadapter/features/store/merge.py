@@ -47,7 +47,8 @@ def merge_stores(
     Raises:
         UsageError: No store is named, or `out` is a store already.
         DataError: A store is incomplete or damaged, a shard is missing, or `out` cannot be written.
-        IncompatibleArtifact: The encoders, precisions, numbers of views, seeds or templates differ.
+        IncompatibleArtifact: The encoders, precisions, numbers of views, seeds or templates differ,
+            or the lists of pictures of which the stores are shards.
     """
     if not stores:
         raise UsageError("no feature store was named to merge; name at least one")
@@ -102,6 +103,13 @@ def _all_shards(parts: Sequence[FeatureStore]) -> list[FeatureStore]:
             f"{', '.join(f'{part.folder} ({_name(part)})' for part in parts)}; encode them again "
             "with the same number of shards"
         )
+    for part in parts[1:]:
+        if part.header.listing != parts[0].header.listing:
+            raise IncompatibleArtifact(
+                f"{parts[0].folder} and {part.folder} are shards of different lists of pictures: "
+                "a picture was added, moved or removed, or has another label, so some may be in "
+                "both shards or in none; encode all shards again from one list"
+            )
     by_number: dict[int, FeatureStore] = {}
     for part in parts:
         number = part.header.shard[0] if part.header.shard else 0

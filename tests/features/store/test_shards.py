@@ -113,6 +113,22 @@ def test_merge__shards_that_do_not_make_a_whole__are_named(mixed, encoder, tmp_p
     assert not (tmp_path / "merged/store.json").exists()
 
 
+@pytest.mark.parametrize("change", ["added", "label"])
+def test_merge__shards_of_different_lists__are_refused(mixed, encoder, tmp_path, change):
+    encode_to_store(read_images(mixed), encoder, tmp_path / "a", shard=(1, 2))
+    table = read_images(mixed)
+    if change == "added":  # the first shard lacks it, and the second begins one picture later
+        (mixed / "heron/0.png").write_bytes((mixed / "heron/001.png").read_bytes())
+        table = read_images(mixed)
+    else:
+        table = replace(table, rows=[replace(table.rows[0], label="crane"), *table.rows[1:]])
+    encode_to_store(table, encoder, tmp_path / "b", shard=(2, 2))
+
+    with pytest.raises(IncompatibleArtifact, match=r"a and .*b are shards of different lists"):
+        merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
+    assert not (tmp_path / "merged/store.json").exists()
+
+
 @pytest.mark.parametrize("content", ["features", "rows", "texts", "inputs"])
 def test_merge__damaged_shard__is_named(pictures, read_table, encoder, tmp_path, content):
     for number in (1, 2):
