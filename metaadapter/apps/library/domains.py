@@ -49,20 +49,23 @@ def domains(
     n_E = torch.bincount(owners_M, minlength=n_entries).double()
     sums_ED = rows_MD.new_zeros(n_entries, rows_MD.shape[1]).index_add(0, owners_M, rows_MD)
     centres_ED = sums_ED / n_E[:, None]
+    products_EE = centres_ED @ centres_ED.T
+    lengths_E = products_EE.diagonal()  # squared
+    gaps_EE = (lengths_E[:, None] + lengths_E - 2 * products_EE).clamp(min=0)
     # Unit rows have the squared length 1.
-    scatter_E = (n_E * (1 - centres_ED.square().sum(-1))).clamp(min=0)
+    scatter_E = (n_E * (1 - lengths_E)).clamp(min=0)
     pictures_E = torch.zeros(n_entries, dtype=torch.long).index_add(0, owners_M, counts_M.long())
     number_of = {kind: number for number, kind in enumerate(dict.fromkeys(kinds_E))}
     kind_E = torch.tensor([number_of[kind] for kind in kinds_E])
     groups = {number: [number] for number in range(n_entries)}
+    is_joined_E = torch.zeros(n_entries, dtype=torch.bool)
 
     def distances_E(one: int) -> Float[Tensor, " E"]:
-        gap_E = (centres_ED - centres_ED[one]).square().sum(-1)
         freedom_E = (n_E + n_E[one] - 2).clamp(min=1)
         expected_E = (1 / n_E + 1 / n_E[one]) * (scatter_E + scatter_E[one]) / freedom_E
-        distance_E = torch.where(expected_E > ROUNDING, gap_E / expected_E, 0.0)
+        distance_E = torch.where(expected_E > ROUNDING, gaps_EE[one] / expected_E, 0.0)
         can_join_E = (kind_E == kind_E[one]) & (pictures_E + pictures_E[one] <= MOST_PICTURES)
-        can_join_E[[number for number in range(n_entries) if number not in groups]] = False
+        can_join_E &= ~is_joined_E
         can_join_E[one] = False
         return torch.where(can_join_E, distance_E, torch.inf)
 
@@ -72,12 +75,14 @@ def domains(
         one, other = sorted((place // n_entries, place % n_entries))
         if distances_EE[one, other] > MOST_FAR:
             return sorted(sorted(group) for group in groups.values())
-        total = n_E[one] + n_E[other]
-        between = n_E[one] * n_E[other] / total
-        gap = (centres_ED[one] - centres_ED[other]).square().sum()
-        scatter_E[one] += scatter_E[other] + between * gap
-        centres_ED[one] = (n_E[one] * centres_ED[one] + n_E[other] * centres_ED[other]) / total
+        gap, total = gaps_EE[one, other].clone(), n_E[one] + n_E[other]
+        share, rest = n_E[one] / total, n_E[other] / total
+        scatter_E[one] += scatter_E[other] + share * n_E[other] * gap
+        # The squared distances of the joint centre follow from those of the two.
+        gap_E = share * gaps_EE[one] + rest * gaps_EE[other] - share * rest * gap
+        gaps_EE[one] = gaps_EE[:, one] = gap_E.clamp(min=0)
         n_E[one], pictures_E[one] = total, pictures_E[one] + pictures_E[other]
         groups[one] += groups.pop(other)
+        is_joined_E[other] = True
         distances_EE[other] = distances_EE[:, other] = torch.inf
         distances_EE[one] = distances_EE[:, one] = distances_E(one)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,43 @@ def test_domains__two_random_parts_of_one_set__have_a_distance_of_about_one():
         assert joined == (values[-1] <= MOST_FAR)
 
     assert np.mean(values) == pytest.approx(1.0, abs=0.2)
+
+
+def slow_domains(means, owners):
+    """The same joins, each from the rows of the two groups."""
+    rows = normalize(means.double(), dim=-1)
+    groups = [[number] for number in range(int(owners.max()) + 1)]
+
+    def distance(one, other):
+        parts = [rows[torch.isin(owners, torch.tensor(group))] for group in (one, other)]
+        centres = [part.mean(0) for part in parts]
+        scatter = sum(
+            float((part - centre).square().sum())
+            for part, centre in zip(parts, centres, strict=True)
+        )
+        n, m = map(len, parts)
+        gap = float((centres[0] - centres[1]).square().sum())
+        return gap / ((1 / n + 1 / m) * scatter / (n + m - 2))
+
+    while len(groups) > 1:
+        pairs = itertools.combinations(range(len(groups)), 2)
+        one, other = min(pairs, key=lambda pair: distance(*(groups[number] for number in pair)))
+        if distance(groups[one], groups[other]) > MOST_FAR:
+            break
+        groups[one] += groups.pop(other)
+    return sorted(sorted(group) for group in groups)
+
+
+@pytest.mark.parametrize("spread", [1.5, 3.0, 5.0])
+def test_domains__are_joined_as_by_a_slow_loop(spread):
+    draw = torch.Generator().manual_seed(0)
+    n_ways, places = (torch.randint(*ends, (10,), generator=draw) for ends in ((2, 7), (0, 4)))
+    means, owners = means_of(n_ways.tolist(), places.tolist(), spread=spread)
+
+    groups = domains(means, torch.ones(len(means), dtype=torch.long), owners, [0] * 10)
+
+    assert groups == slow_domains(means, owners)
+    assert 1 < len(groups) < 10
 
 
 def test_domains__of_other_kinds_and_too_many_pictures__stay_apart(monkeypatch):
