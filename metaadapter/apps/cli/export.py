@@ -99,7 +99,7 @@ def export(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write an adapter, or a feature store, as files for other programs.
+    """Write an adapter or a feature store for other programs.
 
     The forms of an adapter are ONNX, a program of torch.export, and a page for the browser. Its
     file is written only if none of its probabilities differs from this program by more than

@@ -40,9 +40,10 @@ def merge(
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Merge the shards of a store or of a table of predictions into what one process writes.
+    """Merge the parts of a store, or of a table of predictions.
 
-    Other stores of the same encoder are merged too, in the order of the paths of their pictures.
+    The result is what one process writes for all pictures. Other stores of the same encoder are
+    merged too, in the order of the paths of their pictures.
     """
     console = Console(quiet=quiet, json_output=json_output)
     if any(_is_table(part) for part in parts):
