@@ -31,11 +31,12 @@ def family_folder(tmp_path_factory):
     "family",
     [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in FAMILIES],
 )
-def test_family__in_every_command__works(run, labelled, family_folder, tmp_path, family):
-    encoder, store = ("--encoder", family_folder(family)), tmp_path / "store"
+def test_family__in_the_commands_for_adapters__works(
+    run, labelled, family_folder, tmp_path, family
+):
     adapter, library = tmp_path / "adapter", tmp_path / "library"
 
-    adapted = run("adapt", labelled, "--out", adapter, *encoder, "--json")
+    adapted = run("adapt", labelled, "--out", adapter, "--encoder", family_folder(family), "--json")
     assert adapted.code == 0, adapted.err
     config = load_adapter(adapter).config
     assert (config.class_names is not None) == (family in WITH_TEXTS)
@@ -47,6 +48,15 @@ def test_family__in_every_command__works(run, labelled, family_folder, tmp_path,
     assert "grey" in load_adapter(adapter).config.classes
     assert run("library", "add", library, adapter, "--quiet").code == 0
     assert run("library", "predict", library, labelled, "--json").code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_family__exported_and_evaluated__works(run, labelled, family_folder, tmp_path, family):
+    encoder, store = ("--encoder", family_folder(family)), tmp_path / "store"
+    adapter = tmp_path / "adapter"
+
+    assert run("adapt", labelled, "--out", adapter, *encoder, "--quiet").code == 0
     assert run("export", adapter, "--torch", tmp_path / "a.pt2", "--quiet").code == 0
     assert run("encode", labelled, "--out", store, *encoder, "--quiet").code == 0
     options = ("--methods", "default", "--shots", 1, "--seeds", 1, "--jobs", 1, "--quiet")
