@@ -12,7 +12,7 @@ from metaadapter.data.table import ImageRow
 
 
 def inputs_digest(rows: Iterable[ImageRow]) -> str:
-    """Return a digest of paths, labels, boxes, places, file sizes and modification times."""
+    """Return a digest of all facts about pictures, and of file sizes and modification times."""
     digest = hashlib.sha256()
     facts_of_container = cache(_facts)
     for row in rows:
@@ -21,7 +21,7 @@ def inputs_digest(rows: Iterable[ImageRow]) -> str:
             place, facts = None, _facts(row.path)
         else:
             place, facts = packed[2:], facts_of_container(packed.container)
-        digest.update(repr((os.fspath(row.path), row.label, row.box, place, facts)).encode())
+        digest.update(repr((*_listed(row), place, facts)).encode())
     return digest.hexdigest()
 
 
@@ -32,9 +32,12 @@ def listing_digest(rows: Iterable[ImageRow]) -> str:
     """
     digest = hashlib.sha256()
     for row in rows:
-        facts = os.fspath(row.path), row.label, row.split, row.group, row.box
-        digest.update(repr(facts).encode())
+        digest.update(repr(_listed(row)).encode())
     return digest.hexdigest()
+
+
+def _listed(row: ImageRow) -> tuple[object, ...]:
+    return os.fspath(row.path), row.label, row.split, row.group, row.box
 
 
 def _facts(path: Path) -> tuple[int, ...]:

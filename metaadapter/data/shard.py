@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from itertools import islice
 from typing import TypeAlias, TypeVar
 
-from metaadapter.errors import UsageError
+from metaadapter.errors import DataError, UsageError
 
 Item = TypeVar("Item")
 Shard: TypeAlias = tuple[int, int]
 """(i, n): part i of n, with i from 1."""
+MOST_NAMED = 5
 
 
 def read_shard(text: str | None) -> Shard | None:
@@ -44,6 +46,17 @@ def pick_shard(rows: Sequence[Item], shard: Shard | None) -> Sequence[Item]:
     size, n_larger = divmod(len(rows), n_shards)
     first, end = (part * size + min(part, n_larger) for part in (number - 1, number))
     return rows[first:end]
+
+
+def require_all_shards(numbers: Container[int], n_shards: int) -> None:
+    """Raise a `DataError` that names the first missing shards, unless all n are there."""
+    missing = (number for number in range(1, n_shards + 1) if number not in numbers)
+    if names := [f"{number}/{n_shards}" for number in islice(missing, MOST_NAMED)]:
+        more = ", …" if next(missing, None) is not None else ""
+        raise DataError(
+            f"expected all {n_shards} shards, but these are missing: {', '.join(names)}{more}; "
+            f"name their results too, or make them with --shard {names[0]}"
+        )
 
 
 def _usage(text: str) -> str:

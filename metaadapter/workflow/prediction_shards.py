@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.regular_files import regular
+from metaadapter.data.shard import require_all_shards
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.features.store.header import read_entries
 from metaadapter.workflow.prediction_files import file_kind
 from metaadapter.workflow.prediction_rows import STATUS, RowFormat, in_parts
 from metaadapter.workflow.prediction_table import PredictionTable
@@ -40,8 +42,8 @@ class ShardFacts:
     """`PredictionRequest.pictures_digest` of all pictures, not only the shard's."""
     n_rows: int
     """The number of rows of the table."""
-    format: dict[str, object]
-    """The fields of its `RowFormat`."""
+    format: RowFormat
+    """Its columns."""
 
 
 class MergedPredictions(NamedTuple):
@@ -71,10 +73,12 @@ def merge_predictions(files: Sequence[Path], out: Path) -> MergedPredictions:
     Raises:
         DataError: A shard is missing or damaged, or `out` cannot be written.
         IncompatibleArtifact: The shards are of other adapters, options or pictures.
-        UsageError: A shard is given twice.
+        UsageError: A shard is given twice, or `out` is one of the tables.
     """
     shards = _read_shards(files)
-    rows = RowFormat(**shards[0][1].format)  # type: ignore[arg-type]
+    if out.resolve() in {file.resolve() for file in files}:
+        raise UsageError(f"{out} is one of the tables to merge; choose a new file for the result")
+    rows = shards[0][1].format
     statuses, status = Counter[str](), rows.columns.index(STATUS)
     n_rows = 0
     with PredictionTable(out, file_kind(out, rows)) as table:
@@ -107,15 +111,8 @@ def _read_shards(files: Sequence[Path]) -> list[tuple[Path, ShardFacts]]:
             twice = shards[facts.number][0]
             raise UsageError(f"{file} and {twice} are both shard {facts.number}; name one of them")
         shards[facts.number] = file, facts
-    n = facts.n
-    if missing := [number for number in range(1, n + 1) if number not in shards]:
-        names = ", ".join(f"{number}/{n}" for number in missing[:5])
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        raise DataError(
-            f"of the {n} shards, {names}{more} are missing; run predict --shard {missing[0]}/{n}, "
-            "and name its table too"
-        )
-    return [shards[number] for number in range(1, n + 1)]
+    require_all_shards(shards, facts.n)
+    return [shards[number] for number in range(1, facts.n + 1)]
 
 
 def _read_facts(file: Path) -> ShardFacts:
@@ -129,9 +126,9 @@ def _read_facts(file: Path) -> ShardFacts:
     assert proof is not None  # only schemas of earlier versions lack it
     proof.find(file.name)
     try:
-        return ShardFacts(**{name: values[name] for name in ShardFacts.__dataclass_fields__})
-    except KeyError as error:
-        raise DataError(f"{document} lacks {error}; {REMEDY}") from error
+        return read_entries(ShardFacts, values)
+    except ValueError as error:
+        raise DataError(f"an entry of {document} cannot be read: {error}; {REMEDY}") from error
 
 
 @contextmanager

@@ -21,11 +21,20 @@ def row(request, tmp_path) -> ImageRow:
     return ImageRow(file / "1.png", "fox", packed=TarMember(file / "1.png", file, 512, 9))
 
 
+def listed_otherwise(row: ImageRow) -> list[ImageRow]:
+    return [
+        replace(row, label="lynx"),
+        replace(row, split="test"),
+        replace(row, group="burst"),
+        replace(row, box=Box(0, 0, 1, 0.5)),
+        replace(row, path=Path("other.png")),
+    ]
+
+
 def test_inputs_digest__anything_that_a_feature_depends_on__changes_it(row):
     file = row.packed.container if row.packed else row.path
     before = inputs_digest([row])
-    others = [replace(row, label="lynx"), replace(row, box=Box(0, 0, 1, 0.5))]
-    others.append(replace(row, path=Path("other.png")))
+    others = listed_otherwise(row)
     if row.packed:
         others += [replace(row, packed=row.packed._replace(start=1024))]
     else:
@@ -39,13 +48,7 @@ def test_inputs_digest__anything_that_a_feature_depends_on__changes_it(row):
 
 
 def test_listing_digest__of_other_facts__differs_and_of_other_files_not(row):
-    others = [
-        replace(row, label="lynx"),
-        replace(row, split="test"),
-        replace(row, group="burst"),
-        replace(row, box=Box(0, 0, 1, 0.5)),
-        replace(row, path=Path("other.png")),
-    ]
+    others = listed_otherwise(row)
     before = listing_digest([row])
 
     assert len({before, *(listing_digest([other]) for other in others)}) == len(others) + 1

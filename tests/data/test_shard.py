@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.data.shard import pick_shard, read_shard
+from metaadapter.data.shard import pick_shard, read_shard, require_all_shards
 from metaadapter.data.table import ImageRow
-from metaadapter.errors import UsageError
+from metaadapter.errors import DataError, UsageError
 
 
 @pytest.mark.parametrize(("n_rows", "n_shards"), [(12, 5), (3, 5), (0, 2), (7, 1), (1000, 7)])
@@ -31,3 +31,15 @@ def test_read_shard__text__is_read_or_refused():
     for text in ("", "2", "a/b", "0/4", "5/4", "1/4/2", "-1/4"):
         with pytest.raises(UsageError, match="expected a shard I/N"):
             read_shard(text)
+
+
+def test_require_all_shards__some_are_missing__the_first_are_named():
+    require_all_shards({1, 2}, 2)
+    with pytest.raises(
+        DataError, match=r"all 4 shards, .* missing: 1/4, 3/4; .*--shard 1/4"
+    ):
+        require_all_shards({2, 4}, 4)
+    with pytest.raises(
+        DataError, match=r"missing: 1/\d+, 3/\d+, 4/\d+, 5/\d+, 6/\d+, …;"
+    ):
+        require_all_shards({2}, 10**12)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 import shutil
-from dataclasses import asdict
 
 import pytest
 
+from metaadapter.data.checksums import write_document
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.shard import pick_shard
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
@@ -54,7 +55,7 @@ def write_shards(folder, kind, n=3, request="asked", pictures="listed"):
     for number in range(1, n + 1):
         file = folder / f"{request}-{pictures}-{number}-{n}{kind}"
         n_rows = write(file, pick_shard(outcomes(), (number, n)))
-        facts = ShardFacts(number, n, request, pictures, n_rows, asdict(ROWS))
+        facts = ShardFacts(number, n, request, pictures, n_rows, ROWS)
         write_shard_document(file, facts)
         files.append(file)
     return files
@@ -87,13 +88,35 @@ def test_merge__into_another_kind__has_the_rows_of_that_kind(tmp_path):
 def test_merge__without_a_shard__names_it(tmp_path):
     first, _, third = write_shards(tmp_path, ".csv")
 
-    with pytest.raises(DataError, match=r"of the 3 shards, 2/3 are missing"):
+    with pytest.raises(DataError, match=r"all 3 shards, but these are missing: 2/3; .*--shard 2/3"):
         merge_predictions([first, third], tmp_path / "merged.csv")
     with pytest.raises(UsageError, match="both shard 1"):
         merge_predictions([first, first, third], tmp_path / "merged.csv")
     with pytest.raises(UsageError, match="no table"):
         merge_predictions([], tmp_path / "merged.csv")
     assert not (tmp_path / "merged.csv").exists()
+
+
+def test_merge__into_one_of_the_shards__is_refused_and_leaves_it(tmp_path):
+    files = write_shards(tmp_path, ".csv")
+    before = files[0].read_bytes()
+
+    with pytest.raises(UsageError, match="one of the tables to merge; choose a new file"):
+        merge_predictions(files, files[0])
+
+    assert files[0].read_bytes() == before
+
+
+@pytest.mark.parametrize("change", [{"n": "many"}, {"n_rows": None}, {"format": {"classes": 1}}])
+def test_merge__document_with_wrong_entries__names_the_entry(tmp_path, change):
+    files = write_shards(tmp_path, ".csv", n=1)
+    document = files[0].with_name(f"{files[0].name}.shard.json")
+    values = json.loads(document.read_text())
+    del values["proof"]
+    write_document(document, {**values, **change}, files=[files[0].name])
+
+    with pytest.raises(DataError, match=rf"entry of .*{document.name} .*{next(iter(change))}"):
+        merge_predictions(files, tmp_path / "merged.csv")
 
 
 def test_merge__of_a_damaged_shard__names_it(tmp_path):

@@ -105,10 +105,8 @@ class NewTable(NamedTuple):
         """Write what a merge of shards needs to know, after the table is whole."""
         if request.shard is None:
             return
-        from dataclasses import asdict
-
         from metaadapter.workflow.prediction_shards import ShardFacts, write_shard_document
 
-        pictures, rows = request.pictures_digest, asdict(self.kind.rows)
-        facts = ShardFacts(*request.shard, self.digest, pictures, n_rows, rows)
+        pictures = request.pictures_digest
+        facts = ShardFacts(*request.shard, self.digest, pictures, n_rows, self.kind.rows)
         write_shard_document(self.file, facts)

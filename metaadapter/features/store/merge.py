@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from metaadapter.data.output_folder import write_errors
+from metaadapter.data.shard import require_all_shards
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoding_loop import Progress, meter
 from metaadapter.features.store.feature_rows import FeatureRows
@@ -119,13 +120,9 @@ def _all_shards(parts: Sequence[FeatureStore]) -> list[FeatureStore]:
                 f"{other.folder} and {part.folder} are both the shard {_name(part)}, with "
                 "different pictures or features; name only one of them"
             )
-    numbers = range(1, n_shards.pop() + 1)
-    if missing := [f"{number}/{len(numbers)}" for number in numbers if number not in by_number]:
-        raise DataError(
-            f"expected all shards, but {', '.join(missing)} is missing; name its store too, or "
-            f"encode it with --shard {missing[0]}"
-        )
-    return [by_number[number] for number in numbers]
+    n = n_shards.pop()
+    require_all_shards(by_number, n)
+    return [by_number[number] for number in range(1, n + 1)]
 
 
 def _name(part: FeatureStore) -> str:

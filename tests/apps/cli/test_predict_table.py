@@ -134,5 +134,5 @@ def test_merge__of_tables__ends_with_the_code_of_the_fault(run, predict, unlabel
 
     assert (into_folder.code, incomplete.code) == (2, 3)
     assert "should be the table of the merged predictions" in into_folder.err
-    assert "of the 2 shards, 2/2 are missing" in incomplete.err
+    assert "all 2 shards, but these are missing: 2/2" in incomplete.err
     assert not (tmp_path / "whole.csv").exists()

@@ -102,7 +102,7 @@ def test_merge__shards_that_do_not_make_a_whole__are_named(mixed, encoder, tmp_p
         encode_to_store(table, encoder, tmp_path / name, shard=shard)
     a, b, c, d = (tmp_path / name for name in "abcd")
 
-    with pytest.raises(DataError, match=r"expected all shards, but 2/3 is missing; .*--shard 2/3"):
+    with pytest.raises(DataError, match=r"all 3 shards, but these are missing: 2/3; .*--shard 2/3"):
         merge_stores([a, c], tmp_path / "merged")
     with pytest.raises(DataError, match=r"shards of 2 and 3: .*d \(1/2\); encode them again"):
         merge_stores([a, b, d], tmp_path / "merged")
