@@ -35,11 +35,7 @@ def test_read_shard__text__is_read_or_refused():
 
 def test_require_all_shards__some_are_missing__the_first_are_named():
     require_all_shards({1, 2}, 2)
-    with pytest.raises(
-        DataError, match=r"all 4 shards, .* missing: 1/4, 3/4; .*--shard 1/4"
-    ):
+    with pytest.raises(DataError, match=r"all 4 shards, .* missing: 1/4, 3/4; .*--shard 1/4"):
         require_all_shards({2, 4}, 4)
-    with pytest.raises(
-        DataError, match=r"missing: 1/\d+, 3/\d+, 4/\d+, 5/\d+, 6/\d+, …;"
-    ):
+    with pytest.raises(DataError, match=r"missing: 1/\d+, 3/\d+, 4/\d+, 5/\d+, 6/\d+, …;"):
         require_all_shards({2}, 10**12)
