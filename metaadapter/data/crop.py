@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,11 +24,15 @@ class Box(NamedTuple):
     @property
     def is_within(self) -> bool:
         """True if this is a rectangle with an area, within the picture up to rounding."""
-        sides = (self.left, self.top, self.left + self.width, self.top + self.height)
+        left, top, width, height = self
+        # A number that is none, or infinite, fails a comparison.
         return (
-            all(map(math.isfinite, self))
-            and min(self.width, self.height) > 0
-            and all(-0.01 <= side <= 1.01 for side in sides)
+            width > 0
+            and height > 0
+            and left >= -0.01
+            and top >= -0.01
+            and left + width <= 1.01
+            and top + height <= 1.01
         )
 
 

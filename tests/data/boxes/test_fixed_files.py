@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from metaadapter.data.boxes.formats import read_boxes, recognized
 from metaadapter.data.boxes.frame_detections import WHOLE
+from metaadapter.errors import DataError
 
 
 def boxes(listing):
@@ -374,6 +376,19 @@ def test_megadetector__answers_of_a_classifier__come_before_the_category(tmp_pat
     (box,) = read_boxes(tmp_path / "1.json").frames[0].detections
 
     assert (box.category, box.classified) == ("animal", "deer")
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_garbage_collector__is_as_before_the_reading(tmp_path, is_enabled):
+    (tmp_path / "1.json").write_text("[1")
+    was_enabled = gc.isenabled()
+    try:
+        (gc.enable if is_enabled else gc.disable)()
+        with pytest.raises(DataError):
+            read_boxes(tmp_path / "1.json")
+        assert gc.isenabled() == is_enabled
+    finally:
+        (gc.enable if was_enabled else gc.disable)()
 
 
 def test_picture_or_table__is_no_boxes(tmp_path):
