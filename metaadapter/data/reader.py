@@ -6,7 +6,7 @@ import difflib
 from dataclasses import replace
 from pathlib import Path
 
-from metaadapter.data.boxes.boxed_table import boxed_table
+from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE, boxed_table
 from metaadapter.data.boxes.formats import may_have_boxes, recognized
 from metaadapter.data.containers import holds_pictures, read_containers
 from metaadapter.data.coop_lists import is_class_list, read_class_list
@@ -27,6 +27,7 @@ def read_images(
     split: str | None = None,
     n_classes: int = 2,
     pictures: Path | None = None,
+    min_confidence: float = MIN_CONFIDENCE,
 ) -> ImageTable:
     """Read a list of pictures, with their labels, from a folder or a file; no picture is decoded.
 
@@ -44,6 +45,7 @@ def read_images(
         n_classes: The fewest classes that a labelled source must have, 1 or 2.
         pictures: The folder of the pictures that a source of boxes names; by default they are
             looked for near the source.
+        min_confidence: Boxes of a lower confidence are left out of a source of boxes.
 
     Raises:
         DataError: The source is missing, or lacks pictures, labels or classes.
@@ -57,16 +59,19 @@ def read_images(
         raise DataError(f"cannot look for {source}: {error.strerror}") from error
     if not exists:
         raise DataError(_not_found(source))
-    table = _select_split(_read(source, labelled, pictures), source, split, labelled)
+    table = _read(source, labelled, pictures, min_confidence)
+    table = _select_split(table, source, split, labelled)
     if labelled and len(table.classes) < n_classes:
         raise DataError(_one_class(source, table))
     return table
 
 
-def _read(source: Path, labelled: bool, pictures: Path | None) -> ImageTable:
+def _read(source: Path, labelled: bool, pictures: Path | None, min_confidence: float) -> ImageTable:
     listing = recognized(source) if may_have_boxes(source) else None
     if listing is not None:
-        return boxed_table(listing, source, labelled=labelled, pictures=pictures)
+        return boxed_table(
+            listing, source, labelled=labelled, pictures=pictures, min_confidence=min_confidence
+        )
     if pictures is not None:
         raise UsageError(
             f"pictures (--pictures) is the folder of the pictures that boxes belong to, and "

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
 from metaadapter.data.capture_series import with_series
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
@@ -40,6 +41,8 @@ class Selection:
     """The names of the blocks of each look; by default as in the store, or `default_blocks`."""
     pictures: Path | None = None
     """The folder of the pictures that a source of boxes names; by default near the source."""
+    min_confidence: float = MIN_CONFIDENCE
+    """Boxes of a lower confidence are left out of a source of boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,12 @@ def read_support(
         check_labels(())
         return _without_pictures(reading, encoder, unlabelled)
     if not is_store(source):
-        read = read_images(source, split=selection.split, pictures=selection.pictures)
+        read = read_images(
+            source,
+            split=selection.split,
+            pictures=selection.pictures,
+            min_confidence=selection.min_confidence,
+        )
         table = with_series(read)
         check_labels(table.classes)
         table = table if cut is None else cut(table)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
 from metaadapter.data.input_digest import listing_digest
 from metaadapter.data.shard import Shard
 from metaadapter.errors import UsageError
@@ -62,6 +63,7 @@ def request_predictions(
     together: bool = False,
     shard: Shard | None = None,
     split: str | None = None,
+    min_confidence: float = MIN_CONFIDENCE,
     encoder: str | None = None,
     device: str = "auto",
     precision: Precision = "fp32",
@@ -78,7 +80,12 @@ def request_predictions(
     options.require(stored, adapter)
     labels = [*([UNKNOWN] if options.reject else []), *other_labels]
     queries = list_queries(
-        images, stored.config, labelled=labelled, other_labels=labels, split=split
+        images,
+        stored.config,
+        labelled=labelled,
+        other_labels=labels,
+        split=split,
+        min_confidence=min_confidence,
     )
     load = partial(load_adapter_encoder, adapter, stored, encoder, device, precision)
     return PredictionRequest(adapter, stored, queries, options, load, together, shard)

@@ -12,6 +12,7 @@ import numpy as np
 from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import CompactRows, ImageRow
@@ -95,14 +96,18 @@ def list_queries(
     labelled: bool = False,
     other_labels: Sequence[str] = (),
     split: str | None = None,
+    min_confidence: float = MIN_CONFIDENCE,
 ) -> Queries:
     """List the pictures of all sources; no picture is encoded.
 
     Without `split`, a source with several splits is read whole, but refused if pictures must be
-    `labelled`. Labels may be the classes or `other_labels`.
+    `labelled`. Labels may be the classes or `other_labels`. Boxes below `min_confidence` are left
+    out of a source of boxes.
     """
     tables = [
-        read_images(source, labelled=labelled, split=split, n_classes=1)
+        read_images(
+            source, labelled=labelled, split=split, n_classes=1, min_confidence=min_confidence
+        )
         for source in sources
         if not is_store(source)
     ]

@@ -93,7 +93,8 @@ def read_unlabelled(
     if is_store(source):
         require_pictures(source, cut)
         return _read_store(FeatureStore.open(source), source, origin, seed)
-    table = read_images(source, labelled=False, n_classes=1)
+    least = reading.selection.min_confidence
+    table = read_images(source, labelled=False, n_classes=1, min_confidence=least)
     table = table if cut is None else cut(table)
     numbers, warnings = _drawn(len(table.rows), seed)
     if encoder is None:

@@ -93,7 +93,10 @@ def adapt(
 
     generator = ELSEWHERE if elsewhere else generator
     require_adapter_folder(out)  # fail here, not after minutes of encoding
-    selection = Selection(split, shots, views, seed, zoom, block_names(blocks), pictures)
+    names_of_blocks = block_names(blocks)
+    selection = Selection(
+        split, shots, views, seed, zoom, names_of_blocks, pictures, min_confidence
+    )
     if manifest is not None:
         adapt_captions(manifest, out, selection, encoder, device, precision, templates, console)
         return

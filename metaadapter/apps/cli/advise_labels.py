@@ -96,8 +96,8 @@ def _candidates(
     from metaadapter.apps.field.worth_labelling import candidates
     from metaadapter.data.reader import read_images
 
-    table, boxes = read_images(source, labelled=False, n_classes=1), None
-    warnings = table.warnings
+    table = read_images(source, labelled=False, n_classes=1, min_confidence=min_confidence)
+    boxes, warnings = None, table.warnings
     frames = [Frame(row) for row in table.rows]
     if detections is not None:
         boxes = read_detections(detections)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,9 +28,10 @@ Images = Annotated[
     Argument(
         metavar="IMAGES",
         help="Folder with one folder per class, flat folder, manifest (.csv, .jsonl, .parquet), "
-        "CoOp split (.json), WebDataset (.tar, or a folder of them), Parquet files of pictures, "
-        "classnames.txt of ImageNet, or variants.txt of FGVC-Aircraft. Or embeddings of "
-        "clip-retrieval: a folder with img_emb and metadata.",
+        "CoOp split (.json), boxes with labels (COCO, YOLO, Pascal VOC, CVAT, Label Studio), "
+        "WebDataset (.tar, or a folder of them), Parquet files of pictures, classnames.txt of "
+        "ImageNet, or variants.txt of FGVC-Aircraft. Or embeddings of clip-retrieval: a folder "
+        "with img_emb and metadata.",
     ),
 ]
 Store = Annotated[
@@ -100,6 +102,7 @@ def encode(
     """
     values = dict(locals())
     cluster_options.require_engine(values)
+    from metaadapter.data.reader import read_images
     from metaadapter.data.shard import read_shard
 
     part = read_shard(shard)
@@ -114,7 +117,8 @@ def encode(
         table, report = imported
         _show(console, FeatureStore.open(out), table, report)
         return
-    table = _read(images, labelled=labels, split=split, console=console)
+    read = partial(read_images, images, split=split, min_confidence=min_confidence)
+    table = _table(read, images, console, labelled=labels)
     table = field_options.cut_labelled(table, images, detections, min_confidence)
     if names is not None:
         table = _with_names(table, names)
@@ -155,14 +159,15 @@ def _show(console: Console, store: FeatureStore, table: ImageTable, report: Enco
     console.show_result("encode", document, _summary(report, store))
 
 
-def _read(images: Path, *, labelled: bool, split: str | None, console: Console) -> ImageTable:
-    from metaadapter.data.reader import read_images
-
+def _table(
+    read: Callable[..., ImageTable], images: Path, console: Console, *, labelled: bool
+) -> ImageTable:
+    """Read the pictures; without classes if a flat folder or one picture has none."""
     try:
-        return read_images(images, labelled=labelled, split=split)
+        return read(labelled=labelled)
     except DataError as error:
         try:
-            table = read_images(images, labelled=False, split=split)
+            table = read(labelled=False)
         except DataError:
             raise error from None
         if table.source not in ("flat folder", "one picture"):

@@ -194,7 +194,7 @@ def _request(values: Mapping[str, Any], shard: Shard | None) -> PredictionReques
     from metaadapter.workflow.prediction_request import request_predictions
     from metaadapter.workflow.predictions import PredictionOptions
 
-    names = ("labelled", "together", "split", "encoder", "device", "precision")
+    names = ("labelled", "together", "split", "min_confidence", "encoder", "device", "precision")
     return request_predictions(
         values["adapter"],
         values["images"],

@@ -66,7 +66,7 @@ def study(
 
     names = own.names(methods) or ["default", "peers"]
     config = study_config(out / STORE, names, own.whole_numbers(shots) or [], draws)
-    table = read_images(frames)
+    table = read_images(frames, min_confidence=min_confidence)
     with write_errors(f"the study into {out}"):
         out.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(out, (STORE, "study.json"), "study")

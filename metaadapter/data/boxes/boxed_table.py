@@ -24,11 +24,17 @@ MOST_NAMED = 3
 
 
 def boxed_table(
-    listing: Listing, source: Path, *, labelled: bool, pictures: Path | None = None
+    listing: Listing,
+    source: Path,
+    *,
+    labelled: bool,
+    pictures: Path | None = None,
+    min_confidence: float = MIN_CONFIDENCE,
 ) -> ImageTable:
     """Return one row for each box whose picture exists; warnings tell what is left out or odd.
 
-    The pictures are in the folder `pictures`, or near `source`. A `DataError` if no picture exists,
+    The pictures are in the folder `pictures`, or near `source`. Boxes below `min_confidence` are
+    left out. A `DataError` if no picture exists,
     or if no box is left.
     """
     roots = roots_of(source) if pictures is None else [pictures]
@@ -41,7 +47,7 @@ def boxed_table(
         row
         for frame, path in zip(listing.frames, paths, strict=True)
         if path is not None
-        for row in _rows(frame, path, told, labelled=labelled)
+        for row in _rows(frame, path, told, min_confidence, labelled=labelled)
     ]
     warnings = [*listing.warnings(source), *(_warning(*item, source) for item in told.items())]
     if not rows:
@@ -53,7 +59,12 @@ def boxed_table(
 
 
 def _rows(
-    frame: FrameDetections, path: Path, told: defaultdict[str, list[str]], *, labelled: bool
+    frame: FrameDetections,
+    path: Path,
+    told: defaultdict[str, list[str]],
+    min_confidence: float,
+    *,
+    labelled: bool,
 ) -> Iterator[ImageRow]:
     size = _size(path)
     if frame.size and size and not _same_shape(frame.size, size):
@@ -73,10 +84,11 @@ def _rows(
     boxes = list[tuple[Detection, str]]()
     for detection in frame.detections:
         label = _label(detection)
-        if detection.confidence < MIN_CONFIDENCE:
-            told[f"boxes have a confidence below {MIN_CONFIDENCE} and are left out"].append(
-                frame.file
-            )
+        if detection.confidence < min_confidence:
+            told[
+                f"boxes have a confidence below {min_confidence} (--min-confidence) and are left "
+                "out"
+            ].append(frame.file)
         elif labelled and not label:
             told["boxes have no label and are left out"].append(frame.file)
         else:

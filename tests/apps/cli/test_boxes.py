@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -85,6 +86,34 @@ def test_adapt__boxes_of_any_format__give_the_adapter_of_a_manifest(
     assert {*one.picture_hashes} == {*other.picture_hashes}
     assert [*map(str, other.config.classes)] == ["heron", "red fox"]
     assert [*other.config.n_shots] == [6, 6]
+
+
+@pytest.mark.parametrize("command", ["adapt", "encode", "predict", "unlabelled"])
+def test_min_confidence__of_a_file_of_boxes__chooses_its_boxes(
+    run, named, labelled, animals, trap, tmp_path, command
+):
+    document = json.loads(named["coco"].read_bytes())
+    for number, annotation in enumerate(document["annotations"]):
+        annotation["score"] = 0.9 if number % 4 < 2 else 0.1
+    boxes, out = trap / "scored.json", tmp_path / "out"
+    boxes.write_text(json.dumps(document))
+    words = {
+        "adapt": ("adapt", boxes, "--out", out),
+        "encode": ("encode", boxes, "--out", out),
+        "predict": ("predict", animals, boxes, "--labelled"),
+        "unlabelled": ("adapt", named["coco"], "--unlabelled", boxes, "--out", out),
+    }[command]
+
+    def count(*options):
+        done = run(*words, *options, "--json")
+        assert done.code == 0, done.err
+        shutil.rmtree(out, ignore_errors=True)
+        return json.loads(done.out)
+
+    least, usual = count("--min-confidence", 0), count()
+
+    assert "6 boxes have a confidence below 0.2 (--min-confidence)" in str(usual["warnings"])
+    assert "confidence" not in str(least["warnings"])
 
 
 def test_adapt__pictures_without_boxes__are_refused(adapt, labelled, tmp_path):

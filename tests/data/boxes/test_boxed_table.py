@@ -34,8 +34,9 @@ def table(tmp_path):
     """The table of a listing whose one picture has 200 x 100 pixels."""
     draw(tmp_path / "1.jpg")
 
-    def read(listing, *, labelled=True):
-        return boxed_table(checked(listing), tmp_path / "boxes.json", labelled=labelled)
+    def read(listing, *, labelled=True, **options):
+        place = tmp_path / "boxes.json"
+        return boxed_table(checked(listing), place, labelled=labelled, **options)
 
     return read
 
@@ -111,8 +112,9 @@ def test_box__without_label_or_sureness__is_no_example(table):
     assert [row.label for row in read.rows] == ["fox"]
     assert [line.split(" (")[0] for line in read.warnings] == [
         "1 boxes have no label and are left out",
-        "1 boxes have a confidence below 0.2 and are left out",
+        "1 boxes have a confidence below 0.2",
     ]
+    assert [row.label for row in table(listing, min_confidence=0.1).rows] == ["fox", "deer"]
     assert [row.label for row in table(listing, labelled=False).rows] == [None, None]
 
 
