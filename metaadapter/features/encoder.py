@@ -196,7 +196,7 @@ class FrozenEncoder(ImageEncoder):
         return changed
 
     def copied_network(self) -> nn.Module:
-        """Return a `shared_copy` of the model of open_clip, which may be changed."""
+        """Return a `shared_copy` of the network, which may be changed."""
         return shared_copy(self.network)
 
     def encode_pixels(

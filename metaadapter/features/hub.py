@@ -39,16 +39,23 @@ def hub_folder(name: str) -> Path:
         )
     fetch = partial(_fetch, name, repository, revision or None)
     folder = fetch(*SETTINGS)
-    patterns: tuple[str, ...] = TIMM_WEIGHTS
+    patterns: tuple[str, ...]
     if (folder / OPEN_CLIP_CONFIG).exists():
         patterns = OPEN_CLIP_WEIGHTS
-    elif (folder / CONFIG_FILE).exists() and family_in(folder) is not None:
-        patterns = (WEIGHTS,)
+    elif (folder / CONFIG_FILE).exists():
+        patterns = TIMM_WEIGHTS if family_in(folder) is None else (WEIGHTS,)
+    else:
+        return folder  # `resolve_encoder` says what it lacks
     for pattern in patterns:
         fetch(pattern)
         if any(folder.glob(pattern)):
-            break
-    return folder
+            return folder
+    raise DataError(
+        f"{name} has settings on this machine but no weights as {' or '.join(patterns)}. If the "
+        "download was interrupted, repeat this on a machine with a network. If the hub has none, "
+        "its weights may hold program code and are never read; a pull request there may have safe "
+        f"ones: {PREFIX}{repository}@refs/pr/N"
+    )
 
 
 def _fetch(name: str, repository: str, revision: str | None, *patterns: str) -> Path:

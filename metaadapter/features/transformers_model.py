@@ -137,7 +137,7 @@ def family_in(folder: Path) -> str | None:
         DataError: The file is damaged.
     """
     kind = _read_config(folder).get("model_type")
-    if kind is None or kind in FAMILIES:
+    if kind is None or kind in list(FAMILIES):  # it may be a list or an object
         return kind
     hint = ""
     if kind == "siglip2":

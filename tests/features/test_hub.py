@@ -62,6 +62,15 @@ def test_hub__model_that_is_not_in_the_cache__is_named_with_the_command_that_fet
         resolve_encoder("hf-hub:google/siglip-base")
 
 
+def test_hub__settings_without_weights__say_that_the_download_was_interrupted(cached, clip_folder):
+    place = cached(clip_folder, "imageomics/bioclip")
+    for file in place.glob("open_clip_model*"):
+        file.unlink()
+
+    with pytest.raises(DataError, match=r"no weights as open_clip_model\.safetensors or .*interr"):
+        resolve_encoder("hf-hub:imageomics/bioclip")
+
+
 @pytest.mark.parametrize("name", ["", "bioclip", "a/b/c", "/b"])
 def test_hub__name_of_another_form__is_refused(name):
     with pytest.raises(UsageError, match=f"'hf-hub:{name}' names no model of the hub"):

@@ -257,6 +257,7 @@ def test_text_tower__that_does_not_fit__is_refused(saved, first, second, message
     ("kind", "message"),
     [
         ("bert", "is of the family 'bert', which is no encoder here; expected one of clip, "),
+        (["clip"], r"is of the family \['clip'\], which is no encoder here"),
         ("siglip2", r"have no fixed size \(NaFlex\): use a SigLIP 2 of a fixed size"),
     ],
 )

@@ -61,7 +61,7 @@ class CachedEntries:
         self._open: tuple[SignatureIndex, object, OpenEntries, dict[str, str]] | None = None
         self._adapters: dict[tuple[str, ...], tuple[list[Stamp], StoredAdapter]] = {}
         self._unusable: dict[str, tuple[Stamp, str]] = {}
-        self._apart: frozenset[tuple[str, ...]] = frozenset()
+        self._apart: dict[tuple[str, ...], list[Stamp]] = {}
 
     def index(self) -> SignatureIndex:
         """Return the signatures of all current entries."""
@@ -102,11 +102,16 @@ class CachedEntries:
                 for name, (stamp, reason) in self._unusable.items()
                 if stamps.get(name) == stamp
             }
-            key = width, fingerprint, unusable, self._apart
+            apart = {
+                names
+                for names, seen in self._apart.items()
+                if seen == [stamps.get(name) for name in names]
+            }
+            key = width, fingerprint, unusable, apart
             if self._open is None or self._open[0] is not index or self._open[1] != key:
                 means, left_out = comparable_means(index, width, fingerprint, unusable=unusable)
                 adapter = partial(self._adapter, stamps=stamps, seals=index.seals)
-                opened = OpenEntries(index, means, adapter, self._apart)
+                opened = OpenEntries(index, means, adapter, apart)
                 self._open = index, key, opened, left_out
             _, _, opened, left_out = self._open
             try:
@@ -115,7 +120,7 @@ class CachedEntries:
                 name, reason = error.args
                 self._unusable[name] = stamps[name], reason
             except _NotMerged as error:
-                self._apart |= {error.args}
+                self._apart[error.args] = [stamps[name] for name in error.args]
             else:
                 return replace(result, left_out=left_out)
 

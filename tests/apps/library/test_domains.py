@@ -219,7 +219,12 @@ def test_route__entries_that_cannot_be_one_adapter__answer_alone(library, task, 
 
     monkeypatch.setattr("metaadapter.apps.library.cached_entries.compose", refuses)
 
-    result = library.route(task.draw(["a0"], 5)[0])
+    rows = task.draw(["a0"], 5)[0]
+
+    result = library.route(rows)
 
     assert result.domains == (("far",), ("one",), ("two",))
     assert set(result.entries) == {"one"}
+    monkeypatch.undo()
+    library.add("two", task("a2", "a3", n_shot=5), replace=True)
+    assert library.route(rows).domains == (("far",), ("one", "two"))
