@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,7 +21,7 @@ def encode_on_cluster(
     encode: Callable[..., object], values: Mapping[str, Any], table: ImageTable, console: Console
 ) -> EncodeReport:
     """Make the store of `table` by jobs that call the command `encode` with its own options."""
-    from metaadapter.apps.cluster.parts import parts_folder
+    from metaadapter.apps.cluster.parts import remove_parts
     from metaadapter.data.input_digest import inputs_digest
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.features.store.duplicates import equal_pictures
@@ -37,8 +36,7 @@ def encode_on_cluster(
             "two shards; leave it out, or encode on one machine"
         )
     if (out / HEADER_FILE).exists():
-        # A run that was killed after its merge has left its parts.
-        shutil.rmtree(parts_folder(out), ignore_errors=True)
+        remove_parts(out)
         raise UsageError(
             f"{out} is a whole feature store already; choose a new folder, or leave --engine out "
             "to encode only what is new"

@@ -170,15 +170,15 @@ def predict(
     if out is not None:
         require_adapter_folder(out)
     request = _request(values, part)
-    if engine is not None:
-        predict_on_cluster(predict, values, request, console)
-        return
     listing.require_class_among(request.classes)
     field = _field_run(request, images, values)
     table = None
     if table_file is not None:
         is_csv = csv_file is not None
         table = NewTable.of(table_file, request, field, raw=csv_raw, csv=is_csv, facts=(precision,))
+        if engine is not None:
+            predict_on_cluster(predict, values, request, table.digest, console)
+            return
     output = _run(request, field, table, listing, console)
     if out is not None:
         store_adapter(out, output.predicted.adapter)

@@ -18,9 +18,13 @@ def predict_on_cluster(
     predict: Callable[..., object],
     values: Mapping[str, Any],
     request: PredictionRequest,
+    digest: str,
     console: Console,
 ) -> None:
-    """Write the table of a request by jobs that call the command `predict` with its options."""
+    """Write the table of a request by jobs that call the command `predict` with its options.
+
+    `digest` is that of the adapter and of all other files that the rows depend on.
+    """
     from metaadapter.data.input_digest import inputs_digest
     from metaadapter.workflow.prediction_shards import merge_predictions
     from metaadapter.workflow.queries import PICTURES_AT_ONCE
@@ -40,7 +44,8 @@ def predict_on_cluster(
         for length, size in (*lengths, (len(queries.rows), PICTURES_AT_ONCE))
         for start in range(0, length, size)
     ]
-    facts = " ".join([inputs_digest(queries.rows), *(stored.digest for stored in queries.stored)])
+    stores = (stored.digest for stored in queries.stored)
+    facts = " ".join([digest, inputs_digest(queries.rows), *stores])
     options = {**values, "json_output": False}
     with parts_on_cluster(predict, options, place, sizes, facts, console, ending=ending) as (
         parts,

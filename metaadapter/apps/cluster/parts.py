@@ -71,6 +71,15 @@ def parts_folder(result: Path) -> Path:
     return result.with_name(f"{result.name}.parts")
 
 
+def remove_parts(result: Path) -> None:
+    """Delete the parts that a command has left which was killed after its merge, if there are any.
+
+    A folder of the same name with other files stays.
+    """
+    if is_regular(parts_folder(result) / PLAN):
+        shutil.rmtree(parts_folder(result), ignore_errors=True)
+
+
 @contextmanager
 def hold_parts(result: Path, request: str, n: int, *, ending: str = "") -> Iterator[Parts]:
     """Begin or continue the parts of a result; no other command may work on them meanwhile.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import time
 from pathlib import Path
@@ -44,8 +45,9 @@ def test_encode__workers_are_killed__the_store_is_that_of_one_process(
 
     assert code == 0, (out, err)
     assert json.loads(out)["n_total"] == N_PICTURES + 1
-    assert n_kills >= 3
-    assert f"{n_kills} time(s) a process or machine was lost" in err
+    # A job may have ended between the look at its process and the signal.
+    (n_lost,) = re.findall(r"(\d+) time\(s\) a process or machine was lost", err)
+    assert 1 <= int(n_lost) <= n_kills
     same_files(tmp_path / "store", alone)
     assert not (tmp_path / "store.parts").exists()
     assert not run.processes()
@@ -60,9 +62,6 @@ def test_encode__driver_is_killed__finished_shards_are_not_done_again(
     wait_until(lambda: finished() >= 3)
     os.kill(run.process.pid, signal.SIGKILL)
     wait_until(lambda: not run.processes())
-    kept = {
-        path.name: path.stat().st_mtime_ns for path in tmp_path.glob("store.parts/*/store.json")
-    }
 
     code, out, err = start("encode", *words).wait()
 
@@ -71,7 +70,6 @@ def test_encode__driver_is_killed__finished_shards_are_not_done_again(
     assert 0 < document["n_new"] < N_PICTURES - 3 * (N_PICTURES // 8 - 2)
     assert document["n_new"] + document["n_reused"] == N_PICTURES + 1
     same_files(tmp_path / "store", alone)
-    assert kept
 
 
 def test_encode__ctrl_c__ends_the_jobs_and_the_same_command_continues(
