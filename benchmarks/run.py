@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -79,18 +80,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def measure_rows(names: Sequence[str]) -> dict[str, Any]:
     """Return the document of a run: the machine, the lines, all figures, and what was left out."""
     document: dict[str, Any] = {"schema": SCHEMA, "machine": describe_machine()}
+    lines: list[dict[str, Any]] = []
     figures, seconds, skipped, failed = {}, {}, {}, {}
-    for name in names:
+    for number, name in enumerate(names, 1):
+        print(f"{number} of {len(names)}: {name} …", file=sys.stderr, flush=True)
         start = time.perf_counter()
         try:
             figures[name] = import_module(ROWS[name]).measure()
+            lines += lines_of(name, figures[name])
         except ImportError as error:
             skipped[name] = str(error)
         except Exception as error:  # the other rows are worth their figures
-            failed[name] = f"{type(error).__name__}: {error}"
+            failed[name] = _reason(error)
         seconds[name] = time.perf_counter() - start
-    parts: dict[str, Any] = {"lines": lines_of(figures), "rows": figures, "seconds": seconds}
+        print(f"  {seconds[name]:.0f} s", file=sys.stderr, flush=True)
+    parts: dict[str, Any] = {"lines": lines, "rows": figures, "seconds": seconds}
     return document | parts | {"skipped": skipped, "failed": failed}
+
+
+def _reason(error: Exception) -> str:
+    """The error, and the last line that a process of the row has printed."""
+    printed = error.stderr if isinstance(error, subprocess.CalledProcessError) else None
+    last = (printed or "").strip().splitlines()[-1:]
+    return ": ".join([type(error).__name__, str(error), *last])
 
 
 def as_table(document: dict[str, Any]) -> Table:
@@ -110,8 +122,8 @@ def as_table(document: dict[str, Any]) -> Table:
         name = f"{line['figure']} ({line['unit']})"
         table.add_row(line["row"], name, f"{line['ours']:,.4g}", peer, ratio, limit)
     judged = {line["row"] for line in lines}
-    for row in document["rows"].keys() - judged:
-        for figure, value in document["rows"][row].items():
+    for row, figures in document["rows"].items():
+        for figure, value in () if row in judged else figures.items():
             table.add_row(row, figure, f"{value:,.4g}", "", "", "")
     return table
 

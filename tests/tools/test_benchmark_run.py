@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -10,6 +12,7 @@ from benchmarks import limits, run
 from benchmarks.limits import LINES, Line
 
 LINE = Line("ours", "tasks_s", "tasks/s", None, 0.5, "peer_tasks_s")
+STORED = Path(run.__file__).with_name("stored.json")
 ALONE = Line("ours", "wait_s", "s", 2.0)
 
 
@@ -90,8 +93,36 @@ def test_run__against_an_earlier_run__names_what_is_worse(measure, tmp_path):
     assert "another machine" in other[2]
 
 
-def test_lines__of_the_bench__name_rows_and_one_limit_each():
+def test_run__figure_that_the_row_does_not_measure__fails_and_keeps_the_rest(measure):
+    code, document, table = measure(tasks_s=80.0, peer_tasks_s=100.0)
+
+    assert (code, document["lines"]) == (1, [])
+    assert "names 'wait_s', which 'ours' does not measure" in table
+    assert document["rows"]["ours"]["tasks_s"] == 80.0
+
+
+def test_run__process_of_a_row_fails__shows_its_last_line(measure, monkeypatch):
+    program = "import sys; print('1 GiB is too little', file=sys.stderr); sys.exit(3)"
+
+    def run_process():
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    monkeypatch.setattr(sys.modules["bench_broken"], "measure", run_process)
+
+    assert "1 GiB is too little" in measure(only=("broken",))[1]["failed"]["broken"]
+
+
+def test_lines__of_the_bench__have_a_row_and_one_limit():
     for line in LINES:
         assert line.row in run.ROWS
         assert (line.at_most is None) != (line.at_least is None)
-    assert len({(line.row, line.figure) for line in LINES}) == len(LINES)
+    assert len({(line.row, line.figure, line.peer) for line in LINES}) == len(LINES)
+
+
+def test_lines__rows_of_the_stored_run__have_all_figures_and_peers():
+    rows = json.loads(STORED.read_text("utf-8"))["rows"]
+    lines = [line for line in LINES if line.row in rows]
+
+    assert lines
+    for line in lines:
+        assert {line.figure, line.peer} - {""} <= rows[line.row].keys()
