@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Iterator, Mapping
@@ -17,17 +16,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from episodes import Episodes, Mixture
 from episodes.perturb import perturb
 from metaadapter.data.user_code import load_user_code
-from metaadapter.errors import DataError, UsageError
+from metaadapter.errors import DataError
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.generator.generator import Generator
-from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.checkpoint import Checkpoint
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.loss_weights import weighted_sum
+from metaadapter.training.new_generator import new_generator
 from metaadapter.training.objective import objective, own_code_errors
 from metaadapter.training.optimizer import make_optimizer, make_schedule
 from metaadapter.training.processes import ALONE, Processes
+from metaadapter.training.random_streams import RandomStreams
 from metaadapter.training.step_clock import StepClock
 from metaadapter.training.step_figures import LearnedDraw, StepFigures, step_figures
 from metaadapter.training.validation import Moment, Validation
@@ -65,13 +64,8 @@ class Trainer:
         self._processes = processes
         optim = config.optim
         self._n_draws, self._n_tasks = processes.share(optim.draws_per_step, optim.tasks_per_draw)
-        self._random = {
-            use: stream(config.seed, processes.own(use)) for use in ("episodes", "perturb", "inner")
-        }
-        if device.type == "cuda":  # which then draws the noise of all pictures itself
-            seed = self._random["perturb"].initial_seed()
-            self._random["perturb"] = torch.Generator(device).manual_seed(seed)
-        self._network = _new_generator(config).to(device)
+        self._random = RandomStreams(config.seed, processes, device)
+        self._network = new_generator(config).to(device)
         self._own_losses = {
             name.rpartition(":")[2]: load_user_code(name, kind="loss")
             for name, kind in config.own_code.items()
@@ -104,7 +98,7 @@ class Trainer:
 
     def best_generator(self) -> AdapterGenerator:
         """Return the averaged generator at its best validation; without validation, the latest."""
-        generator = _new_generator(self.config)
+        generator = new_generator(self.config)
         generator.load_state_dict(self._best_weights if self.best else _copy(self._averaged))
         return generator.eval()
 
@@ -115,7 +109,6 @@ class Trainer:
 
     def state(self, about: Mapping[str, Any]) -> Checkpoint:
         """Return everything that the next step depends on, and the values `about` the run."""
-        states = {use: generator.get_state() for use, generator in self._random.items()}
         tensors = {
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
@@ -124,11 +117,7 @@ class Trainer:
                 for number, moments in self._optimizer.state_dict()["state"].items()
                 for name, tensor in moments.items()
             },
-            "random": {
-                f"{use}{rank or ''}": part
-                for use, state in states.items()
-                for rank, part in enumerate(self._processes.gather(state))
-            },
+            "random": self._random.state(),
             "best": self._best_weights,
         }
         values = {
@@ -160,15 +149,9 @@ class Trainer:
         for group, lr in zip(optimizer["param_groups"], self._schedule.get_last_lr(), strict=True):
             group["lr"] = lr
         self._optimizer.load_state_dict(optimizer)
-        for use, generator in self._random.items():
-            state = tensors["random"][f"{use}{self._processes.rank or ''}"]
-            if len(state) == len(generator.get_state()):
-                generator.set_state(state)
-            else:  # that of another device, whose numbers are others anyway
-                name = self._processes.own(f"{use} from step {values['step']}")
-                generator.manual_seed(stream(self.config.seed, name).initial_seed())
+        self._random.restore(tensors["random"], values["step"])
         self._best_weights = dict(tensors["best"])
-        _new_generator(self.config).load_state_dict(self._best_weights)
+        new_generator(self.config).load_state_dict(self._best_weights)
         self.step, self.n_skipped = int(values["step"]), int(values["n_skipped"])
         self._skipped_in_a_row = int(values["skipped_in_a_row"])
         self.first, self.best = (
@@ -179,11 +162,7 @@ class Trainer:
         started = time.monotonic()
         lr = float(self._schedule.get_last_lr()[0])
         self._optimizer.zero_grad()
-        # The user's code may draw from torch's global random state (dropout). The step seeds it, so
-        # that a resumed run draws the same numbers; the caller's random state does not change.
-        with torch.random.fork_rng(devices=[]):
-            name = self._processes.own(f"step {self.step}")
-            torch.manual_seed(stream(self.config.seed, name).initial_seed())
+        with self._random.of_step(self.step):
             draws = [self._backward() for _ in range(self._n_draws)]
         with self.clock.part("update"):
             self._processes.average(self._network)
@@ -287,30 +266,5 @@ class Trainer:
         return validation
 
 
-def _new_generator(config: TrainConfig) -> AdapterGenerator:
-    """Return a generator with weights from the seed; the random state of torch does not change."""
-    kind = type(load_generator(config.generator)) if config.generator else None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream(config.seed, "network").initial_seed())
-        generator = kind() if kind else Generator(config.network)
-    if config.start:
-        generator = load_generator(config.start)
-        if not isinstance(generator, Generator):
-            raise UsageError(
-                f"start = {config.start!r}: expected a generator with the network that ships, got "
-                f"your own {type(generator).__name__}"
-            )
-        generator = generator.train()
-    if not any(parameter.requires_grad for parameter in generator.parameters()):
-        raise UsageError(f"the generator {config.generator} has no parameter to train")
-    return generator
-
-
 def _copy(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
-
-
-def stream(seed: int, name: str) -> torch.Generator:
-    """Return a random generator on the CPU for one use; draws for one use do not affect another."""
-    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -16,8 +16,9 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.training import processes as processes_module
 from metaadapter.training.checkpoint import load_checkpoint
 from metaadapter.training.processes import ALONE, Processes, joined
+from metaadapter.training.random_streams import RandomStreams
 from metaadapter.training.run import train
-from metaadapter.training.trainer import Trainer, stream
+from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork there")
@@ -77,10 +78,7 @@ def one_with_the_tasks_of_two(config):
     """Train in this process on the tasks that two processes draw, one after the other."""
     data, cpu = load_training_data(config), torch.device("cpu")
     trainer = Trainer(config, data.mixture(config, cpu), data.validator(config, cpu), cpu)
-    streams = [
-        {use: stream(config.seed, Processes(rank, 2).own(use)) for use in trainer._random}
-        for rank in range(2)
-    ]
+    streams = [RandomStreams(config.seed, Processes(rank, 2), cpu) for rank in range(2)]
     backward, calls = trainer._backward, []
 
     def of_the_next_process():
@@ -89,7 +87,9 @@ def one_with_the_tasks_of_two(config):
         return backward()
 
     trainer._backward = of_the_next_process
-    return trainer, list(trainer.steps())
+    own, moments = trainer._random, list(trainer.steps())
+    trainer._random = own
+    return trainer, moments
 
 
 EVERYTHING = ("loss.draws=0.3", "loss.off_class=0.1", "inner.steps=1", "inner.share=0.5")

@@ -8,8 +8,8 @@ import torch
 from metaadapter.errors import DataError
 from metaadapter.training import trainer as trainer_module
 from metaadapter.training.processes import ALONE
+from metaadapter.training.random_streams import stream
 from metaadapter.training.step_figures import LearnedDraw, step_figures
-from metaadapter.training.trainer import stream
 from metaadapter.training.training_data import load_training_data
 
 LONGER = ("optim.steps=40", "validate.tasks=30", "validate.every=40")
