@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from episodes.draws import upload
+
 # Pictures in memory at a time when all are read once.
 CHUNK_PICTURES = 65_536
 
@@ -35,16 +37,7 @@ class StoredFeatures:
     def look_up(self, rows: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
         """Return the rows with these numbers."""
         read = torch.from_numpy(self._read(rows.flatten().cpu().numpy()))
-        return read.reshape(*rows.shape, self.shape[2]).to(self.device)
-
-    def __getitem__(self, place: tuple[Tensor | slice, int]) -> Tensor:
-        """Return one view of the pictures with these numbers, of a slice, or of those in a mask."""
-        pictures, view = place
-        if isinstance(pictures, slice):
-            pictures = torch.arange(self.shape[0])[pictures]
-        elif pictures.dtype == torch.bool:
-            pictures = pictures.nonzero()[:, 0]
-        return self.look_up(pictures * self.shape[1] + view)
+        return upload(read.reshape(*rows.shape, self.shape[2]), self.device)
 
     def parts(self) -> Iterator[Float[Tensor, "part V D"]]:
         """Yield all features in the order of the pictures, some at a time."""

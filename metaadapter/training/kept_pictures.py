@@ -10,13 +10,12 @@ import torch
 from jaxtyping import Float, Float16, Float32, Int
 from torch import Tensor
 
-from episodes.stored_features import StoredFeatures
+from episodes.stored_features import CHUNK_PICTURES, StoredFeatures
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import mean_of_views, unit_rows
 
 # Larger features, in bytes of float32, are read from disk where tasks draw them.
 MOST_IN_MEMORY = 2**30
-CHUNK_PICTURES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +87,13 @@ class _Reader:
     def __call__(self, rows: Int[np.ndarray, " k"]) -> Float32[np.ndarray, "k dim"]:
         if len(self._parts) == 1:
             return unit_rows(self._parts[0].rows(rows).astype(np.float32))
-        found = np.empty((len(rows), self._parts[0].shape[2]), dtype=np.float32)
+        features = np.empty((len(rows), self._parts[0].shape[2]), dtype=np.float32)
         place = np.searchsorted(self._ends, rows, side="right")
         for number, part in enumerate(self._parts):
             is_here = place == number
             start = self._ends[number] - part.shape[0] * part.shape[1]
-            found[is_here] = unit_rows(part.rows(rows[is_here] - start).astype(np.float32))
-        return found
+            features[is_here] = unit_rows(part.rows(rows[is_here] - start).astype(np.float32))
+        return features
 
 
 def _unit_views(stored_nVD: Float16[np.ndarray, "n V D"]) -> Float32[np.ndarray, "n V D"]:

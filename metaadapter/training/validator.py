@@ -23,6 +23,7 @@ from episodes import (
 )
 from episodes.draws import draw_off_class
 from episodes.pools import PoolSpec, draw_pools
+from episodes.tasks import first_views
 from metaadapter.adapter.known import known_logits
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
@@ -127,15 +128,24 @@ class Validator:
 def _far_strangers(
     source: TaskSource, others: Sequence[TaskSource], seed: int
 ) -> Float[Tensor, "O D"]:
+    """Return first views of labelled pictures from other sources with this encoder and width."""
     width = source.features_nVD.shape[2]
-    parts = [
-        other.features_nVD[other.labels_n >= 0, 0]
+    foreign = [
+        other
         for other in others
-        if other is not source and other.encoder == source.encoder
+        if other is not source
+        and (other.encoder, other.features_nVD.shape[2]) == (source.encoder, width)
     ]
-    rows = torch.cat([source.features_nVD[:0, 0], *(p for p in parts if p.shape[1] == width)])
-    chosen = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
-    return rows[chosen[:N_STRANGERS].to(rows.device)]
+    labelled = [(other.labels_n >= 0).nonzero()[:, 0] for other in foreign]
+    # Pictures are chosen by their numbers, because features may be on disk.
+    owners_n = torch.repeat_interleave(torch.tensor([len(one) for one in labelled]).long())
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(owners_n), generator=generator)[:N_STRANGERS]
+    if not len(chosen):
+        return source.text_CD.new_zeros(0, width)
+    numbers_n = torch.cat(labelled)
+    pairs = zip(owners_n[chosen].tolist(), numbers_n[chosen], strict=True)
+    return torch.stack([first_views(foreign[owner], number) for owner, number in pairs])
 
 
 def _with_pools(index: LabelIndex, rows: EpisodeRows, pools: PoolSpec, seed: int) -> EpisodeRows:
