@@ -133,7 +133,11 @@ def _launcher() -> list[str]:
     )
     if (n_here, n_machines) == ("1", "1"):
         return ["metaadapter"]
-    machines = [] if n_machines == "1" else ["--nnodes", n_machines]
+    machines = []
+    if n_machines != "1":
+        # The port is torchrun's usual one; it hands on no other.
+        meeting = f"{os.environ.get('MASTER_ADDR', 'FIRST_MACHINE')}:29400"
+        machines = ["--nnodes", n_machines, "--rdzv-backend", "c10d", "--rdzv-endpoint", meeting]
     return ["torchrun", *machines, "--nproc-per-node", n_here, "-m", "metaadapter"]
 
 
