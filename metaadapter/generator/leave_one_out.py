@@ -81,7 +81,8 @@ def leave_one_out(problem: Regression) -> LeftOut:
     base_T, parts = _base_scale_T(problem, ridge), _parts(problem, ridge)
 
     def likelihood(steps_S: Float[Tensor, " S"]) -> Float[Tensor, "T S"]:
-        total_TS = torch.zeros_like(scale_TS := base_T[:, None] * steps_S.exp())
+        scale_TS = base_T[:, None] * steps_S.exp()
+        total_TS = torch.zeros_like(scale_TS)
         for part in parts():
             scores_TRN, weight_TR = part.scores_TRN, part.weight_TR
             total_TS += log_likelihood(scores_TRN, part.own_TR, weight_TR, scale_TS.to(scores_TRN))

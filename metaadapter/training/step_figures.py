@@ -63,8 +63,10 @@ def step_figures(
 
     This reads the results from the device, once for all, and so waits for it.
     """
-    values = [term.detach() for draw in draws for term in draw.terms.values()]
-    *numbers, norm = torch.stack([value.double() for value in (*values, grad_norm)]).tolist()
+    values = [*(term.detach() for draw in draws for term in draw.terms.values()), grad_norm]
+    # On a GPU, a loss that has no adapter (NaN) and a norm without gradients are on the CPU.
+    device = next((one.device for one in values if one.device.type != "cpu"), grad_norm.device)
+    *numbers, norm = torch.stack([one.to(device, torch.float64) for one in values]).tolist()
     left = iter(numbers)
     # Sum and number of each term, then of each source: draws, seconds, sum and number of totals.
     sums = {name: [0.0, 0.0] for name in names}
@@ -83,10 +85,10 @@ def step_figures(
     flat = processes.sum(torch.tensor(flat, dtype=torch.float64)).tolist()
     parts = [flat[start : start + 2] for start in range(0, len(flat), 2)]
     terms = {name: part[0] / part[1] for name, part in zip(names, parts, strict=False) if part[1]}
-    found = {}
+    figures = {}
     for number, name in enumerate(sources):
         (n_draws, seconds), (total, n_totals) = parts[len(names) + 2 * number :][:2]
         if n_draws:
             loss = total / n_totals if n_totals else math.nan
-            found[name] = SourceFigures(int(n_draws), seconds, loss)
-    return StepFigures(terms, norm, found)
+            figures[name] = SourceFigures(int(n_draws), seconds, loss)
+    return StepFigures(terms, norm, figures)
