@@ -9,6 +9,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from metaadapter.training.processes import ALONE
+from metaadapter.training.step_figures import LearnedDraw, step_figures
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
 
@@ -58,3 +60,15 @@ def test_backward__on_a_gpu__never_waits_for_it(load, overrides):
             trainer._backward()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_step_figures__draw_without_an_adapter__is_read_beside_one_on_the_gpu():
+    there = LearnedDraw("a", {"total": torch.tensor(1.0, device="cuda")}, 1.0)
+    without = LearnedDraw("a", {"total": torch.tensor(torch.nan)}, 1.0)
+
+    figures = step_figures([there, without], torch.tensor(0.5), ALONE, ["total"], ["a"])
+
+    assert not figures.is_finite
+    assert figures.grad_norm == 0.5

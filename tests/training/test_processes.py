@@ -48,7 +48,9 @@ def in_processes(function, *arguments, size=2):
     outcomes = []
     for process, (receiver, sender) in zip(started, pipes, strict=True):
         sender.close()
-        process.join(60)
+        process.join(300)  # a busy machine starts slowly
+        if process.exitcode is None:
+            process.kill()
         outcomes.append(receiver.recv() if process.exitcode == 0 else None)
     return outcomes
 
