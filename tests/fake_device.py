@@ -101,7 +101,7 @@ class FakeDevice(TorchDispatchMode):
 
 
 class _Module(backend._DummyBackendModule):
-    """What PyTorch asks of a device."""
+    """The functions that PyTorch calls for a device."""
 
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         """Return the kinds of numbers of mixed precision."""
