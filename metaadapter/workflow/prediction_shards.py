@@ -73,11 +73,9 @@ def merge_predictions(files: Sequence[Path], out: Path) -> MergedPredictions:
     Raises:
         DataError: A shard is missing or damaged, or `out` cannot be written.
         IncompatibleArtifact: The shards are of other adapters, options or pictures.
-        UsageError: A shard is given twice, or `out` is one of the tables.
+        UsageError: A shard is given twice.
     """
     shards = _read_shards(files)
-    if out.resolve() in {file.resolve() for file in files}:
-        raise UsageError(f"{out} is one of the tables to merge; choose a new file for the result")
     rows = shards[0][1].format
     statuses, status = Counter[str](), rows.columns.index(STATUS)
     n_rows = 0

@@ -97,16 +97,6 @@ def test_merge__without_a_shard__names_it(tmp_path):
     assert not (tmp_path / "merged.csv").exists()
 
 
-def test_merge__into_one_of_the_shards__is_refused_and_leaves_it(tmp_path):
-    files = write_shards(tmp_path, ".csv")
-    before = files[0].read_bytes()
-
-    with pytest.raises(UsageError, match="one of the tables to merge; choose a new file"):
-        merge_predictions(files, files[0])
-
-    assert files[0].read_bytes() == before
-
-
 @pytest.mark.parametrize("change", [{"n": "many"}, {"n_rows": None}, {"format": {"classes": 1}}])
 def test_merge__document_with_wrong_entries__names_the_entry(tmp_path, change):
     files = write_shards(tmp_path, ".csv", n=1)

@@ -46,8 +46,12 @@ def merge(
     merged too, in the order of the paths of their pictures.
     """
     console = Console(quiet=quiet, json_output=json_output)
-    if any(_is_table(part) for part in parts):
-        _merge_tables(parts, out, console)
+    tables = [part for part in parts if _is_table(part)]
+    if tables and len(tables) < len(parts):
+        other = next(part for part in parts if part not in tables)
+        raise UsageError(f"{tables[0]} is a table and {other} is none; merge tables or stores")
+    if tables:
+        _merge_tables(tables, out, console)
     else:
         _merge_stores(parts, out, console)
 

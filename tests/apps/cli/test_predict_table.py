@@ -132,7 +132,10 @@ def test_merge__of_tables__ends_with_the_code_of_the_fault(run, predict, unlabel
     into_folder = run("merge", table, "--out", tmp_path / "whole")
     incomplete = run("merge", table, "--out", tmp_path / "whole.csv")
 
-    assert (into_folder.code, incomplete.code) == (2, 3)
+    mixed = run("merge", table, tmp_path / "store", "--out", tmp_path / "whole.csv")
+
+    assert (into_folder.code, incomplete.code, mixed.code) == (2, 3, 2)
+    assert "1.csv is a table and" in mixed.err
     assert "should be the table of the merged predictions" in into_folder.err
     assert "all 2 shards, but these are missing: 2/2" in incomplete.err
     assert not (tmp_path / "whole.csv").exists()
