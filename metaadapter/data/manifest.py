@@ -42,7 +42,7 @@ COLUMNS = {
 }
 
 # In a table of predictions, the reason why a picture has none; such a row has no label.
-UNREADABLE = "unreadable_reason"
+UNREADABLE_REASON = "unreadable_reason"
 NO_TEXT = (type(None), dict, list, bytes)
 MAX_NAMED = 5  # faulty lines named in a message
 
@@ -71,7 +71,7 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     records = [
         record
         for record in read(manifest)
-        if record.values.get("label") or not record.values.get(UNREADABLE)
+        if record.values.get("label") or not record.values.get(UNREADABLE_REASON)
     ]
     if not records:
         raise DataError(f"expected one row per picture in {manifest}, but it has no rows")

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from metaadapter.data.crop import Box
+from metaadapter.data.input_status import DONE, UNREADABLE
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.manifest import UNREADABLE
+from metaadapter.data.manifest import UNREADABLE_REASON
 from metaadapter.workflow.predictions import Prediction
 
 Cell: TypeAlias = "str | float | int | bool | None"
@@ -19,10 +20,9 @@ Row: TypeAlias = "list[Cell]"
 Outcome: TypeAlias = "Prediction | UnreadableImage"
 
 STATUS, DUPLICATE_OF, SHA256 = "status", "duplicate_of", "sha256"
-DONE, DUPLICATE, FAILED = "done", "duplicate", "unreadable"
 # From path to runner_up_probability; an unreadable picture has only path, status and the reason.
 FIRST = (*Prediction._fields[:5], "known", "unfamiliar")
-COLUMNS = (*FIRST, STATUS, UNREADABLE, DUPLICATE_OF, SHA256)
+COLUMNS = (*FIRST, STATUS, UNREADABLE_REASON, DUPLICATE_OF, SHA256)
 # A manifest of pictures names these columns in the same way.
 BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height", "detected", "confidence")
 NUMBERS = {"probability", "runner_up_probability", "known", *BOX_COLUMNS[:4], "confidence"}
@@ -67,7 +67,7 @@ class RowFormat:
         if isinstance(outcome, UnreadableImage):
             nothing: Row = [None] * len(self.columns)
             nothing[0] = str(outcome.path)
-            nothing[len(FIRST) : len(FIRST) + 2] = FAILED, outcome.reason
+            nothing[len(FIRST) : len(FIRST) + 2] = UNREADABLE, outcome.reason
             return nothing
         unfamiliar = bool(outcome.unfamiliar)
         row: Row = [*outcome[:5], outcome.known, unfamiliar, DONE, None, None, outcome.sha256]
@@ -85,7 +85,7 @@ class RowFormat:
     def prediction(self, row: Row) -> Prediction | None:
         """Return the prediction in a row, without its true label and `in_support`, or None."""
         cells: Mapping[str, Any] = dict(zip(self.columns, row, strict=True))
-        if cells[STATUS] == FAILED:
+        if cells[STATUS] == UNREADABLE:
             return None
         shares = zip(self.classes, row[len(row) - len(self.classes) :], strict=True)
         sides: list[Any] = [cells.get(column) for column in BOX_COLUMNS[:4]]

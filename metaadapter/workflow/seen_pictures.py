@@ -7,17 +7,9 @@ import os
 import sqlite3
 from collections.abc import Sequence
 
+from metaadapter.data.input_status import DONE, DUPLICATE, UNREADABLE
 from metaadapter.errors import DataError
-from metaadapter.workflow.prediction_rows import (
-    DONE,
-    DUPLICATE,
-    DUPLICATE_OF,
-    FAILED,
-    SHA256,
-    STATUS,
-    Row,
-    RowFormat,
-)
+from metaadapter.workflow.prediction_rows import DUPLICATE_OF, SHA256, STATUS, Row, RowFormat
 
 CACHE_KIB = 32_768
 
@@ -52,7 +44,7 @@ class SeenPictures:
     def _mark(self, rows: Sequence[Row]) -> None:
         path, status, original, sha256 = self._places
         for row in rows:
-            if row[status] == FAILED:
+            if row[status] == UNREADABLE:
                 continue
             row[status], row[original] = DONE, None
             if row[sha256] is None:

@@ -7,21 +7,17 @@ import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Literal, NamedTuple, final
+from typing import IO, NamedTuple, final
 
 import numpy as np
 from jaxtyping import Int
 
+from metaadapter.data.input_status import DONE, DUPLICATE, UNREADABLE
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
 from metaadapter.features.encoding_pipeline import Outcome
 from metaadapter.features.store.row_table import REMEDY
-
-Status = Literal["done", "unreadable", "duplicate"]
-DONE: Status = "done"
-UNREADABLE: Status = "unreadable"
-DUPLICATE: Status = "duplicate"
 
 
 class InputEntry(NamedTuple):

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from metaadapter.data.input_status import DONE, DUPLICATE, UNREADABLE
 from metaadapter.data.output_folder import write_errors
 from metaadapter.data.shard import require_all_shards
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
@@ -15,13 +16,7 @@ from metaadapter.features.encoding_loop import Progress, meter
 from metaadapter.features.store.feature_rows import FeatureRows
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHeader, hold_folder
-from metaadapter.features.store.input_states import (
-    DONE,
-    DUPLICATE,
-    UNREADABLE,
-    InputEntry,
-    read_inputs,
-)
+from metaadapter.features.store.input_states import InputEntry, read_inputs
 from metaadapter.features.store.row_table import REMEDY, StoredPicture
 from metaadapter.features.store.writer import write_store
 
