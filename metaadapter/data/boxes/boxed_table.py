@@ -39,17 +39,17 @@ def boxed_table(
     """
     roots = roots_of(source) if pictures is None else [pictures]
     paths = find_pictures(listing.frames, roots, source, is_given=pictures is not None)
-    told = defaultdict[str, list[str]](list)
+    remarks = defaultdict[str, list[str]](list)
     for frame, path in zip(listing.frames, paths, strict=True):
         if path is None:
-            told["pictures are missing and left out"].append(frame.file)
+            remarks["pictures are missing and left out"].append(frame.file)
     rows = [
         row
         for frame, path in zip(listing.frames, paths, strict=True)
         if path is not None
-        for row in _rows(frame, path, told, min_confidence, labelled=labelled)
+        for row in _rows(frame, path, remarks, min_confidence, labelled=labelled)
     ]
-    warnings = [*listing.warnings(source), *(_warning(*item, source) for item in told.items())]
+    warnings = [*listing.warnings(source), *(_warning(*item, source) for item in remarks.items())]
     if not rows:
         raise DataError(
             f"expected boxes with labels in {source}, but it leaves none to use"
@@ -61,39 +61,39 @@ def boxed_table(
 def _rows(
     frame: FrameDetections,
     path: Path,
-    told: defaultdict[str, list[str]],
+    remarks: defaultdict[str, list[str]],
     min_confidence: float,
     *,
     labelled: bool,
 ) -> Iterator[ImageRow]:
     size = _size(path)
     if frame.size and size and not _same_shape(frame.size, size):
-        told[
+        remarks[
             "pictures have other proportions than when their boxes were drawn, as after a turn by "
             "EXIF data, and are left out"
         ].append(frame.file)
         return
     if frame.in_pixels and size is None:
-        told["pictures cannot be measured, so their boxes in pixels are left out"].append(
+        remarks["pictures cannot be measured, so their boxes in pixels are left out"].append(
             frame.file
         )
         return
     frame = frame.of_picture(path)
     if not frame.detections:
-        told["pictures have no box and are left out"].append(frame.file)
+        remarks["pictures have no box and are left out"].append(frame.file)
     boxes = list[tuple[Detection, str]]()
     for detection in frame.detections:
         label = _label(detection)
         if detection.confidence < min_confidence:
-            told[
+            remarks[
                 f"boxes have a confidence below {min_confidence} (--min-confidence) and are left "
                 "out"
             ].append(frame.file)
         elif labelled and not label:
-            told["boxes have no label and are left out"].append(frame.file)
+            remarks["boxes have no label and are left out"].append(frame.file)
         else:
             boxes.append((detection, label))
-            _tell_of_extent(detection, size, frame.file, told)
+            _tell_of_extent(detection, size, frame.file, remarks)
     for detection, label in boxes:
         yield ImageRow(
             path,
@@ -114,13 +114,13 @@ def _tell_of_extent(
     detection: Detection,
     size: tuple[int, int] | None,
     file: str,
-    told: defaultdict[str, list[str]],
+    remarks: defaultdict[str, list[str]],
 ) -> None:
     box = detection.box
     if size and max(box.width * size[0], box.height * size[1]) < TINY:
-        told[f"boxes are shorter than {TINY} pixels, which show little"].append(file)
+        remarks[f"boxes are shorter than {TINY} pixels, which show little"].append(file)
     elif box != WHOLE and min(box.width, box.height) >= HUGE:
-        told["boxes take nearly their whole pictures"].append(file)
+        remarks["boxes take nearly their whole pictures"].append(file)
 
 
 def _size(path: Path) -> tuple[int, int] | None:

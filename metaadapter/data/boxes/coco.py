@@ -69,7 +69,7 @@ def read_coco(value: Any) -> Listing:
     model = _Coco.model_validate(value)
     names = {str(category.id): category.name for category in model.categories}
     sizes = {str(image.id): (image.width or 0, image.height or 0) for image in model.images}
-    found, told = defaultdict[str, list[Detection]](list), defaultdict[str, list[str]](list)
+    boxes, remarks = defaultdict[str, list[Detection]](list), defaultdict[str, list[str]](list)
     for number, annotation in enumerate(model.annotations):
         image, category = str(annotation.image_id), str(annotation.category_id)
         if image not in sizes or category not in names:
@@ -77,16 +77,16 @@ def read_coco(value: Any) -> Listing:
             raise ValueError(f"annotation {number} has the {wrong}, which the file does not list")
         box = _box(annotation)
         if annotation.iscrowd:
-            told[CROWD].append(f"image {image}")
+            remarks[CROWD].append(f"image {image}")
         elif box is None:
-            told[NO_RECTANGLE].append(f"image {image}")
+            remarks[NO_RECTANGLE].append(f"image {image}")
         else:
             box = in_fractions(box, sizes[image]) if min(sizes[image]) else box
-            found[image].append(Detection(names[category], annotation.score, box))
+            boxes[image].append(Detection(names[category], annotation.score, box))
     frames = [
         FrameDetections(
             image.file_name,
-            tuple(found[str(image.id)]),
+            tuple(boxes[str(image.id)]),
             in_pixels=not min(sizes[str(image.id)]),
             size=sizes[str(image.id)] if min(sizes[str(image.id)]) else None,
             id=str(image.id),
@@ -95,7 +95,7 @@ def read_coco(value: Any) -> Listing:
     ]
     if repeated := [id for id, n in Counter(frame.id for frame in frames).items() if n > 1]:
         raise ValueError(f"it has several images of the id {repeated[0]}")
-    return Listing("COCO", names, frames, told=told)
+    return Listing("COCO", names, frames, remarks=remarks)
 
 
 def write_coco(listing: Listing, file: Path) -> None:

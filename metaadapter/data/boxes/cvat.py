@@ -22,7 +22,7 @@ from metaadapter.data.boxes.listing import (
     plain,
     rotated,
 )
-from metaadapter.data.boxes.xml_tree import add, size_of, text_of
+from metaadapter.data.boxes.xml_tree import add, number_of, size_of, text_of
 from metaadapter.data.crop import Box
 from metaadapter.data.output_file import write_output
 
@@ -38,29 +38,14 @@ def read_cvat(root: Element) -> Listing:
     if root.find("track") is not None:
         raise ValueError("it has tracks of a video; export the task as 'CVAT for images 1.1'")
     names = dict.fromkeys(text_of(label, "name") for label in root.iter("label"))
-    told, frames = defaultdict[str, list[str]](list), list[FrameDetections]()
+    remarks, frames = defaultdict[str, list[str]](list), list[FrameDetections]()
     for image in root.iter("image"):
-        size = size_of(image.get("width", ""), image.get("height", ""))
-        file, boxes = image.get("name", ""), list[Detection]()
-        for shape in image:
-            label = shape.get("label", "")
-            names.setdefault(label)
-            box = WHOLE if shape.tag == "tag" else _box(shape)
-            if box is None:
-                told[NO_BOX].append(f"{file}: {shape.tag}")
-                continue
-            if float(shape.get("rotation", 0)):
-                told[ROTATED].append(file)
-            if shape.tag != "tag" and size is not None:
-                box = in_fractions(box, size)
-            boxes.append(Detection(label, _score(shape), box))
-        id, split = image.get("id", ""), image.get("subset") or None
-        frames.append(
-            FrameDetections(
-                file, tuple(boxes), in_pixels=size is None, size=size, id=id, split=split
-            )
-        )
-    return Listing("CVAT", {str(n): name for n, name in enumerate(names)}, frames, told=told)
+        try:
+            frames.append(_frame(image, remarks))
+        except ValueError as error:
+            raise ValueError(f"the image {image.get('name', '')!r} is wrong: {error}") from error
+    names |= dict.fromkeys(box.category for frame in frames for box in frame.detections)
+    return Listing("CVAT", {str(n): name for n, name in enumerate(names)}, frames, remarks=remarks)
 
 
 def write_cvat(listing: Listing, file: Path) -> None:
@@ -90,6 +75,25 @@ def write_cvat(listing: Listing, file: Path) -> None:
     write_output(file, tostring(root, encoding="utf-8", xml_declaration=True))
 
 
+def _frame(image: Element, remarks: Mapping[str, list[str]]) -> FrameDetections:
+    size = size_of(image.get("width", ""), image.get("height", ""))
+    file, boxes = image.get("name", ""), list[Detection]()
+    for shape in image:
+        box = WHOLE if shape.tag == "tag" else _box(shape)
+        if box is None:
+            remarks[NO_BOX].append(f"{file}: {shape.tag}")
+            continue
+        if _rotation(shape):
+            remarks[ROTATED].append(file)
+        if shape.tag != "tag" and size is not None:
+            box = in_fractions(box, size)
+        boxes.append(Detection(shape.get("label", ""), _score(shape), box))
+    id, split = image.get("id", ""), image.get("subset") or None
+    return FrameDetections(
+        file, tuple(boxes), in_pixels=size is None, size=size, id=id, split=split
+    )
+
+
 def _add_shape(
     image: Element, detection: Detection, size: tuple[int, int], *, is_scored: bool
 ) -> None:
@@ -109,7 +113,7 @@ def _box(shape: Element) -> Box | None:
     """The box of a shape, or around it, in pixels; `None` if its kind has none."""
 
     def sides(*names: str) -> list[float]:
-        return [float(shape.get(name, "")) for name in names]
+        return [number_of(shape.get(name, ""), name) for name in names]
 
     if shape.tag == "box":
         left, top, right, bottom = sides("xtl", "ytl", "xbr", "ybr")
@@ -119,18 +123,22 @@ def _box(shape: Element) -> Box | None:
     elif shape.tag == "mask":
         return Box(*sides("left", "top", "width", "height"))
     elif points := shape.get("points"):
-        pairs = [pair.split(",") for pair in points.split(";")]
-        return around((float(x), float(y)) for x, y in pairs)
+        pairs = [pair.partition(",")[::2] for pair in points.split(";")]
+        return around((number_of(x, "points"), number_of(y, "points")) for x, y in pairs)
     else:
         return None
     box = Box(left, top, right - left, bottom - top)
     middle = ((left + right) / 2, (top + bottom) / 2)
-    degrees = float(shape.get("rotation", 0))
+    degrees = _rotation(shape)
     return rotated(box, degrees, middle) if degrees else box
 
 
 def _score(shape: Element) -> float:
     for attribute in shape.iter("attribute"):
         if attribute.get("name") == SCORE and (attribute.text or "").strip():
-            return min(max(float(attribute.text or ""), 0.0), 1.0)
+            return min(max(number_of(attribute.text or "", SCORE), 0.0), 1.0)
     return 1.0
+
+
+def _rotation(shape: Element) -> float:
+    return number_of(shape.get("rotation", "0"), "rotation")

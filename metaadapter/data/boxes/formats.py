@@ -134,11 +134,11 @@ def _file(file: Path) -> Listing | None:
 def _xml(content: bytes, file: Path) -> Listing:
     root = parse_xml(content)
     if root.tag == "annotation":
-        told = defaultdict[str, list[str]](list)
-        frame = read_picture(root, Path(file.name), told)
+        remarks = defaultdict[str, list[str]](list)
+        frame = read_picture(root, Path(file.name), remarks)
         names = dict.fromkeys(box.category for box in frame.detections)
         categories = {str(number): name for number, name in enumerate(names)}
-        return Listing("Pascal VOC", categories, [frame], told=told)
+        return Listing("Pascal VOC", categories, [frame], remarks=remarks)
     if root.tag == "annotations":
         return read_cvat(root)
     raise ValueError(f"its XML is <{root.tag}>, neither CVAT's nor Pascal VOC's")

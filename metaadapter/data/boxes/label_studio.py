@@ -92,7 +92,7 @@ def read_label_studio(value: Any) -> Listing:
     if wrong := [number for number, row in enumerate(value) if not isinstance(row, dict)]:
         raise ValueError(f"entry {wrong[0]} is no task")
     tasks = [_Task.model_validate(row if "data" in row else _task(row)) for row in value]
-    told, frames = defaultdict[str, list[str]](list), list[FrameDetections]()
+    remarks, frames = defaultdict[str, list[str]](list), list[FrameDetections]()
     for task in tasks:
         made = task.annotations
         if made is None:
@@ -100,14 +100,14 @@ def read_label_studio(value: Any) -> Listing:
         made = [annotation for annotation in made if not annotation.was_cancelled]
         name, other = _names(_picture(task.data))
         if len(made) > 1:
-            told[SEVERAL_ANNOTATIONS].append(name)
+            remarks[SEVERAL_ANNOTATIONS].append(name)
         results = made[0].result if made else []
-        boxes = tuple(_detections(results, name, told))
+        boxes = tuple(_detections(results, name, remarks))
         size = next((result.size for result in results if result.size), None)
         frames.append(FrameDetections(name, boxes, size=size, id=str(task.id), other_file=other))
     names = dict.fromkeys(box.category for frame in frames for box in frame.detections)
     categories = {str(number): name for number, name in enumerate(names)}
-    return Listing("Label Studio", categories, frames, told=told)
+    return Listing("Label Studio", categories, frames, remarks=remarks)
 
 
 def read_label_studio_table(text: str) -> Listing:
@@ -169,23 +169,23 @@ def _result(
 
 
 def _detections(
-    results: Iterable[_Result], name: str, told: Mapping[str, list[str]]
+    results: Iterable[_Result], name: str, remarks: Mapping[str, list[str]]
 ) -> Iterator[Detection]:
     for result in results:
         value, score = result.value, 1.0 if result.score is None else result.score
         score = min(max(score, 0.0), 1.0)
         label, several = _label(value)
         if several:
-            told[SEVERAL].append(name)
+            remarks[SEVERAL].append(name)
         elif "choices" in value:
             yield Detection(label, score, WHOLE)
         elif any(key.endswith("labels") for key in value):
             box = _box(result)
             if box is None:
-                told[NO_BOX].append(name)
+                remarks[NO_BOX].append(name)
                 continue
             if value.get("rotation"):
-                told[ROTATED].append(name)
+                remarks[ROTATED].append(name)
             yield Detection(label, score, box)
 
 
@@ -207,7 +207,8 @@ def _box(result: _Result) -> Box | None:
             box = Box(x - across, y - down, 2 * across, 2 * down)
         else:
             box = Box(*(float(value[key]) for key in ("x", "y", "width", "height")))
-        degrees = float(value.get("rotation") or 0)
+        # A polygon does not turn: its points are where they are drawn.
+        degrees = float(value.get("rotation") or 0) if "x" in value else 0.0
     except (KeyError, TypeError, ValueError):
         return None
     if degrees:

@@ -29,7 +29,7 @@ class Listing(NamedTuple):
     """Category ID → name, in the order of the file."""
     frames: Sequence[FrameDetections]
     info: Mapping[str, Any] = {}
-    told: Mapping[str, Sequence[str]] = {}
+    remarks: Mapping[str, Sequence[str]] = {}
     """The end of a sentence about boxes → a description of each such box."""
 
     predicted: bool = False
@@ -56,24 +56,24 @@ class Listing(NamedTuple):
         """One sentence for each kind of unusual box."""
         return [
             f"{len(boxes)} box(es) of {source} {fate}; the first is in {boxes[0]}"
-            for fate, boxes in self.told.items()
+            for fate, boxes in self.remarks.items()
         ]
 
 
 def checked(listing: Listing) -> Listing:
     """Cut boxes at the edge of their pictures and leave out those without an area, and say so."""
-    told = {fate: [*boxes] for fate, boxes in listing.told.items()}
+    remarks = {fate: [*boxes] for fate, boxes in listing.remarks.items()}
     frames = []
     for frame in listing.frames:
         kept = list[Detection]()
         for detection in frame.detections:
             box, fate = _within(detection.box, frame.in_pixels)
             if fate:
-                told.setdefault(fate, []).append(f"{frame.file}: {[*detection.box]}")
+                remarks.setdefault(fate, []).append(f"{frame.file}: {[*detection.box]}")
             if box is not None:
                 kept.append(detection if box is detection.box else detection._replace(box=box))
         frames.append(frame._replace(detections=tuple(kept)))
-    return listing._replace(frames=frames, told=told)
+    return listing._replace(frames=frames, remarks=remarks)
 
 
 def around(points: Iterable[tuple[float, float]]) -> Box:

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element, tostring
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.boxes.listing import ROTATED, Listing, in_fractions, in_pixels, plain, rotated
 from metaadapter.data.boxes.written_files import write_files
-from metaadapter.data.boxes.xml_tree import add, parse_xml, size_of, text_of
+from metaadapter.data.boxes.xml_tree import add, number_of, parse_xml, size_of, text_of
 from metaadapter.data.crop import Box
 from metaadapter.data.folder import walk
 from metaadapter.data.regular_files import regular
@@ -23,7 +23,7 @@ from metaadapter.data.regular_files import regular
 FOLDER, LISTS = "Annotations", Path("ImageSets", "Main")
 SPLITS = ("train", "val", "test", "trainval")
 NO_SPLIT = "default"
-CORNERS = ("xmin", "ymin", "xmax", "ymax")
+CORNERS, MIDDLE = ("xmin", "ymin", "xmax", "ymax"), ("cx", "cy", "w", "h")
 
 
 def voc_files(folder: Path) -> list[Path]:
@@ -40,20 +40,24 @@ def voc_files(folder: Path) -> list[Path]:
 def read_voc(files: Sequence[Path], root: Path) -> Listing:
     """Read files below a folder; other content is a `ValueError` that names the file."""
     splits = _splits(root)
-    told, frames = defaultdict[str, list[str]](list), list[FrameDetections]()
+    remarks, frames = defaultdict[str, list[str]](list), list[FrameDetections]()
     for file in files:
         try:
             element = parse_xml(regular(file).read_bytes())
             inner = file.relative_to(root / FOLDER if (root / FOLDER).is_dir() else root)
-            frames.append(read_picture(element, inner, told))
+            frames.append(read_picture(element, inner, remarks))
         except ValueError as error:
             raise ValueError(f"{file.relative_to(root)} is wrong: {error}") from error
         frames[-1] = frames[-1]._replace(split=splits.get(inner.with_suffix("").as_posix()))
     names = dict.fromkeys(box.category for frame in frames for box in frame.detections)
-    return Listing("Pascal VOC", {str(n): name for n, name in enumerate(names)}, frames, told=told)
+    return Listing(
+        "Pascal VOC", {str(n): name for n, name in enumerate(names)}, frames, remarks=remarks
+    )
 
 
-def read_picture(root: Element, file: Path, told: defaultdict[str, list[str]]) -> FrameDetections:
+def read_picture(
+    root: Element, file: Path, remarks: defaultdict[str, list[str]]
+) -> FrameDetections:
     """Read the element `annotation` of a file, whose path stands for a name without folders."""
     if root.tag != "annotation":
         raise ValueError(f"expected the element annotation, got {root.tag}")
@@ -64,18 +68,18 @@ def read_picture(root: Element, file: Path, told: defaultdict[str, list[str]]) -
     boxes = list[Detection]()
     for item in root.findall("object"):
         if item.find("bndbox") is not None:
-            left, top, right, bottom = (float(text_of(item, f"bndbox/{side}")) for side in CORNERS)
+            left, top, right, bottom = (_side(item, f"bndbox/{side}") for side in CORNERS)
             box = Box(left, top, right - left, bottom - top)
         elif item.find("robndbox") is not None:
-            sides = [float(text_of(item, f"robndbox/{side}")) for side in ("cx", "cy", "w", "h")]
-            (x, y, width, height), angle = sides, float(text_of(item, "robndbox/angle") or 0)
+            x, y, width, height = (_side(item, f"robndbox/{side}") for side in MIDDLE)
+            angle = number_of(text_of(item, "robndbox/angle") or "0", "robndbox/angle")
             upright = Box(x - width / 2, y - height / 2, width, height)
             box = rotated(upright, math.degrees(angle), (x, y))
-            told[ROTATED].append(name)
+            remarks[ROTATED].append(name)
         else:
             raise ValueError("an object has no bndbox")
         box = box if size is None else in_fractions(box, size)
-        score = float(text_of(item, "confidence") or 1)
+        score = number_of(text_of(item, "confidence") or "1", "confidence")
         boxes.append(Detection(text_of(item, "name"), min(max(score, 0.0), 1.0), box))
     return FrameDetections(name, tuple(boxes), in_pixels=size is None, size=size)
 
@@ -119,6 +123,10 @@ def _picture(frame: FrameDetections, *, is_scored: bool) -> bytes:
             add(sides, name, side)
     content: bytes = tostring(root, encoding="utf-8")
     return content
+
+
+def _side(item: Element, path: str) -> float:
+    return number_of(text_of(item, path), path)
 
 
 def _is_annotation(file: Path) -> bool:

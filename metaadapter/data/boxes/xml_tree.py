@@ -56,6 +56,14 @@ def text_of(element: Element, path: str) -> str:
     return (element.findtext(path) or "").strip()
 
 
+def number_of(text: str, name: str) -> float:
+    """The number that a text is; another text is a `ValueError` with the name of its place."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"expected a number as {name}, got {text[:80]!r}") from None
+
+
 def size_of(width: str, height: str) -> tuple[int, int] | None:
     """The size of a picture; `None` if it is not given, or 0."""
     try:

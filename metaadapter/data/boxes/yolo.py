@@ -48,15 +48,15 @@ def read_yolo(names: Path) -> Listing:
     is_pose = "kpt_shape" in facts
     frames = []
     for split, name, labels in _pictures(folder, facts):
-        lines = regular(labels).read_text(encoding="utf-8-sig") if labels.is_file() else ""
         try:
-            boxes = [_detection(line, categories, is_pose=is_pose) for line in lines.splitlines()]
+            text = regular(labels).read_text(encoding="utf-8-sig") if labels.is_file() else ""
+            boxes = [_detection(line, categories, is_pose=is_pose) for line in text.splitlines()]
         except ValueError as error:
             raise ValueError(f"{labels.relative_to(folder)} is wrong: {error}") from error
         # `images` may be a link to the folder that a command is given.
         inner = name.removeprefix("images/")
-        found = tuple(filter(None, boxes))
-        frames.append(FrameDetections(name, found, split=split, other_file=inner))
+        kept = tuple(filter(None, boxes))
+        frames.append(FrameDetections(name, kept, split=split, other_file=inner))
     if not frames:
         raise ValueError(
             f"{folder} has neither pictures with labels nor labels; labels/train/1.txt is the file "
@@ -169,14 +169,14 @@ def _listed(folder: Path, root: Path, place: str) -> Iterator[str]:
     """
     parts = [part for part in PurePosixPath(place.replace("\\", "/")).parts if part != ".."]
     for start in range(len(parts)):
-        found = root.joinpath(*parts[start:])
-        if found.resolve().is_relative_to(folder.resolve()) and found != folder:
-            if found.is_dir():
-                for file in filter(is_picture, walk(found)):
+        inner_place = root.joinpath(*parts[start:])
+        if inner_place.resolve().is_relative_to(folder.resolve()) and inner_place != folder:
+            if inner_place.is_dir():
+                for file in filter(is_picture, walk(inner_place)):
                     yield file.relative_to(folder).as_posix()
                 return
-            if found.suffix == ".txt" and is_regular(found):
-                for line in found.read_text(encoding="utf-8-sig").splitlines():
+            if inner_place.suffix == ".txt" and is_regular(inner_place):
+                for line in inner_place.read_text(encoding="utf-8-sig").splitlines():
                     inner = [part for part in PurePosixPath(line.strip()).parts if part != ".."]
                     if "images" in inner:
                         inner = inner[inner.index("images") :]
@@ -200,7 +200,7 @@ def _detection(line: str, names: Mapping[str, str], *, is_pose: bool) -> Detecti
     number, *sides = map(float, words)
     if not all(map(math.isfinite, (number, *sides))):
         raise ValueError(f"{line[:80]!r} has an infinite number")
-    if str(int(number)) not in names:
+    if not number.is_integer() or str(int(number)) not in names:
         raise ValueError(f"the class {words[0]} has no name; the classes are {', '.join(names)}")
     confidence = 1.0
     if is_pose:

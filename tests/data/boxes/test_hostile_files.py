@@ -42,9 +42,19 @@ def test_xml__with_entities__is_refused(tmp_path, content):
         (
             "1.xml",
             '<annotations><image name="1"><box label="a" xtl="x"/></image></annotations>',
-            "could not convert string to float",
+            "the image '1' is wrong: expected a number as xtl, got 'x'",
+        ),
+        (
+            "1.xml",
+            '<annotations><image name="1"><polygon points="1,2;"/></image></annotations>',
+            "the image '1' is wrong: expected a number as points, got ''",
         ),
         ("1.xml", "<annotation><object/></annotation>", "an object has no bndbox"),
+        (
+            "1.xml",
+            "<annotation><object><bndbox><xmin>1</xmin></bndbox></object></annotation>",
+            "expected a number as bndbox/ymin, got ''",
+        ),
         ("1.json", "[" * 100_000, "nested too deeply"),
         ("1.json", coco(images=[IMAGE | {"width": -1}]), r"images\.0\.width"),
         ("1.json", coco(images=[IMAGE | {"width": 10**400}]), r"images\.0\.width"),
@@ -78,12 +88,14 @@ def test_damaged_file__is_refused_with_the_reason(tmp_path, name, content, reaso
         ("0 0.5 nan 0.2 0.2", "infinite number"),
         ("0 0.5 0.5 0.2 0.2 7", "a confidence is from 0 to 1, not 7"),
         ("fox 0.5 0.5 0.2 0.2", "could not convert"),
+        ("0.7 0.5 0.5 0.2 0.2", "the class 0.7 has no name"),
+        ("\udcff", "can't decode"),
     ],
 )
 def test_yolo__wrong_line__is_refused_with_the_file(tmp_path, line, reason):
     (tmp_path / "labels").mkdir()
     (tmp_path / "classes.txt").write_text("fox\n")
-    (tmp_path / "labels/1.txt").write_text(line)
+    (tmp_path / "labels/1.txt").write_text(line, errors="surrogateescape")
 
     with pytest.raises(DataError, match=rf"labels/1\.txt is wrong: .*{reason}"):
         read_boxes(tmp_path)
@@ -136,7 +148,7 @@ RESULT = {
     "original_height": 10,
     "value": {"x": 1, "y": 1, "width": 5, "height": 5, "rotation": 9, "rectanglelabels": ["fox"]},
 }
-POLYGON = {"value": {"points": [[1, 2], [3, 4]], "polygonlabels": ["fox"]}}
+POLYGON = {"value": {"points": [[1, 2], [3, 4]], "rotation": 9, "polygonlabels": ["fox"]}}
 ROW = {"annotation_id": 1, "annotator": 1, "lead_time": 1, "id": 1, "image": "1.jpg"}
 DOCUMENTS = [
     json.loads(coco(annotations=[BOX | {"segmentation": [[1, 2, 3, 4]], "bbox": [1, 1, 5, 5]}])),
