@@ -152,6 +152,8 @@ def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:
     if name.startswith(("/", "./", "../", "~")):
         return f"there is no folder {name}; expected one with {CONFIG_FILE} and the weights"
     near = get_close_matches(model, [*EMBEDDED, *models], n=5, cutoff=0.5)
+    if name.count("/") == 1 and not near:
+        near = [f"{PREFIX}{name}"]
     hint = f"did you mean {', '.join(near)}? " if near else ""
     return (
         f"unknown encoder {name!r}: {hint}expected 'tiny', 'tiny-128', MODEL/WEIGHTS as in "

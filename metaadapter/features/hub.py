@@ -72,11 +72,11 @@ def _fetch(name: str, repository: str, revision: str | None, *patterns: str) -> 
         except Exception as error:
             if is_shortage(error):
                 raise
-            raise _explain(name, repository, error) from error
+            raise _explain(name, repository, revision, error) from error
     return Path(folder)
 
 
-def _explain(name: str, repository: str, error: Any) -> MetaAdapterError:
+def _explain(name: str, repository: str, revision: str | None, error: Any) -> MetaAdapterError:
     from huggingface_hub import errors
 
     reason = " ".join(str(error).split())[:300]
@@ -90,8 +90,10 @@ def _explain(name: str, repository: str, error: Any) -> MetaAdapterError:
         errors.RepositoryNotFoundError | errors.RevisionNotFoundError | errors.HFValidationError,
     ):
         return UsageError(f"the hub has no model {name}, or keeps it private; it says: {reason}")
+    pinned = f" --revision {revision}" if revision else ""
+    folder = repository.partition("/")[2]
     return DataError(
         f"the encoder {name} is not on this machine and could not be downloaded. On a machine with "
-        f"a network run `hf download {repository} --local-dir {repository.partition('/')[2]}`, "
+        f"a network run `hf download {repository}{pinned} --local-dir {folder}`, "
         f"copy that folder here and give its path as the encoder. The hub says: {reason}"
     )

@@ -172,19 +172,24 @@ def explain_timm(source: SecondSource, error: Exception) -> MetaAdapterError:
     """Return the error that says why a model of timm cannot be used."""
     reason = " ".join(str(error).split())[:300]
     if source.file is None and _is_network_error(error):
+        from timm import get_pretrained_cfg
+
+        # A name without a tag means a repository with one.
+        repository = getattr(get_pretrained_cfg(source.name), "hf_hub_id", None)
         return DataError(
             f"the weights of the model {source.name} of timm are not on this machine and could not "
-            f"be downloaded. On a machine with a network run `hf download timm/{source.name} "
-            f"--local-dir {source.name}`, copy that folder here and write +timm: and its path"
+            f"be downloaded. On a machine with a network run `hf download "
+            f"{repository or f'timm/{source.name}'} --local-dir {source.name}`, copy that folder "
+            f"here and write timm: and its path in place of timm:{source.name}"
         )
     if isinstance(error, pickle.UnpicklingError):
         return IncompatibleArtifact(
-            f"the weights {source.file} of the second image tower are damaged or hold program "
+            f"the weights {source.file} of a model of timm are damaged or hold program "
             "code, which is never run; expected tensors only, best as .safetensors"
         )
     return IncompatibleArtifact(
-        f"the second image tower {source.file or source.name} cannot be used: expected a model of "
-        f"timm with matching weights and pooled features; timm says: {reason}"
+        f"the model {source.file or source.name} of timm cannot be used: expected an image tower "
+        f"with matching weights and pooled features; timm says: {reason}"
     )
 
 

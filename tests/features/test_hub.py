@@ -60,6 +60,13 @@ def test_hub__model_that_is_not_in_the_cache__is_named_with_the_command_that_fet
     message = r"hf download google/siglip-base --local-dir siglip-base`, copy that folder here"
     with pytest.raises(DataError, match=message):
         resolve_encoder("hf-hub:google/siglip-base")
+    with pytest.raises(DataError, match=r"google/siglip-base --revision refs/pr/1 --local-dir sig"):
+        resolve_encoder("hf-hub:google/siglip-base@refs/pr/1")
+
+
+def test_hub__name_without_its_prefix__is_shown_with_it():
+    with pytest.raises(UsageError, match=r"did you mean hf-hub:openai/clip-vit-base-patch32\?"):
+        resolve_encoder("openai/clip-vit-base-patch32")
 
 
 def test_hub__settings_without_weights__say_that_the_download_was_interrupted(cached, clip_folder):

@@ -144,7 +144,8 @@ def test_folder__as_timm_writes_it__is_the_same_encoder_as_the_file(
             IncompatibleArtifact,
             "cannot be used: expected .* matching weights",
         ),
-        ("test_vit.r160_in1k", DataError, "could not be downloaded.*`hf download timm/test_vit"),
+        ("test_vit.r160_in1k", DataError, "download timm/test_vit.r160_in1k --local"),
+        ("test_vit", DataError, "not be downloaded.*`hf download timm/test_vit.r160_in1k --local"),
     ],
 )
 def test_second__that_cannot_be_had__is_told_with_what_to_do(
