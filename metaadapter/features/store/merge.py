@@ -55,9 +55,17 @@ def merge_stores(
     for part in parts[1:]:
         first.recipe.require_same(part.header.recipe, part.folder)
         _require_same_templates(parts[0], part)
-    are_shards = all(part.header.shard is not None for part in parts)
+    shards = [part for part in parts if part.header.shard is not None]
+    are_shards = len(shards) == len(parts)
     if are_shards:
         parts = _all_shards(parts)
+    elif shards:
+        other = next(part for part in parts if part.header.shard is None)
+        raise DataError(
+            f"{shards[0].folder} is the shard {_name(shards[0])} of a list of pictures, but "
+            f"{other.folder} is a whole store, or a shard of an earlier version; merge all shards "
+            "first, and encode those of an earlier version again"
+        )
 
     features, texts = FeatureRows(), dict[str, np.ndarray]()
     advance = meter("merge", sum(part.n_pictures for part in parts), progress)
