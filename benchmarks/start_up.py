@@ -78,4 +78,4 @@ def _seconds_to_page(program: list[str], folder: str) -> float:
             browser.open(process.stdout.readline().strip()).read()
             return time.perf_counter() - start
         finally:
-            process.terminate()
+            process.kill()  # its end would wait until the encoder is loaded
