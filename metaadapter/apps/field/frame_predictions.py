@@ -14,6 +14,7 @@ from metaadapter.apps.field.fauna import Fauna
 from metaadapter.apps.field.frames import Frame
 from metaadapter.apps.field.species import EMPTY, Species
 from metaadapter.apps.field.species_predictions import BoxFacts, predict_species
+from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
 from metaadapter.data.boxes.frame_detections import Detection
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoded_pictures import EncodedPictures
@@ -33,7 +34,7 @@ class FieldOptions:
     """Facts about frames that their pixels do not show: detections and species."""
 
     detections: Detections | None = None
-    min_confidence: float = 0.2
+    min_confidence: float = MIN_CONFIDENCE
     """Boxes of lower confidence are ignored."""
     species: Species = field(default_factory=Species)
     fauna: Fauna | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import signal
@@ -60,7 +59,7 @@ def test_encode__driver_is_killed__finished_shards_are_not_done_again(
     run = start("encode", *words, "--shards", 8)
     finished = lambda: len(list((tmp_path / "store.parts").glob("*.done")))  # noqa: E731
     wait_until(lambda: finished() >= 3)
-    os.kill(run.process.pid, signal.SIGKILL)
+    run.process.kill()
     wait_until(lambda: not run.processes())
 
     code, out, err = start("encode", *words).wait()

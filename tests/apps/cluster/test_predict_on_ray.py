@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
 import time
 
 import pytest
@@ -34,7 +32,7 @@ def test_predict__workers_and_driver_are_killed__the_table_is_that_of_one_proces
         n_kills += kill_one(run, rng)
         time.sleep(rng.uniform(0.5, 4))
     wait_until(lambda: list(tmp_path.glob("*.parts/*.done")) or run.process.poll() is not None)
-    os.kill(run.process.pid, signal.SIGKILL)
+    run.process.kill()
     wait_until(lambda: not run.processes())
 
     code, out, err = start(*on_ray).wait()
