@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,12 @@ OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin
 TIMM_WEIGHTS = (WEIGHTS, "pytorch_model.bin")
 
 
+@cache
 def hub_folder(name: str) -> Path:
     """Return the folder of a model in the cache of the hub, after fetching what it lacks.
+
+    A process asks the hub once for each name: without a network every request waits, and a command
+    should not change the revision halfway.
 
     Args:
         name: hf-hub:ORGANISATION/MODEL, or hf-hub:ORGANISATION/MODEL@REVISION with a branch, a tag

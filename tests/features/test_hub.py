@@ -12,9 +12,18 @@ from huggingface_hub import errors
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoder_source import resolve_encoder
+from metaadapter.features.hub import hub_folder
 from tests.small_transformers import save_family
 
 COMMIT = "5" * 40
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    """Each test asks its own hub."""
+    hub_folder.cache_clear()
+    yield
+    hub_folder.cache_clear()
 
 
 @pytest.fixture
@@ -102,7 +111,8 @@ def test_hub__download__asks_for_no_pickle_and_no_code(monkeypatch, tmp_path):
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
 
-    assert resolve_encoder("hf-hub:imageomics/bioclip-2").folder == tmp_path
+    for _ in range(2):  # the hub is asked once
+        assert resolve_encoder("hf-hub:imageomics/bioclip-2").folder == tmp_path
     assert asked == ["*.json", "*.txt", "*.model", "open_clip_model.safetensors"]
 
 
