@@ -43,7 +43,7 @@ def embeddings_to_store(
 ) -> tuple[EncodeReport, list[str]]:
     """Create the feature store `out` with the features of a folder; return also its warnings.
 
-    A row that is NaN, infinite or zero is left out, and recorded like an unreadable picture. If
+    A row that is NaN, infinite, zero or without a path is left out, and recorded like an unreadable picture. If
     some of the first pictures are at their paths, they are encoded and compared.
 
     Args:
@@ -132,16 +132,17 @@ def _usable(
     for part, start, features, entries in folder.read([*columns.values()]):
         rows = features.astype(np.float32)
         lengths = np.linalg.norm(rows, axis=1)
-        usable = np.isfinite(lengths) & (lengths > 0)
+        paths = [_plain(path) for path in entries[columns["paths"]]]
+        named = np.array([path not in (None, "") for path in paths], dtype=bool)
+        usable = np.isfinite(lengths) & (lengths > 0) & named
         for name, column in columns.items():
             values = [_plain(value) for value in entries[column]]
             facts[name] += [value for value, good in zip(values, usable, strict=True) if good]
         for row in np.flatnonzero(~usable):
+            place = f"row {start + row} of {part.file.name}"
             kind = "zero" if lengths[row] == 0 else "not finite"
-            path = str(entries[columns["paths"]][row])
-            left_out.append(
-                Quarantined(path, f"its feature, row {start + row} of {part.file.name}, is {kind}")
-            )
+            reason = f"its feature, {place}, is {kind}" if named[row] else f"{place} has no path"
+            left_out.append(Quarantined(str(paths[row] if named[row] else part.metadata), reason))
         done += len(rows)
         if progress is not None:
             rate = done / max(time.monotonic() - started, 1e-9)
@@ -150,7 +151,8 @@ def _usable(
             yield rows[usable]
     if done == len(left_out):
         raise DataError(
-            f"none of the {done} rows in {folder.path} can be used: each is zero or not finite"
+            f"none of the {done} rows in {folder.path} can be used: each is zero, not finite or "
+            "without a path"
         )
 
 

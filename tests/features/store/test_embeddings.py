@@ -119,6 +119,18 @@ def test_read__rows_that_are_no_feature__are_left_out_and_recorded(write, read, 
     ]
 
 
+def test_read__row_without_a_path__is_left_out_and_recorded(write, read):
+    paths = [None if row == 3 else f"{row}.jpg" for row in range(26)]
+
+    store, report, _ = read(write(size=26, image_path=paths))
+
+    assert store.n_pictures == 25
+    assert "None" not in store.rows.path
+    (left_out,) = report.quarantined
+    assert left_out.path.endswith("metadata_0.parquet")
+    assert left_out.reason == "row 3 of img_emb_0.npy has no path"
+
+
 def test_read__no_usable_row__is_refused(write, read, rows):
     rows[:] = 0
 
