@@ -43,8 +43,8 @@ def embeddings_to_store(
 ) -> tuple[EncodeReport, list[str]]:
     """Create the feature store `out` with the features of a folder; return also its warnings.
 
-    A row that is NaN, infinite, zero or without a path is left out, and recorded like an unreadable picture. If
-    some of the first pictures are at their paths, they are encoded and compared.
+    A row that is NaN, infinite, zero or without a path is left out, and recorded like an unreadable
+    picture. If some of the first pictures are at their paths, they are encoded and compared.
 
     Args:
         folder: The embeddings.
