@@ -119,7 +119,8 @@ def as_table(document: dict[str, Any]) -> Table:
         ratio = "" if line["peer"] is None else f"{line['value']:,.3g}"
         note = "the peer is not installed" if is_missing else "" if line["holds"] else "MISSED"
         limit = f"{line['limit']}  {note}".rstrip()
-        name = f"{line['figure']} ({line['unit']})"
+        against = f" against {line['peer_figure']}" if line["peer_figure"] else ""
+        name = f"{line['figure']} ({line['unit']}){against}"
         table.add_row(line["row"], name, f"{line['ours']:,.4g}", peer, ratio, limit)
     judged = {line["row"] for line in lines}
     for row, figures in document["rows"].items():

@@ -49,6 +49,7 @@ def test_run__figures__are_judged_against_peer_and_limit(measure):
     assert (alone["value"], alone["limit"], alone["holds"]) == (1.0, "≤ 2 s", True)
     assert (code, document["rows"]) == (0, {"ours": GOOD})
     assert "processor" in table
+    assert "tasks_s (tasks/s) against peer_tasks_s" in table
     assert "MISSED" not in table
     assert measure(**GOOD | {"tasks_s": 40.0})[2].count("MISSED") == 1
 
