@@ -16,8 +16,8 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, normalize, relu
 
+from metaadapter.features.build_encoder import build_model
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.encoder_model import build_model
 from metaadapter.features.encoder_source import resolve_encoder
 from metaadapter.features.fingerprint import N_SUMMARY, Fingerprint, probe_picture, summarise
 from metaadapter.features.image_encoder import ImageEncoder, ModelEncoder

@@ -21,8 +21,9 @@ from metaadapter.features.blocks import (
     joint_length,
     tower_blocks,
 )
+from metaadapter.features.build_encoder import build_model
 from metaadapter.features.device import Precision, choose_device, require_precision
-from metaadapter.features.encoder_model import EncoderModel, build_model
+from metaadapter.features.encoder_model import EncoderModel
 from metaadapter.features.encoder_source import EMBEDDED, EncoderSource, resolve_encoder
 from metaadapter.features.fingerprint import (
     PROBE_SENTENCE,

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple
 
-import torch
-from jaxtyping import Float, Int
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
-from metaadapter.data.silence import silence
-from metaadapter.errors import UsageError
-from metaadapter.features import encoder_source
-from metaadapter.features.encoder_proof import PROOF_FILE, proven_digest
-from metaadapter.features.encoder_source import EncoderSource
-from metaadapter.features.fingerprint import PROBE_SENTENCE, probe_picture
-from metaadapter.features.open_clip_model import build_open_clip
-from metaadapter.features.second_tower import SecondTower, build_second
-from metaadapter.features.timm_model import build_timm
-from metaadapter.features.transformers_model import build_transformers
-from metaadapter.features.two_towers import TwoTowers
+from metaadapter.features.second_tower import SecondTower
 
 
 class EncoderModel(NamedTuple):
@@ -37,64 +25,3 @@ class EncoderModel(NamedTuple):
     second: SecondTower | None = None
     digest: str = ""
     """The digest of the network's weights, if its folder proves it."""
-
-
-def build_model(source: EncoderSource) -> EncoderModel:
-    """Build the model on the CPU in float32; its weights come from the disk or from the hub."""
-    folder = source.folder
-    digest = ""
-    if folder is not None and (folder == encoder_source.TINY or (folder / PROOF_FILE).exists()):
-        digest = proven_digest(folder)
-    with silence():
-        if source.timm is not None:
-            model = EncoderModel(*build_timm(source.timm), digest=digest)
-        elif source.library == "transformers":
-            assert folder is not None
-            model = EncoderModel(*build_transformers(folder), digest=digest)
-        else:
-            model = EncoderModel(*build_open_clip(source), digest=digest)
-        if source.text is not None:
-            model = _with_texts(model, build_model(source.text), source)
-        if source.second is not None:
-            config = model.network.visual.preprocess_cfg
-            probe = model.preprocess(probe_picture())[None]
-            second = build_second(source.second, probe, config["mean"], config["std"])
-            model = model._replace(second=second)
-    return model
-
-
-@final
-class TextsOf(nn.Module):
-    """The text tower of a model, without its image tower."""
-
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        self.network = network
-        network.visual = None
-
-    def forward(self, tokens: Int[Tensor, "n length"]) -> Float[Tensor, "n dim"]:
-        """Return the features of sentences."""
-        features: Tensor = self.network.encode_text(tokens)
-        return features
-
-
-def _with_texts(model: EncoderModel, other: EncoderModel, source: EncoderSource) -> EncoderModel:
-    assert source.text is not None
-    if other.tokenize is None:
-        raise UsageError(
-            f"the encoder {source.text.name} has no text tower; name another after +text:"
-        )
-    with torch.inference_mode():
-        pixels = model.preprocess(probe_picture())[None]
-        width = model.network.eval().encode_image(pixels).shape[1]
-        text_width = other.network.eval().encode_text(other.tokenize([PROBE_SENTENCE])).shape[1]
-    if width != text_width:
-        raise UsageError(
-            f"the towers of {source.name} do not fit: the features of pictures are {width} wide "
-            f"and those of texts {text_width}; name a text tower that was trained with the image "
-            "tower"
-        )
-    texts = other.network
-    bias = getattr(texts, "logit_bias", None)
-    network = TwoTowers(model.network.visual, TextsOf(texts), texts.logit_scale, bias)
-    return EncoderModel(network, model.preprocess, other.tokenize)

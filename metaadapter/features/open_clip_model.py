@@ -5,27 +5,19 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
-from PIL import Image
 from torch import Tensor
 
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, MissingPackage
+from metaadapter.features.encoder_model import EncoderModel
 from metaadapter.features.encoder_source import EncoderSource
 
 PREPROCESS_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 
-class OpenClipParts(NamedTuple):
-    """A model of open_clip with its preprocessing and tokenizer."""
-
-    network: Any
-    preprocess: Callable[[Image.Image], Tensor]
-    tokenize: Callable[[list[str]], Tensor]
-
-
-def build_open_clip(source: EncoderSource) -> OpenClipParts:
+def build_open_clip(source: EncoderSource) -> EncoderModel:
     """Build the model on the CPU in float32; its weights come from the disk or from the hub."""
     import open_clip
 
@@ -43,7 +35,7 @@ def build_open_clip(source: EncoderSource) -> OpenClipParts:
         if is_shortage(error):
             raise
         raise _explain(source, error) from error
-    return OpenClipParts(network, preprocess, _tokenizer(source))
+    return EncoderModel(network, preprocess, _tokenizer(source))
 
 
 def _tag(source: EncoderSource) -> dict[str, Any]:

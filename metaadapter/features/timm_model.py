@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor, nn
 
 from metaadapter.data.machine_errors import is_shortage
+from metaadapter.features.encoder_model import EncoderModel
 from metaadapter.features.fingerprint import probe_picture
 from metaadapter.features.second_tower import SecondSource, explain_timm, timm_network
 from metaadapter.features.two_towers import TwoTowers
@@ -31,15 +30,7 @@ class TimmTower(nn.Module):
         return features
 
 
-class TimmParts(NamedTuple):
-    """The parts of an encoder of timm, which reads no texts."""
-
-    network: TwoTowers
-    preprocess: Callable[[Image.Image], Tensor]
-    tokenize: None = None
-
-
-def build_timm(source: SecondSource) -> TimmParts:
+def build_timm(source: SecondSource) -> EncoderModel:
     """Build the model on the CPU in float32, with the preprocessing that it prescribes."""
     from timm import data
 
@@ -56,4 +47,4 @@ def build_timm(source: SecondSource) -> TimmParts:
         if is_shortage(error):
             raise
         raise explain_timm(source, error) from error
-    return TimmParts(TwoTowers(TimmTower(trunk, config)), preprocess)
+    return EncoderModel(TwoTowers(TimmTower(trunk, config)), preprocess, tokenize=None)

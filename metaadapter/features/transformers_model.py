@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, final
 
 import torch
 from jaxtyping import Float, Int
-from PIL import Image
 from torch import Tensor, nn
 
 from metaadapter.data.machine_errors import is_shortage
@@ -22,6 +21,7 @@ from metaadapter.errors import (
     MissingPackage,
     UsageError,
 )
+from metaadapter.features.encoder_model import EncoderModel
 from metaadapter.features.transformers_pictures import preprocessing_of
 from metaadapter.features.two_towers import TwoTowers
 
@@ -121,14 +121,6 @@ class TextTower(nn.Module):
         return joint
 
 
-class TransformersParts(NamedTuple):
-    """The parts of an encoder of transformers; `tokenize` is None without texts."""
-
-    network: TwoTowers
-    preprocess: Callable[[Image.Image], Tensor]
-    tokenize: Callable[[list[str]], Tensor] | None
-
-
 def family_in(folder: Path) -> str | None:
     """Return the `model_type` in a folder's config.json; None if the folder is not of transformers.
 
@@ -148,7 +140,7 @@ def family_in(folder: Path) -> str | None:
     )
 
 
-def build_transformers(folder: Path) -> TransformersParts:
+def build_transformers(folder: Path) -> EncoderModel:
     """Build the model in a folder, on the CPU in float32; only tensors and settings are read."""
     transformers = _import_transformers()
     values = _read_config(folder)
@@ -176,7 +168,7 @@ def build_transformers(folder: Path) -> TransformersParts:
         getattr(model, "logit_scale", None),
         getattr(model, "logit_bias", None),
     )
-    return TransformersParts(network, preprocess, tokenize)
+    return EncoderModel(network, preprocess, tokenize)
 
 
 def _model(transformers: Any, folder: Path, family: Family, values: dict[str, Any]) -> Any:

@@ -20,8 +20,9 @@ from safetensors.torch import load_file
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.features.build_encoder import build_model
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.encoder_model import EncoderModel, build_model
+from metaadapter.features.encoder_model import EncoderModel
 from metaadapter.features.encoder_source import TINY, EncoderSource
 from metaadapter.features.prompts import resolve_templates
 from metaadapter.features.store.encode_to_store import encode_to_store

@@ -15,7 +15,7 @@ from open_clip.transform import PreprocessCfg
 from safetensors.torch import load_file, save_file
 
 from metaadapter.errors import DataError, IncompatibleArtifact, MissingPackage, UsageError
-from metaadapter.features.encoder_model import build_model
+from metaadapter.features.build_encoder import build_model
 from metaadapter.features.encoder_source import EncoderSource, resolve_encoder
 from metaadapter.features.fingerprint import uses_quick_gelu
 
