@@ -43,8 +43,9 @@ from metaadapter.training.config import OptimConfig, TrainConfig
 from metaadapter.training.config_file import load_config
 from metaadapter.training.loss_terms import query_loss
 from metaadapter.training.optimizer import WEIGHT_DECAY, make_schedule
+from metaadapter.training.random_streams import stream
 from metaadapter.training.sources import LoadedSource
-from metaadapter.training.trainer import MOST_GRADIENT, stream
+from metaadapter.training.trainer import MOST_GRADIENT
 from metaadapter.training.training_data import TrainingData, load_training_data
 from tools.first_prior import first_prior
 from tools.inner_steps import task_losses
