@@ -14,8 +14,9 @@ import torch
 from metaadapter.training import run
 from metaadapter.training.config_file import load_config
 
+# Some packages have a module `tests`.
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from fake_device import DEVICE, FakeDevice  # noqa: E402 (some packages have a module `tests`)
+from fake_device import DEVICE, FakeDevice
 
 if __name__ == "__main__":
     config, folder = map(Path, sys.argv[1:])
