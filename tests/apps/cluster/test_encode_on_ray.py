@@ -76,8 +76,7 @@ def test_encode__ctrl_c__ends_the_jobs_and_the_same_command_continues(
 ):
     words = "pictures", "--encoder", encoder(0.3), "--out", "store", *ON_RAY
     run = start("encode", *words)
-    wait_until(lambda: run.processes("ray::shard"))
-    time.sleep(3)
+    wait_until(lambda: any((tmp_path / "store.parts").glob("*.done")))  # the first of many
     run.process.send_signal(signal.SIGINT)
     code, _, err = run.wait()
 
@@ -134,7 +133,7 @@ def test_encode__a_machine_is_lost__the_store_is_that_of_one_process(
 ):
     machines = start(program=(str(Path(__file__).with_name("two_machines.py")),))
     address = machines.process.stdout.readline().strip()
-    words = "pictures", "--encoder", encoder(0.3), "--out", "store", "--shards", 4
+    words = "pictures", "--encoder", encoder(0.6), "--out", "store", "--shards", 4
     run = start("encode", *words, "--engine", "ray", "--address", address)
     wait_until(lambda: len(machines.processes("ray::shard")) == 2)
     time.sleep(5)
