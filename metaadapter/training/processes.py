@@ -27,7 +27,7 @@ PATIENCE = timedelta(minutes=10)
 
 
 class OtherProcessFailed(DataError):
-    """Another process of the run has failed and has told why."""
+    """Another process of the run has failed and has printed the reason."""
 
 
 def launched() -> tuple[int, int]:
