@@ -17,13 +17,20 @@ OF_PREDICT = OF_HELP | PYDANTIC | {"episodes", "jaxtyping"}
 
 
 def loaded_by(code, *arguments):
-    """Packages, without their parts, that a fresh interpreter has loaded after the code."""
+    """Packages, without their parts, that the code loads in a fresh interpreter.
+
+    A module that the environment loads at every start, such as sitecustomize, is not among them.
+    """
+    names = present_after(code, *arguments) - present_after("pass")
+    # Modules that start with an underscore belong to installers and to compilers of extensions.
+    return {name for name in names if not name.startswith("_")}
+
+
+def present_after(code, *arguments):
     command = [sys.executable, "-c", f"{code}; {PRINT}", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     modules = done.stdout.rpartition("LOADED ")[2].split()
-    names = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
-    # Modules that start with an underscore belong to installers and to compilers of extensions.
-    return {name for name in names if not name.startswith("_")}
+    return {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
 
 
 def of_command(*arguments):
