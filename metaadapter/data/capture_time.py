@@ -10,6 +10,7 @@ from PIL import ExifTags
 
 from metaadapter.data.decode import open_image
 from metaadapter.data.inputs import name_of, open_readable
+from metaadapter.data.machine_errors import is_of_network
 from metaadapter.data.packed import Packed
 
 EXIF_TIME = "%Y:%m:%d %H:%M:%S"
@@ -23,7 +24,9 @@ def capture_time(file: Path | Packed) -> datetime | None:
             image = open_image(name_of(file), opened)
             exif = image.getexif()
             details = exif.get_ifd(ExifTags.IFD.Exif)
-    except Exception:  # the picture may be missing, or only its metadata damaged
+    except Exception as error:  # the picture may be missing, or only its metadata damaged
+        if is_of_network(error):
+            raise
         return None
     text = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
     offset = details.get(ExifTags.Base.OffsetTimeOriginal)

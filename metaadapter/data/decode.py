@@ -16,6 +16,7 @@ from PIL import ExifTags, Image
 
 from metaadapter.data.crop import Box, Crop, cut_out
 from metaadapter.data.inputs import ImageInput, UnreadableImage, as_picture, name_of, open_readable
+from metaadapter.data.machine_errors import is_of_network
 from metaadapter.data.packed import Packed, ParquetCell, TarMember
 from metaadapter.data.picture_limits import most_pixels, require_cheap_file, require_cheap_strips
 
@@ -99,6 +100,8 @@ def upright_size(place: Path | Packed) -> tuple[int, int]:
         except UnreadableImage:
             raise
         except Exception as error:  # damaged files raise nearly any type of error
+            if is_of_network(error):
+                raise
             reason = f"truncated or damaged ({str(error) or type(error).__name__})"
             raise UnreadableImage(name_of(place), reason) from error
 
@@ -190,6 +193,8 @@ def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Ima
             raise
         raise UnreadableImage(path, "too large for the memory of this machine") from error
     except Exception as error:  # damaged files raise nearly any type of error
+        if is_of_network(error):
+            raise
         reason = f"truncated or damaged ({str(error) or type(error).__name__})"
         raise UnreadableImage(path, reason) from error
 

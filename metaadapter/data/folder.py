@@ -5,9 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from metaadapter.data.containers import holds_pictures, read_containers
+from metaadapter.data.machine_errors import CONNECTION, is_of_network
 from metaadapter.data.picture_names import (
     PICTURE_SUFFIXES,
     SPLIT_NAMES,
@@ -17,6 +19,7 @@ from metaadapter.data.picture_names import (
 )
 from metaadapter.data.regular_files import regular
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
+from metaadapter.data.url import Url
 from metaadapter.errors import DataError
 
 # The file of sentences about a class, one per line, in the folder of the class.
@@ -77,7 +80,7 @@ def _pictures(folder: Path, rest: list[Path]) -> Iterator[ImageRow]:
     """Yield the pictures in a folder; add the other files to `rest`."""
     for path in _files(folder, _ancestors(folder)):
         if is_picture(path):
-            yield ImageRow(path, None)
+            yield ImageRow(path, None, version=path.version() if isinstance(path, Url) else 0)
         elif path.name != DESCRIPTION_FILE:
             rest.append(path)
 
@@ -89,7 +92,7 @@ def _parents(folder: Path, row: ImageRow) -> tuple[str, ...]:
 def _with_facts(folder: Path, row: ImageRow, depth: int, *, labelled: bool) -> ImageRow:
     names = _parents(folder, row)
     label = _label(names[: depth + 1]) if labelled and names[depth:] else None
-    return ImageRow(row.path, label, names[0] if depth and names else None)
+    return replace(row, label=label, split=names[0] if depth and names else None)
 
 
 def _label(class_parts: tuple[str, ...]) -> str:
@@ -126,8 +129,8 @@ def _visible(folder: Path) -> list[Path]:
         paths = list(folder.iterdir())
     except OSError as error:
         raise DataError(
-            f"cannot look into the folder {folder}: {error.strerror}; change its permissions or "
-            "move it away"
+            f"cannot look into the folder {folder}: {error.strerror}; "
+            + (CONNECTION if is_of_network(error) else "change its permissions or move it away")
         ) from error
     return [path for path in paths if is_visible(path.name)]
 

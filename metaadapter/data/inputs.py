@@ -16,14 +16,18 @@ from metaadapter.data.crop import Crop
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.packed import Packed, ParquetCell, TarMember
 from metaadapter.data.regular_files import regular
+from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError, UsageError
+
+# Of a larger file in a bucket only the parts that are asked for are fetched, and not kept.
+READ_AT_ONCE = 2**26
 
 ImageInput: TypeAlias = (
     "str | os.PathLike[str] | Packed | Crop | bytes | IO[bytes] | Image.Image | np.ndarray"
 )
-"""A path, a place in a tar or Parquet file, a box in the picture of either, the bytes of a picture
-file, a binary file object, an open picture of Pillow, or an array of uint8: (H, W) or (H, W, 1) for
-grey, (H, W, 3) for RGB, (H, W, 4) for RGBA."""
+"""A path or URL, a place in a tar or Parquet file, a box in the picture of either, the bytes of a
+picture file, a binary file object, an open picture of Pillow, or an array of uint8: (H, W) or
+(H, W, 1) for grey, (H, W, 3) for RGB, (H, W, 4) for RGBA."""
 
 Picture: TypeAlias = "Path | Packed | Crop | bytes | Image.Image"
 """The results of `as_picture`; unlike a file object they can be read twice."""
@@ -50,7 +54,7 @@ def as_picture(image: Any) -> Picture:
     if isinstance(image, Image.Image | Crop | TarMember | ParquetCell):
         return image
     if isinstance(image, str | os.PathLike):
-        return Path(image)
+        return as_place(image)
     if isinstance(image, bytes | bytearray | memoryview):
         return bytes(image)
     if isinstance(image, np.ndarray):
@@ -91,7 +95,12 @@ def name_of(picture: Picture) -> Path | str:
 def open_readable(place: Path | Packed) -> Iterator[BufferedIOBase]:
     """Open a file for reading; turn an error of the system into an `UnreadableImage`."""
     try:
-        if isinstance(place, Path):
+        if (
+            isinstance(place, Url)
+            and len(start := place.read_range(0, READ_AT_ONCE)) < READ_AT_ONCE
+        ):
+            yield BytesIO(start)  # in one request
+        elif isinstance(place, Path):
             with regular(place).open("rb") as file:
                 yield file
         else:

@@ -1,4 +1,4 @@
-"""Errors of the machine: it lacks space, permissions, open files or memory."""
+"""Errors of the machine: it lacks space, permissions, open files, memory or the network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from metaadapter.errors import DataError
 
 MEMORY = "free some memory, or allow the program more of it (ulimit -v)"
 OPEN_FILES = "allow the program more open files (ulimit -n)"
+CONNECTION = "check the connection and the account, then run the same command again"
+# Errors of network drives and of buckets.
+OF_NETWORK = frozenset(
+    {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.ETIMEDOUT}
+    | {errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.ENOTCONN}
+)
 REMEDIES = {
+    **dict.fromkeys(OF_NETWORK, CONNECTION),
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space, or ask for a larger quota",
     errno.EFBIG: "allow larger files (ulimit -f), or choose a drive that takes them",
@@ -59,9 +66,14 @@ def machine_error(error: BaseException) -> DataError | None:
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Return whether the program lacks memory or open files, so that its input may be fine."""
+    """Return whether memory, open files or the network fail, so that the input may be fine."""
     lacks_files = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
-    return lacks_files or _is_memory(error)
+    return lacks_files or is_of_network(error) or _is_memory(error)
+
+
+def is_of_network(error: BaseException) -> bool:
+    """Return whether the network, or a place behind it, does not answer."""
+    return isinstance(error, OSError) and error.errno in OF_NETWORK
 
 
 def _is_memory(error: BaseException) -> bool:

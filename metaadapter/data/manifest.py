@@ -15,6 +15,7 @@ from metaadapter.data.parquet_file import open_parquet
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError
 
 FORMATS = {
@@ -102,7 +103,8 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         }
         label = facts["label"] if labelled else None
         label = label and unicodedata.normalize("NFC", label)
-        path = root / (facts["path"] or "")
+        path = as_place(facts["path"] or "")
+        path = path if isinstance(path, Url) else root / path
         box = _box(manifest, record.position, [facts[side] for side in SIDES])
         rows.append(ImageRow(path, label, facts["split"], facts["group"], box, facts["caption"]))
         if label and facts["description"]:

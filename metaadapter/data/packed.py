@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from metaadapter.data.parquet_cells import read_cell
 from metaadapter.data.regular_files import regular
+from metaadapter.data.url import Url
 
 
 class TarMember(NamedTuple):
@@ -22,11 +23,19 @@ class TarMember(NamedTuple):
 
     def read(self) -> bytes:
         """Return the content; `OSError` if it cannot be read."""
+        if isinstance(self.container, Url):
+            content = self.container.read_range(self.start, self.start + self.length)
+            if len(content) < self.length:
+                raise self._cut_short()
+            return content
         with regular(self.container).open("rb") as file:
             if os.fstat(file.fileno()).st_size < self.start + self.length:
-                raise OSError(errno.EIO, f"the tar file {self.container} ends within it")
+                raise self._cut_short()
             file.seek(self.start)
             return file.read(self.length)
+
+    def _cut_short(self) -> OSError:
+        return OSError(errno.EIO, f"the tar file {self.container} ends within it")
 
 
 class ParquetCell(NamedTuple):

@@ -12,9 +12,11 @@ from metaadapter.data.containers import holds_pictures, read_containers
 from metaadapter.data.coop_lists import is_class_list, read_class_list
 from metaadapter.data.coop_split import read_coop_split
 from metaadapter.data.folder import read_folder, subfolders
+from metaadapter.data.machine_errors import CONNECTION, is_of_network
 from metaadapter.data.manifest import is_manifest, read_manifest
 from metaadapter.data.regular_files import expanded
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
+from metaadapter.data.url import Url
 from metaadapter.errors import DataError, UsageError
 
 ALL_SPLITS = "all"
@@ -32,13 +34,13 @@ def read_images(
     """Read a list of pictures, with their labels, from a folder or a file; no picture is decoded.
 
     Args:
-        source: A folder with one folder per class, perhaps inside train/val/test folders; a CSV,
-            JSON lines or Parquet manifest with the columns path, label and optionally split,
-            group and caption; a CoOp split file (JSON); or `classnames.txt` of ImageNet or
-            `variants.txt` of FGVC-Aircraft; a tar file of WebDataset, a Parquet file with a column
-            of pictures, or a folder of either; or boxes with labels as COCO, YOLO, Pascal VOC,
-            CVAT, Label Studio or MegaDetector have them: each box is a row. If not labelled, also
-            one picture, or folders nested in any way.
+        source: A path or URL: a folder with one folder per class, perhaps inside train/val/test
+            folders; a CSV, JSON lines or Parquet manifest with the columns path, label and
+            optionally split, group and caption; a CoOp split file (JSON); or `classnames.txt` of
+            ImageNet or `variants.txt` of FGVC-Aircraft; a tar file of WebDataset, a Parquet file
+            with a column of pictures, or a folder of either; or, on a drive, boxes with labels as
+            COCO, YOLO, Pascal VOC, CVAT, Label Studio or MegaDetector have them: each box is a row.
+            If not labelled, also one picture, or folders nested in any way.
         labelled: Whether every picture needs a label; if not, all labels are None.
         split: Read only this split of a divided source; "all" reads every split. It is required
             for a labelled source with several splits, so that test pictures do not become examples.
@@ -56,7 +58,8 @@ def read_images(
     try:
         exists = source.exists()
     except OSError as error:
-        raise DataError(f"cannot look for {source}: {error.strerror}") from error
+        remedy = f"; {CONNECTION}" if is_of_network(error) else ""
+        raise DataError(f"cannot look for {source}: {error.strerror}{remedy}") from error
     if not exists:
         raise DataError(_not_found(source))
     table = _read(source, labelled, pictures, min_confidence)
@@ -115,6 +118,8 @@ def _select_split(table: ImageTable, source: Path, split: str | None, labelled: 
 
 
 def _not_found(source: Path) -> str:
+    if isinstance(source, Url):
+        return f"there is no file or folder {source}; correct the URL"
     parent = next(folder for folder in source.absolute().parents if folder.is_dir())
     missing = source.absolute().relative_to(parent).parts[0]
     names = [path.name for path in parent.iterdir()]

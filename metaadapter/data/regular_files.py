@@ -8,6 +8,8 @@ import stat
 from functools import cache
 from pathlib import Path
 
+from metaadapter.data.url import as_place
+
 # Linux shows its state as files here, some of them endless.
 SYSTEM_FOLDERS = (Path("/proc"), Path("/sys"))
 
@@ -31,11 +33,12 @@ def regular(path: Path) -> Path:
 
 
 def expanded(name: str | Path) -> Path:
-    """Return a path with the home of a user in the place of `~`; an unknown user's `~` stays."""
+    """Return a place with the home of a user in the place of `~`; an unknown user's `~` stays."""
+    place = as_place(name)
     try:
-        return Path(name).expanduser()
+        return place.expanduser()
     except RuntimeError:
-        return Path(name)
+        return place
 
 
 def is_regular(path: Path) -> bool:

@@ -13,6 +13,7 @@ from typing import final, overload
 
 from metaadapter.data.crop import Box, Crop
 from metaadapter.data.packed import Packed, ParquetCell, TarMember
+from metaadapter.data.url import as_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class ImageRow:
     The label identifies its class. Pictures of one group (a burst, a patient) stay on one side
     of a split. The box is the part of the picture to encode, by default the whole picture. The
     caption is a sentence about the picture. A picture that is packed has no file of its own: its
-    path is only its name.
+    path is only its name. The version is that of a `Url` when its folder was listed, or 0.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class ImageRow:
     box: Box | None = None
     caption: str | None = None
     packed: Packed | None = None
+    version: int = 0
 
     @property
     def file(self) -> Path | Packed:
@@ -108,7 +110,7 @@ class _Columns:
                 column.append(numbers[text])
             if row.box is not None:
                 self.boxes[len(self.container)] = row.box
-            container, at, length = _place(row.packed)
+            container, at, length = _place(row)
             if container not in container_numbers:
                 container_numbers[container] = len(self.containers)
                 self.containers.append(container)
@@ -117,27 +119,29 @@ class _Columns:
             self.packed["length"].append(length)
 
     def row(self, number: int) -> ImageRow:
-        path = Path(os.fsdecode(bytes(self.paths[self.ends[number] : self.ends[number + 1]])))
+        path = as_place(os.fsdecode(bytes(self.paths[self.ends[number] : self.ends[number + 1]])))
         label, split, group, caption = (self.facts[self.texts[name][number]] for name in TEXTS)
         place = self.containers[self.container[number]]
+        at, length = self.packed["at"][number], self.packed["length"][number]
         packed: Packed | None = None
         if place is not None:
             container, column = place
-            at, length = self.packed["at"][number], self.packed["length"][number]
             packed = (
                 TarMember(path, container, at, length)
                 if column is None
                 else ParquetCell(path, container, column, at, length)
             )
-        return ImageRow(path, label, split, group, self.boxes.get(number), caption, packed)
+        version = 0 if packed else at
+        return ImageRow(path, label, split, group, self.boxes.get(number), caption, packed, version)
 
 
 TEXTS = ("label", "split", "group", "caption")
 
 
-def _place(packed: Packed | None) -> tuple[tuple[Path, str | None] | None, int, int]:
+def _place(row: ImageRow) -> tuple[tuple[Path, str | None] | None, int, int]:
+    packed = row.packed
     if packed is None:
-        return None, 0, 0
+        return None, row.version, 0
     if isinstance(packed, TarMember):
         return (packed.container, None), packed.start, packed.length
     return (packed.container, packed.column), packed.row_group, packed.row

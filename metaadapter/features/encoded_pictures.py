@@ -12,7 +12,8 @@ from jaxtyping import Float, Int
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.regular_files import is_regular
 from metaadapter.data.table import ImageRow
-from metaadapter.errors import DataError
+from metaadapter.data.url import Url
+from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.duplicates import contradictions, equal_pictures
@@ -144,7 +145,15 @@ def pictures_of_split(store: FeatureStore, split: str | None) -> Int[np.ndarray,
 
 def is_store(path: Path) -> bool:
     """Return whether a path is a feature store; `DataError` for one without its `store.json`."""
-    if is_regular(path / HEADER_FILE):
+    is_whole = is_regular(path / HEADER_FILE)
+    if isinstance(path, Url):
+        if is_whole:
+            raise UsageError(
+                f"{path} is a feature store in a remote place, and feature stores are read from "
+                "a drive; copy it to one"
+            )
+        return False
+    if is_whole:
         return True
     if path.is_dir() and any(path.glob("features-*.npy")) and any(path.glob("rows-*.*")):
         raise DataError(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.shard import pick_shard
+from metaadapter.data.url import as_place
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import require_some
 from metaadapter.features.encoding_loop import Progress
@@ -98,7 +99,7 @@ def predict(
     """
     request = request_predictions(
         Path(adapter),
-        [Path(image) for image in images],
+        [as_place(image) for image in images],
         options or PredictionOptions(),
         labelled=labelled,
         together=together,

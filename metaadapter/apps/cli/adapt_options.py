@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from metaadapter.apps.cli.outputs import Output
+from metaadapter.apps.cli.outputs import MayBeUrl, Output
 
 # CoOp uses this number, and no name needs more.
 MOST_VECTORS = 16
@@ -22,6 +22,7 @@ Support = Annotated[
         "encode`. Not given with --names.",
         show_default=False,
     ),
+    MayBeUrl(),
 ]
 OfBoxes = Annotated[
     Path | None,
@@ -63,6 +64,7 @@ Unlabelled = Annotated[
         help="Unlabelled pictures of the same kind, in any number: a folder, a manifest or a "
         "feature store. They help most at one to four pictures a class.",
     ),
+    MayBeUrl(),
 ]
 Background = Annotated[
     Path | None,
@@ -71,6 +73,7 @@ Background = Annotated[
         help="Pictures without anything of interest, such as empty frames from the same cameras "
         "(those of others hardly help). They form a class `background`, which needs no name.",
     ),
+    MayBeUrl(),
 ]
 Mode = Annotated[
     Literal["one_shot", "finetune"],

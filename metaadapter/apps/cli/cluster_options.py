@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Option
@@ -44,7 +42,6 @@ Shards = Annotated[
     ),
 ]
 JOBS_PER_SLOT = 4
-BUCKET = re.compile(r"(s3|gs|gcs|az|abfs|hdfs|https?):/", re.ASCII)
 # The options that change nothing in the result.
 UNIMPORTANT = ("engine", "address", "shards", "json_output", "quiet", "batch_size", "workers")
 OF_A_JOB = {"engine": None, "address": None, "shards": None, "quiet": True}
@@ -58,13 +55,6 @@ def require_engine(values: Mapping[str, Any]) -> None:
                 raise UsageError(f"--{name} needs --engine ray; add it")
     elif values["shard"] is not None:
         raise UsageError("--engine ray makes all shards itself; leave --shard out")
-    for value in values.values():
-        for path in value if isinstance(value, list) else [value]:
-            if isinstance(path, Path) and BUCKET.match(str(path)):
-                raise UsageError(
-                    f"{path} is a place in a bucket, and pictures and results are files; mount the "
-                    "bucket under the same path on all machines, and name that path"
-                )
 
 
 @contextmanager

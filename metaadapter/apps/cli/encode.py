@@ -14,7 +14,7 @@ from metaadapter.apps.cli import cluster_options, field_options, options
 from metaadapter.apps.cli.console import Console, quarantined_json
 from metaadapter.apps.cli.encode_cluster import encode_on_cluster
 from metaadapter.apps.cli.encode_embeddings import LabelColumn, PathColumn, encode_embeddings
-from metaadapter.apps.cli.outputs import Output
+from metaadapter.apps.cli.outputs import MayBeUrl, Output
 from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import DataError, UsageError
 
@@ -30,9 +30,10 @@ Images = Annotated[
         help="Folder with one folder per class, flat folder, manifest (.csv, .jsonl, .parquet), "
         "CoOp split (.json), boxes with labels (COCO, YOLO, Pascal VOC, CVAT, Label Studio), "
         "WebDataset (.tar, or a folder of them), Parquet files of pictures, classnames.txt of "
-        "ImageNet, or variants.txt of FGVC-Aircraft. Or embeddings of clip-retrieval: a folder "
-        "with img_emb and metadata.",
+        "ImageNet, or variants.txt of FGVC-Aircraft; also by URL, such as s3://bucket/photos. Or "
+        "embeddings of clip-retrieval: a folder with img_emb and metadata.",
     ),
+    MayBeUrl(),
 ]
 Store = Annotated[
     Path, Option("--out", "-o", metavar="STORE", help="Folder of the feature store."), Output()

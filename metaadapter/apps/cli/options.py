@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from metaadapter.apps.cli.outputs import MayBeUrl
+
 _ENCODER_HELP = (
     "Frozen encoder: tiny (embedded, needs no network), MODEL/WEIGHTS as open_clip names them, for "
     "example ViT-B-32/laion2b_s34b_b79k, hf-hub:ORGANISATION/MODEL, timm:MODEL, a folder, or "
@@ -49,10 +51,11 @@ Adapter = Annotated[
 ]
 _PICTURES = Argument(
     metavar="IMAGES",
-    help="Pictures, folders (with their subfolders), manifests, feature stores.",
+    help="Pictures, folders (with their subfolders), manifests, feature stores; pictures also by "
+    "URL, such as s3://bucket/photos.",
 )
-Pictures = Annotated[list[Path], _PICTURES]
-AnyPictures = Annotated[list[Path] | None, _PICTURES]
+Pictures = Annotated[list[Path], _PICTURES, MayBeUrl()]
+AnyPictures = Annotated[list[Path] | None, _PICTURES, MayBeUrl()]
 Keep = Annotated[
     float | None,
     Option(

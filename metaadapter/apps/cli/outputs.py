@@ -17,6 +17,7 @@ import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from metaadapter.data.output_file import is_stream
+from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError, UsageError
 
 # The endings of the names of files that a writer makes next to an output.
@@ -48,6 +49,11 @@ class Place(NamedTuple):
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class MayBeUrl:
+    """Marks a parameter, in its annotation, as pictures that may lie in a bucket."""
+
+
 class Commands(typer.Typer):
     """Commands that pass the guard before they run."""
 
@@ -60,10 +66,40 @@ class Commands(typer.Typer):
 def _guarded(command: Callable[..., object]) -> Callable[..., object]:
     @wraps(command)
     def run(**values: Any) -> object:
+        values = with_urls(command, values)
         require_harmless_outputs(command, values)
         return command(**values)
 
     return run
+
+
+def with_urls(command: Callable[..., object], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a command with its URLs, of which typer's `Path` takes a slash away.
+
+    Raises:
+        UsageError: A URL names an output, or an input that is no source of pictures.
+    """
+    restored = dict(values)
+    for name, hint in get_type_hints(command, include_extras=True).items():
+        facts = getattr(hint, "__metadata__", ())
+        places = [
+            place._replace(path=as_place(place.path)) for place in _places(hint, name, values)
+        ]
+        urls = [place for place in places if isinstance(place.path, Url)]
+        if urls and not any(isinstance(fact, MayBeUrl) for fact in facts):
+            is_output = any(isinstance(fact, Output) for fact in facts)
+            raise UsageError(
+                f"{urls[0].parameter} {urls[0].path} is no place on a drive; "
+                + (
+                    "write to a drive, and copy the whole result there"
+                    if is_output
+                    else "only pictures are read from such a place, so copy it to a drive"
+                )
+            )
+        if urls:
+            paths = [place.path for place in places]
+            restored[name] = paths if isinstance(values[name], list) else paths[0]
+    return restored
 
 
 def require_harmless_outputs(command: Callable[..., object], values: Mapping[str, Any]) -> None:
@@ -78,7 +114,9 @@ def require_harmless_outputs(command: Callable[..., object], values: Mapping[str
     for name, hint in get_type_hints(command, include_extras=True).items():
         facts = getattr(hint, "__metadata__", ())
         output = next((fact for fact in facts if isinstance(fact, Output)), None)
-        for place in _places(name, facts, values.get(name)):
+        for place in _places(hint, name, values):
+            if isinstance(place.path, Url):
+                continue
             if output is None:
                 inputs[_identity(place.path)] = place
             elif not is_stream(place.path):
@@ -169,7 +207,9 @@ def _identity(path: Path) -> Identity:
     return status.st_dev, status.st_ino
 
 
-def _places(name: str, facts: Iterable[object], value: object) -> list[Place]:
+def _places(hint: object, name: str, values: Mapping[str, Any]) -> list[Place]:
+    """Return the paths that a parameter of this annotation and name has."""
+    facts, value = getattr(hint, "__metadata__", ()), values.get(name)
     info = next((fact for fact in facts if isinstance(fact, OptionInfo | ArgumentInfo)), None)
     if isinstance(info, ArgumentInfo):
         parameter = str(info.metavar or name.upper())
@@ -178,5 +218,5 @@ def _places(name: str, facts: Iterable[object], value: object) -> list[Place]:
         names = () if info is None else (info.default, *(info.param_decls or ()))
         long = [text for text in names if isinstance(text, str) and text.startswith("--")]
         parameter = long[0] if long else f"--{name.replace('_', '-')}"
-    values = value if isinstance(value, list) else [value]
-    return [Place(parameter, path) for path in values if isinstance(path, Path)]
+    paths = value if isinstance(value, list) else [value]
+    return [Place(parameter, path) for path in paths if isinstance(path, Path)]

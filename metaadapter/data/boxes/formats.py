@@ -27,6 +27,7 @@ from metaadapter.data.boxes.xml_tree import parse_xml
 from metaadapter.data.boxes.yolo import read_yolo, write_yolo, yolo_names
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
+from metaadapter.data.url import Url
 from metaadapter.errors import DataError
 
 WRITERS: Mapping[str, Callable[[Listing, Path], None]] = {
@@ -52,6 +53,8 @@ EXPECTED = (
 
 def may_have_boxes(source: Path) -> bool:
     """Return whether a source of pictures is worth a try with `recognized`."""
+    if isinstance(source, Url):
+        return False
     return source.suffix.lower() in ENDINGS or source.is_dir()
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.regular_files import regular
+from metaadapter.data.url import Url
 from metaadapter.errors import DataError, MissingPackage
 
 FEATURES, METADATA = "img_emb", "metadata"
@@ -108,6 +109,8 @@ class EmbeddingFolder:
 
 def is_embedding_folder(path: Path) -> bool:
     """Return whether a folder has the two folders of clip-retrieval, and features in them."""
+    if isinstance(path, Url):
+        return False
     return (path / METADATA).is_dir() and any((path / FEATURES).glob(f"{FEATURES}_*.npy"))
 
 
