@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator
+from io import BufferedIOBase
 from itertools import groupby
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from metaadapter.data.packed import Packed, TarMember, packed_name
 from metaadapter.data.picture_names import is_picture, is_visible
@@ -87,7 +88,7 @@ def _members(
 
 
 def _pictures(
-    container: Path, sample: list[tarfile.TarInfo], texts: IO[bytes]
+    container: Path, sample: list[tarfile.TarInfo], texts: BufferedIOBase
 ) -> Iterator[PackedPicture]:
     pictures = [member for member in sample if is_picture(PurePosixPath(member.name))]
     if not pictures:
@@ -114,7 +115,7 @@ def _parts(name: str) -> tuple[str, str]:
     return f"{folder}{slash}{key}", ending.lower()
 
 
-def _text(member: tarfile.TarInfo, file: IO[bytes]) -> str:
+def _text(member: tarfile.TarInfo, file: BufferedIOBase) -> str:
     file.seek(member.offset_data)
     content = file.read(min(member.size, MOST_TEXT_BYTES + 1))
     if len(content) > MOST_TEXT_BYTES:
@@ -122,7 +123,7 @@ def _text(member: tarfile.TarInfo, file: IO[bytes]) -> str:
     return " ".join(content.decode("utf-8-sig", errors="replace").replace("\0", "").split())
 
 
-def _facts(member: tarfile.TarInfo, file: IO[bytes]) -> dict[str, Any]:
+def _facts(member: tarfile.TarInfo, file: BufferedIOBase) -> dict[str, Any]:
     try:
         facts = parse_json(_text(member, file))
     except (ValueError, RecursionError):

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from metaadapter.errors import MissingPackage, UsageError
 
@@ -117,7 +117,7 @@ class Url(Base):
 
     def open(  # type: ignore[override]
         self, mode: str = "r", *_: object, **options: object
-    ) -> IO[bytes]:
+    ) -> io.BufferedReader:
         """Open the file for reading in binary mode; only the parts that are read are fetched."""
         if mode != "rb" or options:
             raise io.UnsupportedOperation(f"{self} can only be opened as 'rb'")

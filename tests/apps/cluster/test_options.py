@@ -18,9 +18,6 @@ from metaadapter.apps.cli.app import main
         ("predict adapter pictures --engine ray", "give --out FILE.csv"),
         ("predict adapter pictures --engine ray --out a.csv --top 3", "order the merged table"),
         ("predict adapter pictures --engine ray --out a.csv --export b.json", "a file of all"),
-        ("encode s3://bucket/photos --out store --engine ray", "mount the bucket"),
-        ("encode pictures --out gs://bucket/store --engine ray", "mount the bucket"),
-        ("predict s3://bucket/adapter pictures --engine ray --out a.csv", "mount the bucket"),
         ("predict adapter pictures --shards 2", "--shards needs --engine ray"),
     ],
 )
