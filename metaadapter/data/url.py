@@ -50,7 +50,7 @@ class Url(Base):
     """The facts about it in the list of its folder."""
 
     def __str__(self) -> str:
-        text: str = super().__str__()
+        text: str = super().__str__().replace(os.sep, "/")
         match = COLLAPSED.match(text)
         if match is None:
             return text
@@ -195,7 +195,7 @@ def as_place(name: str | os.PathLike[str]) -> Path:
     if isinstance(name, Url):
         return name
     pattern = COLLAPSED if isinstance(name, Path) else URL
-    text = os.fspath(name)
+    text = name.as_posix() if isinstance(name, Path) else os.fspath(name)
     match = pattern.match(text)
     if match is None or (isinstance(name, Path) and os.path.lexists(name.parts[0])):
         return Path(name)
@@ -205,9 +205,9 @@ def as_place(name: str | os.PathLike[str]) -> Path:
 @lru_cache(16)
 def _filesystem(protocol: str, _process: int) -> Any:
     """Return the file system of a protocol; a process that was forked needs its own."""
-    import fsspec
-
     try:
+        import fsspec
+
         # Lists of millions of files must not stay in memory.
         return fsspec.filesystem(protocol, use_listings_cache=False)
     except ImportError as error:

@@ -27,7 +27,11 @@ ACCOUNT = {
 def bucket_server() -> Iterator[dict[str, str]]:
     """Yield the environment in which s3:// means this server; its one bucket is `bucket`."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     try:
         port = int(process.stdout.readline())
