@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.hub import PREFIX
 from metaadapter.data.plain_text import in_markdown, one_line
 
 _BEGIN, _END = "<!-- metaadapter: facts -->", "<!-- metaadapter: end of facts -->"
+_PLACE = "path/of/this/adapter"
 _HEAD = """---
 library_name: metaadapter
 pipeline_tag: image-classification
@@ -16,7 +18,7 @@ tags: [clip, few-shot, adapter]
 
 def adapter_card(adapter: StoredAdapter, old: bytes) -> bytes:
     """Return the card of an adapter, which keeps the author's words in the `old` one."""
-    return renew_card(old, _HEAD, _facts(adapter))
+    return renew_card(old, _HEAD, facts_of(adapter))
 
 
 def renew_card(old: bytes, head: str, facts: str) -> bytes:
@@ -30,7 +32,11 @@ def renew_card(old: bytes, head: str, facts: str) -> bytes:
     return text.encode(errors="surrogateescape")
 
 
-def _facts(adapter: StoredAdapter) -> str:
+def facts_of(adapter: StoredAdapter, repository: str = "") -> str:
+    """Return the facts of a card, in Markdown.
+
+    Their code loads the adapter from the `repository` of the hub, "" for a place on a machine.
+    """
     config, origin = adapter.config, adapter.config.origin
     encoder = in_markdown(origin.encoder) if origin.encoder else "not recorded"
     generator = in_markdown(f"{config.generator}, {config.generator_id}")
@@ -56,8 +62,12 @@ def _facts(adapter: StoredAdapter) -> str:
     load, import_line = f"load_encoder({one_line(origin.encoder or '…')!r}, {looks})", ""
     if parts:
         import_line = "from metaadapter.adapter import adapted_encoder, load_adapter\n"
-        load = f'adapted_encoder(\n    {load},\n    load_adapter("path/of/this/adapter"),\n)'
+        place = f"{PREFIX}{repository}" if repository else _PLACE
+        load = f"adapted_encoder(\n    {load},\n    load_adapter({place!r}),\n)"
     pool = f" and {config.n_unlabelled} unlabelled ones" if config.n_unlabelled else ""
+    call = f'from_pretrained("{repository}")' if repository else f'load("{_PLACE}")'
+    command = f"metaadapter predict {PREFIX}{repository} picture.jpg"
+    shell = f"\n\n```sh\n{command}\n```" if repository else ""
     return f"""# A few-shot adapter for {len(config.classes)} classes
 
 Predicted by metaadapter {in_markdown(config.library_version)} from {sum(config.n_shots)} labelled
@@ -74,6 +84,6 @@ from metaadapter import MetaAdapterClassifier
 {import_line}from metaadapter.features import load_encoder
 
 encoder = {load}
-classifier = MetaAdapterClassifier.load("path/of/this/adapter")
+classifier = MetaAdapterClassifier.{call}
 classifier.predict_proba(encoder.encode_images(["picture.jpg"]{arguments}))
-```"""
+```{shell}"""

@@ -22,6 +22,7 @@ from metaadapter.adapter.listed_skills import listing
 from metaadapter.adapter.skill import seal_skill, skill_contents
 from metaadapter.adapter.stored import StoredAdapter, adapter_of_files, file_contents
 from metaadapter.data.checksums import write_document
+from metaadapter.data.hub import is_hub_name
 from metaadapter.data.output_folder import (
     hold_lock,
     replace_file,
@@ -29,7 +30,7 @@ from metaadapter.data.output_folder import (
     write_errors,
 )
 from metaadapter.data.regular_files import is_regular
-from metaadapter.errors import DataError, MetaAdapterError
+from metaadapter.errors import DataError, MetaAdapterError, UsageError
 
 LOCK_FILE, LOCK_OF_SKILLS = ".lock", ".adapter.lock"
 # Writing a skill file takes a moment, but `metaadapter add` holds it while it encodes pictures.
@@ -75,8 +76,8 @@ def write_adapter_files(
         replace_file(path / CARD_FILE, card)
 
 
-def load_adapter(path: Path) -> StoredAdapter:
-    """Read an adapter from a folder or a skill file.
+def load_adapter(path: str | Path) -> StoredAdapter:
+    """Read an adapter from a folder or a skill file, or from the hub (`downloaded_adapter`).
 
     Tensors that this version does not know are ignored, with a warning that names them.
 
@@ -84,12 +85,18 @@ def load_adapter(path: Path) -> StoredAdapter:
         DataError: The adapter is damaged, or a weight is not finite.
         IncompatibleArtifact: There is no adapter, or this version cannot read its format.
     """
+    path = Path(path)
     config, proof = read_config(path, open_adapter(path))
     return adapter_of_files({name: proof.read(name) for name in proof.files}, config, path)
 
 
 def require_adapter_folder(path: Path) -> None:
-    """Raise `DataError` unless the path is writable, and new, empty or an adapter already."""
+    """Raise an error unless the path is writable, and new, empty or an adapter already."""
+    if is_hub_name(path):
+        raise UsageError(
+            f"{path} is on the hub, where a commit never changes: write the adapter to a place on "
+            "this machine (--out ADAPTER), then publish it with `metaadapter push`"
+        )
     if path.exists() and not path.is_dir() and not is_caption_adapter(path):
         try:
             read_config(path)

@@ -1,14 +1,17 @@
-"""The files of an adapter, which lie in a folder or together in one skill file."""
+"""The files of an adapter: in a folder, together in one skill file, or on the hub."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from metaadapter.data.checksums import FileSource, Folder
+from metaadapter.data.hub import HubName, download, is_hub_name, some_files
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.stored_zip import StoredZip
 from metaadapter.data.strict_json import parse_json
-from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError
+from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
 
 CONFIG_FILE, CARD_FILE = "adapter_config.json", "README.md"
 WEIGHTS_FILE, SUPPORT_FILE = "adapter_model.safetensors", "support.safetensors"
@@ -38,8 +41,12 @@ def is_skill(path: Path) -> bool:
 def open_adapter(path: Path, *names: str) -> FileSource:
     """Open a folder, or read these members of a skill file, by default all except the card.
 
+    The path may be the name of an adapter on the hub, which is downloaded.
+
     The members belong to one version of the file, even if it is replaced while they are read.
     """
+    if is_hub_name(path):
+        path = downloaded_adapter(path)
     if not path.is_file():
         return Folder(path)
     return open_skill(path, *(names or (name for name in MEMBERS if name != CARD_FILE)))
@@ -69,3 +76,66 @@ def is_caption_adapter(path: Path, place: FileSource | None = None) -> bool:
     except (MetaAdapterError, OSError, ValueError, RecursionError):
         return False
     return isinstance(facts, dict) and facts.get("schema") == CAPTION_SCHEMA
+
+
+def downloaded_adapter(name: str | Path) -> Path:
+    """Return the folder or skill file of an adapter on the hub, in the hub's cache.
+
+    Args:
+        name: hf-hub:ORGANISATION/NAME, the adapter of a repository or its only skill file; or
+            hf-hub:ORGANISATION/NAME/FILE.adapter, one of its skill files; perhaps with @REVISION.
+
+    Raises:
+        UsageError: There is no such repository or file, or a file must be chosen.
+        DataError: A file is too large, or it is not on this machine and cannot be downloaded.
+        IncompatibleArtifact: The repository holds something else.
+    """
+    parsed = HubName.parse(name, suffix=SKILL_SUFFIX, like="ORGANISATION/birds")
+
+    def choose(sizes: Mapping[str, int]) -> dict[str, int]:
+        skill = _skill_of(parsed, sizes)
+        return {skill: TENSOR_BYTES} if skill else {f: MEMBERS[f] for f in MEMBERS if f in sizes}
+
+    found = download(parsed, "adapter", choose)
+    skill = next((file for file in found.files if file.endswith(SKILL_SUFFIX)), None)
+    return found.folder / skill if skill else found.folder
+
+
+def adapter_name(path: Path) -> str:
+    """Return the name of an adapter by its folder, skill file or repository."""
+    if is_hub_name(path):
+        parsed = HubName.parse(path, suffix=SKILL_SUFFIX)
+        path = Path(parsed.file or parsed.repository)
+    return path.resolve().name.removesuffix(SKILL_SUFFIX)
+
+
+def pinned_adapter(path: Path) -> Path:
+    """Return the name of an adapter on the hub with its commit; any other path is unchanged."""
+    if not is_hub_name(path):
+        return path
+    place = downloaded_adapter(path)
+    folder = place if place.is_dir() else place.parent
+    return Path(str(HubName.parse(path, suffix=SKILL_SUFFIX).at(folder)))
+
+
+def _skill_of(name: HubName, sizes: Mapping[str, int]) -> str:
+    """Return the skill file to read; "" if the files are those of an adapter's folder."""
+    skills = sorted(file for file in sizes if file.endswith(SKILL_SUFFIX))
+    if name.file:
+        if name.file not in sizes:
+            raise UsageError(
+                f"{name} is not on the hub: the repository has the skill files "
+                f"{', '.join(skills) or 'none'}"
+            )
+        return name.file
+    if CONFIG_FILE in sizes:
+        return ""
+    if len(skills) > 1:
+        known = "".join(f"\n  {replace(name, file=skill)}" for skill in skills)
+        raise UsageError(f"{name} has {len(skills)} skill files; name one of them:{known}")
+    if not skills:
+        raise IncompatibleArtifact(
+            f"{name} is not an adapter: expected {CONFIG_FILE} or NAME{SKILL_SUFFIX} in the "
+            f"repository, as `metaadapter push` writes them; it has {some_files(sizes)}"
+        )
+    return skills[0]

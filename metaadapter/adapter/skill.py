@@ -47,10 +47,15 @@ def skill_contents(adapter: StoredAdapter) -> dict[str, bytes]:
 
 def seal_skill(facts: Mapping[str, Any], contents: Mapping[str, bytes], card: bytes) -> bytes:
     """Return a skill file with a card, the contents, and the facts with their proof."""
+    members = {CARD_FILE: card, **sealed_members(facts, contents)}
+    return zip_bytes({name: members[name] for name in MEMBERS if name in members})
+
+
+def sealed_members(facts: Mapping[str, Any], contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the contents, and the configuration with the facts and the proof of the contents."""
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     document = json_text(sealed(facts, hashes), indent=2) + "\n"
-    members = {CONFIG_FILE: document.encode(), CARD_FILE: card, **contents}
-    return zip_bytes({name: members[name] for name in MEMBERS if name in members})
+    return {CONFIG_FILE: document.encode(), **contents}
 
 
 def read_signature(skill: Path) -> tuple[AdapterConfig, TaskSignature]:

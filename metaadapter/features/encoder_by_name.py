@@ -12,6 +12,7 @@ from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoder_source import EncoderSource, resolve_encoder
+from metaadapter.features.hub import warn_of_downloads
 from metaadapter.features.image_encoder import ImageEncoder
 
 
@@ -97,6 +98,7 @@ def require_no_file(name: str, remembered_by: str) -> None:
 
 
 def _known(name: str, remembered_by: str) -> EncoderSource:
+    warn_of_downloads(name, remembered_by)
     try:
         return resolve_encoder(name)
     except UsageError as error:

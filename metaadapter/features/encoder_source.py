@@ -8,9 +8,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
+from metaadapter.data.hub import PREFIX
 from metaadapter.data.regular_files import expanded, is_regular
 from metaadapter.errors import DataError, UsageError
-from metaadapter.features.hub import PREFIX, hub_folder
+from metaadapter.features.hub import hub_folder
 from metaadapter.features.second_tower import SAFE_SUFFIX, SEPARATOR, SecondSource, resolve_second
 from metaadapter.features.transformers_model import CONFIG_FILE as TRANSFORMERS_CONFIG
 from metaadapter.features.transformers_model import WEIGHTS, family_in

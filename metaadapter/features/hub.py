@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
-from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.silence import silence
-from metaadapter.errors import DataError, MetaAdapterError, UsageError
+from metaadapter.data.hub import PREFIX, HubName, cached_folder, fetch
+from metaadapter.errors import DataError
 from metaadapter.features.transformers_model import CONFIG_FILE, WEIGHTS, family_in
 
-PREFIX = "hf-hub:"
 SETTINGS = ("*.json", "*.txt", "*.model")
 # The files of weights in the order of preference. The last of each kind is a pickle, of which only
 # tensors are read, and for which transformers has no such reader.
@@ -35,69 +34,52 @@ def hub_folder(name: str) -> Path:
         UsageError: The name has another form, or the hub has no such model or revision.
         DataError: The model is not on this machine and cannot be downloaded.
     """
-    repository, _, revision = name.removeprefix(PREFIX).partition("@")
-    if repository.count("/") != 1 or not all(repository.split("/")):
-        raise UsageError(
-            f"{name!r} names no model of the hub: expected {PREFIX}ORGANISATION/MODEL as in "
-            f"{PREFIX}imageomics/bioclip-2, perhaps with @REVISION"
-        )
-    fetch = partial(_fetch, name, repository, revision or None)
-    folder = fetch(*SETTINGS)
-    patterns: tuple[str, ...]
-    if (folder / OPEN_CLIP_CONFIG).exists():
-        patterns = OPEN_CLIP_WEIGHTS
-    elif (folder / CONFIG_FILE).exists():
-        patterns = TIMM_WEIGHTS if family_in(folder) is None else (WEIGHTS,)
-    else:
-        return folder  # `resolve_encoder` says what it lacks
-    for pattern in patterns:
-        fetch(pattern)
+    parsed = HubName.parse(name)
+    fetch_files = partial(fetch, parsed, f"the encoder {name}")
+    folder = fetch_files(*SETTINGS)
+    for pattern in (patterns := _weights_for(folder)):
+        fetch_files(pattern)
         if any(folder.glob(pattern)):
             return folder
+    if not patterns:
+        return folder  # `resolve_encoder` says what it lacks
     raise DataError(
         f"{name} has settings on this machine but no weights as {' or '.join(patterns)}. If the "
         "download was interrupted, repeat this on a machine with a network. If the hub has none, "
         "its weights may hold program code and are never read; a pull request there may have safe "
-        f"ones: {PREFIX}{repository}@refs/pr/N"
+        f"ones: {PREFIX}{parsed.repository}@refs/pr/N"
     )
 
 
-def _fetch(name: str, repository: str, revision: str | None, *patterns: str) -> Path:
-    from huggingface_hub import snapshot_download
+def warn_of_downloads(name: str, remembered_by: str) -> None:
+    """Warn of models of the hub that an artifact names and that are not on this machine yet.
 
-    with silence():
-        try:
-            folder = snapshot_download(
-                repository,
-                revision=revision,
-                allow_patterns=list(patterns),
-                ignore_patterns=["*/*"],
+    They hold no code that runs, but anybody may have made the artifact and chosen them, and they
+    are large. `remembered_by` is the artifact, as in "the adapter birds/".
+    """
+    from huggingface_hub import constants
+
+    for model in re.findall(rf"{PREFIX}[^+]+", name):
+        parsed = HubName.parse(model)
+        if not constants.HF_HUB_OFFLINE and not _is_here(parsed):
+            warnings.warn(
+                f"{remembered_by} names the encoder {model}, which is not on this machine: it is "
+                f"fetched from {constants.ENDPOINT}/{parsed.repository} into "
+                f"{constants.HF_HUB_CACHE}",
+                stacklevel=2,
             )
-        except Exception as error:
-            if is_shortage(error):
-                raise
-            raise _explain(name, repository, revision, error) from error
-    return Path(folder)
 
 
-def _explain(name: str, repository: str, revision: str | None, error: Any) -> MetaAdapterError:
-    from huggingface_hub import errors
+def _is_here(name: HubName) -> bool:
+    folder = cached_folder(name)
+    if folder is None:
+        return False
+    return any(any(folder.glob(pattern)) for pattern in _weights_for(folder))
 
-    reason = " ".join(str(error).split())[:300]
-    if isinstance(error, errors.GatedRepoError):
-        return DataError(
-            f"the hub gives {name} only to people who accept its licence: accept it at "
-            f"https://huggingface.co/{repository}, then run `hf auth login`"
-        )
-    if isinstance(
-        error,
-        errors.RepositoryNotFoundError | errors.RevisionNotFoundError | errors.HFValidationError,
-    ):
-        return UsageError(f"the hub has no model {name}, or keeps it private; it says: {reason}")
-    pinned = f" --revision {revision}" if revision else ""
-    folder = repository.partition("/")[2]
-    return DataError(
-        f"the encoder {name} is not on this machine and could not be downloaded. On a machine with "
-        f"a network run `hf download {repository}{pinned} --local-dir {folder}`, "
-        f"copy that folder here and give its path as the encoder. The hub says: {reason}"
-    )
+
+def _weights_for(folder: Path) -> tuple[str, ...]:
+    if (folder / OPEN_CLIP_CONFIG).exists():
+        return OPEN_CLIP_WEIGHTS
+    if (folder / CONFIG_FILE).exists():
+        return TIMM_WEIGHTS if family_in(folder) is None else (WEIGHTS,)
+    return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -15,11 +16,12 @@ from torch import Tensor
 
 from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.code_identity import code_identity
+from metaadapter.data.hub import PREFIX, Downloaded, HubName, download, is_hub_name, some_files
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text
 from metaadapter.data.user_code import explain, load_user_code, user_code_and_folder
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator, OfKind
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.elsewhere import (
     ELSEWHERE,
@@ -34,6 +36,8 @@ from metaadapter.generator.generator import Generator, GeneratorConfig
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SCHEMA = "metaadapter.generator/4"
 REMEDY = "restore it from a copy, or train the generator again"
+# The largest files of a generator on the hub, in bytes; the one that ships has 2 MB.
+MOST_TEXT, MOST_TENSORS = 2**20, 2**31
 SHIPPED = Path(__file__).parents[1] / "assets" / "generator"
 
 
@@ -47,6 +51,7 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
             - `"closed-form"`: an untrained generator, which is kernel ridge towards the text;
             - `"elsewhere"`: the default, made robust for pictures of another domain;
             - a folder that `save_generator` wrote;
+            - hf-hub:ORGANISATION/NAME or hf-hub:ORGANISATION/NAME@REVISION: one on the hub;
             - FILE.py:CLASS: an `AdapterGenerator` of your own;
             - FILE.py:CLASS@FOLDER: your own with the trained weights in FOLDER.
 
@@ -61,12 +66,13 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
         return Elsewhere(load_generator()).eval()
     code, place = user_code_and_folder(str(name))
     if code:
-        return _own(code, Path(place) if place else None).eval()
-    folder = SHIPPED if name == "default" else Path(name)
+        return _own(code, generator_folder(place) if place else None).eval()
+    folder = generator_folder(name)
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
             f"no generator {str(name)!r}: expected 'default', 'closed-form', 'elsewhere', "
-            f"FILE.py:CLASS or a folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
+            f"FILE.py:CLASS, {PREFIX}ORGANISATION/NAME or a folder that holds {CONFIG_FILE} and "
+            f"{WEIGHTS_FILE}"
         )
     stored, weights = _read(folder)
     config = _config(stored, folder)
@@ -75,6 +81,20 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
         generator = Generator(config)
     real = {name: tensor.float() for name, tensor in weights.items()}
     return _with_weights(generator, real, folder, assign=True).eval()
+
+
+def load_as(kind: type[OfKind], place: str | Path) -> OfKind:
+    """Return the generator in a folder or repository, which must be of this class."""
+    if issubclass(kind, Generator) or kind is AdapterGenerator:
+        generator: AdapterGenerator = load_generator(place)
+    else:
+        folder = generator_folder(place)
+        generator = _with_weights(_seeded(kind), _read(folder)[1], folder).eval()
+    if not isinstance(generator, kind):
+        raise IncompatibleArtifact(
+            f"{place} holds a {type(generator).__name__}, not a {kind.__name__}"
+        )
+    return generator
 
 
 def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenerator, str]:
@@ -86,10 +106,31 @@ def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenera
     if isinstance(name, AdapterGenerator):
         return name, generator_id(name)
     code, place = user_code_and_folder(str(name))
-    folder = SHIPPED if name in ("default", ELSEWHERE) else Path(place or name)
+    folder = generator_folder(place or name)
     files = [folder / CONFIG_FILE, folder / WEIGHTS_FILE, Path(code.rpartition(":")[0])]
     changed = tuple(path.stat().st_mtime_ns for path in files if path.is_file())
     return _shared(str(name), str(Path.cwd()), changed)
+
+
+def generator_folder(name: str | Path) -> Path:
+    """Return the folder of a generator by its name; one on the hub is downloaded.
+
+    Raises:
+        UsageError: The hub has no such repository or revision.
+        DataError: A file is too large, or it is not on this machine and cannot be downloaded.
+        IncompatibleArtifact: The repository holds something else.
+    """
+    if name in ("default", ELSEWHERE):
+        return SHIPPED
+    return _downloaded(name).folder if is_hub_name(name) else Path(name)
+
+
+def recorded_name(name: str | Path) -> str:
+    """Return the name of a generator for an adapter to record: on the hub, with its commit."""
+    code, place = user_code_and_folder(str(name))
+    if place:
+        return f"{code}@{recorded_name(place)}"
+    return str(HubName.parse(name).at(generator_folder(name))) if is_hub_name(name) else str(name)
 
 
 def save_generator(generator: AdapterGenerator, folder: str | Path) -> None:
@@ -138,6 +179,20 @@ def generator_id(generator: AdapterGenerator) -> str:
 def _shared(name: str, _cwd: str, _changed: tuple[int, ...]) -> tuple[AdapterGenerator, str]:
     generator = load_generator(name)
     return generator, generator_id(generator)
+
+
+def _downloaded(name: str | Path) -> Downloaded:
+    parsed = HubName.parse(name, like="ORGANISATION/generator")
+
+    def choose(sizes: Mapping[str, int]) -> dict[str, int]:
+        if CONFIG_FILE in sizes and WEIGHTS_FILE in sizes:
+            return {CONFIG_FILE: MOST_TEXT, WEIGHTS_FILE: MOST_TENSORS}
+        raise IncompatibleArtifact(
+            f"{parsed} is not a generator: expected {CONFIG_FILE} and {WEIGHTS_FILE} in the "
+            f"repository, as `metaadapter push` writes them; it has {some_files(sizes)}"
+        )
+
+    return download(parsed, "generator", choose)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

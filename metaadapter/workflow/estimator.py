@@ -21,6 +21,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights, probabilities
+from metaadapter.data.hub import place_of
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.origin import Origin
@@ -32,8 +33,10 @@ from metaadapter.workflow.fit_adapter import CUSTOM, Mode, fit_support
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.new_class import add_class, require_addable
 from metaadapter.workflow.query_shift import QuerySample
+from metaadapter.workflow.run_push import push_adapter
 
 if TYPE_CHECKING:
+    from metaadapter.data.hub_upload import Pushed
     from metaadapter.features.image_encoder import ImageEncoder
     from metaadapter.features.towers.config import InsideConfig, PromptConfig
 
@@ -291,6 +294,52 @@ class MetaAdapterClassifier(AdapterClassifier):
         )
         classifier._set_stored(stored)
         return classifier
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str,
+        *,
+        revision: str | None = None,
+        encoder: ImageEncoder | str | None = None,
+        generator: str | Path | AdapterGenerator | None = None,
+    ) -> MetaAdapterClassifier:
+        """Load an adapter from the Hugging Face hub, or from a folder or skill file.
+
+        Only tensors and settings are read; no code of a repository runs. Without a network, or with
+        HF_HUB_OFFLINE=1, the cache of the hub is read.
+
+        Args:
+            name: ORGANISATION/NAME, or ORGANISATION/NAME/FILE.adapter for one of several skill
+                files; or a path.
+            revision: A branch, a tag or a commit.
+            encoder: As for `load`.
+            generator: As for `load`.
+
+        Raises:
+            UsageError: The hub has no such repository, revision or file.
+            DataError: It is not on this machine and cannot be downloaded, or it is damaged.
+            IncompatibleArtifact: It is not an adapter, or it belongs to another encoder.
+        """
+        return cls.load(place_of(name, revision), encoder=encoder, generator=generator)
+
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        private: bool = False,
+        license: str | None = None,
+        features: bool = True,
+    ) -> Pushed:
+        """Publish the adapter on the Hugging Face hub, in one commit with a card.
+
+        Pictures and paths of this machine are never published. Arguments and errors are those of
+        `metaadapter.push`.
+        """
+        check_is_fitted(self)
+        return push_adapter(
+            self.stored_, repository, private=private, license_name=license, features=features
+        )
 
     def _set_stored(self, stored: StoredAdapter) -> None:
         self.stored_ = stored

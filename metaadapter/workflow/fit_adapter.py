@@ -24,7 +24,7 @@ from metaadapter.features.origin import Origin
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.features.views import look_widths
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.generator.pretrained import shared_generator
+from metaadapter.generator.pretrained import recorded_name, shared_generator
 from metaadapter.workflow.choose_n_steps import fine_tune_adapter
 from metaadapter.workflow.class_texts import (
     descriptions,
@@ -153,7 +153,7 @@ def fit_support(
         n_unlabelled=support.n_pool,
         mode=mode,
         n_steps=n_steps,
-        generator=CUSTOM if isinstance(generator, AdapterGenerator) else str(generator),
+        generator=CUSTOM if isinstance(generator, AdapterGenerator) else recorded_name(generator),
         generator_id=identity,
         logit_scale=logit_scale,
         blocks=support.blocks,

@@ -18,6 +18,7 @@ from metaadapter.adapter.files import (
 )
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import unit_rows
+from metaadapter.data.hub import is_hub_name
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
@@ -89,7 +90,7 @@ def add(
     adapter, place = Path(adapter), Path(out or adapter)
     if not pictures and name is None:
         raise UsageError(f"{label!r} needs pictures, a name (--text), or both")
-    if out is not None:
+    if out is not None or is_hub_name(place):
         require_adapter_folder(place)  # an error here costs less than one after encoding
     read_config(adapter)  # so that no lock is written into a folder that is no adapter
     with nullcontext() if out else hold_adapter(adapter):  # no second `add` runs meanwhile

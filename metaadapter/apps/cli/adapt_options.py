@@ -125,7 +125,8 @@ Generator = Annotated[
     str,
     Option(
         metavar="NAME",
-        help="Generator: default, closed-form (untrained), a folder, or FILE.py:CLASS, your code.",
+        help="Generator: default, closed-form (untrained), a folder, hf-hub:ORGANISATION/NAME, or "
+        "FILE.py:CLASS, your code.",
     ),
 ]
 Text = Annotated[

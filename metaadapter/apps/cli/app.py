@@ -28,6 +28,7 @@ from metaadapter.apps.cli.merge import merge
 from metaadapter.apps.cli.outputs import Commands
 from metaadapter.apps.cli.predict import predict
 from metaadapter.apps.cli.process import ending_code, hear_signals, lasting_streams, reader_left
+from metaadapter.apps.cli.push import push
 from metaadapter.apps.cli.rank import rank
 from metaadapter.apps.cli.report import report
 from metaadapter.apps.cli.serve import serve
@@ -54,7 +55,7 @@ app = Commands(
     add_completion=False,
 )
 COMMANDS = (
-    *(demo, encode, merge, adapt, add, predict, ground, rank, export, serve),
+    *(demo, encode, merge, adapt, add, predict, ground, rank, export, push, serve),
     *(study, train, evaluate, report, doctor),
 )
 for command in COMMANDS:

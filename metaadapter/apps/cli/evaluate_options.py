@@ -153,8 +153,20 @@ Strict = Annotated[bool, Option("--strict", help="Exit with code 3 if a check fa
 
 
 def names(texts: list[str] | None) -> list[str] | None:
-    """Return the names in a repeated option, which may be separated by commas."""
-    return [name.strip() for text in texts or () for name in text.split(",")] or None
+    """Return the names in a repeated option, which may be separated by commas.
+
+    A generator on the hub gets its commit, so that all processes measure the same one.
+    """
+    given = [name.strip() for text in texts or () for name in text.split(",")]
+    return [_at_its_commit(name) for name in given] or None
+
+
+def _at_its_commit(name: str) -> str:
+    if not name.startswith("hf-hub:") or "@" in name:
+        return name
+    from metaadapter.generator.pretrained import recorded_name
+
+    return recorded_name(name)
 
 
 def whole_numbers(text: str | None) -> list[int] | None:

@@ -70,8 +70,9 @@ Artifact = Annotated[
     Path,
     Argument(
         metavar="ADAPTER",
-        help="Folder or skill file (NAME.adapter) written by `metaadapter adapt`; with "
-        "--clip-retrieval a feature store.",
+        help="Folder or skill file (NAME.adapter) written by `metaadapter adapt`, or on the hub "
+        "hf-hub:ORGANISATION/NAME[@REVISION]; with --clip-retrieval a feature store.",
+        callback=options.at_its_commit,
     ),
 ]
 EmbeddingsOut = Annotated[

@@ -29,14 +29,6 @@ NewName = Annotated[
     ),
 ]
 Replace = Annotated[bool, Option("--replace", help="Replace an entry of the same name.")]
-Features = Annotated[
-    bool,
-    Option(
-        "--features/--no-features",
-        help="Include the features of the labelled pictures. Without them the file is smaller and "
-        "no class can be added; the weights still hold what they learned from the pictures.",
-    ),
-]
 
 library = Commands(name="library", help="Keep many adapters in one folder.")
 
@@ -53,13 +45,13 @@ def add(
     """Add an adapter to a library, which may be new."""
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.config import read_config
-    from metaadapter.adapter.layout import SKILL_SUFFIX
+    from metaadapter.adapter.layout import adapter_name
     from metaadapter.apps.library.entry import require_shared_features
     from metaadapter.apps.library.names import entry_name
 
     config, _ = read_config(adapter)  # an unusable adapter does not create a library
     require_shared_features(config, f"the adapter {adapter}")
-    name = entry_name(adapter.resolve().name.removesuffix(SKILL_SUFFIX) if name is None else name)
+    name = entry_name(adapter_name(adapter) if name is None else name)
     opened = _open(library, create=True)
     was_there = name in opened
     opened.add(name, adapter, replace=replace)
@@ -130,7 +122,7 @@ def export(
         Argument(metavar="FILE", help="Skill file to write; its name ends in .adapter."),
         Output(),
     ],
-    features: Features = True,
+    features: options.Features = True,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

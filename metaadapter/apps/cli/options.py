@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from typer import Argument, Option
 
@@ -42,11 +42,36 @@ Blocks = Annotated[
         show_default="set by the encoder",
     ),
 ]
+
+
+def at_its_commit(context: Any, adapter: Path) -> Path:
+    """Fetch an adapter of the hub and name its commit, so that the whole output names it."""
+    if not adapter.as_posix().startswith("hf-hub:"):
+        return adapter
+    from metaadapter.adapter.layout import pinned_adapter
+    from metaadapter.apps.cli.console import Console
+
+    pinned = pinned_adapter(adapter)
+    if pinned != adapter:
+        Console(quiet=bool(context.params.get("quiet"))).note(f"{adapter} is now {pinned}")
+    return pinned
+
+
 Adapter = Annotated[
     Path,
     Argument(
         metavar="ADAPTER",
-        help="Folder or skill file (NAME.adapter) written by `metaadapter adapt`.",
+        help="Folder or skill file (NAME.adapter) written by `metaadapter adapt`, or on the hub "
+        "hf-hub:ORGANISATION/NAME[@REVISION].",
+        callback=at_its_commit,
+    ),
+]
+Features = Annotated[
+    bool,
+    Option(
+        "--features/--no-features",
+        help="Include the features of the labelled pictures. Without them the file is smaller and "
+        "no class can be added; the weights still hold what they learned from the pictures.",
     ),
 ]
 _PICTURES = Argument(
@@ -111,4 +136,7 @@ CsvRaw = Annotated[
     ),
 ]
 Json = Annotated[bool, Option("--json", help="Print the result as one JSON document on stdout.")]
-Quiet = Annotated[bool, Option("--quiet", "-q", help="Print no notes and no progress bar.")]
+# Eager, so that the callback of `Adapter` knows it.
+Quiet = Annotated[
+    bool, Option("--quiet", "-q", is_eager=True, help="Print no notes and no progress bar.")
+]

@@ -10,9 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from metaadapter.adapter.config import AdapterConfig, read_config
 from metaadapter.adapter.files import load_adapter, read_card
-from metaadapter.adapter.layout import CONFIG_FILE, SUPPORT_FILE, open_skill
+from metaadapter.adapter.layout import CONFIG_FILE, SUPPORT_FILE, downloaded_adapter, open_skill
 from metaadapter.adapter.listed_skills import seal_of
 from metaadapter.adapter.skill import skill_bytes
+from metaadapter.data.hub import is_hub_name
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
@@ -68,6 +69,8 @@ def skill_content(adapter: MetaAdapterClassifier | str | Path) -> bytes:
         require_shared_features(stored.config, "the classifier")
         return skill_bytes(stored)
     path = Path(adapter)
+    if is_hub_name(path):
+        path = downloaded_adapter(path)
     stored = load_adapter(path)
     require_shared_features(stored.config, f"the adapter {path}")
     if path.is_dir():

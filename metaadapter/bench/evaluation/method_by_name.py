@@ -43,6 +43,7 @@ from metaadapter.bench.peers.meta_trained import (
 )
 from metaadapter.bench.peers.unknown_scores import READ_WORDS, SCORES
 from metaadapter.data.code_identity import code_identity
+from metaadapter.data.hub import is_hub_name
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.user_code import (
     explain,
@@ -55,7 +56,12 @@ from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.elsewhere import ELSEWHERE, Elsewhere
 from metaadapter.generator.generator import Generator
-from metaadapter.generator.pretrained import SHIPPED, generator_id, load_generator
+from metaadapter.generator.pretrained import (
+    SHIPPED,
+    generator_folder,
+    generator_id,
+    load_generator,
+)
 from metaadapter.workflow.choose_n_steps import fine_tune
 from metaadapter.workflow.gradient_steps import FineTune
 
@@ -189,12 +195,14 @@ def _generator(name: str) -> Method:
     try:
         generator = load_generator(name)
     except UsageError as error:
+        if is_hub_name(name):
+            raise
         raise UsageError(
             f"no method {name!r}{_suggestion(name)}; there are: {', '.join(KNOWN)}, folders of "
             "generators and of meta-trained peers, and FILE.py:FUNCTION; a name may end with "
             f"@joint, @labelled or {', '.join(SCORED)}"
         ) from error
-    folder = SHIPPED if name in ("default", ELSEWHERE) else Path(name)
+    folder = generator_folder(name)
     is_ours = isinstance(generator, (Generator, Elsewhere))
     constants = CLOSED_FORM.chosen_on if is_ours else frozenset[str]()
     card = CLOSED_FORM if name == "closed-form" else read_meta_training(folder, constants)
@@ -243,5 +251,5 @@ def _own_method(name: str) -> Method:
             ) from error
         return require_adapters(weights, support.text_TND.shape, owner=f"method {name!r}")
 
-    card = read_meta_training(Path(folder)) if folder else None
+    card = read_meta_training(generator_folder(folder)) if folder else None
     return Method(name, identity, fit, card, files=files)

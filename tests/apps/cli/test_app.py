@@ -54,7 +54,9 @@ def test_main__no_arguments__shows_the_commands(run):
     result = run()
 
     assert result.code == 0
-    commands = "demo encode adapt add predict rank export serve study train evaluate report doctor"
+    commands = (
+        "demo encode adapt add predict rank export push serve study train evaluate report doctor"
+    )
     for command in commands.split():
         assert f"\n  {command} " in result.out
     assert "...\n" not in result.out.split("Commands:")[1]  # no sentence is cut

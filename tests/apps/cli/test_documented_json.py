@@ -212,6 +212,7 @@ def test_page__documents_each_schema_once():
             "rank",
             "export",
             "export-store",
+            "push",
             "demo",
         ),
         *("library-add", "library-list", "library-show", "library-remove", "library-rename"),
