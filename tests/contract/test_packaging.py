@@ -1,9 +1,14 @@
-"""The wheel that users install: its list of files, and that it works far from a checkout."""
+"""The wheel that users install, the sdist, and that the wheel works in a fresh environment."""
 
 from __future__ import annotations
 
+import json
+import os
+import site
 import subprocess
 import sys
+import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -11,15 +16,23 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("metaadapter", "episodes")
+NOT_IN_WHEEL = Path("metaadapter/assets/peers")
+MOST_BYTES = 30_000_000
+LISTED = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+PAPERS = f"metaadapter-{VERSION}.dist-info"
+
+
+def build(target, folder):
+    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory"]
+    subprocess.run([*command, str(folder)], cwd=ROOT, check=True, capture_output=True)
+    (path,) = folder.glob("metaadapter-*")
+    return path
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory"]
-    subprocess.run([*command, str(folder)], cwd=ROOT, check=True, capture_output=True)
-    (path,) = folder.glob("*.whl")
-    return path
+    return build("wheel", tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -41,25 +54,27 @@ def run_far_from_the_checkout(code, unpacked, tmp_path):
     ).stdout.strip()
 
 
-def test_wheel__holds_every_file_of_both_packages(unpacked):
+def test_wheel__holds_every_file_of_both_packages_but_weights_for_comparisons(unpacked):
     in_checkout = {
         path.relative_to(ROOT)
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    left_out = {path for path in in_checkout if path.is_relative_to(NOT_IN_WHEEL)}
 
     in_wheel = {path.relative_to(unpacked) for path in unpacked.rglob("*") if path.is_file()}
 
-    assert in_checkout <= in_wheel
+    assert left_out
+    assert in_checkout - in_wheel == left_out
     assert {Path(package, "py.typed") for package in PACKAGES} <= in_wheel
 
 
 def test_wheel__holds_nothing_else_but_its_own_papers(unpacked):
     top_level = {path.name for path in unpacked.iterdir()}
 
-    assert top_level == {*PACKAGES, "metaadapter-0.1.0.dist-info"}
-    assert (unpacked / "metaadapter-0.1.0.dist-info" / "licenses" / "LICENSE").is_file()
+    assert top_level == {*PACKAGES, PAPERS}
+    assert (unpacked / PAPERS / "licenses" / "LICENSE").is_file()
 
 
 def test_wheel__in_an_empty_folder__gives_the_public_face(unpacked, tmp_path):
@@ -71,6 +86,83 @@ def test_wheel__in_an_empty_folder__gives_the_public_face(unpacked, tmp_path):
 
 
 def test_wheel__script__is_the_command_app(unpacked):
-    entry_points = unpacked / "metaadapter-0.1.0.dist-info" / "entry_points.txt"
+    entry_points = unpacked / PAPERS / "entry_points.txt"
 
     assert "metaadapter = metaadapter.__main__:main" in entry_points.read_text("utf-8")
+
+
+def test_wheel__takes_less_than_30_mb(wheel):
+    assert wheel.stat().st_size < MOST_BYTES
+
+
+def test_wheel__is_for_every_system_and_needs_no_compiler(unpacked):
+    facts = (unpacked / PAPERS / "WHEEL").read_text("utf-8")
+
+    assert "Root-Is-Purelib: true" in facts
+    assert "Tag: py3-none-any" in facts
+    suffixes = {path.suffix for path in unpacked.rglob("*")}
+    assert not suffixes & {".c", ".cpp", ".pyx", ".so", ".pyd", ".dll", ".dylib"}
+
+
+def test_wheel__meta_trained_peer__says_where_its_weights_are(unpacked, tmp_path):
+    code = """
+from metaadapter.bench.peers.meta_trained import load_meta_peer
+try:
+    load_meta_peer("Meta-Adapter")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    printed = run_far_from_the_checkout(code, unpacked, tmp_path)
+
+    kind, message = printed.split(" ", 1)
+    (folder,) = (word for word in message.split() if word.startswith(NOT_IN_WHEEL.as_posix()))
+    assert kind == "UsageError"
+    assert (ROOT / folder / "peer.json").is_file()
+
+
+def test_sdist__holds_every_file_of_the_repository(tmp_path):
+    listed = subprocess.run([*LISTED], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no git repository")
+    in_repository = {name for name in listed.stdout.split("\0") if (ROOT / name).is_file()}
+
+    with tarfile.open(build("sdist", tmp_path)) as archive:
+        names = {member.name.split("/", 1)[1] for member in archive if member.isfile()}
+
+    assert in_repository - names <= {".gitignore"}
+    assert names - in_repository == {"PKG-INFO"}
+
+
+def environment_without_a_compiler(folder, wheel):
+    """A fresh environment with the wheel; its dependencies are those of this one."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    python = folder / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True)
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    asked = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    Path(asked.stdout.strip(), "dependencies.pth").write_text("\n".join(site.getsitepackages()))
+    return {"PATH": str(folder / "bin"), "HOME": str(folder), "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="scripts lie in another folder there")
+def test_wheel__fresh_environment_without_a_compiler__adapts_and_predicts(wheel, tmp_path):
+    environment = environment_without_a_compiler(tmp_path / "fresh", wheel)
+    far = tmp_path / "far"
+    far.mkdir()
+
+    def run(*words):
+        command = [tmp_path / "fresh" / "bin" / "metaadapter", *map(str, words), "--json"]
+        done = subprocess.run(
+            command, cwd=far, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    (package,) = (tmp_path / "fresh").glob("lib/python*/site-packages/metaadapter")
+    pictures = package / "assets" / "demo" / "pictures"
+    run("adapt", pictures, "--out", "wear")
+    predicted = run("predict", "wear", pictures / "dress")["predictions"]
+
+    assert sum(row["label"] == "dress" for row in predicted) > len(predicted) / 2

@@ -91,6 +91,12 @@ class MetaPeer:
 def load_meta_peer(name: str | Path) -> MetaPeer:
     """Load a peer of `META_PEERS` with its shipped weights, or from a `save_meta_peer` folder."""
     folder = shipped_folder(str(name)) if str(name) in META_PEERS else Path(name)
+    if str(name) in META_PEERS and not is_meta_peer(folder):
+        raise UsageError(
+            f"the weights of {name} are not part of the installed wheel. They are in the "
+            f"repository: give the folder metaadapter/assets/peers/{folder.name} of a copy of it, "
+            "or install that copy with pip install --editable"
+        )
     if not is_meta_peer(folder):
         raise UsageError(
             f"there is no meta-trained peer {str(name)!r}; choose {', '.join(META_PEERS)}, or a "
