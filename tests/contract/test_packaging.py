@@ -142,7 +142,7 @@ def environment_without_a_compiler(folder, wheel):
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     asked = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
     Path(asked.stdout.strip(), "dependencies.pth").write_text("\n".join(site.getsitepackages()))
-    return {"PATH": str(folder / "bin"), "HOME": str(folder), "HF_HUB_OFFLINE": "1"}
+    return {"PATH": str(folder / "bin"), "HOME": str(folder), "OMP_NUM_THREADS": "1"}
 
 
 @pytest.mark.slow
@@ -162,7 +162,8 @@ def test_wheel__fresh_environment_without_a_compiler__adapts_and_predicts(wheel,
 
     (package,) = (tmp_path / "fresh").glob("lib/python*/site-packages/metaadapter")
     pictures = package / "assets" / "demo" / "pictures"
-    run("adapt", pictures, "--out", "wear")
+    run("adapt", pictures, "--out", "wear", "--shots", "1")
     predicted = run("predict", "wear", pictures / "dress")["predictions"]
 
-    assert sum(row["label"] == "dress" for row in predicted) > len(predicted) / 2
+    n_dress = len([*(pictures / "dress").iterdir()])
+    assert sum(row["label"] == "dress" for row in predicted) > n_dress / 2
