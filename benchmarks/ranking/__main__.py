@@ -3,7 +3,8 @@
     python -m benchmarks.ranking DOMAIN… [--pairs 4 16 64] [--draws 20] [--out FILE]
 
 DOMAIN is a feature store, whose class names are its captions, or a manifest. STORE@odd has
-only every second name; STORE@new ranks only names that no pair has.
+only every second name; STORE@new ranks only names that no pair has. STORE@mixed ranks the names of
+pairs together with as many others, and has a row for pictures and names of either kind.
 docs/explanation/captions.md has the tables.
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ranking.domains import draws, read_domain
+from benchmarks.ranking.domains import Draw, draws, read_domain
 from benchmarks.ranking.methods import METHODS
 
 AT = (1, 5, 10)
@@ -42,22 +43,26 @@ def main() -> None:
             for draw in draws(domain, n_pairs, options.draws):
                 for name in options.methods:
                     scores = METHODS[name](draw, domain.looks)
-                    recalls_of[name].append(recalls(scores, draw.caption_of))
-            base = np.array(recalls_of["frozen"]) if "frozen" in recalls_of else None
-            for name, values in recalls_of.items():
-                figures.append(_row(domain.name, n_pairs, name, np.array(values), base))
+                    for kind, chosen in _kinds(draw).items():
+                        recalls_of[kind, name].append(recalls(scores, draw.caption_of, chosen))
+            for (kind, name), values in recalls_of.items():
+                base = recalls_of.get((kind, "frozen"))
+                figures.append(_row(domain.name + kind, n_pairs, name, values, base))
                 sys.stdout.write(_line(figures[-1]))
                 sys.stdout.flush()
     if options.out:
         options.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
-def recalls(scores: np.ndarray, caption_of: np.ndarray) -> list[float]:
-    """Recall at 1, 5 and 10 in %: of captions for pictures, then of pictures for captions."""
+def recalls(scores: np.ndarray, caption_of: np.ndarray, chosen: np.ndarray) -> list[float]:
+    """Recall at 1, 5 and 10 in %: of captions for pictures, then of pictures for captions.
+
+    Only the chosen captions and their pictures are queries; all are candidates.
+    """
     correct = scores[np.arange(len(caption_of)), caption_of]
-    place = (scores > correct[:, None]).sum(1)
+    place = (scores > correct[:, None]).sum(1)[np.isin(caption_of, chosen)]
     order = np.argsort(-scores, axis=0, kind="stable")[: max(AT)]
-    with_pictures = np.unique(caption_of)
+    with_pictures = np.intersect1d(caption_of, chosen)
     hit = (caption_of[order] == np.arange(scores.shape[1]))[:, with_pictures]
     return [
         *(100 * float((place < k).mean()) for k in AT),
@@ -65,8 +70,17 @@ def recalls(scores: np.ndarray, caption_of: np.ndarray) -> list[float]:
     ]
 
 
-def _row(domain: str, n_pairs: int, name: str, values: np.ndarray, base: np.ndarray | None) -> dict:
+def _kinds(draw: Draw) -> dict[str, np.ndarray]:
+    """The captions whose recall is one figure: all, or those of pairs apart from new ones."""
+    captions = np.arange(len(draw.captions))
+    if not draw.n_old:
+        return {"": captions}
+    return {", of pairs": captions[: draw.n_old], ", new": captions[draw.n_old :]}
+
+
+def _row(domain: str, n_pairs: int, name: str, recalls: list, frozen: list | None) -> dict:
     """The means, and the gain over the frozen encoder on the same draws with its 95 % interval."""
+    values, base = np.array(recalls), frozen and np.array(frozen)
     row = {"domain": domain, "pairs": n_pairs, "method": name, "n": len(values)}
     keys = [f"{way} at {k}" for way in ("captions", "pictures") for k in AT]
     row |= dict(zip(keys, values.mean(0).tolist(), strict=True))

@@ -29,22 +29,25 @@ class Domain:
     caption_of: np.ndarray
     looks: dict
     new_captions: bool
-    """Whether the captions of the pairs are left out of the candidates."""
+    """Whether no pair has half of the captions."""
+    mixed: bool = False
+    """Whether the captions of the pairs are candidates together with as many new ones."""
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Pairs, and the candidate pictures and captions."""
+    """Pairs, and the candidate pictures and captions; the first `n_old` captions are of pairs."""
 
     pair_pictures: np.ndarray
     pair_captions: np.ndarray
     pictures: np.ndarray
     captions: np.ndarray
     caption_of: np.ndarray
+    n_old: int = 0
 
 
 def read_domain(source: str) -> Domain:
-    """Read STORE, STORE@even, STORE@odd, STORE@new, or a manifest with captions.
+    """Read STORE, STORE@even, STORE@odd, STORE@new, STORE@mixed, or a manifest with captions.
 
     The captions of a store are the names of its classes. The captions of the pairs are not
     candidates with @new, in manifests, and if each class has only one picture.
@@ -66,7 +69,8 @@ def read_domain(source: str) -> Domain:
         np.stack([texts[name] for name in names]),
         caption_of,
         {"zoom": recipe.zoom, "blocks": recipe.blocks},
-        part == "new" or len(chosen) < 2 * len(names),
+        part in {"new", "mixed"} or len(chosen) < 2 * len(names),
+        part == "mixed",
     )
 
 
@@ -92,11 +96,15 @@ def draws(domain: Domain, n_pairs: int, n_draws: int) -> Iterator[Draw]:
         rng = np.random.default_rng([n_pairs, number])
         captions = rng.permutation(len(domain.captions))
         half = len(captions) // 2
-        of_pairs, candidates = captions, captions
-        if domain.new_captions:
-            of_pairs, candidates = captions[:half], captions[half:][:MOST_CAPTIONS]
+        of_pairs = captions[:half] if domain.new_captions else captions
         rows = rng.permutation(np.flatnonzero(np.isin(domain.caption_of, of_pairs)))
         pairs = rows[:n_pairs]
+        candidates = captions[half:][:MOST_CAPTIONS] if domain.new_captions else captions
+        n_old = 0
+        if domain.mixed:
+            old = np.unique(domain.caption_of[pairs])
+            n_old = len(old)
+            candidates = np.concatenate([old, candidates[:n_old]])
         others = np.setdiff1d(np.flatnonzero(np.isin(domain.caption_of, candidates)), pairs)
         others = rng.permutation(others)[:MOST_PICTURES]
         place = {caption: number for number, caption in enumerate(candidates)}
@@ -106,4 +114,5 @@ def draws(domain: Domain, n_pairs: int, n_draws: int) -> Iterator[Draw]:
             domain.pictures[others],
             domain.captions[candidates],
             np.array([place[domain.caption_of[row]] for row in others]),
+            n_old,
         )

@@ -4,7 +4,8 @@
 
 `python -m tools.scenes.make` makes the scenes. A pair is a picture with the sentence of the correct
 answer; the other pictures are queries. The object's true box is also measured alone, as an upper
-bound for a method that finds the box.
+bound for a method that finds the box. Two more lines are for true boxes if pairs have only half of
+the colours: first questions about these colours, then questions about the others.
 """
 
 from __future__ import annotations
@@ -38,15 +39,25 @@ def main() -> None:
         )
         for _, question, _ in questions
     ]
-    right = [question["right"] for _, question, _ in questions]
+    right = np.array([question["right"] for _, question, _ in questions])
+    colours = np.array([question["answers"][question["right"]] for _, question, _ in questions])
     pictures = {
         "whole picture": [path for path, _, _ in questions],
         "true box": [Crop(path, box) for path, _, box in questions],
     }
     for name, images in pictures.items():
         rows = encoder.encode_images(images)
-        cells = [_accuracy(encoder, rows, texts, right, n) for n in PAIRS]
-        sys.stdout.write(f"| {name}, {len(questions)} questions | {' | '.join(cells)} |\n")
+        task = encoder, rows, texts, right, colours
+        _print(name, [_accuracies(*task, n, half=False)[:, 0] for n in PAIRS])
+    halves = np.stack([_accuracies(*task, n, half=True) for n in PAIRS if n < max(PAIRS)])
+    for name, accuracies in zip(("colours of the pairs", "others"), halves.T, strict=True):
+        _print(f"true box, {name}", [*accuracies.T])
+
+
+def _print(name: str, accuracies: list[np.ndarray]) -> None:
+    errors = [1.96 * np.std(values, ddof=1) / N_DRAWS**0.5 for values in accuracies]
+    cells = [f"{v.mean():.1f} ± {e:.1f}" for v, e in zip(accuracies, errors, strict=True)]
+    sys.stdout.write(f"| {name} | {' | '.join(cells)} |\n")
 
 
 def _colours(scenes: Path) -> list[tuple[Path, dict, Box]]:
@@ -62,27 +73,34 @@ def _colours(scenes: Path) -> list[tuple[Path, dict, Box]]:
     return questions
 
 
-def _accuracy(
+def _accuracies(
     encoder: FrozenEncoder,
     rows: np.ndarray,
     texts: list[np.ndarray],
-    right: list[int],
+    right: np.ndarray,
+    colours: np.ndarray,
     n_pairs: int,
-) -> str:
+    *,
+    half: bool,
+) -> np.ndarray:
+    """The accuracy of each draw in %, on colours of the pairs and on other colours."""
     correct = np.stack([text[number] for text, number in zip(texts, right, strict=True)])
+    looks = {"zoom": encoder.zoom, "blocks": encoder.look_blocks}
     accuracies = []
     for number in range(N_DRAWS):
-        order = np.random.default_rng(number).permutation(len(rows))
-        pairs, others = order[:n_pairs], order[max(PAIRS) :]
-        looks = {"zoom": encoder.zoom, "blocks": encoder.look_blocks}
+        rng = np.random.default_rng(number)
+        order, names = rng.permutation(len(rows)), rng.permutation(np.unique(colours))
+        known = np.isin(colours, names[: len(names) // 2] if half else names)
+        pairs, others = order[: max(PAIRS)], order[max(PAIRS) :]
+        pairs = pairs[known[pairs]][:n_pairs]
         adapter = fit_pairs(rows[pairs], correct[pairs], **looks)
         answers = [
             int((adapter.picture_rows(rows[[n]]) @ adapter.caption_rows(texts[n]).T).argmax())
             for n in others
         ]
-        accuracies.append(100 * np.mean([answers[i] == right[n] for i, n in enumerate(others)]))
-    error = 1.96 * np.std(accuracies, ddof=1) / N_DRAWS**0.5
-    return f"{np.mean(accuracies):.1f} ± {error:.1f}"
+        hit = 100.0 * (answers == right[others])
+        accuracies.append([hit[known[others]].mean(), hit[~known[others]].mean() if half else 0])
+    return np.array(accuracies)
 
 
 if __name__ == "__main__":
