@@ -5,6 +5,7 @@ domain than in the encoder's training. So both are centred. Then a caption is ma
 picture: the caption's feature, corrected by kernel ridge regression on the pairs. The score of a
 picture is its cosine with the expected picture, minus a correction for hubs: the pictures and
 captions that are similar to everything (Radovanović et al., 2010; CSLS, Conneau et al., 2018).
+Captions of the pairs have better expected pictures than new ones, so their scores are lowered.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ from jaxtyping import Float, Float32
 
 from metaadapter.errors import UsageError
 from metaadapter.features.views import text_places
+from metaadapter.labs.ranking.regression import fit_corrections, kernel, mean_lead, unit
 
-# docs/explanation/captions.md describes how these four were chosen, and on which data.
+# docs/explanation/captions.md describes how these five were chosen, and on which data.
 MEAN_SHRINKAGE = 6.0
 """The number of rows of zeros in the mean, which shrink the mean of few pairs."""
-SHARPNESS = 3.0
-"""The sharpness of the kernel of captions, exp(sharpness · (cosine − 1)): the higher it is, the
-closer a caption must be to the caption of a pair to get the correction of that pair."""
-RIDGE = 0.3
-"""The ridge that shrinks corrections; the kernel of a caption with itself is 1."""
 HUB_WEIGHT = 0.25
 """The weight of the mean of the highest cosines of a picture or caption with the pairs."""
 N_NEIGHBOURS = 10
 """The number of highest cosines in that mean, as in CSLS."""
+LEVEL_OF_PAIRS = 0.05
+"""The least amount by which the scores of captions of many pairs are lowered."""
+LEAD_WEIGHT = 0.5
+"""The part of the mean lead over new captions by which the scores of captions of pairs are lowered,
+if it is more than that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +74,17 @@ class PairAdapter:
     def caption_rows(
         self, features: Float[np.ndarray, "n dim"], *, hubs: bool = True
     ) -> Float32[np.ndarray, "n width"]:
-        """Return rows of captions; the arguments are as for `picture_rows`."""
-        rows = self._caption_rows(unit(features.astype(np.float32) - self.caption_mean))
-        return self._with_level(rows, self._pair_pictures if hubs else None, of_pictures=False)
+        """Return rows of captions; the arguments are as for `picture_rows`.
+
+        With `hubs` captions of the pairs, and captions near them, lose what they gain by being
+        fitted, so that new captions can win. The level is highest for a caption of a pair.
+        """
+        centred = unit(features.astype(np.float32) - self.caption_mean)
+        rows = self._caption_rows(centred)
+        rows = self._with_level(rows, self._pair_pictures if hubs else None, of_pictures=False)
+        if hubs and len(self.captions):
+            rows[:, -1] -= self._level_of_pairs * kernel(centred, self.captions).max(1)
+        return rows
 
     @cached_property
     def _pair_pictures(self) -> Float32[np.ndarray, "pairs _"]:
@@ -83,6 +93,12 @@ class PairAdapter:
     @cached_property
     def _pair_captions(self) -> Float32[np.ndarray, "pairs _"]:
         return self._caption_rows(self.captions)
+
+    @cached_property
+    def _level_of_pairs(self) -> float:
+        n = len(self.captions)
+        lead = mean_lead(self.pictures, self.captions, self.corrections)
+        return max(LEVEL_OF_PAIRS * n / (n + MEAN_SHRINKAGE), LEAD_WEIGHT * lead)
 
     @cached_property
     def _products(self) -> Float32[np.ndarray, "pairs pairs"]:
@@ -153,54 +169,9 @@ def fit_pairs(
     picture_mean = shrunk_mean(pictures, more_pictures)
     caption_mean = shrunk_mean(captions, more_captions)
     centred, targets = unit(captions - caption_mean), unit(pictures - picture_mean)
-    corrections = np.linalg.solve(_regularised(centred), targets - centred)
+    corrections = fit_corrections(targets, centred)
     places = text_places(pictures.shape[1], zoom, blocks or {})
     return PairAdapter(picture_mean, caption_mean, targets, centred, corrections, places)
-
-
-def left_out_cosines(adapter: PairAdapter) -> Float32[np.ndarray, "pairs pairs"]:
-    """Return the cosine of each picture with each caption, by the adapter without their pairs.
-
-    These are the scores that new pictures and captions of the domain would get. In closed form, the
-    residuals of rows left out of a ridge regression are their coefficients, multiplied by the
-    inverse of their block in the inverse system. The means, which a pair hardly changes, stay.
-    """
-    pictures, corrections = adapter.pictures, adapter.corrections
-    inverse = np.linalg.inv(_regularised(adapter.captions))
-    diagonal = inverse.diagonal()
-    # Caption j without the pairs i and j has the residual by_j · corrections_j + by_i · …_i.
-    part = diagonal[:, None] * diagonal[None] - inverse**2
-    np.fill_diagonal(part, 1)
-    by_j, by_i = diagonal[:, None] / part, -inverse / part
-    np.fill_diagonal(by_j, 1 / diagonal)
-    np.fill_diagonal(by_i, 0)
-    similarities, across = pictures @ pictures.T, pictures @ corrections.T
-    products = corrections @ corrections.T
-    self_across, squares = across.diagonal(), products.diagonal()
-    # The expected picture of caption j is the picture of pair j minus that residual.
-    dots = similarities - by_j * across - by_i * self_across[:, None]
-    lengths = (
-        1
-        - 2 * (by_j * self_across[None] + by_i * across.T)
-        + by_j**2 * squares[None]
-        + 2 * by_j * by_i * products
-        + by_i**2 * squares[:, None]
-    )
-    cosines: Float32[np.ndarray, "pairs pairs"] = dots / np.sqrt(np.maximum(lengths, 1e-12))
-    return cosines
-
-
-def kernel(
-    rows: Float32[np.ndarray, "n dim"], others: Float32[np.ndarray, "m dim"]
-) -> Float32[np.ndarray, "n m"]:
-    """Return the similarity of captions, from 0 to 1."""
-    return np.asarray(np.exp(SHARPNESS * (rows @ others.T - 1)), np.float32)
-
-
-def unit(rows: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n dim"]:
-    """Scale rows to length 1; a row of zeros stays."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
 
 
 def mean_of_highest(cosines: Float32[np.ndarray, "n m"]) -> Float32[np.ndarray, " n"]:
@@ -218,9 +189,3 @@ def shrunk_mean(
     for block in (rows, *more):
         total, n = total + block.sum(0, dtype=np.float64), n + len(block)
     return np.asarray(total / n, np.float32)
-
-
-def _regularised(captions: Float32[np.ndarray, "pairs dim"]) -> Float32[np.ndarray, "pairs pairs"]:
-    system: Float32[np.ndarray, "pairs pairs"] = kernel(captions, captions)
-    np.fill_diagonal(system, system.diagonal() + RIDGE)
-    return system

@@ -17,7 +17,8 @@ from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.labs.ranking.captions import captions_of, encode_captions
-from metaadapter.labs.ranking.pair_adapter import fit_pairs, left_out_cosines
+from metaadapter.labs.ranking.pair_adapter import fit_pairs
+from metaadapter.labs.ranking.regression import left_out_cosines
 from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs
 from metaadapter.workflow.accuracy import Proportion
 
@@ -89,7 +90,8 @@ def estimate_pairs(stored: StoredPairs) -> LeftOutPairs:
     first.sort()
     pictures, captions = stored.pictures[first], stored.captions[first]
     names = np.array(stored.config.captions)[first]
-    cosines, frozen = left_out_cosines(fit_pairs(pictures, captions)), pictures @ captions.T
+    adapter, frozen = fit_pairs(pictures, captions), pictures @ captions.T
+    cosines = left_out_cosines(adapter.pictures, adapter.captions, adapter.corrections)
     return LeftOutPairs(
         *(_matching(table, names) for table in (cosines, cosines.T, frozen, frozen.T))
     )

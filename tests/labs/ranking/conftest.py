@@ -5,16 +5,20 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from metaadapter.labs.ranking.pair_adapter import unit
+from metaadapter.labs.ranking.regression import unit
 
 
 class Scene(NamedTuple):
-    """Pairs of a domain, and other pictures and captions of it, the n-th of the n-th."""
+    """Pairs of a domain, and other pictures and captions of it, the n-th of the n-th.
+
+    `again` are other pictures of the captions of the pairs.
+    """
 
     pair_pictures: np.ndarray
     pair_captions: np.ndarray
     pictures: np.ndarray
     captions: np.ndarray
+    again: np.ndarray
 
 
 @pytest.fixture
@@ -26,8 +30,13 @@ def domain():
         captions = unit(rng.standard_normal((n_pairs + n, width)).astype(np.float32))
         turn = np.linalg.qr(rng.standard_normal((width, width)))[0]
         aside = 2 * unit(rng.standard_normal((1, width)).astype(np.float32))
-        noises = noise * rng.standard_normal(captions.shape) / width**0.5
-        pictures = unit((captions + 0.7 * captions @ turn + aside + noises).astype(np.float32))
-        return Scene(pictures[:n_pairs], captions[:n_pairs], pictures[n_pairs:], captions[n_pairs:])
+
+        def pictures(captions):
+            noises = noise * rng.standard_normal(captions.shape) / width**0.5
+            return unit((captions + 0.7 * captions @ turn + aside + noises).astype(np.float32))
+
+        pairs, others = np.split(pictures(captions), [n_pairs])
+        again = pictures(captions[:n_pairs])
+        return Scene(pairs, captions[:n_pairs], others, captions[n_pairs:], again)
 
     return make
