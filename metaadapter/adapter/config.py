@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from metaadapter.adapter.label_tree import ClassTree, LabelTree
 from metaadapter.adapter.layout import CONFIG_FILE, REMEDY, is_caption_adapter, open_adapter
 from metaadapter.data.checksums import FileSource, Proof, read_document
 from metaadapter.errors import IncompatibleArtifact
@@ -18,6 +19,8 @@ from metaadapter.features.towers.config import InsideConfig, PromptConfig
 SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.adapter/2", "metaadapter.adapter/1"
 # A separate schema, because an older version would ignore parts in towers and predict wrongly.
 SCHEMA_WITH_TOWERS, TOWER_PARTS = "metaadapter.adapter/3", ("inside", "prompt")
+# Facts that a file names only if the adapter has them; an older version does not know them.
+OPTIONAL = (*TOWER_PARTS, "tree")
 # More views would take hours for each picture.
 MOST_VIEWS = 10_000
 
@@ -26,6 +29,11 @@ def _require_few_views(origin: Origin) -> Origin:
     if origin.n_views > MOST_VIEWS:
         raise ValueError(f"expected at most {MOST_VIEWS} views, got {origin.n_views}")
     return origin
+
+
+def _require_no_circle(parents: dict[str, str]) -> dict[str, str]:
+    LabelTree(parents)
+    return parents
 
 
 StoredOrigin: TypeAlias = Annotated[Origin, AfterValidator(_require_few_views)]
@@ -66,11 +74,18 @@ class AdapterConfig(BaseModel):
     """The adapters inside the encoder's towers; `None` without any."""
     prompt: PromptConfig | None = None
     """The soft prompt of the encoder's texts; `None` without one."""
+    tree: Annotated[dict[str, str], AfterValidator(_require_no_circle)] | None = None
+    """The parents in the label tree of the classes, as `LabelTree.parents`; `None` without one."""
 
     @property
     def has_towers(self) -> bool:
         """Whether this adapter has parts in the towers of the encoder."""
         return self.inside is not None or self.prompt is not None
+
+    @property
+    def class_tree(self) -> ClassTree | None:
+        """The label tree of the classes; `None` without one."""
+        return None if self.tree is None else ClassTree.of(LabelTree(self.tree), self.classes)
 
     @property
     def texts(self) -> dict[bool | int | float | str, str | list[str]]:
@@ -92,7 +107,7 @@ class AdapterConfig(BaseModel):
 
 def stored_facts(config: AdapterConfig) -> dict[str, Any]:
     """Return the values of `adapter_config.json`, with the schema that they need."""
-    unused = {name for name in TOWER_PARTS if getattr(config, name) is None}
+    unused = {name for name in OPTIONAL if getattr(config, name) is None}
     schema = SCHEMA_WITH_TOWERS if config.has_towers else SCHEMA
     return {"schema": schema, **config.model_dump(mode="json", exclude=unused)}
 

@@ -41,6 +41,7 @@ COLUMNS = {
     "caption": ("caption", "sentence", "text"),
     **{side: (side,) for side in SIDES},
 }
+LABEL_COLUMNS = COLUMNS["label"]
 
 # In a table of predictions, the reason why a picture has none; such a row has no label.
 UNREADABLE_REASON = "unreadable_reason"
@@ -68,10 +69,9 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     in a file of 2SFS to that of all its data sets.
     """
     kind = FORMATS[manifest.suffix.lower()]
-    read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}[kind]
     records = [
         record
-        for record in read(manifest)
+        for record in read_records(manifest)
         if record.values.get("label") or not record.values.get(UNREADABLE_REASON)
     ]
     if not records:
@@ -117,6 +117,12 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         )
     descriptions = {label: tuple(lines) for label, lines in sentences.items()}
     return ImageTable(tuple(rows), f"{kind} manifest", descriptions=descriptions)
+
+
+def read_records(table: Path) -> list[Record]:
+    """Read the rows of a table in one of `FORMATS`; all rows of a CSV file have all columns."""
+    read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}
+    return read[FORMATS[table.suffix.lower()]](table)
 
 
 def _box(manifest: Path, position: str, sides: list[str | None]) -> Box | None:

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_of
 from metaadapter.adapter.files import load_adapter, store_adapter
+from metaadapter.adapter.label_tree import LabelTree, SureAnswer
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
@@ -32,8 +33,10 @@ from metaadapter.workflow.estimator_inputs import label_array, unchanged_on_erro
 from metaadapter.workflow.fit_adapter import CUSTOM, Mode, fit_support
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.new_class import add_class, require_addable
+from metaadapter.workflow.predictions import PredictionOptions, sure_answers
 from metaadapter.workflow.query_shift import QuerySample
 from metaadapter.workflow.run_push import push_adapter
+from metaadapter.workflow.tree_evidence import with_parents_names
 
 if TYPE_CHECKING:
     from metaadapter.data.hub_upload import Pushed
@@ -70,6 +73,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         fine_tuning: The settings for the gradient steps in mode `"finetune"`.
         blocks: The widths of the blocks that the features consist of (`FeatureStore.blocks`), which
             the generator weighs; those of `encoder` by default.
+        tree: The label tree of the classes, for `predict_sure`: a `LabelTree`, or child → parent.
     """
 
     stored_: StoredAdapter
@@ -108,6 +112,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         logit_scale: float | np.ndarray | torch.Tensor | None = None,
         fine_tuning: FineTune | None = None,
         blocks: Sequence[int] = (),
+        tree: LabelTree | Mapping[str, str] | None = None,
     ) -> None:
         self.class_texts = class_texts
         self.mode = mode
@@ -116,6 +121,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.logit_scale = logit_scale
         self.fine_tuning = fine_tuning
         self.blocks = blocks
+        self.tree = tree
 
     def fit(
         self, X: Any, y: Any, *, views: Any = None, unlabelled: Any = None
@@ -148,6 +154,11 @@ class MetaAdapterClassifier(AdapterClassifier):
                 rows = unlabelled_rows(unlabelled, self.n_features_in_)
                 support = support.with_pool(unit_rows(rows))
             base, parts = parts_of(encoder)
+            tree = self.tree
+            if tree is not None:
+                tree = tree if isinstance(tree, LabelTree) else LabelTree(tree)
+                classes = self.classes_.tolist()
+                support = with_parents_names(support, classes, tree, encoder)
             self.stored_ = fit_support(
                 support,
                 self.classes_.tolist(),
@@ -158,8 +169,25 @@ class MetaAdapterClassifier(AdapterClassifier):
                 fine_tuning=self.fine_tuning,
                 origin=None if base is None else _origin_of(base),
                 parts=parts,
+                tree=tree,
             )
         return self
+
+    def predict_sure(self, X: Any, sure: float = 0.9) -> list[SureAnswer]:
+        """Return for each row of X (n, D) the deepest node of the label tree that is sure enough.
+
+        Args:
+            X: Features of pictures.
+            sure: How probable the node must be, 0.5 … 0.99.
+
+        Raises:
+            UsageError: There is no label tree, or `sure` is out of range.
+        """
+        parts = [*self._probabilities(X)]  # first: it needs a `fit`
+        PredictionOptions(sure=sure).require(self.stored_, "that was fitted")
+        options = PredictionOptions(sure=sure)
+        answers = [one for rows in parts for one in sure_answers(self.stored_, rows, options)]
+        return [answer for answer in answers if answer is not None]
 
     def _probabilities(self, X: Any) -> Iterator[Float[np.ndarray, "n N"]]:
         sample = None
@@ -291,6 +319,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             encoder=encoder,
             logit_scale=config.logit_scale,
             blocks=config.blocks,
+            tree=config.tree,
         )
         classifier._set_stored(stored)
         return classifier

@@ -15,6 +15,7 @@ from jaxtyping import Float, Float32
 from metaadapter.adapter.adapted_encoder import TowerParts, parts_of
 from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.known import calibrated
+from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import unit_rows
@@ -36,6 +37,7 @@ from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.known_by_group import first_of_groups, with_known_head
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.sentence_weights import weigh_sentences
+from metaadapter.workflow.tree_evidence import with_parents_names, with_siblings
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder
@@ -128,12 +130,14 @@ def fit_support(
     parts: TowerParts | None = None,
     picture_hashes: Sequence[str] = (),
     groups: Sequence[str] = (),
+    tree: LabelTree | None = None,
 ) -> StoredAdapter:
     """Predict the adapter of one task, and refine it in mode `"finetune"`.
 
     The adapter stores `names` (label → name, or [name, sentence, …]) but no vectors among them, and
     no names that the encoder does not read.
-    `groups` are as for `first_of_groups`.
+    `groups` are as for `first_of_groups`. With a `tree`, classes without a picture share the
+    evidence of their siblings.
     """
     loaded, identity = shared_generator(generator)
     parts = parts or TowerParts()
@@ -145,6 +149,8 @@ def fit_support(
             weights = with_known_head(weights, predict_adapter(loaded, first))
     if parts.inside is not None and support.present_TNK.any():
         weights = calibrated(weights, parts.inside.calibration)
+    if tree is not None:
+        weights = with_siblings(weights, support.present_TNK[0].any(-1), classes, tree)
     read = names if support.text_TND.any() else None
     config = AdapterConfig(
         classes=[*classes],
@@ -162,6 +168,7 @@ def fit_support(
         origin=origin or Origin(),
         inside=parts.inside,
         prompt=parts.prompt,
+        tree=None if tree is None else dict(tree.parents),
     )
     support, hashes = replace(support, views_TNKVD=None), tuple(picture_hashes)
     return StoredAdapter(weights, config, support, hashes, towers=parts.towers)
@@ -174,12 +181,15 @@ def fit_pictures(
     mode: Mode = "one_shot",
     generator: str = "default",
     pool: Float[np.ndarray, "u D"] | None = None,
+    tree: LabelTree | None = None,
 ) -> StoredAdapter:
     """Predict an adapter from labelled pictures; it includes the trained parts of their encoder.
 
     `names` may include classes without pictures; `pool` has features of unlabelled pictures.
     """
     support, classes = support_of(labelled, names)
+    if tree is not None:
+        support = with_parents_names(support, classes, tree, labelled.encoder)
     if pool is not None:
         support = support.with_pool(unit_rows(pool))
     return fit_support(
@@ -193,6 +203,7 @@ def fit_pictures(
         parts=parts_of(labelled.encoder)[1],
         picture_hashes=labelled.pictures.sha256,
         groups=[picture.group for picture in labelled.pictures.pictures],
+        tree=tree,
     )
 
 

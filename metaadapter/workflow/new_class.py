@@ -14,6 +14,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from metaadapter.adapter.known import with_calibrated_head
+from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, KnownHead
@@ -24,6 +25,7 @@ from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.class_texts import descriptions, text_names, text_of_new_class
 from metaadapter.workflow.estimator_inputs import label_array, require_one_kind
 from metaadapter.workflow.fit_adapter import CUSTOM, generator_that_predicted, predict_adapter
+from metaadapter.workflow.tree_evidence import towards_parents, with_siblings
 
 SAME = 0.9999
 """The cosine of a row with a copy of it that was rounded to half precision is above this."""
@@ -78,10 +80,17 @@ def add_class(
                 "says nothing; give the class a picture"
             )
         texts = {}
+    tree = None if config.tree is None else LabelTree(config.tree)
+    classes = np.asarray(label_array(_inserted(config.classes, position, label))).tolist()
+    if tree is not None and not len(rows) and encoder is not None and support.present_TNK.any():
+        parent = tree.parents.get(str(label))
+        vector = towards_parents(vector[None], [parent], encoder)[0] if parent else vector
     weights, support = append_class(loaded, stored.weights, support, position, rows, vector)
+    if tree is not None:
+        pictured_N = support.present_TNK[0].any(-1)
+        weights = with_siblings(weights, pictured_N, classes, tree, only=label)
     if config.inside is not None:
         weights = with_calibrated_head(weights, config.inside.calibration)
-    classes = np.asarray(label_array(_inserted(config.classes, position, label))).tolist()
     names = {**config.texts, **texts}
     changes = {
         "classes": classes,

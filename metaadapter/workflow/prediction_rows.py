@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, TypeAlias
 
+from metaadapter.adapter.label_tree import SureAnswer
 from metaadapter.data.crop import Box
 from metaadapter.data.input_status import DONE, UNREADABLE
 from metaadapter.data.inputs import UnreadableImage
@@ -25,7 +26,16 @@ FIRST = (*Prediction._fields[:5], "known", "unfamiliar")
 COLUMNS = (*FIRST, STATUS, UNREADABLE_REASON, DUPLICATE_OF, SHA256)
 # A manifest of pictures names these columns in the same way.
 BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height", "detected", "confidence")
-NUMBERS = {"probability", "runner_up_probability", "known", *BOX_COLUMNS[:4], "confidence"}
+# The sure answer of a label tree: its name, its level, the path to it, and the probabilities there.
+TREE_COLUMNS = ("sure_label", "sure_probability", "sure_level", "sure_path", "sure_probabilities")
+NUMBERS = {
+    "probability",
+    "runner_up_probability",
+    "known",
+    "sure_probability",
+    *BOX_COLUMNS[:4],
+    "confidence",
+}
 BETWEEN = " | "
 ROWS_AT_ONCE = 1024
 
@@ -41,6 +51,8 @@ class RowFormat:
     """Whether a column `set` lists the classes that a picture may show."""
     boxes: bool = False
     times: bool = False
+    tree: bool = False
+    """Whether columns have the sure answer of a label tree."""
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -50,7 +62,9 @@ class RowFormat:
     @cached_property
     def kinds(self) -> tuple[type[str | float | bool | int], ...]:
         """The kind of the values in each column."""
-        facts = {"unfamiliar": bool, "animal": int} | dict.fromkeys(NUMBERS, float)
+        facts = {"unfamiliar": bool, "animal": int, "sure_level": int} | dict.fromkeys(
+            NUMBERS, float
+        )
         return (*(facts.get(name, str) for name in self._facts), *[float] * len(self.classes))
 
     @property
@@ -60,6 +74,7 @@ class RowFormat:
             *(["set"] if self.sets else []),
             *((*BOX_COLUMNS, "source") if self.boxes else []),
             *(["time", "series", "animal"] if self.times else []),
+            *(TREE_COLUMNS if self.tree else []),
         )
 
     def row(self, outcome: Outcome) -> Row:
@@ -78,6 +93,8 @@ class RowFormat:
             row.append(outcome.source)
         if self.times:
             row += [outcome.time, outcome.series, outcome.animal]
+        if self.tree:
+            row += _sure_cells(outcome.sure)
         shares = outcome.probabilities
         row += map(shares.get, self.classes)
         return [None if cell == "" else cell for cell in row]
@@ -108,7 +125,23 @@ class RowFormat:
             animal=cells.get("animal"),
             source=cells.get("source"),
             sha256=cells[SHA256] or "",
+            sure=_sure_answer(cells) if self.tree else None,
         )
+
+
+def _sure_cells(sure: SureAnswer | None) -> Row:
+    if sure is None:  # a label that the detector gave
+        return [None] * len(TREE_COLUMNS)
+    shares = BETWEEN.join(map(repr, sure.probabilities))
+    return [sure.label, sure.probability, sure.level, BETWEEN.join(sure.path), shares]
+
+
+def _sure_answer(cells: Mapping[str, Any]) -> SureAnswer | None:
+    label, probability, level, path, shares = (cells[column] for column in TREE_COLUMNS)
+    if level is None:
+        return None
+    names, numbers = ((text or "").split(BETWEEN) if level else [] for text in (path, shares))
+    return SureAnswer(label, probability, level, tuple(names), tuple(map(float, numbers)))
 
 
 def in_parts(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -18,6 +18,7 @@ from metaadapter.adapter.known import (
     prediction_sets,
     require_fraction,
 )
+from metaadapter.adapter.label_tree import SureAnswer
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import AdapterWeights, classify, finite_softmax
 from metaadapter.data.crop import Box
@@ -71,6 +72,8 @@ class Prediction(NamedTuple):
     class), or on the page a `person`; `None` without a detector."""
     sha256: str = ""
     """The content hash of the picture or box; "" if it was not encoded."""
+    sure: SureAnswer | None = None
+    """The answer at the deepest sure node of the label tree; `None` without a tree."""
 
     @property
     def rejected(self) -> Prediction:
@@ -83,16 +86,18 @@ class Prediction(NamedTuple):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form; a field of camera traps is left out if it has no value."""
+        """The JSON form; a field of camera traps or trees is left out if it has no value."""
         return {
             key: value
-            for key, value in self._asdict().items()
-            if key not in NOT_IN_JSON and (value is not None or key not in OF_FRAMES)
+            for key, value in (self._asdict() | {"sure": self.sure and self.sure.to_dict()}).items()
+            if key not in NOT_IN_JSON and (value is not None or key not in IF_KNOWN)
         }
 
 
 NOT_IN_JSON = ("true_label", "sha256")
-OF_FRAMES = ("box", "detected", "confidence", "time", "series", "animal", "source")
+IF_KNOWN = ("box", "detected", "confidence", "time", "series", "animal", "source", "sure")
+SURE = 0.9
+"""How probable an answer of a label tree must be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,6 +119,8 @@ class PredictionOptions:
     """The fraction of known pictures that count as familiar; by default the adapter decides."""
     coverage: float | None = None
     """The fraction of pictures whose true class must be in their set; `None` makes no sets."""
+    sure: float | None = None
+    """How probable the answer of a label tree must be; `None` means `SURE`."""
 
     def require(self, stored: StoredAdapter, owner: Path | str) -> None:
         """Raise a `UsageError` unless the adapter `owner` supports these options."""
@@ -122,6 +129,13 @@ class PredictionOptions:
                 f"the adapter {owner} has a class {UNKNOWN!r}, and reject (--reject) gives this "
                 "label too; adapt again with that folder as background (--background), or omit it"
             )
+        if self.sure is not None:
+            require_fraction(self.sure, "sure (--sure)")
+            if stored.config.tree is None:
+                raise UsageError(
+                    f"the adapter {owner} has no label tree, which sure (--sure) needs; adapt "
+                    "again with tree (--tree), or leave sure out"
+                )
         if stored.weights.known_head is None:
             if self.reject or self.keep is not None or self.coverage is not None:
                 raise UsageError(
@@ -149,6 +163,7 @@ def predict_pictures(
     probabilities = reconsider(predict_probabilities(pictures.features, stored.weights))
     classes = [str(label) for label in stored.config.classes]
     support, rows_NC = set(stored.picture_hashes), probabilities.classes_NC
+    answers = sure_answers(stored, rows_NC, options)
     return [
         prediction._replace(
             path=picture.path,
@@ -156,14 +171,28 @@ def predict_pictures(
             probabilities=dict(zip(classes, row, strict=True)),
             true_label=picture.label,
             sha256=picture.sha256,
+            sure=answer,
         )
-        for picture, row, prediction in zip(
+        for picture, row, prediction, answer in zip(
             pictures.pictures,
             map(np.ndarray.tolist, rows_NC),
             best_classes(classes, probabilities, stored.weights, options),
+            answers,
             strict=True,
         )
     ]
+
+
+def sure_answers(
+    stored: StoredAdapter,
+    rows_NC: Float[np.ndarray, "n C"],
+    options: PredictionOptions | None = None,
+) -> Sequence[SureAnswer | None]:
+    """Return the sure answers of the adapter's label tree; `None` for each without a tree."""
+    tree, least = stored.config.class_tree, (options or PredictionOptions()).sure
+    if tree is None:
+        return [None] * len(rows_NC)
+    return tree.sure_answers(rows_NC, SURE if least is None else least)
 
 
 def predict_probabilities(

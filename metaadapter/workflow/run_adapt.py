@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from metaadapter.adapter.files import store_adapter
+from metaadapter.adapter.label_tree_file import fitted_tree, read_label_tree
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.user_code import is_user_code
@@ -113,6 +114,7 @@ def adapt(
     selection: Selection | None = None,
     unlabelled: Path | str | None = None,
     background: Path | str | None = None,
+    tree: Path | str | None = None,
     encoder: str | None = None,
     device: str = "auto",
     precision: Precision = "fp32",
@@ -134,6 +136,7 @@ def adapt(
         selection: The pictures that are used, and how they are encoded.
         unlabelled: Pictures of the same kind without labels, which the generator reads too.
         background: Pictures that show nothing of interest; they become a class without a name.
+        tree: A file with the parents of the classes, as for `read_label_tree`.
         encoder: The name of the encoder; that of a feature store, or `tiny`, by default.
         device: The device that encodes.
         precision: The number format that the encoder computes in.
@@ -151,13 +154,14 @@ def adapt(
     """
     selection = selection or Selection()
     load = partial(load_encoder, device=device, precision=precision, templates=templates)
+    parents = None if tree is None else read_label_tree(Path(tree))
     pool = None if unlabelled is None else Path(unlabelled)
     reading = Reading(load, selection, progress)
     labelled = read_support(
         None if support is None else Path(support),
         reading,
         encoder=encoder,
-        reads_names=bool((class_names and class_names.are_given) or templates or tune),
+        reads_names=bool((class_names and (class_names.are_given or tree)) or templates or tune),
         check_labels=partial(_check_names, class_names, classes),
         cut=cut.labelled,
         unlabelled=pool,
@@ -165,6 +169,8 @@ def adapt(
     texts = None
     if class_names is not None:
         texts = class_names.of(classes or labelled.counts, labelled.descriptions)
+    if tree is not None and parents is not None:
+        parents = fitted_tree(parents, [*(texts or labelled.counts)], Path(tree))
     if tune is not None:
         labelled = tune(labelled, texts)
     if background is not None:  # after the names, as this class has none
@@ -173,7 +179,7 @@ def adapt(
     if pool is not None:
         pictures = read_pool(pool, labelled, reading, cut.unlabelled)
         rows = pictures.features
-    adapter = fit_pictures(labelled, texts, mode=mode, generator=generator, pool=rows)
+    adapter = fit_pictures(labelled, texts, mode=mode, generator=generator, pool=rows, tree=parents)
     return Adapted(adapter, labelled, texts, pictures)
 
 

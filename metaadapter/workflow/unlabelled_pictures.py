@@ -13,6 +13,7 @@ from torch import Tensor
 
 from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.known import calibrated
+from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import unit_rows
@@ -31,6 +32,7 @@ from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.fit_adapter import generator_that_predicted, predict_adapter
 from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading, require_pictures
 from metaadapter.workflow.new_class import without_copies
+from metaadapter.workflow.tree_evidence import with_siblings
 
 # More unlabelled pictures change an adapter little, and make its folder large.
 MOST_UNLABELLED = 4000
@@ -283,4 +285,7 @@ def _predict(
     generator: AdapterGenerator, support: Support, config: AdapterConfig
 ) -> AdapterWeights:
     weights = predict_adapter(generator, support)
+    if config.tree is not None:
+        has_pictures = support.present_TNK[0].any(-1)
+        weights = with_siblings(weights, has_pictures, config.classes, LabelTree(config.tree))
     return weights if config.inside is None else calibrated(weights, config.inside.calibration)

@@ -33,7 +33,7 @@ EXCLUDED = {
 OF_CLASSES = (
     *("--names", "--unlabelled", "--background", "--detections", "--mode", "--text", "--generator"),
     *("--add-class", "--describe", "--no-text", "--shots", "--inside", "--kind", "--prompt"),
-    *("--elsewhere", "--min-confidence", "--unlabelled-detections", "--pictures"),
+    *("--elsewhere", "--min-confidence", "--unlabelled-detections", "--pictures", "--tree"),
 )
 DEFAULTS = {"--mode": "one_shot", "--generator": "default", "--min-confidence": 0.2}
 PICTURES = ("SUPPORT", "--unlabelled", "--background")
@@ -47,6 +47,7 @@ def adapt(
     names: adapt_options.Names = None,
     unlabelled: adapt_options.Unlabelled = None,
     background: adapt_options.Background = None,
+    tree: adapt_options.Tree = None,
     pictures: adapt_options.OfBoxes = None,
     detections: field_options.LabelledDetections = None,
     unlabelled_detections: field_options.UnlabelledDetections = None,
@@ -111,6 +112,7 @@ def adapt(
             selection=selection,
             unlabelled=unlabelled,
             background=background,
+            tree=tree,
             encoder=encoder,
             device=device,
             precision=precision,

@@ -75,6 +75,15 @@ Background = Annotated[
     ),
     MayBeUrl(),
 ]
+Tree = Annotated[
+    Path | None,
+    Option(
+        metavar="FILE",
+        help="Parents of the classes: indented text, or a table with the columns child and parent, "
+        "or with a label and ranks such as order and family. `predict` then answers at the deepest "
+        "name that is sure, and a class without pictures learns from its siblings.",
+    ),
+]
 Mode = Annotated[
     Literal["one_shot", "finetune"],
     Option(

@@ -45,6 +45,7 @@ def evaluate(
     names: own.Names = None,
     reference: own.Reference = None,
     metrics: own.Metrics = None,
+    tree: own.Tree = None,
     jobs: own.Jobs = None,
     device: own.Device = "cpu",
     csv_raw: options.CsvRaw = False,
@@ -81,6 +82,7 @@ def evaluate(
         "names": own.names(names),
         "reference": reference,
         "metrics": own.names(metrics),
+        "tree": None if tree is None else str(tree),
     }
     from metaadapter.bench.evaluation.config import load_evaluation
 

@@ -134,6 +134,14 @@ Metrics = Annotated[
         help="Your own metric, a function of probabilities and classes; repeatable.",
     ),
 ]
+Tree = Annotated[
+    Path | None,
+    Option(
+        metavar="FILE",
+        help="Label tree of the classes, as for adapt --tree: also give accuracy by level, the "
+        "distance of mistakes in the tree, and how often and how deep sure answers are right.",
+    ),
+]
 Jobs = Annotated[
     int | None, Option(min=1, help="Number of one-thread processes.", show_default="one per core")
 ]

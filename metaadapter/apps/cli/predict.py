@@ -68,6 +68,15 @@ Sets = Annotated[
         "0.99, the set contains its own class.",
     ),
 ]
+SureOption = Annotated[
+    float | None,
+    Option(
+        metavar="FRACTION",
+        help="How probable the answer of the adapter's label tree must be, 0.5 to 0.99: the "
+        "deepest name in the tree that is so probable is the answer.",
+        show_default="0.9",
+    ),
+]
 Together = Annotated[
     bool,
     Option(
@@ -119,6 +128,7 @@ def predict(
     reject: Reject = False,
     keep: options.Keep = None,
     sets: Sets = None,
+    sure: SureOption = None,
     together: Together = False,
     out: Out = None,
     shard: ShardOption = None,
@@ -148,7 +158,8 @@ def predict(
 
     The encoder that the adapter names is loaded and checked. Without a terminal the list is
     tab-separated: path, label, probability, runner-up, its probability[, that of --rank], `known`,
-    `unfamiliar` or nothing[, the set of --sets]. `probability` compares the classes with one
+    `unfamiliar` or nothing[, the set of --sets][, the path to the sure answer of the
+    label tree, and its probability]. `probability` compares the classes with one
     another; `known` is the probability that the picture shows any of them.
     """
     values = dict(locals())
@@ -198,7 +209,7 @@ def _request(values: Mapping[str, Any], shard: Shard | None) -> PredictionReques
     return request_predictions(
         values["adapter"],
         values["images"],
-        PredictionOptions(values["reject"], values["keep"], values["sets"]),
+        PredictionOptions(values["reject"], values["keep"], values["sets"], values["sure"]),
         other_labels=field_options.other_labels() if values["detections"] else (),
         shard=shard,
         **{name: values[name] for name in names},

@@ -84,6 +84,7 @@ class FieldRun:
 
 def _labels(classes: Sequence[str], options: FieldOptions) -> list[str]:
     """All possible answers for boxes of animals."""
-    fauna = options.fauna
+    fauna, tree = options.fauna, options.species.tree
+    parents = () if tree is None else sorted(tree.inner)
     others = () if fauna is None else (*fauna.others, *fauna.higher)
-    return [*dict.fromkeys((*classes, *options.species.parents, *others, UNKNOWN))]
+    return [*dict.fromkeys((*classes, *parents, *others, UNKNOWN))]

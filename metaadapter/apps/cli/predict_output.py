@@ -158,6 +158,7 @@ def _document(
         "reject": options.reject,
         "keep": options.keep,
         "sets": options.coverage,
+        "sure": sure_of(request),
         "n_unfamiliar": tally.n_unfamiliar,
         "classes": request.classes,
         "n_pictures": tally.n,
@@ -167,6 +168,15 @@ def _document(
         "warnings": [*warnings],
         "quarantined": quarantined_json(tally.unreadable),
     }
+
+
+def sure_of(request: PredictionRequest) -> float | None:
+    """How probable the answer of the label tree must be; `None` without a tree."""
+    from metaadapter.workflow.predictions import SURE
+
+    if request.stored.config.tree is None:
+        return None
+    return SURE if request.options.sure is None else request.options.sure
 
 
 def _list_predictions(
@@ -181,6 +191,8 @@ def _list_predictions(
         titles += ["known", ""]
     if any(prediction.set is not None for prediction in predictions):
         titles.append("may be")
+    if any(prediction.sure is not None for prediction in predictions):
+        titles += ["sure", "probability"]
     if any(prediction.box is not None for prediction in predictions):
         titles.append("box")
     console.table(
@@ -203,6 +215,8 @@ def _cells(prediction: Prediction, rank: str | None) -> list[str]:
         cells += [f"{prediction.known:.4f}", "unfamiliar" if prediction.unfamiliar else ""]
     if prediction.set is not None:
         cells.append(", ".join(prediction.set))
+    if prediction.sure is not None:
+        cells += [" > ".join(prediction.sure.path), f"{prediction.sure.probability:.4f}"]
     if prediction.box is not None:
         cells.append(" ".join(f"{side:.3f}" for side in prediction.box))
     return cells

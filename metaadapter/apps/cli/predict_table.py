@@ -87,7 +87,12 @@ class NewTable(NamedTuple):
         from metaadapter.workflow.prediction_rows import RowFormat
         from metaadapter.workflow.row_files import CsvFile
 
-        rows = RowFormat(request.classes, raw, request.options.coverage is not None)
+        rows = RowFormat(
+            request.classes,
+            raw,
+            sets=request.options.coverage is not None,
+            tree=request.stored.config.tree is not None,
+        )
         rows = rows if field is None else field.rows(rows)
         of_field = () if field is None else field.digest_facts
         digest = request_digest(request.stored, rows, request.options, *facts, *of_field)

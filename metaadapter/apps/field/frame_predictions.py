@@ -49,8 +49,8 @@ class FieldOptions:
         allowed = None if species.allowed is None else sorted(species.allowed)
         confidence = None if boxes is None else self.min_confidence
         others = sorted(self.fauna.others) if self.fauna else []
-        parents = sorted(species.parents.items())
-        return (boxes and boxes.sha256, confidence, allowed, others, parents)
+        tree = None if species.tree is None else sorted(species.tree.parents.items())
+        return (boxes and boxes.sha256, confidence, allowed, others, tree)
 
 
 def encode_frames(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
+from metaadapter.adapter.label_tree import ClassTree, LabelTree
 from metaadapter.errors import UsageError
 from metaadapter.workflow.class_texts import require_label
 from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction
@@ -37,8 +38,8 @@ class Species:
 
     allowed: frozenset[str] | None = None
     """The classes that occur there; `None` means all."""
-    parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Parent → its children, which are classes."""
+    tree: LabelTree | None = None
+    """The parents of classes that cannot always be told apart; `None` without any."""
 
     def among_allowed(
         self, shares_NC: Float[np.ndarray, "n C"], classes: Sequence[str]
@@ -58,51 +59,47 @@ class Species:
     def rolled_up(self, prediction: Prediction) -> Prediction:
         """The prediction, with a parent as its label if its children cannot be told apart.
 
-        The probability of a parent is the sum over its children. The parent is the label if it is
-        more probable than every class outside it, and no child has `CLEAR_SHARE` of its
-        probability; the most probable child is then the runner-up.
+        The way goes down the tree to the most probable child, as long as the child has
+        `CLEAR_SHARE` of its parent; the most probable name at the top is always clear. A parent
+        where it ends is the label, and its most probable child the runner-up.
         """
         shares = prediction.probabilities
-        of_parents = {
-            parent: sum(shares[child] for child in children)
-            for parent, children in self.parents.items()
-            if prediction.label in shares  # not if it is `UNKNOWN` or the detector's category
-        }
-        if not of_parents:
+        if self.tree is None or prediction.label not in shares:  # `UNKNOWN`, or of the detector
             return prediction
-        parent = max(of_parents, key=of_parents.__getitem__)
-        children, together = self.parents[parent], of_parents[parent]
-        others = [share for label, share in shares.items() if label not in children]
-        child = max(children, key=shares.__getitem__)
-        if together <= max(others, default=0) or shares[child] >= CLEAR_SHARE * together:
-            return prediction
-        return prediction._replace(
-            label=parent,
-            probability=together,
-            runner_up=child,
-            runner_up_probability=shares[child],
-        )
+        tree = ClassTree.of(self.tree, shares)
+        (row_M,) = tree.node_probabilities(np.array([[*shares.values()]]))
+        parent, together = "", 0.0
+        for name, share in tree.descent(row_M):
+            if parent and share < CLEAR_SHARE * together:
+                return prediction._replace(
+                    label=parent,
+                    probability=together,
+                    runner_up=name,
+                    runner_up_probability=share,
+                )
+            parent, together = name, share
+        return prediction
 
 
-def read_parents(given: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Read values such as `fox,dog=canine`; return parent → children."""
-    parents: dict[str, tuple[str, ...]] = {}
+def read_parents(given: Sequence[str], classes: Sequence[str]) -> LabelTree | None:
+    """Read values such as `fox,dog=canine`; return the tree, or `None` if none are given."""
+    parents: dict[str, str] = {}
     for text in given:
         names, _, parent = (part.strip() for part in text.partition("="))
-        children = tuple(name.strip() for name in names.split(",") if name.strip())
-        if not parent or len(set(children)) < 2:
+        children = {name.strip() for name in names.split(",") if name.strip()}
+        if not parent or len(children) < 2:
             raise UsageError(
                 f"--parents {text!r}: expected at least two classes and their parent, such as "
                 "fox,dog=canine"
             )
-        for child in children:
+        for child in sorted(children):
             require_label(child, classes, option="--parents")
-            if other := next((name for name, taken in parents.items() if child in taken), None):
+            if other := parents.get(child):
                 raise UsageError(f"--parents: {child!r} has two parents, {other!r} and {parent!r}")
-        if parent in classes or parent in parents:
+        if parent in classes or parent in parents.values():
             raise UsageError(
                 f"--parents {text!r}: {parent!r} is the name of a class or of another parent; "
                 "choose another name"
             )
-        parents[parent] = children
-    return parents
+        parents |= dict.fromkeys(sorted(children), parent)
+    return LabelTree(parents) if parents else None

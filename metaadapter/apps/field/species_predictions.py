@@ -67,9 +67,10 @@ def predict_species(
     if fauna is None:
         return rolled_up
     paths = {name: fauna.path(name) for name in (*classes, *others)}
+    parents = frozenset() if species.tree is None else species.tree.inner
     return [
         prediction
-        if prediction.label in species.parents and _together(prediction) >= max(row, default=0.0)
+        if prediction.label in parents and _together(prediction) >= max(row, default=0.0)
         else species_answer(paths, prediction, _positive(others, row))
         for prediction, row in zip(rolled_up, shares_NO.tolist(), strict=True)
     ]

@@ -28,7 +28,7 @@ from metaadapter.bench.evaluation.store_source import (
 )
 from metaadapter.training.config_file import check_config, find_path, read_toml
 
-PATHS = ("stores", "strangers")
+PATHS = ("stores", "strangers", "tree")
 # Earlier versions wrote these keys to each evaluation; without a value they say nothing.
 EARLIER = ("support_from", "queries_from")
 
@@ -53,6 +53,8 @@ class EvaluationConfig(DrawConfig):
     """Levels of class texts as in `with_names`; each set is measured once at each level."""
     metrics: tuple[str, ...] = ()
     """The user's own metrics, as FILE.py:FUNCTION."""
+    tree: str | None = None
+    """A file with the label tree of all classes, for figures of its levels and sure answers."""
 
     @model_validator(mode="before")
     @classmethod
@@ -73,10 +75,10 @@ class EvaluationConfig(DrawConfig):
         if not self.stores:
             raise ValueError("expected stores to evaluate on (STORE or SUPPORT@QUERY)")
         pairs = [AT.join(source) for source in self.stores if not isinstance(source, str)]
-        if self.continual and (self.metrics or pairs):
+        if self.continual and (self.metrics or pairs or self.tree):
             raise ValueError(
-                "a sequence of tasks (continual) takes single stores and no metrics, got "
-                f"{', '.join((*pairs, *self.metrics))}; leave them out"
+                "a sequence of tasks (continual) takes single stores, no metrics and no tree, got "
+                f"{', '.join(filter(None, (*pairs, *self.metrics, self.tree)))}; leave them out"
             )
         if not self.names:
             raise ValueError(f"expected at least one level of names, such as {OWN!r}, got none")
@@ -172,7 +174,7 @@ def load_evaluation(path: Path | None, given: Mapping[str, Any]) -> EvaluationCo
         for key, value in read_toml(path).items():
             content[key] = _absolute(value, path.parent, key) if key in PATHS else value
     given = {
-        key: _absolute(value, Path.cwd(), key) if key == "stores" else value
+        key: _absolute(value, Path.cwd(), key) if key in ("stores", "tree") else value
         for key, value in given.items()
     }
     owner = "the requested evaluation" if path is None else f"the configuration {path}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from episodes import EpisodeRows
+from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction, logits_of
 from metaadapter.bench.evaluation.cell import Tables
@@ -26,6 +27,7 @@ from metaadapter.bench.evaluation.metrics import cell_tables, read_answers
 from metaadapter.bench.evaluation.picture_task import files_of, picture_task
 from metaadapter.bench.evaluation.pools import pool_facts
 from metaadapter.bench.evaluation.strangers import FAR, UNKNOWN, FarStrangers, known_answers
+from metaadapter.bench.evaluation.tree_metrics import tree_figures
 from metaadapter.bench.peers.unknown_scores import AnsweredQueries
 from metaadapter.data.training_steps import one_of_several
 from metaadapter.errors import DataError
@@ -47,12 +49,14 @@ def measure(
     far: FarStrangers | None = None,
     base_to_new: bool = False,
     metrics: Mapping[str, Metric] | None = None,
+    tree: LabelTree | None = None,
     device: torch.device | None = None,
 ) -> Tables:
     """Fit a method to the supports of `rows`, let it answer the queries, and return its figures.
 
     With `base_to_new`, each half of the classes is scored by itself, as the parts "base" and "new"
-    instead of "all". Raise `DataError` if the answers are not finite numbers.
+    instead of "all". With a `tree`, there are columns of its figures, too. Raise `DataError` if the
+    answers are not finite numbers.
     """
     device = device or torch.device("cpu")
     if far is None:
@@ -81,6 +85,9 @@ def measure(
                     "−∞, so that its nll is infinite; give unlikely classes a low, finite logit"
                 )
             part.score(metrics or {}, logits_TQN, way_Q, picture_TQ)
+            if tree is not None:
+                names = [[data.classes[c] for c in row] for row in piece.classes_TN.tolist()]
+                part.score_tree(tree, names, logits_TQN, way_Q, picture_TQ)
             for name, value in cost.items():
                 part.columns[name] += [value] * len(picture_TQ)
     pools = pool_facts(rows, data)
@@ -137,12 +144,34 @@ class _Part:
         picture_TQ: Int[np.ndarray, "T Q"],
     ) -> None:
         for name, metric in metrics.items():
-            for logits_QN, picture_Q in zip(logits_TQN, picture_TQ, strict=True):
-                is_query_Q = self.is_query(way_Q) & (picture_Q >= 0)
-                logits_qW = logits_QN[torch.from_numpy(is_query_Q).to(logits_QN.device), self.ways]
-                probabilities_qW = logits_qW.double().softmax(-1).cpu().numpy()
-                way_q = way_Q[is_query_Q] - self.ways.start
-                self.columns[name].append(metric(probabilities_qW, way_q))
+            for answered in self._answered(logits_TQN, way_Q, picture_TQ):
+                self.columns[name].append(metric(*answered))
+
+    def score_tree(
+        self,
+        tree: LabelTree,
+        classes: Sequence[Sequence[str]],
+        logits_TQN: Float[Tensor, "T Q N"],
+        way_Q: Int[np.ndarray, " Q"],
+        picture_TQ: Int[np.ndarray, "T Q"],
+    ) -> None:
+        answered = self._answered(logits_TQN, way_Q, picture_TQ)
+        for of_task, names in zip(answered, classes, strict=True):
+            for name, figure in tree_figures(tree, names[self.ways], *of_task).items():
+                self.columns[name].append(figure)
+
+    def _answered(
+        self,
+        logits_TQN: Float[Tensor, "T Q N"],
+        way_Q: Int[np.ndarray, " Q"],
+        picture_TQ: Int[np.ndarray, "T Q"],
+    ) -> Iterator[tuple[Float[np.ndarray, "q W"], Int[np.ndarray, " q"]]]:
+        """Yield for each task the probabilities of the part's queries, and their ways."""
+        for logits_QN, picture_Q in zip(logits_TQN, picture_TQ, strict=True):
+            is_query_Q = self.is_query(way_Q) & (picture_Q >= 0)
+            logits_qW = logits_QN[torch.from_numpy(is_query_Q).to(logits_QN.device), self.ways]
+            probabilities_qW = logits_qW.double().softmax(-1).cpu().numpy()
+            yield probabilities_qW, way_Q[is_query_Q] - self.ways.start
 
 
 def _parts(n_way: int, base_to_new: bool) -> tuple[_Part, ...]:

@@ -28,7 +28,9 @@ from metaadapter.bench.evaluation.store_sets import far_set, load_sets
 from metaadapter.bench.evaluation.strangers import FarStrangers, draw_far
 from metaadapter.bench.evaluation.summary import differences, means, rank_methods
 from metaadapter.bench.evaluation.tables import all_tables, draw_table
+from metaadapter.bench.evaluation.tree_metrics import tree_of_set
 from metaadapter.bench.peers.meta_trained import MetaPeer
+from metaadapter.data.checksums import file_hash
 from metaadapter.data.code_identity import code_identity
 
 _last_draw, _last_far = lru_cache(maxsize=1)(draw_tasks), lru_cache(maxsize=1)(draw_far)
@@ -69,6 +71,9 @@ class TaskBench:
             if method.fit_pictures:
                 files_of(method.name, data, torch.arange(len(data.labels_n)))
                 encoder_of_set(data, method.name)
+        self._trees = {
+            name: tree_of_set(config.tree, data.classes) for name, data in self.sets.items()
+        }
         self._warm: set[str] = set()
         metrics = load_metrics(config.metrics)
         self._measure = partial(
@@ -79,7 +84,9 @@ class TaskBench:
     def identity(self) -> str:
         """A text that changes with the code that draws and scores, but not with a method."""
         files = (Path(name.rpartition(":")[0]) for name in self.config.metrics)
-        return code_identity(draw_tasks, draw_far, with_names, measure, *files)
+        code = code_identity(draw_tasks, draw_far, with_names, measure, *files)
+        tree = self.config.tree
+        return code if tree is None else f"{code} {file_hash(Path(tree))}"
 
     def draw(self, store: str, seed: int) -> EpisodeRows:
         """Return the tasks of a set and seed, with the most shots; the last result is cached."""
@@ -104,7 +111,8 @@ class TaskBench:
                 first_far = next(far.split(1)) if far else None
                 self._measure(method, data, next(rows.first(1).split(1)), far=first_far)
                 self._warm.add(cell.method)
-            tables = self._measure(method, data, rows.first(cell.n_shot), far=far)
+            tree = self._trees[cell.store]
+            tables = self._measure(method, data, rows.first(cell.n_shot), far=far, tree=tree)
             return with_files(tables, method.files)
 
     def summarise(self, results: Sequence[CellResult]) -> Summary:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.apps.field.species import Species, read_parents
 from metaadapter.errors import UsageError
 from metaadapter.workflow.predictions import Prediction
@@ -44,7 +45,7 @@ def test_allowed__vehicle_person_and_empty__are_no_species_and_stay():
     ],
 )
 def test_parents__by_their_children__answer_where_none_is_clear(shares, label, probability):
-    species = Species(None, {"canine": ("fox", "dog")})
+    species = Species(None, LabelTree({"fox": "canine", "dog": "canine"}))
 
     answer = species.rolled_up(prediction(**shares))
 
@@ -55,14 +56,16 @@ def test_parents__by_their_children__answer_where_none_is_clear(shares, label, p
 
 
 def test_parents__rejected_answer__stays_unknown():
-    species = Species(None, {"canine": ("fox", "dog")})
+    species = Species(None, LabelTree({"fox": "canine", "dog": "canine"}))
     rejected = prediction(fox=0.5, dog=0.4, deer=0.1)._replace(known=0.1).rejected
 
     assert species.rolled_up(rejected) == rejected
 
 
 def test_parents__of_the_command_line__are_read():
-    assert read_parents(["fox, dog = canine"], CLASSES) == {"canine": ("fox", "dog")}
+    tree = read_parents(["fox, dog = canine"], CLASSES)
+
+    assert tree == LabelTree({"fox": "canine", "dog": "canine"})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,216 @@
+"""A label tree: the parents of classes, the probabilities of its nodes, and sure answers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+MOST_CLASSES = 20_000
+# Sums of probabilities are exact to about this much.
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class LabelTree:
+    """A tree of names; several may be at the top, below a root without a name.
+
+    A class is a leaf, or a node that has children, too. A class that the tree does not have counts
+    as one at the top.
+
+    Raises:
+        ValueError: A name is its own ancestor.
+    """
+
+    parents: Mapping[str, str]
+    """Child → parent; "" for a child at the top."""
+
+    def __post_init__(self) -> None:
+        whole: set[str] = set()
+        for name in self.parents:
+            seen = [name]
+            while (above := self.parents.get(seen[-1])) and above not in whole:
+                if above in seen:
+                    circle = [*seen[seen.index(above) :], above]
+                    raise ValueError(f"{' below '.join(map(repr, circle))} is a circle")
+                seen.append(above)
+            whole.update(seen)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All names in the tree."""
+        return frozenset({*self.parents, *self.parents.values()} - {""})
+
+    @cached_property
+    def inner(self) -> frozenset[str]:
+        """The names that have children."""
+        return frozenset({*self.parents.values()} - {""})
+
+    def path(self, name: str) -> tuple[str, ...]:
+        """Return the names from the top of the tree to `name`; only `name` if it is not in it."""
+        names = [name]
+        while above := self.parents.get(names[-1]):
+            names.append(above)
+        return tuple(reversed(names))
+
+    def distance(self, one: str, other: str) -> int:
+        """Return the number of edges between two names, through the root if nothing else joins."""
+        paths = self.path(one), self.path(other)
+        return len(paths[0]) + len(paths[1]) - 2 * n_common(*paths)
+
+    def renamed(self, names: Mapping[str, str]) -> LabelTree:
+        """Return the tree with other names: old → new."""
+        return LabelTree(
+            {
+                names.get(child, child): names.get(parent, parent)
+                for child, parent in self.parents.items()
+            }
+        )
+
+
+class SureAnswer(NamedTuple):
+    """The deepest node of a label tree that is sure enough for one picture."""
+
+    label: str | None
+    """The name of the node; `None` if nothing in the tree is sure enough."""
+    probability: float
+    level: int
+    """The number of names in the path: 0 if nothing is sure, 1 at the top of the tree."""
+    path: tuple[str, ...]
+    """The names from the top of the tree to the node."""
+    probabilities: tuple[float, ...]
+    """The probability of each name in the path; it never rises on the way down."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {**self._asdict(), "path": [*self.path], "probabilities": [*self.probabilities]}
+
+
+@dataclass(frozen=True)
+class ClassTree:
+    """The part of a label tree above some classes, in the order of these classes.
+
+    Letters: C classes, M nodes. Node 0 is the root. Children of one node follow one another:
+    classes first, in their order.
+    """
+
+    tree: LabelTree
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tree: LabelTree, classes: Iterable[Any]) -> ClassTree:
+        """Return the tree of classes, whose names are their labels as text."""
+        return cls(tree, tuple(map(str, classes)))
+
+    @cached_property
+    def _paths(self) -> list[tuple[str, ...]]:
+        return [self.tree.path(label) for label in self.classes]
+
+    @cached_property
+    def _children(self) -> dict[str | None, list[str]]:
+        children: defaultdict[str | None, dict[str, None]] = defaultdict(dict)
+        for path in self._paths:
+            for above, name in zip((None, *path), path, strict=False):
+                children[above][name] = None
+        own = set(self.classes)
+        return {node: sorted(names, key=lambda n: n not in own) for node, names in children.items()}
+
+    @cached_property
+    def nodes(self) -> tuple[str | None, ...]:
+        """The names of the nodes, level by level; `None` is the root."""
+        nodes: list[str | None] = [None]
+        for node in nodes:  # which grows meanwhile
+            nodes += self._children.get(node, ())
+        return tuple(nodes)
+
+    @cached_property
+    def _number(self) -> dict[str | None, int]:
+        return {node: number for number, node in enumerate(self.nodes)}
+
+    @cached_property
+    def _ranges(self) -> list[tuple[int, int]]:
+        """For each node the numbers of its first child and of the node after its last."""
+        ranges, first = [], 1
+        for node in self.nodes:
+            last = first + len(self._children.get(node, ()))
+            ranges.append((first, last))
+            first = last
+        return ranges
+
+    @cached_property
+    def _levels(self) -> list[range]:
+        """The numbers of the nodes of each level, the root's first."""
+        levels = [range(1)]
+        while last := self._ranges[levels[-1][-1]][1] - levels[-1].stop:
+            levels.append(range(levels[-1].stop, levels[-1].stop + last))
+        return levels
+
+    def node_probabilities(
+        self, probabilities: Float[np.ndarray, "n C"]
+    ) -> Float[np.ndarray, "n M"]:
+        """Return the probability of each node, the sum over the classes at it and below it."""
+        sums_Mn = np.zeros((len(self.nodes), len(probabilities)))
+        sums_Mn[[self._number[label] for label in self.classes]] = probabilities.T
+        parents = np.repeat(np.arange(len(self.nodes)), [b - a for a, b in self._ranges])
+        for level in reversed(self._levels[1:]):
+            numbers = slice(level.start, level.stop)
+            np.add.at(sums_Mn, parents[level.start - 1 : level.stop - 1], sums_Mn[numbers])
+        return sums_Mn.T
+
+    def descent(self, row_M: Float[np.ndarray, " M"]) -> Iterator[tuple[str, float]]:
+        """Yield the way down to the most probable child, from the top: name, probability."""
+        number = 0
+        while True:
+            first, last = self._ranges[number]
+            if first == last:
+                return
+            number = first + int(np.argmax(row_M[first:last]))
+            name = self.nodes[number]
+            assert name is not None
+            yield name, float(row_M[number])
+
+    def sure_answers(
+        self, probabilities: Float[np.ndarray, "n C"], least: float
+    ) -> list[SureAnswer]:
+        """Return for each picture the deepest node whose probability is at least `least`.
+
+        The way there goes from each node to its most probable child. Of a `least` above one half,
+        no other node is as deep and as probable.
+        """
+        return [self._sure(row_M, least) for row_M in self.node_probabilities(probabilities)]
+
+    def _sure(self, row_M: Float[np.ndarray, " M"], least: float) -> SureAnswer:
+        path: list[str] = []
+        shares: list[float] = []
+        for name, share in self.descent(row_M):
+            if share < least - ROUNDING:
+                break
+            path.append(name)
+            shares.append(min(share, 1.0))
+        label, last = (path[-1], shares[-1]) if path else (None, 1.0)
+        return SureAnswer(label, last, len(path), tuple(path), tuple(shares))
+
+    def first_wrong(
+        self, probabilities: Float[np.ndarray, "n C"], labels: Sequence[int]
+    ) -> list[float]:
+        """Return for each picture the probability of the first wrong node on the way down, or 0.
+
+        A node is right if it is the picture's class or lies above it. So `sure_answers` with a
+        `least` above this number is right.
+        """
+        firsts = []
+        for row_M, label in zip(self.node_probabilities(probabilities), labels, strict=True):
+            path = self._paths[label]
+            firsts.append(next((p for name, p in self.descent(row_M) if name not in path), 0.0))
+        return firsts
+
+
+def n_common(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many names two paths share from the top."""
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

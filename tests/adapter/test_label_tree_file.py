@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+
+from metaadapter.adapter import label_tree_file
+from metaadapter.adapter.label_tree import LabelTree
+from metaadapter.adapter.label_tree_file import fitted_tree, read_label_tree
+from metaadapter.errors import DataError
+
+PETS = {"animal": "", "canine": "animal", "fox": "canine", "dog": "canine", "car": ""}
+
+
+def written(tmp_path, name, text):
+    file = tmp_path / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pets.txt", "animal\n  canine\n    fox\n    dog\n\ncar\n"),
+        ("pets.txt", "animal\n\tcanine\n\t\tfox\n\t\tdog\ncar\n"),
+        ("pets.csv", "child,parent\nfox,canine\ndog,canine\ncanine,animal\nanimal,\ncar,\n"),
+        ("pets.csv", "Parent;Child\ncanine;fox\ncanine;dog\nanimal;canine\n;animal\n;car\n"),
+        (
+            "pets.jsonl",
+            '{"path": "1.jpg", "label": "fox", "order": "animal", "family": "canine"}\n'
+            '{"path": "2.jpg", "label": "fox", "order": "animal", "family": "canine"}\n'
+            '{"path": "3.jpg", "label": "dog", "order": "animal", "family": "canine"}\n'
+            '{"path": "4.jpg", "label": "car", "order": "", "family": null}\n',
+        ),
+    ],
+)
+def test_read_label_tree__any_form__is_the_same_tree(tmp_path, name, text):
+    assert read_label_tree(written(tmp_path, name, text)).parents == PETS
+
+
+def test_read_label_tree__ranks__class_is_one_beside_a_label(tmp_path):
+    text = "label,class,genus\npuma,mammalia,puma\nheron,aves,ardea\n"
+
+    tree = read_label_tree(written(tmp_path, "ranks.csv", text))
+
+    assert tree.path("puma") == ("mammalia", "puma")
+    assert tree.path("heron") == ("aves", "ardea", "heron")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.txt", "animal\n    fox\n  dog\n", r"line 3 of .*a\.txt, 'dog'.* 2 spaces"),
+        ("a.txt", "animal\n  fox\ncar\n  fox\n", r"two parents: 'animal' in line 2 of .*line 4"),
+        ("a.txt", "animal\n  fox\n  fox\n", r"'fox' is in line 2 of .*a\.txt and again in line 3"),
+        ("a.txt", "\n", "got none"),
+        ("a.csv", "child,parent\nfox,canine\nfox,cat\n", "'canine' in line 2 of .*'cat' in line 3"),
+        ("a.csv", "child,parent\na,b\nb,a\n", r"a\.csv, line [23]: 'a' below 'b' below 'a'"),
+        ("a.csv", "child,parent\n,animal\n", "line 2 has none"),
+        ("a.csv", "animal,above\nfox,x\n", "its columns are 'animal', 'above'"),
+        ("a.csv", "label,genus\nfox,vulpes\nfox,canis\n", "'vulpes' in line 2 .*'canis' in line 3"),
+    ],
+)
+def test_read_label_tree__slip__names_file_and_line(tmp_path, name, text, told):
+    with pytest.raises(DataError, match=told):
+        read_label_tree(written(tmp_path, name, text))
+
+
+def test_read_label_tree__no_file__is_told(tmp_path):
+    with pytest.raises(DataError, match="cannot read the label tree"):
+        read_label_tree(tmp_path / "none.txt")
+
+
+def test_fitted_tree__names_that_read_like_labels__are_those_of_the_classes(tmp_path):
+    tree = LabelTree({"red fox": "canine", "Tabby": "feline"})
+
+    fitted = fitted_tree(tree, ["red_fox", "n02123045 tabby"], tmp_path / "tree.txt")
+
+    assert fitted.parents == {"red_fox": "canine", "n02123045 tabby": "feline"}
+
+
+def test_fitted_tree__class_that_it_lacks__is_told_with_a_near_name(tmp_path):
+    tree = LabelTree({"red fox": "canine", "lynx": "feline"})
+
+    told = r"have 'red foxx' \('red foxx' may be .*'red fox'"
+    with pytest.raises(DataError, match=told):
+        fitted_tree(tree, ["lynx", "red foxx"], tmp_path / "tree.txt")
+
+
+def test_fitted_tree__too_many_classes__are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(label_tree_file, "MOST_CLASSES", 1)
+
+    with pytest.raises(DataError, match="at most 1 classes, got 2"):
+        fitted_tree(LabelTree({"a": "", "b": ""}), ["a", "b"], tmp_path / "tree.txt")

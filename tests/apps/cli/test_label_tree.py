@@ -1,0 +1,154 @@
+"""`adapt --tree`, and what `predict` then says in every form; `evaluate --tree`."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metaadapter.workflow.estimator import MetaAdapterClassifier
+
+TREE = "animal\n  bird\n    heron\n  mammal\n    lynx\n    red fox\n"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    file = tmp_path / "tree.txt"
+    file.write_text(TREE)
+    return file
+
+
+@pytest.fixture
+def treed(adapt, labelled, tree, tmp_path):
+    """The folder of an adapter with the tree."""
+    assert adapt(labelled, "--tree", tree).code == 0
+    return tmp_path / "adapter"
+
+
+def test_predict__json__has_path_level_and_probabilities_that_add_up(run, treed, unlabelled):
+    document = run("predict", treed, unlabelled, "--json", "--sure", 0.75).document
+
+    assert document["sure"] == 0.75
+    for row in document["predictions"]:
+        shares, sure = row["probabilities"], row["sure"]
+        mammal = shares["lynx"] + shares["red_fox"]
+        sums = {"animal": 1.0, "bird": shares["heron"], "mammal": mammal, **shares}
+        assert sure["level"] == len(sure["path"]) >= 1
+        assert sure["path"][0] == "animal"
+        assert sure["probabilities"] == pytest.approx([sums[name] for name in sure["path"]])
+        assert (sure["label"], sure["probability"]) == (sure["path"][-1], sure["probabilities"][-1])
+        deepest = [name for name, share in sums.items() if share >= 0.75]
+        assert sure["label"] in deepest
+        assert all(name in sure["path"] for name in deepest)
+
+
+def test_predict__tables__have_the_same_answers(run, treed, unlabelled, tmp_path):
+    rows = run("predict", treed, unlabelled, "--json").document["predictions"]
+
+    for ending in ("csv", "jsonl", "parquet"):
+        assert run("predict", treed, unlabelled, "--out", tmp_path / f"answers.{ending}").code == 0
+
+    of_csv = [*csv.DictReader((tmp_path / "answers.csv").read_text(encoding="utf-8").splitlines())]
+    lines = (tmp_path / "answers.jsonl").read_text().splitlines()
+    of_lines = [json.loads(line) for line in lines]
+    of_parquet = pd.read_parquet(tmp_path / "answers.parquet").to_dict("records")
+    for row, *others in zip(rows, of_csv, of_lines, of_parquet, strict=True):
+        for other in others:
+            assert other["sure_label"] == row["sure"]["label"]
+            assert float(other["sure_probability"]) == row["sure"]["probability"]
+            assert int(other["sure_level"]) == row["sure"]["level"]
+            assert other["sure_path"] == " | ".join(row["sure"]["path"])
+            shares = map(float, other["sure_probabilities"].split(" | "))
+            assert [*shares] == row["sure"]["probabilities"]
+
+
+def test_predict__table_and_json_together__agree(run, treed, unlabelled, tmp_path):
+    rows = run("predict", treed, unlabelled, "--json").document["predictions"]
+
+    both = run("predict", treed, unlabelled, "--json", "--out", tmp_path / "a.csv").document
+
+    assert both["predictions"] == rows  # read back from the table
+
+
+def test_predict__console__has_the_path(run, treed, unlabelled):
+    lines = list(csv.reader(run("predict", treed, unlabelled).out.splitlines(), delimiter="\t"))
+
+    assert all(line[-2].startswith("animal") for line in lines)
+    assert all(float(line[-1]) >= 0.9 for line in lines)
+
+
+def test_predict__labels__are_those_without_a_tree(
+    run, adapt, treed, labelled, unlabelled, tmp_path
+):
+    adapt(labelled, out=tmp_path / "flat")
+    flat, of_tree = (
+        run("predict", adapter, unlabelled, "--json").document
+        for adapter in (tmp_path / "flat", treed)
+    )
+
+    assert "sure" not in flat["predictions"][0]
+    assert flat["sure"] is None
+    for one, other in zip(flat["predictions"], of_tree["predictions"], strict=True):
+        assert one == {key: value for key, value in other.items() if key != "sure"}
+
+
+def test_adapt__class_without_pictures__takes_its_place(run, adapt, labelled, tree, tmp_path):
+    tree.write_text(TREE + "    wolf\n")
+
+    adapt(labelled, "--tree", tree, "--add-class", "wolf")
+    adapt(labelled, "--add-class", "wolf", out=tmp_path / "flat")
+
+    treed, flat = (MetaAdapterClassifier.load(tmp_path / name) for name in ("adapter", "flat"))
+    assert treed.stored_.config.class_tree.tree.path("wolf") == ("animal", "mammal", "wolf")
+    changes = (treed.adapter_.classes - flat.adapter_.classes).norm(dim=-1)
+    assert changes.argmax() == 3  # the wolf's; the others see its text move a little
+
+
+def test_add__wolf__is_below_its_parent(run, treed, unlabelled, encoder):
+    assert run("add", treed, "wolf", "--text", "wolf").code == 0
+
+    document = run("predict", treed, unlabelled, "--json").document
+
+    assert document["classes"] == ["heron", "lynx", "red_fox", "wolf"]
+    assert all(row["sure"]["level"] <= 3 for row in document["predictions"])
+
+
+def test_predict__together__keeps_the_tree(run, treed, unlabelled):
+    document = run("predict", treed, unlabelled, "--json", "--together").document
+
+    assert all(row["sure"]["path"][0] == "animal" for row in document["predictions"])
+
+
+def test_adapt__class_that_the_tree_lacks__is_told_before_encoding(adapt, labelled, tree):
+    tree.write_text("bird\n  heron\n  lynx\n")
+
+    result = adapt(labelled, "--tree", tree)
+
+    assert result.code == 3
+    assert "does not have 'red_fox'" in result.err
+
+
+def test_predict__sure_without_a_tree__is_refused(run, adapter, unlabelled):
+    result = run("predict", adapter, unlabelled, "--sure", 0.9)
+
+    assert result.code == 2
+    assert "has no label tree" in result.err
+
+
+def test_evaluate__tree__has_figures_by_level(run, encode, labelled, tree, tmp_path):
+    encode(labelled)
+
+    more = ("--methods", "zero-shot", "--shots", 1, "--seeds", 2, "--jobs", 1, "--tree", tree)
+    assert run("evaluate", tmp_path / "store", "--out", tmp_path / "run", *more).code == 0
+
+    rows = pd.read_csv(tmp_path / "run" / "rows.csv")
+    assert (rows["level_1"] == 1).all()
+    assert (rows["level_1"] >= rows["level_2"]).all()
+    assert (rows["level_2"] >= rows["level_3"]).all()
+    np.testing.assert_allclose(rows["level_3"], rows["accuracy"])
+    assert (rows["sure_answered"] == 1).all()  # all is an animal
+    assert rows["sure_right"].between(0, 1).all()
+    assert rows["mistake_distance"].dropna().between(2, 4).all()
