@@ -75,11 +75,13 @@ class EvaluationConfig(DrawConfig):
         if not self.stores:
             raise ValueError("expected stores to evaluate on (STORE or SUPPORT@QUERY)")
         pairs = [AT.join(source) for source in self.stores if not isinstance(source, str)]
-        if self.continual and (self.metrics or pairs or self.tree):
+        if self.continual and (self.metrics or pairs):
             raise ValueError(
-                "a sequence of tasks (continual) takes single stores, no metrics and no tree, got "
-                f"{', '.join(filter(None, (*pairs, *self.metrics, self.tree)))}; leave them out"
+                "a sequence of tasks (continual) takes single stores and no metrics, got "
+                f"{', '.join((*pairs, *self.metrics))}; leave them out"
             )
+        if self.continual and self.tree:
+            raise ValueError("a sequence of tasks (continual) takes no label tree; leave it out")
         if not self.names:
             raise ValueError(f"expected at least one level of names, such as {OWN!r}, got none")
         if self.continual and self.names != (OWN,):
