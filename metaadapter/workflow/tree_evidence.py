@@ -6,8 +6,9 @@ share of the evidence of its siblings with pictures. docs/explanation/label-tree
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,9 +52,9 @@ def towards_parents(
     texts: Float[Tensor, "n D"], parents: Sequence[str], encoder: Any
 ) -> Float[Tensor, "n D"]:
     """Return unit(t + 0.3 p) for texts t of classes and the encoded names p of their parents."""
-    distinct = [*dict.fromkeys(parents)]
-    rows = torch.from_numpy(np.asarray(encoder.encode_texts([*map(readable_name, distinct)])))
-    places = [distinct.index(name) for name in parents]
+    place = {name: number for number, name in enumerate(dict.fromkeys(parents))}
+    rows = torch.from_numpy(np.asarray(encoder.encode_texts([*map(readable_name, place)])))
+    places = [place[name] for name in parents]
     return normalize(texts + OF_PARENT * rows[places].to(texts), dim=-1)
 
 
@@ -75,18 +76,26 @@ def with_siblings(
         siblings = {number: siblings[number] for number in siblings if classes[number] == only}
     if not siblings:
         return weights
-    share = torch.eye(len(classes)).to(weights.classes)
-    pictured_N = has_pictures.to(share) / has_pictures.sum()
-    for number, others in siblings.items():
-        share[number, others] += OF_SIBLINGS / len(others)
-        share[number] -= OF_SIBLINGS * pictured_N
+    shared = partial(_shared, siblings=siblings, has_pictures=has_pictures)
     values = weights.values
     return replace(
         weights,
-        classes=share @ weights.classes,
-        class_bias=share @ weights.class_bias,
-        values=None if values is None else values @ share.mT,
+        classes=shared(weights.classes),
+        class_bias=shared(weights.class_bias),
+        values=None if values is None else shared(values.mT).mT.contiguous(),
     )
+
+
+def _shared(
+    of_class: Float[Tensor, "N ..."],
+    siblings: Mapping[int, Sequence[int]],
+    has_pictures: Bool[Tensor, " N"],
+) -> Float[Tensor, "N ..."]:
+    """Return what the logits are linear in, changed as `with_siblings` says."""
+    changed, overall = of_class.clone(), of_class[has_pictures].mean(0)
+    for number, others in siblings.items():
+        changed[number] += OF_SIBLINGS * (of_class[others].mean(0) - overall)
+    return changed
 
 
 def _parent(tree: LabelTree, label: Any) -> str:
