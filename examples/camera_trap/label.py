@@ -1,7 +1,7 @@
 """Fills in a table of `metaadapter doctor --advise frames --label N`.
 
-Run it as python label.py TABLE.csv. It stands in for your eyes: shown.json says what draw.py has
-drawn in each frame.
+Run it as python label.py TABLE.csv. It stands in for your eyes: shown.json, beside the folder of
+frames, says what draw.py has drawn in each of them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from pathlib import Path
 
 def main(table: Path) -> None:
     """Label each row; the branch and frames without an animal are `empty`."""
-    shown = json.loads(Path("shown.json").read_text(encoding="utf-8"))
     with table.open(encoding="utf-8", newline="") as opened:
         rows = list(csv.DictReader(opened))
     for row in rows:
-        row["label"] = row["probably"] or shown["/".join(Path(row["path"]).parts[-2:])] or "empty"
+        frame = Path(row["path"])
+        shown = json.loads((frame.parents[2] / "shown.json").read_text(encoding="utf-8"))
+        row["label"] = row["probably"] or shown[f"{frame.parent.name}/{frame.name}"] or "empty"
     with table.open("w", encoding="utf-8", newline="") as opened:
         writer = csv.DictWriter(opened, rows[0])
         writer.writeheader()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 import shlex
 import shutil
 from pathlib import Path
@@ -23,8 +22,6 @@ LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
 def pictures(folder):
     """A user's folder with the scripts, configurations and data that pages name."""
     shutil.copytree(ROOT / "docs" / "data", folder / "docs" / "data")
-    for script in ("draw.py", "label.py"):
-        shutil.copy(ROOT / "examples" / "camera_trap" / script, folder)
     for path in (folder / "train.toml", folder / "configs" / "train" / "quick.toml"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(TINY, encoding="utf-8")
@@ -36,7 +33,12 @@ def name(page):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize(
+    "page",
+    # Tutorials run as notebooks (test_notebooks.py).
+    [page for page in PAGES if page.parent.name != "tutorials"],
+    ids=name,
+)
 def test_docs__blocks__run_one_after_the_other(page, pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(shutil.copytree(pictures, tmp_path / "a user's folder"))
     names = {"__name__": "__main__"}
@@ -46,12 +48,8 @@ def test_docs__blocks__run_one_after_the_other(page, pictures, tmp_path, monkeyp
             exec(compile(text, name(page), "exec"), names)  # what a reader would type
             continue
         for program, *arguments in (shlex.split(line, comments=True) for line in text.splitlines()):
-            if program == "python":
-                monkeypatch.setattr("sys.argv", arguments)
-                runpy.run_path(arguments[0], run_name="__main__")
-            else:
-                assert program == "metaadapter"
-                assert main(arguments) == 0
+            assert program == "metaadapter"
+            assert main(arguments) == 0
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=name)
