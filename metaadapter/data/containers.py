@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from metaadapter.data.packed import TarMember
 from metaadapter.data.parquet_pictures import list_parquet, picture_column
 from metaadapter.data.picture_names import SPLIT_NAMES, are_splits
-from metaadapter.data.table import CompactRows, ImageRow, ImageTable
+from metaadapter.data.table import TEXTS, CompactRows, ImageRow, ImageTable
 from metaadapter.data.tar_pictures import PackedPicture, list_tar
 from metaadapter.errors import DataError
 
@@ -58,6 +60,8 @@ def read_containers(files: Sequence[Path], source: Path, *, labelled: bool) -> I
             f"expected pictures in {source}, but its tar or Parquet files ({len(files)}) hold none"
             f"{''.join(f'; {warning}' for warning in warnings)}"
         )
+    if any(map(is_tar, files)):
+        listed = _as_unpacked(listed, warnings)
     splits = _splits(files, source)
     depth = 1 if are_splits(folders) else 0
     rows = CompactRows(
@@ -102,6 +106,42 @@ def _row(picture: PackedPicture, folders: set[tuple[str, ...]]) -> ImageRow:
         folders.add(_folders(place))
     facts = (picture.label or None, picture.split or None, picture.group or None)
     return ImageRow(place.path, *facts, None, picture.caption or None, place)
+
+
+def _as_unpacked(listed: CompactRows, warnings: list[str]) -> CompactRows:
+    """Return each tar member once, with the content that unpacking leaves: that of the last one.
+
+    A name that is appended again keeps its place, and the facts that only its first sample has.
+    """
+    names = (hash(row.path if isinstance(row.packed, TarMember) else row.packed) for row in listed)
+    hashes = np.fromiter(names, np.int64, len(listed))
+    order = np.argsort(hashes, kind="stable")
+    is_same = hashes[order][1:] == hashes[order][:-1]
+    if not is_same.any():
+        return listed
+    last: dict[Path, ImageRow] = {}
+    for number in sorted({*order[1:][is_same].tolist(), *order[:-1][is_same].tolist()}):
+        row = listed[number]
+        first = last.get(row.path, row)
+        facts = {name: getattr(row, name) or getattr(first, name) for name in TEXTS}
+        last[row.path] = replace(row, **facts)
+    seen: set[Path] = set()
+
+    def once() -> Iterator[ImageRow]:
+        for row in listed:
+            if row.path not in last or not isinstance(row.packed, TarMember):
+                yield row
+            elif row.path not in seen:
+                seen.add(row.path)
+                yield last[row.path]
+
+    kept = CompactRows(once())
+    if n_replaced := len(listed) - len(kept):
+        warnings.append(
+            f"{n_replaced} picture(s) in tar files are there again under the same name; the last "
+            "one counts, as when they are unpacked"
+        )
+    return kept
 
 
 def _with_facts(

@@ -63,12 +63,16 @@ def request_predictions(
     together: bool = False,
     shard: Shard | None = None,
     split: str | None = None,
+    pictures: Path | None = None,
     min_confidence: float = MIN_CONFIDENCE,
     encoder: str | None = None,
     device: str = "auto",
     precision: Precision = "fp32",
 ) -> PredictionRequest:
-    """Read an adapter and list pictures; their labels may be its classes or `other_labels`."""
+    """Read an adapter and list pictures; their labels may be its classes or `other_labels`.
+
+    The pictures of a source of boxes are in the folder `pictures`, or near it.
+    """
     if together and shard is not None:
         raise UsageError(
             "together (--together) learns from all pictures before any prediction, so a shard "
@@ -85,6 +89,7 @@ def request_predictions(
         labelled=labelled,
         other_labels=labels,
         split=split,
+        pictures=pictures,
         min_confidence=min_confidence,
     )
     load = partial(load_adapter_encoder, adapter, stored, encoder, device, precision)

@@ -96,21 +96,32 @@ def list_queries(
     labelled: bool = False,
     other_labels: Sequence[str] = (),
     split: str | None = None,
+    pictures: Path | None = None,
     min_confidence: float = MIN_CONFIDENCE,
 ) -> Queries:
     """List the pictures of all sources; no picture is encoded.
 
     Without `split`, a source with several splits is read whole, but refused if pictures must be
     `labelled`. Labels may be the classes or `other_labels`. Boxes below `min_confidence` are left
-    out of a source of boxes.
+    out of a source of boxes, whose pictures are in the folder `pictures`, or near it.
     """
     tables = [
         read_images(
-            source, labelled=labelled, split=split, n_classes=1, min_confidence=min_confidence
+            source,
+            labelled=labelled,
+            split=split,
+            n_classes=1,
+            pictures=pictures,
+            min_confidence=min_confidence,
         )
         for source in sources
         if not is_store(source)
     ]
+    if pictures is not None and not tables:
+        raise UsageError(
+            "pictures (--pictures) is the folder of the pictures that boxes belong to, and feature "
+            "stores have no boxes; leave it out"
+        )
     stored = [_open_store(source, config, split) for source in sources if is_store(source)]
     rows: Sequence[ImageRow] = CompactRows(row for table in tables for row in table.rows)
     if len(tables) == 1:

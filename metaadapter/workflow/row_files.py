@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, ClassVar
 
@@ -13,7 +14,7 @@ from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.workflow.prediction_rows import Cell, Row, RowFormat
 
 
-class RowFile:
+class RowFile(ABC):
     """Turns rows into bytes, part by part, so that a file only grows, and reads them back.
 
     Such a file is a head and its parts.
@@ -30,16 +31,16 @@ class RowFile:
         """The bytes before the rows of the first part."""
         return b""
 
+    @abstractmethod
     def pack(self, rows: Iterable[Row]) -> bytes:
         """Return the bytes of a part."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, file: IO[bytes]) -> Iterator[Row]:
         """Yield the rows of a file that `write` wrote, or of a head and parts, from the start.
 
         Numbers are exactly those that were written. Other columns are a `ValueError`.
         """
-        raise NotImplementedError
 
     def write(self, file: IO[bytes], parts: Iterable[Sequence[Row]]) -> None:
         """Write a whole file."""

@@ -222,3 +222,37 @@ def test_tar_member__of_a_shorter_file__is_unreadable(make_tar):
 
     with pytest.raises(UnreadableImage, match="ends within it"):
         decode_image(TarMember(container / "1.png", container, 512, 10**9))
+
+
+def test_tar__a_member_that_is_appended_again__is_one_picture_with_the_last_content(tmp_path):
+    members = [
+        ("a.png", png(1)),
+        ("a.cls", b"fox"),
+        ("b.png", png(2)),
+        ("b.cls", b"lynx"),
+        ("a.png", png(3)),
+        ("b.png", png(4)),
+        ("b.cls", b"owl"),
+        ("a.png", png(5)),
+    ]
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, content in members:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+
+    table = read_images(tmp_path / "a.tar")
+
+    with tarfile.open(tmp_path / "a.tar") as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    assert [(row.path.name, row.label) for row in table.rows] == [
+        ("a.png", "fox"),
+        ("b.png", "owl"),
+    ]
+    assert [content_hash(row.picture) for row in table.rows] == [
+        content_hash(tmp_path / "unpacked" / name) for name in ("a.png", "b.png")
+    ]
+    assert table.warnings == (
+        "3 picture(s) in tar files are there again under the same name; the last one counts, as "
+        "when they are unpacked",
+    )

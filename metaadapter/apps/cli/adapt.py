@@ -48,7 +48,7 @@ def adapt(
     unlabelled: adapt_options.Unlabelled = None,
     background: adapt_options.Background = None,
     tree: adapt_options.Tree = None,
-    pictures: adapt_options.OfBoxes = None,
+    pictures: field_options.PicturesOfBoxes = None,
     detections: field_options.LabelledDetections = None,
     unlabelled_detections: field_options.UnlabelledDetections = None,
     min_confidence: field_options.MinConfidence = 0.2,

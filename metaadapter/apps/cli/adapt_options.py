@@ -24,14 +24,6 @@ Support = Annotated[
     ),
     MayBeUrl(),
 ]
-OfBoxes = Annotated[
-    Path | None,
-    Option(
-        "--pictures",
-        metavar="FOLDER",
-        help="Folder of the pictures that the boxes of SUPPORT are in, if it is not near SUPPORT.",
-    ),
-]
 Out = Annotated[
     Path,
     Option(

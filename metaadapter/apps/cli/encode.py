@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -83,6 +83,7 @@ def encode(
     shard: Shard = None,
     drop_duplicates: DropDuplicates = False,
     detections: field_options.LabelledDetections = None,
+    pictures: field_options.PicturesOfBoxes = None,
     min_confidence: field_options.MinConfidence = 0.2,
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
@@ -103,7 +104,6 @@ def encode(
     """
     values = dict(locals())
     cluster_options.require_engine(values)
-    from metaadapter.data.reader import read_images
     from metaadapter.data.shard import read_shard
 
     part = read_shard(shard)
@@ -118,11 +118,7 @@ def encode(
         table, report = imported
         _show(console, FeatureStore.open(out), table, report)
         return
-    read = partial(read_images, images, split=split, min_confidence=min_confidence)
-    table = _table(read, images, console, labelled=labels)
-    table = field_options.cut_labelled(table, images, detections, min_confidence)
-    if names is not None:
-        table = _with_names(table, names)
+    table = _pictures(values, console)
     if engine is not None:
         report = encode_on_cluster(encode, values, table, console)
         _show(console, FeatureStore.open(out), table, report)
@@ -158,6 +154,18 @@ def _show(console: Console, store: FeatureStore, table: ImageTable, report: Enco
     _warn_of_duplicates(report, console)
     document = _document(table, report, store, warnings)
     console.show_result("encode", document, _summary(report, store))
+
+
+def _pictures(values: Mapping[str, Any], console: Console) -> ImageTable:
+    """Read the pictures of the command with these options, cut to boxes and named."""
+    from metaadapter.data.reader import read_images
+
+    images, least = values["images"], values["min_confidence"]
+    options = {"split": values["split"], "pictures": values["pictures"], "min_confidence": least}
+    read = partial(read_images, images, **options)
+    table = _table(read, images, console, labelled=values["labels"])
+    table = field_options.cut_labelled(table, images, values["detections"], least)
+    return table if values["names"] is None else _with_names(table, values["names"])
 
 
 def _table(

@@ -41,6 +41,7 @@ OF_PICTURES = {
     "shard": (None,),
     "drop_duplicates": (False,),
     "detections": (None,),
+    "pictures": (None,),
     "engine": (None,),
 }
 OF_EMBEDDINGS = ("path_column", "label_column")

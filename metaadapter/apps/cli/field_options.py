@@ -45,6 +45,14 @@ UnlabelledDetections = Annotated[
         help="Boxes in the pictures of --unlabelled, if --detections does not list them.",
     ),
 ]
+PicturesOfBoxes = Annotated[
+    Path | None,
+    Option(
+        "--pictures",
+        metavar="FOLDER",
+        help="Folder of the pictures that a file of boxes is about, if it is not near that file.",
+    ),
+]
 MinConfidence = Annotated[float, Option(min=0, max=1, help="Ignore boxes of lower confidence.")]
 Burst = Annotated[
     float | None,

@@ -133,6 +133,7 @@ def predict(
     out: Out = None,
     shard: ShardOption = None,
     detections: field_options.DetectionsFile = None,
+    pictures: field_options.PicturesOfBoxes = None,
     min_confidence: field_options.MinConfidence = 0.2,
     burst: field_options.Burst = None,
     allowed: field_options.Allowed = None,
@@ -172,8 +173,6 @@ def predict(
         )
     cluster_options.require_engine(values)
     part = shard_of("1/1" if engine else shard, table_file, listing, values)
-    if false_triggers is not None and detections is None:
-        raise UsageError("--false-triggers needs the boxes of --detections FILE.json; add it")
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.files import require_adapter_folder, store_adapter
@@ -205,14 +204,14 @@ def _request(values: Mapping[str, Any], shard: Shard | None) -> PredictionReques
     from metaadapter.workflow.prediction_request import request_predictions
     from metaadapter.workflow.predictions import PredictionOptions
 
-    names = ("labelled", "together", "split", "min_confidence", "encoder", "device", "precision")
+    names = ("labelled", "together", "split", "pictures", "min_confidence")
     return request_predictions(
         values["adapter"],
         values["images"],
         PredictionOptions(values["reject"], values["keep"], values["sets"], values["sure"]),
         other_labels=field_options.other_labels() if values["detections"] else (),
         shard=shard,
-        **{name: values[name] for name in names},
+        **{name: values[name] for name in (*names, "encoder", "device", "precision")},
     )
 
 
@@ -220,6 +219,8 @@ def _field_run(
     request: PredictionRequest, images: Sequence[Path], values: Mapping[str, Any]
 ) -> FieldRun | None:
     """Return the run for camera traps, if one of its options is given."""
+    if values["false_triggers"] is not None and values["detections"] is None:
+        raise UsageError("--false-triggers needs the boxes of --detections FILE.json; add it")
     if all(values[name] in (None, []) for name in OF_FRAMES):
         return None
     from metaadapter.apps.cli.predict_field import FieldRun

@@ -35,6 +35,7 @@ def study(
         Path, Option("--out", "-o", metavar="FOLDER", help="Folder of the study."), Output()
     ],
     detections: field_options.LabelledDetections = None,
+    pictures: field_options.PicturesOfBoxes = None,
     min_confidence: field_options.MinConfidence = 0.2,
     methods: own.Methods = None,
     shots: Annotated[
@@ -66,7 +67,7 @@ def study(
 
     names = own.names(methods) or ["default", "peers"]
     config = study_config(out / STORE, names, own.whole_numbers(shots) or [], draws)
-    table = read_images(frames, min_confidence=min_confidence)
+    table = read_images(frames, pictures=pictures, min_confidence=min_confidence)
     with write_errors(f"the study into {out}"):
         out.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(out, (STORE, "study.json"), "study")

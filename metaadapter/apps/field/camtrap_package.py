@@ -29,6 +29,7 @@ from metaadapter.data.crop import Box
 from metaadapter.data.output_folder import replace_file
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.strict_json import json_text
+from metaadapter.data.url import as_place
 from metaadapter.errors import DataError
 from metaadapter.workflow.predictions import NONE_OF_THESE, UNKNOWN, Prediction
 
@@ -164,7 +165,7 @@ class CamtrapPackage:
                     "observationID": f"{name}#{number}",
                     "deploymentID": self._camera(path),
                     "mediaID": name,
-                    "eventID": relative_name(Path(event_of(of_frame)), self.folder),
+                    "eventID": relative_name(as_place(event_of(of_frame)), self.folder),
                     "eventStart": stamp,
                     "eventEnd": stamp,
                     "observationLevel": "media",
@@ -172,7 +173,7 @@ class CamtrapPackage:
                     **({} if prediction.box is None else {"count": 1, **_box(prediction.box)}),
                 }
         for key, event in events.items():
-            event_id = relative_name(Path(key), self.folder)
+            event_id = relative_name(as_place(key), self.folder)
             animals = [label for label in event.counts if not is_nothing(label)]
             for number, label in enumerate(animals or event.counts, start=1):
                 yield {

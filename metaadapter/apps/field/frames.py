@@ -14,6 +14,7 @@ from pathlib import Path
 from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.data.capture_time import capture_time
 from metaadapter.data.table import ImageRow
+from metaadapter.data.url import as_place
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.workflow.predictions import Prediction
 
@@ -73,14 +74,14 @@ def in_parts(groups: Iterable[Sequence[Frame]], n_at_once: int) -> Iterator[list
 def by_frame(predictions: Iterable[Prediction]) -> Iterator[tuple[Path, list[Prediction]]]:
     """Yield the path of each frame with its predictions, which must be consecutive."""
     for path, of_frame in groupby(predictions, key=lambda prediction: prediction.path):
-        yield Path(path), list(of_frame)
+        yield as_place(path), list(of_frame)
 
 
 def common_folder(rows: Sequence[ImageRow]) -> Path:
     """The innermost folder with all pictures, to which paths in a detector's file are relative."""
     parents = {row.path.absolute().parent for row in rows}
     try:
-        return Path(os.path.commonpath(parents))
+        return as_place(Path(os.path.commonpath(parents)))
     except ValueError:  # on two drives
         return Path()
 

@@ -19,6 +19,7 @@ from metaadapter.data.crop import Box
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.output_file import write_output
 from metaadapter.data.strict_json import json_text
+from metaadapter.data.url import as_place
 from metaadapter.workflow.predictions import Prediction
 
 FORMAT_VERSION = "1.6"
@@ -80,7 +81,7 @@ class MegaDetectorFile:
         for path, of_frame in by_frame(predictions):
             yield {"file": self._name(path), "detections": self._boxes(path, of_frame)}
         for picture in unreadable:
-            name = self._name(Path(picture.path))
+            name = self._name(as_place(picture.path))
             yield {"file": name, "failure": picture.reason, "detections": None}
 
     def _detected(self, path: Path) -> FrameDetections | None:

@@ -85,10 +85,9 @@ def _rows(
     for detection in frame.detections:
         label = _label(detection)
         if detection.confidence < min_confidence:
-            remarks[
-                f"boxes have a confidence below {min_confidence} (--min-confidence) and are left "
-                "out"
-            ].append(frame.file)
+            remarks[f"boxes have a confidence below {min_confidence} and are left out"].append(
+                frame.file
+            )
         elif labelled and not label:
             remarks["boxes have no label and are left out"].append(frame.file)
         else:

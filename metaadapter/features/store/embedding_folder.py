@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.parquet_file import open_parquet
 from metaadapter.data.regular_files import regular
 from metaadapter.data.url import Url
-from metaadapter.errors import DataError, MissingPackage
+from metaadapter.errors import DataError
 
 FEATURES, METADATA = "img_emb", "metadata"
 NUMBERED = re.compile(r"(?:img_emb|metadata)_(\d+)\.(?:npy|parquet)", re.ASCII)
@@ -74,7 +75,7 @@ class EmbeddingFolder:
         columns: tuple[str, ...] = ()
         for part in parts:
             _require_like(parts[0], part)
-            with _parquet(part.metadata) as table:
+            with open_parquet(part.metadata, AGAIN) as table:
                 n_rows, columns = (
                     table.metadata.num_rows,
                     columns or tuple(table.schema_arrow.names),
@@ -116,16 +117,13 @@ def is_embedding_folder(path: Path) -> bool:
 
 def read_columns(file: Path, columns: Sequence[str]) -> Iterator[dict[str, list[Any]]]:
     """Yield the columns of a Parquet file, some thousand rows at a time."""
-    with _parquet(file) as table:
+    with open_parquet(file, AGAIN) as table:
         names = table.schema_arrow.names
         for column in columns:
             if column not in names:
                 raise DataError(f"{file} has no column {column!r}; it has {', '.join(names)}")
-        try:
-            for batch in table.iter_batches(CHUNK_ROWS, columns=list(columns)):
-                yield batch.to_pydict()
-        except (OSError, ValueError) as error:  # pyarrow's errors are of these types
-            raise _unreadable(file, error) from error
+        for batch in table.iter_batches(CHUNK_ROWS, columns=list(columns)):
+            yield batch.to_pydict()
 
 
 def _numbered(folder: Path, ending: str) -> dict[int, Path]:
@@ -152,7 +150,7 @@ def _load(file: Path) -> np.ndarray:
     except Exception as error:  # numpy parses the header as Python, which may raise any error
         if is_shortage(error):
             raise
-        raise _unreadable(file, error) from error
+        raise DataError(f"{file} cannot be read ({error}); {AGAIN}") from error
     if features.ndim != 2 or not np.issubdtype(features.dtype, np.floating):
         raise DataError(
             f"expected features as (pictures, width) of floating-point numbers in {file}, got "
@@ -170,21 +168,3 @@ def _require_like(first: Part, part: Part) -> None:
             f"{first.file} has {kinds[0]}, but {part.file} has {kinds[1]}, so they come from two "
             "encoders or two runs; keep the parts of one run, or make a store of each"
         )
-
-
-def _parquet(file: Path) -> Any:
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingPackage(
-            f"reading {file} needs the package pyarrow; install it with "
-            "pip install 'metaadapter[parquet]'"
-        ) from error
-    try:
-        return pyarrow.parquet.ParquetFile(regular(file), memory_map=True)
-    except (OSError, ValueError) as error:
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: Path, error: Exception) -> DataError:
-    return DataError(f"{file} cannot be read ({error}); {AGAIN}")

@@ -107,11 +107,7 @@ def encode_to_store(
         fixed_batches=True,
     )
     with hold_folder(out):
-        before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None
-        known = FeatureRows()
-        if before is not None:
-            recipe.require_same(before.header.recipe, out)
-            known.extend(before.rows.of_pictures("sha256"), before.by_picture()[:])
+        before, known = _before(out, recipe)
         cache = EncodingCheckpoint(out, recipe, known)
         encoded = encode_inputs(out, rows, pipeline, cache, progress)
         inputs = StoreInputs.of(rows, encoded.states, drop_duplicates=drop_duplicates)
@@ -132,14 +128,11 @@ def encode_to_store(
         )
         _update_store(out, before, header, inputs, cache.features, encoder, progress)
         cache.remove()
-    n_total, n_removed = len(inputs.pictures), 0
-    if before is not None:
-        hashes = {picture.sha256 for picture in inputs.pictures}
-        n_removed = len({*before.rows.of_pictures("sha256")} - hashes)
+    n_total = len(inputs.pictures)
     return EncodeReport(
         n_new=encoded.n_new,
         n_reused=n_total - encoded.n_new,
-        n_removed=n_removed,
+        n_removed=0 if before is None else _n_removed(before, inputs),
         n_total=n_total,
         n_dropped=inputs.n_dropped,
         duplicates=inputs.duplicates,
@@ -147,6 +140,22 @@ def encode_to_store(
         seconds=time.monotonic() - started,
         images_per_second=encoded.rate,
     )
+
+
+def _before(out: Path, recipe: Recipe) -> tuple[FeatureStore | None, FeatureRows]:
+    """Return the store that is in the folder, if any, and its features by content hash."""
+    known = FeatureRows()
+    if not (out / HEADER_FILE).exists():
+        return None, known
+    before = FeatureStore.open(out)
+    recipe.require_same(before.header.recipe, out)
+    known.extend(before.rows.of_pictures("sha256"), before.by_picture()[:])
+    return before, known
+
+
+def _n_removed(before: FeatureStore, inputs: StoreInputs) -> int:
+    hashes = {picture.sha256 for picture in inputs.pictures}
+    return len({*before.rows.of_pictures("sha256")} - hashes)
 
 
 def _update_store(

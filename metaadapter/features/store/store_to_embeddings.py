@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float16
 
 from metaadapter.data.output_folder import replace_file, require_no_link, write_errors
-from metaadapter.errors import DataError, MissingPackage
+from metaadapter.data.parquet_file import require_pyarrow
+from metaadapter.errors import DataError
 from metaadapter.features.store.embedding_folder import FEATURES, METADATA
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.row_table import StoredPicture
@@ -66,13 +67,7 @@ def _write_features(features: Float16[np.ndarray, "pictures views dim"], file: I
 
 
 def _write_metadata(pictures: Sequence[StoredPicture], file: IO[bytes]) -> None:
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingPackage(
-            "writing Parquet needs the package pyarrow; install it with "
-            "pip install 'metaadapter[parquet]'"
-        ) from error
+    pyarrow = require_pyarrow("writing Parquet")
     # Bytes of a file name that are no text cannot be in Parquet.
     paths = [picture.path.encode(errors="backslashreplace").decode() for picture in pictures]
     columns: dict[str, list[str | None]] = {"image_path": [*paths]}

@@ -112,8 +112,34 @@ def test_min_confidence__of_a_file_of_boxes__chooses_its_boxes(
 
     least, usual = count("--min-confidence", 0), count()
 
-    assert "6 boxes have a confidence below 0.2 (--min-confidence)" in str(usual["warnings"])
+    assert "6 boxes have a confidence below 0.2 and are left out" in str(usual["warnings"])
     assert "confidence" not in str(least["warnings"])
+
+
+@pytest.mark.parametrize("command", ["encode", "predict", "study"])
+def test_pictures__of_boxes_elsewhere__are_those_of_the_folder(
+    run, named, trap, animals, tmp_path, command
+):
+    far, out = tmp_path / "far.json", tmp_path / "out"
+    far.write_bytes(named["coco"].read_bytes())
+
+    def ask(boxes, *more):
+        shutil.rmtree(out, ignore_errors=True)
+        words = {
+            "encode": ("encode", boxes, "--out", out),
+            "predict": ("predict", animals, boxes, "--labelled"),
+            "study": ("study", boxes, "--out", out, "--methods", "prototypes", "--draws", 1),
+        }[command]
+        done = run(*words, *more, "--json")
+        return done.code, done.err, json.loads(done.out or "{}")
+
+    assert "--pictures" in ask(far)[1]
+    code, err, given = ask(far, "--pictures", trap / "photos")
+    assert code == 0, err
+    _, _, beside = ask(named["coco"])
+    for fact in ("counts", "n_total", "predictions", "accuracy", "shots", "n_frames"):
+        assert given.get(fact) == beside.get(fact)
+    assert {"counts", "predictions", "shots"} & given.keys()
 
 
 def test_adapt__pictures_without_boxes__are_refused(adapt, labelled, tmp_path):

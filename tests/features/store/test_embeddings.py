@@ -204,7 +204,7 @@ def damage(folder, name, content):
         ),
         (
             lambda f: damage(f, "metadata/metadata_3.parquet", b"PAR1 and no more"),
-            "metadata_3.parquet cannot be read",
+            "metadata_3.parquet: .*copy this part again",
         ),
     ],
 )

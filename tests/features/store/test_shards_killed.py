@@ -75,11 +75,12 @@ def kill_and_finish(function: Callable[[], object], longest: float, moments: ran
     return n_kills
 
 
+@pytest.mark.parametrize("place", ["", "file://"])
 def test_kills__of_one_process_shards_and_merge__end_in_identical_bytes(
-    tars, slow, make_encoder, tmp_path, monkeypatch
+    place, tars, slow, make_encoder, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(encoding_checkpoint, "FILE_SECONDS", 0.01)
-    table, moments, n_kills = read_images(tars), random.Random(0), 0
+    table, moments, n_kills = read_images(f"{place}{tars}"), random.Random(0), 0
     encode_to_store(table, make_encoder(), tmp_path / "whole", views=2, batch_size=4)
     whole = files_of(tmp_path / "whole")
 
