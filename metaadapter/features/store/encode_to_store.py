@@ -116,16 +116,7 @@ def encode_to_store(
             cache.remove()
         if shard is None:  # a shard may have no readable picture, or none at all
             require_some(len(rows), quarantined)
-        header = StoreHeader.of_pictures(
-            inputs.pictures,
-            recipe,
-            table.classes,
-            tuple(encoder.templates),
-            tuple(Quarantined(str(error.path), error.reason) for error in quarantined),
-            shard=shard,
-            n_inputs=len(rows),
-            listing=None if shard is None else listing_digest(table.rows),
-        )
+        header = _header(table, inputs, recipe, tuple(encoder.templates), shard)
         _update_store(out, before, header, inputs, cache.features, encoder, progress)
         cache.remove()
     n_total = len(inputs.pictures)
@@ -151,6 +142,25 @@ def _before(out: Path, recipe: Recipe) -> tuple[FeatureStore | None, FeatureRows
     recipe.require_same(before.header.recipe, out)
     known.extend(before.rows.of_pictures("sha256"), before.by_picture()[:])
     return before, known
+
+
+def _header(
+    table: ImageTable,
+    inputs: StoreInputs,
+    recipe: Recipe,
+    templates: tuple[str, ...],
+    shard: Shard | None,
+) -> StoreHeader:
+    return StoreHeader.of_pictures(
+        inputs.pictures,
+        recipe,
+        table.classes,
+        templates,
+        tuple(Quarantined(str(error.path), error.reason) for error in inputs.quarantined()),
+        shard=shard,
+        n_inputs=len(inputs.rows),
+        listing=None if shard is None else listing_digest(table.rows),
+    )
 
 
 def _n_removed(before: FeatureStore, inputs: StoreInputs) -> int:

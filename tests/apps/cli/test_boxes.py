@@ -116,7 +116,7 @@ def test_min_confidence__of_a_file_of_boxes__chooses_its_boxes(
     assert "confidence" not in str(least["warnings"])
 
 
-@pytest.mark.parametrize("command", ["encode", "predict", "study"])
+@pytest.mark.parametrize("command", ["encode", "predict"])
 def test_pictures__of_boxes_elsewhere__are_those_of_the_folder(
     run, named, trap, animals, tmp_path, command
 ):
@@ -128,7 +128,6 @@ def test_pictures__of_boxes_elsewhere__are_those_of_the_folder(
         words = {
             "encode": ("encode", boxes, "--out", out),
             "predict": ("predict", animals, boxes, "--labelled"),
-            "study": ("study", boxes, "--out", out, "--methods", "prototypes", "--draws", 1),
         }[command]
         done = run(*words, *more, "--json")
         return done.code, done.err, json.loads(done.out or "{}")
@@ -137,9 +136,30 @@ def test_pictures__of_boxes_elsewhere__are_those_of_the_folder(
     code, err, given = ask(far, "--pictures", trap / "photos")
     assert code == 0, err
     _, _, beside = ask(named["coco"])
-    for fact in ("counts", "n_total", "predictions", "accuracy", "shots", "n_frames"):
+    for fact in ("counts", "n_total", "predictions", "accuracy"):
         assert given.get(fact) == beside.get(fact)
-    assert {"counts", "predictions", "shots"} & given.keys()
+    assert {"counts", "predictions"} & given.keys()
+
+
+def test_study__boxes_elsewhere__takes_the_folder_of_their_pictures(run, named, trap, tmp_path):
+    (tmp_path / "far.json").write_bytes(named["coco"].read_bytes())
+    words = "study", tmp_path / "far.json", "--out", tmp_path / "out", "--shots", 1
+
+    assert "--pictures" in run(*words).err
+
+    found = run(*words, "--pictures", trap / "photos")
+    assert "Pictures of its largest classes: heron 6, red fox 6" in found.err  # all one scene
+
+
+def test_predict__stores_have_no_boxes__pictures_of_boxes_are_refused(
+    run, encode, animals, labelled, tmp_path
+):
+    encode(labelled)
+
+    done = run("predict", animals, tmp_path / "store", "--pictures", tmp_path)
+
+    assert done.code == 2
+    assert "feature stores have no boxes; leave it out" in " ".join(done.err.split())
 
 
 def test_adapt__pictures_without_boxes__are_refused(adapt, labelled, tmp_path):
