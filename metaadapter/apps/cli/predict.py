@@ -159,9 +159,9 @@ def predict(
 
     The encoder that the adapter names is loaded and checked. Without a terminal the list is
     tab-separated: path, label, probability, runner-up, its probability[, that of --rank], `known`,
-    `unfamiliar` or nothing[, the set of --sets][, the path to the sure answer of the
-    label tree, and its probability]. `probability` compares the classes with one
-    another; `known` is the probability that the picture shows any of them.
+    `unfamiliar` or nothing[, the set of --sets][, the path to the sure answer of the label tree,
+    and its probability]. `probability` compares the classes with one another; `known` is the
+    probability that the picture shows any of them.
     """
     values = dict(locals())
     listing = Listing(rank, sort, top)
@@ -172,14 +172,13 @@ def predict(
             f"table a name that ends in {', '.join(ENDINGS)}"
         )
     cluster_options.require_engine(values)
-    part = shard_of("1/1" if engine else shard, table_file, listing, values)
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.adapter.files import require_adapter_folder, store_adapter
 
     if out is not None:
         require_adapter_folder(out)
-    request = _request(values, part)
+    request = _request(values, shard_of("1/1" if engine else shard, table_file, listing, values))
     listing.require_class_among(request.classes)
     field = _field_run(request, images, values)
     table = None
