@@ -37,7 +37,7 @@ _LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!\w+:)([^)\s]+)\)")
 _PICTURE = re.compile(r"!\[[^\]]*\]\([^)]+\)\n*")
 _INSTALL = re.compile(r"^## Install\n(.*?)(?=^## )", re.MULTILINE | re.DOTALL)
 _WRITES = re.compile(r"""Path\("([\w.]+)"\)\.write_text\('''\n(.*)\n'''\)""", re.DOTALL)
-_COLAB = re.compile(r"^\[Open in Colab\]\(([^)]+)\).*$", re.MULTILINE)
+_COLAB = re.compile(r"^\[Open in Colab\]\(([^)]+)\).*?(?=\n\n)", re.MULTILINE | re.DOTALL)
 
 
 def main() -> None:

@@ -26,6 +26,10 @@ RESULTS = {
     """,
     "camera-traps": """
         assert (animals.shown.replace("no animal", "empty") == animals.label).all()
+        before = pandas.read_csv("next.csv").assign(shown=answers.shown)
+        boars = before[(before.shown == "boar") & (before.confidence > 0.5)]
+        assert len(boars) == 18
+        assert (boars.unfamiliar == "yes").all()
         assert labelled.label.value_counts().to_dict()["boar"] == 2
     """,
     "beat-our-benchmark": """
