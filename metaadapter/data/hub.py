@@ -221,6 +221,37 @@ def bars_on_a_terminal() -> Iterator[None]:
         enable_progress_bars()
 
 
+@contextmanager
+def cache_alone_if_unreachable() -> Iterator[None]:
+    """Let other libraries read the cache alone in this block if the hub cannot be reached.
+
+    Otherwise each of their requests is repeated for a minute, even for files in the cache.
+    """
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE or _answers():
+        yield
+        return
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = False
+
+
+def _answers() -> bool:
+    from huggingface_hub import constants
+    from huggingface_hub.utils._http import get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=SECONDS_TO_WAIT)  # any answer will do
+    except Exception as error:
+        if is_shortage(error):
+            raise
+        return False
+    return True
+
+
 def explain(name: HubName, owner: str, error: Any) -> MetaAdapterError:
     """Return the error to raise in place of one that a request to the hub raised."""
     from huggingface_hub import constants, errors

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, final
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from metaadapter.data.hub import cache_alone_if_unreachable
 from metaadapter.data.silence import silence
 from metaadapter.errors import UsageError
 from metaadapter.features import encoder_source
@@ -28,7 +30,7 @@ def build_model(source: EncoderSource) -> EncoderModel:
     digest = ""
     if folder is not None and (folder == encoder_source.TINY or (folder / PROOF_FILE).exists()):
         digest = proven_digest(folder)
-    with silence():
+    with silence(), cache_alone_if_unreachable() if source.is_fetched else nullcontext():
         if source.timm is not None:
             model = build_timm(source.timm)
         elif source.library == "transformers":

@@ -55,6 +55,13 @@ class EncoderSource:
         return f"the files {', '.join(map(str, files))}"
 
     @property
+    def is_fetched(self) -> bool:
+        """Whether open_clip or timm fetches a part by its name, from the hub or from its cache."""
+        towers = [tower for tower in (self.timm, self.second) if tower is not None]
+        is_tag = self.pretrained is not None and not self.named_file
+        return is_tag or any(tower.file is None for tower in towers)
+
+    @property
     def named_file(self) -> str:
         """The weights file in the name, as in MODEL/FILE; "" if the name has none."""
         if self.pretrained is not None and Path(self.pretrained).is_absolute():

@@ -5,6 +5,8 @@ import logging
 import os
 import pickle
 import shutil
+import socket
+import time
 import zipfile
 
 import huggingface_hub.constants
@@ -104,6 +106,33 @@ def no_hub(monkeypatch, tmp_path):
     """An empty cache and no network, whatever this machine has."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+
+
+@pytest.fixture
+def hub_out_of_reach(monkeypatch, tmp_path):
+    """An empty cache, and a port that nobody listens on; who waits for the hub fails."""
+
+    def refuse(_seconds):
+        raise AssertionError("a request is repeated")
+
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    constants = huggingface_hub.constants
+    template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(time, "sleep", refuse)
+
+
+@pytest.mark.parametrize(
+    "name", ["ViT-B-32/laion2b_s34b_b79k", "timm:resnet10t.c3_in1k", "tiny+timm:resnet10t.c3_in1k"]
+)
+def test_build__hub_out_of_reach__fails_at_the_first_attempt(hub_out_of_reach, name):
+    with pytest.raises(DataError, match=r"not on this machine and could not be downloaded"):
+        build_model(resolve_encoder(name))
+    assert huggingface_hub.constants.HF_HUB_OFFLINE is False
 
 
 @pytest.fixture

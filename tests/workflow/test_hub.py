@@ -115,6 +115,10 @@ def test_push__nothing_of_it_holds_a_path_of_this_machine_or_a_picture(hub, own,
     again = load_adapter(f"hf-hub:{NAME}")
     assert again.config.origin.encoder is None
     assert again.config.origin.fingerprint.digest == before.config.origin.fingerprint.digest
+    store_adapter(own.with_suffix(".adapter"), before)
+    push(own.with_suffix(".adapter"), "acme/skill")
+    skill = hub.repositories["acme/skill"].files()["birds.adapter"]
+    assert not [text for text in here | pictures if text in skill]
 
 
 def test_push__without_features__a_later_commit_removes_those_of_an_earlier_one(hub, own):
@@ -179,6 +183,30 @@ def test_push__generator__comes_back_and_predicts_the_same(hub, tmp_path):
     assert generator_id(load_generator(str(pushed.name))) == generator_id(generator)
     assert not again.training
     assert b"license: apache-2.0" in hub.repositories["acme/generator"].files()["README.md"]
+
+
+def test_push__generator_of_your_own__its_weights_come_back_into_its_class(hub, tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(
+        "import torch\n"
+        "from metaadapter import AdapterGenerator\n"
+        "class Own(AdapterGenerator):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.scale = torch.nn.Parameter(torch.zeros(()))\n"
+        "    def forward(self, support):\n"
+        "        raise NotImplementedError\n"
+    )
+    own = load_generator(f"{file}:Own")
+    own.scale.data.fill_(3.0)
+    own.push_to_hub("acme/own")
+
+    assert load_generator(f"{file}:Own@hf-hub:acme/own").scale == 3
+    assert type(own).from_pretrained("acme/own").scale == 3
+    files = hub.repositories["acme/own"].files()
+    assert not [name for name, content in files.items() if str(tmp_path).encode() in content]
+    with pytest.raises(IncompatibleArtifact, match="without its code"):
+        Generator.from_pretrained("acme/own")
 
 
 def test_generator__adapter_names_it_with_its_commit(hub, labelled, encoder, tmp_path):
