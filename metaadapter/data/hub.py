@@ -55,11 +55,6 @@ class HubName:
         """Return this name with the commit of a folder in the cache, which is named by it."""
         return replace(self, revision=folder.name)
 
-    @property
-    def is_pinned(self) -> bool:
-        """Whether the revision is a commit, which never changes."""
-        return re.fullmatch("[0-9a-f]{40}", self.revision or "") is not None
-
 
 def is_hub_name(name: str | Path) -> bool:
     """Return whether a name, or a path that was made of one, is that of a repository."""

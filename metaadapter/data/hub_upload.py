@@ -159,8 +159,8 @@ def _explained(name: HubName) -> Iterator[None]:
     where = f"{constants.ENDPOINT}/{name.repository}"
     try:
         yield
-    except MetaAdapterError:
-        raise
+    except (MetaAdapterError, AssertionError, AttributeError, KeyError, TypeError):
+        raise  # the last four are bugs
     except errors.OfflineModeIsEnabled as error:
         raise DataError(
             f"{where} cannot be written while HF_HUB_OFFLINE=1; unset it, and push again"

@@ -102,7 +102,7 @@ def _push_skills(
     folder: Path, repository: str, private: bool, license_name: str | None, features: bool
 ) -> Pushed:
     place = folder / ENTRIES if (folder / MARK_FILE).exists() else folder
-    skills = sorted(path for path in place.glob(f"*{SKILL_SUFFIX}") if path.is_file())
+    skills = sorted(place.glob(f"[!.]*{SKILL_SUFFIX}"))
     if not skills:
         raise UsageError(
             f"{folder} is nothing to push: expected the folder of an adapter with {CONFIG_FILE}, "
@@ -115,6 +115,11 @@ def _push_skills(
 def _push_skill_files(
     skills: list[Path], repository: str, private: bool, license_name: str | None, features: bool
 ) -> Pushed:
+    if marked := [path for path in skills if "@" in path.name]:
+        raise UsageError(
+            f"{marked[0]} has an @ in its name, after which a name of the hub has the revision; "
+            "rename the file"
+        )
     contents, configs = {}, {}
     for path in skills:
         public = published(load_adapter(path), features=features)

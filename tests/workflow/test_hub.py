@@ -167,7 +167,10 @@ def test_push__folder_of_skill_files__one_is_chosen_by_its_name(hub, own, tmp_pa
         load_adapter(f"hf-hub:{NAME}")
     with pytest.raises(UsageError, match=r"has the skill files a\.adapter, b\.adapter"):
         load_adapter(f"hf-hub:{NAME}/c.adapter")
-    (folder / "a.adapter").unlink()
+    (folder / "a.adapter").rename(folder / "a@b.adapter")
+    with pytest.raises(UsageError, match=r"a@b\.adapter has an @ in its name"):
+        push(folder, NAME)
+    (folder / "a@b.adapter").unlink()
     push(folder, NAME)
     assert "a.adapter" not in hub.repositories[NAME].files()
 
