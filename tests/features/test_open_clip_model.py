@@ -8,6 +8,7 @@ import shutil
 import socket
 import time
 import zipfile
+from pathlib import Path
 
 import huggingface_hub.constants
 import open_clip
@@ -133,6 +134,25 @@ def test_build__hub_out_of_reach__fails_at_the_first_attempt(hub_out_of_reach, n
     with pytest.raises(DataError, match=r"not on this machine and could not be downloaded"):
         build_model(resolve_encoder(name))
     assert huggingface_hub.constants.HF_HUB_OFFLINE is False
+
+
+def test_build__hub_out_of_reach__weights_in_its_cache_are_read(
+    hub_out_of_reach, small_model, monkeypatch, weights
+):
+    tag = open_clip.pretrained._PRETRAINED["small-clip"]["plain"]
+    fetched = {key: value for key, value in tag.items() if key != "file"}
+    tags = {"plain": fetched | {"hf_hub": "acme/small/"}}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "small-clip", tags)
+    place = Path(huggingface_hub.constants.HF_HUB_CACHE) / "models--acme--small"
+    for folder in (place / "refs", place / "snapshots" / ("5" * 40)):
+        folder.mkdir(parents=True)
+    (place / "refs" / "main").write_text("5" * 40)
+    shutil.copy(weights, place / "snapshots" / ("5" * 40))
+
+    model = build_model(resolve_encoder("small-clip/plain"))
+
+    expected = load_file(weights)
+    assert all(torch.equal(model.network.state_dict()[name], expected[name]) for name in expected)
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -12,7 +15,7 @@ from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.features.hub import hub_folder
 from metaadapter.generator import Generator, GeneratorConfig, save_generator
 from tests.apps.cli.test_documented_json import agrees
-from tests.fake_hub import hub_for_tests
+from tests.fake_hub import WRITER, hub_for_tests, running_hub
 
 NAME = "hf-hub:acme/animals"
 
@@ -134,6 +137,29 @@ def test_rank_and_ground__adapter_of_the_hub__is_read(run, published, labelled):
 
     assert run("rank", NAME, picture, "--text", "a lynx").code == 0
     assert run("ground", NAME, picture, "lynx").code in (0, 2)
+
+
+@pytest.mark.slow
+def test_program__with_the_hub_s_own_variables__pushes_and_then_predicts_without_a_network(
+    adapter, encoder, unlabelled, tmp_path
+):
+    def program(*arguments, **variables):
+        command = [sys.executable, "-m", "metaadapter", *map(str, arguments), "--json"]
+        settings = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1", **variables}
+        done = subprocess.run(command, env=os.environ | settings, capture_output=True, check=True)
+        return json.loads(done.stdout)
+
+    pictures = (unlabelled, "--encoder", encoder)
+    with running_hub() as hub:
+        online = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_TOKEN": WRITER}
+        pushed = program("push", adapter, "acme/animals", **online)
+        first = program("predict", NAME, *pictures, **online)
+
+    again = program("predict", NAME, *pictures, HF_HUB_OFFLINE="1")
+    assert first == again
+    assert first["adapter"] == pushed["name"]
+    here = program("predict", adapter, *pictures)
+    assert here["predictions"] == again["predictions"]
 
 
 def test_predict__name_that_the_hub_lacks__ends_with_the_code_of_its_kind(run, hub, labelled):
