@@ -8,6 +8,7 @@ import stat
 from functools import cache
 from pathlib import Path
 
+from metaadapter.data.machine_errors import is_of_network
 from metaadapter.data.url import as_place
 
 # Linux shows its state as files here, some of them endless.
@@ -42,10 +43,12 @@ def expanded(name: str | Path) -> Path:
 
 
 def is_regular(path: Path) -> bool:
-    """Return whether a path leads to a file on a disk."""
+    """Return whether a path leads to a file on a disk; `OSError` if the network does not answer."""
     try:
         regular(path)
-    except OSError:
+    except OSError as error:
+        if is_of_network(error):
+            raise
         return False
     return True
 

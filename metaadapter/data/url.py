@@ -75,19 +75,15 @@ class Url(Base):
 
     def exists(self, **_: object) -> bool:
         """Return whether there is a file or folder."""
-        try:
-            self._facts()
-        except FileNotFoundError:
-            return False
-        return True
+        return self._mode() != 0
 
     def is_file(self, **_: object) -> bool:
         """Return whether there is a file."""
-        return self.exists() and stat.S_ISREG(self.stat().st_mode)
+        return stat.S_ISREG(self._mode())
 
     def is_dir(self, **_: object) -> bool:
         """Return whether there is a folder."""
-        return self.exists() and stat.S_ISDIR(self.stat().st_mode)
+        return stat.S_ISDIR(self._mode())
 
     def iterdir(self) -> Generator[Url, None, None]:
         """Yield the files and folders of a folder, which know whether they are folders."""
@@ -97,7 +93,7 @@ class Url(Base):
         for entry in entries:
             name = entry["name"].rstrip("/")
             # Some programs mark a folder by an empty file with its name.
-            if name != path.rstrip("/") and not name.endswith("/"):
+            if name != path.rstrip("/"):
                 inner = self / name.rpartition("/")[2]
                 inner._entry = entry
                 yield inner
@@ -108,10 +104,8 @@ class Url(Base):
         with _explained(self):
             try:
                 return bytes(files.cat_file(path, start=start, end=end))
-            except (FileNotFoundError, IsADirectoryError, PermissionError):
-                raise
-            except Exception:
-                if files.size(path) == start:  # S3 knows no range in an empty file
+            except Exception as error:
+                if _has_no_range(error) and files.size(path) <= start:
                     return b""
                 raise
 
@@ -142,6 +136,12 @@ class Url(Base):
     def expanduser(self) -> Url:
         """Return itself."""
         return self
+
+    def _mode(self) -> int:
+        try:
+            return self.stat().st_mode
+        except FileNotFoundError:
+            return 0
 
     def _facts(self) -> Mapping[str, Any]:
         if self._entry is not None:
@@ -222,6 +222,12 @@ def _filesystem(protocol: str, _process: int) -> Any:
             f"{protocol}:// is no kind of place that fsspec knows; expected s3://BUCKET/…, "
             "gs://BUCKET/… or the like, or the path of a file or folder"
         ) from error
+
+
+def _has_no_range(error: Exception) -> bool:
+    """Return whether a place refuses a range, as S3 does in an empty file (HTTP status 416)."""
+    codes = (getattr(error, name, None) for name in ("code", "status"))
+    return getattr(error, "errno", None) == errno.EINVAL or 416 in codes
 
 
 @contextmanager

@@ -167,7 +167,7 @@ def test_inputs_digest__of_a_remote_picture__changes_with_its_content(folder, re
         inputs_digest(named)
 
 
-def test_open__read_and_seek__are_those_of_a_file(remote):
+def test_open__read_and_seek__are_those_of_a_file(remote, monkeypatch):
     content = np.random.default_rng(0).bytes(3_000_000)
     remote().pipe("troubled://a/large", content)
     remote().pipe("troubled://a/empty", b"")
@@ -180,6 +180,9 @@ def test_open__read_and_seek__are_those_of_a_file(remote):
         assert opened.read() == expected.read()
         assert opened.read() == b""
     assert as_place("troubled://a/empty").read_bytes() == b""
+    remote.faults["empty"] = OSError(errno.EINVAL, "The requested range is not satisfiable")
+    monkeypatch.setattr(remote, "size", lambda *_: 0)  # no request that fails
+    assert as_place("troubled://a/empty").read_range(0, 100) == b""
     with pytest.raises(io.UnsupportedOperation):
         as_place("troubled://a/large").open("wb")
 
@@ -273,6 +276,18 @@ def test_listing__the_network_fails__says_so(folder, remote):
     remote.faults["lynx"] = TimeoutError("too late")
     with pytest.raises(DataError, match=r"look into the folder troubled://.*lynx.*check the conn"):
         read_images("troubled://photos", split="train")
+
+
+def test_manifest__the_network_fails__is_told_at_the_first_picture(folder, remote, tmp_path):
+    (tmp_path / "list.csv").write_text("path\ntroubled://photos/1.png\ntroubled://photos/2.png\n")
+    remote.faults["photos"] = ConnectionError("reset by peer")
+    remote.requests.clear()
+
+    with pytest.raises(OSError, match="does not answer") as caught:
+        read_images(tmp_path / "list.csv", labelled=False)
+
+    assert caught.value.filename == "troubled://photos/1.png"
+    assert len(remote.requests) == 1
 
 
 def test_source__not_there_unknown_or_without_its_package__says_what_to_do(remote, monkeypatch):

@@ -108,6 +108,8 @@ def test_predict__by_url__is_that_of_the_files_alone_and_in_shards(
     parts = [tmp_path / f"part-{number}.csv" for number in (1, 2)]
     assert run("merge", *parts, "--out", tmp_path / "merged.csv").code == 0
 
+    one = run(*predict, f"{URL}/heron/0.png", "--json").document["predictions"]
+    assert [row["path"] for row in one] == [f"{URL}/heron/0.png"]
     local = (tmp_path / "local.csv").read_text()
     assert named_as_on_a_drive(tmp_path / "remote.csv", pictures) == local
     assert (tmp_path / "merged.csv").read_bytes() == (tmp_path / "remote.csv").read_bytes()
