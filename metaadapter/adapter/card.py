@@ -68,9 +68,14 @@ def facts_of(adapter: StoredAdapter, repository: str = "") -> str:
     call = f'from_pretrained("{repository}")' if repository else f'load("{_PLACE}")'
     command = f"metaadapter predict {PREFIX}{repository} picture.jpg"
     shell = f"\n\n```sh\n{command}\n```" if repository else ""
-    return f"""# A few-shot adapter for {len(config.classes)} classes
+    n_pictures, kind = sum(config.n_shots), "MetaAdapterClassifier"
+    package, each = "metaadapter", ""
+    if config.several is not None:
+        n_pictures, kind = config.several.n_pictures, "SeveralLabelsClassifier"
+        package, each = "metaadapter.workflow", ", several of which a picture may show"
+    return f"""# A few-shot adapter for {len(config.classes)} classes{each}
 
-Predicted by metaadapter {in_markdown(config.library_version)} from {sum(config.n_shots)} labelled
+Predicted by metaadapter {in_markdown(config.library_version)} from {n_pictures} labelled
 pictures{pool}{views}, {steps} (generator {generator}; mode
 {in_markdown(config.mode)}). It works on features of the frozen encoder {encoder}, {config.width}
 wide, whose licence also applies, and holds no picture.{no_texts}{towers}
@@ -80,10 +85,10 @@ wide, whose licence also applies, and holds no picture.{no_texts}{towers}
 {rows}
 
 ```python
-from metaadapter import MetaAdapterClassifier
+from {package} import {kind}
 {import_line}from metaadapter.features import load_encoder
 
 encoder = {load}
-classifier = MetaAdapterClassifier.{call}
+classifier = {kind}.{call}
 classifier.predict_proba(encoder.encode_images(["picture.jpg"]{arguments}))
 ```{shell}"""

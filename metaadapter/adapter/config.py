@@ -20,7 +20,9 @@ SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.adapter/2", "metaadapter.adapter/1"
 # A separate schema, because an older version would ignore parts in towers and predict wrongly.
 SCHEMA_WITH_TOWERS, TOWER_PARTS = "metaadapter.adapter/3", ("inside", "prompt")
 # Facts that a file names only if the adapter has them; an older version does not know them.
-OPTIONAL = (*TOWER_PARTS, "tree")
+OPTIONAL = (*TOWER_PARTS, "tree", "several")
+# A separate schema, because an older version would make the probabilities of classes add up to 1.
+SCHEMA_OF_SEVERAL = "metaadapter.adapter/several/1"
 # More views would take hours for each picture.
 MOST_VIEWS = 10_000
 
@@ -38,6 +40,17 @@ def _require_no_circle(parents: dict[str, str]) -> dict[str, str]:
 
 StoredOrigin: TypeAlias = Annotated[Origin, AfterValidator(_require_few_views)]
 """An origin that was read from a file."""
+
+
+class SeveralConfig(BaseModel):
+    """The facts about an adapter whose pictures show several classes each, or none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_pictures: Annotated[int, Field(gt=0)]
+    """The number of labelled pictures, of which one may show several classes."""
+    partial: bool = False
+    """Whether it was unknown if pictures show the classes that are not among their labels."""
 
 
 class AdapterConfig(BaseModel):
@@ -76,6 +89,8 @@ class AdapterConfig(BaseModel):
     """The soft prompt of the encoder's texts; `None` without one."""
     tree: Annotated[dict[str, str], AfterValidator(_require_no_circle)] | None = None
     """The parents in the label tree of the classes, as `LabelTree.parents`; `None` without one."""
+    several: SeveralConfig | None = None
+    """`None` if a picture shows one class."""
 
     @property
     def has_towers(self) -> bool:
@@ -109,6 +124,7 @@ def stored_facts(config: AdapterConfig) -> dict[str, Any]:
     """Return the values of `adapter_config.json`, with the schema that they need."""
     unused = {name for name in OPTIONAL if getattr(config, name) is None}
     schema = SCHEMA_WITH_TOWERS if config.has_towers else SCHEMA
+    schema = schema if config.several is None else SCHEMA_OF_SEVERAL
     return {"schema": schema, **config.model_dump(mode="json", exclude=unused)}
 
 
@@ -134,7 +150,7 @@ def read_config(adapter: Path, place: FileSource | None = None) -> tuple[Adapter
         )
     stored, proof = read_document(
         path,
-        (SCHEMA, SCHEMA_WITH_TOWERS),
+        (SCHEMA, SCHEMA_WITH_TOWERS, SCHEMA_OF_SEVERAL),
         REMEDY,
         without_proof=(SCHEMA_WITHOUT_PROOF,),
         source=place,

@@ -30,7 +30,7 @@ from metaadapter.data.output_folder import (
     write_errors,
 )
 from metaadapter.data.regular_files import is_regular
-from metaadapter.errors import DataError, MetaAdapterError, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
 
 LOCK_FILE, LOCK_OF_SKILLS = ".lock", ".adapter.lock"
 # Writing a skill file takes a moment, but `metaadapter add` holds it while it encodes pictures.
@@ -76,17 +76,25 @@ def write_adapter_files(
         replace_file(path / CARD_FILE, card)
 
 
-def load_adapter(path: str | Path) -> StoredAdapter:
+def load_adapter(path: str | Path, *, several: bool = False) -> StoredAdapter:
     """Read an adapter from a folder or a skill file, or from the hub (`downloaded_adapter`).
 
-    Tensors that this version does not know are ignored, with a warning that names them.
+    `several` admits one of several labels. Tensors that this version does not know are ignored,
+    with a warning that names them.
 
     Raises:
         DataError: The adapter is damaged, or a weight is not finite.
-        IncompatibleArtifact: There is no adapter, or this version cannot read its format.
+        IncompatibleArtifact: There is no adapter, this version cannot read its format, or it
+            gives a picture several labels.
     """
     path = Path(path)
     config, proof = read_config(path, open_adapter(path))
+    if config.several is not None and not several:
+        raise IncompatibleArtifact(
+            f"expected an adapter that gives each picture one label, but {path} gives several "
+            "(`metaadapter adapt --several`): use it with `metaadapter predict` or "
+            "`SeveralLabelsClassifier.load`, or adapt without --several"
+        )
     return adapter_of_files({name: proof.read(name) for name in proof.files}, config, path)
 
 

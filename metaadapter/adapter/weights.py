@@ -71,6 +71,9 @@ class AdapterWeights(TensorFields):
     """The log-probabilities of the true class that are exceeded by the same fractions."""
     reject_threshold: Float[Tensor, "*T"] | None = None
     """A picture with a lower probability of known is unknown."""
+    label_thresholds: Float[Tensor, "*T N"] | None = None
+    """With these, a picture may show several classes: p = σ(logit) for each class by itself, and
+    the picture shows those whose probability is at least their threshold."""
 
     def __post_init__(self) -> None:
         for part in (_VISUAL, _CACHE, KnownHead._fields):
@@ -200,18 +203,36 @@ def probabilities(
         DataError: The weights are so large that the logits overflow.
     """
     exact = weights.to(dtype=torch.float64)
-    return finite_softmax(classify(normalize(features.double(), dim=-1), exact))
+    return class_probabilities(classify(normalize(features.double(), dim=-1), exact), exact)
 
 
 def finite_softmax(logits: Float[Tensor, "*T n N"]) -> Float[Tensor, "*T n N"]:
     """Return the probabilities of logits; errors as for `probabilities`."""
     result = logits.softmax(-1)
     if not result.isfinite().all():
-        raise DataError(
-            "the adapter gives no probabilities: its weights are so large that logits overflow; "
-            "adapt again"
-        )
+        raise DataError(_OVERFLOW)
     return result
+
+
+def class_probabilities(
+    logits: Float[Tensor, "*T n N"], weights: AdapterWeights
+) -> Float[Tensor, "*T n N"]:
+    """Return probabilities that add up to 1, or one for each class by itself (several labels).
+
+    Raises:
+        DataError: The weights are so large that the logits overflow.
+    """
+    if weights.label_thresholds is None:
+        return finite_softmax(logits)
+    result = logits.sigmoid()
+    if not result.isfinite().all():
+        raise DataError(_OVERFLOW)
+    return result
+
+
+_OVERFLOW = (
+    "the adapter gives no probabilities: its weights are so large that logits overflow; adapt again"
+)
 
 
 def require_adapters(result: object, shape: tuple[int, ...], *, owner: str) -> AdapterWeights:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaadapter.data.crop import Box
+from metaadapter.data.label_sets import SEPARATOR
 from metaadapter.data.parquet_file import open_parquet
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.strict_json import parse_json
@@ -199,9 +200,14 @@ def _text(path: Path) -> str:
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:
     return {
-        name.strip().lower(): "" if isinstance(value, NO_TEXT) else str(value).strip()
-        for name, value in values.items()
+        (column := name.strip().lower()): _cell(column, value) for name, value in values.items()
     }
+
+
+def _cell(column: str, value: object) -> str:
+    if column in COLUMNS["label"] and isinstance(value, list):
+        return SEPARATOR.join(map(str, value))  # the labels of one picture
+    return "" if isinstance(value, NO_TEXT) else str(value).strip()
 
 
 def _require_filled(manifest: Path, column: str, records: list[Record], name: str) -> None:

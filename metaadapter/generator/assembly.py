@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.generator.canonical import CanonicalSupport, sum_blocks
+from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.linear_ridge import NormalEquations, ridge_of
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.regression import Regression, kernel_ridge
@@ -114,19 +114,30 @@ def _bottleneck(support: CanonicalSupport, corrections: Corrections) -> dict[str
 def _cache(
     problem: Regression, values_TMN: Tensor, sharpness_T: Tensor, scale_T: Tensor
 ) -> dict[str, Tensor]:
-    """Return the kernel as a Tip-Adapter cache; for unit rows, 1 − cos = squared distance / 2."""
     support = problem.support
     raw_TMD = problem.rows_of(support.raw.rows_TMD)
+    parts = values_TMN, sharpness_T, scale_T, problem.present_TM
+    return kernel_cache(raw_TMD, support.scale_TD, *parts)
+
+
+def kernel_cache(
+    raw_TMD: Float[Tensor, "T M D"],
+    scale_TD: Float[Tensor, "T D"],
+    values_TMN: Float[Tensor, "T M N"],
+    sharpness_T: Float[Tensor, " T"],
+    scale_T: Float[Tensor, " T"],
+    present_TM: Bool[Tensor, "T M"],
+) -> dict[str, Tensor]:
+    """Return the kernel as a Tip-Adapter cache; for unit rows, 1 − cos = squared distance / 2."""
     # With s the scale and blocks of constant length, ‖z − z'‖² = 2 (C − ⟨x, s² x'⟩).
-    squared_T1D = support.scale_TD[:, None].square()
-    squares_TMP = sum_blocks(raw_TMD.square(), support.raw.blocks)
-    size_TM = (squares_TMP @ support.block_scale_TP.square()[..., None])[..., 0]
+    squared_T1D = scale_TD[:, None].square()
+    size_TM = (raw_TMD.square() * squared_T1D).sum(-1)
     sharpness_T1 = sharpness_T[:, None]
     return {
         "keys": raw_TMD * (squared_T1D / size_TM[..., None].clamp(min=1e-12)),
         "values": (values_TMN / sharpness_T1[..., None]).contiguous(),
         "alpha": scale_T,
-        "beta": sharpness_T1 * size_TM * problem.present_TM,
+        "beta": sharpness_T1 * size_TM * present_TM,
     }
 
 

@@ -78,7 +78,13 @@ def request_predictions(
             "together (--together) learns from all pictures before any prediction, so a shard "
             "(--shard) of them would get other predictions; leave one of the two out"
         )
-    stored = load_adapter(adapter)
+    stored = load_adapter(adapter, several=True)
+    if stored.config.several is not None and (together or labelled):
+        option = "together (--together)" if together else "labelled (--labelled)"
+        raise UsageError(
+            f"{option} is for adapters of one label, and {adapter} gives several; leave it out"
+            + ("" if together else " (`metaadapter evaluate --several` scores several labels)")
+        )
     if together:
         require_together(stored, adapter)
     options.require(stored, adapter)

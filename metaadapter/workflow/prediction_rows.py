@@ -12,6 +12,7 @@ from metaadapter.adapter.label_tree import SureAnswer
 from metaadapter.data.crop import Box
 from metaadapter.data.input_status import DONE, UNREADABLE
 from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.label_sets import NO_LABEL, SEPARATOR
 from metaadapter.data.manifest import UNREADABLE_REASON
 from metaadapter.workflow.predictions import Prediction
 
@@ -53,6 +54,8 @@ class RowFormat:
     times: bool = False
     tree: bool = False
     """Whether columns have the sure answer of a label tree."""
+    several: bool = False
+    """Whether the label of a picture joins several."""
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -126,6 +129,7 @@ class RowFormat:
             source=cells.get("source"),
             sha256=cells[SHA256] or "",
             sure=_sure_answer(cells) if self.tree else None,
+            labels=labels_of(cells["label"]) if self.several else None,
         )
 
 
@@ -142,6 +146,11 @@ def _sure_answer(cells: Mapping[str, Any]) -> SureAnswer | None:
         return None
     names, numbers = ((text or "").split(BETWEEN) if level else [] for text in (path, shares))
     return SureAnswer(label, probability, level, tuple(names), tuple(map(float, numbers)))
+
+
+def labels_of(label: str) -> tuple[str, ...]:
+    """Return the labels that the label of a prediction joins, in their order."""
+    return () if label == NO_LABEL else tuple(label.split(SEPARATOR))
 
 
 def in_parts(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.known import (
@@ -20,14 +20,15 @@ from metaadapter.adapter.known import (
 )
 from metaadapter.adapter.label_tree import SureAnswer
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.adapter.weights import AdapterWeights, classify, finite_softmax
+from metaadapter.adapter.weights import AdapterWeights, class_probabilities, classify
 from metaadapter.data.crop import Box
+from metaadapter.data.label_sets import NO_LABEL, SEPARATOR
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
 
 UNKNOWN = "unknown"
 """The label of a picture that shows none of the classes."""
-NONE_OF_THESE = "none of these"
+NONE_OF_THESE = NO_LABEL
 """The class of labelled pictures that show no other class (docs/explanation/unknown.md)."""
 
 
@@ -45,7 +46,7 @@ class Prediction(NamedTuple):
     in_support: bool
     """Whether the adapter was predicted from this very picture."""
     probabilities: dict[str, float]
-    """Class → probability, in the adapter's order; they sum to 1."""
+    """Class → probability, in the adapter's order; they sum to 1, except with several labels."""
     true_label: str = ""
     """The picture's own class; "" where it is not known."""
     known: float | None = None
@@ -74,6 +75,9 @@ class Prediction(NamedTuple):
     """The content hash of the picture or box; "" if it was not encoded."""
     sure: SureAnswer | None = None
     """The answer at the deepest sure node of the label tree; `None` without a tree."""
+    labels: tuple[str, ...] | None = None
+    """With several labels a picture: the classes that it shows, the most probable first; `label`
+    joins them, and the runner-up is the most probable other class. `None` with one label."""
 
     @property
     def rejected(self) -> Prediction:
@@ -86,7 +90,7 @@ class Prediction(NamedTuple):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form; a field of camera traps or trees is left out if it has no value."""
+        """The JSON form; most fields after `unfamiliar` are left out if they have no value."""
         return {
             key: value
             for key, value in (self._asdict() | {"sure": self.sure and self.sure.to_dict()}).items()
@@ -95,7 +99,7 @@ class Prediction(NamedTuple):
 
 
 NOT_IN_JSON = ("true_label", "sha256")
-IF_KNOWN = ("box", "detected", "confidence", "time", "series", "animal", "source", "sure")
+IF_KNOWN = ("box", "detected", "confidence", "time", "series", "animal", "source", "sure", "labels")
 SURE = 0.9
 """How probable an answer of a label tree must be."""
 
@@ -136,6 +140,14 @@ class PredictionOptions:
                     f"the adapter {owner} has no label tree, which sure (--sure) needs; adapt "
                     "again with tree (--tree), or leave sure out"
                 )
+        if stored.config.several is not None:
+            if self.reject or self.keep is not None or self.coverage is not None:
+                raise UsageError(
+                    f"the adapter {owner} gives several labels, and the answer for a picture of "
+                    "none of the classes is no label; leave out reject (--reject), keep (--keep) "
+                    "and coverage (--sets)"
+                )
+            return
         if stored.weights.known_head is None:
             if self.reject or self.keep is not None or self.coverage is not None:
                 raise UsageError(
@@ -205,7 +217,7 @@ def predict_probabilities(
     known_N = None
     if weights.known_head is not None:
         known_N = known_logits(rows_ND, exact, logits_NC).sigmoid().numpy()
-    return Probabilities(finite_softmax(logits_NC).numpy(), known_N)
+    return Probabilities(class_probabilities(logits_NC, exact).numpy(), known_N)
 
 
 def best_classes(
@@ -220,6 +232,12 @@ def best_classes(
     """
     options = options or PredictionOptions()
     rows_NC, known_N = probabilities.classes_NC, probabilities.known_N
+    if weights.label_thresholds is not None:
+        is_shown_NC = rows_NC >= weights.label_thresholds.double().numpy()
+        return [
+            _several(classes, row, is_shown)
+            for row, is_shown in zip(rows_NC, is_shown_NC, strict=True)
+        ]
     best_N2 = np.argsort(-rows_NC, axis=1, kind="stable")[:, :2]
     shares_N2 = np.take_along_axis(rows_NC, best_N2, axis=1)
     predictions = [
@@ -249,6 +267,20 @@ def best_classes(
         prediction.rejected if options.reject and prediction.unfamiliar else prediction
         for prediction in predictions
     ]
+
+
+def _several(
+    classes: Sequence[str], row: Float[np.ndarray, " C"], is_shown: Bool[np.ndarray, " C"]
+) -> Prediction:
+    """Return the prediction of several labels; its probability is that of the best answer."""
+    order = np.argsort(-row, kind="stable").tolist()
+    labels = tuple(classes[number] for number in order if is_shown[number])
+    others = [number for number in order if not is_shown[number]]
+    runner_up, p_runner_up = (classes[others[0]], float(row[others[0]])) if others else ("", 0.0)
+    # Without a label, the answer is as probable as that no class is shown.
+    p = float(row[order[0]]) if labels else float(np.prod(1 - row))
+    label = SEPARATOR.join(labels) or NO_LABEL
+    return Prediction("", label, p, runner_up, p_runner_up, False, {}, labels=labels)
 
 
 def _sets(

@@ -11,6 +11,7 @@ from metaadapter.adapter.files import store_adapter
 from metaadapter.adapter.label_tree_file import fitted_tree, read_label_tree
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.label_sets import hints
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
@@ -66,6 +67,7 @@ class Adapted:
         if texts and self.adapter.has_no_texts:
             texts, unread = {}, [unread_names(self.labelled.origin.encoder or "")]
         warnings = class_warnings(self.labelled.counts, texts)
+        warnings = (*warnings, *hints(self.labelled.counts))
         return (*self.labelled.pictures.warnings, *warnings, *unread)
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from metaadapter.apps.cli import adapt_options, field_options, options
 from metaadapter.apps.cli.adapt_captions import adapt_captions
 from metaadapter.apps.cli.adapt_output import show_adapted
+from metaadapter.apps.cli.adapt_several import adapt_several, require_several
 from metaadapter.apps.cli.console import Console
 from metaadapter.errors import DataError, UsageError
 
@@ -44,6 +45,8 @@ def adapt(
     *,
     out: adapt_options.Out,
     captions: adapt_options.Captions = False,
+    several: adapt_options.Several = False,
+    partial: adapt_options.Partial = False,
     names: adapt_options.Names = None,
     unlabelled: adapt_options.Unlabelled = None,
     background: adapt_options.Background = None,
@@ -81,6 +84,7 @@ def adapt(
     Names help: name folders as you would name the thing ("red fox"), or give names with --text.
     """
     given = given_options(locals())
+    of_several = require_several(given)
     manifest = require_manifest(given) if captions else None
     if manifest is None:
         require_together(given)
@@ -101,14 +105,23 @@ def adapt(
     if manifest is not None:
         adapt_captions(manifest, out, selection, encoder, device, precision, templates, console)
         return
-    cut = field_options.read_cut(given, min_confidence)
     class_names = ClassNames.parsed(text or (), add_class or (), describe or ())
+    names_of_classes = None if no_text else class_names
+    if of_several is not None:
+        settings = {
+            **{"encoder": encoder, "device": device, "precision": precision},
+            **{"templates": templates, "generator": generator},
+        }
+        shown = (of_several, out, names_of_classes, selection, settings, console)
+        adapt_several(*shown, partial=partial)
+        return
+    cut = field_options.read_cut(given, min_confidence)
     with console.progress() as progress:
         tune = _tuning(inside, kind, prompt, generator, progress)
         adapted = adapt_pictures(
             support,
             classes=class_list(names),
-            class_names=None if no_text else class_names,
+            class_names=names_of_classes,
             selection=selection,
             unlabelled=unlabelled,
             background=background,

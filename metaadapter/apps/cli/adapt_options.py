@@ -42,6 +42,23 @@ Captions = Annotated[
         "make an adapter that orders captions for pictures, and pictures for captions.",
     ),
 ]
+Several = Annotated[
+    bool,
+    Option(
+        "--several",
+        help="A picture may show several classes, or none: labels such as fox;snow in a manifest, "
+        "a row for each, boxes, or copies of the picture in several folders. Each class has a "
+        "probability of its own, and a threshold.",
+    ),
+]
+Partial = Annotated[
+    bool,
+    Option(
+        "--partial",
+        help="With --several: a class that is not among the labels of a picture may yet be shown. "
+        "!fox says that it is not.",
+    ),
+]
 Names = Annotated[
     str | None,
     Option(

@@ -12,6 +12,7 @@ from metaadapter.apps.cli import evaluate_options as own
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.cell_progress import CellProgress
 from metaadapter.apps.cli.console import Console
+from metaadapter.apps.cli.evaluate_several import evaluate_several
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def evaluate(
     fewer_shots: own.FewerShots = False,
     base_to_new: own.BaseToNew = False,
     continual: own.Continual = None,
+    several: own.Several = False,
     splits: own.Splits = None,
     shuffle: own.Shuffle = False,
     names: own.Names = None,
@@ -84,10 +86,15 @@ def evaluate(
         "metrics": own.names(metrics),
         "tree": None if tree is None else str(tree),
     }
-    from metaadapter.bench.evaluation.config import load_evaluation
-
     console = Console(quiet=quiet, json_output=json_output)
     given = {key: value for key, value in values.items() if value is not None}
+    if several:
+        others = {"config": config, "jobs": jobs, "audit": audit, "strict": strict}
+        more = {key: value for key, value in others.items() if value}
+        evaluate_several(out, {**given, **more}, console)
+        return
+    from metaadapter.bench.evaluation.config import load_evaluation
+
     settings = load_evaluation(config, given)
     run_options = {"device": device, "csv_raw": csv_raw, "audit": audit}
     evaluation = run_evaluation(settings, out, console, jobs=jobs, **run_options)

@@ -95,6 +95,14 @@ FewerShots = Annotated[
 BaseToNew = Annotated[
     bool, Option("--base-to-new", help="Adapt on half of the classes, and score both halves.")
 ]
+Several = Annotated[
+    bool,
+    Option(
+        "--several",
+        help="The pictures of the stores have several labels each, such as fox;snow: compare the "
+        "generator and four peers by mean average precision, F1 and calibration.",
+    ),
+]
 Continual = Annotated[
     Literal["task-incremental", "class-incremental", "pooled"] | None,
     Option(

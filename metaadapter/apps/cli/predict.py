@@ -222,6 +222,12 @@ def _field_run(
         raise UsageError("--false-triggers needs the boxes of --detections FILE.json; add it")
     if all(values[name] in (None, []) for name in OF_FRAMES):
         return None
+    if request.stored.config.several is not None:
+        given = next(name for name in OF_FRAMES if values[name] not in (None, []))
+        raise UsageError(
+            f"--{given.replace('_', '-')} is for adapters of one label, and {request.adapter} "
+            "gives several; leave it out"
+        )
     from metaadapter.apps.cli.predict_field import FieldRun
 
     return FieldRun(request, images, values)

@@ -92,6 +92,7 @@ class NewTable(NamedTuple):
             raw,
             sets=request.options.coverage is not None,
             tree=request.stored.config.tree is not None,
+            several=request.stored.config.several is not None,
         )
         rows = rows if field is None else field.rows(rows)
         of_field = () if field is None else field.digest_facts

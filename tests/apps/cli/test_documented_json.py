@@ -67,6 +67,7 @@ def pairs(labelled, tmp_path):
         # With one picture of each class there is no estimate.
         ("adapt/1", "adapt {labelled} --out {out} --encoder {encoder} --shots 1"),
         ("adapt/1", "adapt {labelled} --out {out} --encoder {encoder} --shots 3"),
+        ("adapt-several/1", "adapt {labelled} --several --out {out} --encoder {encoder}"),
         ("adapt-captions/1", "adapt {pairs} --captions --out {out} --encoder {encoder}"),
         ("rank/1", "rank {adapter} {pairs}"),
         ("rank/1", "rank {adapter} {pairs} --question Colour? --answers red,blue"),

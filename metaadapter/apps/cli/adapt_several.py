@@ -1,0 +1,111 @@
+"""`metaadapter adapt --several`: turn pictures of several classes each into an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from metaadapter.apps.cli.console import MAX_LISTED, Console, print_document, quarantined_json
+from metaadapter.errors import UsageError
+
+if TYPE_CHECKING:
+    from metaadapter.workflow.class_texts import ClassNames
+    from metaadapter.workflow.labelled_pictures import Selection
+    from metaadapter.workflow.run_adapt_several import AdaptedSeveral
+
+# Options that mean nothing, or are not there yet, together with --several.
+OF_ONE_LABEL = (
+    *("--captions", "--names", "--unlabelled", "--background", "--detections", "--mode"),
+    *("--add-class", "--inside", "--kind", "--prompt", "--elsewhere", "--unlabelled-detections"),
+    "--tree",
+)
+
+
+def require_several(given: Mapping[str, Any]) -> Path | None:
+    """Return the labelled pictures of `--several`, `None` without it; check what goes with it."""
+    if "--several" not in given:
+        if "--partial" in given:
+            raise UsageError("--partial is about several labels a picture: add --several")
+        return None
+    if wrong := [option for option in OF_ONE_LABEL if option in given]:
+        raise UsageError(
+            f"--several excludes {', '.join(wrong)}; leave {'it' if len(wrong) == 1 else 'them'} "
+            "out"
+        )
+    if "SUPPORT" not in given:
+        raise UsageError(
+            "--several needs labelled pictures (SUPPORT), such as a manifest with the columns path "
+            "and label, in which a label may be fox;snow"
+        )
+    support: Path = given["SUPPORT"]
+    return support
+
+
+def adapt_several(
+    support: Path,
+    out: Path,
+    class_names: ClassNames | None,
+    selection: Selection,
+    settings: Mapping[str, Any],
+    console: Console,
+    *,
+    partial: bool,
+) -> None:
+    """Predict the adapter, store it, and show what it is and how left-out pictures fare."""
+    from metaadapter.workflow.run_adapt_several import adapt_several as adapt_pictures
+
+    with console.progress() as progress:
+        adapted = adapt_pictures(
+            support,
+            partial_labels=partial,
+            class_names=class_names,
+            selection=selection,
+            progress=progress,
+            **settings,
+        )
+    adapted.save(out)
+    pictures = adapted.labelled.pictures
+    console.warn_of_pictures("the labelled", adapted.warnings, pictures.quarantined)
+    if console.json_output:
+        print_document("adapt-several", _document(out, adapted, partial=partial))
+        return
+    _note(console, adapted)
+    origin = adapted.labelled.origin
+    console.result(
+        f"{out}: an adapter for {len(adapted.counts)} classes, several a picture, from "
+        f"{len(pictures)} pictures (encoder {origin.encoder}, {origin.n_views} view(s))"
+    )
+    console.note(f"next: metaadapter predict {quote(str(out))} NEW_PICTURES")
+
+
+def _note(console: Console, adapted: AdaptedSeveral) -> None:
+    shown = [f"{label} {n}" for label, n in adapted.counts.items()]
+    more = f", … ({len(shown)} in all)" if len(shown) > MAX_LISTED else ""
+    console.note(f"pictures of each class: {', '.join(shown[:MAX_LISTED])}{more}")
+    scores = adapted.fitted.estimate
+    if scores.n_classes:
+        console.note(
+            f"estimate from left-out pictures, for the {scores.n_classes} classes with two or "
+            f"more: mean average precision {scores.mean_average_precision:.0f} %, F1 "
+            f"{scores.f1:.0f} %"
+        )
+
+
+def _document(out: Path, adapted: AdaptedSeveral, *, partial: bool) -> dict[str, Any]:
+    stored, pictures = adapted.fitted.adapter, adapted.labelled.pictures
+    config, thresholds = stored.config, stored.weights.label_thresholds
+    assert thresholds is not None
+    return {
+        "adapter": str(out),
+        "counts": adapted.counts,
+        "thresholds": dict(zip(adapted.counts, thresholds.tolist(), strict=True)),
+        "n_pictures": len(pictures),
+        "partial": partial,
+        **config.model_dump(include={"generator", "generator_id"}),
+        **adapted.labelled.origin.model_dump(),
+        "leave_one_out": adapted.fitted.estimate.to_dict(),
+        "warnings": adapted.warnings,
+        "quarantined": quarantined_json(pictures.quarantined),
+    }

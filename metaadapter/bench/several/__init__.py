@@ -1,0 +1,1 @@
+"""Evaluate pictures of several labels: tasks drawn from stores, peers, and scores."""

@@ -1,0 +1,127 @@
+"""Pictures that show several classes: the labels of a table, one row for each picture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool
+
+from metaadapter.data.table import CompactRows, ImageRow, ImageTable
+from metaadapter.errors import DataError
+
+SEPARATOR = ";"
+SEPARATORS = re.compile(r"[;|]")
+"""Any of these stands between the labels of one picture."""
+ABSENT = "!"
+"""A label that begins with this is one that the picture does not show."""
+NO_LABEL = "none of these"
+"""The cell of a picture that shows none of the classes; it is no label itself."""
+
+
+class LabelCell(NamedTuple):
+    """The labels that a picture has, and those that it is known not to have."""
+
+    shown: frozenset[str]
+    absent: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, text: str) -> LabelCell:
+        """Read a cell such as "fox;lynx" or "fox | !lynx"."""
+        labels = {part.strip() for part in SEPARATORS.split(text)} - {"", NO_LABEL}
+        absent = frozenset(label[1:].strip() for label in labels if label.startswith(ABSENT))
+        shown = frozenset(label for label in labels if not label.startswith(ABSENT))
+        if both := sorted(shown & absent):
+            raise DataError(
+                f"expected each label to be shown or absent, but {text!r} has {both[0]!r} as both; "
+                f"remove {both[0]!r} or {ABSENT + both[0]!r}"
+            )
+        return cls(shown, absent - {""})
+
+    @property
+    def text(self) -> str:
+        """The cell in one spelling: sorted, with one separator."""
+        absent = [f"{ABSENT}{label}" for label in sorted(self.absent)]
+        return SEPARATOR.join([*sorted(self.shown), *absent]) or NO_LABEL
+
+
+def hints(labels: Iterable[str]) -> list[str]:
+    """Return a hint if a label of one class looks like several labels in one cell."""
+    cell = next((label for label in labels if SEPARATORS.search(label)), None)
+    if cell is None:
+        return []
+    return [
+        f"the class {cell!r} looks like several labels in one cell; if a picture may show several "
+        "classes, give --several"
+    ]
+
+
+def joined(cells: Iterable[str]) -> str:
+    """Return one cell with the labels of all these cells of the same picture."""
+    return LabelCell.of(SEPARATOR.join(cells)).text
+
+
+def one_row_per_picture(table: ImageTable) -> ImageTable:
+    """Return the table with one row for each whole picture, which has the labels of all its rows.
+
+    A manifest may name a picture in several rows; a file of boxes has a row for each box.
+    """
+    first: dict[object, ImageRow] = {}
+    cells: dict[object, list[str]] = {}
+    for row in table.rows:
+        first.setdefault(row.file, row)
+        cells.setdefault(row.file, []).append(row.label or "")
+    rows = CompactRows(
+        replace(row, label=joined(cells[file]), box=None, caption=None)
+        for file, row in first.items()
+    )
+    return replace(table, rows=rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelSets:
+    """The labels of n pictures as a matrix with a column for each of C sorted classes."""
+
+    classes: tuple[str, ...]
+    shows_NC: Bool[np.ndarray, "n C"]
+    absent_NC: Bool[np.ndarray, "n C"]
+    """True where a picture is known not to show a class; the rest of the cells is not listed."""
+
+    @classmethod
+    def of(cls, cells: Sequence[str]) -> LabelSets:
+        """Read cells; a class is a label that at least one picture shows."""
+        read = [LabelCell.of(cell) for cell in cells]
+        classes = tuple(sorted({label for cell in read for label in cell.shown}))
+        shows_NC = np.array([[c in cell.shown for c in classes] for cell in read], bool)
+        absent_NC = np.array([[c in cell.absent for c in classes] for cell in read], bool)
+        shape = (len(read), len(classes))
+        return cls(classes, shows_NC.reshape(shape), absent_NC.reshape(shape))
+
+    def known_NC(self, *, partial: bool) -> Bool[np.ndarray, "n C"]:
+        """Return where it is known whether a picture shows a class.
+
+        With complete labels, a class that is not listed is absent.
+        """
+        return self.shows_NC | self.absent_NC if partial else np.ones_like(self.shows_NC)
+
+
+def draw_shots_of_sets(cells: Sequence[str], shots: int | None, seed: int) -> list[int]:
+    """Draw pictures until each class has `shots`, or all that it has; return sorted numbers.
+
+    The draws are nested: a picture that is drawn for k shots is drawn for k + 1 shots.
+    """
+    if shots is None:
+        return list(range(len(cells)))
+    read = [LabelCell.of(cell).shown for cell in cells]
+    order = np.random.default_rng(seed).permutation(len(cells)).tolist()
+    counts: dict[str, int] = {}
+    drawn = []
+    for number in order:
+        if any(counts.get(label, 0) < shots for label in read[number]):
+            drawn.append(number)
+            for label in read[number]:
+                counts[label] = counts.get(label, 0) + 1
+    return sorted(drawn)

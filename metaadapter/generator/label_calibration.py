@@ -1,0 +1,126 @@
+"""Probabilities and thresholds of independent classes, from scores of left-out pictures."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+USUAL_SLOPE, SLOPE_DEVIATION = 5.0, 3.0
+"""The normal prior of the slope that all classes share."""
+SHARPENING = 3.0
+"""With K positives a class the slope is multiplied by 1 + this / K: a left-out positive leaves
+only K − 1 behind, so its score is lower than that of a new picture."""
+BIAS_DEVIATION = 0.3
+"""The deviation of the prior of the bias of a class around that of all classes."""
+COMMON_DEVIATION = 1.0
+"""The deviation of the prior of the bias that all classes share."""
+STEPS = 50
+POSITIVES = 8.0
+"""So many positives of a class count as much as the threshold of all classes together."""
+
+
+class LabelCalibration(NamedTuple):
+    """The map of the scores s of C classes to p = σ(slope · s + bias), and a threshold for each."""
+
+    slope: Float[Tensor, ""]
+    bias_C: Float[Tensor, " C"]
+    threshold_C: Float[Tensor, " C"]
+    left_out_NC: Float[Tensor, "n C"]
+    """The probabilities of the left-out pictures."""
+
+
+def calibrate_labels(
+    score_NC: Float[Tensor, "n C"],
+    shows_NC: Bool[Tensor, "n C"],
+    weight_NC: Float[Tensor, "n C"],
+) -> LabelCalibration:
+    """Return the most probable slope and biases, given the scores of left-out pictures.
+
+    All classes share a slope, since one or two positives do not tell the slope of a class. The
+    logit is slope · (s − μ) + ln odds of μ + bias, where μ is the share of pictures with the class.
+    Then the slope is sharpened, and the biases are found again. A class with one positive has
+    only its name left without it, and does not count for the slope.
+    """
+    score_NC, weight_NC = score_NC.double(), weight_NC.double()
+    target_NC = shows_NC.double()
+    n_positive_C = target_NC.sum(0)
+    share_C = ((weight_NC * target_NC).sum(0) + 0.5) / (weight_NC.sum(0) + 1)
+    above_NC, odds_C = score_NC - share_C, torch.logit(share_C)
+    counted_NC = weight_NC * (n_positive_C > 1)
+    slope = _fit(above_NC, odds_C, target_NC, counted_NC, None)[0].clamp(min=USUAL_SLOPE / 100)
+    usual = len(n_positive_C) / (1 / n_positive_C.clamp(min=2)).sum()
+    slope = slope * (1 + SHARPENING / usual)
+    found = _fit(above_NC, odds_C, target_NC, weight_NC, slope)
+    bias_C = odds_C + found[1] + found[2:] - slope * share_C
+    p_NC = (slope * score_NC + bias_C).sigmoid()
+    return LabelCalibration(slope, bias_C, best_thresholds(p_NC, n_positive_C), p_NC)
+
+
+def _fit(
+    above_NC: Float[Tensor, "n C"],
+    odds_C: Float[Tensor, " C"],
+    target_NC: Float[Tensor, "n C"],
+    weight_NC: Float[Tensor, "n C"],
+    slope: Float[Tensor, ""] | None,
+) -> Float[Tensor, " P"]:
+    """Return the slope, the common bias and the bias of each class, by Newton's method.
+
+    The posterior is concave. A given slope is kept.
+    """
+    mean = above_NC.new_zeros(2 + len(odds_C))
+    mean[0] = USUAL_SLOPE if slope is None else slope
+    deviation = torch.full_like(mean, BIAS_DEVIATION)
+    deviation[0] = SLOPE_DEVIATION if slope is None else 1e-6
+    deviation[1] = COMMON_DEVIATION
+    found = mean.clone()
+    for _ in range(STEPS):
+        p_NC = (found[0] * above_NC + odds_C + found[1] + found[2:]).sigmoid()
+        slack_NC = weight_NC * (p_NC - target_NC)
+        of_slope, of_class_C = (slack_NC * above_NC).sum(), slack_NC.sum(0)
+        gradient = torch.cat([torch.stack([of_slope, of_class_C.sum()]), of_class_C])
+        gradient = gradient + (found - mean) / deviation**2
+        hessian = _hessian(weight_NC * p_NC * (1 - p_NC), above_NC)
+        step = torch.linalg.solve(hessian + torch.diag(deviation**-2), gradient)
+        # A longer step could overshoot where all probabilities are near 0 or 1.
+        found = found - step * (1 / step.abs().amax().clamp(min=1))
+        if step.abs().amax() < 1e-9:
+            break
+    return found
+
+
+def _hessian(
+    curve_NC: Float[Tensor, "n C"], above_NC: Float[Tensor, "n C"]
+) -> Float[Tensor, "P P"]:
+    along_C, per_C = (curve_NC * above_NC).sum(0), curve_NC.sum(0)
+    hessian = torch.diag(torch.cat([per_C.new_zeros(2), per_C]))
+    hessian[0, 0] = (curve_NC * above_NC.square()).sum()
+    hessian[0, 1] = hessian[1, 0] = along_C.sum()
+    hessian[0, 2:] = hessian[2:, 0] = along_C
+    hessian[1, 1] = per_C.sum()
+    hessian[1, 2:] = hessian[2:, 1] = per_C
+    return hessian
+
+
+def best_thresholds(
+    p_NC: Float[Tensor, "n C"], n_positive_C: Float[Tensor, " C"]
+) -> Float[Tensor, " C"]:
+    """Return the threshold of each class with the largest expected F1 (Lipton et al. 2014).
+
+    The best threshold is half of the best F1. The expectation is over the probabilities of the
+    pictures; that of a class with few positives moves towards that of all classes together.
+    """
+    own_C = _best_f1(p_NC) / 2
+    common = _best_f1(p_NC.reshape(-1, 1)) / 2
+    share_C = n_positive_C / (n_positive_C + POSITIVES)
+    return share_C * own_C + (1 - share_C) * common
+
+
+def _best_f1(p_NC: Float[Tensor, "n C"]) -> Float[Tensor, " C"]:
+    """Return max over k of 2 Σ_(k largest) p / (k + Σ p), the largest expected F1."""
+    sorted_NC = p_NC.sort(0, descending=True).values
+    count_N1 = torch.arange(1, len(p_NC) + 1).to(p_NC)[:, None]
+    best: Tensor = (2 * sorted_NC.cumsum(0) / (count_N1 + p_NC.sum(0))).amax(0)
+    return best

@@ -1,0 +1,166 @@
+"""The closed form for pictures that show several classes: one regression for each class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.errors import DataError
+from metaadapter.generator.assembly import kernel_cache
+from metaadapter.generator.block_weights import log_lengths, reweigh
+from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.label_calibration import calibrate_labels
+from metaadapter.generator.network_share import usual_shots
+from metaadapter.generator.regression import (
+    Regression,
+    kernel_ridge,
+    left_out_residuals,
+    regression,
+    squared_distances,
+)
+
+TRUST = 0.5
+"""The factor on the trust in texts: a picture of several classes matches the name of none fully.
+It was chosen on composed pictures of two validation sets (docs/explanation/several-labels.md)."""
+SHARP_SHOTS = 2.0
+"""With more positives a class, the kernel becomes as much less sharp: the features of a picture of
+several things are near the mean of theirs, which a linear regression takes apart."""
+UNKNOWN_NOISE = 4.0
+"""The noise of a label that is not known, in units of that of a known one: it is a weak no."""
+MOST_PICTURES = 4096
+"""A matrix of the inner products of more pictures takes minutes to factor."""
+
+
+class LabelledRows(NamedTuple):
+    """The n pictures of a task with C classes, of which each picture may show any number."""
+
+    rows_ND: Float[Tensor, "n D"]
+    """Unit rows."""
+    shows_NC: Bool[Tensor, "n C"]
+    """True where a picture is labelled with a class."""
+    known_NC: Bool[Tensor, "n C"]
+    """True where it is known whether the picture shows the class."""
+
+    def require(self) -> None:
+        """Raise a `DataError` if there are too many pictures, or a class is in none."""
+        if len(self.rows_ND) > MOST_PICTURES:
+            raise DataError(
+                f"several labels take at most {MOST_PICTURES} pictures, got {len(self.rows_ND)}; "
+                "give fewer, for example with shots (--shots 100)"
+            )
+        if not (self.shows_NC & self.known_NC).any(0).all():
+            raise DataError("expected a picture of each class; leave out classes without one")
+
+    def by_class(
+        self,
+        text_CD: Float[Tensor, "C D"],
+        logit_scale: float | None = None,
+        blocks: tuple[int, ...] = (),
+    ) -> Support:
+        """Return a support in which a picture of several classes is in each of them."""
+        picture_M, class_M = (self.shows_NC & self.known_NC).nonzero(as_tuple=True)
+        rows_MD = self.rows_ND[picture_M]
+        return Support.of_rows(rows_MD, class_M, text_CD, logit_scale=logit_scale, blocks=blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralLabels:
+    """The adapter of a task with several labels, and what it predicts for its own pictures."""
+
+    weights: AdapterWeights
+    left_out_NC: Float[Tensor, "n C"]
+    """The probability of each class for each picture, by a regression on the other pictures."""
+
+
+def several_labels(
+    support: Support, labelled: LabelledRows, constants: ClosedForm | None = None
+) -> SeveralLabels:
+    """Predict an adapter whose classes are independent: p = σ(logit), in one forward pass.
+
+    `support` is `labelled.by_class`. It gives the canonical coordinates z and the prior vectors w,
+    as for one label. The score of class c is w_c · z + Σ_m a_mc k(z_m, z) + μ_c, where μ_c is the
+    share of pictures that show it, and a solves the kernel ridge with targets 1 and 0. The scores
+    of left-out pictures decide slopes, biases and thresholds.
+
+    Raises:
+        DataError: There are too many pictures, or a class is in none.
+    """
+    labelled.require()
+    problem = _problem(support.exact, constants or ClosedForm())
+    canonical = problem.support
+    rows_ND = labelled.rows_ND.to(canonical.shots_TNKD)
+    centre_D, scale_D = canonical.image_centre_TD[0], canonical.scale_TD[0]
+    z_ND = (rows_ND - centre_D) * scale_D
+    prior_CD = TRUST * problem.prior_TND()[0]
+    shows_NC = (labelled.shows_NC & labelled.known_NC).to(z_ND)
+    weight_NC = torch.where(labelled.known_NC, 1.0, 1 / UNKNOWN_NOISE).to(z_ND)
+    mean_C = (weight_NC * shows_NC).sum(0) / weight_NC.sum(0)
+    usual_T = usual_shots(canonical.n_shot_TN).to(z_ND)
+    sharpness_T = problem.sharpness_T() * (SHARP_SHOTS / usual_T).clamp(max=1)
+    values_NC, residual_NC = _solve(
+        z_ND,
+        shows_NC - mean_C - z_ND @ prior_CD.mT,
+        problem.constants.ridge / weight_NC,
+        sharpness_T,
+    )
+    calibration = calibrate_labels(shows_NC - residual_NC, shows_NC > 0, weight_NC)
+    slope, raw_CD = calibration.slope, prior_CD * scale_D
+    cache = kernel_cache(
+        rows_ND[None],
+        scale_D[None],
+        values_NC[None],
+        sharpness_T,
+        slope[None],
+        torch.ones(1, len(rows_ND), dtype=torch.bool),
+    )
+    bias_C = slope * (mean_C - raw_CD @ centre_D) + calibration.bias_C
+    weights = AdapterWeights(
+        classes=raw_CD[None],
+        class_bias=bias_C[None],
+        logit_scale=slope[None],
+        label_thresholds=calibration.threshold_C[None],
+        **cache,
+    )
+    return SeveralLabels(weights.task(0), calibration.left_out_NC)
+
+
+def _problem(support: Support, constants: ClosedForm) -> Regression:
+    canonical = canonicalise(support)
+    if len(support.blocks) > 1:
+        canonical = reweigh(canonical, log_lengths(canonical))
+    return regression(canonical, constants)
+
+
+def _solve(
+    z_ND: Float[Tensor, "n D"],
+    wanted_NC: Float[Tensor, "n C"],
+    noise_NC: Float[Tensor, "n C"],
+    sharpness_T: Float[Tensor, " 1"],
+) -> tuple[Float[Tensor, "n C"], Float[Tensor, "n C"]]:
+    """Return the values of the kernel ridge, and the residuals of left-out pictures.
+
+    Classes with the same noise share one factorisation.
+    """
+    distance_TNN = squared_distances(z_ND[None])
+    present_TN = torch.ones(1, len(z_ND), dtype=torch.bool)
+    values_NC, residual_NC = torch.empty_like(wanted_NC), torch.empty_like(wanted_NC)
+    kinds, kind_C = torch.unique(noise_NC, dim=1, return_inverse=True)
+    for kind, noise_N in enumerate(kinds.mT):
+        classes = kind_C == kind
+        solved = kernel_ridge(
+            distance_TNN.clone(),
+            present_TN,
+            wanted_NC[None, :, classes],
+            noise_N[None],
+            sharpness_T,
+        )
+        values_NC[:, classes] = solved[0][0]
+        residual_NC[:, classes] = left_out_residuals(*solved)[0]
+    return values_NC, residual_NC

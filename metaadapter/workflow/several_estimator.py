@@ -1,0 +1,179 @@
+"""`SeveralLabelsClassifier`: multi-label classification as scikit-learn has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.preprocessing import MultiLabelBinarizer
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from metaadapter.adapter.files import load_adapter, store_adapter
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.weights import probabilities
+from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.workflow.class_texts import text_features
+from metaadapter.workflow.fit_several import SeveralTask, fit_several
+
+
+class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A few-shot classifier of pictures that show several classes each, or none.
+
+    Rows of X are features from one encoder, of any width; they are scaled to length 1. y is an
+    indicator matrix (n, C) of 0 and 1, in which NaN stands for a label that is not known, or a list
+    with the labels of each picture. `fit` is one forward pass without gradients.
+
+    Args:
+        class_texts: label → a vector from the encoder's text tower, or a name if `encoder` is
+            given; `None` uses only pictures.
+        generator: The generator whose closed form is used, by name or folder.
+        encoder: The encoder that reads names.
+        blocks: The widths of the blocks of the features; by default those of the encoder.
+    """
+
+    classes_: np.ndarray
+    """The labels in the order of the columns; 0 … C − 1 for an indicator matrix without texts."""
+    stored_: StoredAdapter
+    n_features_in_: int
+
+    def __init__(
+        self,
+        class_texts: Mapping[Any, Any] | None = None,
+        *,
+        generator: str = "default",
+        encoder: Any = None,
+        blocks: Sequence[int] = (),
+    ) -> None:
+        self.class_texts = class_texts
+        self.generator = generator
+        self.encoder = encoder
+        self.blocks = blocks
+
+    def fit(self, X: Any, y: Any) -> SeveralLabelsClassifier:
+        """Predict the adapter; the columns of an indicator are the labels of `class_texts`.
+
+        Raises:
+            UsageError: y is of another form, or a class is in no row.
+        """
+        X = validate_data(self, X, dtype=np.float64)
+        classes, shows_NC, known_NC = self._labels(y, len(X))
+        if len(empty := np.flatnonzero(~shows_NC.any(0))):
+            raise UsageError(
+                f"expected a picture of each class, but none shows {classes[empty[0]]!r}; leave "
+                "its column out, or add a picture"
+            )
+        task = SeveralTask(
+            X,
+            shows_NC,
+            known_NC,
+            text_features(self.class_texts, classes, X.shape[1], self.encoder),
+            getattr(self.encoder, "logit_scale", None),
+            tuple(self.blocks) or tuple(getattr(self.encoder, "blocks", ())),
+        )
+        partial = not known_NC.all()
+        fitted = fit_several(
+            task, classes, names=self.class_texts, generator=self.generator, partial=partial
+        )
+        self.stored_, self.classes_ = fitted.adapter, np.asarray(classes)
+        return self
+
+    def _labels(
+        self, y: Any, n: int
+    ) -> tuple[list[Any], Bool[np.ndarray, "n C"], Bool[np.ndarray, "n C"]]:
+        if isinstance(y, list | tuple) and any(_is_label_list(labels) for labels in y):
+            binarizer = MultiLabelBinarizer()
+            shows_NC, known_NC = binarizer.fit_transform(y).astype(bool), None
+            classes = binarizer.classes_.tolist()
+        else:
+            y = check_array(y, dtype=np.float64, ensure_all_finite="allow-nan")
+            if not np.isin(y[~np.isnan(y)], (0, 1)).all():
+                raise UsageError(
+                    "expected y as an indicator matrix of 0, 1 and NaN (not known), or as a list "
+                    "of lists of labels"
+                )
+            shows_NC, known_NC = y == 1, ~np.isnan(y)
+            named = [*(self.class_texts or {})]
+            classes = named if len(named) == y.shape[1] else [*range(y.shape[1])]
+            if named and classes != named:
+                raise UsageError(
+                    f"y has {y.shape[1]} columns and class_texts {len(named)} labels; give a text "
+                    "for each column, in their order, or y as a list of lists of labels"
+                )
+        if len(shows_NC) != n:
+            raise UsageError(f"X has {n} rows and y {len(shows_NC)}; give the labels of each row")
+        return classes, shows_NC, np.ones_like(shows_NC) if known_NC is None else known_NC
+
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "n C"]:
+        """Return the probability of each class by itself; the columns are `classes_`."""
+        check_is_fitted(self, "stored_")
+        rows = torch.from_numpy(validate_data(self, X, dtype=np.float64, reset=False))
+        return np.asarray(probabilities(rows, self.stored_.weights))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return an indicator matrix: 1 where a probability is at least the class's threshold."""
+        p_NC = self.predict_proba(X)
+        return (p_NC >= self.thresholds_).astype(np.int64)
+
+    def predict_labels(self, X: Any) -> list[tuple[Any, ...]]:
+        """Return the labels of each row, the most probable first."""
+        p_NC = self.predict_proba(X)
+        return [
+            tuple(self.classes_[c] for c in np.argsort(-p, kind="stable") if shown[c])
+            for p, shown in zip(p_NC, p_NC >= self.thresholds_, strict=True)
+        ]
+
+    @property
+    def thresholds_(self) -> Float[np.ndarray, " C"]:
+        """The probability from which each class is in the answer."""
+        thresholds = self.stored_.weights.label_thresholds
+        assert thresholds is not None
+        return np.asarray(thresholds)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the adapter to a folder, or to a skill file `NAME.adapter`."""
+        check_is_fitted(self, "stored_")
+        store_adapter(Path(folder), self.stored_)
+
+    @classmethod
+    def load(cls, folder: str | Path, *, encoder: Any = None) -> SeveralLabelsClassifier:
+        """Read an adapter that `save` or `metaadapter adapt --several` wrote.
+
+        Raises:
+            DataError: The adapter is damaged.
+            IncompatibleArtifact: There is no adapter of several labels, or of another encoder.
+        """
+        stored = load_adapter(Path(folder), several=True)
+        config = stored.config
+        if config.several is None:
+            raise IncompatibleArtifact(
+                f"expected an adapter of several labels, but {folder} gives each picture one; load "
+                "it with MetaAdapterClassifier.load, or adapt with --several"
+            )
+        if encoder is not None:
+            config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
+        classifier = cls(
+            config.texts or None, generator=config.generator, encoder=encoder, blocks=config.blocks
+        )
+        classifier.stored_, classifier.classes_ = stored, np.asarray(config.classes)
+        classifier.n_features_in_ = config.width
+        return classifier
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags of a classifier of several labels."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+def _is_label_list(labels: Any) -> bool:
+    """Whether y has a list of labels for a row, and not a row of an indicator matrix."""
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        return False
+    listed = [*labels]
+    return isinstance(labels, set | frozenset) or any(isinstance(label, str) for label in listed)

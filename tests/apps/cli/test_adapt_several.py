@@ -1,0 +1,162 @@
+"""`adapt --several` and `predict` of its adapters, by the program, and where they are refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.apps.cli.conftest import Run
+from tests.apps.cli.test_documented_json import agrees
+
+
+@pytest.fixture
+def manifest(labelled: Path, tmp_path: Path) -> Path:
+    """Pictures of one class, and halves of two classes side by side."""
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    paths = sorted(labelled.glob("*/*.png"))
+    rows = []
+    for number, one in enumerate(paths):
+        other = paths[(number + 4) % len(paths)]
+        shutil.copy(one, folder / f"{number}.png")
+        with Image.open(one) as left, Image.open(other) as right:
+            both = Image.new("RGB", (2 * left.width, left.height))
+            both.paste(left, (0, 0))
+            both.paste(right.resize(left.size), (left.width, 0))
+        both.save(folder / f"both-{number}.png")
+        rows += [(f"{number}.png", one.parent.name)]
+        rows += [(f"both-{number}.png", ";".join(sorted({one.parent.name, other.parent.name})))]
+    with (folder / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("path", "label"), *rows])
+    return folder / "labels.csv"
+
+
+def test_predict_answers_with_all_labels(
+    adapt: Callable[..., Run], run: Callable[..., Run], manifest: Path, tmp_path: Path
+) -> None:
+    made = adapt(manifest, "--several", "--json").document
+    assert made["schema"] == "metaadapter.adapt-several/1"
+    assert made["n_pictures"] == 18
+    assert set(made["thresholds"]) == {"heron", "lynx", "red_fox"}
+    adapter = tmp_path / "adapter"
+    document = run("predict", adapter, manifest.parent, "--json").document
+    for prediction in document["predictions"]:
+        over = {
+            label
+            for label, p in prediction["probabilities"].items()
+            if p >= made["thresholds"][label]
+        }
+        assert set(prediction["labels"]) == over
+        assert prediction["label"] == (";".join(prediction["labels"]) or "none of these")
+    shown = run("predict", adapter, manifest.parent / "both-0.png")
+    assert shown.code == 0
+    assert shown.out.split("\t")[1].count(";") <= 2
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_table_of_predictions_is_a_manifest_of_several_labels(
+    adapt: Callable[..., Run],
+    run: Callable[..., Run],
+    manifest: Path,
+    tmp_path: Path,
+    ending: str,
+) -> None:
+    adapt(manifest, "--several")
+    table = manifest.parent / f"answers.{ending}"
+    wanted = run("predict", tmp_path / "adapter", manifest, "--out", table, "--json").document
+    again = adapt(table, "--several", "--json", out=tmp_path / "again").document
+    counts = {label: 0 for prediction in wanted["predictions"] for label in prediction["labels"]}
+    for prediction in wanted["predictions"]:
+        for label in prediction["labels"]:
+            counts[label] += 1
+    assert again["counts"] == counts
+
+
+def test_copies_in_several_folders_are_one_picture(
+    adapt: Callable[..., Run], pictures: Path
+) -> None:
+    shutil.copy(pictures / "lynx" / "0.png", pictures / "heron" / "copy.png")
+    made = adapt(pictures, "--several", "--json").document
+    assert made["n_pictures"] == 9
+    assert made["counts"] == {"heron": 4, "lynx": 3, "red_fox": 3}
+    assert made["warnings"] == []
+
+
+def test_a_store_gives_the_same_adapter_as_its_pictures(
+    adapt: Callable[..., Run], encode: Callable[..., Run], manifest: Path, tmp_path: Path
+) -> None:
+    encode(manifest)
+    of_store = adapt(tmp_path / "store", "--several", "--json", out=tmp_path / "a").document
+    of_pictures = adapt(manifest, "--several", "--json", out=tmp_path / "b").document
+    assert of_store["counts"] == of_pictures["counts"]
+    assert of_store["thresholds"] == pytest.approx(of_pictures["thresholds"], abs=0.02)
+
+
+def test_without_several_a_hint_names_the_option(adapt: Callable[..., Run], manifest: Path) -> None:
+    assert "give --several" in " ".join(adapt(manifest, "--json").document["warnings"])
+
+
+def test_partial_labels_and_absent_ones(adapt: Callable[..., Run], manifest: Path) -> None:
+    text = manifest.read_text().replace("0.png,heron\n", "0.png,heron;!lynx\n", 1)
+    manifest.write_text(text)
+    made = adapt(manifest, "--several", "--partial", "--json").document
+    assert made["partial"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["predict", "{adapter}", "{pictures}", "--reject"], "no label"),
+        (["predict", "{adapter}", "{pictures}", "--together"], "adapters of one label"),
+        (["predict", "{adapter}", "{pictures}", "--labelled"], "adapters of one label"),
+        (["predict", "{adapter}", "{pictures}", "--burst", "10"], "adapters of one label"),
+        (["export", "{adapter}", "--onnx", "{new}.onnx"], "one label"),
+        (["add", "{adapter}", "wolf", "--text", "wolf"], "one label"),
+        (["library", "add", "{new}", "{adapter}"], "one label"),
+        (["rank", "{adapter}", "{pictures}", "--text", "a fox"], "one label"),
+    ],
+)
+def test_what_needs_one_label_refuses(
+    adapt: Callable[..., Run],
+    run: Callable[..., Run],
+    manifest: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    words: str,
+) -> None:
+    adapt(manifest, "--several")
+    places = {"adapter": tmp_path / "adapter", "pictures": manifest.parent, "new": tmp_path / "new"}
+    result = run(*(argument.format(**places) for argument in arguments))
+    assert result.code in (2, 4)
+    assert words in result.err
+
+
+def test_options_that_mean_nothing_together(run: Callable[..., Run], manifest: Path) -> None:
+    out = manifest.parent / "out"
+    assert "--mode" in run("adapt", manifest, "--several", "--mode", "finetune", "--out", out).err
+    assert "--several" in run("adapt", manifest, "--partial", "--out", out).err
+    assert "SUPPORT" in run("adapt", "--several", "--out", out).err
+    assert not out.exists()
+
+
+def test_evaluate_compares_methods(
+    encode: Callable[..., Run], run: Callable[..., Run], manifest: Path, tmp_path: Path
+) -> None:
+    encode(manifest)
+    command = ("evaluate", tmp_path / "store", "--several", "--shots", "2", "--seeds", "2")
+    document = run(*command, "--out", tmp_path / "run", "--json").document
+    assert agrees(document, "metaadapter.several/1")
+    methods = [row["method"] for row in document["means"]]
+    assert methods[0] == "default"
+    assert len(methods) == 5
+    stored = json.loads((tmp_path / "run" / "several.json").read_text())
+    assert stored["means"] == document["means"]
+    refused = run(*command, "--out", tmp_path / "run", "--base-to-new")
+    assert refused.code == 2
+    assert "--base-to-new" in refused.err

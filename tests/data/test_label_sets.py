@@ -1,0 +1,98 @@
+"""The labels of pictures that show several classes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from metaadapter.data.label_sets import (
+    LabelCell,
+    LabelSets,
+    draw_shots_of_sets,
+    joined,
+    one_row_per_picture,
+)
+from metaadapter.data.reader import read_images
+from metaadapter.errors import DataError
+
+
+@pytest.mark.parametrize("text", ["fox;snow", "snow | fox", "fox;;snow;fox", " snow;fox "])
+def test_a_cell_has_one_spelling(text: str) -> None:
+    assert LabelCell.of(text).text == "fox;snow"
+    assert LabelCell.of(LabelCell.of(text).text) == LabelCell.of(text)
+
+
+def test_absent_labels_and_pictures_of_nothing() -> None:
+    assert LabelCell.of("fox;!lynx") == (frozenset({"fox"}), frozenset({"lynx"}))
+    assert LabelCell.of("none of these").text == "none of these"
+    assert joined(["none of these", "fox"]) == "fox"
+    with pytest.raises(DataError, match="both"):
+        LabelCell.of("fox;!fox")
+
+
+def test_the_matrix_says_what_is_known() -> None:
+    sets = LabelSets.of(["b;a", "none of these", "a;!b"])
+    assert sets.classes == ("a", "b")
+    np.testing.assert_array_equal(sets.shows_NC, [[1, 1], [0, 0], [1, 0]])
+    assert sets.known_NC(partial=False).all()
+    np.testing.assert_array_equal(sets.known_NC(partial=True), [[1, 1], [0, 0], [1, 1]])
+
+
+def test_draws_are_nested_and_reach_the_shots() -> None:
+    rng = np.random.default_rng(0)
+    cells = [";".join(rng.choice([*"abcde"], 2, replace=False)) for _ in range(60)]
+    drawn = [set(draw_shots_of_sets(cells, shots, 3)) for shots in (1, 2, 4, 8)]
+    assert all(few <= many for few, many in itertools.pairwise(drawn))
+    for shots, numbers in zip((1, 2, 4, 8), drawn, strict=True):
+        sets = LabelSets.of([cells[number] for number in numbers])
+        assert len(sets.classes) == 5
+        assert sets.shows_NC.sum(0).min() >= shots
+
+
+def _pictures(folder: Path, *names: str) -> None:
+    for number, name in enumerate(names):
+        Image.new("RGB", (40, 30), (number * 50, 90, 10)).save(folder / name)
+
+
+def test_rows_of_a_picture_become_one(tmp_path: Path) -> None:
+    _pictures(tmp_path, "1.png", "2.png")
+    (tmp_path / "m.csv").write_text("path,label\n1.png,fox\n2.png,fox;snow\n1.png,lynx\n")
+    rows = one_row_per_picture(read_images(tmp_path / "m.csv", n_classes=1)).rows
+    assert [(row.path.name, row.label) for row in rows] == [
+        ("1.png", "fox;lynx"),
+        ("2.png", "fox;snow"),
+    ]
+
+
+def test_lists_of_labels_in_json_lines(tmp_path: Path) -> None:
+    _pictures(tmp_path, "1.png")
+    (tmp_path / "m.jsonl").write_text(json.dumps({"path": "1.png", "label": ["snow", "fox"]}))
+    (row,) = one_row_per_picture(read_images(tmp_path / "m.jsonl", n_classes=1)).rows
+    assert row.label == "fox;snow"
+
+
+def test_boxes_of_a_coco_file_are_the_labels_of_the_whole_picture(tmp_path: Path) -> None:
+    _pictures(tmp_path, "1.png", "2.png")
+    coco = {
+        "images": [
+            {"id": 1, "file_name": "1.png", "width": 40, "height": 30},
+            {"id": 2, "file_name": "2.png", "width": 40, "height": 30},
+        ],
+        "categories": [{"id": 1, "name": "fox"}, {"id": 2, "name": "lynx"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 20, 20]},
+            {"id": 2, "image_id": 1, "category_id": 2, "bbox": [10, 10, 20, 20]},
+            {"id": 3, "image_id": 2, "category_id": 1, "bbox": [5, 5, 25, 20]},
+        ],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(coco))
+    rows = one_row_per_picture(read_images(tmp_path / "coco.json", n_classes=1)).rows
+    assert {row.path.name: (row.label, row.box) for row in rows} == {
+        "1.png": ("fox;lynx", None),
+        "2.png": ("fox", None),
+    }

@@ -1,0 +1,181 @@
+"""The closed form for several labels, against slow formulas and by its invariances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+
+from metaadapter.adapter.weights import classify, probabilities
+from metaadapter.errors import DataError
+from metaadapter.generator import label_calibration
+from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.label_calibration import best_thresholds, calibrate_labels
+from metaadapter.generator.network_share import usual_shots
+from metaadapter.generator.regression import regression
+from metaadapter.generator.several_labels import (
+    SHARP_SHOTS,
+    TRUST,
+    UNKNOWN_NOISE,
+    LabelledRows,
+    several_labels,
+)
+from tests.several_tasks import MixedPictures
+
+
+def _labelled(known: np.ndarray | None = None, seed: int = 0) -> tuple[LabelledRows, torch.Tensor]:
+    made = MixedPictures(seed=seed)
+    known = np.ones_like(made.shows) if known is None else known
+    rows, shows = torch.from_numpy(made.rows), torch.from_numpy(made.shows)
+    return LabelledRows(rows, shows, torch.from_numpy(known)), torch.from_numpy(made.texts)
+
+
+def _slow_scores(labelled: LabelledRows, text: torch.Tensor, x: np.ndarray) -> np.ndarray:
+    """Scores at x by solving each class by itself, in numpy."""
+    canonical = canonicalise(labelled.by_class(text).exact)
+    constants = ClosedForm()
+    prior = TRUST * regression(canonical, constants).prior_TND()[0].numpy()
+    usual = float(usual_shots(canonical.n_shot_TN))
+    sharp = constants.sharpness * min(1, SHARP_SHOTS / usual)
+    centre, scale = canonical.image_centre_TD[0].numpy(), canonical.scale_TD[0].numpy()
+    z, zx = ((a - centre) * scale for a in (labelled.rows_ND.numpy(), x))
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        distance = ((a[:, None] - b[None]) ** 2).sum(-1)
+        return np.exp(-sharp * distance / 2) / sharp
+
+    columns = []
+    for c in range(len(text)):
+        known = labelled.known_NC[:, c].numpy()
+        y = (labelled.shows_NC[:, c].numpy() & known).astype(float)
+        weight = np.where(known, 1.0, 1 / UNKNOWN_NOISE)
+        mean = (weight * y).sum() / weight.sum()
+        matrix = kernel(z, z) + np.diag(constants.ridge / weight)
+        values = np.linalg.solve(matrix, y - mean - z @ prior[c])
+        columns.append(zx @ prior[c] + kernel(zx, z) @ values + mean)
+    return np.stack(columns, 1)
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_logits_are_slope_times_the_score_of_each_class_alone_plus_a_bias(partial: bool) -> None:
+    made = MixedPictures()
+    known = made.shows | (np.random.default_rng(1).random(made.shows.shape) < 0.5)
+    labelled, text = _labelled(known if partial else None)
+    weights = several_labels(labelled.by_class(text), labelled).weights
+    x = MixedPictures(seed=5).rows
+    logits = classify(torch.from_numpy(x), weights).numpy()
+    scores = _slow_scores(labelled, text, x)
+    slope = float(weights.logit_scale)
+    offset = logits - slope * scores
+    np.testing.assert_allclose(offset, np.broadcast_to(offset[:1], offset.shape), atol=1e-9)
+    np.testing.assert_allclose(
+        probabilities(torch.from_numpy(x), weights).numpy(), expit(logits), atol=1e-12
+    )
+
+
+def test_left_out_predictions_are_those_of_a_solution_without_the_picture() -> None:
+    labelled, text = _labelled()
+    predicted = several_labels(labelled.by_class(text), labelled)
+    canonical = canonicalise(labelled.by_class(text).exact)
+    prior = TRUST * regression(canonical, ClosedForm()).prior_TND()[0].numpy()
+    sharp = ClosedForm().sharpness * min(1, SHARP_SHOTS / float(usual_shots(canonical.n_shot_TN)))
+    z = (labelled.rows_ND - canonical.image_centre_TD[0]).numpy() * canonical.scale_TD[0].numpy()
+    y = labelled.shows_NC.numpy().astype(float)
+    distance = ((z[:, None] - z[None]) ** 2).sum(-1)
+    kernel = np.exp(-sharp * distance / 2) / sharp
+    residual = y - y.mean(0) - z @ prior.T
+    scores = np.empty_like(y)
+    for m in range(len(z)):
+        rest = np.arange(len(z)) != m
+        matrix = kernel[np.ix_(rest, rest)] + ClosedForm().ridge * np.eye(rest.sum())
+        values = np.linalg.solve(matrix, residual[rest])
+        scores[m] = z[m] @ prior.T + kernel[m, rest] @ values + y.mean(0)
+    fitted = calibrate_labels(
+        torch.from_numpy(scores), labelled.shows_NC, torch.ones_like(labelled.rows_ND[:, :4])
+    )
+    torch.testing.assert_close(predicted.left_out_NC, fitted.left_out_NC, atol=1e-8, rtol=0)
+    torch.testing.assert_close(predicted.weights.label_thresholds, fitted.threshold_C)
+
+
+def test_the_order_of_pictures_and_classes_and_a_rotation_change_nothing() -> None:
+    labelled, text = _labelled()
+    x = torch.from_numpy(MixedPictures(seed=5).rows)
+    wanted = probabilities(x, several_labels(labelled.by_class(text), labelled).weights)
+    rng = np.random.default_rng(0)
+    pictures = torch.from_numpy(rng.permutation(len(labelled.rows_ND)))
+    classes = torch.from_numpy(rng.permutation(len(text)))
+    turn = torch.linalg.qr(torch.from_numpy(rng.normal(size=(24, 24))))[0]
+    moved = LabelledRows(
+        labelled.rows_ND[pictures] @ turn,
+        labelled.shows_NC[pictures][:, classes],
+        labelled.known_NC[pictures][:, classes],
+    )
+    support = moved.by_class(text[classes] @ turn)
+    got = probabilities(x @ turn, several_labels(support, moved).weights)
+    torch.testing.assert_close(got, wanted[:, classes], atol=1e-8, rtol=0)
+
+
+def test_a_label_that_is_not_known_may_have_any_value() -> None:
+    known = np.random.default_rng(1).random((40, 4)) < 0.7
+    known[:4] = True
+    labelled, text = _labelled(known)
+    flipped = labelled._replace(shows_NC=labelled.shows_NC ^ ~labelled.known_NC)
+    one, other = (several_labels(part.by_class(text), part) for part in (labelled, flipped))
+    torch.testing.assert_close(one.left_out_NC, other.left_out_NC)
+
+
+def test_a_task_without_texts_or_with_a_class_in_all_pictures_has_probabilities() -> None:
+    labelled, text = _labelled()
+    labelled.shows_NC[:, 0] = True
+    weights = several_labels(labelled.by_class(torch.zeros_like(text)), labelled).weights
+    p = probabilities(labelled.rows_ND, weights)
+    assert p.isfinite().all()
+    assert p[:, 0].min() > 0.5
+
+
+def test_a_class_without_a_picture_is_refused() -> None:
+    labelled, text = _labelled()
+    labelled.shows_NC[:, 2] = False
+    with pytest.raises(DataError, match="picture of each class"):
+        several_labels(labelled.by_class(text), labelled)
+
+
+def test_the_calibration_is_the_maximum_that_scipy_finds() -> None:
+    rng = np.random.default_rng(0)
+    shows = rng.random((60, 3)) < 0.3
+    scores = 0.4 * shows + 0.3 * rng.normal(size=shows.shape)
+    shares = (shows.sum(0) + 0.5) / (len(shows) + 1)
+    above, odds = scores - shares, logit(shares)
+    deviation = np.array([label_calibration.SLOPE_DEVIATION, label_calibration.COMMON_DEVIATION])
+    deviation = np.append(deviation, np.full(3, label_calibration.BIAS_DEVIATION))
+    mean = np.array([label_calibration.USUAL_SLOPE, 0, 0, 0, 0])
+
+    def loss(found: np.ndarray) -> float:
+        logits = found[0] * above + odds + found[1] + found[2:]
+        fit = np.logaddexp(0, np.where(shows, -logits, logits)).sum()
+        return float(fit + (((found - mean) / deviation) ** 2).sum() / 2)
+
+    slope = minimize(loss, mean, method="BFGS", options={"gtol": 1e-8}).x[0]
+    positives = shows.sum(0)
+    slope *= 1 + label_calibration.SHARPENING / (3 / (1 / positives).sum())
+    rest = minimize(lambda found: loss(np.append(slope, found)), mean[1:], options={"gtol": 1e-8}).x
+    got = calibrate_labels(
+        torch.from_numpy(scores), torch.from_numpy(shows), torch.ones(shows.shape)
+    )
+    assert float(got.slope) == pytest.approx(slope, rel=1e-4)
+    wanted = expit(slope * above + odds + rest[0] + rest[1:])
+    np.testing.assert_allclose(got.left_out_NC.numpy(), wanted, atol=1e-4)
+
+
+def test_a_threshold_maximises_the_expected_f1() -> None:
+    p = torch.from_numpy(np.random.default_rng(0).beta(0.5, 2, size=(50, 1)))
+    (threshold,) = best_thresholds(p, torch.tensor([1e9]))
+
+    def expected(cut: float) -> float:
+        answered = p >= cut
+        return float(2 * p[answered].sum() / (answered.sum() + p.sum()))
+
+    assert expected(float(threshold)) == pytest.approx(max(expected(float(cut)) for cut in p))

@@ -1,0 +1,83 @@
+"""`SeveralLabelsClassifier`, with the forms of y that scikit-learn has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import f1_score
+
+from metaadapter.adapter.files import load_adapter
+from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.workflow.estimator import MetaAdapterClassifier
+from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
+from tests.several_tasks import CLASSES, MixedPictures
+
+
+@pytest.fixture
+def made() -> MixedPictures:
+    return MixedPictures(n=120)
+
+
+def test_an_indicator_and_lists_of_labels_give_the_same_adapter(made: MixedPictures) -> None:
+    texts = dict(zip(CLASSES, made.texts, strict=True))
+    shows = made.shows[:60]
+    lists = [[CLASSES[c] for c in np.flatnonzero(row)] for row in shows]
+    one = SeveralLabelsClassifier(texts).fit(made.rows[:60], shows.astype(int))
+    other = SeveralLabelsClassifier(texts).fit(made.rows[:60], lists)
+    np.testing.assert_allclose(
+        one.predict_proba(made.rows[60:]), other.predict_proba(made.rows[60:])
+    )
+    assert one.classes_.tolist() == other.classes_.tolist() == [*CLASSES]
+    answer = one.predict(made.rows[60:])
+    assert f1_score(made.shows[60:], answer, average="macro") > 0.7
+    labels = one.predict_labels(made.rows[60:])
+    assert [sorted(row) for row in labels] == [
+        [CLASSES[c] for c in np.flatnonzero(row)] for row in answer
+    ]
+
+
+def test_nan_is_a_label_that_is_not_known(made: MixedPictures) -> None:
+    y = made.shows.astype(float)
+    y[10:40, 1] = np.nan
+    classifier = clone(SeveralLabelsClassifier()).fit(made.rows, y)
+    assert classifier.stored_.config.several.partial
+    assert classifier.classes_.tolist() == [0, 1, 2, 3]
+
+
+def test_a_saved_adapter_answers_alike_and_is_refused_where_one_label_is_meant(
+    made: MixedPictures, tmp_path
+) -> None:
+    classifier = SeveralLabelsClassifier().fit(made.rows, made.shows)
+    for place in (tmp_path / "folder", tmp_path / "one.adapter"):
+        classifier.save(place)
+        loaded = SeveralLabelsClassifier.load(place)
+        np.testing.assert_array_equal(
+            loaded.predict_proba(made.rows), classifier.predict_proba(made.rows)
+        )
+        for load in (MetaAdapterClassifier.load, load_adapter):
+            with pytest.raises(IncompatibleArtifact, match="several"):
+                load(place)
+
+
+def test_an_adapter_of_one_label_is_refused(made: MixedPictures, tmp_path) -> None:
+    MetaAdapterClassifier().fit(made.rows[:4], [*CLASSES]).save(tmp_path / "one")
+    with pytest.raises(IncompatibleArtifact, match="--several"):
+        SeveralLabelsClassifier.load(tmp_path / "one")
+
+
+def test_a_wrong_y_says_what_is_expected(made: MixedPictures) -> None:
+    with pytest.raises(UsageError, match="0, 1 and NaN"):
+        SeveralLabelsClassifier().fit(made.rows, 2 * made.shows)
+    with pytest.raises(UsageError, match="none shows 2"):
+        SeveralLabelsClassifier().fit(made.rows, made.shows * [1, 1, 0, 1])
+    with pytest.raises(UsageError, match="rows"):
+        SeveralLabelsClassifier().fit(made.rows, made.shows[:50])
+
+
+def test_the_card_names_the_class_that_loads_the_adapter(made: MixedPictures, tmp_path) -> None:
+    SeveralLabelsClassifier().fit(made.rows, made.shows).save(tmp_path / "adapter")
+    card = (tmp_path / "adapter" / "README.md").read_text()
+    assert "from metaadapter.workflow import SeveralLabelsClassifier" in card
+    assert f"from {len(made.rows)} labelled" in card
+    assert "MetaAdapterClassifier" not in card
