@@ -108,12 +108,7 @@ def adapt(
     class_names = ClassNames.parsed(text or (), add_class or (), describe or ())
     names_of_classes = None if no_text else class_names
     if of_several is not None:
-        settings = {
-            **{"encoder": encoder, "device": device, "precision": precision},
-            **{"templates": templates, "generator": generator},
-        }
-        shown = (of_several, out, names_of_classes, selection, settings, console)
-        adapt_several(*shown, partial=partial)
+        adapt_several(of_several, out, names_of_classes, selection, given, console)
         return
     cut = field_options.read_cut(given, min_confidence)
     with console.progress() as progress:

@@ -21,6 +21,7 @@ OF_ONE_LABEL = (
     *("--add-class", "--inside", "--kind", "--prompt", "--elsewhere", "--unlabelled-detections"),
     "--tree",
 )
+SETTINGS = ("encoder", "device", "precision", "templates", "generator")
 
 
 def require_several(given: Mapping[str, Any]) -> Path | None:
@@ -48,14 +49,17 @@ def adapt_several(
     out: Path,
     class_names: ClassNames | None,
     selection: Selection,
-    settings: Mapping[str, Any],
+    given: Mapping[str, Any],
     console: Console,
-    *,
-    partial: bool,
 ) -> None:
-    """Predict the adapter, store it, and show what it is and how left-out pictures fare."""
+    """Predict the adapter, store it, and show what it is and how left-out pictures fare.
+
+    `given` has the options of the command that differ from their defaults.
+    """
     from metaadapter.workflow.run_adapt_several import adapt_several as adapt_pictures
 
+    partial = "--partial" in given
+    settings = {name: given[f"--{name}"] for name in SETTINGS if f"--{name}" in given}
     with console.progress() as progress:
         adapted = adapt_pictures(
             support,

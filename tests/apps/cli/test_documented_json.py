@@ -205,6 +205,7 @@ def test_page__documents_each_schema_once():
             "merge",
             "merge-predictions",
             "adapt",
+            "adapt-several",
             "adapt-captions",
             "add",
             "predict",
@@ -218,6 +219,14 @@ def test_page__documents_each_schema_once():
         ),
         *("library-add", "library-list", "library-show", "library-remove", "library-rename"),
         *("library-export", "library-import", "library-identify", "library-predict"),
-        *("library-merge", "train", "evaluate", "continual", "report", "continual_report"),
+        *(
+            "library-merge",
+            "train",
+            "evaluate",
+            "several",
+            "continual",
+            "report",
+            "continual_report",
+        ),
         *("study", "doctor", "advice", "to_label", "places", "error"),
     ]
