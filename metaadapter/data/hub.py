@@ -220,7 +220,7 @@ def bars_on_a_terminal() -> Iterator[None]:
 def cache_alone_if_unreachable() -> Iterator[None]:
     """Let other libraries read the cache alone in this block if the hub cannot be reached.
 
-    Otherwise each of their requests is repeated for a minute, even for files in the cache.
+    Otherwise requests for a file that the cache lacks are repeated for most of a minute.
     """
     from huggingface_hub import constants
 

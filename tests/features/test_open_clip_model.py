@@ -111,11 +111,8 @@ def no_hub(monkeypatch, tmp_path):
 
 @pytest.fixture
 def hub_out_of_reach(monkeypatch, tmp_path):
-    """An empty cache, and a port that nobody listens on; who waits for the hub fails."""
-
-    def refuse(_seconds):
-        raise AssertionError("a request is repeated")
-
+    """An empty cache, and a port that nobody listens on; the seconds of all waits for the hub."""
+    waits = []
     with socket.create_server(("127.0.0.1", 0)) as closed:
         address = f"http://127.0.0.1:{closed.getsockname()[1]}"
     constants = huggingface_hub.constants
@@ -124,7 +121,8 @@ def hub_out_of_reach(monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(time, "sleep", refuse)
+    monkeypatch.setattr(time, "sleep", waits.append)
+    return waits
 
 
 @pytest.mark.parametrize(
@@ -133,6 +131,7 @@ def hub_out_of_reach(monkeypatch, tmp_path):
 def test_build__hub_out_of_reach__fails_at_the_first_attempt(hub_out_of_reach, name):
     with pytest.raises(DataError, match=r"not on this machine and could not be downloaded"):
         build_model(resolve_encoder(name))
+    assert hub_out_of_reach == []
     assert huggingface_hub.constants.HF_HUB_OFFLINE is False
 
 
@@ -153,6 +152,7 @@ def test_build__hub_out_of_reach__weights_in_its_cache_are_read(
 
     expected = load_file(weights)
     assert all(torch.equal(model.network.state_dict()[name], expected[name]) for name in expected)
+    assert hub_out_of_reach == []
 
 
 @pytest.fixture
