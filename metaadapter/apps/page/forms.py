@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_serializer,
+)
 
 from metaadapter.apps.advice import kinds as advice_kinds
 from metaadapter.apps.page.advice_entry import Action
@@ -356,6 +364,16 @@ class Work(Revised):
     values: dict[str, str | int]
 
 
+class SureAnswer(BaseModel, from_attributes=True):
+    """The deepest sure name in the label tree of an adapter."""
+
+    label: str | None
+    probability: float
+    level: int
+    path: list[str]
+    probabilities: list[float]
+
+
 class Prediction(BaseModel, from_attributes=True):
     """One prediction, with the keys of `metaadapter predict --json`."""
 
@@ -369,6 +387,12 @@ class Prediction(BaseModel, from_attributes=True):
     known: float | None
     unfamiliar: bool
     set: list[str] | None
+    sure: SureAnswer | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_a_tree(self, serialized: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        values = serialized(self)
+        return values if self.sure else {k: v for k, v in values.items() if k != "sure"}
 
 
 class Predictions(BaseModel):

@@ -359,6 +359,23 @@ def test_adapt__pictures_named_by_class__gives_a_file_that_predict_takes(project
     assert set(result.json()["predictions"][0]["probabilities"]) == {"red", "blue"}
 
 
+def test_predict__adapter_with_a_label_tree__has_the_sure_answer(project, picture, shots, tmp_path):
+    skill, asked = tmp_path / "treed.adapter", ("pictures", ("new.png", picture("blue")))
+    skill.write_bytes(project.client.post("/adapt", files=shots("red", "blue", n=2)).content)
+    plain = [asked, ("adapter", ("a", skill.read_bytes()))]
+    (without,) = project.client.post("/predict", files=plain).json()["predictions"]
+    stored = load_adapter(skill)
+    facts = stored.config.model_copy(update={"tree": {"red": "colour", "blue": "colour"}})
+    store_adapter(skill, replace(stored, config=facts))
+
+    treed = [asked, ("adapter", ("a", skill.read_bytes()))]
+    (answer,) = project.client.post("/predict", files=treed).json()["predictions"]
+
+    assert answer["sure"]["path"][0] == "colour"
+    assert answer["sure"]["probabilities"][0] == pytest.approx(1)
+    assert {key: value for key, value in answer.items() if key != "sure"} == without
+
+
 def test_predict__adapter_with_parts_for_another_encoder__refuses(
     project, picture, shots, tmp_path
 ):
