@@ -116,6 +116,16 @@ def test_add__wolf__is_below_its_parent(run, treed, unlabelled, encoder):
     assert all(row["sure"]["level"] <= 3 for row in document["predictions"])
 
 
+def test_predict__allowed_classes__have_the_sums_of_the_tree(run, treed, unlabelled):
+    document = run("predict", treed, unlabelled, "--json", "--allowed", "heron,lynx").document
+
+    for row in document["predictions"]:
+        shares, path = row["probabilities"], row["sure"]["path"]
+        sums = {"animal": 1.0, "bird": shares["heron"], "mammal": shares["lynx"], **shares}
+        assert shares["red_fox"] == 0
+        assert row["sure"]["probabilities"] == pytest.approx([sums[name] for name in path])
+
+
 def test_predict__together__keeps_the_tree(run, treed, unlabelled):
     document = run("predict", treed, unlabelled, "--json", "--together").document
 
