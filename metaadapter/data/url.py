@@ -194,12 +194,12 @@ def as_place(name: str | os.PathLike[str]) -> Path:
     """Return the path of a name: a `Url` if it is one, also if a `Path` has taken a slash away."""
     if isinstance(name, Url):
         return name
-    pattern = COLLAPSED if isinstance(name, Path) else URL
-    text = name.as_posix() if isinstance(name, Path) else os.fspath(name)
-    match = pattern.match(text)
-    if match is None or (isinstance(name, Path) and os.path.lexists(name.parts[0])):
-        return Path(name)
-    return Url(text)
+    if not isinstance(name, Path):
+        text = os.fspath(name)
+        return Url(text) if URL.match(text) else Path(text)
+    if COLLAPSED.match(text := name.as_posix()) and not os.path.lexists(name.parts[0]):
+        return Url(text)
+    return name
 
 
 @lru_cache(16)
