@@ -23,6 +23,7 @@ OPTIONAL = {
     "onnx": "`metaadapter export --onnx`",
     "onnxscript": "`metaadapter export --onnx`",
     "onnxruntime": "`metaadapter export --onnx`",
+    "litert-torch": "`metaadapter export --tflite`",
     "transformers": "encoders of transformers",
     "sentencepiece": "the texts of SigLIP encoders of transformers",
 }

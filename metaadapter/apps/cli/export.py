@@ -17,6 +17,7 @@ from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.apps.export.exporting import ExportModel, WrittenFile
+    from metaadapter.apps.export.targets import ExportTargets
 
 EXPORTED = Output(rb"metaadapter\.exported/")
 OnnxFile = Annotated[
@@ -27,6 +28,16 @@ OnnxFile = Annotated[
 TorchFile = Annotated[
     Path | None,
     Option("--torch", metavar="FILE", help="Write a program of torch.export, a .pt2 file."),
+    EXPORTED,
+]
+TfliteFile = Annotated[
+    Path | None,
+    Option(
+        "--tflite",
+        metavar="FILE",
+        help="Write a TFLite file, for phones and small devices; includes --pixels, and takes one "
+        "square picture of a fixed size at a time.",
+    ),
     EXPORTED,
 ]
 Pixels = Annotated[
@@ -90,6 +101,7 @@ def export(
     adapter: Artifact,
     onnx: OnnxFile = None,
     torch: TorchFile = None,
+    tflite: TfliteFile = None,
     pixels: Pixels = False,
     int8: Int8 = False,
     web: WebFolder = None,
@@ -102,21 +114,22 @@ def export(
 ) -> None:
     """Write an adapter or a feature store for other programs.
 
-    The forms of an adapter are ONNX, a program of torch.export, and a page for the browser. Its
-    file is written only if none of its probabilities differs from this program by more than
+    The forms of an adapter are ONNX, TFLite, a program of torch.export, and a page for the browser.
+    Its file is written only if none of its probabilities differs from this program by more than
     0.0001. With --int8 they may differ more, and the result says by how much.
     """
     if clip_retrieval is not None:
-        if onnx or torch or web:
+        if onnx or torch or tflite or web:
             raise UsageError("--clip-retrieval writes a feature store, the others an adapter")
         _export_store(adapter, clip_retrieval, Console(quiet=quiet, json_output=json_output))
         return
-    pixels = pixels or web is not None
-    _require_consistent(onnx, torch, web, runtime, pixels=pixels, int8=int8, pictures=pictures)
     console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.apps.export.exporting import ExportTargets, write_exports
+    from metaadapter.apps.export.exporting import write_exports
+    from metaadapter.apps.export.targets import ExportTargets
 
-    targets = ExportTargets(onnx, torch, web, runtime)
+    targets = ExportTargets(onnx, torch, tflite, web, runtime)
+    pixels = pixels or targets.needs_pixels
+    _require_consistent(targets, pixels=pixels, int8=int8, pictures=pictures)
     targets.require_writable()
     model = _read_model(adapter, console, pixels=pixels, pictures=pictures or (), encoder=encoder)
     checking = partial(_checking, console, model.n_cases)
@@ -156,26 +169,19 @@ def _export_store(folder: Path, out: Path, console: Console) -> None:
 
 
 def _require_consistent(
-    onnx: Path | None,
-    torch: Path | None,
-    web: Path | None,
-    runtime: Path | None,
-    *,
-    pixels: bool,
-    int8: bool,
-    pictures: Sequence[Path] | None,
+    targets: ExportTargets, *, pixels: bool, int8: bool, pictures: Sequence[Path] | None
 ) -> None:
-    if onnx is None and torch is None and web is None:
+    if not targets.paths:
         raise UsageError(
-            "nothing to write: give --onnx FILE, --torch FILE or --web FOLDER, or for a feature "
-            "store --clip-retrieval FOLDER"
+            "nothing to write: give --onnx FILE, --tflite FILE, --torch FILE or --web FOLDER, or "
+            "for a feature store --clip-retrieval FOLDER"
         )
-    if (web is None) != (runtime is None):
+    if (targets.web is None) != (targets.runtime is None):
         raise UsageError(
             "--web FOLDER and --runtime PACKAGE need each other: the page runs on the npm package "
             "onnxruntime-web. Download it with `npm pack onnxruntime-web` and unpack it with tar"
         )
-    if int8 and not (pixels and (onnx or web) and pictures):
+    if int8 and not (pixels and targets.of_onnx and pictures):
         raise UsageError(
             "--int8 writes the encoder of an ONNX file in 8 bits, and measures the loss on "
             "pictures that you adapted from: it needs --onnx or --web, --pixels, and --pictures"

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from jaxtyping import Float
+from PIL import Image, ImageOps
 
 from metaadapter.adapter.known import known_probabilities
 from metaadapter.adapter.stored import StoredAdapter
@@ -82,6 +83,16 @@ def picture_cases(
         yield Case(np.array(decode_image(row.picture))[None], _expected(stored, features))
 
 
+def square_cases(
+    stored: StoredAdapter, encoder: ImageEncoder, pictures: EncodedPictures, side: int
+) -> Iterator[Case]:
+    """Yield the middle square of each picture, resized to `side` times `side` pixels."""
+    for row in pictures.rows:
+        square = ImageOps.fit(decode_image(row.picture), (side, side), Image.Resampling.BICUBIC)
+        batch = np.array(square)[None]
+        yield Case(batch, _expected(stored, encoder.encode_images(batch)))
+
+
 def largest_difference(
     run: Run, cases: Iterable[Case], progress: Callable[[int], object] = lambda _: None
 ) -> float:
@@ -102,7 +113,8 @@ def require_same(difference: float, *, owner: str) -> None:
         raise IncompatibleArtifact(
             f"{owner} was not written: its probabilities differ from those of PyTorch by up to "
             f"{difference:.2g}, and at most {TOLERANCE:g} is allowed. The cause may be the version "
-            "of torch, onnxscript or onnxruntime: try other versions, or export without --pixels"
+            "of torch, of the converter or of the runtime: try other versions, or export without "
+            "--pixels"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ from metaadapter.apps.export.checks import (
     largest_difference,
     picture_cases,
     require_same,
+    square_cases,
 )
 from metaadapter.apps.export.int8 import (
     Int8Loss,
@@ -29,7 +30,8 @@ from metaadapter.apps.export.int8 import (
     require_measurable,
 )
 from metaadapter.apps.export.models import FeatureModel, PictureModel
-from metaadapter.apps.export.web_page import require_runtime, require_web_folder, write_web_page
+from metaadapter.apps.export.targets import ExportTargets
+from metaadapter.apps.export.web_page import write_web_page
 from metaadapter.data.output_file import write_output
 from metaadapter.data.output_folder import write_errors
 from metaadapter.errors import UsageError
@@ -54,6 +56,8 @@ class ExportModel:
     """The number of feature rows or pictures in the cases."""
     pictures: EncodedPictures | None = None
     """The pictures of the cases; `None` if the input is features."""
+    encoder: ImageEncoder | None = None
+    """The encoder in the file; `None` if the input is features."""
 
     @classmethod
     def alone(cls, stored: StoredAdapter) -> ExportModel:
@@ -73,7 +77,16 @@ class ExportModel:
         module = PictureModel(stored.weights, stored.config, encoder)
         pictures = read_pictures()
         cases = partial(picture_cases, stored, encoder, pictures)
-        return cls(stored, module, cases, len(pictures) + 1, len(pictures), pictures)
+        return cls(stored, module, cases, len(pictures) + 1, len(pictures), pictures, encoder)
+
+    def of_squares(self) -> ExportModel:
+        """The same adapter and encoder for one square picture of a fixed size at a time."""
+        if self.pictures is None or self.encoder is None:
+            raise UsageError("a TFLite file holds the encoder, so it needs --pixels")
+        module = PictureModel(self.stored.weights, self.stored.config, self.encoder, square=True)
+        side, pictures = module.square_side, self.pictures
+        cases = partial(square_cases, self.stored, self.encoder, pictures, side)
+        return replace(self, module=module, cases=cases, n_cases=len(pictures))
 
     @property
     def takes(self) -> Literal["features", "pictures"]:
@@ -114,41 +127,11 @@ class Exported(NamedTuple):
     """The accuracy that 8 bits cost, if it can be measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExportTargets:
-    """The files to write; a page (`web`) needs the npm package onnxruntime-web (`runtime`)."""
-
-    onnx: Path | None = None
-    torch: Path | None = None
-    web: Path | None = None
-    runtime: Path | None = None
-
-    @property
-    def of_onnx(self) -> list[Path]:
-        """The targets with an ONNX model."""
-        return [path for path in (self.onnx, self.web) if path is not None]
-
-    def require_writable(self) -> None:
-        """Check that the files can be written and the packages are installed."""
-        from metaadapter.apps.export.onnx_model import require_onnx
-
-        for path in (self.onnx, self.torch):
-            if path is not None and path.is_dir():
-                raise UsageError(f"{path} is a folder; give the name of a file to write")
-            if path is not None and not path.parent.is_dir():
-                raise UsageError(f"there is no folder {path.parent} to write {path.name} to")
-        if self.runtime is not None and self.web is not None:
-            require_runtime(self.runtime)
-            require_web_folder(self.web)
-        if self.of_onnx:
-            require_onnx()
-
-
 class WrittenFile(NamedTuple):
     """A file, or the folder of a page, that was written."""
 
     path: Path
-    form: Literal["onnx", "web", "torch"]
+    form: Literal["onnx", "web", "torch", "tflite"]
     n_bytes: int
     exported: Exported
 
@@ -189,6 +172,10 @@ def write_exports(
         with checking([targets.torch]) as count:
             exported = export_torch(model, count, owner=str(targets.torch))
         yield _write_file(targets.torch, "torch", exported)
+    if targets.tflite is not None:
+        with checking([targets.tflite]) as count:
+            exported = export_tflite(model.of_squares(), count, owner=str(targets.tflite))
+        yield _write_file(targets.tflite, "tflite", exported)
 
 
 def export_onnx(model: ExportModel, count: Count, *, owner: str) -> Exported:
@@ -207,6 +194,15 @@ def export_torch(model: ExportModel, count: Count, *, owner: str) -> Exported:
     program = torch_program(model.module)
     facts = _checked(model, program_run(program_bytes(program, {})), count, owner)
     return Exported(program_bytes(program, facts), facts)
+
+
+def export_tflite(model: ExportModel, count: Count, *, owner: str) -> Exported:
+    """Make and check a TFLite file; `owner` is its name in an `IncompatibleArtifact`."""
+    from metaadapter.apps.export.tflite_model import tflite_bytes, tflite_run, with_facts
+
+    content = tflite_bytes(model.module)
+    facts = _checked(model, tflite_run(content), count, owner)
+    return Exported(with_facts(content, facts), facts)
 
 
 def export_int8(model: ExportModel, count: Count, *, owner: str, adapter: Path) -> Exported:
@@ -246,7 +242,9 @@ def _checked(model: ExportModel, run: Run, count: Count, owner: str) -> dict[str
     return model.facts(difference)
 
 
-def _write_file(path: Path, form: Literal["onnx", "torch"], exported: Exported) -> WrittenFile:
+def _write_file(
+    path: Path, form: Literal["onnx", "torch", "tflite"], exported: Exported
+) -> WrittenFile:
     with write_errors(str(path), instead="write to another place"):
         write_output(path, exported.content)
     return WrittenFile(path, form, len(exported.content), exported)

@@ -14,6 +14,7 @@ from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.known import known_logits
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.apps.export.picture_pixels import PicturePixels
+from metaadapter.apps.export.square_pixels import SquarePixels, square_side
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.views import join_looks, n_looks
@@ -52,12 +53,20 @@ class FeatureModel(nn.Module):
 
 @final
 class PictureModel(nn.Module):
-    """An adapter with its encoder on the CPU, whose input is decoded pictures."""
+    """An adapter with its encoder on the CPU, whose input is decoded pictures.
+
+    A `square` model takes pictures of `square_side` times `square_side` pixels and no others.
+    """
 
     lengths: Tensor
 
     def __init__(
-        self, weights: AdapterWeights, config: AdapterConfig, encoder: ImageEncoder
+        self,
+        weights: AdapterWeights,
+        config: AdapterConfig,
+        encoder: ImageEncoder,
+        *,
+        square: bool = False,
     ) -> None:
         super().__init__()
         if config.origin.n_views > 1:
@@ -66,7 +75,10 @@ class PictureModel(nn.Module):
                 "random crops, which other programs cannot repeat; export without --pixels, or "
                 "adapt again with --views 1"
             )
-        self.pixels, self.network = PicturePixels(encoder), encoder.image_network()
+        pixels = PicturePixels(encoder)
+        self.pixels: nn.Module = SquarePixels(pixels) if square else pixels
+        self.square_side = square_side(pixels)
+        self.network = encoder.image_network()
         ones = np.ones((1, n_looks(encoder.zoom), 1), dtype=np.float32)
         self.register_buffer("lengths", torch.from_numpy(join_looks(ones))[0, :, None])
         self.adapter = FeatureModel(weights)

@@ -9,7 +9,13 @@ import torch
 from jaxtyping import Float32, Float64, UInt8
 from torch import Tensor, nn
 
-from metaadapter.apps.export.resampling import KERNELS, Axis, resized, resizes_down_first
+from metaadapter.apps.export.resampling import (
+    KERNELS,
+    Axis,
+    resampling_matrix,
+    resized,
+    resizes_down_first,
+)
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.views import ZOOMED_FRACTION
@@ -49,6 +55,21 @@ class PicturePixels(nn.Module):
         if self.zoom:
             looks.append(self._look(pixels, self._middle(height), self._middle(width)))
         return torch.stack(looks, 1)
+
+    @property
+    def resized(self) -> int:
+        """The side that a square picture is resized to, before the middle is cut out."""
+        return self._steps.resized
+
+    def square_matrices(self, side: int) -> list[Float64[Tensor, "out in"]]:
+        """Return, for each look at a square picture, the matrix that resizes its rows."""
+        length, zero = (torch.tensor(float(n), dtype=torch.float64) for n in (side, 0))
+        parts = [(zero, length), *([self._middle(length)] if self.zoom else [])]
+        kernel = self._steps.kernel
+        return [
+            resampling_matrix(self._axis(first, size, size), side, self.side, kernel)
+            for first, size in parts
+        ]
 
     def _middle(self, length: Float64[Tensor, ""]) -> tuple[Tensor, Tensor]:
         size = (self.zoomed_fraction * length).round().clamp(min=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -241,3 +242,48 @@ def test_export__int8__tells_what_it_loses_and_takes_less_room(
     batch = np.zeros((1, 40, 40, 3), np.uint8)
     small, whole = (outputs(path, batch)["features"] for path in (file, of_pictures))
     assert np.abs(small - whole).max() < 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_export__tflite__answers_as_the_adapter_does_and_names_the_classes(
+    run, adapter, encoder, labelled, tmp_path
+):
+    pytest.importorskip(
+        "litert_torch", reason="the extra tflite is not installed", exc_type=ImportError
+    )
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    stored, file = load_adapter(adapter), tmp_path / "wear.tflite"
+    network = FrozenEncoder.load(str(encoder))
+
+    done = run("export", adapter, "--tflite", file, "--pictures", labelled, "--json")
+
+    assert done.code == 0, done.err
+    assert done.document["files"][0]["form"] == "tflite"
+    assert 0 < done.document["files"][0]["largest_difference"] < 1e-4
+    runs = interpreter.Interpreter(str(file))  # TensorFlow's names, not those of the exporter
+    runs.allocate_tensors()
+    (taken,) = runs.get_input_details()
+    picture = np.random.default_rng(0).integers(0, 256, taken["shape"], dtype=np.uint8)
+    runs.set_tensor(taken["index"], picture)
+    runs.invoke()
+    answers = sorted(runs.get_output_details(), key=lambda one: one["name"])
+    shares = runs.get_tensor(answers[0]["index"])
+    features = torch.from_numpy(network.encode_images(picture))
+    assert np.abs(shares - probabilities(features, stored.weights).numpy()).max() < 1e-4
+    with zipfile.ZipFile(file) as archive:
+        labels = archive.read("labels.txt").decode().splitlines()
+        assert json.loads(archive.read("metaadapter.json"))["classes"] == labels
+    assert labels == stored.config.classes
+
+
+def test_export__tflite_without_its_package__says_what_to_install(
+    run, adapter, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "litert_torch", None)
+
+    done = run("export", adapter, "--tflite", tmp_path / "wear.tflite")
+
+    assert done.code == 5
+    assert "pip install 'metaadapter[tflite]'" in done.err
+    assert not [*tmp_path.iterdir()]
