@@ -112,7 +112,7 @@ def test_box__without_label_or_sureness__is_no_example(table):
     assert [row.label for row in read.rows] == ["fox"]
     assert [line.split(" (")[0] for line in read.warnings] == [
         "1 boxes have no label and are left out",
-        "1 boxes have a confidence below 0.2",
+        "1 boxes have a confidence below 0.2 and are left out",
     ]
     assert [row.label for row in table(listing, min_confidence=0.1).rows] == ["fox", "deer"]
     assert [row.label for row in table(listing, labelled=False).rows] == [None, None]
