@@ -43,7 +43,7 @@ _COLAB = re.compile(r"^\[Open in Colab\]\(([^)]+)\).*?(?=\n\n)", re.MULTILINE | 
 def main() -> None:
     """Write the notebooks of all tutorials."""
     for page in sorted(TUTORIALS.glob("*.md")):
-        page.with_suffix(".ipynb").write_text(notebook(page), encoding="utf-8")
+        page.with_suffix(".ipynb").write_text(notebook(page), encoding="utf-8", newline="\n")
 
 
 def notebook(page: Path) -> str:

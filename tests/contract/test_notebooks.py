@@ -147,7 +147,7 @@ def test_notebook__code_compiles_and_names_commands_that_exist(page):
 
 def test_links__of_a_page__lead_from_colab_to_the_files(page):
     targets = re.findall(
-        rf"\]\({notebooks.FILES}/([^)?#]+)", page.with_suffix(".ipynb").read_text()
+        rf"\]\({notebooks.FILES}/([^)?#]+)", page.with_suffix(".ipynb").read_text("utf-8")
     )
 
     assert targets
