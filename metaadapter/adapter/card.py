@@ -73,6 +73,7 @@ def facts_of(adapter: StoredAdapter, repository: str = "") -> str:
     if config.several is not None:
         n_pictures, kind = config.several.n_pictures, "SeveralLabelsClassifier"
         package, each = "metaadapter.workflow", ", several of which a picture may show"
+        call = call.replace('from_pretrained("', f'load("{PREFIX}')
     return f"""# A few-shot adapter for {len(config.classes)} classes{each}
 
 Predicted by metaadapter {in_markdown(config.library_version)} from {n_pictures} labelled

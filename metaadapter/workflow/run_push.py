@@ -58,7 +58,7 @@ def push(
         return push_generator(generator, repository, private=private, license_name=license)
     if path.is_dir() and not (path / CONFIG_FILE).exists():
         return _push_skills(path, repository, private, license, features)
-    stored = load_adapter(path)
+    stored = load_adapter(path, several=True)
     card = read_card(path)
     if path.is_dir():
         return push_adapter(
@@ -122,7 +122,7 @@ def _push_skill_files(
         )
     contents, configs = {}, {}
     for path in skills:
-        public = published(load_adapter(path), features=features)
+        public = published(load_adapter(path, several=True), features=features)
         contents[path.name] = skill_bytes(public, read_card(path))
         configs[path.name] = public.config
 

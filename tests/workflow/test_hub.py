@@ -29,7 +29,9 @@ from metaadapter.adapter.skill import skill_bytes
 from metaadapter.data.hub import forget_downloads
 from metaadapter.features.hub import hub_folder
 from metaadapter.generator import Generator, GeneratorConfig, generator_id, load_generator
+from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
 from tests.fake_hub import READER, hub_for_tests
+from tests.several_tasks import CLASSES, MixedPictures
 
 NAME = "acme/birds"
 
@@ -445,6 +447,19 @@ def test_card__its_code_runs_as_it_is(hub, hub_encoder, labelled, tmp_path, monk
     encoder = FrozenEncoder.load(hub_encoder, device="cpu")
     local = MetaAdapterClassifier.load(tmp_path / "birds")
     assert answer == pytest.approx(local.predict_proba(encoder.encode_images([picture])), abs=1e-6)
+
+
+def test_push__adapter_of_several_labels__its_card_loads_it(hub, tmp_path):
+    made = MixedPictures(n=60)
+    classifier = SeveralLabelsClassifier(dict(zip(CLASSES, made.texts, strict=True)))
+    classifier.fit(made.rows, made.shows).save(tmp_path / "several")
+
+    push(tmp_path / "several", NAME)
+
+    card = hub.repositories[NAME].files()["README.md"].decode()
+    line = re.search(r"^classifier = (.*)$", card, re.MULTILINE)[1]
+    again = eval(line, {"SeveralLabelsClassifier": SeveralLabelsClassifier})
+    assert (again.predict_proba(made.rows) == classifier.predict_proba(made.rows)).all()
 
 
 def test_card_of_a_generator__its_code_runs_as_it_is(hub):
