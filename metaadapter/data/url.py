@@ -62,8 +62,7 @@ class Url(Base):
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:  # noqa: ARG002
         """Return the kind and the size; the other facts are 0."""
         facts = self._facts()
-        kinds = {"file": stat.S_IFREG, "directory": stat.S_IFDIR}
-        mode = kinds.get(facts["type"], stat.S_IFIFO)
+        mode = {"file": stat.S_IFREG, "directory": stat.S_IFDIR}.get(facts["type"], stat.S_IFIFO)
         return os.stat_result((mode, 0, 0, 1, 0, 0, facts.get("size") or 0, 0, 0, 0))
 
     def version(self) -> int:
@@ -246,6 +245,5 @@ def _explained(url: Url) -> Iterator[None]:
         if is_refused and code not in OF_THE_USER:
             raise PermissionError(errno.EACCES, "no permission to read it", str(url)) from error
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise OSError(errno.EHOSTUNREACH, f"its place does not answer ({reason})", str(url)) from (
-            error
-        )
+        text = f"its place does not answer ({reason})"
+        raise OSError(errno.EHOSTUNREACH, text, str(url)) from error
