@@ -8,8 +8,8 @@ and all else becomes text, with five differences:
 - A picture or a block of `text` that follows a cell is its output, which the notebook makes itself.
 - A script of examples/ that a page runs is written by a folded cell before. A block that does
   nothing but write a file of code becomes `%%writefile`.
-- A block of `sh` stays text, unless its first line ends in `# needs a network`: it becomes a cell with
-  the tag `needs a network`.
+- A block of `sh` stays text, unless its first line ends in `# needs a network`: it becomes a cell
+  with the tag `needs a network`.
 """
 
 from __future__ import annotations
