@@ -195,20 +195,6 @@ class ClassTree:
         label, last = (path[-1], shares[-1]) if path else (None, 1.0)
         return SureAnswer(label, last, len(path), tuple(path), tuple(shares))
 
-    def first_wrong(
-        self, probabilities: Float[np.ndarray, "n C"], labels: Sequence[int]
-    ) -> list[float]:
-        """Return for each picture the probability of the first wrong node on the way down, or 0.
-
-        A node is right if it is the picture's class or lies above it. So `sure_answers` with a
-        `least` above this number is right.
-        """
-        firsts = []
-        for row_M, label in zip(self.node_probabilities(probabilities), labels, strict=True):
-            path = self._paths[label]
-            firsts.append(next((p for name, p in self.descent(row_M) if name not in path), 0.0))
-        return firsts
-
 
 def n_common(one: Sequence[str], other: Sequence[str]) -> int:
     """Return how many names two paths share from the top."""
