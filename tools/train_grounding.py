@@ -1,11 +1,13 @@
 """Train a cross-modal adapter on scenes, with frozen tokens that are computed once.
 
-    python -m tools.train_grounding CONFIG --scenes SCENES --out RUN [--work FOLDER]
+    python -m tools.train_grounding CONFIG --scenes SCENES --out RUN [--start RUN] [--work FOLDER]
 
 CONFIG is a file like `configs/grounding/default.toml`, SCENES a folder that `tools.scenes.make`
 wrote. Writes RUN/config.json and RUN/model.safetensors, which `tools.measure_grounding` reads with
 `--cross-modal RUN`, and RUN/training.json. Tokens are kept in FOLDER, by default SCENES/tokens:
-277 KB per scene for `tiny`. A stopped run continues when it is started again.
+277 KB per scene for `tiny`. A stopped run continues when it is started again. `--start` begins
+with the weights of another run, or of an earlier version of the shipped adapter; parts that these
+do not have begin so that they change nothing.
 """
 
 from __future__ import annotations
@@ -22,21 +24,30 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import Console
+from safetensors.torch import load_file
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from metaadapter.data.checksums import TRAINING_RECORD, write_document
+from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModalConfig
-from metaadapter.labs.grounding.pretrained import save_cross_modal
+from metaadapter.labs.grounding.pretrained import WEIGHTS_FILE, save_cross_modal
 from metaadapter.labs.grounding.tokens import dense_size
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.optimizer import make_schedule
 from tools.grounding.measure import draw_questions, measure, of_adapter, of_frozen_map
 from tools.grounding.objective import Losses, grounding_losses
 from tools.grounding.scene_set import SceneSet, coverage
-from tools.grounding.tasks import PhraseReader, draw_asked, examples_of, mirrored
+from tools.grounding.tasks import (
+    PhraseReader,
+    draw_absent,
+    draw_asked,
+    examples_of,
+    mirrored,
+    named_object,
+)
 
 MOST_GRADIENT = 1.0
 TOLD_EVERY = 50
@@ -51,6 +62,7 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--scenes", type=Path, required=True, help="folder of scenes")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--start", type=Path, help="folder of a run to begin with")
     parser.add_argument("--work", type=Path, help="folder of tokens, SCENES/tokens by default")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -63,6 +75,8 @@ def main() -> None:
     )
     read = PhraseReader(encoder)
     adapter = new_adapter(encoder, scenes, config["seed"])
+    if args.start is not None:
+        read_weights(adapter, args.start / WEIGHTS_FILE)
     args.out.mkdir(parents=True, exist_ok=True)
     seconds, validated = learn(adapter, scenes, validation, read, config, args.out)
     save_cross_modal(adapter, args.out)
@@ -104,6 +118,20 @@ def new_adapter(encoder: FrozenEncoder, scenes: SceneSet, seed: int) -> CrossMod
     return adapter
 
 
+def read_weights(adapter: CrossModalAdapter, file: Path) -> None:
+    """Set the weights that a file has; further parts give what the file's adapter gives."""
+    known = {name: weights.float() for name, weights in load_file(file).items()}
+    unknown = adapter.load_state_dict(known, strict=False).unexpected_keys
+    if unknown:
+        raise IncompatibleArtifact(
+            f"{file}: expected the weights of a cross-modal adapter, got {', '.join(unknown)}; "
+            "give a folder that tools/train_grounding.py wrote"
+        )
+    for name, weights in adapter.named_parameters():
+        if name not in known and ".out." in name:
+            torch.nn.init.zeros_(weights)
+
+
 def learn(
     adapter: CrossModalAdapter,
     scenes: SceneSet,
@@ -139,11 +167,9 @@ def learn(
         seconds += time.process_time() - started
         recent.append([float(loss.detach()) for loss in losses])
         if step % TOLD_EVERY == 0:
-            place, spread, box = np.mean(recent, 0)
-            console.print(
-                f"step {step}: place {place:.3f}, spread {spread:.3f}, box {box:.3f}, "
-                f"{seconds:.0f} s"
-            )
+            means = zip(Losses._fields, np.mean(recent, 0), strict=True)
+            told = ", ".join(f"{name} {mean:.3f}" for name, mean in means)
+            console.print(f"step {step}: {told}, {seconds:.0f} s")
             recent = []
         if step % config["validate_every"] == 0 or step == config["steps"]:
             validated[str(step)] = _validate(adapter.eval(), validation, read, config)
@@ -164,17 +190,14 @@ def _losses(
     questions = [
         question
         for number in numbers
-        for question in draw_asked(
-            scenes, number, config["phrases_per_scene"], config["shots"], rng
+        for question in (
+            *draw_asked(scenes, number, config["phrases_per_scene"], config["shots"], rng),
+            draw_absent(scenes, number, rng.choice(config["shots"]), rng),
         )
+        if question is not None
     ]
     tokens, texts = scenes.tokens(numbers), [str(question.phrase["text"]) for question in questions]
-    boxes = torch.tensor(
-        [
-            scenes.scenes[question.scene]["objects"][question.phrase["object"]]["box"]
-            for question in questions
-        ]
-    )
+    boxes = torch.tensor([named_object(scenes, question)["box"] for question in questions])
     if rng.random() < 0.5:
         tokens, texts, boxes = mirrored(tokens, texts, boxes)
     words = read(texts, [examples_of(scenes, question, adapter) for question in questions])
@@ -183,7 +206,8 @@ def _losses(
     grounded = adapter(tokens, words, of_picture)
     grid = grounded.heat_Thw.shape[1:]
     inside = torch.stack([coverage(box, *grid) for box in boxes.tolist()])
-    return grounding_losses(grounded, boxes, inside)
+    is_present = torch.tensor([question.is_present for question in questions])
+    return grounding_losses(grounded, boxes, inside, is_present)
 
 
 def _validate(

@@ -103,7 +103,7 @@ def test_a_box_is_exactly_around_the_pixels_that_the_object_changed(data, scene_
         scene = scene_of(seed)
         again = np.random.default_rng(seed)
         size = scene_module.CANVASES[again.integers(3)]
-        bare = scene_module._background(grounds[again.integers(len(grounds))], size, again)
+        bare = scene_module.background(grounds[again.integers(len(grounds))], size, again)
         changed = np.abs(np.asarray(scene.picture).astype(int) - np.asarray(bare)).max(2) > 0
 
         # Half-transparent pixels at the rim do not count as seen.

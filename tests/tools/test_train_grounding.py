@@ -8,27 +8,38 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from safetensors.torch import save_file
 from torch.nn.utils import clip_grad_norm_
 
+from metaadapter.errors import IncompatibleArtifact
 from metaadapter.labs.grounding.cross_modal import GroundingMaps
 from metaadapter.labs.grounding.tokens import EXAMPLE, PictureTokens, dense_size
 from tests.random_networks import VIT, random_encoder
 from tools import train_grounding
 from tools.grounding import scene_set
 from tools.grounding.measure import (
+    detection,
     draw_questions,
     measure,
     of_adapter,
     of_frozen_map,
+    of_middle,
     of_relevance,
 )
 from tools.grounding.objective import grounding_losses, overlap
 from tools.grounding.scene_set import SceneSet, coverage
-from tools.grounding.tasks import PhraseReader, draw_asked, examples_of, mirrored
+from tools.grounding.tasks import (
+    PhraseReader,
+    draw_absent,
+    draw_asked,
+    examples_of,
+    mirrored,
+    named_object,
+)
 from tools.measure_grounding import table
 from tools.scenes.make import make_split
 from tools.scenes.sources import ObjectClass, Source
-from tools.train_grounding import learn, new_adapter
+from tools.train_grounding import learn, new_adapter, read_weights
 
 CONFIG = {
     "seed": 0,
@@ -118,16 +129,57 @@ def test_overlap_is_that_of_painted_boxes():
 def test_losses_vanish_where_everything_is_right():
     box = torch.tensor([[0.25, 0.25, 0.75, 0.75]])
     inside = coverage(box[0].tolist(), 4, 4)[None]
-    right = GroundingMaps(torch.where(inside > 0, 30.0, -30.0), box.expand(1, 4, 4, 4))
-    wrong = GroundingMaps(-right.heat_Thw, 1 - box.flip(1).expand(1, 4, 4, 4) + 0.3)
+    present = torch.tensor([True])
+    heat, sure = torch.where(inside > 0, 30.0, -30.0), torch.tensor([30.0])
+    right = GroundingMaps(heat, box.expand(1, 4, 4, 4), sure)
+    wrong = GroundingMaps(-heat, 1 - box.flip(1).expand(1, 4, 4, 4) + 0.3, -sure)
 
-    good, bad = (grounding_losses(maps, box, inside) for maps in (right, wrong))
+    good, bad = (grounding_losses(maps, box, inside, present) for maps in (right, wrong))
 
     assert float(good.place) == pytest.approx(0, abs=1e-4)
     assert float(good.box) == pytest.approx(0, abs=1e-4)
     assert float(good.spread) == pytest.approx(np.log(4), abs=1e-4)  # even over four places
+    assert float(good.result) == pytest.approx(0, abs=1e-4)
+    assert float(good.presence) == pytest.approx(0, abs=1e-4)
     assert bad.place > 10
     assert bad.box > 0.3
+    assert bad.presence > 10
+
+
+def test_places_and_boxes_of_absent_things_do_not_count():
+    draw = torch.Generator().manual_seed(0)
+    boxes = torch.tensor([[0.1, 0.2, 0.6, 0.9], [0.0, 0.0, 1.0, 1.0]])
+    inside = torch.stack([coverage(box, 4, 4) for box in boxes.tolist()])
+    heat, sides = torch.randn(2, 4, 4, generator=draw), torch.rand(2, 4, 4, 4, generator=draw)
+    maps = GroundingMaps(
+        heat, torch.cat([sides[..., :2] / 2, 1 - sides[..., 2:] / 2], -1), heat[:, 0, 0]
+    )
+    first = GroundingMaps(*(part[:1] for part in maps))
+
+    both = grounding_losses(maps, boxes, inside, torch.tensor([True, False]))
+    alone = grounding_losses(first, boxes[:1], inside[:1], torch.tensor([True]))
+
+    for name in ("place", "spread", "box", "result"):
+        torch.testing.assert_close(getattr(both, name), getattr(alone, name))
+
+
+def test_an_absent_name_is_of_no_object_of_the_scene(scenes):
+    rng = random.Random(0)
+    lacking = [number for number in range(8) if len({*names_of(scenes, number)}) < 3]
+
+    assert lacking
+    for number in lacking:
+        question = draw_absent(scenes, number, 2, rng)
+        assert not question.is_present
+        assert question.phrase["name"] not in names_of(scenes, number)
+        for scene, place in question.examples:
+            shown = scenes.scenes[scene]["objects"][place]["name"]
+            assert shown == question.phrase["name"]
+        assert named_object(scenes, question)["name"] == question.phrase["name"]
+
+
+def names_of(scenes, number):
+    return [thing["name"] for thing in scenes.scenes[number]["objects"]]
 
 
 def test_a_mirrored_task_is_the_same_after_two_mirrors(scenes):
@@ -218,6 +270,62 @@ def test_training_learns_to_point(scenes, encoder, tmp_path):
     after = measure(of_adapter(adapter.eval()), scenes, questions, read)["all"]
     assert after.pointing > before.pointing + 0.2
     assert after.any_object > 0.5
+
+
+def test_a_run_that_begins_with_another_gives_what_the_other_gives(scenes, encoder, tmp_path):
+    trained = new_adapter(encoder, scenes, seed=0)
+    with torch.no_grad():
+        trained.up.weight.normal_(generator=torch.Generator().manual_seed(0))
+        for block in trained.rounds:
+            block.among_patches.out.weight.zero_()
+            block.among_patches.out.bias.zero_()
+    # An earlier version has no attention among places.
+    earlier = {
+        name: weights
+        for name, weights in trained.state_dict().items()
+        if "among_patches" not in name and "presence" not in name
+    }
+    save_file(earlier, tmp_path / "model.safetensors")
+    begun = new_adapter(encoder, scenes, seed=1)
+
+    read_weights(begun, tmp_path / "model.safetensors")
+
+    words, which = PhraseReader(encoder)(["the disc"]), torch.tensor([0])
+    first, second = (one(scenes.tokens([2]), words, which) for one in (trained, begun))
+    torch.testing.assert_close(first.heat_Thw, second.heat_Thw)
+    torch.testing.assert_close(first.boxes_Thw4, second.boxes_Thw4)
+    save_file({"other": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(IncompatibleArtifact, match="got other"):
+        read_weights(begun, tmp_path / "other.safetensors")
+
+
+def test_detection_is_the_share_of_pairs_in_order(scenes, encoder):
+    adapter, rng = new_adapter(encoder, scenes, seed=0).eval(), random.Random(0)
+    read, present = PhraseReader(encoder), draw_questions(scenes, 10, 0, seed=0)
+    drawn = [draw_absent(scenes, number, 0, rng) for number in range(8)]
+    absent = [question for question in drawn if question is not None]
+
+    def logit(question):
+        words = read([question.phrase["text"]])
+        return float(adapter(scenes.tokens([question.scene]), words, torch.tensor([0])).presence_T)
+
+    def show(question):
+        return examples_of(scenes, question, adapter)
+
+    high, low = (np.array([logit(one) for one in some]) for some in (present, absent))
+    pairs = np.sign(high[:, None] - low[None]).mean() / 2 + 0.5
+    area = detection(adapter, scenes, present, absent, read, show)
+    assert area == pytest.approx(pairs, abs=1e-6)
+
+
+def test_the_box_in_the_middle_looks_at_nothing(scenes, encoder):
+    words = PhraseReader(encoder)(["the disc", "the cross"])
+
+    maps, boxes = of_middle()(scenes.tokens([0, 1]), words)
+
+    assert boxes == [(0.125, 0.125, 0.875, 0.875)] * 2
+    height, width = maps.shape[1:]
+    assert maps.flatten(1).argmax(1).tolist() == [height // 2 * width + width // 2] * 2
 
 
 def _interrupting(after):

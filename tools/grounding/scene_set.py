@@ -66,6 +66,11 @@ class SceneSet:
                 instances[thing["name"]].append((number, place))
         return dict(instances)
 
+    @cached_property
+    def names(self) -> list[str]:
+        """The class names, in order."""
+        return sorted(self.of_name)
+
     def tokens(self, numbers: Sequence[int]) -> PictureTokens:
         """The tokens of the scenes with these numbers."""
         chosen = (part[list(numbers)].astype(np.float32) for part in self._tokens)

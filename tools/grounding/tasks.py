@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from metaadapter.labs.grounding.tokens import (
     phrase_pieces,
 )
 from tools.grounding.scene_set import SceneSet
+from tools.scenes.sources import head_noun
 
 TEXTS_AT_ONCE = 512
 OTHER_SIDE = {"left": "right", "right": "left"}
@@ -33,11 +34,13 @@ class Asked(NamedTuple):
         scene: The number of the scene.
         phrase: The record of the phrase.
         examples: Scene and object numbers of examples, from other scenes.
+        is_present: Whether the scene shows what the phrase names.
     """
 
     scene: int
-    phrase: dict[str, object]
+    phrase: dict[str, Any]
     examples: tuple[tuple[int, int], ...] = ()
+    is_present: bool = True
 
 
 class PhraseReader:
@@ -82,8 +85,33 @@ def draw_asked(
     ]
 
 
+def draw_absent(scenes: SceneSet, number: int, n_shots: int, rng: random.Random) -> Asked | None:
+    """Draw a name that no object of a scene has, with up to `n_shots` examples of it.
+
+    Names with the head noun of an object are not drawn. Return `None` if there is no other name.
+    """
+    shown = {head_noun(thing["name"]) for thing in scenes.scenes[number]["objects"]}
+    lacking = [name for name in scenes.names if head_noun(name) not in shown]
+    if not lacking:
+        return None
+    name = rng.choice(lacking)
+    instances = scenes.of_name[name]
+    examples = tuple(rng.sample(instances, min(n_shots, len(instances))))
+    phrase = {"text": f"the {name}", "name": name, "kind": "name"}
+    return Asked(number, phrase, examples, is_present=False)
+
+
+def named_object(scenes: SceneSet, question: Asked) -> dict[str, Any]:
+    """Return the record of the object that a phrase names; for an absent one, of an instance."""
+    scene, place = question.scene, question.phrase.get("object")
+    if not question.is_present:
+        scene, place = scenes.of_name[question.phrase["name"]][0]
+    record: dict[str, Any] = scenes.scenes[scene]["objects"][place]
+    return record
+
+
 def draw_examples(
-    scenes: SceneSet, number: int, phrase: dict[str, object], n_shots: int, rng: random.Random
+    scenes: SceneSet, number: int, phrase: dict[str, Any], n_shots: int, rng: random.Random
 ) -> tuple[tuple[int, int], ...]:
     """Draw up to `n_shots` instances of the phrase's class from other scenes."""
     name = scenes.scenes[number]["objects"][phrase["object"]]["name"]

@@ -23,6 +23,7 @@ from rich.progress import track
 
 from metaadapter.data.strict_json import json_text
 from tools.scenes.collage import PHOTOGRAPHS, make_collage
+from tools.scenes.portrait import make_portrait
 from tools.scenes.scene import make_scene
 from tools.scenes.sentences import captions, phrases, questions
 from tools.scenes.sources import SPLITS, ObjectClass, Source, list_pictures, split_classes
@@ -56,6 +57,7 @@ def main() -> None:
             config["scenes"]["collages"],
             config["seed"],
             args.out,
+            portraits=config["scenes"].get("portraits", 0.0),
         )
 
 
@@ -67,8 +69,13 @@ def make_split(
     collages: float,
     seed: int,
     out: Path,
+    *,
+    portraits: float = 0.0,
 ) -> None:
-    """Write `out`/`split`.jsonl and its pictures; `collages` is the fraction of collages."""
+    """Write `out`/`split`.jsonl and its pictures.
+
+    `portraits` is the fraction of portraits, and `collages` that of collages among other scenes.
+    """
     (out / split).mkdir(parents=True, exist_ok=True)
     # The weight of a source does not depend on the number of its classes.
     sizes = {thing.source.folder: 0 for thing in classes}
@@ -85,9 +92,13 @@ def make_split(
         for number in track(range(n_scenes), f"{split}: {len(classes)} classes", console=console):
             draw = [seed, SPLITS.index(split), number]
             rng = np.random.default_rng(draw)
-            # A separate draw, so that another fraction of collages does not change other scenes.
-            is_collage = np.random.default_rng([*draw, 1]).random() < collages and photographs
-            if is_collage:
+            # Separate draws, so that another fraction of a form does not change other scenes.
+            form = "pasted"
+            if np.random.default_rng([*draw, 2]).random() < portraits:
+                form = "portrait"
+                scene = make_portrait(classes, weights, backgrounds, rng)
+            elif np.random.default_rng([*draw, 1]).random() < collages and photographs:
+                form = "collage"
                 scene = make_collage(photographs, photograph_weights, rng)
             else:
                 scene = make_scene(classes, weights, backgrounds, rng)
@@ -95,7 +106,7 @@ def make_split(
             scene.picture.save(out / picture, quality=QUALITY)
             record = {
                 "picture": picture,
-                "form": "collage" if is_collage else "pasted",
+                "form": form,
                 "width": scene.picture.width,
                 "height": scene.picture.height,
                 "objects": [asdict(thing) for thing in scene.objects],

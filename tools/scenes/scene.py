@@ -70,7 +70,7 @@ def make_scene(
 ) -> Scene:
     """Draw a scene of objects of these classes, each class with its probability in `chances`."""
     size = CANVASES[rng.integers(len(CANVASES))]
-    picture = _background(backgrounds[rng.integers(len(backgrounds))], size, rng)
+    picture = background(backgrounds[rng.integers(len(backgrounds))], size, rng)
     drawn: list[tuple[ObjectClass, str | None, str, Image.Image]] = []
     for _ in range(rng.choice(N_OBJECTS, p=N_OBJECT_CHANCES)):
         twin = drawn[rng.integers(len(drawn))] if drawn and rng.random() < TWIN_CHANCE else None
@@ -104,7 +104,8 @@ def make_scene(
     return Scene(picture, tuple(reversed(objects)))
 
 
-def _background(path: Path, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+def background(path: Path, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+    """Return a part of a photograph, perhaps mirrored, lighter or darker."""
     with Image.open(path) as file:
         photo = file.convert("RGB")
     side = float(np.sqrt(rng.uniform(*BACKGROUND_AREA)))

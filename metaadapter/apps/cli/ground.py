@@ -50,13 +50,14 @@ def ground(
 ) -> None:
     """Find what a phrase names in pictures.
 
-    The result is a box, a score and, with --out, a heat map for each picture.
+    The result is a box, a score, a presence and, with --out, a heat map for each picture.
 
     The encoder of the adapter reads pictures and words. A box is always given. The score is the
-    fraction of the heat inside the box, not the probability that the thing is there.
+    fraction of the heat inside the box. The presence is the estimated probability that the thing
+    is there. FIGURES
 
     Without a terminal the list is tab-separated: path, left, top, right, bottom (fractions of the
-    upright picture), score.
+    upright picture), score, presence (empty if the encoder is not tiny).
     """
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
@@ -155,5 +156,6 @@ def _ground(
         "path": str(path),
         "box": [round(side, 4) for side in grounding.box],
         "score": round(grounding.score, 4),
+        "presence": None if grounding.presence is None else round(grounding.presence, 4),
         "heat_map": None if file is None else str(file),
     }

@@ -13,8 +13,8 @@ from metaadapter.data.plain_text import in_csv, one_line
 from metaadapter.errors import UsageError
 
 PICTURE = "picture"
-NUMBERS = ("left", "top", "right", "bottom", "score")
-WIDTH = 8
+NUMBERS = ("left", "top", "right", "bottom", "score", "presence")
+WIDTH = 9
 
 
 @final
@@ -34,7 +34,8 @@ class GroundingList:
     def add(self, entry: Mapping[str, Any]) -> None:
         """Print one picture, from its entry in the JSON document."""
         name = one_line(entry["path"])
-        numbers = [f"{number:.3f}" for number in (*entry["box"], entry["score"])]
+        given = (*entry["box"], entry["score"], entry["presence"])
+        numbers = ["" if number is None else f"{number:.3f}" for number in given]
         if self._is_table:
             if not self._has_titles:
                 self._print_columns(PICTURE, NUMBERS)

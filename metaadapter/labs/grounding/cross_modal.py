@@ -15,6 +15,9 @@ from metaadapter.labs.grounding.attention import GuidedAttention
 from metaadapter.labs.grounding.tokens import EXAMPLE, MOST_WORDS, PhraseTokens, PictureTokens
 
 N_WAVES = 4
+N_KINDS = EXAMPLE + 1
+# The size of differences between cosines of places with texts.
+COSINE_SPREAD = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class GroundingMaps(NamedTuple):
     """A logit for each place of the finer grid; their softmax is the heat."""
     boxes_Thw4: Float[Tensor, "tasks height width 4"]
     """The box predicted at each place: left, top, right, bottom in fractions of the picture."""
+    presence_T: Float[Tensor, " tasks"]
+    """The logit of the probability that the picture shows what the phrase names."""
 
     def boxes_at_peak(self) -> Float[Tensor, "tasks 4"]:
         """Return the heat-weighted mean box of the places within the hottest place's box."""
@@ -86,7 +91,7 @@ class CrossModalAdapter(nn.Module):
         )
         self.position_in = nn.Linear(4 * N_WAVES, width)
         self.word_down = nn.Linear(config.dim, width)
-        self.kind = nn.Embedding(EXAMPLE + 1, width)
+        self.kind = nn.Embedding(N_KINDS, width)
         self.place = nn.Embedding(MOST_WORDS, width)
         self.rounds = nn.ModuleList(_Round(width, config.heads) for _ in range(config.rounds))
         self.fine_in = nn.Linear(config.stage_dim, width // 2)
@@ -95,6 +100,9 @@ class CrossModalAdapter(nn.Module):
         self.up = nn.Linear(width // 2, 5)
         nn.init.zeros_(self.up.weight)
         nn.init.zeros_(self.up.bias)
+        self.presence = nn.Sequential(
+            nn.Linear(2 * width + 2 * N_KINDS, width), nn.GELU(), nn.Linear(width, 1)
+        )
 
     def forward(
         self, pictures: PictureTokens, phrases: PhraseTokens, of_picture_T: Int[Tensor, " tasks"]
@@ -119,6 +127,7 @@ class CrossModalAdapter(nn.Module):
             words, patches_TPW = attend(
                 words, patches_TPW, similarity_TLP, phrases.mask_TL, (high, wide)
             )
+        presence = self.presence(_evidence(words, patches_TPW, cosines, phrases))[:, 0]
         coarse = self.to_fine(patches_TPW).reshape(len(patches_TPW), high, wide, -1)
         fine = _resized(coarse, (fine_high, fine_wide))
         fine = fine + self.fine_in(stage * stage.shape[-1] ** 0.5)[of_picture_T]
@@ -130,7 +139,7 @@ class CrossModalAdapter(nn.Module):
             self.config.logit_scale,
             (fine_high, fine_wide),
         )
-        return GroundingMaps(frozen + change[..., 0], _boxes(change[..., 1:]))
+        return GroundingMaps(frozen + change[..., 0], _boxes(change[..., 1:]), presence)
 
 
 class _Round(nn.Module):
@@ -144,6 +153,9 @@ class _Round(nn.Module):
         self.among_words = GuidedAttention(width, heads, guided=False)
         self.word_mlp = _bottleneck(width)
         self.patches_to_words = GuidedAttention(width, heads, with_maps=True)
+        # A place inside a large object has to know how far the object reaches.
+        self.among_norm = nn.LayerNorm(width)
+        self.among_patches = GuidedAttention(width, heads, guided=False)
         self.around = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.patch_mlp = _bottleneck(width)
 
@@ -161,9 +173,26 @@ class _Round(nn.Module):
         words = words + self.among_words(normed, normed, mask=mask)
         words = words + self.word_mlp(words)
         patches = patches + self.patches_to_words(keys, self.word_norm(words), similarity.mT, mask)
+        normed = self.among_norm(patches)
+        patches = patches + self.among_patches(normed, normed)
         maps = patches.mT.reshape(*patches.mT.shape[:2], *grid)
         patches = patches + self.around(maps).flatten(2).mT
         return words, patches + self.patch_mlp(patches)
+
+
+def _evidence(
+    words: Float[Tensor, "tasks length width"],
+    patches: Float[Tensor, "tasks places width"],
+    cosines: Float[Tensor, "tasks length places"],
+    phrases: PhraseTokens,
+) -> Float[Tensor, "tasks numbers"]:
+    """Return the phrase, the place that fits it most, and how well tokens of each kind fit."""
+    hot = (cosines[:, :1] / COSINE_SPREAD).softmax(2) @ patches
+    fits = torch.stack([cosines.max(2).values, cosines.mean(2)], -1) / COSINE_SPREAD
+    of_kind = torch.nn.functional.one_hot(phrases.kinds_TL, N_KINDS) * phrases.mask_TL[..., None]
+    counts = of_kind.sum(1).clamp(min=1)[..., None]
+    by_kind = torch.einsum("tlk,tlf->tkf", of_kind.to(fits), fits) / counts
+    return torch.cat([words[:, 0], hot[:, 0], by_kind.flatten(1)], 1)
 
 
 def _bottleneck(width: int) -> nn.Sequential:

@@ -36,11 +36,14 @@ class Grounding(NamedTuple):
     Attributes:
         box: Left, top, right and bottom in fractions of the upright picture.
         score: The fraction of all heat that is in the box.
+        presence: The probability that the picture shows what the phrase names, if every second
+            phrase names something that is there; `None` without a cross-modal adapter.
         heat: The heat of each place, row by row from the top; the sum is 1.
     """
 
     box: Box
     score: float
+    presence: float | None
     heat: Float32[np.ndarray, "height width"]
 
 
@@ -113,12 +116,14 @@ def _at_peak(maps: GroundingMaps) -> Grounding:
     logits = maps.heat_Thw[0]
     heat = logits.flatten().softmax(0).reshape(logits.shape).numpy()
     left, top, right, bottom = maps.boxes_at_peak()[0].tolist()
-    return _grounding((left, top, right, bottom), heat)
+    return _grounding((left, top, right, bottom), heat, float(maps.presence_T[0].sigmoid()))
 
 
-def _grounding(box: Box, heat: Float32[np.ndarray, "height width"]) -> Grounding:
+def _grounding(
+    box: Box, heat: Float32[np.ndarray, "height width"], presence: float | None = None
+) -> Grounding:
     rows, columns = ((np.arange(n) + 0.5) / n for n in heat.shape)
     inside = np.outer(
         (rows >= box[1]) & (rows <= box[3]), (columns >= box[0]) & (columns <= box[2])
     )
-    return Grounding(box, float(heat[inside].sum()), heat)
+    return Grounding(box, float(heat[inside].sum()), presence, heat)

@@ -46,16 +46,18 @@ def test_ground__each_picture__gets_a_line_with_its_box_and_score(ground, unlabe
     lines = [line.split("\t") for line in result.out.splitlines()]
     assert result.code == 0
     assert [line[0] for line in lines] == [str(path) for path in sorted(unlabelled.iterdir())]
-    for _, left, top, right, bottom, score in lines:
+    for _, left, top, right, bottom, score, presence in lines:
         assert 0 <= float(left) < float(right) <= 1
         assert 0 <= float(top) < float(bottom) <= 1
         assert 0 < float(score) <= 1
+        assert presence == ""  # the small encoder has no cross-modal adapter
 
 
 def test_ground__another_encoder__answers_without_training_and_says_so(ground, lynx):
     result = ground(lynx, "the red fox", "--json")
 
     assert result.document["trained"] is False
+    assert result.document["found"][0]["presence"] is None
     assert "was trained for the encoder tiny" in result.document["warnings"][0]
     assert "without training" in result.err
 
@@ -71,6 +73,7 @@ def test_ground__the_encoder_of_the_weights__answers_with_them_and_with_examples
     assert document["trained"] is True
     assert document["warnings"] == []
     assert document["examples"] == label
+    assert 0 < document["found"][0]["presence"] < 1
 
 
 def test_ground__adapter_with_a_learned_prompt__shows_its_pictures_too(
@@ -254,7 +257,7 @@ def test_ground__on_a_terminal__has_titles_and_columns(ground, lynx, tmp_path, t
 
     title, *lines = ground(long, wide, "fox", "-q").out.splitlines()
 
-    assert title.split() == ["picture", "left", "top", "right", "bottom", "score"]
+    assert title.split() == ["picture", "left", "top", "right", "bottom", "score", "presence"]
     assert len(lines) == 2
     assert {cell_len(line) for line in lines} == {len(title)}
     assert [line.split("  ")[0] for line in lines] == [str(long), str(wide)]

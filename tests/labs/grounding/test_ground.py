@@ -32,7 +32,7 @@ def picture(width=80, height=60):
 def test_a_box_narrower_than_a_pixel_is_drawn_and_a_large_picture_made_smaller(size, shown, box):
     heat = np.full((4, 4), 1 / 16, dtype=np.float32)
 
-    assert overlay(Image.new("RGB", size), Grounding(box, 0.5, heat)).size == shown
+    assert overlay(Image.new("RGB", size), Grounding(box, 0.5, None, heat)).size == shown
 
 
 @pytest.mark.parametrize(("kind", "grid"), [("vit", 4), ("resnet", 2), ("timm", 3)])
@@ -95,7 +95,7 @@ def test_the_box_of_an_adapter_is_the_mean_by_heat_of_those_within_the_hottest_p
     share = torch.tensor(1.0).sigmoid()
     expected = share * boxes[0, 1, 1] + (1 - share) * boxes[0, 1, 2]
 
-    result = GroundingMaps(heat, boxes).boxes_at_peak()
+    result = GroundingMaps(heat, boxes, torch.zeros(len(heat))).boxes_at_peak()
 
     torch.testing.assert_close(result, expected[None])
 
@@ -120,7 +120,9 @@ def test_an_overlay_is_hot_where_the_heat_is_and_shows_the_box():
     heat[1, 6] = 1
     grey = Image.new("RGB", (400, 400), (128, 128, 128))
 
-    drawn = np.asarray(overlay(grey, Grounding((0.5, 0.5, 0.75, 0.75), 1.0, heat))).astype(int)
+    drawn = np.asarray(overlay(grey, Grounding((0.5, 0.5, 0.75, 0.75), 1.0, None, heat))).astype(
+        int
+    )
 
     assert drawn[75, 325].sum() > drawn[300, 100].sum() + 100
     assert drawn[200, 250].tolist() == [0, 0, 0]  # the line of the box
