@@ -300,7 +300,8 @@ def test_a_run_that_begins_with_another_gives_what_the_other_gives(scenes, encod
 
 
 def test_detection_is_the_share_of_pairs_in_order(scenes, encoder):
-    adapter, rng = new_adapter(encoder, scenes, seed=0).eval(), random.Random(0)
+    adapter = new_adapter(encoder, scenes, seed=0).eval().requires_grad_(False)
+    rng = random.Random(0)
     read, present = PhraseReader(encoder), draw_questions(scenes, 10, 0, seed=0)
     drawn = [draw_absent(scenes, number, 0, rng) for number in range(8)]
     absent = [question for question in drawn if question is not None]
