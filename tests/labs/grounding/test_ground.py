@@ -85,19 +85,58 @@ def test_the_box_is_around_all_hot_places_joined_to_the_peak():
     assert box_around_peak(heat) == (4 / 20, 2 / 10, 8 / 20, 5 / 10)
 
 
-def test_the_box_of_an_adapter_is_the_mean_by_heat_of_those_within_the_hottest_places_box():
-    heat = torch.full((1, 4, 4), -20.0)
-    heat[0, 1, 1], heat[0, 1, 2], heat[0, 3, 3] = 1.0, 0.0, 0.5
-    boxes = torch.zeros(1, 4, 4, 4)
-    boxes[0, 1, 1] = torch.tensor([0.1, 0.1, 0.7, 0.7])
-    boxes[0, 1, 2] = torch.tensor([0.2, 0.2, 0.9, 0.5])
-    boxes[0, 3, 3] = torch.tensor([0.8, 0.8, 1.2, 1.2])  # outside of the box of the hottest
-    share = torch.tensor(1.0).sigmoid()
-    expected = share * boxes[0, 1, 1] + (1 - share) * boxes[0, 1, 2]
+def test_the_box_of_an_adapter_is_what_a_share_of_its_places_reaches_beyond():
+    draw = torch.Generator().manual_seed(0)
+    heat = 3 * torch.randn(5, 6, 8, generator=draw)
+    distances = 0.3 * torch.rand(5, 6, 8, 4, generator=draw)
+    distances[0] = 0.001  # boxes smaller than a place
+    across, down = (torch.arange(8) + 0.5) / 8, (torch.arange(6) + 0.5) / 6
+    centres = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1)
+    boxes = torch.cat([centres - distances[..., :2], centres + distances[..., 2:]], -1)
 
     result = GroundingMaps(heat, boxes, torch.zeros(len(heat))).boxes_at_peak()
 
-    torch.testing.assert_close(result, expected[None])
+    for task in range(5):
+        places = list(
+            zip(
+                heat[task].flatten(),
+                centres.reshape(-1, 2),
+                boxes[task].reshape(-1, 4),
+                strict=True,
+            )
+        )
+        hottest = max(places, key=lambda place: place[0])
+        first = mean_box(places_within(hottest[2], places, hottest))
+        kept = places_within(first, places, hottest)
+        expected = [outer_side(kept, side) for side in range(4)]
+        torch.testing.assert_close(result[task], torch.stack(expected).clamp(0, 1))
+
+
+def places_within(box, places, hottest):
+    """The places with their centre in a box, and the hottest."""
+    return [
+        place
+        for place in places
+        if place is hottest or ((place[1] >= box[:2]) & (place[1] <= box[2:])).all()
+    ]
+
+
+def mean_box(places):
+    weights = torch.stack([place[0] for place in places]).softmax(0)
+    return sum(weight * place[2] for weight, place in zip(weights, places, strict=True))
+
+
+def outer_side(places, side):
+    """The side that 35 % of the weight, the root of the heat, reaches or goes beyond."""
+    weights = (torch.stack([place[0] for place in places]) / 2).softmax(0).tolist()
+    inwards = sorted(zip((place[2][side] for place in places), weights, strict=True))
+    share = 0.35 if side < 2 else 0.65
+    reached = 0.0
+    for value, weight in inwards:
+        reached += weight
+        if reached >= share:
+            return value
+    raise AssertionError
 
 
 def test_examples_are_read_without_what_all_pictures_have_in_common():

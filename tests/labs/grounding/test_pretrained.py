@@ -72,7 +72,7 @@ def test_a_configuration_that_does_not_fit_the_weights_is_told(saved, reseal, ch
 def test_what_ships_is_small():
     weights = load_file(SHIPPED / "model.safetensors")
 
-    assert sum(weight.numel() for weight in weights.values()) < 0.02 * 11_200_000
+    assert sum(weight.numel() for weight in weights.values()) < 0.025 * 11_200_000
     assert sum(file.stat().st_size for file in SHIPPED.iterdir()) < MOST_BYTES
     assert all(weight.isfinite().all() for weight in weights.values())
 
