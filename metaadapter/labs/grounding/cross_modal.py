@@ -17,7 +17,7 @@ from metaadapter.labs.grounding.tokens import EXAMPLE, MOST_WORDS, PhraseTokens,
 N_WAVES = 4
 N_KINDS = EXAMPLE + 1
 # Chosen by the boxes of 35 photographs of clothes and trash, and on scenes for validation.
-OUTER, FLATTER = 0.35, 0.5
+OUTER, FLATTER, GROWTHS = 0.2, 0.5, 4
 # The size of differences between cosines of places with texts.
 COSINE_SPREAD = 0.05
 
@@ -52,23 +52,21 @@ class GroundingMaps(NamedTuple):
     def boxes_at_peak(self) -> Float[Tensor, "tasks 4"]:
         """Return the box of the object at the hottest place.
 
-        First the mean, weighted by heat, of the boxes of the places within the hottest place's box;
-        then, for each side, the box that `OUTER` of the places within this mean reach beyond,
-        because many places propose a box of their own part of the object only.
+        The first box is that of the hottest place. The next has for each side the one that `OUTER`
+        of the places within reach beyond: many places propose the box of a part of the object only,
+        so the box grows from the part to the whole.
         """
         boxes = self.boxes_Thw4.flatten(1, 2)
-        hottest = self.heat_Thw.flatten(1).argmax(1)
-        weight = self._weight_within(boxes[torch.arange(len(boxes)), hottest], 1.0)
-        mean = (weight[..., None] * boxes).sum(1)
-        weight = self._weight_within(mean, FLATTER)
-        low = _quantile(boxes[..., :2], weight, OUTER)
-        high = _quantile(boxes[..., 2:], weight, 1 - OUTER)
-        return torch.cat([low, high], 1).clamp(0, 1)
+        box = boxes[torch.arange(len(boxes)), self.heat_Thw.flatten(1).argmax(1)]
+        for _ in range(GROWTHS):
+            weight = self._weight_within(box)
+            low = _quantile(boxes[..., :2], weight, OUTER)
+            high = _quantile(boxes[..., 2:], weight, 1 - OUTER)
+            box = torch.cat([low, high], 1).clamp(0, 1)
+        return box
 
-    def _weight_within(
-        self, around_T4: Float[Tensor, "tasks 4"], power: float
-    ) -> Float[Tensor, "tasks places"]:
-        """Return the shares of places, by a power of their heat; the sum is 1.
+    def _weight_within(self, around_T4: Float[Tensor, "tasks 4"]) -> Float[Tensor, "tasks places"]:
+        """Return the shares of places, by the power `FLATTER` of their heat; the sum is 1.
 
         The hottest place and the places within a box have a share.
         """
@@ -78,7 +76,7 @@ class GroundingMaps(NamedTuple):
         heat = self.heat_Thw.flatten(1)
         # A box may be smaller than a place.
         inside = inside | (heat == heat.max(1, keepdim=True).values)
-        weight = (power * heat).softmax(1) * inside
+        weight = (FLATTER * heat).softmax(1) * inside
         return weight / weight.sum(1, keepdim=True)
 
 

@@ -36,15 +36,15 @@ class Grounding(NamedTuple):
     Attributes:
         box: Left, top, right and bottom in fractions of the upright picture.
         score: The fraction of all heat that is in the box.
-        presence: The probability that the picture shows what the phrase names, if every second
-            phrase names something that is there; `None` without a cross-modal adapter.
         heat: The heat of each place, row by row from the top; the sum is 1.
+        presence: The estimated probability that the picture shows what the phrase names; `None`
+            without a cross-modal adapter.
     """
 
     box: Box
     score: float
-    presence: float | None
     heat: Float32[np.ndarray, "height width"]
+    presence: float | None = None
 
 
 def ground(
@@ -126,4 +126,4 @@ def _grounding(
     inside = np.outer(
         (rows >= box[1]) & (rows <= box[3]), (columns >= box[0]) & (columns <= box[2])
     )
-    return Grounding(box, float(heat[inside].sum()), presence, heat)
+    return Grounding(box, float(heat[inside].sum()), heat, presence)
