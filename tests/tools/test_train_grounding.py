@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch.nn.utils import clip_grad_norm_
 
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.labs.grounding.cross_modal import GroundingMaps
+from metaadapter.labs.grounding.maps import GroundingMaps
 from metaadapter.labs.grounding.tokens import EXAMPLE, PictureTokens, dense_size
 from tests.random_networks import VIT, random_encoder
 from tools import train_grounding

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from metaadapter.labs.grounding.cross_modal import GroundingMaps
+from metaadapter.labs.grounding.maps import GroundingMaps
 
 # The weight of the loss for an uneven spread over the box, relative to that for heat outside it.
 SPREAD_WEIGHT = 0.3

@@ -57,7 +57,7 @@ def ground(
     is there.
 
     On photographs of one thing the box overlaps the thing by 0.66 (IoU); a blind box in the middle
-    by 0.64. It is useful where things are small, at the side or several.
+    by 0.64. It is useful where things are small or several.
 
     Without a terminal the list is tab-separated: path, left, top, right, bottom (fractions of the
     upright picture), score, presence (empty if the encoder is not tiny).

@@ -15,7 +15,8 @@ from torch.nn.functional import normalize
 
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
-from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, GroundingMaps, frozen_map
+from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, frozen_map
+from metaadapter.labs.grounding.maps import GroundingMaps
 from metaadapter.labs.grounding.tokens import (
     PictureTokens,
     dense_size,

@@ -10,10 +10,10 @@ from metaadapter.errors import UsageError
 from metaadapter.labs.grounding.cross_modal import (
     CrossModalAdapter,
     CrossModalConfig,
-    GroundingMaps,
 )
 from metaadapter.labs.grounding.ground import Grounding, box_around_peak, example_vectors, ground
 from metaadapter.labs.grounding.heat_map import overlay
+from metaadapter.labs.grounding.maps import GroundingMaps
 from metaadapter.labs.grounding.tokens import dense_size, picture_tokens
 
 
