@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import threading
 from contextlib import contextmanager, suppress
@@ -19,6 +20,8 @@ from urllib.parse import unquote, urlsplit
 
 WRITER, READER = "hf_writer", "hf_reader"
 LARGE_FILES = (".safetensors", ".adapter", ".bin")
+# Variables of the hub, beside HF_TOKEN, that give a token.
+OTHER_ACCOUNTS = ("HUGGING_FACE_HUB_TOKEN", "HF_OIDC_RESOURCE")
 
 
 @dataclass
@@ -259,7 +262,7 @@ def running_hub() -> Any:
 @contextmanager
 def hub_for_tests(monkeypatch: Any, folder: Any) -> Any:
     """Yield a hub that this process takes for the real one, with an empty cache in a folder."""
-    from huggingface_hub import constants
+    from huggingface_hub import close_session, constants
 
     from metaadapter.data.hub import forget_downloads
 
@@ -274,7 +277,22 @@ def hub_for_tests(monkeypatch: Any, folder: Any) -> Any:
             "HF_TOKEN_PATH": str(folder / "no-token"),
         }.items():
             monkeypatch.setattr(constants, name, value)
+        for name in OTHER_ACCOUNTS:
+            monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("HF_TOKEN", WRITER)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        close_session()  # the next one reads these variables
         forget_downloads()
         yield hub
+        close_session()
         forget_downloads()
+
+
+def variables(folder: Any, hub: FakeHub | None = None) -> dict[str, str]:
+    """Return the environment of a program with this hub, or with none, and a cache in a folder."""
+    kept = {name: value for name, value in os.environ.items() if name not in OTHER_ACCOUNTS}
+    cache = {"HF_HOME": f"{folder}/home", "HF_HUB_CACHE": f"{folder}/home/hub"}
+    if hub is None:
+        return kept | cache | {"HF_HUB_OFFLINE": "1"}
+    place = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"}
+    return kept | cache | place | {"HF_TOKEN": WRITER, "HF_HUB_DISABLE_XET": "1"}

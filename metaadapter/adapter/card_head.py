@@ -41,9 +41,11 @@ def card_with_metadata(
             f"the metadata at the top of the card are no YAML ({error}); correct the card on the "
             "hub, and push again"
         ) from error
+    if match and not isinstance(head, dict | None):
+        match = None  # text between two rules
     before = head if isinstance(head, dict) else {}
-    tags_before = before.get("tags")
-    known = map(str, tags_before if isinstance(tags_before, list) else [])
+    tags_before = before.get("tags") or []
+    known = map(str, tags_before if isinstance(tags_before, list) else [tags_before])
     metadata = {**before, **values, "tags": list(dict.fromkeys([*known, *tags]))}
     if license_name is not None:
         metadata["license"] = license_name

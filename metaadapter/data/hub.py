@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -131,7 +132,7 @@ def _download(
         return Downloaded(folder, tuple(choose(_sizes_in(folder))))
     largest = choose(sizes)
     _require_small(sizes, largest, owner)
-    folder = fetch(name, owner, *largest)
+    folder = fetch(name, owner, *map(glob.escape, largest))
     _require_small(_sizes_in(folder), largest, owner)  # the branch may have moved meanwhile
     return Downloaded(folder, tuple(largest))
 
@@ -235,8 +236,7 @@ def cache_alone_if_unreachable() -> Iterator[None]:
 
 
 def _answers() -> bool:
-    from huggingface_hub import constants
-    from huggingface_hub.utils._http import get_session
+    from huggingface_hub import constants, get_session
 
     try:
         get_session().head(constants.ENDPOINT, timeout=SECONDS_TO_WAIT)  # any answer will do

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from metaadapter.data.hub import HubName, bars_on_a_terminal, explain, fetch, some_files
+from metaadapter.data.hub import (
+    SECONDS_TO_WAIT,
+    HubName,
+    bars_on_a_terminal,
+    explain,
+    fetch,
+    some_files,
+)
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.silence import silence
 from metaadapter.data.strict_json import parse_json
@@ -76,7 +84,12 @@ def push_files(
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-    name, api = HubName.parse(repository, like="ORGANISATION/birds"), HfApi()
+    if not re.fullmatch(r"[^/@:\s]+/[^/@:\s]+", repository):
+        raise UsageError(
+            f"{repository!r} is no repository to push to: expected ORGANISATION/NAME, without a "
+            "prefix and without a revision"
+        )
+    name, api = HubName(repository), HfApi()
     with silence(), bars_on_a_terminal(), _explained(name):
         info = _existing(api, name) or _created(api, name, private=private)
         if private and not info.private:
@@ -109,7 +122,9 @@ def _existing(api: Any, name: HubName) -> ModelInfo | None:
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
-        info: ModelInfo = api.model_info(name.repository, files_metadata=True)
+        info: ModelInfo = api.model_info(
+            name.repository, files_metadata=True, timeout=SECONDS_TO_WAIT
+        )
     except RepositoryNotFoundError:
         return None
     return info

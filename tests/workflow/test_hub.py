@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import re
 import shutil
 import signal
+import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from metaadapter.data.hub import forget_downloads
 from metaadapter.features.hub import hub_folder
 from metaadapter.generator import Generator, GeneratorConfig, generator_id, load_generator
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
-from tests.fake_hub import READER, hub_for_tests
+from tests.fake_hub import READER, hub_for_tests, variables
 from tests.several_tasks import CLASSES, MixedPictures
 
 NAME = "acme/birds"
@@ -177,6 +178,22 @@ def test_push__folder_of_skill_files__one_is_chosen_by_its_name(hub, own, tmp_pa
     assert "a.adapter" not in hub.repositories[NAME].files()
 
 
+def test_push__skill_file_whose_name_is_a_pattern__comes_back(hub, own, tmp_path):
+    skill = tmp_path / "birds [1].adapter"
+    store_adapter(skill, load_adapter(own))
+
+    push(skill, NAME)
+
+    same(load_adapter(own), load_adapter(f"hf-hub:{NAME}/{skill.name}"))
+
+
+@pytest.mark.parametrize("place", ["birds", f"hf-hub:{NAME}", f"{NAME}@v2", f"{NAME}/a.adapter"])
+def test_push__place_that_is_no_repository__says_what_was_expected(hub, own, place):
+    with pytest.raises(UsageError, match="no repository to push to: expected ORGANISATION/NAME"):
+        push(own, place)
+    assert hub.requests == []
+
+
 def test_push__generator__comes_back_and_predicts_the_same(hub, tmp_path):
     generator = load_generator("default")
 
@@ -281,7 +298,9 @@ def test_hub_out_of_reach__cache_is_read_and_push_says_so(hub, own, monkeypatch)
     push(own, NAME)
     load_adapter(f"hf-hub:{NAME}")
     forget_downloads()
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{port}")
 
     same(load_adapter(own), load_adapter(f"hf-hub:{NAME}"))
     with pytest.raises(DataError, match=r"could not write to .*it is as it was before"):
@@ -418,6 +437,19 @@ def test_push__card_of_the_hub__keeps_its_author_s_words_and_metadata(hub, own):
     assert "path/of/this" not in card
 
 
+def test_push__card_without_lists_or_facts__keeps_all_words(hub, own):
+    hub.put(NAME, {"README.md": b"---\ntags: owls\n---\n# Our birds\n"})
+    hub.put("acme/others", {"README.md": b"---\nOnly words.\n---\n# Our birds\n"})
+
+    push(own, NAME)
+    push(own, "acme/others")
+
+    card, other = (hub.repositories[n].files()["README.md"].decode() for n in (NAME, "acme/others"))
+    assert "tags:\n- owls\n- clip\n" in card
+    assert other.startswith("---\nlibrary_name: metaadapter\n")
+    assert other.endswith("---\nOnly words.\n---\n# Our birds\n")
+
+
 def test_push__card_with_broken_metadata__is_refused_before_anything_is_written(hub, own):
     hub.put(NAME, {"README.md": b"---\na: [\n---\n"})
 
@@ -527,22 +559,28 @@ def test_load__by_many_threads__gives_all_the_same(hub, own):
         same(load_adapter(own), other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("request_", ["/preupload/", "/objects/batch", "/large/", "/commit/"])
-def test_push__killed_at_a_request__leaves_all_of_the_old_or_all_of_the_new(hub, own, request_):
+def test_push__killed_at_a_request__leaves_all_of_the_old_or_all_of_the_new(
+    hub, own, request_, tmp_path
+):
     push(own, NAME)
     before = dict(hub.repositories[NAME].files())
     add_class(own)
-    process = multiprocessing.get_context("fork").Process(target=push, args=(own, NAME))
+    process, has_begun = None, threading.Event()
 
     def kill(path):
         if request_ in path:
-            os.kill(process.pid, signal.SIGKILL)
+            has_begun.wait()
+            process.kill()
+            process.wait()
 
     hub.before_answer = kill
-    process.start()
-    process.join()
+    command = [sys.executable, "-m", "metaadapter", "push", own, NAME]
+    process = subprocess.Popen(command, env=variables(tmp_path, hub))
+    has_begun.set()
 
-    assert process.exitcode == -signal.SIGKILL
+    assert process.wait() == -signal.SIGKILL
     if request_ != "/commit/":  # where all of it has arrived
         assert hub.repositories[NAME].files() == before
     forget_downloads()
