@@ -118,10 +118,10 @@ class Handler(BaseHTTPRequestHandler):
         return (self.headers.get("Authorization") or "").removeprefix("Bearer ")
 
     def _readable(self, name: str) -> Repository:
-        found = self.server.repositories.get(name)
-        if found is None or (found.private and self._token not in (WRITER, READER)):
+        repository = self.server.repositories.get(name)
+        if repository is None or (repository.private and self._token not in (WRITER, READER)):
             raise Refused(404 if self._token else 401, "RepoNotFound", "Repository not found")
-        return found
+        return repository
 
     def _writable(self, name: str) -> Repository:
         self._require_writer()

@@ -69,12 +69,12 @@ def facts_of(adapter: StoredAdapter, repository: str = "") -> str:
     command = f"metaadapter predict {PREFIX}{repository} picture.jpg"
     shell = f"\n\n```sh\n{command}\n```" if repository else ""
     n_pictures, kind = sum(config.n_shots), "MetaAdapterClassifier"
-    package, each = "metaadapter", ""
+    package, labels = "metaadapter", ""
     if config.several is not None:
         n_pictures, kind = config.several.n_pictures, "SeveralLabelsClassifier"
-        package, each = "metaadapter.workflow", ", several of which a picture may show"
+        package, labels = "metaadapter.workflow", ", several of which a picture may show"
         call = call.replace('from_pretrained("', f'load("{PREFIX}')
-    return f"""# A few-shot adapter for {len(config.classes)} classes{each}
+    return f"""# A few-shot adapter for {len(config.classes)} classes{labels}
 
 Predicted by metaadapter {in_markdown(config.library_version)} from {n_pictures} labelled
 pictures{pool}{views}, {steps} (generator {generator}; mode

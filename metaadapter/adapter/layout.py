@@ -96,9 +96,9 @@ def downloaded_adapter(name: str | Path) -> Path:
         skill = _skill_of(parsed, sizes)
         return {skill: TENSOR_BYTES} if skill else {f: MEMBERS[f] for f in MEMBERS if f in sizes}
 
-    found = download(parsed, "adapter", choose)
-    skill = next((file for file in found.files if file.endswith(SKILL_SUFFIX)), None)
-    return found.folder / skill if skill else found.folder
+    downloaded = download(parsed, "adapter", choose)
+    skill = next((file for file in downloaded.files if file.endswith(SKILL_SUFFIX)), None)
+    return downloaded.folder / skill if skill else downloaded.folder
 
 
 def adapter_name(path: Path) -> str:

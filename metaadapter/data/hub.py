@@ -105,10 +105,10 @@ def download(
         DataError: A file is too large, or the hub cannot be reached and the cache lacks a file.
     """
     if (kind, name) not in _downloaded:
-        found = _download(name, f"the {kind} {name}", choose)
+        downloaded = _download(name, f"the {kind} {name}", choose)
         # The commit that was found is the one that the rest of this process reads.
-        for known in (name, name.at(found.folder)):
-            _downloaded[kind, known] = found
+        for known in (name, name.at(downloaded.folder)):
+            _downloaded[kind, known] = downloaded
     return _downloaded[kind, name]
 
 

@@ -54,7 +54,7 @@ def _with_facts(rows: Iterable[ImageRow]) -> Iterator[tuple[ImageRow, tuple[int,
     rows = iter(rows)
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:  # begins no thread before it is asked
         while part := list(islice(rows, ROWS_AT_ONCE)):
-            asked = any(isinstance(row.path, Url) and not row.version for row in part)
+            asked = any(isinstance(row.file, Url) and not row.version for row in part)
             yield from zip(part, (threads.map if asked else map)(_facts_of, part), strict=True)
 
 

@@ -239,11 +239,11 @@ def _explained(url: Url) -> Iterator[None]:
     except (IsADirectoryError, NotADirectoryError) as error:
         raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file", str(url)) from error
     except Exception as error:
-        code = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code")
+        answer = getattr(error.__cause__, "response", None)
+        code = answer.get("Error", {}).get("Code") if isinstance(answer, Mapping) else None
         # gcsfs has no class for this error.
         is_refused = isinstance(error, PermissionError) or str(error).startswith("Forbidden")
         if is_refused and code not in OF_THE_USER:
             raise PermissionError(errno.EACCES, "no permission to read it", str(url)) from error
-        reason = " ".join(str(error).split()) or type(error).__name__
-        text = f"its place does not answer ({reason})"
+        text = f"its place does not answer ({' '.join(str(error).split()) or type(error).__name__})"
         raise OSError(errno.EHOSTUNREACH, text, str(url)) from error

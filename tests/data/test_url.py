@@ -203,23 +203,31 @@ class Refused(Exception):
         self.response = {"Error": {"Code": code}}
 
 
-def caused(error, code):
-    error.__cause__ = Refused(code)
+class Answered(Exception):
+    """Has the answer of a server as packages of other places keep it."""
+
+    response = object()
+
+
+def caused(error, cause):
+    error.__cause__ = cause
     return error
 
 
 UNREADABLE = {
     "there is no such file": FileNotFoundError("fox/2.png"),
-    "no permission to read it": caused(PermissionError("Access Denied"), "AccessDenied"),
+    "no permission to read it": caused(PermissionError("Access Denied"), Refused("AccessDenied")),
     "no permission to read it ": OSError("Forbidden: fox/2.png"),
+    "no permission to read it  ": caused(PermissionError("Forbidden"), Answered()),
 }
 TROUBLE = [
     ConnectionError("reset by peer"),
     TimeoutError(),
     OSError(errno.EBUSY, "Please reduce your request rate."),
     RuntimeError("Could not connect to the endpoint URL"),
-    caused(PermissionError("The provided token has expired."), "ExpiredToken"),
-    caused(PermissionError("The key does not exist"), "InvalidAccessKeyId"),
+    caused(OSError("The server is busy"), Answered()),
+    caused(PermissionError("The provided token has expired."), Refused("ExpiredToken")),
+    caused(PermissionError("The key does not exist"), Refused("InvalidAccessKeyId")),
 ]
 
 

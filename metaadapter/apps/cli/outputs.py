@@ -93,7 +93,8 @@ def with_urls(command: Callable[..., object], values: Mapping[str, Any]) -> dict
                 + (
                     "write to a drive, and copy the whole result there"
                     if is_output
-                    else "only pictures are read from such a place, so copy it to a drive"
+                    else "only `encode`, `predict` and `adapt` read pictures from such a place, so "
+                    "copy it to a drive"
                 )
             )
         if urls:

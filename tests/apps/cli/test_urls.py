@@ -151,7 +151,7 @@ def test_adapt__by_url__is_the_adapter_of_the_files(adapt, pictures, remote, tmp
         ("predict s3://b/adapter pictures", "ADAPTER s3://b/adapter is no place on a drive; only"),
         ("predict a pictures --csv s3://b/a.csv", "--csv s3://b/a.csv is no place on a drive"),
         ("adapt pictures --out gs://b/a.adapter", "--out gs://b/a.adapter is no place on a drive"),
-        ("merge s3://b/p1 s3://b/p2 --out o", "s3://b/p1 is no place on a drive; only pictures"),
+        ("merge s3://b/p1 s3://b/p2 --out o", "s3://b/p1 is no place on a drive; only `encode`"),
     ],
 )
 def test_command__a_url_where_a_file_is_needed__is_refused(command, message, run):

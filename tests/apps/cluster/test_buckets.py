@@ -27,6 +27,8 @@ def bucket(pictures, tmp_path, monkeypatch):
     s3fs = pytest.importorskip("s3fs", reason="needs the dependency group bucket-server")
     pictures(N_PICTURES)
     with bucket_server() as environment:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         s3fs.S3FileSystem.clear_instance_cache()
