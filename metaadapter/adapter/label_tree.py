@@ -79,6 +79,7 @@ class SureAnswer(NamedTuple):
     label: str | None
     """The name of the node; `None` if nothing in the tree is sure enough."""
     probability: float
+    """Its probability; 1 if nothing in the tree is sure enough."""
     level: int
     """The number of names in the path: 0 if nothing is sure, 1 at the top of the tree."""
     path: tuple[str, ...]

@@ -103,21 +103,22 @@ def _indented(file: Path) -> Iterator[Edge]:
 
 def _edges(file: Path, records: Iterable[Record]) -> Iterator[Edge]:
     for record in records:
-        if not record.values["child"]:
+        child = record.values.get("child", "")  # a line of JSON may leave a key out
+        if not child:
             raise DataError(
                 f"expected a child in every row of {file}, but {record.position} has none; fill it "
                 "in or delete the row"
             )
-        yield record.values["child"], record.values["parent"], record.position
+        yield child, record.values.get("parent", ""), record.position
 
 
 def _ranked(records: Iterable[Record], label: str, ranks: list[str]) -> Iterator[Edge]:
     for record in records:
-        values = record.values
-        # The only species of a genus may have its name.
-        names = [values[rank] for rank in ranks if values.get(rank) not in ("", values[label])]
-        if values[label]:
-            path = ["", *dict.fromkeys(names), values[label]]
+        own = record.values.get(label, "")  # a line of JSON may leave a key out
+        names = [record.values.get(rank, "") for rank in ranks]
+        if own:
+            # The only species of a genus may have its name.
+            path = ["", *dict.fromkeys(name for name in names if name not in ("", own)), own]
             yield from ((a, b, record.position) for b, a in pairwise(path))
 
 

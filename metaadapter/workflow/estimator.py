@@ -29,7 +29,12 @@ from metaadapter.features.origin import Origin
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.class_texts import descriptions, is_described, text_names
 from metaadapter.workflow.classifier_base import AdapterClassifier, checked, loaded_encoder
-from metaadapter.workflow.estimator_inputs import label_array, unchanged_on_error, unlabelled_rows
+from metaadapter.workflow.estimator_inputs import (
+    label_array,
+    label_tree,
+    unchanged_on_error,
+    unlabelled_rows,
+)
 from metaadapter.workflow.fit_adapter import CUSTOM, Mode, fit_support
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.new_class import add_class, require_addable
@@ -112,7 +117,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         logit_scale: float | np.ndarray | torch.Tensor | None = None,
         fine_tuning: FineTune | None = None,
         blocks: Sequence[int] = (),
-        tree: LabelTree | Mapping[str, str] | None = None,
+        tree: LabelTree | Mapping[Any, Any] | None = None,
     ) -> None:
         self.class_texts = class_texts
         self.mode = mode
@@ -156,7 +161,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             base, parts = parts_of(encoder)
             tree = self.tree
             if tree is not None:
-                tree = tree if isinstance(tree, LabelTree) else LabelTree(tree)
+                tree = label_tree(tree)
                 classes = self.classes_.tolist()
                 support = with_parents_names(support, classes, tree, encoder)
             self.stored_ = fit_support(

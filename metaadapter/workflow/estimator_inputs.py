@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.unit_rows import as_array
 from metaadapter.errors import UsageError
 
@@ -43,6 +44,21 @@ def label_array(labels: Any) -> Any:
     raise UsageError(
         f"labels from {min(labels)} to {max(labels)} do not fit into 64 bits; give them as text"
     )
+
+
+def label_tree(tree: Any) -> LabelTree:
+    """Return a tree, or child → parent, as a label tree; its names are labels as text."""
+    if isinstance(tree, LabelTree):
+        return tree
+    if not isinstance(tree, Mapping):
+        raise UsageError(
+            f"expected tree as child → parent, or a LabelTree, got {tree!r}; read a file with "
+            "metaadapter.adapter.label_tree_file.read_label_tree"
+        )
+    try:
+        return LabelTree({str(child): str(parent or "") for child, parent in tree.items()})
+    except ValueError as error:
+        raise UsageError(f"tree: {error}; give one of them another parent") from error
 
 
 def unlabelled_rows(unlabelled: Any, width: int) -> Float[np.ndarray, "u D"]:

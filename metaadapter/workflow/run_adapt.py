@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from metaadapter.adapter.files import store_adapter
+from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.label_tree_file import fitted_tree, read_label_tree
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.inputs import UnreadableImage
@@ -164,7 +165,7 @@ def adapt(
         reading,
         encoder=encoder,
         reads_names=bool((class_names and (class_names.are_given or tree)) or templates or tune),
-        check_labels=partial(_check_names, class_names, classes),
+        check_labels=partial(_check_names, class_names, classes, parents, tree),
         cut=cut.labelled,
         unlabelled=pool,
     )
@@ -186,7 +187,11 @@ def adapt(
 
 
 def _check_names(
-    class_names: ClassNames | None, classes: Sequence[str], labels: Sequence[str]
+    class_names: ClassNames | None,
+    classes: Sequence[str],
+    parents: LabelTree | None,
+    tree: Path | str | None,
+    labels: Sequence[str],
 ) -> None:
     if labels and classes:
         raise UsageError("give either labelled pictures or names of classes (--names), not both")
@@ -194,3 +199,5 @@ def _check_names(
     if not labels and len(texts) < 2:
         given = ",".join(classes)
         raise UsageError(f"classes (--names) must be at least two for a classifier, got {given!r}")
+    if tree is not None and parents is not None:
+        fitted_tree(parents, [*(texts or labels)], Path(tree))

@@ -30,6 +30,16 @@ def written(tmp_path, name, text):
             '{"path": "3.jpg", "label": "dog", "order": "animal", "family": "canine"}\n'
             '{"path": "4.jpg", "label": "car", "order": "", "family": null}\n',
         ),
+        (
+            "pets.jsonl",
+            '{"child": "fox", "parent": "canine"}\n{"child": "dog", "parent": "canine"}\n'
+            '{"child": "canine", "parent": "animal"}\n{"child": "animal"}\n{"child": "car"}\n',
+        ),
+        (
+            "pets.jsonl",
+            '{"label": "fox", "order": "animal", "family": "canine"}\n{"order": "animal"}\n'
+            '{"label": "dog", "order": "animal", "family": "canine"}\n{"label": "car"}\n',
+        ),
     ],
 )
 def test_read_label_tree__any_form__is_the_same_tree(tmp_path, name, text):
@@ -55,6 +65,11 @@ def test_read_label_tree__ranks__class_is_one_beside_a_label(tmp_path):
         ("a.csv", "child,parent\nfox,canine\nfox,cat\n", "'canine' in line 2 of .*'cat' in line 3"),
         ("a.csv", "child,parent\na,b\nb,a\n", r"a\.csv, line [23]: 'a' below 'b' below 'a'"),
         ("a.csv", "child,parent\n,animal\n", "line 2 has none"),
+        (
+            "a.jsonl",
+            '{"child": "fox", "parent": "canine"}\n{"parent": "animal"}',
+            "line 2 has none",
+        ),
         ("a.csv", "animal,above\nfox,x\n", "its columns are 'animal', 'above'"),
         ("a.csv", "label,genus\nfox,vulpes\nfox,canis\n", "'vulpes' in line 2 .*'canis' in line 3"),
     ],

@@ -156,13 +156,17 @@ def test_links__of_a_page__lead_from_colab_to_the_files(page):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_notebook__in_a_fresh_kernel__finds_what_its_page_says(page, tmp_path, monkeypatch):
+def test_notebook__in_a_fresh_kernel__finds_what_its_page_says(page, tmp_path, fonts, monkeypatch):
     for package in ("nbformat", "nbclient", "ipykernel"):
         pytest.importorskip(package, reason="needs the dependency group test")
+    pytest.importorskip("matplotlib", reason="needs the extra report")
+    if page.stem == "from-adapter-to-phone":
+        for package in ("onnxruntime", "onnxscript"):
+            pytest.importorskip(package, reason="needs the extra onnx")
     import nbformat
     from nbclient import NotebookClient
 
-    prepare(tmp_path, monkeypatch)
+    prepare(tmp_path, fonts, monkeypatch)
     document = nbformat.read(page.with_suffix(".ipynb"), as_version=4)
     document.cells = [
         cell for cell in document.cells if NETWORK not in cell.metadata.get("tags", [])
@@ -184,8 +188,18 @@ def test_notebook__in_a_fresh_kernel__finds_what_its_page_says(page, tmp_path, m
     assert any("image/png" in output.get("data", {}) for output in shown)
 
 
-def prepare(folder, monkeypatch):
+@pytest.fixture(scope="module")
+def fonts(tmp_path_factory):
+    """The folder in which matplotlib lists the fonts of the machine, which takes long."""
+    return tmp_path_factory.mktemp("matplotlib")
+
+
+def prepare(folder, fonts, monkeypatch):
     """The kernel and the commands are of this environment, and reach no network."""
+    kernel = folder / "jupyter" / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel.write_text(json.dumps({"argv": command, "display_name": "", "language": "python"}))
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
     (startup / "no_network.py").write_text(NO_NETWORK)
@@ -197,7 +211,10 @@ def prepare(folder, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=":")
     for name, value in {
         "IPYTHONDIR": startup.parents[1],
-        "JUPYTER_DATA_DIR": folder / "jupyter",  # no kernel of the user's
+        "JUPYTER_PATH": folder / "jupyter",  # before a kernel of the user's or the machine's
+        "JUPYTER_DATA_DIR": folder / "jupyter",
+        "JUPYTER_CONFIG_DIR": folder / "jupyter",
+        "MPLCONFIGDIR": fonts,
         "JUPYTER_RUNTIME_DIR": folder / "runtime",
         "JUPYTER_PLATFORM_DIRS": 1,
         "PYDEVD_DISABLE_FILE_VALIDATION": 1,

@@ -129,8 +129,35 @@ def test_classifier__added_class__takes_its_place_in_the_tree():
     tree = classifier.stored_.config.class_tree
     assert tree is not None
     assert tree.classes == tuple(CLASSES)
-    (answer, *_) = classifier.predict_sure(X, 0.5)
-    assert answer.label in {None, "car", "cat", "dog", "fox", "wolf", "canine", "animal"}
+    for answer, row in zip(
+        classifier.predict_sure(X, 0.5), classifier.predict_proba(X), strict=True
+    ):
+        sums = {
+            "animal": row[1:].sum(),
+            "canine": row[2:].sum(),
+            **dict(zip(CLASSES, row, strict=True)),
+        }
+        assert answer.probabilities == pytest.approx([sums[name] for name in answer.path])
+
+
+@pytest.mark.parametrize(
+    ("tree", "told"),
+    [("tree.txt", "child → parent, .* got 'tree.txt'"), ({"a": "b", "b": "a"}, "is a circle")],
+)
+def test_classifier__wrong_tree__is_refused(tree, told):
+    classifier, X = fitted(None, None)
+
+    with pytest.raises(UsageError, match=told):
+        classifier.set_params(tree=tree).fit(X, ["a", "b"] * 6)
+
+
+def test_classifier__labels_that_are_numbers__are_names_of_the_tree():
+    X, labels = np.eye(3, 16).repeat(2, axis=0), [0, 0, 1, 1, 2, 2]
+    tree = {0: "even", 2: "even", 1: None}
+
+    classifier = MetaAdapterClassifier(tree=tree, logit_scale=50.0).fit(X, labels)
+
+    assert {answer.path[0] for answer in classifier.predict_sure(X, 0.5)} == {"even", "1"}
 
 
 def test_classifier__without_a_tree__says_so():

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from metaadapter.workflow.run_predict import Predicted
     from metaadapter.workflow.unlabelled_pictures import PoolEffect
 
+# Facts that not every prediction has → the titles of their columns.
+OF_SOME = {
+    "known": ("known", ""),
+    "set": ("may be",),
+    "sure": ("sure", "probability"),
+    "box": ("box",),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -187,36 +195,40 @@ def _list_predictions(
     titles = ["picture", "label", "probability", "runner-up", "probability"]
     if rank is not None:
         titles.append(numbers[-1])
-    if any(prediction.known is not None for prediction in predictions):
-        titles += ["known", ""]
-    if any(prediction.set is not None for prediction in predictions):
-        titles.append("may be")
-    if any(prediction.sure is not None for prediction in predictions):
-        titles += ["sure", "probability"]
-    if any(prediction.box is not None for prediction in predictions):
-        titles.append("box")
+    known_to_some = [
+        name for name in OF_SOME if any(getattr(one, name) is not None for one in predictions)
+    ]
+    for name in known_to_some:
+        titles += OF_SOME[name]
     console.table(
         titles,
-        [_cells(prediction, rank) for prediction in predictions],
+        [_cells(prediction, rank, known_to_some) for prediction in predictions],
         right=numbers,
         dim=[prediction.unfamiliar for prediction in predictions],
         raw=csv_raw,
     )
 
 
-def _cells(prediction: Prediction, rank: str | None) -> list[str]:
+def _cells(prediction: Prediction, rank: str | None, known_to_some: Sequence[str]) -> list[str]:
     cells = [
         *(prediction.path, prediction.label, f"{prediction.probability:.4f}"),
         *(prediction.runner_up, f"{prediction.runner_up_probability:.4f}"),
     ]
     if rank is not None:
         cells.append(f"{prediction.probabilities.get(rank, 0):.4f}")
-    if prediction.known is not None:
-        cells += [f"{prediction.known:.4f}", "unfamiliar" if prediction.unfamiliar else ""]
-    if prediction.set is not None:
-        cells.append(", ".join(prediction.set))
-    if prediction.sure is not None:
-        cells += [" > ".join(prediction.sure.path), f"{prediction.sure.probability:.4f}"]
-    if prediction.box is not None:
-        cells.append(" ".join(f"{side:.3f}" for side in prediction.box))
+    for name in known_to_some:
+        cells += _fact(prediction, name) or [""] * len(OF_SOME[name])
     return cells
+
+
+def _fact(prediction: Prediction, name: str) -> list[str]:
+    """The cells of a fact; none if the prediction lacks it, as a label of a detector does."""
+    if name == "known" and prediction.known is not None:
+        return [f"{prediction.known:.4f}", "unfamiliar" if prediction.unfamiliar else ""]
+    if name == "set" and prediction.set is not None:
+        return [", ".join(prediction.set)]
+    if name == "sure" and prediction.sure is not None and prediction.sure.path:
+        return [" > ".join(prediction.sure.path), f"{prediction.sure.probability:.4f}"]
+    if name == "box" and prediction.box is not None:
+        return [" ".join(f"{side:.3f}" for side in prediction.box)]
+    return []

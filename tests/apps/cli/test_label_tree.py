@@ -80,6 +80,20 @@ def test_predict__console__has_the_path(run, treed, unlabelled):
     assert all(float(line[-1]) >= 0.9 for line in lines)
 
 
+def test_predict__console__nothing_is_sure__leaves_both_cells_empty(
+    run, tree, unlabelled, tmp_path
+):
+    tree.write_text("lynx\na lynx\n")
+    names = ("--names", "lynx,a lynx", "--encoder", "tiny")
+    run("adapt", *names, "--tree", tree, "--out", tmp_path / "names")
+
+    out = run("predict", tmp_path / "names", unlabelled, "--sure", 0.99).out
+
+    lines = [*csv.reader(out.splitlines(), delimiter="\t")]
+    assert lines
+    assert all(line[-2:] == ["", ""] for line in lines)
+
+
 def test_predict__labels__are_those_without_a_tree(
     run, adapt, treed, labelled, unlabelled, tmp_path
 ):
@@ -132,7 +146,13 @@ def test_predict__together__keeps_the_tree(run, treed, unlabelled):
     assert all(row["sure"]["path"][0] == "animal" for row in document["predictions"])
 
 
-def test_adapt__class_that_the_tree_lacks__is_told_before_encoding(adapt, labelled, tree):
+def test_adapt__class_that_the_tree_lacks__is_told_before_encoding(
+    adapt, labelled, tree, monkeypatch
+):
+    def no_encoder(*_, **__):
+        pytest.fail("an encoder is loaded")
+
+    monkeypatch.setattr("metaadapter.workflow.run_adapt.load_encoder", no_encoder)
     tree.write_text("bird\n  heron\n  lynx\n")
 
     result = adapt(labelled, "--tree", tree)

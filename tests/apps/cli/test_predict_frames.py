@@ -112,6 +112,14 @@ def test_predict__detections__answers_for_each_box_and_tells_of_each_frame(ask, 
     ]
 
 
+def test_predict__list_of_boxes__has_a_cell_of_each_column_for_labels_of_the_detector(ask):
+    lines = [*csv.reader(ask("--sets", 0.9).out.splitlines(), delimiter="\t")]
+
+    assert {len(line) for line in lines} == {9}
+    (person,) = [line for line in lines if line[1] == "person"]
+    assert person[5:] == ["", "", "", "0.000 0.000 0.300 1.000"]
+
+
 def test_predict__box__is_answered_as_its_crop_in_a_manifest(ask, trap, run, animals, tmp_path):
     whole = ask("--json").document["predictions"][0]
     manifest = tmp_path / "boxes.csv"
