@@ -100,7 +100,8 @@ class WholePictures:
         self, data: Path, scenes: SceneSet, encoder: FrozenEncoder, adapter: CrossModalAdapter
     ) -> None:
         self._data, self._scenes, self._encoder, self._adapter = data, scenes, encoder, adapter
-        self._measured = {Path(scene["picture"]) for scene in scenes.scenes}
+        # A folder of DATA may be a link, so both sides are compared where they lead.
+        self._measured = {Path(scene["picture"]).resolve() for scene in scenes.scenes}
         self._vectors: dict[tuple[str, str], Tensor] = {}
 
     def __call__(self, question: Asked) -> Tensor:
@@ -112,8 +113,8 @@ class WholePictures:
             folder = next(
                 path for path in folders if readable_name(path.name).lower() == shown["name"]
             )
-            pictures = list_pictures(folder.resolve())
-            paths = [path for path in pictures if path not in self._measured]
+            pictures = list_pictures(folder)
+            paths = [path for path in pictures if path.resolve() not in self._measured]
             chosen = paths[:MOST_EXAMPLES] if len(paths) > MOST_EXAMPLES else ()
             rows = torch.from_numpy(self._encoder.encode_images(chosen))
             self._vectors[key] = example_vectors(rows, self._adapter)

@@ -119,7 +119,7 @@ def new_adapter(encoder: FrozenEncoder, scenes: SceneSet, seed: int) -> CrossMod
 
 
 def read_weights(adapter: CrossModalAdapter, file: Path) -> None:
-    """Set the weights that a file has; further parts give what the file's adapter gives."""
+    """Set the weights that a file has; parts that the file lacks begin without effect."""
     known = {name: weights.float() for name, weights in load_file(file).items()}
     unknown = adapter.load_state_dict(known, strict=False).unexpected_keys
     if unknown:
@@ -168,8 +168,8 @@ def learn(
         recent.append([float(loss.detach()) for loss in losses])
         if step % TOLD_EVERY == 0:
             means = zip(Losses._fields, np.mean(recent, 0), strict=True)
-            told = ", ".join(f"{name} {mean:.3f}" for name, mean in means)
-            console.print(f"step {step}: {told}, {seconds:.0f} s")
+            losses_line = ", ".join(f"{name} {mean:.3f}" for name, mean in means)
+            console.print(f"step {step}: {losses_line}, {seconds:.0f} s")
             recent = []
         if step % config["validate_every"] == 0 or step == config["steps"]:
             validated[str(step)] = _validate(adapter.eval(), validation, read, config)

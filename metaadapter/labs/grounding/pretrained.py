@@ -44,6 +44,12 @@ def load_cross_modal(folder: Path) -> CrossModalAdapter:
         with torch.device("meta"):
             adapter = CrossModalAdapter(config)
         weights = {name: tensor.float() for name, tensor in load(content).items()}
+        if weights and weights.keys() < adapter.state_dict().keys():
+            raise IncompatibleArtifact(
+                f"{folder}: expected a cross-modal adapter of this version of metaadapter, got one "
+                "of an earlier version, which lacks some weights; train it further with "
+                f"tools/train_grounding.py CONFIG --start {folder}"
+            )
         adapter.load_state_dict(weights, assign=True)
     except (ValidationError, SafetensorError, RuntimeError, OSError) as error:
         raise IncompatibleArtifact(

@@ -96,7 +96,7 @@ def test_scores__captions_of_pairs__are_lowered_alike_and_more_than_new_ones(dom
 
 
 def test_scores__old_and_new_captions_mixed__both_find_their_pictures_more_often(domain):
-    found = []
+    shares = []
     for seed in range(10):
         pairs = domain(seed=seed, noise=1.0)
         captions = np.concatenate([pairs.pair_captions, pairs.captions])
@@ -106,9 +106,9 @@ def test_scores__old_and_new_captions_mixed__both_find_their_pictures_more_often
         swallowing = result + level_of_pairs(adapter) * nearness(adapter, captions)
         tables = (pictures @ captions.T, swallowing, result)
         hits = [table.argmax(1) == own for table in tables]
-        found.append([[hit[:16].mean(), hit[16:].mean()] for hit in hits])
+        shares.append([[hit[:16].mean(), hit[16:].mean()] for hit in hits])
 
-    (frozen_old, frozen_new), (old, new), (kept, won) = np.mean(found, axis=0)
+    (frozen_old, frozen_new), (old, new), (kept, won) = np.mean(shares, axis=0)
     assert kept - frozen_old > 0.9 * (old - frozen_old)
     assert won > new > frozen_new
 
