@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from tools.grounding.measure import (
 from tools.grounding.objective import grounding_losses, overlap
 from tools.grounding.scene_set import SceneSet, coverage
 from tools.grounding.tasks import (
+    Asked,
     PhraseReader,
     draw_absent,
     draw_asked,
@@ -36,7 +38,7 @@ from tools.grounding.tasks import (
     mirrored,
     named_object,
 )
-from tools.measure_grounding import table
+from tools.measure_grounding import WholePictures, table
 from tools.scenes.make import make_split
 from tools.scenes.sources import ObjectClass, Source
 from tools.train_grounding import learn, new_adapter, read_weights
@@ -327,6 +329,35 @@ def test_the_box_in_the_middle_looks_at_nothing(scenes, encoder):
     assert boxes == [(0.125, 0.125, 0.875, 0.875)] * 2
     height, width = maps.shape[1:]
     assert maps.flatten(1).argmax(1).tolist() == [height // 2 * width + width // 2] * 2
+
+
+def test_a_measured_photograph_is_no_example_of_itself_where_its_folder_is_a_link(
+    scenes, encoder, tmp_path
+):
+    (tmp_path / "own" / "disc").mkdir(parents=True)
+    for number in range(6):
+        Image.new("RGB", (8, 8)).save(tmp_path / "own" / "disc" / f"{number}.png")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "source").symlink_to(tmp_path / "own")
+    adapter, read = new_adapter(encoder, scenes, seed=0), []
+
+    def encode_images(paths):
+        read.extend(path.name for path in paths)
+        return np.ones((len(paths), adapter.config.dim), np.float32)
+
+    measured = {
+        "picture": str(tmp_path / "data" / "source" / "disc" / "0.png"),
+        "objects": [{"name": "disc", "source": "source"}],
+    }
+    show = WholePictures(
+        tmp_path / "data",
+        SimpleNamespace(scenes=[measured]),
+        SimpleNamespace(encode_images=encode_images),
+        adapter,
+    )
+
+    assert len(show(Asked(0, {"object": 0}))) == 4
+    assert read == ["1.png", "2.png", "3.png", "4.png"]
 
 
 def _interrupting(after):
