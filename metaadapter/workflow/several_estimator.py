@@ -90,12 +90,7 @@ class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             shows_NC, known_NC = binarizer.fit_transform(y).astype(bool), None
             classes = binarizer.classes_.tolist()
         else:
-            y = check_array(y, dtype=np.float64, ensure_all_finite="allow-nan")
-            if not np.isin(y[~np.isnan(y)], (0, 1)).all():
-                raise UsageError(
-                    "expected y as an indicator matrix of 0, 1 and NaN (not known), or as a list "
-                    "of lists of labels"
-                )
+            y = _indicator(y)
             shows_NC, known_NC = y == 1, ~np.isnan(y)
             named = [*(self.class_texts or {})]
             classes = named if len(named) == y.shape[1] else [*range(y.shape[1])]
@@ -169,6 +164,21 @@ class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         tags.classifier_tags.multi_label = True
         tags.classifier_tags.multi_class = False
         return tags
+
+
+def _indicator(y: Any) -> Float[np.ndarray, "n C"]:
+    wanted = (
+        "expected y as an indicator matrix of 0, 1 and NaN (not known), or as a list of lists of "
+        "labels that are strings"
+    )
+    try:
+        y = check_array(y, dtype=np.float64, ensure_all_finite="allow-nan")
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{wanted}, but y is of another form: {error}") from error
+    if not np.isin(y[~np.isnan(y)], (0, 1)).all():
+        raise UsageError(f"{wanted}, but y has other numbers")
+    matrix: np.ndarray = y
+    return matrix
 
 
 def _is_label_list(labels: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.metrics import f1_score
 
@@ -73,6 +74,30 @@ def test_a_wrong_y_says_what_is_expected(made: MixedPictures) -> None:
         SeveralLabelsClassifier().fit(made.rows, made.shows * [1, 1, 0, 1])
     with pytest.raises(UsageError, match="rows"):
         SeveralLabelsClassifier().fit(made.rows, made.shows[:50])
+    for y in (["ant", "bee"], [[1], [1, 2]], [[], []], csr_matrix([[1, 0], [0, 1]])):
+        with pytest.raises(UsageError, match="list of lists of labels"):
+            SeveralLabelsClassifier().fit(made.rows[:2], y)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pytest.param([[1, 1]], id="a single picture"),
+        pytest.param([[1], [0], [0]], id="a single class"),
+        pytest.param(np.ones((9, 3)), id="only positives"),
+        pytest.param(np.where(np.eye(3), 1.0, np.nan), id="positives, and all else not known"),
+        pytest.param([[1, 1], *[[0, 1]] * 7, [0, 0]], id="one positive, and one negative"),
+    ],
+)
+def test_few_labels_give_probabilities_and_thresholds_that_can_be_reached(
+    made: MixedPictures, y
+) -> None:
+    classifier = SeveralLabelsClassifier().fit(made.rows[: len(y)], y)
+    p = classifier.predict_proba(made.rows)
+    assert np.isfinite(p).all()
+    assert ((classifier.thresholds_ > 0) & (classifier.thresholds_ <= 0.5)).all()
+    shown = np.asarray(y) == 1
+    assert classifier.predict(made.rows[: len(y)])[shown].all()
 
 
 def test_the_card_names_the_class_that_loads_the_adapter(made: MixedPictures, tmp_path) -> None:

@@ -59,7 +59,7 @@ def test_predict_answers_with_all_labels(
     assert shown.out.split("\t")[1].count(";") <= 2
 
 
-@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_a_table_of_predictions_is_a_manifest_of_several_labels(
     adapt: Callable[..., Run],
     run: Callable[..., Run],
@@ -67,6 +67,8 @@ def test_a_table_of_predictions_is_a_manifest_of_several_labels(
     tmp_path: Path,
     ending: str,
 ) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
     adapt(manifest, "--several")
     table = manifest.parent / f"answers.{ending}"
     wanted = run("predict", tmp_path / "adapter", manifest, "--out", table, "--json").document
@@ -119,6 +121,7 @@ def test_partial_labels_and_absent_ones(adapt: Callable[..., Run], manifest: Pat
         (["export", "{adapter}", "--onnx", "{new}.onnx"], "one label"),
         (["add", "{adapter}", "wolf", "--text", "wolf"], "one label"),
         (["library", "add", "{new}", "{adapter}"], "one label"),
+        (["ground", "{adapter}", "{pictures}", "a fox"], "one label"),
         (["rank", "{adapter}", "{pictures}", "--text", "a fox"], "one label"),
     ],
 )
