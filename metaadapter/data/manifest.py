@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaadapter.data.crop import Box
-from metaadapter.data.label_sets import SEPARATOR
+from metaadapter.data.label_sets import NO_LABEL, SEPARATOR
 from metaadapter.data.parquet_file import open_parquet
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.strict_json import parse_json
@@ -206,7 +206,8 @@ def _texts(values: Mapping[str, object]) -> dict[str, str]:
 
 def _cell(column: str, value: object) -> str:
     if column in COLUMNS["label"] and isinstance(value, list):
-        return SEPARATOR.join(map(str, value))  # the labels of one picture
+        # The labels of one picture; an empty list says that there is none, unlike an empty cell.
+        return SEPARATOR.join(map(str, value)) or NO_LABEL
     return "" if isinstance(value, NO_TEXT) else str(value).strip()
 
 

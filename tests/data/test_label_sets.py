@@ -70,10 +70,11 @@ def test_rows_of_a_picture_become_one(tmp_path: Path) -> None:
 
 
 def test_lists_of_labels_in_json_lines(tmp_path: Path) -> None:
-    _pictures(tmp_path, "1.png")
-    (tmp_path / "m.jsonl").write_text(json.dumps({"path": "1.png", "label": ["snow", "fox"]}))
-    (row,) = one_row_per_picture(read_images(tmp_path / "m.jsonl", n_classes=1)).rows
-    assert row.label == "fox;snow"
+    _pictures(tmp_path, "1.png", "2.png")
+    rows = [{"path": "1.png", "label": ["snow", "fox"]}, {"path": "2.png", "label": []}]
+    (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    read = one_row_per_picture(read_images(tmp_path / "m.jsonl", n_classes=1)).rows
+    assert [row.label for row in read] == ["fox;snow", "none of these"]
 
 
 def test_boxes_of_a_coco_file_are_the_labels_of_the_whole_picture(tmp_path: Path) -> None:
