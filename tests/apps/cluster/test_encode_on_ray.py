@@ -74,9 +74,10 @@ def test_encode__driver_is_killed__finished_shards_are_not_done_again(
 def test_encode__ctrl_c__ends_the_jobs_and_the_same_command_continues(
     start, encoder, alone, same_files, tmp_path
 ):
-    words = "pictures", "--encoder", encoder(0.3), "--out", "store", *ON_RAY
+    # Long jobs: the signal must come before the last one ends, also on a busy machine.
+    words = "pictures", "--encoder", encoder(2), "--out", "store", "--shards", 12, *ON_RAY
     run = start("encode", *words)
-    wait_until(lambda: any((tmp_path / "store.parts").glob("*.done")))  # the first of many
+    wait_until(lambda: any((tmp_path / "store.parts").glob("*.done")))
     run.process.send_signal(signal.SIGINT)
     code, _, err = run.wait()
 
