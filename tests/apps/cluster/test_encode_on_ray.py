@@ -55,7 +55,7 @@ def test_encode__workers_are_killed__the_store_is_that_of_one_process(
 def test_encode__driver_is_killed__finished_shards_are_not_done_again(
     start, encoder, alone, same_files, tmp_path
 ):
-    words = "pictures", "--encoder", encoder(0.1), "--out", "store", "--json", *ON_RAY
+    words = "pictures", "--encoder", encoder(0.3), "--out", "store", "--json", *ON_RAY
     run = start("encode", *words, "--shards", 8)
     finished = lambda: len(list((tmp_path / "store.parts").glob("*.done")))  # noqa: E731
     wait_until(lambda: finished() >= 3)
