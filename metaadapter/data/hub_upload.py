@@ -199,6 +199,6 @@ def _refusal(where: str, error: Any) -> MetaAdapterError:
             f"and push again. The hub says: {reason}"
         )
     return DataError(
-        f"could not write to {where}; it is as it was before. Check the network, and push again. "
-        f"The hub says: {reason}"
+        f"could not write to {where}, or got no answer: it has all of the files or none of them. "
+        f"Check the network, and push again. The hub says: {reason}"
     )

@@ -53,8 +53,8 @@ def calibrate_labels(
     slope = _fit(above_NC, odds_C, target_NC, counted_NC, None)[0].clamp(min=USUAL_SLOPE / 100)
     usual = len(n_positive_C) / (1 / n_positive_C.clamp(min=2)).sum()
     slope = slope * (1 + SHARPENING / usual)
-    found = _fit(above_NC, odds_C, target_NC, weight_NC, slope)
-    bias_C = odds_C + found[1] + found[2:] - slope * share_C
+    offsets = _fit(above_NC, odds_C, target_NC, weight_NC, slope)
+    bias_C = odds_C + offsets[1] + offsets[2:] - slope * share_C
     p_NC = (slope * score_NC + bias_C).sigmoid()
     return LabelCalibration(slope, bias_C, best_thresholds(p_NC, n_positive_C), p_NC)
 
@@ -75,20 +75,20 @@ def _fit(
     deviation = torch.full_like(mean, BIAS_DEVIATION)
     deviation[0] = SLOPE_DEVIATION if slope is None else 1e-6
     deviation[1] = COMMON_DEVIATION
-    found = mean.clone()
+    estimate = mean.clone()
     for _ in range(STEPS):
-        p_NC = (found[0] * above_NC + odds_C + found[1] + found[2:]).sigmoid()
+        p_NC = (estimate[0] * above_NC + odds_C + estimate[1] + estimate[2:]).sigmoid()
         slack_NC = weight_NC * (p_NC - target_NC)
         of_slope, of_class_C = (slack_NC * above_NC).sum(), slack_NC.sum(0)
         gradient = torch.cat([torch.stack([of_slope, of_class_C.sum()]), of_class_C])
-        gradient = gradient + (found - mean) / deviation**2
+        gradient = gradient + (estimate - mean) / deviation**2
         hessian = _hessian(weight_NC * p_NC * (1 - p_NC), above_NC)
         step = torch.linalg.solve(hessian + torch.diag(deviation**-2), gradient)
         # A longer step could overshoot where all probabilities are near 0 or 1.
-        found = found - step * (1 / step.abs().amax().clamp(min=1))
+        estimate = estimate - step * (1 / step.abs().amax().clamp(min=1))
         if step.abs().amax() < 1e-9:
             break
-    return found
+    return estimate
 
 
 def _hessian(

@@ -59,9 +59,9 @@ def _f1(answer: Bool[np.ndarray, " n"], shows: Bool[np.ndarray, " n"]) -> float:
 def best_f1(p: Float[np.ndarray, " n"], shows: Bool[np.ndarray, " n"]) -> float:
     """Return the largest F1 of any threshold; equal probabilities are answered alike."""
     order = np.argsort(-p, kind="stable")
-    found, n_answered = np.cumsum(shows[order]), np.arange(1, len(p) + 1)
+    n_right, n_answered = np.cumsum(shows[order]), np.arange(1, len(p) + 1)
     is_last = np.append(p[order][1:] != p[order][:-1], True)
-    return float((2 * found / (n_answered + shows.sum()))[is_last].max())
+    return float((2 * n_right / (n_answered + shows.sum()))[is_last].max())
 
 
 def calibration_error(p: Float[np.ndarray, " n"], shows: Bool[np.ndarray, " n"]) -> float:

@@ -303,7 +303,7 @@ def test_hub_out_of_reach__cache_is_read_and_push_says_so(hub, own, monkeypatch)
     monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{port}")
 
     same(load_adapter(own), load_adapter(f"hf-hub:{NAME}"))
-    with pytest.raises(DataError, match=r"could not write to .*it is as it was before"):
+    with pytest.raises(DataError, match=r"could not write to .*all of the files or none"):
         push(own, NAME)
 
 
