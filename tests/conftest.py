@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
+import signal
 import socket
 from collections.abc import Generator
 from typing import Any
@@ -61,6 +62,14 @@ def _refuse_to_leave(connect: Any) -> Any:
 
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_ends_programs():
+    """Programs that a shell starts in the background ignore Ctrl-C, and so do their children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

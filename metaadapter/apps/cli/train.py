@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import time
 import warnings
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, final
@@ -163,9 +164,11 @@ def _open(
 def _announce_stop(console: Console, rank: int) -> None:
     if rank > 0:
         return
-    # The signal may interrupt a write to the same stream.
-    with suppress(RuntimeError):
-        console.say("stopping after this step, which is saved; Ctrl-C again stops at once")
+    message = "stopping after this step, which is saved; Ctrl-C again stops at once"
+    try:
+        console.say(message)
+    except RuntimeError:  # the signal interrupts a write to the same stream
+        os.write(sys.stderr.fileno(), f"{message}\n".encode())
 
 
 @final

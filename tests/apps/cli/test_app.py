@@ -172,10 +172,7 @@ sys.argv[1:] = ["doctor"]
 sys.exit(main())
 """
 
-    # The shell that started the tests may have told its background jobs to ignore Ctrl-C.
-    process = program(
-        code, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
-    )
+    process = program(code)
 
     assert process.communicate() == ("tidied up\n", "error: interrupted\n")
     assert process.returncode == 130
@@ -198,9 +195,7 @@ doctor.all_checks = interrupted
 sys.argv[1:] = ["doctor"]
 sys.exit(main())
 """
-    process = program(
-        code, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
-    )
+    process = program(code)
 
     assert process.communicate() == ("", "error: interrupted\n")
     assert process.returncode == 130
@@ -229,7 +224,6 @@ runpy.run_module("metaadapter", run_name="__main__", alter_sys=True)
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
     assert process.returncode == 130

@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from metaadapter.apps.cli.train import _launcher
+from metaadapter.apps.cli.console import Console
+from metaadapter.apps.cli.train import _announce_stop, _launcher
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training import run as run_module
 
@@ -55,14 +56,6 @@ def train(run, config, tmp_path):
         return run("train", config, "--out", tmp_path / "run", "--device", "cpu", *more)
 
     return command
-
-
-@pytest.fixture(autouse=True)
-def ctrl_c_is_heard():
-    """A program that a shell starts in the background ignores Ctrl-C, and so would the tests."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -198,6 +191,19 @@ def test_train__interrupted__ends_with_130_and_the_command_that_goes_on_works(
     assert finished.document["ending"] == "finished"
     log = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in log] == [0, 1, 2, 3, 4]
+
+
+def test_announce_stop__the_signal_comes_while_a_line_is_written__is_printed(monkeypatch, capfd):
+    def interrupted(*_lines):
+        raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+    console = Console()
+    monkeypatch.setattr(console, "say", interrupted)
+
+    _announce_stop(console, rank=0)
+    _announce_stop(console, rank=1)
+
+    assert capfd.readouterr().err.count("stopping after this step, which is saved") == 1
 
 
 def test_train__interrupted_twice_while_it_reads__says_that_nothing_has_begun(train, monkeypatch):
