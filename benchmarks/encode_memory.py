@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import struct
 import subprocess
 import sys
@@ -26,6 +25,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from metaadapter.bench.evaluation.cost import peak_mib, reset_peak
 from metaadapter.data.reader import read_images
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
@@ -70,10 +70,12 @@ def measure(sizes: Sequence[int] = SIZES) -> dict[str, float]:
 
 def measure_file(file: Path) -> tuple[float, float]:
     """MiB above this process, and seconds, to encode a Parquet file into a store beside it."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])  # Linux alone has this file
-    before, started = pages * resource.getpagesize() / 2**20, time.monotonic()
+    before, started = reset_peak(CheapEncoder.device), time.monotonic()
     encode_to_store(read_images(file), CheapEncoder(), file.with_name("store"), batch_size=64)
-    return _peak_mib() - before, time.monotonic() - started
+    mib = peak_mib(CheapEncoder.device, before)
+    if mib is None:
+        raise OSError("the memory of a process is read from /proc, which this system does not have")
+    return mib, time.monotonic() - started
 
 
 def write_pictures(file: Path, n_pictures: int) -> None:
@@ -100,10 +102,6 @@ def tiny_png(number: int) -> bytes:
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in chunks
     )
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ python -m benchmarks.generator_scale [WAYS SHOTS SHOTS_OF_EVERY_SECOND_CLASS]
 from __future__ import annotations
 
 import json
-import resource
+import math
 import subprocess
 import sys
 import time
@@ -20,6 +20,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.bench.evaluation.cost import peak_mib
 from metaadapter.bench.peers.gda import gda
 from metaadapter.generator.pretrained import load_generator
 
@@ -76,7 +77,7 @@ def measure_task(n_way: int, n_shot: int, n_other: int) -> dict[str, float]:
         several = len(tasks) > 1
         scores[name] = torch.stack([part.mean(0) for part in of_tasks]) if several else of_tasks[0]
         if name == "default":
-            figures["peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+            figures["peak_gib"] = (peak_mib(torch.device("cpu"), 0.0) or math.nan) / 1024
         accuracy, log_loss = scores[name].mean(0).tolist()
         figures |= {f"{name}_accuracy": accuracy, f"{name}_log_loss": log_loss}
     single = [support.to(dtype=torch.float32) for support, _, _ in tasks]

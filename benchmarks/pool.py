@@ -11,9 +11,10 @@ N_STORED, STORED_WIDTH = 1_000_000, 64
 
 # Separate processes, so that the peak memory of each is the peak of one task.
 PREDICT = f"""
-import resource, time, torch
+import time, torch
 from torch.nn.functional import normalize
 from metaadapter.adapter import Support
+from metaadapter.bench.evaluation.cost import peak_mib
 from metaadapter.generator import load_generator
 draw = torch.Generator().manual_seed(0)
 def rows(*shape):
@@ -25,7 +26,7 @@ start = time.perf_counter()
 weights = generator.predict(support)
 seconds = time.perf_counter() - start
 assert weights.classes.isfinite().all()
-print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+print(seconds, peak_mib(torch.device("cpu"), 0.0) / 1024)
 """
 CREATE = f"""
 import sys
@@ -37,8 +38,9 @@ parts = (rng.standard_normal(shape, dtype=np.float32) for _ in range({N_STORED} 
 FeatureStore.create(sys.argv[1], parts)
 """
 SAMPLE = f"""
-import resource, sys, time
+import sys, time, torch
 from pathlib import Path
+from metaadapter.bench.evaluation.cost import peak_mib
 from metaadapter.features import Origin
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading
@@ -49,7 +51,7 @@ labelled = LabelledPictures(none, Origin(), None, None)
 rows = draw_new(read_unlabelled(Path(sys.argv[1]), labelled, Reading(None)), (), 0)
 seconds = time.perf_counter() - start
 assert len(rows) == 4000
-print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+print(seconds, peak_mib(torch.device("cpu"), 0.0) / 1024)
 """
 
 

@@ -64,11 +64,15 @@ def reset_peak(device: torch.device) -> float | None:
 
 
 def peak_mib(device: torch.device, before: float | None) -> float | None:
-    """Return the most MiB in use since `reset_peak`, minus `before`, the MiB in use then."""
+    """Return the most MiB in use since `reset_peak`, minus `before`, the MiB in use then.
+
+    On a CPU without `reset_peak` the most since the program started.
+    """
     if before is None:
         return None
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / MIB - before
+    # Not ru_maxrss: it begins at the memory of the process that started this one.
     peak = _status("VmHWM")
     return None if peak is None else max(0.0, peak - before)
 
