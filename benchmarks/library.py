@@ -9,7 +9,7 @@ import tempfile
 N_ENTRIES, N_WAY, N_SHOT, WIDTH = 1000, 10, 4, 3008
 
 # Separate processes, so that nothing is in memory from an earlier step.
-CREATE = f"""
+CREATE = """
 import sys
 import torch
 from torch.nn.functional import normalize
@@ -17,32 +17,32 @@ from metaadapter import AdapterLibrary, MetaAdapterClassifier
 draw = torch.Generator().manual_seed(0)
 library = AdapterLibrary.open(sys.argv[1])
 for seed in range(10):
-    rows = normalize(torch.randn({N_WAY * N_SHOT}, {WIDTH}, generator=draw), dim=-1).numpy()
-    labels = [f"class {{number % {N_WAY}}}" for number in range({N_WAY * N_SHOT})]
-    texts = {{name: torch.randn({WIDTH}, generator=draw).numpy() for name in labels}}
+    rows = normalize(torch.randn(N_WAY * N_SHOT, WIDTH, generator=draw), dim=-1).numpy()
+    labels = [f"class {number % N_WAY}" for number in range(N_WAY * N_SHOT)]
+    texts = {name: torch.randn(WIDTH, generator=draw).numpy() for name in labels}
     classifier = MetaAdapterClassifier(texts, logit_scale=100.0).fit(rows, labels)
-    library.add(f"{{seed}}", classifier)
-    content = library.path(f"{{seed}}").read_bytes()
-    for number in range(1, {N_ENTRIES} // 10):
-        (library.folder / "entries" / f"{{seed}}-{{number}}.adapter").write_bytes(content)
+    library.add(f"{seed}", classifier)
+    content = library.path(f"{seed}").read_bytes()
+    for number in range(1, N_ENTRIES // 10):
+        (library.folder / "entries" / f"{seed}-{number}.adapter").write_bytes(content)
 print(len(content) / 2**20)
 """
-OPEN = f"""
+OPEN = """
 import sys, time
 from metaadapter import AdapterLibrary
 start = time.perf_counter()
 index = AdapterLibrary.open(sys.argv[1], create=False).index()
 seconds = time.perf_counter() - start
-assert len(index.entries) == {N_ENTRIES} and not index.damaged
+assert len(index.entries) == N_ENTRIES and not index.damaged
 print(seconds)
 """
-LIST = f"""
+LIST = """
 import sys, time
 from metaadapter import AdapterLibrary
 start = time.perf_counter()
 entries = list(AdapterLibrary.open(sys.argv[1], create=False).entries())
 seconds = time.perf_counter() - start
-assert len(entries) == {N_ENTRIES}
+assert len(entries) == N_ENTRIES
 print(seconds)
 """
 CHANGE = """
@@ -75,5 +75,7 @@ def measure() -> dict[str, float]:
 
 
 def _run(code: str, *arguments: str) -> str:
-    command = [sys.executable, "-c", code, *arguments]
+    # A process of its own knows the sizes as they are now.
+    sizes = f"N_ENTRIES, N_WAY, N_SHOT, WIDTH = {N_ENTRIES, N_WAY, N_SHOT, WIDTH}"
+    command = [sys.executable, "-c", sizes + code, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
