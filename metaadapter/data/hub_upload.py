@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaadapter.data.hub import (
@@ -36,7 +38,7 @@ LOG_IN = "run `hf auth login`, or set HF_TOKEN to a token that may write"
 class Kind:
     """A kind of artifact in a repository.
 
-    `files` are patterns of the names of its files; a push removes those that it does not write.
+    `files` are patterns of the names of its files.
     `config` is the file whose schema begins with `schema`; "" if its names are unmistakable.
     """
 
@@ -64,9 +66,10 @@ def push_files(
     repository: str,
     kind: Kind,
     contents: Mapping[str, bytes],
-    new_card: Callable[[bytes], bytes],
+    new_card: Callable[[bytes, Mapping[str, Path]], bytes],
     *,
     private: bool = False,
+    keeps_others: bool = False,
 ) -> Pushed:
     """Write files into a repository in one commit, so that a reader gets all of them or none.
 
@@ -74,8 +77,11 @@ def push_files(
         repository: ORGANISATION/NAME; it is created if it does not exist.
         kind: The kind of the artifact. Another kind in the repository is not replaced.
         contents: File → content.
-        new_card: Maps the card of the repository, empty if it has none, to the new card.
+        new_card: Maps the card of the repository, empty if it has none, and the other files that
+            stay to the new card.
         private: Keep the repository private.
+        keeps_others: Keep the files of this kind that are not in `contents`; otherwise the commit
+            removes them.
 
     Raises:
         UsageError: The name is wrong, the repository holds something else, is not private as asked,
@@ -90,29 +96,34 @@ def push_files(
             "prefix and without a revision"
         )
     name, api = HubName(repository), HfApi()
-    with silence(), bars_on_a_terminal(), _explained(name):
-        info = _existing(api, name) or _created(api, name, private=private)
-        if private and not info.private:
-            raise UsageError(
-                f"{repository} is public already, and a private one was asked for; make it private "
-                "in its settings on the hub, or choose another name"
+    with silence(), bars_on_a_terminal():
+        with _explained(name):
+            old = _existing(api, name)
+            info = old or _created(api, name, private=private)
+        with nullcontext() if old else _may_leave_it_empty(name), _explained(name):
+            if private and not info.private:
+                raise UsageError(
+                    f"{repository} is public already, and a private one was asked for; make it "
+                    "private in its settings on the hub, or choose another name"
+                )
+            sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+            assert info.sha is not None  # every answer has it
+            at_commit = HubName(name.repository, revision=info.sha)
+            _require_kind(at_commit, kind, sizes)
+            others = [file for file in sizes if kind.has(file) and file not in contents]
+            kept = _fetched(at_commit, others) if keeps_others else {}
+            card = new_card(_read(at_commit, CARD_FILE, sizes), kept)
+            files = {**contents, CARD_FILE: card}
+            removed = [file for file in others if file not in kept]
+            commit = api.create_commit(
+                name.repository,
+                [
+                    *(CommitOperationAdd(file, content) for file, content in files.items()),
+                    *(CommitOperationDelete(file, is_folder=False) for file in removed),
+                ],
+                commit_message=f"Push {kind.title} with metaadapter",
+                parent_commit=info.sha,
             )
-        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
-        assert info.sha is not None  # every answer has it
-        at_commit = HubName(name.repository, revision=info.sha)
-        _require_kind(at_commit, kind, sizes)
-        card = new_card(_read(at_commit, CARD_FILE, sizes))
-        files = {**contents, CARD_FILE: card}
-        removed = [file for file in sizes if kind.has(file) and file not in files]
-        commit = api.create_commit(
-            name.repository,
-            [
-                *(CommitOperationAdd(file, content) for file, content in files.items()),
-                *(CommitOperationDelete(file, is_folder=False) for file in removed),
-            ],
-            commit_message=f"Push {kind.title} with metaadapter",
-            parent_commit=info.sha,
-        )
     pushed = HubName(name.repository, revision=commit.oid)
     url = f"{api.endpoint}/{name.repository}"
     return Pushed(pushed, url, tuple(files), bool(info.private))
@@ -165,6 +176,24 @@ def _read(name: HubName, file: str, sizes: Mapping[str, int]) -> bytes:
     if sizes[file] > MOST_TEXT:
         raise DataError(f"{file} of {name} has {sizes[file]:,} bytes, too many for a text")
     return (fetch(name, str(name), file) / file).read_bytes()
+
+
+def _fetched(name: HubName, files: list[str]) -> dict[str, Path]:
+    if not files:
+        return {}
+    folder = fetch(name, str(name), *map(glob.escape, files))
+    return {file: folder / file for file in files}
+
+
+@contextmanager
+def _may_leave_it_empty(name: HubName) -> Iterator[None]:
+    try:
+        yield
+    except MetaAdapterError as error:
+        raise type(error)(
+            f"{error}. {name.repository} was created for this push, and may be empty: push again, "
+            "or delete it in its settings on the hub"
+        ) from error
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,7 +47,7 @@ def push_generator(
         contents = {name: (Path(folder) / name).read_bytes() for name in names}
     facts = _facts(generator, repository)
 
-    def new_card(old: bytes) -> bytes:
+    def new_card(old: bytes, _: Mapping[str, Path]) -> bytes:
         values: dict[str, str | list[str]] = {"library_name": "metaadapter"}
         return card_with_metadata(
             old, lambda text: renew_card(text, "", facts), values, TAGS, license_name

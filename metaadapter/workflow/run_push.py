@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from metaadapter.adapter.files import load_adapter, read_card
@@ -37,8 +38,9 @@ def push(
     All files are written in one commit. Pictures and paths of this machine are never published.
 
     Args:
-        artifact: The folder of an adapter; a skill file; a library or another folder of skill
-            files, all of which are published; or the folder of a generator.
+        artifact: The folder of an adapter; a skill file, which replaces that of its name and leaves
+            the others; a library or another folder of skill files, which replace all others; or the
+            folder of a generator.
         repository: ORGANISATION/NAME; it is created if it does not exist.
         private: Create a private repository; an old one must be private.
         license: The licence as the hub names it, as in "cc-by-4.0".
@@ -69,7 +71,7 @@ def push(
             license_name=license,
             features=features,
         )
-    return _push_skill_files([path], repository, private, license, features)
+    return _push_skill_files([path], repository, private, license, features, keeps_others=True)
 
 
 def is_generator(path: Path) -> bool:
@@ -93,7 +95,7 @@ def push_adapter(
         repository,
         ADAPTER,
         adapter_files(public),
-        lambda old: repository_card(public, old or card, repository, license_name),
+        lambda old, _: repository_card(public, old or card, repository, license_name),
         private=private,
     )
 
@@ -113,7 +115,13 @@ def _push_skills(
 
 
 def _push_skill_files(
-    skills: list[Path], repository: str, private: bool, license_name: str | None, features: bool
+    skills: list[Path],
+    repository: str,
+    private: bool,
+    license_name: str | None,
+    features: bool,
+    *,
+    keeps_others: bool = False,
 ) -> Pushed:
     if marked := [path for path in skills if "@" in path.name]:
         raise UsageError(
@@ -126,9 +134,12 @@ def _push_skill_files(
         contents[path.name] = skill_bytes(public, read_card(path))
         configs[path.name] = public.config
 
-    def new_card(old: bytes) -> bytes:
-        if len(skills) == 1:
+    def new_card(old: bytes, others: Mapping[str, Path]) -> bytes:
+        if len(skills) == 1 and not others:
             return repository_card(public, old, repository, license_name)
-        return skills_card(configs, old, repository, license_name)
+        theirs = {name: load_adapter(path, several=True).config for name, path in others.items()}
+        return skills_card(configs | theirs, old, repository, license_name)
 
-    return push_files(repository, SKILLS, contents, new_card, private=private)
+    return push_files(
+        repository, SKILLS, contents, new_card, private=private, keeps_others=keeps_others
+    )
