@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,13 +27,21 @@ DESCRIPTION_FILE = "class.txt"
 MOST_DESCRIPTION_BYTES = 65_536
 
 
-def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
+def read_folder(
+    folder: Path,
+    *,
+    labelled: bool,
+    check: Callable[[Path, Sequence[Path]], None] | None = None,
+) -> ImageTable:
     """Read the pictures of a folder, sorted by path, and the sentences of each class.txt.
 
     A folder without picture files may have tar or Parquet files of pictures (`read_containers`).
+    `check` may refuse the folder by its other files.
     """
     rest: list[Path] = []
     listed = CompactRows(_pictures(folder, rest))
+    if check is not None:
+        check(folder, rest)
     if not listed and (containers := [path for path in rest if holds_pictures(path)]):
         return read_containers(containers, folder, labelled=labelled)
     others = _others(rest)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE, boxed_table
 from metaadapter.data.boxes.formats import may_have_boxes, recognized
+from metaadapter.data.boxes.remote import require_no_boxes, require_no_boxes_beside
 from metaadapter.data.containers import holds_pictures, read_containers
 from metaadapter.data.coop_lists import is_class_list, read_class_list
 from metaadapter.data.coop_split import read_coop_split
@@ -80,8 +81,12 @@ def _read(source: Path, labelled: bool, pictures: Path | None, min_confidence: f
             f"pictures (--pictures) is the folder of the pictures that boxes belong to, and "
             f"{source} has no boxes; leave it out"
         )
-    if source.is_dir():
-        return read_folder(source, labelled=labelled)
+    is_folder, is_remote = source.is_dir(), isinstance(source, Url)
+    if is_folder:
+        check = require_no_boxes_beside if is_remote else None
+        return read_folder(source, labelled=labelled, check=check)
+    if is_remote:
+        require_no_boxes(source)
     if holds_pictures(source):
         return read_containers([source], source, labelled=labelled)
     if is_manifest(source):

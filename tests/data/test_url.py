@@ -151,6 +151,36 @@ def test_tar_and_parquet__by_url__have_the_pictures_of_the_same_files_on_a_drive
         assert str(there.rows[0].path).startswith(f"troubled://packed/{name}/")
 
 
+VOC = "<annotation><filename>3.png</filename></annotation>"
+COCO = '{"images": [{"id": 1, "file_name": "3.png"}], "categories": [], "annotations": []}'
+BOXES = [
+    ({"data.yaml": "names: [fox]\ntrain: images\n", "labels/3.txt": "0 0.5 0.5 1 1"}, "", "YOLO"),
+    ({"classes.txt": "fox\n", "labels/train/3.txt": "0 0.5 0.5 1 1"}, "", "YOLO"),
+    ({"Annotations/3.xml": VOC}, "", "Pascal VOC"),
+    ({"3.xml": VOC}, "", "Pascal VOC"),
+    ({"coco.json": COCO}, "/coco.json", "boxes of COCO"),
+    ({"3.xml": VOC}, "/3.xml", "a file of boxes"),
+    ({"data.yaml": "names: [fox]\n"}, "/data.yaml", "a file of boxes"),
+]
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize(("files", "place", "kind"), BOXES)
+def test_boxes__by_url__are_refused_by_name(files, place, kind, labelled, folder, remote):
+    for name, text in files.items():
+        remote().pipe(f"troubled://photos/{name}", text.encode())
+
+    with pytest.raises(UsageError, match=f"{kind}.* boxes are read from a drive alone: copy it"):
+        read_images(f"troubled://photos{place}", labelled=labelled, split="all")
+
+
+def test_folder__by_url_with_other_text_files__is_no_folder_of_boxes(folder, remote):
+    for name in ("dvc.yaml", "train/fox/9.xml", "train/lynx/classes.txt"):
+        remote().pipe(f"troubled://photos/{name}", b"names: [fox]")
+
+    assert len(read_images("troubled://photos", split="all").rows) == 5
+
+
 def test_inputs_digest__of_a_remote_picture__changes_with_its_content(folder, remote):
     listed = read_images("troubled://photos", split="train").rows
     named = [ImageRow(row.path, row.label) for row in listed]

@@ -37,6 +37,20 @@ def voc_files(folder: Path) -> list[Path]:
     return files if files and _is_annotation(files[0]) else []
 
 
+def are_voc(folder: Path, files: Sequence[Path]) -> bool:
+    """Return whether files in a folder and below are those of this format, beside its pictures."""
+    first = next(
+        (
+            file
+            for file in files
+            if file.suffix.lower() == ".xml"
+            and (file.parent == folder or file.relative_to(folder).parts[0] == FOLDER)
+        ),
+        None,
+    )
+    return first is not None and _is_annotation(first)
+
+
 def read_voc(files: Sequence[Path], root: Path) -> Listing:
     """Read files below a folder; other content is a `ValueError` that names the file."""
     splits = _splits(root)

@@ -9,7 +9,7 @@ a data set of poses `class x y width height` before the key points. The names of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -38,6 +38,20 @@ def yolo_names(folder: Path) -> Path | None:
         if is_regular(file) and _is(file, has_labels=has_labels):
             return file
     return next((folder / name for name in NAMES if has_labels and is_regular(folder / name)), None)
+
+
+def are_yolo(folder: Path, files: Sequence[Path]) -> bool:
+    """Return whether files in a folder and below are those of this format, beside its pictures."""
+    has_labels = any(
+        file.suffix == ".txt" and file.relative_to(folder).parts[0] in ("labels", DARKNET)
+        for file in files
+    )
+    return any(
+        (has_labels and file.name in NAMES)
+        or (file.suffix in (".yaml", ".yml") and _is(file, has_labels=has_labels))
+        for file in files
+        if file.parent == folder
+    )
 
 
 def read_yolo(names: Path) -> Listing:
