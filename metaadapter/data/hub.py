@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -87,7 +88,11 @@ _downloaded: dict[tuple[str, HubName], Downloaded] = {}
 
 
 def download(
-    name: HubName, kind: str, choose: Callable[[Mapping[str, int]], Mapping[str, int]]
+    name: HubName,
+    kind: str,
+    choose: Callable[[Mapping[str, int]], Mapping[str, int]],
+    *,
+    named_by: str = "",
 ) -> Downloaded:
     """Return the folder of a repository in the cache of the hub, after fetching some files.
 
@@ -99,13 +104,15 @@ def download(
         kind: The noun for it in messages, as in "adapter".
         choose: Maps file → bytes of all files to file → most bytes of the files to fetch. Only
             files that lie in no folder are given to it.
+        named_by: The artifact that names the repository, "" if the user does. A warning then says
+            what is fetched from where.
 
     Raises:
         UsageError: There is no such repository or revision, or the token gives no access to it.
         DataError: A file is too large, or the hub cannot be reached and the cache lacks a file.
     """
     if (kind, name) not in _downloaded:
-        downloaded = _download(name, f"the {kind} {name}", choose)
+        downloaded = _download(name, f"the {kind} {name}", choose, named_by)
         # The commit that was found is the one that the rest of this process reads.
         for known in (name, name.at(downloaded.folder)):
             _downloaded[kind, known] = downloaded
@@ -118,7 +125,10 @@ def forget_downloads() -> None:
 
 
 def _download(
-    name: HubName, owner: str, choose: Callable[[Mapping[str, int]], Mapping[str, int]]
+    name: HubName,
+    owner: str,
+    choose: Callable[[Mapping[str, int]], Mapping[str, int]],
+    named_by: str,
 ) -> Downloaded:
     try:
         with silence():
@@ -132,9 +142,26 @@ def _download(
         return Downloaded(folder, tuple(choose(_sizes_in(folder))))
     largest = choose(sizes)
     _require_small(sizes, largest, owner)
+    if named_by:
+        _warn_of_download(name, owner, named_by, {file: sizes.get(file, 0) for file in largest})
     folder = fetch(name, owner, *map(glob.escape, largest))
     _require_small(_sizes_in(folder), largest, owner)  # the branch may have moved meanwhile
     return Downloaded(folder, tuple(largest))
+
+
+def _warn_of_download(name: HubName, owner: str, named_by: str, sizes: Mapping[str, int]) -> None:
+    from huggingface_hub import constants
+
+    cached = cached_folder(name)
+    n_bytes = sum(
+        size for file, size in sizes.items() if cached is None or not (cached / file).exists()
+    )
+    if n_bytes:
+        warnings.warn(
+            f"{named_by} names {owner}, which is not on this machine: {n_bytes / 1e6:,.1f} MB are "
+            f"fetched from {constants.ENDPOINT}/{name.repository} into {constants.HF_HUB_CACHE}",
+            stacklevel=2,
+        )
 
 
 def _listed(name: HubName) -> dict[str, int]:

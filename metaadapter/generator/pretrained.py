@@ -112,8 +112,10 @@ def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenera
     return _shared(str(name), str(Path.cwd()), changed)
 
 
-def generator_folder(name: str | Path) -> Path:
+def generator_folder(name: str | Path, *, named_by: str = "") -> Path:
     """Return the folder of a generator by its name; one on the hub is downloaded.
+
+    If an artifact names it and not the user, `named_by` is the artifact, for a warning.
 
     Raises:
         UsageError: The hub has no such repository or revision.
@@ -122,7 +124,7 @@ def generator_folder(name: str | Path) -> Path:
     """
     if name in ("default", ELSEWHERE):
         return SHIPPED
-    return _downloaded(name).folder if is_hub_name(name) else Path(name)
+    return _downloaded(name, named_by).folder if is_hub_name(name) else Path(name)
 
 
 def recorded_name(name: str | Path) -> str:
@@ -181,7 +183,7 @@ def _shared(name: str, _cwd: str, _changed: tuple[int, ...]) -> tuple[AdapterGen
     return generator, generator_id(generator)
 
 
-def _downloaded(name: str | Path) -> Downloaded:
+def _downloaded(name: str | Path, named_by: str) -> Downloaded:
     parsed = HubName.parse(name, like="ORGANISATION/generator")
 
     def choose(sizes: Mapping[str, int]) -> dict[str, int]:
@@ -192,7 +194,7 @@ def _downloaded(name: str | Path) -> Downloaded:
             f"repository, as `metaadapter push` writes them; it has {some_files(sizes)}"
         )
 
-    return download(parsed, "generator", choose)
+    return download(parsed, "generator", choose, named_by=named_by)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

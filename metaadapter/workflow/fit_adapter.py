@@ -20,12 +20,13 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.data.user_code import user_code_and_folder
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.features.views import look_widths
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.generator.pretrained import recorded_name, shared_generator
+from metaadapter.generator.pretrained import generator_folder, recorded_name, shared_generator
 from metaadapter.workflow.choose_n_steps import fine_tune_adapter
 from metaadapter.workflow.class_texts import (
     descriptions,
@@ -248,6 +249,9 @@ def generator_that_predicted(
     name: str | Path | AdapterGenerator, identity: str
 ) -> AdapterGenerator:
     """Return the generator of that name; `IncompatibleArtifact` if its identity has changed."""
+    if not isinstance(name, AdapterGenerator):
+        _, place = user_code_and_folder(str(name))
+        generator_folder(place or name, named_by="the adapter")
     generator, current = shared_generator(name)
     if current != identity:
         shown = CUSTOM if isinstance(name, AdapterGenerator) else str(name)

@@ -178,6 +178,41 @@ def test_push__folder_of_skill_files__one_is_chosen_by_its_name(hub, own, tmp_pa
     assert "a.adapter" not in hub.repositories[NAME].files()
 
 
+def test_push__one_skill_file__leaves_the_others_and_lists_all(hub, own, tmp_path):
+    folder = tmp_path / "skills"
+    for name in ("a", "b"):
+        store_adapter(folder / f"{name} [1].adapter", load_adapter(own))
+    push(folder, NAME)
+    before = hub.repositories[NAME].files()
+    add_class(own)
+    store_adapter(tmp_path / "c.adapter", load_adapter(own))
+
+    push(tmp_path / "c.adapter", NAME)
+
+    files = hub.repositories[NAME].files()
+    assert {file for file in files if file.endswith(".adapter")} == {
+        *("a [1].adapter", "b [1].adapter", "c.adapter")
+    }
+    assert files["a [1].adapter"] == before["a [1].adapter"]
+    rows = [row for row in files["README.md"].decode().splitlines() if ".adapter |" in row]
+    assert ["zebra" in row for row in rows] == [False, False, True]
+    push(tmp_path / "c.adapter", NAME, features=False)
+    assert hub.repositories[NAME].files().keys() == files.keys()
+
+
+def test_push__first_one_fails__says_that_an_empty_repository_stays(hub, own):
+    def refuse(name):
+        hub.repositories[name].commit({})  # somebody else is faster
+
+    hub.before_commit = refuse
+
+    with pytest.raises(DataError, match="acme/birds was created for this push, and may be empty"):
+        push(own, NAME)
+    with pytest.raises(DataError) as second:
+        push(own, NAME)
+    assert "was created" not in str(second.value)
+
+
 def test_push__skill_file_whose_name_is_a_pattern__comes_back(hub, own, tmp_path):
     skill = tmp_path / "birds [1].adapter"
     store_adapter(skill, load_adapter(own))
@@ -239,6 +274,34 @@ def test_generator__adapter_names_it_with_its_commit(hub, labelled, encoder, tmp
 
     assert adapted.adapter.config.generator == str(pushed.name)
     assert adapted.adapter.config.generator_id == generator_id(small)
+
+
+def test_add__generator_that_only_an_adapter_names__is_told_before_it_is_fetched(
+    hub, labelled, encoder, tmp_path, monkeypatch
+):
+    from huggingface_hub import constants
+
+    small = Generator(GeneratorConfig(width=8, n_layers=1, n_heads=2))
+    small.push_to_hub("acme/generator")
+    adapted = adapt(labelled, encoder=str(encoder), generator="hf-hub:acme/generator")
+    adapted.save(tmp_path / "own")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "another machine"))
+    forget_downloads()
+    name = adapted.adapter.config.generator
+    n_bytes = sum(
+        len(hub.repositories["acme/generator"].files()[file])
+        for file in ("config.json", "model.safetensors")
+    )
+    message = (
+        f"the adapter names the generator {name}, .*: {n_bytes / 1e6:,.1f} MB are fetched from "
+        f"{hub.url}/acme/generator into "
+    )
+    pictures = sorted(labelled.rglob("*.png"))
+
+    with pytest.warns(UserWarning, match=message):
+        add(tmp_path / "own", "zebra", pictures[:1])
+    forget_downloads()
+    add(tmp_path / "own", "okapi", pictures[-1:])  # warnings are errors
 
 
 def test_from_pretrained__revision__is_the_version_of_that_commit(hub, own):
