@@ -132,7 +132,7 @@ def export(
     _require_consistent(targets, pixels=pixels, int8=int8, pictures=pictures)
     targets.require_writable()
     model = _read_model(adapter, console, pixels=pixels, pictures=pictures or (), encoder=encoder)
-    checking = partial(_checking, console, model.n_cases)
+    checking = partial(_checking, console)
     files = []
     for file in write_exports(model, targets, checking, int8_of=adapter if int8 else None):
         files.append(file.to_dict())
@@ -219,7 +219,7 @@ def _read_model(
 
 @contextmanager
 def _checking(
-    console: Console, n_cases: int, paths: Sequence[Path]
+    console: Console, paths: Sequence[Path], n_cases: int
 ) -> Iterator[Callable[[int], object]]:
     console.note(
         f"making {' and '.join(map(str, paths))} and checking it against this program; this takes "

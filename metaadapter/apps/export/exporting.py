@@ -150,18 +150,18 @@ class WrittenFile(NamedTuple):
 def write_exports(
     model: ExportModel,
     targets: ExportTargets,
-    checking: Callable[[Sequence[Path]], AbstractContextManager[Count]],
+    checking: Callable[[Sequence[Path], int], AbstractContextManager[Count]],
     *,
     int8_of: Path | None = None,
 ) -> Iterator[WrittenFile]:
     """Make, check and write the files one after the other.
 
-    `checking` opens a display while files are made and checked. If `int8_of`, the path of the
-    adapter, is given, the ONNX files have the encoder in 8 bits.
+    `checking` opens a display while files are made and checked on so many batches. If `int8_of`,
+    the path of the adapter, is given, the ONNX files have the encoder in 8 bits.
     """
     if paths := targets.of_onnx:
         make = export_onnx if int8_of is None else partial(export_int8, adapter=int8_of)
-        with checking(paths) as count:
+        with checking(paths, model.n_cases) as count:
             exported = make(model, count, owner=" and ".join(map(str, paths)))
         if targets.onnx is not None:
             yield _write_file(targets.onnx, "onnx", exported)
@@ -169,12 +169,13 @@ def write_exports(
             n_bytes = write_web_page(targets.web, exported.content, exported.facts, targets.runtime)
             yield WrittenFile(targets.web, "web", n_bytes, exported)
     if targets.torch is not None:
-        with checking([targets.torch]) as count:
+        with checking([targets.torch], model.n_cases) as count:
             exported = export_torch(model, count, owner=str(targets.torch))
         yield _write_file(targets.torch, "torch", exported)
     if targets.tflite is not None:
-        with checking([targets.tflite]) as count:
-            exported = export_tflite(model.of_squares(), count, owner=str(targets.tflite))
+        squares = model.of_squares()
+        with checking([targets.tflite], squares.n_cases) as count:
+            exported = export_tflite(squares, count, owner=str(targets.tflite))
         yield _write_file(targets.tflite, "tflite", exported)
 
 

@@ -6,6 +6,7 @@ import json
 import runpy
 import sys
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.known import known_probabilities
 from metaadapter.adapter.weights import probabilities
 from metaadapter.apps.cli.app import main
+from metaadapter.apps.cli.console import Console
+from metaadapter.apps.export import exporting, tflite_model
+from metaadapter.apps.export.exporting import Exported
 from metaadapter.data.decode import decode_image
 from metaadapter.features.encoder import FrozenEncoder
 
@@ -275,6 +279,29 @@ def test_export__tflite__answers_as_the_adapter_does_and_names_the_classes(
         labels = archive.read("labels.txt").decode().splitlines()
         assert json.loads(archive.read("metaadapter.json"))["classes"] == labels
     assert labels == stored.config.classes
+
+
+def test_export__tflite__counts_the_pictures_that_it_checks(
+    run, adapter, labelled, tmp_path, monkeypatch
+):
+    def export(model, count, *, owner):  # LiteRT makes no difference to the number of cases
+        for number, _ in enumerate(model.cases(), 1):
+            count(number)
+        return Exported(b"file", model.facts(0.0))
+
+    @contextmanager
+    def counting(*_):
+        yield lambda done, total: counts.append((done, total))
+
+    counts = []
+    monkeypatch.setattr(exporting, "export_tflite", export)
+    monkeypatch.setattr(tflite_model, "require_tflite", lambda: None)
+    monkeypatch.setattr(Console, "counting", counting)
+
+    done = run("export", adapter, "--tflite", tmp_path / "wear.tflite", "--pictures", labelled)
+
+    assert done.code == 0, done.err
+    assert counts[-1][0] == counts[-1][1] == len(counts)
 
 
 def test_export__tflite_without_its_package__says_what_to_install(
