@@ -35,7 +35,7 @@ from metaadapter.apps.cli.serve import serve
 from metaadapter.apps.cli.study import study
 from metaadapter.apps.cli.train import train
 from metaadapter.data.machine_errors import machine_error
-from metaadapter.errors import DataError, Interrupted, MetaAdapterError
+from metaadapter.errors import DataError, Interrupted, MetaAdapterError, UsageError
 
 KINDS = {
     1: "unexpected",
@@ -141,6 +141,10 @@ def _options(
 
 
 def _failed(message: str, code: int, arguments: Sequence[str]) -> int:
+    # All processes of torchrun have the same arguments, so the first one alone tells of these.
+    is_first = "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK") == "0"
+    if code == UsageError.exit_code and not is_first:
+        return code
     Console().error(message)
     if "--json" in arguments:
         error = {"kind": KINDS[code], "message": message, "exit_code": code}

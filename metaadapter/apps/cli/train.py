@@ -78,7 +78,7 @@ def train(
     try:
         summary = _train(console, config, changes or [], out, resume, device, rank)
     except MetaAdapterError as error:
-        if rank == 0:
+        if rank == 0 or isinstance(error, UsageError):
             raise
         if not isinstance(error, OtherProcessFailed | Interrupted):
             console.error(f"process {rank}: {error}")

@@ -297,6 +297,23 @@ def test_train__nothing_that_could_be_trained__is_told(run, tmp_path, arguments,
     assert reason in result.err
 
 
+@pytest.mark.parametrize("arguments", [(), ("--no-such-option",), ("--resume", "a", "--out", "b")])
+def test_train__usage_error_under_torchrun__is_printed_by_the_first_process(
+    run, monkeypatch, arguments
+):
+    address = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+    for name, value in {**address, "TORCHELASTIC_RUN_ID": "none", "RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+
+    first = run("train", *arguments, "--json")
+    monkeypatch.setenv("RANK", "1")
+    second = run("train", *arguments, "--json")
+
+    assert (first.code, second.code) == (2, 2)
+    assert first.err.startswith("error: ")
+    assert (second.out, second.err) == ("", "")
+
+
 def test_train__mps__ends_with_2_and_one_sentence(train, monkeypatch):
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
 
