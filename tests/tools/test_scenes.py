@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from tools.scenes import photographs
 from tools.scenes import scene as scene_module
 from tools.scenes.collage import make_collage
 from tools.scenes.cutouts import COLOURS, cut_out, painted
@@ -246,3 +247,11 @@ def test_a_scene_depends_on_its_seed_and_number_alone(data, tmp_path):
     assert one == more
     with Image.open(tmp_path / "one" / record["picture"]) as picture:
         assert picture.size == (record["width"], record["height"])
+
+
+def test_photographs__source_that_is_missing__is_named(tmp_path, monkeypatch):
+    arguments = ["photographs", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", arguments)
+
+    with pytest.raises(SystemExit, match=r"cannot read .*data/clothing10\.large/.*: No such file"):
+        photographs.main()

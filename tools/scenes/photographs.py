@@ -51,8 +51,14 @@ def record(data: Path, row: dict[str, str]) -> dict[str, object]:
     """Return the record of a scene with one object, from a row of the table of boxes."""
     source, folder, _ = row["picture"].split("/")
     name, path = readable_name(folder).lower(), data / row["picture"]
-    with Image.open(path) as picture:
-        width, height = picture.size
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+    except OSError as error:
+        raise SystemExit(
+            f"cannot read {path}: {error.strerror or error}; --data is the folder of the sources "
+            f"{', '.join(sum(SPLITS.values(), ()))}"
+        ) from error
     box = [float(row[side]) for side in ("left", "top", "right", "bottom")]
     thing = {"name": name, "source": source, "colour": None, "size": "large", "box": box}
     return {
