@@ -156,6 +156,16 @@ def weights_files(folder: Path) -> list[Path]:
     ]
 
 
+def encoder_files(source: EncoderSource) -> list[Path]:
+    """Return the files of an encoder by their paths; not those that a package fetches by name."""
+    files = sorted(filter(is_regular, source.folder.iterdir())) if source.folder else []
+    if source.pretrained is not None and Path(source.pretrained).is_absolute():
+        files.append(Path(source.pretrained))
+    towers = (source.timm, source.second)
+    files += [tower.file for tower in towers if tower is not None and tower.file is not None]
+    return files if source.text is None else [*files, *encoder_files(source.text)]
+
+
 def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:
     if name.startswith(("/", "./", "../", "~")):
         return f"there is no folder {name}; expected one with {CONFIG_FILE} and the weights"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Option
@@ -88,9 +89,8 @@ def parts_on_cluster(
     from metaadapter.features.encoding_loop import Progress
 
     kept = {name: value for name, value in values.items() if name not in (*UNIMPORTANT, place)}
-    request = hashlib.sha256(
-        repr((version("metaadapter"), sorted(kept.items()), facts)).encode()
-    ).hexdigest()
+    depends_on = version("metaadapter"), sorted(kept.items()), facts, _encoder(values["encoder"])
+    request = hashlib.sha256(repr(depends_on).encode()).hexdigest()
     outputs: list[str] = []
     with ExitStack() as held:
         cluster = held.enter_context(connected(values["address"], device=values["device"]))
@@ -119,3 +119,21 @@ def parts_on_cluster(
             console.note(f"{n_restarts} time(s) a process or machine was lost; its job went on")
         yield parts, outputs
         parts.remove()
+
+
+def _encoder(name: str | None) -> str:
+    """Return a digest of the files that an encoder's name means; of the hub the name says enough.
+
+    Without a name the encoder is that of the adapter, which knows its fingerprint.
+    """
+    from metaadapter.data.hub import PREFIX
+    from metaadapter.data.input_digest import inputs_digest
+    from metaadapter.data.table import ImageRow
+    from metaadapter.data.user_code import user_code_and_folder
+    from metaadapter.features.encoder_source import encoder_files, resolve_encoder
+
+    if name is None or PREFIX in name:
+        return ""
+    code, _ = user_code_and_folder(name)
+    own = [Path(code.rpartition(":")[0])] if code else encoder_files(resolve_encoder(name))
+    return inputs_digest(ImageRow(path, None) for path in own)
