@@ -5,7 +5,8 @@
 
 Neither PyTorch nor metaadapter is needed. Printed are, separated by tabs, path, label, probability,
 and, where the adapter can tell, the probability of showing one of the classes at all and
-`unfamiliar` where that is too low.
+`unfamiliar` where that is too low. With several labels a picture, the label is such as fox;snow, or
+`none of these`, and the probability is that of the first.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ def predictions(file: str, paths: list[str]) -> Iterator[list[str]]:
         shares = found["probabilities"][0]
         best = int(shares.argmax())
         cells = [path, str(facts["classes"][best]), f"{shares[best]:.4f}"]
+        if "shown" in found:
+            order = [place for place in (-shares).argsort() if found["shown"][0, place]]
+            cells[1] = ";".join(str(facts["classes"][place]) for place in order) or "none of these"
+            cells[2] = f"{shares[best] if order else (1 - shares).prod():.4f}"
         if "known" in found:
             unfamiliar = "unfamiliar" if found["unfamiliar"][0] else ""
             cells += [f"{found['known'][0]:.4f}", unfamiliar]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from metaadapter.adapter.config import TOWER_PARTS, AdapterConfig, warn_of_unknown
 from metaadapter.adapter.known import FRACTIONS
+from metaadapter.adapter.labelled_rows import UNKNOWN, LabelledRows
 from metaadapter.adapter.layout import (
     CONFIG_FILE,
     REMEDY,
@@ -45,6 +46,9 @@ class StoredAdapter:
     added again, but do not reveal any."""
     signature: TaskSignature | None = None
     """The stored signature of the task; `None` in a folder that has the support itself."""
+    labelled: LabelledRows | None = None
+    """Of several labels a picture: the pictures with all that is known of their labels, from which
+    the support is made; `None` with one label, or without the support."""
     towers: Mapping[str, Tensor] = field(default_factory=dict)
     """The parts in the encoder's towers; their names begin with `inside/` or `prompt/`."""
 
@@ -76,6 +80,8 @@ def file_contents(adapter: StoredAdapter) -> dict[str, bytes]:
     support = adapter.support
     if support is not None:
         rows, labels = support.labelled_rows()
+        if adapter.labelled is not None:
+            rows, labels = adapter.labelled.rows_ND, adapter.labelled.label_NC
         tensors = {"features": rows.float(), "labels": labels, "text": support.text_TND[0].float()}
         if support.pool_TUD is not None:
             # float16 takes half the bytes and moves a row by less than a store's rounding does.
@@ -100,11 +106,11 @@ def adapter_of_files(
         weights = AdapterWeights(**{name: t for name, t in tensors.items() if name in known})
         sizes = {"N": len(config.classes), "D": config.width, "3": 3, "G": len(FRACTIONS)}
         require_shapes(AdapterWeights, weights.tensors(), **sizes)
-        support, hashes = _support_of(contents.get(SUPPORT_FILE), config)
+        support, labelled, hashes = _support_of(contents.get(SUPPORT_FILE), config)
         towers = load(contents[TOWERS_FILE]) if TOWERS_FILE in contents else {}
         if not all(tensor.isfinite().all() for tensor in towers.values()):
             raise ValueError(f"a weight in {TOWERS_FILE} is NaN or infinite")
-        stored = StoredAdapter(weights, config, support, hashes, towers=towers)
+        stored = StoredAdapter(weights, config, support, hashes, labelled=labelled, towers=towers)
     except UNUSABLE as error:
         raise DataError(f"{path} is damaged: {error}; {REMEDY}") from error
     if not all(tensor.isfinite().all() for tensor in weights.tensors().values()):
@@ -135,25 +141,30 @@ def tensor_bytes(tensors: Mapping[str, Tensor], **texts: str) -> bytes:
 
 def _support_of(
     content: bytes | None, config: AdapterConfig
-) -> tuple[Support | None, tuple[str, ...]]:
+) -> tuple[Support | None, LabelledRows | None, tuple[str, ...]]:
     if content is None:
-        return None, ()
+        return None, None, ()
     tensors = load(content)
     hashes = tuple(parse_json(texts_of(content)["picture_hashes"]))
     if not all(isinstance(value, str) for value in hashes):
         raise ValueError("expected a text as the hash of each picture")
     rows, labels, text = (tensors[name] for name in ("features", "labels", "text"))
     n, n_way, width = len(labels), len(config.classes), config.width
-    if (rows.shape, labels.shape, text.shape) != ((n, width), (n,), (n_way, width)):
+    of_labels = (n,) if config.several is None else (n, n_way)
+    if (rows.shape, labels.shape, text.shape) != ((n, width), of_labels, (n_way, width)):
         raise ValueError(f"the shapes in {SUPPORT_FILE} do not fit those in {CONFIG_FILE}")
-    if labels.is_floating_point() or not ((labels >= 0) & (labels < n_way)).all():
+    least, end = (0, n_way) if config.several is None else (UNKNOWN, 2)
+    if labels.is_floating_point() or not ((labels >= least) & (labels < end)).all():
         raise ValueError(f"a label in {SUPPORT_FILE} is not a class in {CONFIG_FILE}")
     pool = tensors.get("pool", rows[:0]).float()
     if pool.shape != (config.n_unlabelled, width):
         raise ValueError(f"the unlabelled rows in {SUPPORT_FILE} do not fit {CONFIG_FILE}")
     if not all(part.isfinite().all() for part in (rows, text, pool)):
         raise ValueError(f"a feature in {SUPPORT_FILE} is NaN or infinite")
+    if config.several is not None:
+        labelled = LabelledRows.of_labels(rows, labels)
+        return labelled.by_class(text, config.logit_scale, config.blocks), labelled, hashes
     support = Support.of_rows(
         rows, labels, text, logit_scale=config.logit_scale, blocks=config.blocks, pool=pool
     )
-    return support, hashes
+    return support, None, hashes

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
+from metaadapter.adapter.labelled_rows import LabelledRows
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.errors import DataError
 from metaadapter.generator.assembly import kernel_cache
 from metaadapter.generator.block_weights import log_lengths, reweigh
 from metaadapter.generator.canonical import canonicalise
@@ -34,40 +33,6 @@ SHARP_SHOTS = 2.0
 several things are near the mean of theirs, which a linear regression takes apart."""
 UNKNOWN_NOISE = 4.0
 """The noise of a label that is not known, in units of that of a known one: it is a weak no."""
-MOST_PICTURES = 4096
-"""A matrix of the inner products of more pictures takes minutes to factor."""
-
-
-class LabelledRows(NamedTuple):
-    """The n pictures of a task with C classes, of which each picture may show any number."""
-
-    rows_ND: Float[Tensor, "n D"]
-    """Unit rows."""
-    shows_NC: Bool[Tensor, "n C"]
-    """True where a picture is labelled with a class."""
-    known_NC: Bool[Tensor, "n C"]
-    """True where it is known whether the picture shows the class."""
-
-    def require(self) -> None:
-        """Raise a `DataError` if there are too many pictures, or a class is in none."""
-        if len(self.rows_ND) > MOST_PICTURES:
-            raise DataError(
-                f"several labels take at most {MOST_PICTURES} pictures, got {len(self.rows_ND)}; "
-                "give fewer, for example with shots (--shots 100)"
-            )
-        if not (self.shows_NC & self.known_NC).any(0).all():
-            raise DataError("expected a picture of each class; leave out classes without one")
-
-    def by_class(
-        self,
-        text_CD: Float[Tensor, "C D"],
-        logit_scale: float | None = None,
-        blocks: tuple[int, ...] = (),
-    ) -> Support:
-        """Return a support in which a picture of several classes is in each of them."""
-        picture_M, class_M = (self.shows_NC & self.known_NC).nonzero(as_tuple=True)
-        rows_MD = self.rows_ND[picture_M]
-        return Support.of_rows(rows_MD, class_M, text_CD, logit_scale=logit_scale, blocks=blocks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,16 @@ import torch
 from jaxtyping import Bool, Float
 
 from metaadapter.adapter.config import AdapterConfig, SeveralConfig
+from metaadapter.adapter.labelled_rows import LabelledRows
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.errors import DataError
 from metaadapter.features.origin import Origin
+from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.generator.several_labels import LabelledRows, several_labels
+from metaadapter.generator.several_labels import several_labels
 from metaadapter.workflow.class_texts import text_names
 from metaadapter.workflow.label_scores import LabelScores, label_scores
 
@@ -82,12 +84,11 @@ def fit_several(
     if not len(classes):
         raise DataError("expected a picture that shows a class, but no picture has a label")
     loaded, identity = shared_generator(generator)
-    constants = loaded.config.closed_form if isinstance(loaded, Generator) else ClosedForm()
     labelled = task.labelled
     labelled.require()
     texts = torch.from_numpy(np.asarray(task.text_CD, dtype=np.float32))
     support = labelled.by_class(texts, task.logit_scale, task.blocks)
-    predicted = several_labels(support, labelled, constants)
+    predicted = several_labels(support, labelled, constants_of(loaded))
     config = AdapterConfig(
         classes=[*classes],
         width=task.rows_ND.shape[1],
@@ -102,5 +103,11 @@ def fit_several(
         several=SeveralConfig(n_pictures=len(task.rows_ND), partial=partial),
     )
     support = replace(support, views_TNKVD=None)
-    stored = StoredAdapter(predicted.weights, config, support, tuple(picture_hashes))
+    hashes = tuple(picture_hashes)
+    stored = StoredAdapter(predicted.weights, config, support, hashes, labelled=labelled)
     return FittedSeveral(stored, task, predicted.left_out_NC.numpy())
+
+
+def constants_of(generator: AdapterGenerator) -> ClosedForm:
+    """Return the constants of the closed form of a generator, or the usual ones of another."""
+    return generator.config.closed_form if isinstance(generator, Generator) else ClosedForm()

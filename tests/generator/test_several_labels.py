@@ -8,6 +8,7 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
+from metaadapter.adapter.labelled_rows import LabelledRows
 from metaadapter.adapter.weights import classify, probabilities
 from metaadapter.errors import DataError
 from metaadapter.generator import label_calibration
@@ -20,7 +21,6 @@ from metaadapter.generator.several_labels import (
     SHARP_SHOTS,
     TRUST,
     UNKNOWN_NOISE,
-    LabelledRows,
     several_labels,
 )
 from tests.several_tasks import MixedPictures

@@ -106,3 +106,15 @@ def test_the_card_names_the_class_that_loads_the_adapter(made: MixedPictures, tm
     assert "from metaadapter.workflow import SeveralLabelsClassifier" in card
     assert f"from {len(made.rows)} labelled" in card
     assert "MetaAdapterClassifier" not in card
+
+
+def test_a_saved_adapter_keeps_pictures_of_no_class_and_labels_that_are_not_known(
+    made: MixedPictures, tmp_path
+) -> None:
+    y = made.shows.astype(float)
+    y[3] = 0
+    y[10:40, 1] = np.nan
+    SeveralLabelsClassifier().fit(made.rows, y).save(tmp_path / "one.adapter")
+    stored = load_adapter(tmp_path / "one.adapter", several=True)
+    np.testing.assert_allclose(stored.labelled.rows_ND, made.rows, atol=1e-6)
+    np.testing.assert_array_equal(stored.labelled.label_NC, np.nan_to_num(y, nan=-1))

@@ -203,7 +203,7 @@ def _read_model(
     from metaadapter.apps.export.exporting import ExportModel
     from metaadapter.workflow.queries import load_adapter_encoder
 
-    stored = load_adapter(adapter)
+    stored = load_adapter(adapter, several=True)
     if not pixels:
         if stored.config.inside is not None:
             raise UsageError(

@@ -35,7 +35,7 @@ DEMO_PICTURES = DEMO / PICTURES
 MOST, MOST_OF_DEMO = 200, 30
 
 Run: TypeAlias = Callable[[np.ndarray], Sequence[np.ndarray]]
-"""Runs an exported adapter: takes a batch, returns the outputs in the order of `models.OUTPUTS`."""
+"""Runs an exported adapter: takes a batch, returns the outputs that `models` names, in order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -95,7 +95,8 @@ class ExportModel:
 
     def facts(self, difference: float, *, int8: bool = False) -> dict[str, Any]:
         """The metadata of a file; docs/reference/file-formats.md explains each key."""
-        config, head = self.stored.config, self.stored.weights.known_head
+        config, weights = self.stored.config, self.stored.weights
+        head, thresholds = weights.known_head, weights.label_thresholds
         origin = config.origin
         return {
             "schema": SCHEMA,
@@ -104,6 +105,7 @@ class ExportModel:
             "outputs": list(self.module.outputs),
             "classes": config.classes,
             "reject_threshold": None if head is None else float(head.reject_threshold),
+            "label_thresholds": None if thresholds is None else thresholds.float().tolist(),
             "width": config.width,
             "encoder": origin.encoder,
             "fingerprint": None if origin.fingerprint is None else asdict(origin.fingerprint),

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from metaadapter.adapter.labelled_rows import LabelledRows
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.export.checks import Case
 from metaadapter.data.silence import silence
@@ -26,6 +27,7 @@ from metaadapter.workflow.accuracy import (
     leave_one_out,
 )
 from metaadapter.workflow.fit_adapter import generator_that_predicted
+from metaadapter.workflow.leave_out_several import leave_out_several
 from metaadapter.workflow.new_class import SAME
 
 if TYPE_CHECKING:
@@ -108,7 +110,8 @@ def match_support(
 ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
     """Return the places of pictures that are in the support too, and their places in it."""
     assert stored.support is not None
-    labelled, hashes = stored.support.labelled_rows()[0].float(), {*stored.picture_hashes}
+    labelled = stored.support.labelled_rows()[0] if stored.labelled is None else stored.labelled[0]
+    labelled, hashes = labelled.float(), {*stored.picture_hashes}
     in_support = np.array([sha256 in hashes for sha256 in pictures.sha256])
     if in_support.any() and len(labelled):
         # The hashes have no order, so the features identify the picture.
@@ -130,6 +133,8 @@ def int8_loss(
     Of too many pictures only the first are used, as for the leave-one-out accuracy of an adapter.
     Return `None` if every picture is alone in its class.
     """
+    if stored.labelled is not None:
+        return _loss_of_several(stored, stored.labelled, places[:MAX_PICTURES], rows)
     config, support = stored.config, stored.support
     assert support is not None
     most = MAX_PICTURES_REFINED if config.n_steps else MAX_PICTURES
@@ -154,6 +159,25 @@ def int8_loss(
     counts = (exact.correct, rough.correct, exact.predicted == rough.predicted)
     before, after, same = (Proportion(int(flags.sum()), n) for flags in counts)
     return Int8Loss(before, after, same, float(moved))
+
+
+def _loss_of_several(
+    stored: StoredAdapter,
+    labelled: LabelledRows,
+    places: Int[np.ndarray, " k"],
+    rows: Float[np.ndarray, "n D"],
+) -> Int8Loss | None:
+    """Measure the effect of 8 bits where a prediction is correct if all labels are right."""
+    rough_kD = torch.from_numpy(rows[: len(places)]).to(labelled.rows_ND)
+    both_k2D = torch.stack([labelled.rows_ND[torch.from_numpy(places)], rough_kD], 1)
+    answers = leave_out_several(stored, places.tolist(), both_k2D)
+    if not (n := len(answers.p_kQC)):
+        return None
+    same = (answers.shown_kQC[:, 0] == answers.shown_kQC[:, 1]).all(-1)
+    moved = (answers.p_kQC[:, 0] - answers.p_kQC[:, 1]).abs().amax(-1).mean()
+    counts = (*answers.correct_kQ.unbind(1), same)
+    before, after, kept = (Proportion(int(flags.sum()), n) for flags in counts)
+    return Int8Loss(before, after, kept, float(moved))
 
 
 def _nodes_of_tower(model: ModelProto) -> Sequence[str]:

@@ -28,6 +28,9 @@ The probabilities of the N classes, which sum to 1 (n, N); the probability of kn
 whether the latter is below the adapter's own threshold (n,). An adapter without a head for known
 pictures has only the first output.
 """
+OUTPUTS_OF_SEVERAL = ("probabilities", "shown")
+"""The outputs of an adapter of several labels: the probability of each class by itself (n, N), and
+whether it is at least the threshold of the class (n, N)."""
 
 
 @final
@@ -38,12 +41,18 @@ class FeatureModel(nn.Module):
         super().__init__()
         for name, tensor in weights.to(device="cpu", dtype=torch.float32).tensors().items():
             self.register_buffer(name, tensor.contiguous())
-        self.outputs = OUTPUTS if weights.known_head is not None else OUTPUTS[:1]
+        self.outputs: tuple[str, ...] = OUTPUTS if weights.known_head is not None else OUTPUTS[:1]
+        if weights.label_thresholds is not None:
+            self.outputs = OUTPUTS_OF_SEVERAL
 
     def forward(self, features: Float32[Tensor, "n D"]) -> tuple[Tensor, ...]:
-        """Return the outputs that the adapter has, in the order of `OUTPUTS`."""
+        """Return the outputs that the adapter has, named by `self.outputs`."""
         unit, weights = normalize(features, dim=-1), AdapterWeights(**dict(self.named_buffers()))
-        shares = classify(unit, weights).softmax(-1)
+        logits = classify(unit, weights)
+        if weights.label_thresholds is not None:
+            by_itself = logits.sigmoid()
+            return by_itself, by_itself >= weights.label_thresholds
+        shares = logits.softmax(-1)
         head = weights.known_head
         if head is None:
             return (shares,)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from PIL import Image
 
 from metaadapter.apps.cli.app import main
 from tests.small_pictures import (  # noqa: F401
@@ -78,3 +80,25 @@ def _command(request: pytest.FixtureRequest, name: str, place: str) -> Callable[
         return run(name, source, "--out", out, "--encoder", clip, *more)
 
     return command
+
+
+@pytest.fixture
+def manifest(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A manifest of several labels: pictures of one class, and of two classes side by side."""
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    paths = sorted(request.getfixturevalue("labelled").glob("*/*.png"))
+    rows = []
+    for number, one in enumerate(paths):
+        other = paths[(number + 4) % len(paths)]
+        shutil.copy(one, folder / f"{number}.png")
+        with Image.open(one) as left, Image.open(other) as right:
+            both = Image.new("RGB", (2 * left.width, left.height))
+            both.paste(left, (0, 0))
+            both.paste(right.resize(left.size), (left.width, 0))
+        both.save(folder / f"both-{number}.png")
+        rows += [(f"{number}.png", one.parent.name)]
+        rows += [(f"both-{number}.png", ";".join(sorted({one.parent.name, other.parent.name})))]
+    with (folder / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("path", "label"), *rows])
+    return folder / "labels.csv"

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from tests.apps.cli.conftest import Run
 from tests.apps.cli.test_documented_json import agrees
-
-
-@pytest.fixture
-def manifest(labelled: Path, tmp_path: Path) -> Path:
-    """Pictures of one class, and halves of two classes side by side."""
-    folder = tmp_path / "mixed"
-    folder.mkdir()
-    paths = sorted(labelled.glob("*/*.png"))
-    rows = []
-    for number, one in enumerate(paths):
-        other = paths[(number + 4) % len(paths)]
-        shutil.copy(one, folder / f"{number}.png")
-        with Image.open(one) as left, Image.open(other) as right:
-            both = Image.new("RGB", (2 * left.width, left.height))
-            both.paste(left, (0, 0))
-            both.paste(right.resize(left.size), (left.width, 0))
-        both.save(folder / f"both-{number}.png")
-        rows += [(f"{number}.png", one.parent.name)]
-        rows += [(f"both-{number}.png", ";".join(sorted({one.parent.name, other.parent.name})))]
-    with (folder / "labels.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("path", "label"), *rows])
-    return folder / "labels.csv"
 
 
 def test_predict_answers_with_all_labels(
@@ -118,7 +94,6 @@ def test_partial_labels_and_absent_ones(adapt: Callable[..., Run], manifest: Pat
         (["predict", "{adapter}", "{pictures}", "--together"], "adapters of one label"),
         (["predict", "{adapter}", "{pictures}", "--labelled"], "adapters of one label"),
         (["predict", "{adapter}", "{pictures}", "--burst", "10"], "adapters of one label"),
-        (["export", "{adapter}", "--onnx", "{new}.onnx"], "one label"),
         (["add", "{adapter}", "wolf", "--text", "wolf"], "one label"),
         (["library", "add", "{new}", "{adapter}"], "one label"),
         (["ground", "{adapter}", "{pictures}", "a fox"], "one label"),
