@@ -15,7 +15,7 @@ from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.prompts import names_at_a_time, readable_name
+from metaadapter.features.store.class_texts import encode_class_texts
 from metaadapter.features.store.duplicates import equal_pictures
 from metaadapter.features.store.embedding_folder import EmbeddingFolder, read_columns
 from metaadapter.features.store.encode_to_store import EncodeReport
@@ -174,12 +174,7 @@ def _texts(
         for facts in read_columns(part.metadata, [column]):
             values = map(_plain, facts[column])
             labels |= dict.fromkeys(str(label) for label in values if label not in (None, ""))
-    names, texts = sorted(labels), dict[str, np.ndarray]()
-    size = names_at_a_time(encoder.templates)
-    for first in range(0, len(names), size):
-        some = names[first : first + size]
-        features = encoder.encode_texts([readable_name(name) for name in some])
-        texts |= zip(some, features, strict=True)
+    texts = encode_class_texts(encoder, sorted(labels), {})
     return texts if all(text.any() for text in texts.values()) else None
 
 

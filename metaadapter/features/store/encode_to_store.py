@@ -7,9 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Float32
-
 from metaadapter.data.input_digest import listing_digest
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.output_folder import write_errors
@@ -17,10 +14,10 @@ from metaadapter.data.shard import Shard, pick_shard
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import require_some
-from metaadapter.features.encoding_loop import Progress, make_pipeline, meter
+from metaadapter.features.encoding_loop import Progress, make_pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
-from metaadapter.features.prompts import names_at_a_time, readable_name
+from metaadapter.features.store.class_texts import encode_class_texts
 from metaadapter.features.store.encode_inputs import encode_inputs
 from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
 from metaadapter.features.store.feature_rows import FeatureRows
@@ -186,7 +183,9 @@ def _update_store(
             tidy_up(folder, old)  # a writer that was killed at its end has left the older files
             return
         header = replace(header, generation=old.generation + 1)
-    texts = _class_texts(encoder, header, before, progress)
+    is_stored = before is not None and before.header.templates == header.templates
+    stored = before.class_texts() if before is not None and is_stored else {}
+    texts = encode_class_texts(encoder, header.classes, stored, progress)
     with write_errors(f"the feature store {folder}", ALL_KEPT):
         write_store(folder, header, pictures, features, texts, inputs.entries())
 
@@ -195,24 +194,3 @@ def _are_stored(rows: StoreRows, pictures: Sequence[StoredPicture]) -> bool:
     return rows.n_pictures == len(pictures) and all(
         rows.pictures(slice(start, end)) == [*pictures[start:end]] for start, end in rows.parts()
     )
-
-
-def _class_texts(
-    encoder: ImageEncoder,
-    header: StoreHeader,
-    before: FeatureStore | None,
-    progress: Callable[[Progress], None] | None,
-) -> dict[str, Float32[np.ndarray, " dim"]]:
-    """Return the text feature of each class; stored ones are kept, as a thousand take minutes."""
-    texts: dict[str, np.ndarray] = {}
-    if before is not None and before.header.templates == header.templates:
-        texts = before.class_texts()
-    new = [name for name in header.classes if name not in texts]
-    size = names_at_a_time(header.templates)
-    advance = meter("texts", len(new), progress if len(new) > size else None)
-    for first in range(0, len(new), size):
-        names = new[first : first + size]
-        features = encoder.encode_texts([readable_name(name) for name in names])
-        texts |= dict(zip(names, features, strict=True))
-        advance(len(names))
-    return texts

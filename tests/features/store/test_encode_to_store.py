@@ -12,6 +12,7 @@ from metaadapter.data.decode import decode_image
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoding_loop import Progress
+from metaadapter.features.store.class_texts import encode_class_texts
 from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import StoreHeader, hold_folder
@@ -128,6 +129,21 @@ def test_encode__second_run__keeps_the_texts_of_known_classes(encode, pictures, 
     assert encoder.names_encoded == ["heron", "stork", "egret"]
     assert store.classes == ("egret", "heron", "stork")
     np.testing.assert_array_equal(store.texts, encoder.encode_texts(store.classes))
+
+
+def test_encode__several_labels_in_a_cell__encodes_each_label_once(encoder):
+    cells = ["fox", "fox;snow", "snow | lynx;!fox", "fox;lynx;snow", "!snow"]
+
+    texts = encode_class_texts(encoder, cells, {"lynx": encoder.encode_texts(["lynx"])[0]})
+
+    assert encoder.names_encoded == ["lynx", "fox", "snow"]
+    fox, lynx, snow = encoder.encode_texts(["fox", "lynx", "snow"])
+    mean = (fox + lynx + snow) / np.linalg.norm(fox + lynx + snow)
+    np.testing.assert_allclose(texts["fox;lynx;snow"], mean, rtol=1e-6)
+    mean = (lynx + snow) / np.linalg.norm(lynx + snow)
+    np.testing.assert_allclose(texts["snow | lynx;!fox"], mean, rtol=1e-6)
+    np.testing.assert_array_equal(texts["fox"], fox)
+    assert "!snow" not in texts
 
 
 @pytest.mark.parametrize(
