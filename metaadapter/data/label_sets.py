@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -57,6 +58,19 @@ def hints(labels: Iterable[str]) -> list[str]:
         f"the class {cell!r} looks like several labels in one cell; if a picture may show several "
         "classes, give --several"
     ]
+
+
+def absent_warnings(cells: Iterable[str]) -> list[str]:
+    """Return a warning for each label that pictures do not show (!fox) and no picture shows."""
+    read = [LabelCell.of(cell) for cell in set(cells)]
+    classes = sorted(frozenset().union(*(cell.shown for cell in read)))
+    absent = frozenset().union(*(cell.absent for cell in read)).difference(classes)
+    warnings = []
+    for label in sorted(absent):
+        near = difflib.get_close_matches(label, classes, n=1)
+        hint = f"did you mean {ABSENT + near[0]!r}?" if near else "leave it out, or correct it"
+        warnings.append(f"{ABSENT + label!r} is ignored, as no picture shows {label!r}; {hint}")
+    return warnings
 
 
 def joined(cells: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from metaadapter.adapter.files import store_adapter
 from metaadapter.data.label_sets import (
     LabelSets,
+    absent_warnings,
     draw_shots_of_sets,
     joined,
     one_row_per_picture,
@@ -161,6 +162,8 @@ def _read(
         everything = replace(reading, selection=replace(selection, shots=None))
         labelled = read_support(source, everything, encoder=encoder, reads_names=reads_names)
         pictures = _without_copies(labelled.pictures)
+        warnings = (*pictures.warnings, *absent_warnings(pictures.labels))
+        pictures = replace(pictures, warnings=warnings)
         drawn = draw_shots_of_sets(pictures.labels, selection.shots, selection.seed)
         return replace(labelled, pictures=pictures.select(drawn))
     table = one_row_per_picture(
@@ -172,17 +175,17 @@ def _read(
             min_confidence=selection.min_confidence,
         )
     )
-    drawn = draw_shots_of_sets(
-        [row.label or "" for row in table.rows], selection.shots, selection.seed
-    )
+    cells = [row.label or "" for row in table.rows]
+    drawn = draw_shots_of_sets(cells, selection.shots, selection.seed)
     rows = CompactRows(table.rows[number] for number in drawn)
     name = "tiny" if encoder is None else encoder
     blocks = default_blocks(selection.blocks, name, boxed=False)
     loaded = reading.load(name, zoom=selection.zoom, blocks=blocks)
     views, seed = selection.views or 1, selection.seed
     encoded = encode_rows(rows, loaded, views=views, seed=seed, progress=reading.progress)
+    warnings = (*table.warnings, *absent_warnings(cells))
     # Equal pictures with different labels are one picture here, and no contradiction.
-    pictures = _without_copies(replace(encoded, warnings=table.warnings))
+    pictures = _without_copies(replace(encoded, warnings=warnings))
     return LabelledPictures(
         pictures,
         Origin.of(loaded, views, seed),

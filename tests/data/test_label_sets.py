@@ -13,6 +13,7 @@ from PIL import Image
 from metaadapter.data.label_sets import (
     LabelCell,
     LabelSets,
+    absent_warnings,
     draw_shots_of_sets,
     joined,
     one_row_per_picture,
@@ -97,3 +98,11 @@ def test_boxes_of_a_coco_file_are_the_labels_of_the_whole_picture(tmp_path: Path
         "1.png": ("fox;lynx", None),
         "2.png": ("fox", None),
     }
+
+
+def test_an_absent_label_is_compared_with_those_of_all_cells() -> None:
+    assert absent_warnings(["fox;!lynx", "lynx", "fox"]) == []
+    (warning,) = absent_warnings(["fox;!lynks", "lynx;!lynks", "!lynks"])
+    assert warning.endswith("did you mean '!lynx'?")
+    (warning,) = absent_warnings(["fox;!submarine"])
+    assert warning.endswith("leave it out, or correct it")
