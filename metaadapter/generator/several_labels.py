@@ -17,13 +17,8 @@ from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.label_calibration import calibrate_labels
 from metaadapter.generator.network_share import usual_shots
-from metaadapter.generator.regression import (
-    Regression,
-    kernel_ridge,
-    left_out_residuals,
-    regression,
-    squared_distances,
-)
+from metaadapter.generator.partial_ridge import partial_ridge
+from metaadapter.generator.regression import Regression, regression, squared_distances
 
 TRUST = 0.5
 """The factor on the trust in texts: a picture of several classes matches the name of none fully.
@@ -69,11 +64,14 @@ def several_labels(
     mean_C = (weight_NC * shows_NC).sum(0) / weight_NC.sum(0)
     usual_T = usual_shots(canonical.n_shot_TN).to(z_ND)
     sharpness_T = problem.sharpness_T() * (SHARP_SHOTS / usual_T).clamp(max=1)
-    values_NC, residual_NC = _solve(
-        z_ND,
+    noise = problem.constants.ridge
+    values_NC, residual_NC = partial_ridge(
+        squared_distances(z_ND[None])[0],
         shows_NC - mean_C - z_ND @ prior_CD.mT,
-        problem.constants.ridge / weight_NC,
-        sharpness_T,
+        labelled.known_NC,
+        noise,
+        UNKNOWN_NOISE * noise,
+        sharpness_T[0],
     )
     calibration = calibrate_labels(shows_NC - residual_NC, shows_NC > 0, weight_NC)
     slope, raw_CD = calibration.slope, prior_CD * scale_D
@@ -83,7 +81,7 @@ def several_labels(
         values_NC[None],
         sharpness_T,
         slope[None],
-        torch.ones(1, len(rows_ND), dtype=torch.bool),
+        rows_ND.new_ones(1, len(rows_ND), dtype=torch.bool),
     )
     bias_C = slope * (mean_C - raw_CD @ centre_D) + calibration.bias_C
     weights = AdapterWeights(
@@ -101,31 +99,3 @@ def _problem(support: Support, constants: ClosedForm) -> Regression:
     if len(support.blocks) > 1:
         canonical = reweigh(canonical, log_lengths(canonical))
     return regression(canonical, constants)
-
-
-def _solve(
-    z_ND: Float[Tensor, "n D"],
-    wanted_NC: Float[Tensor, "n C"],
-    noise_NC: Float[Tensor, "n C"],
-    sharpness_T: Float[Tensor, " 1"],
-) -> tuple[Float[Tensor, "n C"], Float[Tensor, "n C"]]:
-    """Return the values of the kernel ridge, and the residuals of left-out pictures.
-
-    Classes with the same noise share one factorisation.
-    """
-    distance_TNN = squared_distances(z_ND[None])
-    present_TN = torch.ones(1, len(z_ND), dtype=torch.bool)
-    values_NC, residual_NC = torch.empty_like(wanted_NC), torch.empty_like(wanted_NC)
-    kinds, kind_C = torch.unique(noise_NC, dim=1, return_inverse=True)
-    for kind, noise_N in enumerate(kinds.mT):
-        classes = kind_C == kind
-        solved = kernel_ridge(
-            distance_TNN.clone(),
-            present_TN,
-            wanted_NC[None, :, classes],
-            noise_N[None],
-            sharpness_T,
-        )
-        values_NC[:, classes] = solved[0][0]
-        residual_NC[:, classes] = left_out_residuals(*solved)[0]
-    return values_NC, residual_NC
