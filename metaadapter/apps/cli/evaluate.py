@@ -91,7 +91,7 @@ def evaluate(
     if several:
         others = {"config": config, "jobs": jobs, "audit": audit, "strict": strict}
         more = {key: value for key, value in others.items() if value}
-        evaluate_several(out, {**given, **more}, console)
+        evaluate_several(out, {**given, **more}, console, device=device, csv_raw=csv_raw)
         return
     from metaadapter.bench.evaluation.config import load_evaluation
 

@@ -4,53 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaadapter.apps.cli.console import Console, print_document
+from metaadapter.data.plain_text import in_csv
 from metaadapter.errors import UsageError
 
+if TYPE_CHECKING:
+    import torch
+
 TAKEN = {"stores", "methods", "shots", "seeds", "ways"}
-DEFAULT_SHOTS, DEFAULT_SEEDS = (1, 2, 4, 8, 16), 10
+DEFAULT_SEEDS = 10
 SCORES_FILE, SUMMARY_FILE = "scores.csv", "several.json"
 SCHEMA = "metaadapter.several/1"
 
 
-def evaluate_several(out: Path, given: Mapping[str, Any], console: Console) -> None:
+def evaluate_several(
+    out: Path, given: Mapping[str, Any], console: Console, *, device: str, csv_raw: bool
+) -> None:
     """Measure the methods on draws of the stores, and write the scores into the folder."""
     if wrong := sorted(given.keys() - TAKEN):
         listed = ", ".join(f"--{name.replace('_', '-')}" for name in wrong)
         raise UsageError(f"--several excludes {listed}; leave it out")
     if not given.get("stores"):
         raise UsageError("--several needs feature stores whose labels are such as fox;snow")
-    from metaadapter.bench.several.measure import measure, summarize
+    from metaadapter.bench.evaluation.config import load_evaluation
+    from metaadapter.bench.several import measure
     from metaadapter.bench.several.tasks import SeveralSet
     from metaadapter.data.checksums import write_document
-    from metaadapter.data.output_folder import require_own_or_empty, write_errors
+    from metaadapter.data.output_folder import write_errors
 
-    methods = _methods(given.get("methods"))
-    with write_errors(f"the evaluation into {out}"):
-        out.mkdir(parents=True, exist_ok=True)
-        require_own_or_empty(out, (SUMMARY_FILE, SCORES_FILE), "evaluation")
-    sets = [SeveralSet.of_store(Path(store)) for store in given["stores"]]
+    usual = {"seeds": DEFAULT_SEEDS, "methods": _methods(given.get("methods"))}
+    config = load_evaluation(None, {**usual, **given})
+    place = _device(device)
+    sets = [SeveralSet.of_store(Path(store), str(place)) for store in config.own_stores]
     with console.counting("measuring") as count:
-        scores = measure(
-            sets,
-            methods,
-            given.get("shots") or DEFAULT_SHOTS,
-            given.get("seeds") or DEFAULT_SEEDS,
-            given.get("ways"),
-            count,
+        result = measure.evaluate_several(
+            config, sets, out, device=place, tell=count, note=console.warn
         )
-    means = summarize(scores)
+    scores, means = result.scores, result.means
     document = {
         "stores": given["stores"],
-        "methods": methods,
-        "seeds": given.get("seeds") or DEFAULT_SEEDS,
-        "ways": given.get("ways"),
+        "methods": config.methods,
+        "seeds": config.seeds,
+        "ways": config.ways,
+        "n_measured": result.n_measured,
         "means": means.to_dict("records"),
     }
+    if not csv_raw:
+        scores = scores.assign(set=scores["set"].map(in_csv))
     with write_errors(f"the evaluation into {out}"):
-        content = scores.to_csv(index=False).encode()
+        content = scores.to_csv(index=False).encode(errors="surrogateescape")
         write_document(out / SUMMARY_FILE, {"schema": SCHEMA, **document}, {SCORES_FILE: content})
     if console.json_output:
         print_document("several", document)
@@ -62,6 +66,18 @@ def evaluate_several(out: Path, given: Mapping[str, Any], console: Console) -> N
     ]
     console.table(titles, rows, right=titles[3:])
     console.note(f"wrote {out / SUMMARY_FILE} and {out / SCORES_FILE}")
+
+
+def _device(name: str) -> torch.device:
+    from metaadapter.features.device import choose_device
+
+    device = choose_device(name)
+    if device.type != "mps":
+        return device
+    raise UsageError(
+        f"--several calculates in double precision, which --device {name} (Apple's GPU) does not "
+        "have; give --device cpu"
+    )
 
 
 def _methods(names: Sequence[str] | None) -> list[str]:

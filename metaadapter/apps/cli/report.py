@@ -10,6 +10,9 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document
+from metaadapter.apps.cli.evaluate_several import SCORES_FILE
+from metaadapter.apps.cli.evaluate_several import SUMMARY_FILE as SEVERAL_FILE
+from metaadapter.errors import UsageError
 
 Views = tuple[dict[str, Any], dict[str, str | bytes], Callable[[], str]]
 """The JSON of a run, the ending and content of each other file, and the page."""
@@ -51,6 +54,11 @@ def write_report(
     run: Path, folder: Path, pictures: list[Path], console: Console
 ) -> tuple[dict[str, Any], list[str]]:
     """Write the report of an evaluation; return its JSON form and the paths of its files."""
+    if (run / SEVERAL_FILE).exists():
+        raise UsageError(
+            f"{run} is an evaluation of several labels, which has no report page; its figures are "
+            f"in {SEVERAL_FILE} and {SCORES_FILE}"
+        )
     from metaadapter.bench.evaluation.folder import RECORD_FILE
     from metaadapter.bench.sequences.findings import is_continual
     from metaadapter.data.checksums import write_document

@@ -13,10 +13,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
+from metaadapter.adapter.labelled_rows import LabelledRows
 from metaadapter.adapter.weights import probabilities
 from metaadapter.bench.several.ml_knn import ml_knn
+from metaadapter.data.code_identity import code_identity
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
-from metaadapter.workflow.fit_several import SeveralTask, fit_several
+from metaadapter.generator.pretrained import shared_generator
+from metaadapter.generator.several_labels import several_labels
+from metaadapter.workflow.fit_several import SeveralTask, constants_of
 
 HALF = 0.5
 STRENGTH = 100.0
@@ -32,19 +36,23 @@ class Answers(NamedTuple):
     threshold_C: Float[np.ndarray, " C"]
 
 
-Method = Callable[[SeveralTask, Float[np.ndarray, "Q D"]], Answers]
+Queries = Float[np.ndarray, "Q D"]
+Method = Callable[[SeveralTask, Queries, torch.device], Answers]
 
 
-def several_default(task: SeveralTask, queries_QD: Float[np.ndarray, "Q D"]) -> Answers:
+def several_default(task: SeveralTask, queries_QD: Queries, device: torch.device) -> Answers:
     """Answer with the adapter that the shipped generator's closed form predicts."""
-    n_classes = task.shows_NC.shape[1]
-    weights = fit_several(task, range(n_classes)).adapter.weights
+    labelled = LabelledRows(*(part.to(device) for part in task.labelled))
+    text_CD = torch.from_numpy(task.text_CD).to(labelled.rows_ND)
+    support = labelled.by_class(text_CD, task.logit_scale, task.blocks)
+    constants = constants_of(shared_generator("default")[0])
+    weights = several_labels(support, labelled, constants).weights
     assert weights.label_thresholds is not None
-    p_QC = probabilities(torch.from_numpy(queries_QD), weights)
-    return Answers(p_QC.numpy(), weights.label_thresholds.numpy())
+    p_QC = probabilities(torch.from_numpy(queries_QD).to(device), weights)
+    return Answers(p_QC.cpu().numpy(), weights.label_thresholds.cpu().numpy())
 
 
-def zero_shot_sigmoid(task: SeveralTask, queries_QD: Float[np.ndarray, "Q D"]) -> Answers:
+def zero_shot_sigmoid(task: SeveralTask, queries_QD: Queries, _device: torch.device) -> Answers:
     """Answer with σ(s · cosine + b); b makes the mean probability of a class that in the support.
 
     Only this prevalence is read from the support.
@@ -68,7 +76,7 @@ def _with_mean(logits: Float[np.ndarray, " Q"], share: float) -> Float[np.ndarra
     return p
 
 
-def logistic_per_class(task: SeveralTask, queries_QD: Float[np.ndarray, "Q D"]) -> Answers:
+def logistic_per_class(task: SeveralTask, queries_QD: Queries, _device: torch.device) -> Answers:
     """Answer with one logistic regression a class (binary relevance)."""
     columns = []
     for shows in task.shows_NC.T:
@@ -83,23 +91,25 @@ def logistic_per_class(task: SeveralTask, queries_QD: Float[np.ndarray, "Q D"]) 
     return Answers(np.stack(columns, 1), np.full(len(columns), HALF))
 
 
-def ml_knn_answers(task: SeveralTask, queries_QD: Float[np.ndarray, "Q D"]) -> Answers:
+def ml_knn_answers(task: SeveralTask, queries_QD: Queries, _device: torch.device) -> Answers:
     """Answer with ML-KNN of ten neighbours (Zhang and Zhou 2007)."""
     p_QC = ml_knn(task.rows_ND, task.shows_NC, queries_QD)
     return Answers(p_QC, np.full(p_QC.shape[1], HALF))
 
 
-def task_res_per_class(task: SeveralTask, queries_QD: Float[np.ndarray, "Q D"]) -> Answers:
+def task_res_per_class(task: SeveralTask, queries_QD: Queries, device: torch.device) -> Answers:
     """Answer with TaskRes (Yu et al. 2023), a residual on each text, trained on sigmoids.
 
     A slope and a bias for each class are trained too, since a sigmoid has no other class to
     compare with.
     """
-    rows, text = torch.from_numpy(task.rows_ND).double(), torch.from_numpy(task.text_CD).double()
-    target = torch.from_numpy(task.shows_NC).double()
+    rows, text, target, queries = (
+        torch.from_numpy(part).to(device, torch.float64)
+        for part in (task.rows_ND, task.text_CD, task.shows_NC, queries_QD)
+    )
     residual = torch.zeros_like(text, requires_grad=True)
-    bias = torch.full((len(text),), -2.0, dtype=torch.float64, requires_grad=True)
-    log_slope = torch.tensor(np.log(10.0), requires_grad=True)
+    bias = text.new_full((len(text),), -2.0, requires_grad=True)
+    log_slope = text.new_tensor(np.log(10.0), requires_grad=True)
     optimizer = torch.optim.Adam([residual, bias, log_slope], lr=RATE)
 
     def logits(features: torch.Tensor) -> torch.Tensor:
@@ -113,7 +123,7 @@ def task_res_per_class(task: SeveralTask, queries_QD: Float[np.ndarray, "Q D"]) 
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     with torch.no_grad():
-        p_QC = logits(torch.from_numpy(queries_QD).double()).sigmoid().numpy()
+        p_QC = logits(queries).sigmoid().cpu().numpy()
     return Answers(p_QC, np.full(p_QC.shape[1], HALF))
 
 
@@ -125,3 +135,11 @@ METHODS: Mapping[str, Method] = {
     "taskres-per-class": task_res_per_class,
 }
 """Name → method; the first is the generator's, the others are peers."""
+
+
+def identity_of(name: str) -> str:
+    """Return a text that changes when the answers of a method may change."""
+    code = code_identity(METHODS[name])
+    return (
+        code if METHODS[name] is not several_default else f"{code} {shared_generator('default')[1]}"
+    )

@@ -27,6 +27,8 @@ class SeveralSet:
     """The pictures of a store with complete labels."""
 
     name: str
+    identity: str
+    """A text that changes with the pictures, their labels or their encoder."""
     classes: tuple[str, ...]
     rows_ND: Float[np.ndarray, "n D"]
     shows_NC: Bool[np.ndarray, "n C"]
@@ -35,8 +37,8 @@ class SeveralSet:
     blocks: tuple[int, ...]
 
     @classmethod
-    def of_store(cls, path: Path) -> SeveralSet:
-        """Read a store whose labels are such as "fox;snow"."""
+    def of_store(cls, path: Path, device: str = "cpu") -> SeveralSet:
+        """Read a store whose labels are such as "fox;snow"; `device` encodes their names."""
         store = FeatureStore.open(path)
         pictures, origin = read_store(store), store.origin
         sets = LabelSets.of(pictures.labels)
@@ -45,11 +47,14 @@ class SeveralSet:
                 f"expected labels of at least two classes, such as fox;snow, in the feature store "
                 f"{path}, got {', '.join(sets.classes) or 'none'}"
             )
-        encoder = load_encoder(store.encoder, zoom=origin.zoom, blocks=origin.block_names)
+        encoder = load_encoder(
+            store.encoder, device=device, zoom=origin.zoom, blocks=origin.block_names
+        )
         names = dict(zip(sets.classes, sets.classes, strict=True))
         width = pictures.features.shape[1]
         return cls(
             path.name,
+            store.identity,
             sets.classes,
             pictures.features,
             sets.shows_NC,

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import f1_score, precision_recall_curve
 
-from metaadapter.bench.several.measure import measure, summarize
+from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.several import measure
+from metaadapter.bench.several.measure import SeveralScores, evaluate_several
 from metaadapter.bench.several.methods import METHODS
 from metaadapter.bench.several.ml_knn import ml_knn
 from metaadapter.bench.several.tasks import SeveralSet, draw_task
@@ -14,11 +22,13 @@ from metaadapter.errors import DataError
 from metaadapter.workflow.label_scores import best_f1, calibration_error, label_scores
 from tests.several_tasks import CLASSES, MixedPictures
 
+CPU = torch.device("cpu")
+
 
 @pytest.fixture
 def mixed() -> SeveralSet:
     made = MixedPictures(n=160)
-    return SeveralSet("mixed", CLASSES, made.rows, made.shows, made.texts, 30.0, ())
+    return SeveralSet("mixed", "as made", CLASSES, made.rows, made.shows, made.texts, 30.0, ())
 
 
 def test_ml_knn_is_the_slow_loop_of_the_paper() -> None:
@@ -72,15 +82,68 @@ def test_a_draw_has_its_shots_and_no_query_in_the_support(mixed: SeveralSet) -> 
 @pytest.mark.parametrize("name", METHODS)
 def test_each_method_learns_mixed_pictures(mixed: SeveralSet, name: str) -> None:
     draw = draw_task(mixed, None, 12, seed=0)
-    p, threshold = METHODS[name](draw.task, draw.queries_QD)
+    p, threshold = METHODS[name](draw.task, draw.queries_QD, CPU)
     assert p.shape == draw.shows_QC.shape
     assert ((p >= 0) & (p <= 1)).all()
     chance = 100 * draw.shows_QC.mean()
     assert label_scores(p, draw.shows_QC, threshold).mean_average_precision > chance + 15
 
 
-def test_a_summary_is_the_mean_over_the_seeds(mixed: SeveralSet) -> None:
-    scores = measure([mixed], ["ml-knn"], [2, 4], seeds=3, ways=None)
-    assert len(scores) == 6
-    means = summarize(scores)
-    assert means["f1"][0] == pytest.approx(scores["f1"][:3].mean())
+@pytest.fixture
+def evaluate(mixed: SeveralSet, tmp_path: Path) -> Callable[..., SeveralScores]:
+    """An evaluation of ML-KNN, or of `methods`, at 2 and 4 shots, into one folder."""
+
+    def run(data: SeveralSet = mixed, **changes: Any) -> SeveralScores:
+        values = {"stores": ("mixed",), "methods": ("ml-knn",), "shots": (2, 4), "seeds": 3}
+        config = EvaluationConfig(**values | changes)
+        return evaluate_several(config, [data], tmp_path / "run", device=CPU)
+
+    return run
+
+
+def test_means_are_those_over_the_seeds(
+    evaluate: Callable[..., SeveralScores], mixed: SeveralSet
+) -> None:
+    result = evaluate()
+    assert result.n_measured == len(result.scores) == 6
+    f1 = []
+    for seed in range(3):
+        draw = draw_task(mixed, None, 2, seed)
+        p, threshold = METHODS["ml-knn"](draw.task, draw.queries_QD, CPU)
+        f1.append(label_scores(p, draw.shows_QC, threshold).f1)
+    assert result.means["f1"][0] == pytest.approx(np.mean(f1))
+
+
+def test_an_interrupted_evaluation_continues_where_it_stopped(
+    evaluate: Callable[..., SeveralScores], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter(range(4))
+
+    def stops(draw_data: SeveralSet, *more: Any) -> Any:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return draw_task(draw_data, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(measure, "code_identity", lambda *_code: "the same code")
+        patch.setattr(measure, "draw_task", stops)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate()
+        patch.setattr(measure, "draw_task", draw_task)
+        again = evaluate()
+        assert again.n_measured == 2
+        assert evaluate().n_measured == 0
+        more = evaluate(seeds=4, methods=("ml-knn", "zero-shot-sigmoid"))
+    assert more.n_measured == 2 + 8
+    of_knn = more.scores[(more.scores["method"] == "ml-knn") & (more.scores["seed"] < 3)]
+    assert of_knn["f1"].tolist() == again.scores["f1"].tolist()
+
+
+def test_another_evaluation_is_not_replaced(
+    evaluate: Callable[..., SeveralScores], mixed: SeveralSet
+) -> None:
+    evaluate()
+    with pytest.raises(DataError, match="holds another evaluation"):
+        evaluate(shots=(8,))
+    with pytest.raises(DataError, match="the set mixed has changed"):
+        evaluate(replace(mixed, identity="other pictures"))
