@@ -10,6 +10,8 @@ from jaxtyping import Float, Float32, Float64
 
 # PyTorch does not scale rows with smaller entries to length 1; squares of larger ones overflow.
 SMALL, LARGE = 1e-6, 1e100
+SAME = 0.9999
+"""The cosine of a row with a copy of it that was rounded to half precision is above this."""
 
 
 def as_array(values: Any) -> Any:

@@ -13,10 +13,12 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+from metaadapter.adapter.config import SeveralConfig
 from metaadapter.adapter.known import with_calibrated_head
 from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.unit_rows import SAME
 from metaadapter.adapter.weights import AdapterWeights, KnownHead
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
@@ -25,10 +27,9 @@ from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.class_texts import descriptions, text_names, text_of_new_class
 from metaadapter.workflow.estimator_inputs import label_array, require_one_kind
 from metaadapter.workflow.fit_adapter import CUSTOM, generator_that_predicted, predict_adapter
+from metaadapter.workflow.fit_several import constants_of
+from metaadapter.workflow.new_label import append_label
 from metaadapter.workflow.tree_evidence import towards_parents, with_siblings
-
-SAME = 0.9999
-"""The cosine of a row with a copy of it that was rounded to half precision is above this."""
 
 
 def require_addable(
@@ -72,6 +73,11 @@ def add_class(
         encoder = encoder.base  # a prompt is for classes without a picture
     texts = {} if text is None else {label: text}
     position = bisect_left(config.classes, label)
+    if stored.labelled is not None and not len(rows):
+        raise UsageError(
+            f"the class {label!r} has no picture, and with several labels a name alone does not "
+            "tell how probable a class is; give pictures of the class"
+        )
     vector = text_of_new_class(support, texts, label, rows, encoder)
     if not vector.any():
         if not len(rows):
@@ -85,7 +91,11 @@ def add_class(
     if tree is not None and not len(rows) and encoder is not None and support.present_TNK.any():
         parent = tree.parents.get(str(label))
         vector = towards_parents(vector[None], [parent], encoder)[0] if parent else vector
-    weights, support = append_class(loaded, stored.weights, support, position, rows, vector)
+    if stored.labelled is not None:
+        stored = append_label(stored, constants_of(loaded), position, rows, vector)
+        weights, support = stored.weights, stored.support
+    else:
+        weights, support = append_class(loaded, stored.weights, support, position, rows, vector)
     if tree is not None:
         pictured_N = support.present_TNK[0].any(-1)
         weights = with_siblings(weights, pictured_N, classes, tree, only=label)
@@ -99,6 +109,9 @@ def add_class(
         "class_names": text_names(names, classes),
         "descriptions": descriptions(names, classes),
     }
+    if stored.labelled is not None:
+        n_pictures = len(stored.labelled.rows_ND)
+        changes["several"] = SeveralConfig(n_pictures=n_pictures, partial=True)
     return replace(
         stored,
         weights=weights,

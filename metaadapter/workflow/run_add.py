@@ -67,6 +67,7 @@ def add(
 ) -> Added:
     """Add a class to an adapter; the vectors and biases of its other classes stay.
 
+    With several labels a class needs pictures, which may be among those that the adapter knows.
     The adapter is replaced as a whole, or not at all.
 
     Args:
@@ -94,7 +95,7 @@ def add(
         require_adapter_folder(place)  # an error here costs less than one after encoding
     read_config(adapter)  # so that no lock is written into a folder that is no adapter
     with nullcontext() if out else hold_adapter(adapter):  # no second `add` runs meanwhile
-        stored = load_adapter(adapter)
+        stored = load_adapter(adapter, several=True)
         config = stored.config
         if generator is None:  # a saved adapter never makes code run by itself
             generator = CUSTOM if is_user_code(config.generator) else config.generator

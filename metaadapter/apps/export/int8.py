@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 
 from metaadapter.adapter.labelled_rows import LabelledRows
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.unit_rows import SAME
 from metaadapter.apps.export.checks import Case
 from metaadapter.data.silence import silence
 from metaadapter.data.user_code import is_user_code
@@ -28,7 +29,6 @@ from metaadapter.workflow.accuracy import (
 )
 from metaadapter.workflow.fit_adapter import generator_that_predicted
 from metaadapter.workflow.leave_out_several import leave_out_several
-from metaadapter.workflow.new_class import SAME
 
 if TYPE_CHECKING:
     from onnx import ModelProto

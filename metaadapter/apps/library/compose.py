@@ -15,10 +15,10 @@ from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
+from metaadapter.adapter.unit_rows import SAME
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.workflow.estimator_inputs import require_one_kind
 from metaadapter.workflow.fit_adapter import fit_support
-from metaadapter.workflow.new_class import SAME
 
 
 def compose(parts: Mapping[str, StoredAdapter]) -> StoredAdapter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -87,6 +88,25 @@ def test_partial_labels_and_absent_ones(adapt: Callable[..., Run], manifest: Pat
     assert made["partial"] is True
 
 
+@pytest.mark.parametrize("place", ["manifest", "store"])
+def test_an_absent_label_that_no_picture_shows_is_named_once(
+    adapt: Callable[..., Run],
+    encode: Callable[..., Run],
+    manifest: Path,
+    tmp_path: Path,
+    place: str,
+) -> None:
+    lines = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([lines[0], *(f"{line};!lynks" for line in lines[1:])]))
+    source = manifest
+    if place == "store":
+        encode(manifest)
+        source = tmp_path / "store"
+    made = adapt(source, "--several", "--partial", "--shots", "1", "--json").document
+    (warning,) = [text for text in made["warnings"] if "lynks" in text]
+    assert warning == "'!lynks' is ignored, as no picture shows 'lynks'; did you mean '!lynx'?"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -94,7 +114,7 @@ def test_partial_labels_and_absent_ones(adapt: Callable[..., Run], manifest: Pat
         (["predict", "{adapter}", "{pictures}", "--together"], "adapters of one label"),
         (["predict", "{adapter}", "{pictures}", "--labelled"], "adapters of one label"),
         (["predict", "{adapter}", "{pictures}", "--burst", "10"], "adapters of one label"),
-        (["add", "{adapter}", "wolf", "--text", "wolf"], "one label"),
+        (["add", "{adapter}", "wolf", "--text", "wolf"], "give pictures of the class"),
         (["library", "add", "{new}", "{adapter}"], "one label"),
         (["ground", "{adapter}", "{pictures}", "a fox"], "one label"),
         (["rank", "{adapter}", "{pictures}", "--text", "a fox"], "one label"),
@@ -138,3 +158,50 @@ def test_evaluate_compares_methods(
     refused = run(*command, "--out", tmp_path / "run", "--base-to-new")
     assert refused.code == 2
     assert "--base-to-new" in refused.err
+    again = run(*command, "--out", tmp_path / "run", "--json").document
+    assert (document["n_measured"], again["n_measured"]) == (10, 0)
+    assert again["means"] == document["means"]
+    reported = run("report", tmp_path / "run")
+    assert reported.code == 2
+    assert "scores.csv" in reported.err
+
+
+def test_evaluate_writes_names_for_spreadsheets_or_raw(
+    encode: Callable[..., Run], run: Callable[..., Run], manifest: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "=1+1"
+    encode(manifest, out=store)
+    methods = ("--methods", "ml-knn", "--shots", "2", "--seeds", "1")
+    for raw, name in (((), "'=1+1"), (("--csv-raw",), "=1+1")):
+        out = tmp_path / f"run {len(raw)}"
+        done = run("evaluate", store, "--several", *methods, *raw, "--out", out)
+        assert done.code == 0, done.err
+        with (out / "scores.csv").open(newline="") as file:
+            assert [row["set"] for row in csv.DictReader(file)] == [name]
+
+
+def test_evaluate_refuses_a_device_that_is_not_there(
+    run: Callable[..., Run], manifest: Path, tmp_path: Path
+) -> None:
+    done = run("evaluate", manifest, "--several", "--device", "cuda:77", "--out", tmp_path / "run")
+    assert done.code == 2
+    assert "does not find it" in done.err
+
+
+def test_add_gives_pictures_one_more_label(
+    adapt: Callable[..., Run], run: Callable[..., Run], manifest: Path, tmp_path: Path
+) -> None:
+    adapt(manifest, "--several")
+    adapter, pictures = tmp_path / "adapter", sorted(manifest.parent.glob("both-*.png"))
+    before = run("predict", adapter, manifest.parent, "--json").document["predictions"]
+    added = run("add", adapter, "pair", *pictures, "--json").document
+    assert added["counts"]["pair"] == len(pictures) == 9
+    assert added["warnings"] == []
+    after = run("predict", adapter, manifest.parent, "--json").document["predictions"]
+    for one, other in zip(before, after, strict=True):
+        p = other["probabilities"]
+        assert {label: p[label] for label in one["probabilities"]} == pytest.approx(
+            one["probabilities"], abs=1e-6
+        )
+    pairs = [row for row in after if "pair" in row["labels"]]
+    assert sum(Path(row["path"]).name.startswith("both-") for row in pairs) > len(pairs) / 2
