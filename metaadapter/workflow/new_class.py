@@ -91,9 +91,10 @@ def add_class(
     if tree is not None and not len(rows) and encoder is not None and support.present_TNK.any():
         parent = tree.parents.get(str(label))
         vector = towards_parents(vector[None], [parent], encoder)[0] if parent else vector
+    labelled = None
     if stored.labelled is not None:
-        stored = append_label(stored, constants_of(loaded), position, rows, vector)
-        weights, support = stored.weights, stored.support
+        grown = append_label(stored, constants_of(loaded), position, rows, vector)
+        weights, support, labelled = grown
     else:
         weights, support = append_class(loaded, stored.weights, support, position, rows, vector)
     if tree is not None:
@@ -109,14 +110,14 @@ def add_class(
         "class_names": text_names(names, classes),
         "descriptions": descriptions(names, classes),
     }
-    if stored.labelled is not None:
-        n_pictures = len(stored.labelled.rows_ND)
-        changes["several"] = SeveralConfig(n_pictures=n_pictures, partial=True)
+    if labelled is not None:
+        changes["several"] = SeveralConfig(n_pictures=len(labelled.rows_ND), partial=True)
     return replace(
         stored,
         weights=weights,
         config=config.model_copy(update=changes),
         support=support,
+        labelled=labelled,
         picture_hashes=(*stored.picture_hashes, *picture_hashes),
     )
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metaadapter.adapter.labelled_rows import LabelledRows
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import SAME
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.generator.closed_form import ClosedForm
@@ -22,13 +23,13 @@ def append_label(
     position: int,
     rows: Float[Tensor, "n D"],
     text: Float[Tensor, " D"],
-) -> StoredAdapter:
-    """Return the adapter with one more class at `position`, shown by pictures with these unit rows.
+) -> tuple[AdapterWeights, Support, LabelledRows]:
+    """Return the parts of an adapter with one more class at `position`, shown by these unit rows.
 
     It is not known whether the other pictures show the new class, nor whether the new pictures show
     the others; a copy of a picture that the adapter knows gives it one more label. The new class is
     that of the prediction from all pictures. Its cache holds them once more, as their keys depend
-    on coordinates in which they have another centre and scale. The configuration stays.
+    on coordinates in which they have another centre and scale.
 
     Raises:
         DataError: There are too many pictures.
@@ -40,12 +41,7 @@ def append_label(
     labelled.require()
     support = labelled.by_class(text_CD, stored.config.logit_scale, stored.config.blocks)
     predicted = several_labels(support, labelled, constants).weights
-    return replace(
-        stored,
-        weights=_grown(stored.weights, predicted, position),
-        support=replace(support, views_TNKVD=None),
-        labelled=labelled,
-    )
+    return _grown(stored.weights, predicted, position), support, labelled
 
 
 def _labelled_again(

@@ -37,9 +37,10 @@ def encode_class_texts(
         advance(len(names))
     for name, labels in labels_of.items():
         if labels:
-            mean = np.mean([encoded[label] for label in labels], axis=0, dtype=np.float32)
+            mean: np.ndarray = np.mean([encoded[label] for label in labels], axis=0)
             # An encoder without a text tower returns rows of zeros.
-            texts[name] = mean / (np.linalg.norm(mean) or 1) if len(labels) > 1 else mean
+            length = np.linalg.norm(mean) if len(labels) > 1 and mean.any() else 1
+            texts[name] = (mean / length).astype(np.float32)
     return texts
 
 
