@@ -9,7 +9,7 @@ from pathlib import Path
 
 from metaadapter.adapter.label_tree import MOST_CLASSES, LabelTree
 from metaadapter.data.manifest import LABEL_COLUMNS, Record, is_manifest, read_records
-from metaadapter.data.regular_files import regular
+from metaadapter.data.utf8_text import read_utf8
 from metaadapter.errors import DataError
 from metaadapter.features.prompts import readable_name
 
@@ -84,7 +84,9 @@ def _spelled(name: str) -> str:
 
 def _indented(file: Path) -> Iterator[Edge]:
     above: list[tuple[int, str]] = []
-    for number, line in enumerate(_text(file).splitlines(), start=1):
+    for number, line in enumerate(
+        read_utf8(file, "label tree", saved_as="it again as UTF-8").splitlines(), start=1
+    ):
         name = line.strip()
         if not name:
             continue
@@ -148,16 +150,4 @@ def _tree(file: Path, edges: Iterable[Edge], *, may_repeat: bool) -> LabelTree:
         raise DataError(
             f"{file}, {places.get(name, 'line 1')}: {error}; a name cannot be its own ancestor, so "
             "correct one of these parents"
-        ) from error
-
-
-def _text(file: Path) -> str:
-    try:
-        return regular(file).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"cannot read the label tree {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"expected text in UTF-8 in {file}, but byte {error.start + 1} is not; save it again "
-            "as UTF-8"
         ) from error

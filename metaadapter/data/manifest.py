@@ -13,10 +13,11 @@ from typing import NamedTuple
 from metaadapter.data.crop import Box
 from metaadapter.data.label_sets import NO_LABEL, SEPARATOR
 from metaadapter.data.parquet_file import open_parquet
-from metaadapter.data.regular_files import is_regular, regular
+from metaadapter.data.regular_files import is_regular
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.data.url import Url, as_place
+from metaadapter.data.utf8_text import read_utf8
 from metaadapter.errors import DataError
 
 FORMATS = {
@@ -187,15 +188,7 @@ def _read_parquet(path: Path) -> list[Record]:
 
 
 def _text(path: Path) -> str:
-    try:
-        return regular(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"cannot read the manifest {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"expected text in UTF-8 in {path}, but byte {error.start + 1} is not; save the table "
-            "again as 'CSV UTF-8'"
-        ) from error
+    return read_utf8(path, "manifest", saved_as="the table again as 'CSV UTF-8'")
 
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:

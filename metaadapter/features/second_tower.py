@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -109,16 +110,10 @@ def build_second(
     deviation: Sequence[float],
 ) -> SecondTower:
     """Build the tower on the CPU in float32; the probe is a picture preprocessed for the CLIP."""
-    try:
+    with timm_errors(source):
         tower = SecondTower(timm_network(source, probe.shape[-1]), mean, deviation).eval()
         with torch.inference_mode():
-            features = tower(probe)
-        if features.ndim != 2:
-            raise ValueError(f"for one picture its output has the shape {tuple(features.shape)}")
-    except Exception as error:
-        if is_shortage(error):
-            raise
-        raise explain_timm(source, error) from error
+            require_row(tower(probe))
     return tower
 
 
@@ -168,8 +163,24 @@ def _tensors(file: Path) -> dict[str, Tensor]:
     return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
 
 
-def explain_timm(source: SecondSource, error: Exception) -> MetaAdapterError:
-    """Return the error that says why a model of timm cannot be used."""
+@contextmanager
+def timm_errors(source: SecondSource) -> Iterator[None]:
+    """Turn an error within a block into one that says why a model of timm cannot be used."""
+    try:
+        yield
+    except Exception as error:
+        if is_shortage(error):
+            raise
+        raise _explain(source, error) from error
+
+
+def require_row(features: Tensor) -> None:
+    """Raise a `ValueError` unless the output for one picture is a row of features."""
+    if features.ndim != 2:
+        raise ValueError(f"for one picture its output has the shape {tuple(features.shape)}")
+
+
+def _explain(source: SecondSource, error: Exception) -> MetaAdapterError:
     reason = " ".join(str(error).split())[:300]
     if source.file is None and _is_network_error(error):
         from timm import get_pretrained_cfg

@@ -8,10 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from metaadapter.data.machine_errors import is_shortage
 from metaadapter.features.encoder_model import EncoderModel
 from metaadapter.features.fingerprint import probe_picture
-from metaadapter.features.second_tower import SecondSource, explain_timm, timm_network
+from metaadapter.features.second_tower import (
+    SecondSource,
+    require_row,
+    timm_errors,
+    timm_network,
+)
 from metaadapter.features.two_towers import TwoTowers
 
 
@@ -35,16 +39,10 @@ def build_timm(source: SecondSource) -> EncoderModel:
     from timm import data
 
     timm_data: Any = data
-    try:
+    with timm_errors(source):
         trunk = timm_network(source, None).eval()
         config = timm_data.resolve_model_data_config(trunk)
         preprocess = timm_data.create_transform(**config, is_training=False)
         with torch.inference_mode():
-            features = trunk(preprocess(probe_picture())[None])
-        if features.ndim != 2:
-            raise ValueError(f"for one picture its output has the shape {tuple(features.shape)}")
-    except Exception as error:
-        if is_shortage(error):
-            raise
-        raise explain_timm(source, error) from error
+            require_row(trunk(preprocess(probe_picture())[None]))
     return EncoderModel(TwoTowers(TimmTower(trunk, config)), preprocess, tokenize=None)
