@@ -13,7 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.page_states import OPENING, ORIGIN, route, state, with_advice, with_frames
+from tools.page_states import (
+    OPENING,
+    ORIGIN,
+    route,
+    state,
+    with_advice,
+    with_frames,
+    with_several,
+)
 
 # The last is a window of 1440 x 900 pixels at a zoom of 200 %.
 SIZES = {"phone": (375, 740), "tablet": (768, 1024), "desk": (1440, 900), "zoomed": (720, 450)}
@@ -78,6 +86,12 @@ def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
         "few": (with_advice(state(5, 6, 40)), keys("ArrowRight")),
         "many": (many, keys("ArrowRight", "Shift+ArrowRight")),
         "advice": (many, open_advice),
+        "several": (with_several(state(5, 4, 60)), keys("ArrowRight")),
+        "several-held": (with_several(state(5, 4, 60)), keys("ArrowRight", "4", "5")),
+        "several-none": (with_several(state(5, 4, 60)), click("#filters .filter >> nth=2")),
+        "several-large": (with_several(state(5, 4, 60)), keys("v")),
+        "several-confirmed": (with_several(state(5, 4, 60)), click("#filters .filter >> nth=3")),
+        "several-download": (with_several(state(5, 4, 60)), click("#download")),
         "by-answer": (many, lambda page: page.select_option("#order", "class")),
         "look-alikes": (many, lambda page: page.select_option("#order", "alike")),
         **filters,

@@ -247,6 +247,32 @@ def with_frames(given: dict) -> dict:
     }
 
 
+def with_several(given: dict) -> dict:
+    """The same state in a project in which a picture can show several classes."""
+    project, answers = given["/project"], given["/answers"]
+    thresholds = {entry["id"]: 0.4 for entry in project["classes"]}
+
+    def labels_of(one: dict) -> dict:
+        first, second = one["class"], one["runner_up"]
+        p = {first: one["probability"], second: 1.6 * one["runner_up_probability"]}
+        p = {label: min(share, 0.97) for label, share in p.items() if share >= 0.2}
+        p = {label: share / 3 if one["unfamiliar"] else share for label, share in p.items()}
+        shown = [label for label, share in p.items() if share >= thresholds[label]]
+        return one | {"labels": shown, "unfamiliar": not shown, "probabilities": p}
+
+    parts = {
+        part: {key: labels_of(one) for key, one in answers[part].items()}
+        for part in ("answers", "left_out")
+    }
+    first, second = project["classes"][:2]
+    classes = [first, second | {"pictures": [*second["pictures"], *first["pictures"][:2]]}]
+    return given | {
+        "/project": project | {"several": True, "classes": [*classes, *project["classes"][2:]]},
+        "/answers": answers | parts | {"thresholds": thresholds},
+        "/sure": {"points": [], "n_pictures": 0},
+    }
+
+
 OPENING = {"kind": "opening", "error": "The encoder tiny is being loaded.", "values": {}}
 
 

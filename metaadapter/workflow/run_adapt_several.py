@@ -120,16 +120,32 @@ def adapt_several(
     texts = None
     if class_names is not None:
         texts = class_names.of(sets.classes, labelled.descriptions)
-    fitted = fit_several(
-        _task(labelled, sets, texts, partial=partial_labels),
+    fitted = fit_label_sets(labelled, sets, texts, generator=generator, partial=partial_labels)
+    return AdaptedSeveral(fitted, labelled, sets)
+
+
+def fit_label_sets(
+    labelled: LabelledPictures,
+    sets: LabelSets,
+    texts: Texts | None,
+    *,
+    generator: str = "default",
+    partial: bool = False,
+) -> FittedSeveral:
+    """Predict the adapter of encoded pictures, whose labels are the rows of `sets`.
+
+    Raises:
+        DataError: There are too many pictures.
+    """
+    return fit_several(
+        _task(labelled, sets, texts, partial=partial),
         sets.classes,
         names=texts,
         generator=generator,
-        partial=partial_labels,
+        partial=partial,
         origin=labelled.origin,
         picture_hashes=labelled.pictures.sha256,
     )
-    return AdaptedSeveral(fitted, labelled, sets)
 
 
 def _task(

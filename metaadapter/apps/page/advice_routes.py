@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import Field, StringConstraints
 
-from metaadapter.apps.page import forms
+from metaadapter.apps.page import advice_forms
 from metaadapter.apps.page.advice_entry import actions_of, id_of_advice
 from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.dependencies import OpenSession
 from metaadapter.apps.page.editor import OpenEditor
+from metaadapter.apps.page.forms import Revised
 from metaadapter.apps.page.settled_advice import no_such_advice, settle, take_back
 
 AdviceId = Annotated[
@@ -24,18 +25,18 @@ routes = APIRouter()
 
 
 @routes.get("/advice")
-def read_advice(session: OpenSession) -> forms.AdviceList:
+def read_advice(session: OpenSession) -> advice_forms.AdviceList:
     """Advice on the pictures, and what was settled."""
     settled = session.read(lambda contents: [*contents.settled.items()])
-    return forms.AdviceList(
+    return advice_forms.AdviceList(
         advice=[
-            forms.AdvicePiece.model_validate(
+            advice_forms.AdvicePiece.model_validate(
                 {**vars(piece), "id": id_of_advice(piece), "actions": actions_of(piece)}
             )
             for piece in session.advice()
         ],
         settled=[
-            forms.SettledPiece.model_validate({**dict(entry), "id": key})
+            advice_forms.SettledPiece.model_validate({**dict(entry), "id": key})
             for key, entry in reversed(settled)
         ],
     )
@@ -43,8 +44,8 @@ def read_advice(session: OpenSession) -> forms.AdviceList:
 
 @routes.post("/advice/{advice_id}")
 def settle_advice(
-    editor: OpenEditor, advice_id: AdviceId, settlement: forms.Settlement
-) -> forms.Revised:
+    editor: OpenEditor, advice_id: AdviceId, settlement: advice_forms.Settlement
+) -> Revised:
     """Settle a piece of advice: its pictures move if the action says so, and it is kept in mind."""
     pieces = {id_of_advice(piece): piece for piece in editor.session.advice()}
 
@@ -57,6 +58,6 @@ def settle_advice(
 
 
 @routes.delete("/advice/{advice_id}")
-def take_back_advice(editor: OpenEditor, advice_id: AdviceId) -> forms.Revised:
+def take_back_advice(editor: OpenEditor, advice_id: AdviceId) -> Revised:
     """Take back what was done about a piece of advice."""
     return editor.edit("Took back advice", lambda contents: take_back(contents, advice_id))

@@ -30,7 +30,7 @@ def alike_strangers(
 
 def _usual_difference(task: LabelledTask) -> float:
     """Return the median over the classes with several pictures; 0 without any."""
-    labels = np.array(task.labels)
+    labels = np.array([label for (label,) in task.labels])
     of_classes = [task.pictures.features[labels == label] for label in task.classes]
     several = [_difference(rows) for rows in of_classes if len(rows) > 1]
     return float(np.median(several)) if several else 0.0

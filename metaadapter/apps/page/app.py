@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from metaadapter.apps.page import (
     advice_routes,
+    answer_routes,
     download_routes,
     export_routes,
     field_downloads,
@@ -24,6 +25,7 @@ from metaadapter.apps.page import (
     forms,
     phone_routes,
     predict_routes,
+    project_list_routes,
     project_routes,
 )
 from metaadapter.apps.page.access import Access
@@ -69,7 +71,8 @@ def make_app(
     """
     state = State(projects, limits or Limits(), Exports(runtime), phone)
     routers = (
-        *(project_routes.routes, advice_routes.routes),
+        *(project_routes.routes, answer_routes.routes, project_list_routes.routes),
+        advice_routes.routes,
         *(download_routes.routes, predict_routes.routes),
         export_routes.routes,
         *(field_routes.routes, field_downloads.routes, phone_routes.code_routes),

@@ -7,11 +7,11 @@ from datetime import datetime
 from unicodedata import normalize
 
 from metaadapter.apps.page.contents import NONE, Change, ClassEntry, Contents, PictureEntry
+from metaadapter.apps.page.forms import MAX_CLASSES
+from metaadapter.apps.page.labelling import NewLabel, require_plain_names, with_label
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.plain_text import one_line
 from metaadapter.workflow.predictions import NONE_OF_THESE
-
-MAX_CLASSES = 1000
 
 
 def add_classes(
@@ -27,6 +27,8 @@ def add_classes(
         )
     if any(label in contents.classes for label in names):
         raise Refusal(409, "invalid", "There is already a class with this id.")
+    if contents.several:
+        require_plain_names(names.values())
     taken = {name_key(entry.name): entry.name for entry in contents.classes.values()}
     for name in names.values():
         _require_free(name, taken)
@@ -44,6 +46,8 @@ def change_class(
     """The changes that rename or describe a class; `None` leaves that part as it is."""
     before = contents.require_class(label)
     others = [entry.name for other, entry in contents.classes.items() if other != label]
+    if name is not None and contents.several:
+        require_plain_names([name])
     if name is not None:
         _require_free(name, {name_key(other): other for other in others})
     parts = {"name": name, "description": description}
@@ -54,24 +58,29 @@ def change_class(
 
 
 def remove_class(contents: Contents, label: str) -> tuple[Change, ...]:
-    """The changes that remove a class and move its pictures to the tray."""
+    """The changes that remove a class; its pictures keep their other classes, or go to the tray."""
     contents.require_class(label)
-    to_tray = move_pictures(contents, dict.fromkeys(contents.pictures_of(label)))
-    return (*to_tray, *contents.changes("class", {label: None}))
+    rest: dict[str, NewLabel] = {
+        picture: tuple(one for one in contents.pictures[picture].labels if one != label) or None
+        for picture in contents.pictures_of(label)
+    }
+    return (*move_pictures(contents, rest), *contents.changes("class", {label: None}))
 
 
-def label_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple[Change, ...]:
-    """The changes that give each picture its label: a class, `NONE`, or `None` for the tray."""
+def label_pictures(contents: Contents, labels: Mapping[str, NewLabel]) -> tuple[Change, ...]:
+    """The changes that give each picture its label, or several classes."""
     contents.require_pictures(labels)
-    for label in {label for label in labels.values() if label not in (None, NONE)}:
-        contents.require_class(label)
+    for label in set(labels.values()):
+        for one in label if isinstance(label, tuple) else (label,):
+            if one not in (None, NONE):
+                contents.require_class(one)
     return move_pictures(contents, labels)
 
 
-def move_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple[Change, ...]:
+def move_pictures(contents: Contents, labels: Mapping[str, NewLabel]) -> tuple[Change, ...]:
     """The changes of `label_pictures` without checks, since the same edit may add the classes."""
     entries = {
-        picture: contents.pictures[picture].model_copy(update={"label": label})
+        picture: with_label(contents, contents.pictures[picture], label)
         for picture, label in labels.items()
     }
     return contents.changes("picture", entries)
@@ -80,16 +89,19 @@ def move_pictures(contents: Contents, labels: Mapping[str, str | None]) -> tuple
 def add_pictures(
     contents: Contents,
     names: Mapping[str, str],
-    labels: Mapping[str, str | None],
+    labels: Mapping[str, NewLabel],
     times: Mapping[str, datetime | None] | None = None,
 ) -> tuple[Change, ...]:
     """The changes that add pictures (id → name) to their classes in `labels`, or to the tray."""
     entries = {
-        picture: PictureEntry(
-            name=one_line(name),
-            label=labels.get(picture),
-            place=place,
-            time=time.isoformat() if (time := (times or {}).get(picture)) else None,
+        picture: with_label(
+            contents,
+            PictureEntry(
+                name=one_line(name),
+                place=place,
+                time=time.isoformat() if (time := (times or {}).get(picture)) else None,
+            ),
+            labels.get(picture),
         )
         for place, (picture, name) in enumerate(names.items(), next_place(contents.pictures))
     }

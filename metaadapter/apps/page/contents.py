@@ -14,17 +14,19 @@ from pydantic import BaseModel, Field, model_serializer
 
 from metaadapter.apps.page.advice_entry import AdviceEntry
 from metaadapter.apps.page.field_entries import NO_SETTINGS, BoxEntry, CropEntry, FieldEntry, Id
+from metaadapter.apps.page.labelling_entry import LABELLING, LabellingEntry
 from metaadapter.apps.page.refusal import Refusal
 
 SETTINGS = "0"
 """The id of the settings for camera traps."""
-Kind = Literal["class", "picture", "settings", "advice"]
+Kind = Literal["class", "picture", "settings", "advice", "labelling"]
 EditKind = Literal[
     "added-boxes",
     "added-class",
     "added-pictures",
     "changed-box",
     "changed-class",
+    "changed-labelling",
     "changed-settings",
     "removed-class",
     "removed-pictures",
@@ -44,11 +46,13 @@ class ClassEntry(BaseModel, frozen=True, extra="forbid"):
 
 
 class PictureEntry(BaseModel, frozen=True, extra="forbid"):
-    """A picture: the name of its file, its class, and its place in the order of the pictures."""
+    """A picture: the name of its file, its labels, and its place in the order of the pictures."""
 
     name: str
     label: Id | Literal["none"] | None = None
     """The id of its class, `NONE` if it shows none of them, or `None` in the tray."""
+    also: tuple[Id, ...] = ()
+    """The other classes that it shows, in a project of several labels."""
     place: int
     time: str | None = None
     """The time when it was taken (ISO 8601)."""
@@ -59,6 +63,11 @@ class PictureEntry(BaseModel, frozen=True, extra="forbid"):
     is not sure of; `None` without a detector."""
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The ids of all its classes, or only `NONE`; empty in the tray."""
+        return () if self.label is None else (self.label, *self.also)
+
+    @property
     def is_frame(self) -> bool:
         """True if its boxes are sorted instead of the whole picture."""
         return self.boxes is not None and self.label is None
@@ -66,10 +75,15 @@ class PictureEntry(BaseModel, frozen=True, extra="forbid"):
     @model_serializer(mode="wrap")
     def _without_none(self, dump: Callable[[PictureEntry], dict[str, Any]]) -> dict[str, Any]:
         values = dump(self)
-        return {key: value for key, value in values.items() if value is not None or key == "label"}
+        empty = {"also"} if not self.also else set()
+        return {
+            key: value
+            for key, value in values.items()
+            if key == "label" or (value is not None and key not in empty)
+        }
 
 
-Entry = ClassEntry | PictureEntry | FieldEntry | AdviceEntry
+Entry = ClassEntry | PictureEntry | FieldEntry | AdviceEntry | LabellingEntry
 
 
 class Change(BaseModel, frozen=True, extra="forbid"):
@@ -117,6 +131,8 @@ class Edit(BaseModel, frozen=True, extra="forbid"):
         pictures = [change for change in self.changes if change.kind == "picture"]
         if any(change.kind == "advice" for change in self.changes):
             return "settled-advice", {}
+        if any(change.kind == "labelling" for change in self.changes):
+            return "changed-labelling", {}
         if not classes and not pictures:
             return "changed-settings", {}
         changed = [change for change in pictures if _boxes(change.before) != _boxes(change.after)]
@@ -153,6 +169,8 @@ class Contents:
     """The settings for camera traps, if there are any, by the id `SETTINGS`."""
     settled: dict[str, AdviceEntry] = field(default_factory=dict)
     """The pieces of advice that a person has settled, the latest last."""
+    labelling: dict[str, LabellingEntry] = field(default_factory=dict)
+    """How many labels a picture has, if it is not one, by the id `LABELLING`."""
     derived: dict[str, Any] = field(default_factory=dict, compare=False)
     """Values that take long to compute from the entries; every edit empties it."""
 
@@ -181,6 +199,12 @@ class Contents:
     def settings(self) -> FieldEntry:
         """The settings for camera traps."""
         return self.stored_settings.get(SETTINGS, NO_SETTINGS)
+
+    @property
+    def several(self) -> bool:
+        """Whether a picture can show several classes."""
+        entry = self.labelling.get(LABELLING)
+        return entry is not None and entry.several
 
     @property
     def kept_pictures(self) -> set[str]:
@@ -213,18 +237,21 @@ class Contents:
         pictures = [
             picture
             for picture, entry in self.pictures.items()
-            if entry.label == label and not entry.is_frame
+            if label in (entry.labels or (None,)) and not entry.is_frame
         ]
         return sorted(pictures, key=lambda picture: self.pictures[picture].place)
 
     def piles(self) -> dict[str | None, list[str]]:
-        """Class, `NONE`, or `None` for the tray → its `pictures_of`, of all in one pass."""
+        """Class, `NONE`, or `None` for the tray → its `pictures_of`, of all in one pass.
+
+        A picture of several classes is in the pile of each.
+        """
         piles: dict[str | None, list[str]] = {
             label: [] for label in (*self.ordered_classes, NONE, None)
         }
         for picture, entry in sorted(self.pictures.items(), key=lambda item: item[1].place):
-            if not entry.is_frame:
-                piles.setdefault(entry.label, []).append(picture)
+            for label in () if entry.is_frame else entry.labels or (None,):
+                piles.setdefault(label, []).append(picture)
         return piles
 
     def require_class(self, label: str) -> ClassEntry:
@@ -246,6 +273,7 @@ class Contents:
             "picture": self.pictures,
             "settings": self.stored_settings,
             "advice": self.settled,
+            "labelling": self.labelling,
         }
         return entries[kind]
 

@@ -14,6 +14,7 @@ from metaadapter.apps.page.field_forms import BoxesAdded
 from metaadapter.apps.page.forms import MAX_NAME_LENGTH, RefusedFile
 from metaadapter.apps.page.frame_answers import MIN_CONFIDENCE
 from metaadapter.apps.page.frame_names import match_names
+from metaadapter.apps.page.labelling import require_one_label
 from metaadapter.apps.page.multipart import Form
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.uploads import n_pictures, plain_name
@@ -32,8 +33,9 @@ def add_detections(editor: Editor, form: Form) -> BoxesAdded:
 
     Frames that have boxes already keep them, since a person may have corrected them.
     """
-    frames, classified, detector = _read(form)
     session = editor.session
+    session.read(lambda contents: require_one_label(contents, "A file of boxes"))
+    frames, classified, detector = _read(form)
     contents = session.read(lambda contents: dict(contents.pictures))
     whole = {key: entry for key, entry in contents.items() if entry.crop is None}
     matches = match_names({key: entry.name for key, entry in whole.items()}, frames)

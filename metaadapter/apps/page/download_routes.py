@@ -21,6 +21,8 @@ from metaadapter.apps.page.downloads import (
     whole_pictures,
     zip_pieces,
 )
+from metaadapter.apps.page.label_downloads import label_manifest, label_table
+from metaadapter.apps.page.labelling import require_one_label
 from metaadapter.apps.page.move_script import move_script
 from metaadapter.apps.page.session import Session
 
@@ -52,9 +54,20 @@ def download_adapter(session: OpenSession) -> Response:
 
 @routes.get("/answers.csv", response_class=Response)
 def download_predictions(session: OpenSession, threshold: Threshold = 0.0) -> Response:
-    """The predictions as a table."""
-    table = decided(session, threshold, prediction_table)
-    return file_response(session, table.encode(), "answers.csv", "text/csv; charset=utf-8")
+    """The predictions as a table; with several labels that of `metaadapter predict`."""
+    if session.read(lambda contents: contents.several):
+        decided(session, threshold, lambda *_: None)
+        table = label_table(session)
+    else:
+        table = decided(session, threshold, prediction_table).encode()
+    return file_response(session, table, "answers.csv", "text/csv; charset=utf-8")
+
+
+@routes.get("/labels.csv", response_class=Response)
+def download_labels(session: OpenSession) -> Response:
+    """The labels of people as a manifest, which `metaadapter adapt --several` reads."""
+    table = session.read(label_manifest)
+    return file_response(session, table, "labels.csv", "text/csv; charset=utf-8")
 
 
 @routes.get("/pictures.zip", response_class=StreamingResponse)
@@ -71,6 +84,7 @@ def download_pictures(session: OpenSession, threshold: Threshold = 0.0) -> Respo
 @routes.get("/moves.sh", response_class=Response)
 def download_moves(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """A shell script that moves the user's own files."""
+    session.read(lambda contents: require_one_label(contents, "A script that moves files"))
     script = move_script(decided(session, threshold, whole_pictures))
     return file_response(session, script.encode(), "moves.sh", "text/x-shellscript; charset=utf-8")
 
@@ -82,6 +96,8 @@ def decided(
 
     It waits until the predictions are up to date. Nothing changes the contents during the call.
     """
+    if threshold:
+        session.read(lambda contents: require_one_label(contents, "A minimum for all classes"))
     predictions = session.wait_for_results().answers
     return session.read(
         lambda contents: use(sorted_pictures(contents, predictions, threshold), contents)

@@ -49,7 +49,8 @@ def sorted_pictures(
 
     A prediction with a probability below the threshold goes to the pile `UNSURE`; the prediction
     for an unfamiliar picture to the pile `NONE_OF_THESE`, as does a picture that is labelled so.
-    Other labels stay as they are.
+    Other labels stay as they are. With several labels there is a row for each class of a picture,
+    and no pile `UNSURE`.
     """
     pictures = []
     names = [contents.classes[label].name for label in contents.ordered_classes]
@@ -57,22 +58,24 @@ def sorted_pictures(
     unsure, none_of_these = _free(UNSURE, taken), _free(NONE_OF_THESE, taken)
     folders = folder_names([*names, unsure, none_of_these])
     piles = contents.piles()
+    piles_of = {NONE: none_of_these, UNSURE: unsure}
+    piles_of |= {label: entry.name for label, entry in contents.classes.items()}
     for label in (*contents.ordered_classes, NONE, None):
         for key in piles[label]:
             name, prediction = contents.pictures[key].name, predictions.get(key)
-            if label == NONE:
-                answer, prediction = none_of_these, None
-            elif label is not None:
-                answer, prediction = contents.classes[label].name, None
+            if label is not None:
+                answers, prediction = [label], None
             elif prediction is None or prediction.label not in contents.classes:
                 continue
             elif prediction.unfamiliar:
-                answer = none_of_these
-            elif prediction.probability < threshold:
-                answer = unsure
+                answers = [NONE]
+            elif prediction.labels is None and prediction.probability < threshold:
+                answers = [UNSURE]
             else:
-                answer = contents.classes[prediction.label].name
-            pictures.append(SortedPicture(key, name, answer, folders[answer], prediction))
+                answers = [*(prediction.labels or (prediction.label,))]
+            for one in answers:
+                if (answer := piles_of.get(one)) is not None:
+                    pictures.append(SortedPicture(key, name, answer, folders[answer], prediction))
     return pictures
 
 

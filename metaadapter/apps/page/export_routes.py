@@ -16,6 +16,7 @@ from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.dependencies import AppState, OpenSession
 from metaadapter.apps.page.download_routes import Threshold, decided, file_response
 from metaadapter.apps.page.downloads import SortedPicture, prediction_table, whole_pictures
+from metaadapter.apps.page.label_downloads import label_manifest, label_table
 from metaadapter.apps.page.move_script import move_script
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
@@ -83,13 +84,15 @@ def read_sizes(session: OpenSession, state: AppState, threshold: Threshold = 0.0
         whole = None if has_boxes else [picture.id for picture in pictures]
         return prediction_table(pictures, contents), whole_pictures(pictures, contents), whole
 
+    several = session.read(lambda contents: contents.several)
     table, moved, whole = decided(session, threshold, parts)
     onnx, is_made = state.exports.n_bytes(session)
     runtime = state.exports.runtime
     return forms.Sizes(
-        answers=len(table.encode()),
+        answers=len(label_table(session) if several else table.encode()),
         pictures=None if whole is None else _n_bytes(session, whole),
-        moves=len(move_script(moved).encode()),
+        moves=None if several else len(move_script(moved).encode()),
+        labels=len(session.read(label_manifest)) if several else None,
         adapter=len(skill_bytes(stored)),
         onnx=onnx,
         page=None if onnx is None or runtime is None else onnx + runtime_bytes(runtime),

@@ -18,6 +18,7 @@ from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.field_entries import BoxEntry, FieldEntry
 from metaadapter.apps.page.forms import PictureId, Revised
 from metaadapter.apps.page.frame_answers import series_of
+from metaadapter.apps.page.labelling import require_one_label
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
@@ -75,6 +76,7 @@ def edit_box(
     before, after = (sides and Box(*sides) for sides in (change.before, change.after))
     session = editor.session
     session.read(lambda contents: contents.require_pictures([frame]))
+    session.read(lambda contents: require_one_label(contents, "A box in a picture"))
     sha256 = _hash_of(session, frame)
     message = (
         "Added a box"
@@ -97,6 +99,7 @@ def edit_settings(editor: OpenEditor, change: field_forms.FieldChange) -> Revise
     """Set which frames form series, and which classes occur; `null` ends a setting."""
 
     def entry(contents: Contents) -> FieldEntry:
+        require_one_label(contents, "A series of camera traps")
         settings, changed = contents.settings, change.model_fields_set
         allowed = _classes(contents, change.allowed) if change.allowed else None
         return FieldEntry(

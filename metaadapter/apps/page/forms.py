@@ -1,9 +1,11 @@
-"""The requests and responses of the HTTP interface, as its OpenAPI document describes them."""
+"""The forms of edits and of the open project, as the OpenAPI document describes them.
+
+Answers, advice and the list of projects have forms in files of their own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -11,17 +13,14 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    model_serializer,
 )
 
-from metaadapter.apps.advice import kinds as advice_kinds
-from metaadapter.apps.page.advice_entry import Action
 from metaadapter.apps.page.contents import EditKind
 from metaadapter.apps.page.refusal import Kind
 from metaadapter.data.plain_text import one_line
 
 MAX_NAME_LENGTH, MAX_DESCRIPTION_LENGTH = 120, 10_000
-MAX_PICTURES = 200_000
+MAX_PICTURES, MAX_CLASSES = 200_000, 1000
 
 
 def _plain(text: str) -> str:
@@ -43,8 +42,9 @@ ClassId = Annotated[
     StringConstraints(pattern=r"^[0-9a-f]{1,32}$"),
     Field(description="The id of a class."),
 ]
-Label = ClassId | Literal["none"] | None
-"""The id of a class, "none" for none of the classes, or `None` for the tray."""
+Label = ClassId | Literal["none"] | None | Annotated[list[ClassId], Field(max_length=MAX_CLASSES)]
+"""The id of a class, "none" for none of the classes, or `None` for the tray; a list of ids in a
+project of several labels."""
 
 
 class RequestForm(BaseModel):
@@ -77,7 +77,8 @@ class Pictures(RequestForm):
 class Labels(RequestForm):
     """Either `labels`, picture → label, or `pictures` with one label, `class`.
 
-    A label is the id of a class, "none" for none of the classes, or `null` for the tray.
+    A label is the id of a class, "none" for none of the classes, or `null` for the tray; in a
+    project of several labels also a list of ids, of which none means "none".
     """
 
     pictures: Annotated[list[PictureId], Field(max_length=MAX_PICTURES)] = []
@@ -85,16 +86,10 @@ class Labels(RequestForm):
     labels: Annotated[dict[PictureId, Label], Field(max_length=MAX_PICTURES)] = {}
 
 
-class ProjectName(RequestForm):
-    """The name of a project."""
+class Labelling(RequestForm):
+    """Whether a picture can show several of the classes."""
 
-    name: Name
-
-
-class NewProjectName(ProjectName):
-    """The name of a project, and its new name."""
-
-    new_name: Name
+    several: bool
 
 
 class Error(BaseModel):
@@ -181,32 +176,13 @@ class ProjectState(BaseModel):
     series: dict[str, str]
     """Picture → the first frame of its series; empty if no series are formed."""
     camera_traps: CameraTraps
+    several: bool
+    """Whether a picture can show several classes; it is then in the `pictures` of each."""
     ready: bool
     can_undo: bool
     can_redo: bool
     saved: bool
     folder: str
-
-
-class ListedProject(BaseModel):
-    """A project that can be opened."""
-
-    name: str
-    n_pictures: int
-    n_classes: int
-
-
-class ProjectList(BaseModel):
-    """The projects that can be opened, and the name of the open one."""
-
-    projects: list[ListedProject]
-    current: str
-
-
-class Deleted(ProjectList):
-    """The projects that are left, and the folder that the deleted one has been moved to."""
-
-    place: str
 
 
 class RefusedFile(BaseModel):
@@ -224,111 +200,16 @@ class Added(Revised):
     refused: list[RefusedFile]
 
 
-class PicturePrediction(BaseModel, from_attributes=True):
-    """The prediction for a picture of the project; classes are given by their ids."""
-
-    class_id: Annotated[str, Field(validation_alias="label", serialization_alias="class")]
-    probability: float
-    runner_up: str | None
-    runner_up_probability: float
-    known: float | None
-    unfamiliar: bool
-
-
-class Shift(BaseModel, from_attributes=True):
-    """The shift of pictures, with the keys of `metaadapter predict --json`."""
-
-    n: int
-    ratio: float
-    probability: float
-    of_pool: bool
-    is_shifted: bool
-
-
-class PicturePredictions(Revised):
-    """The predictions of a revision; they are left out if the client has them already."""
-
-    ready: bool
-    unchanged: bool | None = None
-    answers: dict[str, PicturePrediction] | None = None
-    left_out: dict[str, PicturePrediction] | None = None
-    shift: Shift | None = None
-
-
-class Cost(BaseModel):
-    """The cost of a threshold, below whose probability a prediction does not count."""
-
-    threshold: float
-    kept: float
-    """The fraction of predictions that count."""
-    errors: float | None
-    """The fraction of wrong predictions among those that count; `None` if none counts."""
-
-
-class Costs(BaseModel):
-    """The cost of each threshold, and the number of left-out pictures it was computed from."""
-
-    points: list[Cost]
-    n_pictures: int
-
-
-class AdvicePiece(BaseModel, from_attributes=True):
-    """A piece of advice with the ids of classes and pictures, and the ways to settle it."""
-
-    id: str
-    kind: advice_kinds.Kind
-    sentence: str
-    classes: list[str]
-    pictures: list[str]
-    form: advice_kinds.Form
-    values: dict[str, str | int | list[str]]
-    actions: list[Action]
-
-
-class SettledPiece(BaseModel, from_attributes=True):
-    """A piece of advice that a person has settled, and how."""
-
-    id: str
-    action: Action
-    sentence: str
-    classes: list[str]
-    pictures: list[str]
-    form: advice_kinds.Form
-    values: dict[str, str | int | list[str]]
-
-
-class AdviceList(BaseModel):
-    """Advice, the most helpful first, and what was settled, the latest first."""
-
-    advice: list[AdvicePiece]
-    settled: list[SettledPiece]
-
-
-class Settlement(RequestForm):
-    """The way to settle a piece of advice.
-
-    "move" gives its picture the better label, "none" the label of none of the classes; "keep" says
-    that its label is right, and "dismiss" that nothing will be done.
-    """
-
-    action: Action
-
-
-class LookAlikes(BaseModel):
-    """Groups of pictures of the tray that look alike, the most alike first."""
-
-    groups: list[list[str]]
-
-
 class Sizes(BaseModel):
-    """The sizes of the downloads in bytes, null if unknown.
+    """The sizes of the downloads in bytes, null if unknown or if there is no such download.
 
     Unless `is_made`, the ONNX file and the page are larger than the number given.
     """
 
     answers: int
     pictures: int | None
-    moves: int
+    moves: int | None
+    labels: int | None
     adapter: int
     onnx: int | None
     page: int | None
@@ -362,42 +243,3 @@ class Work(Revised):
     error: str | None
     kind: Kind | None
     values: dict[str, str | int]
-
-
-class SureAnswer(BaseModel, from_attributes=True):
-    """The deepest sure name in the label tree of an adapter."""
-
-    label: str | None
-    probability: float
-    level: int
-    path: list[str]
-    probabilities: list[float]
-
-
-class Prediction(BaseModel, from_attributes=True):
-    """One prediction, with the keys of `metaadapter predict --json`."""
-
-    path: str
-    label: str
-    probability: float
-    runner_up: str
-    runner_up_probability: float
-    in_support: bool
-    probabilities: dict[str, float]
-    known: float | None
-    unfamiliar: bool
-    set: list[str] | None
-    sure: SureAnswer | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_a_tree(self, serialized: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        values = serialized(self)
-        return values if self.sure else {k: v for k, v in values.items() if k != "sure"}
-
-
-class Predictions(BaseModel):
-    """The predictions of a request, their shift, and the files that could not be read."""
-
-    predictions: list[Prediction]
-    shift: Shift | None
-    refused: list[RefusedFile]

@@ -150,6 +150,7 @@ class History:
             [],
             dict(contents.stored_settings),
             dict(contents.settled),
+            dict(contents.labelling),
         )
         for _ in done:
             start.undo()
@@ -158,6 +159,7 @@ class History:
             *Contents().changes("picture", start.pictures),
             *Contents().changes("settings", start.stored_settings),
             *Contents().changes("advice", start.settled),
+            *Contents().changes("labelling", start.labelling),
         )
         records: list[dict[str, Any]] = [
             {BEGIN: _dump(Edit.of("", begin)), "keys": list(self.past.keys)[-KEPT_EDITS:]},

@@ -13,13 +13,14 @@ from starlette.concurrency import run_in_threadpool
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.skill import skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.page import forms
+from metaadapter.apps.page import answer_forms
 from metaadapter.apps.page.dependencies import (
     AppState,
     OpenSession,
     UploadedForm,
     UploadFolder,
 )
+from metaadapter.apps.page.forms import RefusedFile
 from metaadapter.apps.page.multipart import Form, Limits
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.results import fit
@@ -46,17 +47,17 @@ async def predict(
     now: Annotated[
         bool, Query(description="Use the project's adapter as it is, before its latest edits.")
     ] = False,
-) -> forms.Predictions:
+) -> answer_forms.Predictions:
     """Predict pictures with the open project's adapter, or with the one in the field `adapter`."""
 
-    def work() -> forms.Predictions:
+    def work() -> answer_forms.Predictions:
         stored = _adapter(form, session, now=now)
         encoder = state.encoders.encoder(session.project.encoder, stored)
         pictures, refused = _encode(form, folder, encoder, state.limits)
         predictions, sample = predict_pictures(stored, pictures), QuerySample(stored)
         sample.add(pictures.features)
         content = {"predictions": predictions, "shift": sample.shift, "refused": refused}
-        return forms.Predictions.model_validate(content)
+        return answer_forms.Predictions.model_validate(content)
 
     async with state.my_turn():
         return await run_in_threadpool(work)
@@ -91,7 +92,7 @@ def _adapter(form: Form, session: Session, *, now: bool) -> StoredAdapter:
         raise Refusal(422, "invalid", "Expected one file in the field `adapter`, but several came.")
     name, path = plain_name(files[0].name), files[0].path
     try:
-        stored = load_adapter(path)
+        stored = load_adapter(path, several=True)
     except MetaAdapterError as error:  # it names the file that the request has become
         raise type(error)(str(error).replace(str(path), f"the file {name}")) from error
     stored.config.origin.require_encoder(
@@ -102,21 +103,21 @@ def _adapter(form: Form, session: Session, *, now: bool) -> StoredAdapter:
 
 def _encode(
     form: Form, folder: Path, encoder: ImageEncoder, limits: Limits
-) -> tuple[EncodedPictures, list[forms.RefusedFile]]:
+) -> tuple[EncodedPictures, list[RefusedFile]]:
     """Encode the pictures of a form, under the client's names; return also the refused files."""
     names: dict[str, str] = {}
     refused = []
     uploaded = [file for file in form.files if file.field == "pictures"]
     for number, file in enumerate(uploaded_files(uploaded, limits)):
         if file.path is None:
-            refused.append(forms.RefusedFile(name=file.name, reason=file.reason))
+            refused.append(RefusedFile(name=file.name, reason=file.reason))
             continue
         path = file.path.rename(folder / f"picture-{number}")
         names[str(path)] = file.name
     rows = [ImageRow(Path(path), None) for path in names]
     encoded = encode_rows(rows, encoder, views=1, seed=0)
     refused += [
-        forms.RefusedFile(name=names[str(picture.path)], reason=picture.reason)
+        RefusedFile(name=names[str(picture.path)], reason=picture.reason)
         for picture in encoded.quarantined
     ]
     pictures = tuple(picture._replace(path=names[picture.path]) for picture in encoded.pictures)
@@ -124,7 +125,7 @@ def _encode(
 
 
 def _fit(
-    pictures: EncodedPictures, refused: list[forms.RefusedFile], encoder: ImageEncoder
+    pictures: EncodedPictures, refused: list[RefusedFile], encoder: ImageEncoder
 ) -> StoredAdapter:
     folders = [folder_of(path) for path in pictures.paths]
     if "" in folders:

@@ -1,9 +1,9 @@
-"""The routes of the page: the open project, its edits, pictures, predictions; other projects."""
+"""The routes of the open project: its classes, pictures and labels, and their edits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -21,6 +21,7 @@ from metaadapter.apps.page.dependencies import AppState, OpenSession, UploadedFo
 from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.history import History
+from metaadapter.apps.page.labelling import NewLabel, set_several
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.upload_schema import UPLOAD_SCHEMA
@@ -77,6 +78,7 @@ def read_project(session: OpenSession) -> forms.ProjectState:
                 burst=contents.settings.burst,
                 allowed=None if contents.settings.allowed is None else [*contents.settings.allowed],
             ),
+            several=contents.several,
             ready=session.results.stored is not None,
             can_undo=bool(contents.done),
             can_redo=bool(contents.undone),
@@ -129,18 +131,35 @@ def upload_pictures(editor: OpenEditor, form: UploadedForm, state: AppState) -> 
     return add_uploads(editor, form, state.limits)
 
 
+@routes.patch("/labelling")
+def set_labelling(editor: OpenEditor, labelling: forms.Labelling) -> forms.Revised:
+    """Say whether a picture can show several classes."""
+    several = labelling.several
+    return editor.edit(
+        "A picture can show several classes" if several else "A picture shows one class",
+        lambda contents: set_several(contents, several=several),
+    )
+
+
 @routes.post("/labels")
 def set_labels(editor: OpenEditor, labels: forms.Labels) -> forms.Revised:
-    """Move pictures to classes, to "none of these", or to the tray."""
+    """Move pictures to classes, to "none of these", or to the tray.
+
+    With several labels a list replaces the classes of a picture.
+    """
     if labels.labels and labels.pictures:
         raise Refusal(422, "invalid", "Give `labels`, or `pictures` with a `class`, not both.")
-    new = labels.labels or dict.fromkeys(labels.pictures, labels.class_id)
+    given = labels.labels or dict.fromkeys(labels.pictures, labels.class_id)
+    new: dict[str, NewLabel] = {
+        picture: tuple(label) if isinstance(label, list) else label
+        for picture, label in given.items()
+    }
     return editor.edit(
         lambda contents: _sorted(contents, new), lambda contents: label_pictures(contents, new)
     )
 
 
-def _sorted(contents: Contents, labels: Mapping[str, str | None]) -> str:
+def _sorted(contents: Contents, labels: Mapping[str, NewLabel]) -> str:
     """A sentence on labels, with the name of the class if there is only one."""
     n, targets = n_pictures(len(labels)), set(labels.values())
     if len(targets) != 1:
@@ -148,8 +167,11 @@ def _sorted(contents: Contents, labels: Mapping[str, str | None]) -> str:
     (target,) = targets
     if target is None:
         return f"Put {n} back to the pictures to sort"
-    if target == NONE:
+    if target in (NONE, ()):
         return f"Put {n} to none of these"
+    if isinstance(target, tuple):
+        names = [contents.require_class(label).name for label in target]
+        return f"Put {n} into {', '.join(names)}"
     return f"Put {n} into {contents.require_class(target).name}"
 
 
@@ -226,91 +248,3 @@ def read_picture(
             404, "no-such-picture", f"The picture cannot be read: {error.reason}."
         ) from error
     return Response(content, media_type=kind, headers=FOREVER)
-
-
-@routes.get("/answers", response_model_exclude_unset=True)
-def read_predictions(
-    session: OpenSession,
-    since: Annotated[int, Query(description="The revision that the client has.")] = -1,
-) -> forms.PicturePredictions:
-    """The predictions, left out if the client has those of the current revision."""
-    results = session.results
-    content: dict[str, Any] = {"revision": results.revision, "ready": results.stored is not None}
-    if results.revision <= since:
-        content |= {"revision": since, "unchanged": True}
-    else:
-        content |= {
-            "answers": results.answers,
-            "left_out": results.left_out,
-            "shift": results.shift,
-        }
-    return forms.PicturePredictions.model_validate(content)
-
-
-@routes.get("/sure")
-def read_costs(session: OpenSession) -> forms.Costs:
-    """The cost of each threshold on the probability, computed from the left-out pictures."""
-    return session.read(session.results.costs)
-
-
-@routes.get("/alike")
-def read_look_alikes(session: OpenSession) -> forms.LookAlikes:
-    """Groups of pictures of the tray that look alike."""
-    return forms.LookAlikes(groups=session.look_alikes())
-
-
-@routes.get("/work")
-def read_work(session: OpenSession) -> forms.Work:
-    """The work in the background."""
-    return session.work()
-
-
-@routes.post("/work/stop")
-def stop_work(session: OpenSession) -> forms.Work:
-    """Stop encoding until the next edit, or until it is resumed."""
-    session.stop()
-    return session.work()
-
-
-@routes.post("/work/resume")
-def resume_work(session: OpenSession) -> forms.Work:
-    """Go on with the encoding that was stopped."""
-    session.resume()
-    return session.work()
-
-
-@routes.get("/projects")
-def list_projects(state: AppState) -> forms.ProjectList:
-    """The projects that can be opened."""
-    projects = state.projects
-    return forms.ProjectList(
-        projects=projects.listed(), current=projects.session.project.facts.name
-    )
-
-
-@routes.post("/projects", status_code=201)
-def make_project(state: AppState, new: forms.ProjectName) -> forms.ProjectList:
-    """Make a project and open it."""
-    state.projects.make(new.name)
-    return list_projects(state)
-
-
-@routes.post("/projects/open")
-def open_project(state: AppState, project: forms.ProjectName) -> forms.ProjectList:
-    """Open another project."""
-    state.projects.open(project.name)
-    return list_projects(state)
-
-
-@routes.post("/projects/rename")
-def rename_project(state: AppState, names: forms.NewProjectName) -> forms.ProjectList:
-    """Rename a project, which may be the open one."""
-    state.projects.rename(names.name, names.new_name)
-    return list_projects(state)
-
-
-@routes.post("/projects/delete")
-def delete_project(state: AppState, project: forms.ProjectName) -> forms.Deleted:
-    """Move a project that is not open into the folder `deleted projects` beside it."""
-    place = one_line(state.projects.delete(project.name))
-    return forms.Deleted(place=place, **list_projects(state).model_dump())

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import final
 
 from metaadapter.apps.page.changes import name_key
-from metaadapter.apps.page.forms import ListedProject
 from metaadapter.apps.page.history import read_contents
 from metaadapter.apps.page.leftovers import free_place
 from metaadapter.apps.page.project import hold, open_project, read_facts, rename
 from metaadapter.apps.page.project_folders import DELETED_FOLDER, HISTORY_FILE, projects_in
+from metaadapter.apps.page.project_list_forms import ListedProject
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
 from metaadapter.data.output_folder import require_no_link, sync_folder, write_errors

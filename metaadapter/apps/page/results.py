@@ -17,8 +17,14 @@ from metaadapter.apps.field.animals import number_animals
 from metaadapter.apps.field.series import mean_in_series
 from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.advice_entry import id_of_advice
+from metaadapter.apps.page.answer_forms import Cost, Costs
 from metaadapter.apps.page.contents import NONE, Contents
-from metaadapter.apps.page.forms import Cost, Costs
+from metaadapter.apps.page.label_answers import (
+    fit_labels,
+    label_thresholds,
+    left_out_labels,
+    predict_labels,
+)
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
@@ -66,8 +72,20 @@ class Results:
     in_series: bool = False
     """Whether the predictions for the tray are those of series."""
 
+    @property
+    def thresholds(self) -> dict[str, float] | None:
+        """Class id → the probability from which a picture shows it; `None` with one label."""
+        if self.stored is None or self.task is None or not self.task.several:
+            return None
+        return label_thresholds(self.stored, self.task.ids)
+
     def costs(self, contents: Contents) -> Costs:
-        """The cost of each threshold from 0 to 0.99, counted on the left-out pictures."""
+        """The cost of each threshold from 0 to 0.99, counted on the left-out pictures.
+
+        There is none with several labels, since each class has a threshold of its own.
+        """
+        if self.thresholds is not None:
+            return Costs(points=[], n_pictures=0)
         own = {
             picture: contents.pictures[picture].label if picture in contents.pictures else None
             for picture in self.left_out
@@ -86,10 +104,11 @@ class Results:
     def advice(self, settled: Collection[str] = ()) -> list[Advice[str]]:
         """Advice with the ids of classes and pictures, the most helpful first, but none `settled`.
 
-        It is empty without an adapter, or with too many pictures to compare all pairs.
+        It is empty without an adapter, with several labels, or with too many pictures to compare
+        all pairs.
         """
         task, stored = self.task, self.stored
-        if task is None or stored is None or stored.support is None:
+        if task is None or task.several or stored is None or stored.support is None:
             return []
         if len(task.labels) > MAX_PICTURES:
             return []
@@ -116,11 +135,9 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
     if task is None:
         return Results(snapshot.revision)
     if before.stored is None or before.task is None or task.key != before.task.key:
-        stored, labelled = fit(task.pictures, task.texts, encoder), tuple(snapshot.labelled)
-        left_out = {
-            labelled[number]: prediction
-            for number, prediction in _predict_left_out(task, stored).items()
-        }
+        stored, by_number = _fit_task(task, encoder)
+        labelled = tuple(snapshot.labelled)
+        left_out = {labelled[number]: prediction for number, prediction in by_number.items()}
         before = Results(snapshot.revision, task, labelled, stored, {}, left_out)
     assert before.stored is not None
     tray = snapshot.tray
@@ -146,7 +163,7 @@ def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder
     If the tray comes from elsewhere than the labelled pictures, it helps at any number of them.
     """
     task, tray = before.task, snapshot.tray
-    if task is None or not tray:
+    if task is None or task.several or not tray:
         return None
     is_shifted = before.shift is not None and before.shift.is_shifted
     if len(task.labels) > POOL_SHOTS * len(set(task.labels)) and not is_shifted:
@@ -157,6 +174,17 @@ def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder
     stored = fit(task.pictures, task.texts, encoder, snapshot.rows(pool))
     answers = _predict(stored, task, snapshot, tray)
     return replace(before, stored=stored, answers=answers, pool=tuple(pool))
+
+
+def _fit_task(
+    task: LabelledTask, encoder: ImageEncoder
+) -> tuple[StoredAdapter, dict[int, Prediction]]:
+    """Predict an adapter; return it and picture number → left-out prediction."""
+    if task.several:
+        fitted = fit_labels(task, encoder)
+        return fitted.adapter, left_out_labels(fitted, task)
+    stored = fit(task.pictures, task.texts, encoder)
+    return stored, _predict_left_out(task, stored)
 
 
 def fit(
@@ -186,6 +214,13 @@ def _predict(
 
     The probabilities of the other classes are left out, because a tray may have many rows.
     """
+    if task.several:
+        parts_of_rows = (
+            snapshot.rows(pictures[start : start + ROWS_AT_ONCE])
+            for start in range(0, len(pictures), ROWS_AT_ONCE)
+        )
+        answers = [one for rows in parts_of_rows for one in predict_labels(stored, task, rows)]
+        return dict(zip(pictures, answers, strict=True))
     names = [str(name) for name in stored.config.classes]
     can_occur = snapshot.species.allowed is None or not snapshot.species.allowed.isdisjoint(names)
     species = snapshot.species if can_occur else Species()

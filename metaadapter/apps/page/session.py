@@ -186,6 +186,8 @@ class Session:
         task, key = results.task, (results.task and results.task.key, tuple(settled))
         if last[0] != key:
             self._advice = last = key, results.advice(settled)
+        if task is None or task.several:
+            return last[1]
         dismissed = {picture for entry in settled.values() for picture in entry.pictures}
         strangers = [
             picture
@@ -194,13 +196,17 @@ class Session:
         ]
         with self._state:
             encoded = {key: self._encoded[key] for key in strangers if key in self._encoded}
-        alike = () if task is None else alike_strangers(strangers, encoded, task)
+        alike = alike_strangers(strangers, encoded, task)
         return [*last[1], *([on_look_alikes(alike)] if alike else [])]
+
+    def snapshot(self) -> Snapshot:
+        """A copy of the classes and of the encoded pictures."""
+        with self._state:
+            return Snapshot.of(self.revision, self.project.history.contents, self._encoded)
 
     def look_alikes(self) -> list[list[str]]:
         """Groups of encoded pictures without a label that look alike, the most alike first."""
-        with self._state:
-            snapshot = Snapshot.of(self.revision, self.project.history.contents, self._encoded)
+        snapshot = self.snapshot()
         tray = snapshot.tray
         if tuple(tray) != self._alike[0]:
             groups = look_alikes(snapshot.rows(tray)) if tray else []

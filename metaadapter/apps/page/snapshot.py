@@ -14,6 +14,7 @@ from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.contents import NONE, ClassEntry, Contents, PictureEntry
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import id_of
+from metaadapter.data.label_sets import SEPARATOR
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.features.views import mean_of_views
@@ -43,14 +44,16 @@ class LabelledTask:
 
     classes: Mapping[str, ClassEntry]
     """The classes of the adapter by their ids; their names are unique."""
-    labels: tuple[str, ...]
-    """The class id of each labelled picture, or `NONE`."""
+    labels: tuple[tuple[str, ...], ...]
+    """The class ids of each labelled picture, or only `NONE`."""
     pictures: EncodedPictures
+    several: bool = False
+    """Whether a picture can have several classes."""
 
     @property
     def key(self) -> tuple[object, ...]:
         """A value that is equal for tasks with equal adapters."""
-        return dict(self.classes), self.labels, self.pictures.sha256
+        return self.several, dict(self.classes), self.labels, self.pictures.sha256
 
     @property
     def ids(self) -> dict[str, str]:
@@ -82,6 +85,8 @@ class Snapshot:
     """Picture → its series and frame; empty if no series are formed."""
     species: Species = field(default_factory=Species)
     """The classes that occur, by name."""
+    several: bool = False
+    """Whether a picture can have several classes."""
 
     @classmethod
     def of(cls, revision: int, contents: Contents, encoded: Mapping[str, EncodedRow]) -> Snapshot:
@@ -101,6 +106,7 @@ class Snapshot:
             dict(encoded),
             series_of(contents),
             Species(frozenset(names[label] for label in allowed or () if label in names) or None),
+            contents.several,
         )
 
     def rows(self, pictures: list[str]) -> Float32[np.ndarray, "n D"]:
@@ -128,23 +134,30 @@ class Snapshot:
         """The pictures to predict an adapter from; `None` if fewer than two classes have any.
 
         A class without a picture is part of the task if the encoder reads texts and its name is no
-        placeholder. The pictures of none of the classes form a class without a text.
+        placeholder; not so with several labels a picture. The pictures of none of the classes form
+        a class without a text, or with several labels show no class.
         """
         labelled = self.labelled
-        labels = tuple(self.pictures[picture].label or "" for picture in labelled)
-        pictured = {*labels} - {NONE}
+        labels = tuple(self.pictures[picture].labels for picture in labelled)
+        pictured = {one for of_picture in labels for one in of_picture} - {NONE}
         if len(pictured) < 2:
             return None
         classes = {
             label: entry
             for label, entry in self.classes.items()
-            if label in pictured or (reads_texts and not says_nothing(entry.name))
+            if label in pictured
+            or (reads_texts and not self.several and not says_nothing(entry.name))
         }
         names = {NONE: NONE_OF_THESE, **{label: entry.name for label, entry in classes.items()}}
         pictures = tuple(
             StoredPicture(
-                self.pictures[picture].name, names[label], "", "", self.encoded[picture].sha256
+                self.pictures[picture].name,
+                SEPARATOR.join(names[one] for one in of_picture),
+                "",
+                "",
+                self.encoded[picture].sha256,
             )
-            for picture, label in zip(labelled, labels, strict=True)
+            for picture, of_picture in zip(labelled, labels, strict=True)
         )
-        return LabelledTask(classes, labels, EncodedPictures(pictures, self.rows(labelled)))
+        encoded = EncodedPictures(pictures, self.rows(labelled))
+        return LabelledTask(classes, labels, encoded, self.several)

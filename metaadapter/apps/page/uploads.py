@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 
@@ -11,6 +11,7 @@ from metaadapter.apps.page.changes import add_classes, add_pictures, name_key
 from metaadapter.apps.page.contents import NONE, Change, Contents, PictureEntry
 from metaadapter.apps.page.editor import Editor
 from metaadapter.apps.page.forms import Added, RefusedFile
+from metaadapter.apps.page.labelling import NewLabel, joined_labels, with_label
 from metaadapter.apps.page.multipart import Form, FormFile, Limits
 from metaadapter.apps.page.picture_folder import PictureFolder
 from metaadapter.apps.page.refusal import Refusal
@@ -51,7 +52,7 @@ def add_uploads(editor: Editor, form: Form, limits: Limits) -> Added:
         new_classes: tuple[Change, ...] = ()
         # The class may have been removed during the upload.
         is_label = target == NONE or target in contents.classes
-        labels = dict.fromkeys(uploaded, target if is_label else None)
+        labels: dict[str, NewLabel] = dict.fromkeys(uploaded, target if is_label else None)
         if target == FOLDERS:
             # The folder of none of the classes comes from a download of pictures in folders.
             ids = {name_key(NONE_OF_THESE): NONE}
@@ -60,8 +61,11 @@ def add_uploads(editor: Editor, form: Form, limits: Limits) -> Added:
             new_names = {token_hex(6): folders[key] for key in folders if key not in ids}
             new_classes = add_classes(contents, new_names)
             ids |= {name_key(name): label for label, name in new_names.items()}
-            labels = {key: ids.get(name_key(folder_of(name))) for key, name in uploaded.items()}
-        again = {key: _again(contents.pictures[key], uploaded[key], labels[key]) for key in known}
+            labels = _of_folders(kept, ids, several=contents.several)
+        again = {
+            key: _again(contents, contents.pictures[key], uploaded[key], labels[key])
+            for key in known
+        }
         changed = {key: entry for key, entry in again.items() if entry != contents.pictures[key]}
         return (
             *new_classes,
@@ -92,16 +96,33 @@ def keep_pictures(
     return kept, refused
 
 
-def _again(entry: PictureEntry, name: str, label: str | None) -> PictureEntry:
+def _of_folders(
+    kept: Iterable[tuple[str, str]], ids: Mapping[str, str], *, several: bool
+) -> dict[str, NewLabel]:
+    """Picture → the class of its folder, or the classes of all folders with a copy of it."""
+    labels: dict[str, NewLabel] = {}
+    for key, name in kept:
+        label: NewLabel = ids.get(name_key(folder_of(name)))
+        before = labels.get(key) if several else None
+        copies = before if isinstance(before, tuple) else (before,) if before else ()
+        labels[key] = joined_labels(copies, label) if several else label
+    return labels
+
+
+def _again(contents: Contents, entry: PictureEntry, name: str, label: NewLabel) -> PictureEntry:
     """The entry of a picture that is uploaded again: from the tray it moves to its new class.
 
-    If the new name begins with more folders, it is kept, because folders are cameras.
+    In a project of several labels it has the new class, too. If the new name begins with more
+    folders, it is kept, because folders are cameras.
     """
     if entry.boxes is not None:
         return entry
-    label = label if entry.label is None else entry.label
+    if contents.several:
+        entry = with_label(contents, entry, joined_labels(entry.labels, label))
+    elif entry.label is None:
+        entry = with_label(contents, entry, label)
     name = name if name.endswith(f"/{entry.name}") else entry.name
-    return entry.model_copy(update={"label": label, "name": name})
+    return entry.model_copy(update={"name": name})
 
 
 def uploaded_files(files: Sequence[FormFile], limits: Limits) -> Iterator[UploadedFile]:

@@ -52,7 +52,8 @@ def publish(colour_encoder):
 
 def right(results, pictures):
     """The number of pictures whose left-out prediction is their label."""
-    label_of = dict(zip(results.labelled, results.task.labels, strict=True))
+    labels = zip(results.labelled, results.task.labels, strict=True)
+    label_of = {picture: label for picture, (label,) in labels}
     return sum(results.left_out[picture].label == label_of[picture] for picture in pictures)
 
 

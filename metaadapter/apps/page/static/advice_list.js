@@ -20,9 +20,9 @@ export class AdviceList {
   }
 
   show() {
-    const { advice, settled, ready } = this.#project;
+    const { advice, settled, ready, several } = this.#project;
     const node = byId("advice");
-    node.hidden = !(advice.length || settled.length) || !ready; // until then, the next step is enough
+    node.hidden = several || !(advice.length || settled.length) || !ready; // until then, the next step is enough
     const text = JSON.stringify([advice, settled, this.#project.classes.map(({ name }) => name)]);
     if (text === this.#shown || node.hidden) return;
     this.#shown = text;

@@ -25,15 +25,15 @@ export class ClassButtons {
     );
   }
 
-  /** The buttons for pictures; `current` is the id of the class that they have. */
-  nodes(pictures, current = null) {
+  /** The buttons for pictures; `pressed` has the ids of the classes that they have. */
+  nodes(pictures, pressed = []) {
     const { classes } = this.#project;
-    const likely = classes.length > MAX_BUTTONS ? suggestedFor(this.#project, pictures).slice(0, 4) : null;
+    const likely = classes.length > MAX_BUTTONS ? [...new Set([...pressed, ...suggestedFor(this.#project, pictures).slice(0, 4)])] : null;
     const shown = likely ? likely.filter((id) => this.#project.rank.has(id)) : classes.map(({ id }) => id);
-    return shown.map((id) => this.#button(id, current));
+    return shown.map((id) => this.#button(id, pressed.includes(id)));
   }
 
-  #button(id, current) {
+  #button(id, isPressed) {
     let button = this.#buttons.get(id);
     if (!button) {
       const onclick = () => this.#put(id);
@@ -46,7 +46,7 @@ export class ClassButtons {
     key.hidden = place >= MAX_BUTTONS;
     setName(text, this.#project.className(id));
     button.title = this.#project.className(id);
-    button.setAttribute("aria-pressed", String(id === current));
+    button.setAttribute("aria-pressed", String(isPressed));
     return button;
   }
 }

@@ -3,7 +3,7 @@ import { addClasses } from "./add_classes.js";
 import { ClassCard } from "./class_card.js";
 import { matching } from "./class_search.js";
 import { byId, setChildren, setText } from "./element.js";
-import { classFor } from "./filters.js";
+import { classesFor } from "./several.js";
 import { count, say } from "./words.js";
 
 const MANY = 10; // classes; from this number on they can be searched
@@ -58,10 +58,8 @@ export class ClassList {
   /** id of a class → the number of pictures in the tray with it as their answer. */
   #answered() {
     const sizes = new Map();
-    for (const picture of this.#project.tray) {
-      const id = classFor(this.#project, picture);
-      sizes.set(id, (sizes.get(id) ?? 0) + 1);
-    }
+    for (const picture of this.#project.tray)
+      for (const id of classesFor(this.#project, picture)) sizes.set(id, (sizes.get(id) ?? 0) + 1);
     return sizes;
   }
 }

@@ -27,6 +27,10 @@ export function suggestedFor(project, pictures) {
   for (const picture of pictures.slice(0, 500)) {
     const answer = project[project.labels.has(picture) ? "left_out" : "answers"][picture];
     if (!answer) continue;
+    if (answer.labels) {
+      for (const [id, p] of Object.entries(answer.probabilities)) votes.set(id, (votes.get(id) ?? 0) + p);
+      continue;
+    }
     votes.set(answer.class, (votes.get(answer.class) ?? 0) + answer.probability);
     const { runner_up: second, runner_up_probability: probability } = answer;
     if (second) votes.set(second, (votes.get(second) ?? 0) + probability);

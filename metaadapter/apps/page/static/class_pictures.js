@@ -3,8 +3,9 @@ import { element, setChildren, setText } from "./element.js";
 import { isDoubtful } from "./filters.js";
 import { showPicture } from "./picture_dialog.js";
 import { thumbnail } from "./server.js";
+import { classesOf } from "./several.js";
 import { drag } from "./uploads.js";
-import { percent, say } from "./words.js";
+import { inList, percent, say } from "./words.js";
 
 const MAX_SHOWN = 12; // pictures, until the button shows all
 
@@ -48,7 +49,8 @@ export class ClassPictures {
     button.classList.toggle("doubted", doubted);
     let label = [file, this.#project.reasonOf(picture)].filter(Boolean).join(": ");
     if (doubted && answer) {
-      const name = answer.unfamiliar ? say("none_of_these") : this.#project.className(answer.class);
+      const ids = classesOf(answer);
+      const name = inList(ids.map((id) => this.#project.className(id)));
       label = say("example_doubted", { file, name, probability: percent(answer.probability) });
     }
     if (button.title === label) return node;

@@ -13,6 +13,13 @@ const DOWNLOADS = [
   { key: "onnx", path: "/take/onnx" },
   { key: "page", path: "/take/page.zip", preview: "/preview/index.html" },
 ];
+// The files of a project in which a picture can show several classes.
+const SEVERAL_DOWNLOADS = [
+  { key: "answers", path: "/take/answers.csv" },
+  { key: "labels", path: "/take/labels.csv", always: true },
+  { key: "pictures", path: "/take/pictures.zip", straight: true },
+  { key: "adapter", path: "/take/adapter" },
+];
 // The files for camera traps, if there are frames with boxes; they need no classifier.
 const FIELD_DOWNLOADS = [
   { key: "counts", path: "/take/counts.csv", usesThreshold: true, always: true },
@@ -24,16 +31,20 @@ const FIELD_DOWNLOADS = [
 /** @param project - a Project. @param {number} threshold - answers below it are "unsure". */
 export function showDownloads(project, threshold) {
   const status = element("p", { role: "status" });
-  const sentence = threshold
-    ? say("download_threshold", { probability: percent(threshold) })
-    : say("download_all");
+  const all = say(project.several ? "download_several" : "download_all");
+  const sentence = threshold ? say("download_threshold", { probability: percent(threshold) }) : all;
   showDialog(
     say("download_title"),
     element("p", {}, project.ready ? sentence : say("download_not_ready")),
-    element("ul.things", {}, ...(project.camera_traps.n_frames ? [...DOWNLOADS, ...FIELD_DOWNLOADS] : DOWNLOADS).map((download) => item(download, project, threshold, status))),
+    element("ul.things", {}, ...downloadsOf(project).map((download) => item(download, project, threshold, status))),
     status,
   );
   if (project.ready) showSizes(threshold);
+}
+
+function downloadsOf({ several, camera_traps }) {
+  if (several) return SEVERAL_DOWNLOADS;
+  return camera_traps.n_frames ? [...DOWNLOADS, ...FIELD_DOWNLOADS] : DOWNLOADS;
 }
 
 /** Adds the sizes, as far as they are known before the files are made. */

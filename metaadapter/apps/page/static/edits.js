@@ -8,6 +8,7 @@ export const edits = {
   changeBox: (frame, before, after) => ({ method: "POST", path: `/frames/${frame}/boxes`, json: { before, after } }),
   settleAdvice: (id, action) => ({ method: "POST", path: `/advice/${id}`, json: { action } }),
   takeBackAdvice: (id) => ({ method: "DELETE", path: `/advice/${id}` }),
+  setSeveral: (several) => ({ method: "PATCH", path: "/labelling", json: { several } }),
   undo: () => ({ method: "POST", path: "/undo" }),
   redo: () => ({ method: "POST", path: "/redo" }),
 };

@@ -155,7 +155,7 @@ class FrameDialog {
   }
 
   #labelOf(box) {
-    return (box?.picture && this.#project.labels.get(box.picture)) ?? null;
+    return (box?.picture && this.#project.labelsOf(box.picture)[0]) ?? null;
   }
 
   /** The text on a box: its class, its answer, or the detector's category. */

@@ -1,4 +1,5 @@
 /** The answer for what a video shows, several times a second; no picture is kept. */
+import { predictionText } from "./answer_text.js";
 import { photograph } from "./camera_stream.js";
 import { element, setText } from "./element.js";
 import { server } from "./server.js";
@@ -41,8 +42,8 @@ export class LiveAnswer {
     const file = await photograph(this.#video, SIDE, 0.8);
     const { predictions } = await server.predictNow(file, signal);
     if (!predictions.length) return;
-    const [{ label, probability, unfamiliar }] = predictions;
-    if (unfamiliar) this.#show(say("none_of_these"));
+    const [{ label, labels, probability, unfamiliar }] = predictions;
+    if (unfamiliar || labels) this.#show(predictionText(predictions[0]));
     else this.#show(label, probability);
   }
 

@@ -147,6 +147,7 @@ function showFrame() {
   byId("tray-tools").hidden = !size;
   byId("tray").hidden = !size;
   byId("tray-keys").hidden = !pictures.length;
+  setText(byId("tray-keys"), say(project.several ? "tray_keys_several" : "tray_keys"));
   setText(byId("footer"), say("footer", { encoder: project.encoder, folder: project.folder }));
 }
 

@@ -70,8 +70,10 @@ function added(groups, pictures, keys) {
   return [...all.values()];
 }
 
-/** The certainty of an answer: low if two classes are about equally probable, or none may fit. */
+/** The certainty of an answer: low if two classes are about equally probable, or none may fit; with
+ * several labels, if a class is near its threshold. */
 function certainty(answer) {
+  if (answer.margin !== undefined) return answer.margin;
   const known = answer.unfamiliar ? (answer.known ?? 0) : 1;
   return known * (answer.probability - answer.runner_up_probability);
 }

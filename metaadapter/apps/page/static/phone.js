@@ -1,7 +1,8 @@
 /** The page of a phone: takes pictures with its camera, shows their answers, and adds them. */
+import { predictionText } from "./answer_text.js";
 import { byId, element, setText } from "./element.js";
 import { server } from "./server.js";
-import { fillIn, percent, reason, say } from "./words.js";
+import { fillIn, reason, say } from "./words.js";
 
 const ONLY_ASK = "only-ask"; // the target of a picture that is not kept
 const MOST_SHOWN = 20;
@@ -29,7 +30,7 @@ async function take(file) {
   while (byId("pictures").children.length > MOST_SHOWN) byId("pictures").lastChild.remove();
   const { value, selectedOptions } = target;
   const asked = server.predictNow(file).then(({ predictions, refused }) => {
-    setText(answer, predictions.length ? answerOf(predictions[0]) : reason(refused[0].reason));
+    setText(answer, predictions.length ? predictionText(predictions[0]) : reason(refused[0].reason));
   });
   await asked.catch((error) => setText(answer, error.message)); // without a classifier, still added
   if (value === ONLY_ASK) return;
@@ -42,10 +43,6 @@ async function take(file) {
     done.classList.add("wrong");
     setText(done, error.message);
   }
-}
-
-function answerOf({ label, probability, unfamiliar }) {
-  return unfamiliar ? say("none_of_these") : say("answer", { name: label, probability: percent(probability) });
 }
 
 async function takeAll({ target: input }) {

@@ -10,7 +10,8 @@ import { showFrames } from "./frame_dialog.js";
 import { note, showError } from "./messages.js";
 import { NONE } from "./none.js";
 import { whole } from "./server.js";
-import { count, say } from "./words.js";
+import { classesFor, classesOf, withClassTurned } from "./several.js";
+import { count, inList, say } from "./words.js";
 
 /**
  * @param project - a Project. @param {string} picture
@@ -57,10 +58,10 @@ class PictureView {
       "div.picture-side",
       {},
       this.#state,
-      element("p.muted", {}, say("put_into")),
+      element("p.muted", {}, say(this.#project.several ? "shows" : "put_into")),
       this.#classes,
       this.#actions,
-      element("p.muted.keys", {}, say("picture_keys")),
+      element("p.muted.keys", {}, say(this.#project.several ? "picture_keys_several" : "picture_keys")),
     );
     this.#dialog = showDialog(" ", element("div.picture-view", {}, element("div.picture-frame", {}, this.#image, element("div.steps-line", {}, ...steps)), side));
     this.#dialog.classList.add("picture-dialog");
@@ -74,9 +75,10 @@ class PictureView {
   }
 
   #show() {
-    const { names, labels, answers, left_out } = this.#project;
+    const { names, answers, left_out, several } = this.#project;
     const picture = this.#picture;
-    const label = labels.get(picture) ?? null;
+    const labels = this.#project.labelsOf(picture);
+    const [label] = labels;
     const answer = (label ? left_out : answers)[picture];
     const file = names[picture] || say("picture");
     setText(this.#dialog.querySelector("h2"), file);
@@ -86,12 +88,13 @@ class PictureView {
     }
     setText(this.#where, say("place", { n: this.#place + 1, of: count(this.#pictures.length) }));
     const lines = [
-      label ? say("picture_of", { name: this.#project.className(label) }) : "",
+      label ? say("picture_of", { name: inList(labels.map((id) => this.#project.className(id))) }) : "",
       answer ? (label ? say("left_out", { answer: answerText(this.#project, answer) }) : answerText(this.#project, answer)) : "",
     ];
     setText(this.#state, lines.filter(Boolean).join(" ") || say("no_answer"));
     const focused = [this.#actions, this.#classes].some((node) => node.contains(document.activeElement));
-    setChildren(this.#classes, [...this.#classButtons.nodes([picture], label), this.#classButtons.other]);
+    const pressed = several ? classesFor(this.#project, picture) : labels;
+    setChildren(this.#classes, [...this.#classButtons.nodes([picture], pressed), this.#classButtons.other]);
     const button = (tag, key, shortcut, onclick) =>
       element(tag, { type: "button", onclick }, say(key), element("kbd", { "aria-hidden": "true" }, shortcut));
     this.#actions.replaceChildren(
@@ -113,9 +116,17 @@ class PictureView {
     this.#show();
   }
 
-  /** Labels the picture and goes on to the next one; the last one closes the view. */
+  /**
+   * Labels the picture and goes on to the next one; the last one closes the view. With several
+   * labels a class is added or taken away, and the view stays.
+   */
   #label(id) {
     if (id === undefined) return;
+    const { several } = this.#project;
+    if (several && typeof id === "string" && id !== NONE) {
+      this.#project.label(withClassTurned(this.#project, [this.#picture], id));
+      return; // it may show more
+    }
     this.#project.label({ [this.#picture]: id });
     if (this.#place + 1 < this.#pictures.length) this.#go(1);
     else this.#dialog.close();
@@ -131,6 +142,7 @@ class PictureView {
     const { labels, answers } = this.#project;
     if (labels.has(this.#picture)) this.#go(1);
     else if (this.#project.hasJustChanged(this.#picture)) note(say("answer_changed"));
+    else if (answers[this.#picture]?.labels) this.#label(classesOf(answers[this.#picture]).filter((id) => id !== NONE));
     else if (answers[this.#picture]) this.#label(answerOf(answers[this.#picture]));
   }
 

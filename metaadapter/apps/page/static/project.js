@@ -11,7 +11,9 @@ import { edits } from "./edits.js";
 import { NONE } from "./none.js";
 import { forget, keep, leftOver, random } from "./outbox.js";
 import { OwnLabels } from "./own_labels.js";
+import { labelled, labelsIn, withoutPictures } from "./piles.js";
 import { server } from "./server.js";
+import { classesOf, withMargins } from "./several.js";
 import { reason, say } from "./words.js";
 
 const SOON = 200; // milliseconds until the next request while the server works
@@ -30,6 +32,7 @@ export class Project extends EventTarget {
   frames = {}; // picture in a box → the frame that it is cut out of
   series = {}; // picture → the first frame of its series
   camera_traps = { n_frames: 0, burst: null, allowed: null };
+  several = false; // whether a picture can show several classes
   ready = false;
   saved = true;
   can_undo = false;
@@ -37,6 +40,7 @@ export class Project extends EventTarget {
   revision = -1;
   answers = {};
   left_out = {};
+  thresholds = {}; // class → the probability from which a picture shows it, with several labels
   elsewhere = false; // whether the tray comes from elsewhere than the labelled pictures
   answered = -1; // the revision of the answers
   points = []; // the cost of each threshold
@@ -93,13 +97,15 @@ export class Project extends EventTarget {
     return new Map(this.classes.map(({ id }, place) => [id, place]));
   }
 
-  /** picture → the id of its class, or NONE; only of the pictures that have a label. */
+  /** picture → the ids of its classes, or NONE alone; only of the pictures that have a label. */
   get labels() {
-    this.#labels ??= new Map([
-      ...this.classes.flatMap(({ id, pictures }) => pictures.map((picture) => [picture, id])),
-      ...this.none.map((picture) => [picture, NONE]),
-    ]);
+    this.#labels ??= labelsIn(this);
     return this.#labels;
+  }
+
+  /** The ids of the classes of a picture, or NONE alone; empty without a label. */
+  labelsOf(picture) {
+    return this.labels.get(picture) ?? [];
   }
 
   /** The number of pictures, with and without a label. */
@@ -232,12 +238,9 @@ export class Project extends EventTarget {
     return this.#load().catch((error) => this.#lost(error));
   }
 
-  /** Moves pictures to classes, with NONE to none of them, or with null to the tray. */
+  /** Moves pictures to classes, with NONE to none of them, or with null to the tray; see `labelled`. */
   label(labels) {
-    return this.change(
-      edits.label(labels),
-      () => this.#move(labels),
-    );
+    return this.change(edits.label(labels), () => this.#putAll(labelled(this, labels)));
   }
 
   /** Adds a class. It has its id at once, so that pictures can go into it before the server knows it. */
@@ -255,7 +258,7 @@ export class Project extends EventTarget {
       this.advice = this.advice.filter((other) => other.id !== id);
       this.settled = [{ ...piece, action }, ...this.settled];
       const label = { move: classes[1], none: NONE }[action];
-      if (label) this.#move(Object.fromEntries(pictures.map((picture) => [picture, label])));
+      if (label) this.#putAll(labelled(this, Object.fromEntries(pictures.map((picture) => [picture, label]))));
     });
   }
 
@@ -266,31 +269,19 @@ export class Project extends EventTarget {
     });
   }
 
-  #move(labels) {
-    this.#remove(new Set(Object.keys(labels)));
-    const lists = new Map(this.classes.map(({ id, pictures: all }) => [id, all]));
-    lists.set(NONE, this.none);
-    for (const [picture, id] of Object.entries(labels)) (lists.get(id) ?? this.tray).push(picture);
-  }
-
   removePictures(pictures) {
-    return this.change(
-      edits.removePictures(pictures),
-      () => this.#remove(new Set(pictures)),
-    );
+    return this.change(edits.removePictures(pictures), () => this.#putAll(withoutPictures(this, new Set(pictures))));
   }
 
-  #remove(pictures) {
-    const rest = (all) => all.filter((picture) => !pictures.has(picture));
-    this.tray = rest(this.tray);
-    this.none = rest(this.none);
-    this.classes = this.classes.map((entry) => ({ ...entry, pictures: rest(entry.pictures) }));
+  #putAll(piles) {
+    Object.assign(this, piles);
+    this.#labels = null;
   }
 
   /** Whether the class of an answer has changed so recently that a person may not have seen it. */
   hasJustChanged(picture) {
     const [before, now] = [this.#answersBefore[picture], this.answers[picture]];
-    const changed = before && (before.class !== now?.class || before.unfamiliar !== now?.unfamiliar);
+    const changed = before && classesOf(before).join() !== classesOf(now).join();
     return Boolean(changed) && performance.now() - this.#answersAt < REACTION;
   }
 
@@ -336,11 +327,13 @@ export class Project extends EventTarget {
   }
 
   async #loadAnswers() {
-    const { revision, ready, answers, left_out, shift } = await server.answers(this.answered);
-    if (answers === undefined || this.#pending) return;
+    const { revision, ready, answers: given, left_out, shift, thresholds } = await server.answers(this.answered);
+    if (given === undefined || this.#pending) return;
+    const answers = withMargins(given, thresholds);
     const elsewhere = shift?.is_shifted ?? false;
     [this.#answersBefore, this.#answersAt] = [this.answers, performance.now()];
     Object.assign(this, { ready, answers, left_out: left_out ?? {}, elsewhere, answered: revision });
+    this.thresholds = thresholds ?? {};
     this.#changed();
     const { points, n_pictures } = await server.costs();
     Object.assign(this, { points, n_pictures });

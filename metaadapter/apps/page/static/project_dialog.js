@@ -3,6 +3,7 @@ import { showDialog } from "./dialog.js";
 import { element } from "./element.js";
 import { note } from "./messages.js";
 import { server } from "./server.js";
+import { severalBox } from "./several_box.js";
 import { say } from "./words.js";
 
 /** @param project - a Project. @param {function(Error)} onError - shows an error. */
@@ -30,6 +31,7 @@ export async function showProjects(project, onError) {
     element("p", {}, say("project_now", { name: project.name })),
     element("p.muted.path", {}, say("project_folder", { folder: project.folder })),
     nameForm("project-name", "project_rename_label", "project_rename", project.name, rename),
+    severalBox(project),
     others.length ? element("h3", {}, say("projects_others")) : null,
     others.length ? element("ul.things", {}, ...others.map((listed) => item(listed, open, remove))) : null,
     nameForm("new-project-name", "project_new_label", "project_new", "", (name) => open(() => server.newProject(name))),

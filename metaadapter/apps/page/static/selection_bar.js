@@ -1,6 +1,7 @@
 /** The bar below the tray: puts the selected pictures into a class. */
 import { ClassButtons } from "./class_buttons.js";
 import { byId, element, setChildren, setText } from "./element.js";
+import { shownByAll } from "./several.js";
 import { say } from "./words.js";
 
 export class SelectionBar {
@@ -31,14 +32,14 @@ export class SelectionBar {
 
   show() {
     const { selected } = this.#tray;
-    const { classes, answers, labels } = this.#project;
+    const { classes, answers, labels, several } = this.#project;
     byId("selection").hidden = !selected.length || !classes.length;
     if (byId("selection").hidden) return;
-    setText(this.#text, say("put_selected", { n: selected.length }));
+    setText(this.#text, say(several ? "show_selected" : "put_selected", { n: selected.length }));
     this.#accept.hidden = !selected.some((picture) => answers[picture] && !labels.has(picture));
     this.#takeBack.hidden = !selected.some((picture) => labels.has(picture));
     this.#enlarge.disabled = selected.length !== 1;
-    setChildren(this.#classes, this.#classButtons.nodes(selected));
+    setChildren(this.#classes, this.#classButtons.nodes(selected, several ? shownByAll(this.#project, selected) : []));
   }
 
   #button(tag, key, shortcut, action) {

@@ -26,8 +26,9 @@ export class ThresholdSlider {
     byId("threshold").append(this.#label, this.#input);
   }
 
+  /** The minimum; 0 with several labels, where each class has a threshold of its own. */
   get threshold() {
-    return Number(this.#input.value) / 100;
+    return this.#project.several ? 0 : Number(this.#input.value) / 100;
   }
 
   set threshold(value) {
@@ -37,7 +38,7 @@ export class ThresholdSlider {
 
   show() {
     const { answers, points, n_pictures, tray } = this.#project;
-    byId("threshold").hidden = !this.#project.ready;
+    byId("threshold").hidden = !this.#project.ready || this.#project.several;
     byId("threshold-cost").hidden = byId("threshold").hidden || !this.threshold || !tray.length;
     const text = this.threshold
       ? say("threshold_at_least", { probability: percent(this.threshold) })

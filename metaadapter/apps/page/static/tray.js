@@ -15,6 +15,9 @@ import { listenToPointer } from "./tray_pointer.js";
 import { settings } from "./view_settings.js";
 import { say } from "./words.js";
 
+const BELOW_ONE = 74; // pixels below a picture: two lines of a name, and the buttons
+const BELOW_SEVERAL = 88; // two lines of chips, and the buttons
+
 export class Tray extends EventTarget {
   #project;
   #grid;
@@ -24,7 +27,7 @@ export class Tray extends EventTarget {
   #groups = [];
   #order = [];
   #selection = NOTHING;
-  threshold = 0;
+  threshold = 0; // of all classes; with several labels each class has its own
   actions;
 
   /** It dispatches "selection" when the selection changes. */
@@ -79,9 +82,11 @@ export class Tray extends EventTarget {
       this.#select({ ...this.#selection, current: first, anchor: first });
   }
 
-  show() {
+  /** @param {string[]} held - pictures that stay until another one is current. */
+  show(held = this.#project.several ? this.selected : []) {
+    held = held.filter((picture) => this.#project.labels.has(picture));
     byId("order").querySelector("[value=series]").hidden = this.#project.camera_traps.burst === null;
-    this.#filters.show(this.threshold);
+    this.#filters.show(this.#minimum, held);
     const before = this.#order;
     const shown = this.#filters.shown;
     // The order stays while a person works in the tray.
@@ -164,14 +169,22 @@ export class Tray extends EventTarget {
     this.#sort();
   }
 
-  /** Shows a change of the pictures, and the picture that is current then. */
-  showChange() {
-    this.show();
+  /**
+   * Shows a change of the pictures, and the picture that is current then.
+   *
+   * @param {boolean} holds - whether changed pictures stay, to get further labels.
+   */
+  showChange(holds = false) {
+    this.show(holds ? this.selected : []);
     this.#grid.reveal();
   }
 
+  get #minimum() {
+    return this.#project.several ? 0 : this.threshold;
+  }
+
   #sort() {
-    this.#filters.show(this.threshold);
+    this.#filters.show(this.#minimum);
     this.#selection = NOTHING;
     this.#memory = this.#sorted();
     this.#arrange(this.#filters.shown);
@@ -200,7 +213,8 @@ export class Tray extends EventTarget {
 
   #select(selection) {
     this.#selection = selection;
-    this.#showAll();
+    if (this.#project.several) this.show(); // a picture that was held may leave
+    else this.#showAll();
   }
 
   #showAll() {
@@ -208,13 +222,14 @@ export class Tray extends EventTarget {
     byId("tray").hidden = isEmpty;
     byId("tray-empty").hidden = !isEmpty;
     if (isEmpty) setText(byId("tray-empty"), say(this.#filters.isOpen ? "tray_empty" : "filter_empty"));
+    this.#grid.below = this.#project.several ? BELOW_SEVERAL : BELOW_ONE;
     this.#grid.show(this.#groups, this.#order, this.#selection.current);
     this.dispatchEvent(new Event("selection"));
   }
 
   #showCard(card) {
     card.show(this.#project, {
-      threshold: this.threshold,
+      threshold: this.#minimum,
       selected: this.#selection.selected.has(card.picture),
       current: this.#selection.current === card.picture,
     });

@@ -4,7 +4,8 @@ import { edits } from "./edits.js";
 import { answerOf } from "./filters.js";
 import { note, readOut } from "./messages.js";
 import { NONE } from "./none.js";
-import { say } from "./words.js";
+import { classesOf, withClassTurned } from "./several.js";
+import { inList, say } from "./words.js";
 
 export class TrayActions {
   #project;
@@ -19,8 +20,22 @@ export class TrayActions {
   /** Puts pictures into a class, or with NONE into none of them. */
   put(id, pictures = this.#tray.selected) {
     if (!id || !pictures.length) return;
+    if (this.#project.several && id !== NONE) return void this.#turn(id, pictures);
     const left = this.#label(Object.fromEntries(pictures.map((picture) => [picture, id])));
     this.#report(say(id === NONE ? "put_none" : "put", { n: pictures.length, name: this.#project.className(id), left }), pictures.length);
+  }
+
+  /** Adds a class to pictures, or takes it away if all show it; they stay, to get further ones. */
+  #turn(id, pictures) {
+    const { labels } = this.#project;
+    if (pictures.length === 1 && !labels.has(pictures[0]) && this.#project.hasJustChanged(pictures[0]))
+      return note(say("answer_changed"));
+    const turned = withClassTurned(this.#project, pictures, id);
+    const left = this.#label(turned, true);
+    const names = turned[pictures[0]].map((one) => this.#project.className(one));
+    const text = inList(names.length ? names : [say("none_of_these")]);
+    const n = pictures.length;
+    return this.#report(say("turned", { n, names: text, name: this.#project.className(id), left }), n);
   }
 
   /** Puts the selected pictures into the class at a place, from 0. */
@@ -47,9 +62,14 @@ export class TrayActions {
     if (!answered.length) return pictures.length ? note(say("nothing_to_accept")) : undefined;
     if (answered.length === 1 && this.#project.hasJustChanged(answered[0])) return note(say("answer_changed"));
     const left = this.#label(
-      Object.fromEntries(answered.map((picture) => [picture, answerOf(answers[picture])])),
+      Object.fromEntries(answered.map((picture) => [picture, this.#labelOf(answers[picture])])),
     );
     return this.#report(say("accepted", { n: answered.length, left }), answered.length);
+  }
+
+  /** The label that an answer becomes. */
+  #labelOf(answer) {
+    return answer.labels ? classesOf(answer).filter((id) => id !== NONE) : answerOf(answer);
   }
 
   /** Takes the labels of pictures away. */
@@ -68,9 +88,9 @@ export class TrayActions {
   }
 
   /** Labels pictures; returns the number of pictures that are left to sort. */
-  #label(labels) {
+  #label(labels, holds = false) {
     this.#project.label(labels);
-    this.#tray.showChange();
+    this.#tray.showChange(holds);
     return this.#project.tray.length;
   }
 

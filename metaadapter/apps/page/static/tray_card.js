@@ -3,8 +3,12 @@ import { answerText } from "./answer_text.js";
 import { counts } from "./costs.js";
 import { element, setName, setText } from "./element.js";
 import { answerOf, isDoubtful } from "./filters.js";
+import { LabelChips } from "./label_chips.js";
+import { NONE } from "./none.js";
 import { thumbnail } from "./server.js";
 import { percent, say } from "./words.js";
+
+const IN_TWO_LINES = 2; // chips that are surely seen
 
 export class TrayCard {
   #otherClass = null; // the class of the button `other`
@@ -23,12 +27,14 @@ export class TrayCard {
     this.accept = button("button.accept", () => actions.accept([picture]));
     this.accept.append(element("span.unseen", {}, say("accept")));
     this.accept.title = say("accept");
+    this.chips = new LabelChips((id) => actions.put(id, [picture]));
     this.node = element(
       "div.card",
       { id: `picture-${picture}`, role: "gridcell", draggable: true, "data-picture": picture },
       element("div.frame", {}, this.image, this.mark, this.bar),
       this.file,
       element("div.answer", {}, this.name),
+      this.chips.node,
       element("div.card-actions", {}, this.probability, this.other, this.accept),
     );
   }
@@ -36,7 +42,7 @@ export class TrayCard {
   /** @param state - {threshold, selected, current}. */
   show(project, { threshold, selected, current }) {
     const { node, picture } = this;
-    const label = project.labels.get(picture);
+    const [label] = project.labelsOf(picture);
     const answer = project[label ? "left_out" : "answers"][picture];
     const known = !label && answer && !answer.unfamiliar;
     const classes = {
@@ -53,11 +59,23 @@ export class TrayCard {
       node.setAttribute("aria-selected", String(selected));
     const id = label ?? answerOf(answer);
     setName(this.name, id ? project.className(id) : say(reasonKey(project, picture)));
-    setText(this.probability, known ? percent(answer.probability) : "");
+    setText(this.probability, known && !project.several ? percent(answer.probability) : "");
+    this.#showChips(project, id);
     this.bar.style.setProperty("--part", known ? answer.probability : 0);
     this.accept.hidden = !answer || Boolean(label);
     this.#describe(project, answer, { label, unsure: classes.unsure });
     this.#showOther(project, answer, label);
+  }
+
+  /** With several labels, chips take the place of the class; the name says only "none of these". */
+  #showChips(project, id) {
+    const { several } = project;
+    this.node.classList.toggle("several", several);
+    this.name.parentNode.hidden = several && Boolean(id) && id !== NONE;
+    this.chips.node.hidden = !several;
+    if (!several) return;
+    const n = this.chips.show(project, this.picture);
+    setText(this.probability, n > IN_TWO_LINES ? say("n_classes", { n }) : "");
   }
 
   /** Sets the texts for screen readers and for the pointer. */
@@ -74,7 +92,7 @@ export class TrayCard {
     let [key, id, probability] = ["or", answer?.runner_up, answer?.runner_up_probability];
     if (answer?.unfamiliar) [key, id, probability] = ["nearest", answer.class, answer.probability];
     if (label) [key, id, probability] = ["rather", answerOf(answer), answer?.probability];
-    if (label === id) id = null;
+    if (label === id || project.several) id = null;
     this.#otherClass = id;
     this.other.hidden = !id;
     if (!id) return;

@@ -1,7 +1,8 @@
 /** The filters above the tray: a button for each, and the class that pictures must have. */
 import { byId, element, setChildren, setText } from "./element.js";
-import { classFor, filtered, FILTERS } from "./filters.js";
+import { filtered, FILTERS } from "./filters.js";
 import { NONE } from "./none.js";
+import { classesFor } from "./several.js";
 import { count, say } from "./words.js";
 
 export class TrayFilters {
@@ -41,22 +42,23 @@ export class TrayFilters {
     this.#onChange();
   }
 
-  show(threshold) {
-    const { classes } = this.#project;
+  /** @param {string[]} held - pictures that stay although they pass the filters no longer. */
+  show(threshold, held = []) {
+    const { classes, several } = this.#project;
     if (this.#id && this.#id !== NONE && !this.#project.rank.has(this.#id)) this.#id = "";
     const all = filtered(this.#project, threshold);
     for (const [filter, button] of this.#buttons) {
       button.setAttribute("aria-pressed", String(filter === this.#filter));
       setText(button.lastChild, count(all[filter].length));
       button.classList.toggle("empty", !all[filter].length);
+      button.hidden = several && filter === "unsure"; // each class has a threshold of its own
     }
     const sizes = new Map();
-    for (const picture of all[this.#filter]) {
-      const id = classFor(this.#project, picture);
-      sizes.set(id, (sizes.get(id) ?? 0) + 1);
-    }
+    for (const picture of all[this.#filter])
+      for (const id of classesFor(this.#project, picture)) sizes.set(id, (sizes.get(id) ?? 0) + 1);
     this.shown = all[this.#filter];
-    if (this.#id) this.shown = this.shown.filter((picture) => classFor(this.#project, picture) === this.#id);
+    if (this.#id) this.shown = this.shown.filter((picture) => classesFor(this.#project, picture).includes(this.#id));
+    this.shown = [...new Set([...this.shown, ...held])];
     this.#showClasses([...classes.map(({ id }) => id), NONE].map((id) => [id, sizes.get(id) ?? 0]));
   }
 

@@ -9,13 +9,13 @@ import { columnsIn, placeBelow, rowOf, rowsOf, visibleRows } from "./tray_rows.j
 
 const MIN_WIDTH = 148; // pixels of a card
 const GAP = 14;
-const BELOW_PICTURE = 74; // pixels: two lines of a name, and the buttons
 const HEADING = 52; // pixels
 const EXTRA_ROWS = 2; // above and below the window
 
 export class TrayGrid {
   node = byId("tray");
   columns = 1;
+  below = 0; // pixels below a picture
   #groups = [];
   #order = [];
   #places = new Map();
@@ -100,11 +100,12 @@ export class TrayGrid {
 
   /** Sets the rows and the size of the grid if they change. */
   #measure(width) {
-    if (this.#size === `${width}`) return;
-    this.#size = `${width}`;
+    const size = `${width} ${this.below}`;
+    if (this.#size === size) return;
+    this.#size = size;
     this.columns = columnsIn(width, MIN_WIDTH, GAP);
     const side = (width - GAP * (this.columns - 1)) / this.columns;
-    this.#rowHeight = Math.round(side + BELOW_PICTURE) + GAP;
+    this.#rowHeight = Math.round(side + this.below) + GAP;
     this.#table = rowsOf(this.#groups, this.columns, this.#rowHeight, HEADING);
     this.#rows.clear();
     this.node.style.setProperty("--columns", this.columns);

@@ -3,7 +3,9 @@ import { showDialog } from "./dialog.js";
 import { chooseFiles, filesOf, isDetections, isZip } from "./dropped_files.js";
 import { element } from "./element.js";
 import { note, showError } from "./messages.js";
+import { NONE } from "./none.js";
 import { server } from "./server.js";
+import { withClass } from "./several.js";
 import { Upload } from "./upload.js";
 import { reason, say } from "./words.js";
 
@@ -90,7 +92,10 @@ export class Uploads {
     if (target === null || target === "folders") return undefined;
     const { pictures, from } = JSON.parse(dragged);
     if (target === from) return undefined;
-    return this.#project.label(Object.fromEntries(pictures.map((picture) => [picture, target || null])));
+    const adds = this.#project.several && target && target !== NONE;
+    return this.#project.label(
+      adds ? withClass(this.#project, pictures, target) : Object.fromEntries(pictures.map((picture) => [picture, target || null])),
+    );
   }
 
   async #paste(event) {

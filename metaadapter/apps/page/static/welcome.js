@@ -1,6 +1,7 @@
 /** The first screen: three steps, and two ways to begin. */
 import { addClasses } from "./add_classes.js";
 import { byId, element } from "./element.js";
+import { severalBox } from "./several_box.js";
 import { say } from "./words.js";
 
 export function showWelcome(project, uploads) {
@@ -47,6 +48,7 @@ export function showWelcome(project, uploads) {
         element("li", {}, element("strong", {}, say(`step_${number}`)), element("span", {}, say(`step_${number}_words`))),
       ),
     ),
+    severalBox(project),
     element("div.ways", {}, form, element("p.muted.or", {}, say("welcome_or")), folders),
     element("p.muted.promise", {}, say("welcome_promise")),
   );

@@ -34,6 +34,26 @@ export const words = {
   language: "Sprache",
   quoted: "„{name}“",
 
+  // Several labels a picture
+  several: "Ein Bild kann mehrere davon zeigen",
+  several_words: "Zum Beispiel einen Fuchs und Schnee. Jede Klasse hat dann ihre eigene Schwelle; Rahmen, Serien und Hinweise gibt es nur mit einer Klasse je Bild.",
+  chip_add: "Sagen, dass es {name} zeigt.",
+  chip_remove: "Sagen, dass es {name} nicht zeigt.",
+  chip_below: "(unter der Schwelle)",
+  chip_rather: "(nach den übrigen Beispielen)",
+  chip_threshold: "Die Schwelle ist {probability}.",
+  turned: { one: "Es zeigt: {names}. Noch {left} zu sortieren.", other: "{name} bei {n} Bildern geändert. Noch {left} zu sortieren." },
+  shows: "Es zeigt",
+  show_selected: { one: "Es zeigt", other: "{n} Bilder zeigen" },
+  next_correct_several:
+    "Eingabe bestätigt eine Antwort. Die Schaltflächen oder Nummern der Klassen fügen eine Klasse hinzu oder nehmen sie weg; 0 heißt keine davon. Jede Zuordnung verbessert die übrigen Antworten.",
+  tray_keys_several:
+    "Tasten: Pfeile bewegen. 1 bis 9 fügen eine Klasse hinzu oder nehmen sie weg, C findet jede Klasse, 0 heißt keine davon. Eingabe nimmt die Antwort an und geht weiter. Leertaste wählt aus, Umschalt mit Pfeilen wählt mehrere, A wählt die Gruppe. V vergrößert, B nimmt die Zuordnung zurück, Entf entfernt.",
+  picture_keys_several: "Tasten: 1 bis 9 fügen eine Klasse hinzu oder nehmen sie weg; Eingabe und 0 ordnen zu und gehen weiter; ← und → zeigen die Nachbarn; C findet eine Klasse; Esc schließt.",
+  download_several: "Jede Klasse hat ihre eigene Schwelle; ein Bild unter allen Schwellen zeigt keine der Klassen.",
+  download_labels: "Ihre Zuordnungen als Tabelle",
+  download_labels_words: "Für metaadapter adapt --several: eine CSV-Datei mit den Klassen jedes zugeordneten Bildes.",
+
   // Errors of the server
   server_gone:
     "metaadapter antwortet nicht. Was die Seite als gespeichert zeigte, ist gespeichert. Starten Sie metaadapter neu: Diese Seite wartet darauf und sendet dann, was Sie inzwischen tun.",
@@ -419,6 +439,8 @@ export const sentences = {
   method: "Diese Anfrage kennt metaadapter nicht: {error}",
   "missing-package": "Dafür muss noch ein Paket installiert werden: {error}",
   "name-reserved": "Keine Klasse kann „{name}“ heißen: Der Name steht für Bilder, die keine der Klassen zeigen.",
+  "name-separator":
+    "Der Name „{name}“ enthält ; oder |, die zwischen Klassen stehen, oder beginnt mit !. Wählen Sie einen anderen Namen.",
   "name-taken": "Der Name „{name}“ ist schon vergeben.",
   "no-adapter": "Es gibt noch keinen Klassifikator: Geben Sie zwei Klassen je ein Bild.",
   "no-frames":
@@ -433,6 +455,11 @@ export const sentences = {
   "no-such-picture": "Dieses Bild gibt es nicht mehr, oder es ist nicht lesbar. Laden Sie die Seite neu.",
   "no-such-project": "Es gibt kein Projekt „{name}“.",
   "no-such-species": "Es gibt keine Klasse „{name}“. Am nächsten kommt „{nearest}“.",
+  "several-in-use": {
+    one: "{n} Bild zeigt mehrere Klassen. Geben Sie ihm zuerst eine einzige.",
+    other: "{n} Bilder zeigen mehrere Klassen. Geben Sie ihnen zuerst je eine einzige.",
+  },
+  "several-labels": "Das geht nur, wo jedes Bild eine einzige Klasse hat: {error}",
   "several-projects": "Mehrere Projekte heißen „{name}“. Benennen Sie zuerst eines davon um.",
   "not-encoded": {
     one: "{n} Bild ist noch nicht gelesen. Versuchen Sie es danach noch einmal.",
@@ -442,6 +469,7 @@ export const sentences = {
   "not-saved": "Das konnte nicht gespeichert werden: {error}",
   "nothing-to-redo": "Es gibt nichts zu wiederholen.",
   "nothing-to-undo": "Es gibt nichts rückgängig zu machen.",
+  "one-label": "In diesem Projekt hat ein Bild eine einzige Klasse.",
   opening: "Das Projekt wird geöffnet. Das dauert einige Sekunden.",
   origin: "Anfragen von einer anderen Seite werden abgelehnt.",
   "same-box": "Diesen Rahmen gibt es schon.",
@@ -461,6 +489,7 @@ export const sentences = {
   "added-pictures": { one: "{n} Bild hinzugefügt", other: "{n} Bilder hinzugefügt" },
   "changed-box": "Rahmen geändert",
   "changed-class": "Klasse {name} geändert",
+  "changed-labelling": "Anzahl der Klassen eines Bildes geändert",
   "changed-settings": "Einstellungen für Fotofallen geändert",
   "removed-class": "Klasse {name} entfernt",
   "removed-pictures": { one: "{n} Bild entfernt", other: "{n} Bilder entfernt" },

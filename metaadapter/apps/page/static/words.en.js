@@ -31,6 +31,26 @@ export const words = {
   language: "Language",
   quoted: "“{name}”",
 
+  // Several labels a picture
+  several: "A picture can show several of these",
+  several_words: "For example a fox and snow. Each class then has a threshold of its own; boxes, series and advice are for one class a picture.",
+  chip_add: "Say that it shows {name}.",
+  chip_remove: "Say that it does not show {name}.",
+  chip_below: "(below its threshold)",
+  chip_rather: "(by the other examples)",
+  chip_threshold: "Its threshold is {probability}.",
+  turned: { one: "It shows: {names}. {left} left to sort.", other: "{name} changed for {n} pictures. {left} left to sort." },
+  shows: "It shows",
+  show_selected: { one: "It shows", other: "{n} pictures show" },
+  next_correct_several:
+    "Enter confirms an answer. Its chips, or the numbers of the classes, add a class or take it away; 0 says none of these. Every label improves the other answers.",
+  tray_keys_several:
+    "Keys: arrows move. 1 to 9 add a class or take it away, C finds any class, 0 says none of these. Enter accepts the answer and goes on. Space selects, Shift with arrows selects several, A selects the group. V enlarges, B takes the labels back, Delete removes.",
+  picture_keys_several: "Keys: 1 to 9 add a class or take it away; Enter and 0 label it and go on; ← and → show its neighbours; C finds a class; Esc closes.",
+  download_several: "Each class has a threshold of its own; a picture below all of them is “none of these”.",
+  download_labels: "Your labels as a table",
+  download_labels_words: "For metaadapter adapt --several: a CSV file with the classes of each labelled picture.",
+
   // Errors of the server
   server_gone:
     "metaadapter does not respond. What the page showed as saved is saved. Start metaadapter again: this page waits for it, and then sends what you do in the meantime.",

@@ -82,6 +82,9 @@ function filled(entry, values) {
   });
 }
 
+/** Texts as one, with "and" before the last. */
+export const inList = (texts) => list.format(texts);
+
 /** A number as text. */
 export const count = (n) => number.format(n);
 

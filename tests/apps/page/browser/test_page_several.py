@@ -1,0 +1,213 @@
+"""The page of a project in which a picture can show several classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.apps.page.browser.test_page_access import open_at, violations
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+DEMO = Path(__file__).parents[4] / "metaadapter" / "assets" / "demo" / "pictures"
+MINUTES = 120_000  # a busy machine takes long to open the first project
+STATES = [
+    *("several", "several-held", "several-none", "several-large"),
+    *("several-confirmed", "several-download"),
+]
+
+
+@pytest.mark.parametrize("size", ["desk", "phone"])
+def test_states__have_no_violation_and_no_width_beyond_the_window(chromium, size):
+    found = {}
+    for name, scheme in zip(STATES, ["light", "dark"] * 3, strict=True):
+        page = open_at(chromium, name, size, scheme)
+        if of_state := violations(page):
+            found[name] = of_state
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        page.close()
+
+    assert found == {}
+
+
+@pytest.fixture
+def page(chromium):
+    page = open_at(chromium, "several")
+    yield page
+    page.close()
+
+
+def chips(card):
+    """The chips of a card: the name of each, and whether the picture shows the class."""
+    found = card.locator(".chip").all()
+    return {
+        chip.locator(".chip-name").inner_text(): chip.get_attribute("aria-pressed") == "true"
+        for chip in found
+    }
+
+
+def sends(page, act):
+    """The labels that an action sends, without their picture."""
+    with page.expect_request(lambda asked: asked.url.endswith("/labels")) as asked:
+        act()
+    (label,) = asked.value.post_data_json["labels"].values()
+    return label
+
+
+def test_card__has_chips_of_the_answer_and_of_classes_below_their_thresholds(page):
+    states = [chips(page.locator(".card").nth(n)) for n in range(6)]
+
+    assert states[0] == {"red fox": True, "bald uakari": True}
+    assert states[5] == {"grey wolf": True, "red fox": False}
+    below = page.locator(".card >> nth=5").locator(".chip[aria-pressed=false]")
+    assert "(below its threshold)" in below.text_content()
+    assert below.get_attribute("title") == "Say that it shows red fox. Its threshold is 40%."
+
+
+def test_numbers__add_and_take_away_classes_until_enter_goes_on(page):
+    current = page.locator(".card.current").get_attribute("data-picture")
+    assert chips(page.locator(".card.current")) == {"mantled howler": True, "European badger": True}
+
+    assert sends(page, lambda: page.keyboard.press("4")) == ["c2"]
+    assert sends(page, lambda: page.keyboard.press("5")) == ["c2", "c4"]
+    assert page.locator(".card.current").get_attribute("data-picture") == current
+    assert chips(page.locator(".card.current")) == {"European badger": True, "bald uakari": True}
+    pressed = page.locator(".selection-class[aria-pressed=true]")
+    assert pressed.locator(".two-lines").all_inner_texts() == ["European badger", "bald uakari"]
+    page.keyboard.press("Enter")
+
+    expect(page.locator(f"[data-picture='{current}'].card")).to_have_count(0)
+    expect(page.locator(".card.current")).to_have_count(1)
+
+
+def test_zero__leaves_no_class_and_goes_on(page):
+    current = page.locator(".card.current").get_attribute("data-picture")
+
+    assert sends(page, lambda: page.keyboard.press("0")) == "none"
+
+    expect(page.locator(f"[data-picture='{current}'].card")).to_have_count(0)
+
+
+def test_enter__accepts_all_classes_of_the_answer(page):
+    assert sends(page, lambda: page.keyboard.press("Enter")) == ["c3", "c2"]
+
+
+def test_chip__that_is_clicked__adds_its_class(page):
+    card = page.locator(".card >> nth=5")
+    picture = card.get_attribute("data-picture")
+
+    assert sends(page, card.locator(".chip[aria-pressed=false]").click) == ["c1", "c0"]
+
+    assert chips(page.locator(".card.current")) == {"red fox": True, "grey wolf": True}
+    assert page.locator(".card.current").get_attribute("data-picture") == picture
+    expect(page.locator("#tray")).to_be_focused()
+
+
+def test_several_selected__get_a_class_that_some_lack_and_lose_it_when_all_have_it(page):
+    page.keyboard.press("Shift+ArrowRight")
+    for key, is_shown in (("1", True), ("1", False)):
+        with page.expect_request(lambda asked: asked.url.endswith("/labels")) as asked:
+            page.keyboard.press(key)
+        labels = asked.value.post_data_json["labels"].values()
+        assert len(labels) == 2
+        assert all(("c0" in ids) is is_shown for ids in labels)
+
+
+def test_large_view__stays_while_classes_are_turned(page):
+    page.keyboard.press("v")
+    title = page.locator("dialog h2").inner_text()
+    sends(page, lambda: page.keyboard.press("4"))
+    sends(page, lambda: page.keyboard.press("1"))
+
+    expect(page.locator("dialog .picture-state")).to_contain_text("red fox and European badger")
+    assert page.locator("dialog h2").inner_text() == title
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog h2")).not_to_have_text(title)
+
+
+def test_doubtful_label__shows_which_class_the_other_examples_contradict(chromium):
+    page = open_at(chromium, "several-confirmed")
+
+    card = page.locator(".card.doubted", has_text="European badger")
+    assert card.locator(".doubted-label .chip-name").inner_text() == "European badger"
+    assert chips(card) == {
+        "European badger": True,
+        "mantled howler": False,
+    }
+    page.close()
+
+
+def test_page__has_no_minimum_and_no_advice(page):
+    expect(page.locator("#threshold")).to_be_hidden()
+    expect(page.locator("#advice")).to_be_hidden()
+    expect(page.locator(".filter", has_text="Unsure")).to_be_hidden()
+
+
+@pytest.fixture
+def context(chromium, address, request):
+    """A browser with the size of a phone, and a new project."""
+    context = chromium.new_context(locale="en-GB", viewport={"width": 390, "height": 844})
+    context.request.get(address)
+    new = context.request.post(
+        address.split("?")[0] + "projects", data={"name": request.node.name}, timeout=MINUTES
+    )
+    assert new.ok, new.text()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Photographs of two things side by side: file name → the file and the names of the things."""
+    made = {}
+    for number, (left, right) in enumerate([("hat", "shoes"), ("hat", "dress"), ("dress", "hat")]):
+        both = Image.new("RGB", (400, 200))
+        for place, name in enumerate((left, right)):
+            path = sorted((DEMO / name).glob("*.jpg"))[number]
+            both.paste(Image.open(path).convert("RGB").resize((200, 200)), (200 * place, 0))
+        file = tmp_path / f"{left} {right} {number}.png"
+        both.save(file)
+        made[file.name] = file, (left, right)
+    return made
+
+
+@pytest.mark.slow
+def test_new_project__whose_pictures_show_several__learns_at_once_and_keeps_its_labels(
+    context, address, pairs
+):
+    page = context.new_page()
+    page.goto(address)
+    expect(page.locator("#welcome")).to_be_visible()
+    page.get_by_label("A picture can show several of these").check()
+    page.get_by_label("First class").fill("hat")
+    page.get_by_label("Second class").fill("shoes")
+    page.get_by_role("button", name="Begin").click()
+    expect(page.locator(".class")).to_have_count(2)
+    files = [str(file) for file, _ in pairs.values()]
+    with page.expect_file_chooser() as chooser:
+        page.locator("#add-pictures").click()
+    chooser.value.set_files(files)
+    expect(page.locator(".card")).to_have_count(3)
+
+    page.locator(".card", has_text="hat shoes 0").locator("img").click()
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    expect(page.locator(".card.current .chip[aria-pressed=true]")).to_have_count(2)
+    page.keyboard.press("Enter")
+
+    # The other pictures are answered without a further step.
+    answered = page.locator(".card .chip, .card .answer-name:text-is('None of these')")
+    expect(answered.first).to_be_visible(timeout=MINUTES)
+    page.reload()
+    expect(page.locator(".card")).to_have_count(2)
+    page.locator(".filter", has_text="Confirmed").click()
+    expect(page.locator(".card .chip[aria-pressed=true]")).to_have_count(2)
+    page.locator("#undo").click()  # the second class
+    expect(page.locator(".card .chip[aria-pressed=true]")).to_have_count(1)
+    state = context.request.get(address.split("?")[0] + "project").json()
+    assert [(entry["name"], len(entry["pictures"])) for entry in state["classes"]] == [
+        ("hat", 1),
+        ("shoes", 0),
+    ]
