@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.page.snapshot import LabelledTask
+from metaadapter.apps.page.snapshot import ROWS_AT_ONCE, LabelledTask, Snapshot
 from metaadapter.data.label_sets import LabelSets
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
@@ -37,10 +36,15 @@ def fit_labels(task: LabelledTask, encoder: ImageEncoder) -> FittedSeveral:
 
 
 def predict_labels(
-    stored: StoredAdapter, task: LabelledTask, rows: Float[np.ndarray, "n D"]
-) -> list[Prediction]:
-    """Return the predictions for rows of features, with class ids in place of labels."""
-    return _with_ids(stored, task, predict_probabilities(rows, stored.weights))
+    stored: StoredAdapter, task: LabelledTask, snapshot: Snapshot, pictures: list[str]
+) -> dict[str, Prediction]:
+    """Return the predictions for pictures, with class ids in place of labels."""
+    predictions: dict[str, Prediction] = {}
+    for start in range(0, len(pictures), ROWS_AT_ONCE):
+        part = pictures[start : start + ROWS_AT_ONCE]
+        probabilities = predict_probabilities(snapshot.rows(part), stored.weights)
+        predictions |= zip(part, _with_ids(stored, task, probabilities), strict=True)
+    return predictions
 
 
 def left_out_labels(fitted: FittedSeveral, task: LabelledTask) -> dict[int, Prediction]:

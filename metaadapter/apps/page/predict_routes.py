@@ -14,6 +14,7 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.skill import skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page import answer_forms
+from metaadapter.apps.page.class_answers import fit
 from metaadapter.apps.page.dependencies import (
     AppState,
     OpenSession,
@@ -23,7 +24,6 @@ from metaadapter.apps.page.dependencies import (
 from metaadapter.apps.page.forms import RefusedFile
 from metaadapter.apps.page.multipart import Form, Limits
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.results import fit
 from metaadapter.apps.page.session import Session
 from metaadapter.apps.page.upload_schema import ADAPT_SCHEMA, PREDICT_SCHEMA
 from metaadapter.apps.page.uploads import folder_of, plain_name, uploaded_files

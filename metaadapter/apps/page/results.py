@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.advice.advise import advise
 from metaadapter.apps.advice.evidence import MAX_PICTURES
 from metaadapter.apps.advice.kinds import Advice
-from metaadapter.apps.field.animals import number_animals
-from metaadapter.apps.field.series import mean_in_series
 from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.advice_entry import id_of_advice
 from metaadapter.apps.page.answer_forms import Cost, Costs
+from metaadapter.apps.page.class_answers import fit, left_out_classes, predict_classes
 from metaadapter.apps.page.contents import NONE, Contents
 from metaadapter.apps.page.label_answers import (
     fit_labels,
@@ -26,18 +24,9 @@ from metaadapter.apps.page.label_answers import (
     predict_labels,
 )
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
-from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.origin import Origin
-from metaadapter.generator.generator import Generator
-from metaadapter.generator.pretrained import shared_generator
-from metaadapter.workflow.fit_adapter import fit_pictures
-from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.predictions import (
     Prediction,
-    Probabilities,
-    best_classes,
-    predict_probabilities,
 )
 from metaadapter.workflow.query_shift import QuerySample, QueryShift
 
@@ -45,8 +34,6 @@ from metaadapter.workflow.query_shift import QuerySample, QueryShift
 # but take time (docs/explanation/pool.md).
 POOL_SHOTS, POOL_ROWS, POOL_SEED = 8, 500, 0
 N_THRESHOLDS = 100
-# Rows that are classified at a time, so that a large tray takes little memory.
-ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +122,7 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
     if task is None:
         return Results(snapshot.revision)
     if before.stored is None or before.task is None or task.key != before.task.key:
-        stored, by_number = _fit_task(task, encoder)
+        stored, by_number = _fit(task, encoder)
         labelled = tuple(snapshot.labelled)
         left_out = {labelled[number]: prediction for number, prediction in by_number.items()}
         before = Results(snapshot.revision, task, labelled, stored, {}, left_out)
@@ -176,29 +163,6 @@ def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder
     return replace(before, stored=stored, answers=answers, pool=tuple(pool))
 
 
-def _fit_task(
-    task: LabelledTask, encoder: ImageEncoder
-) -> tuple[StoredAdapter, dict[int, Prediction]]:
-    """Predict an adapter; return it and picture number → left-out prediction."""
-    if task.several:
-        fitted = fit_labels(task, encoder)
-        return fitted.adapter, left_out_labels(fitted, task)
-    stored = fit(task.pictures, task.texts, encoder)
-    return stored, _predict_left_out(task, stored)
-
-
-def fit(
-    pictures: EncodedPictures,
-    texts: dict[str, str | list[str]] | None,
-    encoder: ImageEncoder,
-    pool: Float[np.ndarray, "u D"] | None = None,
-) -> StoredAdapter:
-    """Predict an adapter from labelled pictures and the texts of their classes."""
-    origin = Origin.of(encoder)
-    labelled = LabelledPictures(pictures, origin, encoder.logit_scale, encoder)
-    return fit_pictures(labelled, texts, pool=pool)
-
-
 def _shift(stored: StoredAdapter, features: Float[np.ndarray, "n D"]) -> QueryShift | None:
     """Measure the shift from the labelled pictures alone, also if the adapter has a pool."""
     assert stored.support is not None
@@ -207,102 +171,17 @@ def _shift(stored: StoredAdapter, features: Float[np.ndarray, "n D"]) -> QuerySh
     return sample.shift
 
 
+def _fit(task: LabelledTask, encoder: ImageEncoder) -> tuple[StoredAdapter, dict[int, Prediction]]:
+    """Predict an adapter; return it and picture number → left-out prediction."""
+    if task.several:
+        fitted = fit_labels(task, encoder)
+        return fitted.adapter, left_out_labels(fitted, task)
+    stored = fit(task.pictures, task.texts, encoder)
+    return stored, left_out_classes(task, stored)
+
+
 def _predict(
     stored: StoredAdapter, task: LabelledTask, snapshot: Snapshot, pictures: list[str]
 ) -> dict[str, Prediction]:
-    """Predict as `metaadapter predict` does, but with class ids as labels.
-
-    The probabilities of the other classes are left out, because a tray may have many rows.
-    """
-    if task.several:
-        parts_of_rows = (
-            snapshot.rows(pictures[start : start + ROWS_AT_ONCE])
-            for start in range(0, len(pictures), ROWS_AT_ONCE)
-        )
-        answers = [one for rows in parts_of_rows for one in predict_labels(stored, task, rows)]
-        return dict(zip(pictures, answers, strict=True))
-    names = [str(name) for name in stored.config.classes]
-    can_occur = snapshot.species.allowed is None or not snapshot.species.allowed.isdisjoint(names)
-    species = snapshot.species if can_occur else Species()
-
-    def parts() -> Iterator[Probabilities]:
-        for start in range(0, len(pictures), ROWS_AT_ONCE):
-            rows = snapshot.rows(pictures[start : start + ROWS_AT_ONCE])
-            part = predict_probabilities(rows, stored.weights)
-            yield Probabilities(species.among_allowed(part.classes_NC, names), part.known_N)
-
-    all_parts: Iterable[Probabilities] = parts()
-    if snapshot.series:  # one may have pictures in several parts
-        all_parts = [_merged(_joined([*all_parts]), names, snapshot, pictures)]
-    predictions = [one for part in all_parts for one in _of_classes(task, stored, part)]
-    return dict(zip(pictures, predictions, strict=True))
-
-
-def _joined(parts: Sequence[Probabilities]) -> Probabilities:
-    known = [part.known_N for part in parts if part.known_N is not None]
-    return Probabilities(
-        np.concatenate([part.classes_NC for part in parts]),
-        np.concatenate(known) if known else None,
-    )
-
-
-def _merged(
-    probabilities: Probabilities, names: list[str], snapshot: Snapshot, pictures: list[str]
-) -> Probabilities:
-    """Merge the probabilities of each animal in a series, as `metaadapter predict` does."""
-    seen = [snapshot.series[picture] for picture in pictures]
-    animals = [
-        animal and (one.series, animal)
-        for one, animal in zip(seen, number_animals(seen), strict=True)
-    ]
-    crops = [snapshot.pictures[picture].crop for picture in pictures]
-    weights = [1.0 if crop is None else crop.confidence for crop in crops]
-    return mean_in_series(probabilities, animals, names, weights)
-
-
-def _predict_left_out(task: LabelledTask, stored: StoredAdapter) -> dict[int, Prediction]:
-    """Return picture number → left-out prediction, except for pictures alone in their class."""
-    generator, _ = shared_generator(stored.config.generator)
-    assert isinstance(generator, Generator)
-    assert stored.support is not None
-    left_out = generator.left_out(stored.support)
-    counts = left_out.counts
-    probabilities = Probabilities(
-        left_out.log_p[counts].exp().numpy(), left_out.known[counts].numpy()
-    )
-    predictions = _of_classes(task, stored, probabilities)
-    numbers = (stored.support.order[place] for place in counts.nonzero()[:, 0].tolist())
-    return dict(zip(numbers, predictions, strict=True))
-
-
-def _of_classes(
-    task: LabelledTask, stored: StoredAdapter, probabilities: Probabilities
-) -> list[Prediction]:
-    """Return predictions with class ids as labels; of a picture of no class, the nearest class."""
-    names, ids = [str(name) for name in stored.config.classes], task.ids
-    predictions = []
-    for prediction in best_classes(names, probabilities, stored.weights):
-        label, other = ids[prediction.label], ids[prediction.runner_up]
-        if label == NONE:
-            label, other = other, ""
-            prediction = prediction._replace(
-                probability=prediction.runner_up_probability, runner_up_probability=0.0
-            )
-        second = "" if other == NONE else other
-        predictions.append(prediction._replace(label=label, runner_up=second))
-    return predictions
-
-
-def remembering_texts(encoder: ImageEncoder) -> ImageEncoder:
-    """Return a copy of an encoder that encodes each text only once."""
-    rows: dict[str, Float32[np.ndarray, " D"]] = {}
-
-    def encode_texts(names: Sequence[str]) -> Float32[np.ndarray, "n D"]:
-        new = [name for name in dict.fromkeys(names) if name not in rows]
-        if new:
-            rows.update(zip(new, encoder.encode_texts(new), strict=True))
-        return np.array([rows[name] for name in names], np.float32).reshape(-1, encoder.dim)
-
-    remembering = copy.copy(encoder)
-    vars(remembering)["encode_texts"] = encode_texts
-    return remembering
+    predict = predict_labels if task.several else predict_classes
+    return predict(stored, task, snapshot, pictures)

@@ -8,36 +8,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar, final
 
-import numpy as np
-
-from metaadapter.apps.advice.kinds import Advice, on_look_alikes
-from metaadapter.apps.page.alike_strangers import alike_strangers
+from metaadapter.apps.advice.kinds import Advice
+from metaadapter.apps.page.advice_entry import AdviceEntry
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.field_entries import CropEntry
 from metaadapter.apps.page.forms import Work
+from metaadapter.apps.page.hints import Hints
 from metaadapter.apps.page.history import History
-from metaadapter.apps.page.look_alikes import look_alikes
+from metaadapter.apps.page.picture_encoding import PictureEncoding
 from metaadapter.apps.page.picture_folder import CROP_QUALITY, jpeg_bytes
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, as_sentence
-from metaadapter.apps.page.results import Results, remembering_texts, updated, updated_with_pool
-from metaadapter.apps.page.snapshot import EncodedRow, Snapshot, encoded_rows
-from metaadapter.data.crop import Crop
+from metaadapter.apps.page.remembered_texts import remembering_texts
+from metaadapter.apps.page.results import Results, updated, updated_with_pool
+from metaadapter.apps.page.snapshot import EncodedRow, Snapshot
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError, MetaAdapterError
-from metaadapter.features.encoding_loop import encode_new
 
-# After this many pictures, encoding pauses to see which pictures are the most urgent now.
-PICTURES_AT_ONCE = 8
-# Pictures with stored features are only compared with their names, which is fast.
-CHECKED_AT_ONCE = 256
 # The longest time that a request waits for the results of the latest edit.
 MAX_WAIT_SECONDS = 60.0
 
@@ -60,11 +54,10 @@ class Session:
         self.unreadable: dict[str, str] = {}
         self._encoder = remembering_texts(project.encoder)
         self._state = threading.Condition()
-        self._stored = encoded_rows(project.features.features)
+        self._encoding = PictureEncoding(project)
         self._encoded: dict[str, EncodedRow] = {}
         """The features of the pictures whose files this process has checked."""
-        self._advice: tuple[object, list[Advice[str]]] = None, []
-        self._alike: tuple[tuple[str, ...], list[list[str]]] = (), []
+        self._hints = Hints()
         self._ending = self._stopped = False
         notes = " ".join(f"{note}." for note in project.notes)
         self._error: Refusal | None = Refusal(422, "data", notes) if notes else None
@@ -176,42 +169,18 @@ class Session:
                 for key in (picture, *crops):
                     self.unreadable.pop(key, None)
 
-    def advice(self) -> list[Advice[str]]:
-        """Advice on the labelled pictures, computed once for the same pictures and labels.
-
-        The last piece is about pictures of the tray that look alike, and like none of the classes.
-        """
-        results, last = self.results, self._advice
-        settled = self.read(lambda contents: dict(contents.settled))
-        task, key = results.task, (results.task and results.task.key, tuple(settled))
-        if last[0] != key:
-            self._advice = last = key, results.advice(settled)
-        if task is None or task.several:
-            return last[1]
-        dismissed = {picture for entry in settled.values() for picture in entry.pictures}
-        strangers = [
-            picture
-            for picture, answer in results.answers.items()
-            if answer.unfamiliar and picture not in dismissed
-        ]
-        with self._state:
-            encoded = {key: self._encoded[key] for key in strangers if key in self._encoded}
-        alike = alike_strangers(strangers, encoded, task)
-        return [*last[1], *([on_look_alikes(alike)] if alike else [])]
-
     def snapshot(self) -> Snapshot:
         """A copy of the classes and of the encoded pictures."""
         with self._state:
             return Snapshot.of(self.revision, self.project.history.contents, self._encoded)
 
+    def advice(self) -> list[Advice[str]]:
+        """Advice on the labelled pictures, and on strangers in the tray that look alike."""
+        return self._hints.advice(self.results, self.snapshot(), self.read(_settled))
+
     def look_alikes(self) -> list[list[str]]:
         """Groups of encoded pictures without a label that look alike, the most alike first."""
-        snapshot = self.snapshot()
-        tray = snapshot.tray
-        if tuple(tray) != self._alike[0]:
-            groups = look_alikes(snapshot.rows(tray)) if tray else []
-            self._alike = tuple(tray), [[tray[number] for number in group] for group in groups]
-        return self._alike[1]
+        return self._hints.look_alikes(self.snapshot())
 
     def work(self) -> Work:
         """The work in the background and the time that is left for it."""
@@ -287,18 +256,14 @@ class Session:
                 if self._ending:
                     return
                 waiting = self._waiting()
-                stored = [picture for picture in waiting if picture in self._stored]
-                batch = stored[:CHECKED_AT_ONCE] or waiting[:PICTURES_AT_ONCE]
+                batch = self._encoding.portion(waiting)
                 entries = self.project.history.contents.pictures
                 crops = {picture: entries[picture].crop for picture in batch}
                 if not self._n_done:
                     self._started = time.monotonic()
-            contents, reasons = self._contents(crops)
-            reasons |= self._encode_contents(contents)
+            encoded, reasons = self._encoding.encode(crops)
             with self._state:
-                self._encoded |= {
-                    picture: self._stored[picture] for picture in contents if picture not in reasons
-                }
+                self._encoded |= encoded
                 self.unreadable |= reasons
                 if reasons:
                     self._error = _left_out(len(reasons))
@@ -307,46 +272,6 @@ class Session:
                 self._new_revision()
             if is_last:
                 self.project.features.flush()
-
-    def _contents(
-        self, crops: Mapping[str, CropEntry | None]
-    ) -> tuple[dict[str, bytes | Crop], dict[str, str]]:
-        """The contents of pictures, empty if their features are stored; why others are unread.
-
-        `crops` is picture → its box as it was when the picture was chosen: an edit may remove it.
-        """
-        contents: dict[str, bytes | Crop] = {}
-        reasons: dict[str, str] = {}
-        for picture, crop in crops.items():
-            try:
-                content = self.project.pictures.image(picture, crop)
-                contents[picture] = b"" if picture in self._stored else content
-            except UnreadableImage as error:
-                reasons[picture] = f"{error.reason}; add the picture again, or remove it"
-        return contents, reasons
-
-    def _encode_contents(self, contents: dict[str, bytes | Crop]) -> dict[str, str]:
-        """Store the features of pictures without any; return why some cannot be encoded."""
-        new = [picture for picture in contents if picture not in self._stored]
-        if not new:
-            return {}
-        rows: dict[str, np.ndarray] = {}
-        outcomes, _ = encode_new(
-            [contents[picture] for picture in new],
-            self.project.encoder,
-            views=1,
-            seed=0,
-            batch_size=None,
-            known=self.project.features.features,
-            keep=rows.update,
-        )
-        self.project.features.add(rows)
-        self._stored |= encoded_rows(rows)
-        return {
-            picture: outcome.reason
-            for picture, outcome in zip(new, outcomes, strict=True)
-            if isinstance(outcome, UnreadableImage)
-        }
 
     def _predict(self) -> None:
         while True:
@@ -370,6 +295,10 @@ class Session:
         with self._state:
             self.results = results
             self._state.notify_all()
+
+
+def _settled(contents: Contents) -> dict[str, AdviceEntry]:
+    return dict(contents.settled)
 
 
 def _left_out(n: int) -> Refusal:

@@ -22,6 +22,9 @@ from metaadapter.workflow.class_texts import says_nothing
 from metaadapter.workflow.predictions import NONE_OF_THESE
 from metaadapter.workflow.unlabelled_pictures import MOST_BACKGROUND
 
+# Rows that are classified at a time, so that a large tray takes little memory.
+ROWS_AT_ONCE = 512
+
 
 class EncodedRow(NamedTuple):
     """The whole SHA-256 of a picture, and its features as one unit row."""

@@ -17,7 +17,7 @@ from metaadapter.apps.field.frame_predictions import FieldOptions, encode_frames
 from metaadapter.apps.field.frames import Frame, read_times
 from metaadapter.apps.field.series import in_series
 from metaadapter.apps.field.species import Species
-from metaadapter.apps.page import detection_uploads, results, session
+from metaadapter.apps.page import class_answers, detection_uploads, session
 from metaadapter.apps.page.contents import PictureEntry
 from metaadapter.apps.page.frame_names import match_names
 from metaadapter.apps.page.project_check import check_project
@@ -424,7 +424,7 @@ def test_moves__take_whole_frames_unless_their_boxes_differ(trapped):
 
 @pytest.mark.parametrize("at_once", [1, 512])
 def test_series__merge_the_answers_of_each_animal(trapped, monkeypatch, at_once):
-    monkeypatch.setattr(results, "ROWS_AT_ONCE", at_once)
+    monkeypatch.setattr(class_answers, "ROWS_AT_ONCE", at_once)
     # The adapter with the tray as its pool may follow before or after the answers are read.
     monkeypatch.setattr(session, "updated_with_pool", lambda *_: None)
     red, green = trapped.class_of("red"), trapped.class_of("green")
@@ -573,7 +573,7 @@ def test_box__removed_while_it_is_encoded__is_whole_after_an_undo(trapped, monke
     removed = []
     during(
         monkeypatch,
-        session,
+        session._encoding,
         "_contents",
         lambda: removed.append(change(trapped, "new.jpg", LEFT, None).status_code),
     )

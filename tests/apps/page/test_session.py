@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 
-from metaadapter.apps.page import session as module
+from metaadapter.apps.page import picture_encoding as module
 from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
 from metaadapter.apps.page.contents import Origin
 from metaadapter.apps.page.editor import Editor

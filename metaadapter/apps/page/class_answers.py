@@ -1,0 +1,119 @@
+"""The adapter and the answers of a project in which a picture shows one class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.apps.field.animals import number_animals
+from metaadapter.apps.field.series import mean_in_series
+from metaadapter.apps.field.species import Species
+from metaadapter.apps.page.contents import NONE
+from metaadapter.apps.page.snapshot import ROWS_AT_ONCE, LabelledTask, Snapshot
+from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.origin import Origin
+from metaadapter.generator.generator import Generator
+from metaadapter.generator.pretrained import shared_generator
+from metaadapter.workflow.fit_adapter import fit_pictures
+from metaadapter.workflow.labelled_pictures import LabelledPictures
+from metaadapter.workflow.predictions import (
+    Prediction,
+    Probabilities,
+    best_classes,
+    predict_probabilities,
+)
+
+
+def fit(
+    pictures: EncodedPictures,
+    texts: dict[str, str | list[str]] | None,
+    encoder: ImageEncoder,
+    pool: Float[np.ndarray, "u D"] | None = None,
+) -> StoredAdapter:
+    """Predict an adapter from labelled pictures and the texts of their classes."""
+    origin = Origin.of(encoder)
+    labelled = LabelledPictures(pictures, origin, encoder.logit_scale, encoder)
+    return fit_pictures(labelled, texts, pool=pool)
+
+
+def predict_classes(
+    stored: StoredAdapter, task: LabelledTask, snapshot: Snapshot, pictures: list[str]
+) -> dict[str, Prediction]:
+    """Predict as `metaadapter predict` does, but with class ids as labels.
+
+    The probabilities of the other classes are left out, because a tray may have many rows.
+    """
+    names = [str(name) for name in stored.config.classes]
+    can_occur = snapshot.species.allowed is None or not snapshot.species.allowed.isdisjoint(names)
+    species = snapshot.species if can_occur else Species()
+
+    def parts() -> Iterator[Probabilities]:
+        for start in range(0, len(pictures), ROWS_AT_ONCE):
+            rows = snapshot.rows(pictures[start : start + ROWS_AT_ONCE])
+            part = predict_probabilities(rows, stored.weights)
+            yield Probabilities(species.among_allowed(part.classes_NC, names), part.known_N)
+
+    all_parts: Iterable[Probabilities] = parts()
+    if snapshot.series:  # one may have pictures in several parts
+        all_parts = [_merged(_joined([*all_parts]), names, snapshot, pictures)]
+    predictions = [one for part in all_parts for one in _of_classes(task, stored, part)]
+    return dict(zip(pictures, predictions, strict=True))
+
+
+def _joined(parts: Sequence[Probabilities]) -> Probabilities:
+    known = [part.known_N for part in parts if part.known_N is not None]
+    return Probabilities(
+        np.concatenate([part.classes_NC for part in parts]),
+        np.concatenate(known) if known else None,
+    )
+
+
+def _merged(
+    probabilities: Probabilities, names: list[str], snapshot: Snapshot, pictures: list[str]
+) -> Probabilities:
+    """Merge the probabilities of each animal in a series, as `metaadapter predict` does."""
+    seen = [snapshot.series[picture] for picture in pictures]
+    animals = [
+        animal and (one.series, animal)
+        for one, animal in zip(seen, number_animals(seen), strict=True)
+    ]
+    crops = [snapshot.pictures[picture].crop for picture in pictures]
+    weights = [1.0 if crop is None else crop.confidence for crop in crops]
+    return mean_in_series(probabilities, animals, names, weights)
+
+
+def left_out_classes(task: LabelledTask, stored: StoredAdapter) -> dict[int, Prediction]:
+    """Return picture number → left-out prediction, except for pictures alone in their class."""
+    generator, _ = shared_generator(stored.config.generator)
+    assert isinstance(generator, Generator)
+    assert stored.support is not None
+    left_out = generator.left_out(stored.support)
+    counts = left_out.counts
+    probabilities = Probabilities(
+        left_out.log_p[counts].exp().numpy(), left_out.known[counts].numpy()
+    )
+    predictions = _of_classes(task, stored, probabilities)
+    numbers = (stored.support.order[place] for place in counts.nonzero()[:, 0].tolist())
+    return dict(zip(numbers, predictions, strict=True))
+
+
+def _of_classes(
+    task: LabelledTask, stored: StoredAdapter, probabilities: Probabilities
+) -> list[Prediction]:
+    """Return predictions with class ids as labels; of a picture of no class, the nearest class."""
+    names, ids = [str(name) for name in stored.config.classes], task.ids
+    predictions = []
+    for prediction in best_classes(names, probabilities, stored.weights):
+        label, other = ids[prediction.label], ids[prediction.runner_up]
+        if label == NONE:
+            label, other = other, ""
+            prediction = prediction._replace(
+                probability=prediction.runner_up_probability, runner_up_probability=0.0
+            )
+        second = "" if other == NONE else other
+        predictions.append(prediction._replace(label=label, runner_up=second))
+    return predictions
