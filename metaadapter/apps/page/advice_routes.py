@@ -13,6 +13,7 @@ from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.dependencies import OpenSession
 from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.forms import Revised
+from metaadapter.apps.page.labelling import require_one_label
 from metaadapter.apps.page.settled_advice import no_such_advice, settle, take_back
 
 AdviceId = Annotated[
@@ -60,4 +61,9 @@ def settle_advice(
 @routes.delete("/advice/{advice_id}")
 def take_back_advice(editor: OpenEditor, advice_id: AdviceId) -> Revised:
     """Take back what was done about a piece of advice."""
-    return editor.edit("Took back advice", lambda contents: take_back(contents, advice_id))
+
+    def changes(contents: Contents) -> tuple[Change, ...]:
+        require_one_label(contents, "Advice")
+        return take_back(contents, advice_id)
+
+    return editor.edit("Took back advice", changes)

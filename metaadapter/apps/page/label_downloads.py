@@ -30,8 +30,9 @@ def label_table(session: Session) -> bytes:
     table = CsvFile(RowFormat([str(name) for name in stored.config.classes], several=True))
 
     def rows() -> Iterator[Row]:
-        for picture in snapshot.labelled:
-            yield _labelled(table.rows, snapshot, picture)
+        for picture, entry in snapshot.pictures.items():
+            if entry.labels:
+                yield _labelled(table.rows, snapshot, picture)
         tray = snapshot.tray
         for start in range(0, len(tray), ROWS_AT_ONCE):
             pictures = _encoded(snapshot, tray[start : start + ROWS_AT_ONCE])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from metaadapter.adapter.files import store_adapter
+from metaadapter.apps.page import snapshot
 from metaadapter.data.label_sets import LabelSets, one_row_per_picture
 from metaadapter.data.reader import read_images
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
@@ -225,6 +226,20 @@ def test_table__has_the_columns_of_predict_and_labels_of_people_without_probabil
     assert new["label"] == ";".join(names[label] for label in answer["labels"])
     for label, p in answer["probabilities"].items():
         assert float(new[f"p_{names[label]}"]) == pytest.approx(p)
+
+
+def test_table__has_pictures_of_no_class_that_the_adapter_does_not_learn_from(
+    labelled, monkeypatch
+):
+    monkeypatch.setattr(snapshot, "MOST_BACKGROUND", 1)
+    labelled.fill(3)
+    labelled.project.session.wait_for_results()
+
+    rows = [*csv.DictReader(io.StringIO(labelled.client.get("/take/answers.csv").text))]
+
+    stored = labelled.project.session.results.stored
+    assert stored.config.several.n_pictures == 10
+    assert [row["label"] for row in rows].count("none of these") == 3
 
 
 def test_predict__answers_with_labels__by_the_project_and_by_an_adapter(
