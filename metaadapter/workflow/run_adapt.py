@@ -20,7 +20,6 @@ from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.generator.network_share import share_in_words
-from metaadapter.workflow.accuracy import LeftOutEstimate, estimate_accuracy
 from metaadapter.workflow.class_texts import ClassNames, Texts, class_warnings, unread_names
 from metaadapter.workflow.fit_adapter import Mode, fit_pictures
 from metaadapter.workflow.labelled_pictures import (
@@ -31,6 +30,7 @@ from metaadapter.workflow.labelled_pictures import (
     Selection,
     read_support,
 )
+from metaadapter.workflow.left_out_accuracy import LeftOutEstimate, estimate_accuracy
 from metaadapter.workflow.unlabelled_pictures import (
     PoolEffect,
     pool_effect,

@@ -11,7 +11,7 @@ from metaadapter.adapter.weights import classify
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.workflow.accuracy import leave_one_out
+from metaadapter.workflow.left_out_accuracy import leave_one_out
 
 N_WAY, WIDTH = 4, 24
 

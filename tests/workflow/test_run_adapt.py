@@ -10,7 +10,7 @@ from PIL import Image
 from metaadapter.adapter.files import load_adapter
 from metaadapter.data.decode import content_hash
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.workflow import accuracy, choose_n_steps
+from metaadapter.workflow import choose_n_steps, left_out_accuracy
 from metaadapter.workflow.class_texts import ClassNames
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.gradient_steps import FineTune
@@ -95,7 +95,7 @@ def test_adapt__finetune_of_many_pictures__makes_no_estimate_of_another_adapter(
     adapted, blurred, monkeypatch
 ):
     monkeypatch.setattr(choose_n_steps, "_choose", always_step)
-    monkeypatch.setattr(accuracy, "MAX_PICTURES_REFINED", 8)
+    monkeypatch.setattr(left_out_accuracy, "MAX_PICTURES_REFINED", 8)
 
     assert adapted(blurred, mode="finetune").estimate is None
     assert adapted(blurred).estimate.accuracy.n == 9

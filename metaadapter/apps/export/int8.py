@@ -20,15 +20,15 @@ from metaadapter.data.silence import silence
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.workflow.accuracy import (
+from metaadapter.workflow.accuracy import Proportion
+from metaadapter.workflow.fit_adapter import generator_that_predicted
+from metaadapter.workflow.leave_out_several import leave_out_several
+from metaadapter.workflow.left_out_accuracy import (
     MAX_PICTURES,
     MAX_PICTURES_REFINED,
     LeftOut,
-    Proportion,
     leave_one_out,
 )
-from metaadapter.workflow.fit_adapter import generator_that_predicted
-from metaadapter.workflow.leave_out_several import leave_out_several
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -11,6 +11,7 @@ from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import figures, words
 from metaadapter.bench.report.evaluation_result import EvaluationResult
+from metaadapter.bench.report.method_style import style_of, styles_of_strangers
 from metaadapter.bench.report.template import render
 
 # A gain or loss of this many points gives a cell its full colour.
@@ -20,8 +21,8 @@ STRONGEST = 10
 def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
     """Render the page; `thumbnails` maps the hash of a picture's bytes to its JPEG."""
     overall = next(iter(result.parts[0].accuracy))
-    styles = {method: figures.style_of(method, result) for method in result.methods}
-    styles = figures.styles_of_strangers(result) | styles
+    styles = {method: style_of(method, result) for method in result.methods}
+    styles = styles_of_strangers(result) | styles
     return render(
         "evaluation_page.html.jinja",
         (

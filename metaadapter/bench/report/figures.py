@@ -1,89 +1,25 @@
-"""Draws the figures of a page; a method has the same colour and shape in all of them."""
+"""Draws the figures of a page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 from metaadapter.bench.evaluation.summary import Ranks
 from metaadapter.bench.report.evaluation_result import EvaluationResult
-from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, Row
+from metaadapter.bench.report.evaluation_run import ByShots, Row
+from metaadapter.bench.report.method_style import MethodStyle, style_of
 from metaadapter.bench.report.names_axis import NamesAxis
 from metaadapter.bench.report.panel import colour, panel
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.words import POOL_VARIABLES, pool_value, short, signed_points
 
-MARKERS = ("o", "s", "^", "D", "v", "P")
 POINTS_SHOWN = 12
 """Methods that are more points below the best are left out, so that the others have room."""
 # If two times have a smaller ratio, only the first point has a label.
 LEAST_RATIO = 1.3
-
-
-@dataclass(frozen=True, slots=True)
-class MethodStyle:
-    """The colour and the shape of a method in figures."""
-
-    variable: str
-    marker: str | None
-    """None for a line without points."""
-    dashed: bool = False
-    is_named: bool = True
-    """Whether the legend lists the method; if not, it is a grey line in the background."""
-
-    @property
-    def line(self) -> dict[str, Any]:
-        """The arguments for matplotlib's `plot` of a line."""
-        return {
-            "color": colour(self.variable),
-            "marker": self.marker,
-            "markersize": 5,
-            "linewidth": 1.8 if self.is_named else 0.9,
-            "linestyle": (0, (4, 3)) if self.dashed else "-",
-            "zorder": 3 if self.is_named else 2,
-        }
-
-    @property
-    def point(self) -> dict[str, Any]:
-        """The arguments for matplotlib's `plot` of a single point, which needs a marker."""
-        return self.line | {"marker": self.marker or "o"}
-
-
-def style_of(method: str, result: EvaluationResult) -> MethodStyle:
-    """Return the style of a method of the result."""
-    return style_among(method, result.featured, result.path)
-
-
-def style_among(method: str, featured: Sequence[str], path: Sequence[str] = ()) -> MethodStyle:
-    """Return the style of a method; each featured method has a colour and a shape of its own."""
-    if method in featured:
-        number = featured.index(method)
-        return MethodStyle(f"method-{number}", MARKERS[number])
-    if method == ZERO_SHOT:
-        return MethodStyle("ink", None, dashed=True)
-    if method in path:
-        return MethodStyle("muted", ".", is_named=False)
-    return MethodStyle("faint", None, is_named=False)
-
-
-def styles_of_strangers(result: EvaluationResult) -> dict[str, MethodStyle]:
-    """Return styles of the methods measured on strangers, for featured ones and the best others."""
-    strangers = result.strangers
-    if strangers is None:
-        return {}
-    areas = [result.quality[name] for name in strangers.metrics if "auroc" in name]
-
-    def area(method: str) -> float:
-        return sum(estimate.mean for table in areas for estimate in table.get(method, {}).values())
-
-    usual = (*result.featured, *result.path, ZERO_SHOT)
-    others = [name for name in strangers.methods if name not in usual]
-    featured = (*result.featured, *sorted(others, key=area, reverse=True))[: len(MARKERS)]
-    return {method: style_among(method, featured, result.path) for method in strangers.methods}
 
 
 def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, title: str) -> Markup:

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.bench.report.figures import style_among
+from metaadapter.bench.report.method_style import style_among
 from metaadapter.bench.report.panel import colour, panel
 from metaadapter.bench.report.template import render
 from metaadapter.bench.sequences.findings import ContinualResult, Curve

@@ -4,7 +4,7 @@ import pytest
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.generator import network_share
-from metaadapter.workflow import accuracy, run_adapt
+from metaadapter.workflow import left_out_accuracy, run_adapt
 from metaadapter.workflow.accuracy import Proportion
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
@@ -98,10 +98,10 @@ def test_adapt__added_class_that_takes_left_out_pictures_of_others__is_told(
 ):
     taken_by = [("lynx", "wolf"), ("heron", "wolf"), ("lynx", "heron")]
     mistakes = [
-        accuracy.LeftOutMistake(f"{number}.png", label, predicted, 0.5)
+        left_out_accuracy.LeftOutMistake(f"{number}.png", label, predicted, 0.5)
         for number, (label, predicted) in enumerate(taken_by)
     ]
-    estimate = accuracy.LeftOutEstimate(Proportion(6, 9), tuple(mistakes))
+    estimate = left_out_accuracy.LeftOutEstimate(Proportion(6, 9), tuple(mistakes))
     monkeypatch.setattr(run_adapt, "estimate_accuracy", lambda *_: estimate)
 
     added = ("--add-class", "otter", "--add-class", "wolf=grey wolf")

@@ -7,7 +7,7 @@ import shutil
 import torch
 
 from metaadapter.adapter.files import load_adapter
-from metaadapter.workflow import accuracy
+from metaadapter.workflow import left_out_accuracy
 from tests.small_pictures import CLASSES
 
 NAMES = "--names=heron,lynx,red_fox"
@@ -83,7 +83,7 @@ def test_adapt__unlabelled_json__has_both_estimates_and_all_that_was_noticed(
 
 
 def test_adapt__large_pool__tells_the_estimate_without_it(adapt, labelled, unlabelled, monkeypatch):
-    monkeypatch.setattr(accuracy, "MAX_UNLABELLED_ROWS", 10)
+    monkeypatch.setattr(left_out_accuracy, "MAX_UNLABELLED_ROWS", 10)
 
     done = adapt(labelled, "--unlabelled", unlabelled)
 

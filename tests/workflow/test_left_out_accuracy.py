@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import classify
+from metaadapter.generator.pretrained import load_generator
+from metaadapter.workflow.estimator import MetaAdapterClassifier
+from metaadapter.workflow.gradient_steps import FineTune
+from metaadapter.workflow.left_out_accuracy import leave_one_out
+
+LABELS = [0, 0, 0, 1, 1, 2, 2, 2, 2]
+
+
+def draw(labels, *, dim=16, seed=0):
+    """Rows, labels and texts of a task."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(len(labels), dim)) + np.eye(dim)[labels]
+    features = torch.nn.functional.normalize(torch.from_numpy(features), dim=1)
+    text = torch.nn.functional.normalize(torch.from_numpy(rng.normal(size=(3, dim))), dim=1)
+    return features.float(), torch.tensor(labels), text.float()
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "options"),
+    [(0, {}), (7, {"mode": "finetune", "fine_tuning": FineTune(n_steps=7)})],
+)
+def test_leave_one_out__agrees_with_fitting_the_classifier_anew_each_time(n_steps, options):
+    features, labels, text = draw(LABELS)
+    support = Support.of_rows(features, labels, text, logit_scale=100.0)
+
+    result = leave_one_out(support, load_generator(), n_steps=n_steps)
+
+    X, y = features.numpy(), labels.numpy()
+    expected = []
+    for left_out in range(len(y)):
+        others = np.arange(len(y)) != left_out
+        classifier = MetaAdapterClassifier(
+            dict(enumerate(text.numpy())), logit_scale=100.0, **options
+        )
+        expected.append(classifier.fit(X[others], y[others]).predict_proba(X[left_out, None])[0])
+    np.testing.assert_allclose(result.probabilities, expected, atol=1e-4)
+    assert result.correct.tolist() == (np.argmax(expected, 1) == y).tolist()
+    assert 0 < result.correct.sum() < len(y)
+
+
+def test_leave_one_out__gradient_steps__change_what_is_predicted():
+    support = Support.of_rows(*draw(LABELS), logit_scale=100.0)
+
+    before, after = (leave_one_out(support, load_generator(), n_steps=n) for n in (0, 40))
+
+    assert not torch.allclose(before.probabilities, after.probabilities, atol=1e-3)
+
+
+def test_leave_one_out__only_picture_of_its_class__is_not_predicted():
+    some, single = (
+        leave_one_out(Support.of_rows(*draw(labels), logit_scale=100.0), load_generator())
+        for labels in ([0, 0, 1, 2, 2], [0, 1, 2])
+    )
+
+    assert some.pictures.tolist() == [0, 1, 3, 4]
+    assert some.labels.tolist() == [0, 0, 2, 2]
+    assert len(single.labels) == 0
+
+
+def test_leave_one_out__with_groups__agrees_with_a_support_without_the_group():
+    features, labels, text = draw(LABELS)
+    names = ["a", "a", "", "b", "b", "c", "", "a", ""]
+    support = Support.of_rows(features, labels, text, logit_scale=100.0)
+    generator = load_generator("default")
+    number = {"a": 0, "b": 3, "c": 5}
+    rows = [number.get(name, place) for place, name in enumerate(names)]
+    group_NK = torch.full(support.present_TNK[0].shape, -1)
+    group_NK[support.present_TNK[0]] = torch.tensor(rows)
+
+    left_out = leave_one_out(support, generator, group_NK=group_NK)
+
+    # Class 1 has a single group, so its pictures stay.
+    assert left_out.pictures.tolist() == [0, 1, 2, 5, 6, 7, 8]
+    for place, row in enumerate(left_out.pictures.tolist()):
+        others = [number for number, group in enumerate(rows) if group != rows[row]]
+        without = Support.of_rows(features[others], labels[others], text, logit_scale=100.0)
+        expected = classify(features[row][None, None].float(), generator.predict(without))
+        assert left_out.probabilities[place].numpy() == pytest.approx(
+            expected[0, 0].softmax(-1).numpy(), abs=1e-5
+        )
