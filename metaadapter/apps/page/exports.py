@@ -17,7 +17,6 @@ from metaadapter.apps.export.web_page import (
     MODEL_FILE,
     page_contents,
 )
-from metaadapter.apps.page.labelling import takes_one_label
 from metaadapter.apps.page.project import UPLOAD_PREFIX
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
@@ -50,8 +49,6 @@ class Exports:
         """The folder with the current classifier, which no other replaces during the block."""
         stored, encoder = session.wait_for_results().stored, session.project.encoder
         assert stored is not None
-        if stored.config.several is not None:
-            raise takes_one_label("An ONNX file or a web page")
         require_onnx()
 
         def read() -> EncodedPictures:
@@ -90,7 +87,7 @@ class Exports:
     def n_bytes(self, session: Session) -> tuple[int | None, bool]:
         """The size of the ONNX file, and whether it is exact; before it is made, the least size."""
         stored, encoder = session.results.stored, session.project.encoder
-        if stored is None or stored.config.several is not None:
+        if stored is None:
             return None, False
         if stored is self._exported:
             return (session.project.incoming / FOLDER / MODEL_FILE).stat().st_size, True

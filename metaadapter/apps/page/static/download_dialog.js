@@ -13,13 +13,8 @@ const DOWNLOADS = [
   { key: "onnx", path: "/take/onnx" },
   { key: "page", path: "/take/page.zip", preview: "/preview/index.html" },
 ];
-// The files of a project in which a picture can show several classes.
-const SEVERAL_DOWNLOADS = [
-  { key: "answers", path: "/take/answers.csv" },
-  { key: "labels", path: "/take/labels.csv", always: true },
-  { key: "pictures", path: "/take/pictures.zip", straight: true },
-  { key: "adapter", path: "/take/adapter" },
-];
+// With several labels a picture: labels as a manifest, and no script, since a file has one place.
+const LABELS = { key: "labels", path: "/take/labels.csv", always: true };
 // The files for camera traps, if there are frames with boxes; they need no classifier.
 const FIELD_DOWNLOADS = [
   { key: "counts", path: "/take/counts.csv", usesThreshold: true, always: true },
@@ -43,7 +38,7 @@ export function showDownloads(project, threshold) {
 }
 
 function downloadsOf({ several, camera_traps }) {
-  if (several) return SEVERAL_DOWNLOADS;
+  if (several) return [LABELS, ...DOWNLOADS.filter(({ key }) => key !== "moves")];
   return camera_traps.n_frames ? [...DOWNLOADS, ...FIELD_DOWNLOADS] : DOWNLOADS;
 }
 
