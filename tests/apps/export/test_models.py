@@ -63,6 +63,26 @@ def test_features__adapter_without_a_head__are_probabilities(make_adapter, featu
     assert np.abs(shares.numpy() - numpy_answers(features, plain)[0]).max() < 1e-6
 
 
+def test_features__several_labels__are_each_by_itself_and_shown_from_their_threshold(
+    make_adapter, features
+):
+    plain = make_adapter(n_tasks=1)[0].task(0)
+    weights = replace(plain, label_thresholds=torch.tensor([0.2, 0.5, 0.7]).double())
+    bare = replace(weights, **dict.fromkeys(("centre", "down", "bias", "up", "visual_ratio")))
+    module = FeatureModel(bare)
+
+    p_NC, shown_NC = module(torch.from_numpy(features))
+
+    assert module.outputs == ("probabilities", "shown")
+    for row, p_C, shown_C in zip(features.astype(np.float64), p_NC, shown_NC, strict=True):
+        row = row / np.linalg.norm(row)
+        scale, vectors = float(bare.logit_scale), bare.classes.double().numpy()
+        expected = 1 / (1 + np.exp(-(scale * vectors @ row + bare.class_bias.double().numpy())))
+        assert np.abs(p_C.numpy() - expected).max() < 1e-6
+        assert shown_C.tolist() == (expected >= [0.2, 0.5, 0.7]).tolist()
+    assert 0 < shown_NC.sum() < shown_NC.numel()
+
+
 def test_pictures__several_views__are_refused_with_what_to_do(weights, make_encoder, make_config):
     config = make_config(width=64, n_shots=[1, 1, 1], origin=Origin(n_views=5))
 
