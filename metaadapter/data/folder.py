@@ -39,7 +39,8 @@ def read_folder(
     `check` may refuse the folder by its other files.
     """
     rest: list[Path] = []
-    listed = CompactRows(_pictures(folder, rest))
+    parents: set[tuple[str, ...]] = set()
+    listed = CompactRows(_pictures(folder, rest, parents))
     if check is not None:
         check(folder, rest)
     if not listed and (containers := [path for path in rest if holds_pictures(path)]):
@@ -52,7 +53,6 @@ def read_folder(
             f"{reason}; put pictures into it or name another folder"
         )
     warnings = [f"{others} were left out of {folder}"] if others else []
-    parents = {_parents(folder, row) for row in listed}
     depth = 1 if are_splits(parents) else 0
     if not labelled:
         source = "nested folders" if any(parents) else "flat folder"
@@ -84,21 +84,22 @@ def read_folder(
     return ImageTable(rows, source, tuple(warnings), _descriptions(folder, class_parts))
 
 
-def _pictures(folder: Path, rest: list[Path]) -> Iterator[ImageRow]:
-    """Yield the pictures in a folder; add the other files to `rest`."""
+def _pictures(folder: Path, rest: list[Path], parents: set[tuple[str, ...]]) -> Iterator[ImageRow]:
+    """Yield the pictures in a folder; add their folders to `parents`, other files to `rest`."""
     for path in _files(folder, _ancestors(folder)):
         if is_picture(path):
+            parents.add(_parents(folder, path))
             yield ImageRow(path, None, version=path.version() if isinstance(path, Url) else 0)
         elif path.name != DESCRIPTION_FILE:
             rest.append(path)
 
 
-def _parents(folder: Path, row: ImageRow) -> tuple[str, ...]:
-    return row.path.relative_to(folder).parts[:-1]
+def _parents(folder: Path, path: Path) -> tuple[str, ...]:
+    return path.parts[len(folder.parts) : -1]
 
 
 def _with_facts(folder: Path, row: ImageRow, depth: int, *, labelled: bool) -> ImageRow:
-    names = _parents(folder, row)
+    names = _parents(folder, row.path)
     label = _label(names[: depth + 1]) if labelled and names[depth:] else None
     return replace(row, label=label, split=names[0] if depth and names else None)
 
