@@ -13,10 +13,16 @@ from typing import Any
 # Read once by huggingface_hub when it is imported. `HF_HUB_OFFLINE=0 pytest -m network` opens it.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import settings
 from markupsafe import Markup
+
+from tests.shape_checks import check_shapes
+
+# jaxtyping's import hook, which pyproject.toml asks for, looks the decorator up here.
+jaxtyping.jaxtyped = check_shapes
 
 # What imports and thousands of tests take is for good: no walk through it finds what to free. In
 # a process that only hands tests out nothing enables it again.

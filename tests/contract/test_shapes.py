@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from jaxtyping import TypeCheckError
+from beartype import beartype
+from jaxtyping import Float, TypeCheckError
+from torch import Tensor
 
 from metaadapter.adapter.weights import AdapterWeights, apply_adapter
+from metaadapter.data.checksums import sealed
+from tests.shape_checks import check_shapes
 
 
 @pytest.mark.parametrize(
@@ -25,3 +29,19 @@ def test_shapes__fields_that_disagree__are_refused():
         AdapterWeights(
             classes=torch.eye(3), class_bias=torch.zeros(4), logit_scale=torch.tensor(100.0)
         )
+
+
+@pytest.mark.parametrize("kind", [staticmethod, classmethod, property])
+def test_shapes__of_a_method__are_checked(kind):
+    def row(*_owner: object) -> Float[Tensor, " n"]:
+        return torch.eye(3)
+
+    owner = type("Owner", (), {"row": check_shapes(kind(row), typechecker=beartype)})()
+
+    with pytest.raises(TypeCheckError, match="return value"):
+        owner.row if kind is property else owner.row()
+
+
+def test_shapes__plain_types__add_no_work_to_a_call():
+    assert not hasattr(sealed, "__wrapped__")
+    assert hasattr(apply_adapter, "__wrapped__")

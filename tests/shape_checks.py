@@ -1,0 +1,39 @@
+"""Checks the signatures that give shapes, and leaves the other ones as they are.
+
+jaxtyping's import hook wraps all functions: also those with plain types, which mypy has checked.
+Each of their calls then binds its arguments twice and checks them twice.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jaxtyping
+
+_check = jaxtyping.jaxtyped
+
+
+def check_shapes(code: Any = None, *, typechecker: Callable[[Any], Any]) -> Any:
+    """Decorate as `jaxtyping.jaxtyped` does, if the signature gives the shape of an array."""
+    if code is None:
+        return partial(check_shapes, typechecker=typechecker)
+    if isinstance(code, (classmethod, staticmethod)):
+        functions = [code.__func__]
+    elif isinstance(code, property):
+        functions = [code.fget, code.fset, code.fdel]
+    elif inspect.isclass(code):
+        functions = [code.__init__]
+    else:
+        functions = [code]
+    return _check(code, typechecker=typechecker) if any(map(_has_shapes, functions)) else code
+
+
+def _has_shapes(function: Any) -> bool:
+    annotations = getattr(function, "__annotations__", {}).values()
+    words = re.findall(r"\w+", " ".join(map(str, annotations)))
+    names = getattr(function, "__globals__", {})
+    return any(getattr(names.get(word), "__module__", "") == "jaxtyping" for word in words)
