@@ -149,7 +149,7 @@ def test_study__boxes_elsewhere__takes_the_folder_of_their_pictures(
 ):
     (tmp_path / "far.json").write_bytes(named["coco"].read_bytes())
     words = "study", tmp_path / "far.json", "--out", tmp_path / "out", "--shots", 1
-    words = *words, "--encoder", encoder
+    words = *words, "--encoder", encoder, "--methods", "zero-shot"
 
     assert "--pictures" in run(*words).err
 

@@ -8,9 +8,21 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.peers.meta_trained import MetaPeer
+from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
+from metaadapter.bench.peers.meta_trained import META_PEERS, MetaPeer
 
 SCALE = 17.0
+BESIDE_A_POOL = [f"{name} beside a pool" for name in POOL_PEERS]
+# Those that take some hundred gradient steps.
+BY_DESCENT = [
+    "clip_adapter",
+    "cross_modal",
+    "lp_plus_plus",
+    "rla",
+    "task_res",
+    "tip_adapter",
+    "zs_lp",
+]
 
 
 def random_support(n_shots_per_class, width=12, seed=0, n_tasks=1):
@@ -99,6 +111,16 @@ def add_pool():
     return with_a_pool
 
 
+@pytest.fixture(scope="session", params=[*PEERS, *POOL_PEERS, *BESIDE_A_POOL, *META_PEERS])
+def peer(request, make_meta_peer, add_pool):
+    """Each of them; those that learn on training tasks with weights drawn at random."""
+    if request.param in BESIDE_A_POOL:
+        bare = POOL_PEERS[request.param.removesuffix(" beside a pool")]
+        return lambda support: bare(add_pool(support))
+    known = {**PEERS, **POOL_PEERS}
+    return known.get(request.param) or make_meta_peer(request.param)
+
+
 @pytest.fixture
 def pictures_of():
     return rows_and_labels
@@ -120,4 +142,13 @@ def few_rounds():
     """Few rounds of a slow peer: the properties of every peer do not depend on their number."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["metaadapter.bench.peers.em_dirichlet"], "N_ROUNDS", 3)
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_steps():
+    """Few gradient steps: invariances hold after any number of them, and usefulness does not."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in BY_DESCENT:
+            patch.setattr(sys.modules[f"metaadapter.bench.peers.{name}"], "N_STEPS", 20)
         yield

@@ -12,24 +12,8 @@ from hypothesis import strategies as st
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import logits_of
-from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
-from metaadapter.bench.peers.meta_trained import META_PEERS
 
-pytestmark = pytest.mark.usefixtures("few_rounds")
-
-BESIDE_A_POOL = [f"{name} beside a pool" for name in POOL_PEERS]
-# On 12 numbers Gaussians to the power of 1/50 say little beside a text.
-ALMOST_BY_TEXT = ["zero-shot", "TransCLIP", "StatA"]
-
-
-@pytest.fixture(scope="session", params=[*PEERS, *POOL_PEERS, *BESIDE_A_POOL, *META_PEERS])
-def peer(request, make_meta_peer, add_pool):
-    """Each of them; those that learn on training tasks with weights drawn at random."""
-    if request.param in BESIDE_A_POOL:
-        bare = POOL_PEERS[request.param.removesuffix(" beside a pool")]
-        return lambda support: bare(add_pool(support))
-    known = {**PEERS, **POOL_PEERS}
-    return known.get(request.param) or make_meta_peer(request.param)
+pytestmark = pytest.mark.usefixtures("few_rounds", "few_steps")
 
 
 def padded(tasks, n_way, n_shot):
@@ -121,25 +105,6 @@ def test_peer__shots_in_another_order__logits_stay(peer, make_support, orders, s
     )
 
 
-@pytest.mark.parametrize("without", ["picture", "text"])
-def test_peer__class_without_picture_or_text__the_rest_is_useful(
-    peer, make_support, without, request
-):
-    """Of four classes the last lacks one; the pictures of the others are still told apart."""
-    support = make_support((8, 8, 8, 0 if without == "picture" else 8), n_tasks=4)
-    if without == "text":
-        support.text_TND[:, 3] = 0
-    shots, labels = support.rows_TMD[:, :24], support.targets_TMN[:, :24].argmax(-1)
-
-    logits = logits_of(peer(support), shots)
-
-    assert logits.isfinite().all()
-    correct = (logits.argmax(-1) == labels).double().mean()
-    # The pool here is about nothing, and misleads.
-    name = request.node.callspec.params["peer"]
-    assert correct > (0.4 if name in ["zero-shot", *BESIDE_A_POOL] else 0.6)
-
-
 def test_peer__one_shot_in_float32_at_clips_temperature__gives_finite_logits(peer, make_support):
     support = make_support((1, 1, 1)).to(dtype=torch.float32)
     support.logit_scale_T[:] = 100.0
@@ -188,20 +153,3 @@ def test_peer__its_support__is_left_as_it_was(peer, make_support, same_support):
     peer(support)
 
     assert same_support(support, untouched)
-
-
-def test_peer__pictures_tell_the_classes__are_used(peer, make_support, request):
-    support = make_support((8, 8, 8), n_tasks=4)
-    name = request.node.callspec.params["peer"]
-    shots, labels = support.rows_TMD, support.targets_TMN.argmax(-1)
-
-    correct = (logits_of(peer(support), shots).argmax(-1) == labels).double().mean()
-
-    by_text = logits_of(PEERS["zero-shot"](support), shots).argmax(-1) == labels
-    zero_shot = by_text.double().mean()
-    if name in BESIDE_A_POOL:  # which is about nothing
-        assert correct > zero_shot - 0.15
-    elif name in ALMOST_BY_TEXT:
-        assert correct == zero_shot
-    else:
-        assert correct > zero_shot
