@@ -23,7 +23,10 @@ POSITIVES = 8.0
 
 
 class LabelCalibration(NamedTuple):
-    """The map of the scores s of C classes to p = σ(slope · s + bias), and a threshold for each."""
+    """The map of the scores of C classes to p = σ(slope · above + bias), and a threshold for each.
+
+    A score is `above` the share of the labelled pictures that show its class.
+    """
 
     slope: Float[Tensor, ""]
     bias_C: Float[Tensor, " C"]
@@ -33,29 +36,29 @@ class LabelCalibration(NamedTuple):
 
 
 def calibrate_labels(
-    score_NC: Float[Tensor, "n C"],
+    above_NC: Float[Tensor, "n C"],
     shows_NC: Bool[Tensor, "n C"],
     weight_NC: Float[Tensor, "n C"],
 ) -> LabelCalibration:
     """Return the most probable slope and biases, given the scores of left-out pictures.
 
     All classes share a slope, since one or two positives do not tell the slope of a class. The
-    logit is slope · (s − μ) + ln odds of μ + bias, where μ is the share of pictures with the class.
+    logit is slope · above + ln odds of μ + bias, where μ is the share of pictures with the class.
     Then the slope is sharpened, and the biases are found again. A class with one positive has
     only its name left without it, and does not count for the slope.
     """
-    score_NC, weight_NC = score_NC.double(), weight_NC.double()
+    above_NC, weight_NC = above_NC.double(), weight_NC.double()
     target_NC = shows_NC.double()
     n_positive_C = target_NC.sum(0)
     share_C = ((weight_NC * target_NC).sum(0) + 0.5) / (weight_NC.sum(0) + 1)
-    above_NC, odds_C = score_NC - share_C, torch.logit(share_C)
+    odds_C = torch.logit(share_C)
     counted_NC = weight_NC * (n_positive_C > 1)
     slope = _fit(above_NC, odds_C, target_NC, counted_NC, None)[0].clamp(min=USUAL_SLOPE / 100)
     usual = len(n_positive_C) / (1 / n_positive_C.clamp(min=2)).sum()
     slope = slope * (1 + SHARPENING / usual)
     offsets = _fit(above_NC, odds_C, target_NC, weight_NC, slope)
-    bias_C = odds_C + offsets[1] + offsets[2:] - slope * share_C
-    p_NC = (slope * score_NC + bias_C).sigmoid()
+    bias_C = odds_C + offsets[1] + offsets[2:]
+    p_NC = (slope * above_NC + bias_C).sigmoid()
     return LabelCalibration(slope, bias_C, best_thresholds(p_NC, n_positive_C), p_NC)
 
 

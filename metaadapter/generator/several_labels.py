@@ -65,15 +65,22 @@ def several_labels(
     usual_T = usual_shots(canonical.n_shot_TN).to(z_ND)
     sharpness_T = problem.sharpness_T() * (SHARP_SHOTS / usual_T).clamp(max=1)
     noise = problem.constants.ridge
-    values_NC, residual_NC = partial_ridge(
+    wanted_NC = shows_NC - mean_C - z_ND @ prior_CD.mT
+    solved = partial_ridge(
         squared_distances(z_ND[None])[0],
-        shows_NC - mean_C - z_ND @ prior_CD.mT,
-        labelled.known_NC,
+        torch.cat([wanted_NC, torch.ones_like(wanted_NC)], 1),
+        torch.cat([labelled.known_NC] * 2, 1),
         noise,
         UNKNOWN_NOISE * noise,
         sharpness_T[0],
     )
-    calibration = calibrate_labels(shows_NC - residual_NC, shows_NC > 0, weight_NC)
+    values_NC, residual_NC = (part[:, : len(mean_C)] for part in solved)
+    # What the other pictures predict if all targets are 1, times the fall of their mean.
+    constant_NC = 1 - solved[1][:, len(mean_C) :]
+    others_C = (weight_NC.sum(0) - weight_NC).clamp(min=1 / UNKNOWN_NOISE)
+    fall_NC = weight_NC * (shows_NC - mean_C) / others_C
+    above_NC = shows_NC - mean_C - residual_NC + fall_NC * constant_NC
+    calibration = calibrate_labels(above_NC, shows_NC > 0, weight_NC)
     slope, raw_CD = calibration.slope, prior_CD * scale_D
     cache = kernel_cache(
         rows_ND[None],
@@ -83,7 +90,7 @@ def several_labels(
         slope[None],
         rows_ND.new_ones(1, len(rows_ND), dtype=torch.bool),
     )
-    bias_C = slope * (mean_C - raw_CD @ centre_D) + calibration.bias_C
+    bias_C = calibration.bias_C - slope * raw_CD @ centre_D
     weights = AdapterWeights(
         classes=raw_CD[None],
         class_bias=bias_C[None],

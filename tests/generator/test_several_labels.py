@@ -77,6 +77,7 @@ def test_logits_are_slope_times_the_score_of_each_class_alone_plus_a_bias(partia
 
 
 def test_left_out_predictions_are_those_of_a_solution_without_the_picture() -> None:
+    """Also the mean that a score is compared with is that of the other pictures."""
     labelled, text = _labelled()
     predicted = several_labels(labelled.by_class(text), labelled)
     canonical = canonicalise(labelled.by_class(text).exact)
@@ -86,15 +87,14 @@ def test_left_out_predictions_are_those_of_a_solution_without_the_picture() -> N
     y = labelled.shows_NC.numpy().astype(float)
     distance = ((z[:, None] - z[None]) ** 2).sum(-1)
     kernel = np.exp(-sharp * distance / 2) / sharp
-    residual = y - y.mean(0) - z @ prior.T
-    scores = np.empty_like(y)
+    above = np.empty_like(y)
     for m in range(len(z)):
         rest = np.arange(len(z)) != m
         matrix = kernel[np.ix_(rest, rest)] + ClosedForm().ridge * np.eye(rest.sum())
-        values = np.linalg.solve(matrix, residual[rest])
-        scores[m] = z[m] @ prior.T + kernel[m, rest] @ values + y.mean(0)
+        values = np.linalg.solve(matrix, (y - y[rest].mean(0) - z @ prior.T)[rest])
+        above[m] = z[m] @ prior.T + kernel[m, rest] @ values
     fitted = calibrate_labels(
-        torch.from_numpy(scores), labelled.shows_NC, torch.ones_like(labelled.rows_ND[:, :4])
+        torch.from_numpy(above), labelled.shows_NC, torch.ones_like(labelled.rows_ND[:, :4])
     )
     torch.testing.assert_close(predicted.left_out_NC, fitted.left_out_NC, atol=1e-8, rtol=0)
     torch.testing.assert_close(predicted.weights.label_thresholds, fitted.threshold_C)
@@ -146,9 +146,8 @@ def test_a_class_without_a_picture_is_refused() -> None:
 def test_the_calibration_is_the_maximum_that_scipy_finds() -> None:
     rng = np.random.default_rng(0)
     shows = rng.random((60, 3)) < 0.3
-    scores = 0.4 * shows + 0.3 * rng.normal(size=shows.shape)
-    shares = (shows.sum(0) + 0.5) / (len(shows) + 1)
-    above, odds = scores - shares, logit(shares)
+    above = 0.4 * shows - 0.1 + 0.3 * rng.normal(size=shows.shape)
+    odds = logit((shows.sum(0) + 0.5) / (len(shows) + 1))
     deviation = np.array([label_calibration.SLOPE_DEVIATION, label_calibration.COMMON_DEVIATION])
     deviation = np.append(deviation, np.full(3, label_calibration.BIAS_DEVIATION))
     mean = np.array([label_calibration.USUAL_SLOPE, 0, 0, 0, 0])
@@ -163,7 +162,7 @@ def test_the_calibration_is_the_maximum_that_scipy_finds() -> None:
     slope *= 1 + label_calibration.SHARPENING / (3 / (1 / positives).sum())
     rest = minimize(lambda found: loss(np.append(slope, found)), mean[1:], options={"gtol": 1e-8}).x
     got = calibrate_labels(
-        torch.from_numpy(scores), torch.from_numpy(shows), torch.ones(shows.shape)
+        torch.from_numpy(above), torch.from_numpy(shows), torch.ones(shows.shape)
     )
     assert float(got.slope) == pytest.approx(slope, rel=1e-4)
     wanted = expit(slope * above + odds + rest[0] + rest[1:])
