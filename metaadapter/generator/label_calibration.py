@@ -8,17 +8,18 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-USUAL_SLOPE, SLOPE_DEVIATION = 5.0, 3.0
+USUAL_SLOPE, SLOPE_DEVIATION = 8.0, 6.0
 """The normal prior of the slope that all classes share."""
-SHARPENING = 3.0
-"""With K positives a class the slope is multiplied by 1 + this / K: a left-out positive leaves
+LEAST_SLOPE = 0.3
+SHARPENING = 0.55
+"""With K positives a class the logarithm of the slope grows by this / K: a left-out positive leaves
 only K − 1 behind, so its score is lower than that of a new picture."""
 BIAS_DEVIATION = 0.3
 """The deviation of the prior of the bias of a class around that of all classes."""
 COMMON_DEVIATION = 1.0
 """The deviation of the prior of the bias that all classes share."""
 STEPS = 50
-POSITIVES = 8.0
+POSITIVES = 1.0
 """So many positives of a class count as much as the threshold of all classes together."""
 
 
@@ -53,9 +54,9 @@ def calibrate_labels(
     share_C = ((weight_NC * target_NC).sum(0) + 0.5) / (weight_NC.sum(0) + 1)
     odds_C = torch.logit(share_C)
     counted_NC = weight_NC * (n_positive_C > 1)
-    slope = _fit(above_NC, odds_C, target_NC, counted_NC, None)[0].clamp(min=USUAL_SLOPE / 100)
-    usual = len(n_positive_C) / (1 / n_positive_C.clamp(min=2)).sum()
-    slope = slope * (1 + SHARPENING / usual)
+    slope = _fit(above_NC, odds_C, target_NC, counted_NC, None)[0].clamp(min=LEAST_SLOPE)
+    usual = len(n_positive_C) / (1 / n_positive_C.clamp(min=1)).sum()
+    slope = slope * (SHARPENING / usual).exp()
     offsets = _fit(above_NC, odds_C, target_NC, weight_NC, slope)
     bias_C = odds_C + offsets[1] + offsets[2:]
     p_NC = (slope * above_NC + bias_C).sigmoid()

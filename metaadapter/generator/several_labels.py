@@ -47,7 +47,8 @@ def several_labels(
     `support` is `labelled.by_class`. It gives the canonical coordinates z and the prior vectors w,
     as for one label. The score of class c is w_c · z + Σ_m a_mc k(z_m, z) + μ_c, where μ_c is the
     share of pictures that show it, and a solves the kernel ridge with targets 1 and 0. The scores
-    of left-out pictures decide slopes, biases and thresholds.
+    of left-out pictures decide slopes, biases and thresholds; they are compared with the mean of
+    the other pictures, as those of new pictures are with μ_c.
 
     Raises:
         DataError: There are too many pictures, or a class is in none.

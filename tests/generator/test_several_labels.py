@@ -76,25 +76,33 @@ def test_logits_are_slope_times_the_score_of_each_class_alone_plus_a_bias(partia
     )
 
 
-def test_left_out_predictions_are_those_of_a_solution_without_the_picture() -> None:
+@pytest.mark.parametrize("partial", [False, True])
+def test_left_out_predictions_are_those_of_a_solution_without_the_picture(partial: bool) -> None:
     """Also the mean that a score is compared with is that of the other pictures."""
-    labelled, text = _labelled()
+    shows = MixedPictures().shows
+    known = shows | (np.random.default_rng(1).random(shows.shape) < 0.5)
+    labelled, text = _labelled(known if partial else None)
     predicted = several_labels(labelled.by_class(text), labelled)
     canonical = canonicalise(labelled.by_class(text).exact)
     prior = TRUST * regression(canonical, ClosedForm()).prior_TND()[0].numpy()
     sharp = ClosedForm().sharpness * min(1, SHARP_SHOTS / float(usual_shots(canonical.n_shot_TN)))
     z = (labelled.rows_ND - canonical.image_centre_TD[0]).numpy() * canonical.scale_TD[0].numpy()
-    y = labelled.shows_NC.numpy().astype(float)
     distance = ((z[:, None] - z[None]) ** 2).sum(-1)
     kernel = np.exp(-sharp * distance / 2) / sharp
+    y = shows.astype(float)
+    weight = np.where(labelled.known_NC.numpy(), 1.0, 1 / UNKNOWN_NOISE)
     above = np.empty_like(y)
-    for m in range(len(z)):
+    for m, c in np.ndindex(y.shape):
         rest = np.arange(len(z)) != m
-        matrix = kernel[np.ix_(rest, rest)] + ClosedForm().ridge * np.eye(rest.sum())
-        values = np.linalg.solve(matrix, (y - y[rest].mean(0) - z @ prior.T)[rest])
-        above[m] = z[m] @ prior.T + kernel[m, rest] @ values
+        mean = np.average(y[rest, c], weights=weight[rest, c])
+        noise = np.diag(ClosedForm().ridge / weight[rest, c])
+        wanted = y[rest, c] - mean - z[rest] @ prior[c]
+        values = np.linalg.solve(kernel[np.ix_(rest, rest)] + noise, wanted)
+        above[m, c] = z[m] @ prior[c] + kernel[m, rest] @ values
     fitted = calibrate_labels(
-        torch.from_numpy(above), labelled.shows_NC, torch.ones_like(labelled.rows_ND[:, :4])
+        torch.from_numpy(above),
+        labelled.shows_NC,
+        torch.from_numpy(weight),
     )
     torch.testing.assert_close(predicted.left_out_NC, fitted.left_out_NC, atol=1e-8, rtol=0)
     torch.testing.assert_close(predicted.weights.label_thresholds, fitted.threshold_C)
@@ -158,8 +166,7 @@ def test_the_calibration_is_the_maximum_that_scipy_finds() -> None:
         return float(fit + (((found - mean) / deviation) ** 2).sum() / 2)
 
     slope = minimize(loss, mean, method="BFGS", options={"gtol": 1e-8}).x[0]
-    positives = shows.sum(0)
-    slope *= 1 + label_calibration.SHARPENING / (3 / (1 / positives).sum())
+    slope *= np.exp(label_calibration.SHARPENING * (1 / shows.sum(0)).mean())
     rest = minimize(lambda found: loss(np.append(slope, found)), mean[1:], options={"gtol": 1e-8}).x
     got = calibrate_labels(
         torch.from_numpy(above), torch.from_numpy(shows), torch.ones(shows.shape)
