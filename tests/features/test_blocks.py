@@ -132,6 +132,17 @@ def test_stages__of_a_resnet__are_those_of_the_maps_that_hooks_see():
     torch.testing.assert_close(result["trunk"], maps[-1].mean(2))
 
 
+def test_stages__of_a_map_of_one_value__have_a_gradient():
+    tower = tower_of(TOWERS["resnet"])
+    tower.layer2.register_forward_hook(lambda _module, _maps, result: 0 * result + 1)
+    pixels = pictures_for(tower).requires_grad_()
+
+    tower_blocks(tower, pixels)["stages"].sum().backward()
+
+    assert pixels.grad.isfinite().all()
+    assert pixels.grad.any()
+
+
 def test_stages__of_tiny__are_those_of_the_maps_that_hooks_see(tiny_blocks):
     tower = tiny_blocks.network.visual
     pixels = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(2))

@@ -6,9 +6,10 @@ import open_clip
 import pytest
 import timm
 import torch
+from timm.layers import Conv2dSame
 from torch import nn
 
-from metaadapter.features.networks import fold_batch_norms, shared_copy
+from metaadapter.features.networks import SamePadded, fold_batch_norms, shared_copy
 from tests.random_networks import RESNET, random_clip, unchanged
 
 PROBE = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -79,6 +80,40 @@ def test_fold__towers_with_batch_norms__compute_the_same_with_none_left(make):
     assert n_norms(tower) > n_norms(folded) == 0
     others = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     torch.testing.assert_close(folded(others), tower(others), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", [3, 5, (3, 5)])
+@pytest.mark.parametrize("sides", [(8, 8), (7, 7), (8, 7), (7, 8), (2, 1), (1, 2)])
+def test_same_padded__even_and_odd_sides__computes_what_a_padded_copy_gives(kernel, sides):
+    draw = torch.Generator().manual_seed(3)
+    conv = Conv2dSame(4, 4, kernel, stride=2, groups=4).requires_grad_(False)
+    maps = torch.randn(2, 4, *sides, generator=draw)
+
+    torch.testing.assert_close(SamePadded(conv)(maps), conv(maps))
+
+
+def test_same_padded__of_a_folded_efficientnet__are_the_depthwise_convolutions_of_stride_2():
+    tower = with_statistics(timm.create_model("tf_efficientnet_lite0", num_classes=0))
+
+    folded = fold_batch_norms(tower, PROBE)
+
+    found = [module.conv for module in folded.modules() if isinstance(module, SamePadded)]
+    assert [conv.in_channels for conv in found] == [96, 144, 240, 672]
+
+
+def test_same_padded__exported__has_the_kernel_of_the_weights():
+    conv = Conv2dSame(4, 4, 3, stride=2, groups=4).requires_grad_(False)
+    maps = torch.ones(2, 4, 8, 8)
+
+    program = torch.export.export(SamePadded(conv), (maps,))
+
+    kernels = [
+        tuple(node.args[1].meta["val"].shape)
+        for node in program.graph.nodes
+        if "conv2d" in str(node.target)
+    ]
+    assert kernels == [(4, 1, 3, 3)]
+    torch.testing.assert_close(program.module()(maps), conv(maps))
 
 
 def test_fold__a_tower_without_batch_norms__is_given_back():
