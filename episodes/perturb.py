@@ -8,19 +8,14 @@ from dataclasses import asdict, dataclass, replace
 import torch
 from jaxtyping import Bool
 from torch import Tensor
-from torch.nn.functional import normalize
 
+from episodes.domain import draw_domain
 from episodes.errors import require_fraction
-from episodes.perturb_texts import perturb_texts, spread, unit, used
+from episodes.perturb_texts import perturb_texts, unit, used
 from episodes.task_draw import TaskDraw
 from episodes.tasks import EpisodeBatch, Episodes
 
-# Upper end of a uniform draw, in units of the spread around the task's mean.
-MOST_NOISE = 2.0
-SCALING_DEVIATION = 0.7
 LEAST_SCATTER, MOST_SCATTER = 1.0, 8.0
-# CLIP's cones: pictures shrink to 0.4–1, texts to 0.3–1 of their length; an offset of 1 is added.
-LEAST_IMAGE_LENGTH, LEAST_TEXT_LENGTH = 0.4, 0.3
 # Upper ends of the fraction of a task's classes; 2 leaves some tasks without any text.
 MOST_BARE, MOST_NAMELESS = 0.5, 2.0
 
@@ -76,22 +71,15 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
         permuted=fractions.text_permuted,
         made=fractions.text_made,
     )
-    stretch_T1D, deviation_T11 = _domain_shift(batch, fractions, draw)
-    (length_T11, offset_T1D), (text_length_T11, text_offset_T1D) = _cones(fractions, draw)
-
-    def shift(pictures: Tensor) -> Tensor:
-        before_TXD = pictures.flatten(1, -2)
-        moved_TXD = before_TXD * stretch_T1D
-        if fractions.noise:
-            moved_TXD = moved_TXD + deviation_T11 * draw.normal(*before_TXD.shape)
-        moved_TXD = unit(moved_TXD, was=before_TXD)
-        squeezed_TXD = unit(length_T11 * moved_TXD + offset_T1D, was=moved_TXD)
-        return squeezed_TXD.reshape(pictures.shape)
-
-    text_offset_T1D = text_offset_T1D * used(batch.text_TND)
-    squeezed_TND = unit(text_length_T11 * text_TND + text_offset_T1D, was=text_TND)
-
-    support_TNKD = shift(batch.support_TNKD)
+    domain, text_cone = draw_domain(
+        batch, draw, noise=fractions.noise, scaling=fractions.scaling, cone=fractions.cone
+    )
+    text_offset_T1D = text_cone.offset_T1D * used(batch.text_TND)
+    text_TND = text_TND.clone()
+    replace(text_cone, offset_T1D=text_offset_T1D).squeeze(text_TND)
+    support_TNKD = other_TNKD = domain.moved(batch.support_TNKD)
+    if episodes.has_views:
+        other_TNKD = domain.moved(episodes.other_views_TNKD)
     keeps_pictures_TN1, keeps_text_TN1 = _withheld(batch, fractions, draw)
     if fractions.pictureless:
         is_named_TN1 = keeps_text_TN1 & batch.text_TND.any(-1, keepdim=True)
@@ -104,14 +92,14 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
             batch,
             support_TNKD=support_TNKD,
             support_mask_TNK=batch.support_mask_TNK & keeps_pictures_TN1,
-            query_TQD=shift(batch.query_TQD),
-            text_TND=squeezed_TND * keeps_text_TN1,
+            query_TQD=domain.moved(batch.query_TQD),
+            text_TND=text_TND * keeps_text_TN1,
         ),
-        twin_TNKD=shift(episodes.twin_TNKD),
+        twin_TNKD=domain.moved(episodes.twin_TNKD),
         twin_mask_TNK=episodes.twin_mask_TNK & keeps_pictures_TN1,
-        other_views_TNKD=shift(episodes.other_views_TNKD) if episodes.has_views else support_TNKD,
-        off_class_TOD=shift(episodes.off_class_TOD),
-        pool_TUD=shift(episodes.pool_TUD),
+        other_views_TNKD=other_TNKD,
+        off_class_TOD=domain.moved(episodes.off_class_TOD),
+        pool_TUD=domain.moved(episodes.pool_TUD),
     )
 
 
@@ -154,20 +142,6 @@ def _scattered(episodes: Episodes, fraction: float, draw: TaskDraw) -> Episodes:
     )
 
 
-def _domain_shift(
-    batch: EpisodeBatch, fractions: Perturbations, draw: TaskDraw
-) -> tuple[Tensor, Tensor]:
-    """Return (T, 1, D) factors on picture coordinates, (T, 1, 1) standard deviations of noise."""
-    width = batch.query_TQD.shape[-1]
-    stretch_T1D = torch.ones_like(batch.query_TQD[:, :1])
-    if fractions.scaling:
-        exponent_T1D = SCALING_DEVIATION * draw.normal_T1D()
-        stretch_T1D = (draw.chosen(fractions.scaling) * exponent_T1D).exp()
-    level_T11 = draw.level(fractions.noise, MOST_NOISE)
-    is_query_TQ1 = (batch.query_labels_TQ >= 0)[..., None].to(batch.query_TQD.dtype)
-    return stretch_T1D, level_T11 * spread(batch.query_TQD, is_query_TQ1) / width**0.5
-
-
 def _withheld(
     batch: EpisodeBatch, fractions: Perturbations, draw: TaskDraw
 ) -> tuple[Bool[Tensor, "T N 1"], Bool[Tensor, "T N 1"]]:
@@ -185,16 +159,3 @@ def _withheld(
     loses_pictures_TN1 &= (has_pictures_TN1 & ~loses_pictures_TN1).any(1, keepdim=True)
     loses_text_TN1 = (number_TN1 > 1 - nameless_T11) & has_pictures_TN1 & ~loses_pictures_TN1
     return ~loses_pictures_TN1, ~loses_text_TN1
-
-
-def _cones(fractions: Perturbations, draw: TaskDraw) -> list[tuple[Tensor | float, Tensor | float]]:
-    """Return length and offset for pictures, then texts: cones like CLIP's, length · x + offset."""
-    if not fractions.cone:
-        return [(1.0, 0.0), (1.0, 0.0)]
-    chosen_T11 = draw.chosen(fractions.cone)
-
-    def cone(least: float) -> tuple[Tensor, Tensor]:
-        offset_T1D = chosen_T11 * normalize(draw.normal_T1D(), dim=-1)
-        return 1 - chosen_T11 * draw.uniform(1 - least), offset_T1D
-
-    return [cone(LEAST_IMAGE_LENGTH), cone(LEAST_TEXT_LENGTH)]

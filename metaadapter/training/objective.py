@@ -18,8 +18,10 @@ from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.user_code import explain
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.generator.generator import Generator
 from metaadapter.training.loss_terms import known_loss, pool_terms, query_loss
 from metaadapter.training.loss_weights import PART_TERMS, LossWeights
+from metaadapter.training.task_span import in_span
 
 Adapt = Callable[[AdapterWeights, Support], AdapterWeights]
 OwnLoss = Callable[[Episodes, AdapterWeights, AdapterGenerator], Tensor]
@@ -39,6 +41,10 @@ def objective(
     Terms with weight 0, and terms that the tasks cannot give, are left out. `adapt` changes the
     adapters before they classify the queries; `own` has the user's losses by name.
     """
+    if isinstance(generator, Generator) and not (own or weights.of_pools):
+        episodes = in_span(
+            episodes, twins=weights.draws > 0, views=weights.views > 0 and episodes.has_views
+        )
     support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
     of_parts = pool_terms(generator, episodes, support, weights.of_pools)
     if weights.known:
