@@ -99,10 +99,11 @@ class Generator(AdapterGenerator):
         self.pool = PoolNetwork()
         self.known = KnownNetwork()
 
-    def forward(self, support: Support) -> AdapterWeights:
+    def forward(self, support: Support, *, known: bool = True) -> AdapterWeights:
         """Return the adapters of T tasks; a task without a picture gets zero-shot CLIP.
 
-        If the support has pools, only `PoolNetwork` gets gradients.
+        If the support has pools, only `PoolNetwork` gets gradients. Without pools, `known=False`
+        leaves out the known head, which a loss of queries does not read.
 
         Raises:
             UsageError: A task has no picture, and the encoder's temperature is unknown.
@@ -110,8 +111,8 @@ class Generator(AdapterGenerator):
         if not support.n_pool:
             span = span_of(support)
             if span is None:
-                return self._without_pool(support)[0]
-            return span.lift(self._without_pool(span.support)[0])
+                return self._without_pool(support, known=known)[0]
+            return span.lift(self._without_pool(span.support, known=known)[0])
         with torch.no_grad():
             shift = domain_shift(support)
             moved = shift.move(support, shift.strength_T)
@@ -138,13 +139,15 @@ class Generator(AdapterGenerator):
             weights, problem, corrections = self._without_pool(support)
             return left_out_predictions(problem, corrections, weights)
 
-    def _without_pool(self, support: Support) -> tuple[AdapterWeights, Regression, Corrections]:
+    def _without_pool(
+        self, support: Support, *, known: bool = True
+    ) -> tuple[AdapterWeights, Regression, Corrections]:
         canonical, several = canonicalise(support), len(support.blocks) > 1
         if several:
             base_TP = log_lengths(canonical)
             canonical = reweigh(canonical, base_TP)
         problem = regression(canonical, self.config.closed_form)
-        left_out = leave_one_out(problem)
+        left_out = leave_one_out(problem, known=known)
         # In training the network learns from all tasks, those beyond its former range included.
         share_T = problem.network_share_T
         share_T = torch.ones_like(share_T) if self.training else share_T
@@ -156,7 +159,8 @@ class Generator(AdapterGenerator):
         scale_T = left_out.scale_T * (-caution_T).exp()
         ridge = left_out.ridge if corrections.from_text_TNN is None else None
         weights = assemble(problem, corrections, scale_T, ridge)
-        weights = replace(weights, **self.known(left_out, share_T))
+        if known:
+            weights = replace(weights, **self.known(left_out, share_T))
         return weights, problem, corrections
 
     def _corrections(

@@ -41,13 +41,15 @@ class KnownNetwork(nn.Module):
 
         The share of the network in each task is a factor on its corrections.
         """
-        like = left_out.likeness
+        evidence = left_out.of_known
+        assert evidence is not None  # the generator asks for it wherever it predicts the head
+        like = evidence.likeness
         dtype, out = next(self.parameters()).dtype, like.of_classes_TND.dtype
         share_T1 = share_T[:, None].to(dtype)
         scalars_TS = like.scalars_TS.to(dtype).clamp(-LARGEST, LARGEST)
         known_T3 = scalars_TS.new_tensor(BASE) + share_T1 * self.weights(scalars_TS)
         with torch.no_grad():
-            left_out_TR2 = torch.stack([left_out.like_TR, left_out.doubt_TR], -1).to(dtype)
+            left_out_TR2 = torch.stack([evidence.like_TR, evidence.doubt_TR], -1).to(dtype)
             known_TR = (left_out_TR2 @ known_T3[:, :2, None])[..., 0] + known_T3[:, 2:]
             own_TR = left_out.own_log_p_TR.exp().clamp(min=1e-9).log().to(dtype)
             weight_TR = left_out.weight_TR.to(dtype)

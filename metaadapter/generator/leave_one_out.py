@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -42,9 +43,6 @@ class LeftOut:
     """The log-probability of the class that the picture is labelled with."""
     correct_TR: Float[Tensor, "T R"]
     """1 if that class is the most probable; 1/n if n classes are equally probable."""
-    like_TR: Float[Tensor, "T R"]
-    """The mean likeness to the classes, weighted by their probabilities."""
-    doubt_TR: Float[Tensor, "T R"]
     counts_TR: Bool[Tensor, "T R"]
     """True if the picture's class has other pictures; without them, only its name is left."""
     weight_TR: Float[Tensor, "T R"]
@@ -53,9 +51,19 @@ class LeftOut:
     """The inverse temperature that fits these predictions; the base where no picture counts."""
     base_scale_T: Float[Tensor, " T"]
     """The inverse temperature before these predictions are seen."""
-    likeness: Likeness
     ridge: NormalEquations | None
     """The linear ridge of large tasks without corrections; `None` without such tasks."""
+    of_known: KnownEvidence | None
+    """What the known head is predicted from; `None` without one."""
+
+
+class KnownEvidence(NamedTuple):
+    """The likeness and doubt of left-out pictures."""
+
+    likeness: Likeness
+    like_TR: Float[Tensor, "T R"]
+    """The mean likeness to the classes, weighted by their probabilities."""
+    doubt_TR: Float[Tensor, "T R"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,11 @@ class _Part:
     """The weight in the likelihood: 0 if a picture does not count, less than 1 in large classes."""
 
 
-def leave_one_out(problem: Regression) -> LeftOut:
-    """Predict each picture by the closed form of the others, and fit the temperature to this."""
+def leave_one_out(problem: Regression, *, known: bool = True) -> LeftOut:
+    """Predict each picture by the closed form of the others, and fit the temperature to this.
+
+    With `known` also return what the known head needs.
+    """
     is_large_T = problem.is_large_T
     ridge = ridge_of(problem, problem.noise_TX()) if problem.has_large else None
     base_T, parts = _base_scale_T(problem, ridge), _parts(problem, ridge)
@@ -94,12 +105,13 @@ def leave_one_out(problem: Regression) -> LeftOut:
     else:
         likelihood_TS = likelihood(steps_S)
     scale_T = posterior_scale(likelihood_TS, base_T, steps_S, is_large_T)
-    like = likeness(problem.support.raw)
+    like = likeness(problem.support.raw) if known else None
     summaries = [_summary(problem, like, part, scale_T) for part in parts()]
-    own_log_p, correct, alike, doubt, counts, weight = (
+    own_log_p, correct, counts, weight, *of_like = (
         torch.cat(values, 1) for values in zip(*summaries, strict=True)
     )
-    return LeftOut(own_log_p, correct, alike, doubt, counts, weight, scale_T, base_T, like, ridge)
+    of_known = None if like is None else KnownEvidence(like, *of_like)
+    return LeftOut(own_log_p, correct, counts, weight, scale_T, base_T, ridge, of_known)
 
 
 def _parts(problem: Regression, ridge: NormalEquations | None) -> Callable[[], Iterable[_Part]]:
@@ -199,22 +211,24 @@ def _part(
 
 
 def _summary(
-    problem: Regression, like: Likeness, part: _Part, scale_T: Float[Tensor, " T"]
+    problem: Regression, like: Likeness | None, part: _Part, scale_T: Float[Tensor, " T"]
 ) -> tuple[Tensor, ...]:
-    """Return the first fields of `LeftOut` for the places of a part."""
+    """Return the first fields of `LeftOut` for the places of a part, then likeness and doubt."""
     log_p_TRN = (scale_T.to(part.scores_TRN)[:, None, None] * part.scores_TRN).log_softmax(-1)
     own_log_p_TR = log_p_TRN.gather(-1, part.own_TR[..., None])[..., 0]
     best_TR1 = log_p_TRN.amax(-1, keepdim=True)
     n_best_TR = (log_p_TRN == best_TR1).sum(-1)
     correct_TR = (own_log_p_TR == best_TR1[..., 0]) / n_best_TR.clamp(min=1)
     n_own_TR = problem.support.n_shot_TN.gather(1, part.own_TR).clamp(min=1)
-    return (
+    fields = (
         torch.where(part.present_TR, own_log_p_TR, 0.0),
         torch.where(part.present_TR, correct_TR.to(own_log_p_TR), 0.0),
-        *like_and_doubt(like, part.rows_TRD, part.own_TR, log_p_TRN),
         part.counts_TR,
         part.counts_TR / n_own_TR,
     )
+    if like is None:
+        return fields
+    return *fields, *like_and_doubt(like, part.rows_TRD, part.own_TR, log_p_TRN)
 
 
 def like_and_doubt(

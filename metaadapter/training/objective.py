@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -41,10 +42,11 @@ def objective(
     Terms with weight 0, and terms that the tasks cannot give, are left out. `adapt` changes the
     adapters before they classify the queries; `own` has the user's losses by name.
     """
+    predict: Callable[[Support], AdapterWeights] = generator
     if isinstance(generator, Generator) and not (own or weights.of_pools):
-        episodes = in_span(
-            episodes, twins=weights.draws > 0, views=weights.views > 0 and episodes.has_views
-        )
+        views = weights.views > 0 and episodes.has_views
+        episodes = in_span(episodes, twins=weights.draws > 0, views=views)
+        predict = partial(generator, known=False)
     support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
     of_parts = pool_terms(generator, episodes, support, weights.of_pools)
     if weights.known:
@@ -52,7 +54,7 @@ def objective(
     if weights.are_of(*PART_TERMS):
         return of_parts
     batch, counts_TQ = episodes.batch, episodes.batch.query_labels_TQ >= 0
-    predicted, twin_mask_TNK = generator(support), episodes.twin_mask_TNK
+    predicted, twin_mask_TNK = predict(support), episodes.twin_mask_TNK
 
     def logits(adapters: AdapterWeights) -> Tensor:
         return classify(batch.query_TQD, adapters)
@@ -64,10 +66,10 @@ def objective(
         twin = replace(support, support_TNKD=episodes.twin_TNKD, support_mask_TNK=twin_mask_TNK)
         # Without a twin, the second prediction of a task would be zero-shot CLIP.
         has_twin_TQ = counts_TQ & twin_mask_TNK.any(-1).any(-1, keepdim=True)
-        terms["draws"] = symmetric_divergence(logits_TQN, logits(generator(twin)), has_twin_TQ)
+        terms["draws"] = symmetric_divergence(logits_TQN, logits(predict(twin)), has_twin_TQ)
     if weights.views and episodes.has_views:
         other = replace(support, support_TNKD=episodes.other_views_TNKD)
-        terms["views"] = symmetric_divergence(logits_TQN, logits(generator(other)), counts_TQ)
+        terms["views"] = symmetric_divergence(logits_TQN, logits(predict(other)), counts_TQ)
     unadapted = support.zero_shot()
     # Zero-shot CLIP cannot judge a class without a text, but would give it the logit 0.
     is_named_T1 = (batch.text_TND.any(-1) | ~batch.class_mask_TN).all(-1, keepdim=True)

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.known import FRACTIONS, known_logits
-from metaadapter.adapter.weights import classify
+from metaadapter.adapter.weights import KnownHead, classify
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.known_network import BASE, USUAL_KNOWN, USUAL_OWN
 from metaadapter.generator.known_scalars import weighted_quantiles
@@ -175,3 +175,17 @@ def test_left_out_pictures_of_a_class_with_many__count_as_those_of_one_with_few(
     by_class = [float(part.sum()) for part in left_out.weight_TR[0].split([2, 8, 8])]
     assert by_class == pytest.approx([1.0, 1.0, 1.0])
     assert not torch.equal(weights.known_quantiles, untrained.predict(many.support).known_quantiles)
+
+
+@pytest.mark.parametrize("width", [16, 200], ids=["narrow", "wide"])
+def test_forward__without_the_known_head__predicts_all_else_alike(trained_like, make_task, width):
+    support = make_task(2, 3, 2, width).support
+
+    without = trained_like(support, known=False)
+
+    expected = trained_like(support).tensors()
+    found = without.tensors()
+    assert without.known_head is None
+    assert expected.keys() - found.keys() == set(KnownHead._fields)
+    for name, tensor in found.items():
+        torch.testing.assert_close(tensor, expected[name], rtol=1e-9, atol=1e-9)

@@ -144,9 +144,9 @@ def test_left_out__likeness_and_doubt__are_those_of_a_loop(uneven, chunked):
             float(share) * (cosine - common) / (1 - common)
             for share, cosine in zip(p, [cosines[c] for c in KEPT], strict=True)
         )
-        assert float(left_out.like_TR[0, place]) == pytest.approx(like)
+        assert float(left_out.of_known.like_TR[0, place]) == pytest.approx(like)
         doubt = -float((p * p.log()).sum()) / math.log(5)
-        assert float(left_out.doubt_TR[0, place]) == pytest.approx(doubt)
+        assert float(left_out.of_known.doubt_TR[0, place]) == pytest.approx(doubt)
 
 
 def test_fitted_own__of_a_kernel__is_that_of_its_explicit_solution(uneven):
