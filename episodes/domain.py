@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -82,13 +83,14 @@ def draw_domain(
         cone: The fraction of the tasks in cones.
     """
     queries_TQD, is_query_TQ1 = batch.query_TQD, (batch.query_labels_TQ >= 0)[..., None]
+    width = queries_TQD.shape[-1]
     scaled_T11 = draw.chosen(scaling) > 0
     stretch_T1D = (SCALING_DEVIATION * draw.normal_T1D()).exp()
     deviation_T11 = draw.level(noise, MOST_NOISE)
 
     def deviation(level_k11: Tensor, tasks: Tasks) -> Tensor:
         present_kQ1 = is_query_TQ1[tasks].to(queries_TQD.dtype)
-        return level_k11 * spread(queries_TQD[tasks], present_kQ1) / queries_TQD.shape[-1] ** 0.5
+        return level_k11 * spread(queries_TQD[tasks], present_kQ1) / math.sqrt(width)
 
     change(deviation_T11, deviation_T11 > 0, deviation)
     in_cone_T11 = draw.chosen(cone) > 0

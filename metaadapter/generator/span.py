@@ -100,8 +100,8 @@ class Span:
     def lift(self, weights: AdapterWeights) -> AdapterWeights:
         """Return adapters that were predicted from `support` in the encoder's own coordinates."""
         tensors = weights.tensors()
-        names = [name for name in ("classes", "keys", "likeness", "down") if name in tensors]
-        rows = {name: tensors[name] for name in names}
+        names: list[str] = ["classes", "keys", "likeness", "down"]
+        rows = {name: tensors[name] for name in names if name in tensors}
         assert weights.centre is not None
         assert weights.up is not None
         rows |= {"centre": weights.centre[:, None], "up": weights.up.mT}
