@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -25,6 +26,11 @@ OPTIONAL = (*TOWER_PARTS, "tree", "several")
 SCHEMA_OF_SEVERAL = "metaadapter.adapter/several/1"
 # More views would take hours for each picture.
 MOST_VIEWS = 10_000
+
+
+@cache  # each time, the metadata of the package would be read from its file
+def _library_version() -> str:
+    return version("metaadapter")
 
 
 def _require_few_views(origin: Origin) -> Origin:
@@ -59,7 +65,7 @@ class AdapterConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: str = "clip-adapter"
-    library_version: str = Field(default_factory=lambda: version("metaadapter"))
+    library_version: str = Field(default_factory=_library_version)
     classes: list[bool | int | float | str]
     """Labels in the order of the class vectors."""
     width: int

@@ -131,10 +131,11 @@ def kernel_cache(
     """Return the kernel as a Tip-Adapter cache; for unit rows, 1 − cos = squared distance / 2."""
     # With s the scale and blocks of constant length, ‖z − z'‖² = 2 (C − ⟨x, s² x'⟩).
     squared_T1D = scale_TD[:, None].square()
-    size_TM = (raw_TMD.square() * squared_T1D).sum(-1)
+    scaled_TMD = raw_TMD * squared_T1D
+    size_TM = (raw_TMD * scaled_TMD).sum(-1)
     sharpness_T1 = sharpness_T[:, None]
     return {
-        "keys": raw_TMD * (squared_T1D / size_TM[..., None].clamp(min=1e-12)),
+        "keys": scaled_TMD / size_TM[..., None].clamp(min=1e-12),
         "values": (values_TMN / sharpness_T1[..., None]).contiguous(),
         "alpha": scale_T,
         "beta": sharpness_T1 * size_TM * present_TM,

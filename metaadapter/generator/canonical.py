@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter.support import Support
+from metaadapter.adapter.support import Support, is_all
 
 SPREAD_FLOOR = 1e-6
 
@@ -66,16 +66,19 @@ def canonicalise(support: Support) -> CanonicalSupport:
     """
     text_TND, shot_mask_TNK = support.text_TND, support.present_TNK
     text_mask_TN = support.class_mask_TN & (text_TND != 0).any(-1)
-    present_TNK1 = shot_mask_TNK[..., None].to(text_TND.dtype)
     n_shot_TN = shot_mask_TNK.sum(-1).to(text_TND.dtype)
     image_centre_TD = masked_mean(support.means_TND, shot_mask_TNK.any(-1))
     raw_TNKD = support.shots_TNKD
-    shots_TNKD = (raw_TNKD - image_centre_TD[:, None, None]) * present_TNK1
-    image_spread_T = _spread(shots_TNKD.flatten(1, 2), shot_mask_TNK.flatten(1))
+    shots_TNKD = raw_TNKD - image_centre_TD[:, None, None]
+    if not is_all(shot_mask_TNK):
+        shots_TNKD = shots_TNKD * shot_mask_TNK[..., None]
+    block_square_TP = _block_squares(support, shots_TNKD)
+    image_spread_T = _spread(block_square_TP.sum(-1))
     shots_TNKD = shots_TNKD / image_spread_T[:, None, None, None]
     text_centre_TD = masked_mean(text_TND, text_mask_TN)
     texts_TND = (text_TND - text_centre_TD[:, None]) * text_mask_TN[..., None]
-    text_spread_T = _spread(texts_TND, text_mask_TN)
+    n_text_T = text_mask_TN.sum(-1).clamp(min=1)
+    text_spread_T = _spread(texts_TND.square().sum((1, 2)) / n_text_T)
     return CanonicalSupport(
         raw=support,
         shots_TNKD=shots_TNKD,
@@ -89,8 +92,8 @@ def canonicalise(support: Support) -> CanonicalSupport:
         text_spread_T=text_spread_T,
         scale_TD=(1 / image_spread_T)[:, None].expand(-1, text_TND.shape[-1]),
         text_share_T=torch.ones_like(image_spread_T),
-        block_length_TP=_block_lengths(support, raw_TNKD),
-        block_spread_TP=_block_lengths(support, shots_TNKD) * image_spread_T[:, None],
+        block_length_TP=_block_squares(support, raw_TNKD).sqrt(),
+        block_spread_TP=block_square_TP.sqrt(),
     )
 
 
@@ -102,9 +105,12 @@ def sum_blocks(
     return torch.stack([part.sum(-1) for part in parts], -1)
 
 
-def _block_lengths(support: Support, rows_TNKD: Tensor) -> Float[Tensor, "T P"]:
-    squares_TP = sum_blocks(rows_TNKD.square().sum((1, 2)), support.blocks)
-    return (squares_TP / support.n_pictures_T[:, None]).sqrt()
+def _block_squares(support: Support, rows_TNKD: Tensor) -> Float[Tensor, "T P"]:
+    """Return the mean squared length of the pictures in each block."""
+    parts = torch.split(rows_TNKD, list(support.blocks or rows_TNKD.shape[-1:]), -1)
+    # The norm of rows makes no copy, as their squares would.
+    squares_TP = torch.stack([part.norm(dim=-1).square().sum((1, 2)) for part in parts], -1)
+    return squares_TP / support.n_pictures_T[:, None]
 
 
 def masked_mean(
@@ -115,7 +121,6 @@ def masked_mean(
     return (rows_TXD * weight_TX1).sum(1) / weight_TX1.sum(1).clamp(min=1)
 
 
-def _spread(centred_TXD: Tensor, mask_TX: Tensor) -> Tensor:
-    """Return the (T,) root mean square lengths of centred rows; 1 for a length of almost 0."""
-    square_T = centred_TXD.square().sum((1, 2)) / mask_TX.sum(1).clamp(min=1)
+def _spread(square_T: Float[Tensor, " T"]) -> Float[Tensor, " T"]:
+    """Return the root of the mean squared length of centred rows; 1 for a length of almost 0."""
     return torch.where(square_T < SPREAD_FLOOR**2, 1.0, square_T).sqrt()

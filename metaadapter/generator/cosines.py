@@ -28,6 +28,8 @@ class Cosines:
     """Pictures against texts."""
     to_mean_TNKN: Float[Tensor, "T N K N"]
     """Pictures against means; the mean of a picture's own class includes it."""
+    length_TNK: Float[Tensor, "T N K"]
+    """The lengths of the pictures."""
 
     @classmethod
     def of_support(cls, support: CanonicalSupport) -> Cosines:
@@ -36,7 +38,8 @@ class Cosines:
         mean_TND = normalize(support.means_TND, dim=-1)
         shape = *support.shot_mask_TNK.shape, text_TND.shape[1]
         rows_TXD = support.shots_TNKD.flatten(1, 2)
-        length_TX1 = rows_TXD.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+        length_TNK = support.shots_TNKD.norm(dim=-1)
+        length_TX1 = length_TNK.flatten(1)[..., None].clamp(min=1e-12)
         # Only the part of a picture that lies in blocks with texts should count here.
         seen_TND = text_TND / support.text_share_T.sqrt()[:, None, None]
         pairs = [(text_TND, text_TND), (mean_TND, mean_TND), (seen_TND, mean_TND)]
@@ -48,6 +51,7 @@ class Cosines:
             pairs_3TNN=rows_3TN[..., None] & columns_3TN[:, :, None],
             to_text_TNKN=(rows_TXD @ seen_TND.mT / length_TX1).reshape(shape),
             to_mean_TNKN=(rows_TXD @ mean_TND.mT / length_TX1).reshape(shape),
+            length_TNK=length_TNK,
         )
 
 
@@ -92,5 +96,7 @@ def participation_ratio(rows_TXD: Float[Tensor, "T X D"]) -> Float[Tensor, " T"]
     """Return tr(G)² / ‖G‖² for the Gram matrix G: in how many directions the rows spread."""
     n_rows, width = rows_TXD.shape[1:]
     gram = rows_TXD @ rows_TXD.mT if n_rows <= width else rows_TXD.mT @ rows_TXD
-    trace_T = rows_TXD.square().sum((1, 2))
-    return trace_T.square() / (gram.square().sum((1, 2)) + TINY)
+    trace_T = gram.diagonal(dim1=1, dim2=2).sum(-1)
+    # The norm of rows makes no copy, as the square of the matrix would.
+    square_T: Tensor = gram.norm(dim=-1).square().sum(-1)
+    return trace_T.square() / (square_T + TINY)

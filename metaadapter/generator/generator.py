@@ -27,12 +27,14 @@ from metaadapter.generator.pool_network import PoolNetwork
 from metaadapter.generator.pool_thresholds import with_pool_thresholds
 from metaadapter.generator.regression import (
     Regression,
+    kernel_places,
     kernel_ridge,
     left_out_residuals,
     regression,
 )
 from metaadapter.generator.relations import Relations, relate
 from metaadapter.generator.span import span_of
+from metaadapter.generator.task_chunks import predict_in_chunks
 
 # Even a large machine has no room for a network with larger sizes.
 LARGEST = {"width": 8192, "n_layers": 128, "n_heads": 8192, "bottleneck": 8192}
@@ -111,8 +113,8 @@ class Generator(AdapterGenerator):
         if not support.n_pool:
             span = span_of(support)
             if span is None:
-                return self._without_pool(support, known=known)[0]
-            return span.lift(self._without_pool(span.support, known=known)[0])
+                return self._in_chunks(support, known)
+            return span.lift(self._in_chunks(span.support, known))
         with torch.no_grad():
             shift = domain_shift(support)
             moved = shift.move(support, shift.strength_T)
@@ -138,6 +140,12 @@ class Generator(AdapterGenerator):
             support = support if span is None else span.support
             weights, problem, corrections = self._without_pool(support)
             return left_out_predictions(problem, corrections, weights)
+
+    def _in_chunks(self, support: Support, known: bool) -> AdapterWeights:
+        n_places = kernel_places(support.present_TNK.flatten(1), self.config.closed_form)[1]
+        return predict_in_chunks(
+            lambda part: self._without_pool(part, known=known)[0], support, n_places
+        )
 
     def _without_pool(
         self, support: Support, *, known: bool = True

@@ -35,12 +35,16 @@ class Likeness(NamedTuple):
     raw: Support
     other_T: Float[Tensor, " T"]
     """The cosine whose likeness is 0."""
+    total_TN: Float[Tensor, "T N"]
+    """The length of the sum of each class's pictures."""
 
     def own_of_left_out(
         self, rows_TRD: Float[Tensor, "T R D"], own_TR: Int[Tensor, "T R"]
     ) -> Float[Tensor, "T R"]:
         """Return the likeness of labelled pictures to the other pictures of their class."""
-        return self._own(rows_TRD, own_TR)[1]
+        tasks_T1 = torch.arange(len(own_TR), device=own_TR.device)[:, None]
+        along_TR = (rows_TRD * self.of_classes_TND[tasks_T1, own_TR]).sum(-1)
+        return self._own(along_TR, own_TR)[1]
 
     def mean_of_left_out(
         self,
@@ -52,19 +56,21 @@ class Likeness(NamedTuple):
 
         A picture is left out of its own class.
         """
-        seen_TR, left_out_TR = self._own(rows_TRD, own_TR)
-        along_TR = (rows_TRD * (p_TRN @ self.of_classes_TND.to(p_TRN)).to(rows_TRD)).sum(-1)
-        mean_TR = along_TR + (p_TRN @ self._constant_TN[..., None].to(p_TRN))[..., 0]
-        own_p_TR = p_TRN.gather(-1, own_TR[..., None])[..., 0]
+        along_TRN, own_TR1 = rows_TRD @ self.of_classes_TND.mT, own_TR[..., None]
+        seen_TR, left_out_TR = self._own(along_TRN.gather(-1, own_TR1)[..., 0], own_TR)
+        constant_TN1 = self._constant_TN[..., None].to(p_TRN)
+        mean_TR = (p_TRN * along_TRN.to(p_TRN)).sum(-1) + (p_TRN @ constant_TN1)[..., 0]
+        own_p_TR = p_TRN.gather(-1, own_TR1)[..., 0]
         return (mean_TR + own_p_TR * (left_out_TR - seen_TR)).to(p_TRN)
 
-    def _own(self, rows_TRD: Tensor, own_TR: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the likeness to the own class with the picture in it, and without it."""
-        tasks_T1 = torch.arange(len(own_TR), device=own_TR.device)[:, None]
-        along_TR = (rows_TRD * self.of_classes_TND[tasks_T1, own_TR]).sum(-1)
+    def _own(self, along_TR: Tensor, own_TR: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the likeness to the own class with the picture in it, and without it.
+
+        `along_TR` is the product of the picture and its row of `of_classes_TND`.
+        """
         constant_TR, unit_T1 = self._constant_TN.gather(1, own_TR), _unit(self.other_T)[:, None]
         several_TR = (self.raw.present_TNK.sum(-1) > 1).gather(1, own_TR)
-        total_TR = _total_TN(self.raw).gather(1, own_TR)
+        total_TR = self.total_TN.gather(1, own_TR)
         left_out_TR = _without_itself(along_TR * unit_T1, total_TR) / unit_T1
         seen_TR = along_TR + constant_TR
         return seen_TR, torch.where(several_TR, left_out_TR + constant_TR, seen_TR)
@@ -78,10 +84,11 @@ class Likeness(NamedTuple):
 
 def likeness(raw: Support) -> Likeness:
     """Return the likeness of labelled pictures to the classes, and the scalars of each task."""
-    rows_TXD, means_TND = raw.rows_TMD, normalize(raw.means_TND, dim=-1)
-    counts_TN = raw.present_TNK.sum(-1).to(rows_TXD.dtype)
+    sums_TND = raw.shots_TNKD.sum(2)
+    total_TN, means_TND = sums_TND.norm(dim=-1), normalize(sums_TND, dim=-1)
+    counts_TN = raw.present_TNK.sum(-1).to(sums_TND.dtype)
     pictured_TN, several_TN = counts_TN > 0, counts_TN > 1
-    other_T, other_spread_T, nearest_TX, own_TX = _cosines(raw, means_TND)
+    other_T, other_spread_T, nearest_TX, own_TX = _cosines(raw, means_TND, sums_TND)
     unit_T = _unit(other_T)
 
     def scaled(cosines_TX: Tensor) -> Tensor:
@@ -92,7 +99,7 @@ def likeness(raw: Support) -> Likeness:
     )
     in_class = raw.present_TNK.shape[2]
     several_TX = (raw.present_TNK & several_TN[..., None]).flatten(1)
-    total_TX = _total_TN(raw).repeat_interleave(in_class, 1)
+    total_TX = total_TN.repeat_interleave(in_class, 1)
     own_T, own_spread_T = _mean_and_spread(
         [_moments(scaled(_without_itself(own_TX, total_TX)), several_TX)], counts_TN
     )
@@ -122,19 +129,22 @@ def likeness(raw: Support) -> Likeness:
         several_share_T=share_T,
         raw=raw,
         other_T=other_T,
+        total_TN=total_TN,
     )
 
 
-def _cosines(raw: Support, means_TND: Float[Tensor, "T N D"]) -> tuple[Tensor, ...]:
+def _cosines(
+    raw: Support, means_TND: Float[Tensor, "T N D"], sums_TND: Float[Tensor, "T N D"]
+) -> tuple[Tensor, ...]:
     """Return mean and spread of the cosines of pictures with means of other classes, (T,) each.
 
     Then the largest of these, −∞ if there is none, and the cosine with the own mean, (T, X) each.
     """
     rows_TXD, pictured_TN = raw.rows_TMD, raw.present_TNK.any(-1)
     n_TN = raw.present_TNK.sum(-1).to(rows_TXD)
-    own_sum_T = (raw.shots_TNKD.sum(2) * means_TND).sum((1, 2))
+    own_sum_T = (sums_TND * means_TND).sum((1, 2))
     n_T = n_TN.sum(-1) * (pictured_TN.sum(-1) - 1)
-    all_T = (rows_TXD.sum(1) * means_TND.sum(1)).sum(-1)
+    all_T = (sums_TND.sum(1) * means_TND.sum(1)).sum(-1)
     other_T = (all_T - own_sum_T) / n_T.clamp(min=1)
     square_T, nearest, own = torch.zeros_like(other_T), [rows_TXD[:, :0, 0]], [rows_TXD[:, :0, 0]]
     for rows in row_chunks(rows_TXD.shape[1], n_TN.numel()):
@@ -155,12 +165,6 @@ def _cosines(raw: Support, means_TND: Float[Tensor, "T N D"]) -> tuple[Tensor, .
 
 def _unit(other_T: Float[Tensor, " T"]) -> Float[Tensor, " T"]:
     return (1 - other_T).clamp(min=LEAST_UNIT)
-
-
-def _total_TN(raw: Support) -> Float[Tensor, "T N"]:
-    """Return the length of the sum of each class's pictures."""
-    lengths: Tensor = raw.shots_TNKD.sum(2).norm(dim=-1)
-    return lengths
 
 
 def _without_itself(cosines: Tensor, total: Tensor) -> Tensor:

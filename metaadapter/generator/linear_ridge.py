@@ -51,13 +51,19 @@ def normal_equations(
 
     A picture of zeros changes nothing.
     """
-    shots_TNKD = shots_TNKD.to(noise_TX)
-    weighted_TNKD = shots_TNKD / noise_TX.reshape(shots_TNKD.shape[:3])[..., None]
-    gram_TDD = weighted_TNKD.flatten(1, 2).mT @ shots_TNKD.flatten(1, 2)
-    identity = torch.eye(gram_TDD.shape[1], dtype=gram_TDD.dtype, device=gram_TDD.device)
-    # Only the own class of a picture has the target 1, so Σ_m y_m z_mᵀ / λ_m is a sum by class.
+    n_tasks, n_way, n_shot, width = shots_TNKD.shape
+    noise_TNK1 = noise_TX.reshape(n_tasks, n_way, n_shot, 1)
+    gram_TDD, pulls = noise_TX.new_zeros(n_tasks, width, width), []
+    # In chunks, because a copy of all pictures in double precision takes long.
+    for classes in row_chunks(n_way, n_tasks * n_shot * width):
+        rows_TCKD = shots_TNKD[:, classes].to(noise_TX)
+        weighted_TCKD = rows_TCKD / noise_TNK1[:, classes]
+        gram_TDD = gram_TDD.baddbmm(weighted_TCKD.flatten(1, 2).mT, rows_TCKD.flatten(1, 2))
+        # Only the own class of a picture has the target 1, so Σ_m y_m z_mᵀ / λ_m is a sum by class.
+        pulls.append(weighted_TCKD.sum(2))
+    identity = torch.eye(width, dtype=gram_TDD.dtype, device=gram_TDD.device)
     factor_TDD = torch.linalg.cholesky(gram_TDD + identity)
-    return NormalEquations(gram_TDD, factor_TDD, weighted_TNKD.sum(2))
+    return NormalEquations(gram_TDD, factor_TDD, torch.cat(pulls, 1))
 
 
 def ridge_of(problem: Regression, noise_TX: Float[Tensor, "T X"]) -> NormalEquations:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from metaadapter.adapter.support import is_all
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.network_share import network_share, usual_shots
@@ -140,12 +141,7 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     """Return the regression of a batch of supports, in the precision that it needs."""
     # Thousands of shots need float64, which Apple's GPU does not have.
     solver = torch.float32 if support.shots_TNKD.device.type == "mps" else torch.float64
-    shot_mask_TX = support.shot_mask_TNK.flatten(1)
-    kept_TX = shot_mask_TX & (shot_mask_TX.sum(1) <= constants.most_kernel_rows)[:, None]
-    most = kept_TX.shape[1]
-    # Padding costs a GPU less than it costs the host to wait until it has counted.
-    if kept_TX.device.type == "cpu" or most > constants.most_kernel_rows:
-        most = max(kept_TX.sum(1).tolist(), default=0)
+    kept_TX, most = kernel_places(support.shot_mask_TNK.flatten(1), constants)
     places_TM = (~kept_TX).to(torch.int8).argsort(dim=1, stable=True)[:, :most]
     present_TM = kept_TX.gather(1, places_TM)
     rows_TMD = _at_places(support.shots_TNKD.flatten(1, 2), places_TM, present_TM)
@@ -166,12 +162,26 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
         targets_TMN.to(solver),
         block_distance_TPMM,
         stretch_TP=torch.ones_like(support.block_scale_TP),
-        distance_TMM=block_distance_TPMM.sum(1).to(solver),
+        distance_TMM=block_distance_TPMM.sum(1, dtype=solver),
         evidence=text_evidence(support, constants),
     )
 
 
+def kernel_places(
+    shot_mask_TX: Bool[Tensor, "T X"], constants: ClosedForm
+) -> tuple[Bool[Tensor, "T X"], int]:
+    """Return the places whose pictures are in a kernel, and their number M in a task."""
+    kept_TX = shot_mask_TX & (shot_mask_TX.sum(1) <= constants.most_kernel_rows)[:, None]
+    most = kept_TX.shape[1]
+    # Padding costs a GPU less than it costs the host to wait until it has counted.
+    if kept_TX.device.type == "cpu" or most > constants.most_kernel_rows:
+        most = max(kept_TX.sum(1).tolist(), default=0)
+    return kept_TX, most
+
+
 def _at_places(rows_TXD: Tensor, places_TM: Tensor, present_TM: Tensor) -> Tensor:
+    if places_TM.shape[1] == rows_TXD.shape[1] and is_all(present_TM):
+        return rows_TXD  # the places are all in order, and a copy of wide rows takes long
     tasks_T1 = torch.arange(len(places_TM), device=places_TM.device)[:, None]
     return rows_TXD[tasks_T1, places_TM] * present_TM[..., None]
 
@@ -184,7 +194,8 @@ def squared_distances(rows_TMD: Float[Tensor, "T M D"]) -> Float[Tensor, "T M M"
     """Return ‖z_l − z_m‖² for each pair of rows."""
     gram_TMM = rows_TMD @ rows_TMD.mT
     square_TM = gram_TMM.diagonal(dim1=1, dim2=2)
-    return (square_TM[:, :, None] + square_TM[:, None] - 2 * gram_TMM).clamp(min=0)
+    sums_TMM = square_TM[:, :, None] + square_TM[:, None]
+    return sums_TMM.sub_(gram_TMM, alpha=2).clamp_(min=0)
 
 
 def kernel_ridge(
@@ -203,7 +214,8 @@ def kernel_ridge(
     beta_T11, absent_TM = sharpness_T[:, None, None], ~present_TM
     # In place, because matrices of all pictures are the largest tensors of a prediction.
     exponent_TMM = torch.addcmul(-beta_T11.log(), distance_TMM, -0.5 * beta_T11)
-    exponent_TMM.masked_fill_(absent_TM[:, :, None] | absent_TM[:, None], -torch.inf)
+    if not is_all(present_TM):
+        exponent_TMM.masked_fill_(absent_TM[:, :, None] | absent_TM[:, None], -torch.inf)
     kernel_TMM = exponent_TMM.exp_()
     learns = torch.is_grad_enabled() and any(
         part.requires_grad for part in (kernel_TMM, residual_TMN, noise_TM)

@@ -51,7 +51,7 @@ def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Ten
     rival_text, rival_mean, best_mean_of_text = _largest(cosines.classes_3TNN, others_3TNN)
     best_text_of_mean = _largest(cross.mT, others_3TNN[2].mT)
     n_shot = support.n_shot_TN
-    total = support.shots_TNKD.square().sum((-1, -2))
+    total = cosines.length_TNK.square().sum(-1)
     around = total - n_shot * support.means_TND.square().sum(-1)
     both = (support.text_mask_TN & (n_shot > 0)).to(cross.dtype)
     n_way = support.raw.class_mask_TN.sum(-1, keepdim=True).to(cross.dtype).expand_as(n_shot)
@@ -81,7 +81,7 @@ def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tenso
     own = torch.eye(to_mean.shape[-1], dtype=torch.bool, device=to_mean.device)[None, :, None]
     own_text = torch.where(own, to_text, 0).sum(-1)
     rival_text = _largest(to_text, support.text_mask_TN[:, None, None] & ~own)
-    length_TNK = support.shots_TNKD.norm(dim=-1)
+    length_TNK = cosines.length_TNK
     sum_TN1 = (support.means_TND.norm(dim=-1) * support.n_shot_TN)[..., None]
     along_TNK = torch.where(own, to_mean, 0).sum(-1) * sum_TN1
     # The squared length of the sum of the other pictures of its class.

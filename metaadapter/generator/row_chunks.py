@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-# A chunk of rows with one number for each class takes 32 MB in double precision.
-NUMBERS_AT_ONCE = 2**22
+# A chunk of rows with one number for each class takes 16 MB in double precision. From 32 MB on, the
+# C library returns memory to the system at once, which clears it again for the next chunk.
+NUMBERS_AT_ONCE = 2**21
 
 
 def row_chunks(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import torch
@@ -48,22 +49,22 @@ class _Rows(NamedTuple):
         """Yield slices of tasks whose rows stay in a processor's cache."""
         return row_chunks(self.n_tasks, COPIES * self.n_rows * self.width)
 
-    def in_blocks(self, dtype: torch.dtype) -> tuple[Tensor, ...]:
-        rows_TRD = torch.cat([self.shots_TXD.to(dtype), self.text_TND.to(dtype)], 1)
-        return torch.split(rows_TRD, list(self.widths), -1)
+    def in_blocks(self, dtype: torch.dtype) -> list[Tensor]:
+        """Return the rows (T, R, width) of each block, contiguous, for fast products."""
+        parts = (
+            torch.split(rows, list(self.widths), -1) for rows in (self.shots_TXD, self.text_TND)
+        )
+        return [torch.cat(rows, 1).to(dtype) for rows in zip(*parts, strict=True)]
 
     def inner_products(self) -> Float[Tensor, "P T R R"]:
         """Return the inner products of all rows within each block, in float64."""
-        parts = [
-            torch.stack([rows @ rows.mT for rows in self.part(tasks).in_blocks(torch.float64)])
-            for tasks in self.chunks()
-        ]
-        return torch.cat(parts, 1)
+        parts = (self.part(tasks).in_blocks(torch.float64) for tasks in self.chunks())
+        return torch.cat([torch.stack([rows @ rows.mT for rows in part]) for part in parts], 1)
 
-    def combined(self, weights_PTVR: Float[Tensor, "P T V R"]) -> Float[Tensor, "T V D"]:
-        """Return weighted sums of the rows, with a weight for each row and block."""
+    def combined(self, weights_PTVR: Float[Tensor, "P T V R"]) -> list[Tensor]:
+        """Return weighted sums (T, V, width) of the rows in each block; rows have a weight each."""
         blocks = zip(weights_PTVR, self.in_blocks(weights_PTVR.dtype), strict=True)
-        return torch.cat([weights_TVR @ rows for weights_TVR, rows in blocks], -1)
+        return [weights_TVR @ rows for weights_TVR, rows in blocks]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +111,30 @@ class Span:
         combined_PTVR = torch.linalg.solve_triangular(
             self.factor_PTRR, in_blocks, upper=False, left=False
         ).to(vectors_TVR)
-        sizes = [part.shape[1] for part in rows.values()]
+        sizes = {name: part.shape[1] for name, part in rows.items()}
         if vectors_TVR.requires_grad:
-            lifted = list(torch.split(self.own.combined(combined_PTVR), sizes, 1))
+            vectors_TVD = torch.cat(self.own.combined(combined_PTVR), -1)
+            changed = dict(
+                zip(rows, torch.split(vectors_TVD, list(sizes.values()), 1), strict=True)
+            )
         else:
-            lifted = [vectors_TVR.new_empty(self.own.n_tasks, n, self.own.width) for n in sizes]
-            for tasks in self.own.chunks():
-                products_TVD = self.own.part(tasks).combined(combined_PTVR[:, tasks])
-                for field, part in zip(lifted, torch.split(products_TVD, sizes, 1), strict=True):
-                    field[tasks] = part
-        changed = dict(zip(rows, lifted, strict=True))
+            changed = self._lifted(combined_PTVR, sizes)
         changed["centre"], changed["up"] = changed["centre"][:, 0], changed["up"].mT.contiguous()
         return replace(weights, **changed)
+
+    def _lifted(self, weights_PTVR: Tensor, sizes: dict[str, int]) -> dict[str, Tensor]:
+        """Return `combined` for vectors of several fields, each written once to its field."""
+        n_tasks, width = self.own.n_tasks, self.own.width
+        lifted = {name: weights_PTVR.new_empty(n_tasks, n, width) for name, n in sizes.items()}
+        lifted["up"] = weights_PTVR.new_empty(n_tasks, width, sizes["up"]).mT
+        columns = [slice(*ends) for ends in pairwise(accumulate(self.own.widths, initial=0))]
+        for tasks in self.own.chunks():
+            products = self.own.part(tasks).combined(weights_PTVR[:, tasks])
+            for block, product_TVD in zip(columns, products, strict=True):
+                parts = torch.split(product_TVD, list(sizes.values()), 1)
+                for field, part in zip(lifted.values(), parts, strict=True):
+                    field[tasks, :, block] = part
+        return lifted
 
 
 def span_of(support: Support) -> Span | None:
@@ -142,15 +155,15 @@ def span_of(support: Support) -> Span | None:
     own = _Rows(support.rows_TMD, text_TND, widths)
     gram_PTRR = own.inner_products()
     square_PTR = gram_PTRR.diagonal(dim1=-2, dim2=-1)
-    jitter_PT1 = JITTER * square_PTR.amax(-1, keepdim=True).clamp(min=JITTER)
-    jitter_PTRR = torch.diag_embed(jitter_PT1.expand_as(square_PTR))
-    factor_PTRR, failed_PT = torch.linalg.cholesky_ex(gram_PTRR + jitter_PTRR)
+    present_PTR1 = (square_PTR > 0)[..., None]
+    square_PTR += JITTER * square_PTR.amax(-1, keepdim=True).clamp(min=JITTER)
+    factor_PTRR, failed_PT = torch.linalg.cholesky_ex(gram_PTRR)
     if not is_all(failed_PT == 0):
         if failed_PT.device.type == "cpu":
             return None
         factor_PTRR = factor_PTRR.masked_fill((failed_PT != 0)[..., None, None], torch.nan)
     # A row of zeros, which is no picture or no text, stays one.
-    rows_TRC = torch.cat(list(factor_PTRR * (square_PTR > 0)[..., None]), -1).to(own.text_TND)
+    rows_TRC = torch.cat(list(factor_PTRR.to(own.text_TND) * present_PTR1), -1)
     changed = replace(
         support,
         support_TNKD=rows_TRC[:, :n_shots].reshape(*support.support_mask_TNK.shape, n_coordinates),

@@ -1,0 +1,45 @@
+"""Chunks of the tasks of a batch, so that memory is used again instead of cleared anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.generator.row_chunks import row_chunks
+
+OF_PLACES = ("keys", "values", "beta")
+"""The fields of an adapter with an axis for labelled pictures."""
+
+
+def predict_in_chunks(
+    predict: Callable[[Support], AdapterWeights], support: Support, n_places: int
+) -> AdapterWeights:
+    """Return `predict(support)`, computed for some tasks at a time if the batch is large.
+
+    `n_places` is the number of places for pictures in the cache of the adapters; the places that a
+    chunk does not need are zeros. With gradients, and on other devices, all tasks stay together.
+    """
+    text_TND, n_rows = support.text_TND, support.support_mask_TNK.shape[1:].numel()
+    numbers = n_rows * max(text_TND.shape[-1], n_rows)
+    chunks = [*row_chunks(len(text_TND), numbers)]
+    if len(chunks) < 2 or torch.is_grad_enabled() or text_TND.device.type != "cpu":
+        return predict(support)
+    whole: dict[str, Tensor] = {}
+    for tasks in chunks:
+        part = predict(_of_tasks(support, tasks))
+        for name, tensor in part.tensors().items():
+            rest = list(tensor.shape[1:])
+            wanted = [n_places, *rest[1:]] if name in OF_PLACES else rest
+            if name not in whole:
+                whole[name] = tensor.new_zeros(len(text_TND), *wanted)
+            goal = whole[name][tasks]
+            (goal if rest == wanted else goal[:, : rest[0]]).copy_(tensor)
+    return AdapterWeights(**whole)
+
+
+def _of_tasks(support: Support, tasks: slice) -> Support:
+    return support.map(lambda tensor: tensor[tasks])
