@@ -21,7 +21,11 @@ from metaadapter.apps.page.downloads import (
     whole_pictures,
     zip_pieces,
 )
-from metaadapter.apps.page.label_downloads import label_manifest, label_table
+from metaadapter.apps.page.label_downloads import (
+    label_manifest,
+    label_table,
+    require_own_names,
+)
 from metaadapter.apps.page.labelling import require_one_label
 from metaadapter.apps.page.move_script import move_script
 from metaadapter.apps.page.session import Session
@@ -56,7 +60,7 @@ def download_adapter(session: OpenSession) -> Response:
 def download_predictions(session: OpenSession, threshold: Threshold = 0.0) -> Response:
     """The predictions as a table; with several labels that of `metaadapter predict`."""
     if session.read(lambda contents: contents.several):
-        decided(session, threshold, lambda *_: None)
+        _require_no_minimum(session, threshold)
         table = label_table(session)
     else:
         table = decided(session, threshold, prediction_table).encode()
@@ -66,6 +70,7 @@ def download_predictions(session: OpenSession, threshold: Threshold = 0.0) -> Re
 @routes.get("/labels.csv", response_class=Response)
 def download_labels(session: OpenSession) -> Response:
     """The labels of people as a manifest, which `metaadapter adapt --several` reads."""
+    session.read(require_own_names)
     table = session.read(label_manifest)
     return file_response(session, table, "labels.csv", "text/csv; charset=utf-8")
 
@@ -96,12 +101,16 @@ def decided(
 
     It waits until the predictions are up to date. Nothing changes the contents during the call.
     """
-    if threshold:
-        session.read(lambda contents: require_one_label(contents, "A minimum for all classes"))
+    _require_no_minimum(session, threshold)
     predictions = session.wait_for_results().answers
     return session.read(
         lambda contents: use(sorted_pictures(contents, predictions, threshold), contents)
     )
+
+
+def _require_no_minimum(session: Session, threshold: float) -> None:
+    if threshold:
+        session.read(lambda contents: require_one_label(contents, "A minimum for all classes"))
 
 
 def file_response(session: Session, content: bytes, name: str, media_type: str) -> Response:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 
 from metaadapter.apps.page.contents import NONE, Contents, PictureEntry
+from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
 from metaadapter.apps.page.snapshot import Snapshot
 from metaadapter.data.input_status import DONE
@@ -56,6 +59,21 @@ def label_manifest(contents: Contents) -> bytes:
     names = {label: entry.name for label, entry in contents.classes.items()}
     rows = [(entry.name, label_cell(entry, names)) for entry in labelled]
     return csv_bytes([("path", "label"), *rows], raw=False)
+
+
+def require_own_names(contents: Contents) -> None:
+    """Refuse a manifest in which two pictures have one name: both would get the labels of both."""
+    names = Counter(entry.name for entry in contents.pictures.values() if entry.labels)
+    name, n = max(names.items(), key=itemgetter(1), default=("", 0))
+    if n > 1:
+        raise Refusal(
+            409,
+            "same-name",
+            f"{n} labelled pictures are named {name!r}, so a table cannot tell them apart. "
+            "Download the pictures in folders instead.",
+            n=n,
+            name=name,
+        )
 
 
 def label_cell(entry: PictureEntry, names: dict[str, str]) -> str:

@@ -151,7 +151,7 @@ def set_labels(editor: OpenEditor, labels: forms.Labels) -> forms.Revised:
         raise Refusal(422, "invalid", "Give `labels`, or `pictures` with a `class`, not both.")
     given = labels.labels or dict.fromkeys(labels.pictures, labels.class_id)
     new: dict[str, NewLabel] = {
-        picture: tuple(label) if isinstance(label, list) else label
+        picture: tuple(dict.fromkeys(label)) if isinstance(label, list) else label
         for picture, label in given.items()
     }
     return editor.edit(

@@ -45,6 +45,7 @@ Kind: TypeAlias = Literal[
     "origin",
     "phone",
     "same-box",
+    "same-name",
     "several-in-use",
     "several-labels",
     "several-projects",

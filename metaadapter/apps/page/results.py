@@ -25,9 +25,7 @@ from metaadapter.apps.page.label_answers import (
 )
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.workflow.predictions import (
-    Prediction,
-)
+from metaadapter.workflow.predictions import Prediction
 from metaadapter.workflow.query_shift import QuerySample, QueryShift
 
 # Unlabelled pictures help most where labelled ones are few, and more than a few hundred help little

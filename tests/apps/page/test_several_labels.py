@@ -195,6 +195,33 @@ def test_downloads__read_back_with_the_same_labels(labelled, tmp_path):
     )
 
 
+def test_manifest__of_two_pictures_with_one_name__is_refused_but_their_folders_are_not(labelled):
+    labelled.fill(1)
+    for colour in ("red", "blue"):
+        (added,) = labelled.project.upload(("1.png", labelled.picture(colour)))["added"]
+        labelled.label([added], [colour])
+    labelled.project.session.wait_for_results()
+
+    refused = labelled.client.get("/take/labels.csv")
+
+    assert (refused.status_code, refused.json()["kind"]) == (409, "same-name")
+    assert refused.json()["values"] == {"n": 2, "name": "1.png"}
+    assert labelled.client.get("/take/sizes").status_code == 200
+    with zipfile.ZipFile(io.BytesIO(labelled.client.get("/take/pictures.zip").content)) as archive:
+        assert {"red/1.png", "blue/1.png"} <= {*archive.namelist()}
+    labelled.client.post("/labels", json={"labels": {added: None}})
+    assert labelled.client.get("/take/labels.csv").status_code == 200
+
+
+def test_label__that_is_given_twice__counts_once(labelled):
+    (first,) = labelled.add("red", 1)
+    labelled.label([first], ["red", "red"])
+
+    assert labelled.names_of(labelled.project.state) == {first: ["red"]}
+    steps = labelled.client.get("/history").json()["steps"]
+    assert steps[0]["edit"] == "Put 1 picture into red"
+
+
 def _labels(table):
     sets = LabelSets.of([row.label for row in table.rows])
     return sorted(

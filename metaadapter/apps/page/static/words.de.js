@@ -35,7 +35,7 @@ export const words = {
   quoted: "„{name}“",
 
   // Several labels a picture
-  several: "Ein Bild kann mehrere davon zeigen",
+  several: "Ein Bild kann mehrere Klassen zeigen",
   several_words: "Zum Beispiel einen Fuchs und Schnee. Jede Klasse hat dann ihre eigene Schwelle; Rahmen, Serien und Hinweise gibt es nur mit einer Klasse je Bild.",
   chip_add: "Sagen, dass es {name} zeigt.",
   chip_remove: "Sagen, dass es {name} nicht zeigt.",
@@ -473,6 +473,8 @@ export const sentences = {
   opening: "Das Projekt wird geöffnet. Das dauert einige Sekunden.",
   origin: "Anfragen von einer anderen Seite werden abgelehnt.",
   "same-box": "Diesen Rahmen gibt es schon.",
+  "same-name":
+    "{n} zugeordnete Bilder heißen „{name}“, eine Tabelle kann sie nicht unterscheiden. Laden Sie stattdessen die Bilder in Ordnern herunter.",
   phone: "Ein Telefon kann nur Bilder hinzufügen und ihre Antworten ansehen.",
   "project-open": "Das Projekt „{name}“ ist geöffnet. Öffnen Sie ein anderes, und löschen Sie es dann.",
   slow: "Die Verbindung war zu langsam. Versuchen Sie es noch einmal.",
