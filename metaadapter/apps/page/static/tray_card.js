@@ -6,7 +6,8 @@ import { answerOf, isDoubtful } from "./filters.js";
 import { LabelChips } from "./label_chips.js";
 import { NONE } from "./none.js";
 import { thumbnail } from "./server.js";
-import { percent, say } from "./words.js";
+import { classesFor } from "./several.js";
+import { inList, percent, say } from "./words.js";
 
 const IN_TWO_LINES = 2; // chips that are surely seen
 
@@ -75,7 +76,9 @@ export class TrayCard {
     this.chips.node.hidden = !several;
     if (!several) return;
     const n = this.chips.show(project, this.picture);
-    setText(this.probability, n > IN_TWO_LINES ? say("n_classes", { n }) : "");
+    const isCut = n > IN_TWO_LINES;
+    setText(this.probability, isCut ? say("n_classes", { n }) : "");
+    this.probability.title = isCut ? inList(classesFor(project, this.picture).map((one) => project.className(one))) : "";
   }
 
   /** Sets the texts for screen readers and for the pointer. */

@@ -46,6 +46,7 @@ export class TrayFilters {
   show(threshold, held = []) {
     const { classes, several } = this.#project;
     if (this.#id && this.#id !== NONE && !this.#project.rank.has(this.#id)) this.#id = "";
+    if (several && this.#filter === "unsure") this.#filter = FILTERS[0]; // its button is hidden
     const all = filtered(this.#project, threshold);
     for (const [filter, button] of this.#buttons) {
       button.setAttribute("aria-pressed", String(filter === this.#filter));

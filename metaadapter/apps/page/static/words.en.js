@@ -32,7 +32,7 @@ export const words = {
   quoted: "“{name}”",
 
   // Several labels a picture
-  several: "A picture can show several of these",
+  several: "A picture can show several classes",
   several_words: "For example a fox and snow. Each class then has a threshold of its own; boxes, series and advice are for one class a picture.",
   chip_add: "Say that it shows {name}.",
   chip_remove: "Say that it does not show {name}.",

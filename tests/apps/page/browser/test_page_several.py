@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.apps.page.browser.test_page_access import STATES as STATES_OF_PAGE
 from tests.apps.page.browser.test_page_access import open_at, violations
+from tools.page_screenshots import open_state
+from tools.page_states import with_several
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -145,6 +148,21 @@ def test_page__has_no_minimum_and_no_advice(page):
     expect(page.locator(".filter", has_text="Unsure")).to_be_hidden()
 
 
+def test_unsure__that_is_chosen_when_several_begin__becomes_all_to_sort(chromium):
+    given, choose_unsure = STATES_OF_PAGE["unsure"]
+    given = {**given}
+    page = open_state(chromium, given, choose_unsure)
+    expect(page.locator(".filter[aria-pressed=true]")).to_contain_text("Unsure")
+
+    parts = with_several(given)
+    newer = {part: parts[part] | {"revision": 2} for part in ("/project", "/answers", "/work")}
+    given |= parts | newer  # the page asks for them again and again
+
+    expect(page.locator(".filter[aria-pressed=true]")).to_contain_text("To sort")
+    expect(page.locator(".card").first).to_be_visible()
+    page.close()
+
+
 @pytest.fixture
 def context(chromium, address, request):
     """A browser with the size of a phone, and a new project."""
@@ -180,7 +198,7 @@ def test_new_project__whose_pictures_show_several__learns_at_once_and_keeps_its_
     page = context.new_page()
     page.goto(address)
     expect(page.locator("#welcome")).to_be_visible()
-    page.get_by_label("A picture can show several of these").check()
+    page.get_by_label("A picture can show several classes").check()
     page.get_by_label("First class").fill("hat")
     page.get_by_label("Second class").fill("shoes")
     page.get_by_role("button", name="Begin").click()
