@@ -11,9 +11,11 @@ from torch import Tensor
 USUAL_SLOPE, SLOPE_DEVIATION = 8.0, 6.0
 """The normal prior of the slope that all classes share."""
 LEAST_SLOPE = 0.3
+"""Scores of left-out pictures may tell nothing, or the contrary; the slope stays above 0."""
 SHARPENING = 0.55
 """With K positives a class the logarithm of the slope grows by this / K: a left-out positive leaves
-only K − 1 behind, so its score is lower than that of a new picture."""
+only K − 1 behind, so its score is lower than that of a new picture. What chose it and its
+neighbours is in docs/explanation/several-labels.md."""
 BIAS_DEVIATION = 0.3
 """The deviation of the prior of the bias of a class around that of all classes."""
 COMMON_DEVIATION = 1.0

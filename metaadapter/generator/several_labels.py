@@ -76,10 +76,11 @@ def several_labels(
         sharpness_T[0],
     )
     values_NC, residual_NC = (part[:, : len(mean_C)] for part in solved)
-    # What the other pictures predict if all targets are 1, times the fall of their mean.
+    # The mean of the other pictures is lower by the fall. Their targets then grow by it, and the
+    # left-out score by the fall times what they predict with all targets 1.
     constant_NC = 1 - solved[1][:, len(mean_C) :]
-    others_C = (weight_NC.sum(0) - weight_NC).clamp(min=1 / UNKNOWN_NOISE)
-    fall_NC = weight_NC * (shows_NC - mean_C) / others_C
+    others_NC = (weight_NC.sum(0) - weight_NC).clamp(min=1 / UNKNOWN_NOISE)
+    fall_NC = weight_NC * (shows_NC - mean_C) / others_NC
     above_NC = shows_NC - mean_C - residual_NC + fall_NC * constant_NC
     calibration = calibrate_labels(above_NC, shows_NC > 0, weight_NC)
     slope, raw_CD = calibration.slope, prior_CD * scale_D
