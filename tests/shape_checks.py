@@ -10,7 +10,7 @@ import inspect
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import jaxtyping
 
@@ -36,4 +36,11 @@ def _has_shapes(function: Any) -> bool:
     annotations = getattr(function, "__annotations__", {}).values()
     words = re.findall(r"\w+", " ".join(map(str, annotations)))
     names = getattr(function, "__globals__", {})
-    return any(getattr(names.get(word), "__module__", "") == "jaxtyping" for word in words)
+    return any(_is_shape(names.get(word)) for word in words)
+
+
+def _is_shape(named: Any) -> bool:
+    """Return whether a name of a module stands for an array, or for a union or list of some."""
+    if getattr(named, "__module__", "") == "jaxtyping":
+        return True
+    return any(map(_is_shape, get_args(named)))

@@ -12,6 +12,8 @@ from metaadapter.adapter.weights import AdapterWeights, apply_adapter
 from metaadapter.data.checksums import sealed
 from tests.shape_checks import check_shapes
 
+RowIfAny = Float[Tensor, " n"] | None
+
 
 @pytest.mark.parametrize(
     "features",
@@ -40,6 +42,14 @@ def test_shapes__of_a_method__are_checked(kind):
 
     with pytest.raises(TypeCheckError, match="return value"):
         owner.row if kind is property else owner.row()
+
+
+def test_shapes__in_a_name_for_a_union__are_checked():
+    def row() -> RowIfAny:
+        return torch.eye(3)
+
+    with pytest.raises(TypeCheckError, match="return value"):
+        check_shapes(row, typechecker=beartype)()
 
 
 def test_shapes__plain_types__add_no_work_to_a_call():
