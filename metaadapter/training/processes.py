@@ -7,6 +7,7 @@ leave whole networks without a gradient.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Iterator
@@ -156,16 +157,23 @@ class Processes:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """End all processes if one fails within the block."""
+        """End all processes if one fails within the block.
+
+        If the first one fails with the same message, the error is an `OtherProcessFailed`.
+        """
+        cause: Exception | None = None
         try:
             yield
-        except Exception:
-            self.any(True)
-            raise
-        if self.any(False):
+        except Exception as error:
+            cause = error
+        digest = bytes(32) if cause is None else hashlib.sha256(str(cause).encode()).digest()
+        digests = self.gather(torch.frombuffer(bytearray(digest), dtype=torch.uint8))
+        if cause is not None and (self.is_first or not digests[0].equal(digests[self.rank])):
+            raise cause
+        if any(map(torch.any, digests)):
             raise OtherProcessFailed(
                 "another process of this run has failed; its message tells why"
-            )
+            ) from cause
 
 
 ALONE = Processes()

@@ -15,7 +15,7 @@ from torch import nn
 from metaadapter.errors import DataError, UsageError
 from metaadapter.training import processes as processes_module
 from metaadapter.training.checkpoint import load_checkpoint
-from metaadapter.training.processes import ALONE, Processes, joined
+from metaadapter.training.processes import ALONE, OtherProcessFailed, Processes, joined
 from metaadapter.training.random_streams import RandomStreams
 from metaadapter.training.run import train
 from metaadapter.training.trainer import Trainer
@@ -204,6 +204,21 @@ def test_train__processes_with_other_data__are_refused(tmp_path, config_file, lo
     for outcome in outcomes:
         assert isinstance(outcome, DataError)
         assert "process(es) 1 differ from those of process 0" in str(outcome)
+
+
+@pytest.mark.parametrize("messages", [("a", "a"), ("a", "b"), ("", "b"), ("a", "")])
+def test_together__errors__are_their_own_unless_the_first_process_has_the_same(messages):
+    def work(rank):
+        with joined() as processes, processes.together():
+            if messages[rank]:
+                raise UsageError(messages[rank])
+
+    outcomes = in_processes(work)
+
+    own = [bool(messages[0]), messages[1] not in ("", messages[0])]
+    assert [type(outcome) for outcome in outcomes] == [
+        UsageError if is_own else OtherProcessFailed for is_own in own
+    ]
 
 
 class Parts(nn.Module):

@@ -141,8 +141,8 @@ def _options(
 
 
 def _failed(message: str, code: int, arguments: Sequence[str]) -> int:
-    # All processes of torchrun have the same arguments, so the first one alone tells of these.
-    is_first = "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK") == "0"
+    # All processes of torchrun have the same arguments: the first one of a machine tells of them.
+    is_first = "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("LOCAL_RANK") == "0"
     if code == UsageError.exit_code and not is_first:
         return code
     Console().error(message)

@@ -75,10 +75,11 @@ def train(
     console = Console(quiet=quiet or rank > 0, json_output=json_output)
     if rank > 0:
         warnings.simplefilter("ignore")  # the first process has the same ones
+    folder, settings = _open(config, changes or [], out, resume)
     try:
-        summary = _train(console, config, changes or [], out, resume, device, rank)
+        summary = _train(console, folder, settings, config, resume, device, rank)
     except MetaAdapterError as error:
-        if rank == 0 or isinstance(error, UsageError):
+        if rank == 0:
             raise
         if not isinstance(error, OtherProcessFailed | Interrupted):
             console.error(f"process {rank}: {error}")
@@ -90,16 +91,15 @@ def train(
 
 def _train(
     console: Console,
+    folder: Path,
+    settings: TrainConfig,
     config: Path | None,
-    changes: list[str],
-    out: Path | None,
     resume: Path | None,
     device: str,
     rank: int,
 ) -> RunSummary:
     from metaadapter.training.run import train as meta_train
 
-    folder, settings = _open(config, changes, out, resume)
     command = [*_launcher(), "train", *([str(config)] if config and settings.own_code else [])]
     command += ["--resume", str(folder), *([] if device == "auto" else ["--device", device])]
     how_to_continue = f"To continue:\n  {shlex.join(command)}"

@@ -8,6 +8,7 @@ import pytest
 
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.train import _announce_stop, _launcher
+from metaadapter.errors import UsageError
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training import run as run_module
 
@@ -297,21 +298,37 @@ def test_train__nothing_that_could_be_trained__is_told(run, tmp_path, arguments,
     assert reason in result.err
 
 
+@pytest.fixture
+def launch(run, monkeypatch):
+    """Runs `train` as a process of four that torchrun started on two machines."""
+
+    def launched(rank, *arguments):
+        address = {"WORLD_SIZE": "4", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+        place = {"TORCHELASTIC_RUN_ID": "none", "RANK": str(rank), "LOCAL_RANK": str(rank % 2)}
+        for name, value in {**address, **place}.items():
+            monkeypatch.setenv(name, value)
+        return run("train", *arguments, "--json")
+
+    return launched
+
+
 @pytest.mark.parametrize("arguments", [(), ("--no-such-option",), ("--resume", "a", "--out", "b")])
-def test_train__usage_error_under_torchrun__is_printed_by_the_first_process(
-    run, monkeypatch, arguments
-):
-    address = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
-    for name, value in {**address, "TORCHELASTIC_RUN_ID": "none", "RANK": "0"}.items():
-        monkeypatch.setenv(name, value)
+def test_train__usage_error_under_torchrun__is_printed_once_on_a_machine(launch, arguments):
+    first, second, other_machine, _ = results = [launch(rank, *arguments) for rank in range(4)]
 
-    first = run("train", *arguments, "--json")
-    monkeypatch.setenv("RANK", "1")
-    second = run("train", *arguments, "--json")
-
-    assert (first.code, second.code) == (2, 2)
+    assert {result.code for result in results} == {2}
     assert first.err.startswith("error: ")
+    assert other_machine.err == first.err
     assert (second.out, second.err) == ("", "")
+
+
+def test_train__error_of_one_process_alone__is_printed_by_it(launch, config, monkeypatch):
+    def fail(*_, **__):
+        raise UsageError("the loss mine.py:length failed: KeyError: 7")
+
+    monkeypatch.setattr(run_module, "train", fail)
+
+    assert "process 3: the loss mine.py:length failed" in launch(3, config).err
 
 
 def test_train__mps__ends_with_2_and_one_sentence(train, monkeypatch):
