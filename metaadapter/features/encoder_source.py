@@ -156,14 +156,22 @@ def weights_files(folder: Path) -> list[Path]:
     ]
 
 
-def encoder_files(source: EncoderSource) -> list[Path]:
-    """Return the files of an encoder by their paths; not those that a package fetches by name."""
-    files = sorted(filter(is_regular, source.folder.iterdir())) if source.folder else []
-    if source.pretrained is not None and Path(source.pretrained).is_absolute():
-        files.append(Path(source.pretrained))
-    towers = (source.timm, source.second)
-    files += [tower.file for tower in towers if tower is not None and tower.file is not None]
-    return files if source.text is None else [*files, *encoder_files(source.text)]
+def encoder_files(name: str) -> list[Path]:
+    """Return the files on this machine that the name of an encoder means.
+
+    A part of the name that the hub or a package fetches has none.
+    """
+    clips, _, second = name.partition(SEPARATOR)
+    parts = [part for part in clips.split(TEXT_SEPARATOR) if not part.startswith(PREFIX)]
+    sources = [resolve_encoder(part) for part in parts]
+    towers = [source.timm for source in sources] + ([resolve_second(second)] if second else [])
+    files = [tower.file for tower in towers if tower is not None and tower.file is not None]
+    for source in sources:
+        if source.folder is not None:
+            files += sorted(filter(is_regular, source.folder.iterdir()))
+        if source.pretrained is not None and Path(source.pretrained).is_absolute():
+            files.append(Path(source.pretrained))
+    return files
 
 
 def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:

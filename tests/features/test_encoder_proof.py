@@ -11,7 +11,7 @@ from metaadapter.features import encoder_source
 from metaadapter.features.build_encoder import build_model
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoder_proof import PROOF_FILE
-from metaadapter.features.encoder_source import TINY, resolve_encoder
+from metaadapter.features.encoder_source import TINY, encoder_files, resolve_encoder
 from metaadapter.features.fingerprint import digest_weights
 from tools.seal_encoder import seal_encoder
 
@@ -45,6 +45,18 @@ def test_flipped_bit__in_any_file__is_told_with_file_and_remedy(load, copied, na
 
     with pytest.raises(DataError, match=rf"{copied / name} is damaged .*restore it from a copy"):
         load()
+
+
+def test_encoder_files__of_a_name_with_parts_of_the_hub__are_those_of_the_others(copied, tmp_path):
+    weights = tmp_path / "resnet.safetensors"
+    weights.touch()
+    folder = {copied / name for name in (*FILES, PROOF_FILE)}
+
+    assert encoder_files("hf-hub:a/b") == []
+    assert folder <= {*encoder_files(f"hf-hub:a/b+text:{copied}")}
+    assert encoder_files(f"hf-hub:a/b+timm:resnet18/{weights}") == [weights]
+    assert {weights, *folder} <= {*encoder_files(f"{copied}+timm:resnet18/{weights}")}
+    assert encoder_files(f"ViT-B-32/{weights}+text:hf-hub:a/b") == [weights]
 
 
 @pytest.mark.parametrize("name", [*FILES, PROOF_FILE])

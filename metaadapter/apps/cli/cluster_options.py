@@ -122,18 +122,17 @@ def parts_on_cluster(
 
 
 def _encoder(name: str | None) -> str:
-    """Return a digest of the files that an encoder's name means; of the hub the name says enough.
+    """Return a digest of the files that an encoder's name means.
 
     Without a name the encoder is that of the adapter, which knows its fingerprint.
     """
-    from metaadapter.data.hub import PREFIX
     from metaadapter.data.input_digest import inputs_digest
     from metaadapter.data.table import ImageRow
     from metaadapter.data.user_code import user_code_and_folder
-    from metaadapter.features.encoder_source import encoder_files, resolve_encoder
+    from metaadapter.features.encoder_source import encoder_files
 
-    if name is None or PREFIX in name:
+    if name is None:
         return ""
     code, _ = user_code_and_folder(name)
-    own = [Path(code.rpartition(":")[0])] if code else encoder_files(resolve_encoder(name))
+    own = [Path(code.rpartition(":")[0])] if code else encoder_files(name)
     return inputs_digest(ImageRow(path, None) for path in own)
