@@ -170,7 +170,7 @@ class Processes:
         digests = self.gather(torch.frombuffer(bytearray(digest), dtype=torch.uint8))
         if cause is not None and (self.is_first or not digests[0].equal(digests[self.rank])):
             raise cause
-        if any(map(torch.any, digests)):
+        if any(bool(one.any()) for one in digests):
             raise OtherProcessFailed(
                 "another process of this run has failed; its message tells why"
             ) from cause
