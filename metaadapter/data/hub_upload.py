@@ -191,8 +191,8 @@ def _may_leave_it_empty(name: HubName) -> Iterator[None]:
         yield
     except MetaAdapterError as error:
         raise type(error)(
-            f"{error}. {name.repository} was created for this push, and may be empty: push again, "
-            "or delete it in its settings on the hub"
+            f"{str(error).rstrip('.')}. {name.repository} was created for this push, and may be "
+            "empty: push again, or delete it in its settings on the hub"
         ) from error
 
 
