@@ -22,7 +22,7 @@ def check_shapes(code: Any = None, *, typechecker: Callable[[Any], Any]) -> Any:
     if code is None:
         return partial(check_shapes, typechecker=typechecker)
     if isinstance(code, (classmethod, staticmethod)):
-        functions = [code.__func__]
+        functions: list[Any] = [code.__func__]
     elif isinstance(code, property):
         functions = [code.fget, code.fset, code.fdel]
     elif inspect.isclass(code):
