@@ -49,6 +49,11 @@ class LabelCell(NamedTuple):
         return SEPARATOR.join([*sorted(self.shown), *absent]) or NO_LABEL
 
 
+def is_one_label(text: str) -> bool:
+    """Return whether a cell with this text is read as a picture that shows this very label."""
+    return not SEPARATORS.search(text) and LabelCell.of(text).shown == {text}
+
+
 def hints(labels: Iterable[str]) -> list[str]:
     """Return a hint if a label of one class looks like several labels in one cell."""
     cell = next((label for label in labels if SEPARATORS.search(label)), None)

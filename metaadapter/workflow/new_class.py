@@ -20,6 +20,7 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import SAME
 from metaadapter.adapter.weights import AdapterWeights, KnownHead
+from metaadapter.data.label_sets import NO_LABEL, is_one_label
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.towers.prompted_encoder import PromptedEncoder
@@ -40,6 +41,11 @@ def require_addable(
     if label in classes:
         raise UsageError(f"class {label!r} exists already; give a label other than {classes}")
     require_one_kind([*classes, label])
+    if stored.config.several is not None and isinstance(label, str) and not is_one_label(label):
+        raise UsageError(
+            f"expected one label without ';', '|', '!' in front or spaces around it, and not "
+            f"{NO_LABEL!r}, got {label!r}; give another label"
+        )
     if stored.support is None:
         raise UsageError(
             "this adapter was saved without its support features, so no class can be added; "
@@ -69,15 +75,15 @@ def add_class(
     """
     support, loaded = require_addable(stored, label, generator)
     config = stored.config
-    if len(rows) and isinstance(encoder, PromptedEncoder):
-        encoder = encoder.base  # a prompt is for classes without a picture
-    texts = {} if text is None else {label: text}
-    position = bisect_left(config.classes, label)
     if stored.labelled is not None and not len(rows):
         raise UsageError(
             f"the class {label!r} has no picture, and with several labels a name alone does not "
             "tell how probable a class is; give pictures of the class"
         )
+    if len(rows) and isinstance(encoder, PromptedEncoder):
+        encoder = encoder.base  # a prompt is for classes without a picture
+    texts = {} if text is None else {label: text}
+    position = bisect_left(config.classes, label)
     vector = text_of_new_class(support, texts, label, rows, encoder)
     if not vector.any():
         if not len(rows):
@@ -91,10 +97,11 @@ def add_class(
     if tree is not None and not len(rows) and encoder is not None and support.present_TNK.any():
         parent = tree.parents.get(str(label))
         vector = towards_parents(vector[None], [parent], encoder)[0] if parent else vector
-    labelled = None
+    labelled, n_shown = None, len(rows)
     if stored.labelled is not None:
         grown = append_label(stored, constants_of(loaded), position, rows, vector)
         weights, support, labelled = grown
+        n_shown = int(labelled.shows_NC[:, position].sum())
     else:
         weights, support = append_class(loaded, stored.weights, support, position, rows, vector)
     if tree is not None:
@@ -105,7 +112,7 @@ def add_class(
     names = {**config.texts, **texts}
     changes = {
         "classes": classes,
-        "n_shots": _inserted(config.n_shots, position, len(rows)),
+        "n_shots": _inserted(config.n_shots, position, n_shown),
         "n_unlabelled": support.n_pool,
         "class_names": text_names(names, classes),
         "descriptions": descriptions(names, classes),

@@ -27,9 +27,10 @@ def append_label(
     """Return the parts of an adapter with one more class at `position`, shown by these unit rows.
 
     It is not known whether the other pictures show the new class, nor whether the new pictures show
-    the others; a copy of a picture that the adapter knows gives it one more label. The new class is
-    that of the prediction from all pictures. Its cache holds them once more, as their keys depend
-    on coordinates in which they have another centre and scale.
+    the others; a copy of a picture that the adapter knows gives it one more label, and copies among
+    the new pictures count once. The new class is that of the prediction from all pictures. Its
+    cache holds them once more, as their keys depend on coordinates in which they have another
+    centre and scale.
 
     Raises:
         DataError: There are too many pictures.
@@ -50,7 +51,8 @@ def _labelled_again(
     old_ND, shows_NC, known_NC = labelled
     rows = rows.to(old_ND)
     same_nN = rows @ old_ND.mT >= SAME
-    is_shown_N, is_new_n = same_nN.any(0), ~same_nN.any(1)
+    is_copy_n = (rows @ rows.mT >= SAME).tril(-1).any(1)
+    is_shown_N, is_new_n = same_nN.any(0), ~(same_nN.any(1) | is_copy_n)
     nothing_nC = shows_NC.new_zeros(int(is_new_n.sum()), shows_NC.shape[1])
     all_N = torch.cat([is_shown_N, is_new_n[is_new_n]])
 

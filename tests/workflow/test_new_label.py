@@ -30,15 +30,15 @@ def old(made: MixedPictures) -> StoredAdapter:
     return SeveralLabelsClassifier(texts).fit(made.rows[:40], made.shows[:40, OLD]).stored_
 
 
-def _add(old: StoredAdapter, rows: np.ndarray) -> StoredAdapter:
+def _add(old: StoredAdapter, rows: np.ndarray, label: str = "cat") -> StoredAdapter:
     rows = torch.from_numpy(rows).float()
-    return add_class(old, "cat", rows, TEXTS["cat"], encoder=None, generator="default")
+    return add_class(old, label, rows, TEXTS["cat"], encoder=None, generator="default")
 
 
 def test_the_new_class_is_that_of_a_fit_and_the_others_answer_as_before(
     made: MixedPictures, old: StoredAdapter, tmp_path
 ) -> None:
-    cats = [3, 50, 51]  # the adapter knows the first
+    cats = [3, 50, 51, 50]  # the adapter knows the first, and the last is a copy
     y = np.full((42, 4), np.nan)
     y[:40, OLD] = made.shows[:40, OLD]
     y[[3, 40, 41], NEW] = 1
@@ -65,3 +65,11 @@ def test_the_new_class_is_that_of_a_fit_and_the_others_answer_as_before(
 def test_a_class_without_a_picture_is_refused(made: MixedPictures, old: StoredAdapter) -> None:
     with pytest.raises(UsageError, match=r"'cat' has no picture.*give pictures of the class"):
         _add(old, made.rows[:0])
+
+
+@pytest.mark.parametrize("label", ["cat;kitten", "!cat", "none of these", " cat"])
+def test_a_label_that_is_not_read_as_one_is_refused(
+    made: MixedPictures, old: StoredAdapter, label: str
+) -> None:
+    with pytest.raises(UsageError, match="expected one label"):
+        _add(old, made.rows[50:52], label)
