@@ -29,6 +29,7 @@ def evaluate_several(
     if not given.get("stores"):
         raise UsageError("--several needs feature stores whose labels are such as fox;snow")
     from metaadapter.bench.evaluation.config import load_evaluation
+    from metaadapter.bench.evaluation.store_source import AT
     from metaadapter.bench.several import measure
     from metaadapter.bench.several.tasks import SeveralSet
     from metaadapter.data.checksums import write_document
@@ -36,6 +37,8 @@ def evaluate_several(
 
     usual = {"seeds": DEFAULT_SEEDS, "methods": _methods(given.get("methods"))}
     config = load_evaluation(None, {**usual, **given})
+    if pairs := [AT.join(source) for source in config.stores if not isinstance(source, str)]:
+        raise UsageError(f"--several takes single stores, got {', '.join(pairs)}; leave one out")
     place = _device(device)
     sets = [SeveralSet.of_store(Path(store), str(place)) for store in config.own_stores]
     with console.counting("measuring") as count:

@@ -158,6 +158,10 @@ def test_evaluate_compares_methods(
     refused = run(*command, "--out", tmp_path / "run", "--base-to-new")
     assert refused.code == 2
     assert "--base-to-new" in refused.err
+    shutil.copytree(tmp_path / "store", tmp_path / "other")
+    pair = f"{tmp_path / 'store'}@{tmp_path / 'other'}"
+    assert "single stores" in run("evaluate", pair, *command[2:], "--out", tmp_path / "new").err
+    assert not (tmp_path / "new").exists()
     again = run(*command, "--out", tmp_path / "run", "--json").document
     assert (document["n_measured"], again["n_measured"]) == (10, 0)
     assert again["means"] == document["means"]
