@@ -68,15 +68,14 @@ def facts_of(adapter: StoredAdapter, repository: str = "") -> str:
     call = f'from_pretrained("{repository}")' if repository else f'load("{_PLACE}")'
     command = f"metaadapter predict {PREFIX}{repository} picture.jpg"
     shell = f"\n\n```sh\n{command}\n```" if repository else ""
-    n_pictures, kind = sum(config.n_shots), "MetaAdapterClassifier"
-    package, labels = "metaadapter", ""
+    package, kind, labels = "metaadapter", "MetaAdapterClassifier", ""
     if config.several is not None:
-        n_pictures, kind = config.several.n_pictures, "SeveralLabelsClassifier"
-        package, labels = "metaadapter.workflow", ", several of which a picture may show"
+        package, kind = "metaadapter.workflow", "SeveralLabelsClassifier"
+        labels = ", several of which a picture may show"
         call = call.replace('from_pretrained("', f'load("{PREFIX}')
     return f"""# A few-shot adapter for {len(config.classes)} classes{labels}
 
-Predicted by metaadapter {in_markdown(config.library_version)} from {n_pictures} labelled
+Predicted by metaadapter {in_markdown(config.library_version)} from {config.n_pictures} labelled
 pictures{pool}{views}, {steps} (generator {generator}; mode
 {in_markdown(config.mode)}). It works on features of the frozen encoder {encoder}, {config.width}
 wide, whose licence also applies, and holds no picture.{no_texts}{towers}

@@ -99,6 +99,11 @@ class AdapterConfig(BaseModel):
     """`None` if a picture shows one class."""
 
     @property
+    def n_pictures(self) -> int:
+        """The number of labelled pictures; one may show several classes."""
+        return sum(self.n_shots) if self.several is None else self.several.n_pictures
+
+    @property
     def has_towers(self) -> bool:
         """Whether this adapter has parts in the towers of the encoder."""
         return self.inside is not None or self.prompt is not None

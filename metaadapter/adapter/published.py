@@ -63,7 +63,7 @@ def skills_card(
     """Return the card of a repository with skill files; the author's words in `old` stay."""
     rows = "\n".join(
         f"| {in_markdown(file)} | {in_markdown(', '.join(map(str, config.classes)))} "
-        f"| {sum(config.n_shots)} | {in_markdown(config.origin.encoder or 'not recorded')} |"
+        f"| {config.n_pictures} | {in_markdown(config.origin.encoder or 'not recorded')} |"
         for file, config in sorted(skills.items())
     )
     first = min(skills)

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.metrics import f1_score
 
 from metaadapter.adapter.files import load_adapter
+from metaadapter.adapter.published import skills_card
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
@@ -106,6 +107,15 @@ def test_the_card_names_the_class_that_loads_the_adapter(made: MixedPictures, tm
     assert "from metaadapter.workflow import SeveralLabelsClassifier" in card
     assert f"from {len(made.rows)} labelled" in card
     assert "MetaAdapterClassifier" not in card
+
+
+def test_the_card_of_skill_files_counts_pictures_rather_than_their_labels(
+    made: MixedPictures,
+) -> None:
+    config = SeveralLabelsClassifier().fit(made.rows, made.shows).stored_.config
+    assert sum(config.n_shots) != len(made.rows)
+    card = skills_card({"winter.adapter": config}, b"", "me/winter", None).decode()
+    assert f"| {len(made.rows)} |" in card
 
 
 def test_a_saved_adapter_keeps_pictures_of_no_class_and_labels_that_are_not_known(
