@@ -17,7 +17,7 @@ SMALL = {
     "classifier-latency": {"REPEATS": 1},
     "episodes": {"N_PICTURES": 31, "REPEATS": 1, "SIZES": [(5, 5, 32, 32)], "N_SLOW_TASKS": 1},
     "generator-scale": {},
-    "meta-training": {"N_TASKS": 2, "REPEATS": 1},
+    "meta-training": {},
     "library": {"N_ENTRIES": 20, "WIDTH": 16},
     "library-route": {"SIZES": (10, 20), "N_BATCHES": 1},
     "pool": {"N_POOL": 50, "N_WAY": 3, "WIDTH": 16, "N_STORED": 10_000, "STORED_WIDTH": 4},
@@ -34,13 +34,14 @@ ARGUMENTS = {
     "encode-throughput": {"n_pictures": 16, "batch_size": 16, "repeats": 1},
     "encode-memory": {"sizes": [20]},
     "generator-scale": {"tasks": [(60, 1, 1)]},
+    "meta-training": {"n_tasks": 2, "repeats": 1},
     "predict-rows": {"n_rows": 400},
     "store-rows": {"n_rows": 2000},
 }
 # Rows that start processes, each of which imports torch, or that measure the whole of `tiny`.
 SLOW = {
     *("encode-memory", "encode-throughput", "floor", "generator-scale", "library"),
-    *("library-route", "pool", "predict-rows", "store-rows", "start-up"),
+    *("library-route", "meta-training", "pool", "predict-rows", "store-rows", "start-up"),
 }
 ROWS = [pytest.param(row, marks=[pytest.mark.slow] * (row in SLOW)) for row in run.ROWS]
 
