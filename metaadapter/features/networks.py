@@ -38,7 +38,8 @@ class SamePadded(nn.Module):
     """A convolution of stride 2 with TensorFlow's padding; on a CPU the input is not copied for it.
 
     TensorFlow pads an even side by one more at its end than at its start. A line of zeros before an
-    odd kernel has the same effect with equal padding, and a depthwise kernel is small.
+    odd kernel of more than one line has the same effect with equal padding, and a depthwise kernel
+    is small.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
@@ -116,5 +117,5 @@ def _copies_to_pad(conv: nn.Conv2d) -> bool:
         and conv.groups == conv.in_channels  # a larger kernel of all channels would take longer
         and conv.stride == (2, 2)
         and conv.dilation == (1, 1)
-        and all(side % 2 for side in conv.kernel_size)
+        and all(side % 2 and side > 1 for side in conv.kernel_size)
     )

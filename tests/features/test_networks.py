@@ -101,6 +101,16 @@ def test_same_padded__of_a_folded_efficientnet__are_the_depthwise_convolutions_o
     assert [conv.in_channels for conv in found] == [96, 144, 240, 672]
 
 
+def test_fold__kernel_of_one_line__computes_the_same_with_the_convolution_left():
+    conv = Conv2dSame(3, 3, 1, stride=2, groups=3, bias=False)
+    tower = with_statistics(nn.Sequential(conv, nn.BatchNorm2d(3)))
+
+    folded = fold_batch_norms(tower, PROBE)
+
+    assert n_norms(folded) == 0
+    torch.testing.assert_close(folded(PROBE), tower(PROBE), rtol=1e-3, atol=1e-4)
+
+
 def test_same_padded__exported__has_the_kernel_of_the_weights():
     conv = Conv2dSame(4, 4, 3, stride=2, groups=4).requires_grad_(False)
     maps = torch.ones(2, 4, 8, 8)
