@@ -150,7 +150,7 @@ class FrameDialog {
     );
     const label = this.#labelOf(box);
     this.#classes.hidden = !box?.picture;
-    if (box?.picture) setChildren(this.#classes, [...this.#classButtons.nodes([box.picture], label), this.#classButtons.other]);
+    if (box?.picture) setChildren(this.#classes, [...this.#classButtons.nodes([box.picture], label ? [label] : []), this.#classButtons.other]);
     if (focused && !this.#dialog.contains(document.activeElement)) this.#dialog.focus();
   }
 
