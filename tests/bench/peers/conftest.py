@@ -13,7 +13,8 @@ from metaadapter.bench.peers.meta_trained import META_PEERS, MetaPeer
 
 SCALE = 17.0
 BESIDE_A_POOL = [f"{name} beside a pool" for name in POOL_PEERS]
-# Those that take some hundred gradient steps.
+# Those that take some hundred gradient steps. CLAP and ZS-LP are left out: in 20 steps a wrong
+# mask of their penalties changes nothing that the tests see.
 BY_DESCENT = [
     "clip_adapter",
     "cross_modal",
@@ -21,7 +22,6 @@ BY_DESCENT = [
     "rla",
     "task_res",
     "tip_adapter",
-    "zs_lp",
 ]
 
 
