@@ -42,8 +42,8 @@ def in_span(episodes: Episodes, *, twins: bool, views: bool) -> Episodes:
         pad(part, (0, 1)) for part in (span.support.support_TNKD, span.support.text_TND)
     )
     shots = [part.shape[2] for part in rows]
-    found = dict(zip(labelled, torch.split(inside_TNKC, shots, 2), strict=True))
-    support_TNKC = found.pop("support_TNKD")
+    inside = dict(zip(labelled, torch.split(inside_TNKC, shots, 2), strict=True))
+    support_TNKC = inside.pop("support_TNKD")
     others = [batch.query_TQD, episodes.off_class_TOD, episodes.class_means_TND, episodes.pool_TUD]
     query_TQC, off_class_TOC, means_TNC, pool_TUC = torch.split(
         span.project(torch.cat(others, 1)), [part.shape[1] for part in others], 1
@@ -53,9 +53,9 @@ def in_span(episodes: Episodes, *, twins: bool, views: bool) -> Episodes:
     return replace(
         episodes,
         batch=replace(batch, support_TNKD=support_TNKC, query_TQD=query_TQC, text_TND=text_TNC),
-        twin_TNKD=found.get("twin_TNKD", none_TNKC),
+        twin_TNKD=inside.get("twin_TNKD", none_TNKC),
         twin_mask_TNK=episodes.twin_mask_TNK[:, :, :n_twins],
-        other_views_TNKD=found.get("other_views_TNKD", support_TNKC),
+        other_views_TNKD=inside.get("other_views_TNKD", support_TNKC),
         has_views=views,
         off_class_TOD=off_class_TOC,
         class_means_TND=means_TNC,

@@ -1,4 +1,4 @@
-"""What a session says about its pictures beyond answers: advice, and groups of look-alikes."""
+"""The hints of a session beside its answers: advice, and groups of look-alikes."""
 
 from __future__ import annotations
 

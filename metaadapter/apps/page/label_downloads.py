@@ -44,9 +44,9 @@ def label_table(session: Session) -> bytes:
             yield table.rows.row(UnreadableImage(Path(name), reason))
 
     def unreadable(contents: Contents) -> list[tuple[str, str]]:
-        found = session.unreadable.items()
+        reasons = session.unreadable.items()
         return [
-            (contents.pictures[key].name, why) for key, why in found if key in contents.pictures
+            (contents.pictures[key].name, why) for key, why in reasons if key in contents.pictures
         ]
 
     return table.head + table.pack(rows())

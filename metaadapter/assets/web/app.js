@@ -42,16 +42,16 @@ async function decode(file) {
   return new ort.Tensor("uint8", rgb, [1, height, width, 3]);
 }
 
-function answerOf(found, order, classes) {
-  if (found.shown) return order.filter((place) => found.shown.data[place]).map((place) => classes[place]).join(", ") || "none of these";
-  return found.unfamiliar?.data[0] ? `none of these, or else ${classes[order[0]]}` : classes[order[0]];
+function answerOf(outputs, order, classes) {
+  if (outputs.shown) return order.filter((place) => outputs.shown.data[place]).map((place) => classes[place]).join(", ") || "none of these";
+  return outputs.unfamiliar?.data[0] ? `none of these, or else ${classes[order[0]]}` : classes[order[0]];
 }
 
-function show(file, found, classes) {
-  const shares = [...found.probabilities.data];
+function show(file, outputs, classes) {
+  const shares = [...outputs.probabilities.data];
   const order = shares.map((_, place) => place).sort((one, other) => shares[other] - shares[one]);
   const list = make("dl", null);
-  const n = Math.max(SHOWN, found.shown ? found.shown.data.reduce((sum, shown) => sum + shown, 0) : 0);
+  const n = Math.max(SHOWN, outputs.shown ? outputs.shown.data.reduce((sum, shown) => sum + shown, 0) : 0);
   for (const place of order.slice(0, n)) {
     const meter = make("meter", null);
     meter.value = shares[place];
@@ -62,7 +62,7 @@ function show(file, found, classes) {
   const picture = make("img", null);
   picture.src = URL.createObjectURL(file);
   picture.alt = "";
-  const heading = make("h2", answerOf(found, order, classes));
+  const heading = make("h2", answerOf(outputs, order, classes));
   const item = make("li", null, picture, make("div", null, heading, make("p", file.name), list));
   item.querySelector("p").className = "file";
   item.dataset.shares = JSON.stringify(shares);
