@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
-from sklearn.metrics import average_precision_score
 
 N_BINS = 15
 """The number of bins of the calibration error, as for one label."""
@@ -38,6 +37,8 @@ def label_scores(
     known_NC: Bool[np.ndarray, "n C"] | None = None,
 ) -> LabelScores:
     """Return the scores of probabilities of pictures whose classes are known."""
+    from sklearn.metrics import average_precision_score
+
     known_NC = np.ones_like(shows_NC) if known_NC is None else known_NC
     precision, f1, hindsight = [], [], []
     for p, shows, known, threshold in zip(p_NC.T, shows_NC.T, known_NC.T, threshold_C, strict=True):

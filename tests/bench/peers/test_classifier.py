@@ -65,12 +65,7 @@ def test_peer_classifier__shuffled_labelled_rows__equals_the_peer_and_classify(p
     np.testing.assert_allclose(result, wanted, rtol=1e-6, atol=1e-8)
 
 
-@parametrize_with_checks(
-    [PeerClassifier("GDA", logit_scale=100.0)],
-    expected_failed_checks=lambda _: {
-        "check_do_not_raise_errors_in_init_or_set_params": "types are checked while tests run"
-    },
-)
+@parametrize_with_checks([PeerClassifier("GDA", logit_scale=100.0)])
 def test_peer_classifier__scikit_learns_own_checks__hold(estimator, check):
     check(estimator)
 
