@@ -151,3 +151,15 @@ def test_train__on_another_device__makes_no_tensor_elsewhere(tmp_path, tiny_run,
     # Other devices draw the noise of all tasks, the CPU that of the tasks that get noise.
     tolerance = 0.2 if noise else 1e-3
     assert float(done.stdout.splitlines()[-1]) == pytest.approx(here.best.mean_loss, rel=tolerance)
+
+
+def test_evaluate__on_another_device__makes_no_tensor_elsewhere(tmp_path, make_store):
+    store = make_store("pets", dict.fromkeys(["ant", "bee", "cow"], 9), spread=0.8).folder
+    config = EvaluationConfig(
+        stores=(str(store),), methods=("zero-shot", "prototypes"), shots=(1, 2), seeds=2
+    )
+
+    def accuracy(device):
+        return evaluate(config, tmp_path / device, device=device).rows["accuracy"].tolist()
+
+    assert run_on_fake_device(accuracy) == pytest.approx(accuracy("cpu"))
