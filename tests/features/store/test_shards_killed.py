@@ -65,6 +65,12 @@ def killed(function: Callable[[], object], seconds: float) -> bool:
     return process.exitcode != 0
 
 
+def seconds_of(function: Callable[[], object]) -> float:
+    started = time.monotonic()
+    assert not killed(function, 60)
+    return time.monotonic() - started
+
+
 def files_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
@@ -89,12 +95,16 @@ def test_kills__of_one_process_shards_and_merge__end_in_identical_bytes(
             table, slow(), tmp_path / name, views=2, batch_size=6, workers=2, shard=shard
         )
 
-    n_kills += kill_and_finish(lambda: encode("one"), 0.4, moments)
+    # In units of the time of a whole run, so that a fast machine is killed as often as a slow one.
+    longest = seconds_of(lambda: encode("timed"))
+    n_kills += kill_and_finish(lambda: encode("one"), longest, moments)
     assert files_of(tmp_path / "one") == whole
     parts = [tmp_path / f"part{number}" for number in range(1, N_SHARDS + 1)]
     for number, part in enumerate(parts, start=1):
         shard = number, N_SHARDS
-        n_kills += kill_and_finish(lambda p=part, s=shard: encode(p.name, s), 0.2, moments)
+        n_kills += kill_and_finish(
+            lambda p=part, s=shard: encode(p.name, s), longest / N_SHARDS, moments
+        )
 
     def merge_all():
         if not (tmp_path / "merged/store.json").exists():
@@ -102,4 +112,4 @@ def test_kills__of_one_process_shards_and_merge__end_in_identical_bytes(
 
     n_kills += kill_and_finish(merge_all, 0.05, moments)
     assert files_of(tmp_path / "merged") == whole
-    assert n_kills >= N_KILLS  # a fast machine ends before some of them
+    assert n_kills >= N_KILLS  # some runs end before their moment
