@@ -554,6 +554,9 @@ def test_page__without_its_runtime__is_refused_with_what_to_do(project):
 
 def test_sizes__are_those_of_the_downloads(project):
     project.fill()
+    session = project.session
+    with session._state:  # the adapter of the tray comes a moment after the first one
+        assert session._state.wait_for(lambda: session.results.pool, timeout=60)
 
     sizes = project.client.get("/take/sizes?sure=0.4").json()
 
