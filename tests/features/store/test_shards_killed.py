@@ -95,8 +95,8 @@ def test_kills__of_one_process_shards_and_merge__end_in_identical_bytes(
             table, slow(), tmp_path / name, views=2, batch_size=6, workers=2, shard=shard
         )
 
-    # In units of the time of a whole run, so that a fast machine is killed as often as a slow one.
-    longest = seconds_of(lambda: encode("timed"))
+    # Half of the time of a whole run, so that a fast machine is killed as often as a slow one.
+    longest = min(seconds_of(lambda n=n: encode(f"timed{n}")) for n in range(3)) / 2
     n_kills += kill_and_finish(lambda: encode("one"), longest, moments)
     assert files_of(tmp_path / "one") == whole
     parts = [tmp_path / f"part{number}" for number in range(1, N_SHARDS + 1)]
