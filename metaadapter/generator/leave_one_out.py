@@ -54,7 +54,7 @@ class LeftOut:
     ridge: NormalEquations | None
     """The linear ridge of large tasks without corrections; `None` without such tasks."""
     of_known: KnownEvidence | None
-    """What the known head is predicted from; `None` without one."""
+    """The evidence for the known head; `None` if it is not predicted."""
 
 
 class KnownEvidence(NamedTuple):
