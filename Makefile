@@ -1,7 +1,8 @@
-# Every verb makes the virtual environment first if there is none. Needs Python 3.11+, a C compiler, make.
+# Every verb makes the virtual environment first if there is none, and adds what it needs itself. Needs Python 3.11+ and
+# make; the slow tests and the bench also need a C compiler.
 #   make demo     the whole story on real pictures, ends with a report page
 #   make test     the tests, without those marked slow or network
-#   make test-slow   those marked slow
+#   make test-slow   those marked slow, and properties with more examples
 #   make lint     style, types and import layers
 #   make bench    the measured rows, as a table and as JSON, and what got worse since the stored run
 #   make docs     the documentation pages, into build/docs
@@ -14,6 +15,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+# The shapes in signatures are checked where CHECK_SHAPES is set, as in `.ci/run`: it takes a third of the time.
+SHAPED := metaadapter,episodes,beartype.beartype
+SHAPES := $(if $(CHECK_SHAPES),--jaxtyping-packages=$(SHAPED))
 REQUIREMENTS := pyproject.toml requirements/learn2learn.txt
 
 .DELETE_ON_ERROR:
@@ -23,18 +27,18 @@ demo: $(VENV)/.installed
 	$(BIN)/metaadapter demo
 
 test: $(VENV)/.installed
-	$(PYTEST) -m "not slow and not network"
+	$(PYTEST) $(SHAPES) -m "not slow and not network"
 
-test-slow: $(VENV)/.installed
-	$(PYTEST) -m "slow and not network" --timeout 600
+test-slow: $(VENV)/.installed-slow
+	$(PYTEST) $(SHAPES) -m "(slow or hypothesis) and not network" --hypothesis-profile thorough --timeout 600
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed
+bench: $(VENV)/.installed-slow
 	$(BIN)/python -m benchmarks.run --against benchmarks/stored.json
 
 docs: $(VENV)/.installed-docs
@@ -53,8 +57,16 @@ $(VENV)/.installed: $(REQUIREMENTS)
 		|| $(BIN)/python -c 'import torch' 2>/dev/null \
 		|| echo 'torch from PyPI brings CUDA (6 GB), and no NVIDIA card is seen: for the small way see CONTRIBUTING.md, "A small environment".' >&2
 	$(PIP) --upgrade "pip>=25.1"
-	$(PIP) --editable ".[onnx,parquet,report,serve]" --group test --group lint --group learn2learn-needs
+	$(PIP) --editable ".[onnx,parquet,report,serve]" --group test
+	@touch $@
+
+$(VENV)/.installed-slow: $(VENV)/.installed
+	$(PIP) --group test-slow
 	$(PIP) --no-deps --requirement requirements/learn2learn.txt
+	@touch $@
+
+$(VENV)/.installed-lint: $(VENV)/.installed
+	$(PIP) --group lint
 	@touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed

@@ -21,15 +21,17 @@ from markupsafe import Markup
 
 from tests.shape_checks import check_shapes
 
-# jaxtyping's import hook, which pyproject.toml asks for, looks the decorator up here.
+# jaxtyping's import hook, which the Makefile asks for, looks the decorator up here.
 jaxtyping.jaxtyped = check_shapes
 
 # What imports and thousands of tests take is for good: no walk through it finds what to free. In
 # a process that only hands tests out nothing enables it again.
 gc.disable()
 
-settings.register_profile("metaadapter", deadline=None, derandomize="CI" in os.environ)
-settings.load_profile("metaadapter")
+_REPEATABLE = "CI" in os.environ
+settings.register_profile("quick", deadline=None, derandomize=_REPEATABLE, max_examples=20)
+settings.register_profile("thorough", deadline=None, derandomize=_REPEATABLE, max_examples=200)
+settings.load_profile("quick")  # `--hypothesis-profile` replaces it
 
 
 def pytest_collection_finish() -> None:

@@ -52,19 +52,7 @@ def test_learn2learn__imported__says_nothing():
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_learn2learn__taskset__draws_ways_and_shots():
-    learn2learn = import_learn2learn()
-    transforms = learn2learn.data.transforms
-    rows = torch.utils.data.TensorDataset(torch.arange(40.0), torch.arange(40) // 10)
-    table = learn2learn.data.MetaDataset(rows)
-    draw = [transforms.FusedNWaysKShots(table, n=3, k=2), transforms.LoadData(table)]
-
-    items, labels = learn2learn.data.Taskset(table, task_transforms=draw, num_tasks=1)[0]
-
-    assert labels.unique(return_counts=True)[1].tolist() == [2, 2, 2]
-    assert torch.equal(items // 10, labels.float())
-
-
+@pytest.mark.slow
 def test_learn2learn_and_higher__one_inner_step__give_the_same_meta_gradient():
     learner = torch.nn.Linear(4, 3)
     inputs = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
@@ -91,20 +79,3 @@ def test_compat__not_installed__says_how_to_install_it(door, name, monkeypatch):
 
     with pytest.raises(MissingPackage, match=rf"(?s){name} is needed.*pip install .*{name}=="):
         door()
-
-
-def test_compat__build_that_does_not_load__names_the_reason(monkeypatch, tmp_path):
-    (tmp_path / "higher.py").write_text("import numpy\nnumpy.bool8_of_old\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "higher", raising=False)
-
-    with pytest.raises(MissingPackage, match=r"higher .*AttributeError: .*'bool8_of_old'"):
-        import_higher()
-
-
-def test_compat__without_gym_notices__still_asks_for_learn2learn(monkeypatch):
-    monkeypatch.setitem(sys.modules, "gym_notices.notices", None)
-    monkeypatch.setitem(sys.modules, "learn2learn", None)
-
-    with pytest.raises(MissingPackage, match=r"--build-option=build_ext"):
-        import_learn2learn()

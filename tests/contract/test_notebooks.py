@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import sys
-import tomllib
 
 import pytest
 
@@ -15,9 +13,6 @@ from tools import notebooks
 from tools.notebooks import NETWORK, TUTORIALS
 
 PAGES = sorted(TUTORIALS.glob("*.md"))
-EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
-    "optional-dependencies"
-]
 # Must hold at the end of a notebook, beside what its page says of its results.
 RESULTS = {
     "first-classifier": """
@@ -76,10 +71,6 @@ def read(page):
     return json.loads(page.with_suffix(".ipynb").read_text("utf-8"))
 
 
-def words(text):
-    return re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "", text))
-
-
 def code_cells(document):
     return [cell for cell in document["cells"] if cell["cell_type"] == "code"]
 
@@ -90,75 +81,11 @@ def test_notebook__is_what_the_tool_makes_of_the_page(page):
     )
 
 
-def test_notebooks__each_has_a_page_and_checked_results():
-    assert sorted(TUTORIALS.glob("*.ipynb")) == [page.with_suffix(".ipynb") for page in PAGES]
-    assert RESULTS.keys() == {page.stem for page in PAGES}
-
-
-def test_notebook__is_valid_and_has_no_outputs(page):
-    nbformat = pytest.importorskip("nbformat", reason="needs the dependency group test")
-    document = read(page)
-
-    nbformat.validate(document)
-    assert all(cell["outputs"] == [] for cell in code_cells(document))
-    assert all(cell["execution_count"] is None for cell in code_cells(document))
-
-
-def test_notebook__begins_with_a_badge_and_installs_extras_that_exist(page):
-    document = read(page)
-    install = "".join(code_cells(document)[0]["source"])
-    first = "".join(document["cells"][0]["source"])
-
-    assert re.search(rf"\]\({notebooks.COLAB}/docs/tutorials/{page.stem}\.ipynb\)", first)
-    (extras,) = re.findall(r'"metaadapter\[([\w,]+)\]"', install)
-    assert set(extras.split(",")) <= EXTRAS.keys()
-
-
-def test_notebook__has_the_words_of_its_page(page):
-    text = page.read_text("utf-8")
-    cells = [cell for cell in read(page)["cells"] if cell["cell_type"] == "markdown"]
-    prose = "\n".join("".join(cell["source"]) for cell in cells)
-
-    sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
-    outside = "".join(part for part in sections if not part.startswith("## Install\n"))
-    for left_out in (r"^```.*?^```$", r"^\[Open in Colab\].*?\n\n", r"^!\[.*?\)$"):
-        outside = re.sub(left_out, "", outside, flags=re.MULTILINE | re.DOTALL)
-    found = iter(words(prose))
-    assert [word for word in words(outside) if word not in found] == []
-
-
-def test_notebook__code_compiles_and_names_commands_that_exist(page):
-    pytest.importorskip("IPython", reason="needs the dependency group test")
-    from IPython.core.inputtransformer2 import TransformerManager
-    from typer.main import get_command
-
-    from metaadapter.apps.cli.app import app
-
-    commands = get_command(app).commands
-    for cell in code_cells(read(page)):
-        source = "".join(cell["source"])
-        code = source.partition("\n")[2] if source.startswith("%%writefile") else source
-        compile(TransformerManager().transform_cell(code), page.stem, "exec")
-        for line in re.findall(r"^!metaadapter (.*)$", source, re.MULTILINE):
-            name, *arguments = shlex.split(line, comments=True)
-            options = {option for one in commands[name].params for option in one.opts}
-            assert {word for word in arguments if word.startswith("--")} <= options
-
-
-def test_links__of_a_page__lead_from_colab_to_the_files(page):
-    targets = re.findall(
-        rf"\]\({notebooks.FILES}/([^)?#]+)", page.with_suffix(".ipynb").read_text("utf-8")
-    )
-
-    assert targets
-    assert [target for target in targets if not (ROOT / target).exists()] == []
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_notebook__in_a_fresh_kernel__finds_what_its_page_says(page, tmp_path, fonts, monkeypatch):
     for package in ("nbformat", "nbclient", "ipykernel"):
-        pytest.importorskip(package, reason="needs the dependency group test")
+        pytest.importorskip(package, reason="needs the dependency group test-slow")
     pytest.importorskip("matplotlib", reason="needs the extra report")
     if page.stem == "from-adapter-to-phone":
         for package in ("onnxruntime", "onnxscript"):

@@ -1,4 +1,4 @@
-"""The shapes written in signatures are checked while the tests run."""
+"""The shapes written in signatures are checked while the tests run with CHECK_SHAPES."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from jaxtyping import Float, TypeCheckError
 from torch import Tensor
 
 from metaadapter.adapter.weights import AdapterWeights, apply_adapter
-from metaadapter.data.checksums import sealed
 from tests.shape_checks import check_shapes
 
+checked = pytest.mark.skipif(
+    "not config.getoption('jaxtyping_packages')", reason="needs CHECK_SHAPES=yes"
+)
 RowIfAny = Float[Tensor, " n"] | None
 
 
+@checked
 @pytest.mark.parametrize(
     "features",
     [torch.ones(3), torch.ones(2, 3, dtype=torch.int64)],
@@ -26,6 +29,7 @@ def test_shapes__other_features__are_refused(features):
         apply_adapter(features, weights)
 
 
+@checked
 def test_shapes__fields_that_disagree__are_refused():
     with pytest.raises(TypeCheckError, match=r"AdapterWeights"):
         AdapterWeights(
@@ -50,8 +54,3 @@ def test_shapes__in_a_name_for_a_union__are_checked():
 
     with pytest.raises(TypeCheckError, match="return value"):
         check_shapes(row, typechecker=beartype)()
-
-
-def test_shapes__plain_types__add_no_work_to_a_call():
-    assert not hasattr(sealed, "__wrapped__")
-    assert hasattr(apply_adapter, "__wrapped__")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-import sys
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ def taskset():
     return to_learn2learn(FEATURES, LABELS, N_WAY, N_SHOT, N_QUERY, 8)
 
 
+@pytest.mark.slow
 def test_to_learn2learn__task__has_different_pictures_of_classes_numbered_from_zero():
     features, labels = taskset()[0]
 
@@ -29,10 +29,3 @@ def test_to_learn2learn__task__has_different_pictures_of_classes_numbered_from_z
     assert (classes == classes[:, :1]).all()
     assert len(set(classes[:, 0].tolist())) == 3
     assert len(set(features[:, 0].tolist())) == 18
-
-
-def test_to_learn2learn__not_installed__says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "learn2learn.data", None)
-
-    with pytest.raises(ImportError, match=r"learn2learn cannot be imported .*`learn2learn` extra"):
-        to_learn2learn(FEATURES, LABELS, N_WAY, N_SHOT, N_QUERY, 1)

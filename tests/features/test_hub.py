@@ -7,9 +7,8 @@ import huggingface_hub
 import pytest
 import timm
 import torch
-from huggingface_hub import errors
 
-from metaadapter.errors import DataError, UsageError
+from metaadapter.errors import DataError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoder_source import resolve_encoder
 from metaadapter.features.hub import hub_folder
@@ -53,6 +52,7 @@ def test_hub__model_of_open_clip__is_that_of_its_folder(cached, clip_folder):
     assert encoder.fingerprint.matches(folder.fingerprint)
 
 
+@pytest.mark.slow
 def test_hub__model_of_transformers_at_a_revision__is_that_of_its_folder(cached, tmp_path):
     pytest.importorskip("transformers")
     save_family("dinov2", tmp_path / "family")
@@ -73,31 +73,6 @@ def test_hub__model_that_is_not_in_the_cache__is_named_with_the_command_that_fet
         resolve_encoder("hf-hub:google/siglip-base@refs/pr/1")
 
 
-def test_hub__name_without_its_prefix__is_shown_with_it():
-    with pytest.raises(UsageError, match=r"did you mean hf-hub:openai/clip-vit-base-patch32\?"):
-        resolve_encoder("openai/clip-vit-base-patch32")
-
-
-def test_hub__settings_without_weights__say_that_the_download_was_interrupted(cached, clip_folder):
-    place = cached(clip_folder, "imageomics/bioclip")
-    for file in place.glob("open_clip_model*"):
-        file.unlink()
-
-    with pytest.raises(DataError, match=r"no weights as open_clip_model\.safetensors or .*interr"):
-        resolve_encoder("hf-hub:imageomics/bioclip")
-
-
-@pytest.mark.parametrize("name", ["", "bioclip", "a/b/c", "/b"])
-def test_hub__name_of_another_form__is_refused(name):
-    with pytest.raises(UsageError, match=f"'hf-hub:{name}' names no model of the hub"):
-        resolve_encoder(f"hf-hub:{name}")
-
-
-def test_hub__name_with_a_character_that_no_model_has__is_refused(cached):
-    with pytest.raises(UsageError, match="the hub has no model hf-hub:a b/c"):
-        resolve_encoder("hf-hub:a b/c")
-
-
 def test_hub__download__asks_for_no_pickle_and_no_code(monkeypatch, tmp_path):
     asked = []
 
@@ -114,24 +89,6 @@ def test_hub__download__asks_for_no_pickle_and_no_code(monkeypatch, tmp_path):
     for _ in range(2):  # the hub is asked once
         assert resolve_encoder("hf-hub:imageomics/bioclip-2").folder == tmp_path
     assert asked == ["*.json", "*.txt", "*.model", "open_clip_model.safetensors"]
-
-
-def test_hub__licence_that_was_not_accepted__says_where_to_accept_it(monkeypatch):
-    def refuse(*_args, **_options):
-        raise errors.GatedRepoError("gated", response=_response())
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
-
-    with pytest.raises(
-        DataError, match=r"accept it at https://huggingface\.co/facebook/dinov3-vitb16"
-    ):
-        resolve_encoder("hf-hub:facebook/dinov3-vitb16")
-
-
-def _response():
-    import httpx
-
-    return httpx.Response(403, request=httpx.Request("GET", "https://huggingface.co"))
 
 
 def test_hub__model_of_timm__is_an_encoder_without_texts(cached, tmp_path, photos):
