@@ -58,13 +58,6 @@ def test_divergence__all_classes_there__is_that_of_torch(two_predictions):
     torch.testing.assert_close(value, kl_div(log_q, log_p, reduction="batchmean", log_target=True))
 
 
-def test_divergence__equal_predictions__is_0_and_otherwise_above(two_predictions):
-    left, right, counts = two_predictions
-
-    assert divergence(left, left + 7, counts).abs() < 1e-12
-    assert divergence(left, right, counts) > 0.1
-
-
 def test_divergence__no_picture_counts__is_0_with_a_gradient_of_0(two_predictions):
     left, right, counts = two_predictions
     right.requires_grad_()
@@ -153,12 +146,3 @@ def test_visual_alone__logits__are_cosines_of_moved_pictures_with_the_texts(make
                 for text, is_there in zip(text_TND[task].tolist(), mask_TN[task], strict=True)
             ]
             torch.testing.assert_close(logits[task, number].tolist(), expected)
-
-
-def test_visual_alone__adapter_without_bottleneck__is_zero_shot(make_adapter):
-    weights, _, _, query_TQD = make_adapter()
-    unadapted = unpictured(weights.classes).zero_shot()
-
-    visual = weights.text_alone().visual_alone(unadapted)
-
-    assert torch.equal(classify(query_TQD, visual), classify(query_TQD, unadapted))

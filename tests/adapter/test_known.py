@@ -94,11 +94,6 @@ def test_threshold__of_a_stated_fraction__is_its_quantile(weights, keep, logit):
     assert float(known_threshold(weights, keep)) == pytest.approx(1 / (1 + np.exp(-logit)))
 
 
-def test_threshold__by_default__is_the_adapter_s_own(weights):
-    assert known_threshold(weights) == weights.reject_threshold
-    assert float(known_threshold(weights)) == pytest.approx(float(known_threshold(weights, 0.95)))
-
-
 @given(st.floats(0.5, 0.99), st.floats(0.5, 0.99))
 def test_threshold__the_more_are_kept__the_lower(one, other):
     adapter = AdapterWeights(
@@ -140,21 +135,8 @@ def test_sets__of_as_many_pictures_as_their_quantiles_came_from__cover_what_is_s
         assert float(covered.double().mean()) == pytest.approx(coverage, abs=0.02)
 
 
-@pytest.mark.parametrize("fraction", [0.0, 0.49, 0.995, 1.0, 95.0])
-def test_fraction__out_of_range__is_refused(weights, fraction):
-    with pytest.raises(UsageError, match=r"keep must be within 0\.5 to 0\.99, got"):
-        known_threshold(weights, fraction)
-    with pytest.raises(UsageError, match=r"coverage must be within 0\.5 to 0\.99, got"):
-        prediction_sets(torch.ones(1, 3), weights, fraction)
-
-
 def test_adapter_without_the_head__asks_to_adapt_again(rows):
     bare = AdapterWeights.zero_shot(torch.zeros(3, 8), 4.0)
 
     with pytest.raises(UsageError, match=r"cannot tell what is unknown: .* adapt again"):
         known_logits(rows, bare)
-
-
-def test_head__in_part__is_refused(weights):
-    with pytest.raises(ValueError, match="also needs known_quantiles"):
-        replace(weights, known_quantiles=None)

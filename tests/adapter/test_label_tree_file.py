@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.adapter import label_tree_file
 from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.label_tree_file import fitted_tree, read_label_tree
 from metaadapter.errors import DataError
@@ -46,15 +45,6 @@ def test_read_label_tree__any_form__is_the_same_tree(tmp_path, name, text):
     assert read_label_tree(written(tmp_path, name, text)).parents == PETS
 
 
-def test_read_label_tree__ranks__class_is_one_beside_a_label(tmp_path):
-    text = "label,class,genus\npuma,mammalia,puma\nheron,aves,ardea\n"
-
-    tree = read_label_tree(written(tmp_path, "ranks.csv", text))
-
-    assert tree.path("puma") == ("mammalia", "puma")
-    assert tree.path("heron") == ("aves", "ardea", "heron")
-
-
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
@@ -79,11 +69,6 @@ def test_read_label_tree__slip__names_file_and_line(tmp_path, name, text, told):
         read_label_tree(written(tmp_path, name, text))
 
 
-def test_read_label_tree__no_file__is_told(tmp_path):
-    with pytest.raises(DataError, match="cannot read the label tree"):
-        read_label_tree(tmp_path / "none.txt")
-
-
 def test_fitted_tree__names_that_read_like_labels__are_those_of_the_classes(tmp_path):
     tree = LabelTree({"red fox": "canine", "Tabby": "feline"})
 
@@ -98,10 +83,3 @@ def test_fitted_tree__class_that_it_lacks__is_told_with_a_near_name(tmp_path):
     told = r"have 'red foxx' \('red foxx' may be .*'red fox'"
     with pytest.raises(DataError, match=told):
         fitted_tree(tree, ["lynx", "red foxx"], tmp_path / "tree.txt")
-
-
-def test_fitted_tree__too_many_classes__are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(label_tree_file, "MOST_CLASSES", 1)
-
-    with pytest.raises(DataError, match="at most 1 classes, got 2"):
-        fitted_tree(LabelTree({"a": "", "b": ""}), ["a", "b"], tmp_path / "tree.txt")

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.errors import UsageError
 
 SEEDS = st.integers(0, 10_000)
 
@@ -54,14 +53,6 @@ def test_of_tasks__pictures_alone__fills_in_the_rest():
     assert support.class_mask_TN.all()
     assert support.logit_scale_T is support.views_TNKVD is None
     assert (support.n_tasks, support.n_way) == (2, 3)
-
-
-@pytest.mark.parametrize("logit_scale", [20.0, torch.tensor([20.0, 20.0])])
-def test_of_tasks__temperature__is_one_a_task_in_the_precision_of_the_features(logit_scale):
-    support = Support.of_tasks(torch.rand(2, 3, 4, 5).double(), logit_scale=logit_scale)
-
-    assert torch.equal(support.scale_T, torch.tensor([20.0, 20.0]).double())
-    assert torch.equal(support.scale_T11[:, 0, 0], support.scale_T)
 
 
 @given(labels=st.lists(st.integers(0, 3), max_size=12), seed=SEEDS)
@@ -141,23 +132,6 @@ def test_cross_entropy__of_any_logits__is_that_of_torch_over_the_classes_there(s
         torch.testing.assert_close(result[t], expected)
 
 
-def test_head__class_that_is_not_there__is_ruled_out_and_the_scale_is_the_encoders():
-    support = support_of(3)
-
-    head = support.head(support.text_TND)
-
-    assert torch.equal(head.class_bias.isneginf(), ~support.class_mask_TN)
-    assert head.logit_scale.tolist() == [20.0, 20.0]
-    assert support.head(support.text_TND, logit_scale=1.0).logit_scale.tolist() == [1.0, 1.0]
-
-
-def test_scale__not_known__says_what_to_pass():
-    support = Support.of_tasks(torch.rand(1, 2, 3, 4))
-
-    with pytest.raises(UsageError, match=r"unknown: pass logit_scale=… .*or encoder="):
-        support.head(support.text_TND)
-
-
 def test_repeated_and_kept__leave_a_picture_out_of_each():
     support = support_of(5, n_tasks=1)
     keep = torch.ones(2, 4, 3, dtype=torch.bool)
@@ -170,14 +144,6 @@ def test_repeated_and_kept__leave_a_picture_out_of_each():
         assert torch.equal(many.support_TNKD[t], support.support_TNKD[0])
         assert torch.equal(many.present_TNK[t], support.present_TNK[0] & keep[t])
     assert many.scale_T.tolist() == [20.0, 20.0]
-
-
-def test_to__another_precision__changes_features_and_leaves_masks():
-    support = support_of(0).to(dtype=torch.float32)
-
-    assert support.support_TNKD.dtype == support.logit_scale_T.dtype == torch.float32
-    assert support.support_mask_TNK.dtype == torch.bool
-    assert support.exact.text_TND.dtype == torch.float64
 
 
 def test_of_rows__remembers_in_which_order_the_pictures_came():

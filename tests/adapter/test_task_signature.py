@@ -82,26 +82,6 @@ def test_signature__more_scatter_than_directions__leaves_its_mean_as_noise(n_pic
     np.testing.assert_allclose(result.noise, spectrum[32:].mean(), rtol=1e-4)
 
 
-@pytest.mark.parametrize("n_pictures", [0, 1, 2])
-def test_signature__no_two_pictures_of_a_class__has_no_scatter(n_pictures):
-    rows, _, texts = task(n_pictures + 2)
-
-    result = signature_of(rows[:n_pictures], np.arange(n_pictures), texts)
-
-    assert result.directions.shape == (0, WIDTH)
-    assert result.noise == 0
-    assert result.counts.sum() == n_pictures
-
-
-def test_signature__equal_pictures__scatter_by_nothing():
-    rows, labels, texts = task(1)
-
-    result = signature_of(rows.repeat(6, 0), labels.repeat(6), texts)
-
-    assert result.variances.tolist() == pytest.approx([0.0] * 5, abs=1e-12)
-    assert torch.allclose(result.directions @ result.directions.T, torch.eye(5), atol=1e-5)
-
-
 @given(seed=st.integers(0, 1000))
 def test_signature__pictures_in_another_order__tell_the_same(seed):
     rows, labels, texts = task(12, seed=seed, width=20)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch.nn.functional import normalize, one_hot
@@ -142,10 +140,3 @@ def test_classify__batch_of_tasks__equals_each_task_alone(task):
 
     torch.testing.assert_close(logits[0], classify(query, one))
     torch.testing.assert_close(logits[1], classify(query, other))
-
-
-def test_adapter_weights__half_a_cache__names_what_is_missing(task):
-    support, _, text, _ = task
-
-    with pytest.raises(ValueError, match="an adapter with keys also needs values, alpha, beta"):
-        replace(AdapterWeights.zero_shot(text, 1.0), keys=support)

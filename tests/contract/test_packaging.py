@@ -8,7 +8,6 @@ import site
 import subprocess
 import sys
 import tarfile
-import tomllib
 import zipfile
 from pathlib import Path
 
@@ -19,8 +18,6 @@ PACKAGES = ("metaadapter", "episodes")
 NOT_IN_WHEEL = Path("metaadapter/assets/peers")
 MOST_BYTES = 30_000_000
 LISTED = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-PAPERS = f"metaadapter-{VERSION}.dist-info"
 
 
 def build(target, folder):
@@ -70,13 +67,6 @@ def test_wheel__holds_every_file_of_both_packages_but_weights_for_comparisons(un
     assert {Path(package, "py.typed") for package in PACKAGES} <= in_wheel
 
 
-def test_wheel__holds_nothing_else_but_its_own_papers(unpacked):
-    top_level = {path.name for path in unpacked.iterdir()}
-
-    assert top_level == {*PACKAGES, PAPERS}
-    assert (unpacked / PAPERS / "licenses" / "LICENSE").is_file()
-
-
 def test_wheel__in_an_empty_folder__gives_the_public_face(unpacked, tmp_path):
     code = "import metaadapter, episodes; from metaadapter import *; print(metaadapter.__file__)"
 
@@ -85,39 +75,8 @@ def test_wheel__in_an_empty_folder__gives_the_public_face(unpacked, tmp_path):
     assert printed == str(unpacked / "metaadapter" / "__init__.py")
 
 
-def test_wheel__script__is_the_command_app(unpacked):
-    entry_points = unpacked / PAPERS / "entry_points.txt"
-
-    assert "metaadapter = metaadapter.__main__:main" in entry_points.read_text("utf-8")
-
-
 def test_wheel__takes_less_than_30_mb(wheel):
     assert wheel.stat().st_size < MOST_BYTES
-
-
-def test_wheel__is_for_every_system_and_needs_no_compiler(unpacked):
-    facts = (unpacked / PAPERS / "WHEEL").read_text("utf-8")
-
-    assert "Root-Is-Purelib: true" in facts
-    assert "Tag: py3-none-any" in facts
-    suffixes = {path.suffix for path in unpacked.rglob("*")}
-    assert not suffixes & {".c", ".cpp", ".pyx", ".so", ".pyd", ".dll", ".dylib"}
-
-
-def test_wheel__meta_trained_peer__says_where_its_weights_are(unpacked, tmp_path):
-    code = """
-from metaadapter.bench.peers.meta_trained import load_meta_peer
-try:
-    load_meta_peer("Meta-Adapter")
-except Exception as error:
-    print(type(error).__name__, error)
-"""
-    printed = run_far_from_the_checkout(code, unpacked, tmp_path)
-
-    kind, message = printed.split(" ", 1)
-    (folder,) = (word for word in message.split() if word.startswith(NOT_IN_WHEEL.as_posix()))
-    assert kind == "UsageError"
-    assert (ROOT / folder / "peer.json").is_file()
 
 
 def test_sdist__holds_every_file_of_the_repository(tmp_path):

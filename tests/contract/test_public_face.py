@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tomllib
-from pathlib import Path
 
 import pytest
 
 import metaadapter
 
-PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 HEAVY = {"torch", "numpy", "open_clip", "sklearn", "PIL", "rich", "typer", "beartype"}
 
 
@@ -43,14 +40,3 @@ def test_public_face__each_name__is_there_and_says_who_it_is(name):
 
 def test_public_face__lists_its_names():
     assert set(dir(metaadapter)) == set(metaadapter.__all__)
-
-
-def test_public_face__version__is_that_of_pyproject():
-    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
-
-    assert metaadapter.__version__ == project["version"]
-
-
-def test_public_face__unknown_name__is_refused_as_python_does():
-    with pytest.raises(AttributeError, match="No metaadapter attribute Adaptor"):
-        metaadapter.Adaptor  # noqa: B018

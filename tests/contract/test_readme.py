@@ -59,13 +59,6 @@ def test_readme__install_line__names_extras_of_the_project():
     assert set(extras) <= set(project["optional-dependencies"])
 
 
-def test_readme__line_of_the_page__has_existing_options(capsys):
-    ((_, command, *options),) = commands(PAGE)  # the server would run until somebody ends it
-
-    assert main([command, "--help"]) == 0
-    assert set(options) <= set(capsys.readouterr().out.split())
-
-
 @pytest.fixture(scope="module")
 def run_lines():
     """The lines of the block that ran in this process: another one may have those before."""
@@ -97,22 +90,6 @@ def test_readme__python_block__runs_and_saves_an_adapter(folder, monkeypatch):
     exec(compile(PYTHON, "README.md", "exec"), {})
 
     assert (folder / "my-adapter-2" / "adapter_config.json").is_file()
-
-
-def test_readme__real_clip_without_a_network__says_what_to_do(folder, monkeypatch, capsys):
-    (arguments,) = commands(REAL_CLIP)
-    monkeypatch.chdir(folder)
-
-    assert main(arguments[1:]) == 3
-    assert "`tiny` needs no download" in capsys.readouterr().err
-
-
-def test_readme__make_verbs__are_in_the_makefile():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-
-    for line in MAKE.splitlines():
-        verb = shlex.split(line, comments=True)[1]
-        assert re.search(rf"^{verb}:", makefile, re.MULTILINE)
 
 
 def test_training_page__first_line__names_a_configuration_and_runs(folder, monkeypatch):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from PIL import Image
 
-from metaadapter.data.capture_time import capture_time, read_time
+from metaadapter.data.capture_time import capture_time
 
 EXIF, TAKEN, CHANGED, OFFSET = 0x8769, 0x9003, 0x0132, 0x9011
 
@@ -40,17 +40,3 @@ def test_time__with_an_offset__has_its_zone(picture):
     assert capture_time(picture("2024:05:01 06:12:33", offset="+02:00")) == datetime(
         2024, 5, 1, 6, 12, 33, tzinfo=zone
     )
-
-
-@pytest.mark.parametrize("text", ["0000:00:00 00:00:00", "    :  :     :  :  ", "yesterday", ""])
-def test_time__camera_without_a_clock__is_none(picture, text):
-    assert capture_time(picture(text)) is None
-
-
-def test_time__no_exif_or_no_picture__is_none(picture, tmp_path):
-    (tmp_path / "broken.jpg").write_bytes(b"no picture")
-
-    assert capture_time(picture()) is None
-    assert capture_time(tmp_path / "broken.jpg") is None
-    assert capture_time(tmp_path / "missing.jpg") is None
-    assert read_time(5) is None

@@ -34,13 +34,6 @@ def test_class_names__labels_with_a_name__are_replaced_and_others_stay(rename):
     assert table.warnings == ()
 
 
-def test_class_names__label_without_pictures__is_told(rename):
-    (warning,) = rename({"7": "red fox", "8": "owl"}).warnings
-
-    assert warning.startswith("1 label(s) of ")
-    assert warning.endswith(" have no pictures: 8")
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [

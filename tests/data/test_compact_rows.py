@@ -25,12 +25,3 @@ def test_compact_rows__of_any_kind__are_the_rows_that_were_given():
     assert rows == ROWS
     assert rows[-1] == ROWS[-1]
     assert ImageTable(rows, "list").classes == ImageTable(tuple(ROWS), "list").classes
-
-
-def test_compact_rows__slices__are_those_of_a_list():
-    rows = CompactRows(ROWS)
-
-    for part in (slice(1, 4), slice(-2, None), slice(3, 1), slice(None, None, -1), slice(0, 9)):
-        assert [*rows[part]] == ROWS[part]
-    assert [*rows[1:5][1:3]] == ROWS[2:4]
-    assert [*ImageTable(rows[2:4], "part").rows.labels] == ["fox", "lynx"]

@@ -37,27 +37,6 @@ def test_read_coop_split__pictures_beside_it__are_read_in_order(tmp_path, write)
     ]
 
 
-def test_read_coop_split__pictures_in_a_folder_beside_it__are_found(tmp_path, write):
-    (tmp_path / "annotations").mkdir()
-
-    table = read_coop_split(write(SPLIT, "images/a/3.jpg"), labelled=True)
-
-    assert table.rows[0].path == tmp_path / "images" / "a" / "1.jpg"
-
-
-def test_read_coop_split__without_labels__has_none(write):
-    assert read_coop_split(write(SPLIT), labelled=False).classes == ()
-
-
-def test_read_coop_split__no_picture_there__names_the_folders_tried(tmp_path, write):
-    file = write(SPLIT, "images/else.jpg")
-
-    with pytest.raises(DataError, match=r"none of the 3 pictures .* a/1\.jpg was") as caught:
-        read_coop_split(file, labelled=True)
-
-    assert f"{tmp_path.resolve()}, {(tmp_path / 'images').resolve()};" in str(caught.value)
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [

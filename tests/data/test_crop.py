@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from metaadapter.data.crop import Box, Crop, cut_out
-from metaadapter.data.decode import content_hash, decode_image
+from metaadapter.data.decode import decode_image
 from metaadapter.data.reader import read_images
 from metaadapter.errors import DataError
 from metaadapter.features.encoder import FrozenEncoder
@@ -44,21 +44,6 @@ def test_crop__long_box__becomes_a_square_with_a_margin_around_its_middle(ramp):
 def test_crop__box_at_the_edge__is_moved_into_the_picture(ramp):
     assert span(decode_image(Crop(ramp, Box(0.0, 0.0, 0.2, 0.4)))) == (0, 47, 0, 47)
     assert span(decode_image(Crop(ramp, Box(0.8, 0.6, 0.2, 0.4)))) == (152, 199, 52, 99)
-
-
-def test_crop__whole_picture__is_the_picture():
-    picture = Image.new("RGB", (30, 20))
-
-    assert cut_out(picture, Box(0, 0, 1, 1)).size == (30, 20)
-
-
-def test_crop__hash__differs_by_box_and_by_file(ramp, tmp_path):
-    one, other = Crop(ramp, Box(0, 0, 0.5, 0.5)), Crop(ramp, Box(0, 0, 0.5, 0.6))
-    (tmp_path / "copy.png").write_bytes(ramp.read_bytes())
-
-    assert content_hash(one) != content_hash(other)
-    assert content_hash(one) == content_hash(Crop(tmp_path / "copy.png", one.box))
-    assert content_hash(one) != content_hash(ramp)
 
 
 def test_crop__encoded__is_as_the_picture_that_was_cut_out(ramp):

@@ -13,19 +13,12 @@ from PIL import Image
 from metaadapter.data.label_sets import (
     LabelCell,
     LabelSets,
-    absent_warnings,
     draw_shots_of_sets,
     joined,
     one_row_per_picture,
 )
 from metaadapter.data.reader import read_images
 from metaadapter.errors import DataError
-
-
-@pytest.mark.parametrize("text", ["fox;snow", "snow | fox", "fox;;snow;fox", " snow;fox "])
-def test_a_cell_has_one_spelling(text: str) -> None:
-    assert LabelCell.of(text).text == "fox;snow"
-    assert LabelCell.of(LabelCell.of(text).text) == LabelCell.of(text)
 
 
 def test_absent_labels_and_pictures_of_nothing() -> None:
@@ -98,11 +91,3 @@ def test_boxes_of_a_coco_file_are_the_labels_of_the_whole_picture(tmp_path: Path
         "1.png": ("fox;lynx", None),
         "2.png": ("fox", None),
     }
-
-
-def test_an_absent_label_is_compared_with_those_of_all_cells() -> None:
-    assert absent_warnings(["fox;!lynx", "lynx", "fox"]) == []
-    (warning,) = absent_warnings(["fox;!lynks", "lynx;!lynks", "!lynks"])
-    assert warning.endswith("did you mean '!lynx'?")
-    (warning,) = absent_warnings(["fox;!submarine"])
-    assert warning.endswith("leave it out, or correct it")

@@ -4,10 +4,9 @@ import errno
 import os
 
 import pytest
-import torch
 
 from metaadapter.data.inputs import UnreadableImage, open_readable
-from metaadapter.data.machine_errors import is_shortage, machine_error
+from metaadapter.data.machine_errors import machine_error
 
 
 @pytest.mark.parametrize(
@@ -35,26 +34,6 @@ def test_refusal__of_the_system__names_the_file_and_a_remedy(number, remedy):
     assert remedy in message
 
 
-def test_refusal__of_memory__is_recognised_in_the_words_of_pytorch():
-    with pytest.raises(RuntimeError) as caught:
-        torch.empty(2**60)
-
-    for error in (caught.value, MemoryError(), RuntimeError("can't start new thread")):
-        assert "there is not enough memory" in str(machine_error(error))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "libtorch_cpu.so: failed to map segment from shared object",
-        "/opt/libtorch_cpu.so: failed to map segment from shared object: Cannot allocate memory",
-    ],
-)
-def test_refusal__of_the_loader__is_of_memory(text):
-    assert "there is not enough memory" in str(machine_error(OSError(text)))
-    assert is_shortage(OSError(text))
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -71,29 +50,6 @@ def test_refusal__of_memory_of_a_gpu__keeps_the_first_line_of_pytorch(text):
         "choose smaller batches, or compute with --device cpu"
     )
     assert "ulimit" not in message
-
-
-def test_refusal__of_onednn__says_what_it_mostly_means():
-    message = str(machine_error(RuntimeError("could not create a primitive")))
-
-    assert message.startswith("oneDNN could not create a primitive, mostly for lack of memory; ")
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        ValueError("x"),
-        OSError(errno.ENOENT, "none"),
-        OSError("x"),
-        OSError(errno.EINVAL, "it is a pipe, not a file", "out of memory.jpg"),
-        FileNotFoundError(errno.ENOENT, "No such file", "not enough memory/cannot allocate memory"),
-        OSError("cannot identify image file 'out of memory.jpg'"),
-        RuntimeError("could not create a primitive descriptor for a matmul primitive"),
-    ],
-)
-def test_refusal__of_another_error__is_none(error):
-    assert machine_error(error) is None
-    assert not is_shortage(error)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names on this system")

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 import unicodedata
 
-import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -13,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaadapter.data.manifest import read_manifest
-from metaadapter.errors import DataError, MissingPackage
+from metaadapter.errors import DataError
 
 
 @pytest.fixture
@@ -81,34 +79,12 @@ def test_read_manifest__other_names_of_the_columns__are_understood(write, header
     assert content(table) == [("1.jpg", "fox", None, None)]
 
 
-def test_read_manifest__numbers_as_labels__become_texts(write):
-    table = read_manifest(write("m.jsonl", '{"path": "1.jpg", "label": 0}'), labelled=True)
-
-    assert table.classes == ("0",)
-
-
 def test_read_manifest__relative_and_absolute_paths__start_at_the_manifest(tmp_path, write):
     text = f"path,label\n1.jpg,fox\n{tmp_path / 'x' / '2.jpg'},lynx"
 
     table = read_manifest(write("m.csv", text), labelled=True)
 
     assert [row.path for row in table.rows] == [tmp_path / "1.jpg", tmp_path / "x" / "2.jpg"]
-
-
-def test_read_manifest__some_files_missing__are_left_to_the_decoder(write):
-    table = read_manifest(write("m.csv", "path,label\nnone.jpg,fox\n1.jpg,lynx"), labelled=True)
-
-    assert len(table.rows) == 2
-
-
-def test_read_manifest__all_files_missing__says_where_they_were_looked_for(tmp_path, write):
-    manifest = write("m.csv", "path,label\na/x.jpg,fox\ny.jpg,lynx")
-
-    with pytest.raises(DataError, match="none of the 2 pictures named in") as caught:
-        read_manifest(manifest, labelled=True)
-
-    assert f"relative to the folder {tmp_path.resolve()}," in str(caught.value)
-    assert f"looked for at {(tmp_path / 'a' / 'x.jpg').resolve()};" in str(caught.value)
 
 
 JSONL = '{"path": "1.jpg", "label": "a"}\n'
@@ -172,26 +148,6 @@ def test_read_manifest__that_cannot_be_read__says_why_and_where(tmp_path, name, 
         read_manifest(tmp_path / name, labelled=True)
 
 
-def test_read_manifest__line_separator_inside_a_json_text__is_no_new_line(write):
-    line = json.dumps({"path": "1.jpg", "label": "fox\u2028cub"}, ensure_ascii=False)
-
-    assert read_manifest(write("m.jsonl", line), labelled=True).classes == ("fox\u2028cub",)
-
-
-def test_read_manifest__parquet_without_pyarrow__tells_what_to_install(write, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-
-    with pytest.raises(MissingPackage, match=r"pip install 'metaadapter\[parquet\]'"):
-        read_manifest(write("m.parquet", ""), labelled=True)
-
-
-@pytest.mark.parametrize("text", ["path\n1.jpg", "path,label\n1.jpg,fox", "path,label\n1.jpg,"])
-def test_read_manifest__without_labels__has_none(write, text):
-    table = read_manifest(write("m.csv", text), labelled=False)
-
-    assert content(table) == [("1.jpg", None, None, None)]
-
-
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1)
 
 
@@ -212,23 +168,6 @@ def test_read_manifest__any_labels__come_back_as_the_csv_module_reads_them(
     assert [row.label for row in table.rows] == [
         unicodedata.normalize("NFC", label) for label in reference
     ]
-
-
-def test_read_manifest__column_without_a_name__is_neither_split_nor_group(write):
-    text = ",path,label\n0,1.jpg,fox\n1,2.jpg,lynx"  # as pandas writes its index
-
-    table = read_manifest(write("m.csv", text), labelled=True)
-
-    assert content(table) == [("1.jpg", "fox", None, None), ("2.jpg", "lynx", None, None)]
-
-
-def test_read_manifest__parquet_of_more_rows_than_it_can_hold__is_not_unpacked(tmp_path):
-    same = pyarrow.DictionaryArray.from_arrays(np.zeros(10**6, np.int32), ["1.jpg"])
-    table = pyarrow.table({"path": same, "label": same})
-    pyarrow.parquet.write_table(table, tmp_path / "m.parquet")
-
-    with pytest.raises(DataError, match=r"m\.parquet: it claims 1000000 rows"):
-        read_manifest(tmp_path / "m.parquet", labelled=True)
 
 
 def test_read_manifest__few_shot_split_of_2sfs__paths_are_relative_to_the_folder_of_all_sets(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.data.opened_files import OpenedFiles, changed_files
+from metaadapter.data.opened_files import OpenedFiles
 
 
 @pytest.fixture
@@ -33,28 +33,3 @@ def test_watch__files_read_in_it__are_listed_with_their_hashes(files, tmp_path):
 
     expected = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("a.txt", "b.txt")}
     assert files.hashes() == expected
-
-
-def test_watch__nested__tells_both(files):
-    other = OpenedFiles()
-    with files.watch(), other.watch():
-        Path("a.txt").read_text()
-
-    assert [*files.hashes()] == [*other.hashes()] == ["a.txt"]
-
-
-def test_hashes__file_changed_after_it_was_read__are_of_what_was_read(files):
-    with files.watch():
-        Path("a.txt").read_text()
-    before = files.hashes()
-    Path("a.txt").write_text("changed since")
-
-    assert files.hashes() == before
-    assert changed_files(before) == ["a.txt"]
-    with files.watch():
-        Path("a.txt").read_text()
-    assert changed_files(files.hashes()) == []
-
-
-def test_changed_files__missing_file__counts_as_changed(files):
-    assert changed_files({"nowhere.txt": "0"}) == ["nowhere.txt"]

@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from metaadapter.data.output_folder import replace_file, write_errors
-from metaadapter.errors import DataError
+from metaadapter.data.output_folder import replace_file
 
 
 @pytest.mark.parametrize(
@@ -35,19 +34,6 @@ def test_replace__stopped_while_writing__leaves_the_old_file_alone(tmp_path, err
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_replace__another_writer_is_faster__leaves_what_he_writes(tmp_path, monkeypatch):
-    def be_overtaken(unfinished, **_):
-        monkeypatch.undo()
-        unfinished.write_text("his")
-
-    monkeypatch.setattr(type(tmp_path), "unlink", be_overtaken)
-
-    with pytest.raises(FileExistsError):
-        replace_file(tmp_path / "a.txt", "mine")
-
-    assert (tmp_path / "a.txt.tmp").read_text() == "his"
-
-
 def test_replace__before_the_new_file_takes_the_name__it_is_on_disk(tmp_path, monkeypatch):
     steps, sync, rename = [], os.fsync, os.replace
 
@@ -56,14 +42,3 @@ def test_replace__before_the_new_file_takes_the_name__it_is_on_disk(tmp_path, mo
     replace_file(tmp_path / "a.txt", b"new")
 
     assert steps == ["sync", "rename", "sync"]  # the last one is that of the folder
-
-
-def test_write_errors__folder_in_the_place_of_a_file__is_named(tmp_path):
-    (taken := tmp_path / "rows.csv").mkdir()
-
-    message = rf"cannot write the evaluation e: {taken}: Is a directory; remove it, or choose"
-    with pytest.raises(DataError, match=message), write_errors("the evaluation e"):
-        replace_file(taken, b"rows")
-
-    assert taken.is_dir()
-    assert list(tmp_path.iterdir()) == [taken]

@@ -31,9 +31,3 @@ def test_parse_json__what_is_none__is_a_value_error(text, reason):
 def test_parse_json__what_json_text_writes__comes_back(value):
     assert parse_json(json_text(value)) == value
     assert parse_json(json_text(value, indent=2).encode()) == value
-
-
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
-def test_json_text__number_that_json_lacks__is_not_written(number):
-    with pytest.raises(ValueError, match="JSON compliant"):
-        json_text({"a": [number]})

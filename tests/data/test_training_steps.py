@@ -15,15 +15,6 @@ def test_counted__a_listener__is_told_after_each_step():
     assert events == [1, (1, 3), 2, (2, 3), 3, (3, 3)]
 
 
-def test_counted__outside_the_block__is_silent():
-    heard = []
-    with reporting_steps(lambda *step: heard.append(step)):
-        pass
-
-    assert list(counted(2)) == [1, 2]
-    assert not heard
-
-
 def test_one_of_several__the_second_of_three__goes_on_from_the_first():
     heard = []
 

@@ -4,23 +4,16 @@ import errno
 import io
 import os
 import pickle
-import sys
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from metaadapter.data.decode import content_hash, decode_image, read_once, upright_size
-from metaadapter.data.input_digest import inputs_digest
-from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.decode import content_hash, decode_image, upright_size
 from metaadapter.data.machine_errors import is_shortage, machine_error
 from metaadapter.data.reader import read_images
-from metaadapter.data.regular_files import is_regular, regular
-from metaadapter.data.table import ImageRow
 from metaadapter.data.url import Url, as_place
-from metaadapter.errors import DataError, MissingPackage, UsageError
 from tests.remote_places import TroubledFileSystem, put_folder
 
 URLS = ["s3://bucket/red fox/1#2.png", "gs://bucket", "memory://a/b.png", "file:///tmp/a.png"]
@@ -78,14 +71,6 @@ def test_as_place__of_a_path__is_a_path(text):
     assert as_place(text) == Path(text)
 
 
-def test_as_place__a_folder_with_such_a_name__is_that_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run:").mkdir()
-
-    assert not isinstance(as_place(Path("run:/a.png")), Url)
-    assert isinstance(as_place("run://a.png"), Url)
-
-
 @pytest.mark.parametrize("labelled", [True, False])
 @pytest.mark.parametrize("split", ["train", "all"])
 def test_folder__by_url__is_listed_as_on_a_drive(folder, labelled, split):
@@ -97,19 +82,6 @@ def test_folder__by_url__is_listed_as_on_a_drive(folder, labelled, split):
     expected = facts_of(tables[0], str(folder))
     assert facts_of(tables[1], "troubled://photos") == expected
     assert facts_of(tables[2], f"file://{folder}") == expected
-
-
-def test_folder__by_url__needs_one_request_for_each_folder_and_one_for_each_picture(folder, remote):
-    rows = read_images("troubled://photos", labelled=False).rows
-    listed = [path for kind, path in remote.requests if kind == "ls"]
-    assert sorted(listed) == sorted(set(listed))
-    remote.requests.clear()
-
-    inputs_digest(rows)
-    for row in rows:
-        read_once(row.picture, lambda _: True)
-
-    assert [kind for kind, _ in remote.requests] == ["cat_file"] * len(rows)
 
 
 @pytest.mark.parametrize("at", ["remote", "drive"])
@@ -129,72 +101,6 @@ def test_manifest__of_urls__reads_them_beside_relative_paths(folder, remote, tmp
     assert hashes == [
         content_hash(folder / name) for name in ("train/fox/2.png", "test/lynx/4.png")
     ]
-
-
-def test_tar_and_parquet__by_url__have_the_pictures_of_the_same_files_on_a_drive(folder, remote):
-    pyarrow, parquet = map(pytest.importorskip, ("pyarrow", "pyarrow.parquet"))
-    paths = sorted(folder.rglob("*.png"))
-    with tarfile.open(folder.parent / "a.tar", "w") as archive:
-        for path in paths:
-            archive.add(path, path.relative_to(folder / path.relative_to(folder).parts[0]))
-    contents = [path.read_bytes() for path in paths]
-    table = pyarrow.table({"image": contents, "label": [path.parent.name for path in paths]})
-    parquet.write_table(table, folder.parent / "b.parquet", row_group_size=2)
-    for name in ("a.tar", "b.parquet"):
-        remote().pipe(f"troubled://packed/{name}", (folder.parent / name).read_bytes())
-        here, there = (
-            read_images(place) for place in (folder.parent / name, f"troubled://packed/{name}")
-        )
-
-        expected = facts_of(here, str(folder.parent))
-        assert facts_of(there, "troubled://packed") == expected
-        assert str(there.rows[0].path).startswith(f"troubled://packed/{name}/")
-
-
-VOC = "<annotation><filename>3.png</filename></annotation>"
-COCO = '{"images": [{"id": 1, "file_name": "3.png"}], "categories": [], "annotations": []}'
-BOXES = [
-    ({"data.yaml": "names: [fox]\ntrain: images\n", "labels/3.txt": "0 0.5 0.5 1 1"}, "", "YOLO"),
-    ({"classes.txt": "fox\n", "labels/train/3.txt": "0 0.5 0.5 1 1"}, "", "YOLO"),
-    ({"Annotations/3.xml": VOC}, "", "Pascal VOC"),
-    ({"3.xml": VOC}, "", "Pascal VOC"),
-    ({"coco.json": COCO}, "/coco.json", "boxes of COCO"),
-    ({"3.xml": VOC}, "/3.xml", "a file of boxes"),
-    ({"data.yaml": "names: [fox]\n"}, "/data.yaml", "a file of boxes"),
-]
-
-
-@pytest.mark.parametrize("labelled", [True, False])
-@pytest.mark.parametrize(("files", "place", "kind"), BOXES)
-def test_boxes__by_url__are_refused_by_name(files, place, kind, labelled, folder, remote):
-    for name, text in files.items():
-        remote().pipe(f"troubled://photos/{name}", text.encode())
-
-    with pytest.raises(UsageError, match=f"{kind}.* boxes are read from a drive alone: copy it"):
-        read_images(f"troubled://photos{place}", labelled=labelled, split="all")
-
-
-def test_folder__by_url_with_other_text_files__is_no_folder_of_boxes(folder, remote):
-    for name in ("dvc.yaml", "train/fox/9.xml", "train/lynx/classes.txt"):
-        remote().pipe(f"troubled://photos/{name}", b"names: [fox]")
-
-    assert len(read_images("troubled://photos", split="all").rows) == 5
-
-
-def test_inputs_digest__of_a_remote_picture__changes_with_its_content(folder, remote):
-    listed = read_images("troubled://photos", split="train").rows
-    named = [ImageRow(row.path, row.label) for row in listed]
-    before = [inputs_digest(rows) for rows in (listed, named)]
-    assert before == [inputs_digest(rows) for rows in (listed, named)]
-    remote().pipe(str(listed[0].path), b"another content")
-
-    listed = read_images("troubled://photos", split="train").rows
-
-    assert inputs_digest(listed) != before[0]
-    assert inputs_digest(named) != before[1]
-    remote.faults["fox"] = ConnectionError("reset")
-    with pytest.raises(OSError, match="does not answer"):
-        inputs_digest(named)
 
 
 def test_open__read_and_seek__are_those_of_a_file(remote, monkeypatch):
@@ -217,15 +123,6 @@ def test_open__read_and_seek__are_those_of_a_file(remote, monkeypatch):
         as_place("troubled://a/large").open("wb")
 
 
-def test_picture__larger_than_one_request__is_read_in_parts(folder, remote, monkeypatch):
-    monkeypatch.setattr("metaadapter.data.inputs.READ_AT_ONCE", 40)
-    url, file = as_place("troubled://photos/train/fox/2.png"), folder / "train/fox/2.png"
-
-    assert decode_image(url).tobytes() == decode_image(file).tobytes()
-    assert read_once(url, lambda _: False) == read_once(file, lambda _: False)
-    assert upright_size(url) == upright_size(file)
-
-
 class Refused(Exception):
     """Has the code of an answer of S3."""
 
@@ -244,12 +141,6 @@ def caused(error, cause):
     return error
 
 
-UNREADABLE = {
-    "there is no such file": FileNotFoundError("fox/2.png"),
-    "no permission to read it": caused(PermissionError("Access Denied"), Refused("AccessDenied")),
-    "no permission to read it ": OSError("Forbidden: fox/2.png"),
-    "no permission to read it  ": caused(PermissionError("Forbidden"), Answered()),
-}
 TROUBLE = [
     ConnectionError("reset by peer"),
     TimeoutError(),
@@ -259,16 +150,6 @@ TROUBLE = [
     caused(PermissionError("The provided token has expired."), Refused("ExpiredToken")),
     caused(PermissionError("The key does not exist"), Refused("InvalidAccessKeyId")),
 ]
-
-
-@pytest.mark.parametrize("reason", UNREADABLE)
-def test_picture__not_there_or_not_allowed__is_unreadable(reason, folder, remote):
-    remote.faults["fox/2.png"] = UNREADABLE[reason]
-
-    with pytest.raises(
-        UnreadableImage, match=f"troubled://photos/train/fox/2.png: {reason.strip()}"
-    ):
-        decode_image("troubled://photos/train/fox/2.png")
 
 
 @pytest.mark.parametrize("error", TROUBLE, ids=repr)
@@ -284,64 +165,3 @@ def test_picture__trouble_of_the_network_or_account__is_no_fault_of_the_picture(
             read(as_place("troubled://photos/train/fox/2.png"))
         assert is_shortage(caught.value)
         assert "check the connection and the account" in str(machine_error(caught.value))
-
-
-def test_picture__the_network_fails_while_it_is_decoded__is_no_fault_of_the_picture(
-    folder, remote, monkeypatch
-):
-    monkeypatch.setattr("metaadapter.data.inputs.READ_AT_ONCE", 40)
-    monkeypatch.setattr("metaadapter.data.url.BUFFER_BYTES", 8)
-    url = as_place("troubled://photos/train/fox/2.png")
-    asked = []
-
-    def read_range(self, start, end, read=Url.read_range):
-        asked.append(start)
-        if len(asked) > 6:
-            raise OSError(errno.EHOSTUNREACH, "its place does not answer", str(self))
-        return read(self, start, end)
-
-    monkeypatch.setattr(Url, "read_range", read_range)
-
-    with pytest.raises(OSError, match="does not answer"):
-        decode_image(url)
-
-
-def test_listing__the_network_fails__says_so(folder, remote):
-    remote.faults["photos"] = ConnectionError("reset by peer")
-    with pytest.raises(DataError, match=r"does not answer.*; check the connection"):
-        read_images("troubled://photos")
-    remote.faults.clear()
-    remote.faults["lynx"] = TimeoutError("too late")
-    with pytest.raises(DataError, match=r"look into the folder troubled://.*lynx.*check the conn"):
-        read_images("troubled://photos", split="train")
-
-
-def test_manifest__the_network_fails__is_told_at_the_first_picture(folder, remote, tmp_path):
-    (tmp_path / "list.csv").write_text("path\ntroubled://photos/1.png\ntroubled://photos/2.png\n")
-    remote.faults["photos"] = ConnectionError("reset by peer")
-    remote.requests.clear()
-
-    with pytest.raises(OSError, match="does not answer") as caught:
-        read_images(tmp_path / "list.csv", labelled=False)
-
-    assert caught.value.filename == "troubled://photos/1.png"
-    assert len(remote.requests) == 1
-
-
-def test_source__not_there_unknown_or_without_its_package__says_what_to_do(remote, monkeypatch):
-    with pytest.raises(DataError, match="no file or folder troubled://nothing; correct the URL"):
-        read_images("troubled://nothing")
-    with pytest.raises(UsageError, match="nowhere:// is no kind of place that fsspec knows"):
-        read_images("nowhere://photos")
-    monkeypatch.setitem(sys.modules, "gcsfs", None)
-    with pytest.raises(
-        MissingPackage, match=r"gs:// needs .* pip install 'metaadapter\[buckets\]'"
-    ):
-        read_images("gs://bucket/photos")
-
-
-def test_regular__of_a_remote_place__is_a_file_and_no_folder(folder):
-    assert regular(as_place("troubled://photos/train/fox/2.png")).stat().st_size > 0
-    assert not is_regular(as_place("troubled://photos/train"))
-    assert not is_regular(as_place("troubled://photos/none.png"))
-    assert not is_regular(Url("/etc/passwd"))  # an absolute path in a remote manifest

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
 
-from metaadapter.data.user_code import is_user_code, load_user_code, user_code_and_folder
+from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import UsageError
 
 
@@ -23,18 +22,6 @@ def test_load_user_code__function_with_a_helper_beside_it__can_be_called(write):
     file = write("import helper_of_mine\n\ndef times(x):\n    return helper_of_mine.FACTOR * x\n")
 
     assert load_user_code(f"{file}:times", kind="method")(2) == 6
-
-
-def test_load_user_code__named_as_a_module_of_python__takes_no_place_of_it(write):
-    file = write("def f():\n    return 1\n", name="copy.py")
-
-    load_user_code(f"{file}:f", kind="method")
-
-    result = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path}; import copy; copy.deepcopy"],
-        check=False,
-    )
-    assert result.returncode == 0
 
 
 def test_load_user_code__file_changed__is_run_again_and_otherwise_not(write):
@@ -68,17 +55,3 @@ def test_load_user_code__cannot_be_had__says_why_and_where(write, tmp_path, text
         load_user_code(str(tmp_path / name), kind="encoder")
 
     assert not {item for item in set(sys.modules) - modules if name != "mine.py:f"}
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("a/b.py:Mine", ("a/b.py:Mine", "")),
-        ("a/b.py:Mine@c/d", ("a/b.py:Mine", "c/d")),
-        ("me@x/b.py:Mine@runs@2/d", ("me@x/b.py:Mine", "runs@2/d")),
-        *((name, ("", "")) for name in ("b.py", "GDA", "a@b", "c.txt:f", "finetune@5")),
-    ],
-)
-def test_user_code_and_folder__of_a_name__are_what_it_has(name, expected):
-    assert user_code_and_folder(name) == expected
-    assert is_user_code(name) is bool(expected[0])

@@ -137,7 +137,7 @@ def test_encode__on_another_device__makes_no_tensor_elsewhere():
     np.testing.assert_allclose(texts, expected[1], atol=1e-5)
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.5])
+@pytest.mark.parametrize("noise", [0.5])
 def test_train__on_another_device__makes_no_tensor_elsewhere(tmp_path, tiny_run, noise):
     tiny_run.write_text(f"{tiny_run.read_text()}\n[perturb]\nnoise = {noise}\n", encoding="utf-8")
     program = Path(__file__).with_name("train_on_fake_device.py")

@@ -37,35 +37,6 @@ def test_draw_distinct__every_ordered_choice__is_equally_likely(draw):
     assert chisquare(list(seen.values())).pvalue > 0.01
 
 
-def test_draw_distinct__tens_of_millions__reaches_both_ends(draw):
-    counts = torch.full((2_000,), 50_000_000)
-
-    picks = draw_distinct(counts, torch.full_like(counts, 5), draw)
-
-    assert int(picks.min()) < 50_000
-    assert int(picks.max()) > 49_950_000
-    assert len(picks.unique()) > 9_990
-
-
-def test_draw_classes__every_ordered_choice__is_equally_likely(draw):
-    eligible = torch.tensor([True, True, False, True]).expand(12_000, -1)
-
-    classes = draw_classes(eligible, torch.full((12_000,), 2), draw)
-
-    seen = Counter(tuple(row) for row in classes.tolist())
-    assert seen.keys() == set(permutations([0, 1, 3], 2))
-    assert chisquare(list(seen.values())).pvalue > 0.01
-
-
-def test_draw_classes__fewer_eligible_than_asked__fills_up(draw):
-    eligible = torch.tensor([[True, False, True, False], [True, True, True, True]])
-
-    classes = draw_classes(eligible, torch.tensor([4, 3]), draw)
-
-    assert sorted(classes[0].tolist()) == [-1, 0, 2]
-    assert (classes[1] >= 0).sum() == 3
-
-
 def test_draw_classes__hard__are_all_near_the_seed_which_may_stand_anywhere(draw):
     # Classes on a line, and each is most like those beside it.
     places = torch.arange(40.0)
@@ -88,20 +59,6 @@ def test_draw_classes__hard__are_all_near_the_seed_which_may_stand_anywhere(draw
     assert abs(float(first_is_median) - 1 / 3) < 0.06
 
 
-def test_draw_classes__hard_with_few_neighbours_eligible__takes_only_eligible_ones(draw):
-    eligible = torch.tensor([True, False, False, True, True]).expand(200, -1)
-
-    classes = draw_classes(
-        eligible,
-        torch.full((200,), 3),
-        draw,
-        similarity_CC=torch.eye(5),
-        is_hard_T=torch.ones(200, dtype=torch.bool),
-    )
-
-    assert classes.sort(1).values.unique(dim=0).tolist() == [[0, 3, 4]]
-
-
 COUNTS = torch.tensor([3, 0, 4, 2, 5])
 
 
@@ -114,16 +71,3 @@ def test_off_class__each_picture_outside_the_task__is_equally_likely(draw):
     assert seen.tolist() == [3, 4, 5, 6, 7, 8]
     assert chisquare(times.numpy()).pvalue > 0.01
     assert (places[:, 0] != places[:, 1]).all()
-
-
-def test_off_class__class_in_the_middle_left_out__is_stepped_over(draw):
-    places = draw_off_class(torch.tensor([[2]]), COUNTS, 99, draw)
-
-    assert sorted(places[0].tolist()) == [0, 1, 2, 7, 8, 9, 10, 11, 12, 13]
-
-
-def test_off_class__all_classes_in_the_task__gives_none(draw):
-    places = draw_off_class(torch.tensor([[0, 1, 2, 3, 4], [0, 1, 2, 3, -1]]), COUNTS, 3, draw)
-
-    assert places[0].tolist() == [-1, -1, -1]
-    assert set(places[1].tolist()) < {9, 10, 11, 12, 13}

@@ -4,8 +4,6 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from episodes import perturb_texts as made_texts
@@ -89,17 +87,6 @@ def test_made__own_errors__are_the_centre_plus_mean_plus_level_times_own_text(ta
     assert 0.1 <= min(known) < 0.3 < 4 < max(known) <= 8
 
 
-def noises_of(kind, tasks, **changes):
-    """The noise of this kind for tasks of classes with texts, and the draws it is made of."""
-    text_TND, means_TND = tasks
-    draw = TaskDraw(torch.Generator().manual_seed(3), text_TND)
-    present_TN1 = text_TND.any(-1, keepdim=True).double()
-    parts = made_texts.Parts(
-        text_TND, means_TND * present_TN1, rows(40, 6, 50, seed=2), present_TN1
-    )
-    return NOISES[kind][1](parts._replace(**changes), draw), parts
-
-
 def test_made__kinds_of_noise__have_their_probabilities(monkeypatch):
     def along(axis):
         def noise(parts, _):
@@ -133,17 +120,6 @@ def test_made__any_kind__keeps_unit_rows_missing_texts_and_blocks_without_texts(
         assert (after_TND[..., :30] != text_TND[..., :30]).any(-1)[1:].all()
 
 
-def test_made__class_without_a_mean__leaves_the_task_as_it_was(tasks):
-    text_TND, means_TND = tasks
-    means_TND[1, 3] = 0
-    means_TND[0, 2] = 0  # a class without a text needs no mean
-
-    after_TND = make(text_TND, means_TND)
-
-    assert torch.equal(after_TND[1], text_TND[1])
-    assert not torch.equal(after_TND[0], text_TND[0])
-
-
 def test_made__padded_class__changes_nothing_for_the_others(tasks, monkeypatch):
     text_TND, means_TND = tasks
     text_TND[:, 5] = 0
@@ -155,13 +131,3 @@ def test_made__padded_class__changes_nothing_for_the_others(tasks, monkeypatch):
     alone_TND = make(text_TND[:, :5], means_TND[:, :5])
 
     torch.testing.assert_close(padded_TND[:, :5], alone_TND)
-
-
-@given(seed=st.integers(0, 10**6), n_way=st.integers(1, 5), width=st.integers(2, 9))
-def test_made__any_task__has_finite_unit_texts(seed, n_way, width):
-    text_TND, means_TND = rows(3, n_way, width, seed=seed), rows(3, n_way, width, seed=seed + 1)
-
-    after_TND = make(text_TND, means_TND, seed=seed, permuted=0.5)
-
-    assert after_TND.isfinite().all()
-    torch.testing.assert_close(after_TND.norm(dim=-1), torch.ones(3, n_way, dtype=torch.float64))

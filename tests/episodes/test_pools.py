@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from episodes import EpisodeError, EpisodeSampler, EpisodeSpec, LabelIndex, Mixture
+from episodes import EpisodeSampler, EpisodeSpec, LabelIndex, Mixture
 from episodes.pools import PoolSpec
 
 LABELS = [c for c in range(8) for _ in range(30)]
@@ -60,20 +60,6 @@ def test_pools__size__is_log_uniform_and_the_same_in_a_draw(sampler, draw):
     assert 0.42 < sum(size <= 2 for size in sizes) / 300 < 0.58
 
 
-def test_pools__skewed__have_as_many_pictures_in_all_and_shares_that_differ(sampler, draw):
-    rows = sampler.draw(60, draw, pools=replace(BALANCED, size=(3, 3), skewed=1.0))
-
-    missing = 0
-    for classes, taken, pool in tasks_of(rows):
-        counts = Counter(LABELS[row] for row in pool)
-        there = {c: 30 - sum(LABELS[row] == c for row in taken) for c in classes}
-        assert set(counts) <= set(classes)
-        assert len(pool) <= 3 * len(classes)
-        assert all(counts[c] <= there[c] for c in classes)
-        missing += sum(counts[c] == 0 for c in classes)
-    assert missing > 20
-
-
 def test_pools__strangers__are_up_to_half_and_of_other_classes(sampler, draw):
     rows = sampler.draw(60, draw, off_class=True, pools=replace(BALANCED, strangers=1.0))
 
@@ -87,16 +73,6 @@ def test_pools__strangers__are_up_to_half_and_of_other_classes(sampler, draw):
     assert 0.4 < max(fractions) <= 0.51
 
 
-def test_pools__copies__are_the_labelled_pictures_once_more(sampler, draw):
-    rows = sampler.draw(20, draw, pools=replace(BALANCED, copies=1.0))
-
-    for task, (classes, taken, pool) in enumerate(tasks_of(rows)):
-        support = present(rows.support_TNK[task])
-        assert set(support) <= set(pool)
-        assert len(pool) == 6 * len(classes) + len(support)
-        assert set(pool) & set(taken) == set(support)
-
-
 def test_pools__asked_for__leave_the_rest_of_the_tasks_as_they_are(sampler):
     def drawn(**options):
         return sampler.draw(10, torch.Generator().manual_seed(3), **options)
@@ -107,14 +83,6 @@ def test_pools__asked_for__leave_the_rest_of_the_tasks_as_they_are(sampler):
         assert getattr(bare, name).equal(getattr(pooled, name))
     assert bare.pool_TU.shape == (10, 0)
     assert pooled.pool_TU.equal(again.pool_TU)
-
-
-def test_pools__of_classes_without_a_further_picture__are_empty(draw):
-    sampler = EpisodeSampler(
-        LabelIndex.from_labels([0] * 4 + [1] * 4), EpisodeSpec((2, 2), (2, 2), 2)
-    )
-
-    assert sampler.draw(3, draw, pools=BALANCED).pool_TU.shape == (3, 0)
 
 
 def test_pools__across_domains__are_of_that_of_the_queries(draw):
@@ -181,17 +149,3 @@ def test_mixture__foreign_strangers__are_of_another_source_and_of_classes_unknow
         assert rows <= allowed or rows <= at_home
         kinds["foreign" if rows <= allowed else "own"] += bool(rows)
     assert min(kinds.values()) > 5
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"size": (0, 3)}, "size must be"),
-        ({"size": (4, 3)}, "size must be"),
-        ({"skewed": 1.5}, "skewed must be a fraction"),
-        ({"copies": -0.1}, "copies must be a fraction"),
-    ],
-)
-def test_pool_spec__wrong_value__is_refused_by_name(wrong, message):
-    with pytest.raises(EpisodeError, match=message):
-        PoolSpec(**wrong)

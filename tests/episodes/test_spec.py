@@ -6,23 +6,6 @@ from episodes import EpisodeError, EpisodeSpec, LabelIndex
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"n_way": (1, 5)}, r"n_way must be \(least, most\) with 2 <= least <= most, got \(1, 5\)"),
-        ({"n_shot": (3, 2)}, r"n_shot must be \(least, most\) with 1 <= least.*got \(3, 2\)"),
-        ({"n_query": 0}, "n_query must be at least 1, got 0"),
-        ({"imbalance": -0.1}, "imbalance must be 0 or more, got -0.1"),
-        ({"uneven": -0.1}, "uneven must be a fraction of the tasks, 0 to 1, got -0.1"),
-        ({"hard_share": 1.5}, "hard_share must be a fraction of the tasks, 0 to 1, got 1.5"),
-        ({"imbalance": float("nan")}, "imbalance must be 0 or more, got nan"),
-    ],
-)
-def test_spec__size_that_cannot_be__says_what_can(changes, message):
-    with pytest.raises(EpisodeError, match=message):
-        EpisodeSpec(**({"n_way": (2, 5), "n_shot": (1, 4), "n_query": 3} | changes))
-
-
-@pytest.mark.parametrize(
     ("labels", "spec", "expected"),
     [
         ([0] * 4 + [1] * 2 + [2], ((2, 50), (1, 16), 15, 0.5), ((2, 2), (1, 3), 3, 0.5)),

@@ -53,21 +53,3 @@ def test_uneven__all_tasks__have_a_large_class_beside_few_shots_or_a_tail(sample
     assert 0.3 < sum(is_flat) / len(is_flat) < 0.7
     assert all(shots[1] <= 4 for shots, flat in zip(many_ways, is_flat, strict=True) if flat)
     assert all(len(shots) * shots[0] <= 600 for shots in tasks)
-
-
-def test_uneven__part_of_the_tasks__leaves_the_others_as_they_are(sample):
-    tasks = shots_of(sample(300, uneven=0.4))
-
-    even = [shots for shots in tasks if shots[0] < 8]
-    assert 0.5 < len(even) / 300 < 0.7
-    assert all(shots[0] == shots[-1] in (2, 3) for shots in even)
-
-
-def test_uneven__alike__makes_all_tasks_of_a_draw_equally_large(sample):
-    sizes = {
-        tuple({(len(shots), shots[0]) for shots in shots_of(sample(4, uneven=0.5, alike=True))})
-        for _ in range(30)
-    }
-
-    assert all(len(size) == 1 for size in sizes)
-    assert {size[0][1] >= 8 for size in sizes} == {True, False}

@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-import json
-
-import numpy as np
 import pytest
 import torch
 from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
 from metaadapter.features.blocks import (
-    WIDEST_STAGES,
-    block_lengths,
     choose_blocks,
     default_blocks,
     join_blocks,
@@ -132,17 +127,6 @@ def test_stages__of_a_resnet__are_those_of_the_maps_that_hooks_see():
     torch.testing.assert_close(result["trunk"], maps[-1].mean(2))
 
 
-def test_stages__of_a_map_of_one_value__have_a_gradient():
-    tower = tower_of(TOWERS["resnet"])
-    tower.layer2.register_forward_hook(lambda _module, _maps, result: 0 * result + 1)
-    pixels = pictures_for(tower).requires_grad_()
-
-    tower_blocks(tower, pixels)["stages"].sum().backward()
-
-    assert pixels.grad.isfinite().all()
-    assert pixels.grad.any()
-
-
 def test_stages__of_tiny__are_those_of_the_maps_that_hooks_see(tiny_blocks):
     tower = tiny_blocks.network.visual
     pixels = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(2))
@@ -154,22 +138,6 @@ def test_stages__of_tiny__are_those_of_the_maps_that_hooks_see(tiny_blocks):
 
     torch.testing.assert_close(result["stages"], statistics([item.flatten(2) for item in maps]))
     torch.testing.assert_close(result["trunk"], pooled)
-
-
-def test_stages__that_are_wide__keep_their_distances_in_fewer_numbers():
-    tower = tower_of(VIT | {"width": 256})
-    pixels = pictures_for(tower, n=6)
-
-    with torch.inference_mode():
-        result = tower_blocks(tower, pixels)["stages"]
-        layers = [tower.transformer.resblocks[number] for number in (1, 3, 5, 7)]
-        maps = seen_by_hooks(layers, lambda: tower(pixels))
-
-    whole = statistics([item[:, 1:].mT for item in maps])
-    assert result.shape == (6, WIDEST_STAGES)
-    assert whole.shape == (6, 2048)
-    ratio = torch.cdist(result, result)[0, 1:] / torch.cdist(whole, whole)[0, 1:]
-    assert (ratio - 1).abs().max() < 0.15
 
 
 def test_join__some_blocks__are_unit_rows_with_the_lengths_of_their_table():
@@ -198,41 +166,9 @@ def test_check__wrong_names__are_refused(names, message):
         choose_blocks(names, {}, second=False, encoder="tiny")
 
 
-def test_tower__of_another_kind__has_the_joint_block_alone():
-    tower = torch.nn.Linear(2, 2)
-
-    with pytest.raises(UsageError, match="of the kind Linear gives no blocks"):
-        tower_blocks(tower, torch.zeros(1, 3, 2, 2))
-
-
 @pytest.fixture(scope="module")
 def tiny_blocks():
     return FrozenEncoder.load("tiny", device="cpu", blocks=ALL)
-
-
-@pytest.fixture(scope="module")
-def tiny_joint():
-    return FrozenEncoder.load("tiny", device="cpu", blocks=("joint",))
-
-
-def test_encoder__with_blocks__has_the_joint_features_and_logits_of_the_one_without(
-    tiny_blocks, tiny_joint, photos
-):
-    rows, joint = (item.encode_images(photos[:2]) for item in (tiny_blocks, tiny_joint))
-    texts, plain = (item.encode_texts(["a hat", "shoes"]) for item in (tiny_blocks, tiny_joint))
-
-    assert tiny_blocks.blocks == (512, 1280, 992) * 2
-    assert rows.shape == (2, sum(tiny_blocks.blocks))
-    columns = np.r_[0:512, 2784:3296]
-    length = joint_length(block_lengths(ALL, ["stages"]))
-    np.testing.assert_allclose(rows[:, columns] / length, joint, atol=2e-3)
-    others = np.setdiff1d(np.arange(rows.shape[1]), columns)
-    assert not texts[:, others].any()
-    np.testing.assert_allclose(
-        tiny_blocks.logit_scale * rows @ texts.T,
-        tiny_joint.logit_scale * joint @ plain.T,
-        atol=0.05,
-    )
 
 
 def test_load__blocks_of_an_own_encoder__are_its_own(tmp_path):
@@ -250,27 +186,6 @@ def test_load__blocks_of_an_own_encoder__are_its_own(tmp_path):
     assert load_encoder(f"{file}:make", blocks=("joint",)).blocks == ()
     with pytest.raises(UsageError, match="has the blocks joint and sets them itself"):
         load_encoder(f"{file}:make", blocks=("joint", "stages"))
-
-
-def test_blocks__chosen_or_by_default__are_in_the_order_of_the_row(tiny_joint):
-    chosen = choose_blocks(["stages", "joint"], {}, second=False, encoder="tiny")
-    assert chosen == ("joint", "stages")
-    # By default the joint block and what can be whitened.
-    assert choose_blocks(None, {"stages"}, second=False, encoder="tiny") == ("joint", "stages")
-    assert choose_blocks(None, {}, second=False, encoder="tiny") == ("joint",)
-    assert tuple(FrozenEncoder.load("tiny", device="cpu").look_blocks) == ("joint", "stages")
-    assert not FrozenEncoder.load("tiny-128", device="cpu").look_blocks
-
-
-def test_folder__of_a_vit__gives_blocks_with_its_weights(clip_folder):
-    config = json.loads((clip_folder / "open_clip_config.json").read_text())["model_cfg"]
-
-    encoder = FrozenEncoder.load(str(clip_folder), device="cpu", blocks=("joint", "trunk"))
-
-    assert encoder.look_blocks == {
-        "joint": config["embed_dim"],
-        "trunk": config["vision_cfg"]["width"],
-    }
 
 
 @pytest.mark.parametrize(

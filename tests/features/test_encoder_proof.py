@@ -11,7 +11,7 @@ from metaadapter.features import encoder_source
 from metaadapter.features.build_encoder import build_model
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoder_proof import PROOF_FILE
-from metaadapter.features.encoder_source import TINY, encoder_files, resolve_encoder
+from metaadapter.features.encoder_source import TINY, resolve_encoder
 from metaadapter.features.fingerprint import digest_weights
 from tools.seal_encoder import seal_encoder
 
@@ -47,36 +47,6 @@ def test_flipped_bit__in_any_file__is_told_with_file_and_remedy(load, copied, na
         load()
 
 
-def test_encoder_files__of_a_name_with_parts_of_the_hub__are_those_of_the_others(copied, tmp_path):
-    weights = tmp_path / "resnet.safetensors"
-    weights.touch()
-    folder = {copied / name for name in (*FILES, PROOF_FILE)}
-
-    assert encoder_files("hf-hub:a/b") == []
-    assert folder <= {*encoder_files(f"hf-hub:a/b+text:{copied}")}
-    assert encoder_files(f"hf-hub:a/b+timm:resnet18/{weights}") == [weights]
-    assert {weights, *folder} <= {*encoder_files(f"{copied}+timm:resnet18/{weights}")}
-    assert encoder_files(f"ViT-B-32/{weights}+text:hf-hub:a/b") == [weights]
-
-
-@pytest.mark.parametrize("name", [*FILES, PROOF_FILE])
-def test_missing_file__of_the_package__is_told(copied, name, monkeypatch):
-    monkeypatch.setattr(encoder_source, "TINY", copied)
-    (copied / name).unlink()
-
-    with pytest.raises(DataError, match=name):
-        FrozenEncoder.load("tiny", device="cpu")
-
-
-def test_folder__without_a_proof__is_an_encoder_as_any_other(copied):
-    (copied / PROOF_FILE).unlink()
-    (copied / "whitening.safetensors").unlink()
-
-    encoder = FrozenEncoder.load(str(copied), device="cpu")
-
-    assert encoder.fingerprint.digest == FrozenEncoder.load("tiny", device="cpu").fingerprint.digest
-
-
 def test_proof_of_tiny__is_what_its_files_give(copied):
     shipped = (copied / PROOF_FILE).read_bytes()
 
@@ -85,17 +55,6 @@ def test_proof_of_tiny__is_what_its_files_give(copied):
     assert (copied / PROOF_FILE).read_bytes() == shipped
     model = build_model(resolve_encoder("tiny"))
     assert model.digest == digest_weights(model.network)
-
-
-def test_seal__after_a_change_on_purpose__makes_another_encoder(copied):
-    weights = load_file(copied / FILES[1])
-    weights["logit_scale"] = weights["logit_scale"] + 1
-    save_file(weights, copied / FILES[1])
-
-    seal_encoder(copied)
-
-    changed, tiny = (FrozenEncoder.load(name, device="cpu") for name in (str(copied), "tiny"))
-    assert changed.fingerprint.digest != tiny.fingerprint.digest
 
 
 @pytest.mark.parametrize(

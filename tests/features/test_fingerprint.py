@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, replace
 
@@ -15,9 +14,7 @@ from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.fingerprint import (
     Fingerprint,
     digest_weights,
-    probe_picture,
     summarise,
-    uses_quick_gelu,
 )
 from metaadapter.features.store.header import read_entries
 
@@ -41,13 +38,6 @@ def test_matches__features_apart__up_to_the_tolerance(distance, expected):
     assert moved(distance).matches(FOX) is expected
 
 
-def test_matches__many_small_differences__are_taken_together():
-    spread = replace(FOX, probe=tuple(value + 0.03 for value in PROBE))
-
-    assert np.linalg.norm([0.03] * 16) > 0.1
-    assert not FOX.matches(spread)
-
-
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
@@ -63,23 +53,6 @@ def test_require_match__other_encoder__says_whose_and_why(other, reason):
         FOX.require_match(other, owner="the adapter birds")
 
 
-def test_require_match__other_encoder__names_both_and_the_remedy():
-    lynx = replace(FOX, encoder="lynx-clip", digest="f" * 16)
-
-    message = r"encoder fox-clip \(.*encoder lynx-clip \(weights tag, f{16}\).*--encoder fox-clip"
-    with pytest.raises(IncompatibleArtifact, match=message):
-        FOX.require_match(lynx, owner="it")
-
-
-@pytest.mark.parametrize("other", [replace(FOX, digest="f" * 16), moved(1.0)])
-def test_require_match__other_files_under_the_same_name__are_the_first_to_suspect(other):
-    message = (
-        "The files of fox-clip are damaged or were replaced: restore them.*on purpose, make it"
-    )
-    with pytest.raises(IncompatibleArtifact, match=message):
-        FOX.require_match(other, owner="it")
-
-
 def test_json__there_and_back__is_the_same_and_a_later_key_is_ignored():
     values = json.loads(json.dumps(asdict(FOX))) | {"licence": "MIT"}
 
@@ -89,13 +62,6 @@ def test_json__there_and_back__is_the_same_and_a_later_key_is_ignored():
 def network(seed: int = 0) -> nn.Sequential:
     torch.manual_seed(seed)
     return nn.Sequential(nn.Linear(50, 60), nn.Linear(60, 3))
-
-
-def test_picture__every_machine__has_the_same_pixels():
-    picture = probe_picture()
-
-    assert picture.size == (256, 256)
-    assert hashlib.sha256(picture.tobytes()).hexdigest()[:16] == "cf3b07b074edf0f9"
 
 
 def test_digest__same_values_under_other_names_or_in_another_precision__is_the_same():
@@ -114,35 +80,6 @@ def test_digest__other_weights_or_one_tensor_a_little_trained__differs():
     assert len({digest_weights(layers) for layers in (network(), network(1), trained)}) == 3
 
 
-def test_digest__a_single_weight_in_the_middle__differs():
-    layers, other = nn.Linear(300, 300), nn.Linear(300, 300)
-    other.load_state_dict(layers.state_dict())
-    assert digest_weights(other) == digest_weights(layers)
-
-    with torch.no_grad():
-        other.weight[150, 151] += 1e-3
-
-    assert digest_weights(other) != digest_weights(layers)
-
-
-def test_digest__running_means__count_and_the_number_of_batches_does_not():
-    norm, other = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
-    other.num_batches_tracked += 1
-    assert digest_weights(other) == digest_weights(norm)
-
-    other.running_mean += 0.01
-
-    assert digest_weights(other) != digest_weights(norm)
-
-
-def test_digest__same_values_in_another_shape__differs():
-    one, other = nn.Module(), nn.Module()
-    one.weight = nn.Parameter(torch.arange(6.0).reshape(2, 3))
-    other.weight = nn.Parameter(torch.arange(6.0).reshape(3, 2))
-
-    assert digest_weights(one) != digest_weights(other)
-
-
 @given(st.integers(200, 1280), st.floats(0, 2), st.integers(0, 100))
 def test_summary__distance__is_near_that_of_the_features(dim, distance, seed):
     rng = np.random.default_rng(seed)
@@ -152,23 +89,6 @@ def test_summary__distance__is_near_that_of_the_features(dim, distance, seed):
 
     measured = np.linalg.norm(np.subtract(one, other))
     assert 0.3 * distance - 1e-4 <= measured <= 2.0 * distance + 1e-4
-
-
-def test_summary__known_feature__has_known_signs():
-    summary = summarise(np.eye(48, dtype=np.float32)[0])
-
-    assert len(summary) == 16
-    assert set(summary) == {-0.25, 0.25}
-    assert "".join("+" if value > 0 else "-" for value in summary) == "-+-+++-+--+-++++"
-
-
-@pytest.mark.parametrize("quick", [True, False])
-def test_quick_gelu__somewhere_in_the_network__is_seen(quick):
-    from open_clip.transformer import QuickGELU
-
-    activation = QuickGELU() if quick else nn.GELU()
-
-    assert uses_quick_gelu(nn.Sequential(nn.Sequential(activation))) is quick
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])

@@ -8,7 +8,7 @@ from timm.data import create_transform, resolve_model_data_config
 
 from metaadapter.data.decode import decode_image
 from metaadapter.data.table import ImageRow, ImageTable
-from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.image_encoder import ImageEncoder, ModelEncoder
 from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
@@ -73,19 +73,6 @@ def test_texts__mapping__gives_unit_vectors_by_readable_name():
     np.testing.assert_allclose(texts[1], fox, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("texts", "message"),
-    [
-        ({"lynx": np.ones(WIDTH)}, "no text for the class 'heron'; it has texts for 'lynx'"),
-        (lambda names: np.ones((len(names), 3)), r"should be \(1, 512\).*got \(1, 3\)"),
-    ],
-    ids=["class without a vector", "another width"],
-)
-def test_texts__that_do_not_fit__are_refused(texts, message):
-    with pytest.raises(UsageError, match=message):
-        wrap(texts=texts).encode_texts(["heron"])
-
-
 def test_fingerprint__same_weights_made_again__match(encoder):
     encoder.fingerprint.require_match(wrap().fingerprint, owner="it")
 
@@ -104,13 +91,6 @@ def test_fingerprint__same_weights_made_again__match(encoder):
 def test_fingerprint__another_thing_computed__does_not_match(encoder, other):
     with pytest.raises(IncompatibleArtifact, match="features cannot be compared"):
         encoder.fingerprint.require_match(other().fingerprint, owner="it")
-
-
-def test_model__feature_maps__says_how_to_leave_out_the_classifier():
-    with pytest.raises(
-        UsageError, match=r"should give features \(pictures, width\).*num_classes=0"
-    ):
-        wrap(torch.nn.Identity())
 
 
 def test_own_class__four_things__are_enough(photos):

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import copy
-
 import open_clip
 import pytest
 import timm
@@ -29,13 +27,6 @@ def test_shared_copy__of_any_network__has_the_very_same_tensors(network):
     assert all(tensors[name] is others[name] for name in tensors)
     modules = set(map(id, network.modules()))
     assert not any(id(module) in modules for module in other.modules())
-
-
-def test_shared_copy__deep_copy_of_it__shares_nothing(network):
-    other = copy.deepcopy(shared_copy(network))
-
-    pointers = {tensor.data_ptr() for tensor in network.parameters()}
-    assert not any(tensor.data_ptr() in pointers for tensor in other.parameters())
 
 
 def test_shared_copy__changed__leaves_the_original_without_a_trace(network):
@@ -90,62 +81,3 @@ def test_same_padded__even_and_odd_sides__computes_what_a_padded_copy_gives(kern
     maps = torch.randn(2, 4, *sides, generator=draw)
 
     torch.testing.assert_close(SamePadded(conv)(maps), conv(maps))
-
-
-def test_same_padded__of_a_folded_efficientnet__are_the_depthwise_convolutions_of_stride_2():
-    tower = with_statistics(timm.create_model("tf_efficientnet_lite0", num_classes=0))
-
-    folded = fold_batch_norms(tower, PROBE)
-
-    found = [module.conv for module in folded.modules() if isinstance(module, SamePadded)]
-    assert [conv.in_channels for conv in found] == [96, 144, 240, 672]
-
-
-def test_fold__kernel_of_one_line__computes_the_same_with_the_convolution_left():
-    conv = Conv2dSame(3, 3, 1, stride=2, groups=3, bias=False)
-    tower = with_statistics(nn.Sequential(conv, nn.BatchNorm2d(3)))
-
-    folded = fold_batch_norms(tower, PROBE)
-
-    assert n_norms(folded) == 0
-    torch.testing.assert_close(folded(PROBE), tower(PROBE), rtol=1e-3, atol=1e-4)
-
-
-def test_same_padded__exported__has_the_kernel_of_the_weights():
-    conv = Conv2dSame(4, 4, 3, stride=2, groups=4).requires_grad_(False)
-    maps = torch.ones(2, 4, 8, 8)
-
-    program = torch.export.export(SamePadded(conv), (maps,))
-
-    kernels = [
-        tuple(node.args[1].meta["val"].shape)
-        for node in program.graph.nodes
-        if "conv2d" in str(node.target)
-    ]
-    assert kernels == [(4, 1, 3, 3)]
-    torch.testing.assert_close(program.module()(maps), conv(maps))
-
-
-def test_fold__a_tower_without_batch_norms__is_given_back():
-    tower = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
-
-    assert fold_batch_norms(tower, PROBE) is tower
-
-
-class RunsInAnotherOrder(nn.Module):
-    """A tower whose normalisation is registered behind the convolution and runs before it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 3, 1)
-        self.norm = nn.BatchNorm2d(3)
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self.conv(self.norm(pixels).relu())
-
-
-def test_fold__modules_that_run_in_another_order__are_given_back_as_they_were():
-    tower = with_statistics(RunsInAnotherOrder())
-
-    assert fold_batch_norms(tower, PROBE) is tower
-    assert n_norms(tower) == 1

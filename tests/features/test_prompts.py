@@ -20,11 +20,6 @@ def test_templates__named_set__says_what_open_clip_says(name, functions):
     assert sentences == [function("red fox") for function in functions]
 
 
-def test_templates__own_list_or_one_template__is_kept_in_order():
-    assert resolve_templates(["a {} b", "{}"]) == ("a {} b", "{}")
-    assert resolve_templates("an x-ray of {}") == ("an x-ray of {}",)
-
-
 def test_templates__sets_and_sentences_in_a_list__add_up_in_order():
     simple = resolve_templates("simple")
 
@@ -49,10 +44,6 @@ def test_templates__sets_and_sentences_in_a_list__add_up_in_order():
 def test_templates__that_cannot_be_filled__are_refused(templates, message):
     with pytest.raises(UsageError, match=message):
         resolve_templates(templates)
-
-
-def test_fill__braces_in_the_name__stay_as_they_are():
-    assert fill_template("a photo of {}.", "{0} {x}") == "a photo of {0} {x}."
 
 
 @pytest.mark.parametrize(

@@ -24,21 +24,3 @@ from metaadapter.features.public_name import base_models, is_public_name
 def test_public_name__names_its_repositories(name, models):
     assert is_public_name(name)
     assert base_models(name) == models
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "/home/ada/clip",
-        "C:\\Users\\ada\\clip",
-        "ViT-B-32//home/ada/weights.safetensors",
-        "ViT-B-32/weights.safetensors",
-        "encoder.py:Make",
-        "timm:resnet10t//home/ada/weights.pth",
-        "tiny+timm:/home/ada/dino",
-        "hf-hub:a/b+text:/home/ada/clip",
-    ],
-)
-def test_public_name__with_a_file_or_folder__is_refused(name):
-    assert not is_public_name(name)
-    assert "ada" not in str(base_models(name))

@@ -10,7 +10,6 @@ from torch.nn.functional import normalize
 from torchvision.transforms import Compose, Normalize
 
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features.blocks import BLOCKS
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.fingerprint import probe_picture
@@ -96,41 +95,6 @@ def test_second__beside_a_clip__leaves_its_features_and_answers_by_names_alone(
     )
 
 
-def test_second__with_stages__stands_behind_them_in_its_length(load_pair):
-    encoder = load_pair(blocks=("joint", "stages", "second"), zoom=False)
-
-    row = encoder.encode_pixels(encoder.preprocess(probe_picture())[None])[0]
-
-    lengths = [float(part.norm()) for part in row.split(list(encoder.blocks))]
-    expected = np.array([BLOCKS[name] for name in ("joint", "stages", "second")])
-    np.testing.assert_allclose(lengths, expected / np.linalg.norm(expected), rtol=1e-5)
-
-
-def test_fingerprint__of_another_second_tower__is_another(load_pair, clip_folder):
-    prints = [
-        load_pair(CONVOLUTIONS).fingerprint,
-        load_pair(TRANSFORMER).fingerprint,
-        FrozenEncoder.load(str(clip_folder), device="cpu").fingerprint,
-    ]
-
-    assert len({item.digest for item in prints}) == 3
-    with pytest.raises(IncompatibleArtifact, match="cannot be compared"):
-        prints[0].require_match(prints[1], owner="the adapter birds/")
-
-
-def test_folder__as_timm_writes_it__is_the_same_encoder_as_the_file(
-    load_pair, clip_folder, tmp_path, monkeypatch
-):
-    timm.models.save_for_hf(random_model(CONVOLUTIONS), tmp_path / "lite")
-    monkeypatch.chdir(tmp_path)
-
-    encoder = load_encoder(f"{clip_folder}+timm:lite", device="cpu")
-
-    assert encoder.name == f"{clip_folder}+timm:{tmp_path / 'lite'}"
-    assert load_encoder(encoder.name, device="cpu").fingerprint == encoder.fingerprint
-    assert encoder.fingerprint.digest == load_pair().fingerprint.digest
-
-
 @pytest.mark.parametrize(
     ("second", "error", "message"),
     [
@@ -156,13 +120,6 @@ def test_second__that_cannot_be_had__is_told_with_what_to_do(
 
     with pytest.raises(error, match=message):
         load_encoder(f"{clip_folder}+timm:{second.format(other=weights[CONVOLUTIONS])}")
-
-
-def test_blocks__that_do_not_fit_the_towers__are_told(load_pair, clip_folder):
-    with pytest.raises(UsageError, match="leave out the second image tower"):
-        load_pair(blocks=("joint",))
-    with pytest.raises(UsageError, match=r"no second image tower: .* as in .*\+timm:"):
-        load_encoder(str(clip_folder), blocks=("joint", "second"))
 
 
 class Intruder:
@@ -200,25 +157,3 @@ def test_pickle__with_any_version_of_timm__never_runs_code(
     assert not (tmp_path / "ran").exists()
     torch.load(pickled, weights_only=False)
     assert (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize("part", [None, "state_dict", "model_ema"])
-def test_pickle__of_tensors__is_the_same_tower(part, load_pair, clip_folder, tmp_path):
-    weights = random_model(CONVOLUTIONS).state_dict()
-    stored = weights if part is None else {part: {f"module.{k}": v for k, v in weights.items()}}
-    torch.save(stored, tmp_path / "weights.pth")
-
-    name = f"{clip_folder}+timm:{CONVOLUTIONS}/{tmp_path / 'weights.pth'}"
-    encoder = load_encoder(name, device="cpu")
-
-    assert encoder.fingerprint.digest == load_pair().fingerprint.digest
-
-
-def test_folder__without_weights__is_told(clip_folder, tmp_path):
-    timm.models.save_for_hf(random_model(CONVOLUTIONS), tmp_path / "model")
-    for file in (tmp_path / "model").iterdir():
-        if file.name != "config.json":
-            file.unlink()
-
-    with pytest.raises(DataError, match=r"config\.json but no weights"):
-        load_encoder(f"{clip_folder}+timm:{tmp_path / 'model'}", device="cpu")

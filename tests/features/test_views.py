@@ -17,7 +17,6 @@ from metaadapter.features.views import (
     _crop_size,
     _random_crop,
     join_looks,
-    look_at,
     unit_rows,
     view_pixels,
 )
@@ -43,17 +42,6 @@ def test_views__one_or_several__begin_with_the_centre_view_and_differ(photos):
     assert len({view.numpy().tobytes() for view in views}) == 8
 
 
-def test_views__global_random_state__plays_no_part(photos):
-    torch.manual_seed(0)
-    first = view_pixels(photos[0], look, 4, seed=1)
-
-    torch.manual_seed(1)
-    view_pixels(photos[1], look, 4, seed=1)
-    again = view_pixels(photos[0], look, 4, seed=1)
-
-    assert torch.equal(first, again)
-
-
 def test_views__seed__draws_the_crops_of_which_more_keep_the_first(photos):
     few, many, other = (
         view_pixels(photos[0], look, n, seed=s) for n, s in ((3, 1), (6, 1), (3, 0))
@@ -61,16 +49,6 @@ def test_views__seed__draws_the_crops_of_which_more_keep_the_first(photos):
 
     assert torch.equal(few, many[:3])
     assert not torch.equal(few[1], other[1])
-
-
-def test_views__pictures_of_one_size__are_cropped_differently():
-    ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None, None], (64, 64, 3))
-    brighter = ramp + np.uint8(1)
-
-    one, other = (view_pixels(Image.fromarray(pixels), look, 6) for pixels in (ramp, brighter))
-
-    assert 255 * (one[0] - other[0]).abs().max() == pytest.approx(1)
-    assert 255 * (one[1:] - other[1:]).abs().max() > 4
 
 
 def test_random_crop__mirrored_or_not__about_even():
@@ -125,31 +103,7 @@ def test_crop_size__any_picture__fits_into_it(width, height, seed):
     assert 1 <= crop_height <= height
 
 
-def test_crop_size__panorama__is_the_widest_allowed_shape():
-    assert _crop_size(1000, 30, np.random.default_rng(0)) == (40, 30)
-
-
 FLOAT16 = 2e-3
-
-
-def test_look__without_zoom__is_the_preprocessed_picture(photos):
-    assert torch.equal(look_at(photos[0], preprocess, zoom=False), preprocess(photos[0])[None])
-
-
-def test_look__with_zoom__adds_the_middle_seven_tenths_of_each_side():
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-
-    whole, middle = look_at(Image.fromarray(pixels), preprocess, zoom=True)
-
-    assert torch.equal(whole, preprocess(Image.fromarray(pixels)))
-    assert torch.equal(middle, preprocess(Image.fromarray(pixels[6:34, 9:51])))
-
-
-@given(st.integers(1, 3), st.integers(1, 3))
-def test_look__pictures_of_few_pixels__can_be_zoomed_into(width, height):
-    looks = look_at(Image.new("RGB", (width, height)), preprocess, zoom=True)
-
-    assert looks.shape == (2, 3, SIDE, SIDE)
 
 
 def test_join__one_look_or_another_order__is_followed():
@@ -193,26 +147,6 @@ def test_encoder__with_zoom__puts_the_features_of_both_looks_side_by_side(once, 
     apart = np.stack([once.encode_images(photos), once.encode_images(middles)], 1)
     np.testing.assert_allclose(features, join_looks(apart), atol=FLOAT16)
     assert twice.dim == 2 * once.dim == features.shape[1]
-
-
-def test_encoder__with_zoom__texts_say_the_same_of_each_look(once, twice, photos):
-    texts, rows = twice.encode_texts(["red fox", "heron"]), once.encode_texts(["red fox", "heron"])
-
-    np.testing.assert_allclose(texts @ texts.T, rows @ rows.T, atol=1e-6)
-    pictures = twice.encode_images(photos)
-    whole, zoom = np.split(pictures, 2, axis=1)
-    expected = (whole + ZOOM_WEIGHT * zoom) @ rows.T / np.hypot(1, ZOOM_WEIGHT)
-    np.testing.assert_allclose(pictures @ texts.T, expected, atol=1e-5)
-
-
-def test_encoder__random_crops_and_zoom__zoom_into_each_crop(once, twice, photos):
-    feature = twice.encode_images(photos[:1], views=3, seed=4)
-
-    pixels = view_pixels(photos[0], twice.look, 3, seed=4)
-    assert torch.equal(pixels[:, 0], view_pixels(photos[0], once.look, 3, seed=4)[:, 0])
-    assert not any(torch.equal(whole, zoom) for whole, zoom in pixels)
-    expected = unit_rows(twice.encode_looks(pixels).mean(0, keepdims=True))
-    np.testing.assert_allclose(feature, expected, atol=FLOAT16)
 
 
 def test_encoders__with_and_without_zoom__never_match_and_name_the_option(once, twice):

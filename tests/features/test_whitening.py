@@ -43,14 +43,6 @@ def test_whitening__rotated_rows__are_whitened_alike():
     torch.testing.assert_close(turned(rows @ turn), white(rows) @ turn, rtol=1e-3, atol=1e-3)
 
 
-def test_whitening__length_of_a_row__does_not_matter():
-    rows = rows_of()
-    white = whitening_of_rows(rows)
-
-    torch.testing.assert_close(white(5 * rows), white(rows))
-    torch.testing.assert_close(white(rows).norm(dim=1), torch.ones(len(rows)))
-
-
 def test_file__of_two_blocks__gives_them_back_within_half_precision(tmp_path):
     two = {"stages": whitening_of_rows(rows_of()), "trunk": whitening_of_rows(rows_of(width=4))}
 
@@ -61,10 +53,6 @@ def test_file__of_two_blocks__gives_them_back_within_half_precision(tmp_path):
     torch.testing.assert_close(
         result["stages"](rows_of(seed=2)), two["stages"](rows_of(seed=2)), rtol=0, atol=3e-3
     )
-
-
-def test_file__that_is_not_there__is_no_whitening(tmp_path):
-    assert read_whitening(tmp_path) == read_whitening(None) == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"no tensors", None])
@@ -97,12 +85,3 @@ def test_encoder_folder__with_a_whitening__gives_whitened_stages_by_default(
     plain.fingerprint.require_match(plain.fingerprint, owner="it")
     with pytest.raises(IncompatibleArtifact):
         plain.fingerprint.require_match(encoder.fingerprint, owner="it")
-
-
-def test_encoder_folder__with_a_whitening_of_another_width__is_refused(clip_folder, tmp_path):
-    folder = tmp_path / "encoder"
-    shutil.copytree(clip_folder, folder)
-    write_whitening(folder, {"stages": whitening_of_rows(rows_of())})
-
-    with pytest.raises(IncompatibleArtifact, match="is for a block 6 wide, but its tower gives"):
-        FrozenEncoder.load(str(folder), device="cpu")

@@ -82,14 +82,6 @@ def test_lengths__constant_in_a_block__does_not_weaken_it(task):
     torch.testing.assert_close(moved[1].shots_TNKD, plain[1].shots_TNKD, rtol=1e-4, atol=1e-4)
 
 
-def test_trained__one_block__is_as_none_named_and_several_are_not(task, trained_like):
-    def answers(*blocks):
-        return classify(task.query, trained_like.predict(replace(task.support, blocks=blocks)))
-
-    torch.testing.assert_close(answers(sum(task.widths)), answers(), rtol=0, atol=0)
-    assert (answers(*task.widths) - answers()).abs().max() > 1e-2
-
-
 @pytest.mark.parametrize("std", [0.0, 0.5])
 def test_weighed_blocks__adapter__is_kernel_ridge_on_the_stretched_blocks(std):
     """Explicit kernel ridge, task by task, with the blocks stretched coordinate by coordinate."""
@@ -208,12 +200,6 @@ def test_blocks__of_any_number_and_width__get_an_adapter(trained_like, widths, n
     logits = classify(task.query, trained_like.predict(support))
 
     assert logits.isfinite().all()
-
-
-def test_block__that_is_empty__leaves_the_others(task, trained_like):
-    task.shots[2].zero_()
-
-    assert classify(task.query, trained_like.predict(task.support)).isfinite().all()
 
 
 def test_reweigh__any_weights__are_the_spreads_of_the_blocks(task):

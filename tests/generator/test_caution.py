@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.generator import Generator
 
 CAUTION = 0.6
 
@@ -59,15 +59,3 @@ def test_caution__pool__counts_as_pictures(make_task, trained_like):
 
     # Four pictures of a pool and four classes: one more picture of each class.
     assert float(scales[0] / scales[1]) == pytest.approx(math.exp(-CAUTION / 3))
-
-
-def test_caution__closed_form_of_a_large_task__has_none(make_task, scales):
-    task = make_task(1, 300, 1, 8)
-
-    assert float(scales(task.support)) == pytest.approx(1)
-
-
-@pytest.mark.parametrize("caution", [-0.1, 5.0, math.nan])
-def test_caution__out_of_range__is_refused(caution):
-    with pytest.raises(ValueError, match=f"caution must be from 0 to 4, got {caution}"):
-        GeneratorConfig(caution=caution)

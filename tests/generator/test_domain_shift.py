@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.generator.domain_shift import LEAST_POOL, DomainShift, domain_shift
+from metaadapter.generator.domain_shift import DomainShift, domain_shift
 from metaadapter.generator.generator import Generator
 
 N_WAY, WIDTH, BLOCKS = 5, 40, (24, 16)
@@ -137,19 +137,6 @@ def test_move__to_a_shifted_pool__brings_the_centres_together_and_keeps_lengths(
     assert after < 0.5 * before
     for part in torch.split(moved.support_TNKD, BLOCKS, -1):
         torch.testing.assert_close(part.norm(dim=-1), torch.full((1, 5, 4), 0.5**0.5).double())
-
-
-def test_move__without_enough_of_a_pool_or_labelled_pictures__changes_nothing():
-    support, *_ = drawn((5,) * 5, offset=1.0)
-    n_pool = support.n_pool
-    without = replace(support, pool_mask_TU=torch.zeros(1, n_pool, dtype=torch.bool))
-    small = support.with_pool(support.pool_TUD[0, : LEAST_POOL - 1])
-    bare = support.kept(torch.zeros(1, N_WAY, 4, dtype=torch.bool))
-
-    for one in (without, small, bare):
-        shift = domain_shift(one)
-        assert torch.equal(shift.move(one, shift.strength_T).support_TNKD, one.support_TNKD)
-        assert float(shift.probability_T) == 0
 
 
 def test_move__moves_views_with_their_pictures():

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.weights import classify
 from metaadapter.generator.elsewhere import PLAIN_SCALE, TEMPERATURE, USUAL_SCALE
-from metaadapter.generator.pretrained import generator_id, load_generator
+from metaadapter.generator.pretrained import load_generator
 from tests.random_tasks import RandomTasks
 
 N_READ = 16
@@ -113,29 +113,3 @@ def test_predict__text_of_a_masked_class__changes_nothing(elsewhere):
     )
 
     torch.testing.assert_close(one[..., :3], other[..., :3])
-
-
-def test_in_domain_of_pool__is_that_of_the_default(elsewhere):
-    pool = normalize(torch.randn(30, 24, dtype=torch.float64) + 2, dim=-1)
-    support = RandomTasks(1, 4, 3).with_scale(20.0).with_pool(pool)
-
-    moved = elsewhere.in_domain_of_pool(support)
-
-    expected = load_generator().in_domain_of_pool(support)
-    assert torch.equal(moved.support_TNKD, expected.support_TNKD)
-    assert not torch.equal(moved.support_TNKD, support.support_TNKD)
-
-
-def test_predict__with_the_bottleneck__adds_the_logits_nearly_as_well(elsewhere):
-    tasks = RandomTasks(2, 4, 3)
-    support = blocked(tasks, 25.0)
-    whole, bare = elsewhere.predict(support), elsewhere.predict(support).text_alone()
-
-    torch.testing.assert_close(
-        classify(tasks.query, whole), classify(tasks.query, bare), rtol=0, atol=0.3
-    )
-
-
-def test_identity__differs_from_that_of_the_default_and_stays(elsewhere):
-    assert generator_id(elsewhere) != generator_id(load_generator())
-    assert generator_id(elsewhere) == generator_id(load_generator("elsewhere"))

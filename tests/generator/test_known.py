@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import normalize
 
 from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.weights import KnownHead, classify
@@ -106,41 +105,6 @@ def test_head__with_classes_known_by_name_alone__is_finite(trained_like, make_ta
     assert weights.known_quantiles.isfinite().all()
 
 
-def test_head__what_is_nearer_to_the_labelled_pictures__is_known_with_more_probability(
-    untrained, make_task
-):
-    task = make_task(1, 4, 4, 64)
-    draw = torch.Generator().manual_seed(3)
-    far = normalize(torch.randn(1, 40, 64, generator=draw, dtype=torch.float64), dim=-1)
-
-    weights = untrained.predict(task.support)
-
-    assert known_logits(task.query, weights).min() > known_logits(far, weights).mean()
-
-
-def test_quantiles__the_more_are_kept__the_lower(trained_like, make_task):
-    weights = trained_like.predict(make_task(4, 5, 3, 32).support)
-
-    for quantiles in (weights.known_quantiles, weights.own_quantiles):
-        assert (quantiles.diff(dim=-1) <= 0).all()
-    assert (weights.own_quantiles <= 0).all()
-
-
-def test_head__changes_nothing_else_of_the_adapter(make_task):
-    task = make_task(2, 5, 3, 32)
-    generator = Generator().double()
-    before = generator.predict(task.support)
-    with torch.no_grad():
-        for parameter in generator.known.parameters():
-            parameter.add_(0.1)
-
-    after = generator.predict(task.support)
-
-    assert not torch.equal(after.known, before.known)
-    for name in ("classes", "class_bias", "logit_scale", "keys", "values"):
-        assert torch.equal(getattr(after, name), getattr(before, name))
-
-
 def test_weighted_quantiles__of_equal_weights__are_numpy_s():
     values = torch.randn(3, 11, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     fractions = torch.tensor([0.0, 0.03, 0.25, 0.5, 0.77, 1.0], dtype=torch.float64)
@@ -153,15 +117,6 @@ def test_weighted_quantiles__of_equal_weights__are_numpy_s():
     np.testing.assert_allclose(result[0], np.quantile(values[0], fractions), atol=1e-12)
     np.testing.assert_allclose(result[1], np.quantile(values[1, :4], fractions), atol=1e-12)
     assert (result[2] == 0).all()
-
-
-def test_weighted_quantiles__a_value_of_most_of_the_weight__is_most_of_them():
-    values = torch.tensor([[3.0, 1.0, 2.0]])
-    result = weighted_quantiles(
-        values, torch.tensor([[0.1, 0.1, 9.8]]), torch.tensor([0.0, 0.5, 1.0])
-    )
-
-    assert result[0].tolist() == pytest.approx([1.0, 2.0, 3.0])
 
 
 def test_left_out_pictures_of_a_class_with_many__count_as_those_of_one_with_few(

@@ -7,15 +7,6 @@ import torch
 from metaadapter.generator.leave_one_out import leave_one_out
 
 
-def test_scale__one_picture_a_class__is_the_base(make_task):
-    task = make_task(2, 4, 1, 24)
-
-    left_out = leave_one_out(task.regression)
-
-    assert not left_out.counts_TR.any()
-    torch.testing.assert_close(left_out.scale_T, task.regression.base_scale_T)
-
-
 def test_scale__labels_that_say_nothing__is_lower(make_task):
     task = make_task(1, 5, 8, 24)
     draw = torch.Generator().manual_seed(2)
@@ -39,14 +30,3 @@ def test_scale__padding_and_masked_tasks__change_nothing(make_task):
 
     torch.testing.assert_close(among.scale_T[0], alone.scale_T[0])
     assert among.scale_T.isfinite().all()
-
-
-def test_scale__unequal_shots_in_single_precision__is_that_of_double(make_task):
-    task, single = make_task(1, 4, 60, 24), make_task(1, 4, 60, 24)
-    for part in (task, single):
-        part.mask[0, 1:, 2:] = False
-    single.pictures, single.text = single.pictures.float(), single.text.float()
-
-    expected, result = leave_one_out(task.regression), leave_one_out(single.regression)
-
-    torch.testing.assert_close(result.scale_T.double(), expected.scale_T, rtol=1e-3, atol=0)

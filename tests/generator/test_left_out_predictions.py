@@ -8,8 +8,6 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.workflow.left_out_accuracy import leave_one_out
 
@@ -60,23 +58,6 @@ def test_left_out_answers__are_those_of_the_regression_solved_without_each_pictu
         torch.testing.assert_close(log_p, expected, rtol=1e-6, atol=1e-9)
 
 
-def test_left_out_answers__say_which_pictures_are_alone_in_their_class(generator):
-    result = generator.left_out(draw((2, 1, 3, 1)))
-
-    assert result.counts.tolist() == [True, True, False, True, True, True, False]
-    assert len(result.known) == len(result.log_p) == 7
-    assert ((result.known > 0) & (result.known < 1)).all()
-
-
-def test_left_out_answers__too_many_pictures_for_a_kernel__are_none():
-    small = Generator(GeneratorConfig(closed_form=ClosedForm(most_kernel_rows=5)))
-
-    assert [len(small.left_out(draw(shots)).log_p) for shots in ((2, 1, 1, 1), (2, 2, 1, 1))] == [
-        5,
-        0,
-    ]
-
-
 def test_left_out_answers__agree_with_adapters_predicted_without_each_picture(generator):
     agree, differ, n = 0, 0.0, 0
     for seed in range(5):
@@ -89,12 +70,3 @@ def test_left_out_answers__agree_with_adapters_predicted_without_each_picture(ge
 
     assert agree / n > 0.9
     assert differ / n < 0.1
-
-
-def test_left_out_answers__do_not_depend_on_unlabelled_pictures(generator):
-    support = draw((3, 2, 2, 2))
-
-    alone = generator.left_out(support)
-    pooled = generator.left_out(support.with_pool(support.labelled_rows()[0]))
-
-    assert torch.equal(alone.log_p, pooled.log_p)

@@ -63,15 +63,6 @@ def refitted(problem):
     return result
 
 
-def fitted_own(problem):
-    """The mean score of pictures for their own class, by a ridge without texts that saw it."""
-    rows = problem.support.shots_TNKD[0].flatten(0, 1)
-    targets, noise = problem.support.raw.targets_TMN[0], problem.noise_TX()[0] * 2
-    gram = rows.T @ (rows / noise[:, None]) + torch.eye(rows.shape[1], dtype=rows.dtype)
-    scores = rows @ torch.linalg.solve(gram, rows.T @ (targets / noise[:, None]))
-    return mean_of_classes(scores, targets)
-
-
 def mean_of_classes(scores, targets):
     """The mean over classes with pictures of the mean score of their pictures for the class."""
     means = [scores[targets[:, c] > 0, c].mean() for c in range(7) if targets[:, c].any()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import replace
 
@@ -16,7 +15,6 @@ from metaadapter.generator import generator as generator_module
 from metaadapter.generator import network_share, row_chunks
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator
-from metaadapter.generator.network_share import share_in_words
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-6}
 
@@ -75,28 +73,9 @@ def test_share__of_uneven_shots__is_by_the_largest_over_the_harmonic_mean(shots,
     assert share_of(shots) == pytest.approx(share)
 
 
-def test_share__of_single_precision__needs_no_double():
-    # Apple's GPU has no float64.
-    shares = network_share.network_share(torch.tensor([[1.0, 5.0]]), torch.ones(1, 2) > 0)
-
-    assert shares.dtype == torch.float32
-
-
 def share_of(shots):
     n_shot_1N = torch.tensor([shots], dtype=torch.float64)
     return float(network_share.network_share(n_shot_1N, torch.ones(1, len(shots)) > 0))
-
-
-def test_words__say_what_the_share_is():
-    most, no = network_share.MOST_WAYS, network_share.NO_WAYS
-    assert share_in_words([network_share.MOST_PICTURES // most] * most) is None
-    assert share_in_words([1] * round(most**0.6 * no**0.4)) is None
-    assert "mostly the closed form (network: 25%)" in share_in_words(
-        [1] * round(most**0.25 * no**0.75)
-    )
-    assert "is the closed form: " in share_in_words([1] * 20_000)
-    assert "not with 20,000 classes of 1" in share_in_words([1] * 20_000)
-    assert "not with 2 classes of 1 to 9,000" in share_in_words([1, 9000])
 
 
 @pytest.mark.parametrize("most_kernel_rows", [1000, 4], ids=["kernel", "linear"])
@@ -129,16 +108,6 @@ def test_within_the_range__the_share_changes_no_bit(few_ways, trained_like, make
 
     for name, tensor in trained_like.predict(task.support).tensors().items():
         assert torch.equal(tensor, getattr(weights, name))
-
-
-def test_beyond_the_range__in_training__the_network_gets_gradients(
-    few_ways, trained_like, make_task
-):
-    task, generator = make_task(1, 9, 2, 24), copy.deepcopy(trained_like).train()
-
-    classify(task.query, generator(task.support)).sum().backward()
-
-    assert generator.heads.task.weight.grad.abs().sum() > 0
 
 
 def test_classes_that_are_masked_out__do_not_lower_the_share(

@@ -246,20 +246,6 @@ def test_pool__beside_names_alone__frees_answers_from_what_all_pictures_share(cl
     assert (result == torch.arange(N_WAY)).all()
 
 
-def test_pool__beside_classes_that_lack_pictures_or_text__gives_finite_answers(closed_form):
-    task = Pooled()
-    mask = torch.ones(1, N_WAY, N_SHOT, dtype=torch.bool)
-    mask[0, 1] = False
-    task.text[0, 2] = 0
-    there = torch.tensor([[True, True, True, False]])
-    support = replace(task.support, support_mask_TNK=mask, class_mask_TN=there)
-
-    result = classify(task.query, closed_form.predict(support))
-
-    assert result[..., :3].isfinite().all()
-    assert (result[..., 3] == -torch.inf).all()
-
-
 def test_pool__has_a_gradient_by_its_rows(trained_like):
     generator, task = trained_like.double(), Pooled()
     task.pool.requires_grad_()
@@ -268,21 +254,3 @@ def test_pool__has_a_gradient_by_its_rows(trained_like):
 
     assert task.pool.grad.isfinite().all()
     assert task.pool.grad.abs().sum() > 0
-
-
-def test_pool__of_one_picture_and_of_equal_pictures__gives_finite_answers(closed_form):
-    task = Pooled()
-
-    for pool in (task.pool[:, :1], task.pool[:, :1].repeat(1, 30, 1), task.shots.flatten(1, 2)):
-        task.pool = pool
-        assert classify(task.query, closed_form.predict(task.support)).isfinite().all()
-
-
-def test_pool__beside_one_class_alone__gives_it_all(closed_form):
-    task = Pooled()
-    support = Support.of_tasks(task.shots[:, :1], task.text[:, :1], logit_scale=SCALE)
-
-    result = classify(task.query, closed_form.predict(support.with_pool(task.pool[0])))
-
-    assert result.isfinite().all()
-    assert result.shape[-1] == 1

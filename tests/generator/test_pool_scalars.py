@@ -8,13 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from metaadapter.generator.domain_shift import DomainShift, evenness
-from metaadapter.generator.pool_network import (
-    N_POOL_CLASS_SCALARS,
-    N_POOL_PICTURE_SCALARS,
-    N_POOL_TASK_SCALARS,
-    PoolNetwork,
-)
+from metaadapter.generator.domain_shift import DomainShift
 from metaadapter.generator.pool_scalars import PoolState, pool_scalars
 
 N_TASKS, N_POOL, N_WAY, N_SHOT = 2, 5, 3, 2
@@ -121,30 +115,6 @@ def test_pool_scalars__pictures_and_classes__are_those_of_loops(state):
         assert own[9:11] == pytest.approx([math.log(largest), other])
     assert not scalars.pictures_TUP[1, 4].any()
     assert not scalars.classes_TNC[1, 2].any()
-
-
-def test_pool_scalars__sizes__are_those_that_the_network_reads(state):
-    scalars = pool_scalars(state)
-
-    assert scalars.task_TS.shape[-1] == N_POOL_TASK_SCALARS
-    assert scalars.classes_TNC.shape[-1] == N_POOL_CLASS_SCALARS
-    assert scalars.pictures_TUP.shape[-1] == N_POOL_PICTURE_SCALARS
-
-
-def test_evenness__of_equal_shares__is_1_and_of_one_class_alone_1_over_the_ways():
-    there = torch.tensor([[True, True, True, False]])
-
-    assert float(evenness(torch.tensor([[2.0, 2.0, 2.0, 0.0]]), there)) == pytest.approx(1)
-    assert float(evenness(torch.tensor([[5.0, 0.0, 0.0, 0.0]]), there)) == pytest.approx(1 / 3)
-
-
-def test_pool_network__untrained__corrects_nothing(state):
-    scalars = pool_scalars(state)
-    network = PoolNetwork()
-
-    for result in (network.corrections_of_round(scalars), network.final_corrections(scalars)):
-        assert all(not part.any() for part in result)
-        assert all(part.dtype == torch.float64 for part in result)
 
 
 def test_pool_scalars__of_more_pictures_than_training_has__are_those_of_as_many(state):

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 import metaadapter.generator.pool as pool_module
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.generator.domain_shift import LEAST_POOL, domain_shift
+from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pool_network import PoolNetwork
 
@@ -89,21 +89,3 @@ def test_logits__of_an_untrained_generator__stay(monkeypatch):
     monkeypatch.setattr(pool_module, "sharpened", lambda weights, *_: weights)
 
     assert torch.equal(result, logits_of_pool(generator, task))
-
-
-@pytest.mark.parametrize("task", [Task(1, n_pool=LEAST_POOL - 1), Task(0)])
-def test_logits__with_few_pictures_or_names_alone__stay(shortened, monkeypatch, task):
-    result = logits_of_pool(shortened, task)
-    monkeypatch.setattr(pool_module, "sharpened", lambda weights, *_: weights)
-
-    assert torch.equal(result, logits_of_pool(shortened, task))
-
-
-def test_pool__in_single_precision__gives_nearly_the_same(trained_like):
-    task = Task(2, offset=1.0)
-    exact = logits_of_pool(trained_like.double(), task).softmax(-1)
-
-    weights = trained_like.predict(task.support.to(dtype=torch.float32))
-    result = classify(task.pool[None].float(), weights)[0].softmax(-1)
-
-    torch.testing.assert_close(result.double(), exact, rtol=0, atol=2e-3)

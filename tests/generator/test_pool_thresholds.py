@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.generator.domain_shift import LEAST_POOL, domain_shift
+from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.generator import Generator
 
 N_WAY, WIDTH, SCALE = 4, 32, 20.0
@@ -159,18 +159,6 @@ def test_thresholds__many_far_strangers_in_the_pool__still_reject_such_strangers
     assert kept(far[70:]) < 0.3
 
 
-def test_thresholds__with_few_unlabelled_pictures_or_names_alone__stay(trained_like):
-    generator, task = trained_like.double(), Task()
-    task.pool = task.pool[: LEAST_POOL - 1]
-    few, without = generator.predict(task.support), generator.predict(task.bare)
-    names = Task(n_shot=0)
-    by_names, names_without = generator.predict(names.support), generator.predict(names.bare)
-
-    for name in THRESHOLDS:
-        assert torch.equal(getattr(few, name), getattr(without, name))
-        assert torch.equal(getattr(by_names, name), getattr(names_without, name))
-
-
 def test_thresholds__of_a_padded_batch__are_those_of_each_task_alone(trained_like):
     generator, tasks = trained_like.double(), [Task(seed=seed) for seed in range(3)]
     n_pool = [40, 25, 10]
@@ -188,15 +176,3 @@ def test_thresholds__of_a_padded_batch__are_those_of_each_task_alone(trained_lik
         alone = generator.predict(task.support)
         for name in THRESHOLDS:
             torch.testing.assert_close(getattr(batch, name)[number], getattr(alone, name)[0])
-
-
-def test_thresholds__with_a_class_masked_out__are_finite_and_fall_with_the_fraction(closed_form):
-    task = Task()
-    hidden = torch.tensor([[True, True, True, False]])
-
-    weights = closed_form.predict(replace(task.support, class_mask_TN=hidden))
-
-    for quantiles in (weights.known_quantiles, weights.own_quantiles):
-        assert quantiles.isfinite().all()
-        assert (quantiles.diff(dim=-1) <= 0).all()
-    assert (weights.own_quantiles <= 0).all()

@@ -5,14 +5,13 @@ from dataclasses import asdict, fields, replace
 import pytest
 import torch
 
-from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import (
     generator_id,
     load_generator,
     save_generator,
-    shared_generator,
 )
 
 
@@ -62,15 +61,6 @@ def test_generator_id__any_constant_changed__changes(make_small, name):
     assert generator_id(generator) != before
 
 
-def test_generator_id__one_weight_changed__changes(make_small):
-    generator, before = make_small(0), generator_id(make_small(0))
-
-    with torch.no_grad():
-        generator.heads.task.bias[0] += 1e-3
-
-    assert generator_id(generator) != before
-
-
 def test_load_generator__saved_with_constants__brings_them_whatever_the_defaults(
     tmp_path, make_small, change_defaults
 ):
@@ -100,18 +90,6 @@ def change_defaults(monkeypatch):
     return change
 
 
-def test_shared_generator__same_folder__is_loaded_again_only_when_it_changes(tmp_path, make_small):
-    save_generator(make_small(0), tmp_path)
-    first, again = shared_generator(tmp_path), shared_generator(tmp_path)
-
-    save_generator(make_small(1), tmp_path)
-
-    assert first[0] is again[0]
-    other, identity = shared_generator(tmp_path)
-    assert other is not first[0]
-    assert identity == generator_id(make_small(1)) != first[1]
-
-
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_load_generator__damaged_file__is_refused(tmp_path, make_small, name):
     save_generator(make_small(0), tmp_path)
@@ -119,32 +97,6 @@ def test_load_generator__damaged_file__is_refused(tmp_path, make_small, name):
 
     with pytest.raises(DataError, match=f"{name} is damaged .* train the generator again"):
         load_generator(tmp_path)
-
-
-def test_load_generator__files_of_two__are_refused(tmp_path, make_small):
-    save_generator(make_small(0), tmp_path / "one")
-    save_generator(make_small(1), tmp_path / "other")
-    (tmp_path / "one" / "model.safetensors").replace(tmp_path / "other" / "model.safetensors")
-
-    with pytest.raises(DataError, match=r"model\.safetensors is damaged"):
-        load_generator(tmp_path / "other")
-
-
-def test_load_generator__weight_that_is_no_number__is_refused(tmp_path, make_small):
-    generator = make_small(0)
-    with torch.no_grad():
-        generator.heads.task.bias[0] = torch.nan
-    save_generator(generator, tmp_path)
-
-    with pytest.raises(DataError, match=r"model\.safetensors holds weights that are NaN"):
-        load_generator(tmp_path)
-
-
-def test_load_generator__no_such_name__lists_what_there_is():
-    with pytest.raises(
-        UsageError, match=r"no generator 'defualt': expected 'default', 'closed-form'"
-    ):
-        load_generator("defualt")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from scipy.special import expit, logit
 
 from metaadapter.adapter.labelled_rows import LabelledRows
 from metaadapter.adapter.weights import classify, probabilities
-from metaadapter.errors import DataError
 from metaadapter.generator import label_calibration
 from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.closed_form import ClosedForm
@@ -126,15 +125,6 @@ def test_the_order_of_pictures_and_classes_and_a_rotation_change_nothing() -> No
     torch.testing.assert_close(got, wanted[:, classes], atol=1e-8, rtol=0)
 
 
-def test_a_label_that_is_not_known_may_have_any_value() -> None:
-    known = np.random.default_rng(1).random((40, 4)) < 0.7
-    known[:4] = True
-    labelled, text = _labelled(known)
-    flipped = labelled._replace(shows_NC=labelled.shows_NC ^ ~labelled.known_NC)
-    one, other = (several_labels(part.by_class(text), part) for part in (labelled, flipped))
-    torch.testing.assert_close(one.left_out_NC, other.left_out_NC)
-
-
 def test_a_task_without_texts_or_with_a_class_in_all_pictures_has_probabilities() -> None:
     labelled, text = _labelled()
     labelled.shows_NC[:, 0] = True
@@ -142,13 +132,6 @@ def test_a_task_without_texts_or_with_a_class_in_all_pictures_has_probabilities(
     p = probabilities(labelled.rows_ND, weights)
     assert p.isfinite().all()
     assert p[:, 0].min() > 0.5
-
-
-def test_a_class_without_a_picture_is_refused() -> None:
-    labelled, text = _labelled()
-    labelled.shows_NC[:, 2] = False
-    with pytest.raises(DataError, match="picture of each class"):
-        several_labels(labelled.by_class(text), labelled)
 
 
 def test_the_calibration_is_the_maximum_that_scipy_finds() -> None:

@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.nn.functional import normalize
 
-from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.generator import row_chunks, span
 from metaadapter.generator.span import span_of
@@ -117,25 +115,3 @@ def test_gradients__in_the_span__are_those_in_all_coordinates(trained_like, task
     expected = gradient()
     assert expected.abs().sum() > 0
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-8)
-
-
-def test_rows__as_many_as_features__stay(make_task):
-    assert span_of(make_task(1, 4, 3, 16).support) is None
-
-
-def test_text__with_gradients__stays(task):
-    support = replace(task.support, text_TND=task.text.clone().requires_grad_())
-
-    assert span_of(support) is None
-
-
-def test_pictures__all_equal__have_no_spread(trained_like, without_span):
-    row = normalize(torch.randn(1, 1, 1, 400, generator=torch.Generator().manual_seed(0)), dim=-1)
-    support = Support.of_tasks(row.expand(1, 3, 2, 400).double(), logit_scale=50.0)
-
-    adapters = trained_like.predict(support)
-
-    expected = without_span(trained_like, support)
-    # Cosines of rows without any spread are cosines of rounding errors, here and there.
-    p, expected_p = (classify(row[:, 0].double(), w).softmax(-1) for w in (adapters, expected))
-    torch.testing.assert_close(p, expected_p, rtol=0, atol=5e-3)

@@ -42,11 +42,3 @@ def test_large_batch__in_chunks__gives_what_it_gives_at_once(
     assert found.tensors().keys() == expected.tensors().keys()
     for name, tensor in found.tensors().items():
         torch.testing.assert_close(tensor, getattr(expected, name), msg=lambda m, n=name: n + m)
-
-
-def test_large_batch__with_gradients__stays_together(trained_like, make_task, monkeypatch, counted):
-    monkeypatch.setattr(row_chunks, "NUMBERS_AT_ONCE", 1)
-
-    trained_like(make_task(3, 4, 3, 16).support)
-
-    assert counted == [3]

@@ -49,7 +49,7 @@ def clothes(demo_features):
 
 
 @pytest.mark.parametrize("name", ["closed-form", "default"])
-@pytest.mark.parametrize("few", [1, 2])
+@pytest.mark.parametrize("few", [1])
 def test_recall__more_pictures_of_a_class_of_clothes__never_falls(clothes, name, few):
     task, facts = clothes
 
@@ -59,6 +59,7 @@ def test_recall__more_pictures_of_a_class_of_clothes__never_falls(clothes, name,
     assert np.diff(recall).min() > -1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["closed-form", "default"])
 @pytest.mark.parametrize("few", [1, 4])
 def test_recall__up_to_a_hundred_pictures_of_a_class__never_falls(name, few):

@@ -6,15 +6,12 @@ import hashlib
 import json
 import shutil
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load, save
 
 from benchmarks.robustness.artifacts import run
 from metaadapter.data.checksums import unsealed
-from metaadapter.features.store.chunks import write_chunk_hashes
-from metaadapter.features.store.header import StoreHeader
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 DOCUMENTS = {
@@ -147,85 +144,3 @@ def test_tensor__that_cannot_be__is_refused(ask, kind, file, name, change):
         assert "NaN" not in answer.out
     else:
         assert answer.code in (3, 4), answer
-
-
-def test_safetensors__of_a_length_without_bound__is_refused(ask):
-    def forge(folder):
-        content = (folder / "adapter_model.safetensors").read_bytes()
-        write(
-            folder,
-            "adapter",
-            "adapter_model.safetensors",
-            (2**60).to_bytes(8, "little") + content[8:],
-        )
-
-    assert ask("adapter", forge).code == 3
-
-
-def head(text):
-    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        head("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 16), }")
-        + bytes(99),
-        head("{'descr': '|O', 'fortran_order': False, 'shape': (3, 16), }") + bytes(192),
-        head("{'descr': '<f4', 'fortran_order': False, 'shape': (-3, 16), }") + bytes(192),
-        head("(" * 5_000),
-        head("")[:9],
-        b"PK\x03\x04",
-    ],
-    ids=["too long", "objects", "negative", "nested", "cut off", "npz"],
-)
-@pytest.mark.parametrize("file", ["features-0001.npy", "texts-0001.npy"])
-def test_array__of_a_head_that_cannot_be__is_refused(ask, file, content):
-    answer = ask("feature store", lambda folder: write(folder, "feature store", file, content))
-
-    assert answer.code == 3
-    assert file in answer.err
-
-
-@pytest.mark.parametrize("kind", [np.float64, np.int32, np.complex64, np.str_, ">f4"])
-def test_texts__of_another_kind_of_numbers__are_refused(ask, kind):
-    def forge(folder):
-        texts = np.load(folder / "texts-0001.npy").astype(kind)
-        np.save(folder / "other.npy", texts)
-        content = (folder / "other.npy").read_bytes()
-        write(folder, "feature store", "texts-0001.npy", content)
-
-    answer = ask("feature store", forge)
-
-    assert answer.code == 3
-    assert "texts-0001.npy" in answer.err
-
-
-@pytest.mark.parametrize(
-    ("column", "array"),
-    [
-        ("label", np.full(6, 9, np.int32)),
-        ("label", np.full(6, -7, np.int32)),
-        ("label", np.zeros(6)),
-        ("label", np.zeros((6, 2), np.int32)),
-        ("label", np.zeros(5, np.int32)),
-        ("label_names", np.frombuffer(b"[1, {}]", np.uint8)),
-        ("label_names", np.frombuffer(b"[", np.uint8)),
-        ("path_ends", np.array([["a"]])),
-        ("sha256", np.zeros(6, np.uint8)),
-        ("picture", np.zeros(6, np.int32)),
-    ],
-)
-def test_rows__that_are_no_columns_of_the_pictures__are_refused(ask, column, array):
-    def forge(folder):
-        with np.load(folder / "rows-0001.npz") as table:
-            columns = {**table, column: array}
-        np.savez(folder / "other.npz", **columns)
-        write(folder, "feature store", "rows-0001.npz", (folder / "other.npz").read_bytes())
-        write_chunk_hashes(folder, StoreHeader.read(folder)[0])
-        hashes = (folder / "chunks-0001.npy").read_bytes()
-        write(folder, "feature store", "chunks-0001.npy", hashes)
-
-    answer = ask("feature store", forge)
-
-    assert answer.code == 3

@@ -6,13 +6,9 @@ import os
 import re
 import shutil
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from benchmarks.robustness.artifacts import EVALUATION, TRAINING, run
-from metaadapter.data.reader import read_images
-from metaadapter.errors import DataError
 
 pytestmark = [
     pytest.mark.slow,
@@ -104,107 +100,6 @@ def test_artifact__link_out_of_its_folder__changes_nothing_there(
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_adapter__link_in_the_place_of_an_unfinished_file__is_not_written_through(
-    artifacts, broken, tmp_path
-):
-    adapter, outside = broken("adapter"), tmp_path / "outside"
-    outside.write_text("mine")
-    for file in ("adapter_config.json.tmp", "adapter_model.safetensors.new.tmp"):
-        (adapter / file).symlink_to(outside)
-
-    assert run("adapt", artifacts.store, "--out", adapter).code == 0
-    assert outside.read_text() == "mine"
-
-
-@pytest.mark.parametrize("place", ["pipe", "device"])
-def test_adapter__no_file_in_the_place_of_its_card__has_a_new_card(artifacts, broken, place):
-    adapter = broken("adapter")
-    card = (adapter / "README.md").read_text()
-    (adapter / "README.md").unlink()
-    KINDS[place](adapter / "README.md")
-
-    assert run("adapt", artifacts.store, "--out", adapter).code == 0
-    assert (adapter / "README.md").read_text() == card
-
-
-@pytest.mark.parametrize("place", [*KINDS, "link"])
-def test_predictions__no_file_in_the_place_of_unfinished_ones__changes_nothing(
-    artifacts, tmp_path, place
-):
-    adapter = artifacts.folder / "adapter" / "artifact"
-    unfinished, outside = tmp_path / "a.csv.partial", tmp_path / "outside"
-    outside.write_text("mine")
-    if place == "link":
-        unfinished.symlink_to(outside)
-    else:
-        KINDS[place](unfinished)
-
-    answer = run("predict", adapter, artifacts.store, "--csv", tmp_path / "a.csv")
-
-    assert answer.code == 3
-    assert "a.csv.partial" in answer.err
-    assert outside.read_text() == "mine"
-    assert not (tmp_path / "a.csv").exists()
-
-
-@pytest.mark.parametrize("command", ["train", "evaluate --config"])
-@pytest.mark.parametrize("place", KINDS)
-def test_configuration__no_file_in_its_place__is_told(tmp_path, command, place):
-    KINDS[place](tmp_path / "c.toml")
-
-    answer = run(*command.split(), tmp_path / "c.toml", "--out", tmp_path / "out")
-
-    assert answer.code == 3
-    assert "cannot read the configuration" in answer.err
-
-
-@pytest.mark.parametrize("name", ["m.csv", "m.jsonl", "m.json", "m.parquet"])
-@pytest.mark.parametrize("place", ["pipe", "device"])
-def test_manifest__no_file_in_its_place__is_told(tmp_path, name, place):
-    if name.endswith("parquet"):
-        pytest.importorskip("pyarrow")
-    KINDS[place](tmp_path / name)
-
-    with pytest.raises(DataError, match=name):
-        read_images(tmp_path / name)
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    """Two classes of two pictures, and beside them what is none."""
-    rng = np.random.default_rng(0)
-    for label in ("fox", "owl"):
-        (tmp_path / "pictures" / label).mkdir(parents=True)
-        for number in range(2):
-            pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "pictures" / label / f"{number}.png")
-    return tmp_path / "pictures"
-
-
-def test_class_folder__with_pipes_and_devices__is_encoded_without_them(pictures, tmp_path):
-    os.mkfifo(pictures / "fox" / "1.jpg")
-    os.mkfifo(pictures / "store.json")
-    (pictures / "owl" / "zero.png").symlink_to("/dev/zero")
-
-    answer = run("encode", pictures, "--out", tmp_path / "store", "--json")
-
-    assert answer.code == 0
-    assert answer.err.count("it is a pipe, a device or the like") == 2
-
-
-def test_encode__journal_in_another_folder__changes_nothing_there(pictures, tmp_path):
-    store, outside = tmp_path / "store", tmp_path / "outside"
-    store.mkdir()
-    outside.mkdir()
-    (store / ".partial").symlink_to(outside)
-
-    answer = run("encode", pictures, "--out", store)
-
-    assert answer.code == 3
-    assert ".partial is a link" in answer.err
-    assert not list(outside.iterdir())
-
-
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -232,22 +127,3 @@ def test_training_configuration__that_cannot_be__is_told_with_its_key(tmp_path, 
 
     assert answer.code == 3
     assert re.search(expected, answer.err)
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ("seed=0x" + "f" * 6_000, "seed: expected .*got a very long int"),
-        ("seed=" + "1" * 5_000, "seed: .*exceeded maximum size, got"),
-        ("seed=" + "[" * 9**6, r"--set '\[.* is nested too deeply"),
-    ],
-    ids=["hexadecimal", "decimal", "nested"],
-)
-def test_set__value_that_cannot_be__is_told(tmp_path, change, expected):
-    (tmp_path / "c.toml").write_text(TRAINING)
-
-    answer = run("train", tmp_path / "c.toml", "--set", change, "--out", tmp_path / "out")
-
-    assert answer.code in (2, 3)
-    assert re.search(expected, answer.err)
-    assert len(answer.err) < 1_000

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from benchmarks.robustness.artifacts import TRAINING
 from metaadapter import FeatureStore
 from metaadapter.apps.cli.app import main
 from metaadapter.data.strict_json import parse_json
@@ -64,26 +61,3 @@ def test_evaluation__of_few_tasks__has_null_where_nothing_is_defined(
     lines = (run / "journal.jsonl").read_bytes().splitlines()
     for text in [*lines, *(path.read_bytes() for path in run.glob("*.json"))]:
         parse_json(text)
-
-
-@pytest.mark.parametrize("scale", [1e-38, 9e29, None])
-@pytest.mark.parametrize("labels", ["ab", "aaabbb"])
-def test_adapter__of_any_temperature__predicts_numbers(store, document_of, tmp_path, scale, labels):
-    folder = store(list(labels), logit_scale=scale)
-    document_of("adapt", folder, "--out", tmp_path / "a")
-    document = document_of("predict", tmp_path / "a", folder, "--labelled")
-
-    for row in document["predictions"]:
-        assert sum(row["probabilities"].values()) == pytest.approx(1)
-
-
-def test_training__without_validation__is_summarised_in_json(document_of, tmp_path):
-    start, end = TRAINING.index("[[data.validation"), TRAINING.index("[episodes]")
-    (tmp_path / "t.toml").write_text(TRAINING[:start] + TRAINING[end:])
-
-    document = document_of("train", tmp_path / "t.toml", "--out", tmp_path / "run")
-
-    assert document["best"] is None
-    for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines():
-        assert json.loads(line)["step"] >= 0
-        parse_json(line)

@@ -9,9 +9,8 @@ import pytest
 from rich.progress import Progress
 from scipy import stats
 
-from metaadapter.errors import DataError, UsageError
 from metaadapter.training.config_file import load_config
-from tools.ablation import Row, differences, markdown, read_measured, read_rows, train_row
+from tools.ablation import Row, differences, markdown, read_rows, train_row
 from tools.ablation_evaluations import Evaluation
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "train" / "ablation"
@@ -87,43 +86,6 @@ def test_train_row__twice__trains_once(tmp_path, silent):
 
 def load_config_of(run):
     return json.loads((run / "resolved.json").read_text(encoding="utf-8"))
-
-
-def test_train_row__folder_of_another_row__is_left_alone(tmp_path, silent):
-    (tmp_path / "base.toml").write_text(TINY, encoding="utf-8")
-    train_row(Row("a", "A"), tmp_path, tmp_path, tmp_path / "run", silent)
-
-    with pytest.raises(UsageError, match=r"another configuration: seed: 0 → 1\. Remove the folder"):
-        train_row(Row("b", "B", ("seed=1",)), tmp_path, tmp_path, tmp_path / "run", silent)
-
-
-def test_read_measured__rows_of_other_tasks__are_not_shown(tmp_path):
-    for name, n_tasks in (("base", 50), ("other", 20)):
-        (tmp_path / name).mkdir()
-        document = {"n_tasks": n_tasks, "seed": 0, "accuracy": {"set": {"1": [50.0]}}}
-        (tmp_path / name / "ablation.json").write_text(json.dumps(document), encoding="utf-8")
-    rows = [Row("base", "Base"), Row("other", "Other"), Row("missing", "Missing")]
-
-    measured = read_measured(rows, tmp_path, 50, 0)
-
-    assert measured == {"base": (rows[0], {"set": {1: [50.0]}})}
-
-
-def test_read_rows__without_names__tells_what_was_expected(tmp_path):
-    (tmp_path / "rows.toml").write_text("[[rows]]\nset = []\n", encoding="utf-8")
-
-    with pytest.raises(DataError, match=r"expected tables \[\[rows\]\] with name"):
-        read_rows(tmp_path / "rows.toml")
-
-
-@pytest.mark.parametrize("row", read_rows(CONFIGS / "rows.toml"), ids=lambda row: row.name)
-def test_rows__each__changes_the_base_into_a_valid_configuration(row):
-    base = load_config(CONFIGS / "base.toml")
-
-    changed = load_config(CONFIGS / "base.toml", row.overrides)
-
-    assert (changed == base) == (row.name in ("base", "untrained"))
-    assert row.is_base == (row.name in ("base", "seed-1", "seed-2"))
 
 
 def test_rows__sources_left_out__are_those_that_the_row_says():

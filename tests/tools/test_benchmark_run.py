@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -54,29 +53,6 @@ def test_run__figures__are_judged_against_peer_and_limit(measure):
     assert measure(**GOOD | {"tasks_s": 40.0})[2].count("MISSED") == 1
 
 
-def test_run__missing_package__skips_its_row_with_the_reason(measure):
-    code, document, table = measure(**GOOD)
-
-    assert "No module named 'a_package_that_is_missing'" in document["skipped"]["lacking"]
-    assert "lacking is skipped: No module named" in table
-    assert (code, len(document["lines"])) == (0, 2)
-
-
-def test_run__missing_peer__shows_ours_alone(measure):
-    code, document, table = measure(tasks_s=80.0, wait_s=1.0)
-
-    assert (document["lines"][0]["ours"], document["lines"][0]["holds"]) == (80.0, None)
-    assert "the peer is not installed" in table
-    assert code == 0
-
-
-def test_run__row_with_an_error__is_told_and_the_others_are_measured(measure):
-    code, document, table = measure(only=("broken", "ours"), **GOOD)
-
-    assert (code, len(document["lines"])) == (1, 2)
-    assert "broken is failed: ZeroDivisionError" in table
-
-
 def test_run__against_an_earlier_run__names_what_is_worse(measure, tmp_path):
     _, before, _ = measure(machine="one", **GOOD)
     stored = tmp_path / "stored.json"
@@ -92,32 +68,6 @@ def test_run__against_an_earlier_run__names_what_is_worse(measure, tmp_path):
     other = measure("--against", stored, machine="other", **elsewhere)
     assert other[0] == 0
     assert "another machine" in other[2]
-
-
-def test_run__figure_that_the_row_does_not_measure__fails_and_keeps_the_rest(measure):
-    code, document, table = measure(tasks_s=80.0, peer_tasks_s=100.0)
-
-    assert (code, document["lines"]) == (1, [])
-    assert "names 'wait_s', which 'ours' does not measure" in table
-    assert document["rows"]["ours"]["tasks_s"] == 80.0
-
-
-def test_run__process_of_a_row_fails__shows_its_last_line(measure, monkeypatch):
-    program = "import sys; print('1 GiB is too little', file=sys.stderr); sys.exit(3)"
-
-    def run_process():
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-
-    monkeypatch.setattr(sys.modules["bench_broken"], "measure", run_process)
-
-    assert "1 GiB is too little" in measure(only=("broken",))[1]["failed"]["broken"]
-
-
-def test_lines__of_the_bench__have_a_row_and_one_limit():
-    for line in LINES:
-        assert line.row in run.ROWS
-        assert (line.at_most is None) != (line.at_least is None)
-    assert len({(line.row, line.figure, line.peer) for line in LINES}) == len(LINES)
 
 
 def test_lines__rows_of_the_stored_run__have_all_figures_and_peers():

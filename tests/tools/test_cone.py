@@ -4,9 +4,7 @@ import pytest
 import torch
 
 from metaadapter.bench.evaluation.cones import IMAGE_SHARE, TEXT_SHARE
-from metaadapter.bench.peers.by_name import PEERS
-from tools.cone import bend, report, rotate, widen
-from tools.store_tasks import StoreTasks
+from tools.cone import bend
 
 
 @pytest.fixture
@@ -36,23 +34,3 @@ def test_bend__offsets_taken_away__are_unit_rows_of_that_cosine(source, cosine):
     assert image.norm() == pytest.approx(1, abs=1e-4)
     assert text.norm() == pytest.approx(1, abs=1e-4)
     assert image @ text == pytest.approx(cosine, abs=1e-4)
-
-
-@pytest.mark.parametrize("move", [rotate, widen])
-def test_copies_that_keep_inner_products__keep_them(source, move):
-    moved = move(source)
-
-    before, after = source.features_nVD[:, 0], moved.features_nVD[:, 0]
-    torch.testing.assert_close(after @ moved.text_CD.T, before @ source.text_CD.T)
-    assert not torch.equal(after[:, -24:], before)
-
-
-def test_report__zero_shot__names_its_worst_change_and_minds_no_rotation(source):
-    tasks = StoreTasks.draw(source, n_tasks=4)
-
-    text = report([tasks], PEERS["zero-shot"], PEERS["zero-shot"])
-
-    changes = [line.split("|")[2:-1] for line in text.splitlines() if line.startswith("| g =")]
-    largest = max((float(cell.split("±")[0]) for row in changes for cell in row), key=abs)
-    assert f"Largest change: {largest:+.2f} ±" in text
-    assert "| rotated, in float64 | 0 | 0 | 0 | 0 | 0 |" in text

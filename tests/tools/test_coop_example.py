@@ -145,12 +145,3 @@ def test_script__draws_of_2sfs__are_the_labelled_pictures(
     with (out / "run-1-shot" / "rows.csv").open(encoding="utf-8") as file:
         sets = {row["store"] for row in csv.DictReader(file)}
     assert sets == {f"{folder}-seed_{seed}@{folder}" for folder, seed in pictures}
-
-
-def test_script__set_that_is_not_there__is_named(script, tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        script([str(tmp_path), "--out", str(tmp_path / "out")])
-
-    told = capsys.readouterr().err
-    assert "left out: imagenet, because there is no " in told
-    assert "holds none of CoOp's data sets" in told

@@ -5,8 +5,7 @@ import pytest
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.run import evaluate
-from metaadapter.bench.evaluation.store_sets import set_of_store
-from tools.publish_run import compare, figures_of, main, one_set
+from tools.publish_run import figures_of, main, one_set
 
 METHOD = "ridge towards text"
 
@@ -56,15 +55,6 @@ def by_numpy(features, texts, support, queries):
     return (scores.argmax(-1) == np.arange(len(texts))[:, None]).mean()
 
 
-def test_one_set__features__are_those_of_the_store(run, store):
-    published, data = one_set(run, store, METHOD), set_of_store(store)
-
-    assert published["sha256"].tolist() == data.contents_n.tolist()
-    assert published["classes"].tolist() == ["ant", "bee", "cow"]
-    with pytest.raises(ValueError, match="no figures of LP"):
-        one_set(run, store, "LP++")
-
-
 def test_main__run_against_itself_and_against_another__ends_with_0_and_1(
     run, store, tmp_path, monkeypatch, capsys
 ):
@@ -84,33 +74,3 @@ def test_main__run_against_itself_and_against_another__ends_with_0_and_1(
     changed.to_csv(rows, index=False)
     assert main() == 1
     assert "2 of 4 mean accuracies differ" in capsys.readouterr().out
-
-
-def test_main__folder_without_a_run__says_so_in_a_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        "sys.argv", ["publish_run", str(tmp_path / "none"), "--compare", "rows.csv"]
-    )
-
-    with pytest.raises(SystemExit):
-        main()
-    assert "rows.csv" in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_compare__other_tasks__is_refused(run, tmp_path):
-    other = tmp_path / "rows.csv"
-    figures_of(run).assign(store="cars").to_csv(other, index=False)
-
-    with pytest.raises(ValueError, match="expected tasks of"):
-        compare(run, other)
-
-
-def test_compare__task_that_differs__is_counted(run, tmp_path):
-    other = tmp_path / "rows.csv"
-    rows = figures_of(run)
-    rows.loc[0, "accuracy"] += 0.25
-    rows.to_csv(other, index=False)
-
-    table = compare(run, other)
-
-    assert table["tasks"].tolist() == [6] * 4
-    assert sorted(table["equal_tasks"]) == [5, 6, 6, 6]

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tools.scenes import photographs
 from tools.scenes import scene as scene_module
-from tools.scenes.collage import make_collage
-from tools.scenes.cutouts import COLOURS, cut_out, painted
-from tools.scenes.make import make_split, split_backgrounds
+from tools.scenes.make import make_split
 from tools.scenes.scene import Placed, box_of, make_scene
-from tools.scenes.sentences import captions, phrases, questions
-from tools.scenes.sources import ObjectClass, Source, head_noun, split_classes
+from tools.scenes.sentences import captions, questions
+from tools.scenes.sources import ObjectClass, Source
 
 NAMES = ("mug", "lamp", "black cat", "cat", "anchor", "kettle", "violin", "cup with straw")
 ALPHA, PLAIN = Source("drawn", "alpha"), Source("photographs", "plain")
@@ -68,34 +64,6 @@ def placed(name, x, y, *, colour=None, length=0.1):
     return Placed(name, "drawn", colour, "small", box, 1.0)
 
 
-def is_true(text, thing, objects):
-    """Whether a phrase is true of an object, read from its words alone."""
-    words = text.removeprefix("the ")
-    relation = re.search(r" (left of|right of|above|below) the (.+)$", words)
-    if relation:
-        other = next(other_thing for other_thing in objects if other_thing.name == relation[2])
-        (x, y), (to_x, to_y) = thing.centre, other.centre
-        is_there = {"left of": x < to_x, "right of": x > to_x, "above": y < to_y, "below": y > to_y}
-        return thing.name == words[: relation.start()] and is_there[relation[1]]
-    twins = [other_thing for other_thing in objects if other_thing.name == thing.name]
-    for side, axis, chosen in (
-        (" on the left", 0, min),
-        (" on the right", 0, max),
-        (" at the top", 1, min),
-    ):
-        if words.endswith(side):
-            first = chosen(other_thing.centre[axis] for other_thing in twins)
-            return words.removesuffix(side) == thing.name and thing.centre[axis] == first
-    first, _, rest = words.partition(" ")
-    if rest == thing.name and first in ("small", "large"):
-        lengths = [other_thing.box[2] - other_thing.box[0] for other_thing in twins]
-        extreme = max(lengths) if first == "large" else min(lengths)
-        return thing.box[2] - thing.box[0] == extreme
-    if rest == thing.name and first in COLOURS:
-        return thing.colour == first
-    return words == thing.name
-
-
 def test_a_box_is_exactly_around_the_pixels_that_the_object_changed(data, scene_of, monkeypatch):
     monkeypatch.setattr(scene_module, "N_OBJECTS", (1,))
     monkeypatch.setattr(scene_module, "N_OBJECT_CHANCES", (1.0,))
@@ -110,28 +78,6 @@ def test_a_box_is_exactly_around_the_pixels_that_the_object_changed(data, scene_
         # Half-transparent pixels at the rim do not count as seen.
         pixel = 1.5 / min(size)
         np.testing.assert_allclose(scene.objects[0].box, box_of(changed), atol=pixel)
-
-
-def test_what_is_seen_of_an_object_is_what_no_later_one_covers(scene_of):
-    objects = [thing for seed in range(20) for thing in scene_of(seed).objects]
-
-    assert all(0.6 <= thing.visible <= 1 for thing in objects)
-    assert any(thing.visible < 1 for thing in objects)
-    assert all(0 <= thing.box[0] < thing.box[2] <= 1 for thing in objects)
-
-
-def test_every_phrase_is_true_of_its_object_and_of_no_other(scene_of):
-    kinds = set()
-    for seed in range(60):
-        objects = scene_of(seed).objects
-        for phrase in phrases(objects):
-            kinds.add(phrase.kind)
-            assert is_true(phrase.text, objects[phrase.object], objects), phrase
-            if phrase.kind != "relation":  # others may stand there, though less plainly
-                others = [other for n, other in enumerate(objects) if n != phrase.object]
-                assert not any(is_true(phrase.text, other, objects) for other in others), phrase
-
-    assert kinds == {"name", "colour", "size", "place", "relation"}
 
 
 def test_captions_name_everything_and_questions_have_their_right_answer():
@@ -167,68 +113,6 @@ def test_captions_name_everything_and_questions_have_their_right_answer():
     )
 
 
-def test_splits_share_no_head_noun_and_those_kept_from_training_come_first(data):
-    sources = [ALPHA, Source("photographs", "plain", split=("validation", "test"))]
-
-    splits = split_classes(sources, data, seed=1)
-
-    nouns = {split: {head_noun(thing.name) for thing in some} for split, some in splits.items()}
-    assert not nouns["train"] & nouns["validation"]
-    assert not nouns["train"] & nouns["test"]
-    assert not nouns["validation"] & nouns["test"]
-    assert nouns["train"] == set()  # each noun is one of the photographs, too
-
-
-@pytest.mark.parametrize(
-    ("name", "noun"),
-    [("black cat", "cat"), ("two cups with straw", "cup"), ("glass", "glass"), ("Cats", "cat")],
-)
-def test_the_head_noun_is_what_a_name_is_about(name, noun):
-    assert head_noun(name) == noun
-
-
-def test_backgrounds_of_splits_differ(data):
-    splits = split_backgrounds([{"folder": "grounds"}], data)
-
-    assert [len(splits[split]) for split in ("train", "validation", "test")] == [14, 3, 3]
-    assert len({path for some in splits.values() for path in some}) == 20
-
-
-def test_an_object_is_cut_from_its_plain_ground_and_left_alone_on_a_busy_one(data):
-    cutout = cut_out(data / "photographs" / "mug" / "0.png", "plain")
-
-    assert abs(cutout.width - 61) <= 2
-    assert abs(cutout.height - 51) <= 2
-    assert np.asarray(cutout)[0, 0, 3] < 128  # a corner outside of the ellipse
-    assert cut_out(data / "grounds" / "00.png", "plain") is None
-
-
-def test_a_painted_object_has_the_colour_and_its_own_outline(data):
-    cutout = cut_out(data / "drawn" / "mug" / "0.png", "alpha")
-
-    red = np.asarray(painted(cutout, "red"))
-
-    assert (red[..., 3] == np.asarray(cutout)[..., 3]).all()
-    solid = red[red[..., 3] > 200]
-    np.testing.assert_allclose(np.median(solid[:, :3], 0), COLOURS["red"], atol=2)
-
-
-def test_the_object_of_a_photograph_in_a_collage_is_in_its_box(data):
-    classes = classes_of(data, PLAIN)
-    for seed in range(8):
-        scene = make_collage(classes, chances(classes), np.random.default_rng(seed))
-        dark = np.asarray(scene.picture.convert("L")) < 128
-        height, width = dark.shape
-        for thing in scene.objects:
-            left, top, right, bottom = (
-                round(side * length)
-                for side, length in zip(thing.box, (width, height) * 2, strict=True)
-            )
-            assert dark[top:bottom, left:right].mean() > 0.7  # an ellipse in its box
-            dark[top:bottom, left:right] = False
-        assert dark.mean() < 0.01
-
-
 def test_a_scene_depends_on_its_seed_and_number_alone(data, tmp_path):
     classes, grounds = (
         classes_of(data, ALPHA) + classes_of(data, PLAIN),
@@ -247,11 +131,3 @@ def test_a_scene_depends_on_its_seed_and_number_alone(data, tmp_path):
     assert one == more
     with Image.open(tmp_path / "one" / record["picture"]) as picture:
         assert picture.size == (record["width"], record["height"])
-
-
-def test_photographs__source_that_is_missing__is_named(tmp_path, monkeypatch):
-    arguments = ["photographs", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
-    monkeypatch.setattr("sys.argv", arguments)
-
-    with pytest.raises(SystemExit, match=r"cannot read .*data/clothing10\.large/.*: No such file"):
-        photographs.main()

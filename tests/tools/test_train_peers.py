@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 
 import pytest
 import torch
@@ -14,11 +13,8 @@ from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.peers.maml import Start, anil, maml
 from metaadapter.bench.peers.meta_trained import META_PEERS, load_meta_peer
-from metaadapter.errors import DataError
-from metaadapter.training.config_file import load_config
-from metaadapter.training.training_data import load_training_data
 from tools.inner_steps import task_losses
-from tools.train_peers import RECIPES, data_of_one_width, joint_alone, learn, main
+from tools.train_peers import main
 
 CONFIG = """\
 [data]
@@ -107,20 +103,6 @@ def test_train_peers__same_seed__gives_the_same_bytes_of_the_peer_of_that_name(r
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("needs_learn2learn")
-@pytest.mark.parametrize("name", META_PEERS)
-def test_learn__some_steps__lower_the_loss_on_the_tasks_drawn(name, config_file):
-    config = load_config(config_file)
-    data = data_of_one_width(load_training_data(config))
-    recipe = RECIPES[name]
-    optim = recipe.optim.model_copy(update={"steps": 30, "lr": 1e-2, "tasks_per_draw": 4})
-    heard = []
-
-    learn(name, data, config, replace(recipe, optim=optim), tell=heard.append)
-
-    assert sum(heard[-8:]) < sum(heard[:8])
-
-
-@pytest.mark.usefixtures("needs_learn2learn")
 @pytest.mark.parametrize(("peer", "moves_adapter"), [(maml, True), (anil, False)])
 def test_task_losses__batch_of_unlike_tasks__are_those_of_the_peer(peer, moves_adapter):
     draw = torch.Generator().manual_seed(0)
@@ -155,54 +137,3 @@ def test_task_losses__batch_of_unlike_tasks__are_those_of_the_peer(peer, moves_a
         torch.testing.assert_close(losses[task], wanted / torch.tensor(n_way).log())
     gradients = torch.autograd.grad(sum(losses), list(learned.values()))
     assert all(gradient.abs().max() > 0 for gradient in gradients)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--steps", "0"), "--steps expects a whole number of at least 1, got 0"),
-        (("--only", "Meta-Adapter"), "meta-adapter exists already; name another folder"),
-        (("--only", "Reptile"), "no meta-trained peer 'Reptile'; there are: Meta-Adapter"),
-    ],
-)
-def test_train_peers__option_that_cannot_be__says_why_and_writes_nothing(
-    run, tmp_path, capsys, options, message
-):
-    (tmp_path / "peers" / "meta-adapter").mkdir(parents=True)
-
-    with pytest.raises(SystemExit):
-        run("peers", *options)
-
-    assert message in capsys.readouterr().err
-    assert not list((tmp_path / "peers" / "meta-adapter").iterdir())
-
-
-def test_learn__feature_that_is_no_number__stops_and_says_where(config_file):
-    config = load_config(config_file)
-    data = data_of_one_width(load_training_data(config))
-    data.sources[0].tasks.features_nVD.fill_(torch.nan)
-
-    with pytest.raises(DataError, match=r"Meta-Adapter: the loss of step 0 is nan; look for rows"):
-        learn("Meta-Adapter", data, config, RECIPES["Meta-Adapter"])
-
-
-def test_joint_alone__coordinates_without_texts__are_left_out_and_logits_stay(config_file):
-    data = load_training_data(load_config(config_file))
-    source = data.sources[0]
-    tasks = source.tasks
-    rows = torch.nn.functional.normalize(
-        torch.cat([tasks.features_nVD, 0.5 * torch.ones_like(tasks.features_nVD)], -1), dim=-1
-    )
-    text = torch.cat([tasks.text_CD, torch.zeros_like(tasks.text_CD)], -1)
-    width = tasks.text_CD.shape[1]
-    wider = replace(tasks, features_nVD=rows, text_CD=text, blocks=(width, width))
-    # The other block has one length in every row, as those of an encoder have.
-    wider = replace(wider, logit_scale=tasks.logit_scale / float(rows[0, 0, :width].norm()))
-
-    reduced = joint_alone(replace(data, sources=(replace(source, tasks=wider), *data.sources[1:])))
-
-    joint = reduced.sources[0].tasks
-    torch.testing.assert_close(joint.features_nVD, tasks.features_nVD)
-    torch.testing.assert_close(joint.text_CD, tasks.text_CD)
-    assert joint.logit_scale == pytest.approx(tasks.logit_scale)
-    assert reduced.sources[1] is data.sources[1]

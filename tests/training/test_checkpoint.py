@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -34,24 +33,6 @@ def test_checkpoint__saved_and_loaded__is_bit_for_bit_the_same(tmp_path):
         "empty": [],
     }
     torch.testing.assert_close(loaded.tensors, tensors, rtol=0, atol=0, equal_nan=True)
-
-
-def test_checkpoint__tensors_that_share_memory__are_written(tmp_path):
-    shared = torch.arange(6.0).view(2, 3)
-
-    Checkpoint({"x": {"a": shared, "b": shared.T}}, {}).save(tmp_path / "c")
-
-    assert torch.equal(load_checkpoint(tmp_path / "c").tensors["x"]["b"], shared.T)
-
-
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="tells what is mapped")
-def test_load_checkpoint__its_tensors__do_not_keep_the_file_mapped(tmp_path):
-    Checkpoint({"x": {"a": torch.ones(9000)}}, {}).save(tmp_path / "mapped")
-
-    loaded = load_checkpoint(tmp_path / "mapped")
-
-    assert str(tmp_path / "mapped") not in Path("/proc/self/maps").read_text()
-    assert loaded.tensors["x"]["a"].sum() == 9000
 
 
 def test_checkpoint__failing_write__leaves_the_old_file(tmp_path, monkeypatch):

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.errors import DataError, UsageError
+from metaadapter.errors import DataError
 from metaadapter.training.config import InnerConfig
-from metaadapter.training.config_file import load_config
 from metaadapter.training.run_folder import config_differences, open_run
 
 
@@ -34,15 +33,6 @@ def test_load_config__file__has_its_values_and_the_defaults_of_all_others(load):
 )
 def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override, read, value):
     assert read(load(override)) == value
-
-
-def test_load_config__perturbations_of_a_source__change_those_of_the_run(load):
-    config = load("perturb.cone=0.9", "data.sources.1.perturb={text_made = 0.25}")
-
-    first, second = (config.perturbations_of(source.name) for source in config.data.sources)
-
-    assert (first.cone, first.text_made) == (0.9, config.perturb.text_made)
-    assert (second.cone, second.text_made) == (0.9, 0.25)
 
 
 @pytest.mark.parametrize(
@@ -96,60 +86,6 @@ def test_load_config__wrong_key_or_value__says_what_was_expected(load, override,
         load(override)
 
 
-@pytest.mark.parametrize("root", [r'"a\u0000b"', 5000 * "a"], ids=["null byte", "too long"])
-def test_load_config__root_that_no_path_can_be__is_reported(load, root):
-    with pytest.raises(DataError, match=r"cannot be a path: .*; correct the configuration"):
-        load(f"data.root={root}")
-
-
-def test_load_config__several_faults__are_reported_together(load):
-    with pytest.raises(DataError, match=r"(?s)optim\.lr: .*optim\.ema: "):
-        load("optim.lr=0", "optim.ema=1")
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("optim.lr", r"--set expects KEY=VALUE, such as optim\.lr=0\.002, got 'optim\.lr'"),
-        ("=3", r"--set expects KEY=VALUE"),
-        ("data.sources.7.weight=1", r"'7' cannot be looked up in a list of 2, counted from 0"),
-        (r'data.root="C:\stores"', r'got "C:\\stores", whose quotes are not .*write \\ twice'),
-        ("data.root='stores", r"got 'stores, whose quotes are not TOML's: .*Leave the quotes out"),
-        ("seed.lr=1", r"seed is a value and has no 'lr'"),
-    ],
-)
-def test_load_config__override_that_leads_nowhere__is_reported(load, override, message):
-    with pytest.raises(UsageError, match=message):
-        load(override)
-
-
-def test_load_config__missing_or_broken_file__names_it(tmp_path):
-    (tmp_path / "broken.toml").write_text("seed = [")
-
-    with pytest.raises(DataError, match=r"cannot read the configuration .*none\.toml: No such"):
-        load_config(tmp_path / "none.toml")
-    with pytest.raises(DataError, match=r"broken\.toml is not TOML: "):
-        load_config(tmp_path / "broken.toml")
-    (tmp_path / "broken.toml").write_text("seed = 1")
-    with pytest.raises(DataError, match=r"data: missing, and there is no default"):
-        load_config(tmp_path / "broken.toml")
-
-
-def test_load_config__root__is_seen_from_the_config_or_else_from_here(
-    config_file, tmp_path, monkeypatch
-):
-    (tmp_path / "beside").mkdir()
-    here = tmp_path / "elsewhere"
-    (here / "stores").mkdir(parents=True)
-    monkeypatch.chdir(here)
-
-    beside = load_config(config_file, ["data.root=beside"])
-    from_here = load_config(config_file, ["data.root=stores"])
-
-    assert beside.data.root == str(tmp_path / "beside")
-    assert from_here.data.root == str(here / "stores")
-
-
 def test_resolved__written_and_read__is_the_same_configuration(start, load):
     folder, config, _ = start("run", "optim.lr=0.1", "optim.steps=2")
 
@@ -158,8 +94,3 @@ def test_resolved__written_and_read__is_the_same_configuration(start, load):
     assert read == config
     assert config_differences(read, config) == []
     assert config_differences(read, load("optim.steps=2")) == ["optim.lr: 0.1 → 0.01"]
-
-
-def test_open_run__folder_of_no_run__says_what_to_give(tmp_path):
-    with pytest.raises(DataError, match=r"cannot read .*resolved\.json: .* give --resume a folder"):
-        open_run(tmp_path)

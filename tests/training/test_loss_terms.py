@@ -71,13 +71,6 @@ def test_known_loss__is_that_of_loops_over_pictures(episodes):
     np.testing.assert_allclose(known_loss(weights, episodes), expected, rtol=1e-4)
 
 
-def test_known_loss__without_strangers__is_finite(episodes):
-    alone = replace(episodes, off_class_mask_TO=torch.zeros_like(episodes.off_class_mask_TO))
-    weights = Generator().predict(Support.of_batch(alone.batch, alone.logit_scale))
-
-    assert known_loss(weights, alone).isfinite().all()
-
-
 def test_foreign_strangers__are_pictures_of_the_other_source_after_as_many_of_this_one(
     sources, episodes
 ):
@@ -94,15 +87,6 @@ def test_foreign_strangers__are_pictures_of_the_other_source_after_as_many_of_th
         assert is_of(near[episodes.off_class_mask_TO[t, :n_near]], here).all()
         assert episodes.off_class_mask_TO[t, n_near:].all()
         assert is_of(far, elsewhere).all()
-
-
-def test_foreign_strangers__of_the_only_source__are_none(sources):
-    draw = torch.Generator().manual_seed(1)
-    mixture = Mixture(sources[:1], EpisodeSpec((3, 5), (1, 4), 3))
-
-    episodes = mixture.draw(4, draw, off_class=True, foreign=True)
-
-    assert episodes.off_class_TOD.shape[1] == 3
 
 
 def test_validator__with_strangers__ranks_a_good_head_above_one_that_guesses(sources):

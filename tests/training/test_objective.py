@@ -10,8 +10,6 @@ from torch.nn.functional import normalize
 from episodes import EpisodeBatch, Episodes
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.errors import UsageError
-from metaadapter.generator.generator import Generator
 from metaadapter.training.loss_terms import query_loss
 from metaadapter.training.loss_weights import LossWeights, weighted_sum
 from metaadapter.training.objective import objective
@@ -239,46 +237,6 @@ def test_objective__gradient__is_finite_with_classes_masked_out(generator, episo
         assert any(gradient.any() for gradient in reached), name
 
 
-@pytest.mark.parametrize("name", TERMS)
-def test_objective__term_with_weight_0__is_left_out(generator, episodes, name):
-    weights = LossWeights(**{name: 0.5})
-
-    terms = objective(generator, episodes, weights)
-
-    assert set(terms) == {"query", name}
-    torch.testing.assert_close(terms[name], objective(generator, episodes, ALL)[name])
-
-
-@pytest.mark.parametrize(("weights", "n_predictions"), [(LossWeights(), 1), (ALL, 7)])
-def test_objective__supports__are_each_passed_once(
-    generator, episodes, monkeypatch, weights, n_predictions
-):
-    forward, calls = Generator.forward, []
-
-    def counted(*arguments, **options):
-        calls.append(1)
-        return forward(*arguments, **options)
-
-    monkeypatch.setattr(Generator, "forward", counted)
-
-    objective(generator, episodes, weights)
-
-    assert len(calls) == n_predictions
-
-
-def test_objective__tasks_that_cannot_give_a_term__have_none(generator, episodes):
-    bare = replace(
-        episodes,
-        twin_TNKD=episodes.twin_TNKD[:, :, :0],
-        twin_mask_TNK=episodes.twin_mask_TNK[:, :, :0],
-        has_views=False,
-        off_class_mask_TO=torch.zeros_like(episodes.off_class_mask_TO),
-        pool_mask_TU=torch.zeros_like(episodes.pool_mask_TU),
-    )
-
-    assert set(objective(generator, bare, ALL)) == {"query", "modalities"}
-
-
 @pytest.mark.parametrize(
     ("part", "own"),
     [("pool", {"pool": 1.0, "pool_kept": 0.1, "pool_halves": 0.1}), ("known", {"known": 1.0})],
@@ -294,29 +252,6 @@ def test_objective__terms_of_one_part_alone__teach_that_part_alone(generator, ep
     generator.zero_grad()
     names = (name for name, _ in getattr(generator, part).named_parameters())
     assert reached == {f"{part}.{name}" for name in names}
-
-
-def test_objective__a_class_without_text__is_not_held_against_zero_shot(generator, episodes):
-    text_TND = episodes.batch.text_TND.clone()
-    text_TND[1, 0] = 0
-    one_nameless = replace(episodes, batch=replace(episodes.batch, text_TND=text_TND))
-    nameless = replace(episodes, batch=replace(episodes.batch, text_TND=torch.zeros_like(text_TND)))
-
-    terms = objective(generator, one_nameless, ALL)
-
-    others = [alone(one_nameless, task) for task in (0, 2)]
-    alone_terms = [objective(generator, task, ALL) for task in others]
-    n_queries = [int((task.batch.query_labels_TQ >= 0).sum()) for task in others]
-    modalities = sum(
-        n * float(term["modalities"].detach())
-        for n, term in zip(n_queries, alone_terms, strict=True)
-    )
-    assert float(terms["modalities"].detach()) == pytest.approx(modalities / sum(n_queries))
-    # The third task has no picture of another class.
-    assert float(terms["off_class"].detach()) == pytest.approx(
-        float(alone_terms[0]["off_class"].detach())
-    )
-    assert set(objective(generator, nameless, ALL)) == {"query", "draws", "views", *POOL_TERMS}
 
 
 def test_objective__steps_inside__change_the_query_term_alone(generator, episodes):
@@ -346,24 +281,6 @@ def test_query_loss__unequal_ways_and_queries__weigh_each_task_alike(episodes):
     assert float(value) == pytest.approx((1 + 1 + third) / 3, rel=1e-6)
 
 
-@pytest.mark.parametrize("weight", [-0.5, float("nan"), float("inf")])
-def test_loss_weights__no_number_of_at_least_0__is_refused_by_name(weight):
-    with pytest.raises(UsageError, match=rf"loss term views must be .* at least 0, got {weight}"):
-        LossWeights(views=weight)
-
-
-def test_loss_weights__nothing_to_classify__is_refused():
-    for weights in ({"views": 1.0}, {"pool": 1.0, "draws": 0.5}, {"pool_kept": 1.0}):
-        with pytest.raises(UsageError, match="loss term query must be above 0"):
-            LossWeights(query=0.0, **weights)
-
-
-def test_weighted_sum__terms__count_by_the_weight_of_their_name():
-    terms = {name: torch.tensor(value) for name, value in (("query", 2.0), ("x", 3.0))}
-
-    assert weighted_sum(terms, LossWeights(query=0.5, own={"own.py:x": 10.0})) == 31
-
-
 def test_objective__loss_of_one_s_own__sees_tasks_adapters_and_generator(generator, episodes):
     def size(tasks, adapters, network):
         assert tasks is episodes
@@ -375,18 +292,3 @@ def test_objective__loss_of_one_s_own__sees_tasks_adapters_and_generator(generat
     adapters = generator(Support.of_batch(episodes.batch, episodes.logit_scale))
     assert list(terms) == ["query", "size"]
     torch.testing.assert_close(terms["size"], adapters.classes.square().mean())
-
-
-@pytest.mark.parametrize(
-    ("loss", "message"),
-    [
-        (lambda *_: torch.zeros(3), r"size must be a tensor without axes.*, got \(3,\)"),
-        (lambda *_: 0.5, r"size must be a tensor without axes.*, got 0\.5"),
-        (lambda *_: 1 / 0, r"size failed: ZeroDivisionError.*test_objective\.py, line"),
-    ],
-)
-def test_objective__loss_of_one_s_own_that_gives_no_number__is_named(
-    generator, episodes, loss, message
-):
-    with pytest.raises(UsageError, match=message):
-        objective(generator, episodes, LossWeights(), own={"size": loss})

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch import nn
@@ -21,18 +19,6 @@ def rates(n_steps, lr=0.3):
     return result
 
 
-@pytest.mark.parametrize(("n_steps", "warmup"), [(50, 10), (800, 100), (3, 1)])
-def test_schedule__rates__rise_along_a_line_and_fall_along_half_a_cosine(n_steps, warmup):
-    result = rates(n_steps)
-
-    rise = [0.3 * (step + 1) / warmup for step in range(warmup)]
-    fall = [
-        0.15 * (1 + math.cos(math.pi * step / (n_steps - warmup)))
-        for step in range(n_steps - warmup + 1)
-    ]
-    assert result == pytest.approx(rise + fall, abs=1e-12)
-
-
 # Older torch warns of how its own SequentialLR calls the scheduler that comes next.
 @pytest.mark.filterwarnings("ignore:The epoch parameter in `scheduler.step:UserWarning")
 def test_schedule__rates__are_those_of_torch_s_own_line_and_cosine():
@@ -45,10 +31,6 @@ def test_schedule__rates__are_those_of_torch_s_own_line_and_cosine():
         assert rate == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
         optimizer.step()
         both.step()
-
-
-def test_schedule__one_step__learns_at_the_full_rate():
-    assert rates(1)[0] == 0.3
 
 
 def test_optimizer__only_matrices__decay():

@@ -6,16 +6,14 @@ import os
 import signal
 import socket
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from metaadapter.errors import DataError, UsageError
-from metaadapter.training import processes as processes_module
 from metaadapter.training.checkpoint import load_checkpoint
-from metaadapter.training.processes import ALONE, OtherProcessFailed, Processes, joined
+from metaadapter.training.processes import OtherProcessFailed, Processes, joined
 from metaadapter.training.random_streams import RandomStreams
 from metaadapter.training.run import train
 from metaadapter.training.trainer import Trainer
@@ -123,14 +121,6 @@ def test_train__two_processes__equal_one_with_the_same_tasks(
             assert line["validation"]["score"] == pytest.approx(moment.validation.score, rel=1e-4)
 
 
-def test_train__tasks_of_the_processes__differ(train_in_two, tmp_path):
-    train_in_two("two")
-
-    random = state_of(tmp_path / "two").tensors["random"]
-
-    assert not torch.equal(random["episodes"], random["episodes1"])
-
-
 def die_at(step):
     """A `tell` that kills the second process."""
 
@@ -159,51 +149,6 @@ def test_train__one_process_killed__others_end_and_a_resume_goes_on_exactly(trai
     assert resumed == train_in_two("whole")
     ends = [state_of(tmp_path / name).tensors for name in ("killed", "whole")]
     torch.testing.assert_close(ends[0], ends[1], rtol=0, atol=0)
-
-
-@pytest.mark.slow
-def test_train__one_process_asked_to_stop__all_end_at_the_same_step(train_in_two, tmp_path):
-    steps = []
-
-    def stop(rank):
-        return lambda: rank == 1 and len(steps) == 6  # steps 0 to 5
-
-    stopped = train_in_two("stopped", tell=lambda _: steps.append, should_stop=stop)
-    finished = train_in_two("stopped", resume=True)
-
-    assert [outcome[:2] for outcome in stopped] == [("interrupted", 5)] * 2
-    assert finished == train_in_two("whole")
-
-
-def test_train__another_number_of_processes__is_refused(train_in_two, tmp_path, load):
-    train_in_two("two", should_stop=lambda _: lambda: True)
-
-    with pytest.raises(UsageError, match=r"the run has 2 process\(es\).*cannot continue with 1"):
-        train(tmp_path / "two", load())
-
-
-def test_train__one_process_cannot_begin__ends_all_and_tells_why(tmp_path, config_file, load):
-    def work(rank):
-        fault = ["data.reserved=['nowhere']"] if rank == 1 else []
-        train(tmp_path / "run", load(*fault), config_text=config_file.read_text())
-
-    other, failed = in_processes(work)
-
-    assert "another process of this run has failed" in str(other)
-    assert "nowhere" in str(failed)
-    assert not (tmp_path / "run" / "resolved.json").exists()
-
-
-def test_train__processes_with_other_data__are_refused(tmp_path, config_file, load):
-    def work(rank):
-        config = load(f"data.sources.0.synthetic.seed={rank}")
-        train(tmp_path / "run", config, config_text=config_file.read_text())
-
-    outcomes = in_processes(work)
-
-    for outcome in outcomes:
-        assert isinstance(outcome, DataError)
-        assert "process(es) 1 differ from those of process 0" in str(outcome)
 
 
 @pytest.mark.parametrize("messages", [("a", "a"), ("a", "b"), ("", "b"), ("a", "")])
@@ -261,18 +206,3 @@ def test_average__gradients_and_buffers__are_means_and_what_none_has_stays_witho
 def test_share__draws_first_then_tasks__are_all_the_tasks(size, n_draws, n_tasks, expected):
     assert Processes(0, size).share(n_draws, n_tasks) == expected
     assert size * expected[0] * expected[1] == n_draws * n_tasks
-
-
-def test_share__what_cannot_be_divided__is_refused():
-    with pytest.raises(UsageError, match=r"3 processes cannot share 2 draw\(s\) of 16 tasks"):
-        Processes(0, 3).share(2, 16)
-
-
-@pytest.mark.parametrize("name", ["auto", "cuda"])
-def test_device__several_processes__have_a_gpu_each(monkeypatch, name):
-    monkeypatch.setattr(processes_module.torch, "cuda", SimpleNamespace(is_available=lambda: True))
-    monkeypatch.setenv("LOCAL_RANK", "3")
-
-    assert Processes(11, 16).device(name) == "cuda:3"
-    assert Processes(11, 16).device("cpu") == "cpu"
-    assert ALONE.device(name) == name

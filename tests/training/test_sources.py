@@ -2,14 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
-from episodes import ClassSplit, EpisodeSampler, EpisodeSpec, gather, stored_features
-from episodes.stored_features import StoredFeatures
-from episodes.tasks import first_views
+from episodes import ClassSplit, EpisodeSpec
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.training import kept_pictures
-from metaadapter.training.config import SourceConfig, SplitPart, SyntheticConfig
+from metaadapter.training.config import SourceConfig, SplitPart
 from metaadapter.training.sources import load_source
 
 EPISODES = EpisodeSpec(n_way=(2, 5), n_shot=(1, 3))
@@ -50,14 +46,6 @@ def test_load_source__several_stores__are_domains_joined_by_class_name(load, mak
     assert source.tasks.domains_n.tolist() == [0, 0, 0, 1, 1, 1, 1]
     expected = [second.texts[0], first.texts[0], first.texts[1]]
     np.testing.assert_array_equal(source.tasks.text_CD, expected)
-
-
-def test_load_source__averaged_views__are_the_features_a_classifier_sees(load, make_store):
-    store = make_store("a", {"heron": 3, "stork": 2}, n_views=3)
-
-    source = load("a", average_views=True)
-
-    np.testing.assert_allclose(source.tasks.features_nVD[:, 0], store.mean_features()[0], atol=1e-6)
 
 
 @pytest.fixture
@@ -110,45 +98,6 @@ def test_load_source__split_that_does_not_fit__is_refused(
         load("a", classes=split(part, **parts))
 
 
-@pytest.mark.parametrize("n_views", [1, 3])
-def test_load_source__features_on_disk__give_the_tasks_of_those_in_memory(
-    load, make_store, monkeypatch, n_views
-):
-    make_store("a", {"heron": 5, "": 2, "stork": 4}, n_views=n_views)
-    make_store("b", {"crane": 4, "heron": 12}, seed=1, n_views=n_views)
-    memory = load("a", "b")
-    monkeypatch.setattr(kept_pictures, "MOST_IN_MEMORY", 100)
-    monkeypatch.setattr(kept_pictures, "CHUNK_PICTURES", 3)
-    monkeypatch.setattr(stored_features, "CHUNK_PICTURES", 3)
-    disk = load("a", "b")
-
-    assert isinstance(disk.tasks.features_nVD, StoredFeatures)
-    assert disk.digest == memory.digest
-    torch.testing.assert_close(disk.tasks.class_means_CD, memory.tasks.class_means_CD)
-    pictures = torch.tensor([[0, 3], [20, 7]])
-    assert torch.equal(first_views(disk.tasks, pictures), memory.tasks.features_nVD[pictures, 0])
-
-    spec = EpisodeSpec((2, 3), (1, 3), 2)
-    rows = EpisodeSampler(memory.tasks.index, spec).draw(
-        8, torch.Generator().manual_seed(0), twins=True, off_class=True
-    )
-    one, other = (
-        gather(rows, source.tasks, torch.Generator().manual_seed(1)) for source in (memory, disk)
-    )
-    for name in ("twin_TNKD", "other_views_TNKD", "off_class_TOD", "pool_TUD"):
-        assert torch.equal(getattr(one, name), getattr(other, name))
-    assert torch.equal(one.batch.support_TNKD, other.batch.support_TNKD)
-    assert torch.equal(one.batch.query_TQD, other.batch.query_TQD)
-
-
-def test_load_source__own_shots__replace_those_of_the_run(load, make_store):
-    make_store("a", {"heron": 3, "stork": 2})
-
-    assert load("a").tasks.spec is None
-    assert load("a", n_shot=(4, 9)).tasks.spec.n_way == EPISODES.n_way
-    assert load("a", n_shot=(4, 9)).tasks.spec.n_shot == (4, 9)
-
-
 def test_load_source__stores_that_do_not_fit_together__are_refused(load, make_store):
     make_store("a", {"heron": 2})
     make_store("two views", {"heron": 2}, n_views=2)
@@ -163,17 +112,3 @@ def test_load_source__stores_that_do_not_fit_together__are_refused(load, make_st
         load("no labels")
     with pytest.raises(DataError, match="nowhere"):
         load("nowhere")
-
-
-def test_load_source__synthetic__is_the_same_for_the_same_seed(tmp_path):
-    def made(seed):
-        shape = SyntheticConfig(n_classes=3, width=8, seed=seed)
-        config = SourceConfig(name="made", synthetic=shape, weight=2.0)
-        return load_source(config, tmp_path, EPISODES)
-
-    first, again, other = made(0), made(0), made(1)
-
-    assert first.classes == ("made 0", "made 1", "made 2")
-    assert first.tasks.weight == 2.0
-    assert first.tasks.features_nVD.equal(again.tasks.features_nVD)
-    assert not first.tasks.features_nVD.equal(other.tasks.features_nVD)

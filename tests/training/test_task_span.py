@@ -14,7 +14,6 @@ from metaadapter.training import objective as module
 from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.loss_weights import LossWeights
 from metaadapter.training.objective import objective
-from metaadapter.training.task_span import in_span
 from tests.random_networks import generator_at_work
 
 TERMS = ["query", "draws", "views", "modalities", "off_class", "known"]
@@ -128,36 +127,3 @@ def test_objective__in_float32__differs_by_rounding(generator, episodes, in_all_
     for name in TERMS:
         assert float(terms[name]) == pytest.approx(float(exact[name]), rel=2e-3), name
         assert float(as_before[name]) == pytest.approx(float(exact[name]), rel=2e-3), name
-
-
-def test_in_span__only_terms_with_a_weight__take_coordinates(episodes):
-    n_blocks = max(1, len(episodes.blocks))
-
-    widths = {
-        (twins, views): in_span(episodes, twins=twins, views=views).batch.query_TQD.shape[-1]
-        for twins in (False, True)
-        for views in (False, True)
-    }
-
-    # 12 pictures and 4 texts; 8 twins; 12 other views; one coordinate for the part outside.
-    rows = {(False, False): 16, (True, False): 24, (False, True): 28, (True, True): 36}
-    assert widths == {which: n_blocks * n + 1 for which, n in rows.items()}
-
-
-def test_in_span__narrow_features__stay(episodes):
-    narrow = replace(with_rows(episodes, lambda rows: rows[..., :40]), blocks=())
-
-    assert in_span(narrow, twins=False, views=False) is narrow
-
-
-def test_objective__losses_of_your_own__see_the_encoders_coordinates(generator, episodes):
-    seen = []
-
-    def own(tasks, adapters, _):
-        seen.extend([tasks.batch.query_TQD, adapters.classes])
-        return adapters.classes.square().mean()
-
-    objective(generator, episodes, LossWeights(), own={"own": own})
-
-    assert seen[0] is episodes.batch.query_TQD
-    assert seen[1].shape == episodes.batch.text_TND.shape

@@ -66,23 +66,6 @@ def test_load_training_data__held_out_domain_in_training__is_refused(load):
         load(validation_domains={"same birds": "a"})
 
 
-def test_load_training_data__picture_of_a_validation_set__is_refused(load, make_store):
-    make_store("copy", {"heron": 3, "stork": 3}, sha256=["copy-0", "a-1", *"2345"])
-
-    with pytest.raises(
-        DataError, match=r"'birds' has 1 picture.* of the evaluation set 'copied', with hash a-1"
-    ):
-        load(validation_domains={"copied": "copy"})
-
-
-def test_load_training_data__many_held_out_classes__shows_the_first_five(load, make_store):
-    make_store("letters", dict.fromkeys("abcdefgh", 1), seed=3)
-    make_store("more letters", dict.fromkeys("ABCDEFGH", 1), seed=4)
-
-    with pytest.raises(DataError, match=r"has 8 class.*'e' \(there 'E'\) and 3 more\. Leave"):
-        load(sources={"x": "letters"}, validation_classes={"y": "more letters"})
-
-
 @pytest.mark.parametrize("place", ["sources", "validation_classes", "validation_domains"])
 @pytest.mark.parametrize("name", ["b", "./b", "sub/../b", "link", "ABSOLUTE"])
 def test_load_training_data__reserved_store__is_seen_by_no_part_of_the_run(
@@ -101,40 +84,3 @@ def test_load_training_data__picture_of_a_reserved_store__is_refused(load, make_
 
     with pytest.raises(DataError, match=r"'some' has 1 picture.* of the evaluation set '.*copy'"):
         load(reserved=("copy",), **{place: {"some": "b"}})
-
-
-def test_load_training_data__reserved_store_that_is_not_there__is_reported(load):
-    with pytest.raises(DataError, match=r"there is no feature store .*forgs"):
-        load(reserved=("forgs",))
-
-
-@pytest.mark.parametrize(
-    "places",
-    [
-        ("sources", "sources"),
-        ("sources", "validation_domains"),
-        ("validation_classes", "validation_domains"),
-        ("validation_domains", "validation_domains"),
-    ],
-)
-def test_data_config__name_given_twice__is_refused(places):
-    sets = {"sources": [SourceConfig(name="insects", stores=("a",))]}
-    for number, place in enumerate(places):
-        name = ("birds", "Birds")[number]
-        sets.setdefault(place, []).append(SourceConfig(name=name, stores=(f"b{number}",)))
-
-    with pytest.raises(
-        ValueError, match=r"another name for each .* got 'Birds', 'birds' more than"
-    ):
-        DataConfig(**{place: tuple(entries) for place, entries in sets.items()})
-
-
-def test_mixture__too_few_classes__names_the_source(load):
-    data = load()
-    config = TrainConfig(
-        data=DataConfig(sources=(SourceConfig(name="birds", stores=("a",)),)),
-        episodes={"n_way": (5, 9)},
-    )
-
-    with pytest.raises(DataError, match="source 'birds': 5 classes"):
-        data.mixture(config, "cpu")

@@ -62,14 +62,3 @@ def figures_without_time(log: Path) -> list[dict]:
     for line in lines:
         line["sources"] = {name: one["loss"] for name, one in line.get("sources", {}).items()}
     return [{key: line[key] for key in line if key not in times} for line in lines]
-
-
-def test_train__killed_before_the_first_checkpoint__begins_anew(start):
-    folder, config, whole = start("run")
-    figures = figures_without_time(folder / "log.jsonl")
-    (folder / "checkpoint.safetensors").unlink()
-
-    again = train(folder, config, device="cpu")
-
-    assert again.generator == whole.generator
-    assert figures_without_time(folder / "log.jsonl") == figures

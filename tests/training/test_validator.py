@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from episodes import synthetic_source
-from episodes.stored_features import StoredFeatures
 from metaadapter.training.validator import N_STRANGERS, _far_strangers
 
 
@@ -32,20 +31,3 @@ def test_far_strangers__are_labelled_pictures_of_other_sources_drawn_alike(sourc
     order = torch.randperm(len(everything), generator=torch.Generator().manual_seed(3))
     assert torch.equal(far, everything[order[:N_STRANGERS]])
     assert _far_strangers(source, [source, others[2]], 3).shape == (0, 8)
-
-
-def test_far_strangers__of_features_on_disk__read_only_the_chosen_ones(sources):
-    source, other, *_ = sources
-    n_read = 0
-
-    def read(rows):
-        nonlocal n_read
-        n_read += len(rows)
-        return other.features_nVD[:, 0][rows].numpy()
-
-    stored = replace(other, features_nVD=StoredFeatures(read, (100, 1, 8)))
-
-    far = _far_strangers(source, [source, stored], 0)
-
-    assert torch.equal(far, _far_strangers(source, [source, other], 0))
-    assert n_read == N_STRANGERS

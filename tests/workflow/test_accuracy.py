@@ -22,11 +22,3 @@ def test_proportion__as_text__tells_n_and_the_interval():
     text = str(Proportion(66, 120))
 
     assert text == "55% (66 of 120, 95 % interval 46% to 64%)"
-
-
-def test_proportion__as_json__holds_all_numbers():
-    document = Proportion(1, 2).to_dict()
-
-    assert document["value"] == 0.5
-    assert (document["n_right"], document["n"]) == (1, 2)
-    assert 0 < document["low"] < 0.5 < document["high"] < 1

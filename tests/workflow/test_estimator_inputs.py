@@ -1,19 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
-import pandas as pd
 import pytest
-import torch
 
-from metaadapter.adapter.unit_rows import moderate_rows
-from metaadapter.errors import DataError, UsageError
+from metaadapter.errors import UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 X = np.random.default_rng(0).standard_normal((8, 16))
 y = np.repeat([0, 1], 4)
-HUGE = 2**64 - 1
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +25,6 @@ def test_rows__of_any_length__count_as_their_direction(fitted, size):
     assert again.predict_proba(X) == pytest.approx(plain.predict_proba(X))
 
 
-def test_rows__of_zeros__have_probabilities(fitted):
-    assert fitted.predict_proba(np.zeros((1, 16))).sum() == pytest.approx(1)
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, np.float16("inf")])
 def test_rows__not_finite__are_named_by_their_number(fitted, value):
     wrong = X.astype(np.float16 if isinstance(value, np.float16) else float)
@@ -50,44 +40,6 @@ def test_rows__not_finite__are_named_by_their_number(fitted, value):
             call()
     with pytest.raises(UsageError, match="row 3 of views has a NaN"):
         MetaAdapterClassifier(mode="finetune").fit(X, y, views=wrong[:, None])
-
-
-def test_adapter__of_numbers_too_large__is_an_error_and_not_nan():
-    classifier = MetaAdapterClassifier().fit(X, y)
-    huge = classifier.adapter_.map(lambda tensor: tensor * 1e200)
-    classifier.stored_ = replace(classifier.stored_, weights=huge)
-
-    with pytest.raises(DataError, match="the adapter gives no probabilities"):
-        classifier.predict(X)
-
-
-@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
-def test_tensors__that_require_a_gradient__are_taken(fitted, kind):
-    rows = torch.tensor(X, dtype=kind, requires_grad=True)
-    plain = rows.detach().double().numpy()
-
-    again = MetaAdapterClassifier({0: rows[0]}).fit(rows, torch.tensor(y))
-
-    expected = MetaAdapterClassifier({0: plain[0]}).fit(plain, y).predict_proba(plain)
-    assert again.predict_proba(rows) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("small", [1, HUGE - 1])
-def test_labels__beyond_63_bits__stay_what_they_are(tmp_path, small):
-    for labels in ([HUGE] * 4 + [small] * 4, np.uint64([HUGE] * 4 + [small] * 4)):
-        classifier = MetaAdapterClassifier().fit(X, labels)
-        assert classifier.classes_.tolist() == [small, HUGE]
-    assert {*classifier.predict(X).tolist()} == {small, HUGE}
-
-    classifier.add_class(2**63, X[:1]).save(tmp_path / "adapter")
-
-    loaded = MetaAdapterClassifier.load(tmp_path / "adapter")
-    assert loaded.classes_.tolist() == sorted([small, 2**63, HUGE])
-
-
-def test_labels__that_no_64_bits_hold__are_an_error():
-    with pytest.raises(UsageError, match=r"from -1 to 18446744073709551615 .* give them as text"):
-        MetaAdapterClassifier().fit(X, [HUGE] * 4 + [-1] * 4)
 
 
 @pytest.mark.parametrize(
@@ -109,28 +61,3 @@ def test_fit__that_fails__leaves_the_estimator_as_it_was(parameters, rows, label
 
     assert (classifier.predict_proba(X) == before).all()
     assert classifier.classes_.tolist() == [0, 1]
-
-
-@pytest.mark.parametrize("scale", [torch.tensor(99.5, requires_grad=True), np.array(99.5), 99.5])
-def test_logit_scale__of_an_encoder_in_hand__is_taken_as_it_comes(scale):
-    fitted = MetaAdapterClassifier(logit_scale=scale).fit(X, y)
-
-    assert fitted.logit_scale_ == 99.5
-
-
-def test_labels__whole_numbers_of_pandas_that_may_lack_some__stay_exact():
-    labels = pd.Series([2**53] * 4 + [2**53 + 1] * 4, dtype="Int64")
-
-    fitted = MetaAdapterClassifier().fit(X, labels)
-
-    assert fitted.classes_.tolist() == [2**53, 2**53 + 1]
-
-
-def test_rows__of_any_length__are_scaled_without_a_change_of_direction():
-    rows = np.array([[3e-200, 4e-200], [3e200, 4e200], [3.0, 4.0], [0.0, 0.0]])
-
-    moderate = moderate_rows(rows)
-
-    lengths = np.linalg.norm(moderate, axis=1)
-    assert moderate[:3] / lengths[:3, None] == pytest.approx(np.array([[0.6, 0.8]] * 3))
-    assert moderate[3].tolist() == [0, 0]

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
-from metaadapter.bench.peers.classifier import PEERS, PeerClassifier
-from metaadapter.errors import UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 
@@ -29,15 +26,6 @@ def test_known__new_pictures_of_the_classes__are_more_probable_than_others(data,
     assert roc_auc_score(is_known, both) > 0.9
     passed = classifier.predict_known(np.concatenate([data.X_new, strange]), keep=0.75)
     assert passed[is_known].mean() > passed[~is_known].mean() + 0.3
-
-
-def test_known__rows_of_any_length_and_in_any_batch__are_answered_alike(data):
-    classifier = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
-    together = classifier.predict_known_proba(data.X_new)
-
-    one_by_one = [classifier.predict_known_proba(row[None] * 7.0)[0] for row in data.X_new]
-
-    np.testing.assert_allclose(one_by_one, together, rtol=1e-6)
 
 
 def test_sets__have_the_answer_and_a_column_a_class(data):
@@ -69,24 +57,3 @@ def test_known__of_a_saved_adapter__is_the_same(data, tmp_path):
 
     expected = classifier.predict_known_proba(data.X_new)
     assert np.array_equal(again.predict_known_proba(data.X_new), expected)
-
-
-@pytest.mark.parametrize("mode", ["one_shot", "finetune"])
-def test_known__with_unlabelled_pictures_or_gradient_steps__can_be_asked(data, mode):
-    classifier = MetaAdapterClassifier(data.texts, mode=mode)
-    classifier.fit(data.X, data.y, unlabelled=data.X_new)
-
-    assert np.isfinite(classifier.predict_known_proba(data.X_new)).all()
-
-
-def test_known__of_a_peer__is_refused(data):
-    peer = PeerClassifier(next(iter(PEERS)), data.texts, logit_scale=20.0).fit(data.X, data.y)
-
-    with pytest.raises(UsageError, match="cannot tell what is unknown"):
-        peer.predict_known_proba(data.X_new)
-
-
-def test_known__before_fit__says_so(data):
-    for ask in ("predict_known_proba", "predict_known", "predict_sets"):
-        with pytest.raises(NotFittedError):
-            getattr(MetaAdapterClassifier(), ask)(data.X_new)

@@ -5,8 +5,7 @@ import pytest
 
 from metaadapter.adapter.known import known_probabilities, known_threshold
 from metaadapter.adapter.unit_rows import unit_rows
-from metaadapter.generator.pretrained import shared_generator
-from metaadapter.workflow.fit_adapter import fit_support, labelled_support, predict_adapter
+from metaadapter.workflow.fit_adapter import fit_support, labelled_support
 from metaadapter.workflow.known_by_group import first_of_groups
 
 CLASSES = ["fox", "lynx", "deer"]
@@ -47,16 +46,6 @@ def test_known__of_labelled_series__keeps_the_frames_of_new_series(frames):
     assert kept(frames, ()) < 0.5
 
 
-def test_known__of_series__changes_no_label(frames):
-    support, groups, _ = frames
-    one, other = (
-        fit_support(support, CLASSES, names=None, logit_scale=100.0, groups=given).weights
-        for given in (groups, ())
-    )
-    assert one.classes.equal(other.classes)
-    assert one.class_bias.equal(other.class_bias)
-
-
 def test_first_of_groups__is_the_first_row_of_each_series_and_class(frames):
     support, groups, _ = frames
 
@@ -71,12 +60,3 @@ def test_first_of_groups__without_series_or_with_a_pool__is_not_needed(frames):
     assert first_of_groups(support, [""] * 24) is None
     assert first_of_groups(support, [str(number) for number in range(24)]) is None
     assert first_of_groups(support.with_pool(new), groups) is None
-
-
-def test_known__with_groups__is_that_of_the_first_frames(frames):
-    support, groups, _ = frames
-    stored = fit_support(support, CLASSES, names=None, logit_scale=100.0, groups=groups)
-
-    expected = predict_adapter(shared_generator("default")[0], first_of_groups(support, groups))
-
-    assert stored.weights.known_quantiles.equal(expected.known_quantiles)

@@ -23,19 +23,6 @@ def test_draw_shots__one_shot_more__holds_the_former(labels, shots, seed):
     assert set(draw_shots(labels, shots, seed)) <= set(draw_shots(labels, shots + 1, seed))
 
 
-@given(LABELS, st.integers(1, 5), st.integers(0, 3))
-def test_draw_shots__another_class__changes_nothing_for_the_others(labels, shots, seed):
-    before = draw_shots(labels, shots, seed)
-
-    after = draw_shots([*labels, "wolf"], shots, seed)
-
-    assert after == [*before, len(labels)]
-
-
-def test_draw_shots__no_number__takes_all():
-    assert draw_shots(["a", "b", "a"], None, 0) == [0, 1, 2]
-
-
 class Loaded(Exception):
     """Raised instead of encoding, with the blocks that the encoder is loaded with."""
 

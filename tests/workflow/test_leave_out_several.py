@@ -30,16 +30,3 @@ def test_answers_are_those_of_an_estimator_of_the_other_pictures() -> None:
         for q in range(2):
             right = all(a == b for a, b in zip(answer[q], y[place], strict=True) if b == b)
             assert bool(answers.correct_kQ[k, q]) == right
-
-
-def test_a_picture_that_is_alone_in_a_class_is_skipped() -> None:
-    made = MixedPictures(n=30)
-    made.shows[:, 3] = False
-    made.shows[5, 3] = True
-    stored = SeveralLabelsClassifier().fit(made.rows, made.shows).stored_
-
-    answers = leave_out_several(stored, [5, 6], torch.from_numpy(made.rows[[5, 6]])[:, None])
-
-    assert len(answers.p_kQC) == 1
-    only_six = leave_out_several(stored, [6], torch.from_numpy(made.rows[[6]])[:, None])
-    torch.testing.assert_close(answers.p_kQC, only_six.p_kQC)

@@ -46,25 +46,6 @@ def test_leave_one_out__agrees_with_fitting_the_classifier_anew_each_time(n_step
     assert 0 < result.correct.sum() < len(y)
 
 
-def test_leave_one_out__gradient_steps__change_what_is_predicted():
-    support = Support.of_rows(*draw(LABELS), logit_scale=100.0)
-
-    before, after = (leave_one_out(support, load_generator(), n_steps=n) for n in (0, 40))
-
-    assert not torch.allclose(before.probabilities, after.probabilities, atol=1e-3)
-
-
-def test_leave_one_out__only_picture_of_its_class__is_not_predicted():
-    some, single = (
-        leave_one_out(Support.of_rows(*draw(labels), logit_scale=100.0), load_generator())
-        for labels in ([0, 0, 1, 2, 2], [0, 1, 2])
-    )
-
-    assert some.pictures.tolist() == [0, 1, 3, 4]
-    assert some.labels.tolist() == [0, 0, 2, 2]
-    assert len(single.labels) == 0
-
-
 def test_leave_one_out__with_groups__agrees_with_a_support_without_the_group():
     features, labels, text = draw(LABELS)
     names = ["a", "a", "", "b", "b", "c", "", "a", ""]

@@ -65,11 +65,3 @@ def test_the_new_class_is_that_of_a_fit_and_the_others_answer_as_before(
 def test_a_class_without_a_picture_is_refused(made: MixedPictures, old: StoredAdapter) -> None:
     with pytest.raises(UsageError, match=r"'cat' has no picture.*give pictures of the class"):
         _add(old, made.rows[:0])
-
-
-@pytest.mark.parametrize("label", ["cat;kitten", "!cat", "none of these", " cat"])
-def test_a_label_that_is_not_read_as_one_is_refused(
-    made: MixedPictures, old: StoredAdapter, label: str
-) -> None:
-    with pytest.raises(UsageError, match="expected one label"):
-        _add(old, made.rows[50:52], label)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 import torch
 from scipy.special import log_softmax
 
-from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.errors import UsageError
 from metaadapter.generator.pretrained import load_generator, save_generator
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
@@ -91,22 +89,6 @@ def test_own_generator__named_by_an_adapter_in_a_folder_with_an_at__is_not_run(d
         MetaAdapterClassifier.load(tmp_path / "adapter").add_class("eel", data.X_new[:2])
 
 
-def test_own_generator__its_code_changed__can_add_no_class(data, own):
-    classifier = MetaAdapterClassifier(data.texts, generator=own.name).fit(data.X, data.y)
-
-    own.file.write_text(OWN.replace("20.0", "21.0"))
-
-    with pytest.raises(IncompatibleArtifact, match="was predicted by generator"):
-        classifier.add_class("eel", data.X_new[:2])
-
-
-def test_own_generator__folder_of_weights_alone__is_refused_with_the_way_out(data, own):
-    generator = rf"FILE\.py:Mine@{re.escape(str(own.folder))}"
-    message = f"own generator Mine without its code; .*{generator}"
-    with pytest.raises(IncompatibleArtifact, match=message):
-        MetaAdapterClassifier(data.texts, generator=own.folder).fit(data.X, data.y)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -125,27 +107,3 @@ def test_own_generator__that_is_none_or_gives_no_adapter__says_why(data, own, ol
 
     with pytest.raises(UsageError, match=message):
         MetaAdapterClassifier(data.texts, generator=own.name).fit(data.X, data.y)
-
-
-def test_own_generator__weights_of_another__are_refused(data, own):
-    own.file.write_text(OWN.replace("self.mix", "self.blend"))
-
-    with pytest.raises(IncompatibleArtifact, match="do not fit"):
-        load_generator(f"{own.name}@{own.folder}")
-
-
-def test_own_generator__layers_in_float32__get_the_support_of_a_classifier_in_float32(
-    tmp_path, data
-):
-    file = tmp_path / "layered.py"
-    file.write_text(
-        OWN.replace("self.mix = ", "self.layer = nn.Linear(1, 1)\n        self.mix = ").replace(
-            "rows_TND = ", "self.layer(support.text_TND[..., :1])\n        rows_TND = "
-        )
-    )
-    layered = MetaAdapterClassifier(data.texts, generator=f"{file}:Mine").fit(data.X, data.y)
-    tuned = MetaAdapterClassifier(data.texts, generator=f"{file}:Mine", mode="finetune")
-
-    assert layered.adapter_.classes.dtype == torch.float64
-    np.testing.assert_allclose(layered.predict_proba(data.X_new), mixed(data, 1.0), atol=1e-5)
-    assert tuned.fit(data.X, data.y).n_steps_ >= 0

@@ -8,9 +8,6 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from metaadapter.data.reader import read_images
-from metaadapter.features.store.encode_to_store import encode_to_store
-from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.workflow.run_predict import predict
 
 
@@ -47,13 +44,3 @@ def test_adapt_and_predict__packed_pictures__are_as_those_of_files(
     np.testing.assert_allclose([p for _, p in one], [p for _, p in other], atol=1e-4)
     assert all(p.in_support for p in predict(adapter, [packed]).predictions())
     assert from_packed.labelled.counts == from_files.labelled.counts
-
-
-def test_encode__packed_pictures__have_the_features_of_files(loaded, labelled, packed, tmp_path):
-    for name, source in (("packed-store", packed), ("store", labelled)):
-        encode_to_store(read_images(source), loaded, tmp_path / name)
-
-    one, other = (FeatureStore.open(tmp_path / name) for name in ("packed-store", "store"))
-    assert set(one.rows.sha256) == set(other.rows.sha256)
-    for sha256, features in one.by_content().items():
-        np.testing.assert_allclose(features, other.by_content()[sha256], atol=2e-3)

@@ -22,8 +22,3 @@ def test_encoder__a_single_file_that_only_the_adapter_names__is_not_read(name, t
     message = f"the adapter birds was made with .*{file} is read only if you name it.*--encoder"
     with pytest.raises(UsageError, match=message):
         load(name)
-
-
-def test_encoder__empty_name_for_an_adapter__is_no_encoder():
-    with pytest.raises(UsageError, match="unknown encoder ''"):
-        load("tiny", override="")

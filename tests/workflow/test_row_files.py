@@ -56,36 +56,3 @@ def test_table__in_each_kind__has_the_same_rows(tmp_path):
         flag = "yes" if line.pop("unfamiliar") else ""
         assert text.pop("unfamiliar") == flag
         assert text == {name: "" if cell is None else str(cell) for name, cell in line.items()}
-
-
-@pytest.mark.parametrize("kind", [".csv", ".jsonl", ".parquet"])
-def test_table__in_other_parts__has_the_same_bytes(tmp_path, kind, monkeypatch):
-    from metaadapter.workflow import parquet_predictions
-
-    monkeypatch.setattr(parquet_predictions, "MOST_ROWS_IN_A_GROUP", 3)
-    rows = outcomes()
-
-    whole = write(tmp_path / f"whole{kind}", rows).read_bytes()
-    parts = write(tmp_path / f"parts{kind}", rows[:1], rows[1:2], [], rows[2:]).read_bytes()
-
-    assert parts == whole
-    if kind == ".parquet":
-        groups = parquet.ParquetFile(tmp_path / f"parts{kind}").metadata
-        assert [groups.row_group(number).num_rows for number in range(2)] == [3, 2]
-
-
-@pytest.mark.parametrize("kind", [".csv", ".jsonl", ".parquet"])
-def test_table__file_name_that_is_no_text__is_written(tmp_path, kind):
-    odd = outcomes()[0]._replace(path="caf\udce9.png")
-
-    file = write(tmp_path / f"t{kind}", [odd])
-
-    written = {".csv": b"caf\xe9.png", ".jsonl": rb"caf\udce9.png", ".parquet": rb"caf\udce9.png"}
-    assert written[kind] in file.read_bytes()
-
-
-def test_parquet__of_other_columns__is_refused(tmp_path):
-    file = write(tmp_path / "t.parquet", outcomes())
-
-    with file.open("rb") as opened, pytest.raises(ValueError, match="expected the columns path"):
-        next(file_kind(file, RowFormat(["fox", "elk"])).read(opened))

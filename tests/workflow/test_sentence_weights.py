@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.sentence_weights import weigh_sentences
 
 N_WAY, N_SHOT, WIDTH = 4, 3, 12
@@ -78,28 +77,6 @@ def test_weights__are_those_of_the_formula_by_hand(seed, described):
     np.testing.assert_allclose(result, by_hand(names, sentences, rows, numbers), atol=1e-9)
 
 
-def test_weights__class_without_a_picture__learns_from_the_sentences_of_the_others():
-    names, rows, numbers = task()
-    pictured = numbers != 3
-    sentences = {c: names[[(c + 1) % N_WAY]] for c in range(N_WAY)}
-
-    result = weigh_sentences(names, sentences, rows[pictured], numbers[pictured])
-
-    expected = by_hand(names, sentences, rows[pictured], numbers[pictured])
-    np.testing.assert_allclose(result, expected, atol=1e-9)
-    assert (result * names).sum(1).min() > 0.999
-
-
-def test_sentences__of_other_classes__hardly_move_a_text():
-    names, rows, numbers = task()
-
-    result = weigh_sentences(
-        names, {c: names[[(c + 1) % N_WAY]] for c in range(N_WAY)}, rows, numbers
-    )
-
-    assert (result * names).sum(1).min() > 0.999
-
-
 def test_sentences__that_are_right_where_names_are_useless__take_over():
     names, rows, numbers = task()
     useless = names[[1, 2, 3, 0]]
@@ -107,66 +84,6 @@ def test_sentences__that_are_right_where_names_are_useless__take_over():
     result = weigh_sentences(useless, {c: names[[c]] for c in range(N_WAY)}, rows, numbers)
 
     assert (result * names).sum(1).min() > 0.99
-
-
-def test_sentences__without_any_picture__count_less_than_names():
-    names, _, _ = task()
-    none = np.empty((0, WIDTH)), np.empty(0, dtype=int)
-
-    result = weigh_sentences(names, {0: names[[1]]}, *none)
-
-    expected = names[0] + math.exp(-2) * names[1]
-    np.testing.assert_allclose(result[0], unit(expected))
-    np.testing.assert_array_equal(result[1:], names[1:])
-
-
-class Reader:
-    """An encoder of names: each word has a direction of its own."""
-
-    logit_scale = 20.0
-
-    def __init__(self):
-        self.read = []
-
-    def encode_texts(self, names):
-        self.read += names
-        rows = np.zeros((len(names), WIDTH), dtype=np.float32)
-        for row, name in zip(rows, names, strict=True):
-            row[sum(map(ord, name)) % WIDTH] = 1
-        return rows
-
-
-def fitted(texts, **options):
-    _, rows, numbers = task()
-    encoder = Reader()
-    classifier = MetaAdapterClassifier(texts, encoder=encoder, logit_scale=20.0, **options)
-    # The reader is no encoder that an adapter could be saved with.
-    classifier._read(rows, np.array(list("abcd"))[numbers])
-    return encoder, classifier, (rows, np.array(list("abcd"))[numbers])
-
-
-def test_classifier__name_and_sentences__are_read_readably():
-    texts = {"a": ["red_fox", "white tail tip", "small"], "b": "dog", "c": "cat", "d": "cow"}
-
-    encoder, _, _ = fitted(texts)
-
-    assert encoder.read == ["red fox", "dog", "cat", "cow", "white tail tip", "small"]
-
-
-def test_classifier__name_alone_in_a_list__is_as_the_name():
-    alone, named = (
-        MetaAdapterClassifier(texts, encoder=Reader(), logit_scale=20.0)
-        for texts in ({"a": ["fox"], "b": "dog"}, {"a": "fox", "b": "dog"})
-    )
-    _, rows, numbers = task()
-    some = numbers < 2
-
-    one, two = (
-        classifier._read(rows[some], np.array(list("ab"))[numbers[some]])[0].text_TND
-        for classifier in (alone, named)
-    )
-
-    np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("order", [[2, 0, 1], [1, 2, 0]])

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
-from sklearn.base import clone
 from sklearn.metrics import f1_score
 
 from metaadapter.adapter.files import load_adapter
-from metaadapter.adapter.published import skills_card
-from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.errors import IncompatibleArtifact
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
 from tests.several_tasks import CLASSES, MixedPictures
@@ -39,14 +36,6 @@ def test_an_indicator_and_lists_of_labels_give_the_same_adapter(made: MixedPictu
     ]
 
 
-def test_nan_is_a_label_that_is_not_known(made: MixedPictures) -> None:
-    y = made.shows.astype(float)
-    y[10:40, 1] = np.nan
-    classifier = clone(SeveralLabelsClassifier()).fit(made.rows, y)
-    assert classifier.stored_.config.several.partial
-    assert classifier.classes_.tolist() == [0, 1, 2, 3]
-
-
 def test_a_saved_adapter_answers_alike_and_is_refused_where_one_label_is_meant(
     made: MixedPictures, tmp_path
 ) -> None:
@@ -60,24 +49,6 @@ def test_a_saved_adapter_answers_alike_and_is_refused_where_one_label_is_meant(
         for load in (MetaAdapterClassifier.load, load_adapter):
             with pytest.raises(IncompatibleArtifact, match="several"):
                 load(place)
-
-
-def test_an_adapter_of_one_label_is_refused(made: MixedPictures, tmp_path) -> None:
-    MetaAdapterClassifier().fit(made.rows[:4], [*CLASSES]).save(tmp_path / "one")
-    with pytest.raises(IncompatibleArtifact, match="--several"):
-        SeveralLabelsClassifier.load(tmp_path / "one")
-
-
-def test_a_wrong_y_says_what_is_expected(made: MixedPictures) -> None:
-    with pytest.raises(UsageError, match="0, 1 and NaN"):
-        SeveralLabelsClassifier().fit(made.rows, 2 * made.shows)
-    with pytest.raises(UsageError, match="none shows 2"):
-        SeveralLabelsClassifier().fit(made.rows, made.shows * [1, 1, 0, 1])
-    with pytest.raises(UsageError, match="rows"):
-        SeveralLabelsClassifier().fit(made.rows, made.shows[:50])
-    for y in (["ant", "bee"], [[1], [1, 2]], [[], []], csr_matrix([[1, 0], [0, 1]])):
-        with pytest.raises(UsageError, match="list of lists of labels"):
-            SeveralLabelsClassifier().fit(made.rows[:2], y)
 
 
 @pytest.mark.parametrize(
@@ -99,23 +70,6 @@ def test_few_labels_give_probabilities_and_thresholds_that_can_be_reached(
     assert ((classifier.thresholds_ > 0) & (classifier.thresholds_ <= 0.5)).all()
     shown = np.asarray(y) == 1
     assert classifier.predict(made.rows[: len(y)])[shown].all()
-
-
-def test_the_card_names_the_class_that_loads_the_adapter(made: MixedPictures, tmp_path) -> None:
-    SeveralLabelsClassifier().fit(made.rows, made.shows).save(tmp_path / "adapter")
-    card = (tmp_path / "adapter" / "README.md").read_text()
-    assert "from metaadapter.workflow import SeveralLabelsClassifier" in card
-    assert f"from {len(made.rows)} labelled" in card
-    assert "MetaAdapterClassifier" not in card
-
-
-def test_the_card_of_skill_files_counts_pictures_rather_than_their_labels(
-    made: MixedPictures,
-) -> None:
-    config = SeveralLabelsClassifier().fit(made.rows, made.shows).stored_.config
-    assert sum(config.n_shots) != len(made.rows)
-    card = skills_card({"winter.adapter": config}, b"", "me/winter", None).decode()
-    assert f"| {len(made.rows)} |" in card
 
 
 def test_a_saved_adapter_keeps_pictures_of_no_class_and_labels_that_are_not_known(

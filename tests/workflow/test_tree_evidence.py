@@ -8,7 +8,6 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.errors import UsageError
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.fit_adapter import predict_adapter
@@ -66,26 +65,12 @@ def test_with_siblings__logits__are_those_of_the_formula(support, generator):
     torch.testing.assert_close(after, expected)
 
 
-def test_with_siblings__no_class_without_pictures__changes_nothing(support):
-    weights = predict_adapter(shared_generator("default")[0], support)
-
-    assert with_siblings(weights, torch.ones(5, dtype=torch.bool), CLASSES, TREE) is weights
-
-
 def test_with_parents_names__only_classes_without_pictures__move(support):
     moved = with_parents_names(support, CLASSES, TREE, Reader())
 
     expected = support.text_TND[0].clone()
     expected[4, len("canine")] += OF_PARENT
     torch.testing.assert_close(moved.text_TND[0], normalize(expected, dim=-1))
-
-
-def test_with_parents_names__names_only__stay(support):
-    bare = Support.of_rows(
-        torch.empty(0, 16), torch.empty(0, dtype=torch.long), support.text_TND[0]
-    )
-
-    assert with_parents_names(bare, CLASSES, TREE, Reader()) is bare
 
 
 def fitted(tree, texts):
@@ -138,31 +123,3 @@ def test_classifier__added_class__takes_its_place_in_the_tree():
             **dict(zip(CLASSES, row, strict=True)),
         }
         assert answer.probabilities == pytest.approx([sums[name] for name in answer.path])
-
-
-@pytest.mark.parametrize(
-    ("tree", "told"),
-    [("tree.txt", "child → parent, .* got 'tree.txt'"), ({"a": "b", "b": "a"}, "is a circle")],
-)
-def test_classifier__wrong_tree__is_refused(tree, told):
-    classifier, X = fitted(None, None)
-
-    with pytest.raises(UsageError, match=told):
-        classifier.set_params(tree=tree).fit(X, ["a", "b"] * 6)
-
-
-def test_classifier__labels_that_are_numbers__are_names_of_the_tree():
-    X, labels = np.eye(3, 16).repeat(2, axis=0), [0, 0, 1, 1, 2, 2]
-    tree = {0: "even", 2: "even", 1: None}
-
-    classifier = MetaAdapterClassifier(tree=tree, logit_scale=50.0).fit(X, labels)
-
-    assert {answer.path[0] for answer in classifier.predict_sure(X, 0.5)} == {"even", "1"}
-
-
-def test_classifier__without_a_tree__says_so():
-    rng = np.random.default_rng(3)
-    classifier, X = fitted(None, dict(zip(CLASSES, rng.normal(size=(5, 16)), strict=True)))
-
-    with pytest.raises(UsageError, match="no label tree"):
-        classifier.predict_sure(X)

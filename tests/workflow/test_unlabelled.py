@@ -9,7 +9,6 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.weights import probabilities
-from metaadapter.errors import UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.fit_adapter import predict_adapter
 from metaadapter.workflow.gradient_steps import FineTune
@@ -51,26 +50,6 @@ def test_fit__with_no_unlabelled_row__is_the_fit_without(data, few):
     ).all()
 
 
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (lambda U: U[:, :-1], r"numbers of the shape \(pictures, \d+\), as wide as X"),
-        (lambda U: U[0], "as wide as X"),
-        (lambda U: U.astype(str), "unlabelled must be numbers"),
-        (lambda U: np.where(np.arange(len(U))[:, None] == 2, np.nan, U), "row 2 of unlabelled"),
-    ],
-)
-def test_fit__with_rows_that_cannot_be_used__leaves_the_classifier(data, few, spoil, message):
-    X, y, unlabelled = few
-    classifier = MetaAdapterClassifier(data.texts).fit(X, y)
-    before = classifier.adapter_
-
-    with pytest.raises(UsageError, match=message):
-        classifier.fit(X, y, unlabelled=spoil(unlabelled))
-
-    assert classifier.adapter_ is before
-
-
 def test_save__keeps_the_pool__so_that_a_class_can_be_added_later(data, few, tmp_path):
     X, y, unlabelled = few
     last = y == max(y)
@@ -94,17 +73,6 @@ def test_save__keeps_the_pool__so_that_a_class_can_be_added_later(data, few, tmp
     )
     assert loaded.support_.n_pool == len(unlabelled)
     assert loaded.score(data.X_new, data.y_new) > 0.8
-
-
-def test_fit__finetune_with_a_pool__keeps_the_prediction(data, few):
-    _, _, unlabelled = few
-    classifier = MetaAdapterClassifier(data.texts, mode="finetune")
-
-    kept = classifier.fit(data.X, data.y, unlabelled=unlabelled).predict_proba(data.X_new)
-
-    assert classifier.n_steps_ == 0
-    one_shot = MetaAdapterClassifier(data.texts).fit(data.X, data.y, unlabelled=unlabelled)
-    np.testing.assert_array_equal(kept, one_shot.predict_proba(data.X_new))
 
 
 def test_predict_together__refined_adapter__is_predicted_with_the_pictures(data, shipped, tmp_path):

@@ -57,9 +57,3 @@ def test_pool_effect__strangers__are_told_to_be_of_none_of_the_classes(effect_of
     assert 0.5 < unlike < 1
     assert effect.unlike == pytest.approx(unlike)
     assert "none of the classes" in effect.lines(CLASSES)[1]
-
-
-def test_pool_effect__one_class_alone__is_told(effect_of):
-    effect, _ = effect_of(around([1] * 20))
-
-    assert "seem to be lynx" in effect.lines(CLASSES)[-1]

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-import tempfile
-
 import numpy as np
-import pytest
 
-from metaadapter.errors import DataError
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.workflow.prediction_parts import EncodedPart
@@ -31,12 +27,3 @@ def test_waiting_parts__in_a_file__are_those_that_were_added():
         assert [picture.path for picture in whole.pictures] == [f"{n}.png" for n in range(5)]
         for one, other in zip(read, parts, strict=True):
             np.testing.assert_array_equal(one.pictures.features, other.pictures.features)
-
-
-def test_waiting_parts__no_temporary_folder__matters_only_to_a_part(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
-
-    with WaitingParts(4) as waiting:
-        assert list(waiting.parts()) == []
-        with pytest.raises(DataError, match=r"cannot write the features of pictures .*TMPDIR"):
-            waiting.add(part(0, 2))

@@ -5,18 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metaadapter.apps.advice.advise import MAX_PICTURES, advise
-from metaadapter.errors import UsageError
-from metaadapter.generator.pretrained import shared_generator
+from metaadapter.apps.advice.advise import advise
 
 KINDS = ["stranger", "label", "near_duplicate", "few_pictures", "confused", "name"]
-
-
-def unlike(pictures, seed=7):
-    """A feature at right angles to the mean of each class."""
-    means = [pictures.features[pictures.places(label)].mean(0) for label in {*pictures.labels}]
-    row = np.random.default_rng(seed).standard_normal(pictures.features.shape[1])
-    return row - np.linalg.pinv(means) @ (means @ row)
 
 
 def of_kind(advice, kind):
@@ -36,73 +27,11 @@ def test_advise__one_wrong_label__names_the_picture_and_both_classes(clean):
     assert "labelled 'owl' looks more like 'bear': correct its label" in advice.sentence
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_advise__stranger_with_a_label__comes_first(make_pictures, seed):
-    names = ("bear", "crow", "deer", "fox", "hare", "owl")
-    several = make_pictures(names, n_shot=4, spread=0.4, seed=seed)
-
-    first, *_ = several.added(unlike(several, seed), "fox").advice()
-
-    assert (first.kind, first.classes, first.pictures) == ("stranger", ("fox",), (24,))
-    assert first.sentence.startswith("A picture labelled 'fox' looks like none of the classes")
-
-
-def test_advise__picture_like_those_of_none__comes_first_and_none_is_no_class_to_advise_on(clean):
-    (one, *others) = clean.places("owl")
-    labels = {f"_{place}": "none of these" for place in others}
-    several = replace(clean.labelled(**labels, **{f"_{one}": "fox"}), texts={})
-
-    (advice,) = several.advice()
-
-    assert (advice.kind, advice.classes, advice.pictures) == ("stranger", ("fox",), (one,))
-
-
-def test_advise__pieces_that_are_settled__make_room_for_others(clean):
-    wrong = clean.labelled(_3="owl", _9="hare", _15="owl")
-    (first, *others) = wrong.advice()
-
-    rest = wrong.advice(is_settled=lambda piece: piece.pictures == first.pictures)
-
-    assert others
-    assert rest == others
-
-
-def test_advise__wrong_labels_put_right__says_nothing_more(clean):
-    wrong = clean.labelled(_3="owl", _20="crow")
-
-    for advice in wrong.advice():
-        wrong = wrong.labelled(**{f"_{advice.pictures[0]}": advice.classes[1]})
-
-    assert wrong.labels == clean.labels
-    assert wrong.advice() == []
-
-
-def test_advise__as_many_wrong_labels_as_right_ones__doubts_a_minority_of_the_class(clean):
-    wrong = clean.labelled(_3="owl", _4="owl", _9="owl", _10="owl", _15="owl", _16="owl")
-
-    advice = of_kind(wrong.advice(), "label")
-
-    assert 0 < len(advice) <= (len(wrong.places("owl")) - 1) // 2
-    assert {item.pictures[0] for item in advice} <= {3, 4, 9, 10, 15, 16}
-
-
 def test_advise__copy_in_another_class__is_told_once_and_harms_no_other_picture(clean):
     (advice,) = clean.added(clean.features[7], "fox").advice()
 
     assert advice.kind == "near_duplicate"
     assert (advice.classes, advice.pictures) == (("crow", "fox"), (7, 36))
-
-
-def test_advise__near_copies_in_a_class__are_one_group(clean):
-    jitter = 0.02 * np.random.default_rng(0).standard_normal((2, clean.features.shape[1]))
-    several = clean.added(clean.features[7] + jitter[0], "crow")
-    several = several.added(clean.features[7] + jitter[1], "crow")
-
-    (advice,) = several.advice()
-
-    assert advice.kind == "near_duplicate"
-    assert (advice.classes, advice.pictures) == (("crow",), (7, 36, 37))
-    assert advice.sentence.startswith("Among the pictures of 'crow', 3 are nearly the same")
 
 
 def test_advise__copies_in_a_class__count_as_one_picture(clean):
@@ -118,15 +47,6 @@ def test_advise__copies_in_a_class__count_as_one_picture(clean):
     assert same_need == need
 
 
-def test_advise__class_whose_pictures_are_all_copies_elsewhere__keeps_one(clean):
-    several = clean.kept(range(6, 36))
-
-    advice = several.added(several.features[0], "wolf").advice()
-
-    assert ("near_duplicate", ("crow", "wolf")) in [(item.kind, item.classes) for item in advice]
-    assert ("few_pictures", ("wolf",)) in [(item.kind, item.classes) for item in advice]
-
-
 def test_advise__class_of_few_pictures__needs_more(clean):
     few = replace(clean.kept(range(31)), texts=None)
 
@@ -134,13 +54,6 @@ def test_advise__class_of_few_pictures__needs_more(clean):
 
     assert advice.kind == "few_pictures"
     assert (advice.classes, advice.pictures) == (("owl",), (30,))
-
-
-def test_advise__class_without_a_picture__needs_its_first_one(clean):
-    advice = clean.kept(range(30)).advice()
-
-    assert advice[0].kind == "few_pictures"
-    assert advice[0].sentence == "The class 'owl' has no picture yet: the first one helps most."
 
 
 def test_advise__hard_class__is_told_how_many_pictures_are_recognised(make_pictures):
@@ -151,28 +64,6 @@ def test_advise__hard_class__is_told_how_many_pictures_are_recognised(make_pictu
     assert needs
     assert {label for item in needs for label in item.classes} <= {"crow", "raven"}
     assert "of its 2, each predicted from the others, none is correct" in needs[0].sentence
-
-
-def test_advise__two_classes_of_the_same_kind__are_hard_to_tell_apart(make_pictures):
-    pictures = make_pictures(("crow", "raven", "fox", "owl", "hare"), alike=("crow", "raven"))
-
-    (advice,) = of_kind(pictures.advice(), "confused")
-
-    assert advice.classes == ("crow", "raven")
-    labels = [pictures.labels[picture] for picture in advice.pictures]
-    assert labels == ["crow", "raven"] * 3
-    assert len(set(advice.pictures)) == 6
-
-
-def test_advise__pairs_of_pictures__are_the_most_similar_ones(make_pictures):
-    pictures = make_pictures(("crow", "raven", "fox", "owl", "hare"), alike=("crow", "raven"))
-    crows, ravens = (pictures.features[pictures.places(label)] for label in ("crow", "raven"))
-
-    (advice,) = of_kind(pictures.advice(), "confused")
-
-    cosines = crows @ ravens.T
-    crow, raven = np.unravel_index(cosines.argmax(), cosines.shape)
-    assert advice.pictures[:2] == (pictures.places("crow")[crow], pictures.places("raven")[raven])
 
 
 def test_advise__two_names_swapped__are_told_as_a_pair(clean):
@@ -208,17 +99,6 @@ def test_advise__without_texts__still_tells_of_pictures(clean):
     (advice,) = wrong.advice()
 
     assert (advice.classes, advice.pictures) == (("owl", "bear"), (3,))
-
-
-def test_advise__many_wrong_labels__tells_the_most_doubtful_five(make_pictures):
-    labels = [f"kind of bird {number}" for number in range(12)]
-    pictures = make_pictures(labels, n_shot=12)
-    wrong = {f"_{12 * number}": labels[(number + 5) % 12] for number in range(12)}
-
-    advice = of_kind(pictures.labelled(**wrong).advice(), "label")
-
-    assert len(advice) == 5
-    assert {f"_{item.pictures[0]}" for item in advice} <= set(wrong)
 
 
 @pytest.fixture(scope="module")
@@ -276,53 +156,6 @@ def test_advise__features_rotated_and_longer__is_the_same(faulty):
     rotated = replace(faulty, features=2 * faulty.features @ rotation, texts=texts)
 
     assert rotated.advice() == faulty.advice()
-
-
-def test_advise__in_blocks__weighs_them_and_says_the_same_of_plain_faults(clean):
-    rng = np.random.default_rng(2)
-    noise = rng.standard_normal((len(clean.labels), 8)).astype(np.float32)
-    features = np.concatenate([clean.features, 0.01 * noise], 1)
-    texts = {label: np.append(text, np.zeros(8, np.float32)) for label, text in clean.texts.items()}
-    wrong = replace(clean, features=features, texts=texts).labelled(_3="owl")
-
-    (advice,) = wrong.advice(blocks=(24, 8))
-
-    assert (advice.classes, advice.pictures) == (("owl", "bear"), (3,))
-
-
-@pytest.mark.parametrize("labels", [[], ["fox"] * 3])
-def test_advise__less_than_two_classes_or_no_picture__says_what_is_expected(labels):
-    with pytest.raises(UsageError, match=f"1 to {MAX_PICTURES} pictures and at least two classes"):
-        advise(np.ones((len(labels), 4)), labels, {"fox": np.ones(4)})
-
-
-def test_max_pictures__are_those_that_the_generator_that_ships_answers_about():
-    generator, _ = shared_generator("default")
-
-    assert generator.config.closed_form.most_kernel_rows == MAX_PICTURES
-
-
-def test_advise__too_many_pictures__says_how_many_are_taken():
-    labels = ["fox", "owl"] * (MAX_PICTURES // 2 + 1)
-
-    with pytest.raises(UsageError, match=f"got {len(labels)} pictures and 2 classes"):
-        advise(np.ones((len(labels), 4)), labels)
-
-
-def test_advise__classes_of_nothing_but_copies__tells_each(clean):
-    twice = clean.kept([place for first in range(0, 36, 6) for place in (first, first)])
-
-    advice = of_kind(twice.advice(), "near_duplicate")
-
-    assert [item.pictures for item in advice] == [(0, 1), (2, 3), (4, 5), (6, 7), (8, 9)]
-
-
-def test_advise__pictures_all_the_same__are_copies(clean):
-    same = replace(clean.kept([0, 0, 0, 0]), labels=("fox", "fox", "owl", "owl"))
-
-    (copies, *_) = replace(same, texts=None).advice()
-
-    assert (copies.classes, copies.pictures) == (("fox", "owl"), (0, 1, 2, 3))
 
 
 def test_advise__two_or_three_random_pictures__seldom_doubts_a_label():

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.adapter.files import load_adapter
-from metaadapter.generator import network_share
 from metaadapter.workflow import left_out_accuracy, run_adapt
 from metaadapter.workflow.accuracy import Proportion
 from metaadapter.workflow.estimator import MetaAdapterClassifier
@@ -21,23 +20,6 @@ def test_adapt__result__tells_classes_an_estimate_with_its_n_and_the_next_comman
     assert "of 9" in result.err
     assert "95 % interval" in result.err
     assert f"metaadapter predict '{out}'" in result.err
-
-
-def test_adapt__json__has_counts_and_the_estimate(adapt, labelled):
-    document = adapt(labelled, "--json").document
-
-    assert document["counts"] == {"heron": 3, "lynx": 3, "red_fox": 3}
-    assert document["leave_one_out"]["n"] == 9
-
-
-def test_adapt_and_predict__no_encoder_named__take_tiny(run, labelled, unlabelled, tmp_path):
-    adapted = run("adapt", labelled, "--out", tmp_path / "adapter", "--shots", "1")
-    predicted = run("predict", tmp_path / "adapter", unlabelled, "--json")
-
-    assert adapted.code == predicted.code == 0
-    assert load_adapter(tmp_path / "adapter").config.origin.encoder == "tiny"
-    for prediction in predicted.document["predictions"]:
-        assert prediction["path"].rsplit("/", 1)[1].startswith(f"{prediction['label']}-")
 
 
 @pytest.mark.parametrize("more", [(), ("--names", "fox,owl")])
@@ -58,24 +40,6 @@ def test_adapt__finetune__says_how_many_steps_and_loads_again(adapt, labelled, t
     assert document["mode"] == config.mode == "finetune"
     loaded = MetaAdapterClassifier.load(tmp_path / "adapter")
     assert document["n_steps"] == config.n_steps == loaded.n_steps_
-
-
-def test_adapt__finetune_with_unlabelled_pictures__says_that_the_prediction_is_kept(
-    adapt, labelled, unlabelled
-):
-    done = adapt(labelled, "--mode", "finetune", "--unlabelled", unlabelled)
-
-    assert "gradient steps after the prediction: none, because with unlabelled pictures" in done.err
-
-
-def test_adapt__mistakes__are_named_with_their_labels(adapt, blurred):
-    mistakes = adapt(blurred, "--json").document["mistakes"]
-    errors = adapt(blurred).err
-
-    assert mistakes
-    assert "predicted wrongly when left out:" in errors
-    for row in mistakes:
-        assert f"{row['path']}: {row['label']}, predicted {row['predicted']}" in errors
 
 
 def test_adapt__options__reach_the_adapter(adapt, labelled, tmp_path):
@@ -125,17 +89,3 @@ def test_adapt__folder_of_other_things__is_not_overwritten(adapt, labelled, tmp_
 
     assert result.code == 3
     assert "holds other files" in result.err
-
-
-def test_adapt__more_classes_than_the_network_is_for__says_so(adapt, labelled, monkeypatch):
-    sentence = "the adapter is the closed form: the network was trained with up to"
-    assert sentence not in adapt(labelled).err
-    monkeypatch.setattr(network_share, "MOST_WAYS", 2)
-    monkeypatch.setattr(network_share, "NO_WAYS", 3)
-
-    errors, document = adapt(labelled).err, adapt(labelled, "--json").document
-    by_closed_form = adapt(labelled, "--generator", "closed-form").err
-
-    assert errors.count(sentence) == 1
-    assert len([line for line in document["warnings"] if line.startswith(sentence)]) == 1
-    assert sentence not in by_closed_form

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -36,37 +35,6 @@ def test_predict_answers_with_all_labels(
     assert shown.out.split("\t")[1].count(";") <= 2
 
 
-@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
-def test_a_table_of_predictions_is_a_manifest_of_several_labels(
-    adapt: Callable[..., Run],
-    run: Callable[..., Run],
-    manifest: Path,
-    tmp_path: Path,
-    ending: str,
-) -> None:
-    if ending == "parquet":
-        pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
-    adapt(manifest, "--several")
-    table = manifest.parent / f"answers.{ending}"
-    wanted = run("predict", tmp_path / "adapter", manifest, "--out", table, "--json").document
-    again = adapt(table, "--several", "--json", out=tmp_path / "again").document
-    counts = {label: 0 for prediction in wanted["predictions"] for label in prediction["labels"]}
-    for prediction in wanted["predictions"]:
-        for label in prediction["labels"]:
-            counts[label] += 1
-    assert again["counts"] == counts
-
-
-def test_copies_in_several_folders_are_one_picture(
-    adapt: Callable[..., Run], pictures: Path
-) -> None:
-    shutil.copy(pictures / "lynx" / "0.png", pictures / "heron" / "copy.png")
-    made = adapt(pictures, "--several", "--json").document
-    assert made["n_pictures"] == 9
-    assert made["counts"] == {"heron": 4, "lynx": 3, "red_fox": 3}
-    assert made["warnings"] == []
-
-
 def test_a_store_gives_the_same_adapter_as_its_pictures(
     adapt: Callable[..., Run], encode: Callable[..., Run], manifest: Path, tmp_path: Path
 ) -> None:
@@ -77,34 +45,11 @@ def test_a_store_gives_the_same_adapter_as_its_pictures(
     assert of_store["thresholds"] == pytest.approx(of_pictures["thresholds"], abs=0.02)
 
 
-def test_without_several_a_hint_names_the_option(adapt: Callable[..., Run], manifest: Path) -> None:
-    assert "give --several" in " ".join(adapt(manifest, "--json").document["warnings"])
-
-
 def test_partial_labels_and_absent_ones(adapt: Callable[..., Run], manifest: Path) -> None:
     text = manifest.read_text().replace("0.png,heron\n", "0.png,heron;!lynx\n", 1)
     manifest.write_text(text)
     made = adapt(manifest, "--several", "--partial", "--json").document
     assert made["partial"] is True
-
-
-@pytest.mark.parametrize("place", ["manifest", "store"])
-def test_an_absent_label_that_no_picture_shows_is_named_once(
-    adapt: Callable[..., Run],
-    encode: Callable[..., Run],
-    manifest: Path,
-    tmp_path: Path,
-    place: str,
-) -> None:
-    lines = manifest.read_text().splitlines()
-    manifest.write_text("\n".join([lines[0], *(f"{line};!lynks" for line in lines[1:])]))
-    source = manifest
-    if place == "store":
-        encode(manifest)
-        source = tmp_path / "store"
-    made = adapt(source, "--several", "--partial", "--shots", "1", "--json").document
-    (warning,) = [text for text in made["warnings"] if "lynks" in text]
-    assert warning == "'!lynks' is ignored, as no picture shows 'lynks'; did you mean '!lynx'?"
 
 
 @pytest.mark.parametrize(
@@ -135,14 +80,6 @@ def test_what_needs_one_label_refuses(
     assert words in result.err
 
 
-def test_options_that_mean_nothing_together(run: Callable[..., Run], manifest: Path) -> None:
-    out = manifest.parent / "out"
-    assert "--mode" in run("adapt", manifest, "--several", "--mode", "finetune", "--out", out).err
-    assert "--several" in run("adapt", manifest, "--partial", "--out", out).err
-    assert "SUPPORT" in run("adapt", "--several", "--out", out).err
-    assert not out.exists()
-
-
 def test_evaluate_compares_methods(
     encode: Callable[..., Run], run: Callable[..., Run], manifest: Path, tmp_path: Path
 ) -> None:
@@ -168,28 +105,6 @@ def test_evaluate_compares_methods(
     reported = run("report", tmp_path / "run")
     assert reported.code == 2
     assert "scores.csv" in reported.err
-
-
-def test_evaluate_writes_names_for_spreadsheets_or_raw(
-    encode: Callable[..., Run], run: Callable[..., Run], manifest: Path, tmp_path: Path
-) -> None:
-    store = tmp_path / "=1+1"
-    encode(manifest, out=store)
-    methods = ("--methods", "ml-knn", "--shots", "2", "--seeds", "1")
-    for raw, name in (((), "'=1+1"), (("--csv-raw",), "=1+1")):
-        out = tmp_path / f"run {len(raw)}"
-        done = run("evaluate", store, "--several", *methods, *raw, "--out", out)
-        assert done.code == 0, done.err
-        with (out / "scores.csv").open(newline="") as file:
-            assert [row["set"] for row in csv.DictReader(file)] == [name]
-
-
-def test_evaluate_refuses_a_device_that_is_not_there(
-    run: Callable[..., Run], manifest: Path, tmp_path: Path
-) -> None:
-    done = run("evaluate", manifest, "--several", "--device", "cuda:77", "--out", tmp_path / "run")
-    assert done.code == 2
-    assert "does not find it" in done.err
 
 
 def test_add_gives_pictures_one_more_label(

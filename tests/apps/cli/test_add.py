@@ -28,21 +28,6 @@ def test_add__picture_of_another_class__is_pointed_out(run, own, labelled):
     assert "predicted from 1 of these very pictures already" in result.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [
-        (("lynx", "--text", "lynx"), 2, "class 'lynx' exists already"),
-        (("wolf",), 2, "'wolf' needs pictures, a name (--text), or both"),
-        (("wolf", "nowhere.jpg"), 3, "nowhere.jpg"),
-    ],
-)
-def test_add__error__ends_with_its_code(run, own, arguments, code, message):
-    result = run("add", own, *arguments)
-
-    assert result.code == code
-    assert message in result.err
-
-
 def test_add__json__is_one_document_and_quiet_prints_nothing_more(run, own, unlabelled):
     wolves = unlabelled.glob("lynx-*")
 

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metaadapter.apps.advice import advise as advice_module
-
 
 @pytest.fixture
 def advise(run, encoder):
@@ -53,15 +51,6 @@ def test_advise__faulty_pictures__are_told_with_what_to_do(advise, faulty):
     assert first["pictures"] == paths
 
 
-def test_advise__nothing_wrong__says_so_in_one_sentence(advise, labelled, monkeypatch):
-    monkeypatch.setattr(advice_module, "advise", lambda *_, **__: [])
-
-    result = advise(labelled)
-
-    assert result.out == f"{labelled}, 9 pictures of 3 classes: there is nothing to advise\n"
-    assert result.code == 0
-
-
 def test_advise__feature_store__gives_the_same_advice_without_its_pictures(
     advise, run, encode, faulty, tmp_path
 ):
@@ -89,55 +78,6 @@ def test_advise__page__holds_the_pictures_and_is_replaced_by_the_next(advise, fa
     assert html.count('src="data:image/jpeg;base64,') >= 2
     assert f"file {faulty}/lynx/9.png" in html
     assert "Pictures that cannot be read" in html
-
-
-def test_advise__page_of_someone_else__is_refused_before_pictures_are_read(advise, tmp_path):
-    page = tmp_path / "thesis.html"
-    page.write_text("<h1>My thesis</h1>")
-
-    result = advise(tmp_path / "not there", "--page", page)
-
-    assert result.code == 3
-    assert "is not a file that --page has written" in result.err
-    assert page.read_text() == "<h1>My thesis</h1>"
-
-
-def test_advise__too_many_pictures__draws_some_of_each_class_and_says_so(
-    advise, labelled, monkeypatch
-):
-    monkeypatch.setattr(advice_module, "MAX_PICTURES", 7)
-
-    result = advise(labelled)
-
-    assert "6 pictures of 3 classes" in result.out
-    assert "6 of the 9 were drawn, at most 2 from each class" in result.err
-
-
-def test_advise__split__is_chosen_as_by_adapt(advise, labelled, tmp_path):
-    for split in ("train", "val"):
-        shutil.copytree(labelled, tmp_path / split)
-
-    assert "9 pictures of 3 classes" in advise(tmp_path, "--split", "val").out
-    result = advise(tmp_path)
-    assert result.code == 2
-    assert "is divided into train (9), val (9): choose a split" in result.err
-
-
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        *(
-            ((option, "x"), "--page, --encoder and --split need --advise")
-            for option in ("--page", "--encoder", "--split")
-        ),
-        (("--advise", "x", "--verify", "x"), "give one of them"),
-    ],
-)
-def test_doctor__options_that_do_not_go_together__are_refused(run, options, reason):
-    result = run("doctor", *options)
-
-    assert result.code == 2
-    assert reason in result.err
 
 
 def test_advise__names_of_hostile_classes__are_inert_on_page_and_terminal(

@@ -93,37 +93,3 @@ def test_label__table_with_labels__is_never_replaced(advise, season):
     assert refused.code == 3
     assert "would be overwritten" in refused.err
     assert table.read_bytes() == filled
-
-
-def test_label__page__shows_each_box_with_its_row(advise, season):
-    page = season / "pages" / "label.html"
-
-    advise(6, "--detections", season / "frames.json", "--csv", season / "a.csv", "--page", page)
-
-    text = page.read_text()
-    assert text.count("data:image/jpeg;base64,") == 6
-    assert "<strong>2</strong>" in text
-    assert "<strong>7: probably empty</strong>" in text
-    assert f"<code>{season / 'a.csv'}</code>" in text
-
-
-def test_label__without_detections__chooses_whole_pictures(advise, season):
-    done = advise(3, "--json")
-
-    assert [entry["box"] for entry in done.document["chosen"]] == [None] * 3
-    assert len({entry["path"] for entry in done.document["chosen"]}) == 3
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (["--label", 3], "--label needs --advise"),
-        (["--csv", "a.csv"], "need --label N"),
-        (["--advise", "x", "--label", 3, "--split", "a"], "excludes --split"),
-    ],
-)
-def test_label__options_that_do_not_fit__are_refused(run, arguments, reason):
-    done = run("doctor", *arguments)
-
-    assert done.code == 2
-    assert reason in done.err

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tarfile
 from itertools import repeat
 from pathlib import Path
 
@@ -91,90 +89,6 @@ def test_adapt__boxes_of_any_format__give_the_adapter_of_a_manifest(
     assert [*other.config.n_shots] == [6, 6]
 
 
-@pytest.mark.parametrize("command", ["adapt", "encode", "predict", "unlabelled"])
-def test_min_confidence__of_a_file_of_boxes__chooses_its_boxes(
-    run, named, labelled, animals, trap, tmp_path, command
-):
-    document = json.loads(named["coco"].read_bytes())
-    for number, annotation in enumerate(document["annotations"]):
-        annotation["score"] = 0.9 if number % 4 < 2 else 0.1
-    boxes, out = trap / "scored.json", tmp_path / "out"
-    boxes.write_text(json.dumps(document))
-    words = {
-        "adapt": ("adapt", boxes, "--out", out),
-        "encode": ("encode", boxes, "--out", out),
-        "predict": ("predict", animals, boxes, "--labelled"),
-        "unlabelled": ("adapt", named["coco"], "--unlabelled", boxes, "--out", out),
-    }[command]
-
-    def count(*options):
-        done = run(*words, *options, "--json")
-        assert done.code == 0, done.err
-        shutil.rmtree(out, ignore_errors=True)
-        return json.loads(done.out)
-
-    least, usual = count("--min-confidence", 0), count()
-
-    assert "6 boxes have a confidence below 0.2 and are left out" in str(usual["warnings"])
-    assert "confidence" not in str(least["warnings"])
-
-
-@pytest.mark.parametrize("command", ["encode", "predict"])
-def test_pictures__of_boxes_elsewhere__are_those_of_the_folder(
-    run, named, trap, animals, tmp_path, command
-):
-    far, out = tmp_path / "far.json", tmp_path / "out"
-    far.write_bytes(named["coco"].read_bytes())
-
-    def ask(boxes, *more):
-        shutil.rmtree(out, ignore_errors=True)
-        words = {
-            "encode": ("encode", boxes, "--out", out),
-            "predict": ("predict", animals, boxes, "--labelled"),
-        }[command]
-        done = run(*words, *more, "--json")
-        return done.code, done.err, json.loads(done.out or "{}")
-
-    assert "--pictures" in ask(far)[1]
-    code, err, given = ask(far, "--pictures", trap / "photos")
-    assert code == 0, err
-    _, _, beside = ask(named["coco"])
-    for fact in ("counts", "n_total", "predictions", "accuracy"):
-        assert given.get(fact) == beside.get(fact)
-    assert {"counts", "predictions"} & given.keys()
-
-
-def test_study__boxes_elsewhere__takes_the_folder_of_their_pictures(
-    run, encoder, named, trap, tmp_path
-):
-    (tmp_path / "far.json").write_bytes(named["coco"].read_bytes())
-    words = "study", tmp_path / "far.json", "--out", tmp_path / "out", "--shots", 1
-    words = *words, "--encoder", encoder, "--methods", "zero-shot"
-
-    assert "--pictures" in run(*words).err
-
-    found = run(*words, "--pictures", trap / "photos")
-    assert "Pictures of its largest classes: heron 6, red fox 6" in found.err  # all one scene
-
-
-def test_predict__stores_have_no_boxes__pictures_of_boxes_are_refused(
-    run, encode, animals, labelled, tmp_path
-):
-    encode(labelled)
-
-    done = run("predict", animals, tmp_path / "store", "--pictures", tmp_path)
-
-    assert done.code == 2
-    assert "feature stores have no boxes; leave it out" in " ".join(done.err.split())
-
-
-def test_adapt__pictures_without_boxes__are_refused(adapt, labelled, tmp_path):
-    done = adapt(labelled, "--pictures", tmp_path, out=tmp_path / "other")
-
-    assert done.code == 2
-    assert "has no boxes; leave it out" in done.err
-
-
 def test_adapt__pictures_not_near__says_what_to_type(adapt, trap, tmp_path):
     (tmp_path / "coco.json").write_bytes((trap / "coco").read_bytes())
 
@@ -210,14 +124,6 @@ def test_predict__detections_and_export__keep_boxes_with_new_labels(
         assert all(0.5 < box.confidence <= 1 for box in frame.detections)
 
 
-def test_predict__source_of_boxes__predicts_each_box(run, named, animals):
-    done = run("predict", animals, named["coco"], "--labelled", "--json")
-
-    assert done.code == 0, done.err
-    assert len(done.document["predictions"]) == 12
-    assert done.document["scores"]["accuracy"]["n_right"] == 12
-
-
 def test_predict__whole_pictures__are_choices_for_label_studio(run, trap, animals, tmp_path):
     out = tmp_path / "tasks.json"
 
@@ -231,34 +137,6 @@ def test_predict__whole_pictures__are_choices_for_label_studio(run, trap, animal
     assert prediction["model_version"] == "metaadapter animals"
     assert [result["type"] for result in prediction["result"]] == ["choices"]
     assert {box.box for frame in read_boxes(out).frames for box in frame.detections} == {WHOLE}
-
-
-@pytest.mark.parametrize("name", WRITERS)
-def test_predict__export_over_something_else__is_refused_before_the_work(
-    run, trap, animals, tmp_path, name
-):
-    (tmp_path / "notes.txt").write_text("mine")
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/notes.txt").write_text("mine")
-    ask = ("predict", animals, trap / "photos", "--format", name, "--export")
-
-    done = [run(*ask, tmp_path / "notes.txt"), run(*ask, tmp_path / "mine")]
-
-    assert [one.code != 0 for one in done] == [True, True]
-    assert {path.read_text() for path in tmp_path.rglob("notes.txt")} == {"mine"}
-    assert len([*(tmp_path / "mine").iterdir()]) == 1
-
-
-def test_predict__export_of_pictures_in_a_tar__has_their_sizes(run, trap, animals, tmp_path):
-    with tarfile.open(tmp_path / "photos.tar", "w") as archive:
-        archive.add(trap / "photos", arcname="photos")
-
-    done = run("predict", animals, tmp_path / "photos.tar", "--export", tmp_path / "out.json")
-
-    assert done.code == 0, done.err
-    frames = read_boxes(tmp_path / "out.json").frames
-    assert [frame.size for frame in frames] == [(128, 64)] * 6
-    assert sorted(Path(frame.file).name for frame in frames) == [f"{n}.png" for n in range(6)]
 
 
 @pytest.mark.slow

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from metaadapter.apps.cli.cell_progress import CellProgress
 from metaadapter.apps.cli.console import Console
 from metaadapter.bench.evaluation.cell import Cell
@@ -30,12 +28,6 @@ def test_progress__terminal__names_the_cell_and_its_step(terminal, capsys):
     assert "1/4" in shown
 
 
-def test_progress__cell_without_steps__is_named(terminal, capsys):
-    show(CellSteps(CELL._replace(store="set [red]"), 0, 0, 0.0, None))
-
-    assert "measuring Tip-Adapter-F on set [red], 16 shot(s) " in capsys.readouterr().err
-
-
 def test_progress__minutes_left__are_noted_once_for_all_draws(capsys):
     show(
         CellSteps(CELL, 2, 200, 32.0, 3168.0),
@@ -57,16 +49,3 @@ def test_progress__no_terminal__notes_a_long_cell_every_minute(capsys):
         "Tip-Adapter-F on imagenet, 16 shot(s), seed 0: step 7 of 10, about 1 minute left",
         "Tip-Adapter-F on imagenet, 16 shot(s), seed 0: step 10 of 10, about 0 seconds left",
     ]
-
-
-@pytest.mark.parametrize("report", [(1, 10, 59.0, 50.0), (0, 0, 0.0, None)])
-def test_progress__short_cell__is_not_noted(report, capsys):
-    show(CellSteps(CELL, *report))
-
-    assert capsys.readouterr().err == ""
-
-
-def test_progress__quiet__is_silent(capsys):
-    show(CellSteps(CELL, 2, 200, 90.0, 3168.0), quiet=True)
-
-    assert capsys.readouterr().err == ""

@@ -23,16 +23,6 @@ def test_progress__terminal__shows_count_and_rate_on_stderr(terminal, capsys):
     assert shown.out == ""
 
 
-def test_counting__terminal__shows_how_much_is_done(terminal, capsys):
-    with Console().counting("measuring") as tell:
-        tell(1, 4)
-
-    shown = capsys.readouterr().err
-    assert "measuring" in shown
-    assert "1/4" in shown
-    assert "0 s" in shown
-
-
 def test_counting__below_results__makes_room_for_each_line_of_them(terminal, capsys):
     console = Console()
     with console.counting("looking", below_results=True) as tell:
@@ -53,23 +43,6 @@ def test_progress__quiet_or_json__is_silent(terminal, capsys, silent):
     assert capsys.readouterr() == ("", "")
 
 
-def test_progress_and_counting__no_terminal__are_silent(capsys):
-    show_halfway(Console())
-    with Console().counting("measuring") as tell:
-        tell(2, 2)
-
-    assert capsys.readouterr() == ("", "")
-
-
-def test_note__long_path_with_brackets__stays_whole(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "20")
-    path = "/pictures/[red]/" + "long/" * 20
-
-    Console().note(path)
-
-    assert capsys.readouterr().err == path + "\n"
-
-
 def test_note__quiet__is_left_out_and_warnings_stay(capsys):
     console = Console(quiet=True)
 
@@ -79,19 +52,7 @@ def test_note__quiet__is_left_out_and_warnings_stay(capsys):
     assert capsys.readouterr().err == "warning: look out\n"
 
 
-def test_lists__items_with_breaks_and_escapes__stay_on_their_lines(capsys):
-    Console().warn_of("left out:", ["a\n  b", "\x1b[2J", "\u202ec"])
-
-    assert capsys.readouterr().err == "warning: left out:\n  a\\n  b\n  \\x1b[2J\n  \\u202ec\n"
-
-
 def test_error__break_in_a_name__begins_no_line(capsys):
     Console().error("cannot read a\nwarning: b; differ:\n  c")
 
     assert capsys.readouterr().err == "error: cannot read a\\nwarning: b; differ:\n  c\n"
-
-
-def test_result__name_of_an_emoji__stays_as_it_is(capsys):
-    Console().result("/pictures/:skull:/[red]", "")
-
-    assert capsys.readouterr().out == "/pictures/:skull:/[red]\n\n"

@@ -34,14 +34,6 @@ def demo(run, tmp_path):
     return lambda *more, out=tmp_path: run("demo", "--out", out, *more)
 
 
-def without_seconds(document):
-    methods = [
-        {key: value for key, value in method.items() if key != "adapter_seconds"}
-        for method in document["methods"]
-    ]
-    return document | {"methods": methods, "encode_seconds": None}
-
-
 def test_demo__run__prints_the_table_and_what_to_do_next(demo, tmp_path, encoder):
     code, out, err = demo(out=tmp_path / "demo")
 
@@ -53,34 +45,6 @@ def test_demo__run__prints_the_table_and_what_to_do_next(demo, tmp_path, encoder
     assert "160 photographs were encoded in" in err
     assert "metaadapter adapt YOUR_FOLDER --out my-adapter" in err
     assert str(tmp_path / "demo" / "index.html") in err
-
-
-def test_demo__quiet__prints_the_table_only(demo, encoder):
-    code, out, err = demo("--quiet")
-
-    assert code == 0
-    assert len(out.splitlines()) == 4
-    assert err == ""
-
-
-def test_demo__json__has_the_numbers_of_the_page(demo, tmp_path, encoder):
-    document = demo("--json", "--seed", 3).document
-
-    html = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert [method["n_shot"] for method in document["methods"]] == [0, 1, 4]
-    for method in document["methods"]:
-        assert f"<td>{method['accuracy']['n_right']}</td>" in html
-        assert method["accuracy"]["n"] == 120
-    assert "metaadapter demo --seed 3" in html
-
-
-def test_demo__same_seed__gives_the_same_numbers(demo, encoder):
-    first, again, other = (
-        without_seconds(demo("--json", "--seed", seed).document) for seed in (1, 1, 2)
-    )
-
-    assert first == again
-    assert first["methods"] != other["methods"]
 
 
 def test_demo__figures__are_those_of_the_nearest_name_and_of_the_adapter_and_grow_with_shots(
@@ -103,35 +67,6 @@ def test_demo__figures__are_those_of_the_nearest_name_and_of_the_adapter_and_gro
     assert four > one
 
 
-def test_demo__page_of_someone_else__is_not_overwritten(demo, tmp_path, encoder):
-    (tmp_path / "index.html").write_text("<h1>My thesis</h1>")
-
-    code, _, err = demo()
-
-    assert code == 3
-    assert "is not a file that --out has written, and would be overwritten; choose" in err
-    assert (tmp_path / "index.html").read_text() == "<h1>My thesis</h1>"
-    assert not (tmp_path / "adapter").exists()
-
-
-def test_demo__out_is_a_file__says_so(demo, tmp_path, encoder):
-    (tmp_path / "demo").write_text("a file")
-
-    code, _, err = demo(out=tmp_path / "demo")
-
-    assert code == 3
-    assert "is a file, not a folder; choose another --out" in err
-
-
-def test_demo__open__shows_the_page(demo, tmp_path, encoder, monkeypatch):
-    opened = []
-    monkeypatch.setattr("webbrowser.open", opened.append)
-
-    demo("--open")
-
-    assert opened == [(tmp_path / "index.html").as_uri()]
-
-
 def test_pictures__in_the_package__are_sixteen_of_each_class_and_small():
     classes = [path.parent.name for path in PICTURES]
 
@@ -139,19 +74,3 @@ def test_pictures__in_the_package__are_sixteen_of_each_class_and_small():
     assert len(set(classes)) == 10
     assert sum(path.stat().st_size for path in PICTURES) < 3e6
     assert len({content_hash(path) for path in PICTURES}) == 160
-
-
-def test_pictures__licence__lies_beside_them():
-    assert (ASSETS / "LICENSE").read_text().startswith("Creative Commons Legal Code\n\nCC0 1.0")
-    assert "CC0 1.0" in (ASSETS / "README.md").read_text()
-
-
-@pytest.mark.slow
-def test_demo__pictures_seen_for_the_first_time__give_the_numbers_of_remembered_features(
-    demo, request
-):
-    seen = demo("--json").document
-    request.getfixturevalue("encoder")
-    remembered = demo("--json").document
-
-    assert without_seconds(seen) == without_seconds(remembered)

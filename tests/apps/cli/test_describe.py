@@ -34,42 +34,6 @@ def test_adapt__described_class__has_its_sentences_and_another_text(adapted, pic
     np.testing.assert_array_equal(texts[1:], before[1:])
 
 
-def test_adapt__class_txt__is_read_as_describe_is(adapted, pictures):
-    describe = ("--describe", "heron=grey, long legs", "--describe", "heron=a tall bird")
-    _, described = adapted(pictures, *describe)
-    (pictures / "heron" / "class.txt").write_text("grey,   long legs\n\na tall bird\n")
-
-    result, of_file = adapted(pictures)
-
-    assert result.document["descriptions"] == {"heron": ["grey, long legs", "a tall bird"]}
-    assert result.document["warnings"] == []
-    np.testing.assert_array_equal(of_file.support.text_TND, described.support.text_TND)
-
-
-def test_adapt__column_description__is_read_once_for_each_class(adapted, pictures, tmp_path):
-    lines = ["path,label,description"]
-    for path in sorted(pictures.glob("*/*")):
-        label = path.parent.name
-        lines.append(f"{path},{label},{'long legs' if label == 'heron' else ''}")
-    (tmp_path / "list.csv").write_text("\n".join(lines))
-
-    result, adapter = adapted(tmp_path / "list.csv")
-
-    assert result.document["descriptions"] == {"heron": ["long legs"]}
-    assert adapter.config.descriptions == [["long legs"], [], []]
-
-
-def test_adapt__no_text__reads_no_sentence(adapted, pictures):
-    (pictures / "heron" / "class.txt").write_text("long legs")
-
-    result, adapter = adapted(pictures, "--no-text")
-
-    assert result.document["descriptions"] == {}
-    assert adapter.config.class_names is None
-    assert adapter.config.descriptions is None
-    assert not adapter.support.text_TND.any()
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -86,19 +50,6 @@ def test_adapt__class_txt_that_is_no_text__ends_with_3(adapt, pictures, content,
 
     assert result.code == 3
     assert reason in result.err
-
-
-def test_encode__class_txt__is_told_not_to_be_kept(run, encode, pictures, tmp_path):
-    (pictures / "heron" / "class.txt").write_text("long legs")
-
-    encoded = encode(pictures, "--json").document
-    adapted = run(
-        *("adapt", tmp_path / "store", "--out", tmp_path / "adapter", "--json"),
-        *("--describe", "heron=long legs"),
-    )
-
-    assert "does not keep the descriptions of 1 class(es)" in encoded["warnings"][0]
-    assert adapted.document["descriptions"] == {"heron": ["long legs"]}
 
 
 def test_load__described_adapter__has_its_sentences_and_takes_a_described_class(
@@ -132,12 +83,3 @@ def test_add__described_class__keeps_its_sentences(run, adapt, labelled, tmp_pat
     assert result.document["descriptions"] == ["a round face", "wide eyes"]
     config = load_adapter(tmp_path / "adapter").config
     assert config.descriptions == [[], [], ["a round face", "wide eyes"], []]
-
-
-def test_add__sentence_without_a_name__ends_with_2(run, adapt, labelled, unlabelled, tmp_path):
-    adapt(labelled, "--no-text")
-
-    result = run("add", tmp_path / "adapter", "owl", unlabelled, "--describe", "a round face")
-
-    assert result.code == 2
-    assert "give the name of the class (--text) as well" in result.err

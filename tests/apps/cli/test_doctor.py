@@ -7,10 +7,6 @@ import pytest
 
 import metaadapter.apps.cli.doctor_checks as checks
 from benchmarks.robustness.artifacts import ARTIFACTS
-from metaadapter.errors import DataError
-from metaadapter.features import encoder_source
-from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.encoder_source import TINY
 
 
 def test_doctor__healthy_machine__ends_with_0_and_a_line_for_each_thing(run):
@@ -20,25 +16,6 @@ def test_doctor__healthy_machine__ends_with_0_and_a_line_for_each_thing(run):
     assert "PROBLEM" not in result.out
     for name in ("python", "torch", "devices", "threads", "model hub cache", "encoder tiny"):
         assert f"  {name}: " in result.out
-
-
-def test_doctor__json__has_checks_that_are_no_problem(run):
-    checks = run("doctor", "--json").document["checks"]
-
-    assert set(checks[0]) == {"name", "status", "detail"}
-    assert {check["status"] for check in checks} <= {"ok", "note"}
-
-
-def test_doctor__tiny_damaged__is_a_problem(run, monkeypatch):
-    def fail(*_, **__):
-        raise DataError("model.safetensors is cut off")
-
-    monkeypatch.setattr(FrozenEncoder, "load", fail)
-
-    result = run("doctor")
-
-    assert result.code == 1
-    assert "PROBLEM  encoder tiny: model.safetensors is cut off" in result.out
 
 
 @pytest.mark.parametrize(
@@ -126,77 +103,3 @@ def test_doctor_verify__damaged_file__ends_with_3_and_names_it_alone(run, folder
     assert (result.code, result.document["healthy"]) == (3, False)
     wrong = [check for check in result.document["checks"] if check["status"] == "problem"]
     assert [check["name"] for check in wrong] == [name]
-
-
-@pytest.mark.parametrize("change", ["remove", "exchange"])
-def test_doctor_verify__library_with_a_lost_or_exchanged_entry__names_its_file(
-    run, undamaged, tmp_path, change
-):
-    for name, more in (("ten", []), ("wear", ["--no-text"])):
-        adapter = tmp_path / name
-        run("adapt", undamaged / "feature store" / "artifact", "--out", adapter, *more)
-        run("library", "add", tmp_path / "skills", adapter)
-    entries = tmp_path / "skills" / "entries"
-    if change == "remove":
-        (entries / "ten.adapter").unlink()
-    else:
-        shutil.copy(entries / "wear.adapter", entries / "ten.adapter")
-
-    result = run("doctor", "--verify", tmp_path / "skills", "--json")
-
-    assert result.code == 3
-    wrong = [check for check in result.document["checks"] if check["status"] == "problem"]
-    assert [check["name"] for check in wrong] == ["entries/ten.adapter"]
-
-
-def test_doctor__damaged_file_of_the_package__is_a_problem_with_the_remedy(
-    run, tmp_path, monkeypatch
-):
-    assets = shutil.copytree(TINY.parent, tmp_path / "assets")
-    monkeypatch.setattr(encoder_source, "TINY", assets / "tiny")
-    damaged = assets / "peers" / "maml" / "model.safetensors"
-    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
-
-    result = run("doctor", "--json")
-
-    (check,) = (check for check in result.document["checks"] if check["status"] == "problem")
-    assert check["name"] == "files of the package"
-    assert re.search(rf"{damaged} is damaged.*pip install", check["detail"])
-    assert result.code == 1
-
-
-def test_doctor_verify__evaluation_with_a_report__has_nothing_to_note(run, folder):
-    assert run("report", folder / "evaluation" / "artifact").code == 0
-
-    checks = run("doctor", "--verify", folder / "evaluation", "--json").document["checks"]
-
-    assert {check["status"] for check in checks} == {"ok"}
-    assert "artifact/report.json" in {check["name"] for check in checks}
-
-
-def test_doctor_verify__document_without_its_proof__is_noted(run, folder):
-    path = folder / "feature store" / "artifact" / "store.json"
-    path.write_text(path.read_text().replace('"proof"', '"prooq"'))
-
-    checks = run("doctor", "--verify", folder, "--json").document["checks"]
-
-    noted = {check["name"]: check["detail"] for check in checks if check["status"] == "note"}
-    assert set(noted) == {"feature store/artifact/store.json"}
-    assert (
-        "an older version wrote it, or it is damaged" in noted["feature store/artifact/store.json"]
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("nowhere", "there is no folder"),
-        ("", "can be checked: metaadapter did not write it, or an older version"),
-    ],
-    ids=["missing", "of something else"],
-)
-def test_doctor_verify__folder_that_cannot_be_checked__is_told(run, tmp_path, name, reason):
-    result = run("doctor", "--verify", tmp_path / name)
-
-    assert result.code == 3
-    assert reason in result.err

@@ -9,10 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from metaadapter.adapter.files import load_adapter
-from metaadapter.adapter.weights import probabilities
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
 from tests.apps.cli.conftest import Run
 from tests.apps.cli.test_export import EXAMPLE, outputs
@@ -41,6 +38,7 @@ def test_features_get_probabilities_and_labels_of_the_estimator(
     np.testing.assert_allclose(facts["label_thresholds"], classifier.thresholds_, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_example_prints_what_predict_prints(
     run: Callable[..., Run], winter: Path, manifest: Path, tmp_path: Path
 ) -> None:
@@ -53,33 +51,3 @@ def test_the_example_prints_what_predict_prints(
     for ours, theirs in zip(predictions(str(file), pictures), wanted, strict=True):
         assert ours[:2] == theirs[:2]
         assert float(ours[2]) == pytest.approx(float(theirs[2]), abs=2e-4)
-
-
-@pytest.mark.slow
-def test_int8_counts_left_out_pictures_whose_labels_are_all_right(
-    run: Callable[..., Run], winter: Path, manifest: Path, tmp_path: Path
-) -> None:
-    file = tmp_path / "small.onnx"
-    more = ("--pixels", "--int8", "--pictures", manifest.parent)
-    done = run("export", winter, "--onnx", file, *more, "--json")
-    assert done.code == 0, done.err
-    loss = done.document["files"][0]["int8_loss"]
-    assert loss["before"]["n"] == loss["after"]["n"] == loss["same"]["n"] == 18
-    assert loss["same"]["value"] > 0.5
-    assert 0 < loss["moved"] < 0.2
-    batch = np.zeros((1, 40, 40, 3), np.uint8)
-    assert outputs(file, batch)["shown"].shape == (1, 3)
-
-
-@pytest.mark.slow
-def test_a_torch_program_answers_alike(
-    run: Callable[..., Run], winter: Path, tmp_path: Path
-) -> None:
-    stored, file = load_adapter(winter, several=True), tmp_path / "features.pt2"
-    assert run("export", winter, "--torch", file).code == 0
-    rows = torch.randn(5, stored.config.width, generator=torch.Generator().manual_seed(0))
-    p_NC, shown_NC = torch.export.load(file).module()(rows)
-    wanted = probabilities(rows, stored.weights)
-    torch.testing.assert_close(p_NC.double(), wanted, atol=1e-5, rtol=0)
-    assert stored.weights.label_thresholds is not None
-    assert torch.equal(shown_NC, wanted >= stored.weights.label_thresholds)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from PIL import Image
 
 from metaadapter.adapter.files import load_adapter
-from metaadapter.bench.peers.fine_tuned_tower import FineTunedTower
-from metaadapter.features.encoder import FrozenEncoder
 from tests.small_transformers import FAMILIES, WITH_TEXTS, save_family
 
 pytest.importorskip("transformers")
@@ -50,35 +47,6 @@ def test_family__in_the_commands_for_adapters__works(
     assert run("library", "predict", library, labelled, "--json").code == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
-def test_family__exported_and_evaluated__works(run, labelled, family_folder, tmp_path, family):
-    encoder, store = ("--encoder", family_folder(family)), tmp_path / "store"
-    adapter = tmp_path / "adapter"
-
-    assert run("adapt", labelled, "--out", adapter, *encoder, "--quiet").code == 0
-    assert run("export", adapter, "--torch", tmp_path / "a.pt2", "--quiet").code == 0
-    assert run("encode", labelled, "--out", store, *encoder, "--quiet").code == 0
-    options = ("--methods", "default", "--shots", 1, "--seeds", 1, "--jobs", 1, "--quiet")
-    assert run("evaluate", store, *options, "--out", tmp_path / "evaluated").code == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
-def test_family__exported_with_its_pixels__gives_the_same_answers(
-    run, labelled, family_folder, tmp_path, family
-):
-    adapter = tmp_path / "adapter"
-    run("adapt", labelled, "--out", adapter, "--encoder", family_folder(family), "--quiet")
-
-    done = run("export", adapter, "--pixels", "--onnx", tmp_path / "a.onnx", "--quiet")
-
-    if family.startswith("dinov3"):  # its processor resizes tensors, not pictures of Pillow
-        assert (done.code, "Export without --pixels" in done.err) == (2, True)
-    else:
-        assert done.code == 0, done.err
-
-
 def test_without_texts__pictures_and_a_pool__give_a_classifier(
     run, labelled, unlabelled, family_folder, tmp_path
 ):
@@ -96,19 +64,6 @@ def test_without_texts__pictures_and_a_pool__give_a_classifier(
     assert sum(right) / len(right) > 0.9
 
 
-def test_without_texts__peer_that_tunes_the_tower__starts_at_pictures_alone(
-    labelled, family_folder, monkeypatch
-):
-    monkeypatch.setattr("metaadapter.bench.peers.fine_tuned_tower.N_STEPS", 2)
-    encoder = FrozenEncoder.load(str(family_folder("dinov2")), device="cpu")
-    pictures = [Image.open(path).convert("RGB") for path in sorted(labelled.glob("*/*"))[:4]]
-    texts = encoder.encode_texts(["heron", "lynx"])
-
-    tuned = FineTunedTower.of_encoder(encoder, texts, 0).fit(pictures, [0, 1, 0, 1])
-
-    assert tuned.logits(pictures).isfinite().all()
-
-
 def test_without_texts__names_say_nothing__and_the_answer_and_the_card_say_so(
     run, labelled, family_folder, tmp_path
 ):
@@ -124,29 +79,6 @@ def test_without_texts__names_say_nothing__and_the_answer_and_the_card_say_so(
         *("--no-text", "--json"),
     )
     assert not [text for text in quiet.document["warnings"] if "gives no texts" in text]
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("adapt", "PICTURES", "--add-class", "zebra", "--out", "new"),
-        ("adapt", "--names", "fox,zebra", "--out", "new"),
-        ("add", "adapter", "zebra", "--text", "zebra"),
-    ],
-)
-def test_without_texts__class_by_its_name_alone__is_refused_with_the_reason(
-    run, labelled, family_folder, tmp_path, monkeypatch, command
-):
-    monkeypatch.chdir(tmp_path)
-    encoder = ("--encoder", family_folder("dinov2"))
-    run("adapt", labelled, "--out", "adapter", *encoder, "--quiet")
-    given = [labelled if part == "PICTURES" else part for part in command]
-
-    done = run(*given, *(encoder if command[0] == "adapt" else ()))
-
-    assert done.code == 2
-    assert "has no picture, and the encoder reads no texts" in done.err
-    assert len(load_adapter(tmp_path / "adapter").config.classes) == len(list(labelled.iterdir()))
 
 
 @pytest.mark.parametrize(

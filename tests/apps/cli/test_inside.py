@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +14,6 @@ from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.weights import probabilities as probabilities_of
-from metaadapter.apps.cli.adapt_output import inside_lines
 from metaadapter.apps.cli.app import main
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.networks import shared_copy
@@ -25,13 +23,10 @@ from metaadapter.features.towers.places import find_places
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.labs.tuning import tune_inside as inside_module
 from metaadapter.labs.tuning import tuning_step
-from metaadapter.labs.tuning.choose_strength import LeftOutChoice
-from metaadapter.labs.tuning.tune_inside import Inside, TunedInside
+from metaadapter.labs.tuning.tune_inside import Inside
 from metaadapter.workflow.fit_adapter import predict_adapter
 from metaadapter.workflow.unlabelled_pictures import pool_effect
 from tests.small_pictures import write_encoder
-
-TOWERS = "towers.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -116,27 +111,6 @@ def test_predict__adapter_with_parts__answers_from_the_adapted_encoder(
     assert np.abs(np.subtract(probabilities(document), without)).max() > 0.01
 
 
-def test_predict__two_adapters_after_one_another__answer_as_each_alone(
-    run, inside, plain, unlabelled
-):
-    first, second, third, fourth = (
-        run("predict", adapter, unlabelled, "--json").document
-        for adapter in (plain, inside, inside, plain)
-    )
-
-    assert (first, second) == (fourth, third)
-
-
-def test_predict__together__keeps_the_parts(run, inside, unlabelled, tmp_path):
-    done = run("predict", inside, unlabelled, "--together", "--out", tmp_path / "pooled")
-
-    assert done.code == 0, done.err
-    before, after = load_adapter(inside), load_adapter(tmp_path / "pooled")
-    assert after.config.inside == before.config.inside
-    assert after.config.n_unlabelled
-    assert_same_towers(before, after)
-
-
 def test_predict__together__keeps_the_calibration(run, inside, unlabelled, tmp_path):
     stored = load_adapter(inside)
 
@@ -162,15 +136,6 @@ def test_predict__together__keeps_the_calibration(run, inside, unlabelled, tmp_p
     rows = support.pool_TUD[0]
     moved = (probabilities_of(rows, without) - probabilities_of(rows, lower)).abs().sum(-1) / 2
     assert pool_effect(pooled).moved == pytest.approx(float(moved.mean()))
-
-
-def test_predict__interrupted_for_another_adapter__begins_anew(
-    run, inside, plain, unlabelled, tmp_path
-):
-    assert not run("predict", plain, unlabelled, "--csv", tmp_path / "a.csv").code
-    assert not run("predict", inside, unlabelled, "--csv", tmp_path / "b.csv").code
-
-    assert (tmp_path / "a.csv").read_bytes() != (tmp_path / "b.csv").read_bytes()
 
 
 def test_add__to_an_adapter_with_parts__reads_the_name_through_them(run, inside, clip, tmp_path):
@@ -217,44 +182,6 @@ def test_adapter_with_parts__where_features_do_not_serve__is_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_library__file_with_parts_put_into_it_by_hand__is_left_out(
-    run, inside, plain, unlabelled, tmp_path
-):
-    library = tmp_path / "library"
-    assert not run("library", "add", library, plain).code
-    store_adapter(library / "entries" / "other.adapter", load_adapter(inside))
-
-    done = run("library", "predict", library, unlabelled, "--json")
-
-    assert done.code == 0, done.err
-    assert "weights inside the encoder's towers" in done.document["left_out"]["other"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["bottleneck", "lora"])
-def test_export__adapter_with_parts_and_encoder__answers_as_predict(
-    run, made, labelled, tmp_path, kind
-):
-    more = ("--pixels", "--pictures", labelled, "--json")
-
-    done = run("export", made / kind, "--torch", tmp_path / "a.pt2", *more)
-
-    assert done.code == 0, done.err
-    assert done.document["files"][0]["largest_difference"] < 1e-4
-
-
-def test_verify__damaged_parts__are_told(run, inside, tmp_path):
-    folder = shutil.copytree(inside, tmp_path / "damaged")
-    content = bytearray((folder / TOWERS).read_bytes())
-    content[-1] ^= 1
-    (folder / TOWERS).write_bytes(content)
-
-    done = run("doctor", "--verify", folder)
-
-    assert done.code == 3
-    assert f"PROBLEM  {TOWERS}: " in done.out
-
-
 @pytest.fixture
 def steps(monkeypatch):
     """Says how many steps `--inside` takes, whatever left-out pictures say."""
@@ -288,19 +215,6 @@ def test_adapt__inside__keeps_what_was_trained_and_predicts_from_it(
     np.testing.assert_allclose(rows, stored.support.labelled_rows()[0][:3], rtol=2**-10, atol=1e-6)
 
 
-def test_adapt__inside_that_is_not_borne_out__is_the_adapter_without(
-    train, labelled, plain, tmp_path, steps
-):
-    steps(0)
-
-    done = train(labelled)
-
-    assert "inside the encoder" in done.err
-    for name in ("adapter_model.safetensors", "support.safetensors"):
-        assert (tmp_path / "adapter" / name).read_bytes() == (plain / name).read_bytes()
-    assert not (tmp_path / "adapter" / TOWERS).exists()
-
-
 def test_adapt__inside_with_a_temperature__divides_the_logits(
     run, train, labelled, unlabelled, tmp_path, steps, monkeypatch
 ):
@@ -326,37 +240,6 @@ def test_adapt__inside_with_a_temperature__divides_the_logits(
     np.testing.assert_allclose(logits(), 1.6 * logits(1.6), rtol=1e-3, atol=1e-4)
 
 
-def test_lines_of_inside__equal_accuracy__log_losses_tell_why_the_parts_are_kept():
-    choice = LeftOutChoice(
-        0.5, Calibration(), 8, {0.0: 1.0, 0.5: 1.0, 1.0: 1.0}, {0.0: 0.4, 0.5: 0.25, 1.0: 0.3}
-    )
-    config = InsideConfig(kind="lora", towers=("image",), width=8, alpha=16.0, n_steps=3)
-
-    text = " ".join(inside_lines(TunedInside({}, config, choice, 100, 2.0)))
-
-    assert "at 50% of full strength: LoRA of rank 8 in blocks of the image tower" in text
-    assert "trained with 3 gradient steps" in text
-    assert "100.0% are predicted correctly with such adapters, 100.0% without" in text
-    assert "log loss is 0.250 with them, 0.400 without" in text
-
-
-def test_lines_of_inside__tower_that_stays__tell_what_left_out_pictures_said():
-    choice = LeftOutChoice(0.0, Calibration(), 8, {0.0: 1.0, 0.5: 1.0}, {0.0: 0.2, 0.5: 0.25})
-
-    (line,) = inside_lines(TunedInside({}, None, choice, 100, 2.0))
-
-    assert "their log loss is 0.250 with them, 0.200 without; the encoder stays as it is" in line
-
-
-def test_adapt__inside__asks_pictures_that_were_left_out(train, labelled):
-    document = train(labelled, "--json").document
-
-    training = document["inside"]
-    assert 0 < training["left_out"]["n"] <= document["n_pictures"]
-    assert (training["adapters"] is None) == (training["left_out"]["strength"] == 0)
-    assert (training["adapters"] is None) == (document["leave_one_out"] is not None)
-
-
 def test_adapt__inside_with_unlabelled_pictures__sees_them_through_the_parts(
     train, labelled, clip, unlabelled, tmp_path, steps
 ):
@@ -377,19 +260,3 @@ def test_places__of_an_encoder__are_listed(run, clip):
     first = ["image", "visual.transformer.resblocks.0", "17 × 32 (tokens)", "yes"]
     assert done.out.splitlines()[0].split("\t") == first
     assert "4 places (image 3, text 1)" in done.err
-
-
-def test_places__of_an_encoder_of_ones_own__are_refused(run, tmp_path):
-    file = tmp_path / "mine.py"
-    file.write_text(
-        "import torch\nfrom metaadapter.features import ModelEncoder\n"
-        "from torchvision.transforms.functional import to_tensor\n"
-        "class Mean(torch.nn.Module):\n"
-        "    def forward(self, pixels):\n        return pixels.mean((2, 3)) + 0.1\n"
-        "def make():\n    return ModelEncoder('own', Mean(), to_tensor, zoom=False, device='cpu')\n"
-    )
-
-    done = run("doctor", "--places", f"{file}:make")
-
-    assert done.code == 2
-    assert "only models of open_clip have places for" in done.err

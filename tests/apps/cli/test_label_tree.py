@@ -65,21 +65,6 @@ def test_predict__tables__have_the_same_answers(run, treed, unlabelled, tmp_path
             assert [*shares] == row["sure"]["probabilities"]
 
 
-def test_predict__table_and_json_together__agree(run, treed, unlabelled, tmp_path):
-    rows = run("predict", treed, unlabelled, "--json").document["predictions"]
-
-    both = run("predict", treed, unlabelled, "--json", "--out", tmp_path / "a.csv").document
-
-    assert both["predictions"] == rows  # read back from the table
-
-
-def test_predict__console__has_the_path(run, treed, unlabelled):
-    lines = list(csv.reader(run("predict", treed, unlabelled).out.splitlines(), delimiter="\t"))
-
-    assert all(line[-2].startswith("animal") for line in lines)
-    assert all(float(line[-1]) >= 0.9 for line in lines)
-
-
 def test_predict__console__nothing_is_sure__leaves_both_cells_empty(
     run, tree, unlabelled, tmp_path
 ):
@@ -94,21 +79,6 @@ def test_predict__console__nothing_is_sure__leaves_both_cells_empty(
     assert all(line[-2:] == ["", ""] for line in lines)
 
 
-def test_predict__labels__are_those_without_a_tree(
-    run, adapt, treed, labelled, unlabelled, tmp_path
-):
-    adapt(labelled, out=tmp_path / "flat")
-    flat, of_tree = (
-        run("predict", adapter, unlabelled, "--json").document
-        for adapter in (tmp_path / "flat", treed)
-    )
-
-    assert "sure" not in flat["predictions"][0]
-    assert flat["sure"] is None
-    for one, other in zip(flat["predictions"], of_tree["predictions"], strict=True):
-        assert one == {key: value for key, value in other.items() if key != "sure"}
-
-
 def test_adapt__class_without_pictures__takes_its_place(run, adapt, labelled, tree, tmp_path):
     tree.write_text(TREE + "    wolf\n")
 
@@ -121,15 +91,6 @@ def test_adapt__class_without_pictures__takes_its_place(run, adapt, labelled, tr
     assert changes.argmax() == 3  # the wolf's; the others see its text move a little
 
 
-def test_add__wolf__is_below_its_parent(run, treed, unlabelled, encoder):
-    assert run("add", treed, "wolf", "--text", "wolf").code == 0
-
-    document = run("predict", treed, unlabelled, "--json").document
-
-    assert document["classes"] == ["heron", "lynx", "red_fox", "wolf"]
-    assert all(row["sure"]["level"] <= 3 for row in document["predictions"])
-
-
 def test_predict__allowed_classes__have_the_sums_of_the_tree(run, treed, unlabelled):
     document = run("predict", treed, unlabelled, "--json", "--allowed", "heron,lynx").document
 
@@ -138,34 +99,6 @@ def test_predict__allowed_classes__have_the_sums_of_the_tree(run, treed, unlabel
         sums = {"animal": 1.0, "bird": shares["heron"], "mammal": shares["lynx"], **shares}
         assert shares["red_fox"] == 0
         assert row["sure"]["probabilities"] == pytest.approx([sums[name] for name in path])
-
-
-def test_predict__together__keeps_the_tree(run, treed, unlabelled):
-    document = run("predict", treed, unlabelled, "--json", "--together").document
-
-    assert all(row["sure"]["path"][0] == "animal" for row in document["predictions"])
-
-
-def test_adapt__class_that_the_tree_lacks__is_told_before_encoding(
-    adapt, labelled, tree, monkeypatch
-):
-    def no_encoder(*_, **__):
-        pytest.fail("an encoder is loaded")
-
-    monkeypatch.setattr("metaadapter.workflow.run_adapt.load_encoder", no_encoder)
-    tree.write_text("bird\n  heron\n  lynx\n")
-
-    result = adapt(labelled, "--tree", tree)
-
-    assert result.code == 3
-    assert "does not have 'red_fox'" in result.err
-
-
-def test_predict__sure_without_a_tree__is_refused(run, adapter, unlabelled):
-    result = run("predict", adapter, unlabelled, "--sure", 0.9)
-
-    assert result.code == 2
-    assert "has no label tree" in result.err
 
 
 def test_evaluate__tree__has_figures_by_level(run, encode, labelled, tree, tmp_path):

@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections import Counter
 
 import pytest
-import torch
 
 from metaadapter import AdapterLibrary
 from metaadapter.apps.cli.app import main
-from tests.small_pictures import CLASSES
 
 COLOURS = {"iris": (120, 60, 180), "poppy": (220, 40, 40)}
 
@@ -60,27 +57,6 @@ def test_identify__pictures__tells_the_entry_and_names_those_left_out(run, libra
     assert "others: it has another encoder" in done.err
 
 
-def test_identify__together__is_one_answer_for_all(run, library, flowers):
-    identify = ("library", "identify", library, flowers, "--together")
-
-    document = run(*identify, "--json").document
-
-    (answer,) = document["answers"]
-    assert answer["path"] is None
-    assert [likely["entry"] for likely in answer["likely"]] == ["flowers", "animals"]
-    assert list(document["left_out"]) == ["others"]
-    for top in (1, 2, 3):
-        (row,) = table(run(*identify, "--top", top))
-        assert len(row) == 2 + 2 * top
-
-
-def test_identify__encoder_of_fewer_entries__asks_those(run, library, flowers, other_encoder):
-    done = run("library", "identify", library, flowers, "--encoder", other_encoder, "--json")
-
-    assert {answer["likely"][0]["entry"] for answer in done.document["answers"]} == {"others"}
-    assert sorted(done.document["left_out"]) == ["animals", "flowers"]
-
-
 def test_identify__names__tells_the_task_they_are_like(run, library):
     done = run("library", "identify", library, "--names", "iris, poppy", "--json")
 
@@ -107,22 +83,6 @@ def test_identify__what_cannot_be_together__ends_with_2(run, library, more, reas
     assert reason in done.err
 
 
-@pytest.fixture
-def nothing_is_known(monkeypatch):
-    """No picture is like the pictures of an entry."""
-    threshold = "metaadapter.apps.library.route.known_threshold"
-    monkeypatch.setattr(threshold, lambda *_: torch.tensor(1.1))
-
-
-def test_identify__pictures_unlike_all__are_of_none(run, library, unlabelled, nothing_is_known):
-    done = run("library", "identify", library, unlabelled)
-
-    assert {row[1] for row in table(done)} == {"none"}
-    answers = run("library", "identify", library, unlabelled, "--json").document["answers"]
-    assert {answer["entry"] for answer in answers} == {None}
-    assert {answer["likely"][0]["entry"] for answer in answers} <= {"animals", "flowers"}
-
-
 def test_predict__pictures_of_two_entries__answers_as_the_library_does(
     run, library, flowers, unlabelled
 ):
@@ -144,89 +104,6 @@ def test_predict__pictures_of_two_entries__answers_as_the_library_does(
         ]
 
 
-def test_predict__pictures_from_elsewhere__names_the_entry_and_the_command(
-    run, library, picture, tmp_path
-):
-    for number in range(24):
-        colour = [level // 2 for level in [*CLASSES.values()][number % 3]]
-        picture(tmp_path / "dusk" / f"{number}.png", colour, number)
-
-    done = run("library", "predict", library, tmp_path / "dusk", "--json")
-
-    entries = Counter(row["entry"] for row in done.document["predictions"])
-    shifts = done.document["shift"]
-    assert {entry for entry, n in entries.items() if n >= 20} == {"animals"}
-    assert {entry: shift and shift["n"] for entry, shift in shifts.items()} == {
-        entry: n if n >= 20 else None for entry, n in entries.items()
-    }
-    file = library / "entries" / "animals.adapter"
-    assert "pictures of the entry animals: " in done.err
-    assert f"metaadapter predict {file} {tmp_path / 'dusk'} --together" in done.err
-
-
-def test_predict__reject__answers_unknown_and_says_how_many(
-    run, library, unlabelled, nothing_is_known
-):
-    done = run("library", "predict", library, unlabelled, "--reject")
-
-    assert {row[1] for row in table(done)} == {"unknown"}
-    assert "6 of 6 pictures look unfamiliar: they are answered `unknown`" in done.err
-    without = run("library", "predict", library, unlabelled)
-    assert "they may show none of the classes" in without.err
-    assert "unknown" not in {row[1] for row in table(without)}
-
-
-def test_predict__reject_with_a_class_of_that_name__ends_with_2(
-    run, adapt, library, flowers, tmp_path
-):
-    shutil.copytree(flowers / "iris", tmp_path / "mine" / "iris")
-    shutil.copytree(flowers / "poppy", tmp_path / "mine" / "unknown")
-    out = tmp_path / "mine.adapter"
-    assert adapt(tmp_path / "mine", out=out).code == 0
-    assert run("library", "add", library, out).code == 0
-
-    done = run("library", "predict", library, flowers, "--reject")
-
-    assert done.code == 2
-    assert "the entry 'mine' has a class 'unknown', which is also the label of --reject" in done.err
-
-
-def test_predict__csv__is_a_table_whose_names_are_no_formulas(
-    run, library, flowers, tmp_path, monkeypatch
-):
-    (tmp_path / "=1+1").mkdir()
-    shutil.copy(flowers / "iris" / "0.png", tmp_path / "=1+1" / "a.png")
-    monkeypatch.chdir(tmp_path)
-
-    done = run("library", "predict", library, "=1+1", "--csv", "answers.csv")
-
-    (row,) = csv.DictReader(io.StringIO((tmp_path / "answers.csv").read_text(encoding="utf-8")))
-    assert list(row) == ["path", "label", "entry", "probability", "known", "unfamiliar"]
-    assert row["path"] == "'=1+1/a.png"
-    assert done.out == ""
-    assert "wrote 1 predictions to answers.csv" in done.err
-    assert table(run("library", "predict", library, "=1+1"))[0][0] == "'=1+1/a.png"
-
-
-def test_predict__csv_that_cannot_be_written__ends_with_3(run, library, flowers, tmp_path):
-    done = run("library", "predict", library, flowers, "--csv", tmp_path / "no" / "answers.csv")
-
-    assert done.code == 3
-    assert "cannot write" in done.err
-    assert "choose another --csv" in done.err
-
-
-def test_predict__unreadable_picture__is_listed_and_stops_nothing(run, library, flowers, tmp_path):
-    shutil.copytree(flowers / "iris", tmp_path / "new")
-    (tmp_path / "new" / "bad.png").write_bytes(b"no picture")
-
-    done = run("library", "predict", library, tmp_path / "new", "--json")
-
-    assert (done.code, done.document["n_pictures"]) == (0, 3)
-    (bad,) = done.document["quarantined"]
-    assert bad["path"].endswith("bad.png")
-
-
 @pytest.mark.parametrize("command", ["identify", "predict"])
 def test_asked__no_entry_that_answers__is_told(run, library, flowers, tmp_path, command):
     AdapterLibrary.open(tmp_path / "empty")
@@ -238,17 +115,6 @@ def test_asked__no_entry_that_answers__is_told(run, library, flowers, tmp_path, 
     assert "has no entry that can be used; add one: metaadapter library add" in of_none.err
     assert of_tiny.code == 4
     assert "was made with the encoder" in of_tiny.err
-
-
-def test_asked__feature_store__needs_no_encoder(run, encode, library, flowers, tmp_path):
-    assert encode(flowers).code == 0
-
-    of_store, of_pictures = (
-        run("library", "predict", library, source, "--json").document["predictions"]
-        for source in (tmp_path / "store", flowers)
-    )
-
-    assert [row["label"] for row in of_store] == [row["label"] for row in of_pictures]
 
 
 def test_merge__two_entries__adds_one_of_all_classes(run, library, flowers):
@@ -263,17 +129,3 @@ def test_merge__two_entries__adds_one_of_all_classes(run, library, flowers):
     more = ("animals", "flowers", "--name", "all", "--replace", "--json")
     assert run("library", "merge", library, *more).document["has_features"]
     assert run("predict", library / "entries" / "all.adapter", flowers).code == 0
-
-
-def test_merge__entry_without_features_or_of_another_encoder__is_told(run, library, tmp_path):
-    given = tmp_path / "given.adapter"
-    assert run("library", "export", library, "flowers", given, "--no-features").code == 0
-    assert run("library", "import", library, given).code == 0
-
-    done = run("library", "merge", library, "animals", "given", "--name", "all")
-    refused = run("library", "merge", library, "animals", "others", "--name", "both")
-
-    assert done.code == 0
-    assert "so their signatures were used" in done.err
-    assert refused.code == 4
-    assert "the adapter 'others', merged with 'animals', was made with the encoder" in refused.err

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import pytest
 
 from metaadapter.adapter.files import load_adapter
-from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.store.feature_store import FeatureStore
 
 CODE = """
@@ -103,40 +100,6 @@ def test_own_encoder__store_that_names_code__runs_it_only_if_the_user_names_it(
 
 
 @pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        (
-            ("--add-class", "wolf"),
-            "the class 'wolf' has no picture, and the encoder reads no texts",
-        ),
-        (("--no-zoom",), ":encoder has zoom and sets that itself; leave the option"),
-    ],
-)
-def test_own_encoder__what_it_cannot_do__is_refused(adapt, labelled, file, options, reason):
-    result = adapt(labelled, "--encoder", f"{file}:encoder", *options)
-
-    assert result.code == 2
-    assert reason in result.err
-
-
-def test_own_encoder__same_weights_in_another_file__are_the_same_encoder(
-    run, adapted, unlabelled, file, tmp_path
-):
-    copy = shutil.copy(file, tmp_path / "copy.py")
-
-    assert run("predict", adapted, unlabelled, "--encoder", f"{copy}:encoder").code == 0
-
-
-def test_own_encoder__changed__is_refused(run, adapted, unlabelled, file):
-    file.write_text(CODE.replace("SEED", "1"))
-
-    result = run("predict", adapted, unlabelled, "--encoder", f"{file}:encoder")
-
-    assert result.code == 4
-    assert "features cannot be compared" in result.err
-
-
-@pytest.mark.parametrize(
     ("factory", "more", "message"),
     [
         ("nothing", (), "should return an ImageEncoder, such as a ModelEncoder; it returned built"),
@@ -151,18 +114,6 @@ def test_own_encoder__what_cannot_be__says_why(encode, labelled, file, factory, 
 
     assert result.code == 2
     assert message in result.err
-
-
-def test_own_encoder__texts_of_given_vectors__are_in_the_store(encode, labelled, file, tmp_path):
-    name = f"{file}:with_texts"
-
-    result = encode(labelled, "--encoder", name)
-
-    assert result.code == 0
-    store = FeatureStore.open(tmp_path / "store")
-    expected = load_encoder(name).encode_texts(["heron", "lynx", "red fox"])
-    np.testing.assert_array_equal(store.texts, expected)
-    assert store.logit_scale == 20.0
 
 
 @pytest.fixture
@@ -188,21 +139,6 @@ def test_created_store__adapt_and_predict__work_with_and_without_texts(run, crea
 
         assert adapt.code == 0, adapt.err
         assert document["scores"]["accuracy"]["value"] > 0.9
-
-
-def test_created_store__pictures_or_names__are_refused_with_what_to_do(
-    run, created, labelled, tmp_path
-):
-    store, out = created[0].folder, tmp_path / "adapter"
-    run("adapt", store, "--out", out)
-
-    predicted = run("predict", out, labelled)
-    named = run("adapt", store, "--out", out, "--text", "lynx=a wild cat")
-
-    for result, owner in ((predicted, f"the adapter {out}"), (named, f"the feature store {store}")):
-        assert result.code == 2
-        assert f"{owner} was made with the encoder 'own features', and unknown" in result.err
-        assert "give a feature store instead of pictures and names" in result.err
 
 
 def test_created_store__evaluate__measures_and_checks_by_the_hash_of_features(

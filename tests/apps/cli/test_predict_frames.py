@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from metaadapter.adapter.files import load_adapter
-from metaadapter.apps.field import run_predict
 
 COLOURS = {"heron": (40, 90, 200), "lynx": (200, 170, 90), "red_fox": (220, 70, 20)}
 BOX = [0.5, 0.25, 0.25, 0.5]
@@ -112,14 +111,6 @@ def test_predict__detections__answers_for_each_box_and_tells_of_each_frame(ask, 
     ]
 
 
-def test_predict__list_of_boxes__has_a_cell_of_each_column_for_labels_of_the_detector(ask):
-    lines = [*csv.reader(ask("--sets", 0.9).out.splitlines(), delimiter="\t")]
-
-    assert {len(line) for line in lines} == {9}
-    (person,) = [line for line in lines if line[1] == "person"]
-    assert person[5:] == ["", "", "", "0.000 0.000 0.300 1.000"]
-
-
 def test_predict__box__is_answered_as_its_crop_in_a_manifest(ask, trap, run, animals, tmp_path):
     whole = ask("--json").document["predictions"][0]
     manifest = tmp_path / "boxes.csv"
@@ -145,63 +136,6 @@ def night(trap, tmp_path):
     document = json.loads((trap / "frames.json").read_text()) | {"images": images}
     (tmp_path / "night.json").write_text(json.dumps(document))
     return folder
-
-
-def test_predict__boxes_from_elsewhere__are_measured_like_their_crops(
-    run, animals, night, tmp_path
-):
-    boxes = run("predict", animals, night, "--detections", tmp_path / "night.json", "--json")
-    manifest = tmp_path / "boxes.csv"
-    lines = [f"{path},{','.join(map(str, BOX))}" for path in sorted(night.iterdir())]
-    manifest.write_text("\n".join(["path,box_left,box_top,box_width,box_height", *lines]))
-    crops = run("predict", animals, manifest, "--json")
-
-    shift = boxes.document["shift"]
-    assert shift == crops.document["shift"] | {"ratio": pytest.approx(shift["ratio"], rel=1e-4)}
-    assert shift["n"] == 24
-    assert shift["is_shifted"]
-    assert f"metaadapter predict {animals} {night} … --together" in boxes.err
-    assert f"metaadapter predict {animals} {manifest} --together" in crops.err
-
-
-def test_predict__boxes_together__are_predicted_as_by_an_adapter_with_this_pool(
-    adapt, run, trap, animals, night, tmp_path
-):
-    ask = ("--detections", tmp_path / "night.json", "--burst", 150)
-    table, again = tmp_path / "night.csv", tmp_path / "again"
-    assert run("predict", animals, night, *ask, "--csv", table).code == 0
-    pool = ("--detections", trap / "labelled.json", "--unlabelled", table)
-    assert adapt(trap / "labelled", *pool, out=again).code == 0
-
-    together = run("predict", animals, night, *ask, "--together", "--json").document
-    pooled = run("predict", again, night, *ask, "--json").document
-
-    assert together["unlabelled"]["n"] == load_adapter(again).config.n_unlabelled == 24
-    assert not pooled["shift"]["is_shifted"]
-    for one, other in zip(together["predictions"], pooled["predictions"], strict=True):
-        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
-        assert (one["box"], one["series"]) == (other["box"], other["series"])
-
-
-def test_predict__series_from_elsewhere__are_measured_frame_by_frame(run, animals, night):
-    series = run("predict", animals, night, "--burst", 1000, "--json")
-
-    assert series.document["shift"] == run("predict", animals, night, "--json").document["shift"]
-
-
-def test_predict__min_confidence__takes_the_less_sure_boxes_too(ask):
-    documents = [ask("--min-confidence", least, "--json").document for least in (0.05, 0.95)]
-
-    assert [len(document["predictions"]) for document in documents] == [8, 5]
-
-
-def test_predict__burst__gives_a_series_one_answer_and_names_it(ask, trap):
-    rows = ask("--burst", 10, "--json").document["predictions"]
-
-    one, two = (row for row in rows if row["path"].endswith(("brook/1.jpg", "brook/2.jpg")))
-    assert one["probabilities"] == two["probabilities"]
-    assert {one["series"], two["series"]} == {str(trap / "frames/brook/1.jpg")}
-    assert one["time"] == "2025-05-04T06:00:00"
 
 
 def test_predict__burst_with_two_animals__answers_for_each_by_its_own_boxes(run, animals, tmp_path):
@@ -319,46 +253,6 @@ def test_predict__unreadable_frames__are_rows_with_the_reason_that_adapt_skips(
     assert [row["label"] for row in rows_of(table)][1:] == ["", ""]
 
 
-def test_predict__unfamiliar_boxes__are_counted_among_boxes(ask):
-    done = ask("--min-confidence", 0.05, "--keep", 0.5)  # 7 boxes of animals, one of a person
-
-    assert "of 7 boxes look unfamiliar" in done.err
-
-
-def test_predict__interrupted_with_files_of_others__has_the_same_content_in_the_end(
-    ask, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(run_predict, "PICTURES_AT_ONCE", 2)
-    files = ("--timelapse", tmp_path / "t.csv", "--csv", tmp_path / "a.csv")
-    ask(*files)
-    whole = (tmp_path / "t.csv").read_bytes(), (tmp_path / "a.csv").read_bytes()
-    encode, left = run_predict.encode_frames, [2]
-
-    def stop(*arguments):
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        return encode(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(run_predict, "encode_frames", stop)
-        assert ask(*files).code == 130
-
-    done = ask(*files)
-
-    assert "5 of the predictions are from the interrupted run" in done.err
-    assert ((tmp_path / "t.csv").read_bytes(), (tmp_path / "a.csv").read_bytes()) == whole
-    assert "left out, because unreadable: 2" in done.err
-
-
-def test_predict__allowed_and_parents__change_the_answers(ask):
-    allowed = ask("--allowed", "heron,red_fox", "--json").document["predictions"]
-    rolled = ask("--parents", "heron,lynx,red_fox=animal", "--json").document["predictions"]
-
-    assert {row["probabilities"]["lynx"] for row in allowed if row["probabilities"]} == {0.0}
-    assert {row["label"] for row in rolled} <= {*COLOURS, "animal", "empty", "person"}
-
-
 @pytest.mark.parametrize(
     ("more", "code", "reason"),
     [
@@ -398,22 +292,6 @@ def test_adapt__detections__sees_the_surest_box_and_tells_of_frames_without(trap
     assert "lower --min-confidence" in refused.err
 
 
-def test_adapt__false_triggers_as_background__are_boxes_and_not_whole_frames(trap, adapt, tmp_path):
-    listed, frames = tmp_path / "branches.csv", trap / "frames/brook"
-    listed.write_text(
-        "path,box_left,box_top,box_width,box_height,camera,thing,n_frames,confidence\n"
-        f"{frames}/3.jpg,0.0,0.0,0.2,0.2,brook,1,12,0.3\n"
-        f"{frames}/4.jpg,0.0,0.0,0.2,0.2,brook,1,12,0.3\n"
-    )
-
-    boxes, whole = (
-        adapt(trap / "labelled", "--background", source, "--json") for source in (listed, frames)
-    )
-
-    assert boxes.document["counts"]["background"] == 2
-    assert whole.document["counts"]["background"] == 4
-
-
 def pool_of(adapt, trap, out, *more):
     adapted = adapt(trap / "labelled", "--unlabelled", *more, "--json", out=out)
     assert adapted.code == 0, adapted.err
@@ -439,93 +317,3 @@ def test_adapt__detections_and_unlabelled__pool_has_the_boxes_of_the_frames(trap
     warnings = done.document["warnings"]
     assert any("2 unlabelled pictures have no box of an animal" in text for text in warnings)
     assert any("1 unlabelled pictures are left out, because" in text for text in warnings)
-
-
-@pytest.mark.parametrize(
-    ("more", "code", "reason"),
-    [
-        ("--detections labelled.json", 3, "give the detections in these with"),
-        ("--unlabelled-detections frames.json --min-confidence 0.95", 3, "lower --min-confidence"),
-    ],
-)
-def test_adapt__pool_without_boxes_beside_boxes__is_refused_with_the_reason(
-    trap, adapt, monkeypatch, more, code, reason
-):
-    monkeypatch.chdir(trap)
-
-    done = adapt("labelled", "--unlabelled", "frames", *more.split())
-
-    assert done.code == code
-    assert reason in done.err
-
-
-def test_adapt__boxes_in_a_manifest_and_a_pool_of_whole_frames__is_warned_of(trap, adapt, tmp_path):
-    listed = tmp_path / "boxes.csv"
-    rows = [f"{trap}/labelled/{label}/{n}.jpg,{label}" for label in COLOURS for n in range(2)]
-    sides = ",".join(map(str, BOX))
-    listed.write_text(
-        "path,label,box_left,box_top,box_width,box_height\n"
-        + "".join(f"{row},{sides}\n" for row in rows)
-    )
-    boxes = ("--detections", trap / "frames.json")
-
-    whole = adapt(listed, "--unlabelled", trap / "frames")
-    boxed = adapt(listed, "--unlabelled", trap / "frames", *boxes)
-
-    assert "are boxes and the unlabelled ones are whole pictures" in whole.err
-    assert "whole pictures" not in boxed.err
-
-
-def test_adapt__unlabelled_detections_without_a_pool__is_refused(trap, adapt):
-    done = adapt(trap / "labelled", "--unlabelled-detections", trap / "frames.json")
-
-    assert done.code == 2
-    assert "add --unlabelled" in done.err
-
-
-HINT = "with the boxes of a detector"
-
-
-@pytest.mark.parametrize("options", [["--burst", "10"], []])
-def test_predict__whole_frames_of_a_camera_trap__tells_once_that_boxes_would_help(
-    run, animals, trap, options, tmp_path
-):
-    frames = tmp_path / "frames"
-    draw(frames / "1.jpg", "lynx", 0)
-    if not options:  # the camera is known by its maker alone
-        exif = Image.Exif()
-        exif[0x010F] = "RECONYX"
-        Image.open(frames / "1.jpg").save(frames / "1.jpg", exif=exif)
-    draw(frames / "2.jpg", "lynx", 2)
-
-    done = run("predict", animals, frames, *options)
-
-    assert done.code == 0
-    assert done.err.count(HINT) == 1
-    assert "12 to 24 more of 100" in done.err
-
-
-def test_predict__boxes_or_other_pictures__tells_nothing_of_boxes(ask, run, animals, tmp_path):
-    draw(tmp_path / "pictures" / "1.jpg", "lynx")
-
-    assert HINT not in ask("--burst", "10").err
-    assert HINT not in run("predict", animals, tmp_path / "pictures").err
-
-
-def test_predict__burst_with_boxes_of_a_manifest__tells_animals_apart_and_boxes_once(
-    run, animals, tmp_path
-):
-    draw(tmp_path / "1.jpg", "lynx", seconds=0)
-    with Image.open(tmp_path / "1.jpg") as picture:
-        exif = picture.getexif()
-        picture.paste(COLOURS["heron"], (0, 0, 32, 32))
-        picture.save(tmp_path / "1.jpg", exif=exif)
-    right, left = ",".join(map(str, BOX)), "0.0,0.0,0.25,0.5"
-    rows = [f"1.jpg,{box}" for box in (right, left, right)]
-    table = tmp_path / "boxes.csv"
-    table.write_text("\n".join(["path,box_left,box_top,box_width,box_height", *rows]))
-
-    done = run("predict", animals, table, "--burst", 5, "--json")
-
-    answers = [(row["label"], row["animal"]) for row in done.document["predictions"]]
-    assert answers == [("lynx", 1), ("heron", 2)]

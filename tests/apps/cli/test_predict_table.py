@@ -76,41 +76,6 @@ def test_predict__shards__merge_into_the_bytes_of_one_process(
     assert (tmp_path / f"merged.{kind}").read_bytes() == whole.read_bytes()
 
 
-def test_predict__more_shards_than_blocks__some_are_empty(predict, unlabelled, tmp_path):
-    done = predict(unlabelled, "--out", tmp_path / "3.csv", "--shard", "3/3", "--json")
-
-    assert done.code == 0
-    assert done.document["n_pictures"] == 0
-    assert len((tmp_path / "3.csv").read_text().splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        (["--shard", "1/2"], "--shard writes a table to merge; give --out FILE.csv"),
-        (["--shard", "3/2", "--out", "a.csv"], "expected a shard I/N"),
-        (["--shard", "1/2", "--out", "a.csv", "--sort", "sure"], "order all pictures"),
-        (["--shard", "1/2", "--out", "a.csv", "--together"], "learns from all pictures"),
-        (
-            ["--shard", "1/2", "--out", "a.csv", "--timelapse", "t.csv"],
-            "--timelapse writes a file of all pictures",
-        ),
-        (["--csv", "a.csv", "--out", "b.csv"], "are both tables; give one of them"),
-        (["--out", "b.txt"], "names an adapter, which only --together makes"),
-    ],
-)
-def test_predict__table_that_cannot_be__ends_with_2(
-    predict, unlabelled, tmp_path, monkeypatch, options, reason
-):
-    monkeypatch.chdir(tmp_path)
-
-    done = predict(unlabelled, *options)
-
-    assert done.code == 2
-    assert reason in done.err
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize("name", ["mine.jsonl", "mine.parquet", "mine.csv"])
 def test_predict__file_that_is_no_table_of_predictions__is_kept(
     predict, unlabelled, tmp_path, name

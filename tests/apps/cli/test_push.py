@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 from metaadapter.adapter import load_adapter
-from metaadapter.apps.cli.evaluate_options import names
-from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.features.hub import hub_folder
-from metaadapter.generator import Generator, GeneratorConfig, save_generator
 from tests.apps.cli.test_documented_json import agrees
-from tests.fake_hub import hub_for_tests, running_hub, variables
+from tests.fake_hub import hub_for_tests
 
 NAME = "hf-hub:acme/animals"
 
@@ -48,16 +41,6 @@ def test_push__adapter__says_where_it_is(run, hub, adapter):
     assert hub.repositories["acme/animals"].private
 
 
-def test_push__what_is_nothing_to_push__says_what_was_expected(run, hub, labelled):
-    done = run("push", labelled, "acme/animals")
-
-    assert done.code == 2
-    assert "is nothing to push: expected the folder of an adapter" in done.err
-    assert run("push", labelled / "no such", "acme/animals").code == 4
-    assert run("push", NAME, "acme/animals").code == 2
-    assert "acme/animals" not in hub.repositories
-
-
 def test_commands__adapter_of_the_hub__is_that_of_the_folder(
     run, published, unlabelled, labelled, tmp_path
 ):
@@ -74,88 +57,6 @@ def test_commands__adapter_of_the_hub__is_that_of_the_folder(
     assert run("add", NAME, "owl", labelled / "lynx").code == 2
     assert run("add", NAME, "owl", labelled / "lynx", "--out", tmp_path / "more").code == 0
     assert load_adapter(tmp_path / "more").config.classes == ["heron", "lynx", "owl", "red_fox"]
-
-
-def test_library_add__adapter_of_the_hub__becomes_an_entry(run, published, tmp_path):
-    done = run("library", "add", tmp_path / "library", NAME, "--json")
-
-    assert done.code == 0
-    assert done.document["name"] == "animals"
-    assert done.document["adapter"] == published
-
-
-def test_library_add__skill_file_of_a_library_on_the_hub__is_the_same_file(
-    run, hub, published, tmp_path
-):
-    library, other = tmp_path / "library", tmp_path / "other"
-    for name in ("one", "two"):
-        run("library", "add", library, tmp_path / "animals", "--name", name)
-    assert run("push", library, "acme/library").code == 0
-
-    done = run("library", "add", other, "hf-hub:acme/library/two.adapter")
-
-    assert done.code == 0
-    entries = [folder / "entries" / "two.adapter" for folder in (library, other)]
-    assert entries[0].read_bytes() == entries[1].read_bytes()
-    files = hub.repositories["acme/library"].files()
-    assert {"one.adapter", "two.adapter"} < files.keys()
-    assert "| two\\.adapter |" in files["README.md"].decode() or "two.adapter" in str(files)
-
-
-@pytest.mark.slow
-def test_export__adapter_of_the_hub__is_written(run, published, tmp_path):
-    pytest.importorskip("onnxscript")
-
-    done = run("export", NAME, "--onnx", tmp_path / "animals.onnx", "--json")
-
-    assert done.code == 0
-    assert done.document["adapter"] == published
-
-
-def test_generator_of_the_hub__adapts_and_is_evaluated(run, hub, encoder, labelled, tmp_path):
-    folder = tmp_path / "generator"
-    save_generator(Generator(GeneratorConfig(width=8, n_layers=1, n_heads=2)), folder)
-    name = run("push", folder, "acme/generator", "--json").document["name"]
-    store = tmp_path / "store"
-    run("encode", labelled, "--out", store, "--encoder", encoder)
-
-    done = run(
-        *("adapt", labelled, "--out", tmp_path / "own", "--encoder", encoder, "--json"),
-        *("--generator", "hf-hub:acme/generator"),
-    )
-    assert done.code == 0
-    assert json.loads((tmp_path / "own" / "adapter_config.json").read_text())["generator"] == name
-    assert names(["default, hf-hub:acme/generator"]) == ["default", name]
-    assert load_method("hf-hub:acme/generator").identity == load_method(str(folder)).identity
-    done = run("evaluate", store, "--methods", "hf-hub:acme/none", "--out", tmp_path / "none")
-    assert "the hub has no model hf-hub:acme/none" in done.err
-
-
-def test_rank_and_ground__adapter_of_the_hub__is_read(run, published, labelled):
-    picture = labelled / "lynx" / "0.png"
-
-    assert run("rank", NAME, picture, "--text", "a lynx").code == 0
-    assert run("ground", NAME, picture, "lynx").code in (0, 2)
-
-
-@pytest.mark.slow
-def test_program__with_the_hub_s_own_variables__pushes_and_then_predicts_without_a_network(
-    adapter, encoder, unlabelled, tmp_path
-):
-    def program(*arguments, hub=None):
-        command = [sys.executable, "-m", "metaadapter", *map(str, arguments), "--json"]
-        settings = variables(tmp_path, hub)
-        done = subprocess.run(command, env=settings, capture_output=True, check=True)
-        return json.loads(done.stdout)
-
-    pictures = (unlabelled, "--encoder", encoder)
-    with running_hub() as hub:
-        pushed = program("push", adapter, "acme/animals", hub=hub)
-        first = program("predict", NAME, *pictures, hub=hub)
-
-    again = program("predict", NAME, *pictures)
-    assert first == again
-    assert first["adapter"] == pushed["name"]
 
 
 def test_predict__name_that_the_hub_lacks__ends_with_the_code_of_its_kind(run, hub, labelled):

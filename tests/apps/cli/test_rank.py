@@ -60,58 +60,6 @@ def test_adapt__captions__tells_what_left_out_pairs_say_and_keeps_the_pairs(adap
     assert load_pairs(out).config.templates == ["{}"]
 
 
-@pytest.fixture
-def with_broken(tmp_path):
-    """Writes a manifest of the lines and of a pair whose picture cannot be read."""
-
-    def write(lines_of_pairs):
-        (tmp_path / "broken.png").write_bytes(b"no picture")
-        rows = [*lines_of_pairs[:1], f"{tmp_path / 'broken.png'},a thing", *lines_of_pairs[1:]]
-        (tmp_path / "some.csv").write_text("\n".join(rows))
-        return tmp_path / "some.csv"
-
-    return write
-
-
-def test_adapt__a_picture_of_a_pair_that_cannot_be_read__is_left_out_with_its_caption(
-    adapt, pairs, ranking, with_broken, tmp_path
-):
-    manifest = with_broken(pairs.read_text().splitlines())
-
-    done = adapt(manifest, "--captions", "--json")
-
-    paths = [entry["path"] for entry in done.document["quarantined"]]
-    assert paths == [str(tmp_path / "broken.png")]
-    some, whole = load_pairs(tmp_path / "adapter"), load_pairs(ranking)
-    assert some.config.captions == whole.config.captions
-    np.testing.assert_array_equal(some.pictures, whole.pictures)
-
-
-def test_rank__a_picture_that_cannot_be_read__is_listed_and_the_others_are_ordered(
-    rank, labelled, with_broken
-):
-    good = next(labelled.glob("*/*.png"))
-
-    document = rank(with_broken(["path,caption", f"{good},a good thing"]), "--json").document
-
-    assert [Path(entry["path"]).name for entry in document["quarantined"]] == ["broken.png"]
-    assert [row["picture"] for row in document["of_pictures"]] == [str(good)]
-    assert document["recall"]["captions"]["1"]["n"] == 1
-
-
-def test_rank__boxes_of_one_picture__are_pictures_of_their_own(rank, labelled, tmp_path):
-    good = next(labelled.glob("*/*.png"))
-    (tmp_path / "m.csv").write_text(
-        "path,caption,box_left,box_top,box_width,box_height\n"
-        f"{good},left,0,0,0.5,1\n{good},right,0.5,0,0.5,1\n"
-    )
-
-    document = rank(tmp_path / "m.csv", "--json").document
-
-    assert document["n_pictures"] == 2
-    assert document["recall"]["captions"]["1"]["n"] == 2
-
-
 def test_rank__lists_both_ways__are_ordered_by_the_scores_of_the_pairs(
     rank, ranking, encoder, unlabelled, tmp_path
 ):
@@ -136,12 +84,6 @@ def test_rank__lists_both_ways__are_ordered_by_the_scores_of_the_pairs(
         assert float(score) == pytest.approx(of_one[best], abs=2e-3)
 
 
-def test_rank__a_single_caption__has_no_list_for_each_picture(rank, unlabelled):
-    result = lines(rank(unlabelled, "--text", "a red thing", "--top", 3))
-
-    assert [(row[0], row[1]) for row in result] == [("a red thing", "caption")] * 3
-
-
 def test_rank__manifest_with_captions__tells_recall_and_warns_of_pictures_of_the_pairs(rank, pairs):
     done = rank(pairs, "--json")
 
@@ -150,23 +92,6 @@ def test_rank__manifest_with_captions__tells_recall_and_warns_of_pictures_of_the
     assert (recall["captions"]["10"]["n_right"], recall["captions"]["10"]["n"]) == (9, 9)
     assert recall["pictures"].keys() == {"1", "5", "10"}
     assert "fitted to 9 of these pictures" in done.document["warnings"][0]
-
-
-def test_rank__a_store_with_a_manifest_of_texts__knows_whose_captions_they_are(
-    rank, encode, pairs, labelled, tmp_path
-):
-    assert encode(labelled).code == 0
-
-    done = rank(tmp_path / "store", pairs, "--json", "--top", 1)
-
-    assert done.document["recall"] == rank(pairs, "--json", "--top", 1).document["recall"]
-
-
-def test_rank__together__changes_scores_and_says_so(rank, pairs):
-    alone, together = rank(pairs), rank(pairs, "--together")
-
-    assert lines(alone) != lines(together)
-    assert "depend on one another" in together.err
 
 
 def test_rank__question__gives_each_picture_probabilities_of_the_answers(
@@ -207,17 +132,6 @@ def test_rank__adapter_of_classes__orders_by_its_frozen_encoder_and_says_so(
     np.testing.assert_allclose(scores, expected, atol=2e-3)
 
 
-def test_rank__csv__has_a_head_and_no_formulas(rank, unlabelled, tmp_path):
-    table = tmp_path / "table.csv"
-
-    done = rank(unlabelled, "--text", "=cmd", "--text", "b", "--csv", table)
-
-    assert (done.code, done.out) == (0, "")
-    rows = [*csv.reader(table.read_text().splitlines())]
-    assert rows[0] == ["asked about", "kind", "place", "answer", "score"]
-    assert {row[3] for row in rows if row[1] == "picture"} == {"'=cmd", "b"}
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -234,28 +148,3 @@ def test_rank__options_that_do_not_fit__are_told_at_once(rank, unlabelled, optio
 
     assert done.code == 2
     assert message in done.err
-
-
-def test_rank__another_encoder__is_refused(rank, other_encoder, unlabelled):
-    assert rank(unlabelled, "--text", "a", "--encoder", other_encoder).code == 4
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "predict {pairs} {pictures}",
-        "add {pairs} wolf --text wolf",
-        "export {pairs} --onnx {out}",
-        "library add {out} {pairs}",
-    ],
-)
-def test_commands_of_classes__given_pairs__name_the_command_that_takes_them(
-    run, ranking, unlabelled, tmp_path, command
-):
-    places = {"pairs": ranking, "pictures": unlabelled, "out": tmp_path / "a.onnx"}
-
-    done = run(*(part.format(**places) for part in command.split()))
-
-    assert done.code == 4
-    assert "metaadapter rank" in done.err
-    assert not (tmp_path / "a.onnx").exists()

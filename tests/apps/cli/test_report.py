@@ -31,30 +31,6 @@ def test_report__evaluation__writes_page_markdown_and_json_beside_the_tables(run
     assert "--pictures FOLDER" in done.err
 
 
-@pytest.mark.usefixtures("without_drawings")
-def test_report__out__leaves_the_evaluation_alone(run, measured, tmp_path):
-    before = {path: path.read_bytes() for path in measured.iterdir()}
-
-    done = run("report", measured, "--out", tmp_path / "new" / "place", "--json", "--quiet")
-
-    assert done.code == 0
-    assert done.document["files"][0] == str(tmp_path / "new" / "place" / "report.html")
-    assert {path: path.read_bytes() for path in measured.iterdir()} == before
-
-
-@pytest.mark.usefixtures("without_drawings")
-def test_report__out_of_one_killed_at_its_first_file__is_taken_up(run, measured, tmp_path):
-    (tmp_path / "new").mkdir()
-    (tmp_path / "new" / "report.json.tmp").write_text("{")
-
-    done = run("report", measured, "--out", tmp_path / "new")
-
-    assert done.code == 0, done.err
-    assert {file.name for file in (tmp_path / "new").iterdir()} == {
-        *("report.html", "report.json", "report.md", "report.tex", "report.csv")
-    }
-
-
 @pytest.mark.parametrize(
     ("file", "reason"),
     [("place/report.html", "holds other files"), ("place", "choose another --out")],
@@ -82,18 +58,3 @@ def test_report__without_matplotlib__writes_what_needs_none(run, measured, monke
     assert "pip install 'metaadapter[report]'" in done.err
     assert (measured / "report.md").is_file()
     assert (measured / "report.json").is_file()
-
-
-def test_report__same_evaluation__gives_the_same_files(run, measured, tmp_path):
-    for name in ("one", "two"):
-        run("report", measured, "--out", tmp_path / name)
-
-    for name in ("report.html", "report.md", "report.json"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-
-
-def test_report__no_evaluation__ends_with_3(run, tmp_path):
-    done = run("report", tmp_path)
-
-    assert done.code == 3
-    assert "holds no evaluation" in done.err

@@ -6,7 +6,6 @@ import importlib
 import os
 import re
 import signal
-import socket
 import threading
 import urllib.request
 import webbrowser
@@ -50,17 +49,6 @@ def test_serve__until_a_signal__answers_at_the_printed_address_and_keeps_the_pro
     assert not redirect.exists()
     assert read_facts(tmp_path / "animals").encoder == str(encoder)
     assert run("doctor", "--verify", tmp_path / "animals").code == 0
-
-
-def test_port__that_another_program_has__is_told(run, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-
-        done = run("serve", tmp_path / "animals", "--port", port)
-
-    assert done.code == 2
-    assert f"--port {port} cannot be used" in done.err
-    assert not (tmp_path / "animals").exists()
 
 
 def test_folder__of_something_else__is_left_alone(run, labelled):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 PRINT = "import sys; print('LOADED', *(sys.modules.keys() - sys.stdlib_module_names))"
 # Needed to read the options, and nothing else.
 OF_HELP = {"annotated_doc", "lazy_loader", "metaadapter", "rich", "shellingham", "typer"}
@@ -46,6 +48,7 @@ def test_help__of_a_command__loads_what_options_need():
     assert of_command("predict", "--help") <= OF_HELP | PYDANTIC
 
 
+@pytest.mark.slow
 def test_predict__loads_little_beside_torch_and_open_clip(adapter, unlabelled):
     loaded = of_command("predict", adapter, unlabelled, "--json")
 

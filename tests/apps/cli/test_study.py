@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -84,45 +82,6 @@ def test_study__with_detections__cuts_boxes_and_says_so(run, study, frames, tmp_
     assert boxed["means"]["macro_f1"] != whole["means"]["macro_f1"]
 
 
-def test_study__is_the_evaluation__that_its_command_repeats(run, study, tmp_path):
-    document = run(*study, "--json").document
-    words = shlex.split(document["command"])[1:-1]
-
-    again = run(*words, tmp_path / "again", "--jobs", 1, "--json").document
-
-    rows = {
-        (row["method"], row["n_shot"]): row["mean"]
-        for row in again["means"]
-        if row["metric"] == "accuracy"
-    }
-    accuracy = document["means"]["accuracy"]
-    for (method, n_shot), mean in rows.items():
-        assert accuracy[method][str(n_shot)]["mean"] == pytest.approx(mean)
-
-
-def test_study__given_again__measures_nothing_twice(run, study, monkeypatch):
-    first = run(*study, "--json").document
-    assert first["means"]
-
-    def refuse(*_):
-        raise AssertionError("a cell was measured again")
-
-    monkeypatch.setattr("metaadapter.bench.evaluation.journal.CellJournal.append", refuse)
-    again = run(*study, "--json").document
-
-    assert again["means"] == first["means"]
-
-
-def test_study__broken_frames__are_listed_and_left_out(run, study, frames, tmp_path):
-    source = shutil.copytree(frames, tmp_path / "frames")
-    (source / "lynx" / "broken.png").write_bytes(b"no picture")
-
-    done = run("study", source, *study[2:])
-
-    assert done.code == 0
-    assert "left out, because unreadable: 1" in done.err
-
-
 @pytest.mark.parametrize(
     ("source", "shots", "reason"),
     [
@@ -143,22 +102,3 @@ def test_study__what_cannot_be_measured__ends_with_2(
 
     assert done.code == 2
     assert reason in done.err
-
-
-def test_study__shots_below_one__are_refused_before_frames_are_encoded(run, study, tmp_path):
-    done = run(*study, "--shots", "0")
-
-    assert done.code == 3
-    assert "shots" in done.err
-    assert not (tmp_path / "study").exists()
-
-
-def test_study__without_the_package_for_pages__keeps_its_figures(run, study, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-
-    done = run(*study)
-
-    assert done.code == 5
-    assert "metaadapter[report]" in done.err
-    assert json.loads((tmp_path / "study" / "study.json").read_text())["means"]
-    assert (tmp_path / "study" / "study.md").exists()

@@ -8,7 +8,6 @@ import pytest
 
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.train import _announce_stop, _launcher
-from metaadapter.errors import UsageError
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training import run as run_module
 
@@ -92,56 +91,6 @@ def test_train__configuration__leaves_a_generator_and_says_how_good_it_is(train,
     assert load_generator(tmp_path / "run" / "best").config.width == 16
 
 
-def test_train__no_terminal__has_one_line_for_each_validation(train):
-    lines = [line for line in train().err.splitlines() if line.startswith("step ")]
-
-    assert [line.split(";")[0] for line in lines] == ["step 0 of 4", "step 2 of 4", "step 4 of 4"]
-    assert "loss query" in lines[1]
-    assert re.search(r"validation loss \d\.\d{3}, accuracy [\d.]+%", lines[1])
-    assert "by shots 1: " in lines[1]
-    assert "tasks/s" in lines[1]
-    assert lines[2].endswith("0:00 left")
-
-
-def test_train__terminal__shows_terms_accuracy_by_shots_and_time_left(train, terminal):
-    shown = train().err
-
-    for words in ("loss query", "4 shot(s)", "points since step 0", "tasks/s", "left"):
-        assert words in shown
-
-
-def test_train__interrupted_on_a_terminal__says_so_beside_the_table(train, interrupt_at, terminal):
-    interrupt_at(1)
-
-    assert "stopping after this step, which is saved" in train().err
-
-
-@pytest.mark.parametrize("option", ["--json", "--quiet"])
-def test_train__json_or_quiet__says_nothing_but_the_result(train, option):
-    result = train(option)
-
-    assert result.err == ""
-    assert "finished" in result.out
-
-
-def test_train__without_out__makes_a_folder_named_after_the_configuration(
-    run, config, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-
-    run("train", config, "--device", "cpu")
-
-    assert (tmp_path / "runs" / "birds" / "best" / "model.safetensors").exists()
-
-
-def test_train__set__changes_the_configuration_that_is_kept(train, tmp_path):
-    result = train("--set", "optim.steps=2", "--set", "loss.query=0.5")
-
-    resolved = json.loads((tmp_path / "run" / "resolved.json").read_text())
-    assert "step 2 of 2" in result.out
-    assert resolved["loss"]["query"] == 0.5
-
-
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -207,57 +156,6 @@ def test_announce_stop__the_signal_comes_while_a_line_is_written__is_printed(mon
     assert capfd.readouterr().err.count("stopping after this step, which is saved") == 1
 
 
-def test_train__interrupted_twice_while_it_reads__says_that_nothing_has_begun(train, monkeypatch):
-    def interrupted(*_arguments, **_options):
-        for _ in range(2):
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr("metaadapter.training.run.load_training_data", interrupted)
-
-    result = train()
-
-    assert result.code == 130
-    assert result.err.splitlines()[-1] == "error: interrupted before the first step"
-
-
-def test_train__resume_with_the_same_configuration__goes_on(
-    train, run, config, interrupt_at, tmp_path
-):
-    interrupt_at(1)
-    assert train().code == 130
-    interrupt_at(-1)
-
-    result = run("train", config, "--resume", tmp_path / "run", "--device", "cpu")
-
-    assert result.code == 0
-    assert "finished at step 4 of 4" in result.out
-
-
-def test_train__resume_of_code_of_one_s_own__wants_the_configuration_that_names_it(
-    train, run, config, interrupt_at, tmp_path
-):
-    """Else a run folder from elsewhere would make code run by itself."""
-    (tmp_path / "mine.py").write_text(
-        "from pathlib import Path\n\nPath(__file__).with_suffix('.ran').touch()\n\n\n"
-        "def length(episodes, adapters, generator):\n"
-        "    return adapters.classes.square().mean()\n"
-    )
-    with config.open("a") as file:
-        file.write('\n[loss.own]\n"mine.py:length" = 0.1\n')
-    interrupt_at(1)
-    command = f"  metaadapter train {config} --resume {tmp_path / 'run'} --device cpu"
-    assert train().err.splitlines()[-1] == command
-    interrupt_at(-1)
-    (tmp_path / "mine.ran").unlink()
-
-    alone = run("train", "--resume", tmp_path / "run", "--device", "cpu")
-
-    assert alone.code == 2
-    assert "--resume alone never runs such code" in alone.err
-    assert not (tmp_path / "mine.ran").exists()
-    assert run(*command.split()[1:]).code == 0
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
@@ -296,49 +194,6 @@ def test_train__nothing_that_could_be_trained__is_told(run, tmp_path, arguments,
 
     assert result.code == code
     assert reason in result.err
-
-
-@pytest.fixture
-def launch(run, monkeypatch):
-    """Runs `train` as a process of four that torchrun started on two machines."""
-
-    def launched(rank, *arguments):
-        address = {"WORLD_SIZE": "4", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
-        place = {"TORCHELASTIC_RUN_ID": "none", "RANK": str(rank), "LOCAL_RANK": str(rank % 2)}
-        for name, value in {**address, **place}.items():
-            monkeypatch.setenv(name, value)
-        return run("train", *arguments, "--json")
-
-    return launched
-
-
-@pytest.mark.parametrize("arguments", [(), ("--no-such-option",), ("--resume", "a", "--out", "b")])
-def test_train__usage_error_under_torchrun__is_printed_once_on_a_machine(launch, arguments):
-    first, second, other_machine, _ = results = [launch(rank, *arguments) for rank in range(4)]
-
-    assert {result.code for result in results} == {2}
-    assert first.err.startswith("error: ")
-    assert other_machine.err == first.err
-    assert (second.out, second.err) == ("", "")
-
-
-def test_train__error_of_one_process_alone__is_printed_by_it(launch, config, monkeypatch):
-    def fail(*_, **__):
-        raise UsageError("the loss mine.py:length failed: KeyError: 7")
-
-    monkeypatch.setattr(run_module, "train", fail)
-
-    assert "process 3: the loss mine.py:length failed" in launch(3, config).err
-
-
-def test_train__mps__ends_with_2_and_one_sentence(train, monkeypatch):
-    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
-
-    result = train("--device", "mps")
-
-    assert result.code == 2
-    assert result.err.count("\n") == 1
-    assert "float64, which device 'mps' does not have; use --device cpu" in result.err
 
 
 MACHINES = {"LOCAL_WORLD_SIZE": "8", "GROUP_WORLD_SIZE": "4", "MASTER_ADDR": "gpu-1"}

@@ -39,16 +39,6 @@ def torchrun():
         process.wait()
 
 
-def test_train__two_processes__print_one_document(torchrun, tmp_path):
-    process = torchrun(QUICK, "--out", tmp_path / "run", "--json", *SMALL, "--set", "optim.steps=3")
-
-    document, notes = process.communicate()
-
-    assert process.returncode == 0, notes
-    assert json.loads(document)["n_processes"] == 2
-    assert json.loads(document)["ending"] == "finished"
-
-
 def test_train__ctrl_c__saves_the_state_of_both_and_names_the_command(torchrun, tmp_path):
     process = torchrun(QUICK, "--out", tmp_path / "run", *SMALL)
     for line in process.stderr:
@@ -72,13 +62,3 @@ def test_train__ctrl_c__saves_the_state_of_both_and_names_the_command(torchrun, 
     assert again.communicate()[0] == ""
     later = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert later["step"] > stopped["step"]
-
-
-def test_train__folder_in_use__is_told_once_and_ends_both(torchrun, tmp_path):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "mine.txt").touch()
-
-    document, notes = torchrun(QUICK, "--out", tmp_path / "run", "--json").communicate()
-
-    assert json.loads(document)["error"]["kind"] == "data"
-    assert notes.count("is not empty") == 1

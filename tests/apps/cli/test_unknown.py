@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,7 @@ from PIL import Image
 from metaadapter.adapter.files import load_adapter
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.unlabelled_pictures import BACKGROUND, MOST_BACKGROUND
+from metaadapter.workflow.unlabelled_pictures import BACKGROUND
 
 
 @pytest.fixture(scope="session")
@@ -66,25 +65,6 @@ def test_predict__reject__answers_unknown_where_a_picture_is_unfamiliar_and_else
     assert "their label is `unknown`" in run("predict", adapter, strange, "--reject").err
 
 
-def test_predict__the_fewer_are_to_be_kept__the_more_are_unfamiliar(predict):
-    shares = [0.99, 0.75, 0.5]
-
-    documents = [predict("--keep", share) for share in shares]
-
-    counts = [document["n_unfamiliar"] for document in documents]
-    assert counts == sorted(counts)
-    assert counts[-1] > 0
-    assert [document["keep"] for document in documents] == shares
-
-
-def test_predict__sets__hold_the_answer_and_grow_with_what_they_promise(predict):
-    small, large = (predict("--sets", share)["predictions"] for share in (0.5, 0.99))
-
-    for one, other in zip(small, large, strict=True):
-        assert one["set"][0] == other["set"][0] == one["label"]
-        assert set(one["set"]) <= set(other["set"])
-
-
 def test_predict__table_and_list__have_columns_for_what_is_unfamiliar_and_for_sets(
     run, predict, adapter, unlabelled, strange, tmp_path
 ):
@@ -103,28 +83,6 @@ def test_predict__table_and_list__have_columns_for_what_is_unfamiliar_and_for_se
         assert row["label"] in row["set"].split(" | ")
     marks = [line.split("\t")[6] for line in listed]
     assert marks == ["unfamiliar" if mark else "" for mark in expected]
-
-
-@pytest.mark.parametrize(("option", "value"), [("--keep", "1.5"), ("--sets", "0.2")])
-def test_predict__fraction_out_of_range__ends_with_2_before_pictures_are_read(
-    run, adapter, tmp_path, option, value
-):
-    result = run("predict", adapter, tmp_path / "nowhere.jpg", option, value)
-
-    assert result.code == 2
-    assert f"({option}) must be within 0.5 to 0.99, got {value}" in result.err
-
-
-def test_predict__reject_with_a_class_called_unknown__is_refused(
-    run, adapt, pictures, unlabelled, tmp_path
-):
-    (pictures / "lynx").rename(pictures / "unknown")
-    adapt(pictures)
-
-    result = run("predict", tmp_path / "adapter", unlabelled, "--reject")
-
-    assert result.code == 2
-    assert "has a class 'unknown', and reject (--reject) gives this label too" in result.err
 
 
 def test_adapter_that_cannot_tell__predicts_as_ever_and_refuses_to_reject(
@@ -157,30 +115,3 @@ def test_adapt__background__is_a_class_without_a_name(
     document = run("predict", tmp_path / "adapter", strange, unlabelled, "--json").document
     is_background = [row["label"] == BACKGROUND for row in document["predictions"]]
     assert is_background == 4 * [True] + 6 * [False]
-
-
-def test_adapt__background_of_copies_and_more_than_serves__is_drawn_from_what_is_new(
-    adapt, labelled, tmp_path
-):
-    many = shutil.copytree(labelled / "lynx", tmp_path / "many")
-    for number in range(MOST_BACKGROUND + 3):
-        Image.new("RGB", (8, 8), (number, 0, 0)).save(many / f"red-{number}.png")
-
-    result = adapt(labelled, "--background", many, "--json")
-
-    assert result.document["counts"][BACKGROUND] == MOST_BACKGROUND
-    assert "3 background picture(s) are copies of labelled ones or of one another" in result.err
-    assert f"of {MOST_BACKGROUND + 3} background pictures {MOST_BACKGROUND} are used" in result.err
-
-
-def test_predict__reject_and_labelled__count_a_folder_unknown(run, adapter, pictures, strange):
-    shutil.copytree(strange, pictures / "unknown")
-
-    refused = run("predict", adapter, pictures, "--labelled")
-    document = run("predict", adapter, pictures, "--labelled", "--reject", "--json").document
-
-    assert refused.code == 3
-    recall = document["scores"]["recall"]["unknown"]
-    marks = [row["unfamiliar"] for row in document["predictions"] if "stripes" in row["path"]]
-    assert recall["n"] == 4
-    assert recall["n_right"] == sum(marks)

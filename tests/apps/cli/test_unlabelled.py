@@ -7,17 +7,7 @@ import shutil
 import torch
 
 from metaadapter.adapter.files import load_adapter
-from metaadapter.workflow import left_out_accuracy
 from tests.small_pictures import CLASSES
-
-NAMES = "--names=heron,lynx,red_fox"
-
-
-def test_adapt__names_alone_with_a_pool__says_so(adapt, unlabelled):
-    done = adapt(NAMES, "--unlabelled", unlabelled)
-
-    assert done.code == 0
-    assert "from names only and 6 unlabelled pictures" in done.out
 
 
 def test_adapt__elsewhere__predicts_with_that_generator_and_qualifies_the_estimate(
@@ -33,16 +23,6 @@ def test_adapt__elsewhere__predicts_with_that_generator_and_qualifies_the_estima
     assert not torch.allclose(one.weights.classes, other.weights.classes)
 
 
-def test_predict__together__keeps_the_adapter_at_out_and_says_so(
-    run, adapter, unlabelled, tmp_path
-):
-    done = run("predict", adapter, unlabelled, "--together", "--out", tmp_path / "kept", "--json")
-
-    assert done.document["together"] is True
-    assert load_adapter(tmp_path / "kept").config.n_unlabelled == 6
-    assert "predictions depend on one another" in done.err
-
-
 def test_predict__together__says_what_the_pictures_changed(run, adapter, picture, tmp_path):
     for number in range(21):
         colour = [level // 2 for level in [*CLASSES.values()][number % 3]]
@@ -55,13 +35,6 @@ def test_predict__together__says_what_the_pictures_changed(run, adapter, picture
     assert f"predict them together: {command}" in alone.err
     assert "21 unlabelled picture(s): " in together.err
     assert "the adapter has adapted to them" in together.err
-
-
-def test_predict__out_without_together__ends_with_2(run, adapter, unlabelled, tmp_path):
-    done = run("predict", adapter, unlabelled, "--out", tmp_path / "kept")
-
-    assert done.code == 2
-    assert "--together" in done.err
 
 
 def test_adapt__unlabelled_json__has_both_estimates_and_all_that_was_noticed(
@@ -80,11 +53,3 @@ def test_adapt__unlabelled_json__has_both_estimates_and_all_that_was_noticed(
     assert [entry["path"] for entry in document["quarantined"]] == [str(folder / "broken.png")]
     assert any("are copies" in warning for warning in document["warnings"])
     assert "and without the unlabelled ones" in adapt(labelled, "--unlabelled", folder).err
-
-
-def test_adapt__large_pool__tells_the_estimate_without_it(adapt, labelled, unlabelled, monkeypatch):
-    monkeypatch.setattr(left_out_accuracy, "MAX_UNLABELLED_ROWS", 10)
-
-    done = adapt(labelled, "--unlabelled", unlabelled)
-
-    assert "estimate without the unlabelled ones: 100%" in done.err

@@ -50,17 +50,6 @@ def test_encode__by_url__has_the_features_of_the_files_under_their_urls(
     assert inputs.status[f"{URL}/lynx/broken.png"] == "unreadable"
 
 
-def test_encode__in_shards__merges_to_the_store_of_one_process(encode, run, remote, tmp_path):
-    encode(URL, out=tmp_path / "whole")
-    parts = [tmp_path / f"part-{number}" for number in (1, 2, 3)]
-    for number, part in enumerate(parts, start=1):
-        assert encode(URL, "--shard", f"{number}/3", out=part).code == 0
-
-    assert run("merge", *parts, "--out", tmp_path / "merged").code == 0
-
-    assert files_of(tmp_path / "merged") == files_of(tmp_path / "whole")
-
-
 def test_encode__the_network_fails__no_picture_is_unreadable_and_the_run_continues(
     encode, remote, tmp_path, monkeypatch
 ):
@@ -85,16 +74,6 @@ def quarantined(document):
     return [(entry["path"], entry["reason"]) for entry in document["quarantined"]]
 
 
-def test_encode__a_picture_is_replaced_or_leaves__the_next_run_sees_it(encode, pictures, remote):
-    encode(URL)
-    remote().rm(f"{URL}/lynx/0.png")
-    remote().pipe(f"{URL}/heron/0.png", (pictures / "red_fox/0.png").read_bytes())
-
-    document = encode(URL, "--json").document
-
-    assert [document[f"n_{kind}"] for kind in ("new", "reused", "removed")] == [0, 8, 2]
-
-
 def test_predict__by_url__is_that_of_the_files_alone_and_in_shards(
     run, adapter, encoder, pictures, remote, tmp_path, monkeypatch
 ):
@@ -113,34 +92,6 @@ def test_predict__by_url__is_that_of_the_files_alone_and_in_shards(
     local = (tmp_path / "local.csv").read_text()
     assert named_as_on_a_drive(tmp_path / "remote.csv", pictures) == local
     assert (tmp_path / "merged.csv").read_bytes() == (tmp_path / "remote.csv").read_bytes()
-
-
-def test_predict__the_network_fails__the_table_continues_and_calls_no_picture_unreadable(
-    run, adapter, pictures, remote, tmp_path, monkeypatch
-):
-    monkeypatch.setattr("metaadapter.workflow.prediction_parts.PICTURES_AT_ONCE", 2)
-    words = "predict", adapter, URL, "--out"
-    assert run(*words, tmp_path / "whole.csv").code == 0
-    remote.faults["red_fox/1.png"] = TimeoutError("too late")
-
-    assert run(*words, tmp_path / "table.csv").code == 3
-
-    remote.faults.clear()
-    remote.requests.clear()
-    assert run(*words, tmp_path / "table.csv").code == 0
-    assert (tmp_path / "table.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
-    read = [path for kind, path in remote.requests if kind == "cat_file"]
-    assert 0 < len(read) < 10  # those of the finished parts are not read again
-
-
-def test_adapt__by_url__is_the_adapter_of_the_files(adapt, pictures, remote, tmp_path):
-    for source, name in ((URL, "remote"), (pictures, "local")):
-        assert adapt(source, out=tmp_path / name).code == 0
-
-    weights = [
-        (tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("remote", "local")
-    ]
-    assert weights[0] == weights[1]
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import random
-import re
-import time
-
 import pytest
 
-from metaadapter.apps.cluster.jobs import RESTARTS
 from tests.apps.cluster.bucket import bucket_server
-from tests.apps.cluster.conftest import kill_one
 from tests.remote_places import put_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 N_PICTURES = 60
 URL = "s3://bucket/pictures"
-ON_RAY = ("--engine", "ray", "--address", "local")
 
 
 @pytest.fixture
@@ -48,43 +41,3 @@ def test_encode__from_s3__has_the_features_of_the_files(bucket, start, encoder, 
     remote, local = ((tmp_path / s / "inputs-0001.csv").read_text() for s in ("remote", "local"))
     assert remote.replace(URL, "pictures") == local
     assert f"{URL}/heron/broken.png,unreadable" in remote
-
-
-def test_ray__from_s3_with_killed_workers__is_that_of_one_process(
-    bucket, start, encoder, same_files, tmp_path
-):
-    words = URL, "--encoder", encoder(0)
-    assert start("encode", *words, "--out", "alone").wait()[0] == 0
-    rng, n_kills = random.Random(0), 0
-    run = start("encode", URL, "--encoder", encoder(0.4), "--out", "store", "--shards", 4, *ON_RAY)
-    while run.process.poll() is None and n_kills < RESTARTS:
-        n_kills += kill_one(run, rng)
-        time.sleep(rng.uniform(0.5, 4))
-
-    code, out, err = run.wait()
-
-    assert code == 0, (out, err)
-    assert re.search(r"\d+ time\(s\) a process or machine was lost", err)
-    same_files(tmp_path / "store", tmp_path / "alone")
-    encoder(0)
-    assert start("adapt", *words, "--out", "adapter").wait()[0] == 0
-    predict = "predict", "adapter", URL, "--encoder", "slow.py:slow", "--out"
-    assert start(*predict, "alone.csv").wait()[0] == 0
-    assert start(*predict, "cluster.csv", "--shards", 2, *ON_RAY).wait()[0] == 0
-    tables = [(tmp_path / name).read_bytes() for name in ("alone.csv", "cluster.csv")]
-    assert tables[0] == tables[1]
-    assert f"{URL}/heron/000.png".encode() in tables[0]
-
-
-def test_encode__of_a_bucket_or_picture_that_is_not_there__says_so(bucket, start, tmp_path):
-    code, _, err = start("encode", "s3://other/pictures", "--out", "store").wait()
-    assert code == 3
-    assert "there is no file or folder s3://other/pictures; correct the URL" in err
-    (tmp_path / "list.csv").write_text(
-        f"path,label\n{URL}/heron/000.png,heron\n{URL}/stork/none.png,stork\n"
-    )
-
-    assert start("encode", "list.csv", "--out", "store", "--no-labels").wait()[0] == 0
-
-    inputs = (tmp_path / "store/inputs-0001.csv").read_text()
-    assert f"{URL}/stork/none.png,unreadable,there is no such file" in inputs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from contextlib import contextmanager, redirect_stdout
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from metaadapter.apps.cli.app import main
 from metaadapter.apps.cluster import connection, jobs
 from metaadapter.apps.cluster.connection import Cluster
-from metaadapter.features.store import merge
 from metaadapter.workflow import prediction_shards
 
 
@@ -70,33 +68,3 @@ def test_predict__the_adapter_has_changed__its_parts_are_made_again(interrupted)
     assert main(alone) == 0
     tables = [(interrupted / name).read_bytes() for name in ("table.csv", "alone.csv")]
     assert tables[0] == tables[1]
-
-
-def test_predict__nothing_has_changed__no_part_is_made_again(interrupted, monkeypatch):
-    made = []
-    monkeypatch.setattr(jobs, "run_jobs", lambda some, *_: made.extend(some) or 0)
-
-    assert main(PREDICT) == 0
-
-    assert made == []
-    assert not (interrupted / "table.csv.parts").exists()
-
-
-def test_encode__the_file_of_the_encoder_has_changed__its_parts_are_not_used(
-    here, monkeypatch, capsys
-):
-    encode = ["encode", "pictures", "--encoder", "slow.py:slow", "--quiet", "--out"]
-
-    def stop(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(merge, "merge_stores", stop)
-        assert main([*encode, "store", "--engine", "ray"]) == 130
-    code = (here / "slow.py").read_text()
-    (here / "slow.py").write_text(code.replace("manual_seed(0)", "manual_seed(100)"))
-
-    assert main([*encode, "store", "--engine", "ray"]) == 4
-
-    assert re.search(r"store\.parts/1 was made with .* the weights differ", capsys.readouterr().err)
-    assert not (here / "store").exists()

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import random
 import re
-import signal
 import time
-from pathlib import Path
 
 import pytest
 
 from metaadapter.apps.cluster.jobs import RESTARTS
-from tests.apps.cluster.conftest import kill_one, wait_until
+from tests.apps.cluster.conftest import kill_one
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -50,100 +48,3 @@ def test_encode__workers_are_killed__the_store_is_that_of_one_process(
     same_files(tmp_path / "store", alone)
     assert not (tmp_path / "store.parts").exists()
     assert not run.processes()
-
-
-def test_encode__driver_is_killed__finished_shards_are_not_done_again(
-    start, encoder, alone, same_files, tmp_path
-):
-    words = "pictures", "--encoder", encoder(0.3), "--out", "store", "--json", *ON_RAY
-    run = start("encode", *words, "--shards", 8)
-    finished = lambda: len(list((tmp_path / "store.parts").glob("*.done")))  # noqa: E731
-    wait_until(lambda: finished() >= 3)
-    run.process.kill()
-    wait_until(lambda: not run.processes())
-
-    code, out, err = start("encode", *words).wait()
-
-    document = json.loads(out)
-    assert code == 0, err
-    assert 0 < document["n_new"] < N_PICTURES - 3 * (N_PICTURES // 8 - 2)
-    assert document["n_new"] + document["n_reused"] == N_PICTURES + 1
-    same_files(tmp_path / "store", alone)
-
-
-def test_encode__ctrl_c__ends_the_jobs_and_the_same_command_continues(
-    start, encoder, alone, same_files, tmp_path
-):
-    # Long jobs: the signal must come before the last one ends, also on a busy machine.
-    words = "pictures", "--encoder", encoder(2), "--out", "store", "--shards", 12, *ON_RAY
-    run = start("encode", *words)
-    wait_until(lambda: any((tmp_path / "store.parts").glob("*.done")))
-    run.process.send_signal(signal.SIGINT)
-    code, _, err = run.wait()
-
-    assert code == 130
-    assert "the pictures encoded so far are kept" in err
-    wait_until(lambda: not run.processes())
-    encoder(0)
-    assert start("encode", *words).wait()[0] == 0
-    same_files(tmp_path / "store", alone)
-
-
-def test_encode__an_error_that_comes_again__is_told_once(start, pictures, tmp_path):
-    (tmp_path / "own.py").write_text(
-        "from pathlib import Path\n"
-        "from metaadapter.errors import DataError\n"
-        "def make():\n"
-        "    with Path('calls').open('a') as file:\n"
-        "        file.write('x')\n"
-        "    raise DataError('these weights are for another day')\n"
-    )
-    words = pictures(12), "--encoder", "own.py:make", "--out", "store", "--shards", 2
-
-    code, out, err = start("encode", *words, *ON_RAY).wait()
-
-    assert (code, out) == (3, "")
-    assert err.count("these weights are for another day") == 1
-    assert "shard" in err
-    assert len((tmp_path / "calls").read_text()) <= 2  # once for each worker
-
-
-def test_encode__a_picture_that_ends_the_process__is_not_tried_for_ever(
-    start, pictures, tmp_path, monkeypatch
-):
-    (tmp_path / "own.py").write_text("import os\ndef make():\n    os._exit(1)\n")
-    words = pictures(4), "--encoder", "own.py:make", "--out", "store", "--shards", 1
-
-    code, _, err = start("encode", *words, *ON_RAY).wait()
-
-    assert code == 3
-    assert f"began {RESTARTS + 1} times, and each time its process was lost" in err
-
-
-def test_encode__no_cluster_at_the_address__is_told(start, pictures):
-    words = pictures(4), "--out", "store", "--engine", "ray", "--address", "127.0.0.1:1"
-
-    code, _, err = start("encode", *words).wait()
-
-    assert code == 3
-    assert "no Ray cluster answers at 127.0.0.1:1" in err
-
-
-def test_encode__a_machine_is_lost__the_store_is_that_of_one_process(
-    start, encoder, alone, same_files, tmp_path
-):
-    machines = start(program=(str(Path(__file__).with_name("two_machines.py")),))
-    address = machines.process.stdout.readline().strip()
-    words = "pictures", "--encoder", encoder(0.6), "--out", "store", "--shards", 4
-    run = start("encode", *words, "--engine", "ray", "--address", address)
-    wait_until(lambda: len(machines.processes("ray::shard")) == 2)
-    time.sleep(5)
-    machines.process.stdin.write("\n")
-    machines.process.stdin.flush()
-    assert machines.process.stdout.readline() == "lost\n"
-
-    code, out, err = run.wait()
-
-    assert code == 0, (out, err)
-    assert "a process or machine was lost" in err
-    same_files(tmp_path / "store", alone)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.apps.cluster.connection import Cluster, connected
+from metaadapter.apps.cluster.connection import connected
 from metaadapter.apps.cluster.jobs import Failure, _run
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError, IncompatibleArtifact, MissingPackage
@@ -27,11 +27,6 @@ def fails(error):
         raise error
 
     return work
-
-
-def test_job__output__is_returned_and_the_folder_is_that_of_the_command(run, tmp_path, capsys):
-    assert run(lambda: print("at", Path.cwd().name)) == f"at {tmp_path.name}\n"
-    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -62,27 +57,6 @@ def test_job__on_a_machine_of_another_version__is_refused(run):
     failure = run(print, release="0.0.0")
 
     assert "install the same version everywhere" in failure.message
-
-
-def test_job__on_a_machine_without_the_folder__is_refused(run, tmp_path):
-    failure = run(print, folder=str(tmp_path / "absent"))
-
-    assert "all machines need a common drive under the same path" in failure.message
-
-
-@pytest.mark.parametrize(
-    ("resources", "device", "expected"),
-    [
-        ({"CPU": 12.0}, "auto", Cluster(slots=12, cpus=1, gpus=0)),
-        ({"CPU": 32.0, "GPU": 4.0}, "auto", Cluster(slots=4, cpus=8, gpus=1)),
-        ({"CPU": 32.0, "GPU": 4.0}, "cuda", Cluster(slots=4, cpus=8, gpus=1)),
-        ({"CPU": 32.0, "GPU": 4.0}, "cpu", Cluster(slots=32, cpus=1, gpus=0)),
-        ({"CPU": 2.0, "GPU": 4.0}, "auto", Cluster(slots=4, cpus=1, gpus=1)),
-        ({}, "cpu", Cluster(slots=1, cpus=1, gpus=0)),
-    ],
-)
-def test_cluster__jobs__have_a_gpu_or_a_core(resources, device, expected):
-    assert Cluster.of(resources, device) == expected
 
 
 def test_connected__without_ray__says_what_to_install(monkeypatch):

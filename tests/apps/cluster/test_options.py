@@ -29,22 +29,3 @@ def test_engine__options_that_do_not_fit__are_refused(
 
     assert main(command.split()) == 2
     assert message in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("is_ours", [True, False])
-def test_engine__a_store_that_is_whole__is_kept_and_its_parts_are_not(
-    is_ours, capsys, pictures, encoder, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    encode = ["encode", pictures(4), "--encoder", encoder(0), "--out", "store"]
-    assert main(encode) == 0
-    before = (tmp_path / "store" / "store.json").read_bytes()
-    parts = tmp_path / "store.parts"
-    parts.mkdir()
-    (parts / ("plan.json" if is_ours else "mine.txt")).touch()
-
-    assert main([*encode, "--engine", "ray"]) == 2
-
-    assert "store is a whole feature store already" in capsys.readouterr().err
-    assert (tmp_path / "store" / "store.json").read_bytes() == before
-    assert parts.exists() != is_ours

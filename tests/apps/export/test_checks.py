@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.export.checks import Case, feature_cases, largest_difference, require_same
+from metaadapter.apps.export.checks import Case, largest_difference, require_same
 from metaadapter.errors import IncompatibleArtifact
 
 SHARES = np.array([[0.25, 0.75], [0.5, 0.5]])
@@ -15,14 +14,6 @@ KNOWN = np.array([0.3, 0.6])
 
 def difference(*outputs):
     return largest_difference(lambda _batch: outputs, [Case(np.zeros((2, 3)), (SHARES, KNOWN))])
-
-
-def test_largest_difference__is_that_of_any_output():
-    moved = KNOWN + np.array([0, 0.02])
-
-    assert difference(SHARES, KNOWN, np.array([True, False])) == 0
-    assert difference(SHARES, moved) == pytest.approx(0.02)
-    assert difference(SHARES + np.array([[0.1, -0.1], [0, 0]]), moved) == pytest.approx(0.1)
 
 
 def test_largest_difference__no_number__is_no_agreement():
@@ -34,12 +25,3 @@ def test_require_same__tells_whose_difference_it_is():
 
     with pytest.raises(IncompatibleArtifact, match=r"hats\.onnx was not written.*up to 0\.0002"):
         require_same(2e-4, owner="hats.onnx")
-
-
-def test_feature_cases__adapter_without_features__are_drawn_in_batches(make_adapter, make_config):
-    weights = make_adapter(n_tasks=1)[0].task(0)
-
-    cases = feature_cases(StoredAdapter(weights, make_config(), None))
-
-    assert [len(case) for case in cases] == [1, 7, 64]
-    assert all(len(case.expected) == 1 for case in cases)

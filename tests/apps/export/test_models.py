@@ -53,16 +53,6 @@ def test_features__adapter_with_all_parts__agree_with_formulas(weights, features
     assert 0 < unfamiliar.sum() < len(features)
 
 
-def test_features__adapter_without_a_head__are_probabilities(make_adapter, features, numpy_answers):
-    plain = make_adapter(n_tasks=1)[0].task(0)
-    module = FeatureModel(plain)
-
-    (shares,) = module(torch.from_numpy(features))
-
-    assert module.outputs == ("probabilities",)
-    assert np.abs(shares.numpy() - numpy_answers(features, plain)[0]).max() < 1e-6
-
-
 def test_features__several_labels__are_each_by_itself_and_shown_from_their_threshold(
     make_adapter, features
 ):

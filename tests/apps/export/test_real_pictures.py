@@ -7,20 +7,13 @@ import sys
 import venv
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from metaadapter.adapter.files import load_adapter
-from metaadapter.adapter.known import known_probabilities
-from metaadapter.adapter.weights import probabilities
 from metaadapter.apps.cli.app import main
 from metaadapter.apps.export.checks import DEMO_PICTURES
-from metaadapter.data.decode import decode_image
-from metaadapter.data.reader import read_images
 from metaadapter.features.encoder import FrozenEncoder
 
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "onnx" / "predict.py"
@@ -38,24 +31,6 @@ def exported(request, tmp_path_factory):
     assert main([*made, "--encoder", request.param]) == 0
     assert main(["export", str(adapter), "--onnx", str(file), "--pixels"]) == 0
     return FrozenEncoder.load(request.param, device="cpu"), adapter, file
-
-
-@pytest.mark.parametrize("n", [1, 7, 64])
-def test_export__photographs_in_batches__differ_by_at_most_a_ten_thousandth(exported, n):
-    encoder, adapter, file = exported
-    weights = load_adapter(adapter).weights
-    session = onnxruntime.InferenceSession(file)
-    paths = [row.path for row in read_images(DEMO_PICTURES).rows]
-
-    for start in range(0, len(paths), n):
-        pictures = [np.array(decode_image(path)) for path in paths[start : start + n]]
-        height, width = (min(picture.shape[axis] for picture in pictures) for axis in (0, 1))
-        batch = np.stack([picture[:height, :width] for picture in pictures])
-        shares, known, *_ = session.run(None, {"pictures": batch})
-
-        features = torch.from_numpy(encoder.encode_images(batch))
-        assert np.abs(shares - probabilities(features, weights).numpy()).max() <= 1e-4
-        assert np.abs(known - known_probabilities(features, weights).numpy()).max() <= 1e-4
 
 
 def test_example__in_an_environment_of_three_packages__labels_photographs(exported, tmp_path):

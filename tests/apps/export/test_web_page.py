@@ -16,14 +16,10 @@ import pytest
 from metaadapter.adapter.files import load_adapter
 from metaadapter.apps.cli.app import main
 from metaadapter.apps.export.checks import DEMO_PICTURES
-from metaadapter.apps.export.exporting import SCHEMA
 from metaadapter.apps.export.web_page import (
     RUNTIME_FILES,
-    require_runtime,
-    require_web_folder,
     write_web_page,
 )
-from metaadapter.errors import DataError, UsageError
 from metaadapter.workflow.predictions import predict_pictures
 from metaadapter.workflow.queries import load_adapter_encoder, read_queries
 
@@ -56,14 +52,6 @@ def test_web_page__folder__has_the_page_model_facts_and_runtime(package, tmp_pat
         assert files[f"runtime/{Path(name).name}"].read_text() == f"the file {name}"
 
 
-def test_web_page__written_again__replaces_its_own_and_nothing_else(package, tmp_path):
-    write_web_page(tmp_path / "site", b"a model", {"schema": SCHEMA}, package)
-    require_web_folder(tmp_path / "site")
-
-    with pytest.raises(DataError, match=r"holds other files.*give --web an empty or new folder"):
-        require_web_folder(tmp_path)
-
-
 def test_web_page__page__asks_no_other_host():
     text = "".join(
         path.read_text("utf-8") for path in (Path(DEMO_PICTURES).parents[1] / "web").iterdir()
@@ -71,13 +59,6 @@ def test_web_page__page__asks_no_other_host():
 
     assert "http://" not in text
     assert "https://" not in text
-
-
-def test_runtime__another_folder__tells_how_to_fetch_the_package(package):
-    (package / RUNTIME_FILES[-1]).unlink()
-
-    with pytest.raises(UsageError, match=r"has no dist/.*wasm. Download it with `npm pack"):
-        require_runtime(package)
 
 
 @pytest.mark.slow

@@ -31,17 +31,6 @@ def test_roe_deer__sure_box_beside_an_unsure_one__keeps_its_answer():
     np.testing.assert_allclose(merged.classes_NC, [expected, rows[1], expected])
 
 
-def test_series__unsure_box_of_the_same_animal__counts_by_its_confidence():
-    rows = np.array([[0.998, 0.001, 0.001], [0.018, 0.6, 0.382]])
-
-    merged = mean_in_series(
-        Probabilities(rows, np.array([0.9, 0.1])), ["a", "a"], CLASSES, [0.95, 0.3]
-    )
-
-    np.testing.assert_allclose(merged.classes_NC[:, 0], (0.95 * 0.998 + 0.3 * 0.018) / 1.25)
-    np.testing.assert_allclose(merged.known_N, (0.95 * 0.9 + 0.3 * 0.1) / 1.25)
-
-
 def test_animals__crossing__follow_their_nearest_boxes_and_gaps_are_bridged():
     left, right = Box(0.1, 0.4, 0.2, 0.2), Box(0.7, 0.4, 0.2, 0.2)
     seen = [
@@ -53,17 +42,6 @@ def test_animals__crossing__follow_their_nearest_boxes_and_gaps_are_bridged():
     ]
 
     assert number_animals(seen) == [1, 2, 2, 2, 1]
-
-
-def test_animals__far_away_other_series_or_none__are_others():
-    far = Box(0.9, 0.9, 0.05, 0.05)
-    seen = [Seen("s", 0, BRANCH), Seen("s", 1, far), Seen("t", 2, BRANCH), Seen(None, 3, BRANCH)]
-
-    assert number_animals(seen) == [1, 2, 1, None]
-
-
-def test_animals__whole_frames_of_a_series__are_one():
-    assert number_animals([Seen("s", 0, None), Seen("s", 1, None), Seen("t", 2, None)]) == [1, 1, 1]
 
 
 corners = st.floats(0, 0.7)
@@ -79,9 +57,3 @@ def test_animals__any_boxes__are_never_one_in_the_same_frame(frames):
     pairs = Counter((one.frame, animal) for one, animal in zip(seen, animals, strict=True))
     assert max(pairs.values(), default=1) == 1
     assert {*animals} == {*range(1, len({*animals}) + 1)}
-
-
-def test_animals__boxes_of_no_area__are_numbered():
-    point = Box(0.5, 0.5, 1e-200, 1e-200)
-
-    assert number_animals([Seen("s", 0, point), Seen("s", 1, point)]) == [1, 1]

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 from PIL import ExifTags, Image
 
 from metaadapter.apps.field.detections import read_detections
-from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.crop import Box
 from metaadapter.errors import DataError
 
@@ -34,32 +32,6 @@ def test_megadetector__any_version__gives_boxes_with_names_of_categories(write_j
     assert frame.detections[0].box == Box(*BOX)
     assert frame.above(0.95) == frame.detections[1:]
     assert read.classified == {"animal"}
-
-
-def test_megadetector__failed_frame__has_a_reason_and_no_box(write_json):
-    value = megadetector("1.6", detections=None, failure="Failure image access")
-
-    assert read_detections(write_json(value)).frames["a/1.jpg"].failure == "Failure image access"
-
-
-def test_megadetector__time_of_a_frame__is_read(write_json):
-    value = megadetector("1.4", detections=[], datetime="2024:05:01 06:12:33")
-
-    time = read_detections(write_json(value)).frames["a/1.jpg"].time
-
-    assert time == datetime(2024, 5, 1, 6, 12, 33)
-
-
-def test_megadetector__impossible_box__is_left_out_and_counted(write_json):
-    boxes = [{"category": "1", "conf": 0.5, "bbox": sides} for sides in ([2, 0, 1, 1], BOX)]
-
-    read = read_detections(write_json(megadetector("1.5", detections=boxes)))
-
-    frame = read.frames["a/1.jpg"]
-    assert ([box.box for box in frame.detections], frame.failure) == ([Box(*BOX)], "")
-    (warning,) = read.warnings
-    assert "1 box(es)" in warning
-    assert "a\\1.jpg: [2.0, 0.0, 1.0, 1.0]" in warning
 
 
 def test_speciesnet__predictions__give_boxes_and_failures(write_json):
@@ -102,7 +74,6 @@ def speciesnet_5(*boxes):
 
 
 FOX = "uuid;mammalia;carnivora;canidae;vulpes;vulpes;red fox"
-CANIS = "uuid;mammalia;carnivora;canidae;canis;;canis species"
 
 
 def test_speciesnet_5__whole_image__is_no_box_and_classifies_all_boxes(write_json):
@@ -117,24 +88,6 @@ def test_speciesnet_5__whole_image__is_no_box_and_classifies_all_boxes(write_jso
     assert (second.category, second.species) == ("person", {FOX: 0.9})
 
 
-def test_speciesnet_5__boxes__have_their_own_scores_unless_the_place_excludes_them(write_json):
-    rolled = {"class": CANIS, "score": 0.8, "source": "classifier+geofence+rollup_to_genus"}
-    value = speciesnet_5(("1", 0.8, {FOX: 0.9}, None), ("1", 0.7, {FOX: 0.7}, rolled))
-
-    (first, second) = read_detections(write_json(value)).frames["a/1.jpg"].detections
-
-    assert (first.species, second.species) == ({FOX: 0.9}, {CANIS: 0.8})
-
-
-def test_speciesnet_4__frame__classifies_its_surest_box(write_json):
-    value = speciesnet_5(("1", 0.8, None, None), ("1", 0.7, None, None))
-    value["predictions"][0] |= {"classifications": {"classes": [FOX], "scores": [0.9]}}
-
-    (first, second) = read_detections(write_json(value)).frames["a/1.jpg"].detections
-
-    assert (first.species, second.species) == ({FOX: 0.9}, {})
-
-
 def test_megadetector__classifications__are_species_where_the_file_describes_them(write_json):
     box = {"category": "1", "conf": 0.9, "bbox": BOX, "classifications": [["7", 0.8], ["8", 0.1]]}
     value = megadetector("1.6", detections=[box])
@@ -143,22 +96,6 @@ def test_megadetector__classifications__are_species_where_the_file_describes_the
     (detection,) = read_detections(write_json(value)).frames["a/1.jpg"].detections
 
     assert detection.species == {FOX: 0.8}
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        speciesnet_5(("0", 1.0, {FOX: 0.9}, None)),
-        {
-            "predictions": [
-                {"filepath": "1.jpg", "classifications": {"classes": [FOX], "scores": [0.9]}}
-            ]
-        },
-    ],
-)
-def test_speciesnet__of_the_classifier_alone__is_refused_with_the_reason(write_json, value):
-    with pytest.raises(DataError, match="classifier alone"):
-        read_detections(write_json(value))
 
 
 def test_microsoft__list_of_frames__has_corners_in_pixels(write_json, tmp_path):
@@ -187,14 +124,6 @@ def test_microsoft__list_of_frames__has_corners_in_pixels(write_json, tmp_path):
     assert read.of(tmp_path / "a/2.jpg", [tmp_path]).failure == ""
 
 
-def test_microsoft__picture_that_is_gone__fails_its_frame(write_json, tmp_path):
-    corners = {"category": "animal", "confidence": 0.9, "bbox": [10, 40, 50, 100]}
-
-    read = read_detections(write_json([{"file": "a/1.jpg", "detections": [corners]}]))
-
-    assert "no such file" in read.of(tmp_path / "a/1.jpg", [tmp_path]).failure
-
-
 @pytest.mark.parametrize(
     ("value", "named"),
     [
@@ -217,11 +146,6 @@ def test_read__other_content__says_what_was_expected_and_where(write_json, value
     assert named in str(caught.value)
 
 
-def test_read__missing_file__is_told(tmp_path):
-    with pytest.raises(DataError, match="cannot read the boxes"):
-        read_detections(tmp_path / "none.json")
-
-
 def test_of__subfolder_of_the_run__finds_the_frame_of_its_own_camera(write_json):
     value = megadetector("1.5", detections=[])
     value["images"] = [{"file": name, "detections": []} for name in ("1.jpg", "a/1.jpg", "b/1.jpg")]
@@ -230,61 +154,3 @@ def test_of__subfolder_of_the_run__finds_the_frame_of_its_own_camera(write_json)
 
     assert read.of(Path("frames/b/1.jpg"), [Path("frames/b")]).file == "b/1.jpg"
     read.require_some([Path("frames/b/1.jpg")], [Path("frames/b")])
-
-
-@pytest.mark.parametrize("name", ["a/1.jpg", "./a/1.jpg", "frames/a/1.jpg", "ABSOLUTE"])
-def test_of__name_from_a_folder_as_given_or_whole__finds_the_frame(write_json, name):
-    path = Path("frames/a/1.jpg")
-    value = megadetector("1.5", detections=[])
-    value["images"][0]["file"] = name.replace("ABSOLUTE", str(path.absolute()))
-
-    assert read_detections(write_json(value)).of(path, [Path("frames")]) is not None
-
-
-def test_require_some__file_of_other_pictures__names_both_sides(write_json):
-    read = read_detections(write_json(megadetector("1.5", detections=[])))
-
-    with pytest.raises(DataError, match=r"'a/1.jpg'.*the first picture is other/9.jpg"):
-        read.require_some([Path("other/9.jpg")], [])
-
-
-def test_frame__listed_twice_with_other_boxes__is_refused(write_json):
-    value = megadetector("1.4", detections=[{"category": "1", "conf": 0.9, "bbox": BOX}])
-    value["images"].append({"file": "a/1.jpg", "detections": []})
-
-    with pytest.raises(DataError, match=r"lists 'a/1\.jpg' twice, with different boxes"):
-        read_detections(write_json(value))
-
-
-@pytest.mark.parametrize("conf", [-5, 7])
-def test_confidence__that_is_no_probability__is_refused(write_json, conf):
-    value = megadetector("1.4", detections=[{"category": "1", "conf": conf, "bbox": BOX}])
-
-    with pytest.raises(DataError, match="conf"):
-        read_detections(write_json(value))
-
-
-def test_boxes_in_pixels__all_outside_of_a_smaller_copy__leave_no_empty_frame(tmp_path):
-    box = Detection("animal", 0.9, Box(800, 600, 200, 200))
-    Image.new("RGB", (100, 100)).save(tmp_path / "1.jpg")
-    frame = FrameDetections("1.jpg", (box,), in_pixels=True)
-
-    read = frame.of_picture(tmp_path / "1.jpg")
-
-    assert read.detections == ()
-    assert "may have been resized" in read.failure
-
-
-@pytest.mark.parametrize("value", [[1, 2], 5, {"images": [3], "detection_categories": {}}])
-def test_other_json__names_no_class_of_the_program(write_json, value):
-    with pytest.raises(DataError, match="expected boxes of COCO") as error:
-        read_detections(write_json(value))
-
-    assert "instance of" not in str(error.value)
-
-
-def test_file_without_frames__says_so(write_json):
-    read = read_detections(write_json({"detection_categories": {}, "images": []}))
-
-    with pytest.raises(DataError, match=r"it lists no frame, and the first picture is 1\.jpg"):
-        read.require_some([Path("1.jpg")], [])

@@ -36,16 +36,6 @@ def test_false_triggers__box_that_comes_back__is_one_thing_and_a_moving_animal_n
     assert all(abs(trigger.box.left - 0.1) < 0.01 for trigger in triggers)
 
 
-def test_false_triggers__few_frames_several_cameras_or_less_sure_boxes__are_none(frame):
-    few = branch_and_deer(frame, "brook", FEWEST_FRAMES - 1)
-    other = branch_and_deer(frame, "meadow", FEWEST_FRAMES - 1)
-    crowded = frame("brook/1.jpg", *[(0.1, 0.1, 0.3, 0.1, 0.9)] * 50)
-
-    assert false_triggers([*few, *other], 0.2) == []
-    assert false_triggers(branch_and_deer(frame, "brook", 20), 0.5) == []
-    assert false_triggers([crowded], 0.2) == []
-
-
 def test_file__of_two_things__is_a_manifest_with_the_more_frequent_first(frame, tmp_path):
     stone = [
         frame(f"brook/{n}.jpg", (0.7, 0.7, 0.1, 0.1, 0.5), (0.1, 0.1, 0.3, 0.1, 0.3))

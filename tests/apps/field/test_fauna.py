@@ -45,10 +45,6 @@ def spread(classes, scores):
     return {name: share for name, share in named.items() if share}, evidence.others, evidence.rest
 
 
-def test_fauna__file_without_species__is_none():
-    assert fauna_of(["fox"], labels=()) is None
-
-
 @pytest.mark.parametrize(
     ("label", "taxa"),
     [
@@ -81,25 +77,6 @@ def test_fauna__scores__go_to_the_lowest_class_evenly_below_a_label_and_else_to_
     classes = ["coyote", "deer", "background", "vehicle"]
     assert spread(classes, {ANIMAL: 0.6, NO_RESULT: 0.3}) == (evenly, {}, pytest.approx(0.3))
     assert spread(["coyote", "deer"], {BLANK: 0.6}) == ({}, {}, 0.0)
-
-
-def test_fauna__species_that_do_not_occur__are_no_answers_but_people_and_vehicles_are():
-    fauna = fauna_of(["coyote", "deer"]).among({"red fox", "procyon lotor"})
-
-    assert {*fauna.others} == {"red fox", "northern raccoon", "person", "vehicle"}
-
-
-def test_fauna__classes_that_no_label_names__are_told():
-    assert "'hirsch', 'fuchs'" in fauna_of(["hirsch", "coyote", "fuchs"]).warnings[0]
-    assert fauna_of(["coyote"]).warnings == ()
-
-
-def test_fauna__answers__have_scientific_names():
-    names = fauna_of(["coyote", "deer"]).scientific_names
-
-    assert (names["coyote"], names["deer"]) == ("Canis latrans", "Odocoileus")
-    assert (names["northern raccoon"], names["canis species"]) == ("Procyon lotor", "Canis")
-    assert "vehicle" not in names
 
 
 shares = st.lists(st.floats(0.001, 1), min_size=3, max_size=3).map(

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.apps.field.frames import Frame, camera_folder, in_parts
+from metaadapter.apps.field.frames import Frame, in_parts
 from metaadapter.apps.field.series import in_series, mean_in_series
 from metaadapter.data.table import ImageRow
 from metaadapter.workflow.predictions import Probabilities
@@ -41,24 +41,6 @@ def test_series__frames_out_of_order_or_without_a_time__are_sorted_and_alone():
     assert paths(series) == [["a/2", "a/3"], ["a/1"], ["a/4"]]
 
 
-def test_series__folders_of_a_memory_card__are_one_camera():
-    assert camera_folder(Path("brook/DCIM/100RECNX/1.jpg")) == Path("brook")
-    assert camera_folder(Path("brook/2024/1.jpg")) == Path("brook/2024")
-
-    series = in_series([at("brook/DCIM/100RECNX/9", 0), at("brook/DCIM/101RECNX/1", 1)], 5.0)
-
-    assert len(series) == 1
-
-
-def test_series__camera_that_never_rests__is_cut_into_pieces(monkeypatch):
-    monkeypatch.setattr("metaadapter.apps.field.series.MOST_IN_SERIES", 4)
-
-    series = in_series([at(f"a/{n}", n) for n in range(10)], 5.0)
-
-    assert [len(group) for group in series] == [4, 4, 2]
-    assert len({frame.series for group in series for frame in group}) == 3
-
-
 @given(st.lists(st.integers(1, 9)), st.integers(1, 20))
 def test_parts__any_groups__keep_each_whole_and_none_larger_than_it_must_be(sizes, limit):
     groups = [[at(f"{number}/{n}", n) for n in range(size)] for number, size in enumerate(sizes)]
@@ -83,11 +65,3 @@ def test_series__frames_on_which_something_is_seen__share_the_mean_of_their_answ
     np.testing.assert_allclose(merged.classes_NC[:2], [[0.4, 0.1, 0.5]] * 2)
     np.testing.assert_allclose(merged.classes_NC[2:], rows[2:])  # an empty frame, another series
     np.testing.assert_allclose(merged.known_N, [0.3, 0.3, 0.9, 0.5])
-
-
-def test_series__not_asked_for__changes_nothing():
-    rows = np.array([[0.6, 0.1, 0.3], [0.2, 0.1, 0.7]])
-
-    merged = mean_in_series(Probabilities(rows, None), [None, None], CLASSES)
-
-    np.testing.assert_array_equal(merged.classes_NC, rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -109,39 +108,6 @@ def test_file__read_by_our_own_reader__has_the_same_boxes(written, write_json):
         }
 
     assert boxes(ours) == boxes(theirs)
-
-
-def test_file__of_whole_frames__has_a_box_around_what_is_not_empty(tmp_path):
-    answers = [
-        answer("f/1.jpg"),
-        answer("f/2.jpg", "empty", 0.9, {"deer": 0.1, "empty": 0.9, "fox": 0.0}),
-        answer("f/3.jpg", "canine", 0.75),
-        answer("f/4.jpg", "unknown", 0.8),
-    ]
-
-    MegaDetectorFile("metaadapter x", LABELS, Path("f").absolute()).write(
-        tmp_path / "out.json", answers, []
-    )
-
-    document = json.loads((tmp_path / "out.json").read_text())
-    assert faults(document) == []
-    one, two, three, four = (image["detections"] for image in document["images"])
-    assert one[0]["bbox"] == [0, 0, 1, 1]
-    assert one[0]["conf"] == pytest.approx(0.8)  # that it is not empty
-    assert two == []
-    assert three[0]["classifications"][0] == ["3", 0.75]
-    assert four[0]["classifications"][0] == ["4", 0.8]
-    assert document["images"][0]["file"] == "1.jpg"
-
-
-def test_rules__of_this_test__see_what_is_wrong(written):
-    document = json.loads(written.read_text())
-    document["info"]["format_version"] = 1.6
-    box = document["images"][0]["detections"][1]
-    box["classifications"].reverse()
-    box["conf"] = 1
-
-    assert len(faults(document)) == 3
 
 
 def test_file__by_the_validator_of_megadetector__has_no_error(written):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from metaadapter.adapter.label_tree import LabelTree
-from metaadapter.apps.field.species import Species, read_parents
-from metaadapter.errors import UsageError
+from metaadapter.apps.field.species import Species
 from metaadapter.workflow.predictions import Prediction
 
 CLASSES = ["background", "deer", "dog", "fox"]
@@ -53,31 +52,3 @@ def test_parents__by_their_children__answer_where_none_is_clear(shares, label, p
     assert answer.probabilities == shares
     if label == "canine":
         assert answer.runner_up in ("fox", "dog")
-
-
-def test_parents__rejected_answer__stays_unknown():
-    species = Species(None, LabelTree({"fox": "canine", "dog": "canine"}))
-    rejected = prediction(fox=0.5, dog=0.4, deer=0.1)._replace(known=0.1).rejected
-
-    assert species.rolled_up(rejected) == rejected
-
-
-def test_parents__of_the_command_line__are_read():
-    tree = read_parents(["fox, dog = canine"], CLASSES)
-
-    assert tree == LabelTree({"fox": "canine", "dog": "canine"})
-
-
-@pytest.mark.parametrize(
-    ("given", "named"),
-    [
-        (["fox,dog"], "their parent"),
-        (["fox=canine"], "at least two"),
-        (["fox,wolf=canine"], "no class 'wolf'"),
-        (["fox,dog=deer"], "name of a class"),
-        (["fox,dog=canine", "dog,deer=prey"], "two parents, 'canine' and 'prey'"),
-    ],
-)
-def test_parents__slip__is_told(given, named):
-    with pytest.raises(UsageError, match=named):
-        read_parents(given, CLASSES)

@@ -61,19 +61,3 @@ def test_table__surest_animal__counts_its_confidence_and_people_are_never_left_o
 
     row = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[1]
     assert row == '1.jpg,,,false,"deer,person,vehicle",1,0.9000'
-
-
-def test_table__frame_from_elsewhere__has_its_whole_path(tmp_path):
-    write_timelapse(tmp_path / "t.csv", [answer("/other/a/1.jpg", "fox", 0.5)], Path("/frames"))
-
-    assert "1.jpg,\\other\\a," in (tmp_path / "t.csv").read_text(encoding="utf-8")
-
-
-def test_table__none_of_these_beside_an_animal__is_no_species(tmp_path):
-    path, box = str(tmp_path / "1.jpg"), Box(0, 0, 1, 1)
-    answers = [answer(path, label, 0.9, box) for label in ("deer", "none of these", "person")]
-
-    write_timelapse(tmp_path / "t.csv", answers, tmp_path)
-
-    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
-        assert [row["Species"] for row in csv.DictReader(file)] == ["deer,person"]

@@ -50,29 +50,3 @@ def test_candidates__box_that_recurs__is_likely_empty_and_comes_first(frame):
     assert found.likely_empty[0].box == branch
     shown = [str(row.path) for row in found.likely_empty[1:]]
     assert shown == ["meadow/1.jpg", "weir/1.jpg", "meadow/2.jpg", "weir/0.jpg", "meadow/0.jpg"]
-
-
-def test_candidates__no_detector__gives_one_whole_frame_of_each_series(frame):
-    season = [frame(f"brook/{n}.jpg", time=at(n / 2)) for n in range(3)]
-    season += [frame("brook/9.jpg", time=at(60))]
-
-    found = candidates(season, None, 0.2)
-
-    assert names(found.animals) == ["1.jpg", "9.jpg"]
-    assert found.likely_empty == ()
-
-
-def test_candidates__frames_unknown_to_the_detector__are_counted(frame):
-    season = [
-        frame("brook/1.jpg", (0.1, 0.1, 0.2, 0.2, 0.7), time=at(0)),
-        frame("brook/2.jpg", time=at(9)),
-    ]
-    lost = season[1].__class__(season[1].row, None, at(20))
-    failed = season[1].__class__(
-        season[1].row, season[1].detections._replace(failure="broken"), at(30)
-    )
-
-    found = candidates([*season, lost, failed], ANIMALS, 0.2)
-
-    assert found.n_unlisted == 2
-    assert names(found.likely_empty) == ["2.jpg"]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import normalize
 
 from metaadapter import AdapterLibrary, MetaAdapterClassifier
-from metaadapter.adapter.files import store_adapter
 from metaadapter.adapter.known import known_probabilities
-from metaadapter.apps.library import cached_entries, domains
-from metaadapter.apps.library import library as library_module
+from metaadapter.apps.library import domains
 from metaadapter.errors import UsageError
 from metaadapter.features.fingerprint import Fingerprint
 
@@ -87,18 +83,6 @@ def test_identify__entries_under_other_names__moves_with_them(animals):
     np.testing.assert_allclose(result.probabilities, before[:, [1, 2, 0]], rtol=1e-4)
 
 
-def test_identify__an_entry_far_away__changes_nothing_of_note(animals, fitted):
-    rows = pictures_of(animals, "birds")
-    before = animals.identify(rows)
-
-    far = MetaAdapterClassifier(logit_scale=20.0).fit(-rows[:2], ["x", "y"])
-    animals.add("far", far)
-
-    result = animals.identify(rows)
-    assert result.entries.tolist() == before.entries.tolist()
-    assert result.probabilities[:, result.names.index("far")].max() < 1e-3
-
-
 def test_library_of_one_entry__answers_as_its_adapter(library, fitted):
     library.add("birds", fitted("heron", "owl"))
     rows = np.random.default_rng(0).standard_normal((9, WIDTH))
@@ -130,66 +114,6 @@ def test_route__answers_as_a_slow_loop_does(apart, animals):
         assert result.known[number] == pytest.approx(known, rel=1e-4)
 
 
-def test_route__numbers_beside_texts__stay_what_they_are(library, fitted):
-    library.add("numbers", fitted(3, 7))
-    library.add("names", fitted("3", "fox", seed=1))
-
-    result = library.route(pictures_of(library, "numbers"))
-
-    assert set(result.labels.tolist()) == {3, 7}
-    names = library.route(pictures_of(library, "names"))
-    assert set(names.labels.tolist()) == {"3", "fox"}
-
-
-def test_route__no_pictures__is_no_answers(animals):
-    result = animals.route(np.empty((0, WIDTH)))
-
-    for answers in (result.labels, result.entries, result.shares, result.known):
-        assert len(answers) == 0
-    assert animals.predict(np.empty((0, WIDTH))).shape == (0,)
-    assert animals.identify(np.empty((0, WIDTH))).probabilities.shape == (0, 3)
-    with pytest.raises(UsageError, match="to identify pictures together, give at least one"):
-        animals.identify(np.empty((0, WIDTH)), together=True)
-
-
-def test_route__out_of_range__is_refused(animals):
-    with pytest.raises(UsageError, match="keep must be within"):
-        animals.route(np.ones((1, WIDTH)), keep=0.3)
-
-
-def test_predict__pictures_of_no_entry__are_unknown(animals):
-    result = animals.route(-pictures_of(animals, "birds"))
-
-    assert result.unfamiliar.any()
-    answers = animals.predict(-pictures_of(animals, "birds"))
-    assert (answers[result.unfamiliar] == "unknown").all()
-    assert (answers[~result.unfamiliar] == result.labels[~result.unfamiliar]).all()
-
-
-def test_route__more_to_keep__finds_fewer_unfamiliar(animals):
-    rows = np.random.default_rng(0).standard_normal((60, WIDTH))
-
-    numbers = [animals.route(rows, keep=keep).unfamiliar.sum() for keep in (0.5, 0.75, 0.9, 0.99)]
-
-    assert numbers == sorted(numbers, reverse=True)
-
-
-def test_route__adapter_that_cannot_tell__takes_all_for_known(apart, animals, tmp_path):
-    stored = animals.stored("birds")
-    head = dict.fromkeys(
-        ("likeness", "likeness_bias", "known", "known_quantiles", "own_quantiles")
-    ) | {"reject_threshold": None}
-    weights = replace(stored.weights, **head)
-    store_adapter(tmp_path / "x", replace(stored, weights=weights, picture_hashes=()))
-    animals.add("birds", tmp_path / "x", replace=True)
-
-    rows = pictures_of(animals, "birds")
-    assert animals.identify(rows).known.tolist() == [1.0] * len(rows)
-    result = animals.route(rows, keep=0.5)
-    assert result.known.tolist() == [1.0] * len(rows)
-    assert not result.unfamiliar.any()
-
-
 @pytest.mark.parametrize("ask", ["identify", "route"])
 def test_damaged_entry__is_left_out_with_the_reason(animals, ask):
     rows = pictures_of(animals, "birds")
@@ -200,49 +124,6 @@ def test_damaged_entry__is_left_out_with_the_reason(animals, ask):
     assert set(result.entries) == {"birds"}
     assert list(result.left_out) == ["wear"]
     assert "it is too short for a zip" in result.left_out["wear"]
-
-
-def test_entry_whose_weights_are_damaged__is_left_out_when_it_is_needed(animals):
-    rows = pictures_of(animals, "birds")
-    content = animals.path("birds").read_bytes()
-    weights = content.index(b"adapter_model.safetensors") + 2000
-    animals.path("birds").write_bytes(
-        content[:weights] + bytes([content[weights] ^ 1]) + content[weights + 1 :]
-    )
-    assert not animals.index().damaged
-
-    result = animals.route(rows)
-
-    assert "birds" not in result.entries
-    assert "is damaged" in result.left_out["birds"]
-    animals.path("birds").write_bytes(content)
-    assert set(animals.route(rows).entries) == {"birds"}
-
-
-def test_entry_that_goes_between_index_and_answer__is_left_out(animals, monkeypatch):
-    rows = pictures_of(animals, "birds")
-    original = library_module.routed
-
-    def slow(*arguments, **more):
-        if "birds" in animals:
-            animals.remove("birds")
-        return original(*arguments, **more)
-
-    monkeypatch.setattr(library_module, "routed", slow)
-
-    result = animals.route(rows)
-
-    assert "has no entry 'birds'" in result.left_out["birds"]
-    assert not {"birds"} & set(result.entries)
-
-
-def test_library_without_a_usable_entry__says_why(library, fitted):
-    with pytest.raises(UsageError, match=r"12 wide; encode with .* or add an adapter"):
-        library.identify(np.ones((1, WIDTH)))
-    library.add("birds", fitted())
-    library.path("birds").write_bytes(b"half a file")
-    with pytest.raises(UsageError, match=r"(?s)no entry of the library can be .*\n  birds: .*zip"):
-        library.route(np.ones((1, WIDTH)))
 
 
 def test_entries_of_other_encoders_and_widths__take_no_part(animals, fitted):
@@ -257,27 +138,6 @@ def test_entries_of_other_encoders_and_widths__take_no_part(animals, fitted):
     assert "20 wide" in result.left_out["wide"]
     by_fingerprint = animals.identify(np.ones((1, WIDTH)), encoder=Encoder.fingerprint)
     assert by_fingerprint.names == result.names
-
-
-def test_entries_of_the_same_encoder_elsewhere__take_part(animals, fitted):
-    animals.add("dots", fitted("ant", "bee", encoder="dots", digits=0.001, called="a folder"))
-
-    assert "dots" in animals.identify(np.ones((1, WIDTH)), encoder=Encoder({})).names
-
-
-def test_entry_of_names_alone__takes_no_part_for_pictures_but_for_names(library, fitted):
-    rng = np.random.default_rng(0)
-    texts = {name: rng.standard_normal(WIDTH) for name in ("fox", "lynx", "heron")}
-    by_names = MetaAdapterClassifier(texts, logit_scale=20.0).fit(np.empty((0, WIDTH)), [])
-    library.add("by names", by_names)
-    library.add("birds", fitted("owl", "tit", seed=5))
-
-    result = library.route(np.ones((2, WIDTH)))
-
-    assert set(result.entries) == {"birds"}
-    assert result.left_out == {"by names": "it has no pictures"}
-    shares = library.identify_names(["fox", "lynx"], encoder=Encoder(texts))
-    assert max(shares, key=shares.get) == "by names"
 
 
 def test_identify_names__of_a_task__finds_it(animals):
@@ -309,27 +169,3 @@ def test_adapters__are_read_once_until_their_file_changes(apart, animals, fitted
     again.add("birds", fitted("heron", "owl", "raven", seed=1, n_shots=3), replace=True)
     again.route(rows)
     assert read == ["birds", "birds"]
-
-
-def test_adapters__many__are_not_all_kept(apart, animals, monkeypatch):
-    monkeypatch.setattr(cached_entries, "MOST_CACHED", 2)
-
-    for name in ("animals", "birds", "wear"):
-        assert set(animals.route(pictures_of(animals, name)).entries) == {name}
-
-    assert list(animals._cached._adapters) == [("birds",), ("wear",)]
-
-
-def test_twenty_entries_more__change_no_earlier_file_or_answer(animals, fitted, files_in):
-    rows = np.random.default_rng(0).standard_normal((19, WIDTH))
-    files = files_in(animals.folder)
-    before = {name: animals.load(name).predict_proba(rows) for name in animals.names}
-
-    for number in range(20):
-        animals.add(f"more {number}", fitted("ant", "bee", seed=10 + number))
-
-    after = files_in(animals.folder)
-    assert {name: after[name] for name in files} == files
-    assert len(animals.identify(rows).names) == 23
-    for name, answer in before.items():
-        np.testing.assert_array_equal(animals.load(name).predict_proba(rows), answer)

@@ -8,7 +8,6 @@ from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.apps.library.compose import compose, rows_of_signature
-from metaadapter.errors import IncompatibleArtifact, UsageError
 
 WIDTH = 12
 
@@ -78,24 +77,6 @@ def test_merge__entries_that_share_a_class__puts_their_pictures_together(library
     assert merged.support.support_mask_TNK.sum(-1).tolist() == [[5, 3, 2]]
 
 
-def test_merge__name_that_is_there__is_refused_and_replaced_on_demand(two):
-    library, *_ = two
-    before = library.path("birds").read_bytes()
-
-    with pytest.raises(UsageError, match="already has an entry 'birds'"):
-        library.merge(["beasts", "birds"], "birds")
-    assert library.path("birds").read_bytes() == before
-
-    library.merge(["beasts", "birds"], "birds", replace=True)
-    assert len(library.facts("birds").classes) == 5
-
-
-@pytest.mark.parametrize("names", [["birds"], ["birds", "birds"], []])
-def test_merge__fewer_than_two__is_refused(two, names):
-    with pytest.raises(UsageError, match="at least two different adapters, got"):
-        two[0].merge(names, "new")
-
-
 def test_merge__one_entry_without_its_support__answers_nearly_alike_and_keeps_none(two):
     library, rows, labels, _ = two
     parts = {"beasts": library.stored("beasts"), "birds": bare(library.stored("birds"))}
@@ -108,36 +89,6 @@ def test_merge__one_entry_without_its_support__answers_nearly_alike_and_keeps_no
         (torch.tensor(rows).float() @ merged.task_signature.means.T).argmax(-1)
     ]
     assert (result == labels).mean() > 0.8
-
-
-def test_compose__texts_beside_numbers__is_refused(two):
-    library, *_ = two
-    rows, _, _ = pictures("a", "b")
-    numbers = default_fit(rows, np.repeat([1, 2], 3), None)
-    library.add("numbers", numbers)
-
-    with pytest.raises(UsageError, match="labels must be all text or all numbers"):
-        library.merge(["birds", "numbers"], "new")
-
-
-def test_compose__other_encoders_or_widths__are_refused(library, fitted):
-    library.add("one", fitted("ant", "bee", encoder="one"))
-    library.add("other", fitted("cat", "dog", encoder="other"))
-    library.add("wide", fitted("eel", "fly", width=20))
-
-    with pytest.raises(IncompatibleArtifact, match="'other', merged with 'one', was made with"):
-        library.merge(["one", "other"], "new")
-    with pytest.raises(IncompatibleArtifact, match="width, blocks and views are"):
-        library.merge(["one", "wide"], "new")
-    assert "new" not in library
-
-
-def test_compose__nothing_kept_of_a_class__names_it(two):
-    stored = two[0].stored("birds")
-    lost = StoredAdapter(stored.weights, stored.config, None)
-
-    with pytest.raises(UsageError, match="the class 'heron' has neither features nor a signature"):
-        compose({"beasts": two[0].stored("beasts"), "lost": lost})
 
 
 @pytest.mark.parametrize("n_shots", [1, 2, 5])
@@ -153,15 +104,3 @@ def test_rows_of_signature__have_the_means_and_the_scatter_of_the_pictures(n_sho
     assert (torch.cosine_similarity(means, signature.means) > 0.95).all()
     torch.testing.assert_close(means.norm(dim=-1), signature.means.norm(dim=-1), rtol=0.1, atol=0)
     assert torch.equal(result, rows_of_signature(signature)[0])
-
-
-def test_merge__pictures_that_two_share__count_once():
-    one, other = pictures("fox", "lynx", seed=1), pictures("owl", "tit", seed=2)
-    rows, labels = (np.concatenate([one[i], other[i]]) for i in (0, 1))
-    both = default_fit(rows, labels, one[2] | other[2])
-    part = default_fit(*one)
-
-    merged = compose({"both": both.stored_, "part": part.stored_})
-
-    assert merged.config.n_shots == both.n_shots_.tolist()
-    torch.testing.assert_close(merged.weights.tensors(), both.adapter_.tensors(), rtol=0, atol=0)

@@ -12,7 +12,6 @@ from torch.nn.functional import normalize
 from metaadapter import AdapterLibrary, MetaAdapterClassifier
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import probabilities
-from metaadapter.apps.library import domains as domains_module
 from metaadapter.apps.library import merged_file
 from metaadapter.apps.library.domains import MOST_FAR, domains
 
@@ -44,17 +43,6 @@ def test_domains__are_the_places_that_entries_came_from(seed):
     groups = grouped([5, 4, 3, 6, 2, 8], places, seed=seed)
 
     assert groups == [[0, 2, 5], [1, 4], [3]]
-
-
-def test_domains__move_with_the_entries():
-    means, owners = means_of([5, 4, 3, 6], [0, 1, 0, 1])
-    order = [2, 0, 3, 1]
-    rows = torch.cat([means[owners == number] for number in order])
-    moved = torch.arange(4).repeat_interleave(torch.tensor([3, 5, 6, 4]))
-
-    groups = domains(rows, torch.full((18,), 4), moved, [0] * 4)
-
-    assert groups == [[0, 1], [2, 3]]
 
 
 def test_domains__two_random_parts_of_one_set__have_a_distance_of_about_one():
@@ -113,18 +101,6 @@ def test_domains__are_joined_as_by_a_slow_loop(spread):
 
     assert groups == slow_domains(means, owners)
     assert 1 < len(groups) < 10
-
-
-def test_domains__of_other_kinds_and_too_many_pictures__stay_apart(monkeypatch):
-    assert grouped([3, 3, 3], [0, 0, 0], kinds=["a", "b", "a"]) == [[0, 2], [1]]
-    monkeypatch.setattr(domains_module, "MOST_PICTURES", 24)
-    assert grouped([3, 3, 3], [0, 0, 0]) in ([[0, 1], [2]], [[0, 2], [1]], [[0], [1, 2]])
-    monkeypatch.setattr(domains_module, "MOST_ENTRIES", 2)
-    assert grouped([3, 3, 3], [0, 0, 0]) == [[0], [1], [2]]
-
-
-def test_domains__of_one_class_each__are_one():
-    assert grouped([1, 1, 1], [0, 1, 2]) == [[0, 1, 2]]
 
 
 @pytest.fixture(scope="module")
@@ -195,36 +171,3 @@ def test_route__a_merge__is_kept_until_an_entry_changes(library, task, monkeypat
     changed = library.route(rows)
     assert changed.shares != first.shares
     assert merged_file.read_merged(file) is not None  # of the entries as they were
-
-
-def test_route__a_damaged_entry_of_a_domain__is_left_out_of_the_merge(library, task):
-    rows, _ = task.draw(["a0"], 5)
-    content = library.path("two").read_bytes()
-    support = content.index(b"support.safetensors") + 400
-    library.path("two").write_bytes(
-        content[:support] + bytes([content[support] ^ 1]) + content[support + 1 :]
-    )
-
-    result = library.route(rows)
-
-    assert list(result.left_out) == ["two"]
-    assert result.domains == (("far",), ("one",))
-
-
-def test_route__entries_that_cannot_be_one_adapter__answer_alone(library, task, monkeypatch):
-    from metaadapter.errors import IncompatibleArtifact
-
-    def refuses(_):
-        raise IncompatibleArtifact("other blocks")
-
-    monkeypatch.setattr("metaadapter.apps.library.cached_entries.compose", refuses)
-
-    rows = task.draw(["a0"], 5)[0]
-
-    result = library.route(rows)
-
-    assert result.domains == (("far",), ("one",), ("two",))
-    assert set(result.entries) == {"one"}
-    monkeypatch.undo()
-    library.add("two", task("a2", "a3", n_shot=5), replace=True)
-    assert library.route(rows).domains == (("far",), ("one", "two"))

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.apps.library.names import entry_name, fold, missing_entry
+from metaadapter.apps.library.names import entry_name, fold
 from metaadapter.errors import UsageError
 
 
@@ -81,24 +80,3 @@ def test_entry_name__any_text__is_refused_or_a_plain_name_of_a_file(text):
     assert len(f"{name}.adapter.new.tmp".encode()) <= 255
     assert not set(name) & set('/\\:*?"<>|\0')
     assert fold(name) == fold(fold(name))
-
-
-@pytest.mark.parametrize(
-    ("one", "other"), [("Wear", "wear"), ("STRASSE", "straße"), ("V\u00f6gel", "vo\u0308gel")]
-)
-def test_fold__names_that_some_system_takes_for_one__are_one(one, other):
-    assert fold(one) == fold(other)
-
-
-@pytest.mark.parametrize(
-    ("names", "hint"),
-    [
-        (["birds", "wear"], r"did you mean 'wear'\?"),
-        (["cats"], "it has 'cats'"),
-        ([], "it is empty: `metaadapter library add"),
-    ],
-)
-def test_missing_entry__tells_what_is_near(names, hint):
-    error = missing_entry("Waer", names, "the library x")
-
-    assert re.search(rf"^the library x has no entry 'Waer'; {hint}", str(error))

@@ -63,36 +63,11 @@ def test_log_odds__any_entries__are_as_a_slow_loop_has_them(with_texts, ways, se
     torch.testing.assert_close(result, wanted, rtol=1e-3, atol=1e-3)
 
 
-def test_log_odds__of_very_many_pictures__need_no_text():
-    means, texts = random_means([3, 2]), random_means([3, 2], 1)
-    many = [torch.full((way,), 10**7) for way in (3, 2)]
-    rows = near(means, 0.2)
-
-    result = TaskMeans.of(means, text_END=texts, counts_EN=many).log_odds(rows)
-
-    torch.testing.assert_close(result, TaskMeans.of(means).log_odds(rows), rtol=1e-4, atol=1e-4)
-
-
 def test_jointly__one_picture__is_as_per_row():
     means = TaskMeans.of(random_means([3, 2]))
     row = near(random_means([3, 2]), 0.5)[:1]
 
     torch.testing.assert_close(means.jointly(row), means.per_row(row)[0])
-
-
-def test_jointly__more_pictures_of_one_task__makes_it_surer():
-    means = random_means([3, 3, 3])
-    rows = near(means[:1], 0.4).repeat(3, 1)
-
-    result = [float(TaskMeans.of(means).jointly(rows[:n])[0]) for n in (1, 3, 9)]
-
-    assert result == sorted(result)
-
-
-def test_task_means__of_one_class__is_sure():
-    result = TaskMeans.of(random_means([1])).per_row(near(random_means([1]), 0.1))
-
-    assert result.tolist() == [[1.0]]
 
 
 @pytest.fixture
@@ -117,13 +92,3 @@ def test_screen__entries_that_come_near__are_compared_exactly(screened, fraction
 
     assert torch.equal(result.argmax(-1), exact.argmax(-1))
     torch.testing.assert_close(result, exact, rtol=0, atol=0.01)
-
-
-def test_screen__pictures__are_answered_each_by_itself(screened):
-    means = random_means([2] * 30)
-    rows, many = near(means, 0.4), screened(means)
-
-    together = many.per_row(rows)
-
-    alone = torch.cat([many.per_row(row[None]) for row in rows])
-    torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-6)

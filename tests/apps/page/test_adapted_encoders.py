@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import pytest
-import torch
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.files import store_adapter
@@ -75,22 +73,3 @@ def test_encoder__of_the_same_parts_over_another_base__is_built_anew_or_refused(
     assert last.encoder(same, stored).base is same
     with pytest.raises(IncompatibleArtifact, match="the adapter of fox, lynx was made with the"):
         last.encoder(small_clip(seed=1), stored)
-
-
-def test_encoder__of_one_number_that_has_changed__is_another(clip):
-    stored, last = stored_with(clip, 0), AdaptedEncoders()
-    kept = last.encoder(clip, stored)
-    name = next(iter(stored.towers))
-    towers = {**stored.towers, name: torch.nextafter(stored.towers[name], torch.tensor(9.0))}
-
-    changed = last.encoder(clip, replace(stored, towers=towers))
-
-    assert changed is not kept
-    assert not changed.fingerprint.matches(kept.fingerprint)
-
-
-def test_encoder__of_an_adapter_without_parts__is_the_base(clip):
-    stored = stored_with(clip, 0)
-    plain = replace(stored, config=stored.config.model_copy(update={"inside": None}), towers={})
-
-    assert AdaptedEncoders().encoder(clip, plain) is clip

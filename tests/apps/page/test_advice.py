@@ -73,36 +73,6 @@ def test_advice__class_that_needs_pictures__counts_the_answers_of_the_page(publi
     assert len(counts) > 1
 
 
-def test_advice__two_classes_that_are_confused__counts_the_answers_of_the_page(publish):
-    counts = set()
-    for seed in range(8):
-        results = publish((5, 6), seed=seed)
-        for advice in of_kind(results, "confused"):
-            n, n_wrong = re.search(COUNTS["confused"], advice.sentence).groups()
-            assert int(n) == 11
-            assert int(n_wrong.replace("none", "0")) == 11 - right(results, results.labelled)
-            counts.add(n_wrong)
-    assert len(counts) > 1
-
-
-def test_advice__label_that_looks_wrong__is_predicted_differently(publish):
-    results = publish((8, 8), seed=0, n_wrong=1, spread=0.3, apart=2.0)
-
-    (advice,) = of_kind(results, "label")
-
-    assert advice.pictures == ("picture 0",)
-    assert results.left_out["picture 0"].label == advice.classes[1] == "0"
-
-
-def test_advice__sentences__begin_with_a_capital_and_end_with_a_full_stop(publish):
-    results = [publish((3, 5), seed=seed, n_copies=2, n_wrong=1) for seed in range(8)]
-
-    items = [item for result in results for item in result.advice()]
-
-    assert len({item.kind for item in items}) > 2
-    assert all(re.fullmatch(r"[A-Z].*\.", item.sentence) for item in items)
-
-
 def test_results__class_without_a_picture__waits_for_one_where_the_encoder_reads_no_texts(
     colour_encoder,
 ):

@@ -17,15 +17,12 @@ from metaadapter.apps.field.frame_predictions import FieldOptions, encode_frames
 from metaadapter.apps.field.frames import Frame, read_times
 from metaadapter.apps.field.series import in_series
 from metaadapter.apps.field.species import Species
-from metaadapter.apps.page import class_answers, detection_uploads, session
-from metaadapter.apps.page.contents import PictureEntry
+from metaadapter.apps.page import class_answers, session
 from metaadapter.apps.page.frame_names import match_names
-from metaadapter.apps.page.project_check import check_project
 from metaadapter.data.boxes.formats import write_boxes
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing
-from metaadapter.data.crop import Box, Crop
-from metaadapter.data.decode import content_hash, decode_image
+from metaadapter.data.crop import Box
 from metaadapter.data.table import ImageRow
 from metaadapter.workflow.predictions import PredictionOptions
 
@@ -119,33 +116,6 @@ def test_detections__make_one_picture_of_each_box_of_an_animal(trapped):
     assert frames["all/meadow/1.jpg"]["boxes"][0]["picture"] is None
 
 
-def test_boxes__are_cut_and_encoded_as_the_shell_does(trapped, tmp_path):
-    trapped.answers()
-    path = tmp_path / "1.jpg"
-    path.write_bytes(FRAMES["all/brook/1.jpg"])
-    (box,) = [box for box in frames_of(trapped)["all/brook/1.jpg"]["boxes"] if box["sides"] == LEFT]
-    crop = Crop(path, Box(*LEFT))
-
-    assert box["picture"] == content_hash(crop)[:32]
-    encoder = trapped.session.project.encoder
-    row = trapped.session._encoded[box["picture"]].features_D
-    np.testing.assert_array_equal(row, encoder.encode_images([crop])[0].astype(np.float32))
-    whole = trapped.client.get(f"/pictures/{box['picture']}?size=whole").content
-    assert Image.open(io.BytesIO(whole)).size == decode_image(crop).size
-    thumbnail = trapped.client.get(f"/pictures/{box['picture']}").content
-    red, green, _ = np.asarray(Image.open(io.BytesIO(thumbnail))).mean((0, 1))
-    assert red > green + 30
-
-
-def test_answers__of_boxes_and_not_of_frames(trapped):
-    answers, state = trapped.answers()["answers"], trapped.state
-    classes = {one["id"]: one["name"] for one in state["classes"]}
-
-    assert set(answers) == set(state["tray"])
-    shown = [classes[answers[picture]["class"]] for picture in state["tray"]]
-    assert shown == ["green", "red", "red", "green"]
-
-
 def test_detections__are_one_edit_that_undo_takes_back(trapped):
     before = trapped.state
     undone = trapped.client.post("/undo").json()
@@ -157,42 +127,6 @@ def test_detections__are_one_edit_that_undo_takes_back(trapped):
     assert frames_of(trapped) == {}
     trapped.client.post("/redo")
     assert trapped.state["tray"] == before["tray"]
-
-
-def test_history__keeps_boxes_over_a_restart(trapped, serve, colour_encoder):
-    tray, frames = trapped.state["tray"], frames_of(trapped)
-    change(trapped, "all/brook/1.jpg", LEFT, [0.0, 0.0, 0.4, 1.0])
-    trapped.client.post("/undo")
-    folder = trapped.session.project.folder
-    trapped.client.post("/projects", json={"name": f"another than {folder.name}"})
-
-    with serve(folder, None, lambda *_, **__: colour_encoder) as again:
-        state = again.client.get("/project").json()
-        assert state["tray"] == tray
-        kept = {one["name"]: one for one in again.client.get("/frames").json()["frames"]}
-        assert kept == frames
-        again.client.post("/redo")
-        assert again.client.get("/project").json()["tray"] != tray
-
-
-def test_project_with_boxes__passes_its_check_and_keeps_its_files(trapped):
-    change(trapped, "all/brook/1.jpg", LEFT, [0.0, 0.0, 0.4, 1.0])
-    folder = trapped.session.project.folder
-
-    checked = dict(check_project(folder))
-
-    assert set(checked.values()) == {""}
-    assert len(checked) == 1 + 4 + 4  # the history, the frames, and the examples
-    assert not (folder / "leftovers").exists()
-
-
-def test_detections__sent_twice__keep_corrected_boxes(trapped):
-    change(trapped, "all/meadow/2.jpg", RIGHT, None)
-
-    again = send(trapped, FOUND).json()
-
-    assert (again["frames"], again["known_already"]) == (0, 4)
-    assert frames_of(trapped)["all/meadow/2.jpg"]["boxes"] == []
 
 
 def test_label_of_a_frame__goes_to_its_surest_box(project):
@@ -238,70 +172,6 @@ def test_box__changed_by_a_person__is_encoded_anew_and_can_be_undone(
     assert (trapped.state["tray"], frames_of(trapped)) == (was, frames)
 
 
-def test_moved_box__keeps_its_class_and_place(trapped):
-    picture, red = trapped.state["tray"][1], trapped.class_of("red")
-    trapped.client.post("/labels", json={"labels": {picture: red}})
-
-    moved = change(trapped, "all/brook/1.jpg", LEFT, [0.0, 0.1, 0.35, 0.8]).json()["picture"]
-
-    (shown,) = [one for one in trapped.state["classes"] if one["id"] == red]
-    assert moved in shown["pictures"]
-    assert picture not in trapped.state["names"]
-
-
-def test_weak_box__becomes_a_picture_once_a_person_accepts_it(trapped):
-    response = change(trapped, "all/meadow/1.jpg", LEFT, LEFT)
-
-    assert response.json()["picture"] in trapped.state["tray"]
-    assert len(frames_of(trapped)["all/meadow/1.jpg"]["boxes"]) == 1
-
-
-def test_frames__that_wait_for_their_boxes__are_never_encoded_as_a_whole(project):
-    parts = [("pictures", (name, content)) for name, content in FRAMES.items()]
-    project.client.post("/pictures", files=parts, data={"class": "", "wait": "true"})
-    assert project.client.get("/work").json()["stopped"]
-    assert send(project, FOUND).json()["boxes"] == 4
-
-    session = project.session
-    with session._state:
-        assert session._state.wait_for(lambda: not session._waiting(), 60)
-    assert set(session._encoded) == set(project.state["tray"])
-
-
-def test_box__drawn_in_a_whole_picture__makes_it_a_frame(project, picture):
-    project.fill(n_tray=1)
-    (whole,) = project.state["tray"]
-
-    drawn = project.client.post(f"/frames/{whole}/boxes", json={"after": LEFT}).json()["picture"]
-
-    assert project.state["tray"] == [drawn]
-    assert project.state["frames"] == {drawn: whole}
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "status", "kind"),
-    [
-        ([0.0, 0.0, 0.1, 0.1], None, 404, "no-such-box"),
-        (None, RIGHT, 409, "same-box"),
-        (None, [0.9, 0.0, 0.3, 0.1], 422, "invalid"),
-        (None, [0.1, 0.1, 0.0, 0.1], 422, "invalid"),
-    ],
-)
-def test_box__that_cannot_be_changed__is_refused(trapped, before, after, status, kind):
-    response = change(trapped, "all/brook/1.jpg", before, after)
-
-    assert (response.status_code, response.json()["kind"]) == (status, kind)
-
-
-def test_removed_frame__takes_its_boxes_with_it(trapped):
-    frame_id = frames_of(trapped)["all/brook/1.jpg"]["id"]
-    trapped.client.request("DELETE", "/pictures", json={"pictures": [frame_id]})
-
-    assert len(trapped.state["tray"]) == 2
-    trapped.client.post("/undo")
-    assert len(trapped.state["tray"]) == 4
-
-
 @pytest.mark.parametrize(
     ("names", "files", "matched"),
     [
@@ -321,33 +191,6 @@ def test_frames__are_matched_by_path_and_refused_where_names_repeat(names, files
 
     assert matches.pictures == matched
     assert len(matches.refused) + matches.n_missing + len(matched) == len(files)
-
-
-def test_repeated_names__are_refused_with_the_reason_and_mended_by_adding_the_folder(project):
-    content = FRAMES["all/brook/1.jpg"]
-    project.upload(("1.jpg", content), ("other/2.jpg", FRAMES["all/brook/2.jpg"]))
-    detected = {"brook/1.jpg": [detection(LEFT)], "meadow/1.jpg": []}
-
-    refused = send(project, detected).json()["refused"]
-    assert {one["name"] for one in refused} == set(detected)
-    assert "add the folder that holds the folders of all cameras" in refused[0]["reason"]
-    project.upload(("all/brook/1.jpg", content))
-    assert send(project, detected).json()["boxes"] == 1
-
-
-@pytest.mark.parametrize(
-    ("content", "kind", "part"),
-    [
-        (b"no JSON", "data", "boxes.json"),
-        (detector_file({"elsewhere.jpg": []}), "no-frames", "'elsewhere.jpg'"),
-    ],
-)
-def test_detections__that_do_not_fit__are_refused(trapped, content, kind, part):
-    response = send(trapped, content)
-
-    assert (response.status_code, response.json()["kind"]) == (422, kind)
-    assert part in response.json()["error"]
-    assert "incoming" not in response.json()["error"]
 
 
 def table(project, name):
@@ -393,35 +236,6 @@ def test_camtrap_package__has_people_animals_and_empty_frames(trapped):
     assert "to deployments.csv" in missing
 
 
-def test_counts__by_species_and_camera(trapped):
-    counts = {(row["species"], row["camera"]): row for row in table(trapped, "counts.csv")}
-
-    assert counts["green", "brook"]["individuals"] == "1"
-    assert counts["red", "brook"] == {
-        "species": "red",
-        "camera": "brook",
-        "individuals": "2",
-        "pictures": "2",
-    }
-    assert counts["empty", "meadow"]["individuals"] == "0"
-
-
-def test_answers_table__has_the_columns_of_boxes(trapped):
-    rows = [row for row in table(trapped, "answers.csv") if not row["labelled"]]
-
-    assert [float(rows[1][side]) for side in ("box_left", "box_top")] == LEFT[:2]
-    assert (rows[1]["detected"], rows[1]["confidence"]) == ("animal", "0.8")
-    assert rows[1]["time"] == "2025-05-04T06:00:00"
-
-
-def test_moves__take_whole_frames_unless_their_boxes_differ(trapped):
-    script = trapped.client.get("/take/moves.sh").text
-
-    assert "brook/2.jpg" in script
-    assert "meadow/2.jpg" in script
-    assert "brook/1.jpg" not in script  # it shows red and green
-
-
 @pytest.mark.parametrize("at_once", [1, 512])
 def test_series__merge_the_answers_of_each_animal(trapped, monkeypatch, at_once):
     monkeypatch.setattr(class_answers, "ROWS_AT_ONCE", at_once)
@@ -450,60 +264,6 @@ def test_series__merge_the_answers_of_each_animal(trapped, monkeypatch, at_once)
     assert [after[one]["probability"] for one in tray] == pytest.approx(
         [alone[one]["probability"] for one in tray]
     )
-
-
-def test_counts__of_a_series_are_the_most_in_one_frame(trapped):
-    trapped.client.patch("/field", json={"burst": 10})
-
-    seen = {
-        (one["label"], one["camera"]): (one["individuals"], one["pictures"])
-        for one in trapped.client.get("/counts").json()["counts"]
-    }
-
-    assert (seen["red", "brook"], seen["green", "brook"]) == ((1, 2), (1, 1))
-    assert seen["person", "brook"] == (1, 1)
-
-
-def test_allowed__classes_alone_are_answers_and_unknown_names_are_refused(trapped):
-    red = trapped.class_of("red")
-    assert trapped.client.patch("/field", json={"allowed": ["Red"]}).status_code == 200
-    answers = trapped.answers()["answers"]
-    refused = trapped.client.patch("/field", json={"allowed": ["red", "gren"]})
-
-    assert {one["class"] for one in answers.values()} == {red}
-    assert trapped.state["camera_traps"]["allowed"] == [red]
-    assert (refused.status_code, refused.json()["kind"]) == (422, "no-such-species")
-    assert refused.json()["values"] == {"name": "gren", "nearest": "green"}
-    trapped.client.patch("/field", json={"allowed": None})
-    assert len({one["class"] for one in trapped.answers()["answers"].values()}) == 2
-
-
-def test_camtrap_package__says_what_a_person_has_classified(trapped):
-    picture = trapped.state["tray"][3]
-    trapped.client.post("/labels", json={"labels": {picture: trapped.class_of("green")}})
-
-    content = trapped.client.get("/take/camtrap-dp.zip").content
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        rows = list(csv.DictReader(io.StringIO(archive.read("observations.csv").decode())))
-
-    (row,) = [row for row in rows if row["mediaID"] == "meadow/2.jpg"]
-    assert (row["classificationMethod"], row["classifiedBy"]) == ("human", "")
-
-
-def test_files__without_a_classifier_have_the_categories_of_the_detector(project):
-    project.upload(*FRAMES.items())
-    send(project, FOUND)
-
-    species = [row["Species"] for row in table(project, "timelapse.csv")]
-    assert species == ["animal", "animal,person", "empty", "animal"]
-    document = project.client.get("/take/megadetector.json").json()
-    assert document["info"]["detector"] == "a test"
-
-
-def test_entries__of_pictures_without_boxes_are_written_as_before():
-    values = {"name": "a.jpg", "label": None, "place": 3}
-
-    assert PictureEntry.model_validate(values).model_dump(mode="json") == values
 
 
 def test_answers__equal_those_of_the_shell_with_series_and_species(trapped, tmp_path):
@@ -552,85 +312,6 @@ def test_answers__equal_those_of_the_shell_with_series_and_species(trapped, tmp_
     assert by_shell.keys() == shown.keys()
     for box, (label, probability) in by_shell.items():
         assert shown[box] == (label, pytest.approx(probability, abs=1e-9))
-
-
-def during(monkeypatch, owner, name, act):
-    """Do something once, while the function that is called so is at work."""
-    original, acts = getattr(owner, name), [act]
-
-    def changed(*arguments, **options):
-        if acts:
-            acts.pop()()
-        return original(*arguments, **options)
-
-    monkeypatch.setattr(owner, name, changed)
-
-
-def test_box__removed_while_it_is_encoded__is_whole_after_an_undo(trapped, monkeypatch):
-    session = trapped.session
-    trapped.upload(("new.jpg", frame("red", "green", 9)))
-    trapped.answers()
-    removed = []
-    during(
-        monkeypatch,
-        session._encoding,
-        "_contents",
-        lambda: removed.append(change(trapped, "new.jpg", LEFT, None).status_code),
-    )
-
-    send(trapped, {"new.jpg": [detection(LEFT), detection(RIGHT, 0.8)]})
-    trapped.answers()
-    assert removed == [200]
-    trapped.client.post("/undo")
-
-    trapped.answers()
-    assert trapped.state["unreadable"] == {}
-
-
-def test_box__drawn_while_a_detectors_file_is_read__stays(trapped, monkeypatch):
-    (picture,) = trapped.upload(("new.jpg", frame("red", "green", 9)))["added"]
-
-    def draw():
-        body = {"before": None, "after": RIGHT}
-        assert trapped.client.post(f"/frames/{picture}/boxes", json=body).is_success
-
-    during(monkeypatch, detection_uploads, "_read_frame", draw)
-    report = send(trapped, {"new.jpg": [detection(LEFT)]}).json()
-
-    assert [box["sides"] for box in frames_of(trapped)["new.jpg"]["boxes"]] == [RIGHT]
-    assert (report["frames"], report["known_already"]) == (0, 1)
-
-
-def test_damaged_frame__added_again__has_its_boxes_again(trapped):
-    name = "all/brook/1.jpg"
-    one, pictures = frames_of(trapped)[name], trapped.session.project.pictures
-    boxes = {box["picture"] for box in one["boxes"]}
-    trapped.answers()
-    pictures.path(one["id"]).unlink()
-    for box in boxes:
-        assert trapped.client.get(f"/pictures/{box}?size=whole").status_code == 404
-    trapped.answers()
-    assert trapped.state["unreadable"].keys() == boxes
-
-    trapped.upload((name, FRAMES[name]))
-
-    assert boxes <= trapped.answers()["answers"].keys()
-    assert trapped.state["unreadable"] == {}
-
-
-@pytest.mark.parametrize("damage", ["box", "missing", "changed"])
-def test_box__in_what_is_no_whole_frame__is_refused(trapped, damage):
-    first = frames_of(trapped)["all/brook/1.jpg"]
-    key = first["boxes"][0]["picture"] if damage == "box" else first["id"]
-    file = trapped.session.project.pictures.path(key)
-    if damage == "missing":
-        file.unlink()
-    elif damage == "changed":
-        file.write_bytes(b"something else")
-
-    response = trapped.client.post(f"/frames/{key}/boxes", json={"after": [0.4, 0.4, 0.2, 0.2]})
-
-    assert (response.status_code, response.json()["kind"]) == (404, "no-such-picture")
 
 
 @pytest.mark.parametrize("name", ["coco", "cvat", "label-studio"])

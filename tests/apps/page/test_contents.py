@@ -59,22 +59,6 @@ def test_edit__undone_and_redone__leaves_the_contents_before_and_after(contents,
     assert entries(contents) == after
 
 
-WORDINGS = {
-    "add classes": ("added-class", {"name": "heron"}),
-    "change a class": ("changed-class", {"name": "red fox"}),
-    "remove a class": ("removed-class", {"name": "fox"}),
-    "label": ("sorted-pictures", {"n": 3}),
-    "none": ("sorted-pictures", {"n": 2}),
-    "add pictures": ("added-pictures", {"n": 1}),
-    "remove pictures": ("removed-pictures", {"n": 2}),
-}
-
-
-@pytest.mark.parametrize("edit", EDITS)
-def test_edit__has_a_kind_and_values_for_pages_in_other_languages(contents, edit):
-    assert Edit.of("", EDITS[edit](contents)).wording == WORDINGS[edit]
-
-
 def test_order__of_classes_and_pictures__outlasts_removing_and_undoing(contents):
     make(contents, page_changes.remove_class(contents, "a"))
     contents.undo()
@@ -108,19 +92,3 @@ def test_new_edit__after_undo__forgets_what_could_be_redone(contents):
 def test_edit__of_missing_entries_or_with_a_taken_name__is_refused(contents, edit):
     with pytest.raises(Refusal, match=r"^(There is|This) .*\.|^A project has at most"):
         edit(contents)
-
-
-def test_piles__have_the_pictures_of_each_label(contents):
-    make(contents, page_changes.label_pictures(contents, {"2": edits.NONE}))
-
-    assert contents.piles() == {"a": ["1"], "b": [], edits.NONE: ["2"], None: ["3"]}
-    assert all(contents.pictures_of(label) == keys for label, keys in contents.piles().items())
-
-
-def test_class__named_as_the_pile_of_no_class__is_refused(contents):
-    for changes in (
-        lambda: page_changes.add_classes(contents, {"c": "None of These"}),
-        lambda: page_changes.change_class(contents, "a", "none of these", None),
-    ):
-        with pytest.raises(Refusal, match="it is for pictures of none of the classes"):
-            changes()

@@ -12,12 +12,10 @@ import pytest
 from metaadapter.apps.page.changes import add_classes, add_pictures
 from metaadapter.apps.page.contents import NONE, ClassEntry, Contents, Edit
 from metaadapter.apps.page.downloads import (
-    folder_name,
     prediction_table,
     sorted_pictures,
     zip_pieces,
 )
-from metaadapter.data.inputs import UnreadableImage
 from metaadapter.workflow.predictions import Prediction
 
 NAMES = {
@@ -93,21 +91,6 @@ def test_zip__has_every_picture_once_and_never_two_of_a_name(pictures, tmp_path)
     assert contents == sorted(path.read_bytes() for path in files.values())
 
 
-def test_zip__without_a_picture_that_cannot_be_read__has_the_others_and_says_so(pictures):
-    def read(picture):
-        if picture == "2":
-            raise UnreadableImage("2", "there is no such file")
-        return picture.encode()
-
-    archive = zipfile.ZipFile(io.BytesIO(b"".join(zip_pieces(pictures, read))))
-
-    assert archive.testzip() is None
-    contents = {name: archive.read(name).decode() for name in archive.namelist()}
-    said = contents.pop("pictures left out.txt")
-    assert said.splitlines()[1:] == ["red fox: in/a.jpg: there is no such file"]
-    assert sorted(contents.values()) == ["1", "3", "4", "5", "6", "7"]
-
-
 ALIKE = ("a:b", "a_b", "hat", "hat.", "Hat", "unsure", "none of these", "h\u00e9", "he\u0301")
 
 
@@ -140,10 +123,3 @@ def test_folders__of_similar_names__are_as_many_as_the_names_on_every_system(ali
     assert {name: archive.read(name).decode() for name in archive.namelist()} == {
         f"{folder}/{picture}.jpg": picture for picture, folder in folders.items()
     }
-
-
-@pytest.mark.parametrize(
-    ("answer", "folder"), [("red fox", "red fox"), ("..", "_"), ("a/b\\c", "a_b_c"), (" .x. ", "x")]
-)
-def test_folder__of_an_answer__is_one_name_on_any_system(answer, folder):
-    assert folder_name(answer) == folder

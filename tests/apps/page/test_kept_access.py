@@ -16,7 +16,6 @@ from starlette.responses import PlainTextResponse
 
 from metaadapter.apps.page import server
 from metaadapter.apps.page.kept_access import keep_access, open_port, state_folder
-from metaadapter.errors import UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -59,70 +58,6 @@ def test_file__can_be_read_by_this_user_alone_and_lies_outside_of_the_project(pr
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert list(project.iterdir()) == []
-
-
-def test_port__that_another_program_has_taken__leads_to_a_new_token(project):
-    first = start(project)
-    with socket.create_server(("127.0.0.1", first.port)):
-        second = start(project)
-
-    # The tabs of the project have sent the old token to that program.
-    assert second.token != first.token
-    assert second.former_port == first.port != second.port
-    assert f"127.0.0.1:{first.port}" in second.hosts
-    assert start(project) == second
-
-
-def test_port__that_is_given__keeps_the_token_and_the_former_port(project):
-    first = start(project)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-        with pytest.raises(UsageError, match=f"--port {port} cannot be used"):
-            start(project, port)
-
-    second = start(project, port)
-
-    assert (second.port, second.token) == (port, first.token)
-    assert second.former_port == first.port
-
-
-def spoil(file, how):
-    content = file.read_text()
-    if how == "readable by others":
-        file.chmod(0o644)
-    elif how == "a link":
-        file.rename(file.with_name("elsewhere"))
-        file.symlink_to(file.with_name("elsewhere"))
-    else:
-        file.write_text(content.replace(*how))
-
-
-@pytest.mark.skipif(os.name != "posix", reason="no modes of files")
-@pytest.mark.parametrize(
-    "how",
-    [
-        "readable by others",
-        "a link",
-        ('"port"', '"part"'),
-        ('"token"', '"taken"'),
-        ("metaadapter.access/1", "metaadapter.access/2"),
-        ('project"', 'another"'),
-    ],
-    ids=str,
-)
-def test_file__that_another_user_could_know_or_that_is_damaged__does_not_count(project, how):
-    first = start(project)
-    (file,) = (state_folder() / "serve").iterdir()
-    spoil(file, how)
-
-    assert start(project).token != first.token
-
-
-def test_folder__that_cannot_be_written__is_no_reason_not_to_start(project, home):
-    home.parent.mkdir(exist_ok=True)
-    home.write_text("a file in the place of the home folder")
-
-    assert start(project).port
 
 
 def test_server__on_another_port__answers_at_the_former_one_as_soon_as_it_is_free(

@@ -25,19 +25,6 @@ def test_look_alikes__of_distinct_kinds__holds_one_kind_in_each_group():
     assert np.mean(pure) > 0.8
 
 
-def test_look_alikes__puts_the_tightest_group_first():
-    rows = np.concatenate([drawn(1, 30, noise=0.001), drawn(40, 1)])
-
-    first = look_alikes(rows)[0]
-
-    assert set(first) <= set(range(30))
-
-
-def test_look_alikes__of_equal_or_few_rows__needs_no_spread():
-    assert look_alikes(np.ones((1, 4), np.float32)) == []
-    assert look_alikes(np.full((9, 4), 0.5, np.float32)) == [list(range(9))]
-
-
 def test_alike__groups_the_tray_and_follows_it(project, picture):
     colours = ("red", "green", "blue")
     project.fill(n_shots=1, n_tray=0, colours=colours)

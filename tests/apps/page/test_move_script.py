@@ -97,19 +97,6 @@ def test_files__of_one_name_and_class__get_numbers_and_replace_nothing(tmp_path,
     assert said == "3 pictures moved, 0 are in their folders already.\n"
 
 
-def test_picture__missing_or_in_several_places__stays_and_is_named(tmp_path, write, move):
-    files = {"a.jpg": "twice", "copy/b.jpg": "twice", "fox/c.jpg": "sorted", "copy/c.jpg": "sorted"}
-    write(files)
-
-    said = move(("twice", "a.jpg", "fox"), ("gone", "gone.jpg", "fox"), ("sorted", "c.jpg", "fox"))
-
-    assert files_in(tmp_path) == files
-    assert "a.jpg lies in several places, and stays:\n    ./a.jpg\n    ./copy/b.jpg\n" in said
-    assert "Not found: gone.jpg\n" in said
-    assert "A copy of c.jpg is in fox; these stay:\n    ./copy/c.jpg\n" in said
-    assert said.endswith("0 pictures moved, 1 are in their folders already.\n")
-
-
 STRANGE = [
     "it's $(touch hacked) `touch hacked`.jpg",
     "-rf.jpg",
@@ -130,45 +117,3 @@ def test_names__of_any_kind__are_names_and_nothing_is_run(tmp_path, write, move)
     assert files_in(tmp_path) == {
         f"it's $(touch hacked) -n/{name}": f"content of {name}" for name in STRANGE
     }
-
-
-@pytest.mark.skipif(os.name == "nt", reason="names that Windows does not allow")
-def test_name__that_the_table_of_hashes_cannot_show__stays_and_is_named(tmp_path, write, move):
-    write({"a\\b.jpg": "one", "c\nd.jpg": "two"})
-
-    said = move(("one", "b.jpg", "fox"), ("two", "d.jpg", "fox"))
-
-    assert files_in(tmp_path) == {"a\\b.jpg": "one", "c\nd.jpg": "two"}
-    assert said.count("a line break in its name stays: ") == 2
-
-
-def test_script__without_a_program_for_hashes__moves_nothing_and_says_so(tmp_path, write):
-    write({"a.jpg": "one"})
-    script = move_script([sorted_picture("one", "a.jpg", "fox")])
-
-    done = subprocess.run(
-        [shutil.which("sh"), "-c", script],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env={"PATH": str(tmp_path)},
-    )
-
-    assert done.returncode == 1
-    assert "needs the program sha256sum or shasum" in done.stderr
-    assert files_in(tmp_path) == {"a.jpg": "one"}
-
-
-@pytest.mark.skipif(not shutil.which("shasum"), reason="needs shasum")
-def test_script__with_shasum_alone__moves_as_with_sha256sum(tmp_path, write, move):
-    write({"in/a.jpg": "one"})
-    programs = tmp_path.parent / f"{tmp_path.name} programs"
-    programs.mkdir()
-    for name in ("find", "awk", "mv", "mkdir", "cat", "shasum", "perl", "env"):
-        if place := shutil.which(name):
-            (programs / name).symlink_to(place)
-    shell = shutil.which("sh")
-
-    move(("one", "a.jpg", "fox"), shell=shell, PATH=str(programs))
-
-    assert files_in(tmp_path) == {"fox/a.jpg": "one"}

@@ -43,27 +43,6 @@ def test_form__cut_off__is_refused_wherever_it_ends(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content_type", ["", "application/json", "multipart/form-data", "multipart/mixed; boundary=xyz"]
-)
-def test_request__of_another_type__is_refused(tmp_path, content_type):
-    with pytest.raises(Refusal, match=r"multipart/form-data") as error:
-        receive([FORM], tmp_path, content_type)
-
-    assert error.value.status == 415
-
-
-@pytest.mark.parametrize(
-    ("limit", "message"),
-    [({"files": 2}, "at most 2 files"), ({"archive_bytes": 5}, "at most 5 bytes")],
-)
-def test_form__beyond_a_limit__is_refused(tmp_path, limit, message):
-    with pytest.raises(Refusal, match=message) as error:
-        receive([FORM], tmp_path, **limit)
-
-    assert error.value.status == 413
-
-
-@pytest.mark.parametrize(
     ("pieces", "message"),
     [
         *(

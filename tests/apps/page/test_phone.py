@@ -82,62 +82,11 @@ def test_phone__may_do_nothing_else(opened, method, path):
     assert opened.phone.request(method, path).status_code in (404, 405)
 
 
-def test_phone__makes_no_classes_sends_no_adapter_and_stops_no_encoding(opened, picture):
-    file = ("new/1.png", picture("blue"))
-    folders = opened.phone.post("/pictures", files={"pictures": file}, data={"class": "folders"})
-    adapter = opened.phone.post("/predict", files={"pictures": file, "adapter": file})
-
-    waiting = opened.phone.post("/pictures", files={"pictures": file}, data={"wait": "yes"})
-
-    for response in (folders, adapter, waiting):
-        assert (response.status_code, response.json()["kind"]) == (403, "phone")
-
-
-def test_phone__sends_some_pictures_at_a_time_and_no_archive(opened, monkeypatch):
-    from metaadapter.apps.page import app
-    from metaadapter.apps.page.multipart import Limits
-
-    guard, made = app.Guard, []
-    monkeypatch.setattr(app, "Guard", lambda *given: made.append(given[2]) or guard(*given))
-
-    app.make_app(opened.projects, Access("a-token", 8000), Limits(), PHONE)
-
-    assert [limits.request_bytes for limits in made] == [2**32, 2**28]
-
-
 def test_tokens__open_only_their_own_port(opened):
     assert opened.client(BASE, "a-token").get("/classes").status_code == 401
     assert opened.client("http://127.0.0.1:8000", PHONE.token).get("/project").status_code == 401
     for host in ("127.0.0.1:9000", "localhost:9000", "192.168.1.5:8000", "evil.example:9000"):
         assert opened.phone.get("/classes", headers={"host": host}).json()["kind"] == "host"
-
-
-def test_address__of_phones__opens_their_page(opened):
-    browser = opened.client(BASE, "")
-    del browser.headers["Authorization"]
-
-    page = browser.get(f"/?token={PHONE.token}")  # gives a cookie
-
-    assert page.status_code == 200
-    assert "phone.js" in page.text
-    assert browser.get("/classes").is_success
-
-
-def test_page__shows_the_address_of_phones_as_a_code(opened):
-    address = opened.computer.get("/phone").json()["address"]
-    code = opened.computer.get("/phone/code.svg")
-
-    assert address == f"{BASE}/?token={PHONE.token}"
-    assert code.headers["content-type"] == "image/svg+xml"
-    assert code.text.startswith("<svg")
-
-
-def test_page__without_phones__says_how_they_are_let_in(served):
-    refused = served.client.get("/phone")
-
-    assert (refused.status_code, refused.json()["kind"]) == (404, "no-phone")
-    assert "serve --phone" in refused.json()["error"]
-    assert served.client.get("/phone/code.svg").status_code == 404
 
 
 class Probe:
@@ -173,10 +122,3 @@ def test_network__that_is_missing_or_public__is_refused(monkeypatch, host, sente
 
     with pytest.raises(UsageError, match=sentence):
         phones.network_address()
-
-
-@pytest.mark.parametrize("host", ["192.168.178.23", "10.0.0.7", "172.16.5.5", "169.254.3.4"])
-def test_network__at_home_or_at_work__gives_its_address(monkeypatch, host):
-    monkeypatch.setattr(socket, "socket", lambda *_: Probe(host))
-
-    assert phones.network_address() == host

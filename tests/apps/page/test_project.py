@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import warnings
 
 import pytest
 
 from metaadapter.apps.cli.app import main
-from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
-from metaadapter.apps.page.contents import Origin
-from metaadapter.apps.page.editor import Editor
+from metaadapter.apps.page.changes import add_classes, add_pictures
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session
-from metaadapter.data.checksums import sealed, unsealed, write_document
+from metaadapter.data.checksums import write_document
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError
 
@@ -83,18 +79,6 @@ def test_lost_history__with_its_head_removed__leaves_every_picture_in_the_projec
     assert set(pictures) <= {file.name for file in (folder / "leftovers").iterdir()}
 
 
-def test_lost_line_end__of_the_last_edit__keeps_the_edit_and_its_pictures(opened, folder, pictures):
-    path = folder / "history.jsonl"
-    path.write_bytes(path.read_bytes()[:-1])
-
-    with opened() as project:
-        assert set(project.history.contents.pictures) == set(pictures)
-        project.history.undo()
-    with opened() as project:
-        assert project.history.redo().message == "pictures"
-    assert {file.name for file in (folder / "pictures").iterdir()} == set(pictures)
-
-
 def test_files__that_the_history_does_not_name__go_to_the_leftovers(opened, folder, pictures):
     (folder / "leftovers").mkdir()
     (folder / "leftovers" / "holiday.jpg").write_bytes(b"older")
@@ -122,45 +106,6 @@ def test_files__that_the_history_does_not_name__go_to_the_leftovers(opened, fold
         warnings.simplefilter("error")
         with opened() as project:
             assert set(project.history.contents.pictures) == set(pictures)
-
-
-@pytest.mark.parametrize(
-    "part",
-    [
-        *("pictures", "thumbnails", "features", "incoming", "leftovers"),
-        *("history.jsonl", "history.json", "project.json", ".lock"),
-    ],
-)
-@pytest.mark.usefixtures("pictures")
-def test_link__in_the_place_of_a_part__is_refused_and_not_followed(opened, folder, tmp_path, part):
-    elsewhere, place = tmp_path / "elsewhere", folder / part
-    if place.exists():
-        shutil.move(place, elsewhere)
-    else:
-        elsewhere.mkdir()
-    if elsewhere.is_dir():
-        (elsewhere / "mine.jpg").write_bytes(b"mine")
-    else:
-        (tmp_path / "kept").write_bytes(elsewhere.read_bytes())
-    before = content_of(tmp_path)
-    place.symlink_to(elsewhere)
-
-    with pytest.raises(DataError, match=rf"{part} is a link"), opened():
-        pass
-
-    place.unlink()
-    assert content_of(tmp_path) == before
-
-
-@pytest.mark.usefixtures("pictures")
-@pytest.mark.parametrize("part", ["pictures", "thumbnails", "features", "incoming"])
-def test_file__in_the_place_of_a_folder__is_named(opened, folder, part):
-    shutil.rmtree(folder / part)
-    (folder / part).write_bytes(b"mine")
-
-    with pytest.raises(DataError, match=rf"{part} is a file"), opened():
-        pass
-    assert (folder / part).read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize(
@@ -211,34 +156,6 @@ def test_new_project__killed_while_it_is_made__opens_the_next_time(
         assert project.notes == ()
 
 
-@pytest.mark.usefixtures("pictures")
-def test_project_file__missing__is_named_and_no_other_encoder_is_taken(opened, folder):
-    (folder / "project.json").unlink()
-
-    with pytest.raises(DataError, match=r"project\.json is missing, .*restore"), opened():
-        pass
-
-
-def test_project__of_an_earlier_version__opens_without_loss(opened, folder, pictures):
-    lines = (folder / "history.jsonl").read_text().splitlines()
-    records = [unsealed(json.loads(line))[0] for line in lines]
-    old = [{key: record[key] for key in record if key != "previous"} for record in records]
-    (folder / "history.jsonl").write_text("".join(json.dumps(sealed(row)) + "\n" for row in old))
-    (folder / "history.json").unlink()
-    facts = {"schema": "metaadapter.project/1", "name": "colours", "encoder": "colours"}
-    write_document(folder / "project.json", facts)
-
-    with pytest.warns(UserWarning, match="earlier versions cannot open it"), opened() as project:
-        pass
-    assert set(project.history.contents.pictures) == set(pictures)
-    with opened() as project:
-        assert project.notes == ()
-        assert project.history.undo().message == "pictures"
-        assert project.history.redo().message == "pictures"
-        assert set(project.history.contents.pictures) == set(pictures)
-    assert {file.name for file in (folder / "pictures").iterdir()} == set(pictures)
-
-
 def zeroed(path):
     path.write_bytes(bytes(path.stat().st_size))
 
@@ -279,7 +196,7 @@ DAMAGES = {
 
 
 @needs_pipes
-@pytest.mark.parametrize("number", [0, 4], ids=["labelled", "tray"])
+@pytest.mark.parametrize("number", [4])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_picture__that_is_not_the_one_added__is_marked_and_never_used(
     opened, folder, pictures, damage, number
@@ -299,69 +216,9 @@ def test_picture__that_is_not_the_one_added__is_marked_and_never_used(
     assert damaged not in results.pool
 
 
-@needs_pipes
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_picture__added_again__is_used_again(opened, folder, pictures, damage, tmp_path):
-    content = (folder / "pictures" / pictures[0]).read_bytes()
-    DAMAGES[damage](folder / "pictures" / pictures[0])
-
-    with opened() as project, Session(project) as session:
-        session.wait_for_results()
-        (tmp_path / "again.png").write_bytes(content)
-        assert project.pictures.keep(tmp_path / "again.png") == pictures[0]
-        session.check_again([pictures[0]])
-        Editor(session, Origin()).edit(
-            "again", lambda contents: label_pictures(contents, {pictures[0]: "a"})
-        )
-        results = session.wait_for_results()
-        assert session.picture(pictures[0]) == content
-
-    assert session.unreadable == {}
-    assert set(results.labelled) == set(pictures[:4])
-
-
-def test_picture__damaged_while_the_page_is_open__is_left_out_once_it_is_read(
-    opened, folder, pictures
-):
-    with opened() as project, Session(project) as session:
-        session.wait_for_results()
-        zeroed(folder / "pictures" / pictures[0])
-        with pytest.raises(UnreadableImage, match="not that of the picture that was added"):
-            session.picture(pictures[0])
-        results = session.wait_for_results()
-
-    assert set(results.labelled) == set(pictures[1:4])
-    assert session.unreadable.keys() == {pictures[0]}
-
-
-@needs_pipes
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_thumbnail__that_is_not_the_one_made__is_made_again(opened, folder, pictures, damage):
-    with opened() as project:
-        before = [project.pictures.thumbnail(picture) for picture in pictures]
-        DAMAGES[damage](folder / "thumbnails" / pictures[2])
-        assert [project.pictures.thumbnail(picture) for picture in pictures] == before
-        assert [project.pictures.thumbnail(picture) for picture in pictures] == before
-    assert before[0].startswith(b"\xff\xd8")
-    assert before[0].endswith(b"\xff\xd9")
-
-
 def verified(folder, capsys):
     code = main(["doctor", "--verify", str(folder)])
     return code, capsys.readouterr().out
-
-
-@needs_pipes
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_doctor__names_a_picture_that_is_not_the_one_added(folder, pictures, damage, capsys):
-    assert verified(folder, capsys)[0] == 0
-    DAMAGES[damage](folder / "pictures" / pictures[5])
-
-    code, out = verified(folder, capsys)
-
-    assert code == 3
-    (fault,) = [line for line in out.splitlines() if not line.startswith("ok")]
-    assert pictures[5] in fault
 
 
 @pytest.mark.usefixtures("pictures")

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from metaadapter.adapter.files import store_adapter
-from metaadapter.apps.page import snapshot
 from metaadapter.data.label_sets import LabelSets, one_row_per_picture
 from metaadapter.data.reader import read_images
 from metaadapter.features.encoder_by_name import load_encoder
@@ -109,62 +108,6 @@ def test_answers__are_those_of_the_estimator_for_the_same_labels(labelled, colou
     }
 
 
-def test_answers__have_classes_below_their_threshold_but_not_far_below(labelled):
-    labelled.fill(2)
-    for shade in range(0, 250, 25):
-        labelled.project.upload((f"{shade}.png", labelled.picture((shade, 30, 250 - shade))))
-
-    answers = labelled.project.answers()
-
-    thresholds, seen = answers["thresholds"], set()
-    for answer in answers["answers"].values():
-        for label, p in answer["probabilities"].items():
-            is_shown = label in answer["labels"]
-            seen.add(is_shown)
-            assert (p >= thresholds[label]) == is_shown
-            assert p >= thresholds[label] / 2
-        assert answer["unfamiliar"] == (not answer["labels"])
-    assert seen == {True, False}
-
-
-def test_left_out__of_a_picture_alone_in_its_class__is_not_given(labelled):
-    labelled.fill(3)
-    labelled.ids["lynx"] = labelled.add_class("lynx")
-    (alone,) = labelled.add("green", 1, "lynx")
-    labelled.label([alone], ["lynx", "red"])
-
-    left_out = labelled.project.answers()["left_out"]
-
-    assert left_out.keys() == labelled.labels.keys() - {alone}
-
-
-def test_class__that_is_removed__leaves_the_other_classes_of_its_pictures(labelled):
-    both, one = labelled.add("purple", 2)
-    labelled.label([both], ["red", "blue"])
-    labelled.label([one], ["red"])
-
-    labelled.client.delete(f"/classes/{labelled.ids['red']}")
-
-    state = labelled.project.state
-    assert labelled.names_of(state) == {both: ["blue"]}
-    assert state["tray"] == [one]
-
-
-def test_picture__added_to_a_further_class__is_in_both(labelled):
-    content = labelled.picture(PURPLE)
-    (first,) = labelled.project.upload(("a.png", content), into=labelled.ids["red"])["added"]
-    labelled.project.upload(("a.png", content), into=labelled.ids["blue"])
-    copies = [
-        (f"{name}/b.png", picture)
-        for picture in [labelled.picture(PURPLE)]
-        for name in ("red", "blue")
-    ]
-    (second,) = labelled.project.upload(*copies, into="folders")["added"]
-
-    both = ["red", "blue"]
-    assert labelled.names_of(labelled.project.state) == {first: both, second: both}
-
-
 def test_downloads__read_back_with_the_same_labels(labelled, tmp_path):
     labelled.fill(2)
     labelled.project.session.wait_for_results()
@@ -193,33 +136,6 @@ def test_downloads__read_back_with_the_same_labels(labelled, tmp_path):
         )
         == expected
     )
-
-
-def test_manifest__of_two_pictures_with_one_name__is_refused_but_their_folders_are_not(labelled):
-    labelled.fill(1)
-    for colour in ("red", "blue"):
-        (added,) = labelled.project.upload(("1.png", labelled.picture(colour)))["added"]
-        labelled.label([added], [colour])
-    labelled.project.session.wait_for_results()
-
-    refused = labelled.client.get("/take/labels.csv")
-
-    assert (refused.status_code, refused.json()["kind"]) == (409, "same-name")
-    assert refused.json()["values"] == {"n": 2, "name": "1.png"}
-    assert labelled.client.get("/take/sizes").status_code == 200
-    with zipfile.ZipFile(io.BytesIO(labelled.client.get("/take/pictures.zip").content)) as archive:
-        assert {"red/1.png", "blue/1.png"} <= {*archive.namelist()}
-    labelled.client.post("/labels", json={"labels": {added: None}})
-    assert labelled.client.get("/take/labels.csv").status_code == 200
-
-
-def test_label__that_is_given_twice__counts_once(labelled):
-    (first,) = labelled.add("red", 1)
-    labelled.label([first], ["red", "red"])
-
-    assert labelled.names_of(labelled.project.state) == {first: ["red"]}
-    steps = labelled.client.get("/history").json()["steps"]
-    assert steps[0]["edit"] == "Put 1 picture into red"
 
 
 def _labels(table):
@@ -255,20 +171,6 @@ def test_table__has_the_columns_of_predict_and_labels_of_people_without_probabil
     assert new["label"] == ";".join(names[label] for label in answer["labels"])
     for label, p in answer["probabilities"].items():
         assert float(new[f"p_{names[label]}"]) == pytest.approx(p)
-
-
-def test_table__has_pictures_of_no_class_that_the_adapter_does_not_learn_from(
-    labelled, monkeypatch
-):
-    monkeypatch.setattr(snapshot, "MOST_BACKGROUND", 1)
-    labelled.fill(3)
-    labelled.project.session.wait_for_results()
-
-    rows = [*csv.DictReader(io.StringIO(labelled.client.get("/take/answers.csv").text))]
-
-    stored = labelled.project.session.results.stored
-    assert stored.config.several.n_pictures == 10
-    assert [row["label"] for row in rows].count("none of these") == 3
 
 
 def test_predict__answers_with_labels__by_the_project_and_by_an_adapter(
@@ -307,62 +209,6 @@ def test_onnx__answers_as_the_project(serve, picture, tmp_path):
     assert p_NC[0] == pytest.approx([*answer["probabilities"].values()], abs=1e-4)
     shown = {c for c, is_in in zip(answer["probabilities"], shown_NC[0], strict=True) if is_in}
     assert shown == {*answer["labels"]}
-
-
-@pytest.mark.parametrize("path", ["/take/moves.sh", "/take/answers.csv?sure=0.5"])
-def test_download__for_one_label__is_refused(labelled, path):
-    labelled.fill(2)
-
-    response = labelled.client.get(path)
-
-    assert (response.status_code, response.json()["kind"]) == (409, "several-labels")
-
-
-def test_series_and_boxes__are_refused(labelled):
-    (frame,) = labelled.add("red", 1)
-    box = {"before": None, "after": [0, 0, 0.5, 0.5]}
-    detections = {"detections": ("a.json", b"{}")}
-
-    for response in (
-        labelled.client.patch("/field", json={"burst": 3}),
-        labelled.client.post(f"/frames/{frame}/boxes", json=box),
-        labelled.client.post("/detections", files=detections),
-    ):
-        assert response.json()["kind"] == "several-labels", response.text
-
-
-def test_several__with_series__is_refused(project):
-    project.client.patch("/field", json={"burst": 3})
-
-    response = project.client.patch("/labelling", json={"several": True})
-
-    assert response.json()["kind"] == "several-labels"
-    assert project.state["several"] is False
-
-
-def test_name__with_a_separator__is_refused_also_when_it_is_there_already(project):
-    name = {"name": "fox; red"}
-    label = project.client.post("/classes", json=name).json()["id"]
-    several = {"several": True}
-
-    assert project.client.patch("/labelling", json=several).json()["kind"] == "name-separator"
-    project.client.patch(f"/classes/{label}", json={"name": "fox"})
-    assert project.client.patch("/labelling", json=several).status_code == 200
-    assert project.client.post("/classes", json=name).json()["kind"] == "name-separator"
-    again = project.client.patch(f"/classes/{label}", json={"name": "!fox"})
-    assert again.json()["kind"] == "name-separator"
-
-
-def test_one_label__again__is_refused_while_a_picture_has_several(labelled):
-    (both,) = labelled.add("purple", 1)
-    labelled.label([both], ["red", "blue"])
-    one = {"several": False}
-
-    assert labelled.client.patch("/labelling", json=one).json()["kind"] == "several-in-use"
-    labelled.label([both], ["red"])
-    assert labelled.client.patch("/labelling", json=one).status_code == 200
-    response = labelled.client.post("/labels", json={"labels": {both: [labelled.ids["red"]]}})
-    assert response.json()["kind"] == "one-label"
 
 
 def test_one_label__that_becomes_several__keeps_its_labels_and_ends_its_advice(project):

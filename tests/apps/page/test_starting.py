@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 
@@ -14,11 +12,8 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from metaadapter.apps.page.access import Access
-from metaadapter.apps.page.page_files import page_file
 from metaadapter.apps.page.starting import Starting
 from metaadapter.errors import DataError
-
-HEAVY = ("torch", "numpy", "fastapi", "pydantic", "PIL")
 
 
 class Opening:
@@ -80,26 +75,3 @@ def test_opening__that_fails__refuses_who_waits_and_raises_its_error():
     with pytest.raises(DataError, match="holds other files"):
         starting.__exit__()
     assert (answers[0].status_code, answers[0].json()["kind"]) == (503, "closed")
-
-
-def test_first_page__needs_no_slow_import():
-    names = ["access", "kept_access", "page_files", "project_folders", "server", "starting"]
-    lines = [f"import metaadapter.apps.page.{name}" for name in names]
-    code = ";".join([*lines, "import sys", f"print(set(sys.modules) & set({HEAVY!r}))"])
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "set()"
-
-
-def test_phone__while_the_project_is_opened__gets_its_page():
-    opening, phone = Opening(), Access("of-phones", 9000, host="192.168.1.5")
-    with Starting(opening.opened, lambda: "Opening …") as starting:
-        app = starting.guarded(Access("a-token", 8000), phone)
-        client = TestClient(app, base_url="http://192.168.1.5:9000")
-        early = client.get("/", headers={"Authorization": "Bearer of-phones"})
-        other = client.get("/", headers={"Authorization": "Bearer a-token"})
-        opening.may_open.set()
-
-    assert (early.status_code, other.status_code) == (200, 401)
-    assert early.text == page_file("phone.html").body.decode()

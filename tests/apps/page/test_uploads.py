@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
 import pytest
 
-from metaadapter.apps.page.multipart import FormFile, Limits
-from metaadapter.apps.page.picture_folder import PictureFolder
-from metaadapter.apps.page.uploads import folder_of, keep_pictures, plain_name
+from metaadapter.apps.page.uploads import folder_of, plain_name
 
 
 @pytest.mark.parametrize(
@@ -29,13 +26,6 @@ from metaadapter.apps.page.uploads import folder_of, keep_pictures, plain_name
 )
 def test_name__of_a_client__loses_drives_and_parent_folders(given, plain):
     assert plain_name(given) == plain
-
-
-def test_name__that_is_long__keeps_its_ending():
-    plain = plain_name(f"{'x' * 500}.jpeg")
-
-    assert len(plain) == 120
-    assert plain.endswith(".jpeg")
 
 
 @pytest.mark.parametrize(
@@ -72,34 +62,3 @@ def test_picture__that_several_requests_bring_at_once__is_kept_once(tmp_path, pi
     (one,) = kept
     assert folder.path(one).read_bytes() == content
     assert [path.name for path in (tmp_path / "project" / "pictures").iterdir()] == [one]
-
-
-def test_upload__waits_for_the_disk_once_a_picture_and_once_a_request(
-    tmp_path, picture, monkeypatch
-):
-    folder = PictureFolder(tmp_path)
-    folder.make()
-    files = []
-    for number in range(5):
-        files.append(FormFile("pictures", f"{number}.png", tmp_path / f"upload-{number}"))
-        files[-1].path.write_bytes(picture("red"))
-    synced = []
-    monkeypatch.setattr(os, "fsync", synced.append)
-
-    kept, refused = keep_pictures(files, folder, Limits())
-
-    assert (len(kept), refused) == (5, [])
-    assert len(synced) == 5 + 1  # a disk takes some milliseconds for each
-
-
-def test_thumbnail__that_a_power_cut_damaged__is_made_again(tmp_path, picture):
-    folder = PictureFolder(tmp_path)
-    folder.make()
-    (tmp_path / "upload").write_bytes(picture("red"))
-    key = folder.keep(tmp_path / "upload")
-    whole = folder.thumbnail(key)
-
-    file = tmp_path / "thumbnails" / key
-    file.write_bytes(file.read_bytes()[:100])
-
-    assert folder.thumbnail(key) == whole

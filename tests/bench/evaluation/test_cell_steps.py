@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.bench.evaluation import cell_steps, measure
+from metaadapter.bench.evaluation import cell_steps
 from metaadapter.bench.evaluation.cell import Cell
 from metaadapter.bench.evaluation.cell_steps import reporting_cell_steps
 from metaadapter.bench.evaluation.journal import CellJournal
@@ -39,44 +39,9 @@ def test_cell_steps__slow_training__tells_each_step_and_the_time_left(hear):
     assert [report.seconds_left for report in steps] == [None, 60.0, 30.0, 0.0]
 
 
-def test_cell_steps__fast_training__tells_once_a_second(hear):
-    _, *steps = hear((40, 0.25))
-
-    assert [report.n_done for report in steps] == list(range(4, 41, 4))
-
-
-def test_cell_steps__second_training__has_its_own_speed(hear):
-    _, *steps = hear((3, 1.0), (3, 50.0))
-
-    assert [report.seconds_left for report in steps] == [None, 1.0, 0.0, None, 50.0, 0.0]
-
-
 @pytest.fixture
 def often(monkeypatch):
     monkeypatch.setattr(cell_steps, "EVERY", 0.0)
-
-
-def test_evaluate__trained_peer__tells_each_step_of_each_cell(often, pets, ask, tmp_path):
-    heard, config = [], ask(pets, methods=("TaskRes",), shots=(1,), seeds=2)
-
-    evaluate(config, tmp_path / "run", tell_steps=heard.append)
-
-    for cell in config.cells():
-        steps = [(n_done, n_steps) for of, n_done, n_steps, *_ in heard if of == cell]
-        assert steps[0] == (0, 0)
-        assert steps[-200:] == [(number, 200) for number in range(1, 201)]
-
-
-def test_evaluate__tasks_in_pieces__are_counted_as_one_training(
-    often, pets, ask, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(measure, "MOST_SUPPORT", 8)
-    heard, config = [], ask(pets, methods=("RLA",), shots=(1,), seeds=1, tasks=3)
-
-    evaluate(config, tmp_path / "run", tell_steps=heard.append)
-
-    steps = [report[1:3] for report in heard]
-    assert steps[-200:] == [(number, 200) for number in range(1, 201)]
 
 
 def test_evaluate__interrupted_within_a_cell__keeps_the_finished_cells(often, pets, ask, tmp_path):
@@ -91,12 +56,3 @@ def test_evaluate__interrupted_within_a_cell__keeps_the_finished_cells(often, pe
 
     kept = CellJournal(tmp_path / "run" / "journal.jsonl").results
     assert [cell.method for cell in kept] == ["zero-shot"]
-
-
-@pytest.mark.slow
-def test_evaluate__several_processes__tell_of_their_cells(pets, ask, tmp_path):
-    heard, config = [], ask(pets, methods=("zero-shot", "ZS-LP"))
-
-    evaluate(config, tmp_path / "run", jobs=2, tell_steps=heard.append)
-
-    assert {report.cell for report in heard} == set(config.cells())

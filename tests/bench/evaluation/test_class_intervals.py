@@ -86,31 +86,6 @@ def test_class_intervals__classes_of_different_sizes__are_those_of_a_slow_loop(c
     assert halves[MEAN] == pytest.approx(stats.t.ppf(0.975, freedom) * total**0.5 / 2)
 
 
-@pytest.mark.parametrize("changes", [{"metric": "nll"}, {"part": "harmonic"}])
-def test_class_intervals__figure_without_classes__has_none(classes, changes):
-    table = with_class_intervals(differences(**changes), classes, "mine")
-
-    assert table[BY_CLASS].isna().all()
-
-
-def test_class_intervals__method_that_is_equal_everywhere__is_zero(classes):
-    same = classes[classes["method"] == "mine"]
-    table = with_class_intervals(
-        differences(), pd.concat([same, same.assign(method="theirs")]), "mine"
-    )
-
-    assert table[BY_CLASS].tolist() == [0.0, 0.0, 0.0]
-
-
-def test_class_intervals__more_draws_of_the_same_classes__do_not_narrow(classes):
-    twice = pd.concat([classes, classes.assign(seed=classes["seed"] + 3)])
-
-    once, again = (
-        with_class_intervals(differences(), table, "mine")[BY_CLASS] for table in (classes, twice)
-    )
-    np.testing.assert_allclose(once, again)
-
-
 def test_p_by_class__is_5_percent_where_the_interval_ends_at_zero(classes):
     table = with_class_intervals(differences(), classes, "mine")
 

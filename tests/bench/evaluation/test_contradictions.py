@@ -7,8 +7,6 @@ import copy
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from metaadapter.bench.evaluation.contradictions import contradictions
 from metaadapter.bench.evaluation.metrics import cell_tables, read_answers
@@ -23,18 +21,6 @@ def tables_of(seed, n_tasks=2, n_query=30, n_way=4, scale=3.0, help_=2.0):
     answers = read_answers(torch.tensor(logits_TQN), way_TQ, picture_TQ)
     classes_TN = np.tile(np.arange(n_way), (n_tasks, 1))
     return cell_tables("all", answers, classes_TN, {})
-
-
-@given(
-    seed=st.integers(0, 10**6),
-    n_tasks=st.integers(1, 3),
-    n_query=st.integers(1, 40),
-    n_way=st.integers(2, 40),
-    scale=st.sampled_from([0.0, 1e-3, 0.3, 1.0, 10.0, 300.0]),
-    help_=st.floats(-1, 3),
-)
-def test_contradictions__of_true_tables__are_none(**case):
-    assert contradictions(tables_of(**case)) == []
 
 
 @pytest.mark.parametrize(

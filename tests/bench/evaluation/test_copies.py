@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metaadapter.bench.evaluation.copies import copy_numbers, paths_within
+from metaadapter.bench.evaluation.copies import copy_numbers
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.integrity import support_apart
 from metaadapter.bench.evaluation.tables import draw_table
@@ -37,16 +37,6 @@ def test_copy_numbers__random_keys__join_the_pictures_of_a_slow_loop():
 
     assert np.array_equal(numbers[:, None] == numbers, slow[:, None] == slow)
     assert 1 < len(set(slow)) < 24
-
-
-def test_paths_within__folders__are_relative_to_the_folder_that_all_share():
-    absolute = np.array(["/pics/a/cat/1.jpg", "/pics/a/dog/1.jpg"], dtype=object)
-    relative = np.array(["edges/cat/1.jpg", "edges/dog/1.jpg"], dtype=object)
-    mixed = np.array(["/pics/a/cat/1.jpg", "cat/1.jpg"], dtype=object)
-
-    assert paths_within(absolute).tolist() == ["cat/1.jpg", "dog/1.jpg"]
-    assert paths_within(relative).tolist() == ["cat/1.jpg", "dog/1.jpg"]
-    assert paths_within(mixed).tolist() == mixed.tolist()
 
 
 def paths(folder):
@@ -89,18 +79,6 @@ def test_draw_tasks__copy_in_the_other_store__is_neither_query_nor_in_the_pool(
         assert not support & (query | pool)
     if key == "sha256":
         assert support_apart(draw_table([(data, 0, rows, None)]), []).status == "pass"
-
-
-def test_draw_tasks__stores_without_copies__have_all_pictures_as_queries(make_store, load):
-    stores = [
-        str(make_store(name, COUNTS, path=[f"{name}{n}.png" for n in range(36)], seed=seed).folder)
-        for seed, name in enumerate(("photos", "drawings"))
-    ]
-    data, config = load(tuple(stores))
-
-    rows = draw_tasks(data, config, 0)
-
-    assert sorted(rows.query_TNQ.flatten().tolist()) == list(range(36, 72))
 
 
 def test_draw_tasks__all_queries_are_copies__is_refused(make_store, load):

@@ -44,25 +44,6 @@ def test_draws__with_the_store__give_every_row_of_zero_shot_again(pets, tables_o
     assert n_rows == len(mine)
 
 
-def test_draws__support__is_nested_and_of_the_files_that_the_store_names(pets, tables_of):
-    _, draws = tables_of(pets, unknown=0.25)
-
-    stored = FeatureStore.open(pets).rows
-    for column, values in (
-        ("path", stored.path),
-        ("sha256", stored.sha256),
-        ("class", stored.label),
-    ):
-        assert draws[column].tolist() == values[draws["picture"]].tolist()
-    support = draws[draws["role"] == "support"]
-    assert support.groupby([*CELL, "way"])["shot"].apply(list).tolist() == [[1, 2]] * 2 * 3
-    unknown = draws[draws["role"] == "unknown"]
-    assert set(unknown["way"]) == {-1}
-    assert unknown.groupby(CELL)["class"].nunique().tolist() == [1, 1]
-    of_task = draws.groupby(CELL)["picture"]
-    assert (of_task.nunique() == of_task.size()).all()
-
-
 def test_draws__base_to_new__ask_about_classes_without_support(pets, tables_of):
     _, draws = tables_of(pets, base_to_new=True)
     assert set(draws[draws["role"] == "support"]["class"]) == {"ant", "bee"}

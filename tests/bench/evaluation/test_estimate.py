@@ -26,10 +26,3 @@ def test_over_stores__two_stores__is_the_interval_of_welchs_test():
     assert estimate.mean == pytest.approx((one.mean() + other.mean()) / 2)
     assert estimate.mean - estimate.half == pytest.approx(interval.low / 2)
     assert estimate.mean + estimate.half == pytest.approx(interval.high / 2)
-
-
-def test_over_stores__all_tasks_alike__has_no_width():
-    estimate = Estimate.over_stores([np.full(5, 3.0), np.full(5, 4.0)])
-
-    assert (estimate.mean, estimate.half) == (3.5, 0)
-    assert (str(estimate), estimate.signed()) == ("3.5 ± 0.0", "+3.50 ± 0.00")

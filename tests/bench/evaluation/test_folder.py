@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from metaadapter.bench.evaluation.folder import Record, hold_evaluation
-from metaadapter.data.checksums import write_document
 from metaadapter.errors import DataError
 
 
@@ -51,26 +48,6 @@ def test_hold__another_evaluation__is_refused_with_what_differs(tmp_path, record
     assert (tmp_path / "run" / "evaluation.json").read_bytes() == before
 
 
-def test_hold__a_method_that_has_changed__is_no_other_evaluation(tmp_path, record):
-    hold(tmp_path / "run", record())
-    (tmp_path / "run" / "journal.jsonl").write_text("a finished cell")
-
-    hold(tmp_path / "run", record(identity="2"))
-
-    stored = json.loads((tmp_path / "run" / "evaluation.json").read_bytes())
-    assert stored["methods"] == {"GDA": "2", "LP++": "2"}
-
-
-def test_hold__evaluation_without_a_finished_cell__makes_room_for_another(tmp_path, record):
-    hold(tmp_path / "run", record())
-    other = record(shots=(1, 4))
-
-    hold(tmp_path / "run", other)
-
-    stored = json.loads((tmp_path / "run" / "evaluation.json").read_bytes())
-    assert stored["config"]["shots"] == [1, 4]
-
-
 def test_hold__other_files__are_named_and_nothing_is_added(tmp_path, record):
     (tmp_path / "notes.txt").touch()
 
@@ -78,18 +55,3 @@ def test_hold__other_files__are_named_and_nothing_is_added(tmp_path, record):
         hold(tmp_path, record())
 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-
-
-def test_hold__twice_at_a_time__is_refused(tmp_path, record):
-    with (
-        hold_evaluation(tmp_path / "run", record()),
-        pytest.raises(DataError, match="another run is writing to the evaluation"),
-    ):
-        hold(tmp_path / "run", record())
-
-
-def test_hold__record_of_another_kind__is_refused(tmp_path, record):
-    write_document(tmp_path / "evaluation.json", {"schema": "metaadapter.evaluation/2"})
-
-    with pytest.raises(DataError, match="is not the record of an evaluation"):
-        hold(tmp_path, record())

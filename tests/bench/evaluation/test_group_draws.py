@@ -10,9 +10,7 @@ import pytest
 from metaadapter.bench.evaluation.draws import classes_left_out, draw_tasks
 from metaadapter.bench.evaluation.group_draws import enough_groups
 from metaadapter.bench.evaluation.integrity import support_apart
-from metaadapter.bench.evaluation.labelled_groups import labelled_groups
 from metaadapter.bench.evaluation.tables import draw_table
-from metaadapter.errors import DataError
 
 COUNTS = {"ant": 24, "bee": 24, "cow": 24}
 # Each camera sees eight pictures of one class and four of another.
@@ -53,15 +51,6 @@ def test_draw_tasks__by_group__has_no_group_on_both_sides(cameras, draw, queries
     assert support_apart(draw_table([(data, 0, rows, None)]), []).status == "pass"
 
 
-def test_draw_tasks__by_group__is_decided_by_the_seed(cameras, draw):
-    settings = {"by_group": True, "shots": (2,)}
-
-    one, same, other = (draw(cameras, seed=seed, **settings)[1] for seed in (0, 0, 1))
-
-    assert one.query_TNQ.equal(same.query_TNQ)
-    assert not one.support_TNK.equal(other.support_TNK)
-
-
 def test_enough_groups__random_groups__agrees_with_every_order(make_store, load):
     rng = np.random.default_rng(0)
     groups = [f"{label}{rng.integers(1, 5)}" for label in "abcdefgh" for _ in range(7)]
@@ -79,14 +68,6 @@ def test_enough_groups__random_groups__agrees_with_every_order(make_store, load)
             assert enough[number] == reached, label
             orders += reached
     assert 0 < orders < 24
-
-
-def test_labelled_groups__one_class_by_turns__takes_no_more_than_it_needs():
-    counts = {group: {"ant": 3} for group in range(6)}
-
-    for seed in range(9):
-        assert len(labelled_groups(counts, 4, np.random.default_rng(seed))) == 2
-        assert len(labelled_groups(counts, 99, np.random.default_rng(seed))) == 4
 
 
 def test_by_group__class_of_one_group__is_left_out(make_store, load):
@@ -113,27 +94,3 @@ def test_fewer_shots__class_of_few_groups__gives_what_it_has_from_all_its_groups
     assert len({groups[number] for number in support["ant"][:2].tolist()}) == 2
     assert len({groups[number] for number in rows.query_TNQ[0].flatten().tolist()}) == 5
     assert support_apart(draw_table([(data, 0, rows, None)]), []).status == "pass"
-
-
-def test_fewer_shots__without_groups__is_refused(pets, load):
-    with pytest.raises(ValueError, match="fewer_shots needs by_group"):
-        load(pets, fewer_shots=True)
-
-
-def test_by_group__no_division_has_the_shots__says_so(make_store, load):
-    data, config = load(
-        make_store(
-            "crossed", {"ant": 4, "bee": 4}, group=["x", "x", "x", "y", "y", "y", "y", "x"]
-        ).folder,
-        by_group=True,
-        shots=(3,),
-    )
-    with pytest.raises(
-        DataError, match=r"crossed by group: in 100 tries no division .* 3 labelled"
-    ):
-        draw_tasks(data, config, 0)
-
-
-def test_by_group__store_without_groups__is_refused(pets, load):
-    with pytest.raises(DataError, match="has no groups, which --by-group needs"):
-        load(pets, by_group=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -16,19 +14,10 @@ from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import noun_features
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method_by_name import load_method
-from metaadapter.bench.evaluation.method_names import (
-    distinct_methods,
-    resolve_names,
-    without_suffixes,
-)
 from metaadapter.bench.evaluation.store_sets import far_set, set_of_store
 from metaadapter.bench.evaluation.strangers import draw_far
-from metaadapter.bench.peers.unknown_scores import SCORES
-from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.store.feature_store import FeatureStore
-
-OWN = ("kept", "kept_near", "kept_far", "set_coverage", "set_size")
 
 
 @pytest.fixture
@@ -96,14 +85,6 @@ def test_measure__head_of_the_adapter__is_judged_by_what_it_says(drawn):
         assert result["set_coverage"][task] == pytest.approx(float(covered))
 
 
-def test_measure__method_without_a_head__is_judged_by_its_largest_probability(drawn):
-    plain, msp = figures_of(drawn, "GDA", "GDA@msp")
-
-    for name in ("unknown_auroc", "far_auroc"):
-        assert plain[name] == pytest.approx(msp[name])
-    assert all(plain[name] == [None, None] for name in OWN)
-
-
 def test_measure__other_score__changes_what_is_told_of_strangers_alone(drawn):
     one, other = figures_of(drawn, "closed-form", "closed-form@prototype")
 
@@ -112,32 +93,7 @@ def test_measure__other_score__changes_what_is_told_of_strangers_alone(drawn):
     assert other["kept"] == [None, None]
 
 
-def test_measure__without_strangers__says_nothing_of_them(drawn):
-    data, rows, _ = drawn
-    rows = replace(rows, off_class_TO=rows.off_class_TO[:, :0])
-
-    result = measure(load_method("closed-form"), data, rows)["rows"]
-
-    assert all(result[name] == [None, None] for name in ("unknown_auroc", "far_auroc", *OWN))
-
-
-@pytest.mark.parametrize("score", SCORES)
-def test_load_method__score_behind_a_name__changes_its_identity_and_not_its_fit(score):
-    plain, scored = load_method("GDA"), load_method(f"GDA@joint@{score}")
-
-    assert scored.unknown_score is SCORES[score]
-    assert (scored.fit, scored.sees_joint_alone) == (plain.fit, True)
-    assert scored.identity != plain.identity
-    assert scored.reads_words == (score == "neglabel")
-
-
-def test_names__with_scores_behind_them__are_read_as_those_of_other_suffixes():
-    assert "GDA@energy" in resolve_names(("peers@energy",))
-    assert without_suffixes("finetune@5@joint@msp") == "finetune@5"
-    names = ("default", "default@msp", "GDA@msp", "GDA@energy")
-    assert distinct_methods(names, "default@msp") == ("default@msp", "GDA@msp")
-
-
+@pytest.mark.slow
 def test_noun_features__of_tiny__are_its_texts_of_imagenets_classes(monkeypatch, tmp_path):
     from open_clip import zero_shot_metadata
 
@@ -160,10 +116,3 @@ def test_noun_features__of_tiny__are_its_texts_of_imagenets_classes(monkeypatch,
     of_joint = result[:, columns] / result[:, columns].norm(dim=-1, keepdim=True)
     assert torch.allclose(noun_features(data.joint), of_joint, atol=1e-6)
     evaluation_set._encoded.cache_clear()
-
-
-def test_noun_features__encoder_that_is_not_here__says_which_methods_to_leave_out(pets):
-    data = set_of_store(pets)
-
-    with pytest.raises(UsageError, match=r"@neglabel needs the encoder dots .* Leave @neglabel"):
-        noun_features(data)

@@ -8,14 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pydantic import ValidationError
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
 
 from metaadapter.bench.evaluation.made_names import with_names
 from metaadapter.bench.evaluation.run import evaluate
-from metaadapter.bench.evaluation.store_sets import far_set, load_sets
-from metaadapter.errors import DataError, UsageError
+from metaadapter.bench.evaluation.store_sets import load_sets
+from metaadapter.errors import DataError
 
 TIMES = ["fit_seconds", "predict_seconds", "peak_mib"]
 
@@ -33,11 +30,6 @@ def in_two_blocks(data):
     text_CD = data.text_CD.clone()
     text_CD[:, 3:] = 0
     return replace(data, text_CD=text_CD, blocks=(3, 5), look_blocks={"joint": 3, "trunk": 5})
-
-
-def log_loss(scale, cosines, labels):
-    logits = scale * cosines
-    return np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels])
 
 
 def test_made_names__picture_by_picture__are_class_means_with_noise(pets, load):
@@ -58,14 +50,6 @@ def test_made_names__picture_by_picture__are_class_means_with_noise(pets, load):
     assert not noise.text_CD[:, 3:].any()
 
 
-def test_made_names__of_an_encoder_without_texts__fill_all_columns(pets, load):
-    data = replace(load(pets)[0], text_CD=torch.zeros(4, 8))
-
-    (made,) = with_names(data, ["1"])
-
-    assert made.text_CD.all()
-
-
 @pytest.mark.parametrize("geometry", ["", "cone:"])
 def test_made_names__more_noise__lowers_the_accuracy_of_names_alone(zoo, load, geometry):
     sets = with_names(load(zoo)[0], [f"{geometry}{level}" for level in (0.2, 2, 8, "noise")])
@@ -77,19 +61,6 @@ def test_made_names__more_noise__lowers_the_accuracy_of_names_alone(zoo, load, g
 
     assert accuracy == sorted(accuracy, reverse=True)
     assert accuracy[0] > accuracy[-1] + 0.2
-
-
-@pytest.mark.parametrize("geometry", ["", "cone:"])
-def test_made_names__temperature__is_best_at_level_1_and_the_same_at_all(zoo, load, geometry):
-    sets = list(with_names(load(zoo)[0], [f"{geometry}{level}" for level in (1, 4, "noise")]))
-
-    cosines = rows_of(sets[0]) @ sets[0].text_CD.numpy().T
-    best = minimize_scalar(
-        log_loss, args=(cosines, sets[0].labels_n), bounds=(1, 1000), method="bounded"
-    )
-    # The steps of the temperatures that are tried.
-    assert sets[0].logit_scale == pytest.approx(best.x, rel=0.13)
-    assert len({data.logit_scale for data in sets}) == 1
 
 
 def test_made_names__in_cones__bend_the_blocks_with_texts_and_keep_lengths(pets, load):
@@ -126,17 +97,7 @@ def test_load_sets__levels__are_sets_of_their_own(pets, ask):
     assert "--names own,0.6,noise,cone:4" in config.command
 
 
-def test_far_set__names_in_cones__is_bent_too(pets, make_store, ask):
-    other = make_store("zoo", {"elk": 9, "fox": 9}, seed=1).folder
-    config = ask(pets, names=("own", "cone:1"), strangers=(str(other),))
-
-    own, bent = (far_set(data, config) for data in load_sets(config))
-
-    expected = bent.cones.pictures(own.look_up(torch.arange(18)))
-    assert torch.equal(bent.look_up(torch.arange(18)), expected)
-    assert not torch.equal(expected, own.look_up(torch.arange(18)))
-
-
+@pytest.mark.slow
 def test_evaluate__made_names_added__keeps_the_own_ones_to_the_bit(pets, ask, tmp_path):
     evaluate(ask(pets), tmp_path / "run")
     before = pd.read_csv(tmp_path / "run" / "rows.csv")
@@ -153,47 +114,3 @@ def test_evaluate__made_names_added__keeps_the_own_ones_to_the_bit(pets, ask, tm
     assert evaluate(grown, tmp_path / "run").n_measured == 0
     with pytest.raises(DataError, match="the set pets, made names 2 is left out"):
         evaluate(ask(pets), tmp_path / "run")
-
-
-def test_evaluate__pictures_have_changed__does_not_continue(make_store, ask, tmp_path):
-    evaluate(ask(make_store("pets", {"ant": 9, "bee": 9}).folder, names=("2",)), tmp_path / "run")
-    (tmp_path / "later").mkdir()
-    (tmp_path / "pets").rename(tmp_path / "later" / "old")
-    other = make_store("pets", {"ant": 9, "bee": 9}, seed=1).folder
-
-    with pytest.raises(DataError, match="the set pets, made names 2 has changed"):
-        evaluate(ask(other, names=("2",)), tmp_path / "run")
-
-
-def test_evaluate__made_names__the_record_and_the_check_say_so(pets, ask, tmp_path):
-    document = evaluate(ask(pets, names=("0.6",)), tmp_path / "run").to_dict()
-
-    assert "queries included" in document["names"]
-    assert "made names" in document["integrity"][0]["detail"]
-    assert evaluate(ask(pets), tmp_path / "own").to_dict()["names"] == ""
-
-
-@pytest.mark.parametrize("level", ["good", "-1", "nan", "inf", "cone:own", "cone:", True, ""])
-def test_config__no_level__says_which_there_are(pets, ask, level):
-    with pytest.raises(ValidationError, match=r"own, 0\.6, noise or cone:2"):
-        ask(pets, names=(level,))
-
-
-def test_config__made_names_in_a_sequence__are_refused(pets, ask):
-    with pytest.raises(ValidationError, match="own names only"):
-        ask(pets, names=("0.6",), continual="pooled", methods=("RanPAC",))
-
-
-@pytest.mark.parametrize(
-    ("method", "level", "reason"),
-    [
-        ("prototypes@neglabel", "0.6", "reads names with the encoder's text tower"),
-        ("soft prompt", "0.6", "reads names with the encoder's text tower"),
-        ("MAML", "cone:0.6", "not bent into cones"),
-    ],
-)
-def test_evaluate__method_of_the_encoder__is_refused_by_name(
-    pets, ask, tmp_path, method, level, reason
-):
-    with pytest.raises(UsageError, match=f"{method} .*{reason}.*leave {method} out"):
-        evaluate(ask(pets, methods=("zero-shot", method), names=(level,)), tmp_path / "run")

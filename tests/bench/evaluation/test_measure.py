@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -10,15 +8,9 @@ from scipy.special import softmax
 from metaadapter.bench.evaluation import measure as module
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.measure import measure
-from metaadapter.bench.evaluation.method import Method
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.metrics import MOST_KEPT
-from metaadapter.errors import DataError
 from tools.store_tasks import StoreTasks, load_source
-
-
-def planted(fit):
-    return Method("planted", "0", fit, None)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +52,7 @@ def test_measure__zero_shot__is_as_a_slow_loop_has_it(pets, load, monkeypatch, l
     assert mistakes["confidence"] == pytest.approx([p for p, *_ in worst])
 
 
+@pytest.mark.slow
 def test_measure__sampled_tasks__are_those_of_the_tools(pets, load):
     data, config = load(pets, shots=(1, 2, 4, 8), ways=20, queries=15, tasks=6)
     tasks = StoreTasks.draw(load_source(pets), 6, seed=0)
@@ -98,38 +91,3 @@ def test_measure__unknown_classes__get_an_area_under_the_curve(pets, load):
 
     assert 0.5 < found["unknown_auroc"][0] <= 1
     assert found["n_way"] == [3]
-
-
-def test_measure__trained_numbers__are_those_of_one_task(pets, load):
-    data, config = load(pets, tasks=3)
-    rows = draw_tasks(data, config, 0)
-
-    counts = {
-        name: set(measure(load_method(name), data, rows)["rows"]["trained_parameters"])
-        for name in ("zero-shot", "ZS-LP", "LP++")
-    }
-
-    assert counts == {"zero-shot": {0}, "ZS-LP": {4 * 8}, "LP++": {4 * (8 + 2)}}
-
-
-def test_measure__answers_that_are_not_numbers__name_method_and_set(pets, load):
-    data, config = load(pets)
-
-    def diverge(support):
-        return support.head(support.text_TND * torch.nan)
-
-    with pytest.raises(DataError, match=r"planted gave logits that are not numbers on pets with 2"):
-        measure(planted(diverge), data, draw_tasks(data, config, 0))
-
-
-def test_measure__correct_class_ruled_out__is_told_for_its_loss_is_infinite(pets, load):
-    data, config = load(pets)
-
-    def rule_out(support):
-        weights = support.head(support.text_TND)
-        bias_TN = weights.class_bias.clone()
-        bias_TN[:, 0] = -torch.inf
-        return replace(weights, class_bias=bias_TN)
-
-    with pytest.raises(DataError, match=r"planted excludes the class .* pets .* nll is infinite"):
-        measure(planted(rule_out), data, draw_tasks(data, config, 0))

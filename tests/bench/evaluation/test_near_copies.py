@@ -9,7 +9,6 @@ import torch
 from metaadapter.bench.evaluation import near_copies
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.near_copies import NEAR, near_copy_groups
-from metaadapter.errors import DataError
 
 COUNTS = {"ant": 12, "bee": 12, "cow": 12}
 
@@ -75,23 +74,6 @@ def test_set__pictures_saved_twice__keeps_the_first_of_them(make_store, load):
     assert data.to_dict()["near_copies"] == 6
     drawn = torch.cat([rows.support_TNK.flatten(), rows.query_TNQ.flatten()])
     assert not set(drawn.tolist()) & {1, 3, 5, 7, 9, 11}
-
-
-def test_draw_tasks__little_but_near_copies__says_why_the_set_is_too_small(make_store, load):
-    store = make_store("pets", COUNTS, sha256=[f"{number // 12}" for number in range(36)])
-    data, config = load(store.folder, shots=(1,))
-
-    with pytest.raises(DataError, match=r"ant 1, bee 1, cow 1, without 33 near copies of other"):
-        draw_tasks(data, config, 0)
-
-
-def test_set__same_picture_in_another_class__stays(make_store, load):
-    store = make_store("pets", COUNTS, sha256=[f"{number % 12}" for number in range(36)])
-
-    data, _ = load(store.folder)
-
-    assert data.n_near_copies == 0
-    assert (data.labels_n >= 0).all()
 
 
 def test_draw_tasks__near_copy_in_the_other_store__is_no_query(make_store, load):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import time
-
 import pytest
 
 from metaadapter.bench.evaluation.run import evaluate
@@ -58,21 +55,3 @@ def test_method__that_fails_in_a_worker__is_told(code, error, message, write, pe
     config = ask(pets, methods=(write(**code), "zero-shot"))
     with pytest.raises(error, match=message):
         evaluate(config, tmp_path / "run", jobs=2)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(120)
-def test_workers__of_an_interrupted_evaluation__are_not_waited_for(write, pets, ask, tmp_path):
-    slow = write(called="import time; time.sleep(100)")
-    began = []
-
-    def interrupt(done, _total):
-        if done:  # a cell of the other method: by now one sleeps
-            began.append(time.monotonic())
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        evaluate(ask(pets, methods=("zero-shot", slow)), tmp_path / "run", jobs=2, tell=interrupt)
-
-    assert time.monotonic() - began[0] < 20
-    assert not multiprocessing.active_children()

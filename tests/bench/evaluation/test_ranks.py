@@ -55,23 +55,6 @@ def test_rank_methods__p_value__is_friedmans_of_the_accuracies():
     assert result.friedman_p == pytest.approx(expected.pvalue)
 
 
-def test_rank_methods__a_block_that_lacks_a_method__is_left_out():
-    some = figures(ACCURACY)
-    some = some.drop(some[some.eval("method == 'CLAP' and store == 'pets' and n_shot == 1")].index)
-
-    assert rank_methods(some, METHODS, "all").n_blocks == 3
-
-
-def test_rank_methods__all_alike__has_no_p_value():
-    alike = figures(dict.fromkeys(ACCURACY, (0.5,) * 3))
-
-    assert rank_methods(alike, METHODS, "all").friedman_p is None
-
-
-def test_rank_methods__one_method__has_no_rank():
-    assert rank_methods(figures(ACCURACY), ("GDA",), "all") is None
-
-
 @pytest.mark.parametrize(("n_methods", "q"), [(2, 1.960), (5, 2.728), (10, 3.164)])
 def test_nemenyi_difference__is_that_of_demsars_table(n_methods, q):
     expected = q * (n_methods * (n_methods + 1) / (6 * 14)) ** 0.5

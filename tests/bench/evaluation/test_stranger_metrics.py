@@ -6,7 +6,6 @@ from sklearn.metrics import roc_auc_score
 
 from metaadapter.bench.evaluation.strangers import (
     FAR,
-    STRANGER_METRICS,
     UNKNOWN,
     score_strangers,
 )
@@ -66,13 +65,3 @@ def test_score__fractions__are_means_of_the_pictures_that_they_speak_of():
             values = [row[column] for row in answers if row["task"] == task and row["way"] in kinds]
             expected = np.mean(values) if values else np.nan
             assert result[name][task] == pytest.approx(expected, nan_ok=True), name
-
-
-@pytest.mark.filterwarnings("error")
-def test_score__answers_without_thresholds_or_strangers__have_no_such_figures():
-    answers = answers_of()
-
-    result = score_strangers(answers[answers.way >= 0], 3)
-
-    assert tuple(result) == STRANGER_METRICS
-    assert all(np.isnan(values).all() for values in result.values())

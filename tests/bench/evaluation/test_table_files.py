@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import csv
-import gzip
 
 import pytest
 
-from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.evaluation.tables import csv_content, read_table, table, table_files
 from metaadapter.data.output_folder import replace_file
 from metaadapter.errors import DataError
@@ -49,35 +47,6 @@ def test_read_table__has_what_was_written(name, rows, tmp_path):
 
     assert result.equals(rows)
     assert result["method"].tolist() == COLUMNS["method"]
-
-
-def test_csv__twice__gives_the_same_bytes(rows, tmp_path):
-    for folder in ("one", "other"):
-        (tmp_path / folder).mkdir()
-        replace_file(tmp_path / folder / "rows.csv.gz", csv_content(rows, packed=True))
-
-    one, other = ((tmp_path / name / "rows.csv.gz").read_bytes() for name in ("one", "other"))
-    assert one == other
-    assert gzip.decompress(one).startswith(b"method,n_shot,")
-
-
-def test_read_table__some_rows_or_none__has_those_alone(rows, tmp_path):
-    replace_file(tmp_path / "rows.csv", csv_content(rows))
-    some = read_table(tmp_path / "rows.csv", n_shot={16}, method={"007", "NA"})
-    replace_file(tmp_path / "rows.csv", csv_content(rows.head(0)))
-
-    assert some["method"].tolist() == ["NA"]
-    assert (tmp_path / "rows.csv").read_text().strip() == ",".join(COLUMNS)
-    assert not len(read_table(tmp_path / "rows.csv"))
-
-
-def test_read_table__tables_of_an_evaluation__are_the_same_when_written_again(pets, ask, tmp_path):
-    evaluate(ask(pets, seeds=1), tmp_path / "run")
-
-    for name in ("rows", "classes", "confusion", "bins", "mistakes"):
-        path = tmp_path / "run" / f"{name}.csv"
-        replace_file(tmp_path / "again.csv", csv_content(read_table(path)))
-        assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("content", ["n_shot\n1,2,3\n1\n", "n_shot\nfour\n", ""])

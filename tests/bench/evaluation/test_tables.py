@@ -88,14 +88,6 @@ def test_classes__are_as_scikit_learn_has_them(tables):
     assert rows["support"].tolist() == support.tolist() * 2
 
 
-def test_classes__class_that_is_never_predicted__has_no_precision(tables):
-    rows = tables(part(0.5, counts=np.array([[0, 2], [0, 3]])))["classes"]
-
-    assert rows["class"].tolist() == ["ant", "bee"]
-    assert rows["precision"].tolist() == pytest.approx([np.nan, 0.6], nan_ok=True)
-    assert rows["recall"].tolist() == [0.0, 1.0]
-
-
 def test_confusion_and_bins__are_added_over_seeds(tables):
     result = tables(part(0.5), seeds=2)
 
@@ -115,10 +107,3 @@ def test_mistakes__name_the_file_and_both_classes(tables):
         [0, "1.png", "pets-1", "cow", "ant", 0.9, 0.05],
         [0, "0.png", "pets-0", "ant", "bee", 0.8, 0.1],
     ]
-
-
-def test_mistakes__none_at_all__have_their_columns(tables):
-    mistakes = tables(part(1.0))["mistakes"]
-
-    assert not len(mistakes)
-    assert {"path", "true", "predicted"} <= set(mistakes)

@@ -31,9 +31,3 @@ def test_tree_figures__by_hand():
         "level_3": 0.25,
         "mistake_distance": pytest.approx((2 + 3 + 4) / 3),
     }
-
-
-def test_tree_figures__no_query__are_nan():
-    figures = tree_figures(TREE, CLASSES, np.empty((0, 4)), np.empty(0, dtype=int))
-
-    assert all(np.isnan(figure) for figure in figures.values())

@@ -41,18 +41,6 @@ def test_coral__labelled_pictures__get_the_mean_and_covariance_of_the_pool(
     torch.testing.assert_close(result, logits_of(expected, query))
 
 
-def test_coral__pool_of_one_picture__moves_only_the_mean(make_support, pictures_of, query):
-    support = make_support((2, 2, 1))
-    rows, there = pictures_of(support)[0], torch.full((12,), 12**-0.5, dtype=torch.float64)
-    moved = support.support_TNKD - rows.mean(0) + there
-    moved = moved / moved.norm(dim=-1, keepdim=True)
-
-    result = logits_of(POOL_PEERS["CORAL"](support.with_pool(there[None])), query)
-
-    expected = PEERS["GDA"](replace(support, support_TNKD=moved))
-    torch.testing.assert_close(result, logits_of(expected, query))
-
-
 @pytest.mark.parametrize("n_pool", [3, 60])
 def test_t3a__class_vectors__are_sums_of_the_surest_pictures(
     make_support, add_pool, pictures_of, query, scale, n_pool

@@ -67,21 +67,3 @@ def test_ape__formula__agrees(make_support, pictures_of, scale, query, seed):
     length = math.sqrt(sum(float(row[kept].norm()) ** 2 for row in rows) / len(rows))
 
     check(support, rows, labels, query, scale, lambda _: length)
-
-
-def test_ape__query_as_long_as_pictures__equals_the_authors_cosine(
-    make_support, pictures_of, scale
-):
-    support = make_support((2, 2, 2))
-    kept = torch.zeros(12, dtype=torch.bool)
-    kept[kept_channels(support.text_TND[0])] = True
-
-    def stretched(rows):
-        inside = 0.8 * torch.nn.functional.normalize(rows * kept, dim=-1)
-        return inside + 0.6 * torch.nn.functional.normalize(rows * ~kept, dim=-1)
-
-    support.support_TNKD.copy_(stretched(support.support_TNKD))
-    rows, labels = pictures_of(support)
-    query = stretched(rows.flip(1))[None]
-
-    check(support, rows, labels, query, scale, lambda x: float(x[kept].norm()))

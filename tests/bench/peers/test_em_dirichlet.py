@@ -64,25 +64,3 @@ def test_em_dirichlet__fitted_by_scipy__agrees(
     ]
     # Steps end where they hardly move, a little before the maximum.
     torch.testing.assert_close(result.exp(), torch.from_numpy(np.stack(wanted)), atol=1e-3, rtol=0)
-
-
-def test_em_dirichlet__no_pool__has_even_shares(make_support, pictures_of, scale, query):
-    support = make_support((9, 8, 7))
-    rows, labels = (tensor.numpy() for tensor in pictures_of(support))
-    text = support.text_TND[0].numpy()
-
-    result = logits_of(POOL_PEERS["EM-Dirichlet"](support), query)[0]
-
-    logs = np.log([softmax(0.3 * scale * text @ x) for x in rows])
-    alphas = [likeliest(logs[labels == c].mean(0), np.ones(3)) for c in range(3)]
-    wanted = [softmax(densities(softmax(0.3 * scale * text @ x), alphas)) for x in query[0].numpy()]
-    torch.testing.assert_close(result.exp(), torch.from_numpy(np.stack(wanted)), atol=1e-3, rtol=0)
-
-
-def test_em_dirichlet__names_alone__are_the_softmax_at_its_temperature(make_support, scale, query):
-    support = make_support((1, 1, 1))
-    support.support_mask_TNK[:] = False
-
-    result = logits_of(POOL_PEERS["EM-Dirichlet"](support), query)
-
-    torch.testing.assert_close(result, (0.3 * scale * query @ support.text_TND.mT).log_softmax(-1))

@@ -131,27 +131,6 @@ def test_transclip__picture_by_picture__agrees(make_support, add_pool, pictures_
     torch.testing.assert_close(result, torch.from_numpy(wanted))
 
 
-def test_transclip__no_pool_at_one_shot__variances_stay(make_support, pictures_of, scale, query):
-    support = make_support((1, 1, 1))
-    rows, text = pictures_of(support)[0].numpy(), support.text_TND[0].numpy()
-
-    result = logits_of(POOL_PEERS["TransCLIP"](support), query)[0].softmax(-1)
-
-    wanted = answers(query[0].numpy(), text, 0.5 * scale, rows, np.full(12, 1 / 12))
-    torch.testing.assert_close(result, torch.from_numpy(wanted))
-
-
-def test_transclip__class_without_pool_or_picture__has_the_mean_gaussian(
-    make_support, scale, query
-):
-    support = make_support((3, 0, 2))
-
-    logits = logits_of(POOL_PEERS["TransCLIP"](support), query)[0]
-
-    from_gaussians = logits - 0.5 * scale * query[0] @ support.text_TND[0].T
-    torch.testing.assert_close(from_gaussians[:, 1], from_gaussians[:, [0, 2]].mean(1))
-
-
 def stat_a(pool, rows, labels, text, scale):
     """Means and variances of the classes in the end, and the power of the text."""
     n_way = len(text)
@@ -201,13 +180,3 @@ def test_stat_a__written_out_picture_by_picture__agrees(make_support, add_pool, 
     query = query[0].numpy()
     wanted = answers(query, text, power * SCALE, means, variances, determinant=True)
     torch.testing.assert_close(result, torch.from_numpy(wanted).log())
-
-
-def test_stat_a__class_without_a_text__has_the_mean_of_the_others(make_support, add_pool, query):
-    support, given = (add_pool(make_support((3, 1, 2))) for _ in range(2))
-    support.text_TND[0, 2] = 0
-    given.text_TND[0, 2] = given.text_TND[0, :2].mean(0)
-
-    result = logits_of(POOL_PEERS["StatA"](support), query)
-
-    torch.testing.assert_close(result, logits_of(POOL_PEERS["StatA"](given), query))

@@ -45,18 +45,6 @@ def test_gda__scikit_learns_own__agrees(make_support, pictures_of, scale, query,
     torch.testing.assert_close(result, wanted - alpha * np.log(1 / 3))
 
 
-def test_gda__one_shot__is_spherical_about_the_pictures(make_support, scale, query):
-    support = make_support((1, 1, 1))
-    pictures = support.support_TNKD[0, :, 0]
-
-    result = classify(query, PEERS["GDA"](support))[0]
-
-    precision = 12 / np.trace(np.cov(pictures.numpy().T))
-    halved = 0.5 * pictures.square().sum(-1)
-    discriminant = 3e-2 * precision * (query[0] @ pictures.T - halved)
-    torch.testing.assert_close(result, scale * query[0] @ support.text_TND[0].T + discriminant)
-
-
 @pytest.mark.parametrize(
     ("shots", "alpha"),
     [((3, 3), 1e-1), ((1, 5), 1e-1), ((12, 12), 10 ** np.log2(1.5)), ((40, 40), 10.0)],

@@ -37,25 +37,6 @@ def test_label_spreading__no_pool__agrees_with_the_kernel(make_support, pictures
     assert torch.equal(result.argmax(-1), near.argmax(-1))
 
 
-def test_label_spreading__texts_and_temperature__do_not_matter(make_support, add_pool, query):
-    support = add_pool(make_support((3, 1, 2)))
-    result = logits_of(POOL_PEERS["label spreading"](support), query)
-
-    support.text_TND.neg_()
-    support.logit_scale_T.mul_(3)
-
-    assert torch.equal(logits_of(POOL_PEERS["label spreading"](support), query), result)
-
-
-def test_label_spreading__no_picture__says_nothing(make_support, add_pool, query):
-    support = add_pool(make_support((1, 1)))
-    support.support_mask_TNK[:] = False
-
-    result = logits_of(POOL_PEERS["label spreading"](support), query)
-
-    torch.testing.assert_close(result.exp(), torch.full_like(result, 0.5))
-
-
 def nearest(x, candidates, k):
     """{number: cosine} of the k nearest, none below 0."""
     cosines = {i: float(x @ point) for i, point in candidates.items()}
@@ -104,26 +85,3 @@ def test_zlap__a_spread_walked_step_by_step_for_each_new_picture__agrees(
             scores[label] += score
         wanted.append(np.log(np.maximum(scores / scores.sum(), 1e-6)))
     torch.testing.assert_close(result.exp(), torch.from_numpy(np.exp(wanted)), atol=1e-5, rtol=1e-5)
-
-
-def test_zlap__names_alone__five_nearest_share_by_the_fifth_power(make_support, query):
-    support = make_support((1,) * 7)
-    support.support_mask_TNK[:] = False
-
-    result = logits_of(POOL_PEERS["ZLaP"](support), query)[0]
-
-    cosines = (query @ support.text_TND.mT)[0].clamp(min=0)
-    fifth = cosines.topk(5).values[:, -1:]
-    shares = torch.where(cosines >= fifth, cosines**5, 0.0)
-    wanted = shares / shares.sum(-1, keepdim=True)
-    torch.testing.assert_close(result.exp(), wanted, atol=1e-5, rtol=0)
-
-
-def test_zlap__class_without_picture_and_text__is_never_the_answer(make_support, add_pool, query):
-    support = add_pool(make_support((2, 0, 2)))
-    support.text_TND[0, 1] = 0
-
-    logits = logits_of(POOL_PEERS["ZLaP"](support), query)[0]
-
-    assert (logits.argmax(-1) != 1).all()
-    assert logits.isfinite().all()

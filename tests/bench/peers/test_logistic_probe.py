@@ -33,38 +33,3 @@ def test_logistic_probe__minimum_by_scipy__agrees(make_support, pictures_of, que
     torch.testing.assert_close(
         result.softmax(-1), torch.from_numpy(wanted).softmax(-1), rtol=1e-5, atol=1e-6
     )
-
-
-def test_logistic_probe__two_classes__is_a_sigmoid(make_support, pictures_of, query):
-    support = make_support((3, 2))
-    rows, labels = (tensor.numpy() for tensor in pictures_of(support))
-
-    def loss(flat):
-        margins = (2 * labels - 1) * (rows @ flat[:12] + flat[12])
-        return 10 * np.logaddexp(0, -margins).sum() + 0.5 * (flat[:12] ** 2).sum()
-
-    minimum = minimize(loss, np.zeros(13), tol=1e-12, options={"maxiter": 10_000}).x
-
-    result = classify(query, PEERS["logistic probe"](support))[0].softmax(-1)
-
-    wanted = torch.sigmoid(torch.from_numpy(query[0].numpy() @ minimum[:12] + minimum[12]))
-    torch.testing.assert_close(result[:, 1], wanted, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("shots", [(3, 0, 2), (0, 2, 0), (3, 2, 0, 4)])
-def test_logistic_probe__class_without_a_picture__is_never_the_answer(make_support, query, shots):
-    support = make_support(shots)
-
-    logits = classify(query, PEERS["logistic probe"](support))[0]
-
-    pictured = torch.tensor(shots) > 0
-    assert (logits[:, ~pictured].amax(1) < logits[:, pictured].amin(1)).all()
-
-
-def test_logistic_probe__texts__do_not_matter(make_support, query):
-    support = make_support((3, 1, 2))
-    result = classify(query, PEERS["logistic probe"](support))
-
-    support.text_TND.neg_()
-
-    assert torch.equal(classify(query, PEERS["logistic probe"](support)), result)

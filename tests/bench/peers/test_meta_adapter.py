@@ -44,16 +44,3 @@ def test_meta_adapter__slow_loop__agrees(make_meta_peer, make_support, scale, qu
         wanted.append(class_vector(text, pictures, SimpleNamespace(**peer.learned)))
     classes_ND = torch.tensor(wanted, dtype=torch.float64)
     torch.testing.assert_close(result, scale * query[0] @ classes_ND.T)
-
-
-def test_meta_adapter__projections_of_zero__attend_to_all_alike(make_meta_peer, make_support):
-    support = make_support((3, 3))
-    peer = make_meta_peer("Meta-Adapter")
-    for name in ("query_DD", "gate_D", "gate_bias"):
-        peer.learned[name].zero_()
-
-    result = peer(support).classes[0]
-
-    text_ND, sums_ND = support.text_TND[0], support.shots_TNKD[0].sum(1)
-    wanted = torch.nn.functional.normalize(text_ND + 0.5 * (text_ND + sums_ND) / 4, dim=-1)
-    torch.testing.assert_close(result, wanted)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,9 +11,7 @@ from hypothesis import strategies as st
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, logits_of
-from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
-from metaadapter.bench.peers.classifier import PeerClassifier
-from metaadapter.errors import UsageError
+from metaadapter.bench.peers.by_name import POOL_PEERS
 
 pytestmark = pytest.mark.usefixtures("few_rounds")
 
@@ -74,24 +71,6 @@ def test_pool_peer__new_pictures__do_not_depend_on_one_another(peer, pooled, que
 
 
 @every_peer
-def test_pool_peer__another_pool__changes_the_answers(peer, pooled, query):
-    support = pooled((3, 2, 2))
-    # Near the pictures, so that self-training is sure of it.
-    there_TU = torch.ones(1, 2, dtype=torch.bool)
-    near = replace(support, pool_TUD=support.support_TNKD[:, :2, 0], pool_mask_TU=there_TU)
-    other = replace(near, pool_TUD=near.pool_TUD.flip(-1))
-
-    assert not torch.allclose(logits_of(peer(near), query), logits_of(peer(other), query))
-
-
-@every_peer
-@pytest.mark.parametrize("n_pool", [1, 2])
-@pytest.mark.parametrize("shots", [(1, 1), (2, 0, 0)])
-def test_pool_peer__hardly_a_pool__gives_finite_logits(peer, pooled, query, shots, n_pool):
-    assert logits_of(peer(pooled(shots, n_pool=n_pool)), query).isfinite().all()
-
-
-@every_peer
 def test_pool_peer__pool_of_copies_of_one_shot__gives_finite_logits(peer, make_support, query):
     support = make_support((1, 1, 1))
     copies = support.with_pool(support.rows_TMD[0])
@@ -101,21 +80,3 @@ def test_pool_peer__pool_of_copies_of_one_shot__gives_finite_logits(peer, make_s
 @pytest.mark.parametrize("name", ["TransCLIP", "self-training"])
 def test_pool_peer__linear_in_a_picture__is_an_adapter(name, pooled):
     assert isinstance(POOL_PEERS[name](pooled((2, 1))), AdapterWeights)
-
-
-@pytest.mark.parametrize("name", ["label spreading", "self-training"])
-def test_pool_peer__class_without_a_picture__is_never_the_answer(name, pooled, query):
-    logits = logits_of(POOL_PEERS[name](pooled((3, 0, 2))), query)[0]
-
-    assert (logits[:, 1] < logits[:, [0, 2]].amin(1)).all()
-
-
-def test_pool_peers__names__are_no_others():
-    assert not POOL_PEERS.keys() & PEERS.keys()
-
-
-@pytest.mark.parametrize("name", POOL_PEERS)
-def test_peer_classifier__peer_that_reads_a_pool__says_where_it_is_measured(name):
-    message = f"peer '{name}' reads a pool .* evaluate --pool balanced --methods pool-peers"
-    with pytest.raises(UsageError, match=message):
-        PeerClassifier(name, logit_scale=20.0).fit(np.eye(4), ["a", "a", "b", "b"])

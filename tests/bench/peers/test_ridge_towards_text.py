@@ -34,12 +34,3 @@ def test_ridge_towards_text__scikit_learns_ridge_of_the_errors__agrees(
     queries = standard(query[0].numpy(), centre, of=rows)
     wanted = 17.6 * (queries @ prior.T + ridge.predict(queries))
     torch.testing.assert_close(result, torch.from_numpy(wanted))
-
-
-def test_ridge_towards_text__class_without_a_picture__is_found_by_its_text(make_support):
-    support = make_support((4, 4, 0))
-    text = support.text_TND[0, 2]
-
-    logits = classify(text[None, None], PEERS["ridge towards text"](support))
-
-    assert logits.argmax() == 2

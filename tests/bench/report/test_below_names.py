@@ -52,13 +52,3 @@ def test_report__method_below_the_names__is_named_with_both_figures(harmed):
     assert harmed.headline.endswith(finding.sentence)
     for text in (markdown(harmed), "\n".join(overview(harmed)), page(harmed, {})):
         assert sentence in text
-
-
-def test_report__without_zero_shot_or_with_a_single_draw__names_no_method(report_of):
-    labels, settings = ("ant", "bee", "cow"), {"spread": 6.0, "shots": (1,)}
-
-    without = report_of(labels, 30, methods=("prototypes", "GDA"), seeds=5, **settings)
-    single = report_of(labels, 30, methods=("prototypes", "zero-shot"), seeds=1, **settings)
-
-    assert without.below_names == single.below_names == ()
-    assert "Below the class names" not in markdown(without)

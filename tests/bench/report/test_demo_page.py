@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 
@@ -49,30 +47,6 @@ def test_page__numbers_and_origin__are_those_of_the_result(make_result, read_pag
     assert "metaadapter 9.8.7" in words
 
 
-def test_page__changed_answers__come_first(make_result, read_page):
-    words = read_page(page(make_result())).words
-
-    headings = re.findall(
-        r"(Corrected|Made wrong|Correct before|Wrong before)[\w ]*: (\d) of 4", words
-    )
-    assert headings == [
-        ("Corrected", "1"),
-        ("Made wrong", "1"),
-        ("Correct before", "1"),
-        ("Wrong before", "1"),
-    ]
-
-
-def test_page__effect_that_no_picture_has__has_no_heading(make_result, read_page):
-    result = make_result()
-    result = replace(result, methods=(result.methods[0], result.methods[0]))
-
-    words = read_page(page(result)).words
-
-    assert "Corrected" not in words
-    assert "Wrong before and after: 2 of 4" in words
-
-
 def test_page__hostile_label__is_shown_as_text(make_result, read_page):
     label = '<script>alert("fox")</script>'
     picture = LabelledPicture('"><img src=x onerror=alert(1)>.jpg', label, b"x")
@@ -83,25 +57,6 @@ def test_page__hostile_label__is_shown_as_text(make_result, read_page):
     assert reader.all("script") == []
     assert label in reader.words
     assert all("onerror" not in image for image in reader.all("img"))
-
-
-def test_page__structure__has_a_language_a_title_and_ordered_headings(make_result, read_page):
-    reader = read_page(page(make_result()))
-
-    levels = [int(tag[1]) for tag, _ in reader.elements if re.fullmatch("h[1-6]", tag)]
-    ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
-    named = [a["aria-labelledby"] for _, a in reader.elements if "aria-labelledby" in a]
-
-    assert reader.all("html") == [{"lang": "en"}]
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in pairwise(levels))
-    assert set(named) <= set(ids)
-    assert len(ids) == len(set(ids))
-
-
-def test_page__same_result__is_the_same_page(make_result):
-    assert page(make_result()) == page(make_result())
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -78,14 +78,3 @@ def test_report__two_domains__shows_both_accuracies_and_the_difference(run):
     assert in_domain > across
     for text in (markdown(result), "\n".join(overview(result)), page(result, {})):
         assert cell in text
-
-
-def test_across__tasks_of_other_ways__are_not_compared(store_in, tmp_path):
-    photos, drawings = (
-        str(store_in(tmp_path, name, counts, spread=0.5).folder)
-        for name, counts in (("photos", COUNTS), ("drawings", COUNTS | {"dog": 8}))
-    )
-    settings = {"methods": ("zero-shot",), "shots": (1,), "seeds": 1}
-    config = EvaluationConfig(stores=((photos, drawings), drawings), **settings)
-
-    assert evaluate(config, tmp_path / "run").to_dict()["across"] == []

@@ -56,16 +56,3 @@ def test_overview__names_that_steer_a_terminal__are_shown_as_python_writes_them(
 
     assert all("\n" not in line and "\x1b" not in line for line in lines)
     assert [line for line in lines if line.startswith(r"| finetune@1\x1b[2J\nerror: none ")]
-
-
-def test_markdown__whole_report__has_every_section(result):
-    text = markdown(result)
-
-    headings = [line for line in text.splitlines() if line.startswith("#")]
-    assert headings[0] == "# closed-form and 6 other method(s)"
-    assert "## Calibration error, % (small is good)" in headings
-    assert "## farm: where closed-form errs" in headings
-    assert headings[-1] == "## How it was measured"
-    assert result.headline in text
-    assert f"- `{result.command}`" in text
-    assert "- ant " in text.replace("n01440764", "!")

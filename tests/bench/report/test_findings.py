@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
@@ -63,19 +60,6 @@ def test_find__reliability__counts_each_answer_once(result, rows):
         assert sum(one["n"] for one in bins) == mine.n_query.sum()
         correct = sum(one["n"] * one["correct"] for one in bins)
         assert correct == pytest.approx((mine.accuracy * mine.n_query).sum())
-
-
-def test_find__costs_and_seconds__are_means_over_rows(result, rows):
-    mine = rows[(rows.method == "GDA") & (rows.n_shot == 4)]
-
-    assert result.costs["GDA"]["fit_seconds"] == pytest.approx(mine.fit_seconds.mean())
-    assert result.costs["GDA"]["trained_parameters"] == 0
-    expected = (mine.fit_seconds + mine.predict_seconds).mean()
-    assert result.seconds["GDA"][4] == pytest.approx(expected)
-
-
-def test_find__quality__has_what_was_measured(result):
-    assert set(result.quality) == {"balanced_accuracy", "macro_f1", "nll", "brier", "ece"}
 
 
 def test_find__headline__speaks_of_every_number_of_shots_and_of_the_best_other_there(result):
@@ -141,40 +125,3 @@ def test_find__headline__method_that_is_no_peer_and_ahead__is_named(finished, ow
 
     assert f"is −20.0 ± 10.0 (1 shot, {own})" in headline
     assert f"{own} (1 shot)" in headline.split(", and behind ")[1]
-
-
-def test_find__one_method_and_one_draw__has_neither_gains_nor_intervals(report_of):
-    result = report_of(("ant", "bee"), 4, methods=("prototypes",), shots=(1,), seeds=1)
-
-    assert result.parts[0].gain == {"pets": {}}
-    assert math.isnan(result.parts[0].accuracy["pets"]["prototypes"][1].half)
-    assert result.headline.endswith("% of the pictures it has not seen.")
-    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["parts"][0]["ranks"] is None
-
-
-def test_find__method_that_lacks_a_number_of_shots__is_no_stumbling_block(finished):
-    run = EvaluationRun.read(finished)
-    lacks = "method == 'GDA' and n_shot == 4"
-    means, less = (table.query(f"not ({lacks})") for table in (run.means, run.differences))
-
-    result = find(replace(run, means=means, differences=less))
-
-    assert "the best other method" in result.headline
-    assert 4 not in result.parts[0].accuracy[MEAN]["GDA"]
-
-
-def test_find__base_to_new__has_a_part_each(report_of):
-    result = report_of("abcd", 4, base_to_new=True)
-
-    assert [part.part for part in result.parts] == ["base", "new", "harmonic"]
-    assert set(result.sets[0].classes) == {"a", "b"}
-    assert "of the pictures it has not seen, base classes." in result.headline
-    assert all(np.isfinite(part.accuracy["pets"]["zero-shot"][1].mean) for part in result.parts)
-
-
-def test_to_dict__is_json_without_nan(result):
-    document = json.loads(json.dumps(result.to_dict(), allow_nan=False))
-
-    assert document["parts"][0]["accuracy"][MEAN]["GDA"]["4"]["mean"] == (
-        result.parts[0].accuracy[MEAN]["GDA"][4].mean
-    )

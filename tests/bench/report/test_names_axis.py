@@ -135,26 +135,3 @@ def test_report__made_names__every_text_says_what_they_are(measured, read_page):
         log_loss = result.names_axes[2].best["noise"][2]
         assert f"{log_loss.reference:.2f} / {log_loss.of_peer:.2f} {log_loss.peer} (" in text
         assert "mean of made names, one peer" in text
-
-
-def test_page__made_names__draws_the_axis_by_shots(measured):
-    html = page(measured[1], {})
-
-    assert html.count("Accuracy by names, ") == 2 * 2
-
-
-def test_report__harm_with_made_names__is_reported_for_the_reference_alone(measured):
-    result = measured[1]
-
-    axis = result.names_axes[0]
-    assert axis.means["prototypes"][1]["0.6"] < axis.zero_shot["0.6"] - 0.1
-    below = {finding.method for finding in result.below_names if "made" in finding.set}
-    assert below <= {result.reference}
-
-
-def test_report__own_names_or_no_zero_shot__has_no_axis(result, report_of):
-    without = report_of(("ant", "bee"), methods=("text + mean", "GDA"), names=("0.6",), shots=(1,))
-
-    assert (result.names, result.names_axes) == ("", ())
-    assert without.names
-    assert without.names_axes == ()

@@ -35,25 +35,6 @@ def test_panel__colours__become_variables_of_the_page():
     assert len({colour(variable) for variable in VARIABLES}) == len(VARIABLES)
 
 
-@pytest.mark.parametrize("values", [[100, 100], [99.9, 100], [0, 100], [40, 60], [50, 50.01]])
-def test_panel__percentages__show_all_values_and_none_that_cannot_be(values):
-    with panel("one", "d") as figure:
-        figure.axes.plot([1, 2], values)
-        figure.show_percentages()
-        low, high = figure.axes.get_ylim()
-
-    assert -1 <= low <= min(values)
-    assert max(values) <= high <= 101
-    assert high - low >= 2 - 1e-6
-
-
-def test_panel__two_drawings_of_a_page__share_no_name():
-    names = [set(re.findall(r' id="([^"]+)"', drawing(name))) for name in ("one", "two")]
-
-    assert names[0]
-    assert names[0].isdisjoint(names[1])
-
-
 def test_panel__without_matplotlib__says_what_to_install(monkeypatch):
     ordinary = builtins.__import__
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from metaadapter.bench.evaluation.summary import MEAN
 from metaadapter.bench.report.figures import cliques
 from metaadapter.bench.report.paper_tables import csv_table, latex
 
@@ -31,22 +30,6 @@ def test_csv_table__figures__are_those_of_the_result(result):
         assert float(row["half_over_classes"]) == pytest.approx(by_class.half, 1e-5)
         p = part.p_by_class[place][method][n]
         assert float(row["p_over_classes"]) == pytest.approx(p, 1e-5)
-
-
-def test_latex__rows__have_the_accuracies_and_the_best_is_bold(result):
-    text = latex(result)
-
-    (part,) = result.parts
-    rows = [line for line in text.splitlines() if line.endswith(r"\\")][1:]
-    assert len(rows) == len(result.methods)
-    for column, n in enumerate(result.shots, 1):
-        means = {name: part.accuracy[MEAN][name][n].mean for name in result.methods}
-        for name, row in zip(result.methods, rows, strict=True):
-            cell = row.split(" & ")[column]
-            assert f"{100 * means[name]:.1f}" in cell
-            assert (r"\textbf" in cell) == (means[name] == max(means.values()))
-            p = part.p_by_class[MEAN].get(name, {}).get(n, 1)
-            assert ("$^*$" in cell) == (p < 0.05)
 
 
 def test_latex__name_with_marks_of_latex__is_escaped(result):

@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from metaadapter.bench.evaluation.tables import table
 from metaadapter.bench.report.evaluation_markdown import markdown
@@ -93,46 +92,6 @@ def test_gains__are_as_a_slow_loop_has_them(draw_pool, variable, value_of, n_bin
                 assert of_bin.gain[method][n_shot].mean == pytest.approx(mean)
 
 
-def test_gains__on_one_set__have_students_interval():
-    rows = rows_of(any_pool, tasks={"pets": 20}, methods=METHODS[:2], shots=(1,))
-
-    (result,) = gains_of_rows(rows, ["size"])
-
-    (of_set, *_) = slowly(rows, lambda row: row["n_pool"] / row["n_way"])
-    gains = [had["default", 1] - had["default@labelled", 1] for _, had in of_set["pets"]]
-    interval = stats.ttest_1samp(gains, 0).confidence_interval()
-    estimate = result.bins[0].gain["default"][1]
-    assert estimate.mean + estimate.half == pytest.approx(interval.high)
-
-
-def test_gains__set_with_one_task_in_a_bin__takes_no_part_there():
-    sizes = iter([10, 10, 10, 10, 60, 60, 60, 60, 60, 60, 10, 60, 60, 60])
-    rows = rows_of(lambda _rng: (next(sizes), 1.0), tasks={"pets": 10, "farm": 4})
-
-    small, large = gains_of_rows(rows, ["size"])[0].bins
-
-    assert (small.n_tasks, small.n_sets) == (4, 1)
-    assert (large.n_tasks, large.n_sets) == (9, 2)
-
-
-@pytest.mark.parametrize(
-    ("draw_pool", "changes"),
-    [
-        (lambda _rng: (75, 1.0), {}),  # all alike
-        (any_pool, {"tasks": {"pets": 9}}),  # too few for two bins
-        (any_pool, {"methods": ("default", "closed-form@labelled", "GDA")}),
-    ],
-)
-def test_gains__where_there_is_nothing_to_compare__are_none(draw_pool, changes):
-    assert gains_of_rows(rows_of(draw_pool, **changes), ["size", "evenness"]) == ()
-
-
-def test_gains__of_rows_that_an_earlier_version_wrote__are_none():
-    rows = rows_of(any_pool).drop(columns=["n_pool", "pool_evenness"])
-
-    assert gains_of_rows(rows, ["size", "evenness"]) == ()
-
-
 @pytest.fixture(scope="module")
 def gain_report(report_of):
     """The result on tasks of three of four classes; each is measured once."""
@@ -161,18 +120,3 @@ def test_report__has_a_figure_for_what_a_draw_varies(gain_report, read_page, cha
     assert ("Gain from the pool" in read_page(html).words) == bool(variables)
     assert text.count("## Gain of closed-form from the pool, in points, by ") == len(variables)
     assert len(json.loads(json.dumps(result.to_dict()))["pool_gain"]) == len(variables)
-
-
-def test_report__of_pools__has_a_table_and_names_only_what_read_them(gain_report, read_page):
-    result = gain_report(pool="balanced", pool_size=(1, 20))
-    (gain,) = result.pool_gain
-
-    rows = [line for line in markdown(result).splitlines() if line.startswith("| 1 to ")]
-    words = read_page(page(result, {})).words
-
-    assert len(rows) == 1
-    assert f"| {gain.bins[0].n_tasks} | 1 |" in rows[0]
-    legend = words.split("Gain from the pool ")[1].split("By unlabelled pictures")[0]
-    assert legend.endswith("on the same tasks. closed-form ")
-    assert "a pool of 1 to 20 unlabelled pictures a class (balanced)" in words
-    assert "closed-form " in words.split("Gain from the pool by unlabelled pictures a class")[1]

@@ -8,8 +8,7 @@ from scipy import stats
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.run import evaluate
-from metaadapter.bench.report.evaluation_markdown import markdown, overview
-from metaadapter.bench.report.evaluation_page import page
+from metaadapter.bench.report.evaluation_markdown import markdown
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.bench.report.findings import find
 
@@ -53,15 +52,6 @@ def test_find__strangers__has_the_means_of_the_rows_and_their_intervals(run, res
     assert set(result.quality["kept"]) == {"closed-form"}
 
 
-def test_find__methods_with_the_same_answers__are_one_where_answers_are_told(result):
-    assert set(result.methods) == {"closed-form", "GDA@msp"}
-    assert set(result.parts[0].ranks.mean) == {"closed-form", "GDA@msp"}
-    assert set(result.parts[0].gain["pets"]) == {"GDA@msp"}
-    assert set(result.quality["nll"]) == {"closed-form", "GDA@msp"}
-    assert result.strangers.methods == METHODS
-    assert "Its gain over the best other method" in result.headline
-
-
 def test_markdown__strangers__have_a_section_with_intervals_and_their_kinds(result):
     text = markdown(result)
 
@@ -75,36 +65,3 @@ def test_markdown__strangers__have_a_section_with_intervals_and_their_kinds(resu
         if line.startswith(r"| GDA\@energy")
     ]
     assert line.count(" ± ") == 2
-
-
-def test_overview__strangers__shows_a_terminal_the_areas_alone(result):
-    lines = overview(result)
-
-    assert "AUROC of near strangers, %" in lines
-    assert "AUROC of far strangers, %" in lines
-    assert not [line for line in lines if "kept" in line]
-
-
-def test_page__strangers__have_a_section_that_names_each_score(result, read_page):
-    words = read_page(page(result, {})).words
-
-    section = words.split("None of these")[1].split("Time and memory")[0]
-    assert "closed-form@prototype" in section
-    assert "same labels, but strangers are recognized by the energy of the logits (Liu" in section
-    assert "Classes in a set (small is good), ± 95 % interval" in section
-    assert "…@mcm" not in words
-
-
-def test_page__strangers__have_a_figure_of_each_kind_with_every_method(result, read_page):
-    words = read_page(page(result, {})).words
-
-    for kind in ("near", "far"):
-        legend = words.split(f"AUROC of {kind} strangers, %: ")[1].split(" %", 8)[:8]
-        assert all(method in " ".join(legend) for method in METHODS)
-
-
-def test_find__run_without_strangers__has_no_such_section(report_of):
-    result = report_of("abcd", 5, methods=("closed-form", "zero-shot"), shots=(1,), seeds=1)
-
-    assert result.strangers is None
-    assert "None of these" not in markdown(result)

@@ -39,18 +39,3 @@ def test_thumbnails__two_pictures_of_one_path__are_told_apart(tmp_path):
 
     sizes = [Image.open(io.BytesIO(result[digest])).size for digest in digests]
     assert sizes == [(SIDE, SIDE // 2), (90, 90)]
-
-
-def test_thumbnails__what_cannot_be_shown__is_left_out(tmp_path):
-    (tmp_path / "folder.png").mkdir()
-    picture(tmp_path / "other.png")
-    (tmp_path / "none.png").write_bytes(b"no picture")
-    digests = {
-        "folder.png": "",
-        "impossible\0.png": "",
-        "missing.png": "",
-        "other.png": "0" * 64,
-        "none.png": hashlib.sha256(b"no picture").hexdigest(),
-    }
-
-    assert thumbnails([mistake(*named) for named in digests.items()], [tmp_path]) == {}

@@ -11,21 +11,12 @@ from metaadapter.bench.report.words import (
     metric,
     metric_name,
     points,
-    short,
-    signed,
 )
 
 
 def test_points__fraction__is_a_percentage_with_its_interval():
     assert points(Estimate(0.5951, 0.0144)) == "59.5 ± 1.4"
     assert points(Estimate(0.5951, math.nan)) == "59.5"
-
-
-@pytest.mark.parametrize(
-    ("mean", "text"), [(0.0123, "+1.2 ± 0.5"), (-0.0123, "−1.2 ± 0.5"), (-0.0004, "0.0 ± 0.5")]
-)
-def test_signed__difference__has_a_sign_unless_it_rounds_to_nothing(mean, text):
-    assert signed(Estimate(mean, 0.005)) == text
 
 
 @pytest.mark.parametrize(
@@ -41,12 +32,6 @@ def test_signed__difference__has_a_sign_unless_it_rounds_to_nothing(mean, text):
 )
 def test_fraction__of_nearly_all__is_not_called_all(value, text):
     assert fraction(value).replace("\u00a0", " ") == text
-
-
-def test_short__long_name__keeps_its_end():
-    assert short("TaskRes") == "TaskRes"
-    assert short("runs/2026-11-25/generator-of-mine") == "…generator-of-mine"
-    assert len(short("x" * 99)) == 18
 
 
 def test_metric__each__is_as_its_name_announces():

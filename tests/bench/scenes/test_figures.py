@@ -33,10 +33,6 @@ def test_figures__counted_by_hand__know_species_false_alarms_and_missed_animals(
     assert overall["missed"] == 250
 
 
-def test_figures__no_empty_frames__tell_of_no_false_alarms():
-    assert np.isnan(rows_of([0, 2], [0, 0]).loc[OVERALL, "false_alarms"])
-
-
 def test_rates__random_answers__agree_with_scikit_learn():
     rng = np.random.default_rng(0)
     true, predicted = rng.integers(0, 4, (2, 60)).tolist()

@@ -50,18 +50,6 @@ def test_scenes__frames_within_a_minute_at_one_camera__are_one(frame):
     assert len({*found.tolist()}) == 3
 
 
-def test_scenes__groups_of_a_manifest__are_one(frame):
-    frames = [
-        frame("a/1.png", 1, group="g"),
-        frame("a/2.png", 2, group="g"),
-        frame("a/3.png", 3, group="h"),
-    ]
-
-    found = scenes_of(frames)
-
-    assert found[0] == found[1] != found[2]
-
-
 def test_scenes__chain_of_alike_frames__is_not_one_scene(tmp_path):
     """Each frame is like the next, but the first is unlike the last."""
     one, other = (np.random.default_rng(seed).integers(0, 256, (32, 32)) for seed in (1, 2))
@@ -81,12 +69,3 @@ def test_scenes__chain_of_alike_frames__is_not_one_scene(tmp_path):
     assert all(
         correlations[a, b] >= 0.85 for a in range(9) for b in range(9) if found[a] == found[b]
     )
-
-
-def test_scenes__broken_frame__is_a_scene_of_its_own(frame, tmp_path):
-    (tmp_path / "broken.png").write_bytes(b"no picture")
-    broken = Frame(ImageRow(tmp_path / "broken.png", None))
-
-    found = scenes_of([frame("a/1.png", 1), broken, frame("a/2.png", 1)])
-
-    assert found[0] == found[2] != found[1]

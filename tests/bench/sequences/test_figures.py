@@ -65,12 +65,6 @@ def test_draw_figures__rows__has_a_row_a_draw():
     assert result["transfer"].isna().tolist() == [True, False]
 
 
-def test_draw_figures__learner_that_saw_every_task__has_no_transfer():
-    result = figures.draw_figures(rows_of(POOLED, n_classes=(9, 9, 9)))
-
-    assert result["transfer"].isna().all()
-
-
 def test_estimates_and_differences__two_learners__are_over_draws_and_paired():
     rows = [rows_of(POOLED + 0.01 * seed, "one", seed) for seed in range(3)]
     rows += [rows_of(POOLED + 0.01 * seed - 0.1, "other", seed) for seed in range(3)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,13 +136,3 @@ def test_an_interrupted_evaluation_continues_where_it_stopped(
     assert more.n_measured == 2 + 8
     of_knn = more.scores[(more.scores["method"] == "ml-knn") & (more.scores["seed"] < 3)]
     assert of_knn["f1"].tolist() == again.scores["f1"].tolist()
-
-
-def test_another_evaluation_is_not_replaced(
-    evaluate: Callable[..., SeveralScores], mixed: SeveralSet
-) -> None:
-    evaluate()
-    with pytest.raises(DataError, match="holds another evaluation"):
-        evaluate(shots=(8,))
-    with pytest.raises(DataError, match="the set mixed has changed"):
-        evaluate(replace(mixed, identity="other pictures"))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import math
 
 import pytest
-from PIL import Image
 
-from metaadapter.data.boxes.formats import read_boxes, recognized
+from metaadapter.data.boxes.formats import read_boxes
 from metaadapter.data.boxes.frame_detections import WHOLE
-from metaadapter.errors import DataError
 
 
 def boxes(listing):
@@ -138,32 +135,6 @@ def test_yolo__of_label_studio__has_classes_txt(tmp_path):
     assert boxes(read_boxes(tmp_path)) == {
         "images/0a1b2c3d-1.jpg": [("red fox", 0.4, 0.3, 0.2, 0.4)]
     }
-
-
-def test_yolo__of_cvat__has_obj_names_and_lists(tmp_path):
-    (tmp_path / "obj_train_data").mkdir()
-    (tmp_path / "obj_train_data/1.txt").write_text("0 0.5 0.5 0.2 0.4\n")
-    (tmp_path / "obj.data").write_text(
-        "classes = 1\ntrain = data/train.txt\nnames = data/obj.names"
-    )
-    (tmp_path / "obj.names").write_text("fox\n")
-    assert boxes(read_boxes(tmp_path)) == {"1": [("fox", 0.4, 0.3, 0.2, 0.4)]}
-
-    (tmp_path / "new/labels/train").mkdir(parents=True)
-    (tmp_path / "new/labels/train/1.txt").write_text("0 0.5 0.5 0.2 0.4\n")
-    (tmp_path / "new/train.txt").write_text("data/images/train/1.jpg\n")
-    (tmp_path / "new/data.yaml").write_text("names:\n  0: fox\npath: .\ntrain: train.txt\n")
-    assert boxes(read_boxes(tmp_path / "new")) == {
-        "images/train/1.jpg": [("fox", 0.4, 0.3, 0.2, 0.4)]
-    }
-
-
-def test_yolo__of_poses__has_its_box_first(yolo):
-    (yolo / "labels/train/1.txt").write_text("0 0.5 0.5 0.2 0.4 0.1 0.1 2 0.9 0.9 2\n")
-    text = (yolo / "data.yaml").read_text()
-    (yolo / "data.yaml").write_text(f"{text}kpt_shape: [2, 3]\n")
-
-    assert boxes(read_boxes(yolo))["images/train/1.jpg"] == [("person", 0.4, 0.3, 0.2, 0.4)]
 
 
 VOC = """<annotation>
@@ -296,48 +267,6 @@ def test_label_studio__rotated_box__is_the_upright_box_around_its_corners(export
     assert "are rotated" in read.warnings("X")[0]
 
 
-def test_label_studio__shapes_without_rectangle__have_the_box_around_them(exported):
-    polygon = {"points": [[10, 20], [40, 20], [40, 60]], "polygonlabels": ["fox"]}
-    ellipse = {"x": 50, "y": 50, "radiusX": 10, "radiusY": 20, "ellipselabels": ["deer"]}
-    brush = {"rle": [1, 2], "brushlabels": ["deer"]}
-    choice = {"choices": ["night"]}
-    read = exported(task(*({"value": value} for value in (polygon, ellipse, brush, choice))))
-
-    assert boxes(read)["0a1b2c3d-fox one.jpg"] == [
-        ("fox", 0.1, 0.2, 0.3, 0.4),
-        ("deer", 0.4, 0.3, 0.2, 0.4),
-        ("night", *WHOLE),
-    ]
-    assert "region without a box" in read.warnings("X")[0]
-
-
-def test_label_studio__several_annotators_and_choices__are_told(exported):
-    one, two = task(region("fox")), task(region("deer"))
-    one["annotations"].insert(0, {"result": [region("cat")], "was_cancelled": True})
-    one["annotations"] += two["annotations"]
-    several = task({"value": {"choices": ["a", "b"]}}, image="s3://bucket/in/2.jpg")
-
-    read = exported(one, several, {"data": {"image": "https://x.org/a/3.jpg?w=1"}})
-
-    assert boxes(read) == {
-        "0a1b2c3d-fox one.jpg": [("fox", 0.1, 0.2, 0.3, 0.4)],
-        "in/2.jpg": [],
-        "a/3.jpg": [],
-    }
-    assert ["annotations" in line for line in read.warnings("X")] == [True, False]
-    assert "several choices" in read.warnings("X")[1]
-
-
-def test_label_studio__facts_that_some_versions_leave_out(exported):
-    bare = {**region(), "original_width": None, "original_height": None, "score": 7}
-    one = task(bare, {"type": "relation", "from_id": "a"}, predictions=[3, 4], drafts=[])
-    one["annotations"][0]["was_cancelled"] = None
-
-    (frame,) = exported(one).frames
-
-    assert (frame.size, [box.confidence for box in frame.detections]) == (None, [1.0])
-
-
 def test_label_studio__json_min_and_csv(exported, tmp_path):
     row = {"annotator": 1, "annotation_id": 2, "lead_time": 3.5, "created_at": "", "id": 7}
     image = {"image": "/data/local-files/?d=in/a%20b.jpg", "site": "brook"}
@@ -376,25 +305,3 @@ def test_megadetector__answers_of_a_classifier__come_before_the_category(tmp_pat
     (box,) = read_boxes(tmp_path / "1.json").frames[0].detections
 
     assert (box.category, box.classified) == ("animal", "deer")
-
-
-@pytest.mark.parametrize("is_enabled", [True, False])
-def test_garbage_collector__is_as_before_the_reading(tmp_path, is_enabled):
-    (tmp_path / "1.json").write_text("[1")
-    was_enabled = gc.isenabled()
-    try:
-        (gc.enable if is_enabled else gc.disable)()
-        with pytest.raises(DataError):
-            read_boxes(tmp_path / "1.json")
-        assert gc.isenabled() == is_enabled
-    finally:
-        (gc.enable if was_enabled else gc.disable)()
-
-
-def test_picture_or_table__is_no_boxes(tmp_path):
-    Image.new("RGB", (10, 10)).save(tmp_path / "1.png")
-    (tmp_path / "1.csv").write_text("path,label\n1.png,fox\n")
-
-    assert recognized(tmp_path / "1.png") is None
-    assert recognized(tmp_path / "1.csv") is None
-    assert recognized(tmp_path) is None

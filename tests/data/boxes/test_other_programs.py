@@ -90,47 +90,6 @@ def test_coco__by_pycocotools__has_the_boxes_and_scores(scored, tmp_path, capsys
     }
 
 
-def test_coco__as_results_in_pycocotools__evaluates_as_perfect(animals, scored, tmp_path, capsys):
-    module = pytest.importorskip("pycocotools.coco")
-    from pycocotools.cocoeval import COCOeval
-
-    write_boxes(animals, "coco", tmp_path / "truth.json")
-    write_boxes(scored, "coco", tmp_path / "answers.json")
-    answers = json.loads((tmp_path / "answers.json").read_text())["annotations"]
-
-    truth = module.COCO(str(tmp_path / "truth.json"))
-    evaluation = COCOeval(truth, truth.loadRes(answers), "bbox")
-    evaluation.evaluate()
-    evaluation.accumulate()
-    evaluation.summarize()
-
-    assert evaluation.stats[0] == pytest.approx(1.0)
-
-
-def test_yolo__by_ultralytics__has_the_boxes(animals, tmp_path, monkeypatch):
-    monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path / "settings"))
-    utils = pytest.importorskip("ultralytics.data.utils")
-    from ultralytics.data.dataset import YOLODataset
-
-    write_boxes(animals, "yolo", tmp_path / "set")
-    draw(animals, tmp_path / "set/images")
-
-    facts = utils.check_det_dataset(str(tmp_path / "set/data.yaml"), autodownload=False)
-    read = YOLODataset(img_path=facts["train"], data=facts, imgsz=64, augment=False)
-
-    names = facts["names"]
-    found = {}
-    for label in read.labels:
-        corners = [
-            (x - width / 2, y - height / 2, width, height)
-            for x, y, width, height in label["bboxes"].tolist()
-        ]
-        name = Path(label["im_file"]).relative_to(tmp_path / "set/images").with_suffix("")
-        labels = [names[int(number)] for number in label["cls"][:, 0]]
-        found[name.as_posix()] = [*zip(labels, corners, strict=True)]
-    assert found == boxes(animals, scores=False)
-
-
 def test_voc__by_torchvision__has_the_boxes(animals, tmp_path):
     pytest.importorskip("torchvision")
     from torchvision.datasets import VOCDetection
@@ -154,47 +113,6 @@ def test_voc__by_torchvision__has_the_boxes(animals, tmp_path):
             for box in frame.detections
             for left, top, width, height in [in_pixels(box.box, frame.size)]
         ]
-
-
-DATUMARO = {"coco": "coco", "voc": "voc", "cvat": "cvat"}
-
-
-@pytest.mark.parametrize("name", DATUMARO)
-def test_format__through_datumaro__comes_back_as_it_was(animals, tmp_path, name):
-    datumaro = pytest.importorskip("datumaro")
-    kinds = {"coco": "annotations/instances_default.json", "cvat": "default.xml", "voc": ""}
-    place = tmp_path / "ours" / kinds[name]
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_boxes(animals, name, place)
-    draw(animals, tmp_path / "ours" / ("JPEGImages" if name == "voc" else "images"))
-
-    theirs = {"coco": "coco_instances", "voc": "voc_detection", "cvat": "cvat"}[name]
-    dataset = datumaro.Dataset.import_from(str(tmp_path / "ours"), DATUMARO[name])
-    dataset.export(str(tmp_path / "theirs"), theirs, save_media=True)
-
-    files = [*(tmp_path / "theirs").rglob("*.json"), *(tmp_path / "theirs").glob("*.xml")]
-    read = read_boxes(tmp_path / "theirs" if name == "voc" else files[0])
-    expected = boxes(animals)
-    if name == "voc":  # it writes no file for a picture without a box
-        del expected["b/2"]
-    assert plain(read) == expected
-
-
-def test_yolo__of_datumaro__has_the_boxes(animals, tmp_path):
-    datumaro = pytest.importorskip("datumaro")
-    (tmp_path / "ours/annotations").mkdir(parents=True)
-    for split, frames in (("train", animals.frames[:1]), ("val", animals.frames[1:])):
-        part = animals._replace(frames=frames)
-        write_boxes(part, "coco", tmp_path / f"ours/annotations/instances_{split}.json")
-        draw(part, tmp_path / "ours/images" / split)
-
-    dataset = datumaro.Dataset.import_from(str(tmp_path / "ours"), "coco")
-    dataset.export(str(tmp_path / "theirs"), "yolo_ultralytics", save_media=True)
-
-    read = plain(read_boxes(tmp_path / "theirs"))
-    # It writes the boxes of a picture in another order.
-    inner = {name.partition("/")[2]: [*reversed(found)] for name, found in read.items()}
-    assert inner == boxes(animals)
 
 
 @pytest.fixture
@@ -246,32 +164,6 @@ def test_boxes__through_the_exports_of_label_studio__come_back(
     assert {name: found for name, found in read.items() if found} == expected
 
 
-@pytest.mark.parametrize("kind", ["JSON", "JSON_MIN", "CSV"])
-def test_choices__through_the_exports_of_label_studio__come_back(label_studio, tmp_path, kind):
-    result = [
-        {"from_name": "choice", "to_name": "image", "type": "choices", "value": {"choices": [name]}}
-        for name in LABELS
-    ]
-    tasks = [
-        {
-            "id": number,
-            "data": {"image": f"/data/local-files/?d=photos/{number}.jpg"},
-            "annotations": [{"id": number, "result": [one], "created_at": "", "lead_time": 1.0}],
-        }
-        for number, one in enumerate(result)
-    ]
-    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
-
-    label_studio(CHOICES, str(tmp_path)).convert(
-        str(tmp_path / "tasks.json"), str(tmp_path / "out"), kind, is_dir=False
-    )
-
-    (file,) = (tmp_path / "out").iterdir()
-    assert plain(read_boxes(file)) == {
-        f"photos/{number}": [(name, WHOLE, 1.0)] for number, name in enumerate(LABELS)
-    }
-
-
 @pytest.fixture
 def fiftyone(tmp_path, monkeypatch):
     """Its importers and exporters, which need no database."""
@@ -302,35 +194,6 @@ def test_coco__by_the_importer_of_fiftyone__has_the_boxes_and_confidences(
         }
 
     assert read == boxes(scored)
-
-
-def test_voc_and_yolo__by_the_importers_of_fiftyone__have_the_boxes(fiftyone, animals, tmp_path):
-    from fiftyone.utils.voc import VOCDetectionDatasetImporter
-    from fiftyone.utils.yolo import YOLOv5DatasetImporter
-
-    write_boxes(animals, "voc", tmp_path / "voc")
-    write_boxes(animals, "yolo", tmp_path / "yolo")
-    draw(animals, tmp_path / "yolo/images")
-
-    importers = [
-        VOCDetectionDatasetImporter(
-            data_path=str(tmp_path / "yolo/images"), labels_path=str(tmp_path / "voc/Annotations")
-        ),
-        YOLOv5DatasetImporter(
-            dataset_dir=str(tmp_path / "yolo"), yaml_path="data.yaml", split="train"
-        ),
-    ]
-    for importer in importers:
-        with importer:
-            read = {
-                Path(path).relative_to(tmp_path / "yolo/images").with_suffix("").as_posix(): [
-                    (box.label, tuple(box.bounding_box)) for box in label.detections
-                ]
-                for path, _, label in importer
-                if label is not None
-            }
-        expected = {name: found for name, found in boxes(animals, scores=False).items() if found}
-        assert {name: found for name, found in read.items() if found} == expected
 
 
 def test_coco__by_the_exporter_of_fiftyone__has_the_boxes(fiftyone, animals, tmp_path):

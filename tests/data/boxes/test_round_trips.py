@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metaadapter.data.boxes.formats import WRITERS, read_boxes, write_boxes
-from metaadapter.data.boxes.frame_detections import WHOLE, Detection, FrameDetections
+from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing
 from metaadapter.data.crop import Box
 from metaadapter.errors import DataError
@@ -119,30 +119,6 @@ def test_format__read_from_another__is_the_same(animals, tmp_path, first, second
     assert facts(twice, sizes=second != "yolo") == facts(animals, nearly, sizes=second != "yolo")
 
 
-@pytest.mark.parametrize("name", ["coco", "cvat", "label-studio"])
-def test_whole_pictures__written_and_read__stay_whole(tmp_path, name):
-    fox = Detection("fox", 0.75, WHOLE)
-    listing = Listing("test", {"0": "fox"}, [FrameDetections("1.jpg", (fox,), size=(7, 9))])
-
-    (frame,) = read_boxes(written(listing, name, tmp_path)).frames
-
-    assert [(box.category, box.confidence, box.box) for box in frame.detections] == [fox[:3]]
-
-
-@pytest.mark.parametrize("name", ["yolo", "voc", "cvat"])
-def test_splits__written_and_read__stay(animals, tmp_path, name):
-    splits = ("val", "train", "test")
-    frames = [
-        frame._replace(split=split) for frame, split in zip(animals.frames, splits, strict=True)
-    ]
-
-    read = read_boxes(written(animals._replace(frames=frames), name, tmp_path))
-
-    assert {frame.file.removeprefix("images/"): frame.split for frame in read.frames} == {
-        frame.file: frame.split for frame in frames
-    }
-
-
 @pytest.mark.parametrize("name", sorted(FOLDERS))
 def test_folder__written_again__keeps_no_file_of_the_earlier_run(animals, tmp_path, name):
     place = written(animals, name, tmp_path)
@@ -161,28 +137,3 @@ def test_folder__name_that_leads_out__is_refused(animals, tmp_path, name, file):
         write_boxes(animals._replace(frames=frames), name, tmp_path / "out")
 
     assert [*tmp_path.iterdir()] == []
-
-
-@pytest.mark.parametrize("name", sorted(FOLDERS))
-def test_folder__two_pictures_of_one_name__are_refused(animals, tmp_path, name):
-    frames = [animals.frames[0]._replace(file=file) for file in ("1.jpg", "1.png")]
-
-    with pytest.raises(DataError, match="would share a file"):
-        write_boxes(animals._replace(frames=frames), name, tmp_path / "out")
-
-
-@pytest.mark.parametrize("name", sorted(FOLDERS))
-def test_folder__of_something_else__is_refused(animals, tmp_path, name):
-    (tmp_path / "notes.txt").touch()
-
-    with pytest.raises(DataError, match=r"holds other files \(notes.txt\)"):
-        write_boxes(animals, name, tmp_path)
-
-
-@pytest.mark.parametrize("name", ["voc", "cvat"])
-def test_xml__label_with_a_control_character__is_refused(animals, tmp_path, name):
-    box = Detection("red\x07fox", 1.0, WHOLE)
-    listing = Listing("test", {"0": box.category}, [animals.frames[0]._replace(detections=(box,))])
-
-    with pytest.raises(DataError, match=r"XML cannot hold the character '\\x07'"):
-        write_boxes(listing, name, tmp_path / "out")

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
-import pandas as pd
 import pytest
 
-from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
+from metaadapter.errors import DataError
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.merge import merge_stores
 
 WIDTH = 24
 
@@ -72,63 +68,6 @@ def test_create__batches_or_chunks__make_the_same_store_as_the_whole(
         assert store.header.recipe == whole.header.recipe
 
 
-def test_create__columns_of_pandas__are_taken_by_position_and_not_by_index(tmp_path, rows, labels):
-    shuffled = pd.Series(labels, index=range(9, -1, -1))
-
-    store = FeatureStore.create(tmp_path / "store", rows, shuffled, paths=shuffled, splits=shuffled)
-
-    for column in (store.rows.label, store.rows.path, store.rows.split):
-        assert column.tolist() == labels
-
-
-def test_create__batches_end_with_an_error_of_the_system__is_not_blamed_on_the_disk(tmp_path, rows):
-    def batches():
-        yield rows
-        (tmp_path / "gone.npy").read_bytes()
-
-    with pytest.raises(DataError, match=r"batches of features ended with an error: .*gone\.npy"):
-        FeatureStore.create(tmp_path / "store", batches())
-
-
-def test_create__views__are_rows_of_a_picture_each_of_length_1(tmp_path, rows):
-    views = rows.reshape(5, 2, WIDTH) * np.array([1, 100])[:, None]
-
-    store = FeatureStore.create(tmp_path / "store", views)
-
-    assert (store.n_pictures, store.n_views) == (5, 2)
-    np.testing.assert_allclose(store.by_picture(), unit(views), atol=3e-4)
-
-
-def test_create__no_labels_and_no_texts__are_empty(tmp_path, rows):
-    store = FeatureStore.create(tmp_path / "store", rows)
-
-    assert (store.classes, store.class_texts(), store.logit_scale) == ((), {}, None)
-    assert store.rows.path[2] == "picture 2"
-
-
-def test_create__labels_without_texts__have_zeros_and_none_for_a_classifier(tmp_path, rows):
-    labels = [1, 2, None, *[1] * 7]
-
-    store = FeatureStore.create(tmp_path / "store", rows, labels)
-
-    assert store.classes == ("1", "2")
-    assert store.mean_features()[1].tolist() == ["1", "2", "", *["1"] * 7]
-    assert store.texts.shape == (2, WIDTH)
-    assert not store.texts.any()
-    assert store.class_texts() == {}
-
-
-def test_create__hash__is_that_of_the_features_as_kept(tmp_path, rows):
-    rows[4] = 2 * rows[1]
-
-    store = FeatureStore.create(tmp_path / "store", rows)
-
-    kept = [hashlib.sha256(row.tobytes()).hexdigest() for row in np.array(store.features)]
-    assert store.rows.sha256.tolist() == kept
-    assert kept[4] == kept[1]
-    assert len(set(kept)) == 9
-
-
 @pytest.mark.parametrize(
     ("value", "message"), [(np.nan, "not finite"), (np.inf, "not finite"), (0.0, "zero")]
 )
@@ -173,15 +112,6 @@ def test_create__argument_that_does_not_fit__says_what_was_expected(
         FeatureStore.create(tmp_path / "store", **arguments)
 
 
-def test_create__failed__may_be_tried_again_and_made_is_not_made_anew(tmp_path, rows, labels):
-    with pytest.raises(DataError):
-        FeatureStore.create(tmp_path / "store", rows, labels[:3])
-
-    assert FeatureStore.create(tmp_path / "store", rows, labels).n_pictures == 10
-    with pytest.raises(UsageError, match="is a feature store already; choose a new folder"):
-        FeatureStore.create(tmp_path / "store", rows)
-
-
 def test_create__with_the_encoder__has_its_fingerprint_temperature_and_width(
     tmp_path, encoder, pictures, rows
 ):
@@ -195,40 +125,3 @@ def test_create__with_the_encoder__has_its_fingerprint_temperature_and_width(
         DataError, match=r"16 wide, as the encoder mean-colour computes them, got features 24"
     ):
         FeatureStore.create(tmp_path / "wider", rows, encoder=encoder)
-
-
-def test_create__two_names__are_two_encoders(tmp_path, rows):
-    one = FeatureStore.create(tmp_path / "one", rows, encoder="a")
-    other = FeatureStore.create(tmp_path / "other", rows, encoder="b")
-
-    with pytest.raises(IncompatibleArtifact, match="Use --encoder a"):
-        one.fingerprint.require_match(other.fingerprint, owner="the store one")
-
-
-def test_merge__stores_without_texts__keep_their_classes(tmp_path, rows, labels):
-    FeatureStore.create(tmp_path / "one", rows[:5], labels[:5], paths=list("abcde"))
-    FeatureStore.create(tmp_path / "two", rows[5:], labels[5:], paths=list("fghij"))
-
-    whole = merge_stores([tmp_path / "one", tmp_path / "two"], tmp_path / "whole")
-
-    assert (whole.n_pictures, whole.classes) == (10, ("heron", "stork"))
-    assert not whole.texts.any()
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"logit_scale": float("nan")}, "logit_scale must be positive and finite.* got nan"),
-        ({"labels": ["\ud800"] * 10}, r"labels\[0\] is '\\ud800'"),
-        ({"paths": ["\ud800"] * 10}, r"paths\[0\] is '\\ud800'"),
-        ({"encoder": "\ud800"}, "half a character"),
-        ({"features": np.ones((10, 0))}, r"got \(10, 0\)"),
-        ({"features": np.ones((10, 0, 3))}, r"got \(10, 0, 3\)"),
-    ],
-    ids=lambda value: str(value)[:24],
-)
-def test_create__what_cannot_be_read_again__is_not_written(tmp_path, rows, changes, message):
-    given = {"features": rows, **changes}
-
-    with pytest.raises(MetaAdapterError, match=message):
-        FeatureStore.create(tmp_path / "store", **given)

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import importlib.util
-import runpy
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.store import store_to_embeddings as writing
-from metaadapter.features.store.embedding_folder import EmbeddingFolder, is_embedding_folder
+from metaadapter.features.store.embedding_folder import EmbeddingFolder
 from metaadapter.features.store.embeddings_to_store import embeddings_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.store_to_embeddings import store_to_embeddings
@@ -82,62 +79,6 @@ def test_read__labels__have_the_texts_of_the_encoder(write, read, encoder):
     assert store.fingerprint.matches(encoder.fingerprint)
 
 
-def test_read__columns__are_chosen_by_name_and_numbers_are_labels(write, read):
-    kinds = [float("nan"), *([3.0] * 25)]
-    folder = write(kind=kinds, address=[f"http://x/{row}" for row in range(26)])
-
-    store, *_ = read(folder, path_column="address", label_column="kind")
-
-    assert store.rows.label.tolist() == ["", *["3"] * 25]
-    assert store.rows.path[25] == "http://x/25"
-    with pytest.raises(UsageError, match="has no column 'colour'; it has image_path, label, kind"):
-        read(folder, label_column="colour")
-
-
-def test_read__without_labels__has_no_classes(write, read):
-    store, *_ = read(write(), labelled=False)
-
-    assert store.classes == ()
-
-
-def test_read__rows_that_are_no_feature__are_left_out_and_recorded(write, read, rows):
-    rows[3, 5], rows[20], rows[21, 0] = np.nan, 0, np.inf
-
-    store, report, _ = read(write(size=10))
-
-    assert store.n_pictures == 23
-    assert "3.jpg" not in store.rows.path
-    reasons = {str(picture.path): picture.reason for picture in report.quarantined}
-    assert reasons == {
-        "3.jpg": "its feature, row 3 of img_emb_0.npy, is not finite",
-        "20.jpg": "its feature, row 0 of img_emb_2.npy, is zero",
-        "21.jpg": "its feature, row 1 of img_emb_2.npy, is not finite",
-    }
-    assert [entry.path for entry in store.header.quarantined] == [*reasons]
-    assert store.rows.label.tolist() == [
-        LABELS[row % 2] for row in range(26) if row not in (3, 20, 21)
-    ]
-
-
-def test_read__row_without_a_path__is_left_out_and_recorded(write, read):
-    paths = [None if row == 3 else f"{row}.jpg" for row in range(26)]
-
-    store, report, _ = read(write(size=26, image_path=paths))
-
-    assert store.n_pictures == 25
-    assert "None" not in store.rows.path
-    (left_out,) = report.quarantined
-    assert left_out.path.endswith("metadata_0.parquet")
-    assert left_out.reason == "row 3 of img_emb_0.npy has no path"
-
-
-def test_read__no_usable_row__is_refused(write, read, rows):
-    rows[:] = 0
-
-    with pytest.raises(DataError, match="none of the 26 rows"):
-        read(write())
-
-
 def test_read__pictures_at_their_paths__are_compared(
     write, read, rows, encoder, write_many, tmp_path
 ):
@@ -151,15 +92,6 @@ def test_read__pictures_at_their_paths__are_compared(
     rows[:] = encoder.encode_images(paths)
     _, _, warnings = read(write(image_path=[str(path) for path in paths]))
     assert warnings == []
-
-
-def test_read__features_of_another_width__are_refused(write, encoder, rows, monkeypatch, read):
-    folder = write()
-    for file in folder.glob("img_emb/*"):
-        np.save(file, np.ones((2, 7), np.float16))
-
-    with pytest.raises(IncompatibleArtifact, match="are 7 wide, but those of the encoder"):
-        read(folder)
 
 
 def damage(folder, name, content):
@@ -216,17 +148,6 @@ def test_open__damage__names_the_part(write, break_it, message):
         EmbeddingFolder.open(folder)
 
 
-def test_open__a_lost_part__is_told(write, read):
-    folder = write()
-    (folder / "img_emb" / "img_emb_4.npy").unlink()
-    (folder / "metadata" / "metadata_4.parquet").unlink()
-
-    store, _, warnings = read(folder)
-
-    assert store.n_pictures == 24
-    assert "has no part 4" in warnings[-1]
-
-
 def test_write__parts__are_read_back_by_name_order_and_as_a_store(
     make_store, read, tmp_path, monkeypatch
 ):
@@ -250,35 +171,6 @@ def test_write__parts__are_read_back_by_name_order_and_as_a_store(
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"img_emb", "metadata"}
 
 
-def test_write__over_other_files__is_refused(make_store, tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "mine.txt").touch()
-
-    with pytest.raises(DataError, match="is not empty"):
-        store_to_embeddings(make_store("given", {"heron": 2}), tmp_path / "out")
-
-
-def test_write__killed__leaves_nothing_that_counts(make_store, tmp_path, kill_at, monkeypatch):
-    store = make_store("given", {"heron": 5})
-    monkeypatch.setattr(writing, "PART_ROWS", 2)
-    for number in range(5):
-        kill_at(number, store_to_embeddings, store, tmp_path / "out")
-        assert not (tmp_path / "out").exists()
-
-    store_to_embeddings(store, tmp_path / "out")
-
-    assert len(EmbeddingFolder.open(tmp_path / "out")) == 5
-    assert not (tmp_path / "out.partial").exists()
-
-
-def test_folder__of_classes__is_no_embedding_folder(tmp_path, write):
-    (tmp_path / "img_emb").mkdir()
-    (tmp_path / "metadata").mkdir()
-
-    assert not is_embedding_folder(tmp_path)
-    assert is_embedding_folder(write())
-
-
 @pytest.mark.slow
 def test_write__is_read_by_embedding_reader(make_store, tmp_path, monkeypatch):
     embedding_reader = pytest.importorskip("embedding_reader")
@@ -300,33 +192,3 @@ def test_write__is_read_by_embedding_reader(make_store, tmp_path, monkeypatch):
     np.testing.assert_array_equal(features, store.mean_features()[0].astype(np.float16))
     assert facts["label"].tolist() == store.rows.label.tolist()
     assert facts["image_path"].tolist() == store.rows.path.tolist()
-
-
-@pytest.mark.slow
-def test_read__what_clip_retrieval_itself_writes__is_the_same(rows, read, tmp_path):
-    package = importlib.util.find_spec("clip_retrieval")
-    if package is None:
-        pytest.skip("needs clip-retrieval")
-    # The file alone: the package imports faiss and a web server.
-    file = Path(package.origin).parent / "clip_inference" / "writer.py"
-    writer = runpy.run_path(str(file))
-    for number in range(13):
-        some = slice(2 * number, 2 * number + 2)
-        sink = writer["NumpyWriter"](number, str(tmp_path / "own"), True, True, True, 13)
-        names = [f"{row}.jpg" for row in range(26)[some]]
-        sink(
-            {
-                "image_embs": rows[some],
-                "text_embs": rows[some],
-                "image_filename": names,
-                "text": ["a caption", "another"],
-                "metadata": [f'{{"label": "{LABELS[row % 2]}", "url": "x"}}' for row in range(2)],
-            }
-        )
-        sink.flush()
-
-    store, *_ = read(tmp_path / "own")
-
-    np.testing.assert_array_equal(store.features, unit_rows(rows.astype("f4")).astype("f2"))
-    assert store.rows.path.tolist() == [f"{row}.jpg" for row in range(26)]
-    assert store.rows.label.tolist() == list(LABELS) * 13

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from pathlib import Path
@@ -10,12 +9,11 @@ import pytest
 import torch
 
 from metaadapter.data.checksums import unsealed, write_document
-from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.errors import DataError
 from metaadapter.features.store import checked_file
 from metaadapter.features.store.chunks import write_chunk_hashes
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import StoreHeader
-from metaadapter.features.store.row_table import StoredPicture
 
 
 @pytest.fixture
@@ -32,24 +30,6 @@ def edit_header(folder, **change):
     if len(list(folder.glob("chunks-*"))):
         write_chunk_hashes(folder, StoreHeader.read(folder)[0])
     write_document(path, kept, files=files)
-
-
-def write_as_csv(folder):
-    """Turn a store into one of an earlier version, as that version wrote it."""
-    path = folder / "store.json"
-    pictures = FeatureStore.open(folder).rows.pictures()
-    values, files = unsealed(json.loads(path.read_bytes()))
-    with (folder / "rows-0001.csv").open("w", newline="") as file:
-        lines = csv.writer(file)
-        lines.writerow(("picture", "view", *StoredPicture._fields))
-        views = range(values["n_views"])
-        lines.writerows((n, view, *row) for n, row in enumerate(pictures) for view in views)
-    for name in ("rows-0001.npz", "chunks-0001.npy"):
-        (folder / name).unlink()
-    values["files"] = {"features": "features-0001.npy", "rows": "rows-0001.csv"}
-    names = (files.keys() | {"rows-0001.csv"}) - {"rows-0001.npz", "chunks-0001.npy"}
-    write_document(path, {**values, "schema": "metaadapter.store/2"}, files=names)
-    return pictures
 
 
 def test_open__complete_store__has_the_encoder_rows_and_texts(folder, encoder):
@@ -106,30 +86,6 @@ def test_mean_features__views__are_averaged_into_unit_rows_as_by_a_loop(folder, 
     assert labels.dtype.kind == "U"
 
 
-def test_open__no_folder_or_another_folder__says_how_to_make_a_store(tmp_path):
-    with pytest.raises(DataError, match=r"no feature store .*absent; make one with .*encode"):
-        FeatureStore.open(tmp_path / "absent")
-    with pytest.raises(DataError, match=r"has no store\.json, so it is not a feature store"):
-        FeatureStore.open(tmp_path)
-
-
-def test_open__unknown_entry__is_ignored(folder):
-    edit_header(folder, mood="cheerful")
-
-    assert FeatureStore.open(folder).n_pictures == 12
-
-
-@pytest.mark.parametrize("text", ["{", "[]", "7", '{"schema": "metaadapter.store/2"}'])
-def test_open__header_is_something_else__says_restore_or_encode_elsewhere(folder, text):
-    (folder / "store.json").write_text(text)
-
-    with pytest.raises(
-        DataError,
-        match=r"store\.json is damaged or was changed: .*; restore it",
-    ):
-        FeatureStore.open(folder)
-
-
 @pytest.mark.parametrize(
     "name", ["features-0001.npy", "rows-0001.npz", "texts-0001.npy", "chunks-0001.npy"]
 )
@@ -155,80 +111,6 @@ def test_open__file_missing_or_cut__gives_the_remedy_once_and_never_to_delete(fo
     "name", ["features-0001.npy", "rows-0001.npz", "texts-0001.npy", "chunks-0001.npy"]
 )
 def test_open__file_of_which_a_bit_was_flipped__is_refused_before_an_answer(folder, name, place):
-    content = bytearray((folder / name).read_bytes())
-    content[place] ^= 1
-    (folder / name).write_bytes(content)
-
-    with pytest.raises(DataError, match=rf"{name} is damaged .*store\.json"):
-        FeatureStore.open(folder).mean_features()
-
-
-def test_open__rows_in_another_order__are_refused(folder):
-    path = folder / "features-0001.npy"
-    features = np.load(path)
-    np.save(path, features[::-1])
-
-    store = FeatureStore.open(folder)
-    with pytest.raises(DataError, match=r"features-0001\.npy is damaged .* its chunk 0 "):
-        store.by_picture()[3]
-
-
-@pytest.mark.parametrize("number", [np.nan, np.inf, 0.0, 1e-6, 6e4])
-@pytest.mark.parametrize("name", ["features-0001.npy", "texts-0001.npy"])
-def test_open__row_that_is_no_unit_vector__is_refused_with_its_number(folder, name, number):
-    rows = np.load(folder / name)
-    rows[1] = number
-    np.save(folder / name, rows)
-    edit_header(folder)
-
-    if name.startswith("texts") and number == 0:
-        assert set(FeatureStore.open(folder).class_texts()) == {"heron"}
-        return
-    with pytest.raises(DataError, match=rf"row 1 of .*{name} should be a vector of length 1"):
-        FeatureStore.open(folder).mean_features()
-
-
-def test_open__store_of_an_earlier_version__says_that_it_cannot_be_checked(encode, folder):
-    path = folder / "store.json"
-    write_as_csv(folder)
-    values, _ = unsealed(json.loads(path.read_bytes()))
-    path.write_text(json.dumps({**values, "schema": "metaadapter.store/1"}))
-
-    with pytest.warns(UserWarning, match=r"an earlier version wrote .*store\.json"):
-        before = FeatureStore.open(folder)
-
-    assert before.n_pictures == 12
-    assert before.mean_features()[0].shape == (12, 16)
-    with pytest.warns(UserWarning, match="earlier version"):
-        report = encode(views=3)
-    after = FeatureStore.open(folder)
-    assert (report.n_new, after.proof is None) == (0, False)
-    np.testing.assert_array_equal(after.features, before.features)
-
-
-def test_open__store_with_a_table_in_csv__is_the_same_store_and_the_next_run_converts_it(
-    encode, folder
-):
-    now = FeatureStore.open(folder)
-    pictures = write_as_csv(folder)
-
-    before = FeatureStore.open(folder)
-
-    assert before.rows.pictures() == pictures
-    assert before.identity == now.identity
-    assert before.rows.numbers("label")[1] == ("heron", "stork")
-    np.testing.assert_array_equal(before.rows.numbers("label")[0], now.rows.numbers("label")[0])
-    np.testing.assert_array_equal(before.features, now.features)
-    assert encode(views=3).n_new == 0
-    after = FeatureStore.open(folder)
-    assert (after.header.schema, after.header.generation) == ("metaadapter.store/3", 2)
-    assert after.rows.pictures() == pictures
-
-
-@pytest.mark.parametrize("name", ["features-0001.npy", "rows-0001.csv", "texts-0001.npy"])
-@pytest.mark.parametrize("place", [-1, -40, 130])
-def test_open__flipped_bit_in_a_store_with_a_table_in_csv__is_refused(folder, name, place):
-    write_as_csv(folder)
     content = bytearray((folder / name).read_bytes())
     content[place] ^= 1
     (folder / name).write_bytes(content)
@@ -274,80 +156,3 @@ def test_identity__of_a_store__changes_with_features_labels_and_texts(make_store
     np.save(first.folder / "texts-0001.npy", texts[::-1])
     edit_header(first.folder)
     assert FeatureStore.open(first.folder).identity != first.identity
-
-
-def test_open__run_ends_between_header_and_files__reads_the_new_store(
-    encode, folder, pictures, monkeypatch
-):
-    read = StoreHeader.read.__func__
-    runs = iter([1])
-
-    def read_and_be_overtaken(cls, path):
-        header = read(cls, path)
-        if next(runs, None):
-            (pictures / "heron/000.png").unlink()
-            encode(views=3)
-        return header
-
-    # The run itself reads the header too, but is the only one to be overtaken.
-    monkeypatch.setattr(StoreHeader, "read", classmethod(read_and_be_overtaken))
-    store = FeatureStore.open(folder)
-
-    assert (store.header.generation, store.n_pictures) == (2, 11)
-
-
-def test_open__header_that_cannot_be_read__is_no_crash(folder, monkeypatch):
-    def refuse(self):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
-
-    with pytest.raises(DataError, match=r"cannot read .*store\.json: Permission denied"):
-        FeatureStore.open(folder)
-
-
-WRONG_KIND = r"entry of .*store\.json cannot be read: .* wrong kind.*restore it"
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"schema": "metaadapter.store/4"}, "expected .*store/3' or .*, found .*/4'; upgrade"),
-        ({"n_rows": ...}, "n_rows is missing"),
-        *(
-            (change, WRONG_KIND)
-            for change in (
-                {"n_rows": "many"},
-                {"n_rows": None},
-                {"n_views": 0},
-                {"counts": 3},
-                {"classes": None},
-                {"classes": "heron"},
-                {"quarantined": ["a.jpg"]},
-                {"logit_scale": []},
-            )
-        ),
-        *(
-            ({"fingerprint": f}, "cannot be read: .*fingerprint")
-            for f in (None, 3, {}, {"dim": 16})
-        ),
-        *(
-            ({"classes": classes}, r"damaged: .*classes.*texts-\d+\.npy is \(2, 16\)")
-            for classes in (["heron"], ["heron", "stork", "egret"])
-        ),
-    ],
-    ids=str,
-)
-def test_open__wrong_entry__says_what_is_wrong(folder, change, message):
-    edit_header(folder, **change)
-
-    error = IncompatibleArtifact if {"schema", "fingerprint"} & change.keys() else DataError
-    with pytest.raises((error, DataError), match=message):
-        FeatureStore.open(folder)
-
-
-def test_open__merge_that_was_cut_off__says_to_run_it_again(tmp_path):
-    (tmp_path / ".lock").touch()
-
-    with pytest.raises(DataError, match=r"not a feature store yet: .*; run that command again"):
-        FeatureStore.open(tmp_path)

@@ -1,18 +1,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import tempfile
-import zipfile
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.errors import DataError
 from metaadapter.features.store.checked_file import CheckedFile, chunk_length
-from metaadapter.features.store.csv_rows import read_csv
 from metaadapter.features.store.row_table import StoredPicture, StoreRows, write_rows
 
 names = st.text(st.characters(codec="utf-8"))
@@ -53,64 +48,7 @@ def test_rows__any_text__comes_back_from_the_table(tmp_path_factory, entries, da
     assert labels == tuple(sorted({picture.label for picture in pictures} - {""}))
 
 
-def test_rows__hashes__take_32_bytes_each():
-    pictures = [StoredPicture("a.jpg", "", "", "", f"{number:064x}") for number in range(1000)]
-
-    assert len(written(pictures)) < 1000 * (4 * 3 + len("a.jpg") + 8 + 32) + 4000
-
-
 def test_rows__file_name_of_undecodable_bytes__comes_back(tmp_path):
     picture = StoredPicture(b"caf\xe9.jpg".decode(errors="surrogateescape"), "", "", "", "0")
 
     assert opened(written([picture]), tmp_path, 1).pictures() == [picture]
-
-
-@pytest.mark.parametrize("n_pictures", [0, 3])
-def test_rows__another_number_of_pictures__is_refused(tmp_path, n_pictures):
-    content = written([StoredPicture("a.jpg", "", "", "", "0")] * 2)
-
-    with pytest.raises(DataError, match=f"store.json says {n_pictures} pictures, but it has .*2"):
-        opened(content, tmp_path, n_pictures)
-
-
-def test_rows__other_columns__names_the_right_ones(tmp_path):
-    np.savez(file := io.BytesIO(), sha256=np.zeros((3, 32), np.uint8))
-
-    with pytest.raises(DataError, match=r"columns path, label, split, group, sha256.*are sha256"):
-        opened(file.getvalue(), tmp_path, 3)
-
-
-def test_rows__no_table__is_refused_and_never_unpickled(tmp_path):
-    np.savez(file := io.BytesIO(), path=np.array([{}], dtype=object))
-    with pytest.raises(DataError, match="holds objects"):
-        opened(file.getvalue(), tmp_path, 1)
-    with pytest.raises(DataError, match="no zip file of arrays"):
-        opened(b"picture,view", tmp_path, 1)
-    with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
-        archive.writestr("path.npy", b"no array")
-    with pytest.raises(DataError, match="restore it"):
-        opened(file.getvalue(), tmp_path, 1)
-
-
-def test_csv__other_columns__names_the_right_ones(tmp_path):
-    (tmp_path / "rows.csv").write_text("path,label\na.jpg,heron\n")
-
-    with pytest.raises(DataError, match=r"columns picture, view, path, label, split, group, sha25"):
-        read_csv(tmp_path / "rows.csv", 1, 1)
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("0,0,a.jpg,heron", "row 2 has 4 entries"),
-        ("first,0,a.jpg,heron,,,00", "invalid literal"),
-        ("1,0,a.jpg,heron,,,00", "1 pictures with 1 views each, but it has others"),
-        (f"0,0,{'a' * 200_000},heron,,,00", "field larger than field limit"),
-    ],
-)
-def test_csv__broken_line__says_what_is_wrong_and_what_to_do(tmp_path, line, reason):
-    head = "picture,view,path,label,split,group,sha256"
-    (tmp_path / "rows.csv").write_text(f"{head}\n{line}\n")
-
-    with pytest.raises(DataError, match=rf"{reason}.*restore it from a copy, or run the same"):
-        read_csv(tmp_path / "rows.csv", 1, 1)

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from metaadapter.data.reader import read_images
-from metaadapter.data.table import ImageRow, ImageTable
-from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.store.encode_to_store import encode_to_store
-from metaadapter.features.store.input_states import read_inputs
 from metaadapter.features.store.merge import merge_stores
 
 
@@ -54,48 +52,6 @@ def test_merge__all_shards_in_any_order__is_byte_for_byte_the_store_of_one_proce
     assert files_of(tmp_path / "merged") == files_of(tmp_path / "whole")
 
 
-def test_merge__picture_unreadable_in_one_part_only__is_not_quarantined(encode, pictures, tmp_path):
-    path = pictures / "heron/000.png"
-    whole = path.read_bytes()
-    encode("a")
-    path.write_bytes(whole[:50])
-    encode("b")
-
-    merged = merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
-
-    assert (merged.n_pictures, merged.header.quarantined) == (12, ())
-
-
-def test_merge__other_encoder__refuses(encode, make_encoder, tmp_path):
-    encode("a", make_encoder("one"))
-    encode("b", make_encoder("two"))
-
-    with pytest.raises(IncompatibleArtifact, match=r"store .*b was made with the encoder two"):
-        merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
-
-
-def test_merge__nothing_or_into_a_store__says_what_is_wrong(encode, tmp_path):
-    encode("a")
-
-    with pytest.raises(UsageError, match="no feature store was named"):
-        merge_stores([], tmp_path / "merged")
-    with pytest.raises(UsageError, match=r"a is a feature store already; choose a new folder"):
-        merge_stores([tmp_path / "a"], tmp_path / "a")
-
-
-def test_merge__equal_paths_with_other_labels__keeps_both_rows(
-    pictures, read_table, encoder, tmp_path
-):
-    row: ImageRow = read_table(pictures).rows[0]
-    for name, label in (("a", "heron"), ("b", "stork")):
-        table = ImageTable((replace(row, label=label),), "list")
-        encode_to_store(table, encoder, tmp_path / name)
-
-    merged = merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
-
-    assert list(merged.rows.label) == ["heron", "stork"]
-
-
 def test_merge__shards_that_do_not_make_a_whole__are_named(mixed, encoder, tmp_path):
     table = read_images(mixed)
     for name, shard in (("a", (1, 3)), ("b", (2, 3)), ("c", (3, 3)), ("d", (1, 2))):
@@ -132,32 +88,6 @@ def test_merge__shards_of_different_lists__are_refused(mixed, encoder, tmp_path,
     assert not (tmp_path / "merged/store.json").exists()
 
 
-@pytest.mark.parametrize("content", ["features", "rows", "texts", "inputs"])
-def test_merge__damaged_shard__is_named(pictures, read_table, encoder, tmp_path, content):
-    for number in (1, 2):
-        encode_to_store(
-            read_table(pictures), encoder, tmp_path / f"part{number}", shard=(number, 2)
-        )
-    file = next((tmp_path / "part2").glob(f"{content}-*"))
-    damaged = bytearray(file.read_bytes())
-    damaged[-5] ^= 1
-    file.write_bytes(damaged)
-
-    with pytest.raises(DataError, match=rf"part2.{file.name}"):
-        merge_stores([tmp_path / "part1", tmp_path / "part2"], tmp_path / "merged")
-    assert not (tmp_path / "merged/store.json").exists()
-
-
-def test_merge__other_templates__are_refused(encode, make_encoder, tmp_path):
-    one, other = make_encoder(), make_encoder()
-    other.templates = ("a drawing of {}",)
-    encode("a", one, shard=(1, 2))
-    encode("b", other, shard=(2, 2))
-
-    with pytest.raises(IncompatibleArtifact, match=r"class names of .*a and .*b .* templates"):
-        merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
-
-
 def test_encode__table_of_inputs__has_the_status_of_each_in_order(mixed, encoder, tmp_path):
     table = read_images(mixed)
     encode_to_store(table, encoder, tmp_path / "store")
@@ -175,17 +105,3 @@ def test_encode__table_of_inputs__has_the_status_of_each_in_order(mixed, encoder
     copies = [line for line in lines if line["status"] == "duplicate"]
     assert {line["duplicate_of"] for line in copies} == {str(mixed / "heron/000.png")}
     assert all("known kind" in line["reason"] for line in lines if line["status"] == "unreadable")
-
-
-def test_encode__dropped_duplicates__are_duplicates_of_the_first_path(mixed, encoder, tmp_path):
-    (mixed / "egret.png").write_bytes((mixed / "heron/000.png").read_bytes())
-    (mixed / "egret").mkdir()
-    (mixed / "egret.png").rename(mixed / "egret/z.png")
-    table = ImageTable(read_images(mixed).rows[::-1], "backwards")
-
-    encode_to_store(table, encoder, tmp_path / "store", drop_duplicates=True)
-
-    entries = list(read_inputs(tmp_path / "store/inputs-0001.csv"))
-    assert [entry.path for entry in entries] == [str(row.path) for row in table.rows]
-    assert {entry.duplicate_of for entry in entries} == {"", str(mixed / "egret/z.png")}
-    assert [e.status for e in entries if e.path.endswith("z.png")] == ["done"]

@@ -83,27 +83,3 @@ def test_insert__in_one_tower__leaves_the_other_as_it_is(make_network, answers, 
     (image, text), (image_now, text_now) = answers(network), answers(copy)
     assert torch.equal(image, image_now)
     assert not torch.allclose(text, text_now, atol=1e-3)
-
-
-def test_insert__of_another_seed__begins_elsewhere(make_network, config):
-    network = make_network("vit")
-
-    tensors = []
-    for seed in (0, 0, 1):
-        copy = shared_copy(network)
-        insert_inside(copy, config, find_places(network), seed=seed)
-        tensors.append([item for item in inside_tensors(copy).values() if item.any()])
-
-    assert all(map(torch.equal, tensors[0], tensors[1]))
-    assert not any(map(torch.equal, tensors[0], tensors[2]))
-
-
-def test_insert__whatever_draws_there_were__leaves_those_of_others_alone(make_network, config):
-    network = make_network("vit")
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-
-    insert_inside(shared_copy(network), config, find_places(network))
-
-    assert torch.equal(torch.rand(3), expected)

@@ -9,7 +9,7 @@ from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.inside import inside_tensors, restore_inside
 from metaadapter.features.towers.lora import LowRank, insert_lora, merge_lora
-from metaadapter.features.towers.places import Place, find_places
+from metaadapter.features.towers.places import find_places
 from tests.random_networks import unchanged
 
 CONFIG = InsideConfig(kind="lora", towers=("image", "text"), width=2, alpha=4.0)
@@ -43,13 +43,6 @@ def test_insert__in_a_transformer__adds_to_attention_and_the_linear_layers(make_
     # Queries, keys and values apart there, too.
     inserted = insert_lora(shared_copy(of_timm), find_places(of_timm), rank=2)
     assert inserted["visual.trunk.blocks.0.attn.qkv.weight"].up.shape == (3, 64, 2)
-
-
-def test_insert__in_a_convolutional_tower__adds_to_convolutions_of_one_pixel(tiny):
-    inserted = insert_lora(shared_copy(tiny.network), find_places(tiny.network))
-
-    names = [name for name in inserted if name.startswith("visual.trunk.blocks.1.0.")]
-    assert [name.rsplit(".", 2)[1] for name in names] == ["conv_pw", "conv_pwl"]
 
 
 def as_by_hand(weight, product):
@@ -90,42 +83,6 @@ def test_merge__of_products__answers_to_the_bit_and_leaves_the_base(make_network
         assert torch.equal(rows, result)
 
 
-def test_merge__holds_only_the_weights_that_changed(make_network):
-    network = make_network("vit")
-    copy = with_products(network)
-
-    merge_lora(copy)
-
-    changed = {
-        name
-        for name, parameter in copy.named_parameters()
-        if parameter is not network.get_parameter(name)
-    }
-    assert "visual.transformer.resblocks.0.attn.in_proj_weight" in changed
-    assert "visual.transformer.resblocks.0.attn.in_proj_bias" not in changed
-    assert "visual.conv1.weight" not in changed
-
-
-def test_copy_of_a_network_with_products__has_its_own(make_network, answers):
-    first = with_products(make_network("vit"))
-    expected = answers(first)
-    second = shared_copy(first)
-
-    for module in second.modules():
-        if isinstance(module, LowRank):
-            module.up = nn.Parameter(torch.zeros_like(module.up))
-
-    assert torch.equal(answers(first)[0], expected[0])
-    assert torch.equal(answers(second)[0], answers(make_network("vit"))[0])
-
-
-def test_low_rank__of_a_lower_precision__keeps_it():
-    weight = torch.randn(6, 4).bfloat16()
-
-    assert torch.equal(LowRank((6, 4))(weight), weight)
-    assert LowRank((6, 4))(weight).dtype == torch.bfloat16
-
-
 @pytest.mark.parametrize(
     ("name", "tensor", "message"),
     [
@@ -150,21 +107,3 @@ def test_restore__of_damaged_products__names_the_weight(make_network, name, tens
 
     with pytest.raises(IncompatibleArtifact, match=message):
         restore_inside(shared_copy(network), CONFIG, changed)
-
-
-def test_insert__into_a_network_on_another_device__goes_there():
-    network = nn.Sequential(nn.Sequential(nn.Linear(6, 4)).to("meta"))
-    place = Place("image", "0", (4,), is_map=False, batch_first=True, ends_stage=True)
-
-    (product,) = insert_lora(network, [place]).values()
-
-    assert {item.device.type for item in product.parameters()} == {"meta"}
-
-
-def test_restore__in_another_network__names_the_weight(make_network):
-    tensors = inside_tensors(with_products(make_network("vit")))
-
-    with pytest.raises(
-        IncompatibleArtifact, match=r"LoRA adds to visual.transformer.* does not fit the enc"
-    ):
-        restore_inside(shared_copy(make_network("resnet")), CONFIG, tensors)

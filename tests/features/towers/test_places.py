@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from open_clip import convert_weights_to_lp
 
 from metaadapter.features.blocks import tower_blocks
 from metaadapter.features.networks import shared_copy
-from metaadapter.features.towers.bottleneck import insert_bottlenecks
 from metaadapter.features.towers.places import find_places
-from tests.random_networks import random_clip, unchanged
+from tests.random_networks import random_clip
 
 # Tower, first and last place of the image tower, shapes of their outputs, and the number of places.
 EXPECTED = [
@@ -34,24 +32,6 @@ def test_find_places__of_each_kind_of_tower__are_its_blocks_in_order(make_networ
     assert (result[0].shape, result[-1].shape) == (first_shape, last_shape)
     assert all(place.is_map == is_map and place.batch_first for place in result)
     assert result[0].width == (first_shape[0] if is_map else first_shape[1])
-
-
-def test_find_places__in_a_convolutional_tower__tells_the_last_block_of_each_stage(make_network):
-    result = in_tower(find_places(make_network("resnet")), "image")
-
-    ends = [place.name for place in result if place.ends_stage]
-    assert ends == [f"visual.layer{number}" for number in ("1.0", "2.1", "3.0", "4.0")]
-
-
-@pytest.mark.parametrize("custom_text", [False, True])
-def test_find_places__of_texts__are_the_layers_of_the_transformer(make_network, custom_text):
-    result = in_tower(find_places(make_network("vit", custom_text=custom_text)), "text")
-
-    start = "text." if custom_text else ""
-    assert [place.name for place in result] == [
-        f"{start}transformer.resblocks.{number}" for number in (0, 1)
-    ]
-    assert all(place.shape == (16, 16) and place.ends_stage for place in result)
 
 
 def test_find_places__of_tiny__are_behind_its_sixteen_blocks_in_seven_stages(tiny):
@@ -81,23 +61,6 @@ def test_find_places__of_other_trunks_of_timm__are_their_stages(name, size, widt
         assert [place.name for place in result] == [f"visual.trunk.s{n}" for n in (1, 2, 3, 4)]
     else:
         assert not any(place.is_map for place in result)
-
-
-def test_find_places__in_a_lower_precision_or_an_adapted_network__are_the_same(make_network):
-    half, adapted = make_network("resnet"), shared_copy(make_network("vit"))
-
-    convert_weights_to_lp(half, torch.bfloat16)
-    insert_bottlenecks(adapted, find_places(adapted))
-
-    assert find_places(half) == find_places(make_network("resnet"))
-    assert find_places(adapted) == find_places(make_network("vit"))
-
-
-def test_find_places__network__stays_as_it_is(make_network):
-    network = make_network("resnet")
-
-    with unchanged(network):
-        find_places(network)
 
 
 @pytest.mark.parametrize("kind", ["vit", "resnet", "timm resnet", "timm vit"])

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.fingerprint import probe_picture
 from metaadapter.features.towers.prompted_encoder import CONTEXT, SHIFT, START, PromptedEncoder
 from metaadapter.features.towers.soft_prompt import word_vectors
 
@@ -62,25 +61,6 @@ def test_texts__moved_vectors__add_what_changed_in_the_joint_block_alone(base, m
     assert np.abs(result - hand_written).max() > 0.01
 
 
-def test_texts__shift__is_taken_away(base, make_prompted):
-    encoder = make_prompted(1)
-    with torch.no_grad():
-        tokens = encoder._learned.tokens(["fox"])
-        moved = (encoder._learned(tokens) - encoder._start(tokens))[0]
-
-    shifted = make_prompted(1, moved).encode_texts(["fox"])
-
-    np.testing.assert_allclose(shifted, base.encode_texts(["fox"]), atol=1e-6)
-
-
-def test_pictures__are_those_of_the_encoder_to_the_bit(base, make_prompted):
-    encoder = make_prompted(1)
-    picture = np.asarray(probe_picture())
-
-    assert np.array_equal(encoder.encode_images([picture]), base.encode_images([picture]))
-    assert encoder.fingerprint.matches(base.fingerprint)
-
-
 def test_prompts__two_in_threads_over_one_encoder__answer_as_each_alone(base, make_prompted):
     encoders = [make_prompted(1), make_prompted(2)]
     alone = [encoder.encode_texts(NAMES) for encoder in encoders]
@@ -91,12 +71,6 @@ def test_prompts__two_in_threads_over_one_encoder__answer_as_each_alone(base, ma
     for n, result in enumerate(together):
         assert np.array_equal(result, alone[n % 2])
     assert np.abs(alone[0] - alone[1]).max() > 0.01
-
-
-def test_texts__no_names__are_none_and_an_empty_one_is_refused(make_prompted):
-    assert make_prompted(1).encode_texts([]).shape == (0, 3008)
-    with pytest.raises(UsageError, match="a class name is empty"):
-        make_prompted(1).encode_texts(["fox", " "])
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,8 @@ import copy
 import open_clip
 import pytest
 import torch
-from torch import nn
 from torch.nn.functional import normalize
 
-from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.soft_prompt import PromptedTexts, word_vectors
 from tests.random_networks import unchanged
@@ -41,13 +39,6 @@ def test_prompt__of_the_vectors_of_words__reads_as_the_words_to_the_bit(network)
         result = texts(texts.tokens(NAMES))
 
     assert torch.equal(result, texts_of(network, [f"a photo of a {name}." for name in NAMES]))
-
-
-def test_prompt__other_sentences__are_read_as_before(network):
-    copied = shared_copy(network)
-    PromptedTexts(copied, TOKENIZE, torch.randn(4, 16))
-
-    assert torch.equal(texts_of(copied, NAMES), texts_of(network, NAMES))
 
 
 def test_prompt__own_vectors__equal_a_tower_whose_table_has_them(network):
@@ -96,15 +87,6 @@ def test_shorten__texts__stay(network):
     assert len(getattr(network, "text", network).positional_embedding) == 16
 
 
-def test_shorten__tower_that_sees_what_comes_behind__is_left_alone(make_network):
-    network = make_network("vit", custom_text=True)
-    network.text.attn_mask = None
-    texts = PromptedTexts(network, TOKENIZE, torch.zeros(2, 16))
-    tokens = texts.tokens(NAMES)
-
-    assert texts.shorten(tokens) is tokens
-
-
 def test_tokens__long_name__is_cut_where_the_tower_ends(network):
     texts = prompted(network)
 
@@ -112,43 +94,3 @@ def test_tokens__long_name__is_cut_where_the_tower_ends(network):
 
     assert tokens.shape == (1, 16)
     assert tokens[0, -1] == tokens.max()
-
-
-@pytest.mark.parametrize("n_context", [16, 20])
-def test_tokens__no_place_for_the_prompt__is_refused(make_network, n_context):
-    texts = PromptedTexts(make_network("vit"), TOKENIZE, torch.zeros(n_context, 16))
-
-    with pytest.raises(UsageError, match=f"{n_context} vectors does not fit before the name 'fox'"):
-        texts.tokens(["fox"])
-
-
-def test_word_vectors__more_vectors_than_words__repeat_them(make_network):
-    network = make_network("vit")
-
-    result = word_vectors(network, TOKENIZE, "a photo", 5)
-
-    a, photo = word_vectors(network, TOKENIZE, "a photo", 2)
-    torch.testing.assert_close(result, torch.stack([photo, a, photo, a, photo]), rtol=0, atol=0)
-
-
-def test_prompt__another_width__is_refused(make_network):
-    with pytest.raises(IncompatibleArtifact, match="embeddings of tokens are 16 wide"):
-        PromptedTexts(make_network("vit"), TOKENIZE, torch.zeros(4, 20))
-
-
-def test_prompt__text_tower_of_hugging_face__is_refused(make_network):
-    network = make_network("vit", custom_text=True)
-    network.text = nn.Linear(2, 2)
-    network.text.config = {}
-
-    with pytest.raises(UsageError, match="this encoder has one of Hugging Face"):
-        PromptedTexts(network, TOKENIZE, torch.zeros(4, 16))
-
-
-def test_prompt__tokeniser_without_the_placeholder__is_refused(make_network):
-    def bytes_alone(sentences):
-        rows = [[1, *item.encode()[:14], 2] for item in sentences]
-        return torch.tensor([row + [0] * (16 - len(row)) for row in rows])
-
-    with pytest.raises(UsageError, match="needs a tokenizer with one token for ♥"):
-        PromptedTexts(make_network("vit"), bytes_alone, torch.zeros(4, 16))

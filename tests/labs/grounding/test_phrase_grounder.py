@@ -7,9 +7,7 @@ from torch.nn.functional import normalize
 
 from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.files import load_adapter
-from metaadapter.labs.grounding.ground import ground
 from metaadapter.labs.grounding.phrase_grounder import class_examples
-from tests.labs.grounding.test_ground import picture
 
 NAMES = {"cat": "cat", "black_cat": "black cat", "a1": "striped mug", "lamp": "lamp"}
 
@@ -58,14 +56,3 @@ def test_its_first_four_pictures_are_the_examples(stored, encoder, rows):
     assert shown.vectors.shape == (4, encoder.dim)
     torch.testing.assert_close(shown.vectors, normalize(features[labels == lamp][:4], dim=-1))
     assert np.isin(shown.vectors.numpy().round(4), rows[15:].round(4)).all()
-
-
-def test_without_a_cross_modal_adapter_examples_change_nothing(stored, encoder):
-    shown = class_examples(stored, encoder, "the lamp")
-
-    boxes = {
-        ground(encoder, [picture()], "the lamp", examples=examples)[0].box
-        for examples in (None, shown.vectors)
-    }
-
-    assert len(boxes) == 1

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from sklearn.kernel_ridge import KernelRidge
 
-from metaadapter.errors import UsageError
 from metaadapter.features.views import join_looks
 from metaadapter.labs.ranking.pair_adapter import (
     HUB_WEIGHT,
@@ -14,28 +11,12 @@ from metaadapter.labs.ranking.pair_adapter import (
     N_NEIGHBOURS,
     fit_pairs,
 )
-from metaadapter.labs.ranking.regression import RIDGE, SHARPNESS, mean_lead, unit
+from metaadapter.labs.ranking.regression import SHARPNESS, mean_lead, unit
 
 
 def scores(adapter, pictures, captions, **options):
     rows = adapter.caption_rows(captions, **options)
     return adapter.picture_rows(pictures, **options) @ rows.T
-
-
-def expected_pictures(pairs, captions):
-    """The expected pictures of centred captions by scikit-learn's kernel ridge regression."""
-    n = len(pairs.pair_captions) + MEAN_SHRINKAGE
-    picture_mean, caption_mean = (
-        rows.sum(0) / n for rows in (pairs.pair_pictures, pairs.pair_captions)
-    )
-    own, targets = (
-        unit(pairs.pair_captions - caption_mean),
-        unit(pairs.pair_pictures - picture_mean),
-    )
-    # Of rows of length 1 exp(s · (cosine − 1)) is the radial kernel of s / 2.
-    ridge = KernelRidge(kernel="rbf", gamma=SHARPNESS / 2, alpha=RIDGE).fit(own, targets - own)
-    centred = unit(captions - caption_mean)
-    return unit(centred + ridge.predict(centred).astype(np.float32)), picture_mean
 
 
 def test_scores__without_a_pair__are_the_cosines_of_the_encoder(domain):
@@ -44,15 +25,6 @@ def test_scores__without_a_pair__are_the_cosines_of_the_encoder(domain):
     result = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions)
 
     np.testing.assert_allclose(result, pairs.pictures @ pairs.captions.T, atol=1e-6)
-
-
-def test_scores__without_hubs__are_cosines_with_what_scikit_learn_expects(domain):
-    pairs = domain()
-
-    result = scores(fit_pairs(*pairs[:2]), pairs.pictures, pairs.captions, hubs=False)
-
-    expected, picture_mean = expected_pictures(pairs, pairs.captions)
-    np.testing.assert_allclose(result, unit(pairs.pictures - picture_mean) @ expected.T, atol=1e-5)
 
 
 def test_scores__hubs__are_levelled_by_the_highest_cosines_with_the_pairs(domain):
@@ -95,24 +67,6 @@ def test_scores__captions_of_pairs__are_lowered_alike_and_more_than_new_ones(dom
     assert lowered[12:].max() < lowered[0] / 2
 
 
-def test_scores__old_and_new_captions_mixed__both_find_their_pictures_more_often(domain):
-    shares = []
-    for seed in range(10):
-        pairs = domain(seed=seed, noise=1.0)
-        captions = np.concatenate([pairs.pair_captions, pairs.captions])
-        pictures = np.concatenate([pairs.again, pairs.pictures])
-        adapter, own = fit_pairs(*pairs[:2]), np.arange(len(captions))
-        result = scores(adapter, pictures, captions)
-        swallowing = result + level_of_pairs(adapter) * nearness(adapter, captions)
-        tables = (pictures @ captions.T, swallowing, result)
-        hits = [table.argmax(1) == own for table in tables]
-        shares.append([[hit[:16].mean(), hit[16:].mean()] for hit in hits])
-
-    (frozen_old, frozen_new), (old, new), (kept, won) = np.mean(shares, axis=0)
-    assert kept - frozen_old > 0.9 * (old - frozen_old)
-    assert won > new > frozen_new
-
-
 def test_rows__of_two_looks_with_blocks__are_as_long_as_one_look_and_score_alike(domain):
     pairs = domain(n_pairs=5, n=7, width=6)
     rng = np.random.default_rng(1)
@@ -148,20 +102,6 @@ def test_fit_pairs__order_of_pairs__makes_no_difference(domain):
     np.testing.assert_allclose(result, straight, atol=1e-5)
 
 
-def test_fit_pairs__more_pictures_and_captions__count_for_the_means(domain):
-    pairs = domain()
-
-    adapter = fit_pairs(
-        *pairs[:2],
-        more_pictures=[pairs.pictures[:7], pairs.pictures[7:]],
-        more_captions=[pairs.captions],
-    )
-
-    everything = np.concatenate([pairs.pair_pictures, pairs.pictures])
-    expected = everything.sum(0) / (len(everything) + MEAN_SHRINKAGE)
-    np.testing.assert_allclose(adapter.picture_mean, expected, atol=1e-6)
-
-
 def test_fit_pairs__new_pictures_and_captions_of_the_domain__find_one_another_more_often(domain):
     gains = []
     for seed in range(10):
@@ -173,13 +113,3 @@ def test_fit_pairs__new_pictures_and_captions_of_the_domain__find_one_another_mo
 
     assert np.mean(gains) > 0.05
     assert min(gains) > -0.1
-
-
-def test_fit_pairs__features_that_cannot_be__are_told(domain):
-    pairs = domain()
-    shapes = r"one caption for each picture.*\(16, 24\) and \(15, 24\)"
-    with pytest.raises(UsageError, match=shapes):
-        fit_pairs(pairs.pair_pictures, pairs.pair_captions[1:])
-    pairs.pair_pictures[3, 2] = np.nan
-    with pytest.raises(UsageError, match="finite features of pairs"):
-        fit_pairs(*pairs[:2])

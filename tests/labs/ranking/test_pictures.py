@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.labs.ranking.pictures import pictures_of_store
 
 
@@ -22,17 +21,3 @@ def test_pictures_of_store__features__stay_on_disk_and_come_in_blocks(store, mon
     assert [len(block) for block in blocks] == [4, 4, 1]
     np.testing.assert_array_equal(np.concatenate(blocks), store.mean_features()[0])
     assert pictures.paths == tuple(picture.path for picture in store.rows.pictures())
-
-
-def test_pictures_of_store__split__has_its_pictures_alone(store):
-    assert len(pictures_of_store(store.folder, store.fingerprint, split="x")) == 3
-    assert len(pictures_of_store(store.folder, store.fingerprint, split="all")) == 9
-    with pytest.raises(DataError, match="no split 'z'"):
-        pictures_of_store(store.folder, store.fingerprint, split="z")
-
-
-def test_pictures_of_store__of_another_encoder__is_refused(store, make_store):
-    other = make_store("other", {"a": 2}, encoder="stripes").fingerprint
-
-    with pytest.raises(IncompatibleArtifact, match="the adapter"):
-        pictures_of_store(store.folder, other)

@@ -52,11 +52,3 @@ def test_mean_lead__captions_that_recur__is_that_of_fits_without_all_pairs_of_a_
         others = picture @ expect(adapter.captions[~same]).T
         leads.append(others.max() - picture @ expect(adapter.captions[[i]])[0])
     assert result == pytest.approx(np.mean(leads), abs=1e-5)
-
-
-@pytest.mark.parametrize("n_pairs", [0, 1, 3])
-def test_mean_lead__without_two_captions__is_zero(domain, n_pairs):
-    pairs = domain(n_pairs=n_pairs)
-    captions = np.repeat(pairs.pair_captions[:1], n_pairs, axis=0)
-
-    assert mean_lead(*fitted(fit_pairs(pairs.pair_pictures, captions))) == 0

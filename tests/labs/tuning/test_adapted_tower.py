@@ -69,26 +69,6 @@ def test_half_precision_moves_features_by_less_than_a_thousandth(make_encoder, l
     assert (cache.features(torch.arange(6)) - expected).norm(dim=1).max() < 1e-3
 
 
-def test_blocks_are_kept_only_if_something_behind_them_reads_them(make_encoder):
-    alone, *_ = cache_of(make_encoder("timm"), 2)
-    with_stages, *_ = cache_of(make_encoder("timm", **BLOCKS), 2)
-    # Of 64 pixels the blocks 1 and 2 make 24 maps of 16 × 16 and 32 of 8 × 8.
-    assert [maps.shape[1:] for maps in alone._cached] == [(32, 8, 8)]
-    assert {maps.shape[1:] for maps in with_stages._cached} == {(32, 8, 8), (24, 16, 16)}
-
-
-def test_the_blocks_in_front_are_not_run_again(make_encoder, looks):
-    cache, _, network = cache_of(make_encoder("timm"), 2)
-    ran = []
-    convolution = network.get_submodule("visual.trunk.blocks.0.0.conv")
-    convolution.register_forward_hook(lambda *_: ran.append(1))
-    cache.add(looks)
-    n_runs = len(ran)
-    cache.features(torch.arange(6))
-    assert n_runs > 0
-    assert len(ran) == n_runs
-
-
 def test_gradients_reach_the_adapters_through_cached_looks(make_encoder, looks):
     encoder = make_encoder("timm")
     cache, changed, network = cache_of(encoder, 2)

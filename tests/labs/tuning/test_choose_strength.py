@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 from torch.nn.functional import normalize
 
@@ -56,26 +55,6 @@ def test_answers_that_are_too_sure_are_told_at_the_temperature_that_suits_them()
     assert log_loss(2.0) < log_loss(1.5) < log_loss(1.0)
 
 
-@pytest.mark.parametrize("shares", [(0.6, 0.6, 0.6, 0.6), (0.99, 0.99, 0.99, 0.05)])
-def test_of_equal_strengths_the_smaller_is_taken_also_where_all_are_too_sure(shares):
-    same = logits_of(*shares)
-
-    result = choose({1.0: same, 0.5: same, 0.0: same}, LABELS)
-
-    assert (result.strength, result.calibration.temperature) == (0.0, 1.0)
-
-
-def test_the_tower_as_it_was_has_no_temperature():
-    result = choose({0.0: logits_of(*[0.999] * 4), 1.0: logits_of(*[0.5] * 4)}, LABELS)
-
-    assert (result.strength, result.calibration.temperature) == (0.0, 1.0)
-
-
-def test_numbers_that_are_not_finite_change_nothing():
-    logits = {0.0: logits_of(*[0.5] * 4), 1.0: torch.full((4, 2), torch.nan)}
-    assert choose(logits, LABELS).strength == 0.0
-
-
 def test_as_many_quarters_are_left_out_as_it_takes_to_ask_eighty_pictures():
     def sizes(n_ways, n_shots):
         parts = left_out_parts(torch.arange(n_ways).repeat_interleave(n_shots))
@@ -85,18 +64,6 @@ def test_as_many_quarters_are_left_out_as_it_takes_to_ask_eighty_pictures():
     assert sizes(10, 16) == [40, 40]
     assert sizes(10, 4) == [10] * 4
     assert sizes(10, 3) == [10] * 3
-
-
-def test_nobody_is_asked_where_nothing_is_learned_without_the_pictures_that_are_left_out():
-    assert left_out_parts(torch.tensor([0, 0, 1, 1])) == []
-    assert left_out_parts(torch.tensor([0, 1])) == []
-    assert len(left_out_parts(torch.tensor([0, 0, 0, 1]))) == 3
-
-
-def test_a_quarter_has_pictures_of_each_class_that_has_two():
-    labels = torch.tensor([0, 1, 1, 2, 2, 2, 2, 2])
-    parts = [labels[part].tolist() for part in left_out_parts(labels)]
-    assert parts == [[1, 2, 2], [1, 2], [2], [2]]
 
 
 def drawn(n_shot, spread, seed):
@@ -135,12 +102,6 @@ def test_thresholds_are_lowered_to_what_left_out_pictures_reach():
     assert passed_before < 0.8
     assert passed > 0.88
     assert held_before < 0.9 < held
-
-
-def test_thresholds_that_pass_enough_stay():
-    weights = adapter_of_typical_pictures()
-    result = calibrate([left_out(weights, 0.02)], 1.0)
-    assert (result.known_shift, result.own_scale) == (0.0, 1.0)
 
 
 def test_shift_and_scale_are_those_of_quantiles_by_hand():

@@ -184,21 +184,6 @@ def test_boxes__are_drawn_moved_removed_and_accepted(page, frames):
     )
 
 
-def test_box__of_a_picture_in_the_tray__opens_its_frame(page, frames):
-    add_boxes(page, frames)
-    page.locator(".card:not(.stale)").first.wait_for(timeout=TIMEOUT)
-    card = page.locator(".card").nth(2)
-    picture = card.get_attribute("data-picture")
-    card.dblclick()
-
-    expect(page.locator(".frame-box[aria-pressed=true]")).to_be_focused()
-    project = page.evaluate("fetch('/project').then((response) => response.json())")
-    shown = page.get_by_role("dialog").get_by_role("heading")
-    expect(shown).to_have_text(project["names"][picture])
-    page.keyboard.press("Escape")
-    expect(page.locator(".frame-dialog")).to_have_count(0)
-
-
 def test_series_species_and_counts(page, frames):
     add_boxes(page, frames)
     page.locator(".card:not(.stale, .unanswered)").first.wait_for(timeout=TIMEOUT)
@@ -247,77 +232,3 @@ def test_dialogs_of_camera_traps__have_no_violation(page, frames, scheme):
         page.keyboard.press("Escape")
 
     assert violations == {name: [] for name in violations}
-
-
-def test_frame__shows_what_another_person_changes(page, frames):
-    add_boxes(page, frames)
-    page.get_by_role("button", name="Review boxes").click()
-    dialog = page.get_by_role("dialog")
-    name = dialog.get_by_role("heading").inner_text()
-    n_boxes = len(kept_frames(page)[name])
-    expect(dialog.locator(".frame-box")).to_have_count(n_boxes)
-
-    page.evaluate(
-        """async (name) => {
-            const {frames} = await (await fetch("/frames")).json();
-            const {id} = frames.find((frame) => frame.name === name);
-            const body = JSON.stringify({after: [0.4, 0.01, 0.1, 0.1]});
-            const headers = {"Content-Type": "application/json"};
-            await fetch(`/frames/${id}/boxes`, {method: "POST", headers, body});
-        }""",
-        name,
-    )
-
-    expect(dialog.locator(".frame-box")).to_have_count(n_boxes + 1, timeout=10_000)
-    page.keyboard.press("n")
-    page.keyboard.press("n")
-    expect(dialog.locator(".frame-box")).to_have_count(n_boxes + 3, timeout=10_000)
-
-    sentence = "There is already this box."
-    refusal = {"error": sentence, "kind": "same-box", "values": {}}
-    page.route(CHANGES, lambda route: route.fulfill(status=409, json=refusal))
-    page.keyboard.press("Delete")
-    expect(dialog.get_by_role("status")).to_have_text(sentence)
-    expect(dialog.locator(".frame-box")).to_have_count(n_boxes + 3)
-
-
-def test_frames__dropped_with_their_boxes__are_read_only_by_boxes(page, frames):
-    before = set(project_of(page)["names"])
-    page.evaluate(
-        """(files) => {
-            const transfer = new DataTransfer();
-            for (const [name, bytes] of files)
-                transfer.items.add(new File([Uint8Array.from(bytes)], name));
-            const how = {bubbles: true, cancelable: true, dataTransfer: transfer};
-            document.querySelector("#tray").dispatchEvent(new DragEvent("drop", how));
-        }""",
-        [
-            (path.name, [*path.read_bytes()])
-            for path in (*sorted(frames.glob("frames/meadow/001[0-2].jpg")), boxes_of(frames))
-        ],
-    )
-    page.wait_for_selector("#frames:visible", timeout=TIMEOUT)
-
-    project = project_of(page)
-    new = {kept["id"] for kept in kept_list(page)} - before
-    assert len(new) == 3
-    assert not new & {*project["tray"]}
-
-
-def boxes_of(frames):
-    """A detector's file for frames without folders, whose names do not repeat."""
-    document = json.loads((frames / "frames.detections.json").read_text())
-    images = [image for image in document["images"] if image["file"].startswith("meadow/")]
-    for image in images:
-        image["file"] = image["file"].removeprefix("meadow/")
-    path = frames / "meadow.json"
-    path.write_text(json.dumps({**document, "images": images}))
-    return path
-
-
-def project_of(page):
-    return page.evaluate("fetch('/project').then((response) => response.json())")
-
-
-def kept_list(page):
-    return page.evaluate("fetch('/frames').then((response) => response.json())")["frames"]

@@ -116,36 +116,3 @@ def test_camera__while_space_is_held__records_into_the_chosen_class(page):
     counts = pictures(page)
     assert 3 + 2 < counts.pop("shoes") <= 3 + taken
     assert counts == {"hat": 3, "": 0}
-
-
-def test_camera__pressed_by_mouse_or_key__takes_one_picture_each(page):
-    page.locator("#add-camera").click()
-    shoot = page.get_by_role("dialog").get_by_role("button", name="Take a picture")
-    status = page.get_by_role("dialog").get_by_role("status")
-
-    shoot.click()
-    expect(status).to_have_text("1 picture taken.")
-    page.keyboard.press("Enter")
-    expect(status).to_have_text("2 pictures taken.")
-    page.keyboard.press(" ")
-    expect(status).to_have_text("3 pictures taken.")
-
-    page.keyboard.press("Escape")
-    expect(page.locator("#tray-count")).to_have_text(re.compile("[1-3]"))  # equal ones count once
-
-
-def test_camera__of_several__can_be_chosen(launch, open_page):
-    page = open_page(launch("--use-fake-device-for-media-stream=device-count=2"))
-    page.locator("#add-camera").click()
-    cameras = page.get_by_role("dialog").get_by_label("Camera")
-    expect(cameras.locator("option")).to_have_count(2)
-    other = cameras.locator("option:not(:checked)").get_attribute("value")
-
-    cameras.select_option(other)
-
-    page.wait_for_function(
-        """(id) => document.querySelector("video").srcObject?.getVideoTracks()[0]
-            .getSettings().deviceId === id""",
-        arg=other,
-    )
-    expect(page.get_by_role("button", name="Take a picture")).to_be_enabled()

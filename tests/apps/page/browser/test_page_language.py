@@ -61,16 +61,3 @@ def test_page__in_a_german_browser__says_everything_in_german(context, address, 
         page.locator("#add-pictures").click()
     chooser.value.set_files(tmp_path / "leer.jpg")
     expect(page.locator(".error li")).to_have_text("leer.jpg: die Datei ist leer")
-
-
-def test_language__that_was_chosen__is_remembered(context, address):
-    page = context.new_page()
-    page.goto(address)
-    expect(page.locator("#welcome-title")).to_contain_text("Der Rest wird sortiert")
-
-    page.get_by_label("Sprache").select_option("English")
-
-    expect(page.locator("#welcome-title")).to_contain_text("It sorts the rest")
-    another = context.new_page()
-    another.goto(address)
-    expect(another.locator("#welcome-title")).to_contain_text("It sorts the rest")

@@ -73,24 +73,6 @@ def test_grouped__puts_the_unanswered_last(call, order, expected):
     )
 
 
-def test_remembered__leaves_pictures_where_they_are_and_adds_new_ones_to_their_groups(call):
-    before = [{"key": "a", "pictures": ["c", "a"]}, {"key": "b", "pictures": ["b"]}]
-
-    keys = {"map_of": [["b2", "b"], ["d", "d"]]}
-
-    after = call("order", "remembered", before, ["a", "b", "b2", "d"], keys)
-
-    assert after == [
-        {"key": "a", "pictures": ["c", "a"]},  # c is away and keeps its place
-        {"key": "b", "pictures": ["b", "b2"]},
-        {"key": "d", "pictures": ["d"]},
-    ]
-    assert call("order", "present", after, ["a", "b2"]) == [
-        {"key": "a", "pictures": ["a"]},
-        {"key": "b", "pictures": ["b2"]},
-    ]
-
-
 def selection(current=None, anchor=None, selected=()):
     return {"current": current, "anchor": anchor, "selected": {"set": list(selected)}}
 
@@ -114,38 +96,6 @@ def test_clicked__alone_with_control_and_with_shift(call, keys, current, selecte
     assert (after["current"], sorted(after["selected"])) == (current, selected)
 
 
-def test_clicked__with_control_on_a_selected_picture__deselects_it(call):
-    after = call(
-        "selection", "clicked", selection("b", "b", ["b", "d"]), ORDER, "d", {"toggle": True}
-    )
-
-    assert after["selected"] == ["b"]
-
-
-def test_moved__stays_within_the_order_and_extends_from_where_it_began(call):
-    assert call("selection", "moved", selection("b", "b"), ORDER, 100)["current"] == "f"
-    assert call("selection", "moved", selection("b", "b"), ORDER, -100)["current"] == "a"
-    assert call("selection", "moved", selection(), ORDER, 1)["current"] == "a"
-    once = call("selection", "moved", selection("c", "c"), ORDER, 1, {"extend": True})
-    back = selection(once["current"], once["anchor"], once["selected"])
-    twice = call("selection", "moved", back, ORDER, -2, {"extend": True})
-    assert once["selected"] == ["c", "d"]
-    assert twice["selected"] == ["b", "c"]
-
-
-@pytest.mark.parametrize(
-    ("gone", "current"),
-    [(["c"], "d"), (["c", "d"], "e"), (["f"], "c"), (["c", "d", "e", "f"], "b")],
-)
-def test_without__moves_on_to_the_next_picture_that_is_left(call, gone, current):
-    left = [picture for picture in ORDER if picture not in gone]
-
-    after = call("selection", "without", selection("c", "c", ["c", "a"]), ORDER, left)
-
-    assert after["current"] == current
-    assert set(after["selected"]) == {"a", "c"} - set(gone)
-
-
 def test_acted_on__are_the_selected_pictures_or_else_the_current_one(call):
     assert call("selection", "actedOn", selection("c", "c", ["e", "a"]), ORDER) == ["a", "e"]
     assert call("selection", "actedOn", selection("c"), ORDER) == ["c"]
@@ -166,23 +116,6 @@ def test_cost_at__is_that_of_the_last_point_not_above_the_threshold(call, thresh
     assert call("costs", "costAt", POINTS, threshold)["kept"] == kept
 
 
-def test_cost_at__without_points__is_nothing(call):
-    assert call("costs", "costAt", [], 0.5) is None
-
-
-def test_counts_at__are_numbers_of_labelled_pictures(call):
-    assert call("costs", "countsAt", POINTS, 0.6, 40) == {"kept": 28, "wrong": 3}
-    nobody = [{"threshold": 0.9, "kept": 0.0, "errors": None}]
-    assert call("costs", "countsAt", nobody, 0.95, 40) == {"kept": 0, "wrong": 0}
-    assert call("costs", "countsAt", POINTS, 0.6, 0) is None
-
-
-def test_count_passing__never_counts_what_is_none_of_the_classes(call):
-    assert call("costs", "countPassing", list(ANSWERS.values()), 0) == 3
-    assert call("costs", "countPassing", list(ANSWERS.values()), 0.7) == 2
-    assert call("costs", "countPassing", list(ANSWERS.values()), 0.91) == 0
-
-
 @pytest.mark.parametrize(
     ("pictures", "tray", "answered", "key"),
     [
@@ -198,46 +131,6 @@ def test_next_step__is_the_missing_thing(call, pictures, tray, answered, key):
     classes = [{"name": f"class {n}", "pictures": ["x"] * n} for n in pictures]
 
     assert call("next_step", "nextStep", {"classes": classes, "tray": tray}, answered)["key"] == key
-
-
-def rows_of(call, *sizes, columns=3):
-    groups = [{"key": str(at), "pictures": ["x"] * size} for at, size in enumerate(sizes)]
-    return call("tray_rows", "rowsOf", groups, columns, 100, 40)
-
-
-def test_rows__have_a_heading_above_the_pictures_of_each_group(call):
-    table = rows_of(call, 4, 2)
-
-    assert [(row["top"], row["group"], row["from"], row["to"]) for row in table["rows"]] == [
-        (0, 0, 0, 0),
-        (40, 0, 0, 3),
-        (140, 0, 3, 4),
-        (240, 1, 4, 4),
-        (280, 1, 4, 6),
-    ]
-    assert table["height"] == 380
-    one = call("tray_rows", "rowsOf", [{"key": None, "pictures": ["x"] * 4}], 3, 100, 40)
-    assert [row["top"] for row in one["rows"]] == [0, 100]
-
-
-def test_visible_rows__are_those_in_the_window_and_some_beyond_it(call):
-    rows = call("tray_rows", "rowsOf", [{"key": None, "pictures": ["x"] * 50}], 1, 100, 40)["rows"]
-
-    assert call("tray_rows", "visibleRows", rows, 1000, 500, 2) == [8, 17]
-    assert call("tray_rows", "visibleRows", rows, -300, 500, 2) == [0, 4]
-    assert call("tray_rows", "visibleRows", rows, 90000, 500, 2) == [47, 50]
-    assert call("tray_rows", "columnsIn", 320, 148, 12) == 2
-    assert call("tray_rows", "columnsIn", 100, 148, 12) == 1
-
-
-@pytest.mark.parametrize(
-    ("place", "n", "below"),
-    [(1, 1, 3), (3, 1, 4), (5, -1, 3), (4, -2, 0), (0, -1, 0), (5, 9, 5), (2, 2, 5)],
-)
-def test_place_below__passes_headings_and_stays_in_the_column(call, place, n, below):
-    rows = rows_of(call, 4, 2)["rows"]
-
-    assert call("tray_rows", "placeBelow", rows, place, n) == below
 
 
 CLASSES = [
@@ -263,72 +156,8 @@ def test_matching__finds_classes_by_part_of_the_name_or_number(call, text, expec
     assert [entry["name"] for entry in found] == expected
 
 
-def test_portions__are_few_enough_and_small_enough_and_lose_no_file(call):
-    sizes = [10, 17_000_000, 10, 15_999_980, 10, *[1] * 70]
-    files = [{"file": {"size": size}, "path": str(at)} for at, size in enumerate(sizes)]
-
-    portions = call("upload", "portions", files)
-
-    assert [one for portion in portions for one in portion] == files
-    assert all(len(portion) <= 32 for portion in portions)
-    for portion in portions:
-        assert len(portion) == 1 or sum(one["file"]["size"] for one in portion) <= 16e6
-
-
 def test_percent__calls_nothing_certain_or_impossible_that_is_not(call):
     assert call("words", "percent", 0.9996) == "99%"
     assert call("words", "percent", 1) == "100%"
     assert call("words", "percent", 0.0004) == "<1%"
     assert call("words", "percent", 0) == "0%"
-
-
-def test_say__chooses_the_form_for_the_number_and_fills_names_in(call):
-    assert call("words", "say", "n_pictures", {"n": 1}) == "1 picture"
-    assert call("words", "say", "n_pictures", {"n": 1200}) == "1,200 pictures"
-    assert call("words", "say", "put_in", {"name": "<b>{n}</b>"}) == "Put it into <b>{n}</b>"
-
-
-@pytest.mark.parametrize(
-    ("function", "given", "expected"),
-    [
-        ("movedBox", [[0.1, 0.1, 0.2, 0.2], 0.05, -0.05], [0.15, 0.05, 0.2, 0.2]),
-        ("movedBox", [[0.1, 0.1, 0.2, 0.2], -1, 1], [0, 0.8, 0.2, 0.2]),
-        ("resizedBox", [[0.1, 0.1, 0.2, 0.2], "rb", 0.1, 0.05], [0.1, 0.1, 0.3, 0.25]),
-        ("resizedBox", [[0.1, 0.1, 0.2, 0.2], "lt", -1, 1], [0, 0.29, 0.3, 0.01]),
-        ("boxBetween", [[0.5, 0.9], [0.2, 1.5]], [0.2, 0.9, 0.3, 0.1]),
-        ("boxBetween", [[0.5, 0.5], [0.505, 0.9]], None),
-    ],
-)
-def test_boxes__stay_in_their_frame(call, function, given, expected):
-    assert call("box_geometry", function, *given) == expected
-
-
-@pytest.mark.parametrize(
-    ("boxes", "kinds"),
-    [
-        ([("a", 0.9), (None, 0.1)], {"all", "animals", "weak"}),
-        ([(None, 0.1)], {"all", "empty", "weak"}),
-        ([(None, 0.6)], {"all", "others"}),
-        ([], {"all", "empty"}),
-    ],
-)
-def test_frames__are_shown_by_kind(call, boxes, kinds):
-    frame = {"boxes": [{"picture": picture, "confidence": sure} for picture, sure in boxes]}
-
-    of_kind = {
-        kind
-        for kind in ("all", "animals", "empty", "others", "weak")
-        if call("frame_kinds", "isOfKind", frame, kind)
-    }
-    assert of_kind == kinds
-
-
-def test_grouped__puts_series_together_in_the_order_of_their_first_pictures(call):
-    keys = {"map_of": [["sure", "s"], ["likely", "s"], ["strange", "t"]]}
-
-    groups = call("order", "grouped", TRAY, "series", ANSWERS, {"map_of": []}, keys)
-    assert groups == [
-        {"key": "s", "pictures": ["sure", "likely"]},
-        {"key": "t", "pictures": ["strange"]},
-        {"key": "rest", "pictures": ["unanswered", "even"]},
-    ]

@@ -68,17 +68,3 @@ def test_phone__shows_the_answer_of_its_picture_and_adds_it(chromium, computer, 
     assert phone.evaluate("document.documentElement.scrollWidth") <= 375
     if folder := os.environ.get("METAADAPTER_SCREENSHOTS"):
         phone.screenshot(path=Path(folder) / "phone.png")
-
-
-def test_page__leads_a_phone_to_its_page_by_a_code(computer, addresses):
-    computer.locator("#add-camera").click()
-
-    computer.get_by_role("button", name="Use a phone as the camera").click()
-
-    dialog = computer.get_by_role("dialog")
-    expect(dialog).to_contain_text(addresses[1])
-    expect(dialog).to_contain_text("The connection is not encrypted")
-    code = dialog.get_by_role("img", name="The address as a code to scan")
-    assert code.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
-    if folder := os.environ.get("METAADAPTER_SCREENSHOTS"):
-        computer.screenshot(path=Path(folder) / "phone-code.png")

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import http.server
 import os
 import re
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
-
-from tools.page_sorting import (
-    KINDS,
-    STRANGER,
-    begin,
-    draw_tray,
-    kind_of,
-    labels_of,
-    sort_by_keys,
-)
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
@@ -121,10 +109,6 @@ def opened(context, server):
     return page
 
 
-def order_of(page):
-    return page.locator(".card").evaluate_all("cards => cards.map((card) => card.title)")
-
-
 def current(page):
     """The name of the current picture, and whether it is in the window."""
     return page.evaluate(
@@ -142,28 +126,6 @@ def classes_kept(context, server):
     """Class → number of its pictures, as the server has them."""
     project = context.request.get(f"{server.origin}/project").json()
     return {one["name"]: len(one["pictures"]) for one in project["classes"]}
-
-
-def test_undo__puts_the_picture_back_to_its_place_and_shows_it(context, server):
-    filled(context, server)
-    page = opened(context, server)
-    page.focus("#tray")
-    for _ in range(3):
-        page.keyboard.press("ArrowRight")
-    name, _ = current(page)
-    before = order_of(page)
-
-    page.keyboard.press("1")
-    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY - 1))
-    page.keyboard.press("2")
-    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY - 2))
-    page.keyboard.press("Control+z")
-    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY - 1))
-    page.keyboard.press("Control+z")
-    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY))
-
-    assert order_of(page) == before
-    assert current(page) == [name, True]
 
 
 def wait_until_lost(page):
@@ -214,150 +176,6 @@ def test_server__killed_while_pictures_are_sorted__is_found_again_and_gets_all(
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+z")
     expect(page.locator("#class-list")).not_to_contain_text("dress")
-
-
-class Stranger(http.server.BaseHTTPRequestHandler):
-    """Another program, which has taken the port."""
-
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"<h1>something else</h1>")
-
-    do_POST = do_GET
-
-    def log_message(self, *_):
-        pass
-
-
-def test_port__that_another_program_took__is_said_and_used_again_once_it_is_free(context, server):
-    filled(context, server)
-    page, before = opened(context, server), server.address
-    port = int(server.origin.rpartition(":")[2])
-    server.kill()
-    stranger = http.server.ThreadingHTTPServer(("127.0.0.1", port), Stranger)
-    threading.Thread(target=stranger.serve_forever).start()
-    try:
-        page.focus("#tray")
-        page.keyboard.press("1")
-        expect(page.locator("#messages")).to_contain_text("Another program answers")
-        expect(page.locator("#saved")).to_have_text("1 change is not saved yet")
-        server.start()
-        assert server.address.split("token=")[1] != before.split("token=")[1]
-        other = context.new_page()
-        other.goto(server.address)  # as the message says
-        expect(other.locator("#tray-count")).to_have_text(str(N_TRAY), timeout=TIMEOUT)
-    finally:
-        stranger.shutdown()
-        stranger.server_close()
-
-    expect(page.locator("#saved")).to_have_text("Saved", timeout=TIMEOUT)
-    expect(other.locator("#tray-count")).to_have_text(str(N_TRAY - 1), timeout=TIMEOUT)
-    assert classes_kept(context, server)["hat"] == N_SHOTS + 1
-
-
-def test_page__closed_while_the_server_is_away__warns_and_sends_its_changes_the_next_time(
-    context, server
-):
-    filled(context, server)
-    page = opened(context, server)
-    server.kill()
-    page.focus("#tray")
-    page.keyboard.press("1")
-    expect(page.locator("#saved")).to_have_text("1 change is not saved yet")
-    page.keyboard.press("2")
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
-    page.close(run_before_unload=True)
-    expect(page.locator("#messages")).to_contain_text("This browser keeps them")
-    assert asked == ["beforeunload"]
-    page.close()
-    server.start()
-
-    again = context.new_page()
-    again.goto(server.address)
-
-    expect(again.locator("#messages")).to_contain_text(
-        "2 changes that had waited are saved now.", timeout=TIMEOUT
-    )
-    expect(again.locator("#tray-count")).to_have_text(str(N_TRAY - 2))
-    assert classes_kept(context, server) == {"hat": N_SHOTS + 1, "shoes": N_SHOTS + 1}
-    again.reload()
-    expect(again.locator("#tray-count")).to_have_text(str(N_TRAY - 2), timeout=TIMEOUT)
-    assert (
-        again.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('unsent'))") == []
-    )
-
-
-def test_changes__of_a_tab_that_was_closed__are_sent_by_another_before_its_newer_ones(
-    context, server
-):
-    filled(context, server)
-    closed, page = opened(context, server), opened(context, server)
-    server.kill()
-    closed.bring_to_front()
-    closed.focus("#tray")
-    name = current(closed)[0]
-    closed.keyboard.press("1")
-    expect(closed.locator("#saved")).to_have_text("1 change is not saved yet")
-    closed.close()
-    page.focus("#tray")
-    assert current(page)[0] == name
-    page.keyboard.press("2")
-    expect(page.locator("#saved")).to_have_text("1 change is not saved yet")
-    server.start()
-
-    expect(page.locator("#messages")).to_contain_text(
-        "2 changes that had waited are saved now.", timeout=TIMEOUT
-    )
-    assert context.request.get(server.address).ok
-    assert classes_kept(context, server) == {"hat": N_SHOTS, "shoes": N_SHOTS + 1}
-
-
-def test_answer__that_is_lost__makes_no_edit_twice(context, server):
-    filled(context, server)
-    page = opened(context, server)
-    lost = []
-
-    def lose_first(route):
-        if lost:
-            route.continue_()
-            return
-        lost.append(route.fetch().status)
-        route.abort()
-
-    for path in ("labels", "undo"):
-        page.route(f"**/{path}", lose_first)
-    page.focus("#tray")
-    page.keyboard.press("1")
-    expect(page.locator("#saved")).to_have_text("Saved", timeout=TIMEOUT)
-    page.keyboard.press("1")
-    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY - 2))
-    expect(page.locator("#saved")).to_have_text("Saved", timeout=TIMEOUT)
-    lost.clear()
-    page.keyboard.press("Control+z")
-    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY - 1), timeout=TIMEOUT)
-    expect(page.locator("#saved")).to_have_text("Saved", timeout=TIMEOUT)
-
-    assert lost == [200]
-    steps = context.request.get(f"{server.origin}/history").json()["steps"]
-    assert [step["what"] for step in steps[:4]] == ["undo", "edit", "edit", "edit"]
-    assert [step["kind"] for step in steps[1:4]] == ["sorted-pictures"] * 2 + ["added-pictures"]
-    assert classes_kept(context, server)["hat"] == N_SHOTS + 1
-
-
-def test_pictures__added_while_the_server_is_away__are_added_when_it_is_back(context, server):
-    filled(context, server)
-    page = opened(context, server)
-    server.kill()
-    with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Add pictures", exact=True).click()
-    chooser.value.set_files([str(path) for path in files_of("pants")[:2]])
-    wait_until_lost(page)
-    server.start()
-
-    expect(page.locator("#messages")).to_contain_text("2 pictures added.", timeout=TIMEOUT)
-    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY + 2), timeout=TIMEOUT)
 
 
 def person(chromium, server, name):
@@ -411,87 +229,3 @@ def test_two_people__see_what_the_other_does_and_nobody_loses_a_change(chromium,
     expect(steps.nth(2)).to_contain_text("Ben: Put 1 picture into hat")
     for page in (anna, ben):
         page.context.close()
-
-
-def test_page__is_there_while_the_project_is_opened(context, server):
-    filled(context, server)
-    server.kill()
-    server.start()
-    page = context.new_page()
-    page.goto(server.address)
-
-    expect(page.locator("#opening, #tray-count").first).to_be_visible()
-    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY), timeout=TIMEOUT)
-    expect(page.locator("#opening")).to_be_hidden()
-
-
-def test_projects__are_renamed_and_deleted_into_a_folder_that_is_named(context, server):
-    filled(context, server)
-    page = opened(context, server)
-    page.locator("#project").click()
-    page.get_by_label("Name of this project").fill("Wear 2026")
-    page.get_by_role("button", name="Rename", exact=True).click()
-    expect(page.locator("#project")).to_have_text("Wear 2026")
-    page.locator("#project").click()
-    page.get_by_label("Name of a new project").fill("other")
-    page.get_by_role("button", name="Create", exact=True).click()
-    expect(page.locator("#project")).to_have_text("other", timeout=TIMEOUT)
-
-    page.locator("#project").click()
-    page.get_by_role("button", name="Delete: Wear 2026").click()
-    assert (server.home / "project" / "project.json").exists()  # it asks first
-    page.get_by_text("Delete Wear 2026: click again").click()
-
-    place = server.home / "deleted projects" / "project"
-    expect(page.locator("#messages")).to_contain_text(f"Its folder is now {place}")
-    assert len(list((place / "pictures").iterdir())) == 2 * N_SHOTS + N_TRAY
-    page.locator("#project").click()
-    expect(page.get_by_role("dialog")).not_to_contain_text("Wear 2026")
-
-
-@pytest.mark.timeout(1200)
-def test_200_pictures_of_2000__sorted_by_keys_while_the_server_ends_twice__are_all_saved(
-    context, server, tmp_path
-):
-    files = draw_tray(tmp_path / "drawn", 2000)
-    page = context.new_page()
-    page.goto(server.address)
-    page.wait_for_selector("body[data-state=welcome]", timeout=TIMEOUT)
-    page.evaluate("window.isTheSamePage = true")
-    begin(page)
-    for first in range(0, len(files), 200):  # one kind after the other, as they were drawn
-        upload(context, server, files[first : first + 200], "")
-    expect(page.locator("#tray-count")).to_have_text("2,000", timeout=10 * TIMEOUT)
-
-    for n, _ in enumerate(sort_by_keys(page, 200), start=1):
-        if n in (60, 130):
-            server.kill()
-        elif n == 80:  # by now a class has been made while nobody answered
-            server.start("--port", str(free_port()))
-        elif n == 150:
-            server.start()
-
-    expect(page.locator("#saved")).to_have_text("Saved", timeout=5 * TIMEOUT)
-    expect(page.locator("#tray-count")).to_have_text("1,800")
-    assert page.evaluate("window.isTheSamePage")
-    assert context.request.get(server.address).ok
-    labels = labels_of(context.request.get(f"{server.origin}/project").json())
-    assert len(labels) == 200
-    assert labels == {file: kind_of(file) for file in labels}
-    assert set(labels.values()) == {*KINDS, STRANGER}
-
-
-def test_order_and_minimum__are_remembered_also_after_the_project_is_renamed(context, server):
-    filled(context, server)
-    page = opened(context, server)
-    page.locator("#order").select_option("certain")
-    page.locator("#threshold-slider").fill("70")
-    page.locator("#project").click()
-    page.get_by_label("Name of this project").fill("Wear 2026")
-    page.get_by_role("button", name="Rename", exact=True).click()
-    expect(page.locator("#project")).to_have_text("Wear 2026")
-
-    page.reload()
-
-    expect(page.locator("#order")).to_have_value("certain", timeout=TIMEOUT)
-    expect(page.locator("#threshold-slider")).to_have_value("70")

@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.apps.page.browser.test_page_access import STATES as STATES_OF_PAGE
 from tests.apps.page.browser.test_page_access import open_at, violations
-from tools.page_screenshots import open_state
-from tools.page_states import with_several
 
 expect = pytest.importorskip("playwright.sync_api").expect
+pytestmark = pytest.mark.slow
 
 DEMO = Path(__file__).parents[4] / "metaadapter" / "assets" / "demo" / "pictures"
 MINUTES = 120_000  # a busy machine takes long to open the first project
@@ -59,16 +57,6 @@ def sends(page, act):
     return label
 
 
-def test_card__has_chips_of_the_answer_and_of_classes_below_their_thresholds(page):
-    states = [chips(page.locator(".card").nth(n)) for n in range(6)]
-
-    assert states[0] == {"red fox": True, "bald uakari": True}
-    assert states[5] == {"grey wolf": True, "red fox": False}
-    below = page.locator(".card >> nth=5").locator(".chip[aria-pressed=false]")
-    assert "(below its threshold)" in below.text_content()
-    assert below.get_attribute("title") == "Say that it shows red fox. Its threshold is 40%."
-
-
 def test_numbers__add_and_take_away_classes_until_enter_goes_on(page):
     current = page.locator(".card.current").get_attribute("data-picture")
     assert chips(page.locator(".card.current")) == {"mantled howler": True, "European badger": True}
@@ -85,18 +73,6 @@ def test_numbers__add_and_take_away_classes_until_enter_goes_on(page):
     expect(page.locator(".card.current")).to_have_count(1)
 
 
-def test_zero__leaves_no_class_and_goes_on(page):
-    current = page.locator(".card.current").get_attribute("data-picture")
-
-    assert sends(page, lambda: page.keyboard.press("0")) == "none"
-
-    expect(page.locator(f"[data-picture='{current}'].card")).to_have_count(0)
-
-
-def test_enter__accepts_all_classes_of_the_answer(page):
-    assert sends(page, lambda: page.keyboard.press("Enter")) == ["c3", "c2"]
-
-
 def test_chip__that_is_clicked__adds_its_class(page):
     card = page.locator(".card >> nth=5")
     picture = card.get_attribute("data-picture")
@@ -106,61 +82,6 @@ def test_chip__that_is_clicked__adds_its_class(page):
     assert chips(page.locator(".card.current")) == {"red fox": True, "grey wolf": True}
     assert page.locator(".card.current").get_attribute("data-picture") == picture
     expect(page.locator("#tray")).to_be_focused()
-
-
-def test_several_selected__get_a_class_that_some_lack_and_lose_it_when_all_have_it(page):
-    page.keyboard.press("Shift+ArrowRight")
-    for key, is_shown in (("1", True), ("1", False)):
-        with page.expect_request(lambda asked: asked.url.endswith("/labels")) as asked:
-            page.keyboard.press(key)
-        labels = asked.value.post_data_json["labels"].values()
-        assert len(labels) == 2
-        assert all(("c0" in ids) is is_shown for ids in labels)
-
-
-def test_large_view__stays_while_classes_are_turned(page):
-    page.keyboard.press("v")
-    title = page.locator("dialog h2").inner_text()
-    sends(page, lambda: page.keyboard.press("4"))
-    sends(page, lambda: page.keyboard.press("1"))
-
-    expect(page.locator("dialog .picture-state")).to_contain_text("red fox and European badger")
-    assert page.locator("dialog h2").inner_text() == title
-    page.keyboard.press("Enter")
-    expect(page.locator("dialog h2")).not_to_have_text(title)
-
-
-def test_doubtful_label__shows_which_class_the_other_examples_contradict(chromium):
-    page = open_at(chromium, "several-confirmed")
-
-    card = page.locator(".card.doubted", has_text="European badger")
-    assert card.locator(".doubted-label .chip-name").inner_text() == "European badger"
-    assert chips(card) == {
-        "European badger": True,
-        "mantled howler": False,
-    }
-    page.close()
-
-
-def test_page__has_no_minimum_and_no_advice(page):
-    expect(page.locator("#threshold")).to_be_hidden()
-    expect(page.locator("#advice")).to_be_hidden()
-    expect(page.locator(".filter", has_text="Unsure")).to_be_hidden()
-
-
-def test_unsure__that_is_chosen_when_several_begin__becomes_all_to_sort(chromium):
-    given, choose_unsure = STATES_OF_PAGE["unsure"]
-    given = {**given}
-    page = open_state(chromium, given, choose_unsure)
-    expect(page.locator(".filter[aria-pressed=true]")).to_contain_text("Unsure")
-
-    parts = with_several(given)
-    newer = {part: parts[part] | {"revision": 2} for part in ("/project", "/answers", "/work")}
-    given |= parts | newer  # the page asks for them again and again
-
-    expect(page.locator(".filter[aria-pressed=true]")).to_contain_text("To sort")
-    expect(page.locator(".card").first).to_be_visible()
-    page.close()
 
 
 @pytest.fixture
@@ -191,7 +112,6 @@ def pairs(tmp_path):
     return made
 
 
-@pytest.mark.slow
 def test_new_project__whose_pictures_show_several__learns_at_once_and_keeps_its_labels(
     context, address, pairs
 ):

@@ -10,6 +10,7 @@ import json
 import pytest
 
 expect = pytest.importorskip("playwright.sync_api").expect
+pytestmark = pytest.mark.slow
 
 ORIGIN = "http://127.0.0.1"
 N = 2000
@@ -123,17 +124,6 @@ def test_tray_of_2000__has_only_rows_near_the_window_in_the_document(page):
         assert page.locator(".card").count() < 80
 
 
-@pytest.mark.parametrize("is_shifted", [False, True])
-def test_tray_from_elsewhere__is_said_above_the_pictures(chromium, hand_over, is_shifted):
-    shift = {"n": 1000, "ratio": 3.0, "probability": 0.9, "is_shifted": is_shifted}
-    given = GIVEN | {"/answers": GIVEN["/answers"] | {"shift": shift}}
-    page = open_page(chromium, hand_over, given)
-
-    assert page.locator("#elsewhere").is_visible() == is_shifted
-    assert ("another camera" in page.locator("#elsewhere").inner_text()) == is_shifted
-    page.close()
-
-
 def test_keys__reach_every_picture_and_keep_it_in_the_window(page):
     page.focus("#tray")
     assert current(page) == ["0.jpg", True]
@@ -147,28 +137,6 @@ def test_keys__reach_every_picture_and_keep_it_in_the_window(page):
     assert is_seen
     page.keyboard.press("Home")
     assert current(page) == ["0.jpg", True]
-
-
-@pytest.mark.parametrize("key", ["Delete", "1"])
-def test_keys__before_a_picture_is_current__only_make_the_first_one_current(page, key):
-    page.keyboard.press(key)
-    assert current(page) == ["0.jpg", True]
-    expect(page.locator("#tray-count")).to_have_text(f"{N:,}")
-    page.keyboard.press(key)
-    expect(page.locator("#tray-count")).to_have_text(f"{N - 1:,}")
-
-
-def test_order__most_certain_first__turns_the_tray_round(page):
-    page.select_option("#order", "certain")
-    page.focus("#tray")
-
-    assert current(page)[0] == f"{N - 1}.jpg"
-
-
-def test_select_all__selects_also_what_is_not_in_the_document(page):
-    page.get_by_role("button", name="Select all").click()
-
-    expect(page.locator(".selection-text")).to_have_text("Put 2,000 pictures into")
 
 
 def test_slider__counts_the_answers_that_are_above_the_threshold(page):

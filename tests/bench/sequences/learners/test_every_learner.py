@@ -63,48 +63,6 @@ def test_learner__tasks_in_another_order__columns_move_with_them(learner, tasks,
     torch.testing.assert_close(result, torch.cat([other[:, 3:], other[:, :3]], dim=-1))
 
 
-@every_learner
-def test_learner__before_the_first_task__answers_by_the_texts(learner, tasks, ask):
-    questions = ask(tasks, (0, 1))
-
-    result = learner.answer(learner.start(), questions)
-
-    torch.testing.assert_close(result, questions.zero_shot_QC)
-
-
-@every_learner
-def test_learner__bytes__never_fall_as_tasks_come(learner, tasks, learn):
-    n_bytes = [learner.n_bytes(learn(learner, tasks[:n])) for n in range(4)]
-    assert n_bytes == sorted(n_bytes)
-    assert (n_bytes[-1] == 0) == isinstance(learner, ZeroShot)
-
-
-@pytest.mark.parametrize(
-    ("name", "numbers"),
-    [
-        ("nearest mean", 9 * 12),  # a vector a class
-        # W₁ and W₂ of 3 × 12, and of the general form the centre, the bias and the ratio.
-        ("fine-tuning", 2 * 3 * 12 + 12 + 3 + 1),
-        ("RanPAC", 40 * 40 + 40 * 9),  # the Gram matrix and prototypes
-        ("RAIL-primal", 40 * 40 + 40 * 9),
-        ("RAIL-dual", 27 * (12 + 9)),  # pictures
-    ],
-)
-def test_learner__bytes_of_three_tasks__are_those_of_its_numbers(name, numbers, tasks, learn):
-    learner = LEARNERS[name]
-    assert learner.n_bytes(learn(learner, tasks)) == 4 * numbers
-
-
-@every_learner
-def test_learner__task_not_learned__is_zero_shot_or_what_moved(learner, tasks, ask, learn):
-    questions = ask(tasks, (2,))
-
-    result = learner.answer(learn(learner, tasks[:2]), questions)
-
-    moved = isinstance(learner, FineTuning)
-    assert torch.equal(result, questions.zero_shot_QC) != moved
-
-
 @pytest.mark.parametrize("name", LEARNERS)
 def test_learner__tasks_learned_in_another_order__answers_the_same_if_analytic(
     name, tasks, ask, learn

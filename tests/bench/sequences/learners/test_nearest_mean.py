@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import torch
 from sklearn.neighbors import NearestCentroid
 
 from metaadapter.bench.sequences.learners.baselines import NearestMean
@@ -18,13 +17,3 @@ def test_nearest_mean__scikit_learns_nearest_centroid__agrees(make_tasks, ask, l
     wanted = other.predict(questions.rows_QD.numpy())
     assert len(set(wanted.tolist())) > 10
     assert result.argmax(-1).tolist() == wanted.tolist()
-
-
-def test_nearest_mean__answers__differ_by_half_squared_distances(tasks, ask, learn):
-    questions = ask(tasks, (0, 1, 2))
-
-    result = NearestMean().answer(learn(NearestMean(), tasks), questions)
-
-    means = torch.cat([task.means_TND[0] for task in tasks])
-    wanted = -0.5 * torch.cdist(questions.rows_QD, means).square()
-    torch.testing.assert_close(result - result[:, :1], wanted - wanted[:, :1])

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import pytest
 import torch
 
-from metaadapter.bench.sequences.learners.learner import gated, kept_bytes, merged
+from metaadapter.bench.sequences.learners.learner import gated, merged
 
 
 def test_gated__some_tasks_learned__zero_shot_decides_picture_by_picture(tasks, ask):
@@ -24,13 +23,6 @@ def test_gated__some_tasks_learned__zero_shot_decides_picture_by_picture(tasks, 
     assert went == {True, False}
 
 
-@pytest.mark.parametrize("learned", [(0, 1), (0, 1, 2)])
-def test_gated__all_learned__is_the_heads_answer(tasks, ask, learned):
-    scores = torch.randn(7, 5).double()
-
-    assert torch.equal(gated(scores, learned, ask(tasks, (0, 1))), scores)
-
-
 def test_merged__several_supports__is_one_of_all_classes_in_their_order(make_tasks):
     one, other = make_tasks((3,), n_shot=2, seed=1)[0], make_tasks((2,), n_shot=4, seed=2)[0]
 
@@ -41,9 +33,3 @@ def test_merged__several_supports__is_one_of_all_classes_in_their_order(make_tas
     torch.testing.assert_close(result.support_TNKD[0, 3:], other.support_TNKD[0])
     torch.testing.assert_close(result.support_TNKD[0, :3, :2], one.support_TNKD[0])
     assert result.logit_scale_T.tolist() == [20.0]
-
-
-def test_kept_bytes__a_state__counts_numbers_and_of_supports_the_pictures(tasks):
-    state = {"tensors": [torch.zeros(2, 3), (torch.zeros(4),)], "name": "text", 3: tasks[1]}
-
-    assert kept_bytes(state) == 4 * (6 + 4 + 2 * 3 * 12)

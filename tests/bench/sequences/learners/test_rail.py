@@ -41,23 +41,3 @@ def test_rail_dual__scikit_learns_kernel_ridge__agrees(tasks, ask, learn):
     other = KernelRidge(alpha=1e-3, kernel="rbf", gamma=0.1).fit(rows.numpy(), targets.numpy())
     wanted = torch.from_numpy(other.predict(questions.rows_QD.numpy()))
     torch.testing.assert_close(result, wanted)
-
-
-def test_rail__tasks_to_come__zero_shot_decides_and_keeps_a_tenth(tasks, ask, learn):
-    learner, questions = RAIL("dual"), ask(tasks, (0, 1, 2), n=40)
-    state = learn(learner, tasks[:2])
-
-    result = learner.answer(state, questions)
-
-    known = regression(learner, state, ask(tasks, (0, 1), n=40))
-    probabilities = questions.zero_shot_QC.softmax(-1)
-    went = set()
-    for picture, row in enumerate(result):
-        best = int(probabilities[picture].argmax())
-        went.add(best < 5)
-        wanted = probabilities[picture].clone()
-        if best < 5:
-            wanted *= 0.1
-            wanted[:5] += 0.9 * known[picture]
-        torch.testing.assert_close(row, wanted)
-    assert went == {True, False}
