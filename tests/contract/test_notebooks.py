@@ -67,10 +67,6 @@ def page(request):
     return request.param
 
 
-def read(page):
-    return json.loads(page.with_suffix(".ipynb").read_text("utf-8"))
-
-
 def code_cells(document):
     return [cell for cell in document["cells"] if cell["cell_type"] == "code"]
 

@@ -6,17 +6,12 @@ import functools
 import json
 import re
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from benchmarks.robustness.artifacts import run
-from metaadapter import FeatureStore
-from metaadapter.apps.cli.demo import page
 from metaadapter.data.plain_text import INVISIBLE
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.generator.pretrained import load_generator, save_generator
-from metaadapter.workflow.demo import DemoResult, LabelledPicture, MethodResult
 
 pytestmark = pytest.mark.slow
 
@@ -51,42 +46,6 @@ NAMES = (
     "'quoted",
     "caf\udce9",
 )
-EVALUATION = ("--shots=1,2", "--seeds=1", "--jobs=1")
-
-
-def written(folder, names, set_name, method):
-    """A store of classes and pictures of these names, and what each command makes of it."""
-    rng = np.random.default_rng(0)
-    texts = {name: rng.standard_normal(8) for name in names}
-    labels = [name for name in names for _ in range(3)]
-    features = np.stack([texts[label] for label in labels]) + rng.standard_normal((len(labels), 8))
-    paths = [f"{label}/{number}" for number, label in enumerate(labels)]
-    store, adapter = folder / set_name, folder / "adapter"
-    FeatureStore.create(store, features, labels, texts=texts, paths=paths, logit_scale=20.0)
-    save_generator(load_generator("closed-form"), folder / method)
-    methods = f"--methods={folder / method},zero-shot"
-    ended = [
-        run("adapt", store, "--out", adapter),
-        run("predict", adapter, store),
-        run("predict", adapter, store, "--labelled", "--csv", folder / "rows.csv"),
-        run("predict", adapter, store, "--csv", folder / "raw.csv", "--csv-raw"),
-        run("evaluate", store, "--out", folder / "run", methods, *EVALUATION),
-        run("report", folder / "run"),
-        run("doctor", "--verify", folder),
-    ]
-    assert [answer.code for answer in ended] == [0] * len(ended), ended
-    (folder / "output").write_text("".join(answer.out + answer.err for answer in ended))
-    return folder
-
-
-def demo(names):
-    pictures = tuple(LabelledPicture(name, name, b"jpeg") for name in names)
-    shares, correct = (0.5,) * len(names), (True,) * len(names)
-    answers = tuple(
-        MethodResult(names[shot], shot, tuple(names), shares, correct, 0.1) for shot in (0, 1)
-    )
-    of = (names[0], names[1], names[2], 0, 1.0, {names[3]: names[4]})
-    return page(DemoResult(tuple(names), pictures, pictures, answers, *of))
 
 
 def test_folders__named_by_people_who_mean_harm__are_classes_as_any(tmp_path, monkeypatch):

@@ -53,16 +53,6 @@ def test_table__finished_in_an_order__holds_that_list_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
-def write(file, *parts, error=None):
-    """Add some predictions after the others; then the error, if there is one."""
-    with PredictionTable(file, CsvFile(RowFormat(["fox", "lynx"]))) as table:
-        for names in parts:
-            table.add(predictions(*names))
-        if error is not None:
-            raise error
-        table.finish()
-
-
 def test_table__full_disk__is_told_with_what_is_kept(tmp_path):
     file = tmp_path / "a.csv"
 
