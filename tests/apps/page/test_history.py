@@ -112,3 +112,29 @@ def test_long_history__is_shortened_and_keeps_the_latest_undos(history, path, mo
     assert [history.undo().message for _ in range(4)] == ["to a", "to b", "to a", "to b"]
     assert len(history.contents.done) == 3
     assert set(read_contents(path).pictures) == {"1", "2"}
+
+
+def lines(path):
+    return path.read_bytes().splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("head", ["removed", "damaged"])
+def test_history__without_its_head__keeps_what_is_whole_and_loses_no_byte(history, path, head):
+    label(history)
+    content = lines(path)
+    damaged = b"".join([*content[:2], content[2].replace(b"to b", b"to c")])
+    path.write_bytes(damaged)
+    if head == "damaged":
+        path.with_suffix(".json").write_bytes(b"{")
+        with pytest.raises(
+            DataError, match=r"history\.json .*restore it from a copy, or remove it"
+        ):
+            History(path)
+    path.with_suffix(".json").unlink()  # as the message says
+
+    history = History(path)
+
+    assert history.contents.pictures["2"].label is None
+    assert (path.parent / "leftovers" / path.name).read_bytes() == damaged
+    label(history)
+    assert read_contents(path).pictures["2"].label == "b"
