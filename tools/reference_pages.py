@@ -26,6 +26,25 @@ CONFIGURATIONS = (
 )
 
 
+LAYERS = {
+    "data": "Pictures",
+    "features": "Features",
+    "adapter": "Adapters",
+    "generator": "Generators",
+    "workflow": "Workflow",
+    "training": "Meta-training",
+    "apps": "Applications",
+    "bench": "Measuring",
+    "labs": "Laboratories",
+}
+TENSORS = "tensors, map, to"
+INHERITED = {
+    **dict.fromkeys(("TaskSignature", "Support", "AdapterWeights"), TENSORS),
+    "MetaAdapterClassifier": "predict, predict_proba, logit_scale_",
+}
+"""Classes of which inherited members are shown as well."""
+
+
 def command_line() -> str:
     """Every command with its options, and the exit codes."""
     from typer import Context
@@ -113,7 +132,44 @@ def scalars() -> str:
     return "\n\n".join(map(str, lines))
 
 
+def public_names() -> str:
+    """The names that each layer lists in its `__init__.pyi`, which mkdocstrings describes."""
+    lines = [
+        "# Public names",
+        "The most used names can also be imported from `metaadapter`. Features are unit rows: "
+        "float32 in memory, float16 on disk. Letters in shapes: T tasks, N ways (classes), K shots, Q "
+        "queries, D feature width, R bottleneck, U unlabelled pictures, V views.",
+    ]
+    for layer, title in LAYERS.items():
+        stub = (ROOT / "metaadapter" / layer / "__init__.pyi").read_text(encoding="utf-8")
+        lines.append(f"## {title}")
+        for name in re.findall(r" as (\w+)$", stub, re.MULTILINE):
+            lines.append(f"::: metaadapter.{layer}.{name}")
+            if name in INHERITED:
+                lines[-1] += f"\n    options:\n      inherited_members: [{INHERITED[name]}]"
+    return "\n\n".join([*lines, "## Errors", "::: metaadapter.errors"])
+
+
+def peer_formulas() -> str:
+    """What the docstring of each peer says."""
+    from metaadapter.bench import peers
+    from metaadapter.bench.peers import by_name, maml, meta_adapter, meta_qda
+
+    learned = {
+        "Meta-Adapter": meta_adapter.meta_adapter,
+        "MAML": maml.maml,
+        "ANIL": maml.anil,
+        "MetaQDA": meta_qda.log_densities,
+    }
+    lines = ["# Formulas of the peers", inspect.getdoc(peers)]
+    for name, function in {**by_name.PEERS, **by_name.POOL_PEERS, **learned}.items():
+        lines += [f"## {name}", inspect.getdoc(function)]
+    return "\n\n".join(map(str, lines))
+
+
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
+    "metaadapter/__init__.pyi": ("reference/index.md", public_names),
+    "metaadapter/bench/peers/by_name.py": ("reference/peer-formulas.md", peer_formulas),
     "metaadapter/apps/cli/__init__.py": ("reference/command-line.md", command_line),
     "metaadapter/apps/cli/documents.toml": ("reference/json.md", json_documents),
     "metaadapter/apps/page/app.py": ("reference/http.md", http),
