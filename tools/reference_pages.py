@@ -137,8 +137,8 @@ def public_names() -> str:
     lines = [
         "# Public names",
         "The most used names can also be imported from `metaadapter`. Features are unit rows: "
-        "float32 in memory, float16 on disk. Letters in shapes: T tasks, N ways (classes), K shots, Q "
-        "queries, D feature width, R bottleneck, U unlabelled pictures, V views.",
+        "float32 in memory, float16 on disk. Letters in shapes: T tasks, N ways (classes), "
+        "K shots, Q queries, D feature width, R bottleneck, U unlabelled pictures, V views.",
     ]
     for layer, title in LAYERS.items():
         stub = (ROOT / "metaadapter" / layer / "__init__.pyi").read_text(encoding="utf-8")
