@@ -58,7 +58,24 @@ def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> C
 
 
 def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
-    """Return the scalars of each block of each task, unchanged by rotations inside the block."""
+    """Return the scalars of each block of each task, unchanged by rotations inside the block.
+
+    Before, blocks are scaled so that their shares of the pictures' variance are proportional to
+    their squared lengths in the encoder's rows.
+
+    - `log_share`: log(share of the pictures' variance in the block / an equal share)
+    - `log_spread`: a quarter of log(variance of the pictures in the block / their squared length)
+    - `margin`: `own_mean` minus the cosine with the nearest other mean, times 2
+    - `nearest_mean_accuracy`: fraction of pictures to which their own mean is nearest, times
+      log(ways)
+    - `own_mean`: average cosine of a picture with the mean of the other pictures of its class
+    - `own_text_gap`: cosine of a text with its own mean minus its cosine with other means, times 5
+    - `has_text`: whether texts have this block
+    - `mean_spread`: root mean square of the cosines among means, times 3
+    - `likeness_correlation`: correlation of the cosines among means in this block and in the other
+      blocks
+    - `log_mean_directions`: log(number of directions of its means)
+    """
     n_tasks, n_blocks = len(support.text_TND), len(support.raw.blocks)
     energy_TP = _energy(support)
     share_TP = energy_TP / energy_TP.sum(-1, keepdim=True).clamp(min=TINY)
@@ -79,9 +96,7 @@ def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
     here, elsewhere = pictured.centred(means), pictured.centred(others)
     both = (pictured.others(here.square()) * pictured.others(elsewhere.square())).sqrt()
     scalars = {
-        # The block's share of the pictures' squared spread, divided by an equal share.
         "log_share": (share_TP * n_blocks).clamp(min=LEAST_SHARE).log().mT.flatten(),
-        # The spread of the pictures in the block, divided by the block's length.
         "log_spread": 0.25 * _relative_spread(support).clamp(min=ROUNDING).log().mT.flatten(),
         # The means here are over the pictures of classes that have several.
         "margin": 2 * _mean(own_TNK - rival_TNK, several_TNK),
@@ -90,7 +105,6 @@ def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
         "own_text_gap": 5 * (named.own(cross) - named.others(cross)),
         "has_text": (part.text_TND != 0).any(-1).any(-1).to(dtype),
         "mean_spread": 3 * pictured.others(means.square()).sqrt(),
-        # Whether classes that are similar in this block are similar in the other blocks.
         "likeness_correlation": pictured.others(here * elsewhere) / (both + TINY),
         "log_mean_directions": participation_ratio(part.means_TND).clamp(min=1).log(),
     }

@@ -18,7 +18,7 @@ class ClosedForm:
     """The constants of the closed form, which a generator's network corrects.
 
     They belong to a generator's configuration, file and identity. The defaults were chosen on
-    training sets only; docs/explanation/closed-form.md has the grids.
+    training sets only; docs/laboratory-notes/closed-form.md has the grids.
 
     Raises:
         ValueError: A constant is outside 1e-6 to 1e6 (some constants may also be 0).

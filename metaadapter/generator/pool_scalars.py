@@ -1,4 +1,4 @@
-"""The scalars of pools between two rounds, from inner products (docs/reference/scalars.md)."""
+"""The scalars of pools between two rounds, from inner products."""
 
 from __future__ import annotations
 
@@ -44,7 +44,24 @@ class PoolState:
 
 
 def pool_scalars(state: PoolState) -> PoolScalars:
-    """Return the scalars of tasks, classes and pictures."""
+    """Return the scalars of tasks, classes and pictures.
+
+    Those of a task follow; then come the mean and standard deviation over pictures of the scalars
+    of a picture, and the mean over classes of those of a class.
+
+    - `log_ways`: log(number of classes)
+    - `log_shots`: log(min(labelled pictures per class, 30) + 0.3)
+    - `log_pool`: log(min(unlabelled pictures per class, 40) + 0.1)
+    - `evenness_of_first`: exp(entropy) of the class shares in the first prediction, divided by the
+      number of classes
+    - `evenness`: the same for the shares after the round
+    - `smallest_share`: smallest share / an equal share
+    - `change`: fraction of the assignments that changed in the round
+    - `fraction_done`: fraction of the rounds that are finished
+    - `has_shots`: whether there is a labelled picture
+    - `log_shift`: logarithm of the shift ratio, within 1/30 to 30
+    - `shifted`: probability that the pool is of another domain
+    """
     pictures = _picture_scalars(state)
     classes = _class_scalars(state)
     present_TU, class_mask_TN = state.mask_TU, state.class_mask_TN
@@ -74,6 +91,21 @@ def pool_scalars(state: PoolState) -> PoolScalars:
 
 
 def _picture_scalars(state: PoolState) -> Float[Tensor, "T U P"]:
+    """Return the scalars of each picture of a pool.
+
+    The first prediction is that of the adapter without the pool; a mean is that of a class after
+    the round.
+
+    - `nearest_mean`: cosine with the nearest mean, both relative to the mean of the means
+    - `margin`: `nearest_mean` minus the cosine with the second nearest mean
+    - `nearest_shot`: largest cosine with a labelled picture
+    - `first`: largest probability in the first prediction
+    - `first_margin`: `first` minus the second largest probability
+    - `first_entropy`: entropy of the first prediction, divided by log(ways)
+    - `agrees`: whether the nearest mean belongs to the most probable class
+    - `assigned`: largest fraction of the picture assigned to one class
+    - `length`: distance from the mean of the means / the usual distance, minus 1
+    """
     cosine_TUN = state.cosine_TUN.masked_fill(~state.class_mask_TN[:, None], -1.0)
     (near_TU, next_TU), (nearest_TU, _) = _two_largest(cosine_TUN)
     (first_TU, second_TU), (likely_TU, _) = _two_largest(state.first_TUN)
@@ -95,6 +127,19 @@ def _picture_scalars(state: PoolState) -> Float[Tensor, "T U P"]:
 
 
 def _class_scalars(state: PoolState) -> Float[Tensor, "T N C"]:
+    """Return the scalars of each class of a task with a pool.
+
+    - `log_shots`: log(min(its labelled pictures, 30) + 0.3)
+    - `log_taken`: log(min(its pictures of the pool, 400) + 0.3)
+    - `log_share`: log(its share of the pool / an equal share + 0.03)
+    - `log_first_share`: the same for the share that the first prediction gives it
+    - `pool_part`: fraction of its pictures that belong to the pool
+    - `own_shots`: cosine of its labelled pictures with its mean
+    - `own_pictures`: cosine of its pictures of the pool with its mean
+    - `own_first`: probability that the first prediction gives it for its pictures of the pool
+    - `rival_mean`: largest cosine of its mean and another mean
+    - `has_shots`: whether it has a labelled picture
+    """
     mask_TN = state.class_mask_TN
     n_way_T1 = mask_TN.sum(-1, keepdim=True).clamp(min=1).to(state.cosine_TUN)
     n_pool_T1 = state.mask_TU.sum(-1, keepdim=True).clamp(min=1).to(state.cosine_TUN)

@@ -1,7 +1,7 @@
 """The scalars that the generator reads, which come from inner products and not from coordinates.
 
 Rotations and the width of features do not change them; permuted classes or shots permute them.
-docs/reference/scalars.md defines each scalar and says how to add or drop one.
+The docstring of each function defines its scalars, which the networks read in the order given.
 """
 
 from __future__ import annotations
@@ -44,6 +44,22 @@ def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
 
 
 def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
+    """Return the scalars of each class by name.
+
+    - `mean_length`: length of the mean
+    - `scatter`: mean squared distance of the pictures from their mean; 0 at one shot
+    - `agreement`: cosine of the text and the mean
+    - `rival_text`: largest cosine of its text and another text
+    - `rival_mean`: largest cosine of its mean and another mean
+    - `text_margin`: agreement minus the largest cosine of its text and another mean
+    - `mean_margin`: agreement minus the largest cosine of its mean and another text
+    - `text_finds_mean`: whether its own mean is the nearest to its text
+    - `mean_finds_text`: whether its own text is the nearest to its mean
+    - `log_shots`: log(number of its pictures)
+    - `has_pictures`: whether it has a picture
+    - `has_text`: whether it has a text
+    - `log_ways`: log(number of classes)
+    """
     cross = cosines.classes_3TNN[2]
     own_NN = torch.eye(cross.shape[1], dtype=torch.bool, device=cross.device)
     others_3TNN = cosines.pairs_3TNN & ~own_NN
@@ -56,9 +72,7 @@ def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Ten
     both = (support.text_mask_TN & (n_shot > 0)).to(cross.dtype)
     n_way = support.raw.class_mask_TN.sum(-1, keepdim=True).to(cross.dtype).expand_as(n_shot)
     return {
-        # Small if the pictures of the class lie far apart.
         "mean_length": support.means_TND.norm(dim=-1),
-        # Unbiased mean squared distance of the shots from their mean; 0 at one shot.
         "scatter": around.clamp(min=0) / (n_shot - 1).clamp(min=1) * (n_shot > 1),
         "agreement": agreement,
         "rival_text": rival_text,
@@ -75,7 +89,15 @@ def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Ten
 
 
 def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
-    """Return the scalars of each picture by name: cosines with its own class and with rivals."""
+    """Return the scalars of each picture by name.
+
+    - `length`: length of the canonical picture
+    - `own_mean`: cosine with the mean of the other pictures of its class, or 0 without any
+    - `own_text`: cosine with the text of its class
+    - `rival_mean`: largest cosine with the mean of another class
+    - `rival_text`: largest cosine with the text of another class
+    - `text_margin`: `own_text` minus `rival_text`
+    """
     to_mean, to_text = cosines.to_mean_TNKN, cosines.to_text_TNKN
     n_shot = support.n_shot_TN[..., None]
     own = torch.eye(to_mean.shape[-1], dtype=torch.bool, device=to_mean.device)[None, :, None]
@@ -89,7 +111,6 @@ def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tenso
     to_others_TNK = (along_TNK - length_TNK) / square_TNK.clamp(min=1e-12).sqrt()
     return {
         "length": length_TNK,
-        # The cosine with the mean of the other pictures of its class; 0 if there are none.
         "own_mean": to_others_TNK * (n_shot > 1),
         "own_text": own_text,
         "rival_mean": _largest(to_mean, support.image_mask_TN[:, None, None] & ~own),
@@ -99,6 +120,19 @@ def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tenso
 
 
 def _pair_scalars(cosines: Cosines) -> dict[str, Tensor]:
+    """Return the scalars of each pair of classes by name.
+
+    - `texts`: cosine of the two texts
+    - `means`: cosine of the two means
+    - `text_mean`: cosine of the text of the first and the mean of the second
+    - `mean_text`: cosine of the mean of the first and the text of the second
+    - `texts_standardised`: `texts`, standardised within the task
+    - `means_standardised`: `means`, likewise
+    - `text_mean_standardised`: `text_mean`, likewise
+    - `mean_text_standardised`: `mean_text`, likewise
+    - `same`: 1 if the two are one class, else 0
+    - `constant`: 1
+    """
     texts, means, cross = cosines.classes_3TNN
     standardised = _standardise(cosines.classes_3TNN, cosines.pairs_3TNN)
     return {

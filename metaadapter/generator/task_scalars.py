@@ -18,7 +18,36 @@ SOFT, SHARP = 5.0, 15.0
 def task_scalars(
     support: CanonicalSupport, cosines: Cosines, left_out: LeftOut
 ) -> dict[str, Float[Tensor, " T"]]:
-    """Return the scalars of each task by name, unchanged by rotation, width, order and padding."""
+    """Return the scalars of each task by name, unchanged by rotation, width, order and padding.
+
+    - `own_text_gap`: how much larger the cosine of a text is with its own mean than with others, in
+      standard deviations
+    - `own_text_gap_centred`: the same after the average of each text and each mean is subtracted
+    - `text_mean_correlation`: correlation, over pairs of classes, between the cosine of their texts
+      and the cosine of their means
+    - `text_cross_correlation`: the same between the cosine of their texts and that of a text and a
+      mean
+    - `mean_cross_correlation`: the same between the cosine of their means and that of a text and a
+      mean
+    - `text_spread`: standard deviation of the cosines among texts, times 3
+    - `mean_spread`: the same of the cosines among means
+    - `cross_spread`: the same of the cosines between texts and means
+    - `picture_directions`: number of directions that the pictures spread over, divided by the
+      number of pictures
+    - `log_picture_directions`: log(that number of directions)
+    - `text_directions`: the number of directions of the texts, divided by the number of texts
+    - `mean_directions`: the same for the means
+    - `mean_energy`: mean squared length of the means
+    - `zero_shot_soft`: mean log-probability of the right class by texts alone, minus that of
+      guessing, at the inverse temperature 5
+    - `zero_shot_sharp`: the same at the inverse temperature 15
+    - `zero_shot_accuracy`: accuracy of the texts alone, times log(ways)
+    - `left_out_gain`: this difference if the closed form predicts each picture from all others
+    - `left_out_accuracy`: accuracy of these predictions, times log(ways)
+    - `left_out_scale`: log(κ best for these predictions / the usual κ), with κ the inverse
+      temperature
+    - `has_left_out`: whether any class has several pictures
+    """
     texts, means, cross = cosines.classes_3TNN
     pairs = ClassPairs((support.text_mask_TN & support.image_mask_TN).to(cross.dtype))
     likeness = torch.stack([texts, means, (cross + cross.mT) / 2, cross])
@@ -32,20 +61,14 @@ def task_scalars(
     n_mean_T = support.image_mask_TN.sum(-1).clamp(min=1)
     log_way_T = support.raw.class_mask_TN.sum(-1).clamp(min=1).to(cross.dtype).log()
     return {
-        # How much closer texts are to their own mean than to other means, in standard deviations;
-        # then the same after the average of each text and of each mean is subtracted.
         "own_text_gap": (pairs.own(cross) - pairs.others(cross)) / between,
         "own_text_gap_centred": pairs.own_after_margins(cross),
-        # Whether classes with similar texts have similar pictures; and whether similar texts, or
-        # similar means, have similar cosines between text and mean.
         "text_mean_correlation": along[0],
         "text_cross_correlation": along[1],
         "mean_cross_correlation": along[2],
-        # Spreads of the cosines among texts, among means, and between texts and means.
         "text_spread": 3 * text,
         "mean_spread": 3 * mean,
         "cross_spread": 3 * between,
-        # How many directions the pictures, texts and means spread over, divided by their number.
         "picture_directions": directions_T / n_pictures_T,
         "log_picture_directions": directions_T.clamp(min=1).log(),
         "text_directions": participation_ratio(support.text_TND) / n_text_T,

@@ -11,6 +11,7 @@ import pytest
 
 from metaadapter.apps.cli.app import main
 from tests.tools.test_ablation import TINY
+from tools import reference_pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -65,11 +66,14 @@ def test_docs__navigation_and_index__list_every_page():
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
 
     listed = re.findall(r"^ +- (?:.+: )?(\S+\.md)$", navigation, re.MULTILINE)
-    pages = sorted(page.relative_to(ROOT / "docs").as_posix() for page in PAGES)
-    assert sorted(listed) == pages
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in PAGES}
+    assert sorted(listed) == sorted({*pages, *(page for page, _ in reference_pages.PAGES.values())})
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    linked = {target for target, _ in LINK.findall(index) if target.endswith(".md")}
-    assert sorted({*linked, "index.md"}) == pages
+    linked = {target for target, _ in LINK.findall(index) if target}
+    sources = {f"../{source}" for source in reference_pages.PAGES}
+    assert {target for target in linked if not target.startswith("img/")} | {"index.md"} == (
+        pages | sources
+    )
 
 
 def headings(page):

@@ -10,7 +10,6 @@ from tests.contract.test_docs_blocks import PAGES, ROOT, name
 
 FOLDERS = ("metaadapter", "episodes", "tests", "tools", "configs", "benchmarks", "examples")
 PATH = re.compile(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`")
-PEER = re.compile(r"^\| [^|]+ \| `(\w+\.py)` \|", re.MULTILINE)
 MENTION = re.compile(r"docs/[\w/-]+\.md")
 
 
@@ -19,14 +18,6 @@ def test_page__names_files_that_are_there(page):
     named = PATH.findall(page.read_text(encoding="utf-8"))
 
     assert [path for path in named if not (ROOT / path).exists()] == []
-
-
-def test_peers__files_of_the_table__are_there():
-    text = (ROOT / "docs" / "reference" / "peers.md").read_text(encoding="utf-8")
-
-    files = PEER.findall(text)
-    assert files
-    assert [file for file in files if not (ROOT / "metaadapter/bench/peers" / file).exists()] == []
 
 
 def test_architecture__files_of_each_layer__are_there():

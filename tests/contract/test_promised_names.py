@@ -1,4 +1,4 @@
-"""Each layer promises at most thirty names in `__init__.pyi`; docs/reference/index.md has them."""
+"""Each layer promises at most thirty names in `__init__.pyi`; the reference has them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 
 import pytest
+
+from tools import reference_pages
 
 ROOT = Path(__file__).parents[2]
 STUBS = sorted((ROOT / "metaadapter").rglob("__init__.pyi"))
@@ -39,11 +41,10 @@ def test_layer__promises__at_most_thirty_names_that_are_there(stub):
 
 
 def test_reference__lists_exactly_the_promised_names():
-    page = (ROOT / "docs" / "reference" / "index.md").read_text(encoding="utf-8")
     layers = [stub for stub in STUBS if package_of(stub) != "metaadapter"]
     names = [f"{package_of(stub)}.{name}" for stub in layers for name in promised(stub)]
 
-    listed = re.findall(r"^::: ([\w.]+)$", page, re.MULTILINE)
+    listed = re.findall(r"^::: ([\w.]+)$", reference_pages.public_names(), re.MULTILINE)
 
     assert sorted(listed) == sorted([*names, "metaadapter.errors"])
 

@@ -5,7 +5,16 @@
 CONFIG is a file like `configs/scenes/default.toml`, DATA the folder of the sources that it names.
 Writes FOLDER/SPLIT.jsonl, with one scene per line, and FOLDER/SPLIT/NUMBER.jpg. A scene depends
 only on the seed, its split and its number, so a larger set contains the smaller ones.
-`docs/explanation/grounding.md` describes the form.
+A line of SPLIT.jsonl has
+
+- `picture`: the file, next to the list; `width`, `height`: its size in pixels
+- `form`: `pasted`, `collage`, `portrait`, or `photograph` for a real one
+- `objects`: each with `name`, `source`, `colour` (or null), `size`, `box` (left, top, right, bottom
+  of the visible part, in fractions) and `visible` (the visible fraction)
+- `phrases`: each with `text`, `object` (the number of the only object that fits) and `kind`:
+  `name`, `colour`, `size`, `place` or `relation`
+- `captions`, `questions`: sentences about the whole scene; each question has `question`,
+  `answers`, `right`, `kind` and `phrase`
 """
 
 from __future__ import annotations

@@ -28,7 +28,12 @@ TOKEN</code>. Programs read the same description in <a href="/openapi.json">open
 def api_page(document: dict[str, Any]) -> str:
     """The page for an OpenAPI document."""
     info = {key: escape(document["info"][key]) for key in ("title", "description")}
-    parts = [HEAD.format(**info)]
+    return "".join([HEAD.format(**info), operations_and_objects(document), "</main>\n</html>\n"])
+
+
+def operations_and_objects(document: dict[str, Any]) -> str:
+    """The part of the page that an OpenAPI document determines, for another page as well."""
+    parts: list[str] = []
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             parts += _operation(f"{method.upper()} {path}", operation)
@@ -41,7 +46,7 @@ def api_page(document: dict[str, Any]) -> str:
             for key, value in schema.get("properties", {}).items()
         )
         parts.append("</section>\n")
-    return "".join([*parts, "</main>\n</html>\n"])
+    return "".join(parts)
 
 
 def _operation(address: str, operation: dict[str, Any]) -> Iterator[str]:

@@ -53,6 +53,14 @@ STATUSES: dict[type[MetaAdapterError], tuple[int, Kind]] = {
     IncompatibleArtifact: (409, "incompatible-artifact"),
     MissingPackage: (409, "missing-package"),
 }
+ROUTERS = (
+    *(project_routes.routes, answer_routes.routes, project_list_routes.routes),
+    advice_routes.routes,
+    *(download_routes.routes, predict_routes.routes),
+    export_routes.routes,
+    *(field_routes.routes, field_downloads.routes, phone_routes.code_routes),
+)
+"""The requests of the page, without those of phones."""
 TOKEN = "The token in the address that `metaadapter serve` prints."
 KINDS: dict[int, Kind] = {400: "form", 404: "no-such-path", 405: "method"}
 
@@ -70,14 +78,7 @@ def make_app(
     With `phone` it also serves the phones that this permission lets in, at their own port.
     """
     state = State(projects, limits or Limits(), Exports(runtime), phone)
-    routers = (
-        *(project_routes.routes, answer_routes.routes, project_list_routes.routes),
-        advice_routes.routes,
-        *(download_routes.routes, predict_routes.routes),
-        export_routes.routes,
-        *(field_routes.routes, field_downloads.routes, phone_routes.code_routes),
-    )
-    app = _app(state, routers)
+    app = _app(state, ROUTERS)
     app.get("/", include_in_schema=False)(lambda: page_file("index.html"))
     guarded = Guard(app, access, state.limits)
     if phone is None:

@@ -45,7 +45,7 @@ META_PEERS_STUDIED = frozenset(
 )
 """Data sets on which the settings of the meta-trained peers were chosen."""
 
-# docs/explanation/closed-form.md lists them.
+# docs/laboratory-notes/closed-form.md lists them.
 CLOSED_FORM = MetaTraining(chosen_on=META_PEERS_STUDIED | {"omniglot56"}, chosen_pictures=None)
 """The record of the untrained generator; no report uses the sets that chose its constants."""
 

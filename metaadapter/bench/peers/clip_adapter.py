@@ -21,6 +21,9 @@ def clip_adapter(support: Support, *, start: AdapterWeights | None = None) -> Ad
     Unlike in the original, W₂ starts at zero and no ReLU follows it, so that training starts from
     zero-shot CLIP and `AdapterWeights` can hold the result. W₁ starts alike in all tasks. `start`
     is an earlier result of this function for T tasks of other classes, from which training goes on.
+
+    Settings: r = 0.2, D → D/4 → D, Adam 1e-3, 200 steps. Departures: W₂ starts at zero, without
+    ReLU.
     """
     rows_TMD, text_TND, width = support.rows_TMD, support.text_TND, support.text_TND.shape[-1]
     draw = torch.Generator().manual_seed(SEED)

@@ -17,6 +17,10 @@ def cross_modal_probe(support: Support) -> AdapterWeights:
     """Return adapters: logits s · x · w_c, w trained from the texts by AdamW along a cosine.
 
     Half of the loss is the mean cross-entropy of the pictures, the other half that of the texts.
+
+    Settings: AdamW 1e-3, decay 0.01, cosine, 300 steps; a text is one sample, pictures and texts
+    have equal shares of the loss. Departures: the authors search on validation pictures and stop
+    early.
     """
     rows_TMD, text_TND = support.rows_TMD, support.text_TND
     classes_TND = support.start_TND.clone().requires_grad_()

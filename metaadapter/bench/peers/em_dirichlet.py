@@ -30,6 +30,9 @@ def em_dirichlet(support: Support) -> LogitFunction:
     log π_c is weighted as the authors do if the number of classes in the pool is unknown. Without a
     pool, π is uniform. A class without a text has the mean text. A class with neither pictures nor
     a pool has α_c = 1 + e_c (e_c is one-hot), so that its logit is log p_c(x) plus a constant.
+
+    Settings: temperature 30 of CLIP's 100, 20 rounds, up to 1,000 steps. Departures: π is weighed
+    as if all classes were in the pool.
     """
     exact = support.exact
     classes_TN, is_pool_TU = exact.class_mask_TN, exact.pool_mask_TU

@@ -20,6 +20,9 @@ def gda(support: Support) -> AdapterWeights:
     P = D · [Σ r rᵀ + tr(S) I]⁻¹, D the width, r each picture minus its class mean μ_c, and S the
     covariance of r. If no class has two pictures, P = D / v · I with v the trace of the covariance
     of all pictures. α grows with the mean number of shots.
+
+    Settings: α by shots, the medians of their choices; 0.03 at one shot. Departures: the authors
+    choose α on validation pictures.
     """
     exact = support.exact
     shots_TNKD, means_TND = exact.shots_TNKD, exact.means_TND

@@ -21,6 +21,9 @@ def logistic_probe(support: Support) -> AdapterWeights:
 
     Texts and temperature are not used. The logit of a class without a picture is lower than any
     logit that the other classes can have.
+
+    Settings: C = 10: a larger C gains nothing on training stores. Departures: Radford et al. (2021)
+    search C; reads no text.
     """
     rows_TMD, present_TNK = support.rows_TMD.cpu().double(), support.present_TNK.cpu()
     heads = [_probe(*task) for task in zip(rows_TMD, present_TNK, strict=True)]

@@ -20,6 +20,9 @@ def lp_plus_plus(support: Support) -> AdapterWeights:
 
     Training starts at w_c = Σ_{i∈c} x_i, b = 0 and α_c = 2.5 s m, with m the mean of x_i · t_c over
     all pictures i and classes c. Both step sizes come from the curvature of the loss.
+
+    Settings: their constants; the first α is scaled to the temperature. Departures: the authors
+    keep the best step on labelled pictures.
     """
     # float64, because steps as long as the curvature allows amplify rounding errors by momentum.
     exact = support.exact

@@ -25,6 +25,9 @@ def proto_net(support: Support) -> AdapterWeights:
     Terms that all classes share are left out; without a picture, μ_c = t_c. `prototypes` uses only
     the direction of μ_c. Here the length matters too: a class with dissimilar pictures has a short
     mean, for which −‖μ_c‖² compensates. With one shot the two functions agree.
+
+    Settings: s/2, so that one shot equals prototypes. Departures: the authors learn the features
+    (Snell et al. 2017).
     """
     pictured_TN1 = support.present_TNK.any(-1, keepdim=True)
     means_TND = torch.where(pictured_TN1, support.means_TND, support.text_TND)
@@ -41,6 +44,9 @@ def ss_text(support: Support) -> AdapterWeights:
 
     The logits are s · cos(x, t_c + s / (n λ_c) Σ_{i∈c} x_i), with n pictures in the task, n_c of
     class c, and λ_c = 1 / n_c. A class without a picture keeps its text.
+
+    Settings: λ_c = 1 / n_c, at least 0.001: their shots-adaptive penalty. Departures: no repulsion
+    step of SS-Text+.
     """
     n_TN1 = support.present_TNK.sum(-1, keepdim=True).clamp(min=1)
     penalty_TN1 = n_TN1.to(support.text_TND).reciprocal().clamp(min=LEAST_PENALTY)

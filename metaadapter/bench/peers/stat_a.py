@@ -35,6 +35,9 @@ def stat_a(support: Support) -> LogitFunction:
     with a fixed class, λ = ½, and the anchor is their mean. The anchor of a class without labelled
     pictures is its text, which is far from all pictures, so the class is seldom predicted if others
     have labelled pictures. A class without a text has the mean text.
+
+    Settings: α = 1, 10 rounds, 1/50: theirs. Departures: the authors have λ = 1 and anchors at the
+    texts; anchors at labelled means and λ = ½ gain 11, 7 and 2 points at 1, 4 and 16 shots.
     """
     return answers(support, _fit)
 

@@ -15,7 +15,11 @@ N_STEPS = 200
 
 
 def task_res(support: Support) -> AdapterWeights:
-    """Return adapters: logits s · cos(x, t_c + 0.5 r_c); Adam trains the residual r from zero."""
+    """Return adapters: logits s · cos(x, t_c + 0.5 r_c); Adam trains the residual r from zero.
+
+    Settings: a = 0.5, Adam 2e-3, 200 steps. Departures: the authors set a per set and start from
+    enhanced texts.
+    """
     start_TND, rows_TMD = support.start_TND, support.rows_TMD
     residual_TND = torch.zeros_like(start_TND).requires_grad_()
 

@@ -1,8 +1,8 @@
 """Published scores that separate known pictures from unknown ones.
 
 Each score is a pure function of queries and a method's answers to them, with one setting for all
-methods. It sees no stranger in advance and judges each query by itself. The formulas are in
-docs/explanation/unknown.md.
+methods. It sees no stranger in advance and judges each query by itself. docs/explanation/unknown.md
+has the figures.
 """
 
 from __future__ import annotations

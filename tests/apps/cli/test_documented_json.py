@@ -1,17 +1,19 @@
-"""Every `--json` document has the keys and types that docs/reference/json.md promises."""
+"""Every `--json` document has the keys and types that documents.toml promises."""
 
 from __future__ import annotations
 
-import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from metaadapter.apps import cli
 from metaadapter.features.encoder import FrozenEncoder
 from tests.apps.cli.test_train import CONFIG
 
-DOCS = Path(__file__).parents[3] / "docs"
-PAGE = (DOCS / "reference" / "json.md").read_text(encoding="utf-8")
+DOCUMENTS = tomllib.loads(
+    Path(cli.__file__).with_name("documents.toml").read_text(encoding="utf-8")
+)
 TYPES = {
     "text": str,
     "integer": int,
@@ -23,23 +25,15 @@ TYPES = {
 }
 
 
-def section(heading):
-    return PAGE.split(f"### {heading}\n")[1].split("\n### ")[0].split("\n## ")[0]
-
-
-def listed_keys(text):
-    """Key → names of its types, from the list of a section."""
-    rows = re.findall(r"^- `(\w+)` \(([\w ]+)\): .+$", text, re.MULTILINE)
-    assert len(rows) == text.count("\n- ")
-    return {key: kinds.split(" or ") for key, kinds in rows}
-
-
 def documented(schema):
-    """Key → names of its types: the common keys that the section lists, and its own."""
-    text, common = section(f"`{schema}`"), listed_keys(section("Common keys"))
-    listed = re.findall(r"Common keys: (.+?)\.\n", text, re.DOTALL)
-    names = re.findall(r"`(\w+)`", listed[0]) if listed else []
-    return {"schema": ["text"], **{name: common[name] for name in names}, **listed_keys(text)}
+    """Key → names of its types: the common keys that the document has, and its own."""
+    own, common = DOCUMENTS[schema.removeprefix("metaadapter.")], DOCUMENTS["common"]
+    keys = {name: common[name] for name in own.get("common", "").split()} | own
+    return {"schema": ["text"]} | {
+        key: value.partition(": ")[0].split(" or ")
+        for key, value in keys.items()
+        if key not in ("about", "common")
+    }
 
 
 def agrees(document, schema):
@@ -196,37 +190,3 @@ def test_demo__document__is_as_documented(run, encoder, tmp_path, monkeypatch):
     done = run("demo", "--out", tmp_path / "demo", "--json")
 
     assert agrees(done.document, "metaadapter.demo/1")
-
-
-def test_page__documents_each_schema_once():
-    assert re.findall(r"^### `metaadapter\.([\w-]+)/\d`$", PAGE, re.MULTILINE) == [
-        *(
-            "encode",
-            "merge",
-            "merge-predictions",
-            "adapt",
-            "adapt-several",
-            "adapt-captions",
-            "add",
-            "predict",
-            "predict-on-cluster",
-            "ground",
-            "rank",
-            "export",
-            "export-store",
-            "push",
-            "demo",
-        ),
-        *("library-add", "library-list", "library-show", "library-remove", "library-rename"),
-        *("library-export", "library-import", "library-identify", "library-predict"),
-        *(
-            "library-merge",
-            "train",
-            "evaluate",
-            "several",
-            "continual",
-            "report",
-            "continual_report",
-        ),
-        *("study", "doctor", "advice", "to_label", "places", "error"),
-    ]

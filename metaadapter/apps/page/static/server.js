@@ -1,4 +1,4 @@
-/** The requests to the server: one function for each, as `docs/reference/http.md` describes them. */
+/** The requests to the server: one function for each, as `/docs` of the server describes them. */
 import { author } from "./author.js";
 import { say, sayOf } from "./words.js";
 
