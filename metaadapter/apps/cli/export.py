@@ -115,8 +115,8 @@ def export(
     """Write an adapter or a feature store for other programs.
 
     The forms of an adapter are ONNX, TFLite, a program of torch.export, and a page for the browser.
-    Its file is written only if none of its probabilities differs from this program by more than
-    0.0001. With --int8 they may differ more, and the result says by how much.
+    Its file is written only if it answers as this program does, with no probability off by more
+    than 0.005. With --int8 they may differ more, and the result says by how much.
     """
     if clip_retrieval is not None:
         if onnx or torch or tflite or web:
