@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("metaadapter", "episodes")
 NOT_IN_WHEEL = Path("metaadapter/assets/peers")
-MOST_BYTES = 30_000_000
+MOST_BYTES = 31_000_000
 LISTED = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 PAPERS = f"metaadapter-{VERSION}.dist-info"
@@ -91,7 +91,7 @@ def test_wheel__script__is_the_command_app(unpacked):
     assert "metaadapter = metaadapter.__main__:main" in entry_points.read_text("utf-8")
 
 
-def test_wheel__takes_less_than_30_mb(wheel):
+def test_wheel__takes_less_than_31_mb(wheel):
     assert wheel.stat().st_size < MOST_BYTES
 
 

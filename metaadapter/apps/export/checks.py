@@ -130,9 +130,9 @@ def require_same(difference: float, *, owner: str) -> None:
     if difference > TOLERANCE:
         raise IncompatibleArtifact(
             f"{owner} was not written: its answers differ from those of PyTorch by up to "
-            f"{difference:.2g} in a probability, and at most {TOLERANCE:g} is allowed. The cause may be the version "
-            "of torch, of the converter or of the runtime: try other versions, or export without "
-            "--pixels"
+            f"{difference:.2g} in a probability, and at most {TOLERANCE:g} is allowed. The cause "
+            "may be the version of torch, of the converter or of the runtime: try other versions, "
+            "or export without --pixels"
         )
 
 

@@ -177,8 +177,8 @@ def write_exports(
             exported = make(model, count, owner=" and ".join(map(str, paths)))
         if targets.onnx is not None:
             yield _write_file(targets.onnx, "onnx", exported)
-        if targets.web is not None and targets.runtime is not None:
-            n_bytes = write_web_page(targets.web, exported.content, exported.facts, targets.runtime)
+        if targets.web is not None:
+            n_bytes = write_web_page(targets.web, exported.content, exported.facts)
             yield WrittenFile(targets.web, "web", n_bytes, exported)
     if targets.torch is not None:
         with checking([targets.torch], model.n_cases) as count:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -62,14 +61,12 @@ def make_app(
     access: Access,
     limits: Limits | None = None,
     phone: Access | None = None,
-    runtime: Path | None = None,
 ) -> ASGIApp:
     """Make the application for the open project; it serves only requests that `access` allows.
 
-    `runtime` is the unpacked npm package onnxruntime-web, for exported pages.
     With `phone` it also serves the phones that this permission lets in, at their own port.
     """
-    state = State(projects, limits or Limits(), Exports(runtime), phone)
+    state = State(projects, limits or Limits(), Exports(), phone)
     routers = (
         *(project_routes.routes, answer_routes.routes, project_list_routes.routes),
         advice_routes.routes,

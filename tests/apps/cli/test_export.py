@@ -178,8 +178,6 @@ def test_export__package_missing__names_the_extra(run, adapter, tmp_path, monkey
         ("", 2, "nothing to write: give --onnx FILE"),
         ("--onnx a.onnx --int8", 2, "it needs --onnx or --web, --pixels, and --pictures"),
         ("--onnx a.onnx --pictures photos", 2, "pictures; add --pixels"),
-        ("--web site", 2, "Download it with `npm pack onnxruntime-web`"),
-        ("--web site --runtime .", 2, "is not the package onnxruntime-web"),
         ("--onnx .", 2, "is a folder; give the name of a file"),
         ("--onnx nowhere/a.onnx", 2, "there is no folder nowhere"),
         (

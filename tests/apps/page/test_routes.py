@@ -528,7 +528,9 @@ def test_downloads__are_named_after_the_project_and_the_day(project, picture):
     assert f'filename="J_rg\'s-_wear__-1_2-{date.today()}-answers.csv"' in head
 
 
-def test_onnx__without_its_packages__is_refused_with_what_to_install(project, monkeypatch):
+def test_onnx__without_its_packages__is_refused_and_the_preview_gets_the_reason(
+    project, monkeypatch
+):
     from metaadapter.apps.export import onnx_model
 
     def missing(name):
@@ -537,19 +539,12 @@ def test_onnx__without_its_packages__is_refused_with_what_to_install(project, mo
     monkeypatch.setattr(onnx_model, "import_module", missing)
     project.fill()
 
-    answer = project.client.get("/take/onnx")
+    answers = [project.client.get(path) for path in ("/take/onnx", "/preview/adapter.json")]
 
-    assert (answer.status_code, answer.json()["kind"]) == (409, "missing-package")
-    assert "metaadapter[onnx]" in answer.json()["error"]
-
-
-def test_page__without_its_runtime__is_refused_with_what_to_do(project):
-    project.fill()
-
-    answers = [project.client.get(path) for path in ("/take/page.zip", "/preview/index.html")]
-
-    assert {answer.json()["kind"] for answer in answers} == {"no-runtime"}
-    assert "serve --runtime FOLDER" in answers[0].json()["error"]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["kind"]) == (409, "missing-package")
+        assert "metaadapter[onnx]" in answer.json()["error"]
+    assert "<title>" in project.client.get("/preview/index.html").text
 
 
 def test_sizes__are_those_of_the_downloads(project):
@@ -570,24 +565,12 @@ def test_sizes__are_those_of_the_downloads(project):
         assert sizes["pictures"] == sum(entry.file_size for entry in archive.infolist())
 
 
-@pytest.fixture
-def runtime(tmp_path):
-    """A folder with the files of onnxruntime-web, without their content."""
-    from metaadapter.apps.export.web_page import RUNTIME_FILES
-
-    for name in RUNTIME_FILES:
-        path = tmp_path / "package" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"the file {name}")
-    return tmp_path / "package"
-
-
 @pytest.mark.slow
-def test_page__of_a_project__has_the_classifier_and_a_preview(serve, shots, runtime, tmp_path):
+def test_page__of_a_project__has_the_classifier_and_a_preview(serve, shots, tmp_path):
     pytest.importorskip("onnxruntime")
     from metaadapter.features.encoder_by_name import load_encoder
 
-    with serve(tmp_path / "project", "tiny", load_encoder, runtime=runtime) as served:
+    with serve(tmp_path / "project", "tiny", load_encoder) as served:
         files = shots("red", "blue", n=2)
         served.client.post("/pictures", files=files, data={"class": "folders"})
         before = served.client.get("/take/sizes").json()
@@ -603,6 +586,7 @@ def test_page__of_a_project__has_the_classifier_and_a_preview(serve, shots, runt
     with zipfile.ZipFile(io.BytesIO(page)) as archive:
         for name, preview in previews.items():
             assert archive.read(f"page/{name}") == preview.content
+        assert {entry.external_attr >> 16 & 0o777 for entry in archive.infolist()} == {0o644}
         assert archive.read("page/model.onnx") == model  # made once
         assert b'"red"' in archive.read("page/adapter.json")
     assert "wasm-unsafe-eval" in previews["index.html"].headers["content-security-policy"]
