@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn.functional import normalize
 
 from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.known import FRACTIONS
 from metaadapter.adapter.label_tree import ClassTree, LabelTree
 from metaadapter.adapter.weights import KnownHead
-from metaadapter.apps.export.checks import largest_difference
-from metaadapter.apps.export.exporting import ExportModel, export_onnx, export_torch
+from metaadapter.apps.export.checks import TOLERANCE, largest_difference
+from metaadapter.apps.export.exporting import (
+    ExportModel,
+    export_int8,
+    export_onnx,
+    export_tflite,
+    export_torch,
+)
 from metaadapter.apps.export.onnx_model import onnx_run
 from metaadapter.apps.export.program import program_run
+from metaadapter.apps.export.tflite_model import tflite_run
 from metaadapter.apps.library.compose import compose
-from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.data.reader import read_images
+from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.store.row_table import StoredPicture
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.predictions import PredictionOptions, predict_pictures
@@ -147,18 +158,22 @@ def fields_of(outputs, facts):
         yield fields
 
 
-def assert_agree(stored, run, facts):
-    """The 60 answers of a file agree with those of `predict` in every field."""
+def answers_alike(stored, run, facts):
+    """The 60 answers of `predict`, with which a file that takes features agrees in every field."""
     labels = [str(label) for label in stored.config.classes] * 60
     rows = rows_of(labels[:40] + ["stranger", "other"] * 10, stored.config.width, 6)
     rows = rows.astype(np.float32)
+    return assert_agree(stored, rows, run(rows), facts)
+
+
+def assert_agree(stored, rows, outputs, facts, most=1e-4):
     answers = predicted(stored, rows)
-    for fields, answer in zip(fields_of(run(rows), facts), answers, strict=True):
+    for fields, answer in zip(fields_of(outputs, facts), answers, strict=True):
         wanted = answer._asdict()
         if answer.sure is not None:
             wanted |= {"sure": answer.sure.path, "sure_probabilities": answer.sure.probabilities}
         for name, value in fields.items():
-            assert value == pytest.approx(wanted[name], abs=1e-4), name
+            assert value == pytest.approx(wanted[name], abs=most), name
     return answers
 
 
@@ -170,7 +185,7 @@ def test_every_kind__its_module_agrees_with_predict_in_every_field(kind):
     def run(rows):
         return [output.numpy() for output in model.module(torch.from_numpy(rows))]
 
-    answers = assert_agree(stored, run, model.facts(0.0))
+    answers = answers_alike(stored, run, model.facts(0.0))
 
     if NONE in stored.config.classes and stored.weights.known_head is not None:
         assert {answer.unfamiliar for answer in answers} == {True, False}
@@ -196,5 +211,52 @@ def test_every_kind__its_files_agree_with_predict_in_every_field(kind):
 
     onnx, torch_file = (make(model, id, owner=kind) for make in (export_onnx, export_torch))
 
-    assert_agree(stored, onnx_run(onnx.content), onnx.facts)
-    assert_agree(stored, program_run(torch_file.content), torch_file.facts)
+    answers_alike(stored, onnx_run(onnx.content), onnx.facts)
+    answers_alike(stored, program_run(torch_file.content), torch_file.facts)
+
+
+@pytest.fixture(scope="module")
+def through_pixels(make_encoder, tmp_path_factory):
+    """An encoder, pictures of three classes of which one is "none of these", and their adapter."""
+    folder, draw = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    for label in ("fox", NONE, "owl"):
+        (folder / label).mkdir()
+        ground = draw.integers(0, 256, (5, 5, 3))
+        for number in range(8):
+            pixels = (ground + draw.integers(-60, 61, (5, 5, 3))).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).resize((61, 47)).save(folder / label / f"{number}.png")
+    encoder = make_encoder()
+    rows = read_images(folder, labelled=True).rows
+    pictures = encode_rows(rows, encoder, views=1, seed=0)
+    classifier = MetaAdapterClassifier(logit_scale=50.0)
+    shown = [place for place in range(len(pictures)) if place % 8 < 4]
+    classifier.fit(pictures.features[shown], np.array(pictures.labels)[shown])
+    hashes = tuple(pictures.sha256[place] for place in shown)
+    return encoder, pictures, replace(classifier.stored_, picture_hashes=hashes)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("form", ["onnx", "int8", "torch", "tflite"])
+def test_files_with_the_encoder__agree_with_predict_in_every_field(through_pixels, form):
+    package = "litert_torch" if form == "tflite" else "onnxruntime"
+    pytest.importorskip(package, exc_type=ImportError)
+    encoder, pictures, stored = through_pixels
+    model = ExportModel.with_encoder(stored, encoder, lambda: pictures)
+    runs = {"onnx": onnx_run, "int8": onnx_run, "torch": program_run, "tflite": tflite_run}
+    makes = {"onnx": export_onnx, "torch": export_torch, "tflite": export_tflite}
+    makes["int8"] = partial(export_int8, adapter=Path("ad"))
+    model = model.of_squares() if form == "tflite" else model
+
+    exported = makes[form](model, id, owner=form)
+
+    run = runs[form](exported.content)
+    batches = [case.batch for case in model.cases() if len(case) == 1]
+    outputs = [np.concatenate(parts) for parts in zip(*map(run, batches), strict=True)]
+    rows = np.concatenate([*map(encoder.encode_images, batches)])
+    if form == "int8":  # of its own features, since those of 8 bits are others
+        rows = outputs[-1]
+    answers = assert_agree(
+        stored, rows, outputs, exported.facts, TOLERANCE if form == "tflite" else 1e-4
+    )
+    assert {answer.label for answer in answers} == {"fox", NONE, "owl"}
