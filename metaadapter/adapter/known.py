@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from numbers import Real
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.weights import AdapterWeights, KnownHead, classify
+from metaadapter.data.label_sets import NO_LABEL
 from metaadapter.errors import UsageError
 from metaadapter.features.towers.config import Calibration
 
@@ -61,6 +63,31 @@ def known_probabilities(
     """Return the probability that pictures are known, in float64; see `known_logits`."""
     exact = weights.to(dtype=torch.float64)
     return known_logits(normalize(features.double(), dim=-1), exact).sigmoid()
+
+
+def place_of_none(classes: Iterable[object]) -> int | None:
+    """Return the place of the class "none of these" among labels; `None` without it."""
+    return next((place for place, label in enumerate(classes) if str(label) == NO_LABEL), None)
+
+
+def known_and_unfamiliar(
+    p: Float[Tensor, "*T n N"],
+    known: Float[Tensor, "*T n"],
+    threshold: Float[Tensor, ""],
+    none: int | None,
+) -> tuple[Float[Tensor, "*T n"], Bool[Tensor, "*T n"]]:
+    """Return the probability that pictures show a class, and whether they are unfamiliar.
+
+    Args:
+        p: The probabilities of the classes.
+        known: The probability that the known head gives, which counts "none of these" as a class.
+        threshold: A picture below it is unfamiliar; see `known_threshold`.
+        none: The place of the class "none of these"; a picture of it is unfamiliar.
+    """
+    if none is None:
+        return known, known < threshold
+    known = known * (1 - p[..., none])
+    return known, (known < threshold) | (p.argmax(-1) == none)
 
 
 def known_threshold(weights: AdapterWeights, keep: float | None = None) -> Float[Tensor, "*T"]:

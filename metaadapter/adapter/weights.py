@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -206,12 +206,15 @@ def probabilities(
     return class_probabilities(classify(normalize(features.double(), dim=-1), exact), exact)
 
 
-def finite_softmax(logits: Float[Tensor, "*T n N"]) -> Float[Tensor, "*T n N"]:
-    """Return the probabilities of logits; errors as for `probabilities`."""
-    result = logits.softmax(-1)
-    if not result.isfinite().all():
-        raise DataError(_OVERFLOW)
-    return result
+def shares_of(logits: Float[Tensor, "*T n N"], weights: AdapterWeights) -> Float[Tensor, "*T n N"]:
+    """Return the probabilities of `class_probabilities`, also where they are no numbers."""
+    return logits.softmax(-1) if weights.label_thresholds is None else logits.sigmoid()
+
+
+def shown_labels(p: Float[Tensor, "n N"], weights: AdapterWeights) -> Bool[Tensor, "n N"]:
+    """Return which classes pictures of several labels show: p reaches the class's threshold."""
+    assert weights.label_thresholds is not None
+    return p >= weights.label_thresholds
 
 
 def class_probabilities(
@@ -222,9 +225,7 @@ def class_probabilities(
     Raises:
         DataError: The weights are so large that the logits overflow.
     """
-    if weights.label_thresholds is None:
-        return finite_softmax(logits)
-    result = logits.sigmoid()
+    result = shares_of(logits, weights)
     if not result.isfinite().all():
         raise DataError(_OVERFLOW)
     return result

@@ -80,11 +80,16 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
-            entry = zipfile.ZipInfo(name, NO_TIME)
-            entry.create_system = 3  # Unix, on every system
-            entry.external_attr = (stat.S_IFREG | 0o644) << 16
-            archive.writestr(entry, content)
+            archive.writestr(zip_entry(name), content)
     return buffer.getvalue()
+
+
+def zip_entry(name: str) -> zipfile.ZipInfo:
+    """Return the entry of a file that everyone can read; `zipfile` lets only its owner."""
+    entry = zipfile.ZipInfo(name, NO_TIME)
+    entry.create_system = 3  # Unix, on every system
+    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+    return entry
 
 
 def _require_end(file: IO[bytes], n_most: int) -> None:

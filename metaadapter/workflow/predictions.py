@@ -13,14 +13,21 @@ from jaxtyping import Bool, Float
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.known import (
+    known_and_unfamiliar,
     known_logits,
     known_threshold,
+    place_of_none,
     prediction_sets,
     require_fraction,
 )
 from metaadapter.adapter.label_tree import SureAnswer
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.adapter.weights import AdapterWeights, class_probabilities, classify
+from metaadapter.adapter.weights import (
+    AdapterWeights,
+    class_probabilities,
+    classify,
+    shown_labels,
+)
 from metaadapter.data.crop import Box
 from metaadapter.data.label_sets import NO_LABEL, SEPARATOR
 from metaadapter.errors import UsageError
@@ -233,7 +240,7 @@ def best_classes(
     options = options or PredictionOptions()
     rows_NC, known_N = probabilities.classes_NC, probabilities.known_N
     if weights.label_thresholds is not None:
-        is_shown_NC = rows_NC >= weights.label_thresholds.double().numpy()
+        is_shown_NC = shown_labels(torch.from_numpy(rows_NC), weights).numpy()
         return [
             _several(classes, row, is_shown)
             for row, is_shown in zip(rows_NC, is_shown_NC, strict=True)
@@ -248,14 +255,17 @@ def best_classes(
     ]
     if known_N is None:
         return predictions
-    threshold = float(known_threshold(weights, options.keep))
-    if NONE_OF_THESE in classes:
-        known_N = known_N * (1 - rows_NC[:, classes.index(NONE_OF_THESE)])
+    of_known = known_and_unfamiliar(
+        torch.from_numpy(rows_NC),
+        torch.from_numpy(known_N),
+        known_threshold(weights, options.keep),
+        place_of_none(classes),
+    )
     predictions = [
-        prediction._replace(
-            known=known, unfamiliar=known < threshold or prediction.label == NONE_OF_THESE
+        prediction._replace(known=known, unfamiliar=unfamiliar)
+        for prediction, known, unfamiliar in zip(
+            predictions, *(column.tolist() for column in of_known), strict=True
         )
-        for prediction, known in zip(predictions, known_N.tolist(), strict=True)
     ]
     if options.coverage is not None:
         sets = _sets(classes, rows_NC, weights, options.coverage)

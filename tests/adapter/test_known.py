@@ -13,10 +13,12 @@ from sklearn.linear_model import LogisticRegression
 
 from metaadapter.adapter.known import (
     FRACTIONS,
+    known_and_unfamiliar,
     known_logits,
     known_probabilities,
     known_threshold,
     likeness_and_doubt,
+    place_of_none,
     prediction_sets,
 )
 from metaadapter.adapter.weights import AdapterWeights, classify
@@ -50,6 +52,23 @@ def rows():
     draw = torch.Generator().manual_seed(1)
     rows = torch.randn(50, 8, generator=draw, dtype=torch.float64)
     return torch.nn.functional.normalize(rows, dim=-1)
+
+
+@pytest.mark.parametrize(
+    ("classes", "known", "unfamiliar"),
+    [
+        (["fox", "none of these"], [0.72, 0.06, 0.36], [False, True, True]),
+        (["fox", "none"], [0.9, 0.1, 0.9], [False, True, False]),
+    ],
+)
+def test_known__with_a_class_none_of_these__is_known_and_none_of_it(classes, known, unfamiliar):
+    p = torch.tensor([[0.8, 0.2], [0.6, 0.4], [0.4, 0.6]], dtype=torch.float64)
+    head = torch.tensor([0.9, 0.1, 0.9], dtype=torch.float64)
+
+    answers = known_and_unfamiliar(p, head, torch.tensor(0.2), place_of_none(classes))
+
+    assert answers[0].tolist() == pytest.approx(known)
+    assert answers[1].tolist() == unfamiliar
 
 
 def test_known_probabilities__are_those_of_a_logistic_regression_on_likeness_and_doubt(

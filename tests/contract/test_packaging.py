@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("metaadapter", "episodes")
 NOT_IN_WHEEL = Path("metaadapter/assets/peers")
-MOST_BYTES = 30_000_000
+MOST_BYTES = 31_000_000
 LISTED = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
 
 

@@ -61,13 +61,9 @@ WebFolder = Annotated[
         "--web",
         metavar="FOLDER",
         help="Write a page that labels pictures in the browser, for any web host; includes "
-        "--pixels. Needs --runtime.",
+        "--pixels.",
     ),
     Output(),
-]
-Runtime = Annotated[
-    Path | None,
-    Option(metavar="FOLDER", help="The unpacked npm package onnxruntime-web, for --web."),
 ]
 CheckPictures = Annotated[
     list[Path] | None,
@@ -106,7 +102,6 @@ def export(
     int8: Int8 = False,
     web: WebFolder = None,
     clip_retrieval: EmbeddingsOut = None,
-    runtime: Runtime = None,
     pictures: CheckPictures = None,
     encoder: options.MovedEncoder = None,
     json_output: options.Json = False,
@@ -115,8 +110,8 @@ def export(
     """Write an adapter or a feature store for other programs.
 
     The forms of an adapter are ONNX, TFLite, a program of torch.export, and a page for the browser.
-    Its file is written only if none of its probabilities differs from this program by more than
-    0.0001. With --int8 they may differ more, and the result says by how much.
+    Its file is written only if it answers as this program does, with no probability off by more
+    than 0.005. With --int8 they may differ more, and the result says by how much.
     """
     if clip_retrieval is not None:
         if onnx or torch or tflite or web:
@@ -127,7 +122,7 @@ def export(
     from metaadapter.apps.export.exporting import write_exports
     from metaadapter.apps.export.targets import ExportTargets
 
-    targets = ExportTargets(onnx, torch, tflite, web, runtime)
+    targets = ExportTargets(onnx, torch, tflite, web)
     pixels = pixels or targets.needs_pixels
     _require_consistent(targets, pixels=pixels, int8=int8, pictures=pictures)
     targets.require_writable()
@@ -175,11 +170,6 @@ def _require_consistent(
         raise UsageError(
             "nothing to write: give --onnx FILE, --tflite FILE, --torch FILE or --web FOLDER, or "
             "for a feature store --clip-retrieval FOLDER"
-        )
-    if (targets.web is None) != (targets.runtime is None):
-        raise UsageError(
-            "--web FOLDER and --runtime PACKAGE need each other: the page runs on the npm package "
-            "onnxruntime-web. Download it with `npm pack onnxruntime-web` and unpack it with tar"
         )
     if int8 and not (pixels and targets.of_onnx and pictures):
         raise UsageError(

@@ -37,13 +37,6 @@ Phone = Annotated[
         "its own. The connection is not encrypted.",
     ),
 ]
-Runtime = Annotated[
-    Path | None,
-    Option(
-        metavar="FOLDER",
-        help="The unpacked npm package onnxruntime-web, to export pages for web hosts.",
-    ),
-]
 
 
 def serve(
@@ -64,7 +57,6 @@ def serve(
         ),
     ] = 0,
     phone: Phone = False,
-    runtime: Runtime = None,
     encoder: options.EncoderOfPictures = None,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
@@ -84,16 +76,12 @@ def serve(
     from metaadapter.apps.page.server import run_server
     from metaadapter.apps.page.starting import Starting
 
-    if runtime is not None:
-        from metaadapter.apps.export.web_page import require_runtime
-
-        require_runtime(runtime)
     folder = default_project() if project is None else project
     listening, access = open_port(folder, port)
     of_phones = open_to_phones() if phone else None
     also = [of_phones[0]] if of_phones else []
     phone_access = of_phones[1] if of_phones else None
-    opening = _Opening(folder, encoder, device, access, phone_access, runtime)
+    opening = _Opening(folder, encoder, device, access, phone_access)
 
     def announce() -> None:
         _announce(console, access, phone_access)
@@ -142,7 +130,6 @@ class _Opening:
     device: str
     access: Access
     phone: Access | None
-    runtime: Path | None
     projects: Projects | None = None
 
     def doing(self) -> str:
@@ -161,7 +148,7 @@ class _Opening:
         note = partial(keep_access, access=self.access)
         self.projects = Projects(self.folder, self.encoder, load, note)
         with self.projects.opened():
-            yield make_app(self.projects, self.access, phone=self.phone, runtime=self.runtime)
+            yield make_app(self.projects, self.access, phone=self.phone)
 
 
 def _require_packages(names: Sequence[str]) -> None:

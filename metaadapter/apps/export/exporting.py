@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from metaadapter.adapter.known import FRACTIONS
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.export.checks import (
     Case,
@@ -64,7 +65,13 @@ class ExportModel:
         """An adapter without its encoder."""
         cases = feature_cases(stored)
         n_rows = sum(map(len, cases))
-        return cls(stored, FeatureModel(stored.weights), lambda: cases, len(cases), n_rows)
+        return cls(
+            stored,
+            FeatureModel(stored.weights, stored.config.classes),
+            lambda: cases,
+            len(cases),
+            n_rows,
+        )
 
     @classmethod
     def with_encoder(
@@ -98,6 +105,7 @@ class ExportModel:
         config, weights = self.stored.config, self.stored.weights
         head, thresholds = weights.known_head, weights.label_thresholds
         origin = config.origin
+        sets = None if head is None else head.own_quantiles.exp().tolist()
         return {
             "schema": SCHEMA,
             "library_version": version("metaadapter"),
@@ -106,6 +114,8 @@ class ExportModel:
             "classes": config.classes,
             "reject_threshold": None if head is None else float(head.reject_threshold),
             "label_thresholds": None if thresholds is None else thresholds.float().tolist(),
+            "set_thresholds": sets and dict(zip(map(str, FRACTIONS), sets, strict=True)),
+            "tree": config.tree,
             "width": config.width,
             "encoder": origin.encoder,
             "fingerprint": None if origin.fingerprint is None else asdict(origin.fingerprint),
@@ -167,8 +177,8 @@ def write_exports(
             exported = make(model, count, owner=" and ".join(map(str, paths)))
         if targets.onnx is not None:
             yield _write_file(targets.onnx, "onnx", exported)
-        if targets.web is not None and targets.runtime is not None:
-            n_bytes = write_web_page(targets.web, exported.content, exported.facts, targets.runtime)
+        if targets.web is not None:
+            n_bytes = write_web_page(targets.web, exported.content, exported.facts)
             yield WrittenFile(targets.web, "web", n_bytes, exported)
     if targets.torch is not None:
         with checking([targets.torch], model.n_cases) as count:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
@@ -11,8 +12,13 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.config import AdapterConfig
-from metaadapter.adapter.known import known_logits
-from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.adapter.known import (
+    known_and_unfamiliar,
+    known_logits,
+    known_threshold,
+    place_of_none,
+)
+from metaadapter.adapter.weights import AdapterWeights, classify, shares_of, shown_labels
 from metaadapter.apps.export.picture_pixels import PicturePixels
 from metaadapter.apps.export.square_pixels import SquarePixels, square_side
 from metaadapter.errors import UsageError
@@ -25,8 +31,8 @@ OUTPUTS = ("probabilities", "known", "unfamiliar")
 """The outputs of an exported adapter for n rows, in this order.
 
 The probabilities of the N classes, which sum to 1 (n, N); the probability of known (n,); and
-whether the latter is below the adapter's own threshold (n,). An adapter without a head for known
-pictures has only the first output.
+whether the picture is unfamiliar (n,), both as in a `Prediction`. An adapter without a head for
+known pictures has only the first output.
 """
 OUTPUTS_OF_SEVERAL = ("probabilities", "shown")
 """The outputs of an adapter of several labels: the probability of each class by itself (n, N), and
@@ -37,8 +43,9 @@ whether it is at least the threshold of the class (n, N)."""
 class FeatureModel(nn.Module):
     """An adapter in float32 whose input is the features of its encoder."""
 
-    def __init__(self, weights: AdapterWeights) -> None:
+    def __init__(self, weights: AdapterWeights, classes: Sequence[object]) -> None:
         super().__init__()
+        self.none = place_of_none(classes)
         for name, tensor in weights.to(device="cpu", dtype=torch.float32).tensors().items():
             self.register_buffer(name, tensor.contiguous())
         self.outputs: tuple[str, ...] = OUTPUTS if weights.known_head is not None else OUTPUTS[:1]
@@ -49,15 +56,14 @@ class FeatureModel(nn.Module):
         """Return the outputs that the adapter has, named by `self.outputs`."""
         unit, weights = normalize(features, dim=-1), AdapterWeights(**dict(self.named_buffers()))
         logits = classify(unit, weights)
+        shares = shares_of(logits, weights)
         if weights.label_thresholds is not None:
-            by_itself = logits.sigmoid()
-            return by_itself, by_itself >= weights.label_thresholds
-        shares = logits.softmax(-1)
-        head = weights.known_head
-        if head is None:
+            return shares, shown_labels(shares, weights)
+        if weights.known_head is None:
             return (shares,)
-        known = known_logits(unit, weights).sigmoid()
-        return shares, known, known < head.reject_threshold
+        known = known_logits(unit, weights, logits).sigmoid()
+        threshold = known_threshold(weights)
+        return shares, *known_and_unfamiliar(shares, known, threshold, self.none)
 
 
 @final
@@ -90,7 +96,7 @@ class PictureModel(nn.Module):
         self.network = encoder.image_network()
         ones = np.ones((1, n_looks(encoder.zoom), 1), dtype=np.float32)
         self.register_buffer("lengths", torch.from_numpy(join_looks(ones))[0, :, None])
-        self.adapter = FeatureModel(weights)
+        self.adapter = FeatureModel(weights, config.classes)
         self.outputs = (*self.adapter.outputs, "features")
 
     def forward(self, pictures: UInt8[Tensor, "n height width 3"]) -> tuple[Tensor, ...]:

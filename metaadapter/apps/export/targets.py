@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaadapter.apps.export.web_page import require_runtime, require_web_folder
+from metaadapter.apps.export.web_page import require_web_folder
 from metaadapter.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class ExportTargets:
-    """The files to write; a page (`web`) needs the npm package onnxruntime-web (`runtime`)."""
+    """The files to write, and the folder of a page (`web`)."""
 
     onnx: Path | None = None
     torch: Path | None = None
     tflite: Path | None = None
     web: Path | None = None
-    runtime: Path | None = None
 
     @property
     def of_onnx(self) -> list[Path]:
@@ -48,8 +47,7 @@ class ExportTargets:
                 raise UsageError(f"{path} is a folder; give the name of a file to write")
             if path is not None and not path.parent.is_dir():
                 raise UsageError(f"there is no folder {path.parent} to write {path.name} to")
-        if self.runtime is not None and self.web is not None:
-            require_runtime(self.runtime)
+        if self.web is not None:
             require_web_folder(self.web)
         if self.of_onnx:
             require_onnx()

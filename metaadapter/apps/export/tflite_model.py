@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from zipfile import ZipFile, ZipInfo
+from zipfile import ZipFile
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ import torch
 from metaadapter.apps.export.checks import Run
 from metaadapter.apps.export.models import FeatureModel, PictureModel
 from metaadapter.apps.export.program import FACTS_FILE, exporting
+from metaadapter.data.stored_zip import zip_entry
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import MissingPackage
 
@@ -55,7 +56,7 @@ def with_facts(content: bytes, facts: Mapping[str, Any]) -> bytes:
     labels = "".join(f"{label}\n" for label in facts["classes"])
     with ZipFile(buffer, "a") as archive:
         for name, text in ((FACTS_FILE, json_text(facts)), (LABELS_FILE, labels)):
-            archive.writestr(ZipInfo(name), text)
+            archive.writestr(zip_entry(name), text)
     return buffer.getvalue()
 
 

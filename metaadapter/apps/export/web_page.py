@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
+import lzma
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
-from metaadapter.data.regular_files import is_regular
 from metaadapter.data.strict_json import json_text
-from metaadapter.errors import UsageError
 
-PAGE = Path(__file__).parents[2] / "assets" / "web"
+ASSETS = Path(__file__).parents[2] / "assets"
+PAGE, RUNTIME = ASSETS / "web", ASSETS / "onnxruntime_web"
 FACTS_FILE, MODEL_FILE, START_FILE = "adapter.json", "model.onnx", "index.html"
-# The build for the CPU; the other builds of the package are for graphics cards.
-RUNTIME_FILES = (
-    "package.json",
-    "dist/ort.wasm.min.mjs",
-    "dist/ort-wasm-simd-threaded.mjs",
-    "dist/ort-wasm-simd-threaded.wasm",
-)
-
-
-def require_runtime(package: Path) -> None:
-    """Raise a `UsageError` if a folder is not the unpacked package onnxruntime-web."""
-    if missing := [name for name in RUNTIME_FILES if not is_regular(package / name)]:
-        raise UsageError(
-            f"{package} is not the package onnxruntime-web: it has no {missing[0]}. Download it "
-            "with `npm pack onnxruntime-web`, unpack it with `tar xzf onnxruntime-web-*.tgz`, and "
-            "give --runtime package"
-        )
 
 
 def require_web_folder(folder: Path) -> None:
@@ -43,9 +27,9 @@ def require_web_folder(folder: Path) -> None:
         )
 
 
-def write_web_page(folder: Path, model: bytes, facts: Mapping[str, Any], package: Path) -> int:
-    """Write the page, its ONNX file and the package's runtime; return the number of bytes."""
-    contents = page_contents(model, facts, package)
+def write_web_page(folder: Path, model: bytes, facts: Mapping[str, Any]) -> int:
+    """Write the page, its ONNX file and the runtime; return the number of bytes."""
+    contents = page_contents(model, facts)
     with write_errors(f"the page {folder}", instead="choose another folder"):
         (folder / "runtime").mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
@@ -53,18 +37,24 @@ def write_web_page(folder: Path, model: bytes, facts: Mapping[str, Any], package
     return sum(map(len, contents.values()))
 
 
-def page_contents(model: bytes, facts: Mapping[str, Any], package: Path) -> dict[str, bytes]:
+def page_contents(model: bytes, facts: Mapping[str, Any]) -> dict[str, bytes]:
     """The files of the page by their paths in its folder, in the order to write them."""
-    contents: dict[str, bytes] = {FACTS_FILE: json_text(facts, indent=2).encode()}
-    contents |= {
-        f"runtime/{Path(name).name}": (package / name).read_bytes() for name in RUNTIME_FILES
+    return {
+        FACTS_FILE: json_text(facts, indent=2).encode(),
+        MODEL_FILE: model,
+        **fixed_contents(),
     }
-    contents[MODEL_FILE] = model
+
+
+@cache
+def fixed_contents() -> Mapping[str, bytes]:
+    """The files that are the same for every adapter: the runtime, then the page."""
+    contents = {}
+    for path in RUNTIME.iterdir():
+        if path.suffix == ".xz":
+            contents[f"runtime/{path.stem}"] = lzma.decompress(path.read_bytes())
+        elif path.name != "README.md":
+            contents[f"runtime/{path.name}"] = path.read_bytes()
     for path in sorted(PAGE.iterdir(), key=lambda path: path.name == START_FILE):
         contents[path.name] = path.read_bytes()
     return contents
-
-
-def runtime_bytes(package: Path) -> int:
-    """The size of the files that a page takes from the package."""
-    return sum((package / name).stat().st_size for name in RUNTIME_FILES)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -70,14 +69,12 @@ def make_app(
     access: Access,
     limits: Limits | None = None,
     phone: Access | None = None,
-    runtime: Path | None = None,
 ) -> ASGIApp:
     """Make the application for the open project; it serves only requests that `access` allows.
 
-    `runtime` is the unpacked npm package onnxruntime-web, for exported pages.
     With `phone` it also serves the phones that this permission lets in, at their own port.
     """
-    state = State(projects, limits or Limits(), Exports(runtime), phone)
+    state = State(projects, limits or Limits(), Exports(), phone)
     app = _app(state, ROUTERS)
     app.get("/", include_in_schema=False)(lambda: page_file("index.html"))
     guarded = Guard(app, access, state.limits)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from metaadapter.apps.page.contents import NONE, Contents, PictureEntry
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import in_csv
+from metaadapter.data.stored_zip import zip_entry
 from metaadapter.workflow.prediction_rows import BOX_COLUMNS
 from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction
 
@@ -147,10 +148,10 @@ def zip_pieces(pictures: list[SortedPicture], read: Callable[[str], bytes]) -> I
                 continue
             file = folder_name(picture.name.split("/")[-1])
             name = _free(f"{picture.folder}/{file}", taken)
-            archive.writestr(zipfile.ZipInfo(name), content)
+            archive.writestr(zip_entry(name), content)
             yield pipe.take()
         if left_out:
-            entry = zipfile.ZipInfo(_free(LEFT_OUT_FILE, taken))
+            entry = zip_entry(_free(LEFT_OUT_FILE, taken))
             archive.writestr(entry, "".join(["These pictures are left out:\n", *left_out]))
     yield pipe.take()
 

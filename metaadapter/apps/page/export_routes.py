@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
 from metaadapter.adapter.skill import skill_bytes
-from metaadapter.apps.export.web_page import runtime_bytes
+from metaadapter.apps.export.web_page import fixed_contents
 from metaadapter.apps.page import forms
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.dependencies import AppState, OpenSession
@@ -20,6 +18,7 @@ from metaadapter.apps.page.label_downloads import label_manifest, label_table
 from metaadapter.apps.page.move_script import move_script
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
+from metaadapter.data.stored_zip import zip_bytes
 
 CSP = "Content-Security-Policy"
 # WebAssembly is compiled only with the permission of its page.
@@ -49,11 +48,8 @@ def download_onnx(session: OpenSession, state: AppState) -> Response:
 @routes.get("/take/page.zip", response_class=Response)
 def download_page(session: OpenSession, state: AppState) -> Response:
     """A page for any web host, on which everyone can have pictures predicted."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-        for name, file in state.exports.page(session).items():
-            archive.writestr(zipfile.ZipInfo(f"page/{name}"), file)
-    return file_response(session, content.getvalue(), "page.zip", "application/zip")
+    files = {f"page/{name}": file for name, file in state.exports.page(session).items()}
+    return file_response(session, zip_bytes(files), "page.zip", "application/zip")
 
 
 @routes.get("/preview/{name:path}", response_class=Response)
@@ -63,11 +59,11 @@ def preview_page(
     name: Annotated[str, Path(description="The path of a file in `page.zip`.")],
 ) -> Response:
     """A file of that page, to look at it before it is on a web host."""
-    files = state.exports.page(session, name)
-    if name not in files:
+    content = state.exports.page_file(session, name)
+    if content is None:
         raise Refusal(404, "no-such-path", "There is nothing at this address.")
     kind = PREVIEW_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
-    return Response(files[name], media_type=kind, headers={CSP: PREVIEW_CSP})
+    return Response(content, media_type=kind, headers={CSP: PREVIEW_CSP})
 
 
 @routes.get("/take/sizes")
@@ -87,7 +83,6 @@ def read_sizes(session: OpenSession, state: AppState, threshold: Threshold = 0.0
     several = session.read(lambda contents: contents.several)
     table, moved, whole = decided(session, threshold, parts)
     onnx, is_made = state.exports.n_bytes(session)
-    runtime = state.exports.runtime
     return forms.Sizes(
         answers=len(label_table(session) if several else table.encode()),
         pictures=None if whole is None else _n_bytes(session, whole),
@@ -95,7 +90,7 @@ def read_sizes(session: OpenSession, state: AppState, threshold: Threshold = 0.0
         labels=len(session.read(label_manifest)) if several else None,
         adapter=len(skill_bytes(stored)),
         onnx=onnx,
-        page=None if onnx is None or runtime is None else onnx + runtime_bytes(runtime),
+        page=None if onnx is None else onnx + sum(map(len, fixed_contents().values())),
         is_made=is_made,
     )
 

@@ -15,10 +15,10 @@ from metaadapter.apps.export.onnx_model import require_onnx
 from metaadapter.apps.export.web_page import (
     FACTS_FILE,
     MODEL_FILE,
+    fixed_contents,
     page_contents,
 )
 from metaadapter.apps.page.project import UPLOAD_PREFIX
-from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import UsageError
@@ -32,10 +32,9 @@ FOLDER = f"{UPLOAD_PREFIX}export"
 
 @final
 class Exports:
-    """The last classifier that was exported, in a folder of its project, and the page's runtime."""
+    """The last classifier that was exported, in a folder of its project."""
 
-    def __init__(self, runtime: Path | None) -> None:
-        self.runtime = runtime
+    def __init__(self) -> None:
         self._exported: StoredAdapter | None = None
         self._making = threading.Lock()
 
@@ -67,22 +66,22 @@ class Exports:
                 self._exported = stored
             yield folder
 
-    def page(self, session: Session, only: str | None = None) -> dict[str, bytes]:
-        """The files of the page, by their paths; a `Refusal` without the runtime.
-
-        If `only` one of them is asked for, the large model may be left empty.
-        """
-        if self.runtime is None:
-            raise Refusal(
-                409,
-                "no-runtime",
-                "The page runs on the npm package onnxruntime-web. Unpack it, and start "
-                "`metaadapter serve --runtime FOLDER` with its folder.",
-            )
+    def page(self, session: Session) -> dict[str, bytes]:
+        """The files of the page, by their paths."""
         with self._made(session) as folder:
-            model = (folder / MODEL_FILE).read_bytes() if only in (None, MODEL_FILE) else b""
+            model = (folder / MODEL_FILE).read_bytes()
             facts = parse_json((folder / FACTS_FILE).read_bytes())
-        return page_contents(model, facts, self.runtime)
+        return page_contents(model, facts)
+
+    def page_file(self, session: Session, name: str) -> bytes | None:
+        """A file of the page by its path; the classifier is made only for the files that need it.
+
+        So the page opens at once, and shows what keeps the classifier from being made.
+        """
+        if name not in (FACTS_FILE, MODEL_FILE):
+            return fixed_contents().get(name)
+        with self._made(session) as folder:
+            return (folder / name).read_bytes()
 
     def n_bytes(self, session: Session) -> tuple[int | None, bool]:
         """The size of the ONNX file, and whether it is exact; before it is made, the least size."""

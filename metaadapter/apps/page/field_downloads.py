@@ -23,6 +23,7 @@ from metaadapter.apps.page.frame_answers import FrameAnswers, frame_answers
 from metaadapter.apps.page.project import UPLOAD_PREFIX
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
+from metaadapter.data.stored_zip import zip_entry
 
 MISSING_FILE = "what is missing.txt"
 CSV = "text/csv; charset=utf-8"
@@ -82,7 +83,7 @@ def download_camtrap(session: OpenSession, threshold: Threshold = 0.0) -> Respon
                 archive.write(file, file.name)
             if missing:
                 lines = [line.replace(f"{folder}{os.sep}", "") for line in missing]
-                archive.writestr(MISSING_FILE, "".join(f"{line}\n" for line in lines))
+                archive.writestr(zip_entry(MISSING_FILE), "".join(f"{line}\n" for line in lines))
     return file_response(session, content.getvalue(), "camtrap-dp.zip", "application/zip")
 
 

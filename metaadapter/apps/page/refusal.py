@@ -29,7 +29,6 @@ Kind: TypeAlias = Literal[
     "no-such-advice",
     "no-such-box",
     "no-phone",
-    "no-runtime",
     "no-such-class",
     "no-such-path",
     "no-such-picture",

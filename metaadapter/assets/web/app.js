@@ -1,9 +1,10 @@
 // Labels pictures in the browser with the adapter beside this file; no picture leaves the page.
-import * as ort from "./runtime/ort.wasm.min.mjs";
+import * as ort from "./runtime/ort.wasm.bundle.min.mjs";
 
 // Larger pictures are made smaller first: the answers hardly move, and it takes a tenth of the time.
 const LONGEST_SIDE = 1024;
 const SHOWN = 3;
+const NONE = "none of these";
 const status = document.querySelector("#status");
 const drop = document.querySelector("#drop");
 const input = document.querySelector("#pictures");
@@ -43,8 +44,9 @@ async function decode(file) {
 }
 
 function answerOf(outputs, order, classes) {
-  if (outputs.shown) return order.filter((place) => outputs.shown.data[place]).map((place) => classes[place]).join(", ") || "none of these";
-  return outputs.unfamiliar?.data[0] ? `none of these, or else ${classes[order[0]]}` : classes[order[0]];
+  if (outputs.shown) return order.filter((place) => outputs.shown.data[place]).map((place) => classes[place]).join(", ") || NONE;
+  const best = classes[order[0]];
+  return outputs.unfamiliar?.data[0] && best !== NONE ? `${NONE}, or else ${best}` : best;
 }
 
 function show(file, outputs, classes) {
@@ -71,10 +73,11 @@ function show(file, outputs, classes) {
 
 async function start() {
   ort.env.wasm.numThreads = 1; // more need headers that few hosts send
-  ort.env.wasm.wasmPaths = new URL("./runtime/", import.meta.url).href;
-  const facts = await (await fetch("adapter.json")).json();
+  const response = await fetch("adapter.json");
+  if (!response.ok) throw new Error((await response.json().catch(() => null))?.error ?? response.statusText);
+  const facts = await response.json();
   const classes = facts.classes.map(String);
-  document.querySelector("#classes").textContent = classes.join(", ");
+  document.querySelector("#classes").textContent = classes.filter((label) => label !== NONE).join(", ");
   const session = await ort.InferenceSession.create("model.onnx", { executionProviders: ["wasm"] });
 
   let waiting = Promise.resolve();
@@ -108,5 +111,6 @@ async function start() {
 }
 
 start().catch((error) => {
-  status.textContent = `The classifier cannot be loaded: ${error.message}. The folder has to come from a web server.`;
+  const remedy = location.protocol === "file:" ? " The folder has to come from a web server." : "";
+  status.textContent = `The classifier cannot be loaded: ${error.message}${remedy}`;
 });

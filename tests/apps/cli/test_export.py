@@ -86,16 +86,14 @@ def test_export__that_answers_otherwise__is_not_written_over_what_is_there(
 
     def dishonest(content):
         ask = honest(content)
-        return lambda batch: [ask(batch)[0] + 0.001, *ask(batch)[1:]]
+        return lambda batch: [ask(batch)[0] + 0.01, *ask(batch)[1:]]
 
     monkeypatch.setattr(metaadapter.apps.export.onnx_model, "onnx_run", dishonest)
 
     done = run("export", adapter, "--onnx", file)
 
     assert done.code == 4
-    assert (
-        "was not written: its probabilities differ from those of PyTorch by up to 0.001" in done.err
-    )
+    assert "was not written: its answers differ from those of PyTorch by up to 0.01 " in done.err
     assert file.read_bytes() == b"metaadapter.exported/1: what was there"
     assert [path.name for path in tmp_path.iterdir()] == ["adapter.onnx"]
 
@@ -106,8 +104,6 @@ def test_export__that_answers_otherwise__is_not_written_over_what_is_there(
         ("", 2, "nothing to write: give --onnx FILE"),
         ("--onnx a.onnx --int8", 2, "it needs --onnx or --web, --pixels, and --pictures"),
         ("--onnx a.onnx --pictures photos", 2, "pictures; add --pixels"),
-        ("--web site", 2, "Download it with `npm pack onnxruntime-web`"),
-        ("--web site --runtime .", 2, "is not the package onnxruntime-web"),
         ("--onnx .", 2, "is a folder; give the name of a file"),
         ("--onnx nowhere/a.onnx", 2, "there is no folder nowhere"),
         (
@@ -170,7 +166,7 @@ def test_export__tflite__answers_as_the_adapter_does_and_names_the_classes(
 
     assert done.code == 0, done.err
     assert done.document["files"][0]["form"] == "tflite"
-    assert 0 < done.document["files"][0]["largest_difference"] < 1e-4
+    assert 0 < done.document["files"][0]["largest_difference"] < TOLERANCE
     runs = interpreter.Interpreter(str(file))  # TensorFlow's names, not those of the exporter
     runs.allocate_tensors()
     (taken,) = runs.get_input_details()

@@ -45,7 +45,7 @@ def test_features__adapter_with_all_parts__agree_with_formulas(weights, features
     least = torch.tensor(np.median(expected_known) + 1e-3)
     weights = replace(weights, reject_threshold=least)
 
-    shares, known, unfamiliar = FeatureModel(weights)(torch.from_numpy(features))
+    shares, known, unfamiliar = FeatureModel(weights, "abc")(torch.from_numpy(features))
 
     assert np.abs(shares.numpy() - expected).max() < 1e-6
     assert np.abs(known.numpy() - expected_known).max() < 1e-6
@@ -59,7 +59,7 @@ def test_features__several_labels__are_each_by_itself_and_shown_from_their_thres
     plain = make_adapter(n_tasks=1)[0].task(0)
     weights = replace(plain, label_thresholds=torch.tensor([0.2, 0.5, 0.7]).double())
     bare = replace(weights, **dict.fromkeys(("centre", "down", "bias", "up", "visual_ratio")))
-    module = FeatureModel(bare)
+    module = FeatureModel(bare, "abc")
 
     p_NC, shown_NC = module(torch.from_numpy(features))
 

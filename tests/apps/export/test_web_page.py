@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
-import os
+import re
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -17,39 +18,53 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.apps.cli.app import main
 from metaadapter.apps.export.checks import DEMO_PICTURES
 from metaadapter.apps.export.web_page import (
-    RUNTIME_FILES,
+    RUNTIME,
+    fixed_contents,
+    require_web_folder,
     write_web_page,
 )
-from metaadapter.workflow.predictions import predict_pictures
+from metaadapter.errors import DataError
+from metaadapter.workflow.predictions import NONE_OF_THESE, predict_pictures
 from metaadapter.workflow.queries import load_adapter_encoder, read_queries
 
-# Where the unpacked npm package is, for it is too large to come along.
-PACKAGE = os.environ.get("ONNXRUNTIME_WEB", "")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MINUTES = 3 * 60_000
 
 
-@pytest.fixture
-def package(tmp_path):
-    """A folder with the files of the package that are needed, without their content."""
-    for name in RUNTIME_FILES:
-        path = tmp_path / "package" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"the file {name}")
-    return tmp_path / "package"
-
-
-def test_web_page__folder__has_the_page_model_facts_and_runtime(package, tmp_path):
+def test_web_page__folder__has_the_page_model_facts_and_runtime(tmp_path):
     folder = tmp_path / "site"
 
-    n_bytes = write_web_page(folder, b"a model", {"classes": ["a", "b"]}, package)
+    n_bytes = write_web_page(folder, b"a model", {"classes": ["a", "b"]})
 
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.*")}
     assert {"index.html", "app.js", "style.css", "model.onnx", "adapter.json"} < files.keys()
     assert sum(path.stat().st_size for path in files.values()) == n_bytes
     assert json.loads(files["adapter.json"].read_text()) == {"classes": ["a", "b"]}
-    for name in RUNTIME_FILES:
-        assert files[f"runtime/{Path(name).name}"].read_text() == f"the file {name}"
+    assert "runtime/LICENSE.txt" in files
+
+
+def test_web_page__runtime__is_what_its_card_says():
+    card = (RUNTIME / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([\w.-]+)`.*\| ([\d,]+) \| `(\w{64})` \|$", card, re.MULTILINE)
+    contents = fixed_contents()
+
+    assert {f"runtime/{name}" for name, _, _ in rows} | {"runtime/LICENSE.txt"} == {
+        name for name in contents if name.startswith("runtime/")
+    }
+    for name, n_bytes, sha256 in rows:
+        content = contents[f"runtime/{name}"]
+        assert f"{len(content):,}" == n_bytes
+        assert hashlib.sha256(content).hexdigest() == sha256
+    assert f"/runtime/{rows[0][0]}" in contents["app.js"].decode()
+
+
+def test_web_page__written_again__replaces_its_own_and_nothing_else(tmp_path):
+    write_web_page(tmp_path / "site", b"a model", {"schema": SCHEMA})
+    require_web_folder(tmp_path / "site")
+
+    (tmp_path / "another file").touch()
+    with pytest.raises(DataError, match=r"holds other files.*give --web an empty or new folder"):
+        require_web_folder(tmp_path)
 
 
 def test_web_page__page__asks_no_other_host():
@@ -63,15 +78,17 @@ def test_web_page__page__asks_no_other_host():
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.skipif(not PACKAGE, reason="ONNXRUNTIME_WEB names no unpacked onnxruntime-web")
 @pytest.mark.skipif(not CHROMIUM, reason="there is no chromium")
-@pytest.mark.parametrize("kind", [[], ["--several"]], ids=["one label", "several labels"])
+@pytest.mark.parametrize("kind", ["one label", "several labels", NONE_OF_THESE])
 def test_web_page__in_chromium__answers_as_predict_does(tmp_path, kind):
     sync_api = pytest.importorskip("playwright.sync_api")
-    adapter, site = tmp_path / "clothes", tmp_path / "site"
-    made = ["adapt", str(DEMO_PICTURES), "--out", str(adapter), "--shots", "2", *kind]
-    assert main([*made, "--encoder", "tiny-128"]) == 0
-    assert main(["export", str(adapter), "--web", str(site), "--runtime", PACKAGE]) == 0
+    adapter, site, photos = tmp_path / "clothes", tmp_path / "site", tmp_path / "photos"
+    shutil.copytree(DEMO_PICTURES, photos)
+    if kind == NONE_OF_THESE:
+        (photos / "hat").rename(photos / kind)
+    made = ["adapt", str(photos), "--out", str(adapter), "--shots", "2", "--encoder", "tiny-128"]
+    assert main([*made, *(["--several"] if kind == "several labels" else [])]) == 0
+    assert main(["export", str(adapter), "--web", str(site)]) == 0
     pictures = [path for label in ("hat", "shoes") for path in (DEMO_PICTURES / label).iterdir()]
     stored = load_adapter(adapter, several=True)
     encoder = load_adapter_encoder(adapter, stored, None, "cpu", "fp32")
@@ -102,11 +119,11 @@ def test_web_page__in_chromium__answers_as_predict_does(tmp_path, kind):
     for name, answer, shares in shown:
         # The browser decodes JPEG by itself, one step of a colour beside ours here and there.
         assert np.abs(np.array(shares) - [*expected[name].probabilities.values()]).max() < 0.01
-        if kind:
-            assert answer == expected[name].label.replace(";", ", ")
-            continue
-        assert expected[name].label in answer
-        assert answer.startswith("none of these") == expected[name].unfamiliar
+        label = expected[name].label.replace(";", ", ")
+        is_other = expected[name].unfamiliar and label != NONE_OF_THESE
+        assert answer == (f"{NONE_OF_THESE}, or else {label}" if is_other else label)
+    if kind == NONE_OF_THESE:
+        assert kind in {answer for _, answer, _ in shown}
     assert {url.split("/")[2] for url in urls if "://" in url and not url.startswith("blob:")} == {
         f"127.0.0.1:{server.server_port}"
     }

@@ -213,12 +213,31 @@ def runtime(tmp_path):
     return tmp_path / "package"
 
 
+def test_onnx__without_its_packages__is_refused_and_the_preview_gets_the_reason(
+    project, monkeypatch
+):
+    from metaadapter.apps.export import onnx_model
+
+    def missing(name):
+        raise ImportError(f"No module named {name!r}")
+
+    monkeypatch.setattr(onnx_model, "import_module", missing)
+    project.fill()
+
+    answers = [project.client.get(path) for path in ("/take/onnx", "/preview/adapter.json")]
+
+    for answer in answers:
+        assert (answer.status_code, answer.json()["kind"]) == (409, "missing-package")
+        assert "metaadapter[onnx]" in answer.json()["error"]
+    assert "<title>" in project.client.get("/preview/index.html").text
+
+
 @pytest.mark.slow
-def test_page__of_a_project__has_the_classifier_and_a_preview(serve, shots, runtime, tmp_path):
+def test_page__of_a_project__has_the_classifier_and_a_preview(serve, shots, tmp_path):
     pytest.importorskip("onnxruntime")
     from metaadapter.features.encoder_by_name import load_encoder
 
-    with serve(tmp_path / "project", "tiny", load_encoder, runtime=runtime) as served:
+    with serve(tmp_path / "project", "tiny", load_encoder) as served:
         files = shots("red", "blue", n=2)
         served.client.post("/pictures", files=files, data={"class": "folders"})
         before = served.client.get("/take/sizes").json()
@@ -234,6 +253,7 @@ def test_page__of_a_project__has_the_classifier_and_a_preview(serve, shots, runt
     with zipfile.ZipFile(io.BytesIO(page)) as archive:
         for name, preview in previews.items():
             assert archive.read(f"page/{name}") == preview.content
+        assert {entry.external_attr >> 16 & 0o777 for entry in archive.infolist()} == {0o644}
         assert archive.read("page/model.onnx") == model  # made once
         assert b'"red"' in archive.read("page/adapter.json")
     assert "wasm-unsafe-eval" in previews["index.html"].headers["content-security-policy"]

@@ -448,8 +448,6 @@ export const sentences = {
   "no-such-advice": "Diesen Hinweis gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-such-box": "Diesen Rahmen gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-phone": "Telefone sind nicht zugelassen. Starten Sie `metaadapter serve --phone`, um sie zuzulassen.",
-  "no-runtime":
-    "Die Webseite braucht das npm-Paket onnxruntime-web. Entpacken Sie es, und starten Sie `metaadapter serve --runtime ORDNER` mit seinem Ordner.",
   "no-such-class": "Diese Klasse gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-such-path": "Unter dieser Adresse gibt es nichts.",
   "no-such-picture": "Dieses Bild gibt es nicht mehr, oder es ist nicht lesbar. Laden Sie die Seite neu.",

@@ -14,14 +14,11 @@ expect = pytest.importorskip("playwright.sync_api").expect
 
 ROOT = Path(__file__).parents[4]
 DEMO = ROOT / "metaadapter" / "assets" / "demo" / "pictures"
-# Where the unpacked npm package is, for it is too large to come along.
-PACKAGE = os.environ.get("ONNXRUNTIME_WEB", "")
 MINUTES = 180_000
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(not PACKAGE, reason="ONNXRUNTIME_WEB names no unpacked onnxruntime-web"),
 ]
 
 
@@ -30,7 +27,7 @@ def address(tmp_path):
     """The address of a server that can export web pages."""
     command = [sys.executable, "-m", "metaadapter", "serve", str(tmp_path / "clothes")]
     with subprocess.Popen(
-        [*command, "--runtime", PACKAGE],
+        command,
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
