@@ -67,13 +67,14 @@ def study(
 
     names = own.names(methods) or ["default", "peers"]
     config = study_config(out / STORE, names, own.whole_numbers(shots) or [], draws)
-    table = read_images(frames, pictures=pictures, min_confidence=min_confidence)
+    of_boxes = field_options.of_boxes(pictures, detections, [frames])
+    table = read_images(frames, pictures=of_boxes, min_confidence=min_confidence)
     with write_errors(f"the study into {out}"):
         out.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(out, (STORE, "study.json"), "study")
     with console.progress() as progress:
         table = in_scenes(table, read_times([Frame(row) for row in table.rows], progress))
-        table = field_options.cut_labelled(table, frames, detections, min_confidence)
+        table = field_options.cut_labelled(table, pictures or frames, detections, min_confidence)
         blocks = default_blocks(None, encoder, boxed=any(row.box for row in table.rows))
         loaded = load_encoder(encoder, blocks=blocks)
         report = encode_to_store(table, loaded, out / STORE, progress=progress)

@@ -194,9 +194,10 @@ def test_pictures__of_two_splits_with_the_same_names__are_those_of_the_file(tmp_
         assert row.path.parent.name == split
 
 
-def test_upload__of_label_studio__is_found_without_its_prefix(tmp_path):
+@pytest.mark.parametrize("prefix", ["0a1b2c3d-", "images/0a1b2c3d__"])
+def test_upload__of_label_studio__is_found_without_its_prefix(tmp_path, prefix):
     draw(tmp_path / "photos/fox.jpg")
-    listing = listing_of(("fox", BOX), file="0a1b2c3d-fox.jpg", other_file="fox.jpg")
+    listing = listing_of(("fox", BOX), file=f"{prefix}fox.jpg")
 
     (row,) = boxed_table(listing, tmp_path / "export.json", labelled=True).rows
 
