@@ -64,7 +64,16 @@ def test_copies_in_several_folders_are_one_picture(
     made = adapt(pictures, "--several", "--json").document
     assert made["n_pictures"] == 9
     assert made["counts"] == {"heron": 4, "lynx": 3, "red_fox": 3}
-    assert made["warnings"] == []
+    assert all("labelled 'none of these'" in text for text in made["warnings"])
+
+
+def test_pictures_of_nothing_that_are_missing_are_asked_for(
+    adapt: Callable[..., Run], manifest: Path
+) -> None:
+    asked = "no picture is labelled 'none of these'"
+    assert asked in " ".join(adapt(manifest, "--several", "--json").document["warnings"])
+    manifest.write_text(manifest.read_text().replace(",heron\n", ",none of these\n", 1))
+    assert asked not in " ".join(adapt(manifest, "--several", "--json").document["warnings"])
 
 
 def test_a_store_gives_the_same_adapter_as_its_pictures(
