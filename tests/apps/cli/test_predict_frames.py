@@ -112,6 +112,14 @@ def test_predict__detections__answers_for_each_box_and_tells_of_each_frame(ask, 
     ]
 
 
+@pytest.mark.parametrize("options", [(), ("--burst", 10)])
+def test_predict__whole_frames_by_an_adapter_of_boxes__warns(ask, trap, run, animals, options):
+    warned = "the adapter was predicted from boxes and these pictures are whole"
+
+    assert warned in run("predict", animals, trap / "frames", *options).err
+    assert warned not in ask(*options).err
+
+
 def test_predict__box_of_an_animal__is_no_vehicle(trap, adapt, run, tmp_path):
     lines = [
         f"{frame},{frame.parent.name.replace('lynx', 'vehicle')}"
