@@ -162,7 +162,7 @@ def test_posterior__score_of_a_named_class__is_against_a_class_without_a_name(kn
 
     within, outside = ((1 - WRONG) * (s + 0.03 / 2) + WRONG / 2 for s in (0.97, 0))
     coyote, rest = 0.4 * (known or 1) * within, (1 - 0.4 * (known or 1)) * outside
-    assert (known and result.known or 1) * result.shares_C[0] == pytest.approx(
+    assert ((known and result.known) or 1) * result.shares_C[0] == pytest.approx(
         coyote / (coyote + rest)
     )
 
