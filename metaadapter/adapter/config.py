@@ -77,6 +77,8 @@ class AdapterConfig(BaseModel):
     """The number of unlabelled pictures that the adapter was predicted from, too."""
     n_steps: int = 0
     """Gradient steps taken after the prediction."""
+    boxed: bool = False
+    """Whether most of the labelled pictures were boxes in pictures."""
     generator: str
     generator_id: str
     logit_scale: Annotated[float, Field(gt=0)] | None = None

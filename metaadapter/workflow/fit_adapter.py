@@ -193,7 +193,8 @@ def fit_pictures(
         support = with_parents_names(support, classes, tree, labelled.encoder)
     if pool is not None:
         support = support.with_pool(unit_rows(pool))
-    return fit_support(
+    boxed = sum(row.box is not None for row in labelled.pictures.rows)
+    stored = fit_support(
         support,
         classes,
         names=names,
@@ -206,6 +207,8 @@ def fit_pictures(
         groups=[picture.group for picture in labelled.pictures.pictures],
         tree=tree,
     )
+    update = {"boxed": 2 * boxed > len(labelled.pictures)}
+    return replace(stored, config=stored.config.model_copy(update=update))
 
 
 def support_of(

@@ -121,7 +121,19 @@ def run_request(
     """Encode a request's pictures and predict their labels; add each part to a given table."""
     predictor = predictor or partial(predict_pictures, options=request.options)
     parts = parts_of(request.queries, predictor, request.stored)
-    return run_parts(request, parts, table=table, progress=progress)
+    warnings = whole_warnings(request)
+    return run_parts(request, parts, warnings=warnings, table=table, progress=progress)
+
+
+def whole_warnings(request: PredictionRequest) -> tuple[str, ...]:
+    """A sentence on whole pictures that an adapter of boxes is asked about."""
+    rows = request.queries.rows
+    if not request.stored.config.boxed or not rows or any(row.box is not None for row in rows):
+        return ()
+    return (
+        "the adapter was predicted from boxes and these pictures are whole, which costs accuracy "
+        "unless they show little else; give their boxes (--detections)",
+    )
 
 
 def run_parts(

@@ -99,8 +99,9 @@ def adapt(
     generator = ELSEWHERE if elsewhere else generator
     require_adapter_folder(out)  # fail here, not after minutes of encoding
     names_of_blocks = block_names(blocks)
+    of_boxes = field_options.of_boxes(pictures, detections, [] if support is None else [support])
     selection = Selection(
-        split, shots, views, seed, zoom, names_of_blocks, pictures, min_confidence
+        split, shots, views, seed, zoom, names_of_blocks, of_boxes, min_confidence
     )
     if manifest is not None:
         adapt_captions(manifest, out, selection, encoder, device, precision, templates, console)

@@ -91,7 +91,7 @@ def _candidates(
     min_confidence: float,
     progress: Callable[[Progress], None],
 ) -> tuple[Candidates, tuple[str, ...]]:
-    from metaadapter.apps.field.detections import read_detections
+    from metaadapter.apps.field.detections import folders_of, read_detections
     from metaadapter.apps.field.frames import Frame, read_times
     from metaadapter.apps.field.worth_labelling import candidates
     from metaadapter.data.reader import read_images
@@ -101,9 +101,11 @@ def _candidates(
     frames = [Frame(row) for row in table.rows]
     if detections is not None:
         boxes = read_detections(detections)
+        paths, folders = [row.path for row in table.rows], folders_of([source], table.rows)
+        boxes = boxes.matched(paths, folders)
+        boxes.require_some(paths, folders)
         warnings += boxes.warnings
-        boxes.require_some([row.path for row in table.rows], [source])
-        listed = [boxes.of(row.path, [source]) for row in table.rows]
+        listed = [boxes.of(path, folders) for path in paths]
         frames = [
             Frame(row, in_frame, in_frame and in_frame.time)
             for row, in_frame in zip(table.rows, listed, strict=True)

@@ -161,10 +161,12 @@ def _pictures(values: Mapping[str, Any], console: Console) -> ImageTable:
     from metaadapter.data.reader import read_images
 
     images, least = values["images"], values["min_confidence"]
-    options = {"split": values["split"], "pictures": values["pictures"], "min_confidence": least}
+    detections, pictures = values["detections"], values["pictures"]
+    of_boxes = field_options.of_boxes(pictures, detections, [images])
+    options = {"split": values["split"], "pictures": of_boxes, "min_confidence": least}
     read = partial(read_images, images, **options)
     table = _table(read, images, console, labelled=values["labels"])
-    table = field_options.cut_labelled(table, images, values["detections"], least)
+    table = field_options.cut_labelled(table, pictures or images, detections, least)
     return table if values["names"] is None else _with_names(table, values["names"])
 
 

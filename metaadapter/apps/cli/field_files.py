@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from metaadapter.errors import DataError, UsageError
@@ -108,10 +109,14 @@ class FieldFiles:
         facts = (self.labels, rows, folder, self.classifier)
         listing = answers_in_boxes(predicted.predictions(), *facts)
         write_boxes(listing, self.export_format, path)
-        return (
+        line = (
             f"wrote the answers in the format {self.export_format} to {path}; the names of its "
             f"pictures are relative to {folder}"
         )
+        images = path.absolute() / "images"
+        if self.export_format == "yolo" and not images.exists():
+            line += f"; link them: ln -s {quote(str(folder))} {quote(str(images))}"
+        return line
 
 
 def _require_place(path: Path, export_format: str) -> None:

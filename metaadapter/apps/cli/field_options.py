@@ -150,16 +150,31 @@ def read_cut(given: Mapping[str, Any], min_confidence: float) -> Cut:
     if file is not None and support is not None:
         boxes = read_detections(file)
         labelled = partial(
-            surest_boxes, detections=boxes, min_confidence=min_confidence, folder=support
+            surest_boxes,
+            detections=boxes,
+            min_confidence=min_confidence,
+            source=given.get("--pictures", support),
         )
     if of_pool is not None and pool is not None:
         boxes = read_detections(of_pool)
         if labelled is not None and of_pool == file:  # its warnings come with the labelled pictures
             boxes = replace(boxes, warnings=())
         unlabelled = partial(
-            pool_boxes, detections=boxes, min_confidence=min_confidence, folder=pool
+            pool_boxes, detections=boxes, min_confidence=min_confidence, source=pool
         )
     return Cut(labelled, unlabelled)
+
+
+def of_boxes(
+    pictures: Path | None, detections: Path | None, sources: Sequence[Path]
+) -> Path | None:
+    """Return --pictures for the sources of pictures; `None` if it is about --detections alone."""
+    from metaadapter.data.boxes.formats import may_have_boxes, recognized
+
+    if pictures is None or detections is None:
+        return pictures
+    have_boxes = any(may_have_boxes(source) and recognized(source) for source in sources)
+    return pictures if have_boxes else None
 
 
 def cut_labelled(
@@ -186,15 +201,17 @@ def read_field_options(
     allowed: str | None,
     parents: Sequence[str] | None,
     classes: Sequence[str],
+    folders: Sequence[Path],
+    paths: Sequence[Path],
 ) -> FieldOptions:
-    """Read the options of a command; errors are those of their readers."""
+    """Read the options of a command about the pictures of folders; errors are of their readers."""
     from metaadapter.apps.field.allowed_species import read_allowed
     from metaadapter.apps.field.detections import read_detections
     from metaadapter.apps.field.fauna import Fauna
     from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.apps.field.species import Species, read_parents
 
-    boxes = None if detections is None else read_detections(detections)
+    boxes = None if detections is None else read_detections(detections).matched(paths, folders)
     fauna = None if boxes is None else Fauna.of(boxes, classes)
     warnings = [*(boxes.warnings if boxes else ()), *(fauna.warnings if fauna else ())]
     classes_there = None

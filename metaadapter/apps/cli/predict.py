@@ -203,13 +203,15 @@ def _request(values: Mapping[str, Any], shard: Shard | None) -> PredictionReques
     from metaadapter.workflow.prediction_request import request_predictions
     from metaadapter.workflow.predictions import PredictionOptions
 
-    names = ("labelled", "together", "split", "pictures", "min_confidence")
+    names = ("labelled", "together", "split", "min_confidence")
+    pictures = field_options.of_boxes(values["pictures"], values["detections"], values["images"])
     return request_predictions(
         values["adapter"],
         values["images"],
         PredictionOptions(values["reject"], values["keep"], values["sets"], values["sure"]),
         other_labels=field_options.other_labels() if values["detections"] else (),
         shard=shard,
+        pictures=pictures,
         **{name: values[name] for name in (*names, "encoder", "device", "precision")},
     )
 

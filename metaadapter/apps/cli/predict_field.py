@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaadapter.apps.cli.field_files import FieldFiles, require_pictures
 from metaadapter.apps.cli.field_options import read_field_options
+from metaadapter.apps.field.detections import folders_of
 from metaadapter.apps.field.frames import Frame
 from metaadapter.apps.field.run_predict import FieldRequest, predict_field
 from metaadapter.workflow.predictions import UNKNOWN
@@ -30,12 +31,17 @@ class FieldRun:
     def __init__(
         self, request: PredictionRequest, images: Sequence[Path], values: Mapping[str, Any]
     ) -> None:
+        rows, pictures = request.queries.rows, values["pictures"]
+        given = images if pictures is None else [*images, pictures]
+        folders = folders_of(given, rows) if rows else []
         options = read_field_options(
             values["detections"],
             values["min_confidence"],
             values["allowed"],
             values["parents"],
             request.classes,
+            folders,
+            [row.path for row in rows],
         )
         self._files = FieldFiles(
             {name: values[name] for name in FILES if values[name] is not None},
@@ -49,7 +55,7 @@ class FieldRun:
         self._request = FieldRequest(
             request,
             options,
-            folders=[source for source in images if source.is_dir()],
+            folders=folders,
             burst=burst,
             needs_times=self._files.needs_times or burst is not None,
         )

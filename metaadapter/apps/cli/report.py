@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
@@ -13,6 +14,9 @@ from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.evaluate_several import SCORES_FILE
 from metaadapter.apps.cli.evaluate_several import SUMMARY_FILE as SEVERAL_FILE
 from metaadapter.errors import UsageError
+
+if TYPE_CHECKING:
+    from metaadapter.data.crop import Crop
 
 Views = tuple[dict[str, Any], dict[str, str | bytes], Callable[[], str]]
 """The JSON of a run, the ending and content of each other file, and the page."""
@@ -51,9 +55,16 @@ def report(
 
 
 def write_report(
-    run: Path, folder: Path, pictures: list[Path], console: Console
+    run: Path,
+    folder: Path,
+    pictures: list[Path],
+    console: Console,
+    crops: Mapping[str, Sequence[Crop]] = MappingProxyType({}),
 ) -> tuple[dict[str, Any], list[str]]:
-    """Write the report of an evaluation; return its JSON form and the paths of its files."""
+    """Write the report of an evaluation; return its JSON form and the paths of its files.
+
+    `crops` maps paths to the parts of pictures that were encoded; a store has no boxes.
+    """
     if (run / SEVERAL_FILE).exists():
         raise UsageError(
             f"{run} is an evaluation of several labels, which has no report page; its figures are "
@@ -65,7 +76,7 @@ def write_report(
     from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
 
     read = _read_continual if is_continual(run) else _read_evaluation
-    document, others, page = read(run, pictures, console)
+    document, others, page = read(run, pictures, crops, console)
     with write_errors(f"the report into {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
@@ -78,7 +89,9 @@ def write_report(
     return document, [str(folder / f"report.{kind}") for kind in ("html", "json", *others)]
 
 
-def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> Views:
+def _read_evaluation(
+    run: Path, pictures: list[Path], crops: Mapping[str, Sequence[Crop]], console: Console
+) -> Views:
     from metaadapter.bench.report.evaluation_markdown import markdown
     from metaadapter.bench.report.evaluation_page import page
     from metaadapter.bench.report.evaluation_run import EvaluationRun
@@ -88,7 +101,7 @@ def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> Views
 
     result = find(EvaluationRun.read(run))
     mistakes = [mistake for errors in result.sets for mistake in errors.mistakes]
-    jpegs = thumbnails(mistakes, [Path(), *pictures])
+    jpegs = thumbnails(mistakes, [Path(), *pictures], crops)
     n_pictures = len({mistake["sha256"] for mistake in mistakes})
     if len(jpegs) < n_pictures:
         console.note(
@@ -101,7 +114,7 @@ def _read_evaluation(run: Path, pictures: list[Path], console: Console) -> Views
     return document, others, lambda: page(result, jpegs)
 
 
-def _read_continual(run: Path, _pictures: list[Path], _console: Console) -> Views:
+def _read_continual(run: Path, *_: object) -> Views:
     from metaadapter.bench.sequences.findings import find_continual
     from metaadapter.bench.sequences.markdown import continual_markdown
     from metaadapter.bench.sequences.page import continual_page

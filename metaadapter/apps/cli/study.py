@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +60,7 @@ def study(
     from metaadapter.bench.scenes.page import f1_rows, study_markdown, study_page
     from metaadapter.bench.scenes.study import in_scenes, study_config, study_result
     from metaadapter.data.checksums import write_document
+    from metaadapter.data.crop import Crop
     from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
     from metaadapter.data.reader import read_images
     from metaadapter.features.blocks import default_blocks
@@ -67,13 +69,14 @@ def study(
 
     names = own.names(methods) or ["default", "peers"]
     config = study_config(out / STORE, names, own.whole_numbers(shots) or [], draws)
-    table = read_images(frames, pictures=pictures, min_confidence=min_confidence)
+    of_boxes = field_options.of_boxes(pictures, detections, [frames])
+    table = read_images(frames, pictures=of_boxes, min_confidence=min_confidence)
     with write_errors(f"the study into {out}"):
         out.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(out, (STORE, "study.json"), "study")
     with console.progress() as progress:
         table = in_scenes(table, read_times([Frame(row) for row in table.rows], progress))
-        table = field_options.cut_labelled(table, frames, detections, min_confidence)
+        table = field_options.cut_labelled(table, pictures or frames, detections, min_confidence)
         blocks = default_blocks(None, encoder, boxed=any(row.box for row in table.rows))
         loaded = load_encoder(encoder, blocks=blocks)
         report = encode_to_store(table, loaded, out / STORE, progress=progress)
@@ -85,7 +88,11 @@ def study(
         write_document(out / "study.json", document)
         replace_file(out / "study.md", study_markdown(result))
     # Last, because only pages need a package that may be missing.
-    _, files = write_report(out / EVALUATION, out / EVALUATION, [], console)
+    crops = defaultdict[str, list[Crop]](list)
+    for row in table.rows:
+        if isinstance(row.picture, Crop):
+            crops[str(row.path)].append(row.picture)
+    _, files = write_report(out / EVALUATION, out / EVALUATION, [], console, crops)
     with write_errors(f"the study into {out}"):
         replace_file(out / "study.html", study_page(result))
     files = [*(str(out / f"study.{kind}") for kind in ("html", "md", "json")), *files]

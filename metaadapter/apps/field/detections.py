@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from metaadapter.apps.field.frames import common_folder
 from metaadapter.data.boxes.formats import read_boxes
 from metaadapter.data.boxes.frame_detections import ANIMAL, FrameDetections
+from metaadapter.data.boxes.picture_search import DEEPEST, parts_of
 from metaadapter.data.checksums import file_hash
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
+
+ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,20 @@ class Detections:
         frame = next((self.frames[name] for name in names if name in self.frames), None)
         return frame and frame.of_picture(path)
 
+    def matched(self, paths: Sequence[Path], folders: Sequence[Path]) -> Detections:
+        """These detections, under names that pictures have here if none has one of theirs.
+
+        The names of another machine are absolute, and begin with folders that are not here. As few
+        of these as possible are left out, and a warning tells it.
+        """
+        if any(self.of(path, folders) for path in paths):
+            return self
+        for n_left_out in range(DEEPEST):
+            shorter = self._without_outer(n_left_out)
+            if shorter and any(shorter.of(path, folders) for path in paths):
+                return shorter
+        return self
+
     def require_some(self, paths: Sequence[Path], folders: Sequence[Path]) -> None:
         """Raise a `DataError` if the detector's file lists none of the pictures."""
         if paths and not any(self.of(path, folders) for path in paths):
@@ -65,6 +84,19 @@ class Detections:
                 " give the folder that the detector processed, or run the detector on this folder"
             )
 
+    def _without_outer(self, n_left_out: int) -> Detections | None:
+        """With names without outer folders; `None` if one is not absolute, or if two are equal."""
+        frames = dict[str, FrameDetections]()
+        for name, frame in self.frames.items():
+            shorter = "/".join(parts_of(name)[n_left_out:])
+            if not ABSOLUTE.match(name) or not shorter or shorter in frames:
+                return None
+            frames[shorter] = frame
+        first = next(iter(self.frames), "")
+        outer = first.removesuffix(next(iter(frames), ""))
+        warning = f"the folder {outer} of {self.source} is taken for one around the pictures"
+        return replace(self, frames=frames, warnings=(*self.warnings, warning))
+
 
 def read_detections(source: Path) -> Detections:
     """Read a file or folder of boxes in any format; other content is a `DataError`."""
@@ -75,9 +107,11 @@ def read_detections(source: Path) -> Detections:
             raise DataError(
                 f"{source} lists {frame.file!r} twice, with different boxes; correct it"
             )
-    for frame in listing.frames:
-        if frame.other_file:
-            frames.setdefault(_name(frame.other_file), frame)
+    others = [(_name(name), frame) for frame in listing.frames for name in frame.names[1:]]
+    counts = Counter(name for name, _ in others)
+    for name, frame in others:
+        if counts[name] == 1:  # two uploads may have had one name
+            frames.setdefault(name, frame)
     info = listing.info or {"detector": f"boxes of {listing.format}"}
     sha256 = file_hash(source) if source.is_file() else ""
     sha256 = sha256 or hashlib.sha256(repr(listing.frames).encode(errors="replace")).hexdigest()
@@ -87,7 +121,7 @@ def read_detections(source: Path) -> Detections:
 
 
 def surest_boxes(
-    table: ImageTable, detections: Detections, min_confidence: float, folder: Path
+    table: ImageTable, detections: Detections, min_confidence: float, source: Path
 ) -> ImageTable:
     """Give each labelled picture its most confident box of an animal; boxes in `table` stay.
 
@@ -95,8 +129,11 @@ def surest_boxes(
     as empty frames, are used as a whole; a warning gives their number by class. A `DataError` if no
     picture has a box.
     """
-    detections.require_some([row.path for row in table.rows if row.box is None], [folder])
-    rows = [_with_box(row, detections, min_confidence, [folder]) for row in table.rows]
+    folders = folders_of([source], table.rows)
+    whole = [row.path for row in table.rows if row.box is None]
+    detections = detections.matched(whole, folders)
+    detections.require_some(whole, folders)
+    rows = [_with_box(row, detections, min_confidence, folders) for row in table.rows]
     unboxed = Counter(str(row.label) for row in rows if row.box is None)
     if unboxed.total() == len(rows):
         raise DataError(
@@ -112,6 +149,11 @@ def surest_boxes(
     return replace(table, rows=tuple(rows), warnings=warnings)
 
 
+def folders_of(sources: Sequence[Path], rows: Sequence[ImageRow]) -> list[Path]:
+    """The folders among sources of pictures; without any, such as for a table, that around all."""
+    return [source for source in sources if source.is_dir()] or [common_folder(rows)]
+
+
 def _name(file: str) -> str:
     return file.replace("\\", "/").removeprefix("./")
 
@@ -124,8 +166,8 @@ def _names(path: Path, folders: Sequence[Path]) -> Iterator[str]:
     whole = path.absolute()
     yield whole.as_posix()
     for folder in folders:
-        if path.is_relative_to(folder):
-            inner = folder.absolute()
+        inner = folder.absolute()
+        if whole.is_relative_to(inner):
             for outer in (*reversed(inner.parents), inner):
                 yield whole.relative_to(outer).as_posix()
     yield _name(str(path))

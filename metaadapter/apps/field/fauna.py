@@ -105,8 +105,8 @@ class Fauna:
             return ()
         shown = ", ".join(missing[:MOST_NAMED]) + (", …" if len(missing) > MOST_NAMED else "")
         return (
-            f"no label of SpeciesNet in the detections names {shown}, so its scores change nothing "
-            "there; English and scientific names of classes are understood",
+            f"no label of SpeciesNet in the detections names {shown}, so its scores are never for "
+            "these; English and scientific names of classes are understood",
         )
 
     def path(self, name: str) -> TaxonPath:

@@ -105,6 +105,7 @@ def _predict_frames(
         BoxFacts(
             animal and (frames[number].series, animal),
             1.0 if detection is None else detection.confidence,
+            detection and detection.category,
             {} if detection is None else detection.species,
         )
         for (number, detection), animal in zip(read, animals, strict=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from metaadapter.apps.field.detections import Detections
+from metaadapter.apps.field.detections import Detections, folders_of
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
 
@@ -14,7 +14,7 @@ MOST_LISTED = 3
 
 
 def pool_boxes(
-    table: ImageTable, detections: Detections, min_confidence: float, folder: Path
+    table: ImageTable, detections: Detections, min_confidence: float, source: Path
 ) -> ImageTable:
     """Replace each unlabelled frame by its boxes of animals, which `predict` would label.
 
@@ -23,8 +23,10 @@ def pool_boxes(
     and warnings count them. A `DataError` if no box is left.
     """
     rows, without, unlisted = list[ImageRow](), list[Path](), list[Path]()
+    folders = folders_of([source], table.rows)
+    detections = detections.matched([row.path for row in table.rows], folders)
     for row in table.rows:
-        frame = detections.of(row.path, [folder])
+        frame = detections.of(row.path, folders)
         if row.box is not None:
             rows.append(row)
         elif frame is None:
@@ -38,7 +40,7 @@ def pool_boxes(
             rows += boxes
             without += [] if boxes else [row.path]
     if not rows:
-        _refuse(detections, min_confidence, folder, () if without else unlisted)
+        _refuse(detections, min_confidence, source, () if without else unlisted)
     warnings = [*table.warnings, *detections.warnings]
     if unlisted:
         warnings.append(

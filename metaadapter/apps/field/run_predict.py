@@ -21,7 +21,7 @@ from metaadapter.workflow.prediction_request import PredictionRequest
 from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import Prediction
 from metaadapter.workflow.queries import PICTURES_AT_ONCE
-from metaadapter.workflow.run_predict import Predicted, run_parts, run_request
+from metaadapter.workflow.run_predict import Predicted, run_parts, run_request, whole_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ def predict_field(
         for frames in groups
     ]
     warnings = [*options.warnings, *_time_warnings(groups, field_request.burst)]
+    warnings += whole_warnings(request) if options.detections is None else ()
     predicted = run_parts(request, parts, warnings=warnings, table=table, progress=progress)
     return predicted, [frame for frames in groups for frame in frames]
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from metaadapter.adapter.label_tree import ClassTree, LabelTree
+from metaadapter.data.boxes.frame_detections import ANIMAL
 from metaadapter.errors import UsageError
 from metaadapter.workflow.class_texts import require_label
 from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction
@@ -41,20 +42,31 @@ class Species:
     tree: LabelTree | None = None
     """The parents of classes that cannot always be told apart; `None` without any."""
 
-    def among_allowed(
-        self, shares_NC: Float[np.ndarray, "n C"], classes: Sequence[str]
+    def among_possible(
+        self,
+        shares_NC: Float[np.ndarray, "n C"],
+        classes: Sequence[str],
+        detected: Sequence[str | None],
     ) -> Float[np.ndarray, "n C"]:
-        """The conditional probabilities, given that a picture shows no class that is not allowed.
+        """The conditional probabilities, given that a picture shows a class that it may show.
 
-        Nothing, people and vehicles are no species, and always allowed.
+        Nothing, people and vehicles are no species, and always allowed; but a box that the detector
+        calls an animal (its category is among `detected`) shows neither people nor vehicles.
         """
-        if self.allowed is None:
+        allowed, others = self.allowed, PEOPLE | VEHICLES
+        may_be_C = np.array(
+            [allowed is None or label in allowed or not is_species(label) for label in classes]
+        )
+        is_other_C = np.array([label.casefold() in others for label in classes])
+        is_animal_N = np.array([category == ANIMAL for category in detected], dtype=bool)
+        may_be_NC = may_be_C & ~(is_animal_N[:, None] & is_other_C)
+        may_be_NC = np.where(may_be_NC.any(1, keepdims=True), may_be_NC, may_be_C)
+        if may_be_NC.all():
             return shares_NC
-        may_be_C = np.array([label in self.allowed or not is_species(label) for label in classes])
-        kept_NC = np.where(may_be_C, shares_NC, 0.0)
+        kept_NC = np.where(may_be_NC, shares_NC, 0.0)
         total_N1 = kept_NC.sum(1, keepdims=True)
-        even_C = may_be_C / may_be_C.sum()
-        return np.where(total_N1 > 0, kept_NC / np.where(total_N1 > 0, total_N1, 1), even_C)
+        even_NC = may_be_NC / may_be_NC.sum(1, keepdims=True)
+        return np.where(total_N1 > 0, kept_NC / np.where(total_N1 > 0, total_N1, 1), even_NC)
 
     def rolled_up(self, prediction: Prediction) -> Prediction:
         """The prediction, with a parent as its label if its children cannot be told apart.

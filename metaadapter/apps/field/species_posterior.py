@@ -5,12 +5,15 @@ fauna, and r is what they lack to 1, because its file lists only the best labels
 over c of s_c, two questions are answered one after the other:
 
     Which class, if it is one?   p'_c ∝ p_c q_c,  q_c = (1 − ε) (s_c + (1 − S) / m) + ε / m
-    One of them, or the rest?    known Q_in : (1 − known) Q_o,
+    One of them, or the rest?    P_m Q_in : (1 − P_m) Q_o,
                                  Q_in = (1 − ε) (S + r / 2) + ε / 2,  Q_o likewise with s_o
+
+P_m is the probability of the m classes. A class that no label names is part of the rest: no score
+can be for it, so that one for another class is against it.
 
 Each is Bayes' rule for two witnesses that are independent given the species, with a flat prior;
 with the probability ε SpeciesNet knows nothing. So flat scores change nothing, and no score
-excludes a class. A class that no label names keeps its probability.
+excludes a class.
 """
 
 from __future__ import annotations
@@ -58,6 +61,7 @@ def posterior(
     is_named_C = evidence.is_named_C
     before_C = shares_C * (1.0 if known is None else known)
     named, rest = float(before_C[is_named_C].sum()), 0.0 if known is None else 1 - known
+    unnamed = float(before_C[~is_named_C].sum())
     scores = evidence.scores_C[is_named_C]
     of_rest = evidence.rest + sum(evidence.others.values())
     scale = max(float(scores.sum()) + of_rest, 1.0)
@@ -68,11 +72,9 @@ def posterior(
     likelihoods = _likelihood(scores, (1 - of_classes) / len(scores), len(scores))
     left = (1 - of_classes - of_rest) / 2
     within, outside = _likelihood(of_classes, left), _likelihood(of_rest, left)
-    if known is None:
-        within = outside = 1.0
-    unit = (named + rest) / (named * within + rest * outside)
-    after_C = before_C.copy()
-    after_C[is_named_C] *= likelihoods
+    unit = (named + unnamed + rest) / (named * within + (unnamed + rest) * outside)
+    after_C = before_C * unit * outside
+    after_C[is_named_C] = before_C[is_named_C] * likelihoods
     after_C[is_named_C] *= unit * named * within / after_C[is_named_C].sum()
     total = float(after_C.sum())
     others = _others(evidence, rest * unit * outside, scale, outside)

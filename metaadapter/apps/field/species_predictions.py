@@ -29,6 +29,8 @@ class BoxFacts(NamedTuple):
     """The animal in its series; `None` without a series."""
     confidence: float = 1.0
     """The detector's confidence."""
+    detected: str | None = None
+    """The detector's category."""
     scores: Mapping[str, float] = {}
     """SpeciesNet's label → its score."""
 
@@ -49,7 +51,8 @@ def predict_species(
     shares_NO = np.zeros((len(facts), len(others)))
 
     def reconsider(probabilities: Probabilities) -> Probabilities:
-        rows_NC = species.among_allowed(probabilities.classes_NC, classes)
+        detected = [fact.detected for fact in facts]
+        rows_NC = species.among_possible(probabilities.classes_NC, classes, detected)
         evident = Probabilities(rows_NC, probabilities.known_N)
         if fauna is not None:
             evident, shares_NO[:] = _with_evidence(evident, fauna, facts)

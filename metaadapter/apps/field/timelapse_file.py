@@ -12,7 +12,7 @@ from metaadapter.apps.field.frames import by_frame, relative_name
 from metaadapter.apps.field.species import is_nothing, is_species
 from metaadapter.data.output_file import write_output
 from metaadapter.data.plain_text import csv_bytes
-from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction
+from metaadapter.workflow.predictions import NONE_OF_THESE, UNKNOWN, Prediction
 
 # The first four are built into Timelapse; its template must have fields with the other names.
 COLUMNS = ("File", "RelativePath", "DateTime", "DeleteFlag", "Species", "Count", "Probability")
@@ -42,16 +42,20 @@ def _rows(predictions: Iterable[Prediction], folder: Path) -> Iterator[Sequence[
 def _answer(of_frame: Sequence[Prediction]) -> tuple[str, int, float]:
     """The label of the surest animal, its number of boxes, and its probability.
 
-    The labels of people and vehicles follow, with commas between them as in a field of Timelapse
-    for multiple choices.
+    The labels of other species, people and vehicles follow, with commas between them as in a field
+    of Timelapse for multiple choices.
     """
-    shown = shown_in(of_frame)
-    best = max(shown, key=lambda answer: (is_species(answer.label), sureness(answer)))
+    shown = sorted(
+        shown_in(of_frame),
+        key=lambda answer: (is_species(answer.label), sureness(answer)),
+        reverse=True,
+    )
+    best = shown[0]
     count = sum(answer.label == best.label for answer in shown)
-    others = {answer.label for answer in shown if not is_species(answer.label)}
-    others -= {best.label, NONE_OF_THESE}
+    labels = dict.fromkeys(answer.label for answer in shown)
+    others = [label for label in labels if label not in (best.label, NONE_OF_THESE, UNKNOWN)]
     return (
-        ",".join([best.label, *sorted(others)]),
+        ",".join([best.label, *others]),
         0 if is_nothing(best.label) else count,
         best.probability,
     )

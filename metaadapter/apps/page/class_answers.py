@@ -12,6 +12,7 @@ from metaadapter.apps.field.animals import number_animals
 from metaadapter.apps.field.series import mean_in_series
 from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.contents import NONE
+from metaadapter.apps.page.field_entries import CropEntry
 from metaadapter.apps.page.snapshot import ROWS_AT_ONCE, LabelledTask, Snapshot
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
@@ -53,15 +54,22 @@ def predict_classes(
 
     def parts() -> Iterator[Probabilities]:
         for start in range(0, len(pictures), ROWS_AT_ONCE):
-            rows = snapshot.rows(pictures[start : start + ROWS_AT_ONCE])
-            part = predict_probabilities(rows, stored.weights)
-            yield Probabilities(species.among_allowed(part.classes_NC, names), part.known_N)
+            some = pictures[start : start + ROWS_AT_ONCE]
+            part = predict_probabilities(snapshot.rows(some), stored.weights)
+            detected = [_detected(snapshot.pictures[picture].crop) for picture in some]
+            rows_NC = species.among_possible(part.classes_NC, names, detected)
+            yield Probabilities(rows_NC, part.known_N)
 
     all_parts: Iterable[Probabilities] = parts()
     if snapshot.series:  # one may have pictures in several parts
         all_parts = [_merged(_joined([*all_parts]), names, snapshot, pictures)]
     predictions = [one for part in all_parts for one in _of_classes(task, stored, part)]
     return dict(zip(pictures, predictions, strict=True))
+
+
+def _detected(crop: CropEntry | None) -> str | None:
+    """The detector's category of a box; a box that a person draws, of confidence 1, has none."""
+    return None if crop is None or crop.confidence == 1 else crop.category
 
 
 def _joined(parts: Sequence[Probabilities]) -> Probabilities:

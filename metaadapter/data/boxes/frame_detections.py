@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,8 @@ from metaadapter.data.inputs import UnreadableImage
 
 ANIMAL = "animal"
 """The category whose boxes are classified; boxes of others, such as "person", are not."""
-
+# Label Studio puts this before the name of a file that is uploaded to it, or that it downloads.
+UPLOAD_ID = re.compile(r"(?:(?<=[/\\])|^)[0-9a-f]{8}(?:-|__)(?=[^/\\]+$)")
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 """The box of a label or an answer for the whole picture."""
@@ -51,6 +53,12 @@ class FrameDetections(NamedTuple):
     split: str | None = None
     other_file: str = ""
     """Another name that the picture may have."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that the picture may have, those of the file of boxes first."""
+        given = [name for name in (self.file, self.other_file) if name]
+        return tuple(dict.fromkeys((*given, *(UPLOAD_ID.sub("", name) for name in given))))
 
     @property
     def known_size(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -38,9 +38,7 @@ OF_ROW = {*MARKS, "id", "created_at", "updated_at", "agreement", "history"}
 CHOICE_NAMES = ("choice", "choices", "label", "class")
 LOCAL_FILES = "/data/local-files/?d="
 LARGEST = 1_000_000  # pixels of a side
-UPLOAD = re.compile(r"/?data/upload/(\d+/)?")
-# Label Studio puts this before the name of an uploaded file.
-UPLOAD_ID = re.compile(r"[0-9a-f]{8}-")
+UPLOAD = re.compile(r"\A/?data/upload/(\d+/)?")
 SEVERAL = "have several choices, and are left out"
 NO_BOX = "have a region without a box, which is left out"
 SEVERAL_ANNOTATIONS = "have several annotations, and the first is used"
@@ -98,13 +96,13 @@ def read_label_studio(value: Any) -> Listing:
         if made is None:
             made = [_Annotation.model_validate(prediction) for prediction in task.predictions]
         made = [annotation for annotation in made if not annotation.was_cancelled]
-        name, other = _names(_picture(task.data))
+        name = _name(_picture(task.data))
         if len(made) > 1:
             remarks[SEVERAL_ANNOTATIONS].append(name)
         results = made[0].result if made else []
         boxes = tuple(_detections(results, name, remarks))
         size = next((result.size for result in results if result.size), None)
-        frames.append(FrameDetections(name, boxes, size=size, id=str(task.id), other_file=other))
+        frames.append(FrameDetections(name, boxes, size=size, id=str(task.id)))
     names = dict.fromkeys(box.category for frame in frames for box in frame.detections)
     categories = {str(number): name for number, name in enumerate(names)}
     return Listing("Label Studio", categories, frames, remarks=remarks)
@@ -225,27 +223,21 @@ def _picture(data: Mapping[str, Any]) -> str:
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     if "image" in texts:
         return texts["image"]
-    named = [value for value in texts.values() if is_picture(Path(_names(value)[0]))]
+    named = [value for value in texts.values() if is_picture(Path(_name(value)))]
     return next(iter([*named, *texts.values()]), "")
 
 
-def _names(address: str) -> tuple[str, str]:
-    """The name of a picture in Label Studio, and the name that it had before an upload, or ""."""
+def _name(address: str) -> str:
+    """The name of a picture from its address in Label Studio."""
     try:
         parts = urlsplit(address)
     except ValueError:  # no address, but perhaps a name such as "[1].jpg"
-        return address, ""
+        return address
     if given := parse_qs(parts.query).get("d"):
-        return given[0].lstrip("/"), ""
+        return given[0].lstrip("/")
     if parts.scheme in ("http", "https", "s3", "gs", "azure-blob", "file"):
         address = parts.path
-    name = unquote(address)
-    if upload := UPLOAD.match(name):
-        name = name[upload.end() :]
-        path = PurePosixPath(name)
-        if UPLOAD_ID.match(path.name):
-            return name, path.with_name(path.name[9:]).as_posix()
-    return name.lstrip("/"), ""
+    return UPLOAD.sub("", unquote(address), count=1).lstrip("/")
 
 
 def _task(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""The JSON formats of detectors: MegaDetector's two, and SpeciesNet's two.
+"""The JSON formats of detectors: MegaDetector's three, and SpeciesNet's two.
 
 - MegaDetector's, format 1.0 to 1.6: https://lila.science/megadetector-output-format
 - Microsoft's: a list of frames, with boxes as corners in pixels:
   https://microsoft.github.io/MegaDetector/output_format
+- PytorchWildlife's, with or without its classifier: `annotations` of parallel lists, with boxes as
+  corners in pixels: https://github.com/microsoft/CameraTraps (`post_process.py`)
 - SpeciesNet's `predictions.json`: https://github.com/google/cameratrapai. Version 4 classifies
   frames, version 5 boxes. Its model of whole images reports its classification as a box of the
   category "0" around the frame.
@@ -13,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import AliasChoices, BaseModel, Field, RootModel
 
 from metaadapter.data.boxes.frame_detections import ANIMAL, Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing, Share
@@ -22,15 +24,18 @@ from metaadapter.data.crop import Box
 
 # MegaDetector's categories, for its early files and SpeciesNet's files, which do not list them.
 USUAL_CATEGORIES = {"1": ANIMAL, "2": "person", "3": "vehicle"}
+WILDLIFE_CATEGORIES = {"0": ANIMAL, "1": "person", "2": "vehicle"}
 WHOLE_IMAGE = "0"
 # SpeciesNet's labels: an identifier, class, order, family, genus, species, common name.
 N_PARTS = 7
 
 
 def is_megadetector(value: Any) -> bool:
-    """Return whether parsed JSON has the form of one of the four formats."""
+    """Return whether parsed JSON has the form of one of the formats."""
     if isinstance(value, list):
         return not value or (isinstance(value[0], dict) and "file" in value[0])
+    if _is_wildlife(value):
+        return True
     return isinstance(value, dict) and ("predictions" in value or "images" in value)
 
 
@@ -38,6 +43,8 @@ def read_megadetector(value: Any) -> Listing:
     """Read parsed JSON; other content is a `ValidationError` of pydantic, or a `ValueError`."""
     if isinstance(value, list):
         model: _Format = _Microsoft.model_validate(value)
+    elif _is_wildlife(value):
+        model = _PytorchWildlife.model_validate(value)
     else:
         kind = _SpeciesNet if "predictions" in value else _MegaDetector
         model = kind.model_validate(value)
@@ -163,6 +170,47 @@ class _Microsoft(RootModel[list[_CornersImage]]):
             yield FrameDetections(image.file, tuple(boxes), in_pixels=True)
 
 
+class _WildlifeImage(BaseModel):
+    img_id: str
+    bbox: list[tuple[float, float, float, float]]
+    category: list[int] = Field(validation_alias=AliasChoices("category", "det_category"))
+    confidence: list[Share] = Field(validation_alias=AliasChoices("confidence", "det_confidence"))
+    clf_category: list[int] = []
+
+
+class _PytorchWildlife(BaseModel):
+    annotations: list[_WildlifeImage]
+    given: dict[str, str] | None = Field(
+        None, validation_alias=AliasChoices("categories", "det_categories")
+    )
+    clf_categories: dict[str, str] | None = None
+
+    @property
+    def info(self) -> dict[str, Any]:
+        return {"detector": "PytorchWildlife"}
+
+    @property
+    def categories(self) -> dict[str, str]:
+        return self.given or WILDLIFE_CATEGORIES
+
+    def frames(self) -> Iterator[FrameDetections]:
+        classes = self.clf_categories or {}
+        for image in self.annotations:
+            labels = [classes.get(str(number), "") for number in image.clf_category]
+            if len(labels) != len(image.bbox):  # only some of its boxes are classified
+                labels = [""] * len(image.bbox)
+            facts = zip(image.category, image.confidence, image.bbox, labels, strict=True)
+            boxes = tuple(
+                _Detection(
+                    category=str(category),
+                    conf=confidence,
+                    bbox=(left, top, right - left, bottom - top),
+                ).read(self.categories, classified=label)
+                for category, confidence, (left, top, right, bottom), label in facts
+            )
+            yield FrameDetections(image.img_id, boxes, in_pixels=True)
+
+
 class _Prediction(BaseModel):
     filepath: str
     detections: list[_SpeciesDetection] | None = None
@@ -237,7 +285,14 @@ class _SpeciesNet(BaseModel):
             )
 
 
-_Format = _MegaDetector | _Microsoft | _SpeciesNet
+_Format = _MegaDetector | _Microsoft | _PytorchWildlife | _SpeciesNet
+
+
+def _is_wildlife(value: Any) -> bool:
+    images = value.get("annotations") if isinstance(value, dict) else None
+    return isinstance(images, list) and all(
+        isinstance(image, dict) and "img_id" in image for image in images[:1]
+    )
 
 
 def _species(scores: Iterable[tuple[str, float]]) -> dict[str, float]:

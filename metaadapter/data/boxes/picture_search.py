@@ -59,7 +59,7 @@ def find_pictures(
     best, most = (roots[0], 0), 0
     for root in roots:
         for n_left_out in range(DEEPEST):
-            if not any(len(_parts(frame.file)) > n_left_out for frame in sample):
+            if not any(len(parts_of(frame.file)) > n_left_out for frame in sample):
                 break
             n = sum(_path(frame, root, n_left_out) is not None for frame in sample)
             if n > most:
@@ -78,8 +78,8 @@ def find_pictures(
 
 
 def _path(frame: FrameDetections, root: Path, n_left_out: int) -> Path | None:
-    for name in filter(None, (frame.file, frame.other_file)):
-        for path in _with_endings(root.joinpath(*_parts(name)[n_left_out:])):
+    for name in frame.names:
+        for path in _with_endings(root.joinpath(*parts_of(name)[n_left_out:])):
             if path != root and is_regular(path):
                 return path
     return None
@@ -93,7 +93,7 @@ def _with_endings(path: Path) -> Iterator[Path]:
             yield path.with_suffix(ending.upper())
 
 
-def _parts(name: str) -> list[str]:
+def parts_of(name: str) -> list[str]:
     """The folders and the name of a picture, without a drive, and nothing before `..`."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     if ".." in parts:

@@ -80,10 +80,10 @@ def read_yolo(names: Path) -> Listing:
 
 
 def write_yolo(listing: Listing, folder: Path) -> None:
-    """Write `labels` and `data.yaml`, which expects the pictures, or a link to them, in `images`.
+    """Write `labels`, `data.yaml` and lists of the pictures, which are expected in `images`.
 
-    Splits are lists of pictures. Pictures of the same name with different endings are a
-    `ValueError`.
+    Ultralytics refuses labels with confidences, so these are left out. Pictures of the same name
+    with different endings, or in an inner folder `images`, are a `ValueError`.
     """
     categories = numbered(listing.categories, [*listing.categories.values()], first=0)
     if [*categories] != [*range(len(categories))]:
@@ -95,13 +95,18 @@ def write_yolo(listing: Listing, folder: Path) -> None:
         place = f"labels/{inner.with_suffix('')}.txt"
         if place in files:
             raise ValueError(f"two pictures named {inner.with_suffix('')} would share a file")
-        lines = [_line(box, numbers, is_scored=listing.is_scored) for box in frame.detections]
+        if _labels_of(f"images/{inner}") != PurePosixPath(place):
+            raise ValueError(
+                f"Ultralytics looks for the labels of {str(inner)!r} beside its folder `images`; "
+                "write the pictures of each such folder by themselves"
+            )
+        lines = [_line(box, numbers) for box in frame.detections]
         files[place] = "".join(f"{line}\n" for line in lines).encode()
         lists[frame.split if frame.split in SPLITS else "train"].append(f"./images/{inner}\n")
-    places = {"train": "images", "val": "images"}
-    if any(frame.split for frame in listing.frames):
-        places = {split: f"{split}.txt" for split in SPLITS}
-        files |= {f"{split}.txt": "".join(names).encode() for split, names in lists.items()}
+    # Lists, because Ultralytics would follow a link to a folder, and look for labels there.
+    places = {split: f"{split}.txt" for split in SPLITS if lists[split]}
+    files |= {place: "".join(lists[split]).encode() for split, place in places.items()}
+    places = {"train": "train.txt", "val": "train.txt", **places}
     facts = {**places, "names": categories}  # without `path`, Ultralytics takes this folder
     text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
     write_files(folder, {**files, "data.yaml": text.encode()}, listing)
@@ -233,8 +238,7 @@ def _detection(line: str, names: Mapping[str, str], *, is_pose: bool) -> Detecti
     return Detection(names[str(int(number))], confidence, box)
 
 
-def _line(detection: Detection, numbers: Mapping[str, int], *, is_scored: bool) -> str:
+def _line(detection: Detection, numbers: Mapping[str, int]) -> str:
     left, top, width, height = detection.box
     sides = [plain(left + width / 2), plain(top + height / 2), width, height]
-    words = [numbers[detection.category], *sides]
-    return " ".join(map(str, [*words, detection.confidence] if is_scored else words))
+    return " ".join(map(str, [numbers[detection.category], *sides]))

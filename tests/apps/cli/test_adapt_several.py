@@ -35,6 +35,15 @@ def test_predict_answers_with_all_labels(
     assert shown.out.split("\t")[1].count(";") <= 2
 
 
+def test_pictures_of_nothing_that_are_missing_are_asked_for(
+    adapt: Callable[..., Run], manifest: Path
+) -> None:
+    asked = "no picture is labelled 'none of these'"
+    assert asked in " ".join(adapt(manifest, "--several", "--json").document["warnings"])
+    manifest.write_text(manifest.read_text().replace(",heron\n", ",none of these\n", 1))
+    assert asked not in " ".join(adapt(manifest, "--several", "--json").document["warnings"])
+
+
 def test_a_store_gives_the_same_adapter_as_its_pictures(
     adapt: Callable[..., Run], encode: Callable[..., Run], manifest: Path, tmp_path: Path
 ) -> None:

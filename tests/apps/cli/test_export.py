@@ -17,6 +17,7 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.known import known_probabilities
 from metaadapter.adapter.weights import probabilities
 from metaadapter.apps.cli.app import main
+from metaadapter.apps.export.checks import TOLERANCE
 from metaadapter.features.encoder import FrozenEncoder
 
 pytest.importorskip("onnx")

@@ -111,6 +111,34 @@ def test_predict__detections__answers_for_each_box_and_tells_of_each_frame(ask, 
     ]
 
 
+@pytest.mark.parametrize("options", [(), ("--burst", 10)])
+def test_predict__whole_frames_by_an_adapter_of_boxes__warns(ask, trap, run, animals, options):
+    warned = "the adapter was predicted from boxes and these pictures are whole"
+
+    assert warned in run("predict", animals, trap / "frames", *options).err
+    assert warned not in ask(*options).err
+
+
+def test_predict__box_of_an_animal__is_no_vehicle(trap, adapt, run, tmp_path):
+    lines = [
+        f"{frame},{frame.parent.name.replace('lynx', 'vehicle')}"
+        for frame in sorted((trap / "labelled").glob("*/*.jpg"))
+    ]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label", *lines]))
+    boxes = ("--pictures", trap / "labelled", "--detections", trap / "labelled.json")
+    assert adapt(tmp_path / "labels.csv", *boxes, out=tmp_path / "adapter").code == 0
+    things = (trap / "frames.json").read_text().replace('"animal"', '"thing"')
+    (tmp_path / "things.json").write_text(things)
+    labels = []
+    for file in (tmp_path / "things.json", trap / "frames.json"):
+        words = (trap / "frames", "--detections", file, "--json")
+        rows = run("predict", tmp_path / "adapter", *words).document["predictions"]
+        labels.append({row["label"] for row in rows})
+
+    assert "vehicle" in labels[0]
+    assert "vehicle" not in labels[1]
+
+
 def test_predict__box__is_answered_as_its_crop_in_a_manifest(ask, trap, run, animals, tmp_path):
     whole = ask("--json").document["predictions"][0]
     manifest = tmp_path / "boxes.csv"

@@ -80,6 +80,9 @@ def test_study__with_detections__cuts_boxes_and_says_so(run, study, frames, tmp_
     assert whole["boxes"] == "whole, without a detector"
     assert boxed["n_scenes"] == whole["n_scenes"]
     assert boxed["means"]["macro_f1"] != whole["means"]["macro_f1"]
+    page = (tmp_path / "boxed/evaluation/report.html").read_text()
+    assert 'alt="A picture of' in page  # every mistake is shown
+    assert 'class="muted path"' not in page
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import pytest
 from metaadapter.adapter.files import load_adapter
 from metaadapter.apps.cli.app import main
 from metaadapter.apps.export.checks import DEMO_PICTURES
+from metaadapter.apps.export.exporting import SCHEMA
 from metaadapter.apps.export.web_page import (
     RUNTIME,
     fixed_contents,

@@ -6,6 +6,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from metaadapter.apps.field.detections import read_detections
+from metaadapter.data.boxes.frame_detections import Detection
 from metaadapter.data.crop import Box
 from metaadapter.errors import DataError
 
@@ -154,3 +155,73 @@ def test_of__subfolder_of_the_run__finds_the_frame_of_its_own_camera(write_json)
 
     assert read.of(Path("frames/b/1.jpg"), [Path("frames/b")]).file == "b/1.jpg"
     read.require_some([Path("frames/b/1.jpg")], [Path("frames/b")])
+
+
+@pytest.mark.parametrize("classifies", [False, True])
+def test_pytorch_wildlife__its_own_json__gives_boxes(write_json, tmp_path, classifies):
+    """As its `save_detection_json` and `save_detection_classification_json` write it."""
+    (tmp_path / "a").mkdir()
+    Image.new("RGB", (200, 100)).save(tmp_path / "a/1.jpg")
+    kind = "det_" if classifies else ""
+    image = {
+        "img_id": "/home/ann/a/1.jpg",
+        "bbox": [[20, 20, 80, 60], [100, 0, 200, 50]],
+        f"{kind}category": [0, 1],
+        f"{kind}confidence": [0.9, 0.8],
+    }
+    value = {"annotations": [image], f"{kind}categories": None}
+    if classifies:
+        image |= {"clf_category": [7, 7], "clf_confidence": [0.9, 0.9]}
+        value |= {"det_categories": {"0": "animal", "1": "person"}, "clf_categories": {"7": "fox"}}
+
+    read = read_detections(write_json(value))
+    matched = read.matched([tmp_path / "a/1.jpg"], [tmp_path])
+    frame = matched.of(tmp_path / "a/1.jpg", [tmp_path])
+
+    assert read.classified == {"animal"}
+    label = "fox" if classifies else ""
+    assert frame.detections == (
+        Detection("animal", 0.9, Box(0.1, 0.2, pytest.approx(0.3), 0.4), {}, label),
+        Detection("person", 0.8, Box(0.5, 0.0, 0.5, 0.5), {}, label),
+    )
+
+
+@pytest.mark.parametrize(
+    ("listed", "found"),
+    [
+        ("/home/ann/trap/a/1.jpg", ["a/1.jpg"]),
+        ("C:\\trap\\a\\1.jpg", ["a/1.jpg"]),
+        ("trap/a/1.jpg", []),  # relative to a folder that is here, but another one
+    ],
+)
+def test_matched__names_of_another_machine__leave_out_its_folders(write_json, listed, found):
+    value = megadetector("1.5", detections=[])
+    value["images"][0]["file"] = listed
+    paths, folders = [Path("new/a/1.jpg"), Path("new/b/1.jpg")], [Path("new")]
+
+    read = read_detections(write_json(value)).matched(paths, folders)
+
+    listed = [path.relative_to("new").as_posix() for path in paths if read.of(path, folders)]
+    assert listed == found
+    assert len(read.warnings) == len(found)
+
+
+def test_matched__names_that_would_be_equal__stay(write_json):
+    value = megadetector("1.5", detections=[])
+    value["images"] = [{"file": f"/{camera}/1.jpg", "detections": []} for camera in "ab"]
+
+    read = read_detections(write_json(value))
+
+    assert read.matched([Path("new/1.jpg")], [Path("new")]) is read
+
+
+@pytest.mark.parametrize("prefix", ["6f78fa69-", "6f78fa69__"])
+def test_of__upload_of_label_studio__is_the_picture_that_was_uploaded(write_json, prefix):
+    value = megadetector("1.5", detections=[])
+    files = [f"{prefix}a.jpg", f"{prefix}b.jpg", "12345678-b.jpg"]
+    value["images"] = [{"file": f"images/{file}", "detections": []} for file in files]
+
+    read = read_detections(write_json(value))
+
+    assert read.of(Path("images/a.jpg"), []) is not None
+    assert read.of(Path("images/b.jpg"), []) is None  # which of two uploads

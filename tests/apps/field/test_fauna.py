@@ -98,7 +98,7 @@ def test_posterior__flat_scores__change_nothing(row, known, is_named, score):
 
 
 @given(shares, knowns, masks, st.lists(st.floats(0, 1), min_size=4, max_size=4))
-def test_posterior__any_scores__are_probabilities_and_spare_classes_without_a_name(
+def test_posterior__any_scores__are_probabilities_and_count_classes_without_a_name_as_the_rest(
     row, known, is_named, scores
 ):
     evidence = Evidence(np.array(scores[:3]) * is_named, is_named, {"raccoon": scores[3]})
@@ -110,8 +110,9 @@ def test_posterior__any_scores__are_probabilities_and_spare_classes_without_a_na
     if known is not None:
         assert 0 <= result.known <= 1
         assert sum(result.others.values()) <= 1 - result.known + 1e-9
-        kept = known * row[~is_named]
-        np.testing.assert_allclose((result.known * result.shares_C)[~is_named], kept)
+        factor = (1 - result.known) / (1 - known)
+        unnamed = known * row[~is_named] * factor
+        np.testing.assert_allclose((result.known * result.shares_C)[~is_named], unnamed)
 
 
 def test_posterior__by_hand__is_bayes_rule():
@@ -127,6 +128,20 @@ def test_posterior__by_hand__is_bayes_rule():
     rest = 0.2 * outside / (0.8 * within + 0.2 * outside)
     assert result.known == pytest.approx(1 - rest)
     assert result.others["raccoon"] == pytest.approx(rest * (1 - WRONG) * 0.2 / outside)
+
+
+@pytest.mark.parametrize("known", [None, 0.9])
+def test_posterior__score_of_a_named_class__is_against_a_class_without_a_name(known):
+    """A file lists the best labels alone, so it may not name every class."""
+    evidence = Evidence(np.array([0.97, 0.0]), np.array([True, False]), {})
+
+    result = posterior(np.array([0.4, 0.6]), known, evidence)
+
+    within, outside = ((1 - WRONG) * (s + 0.03 / 2) + WRONG / 2 for s in (0.97, 0))
+    coyote, rest = 0.4 * (known or 1) * within, (1 - 0.4 * (known or 1)) * outside
+    assert ((known and result.known) or 1) * result.shares_C[0] == pytest.approx(
+        coyote / (coyote + rest)
+    )
 
 
 def predicted(known=0.9, **shares):

@@ -16,22 +16,34 @@ def prediction(**shares):
 
 
 @pytest.mark.parametrize(
-    ("shares", "among_allowed"),
+    ("shares", "among_possible"),
     [([0.2, 0.3, 0.4, 0.1], [0.4, 0.6, 0, 0]), ([0, 0, 1.0, 0], [0.5, 0.5, 0, 0])],
 )
-def test_allowed__other_classes__give_their_probability_to_the_allowed(shares, among_allowed):
-    rows = Species(frozenset({"deer"})).among_allowed(np.array([shares]), CLASSES)
+def test_allowed__other_classes__give_their_probability_to_the_allowed(shares, among_possible):
+    rows = Species(frozenset({"deer"})).among_possible(np.array([shares]), CLASSES, [None])
 
-    np.testing.assert_allclose(rows, [among_allowed])
+    np.testing.assert_allclose(rows, [among_possible])
 
 
 def test_allowed__vehicle_person_and_empty__are_no_species_and_stay():
     classes = ["Vehicle", "deer", "empty", "fox", "person"]
     shares = np.array([[0.5, 0.1, 0.1, 0.2, 0.1]])
 
-    rows = Species(frozenset({"deer"})).among_allowed(shares, classes)
+    rows = Species(frozenset({"deer"})).among_possible(shares, classes, [None])
 
     np.testing.assert_allclose(rows, [[0.625, 0.125, 0.125, 0, 0.125]])
+
+
+def test_box_of_an_animal__shows_neither_vehicle_nor_person():
+    classes = ["Vehicle", "deer", "empty", "person"]
+    shares = np.array([[0.5, 0.1, 0.1, 0.3]] * 3)
+    detected = ["animal", "vehicle", None]
+
+    rows = Species().among_possible(shares, classes, detected)
+
+    np.testing.assert_allclose(rows, [[0, 0.5, 0.5, 0], *shares[1:]])
+    alone = Species().among_possible(shares[:1, [0, 3]], ["vehicle", "person"], ["animal"])
+    np.testing.assert_allclose(alone, shares[:1, [0, 3]])  # no other class
 
 
 @pytest.mark.parametrize(

@@ -32,14 +32,14 @@ def test_table__one_row_a_frame__has_the_columns_and_paths_of_timelapse(tmp_path
         *("File", "RelativePath", "DateTime", "DeleteFlag", "Species", "Count", "Probability")
     ]
     assert [tuple(row.values()) for row in rows] == [
-        ("1.jpg", "brook\\100RECNX", "2025-05-04 06:00:01", "false", "fox", "1", "0.9000"),
+        ("1.jpg", "brook\\100RECNX", "2025-05-04 06:00:01", "false", "fox,deer", "1", "0.9000"),
         ("2.jpg", "", "", "false", "empty", "0", "0.6000"),
         ("3.jpg", "", "", "false", "background", "0", "0.7000"),
         ("'=1+1.jpg", "", "", "false", "fox", "1", "0.5000"),
     ]
 
 
-def test_table__surest_animal__counts_its_confidence_and_people_are_never_left_out(tmp_path):
+def test_table__surest_animal__is_first_by_its_confidence_and_no_other_is_left_out(tmp_path):
     box = Box(0, 0, 1, 1)
 
     def boxed(label, share, confidence, source="adapter"):
@@ -60,4 +60,4 @@ def test_table__surest_animal__counts_its_confidence_and_people_are_never_left_o
     write_timelapse(tmp_path / "t.csv", answers, Path("/frames"))
 
     row = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[1]
-    assert row == '1.jpg,,,false,"deer,person,vehicle",1,0.9000'
+    assert row == '1.jpg,,,false,"deer,dog,vehicle,person",1,0.9000'

@@ -134,3 +134,13 @@ def test_read_images__pictures_elsewhere__are_in_the_named_folder(tmp_path):
 
     assert read.classes == ("deer", "fox")
     assert read.source == "boxes of YOLO"
+
+
+@pytest.mark.parametrize("prefix", ["0a1b2c3d-", "images/0a1b2c3d__"])
+def test_upload__of_label_studio__is_found_without_its_prefix(tmp_path, prefix):
+    draw(tmp_path / "photos/fox.jpg")
+    listing = listing_of(("fox", BOX), file=f"{prefix}fox.jpg")
+
+    (row,) = boxed_table(listing, tmp_path / "export.json", labelled=True).rows
+
+    assert row.path.name == "fox.jpg"

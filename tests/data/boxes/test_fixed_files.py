@@ -249,7 +249,7 @@ def test_label_studio__of_its_documentation(exported):
 
     (frame,) = read.frames
     assert boxes(read) == {"0a1b2c3d-fox one.jpg": [("fox", 0.1, 0.2, 0.3, 0.4)]}
-    assert (frame.other_file, frame.size, frame.id) == ("fox one.jpg", (600, 300), "5")
+    assert (frame.names[1:], frame.size, frame.id) == (("fox one.jpg",), (600, 300), "5")
 
 
 def test_label_studio__rotated_box__is_the_upright_box_around_its_corners(exported):

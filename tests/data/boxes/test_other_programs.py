@@ -90,6 +90,35 @@ def test_coco__by_pycocotools__has_the_boxes_and_scores(scored, tmp_path, capsys
     }
 
 
+@pytest.fixture
+def yolo(scored, tmp_path):
+    """Predictions as YOLO's folder, with a link to the pictures as the documentation has it."""
+    write_boxes(scored, "yolo", tmp_path / "set")
+    draw(scored, tmp_path / "photos")
+    (tmp_path / "set/images").symlink_to(tmp_path / "photos")
+    return tmp_path / "set"
+
+
+def test_yolo__by_datumaro__has_the_boxes(animals, yolo):
+    datumaro = pytest.importorskip("datumaro")
+
+    dataset = datumaro.Dataset.import_from(str(yolo), "yolo")
+
+    names = [label.name for label in dataset.categories()[datumaro.AnnotationType.label]]
+    sizes = {frame.file: frame.size for frame in animals.frames}
+    read = {}
+    for item in dataset:
+        file = Path(item.media.path).relative_to(yolo / "images")
+        width, height = sizes[file.as_posix()]
+        read[file.with_suffix("").as_posix()] = [
+            (names[box.label], (box.x / width, box.y / height, box.w / width, box.h / height))
+            for box in item.annotations
+        ]
+    # It leaves pictures without a box out where no picture of the folder has one.
+    expected = boxes(animals, scores=False)
+    assert {name: read.get(name, []) for name in expected} == expected
+
+
 def test_voc__by_torchvision__has_the_boxes(animals, tmp_path):
     pytest.importorskip("torchvision")
     from torchvision.datasets import VOCDetection
@@ -215,3 +244,24 @@ def test_coco__by_the_exporter_of_fiftyone__has_the_boxes(fiftyone, animals, tmp
 
     read = plain(read_boxes(tmp_path / "out/labels.json"), scores=False)
     assert sorted(read.values()) == sorted(boxes(animals, scores=False).values())
+
+
+def test_yolo__by_ultralytics__has_the_boxes(animals, yolo, tmp_path, monkeypatch):
+    monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path / "settings"))
+    utils = pytest.importorskip("ultralytics.data.utils")
+    from ultralytics.data.dataset import YOLODataset
+
+    facts = utils.check_det_dataset(str(yolo / "data.yaml"), autodownload=False)
+
+    for split in ("train", "val"):
+        read = YOLODataset(img_path=facts[split], data=facts, imgsz=64, augment=False)
+        found = {}
+        for label in read.labels:
+            corners = [
+                (x - width / 2, y - height / 2, width, height)
+                for x, y, width, height in label["bboxes"].tolist()
+            ]
+            name = Path(label["im_file"]).relative_to(yolo / "images").with_suffix("")
+            labels = [facts["names"][int(number)] for number in label["cls"][:, 0]]
+            found[name.as_posix()] = [*zip(labels, corners, strict=True)]
+        assert found == boxes(animals, scores=False)

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -62,12 +63,16 @@ def nearly(number):
     return pytest.approx(number, rel=1e-9, abs=1e-9)
 
 
-def facts(listing, number=same, *, sizes=True):
-    """The facts that every format keeps, by picture."""
+def facts(listing, number=same, *, name):
+    """The facts that the format of a name keeps, by picture; YOLO has boxes and labels alone."""
+    keeps_all = name != "yolo"
     return {
         frame.file.removeprefix("images/"): (
-            frame.size if sizes and frame.detections else None,
-            [(box.category, number(box.confidence), number(box.box)) for box in frame.detections],
+            frame.size if keeps_all and frame.detections else None,
+            [
+                (box.category, number(box.confidence) if keeps_all else None, number(box.box))
+                for box in frame.detections
+            ],
         )
         for frame in listing.frames
     }
@@ -93,7 +98,7 @@ def test_format__written_and_read__has_the_same_boxes(name, listing):
     with tempfile.TemporaryDirectory() as folder:
         read = read_boxes(written(listing, name, Path(folder)))
 
-    assert facts(read, sizes=name != "yolo") == facts(listing, nearly, sizes=name != "yolo")
+    assert facts(read, name=name) == facts(listing, nearly, name=name)
     names = {box.category for frame in listing.frames for box in frame.detections}
     if name in ("coco", "yolo", "cvat"):  # the others do not list labels without boxes
         names = {*listing.categories.values()}
@@ -116,7 +121,44 @@ def test_format__read_from_another__is_the_same(animals, tmp_path, first, second
     ]
     twice = read_boxes(written(once._replace(frames=sized), second, tmp_path / "two"))
 
-    assert facts(twice, sizes=second != "yolo") == facts(animals, nearly, sizes=second != "yolo")
+    assert facts(twice, name=second) == facts(animals, nearly, name=second)
+
+
+def test_yolo__with_a_link_to_the_pictures__has_them_as_ultralytics_looks_for_them(
+    animals, tmp_path
+):
+    written(animals._replace(predicted=True), "yolo", tmp_path)
+    (tmp_path / "boxes/images").rename(tmp_path / "photos")
+    (tmp_path / "boxes/images").symlink_to(tmp_path / "photos")
+
+    facts = yaml.safe_load((tmp_path / "boxes/data.yaml").read_text())
+    read = {}
+    for split in ("train", "val"):
+        # As `check_det_dataset`, `get_img_files`, `img2label_paths` and `verify_image_label` do.
+        place = (tmp_path / "boxes" / facts[split]).resolve()
+        for line in place.read_text().splitlines():
+            picture = line.replace("./", f"{place.parent}/", 1) if line[:2] == "./" else line
+            assert Path(picture).is_file()
+            labels = Path("/labels/".join(picture.rsplit("/images/", 1)).rsplit(".", 1)[0] + ".txt")
+            rows = [[*map(float, row.split())] for row in labels.read_text().splitlines()]
+            assert all(len(row) == 5 for row in rows)
+            inner = picture.removeprefix(f"{tmp_path}/boxes/images/")
+            read[inner] = [
+                (facts["names"][number], (x - width / 2, y - height / 2, width, height))
+                for number, x, y, width, height in rows
+            ]
+
+    assert read == {
+        frame.file: [(box.category, nearly(tuple(box.box))) for box in frame.detections]
+        for frame in animals.frames
+    }
+
+
+def test_yolo__inner_folder_of_the_name_images__is_refused(animals, tmp_path):
+    frames = [animals.frames[0]._replace(file="train/images/1.jpg")]
+
+    with pytest.raises(DataError, match="beside its folder `images`"):
+        write_boxes(animals._replace(frames=frames), "yolo", tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", sorted(FOLDERS))
