@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import final
 
-from metaadapter.apps.page.changes import name_key
 from metaadapter.apps.page.history import read_contents
 from metaadapter.apps.page.leftovers import free_place
 from metaadapter.apps.page.project import hold, open_project, read_facts, rename
@@ -20,6 +19,7 @@ from metaadapter.apps.page.project_folders import DELETED_FOLDER, HISTORY_FILE, 
 from metaadapter.apps.page.project_list_forms import ListedProject
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
+from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.output_folder import require_no_link, sync_folder, write_errors
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import MetaAdapterError
@@ -155,7 +155,7 @@ class Projects:
 
     def _require_free(self, name: str, taken: Iterable[str]) -> None:
         for other in taken:
-            if name_key(other) == name_key(name):
+            if same_label_spelling(other) == same_label_spelling(name):
                 raise Refusal(
                     409, "name-taken", f"There is already a project {other!r}.", name=other
                 )

@@ -441,7 +441,8 @@ export const sentences = {
   "name-reserved": "Keine Klasse kann „{name}“ heißen: Der Name steht für Bilder, die keine der Klassen zeigen.",
   "name-separator":
     "Der Name „{name}“ enthält ; oder |, die zwischen Klassen stehen, oder beginnt mit !. Wählen Sie einen anderen Namen.",
-  "name-taken": "Der Name „{name}“ ist schon vergeben.",
+  "name-taken":
+    "Der Name „{name}“ ist schon vergeben. Großschreibung, Leerzeichen, Unterstriche und unsichtbare Zeichen zählen nicht.",
   "no-adapter": "Es gibt noch keinen Klassifikator: Geben Sie zwei Klassen je ein Bild.",
   "no-frames":
     "Die Datei des Detektors nennt {name} und andere Bilder, aber keines der Bilder hier. Fügen Sie zuerst die Bilder mit ihrem Ordner hinzu.",
