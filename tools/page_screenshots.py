@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.page_states import (
+    NOT_OPENED,
     OPENING,
     ORIGIN,
     route,
@@ -78,6 +79,7 @@ def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
     filters = {name: (many, click(f"#filters .filter >> nth={n}")) for n, name in FILTERS.items()}
     return {
         "opening": (state(0, 0, 0, work=OPENING), None),
+        "not-opened": (state(0, 0, 0, work=NOT_OPENED), None),
         "welcome": (state(0, 0, 0), None),
         "classes": (state(2, 0, 0), None),
         "examples": (state(3, 4, 0), None),

@@ -35,7 +35,7 @@ from metaadapter.data.output_folder import (
 from metaadapter.errors import DataError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
-from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
+from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint, drop_damaged
 
 LOCK_FILE = ".lock"
 # Projects of schema 1 have a history without a head.
@@ -138,7 +138,7 @@ def open_project(
             make_folder(folder / FEATURES_FOLDER)
             pictures.make()
         history, notes = _history(folder, facts)
-        features = _features(folder / FEATURES_FOLDER, loaded)
+        features = _features(folder / FEATURES_FOLDER, loaded, notes)
         with write_errors(owner, instead=INSTEAD):
             if n_others := pictures.set_others_aside(history.contents.kept_pictures):
                 notes.append(
@@ -196,10 +196,20 @@ def _history(folder: Path, facts: ProjectFacts) -> tuple[History, list[str]]:
     return history, notes
 
 
-def _features(folder: Path, encoder: ImageEncoder) -> EncodingCheckpoint:
-    """Open the stored features; join their files if there are more than `MAX_BLOCKS`."""
+def _features(folder: Path, encoder: ImageEncoder, notes: list[str]) -> EncodingCheckpoint:
+    """Open the stored features; join their files if there are more than `MAX_BLOCKS`.
+
+    Damaged features are removed, with one more note, since their pictures can be encoded again.
+    """
     recipe = Recipe.of(encoder)
-    cache = EncodingCheckpoint(folder, recipe)
+    try:
+        cache = EncodingCheckpoint(folder, recipe)
+    except DataError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        drop_damaged(folder)
+        cache = EncodingCheckpoint(folder, recipe)
+        notes.append(f"features in {folder} were damaged, so their pictures are encoded again")
     if sum(1 for _ in folder.glob("*/block-*")) <= MAX_BLOCKS:
         return cache
     features = {sha256: np.array(rows) for sha256, rows in cache.features.items()}

@@ -36,6 +36,7 @@ Kind: TypeAlias = Literal[
     "no-such-project",
     "no-such-species",
     "not-encoded",
+    "not-opened",
     "not-predicted",
     "not-saved",
     "nothing-to-redo",

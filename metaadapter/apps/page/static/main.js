@@ -12,6 +12,7 @@ import { clearErrors, note, showError } from "./messages.js";
 import { doneBy, showHistory } from "./history_dialog.js";
 import { nextStep } from "./next_step.js";
 import { NoneRow } from "./none_row.js";
+import { listenToOpening, showOpening } from "./opening.js";
 import { isOwn } from "./outbox.js";
 import { Project } from "./project.js";
 import { showProjects } from "./project_dialog.js";
@@ -63,10 +64,8 @@ project.addEventListener("refused", ({ error }) => {
   if (error.isAway) clearErrors(); // an earlier reason why the server is away holds no longer
   showError(error.message);
 });
-project.addEventListener("opening", ({ sentence }) => {
-  byId("opening").hidden = project.revision >= 0; // later the page keeps what it shows
-  setText(byId("opening-text"), sentence);
-});
+listenToOpening(project);
+project.addEventListener("opening", ({ error }) => showOpening(project, error));
 project.addEventListener("late", ({ n }) => note(say("sent_late", { n })));
 project.addEventListener("overruled", ({ pictures }) => tellWho(pictures));
 addEventListener("beforeunload", (event) => {

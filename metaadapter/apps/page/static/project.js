@@ -3,8 +3,8 @@
  *
  * While the server is away, changes wait in the order in which they were made. It dispatches
  * "change" after every change of what is shown, "refused" with the error of a change that the
- * server refused or of a server that is away, "opening" with a sentence while the server opens a
- * project, "late" with the number of changes that had waited and are saved now, and "overruled"
+ * server refused or of a server that is away, "opening" with its sentence as an error while the
+ * server opens a project or has none open, "late" with the number of changes that had waited and are saved now, and "overruled"
  * with the pictures that somebody else has sorted differently.
  */
 import { edits } from "./edits.js";
@@ -345,7 +345,7 @@ export class Project extends EventTarget {
   }
 
   #lost(error) {
-    if (error.kind === "opening") this.#emit("opening", { sentence: error.message });
+    if (["opening", "not-opened"].includes(error.kind)) this.#emit("opening", { error });
     else if (this.reachable || error.message !== this.#absence) this.#refused(error);
     this.#absence = error.message;
     this.reachable = false;

@@ -67,6 +67,12 @@ export const words = {
   },
   leaving_with_uploads: "Es werden noch Bilder hinzugefügt. Was noch fehlt, müssten Sie erneut auswählen.",
 
+  // A project that cannot be opened
+  not_opened: "Das Projekt ist nicht geöffnet",
+  repair: "Reparieren",
+  repair_words: "Reparieren behält jede Änderung vor dem Schaden. Was von den beschädigten Dateien übrig ist, kommt in den Ordner leftovers des Projekts.",
+  try_again: "Noch einmal versuchen",
+
   // Progress
   work_label: "Fortschritt",
   uploading: { one: "Ein Bild wird hinzugefügt", other: "{n} Bilder werden hinzugefügt" },
@@ -462,6 +468,7 @@ export const sentences = {
   },
   "several-labels": "Das geht nur, wo jedes Bild eine einzige Klasse hat: {error}",
   "several-projects": "Mehrere Projekte heißen „{name}“. Benennen Sie zuerst eines davon um.",
+  "not-opened": "Der Grund: {error}",
   "not-encoded": {
     one: "{n} Bild ist noch nicht gelesen. Versuchen Sie es danach noch einmal.",
     other: "{n} Bilder sind noch nicht gelesen. Versuchen Sie es danach noch einmal.",

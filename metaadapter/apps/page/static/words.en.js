@@ -64,6 +64,12 @@ export const words = {
   },
   leaving_with_uploads: "Pictures are still being added. Those that are not added yet would have to be chosen again.",
 
+  // A project that cannot be opened
+  not_opened: "The project is not open",
+  repair: "Repair",
+  repair_words: "Repair keeps every change before the damage. What is left of the damaged files goes to the folder leftovers in the project.",
+  try_again: "Try again",
+
   // Progress
   work_label: "Progress",
   uploading: { one: "Adding a picture", other: "Adding {n} pictures" },

@@ -425,6 +425,49 @@ def test_page__is_there_while_the_project_is_opened(context, server):
     expect(page.locator("#opening")).to_be_hidden()
 
 
+def test_damaged_history__is_told_in_the_browser_and_repaired_there(context, server):
+    filled(context, server)
+    server.kill()
+    history = server.home / "project" / "history.jsonl"
+    damaged = history.read_bytes() + b"{}\n"
+    history.write_bytes(damaged)
+    server.start()
+    page = context.new_page()
+    page.goto(server.address)
+
+    expect(page.locator("#opening-text")).to_contain_text("history.jsonl is damaged")
+    expect(page.locator("#messages")).to_have_text("")
+    page.get_by_role("button", name="Repair").click()
+
+    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY), timeout=TIMEOUT)
+    expect(page.locator("#opening")).to_be_hidden()
+    expect(page.locator("#messages")).to_contain_text("edits may be missing at the end")
+    assert (server.home / "project" / "leftovers" / "history.jsonl").read_bytes() == damaged
+
+
+def test_second_server__on_a_project__says_why_it_does_not_open_and_opens_another(context, server):
+    filled(context, server)
+    second = Server(server.home)
+    second.start()
+    try:
+        page = context.new_page()
+        page.goto(second.address)
+        expect(page.locator("#opening-text")).to_contain_text(
+            "Another run is writing to the project"
+        )
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator("#opening-text")).to_contain_text(
+            "Another run is writing to the project"
+        )
+        page.get_by_role("button", name="Open another project").click()
+        page.get_by_label("Name of a new project").fill("other")
+        page.get_by_role("button", name="Create", exact=True).click()
+        expect(page.locator("#project")).to_have_text("other", timeout=TIMEOUT)
+        expect(page.locator("#opening")).to_be_hidden()
+    finally:
+        second.kill()
+
+
 def test_projects__are_renamed_and_deleted_into_a_folder_that_is_named(context, server):
     filled(context, server)
     page = opened(context, server)
