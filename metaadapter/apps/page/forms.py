@@ -164,6 +164,18 @@ class CameraTraps(BaseModel):
     """The ids of the classes that occur."""
 
 
+class WaitingBoxes(BaseModel):
+    """A detector's file with frames whose pictures have not come yet."""
+
+    id: str
+    file: str
+    """Its name."""
+    missing: int
+    """The number of these frames."""
+    example: str
+    """The name of the first of them."""
+
+
 class ProjectState(BaseModel):
     """The open project."""
 
@@ -182,6 +194,7 @@ class ProjectState(BaseModel):
     camera_traps: CameraTraps
     several: bool
     """Whether a picture can show several classes; it is then in the `pictures` of each."""
+    waiting_boxes: list[WaitingBoxes]
     ready: bool
     can_undo: bool
     can_redo: bool

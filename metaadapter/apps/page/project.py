@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from metaadapter.apps.page.history import INSTEAD, REMEDY, History
-from metaadapter.apps.page.leftovers import LEFTOVERS_FOLDER
+from metaadapter.apps.page.leftovers import LEFTOVERS_FOLDER, set_others_aside
 from metaadapter.apps.page.picture_folder import (
     PICTURES_FOLDER,
     THUMBNAILS_FOLDER,
@@ -40,11 +40,11 @@ from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint, d
 LOCK_FILE = ".lock"
 # Projects of schema 1 have a history without a head.
 SCHEMA, SCHEMA_WITHOUT_HEAD = "metaadapter.project/2", "metaadapter.project/1"
-INCOMING_FOLDER, FEATURES_FOLDER = "incoming", "features"
+INCOMING_FOLDER, FEATURES_FOLDER, DETECTIONS_FOLDER = "incoming", "features", "detections"
 UPLOAD_PREFIX = "upload-"
 PARTS = (
     *(PROJECT_FILE, LOCK_FILE, HISTORY_FILE, HEAD_FILE, PICTURES_FOLDER, THUMBNAILS_FOLDER),
-    *(INCOMING_FOLDER, FEATURES_FOLDER, LEFTOVERS_FOLDER),
+    *(INCOMING_FOLDER, FEATURES_FOLDER, DETECTIONS_FOLDER, LEFTOVERS_FOLDER),
 )
 RESTORE = "restore the project from a copy"
 # Opening a project joins its files of features into one if there are more.
@@ -74,6 +74,8 @@ class Project:
     """The features of each picture by its SHA-256."""
     incoming: Path
     """A folder on the same drive for uploads that have not been checked yet."""
+    detections: Path
+    """A folder of detectors' files, by their ids, that list frames which have not come yet."""
     notes: tuple[str, ...] = ()
     """Sentences on what was not as it should be when the project was opened."""
 
@@ -136,6 +138,7 @@ def open_project(
             for left in incoming.glob(f"{UPLOAD_PREFIX}*"):  # by a request that a kill cut off
                 shutil.rmtree(left, ignore_errors=True)
             make_folder(folder / FEATURES_FOLDER)
+            make_folder(folder / DETECTIONS_FOLDER)
             pictures.make()
         history, notes = _history(folder, facts)
         features = _features(folder / FEATURES_FOLDER, loaded, notes)
@@ -145,9 +148,13 @@ def open_project(
                     f"the history does not name {n_others} of the files that were in "
                     f"{folder / PICTURES_FOLDER}; they are now in {folder / LEFTOVERS_FOLDER}"
                 )
+            set_others_aside(folder / DETECTIONS_FOLDER, history.contents.kept_detections, folder)
         for note in notes:
             warnings.warn(note, stacklevel=3)
-        yield Project(folder, facts, loaded, history, pictures, features, incoming, tuple(notes))
+        yield Project(
+            *(folder, facts, loaded, history, pictures, features, incoming),
+            *(folder / DETECTIONS_FOLDER, tuple(notes)),
+        )
         features.flush()
 
 

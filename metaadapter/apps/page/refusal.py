@@ -25,7 +25,6 @@ Kind: TypeAlias = Literal[
     "name-separator",
     "name-taken",
     "no-adapter",
-    "no-frames",
     "no-such-advice",
     "no-such-box",
     "no-phone",

@@ -81,7 +81,8 @@ def add_uploads(editor: Editor, form: Form, limits: Limits) -> Added:
         )
 
     session.check_again(uploaded)
-    stops = bool(form.texts.get("wait"))
+    # Frames are encoded by their boxes, which may have waited for them.
+    stops = bool(form.texts.get("wait")) or session.read(lambda contents: bool(contents.waiting))
     revised = editor.edit(f"Added {n_pictures(len(uploaded))}", changes, stops=stops)
     return Added(added=added, known_already=known, refused=refused, revision=revised.revision)
 

@@ -22,6 +22,7 @@ import { ThresholdSlider } from "./threshold_slider.js";
 import { Tray } from "./tray.js";
 import { Uploads } from "./uploads.js";
 import { readSettings, settings } from "./view_settings.js";
+import { WaitingBoxes } from "./waiting_boxes.js";
 import { showWelcome } from "./welcome.js";
 import { WorkBar } from "./work_bar.js";
 import { choose, count, fillIn, language, languages, say, sayOf } from "./words.js";
@@ -42,6 +43,7 @@ const parts = [
   new ClassList(project, { uploads, camera }),
   tray,
   new FramesLine(project, () => slider.threshold),
+  new WaitingBoxes(project),
   new SelectionBar(project, tray),
   slider,
   new NoneRow(project),
@@ -121,7 +123,7 @@ async function tellWho(pictures) {
 
 function showFrame() {
   const { classes, tray: pictures, answers } = project;
-  const isNew = !classes.length && !project.size;
+  const isNew = !classes.length && !project.size && !project.waiting_boxes.length;
   const { size } = project;
   document.body.dataset.state = isNew ? "welcome" : "sorting";
   document.body.classList.toggle("no-pictures", !pictures.length);

@@ -135,6 +135,11 @@ export const server = {
     form.append("detections", file, file.name);
     return revised(await request("POST", "/detections", { form, headers: origin(project) }));
   },
+
+  /** Gives new pictures the boxes that have waited for them; the answer is that of addDetections. */
+  async joinDetections(pictures, project) {
+    return revised(await request("POST", "/detections/join", { json: { pictures }, headers: origin(project) }));
+  },
 };
 
 export const thumbnail = (picture) => `/pictures/${picture}?size=thumbnail`;

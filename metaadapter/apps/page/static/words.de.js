@@ -76,6 +76,7 @@ export const words = {
   // Progress
   work_label: "Fortschritt",
   uploading: { one: "Ein Bild wird hinzugefügt", other: "{n} Bilder werden hinzugefügt" },
+  uploading_then: "vor den Rahmen in {names}",
   working: "Bilder werden gelesen: {done} von {total}",
   per_second: "{speed} je Sekunde",
   time_left: "noch etwa {left}",
@@ -374,7 +375,11 @@ export const words = {
   boxes_others: { one: "{n} Rahmen um einen Menschen oder ein Fahrzeug behält seine Klasse.", other: "{n} Rahmen um Menschen und Fahrzeuge behalten ihre Klassen." },
   boxes_empty: { one: "{n} Aufnahme ist leer.", other: "{n} Aufnahmen sind leer." },
   boxes_kept: { one: "{n} Aufnahme hatte schon Rahmen und behält sie.", other: "{n} Aufnahmen hatten schon Rahmen und behalten sie." },
-  boxes_missing: { one: "{n} Aufnahme in der Datei ist nicht hier.", other: "{n} Aufnahmen in der Datei sind nicht hier." },
+  boxes_wait: {
+    one: "Die Rahmen von {n} Aufnahme in {file} warten auf ihr Bild: {example}. Sie werden eingefügt, sobald es kommt.",
+    other: "Die Rahmen von {n} Aufnahmen in {file} warten auf ihre Bilder, etwa {example}. Sie werden eingefügt, sobald diese kommen.",
+  },
+  boxes_forget: "Nicht warten",
   boxes_refused: { one: "{n} Aufnahme bekam keine Rahmen.", other: "{n} Aufnahmen bekamen keine Rahmen." },
   frames_line: { one: "{n} Aufnahme einer Fotofalle, {boxes}.", other: "{n} Aufnahmen von Fotofallen, {boxes}." },
   frames_review: "Rahmen prüfen",
@@ -450,8 +455,6 @@ export const sentences = {
   "name-taken":
     "Der Name „{name}“ ist schon vergeben. Großschreibung, Leerzeichen, Unterstriche und unsichtbare Zeichen zählen nicht.",
   "no-adapter": "Es gibt noch keinen Klassifikator: Geben Sie zwei Klassen je ein Bild.",
-  "no-frames":
-    "Die Datei des Detektors nennt {name} und andere Bilder, aber keines der Bilder hier. Fügen Sie zuerst die Bilder mit ihrem Ordner hinzu.",
   "no-such-advice": "Diesen Hinweis gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-such-box": "Diesen Rahmen gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-phone": "Telefone sind nicht zugelassen. Starten Sie `metaadapter serve --phone`, um sie zuzulassen.",
@@ -501,6 +504,8 @@ export const sentences = {
   "changed-class": "Klasse {name} geändert",
   "changed-labelling": "Anzahl der Klassen eines Bildes geändert",
   "changed-settings": "Einstellungen für Fotofallen geändert",
+  "forgot-detections": "Die Rahmen in {name} verworfen, deren Bilder fehlten",
+  "kept-detections": "Die Rahmen in {name} aufgehoben",
   "removed-class": "Klasse {name} entfernt",
   "removed-pictures": { one: "{n} Bild entfernt", other: "{n} Bilder entfernt" },
   "settled-advice": "Hinweis erledigt",

@@ -73,6 +73,7 @@ export const words = {
   // Progress
   work_label: "Progress",
   uploading: { one: "Adding a picture", other: "Adding {n} pictures" },
+  uploading_then: "before the boxes in {names}",
   working: "Reading pictures: {done} of {total}",
   per_second: "{speed} a second",
   time_left: "about {left} left",
@@ -346,7 +347,11 @@ export const words = {
   boxes_others: { one: "{n} box of a person or vehicle keeps its class.", other: "{n} boxes of people and vehicles keep their classes." },
   boxes_empty: { one: "{n} frame is empty.", other: "{n} frames are empty." },
   boxes_kept: { one: "{n} frame had boxes already and keeps them.", other: "{n} frames had boxes already and keep them." },
-  boxes_missing: { one: "{n} frame in the file is not here.", other: "{n} frames in the file are not here." },
+  boxes_wait: {
+    one: "The boxes of {n} frame in {file} wait for its picture: {example}. They are added when it comes.",
+    other: "The boxes of {n} frames in {file} wait for their pictures, such as {example}. They are added when these come.",
+  },
+  boxes_forget: "Do not wait",
   boxes_refused: { one: "{n} frame got no boxes.", other: "{n} frames got no boxes." },
   frames_line: { one: "{n} frame of a camera, {boxes}.", other: "{n} frames of cameras, {boxes}." },
   frames_review: "Review boxes",
