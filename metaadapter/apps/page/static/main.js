@@ -8,6 +8,7 @@ import { edits } from "./edits.js";
 import { byId, element, setText } from "./element.js";
 import { keepFocus } from "./focus_guard.js";
 import { FramesLine } from "./frames_line.js";
+import { LeftElsewhere } from "./left_elsewhere.js";
 import { clearErrors, note, showError } from "./messages.js";
 import { doneBy, showHistory } from "./history_dialog.js";
 import { nextStep } from "./next_step.js";
@@ -44,6 +45,7 @@ const parts = [
   tray,
   new FramesLine(project, () => slider.threshold),
   new WaitingBoxes(project),
+  new LeftElsewhere(project),
   new SelectionBar(project, tray),
   slider,
   new NoneRow(project),

@@ -20,7 +20,7 @@ export class WaitingBoxes {
   #line({ id, file, missing: n, example }) {
     if (!this.#lines.has(id)) {
       const onclick = () => this.#project.change(edits.forgetDetections(id));
-      const forget = element("button.quiet", { type: "button", onclick }, say("boxes_forget"));
+      const forget = element("button", { type: "button", onclick }, say("boxes_forget"));
       this.#lines.set(id, element("div.frames-line", {}, element("p"), forget));
     }
     setText(this.#lines.get(id).firstChild, say("boxes_wait", { n, file, example }));

@@ -18,6 +18,12 @@ export const words = {
     one: "{n} Änderung, die gewartet hatte, ist jetzt gespeichert.",
     other: "{n} Änderungen, die gewartet hatten, sind jetzt gespeichert.",
   },
+  left_elsewhere: {
+    one: "{n} Änderung an diesem Projekt ist nicht gespeichert: Dieser Browser bewahrt sie an einer früheren Adresse dieser Seite auf.",
+    other: "{n} Änderungen an diesem Projekt sind nicht gespeichert: Dieser Browser bewahrt sie an einer früheren Adresse dieser Seite auf.",
+  },
+  left_elsewhere_send: "Diese Adresse öffnen; dann wird gespeichert.",
+  left_elsewhere_else: "Wenn sie nicht antwortet, beenden Sie metaadapter, und starten Sie es mit --port {port}.",
   history: "Verlauf",
   history_title: "Was getan wurde",
   history_empty: "Noch nichts.",

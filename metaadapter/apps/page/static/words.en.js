@@ -15,6 +15,12 @@ export const words = {
   saving: "Saving …",
   not_saved: { one: "{n} change is not saved yet", other: "{n} changes are not saved yet" },
   sent_late: { one: "{n} change that had waited is saved now.", other: "{n} changes that had waited are saved now." },
+  left_elsewhere: {
+    one: "{n} change of this project is not saved: this browser keeps it at a former address of this page.",
+    other: "{n} changes of this project are not saved: this browser keeps them at a former address of this page.",
+  },
+  left_elsewhere_send: "Open that address: then they are saved.",
+  left_elsewhere_else: "If it does not answer, end metaadapter, and start it with --port {port}.",
   history: "History",
   history_title: "What was done",
   history_empty: "Nothing yet.",

@@ -289,6 +289,35 @@ def test_page__closed_while_the_server_is_away__warns_and_sends_its_changes_the_
     )
 
 
+def test_changes__kept_at_another_port__are_told_and_saved_from_there(context, server):
+    filled(context, server)
+    page, former = opened(context, server), server.origin
+    server.kill()
+    page.focus("#tray")
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    expect(page.locator("#saved")).to_have_text("2 changes are not saved yet")
+    page.close()
+    server.start("--port", str(free_port()))
+
+    again = context.new_page()
+    again.goto(server.address)
+    line = again.locator("#left-elsewhere")
+    expect(line).to_contain_text("2 changes of this project are not saved", timeout=TIMEOUT)
+    expect(line).to_contain_text(f"--port {former.rpartition(':')[2]}")
+    there = context.new_page()
+    there.goto(server.address)
+    there.locator("#left-elsewhere a").click()
+    expect(there.locator("#messages")).to_contain_text(
+        "2 changes that had waited are saved now.", timeout=TIMEOUT
+    )
+
+    assert there.url.startswith(former)
+    expect(line).to_be_hidden()
+    expect(again.locator("#tray-count")).to_have_text(str(N_TRAY - 2))
+    assert classes_kept(context, server) == {"hat": N_SHOTS + 1, "shoes": N_SHOTS + 1}
+
+
 def test_changes__of_a_tab_that_was_closed__are_sent_by_another_before_its_newer_ones(
     context, server
 ):
