@@ -73,9 +73,12 @@ def join_waiting(editor: Editor, pictures: Container[str] | None = None) -> Boxe
     editor = Editor(session, editor.origin.model_copy(update={"key": ""}))
     reports = []
     try:
-        for key, entry in session.read(lambda contents: dict(contents.waiting)).items():
-            listed = _read(session.project.detections / key, entry.file)
-            reports.append(_join(editor, key, listed, pictures))
+        for key, entry in session.read(_waiting).items():
+            path = session.project.detections / key
+            if not path.is_file() or id_of(file_hash(path)) != key:
+                sentence = f"The copy of {entry.file} is missing or damaged. Give the file again."
+                raise Refusal(422, "data", sentence)
+            reports.append(_join(editor, key, _read(path, entry.file), pictures))
     finally:
         session.resume()
     counts = ("frames", "boxes", "others", "empty", "known_already", "missing")
@@ -84,6 +87,11 @@ def join_waiting(editor: Editor, pictures: Container[str] | None = None) -> Boxe
         refused=[refused for report in reports for refused in report.refused],
         revision=session.revision,
     )
+
+
+def _waiting(contents: Contents) -> dict[str, DetectionsEntry]:
+    # With several labels a picture there are no boxes.
+    return {} if contents.several else dict(contents.waiting)
 
 
 def forget_detections(editor: Editor, key: str) -> Revised:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -135,8 +136,9 @@ def upload_pictures(editor: OpenEditor, form: UploadedForm, state: AppState) -> 
     """Add pictures and zip files of pictures; those that the project has are not added again."""
     added = add_uploads(editor, form, state.limits)
     if not form.texts.get("wait") and editor.session.read(lambda contents: contents.waiting):
-        joined = join_waiting(editor, {*added.added, *added.known_already})
-        return added.model_copy(update={"revision": joined.revision})
+        with suppress(Refusal):  # the pictures are here, and the page goes on to say what waits
+            join_waiting(editor, {*added.added, *added.known_already})
+        return added.model_copy(update={"revision": editor.session.revision})
     return added
 
 

@@ -386,6 +386,24 @@ def test_detections__of_pictures_that_come_later__wait_for_them_also_over_a_rest
     assert waiting(back) == waiting(before)
 
 
+def test_detections__whose_copy_is_damaged__are_named_and_still_wait(project):
+    first, *others = FRAMES.items()
+    project.upload(first)
+    send(project, FOUND)
+    (copy,) = (project.session.project.folder / "detections").iterdir()
+    copy.write_bytes(copy.read_bytes().replace(b"meadow/2", b"meadow/3"))
+    before = waiting(project.state)
+
+    added = project.upload(*others)["added"]
+    refused = project.client.post("/detections/join", json={"pictures": added})
+    after = waiting(project.state)
+    report = send(project, FOUND).json()
+
+    assert (refused.status_code, after) == (422, before)
+    assert "The copy of boxes.json is missing or damaged" in refused.json()["error"]
+    assert (report["frames"], waiting(project.state)) == (3, [])
+
+
 def test_detections__that_wait__are_forgotten_by_a_person_or_when_their_edit_is_undone(project):
     project.upload(next(iter(FRAMES.items())))
     send(project, FOUND)
