@@ -169,9 +169,7 @@ class _Opening:
     def _fail(self, error: MetaAdapterError) -> None:
         """Tell why the project is not open; the page says so, too, and what can be done."""
         self.console.error(str(error))
-        self.console.note(
-            "The page says what can be done. Ctrl-C ends it."
-        )
+        self.console.note("The page says what can be done. Ctrl-C ends it.")
 
 
 def _require_packages(names: Sequence[str]) -> None:
