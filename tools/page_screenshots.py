@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.page_states import (
+    NOT_OPENED,
     OPENING,
     ORIGIN,
     route,
@@ -21,6 +22,7 @@ from tools.page_states import (
     with_advice,
     with_frames,
     with_several,
+    with_waiting_boxes,
 )
 
 # The last is a window of 1440 x 900 pixels at a zoom of 200 %.
@@ -78,6 +80,7 @@ def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
     filters = {name: (many, click(f"#filters .filter >> nth={n}")) for n, name in FILTERS.items()}
     return {
         "opening": (state(0, 0, 0, work=OPENING), None),
+        "not-opened": (state(0, 0, 0, work=NOT_OPENED), None),
         "welcome": (state(0, 0, 0), None),
         "classes": (state(2, 0, 0), None),
         "examples": (state(3, 4, 0), None),
@@ -102,6 +105,7 @@ def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
         "large": (many, keys("v")),
         "class": (many, open_class),
         "camera-traps": (frames, keys("ArrowRight")),
+        "boxes-wait": (with_waiting_boxes(frames), None),
         "history": (many, click("#history")),
         "download": (many, click("#download")),
         "projects": (many, click("#project")),

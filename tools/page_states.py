@@ -247,6 +247,13 @@ def with_frames(given: dict) -> dict:
     }
 
 
+def with_waiting_boxes(given: dict) -> dict:
+    """The same state with a detector's file that lists frames whose pictures have not come."""
+    example = "reserve/brook/IMG_0400.JPG"
+    waiting = [{"id": "d" * 32, "file": "frames.json", "missing": 111, "example": example}]
+    return given | {"/project": given["/project"] | {"waiting_boxes": waiting}}
+
+
 def with_several(given: dict) -> dict:
     """The same state in a project in which a picture can show several classes."""
     project, answers = given["/project"], given["/answers"]
@@ -275,6 +282,15 @@ def with_several(given: dict) -> dict:
 
 OPENING = {"kind": "opening", "error": "The encoder tiny is being loaded.", "values": {}}
 
+NOT_OPENED = {
+    "kind": "not-opened",
+    "error": "Line 2 of /home/ann/metaadapter projects/My pictures/history.jsonl is damaged (the "
+    "record does not match its hash); restore both files from a copy of the project, or remove "
+    "history.json: then the lines before the damage count, and the rest goes to the folder "
+    "leftovers.",
+    "values": {"repairs": True},
+}
+
 
 def route(given: dict) -> Callable[[Any], None]:
     """A handler for a browser's requests that answers with a state."""
@@ -286,7 +302,7 @@ def route(given: dict) -> Callable[[Any], None]:
             changed = {"revision": 2, "id": "c0", "edit": "", "kind": "", "pictures": []}
             asked.fulfill(body=json.dumps(changed), content_type="application/json")
         elif path in given:
-            status = 503 if given[path].get("kind") == "opening" else 200
+            status = 503 if given[path].get("kind") in ("opening", "not-opened") else 200
             body = json.dumps(given[path])
             asked.fulfill(status=status, body=body, content_type="application/json")
         elif path.startswith("/pictures/"):

@@ -1,10 +1,11 @@
-"""Names of classes from a file, in the place of labels that say little."""
+"""Names of classes: when two are the same for a reader, and names from a file."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import category, normalize
 
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
@@ -12,6 +13,17 @@ from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError
 
 EXAMPLE = 'a JSON object from labels to names, such as {"AnnualCrop": "Annual Crop Land"}'
+
+
+def same_label_spelling(label: str) -> str:
+    """Return a text that is equal for labels that a person takes for the same.
+
+    Width, case, invisible characters, underscores and the kind and number of spaces do not count:
+    "Red_Fox", "red  fox" and "ｒｅｄ ｆｏｘ" are one label.
+    """
+    folded = normalize("NFKC", normalize("NFKC", label).casefold())
+    visible = "".join(letter for letter in folded if category(letter) != "Cf")
+    return " ".join(visible.replace("_", " ").split())
 
 
 def with_class_names(table: ImageTable, file: Path) -> ImageTable:

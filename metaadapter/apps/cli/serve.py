@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Argument, Exit, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
-from metaadapter.errors import MissingPackage
+from metaadapter.errors import MetaAdapterError, MissingPackage
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -81,7 +81,7 @@ def serve(
     of_phones = open_to_phones() if phone else None
     also = [of_phones[0]] if of_phones else []
     phone_access = of_phones[1] if of_phones else None
-    opening = _Opening(folder, encoder, device, access, phone_access)
+    opening = _Opening(folder, encoder, device, access, phone_access, console)
 
     def announce() -> None:
         _announce(console, access, phone_access)
@@ -104,6 +104,8 @@ def serve(
             former_port=access.former_port,
             is_over=lambda: starting.has_failed,
         )
+    if opening.projects and (failure := opening.projects.failure):
+        raise Exit(failure.exit_code)  # it has been told
     console.note("ended; everything is saved in the project")
 
 
@@ -130,6 +132,7 @@ class _Opening:
     device: str
     access: Access
     phone: Access | None
+    console: Console
     projects: Projects | None = None
 
     def doing(self) -> str:
@@ -146,9 +149,14 @@ class _Opening:
 
         load = partial(load_encoder, device=self.device)
         note = partial(keep_access, access=self.access)
-        self.projects = Projects(self.folder, self.encoder, load, note)
+        self.projects = Projects(self.folder, self.encoder, load, note, self._fail)
         with self.projects.opened():
             yield make_app(self.projects, self.access, phone=self.phone)
+
+    def _fail(self, error: MetaAdapterError) -> None:
+        """Tell why the project is not open; the page says so, too, and what can be done."""
+        self.console.error(str(error))
+        self.console.note("The page says what can be done. Ctrl-C ends it.")
 
 
 def _require_packages(names: Sequence[str]) -> None:

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Query
 
 from metaadapter.apps.page import answer_forms
 from metaadapter.apps.page.dependencies import OpenSession
+from metaadapter.apps.page.detection_uploads import join_waiting
+from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.forms import Work
 
 routes = APIRouter()
@@ -61,7 +63,7 @@ def stop_work(session: OpenSession) -> Work:
 
 
 @routes.post("/work/resume")
-def resume_work(session: OpenSession) -> Work:
-    """Go on with the encoding that was stopped."""
-    session.resume()
-    return session.work()
+def resume_work(editor: OpenEditor) -> Work:
+    """Go on with the encoding that was stopped, after boxes that have waited for their pictures."""
+    join_waiting(editor)
+    return editor.session.work()

@@ -26,6 +26,10 @@ HEAD_BYTES = 512
 BEGIN = "begin"
 
 
+class DamagedHistory(DataError):
+    """A chain that does not fit its head; without the head, its lines before the damage count."""
+
+
 @final
 class Chain:
     """A journal in a file NAME.jsonl with its head NAME.json; one process at a time appends."""
@@ -45,6 +49,14 @@ class Chain:
         """
         require_no_link(self.path)
         require_no_link(self.head)
+        try:
+            self._read(enter, remedy)
+        except DataError as error:
+            if isinstance(error.__cause__, OSError) or not self.head.exists():
+                raise
+            raise DamagedHistory(*error.args) from error
+
+    def _read(self, enter: Callable[[dict[str, Any]], object], remedy: str | None) -> None:
         # The head is read first, because another process may append in the meantime.
         head = self._read_head() if self.head.exists() else None
         hashes = {""}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from unicodedata import normalize
 
 from metaadapter.apps.page.contents import NONE, Change, ClassEntry, Contents, PictureEntry
 from metaadapter.apps.page.forms import MAX_CLASSES
 from metaadapter.apps.page.labelling import NewLabel, require_plain_names, with_label
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.plain_text import one_line
 from metaadapter.workflow.predictions import NONE_OF_THESE
 
@@ -29,10 +29,10 @@ def add_classes(
         raise Refusal(409, "invalid", "There is already a class with this id.")
     if contents.several:
         require_plain_names(names.values())
-    taken = {name_key(entry.name): entry.name for entry in contents.classes.values()}
+    taken = {same_label_spelling(entry.name): entry.name for entry in contents.classes.values()}
     for name in names.values():
         _require_free(name, taken)
-        taken[name_key(name)] = name
+        taken[same_label_spelling(name)] = name
     entries = {
         label: ClassEntry(name=name, description=description, place=place)
         for place, (label, name) in enumerate(names.items(), next_place(contents.classes))
@@ -49,7 +49,7 @@ def change_class(
     if name is not None and contents.several:
         require_plain_names([name])
     if name is not None:
-        _require_free(name, {name_key(other): other for other in others})
+        _require_free(name, {same_label_spelling(other): other for other in others})
     parts = {"name": name, "description": description}
     after = before.model_copy(
         update={part: value for part, value in parts.items() if value is not None}
@@ -122,21 +122,17 @@ def next_place(entries: Mapping[str, ClassEntry | PictureEntry]) -> int:
     return 1 + max((entry.place for entry in entries.values()), default=-1)
 
 
-def name_key(name: str) -> str:
-    """A text that is equal for names that a person takes for the same: "Fox", "fox", "ｆｏｘ"."""
-    return normalize("NFKC", normalize("NFKC", name).casefold())
-
-
 def _require_free(name: str, taken: Mapping[str, str]) -> None:
-    if name_key(name) == name_key(NONE_OF_THESE):
+    if same_label_spelling(name) == same_label_spelling(NONE_OF_THESE):
         raise Refusal(
             409,
             "name-reserved",
             f"No class has the name {NONE_OF_THESE!r}: it is for pictures of none of the classes.",
             name=NONE_OF_THESE,
         )
-    other = taken.get(name_key(name))
+    other = taken.get(same_label_spelling(name))
     if other is None:
         return
-    hint = "" if other == name else " Their names differ too little: capitals do not count."
-    raise Refusal(409, "name-taken", f"There is already a class {other!r}.{hint}", name=other)
+    hint = " Capitals, spaces, underscores and invisible characters do not count."
+    sentence = f"There is already a class {other!r}.{'' if other == name else hint}"
+    raise Refusal(409, "name-taken", sentence, name=other)

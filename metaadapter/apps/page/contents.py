@@ -13,13 +13,20 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field, model_serializer
 
 from metaadapter.apps.page.advice_entry import AdviceEntry
-from metaadapter.apps.page.field_entries import NO_SETTINGS, BoxEntry, CropEntry, FieldEntry, Id
+from metaadapter.apps.page.field_entries import (
+    NO_SETTINGS,
+    BoxEntry,
+    CropEntry,
+    DetectionsEntry,
+    FieldEntry,
+    Id,
+)
 from metaadapter.apps.page.labelling_entry import LABELLING, LabellingEntry
 from metaadapter.apps.page.refusal import Refusal
 
 SETTINGS = "0"
 """The id of the settings for camera traps."""
-Kind = Literal["class", "picture", "settings", "advice", "labelling"]
+Kind = Literal["class", "picture", "settings", "advice", "labelling", "detections"]
 EditKind = Literal[
     "added-boxes",
     "added-class",
@@ -28,6 +35,8 @@ EditKind = Literal[
     "changed-class",
     "changed-labelling",
     "changed-settings",
+    "forgot-detections",
+    "kept-detections",
     "removed-class",
     "removed-pictures",
     "settled-advice",
@@ -83,7 +92,7 @@ class PictureEntry(BaseModel, frozen=True, extra="forbid"):
         }
 
 
-Entry = ClassEntry | PictureEntry | FieldEntry | AdviceEntry | LabellingEntry
+Entry = ClassEntry | PictureEntry | FieldEntry | AdviceEntry | LabellingEntry | DetectionsEntry
 
 
 class Change(BaseModel, frozen=True, extra="forbid"):
@@ -127,12 +136,17 @@ class Edit(BaseModel, frozen=True, extra="forbid"):
     @property
     def wording(self) -> tuple[EditKind, dict[str, str | int]]:
         """The kind of the edit and its name or number, for pages in another language."""
+        kind: EditKind
         classes = [change for change in self.changes if change.kind == "class"]
         pictures = [change for change in self.changes if change.kind == "picture"]
         if any(change.kind == "advice" for change in self.changes):
             return "settled-advice", {}
         if any(change.kind == "labelling" for change in self.changes):
             return "changed-labelling", {}
+        for change in self.changes if not pictures else ():
+            if isinstance(entry := change.after or change.before, DetectionsEntry):
+                kind = "kept-detections" if change.after else "forgot-detections"
+                return kind, {"name": entry.file}
         if not classes and not pictures:
             return "changed-settings", {}
         changed = [change for change in pictures if _boxes(change.before) != _boxes(change.after)]
@@ -149,7 +163,7 @@ class Edit(BaseModel, frozen=True, extra="forbid"):
         before, after = classes[0].before, classes[0].after
         entry = after or before
         assert isinstance(entry, ClassEntry)
-        kind: EditKind = "changed-class" if before and after else "added-class"
+        kind = "changed-class" if before and after else "added-class"
         return "removed-class" if after is None else kind, {"name": entry.name}
 
 
@@ -171,6 +185,8 @@ class Contents:
     """The pieces of advice that a person has settled, the latest last."""
     labelling: dict[str, LabellingEntry] = field(default_factory=dict)
     """How many labels a picture has, if it is not one, by the id `LABELLING`."""
+    waiting: dict[str, DetectionsEntry] = field(default_factory=dict)
+    """The detectors' files with frames whose pictures have not come yet, by their ids."""
     derived: dict[str, Any] = field(default_factory=dict, compare=False)
     """Values that take long to compute from the entries; every edit empties it."""
 
@@ -220,6 +236,13 @@ class Contents:
             for picture, entry in (*self.pictures.items(), *past)
             if isinstance(entry, PictureEntry) and entry.crop is None
         }
+
+    @property
+    def kept_detections(self) -> set[str]:
+        """Every detector's file that waits, also those that an undo or redo can bring back."""
+        edits = (*self.done, *self.undone)
+        changes = (change for edit in edits for change in edit.changes)
+        return {*self.waiting, *(change.id for change in changes if change.kind == "detections")}
 
     def crops_of(self, frames: Iterable[str]) -> dict[str, list[str]]:
         """Frame → the pictures that are cut out of it, in the page's order."""
@@ -274,6 +297,7 @@ class Contents:
             "settings": self.stored_settings,
             "advice": self.settled,
             "labelling": self.labelling,
+            "detections": self.waiting,
         }
         return entries[kind]
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from metaadapter.apps.field.detections import read_detections
 from metaadapter.apps.page.contents import SETTINGS, Change, Contents
 from metaadapter.apps.page.detected_boxes import DetectedFrame, add_boxes
 from metaadapter.apps.page.editor import Editor
+from metaadapter.apps.page.field_entries import DetectionsEntry
 from metaadapter.apps.page.field_forms import BoxesAdded
-from metaadapter.apps.page.forms import MAX_NAME_LENGTH, RefusedFile
+from metaadapter.apps.page.forms import MAX_NAME_LENGTH, RefusedFile, Revised
 from metaadapter.apps.page.frame_answers import MIN_CONFIDENCE
 from metaadapter.apps.page.frame_names import match_names
 from metaadapter.apps.page.labelling import require_one_label
 from metaadapter.apps.page.multipart import Form
+from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.uploads import n_pictures, plain_name
 from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.data.capture_time import capture_time
 from metaadapter.data.checksums import file_hash
+from metaadapter.data.output_folder import replace_file, write_errors
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import DataError
 
@@ -28,80 +33,177 @@ FIELD = "detections"
 READERS = 8
 
 
+class _Listed(NamedTuple):
+    """The frames in a detector's file by plain name, and what is said about them."""
+
+    name: str
+    frames: Mapping[str, FrameDetections]
+    classified: Container[str]
+    """The categories whose boxes become pictures."""
+    detector: str
+
+
 def add_detections(editor: Editor, form: Form) -> BoxesAdded:
     """Give pictures of the project the boxes in a detector's file.
 
-    Frames that have boxes already keep them, since a person may have corrected them.
+    Frames that have boxes already keep them, since a person may have corrected them. Frames whose
+    pictures are not here wait for them: the project keeps the file.
     """
-    session = editor.session
-    session.read(lambda contents: require_one_label(contents, "A file of boxes"))
-    frames, classified, detector = _read(form)
-    contents = session.read(lambda contents: dict(contents.pictures))
-    whole = {key: entry for key, entry in contents.items() if entry.crop is None}
-    matches = match_names({key: entry.name for key, entry in whole.items()}, frames)
-    if not matches.pictures and not matches.refused:
-        first = next(iter(frames), "nothing")
-        raise Refusal(
-            422,
-            "no-frames",
-            f"The detector's file lists {first!r} and {max(0, len(frames) - 1)} other frames, but "
-            "none of the pictures here. Add the pictures first, with their folder.",
-            name=first,
-        )
-    refused, detected, n_known = dict(matches.refused), dict[str, DetectedFrame](), 0
-
-    def read(file: str, picture: str) -> DetectedFrame | str:
-        return _read_frame(session.project.pictures.path(picture), frames[file], classified)
-
-    new = dict[str, str]()
-    for file, picture in matches.pictures.items():
-        if frames[file].failure:
-            refused[file] = f"the detector reports: {frames[file].failure}"
-        elif whole[picture].boxes is not None:
-            n_known += 1
-        else:
-            new[file] = picture
-    with ThreadPoolExecutor(READERS, thread_name_prefix="boxes") as executor:
-        for file, frame in zip(new, executor.map(read, new, new.values()), strict=True):
-            if isinstance(frame, str):
-                refused[file] = frame
-            else:
-                detected[new[file]] = frame
-
-    def without_boxes(contents: Contents) -> dict[str, DetectedFrame]:
-        present = {key: contents.pictures[key] for key in detected if key in contents.pictures}
-        return {key: detected[key] for key, entry in present.items() if entry.boxes is None}
-
-    added = dict[str, DetectedFrame]()
-
-    def changes(contents: Contents) -> tuple[Change, ...]:
-        added.update(without_boxes(contents))  # a person may have drawn boxes in the meantime
-        settings = contents.settings.model_copy(update={"detector": detector})
-        changed = {} if settings == contents.settings else {SETTINGS: settings}
-        return (*add_boxes(contents, added), *contents.changes("settings", changed))
-
-    revised = editor.edit(
-        lambda contents: f"Added the boxes of {n_pictures(len(without_boxes(contents)))}", changes
-    )
-    n_known += len(detected) - len(added)
-    return _report(added, n_known, matches.n_missing, refused, revised.revision)
-
-
-def _read(form: Form) -> tuple[Mapping[str, FrameDetections], frozenset[str], str]:
-    """The frames in the uploaded file by plain name, the classified categories, the detector."""
+    editor.session.read(lambda contents: require_one_label(contents, "A file of boxes"))
     files = [file for file in form.files if file.field == FIELD]
     if len(files) != 1:
         raise Refusal(
             422, "invalid", f"Expected one file in the field `{FIELD}`, but {len(files)} came."
         )
+    name, path = plain_name(files[0].name), files[0].path
+    listed = _read(path, name)
+    folder, key = editor.session.project.detections, id_of(file_hash(path))
+    with write_errors("the detector's file", instead="free some space"):
+        replace_file(folder / key, path.read_bytes())
+    report = _join(editor, key, listed)
+    if key not in editor.session.read(lambda contents: contents.kept_detections):
+        (folder / key).unlink(missing_ok=True)
+    return report
+
+
+def join_waiting(editor: Editor, pictures: Container[str] | None = None) -> BoxesAdded:
+    """Give pictures the boxes that have waited for them: all pictures, or only these new ones."""
+    session = editor.session
+    # One key names one edit: the joins of a request that is sent again add nothing anyway.
+    editor = Editor(session, editor.origin.model_copy(update={"key": ""}))
+    reports = []
     try:
-        detections = read_detections(files[0].path)
+        for key, entry in session.read(_waiting).items():
+            path = session.project.detections / key
+            if not path.is_file() or id_of(file_hash(path)) != key:
+                sentence = f"The copy of {entry.file} is missing or damaged. Give the file again."
+                raise Refusal(422, "data", sentence)
+            reports.append(_join(editor, key, _read(path, entry.file), pictures))
+    finally:
+        session.resume()
+    counts = ("frames", "boxes", "others", "empty", "known_already", "missing")
+    return BoxesAdded(
+        **{count: sum(getattr(report, count) for report in reports) for count in counts},
+        refused=[refused for report in reports for refused in report.refused],
+        revision=session.revision,
+    )
+
+
+def _waiting(contents: Contents) -> dict[str, DetectionsEntry]:
+    # With several labels a picture there are no boxes.
+    return {} if contents.several else dict(contents.waiting)
+
+
+def forget_detections(editor: Editor, key: str) -> Revised:
+    """Let no frame of a detector's file wait any longer."""
+
+    def message(contents: Contents) -> str:
+        entry = contents.waiting.get(key)
+        return f"Forgot the boxes in {entry.file if entry else 'a file'}"
+
+    return editor.edit(
+        message,
+        lambda contents: contents.changes(
+            "detections", {key: None} if key in contents.waiting else {}
+        ),
+    )
+
+
+def _join(
+    editor: Editor, key: str, listed: _Listed, only: Container[str] | None = None
+) -> BoxesAdded:
+    """Give pictures, or only some, the boxes in a file, and let the rest of its frames wait."""
+    session, frames = editor.session, listed.frames
+    seen, latest = dict[str, DetectedFrame | str](), list[_Joined]()
+
+    def read(file: str, picture: str) -> DetectedFrame | str:
+        path = session.project.pictures.path(picture)
+        return _read_frame(path, frames[file], listed.classified)
+
+    new = session.read(lambda contents: _match(contents, frames, only)).new
+    with ThreadPoolExecutor(READERS, thread_name_prefix="boxes") as executor:
+        seen.update(zip(new.values(), executor.map(read, new, new.values()), strict=True))
+
+    def joined(contents: Contents) -> _Joined:
+        match = _match(contents, frames, only)
+        for file, picture in match.new.items():
+            # Another request may have added the picture in the meantime.
+            frame = seen[picture] if picture in seen else read(file, picture)
+            if isinstance(frame, str):
+                match.refused[file] = frame
+            else:
+                match.added[picture] = frame
+        return match
+
+    def message(contents: Contents) -> str:
+        latest.append(joined(contents))
+        n = len(latest[-1].added)
+        return f"Added the boxes of {n_pictures(n)}" if n else f"Kept the boxes in {listed.name}"
+
+    def changes(contents: Contents) -> tuple[Change, ...]:
+        added, missing = latest[-1].added, latest[-1].missing
+        settings = contents.settings.model_copy(update={"detector": listed.detector})
+        is_same = settings == contents.settings or not added
+        changed = {} if is_same else {SETTINGS: settings}
+        entry = None
+        if missing:
+            entry = DetectionsEntry(file=listed.name, missing=len(missing), example=missing[0])
+        waits = {} if contents.waiting.get(key) == entry else {key: entry}
+        return (
+            *add_boxes(contents, added),
+            *contents.changes("settings", changed),
+            *contents.changes("detections", waits),
+        )
+
+    revision = editor.edit(message, changes).revision
+    return _report(latest[-1] if latest else session.read(joined), revision)
+
+
+@dataclass
+class _Joined:
+    """The frames of a detector's file, as the project has them now."""
+
+    new: dict[str, str]
+    """Name in the file → the picture, which has no boxes yet."""
+    n_known: int
+    """Frames whose pictures have boxes."""
+    missing: list[str]
+    """Names in the file whose pictures have not come yet."""
+    refused: dict[str, str]
+    """Name in the file → why its picture gets no boxes."""
+    added: dict[str, DetectedFrame] = field(default_factory=dict)
+    """Picture → its new boxes."""
+
+
+def _match(
+    contents: Contents, frames: Mapping[str, FrameDetections], only: Container[str] | None
+) -> _Joined:
+    """Match the frames with pictures; with `only`, what concerns others has been told before."""
+    whole = {key: entry for key, entry in contents.pictures.items() if entry.crop is None}
+    names = {key: entry.name for key, entry in whole.items()}
+    matches = match_names(names, frames)
+    pictures, refused = matches.pictures, matches.refused
+    if only is not None:
+        before = {key: name for key, name in names.items() if key not in only}
+        told = match_names(before, frames).refused
+        refused = {file: reason for file, reason in refused.items() if file not in told}
+        pictures = {file: picture for file, picture in pictures.items() if picture in only}
+    failures = {file: frames[file].failure for file in pictures if frames[file].failure}
+    refused |= {file: f"the detector reports: {failure}" for file, failure in failures.items()}
+    pictures = {file: picture for file, picture in pictures.items() if file not in failures}
+    new = {file: picture for file, picture in pictures.items() if whole[picture].boxes is None}
+    return _Joined(new, len(pictures) - len(new), matches.missing, dict(refused))
+
+
+def _read(path: Path, name: str) -> _Listed:
+    try:
+        detections = read_detections(path)
     except DataError as error:
-        sentence = str(error).replace(str(files[0].path), plain_name(files[0].name))
+        sentence = str(error).replace(str(path), name)
         raise Refusal(422, "data", f"{sentence[:1].upper()}{sentence[1:]}.") from error
     frames = {plain_name(file): frame for file, frame in detections.frames.items()}
     detector = one_line(detections.info.get("detector", ""))[:MAX_NAME_LENGTH]
-    return frames, detections.classified, detector
+    return _Listed(name, frames, detections.classified, detector)
 
 
 def _read_frame(
@@ -123,24 +225,18 @@ def _read_frame(
     return DetectedFrame(sha256, animals, others, None if time is None else time.isoformat())
 
 
-def _report(
-    detected: Mapping[str, DetectedFrame],
-    n_known: int,
-    n_missing: int,
-    refused: Mapping[str, str],
-    revision: int,
-) -> BoxesAdded:
-    frames = detected.values()
+def _report(joined: _Joined, revision: int) -> BoxesAdded:
+    frames = joined.added.values()
     sure = [[box for box in frame.others if box.confidence >= MIN_CONFIDENCE] for frame in frames]
     return BoxesAdded(
-        frames=len(detected),
+        frames=len(frames),
         boxes=sum(len(frame.animals) for frame in frames),
         others=sum(map(len, sure)),
         empty=sum(
             not frame.animals and not boxes for frame, boxes in zip(frames, sure, strict=True)
         ),
-        known_already=n_known,
-        missing=n_missing,
-        refused=[RefusedFile(name=file, reason=reason) for file, reason in refused.items()],
+        known_already=joined.n_known,
+        missing=len(joined.missing),
+        refused=[RefusedFile(name=file, reason=reason) for file, reason in joined.refused.items()],
         revision=revision,
     )

@@ -34,6 +34,17 @@ class CropEntry(BoxEntry, frozen=True, extra="forbid"):
     """The picture that the box is cut out of."""
 
 
+class DetectionsEntry(BaseModel, frozen=True, extra="forbid"):
+    """A detector's file that lists frames whose pictures have not come yet."""
+
+    file: str
+    """Its name."""
+    missing: int
+    """The number of these frames."""
+    example: str
+    """The name of the first of them."""
+
+
 class FieldEntry(BaseModel, frozen=True, extra="forbid"):
     """The settings of a project for camera traps."""
 

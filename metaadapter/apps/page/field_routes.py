@@ -13,10 +13,14 @@ from metaadapter.apps.page import field_forms
 from metaadapter.apps.page.contents import SETTINGS, Contents
 from metaadapter.apps.page.dependencies import OpenSession, UploadedForm
 from metaadapter.apps.page.detected_boxes import change_box
-from metaadapter.apps.page.detection_uploads import add_detections
+from metaadapter.apps.page.detection_uploads import (
+    add_detections,
+    forget_detections,
+    join_waiting,
+)
 from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.field_entries import BoxEntry, FieldEntry
-from metaadapter.apps.page.forms import PictureId, Revised
+from metaadapter.apps.page.forms import PictureId, Pictures, Revised
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.labelling import require_one_label
 from metaadapter.apps.page.picture_folder import id_of
@@ -34,6 +38,18 @@ routes = APIRouter()
 def upload_detections(editor: OpenEditor, form: UploadedForm) -> field_forms.BoxesAdded:
     """Add the boxes in the JSON file of MegaDetector or SpeciesNet to the pictures."""
     return add_detections(editor, form)
+
+
+@routes.post("/detections/join")
+def join_detections(editor: OpenEditor, new: Pictures) -> field_forms.BoxesAdded:
+    """Give new pictures the boxes in the detectors' files that have waited for them."""
+    return join_waiting(editor, {*new.pictures})
+
+
+@routes.delete("/detections/{file}")
+def delete_detections(editor: OpenEditor, file: PictureId) -> Revised:
+    """Let the frames of a detector's file wait no longer."""
+    return forget_detections(editor, file)
 
 
 @routes.get("/frames")

@@ -6,6 +6,7 @@ Answers, advice and the list of projects have forms in files of their own.
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from unicodedata import category
 
 from pydantic import (
     AfterValidator,
@@ -21,10 +22,13 @@ from metaadapter.data.plain_text import one_line
 
 MAX_NAME_LENGTH, MAX_DESCRIPTION_LENGTH = 120, 10_000
 MAX_PICTURES, MAX_CLASSES = 200_000, 1000
+# They join or part the letters of some scripts; other invisible characters say nothing in a name.
+JOINERS = "\u200c\u200d"
 
 
 def _plain(text: str) -> str:
-    plain = one_line(" ".join(text.split()))
+    visible = "".join(letter for letter in text if letter in JOINERS or category(letter) != "Cf")
+    plain = one_line(" ".join(visible.split()))
     if not plain:
         raise ValueError("a name must not be empty")
     return plain
@@ -160,6 +164,18 @@ class CameraTraps(BaseModel):
     """The ids of the classes that occur."""
 
 
+class WaitingBoxes(BaseModel):
+    """A detector's file with frames whose pictures have not come yet."""
+
+    id: str
+    file: str
+    """Its name."""
+    missing: int
+    """The number of these frames."""
+    example: str
+    """The name of the first of them."""
+
+
 class ProjectState(BaseModel):
     """The open project."""
 
@@ -178,6 +194,7 @@ class ProjectState(BaseModel):
     camera_traps: CameraTraps
     several: bool
     """Whether a picture can show several classes; it is then in the `pictures` of each."""
+    waiting_boxes: list[WaitingBoxes]
     ready: bool
     can_undo: bool
     can_redo: bool

@@ -13,11 +13,11 @@ from metaadapter.apps.field.frame_predictions import FieldOptions
 from metaadapter.apps.field.frames import Frame, common_folder, relative_name
 from metaadapter.apps.field.series import in_series
 from metaadapter.apps.field.species import EMPTY
-from metaadapter.apps.page.changes import name_key
 from metaadapter.apps.page.contents import NONE, Contents
 from metaadapter.apps.page.field_entries import BoxEntry
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.boxes.megadetector import USUAL_CATEGORIES
+from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.table import ImageRow
 from metaadapter.workflow.predictions import UNKNOWN, Prediction
 
@@ -117,11 +117,11 @@ def _frames(contents: Contents) -> list[str]:
     """
     whole = {key: entry for key, entry in contents.pictures.items() if entry.crop is None}
     frames = [key for key, entry in whole.items() if entry.boxes is not None]
-    classes = {name_key(entry.name) for entry in contents.classes.values()}
+    classes = {same_label_spelling(entry.name) for entry in contents.classes.values()}
     return [
         key
         for key in frames or whole
-        if not frames or name_key(Path(whole[key].name).parent.name) not in classes
+        if not frames or same_label_spelling(Path(whole[key].name).parent.name) not in classes
     ]
 
 

@@ -20,8 +20,8 @@ class NameMatches(NamedTuple):
     """Name in the detector's file → the picture."""
     refused: dict[str, str]
     """Name in the detector's file → why no picture can be chosen for it."""
-    n_missing: int
-    """The number of frames of which the project has no picture."""
+    missing: list[str]
+    """Names in the detector's file of which the project has no picture."""
 
 
 def match_names(names: Mapping[str, str], files: Iterable[str]) -> NameMatches:
@@ -31,7 +31,7 @@ def match_names(names: Mapping[str, str], files: Iterable[str]) -> NameMatches:
         by_name[name].append(picture)
         for end in _ends(name):
             by_end[end].append(picture)
-    pictures, refused, n_missing = dict[str, str](), dict[str, str](), 0
+    pictures, refused, missing = dict[str, str](), dict[str, str](), list[str]()
     claims = defaultdict[str, list[str]](list)
     for file in files:
         same_end = next((by_name[end] for end in _ends(file) if end in by_name), [])
@@ -42,12 +42,13 @@ def match_names(names: Mapping[str, str], files: Iterable[str]) -> NameMatches:
             listed = ", ".join(repr(names[picture]) for picture in candidates[:3])
             refused[file] = f"{len(candidates)} pictures may be this frame: {listed}; {REMEDY}"
         else:
-            n_missing += 1
+            missing.append(file)
     for picture, claiming in claims.items():
         exact = [file for file in claiming if file == names[picture]]
         if len(claiming) == 1 or exact:
-            pictures[(exact or claiming)[0]] = picture
-            n_missing += len(claiming) - 1
+            chosen = (exact or claiming)[0]
+            pictures[chosen] = picture
+            missing += [file for file in claiming if file != chosen]
             continue
         others = ", ".join(map(repr, claiming[:3]))
         for file in claiming:
@@ -55,7 +56,7 @@ def match_names(names: Mapping[str, str], files: Iterable[str]) -> NameMatches:
                 f"the file lists {others}, and the picture {names[picture]!r} may be any of them; "
                 f"{REMEDY}"
             )
-    return NameMatches(pictures, refused, n_missing)
+    return NameMatches(pictures, refused, missing)
 
 
 def _ends(name: str) -> Iterator[str]:

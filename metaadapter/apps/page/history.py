@@ -151,6 +151,7 @@ class History:
             dict(contents.stored_settings),
             dict(contents.settled),
             dict(contents.labelling),
+            dict(contents.waiting),
         )
         for _ in done:
             start.undo()
@@ -160,6 +161,7 @@ class History:
             *Contents().changes("settings", start.stored_settings),
             *Contents().changes("advice", start.settled),
             *Contents().changes("labelling", start.labelling),
+            *Contents().changes("detections", start.waiting),
         )
         records: list[dict[str, Any]] = [
             {BEGIN: _dump(Edit.of("", begin)), "keys": list(self.past.keys)[-KEPT_EDITS:]},

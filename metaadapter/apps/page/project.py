@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from metaadapter.apps.page.history import INSTEAD, REMEDY, History
-from metaadapter.apps.page.leftovers import LEFTOVERS_FOLDER
+from metaadapter.apps.page.leftovers import LEFTOVERS_FOLDER, set_others_aside
 from metaadapter.apps.page.picture_folder import (
     PICTURES_FOLDER,
     THUMBNAILS_FOLDER,
@@ -35,16 +35,16 @@ from metaadapter.data.output_folder import (
 from metaadapter.errors import DataError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
-from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
+from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint, drop_damaged
 
 LOCK_FILE = ".lock"
 # Projects of schema 1 have a history without a head.
 SCHEMA, SCHEMA_WITHOUT_HEAD = "metaadapter.project/2", "metaadapter.project/1"
-INCOMING_FOLDER, FEATURES_FOLDER = "incoming", "features"
+INCOMING_FOLDER, FEATURES_FOLDER, DETECTIONS_FOLDER = "incoming", "features", "detections"
 UPLOAD_PREFIX = "upload-"
 PARTS = (
     *(PROJECT_FILE, LOCK_FILE, HISTORY_FILE, HEAD_FILE, PICTURES_FOLDER, THUMBNAILS_FOLDER),
-    *(INCOMING_FOLDER, FEATURES_FOLDER, LEFTOVERS_FOLDER),
+    *(INCOMING_FOLDER, FEATURES_FOLDER, DETECTIONS_FOLDER, LEFTOVERS_FOLDER),
 )
 RESTORE = "restore the project from a copy"
 # Opening a project joins its files of features into one if there are more.
@@ -74,6 +74,8 @@ class Project:
     """The features of each picture by its SHA-256."""
     incoming: Path
     """A folder on the same drive for uploads that have not been checked yet."""
+    detections: Path
+    """A folder of detectors' files, by their ids, that list frames which have not come yet."""
     notes: tuple[str, ...] = ()
     """Sentences on what was not as it should be when the project was opened."""
 
@@ -136,18 +138,23 @@ def open_project(
             for left in incoming.glob(f"{UPLOAD_PREFIX}*"):  # by a request that a kill cut off
                 shutil.rmtree(left, ignore_errors=True)
             make_folder(folder / FEATURES_FOLDER)
+            make_folder(folder / DETECTIONS_FOLDER)
             pictures.make()
         history, notes = _history(folder, facts)
-        features = _features(folder / FEATURES_FOLDER, loaded)
+        features = _features(folder / FEATURES_FOLDER, loaded, notes)
         with write_errors(owner, instead=INSTEAD):
             if n_others := pictures.set_others_aside(history.contents.kept_pictures):
                 notes.append(
                     f"the history does not name {n_others} of the files that were in "
                     f"{folder / PICTURES_FOLDER}; they are now in {folder / LEFTOVERS_FOLDER}"
                 )
+            set_others_aside(folder / DETECTIONS_FOLDER, history.contents.kept_detections, folder)
         for note in notes:
             warnings.warn(note, stacklevel=3)
-        yield Project(folder, facts, loaded, history, pictures, features, incoming, tuple(notes))
+        yield Project(
+            *(folder, facts, loaded, history, pictures, features, incoming),
+            *(folder / DETECTIONS_FOLDER, tuple(notes)),
+        )
         features.flush()
 
 
@@ -196,10 +203,20 @@ def _history(folder: Path, facts: ProjectFacts) -> tuple[History, list[str]]:
     return history, notes
 
 
-def _features(folder: Path, encoder: ImageEncoder) -> EncodingCheckpoint:
-    """Open the stored features; join their files if there are more than `MAX_BLOCKS`."""
+def _features(folder: Path, encoder: ImageEncoder, notes: list[str]) -> EncodingCheckpoint:
+    """Open the stored features; join their files if there are more than `MAX_BLOCKS`.
+
+    Damaged features are removed, with one more note, since their pictures can be encoded again.
+    """
     recipe = Recipe.of(encoder)
-    cache = EncodingCheckpoint(folder, recipe)
+    try:
+        cache = EncodingCheckpoint(folder, recipe)
+    except DataError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        drop_damaged(folder)
+        cache = EncodingCheckpoint(folder, recipe)
+        notes.append(f"features in {folder} were damaged, so their pictures are encoded again")
     if sum(1 for _ in folder.glob("*/block-*")) <= MAX_BLOCKS:
         return cache
     features = {sha256: np.array(rows) for sha256, rows in cache.features.items()}

@@ -13,6 +13,12 @@ class ProjectName(RequestForm):
     name: Name
 
 
+class Again(RequestForm):
+    """Whether to repair a damaged history: its whole lines count, the rest goes to `leftovers`."""
+
+    repairs: bool = False
+
+
 class NewProjectName(ProjectName):
     """The name of a project, and its new name."""
 
@@ -28,7 +34,7 @@ class ListedProject(BaseModel):
 
 
 class ProjectList(BaseModel):
-    """The projects that can be opened, and the name of the open one."""
+    """The projects that can be opened, and the name of the open one; "" if none could be opened."""
 
     projects: list[ListedProject]
     current: str

@@ -14,10 +14,7 @@ routes = APIRouter()
 @routes.get("/projects")
 def list_projects(state: AppState) -> forms.ProjectList:
     """The projects that can be opened."""
-    projects = state.projects
-    return forms.ProjectList(
-        projects=projects.listed(), current=projects.session.project.facts.name
-    )
+    return forms.ProjectList(projects=state.projects.listed(), current=state.projects.current)
 
 
 @routes.post("/projects", status_code=201)
@@ -31,6 +28,13 @@ def make_project(state: AppState, new: forms.ProjectName) -> forms.ProjectList:
 def open_project(state: AppState, project: forms.ProjectName) -> forms.ProjectList:
     """Open another project."""
     state.projects.open(project.name)
+    return list_projects(state)
+
+
+@routes.post("/projects/again")
+def open_again(state: AppState, how: forms.Again) -> forms.ProjectList:
+    """Try once more to open the project that `serve` could not open, perhaps after a repair."""
+    state.projects.open_again(repairs=how.repairs)
     return list_projects(state)
 
 

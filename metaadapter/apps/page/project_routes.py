@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -18,6 +19,7 @@ from metaadapter.apps.page.changes import (
 )
 from metaadapter.apps.page.contents import NONE, Contents, Edit, Origin
 from metaadapter.apps.page.dependencies import AppState, OpenSession, UploadedForm
+from metaadapter.apps.page.detection_uploads import join_waiting
 from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.history import History
@@ -79,6 +81,10 @@ def read_project(session: OpenSession) -> forms.ProjectState:
                 allowed=None if contents.settings.allowed is None else [*contents.settings.allowed],
             ),
             several=contents.several,
+            waiting_boxes=[
+                forms.WaitingBoxes(id=key, **entry.model_dump())
+                for key, entry in contents.waiting.items()
+            ],
             ready=session.results.stored is not None,
             can_undo=bool(contents.done),
             can_redo=bool(contents.undone),
@@ -128,7 +134,12 @@ def delete_class(editor: OpenEditor, label: forms.ClassId) -> forms.Revised:
 @routes.post("/pictures", status_code=202, openapi_extra=UPLOAD_SCHEMA)
 def upload_pictures(editor: OpenEditor, form: UploadedForm, state: AppState) -> forms.Added:
     """Add pictures and zip files of pictures; those that the project has are not added again."""
-    return add_uploads(editor, form, state.limits)
+    added = add_uploads(editor, form, state.limits)
+    if not form.texts.get("wait") and editor.session.read(lambda contents: contents.waiting):
+        with suppress(Refusal):  # the pictures are here, and the page goes on to say what waits
+            join_waiting(editor, {*added.added, *added.known_already})
+        return added.model_copy(update={"revision": editor.session.revision})
+    return added
 
 
 @routes.patch("/labelling")

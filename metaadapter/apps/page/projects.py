@@ -10,16 +10,23 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import final
+from typing import NoReturn, final
 
-from metaadapter.apps.page.changes import name_key
+from metaadapter.apps.page.chain import DamagedHistory
 from metaadapter.apps.page.history import read_contents
-from metaadapter.apps.page.leftovers import free_place
+from metaadapter.apps.page.leftovers import free_place, move_aside
 from metaadapter.apps.page.project import hold, open_project, read_facts, rename
-from metaadapter.apps.page.project_folders import DELETED_FOLDER, HISTORY_FILE, projects_in
+from metaadapter.apps.page.project_folders import (
+    DELETED_FOLDER,
+    HEAD_FILE,
+    HISTORY_FILE,
+    projects_in,
+)
 from metaadapter.apps.page.project_list_forms import ListedProject
-from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.refusal import Refusal, as_sentence
 from metaadapter.apps.page.session import Session
+from metaadapter.data.class_names import same_label_spelling
+from metaadapter.data.machine_errors import machine_error
 from metaadapter.data.output_folder import require_no_link, sync_folder, write_errors
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import MetaAdapterError
@@ -29,12 +36,18 @@ NOT_PLAIN = re.compile(r"[^a-z0-9]+")
 MAX_FOLDER_NAME = 40
 
 
+def _raise(error: MetaAdapterError) -> NoReturn:
+    raise error
+
+
 @final
 class Projects:
     """The open project, and the others in its parent folder, which can be opened instead.
 
     `encoder` is for the first project; `None` means the project's own. `load` is `load_encoder`.
-    `note` is called with the folder of each project that is opened.
+    `note` is called with the folder of each project that is opened. If the first project cannot be
+    opened, `fail` is called with the error: it may raise it; otherwise requests are refused with
+    its reason until that project or another is opened.
     """
 
     def __init__(
@@ -43,13 +56,16 @@ class Projects:
         encoder: str | None,
         load: Callable[..., ImageEncoder],
         note: Callable[[Path], object] = lambda _: None,
+        fail: Callable[[MetaAdapterError], object] = _raise,
     ) -> None:
         self._folder = folder.absolute()
-        self._encoder, self._load, self._note = encoder, load, note
+        self._encoder, self._load, self._note, self._fail = encoder, load, note, fail
         self._loaded: dict[str, ImageEncoder] = {}
         self._open = ExitStack()
         self._switching = threading.Lock()
         self._session: Session | None = None
+        self.failure: MetaAdapterError | None = None
+        """Why the first project is not open, if no other one is."""
         # Larger than every revision that a tab has seen from a server before this one.
         self._revision = time.time_ns() // 10**6
         self.doing = ""
@@ -58,27 +74,37 @@ class Projects:
     @contextmanager
     def opened(self) -> Iterator[Projects]:
         """Open the first project; at the end of the block, close the project that is open then."""
-        self._start(self._folder, self._folder.name, self._encoder)
         try:
+            self._start_first()
             yield self
         finally:
             self._open.close()
 
     @property
     def session(self) -> Session:
-        """The session of the open project; a `Refusal` while another project is being opened."""
-        session = self._session
-        if session is None:
-            raise Refusal(503, "opening", self.doing)
-        return session
+        """The session of the open project; a `Refusal` while there is none."""
+        session, failure = self._session, self.failure
+        if session is not None:
+            return session
+        if failure is not None:
+            repairs = isinstance(failure, DamagedHistory)
+            raise Refusal(503, "not-opened", as_sentence(failure), repairs=repairs)
+        raise Refusal(503, "opening", self.doing)
+
+    @property
+    def current(self) -> str:
+        """The name of the open project; "" if none could be opened."""
+        return "" if self.failure is not None else self.session.project.facts.name
 
     def listed(self) -> list[ListedProject]:
         """The projects in the order of their names; a project that cannot be read is left out."""
         projects = []
-        session = self.session
+        session = None if self.failure is not None else self.session
         for folder, name in self._names().items():
+            if session is None and folder == self._folder:
+                continue
             with suppress(MetaAdapterError):
-                if folder == session.project.folder:
+                if session is not None and folder == session.project.folder:
                     contents = session.project.history.contents
                 else:
                     contents = read_contents(folder / HISTORY_FILE)
@@ -100,6 +126,20 @@ class Projects:
         if folder.exists():
             folder = folder.with_name(f"{folder.name}-{secrets.token_hex(3)}")
         self._switch(folder, name)
+
+    def open_again(self, *, repairs: bool) -> None:
+        """Try once more to open the first project, which could not be opened.
+
+        If it `repairs`, the head of a damaged history goes to the leftovers before: then the lines
+        before the damage count, and a copy of the whole history goes to the leftovers, too.
+        """
+        with self._switching:
+            if self.failure is None:
+                return
+            if repairs and isinstance(self.failure, DamagedHistory):
+                with hold(self._folder):
+                    move_aside(self._folder / HEAD_FILE, self._folder)
+            self._start_first()
 
     def rename(self, name: str, new_name: str) -> None:
         """Rename a project; its folder keeps its name."""
@@ -155,7 +195,7 @@ class Projects:
 
     def _require_free(self, name: str, taken: Iterable[str]) -> None:
         for other in taken:
-            if name_key(other) == name_key(name):
+            if same_label_spelling(other) == same_label_spelling(name):
                 raise Refusal(
                     409, "name-taken", f"There is already a project {other!r}.", name=other
                 )
@@ -169,16 +209,33 @@ class Projects:
 
     def _switch(self, folder: Path, name: str) -> None:
         with self._switching:
-            before, self._revision = self.session.project, self.session.revision + 1
-            if folder == before.folder:
-                return
-            self._session = None
+            failure = self.failure
+            before = None if failure is not None else self.session.project
+            if before is not None:
+                if folder == before.folder:
+                    return
+                self._revision = self.session.revision + 1
+            self._session = self.failure = None
             try:
                 self._open.close()
                 self._start(folder, name, None)
             except BaseException:
-                self._start(before.folder, before.facts.name, before.facts.encoder)
+                self.failure = failure
+                if before is not None:
+                    self._start(before.folder, before.facts.name, before.facts.encoder)
                 raise
+
+    def _start_first(self) -> None:
+        """Open the first project; if that fails, keep the error, and call `fail`."""
+        self.failure = None
+        try:
+            self._start(self._folder, self._folder.name, self._encoder)
+        except Exception as error:
+            known = error if isinstance(error, MetaAdapterError) else machine_error(error)
+            if known is None:
+                raise
+            self.failure = known
+            self._fail(known)
 
     def _start(self, folder: Path, name: str, encoder: str | None) -> None:
         self.doing = f"Opening the project {one_line(name)} …"

@@ -59,7 +59,7 @@ class Session:
         """The features of the pictures whose files this process has checked."""
         self._hints = Hints()
         self._ending = self._stopped = False
-        notes = " ".join(f"{note}." for note in project.notes)
+        notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in project.notes)
         self._error: Refusal | None = Refusal(422, "data", notes) if notes else None
         self._started, self._n_done = 0.0, 0
         self._threads = [

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 
-from metaadapter.apps.page.changes import add_classes, add_pictures, name_key
+from metaadapter.apps.page.changes import add_classes, add_pictures
 from metaadapter.apps.page.contents import NONE, Change, Contents, PictureEntry
 from metaadapter.apps.page.editor import Editor
 from metaadapter.apps.page.forms import Added, RefusedFile
@@ -17,6 +17,7 @@ from metaadapter.apps.page.picture_folder import PictureFolder
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.uploaded_zip import UploadedFile, is_zip, unpack
 from metaadapter.data.capture_time import capture_time
+from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import DataError
@@ -55,12 +56,18 @@ def add_uploads(editor: Editor, form: Form, limits: Limits) -> Added:
         labels: dict[str, NewLabel] = dict.fromkeys(uploaded, target if is_label else None)
         if target == FOLDERS:
             # The folder of none of the classes comes from a download of pictures in folders.
-            ids = {name_key(NONE_OF_THESE): NONE}
-            ids |= {name_key(entry.name): label for label, entry in contents.classes.items()}
-            folders = {name_key(folder): folder for _, name in kept if (folder := folder_of(name))}
+            ids = {same_label_spelling(NONE_OF_THESE): NONE}
+            ids |= {
+                same_label_spelling(entry.name): label for label, entry in contents.classes.items()
+            }
+            folders = {
+                same_label_spelling(folder): folder
+                for _, name in kept
+                if (folder := folder_of(name))
+            }
             new_names = {token_hex(6): folders[key] for key in folders if key not in ids}
             new_classes = add_classes(contents, new_names)
-            ids |= {name_key(name): label for label, name in new_names.items()}
+            ids |= {same_label_spelling(name): label for label, name in new_names.items()}
             labels = _of_folders(kept, ids, several=contents.several)
         again = {
             key: _again(contents, contents.pictures[key], uploaded[key], labels[key])
@@ -74,7 +81,8 @@ def add_uploads(editor: Editor, form: Form, limits: Limits) -> Added:
         )
 
     session.check_again(uploaded)
-    stops = bool(form.texts.get("wait"))
+    # Frames are encoded by their boxes, which may have waited for them.
+    stops = bool(form.texts.get("wait")) or session.read(lambda contents: bool(contents.waiting))
     revised = editor.edit(f"Added {n_pictures(len(uploaded))}", changes, stops=stops)
     return Added(added=added, known_already=known, refused=refused, revision=revised.revision)
 
@@ -102,7 +110,7 @@ def _of_folders(
     """Picture → the class of its folder, or the classes of all folders with a copy of it."""
     labels: dict[str, NewLabel] = {}
     for key, name in kept:
-        label: NewLabel = ids.get(name_key(folder_of(name)))
+        label: NewLabel = ids.get(same_label_spelling(folder_of(name)))
         before = labels.get(key) if several else None
         copies = before if isinstance(before, tuple) else (before,) if before else ()
         labels[key] = joined_labels(copies, label) if several else label

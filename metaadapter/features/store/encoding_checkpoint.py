@@ -8,6 +8,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -114,13 +115,35 @@ class EncodingCheckpoint:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _read(self, file: Path) -> None:
-        if _digits(regular(file).read_bytes()) != file.stem.rpartition("-")[2]:
+        if not _is_whole(file):
             raise ValueError(f"the content of {file.name} does not match its name")
         self._enter(file, np.load(file, allow_pickle=False)["sha256"].astype(str).tolist())
 
     def _enter(self, file: Path, hashes: Collection[str]) -> None:
         self.features.extend(hashes, _Block(file, len(hashes)))
         self._n_files += 1
+
+
+def drop_damaged(store: Path) -> None:
+    """Remove the files that a checkpoint in `store` refuses as damaged; the others stay.
+
+    All are removed if the file that says how their features were made is damaged.
+    """
+    folder = store / CACHE_FOLDER
+    require_no_link(folder)
+    try:
+        read_document(folder / RECIPE_FILE, SCHEMA, REMEDY)
+    except DataError:
+        shutil.rmtree(folder)
+        return
+    whole = []
+    for file in sorted(folder.glob("block-*.npy")):
+        if _is_whole(file):
+            whole.append(file)
+        else:
+            file.unlink()
+    for number, file in enumerate(whole):
+        file.rename(folder / f"block-{number:06d}-{file.stem.rpartition('-')[2]}.npy")
 
 
 class _Block:
@@ -140,6 +163,13 @@ class _Block:
 @lru_cache(maxsize=BLOCKS_MAPPED)
 def _mapped(file: Path) -> np.ndarray:
     return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+
+
+def _is_whole(file: Path) -> bool:
+    """Return whether a file of features has the content that its name tells."""
+    with suppress(DataError):  # a pipe or a folder may have this name
+        return _digits(regular(file).read_bytes()) == file.stem.rpartition("-")[2]
+    return False
 
 
 def _digits(content: bytes) -> str:

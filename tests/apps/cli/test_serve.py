@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 import signal
 import threading
+import urllib.error
 import urllib.request
 import webbrowser
 
@@ -51,10 +53,32 @@ def test_serve__until_a_signal__answers_at_the_printed_address_and_keeps_the_pro
     assert run("doctor", "--verify", tmp_path / "animals").code == 0
 
 
-def test_folder__of_something_else__is_left_alone(run, labelled):
-    done = run("serve", labelled)
+def test_folder__of_something_else__is_left_alone_and_the_page_says_so(run, labelled, monkeypatch):
+    before, told = sorted(labelled.rglob("*")), []
+
+    def ask_and_end(address):
+        try:
+            browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            browser.open(address, timeout=60).close()
+            work = address.split("?")[0] + "work"
+            while not told or told[-1]["kind"] == "opening":
+                with pytest.raises(urllib.error.HTTPError) as refused:
+                    browser.open(work, timeout=60)
+                told.append(json.load(refused.value))
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def browse(shown):
+        address = re.findall('href="([^"]*)"', (labelled / ".open.html").read_text())[0]
+        threading.Thread(target=ask_and_end, args=(address,)).start()
+
+    monkeypatch.setattr(webbrowser, "open", browse)
+    done = run("serve", labelled, "--open")
 
     assert done.code == 3
+    assert told[-1]["kind"] == "not-opened"
+    assert "holds other files" in told[-1]["error"]
+    assert sorted(labelled.rglob("*")) == before
     assert "holds other files" in done.err
     assert "no project; name a new folder for the project" in done.err
 

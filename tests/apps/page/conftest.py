@@ -91,9 +91,9 @@ def serve():
     from metaadapter.apps.page.projects import Projects
 
     @contextmanager
-    def serve(folder, name, load, limits=None):
+    def serve(folder, name, load, limits=None, **options):
         access = Access("a-token", PORT)
-        with Projects(folder, name, load).opened() as projects:
+        with Projects(folder, name, load, **options).opened() as projects:
             app = make_app(projects, access, limits)
             with starlette.TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as client:
                 client.headers["Authorization"] = f"Bearer {access.token}"

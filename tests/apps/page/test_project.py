@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 
+import numpy as np
 import pytest
 
 from metaadapter.apps.cli.app import main
@@ -77,6 +78,93 @@ def test_lost_history__with_its_head_removed__leaves_every_picture_in_the_projec
     assert project.history.contents.pictures == {}
     assert f"{UNNAMED} 6 of the files that were in {folder / 'pictures'}" in project.notes[1]
     assert set(pictures) <= {file.name for file in (folder / "leftovers").iterdir()}
+
+
+@pytest.mark.filterwarnings("ignore:.* was missing", f"ignore:{UNNAMED}")
+@pytest.mark.parametrize("damage", ["a line", "the end", "the head"])
+def test_project__with_a_damaged_history__says_why_and_is_repaired_without_loss(
+    serve, colour_encoder, folder, pictures, damage
+):
+    path, head = folder / "history.jsonl", folder / "history.json"
+    lines = path.read_bytes().splitlines(keepends=True)
+    if damage == "a line":
+        path.write_bytes(lines[0] + lines[1].replace(b"pictures", b"picture?", 1))
+    elif damage == "the end":
+        path.write_bytes(lines[0])
+    else:
+        head.write_bytes(head.read_bytes().replace(b"2", b"3", 1))
+    history, headed, told = path.read_bytes(), head.read_bytes(), []
+
+    def load(*_, **__):
+        return colour_encoder
+
+    with serve(folder, None, load, fail=told.append) as served:
+        refused = [served.client.get(place) for place in ("/work", "/project")]
+        kept = content_of(folder)
+        again = served.client.post("/projects/again", json={}).json()
+        listed = served.client.post("/projects/again", json={"repairs": True}).json()
+        state = served.client.get("/project").json()
+
+    for one in refused:
+        assert (one.status_code, one.json()["kind"]) == (503, "not-opened"), one.text
+        assert "remove" in one.json()["error"]
+        assert one.json()["values"] == {"repairs": True}
+    assert (kept["history.jsonl"], kept["history.json"]) == (history, headed)
+    assert (len(told), again["current"]) == (2, "")
+    assert listed["current"] == state["name"] == "colours"
+    assert [one["name"] for one in state["classes"]] == ["red", "blue"]
+    assert len(state["names"]) == (6 if damage == "the head" else 0)
+    left = folder / "leftovers"
+    assert (left / "history.json").read_bytes() == headed
+    assert damage != "a line" or (left / "history.jsonl").read_bytes() == history
+    kept = {file.name for place in (folder / "pictures", left) for file in place.iterdir()}
+    assert set(pictures) <= kept
+
+
+def test_project__that_another_run_has__says_so_and_another_can_be_opened(
+    serve, opened, folder, pictures, colour_encoder
+):
+    def load(*_, **__):
+        return colour_encoder
+
+    other = folder.with_name("other")
+    with serve(other, "colours", load):
+        pass
+    with opened(), serve(folder, None, load, fail=lambda _: None) as served:
+        refused = served.client.get("/work").json()
+        listed = served.client.get("/projects").json()
+        opening = served.client.post("/projects/open", json={"name": "other"}).json()
+        now = served.client.get("/project").json()
+
+    assert refused["error"].startswith("Another run is writing to the project")
+    assert refused["values"] == {"repairs": False}
+    assert ([one["name"] for one in listed["projects"]], listed["current"]) == (["other"], "")
+    assert (opening["current"], now["name"]) == ("other", "other")
+
+
+@pytest.mark.filterwarnings("ignore:features in")
+def test_features__that_are_damaged__are_encoded_again_and_the_page_says_so(
+    opened, folder, pictures
+):
+    with opened() as project:
+        project.features.add({"f" * 64: np.ones((1, 8), np.float16)})
+        project.features.flush()
+    blocks = sorted((folder / "features" / ".partial").glob("block-*"))
+    zeroed(blocks[0])
+
+    with opened() as project:
+        kept = [*project.features.features]
+        with Session(project) as session:
+            told = session.work().error
+            results = session.wait_for_results()
+    with opened() as project:
+        assert project.notes == ()
+
+    assert len(blocks) == 2
+    assert kept == ["f" * 64]
+    place = folder / "features"
+    assert told == f"Features in {place} were damaged, so their pictures are encoded again."
+    assert {*results.answers, *results.labelled} == set(pictures)
 
 
 def test_files__that_the_history_does_not_name__go_to_the_leftovers(opened, folder, pictures):

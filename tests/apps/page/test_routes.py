@@ -364,3 +364,26 @@ def test_project__deleted__lies_whole_in_another_folder_that_is_named(project, p
     place.rename(folder)
     assert client.post("/projects/open", json={"name": name}).is_success
     assert len(project.state["classes"]) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("bald uakari", "BALD  UAKARI", "ｂald uakari", "Bald_Uakari", "_Bald\u2003Uakari "),
+        *("Bald\u200b Uakari", "Bald Uak\u00adari", "\ufeffBald Uakari", "Bald Uak\u200dari"),
+    ],
+)
+def test_class__whose_name_differs_too_little__is_refused_with_the_reason(project, name):
+    project.client.post("/classes", json={"name": "Bald Uakari"})
+    other = project.client.post("/classes", json={"name": "fox"}).json()["id"]
+
+    answers = [
+        project.client.post("/classes", json={"name": name}),
+        project.client.patch(f"/classes/{other}", json={"name": name}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [409, 409]
+    for answer in answers:
+        assert answer.json()["error"].startswith("There is already a class 'Bald Uakari'.")
+    again = project.client.patch(f"/classes/{project.class_of('Bald Uakari')}", json={"name": name})
+    assert again.status_code == 200  # a class may change its own capitals

@@ -19,7 +19,7 @@ export function matching(classes, text, suggested = []) {
     .map(({ entry }) => entry);
 }
 
-/** Whether two names are the same for a reader: letter case and spaces do not count. */
+/** Whether two names are the same for a reader: case, spaces, underscores and invisible characters do not count. */
 export const isSameName = (one, other) => plain(one.trim()) === plain(other.trim());
 
 function quality({ name, number }, sought) {
@@ -31,4 +31,4 @@ function quality({ name, number }, sought) {
 }
 
 const plain = (text) =>
-  text.normalize("NFKD").replace(/\p{Diacritic}/gu, "").replace(/\s+/g, " ").toLowerCase();
+  text.normalize("NFKD").replace(/\p{Diacritic}|\p{Cf}/gu, "").replace(/[\s_]+/g, " ").toLowerCase();

@@ -6,6 +6,7 @@ export const edits = {
   label: (labels) => ({ method: "POST", path: "/labels", json: { labels } }),
   removePictures: (pictures) => ({ method: "DELETE", path: "/pictures", json: { pictures } }),
   changeBox: (frame, before, after) => ({ method: "POST", path: `/frames/${frame}/boxes`, json: { before, after } }),
+  forgetDetections: (file) => ({ method: "DELETE", path: `/detections/${file}` }),
   settleAdvice: (id, action) => ({ method: "POST", path: `/advice/${id}`, json: { action } }),
   takeBackAdvice: (id) => ({ method: "DELETE", path: `/advice/${id}` }),
   setSeveral: (several) => ({ method: "PATCH", path: "/labelling", json: { several } }),

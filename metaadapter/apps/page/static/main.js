@@ -8,10 +8,12 @@ import { edits } from "./edits.js";
 import { byId, element, setText } from "./element.js";
 import { keepFocus } from "./focus_guard.js";
 import { FramesLine } from "./frames_line.js";
+import { LeftElsewhere } from "./left_elsewhere.js";
 import { clearErrors, note, showError } from "./messages.js";
 import { doneBy, showHistory } from "./history_dialog.js";
 import { nextStep } from "./next_step.js";
 import { NoneRow } from "./none_row.js";
+import { listenToOpening, showOpening } from "./opening.js";
 import { isOwn } from "./outbox.js";
 import { Project } from "./project.js";
 import { showProjects } from "./project_dialog.js";
@@ -21,6 +23,7 @@ import { ThresholdSlider } from "./threshold_slider.js";
 import { Tray } from "./tray.js";
 import { Uploads } from "./uploads.js";
 import { readSettings, settings } from "./view_settings.js";
+import { WaitingBoxes } from "./waiting_boxes.js";
 import { showWelcome } from "./welcome.js";
 import { WorkBar } from "./work_bar.js";
 import { choose, count, fillIn, language, languages, say, sayOf } from "./words.js";
@@ -41,6 +44,8 @@ const parts = [
   new ClassList(project, { uploads, camera }),
   tray,
   new FramesLine(project, () => slider.threshold),
+  new WaitingBoxes(project),
+  new LeftElsewhere(project),
   new SelectionBar(project, tray),
   slider,
   new NoneRow(project),
@@ -63,10 +68,8 @@ project.addEventListener("refused", ({ error }) => {
   if (error.isAway) clearErrors(); // an earlier reason why the server is away holds no longer
   showError(error.message);
 });
-project.addEventListener("opening", ({ sentence }) => {
-  byId("opening").hidden = project.revision >= 0; // later the page keeps what it shows
-  setText(byId("opening-text"), sentence);
-});
+listenToOpening(project);
+project.addEventListener("opening", ({ error }) => showOpening(project, error));
 project.addEventListener("late", ({ n }) => note(say("sent_late", { n })));
 project.addEventListener("overruled", ({ pictures }) => tellWho(pictures));
 addEventListener("beforeunload", (event) => {
@@ -122,7 +125,7 @@ async function tellWho(pictures) {
 
 function showFrame() {
   const { classes, tray: pictures, answers } = project;
-  const isNew = !classes.length && !project.size;
+  const isNew = !classes.length && !project.size && !project.waiting_boxes.length;
   const { size } = project;
   document.body.dataset.state = isNew ? "welcome" : "sorting";
   document.body.classList.toggle("no-pictures", !pictures.length);

@@ -4,8 +4,12 @@
  *
  * An edit is {method, path, json}; here it gets a key, by which the server does it only once, and
  * the folder of its project, because the server may open another one in the meantime.
+ *
+ * A page at another port has a storage of its own, but the same cookies: they tell how many edits wait.
  */
 const PREFIX = "unsent ";
+const COOKIE = "metaadapter-unsent-"; // with the port at its end
+const YEAR = 31_536_000; // seconds
 const TAB = random();
 
 let n_made = 0;
@@ -19,6 +23,7 @@ export function keep(edit, project) {
   const made = { ...edit, project, key: `${TAB}-${n_made}`, at: Date.now() };
   try {
     localStorage.setItem(PREFIX + made.key, JSON.stringify({ ...made, n: n_made }));
+    tellOtherPorts();
     return { ...made, isKept: true };
   } catch {
     return { ...made, isKept: false }; // the storage is full, or the browser is set to store nothing
@@ -35,6 +40,7 @@ export function random() {
 export function forget({ key }) {
   try {
     localStorage.removeItem(PREFIX + key);
+    tellOtherPorts();
   } catch {
     // nothing was kept
   }
@@ -43,15 +49,43 @@ export function forget({ key }) {
 /** The edits of a project that are kept, those of other tabs and of earlier pages too. */
 export function leftOver(project) {
   try {
-    return Object.keys(localStorage)
-      .filter((name) => name.startsWith(PREFIX))
-      .map(read)
-      .filter((edit) => edit?.key && edit.project === project)
+    tellOtherPorts();
+    return kept()
+      .filter((edit) => edit.project === project)
       .sort((a, b) => a.at - b.at || a.n - b.n);
   } catch {
     return []; // the browser is set to store nothing
   }
 }
+
+/** The other ports where edits of a project are kept, with their numbers. */
+export function leftElsewhere(project) {
+  try {
+    return document.cookie
+      .split("; ")
+      .filter((one) => one.startsWith(COOKIE))
+      .map((one) => one.slice(COOKIE.length).split("="))
+      .map(([port, text]) => ({ port, n: JSON.parse(decodeURIComponent(text))[project] }))
+      .filter(({ port, n }) => Number.isInteger(n) && port !== location.port);
+  } catch {
+    return []; // another program has written such a cookie
+  }
+}
+
+function tellOtherPorts() {
+  const counts = {};
+  for (const { project } of kept()) counts[project] = (counts[project] ?? 0) + 1;
+  const seconds = Object.keys(counts).length ? YEAR : 0;
+  const text = encodeURIComponent(JSON.stringify(counts));
+  document.cookie = `${COOKIE}${location.port}=${text}; path=/; samesite=strict; max-age=${seconds}`;
+}
+
+/** All edits that are kept. */
+const kept = () =>
+  Object.keys(localStorage)
+    .filter((name) => name.startsWith(PREFIX))
+    .map(read)
+    .filter((edit) => edit?.key);
 
 /** An edit that is kept; null if it is damaged. */
 function read(name) {

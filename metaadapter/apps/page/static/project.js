@@ -3,8 +3,8 @@
  *
  * While the server is away, changes wait in the order in which they were made. It dispatches
  * "change" after every change of what is shown, "refused" with the error of a change that the
- * server refused or of a server that is away, "opening" with a sentence while the server opens a
- * project, "late" with the number of changes that had waited and are saved now, and "overruled"
+ * server refused or of a server that is away, "opening" with its sentence as an error while the
+ * server opens a project or has none open, "late" with the number of changes that had waited and are saved now, and "overruled"
  * with the pictures that somebody else has sorted differently.
  */
 import { edits } from "./edits.js";
@@ -32,6 +32,7 @@ export class Project extends EventTarget {
   frames = {}; // picture in a box → the frame that it is cut out of
   series = {}; // picture → the first frame of its series
   camera_traps = { n_frames: 0, burst: null, allowed: null };
+  waiting_boxes = []; // detectors' files with frames whose pictures have not come yet
   several = false; // whether a picture can show several classes
   ready = false;
   saved = true;
@@ -345,7 +346,7 @@ export class Project extends EventTarget {
   }
 
   #lost(error) {
-    if (error.kind === "opening") this.#emit("opening", { sentence: error.message });
+    if (["opening", "not-opened"].includes(error.kind)) this.#emit("opening", { error });
     else if (this.reachable || error.message !== this.#absence) this.#refused(error);
     this.#absence = error.message;
     this.reachable = false;

@@ -8,9 +8,9 @@ import { say } from "./words.js";
 
 /** @param project - a Project. @param {function(Error)} onError - shows an error. */
 export async function showProjects(project, onError) {
-  const { projects } = await server.projects().catch((error) => {
+  const { projects, current } = await server.projects().catch((error) => {
     onError(error);
-    return { projects: [] };
+    return { projects: [], current: project.name };
   });
   const open = async (send) => {
     dialog.close();
@@ -25,13 +25,16 @@ export async function showProjects(project, onError) {
     dialog.close();
     if (name !== project.name) await project.change(() => server.renameProject(project.name, name));
   };
-  const others = projects.filter(({ name }) => name !== project.name);
-  const dialog = showDialog(
-    say("projects_title"),
+  const ofOpen = () => [
     element("p", {}, say("project_now", { name: project.name })),
     element("p.muted.path", {}, say("project_folder", { folder: project.folder })),
     nameForm("project-name", "project_rename_label", "project_rename", project.name, rename),
     severalBox(project),
+  ];
+  const others = projects.filter(({ name }) => name !== current);
+  const dialog = showDialog(
+    say("projects_title"),
+    ...(current ? ofOpen() : []),
     others.length ? element("h3", {}, say("projects_others")) : null,
     others.length ? element("ul.things", {}, ...others.map((listed) => item(listed, open, remove))) : null,
     nameForm("new-project-name", "project_new_label", "project_new", "", (name) => open(() => server.newProject(name))),

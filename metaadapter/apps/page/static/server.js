@@ -2,13 +2,13 @@
 import { author } from "./author.js";
 import { say, sayOf } from "./words.js";
 
-const AWAY = ["away", "token", "opening", "closed", "slow", "left"];
+const AWAY = ["away", "token", "opening", "not-opened", "closed", "slow", "left"];
 
 /** The server refused a request or could not be reached; `message` is a sentence to show. */
 export class Refusal extends Error {
-  constructor(message, status = 0, kind = "away") {
+  constructor(message, status = 0, kind = "away", values = {}) {
     super(message);
-    Object.assign(this, { status, kind });
+    Object.assign(this, { status, kind, values });
   }
 
   /** Whether the same request can be done later, when the server is there again. */
@@ -39,7 +39,7 @@ async function refusal(response) {
   const { error, ...wording } = await response.json().catch(() => ({}));
   // The server has ended, and another program uses its port now.
   if (!error || !wording.kind) return new Refusal(say("other_program"));
-  return new Refusal(sayOf(wording, error), response.status, wording.kind);
+  return new Refusal(sayOf(wording, error), response.status, wording.kind, wording.values);
 }
 
 const get = async (path) => content(await request("GET", path));
@@ -97,6 +97,7 @@ export const server = {
   newProject: (name) => send("POST", "/projects", { name }),
   renameProject: (name, new_name) => send("POST", "/projects/rename", { name, new_name }),
   deleteProject: (name) => send("POST", "/projects/delete", { name }),
+  openAgain: (repairs) => send("POST", "/projects/again", { repairs }),
   openProject: (name) => send("POST", "/projects/open", { name }),
 
   /** Downloads a file; returns {blob, name}, with the name that the server gives. */
@@ -133,6 +134,11 @@ export const server = {
     const form = new FormData();
     form.append("detections", file, file.name);
     return revised(await request("POST", "/detections", { form, headers: origin(project) }));
+  },
+
+  /** Gives new pictures the boxes that have waited for them; the answer is that of addDetections. */
+  async joinDetections(pictures, project) {
+    return revised(await request("POST", "/detections/join", { json: { pictures }, headers: origin(project) }));
   },
 };
 

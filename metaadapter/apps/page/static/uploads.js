@@ -16,6 +16,7 @@ const MAX_LINES = 10; // of a report
 export class Uploads {
   #project;
   #work;
+  #adding = new Set(); // uploads of pictures in progress
 
   /** @param project - a Project; @param work - a WorkBar, which shows the progress. */
   constructor(project, work) {
@@ -43,44 +44,45 @@ export class Uploads {
    *   folder, or null to ask if there are folders.
    */
   async add({ files, folders }, target) {
-    const detections = files.filter(isDetections);
+    const detections = files.filter(isDetections).map(({ file }) => file);
     files = files.filter((file) => !isDetections(file));
-    const waits = detections.length > 0; // frames are read only by their boxes
-    if (files.length && !(await this.#addPictures(files, folders, target, waits))) return;
-    for (const { file } of detections) await this.#addDetections(file);
+    if (detections.length) this.#work.showNext(detections.map(({ name }) => name));
+    const isLeft = files.length > 0 && !(await this.#addPictures(files, folders, target, detections.length > 0));
+    if (!detections.length) return;
+    await Promise.all(this.#adding); // a name means one picture only among all pictures
+    this.#work.showNext([]);
+    if (!isLeft) for (const file of detections) await this.#addDetections(file);
   }
 
-  /** Returns whether all pictures were sent. */
-  async #addPictures(files, folders, target, waits) {
+  /** Returns whether pictures were sent: a person may not choose where they go. */
+  async #addPictures(files, folders, target, hasBoxes) {
     if (target === "folders" && !folders.length && !files.some(isZip)) target = "";
     const asks = target === null || (target === "" && folders.length > 1);
     if (asks) target = await askForTarget(files, folders);
     if (target === null) return false;
     const { place } = this.#project;
+    const joins = this.#project.waiting_boxes.length > 0;
+    const waits = hasBoxes || joins; // frames are read only by their boxes
     const upload = new Upload(files);
-    const result = await upload.run(
+    const sent = upload.run(
       (portion, signal) => this.#project.upload(() => server.addPictures(portion, target, signal, place, waits), signal),
       () => this.#work.showUpload(upload),
     );
+    this.#adding.add(sent);
+    const result = await sent;
+    this.#adding.delete(sent);
     this.#work.showUpload(null);
     report(result, upload.unsuitable);
-    return result.complete;
+    const pictures = [...result.added, ...result.known_already];
+    if (joins) reportBoxes(await this.#project.upload(() => server.joinDetections(pictures, place)));
+    return true;
   }
 
   /** Gives the pictures the boxes in a detector's file. */
   async #addDetections(file) {
     const { place } = this.#project;
     note(say("boxes_reading", { name: file.name }));
-    const added = await this.#project.upload(() => server.addDetections(file, place));
-    if (!added) return;
-    const { frames, boxes, others, empty, known_already, missing, refused } = added;
-    const parts = [say("boxes_added", { n: boxes, frames: say("n_frames", { n: frames }) })];
-    if (others) parts.push(say("boxes_others", { n: others }));
-    if (empty) parts.push(say("boxes_empty", { n: empty }));
-    if (known_already) parts.push(say("boxes_kept", { n: known_already }));
-    if (missing) parts.push(say("boxes_missing", { n: missing }));
-    note(parts.join(" "));
-    showLines(say("boxes_refused", { n: refused.length }), refused.map((one) => `${one.name}: ${reason(one.reason)}`));
+    reportBoxes(await this.#project.upload(() => server.addDetections(file, place)));
   }
 
   async #drop(event) {
@@ -153,6 +155,18 @@ function report({ added, known_already, refused, complete }, unsuitable) {
     ...unsuitable.map(({ path }) => `${path}: ${say("no_picture")}`),
   ];
   showLines(say("not_added", { n: lines.length }), lines);
+}
+
+/** Says how many boxes were added; lines above the tray tell of those that wait. */
+function reportBoxes(added) {
+  if (!added) return;
+  const { frames, boxes, others, empty, known_already, refused } = added;
+  const parts = frames ? [say("boxes_added", { n: boxes, frames: say("n_frames", { n: frames }) })] : [];
+  if (others) parts.push(say("boxes_others", { n: others }));
+  if (empty) parts.push(say("boxes_empty", { n: empty }));
+  if (known_already) parts.push(say("boxes_kept", { n: known_already }));
+  if (parts.length) note(parts.join(" "));
+  showLines(say("boxes_refused", { n: refused.length }), refused.map((one) => `${one.name}: ${reason(one.reason)}`));
 }
 
 /** Shows an error with the first lines, if there are any. */

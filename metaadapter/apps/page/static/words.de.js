@@ -18,6 +18,12 @@ export const words = {
     one: "{n} Änderung, die gewartet hatte, ist jetzt gespeichert.",
     other: "{n} Änderungen, die gewartet hatten, sind jetzt gespeichert.",
   },
+  left_elsewhere: {
+    one: "{n} Änderung an diesem Projekt ist nicht gespeichert: Dieser Browser bewahrt sie an einer früheren Adresse dieser Seite auf.",
+    other: "{n} Änderungen an diesem Projekt sind nicht gespeichert: Dieser Browser bewahrt sie an einer früheren Adresse dieser Seite auf.",
+  },
+  left_elsewhere_send: "Diese Adresse öffnen; dann wird gespeichert.",
+  left_elsewhere_else: "Wenn sie nicht antwortet, beenden Sie metaadapter, und starten Sie es mit --port {port}.",
   history: "Verlauf",
   history_title: "Was getan wurde",
   history_empty: "Noch nichts.",
@@ -67,9 +73,16 @@ export const words = {
   },
   leaving_with_uploads: "Es werden noch Bilder hinzugefügt. Was noch fehlt, müssten Sie erneut auswählen.",
 
+  // A project that cannot be opened
+  not_opened: "Das Projekt ist nicht geöffnet",
+  repair: "Reparieren",
+  repair_words: "Reparieren behält jede Änderung vor dem Schaden. Was von den beschädigten Dateien übrig ist, kommt in den Ordner leftovers des Projekts.",
+  try_again: "Noch einmal versuchen",
+
   // Progress
   work_label: "Fortschritt",
   uploading: { one: "Ein Bild wird hinzugefügt", other: "{n} Bilder werden hinzugefügt" },
+  uploading_then: "vor den Rahmen in {names}",
   working: "Bilder werden gelesen: {done} von {total}",
   per_second: "{speed} je Sekunde",
   time_left: "noch etwa {left}",
@@ -368,7 +381,11 @@ export const words = {
   boxes_others: { one: "{n} Rahmen um einen Menschen oder ein Fahrzeug behält seine Klasse.", other: "{n} Rahmen um Menschen und Fahrzeuge behalten ihre Klassen." },
   boxes_empty: { one: "{n} Aufnahme ist leer.", other: "{n} Aufnahmen sind leer." },
   boxes_kept: { one: "{n} Aufnahme hatte schon Rahmen und behält sie.", other: "{n} Aufnahmen hatten schon Rahmen und behalten sie." },
-  boxes_missing: { one: "{n} Aufnahme in der Datei ist nicht hier.", other: "{n} Aufnahmen in der Datei sind nicht hier." },
+  boxes_wait: {
+    one: "Die Rahmen von {n} Aufnahme in {file} warten auf ihr Bild: {example}. Sie werden eingefügt, sobald es kommt.",
+    other: "Die Rahmen von {n} Aufnahmen in {file} warten auf ihre Bilder, etwa {example}. Sie werden eingefügt, sobald diese kommen.",
+  },
+  boxes_forget: "Nicht warten",
   boxes_refused: { one: "{n} Aufnahme bekam keine Rahmen.", other: "{n} Aufnahmen bekamen keine Rahmen." },
   frames_line: { one: "{n} Aufnahme einer Fotofalle, {boxes}.", other: "{n} Aufnahmen von Fotofallen, {boxes}." },
   frames_review: "Rahmen prüfen",
@@ -441,10 +458,9 @@ export const sentences = {
   "name-reserved": "Keine Klasse kann „{name}“ heißen: Der Name steht für Bilder, die keine der Klassen zeigen.",
   "name-separator":
     "Der Name „{name}“ enthält ; oder |, die zwischen Klassen stehen, oder beginnt mit !. Wählen Sie einen anderen Namen.",
-  "name-taken": "Der Name „{name}“ ist schon vergeben.",
+  "name-taken":
+    "Der Name „{name}“ ist schon vergeben. Großschreibung, Leerzeichen, Unterstriche und unsichtbare Zeichen zählen nicht.",
   "no-adapter": "Es gibt noch keinen Klassifikator: Geben Sie zwei Klassen je ein Bild.",
-  "no-frames":
-    "Die Datei des Detektors nennt {name} und andere Bilder, aber keines der Bilder hier. Fügen Sie zuerst die Bilder mit ihrem Ordner hinzu.",
   "no-such-advice": "Diesen Hinweis gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-such-box": "Diesen Rahmen gibt es nicht mehr. Laden Sie die Seite neu.",
   "no-phone": "Telefone sind nicht zugelassen. Starten Sie `metaadapter serve --phone`, um sie zuzulassen.",
@@ -459,6 +475,7 @@ export const sentences = {
   },
   "several-labels": "Das geht nur, wo jedes Bild eine einzige Klasse hat: {error}",
   "several-projects": "Mehrere Projekte heißen „{name}“. Benennen Sie zuerst eines davon um.",
+  "not-opened": "Der Grund: {error}",
   "not-encoded": {
     one: "{n} Bild ist noch nicht gelesen. Versuchen Sie es danach noch einmal.",
     other: "{n} Bilder sind noch nicht gelesen. Versuchen Sie es danach noch einmal.",
@@ -491,6 +508,8 @@ export const sentences = {
   "changed-class": "Klasse {name} geändert",
   "changed-labelling": "Anzahl der Klassen eines Bildes geändert",
   "changed-settings": "Einstellungen für Fotofallen geändert",
+  "forgot-detections": "Die Rahmen in {name} verworfen, deren Bilder fehlten",
+  "kept-detections": "Die Rahmen in {name} aufgehoben",
   "removed-class": "Klasse {name} entfernt",
   "removed-pictures": { one: "{n} Bild entfernt", other: "{n} Bilder entfernt" },
   "settled-advice": "Hinweis erledigt",

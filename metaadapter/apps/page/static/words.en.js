@@ -15,6 +15,12 @@ export const words = {
   saving: "Saving …",
   not_saved: { one: "{n} change is not saved yet", other: "{n} changes are not saved yet" },
   sent_late: { one: "{n} change that had waited is saved now.", other: "{n} changes that had waited are saved now." },
+  left_elsewhere: {
+    one: "{n} change of this project is not saved: this browser keeps it at a former address of this page.",
+    other: "{n} changes of this project are not saved: this browser keeps them at a former address of this page.",
+  },
+  left_elsewhere_send: "Open that address: then they are saved.",
+  left_elsewhere_else: "If it does not answer, end metaadapter, and start it with --port {port}.",
   history: "History",
   history_title: "What was done",
   history_empty: "Nothing yet.",
@@ -64,9 +70,16 @@ export const words = {
   },
   leaving_with_uploads: "Pictures are still being added. Those that are not added yet would have to be chosen again.",
 
+  // A project that cannot be opened
+  not_opened: "The project is not open",
+  repair: "Repair",
+  repair_words: "Repair keeps every change before the damage. What is left of the damaged files goes to the folder leftovers in the project.",
+  try_again: "Try again",
+
   // Progress
   work_label: "Progress",
   uploading: { one: "Adding a picture", other: "Adding {n} pictures" },
+  uploading_then: "before the boxes in {names}",
   working: "Reading pictures: {done} of {total}",
   per_second: "{speed} a second",
   time_left: "about {left} left",
@@ -340,7 +353,11 @@ export const words = {
   boxes_others: { one: "{n} box of a person or vehicle keeps its class.", other: "{n} boxes of people and vehicles keep their classes." },
   boxes_empty: { one: "{n} frame is empty.", other: "{n} frames are empty." },
   boxes_kept: { one: "{n} frame had boxes already and keeps them.", other: "{n} frames had boxes already and keep them." },
-  boxes_missing: { one: "{n} frame in the file is not here.", other: "{n} frames in the file are not here." },
+  boxes_wait: {
+    one: "The boxes of {n} frame in {file} wait for its picture: {example}. They are added when it comes.",
+    other: "The boxes of {n} frames in {file} wait for their pictures, such as {example}. They are added when these come.",
+  },
+  boxes_forget: "Do not wait",
   boxes_refused: { one: "{n} frame got no boxes.", other: "{n} frames got no boxes." },
   frames_line: { one: "{n} frame of a camera, {boxes}.", other: "{n} frames of cameras, {boxes}." },
   frames_review: "Review boxes",

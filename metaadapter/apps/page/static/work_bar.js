@@ -7,6 +7,7 @@ import { count, duration, say, sayOf } from "./words.js";
 export class WorkBar {
   #project;
   #upload = null;
+  #next = []; // names of detectors' files that wait for the upload
   #text = element("p", { id: "work-text" });
   #detail = element("p.muted");
   #bar = element("progress", { "aria-labelledby": "work-text" });
@@ -21,6 +22,12 @@ export class WorkBar {
   /** @param {?Upload} upload - the one in progress. */
   showUpload(upload) {
     this.#upload = upload;
+    this.show();
+  }
+
+  /** @param {string[]} names - of the detectors' files that wait for the upload. */
+  showNext(names) {
+    this.#next = names;
     this.show();
   }
 
@@ -49,7 +56,8 @@ export class WorkBar {
 
   #message() {
     const { work } = this.#project;
-    if (this.#upload) return say("uploading", { n: this.#upload.files.length });
+    const next = this.#next.length ? say("uploading_then", { names: this.#next }) : "";
+    if (this.#upload) return [say("uploading", { n: this.#upload.files.length }), next].filter(Boolean).join(" ");
     if (this.#isStopped) return say("stopped", { n: work.total - work.done });
     return say("working", { done: work.done, total: work.total });
   }

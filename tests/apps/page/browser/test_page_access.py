@@ -28,7 +28,7 @@ def violations(page):
     return {rule["id"]: [node["html"][:160] for node in rule["nodes"][:3]] for rule in found}
 
 
-@pytest.mark.parametrize("name", ["opening", "welcome", "many", "large"])
+@pytest.mark.parametrize("name", ["opening", "not-opened", "welcome", "many", "large"])
 def test_page__has_no_violation(chromium, name):
     page = open_at(chromium, name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[4]
+PAGE, SCRIPT = ROOT / "metaadapter" / "apps" / "page" / "static", "text/javascript"
 WINDOW = {"width": 1280, "height": 900}
 TIMEOUT = 60_000
 CHANGES = re.compile("/frames/.*/boxes")
@@ -93,6 +95,44 @@ def test_detector_file__makes_boxes_of_frames(page, frames):
     expect(page.locator("#frames")).to_contain_text(f"12 frames of cameras, {n_boxes} boxes")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#tray-count")).to_have_text("12")
+
+
+def choose(page, name, *files):
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name=name, exact=True).click()
+    chooser.value.set_files(files)
+
+
+def test_detector_file__given_while_pictures_are_added__gives_all_of_them_their_boxes(page, frames):
+    portions = (PAGE / "upload.js").read_text().replace("MAX_FILES = 32", "MAX_FILES = 4")
+    page.route("**/upload.js", lambda route: route.fulfill(body=portions, content_type=SCRIPT))
+    page.reload()
+    page.route("**/pictures", lambda route: (time.sleep(1), route.continue_()))
+    choose(page, "Add a folder", frames / "frames")
+    page.get_by_role("button", name="Add them unsorted").click()
+    choose(page, "Add pictures", frames / "frames.detections.json")
+
+    expect(page.locator("#work-text")).to_contain_text(
+        "before the boxes in “frames.detections.json”"
+    )
+    n = len(list((frames / "frames").glob("*/*.jpg")))
+    expect(page.locator("#frames")).to_contain_text(f"{n} frames of cameras", timeout=TIMEOUT)
+    expect(page.locator("#waiting-boxes")).to_be_hidden()
+    assert len(kept_frames(page)) == n
+
+
+def test_detector_file__given_before_its_pictures__waits_for_them_and_says_so(page, frames):
+    n = len(list((frames / "frames").glob("*/*.jpg")))
+    add_boxes(page, frames)
+    page.reload()
+
+    line = page.locator("#waiting-boxes")
+    expect(line).to_contain_text(f"The boxes of {n - 12} frames in frames.detections.json wait")
+    choose(page, "Add a folder", frames / "frames")
+    page.get_by_role("button", name="Add them unsorted").click()
+    expect(page.locator("#frames")).to_contain_text(f"{n} frames of cameras", timeout=TIMEOUT)
+    expect(line).to_be_hidden()
+    assert len(kept_frames(page)) == n
 
 
 def test_boxes__are_drawn_moved_removed_and_accepted(page, frames):

@@ -178,6 +178,35 @@ def test_server__killed_while_pictures_are_sorted__is_found_again_and_gets_all(
     expect(page.locator("#class-list")).not_to_contain_text("dress")
 
 
+def test_changes__kept_at_another_port__are_told_and_saved_from_there(context, server):
+    filled(context, server)
+    page, former = opened(context, server), server.origin
+    server.kill()
+    page.focus("#tray")
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    expect(page.locator("#saved")).to_have_text("2 changes are not saved yet")
+    page.close()
+    server.start("--port", str(free_port()))
+
+    again = context.new_page()
+    again.goto(server.address)
+    line = again.locator("#left-elsewhere")
+    expect(line).to_contain_text("2 changes of this project are not saved", timeout=TIMEOUT)
+    expect(line).to_contain_text(f"--port {former.rpartition(':')[2]}")
+    there = context.new_page()
+    there.goto(server.address)
+    there.locator("#left-elsewhere a").click()
+    expect(there.locator("#messages")).to_contain_text(
+        "2 changes that had waited are saved now.", timeout=TIMEOUT
+    )
+
+    assert there.url.startswith(former)
+    expect(line).to_be_hidden()
+    expect(again.locator("#tray-count")).to_have_text(str(N_TRAY - 2))
+    assert classes_kept(context, server) == {"hat": N_SHOTS + 1, "shoes": N_SHOTS + 1}
+
+
 def person(chromium, server, name):
     """The page of a person who has given a name, in a browser of her own."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
@@ -229,3 +258,46 @@ def test_two_people__see_what_the_other_does_and_nobody_loses_a_change(chromium,
     expect(steps.nth(2)).to_contain_text("Ben: Put 1 picture into hat")
     for page in (anna, ben):
         page.context.close()
+
+
+def test_damaged_history__is_told_in_the_browser_and_repaired_there(context, server):
+    filled(context, server)
+    server.kill()
+    history = server.home / "project" / "history.jsonl"
+    damaged = history.read_bytes() + b"{}\n"
+    history.write_bytes(damaged)
+    server.start()
+    page = context.new_page()
+    page.goto(server.address)
+
+    expect(page.locator("#opening-text")).to_contain_text("history.jsonl is damaged")
+    expect(page.locator("#messages")).to_have_text("")
+    page.get_by_role("button", name="Repair").click()
+
+    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY), timeout=TIMEOUT)
+    expect(page.locator("#opening")).to_be_hidden()
+    expect(page.locator("#messages")).to_contain_text("edits may be missing at the end")
+    assert (server.home / "project" / "leftovers" / "history.jsonl").read_bytes() == damaged
+
+
+def test_second_server__on_a_project__says_why_it_does_not_open_and_opens_another(context, server):
+    filled(context, server)
+    second = Server(server.home)
+    second.start()
+    try:
+        page = context.new_page()
+        page.goto(second.address)
+        expect(page.locator("#opening-text")).to_contain_text(
+            "Another run is writing to the project"
+        )
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator("#opening-text")).to_contain_text(
+            "Another run is writing to the project"
+        )
+        page.get_by_role("button", name="Open another project").click()
+        page.get_by_label("Name of a new project").fill("other")
+        page.get_by_role("button", name="Create", exact=True).click()
+        expect(page.locator("#project")).to_have_text("other", timeout=TIMEOUT)
+        expect(page.locator("#opening")).to_be_hidden()
+    finally:
+        second.kill()
