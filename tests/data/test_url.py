@@ -338,6 +338,11 @@ def test_source__not_there_unknown_or_without_its_package__says_what_to_do(remot
         MissingPackage, match=r"gs:// needs .* pip install 'metaadapter\[buckets\]'"
     ):
         read_images("gs://bucket/photos")
+    for package in ("aiohttp", "requests"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "fsspec.implementations.http", raising=False)
+    with pytest.raises(MissingPackage, match=r"https:// needs .* pip install aiohttp requests"):
+        read_images("https://example.org/1.jpg")
 
 
 def test_regular__of_a_remote_place__is_a_file_and_no_folder(folder):

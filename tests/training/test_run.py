@@ -266,7 +266,8 @@ def test_train__resumed_with_the_checkpoint_of_another_run__is_refused(start):
     checkpoint = folder / "checkpoint.safetensors"
     checkpoint.write_bytes((other / "checkpoint.safetensors").read_bytes())
 
-    with pytest.raises(DataError, match=rf"{checkpoint} is of another run.*Restore"):
+    reason = rf"{checkpoint} and resolved\.json beside it are of two runs.*Restore"
+    with pytest.raises(DataError, match=reason):
         train(folder, config)
 
 
@@ -356,8 +357,11 @@ def test_train__full_disk_at_a_checkpoint__names_the_run(start, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoint, "save", full)
-        with pytest.raises(DataError, match=r"cannot write the training run (.*): No space left"):
+        with pytest.raises(
+            DataError, match=r"cannot write the training run (.*): No space left"
+        ) as e:
             start("run")
+    assert "No state was saved yet" in str(e.value)
 
 
 NORM = "encoder.norm.bias"

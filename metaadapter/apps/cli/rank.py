@@ -176,6 +176,11 @@ def _warn(
             "better than those of new pictures"
         )
     console.warn_of_pictures("these", warnings, task.pictures.quarantined)
+    if task.n_new:
+        console.note(
+            f"{task.n_new} of the captions are not among the pairs: the frozen encoder decides how "
+            "many pictures get one of these, so leave them out if they describe no picture"
+        )
     if together:
         console.note("these scores depend on one another: they change with the other candidates")
     return warnings

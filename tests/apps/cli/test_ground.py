@@ -261,3 +261,10 @@ def test_ground__on_a_terminal__has_titles_and_columns(ground, lynx, tmp_path, t
     assert len(lines) == 2
     assert {cell_len(line) for line in lines} == {len(title)}
     assert [line.split("  ")[0] for line in lines] == [str(long), str(wide)]
+
+
+def test_ground__without_a_phrase__says_that_the_phrase_is_missing(ground, lynx):
+    done = ground(lynx)
+
+    assert done.code == 2
+    assert "expected PICTURES and after them a PHRASE" in done.err

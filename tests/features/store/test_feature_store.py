@@ -346,6 +346,14 @@ def test_open__wrong_entry__says_what_is_wrong(folder, change, message):
         FeatureStore.open(folder)
 
 
+def test_open__folder_of_another_kind_with_a_lock__is_not_called_unfinished(tmp_path):
+    for name in (".lock", "adapter_config.json"):
+        (tmp_path / name).touch()
+
+    with pytest.raises(DataError, match=r"not a feature store: it holds adapter_config\.json"):
+        FeatureStore.open(tmp_path)
+
+
 def test_open__merge_that_was_cut_off__says_to_run_it_again(tmp_path):
     (tmp_path / ".lock").touch()
 
