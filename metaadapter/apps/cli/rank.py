@@ -179,7 +179,8 @@ def _warn(
     if task.n_new:
         console.note(
             f"{task.n_new} of the captions are not among the pairs: the frozen encoder decides how "
-            "many pictures get one of these, so leave them out if they describe no picture"
+            "many of these pictures get one, so scores of captions depend on the other pictures; "
+            "leave out captions that describe no picture"
         )
     if together:
         console.note("these scores depend on one another: they change with the other candidates")
