@@ -34,16 +34,16 @@ def test_cells__are_each_combination_once(ask):
     ],
 )
 def test_config__what_does_not_go_together__is_refused(ask, changes, message):
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(DataError, match=message):
         ask("a", **changes)
 
 
 def test_config__two_stores_of_one_name__are_refused_with_both_paths(ask, tmp_path):
     one, other = tmp_path / "x" / "a", tmp_path / "y" / "a"
 
-    with pytest.raises(ValidationError, match=rf"names of their folders .*{one}, {other}"):
+    with pytest.raises(DataError, match=rf"names of their folders .*{one}, {other}"):
         ask(one, other)
-    with pytest.raises(ValidationError, match="the names of their folders distinguish sets"):
+    with pytest.raises(DataError, match="the names of their folders distinguish sets"):
         ask(one, strangers=(str(other),))
     assert ask(one, strangers=(str(one),)).strangers == (str(one),)
 
@@ -53,7 +53,7 @@ def test_config__two_links_to_stores_of_one_name__are_refused(ask, tmp_path):
         (tmp_path / place / "a").mkdir(parents=True)
         (tmp_path / link).symlink_to(tmp_path / place / "a")
 
-    with pytest.raises(ValidationError, match="the names of their folders distinguish sets"):
+    with pytest.raises(DataError, match="the names of their folders distinguish sets"):
         ask(tmp_path / "one", tmp_path / "other")
 
 

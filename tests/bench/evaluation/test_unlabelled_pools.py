@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pydantic import ValidationError
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import logits_of
@@ -110,7 +109,7 @@ def test_pool__that_cannot_be_drawn__is_told(zoo, load, changes, message):
     [{"pool": "odd"}, {"pool": "balanced", "base_to_new": True}, {"pool": "skewed"}],
 )
 def test_config__pool_that_does_not_fit__is_refused(zoo, ask, changes):
-    with pytest.raises(ValidationError):
+    with pytest.raises(DataError):
         ask(zoo, **changes)
 
 

@@ -6,7 +6,6 @@ import pickle
 import pandas as pd
 import pytest
 import torch
-from pydantic import ValidationError
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.processes import _measure
@@ -96,7 +95,7 @@ def test_run__same_pictures_in_two_tasks__fails_the_check(make_store, plan, tmp_
     ],
 )
 def test_config__what_a_sequence_does_not_have__is_refused(zoo, plan, changes, message):
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(DataError, match=message):
         plan(*zoo, **changes)
 
 
