@@ -11,7 +11,7 @@ from torch.nn.functional import log_softmax, normalize
 
 from benchmarks.ranking.domains import Draw
 from metaadapter.labs.ranking.pair_adapter import PairAdapter, fit_pairs
-from metaadapter.labs.ranking.rankings import level_candidates
+from metaadapter.labs.ranking.rankings import balance_kinds, lead_of_pairs, level_candidates
 
 # The best of a few values on the domains that are for choosing.
 STEPS, LEARNING_RATE, BOTTLENECK, RANK, RATIO = 100, 1e-3, 64, 16, 0.2
@@ -39,7 +39,7 @@ def pairs(draw: Draw, looks: dict, *, hubs: bool = True) -> np.ndarray:
     """The method of `metaadapter rank`."""
     adapter = fit_pairs(draw.pair_pictures, draw.pair_captions, **looks)
     rows = adapter.picture_rows(draw.pictures, hubs=hubs)
-    return rows @ adapter.caption_rows(draw.captions, hubs=hubs).T
+    return _scores(draw, rows, adapter.caption_rows(draw.captions, hubs=hubs))
 
 
 def together(draw: Draw, looks: dict, *, n_pairs: int | None = None) -> np.ndarray:
@@ -55,6 +55,15 @@ def together(draw: Draw, looks: dict, *, n_pairs: int | None = None) -> np.ndarr
         adapter.picture_rows(draw.pictures, hubs=False),
         adapter.caption_rows(draw.captions, hubs=False),
     )
+    return _scores(draw, pictures, captions)
+
+
+def _scores(draw: Draw, pictures: np.ndarray, captions: np.ndarray) -> np.ndarray:
+    """The products of rows; captions of both kinds are balanced, as by `metaadapter rank`."""
+    of_pairs = np.arange(len(captions)) < draw.n_old
+    if of_pairs.any() and not of_pairs.all():
+        lead = lead_of_pairs(draw.pictures, draw.captions, of_pairs)
+        captions = balance_kinds(pictures, captions, of_pairs, lead)
     return pictures @ captions.T
 
 

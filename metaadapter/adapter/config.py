@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from metaadapter.adapter.label_tree import ClassTree, LabelTree
 from metaadapter.adapter.layout import CONFIG_FILE, REMEDY, is_caption_adapter, open_adapter
 from metaadapter.data.checksums import FileSource, Proof, read_document
+from metaadapter.data.hub import is_hub_name
+from metaadapter.data.regular_files import not_found
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.config import InsideConfig, PromptConfig
@@ -151,6 +153,11 @@ def read_config(adapter: Path, place: FileSource | None = None) -> tuple[Adapter
     place = place or open_adapter(adapter, CONFIG_FILE)
     path = adapter / CONFIG_FILE
     if not place.has(CONFIG_FILE):
+        if not is_hub_name(adapter) and not adapter.exists():
+            raise IncompatibleArtifact(
+                "expected an adapter, as written by `metaadapter adapt … --out ADAPTER`, but "
+                + not_found(adapter)
+            )
         raise IncompatibleArtifact(
             f"{adapter} is not an adapter: expected a folder or a skill file with {CONFIG_FILE}, "
             "as written by `metaadapter adapt … --out ADAPTER`"

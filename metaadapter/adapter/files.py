@@ -22,6 +22,7 @@ from metaadapter.adapter.listed_skills import listing
 from metaadapter.adapter.skill import seal_skill, skill_contents
 from metaadapter.adapter.stored import StoredAdapter, adapter_of_files, file_contents
 from metaadapter.data.checksums import write_document
+from metaadapter.data.given_values import given_path
 from metaadapter.data.hub import is_hub_name
 from metaadapter.data.output_folder import (
     hold_lock,
@@ -87,7 +88,7 @@ def load_adapter(path: str | Path, *, several: bool = False) -> StoredAdapter:
         IncompatibleArtifact: There is no adapter, this version cannot read its format, or it
             gives a picture several labels.
     """
-    path = Path(path)
+    path = given_path(path)
     config, proof = read_config(path, open_adapter(path))
     if config.several is not None and not several:
         raise IncompatibleArtifact(

@@ -1,29 +1,84 @@
-"""Names of classes: when two are the same for a reader, and names from a file."""
+"""Names of classes: which spellings are the same, and names from a file in place of labels."""
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from unicodedata import category, normalize
 
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageTable
-from metaadapter.errors import DataError
+from metaadapter.errors import DataError, UsageError
 
 EXAMPLE = 'a JSON object from labels to names, such as {"AnnualCrop": "Annual Crop Land"}'
 
+# Letters and marks that nobody sees: Default_Ignorable_Code_Point in DerivedCoreProperties.txt of
+# Unicode 16, which `unicodedata` lacks. All others of that list are no letters or marks.
+UNSEEN_LETTERS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+# The flags of England and Scotland differ only in these.
+TAGS = range(0xE0020, 0xE0080)
+MOST_SHOWN = 3
+
 
 def same_label_spelling(label: str) -> str:
-    """Return a text that is equal for labels that a person takes for the same.
+    """Return the key under which two spellings of a label are the same.
 
-    Width, case, invisible characters, underscores and the kind and number of spaces do not count:
-    "Red_Fox", "red  fox" and "ｒｅｄ ｆｏｘ" are one label.
+    It is the text in NFKC and without case, without invisible characters, and with a space for
+    underscores and white space.
     """
-    folded = normalize("NFKC", normalize("NFKC", label).casefold())
-    visible = "".join(letter for letter in folded if category(letter) != "Cf")
-    return " ".join(visible.replace("_", " ").split())
+    text = UNSEEN_LETTERS.sub("", unicodedata.normalize("NFKC", label).replace("_", " "))
+    seen = "".join(character for character in text if not _is_unseen(character))
+    return unicodedata.normalize("NFKC", " ".join(seen.split()).casefold())
+
+
+def alike_labels(labels: Iterable[str]) -> str:
+    """Return labels that differ only in spelling, as in "'red fox' and 'red_fox'"; or ""."""
+    spellings: defaultdict[str, list[str]] = defaultdict(list)
+    for label in sorted({*labels}):
+        spellings[same_label_spelling(label)].append(label)
+    alike = [" and ".join(map(_shown, some)) for some in spellings.values() if len(some) > 1]
+    return "; ".join(alike[:MOST_SHOWN]) + ("; …" if len(alike) > MOST_SHOWN else "")
+
+
+def require_own_spelling(labels: Iterable[str], owner: str) -> None:
+    """Raise a `DataError` if two labels of `owner` differ only in spelling."""
+    if alike := alike_labels(labels):
+        raise DataError(
+            f"{owner} differ only by an underscore, a space, the case of letters or an invisible "
+            f"character: {alike}; give one class one spelling, and two classes different names"
+        )
+
+
+def require_new_spelling(label: str, classes: Iterable[str]) -> None:
+    """Raise a `UsageError` if a new label differs from that of a class only in spelling."""
+    key = same_label_spelling(label)
+    if same := next((known for known in classes if same_label_spelling(known) == key), None):
+        raise UsageError(
+            f"the new class {_shown(label)} differs from the class {_shown(same)} only by an "
+            "underscore, a space, the case of letters or an invisible character; give another name"
+        )
+
+
+def spelled_alike(alike: str) -> str:
+    """Return the warning about the `alike_labels` of a feature store, whose labels stay."""
+    return f"these labels are different classes, though they differ only in spelling: {alike}"
+
+
+def _is_unseen(character: str) -> bool:
+    is_control = unicodedata.category(character) in ("Cc", "Cf") and ord(character) not in TAGS
+    return is_control and not character.isspace()
+
+
+def _shown(label: str) -> str:
+    # `repr` shows most invisible characters by their number, but not these.
+    return ascii(label) if UNSEEN_LETTERS.search(label) else repr(label)
 
 
 def with_class_names(table: ImageTable, file: Path) -> ImageTable:

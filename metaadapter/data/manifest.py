@@ -157,6 +157,13 @@ def _read_csv(path: Path) -> list[Record]:
     (_, names), *rest = [line for line in lines if any(line[1])] or [(0, [])]
     columns = [name.lower() for name in names]
     absent = dict.fromkeys(columns, "")
+    for number, cells in rest:
+        if any(cells[len(columns) :]):
+            raise DataError(
+                f"expected {len(columns)} cells in each line of {path}, as in its first line, but "
+                f"line {number} has {len(cells)}: {', '.join(cells)[:80]}; put a cell with a "
+                "separator into quotation marks"
+            )
     return [
         Record(f"line {number}", absent | dict(zip(columns, cells, strict=False)))
         for number, cells in rest

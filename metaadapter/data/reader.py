@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +14,13 @@ from metaadapter.data.coop_split import read_coop_split
 from metaadapter.data.folder import read_folder, subfolders
 from metaadapter.data.machine_errors import CONNECTION, is_of_network
 from metaadapter.data.manifest import is_manifest, read_manifest
-from metaadapter.data.regular_files import expanded
+from metaadapter.data.regular_files import expanded, not_found
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
 from metaadapter.data.url import Url
 from metaadapter.errors import DataError, UsageError
 
 ALL_SPLITS = "all"
+SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 
 
 def read_images(
@@ -62,7 +62,7 @@ def read_images(
         remedy = f"; {CONNECTION}" if is_of_network(error) else ""
         raise DataError(f"cannot look for {source}: {error.strerror}{remedy}") from error
     if not exists:
-        raise DataError(_not_found(source))
+        raise DataError(not_found(source))
     table = _read(source, labelled, pictures, min_confidence)
     table = _select_split(table, source, split, labelled)
     if labelled and len(table.classes) < n_classes:
@@ -89,6 +89,11 @@ def _read(source: Path, labelled: bool, pictures: Path | None, min_confidence: f
         require_no_boxes(source)
     if holds_pictures(source):
         return read_containers([source], source, labelled=labelled)
+    if source.suffix.lower() in SPREADSHEETS:
+        raise DataError(
+            f"{source} is a spreadsheet, which is not read; save the table as 'CSV UTF-8', and "
+            "give that file"
+        )
     if is_manifest(source):
         return read_manifest(source, labelled=labelled)
     if source.suffix.lower() == ".json":
@@ -120,19 +125,6 @@ def _select_split(table: ImageTable, source: Path, split: str | None, labelled: 
             + (f"is divided into {listed}" if listed else "is not divided into splits")
         )
     return replace(table, rows=CompactRows(row for row in table.rows if row.split == split))
-
-
-def _not_found(source: Path) -> str:
-    if isinstance(source, Url):
-        return f"there is no file or folder {source}; correct the URL"
-    parent = next(folder for folder in source.absolute().parents if folder.is_dir())
-    missing = source.absolute().relative_to(parent).parts[0]
-    names = [path.name for path in parent.iterdir()]
-    close = difflib.get_close_matches(missing, names)
-    hint = f"did you mean {' or '.join(str(parent / name) for name in close)}?"
-    return f"there is no file or folder {source}" + (
-        f"; {hint}" if close else f": {parent} holds no {missing!r}"
-    )
 
 
 def _one_class(source: Path, table: ImageTable) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import stat
@@ -9,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from metaadapter.data.machine_errors import is_of_network
-from metaadapter.data.url import as_place
+from metaadapter.data.url import Url, as_place
 
 # Linux shows its state as files here, some of them endless.
 SYSTEM_FOLDERS = (Path("/proc"), Path("/sys"))
@@ -40,6 +41,20 @@ def expanded(name: str | Path) -> Path:
         return place.expanduser()
     except RuntimeError:
         return place
+
+
+def not_found(source: Path) -> str:
+    """Return the message that a place does not exist, with places of similar names."""
+    if isinstance(source, Url):
+        return f"there is no file or folder {source}; correct the URL"
+    parent = next(folder for folder in source.absolute().parents if folder.is_dir())
+    missing = source.absolute().relative_to(parent).parts[0]
+    names = [path.name for path in parent.iterdir()]
+    close = difflib.get_close_matches(missing, names)
+    hint = f"did you mean {' or '.join(str(parent / name) for name in close)}?"
+    return f"there is no file or folder {source}" + (
+        f"; {hint}" if close else f": {parent} holds no {missing!r}"
+    )
 
 
 def is_regular(path: Path) -> bool:

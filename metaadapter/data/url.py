@@ -36,6 +36,13 @@ if TYPE_CHECKING:
 else:
     Base = type(Path())  # until Python 3.12 a subclass of `Path` itself has no syntax of paths
 
+_BUCKETS = "'metaadapter[buckets]'"
+# Protocol → the packages that read it.
+PACKAGES = {
+    **dict.fromkeys(("s3", "s3a", "gs", "gcs"), _BUCKETS),
+    **dict.fromkeys(("http", "https"), "aiohttp requests"),
+}
+
 
 class Url(Base):
     """A path in a remote place, such as s3://bucket/photos; its text is the URL.
@@ -195,6 +202,10 @@ def as_place(name: str | os.PathLike[str]) -> Path:
         return name
     if not isinstance(name, Path):
         text = os.fspath(name)
+        if not text:
+            raise UsageError(
+                "an empty text is no path; give a file or folder, such as '.' for the current one"
+            )
         return Url(text) if URL.match(text) else Path(text)
     if COLLAPSED.match(text := name.as_posix()) and not os.path.lexists(name.parts[0]):
         return Url(text)
@@ -211,8 +222,8 @@ def _filesystem(protocol: str, _process: int) -> Any:
         return fsspec.filesystem(protocol, use_listings_cache=False)
     except ImportError as error:
         raise MissingPackage(
-            f"reading {protocol}:// needs a package ({error}); s3:// and gs:// need pip install "
-            "'metaadapter[buckets]'"
+            f"reading {protocol}:// needs a package ({error}): "
+            f"pip install {PACKAGES.get(protocol, 'fsspec and that package')}"
         ) from error
     except ValueError as error:
         if protocol in fsspec.available_protocols():

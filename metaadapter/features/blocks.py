@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from metaadapter.data.given_values import given_texts
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.transformers_model import ImageTower
@@ -48,7 +49,7 @@ def choose_blocks(
     """Return the names of blocks in the order of a row; None stands for the default blocks."""
     if names is None:
         names = ["joint", *whitened, *(["second"] if second else [])]
-    names = [names] if isinstance(names, str) else list(names)
+    names = given_texts(names)
     if unknown := sorted(set(names) - set(BLOCKS)):
         raise UsageError(
             f"unknown block(s) {', '.join(map(repr, unknown))}: expected some of "

@@ -89,8 +89,7 @@ def resolve_encoder(name: str) -> EncoderSource:
         return EncoderSource(f"{TIMM}{tower.name}", tower.model, None, tower.name, timm=tower)
     if name in EMBEDDED:
         return replace(_folder(TINY), name=name, image_size=EMBEDDED[name])
-    folder = expanded(name)
-    if name and folder.is_dir():
+    if name and (folder := expanded(name)).is_dir():
         return _folder(folder.resolve())
     import open_clip
 
@@ -101,8 +100,7 @@ def resolve_encoder(name: str) -> EncoderSource:
     tag = weights.lower().replace("-", "_")  # open_clip accepts both spellings
     if tag in tags:
         return EncoderSource(f"{model}/{tag}", model, tag, tag)
-    file = expanded(weights)
-    if weights and is_regular(file):
+    if weights and is_regular(file := expanded(weights)):
         file = file.resolve()
         return EncoderSource(f"{model}/{file}", model, str(file), file.name)
     raise UsageError(_unknown_weights(model, weights, tags))

@@ -48,8 +48,7 @@ def resolve_second(name: str) -> SecondSource:
     """Find the model after `+timm:`: a model of timm, MODEL/FILE, or a folder."""
     import timm
 
-    folder = expanded(name)
-    if name and folder.is_dir():
+    if name and (folder := expanded(name)).is_dir():
         if not is_regular(folder / CONFIG_FILE):
             raise DataError(
                 f"the folder {folder} is no model of timm: expected {CONFIG_FILE} and the weights "

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.code_identity import code_identity
+from metaadapter.data.given_values import given_path
 from metaadapter.data.hub import PREFIX, Downloaded, HubName, download, is_hub_name, some_files
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text
@@ -124,7 +125,7 @@ def generator_folder(name: str | Path, *, named_by: str = "") -> Path:
     """
     if name in ("default", ELSEWHERE):
         return SHIPPED
-    return _downloaded(name, named_by).folder if is_hub_name(name) else Path(name)
+    return _downloaded(name, named_by).folder if is_hub_name(name) else given_path(name)
 
 
 def recorded_name(name: str | Path) -> str:
@@ -146,7 +147,7 @@ def save_generator(generator: AdapterGenerator, folder: str | Path) -> None:
             "save_generator expects a generator, as from load_generator('default'), and a folder, "
             f"got {generator!r}"
         )
-    folder = Path(folder)
+    folder = given_path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
     config: dict[str, Any] = {"schema": SCHEMA}

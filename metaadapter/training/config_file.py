@@ -130,8 +130,13 @@ def check_config(model: type[Model], content: Mapping[str, Any], *, owner: str) 
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        faults = [_explain(model, fault) for fault in error.errors()]
-        raise DataError("\n  ".join([f"{owner} is wrong:", *faults])) from error
+        raise config_error(model, error, owner=owner) from error
+
+
+def config_error(model: type[BaseModel], error: ValidationError, *, owner: str) -> DataError:
+    """Return the error that names `owner` and lists all faults of a configuration."""
+    faults = [_explain(model, fault) for fault in error.errors()]
+    return DataError("\n  ".join([f"{owner} is wrong:", *faults]))
 
 
 def shown(value: Any) -> str:

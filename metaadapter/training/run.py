@@ -44,6 +44,7 @@ from metaadapter.training.validation import Moment
 
 CHECKPOINT, LOG, SUMMARY, BEST = "checkpoint.safetensors", "log.jsonl", "summary.json", "best"
 RESUMABLE = "The last saved state is kept; resume it with --resume"
+NOTHING_SAVED = "No state was saved yet; --resume begins the run again"
 PACKAGES = ("metaadapter", "torch", "numpy", "safetensors", "pydantic")
 
 
@@ -88,7 +89,7 @@ def train(
         seconds = _advance(run, tell, should_stop)
         summary = summarise(folder, run.trainer, seconds, run.conditions, run.sources)
         if processes.is_first:
-            with write_errors(f"the training run {folder}", RESUMABLE):
+            with write_errors(f"the training run {folder}", _kept(folder)):
                 write_document(folder / SUMMARY, {"schema": TRAINING_RECORD, **summary.to_dict()})
         processes.any(False)  # all wait until the first one has written
         return summary
@@ -176,7 +177,7 @@ def _advance(
         for moment in trainer.steps():
             seconds = before + time.monotonic() - started
             if log:
-                with write_errors(owner, RESUMABLE):
+                with write_errors(owner, _kept(folder)):
                     log.write(moment.log_line(seconds))
                     log.flush()
             tell(moment)
@@ -203,7 +204,7 @@ def _advance(
 
 
 def _save(folder: Path, log: IO[bytes], state: Checkpoint, owner: str) -> None:
-    with write_errors(owner, RESUMABLE):
+    with write_errors(owner, _kept(folder)):
         # The log is first, because a resumed run needs the lines before its checkpoint.
         os.fsync(log.fileno())
         state.save(folder / CHECKPOINT)
@@ -211,8 +212,12 @@ def _save(folder: Path, log: IO[bytes], state: Checkpoint, owner: str) -> None:
 
 def _save_best(folder: Path, trainer: Trainer) -> None:
     require_no_link(folder / BEST)
-    with write_errors(f"the generator {folder / BEST}", RESUMABLE):
+    with write_errors(f"the generator {folder / BEST}", _kept(folder)):
         save_generator(trainer.best_generator(), folder / BEST)
+
+
+def _kept(folder: Path) -> str:
+    return RESUMABLE if (folder / CHECKPOINT).exists() else NOTHING_SAVED
 
 
 def _conditions(checkpoint: Checkpoint, path: Path) -> Conditions:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.device import choose_device
+from metaadapter.training.run_folder import RESOLVED
 
 MOST_THREADS = 4096
 
@@ -66,9 +67,9 @@ def require_same_run(before: Conditions, now: Conditions, checkpoint: Path) -> N
     """Raise `DataError` for the checkpoint of another run."""
     if before.run not in ("", now.run):
         raise DataError(
-            f"the checkpoint {checkpoint} is of another run: its configuration differs from the "
-            "one in this folder. Restore the checkpoint of this run from a copy, or start a new "
-            "run with --out"
+            f"the checkpoint {checkpoint} and {RESOLVED} beside it are of two runs, as their "
+            "configurations differ: one of the two files was exchanged. Restore it from a copy, or "
+            "start a new run with --out"
         )
 
 

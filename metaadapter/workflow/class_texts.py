@@ -15,6 +15,8 @@ from jaxtyping import Float32
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import as_array, moderate_rows
+from metaadapter.data.class_names import require_new_spelling
+from metaadapter.data.given_values import given_texts
 from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
 from metaadapter.workflow.sentence_weights import weigh_sentences
@@ -36,7 +38,7 @@ class ClassNames:
     """Label → name, for classes with pictures."""
     added: Mapping[str, str] = field(default_factory=dict)
     """Label → name, for classes without pictures."""
-    sentences: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sentences: Mapping[str, Sequence[str] | str] = field(default_factory=dict)
 
     @classmethod
     def parsed(
@@ -69,12 +71,14 @@ class ClassNames:
         for label, name in self.added.items():
             if label in names:
                 raise _exists_already(label)
+            require_new_spelling(label, names)
             names[label] = name
         for label in self.sentences:
             require_label(label, list(names), option="sentences (--describe)")
         texts: dict[str, str | list[str]] = {}
         for label, name in names.items():
-            sentences = [*(descriptions or {}).get(label, ()), *self.sentences.get(label, ())]
+            own = given_texts(self.sentences.get(label, ()))
+            sentences = [*(descriptions or {}).get(label, ()), *own]
             texts[label] = [name, *sentences] if sentences else name
         return texts
 

@@ -168,15 +168,18 @@ def checked(estimator: Any, X: Any, *y: Any, first: int = 0, **options: Any) -> 
 
     `first` is the number of the first row of X in the user's rows.
     """
+    X = as_array(X)
     valid = validate_data(
         estimator,
-        as_array(X),
+        X,
         *y,
         dtype=(np.float64, np.float32),
         ensure_all_finite=False,
         **options,
     )
-    require_finite(valid[0] if y else valid, "X", first)
+    # Whole numbers are no features. The checks of scikit-learn give them, and zeros among them.
+    are_whole = getattr(getattr(X, "dtype", None), "kind", "f") in "iu"
+    require_finite(valid[0] if y else valid, "X", first, zeros=are_whole)
     return valid
 
 

@@ -22,6 +22,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights, probabilities
+from metaadapter.data.given_values import given_path
 from metaadapter.data.hub import place_of
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
@@ -285,7 +286,8 @@ class MetaAdapterClassifier(AdapterClassifier):
             changes["descriptions"] = descriptions(class_names, classes)
         hashes = dict.fromkeys((*stored.picture_hashes, *(picture_hashes or ())))
         config = stored.config.model_copy(update=changes)
-        store_adapter(Path(folder), replace(stored, config=config, picture_hashes=tuple(hashes)))
+        stored = replace(stored, config=config, picture_hashes=tuple(hashes))
+        store_adapter(given_path(folder), stored)
 
     @classmethod
     def load(
@@ -307,7 +309,7 @@ class MetaAdapterClassifier(AdapterClassifier):
             DataError: The adapter is damaged.
             IncompatibleArtifact: There is no adapter, or it belongs to another encoder.
         """
-        stored = load_adapter(Path(folder))
+        stored = load_adapter(folder)
         config = stored.config
         encoder = loaded_encoder(encoder)
         if encoder is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
@@ -12,25 +12,43 @@ from jaxtyping import Float
 
 from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.unit_rows import as_array
+from metaadapter.data.class_names import require_own_spelling
 from metaadapter.errors import UsageError
 
 
-def require_finite(rows: Float[np.ndarray, "n *V D"], name: str, first: int = 0) -> None:
-    """Raise a `UsageError` with the number of the first row that is not finite.
+def require_finite(
+    rows: Float[np.ndarray, "n *V D"], name: str, first: int = 0, *, zeros: bool = False
+) -> None:
+    """Raise a `UsageError` with the number of the first row that is no feature of a picture.
 
-    The rows are numbered from `first`.
+    Such a row has a NaN or an infinity, or unless `zeros` are accepted only zeros. The rows are
+    numbered from `first`.
     """
-    wrong = np.flatnonzero(~np.isfinite(rows).all(tuple(range(1, rows.ndim))))
-    if len(wrong):
-        more = f", and so have {len(wrong) - 1} more rows" if len(wrong) > 1 else ""
-        raise UsageError(
-            f"row {first + wrong[0]} of {name} has a NaN or infinity (inf){more}; leave such rows "
-            "out, or encode their pictures again"
-        )
+    inner = tuple(range(1, rows.ndim))
+    faults = {"a NaN": np.isnan(rows).any(inner), "an infinity (inf)": np.isinf(rows).any(inner)}
+    if not zeros:
+        faults["only zeros"] = np.any(~rows.any(-1), axis=inner[:-1])
+    for fault, wrong_N in faults.items():
+        if len(wrong := np.flatnonzero(wrong_N)):
+            more = f", and so have {len(wrong) - 1} more rows" if len(wrong) > 1 else ""
+            raise UsageError(
+                f"row {first + wrong[0]} of {name} has {fault}{more}; leave such rows out, or "
+                "encode their pictures again"
+            )
 
 
 def label_array(labels: Any) -> Any:
-    """Return labels as an array; whole numbers stay exact, even where numpy would make floats."""
+    """Return labels as an array; whole numbers stay exact, even where numpy would make floats.
+
+    Raises:
+        UsageError: A label is missing, or a whole number is too large.
+    """
+    if isinstance(labels, str):
+        raise UsageError(f"expected a label for each row of X, got the single text {labels!r}")
+    if hasattr(labels, "isna"):  # of pandas
+        _require_no_missing(labels.isna())
+    elif isinstance(labels, list | tuple) or getattr(getattr(labels, "dtype", 0), "kind", 0) == "O":
+        _require_no_missing([_is_missing(label) for label in labels])
     # A pandas column of whole numbers with missing values would become floats.
     if getattr(getattr(labels, "dtype", None), "kind", "") in ("i", "u"):
         labels = labels.tolist()
@@ -90,6 +108,7 @@ def require_shared_labels(
             f"{_some(sorted(set(labels)))}; use labels from y as the keys of class_texts"
         )
     require_one_kind([*labels, *named])
+    require_own_spelling(_texts([*labels, *named]), "the labels in y and class_texts")
     return named
 
 
@@ -114,6 +133,22 @@ def unchanged_on_error(estimator: object) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def _require_no_missing(missing: Any) -> None:
+    if len(rows := np.flatnonzero(missing)):
+        more = f", and those of {len(rows) - 1} more rows" if len(rows) > 1 else ""
+        raise UsageError(
+            f"the label of row {rows[0]} in y is missing{more}; give a label, or leave the row out"
+        )
+
+
+def _is_missing(label: object) -> bool:
+    return label is None or (isinstance(label, float) and label != label) or str(label) == "<NA>"
+
+
+def _texts(labels: Iterable[Any]) -> set[str]:
+    return {label for label in labels if isinstance(label, str)}
 
 
 def _is_whole(label: object) -> bool:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
 from metaadapter.data.capture_series import with_series
+from metaadapter.data.class_names import alike_labels, spelled_alike
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError, UsageError
@@ -214,6 +215,8 @@ def _read_store(
         store.fingerprint.require_match(encoder.fingerprint, owner=owner)
     pictures = read_store(store, split=selection.split)
     pictures = pictures.select([i for i, label in enumerate(pictures.labels) if label])
+    if alike := alike_labels(pictures.labels):
+        pictures = replace(pictures, warnings=(*pictures.warnings, spelled_alike(alike)))
     if (n_classes := len(set(pictures.labels))) < 2:
         raise DataError(
             f"expected pictures of at least two classes in {owner}, found {n_classes}; encode a "

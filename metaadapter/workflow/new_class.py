@@ -20,6 +20,7 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import SAME
 from metaadapter.adapter.weights import AdapterWeights, KnownHead
+from metaadapter.data.class_names import require_new_spelling
 from metaadapter.data.label_sets import NO_LABEL, is_one_label
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
@@ -41,6 +42,8 @@ def require_addable(
     if label in classes:
         raise UsageError(f"class {label!r} exists already; give a label other than {classes}")
     require_one_kind([*classes, label])
+    if isinstance(label, str):
+        require_new_spelling(label, map(str, classes))
     if stored.config.several is not None and isinstance(label, str) and not is_one_label(label):
         raise UsageError(
             f"expected one label without ';', '|', '!' in front or spaces around it, and not "

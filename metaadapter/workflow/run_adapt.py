@@ -11,8 +11,11 @@ from metaadapter.adapter.files import store_adapter
 from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.label_tree_file import fitted_tree, read_label_tree
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.class_names import require_own_spelling
+from metaadapter.data.given_values import given_path, given_texts
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.label_sets import hints
+from metaadapter.data.url import as_place
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
@@ -106,13 +109,13 @@ class Adapted:
 
     def save(self, path: Path | str) -> None:
         """Write the adapter to a folder, or to a skill file `NAME.adapter`."""
-        store_adapter(Path(path), self.adapter)
+        store_adapter(given_path(path), self.adapter)
 
 
 def adapt(
     support: Path | str | None = None,
     *,
-    classes: Sequence[str] = (),
+    classes: Sequence[str] | str = (),
     class_names: ClassNames | None = BY_LABEL,
     selection: Selection | None = None,
     unlabelled: Path | str | None = None,
@@ -155,13 +158,13 @@ def adapt(
         DataError: A source is missing, a class has no readable picture, or there is one class only.
         IncompatibleArtifact: A feature store was made by another encoder.
     """
-    selection = selection or Selection()
+    selection, classes = selection or Selection(), given_texts(classes)
     load = partial(load_encoder, device=device, precision=precision, templates=templates)
-    parents = None if tree is None else read_label_tree(Path(tree))
-    pool = None if unlabelled is None else Path(unlabelled)
+    parents = None if tree is None else read_label_tree(given_path(tree))
+    pool = None if unlabelled is None else as_place(unlabelled)
     reading = Reading(load, selection, progress)
     labelled = read_support(
-        None if support is None else Path(support),
+        None if support is None else as_place(support),
         reading,
         encoder=encoder,
         reads_names=bool((class_names and (class_names.are_given or tree)) or templates or tune),
@@ -177,7 +180,7 @@ def adapt(
     if tune is not None:
         labelled = tune(labelled, texts)
     if background is not None:  # after the names, as this class has none
-        labelled = with_background(labelled, Path(background), texts or {}, reading)
+        labelled = with_background(labelled, as_place(background), texts or {}, reading)
     pictures = rows = None
     if pool is not None:
         pictures = read_pool(pool, labelled, reading, cut.unlabelled)
@@ -193,6 +196,7 @@ def _check_names(
     tree: Path | str | None,
     labels: Sequence[str],
 ) -> None:
+    require_own_spelling(labels or classes, "the labels (--names)" if classes else "the labels")
     if labels and classes:
         raise UsageError("give either labelled pictures or names of classes (--names), not both")
     texts = {} if class_names is None else class_names.of(labels or classes)

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from metaadapter.adapter.files import store_adapter
+from metaadapter.data.class_names import require_own_spelling
+from metaadapter.data.given_values import given_path
 from metaadapter.data.label_sets import (
     NO_LABEL,
     LabelSets,
@@ -21,6 +23,7 @@ from metaadapter.data.label_sets import (
 )
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import CompactRows
+from metaadapter.data.url import as_place
 from metaadapter.errors import DataError
 from metaadapter.features.blocks import default_blocks
 from metaadapter.features.device import Precision
@@ -78,7 +81,7 @@ class AdaptedSeveral:
 
     def save(self, path: Path | str) -> None:
         """Write the adapter to a folder, or to a skill file `NAME.adapter`."""
-        store_adapter(Path(path), self.fitted.adapter)
+        store_adapter(given_path(path), self.fitted.adapter)
 
 
 def adapt_several(
@@ -117,7 +120,7 @@ def adapt_several(
     selection = selection or Selection()
     load = partial(load_encoder, device=device, precision=precision, templates=templates)
     reading = Reading(load, selection, progress)
-    labelled = _read(Path(support), reading, encoder, reads_names=class_names is not None)
+    labelled = _read(as_place(support), reading, encoder, reads_names=class_names is not None)
     sets = LabelSets.of(labelled.pictures.labels)
     if len(sets.classes) < 2:
         raise DataError(
@@ -199,6 +202,7 @@ def _read(
         )
     )
     cells = [row.label or "" for row in table.rows]
+    require_own_spelling(LabelSets.of([*{*cells}]).classes, f"labels of {source}")
     drawn = draw_shots_of_sets(cells, selection.shots, selection.seed)
     rows = CompactRows(table.rows[number] for number in drawn)
     name = "tiny" if encoder is None else encoder

@@ -18,6 +18,7 @@ from metaadapter.adapter.files import (
 )
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import unit_rows
+from metaadapter.data.given_values import given_path, given_places, given_texts
 from metaadapter.data.hub import is_hub_name
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
@@ -54,10 +55,10 @@ class Added:
 def add(
     adapter: Path | str,
     label: str,
-    pictures: Sequence[Path | str] = (),
+    pictures: Sequence[Path | str] | Path | str = (),
     *,
     name: str | None = None,
-    sentences: Sequence[str] = (),
+    sentences: Sequence[str] | str = (),
     out: Path | str | None = None,
     encoder: str | None = None,
     generator: str | None = None,
@@ -88,13 +89,15 @@ def add(
         DataError: The adapter is damaged or cannot be written, or no picture can be read.
         IncompatibleArtifact: The encoder or the generator is not the adapter's.
     """
-    adapter, place = Path(adapter), Path(out or adapter)
+    adapter, sentences = given_path(adapter), given_texts(sentences)
+    place = adapter if out is None else given_path(out)
     if not pictures and name is None:
         raise UsageError(f"{label!r} needs pictures, a name (--text), or both")
     if out is not None or is_hub_name(place):
         require_adapter_folder(place)  # an error here costs less than one after encoding
     read_config(adapter)  # so that no lock is written into a folder that is no adapter
-    with nullcontext() if out else hold_adapter(adapter):  # no second `add` runs meanwhile
+    # Without `out` no second `add` may run meanwhile.
+    with hold_adapter(adapter) if out is None else nullcontext():
         stored = load_adapter(adapter, several=True)
         config = stored.config
         if generator is None:  # a saved adapter never makes code run by itself
@@ -108,7 +111,7 @@ def add(
                 "describe; give the name of the class (--text) as well"
             )
         load = cache(partial(load_adapter_encoder, adapter, stored, encoder, device, precision))
-        sources = [Path(picture) for picture in pictures]
+        sources = given_places(pictures)
         parts = read_queries(sources, config, load, progress=progress)
         added = EncodedPictures.joined(parts, width=config.width)
         grown = add_class(

@@ -8,8 +8,8 @@ from functools import cache, partial
 from pathlib import Path
 
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.given_values import given_path, given_places
 from metaadapter.data.shard import pick_shard
-from metaadapter.data.url import as_place
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import require_some
 from metaadapter.features.encoding_loop import Progress
@@ -66,7 +66,7 @@ class Predicted:
 
 def predict(
     adapter: Path | str,
-    images: Sequence[Path | str],
+    images: Sequence[Path | str] | Path | str,
     *,
     options: PredictionOptions | None = None,
     labelled: bool = False,
@@ -98,8 +98,8 @@ def predict(
         IncompatibleArtifact: There is no adapter, or the encoder or a store does not fit it.
     """
     request = request_predictions(
-        Path(adapter),
-        [as_place(image) for image in images],
+        given_path(adapter),
+        given_places(images),
         options or PredictionOptions(),
         labelled=labelled,
         together=together,

@@ -18,6 +18,7 @@ from metaadapter.adapter.published import (
 )
 from metaadapter.adapter.skill import skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.data.given_values import given_path
 from metaadapter.data.hub import is_hub_name
 from metaadapter.data.hub_upload import Pushed, push_files
 from metaadapter.errors import UsageError
@@ -52,7 +53,7 @@ def push(
             not write to it.
         DataError: The artifact is damaged, or the hub cannot be reached.
     """
-    path = Path(artifact)
+    path = given_path(artifact)
     if is_hub_name(path):
         raise UsageError(f"{path} is on the hub already; push takes an artifact of this machine")
     if is_generator(path):

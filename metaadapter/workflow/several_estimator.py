@@ -16,6 +16,8 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import probabilities
+from metaadapter.data.class_names import require_own_spelling
+from metaadapter.data.given_values import given_path
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.workflow.class_texts import text_features
 from metaadapter.workflow.fit_several import SeveralTask, fit_several
@@ -89,6 +91,7 @@ class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             binarizer = MultiLabelBinarizer()
             shows_NC, known_NC = binarizer.fit_transform(y).astype(bool), None
             classes = binarizer.classes_.tolist()
+            require_own_spelling(map(str, classes), "the labels in y")
         else:
             y = _indicator(y)
             shows_NC, known_NC = y == 1, ~np.isnan(y)
@@ -132,7 +135,7 @@ class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
     def save(self, folder: str | Path) -> None:
         """Write the adapter to a folder, or to a skill file `NAME.adapter`."""
         check_is_fitted(self, "stored_")
-        store_adapter(Path(folder), self.stored_)
+        store_adapter(given_path(folder), self.stored_)
 
     @classmethod
     def load(cls, folder: str | Path, *, encoder: Any = None) -> SeveralLabelsClassifier:
@@ -142,7 +145,7 @@ class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             DataError: The adapter is damaged.
             IncompatibleArtifact: There is no adapter of several labels, or of another encoder.
         """
-        stored = load_adapter(Path(folder), several=True)
+        stored = load_adapter(folder, several=True)
         config = stored.config
         if config.several is None:
             raise IncompatibleArtifact(

@@ -18,6 +18,7 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights, probabilities
+from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
 from metaadapter.data.user_code import is_user_code
@@ -48,7 +49,7 @@ def with_background(
     labelled: LabelledPictures, source: Path, named: Collection[str], reading: Reading
 ) -> LabelledPictures:
     """Return labelled pictures with up to `MOST_BACKGROUND` from `source` as class `BACKGROUND`."""
-    if BACKGROUND in {*labelled.pictures.labels, *named}:
+    if BACKGROUND in map(same_label_spelling, {*labelled.pictures.labels, *named}):
         raise UsageError(
             f"background pictures (--background) become a class {BACKGROUND!r}, but there is such "
             "a class already; leave background (--background) out, or rename that class"

@@ -115,6 +115,11 @@ JSONL = '{"path": "1.jpg", "label": "a"}\n'
             b"path,label\n1.jpg,b\xe4r",
             "byte 19 is not; save the table again as 'CSV UTF-8'",
         ),
+        (
+            "m.csv",
+            "path,label\n1.jpg,daisy\n2.jpg,daisy, young\n",
+            "line 3 has 3: 2.jpg, daisy, young; put a cell",
+        ),
         ("m.csv", "path,label\n", "but it has no rows"),
         ("m.csv", "", "but it has no rows"),
         ("m.jsonl", "", "but it has no rows"),

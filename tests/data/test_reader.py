@@ -136,3 +136,11 @@ def test_read_images__splits_without_labels__need_no_choice(add):
 
     assert len(read_images(source, labelled=False).rows) == 2
     assert len(read_images(source, labelled=False, split="test").rows) == 1
+
+
+def test_read_images__a_spreadsheet__says_to_save_it_as_csv(tmp_path):
+    (tmp_path / "labels.xlsx").touch()
+
+    for labelled in (True, False):
+        with pytest.raises(DataError, match=r"is a spreadsheet.* save the table as 'CSV UTF-8'"):
+            read_images(tmp_path / "labels.xlsx", labelled=labelled)

@@ -137,3 +137,6 @@ def threads():
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
+
+
+NORM = "encoder.norm.bias"

@@ -5,6 +5,7 @@ import pytest
 
 from metaadapter.errors import UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
+from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
 
 X = np.random.default_rng(0).standard_normal((8, 16))
 y = np.repeat([0, 1], 4)
@@ -27,8 +28,22 @@ def test_rows__of_any_length__count_as_their_direction(fitted, size):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, np.float16("inf")])
 def test_rows__not_finite__are_named_by_their_number(fitted, value):
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (np.nan, "a NaN"),
+        (np.inf, r"an infinity \(inf\)"),
+        (np.float16("inf"), r"an infinity \(inf\)"),
+        (0.0, "only zeros"),
+    ],
+)
+def test_rows__that_are_no_features__are_named_by_their_number_and_fault(fitted, value, fault):
+
+
     wrong = X.astype(np.float16 if isinstance(value, np.float16) else float)
-    wrong[3, 1] = wrong[6, 2] = value
+    wrong[[3, 6], 1 if value else slice(None)] = value
 
     calls = [
         lambda: fitted.predict(wrong),
@@ -36,9 +51,9 @@ def test_rows__not_finite__are_named_by_their_number(fitted, value):
         lambda: MetaAdapterClassifier().fit(X, y).add_class(2, wrong),
     ]
     for call in calls:
-        with pytest.raises(UsageError, match=r"row 3 of X has a NaN .* and so have 1 more rows"):
+        with pytest.raises(UsageError, match=rf"row 3 of X has {fault}, and so have 1 more rows"):
             call()
-    with pytest.raises(UsageError, match="row 3 of views has a NaN"):
+    with pytest.raises(UsageError, match=f"row 3 of views has {fault}"):
         MetaAdapterClassifier(mode="finetune").fit(X, y, views=wrong[:, None])
 
 
@@ -61,3 +76,32 @@ def test_fit__that_fails__leaves_the_estimator_as_it_was(parameters, rows, label
 
     assert (classifier.predict_proba(X) == before).all()
     assert classifier.classes_.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["a", None, "b", "a"],
+        ["a", float("nan"), "b", "a"],
+        pd.Series(["a", None, "b", "a"], dtype="string"),
+        pd.Series([1, None, 2, 1], dtype="Int64"),
+        np.array(["a", None, "b", "a"], object),
+    ],
+    ids=["None", "NaN", "pandas strings", "pandas numbers", "objects"],
+)
+def test_labels__that_lack_one__name_its_row(labels):
+    with pytest.raises(UsageError, match="the label of row 1 in y is missing"):
+        MetaAdapterClassifier().fit(X[:4], labels)
+
+
+def test_labels__that_differ_only_in_spelling__are_refused():
+    with pytest.raises(DataError, match="'Fox' and 'fox'"):
+        MetaAdapterClassifier().fit(X[:4], ["fox", "Fox", "lynx", "lynx"])
+    with pytest.raises(DataError, match="'red fox' and 'red_fox'"):
+        MetaAdapterClassifier({"red fox": X[0], "lynx": X[1]}).fit(X[:2], ["red_fox", "lynx"])
+    with pytest.raises(DataError, match="'Fox' and 'fox'"):
+        SeveralLabelsClassifier().fit(X[:3], [["fox", "snow"], ["Fox"], ["snow"]])
+    with pytest.raises(UsageError, match="the new class 'Fox' differs from the class 'fox' only"):
+        MetaAdapterClassifier().fit(X[:2], ["fox", "lynx"]).add_class("Fox", X[2:3])
+
+

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.workflow.labelled_pictures import Reading, Selection, draw_shots, read_support
 
 LABELS = st.lists(st.sampled_from(["heron", "lynx", "red fox"]), min_size=1, max_size=30)
@@ -49,3 +51,12 @@ def test_read_support__boxes__have_the_joint_block_alone(tmp_path, box, chosen, 
         read_support(tmp_path / "boxes.csv", Reading(load, Selection(blocks=chosen)), encoder=None)
 
     assert loaded.value.args == (blocks,)
+
+
+def test_read_support__store_with_labels_that_differ_only_in_spelling__warns_of_them(tmp_path):
+    FeatureStore.create(tmp_path / "store", np.eye(3), ["fox", "Fox", "lynx"])
+
+    labelled = read_support(tmp_path / "store", Reading(lambda *_, **__: None), encoder=None)
+
+    assert set(labelled.counts) == {"fox", "Fox", "lynx"}
+    assert "differ only in spelling: 'Fox' and 'fox'" in labelled.pictures.warnings[0]

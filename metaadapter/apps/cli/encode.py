@@ -196,9 +196,12 @@ def _with_names(table: ImageTable, names: Path) -> ImageTable:
 
 
 def _warnings(table: ImageTable, report: EncodeReport) -> list[str]:
+    from metaadapter.data.class_names import alike_labels, spelled_alike
     from metaadapter.features.store.duplicates import contradictions
 
     warnings = [*table.warnings, *contradictions(report.duplicates)]
+    if alike := alike_labels(table.classes):
+        warnings.append(spelled_alike(alike))
     if table.descriptions:
         warnings.append(
             f"a feature store does not keep the descriptions of {len(table.descriptions)} "

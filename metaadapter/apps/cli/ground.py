@@ -28,9 +28,14 @@ WITHOUT_TRAINING = (
 def ground(
     adapter: options.Adapter,
     images: Annotated[
-        list[Path],
-        Argument(metavar="PICTURES", help="Pictures, folders (with subfolders), manifests."),
-    ],
+        list[Path] | None,
+        Argument(
+            metavar="PICTURES",
+            help="Pictures, folders (with subfolders), manifests.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
     phrase: Annotated[str, Argument(metavar="PHRASE", help="What to find, as in 'the red mug'.")],
     out: Annotated[
         Path | None,
@@ -62,6 +67,11 @@ def ground(
     Without a terminal the list is tab-separated: path, left, top, right, bottom (fractions of the
     upright picture), score, presence (empty if the encoder is not tiny).
     """
+    if not images:
+        raise UsageError(
+            f"expected PICTURES and after them a PHRASE, got only {phrase!r} after the adapter; as "
+            "in: metaadapter ground ADAPTER PICTURES 'the red mug'"
+        )
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
     from metaadapter.labs.grounding.phrase_grounder import read_grounder

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias, get_type_hints
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
+from metaadapter.data.given_values import given_path
 from metaadapter.data.output_file import is_stream
 from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError, UsageError
@@ -64,6 +65,11 @@ class Commands(typer.Typer):
 
 
 def _guarded(command: Callable[..., object]) -> Callable[..., object]:
+    for hint in get_type_hints(command, include_extras=True).values():
+        for fact in getattr(hint, "__metadata__", ()):
+            if isinstance(fact, OptionInfo | ArgumentInfo) and "Path" in str(hint):
+                fact.parser = given_path
+
     @wraps(command)
     def run(**values: Any) -> object:
         values = with_urls(command, values)

@@ -176,6 +176,12 @@ def _warn(
             "better than those of new pictures"
         )
     console.warn_of_pictures("these", warnings, task.pictures.quarantined)
+    if task.n_new:
+        console.note(
+            f"{task.n_new} of the captions are not among the pairs: the frozen encoder decides how "
+            "many of these pictures get one, so scores of captions depend on the other pictures; "
+            "leave out captions that describe no picture"
+        )
     if together:
         console.note("these scores depend on one another: they change with the other candidates")
     return warnings

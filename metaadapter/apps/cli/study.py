@@ -60,6 +60,7 @@ def study(
     from metaadapter.bench.scenes.page import f1_rows, study_markdown, study_page
     from metaadapter.bench.scenes.study import in_scenes, study_config, study_result
     from metaadapter.data.checksums import write_document
+    from metaadapter.data.class_names import require_own_spelling
     from metaadapter.data.crop import Crop
     from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
     from metaadapter.data.reader import read_images
@@ -71,6 +72,7 @@ def study(
     config = study_config(out / STORE, names, own.whole_numbers(shots) or [], draws)
     of_boxes = field_options.of_boxes(pictures, detections, [frames])
     table = read_images(frames, pictures=of_boxes, min_confidence=min_confidence)
+    require_own_spelling(table.classes, f"labels of {frames}")
     with write_errors(f"the study into {out}"):
         out.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(out, (STORE, "study.json"), "study")

@@ -13,6 +13,7 @@ from metaadapter.adapter.files import load_adapter, read_card
 from metaadapter.adapter.layout import CONFIG_FILE, SUPPORT_FILE, downloaded_adapter, open_skill
 from metaadapter.adapter.listed_skills import seal_of
 from metaadapter.adapter.skill import skill_bytes
+from metaadapter.data.given_values import given_path
 from metaadapter.data.hub import is_hub_name
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
@@ -68,7 +69,7 @@ def skill_content(adapter: MetaAdapterClassifier | str | Path) -> bytes:
         stored = adapter.stored_
         require_shared_features(stored.config, "the classifier")
         return skill_bytes(stored)
-    path = Path(adapter)
+    path = given_path(adapter)
     if is_hub_name(path):
         path = downloaded_adapter(path)
     stored = load_adapter(path)

@@ -42,6 +42,7 @@ from metaadapter.apps.library.index import SignatureIndex
 from metaadapter.apps.library.names import entry_name, missing_entry
 from metaadapter.apps.library.route import Identified, Routed, identified, routed
 from metaadapter.apps.library.task_means import comparable_means
+from metaadapter.data.given_values import given_path, given_texts
 from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
 from metaadapter.errors import DataError, MetaAdapterError, UsageError
 from metaadapter.features.prompts import readable_name
@@ -86,7 +87,7 @@ class AdapterLibrary:
             IncompatibleArtifact: It is not a library and `create` is false, or a newer version
                 wrote it.
         """
-        folder = Path(folder)
+        folder = given_path(folder)
         open_folder(folder, create=create)
         return cls(folder)
 
@@ -137,7 +138,7 @@ class AdapterLibrary:
 
         Errors are those of `add`.
         """
-        file = Path(file)
+        file = given_path(file)
         if file.is_dir():
             raise UsageError(f"{file} is a folder, not a skill file; use `library add` for it")
         name = entry_name(file.name.removesuffix(SKILL_SUFFIX) if name is None else name)
@@ -240,7 +241,7 @@ class AdapterLibrary:
             UsageError: There is no such entry, or the file has another suffix.
             DataError: The entry is damaged, or the file is no skill file or cannot be written.
         """
-        source, file = self.path(name), Path(file)
+        source, file = self.path(name), given_path(file)
         if file.suffix != SKILL_SUFFIX or file.is_dir():
             raise UsageError(f"expected the name of a skill file, NAME{SKILL_SUFFIX}, got {file}")
         if file.absolute().parent.resolve() == source.parent.resolve():
@@ -341,7 +342,9 @@ class AdapterLibrary:
         result = self.route(X, encoder=encoder)
         return np.where(result.unfamiliar, UNKNOWN, result.labels)
 
-    def merge(self, names: Sequence[str], new: str, *, replace: bool = False) -> StoredAdapter:
+    def merge(
+        self, names: Sequence[str] | str, new: str, *, replace: bool = False
+    ) -> StoredAdapter:
         """Add one adapter for all classes of several entries, which remain; see `compose`.
 
         Raises:
@@ -351,6 +354,6 @@ class AdapterLibrary:
         """
         new = entry_name(new)
         require_free(self.folder, new, replace=replace)
-        composed = compose({name: self.stored(name) for name in dict.fromkeys(names)})
+        composed = compose({name: self.stored(name) for name in dict.fromkeys(given_texts(names))})
         put_entry(self.folder, new, skill_bytes(composed), replace=replace)
         return composed

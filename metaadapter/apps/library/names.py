@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Collection
 
 from metaadapter.adapter.layout import SKILL_SUFFIX
+from metaadapter.data.class_names import UNSEEN_LETTERS
 from metaadapter.errors import UsageError
 
 MOST_CHARACTERS = 100
@@ -17,12 +18,6 @@ MOST_BYTES = 255 - len(f"{SKILL_SUFFIX}.new.tmp")
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 # Letters and digits of any script, and the marks that some scripts combine with letters.
 IN_WORDS = ("L", "M", "Nd")
-# Among these, the ones that nobody sees: Default_Ignorable_Code_Point in DerivedCoreProperties.txt
-# of Unicode 16, which `unicodedata` lacks. All others of that list are no letters or marks.
-INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
-    "\U000e0100-\U000e01ef]"
-)
 
 
 def entry_name(name: str) -> str:
@@ -62,7 +57,7 @@ def _fault(name: str) -> str:
         return f"has {len(name)} characters, and at most {MOST_CHARACTERS} are allowed"
     if wrong := next((character for character in name if not _is_allowed(character)), None):
         return f"contains {wrong!r}"
-    if unseen := INVISIBLE.search(name):
+    if unseen := UNSEEN_LETTERS.search(name):
         return f"contains the invisible character U+{ord(unseen[0]):04X}"
     if (n_bytes := len(name.encode())) > MOST_BYTES:
         return f"has {n_bytes} bytes in UTF-8, and at most {MOST_BYTES} are allowed"

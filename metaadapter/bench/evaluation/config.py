@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from metaadapter.bench.evaluation.cell import Cell
 from metaadapter.bench.evaluation.draw_config import DrawConfig
@@ -26,7 +26,7 @@ from metaadapter.bench.evaluation.store_source import (
     name_of,
     read_source,
 )
-from metaadapter.training.config_file import check_config, find_path, read_toml
+from metaadapter.training.config_file import check_config, config_error, find_path, read_toml
 
 PATHS = ("stores", "strangers", "tree")
 # Earlier versions wrote these keys to each evaluation; without a value they say nothing.
@@ -55,6 +55,16 @@ class EvaluationConfig(DrawConfig):
     """The user's own metrics, as FILE.py:FUNCTION."""
     tree: str | None = None
     """A file with the label tree of all classes, for figures of its levels and sure answers."""
+
+    def __init__(self, **values: Any) -> None:
+        """Check values from Python; a `DataError` lists all faults."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise config_error(type(self), error, owner="the EvaluationConfig") from error
+
+    # So that pydantic does not call it for the content of a file, which `check_config` checks.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @model_validator(mode="before")
     @classmethod

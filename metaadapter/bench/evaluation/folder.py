@@ -70,6 +70,11 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[CellJournal]:
     """
     with write_errors(f"the evaluation {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
+        if (folder / JOURNAL_FILE).exists() and not (folder / RECORD_FILE).exists():
+            raise DataError(
+                f"{folder} has lost {RECORD_FILE}, which says how its figures were measured; "
+                "restore it from a copy, or choose another --out"
+            )
         require_own_or_empty(folder, (RECORD_FILE,), "evaluation")
     path, journal = folder / RECORD_FILE, folder / JOURNAL_FILE
     with hold_lock(folder / LOCK_FILE, f"the evaluation {folder}"):

@@ -26,8 +26,10 @@ from metaadapter.bench.evaluation.summary import Ranks, records
 from metaadapter.bench.evaluation.tables import table_files
 from metaadapter.bench.evaluation.task_bench import TaskBench
 from metaadapter.data.checksums import write_document
+from metaadapter.data.given_values import given_path
 from metaadapter.data.output_folder import write_errors
 from metaadapter.data.strict_json import json_text
+from metaadapter.errors import UsageError
 from metaadapter.features.device import choose_device
 
 SUMMARY_SCHEMA = TaskBench.summary_schema
@@ -35,7 +37,7 @@ SUMMARY_SCHEMA = TaskBench.summary_schema
 
 def evaluate(
     config: EvaluationConfig,
-    folder: Path,
+    folder: Path | str,
     *,
     kind: Kind = TaskBench,
     jobs: int = 1,
@@ -66,6 +68,12 @@ def evaluate(
         UsageError: A method, metric or device in the configuration does not exist.
         DataError: A store cannot be used, or the folder holds something else.
     """
+    if not isinstance(config, EvaluationConfig):
+        raise UsageError(
+            "expected an EvaluationConfig, such as EvaluationConfig(stores=['photos-store']), got "
+            f"{config!r:.80}"
+        )
+    folder = given_path(folder)
     bench = kind(config, choose_device(device))
     methods = {name: method.identity for name, method in bench.methods.items()}
     all_sets = (*bench.sets.values(), *bench.far_sets.values())

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float16, Float32, Shaped
 
 from metaadapter.data.checksums import Proof, file_hash
+from metaadapter.data.given_values import given_path
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
@@ -68,7 +69,7 @@ class FeatureStore:
             DataError: There is no complete store, or a file of it is missing or damaged.
             IncompatibleArtifact: A later version wrote the store.
         """
-        folder = Path(folder)
+        folder = given_path(folder)
         header, proof = StoreHeader.read(folder)
         while True:
             try:
@@ -121,7 +122,7 @@ class FeatureStore:
             UsageError: The folder is a feature store already.
         """
         columns = {"labels": labels, "groups": groups, "splits": splits, "paths": paths}
-        create_store(Path(folder), features, columns, texts, encoder, logit_scale)
+        create_store(given_path(folder), features, columns, texts, encoder, logit_scale)
         return cls.open(folder)
 
     @classmethod

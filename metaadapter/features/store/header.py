@@ -185,6 +185,11 @@ def _fault(error: ErrorDetails) -> str:
     return f"{'.'.join(map(str, error['loc']))} is {fault}"
 
 
+# The beginnings of the names of a store's files.
+PARTS = ("features-", "rows-", "chunks-", "texts-", "inputs-")
+MOST_NAMED = 3
+
+
 def _missing(folder: Path) -> str:
     if not folder.is_dir():
         return f"there is no feature store {folder}; make one with `metaadapter encode`"
@@ -194,6 +199,10 @@ def _missing(folder: Path) -> str:
             "was interrupted. Run the same command again; it continues where it stopped"
         )
     fault = f"{folder} has no {HEADER_FILE}, so it is not a feature store"
+    others = sorted(p.name for p in folder.iterdir() if not p.name.startswith((".", *PARTS)))
+    if others:
+        more = ", …" if len(others) > MOST_NAMED else ""
+        return f"{fault}: it holds {', '.join(others[:MOST_NAMED])}{more}; name a feature store"
     if (folder / LOCK_FILE).exists():
         return f"{fault} yet: the command that makes it has not finished; run that command again"
     return f"{fault}; make one with `metaadapter encode IMAGES --out STORE`"

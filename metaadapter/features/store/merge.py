@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from metaadapter.data.given_values import given_path, given_places
 from metaadapter.data.input_status import DONE, DUPLICATE, UNREADABLE
 from metaadapter.data.output_folder import write_errors
 from metaadapter.data.shard import require_all_shards
@@ -24,8 +25,8 @@ Input: TypeAlias = StoredPicture | Quarantined
 
 
 def merge_stores(
-    stores: Sequence[Path],
-    out: Path,
+    stores: Sequence[Path | str] | Path | str,
+    out: Path | str,
     *,
     progress: Callable[[Progress], None] | None = None,
 ) -> FeatureStore:
@@ -48,6 +49,7 @@ def merge_stores(
     """
     if not stores:
         raise UsageError("no feature store was named to merge; name at least one")
+    stores, out = given_places(stores), given_path(out)
     if (out / HEADER_FILE).exists():
         raise UsageError(f"{out} is a feature store already; choose a new folder for the result")
     parts = [FeatureStore.open(folder) for folder in stores]

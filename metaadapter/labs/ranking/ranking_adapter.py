@@ -25,7 +25,7 @@ from metaadapter.features.origin import Origin
 from metaadapter.labs.ranking.captions import PAIRS_LOGIT_SCALE, Captions, encode_captions
 from metaadapter.labs.ranking.pair_adapter import fit_pairs
 from metaadapter.labs.ranking.pictures import RankedPictures, encode_table, pictures_of_store
-from metaadapter.labs.ranking.rankings import scoring_rows
+from metaadapter.labs.ranking.rankings import balance_kinds, lead_of_pairs, scoring_rows
 from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs
 from metaadapter.workflow.queries import load_base_encoder
 
@@ -38,6 +38,8 @@ class RankingTask:
     picture_rows: Float32[np.ndarray, "n width"]
     caption_rows: Float32[np.ndarray, "m width"]
     n_of_pairs: int
+    n_new: int = 0
+    """The number of captions that no pair has, if they are candidates together with others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +91,13 @@ class RankingAdapter:
         )
         rows = scoring_rows(adapter, pictures, texts, together=together, progress=progress)
         n_of_pairs = len({*pictures.sha256} & {*self.pairs.picture_hashes})
-        return RankingTask(pictures, *rows, n_of_pairs)
+        known = {*self.pairs.config.captions}
+        of_pairs = np.array([text in known for text in captions.texts])
+        if of_pairs.all() or not of_pairs.any():
+            return RankingTask(pictures, *rows, n_of_pairs)
+        leads = [lead_of_pairs(block, texts, of_pairs) for block in pictures.blocks(progress)]
+        balanced = balance_kinds(*rows, of_pairs, np.concatenate(leads))
+        return RankingTask(pictures, rows[0], balanced, n_of_pairs, int((~of_pairs).sum()))
 
 
 def read_ranking_adapter(

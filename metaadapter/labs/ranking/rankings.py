@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Bool, Float32, Int
 
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.labs.ranking.captions import Captions, picture_key
@@ -20,6 +20,7 @@ PRODUCTS_AT_ONCE = 2**24
 
 # The weight of a picture's or a caption's mean of high scores, as in CSLS (Conneau et al., 2018).
 WEIGHT = 0.5
+MARGIN = 1e-3
 RECALL_AT = (1, 5, 10)
 Recall = dict[int, Proportion]
 """k → the fraction of queries with a correct candidate among the first k."""
@@ -131,6 +132,43 @@ def level_candidates(
     pictures[:, -2] -= WEIGHT * search(picture_rows, caption_rows, N_NEIGHBOURS).scores.mean(1)
     captions[:, -1] -= WEIGHT * search(caption_rows, picture_rows, N_NEIGHBOURS).scores.mean(1)
     return pictures, captions
+
+
+def lead_of_pairs(
+    picture_rows: Float32[np.ndarray, "n width"],
+    caption_rows: Float32[np.ndarray, "m width"],
+    of_pairs: Bool[np.ndarray, " m"],
+) -> Float32[np.ndarray, " n"]:
+    """Return for each picture the best score of captions of pairs minus that of new captions."""
+    best = [search(picture_rows, caption_rows[kind], 1).scores for kind in (of_pairs, ~of_pairs)]
+    return np.asarray((best[0] - best[1])[:, 0])
+
+
+def balance_kinds(
+    picture_rows: Float32[np.ndarray, "n width"],
+    caption_rows: Float32[np.ndarray, "m width"],
+    of_pairs: Bool[np.ndarray, " m"],
+    frozen_lead: Float32[np.ndarray, " n"],
+) -> Float32[np.ndarray, "m width"]:
+    """Return rows of captions that give as many pictures a new caption as the frozen encoder does.
+
+    One amount is added to the scores of all captions of pairs, so the order within either kind of
+    captions stays, and that of pictures for a caption.
+
+    Args:
+        picture_rows: Rows of pictures, whose column before the last is their level.
+        caption_rows: Rows of captions of both kinds, whose last column is their level.
+        of_pairs: Whether each caption is a caption of a pair.
+        frozen_lead: The `lead_of_pairs` of each picture with the frozen encoder.
+    """
+    leads = np.sort(lead_of_pairs(picture_rows, caption_rows, of_pairs))
+    n_new = int((frozen_lead <= 0).sum())
+    below, above = leads[max(n_new - 1, 0)], leads[min(n_new, len(leads) - 1)]
+    # Outside of all leads, the amount is this much beyond the nearest one.
+    beyond = MARGIN * ((n_new == len(leads)) - int(n_new == 0))
+    rows = caption_rows.copy()
+    rows[of_pairs, -1] -= (below + above) / 2 + beyond
+    return rows
 
 
 def recall_of(

@@ -19,6 +19,8 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
     assert main([*map(str, encode)]) == 0
     shutil.copytree(labelled, places["background"])
     (places["background"] / "lynx").rename(places["background"] / "background")
+    places["spelled"] = shutil.copytree(labelled, folder / "spelled")
+    (places["spelled"] / "lynx").rename(places["spelled"] / "heron_")
     places["broken"].mkdir()
     (places["broken"] / "broken.png").write_bytes(b"no picture")
     rows = ["path,caption", *(f"{path},a thing" for path in sorted(labelled.glob("*/*.png")))]
@@ -53,6 +55,10 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("", 2, "give either labelled pictures"),
         ("{labelled} --names heron,lynx", 2, "give either labelled pictures"),
         ("--names heron,lynx --no-text", 2, "--names excludes"),
+        ("--names heron,Heron", 3, "the labels (--names) differ only by"),
+        ("{labelled} --add-class Lynx", 2, "'Lynx' differs from the class 'lynx' only by"),
+        ("{spelled}", 3, "'heron' and 'heron_'"),
+        ("{spelled} --several", 3, "'heron' and 'heron_'"),
         ("--names heron,heron", 2, "--names has 'heron' more than once"),
         ("--names heron,lynx --describe fox=red", 2, "there is no class 'fox'"),
         # pictures from elsewhere

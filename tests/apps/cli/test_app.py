@@ -63,6 +63,7 @@ def program(code, **options):
             "encode pictures --out store --views 0",
             ["'--views': Input should be greater than or equal to 1, got '0'"],
         ),
+        ("adapt pictures --out=", ["'--out' / '-o': an empty text is no path"]),
         ("doctor --places", ["See `metaadapter doctor --help`."]),
     ],
 )
@@ -72,6 +73,21 @@ def test_main__usage_that_is_wrong__ends_with_2_and_says_why(run, arguments, rea
     assert (result.code, result.out) == (2, "")
     for reason in reasons:
         assert reason in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parameter"),
+    [
+        (["adapt", "", "--out", "x"], "[SUPPORT]"),
+        (["predict", "adapter", "pictures", ""], "IMAGES"),
+        (["library", "add", "", "adapter"], "LIBRARY"),
+    ],
+)
+def test_main__empty_path__is_refused_and_not_the_current_folder(run, arguments, parameter):
+    result = run(*arguments)
+
+    assert result.code == 2
+    assert f"'{parameter}': an empty text is no path" in result.err
 
 
 def test_main__error_with_json__is_one_document_on_stdout(run):

@@ -101,3 +101,10 @@ def test_ground__arguments_that_do_not_fit__end_with_2_and_change_nothing(
     assert reason in refused.err
     assert names_in(tmp_path) == ["lynx-0.png", "one.png"]
     assert own.read_bytes() == (unlabelled / "lynx-1.png").read_bytes()
+
+
+def test_ground__without_a_phrase__says_that_the_phrase_is_missing(ground, lynx):
+    done = ground(lynx)
+
+    assert done.code == 2
+    assert "expected PICTURES and after them a PHRASE" in done.err

@@ -94,6 +94,16 @@ def test_rank__manifest_with_captions__tells_recall_and_warns_of_pictures_of_the
     assert "fitted to 9 of these pictures" in done.document["warnings"][0]
 
 
+def test_rank__new_captions_among_those_of_pairs__says_who_decides_between_them(rank, pairs):
+    known = pairs.read_text().splitlines()[1].split('"')[1]
+
+    both = rank(pairs, "--text", known, "--text", "a thing that no pair has")
+    new = rank(pairs, "--text", "a thing that no pair has")
+
+    assert "1 of the captions are not among the pairs: the frozen encoder decides" in both.err
+    assert "not among the pairs" not in new.err
+
+
 def test_rank__question__gives_each_picture_probabilities_of_the_answers(
     rank, unlabelled, tmp_path
 ):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
 
 from metaadapter.bench.evaluation.config import load_evaluation
 from metaadapter.bench.evaluation.store_source import read_source
@@ -31,16 +30,16 @@ def test_cells__are_each_combination_once(ask):
     ],
 )
 def test_config__what_does_not_go_together__is_refused(ask, changes, message):
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(DataError, match=message):
         ask("a", **changes)
 
 
 def test_config__two_stores_of_one_name__are_refused_with_both_paths(ask, tmp_path):
     one, other = tmp_path / "x" / "a", tmp_path / "y" / "a"
 
-    with pytest.raises(ValidationError, match=rf"names of their folders .*{one}, {other}"):
+    with pytest.raises(DataError, match=rf"names of their folders .*{one}, {other}"):
         ask(one, other)
-    with pytest.raises(ValidationError, match="the names of their folders distinguish sets"):
+    with pytest.raises(DataError, match="the names of their folders distinguish sets"):
         ask(one, strangers=(str(other),))
     assert ask(one, strangers=(str(one),)).strangers == (str(one),)
 

@@ -55,3 +55,11 @@ def test_hold__other_files__are_named_and_nothing_is_added(tmp_path, record):
         hold(tmp_path, record())
 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_hold__evaluation_that_lost_its_record__names_the_file(tmp_path, record):
+    hold(tmp_path, record())
+    (tmp_path / "evaluation.json").unlink()
+
+    with pytest.raises(DataError, match=r"has lost evaluation\.json, .* restore it from a copy"):
+        hold(tmp_path, record())

@@ -156,3 +156,14 @@ def test_identity__of_a_store__changes_with_features_labels_and_texts(make_store
     np.save(first.folder / "texts-0001.npy", texts[::-1])
     edit_header(first.folder)
     assert FeatureStore.open(first.folder).identity != first.identity
+
+
+WRONG_KIND = r"entry of .*store\.json cannot be read: .* wrong kind.*restore it"
+
+
+def test_open__folder_of_another_kind_with_a_lock__is_not_called_unfinished(tmp_path):
+    for name in (".lock", "adapter_config.json"):
+        (tmp_path / name).touch()
+
+    with pytest.raises(DataError, match=r"not a feature store: it holds adapter_config\.json"):
+        FeatureStore.open(tmp_path)
