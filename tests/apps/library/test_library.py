@@ -188,13 +188,31 @@ def test_entry__with_the_content_of_another__is_damaged_and_answers_nothing(anim
     shutil.copy(entries / "wear.adapter", entries / "birds.adapter")
 
     for text in answers_of("birds"):
-        assert f"{entries / 'birds.adapter'} holds the adapter of the entry 'wear'" in text
+        assert f"{entries / 'birds.adapter'} holds another adapter" in text
+        assert "that of the entry 'wear'" in text
     assert animals.load("wear").classes_.tolist() == ["dress", "hat"]
     rows = animals.stored("wear").support.support_TNKD[0, :, 0]
     assert set(animals.route(rows).entries) == {"wear"}
     animals.add("birds", entries / "wear.adapter", replace=True)
     assert animals.load("birds").classes_.tolist() == ["dress", "hat"]
     assert not animals.index().damaged
+
+
+def test_entry__replaced_by_an_adapter_of_another_library__answers_nothing(
+    animals, fitted, answers_of, tmp_path
+):
+    other = AdapterLibrary.open(tmp_path / "other")
+    other.add("birds", fitted("heron", "owl", "raven", seed=9))
+    rows = animals.stored("birds").support.support_TNKD[0, :, 0]
+    shutil.copy(other.path("birds"), animals.folder / "entries" / "birds.adapter")
+
+    for text in answers_of("birds"):
+        assert "holds another adapter than the one that was added as 'birds'" in text
+        assert "its SHA-256 is not in library.json" in text
+    assert "birds" not in animals.route(rows).entries
+    assert "birds" not in animals.identify(rows).entries
+    animals.import_skill(other.path("birds"), "birds", replace=True)
+    assert same_answers(animals.load("birds"), other.load("birds"))
 
 
 def test_entries__exchanged__are_both_damaged(animals):
