@@ -120,6 +120,34 @@ def test_encode__a_picture_that_ends_the_process__is_not_tried_for_ever(
     assert f"began {RESTARTS + 1} times, and each time its process was lost" in err
 
 
+def listening(processes):
+    """The addresses on which TCP sockets of these processes listen, in hexadecimal."""
+    addresses = set()
+    for number in processes:
+        process = Path("/proc", str(number))
+        try:
+            sockets = {
+                re.sub(r"\D", "", str(link.readlink())) for link in (process / "fd").iterdir()
+            }
+            tables = [(process / "net" / name).read_text() for name in ("tcp", "tcp6")]
+        except OSError:  # the process has ended
+            continue
+        columns = [row.split() for table in tables for row in table.splitlines()]
+        addresses |= {c[1].split(":")[0] for c in columns if c[3] == "0A" and c[9] in sockets}
+    return addresses
+
+
+def test_encode__cluster_of_this_machine__listens_on_the_loopback_alone(start, encoder, pictures):
+    words = pictures(N_PICTURES), "--encoder", encoder(0.4), "--out", "store", "--engine", "ray"
+    run = start("encode", *words)
+    wait_until(lambda: run.processes("ray::shard"))
+
+    addresses = listening(run.processes())
+
+    assert addresses
+    assert addresses <= {"0100007F", "0000000000000000FFFF00000100007F", f"{'0' * 24}01000000"}
+
+
 def test_encode__no_cluster_at_the_address__is_told(start, pictures):
     words = pictures(4), "--out", "store", "--engine", "ray", "--address", "127.0.0.1:1"
 
