@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.machine_errors import is_shortage, unreadable
 from metaadapter.data.output_folder import OWN_SCHEMAS, Content, replace_file
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text, parse_json
@@ -250,4 +250,4 @@ def _readable(path: Path, remedy: str) -> Iterator[None]:
     except OSError as error:
         if is_shortage(error):
             raise
-        raise DataError(f"cannot read {path}: {error.strerror or error}; {remedy}") from error
+        raise unreadable(path, error, remedy) from error

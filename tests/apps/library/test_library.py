@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -260,6 +261,19 @@ def test_library__of_an_earlier_version__without_a_list__is_used_as_it_is(animal
 
     assert not animals.index().damaged
     assert animals.load("birds").classes_.tolist() == ["heron", "owl", "raven"]
+
+
+@pytest.mark.parametrize(
+    "read", ["checksums.Folder.read", "stored_zip.StoredZip.open"], ids=["list", "entry"]
+)
+def test_library__of_another_user__is_not_called_damaged(animals, monkeypatch, read):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(f"metaadapter.data.{read}", refuse)
+
+    with pytest.raises(DataError, match=r"Permission denied; correct its permissions, or ask its"):
+        AdapterLibrary.open(animals.folder).load("birds")
 
 
 def test_rename__to_the_name_of_a_file_put_there_by_hand__keeps_both(animals):

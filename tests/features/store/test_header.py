@@ -103,3 +103,14 @@ def test_hold__lock_fails_otherwise__is_an_error_that_names_the_store(tmp_path, 
     message = rf"cannot lock the feature store {tmp_path}: Input/output error; choose another --out"
     with pytest.raises(DataError, match=message), hold_folder(tmp_path):
         pass
+
+
+def test_hold__folder_of_another_user__asks_for_the_permission(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", fail)
+
+    message = rf"cannot write to the feature store {tmp_path}: .*; ask the owner of {tmp_path} for"
+    with pytest.raises(DataError, match=message), hold_folder(tmp_path):
+        pass

@@ -74,13 +74,29 @@ def test_merge__other_encoder__refuses(encode, make_encoder, tmp_path):
         merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "merged")
 
 
-def test_merge__nothing_or_into_a_store__says_what_is_wrong(encode, tmp_path):
+def test_merge__nothing_or_into_a_store__says_what_is_wrong(encode, make_encoder, tmp_path):
     encode("a")
 
     with pytest.raises(UsageError, match="no feature store was named"):
         merge_stores([], tmp_path / "merged")
-    with pytest.raises(UsageError, match=r"a is a feature store already; choose a new folder"):
-        merge_stores([tmp_path / "a"], tmp_path / "a")
+    encode("b", make_encoder("two"))
+    with pytest.raises(UsageError, match=r"a is another feature store already; choose a new"):
+        merge_stores([tmp_path / "b"], tmp_path / "a")
+
+
+def test_merge__given_again_after_its_end__is_the_store_that_is_there(encode, pictures, tmp_path):
+    encode("a")
+    merge_stores([tmp_path / "a"], tmp_path / "merged")
+    files = files_of(tmp_path / "merged")
+
+    again = merge_stores([tmp_path / "a"], tmp_path / "merged")
+
+    assert again.n_pictures == 12
+    assert files_of(tmp_path / "merged") == files
+    (pictures / "heron/000.png").unlink()
+    encode("b")
+    with pytest.raises(UsageError, match="merged is another feature store already"):
+        merge_stores([tmp_path / "b"], tmp_path / "merged")
 
 
 def test_merge__equal_paths_with_other_labels__keeps_both_rows(
