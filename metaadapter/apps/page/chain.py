@@ -36,12 +36,10 @@ class Chain:
         """The number of records, and the hash of the last one."""
         self._journal = Journal(path)
 
-    def read(self, enter: Callable[[dict[str, Any]], object], remedy: str | None = None) -> None:
+    def read(self, enter: Callable[[dict[str, Any]], object]) -> None:
         """Pass the values of each record to `enter`; a `DataError` if a record is damaged or lost.
 
-        Without a head the chain may have lost its end, and an earlier version may have written
-        records without the hash of the one before. Then a damaged record is a `DataError` that
-        ends with `remedy`; without `remedy` reading stops before it.
+        Without a head the chain may have lost its end, and reading stops before a damaged record.
         """
         require_no_link(self.path)
         require_no_link(self.head)
@@ -51,7 +49,7 @@ class Chain:
 
         def apply(record: Any) -> None:
             values, _ = unsealed(record)
-            previous = values.pop(PREVIOUS, self.last if head is None else None)
+            previous = values.pop(PREVIOUS, None)
             if self.n_records == 0 and BEGIN in values:
                 hashes.clear()
                 hashes.add(previous)
@@ -61,7 +59,7 @@ class Chain:
             self.n_records, self.last = self.n_records + 1, record[PROOF][SEAL]
             hashes.add(self.last)
 
-        self._journal.read(apply, self._remedy if head else remedy)
+        self._journal.read(apply, self._remedy if head else None)
         if head and head[1] not in hashes:
             n_lost = head[0] - self.n_records
             fault = f"the last {n_lost} are missing" if n_lost > 0 else "it is another history"

@@ -16,7 +16,6 @@ from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictu
 from metaadapter.apps.page.contents import Origin
 from metaadapter.apps.page.history import History, read_contents
 from metaadapter.apps.page.settled_advice import settle
-from metaadapter.data.checksums import sealed, unsealed
 from metaadapter.errors import DataError
 
 
@@ -267,25 +266,6 @@ def test_history__without_its_head__keeps_what_is_whole_and_loses_no_byte(histor
     assert (path.parent / "leftovers" / path.name).read_bytes() == damaged
     label(history)
     assert read_contents(path).pictures["2"].label == "b"
-
-
-def test_history__of_an_earlier_version__gets_a_chain_and_loses_nothing(path):
-    history = History(path)
-    history.make("class", add_classes(history.contents, {"a": "fox"}))
-    history.undo()
-    history.redo()
-    expected = entries(history.contents)
-    records = [unsealed(json.loads(line))[0] for line in lines(path)]
-    old = [{key: record[key] for key in record if key != "previous"} for record in records]
-    path.write_text("".join(json.dumps(sealed(record)) + "\n" for record in old))
-    path.with_suffix(".json").unlink()
-
-    assert entries(History(path, "restore it").contents) == expected
-    assert path.with_suffix(".json").exists()
-    assert entries(read_contents(path)) == expected
-    path.write_bytes(b"".join(lines(path)[1:]))
-    with pytest.raises(DataError, match="does not follow"):
-        History(path)
 
 
 def test_chain__is_that_of_plain_hashes(history, path):

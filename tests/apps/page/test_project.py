@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import warnings
@@ -15,7 +14,7 @@ from metaadapter.apps.page.contents import Origin
 from metaadapter.apps.page.editor import Editor
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session
-from metaadapter.data.checksums import sealed, unsealed, write_document
+from metaadapter.data.checksums import write_document
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError
 
@@ -167,11 +166,11 @@ def test_file__in_the_place_of_a_folder__is_named(opened, folder, part):
     "files",
     [
         {".lock": None, "holiday.jpg": None},
-        {".lock": None, "evaluation.json": "metaadapter.evaluation/2", "rows.csv": None},
-        {".lock": None, "store.json": "metaadapter.store/2"},
-        {".lock": None, "adapter_config.json": "metaadapter.adapter/2"},
+        {".lock": None, "evaluation.json": "metaadapter.evaluation/1", "rows.csv": None},
+        {".lock": None, "store.json": "metaadapter.store/1"},
+        {".lock": None, "adapter_config.json": "metaadapter.adapter/1"},
         {".lock": None, "library.json": "metaadapter.library/1"},
-        {".lock": None, "resolved.json": "metaadapter.training_run/2"},
+        {".lock": None, "resolved.json": "metaadapter.training_run/1"},
     ],
     ids=["pictures", "evaluation", "store", "adapter", "library", "training"],
 )
@@ -217,26 +216,6 @@ def test_project_file__missing__is_named_and_no_other_encoder_is_taken(opened, f
 
     with pytest.raises(DataError, match=r"project\.json is missing, .*restore"), opened():
         pass
-
-
-def test_project__of_an_earlier_version__opens_without_loss(opened, folder, pictures):
-    lines = (folder / "history.jsonl").read_text().splitlines()
-    records = [unsealed(json.loads(line))[0] for line in lines]
-    old = [{key: record[key] for key in record if key != "previous"} for record in records]
-    (folder / "history.jsonl").write_text("".join(json.dumps(sealed(row)) + "\n" for row in old))
-    (folder / "history.json").unlink()
-    facts = {"schema": "metaadapter.project/1", "name": "colours", "encoder": "colours"}
-    write_document(folder / "project.json", facts)
-
-    with pytest.warns(UserWarning, match="earlier versions cannot open it"), opened() as project:
-        pass
-    assert set(project.history.contents.pictures) == set(pictures)
-    with opened() as project:
-        assert project.notes == ()
-        assert project.history.undo().message == "pictures"
-        assert project.history.redo().message == "pictures"
-        assert set(project.history.contents.pictures) == set(pictures)
-    assert {file.name for file in (folder / "pictures").iterdir()} == set(pictures)
 
 
 def zeroed(path):
