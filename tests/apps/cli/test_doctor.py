@@ -182,16 +182,14 @@ def test_doctor_verify__document_without_its_proof__is_noted(run, folder):
 
     noted = {check["name"]: check["detail"] for check in checks if check["status"] == "note"}
     assert set(noted) == {"feature store/artifact/store.json"}
-    assert (
-        "an older version wrote it, or it is damaged" in noted["feature store/artifact/store.json"]
-    )
+    assert "has no SHA-256, so it is damaged" in noted["feature store/artifact/store.json"]
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
         ("nowhere", "there is no folder"),
-        ("", "can be checked: metaadapter did not write it, or an older version"),
+        ("", "can be checked: give a folder that metaadapter wrote"),
     ],
     ids=["missing", "of something else"],
 )
