@@ -38,7 +38,7 @@ def read_list(library: Path) -> dict[str, str]:
     mark = library / MARK_FILE
     if not mark.exists():
         return {}
-    listed = read_document(mark, SCHEMA, REMEDY)[0].get("entries", {})
+    listed = read_document(mark, SCHEMA, REMEDY)[0].get("entries")
     if not isinstance(listed, dict) or not all(isinstance(seal, str) for seal in listed.values()):
         raise DataError(f"{mark}: expected the seal of each entry, got {listed!r:.80}; {REMEDY}")
     return listed

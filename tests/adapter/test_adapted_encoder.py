@@ -19,7 +19,7 @@ from metaadapter.adapter.known import FRACTIONS
 from metaadapter.adapter.skill import check_skill
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.checksums import check_files, read_document
+from metaadapter.data.checksums import check_files
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoder_model import EncoderModel
@@ -285,23 +285,6 @@ def test_store__over_an_adapter_with_parts__leaves_none_of_them(stored, plain, t
 
     assert not (tmp_path / FILE).exists()
     assert not load_adapter(tmp_path).towers
-
-
-def test_schema__of_an_adapter_with_parts__is_refused_by_versions_before_it(
-    stored, plain, tmp_path
-):
-    for name, adapter in (("parts", stored), ("plain", plain)):
-        store_adapter(tmp_path / name, adapter)
-
-    facts, _ = read_document(
-        tmp_path / "plain" / "adapter_config.json", "metaadapter.adapter/2", "adapt again"
-    )
-
-    assert not {"inside", "prompt"} & facts.keys()
-    with pytest.raises(IncompatibleArtifact, match=r"found 'metaadapter.adapter/3'; upgrade"):
-        read_document(
-            tmp_path / "parts" / "adapter_config.json", "metaadapter.adapter/2", "adapt again"
-        )
 
 
 def test_damage__to_the_parts__is_reported_by_each_check(stored, tmp_path):

@@ -169,15 +169,6 @@ def test_document__that_is_none__is_refused_by_its_name(head, text):
         read_document(head, "x/1", REMEDY)
 
 
-def test_document__of_an_earlier_version__has_no_proof_and_says_so(head):
-    head.write_text('{"schema": "x/0"}')
-
-    with pytest.warns(UserWarning, match=r"an earlier version wrote .*head\.json: .* be checked"):
-        result = read_document(head, "x/1", REMEDY, without_proof=("x/0",))
-
-    assert result == ({"schema": "x/0"}, None)
-
-
 @pytest.mark.parametrize("document", [{}, {"schema": "x/0"}, sealed({"schema": "x/2"})])
 def test_document__of_another_schema__says_upgrade(head, document):
     head.write_text(json.dumps(document))

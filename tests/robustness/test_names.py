@@ -19,9 +19,7 @@ from PIL import Image
 from benchmarks.robustness.artifacts import run
 from metaadapter import FeatureStore
 from metaadapter.apps.cli.demo import page
-from metaadapter.bench.evaluation.run import SUMMARY_SCHEMA
 from metaadapter.bench.evaluation.tables import read_table
-from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.plain_text import INVISIBLE, from_csv, one_line
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.generator.pretrained import load_generator, save_generator
@@ -142,13 +140,6 @@ def test_evaluation__names_of_any_kind__come_back_from_every_table(hostile, tmp_
         assert (",-1," in (folder / "classes.csv").read_text(errors="replace")) == is_raw
         of_set = json.loads((folder / "report.json").read_text())["sets"][0]
         assert set(of_set["names"]) == set(NAMES)
-
-    # An earlier version did not say how it wrote the tables, which were raw.
-    values, proof = read_document(raw / "summary.json", SUMMARY_SCHEMA, "")
-    del values["csv_raw"]
-    write_document(raw / "summary.json", values, files=proof.files)
-    assert run("report", raw, "--out", tmp_path / "again").code == 0
-    assert (tmp_path / "again/report.md").read_text() == (raw / "report.md").read_text()
 
 
 @pytest.mark.parametrize("page", ["adapter/README.md", "run/report.md"])

@@ -270,13 +270,6 @@ def test_train__resumed_with_the_checkpoint_of_another_run__is_refused(start):
         train(folder, config)
 
 
-def test_train__resumed_with_a_checkpoint_of_an_earlier_version__resumes(start):
-    folder, config, _ = start("run", **stop_at(2))
-    edit_checkpoint(folder, lambda saved: saved.values["conditions"].pop("run"))
-
-    assert train(folder, config).ending == "finished"
-
-
 @pytest.mark.parametrize("build", ["", "+cu132"])
 def test_train__versions__are_those_installed_in_whatever_build(start, monkeypatch, build):
     # A wheel of PyPI says "2.15.0" where its torch says "2.15.0+cu132".

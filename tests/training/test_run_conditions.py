@@ -11,8 +11,15 @@ from metaadapter.training.run_conditions import (
     training_device,
 )
 
-PROGRAM = {"versions": {"torch": "2.8.0", "numpy": "2.1.0"}, "code": {"training code": "d4"}}
-BEFORE = Conditions(device="cpu", data={"birds": "a1", "plants": "b2"}, **PROGRAM)
+BEFORE = Conditions(
+    device="cpu",
+    n_threads=1,
+    n_processes=1,
+    data={"birds": "a1", "plants": "b2"},
+    versions={"torch": "2.8.0", "numpy": "2.1.0"},
+    code={"training code": "d4"},
+    run="r1",
+)
 
 
 @pytest.mark.parametrize(("cuda", "expected"), [(True, "cuda"), (False, "cpu")])
@@ -33,17 +40,16 @@ def test_training_device__mps__is_refused_with_the_reason(monkeypatch, name):
 
 def test_conditions__the_same_or_another_gpu_of_the_kind__go_on_without_a_word(recwarn):
     again = BEFORE.model_copy(update={"data": {"plants": "b2", "birds": "a1"}})
-    gpu, other_gpu = (Conditions(device=name, data={}) for name in ("cuda", "cuda:1"))
+    gpu, other_gpu = (BEFORE.model_copy(update={"device": name}) for name in ("cuda", "cuda:1"))
 
     require_same_conditions(BEFORE, again)
-    require_same_conditions(Conditions(device="cpu", data={}), BEFORE)
     require_same_conditions(gpu, other_gpu)
 
     assert not recwarn.list
 
 
 def test_conditions__other_data__are_named():
-    now = Conditions(device="cpu", data={"birds": "a1", "plants": "c3"})
+    now = BEFORE.model_copy(update={"data": {"birds": "a1", "plants": "c3"}})
 
     with pytest.raises(DataError, match=r"data of 'plants' have changed .*--set data\.root=FOLDER"):
         require_same_conditions(BEFORE, now)

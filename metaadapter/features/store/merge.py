@@ -62,8 +62,7 @@ def merge_stores(
         other = next(part for part in parts if part.header.shard is None)
         raise DataError(
             f"{shards[0].folder} is the shard {_name(shards[0])} of a list of pictures, but "
-            f"{other.folder} is a whole store, or a shard of an earlier version; merge all shards "
-            "first, and encode those of an earlier version again"
+            f"{other.folder} is a whole store; merge all shards first"
         )
 
     features, texts = FeatureRows(), dict[str, np.ndarray]()
@@ -150,7 +149,6 @@ def _name(part: FeatureStore) -> str:
 
 def _inputs(part: FeatureStore) -> Iterator[Input]:
     """Yield the inputs of a shard in order."""
-    assert part.proof is not None, "a shard has hashes"
     path = part.proof.find(part.header.files["inputs"])
     pictures = (
         picture

@@ -255,14 +255,6 @@ def test_entry__changed_by_metaadapter_itself__is_no_damage(animals, fitted):
     assert animals.load("birds").classes_.tolist() == ["owl", "tit"]
 
 
-def test_library__of_an_earlier_version__without_a_list__is_used_as_it_is(animals, reseal):
-    reseal(animals.folder / "library.json", entries=None)
-    (animals.folder / "entries" / "wear.adapter").unlink()
-
-    assert not animals.index().damaged
-    assert animals.load("birds").classes_.tolist() == ["heron", "owl", "raven"]
-
-
 @pytest.mark.parametrize(
     "read", ["checksums.Folder.read", "stored_zip.StoredZip.open"], ids=["list", "entry"]
 )

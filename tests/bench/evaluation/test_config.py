@@ -72,15 +72,6 @@ def test_config__store_where_one_is__has_the_name_of_its_folder(ask, pets, monke
     assert ask(stores=((".", str(pets)),)).set_names == ("pets@pets",)
 
 
-def test_config__of_an_earlier_version__is_read_if_it_has_no_two_stores(ask):
-    values = ask("a").model_dump(mode="json")
-    before = {"support_from": None, "queries_from": None}
-
-    assert EvaluationConfig.model_validate(values | before) == ask("a")
-    with pytest.raises(ValidationError, match="support_from"):
-        EvaluationConfig.model_validate(values | {"support_from": "b"})
-
-
 @pytest.fixture
 def toml(tmp_path):
     """A file with the given lines."""

@@ -89,7 +89,7 @@ def test_hold__twice_at_a_time__is_refused(tmp_path, record):
 
 
 def test_hold__record_of_another_kind__is_refused(tmp_path, record):
-    write_document(tmp_path / "evaluation.json", {"schema": "metaadapter.evaluation/2"})
+    write_document(tmp_path / "evaluation.json", {"schema": "metaadapter.evaluation/1"})
 
     with pytest.raises(DataError, match="is not the record of an evaluation"):
         hold(tmp_path, record())

@@ -50,14 +50,6 @@ def test_journal__cell_measured_twice__counts_as_it_was_last_and_loses_no_line(p
     assert len(path.read_text().splitlines()) == 4
 
 
-def test_journal__line_of_an_earlier_version__has_no_identity(path):
-    path.write_text('{"cell": ["GDA", "pets", 4, 7], "parts": {}, "fault": null}\n')
-
-    (found,) = CellJournal(path).results.values()
-
-    assert found == CellResult(Cell("GDA", "pets", 4, 7), "", "", {})
-
-
 def test_journal__damaged_line_within__is_named(path):
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[1][:20], lines[2], ""]))

@@ -271,15 +271,3 @@ def test_evaluate__program_that_measures_changed__measures_everything_again(meas
 
     assert (len(methods), n_cells) == (5, 10)
     assert "the program that draws, fits, answers and scores has changed: 10 cells" in notes[0]
-
-
-def test_evaluate__cells_of_an_earlier_version__are_measured_again(measured, tmp_path):
-    journal = tmp_path / "run" / "journal.jsonl"
-    old = [
-        json.dumps({"cell": json.loads(line)["cell"], "parts": {}, "fault": None})
-        for line in journal.read_text().splitlines()
-    ]
-    journal.write_text("\n".join([*old, ""]))
-
-    assert measured()[1] == 10
-    assert len(journal.read_text().splitlines()) == 20

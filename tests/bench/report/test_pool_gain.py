@@ -127,12 +127,6 @@ def test_gains__where_there_is_nothing_to_compare__are_none(draw_pool, changes):
     assert gains_of_rows(rows_of(draw_pool, **changes), ["size", "evenness"]) == ()
 
 
-def test_gains__of_rows_that_an_earlier_version_wrote__are_none():
-    rows = rows_of(any_pool).drop(columns=["n_pool", "pool_evenness"])
-
-    assert gains_of_rows(rows, ["size", "evenness"]) == ()
-
-
 @pytest.fixture(scope="module")
 def gain_report(report_of):
     """The result on tasks of three of four classes; each is measured once."""

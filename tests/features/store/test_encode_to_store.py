@@ -402,7 +402,7 @@ def test_encode__killed_before_it_tidied_up__the_next_run_does(encode, tmp_path)
     encode()
     whole = {file.name for file in out.iterdir()}
     (out / "features-0000.npy").write_bytes(b"old")
-    (out / "rows-0002.csv.tmp").write_bytes(b"cut")
+    (out / "rows-0002.npz.tmp").write_bytes(b"cut")
 
     encode()
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from pathlib import Path
@@ -15,7 +14,6 @@ from metaadapter.features.store import checked_file
 from metaadapter.features.store.chunks import write_chunk_hashes
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import StoreHeader
-from metaadapter.features.store.row_table import StoredPicture
 
 
 @pytest.fixture
@@ -29,27 +27,8 @@ def edit_header(folder, **change):
     path = folder / "store.json"
     values, files = unsealed(json.loads(path.read_bytes()))
     kept = {key: value for key, value in (values | change).items() if value is not ...}
-    if len(list(folder.glob("chunks-*"))):
-        write_chunk_hashes(folder, StoreHeader.read(folder)[0])
+    write_chunk_hashes(folder, StoreHeader.read(folder)[0])
     write_document(path, kept, files=files)
-
-
-def write_as_csv(folder):
-    """Turn a store into one of an earlier version, as that version wrote it."""
-    path = folder / "store.json"
-    pictures = FeatureStore.open(folder).rows.pictures()
-    values, files = unsealed(json.loads(path.read_bytes()))
-    with (folder / "rows-0001.csv").open("w", newline="") as file:
-        lines = csv.writer(file)
-        lines.writerow(("picture", "view", *StoredPicture._fields))
-        views = range(values["n_views"])
-        lines.writerows((n, view, *row) for n, row in enumerate(pictures) for view in views)
-    for name in ("rows-0001.npz", "chunks-0001.npy"):
-        (folder / name).unlink()
-    values["files"] = {"features": "features-0001.npy", "rows": "rows-0001.csv"}
-    names = (files.keys() | {"rows-0001.csv"}) - {"rows-0001.npz", "chunks-0001.npy"}
-    write_document(path, {**values, "schema": "metaadapter.store/2"}, files=names)
-    return pictures
 
 
 def test_open__complete_store__has_the_encoder_rows_and_texts(folder, encoder):
@@ -70,7 +49,7 @@ def test_files__read_by_hand__are_named_in_the_header_and_mapped(folder):
     features = np.load(folder / header["files"]["features"], mmap_mode="r")
     table = np.load(folder / header["files"]["rows"])
 
-    assert header["schema"] == "metaadapter.store/3"
+    assert header["schema"] == "metaadapter.store/1"
     assert isinstance(features, np.memmap)
     assert (features.dtype, features.shape) == (np.float16, (header["n_rows"], header["dim"]))
     names = json.loads(bytes(table["label_names"]))
@@ -119,7 +98,7 @@ def test_open__unknown_entry__is_ignored(folder):
     assert FeatureStore.open(folder).n_pictures == 12
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "7", '{"schema": "metaadapter.store/2"}'])
+@pytest.mark.parametrize("text", ["{", "[]", "7", '{"schema": "metaadapter.store/1"}'])
 def test_open__header_is_something_else__says_restore_or_encode_elsewhere(folder, text):
     (folder / "store.json").write_text(text)
 
@@ -185,55 +164,6 @@ def test_open__row_that_is_no_unit_vector__is_refused_with_its_number(folder, na
         assert set(FeatureStore.open(folder).class_texts()) == {"heron"}
         return
     with pytest.raises(DataError, match=rf"row 1 of .*{name} should be a vector of length 1"):
-        FeatureStore.open(folder).mean_features()
-
-
-def test_open__store_of_an_earlier_version__says_that_it_cannot_be_checked(encode, folder):
-    path = folder / "store.json"
-    write_as_csv(folder)
-    values, _ = unsealed(json.loads(path.read_bytes()))
-    path.write_text(json.dumps({**values, "schema": "metaadapter.store/1"}))
-
-    with pytest.warns(UserWarning, match=r"an earlier version wrote .*store\.json"):
-        before = FeatureStore.open(folder)
-
-    assert before.n_pictures == 12
-    assert before.mean_features()[0].shape == (12, 16)
-    with pytest.warns(UserWarning, match="earlier version"):
-        report = encode(views=3)
-    after = FeatureStore.open(folder)
-    assert (report.n_new, after.proof is None) == (0, False)
-    np.testing.assert_array_equal(after.features, before.features)
-
-
-def test_open__store_with_a_table_in_csv__is_the_same_store_and_the_next_run_converts_it(
-    encode, folder
-):
-    now = FeatureStore.open(folder)
-    pictures = write_as_csv(folder)
-
-    before = FeatureStore.open(folder)
-
-    assert before.rows.pictures() == pictures
-    assert before.identity == now.identity
-    assert before.rows.numbers("label")[1] == ("heron", "stork")
-    np.testing.assert_array_equal(before.rows.numbers("label")[0], now.rows.numbers("label")[0])
-    np.testing.assert_array_equal(before.features, now.features)
-    assert encode(views=3).n_new == 0
-    after = FeatureStore.open(folder)
-    assert (after.header.schema, after.header.generation) == ("metaadapter.store/3", 2)
-    assert after.rows.pictures() == pictures
-
-
-@pytest.mark.parametrize("name", ["features-0001.npy", "rows-0001.csv", "texts-0001.npy"])
-@pytest.mark.parametrize("place", [-1, -40, 130])
-def test_open__flipped_bit_in_a_store_with_a_table_in_csv__is_refused(folder, name, place):
-    write_as_csv(folder)
-    content = bytearray((folder / name).read_bytes())
-    content[place] ^= 1
-    (folder / name).write_bytes(content)
-
-    with pytest.raises(DataError, match=rf"{name} is damaged .*store\.json"):
         FeatureStore.open(folder).mean_features()
 
 
@@ -312,7 +242,7 @@ WRONG_KIND = r"entry of .*store\.json cannot be read: .* wrong kind.*restore it"
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": "metaadapter.store/4"}, "expected .*store/3' or .*, found .*/4'; upgrade"),
+        ({"schema": "metaadapter.store/9"}, "expected .*store/1', found .*/9'; upgrade"),
         ({"n_rows": ...}, "n_rows is missing"),
         *(
             (change, WRONG_KIND)

@@ -62,7 +62,7 @@ def test_hold__document_of_another_program__is_no_mark_of_a_store(tmp_path):
 
 
 def test_hold__files_of_a_first_run_that_was_killed__are_taken_over(tmp_path):
-    for name in (".lock", "features-0001.npy", "rows-0001.csv.tmp"):
+    for name in (".lock", "features-0001.npy", "rows-0001.npz.tmp"):
         (tmp_path / name).touch()
 
     with hold_folder(tmp_path):

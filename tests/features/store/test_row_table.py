@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from metaadapter.errors import DataError
 from metaadapter.features.store.checked_file import CheckedFile, chunk_length
-from metaadapter.features.store.csv_rows import read_csv
 from metaadapter.features.store.row_table import StoredPicture, StoreRows, write_rows
 
 names = st.text(st.characters(codec="utf-8"))
@@ -90,27 +89,3 @@ def test_rows__no_table__is_refused_and_never_unpickled(tmp_path):
         archive.writestr("path.npy", b"no array")
     with pytest.raises(DataError, match="restore it"):
         opened(file.getvalue(), tmp_path, 1)
-
-
-def test_csv__other_columns__names_the_right_ones(tmp_path):
-    (tmp_path / "rows.csv").write_text("path,label\na.jpg,heron\n")
-
-    with pytest.raises(DataError, match=r"columns picture, view, path, label, split, group, sha25"):
-        read_csv(tmp_path / "rows.csv", 1, 1)
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("0,0,a.jpg,heron", "row 2 has 4 entries"),
-        ("first,0,a.jpg,heron,,,00", "invalid literal"),
-        ("1,0,a.jpg,heron,,,00", "1 pictures with 1 views each, but it has others"),
-        (f"0,0,{'a' * 200_000},heron,,,00", "field larger than field limit"),
-    ],
-)
-def test_csv__broken_line__says_what_is_wrong_and_what_to_do(tmp_path, line, reason):
-    head = "picture,view,path,label,split,group,sha256"
-    (tmp_path / "rows.csv").write_text(f"{head}\n{line}\n")
-
-    with pytest.raises(DataError, match=rf"{reason}.*restore it from a copy, or run the same"):
-        read_csv(tmp_path / "rows.csv", 1, 1)

@@ -133,7 +133,7 @@ def test_load_pairs__infinite_feature__is_told(stored, tmp_path):
         load_pairs(tmp_path / "a")
 
 
-def test_store_pairs__config__has_the_schema_that_older_versions_refuse(folder):
+def test_store_pairs__config__has_a_schema_of_its_own(folder):
     facts = json.loads((folder / "adapter_config.json").read_text())
 
     assert facts["schema"] == "metaadapter.caption_adapter/1"
