@@ -150,7 +150,7 @@ def file_checks(place: Path) -> Iterator[Check]:
     for path, fault in _faults(place):
         is_empty, name = False, str(path.relative_to(folder))
         if fault is None:
-            yield Check(name, "note", "has no SHA-256, so it is damaged")
+            yield Check(name, "note", "has no SHA-256, so damage to it cannot be noticed")
         else:
             yield Check(name, "problem" if fault else "ok", fault or "as it was written")
     if is_empty:

@@ -182,7 +182,7 @@ def test_doctor_verify__document_without_its_proof__is_noted(run, folder):
 
     noted = {check["name"]: check["detail"] for check in checks if check["status"] == "note"}
     assert set(noted) == {"feature store/artifact/store.json"}
-    assert "has no SHA-256, so it is damaged" in noted["feature store/artifact/store.json"]
+    assert "has no SHA-256, so damage" in noted["feature store/artifact/store.json"]
 
 
 @pytest.mark.parametrize(
